@@ -1,0 +1,270 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+
+export const ROLES = ['write', 'read', 'worker', 'feed'] as const;
+export type Role = (typeof ROLES)[number];
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** TLS towards Temporal, in the shape its SDK takes. */
+export interface TemporalTls {
+  readonly serverRootCACertificate?: Buffer;
+  readonly serverNameOverride?: string;
+  readonly clientCertPair?: { readonly crt: Buffer; readonly key: Buffer };
+}
+
+/** Everything a process of this project can be told, read once at its start. Times are in milliseconds. */
+export interface Config {
+  readonly roles: ReadonlySet<Role>;
+  readonly logLevel: LogLevel;
+  readonly http: {
+    readonly host: string;
+    /** 0: any free port. */
+    readonly port: number;
+  };
+  readonly temporal: {
+    /** `host:port`; that of the embedded server when none is given. */
+    readonly address: string;
+    readonly namespace: string;
+    readonly taskQueue: string;
+    readonly tls?: TemporalTls;
+    readonly apiKey?: string;
+  };
+  readonly mongodb: {
+    /** Connection string; that of the embedded server when none is given. */
+    readonly uri: string;
+    readonly db: string;
+  };
+  /** Which servers are embedded, and where. A server whose address is given is absent here. */
+  readonly embedded: {
+    /** Absolute path. */
+    readonly dataDir: string;
+    /** Ports of 0 mean any free one. */
+    readonly temporal?: { readonly port: number; readonly uiPort: number };
+    readonly mongodb?: { readonly port: number };
+  };
+  /** The terms an order gets at its creation. */
+  readonly terms: {
+    /** How long a payment may stay pending after the provider said so. */
+    readonly paymentDeadlineMs: number;
+    readonly returnWindowMs: number;
+    readonly authorizationTtlMs: number;
+  };
+  readonly secrets: {
+    /** Signs list cursors. */
+    readonly cursor: string;
+    /** Standard Webhooks secrets, `whsec_` and base64. */
+    readonly paymentsWebhook: string;
+    readonly carriersWebhook: string;
+  };
+  /** History events after which an order continues as new; when absent, the server's own suggestion counts. */
+  readonly continueAsNewAfter?: number;
+}
+
+/** A variable with a value that cannot be used. Its message is one line: the variable, the value, what was expected. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** Known to everyone who reads this file, so accepted on the loopback interface only. */
+const SANDBOX_SECRETS = {
+  CURSOR_SECRET: 'sandbox-cursor-secret',
+  PAYMENTS_WEBHOOK_SECRET: `whsec_${Buffer.from('sandbox-payments-webhook-secret').toString('base64')}`,
+  CARRIERS_WEBHOOK_SECRET: `whsec_${Buffer.from('sandbox-carriers-webhook-secret').toString('base64')}`,
+};
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads the variables of the public contract; an empty value counts as not set.
+ * @throws ConfigError for the first value that cannot be used.
+ */
+export function readConfig(env: Env): Config {
+  const roles = readRoles(env);
+  const host = text(env, 'HTTP_HOST', '127.0.0.1');
+  const temporalPort = port(env, 'TEMPORAL_PORT', 7233);
+  const uiPort = port(env, 'TEMPORAL_UI_PORT', 8233);
+  const mongodbPort = port(env, 'MONGODB_PORT', 27017);
+  const temporalAddress = matching(
+    env,
+    'TEMPORAL_ADDRESS',
+    /^[^\s:/]+:\d{1,5}$|^\[[\da-f:]+\]:\d{1,5}$/i,
+    'host:port',
+  );
+  const mongodbUri = matching(
+    env,
+    'MONGODB_URI',
+    /^mongodb(\+srv)?:\/\/\S+$/,
+    'mongodb://… or mongodb+srv://…',
+  );
+  const apiKey = value(env, 'TEMPORAL_API_KEY');
+  const tls = readTls(env, apiKey !== undefined);
+  const continueAsNewAfter = value(env, 'CONTINUE_AS_NEW_AFTER')
+    ? integer(env, 'CONTINUE_AS_NEW_AFTER', 0, 10, 50_000)
+    : undefined;
+  const secret = (name: keyof typeof SANDBOX_SECRETS, neededBy: Role): string =>
+    readSecret(env, name, roles.has(neededBy) && !isLoopback(host));
+  return {
+    roles,
+    logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS, 'info'),
+    http: { host, port: port(env, 'HTTP_PORT', 8080) },
+    temporal: {
+      address: temporalAddress ?? `127.0.0.1:${temporalPort}`,
+      namespace: text(env, 'TEMPORAL_NAMESPACE', 'default'),
+      taskQueue: text(env, 'TEMPORAL_TASK_QUEUE', 'orders'),
+      ...(tls && { tls }),
+      ...(apiKey !== undefined && { apiKey }),
+    },
+    mongodb: {
+      uri: mongodbUri ?? embeddedMongodbUri(mongodbPort),
+      db: matching(env, 'MONGODB_DB', /^[\w-]{1,63}$/, 'letters, digits, _ and -, at most 63') ?? 'orders',
+    },
+    embedded: {
+      dataDir: resolve(text(env, 'DATA_DIR', '.data')),
+      ...(temporalAddress === undefined && { temporal: { port: temporalPort, uiPort } }),
+      ...(mongodbUri === undefined && { mongodb: { port: mongodbPort } }),
+    },
+    terms: {
+      paymentDeadlineMs: duration(env, 'PAYMENT_DEADLINE', '24h'),
+      returnWindowMs: duration(env, 'RETURN_WINDOW', '30d'),
+      authorizationTtlMs: duration(env, 'AUTHORIZATION_TTL', '7d'),
+    },
+    secrets: {
+      cursor: secret('CURSOR_SECRET', 'read'),
+      paymentsWebhook: secret('PAYMENTS_WEBHOOK_SECRET', 'write'),
+      carriersWebhook: secret('CARRIERS_WEBHOOK_SECRET', 'write'),
+    },
+    ...(continueAsNewAfter !== undefined && { continueAsNewAfter }),
+  };
+}
+
+/** How to reach the embedded one-node replica set: directly, so that its member's recorded name does not matter. */
+export function embeddedMongodbUri(onPort: number): string {
+  return `mongodb://127.0.0.1:${onPort}/?directConnection=true`;
+}
+
+function value(env: Env, name: string): string | undefined {
+  const given = env[name]?.trim();
+  return given === '' ? undefined : given;
+}
+
+function text(env: Env, name: string, byDefault: string): string {
+  return value(env, name) ?? byDefault;
+}
+
+function bad(name: string, given: string, expected: string): ConfigError {
+  const shown = given.replace(/\/\/[^@/]*@/, '//***@');
+  return new ConfigError(`${name}=${shown} cannot be used: expected ${expected}.`);
+}
+
+function matching(env: Env, name: string, pattern: RegExp, expected: string): string | undefined {
+  const given = value(env, name);
+  if (given !== undefined && !pattern.test(given)) throw bad(name, given, expected);
+  return given;
+}
+
+function integer(env: Env, name: string, byDefault: number, min: number, max: number): number {
+  const given = value(env, name);
+  if (given === undefined) return byDefault;
+  const number = Number(given);
+  if (!/^\d+$/.test(given) || number < min || number > max) {
+    throw bad(name, given, `a whole number from ${min} to ${max}`);
+  }
+  return number;
+}
+
+function port(env: Env, name: string, byDefault: number): number {
+  return integer(env, name, byDefault, 0, 65_535);
+}
+
+function oneOf<T extends string>(env: Env, name: string, allowed: readonly T[], byDefault: T): T {
+  const given = value(env, name);
+  if (given === undefined) return byDefault;
+  const found = allowed.find((one) => one === given);
+  if (found === undefined) throw bad(name, given, `one of ${allowed.join(', ')}`);
+  return found;
+}
+
+const UNIT_MS = new Map([
+  ['ms', 1],
+  ['s', 1_000],
+  ['m', 60_000],
+  ['h', 3_600_000],
+  ['d', 86_400_000],
+]);
+const LONGEST_MS = 3_650 * 86_400_000;
+
+function duration(env: Env, name: string, byDefault: string): number {
+  const given = text(env, name, byDefault);
+  const [, amount, unit = ''] = /^(\d+)(ms|s|m|h|d)$/.exec(given) ?? [];
+  const ms = Number(amount) * (UNIT_MS.get(unit) ?? Number.NaN);
+  if (!(ms > 0 && ms <= LONGEST_MS)) {
+    throw bad(name, given, 'a duration above zero and up to ten years, such as 500ms, 90s, 15m, 24h or 30d');
+  }
+  return ms;
+}
+
+function readRoles(env: Env): ReadonlySet<Role> {
+  const given = value(env, 'ROLES');
+  if (given === undefined) return new Set(ROLES);
+  const roles = given.split(',').map((name) => {
+    const role = ROLES.find((one) => one === name.trim());
+    if (role === undefined) throw bad('ROLES', given, `any of ${ROLES.join(',')}`);
+    return role;
+  });
+  return new Set(roles);
+}
+
+/** The names are those of Temporal's own environment configuration. */
+function readTls(env: Env, onByDefault: boolean): TemporalTls | undefined {
+  const ca = file(env, 'TEMPORAL_TLS_SERVER_CA_CERT_PATH');
+  const crt = file(env, 'TEMPORAL_TLS_CLIENT_CERT_PATH');
+  const key = file(env, 'TEMPORAL_TLS_CLIENT_KEY_PATH');
+  const serverName = value(env, 'TEMPORAL_TLS_SERVER_NAME');
+  if (crt && !key)
+    throw new ConfigError('TEMPORAL_TLS_CLIENT_KEY_PATH is missing: the client certificate needs its key.');
+  if (key && !crt)
+    throw new ConfigError('TEMPORAL_TLS_CLIENT_CERT_PATH is missing: the client key needs its certificate.');
+  const impliedByOthers = onByDefault || ca !== undefined || crt !== undefined || serverName !== undefined;
+  if (oneOf(env, 'TEMPORAL_TLS', ['true', 'false'], impliedByOthers ? 'true' : 'false') === 'false')
+    return undefined;
+  return {
+    ...(ca && { serverRootCACertificate: ca }),
+    ...(serverName !== undefined && { serverNameOverride: serverName }),
+    ...(crt && key && { clientCertPair: { crt, key } }),
+  };
+}
+
+function file(env: Env, name: string): Buffer | undefined {
+  const path = value(env, name);
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path);
+  } catch {
+    throw bad(name, path, 'the path of a file that can be read');
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
+function readSecret(env: Env, name: keyof typeof SANDBOX_SECRETS, mustBeGiven: boolean): string {
+  const given = value(env, name);
+  if (given === undefined) {
+    if (mustBeGiven)
+      throw new ConfigError(`${name} is missing: it must be set when HTTP_HOST is not a loopback address.`);
+    return SANDBOX_SECRETS[name];
+  }
+  if (name === 'CURSOR_SECRET') {
+    if (given.length < 16) throw new ConfigError(`${name} is too short: expected at least 16 characters.`);
+    return given;
+  }
+  const [, base64 = ''] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(given) ?? [];
+  if (Buffer.from(base64, 'base64').length < 24) {
+    throw new ConfigError(`${name} cannot be used: expected whsec_ followed by at least 24 bytes in base64.`);
+  }
+  return given;
+}
