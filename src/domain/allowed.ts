@@ -1,0 +1,126 @@
+import { type FollowUpType, followUpTypes, segments } from './commands.js';
+import { type Order, type Return, type Shipment, isDead, isUnpaid, refundable, unallocated, undispatched } from './order.js';
+
+/**
+ * The rules of the order, one line each: why a command is not allowed now, or `undefined` where it is. `decide` asks them
+ * before anything else, and a view shows them as `allowedCommands` and `blockedCommands`.
+ */
+const rules: Readonly<Record<FollowUpType, (order: Order) => string | undefined>> = {
+  HoldOrder: (order) =>
+    first(
+      notOpen(order),
+      isHeldBy(order, 'command') && 'the order is held already',
+      !isAnythingUndispatched(order) && 'everything is dispatched',
+    ),
+  ReleaseOrder: (order) =>
+    first(
+      isDead(order) && `the order is ${order.status}`,
+      order.holds.length === 0 && 'the order is not held',
+      !isHeldBy(order, 'command') && 'held by a declined capture: capture again, or write it off',
+    ),
+  CancelOrder: (order) =>
+    first(notOpen(order), !isAnythingUndispatched(order) && 'everything is dispatched'),
+  AmendOrder: (order) =>
+    first(
+      notConfirmed(order),
+      order.amendment !== undefined && 'an amendment is being secured',
+      order.shipments.length > 0 && 'a shipment exists',
+    ),
+  CreateShipment: (order) =>
+    first(notShippable(order), !order.lines.some((line) => unallocated(line) > 0) && 'everything is in a shipment'),
+  DispatchShipment: (order) =>
+    first(notShippable(order), !order.shipments.some((entry) => entry.status === 'created') && 'no shipment waits for it'),
+  DeliverShipment: (order) =>
+    order.shipments.some((entry) => entry.status === 'dispatched') ? undefined : 'no shipment is on its way',
+  CapturePayment: noDeclinedCapture,
+  WriteOffCapture: noDeclinedCapture,
+  RequestReturn: (order) =>
+    first(
+      order.closed && 'the return window has passed',
+      !order.lines.some((line) => line.delivered > line.returned) && 'nothing delivered is left to return',
+    ),
+  ReceiveReturn: (order) =>
+    first(
+      !order.returns.some((entry) => entry.status === 'requested') && 'no return is on its way',
+      order.shipments.some(isUnpaid) && 'a capture is not settled: what goes back depends on it',
+    ),
+  RefundPayment: (order) => (refundable(order) > 0 ? undefined : 'nothing captured is left to refund'),
+  AddNote: () => undefined,
+};
+
+/** Why the command is not allowed now; `undefined` where it is. */
+export function blocked(order: Order, type: FollowUpType): string | undefined {
+  return rules[type](order);
+}
+
+/** As `blocked`, for a command to one shipment. */
+export function blockedForShipment(
+  order: Order,
+  shipment: Shipment,
+  type: 'DispatchShipment' | 'DeliverShipment',
+): string | undefined {
+  const expected = type === 'DispatchShipment' ? 'created' : 'dispatched';
+  return first(
+    shipment.status !== expected && `shipment ${shipment.shipmentId} is ${shipment.status}`,
+    blocked(order, type),
+  );
+}
+
+/** As `blocked`, for the receipt of one return. */
+export function blockedForReturn(order: Order, { returnId, status }: Return): string | undefined {
+  return first(status !== 'requested' && `return ${returnId} is ${status}`, blocked(order, 'ReceiveReturn'));
+}
+
+export interface Allowed {
+  /** path segments of the contract */
+  readonly allowedCommands: readonly string[];
+  /** path segment → the reason */
+  readonly blockedCommands: Readonly<Record<string, string>>;
+}
+
+/** Commands to the order as a whole; those to a shipment or a return stand with it. */
+export function allowedCommands(order: Order): Allowed {
+  const allowed: string[] = [];
+  const reasons: Record<string, string> = {};
+  for (const type of followUpTypes) {
+    if (type === 'DispatchShipment' || type === 'DeliverShipment' || type === 'ReceiveReturn') continue;
+    const reason = blocked(order, type);
+    if (reason === undefined) allowed.push(segments[type]);
+    else reasons[segments[type]] = reason;
+  }
+  return { allowedCommands: allowed, blockedCommands: reasons };
+}
+
+/** The first reason that holds. */
+function first(...reasons: readonly (string | false | undefined)[]): string | undefined {
+  return reasons.find((reason): reason is string => typeof reason === 'string');
+}
+
+function notOpen({ status }: Order): string | false {
+  return status !== 'pending' && status !== 'confirmed' && `the order is ${status}`;
+}
+
+function notConfirmed({ status }: Order): string | false {
+  return status !== 'confirmed' && (status === 'pending' ? 'the order is not confirmed yet' : `the order is ${status}`);
+}
+
+function notShippable(order: Order): string | undefined {
+  return first(
+    notConfirmed(order),
+    order.holds.length > 0 && 'the order is held',
+    order.amendment !== undefined && 'an amendment is being secured',
+  );
+}
+
+function noDeclinedCapture(order: Order): string | undefined {
+  const isDeclined = order.shipments.some((entry) => entry.charge?.status === 'declined');
+  return isDeclined ? undefined : 'no capture was declined';
+}
+
+function isHeldBy(order: Order, cause: Order['holds'][number]['cause']): boolean {
+  return order.holds.some((hold) => hold.cause === cause);
+}
+
+function isAnythingUndispatched(order: Order): boolean {
+  return order.lines.some((line) => undispatched(line) > 0);
+}

@@ -1,0 +1,116 @@
+/** What can be asked of an order. Shapes only; `decide` says when each is allowed and what it leads to. */
+
+export interface Customer {
+  readonly id: string;
+  readonly name: string;
+  readonly email?: string;
+}
+
+export interface Address {
+  readonly name?: string;
+  readonly street: string;
+  readonly city: string;
+  readonly postalCode?: string;
+  readonly region?: string;
+  /** ISO-3166 alpha-2 */
+  readonly country: string;
+}
+
+export interface LineQuantity {
+  readonly sku: string;
+  readonly quantity: number;
+}
+
+/** `unitPrice` in minor units of the order's currency. */
+export interface NewLine extends LineQuantity {
+  readonly unitPrice: number;
+  readonly name?: string;
+}
+
+/** A line as it shall be. A SKU that is already in the order keeps its price and name where none is given. */
+export interface AmendedLine extends LineQuantity {
+  readonly unitPrice?: number;
+  readonly name?: string;
+}
+
+/** A token of the payment provider; never a card number. */
+export interface PaymentMethod {
+  readonly method: string;
+}
+
+/** Periods in milliseconds, fixed for an order at its creation. */
+export interface Terms {
+  /** how long a payment may stay pending after the provider said so */
+  readonly paymentDeadline: number;
+  /** how long after completion goods may come back */
+  readonly returnWindow: number;
+  /** how long an authorization may be captured */
+  readonly authorizationTtl: number;
+}
+
+/** The data of each command by its type. Amounts are in minor units. */
+export interface CommandData {
+  CreateOrder: {
+    readonly customer: Customer;
+    readonly currency: string;
+    readonly lines: readonly NewLine[];
+    readonly shippingFee?: number;
+    readonly tax?: number;
+    readonly discount?: number;
+    readonly shippingAddress?: Address;
+    readonly payment: PaymentMethod;
+    readonly note?: string;
+    readonly tags?: readonly string[];
+    readonly terms: Terms;
+  };
+  HoldOrder: { readonly reason: string };
+  ReleaseOrder: Readonly<Record<string, never>>;
+  CancelOrder: { readonly reason: string };
+  /** `lines`, where given, are all lines of the order from then on. */
+  AmendOrder: { readonly lines?: readonly AmendedLine[]; readonly shippingAddress?: Address };
+  /** `lines`: all that is left where not given. */
+  CreateShipment: { readonly lines?: readonly LineQuantity[] };
+  DispatchShipment: { readonly shipmentId: string; readonly carrier: string; readonly trackingNumber: string };
+  DeliverShipment: { readonly shipmentId: string };
+  CapturePayment: { readonly payment?: PaymentMethod };
+  WriteOffCapture: { readonly reason: string };
+  RequestReturn: { readonly lines: readonly LineQuantity[]; readonly reason: string };
+  ReceiveReturn: { readonly returnId: string };
+  RefundPayment: { readonly amount: number; readonly reason: string };
+  AddNote: { readonly text: string };
+}
+
+export type CommandType = keyof CommandData;
+export type CommandOf<T extends CommandType> = { [K in T]: { readonly type: K; readonly data: CommandData[K] } }[T];
+export type Command = CommandOf<CommandType>;
+
+/** A command to an order that exists already. */
+export type FollowUpType = Exclude<CommandType, 'CreateOrder'>;
+export type FollowUpCommand = CommandOf<FollowUpType>;
+
+/** The path segment a command has in the public contract: `POST /v1/orders/{id}/<segment>`, and in `allowedCommands`. */
+export const segments = {
+  HoldOrder: 'hold',
+  ReleaseOrder: 'release',
+  CancelOrder: 'cancel',
+  AmendOrder: 'amend',
+  CreateShipment: 'shipments',
+  DispatchShipment: 'dispatch',
+  DeliverShipment: 'deliver',
+  CapturePayment: 'capture',
+  WriteOffCapture: 'write-off',
+  RequestReturn: 'returns',
+  ReceiveReturn: 'receive',
+  RefundPayment: 'refunds',
+  AddNote: 'notes',
+} as const satisfies Record<FollowUpType, string>;
+
+export const followUpTypes = Object.keys(segments) as readonly FollowUpType[];
+
+export const limits = {
+  lines: 200,
+  quantity: 1_000_000,
+  amount: Number.MAX_SAFE_INTEGER,
+  tags: 50,
+  notes: 100,
+} as const;

@@ -1,0 +1,49 @@
+import type { EventDraft } from './events.js';
+import { type Authorization, type Order, isDead, isUnpaid, owes } from './order.js';
+import { isNeeded } from './pending-effects.js';
+
+/** The next time at which the order changes by itself. */
+export interface Deadline {
+  readonly name: 'payment-deadline' | 'authorization-expiry' | 'return-window';
+  /** ISO-8601 UTC */
+  readonly at: string;
+}
+
+/** The earliest deadline, if there is one; at that time `expire` has something to say. */
+export function nextDeadline(order: Order): Deadline | undefined {
+  const deadlines: Deadline[] = expiring(order).map(({ status, until }) => ({
+    name: status === 'pending' ? 'payment-deadline' : 'authorization-expiry',
+    at: until,
+  }));
+  if (order.returnsUntil !== undefined && isReadyToClose(order)) {
+    deadlines.push({ name: 'return-window', at: order.returnsUntil });
+  }
+  return deadlines.toSorted((a, b) => (a.at < b.at ? -1 : 1))[0];
+}
+
+/** What has passed at `now` (ISO-8601 UTC). The end of the return window shows as `OrderClosed`, a consequence. */
+export function expire(order: Order, now: string): readonly EventDraft[] {
+  return expiring(order)
+    .filter((entry) => entry.until <= now)
+    .map(({ status, authorizationId }) => ({
+      type: status === 'pending' ? 'PaymentTimedOut' : 'AuthorizationExpired',
+      data: { authorizationId },
+    }));
+}
+
+/** An authorization does not lapse while its capture is under way: the provider's answer decides. */
+function expiring(order: Order): readonly Authorization[] {
+  if (isDead(order) || owes(order, 'capture')) return [];
+  return order.authorizations.filter((entry) => isNeeded(order, entry));
+}
+
+/** Completed, and nothing is on its way: no return, no refund, no capture. Only the return window keeps it open. */
+export function isReadyToClose(order: Order): boolean {
+  return (
+    order.status === 'completed' &&
+    !order.closed &&
+    order.owed.length === 0 &&
+    !order.shipments.some(isUnpaid) &&
+    order.returns.every((entry) => entry.status === 'received')
+  );
+}

@@ -1,0 +1,251 @@
+import { blocked, blockedForReturn, blockedForShipment } from './allowed.js';
+import {
+  type Command,
+  type CommandData,
+  type CommandOf,
+  type FollowUpCommand,
+  type LineQuantity,
+  type NewLine,
+  limits,
+} from './commands.js';
+import type { EventData, EventDraft } from './events.js';
+import { isCurrency, orderTotal } from './money.js';
+import { type Order, refundable, sum, unallocated, undispatched } from './order.js';
+import { returnRefund, shipmentCharge } from './prices.js';
+import { type Decision, refuse } from './refusal.js';
+
+/**
+ * Judges a command against the order as it stands: the events it leads to, or why it changes nothing. Pure; the same in the
+ * API (before an order is started), in the workflow and in the tests.
+ *
+ * @param now ISO-8601 UTC
+ */
+export function decide(order: Order | undefined, command: Command, now: string): Decision {
+  if (command.type === 'CreateOrder') {
+    return order === undefined
+      ? create(command.data)
+      : refuse('not_allowed', 'order_exists', `order ${order.orderId} exists already`);
+  }
+  if (order === undefined) return refuse('not_found', 'order_not_found', 'there is no such order');
+  switch (command.type) {
+    case 'DispatchShipment':
+      return dispatch(order, command.data);
+    case 'DeliverShipment':
+      return deliver(order, command.data);
+    case 'ReceiveReturn':
+      return receive(order, command.data);
+    default: {
+      const reason = blocked(order, command.type);
+      return reason === undefined ? allowed(order, command, now) : notAllowed(reason);
+    }
+  }
+}
+
+type OrderCommand = Exclude<FollowUpCommand, CommandOf<'DispatchShipment' | 'DeliverShipment' | 'ReceiveReturn'>>;
+
+function allowed(order: Order, command: OrderCommand, now: string): Decision {
+  switch (command.type) {
+    case 'HoldOrder':
+      return decided({ type: 'OrderHeld', data: { cause: 'command', reason: command.data.reason } });
+    case 'ReleaseOrder':
+      return decided({ type: 'OrderReleased', data: { cause: 'command' } });
+    case 'CancelOrder': {
+      const lines = order.lines
+        .map((line) => ({ sku: line.sku, quantity: undispatched(line) }))
+        .filter((line) => line.quantity > 0);
+      return decided({ type: 'OrderCancelled', data: { reason: command.data.reason, lines } });
+    }
+    case 'AmendOrder':
+      return amend(order, command.data);
+    case 'CreateShipment':
+      return ship(order, command.data);
+    case 'CapturePayment':
+      return decided({ type: 'CaptureRequested', data: command.data });
+    case 'WriteOffCapture': {
+      const declined = order.shipments.filter(({ charge }) => charge?.status === 'declined');
+      const amount = sum(declined, ({ charge }) => (charge?.amount ?? 0) - (charge?.captured ?? 0));
+      return decided({ type: 'CaptureWrittenOff', data: { amount, reason: command.data.reason } });
+    }
+    case 'RequestReturn':
+      return requestReturn(order, command.data, now);
+    case 'RefundPayment':
+      return refund(order, command.data);
+    case 'AddNote':
+      return decided({ type: 'NoteAdded', data: { text: command.data.text } });
+    default:
+      return command satisfies never;
+  }
+}
+
+function decided(...events: readonly EventDraft[]): Decision {
+  return { events };
+}
+
+function notAllowed(reason: string): Decision {
+  return refuse('not_allowed', 'not_allowed', reason);
+}
+
+type Refused = ReturnType<typeof refuse>;
+
+function create(data: CommandData['CreateOrder']): Decision {
+  const { currency, shippingFee = 0, tax = 0, discount = 0, tags = [] } = data;
+  if (!isCurrency(currency)) {
+    return refuse('invalid', 'unknown_currency', `${currency} is no ISO-4217 currency, such as EUR`, '/currency');
+  }
+  for (const [name, amount] of Object.entries({ shippingFee, tax, discount })) {
+    if (!isAmount(amount)) return refuse('invalid', 'invalid_amount', `${amount} is no amount in minor units`, `/${name}`);
+  }
+  const wrong = wrongLines(data.lines) ?? wrongPrices(data.lines);
+  if (wrong !== undefined) return wrong;
+  const total = positiveTotal({ lines: data.lines, shippingFee, tax, discount });
+  if (typeof total !== 'number') return total;
+  return decided({ type: 'OrderCreated', data: { ...data, shippingFee, tax, discount, total, tags } });
+}
+
+function amend(order: Order, { lines, shippingAddress }: CommandData['AmendOrder']): Decision {
+  if (lines === undefined && shippingAddress === undefined) {
+    return refuse('invalid', 'nothing_to_amend', 'give lines, shippingAddress or both');
+  }
+  const address = shippingAddress === undefined ? {} : { shippingAddress };
+  if (lines === undefined) return decided({ type: 'AmendmentRequested', data: address });
+  const wrong = wrongLines(lines);
+  if (wrong !== undefined) return wrong;
+  const amended: NewLine[] = [];
+  for (const [index, { sku, quantity, unitPrice, name }] of lines.entries()) {
+    const old = order.lines.find((line) => line.sku === sku);
+    const price = unitPrice ?? old?.unitPrice;
+    if (price === undefined) {
+      return refuse('invalid', 'price_missing', `${sku} is new in this order: give its unitPrice`, `/lines/${index}`);
+    }
+    const label = name ?? old?.name;
+    amended.push({ sku, quantity, unitPrice: price, ...(label === undefined ? {} : { name: label }) });
+  }
+  const total = wrongPrices(amended) ?? positiveTotal({ ...order, lines: amended });
+  if (typeof total !== 'number') return total;
+  return decided({ type: 'AmendmentRequested', data: { lines: amended, total, ...address } });
+}
+
+function ship(order: Order, { lines }: CommandData['CreateShipment']): Decision {
+  const wrong = lines && (wrongLines(lines) ?? beyondLines(order, lines, unallocated, 'left to ship'));
+  if (wrong !== undefined) return wrong;
+  const left = order.lines.map((line) => ({ sku: line.sku, quantity: unallocated(line) }));
+  return decided({
+    type: 'ShipmentCreated',
+    data: {
+      shipmentId: `s${order.shipments.length + 1}`,
+      lines: (lines ?? left).filter((line) => line.quantity > 0),
+    },
+  });
+}
+
+function dispatch(order: Order, { shipmentId, carrier, trackingNumber }: CommandData['DispatchShipment']): Decision {
+  const shipment = order.shipments.find((entry) => entry.shipmentId === shipmentId);
+  if (shipment === undefined) return noShipment(shipmentId);
+  const reason = blockedForShipment(order, shipment, 'DispatchShipment');
+  if (reason !== undefined) return notAllowed(reason);
+  const amount = shipmentCharge(order, shipment.lines);
+  return decided({ type: 'ShipmentDispatched', data: { shipmentId, carrier, trackingNumber, amount } });
+}
+
+function deliver(order: Order, { shipmentId }: CommandData['DeliverShipment']): Decision {
+  const shipment = order.shipments.find((entry) => entry.shipmentId === shipmentId);
+  if (shipment === undefined) return noShipment(shipmentId);
+  const reason = blockedForShipment(order, shipment, 'DeliverShipment');
+  return reason === undefined ? decided({ type: 'ShipmentDelivered', data: { shipmentId } }) : notAllowed(reason);
+}
+
+function noShipment(shipmentId: string): Decision {
+  return refuse('not_found', 'shipment_not_found', `the order has no shipment ${shipmentId}`);
+}
+
+function requestReturn(order: Order, { lines, reason }: CommandData['RequestReturn'], now: string): Decision {
+  if (order.returnsUntil !== undefined && order.returnsUntil <= now) return notAllowed('the return window has passed');
+  const wrong =
+    wrongLines(lines) ??
+    beyondLines(order, lines, (line) => line.delivered - line.returned, 'delivered and not returned');
+  if (wrong !== undefined) return wrong;
+  return decided({ type: 'ReturnRequested', data: { returnId: `r${order.returns.length + 1}`, lines, reason } });
+}
+
+/** The goods are back: they go on the shelf, and the money for them goes back. */
+function receive(order: Order, { returnId }: CommandData['ReceiveReturn']): Decision {
+  const returned = order.returns.find((entry) => entry.returnId === returnId);
+  if (returned === undefined) return refuse('not_found', 'return_not_found', `the order has no return ${returnId}`);
+  const reason = blockedForReturn(order, returned);
+  if (reason !== undefined) return notAllowed(reason);
+  const amount = returnRefund(order, returned.lines, refundable(order));
+  const received: EventDraft = { type: 'ReturnReceived', data: { returnId } };
+  if (amount === 0) return decided(received);
+  const refundId = nextRefundId(order);
+  return decided(received, { type: 'RefundRequested', data: { refundId, amount, reason: returned.reason, returnId } });
+}
+
+function refund(order: Order, { amount, reason }: CommandData['RefundPayment']): Decision {
+  if (!isAmount(amount) || amount === 0) {
+    return refuse('invalid', 'invalid_amount', 'a refund is a positive number of minor units', '/amount');
+  }
+  const most = refundable(order);
+  if (amount > most) {
+    return refuse('invalid', 'refund_too_large', `at most ${most} is captured and not refunded yet`, '/amount');
+  }
+  return decided({ type: 'RefundRequested', data: { refundId: nextRefundId(order), amount, reason } });
+}
+
+function nextRefundId(order: Order): EventData['RefundRequested']['refundId'] {
+  return `f${order.refunds.length + 1}`;
+}
+
+// --- what must hold for lines and amounts, whatever the order's state ---
+
+function isAmount(amount: number): boolean {
+  return Number.isSafeInteger(amount) && amount >= 0;
+}
+
+function wrongLines(lines: readonly LineQuantity[]): Refused | undefined {
+  if (lines.length === 0 || lines.length > limits.lines) {
+    return refuse('invalid', 'invalid_lines', `give 1 to ${limits.lines} lines, not ${lines.length}`, '/lines');
+  }
+  const seen = new Set<string>();
+  for (const [index, { sku, quantity }] of lines.entries()) {
+    if (seen.has(sku)) {
+      return refuse('invalid', 'duplicate_sku', `${sku} is there twice: add the quantities up`, `/lines/${index}/sku`);
+    }
+    seen.add(sku);
+    if (!Number.isInteger(quantity) || quantity < 1 || quantity > limits.quantity) {
+      const message = `a quantity is a whole number from 1 to ${limits.quantity}, not ${quantity}`;
+      return refuse('invalid', 'invalid_quantity', message, `/lines/${index}/quantity`);
+    }
+  }
+  return undefined;
+}
+
+function wrongPrices(lines: readonly NewLine[]): Refused | undefined {
+  const index = lines.findIndex((line) => !isAmount(line.unitPrice));
+  if (index === -1) return undefined;
+  const message = 'a price is a whole number of minor units, 0 or more';
+  return refuse('invalid', 'invalid_amount', message, `/lines/${index}/unitPrice`);
+}
+
+function positiveTotal(charges: Parameters<typeof orderTotal>[0]): number | Refused {
+  const total = orderTotal(charges);
+  if (total === undefined) return refuse('invalid', 'total_too_large', `the total is over ${limits.amount}`, '/lines');
+  if (total > 0) return total;
+  return refuse('invalid', 'total_not_positive', `goods + fee + tax - discount is ${total}: it must be positive`, '');
+}
+
+function beyondLines(
+  order: Order,
+  lines: readonly LineQuantity[],
+  available: (line: Order['lines'][number]) => number,
+  what: string,
+): Refused | undefined {
+  for (const [index, { sku, quantity }] of lines.entries()) {
+    const line = order.lines.find((entry) => entry.sku === sku);
+    if (line === undefined) return refuse('invalid', 'unknown_sku', `${sku} is not in the order`, `/lines/${index}/sku`);
+    const most = available(line);
+    if (quantity > most) {
+      return refuse('invalid', 'quantity_too_large', `${most} of ${sku} are ${what}`, `/lines/${index}/quantity`);
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,115 @@
+import type { Address, Customer, LineQuantity, NewLine, PaymentMethod, Terms } from './commands.js';
+
+/**
+ * The persisted shape of every event, by its type: past tense, and never changed without a new `schemaVersion`.
+ * Amounts are in minor units of the order's currency, times are ISO-8601 UTC.
+ */
+export interface EventData {
+  OrderCreated: {
+    readonly customer: Customer;
+    readonly currency: string;
+    readonly lines: readonly NewLine[];
+    readonly shippingFee: number;
+    readonly tax: number;
+    readonly discount: number;
+    readonly total: number;
+    readonly shippingAddress?: Address;
+    readonly payment: PaymentMethod;
+    readonly note?: string;
+    readonly tags: readonly string[];
+    readonly terms: Terms;
+  };
+  StockReserved: { readonly lines: readonly LineQuantity[] };
+  StockRefused: { readonly missing: readonly MissingStock[] };
+  StockReleased: { readonly lines: readonly LineQuantity[] };
+  StockDeducted: { readonly shipmentId: string };
+  StockRestocked: { readonly returnId: string };
+  PaymentAuthorized: { readonly authorizationId: string; readonly amount: number; readonly expiresAt: string };
+  PaymentPending: { readonly authorizationId: string; readonly amount: number; readonly deadline: string };
+  /** Names the authorization only where one had been pending. */
+  PaymentDeclined: { readonly authorizationId?: string; readonly code: string };
+  PaymentTimedOut: { readonly authorizationId: string };
+  AuthorizationExpired: { readonly authorizationId: string };
+  AuthorizationVoided: { readonly authorizationId: string; readonly amount: number };
+  PaymentCaptured: {
+    readonly captureId: string;
+    readonly shipmentId: string;
+    readonly authorizationId: string;
+    readonly amount: number;
+  };
+  CaptureDeclined: { readonly shipmentId: string; readonly amount: number; readonly code: string };
+  CaptureRequested: { readonly payment?: PaymentMethod };
+  CaptureWrittenOff: { readonly amount: number; readonly reason: string };
+  PaymentRefunded: { readonly refundId: string; readonly captureId: string; readonly amount: number };
+  OrderConfirmed: Empty;
+  OrderRejected: { readonly reason: 'out_of_stock' | 'payment_declined'; readonly detail: string };
+  OrderExpired: Empty;
+  OrderHeld: { readonly cause: HoldCause; readonly reason: string };
+  OrderReleased: { readonly cause: HoldCause };
+  /** Cancels all that is not dispatched: `lines` is what that was. */
+  OrderCancelled: { readonly reason: string; readonly lines: readonly LineQuantity[] };
+  AmendmentRequested: { readonly lines?: readonly NewLine[]; readonly total?: number; readonly shippingAddress?: Address };
+  OrderAmended: Empty;
+  AmendmentRefused: { readonly reason: 'out_of_stock' | 'payment_declined' | 'payment_timed_out'; readonly detail: string };
+  ShipmentCreated: { readonly shipmentId: string; readonly lines: readonly LineQuantity[] };
+  /** `amount` is what is captured for this shipment. */
+  ShipmentDispatched: {
+    readonly shipmentId: string;
+    readonly carrier: string;
+    readonly trackingNumber: string;
+    readonly amount: number;
+  };
+  ShipmentDelivered: { readonly shipmentId: string };
+  ReturnRequested: { readonly returnId: string; readonly lines: readonly LineQuantity[]; readonly reason: string };
+  ReturnReceived: { readonly returnId: string };
+  RefundRequested: {
+    readonly refundId: string;
+    readonly amount: number;
+    readonly reason: string;
+    readonly returnId?: string;
+  };
+  OrderCompleted: { readonly returnsUntil: string };
+  OrderClosed: Empty;
+  NoteAdded: { readonly text: string };
+  /** A message nobody waits for (a signal) that did not fit the state. */
+  CommandRejected: { readonly command: string; readonly code: string; readonly message: string };
+}
+
+type Empty = Readonly<Record<string, never>>;
+
+export interface MissingStock {
+  readonly sku: string;
+  readonly requested: number;
+  readonly available: number;
+}
+
+/** Who holds an order: a person, or the capture that was declined. */
+export type HoldCause = 'command' | 'capture_declined';
+
+export type EventType = keyof EventData;
+
+/** An event before it has a place in the log. */
+export type EventDraft = { [T in EventType]: { readonly type: T; readonly data: EventData[T] } }[EventType];
+
+/** Why and by whom: the same for all events of one decision. */
+export interface Cause {
+  /** ISO-8601 UTC, the workflow's clock */
+  readonly occurredAt: string;
+  /** the command's id (`Idempotency-Key`); for an outcome or a deadline, what `causationId` says */
+  readonly commandId: string;
+  /** the same for all that one request led to */
+  readonly correlationId: string;
+  /** the message that was decided on: `<commandId>.<hash of its body>`, the key of an effect, or a deadline's name */
+  readonly causationId: string;
+  readonly actor: string;
+}
+
+export interface Envelope extends Cause {
+  readonly orderId: string;
+  /** 1, 2, 3 … without gaps within the order */
+  readonly version: number;
+  readonly schemaVersion: number;
+}
+
+/** One event of an order's log, the same in the workflow history and in the journal. */
+export type OrderEvent = EventDraft & Envelope;

@@ -1,0 +1,365 @@
+import { type LineQuantity, limits } from './commands.js';
+import { wantedEffects } from './pending-effects.js';
+import type { EventData, HoldCause, OrderEvent } from './events.js';
+import { type Authorization, type Line, type Order, type Shipment, type ShipmentCharge, quantityOf } from './order.js';
+
+/**
+ * Folds one event into the order. The only place where state changes; it never refuses and never throws on an event of this
+ * log. An event whose cause is an effect settles that effect; after it, whatever the order newly owes is owed since this
+ * event's version (`pendingEffects`).
+ *
+ * @throws TypeError if the first event is not `OrderCreated`: such a log is not an order's.
+ */
+export function evolve(order: Order | undefined, event: OrderEvent): Order {
+  const happened = apply(order, event);
+  const owed = happened.owed.filter((effect) => effect.key !== event.causationId);
+  const next = { ...happened, owed, version: event.version, updatedAt: event.occurredAt };
+  const newlyOwed = wantedEffects(next).map((effect) => ({
+    ...effect,
+    key: `${event.orderId}:${effect.type}:${event.version}`,
+  }));
+  return newlyOwed.length === 0 ? next : { ...next, owed: [...owed, ...newlyOwed] };
+}
+
+export function fold(events: Iterable<OrderEvent>, order?: Order): Order | undefined {
+  for (const event of events) order = evolve(order, event);
+  return order;
+}
+
+function apply(order: Order | undefined, event: OrderEvent): Order {
+  if (event.type === 'OrderCreated') return created(event);
+  if (order === undefined) {
+    throw new TypeError(`The log of ${event.orderId} starts with ${event.type}, not with OrderCreated.`);
+  }
+  switch (event.type) {
+    case 'StockReserved':
+      return { ...order, reserved: plus(order.reserved, event.data.lines) };
+    case 'StockRefused':
+      return refuseStock(order, event.data);
+    case 'StockReleased':
+      return { ...order, reserved: minus(order.reserved, event.data.lines) };
+    case 'StockDeducted': {
+      const shipment = order.shipments.find((entry) => entry.shipmentId === event.data.shipmentId);
+      return {
+        ...withShipment(order, event.data.shipmentId, () => ({ deducted: true })),
+        reserved: minus(order.reserved, shipment?.lines ?? []),
+      };
+    }
+    case 'StockRestocked':
+      return withReturn(order, event.data.returnId, { restocked: true });
+
+    case 'PaymentAuthorized':
+      return withAuthorization(order, event, { status: 'authorized', until: event.data.expiresAt });
+    case 'PaymentPending':
+      return withAuthorization(order, event, { status: 'pending', until: event.data.deadline });
+    case 'PaymentDeclined':
+      return refusePayment(
+        retire(order, event.data.authorizationId, 'declined'),
+        'payment_declined',
+        event.data.code,
+      );
+    case 'PaymentTimedOut':
+      return refusePayment(
+        retire(order, event.data.authorizationId),
+        'payment_timed_out',
+        'the payment stayed pending too long',
+      );
+    case 'AuthorizationExpired':
+      return retire(order, event.data.authorizationId, 'expired');
+    case 'AuthorizationVoided':
+      return retire(order, event.data.authorizationId, 'voided');
+
+    case 'PaymentCaptured':
+      return captured(order, event.data);
+    case 'CaptureDeclined':
+      return withCharge(order, event.data.shipmentId, () => ({ status: 'declined' }));
+    case 'CaptureRequested':
+      return requestCapture(order, event.data);
+    case 'CaptureWrittenOff':
+      return withDeclinedCharges(order, 'written_off');
+    case 'RefundRequested':
+      return { ...order, refunds: [...order.refunds, { ...event.data, refunded: 0 }] };
+    case 'PaymentRefunded':
+      return refunded(order, event.data);
+
+    case 'OrderConfirmed':
+      return { ...order, status: 'confirmed' };
+    case 'OrderRejected':
+      return { ...order, status: 'rejected' };
+    case 'OrderExpired':
+      return { ...order, status: 'expired' };
+    case 'OrderHeld':
+      return { ...order, holds: [...order.holds, event.data] };
+    case 'OrderReleased':
+      return { ...order, holds: withoutHold(order, event.data.cause) };
+    case 'OrderCancelled':
+      return cancelled(order, event.data);
+    case 'OrderCompleted':
+      return { ...order, status: 'completed', returnsUntil: event.data.returnsUntil };
+    case 'OrderClosed':
+      return { ...order, closed: true };
+
+    case 'AmendmentRequested':
+      return { ...order, amendment: { total: order.total, ...event.data } };
+    case 'OrderAmended':
+      return amended(order);
+    case 'AmendmentRefused': {
+      const { amendment: _, ...rest } = order;
+      return rest;
+    }
+
+    case 'ShipmentCreated': {
+      const { shipmentId, lines } = event.data;
+      const shipment: Shipment = { shipmentId, lines, status: 'created', deducted: false };
+      return count({ ...order, shipments: [...order.shipments, shipment] }, lines, 'allocated');
+    }
+    case 'ShipmentDispatched':
+      return dispatched(order, event.data);
+    case 'ShipmentDelivered': {
+      const { shipmentId } = event.data;
+      const next = withShipment(order, shipmentId, () => ({ status: 'delivered' }));
+      return count(next, linesOf(order.shipments.find((entry) => entry.shipmentId === shipmentId)), 'delivered');
+    }
+    case 'ReturnRequested':
+      return count(
+        { ...order, returns: [...order.returns, { ...event.data, status: 'requested', restocked: false }] },
+        event.data.lines,
+        'returned',
+      );
+    case 'ReturnReceived':
+      return withReturn(order, event.data.returnId, { status: 'received' });
+
+    case 'NoteAdded': {
+      const note = { text: event.data.text, at: event.occurredAt, actor: event.actor };
+      return { ...order, notes: [...order.notes, note].slice(-limits.notes) };
+    }
+    case 'CommandRejected':
+      return order;
+    default:
+      return event satisfies never;
+  }
+}
+
+type EventOf<T extends OrderEvent['type']> = Extract<OrderEvent, { type: T }>;
+
+function created(event: EventOf<'OrderCreated'>): Order {
+  const { note, lines, ...data } = event.data;
+  return {
+    ...data,
+    orderId: event.orderId,
+    version: event.version,
+    status: 'pending',
+    closed: false,
+    holds: [],
+    lines: lines.map((line) => ({ ...line, cancelled: 0, allocated: 0, dispatched: 0, delivered: 0, returned: 0 })),
+    notes: note === undefined ? [] : [{ text: note, at: event.occurredAt, actor: event.actor }],
+    createdAt: event.occurredAt,
+    updatedAt: event.occurredAt,
+    reserved: [],
+    timedOut: false,
+    authorizations: [],
+    captures: [],
+    refunds: [],
+    shipments: [],
+    returns: [],
+    owed: [],
+  };
+}
+
+// --- stock ---
+
+function plus(held: readonly LineQuantity[], more: readonly LineQuantity[]): LineQuantity[] {
+  const skus = new Set([...held, ...more].map((line) => line.sku));
+  return [...skus].map((sku) => ({ sku, quantity: quantityOf(held, sku) + quantityOf(more, sku) }));
+}
+
+function minus(held: readonly LineQuantity[], less: readonly LineQuantity[]): LineQuantity[] {
+  return held
+    .map(({ sku, quantity }) => ({ sku, quantity: quantity - quantityOf(less, sku) }))
+    .filter((line) => line.quantity > 0);
+}
+
+function refuseStock(order: Order, { missing }: EventData['StockRefused']): Order {
+  if (order.amendment === undefined) return { ...order, missing };
+  const detail = missing
+    .map((line) => `${line.sku}: ${line.requested} more wanted, ${line.available} available`)
+    .join('; ');
+  return { ...order, amendment: { ...order.amendment, refusal: { reason: 'out_of_stock', detail } } };
+}
+
+// --- payment ---
+
+function withAuthorization(
+  order: Order,
+  event: EventOf<'PaymentAuthorized'> | EventOf<'PaymentPending'>,
+  change: Pick<Authorization, 'status' | 'until'>,
+): Order {
+  const { authorizationId, amount } = event.data;
+  const known = order.authorizations.find((entry) => entry.authorizationId === authorizationId);
+  if (known === undefined) {
+    const opened = { authorizationId, reference: event.causationId, amount, captured: 0, retired: false, ...change };
+    return { ...order, authorizations: [...order.authorizations, opened] };
+  }
+  return {
+    ...order,
+    authorizations: order.authorizations.map((entry) => (entry === known ? { ...entry, ...change } : entry)),
+  };
+}
+
+function retire(order: Order, authorizationId: string | undefined, status?: Authorization['status']): Order {
+  return {
+    ...order,
+    authorizations: order.authorizations.map((entry) =>
+      entry.authorizationId === authorizationId ? { ...entry, retired: true, status: status ?? entry.status } : entry,
+    ),
+  };
+}
+
+/** Whatever was waiting for the money does without it: a charge, an amendment, or the order itself. */
+function refusePayment(
+  order: Order,
+  reason: 'payment_declined' | 'payment_timed_out',
+  detail: string,
+): Order {
+  const charged = order.shipments.find((shipment) => shipment.charge?.status === 'due');
+  if (charged !== undefined) return withCharge(order, charged.shipmentId, () => ({ status: 'declined' }));
+  if (order.amendment !== undefined) {
+    return { ...order, amendment: { ...order.amendment, refusal: { reason, detail } } };
+  }
+  return reason === 'payment_timed_out' ? { ...order, timedOut: true } : { ...order, declined: detail };
+}
+
+function captured(order: Order, data: EventData['PaymentCaptured']): Order {
+  const { captureId, shipmentId, authorizationId, amount } = data;
+  const next = withCharge(order, shipmentId, (charge) => {
+    const total = charge.captured + amount;
+    return { captured: total, status: total >= charge.amount ? 'captured' : charge.status };
+  });
+  return {
+    ...next,
+    captures: [...order.captures, { captureId, shipmentId, amount, refunded: 0 }],
+    authorizations: order.authorizations.map((entry) =>
+      entry.authorizationId === authorizationId ? { ...entry, captured: entry.captured + amount } : entry,
+    ),
+  };
+}
+
+/** A new method replaces the old: what the old one had authorized is not captured any more. */
+function requestCapture(order: Order, { payment }: EventData['CaptureRequested']): Order {
+  const due = withDeclinedCharges(order, 'due');
+  if (payment === undefined) return due;
+  return {
+    ...due,
+    payment,
+    authorizations: due.authorizations.map((entry) => ({ ...entry, retired: true })),
+  };
+}
+
+function refunded(order: Order, { refundId, captureId, amount }: EventData['PaymentRefunded']): Order {
+  return {
+    ...order,
+    refunds: order.refunds.map((entry) =>
+      entry.refundId === refundId ? { ...entry, refunded: entry.refunded + amount } : entry,
+    ),
+    captures: order.captures.map((entry) =>
+      entry.captureId === captureId ? { ...entry, refunded: entry.refunded + amount } : entry,
+    ),
+  };
+}
+
+function withoutHold(order: Order, cause: HoldCause): Order['holds'] {
+  return order.holds.filter((hold) => hold.cause !== cause);
+}
+
+// --- goods ---
+
+function dispatched(order: Order, data: EventData['ShipmentDispatched']): Order {
+  const { shipmentId, carrier, trackingNumber, amount } = data;
+  const charge: ShipmentCharge = { amount, captured: 0, status: amount === 0 ? 'captured' : 'due' };
+  const next = withShipment(order, shipmentId, () => ({ status: 'dispatched', carrier, trackingNumber, charge }));
+  return count(next, linesOf(order.shipments.find((entry) => entry.shipmentId === shipmentId)), 'dispatched');
+}
+
+/** All that is not dispatched is cancelled; an order nothing of which was dispatched is cancelled as a whole. */
+function cancelled(order: Order, { reason, lines }: EventData['OrderCancelled']): Order {
+  const { amendment: _, ...rest } = order;
+  return {
+    ...rest,
+    status: order.lines.some((line) => line.dispatched > 0) ? order.status : 'cancelled',
+    cancelReason: reason,
+    lines: order.lines.map((line) => ({
+      ...line,
+      cancelled: line.cancelled + quantityOf(lines, line.sku),
+      allocated: line.dispatched,
+    })),
+    shipments: order.shipments.map((shipment) =>
+      shipment.status === 'created' ? { ...shipment, status: 'cancelled' } : shipment,
+    ),
+  };
+}
+
+function amended(order: Order): Order {
+  const { amendment, ...rest } = order;
+  if (amendment === undefined) return order;
+  const { lines, total, shippingAddress } = amendment;
+  return {
+    ...rest,
+    total,
+    ...(shippingAddress === undefined ? {} : { shippingAddress }),
+    lines:
+      lines?.map((line) => ({ ...line, cancelled: 0, allocated: 0, dispatched: 0, delivered: 0, returned: 0 })) ??
+      order.lines,
+  };
+}
+
+// --- parts of an order ---
+
+function count(
+  order: Order,
+  lines: readonly LineQuantity[],
+  counter: keyof Pick<Line, 'allocated' | 'dispatched' | 'delivered' | 'returned'>,
+): Order {
+  return {
+    ...order,
+    lines: order.lines.map((line) => ({ ...line, [counter]: line[counter] + quantityOf(lines, line.sku) })),
+  };
+}
+
+function linesOf(shipment: Shipment | undefined): readonly LineQuantity[] {
+  return shipment?.lines ?? [];
+}
+
+function withShipment(order: Order, shipmentId: string, change: (shipment: Shipment) => Partial<Shipment>): Order {
+  return {
+    ...order,
+    shipments: order.shipments.map((entry) =>
+      entry.shipmentId === shipmentId ? { ...entry, ...change(entry) } : entry,
+    ),
+  };
+}
+
+function withCharge(
+  order: Order,
+  shipmentId: string,
+  change: (charge: ShipmentCharge) => Partial<ShipmentCharge>,
+): Order {
+  return withShipment(order, shipmentId, ({ charge }) =>
+    charge === undefined ? {} : { charge: { ...charge, ...change(charge) } },
+  );
+}
+
+function withDeclinedCharges(order: Order, status: 'due' | 'written_off'): Order {
+  return {
+    ...order,
+    shipments: order.shipments.map((entry) =>
+      entry.charge?.status === 'declined' ? { ...entry, charge: { ...entry.charge, status } } : entry,
+    ),
+  };
+}
+
+function withReturn(order: Order, returnId: string, change: Partial<Order['returns'][number]>): Order {
+  return {
+    ...order,
+    returns: order.returns.map((entry) => (entry.returnId === returnId ? { ...entry, ...change } : entry)),
+  };
+}

@@ -1,0 +1,59 @@
+/**
+ * Money is an integer number of minor units (cents for EUR, yen for JPY) in one ISO-4217 currency per order.
+ * No function here ever makes a fraction, and no result is ever larger than `Number.MAX_SAFE_INTEGER`.
+ */
+
+/** Active ISO-4217 codes that money can be charged in (funds codes and metals left out). */
+const currencies = new Set(
+  (
+    'AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF ' +
+    'CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL ' +
+    'HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD ' +
+    'MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG ' +
+    'QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD ' +
+    'TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG'
+  ).split(' '),
+);
+
+// prettier-ignore
+/** Digits after the decimal point where a currency does not have two (ISO-4217, "minor unit"). */
+const minorUnits: Readonly<Record<string, number>> = {
+  BHD: 3, BIF: 0, CLP: 0, DJF: 0, GNF: 0, IQD: 3, ISK: 0, JOD: 3, JPY: 0, KMF: 0, KRW: 0, KWD: 3, LYD: 3, OMR: 3,
+  PYG: 0, RWF: 0, TND: 3, UGX: 0, VND: 0, VUV: 0, XAF: 0, XOF: 0, XPF: 0,
+};
+
+export function isCurrency(code: string): boolean {
+  return currencies.has(code);
+}
+
+/** `formatMoney(3998, 'EUR')` is `EUR 39.98`; the same on every machine, whatever its locale data. */
+export function formatMoney(amount: number, currency: string): string {
+  const digits = minorUnits[currency] ?? 2;
+  const text = String(Math.abs(amount)).padStart(digits + 1, '0');
+  const units = text.slice(0, text.length - digits);
+  const sign = amount < 0 ? '-' : '';
+  return `${currency} ${sign}${digits === 0 ? units : `${units}.${text.slice(-digits)}`}`;
+}
+
+export interface Charges {
+  readonly lines: readonly { readonly quantity: number; readonly unitPrice: number }[];
+  readonly shippingFee: number;
+  readonly tax: number;
+  readonly discount: number;
+}
+
+/** Goods + shipping fee + tax − discount, or `undefined` where the exact sum is not a safe integer. */
+export function orderTotal({ lines, shippingFee, tax, discount }: Charges): number | undefined {
+  const goods = lines.reduce((sum, line) => sum + BigInt(line.quantity) * BigInt(line.unitPrice), 0n);
+  const gross = goods + BigInt(shippingFee) + BigInt(tax);
+  if (gross > BigInt(Number.MAX_SAFE_INTEGER)) return undefined;
+  return Number(gross - BigInt(discount));
+}
+
+/**
+ * The part of `amount` that belongs to `part` of `whole`, rounded down. Taking the share of a *running* part, less what was
+ * taken before, spreads an amount over any split without losing or inventing a minor unit.
+ */
+export function share(amount: number, part: bigint, whole: bigint): number {
+  return Number((BigInt(amount) * part) / whole);
+}

@@ -1,0 +1,171 @@
+import type { LineQuantity } from './commands.js';
+import type { Effect, WantedEffect } from './effects.js';
+import {
+  type Authorization,
+  type Line,
+  type Order,
+  capturable,
+  isDead,
+  isUnpaid,
+  owes,
+  quantityOf,
+  sum,
+  undispatched,
+} from './order.js';
+
+/**
+ * What the order owes the world, under the keys it must be done with. An effect stays here until an outcome settles it,
+ * whatever became of the order meanwhile; only then may its reverse be owed.
+ */
+export function pendingEffects(order: Order): readonly Effect[] {
+  return order.owed;
+}
+
+/**
+ * What the order would have the world do next, seen from its state alone (level-triggered): compares what should be
+ * reserved, authorized, captured … with what is. Never a second effect of a type that is still owed.
+ */
+export function wantedEffects(order: Order): readonly WantedEffect[] {
+  const wanted = [
+    wantedStock(order),
+    wantedDeduction(order),
+    wantedRestock(order),
+    wantedPayment(order),
+    wantedVoid(order),
+    wantedRefund(order),
+  ];
+  return wanted.filter((effect) => effect !== undefined).filter((effect) => !owes(order, effect.type));
+}
+
+// --- goods ---
+
+/** Reserve what the order needs beyond what it holds, or release what it holds beyond what it needs. */
+function wantedStock(order: Order): WantedEffect | undefined {
+  if (owes(order, 'reserve') || owes(order, 'release')) return undefined;
+  const needed = neededStock(order);
+  const short = beyond(needed, order.reserved);
+  if (short.length > 0) return order.missing === undefined ? { type: 'reserve', lines: short } : undefined;
+  const excess = beyond(order.reserved, needed);
+  return excess.length > 0 ? { type: 'release', lines: excess } : undefined;
+}
+
+/** The inventory holds all that the order, or its amendment, needs. */
+export function isStockSecured(order: Order): boolean {
+  return (
+    !owes(order, 'reserve') && !owes(order, 'release') && beyond(neededStock(order), order.reserved).length === 0
+  );
+}
+
+/** Units that must be held: those not yet out of the stock, and what an amendment would add to them. */
+function neededStock(order: Order): readonly LineQuantity[] {
+  if (isDead(order)) return [];
+  const gone = order.shipments.filter((shipment) => shipment.deducted).flatMap((shipment) => shipment.lines);
+  const left = ({ sku, quantity, cancelled }: Line) =>
+    quantity - cancelled - sum(gone, (line) => (line.sku === sku ? line.quantity : 0));
+  const now = order.lines.map((line) => ({ sku: line.sku, quantity: left(line) }));
+  const then = order.amendment?.refusal === undefined ? (order.amendment?.lines ?? []) : [];
+  const skus = new Set([...now, ...then].map((line) => line.sku));
+  return [...skus].map((sku) => ({ sku, quantity: Math.max(quantityOf(now, sku), quantityOf(then, sku)) }));
+}
+
+function beyond(wanted: readonly LineQuantity[], held: readonly LineQuantity[]): readonly LineQuantity[] {
+  return wanted
+    .map(({ sku, quantity }) => ({ sku, quantity: quantity - quantityOf(held, sku) }))
+    .filter((line) => line.quantity > 0);
+}
+
+function wantedDeduction(order: Order): WantedEffect | undefined {
+  const shipment = order.shipments.find(
+    ({ status, deducted }) => !deducted && (status === 'dispatched' || status === 'delivered'),
+  );
+  return shipment && { type: 'deduct', shipmentId: shipment.shipmentId, lines: shipment.lines };
+}
+
+function wantedRestock(order: Order): WantedEffect | undefined {
+  const received = order.returns.find(({ status, restocked }) => status === 'received' && !restocked);
+  return received && { type: 'restock', returnId: received.returnId, lines: received.lines };
+}
+
+// --- money ---
+
+/** Goods first, then money: authorize once the stock is held, capture once the goods have left it. */
+function wantedPayment(order: Order): WantedEffect | undefined {
+  if (owes(order, 'authorize') || owes(order, 'capture') || isDead(order)) return undefined;
+  if (order.authorizations.some((entry) => entry.status === 'pending' && !entry.retired)) return undefined;
+  if (order.status === 'pending') {
+    return isStockSecured(order) && !isPaymentRefused(order) ? authorizeUpTo(order, order.total) : undefined;
+  }
+  if (order.amendment !== undefined) {
+    const { total, refusal } = order.amendment;
+    return isStockSecured(order) && refusal === undefined ? authorizeUpTo(order, total) : undefined;
+  }
+  return wantedCapture(order);
+}
+
+export function isPaymentRefused(order: Order): boolean {
+  return order.declined !== undefined || order.timedOut;
+}
+
+/** What may be captured is enough for `amount`. */
+export function isPaymentSecured(order: Order, amount: number): boolean {
+  return sum(order.authorizations, capturable) >= amount;
+}
+
+function authorizeUpTo(order: Order, amount: number): WantedEffect | undefined {
+  if (isPaymentSecured(order, amount)) return undefined;
+  return {
+    type: 'authorize',
+    amount: amount - sum(order.authorizations, capturable),
+    currency: order.currency,
+    method: order.payment.method,
+    ttl: order.terms.authorizationTtl,
+  };
+}
+
+/** The first shipment that is due; from the first authorization that has something left; what is short is authorized first. */
+function wantedCapture(order: Order): WantedEffect | undefined {
+  const shipment = order.shipments.find(({ charge, deducted }) => deducted && charge?.status === 'due');
+  if (shipment?.charge === undefined) return undefined;
+  const due = shipment.charge.amount - shipment.charge.captured;
+  const short = authorizeUpTo(order, due);
+  if (short !== undefined) return short;
+  const authorization = order.authorizations.find((entry) => capturable(entry) > 0);
+  return (
+    authorization && {
+      type: 'capture',
+      shipmentId: shipment.shipmentId,
+      authorizationId: authorization.authorizationId,
+      amount: Math.min(due, capturable(authorization)),
+      currency: order.currency,
+    }
+  );
+}
+
+function wantedVoid(order: Order): WantedEffect | undefined {
+  if (owes(order, 'authorize') || owes(order, 'capture')) return undefined;
+  const idle = order.authorizations.find((entry) => isOpen(entry) && !isNeeded(order, entry));
+  return idle && { type: 'void', authorizationId: idle.authorizationId };
+}
+
+function isOpen({ status, amount, captured }: Authorization): boolean {
+  return status === 'pending' || (status === 'authorized' && captured < amount);
+}
+
+/** Something may still be captured from it. */
+export function isNeeded(order: Order, authorization: Authorization): boolean {
+  const mayCharge = order.shipments.some(isUnpaid) || order.lines.some((line) => undispatched(line) > 0);
+  return isOpen(authorization) && !authorization.retired && !isDead(order) && mayCharge;
+}
+
+function wantedRefund(order: Order): WantedEffect | undefined {
+  const refund = order.refunds.find((entry) => entry.refunded < entry.amount);
+  const capture = order.captures.find((entry) => entry.refunded < entry.amount);
+  if (refund === undefined || capture === undefined) return undefined;
+  return {
+    type: 'refund',
+    refundId: refund.refundId,
+    captureId: capture.captureId,
+    amount: Math.min(refund.amount - refund.refunded, capture.amount - capture.refunded),
+    currency: order.currency,
+  };
+}

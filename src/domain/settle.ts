@@ -1,0 +1,107 @@
+import type { EffectType, PaymentFact, Settlement } from './effects.js';
+import type { EventDraft } from './events.js';
+import { type Order, isDead } from './order.js';
+import { type Decision, refuse } from './refusal.js';
+import { later } from './time.js';
+
+/**
+ * Turns what the world answered to an effect into events. An effect that is not owed (any more) leads to nothing, so an
+ * answer that comes twice is harmless.
+ *
+ * @param now ISO-8601 UTC: what the provider's answer starts (a deadline, an authorization's life) is counted from here
+ */
+export function settle(order: Order, settlement: Settlement, now: string): readonly EventDraft[] {
+  const { effect } = settlement;
+  return order.owed.some(({ key }) => key === effect.key) ? [outcomeEvent(order, settlement, now)] : [];
+}
+
+function outcomeEvent(order: Order, settlement: Settlement, now: string): EventDraft {
+  if (is(settlement, 'reserve')) {
+    const { effect, outcome } = settlement;
+    return outcome.type === 'reserved'
+      ? { type: 'StockReserved', data: { lines: effect.lines } }
+      : { type: 'StockRefused', data: { missing: outcome.missing } };
+  }
+  if (is(settlement, 'release')) return { type: 'StockReleased', data: { lines: settlement.effect.lines } };
+  if (is(settlement, 'deduct')) {
+    return { type: 'StockDeducted', data: { shipmentId: settlement.effect.shipmentId } };
+  }
+  if (is(settlement, 'restock')) return { type: 'StockRestocked', data: { returnId: settlement.effect.returnId } };
+  if (is(settlement, 'authorize')) return authorization(order, settlement, now);
+  if (is(settlement, 'capture')) return capture(settlement);
+  if (is(settlement, 'void')) {
+    const { authorizationId } = settlement.effect;
+    if (settlement.outcome.type === 'expired') return { type: 'AuthorizationExpired', data: { authorizationId } };
+    const voided = order.authorizations.find((entry) => entry.authorizationId === authorizationId);
+    const amount = (voided?.amount ?? 0) - (voided?.captured ?? 0);
+    return { type: 'AuthorizationVoided', data: { authorizationId, amount } };
+  }
+  const { refundId, captureId, amount } = settlement.effect;
+  return { type: 'PaymentRefunded', data: { refundId, captureId, amount } };
+}
+
+type SettlementOf<T extends EffectType> = Extract<Settlement, { effect: { type: T } }>;
+
+function is<T extends EffectType>(settlement: Settlement, type: T): settlement is SettlementOf<T> {
+  return settlement.effect.type === type;
+}
+
+function authorization(order: Order, { effect, outcome }: SettlementOf<'authorize'>, now: string): EventDraft {
+  const { amount, ttl } = effect;
+  switch (outcome.type) {
+    case 'authorized': {
+      const { authorizationId } = outcome;
+      return { type: 'PaymentAuthorized', data: { authorizationId, amount, expiresAt: later(now, ttl) } };
+    }
+    case 'pending': {
+      const { authorizationId } = outcome;
+      const deadline = later(now, order.terms.paymentDeadline);
+      return { type: 'PaymentPending', data: { authorizationId, amount, deadline } };
+    }
+    case 'declined':
+      return { type: 'PaymentDeclined', data: { code: outcome.code } };
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function capture({ effect, outcome }: SettlementOf<'capture'>): EventDraft {
+  const { shipmentId, authorizationId, amount } = effect;
+  switch (outcome.type) {
+    case 'captured':
+      return { type: 'PaymentCaptured', data: { captureId: outcome.captureId, shipmentId, authorizationId, amount } };
+    case 'declined':
+      return { type: 'CaptureDeclined', data: { shipmentId, amount, code: outcome.code } };
+    case 'expired':
+      return { type: 'AuthorizationExpired', data: { authorizationId } };
+    default:
+      return outcome satisfies never;
+  }
+}
+
+/**
+ * What the provider tells of its own accord (a webhook) of a payment it had called pending. It may come before the answer to
+ * the authorization itself is known here: then it is that answer.
+ */
+export function learnPayment(order: Order, fact: PaymentFact, now: string): Decision {
+  const { reference, authorizationId, outcome } = fact;
+  const effect = order.owed.find(({ key }) => key === reference);
+  if (effect?.type === 'authorize') {
+    const answer =
+      outcome === 'authorized'
+        ? ({ type: outcome, authorizationId } as const)
+        : ({ type: outcome, code: fact.code ?? 'declined' } as const);
+    return { events: settle(order, { effect, outcome: answer }, now) };
+  }
+  const pending = order.authorizations.find((entry) => entry.authorizationId === authorizationId);
+  if (pending === undefined) return refuse('not_allowed', 'payment_unknown', `no payment ${authorizationId} is known here`);
+  if (pending.status !== 'pending' || (outcome === 'declined' && (pending.retired || isDead(order)))) {
+    return refuse('not_allowed', 'payment_not_pending', `payment ${authorizationId} is ${pending.status} already`);
+  }
+  if (outcome === 'declined') {
+    return { events: [{ type: 'PaymentDeclined', data: { authorizationId, code: fact.code ?? 'declined' } }] };
+  }
+  const { amount } = pending;
+  const expiresAt = later(now, order.terms.authorizationTtl);
+  return { events: [{ type: 'PaymentAuthorized', data: { authorizationId, amount, expiresAt } }] };
+}

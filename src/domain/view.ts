@@ -1,0 +1,134 @@
+import { type Allowed, allowedCommands, blockedForReturn, blockedForShipment } from './allowed.js';
+import { segments } from './commands.js';
+import { type Authorization, type Line, type Order, isDead, sum } from './order.js';
+import { amountDue } from './prices.js';
+
+export type PaymentStatus =
+  | 'none'
+  | 'pending'
+  | 'authorized'
+  | 'partially_captured'
+  | 'captured'
+  | 'partially_refunded'
+  | 'refunded'
+  | 'voided';
+
+export type FulfillmentStatus = 'none' | 'partially_shipped' | 'shipped' | 'partially_delivered' | 'delivered';
+
+/** An order as the public contract shows it (`http-api`, Shapes). Amounts in minor units. */
+export type OrderView = ReturnType<typeof toView>;
+
+export function toView(order: Order) {
+  const { orderId, version, status, customer, currency, total, tags, notes, createdAt, updatedAt } = order;
+  return {
+    orderId,
+    version,
+    status,
+    held: order.holds.length > 0,
+    ...(order.holds[0] === undefined ? {} : { holdReason: order.holds[0].reason }),
+    ...(order.cancelReason === undefined ? {} : { cancelReason: order.cancelReason }),
+    customer,
+    currency,
+    lines: order.lines.map(toLine),
+    shippingFee: order.shippingFee,
+    tax: order.tax,
+    discount: order.discount,
+    total,
+    ...(order.shippingAddress === undefined ? {} : { shippingAddress: order.shippingAddress }),
+    paymentStatus: paymentStatus(order),
+    authorized: authorizedAmount(order),
+    captured: capturedAmount(order),
+    refunded: refundedAmount(order),
+    fulfillmentStatus: fulfillmentStatus(order),
+    shipments: order.shipments.map((shipment) => ({
+      shipmentId: shipment.shipmentId,
+      status: shipment.status,
+      lines: shipment.lines,
+      ...(shipment.carrier === undefined ? {} : { carrier: shipment.carrier }),
+      ...(shipment.trackingNumber === undefined ? {} : { trackingNumber: shipment.trackingNumber }),
+      ...(shipment.charge === undefined ? {} : { amount: shipment.charge.amount, charge: shipment.charge.status }),
+      allowedCommands: (['DispatchShipment', 'DeliverShipment'] as const)
+        .filter((type) => blockedForShipment(order, shipment, type) === undefined)
+        .map((type) => segments[type]),
+    })),
+    returns: order.returns.map((entry) => ({
+      returnId: entry.returnId,
+      status: entry.status,
+      lines: entry.lines,
+      reason: entry.reason,
+      allowedCommands: blockedForReturn(order, entry) === undefined ? [segments.ReceiveReturn] : [],
+    })),
+    refunds: order.refunds.map(({ refundId, amount, reason, refunded, returnId }) => ({
+      refundId,
+      amount,
+      reason,
+      status: refunded < amount ? ('owed' as const) : ('refunded' as const),
+      ...(returnId === undefined ? {} : { returnId }),
+    })),
+    ...(order.amendment === undefined ? {} : { amendment: { total: order.amendment.total } }),
+    notes,
+    tags,
+    ...(order.returnsUntil === undefined ? {} : { returnsUntil: order.returnsUntil }),
+    ...allowedWhileOpen(order),
+    createdAt,
+    updatedAt,
+  };
+}
+
+function toLine({ sku, quantity, unitPrice, name, cancelled, dispatched, delivered, returned }: Line) {
+  return {
+    sku,
+    quantity,
+    unitPrice,
+    ...(name === undefined ? {} : { name }),
+    cancelled,
+    shipped: dispatched,
+    delivered,
+    returned,
+  };
+}
+
+/** A final order, all of whose obligations are met, takes no command. */
+function allowedWhileOpen(order: Order): Allowed {
+  const { allowedCommands: allowed, blockedCommands } = allowedCommands(order);
+  if (!(isDead(order) || order.closed) || order.owed.length > 0) return { allowedCommands: allowed, blockedCommands };
+  const closed = Object.fromEntries(allowed.map((segment) => [segment, 'the order is closed']));
+  return { allowedCommands: [], blockedCommands: { ...blockedCommands, ...closed } };
+}
+
+/** What is or was open for capture: a lapsed or voided authorization counts only what was captured from it. */
+export function authorizedAmount(order: Order): number {
+  return sum(order.authorizations, (entry: Authorization) =>
+    entry.status === 'authorized' ? entry.amount : entry.captured,
+  );
+}
+
+export function capturedAmount(order: Order): number {
+  return sum(order.captures, (entry) => entry.amount);
+}
+
+export function refundedAmount(order: Order): number {
+  return sum(order.captures, (entry) => entry.refunded);
+}
+
+/** Derived from what the provider said; never set. */
+export function paymentStatus(order: Order): PaymentStatus {
+  const captured = capturedAmount(order);
+  const refunded = refundedAmount(order);
+  if (refunded > 0) return refunded < captured ? 'partially_refunded' : 'refunded';
+  if (captured > 0) return captured < amountDue(order) ? 'partially_captured' : 'captured';
+  const has = (status: Authorization['status']) => order.authorizations.some((entry) => entry.status === status);
+  if (has('authorized')) return 'authorized';
+  if (has('pending')) return 'pending';
+  return has('voided') ? 'voided' : 'none';
+}
+
+/** Derived from the lines' counters, over what is not cancelled. */
+export function fulfillmentStatus(order: Order): FulfillmentStatus {
+  const kept = sum(order.lines, (line) => line.quantity - line.cancelled);
+  const delivered = sum(order.lines, (line) => line.delivered);
+  const dispatched = sum(order.lines, (line) => line.dispatched);
+  if (delivered > 0) return delivered < kept ? 'partially_delivered' : 'delivered';
+  if (dispatched > 0) return dispatched < kept ? 'partially_shipped' : 'shipped';
+  return 'none';
+}
