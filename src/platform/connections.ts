@@ -1,0 +1,74 @@
+import { Connection } from '@temporalio/client';
+import { type Db, MongoClient } from 'mongodb';
+import type { Config } from './config.js';
+
+/** How both kinds of Temporal connection, the client's and the worker's, are made. */
+export function temporalConnectionOptions(
+  config: Config,
+): Pick<Config['temporal'], 'address' | 'tls' | 'apiKey'> {
+  const { address, tls, apiKey } = config.temporal;
+  return { address, ...(tls && { tls }), ...(apiKey !== undefined && { apiKey }) };
+}
+
+/**
+ * A connection for clients, made at the first call and again after each outage: with Temporal away calls fail, and
+ * work as soon as it is back. Workers need a `NativeConnection` of their own.
+ */
+export function connectTemporal(config: Config): Connection {
+  return Connection.lazy(temporalConnectionOptions(config));
+}
+
+export interface Mongo {
+  readonly client: MongoClient;
+  /** The database of `MONGODB_DB`. */
+  readonly db: Db;
+  close(): Promise<void>;
+}
+
+const SELECT_SERVER_MS = 2_000;
+const OPERATION_MS = 5_000;
+const RECONNECT_EVERY_MS = 250;
+
+/**
+ * A MongoDB client that needs no MongoDB to start with. With MongoDB away, or hanging, every operation fails with a
+ * `MongoError` within 5 s; it works again as soon as MongoDB is back. Writes are acknowledged by a majority and
+ * journaled; reads see only such writes.
+ */
+export function connectMongo(config: Config): Mongo {
+  const client = new MongoClient(config.mongodb.uri, {
+    appName: 'orders',
+    writeConcern: { w: 'majority', journal: true },
+    readConcern: { level: 'majority' },
+    readPreference: 'primary',
+    retryWrites: true,
+    retryReads: true,
+    ignoreUndefined: true,
+    serverSelectionTimeoutMS: SELECT_SERVER_MS,
+    connectTimeoutMS: SELECT_SERVER_MS,
+    timeoutMS: OPERATION_MS,
+    heartbeatFrequencyMS: 2_000,
+  });
+  const closed = new AbortController();
+  const connected = connectAtLast(client, closed.signal);
+  return {
+    client,
+    db: client.db(config.mongodb.db),
+    async close() {
+      closed.abort();
+      await client.close();
+      await connected;
+    },
+  };
+}
+
+/** The driver recovers from every outage but one: a first connect that fails leaves the client closed for good. */
+async function connectAtLast(client: MongoClient, closed: AbortSignal): Promise<void> {
+  while (!closed.aborted) {
+    try {
+      await client.connect();
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, RECONNECT_EVERY_MS));
+    }
+  }
+}

@@ -1,0 +1,24 @@
+/**
+ * Run as a process of its own, `download.js <temporal|mongod> <folder>`, so that a download that hangs can be ended:
+ * downloads the program the way its makers' libraries do, and prints its path.
+ */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { MongoBinary } from 'mongodb-memory-server-core';
+
+const [program, folder = '.'] = process.argv.slice(2);
+process.stdout.write(program === 'temporal' ? await downloadTemporal() : await downloadMongod());
+
+/** The SDK fetches its development server only by starting it. */
+async function downloadTemporal(): Promise<string> {
+  const executable = { type: 'cached-download', downloadDir: folder, version: 'v1.9.1' } as const;
+  const environment = await TestWorkflowEnvironment.createLocal({ server: { executable } });
+  await environment.teardown();
+  const [name = ''] = await readdir(folder);
+  return join(folder, name);
+}
+
+async function downloadMongod(): Promise<string> {
+  return MongoBinary.getPath({ downloadDir: folder, version: '7.0.24' });
+}

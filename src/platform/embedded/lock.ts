@@ -1,0 +1,73 @@
+import { linkSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { readJson, writeJson } from './files.js';
+import { type Static, Type } from 'typebox';
+import { isAlive, ProcessId, processId } from './process.js';
+
+/** Nobody, when released. */
+const Holder = Type.Object({ heldBy: Type.Optional(ProcessId) });
+type Holder = Static<typeof Holder>;
+
+/** A folder is not listed in one instant: with this many kept, a listing cannot miss them all. */
+const KEPT = 10;
+
+/**
+ * Runs `work` while no other process, nor another caller in this one, holds the lock of this folder. The lock of a
+ * process that died is free.
+ *
+ * The folder holds numbered files, and the highest number is the lock: who creates the next number, which only one
+ * can, holds it. The highest is never deleted, so a slow contender sees that the number it took was passed long ago.
+ * @throws Error when the lock is not free within `timeoutMs`.
+ */
+export async function withLock<T>(folder: string, timeoutMs: number, work: () => Promise<T>): Promise<T> {
+  mkdirSync(folder, { recursive: true });
+  const deadline = Date.now() + timeoutMs;
+  let mine = tryAcquire(folder);
+  while (mine === undefined) {
+    if (Date.now() > deadline)
+      throw new Error(`Another process holds ${folder} for too long; end it and try again.`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    mine = tryAcquire(folder);
+  }
+  try {
+    return await work();
+  } finally {
+    const released: Holder = {};
+    writeJson(join(folder, String(mine)), released);
+  }
+}
+
+function tryAcquire(folder: string): number | undefined {
+  const highest = Math.max(0, ...generations(folder));
+  const { heldBy } = readJson(Holder, join(folder, String(highest))) ?? {};
+  if (heldBy !== undefined && isAlive(heldBy)) return undefined;
+
+  const next = highest + 1;
+  if (!create(folder, next)) return undefined;
+  const now = generations(folder);
+  const passed = Math.max(...now) > next ? [next] : now.filter((generation) => generation < next - KEPT);
+  for (const generation of passed) rmSync(join(folder, String(generation)), { force: true });
+  return passed.includes(next) ? undefined : next;
+}
+
+function generations(folder: string): number[] {
+  return readdirSync(folder)
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+/** Creates the numbered file with its content at once, or not at all. */
+function create(folder: string, generation: number): boolean {
+  const draft = join(folder, randomUUID());
+  const holder: Holder = { heldBy: processId(process.pid) };
+  writeFileSync(draft, JSON.stringify(holder));
+  try {
+    linkSync(draft, join(folder, String(generation)));
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(draft);
+  }
+}

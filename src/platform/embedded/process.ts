@@ -1,0 +1,81 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { type Static, Type } from 'typebox';
+
+/** A process for good: pids are used again, a pid with its time of birth is not. */
+export const ProcessId = Type.Object({ pid: Type.Integer(), born: Type.String() });
+export type ProcessId = Static<typeof ProcessId>;
+
+/** @throws Error when no process has that pid. */
+export function processId(pid: number): ProcessId {
+  const born = birthOf(pid);
+  if (born === undefined) throw new Error(`There is no process ${pid}.`);
+  return { pid, born };
+}
+
+/** A process that is stopped (SIGSTOP) lives; one that ended and was not reaped yet does not. */
+export function isAlive(process: ProcessId): boolean {
+  return birthOf(process.pid) === process.born;
+}
+
+/**
+ * Asks a process to end, and after `graceMs` ends it. A stopped one is continued first, so that it can hear.
+ * Resolves when it is gone.
+ */
+export async function endProcess(target: ProcessId, graceMs: number): Promise<void> {
+  signal(target, 'SIGTERM');
+  signal(target, 'SIGCONT');
+  if (await isGone(target, graceMs)) return;
+  signal(target, 'SIGKILL');
+  if (!(await isGone(target, 5_000))) throw new Error(`Process ${target.pid} could not be ended.`);
+}
+
+async function isGone(target: ProcessId, withinMs: number): Promise<boolean> {
+  const deadline = Date.now() + withinMs;
+  while (isAlive(target)) {
+    if (Date.now() > deadline) return false;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  return true;
+}
+
+function signal(target: ProcessId, name: NodeJS.Signals): void {
+  if (!isAlive(target)) return;
+  try {
+    process.kill(target.pid, name);
+  } catch (error) {
+    if (isAlive(target)) throw error;
+  }
+}
+
+function birthOf(pid: number): string | undefined {
+  return process.platform === 'linux' ? birthOnLinux(pid) : birthByPs(pid);
+}
+
+function birthOnLinux(pid: number): string | undefined {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return undefined;
+  }
+  // proc(5): the name in parentheses may hold anything; after it come state (3rd field) … starttime (22nd).
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [state, startTime] = [fields[0], fields[19]];
+  if (state === 'Z' || state === 'X' || startTime === undefined) return undefined;
+  return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}/${startTime}`;
+}
+
+function birthByPs(pid: number): string | undefined {
+  try {
+    const [state, ...started] = execFileSync('ps', ['-o', 'state=,lstart=', '-p', String(pid)], {
+      encoding: 'utf8',
+      env: { ...process.env, LC_ALL: 'C' },
+    })
+      .trim()
+      .split(/\s+/);
+    return state?.startsWith('Z') ? undefined : started.join(' ');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,200 @@
+import { randomUUID } from 'node:crypto';
+import { spawn } from 'node:child_process';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { type Static, Type } from 'typebox';
+import { readJson, writeJson } from './files.js';
+import { withLock } from './lock.js';
+import { assertPortFree, freePort } from './ports.js';
+import { endProcess, isAlive, ProcessId, processId } from './process.js';
+
+export interface PortSetting {
+  /** 0: any free one. */
+  readonly wanted: number;
+  /** The variable that sets it. */
+  readonly variable: string;
+}
+
+/** What is particular to a kind of server. */
+export interface ServerKind {
+  /** Names its files in the data folder. */
+  readonly name: string;
+  readonly title: string;
+  /** Path of its program. */
+  readonly binary: string;
+  readonly ports: { readonly port: PortSetting; readonly uiPort?: PortSetting };
+  args(folder: string, ports: Ports): readonly string[];
+  /** One try, idempotent, to make the server ready for use. @throws Error when it is not ready yet. */
+  makeReady(ports: Ports): Promise<void>;
+}
+
+const Ports = Type.Object({ port: Type.Integer(), uiPort: Type.Optional(Type.Integer()) });
+type Ports = Static<typeof Ports>;
+
+const RunningServer = Type.Object({ process: ProcessId, ports: Ports });
+type RunningServer = Static<typeof RunningServer>;
+
+const READY_WITHIN_MS = 30_000;
+const STOP_GRACE_MS = 3_000;
+const LOCK_TIMEOUT_MS = 20_000;
+const LARGEST_LOG_BYTES = 16 * 1024 * 1024;
+
+/**
+ * A server that belongs to a data folder, not to the process that started it. Recorded in the folder: the server's
+ * process and ports, and its users. Both change only under the server's lock.
+ */
+export class EmbeddedServer {
+  readonly #kind: ServerKind;
+  readonly #folder: string;
+  readonly #log: string;
+  readonly #record: string;
+  readonly #lock: string;
+  readonly #users: string;
+  readonly #me: string;
+
+  constructor(kind: ServerKind, dataDir: string) {
+    const run = join(dataDir, 'run', kind.name);
+    this.#kind = kind;
+    this.#folder = join(dataDir, kind.name);
+    this.#log = join(dataDir, 'logs', `${kind.name}.log`);
+    this.#record = join(run, 'server.json');
+    this.#lock = join(run, 'lock');
+    this.#users = join(run, 'users');
+    this.#me = join(this.#users, randomUUID());
+    for (const folder of [this.#folder, join(dataDir, 'logs'), this.#users])
+      mkdirSync(folder, { recursive: true });
+  }
+
+  get title(): string {
+    return this.#kind.title;
+  }
+
+  get pid(): number {
+    return this.#running.process.pid;
+  }
+
+  get ports(): Ports {
+    return this.#running.ports;
+  }
+
+  isAlive(): boolean {
+    const recorded = this.#readRecord();
+    return recorded !== undefined && isAlive(recorded.process);
+  }
+
+  /** @throws PortInUseError when it does not run and something else uses a port that it wants. */
+  async assertStartable(): Promise<void> {
+    if (this.isAlive()) return;
+    const { port, uiPort } = this.#kind.ports;
+    await assertPortFree('127.0.0.1', port.wanted, port.variable);
+    if (uiPort) await assertPortFree('127.0.0.1', uiPort.wanted, uiPort.variable);
+  }
+
+  /** Becomes a user of the server, which is started when it does not run. */
+  async join(): Promise<void> {
+    await this.#locked(async () => {
+      writeJson(this.#me, processId(process.pid));
+      if (this.isAlive()) return;
+      const { port, uiPort } = this.#kind.ports;
+      this.#spawn({
+        port: port.wanted || (await freePort()),
+        ...(uiPort && { uiPort: uiPort.wanted || (await freePort()) }),
+      });
+    });
+  }
+
+  /** Starts the server again, on its data and its ports, when it has died. Tells whether it had. */
+  async revive(): Promise<boolean> {
+    return this.#locked(async () => {
+      if (this.isAlive()) return false;
+      this.#spawn(this.ports);
+      return true;
+    });
+  }
+
+  /** Is no user of the server any longer; the last one stops it. */
+  async leave(): Promise<void> {
+    await this.#locked(async () => {
+      rmSync(this.#me, { force: true });
+      if (this.#hasUsers()) return;
+      if (this.isAlive()) await endProcess(this.#running.process, STOP_GRACE_MS);
+      rmSync(this.#record, { force: true });
+    });
+  }
+
+  /**
+   * Waits until the server can be used, also when another process started it.
+   * @throws Error, in one line, when it died or takes too long.
+   */
+  async ready(): Promise<void> {
+    const deadline = Date.now() + READY_WITHIN_MS;
+    for (;;) {
+      const { process: server, ports } = this.#running;
+      try {
+        return await this.#kind.makeReady(ports);
+      } catch {
+        if (!isAlive(server))
+          throw new Error(`${this.title} stopped: ${this.#lastWords()} (more in ${this.#log})`);
+        if (Date.now() > deadline) {
+          throw new Error(
+            `${this.title} (process ${server.pid}) does not get ready; its log is ${this.#log}`,
+          );
+        }
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
+  }
+
+  get #running(): RunningServer {
+    const recorded = this.#readRecord();
+    if (recorded === undefined) throw new Error(`${this.title} is not running.`);
+    return recorded;
+  }
+
+  #readRecord(): RunningServer | undefined {
+    return readJson(RunningServer, this.#record);
+  }
+
+  #locked<T>(work: () => Promise<T>): Promise<T> {
+    return withLock(this.#lock, LOCK_TIMEOUT_MS, work);
+  }
+
+  /** Users that died without leaving are forgotten. */
+  #hasUsers(): boolean {
+    for (const name of readdirSync(this.#users)) {
+      const user = readJson(ProcessId, join(this.#users, name));
+      if (user !== undefined && isAlive(user)) return true;
+      rmSync(join(this.#users, name), { force: true });
+    }
+    return false;
+  }
+
+  /** In a process group of its own, so that Ctrl-C in a terminal does not reach it. */
+  #spawn(ports: Ports): void {
+    if ((statSync(this.#log, { throwIfNoEntry: false })?.size ?? 0) > LARGEST_LOG_BYTES) {
+      renameSync(this.#log, `${this.#log}.1`);
+    }
+    const log = openSync(this.#log, 'a');
+    const args = this.#kind.args(this.#folder, ports);
+    const child = spawn(this.#kind.binary, args, { detached: true, stdio: ['ignore', log, log] });
+    closeSync(log);
+    child.unref();
+    child.once('error', () => undefined);
+    if (child.pid === undefined) throw new Error(`${this.title} cannot be run: ${this.#kind.binary}`);
+    const running: RunningServer = { process: processId(child.pid), ports };
+    writeJson(this.#record, running);
+  }
+
+  #lastWords(): string {
+    return readFileSync(this.#log, 'utf8').trimEnd().split('\n').at(-1)?.slice(0, 300) ?? '';
+  }
+}

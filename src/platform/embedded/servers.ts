@@ -1,0 +1,95 @@
+import { embeddedMongodbUri } from '../config.js';
+import { type MongodbOptions, mongodbServer } from './mongodb.js';
+import { EmbeddedServer } from './server.js';
+import { type TemporalOptions, temporalServer } from './temporal.js';
+
+export interface ServersOptions {
+  /** Absolute path of the folder that the servers belong to: their data, logs, records and users. */
+  readonly dataDir: string;
+  readonly temporal?: TemporalOptions;
+  readonly mongodb?: MongodbOptions;
+  /** Told, in one line, of each death and restart. */
+  readonly report?: (line: string) => void;
+}
+
+/** The embedded servers, as one of their users sees them. */
+export interface Servers {
+  readonly temporal?: { readonly address: string; readonly uiUrl: string; pid(): number };
+  readonly mongodb?: { readonly uri: string; pid(): number };
+  /** Leaves them; the last user stops them, Temporal first. May be called again. */
+  stop(): Promise<void>;
+}
+
+const LOOK_EVERY_MS = 500;
+const LONGEST_BACK_OFF_MS = 10_000;
+
+/**
+ * Starts the servers of a data folder, or becomes a user of those that run there already, on the ports they have.
+ * Until it leaves, each user watches them: a dead one is started again on its data and ports. One that is merely
+ * stopped (SIGSTOP) is left alone.
+ * @throws PortInUseError before any server starts; Error in one line when one cannot be started.
+ */
+export async function startServers(options: ServersOptions): Promise<Servers> {
+  const { dataDir, report = () => undefined } = options;
+  const temporal = options.temporal && new EmbeddedServer(temporalServer(options.temporal), dataDir);
+  const mongodb = options.mongodb && new EmbeddedServer(mongodbServer(options.mongodb), dataDir);
+  const servers = [temporal, mongodb].filter((server) => server !== undefined);
+
+  for (const server of servers) await server.assertStartable();
+  try {
+    for (const server of servers) await server.join();
+    await Promise.all(servers.map((server) => server.ready()));
+  } catch (error) {
+    for (const server of servers) await server.leave();
+    throw error;
+  }
+
+  const leaving = new AbortController();
+  const watches = servers.map((server) => watch(server, report, leaving.signal));
+  return {
+    ...(temporal && {
+      temporal: {
+        address: `127.0.0.1:${temporal.ports.port}`,
+        uiUrl: `http://127.0.0.1:${temporal.ports.uiPort}`,
+        pid: () => temporal.pid,
+      },
+    }),
+    ...(mongodb && { mongodb: { uri: embeddedMongodbUri(mongodb.ports.port), pid: () => mongodb.pid } }),
+    async stop() {
+      leaving.abort();
+      await Promise.all(watches);
+      for (const server of servers) await server.leave();
+    },
+  };
+}
+
+async function watch(
+  server: EmbeddedServer,
+  report: (line: string) => void,
+  leaving: AbortSignal,
+): Promise<void> {
+  let pauseMs = LOOK_EVERY_MS;
+  while (!leaving.aborted) {
+    await pause(pauseMs, leaving);
+    if (leaving.aborted || server.isAlive()) continue;
+    report(`${server.title} is gone; starting it again on its data.`);
+    try {
+      await server.revive();
+      await server.ready();
+      report(`${server.title} is back (process ${server.pid}).`);
+      pauseMs = LOOK_EVERY_MS;
+    } catch (error) {
+      pauseMs = Math.min(pauseMs * 2, LONGEST_BACK_OFF_MS);
+      report(
+        `${error instanceof Error ? error.message : String(error)}; trying again in ${pauseMs / 1_000} s.`,
+      );
+    }
+  }
+}
+
+async function pause(ms: number, until: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    until.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}
