@@ -1,5 +1,14 @@
 import { type FollowUpType, followUpTypes, segments } from './commands.js';
-import { type Order, type Return, type Shipment, isDead, isUnpaid, refundable, unallocated, undispatched } from './order.js';
+import {
+  type Order,
+  type Return,
+  type Shipment,
+  isDead,
+  isUnpaid,
+  refundable,
+  unallocated,
+  undispatched,
+} from './order.js';
 
 /**
  * The rules of the order, one line each: why a command is not allowed now, or `undefined` where it is. `decide` asks them
@@ -18,8 +27,7 @@ const rules: Readonly<Record<FollowUpType, (order: Order) => string | undefined>
       order.holds.length === 0 && 'the order is not held',
       !isHeldBy(order, 'command') && 'held by a declined capture: capture again, or write it off',
     ),
-  CancelOrder: (order) =>
-    first(notOpen(order), !isAnythingUndispatched(order) && 'everything is dispatched'),
+  CancelOrder: (order) => first(notOpen(order), !isAnythingUndispatched(order) && 'everything is dispatched'),
   AmendOrder: (order) =>
     first(
       notConfirmed(order),
@@ -27,9 +35,15 @@ const rules: Readonly<Record<FollowUpType, (order: Order) => string | undefined>
       order.shipments.length > 0 && 'a shipment exists',
     ),
   CreateShipment: (order) =>
-    first(notShippable(order), !order.lines.some((line) => unallocated(line) > 0) && 'everything is in a shipment'),
+    first(
+      notShippable(order),
+      !order.lines.some((line) => unallocated(line) > 0) && 'everything is in a shipment',
+    ),
   DispatchShipment: (order) =>
-    first(notShippable(order), !order.shipments.some((entry) => entry.status === 'created') && 'no shipment waits for it'),
+    first(
+      notShippable(order),
+      !order.shipments.some((entry) => entry.status === 'created') && 'no shipment waits for it',
+    ),
   DeliverShipment: (order) =>
     order.shipments.some((entry) => entry.status === 'dispatched') ? undefined : 'no shipment is on its way',
   CapturePayment: noDeclinedCapture,
@@ -101,7 +115,10 @@ function notOpen({ status }: Order): string | false {
 }
 
 function notConfirmed({ status }: Order): string | false {
-  return status !== 'confirmed' && (status === 'pending' ? 'the order is not confirmed yet' : `the order is ${status}`);
+  return (
+    status !== 'confirmed' &&
+    (status === 'pending' ? 'the order is not confirmed yet' : `the order is ${status}`)
+  );
 }
 
 function notShippable(order: Order): string | undefined {

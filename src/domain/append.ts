@@ -15,11 +15,22 @@ export interface Appended {
  * Gives decided events their place in the order's log, folds them in, and goes on with what follows from the state by
  * itself. The only way a version is ever assigned.
  */
-export function append(orderId: string, order: Order | undefined, drafts: readonly EventDraft[], cause: Cause): Appended {
+export function append(
+  orderId: string,
+  order: Order | undefined,
+  drafts: readonly EventDraft[],
+  cause: Cause,
+): Appended {
   const events: OrderEvent[] = [];
   let state = order;
   const add = (draft: EventDraft) => {
-    const event: OrderEvent = { ...draft, ...cause, orderId, version: (state?.version ?? 0) + 1, schemaVersion };
+    const event: OrderEvent = {
+      ...draft,
+      ...cause,
+      orderId,
+      version: (state?.version ?? 0) + 1,
+      schemaVersion,
+    };
     events.push(event);
     state = evolve(state, event);
     return state;

@@ -70,7 +70,11 @@ export interface CommandData {
   AmendOrder: { readonly lines?: readonly AmendedLine[]; readonly shippingAddress?: Address };
   /** `lines`: all that is left where not given. */
   CreateShipment: { readonly lines?: readonly LineQuantity[] };
-  DispatchShipment: { readonly shipmentId: string; readonly carrier: string; readonly trackingNumber: string };
+  DispatchShipment: {
+    readonly shipmentId: string;
+    readonly carrier: string;
+    readonly trackingNumber: string;
+  };
   DeliverShipment: { readonly shipmentId: string };
   CapturePayment: { readonly payment?: PaymentMethod };
   WriteOffCapture: { readonly reason: string };
@@ -81,7 +85,9 @@ export interface CommandData {
 }
 
 export type CommandType = keyof CommandData;
-export type CommandOf<T extends CommandType> = { [K in T]: { readonly type: K; readonly data: CommandData[K] } }[T];
+export type CommandOf<T extends CommandType> = {
+  [K in T]: { readonly type: K; readonly data: CommandData[K] };
+}[T];
 export type Command = CommandOf<CommandType>;
 
 /** A command to an order that exists already. */
@@ -105,6 +111,7 @@ export const segments = {
   AddNote: 'notes',
 } as const satisfies Record<FollowUpType, string>;
 
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of `segments` are these, by its type
 export const followUpTypes = Object.keys(segments) as readonly FollowUpType[];
 
 export const limits = {

@@ -44,7 +44,8 @@ function ofCapture(order: Order): EventDraft | undefined {
   const cause = 'capture_declined';
   const isHeld = order.holds.some((hold) => hold.cause === cause);
   const isDeclined = order.shipments.some((shipment) => shipment.charge?.status === 'declined');
-  if (isDeclined && !isHeld) return { type: 'OrderHeld', data: { cause, reason: 'the capture was declined' } };
+  if (isDeclined && !isHeld)
+    return { type: 'OrderHeld', data: { cause, reason: 'the capture was declined' } };
   // A new try keeps the hold until the money is there.
   if (isHeld && !order.shipments.some(isUnpaid)) return { type: 'OrderReleased', data: { cause } };
   return undefined;

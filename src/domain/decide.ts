@@ -41,7 +41,10 @@ export function decide(order: Order | undefined, command: Command, now: string):
   }
 }
 
-type OrderCommand = Exclude<FollowUpCommand, CommandOf<'DispatchShipment' | 'DeliverShipment' | 'ReceiveReturn'>>;
+type OrderCommand = Exclude<
+  FollowUpCommand,
+  CommandOf<'DispatchShipment' | 'DeliverShipment' | 'ReceiveReturn'>
+>;
 
 function allowed(order: Order, command: OrderCommand, now: string): Decision {
   switch (command.type) {
@@ -90,10 +93,16 @@ type Refused = ReturnType<typeof refuse>;
 function create(data: CommandData['CreateOrder']): Decision {
   const { currency, shippingFee = 0, tax = 0, discount = 0, tags = [] } = data;
   if (!isCurrency(currency)) {
-    return refuse('invalid', 'unknown_currency', `${currency} is no ISO-4217 currency, such as EUR`, '/currency');
+    return refuse(
+      'invalid',
+      'unknown_currency',
+      `${currency} is no ISO-4217 currency, such as EUR`,
+      '/currency',
+    );
   }
   for (const [name, amount] of Object.entries({ shippingFee, tax, discount })) {
-    if (!isAmount(amount)) return refuse('invalid', 'invalid_amount', `${amount} is no amount in minor units`, `/${name}`);
+    if (!isAmount(amount))
+      return refuse('invalid', 'invalid_amount', `${amount} is no amount in minor units`, `/${name}`);
   }
   const wrong = wrongLines(data.lines) ?? wrongPrices(data.lines);
   if (wrong !== undefined) return wrong;
@@ -115,7 +124,12 @@ function amend(order: Order, { lines, shippingAddress }: CommandData['AmendOrder
     const old = order.lines.find((line) => line.sku === sku);
     const price = unitPrice ?? old?.unitPrice;
     if (price === undefined) {
-      return refuse('invalid', 'price_missing', `${sku} is new in this order: give its unitPrice`, `/lines/${index}`);
+      return refuse(
+        'invalid',
+        'price_missing',
+        `${sku} is new in this order: give its unitPrice`,
+        `/lines/${index}`,
+      );
     }
     const label = name ?? old?.name;
     amended.push({ sku, quantity, unitPrice: price, ...(label === undefined ? {} : { name: label }) });
@@ -138,7 +152,10 @@ function ship(order: Order, { lines }: CommandData['CreateShipment']): Decision 
   });
 }
 
-function dispatch(order: Order, { shipmentId, carrier, trackingNumber }: CommandData['DispatchShipment']): Decision {
+function dispatch(
+  order: Order,
+  { shipmentId, carrier, trackingNumber }: CommandData['DispatchShipment'],
+): Decision {
   const shipment = order.shipments.find((entry) => entry.shipmentId === shipmentId);
   if (shipment === undefined) return noShipment(shipmentId);
   const reason = blockedForShipment(order, shipment, 'DispatchShipment');
@@ -151,7 +168,9 @@ function deliver(order: Order, { shipmentId }: CommandData['DeliverShipment']): 
   const shipment = order.shipments.find((entry) => entry.shipmentId === shipmentId);
   if (shipment === undefined) return noShipment(shipmentId);
   const reason = blockedForShipment(order, shipment, 'DeliverShipment');
-  return reason === undefined ? decided({ type: 'ShipmentDelivered', data: { shipmentId } }) : notAllowed(reason);
+  return reason === undefined
+    ? decided({ type: 'ShipmentDelivered', data: { shipmentId } })
+    : notAllowed(reason);
 }
 
 function noShipment(shipmentId: string): Decision {
@@ -159,25 +178,33 @@ function noShipment(shipmentId: string): Decision {
 }
 
 function requestReturn(order: Order, { lines, reason }: CommandData['RequestReturn'], now: string): Decision {
-  if (order.returnsUntil !== undefined && order.returnsUntil <= now) return notAllowed('the return window has passed');
+  if (order.returnsUntil !== undefined && order.returnsUntil <= now)
+    return notAllowed('the return window has passed');
   const wrong =
     wrongLines(lines) ??
     beyondLines(order, lines, (line) => line.delivered - line.returned, 'delivered and not returned');
   if (wrong !== undefined) return wrong;
-  return decided({ type: 'ReturnRequested', data: { returnId: `r${order.returns.length + 1}`, lines, reason } });
+  return decided({
+    type: 'ReturnRequested',
+    data: { returnId: `r${order.returns.length + 1}`, lines, reason },
+  });
 }
 
 /** The goods are back: they go on the shelf, and the money for them goes back. */
 function receive(order: Order, { returnId }: CommandData['ReceiveReturn']): Decision {
   const returned = order.returns.find((entry) => entry.returnId === returnId);
-  if (returned === undefined) return refuse('not_found', 'return_not_found', `the order has no return ${returnId}`);
+  if (returned === undefined)
+    return refuse('not_found', 'return_not_found', `the order has no return ${returnId}`);
   const reason = blockedForReturn(order, returned);
   if (reason !== undefined) return notAllowed(reason);
   const amount = returnRefund(order, returned.lines, refundable(order));
   const received: EventDraft = { type: 'ReturnReceived', data: { returnId } };
   if (amount === 0) return decided(received);
   const refundId = nextRefundId(order);
-  return decided(received, { type: 'RefundRequested', data: { refundId, amount, reason: returned.reason, returnId } });
+  return decided(received, {
+    type: 'RefundRequested',
+    data: { refundId, amount, reason: returned.reason, returnId },
+  });
 }
 
 function refund(order: Order, { amount, reason }: CommandData['RefundPayment']): Decision {
@@ -186,7 +213,12 @@ function refund(order: Order, { amount, reason }: CommandData['RefundPayment']):
   }
   const most = refundable(order);
   if (amount > most) {
-    return refuse('invalid', 'refund_too_large', `at most ${most} is captured and not refunded yet`, '/amount');
+    return refuse(
+      'invalid',
+      'refund_too_large',
+      `at most ${most} is captured and not refunded yet`,
+      '/amount',
+    );
   }
   return decided({ type: 'RefundRequested', data: { refundId: nextRefundId(order), amount, reason } });
 }
@@ -203,12 +235,22 @@ function isAmount(amount: number): boolean {
 
 function wrongLines(lines: readonly LineQuantity[]): Refused | undefined {
   if (lines.length === 0 || lines.length > limits.lines) {
-    return refuse('invalid', 'invalid_lines', `give 1 to ${limits.lines} lines, not ${lines.length}`, '/lines');
+    return refuse(
+      'invalid',
+      'invalid_lines',
+      `give 1 to ${limits.lines} lines, not ${lines.length}`,
+      '/lines',
+    );
   }
   const seen = new Set<string>();
   for (const [index, { sku, quantity }] of lines.entries()) {
     if (seen.has(sku)) {
-      return refuse('invalid', 'duplicate_sku', `${sku} is there twice: add the quantities up`, `/lines/${index}/sku`);
+      return refuse(
+        'invalid',
+        'duplicate_sku',
+        `${sku} is there twice: add the quantities up`,
+        `/lines/${index}/sku`,
+      );
     }
     seen.add(sku);
     if (!Number.isInteger(quantity) || quantity < 1 || quantity > limits.quantity) {
@@ -228,9 +270,15 @@ function wrongPrices(lines: readonly NewLine[]): Refused | undefined {
 
 function positiveTotal(charges: Parameters<typeof orderTotal>[0]): number | Refused {
   const total = orderTotal(charges);
-  if (total === undefined) return refuse('invalid', 'total_too_large', `the total is over ${limits.amount}`, '/lines');
+  if (total === undefined)
+    return refuse('invalid', 'total_too_large', `the total is over ${limits.amount}`, '/lines');
   if (total > 0) return total;
-  return refuse('invalid', 'total_not_positive', `goods + fee + tax - discount is ${total}: it must be positive`, '');
+  return refuse(
+    'invalid',
+    'total_not_positive',
+    `goods + fee + tax - discount is ${total}: it must be positive`,
+    '',
+  );
 }
 
 function beyondLines(
@@ -241,10 +289,16 @@ function beyondLines(
 ): Refused | undefined {
   for (const [index, { sku, quantity }] of lines.entries()) {
     const line = order.lines.find((entry) => entry.sku === sku);
-    if (line === undefined) return refuse('invalid', 'unknown_sku', `${sku} is not in the order`, `/lines/${index}/sku`);
+    if (line === undefined)
+      return refuse('invalid', 'unknown_sku', `${sku} is not in the order`, `/lines/${index}/sku`);
     const most = available(line);
     if (quantity > most) {
-      return refuse('invalid', 'quantity_too_large', `${most} of ${sku} are ${what}`, `/lines/${index}/quantity`);
+      return refuse(
+        'invalid',
+        'quantity_too_large',
+        `${most} of ${sku} are ${what}`,
+        `/lines/${index}/quantity`,
+      );
     }
   }
   return undefined;

@@ -5,7 +5,13 @@ import type { MissingStock } from './events.js';
  * What an order can owe the world. `key` is the idempotency key outside: `<orderId>:<type>:<version that made it owed>`.
  * An order owes at most one effect of each type at a time; the next of that type is owed when the one before is settled.
  */
-export type Effect = { [T in EffectType]: { readonly key: string; readonly type: T } & EffectData[T] }[EffectType];
+export type Effect = { [T in EffectType]: Owed & { readonly type: T } & EffectData[T] }[EffectType];
+
+interface Owed {
+  readonly key: string;
+  /** of the event that made it owed */
+  readonly correlationId: string;
+}
 
 /** An effect that has no key yet. */
 export type WantedEffect = { [T in EffectType]: { readonly type: T } & EffectData[T] }[EffectType];
@@ -34,7 +40,9 @@ export type EffectOf<T extends EffectType> = Extract<Effect, { type: T }>;
 
 /** What the world answered: always a business answer. A failure is no outcome, the effect is tried again. */
 export interface Outcomes {
-  reserve: { readonly type: 'reserved' } | { readonly type: 'out_of_stock'; readonly missing: readonly MissingStock[] };
+  reserve:
+    | { readonly type: 'reserved' }
+    | { readonly type: 'out_of_stock'; readonly missing: readonly MissingStock[] };
   release: Done;
   deduct: Done;
   restock: Done;
@@ -58,7 +66,9 @@ export type OutcomeOf<T extends EffectType> = Outcomes[T];
 export type Outcome = Outcomes[EffectType];
 
 /** An effect together with what came of it. */
-export type Settlement = { [T in EffectType]: { readonly effect: EffectOf<T>; readonly outcome: Outcomes[T] } }[EffectType];
+export type Settlement = {
+  [T in EffectType]: { readonly effect: EffectOf<T>; readonly outcome: Outcomes[T] };
+}[EffectType];
 
 /** What the payment provider tells later of a payment it had called pending. `reference` is the key of the authorize effect. */
 export interface PaymentFact {

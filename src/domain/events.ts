@@ -24,7 +24,11 @@ export interface EventData {
   StockReleased: { readonly lines: readonly LineQuantity[] };
   StockDeducted: { readonly shipmentId: string };
   StockRestocked: { readonly returnId: string };
-  PaymentAuthorized: { readonly authorizationId: string; readonly amount: number; readonly expiresAt: string };
+  PaymentAuthorized: {
+    readonly authorizationId: string;
+    readonly amount: number;
+    readonly expiresAt: string;
+  };
   PaymentPending: { readonly authorizationId: string; readonly amount: number; readonly deadline: string };
   /** Names the authorization only where one had been pending. */
   PaymentDeclined: { readonly authorizationId?: string; readonly code: string };
@@ -48,9 +52,16 @@ export interface EventData {
   OrderReleased: { readonly cause: HoldCause };
   /** Cancels all that is not dispatched: `lines` is what that was. */
   OrderCancelled: { readonly reason: string; readonly lines: readonly LineQuantity[] };
-  AmendmentRequested: { readonly lines?: readonly NewLine[]; readonly total?: number; readonly shippingAddress?: Address };
+  AmendmentRequested: {
+    readonly lines?: readonly NewLine[];
+    readonly total?: number;
+    readonly shippingAddress?: Address;
+  };
   OrderAmended: Empty;
-  AmendmentRefused: { readonly reason: 'out_of_stock' | 'payment_declined' | 'payment_timed_out'; readonly detail: string };
+  AmendmentRefused: {
+    readonly reason: 'out_of_stock' | 'payment_declined' | 'payment_timed_out';
+    readonly detail: string;
+  };
   ShipmentCreated: { readonly shipmentId: string; readonly lines: readonly LineQuantity[] };
   /** `amount` is what is captured for this shipment. */
   ShipmentDispatched: {
@@ -60,7 +71,11 @@ export interface EventData {
     readonly amount: number;
   };
   ShipmentDelivered: { readonly shipmentId: string };
-  ReturnRequested: { readonly returnId: string; readonly lines: readonly LineQuantity[]; readonly reason: string };
+  ReturnRequested: {
+    readonly returnId: string;
+    readonly lines: readonly LineQuantity[];
+    readonly reason: string;
+  };
   ReturnReceived: { readonly returnId: string };
   RefundRequested: {
     readonly refundId: string;

@@ -1,7 +1,14 @@
 import { type LineQuantity, limits } from './commands.js';
 import { wantedEffects } from './pending-effects.js';
 import type { EventData, HoldCause, OrderEvent } from './events.js';
-import { type Authorization, type Line, type Order, type Shipment, type ShipmentCharge, quantityOf } from './order.js';
+import {
+  type Authorization,
+  type Line,
+  type Order,
+  type Shipment,
+  type ShipmentCharge,
+  quantityOf,
+} from './order.js';
 
 /**
  * Folds one event into the order. The only place where state changes; it never refuses and never throws on an event of this
@@ -17,6 +24,7 @@ export function evolve(order: Order | undefined, event: OrderEvent): Order {
   const newlyOwed = wantedEffects(next).map((effect) => ({
     ...effect,
     key: `${event.orderId}:${effect.type}:${event.version}`,
+    correlationId: event.correlationId,
   }));
   return newlyOwed.length === 0 ? next : { ...next, owed: [...owed, ...newlyOwed] };
 }
@@ -118,7 +126,11 @@ function apply(order: Order | undefined, event: OrderEvent): Order {
     case 'ShipmentDelivered': {
       const { shipmentId } = event.data;
       const next = withShipment(order, shipmentId, () => ({ status: 'delivered' }));
-      return count(next, linesOf(order.shipments.find((entry) => entry.shipmentId === shipmentId)), 'delivered');
+      return count(
+        next,
+        linesOf(order.shipments.find((entry) => entry.shipmentId === shipmentId)),
+        'delivered',
+      );
     }
     case 'ReturnRequested':
       return count(
@@ -151,7 +163,14 @@ function created(event: EventOf<'OrderCreated'>): Order {
     status: 'pending',
     closed: false,
     holds: [],
-    lines: lines.map((line) => ({ ...line, cancelled: 0, allocated: 0, dispatched: 0, delivered: 0, returned: 0 })),
+    lines: lines.map((line) => ({
+      ...line,
+      cancelled: 0,
+      allocated: 0,
+      dispatched: 0,
+      delivered: 0,
+      returned: 0,
+    })),
     notes: note === undefined ? [] : [{ text: note, at: event.occurredAt, actor: event.actor }],
     createdAt: event.occurredAt,
     updatedAt: event.occurredAt,
@@ -197,7 +216,14 @@ function withAuthorization(
   const { authorizationId, amount } = event.data;
   const known = order.authorizations.find((entry) => entry.authorizationId === authorizationId);
   if (known === undefined) {
-    const opened = { authorizationId, reference: event.causationId, amount, captured: 0, retired: false, ...change };
+    const opened = {
+      authorizationId,
+      reference: event.causationId,
+      amount,
+      captured: 0,
+      retired: false,
+      ...change,
+    };
     return { ...order, authorizations: [...order.authorizations, opened] };
   }
   return {
@@ -210,7 +236,9 @@ function retire(order: Order, authorizationId: string | undefined, status?: Auth
   return {
     ...order,
     authorizations: order.authorizations.map((entry) =>
-      entry.authorizationId === authorizationId ? { ...entry, retired: true, status: status ?? entry.status } : entry,
+      entry.authorizationId === authorizationId
+        ? { ...entry, retired: true, status: status ?? entry.status }
+        : entry,
     ),
   };
 }
@@ -276,7 +304,12 @@ function withoutHold(order: Order, cause: HoldCause): Order['holds'] {
 function dispatched(order: Order, data: EventData['ShipmentDispatched']): Order {
   const { shipmentId, carrier, trackingNumber, amount } = data;
   const charge: ShipmentCharge = { amount, captured: 0, status: amount === 0 ? 'captured' : 'due' };
-  const next = withShipment(order, shipmentId, () => ({ status: 'dispatched', carrier, trackingNumber, charge }));
+  const next = withShipment(order, shipmentId, () => ({
+    status: 'dispatched',
+    carrier,
+    trackingNumber,
+    charge,
+  }));
   return count(next, linesOf(order.shipments.find((entry) => entry.shipmentId === shipmentId)), 'dispatched');
 }
 
@@ -307,8 +340,14 @@ function amended(order: Order): Order {
     total,
     ...(shippingAddress === undefined ? {} : { shippingAddress }),
     lines:
-      lines?.map((line) => ({ ...line, cancelled: 0, allocated: 0, dispatched: 0, delivered: 0, returned: 0 })) ??
-      order.lines,
+      lines?.map((line) => ({
+        ...line,
+        cancelled: 0,
+        allocated: 0,
+        dispatched: 0,
+        delivered: 0,
+        returned: 0,
+      })) ?? order.lines,
   };
 }
 
@@ -329,7 +368,11 @@ function linesOf(shipment: Shipment | undefined): readonly LineQuantity[] {
   return shipment?.lines ?? [];
 }
 
-function withShipment(order: Order, shipmentId: string, change: (shipment: Shipment) => Partial<Shipment>): Order {
+function withShipment(
+  order: Order,
+  shipmentId: string,
+  change: (shipment: Shipment) => Partial<Shipment>,
+): Order {
   return {
     ...order,
     shipments: order.shipments.map((entry) =>

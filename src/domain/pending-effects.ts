@@ -52,7 +52,9 @@ function wantedStock(order: Order): WantedEffect | undefined {
 /** The inventory holds all that the order, or its amendment, needs. */
 export function isStockSecured(order: Order): boolean {
   return (
-    !owes(order, 'reserve') && !owes(order, 'release') && beyond(neededStock(order), order.reserved).length === 0
+    !owes(order, 'reserve') &&
+    !owes(order, 'release') &&
+    beyond(neededStock(order), order.reserved).length === 0
   );
 }
 

@@ -27,7 +27,9 @@ export function shipmentCharge(order: Order, shipped: readonly LineQuantity[]): 
 /** What goes back for `returned`, never more than what was captured and is not promised back already. */
 export function returnRefund(order: Order, returned: readonly LineQuantity[], limit: number): number {
   const before = sum(order.refunds, (refund) => (refund.returnId === undefined ? 0 : refund.amount));
-  const received = order.returns.filter((entry) => entry.status === 'received').flatMap((entry) => entry.lines);
+  const received = order.returns
+    .filter((entry) => entry.status === 'received')
+    .flatMap((entry) => entry.lines);
   const back = (sku: string) =>
     sum([...received, ...returned], (line) => (line.sku === sku ? line.quantity : 0));
   const target = worth(order, (line) => back(line.sku));

@@ -13,6 +13,11 @@ export interface Refusal {
 
 export type Decision = { readonly events: readonly EventDraft[] } | { readonly refusal: Refusal };
 
-export function refuse(kind: Refusal['kind'], code: string, message: string, pointer?: string): { refusal: Refusal } {
+export function refuse(
+  kind: Refusal['kind'],
+  code: string,
+  message: string,
+  pointer?: string,
+): { refusal: Refusal } {
   return { refusal: { kind, code, message, ...(pointer === undefined ? {} : { pointer }) } };
 }

@@ -26,12 +26,14 @@ function outcomeEvent(order: Order, settlement: Settlement, now: string): EventD
   if (is(settlement, 'deduct')) {
     return { type: 'StockDeducted', data: { shipmentId: settlement.effect.shipmentId } };
   }
-  if (is(settlement, 'restock')) return { type: 'StockRestocked', data: { returnId: settlement.effect.returnId } };
+  if (is(settlement, 'restock'))
+    return { type: 'StockRestocked', data: { returnId: settlement.effect.returnId } };
   if (is(settlement, 'authorize')) return authorization(order, settlement, now);
   if (is(settlement, 'capture')) return capture(settlement);
   if (is(settlement, 'void')) {
     const { authorizationId } = settlement.effect;
-    if (settlement.outcome.type === 'expired') return { type: 'AuthorizationExpired', data: { authorizationId } };
+    if (settlement.outcome.type === 'expired')
+      return { type: 'AuthorizationExpired', data: { authorizationId } };
     const voided = order.authorizations.find((entry) => entry.authorizationId === authorizationId);
     const amount = (voided?.amount ?? 0) - (voided?.captured ?? 0);
     return { type: 'AuthorizationVoided', data: { authorizationId, amount } };
@@ -46,7 +48,11 @@ function is<T extends EffectType>(settlement: Settlement, type: T): settlement i
   return settlement.effect.type === type;
 }
 
-function authorization(order: Order, { effect, outcome }: SettlementOf<'authorize'>, now: string): EventDraft {
+function authorization(
+  order: Order,
+  { effect, outcome }: SettlementOf<'authorize'>,
+  now: string,
+): EventDraft {
   const { amount, ttl } = effect;
   switch (outcome.type) {
     case 'authorized': {
@@ -69,7 +75,10 @@ function capture({ effect, outcome }: SettlementOf<'capture'>): EventDraft {
   const { shipmentId, authorizationId, amount } = effect;
   switch (outcome.type) {
     case 'captured':
-      return { type: 'PaymentCaptured', data: { captureId: outcome.captureId, shipmentId, authorizationId, amount } };
+      return {
+        type: 'PaymentCaptured',
+        data: { captureId: outcome.captureId, shipmentId, authorizationId, amount },
+      };
     case 'declined':
       return { type: 'CaptureDeclined', data: { shipmentId, amount, code: outcome.code } };
     case 'expired':
@@ -94,12 +103,19 @@ export function learnPayment(order: Order, fact: PaymentFact, now: string): Deci
     return { events: settle(order, { effect, outcome: answer }, now) };
   }
   const pending = order.authorizations.find((entry) => entry.authorizationId === authorizationId);
-  if (pending === undefined) return refuse('not_allowed', 'payment_unknown', `no payment ${authorizationId} is known here`);
+  if (pending === undefined)
+    return refuse('not_allowed', 'payment_unknown', `no payment ${authorizationId} is known here`);
   if (pending.status !== 'pending' || (outcome === 'declined' && (pending.retired || isDead(order)))) {
-    return refuse('not_allowed', 'payment_not_pending', `payment ${authorizationId} is ${pending.status} already`);
+    return refuse(
+      'not_allowed',
+      'payment_not_pending',
+      `payment ${authorizationId} is ${pending.status} already`,
+    );
   }
   if (outcome === 'declined') {
-    return { events: [{ type: 'PaymentDeclined', data: { authorizationId, code: fact.code ?? 'declined' } }] };
+    return {
+      events: [{ type: 'PaymentDeclined', data: { authorizationId, code: fact.code ?? 'declined' } }],
+    };
   }
   const { amount } = pending;
   const expiresAt = later(now, order.terms.authorizationTtl);

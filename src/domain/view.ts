@@ -13,7 +13,8 @@ export type PaymentStatus =
   | 'refunded'
   | 'voided';
 
-export type FulfillmentStatus = 'none' | 'partially_shipped' | 'shipped' | 'partially_delivered' | 'delivered';
+export type FulfillmentStatus =
+  'none' | 'partially_shipped' | 'shipped' | 'partially_delivered' | 'delivered';
 
 /** An order as the public contract shows it (`http-api`, Shapes). Amounts in minor units. */
 export type OrderView = ReturnType<typeof toView>;
@@ -46,7 +47,9 @@ export function toView(order: Order) {
       lines: shipment.lines,
       ...(shipment.carrier === undefined ? {} : { carrier: shipment.carrier }),
       ...(shipment.trackingNumber === undefined ? {} : { trackingNumber: shipment.trackingNumber }),
-      ...(shipment.charge === undefined ? {} : { amount: shipment.charge.amount, charge: shipment.charge.status }),
+      ...(shipment.charge === undefined
+        ? {}
+        : { amount: shipment.charge.amount, charge: shipment.charge.status }),
       allowedCommands: (['DispatchShipment', 'DeliverShipment'] as const)
         .filter((type) => blockedForShipment(order, shipment, type) === undefined)
         .map((type) => segments[type]),
@@ -91,7 +94,8 @@ function toLine({ sku, quantity, unitPrice, name, cancelled, dispatched, deliver
 /** A final order, all of whose obligations are met, takes no command. */
 function allowedWhileOpen(order: Order): Allowed {
   const { allowedCommands: allowed, blockedCommands } = allowedCommands(order);
-  if (!(isDead(order) || order.closed) || order.owed.length > 0) return { allowedCommands: allowed, blockedCommands };
+  if (!(isDead(order) || order.closed) || order.owed.length > 0)
+    return { allowedCommands: allowed, blockedCommands };
   const closed = Object.fromEntries(allowed.map((segment) => [segment, 'the order is closed']));
   return { allowedCommands: [], blockedCommands: { ...blockedCommands, ...closed } };
 }
@@ -117,7 +121,8 @@ export function paymentStatus(order: Order): PaymentStatus {
   const refunded = refundedAmount(order);
   if (refunded > 0) return refunded < captured ? 'partially_refunded' : 'refunded';
   if (captured > 0) return captured < amountDue(order) ? 'partially_captured' : 'captured';
-  const has = (status: Authorization['status']) => order.authorizations.some((entry) => entry.status === status);
+  const has = (status: Authorization['status']) =>
+    order.authorizations.some((entry) => entry.status === status);
   if (has('authorized')) return 'authorized';
   if (has('pending')) return 'pending';
   return has('voided') ? 'voided' : 'none';

@@ -124,4 +124,3 @@ export type Steps = { [T in EffectType]: (step: Step<T>) => Promise<Outcomes[T]>
 
 /** Failure type of an activity that found another event under the same version. Never retried. */
 export const eventFork = 'EventFork';
-
