@@ -1,0 +1,415 @@
+import { randomUUID } from 'node:crypto';
+import {
+  ApplicationFailure,
+  type Client,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+} from '@temporalio/client';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { append } from '../domain/append.js';
+import type { CommandData, CommandType, FollowUpCommand, FollowUpType, Terms } from '../domain/commands.js';
+import { decide } from '../domain/decide.js';
+import type { PaymentFact } from '../domain/effects.js';
+import type { OrderEvent } from '../domain/events.js';
+import { fold } from '../domain/evolve.js';
+import { formatMoney } from '../domain/money.js';
+import type { Order, OrderStatus } from '../domain/order.js';
+import type { Logger } from '../platform/logger.js';
+import { isTemporalOutage } from '../platform/temporal-outage.js';
+import {
+  type Answer,
+  type CommandMessage,
+  type Message,
+  messageId,
+  type NewOrder,
+  orderWorkflow,
+  paymentSignal,
+  type RefusedUpdate,
+  searchAttributes,
+  workflowId,
+} from '../workflows/messages.js';
+import { derivedOrderId, hashOf } from './identity.js';
+
+/**
+ * The one way from the outside to an order's workflow, for HTTP and client scripts alike. Knows Temporal and nothing of
+ * HTTP. Every result is a value; what is thrown is a defect.
+ */
+export interface Gateway {
+  /**
+   * Starts an order: durable when answered, with MongoDB and every worker down. The id is `id`, or derived from the actor
+   * and the command's id.
+   */
+  create(id: string | undefined, order: OrderBody, meta: CommandMeta): Promise<CommandResult>;
+  /** Sends a command and waits some seconds for the workflow's answer. */
+  execute(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult>;
+  /** Sends a command as a signal: durable when accepted; one that does not fit becomes a `CommandRejected` event. */
+  signal(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult>;
+  /** Passes on what the payment provider tells of its own accord. */
+  paymentFact(orderId: string, fact: PaymentFact, meta: CommandMeta): Promise<CommandResult>;
+}
+
+/** An order as a client asks for it; the terms are the house's. */
+export type OrderBody = Omit<CommandData['CreateOrder'], 'terms'>;
+
+export interface CommandMeta {
+  /** the `Idempotency-Key` */
+  readonly commandId: string;
+  /** true where the id was made for this very try, so that it repeats nothing */
+  readonly fresh?: boolean;
+  readonly actor: string;
+  readonly correlationId: string;
+  /** judge against this version only */
+  readonly expectedVersion?: number;
+}
+
+export type CommandResult =
+  | { readonly kind: 'answered'; readonly answer: CommandAnswer; readonly replayed: boolean }
+  /** durable, and answered by nobody */
+  | { readonly kind: 'accepted'; readonly orderId: string; readonly replayed: boolean }
+  | Refused
+  /** Temporal or the order's worker gave no answer in time: it may still take effect. Try again with the same id. */
+  | { readonly kind: 'unknown-outcome'; readonly orderId: string };
+
+export type CommandAnswer = Omit<Answer, 'requestId'>;
+
+/** Nothing was changed, and why. */
+export interface Refused {
+  readonly kind: 'refused';
+  readonly refusal: RefusedUpdate['refusal'];
+  /** of the order, where it is known */
+  readonly version?: number;
+  readonly status?: OrderStatus;
+  readonly allowedCommands?: readonly string[];
+}
+
+export interface GatewayOptions {
+  readonly client: Client;
+  readonly taskQueue: string;
+  /** given to every order at its creation */
+  readonly terms: Terms;
+  readonly continueAsNewAfter?: number;
+  /** The journal's events of an order, version 1 first, `limit` at most. May fail: then it is done without. */
+  readonly readJournal: (orderId: string, limit?: number) => Promise<readonly OrderEvent[]>;
+  readonly logger: Logger;
+  /** how long an answer of Temporal and the workers is waited for; 5 s by default */
+  readonly answerWithinMs?: number;
+}
+
+const JOURNAL_WITHIN_MS = 300;
+const JOURNAL_REST_MS = 5_000;
+const RESEND_AFTER_MS = 100;
+
+/** A run ended, by continue-as-new for instance, before it came to the update: the next run takes it under the same id. */
+const unprocessed = new Set(['UnprocessedUpdate', 'AcceptedUpdateCompletedWorkflow']);
+
+const statusAttribute = defineSearchAttributeKey(searchAttributes.status, SearchAttributeType.KEYWORD);
+const customerAttribute = defineSearchAttributeKey(searchAttributes.customer, SearchAttributeType.KEYWORD);
+
+export function createGateway(options: GatewayOptions): Gateway {
+  const {
+    client,
+    taskQueue,
+    terms,
+    continueAsNewAfter,
+    readJournal,
+    logger,
+    answerWithinMs = 5_000,
+  } = options;
+  const firstRecorded = whileAvailable(async (orderId: string) => (await readJournal(orderId, 1))[0]);
+
+  function inTime<R>(call: () => Promise<R>): Promise<R> {
+    return client.connection.withDeadline(Date.now() + answerWithinMs, call);
+  }
+
+  /** Runs `send`, and makes an outage of Temporal a value. */
+  async function outcomeOf(
+    orderId: string,
+    message: Message,
+    send: () => Promise<CommandResult>,
+  ): Promise<CommandResult> {
+    try {
+      return await send();
+    } catch (error) {
+      if (!isTemporalOutage(error)) throw error;
+      const { commandId, correlationId } = message;
+      logger.warn({ err: error, orderId, commandId, correlationId }, 'no answer to a command');
+      return { kind: 'unknown-outcome', orderId };
+    }
+  }
+
+  async function create(id: string | undefined, body: OrderBody, meta: CommandMeta): Promise<CommandResult> {
+    const orderId = id ?? derivedOrderId(meta.actor, meta.commandId);
+    const message: CommandMessage<'CreateOrder'> = {
+      ...messageTo(orderId, 'CreateOrder', body, meta),
+      data: { ...body, terms },
+    };
+    const now = new Date().toISOString();
+    const decision = decide(undefined, { type: 'CreateOrder', data: message.data }, now);
+    if ('refusal' in decision) return { kind: 'refused', refusal: decision.refusal };
+    const { commandId, correlationId, actor } = message;
+    const cause = { occurredAt: now, commandId, correlationId, causationId: messageId(message), actor };
+    const { order, events } = append(orderId, undefined, decision.events, cause);
+    const answer = answerOf(order, events);
+
+    const repeated = (hash: string | undefined): CommandResult => {
+      if (hash === message.hash) return { kind: 'answered', answer, replayed: true };
+      return id === undefined ? keyReused(commandId) : orderExists(orderId);
+    };
+    if (id !== undefined || meta.fresh !== true) {
+      const first = await firstRecorded(orderId);
+      if (first !== undefined) return repeated(hashPart(first.causationId));
+    }
+    return outcomeOf(orderId, message, async () => {
+      try {
+        await inTime(() => start(message, order));
+        return { kind: 'answered', answer, replayed: false };
+      } catch (error) {
+        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+        const { memo } = await inTime(() => client.workflow.getHandle(workflowId(orderId)).describe());
+        return repeated(typeof memo?.['hash'] === 'string' ? memo['hash'] : undefined);
+      }
+    });
+  }
+
+  async function start(create: CommandMessage<'CreateOrder'>, order: Order): Promise<void> {
+    const { orderId, customer, total, currency, lines } = order;
+    const newOrder: NewOrder = {
+      orderId,
+      create,
+      ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
+    };
+    await client.workflow.start(orderWorkflow, {
+      workflowId: workflowId(orderId),
+      taskQueue,
+      args: [newOrder],
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      typedSearchAttributes: [
+        { key: statusAttribute, value: order.status },
+        { key: customerAttribute, value: customer.id },
+      ],
+      memo: { hash: create.hash, commandId: create.commandId },
+      staticSummary: `${oneLine(customer.name)} · ${formatMoney(total, currency)}`,
+      staticDetails: [
+        `Order **${orderId}** of ${oneLine(customer.name)} (customer ${customer.id})`,
+        '',
+        ...lines.map(
+          ({ sku, quantity, unitPrice }) => `- ${quantity} × ${sku} at ${formatMoney(unitPrice, currency)}`,
+        ),
+        '',
+        `Total **${formatMoney(total, currency)}**, placed by ${create.actor}`,
+      ].join('\n'),
+    });
+  }
+
+  function execute(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult> {
+    const message = messageTo(orderId, command.type, command.data, meta);
+    return outcomeOf(orderId, message, async () => {
+      const giveUpAt = Date.now() + answerWithinMs;
+      for (;;) {
+        const result = await client.connection.withDeadline(giveUpAt, () =>
+          update(orderId, command.type, message),
+        );
+        if (result !== 'unprocessed') return result;
+        if (Date.now() + RESEND_AFTER_MS > giveUpAt) return { kind: 'unknown-outcome', orderId };
+        await pause(RESEND_AFTER_MS);
+      }
+    });
+  }
+
+  async function update(
+    orderId: string,
+    type: FollowUpType,
+    message: Message,
+  ): Promise<CommandResult | 'unprocessed'> {
+    const handle = client.workflow.getHandle(workflowId(orderId));
+    try {
+      const { requestId, ...answer } = await handle.executeUpdate<Answer, [Message]>(type, {
+        args: [message],
+        updateId: messageId(message),
+      });
+      return { kind: 'answered', answer, replayed: requestId !== message.requestId };
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return withoutWorkflow(orderId, message, answered);
+      if (!(error instanceof WorkflowUpdateFailedError) || !(error.cause instanceof ApplicationFailure))
+        throw error;
+      if (unprocessed.has(error.cause.type ?? '')) return 'unprocessed';
+      const [refused] = error.cause.details ?? [];
+      if (!isRefusedUpdate(refused)) throw error;
+      return { kind: 'refused', ...refused };
+    }
+  }
+
+  function signal(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult> {
+    return send(orderId, command.type, messageTo(orderId, command.type, command.data, meta));
+  }
+
+  function paymentFact(orderId: string, fact: PaymentFact, meta: CommandMeta): Promise<CommandResult> {
+    return send(orderId, paymentSignal, messageTo(orderId, paymentSignal, fact, meta));
+  }
+
+  function send(orderId: string, name: string, message: Message): Promise<CommandResult> {
+    return outcomeOf(orderId, message, async () => {
+      try {
+        await inTime(() => client.workflow.getHandle(workflowId(orderId)).signal<[Message]>(name, message));
+        return { kind: 'accepted', orderId, replayed: false };
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+        return withoutWorkflow(orderId, message, () => ({ kind: 'accepted', orderId, replayed: true }));
+      }
+    });
+  }
+
+  /** No workflow runs under the order's id: the order ended, perhaps so long ago that only the journal knows, or never was. */
+  async function withoutWorkflow(
+    orderId: string,
+    message: Message,
+    replay: (order: Order, caused: readonly OrderEvent[]) => CommandResult,
+  ): Promise<CommandResult> {
+    let events: readonly OrderEvent[];
+    try {
+      events = await readJournal(orderId);
+    } catch (error) {
+      logger.warn(
+        { err: error, orderId, correlationId: message.correlationId },
+        'the journal cannot be asked',
+      );
+      return { kind: 'unknown-outcome', orderId };
+    }
+    const order = fold(events);
+    if (order === undefined) return (await isKnown(orderId)) ? orderClosed(orderId) : notFound(orderId);
+    const caused = events.filter((event) => event.commandId === message.commandId);
+    const last = caused.at(-1);
+    if (last !== undefined) {
+      if (last.causationId !== messageId(message)) return keyReused(message.commandId);
+      return replay(fold(events.filter((event) => event.version <= last.version)) ?? order, caused);
+    }
+    const { expectedVersion } = message;
+    if (expectedVersion !== undefined && expectedVersion !== order.version)
+      return stale(order, expectedVersion);
+    return { ...orderClosed(orderId), version: order.version, status: order.status };
+  }
+
+  async function isKnown(orderId: string): Promise<boolean> {
+    try {
+      await inTime(() => client.workflow.getHandle(workflowId(orderId)).describe());
+      return true;
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return false;
+      throw error;
+    }
+  }
+
+  return { create, execute, signal, paymentFact };
+}
+
+function messageTo<D>(
+  orderId: string,
+  type: CommandType | typeof paymentSignal,
+  data: D,
+  meta: CommandMeta,
+): Message<D> {
+  const { commandId, correlationId, actor, expectedVersion } = meta;
+  return {
+    data,
+    commandId,
+    hash: hashOf({ type, orderId, data }),
+    correlationId,
+    actor,
+    ...(expectedVersion === undefined ? {} : { expectedVersion }),
+    requestId: randomUUID(),
+  };
+}
+
+/** The `hash` of a `messageId`. */
+function hashPart(causationId: string): string {
+  return causationId.slice(causationId.lastIndexOf('.') + 1);
+}
+
+function answered(order: Order, caused: readonly OrderEvent[]): CommandResult {
+  return { kind: 'answered', answer: answerOf(order, caused), replayed: true };
+}
+
+/** The answer to a command that led to `events`, the last of which brought the order to where it is. */
+function answerOf({ orderId, version, status }: Order, events: readonly OrderEvent[]): CommandAnswer {
+  const shipment = events.find((event) => event.type === 'ShipmentCreated');
+  const returned = events.find((event) => event.type === 'ReturnRequested');
+  return {
+    orderId,
+    version,
+    status,
+    events: events.map((event) => ({ version: event.version, type: event.type })),
+    ...(shipment === undefined ? {} : { shipmentId: shipment.data.shipmentId }),
+    ...(returned === undefined ? {} : { returnId: returned.data.returnId }),
+  };
+}
+
+function isRefusedUpdate(value: unknown): value is RefusedUpdate {
+  return typeof value === 'object' && value !== null && 'refusal' in value;
+}
+
+function keyReused(commandId: string): Refused {
+  const message = `${commandId} was the key of another command: use a new one for this`;
+  return { kind: 'refused', refusal: { kind: 'key_reused', code: 'key_reused', message } };
+}
+
+function orderExists(orderId: string): Refused {
+  const message = `order ${orderId} exists with other content: choose another id, or none`;
+  return { kind: 'refused', refusal: { kind: 'not_allowed', code: 'order_exists', message } };
+}
+
+function orderClosed(orderId: string): Refused {
+  const message = `order ${orderId} is closed: it takes no command any more`;
+  return {
+    kind: 'refused',
+    refusal: { kind: 'not_allowed', code: 'order_closed', message },
+    allowedCommands: [],
+  };
+}
+
+function notFound(orderId: string): Refused {
+  const message = `there is no order ${orderId}`;
+  return { kind: 'refused', refusal: { kind: 'not_found', code: 'order_not_found', message } };
+}
+
+function stale({ version, status }: Order, expectedVersion: number): Refused {
+  const message = `the order is at version ${version}, not ${expectedVersion}: look at it again`;
+  return {
+    kind: 'refused',
+    refusal: { kind: 'stale_version', code: 'stale_version', message },
+    version,
+    status,
+  };
+}
+
+/** A summary in the Web UI is one line. */
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ');
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Asks within `JOURNAL_WITHIN_MS`; after a failure answers `undefined` for some seconds without asking. */
+function whileAvailable<R>(
+  ask: (orderId: string) => Promise<R>,
+): (orderId: string) => Promise<R | undefined> {
+  let restUntil = 0;
+  const rest = () => {
+    restUntil = Date.now() + JOURNAL_REST_MS;
+    return undefined;
+  };
+  return async (orderId) => {
+    if (Date.now() < restUntil) return undefined;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(rest()), JOURNAL_WITHIN_MS);
+    });
+    try {
+      return await Promise.race([ask(orderId).catch(rest), late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+}

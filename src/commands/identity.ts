@@ -1,0 +1,29 @@
+import { createHash } from 'node:crypto';
+
+/** 16 hex digits over `value` as canonical JSON: keys sorted, members that are undefined left out. */
+export function hashOf(value: unknown): string {
+  return sha256(canonicalJson(value)).toString('hex').slice(0, 16);
+}
+
+/**
+ * The order id of a create without one: the same principal and key give the same order, whoever answers and whenever.
+ * A UUID of version 8 (RFC 9562: vendor-specific, here SHA-256).
+ */
+export function derivedOrderId(principal: string, key: string): string {
+  const bytes = sha256(`${principal}\n${key}`).subarray(0, 16);
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, member: unknown) =>
+    typeof member === 'object' && member !== null && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : member,
+  );
+}

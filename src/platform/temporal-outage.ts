@@ -1,0 +1,27 @@
+import {
+  isGrpcServiceError,
+  ServiceError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
+
+/** gRPC status codes of a server that is away, slow, overloaded or going down, by their numbers in the gRPC specification. */
+const outageCodes = new Set([
+  1, // CANCELLED
+  2, // UNKNOWN
+  4, // DEADLINE_EXCEEDED
+  8, // RESOURCE_EXHAUSTED
+  10, // ABORTED
+  13, // INTERNAL
+  14, // UNAVAILABLE
+  15, // DATA_LOSS
+]);
+
+/**
+ * True where Temporal (or, for an update or a query, a worker) could not be reached or did not answer in time. What was
+ * asked may have been done all the same.
+ */
+export function isTemporalOutage(error: unknown): boolean {
+  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;
+  const cause = error instanceof ServiceError ? error.cause : error;
+  return isGrpcServiceError(cause) && outageCodes.has(cause.code);
+}
