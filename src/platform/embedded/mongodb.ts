@@ -32,7 +32,7 @@ export function mongodbServer(options: MongodbOptions): ServerKind {
     async makeReady({ port }) {
       const client = new MongoClient(embeddedMongodbUri(port), {
         serverSelectionTimeoutMS: 1_000,
-        timeoutMS: 2_000,
+        socketTimeoutMS: 2_000,
       });
       try {
         await client.connect();

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { type Static, Type } from 'typebox';
 
 /** A process for good: pids are used again, a pid with its time of birth is not. */
@@ -34,7 +35,7 @@ async function isGone(target: ProcessId, withinMs: number): Promise<boolean> {
   const deadline = Date.now() + withinMs;
   while (isAlive(target)) {
     if (Date.now() > deadline) return false;
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    await setTimeout(25);
   }
   return true;
 }

@@ -11,6 +11,7 @@ import {
   statSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { type Static, Type } from 'typebox';
 import { readJson, writeJson } from './files.js';
 import { withLock } from './lock.js';
@@ -133,15 +134,16 @@ export class EmbeddedServer {
 
   /**
    * Waits until the server can be used, also when another process started it.
-   * @throws Error, in one line, when it died or takes too long.
+   * @throws Error, in one line, when it died or takes too long; the reason of `abort` when that came first.
    */
-  async ready(): Promise<void> {
+  async ready(abort?: AbortSignal): Promise<void> {
     const deadline = Date.now() + READY_WITHIN_MS;
     for (;;) {
       const { process: server, ports } = this.#running;
       try {
         return await this.#kind.makeReady(ports);
       } catch {
+        abort?.throwIfAborted();
         if (!isAlive(server))
           throw new Error(`${this.title} stopped: ${this.#lastWords()} (more in ${this.#log})`);
         if (Date.now() > deadline) {
@@ -149,7 +151,7 @@ export class EmbeddedServer {
             `${this.title} (process ${server.pid}) does not get ready; its log is ${this.#log}`,
           );
         }
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await setTimeout(50);
       }
     }
   }

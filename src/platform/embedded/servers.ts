@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { embeddedMongodbUri } from '../config.js';
 import { type MongodbOptions, mongodbServer } from './mongodb.js';
 import { EmbeddedServer } from './server.js';
@@ -10,6 +11,8 @@ export interface ServersOptions {
   readonly mongodb?: MongodbOptions;
   /** Told, in one line, of each death and restart. */
   readonly report?: (line: string) => void;
+  /** Gives up the start; the servers are left then. */
+  readonly abort?: AbortSignal;
 }
 
 /** The embedded servers, as one of their users sees them. */
@@ -38,7 +41,7 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
   for (const server of servers) await server.assertStartable();
   try {
     for (const server of servers) await server.join();
-    await Promise.all(servers.map((server) => server.ready()));
+    await Promise.all(servers.map((server) => server.ready(options.abort)));
   } catch (error) {
     for (const server of servers) await server.leave();
     throw error;
@@ -70,26 +73,20 @@ async function watch(
 ): Promise<void> {
   let pauseMs = LOOK_EVERY_MS;
   while (!leaving.aborted) {
-    await pause(pauseMs, leaving);
+    await setTimeout(pauseMs, undefined, { signal: leaving }).catch(() => undefined);
     if (leaving.aborted || server.isAlive()) continue;
     report(`${server.title} is gone; starting it again on its data.`);
     try {
       await server.revive();
-      await server.ready();
+      await server.ready(leaving);
       report(`${server.title} is back (process ${server.pid}).`);
       pauseMs = LOOK_EVERY_MS;
     } catch (error) {
+      if (leaving.aborted) return;
       pauseMs = Math.min(pauseMs * 2, LONGEST_BACK_OFF_MS);
       report(
         `${error instanceof Error ? error.message : String(error)}; trying again in ${pauseMs / 1_000} s.`,
       );
     }
   }
-}
-
-async function pause(ms: number, until: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    until.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-  });
 }
