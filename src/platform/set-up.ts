@@ -1,40 +1,83 @@
-import { msToTs } from '@temporalio/common/lib/time.js';
-import { temporal } from '@temporalio/proto';
+import { setTimeout } from 'node:timers/promises';
 import type { Connection } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time.js';
+import { temporal as proto } from '@temporalio/proto';
 import type { Db } from 'mongodb';
 import { searchAttributes } from '../workflows/messages.js';
+import type { Config } from './config.js';
+import type { Mongo } from './connections.js';
+import type { Logger } from './logger.js';
 
 /** Names of the search attributes of an order's workflow. All of them are keywords. */
 export const SEARCH_ATTRIBUTES: readonly string[] = Object.values(searchAttributes);
 
 /** How long the embedded server keeps the history of a closed order. */
 const RETENTION_MS = 90 * 86_400_000;
+const FIRST_BACK_OFF_MS = 250;
+const LONGEST_BACK_OFF_MS = 10_000;
 
-const { INDEXED_VALUE_TYPE_KEYWORD } = temporal.api.enums.v1.IndexedValueType;
+const { INDEXED_VALUE_TYPE_KEYWORD } = proto.api.enums.v1.IndexedValueType;
+
+export interface SetUpOptions {
+  readonly config: Config;
+  readonly temporal: Connection;
+  readonly mongo: Mongo;
+  readonly logger: Logger;
+  /** Each creates the indexes of one view or ledger where they are missing. */
+  readonly indexes: readonly ((db: Db) => Promise<unknown>)[];
+  readonly abort: AbortSignal;
+}
 
 /**
- * Registers the search attributes that the namespace lacks. Idempotent.
- * @throws ServiceError when Temporal is away or does not permit it
+ * Makes both servers what the roles need: search attributes, retention (of the embedded server), indexes. Idempotent.
+ * Resolves when all is done, however long a server is away, or when it is aborted.
  */
-export async function registerSearchAttributes(connection: Connection, namespace: string): Promise<void> {
-  const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+export async function setUp({
+  config,
+  temporal,
+  mongo,
+  logger,
+  indexes,
+  abort,
+}: SetUpOptions): Promise<void> {
+  const { namespace } = config.temporal;
+  const untilDone = async (title: string, work: () => Promise<unknown>): Promise<void> => {
+    for (
+      let backOffMs = FIRST_BACK_OFF_MS;
+      !abort.aborted;
+      backOffMs = Math.min(backOffMs * 2, LONGEST_BACK_OFF_MS)
+    ) {
+      try {
+        await work();
+        return;
+      } catch (error) {
+        logger.warn(`${title} is not set up yet: ${error instanceof Error ? error.message : String(error)}`);
+        await setTimeout(backOffMs, undefined, { signal: abort }).catch(() => undefined);
+      }
+    }
+  };
+  await Promise.all([
+    untilDone('Temporal', async () => {
+      await registerSearchAttributes(temporal, namespace);
+      if (config.embedded.temporal) await extendRetention(temporal, namespace);
+    }),
+    untilDone('MongoDB', () => Promise.all(indexes.map((ensure) => ensure(mongo.db)))),
+  ]);
+}
+
+async function registerSearchAttributes({ operatorService }: Connection, namespace: string): Promise<void> {
+  const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
   const missing = SEARCH_ATTRIBUTES.filter((name) => !(name in (customAttributes ?? {})));
   if (missing.length === 0) return;
-  await connection.operatorService.addSearchAttributes({
+  await operatorService.addSearchAttributes({
     namespace,
     searchAttributes: Object.fromEntries(missing.map((name) => [name, INDEXED_VALUE_TYPE_KEYWORD])),
   });
 }
 
-/** Keeps closed histories for 90 days instead of the development server's one. For the embedded server only. */
-export async function extendRetention(connection: Connection, namespace: string): Promise<void> {
-  await connection.workflowService.updateNamespace({
+async function extendRetention({ workflowService }: Connection, namespace: string): Promise<void> {
+  await workflowService.updateNamespace({
     namespace,
     config: { workflowExecutionRetentionTtl: msToTs(RETENTION_MS) },
   });
-}
-
-/** Creates the indexes that the views and activities need, where they are missing. Idempotent. */
-export async function ensureIndexes(db: Db, each: readonly ((db: Db) => Promise<unknown>)[]): Promise<void> {
-  await Promise.all(each.map((ensure) => ensure(db)));
 }

@@ -1,0 +1,43 @@
+/**
+ * One Temporal and one MongoDB for all test files of a run, on free ports and a folder of their own. Each test file
+ * uses its own database and task queue. From the build, for jest maps no imports here.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { cacheDir } from '../../workers/bootstrap.mjs';
+
+export default async function startSharedServers() {
+  if (process.env['NO_SERVERS']) return;
+  const built = (/** @type {string} */ path) =>
+    import(new URL(`../../dist/src/platform/${path}`, import.meta.url).href);
+  const { findProgram, MONGOD, TEMPORAL } = await built('binaries.js');
+  const { startServers } = await built('embedded/servers.js');
+  const { SEARCH_ATTRIBUTES } = await built('set-up.js');
+  const dataDir = await mkdtemp(join(tmpdir(), 'orders-test-'));
+  const servers = await startServers({
+    dataDir,
+    temporal: {
+      binary: await findProgram(TEMPORAL, cacheDir, () => undefined),
+      port: 0,
+      uiPort: 0,
+      namespace: 'default',
+      searchAttributes: SEARCH_ATTRIBUTES,
+      fast: true,
+      args: ['--dynamic-config-value=frontend.WorkflowTimeSkippingEnabled=true'],
+    },
+    mongodb: { binary: await findProgram(MONGOD, cacheDir, () => undefined), port: 0 },
+  });
+  process.env['TEST_TEMPORAL_ADDRESS'] = servers.temporal.address;
+  process.env['TEST_MONGODB_URI'] = servers.mongodb.uri;
+
+  const stop = async () => {
+    await servers.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  };
+  globalThis.stopSharedServers = stop;
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
+    process.once(signal, () => void stop().finally(() => process.exit(1)));
+  }
+}

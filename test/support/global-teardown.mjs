@@ -1,0 +1,3 @@
+export default async function stopSharedServers() {
+  await globalThis.stopSharedServers?.();
+}

@@ -1,0 +1,157 @@
+/** Makes a checkout ready to run. Uses Node's own modules only, for there may be no others yet. */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { stage } from './progress.mjs';
+
+/** The folder of the checkout. */
+export const root = fileURLToPath(new URL('..', import.meta.url));
+/** Where fetched programs are kept. */
+export const cacheDir = join(root, '.cache');
+/** Where the build goes. */
+export const dist = join(root, 'dist');
+/** In it, what it was built from. */
+export const SOURCES = 'sources.sha256';
+const NEEDED_NODE = [20, 19];
+
+/** Installs the packages and builds, each when it is missing or out of date. */
+export async function prepare() {
+  assertNode();
+  await alone(async () => {
+    if (!isInstalled()) await stage('Installing packages', install);
+    if (read(join(dist, SOURCES)) === hashOfSources()) return;
+    await stage('Building', () => run(process.execPath, ['workers/build.mjs']));
+  });
+}
+
+/** Ends this process with one line that says what went wrong. @param {unknown} error @returns {never} */
+export function fail(error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+}
+
+/**
+ * Runs a program in the checkout, quietly: its output is shown when it fails. SIGINT and SIGTERM reach it too.
+ * @param {string} command
+ * @param {readonly string[]} args
+ */
+export async function run(command, args) {
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text) => (output += text));
+  const { code, signal } = await exitOf(child);
+  if (signal !== undefined) process.exit(128 + constants.signals[signal]);
+  if (code !== 0) throw new Error(`${output.trim()}\n\`${command} ${args.join(' ')}\` failed.`);
+}
+
+/**
+ * Waits for the end of a child process, and hands on to it the signals that ask this one to end.
+ * @param {import('node:child_process').ChildProcess} child
+ * @returns {Promise<{ code: number | null, signal: 'SIGINT' | 'SIGTERM' | undefined }>} its exit code, and the signal handed on
+ */
+export async function exitOf(child) {
+  /** @type {'SIGINT' | 'SIGTERM' | undefined} */
+  let signal;
+  const interrupt = () => child.kill((signal = 'SIGINT'));
+  const terminate = () => child.kill((signal = 'SIGTERM'));
+  process.on('SIGINT', interrupt).on('SIGTERM', terminate);
+  try {
+    const code = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
+    return { code, signal };
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', terminate);
+  }
+}
+
+function assertNode() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const [neededMajor = 0, neededMinor = 0] = NEEDED_NODE;
+  if (major > neededMajor || (major === neededMajor && minor >= neededMinor)) return;
+  throw new Error(
+    `Node ${process.versions.node} is too old: install Node ${NEEDED_NODE.join('.')} or newer.`,
+  );
+}
+
+async function install() {
+  await run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']);
+}
+
+/** Whether the packages on disk are those of package-lock.json; those for other platforms may be absent. */
+function isInstalled() {
+  const installed = read(join(root, 'node_modules', '.package-lock.json'));
+  if (installed === undefined) return false;
+  /** @typedef {{ packages: Record<string, { version?: string, optional?: boolean }> }} Lock */
+  /** @type {Lock} */
+  const wanted = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+  /** @type {Lock} */
+  const present = JSON.parse(installed);
+  return Object.entries(wanted.packages).every(
+    ([path, { version, optional }]) => path === '' || optional || present.packages[path]?.version === version,
+  );
+}
+
+/** Of everything that the build depends on. */
+export function hashOfSources() {
+  const hash = createHash('sha256');
+  for (const folder of ['src', 'workers']) {
+    const files = readdirSync(join(root, folder), { recursive: true, withFileTypes: true }).filter((entry) =>
+      entry.isFile(),
+    );
+    for (const path of files.map((entry) => join(entry.parentPath, entry.name)).sort()) {
+      hash.update(`${path}\0`).update(readFileSync(path));
+    }
+  }
+  for (const name of ['tsconfig.json', 'package-lock.json']) hash.update(readFileSync(join(root, name)));
+  return hash.digest('hex');
+}
+
+/** Runs `work` while no other process prepares this checkout. @param {() => Promise<void>} work */
+async function alone(work) {
+  mkdirSync(cacheDir, { recursive: true });
+  const lock = join(cacheDir, 'prepare.lock');
+  while (!take(lock)) await setTimeout(200);
+  const release = () => rmSync(lock, { force: true });
+  process.once('exit', release);
+  try {
+    await work();
+  } finally {
+    process.off('exit', release);
+    release();
+  }
+}
+
+/** @param {string} lock */
+function take(lock) {
+  try {
+    writeFileSync(lock, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch {
+    const holder = Number(read(lock));
+    if (holder > 0 && !isRunning(holder)) rmSync(lock, { force: true });
+    return false;
+  }
+}
+
+/** @param {number} pid */
+function isRunning(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** @param {string} path @returns {string | undefined} */
+function read(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

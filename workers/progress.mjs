@@ -1,0 +1,42 @@
+import process from 'node:process';
+
+const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+const FRAME_MS = 100;
+
+/**
+ * Shows one stage of the work: a line that lives while it runs where there is a terminal, else a line when it begins;
+ * then one with the time it took.
+ * @template T
+ * @param {string} title
+ * @param {(note: (text: string) => void) => Promise<T>} work may note, in a few words, what it is at
+ * @returns {Promise<T>}
+ */
+export async function stage(title, work) {
+  const began = Date.now();
+  const seconds = () => `${((Date.now() - began) / 1000).toFixed(1)} s`;
+  const { stdout } = process;
+  let detail = '';
+  let frame = 0;
+  const draw = () => {
+    frame = (frame + 1) % FRAMES.length;
+    stdout.write(`\r\x1b[K${FRAMES[frame]} ${title} ${seconds()} ${detail}`.slice(0, stdout.columns + 3));
+  };
+  const timer = stdout.isTTY ? setInterval(draw, FRAME_MS) : undefined;
+  if (!stdout.isTTY) stdout.write(`… ${title}\n`);
+  const note = (/** @type {string} */ text) => {
+    detail = text;
+    if (!stdout.isTTY) stdout.write(`  ${text}\n`);
+  };
+  const end = (/** @type {string} */ mark) => {
+    clearInterval(timer);
+    stdout.write(`${stdout.isTTY ? '\r\x1b[K' : ''}${mark} ${title} ${seconds()}\n`);
+  };
+  try {
+    const result = await work(note);
+    end('✓');
+    return result;
+  } catch (error) {
+    end('✗');
+    throw error;
+  }
+}

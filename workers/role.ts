@@ -1,0 +1,17 @@
+import type { Connection } from '@temporalio/client';
+import type { Config } from '../src/platform/config.js';
+import type { Mongo } from '../src/platform/connections.js';
+import type { Logger } from '../src/platform/logger.js';
+
+/** What a role is given to work with. Either server may be away, at the start and at any time. */
+export interface RoleContext {
+  readonly config: Config;
+  readonly temporal: Connection;
+  readonly mongo: Mongo;
+  readonly logger: Logger;
+}
+
+export interface RunningRole {
+  /** Takes nothing new, lets what runs come to an end, and resolves within a few seconds. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,101 @@
+import { setTimeout } from 'node:timers/promises';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { createActivities } from '../src/activities/index.js';
+import { temporalConnectionOptions } from '../src/platform/connections.js';
+import type { Logger } from '../src/platform/logger.js';
+import type { RoleContext, RunningRole } from './role.js';
+
+export interface WorkerContext extends Omit<RoleContext, 'temporal'> {
+  /** The workflows, prebuilt by `bundleWorkflowCode`. */
+  readonly workflowBundle: { readonly codePath: string } | { readonly code: string };
+}
+
+export interface RunningWorker extends RunningRole {
+  /** Resolves when the worker first polls; while Temporal is away, it waits. */
+  readonly ready: Promise<void>;
+}
+
+const FIRST_BACK_OFF_MS = 250;
+const LONGEST_BACK_OFF_MS = 10_000;
+const LOG_METHODS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
+
+/** To be called once in a process, before any worker: the SDK logs to ours, and leaves signals to us. */
+export function installRuntime(logger: Logger): void {
+  Runtime.install({
+    logger: new DefaultLogger('WARN', ({ level, message, meta }) =>
+      logger[LOG_METHODS[level]](meta ?? {}, message),
+    ),
+    telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
+    shutdownSignals: [],
+  });
+}
+
+/** Runs workflows and activities; one that fails, or finds Temporal away, is replaced by another until it is stopped. */
+export function startWorker(context: WorkerContext): RunningWorker {
+  const stopping = new AbortController();
+  let done = Promise.resolve();
+  const ready = new Promise<void>((resolve) => {
+    done = keepWorking(context, stopping.signal, resolve);
+  });
+  return {
+    ready,
+    async stop() {
+      stopping.abort();
+      await done;
+    },
+  };
+}
+
+async function keepWorking(
+  context: WorkerContext,
+  stopping: AbortSignal,
+  onReady: () => void,
+): Promise<void> {
+  const { logger } = context;
+  let backOffMs = FIRST_BACK_OFF_MS;
+  while (!stopping.aborted) {
+    try {
+      await work(context, stopping, () => {
+        backOffMs = FIRST_BACK_OFF_MS;
+        onReady();
+      });
+    } catch (error) {
+      if (stopping.aborted) return;
+      logger.warn({ err: error }, `The worker cannot work; another one starts in ${backOffMs / 1_000} s.`);
+      await setTimeout(backOffMs, undefined, { signal: stopping }).catch(() => undefined);
+      backOffMs = Math.min(backOffMs * 2, LONGEST_BACK_OFF_MS);
+    }
+  }
+}
+
+/** One worker's life, until it is stopped or fails. */
+async function work(context: WorkerContext, stopping: AbortSignal, onRunning: () => void): Promise<void> {
+  const { config, mongo, workflowBundle } = context;
+  const connection = await NativeConnection.connect(temporalConnectionOptions(config));
+  try {
+    const worker = await Worker.create({
+      connection,
+      namespace: config.temporal.namespace,
+      taskQueue: config.temporal.taskQueue,
+      workflowBundle,
+      activities: createActivities({ db: mongo.db }),
+      maxCachedWorkflows: 1_000,
+      workflowTaskPollerBehavior: { type: 'autoscaling' },
+      activityTaskPollerBehavior: { type: 'autoscaling' },
+      shutdownGraceTime: '1500ms',
+      shutdownForceTime: '3s',
+    });
+    const stop = (): void => worker.shutdown();
+    const run = worker.run();
+    onRunning();
+    if (stopping.aborted) stop();
+    stopping.addEventListener('abort', stop, { once: true });
+    try {
+      await run;
+    } finally {
+      stopping.removeEventListener('abort', stop);
+    }
+  } finally {
+    await connection.close();
+  }
+}
