@@ -1,0 +1,38 @@
+import type { Db } from 'mongodb';
+import type { EffectOf, EffectType, OutcomeOf } from '../domain/effects.js';
+import type { Step, Steps } from '../workflows/messages.js';
+import { deduct, release, reserve, restock } from './inventory.js';
+import type { PaymentProvider } from './payments.js';
+import { record } from './recording.js';
+import { sandboxPayments } from './sandbox-payments.js';
+
+export interface Outside {
+  readonly db: Db;
+  /** the sandbox by default */
+  readonly payments?: PaymentProvider;
+}
+
+/**
+ * The activities of an order: each records the events of its step, then performs the step's effect. All of them are
+ * idempotent, so a step is tried until it is done; its errors are outages, but for `EventFork` (see `appendToJournal`).
+ */
+export function createActivities({ db, payments = sandboxPayments(db) }: Outside): Steps {
+  function step<T extends EffectType>(perform: (effect: EffectOf<T>) => Promise<OutcomeOf<T>>) {
+    return async ({ events, effect }: Step<T>): Promise<OutcomeOf<T>> => {
+      await record(db, events);
+      if (effect === undefined) throw new TypeError('A step with nothing to perform is called `record`.');
+      return await perform(effect);
+    };
+  }
+  return {
+    record: async ({ events }) => await record(db, events),
+    reserve: step<'reserve'>((effect) => reserve(db, effect)),
+    release: step<'release'>((effect) => release(db, effect)),
+    deduct: step<'deduct'>((effect) => deduct(db, effect)),
+    restock: step<'restock'>((effect) => restock(db, effect)),
+    authorize: step<'authorize'>((effect) => payments.authorize(effect)),
+    capture: step<'capture'>((effect) => payments.capture(effect)),
+    void: step<'void'>((effect) => payments.void(effect)),
+    refund: step<'refund'>((effect) => payments.refund(effect)),
+  };
+}

@@ -1,0 +1,14 @@
+import { BSON, MongoServerError } from 'mongodb';
+
+/** What events, views and effects rest on, said where they are written and read, whatever the connection's defaults. */
+export const durable = { writeConcern: { w: 'majority', journal: true } } as const;
+export const committed = { readConcern: { level: 'majority' } } as const;
+
+export function isDuplicateKey(error: unknown): boolean {
+  return error instanceof MongoServerError && error.code === 11_000;
+}
+
+/** A value as it comes back from the database: undefined is no value, and text is well-formed Unicode. */
+export function asStored(value: object): BSON.Document {
+  return BSON.deserialize(BSON.serialize(value, { ignoreUndefined: true }));
+}

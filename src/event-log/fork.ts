@@ -1,0 +1,41 @@
+import { ApplicationFailure } from '@temporalio/common';
+import type { Db } from 'mongodb';
+import type { EventType, OrderEvent } from '../domain/events.js';
+import { eventFork } from '../workflows/messages.js';
+import { durable } from './durability.js';
+
+/** An order whose journal holds another event than its workflow decided, under the same version. One per order. */
+export interface Fork {
+  /** the order's id */
+  readonly _id: string;
+  /** the first version at which the two differ */
+  readonly version: number;
+  /** type of the event that the journal holds */
+  readonly journal: EventType;
+  /** type of the event that the workflow decided */
+  readonly workflow: EventType;
+  /** ISO-8601 UTC */
+  readonly detectedAt: string;
+}
+
+export function forks(db: Db) {
+  return db.collection<Fork>('order_forks');
+}
+
+/** Notes the first fork of an order for people to see; later ones follow from it. */
+export async function noteFork(db: Db, journaled: OrderEvent, decided: OrderEvent): Promise<void> {
+  const fork = {
+    version: decided.version,
+    journal: journaled.type,
+    workflow: decided.type,
+    detectedAt: new Date().toISOString(),
+  };
+  await forks(db).updateOne({ _id: decided.orderId }, { $setOnInsert: fork }, { upsert: true, ...durable });
+}
+
+/** Two events with different content under one version: no retry can mend that. */
+export function forkFailure(known: OrderEvent, other: OrderEvent): ApplicationFailure {
+  const { orderId, version } = known;
+  const types = known.type === other.type ? `two different ${known.type}` : `${known.type} and ${other.type}`;
+  return ApplicationFailure.nonRetryable(`order ${orderId} has ${types} as version ${version}`, eventFork);
+}

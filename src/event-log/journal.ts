@@ -1,0 +1,130 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { ClientSession, Db } from 'mongodb';
+import type { OrderEvent } from '../domain/events.js';
+import { asStored, committed, durable, isDuplicateKey } from './durability.js';
+import { forkFailure, noteFork } from './fork.js';
+
+/** An event as the journal has it. */
+export type RecordedEvent = OrderEvent & {
+  /** ISO-8601 UTC, the recorder's clock */
+  readonly recordedAt: string;
+  /** place in the one order of all events of all orders; stamped after the event was recorded */
+  readonly position?: number;
+};
+
+type JournalDocument = RecordedEvent & { readonly _id: string };
+
+function journal(db: Db) {
+  return db.collection<JournalDocument>('order_events');
+}
+
+export async function ensureJournalIndexes(db: Db): Promise<void> {
+  await journal(db).createIndexes([
+    { key: { orderId: 1, version: 1 }, unique: true },
+    { key: { orderId: 1, commandId: 1 } },
+  ]);
+}
+
+/**
+ * Writes events of one order, ascending, to the journal. Those it holds already are left as they are, so it may be repeated
+ * with any part of the order's log, in any order, by several callers at once. Never writes behind an event that differs.
+ *
+ * @throws ApplicationFailure of type `EventFork`, never to be retried, where the journal holds another event under the same
+ *   version; the fork is noted in `order_forks` before
+ */
+export async function appendToJournal(
+  db: Db,
+  events: readonly OrderEvent[],
+  options: { readonly session?: ClientSession } = {},
+): Promise<void> {
+  let missing = events;
+  while (missing.length > 0 && !(await insert(db, missing, options))) {
+    missing = await withoutRecorded(db, missing, options);
+  }
+}
+
+/** In order, up to the first that is there already. True when there was none. */
+async function insert(
+  db: Db,
+  events: readonly OrderEvent[],
+  options: { session?: ClientSession },
+): Promise<boolean> {
+  const recordedAt = new Date().toISOString();
+  const documents = events.map((event) => ({
+    ...event,
+    _id: `${event.orderId}:${event.version}`,
+    recordedAt,
+  }));
+  try {
+    await journal(db).insertMany(documents, { ...options, ...durable, ordered: true });
+    return true;
+  } catch (error) {
+    if (isDuplicateKey(error)) return false;
+    throw error;
+  }
+}
+
+/** The events that the journal lacks, once those it holds have proved to be the same. */
+async function withoutRecorded(
+  db: Db,
+  events: readonly OrderEvent[],
+  options: { session?: ClientSession },
+): Promise<readonly OrderEvent[]> {
+  const ids = events.map((event) => `${event.orderId}:${event.version}`);
+  const found = await journal(db)
+    .find({ _id: { $in: ids } }, { ...options, ...committed })
+    .toArray();
+  const recorded = new Map(found.map((event) => [event.version, event]));
+  if (recorded.size === 0) throw new Error(`The journal of ${ids[0]} cannot be read yet.`);
+  for (const event of events) {
+    const known = recorded.get(event.version);
+    if (known === undefined || isSameEvent(known, event)) continue;
+    await noteFork(db, known, event);
+    throw forkFailure(known, event);
+  }
+  return events.filter((event) => !recorded.has(event.version));
+}
+
+/** The same content, whatever the order of its keys and what a store adds to an event. */
+export function isSameEvent(one: OrderEvent, other: OrderEvent): boolean {
+  return isDeepStrictEqual(content(one), content(other));
+}
+
+function content({ orderId, version, type, schemaVersion, data, ...event }: OrderEvent): unknown {
+  const { occurredAt, commandId, correlationId, causationId, actor } = event;
+  const envelope = {
+    orderId,
+    version,
+    type,
+    schemaVersion,
+    occurredAt,
+    commandId,
+    correlationId,
+    causationId,
+    actor,
+  };
+  return asStored({ ...envelope, data });
+}
+
+/** The recorded events of an order, ascending from version `from` (1), `limit` at most (all). */
+export async function readJournal(
+  db: Db,
+  orderId: string,
+  { from = 1, limit = 0, ...options }: { from?: number; limit?: number; session?: ClientSession } = {},
+): Promise<RecordedEvent[]> {
+  return await journal(db)
+    .find({ orderId, version: { $gte: from } }, { ...options, ...committed })
+    .project<RecordedEvent>({ _id: 0 })
+    .sort({ version: 1 })
+    .limit(limit)
+    .toArray();
+}
+
+/** The recorded events that a command led to, ascending; its `causationId` tells the hash of the command's body. */
+export async function eventsOfCommand(db: Db, orderId: string, commandId: string): Promise<RecordedEvent[]> {
+  return await journal(db)
+    .find({ orderId, commandId }, committed)
+    .project<RecordedEvent>({ _id: 0 })
+    .sort({ version: 1 })
+    .toArray();
+}
