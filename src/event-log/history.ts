@@ -1,0 +1,149 @@
+import { type Client, isGrpcServiceError, type WorkflowExecutionStatusName } from '@temporalio/client';
+import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { requiredTsToMs } from '@temporalio/common/lib/time.js';
+import type { temporal } from '@temporalio/proto';
+import { append } from '../domain/append.js';
+import { decide } from '../domain/decide.js';
+import type { OrderEvent } from '../domain/events.js';
+import { fold } from '../domain/evolve.js';
+import type { Order } from '../domain/order.js';
+import {
+  type ContinuedOrder,
+  messageId,
+  type NewOrder,
+  type Step,
+  workflowId,
+} from '../workflows/messages.js';
+import { forkFailure } from './fork.js';
+import { isSameEvent } from './journal.js';
+
+/** The log of an order as Temporal has it. */
+export interface HistoryLog {
+  readonly orderId: string;
+  /** ascending, without gaps */
+  readonly events: readonly OrderEvent[];
+  /** of the log's first event: 1, or more where Temporal no longer keeps the order's earlier runs */
+  readonly firstVersion: number;
+  /** the log starts at version 1 */
+  readonly isComplete: boolean;
+  /** the order as the oldest run that is kept took it over; absent where that is the order's first run */
+  readonly base?: Order;
+  /** nothing is decided yet: the events are what the start command will lead to, at a time that is not known yet */
+  readonly isForecast: boolean;
+  /** of the latest run */
+  readonly status: WorkflowExecutionStatusName;
+}
+
+/**
+ * Reads an order's log from the histories of its runs: the events in the activity inputs. No worker is needed and no decision
+ * is made again, but for an order that no worker has come to yet.
+ *
+ * @returns undefined where Temporal knows no such order
+ * @throws ApplicationFailure of type `EventFork` where two different events have one version; Error where one is missing;
+ *   gRPC errors where Temporal can not be asked
+ */
+export async function readHistoryLog(client: Client, orderId: string): Promise<HistoryLog | undefined> {
+  const runs = await readRuns(client, orderId);
+  const first = runs[0];
+  if (first === undefined) return undefined;
+  const { status } = await client.workflow.getHandle(workflowId(orderId)).describe();
+  const start = await startOf(client, first);
+  const base = 'order' in start ? start : undefined;
+  const logged = contiguous([...(base?.unrecorded ?? []), ...(await loggedEvents(client, runs.flat()))]);
+  const isForecast = logged.length === 0 && 'create' in start;
+  const events = isForecast ? forecast(start, decidedAt(first)) : logged;
+  const firstVersion = events[0]?.version ?? (base?.order.version ?? 0) + 1;
+  return {
+    orderId,
+    events,
+    firstVersion,
+    isComplete: firstVersion === 1,
+    ...(base === undefined ? {} : { base: base.order }),
+    isForecast,
+    status: status.name,
+  };
+}
+
+/** The order that a log leads to; undefined where its start command was no order. */
+export function foldHistory({ events, base }: HistoryLog): Order | undefined {
+  return fold(
+    events.filter((event) => event.version > (base?.version ?? 0)),
+    base,
+  );
+}
+
+type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
+type Payloads = temporal.api.common.v1.IPayload[] | null | undefined;
+type Run = readonly HistoryEvent[];
+
+/** gRPC's code NOT_FOUND */
+const notFound = 5;
+
+/** The runs that are kept, oldest first. */
+async function readRuns(client: Client, orderId: string): Promise<readonly Run[]> {
+  const runs: Run[] = [];
+  let runId: string | undefined;
+  do {
+    try {
+      const { events } = await client.workflow.getHandle(workflowId(orderId), runId).fetchHistory();
+      if (events) runs.unshift(events);
+    } catch (error) {
+      if (isGrpcServiceError(error) && Number(error.code) === notFound) break;
+      throw error;
+    }
+    runId = runs[0]?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId ?? '';
+  } while (runId !== '');
+  return runs;
+}
+
+async function startOf(client: Client, run: Run): Promise<NewOrder | ContinuedOrder> {
+  const [start] = await decoded(client, run[0]?.workflowExecutionStartedEventAttributes?.input?.payloads);
+  // What a workflow of this type was started with; nothing else starts one.
+  return start as NewOrder | ContinuedOrder;
+}
+
+async function loggedEvents(client: Client, history: Run): Promise<readonly OrderEvent[]> {
+  const inputs = await Promise.all(
+    history.flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
+      scheduled ? [decoded(client, scheduled.input?.payloads)] : [],
+    ),
+  );
+  // The input of each of an order's activities.
+  return inputs.flatMap(([step]) => (step as Step).events);
+}
+
+/** By the client's own data converter, so that encrypted or compressed payloads are read as well. */
+async function decoded(client: Client, payloads: Payloads): Promise<readonly unknown[]> {
+  return await decodeArrayFromPayloads(client.options.loadedDataConverter, payloads);
+}
+
+/** An event that was sent twice is the same event. */
+function contiguous(sent: readonly OrderEvent[]): readonly OrderEvent[] {
+  const events: OrderEvent[] = [];
+  const first = sent[0]?.version ?? 1;
+  for (const event of sent) {
+    const known = events[event.version - first];
+    if (known !== undefined && !isSameEvent(known, event)) throw forkFailure(known, event);
+    if (known !== undefined) continue;
+    if (event.version !== first + events.length) {
+      throw new Error(`the history of order ${event.orderId} lacks version ${first + events.length}`);
+    }
+    events.push(event);
+  }
+  return events;
+}
+
+/** What the workflow will decide first, computed as it will compute it. */
+function forecast({ orderId, create }: NewOrder, occurredAt: string): readonly OrderEvent[] {
+  const { data, commandId, correlationId, actor } = create;
+  const decision = decide(undefined, { type: 'CreateOrder', data }, occurredAt);
+  if ('refusal' in decision) return [];
+  const cause = { occurredAt, commandId, correlationId, causationId: messageId(create), actor };
+  return append(orderId, undefined, decision.events, cause).events;
+}
+
+/** When the first workflow task started, or, where none has, the workflow. */
+function decidedAt(run: Run): string {
+  const event = run.find((entry) => entry.workflowTaskStartedEventAttributes) ?? run[0];
+  return new Date(requiredTsToMs(event?.eventTime, 'eventTime')).toISOString();
+}
