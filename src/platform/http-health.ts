@@ -1,0 +1,85 @@
+import { Type, type Static } from 'typebox';
+import type { Http } from './http.js';
+import { closed } from './http-schemas.js';
+
+/** Something this process works with. */
+export interface Dependency {
+  readonly name: string;
+  /** what does not work without it */
+  readonly cost: string;
+  /** Fails where it is down; an answer says why it is not quite up. */
+  readonly check: () => Promise<string | undefined>;
+  /** the roles of this process that can do nothing without it */
+  readonly neededBy: readonly string[];
+}
+
+const CHECK_WITHIN_MS = 1_500;
+
+const Ready = closed({
+  status: Type.Enum(['ready', 'degraded', 'unavailable']),
+  roles: Type.Record(Type.String(), Type.Enum(['ready', 'unavailable'])),
+  dependencies: Type.Array(
+    closed({
+      name: Type.String(),
+      status: Type.Enum(['up', 'degraded', 'down']),
+      detail: Type.Optional(Type.String()),
+      cost: Type.Optional(Type.String({ description: 'what does not work meanwhile' })),
+    }),
+  ),
+});
+
+/**
+ * `/health/live`: the process runs. `/health/ready`: what its own roles can do now; 503 where one of them can do nothing. What
+ * others run, such as workers, is reported and fails nothing.
+ */
+export function registerHealth(
+  app: Http,
+  roles: readonly string[],
+  dependencies: readonly Dependency[],
+): void {
+  const live = { summary: 'Whether the process runs', tags: ['operations'] };
+  app.get(
+    '/health/live',
+    { schema: { ...live, response: { 200: closed({ status: Type.Literal('live') }) } } },
+    () => ({
+      status: 'live' as const,
+    }),
+  );
+
+  const ready = { summary: 'What this process can do now, and what is missing', tags: ['operations'] };
+  app.get(
+    '/health/ready',
+    { schema: { ...ready, response: { 200: Ready, 503: Ready } } },
+    async (_request, reply) => {
+      const states = await Promise.all(dependencies.map(examine));
+      const down = dependencies.filter((_dependency, i) => states[i]?.status === 'down');
+      const isLost = (role: string) => down.some(({ neededBy }) => neededBy.includes(role));
+      const isAnyLost = roles.some(isLost);
+      const isAllUp = states.every((state) => state.status === 'up');
+      return await reply.code(isAnyLost ? 503 : 200).send({
+        status: isAnyLost ? 'unavailable' : isAllUp ? 'ready' : 'degraded',
+        roles: Object.fromEntries(roles.map((role) => [role, isLost(role) ? 'unavailable' : 'ready'])),
+        dependencies: states,
+      });
+    },
+  );
+}
+
+async function examine({
+  name,
+  cost,
+  check,
+}: Dependency): Promise<Static<typeof Ready>['dependencies'][number]> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer in ${CHECK_WITHIN_MS} ms`)), CHECK_WITHIN_MS);
+  });
+  try {
+    const detail = await Promise.race([check(), late]);
+    return detail === undefined ? { name, status: 'up' } : { name, status: 'degraded', detail, cost };
+  } catch (error) {
+    return { name, status: 'down', detail: error instanceof Error ? error.message : String(error), cost };
+  } finally {
+    clearTimeout(timer);
+  }
+}

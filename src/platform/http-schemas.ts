@@ -1,0 +1,69 @@
+import { Type } from 'typebox';
+import { limits } from '../domain/commands.js';
+
+/** The patterns of the API, and what to tell who did not keep to one. */
+const patterns = {
+  id: [
+    '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$',
+    'must be 1 to 64 letters, digits, ".", "_" or "-", the first one a letter or digit',
+  ],
+  sku: [
+    '^[A-Za-z0-9][A-Za-z0-9._:+@#-]{0,63}$',
+    'must be 1 to 64 letters, digits or any of . _ : + @ # -, the first one a letter or digit',
+  ],
+  line: ['^[^\\u0000-\\u001f\\u007f]*$', 'must be one line without control characters'],
+  text: ['^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f]*$', 'must be without control characters'],
+  currency: ['^[A-Z]{3}$', 'must be an ISO-4217 code of three capitals, such as EUR'],
+  country: ['^[A-Z]{2}$', 'must be an ISO-3166 code of two capitals, such as DE'],
+  email: ['^[^\\s@\\u0000-\\u001f]+@[^\\s@\\u0000-\\u001f]+$', 'must be an address such as ada@example.com'],
+  key: ['^[\\u0021-\\u007e]{1,200}$', 'must be 1 to 200 visible ASCII characters without spaces'],
+  ifMatch: ['^(\\*|"[1-9]\\d{0,14}")$', 'must be the ETag of a version, such as "3" with its quotes, or *'],
+  time: [
+    '^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])(T([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d(\\.\\d{1,9})?)?(Z|[+-]\\d\\d:\\d\\d))?$',
+    'must be a time such as 2026-01-31T12:00:00Z, or a date',
+  ],
+} as const satisfies Record<string, readonly [pattern: string, meaning: string]>;
+
+const meanings = new Map<string, string>(Object.values(patterns));
+
+/** What a pattern of this API asks for, in words. */
+export function meaningOf(pattern: string): string | undefined {
+  return meanings.get(pattern);
+}
+
+function matching(name: keyof typeof patterns, options: { maxLength?: number; minLength?: number } = {}) {
+  return Type.String({ pattern: patterns[name][0], ...options });
+}
+
+export const Id = matching('id');
+export const Sku = matching('sku');
+/** One line for people: a name, a carrier. */
+export const Name = matching('line', { minLength: 1, maxLength: 200 });
+/** Some lines for people: a note, a reason. */
+export const Text = matching('text', { minLength: 1, maxLength: 2_000 });
+export const Tag = matching('line', { minLength: 1, maxLength: 64 });
+export const Currency = matching('currency');
+export const Country = matching('country');
+export const Email = matching('email', { maxLength: 254 });
+export const Key = matching('key');
+export const IfMatch = matching('ifMatch');
+export const Time = matching('time');
+/** Minor units of a currency. */
+export const Amount = Type.Integer({ minimum: 0, maximum: limits.amount });
+export const PositiveAmount = Type.Integer({ minimum: 1, maximum: limits.amount });
+export const Quantity = Type.Integer({ minimum: 1, maximum: limits.quantity });
+export const Version = Type.Integer({ minimum: 1, maximum: limits.amount });
+
+/** An object that takes no other members than these. */
+export function closed<P extends Parameters<typeof Type.Object>[0]>(properties: P) {
+  return Type.Object(properties, { additionalProperties: false });
+}
+
+export const OrderPath = closed({ orderId: Id });
+
+const keyPattern = new RegExp(patterns.key[0]);
+
+/** Whether a header's value can be a command's id, an actor or a correlation id. */
+export function isKey(value: string): boolean {
+  return keyPattern.test(value);
+}

@@ -1,0 +1,24 @@
+import { MongoError, MongoErrorLabel, MongoServerError } from 'mongodb';
+
+/** True where MongoDB could not be reached, has no primary, or did not answer in time; false for a defect in what was asked. */
+export function isMongoOutage(error: unknown): boolean {
+  if (!(error instanceof MongoError)) return false;
+  if (!(error instanceof MongoServerError)) return true;
+  return (
+    error.hasErrorLabel(MongoErrorLabel.RetryableWriteError) ||
+    error.hasErrorLabel(MongoErrorLabel.TransientTransactionError) ||
+    interruptions.has(Number(error.code))
+  );
+}
+
+/** Codes of MongoDB's `error_codes.yml`. */
+const interruptions = new Set([
+  50, // MaxTimeMSExpired
+  91, // ShutdownInProgress
+  189, // PrimarySteppedDown
+  10_107, // NotWritablePrimary
+  11_600, // InterruptedAtShutdown
+  11_602, // InterruptedDueToReplStateChange
+  13_435, // NotPrimaryNoSecondaryOk
+  13_436, // NotPrimaryOrSecondary
+]);
