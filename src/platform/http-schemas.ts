@@ -52,6 +52,8 @@ export const Time = matching('time');
 export const Amount = Type.Integer({ minimum: 0, maximum: limits.amount });
 export const PositiveAmount = Type.Integer({ minimum: 1, maximum: limits.amount });
 export const Quantity = Type.Integer({ minimum: 1, maximum: limits.quantity });
+/** Units on hand. */
+export const StockCount = Type.Integer({ minimum: 0, maximum: 1_000_000_000 });
 export const Version = Type.Integer({ minimum: 1, maximum: limits.amount });
 
 /** An object that takes no other members than these. */
@@ -67,3 +69,13 @@ const keyPattern = new RegExp(patterns.key[0]);
 export function isKey(value: string): boolean {
   return keyPattern.test(value);
 }
+
+/** What both sides answer of a SKU. */
+export const Stock = closed({
+  sku: Type.String(),
+  onHand: Type.Integer(),
+  reserved: Type.Integer({ description: 'of those on hand, promised to orders' }),
+  updatedAt: Type.Optional(Type.String({ description: 'absent while nobody has touched it' })),
+});
+
+export const StockPath = closed({ sku: Sku });

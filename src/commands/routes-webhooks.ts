@@ -1,0 +1,173 @@
+import { Webhook, WebhookVerificationError } from 'standardwebhooks';
+import { Type } from 'typebox';
+import type { FollowUpCommand } from '../domain/commands.js';
+import { HttpProblem, problem } from '../platform/http-problem.js';
+import { closed, Id, Key, Name } from '../platform/http-schemas.js';
+import type { Http } from '../platform/http.js';
+import { problemOf } from './answers.js';
+import type { CommandMeta, CommandResult, Gateway } from './gateway.js';
+
+export interface WebhookDeps {
+  readonly gateway: Gateway;
+  /** Standard Webhooks secrets, `whsec_` and base64 */
+  readonly secrets: { readonly payments: string; readonly carriers: string };
+}
+
+/**
+ * What others tell of their own accord, signed by the Standard Webhooks scheme (standardwebhooks.com): the id of a message is
+ * the command's id, so that one delivered again changes nothing. Durable as a signal when acknowledged.
+ */
+export function registerWebhooks(app: Http, { gateway, secrets }: WebhookDeps): void {
+  void app.register(async (payments: Http) => {
+    verifySignatures(payments, secrets.payments);
+    payments.post(
+      '/v1/webhooks/payments',
+      {
+        schema: { summary: 'The payment provider settles a pending payment', ...webhook, body: PaymentEvent },
+      },
+      async (request, reply) => {
+        const { type, data } = request.body;
+        const outcome = paymentOutcomes[type];
+        if (outcome !== undefined) {
+          const { orderId, reference, authorizationId, code } = data;
+          const fact = { reference, authorizationId, outcome, ...(code === undefined ? {} : { code }) };
+          acknowledge(await gateway.paymentFact(orderId, fact, metaOf(request, 'payments')));
+        }
+        return await reply.code(202).send({});
+      },
+    );
+  });
+  void app.register(async (carriers: Http) => {
+    verifySignatures(carriers, secrets.carriers);
+    carriers.post(
+      '/v1/webhooks/carriers',
+      { schema: { summary: 'A carrier tracks a shipment', ...webhook, body: CarrierEvent } },
+      async (request, reply) => {
+        const { type, data } = request.body;
+        const command = carrierCommand(type, data);
+        if (command !== undefined) {
+          acknowledge(await gateway.signal(data.orderId, command, metaOf(request, 'carriers')));
+        }
+        return await reply.code(202).send({});
+      },
+    );
+  });
+}
+
+/** Others may add to what they send: only what is used is asked for. */
+const PaymentEvent = Type.Object({
+  type: Name,
+  data: Type.Object({
+    orderId: Id,
+    reference: Key,
+    authorizationId: Key,
+    code: Type.Optional(Name),
+  }),
+});
+
+const CarrierEvent = Type.Object({
+  type: Name,
+  data: Type.Object({
+    orderId: Id,
+    shipmentId: Id,
+    carrier: Type.Optional(Name),
+    trackingNumber: Type.Optional(Name),
+  }),
+});
+
+const webhook = {
+  description: 'Types that are not known are acknowledged, and change nothing.',
+  tags: ['webhooks'],
+  headers: Type.Object({
+    'webhook-id': Key,
+    'webhook-timestamp': Type.String(),
+    'webhook-signature': Type.String(),
+  }),
+  response: {
+    202: closed({}),
+    400: problem(400),
+    401: problem(401),
+    404: problem(404),
+    413: problem(413),
+    415: problem(415),
+    503: problem(503),
+  },
+};
+
+const paymentOutcomes: Readonly<Record<string, 'authorized' | 'declined'>> = {
+  'payment.authorized': 'authorized',
+  'payment.declined': 'declined',
+};
+
+function carrierCommand(
+  type: string,
+  data: { readonly shipmentId: string; readonly carrier?: string; readonly trackingNumber?: string },
+): FollowUpCommand | undefined {
+  const { shipmentId, carrier, trackingNumber } = data;
+  if (type === 'shipment.delivered') return { type: 'DeliverShipment', data: { shipmentId } };
+  if (type !== 'shipment.dispatched') return undefined;
+  if (carrier !== undefined && trackingNumber !== undefined) {
+    return { type: 'DispatchShipment', data: { shipmentId, carrier, trackingNumber } };
+  }
+  const missing = Object.entries({ carrier, trackingNumber }).filter(([, value]) => value === undefined);
+  const errors = missing.map(([name]) => ({
+    pointer: `/data/${name}`,
+    in: 'body' as const,
+    detail: 'is required',
+  }));
+  throw new HttpProblem(400, 'invalid_request', 'shipment.dispatched needs a carrier and a trackingNumber.', {
+    errors,
+  });
+}
+
+/** A message that comes too late, for an order that is closed, is acknowledged: sending it again would not help. */
+function acknowledge(result: CommandResult): void {
+  if (result.kind === 'unknown-outcome') throw problemOf(result);
+  if (result.kind === 'refused' && result.refusal.kind === 'not_found') throw problemOf(result);
+}
+
+/** Lets no body of this scope through that is not signed. It is checked as it was sent, before it is read. */
+function verifySignatures(app: Http, secret: string): void {
+  const signer = new Webhook(secret);
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) =>
+    done(null, body),
+  );
+  app.addHook('preValidation', async (request) => {
+    const { body, headers } = request;
+    if (typeof body !== 'string' || !isSigned(signer, body, headers)) {
+      const detail =
+        'The signature is missing, wrong or older than five minutes. Sign by the Standard Webhooks scheme.';
+      throw new HttpProblem(401, 'invalid_signature', detail);
+    }
+    request.body = parse(body);
+  });
+}
+
+function isSigned(signer: Webhook, body: string, headers: Readonly<Record<string, unknown>>): boolean {
+  const { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signature } = headers;
+  if (typeof id !== 'string' || typeof timestamp !== 'string' || typeof signature !== 'string') return false;
+  const signed = { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signature };
+  try {
+    signer.verify(body, signed, { jsonParse: false });
+    return true;
+  } catch (error) {
+    if (error instanceof WebhookVerificationError) return false;
+    throw error;
+  }
+}
+
+function parse(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    throw new HttpProblem(400, 'invalid_json', 'The body is not valid JSON.');
+  }
+}
+
+function metaOf(
+  { id, headers }: { id: string; headers: Readonly<Record<string, unknown>> },
+  actor: string,
+): CommandMeta {
+  return { commandId: String(headers['webhook-id']), correlationId: id, actor };
+}
