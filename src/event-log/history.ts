@@ -88,7 +88,7 @@ async function readRuns(client: Client, orderId: string): Promise<readonly Run[]
       const { events } = await client.workflow.getHandle(workflowId(orderId), runId).fetchHistory();
       if (events) runs.unshift(events);
     } catch (error) {
-      if (isGrpcServiceError(error) && Number(error.code) === notFound) break;
+      if (isGrpcServiceError(error) && error.code.valueOf() === notFound) break;
       throw error;
     }
     runId = runs[0]?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId ?? '';

@@ -1,0 +1,166 @@
+import { afterAll, expect, test } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import { record } from '../../src/activities/recording.js';
+import type { OrderEvent } from '../../src/domain/events.js';
+import { fold } from '../../src/domain/evolve.js';
+import { toView } from '../../src/domain/view.js';
+import { forks } from '../../src/event-log/fork.js';
+import { appendToJournal, ensureJournalIndexes, readJournal } from '../../src/event-log/journal.js';
+import { onlyView, orders } from '../../src/projections/orders.js';
+import { eventFork } from '../../src/workflows/messages.js';
+import { states } from '../domain/examples.js';
+import { logOf, openDatabase } from './database.js';
+
+const database = openDatabase();
+const { db } = database;
+await ensureJournalIndexes(db);
+afterAll(() => database.close());
+
+async function journaled(orderId: string): Promise<OrderEvent[]> {
+  return (await readJournal(db, orderId)).map(({ recordedAt: _, ...event }) => event);
+}
+
+async function stateInView(orderId: string) {
+  return (await orders(db).findOne({ _id: orderId }))?.state;
+}
+
+/** The journal holds `log`, and the view is the fold of it. */
+async function expectRecorded(log: readonly OrderEvent[]): Promise<void> {
+  const [first] = log;
+  const orderId = first?.orderId ?? '';
+  const order = fold(log);
+  if (order === undefined) throw new Error('the log is empty');
+  expect(await journaled(orderId)).toStrictEqual(log);
+  expect(await stateInView(orderId)).toStrictEqual(order);
+  expect(await orders(db).findOne({ _id: orderId }, { projection: onlyView })).toStrictEqual(toView(order));
+}
+
+test('the journal gets the events, and the view their fold', async () => {
+  const log = logOf(states.refunded, randomUUID());
+  await record(db, log);
+  await expectRecorded(log);
+});
+
+test('nothing is recorded where there is nothing to record', async () => {
+  await record(db, []);
+  expect(await orders(db).countDocuments({ _id: '' })).toBe(0);
+});
+
+test('however a log is cut, repeated, overtaken and recorded at once, it comes to the same', async () => {
+  const length = states.refunded.log.length;
+  const part = fc.tuple(fc.nat(length - 1), fc.integer({ min: 1, max: 6 }));
+  await fc.assert(
+    fc.asyncProperty(fc.array(part, { minLength: 1, maxLength: 25 }), async (parts) => {
+      const log = logOf(states.refunded, randomUUID());
+      const rest = Array.from({ length: Math.ceil(length / 4) }, (_, index) => [index * 4, 4] as const);
+      await Promise.all(
+        [...parts, ...rest].map(([from, count]) => record(db, log.slice(from, from + count))),
+      );
+      await expectRecorded(log);
+    }),
+    { numRuns: 25 },
+  );
+});
+
+test('events that overtake others wait in the journal until the view can have them', async () => {
+  const orderId = randomUUID();
+  const log = logOf(states.confirmed, orderId);
+  await record(db, log.slice(2));
+  expect(await journaled(orderId)).toStrictEqual(log.slice(2));
+  expect(await stateInView(orderId)).toBeUndefined();
+  await record(db, log.slice(0, 2));
+  await expectRecorded(log);
+});
+
+test('a recorder that died between journal and view is made good by its retry', async () => {
+  const orderId = randomUUID();
+  const log = logOf(states.confirmed, orderId);
+  await record(db, log.slice(0, 1));
+  await appendToJournal(db, log.slice(1));
+  expect(await stateInView(orderId)).toStrictEqual(fold(log.slice(0, 1)));
+  await record(db, log.slice(1));
+  await expectRecorded(log);
+});
+
+test('a late retry of old events takes nothing back', async () => {
+  const log = logOf(states.refunded, randomUUID());
+  await record(db, log);
+  await record(db, log.slice(0, 3));
+  await expectRecorded(log);
+});
+
+test('twenty recorders of the same events at once write each of them once', async () => {
+  const log = logOf(states.confirmed, randomUUID());
+  await Promise.all(Array.from({ length: 20 }, () => record(db, log)));
+  await expectRecorded(log);
+});
+
+test('the same content is no fork, whatever the order of its keys', async () => {
+  const log = logOf(states.confirmed, randomUUID());
+  await record(db, log);
+  const reversed = log.map((event) => reverseKeys(event));
+  await record(db, reversed);
+  await expectRecorded(log);
+});
+
+test('text that is no well-formed Unicode is no fork of itself', async () => {
+  const [created] = logOf(states.confirmed, randomUUID());
+  if (created.type !== 'OrderCreated') throw new Error('not the first event');
+  const odd = { ...created, data: { ...created.data, note: 'half a pair: \ud800' } };
+  await record(db, [odd]);
+  await record(db, [odd]);
+  expect(await journaled(created.orderId)).toHaveLength(1);
+});
+
+test('another event under the same version is refused for good, noted, and nothing is written over or behind it', async () => {
+  const orderId = randomUUID();
+  const log = logOf(states.confirmed, orderId);
+  const known = log.slice(0, 3);
+  await record(db, known);
+  const [, second, third, fourth] = log;
+  if (second === undefined || third === undefined || fourth === undefined) throw new Error('too short a log');
+  const forked: OrderEvent = { ...third, type: 'NoteAdded', data: { text: 'decided anew after a reset' } };
+
+  const failure = await record(db, [second, forked, fourth]).catch((error: unknown) => error);
+
+  expect(failure).toMatchObject({ type: eventFork, nonRetryable: true });
+  expect(String(failure)).toContain(`order ${orderId} has ${third.type} and NoteAdded as version 3`);
+  await expectRecorded(known);
+  expect(await forks(db).findOne({ _id: orderId })).toMatchObject({
+    version: 3,
+    journal: third.type,
+    workflow: 'NoteAdded',
+  });
+});
+
+test('the same type with other data is a fork, too', async () => {
+  const log = logOf(states.confirmed, randomUUID());
+  await record(db, log);
+  const [created] = log;
+  const forked = { ...created, occurredAt: '2026-01-02T00:00:00.000Z' };
+  await expect(record(db, [forked])).rejects.toMatchObject({ type: eventFork });
+  await expectRecorded(log);
+});
+
+test('of several forks of an order, the first is kept for people to see', async () => {
+  const orderId = randomUUID();
+  const log = logOf(states.confirmed, orderId);
+  await record(db, log);
+  const altered = log.map((event) => ({ ...event, actor: 'somebody else' }));
+  await expect(record(db, altered.slice(1))).rejects.toMatchObject({ type: eventFork });
+  await expect(record(db, altered.slice(2))).rejects.toMatchObject({ type: eventFork });
+  expect(await forks(db).findOne({ _id: orderId })).toMatchObject({ version: 2 });
+});
+
+function reverseKeys(event: OrderEvent): OrderEvent {
+  const reversed = (value: unknown): unknown =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(
+          Object.entries(value)
+            .toReversed()
+            .map(([key, inner]) => [key, reversed(inner)]),
+        )
+      : value;
+  return reversed(event) as OrderEvent;
+}
