@@ -1,0 +1,125 @@
+import { exitCodes, Failure } from './failure.js';
+
+/** The HTTP API, as far as the scripts need it. What it answers has the shape of the contract. */
+export interface Api {
+  /** Query members that are undefined are left out. */
+  get<T>(path: string, query?: Query): Promise<T>;
+  put<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
+  /** Sends `body` as it is. */
+  post(path: string, body: string, headers: Headers): Promise<void>;
+}
+
+export type Query = Readonly<Record<string, string | number | undefined>>;
+type Headers = Readonly<Record<string, string>>;
+
+/** Longer than the API itself waits for anything. */
+const ANSWER_WITHIN_MS = 40_000;
+
+/**
+ * @param baseUrl such as `http://127.0.0.1:8080`
+ * Every call fails with a `Failure`: that of the API's own problem, or `api_unreachable`.
+ */
+export function connectApi(baseUrl: string): Api {
+  async function request(path: string, query: Query, init: RequestInit): Promise<Response> {
+    const url = new URL(path, baseUrl);
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.append(name, String(value));
+    }
+    let response: Response;
+    try {
+      response = await fetch(url, { ...init, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+    } catch (error) {
+      throw unreachable(url, error);
+    }
+    if (!response.ok) throw await failureOf(response);
+    return response;
+  }
+  return {
+    get: async (path, query = {}) => await jsonOf(await request(path, query, {})),
+    put: async (path, body, headers = {}) =>
+      await jsonOf(
+        await request(
+          path,
+          {},
+          {
+            method: 'PUT',
+            headers: { ...headers, 'content-type': 'application/json' },
+            body: JSON.stringify(body),
+          },
+        ),
+      ),
+    async post(path, body, headers) {
+      const init = { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body };
+      await (await request(path, {}, init)).body?.cancel();
+    },
+  };
+}
+
+/** A path of the contract; what is given for a part cannot lead to another one. */
+export function at(strings: TemplateStringsArray, ...parts: readonly string[]): string {
+  return String.raw({ raw: strings }, ...parts.map(encodeURIComponent));
+}
+
+async function jsonOf<T>(response: Response): Promise<T> {
+  // The shape is the contract's.
+  return (await response.json()) as T;
+}
+
+function unreachable(url: URL, error: unknown): Failure {
+  const isLate = error instanceof Error && error.name === 'TimeoutError';
+  const wrong = isLate ? 'gives no answer' : 'cannot be reached';
+  return new Failure(exitCodes.unavailable, {
+    code: 'api_unreachable',
+    message: `the API at ${url.origin} ${wrong}: start it with \`npm start\`, or say with --url where it is`,
+  });
+}
+
+/** RFC 9457 members that the contract uses. */
+interface Problem {
+  readonly code?: string;
+  readonly title?: string;
+  readonly detail?: string;
+  readonly pointer?: string;
+  readonly errors?: readonly {
+    readonly pointer?: string;
+    readonly detail?: string;
+    readonly message?: string;
+  }[];
+  readonly allowedCommands?: readonly string[];
+}
+
+async function failureOf(response: Response): Promise<Failure> {
+  const { code, detail, title, errors, allowedCommands } = await problemOf(response);
+  return new Failure(exitCodeOf(response.status), {
+    code: code ?? `http_${response.status}`,
+    message: detail ?? title ?? `the API at ${new URL(response.url).origin} answered ${response.status}`,
+    ...(errors?.[0] === undefined ? {} : { pointer: errors[0].pointer }),
+    ...(allowedCommands === undefined ? {} : { allowedCommands }),
+  });
+}
+
+async function problemOf(response: Response): Promise<Problem> {
+  try {
+    return await jsonOf<Problem>(response);
+  } catch {
+    return {};
+  }
+}
+
+/** The exit code for an HTTP status that is no success. */
+export function exitCodeOf(status: number): number {
+  switch (status) {
+    case 404:
+      return exitCodes.notFound;
+    case 409:
+    case 412:
+    case 422:
+      return exitCodes.refused;
+    case 502:
+    case 503:
+    case 504:
+      return exitCodes.unavailable;
+    default:
+      return status < 500 ? exitCodes.usage : exitCodes.unexpected;
+  }
+}

@@ -1,0 +1,148 @@
+import type { LineQuantity } from '../domain/commands.js';
+import type { OrderEvent } from '../domain/events.js';
+import { formatMoney } from '../domain/money.js';
+import type { Cell, Column } from './table.js';
+import type { Format } from './terminal.js';
+
+export const eventColumns: readonly Column[] = [
+  { title: 'VERSION', align: 'right' },
+  { title: 'TIME' },
+  { title: 'EVENT' },
+  { title: 'ACTOR' },
+  { title: 'WHAT' },
+];
+
+/** An event as a row under `eventColumns`. */
+export function eventRow(event: OrderEvent, currency: string): readonly Cell[] {
+  const { version, occurredAt, type, actor } = event;
+  const format = formatOf(event);
+  return [
+    String(version),
+    occurredAt,
+    format === undefined ? type : { text: type, format },
+    actor,
+    inShort(event, currency),
+  ];
+}
+
+/** The widths `watch` uses: its rows come one by one, so they cannot be measured. */
+export const liveColumns: readonly Column[] = [
+  { title: 'VERSION', align: 'right' },
+  { title: 'TIME'.padEnd(24) },
+  { title: 'EVENT'.padEnd(20) },
+  { title: 'ACTOR'.padEnd(10) },
+  { title: 'WHAT' },
+];
+
+function formatOf({ type }: OrderEvent): Format | undefined {
+  switch (type) {
+    case 'StockRefused':
+    case 'PaymentDeclined':
+    case 'PaymentTimedOut':
+    case 'OrderRejected':
+    case 'OrderExpired':
+    case 'CaptureDeclined':
+    case 'AmendmentRefused':
+    case 'CommandRejected':
+      return 'red';
+    case 'OrderHeld':
+    case 'OrderCancelled':
+    case 'AuthorizationExpired':
+    case 'CaptureWrittenOff':
+      return 'yellow';
+    case 'OrderConfirmed':
+    case 'OrderCompleted':
+      return 'green';
+    default:
+      return undefined;
+  }
+}
+
+/** What happened, in a few words; empty where the event's name says it all. */
+export function inShort(event: OrderEvent, currency: string): string {
+  const money = (amount: number) => formatMoney(amount, currency);
+  switch (event.type) {
+    case 'OrderCreated': {
+      const { total, customer, lines } = event.data;
+      return `${money(total)} for ${customer.name} (${customer.id}): ${linesInShort(lines)}`;
+    }
+    case 'StockReserved':
+    case 'StockReleased':
+      return linesInShort(event.data.lines);
+    case 'StockRefused':
+      return event.data.missing
+        .map(({ sku, requested, available }) => `${sku}: ${requested} wanted, ${available} available`)
+        .join('; ');
+    case 'StockDeducted':
+    case 'ShipmentDelivered':
+      return event.data.shipmentId;
+    case 'StockRestocked':
+    case 'ReturnReceived':
+      return event.data.returnId;
+    case 'PaymentAuthorized':
+      return `${money(event.data.amount)} until ${event.data.expiresAt}`;
+    case 'PaymentPending':
+      return `${money(event.data.amount)}, to be settled by ${event.data.deadline}`;
+    case 'PaymentDeclined':
+      return event.data.code;
+    case 'PaymentTimedOut':
+    case 'AuthorizationExpired':
+      return event.data.authorizationId;
+    case 'AuthorizationVoided':
+      return money(event.data.amount);
+    case 'PaymentCaptured':
+      return `${money(event.data.amount)} for ${event.data.shipmentId}`;
+    case 'CaptureDeclined':
+      return `${money(event.data.amount)} for ${event.data.shipmentId}: ${event.data.code}`;
+    case 'CaptureRequested':
+      return event.data.payment === undefined ? '' : `with ${event.data.payment.method}`;
+    case 'CaptureWrittenOff':
+      return `${money(event.data.amount)}: ${event.data.reason}`;
+    case 'PaymentRefunded':
+      return `${money(event.data.amount)} for ${event.data.refundId}`;
+    case 'OrderRejected':
+    case 'AmendmentRefused':
+      return `${event.data.reason}: ${event.data.detail}`;
+    case 'OrderHeld':
+      return event.data.reason;
+    case 'OrderReleased':
+      return event.data.cause === 'capture_declined' ? 'the capture is settled' : '';
+    case 'OrderCancelled':
+      return `${event.data.reason}: ${linesInShort(event.data.lines)}`;
+    case 'AmendmentRequested': {
+      const { lines, total, shippingAddress } = event.data;
+      return [
+        ...(lines === undefined ? [] : [linesInShort(lines)]),
+        ...(total === undefined ? [] : [`for ${money(total)}`]),
+        ...(shippingAddress === undefined ? [] : [`to ${shippingAddress.city}`]),
+      ].join(' ');
+    }
+    case 'ShipmentCreated':
+      return `${event.data.shipmentId}: ${linesInShort(event.data.lines)}`;
+    case 'ShipmentDispatched': {
+      const { shipmentId, carrier, trackingNumber, amount } = event.data;
+      return `${shipmentId} with ${carrier} ${trackingNumber}, ${money(amount)} due`;
+    }
+    case 'ReturnRequested':
+      return `${event.data.returnId}: ${linesInShort(event.data.lines)}: ${event.data.reason}`;
+    case 'RefundRequested':
+      return `${event.data.refundId}: ${money(event.data.amount)}: ${event.data.reason}`;
+    case 'OrderCompleted':
+      return `returns until ${event.data.returnsUntil}`;
+    case 'NoteAdded':
+      return event.data.text;
+    case 'CommandRejected':
+      return `${event.data.command}: ${event.data.message}`;
+    case 'OrderConfirmed':
+    case 'OrderExpired':
+    case 'OrderAmended':
+    case 'OrderClosed':
+      return '';
+    default:
+      return event satisfies never;
+  }
+}
+
+export function linesInShort(lines: readonly LineQuantity[]): string {
+  return lines.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ');
+}

@@ -1,0 +1,113 @@
+import type { Refused } from '../commands/gateway.js';
+import { type FollowUpType, segments } from '../domain/commands.js';
+import { ConfigError } from '../platform/config.js';
+
+/** What a client script tells the shell. */
+export const exitCodes = {
+  done: 0,
+  /** the order, its version or a rule does not allow it: HTTP 409, 412, 422 */
+  refused: 1,
+  /** what was typed is wrong: HTTP 400, 413 */
+  usage: 2,
+  notFound: 3,
+  /** nobody answered: a command may still take effect; HTTP 503 */
+  unavailable: 4,
+  unexpected: 5,
+  interrupted: 130,
+} as const;
+
+export interface FailureDetails {
+  readonly code: string;
+  /** what is wrong and what would be right */
+  readonly message: string;
+  /** JSON pointer into the command's data */
+  readonly pointer?: string;
+  /** path segments of the contract */
+  readonly allowedCommands?: readonly string[];
+}
+
+/** Why a script ends with something else than 0. */
+export class Failure extends Error {
+  override readonly name = 'Failure';
+  readonly exitCode: number;
+  readonly details: FailureDetails;
+
+  constructor(exitCode: number, details: FailureDetails) {
+    super(details.message);
+    this.exitCode = exitCode;
+    this.details = details;
+  }
+}
+
+/** The names of the scripts, by the command they send. */
+export const verbs = {
+  HoldOrder: 'hold',
+  ReleaseOrder: 'release',
+  CancelOrder: 'cancel',
+  AmendOrder: 'amend',
+  CreateShipment: 'ship',
+  DispatchShipment: 'dispatch',
+  DeliverShipment: 'deliver',
+  CapturePayment: 'capture',
+  WriteOffCapture: 'write-off',
+  RequestReturn: 'return',
+  ReceiveReturn: 'receive',
+  RefundPayment: 'refund',
+  AddNote: 'note',
+} as const satisfies Record<FollowUpType, string>;
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of `verbs` are these, by its type
+const types = Object.keys(verbs) as readonly FollowUpType[];
+const verbsBySegment = new Map<string, string>(types.map((type) => [segments[type], verbs[type]]));
+
+/** What the contract calls `shipments` is `ship` here. */
+export function verbOf(segment: string): string {
+  return verbsBySegment.get(segment) ?? segment;
+}
+
+const exitCodeOfRefusal: Readonly<Record<Refused['refusal']['kind'], number>> = {
+  invalid: exitCodes.refused,
+  not_allowed: exitCodes.refused,
+  key_reused: exitCodes.refused,
+  stale_version: exitCodes.refused,
+  halted: exitCodes.refused,
+  not_found: exitCodes.notFound,
+  busy: exitCodes.unavailable,
+};
+
+export function failureOfRefusal({ refusal, allowedCommands }: Refused): Failure {
+  const { kind, code, message, pointer } = refusal;
+  return new Failure(exitCodeOfRefusal[kind], {
+    code,
+    message,
+    ...(pointer === undefined ? {} : { pointer }),
+    ...(kind === 'not_allowed' && allowedCommands !== undefined ? { allowedCommands } : {}),
+  });
+}
+
+export function usageFailure(message: string, pointer?: string): Failure {
+  return new Failure(exitCodes.usage, {
+    code: 'bad_input',
+    message,
+    ...(pointer === undefined ? {} : { pointer }),
+  });
+}
+
+/** Whatever was thrown, as a failure. */
+export function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  if (error instanceof ConfigError)
+    return new Failure(exitCodes.usage, { code: 'bad_configuration', message: error.message });
+  const message = error instanceof Error ? error.message : String(error);
+  return new Failure(exitCodes.unexpected, { code: 'unexpected', message });
+}
+
+/** One line for a person: the code, what is wrong, where, and what would be allowed instead. */
+export function failureLine({ details }: Failure): string {
+  const { code, message, pointer, allowedCommands } = details;
+  const where = pointer === undefined || pointer === '' ? '' : ` (at ${pointer})`;
+  const sentence = `${code}${where}: ${message.replaceAll(/\s+/g, ' ')}`;
+  if (allowedCommands === undefined) return sentence;
+  const allowed = allowedCommands.length === 0 ? 'nothing' : allowedCommands.map(verbOf).join(', ');
+  return `${sentence}; allowed now: ${allowed}`;
+}

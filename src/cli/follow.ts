@@ -1,0 +1,109 @@
+import { setTimeout } from 'node:timers/promises';
+import { isReadyToClose } from '../domain/deadlines.js';
+import type { OrderEvent } from '../domain/events.js';
+import { evolve } from '../domain/evolve.js';
+import { isFinished, type Order } from '../domain/order.js';
+import { type Api, at, type Query } from './api.js';
+import { exitCodes, Failure } from './failure.js';
+
+/** Pauses between two looks: short while something happens, longer while nothing does. */
+const POLL_MS = { shortest: 150, longest: 2_000 };
+
+/** An event, and the order as it was after it. */
+export interface Happened {
+  readonly event: OrderEvent;
+  readonly order: Order;
+}
+
+/** Over, but for goods that may come back; nothing happens any more that nobody asks for. */
+export function isSettled(order: Order): boolean {
+  return isFinished(order) || isReadyToClose(order);
+}
+
+export interface FollowOptions {
+  /** the order as it is known already: only what happened to it since is told */
+  readonly from?: Order | undefined;
+  /** ends it */
+  readonly signal?: AbortSignal;
+  /** told when the API went away; once it has answered it is waited for */
+  readonly onTrouble?: (failure: Failure) => void;
+}
+
+/**
+ * The events of an order from the first on, as they come. Does not end before `signal` says so.
+ *
+ * @throws Failure when the first look fails, such as for an unknown order
+ */
+export async function* follow(
+  api: Api,
+  orderId: string,
+  { from, signal, onTrouble }: FollowOptions = {},
+): AsyncGenerator<Happened, void> {
+  let order = from;
+  let hasAnswered = from !== undefined;
+  let isAway = false;
+  let pause = POLL_MS.shortest;
+  for (;;) {
+    if (signal?.aborted === true) return;
+    let events: readonly OrderEvent[] = [];
+    try {
+      events = await eventsOf(api, orderId, { after: order?.version });
+      hasAnswered = true;
+      isAway = false;
+    } catch (error) {
+      if (!hasAnswered || !(error instanceof Failure) || error.exitCode !== exitCodes.unavailable)
+        throw error;
+      if (!isAway) onTrouble?.(error);
+      isAway = true;
+    }
+    for (const event of events) {
+      order = evolve(order, event);
+      yield { event, order };
+    }
+    pause = events.length > 0 ? POLL_MS.shortest : Math.min(pause * 1.5, POLL_MS.longest);
+    await setTimeout(pause, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
+  }
+}
+
+/** All recorded events of an order, whatever the number of pages. */
+export async function eventsOf(api: Api, orderId: string, query: Query): Promise<readonly OrderEvent[]> {
+  const events: OrderEvent[] = [];
+  let cursor: string | undefined;
+  do {
+    const page: EventPage = await api.get(at`/v1/orders/${orderId}/events`, {
+      ...query,
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    events.push(...page.data);
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+  return events;
+}
+
+interface EventPage {
+  readonly data: readonly OrderEvent[];
+  readonly nextCursor?: string;
+}
+
+export interface UntilOptions {
+  readonly from?: Order | undefined;
+  readonly withinMs: number;
+  readonly onHappened?: (happened: Happened) => void;
+}
+
+/** Follows an order until `holds`. Tells how it was last seen, and whether it came so far in time. */
+export async function until(
+  api: Api,
+  orderId: string,
+  holds: (order: Order) => boolean,
+  { from, withinMs, onHappened }: UntilOptions,
+): Promise<{ readonly order: Order | undefined; readonly reached: boolean }> {
+  let order = from;
+  if (order !== undefined && holds(order)) return { order, reached: true };
+  for await (const happened of follow(api, orderId, { from, signal: AbortSignal.timeout(withinMs) })) {
+    onHappened?.(happened);
+    ({ order } = happened);
+    if (holds(order)) return { order, reached: true };
+  }
+  return { order, reached: false };
+}

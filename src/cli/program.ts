@@ -1,0 +1,76 @@
+import { Command, CommanderError } from 'commander';
+import { addCreateCommand } from './create-command.js';
+import { addDemoCommand } from './demo-command.js';
+import { asFailure, exitCodes, failureLine } from './failure.js';
+import { addFollowUpCommands } from './follow-up-commands.js';
+import { addQueryCommands } from './query-commands.js';
+import type { Session } from './session.js';
+import { addSettleCommand } from './settle-command.js';
+import { addStockCommands } from './stock-commands.js';
+
+/**
+ * Runs the script that `args` ask for.
+ *
+ * @param args what follows `orders` on the command line
+ * @returns the exit code
+ */
+export async function run(args: readonly string[], session: Session): Promise<number> {
+  try {
+    await createProgram(session).parseAsync(args, { from: 'user' });
+    return exitCodes.done;
+  } catch (error) {
+    // It has been said already.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+    const failure = asFailure(error);
+    session.terminal.complain(failureLine(failure));
+    return failure.exitCode;
+  }
+}
+
+function createProgram(session: Session): Command {
+  const { print, complain } = session.terminal;
+  const program = new Command('orders')
+    .description('Client scripts of the order processor: send commands to orders, and look at them.')
+    .usage('<command> [options]')
+    .option('--json', 'print exactly one JSON value; for watch, one on each line')
+    .option('--url <url>', 'address of the API (default: ORDERS_URL, or HTTP_HOST and HTTP_PORT)')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => print(text.trimEnd()),
+      writeErr: (text) => complain(text.trimEnd()),
+    })
+    .showHelpAfterError('(--help shows what is possible)')
+    .exitOverride()
+    .addHelpText('after', afterHelp);
+
+  program.commandsGroup('Commands:');
+  addCreateCommand(program, session);
+  addFollowUpCommands(program, session);
+  program.commandsGroup('Queries:');
+  addQueryCommands(program, session);
+  program.commandsGroup('Sandbox:');
+  addStockCommands(program, session);
+  addSettleCommand(program, session);
+  addDemoCommand(program, session);
+  return program;
+}
+
+const afterHelp = `
+Amounts are given in minor units: 1999 is EUR 19.99.
+Commands go to Temporal (TEMPORAL_ADDRESS, 127.0.0.1:7233 by default), queries to the API
+(ORDERS_URL, http://127.0.0.1:8080 by default); \`npm start\` starts both.
+
+Exit codes:
+  0  done
+  1  refused: the order's state, its version or a rule does not allow it (HTTP 409, 412, 422)
+  2  bad usage or input (HTTP 400)
+  3  not found (HTTP 404)
+  4  nobody answered: a command may still take effect, try again with the same --key (HTTP 503)
+  5  unexpected
+  130  interrupted
+
+Examples:
+  npx orders create --wait 10
+  npx orders watch 018f…
+  npx orders ship 018f… && npx orders dispatch 018f… s1 --carrier DHL --tracking 00340434
+  npx orders list --status confirmed`;

@@ -1,0 +1,229 @@
+import type { Command } from 'commander';
+import type { OrderEvent } from '../domain/events.js';
+import { formatMoney } from '../domain/money.js';
+import type { OrderView } from '../domain/view.js';
+import { type Api, at } from './api.js';
+import { positive, wholeNumber } from './arguments.js';
+import { eventColumns, eventRow, liveColumns } from './event-row.js';
+import { eventsOf, follow, isSettled } from './follow.js';
+import { checkIds } from './input.js';
+import { examples } from './options.js';
+import { formatOf, orderCard } from './order-card.js';
+import { apiOf, type CommonOptions, type Session } from './session.js';
+import { type Cell, type Column, table } from './table.js';
+
+/** Adds the scripts that only read. */
+export function addQueryCommands(program: Command, session: Session): void {
+  addGet(program, session);
+  addList(program, session);
+  addEvents(program, session);
+  addWatch(program, session);
+}
+
+interface GetOptions extends CommonOptions {
+  readonly strong?: true;
+  readonly minVersion?: number;
+  readonly atVersion?: number;
+  readonly at?: string;
+}
+
+function addGet(program: Command, session: Session): void {
+  const command = program
+    .command('get')
+    .summary('show an order, and what may be done with it')
+    .description('show an order: what became of it, and what may be done with it.')
+    .argument('<orderId>', 'the order')
+    .option('--strong', 'ask the workflow instead of the view')
+    .option('--min-version <version>', 'wait, for a while, until the view has this version', positive)
+    .option('--at-version <version>', 'the order as it was at this version', positive)
+    .option('--at <time>', 'the order as it was at this time, such as 2026-01-31T12:00:00Z');
+  examples(command, ['get 018f…', 'get 018f… --json', 'get 018f… --strong', 'get 018f… --at-version 3']);
+  command.action(async (orderId: string) => {
+    const options = command.optsWithGlobals<GetOptions>();
+    checkIds({ orderId });
+    const order = await apiOf(session, options).get<OrderView>(at`/v1/orders/${orderId}`, {
+      consistency: options.strong === true ? 'strong' : undefined,
+      minVersion: options.minVersion,
+      version: options.atVersion,
+      at: options.at,
+    });
+    report(session, options, order, () => orderCard(order, session.terminal.paint));
+  });
+}
+
+interface ListOptions extends CommonOptions {
+  readonly status?: string;
+  readonly customer?: string;
+  readonly sku?: string;
+  readonly tag?: string;
+  readonly search?: string;
+  readonly createdFrom?: string;
+  readonly createdBefore?: string;
+  readonly totalFrom?: number;
+  readonly totalBelow?: number;
+  readonly sort?: string;
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
+interface OrderPage {
+  readonly data: readonly OrderView[];
+  readonly nextCursor?: string | null;
+}
+
+function addList(program: Command, session: Session): void {
+  const command = program
+    .command('list')
+    .summary('list orders')
+    .description('list orders, the newest first.')
+    .option('--status <status>', 'pending, confirmed, completed, rejected, cancelled or expired')
+    .option('--customer <id>', "of this customer's id")
+    .option('--sku <sku>', 'with a line of this SKU')
+    .option('--tag <tag>', 'with this tag')
+    .option('--search <words>', 'with these words')
+    .option('--created-from <time>', 'created at this time or later')
+    .option('--created-before <time>', 'created before this time')
+    .option('--total-from <amount>', 'of this total or more, in minor units', wholeNumber)
+    .option('--total-below <amount>', 'of a smaller total than this, in minor units', wholeNumber)
+    .option(
+      '--sort <field>',
+      'createdAt, updatedAt or total; with - in front: descending (default: -createdAt)',
+    )
+    .option('--limit <number>', 'at most so many, up to 200', positive)
+    .option('--cursor <cursor>', 'go on from the end of an earlier list');
+  examples(command, [
+    'list',
+    'list --status confirmed --customer c-1',
+    'list --sku A-1 --sort=-total --limit 10',
+    'list --created-from 2026-01-01 --json',
+  ]);
+  command.action(async () => {
+    const options = command.optsWithGlobals<ListOptions>();
+    const page = await apiOf(session, options).get<OrderPage>('/v1/orders', {
+      status: options.status,
+      customerId: options.customer,
+      sku: options.sku,
+      tag: options.tag,
+      q: options.search,
+      'createdAt[gte]': options.createdFrom,
+      'createdAt[lt]': options.createdBefore,
+      'total[gte]': options.totalFrom,
+      'total[lt]': options.totalBelow,
+      sort: options.sort,
+      limit: options.limit,
+      cursor: options.cursor,
+    });
+    report(session, options, page, () => orderList(page, session));
+  });
+}
+
+const orderColumns: readonly Column[] = [
+  { title: 'ORDER' },
+  { title: 'STATUS' },
+  { title: 'CUSTOMER' },
+  { title: 'TOTAL', align: 'right' },
+  { title: 'PAYMENT' },
+  { title: 'FULFILLMENT' },
+  { title: 'CREATED' },
+];
+
+function orderList({ data, nextCursor }: OrderPage, { terminal: { paint } }: Session): readonly string[] {
+  if (data.length === 0) return ['no orders'];
+  const rows = data.map((order): Cell[] => [
+    order.orderId,
+    { text: order.held ? `${order.status}, held` : order.status, format: formatOf(order.status) },
+    `${order.customer.name} (${order.customer.id})`,
+    formatMoney(order.total, order.currency),
+    order.paymentStatus,
+    order.fulfillmentStatus,
+    order.createdAt,
+  ]);
+  const more = typeof nextCursor === 'string' ? ['', `there are more: --cursor ${nextCursor}`] : [];
+  return [...table(orderColumns, rows, paint), ...more];
+}
+
+interface EventsOptions extends CommonOptions {
+  readonly source?: string;
+}
+
+function addEvents(program: Command, session: Session): void {
+  const command = program
+    .command('events')
+    .summary("show an order's event log")
+    .description("show an order's event log: what happened, when, and who did it.")
+    .argument('<orderId>', 'the order')
+    .option('--source <store>', 'journal (MongoDB) or history (Temporal)', 'journal');
+  examples(command, ['events 018f…', 'events 018f… --source history', 'events 018f… --json']);
+  command.action(async (orderId: string) => {
+    const options = command.optsWithGlobals<EventsOptions>();
+    checkIds({ orderId });
+    const events = await eventsOf(apiOf(session, options), orderId, { source: options.source });
+    report(session, options, events, () =>
+      table(
+        eventColumns,
+        events.map((event) => eventRow(event, currencyOf(events))),
+        session.terminal.paint,
+      ),
+    );
+  });
+}
+
+function currencyOf([first]: readonly OrderEvent[]): string {
+  return first?.type === 'OrderCreated' ? first.data.currency : '';
+}
+
+interface WatchOptions extends CommonOptions {
+  readonly follow?: true;
+}
+
+function addWatch(program: Command, session: Session): void {
+  const command = program
+    .command('watch')
+    .summary("follow an order's events live")
+    .description(
+      "follow an order's events live, until it is completed, rejected, cancelled or expired and nothing is under way.",
+    )
+    .argument('<orderId>', 'the order')
+    .option('--follow', 'go on until interrupted');
+  examples(command, ['watch 018f…', 'watch 018f… --follow --json | jq .type']);
+  command.action(async (orderId: string) => {
+    const options = command.optsWithGlobals<WatchOptions>();
+    checkIds({ orderId });
+    await watch(session, apiOf(session, options), orderId, options);
+  });
+}
+
+async function watch(session: Session, api: Api, orderId: string, options: WatchOptions): Promise<void> {
+  const { print, complain } = session.terminal;
+  const lines = liveLines(session);
+  const onTrouble = ({ message }: Error) => complain(`${message}; waiting for it`);
+  for await (const { event, order } of follow(api, orderId, { onTrouble })) {
+    if (options.json === true) print(JSON.stringify(event));
+    else for (const line of lines(event, order.currency)) print(line);
+    if (options.follow !== true && isSettled(order)) return;
+  }
+}
+
+/** Rows for events that come one by one, the first with the heading. */
+export function liveLines({
+  terminal: { paint },
+}: Session): (event: OrderEvent, currency: string) => readonly string[] {
+  let isFirst = true;
+  return (event, currency) => {
+    const lines = table(liveColumns, [eventRow(event, currency)], paint);
+    const shown = isFirst ? lines : lines.slice(1);
+    isFirst = false;
+    return shown;
+  };
+}
+
+/** Prints a result: as exactly one JSON value, or for a person. */
+export function report(
+  { terminal: { print } }: Session,
+  { json }: CommonOptions,
+  result: unknown,
+  lines: () => readonly string[],
+): void {
+  if (json === true) print(JSON.stringify(result));
+  else for (const line of lines()) print(line);
+}

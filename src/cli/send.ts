@@ -1,0 +1,85 @@
+import type { CommandMeta, CommandResult, Gateway } from '../commands/gateway.js';
+import type { Api } from './api.js';
+import { exitCodes, Failure, failureOfRefusal } from './failure.js';
+import { until } from './follow.js';
+import { apiOf, type CommandOptions, configOf, metaOf, type Session } from './session.js';
+
+/** What a command came to, as `--json` prints it. */
+export interface Sent {
+  readonly orderId: string;
+  /** absent where nobody waited for the answer */
+  readonly version?: number;
+  readonly status?: string;
+  readonly events?: readonly { readonly version: number; readonly type: string }[];
+  readonly shipmentId?: string;
+  readonly returnId?: string;
+  readonly replayed: boolean;
+  /** with `--wait`: whether the order has nothing left to do by itself */
+  readonly settled?: boolean;
+}
+
+type Send = (gateway: Gateway, meta: CommandMeta) => Promise<CommandResult>;
+
+/**
+ * Sends one command over a gateway of its own, waits for the order where `--wait` says so, and prints what came of it.
+ *
+ * @throws Failure where it was refused or its outcome is unknown
+ */
+export async function sendAndReport(session: Session, options: CommandOptions, send: Send): Promise<void> {
+  const { gateway, close } = await session.openWriteSide(configOf(session));
+  let sent: Sent;
+  try {
+    sent = await sendTo(gateway, metaOf(options), send);
+  } finally {
+    await close();
+  }
+  if (options.wait !== undefined && options.wait > 0)
+    sent = await settled(apiOf(session, options), sent, options.wait);
+  const { print } = session.terminal;
+  print(options.json === true ? JSON.stringify(sent) : sentLine(sent));
+}
+
+/** @throws Failure where it was refused or its outcome is unknown */
+export async function sendTo(gateway: Gateway, meta: CommandMeta, send: Send): Promise<Sent> {
+  const result = await send(gateway, meta);
+  switch (result.kind) {
+    case 'answered':
+      return { ...result.answer, replayed: result.replayed };
+    case 'accepted':
+      return { orderId: result.orderId, replayed: result.replayed };
+    case 'refused':
+      throw failureOfRefusal(result);
+    case 'unknown-outcome':
+      throw new Failure(exitCodes.unavailable, {
+        code: 'outcome_unknown',
+        message: `no answer about order ${result.orderId}: it may still take effect; try again with --key ${meta.commandId}`,
+      });
+    default:
+      return result satisfies never;
+  }
+}
+
+/** The order when it has nothing left to do by itself, or as it was when the time was up. */
+async function settled(api: Api, sent: Sent, seconds: number): Promise<Sent> {
+  const { order, reached } = await until(
+    api,
+    sent.orderId,
+    ({ version, owed }) => version >= (sent.version ?? 1) && owed.length === 0,
+    { withinMs: seconds * 1_000 },
+  );
+  if (order === undefined) return { ...sent, settled: false };
+  return { ...sent, version: order.version, status: order.status, settled: reached };
+}
+
+/** What a command came to, on one line. */
+export function sentLine({ orderId, version, status, events, shipmentId, returnId, ...sent }: Sent): string {
+  return [
+    `order ${orderId}`,
+    ...(version === undefined || status === undefined ? ['accepted'] : [`${status} at version ${version}`]),
+    ...(events === undefined || events.length === 0 ? [] : [events.map(({ type }) => type).join(', ')]),
+    ...(shipmentId === undefined ? [] : [`shipment ${shipmentId}`]),
+    ...(returnId === undefined ? [] : [`return ${returnId}`]),
+    ...(sent.replayed ? ['answered before'] : []),
+    ...(sent.settled === false ? ['still under way'] : []),
+  ].join(' · ');
+}

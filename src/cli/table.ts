@@ -1,0 +1,38 @@
+import { type Format, type Paint, visible } from './terminal.js';
+
+/** Text, plain or with a format. */
+export type Cell = string | { readonly text: string; readonly format: Format };
+
+export interface Column {
+  readonly title: string;
+  readonly align?: 'right';
+}
+
+/** Lines with aligned columns under a heading; no heading where no column has a title. */
+export function table(
+  columns: readonly Column[],
+  rows: readonly (readonly Cell[])[],
+  paint: Paint,
+): readonly string[] {
+  const widths = columns.map(({ title }, index) =>
+    Math.max(title.length, ...rows.map((row) => textOf(row[index] ?? '').length)),
+  );
+  const line = (cells: readonly Cell[]) =>
+    columns
+      .map(({ align }, index) => {
+        const cell = cells[index] ?? '';
+        const text = textOf(cell);
+        const gap = ' '.repeat((widths[index] ?? 0) - text.length);
+        const painted = typeof cell === 'string' ? text : paint(cell.format, text);
+        return align === 'right' ? gap + painted : painted + gap;
+      })
+      .join('  ')
+      .trimEnd();
+  const heading = columns.map(({ title }): Cell => ({ text: title, format: 'dim' }));
+  const isTitled = columns.some(({ title }) => title !== '');
+  return (isTitled ? [heading, ...rows] : rows).map(line);
+}
+
+function textOf(cell: Cell): string {
+  return visible(typeof cell === 'string' ? cell : cell.text);
+}

@@ -1,0 +1,67 @@
+import { Client, type Connection } from '@temporalio/client';
+import { createGateway, type Gateway } from '../commands/gateway.js';
+import { readJournal } from '../event-log/journal.js';
+import type { Config } from '../platform/config.js';
+import { connectMongo, connectTemporal, type Mongo } from '../platform/connections.js';
+import { createLogger } from '../platform/logger.js';
+import { isTemporalOutage } from '../platform/temporal-outage.js';
+import { exitCodes, Failure } from './failure.js';
+
+export interface WriteSide {
+  readonly gateway: Gateway;
+  readonly close: () => Promise<void>;
+}
+
+const REACHED_WITHIN_MS = 4_000;
+
+/**
+ * The gateway that the API uses too, connected. MongoDB is connected to when the journal is asked, so a command that need
+ * not ask it works without.
+ *
+ * @throws Failure `temporal_unreachable`: nothing was sent
+ */
+export async function openWriteSide(config: Config): Promise<WriteSide> {
+  const connection = connectTemporal(config);
+  let mongo: Mongo | undefined;
+  const close = async () => {
+    await Promise.all([mongo?.close(), connection.close()]);
+  };
+  try {
+    await reach(connection, config.temporal.address);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const { paymentDeadlineMs, returnWindowMs, authorizationTtlMs } = config.terms;
+  const gateway = createGateway({
+    client: new Client({ connection, namespace: config.temporal.namespace }),
+    taskQueue: config.temporal.taskQueue,
+    terms: {
+      paymentDeadline: paymentDeadlineMs,
+      returnWindow: returnWindowMs,
+      authorizationTtl: authorizationTtlMs,
+    },
+    ...(config.continueAsNewAfter === undefined ? {} : { continueAsNewAfter: config.continueAsNewAfter }),
+    async readJournal(orderId, limit) {
+      mongo ??= connectMongo(config);
+      return await readJournal(mongo.db, orderId, limit === undefined ? {} : { limit });
+    },
+    logger: createLogger('silent'),
+  });
+  return { gateway, close };
+}
+
+async function reach(connection: Connection, address: string): Promise<void> {
+  try {
+    await connection.withDeadline(
+      Date.now() + REACHED_WITHIN_MS,
+      async () => await connection.workflowService.getSystemInfo({}),
+    );
+  } catch (error) {
+    if (!isTemporalOutage(error)) throw error;
+    throw new Failure(exitCodes.unavailable, {
+      code: 'temporal_unreachable',
+      message: `Temporal at ${address} cannot be reached, nothing was sent: start it with \`npm start\`, or set TEMPORAL_ADDRESS`,
+    });
+  }
+}
