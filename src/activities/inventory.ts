@@ -6,6 +6,7 @@ import type { MissingStock } from '../domain/events.js';
 import { committed, durable, isDuplicateKey } from '../event-log/durability.js';
 import { orderOf } from './effect-key.js';
 import { inTransaction } from './transaction.js';
+import { Turns } from './turns.js';
 
 /** Units of one SKU: 0 ≤ reserved ≤ onHand, always. */
 export interface Stock {
@@ -34,6 +35,9 @@ export interface StockMovement {
 }
 
 const done = { type: 'done' } as const;
+
+/** Over the SKUs: popular ones are in many orders at once. */
+const turns = new Turns();
 
 /**
  * Promises all of the lines to the order, or none. The first answer to a key is the answer for ever, however often it is
@@ -121,35 +125,45 @@ function movements(db: Db) {
 }
 
 /**
- * The effect on all of its lines with its movement, or nothing. The stock is touched last, in the order of the SKUs, so that
- * orders for the same goods are in each other's way as briefly as can be.
+ * The effect on all of its lines with its movement, or nothing.
  *
  * @returns the outcome, or the earlier one of the same key; undefined where a line has too little
  */
 async function move<T extends StockEffect>(
   db: Db,
-  { key, type, lines }: EffectOf<StockEffect>,
+  effect: EffectOf<StockEffect>,
   outcome: OutcomeOf<T>,
 ): Promise<OutcomeOf<T> | undefined> {
+  const skus = effect.lines.map((line) => line.sku);
+  try {
+    const isMoved = await turns.take(skus, () => moveInTransaction(db, effect, outcome));
+    return isMoved ? outcome : undefined;
+  } catch (error) {
+    if (isDuplicateKey(error)) return await earlierOutcome<T>(db, effect.key);
+    throw error;
+  }
+}
+
+/**
+ * The stock is touched last, in the order of the SKUs, so that orders for the same goods are in each other's way as briefly
+ * as can be.
+ */
+async function moveInTransaction(
+  db: Db,
+  { key, type, lines }: EffectOf<StockEffect>,
+  outcome: OutcomeOf<StockEffect>,
+): Promise<boolean> {
   const at = new Date().toISOString();
   const changes = lines
     .toSorted((a, b) => (a.sku < b.sku ? -1 : 1))
     .flatMap((line) => [opening(line.sku, at), changing(type, line, at)]);
-  try {
-    return await inTransaction(db, async (session) => {
-      await movements(db).insertOne(
-        { _id: key, orderId: orderOf(key), type, lines, outcome, at },
-        { session },
-      );
-      const { modifiedCount } = await stock(db).bulkWrite(changes, { session, ordered: true });
-      if (modifiedCount === lines.length) return outcome;
-      await session.abortTransaction();
-      return undefined;
-    });
-  } catch (error) {
-    if (isDuplicateKey(error)) return await earlierOutcome<T>(db, key);
-    throw error;
-  }
+  return await inTransaction(db, async (session) => {
+    await movements(db).insertOne({ _id: key, orderId: orderOf(key), type, lines, outcome, at }, { session });
+    const { modifiedCount } = await stock(db).bulkWrite(changes, { session, ordered: true });
+    const isMoved = modifiedCount === lines.length;
+    if (!isMoved) await session.abortTransaction();
+    return isMoved;
+  });
 }
 
 /** Creates the SKU's stock where there is none yet; leaves it untouched otherwise. */

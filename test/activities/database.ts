@@ -13,14 +13,12 @@ export interface Database {
 
 /** A database of a test file's own, connected to as the product does. */
 export function openDatabase(): Database {
-  const { db, close } = connectMongo(
-    readConfig({ MONGODB_URI: shared.mongodbUri, MONGODB_DB: uniqueName('test') }),
-  );
+  const mongo = connectMongo(readConfig({ MONGODB_URI: shared.mongodbUri, MONGODB_DB: uniqueName('test') }));
   return {
-    db,
+    db: mongo.db,
     async close() {
-      await db.dropDatabase();
-      await close();
+      await mongo.db.dropDatabase();
+      await mongo.close();
     },
   };
 }

@@ -25,11 +25,11 @@ function sku(): string {
 
 /** An effect of an order of its own. */
 function effect<T extends 'reserve' | 'release'>(type: T, ...lines: readonly LineQuantity[]) {
-  return { key: `${randomUUID()}:${type}:1`, type, lines };
+  return { key: `${randomUUID()}:${type}:1`, correlationId: 'test', type, lines };
 }
 
 function deduction(...lines: readonly LineQuantity[]): EffectOf<'deduct'> {
-  return { key: `${randomUUID()}:deduct:1`, type: 'deduct', shipmentId: 's1', lines };
+  return { key: `${randomUUID()}:deduct:1`, correlationId: 'test', type: 'deduct', shipmentId: 's1', lines };
 }
 
 function times<T>(count: number, act: (index: number) => Promise<T>): Promise<T[]> {
@@ -63,7 +63,8 @@ test('goods are promised, leave, and come back', async () => {
   await deduct(db, deduction({ sku: item, quantity: 2 }));
   expect(await countsOf(item)).toStrictEqual({ onHand: 998, reserved: 0 });
   const key = `${randomUUID()}:restock:9`;
-  await restock(db, { key, type: 'restock', returnId: 'r1', lines: [{ sku: item, quantity: 1 }] });
+  const lines = [{ sku: item, quantity: 1 }];
+  await restock(db, { key, correlationId: 'test', type: 'restock', returnId: 'r1', lines });
   expect(await countsOf(item)).toStrictEqual({ onHand: 999, reserved: 0 });
   expect(await movements.findOne({ _id: key })).toMatchObject({
     orderId: key.split(':')[0],

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { record } from '../../src/activities/recording.js';
 import type { OrderEvent } from '../../src/domain/events.js';
 import { fold } from '../../src/domain/evolve.js';
@@ -18,7 +18,11 @@ await ensureJournalIndexes(db);
 afterAll(() => database.close());
 
 async function journaled(orderId: string): Promise<OrderEvent[]> {
-  return (await readJournal(db, orderId)).map(({ recordedAt: _, ...event }) => event);
+  const recorded = await readJournal(db, orderId);
+  return recorded.map(({ recordedAt, ...event }) => {
+    expect(Date.parse(recordedAt)).not.toBeNaN();
+    return event;
+  });
 }
 
 async function stateInView(orderId: string) {

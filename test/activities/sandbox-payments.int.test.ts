@@ -21,9 +21,18 @@ const payments = sandboxPayments(db, () => now);
 const ledger = db.collection<LedgerEntry>('sandbox_payments');
 
 const currency = 'EUR';
+const correlationId = 'test';
 
 function authorizing(method: string, amount = 1_000): EffectOf<'authorize'> {
-  return { key: `${randomUUID()}:authorize:2`, type: 'authorize', amount, currency, method, ttl: 7 * day };
+  return {
+    key: `${randomUUID()}:authorize:2`,
+    correlationId,
+    type: 'authorize',
+    amount,
+    currency,
+    method,
+    ttl: 7 * day,
+  };
 }
 
 /** Of the order that `key` belongs to. */
@@ -31,6 +40,7 @@ function capturing(key: string, authorizationId: string, amount: number, version
   const [orderId] = key.split(':');
   return {
     key: `${orderId}:capture:${version}`,
+    correlationId,
     type: 'capture',
     authorizationId,
     shipmentId,
@@ -40,11 +50,19 @@ function capturing(key: string, authorizationId: string, amount: number, version
 }
 
 function voiding(authorizationId: string): EffectOf<'void'> {
-  return { key: `${randomUUID()}:void:9`, type: 'void', authorizationId };
+  return { key: `${randomUUID()}:void:9`, correlationId, type: 'void', authorizationId };
 }
 
 function refunding(captureId: string, amount: number): EffectOf<'refund'> {
-  return { key: `${randomUUID()}:refund:12`, type: 'refund', refundId: 'f1', captureId, amount, currency };
+  return {
+    key: `${randomUUID()}:refund:12`,
+    correlationId,
+    type: 'refund',
+    refundId: 'f1',
+    captureId,
+    amount,
+    currency,
+  };
 }
 
 async function authorized(method = 'tok_ok', amount = 1_000) {
