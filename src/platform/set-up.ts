@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
-import { temporal as proto } from '@temporalio/proto';
+import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
 import { searchAttributes } from '../workflows/messages.js';
 import type { Config } from './config.js';
@@ -16,7 +16,7 @@ const RETENTION_MS = 90 * 86_400_000;
 const FIRST_BACK_OFF_MS = 250;
 const LONGEST_BACK_OFF_MS = 10_000;
 
-const { INDEXED_VALUE_TYPE_KEYWORD } = proto.api.enums.v1.IndexedValueType;
+const { INDEXED_VALUE_TYPE_KEYWORD } = proto.temporal.api.enums.v1.IndexedValueType;
 
 export interface SetUpOptions {
   readonly config: Config;
