@@ -122,14 +122,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     return client.connection.withDeadline(Date.now() + answerWithinMs, call);
   }
 
-  /** Runs `send`, and makes an outage of Temporal a value. */
+  /** Runs `ask`, and makes an outage of Temporal a value. */
   async function outcomeOf(
     orderId: string,
     message: Message,
-    send: () => Promise<CommandResult>,
+    ask: () => Promise<CommandResult>,
   ): Promise<CommandResult> {
     try {
-      return await send();
+      return await ask();
     } catch (error) {
       if (!isTemporalOutage(error)) throw error;
       const { commandId, correlationId } = message;
@@ -172,11 +172,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     });
   }
 
-  async function start(create: CommandMessage<'CreateOrder'>, order: Order): Promise<void> {
+  async function start(message: CommandMessage<'CreateOrder'>, order: Order): Promise<void> {
     const { orderId, customer, total, currency, lines } = order;
     const newOrder: NewOrder = {
       orderId,
-      create,
+      create: message,
       ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
     };
     await client.workflow.start(orderWorkflow, {
@@ -188,7 +188,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         { key: statusAttribute, value: order.status },
         { key: customerAttribute, value: customer.id },
       ],
-      memo: { hash: create.hash, commandId: create.commandId },
+      memo: { hash: message.hash, commandId: message.commandId },
       staticSummary: `${oneLine(customer.name)} · ${formatMoney(total, currency)}`,
       staticDetails: [
         `Order **${orderId}** of ${oneLine(customer.name)} (customer ${customer.id})`,
@@ -197,7 +197,7 @@ export function createGateway(options: GatewayOptions): Gateway {
           ({ sku, quantity, unitPrice }) => `- ${quantity} × ${sku} at ${formatMoney(unitPrice, currency)}`,
         ),
         '',
-        `Total **${formatMoney(total, currency)}**, placed by ${create.actor}`,
+        `Total **${formatMoney(total, currency)}**, placed by ${message.actor}`,
       ].join('\n'),
     });
   }

@@ -27,8 +27,8 @@ export function registerOrderCommands(app: Http, { gateway, db }: OrderCommandDe
     command: FollowUpCommand,
   ): Promise<FastifyReply> {
     const preferences = preferencesOf(request);
-    const send = preferences.respondAsync ? gateway.signal : gateway.execute;
-    const result = await send(request.params.orderId, command, metaOf(request));
+    const send = preferences.respondAsync ? 'signal' : 'execute';
+    const result = await gateway[send](request.params.orderId, command, metaOf(request));
     return await answer(db, reply, 200, result, { ...preferences, projected: isProjected(request.query) });
   }
 
@@ -55,28 +55,28 @@ export function registerOrderCommands(app: Http, { gateway, db }: OrderCommandDe
   );
   app.post(
     '/v1/orders/:orderId/hold',
-    { schema: { ...command('Hold: nothing is shipped until it is released'), body: schemas.Reason } },
+    { schema: { ...followUp('Hold: nothing is shipped until it is released'), body: schemas.Reason } },
     async (request, reply) => follow(request, reply, { type: 'HoldOrder', data: request.body }),
   );
   app.post(
     '/v1/orders/:orderId/release',
-    { schema: { ...command('Release from a hold'), body: schemas.Nothing } },
+    { schema: { ...followUp('Release from a hold'), body: schemas.Nothing } },
     async (request, reply) => follow(request, reply, { type: 'ReleaseOrder', data: {} }),
   );
   app.post(
     '/v1/orders/:orderId/cancel',
-    { schema: { ...command('Cancel what is not dispatched'), body: schemas.Reason } },
+    { schema: { ...followUp('Cancel what is not dispatched'), body: schemas.Reason } },
     async (request, reply) => follow(request, reply, { type: 'CancelOrder', data: request.body }),
   );
   app.post(
     '/v1/orders/:orderId/amend',
-    { schema: { ...command('Change lines or address, before any shipment'), body: schemas.AmendOrder } },
+    { schema: { ...followUp('Change lines or address, before any shipment'), body: schemas.AmendOrder } },
     async (request, reply) => follow(request, reply, { type: 'AmendOrder', data: request.body }),
   );
   app.post(
     '/v1/orders/:orderId/shipments',
     {
-      schema: { ...command('Create a shipment, of all that is left or some'), body: schemas.CreateShipment },
+      schema: { ...followUp('Create a shipment, of all that is left or some'), body: schemas.CreateShipment },
     },
     async (request, reply) => follow(request, reply, { type: 'CreateShipment', data: request.body }),
   );
@@ -84,7 +84,7 @@ export function registerOrderCommands(app: Http, { gateway, db }: OrderCommandDe
     '/v1/orders/:orderId/shipments/:shipmentId/dispatch',
     {
       schema: {
-        ...command('A shipment leaves: its part is captured'),
+        ...followUp('A shipment leaves: its part is captured'),
         params: ShipmentPath,
         body: schemas.DispatchShipment,
       },
@@ -99,7 +99,7 @@ export function registerOrderCommands(app: Http, { gateway, db }: OrderCommandDe
   );
   app.post(
     '/v1/orders/:orderId/shipments/:shipmentId/deliver',
-    { schema: { ...command('A shipment has arrived'), params: ShipmentPath, body: schemas.Nothing } },
+    { schema: { ...followUp('A shipment has arrived'), params: ShipmentPath, body: schemas.Nothing } },
     async (request, reply) => {
       const { shipmentId } = request.params;
       return await follow(request, reply, { type: 'DeliverShipment', data: { shipmentId } });
@@ -107,24 +107,24 @@ export function registerOrderCommands(app: Http, { gateway, db }: OrderCommandDe
   );
   app.post(
     '/v1/orders/:orderId/capture',
-    { schema: { ...command('Try a declined capture again'), body: schemas.CapturePayment } },
+    { schema: { ...followUp('Try a declined capture again'), body: schemas.CapturePayment } },
     async (request, reply) => follow(request, reply, { type: 'CapturePayment', data: request.body }),
   );
   app.post(
     '/v1/orders/:orderId/write-off',
-    { schema: { ...command('Give a declined capture up'), body: schemas.Reason } },
+    { schema: { ...followUp('Give a declined capture up'), body: schemas.Reason } },
     async (request, reply) => follow(request, reply, { type: 'WriteOffCapture', data: request.body }),
   );
   app.post(
     '/v1/orders/:orderId/returns',
-    { schema: { ...command('Announce a return of delivered goods'), body: schemas.RequestReturn } },
+    { schema: { ...followUp('Announce a return of delivered goods'), body: schemas.RequestReturn } },
     async (request, reply) => follow(request, reply, { type: 'RequestReturn', data: request.body }),
   );
   app.post(
     '/v1/orders/:orderId/returns/:returnId/receive',
     {
       schema: {
-        ...command('Returned goods are back: they are restocked and refunded'),
+        ...followUp('Returned goods are back: they are restocked and refunded'),
         params: ReturnPath,
         body: schemas.Nothing,
       },
@@ -136,12 +136,12 @@ export function registerOrderCommands(app: Http, { gateway, db }: OrderCommandDe
   );
   app.post(
     '/v1/orders/:orderId/refunds',
-    { schema: { ...command('Refund, as goodwill'), body: schemas.RefundPayment } },
+    { schema: { ...followUp('Refund, as goodwill'), body: schemas.RefundPayment } },
     async (request, reply) => follow(request, reply, { type: 'RefundPayment', data: request.body }),
   );
   app.post(
     '/v1/orders/:orderId/notes',
-    { schema: { ...command('Add a note'), body: schemas.AddNote } },
+    { schema: { ...followUp('Add a note'), body: schemas.AddNote } },
     async (request, reply) => follow(request, reply, { type: 'AddNote', data: request.body }),
   );
 }
@@ -166,7 +166,7 @@ const refusals = {
 };
 
 /** What the schemas of all commands to an order that exists have in common. */
-function command(summary: string) {
+function followUp(summary: string) {
   return {
     summary,
     tags,

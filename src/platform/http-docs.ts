@@ -23,7 +23,8 @@ export async function registerDocs(app: Http): Promise<void> {
       ],
     },
     refResolver: {
-      buildLocalReference: (schema, _base, _fragment, i) => String(schema.$id ?? `schema-${i}`),
+      buildLocalReference: (schema, _base, _fragment, i) =>
+        typeof schema.$id === 'string' ? schema.$id : `schema-${i}`,
     },
   });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());

@@ -9,8 +9,12 @@ export interface Dependency {
   readonly cost: string;
   /** Fails where it is down; an answer says why it is not quite up. */
   readonly check: () => Promise<string | undefined>;
-  /** the roles of this process that can do nothing without it */
-  readonly neededBy: readonly string[];
+}
+
+/** A role of this process, and the dependencies of which it needs at least one to be of any use. */
+export interface ServedRole {
+  readonly name: string;
+  readonly needsAnyOf: readonly string[];
 }
 
 const CHECK_WITHIN_MS = 1_500;
@@ -34,7 +38,7 @@ const Ready = closed({
  */
 export function registerHealth(
   app: Http,
-  roles: readonly string[],
+  roles: readonly ServedRole[],
   dependencies: readonly Dependency[],
 ): void {
   const live = { summary: 'Whether the process runs', tags: ['operations'] };
@@ -52,13 +56,13 @@ export function registerHealth(
     { schema: { ...ready, response: { 200: Ready, 503: Ready } } },
     async (_request, reply) => {
       const states = await Promise.all(dependencies.map(examine));
-      const down = dependencies.filter((_dependency, i) => states[i]?.status === 'down');
-      const isLost = (role: string) => down.some(({ neededBy }) => neededBy.includes(role));
+      const isDown = (name: string) => states.some((state) => state.name === name && state.status === 'down');
+      const isLost = ({ needsAnyOf }: ServedRole) => needsAnyOf.every(isDown);
       const isAnyLost = roles.some(isLost);
       const isAllUp = states.every((state) => state.status === 'up');
       return await reply.code(isAnyLost ? 503 : 200).send({
         status: isAnyLost ? 'unavailable' : isAllUp ? 'ready' : 'degraded',
-        roles: Object.fromEntries(roles.map((role) => [role, isLost(role) ? 'unavailable' : 'ready'])),
+        roles: Object.fromEntries(roles.map((role) => [role.name, isLost(role) ? 'unavailable' : 'ready'])),
         dependencies: states,
       });
     },

@@ -84,21 +84,21 @@ export async function sendProblem(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
-  const problem = toProblem(error, request);
-  if (problem.status >= 500) request.log.error({ err: error }, problem.code);
+  const sent = toProblem(error, request);
+  if (sent.status >= 500) request.log.error({ err: error }, sent.code);
   await reply
-    .code(problem.status)
-    .headers(problem.headers)
+    .code(sent.status)
+    .headers(sent.headers)
     .type('application/problem+json')
     .send({
-      type: `urn:problem:${problem.code}`,
-      title: STATUS_CODES[problem.status] ?? '',
-      status: problem.status,
-      code: problem.code,
-      detail: problem.message,
+      type: `urn:problem:${sent.code}`,
+      title: STATUS_CODES[sent.status] ?? '',
+      status: sent.status,
+      code: sent.code,
+      detail: sent.message,
       instance: request.url.split('?', 1)[0] ?? '',
       correlationId: request.id,
-      ...problem.members,
+      ...sent.members,
     });
 }
 

@@ -33,7 +33,7 @@ export function createHttp(logger: Logger): Http {
     routerOptions: { maxParamLength: PATH_PART_LIMIT },
     genReqId: correlationId,
     requestIdLogLabel: 'correlationId',
-    frameworkErrors: sendProblem,
+    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   app.addSchema(Problem);

@@ -1,0 +1,115 @@
+import type { Db, Filter } from 'mongodb';
+import type { OrderStatus } from '../domain/order.js';
+import type { OrderView } from '../domain/view.js';
+import { HttpProblem } from '../platform/http-problem.js';
+import { onlyView, type OrderDocument, orders, queryWords } from '../projections/orders.js';
+import type { Cursors } from './cursor.js';
+
+export const sorts = ['createdAt', '-createdAt', 'updatedAt', '-updatedAt', 'total', '-total'] as const;
+export const bounds = ['gt', 'gte', 'lt', 'lte'] as const;
+
+type Bound = (typeof bounds)[number];
+
+/** What a list of orders is asked for; every filter that is given must hold. */
+export interface OrderListQuery
+  extends
+    Readonly<Partial<Record<`createdAt[${Bound}]` | `updatedAt[${Bound}]`, string>>>,
+    Readonly<Partial<Record<`total[${Bound}]`, number>>> {
+  readonly status?: OrderStatus;
+  readonly customerId?: string;
+  readonly sku?: string;
+  readonly tag?: string;
+  /** words; each of them begins a word of the order */
+  readonly q?: string;
+  readonly sort?: (typeof sorts)[number];
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
+export interface OrderList {
+  readonly data: readonly OrderView[];
+  readonly nextCursor?: string;
+}
+
+const DEFAULT_LIMIT = 50;
+const WITHIN_MS = 4_000;
+
+/** One page of the orders that match, in the order asked for and by id where that is equal. */
+export async function listOrders(db: Db, cursors: Cursors, query: OrderListQuery): Promise<OrderList> {
+  const { limit = DEFAULT_LIMIT } = query;
+  const { filter, sort, field, list } = toFind(cursors, query);
+  const found = await orders(db)
+    .find(filter, { timeoutMS: WITHIN_MS })
+    .sort(sort)
+    .limit(limit + 1)
+    .project<OrderView>(onlyView)
+    .toArray();
+  const data = found.slice(0, limit);
+  const last = data.at(-1);
+  if (found.length <= limit || last === undefined) return { data };
+  return { data, nextCursor: cursors.write(list, [last[field], last.orderId]) };
+}
+
+/** The `find` that answers a query. Values are compared, never interpreted: they are strings and numbers by schema. */
+export function toFind(
+  cursors: Cursors,
+  { sort = '-createdAt', limit: _limit, cursor, ...filters }: OrderListQuery,
+) {
+  const descending = sort.startsWith('-');
+  const field = sortFields[sort];
+  const list = [sort, Object.entries(filters).toSorted(([a], [b]) => (a < b ? -1 : 1))];
+  const direction: 1 | -1 = descending ? -1 : 1;
+  const conditions = toConditions(filters);
+  if (cursor !== undefined) {
+    const [value, orderId] = cursors.read(list, cursor);
+    const [beyond, from] = descending ? (['$lt', '$lte'] as const) : (['$gt', '$gte'] as const);
+    conditions.push(
+      { [field]: { [from]: value } },
+      { $or: [{ [field]: { [beyond]: value } }, { _id: { [beyond]: orderId } }] },
+    );
+  }
+  const filter: Filter<OrderDocument> = conditions.length === 0 ? {} : { $and: conditions };
+  return { filter, sort: { [field]: direction, _id: direction }, field, list };
+}
+
+const sortFields = {
+  createdAt: 'createdAt',
+  '-createdAt': 'createdAt',
+  updatedAt: 'updatedAt',
+  '-updatedAt': 'updatedAt',
+  total: 'total',
+  '-total': 'total',
+} as const satisfies Record<(typeof sorts)[number], keyof OrderView>;
+
+function toConditions({
+  status,
+  customerId,
+  sku,
+  tag,
+  q,
+  ...ranges
+}: Omit<OrderListQuery, 'sort' | 'limit' | 'cursor'>): Filter<OrderDocument>[] {
+  return [
+    ...(status === undefined ? [] : [{ status }]),
+    ...(customerId === undefined ? [] : [{ 'customer.id': customerId }]),
+    ...(sku === undefined ? [] : [{ skus: sku }]),
+    ...(tag === undefined ? [] : [{ tags: tag }]),
+    ...queryWords(q ?? '').map((word) => ({ search: { $regex: `^${escapeRegExp(word)}` } })),
+    ...Object.entries(ranges).map(([name, value]) => {
+      const [, field = '', bound = ''] = /^(\w+)\[(\w+)\]$/.exec(name) ?? [];
+      return { [field]: { [`$${bound}`]: typeof value === 'string' ? toInstant(name, value) : value } };
+    }),
+  ];
+}
+
+/** As times are stored, so that comparing texts compares times. */
+function toInstant(name: string, text: string): string {
+  const time = new Date(text);
+  if (!Number.isNaN(time.getTime())) return time.toISOString();
+  const errors = [{ pointer: `/${name}`, in: 'query' as const, detail: `${text} is no time` }];
+  throw new HttpProblem(400, 'invalid_request', `query ${name}: ${text} is no time.`, { errors });
+}
+
+function escapeRegExp(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+}

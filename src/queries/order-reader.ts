@@ -1,0 +1,82 @@
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { Db } from 'mongodb';
+import { type OrderView, toView } from '../domain/view.js';
+import { foldHistory, type HistoryLog, readHistoryLog } from '../event-log/history.js';
+import { isMongoOutage } from '../platform/mongo-outage.js';
+import { onlyView, orders } from '../projections/orders.js';
+import { type OrderState, stateQuery, workflowId } from '../workflows/messages.js';
+
+export interface FoundOrder {
+  readonly order: OrderView;
+  readonly servedBy: 'view' | 'workflow' | 'history';
+}
+
+/** The ways to an order as it is now. Both answer undefined only where the views and Temporal say there is no such order. */
+export interface OrderReader {
+  /** The view; where it has none, or MongoDB is away, the workflow or its history. Fails where neither can be asked. */
+  read(orderId: string): Promise<FoundOrder | undefined>;
+  /** The workflow, or its history; the view of an order whose history is not kept any more. Fails with Temporal away. */
+  readStrong(orderId: string): Promise<FoundOrder | undefined>;
+  /** The order's log in Temporal. Fails with Temporal away. */
+  readHistory(orderId: string): Promise<HistoryLog | undefined>;
+}
+
+const VIEW_WITHIN_MS = 1_500;
+const WORKFLOW_WITHIN_MS = 2_000;
+const HISTORY_WITHIN_MS = 3_000;
+
+export function createOrderReader(client: Client, db: Db): OrderReader {
+  async function fromView(orderId: string): Promise<FoundOrder | undefined> {
+    const order = await orders(db).findOne<OrderView>(
+      { _id: orderId },
+      { projection: onlyView, timeoutMS: VIEW_WITHIN_MS },
+    );
+    return order === null ? undefined : { order, servedBy: 'view' };
+  }
+
+  async function fromTemporal(orderId: string): Promise<FoundOrder | undefined> {
+    try {
+      const handle = client.workflow.getHandle(workflowId(orderId));
+      const { order } = await client.connection.withDeadline(Date.now() + WORKFLOW_WITHIN_MS, () =>
+        handle.query<OrderState>(stateQuery),
+      );
+      return { order: toView(order), servedBy: 'workflow' };
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      // Whatever keeps the workers from answering does not keep the history from being read.
+      return await fromHistory(orderId);
+    }
+  }
+
+  async function fromHistory(orderId: string): Promise<FoundOrder | undefined> {
+    const log = await readHistory(orderId);
+    const order = log && foldHistory(log);
+    return order && { order: toView(order), servedBy: 'history' };
+  }
+
+  function readHistory(orderId: string): Promise<HistoryLog | undefined> {
+    return client.connection.withDeadline(Date.now() + HISTORY_WITHIN_MS, () =>
+      readHistoryLog(client, orderId),
+    );
+  }
+
+  return {
+    readHistory,
+    async read(orderId) {
+      let outage: unknown;
+      try {
+        const found = await fromView(orderId);
+        if (found !== undefined) return found;
+      } catch (error) {
+        if (!isMongoOutage(error)) throw error;
+        outage = error;
+      }
+      const found = await fromTemporal(orderId);
+      if (found === undefined && outage !== undefined) throw outage;
+      return found;
+    },
+    async readStrong(orderId) {
+      return (await fromTemporal(orderId)) ?? (await fromView(orderId));
+    },
+  };
+}

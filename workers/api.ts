@@ -1,0 +1,114 @@
+import { Client, type Connection } from '@temporalio/client';
+import { temporal } from '@temporalio/proto';
+import type { Db } from 'mongodb';
+import { createGateway } from '../src/commands/gateway.js';
+import { registerCommands } from '../src/commands/routes.js';
+import { forks } from '../src/event-log/fork.js';
+import { readJournal } from '../src/event-log/journal.js';
+import { registerDocs } from '../src/platform/http-docs.js';
+import { type Dependency, registerHealth, type ServedRole } from '../src/platform/http-health.js';
+import { registerMetrics } from '../src/platform/http-metrics.js';
+import { createHttp, type Http } from '../src/platform/http.js';
+import { registerQueries } from '../src/queries/routes.js';
+import type { RoleContext, RunningRole } from './role.js';
+
+export interface RunningApi extends RunningRole {
+  /** `http://host:port` */
+  readonly address: string;
+}
+
+/** Serves the roles of the context that speak HTTP. Temporal and MongoDB may be away, now and at any time. */
+export async function startApi(context: RoleContext): Promise<RunningApi> {
+  const app = await buildApi(context);
+  const address = await app.listen(context.config.http);
+  return { address, stop: () => app.close() };
+}
+
+/** The application without a server: the write side, the read side, or both. */
+export async function buildApi({ config, temporal: connection, mongo, logger }: RoleContext): Promise<Http> {
+  const { roles, secrets, terms, continueAsNewAfter } = config;
+  const { namespace, taskQueue } = config.temporal;
+  const client = new Client({ connection, namespace });
+  const { db } = mongo;
+
+  const app = createHttp(logger);
+  registerMetrics(app);
+  await registerDocs(app);
+  const served: ServedRole[] = [];
+  if (roles.has('write')) {
+    served.push({ name: 'write', needsAnyOf: ['temporal'] });
+    const gateway = createGateway({
+      client,
+      taskQueue,
+      terms: {
+        paymentDeadline: terms.paymentDeadlineMs,
+        returnWindow: terms.returnWindowMs,
+        authorizationTtl: terms.authorizationTtlMs,
+      },
+      ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
+      readJournal: (orderId, limit) => readJournal(db, orderId, limit === undefined ? {} : { limit }),
+      logger,
+    });
+    registerCommands(app, {
+      gateway,
+      db,
+      secrets: { payments: secrets.paymentsWebhook, carriers: secrets.carriersWebhook },
+    });
+  }
+  if (roles.has('read')) {
+    served.push({ name: 'read', needsAnyOf: ['mongodb', 'temporal'] });
+    registerQueries(app, { client, db, cursorSecret: secrets.cursor });
+  }
+  registerHealth(app, served, dependencies(connection, namespace, taskQueue, db));
+  await app.ready();
+  return app;
+}
+
+const CHECK_WITHIN_MS = 1_000;
+
+function dependencies(connection: Connection, namespace: string, taskQueue: string, db: Db): Dependency[] {
+  const soon = <R>(call: () => Promise<R>) => connection.withDeadline(Date.now() + CHECK_WITHIN_MS, call);
+  return [
+    {
+      name: 'temporal',
+      cost: 'no command is taken, no order goes on, and an order without a view cannot be read',
+      check: async () => {
+        await soon(() => connection.workflowService.getSystemInfo({}));
+        return undefined;
+      },
+    },
+    {
+      name: 'mongodb',
+      cost: 'orders are accepted but not processed, and there are no lists; an order is read from its workflow',
+      check: async () => {
+        await db.command({ ping: 1 }, { timeoutMS: CHECK_WITHIN_MS });
+        return undefined;
+      },
+    },
+    {
+      name: 'workers',
+      cost: 'orders are accepted but not processed; other commands have no answer, and views stand still',
+      check: async () => {
+        const { pollers } = await soon(() =>
+          connection.workflowService.describeTaskQueue({
+            namespace,
+            taskQueue: { name: taskQueue },
+            taskQueueType: temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+          }),
+        );
+        if (pollers.length === 0) throw new Error(`no worker polls the task queue ${taskQueue}`);
+        return undefined;
+      },
+    },
+    {
+      name: 'forks',
+      cost: 'these orders are halted: their journal and their history tell different stories',
+      check: async () => {
+        const found = await forks(db).find({}, { timeoutMS: CHECK_WITHIN_MS, limit: 10 }).toArray();
+        return found.length === 0
+          ? undefined
+          : `forked: ${found.map(({ _id: orderId }) => orderId).join(', ')}`;
+      },
+    },
+  ];
+}
