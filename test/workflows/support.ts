@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
 import { Client, Connection, type WorkflowHandle, isGrpcServiceError } from '@temporalio/client';
 import { google, type temporal } from '@temporalio/proto';
 import {
@@ -83,10 +84,12 @@ export class World {
 
   activities(): Steps {
     const kept =
-      <S extends Step, R>(answer: () => (step: S) => Promise<R>) =>
-      async (step: S): Promise<R> => {
-        this.steps.push(step);
-        await this.record(step);
+      <T extends EffectType, R>(answer: () => (step: Step<T>) => Promise<R>) =>
+      async (step: Step<T>): Promise<R> => {
+        // any of the steps, as each is one of them
+        const any = step as unknown as Step;
+        this.steps.push(any);
+        await this.record(any);
         return await answer()(step);
       };
     return {
@@ -117,6 +120,14 @@ Runtime.install({ logger: new DefaultLogger('ERROR') });
 
 let bundle: Promise<WorkflowBundle> | undefined;
 
+export async function workflowBundle(): Promise<WorkflowBundle> {
+  bundle ??= bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url)),
+    logger: new DefaultLogger('ERROR'),
+  });
+  return await bundle;
+}
+
 /** A worker of its own on the shared server, with a scripted world behind it. */
 export class Orders {
   readonly world: World;
@@ -145,10 +156,6 @@ export class Orders {
   static async open(): Promise<Orders> {
     const address = process.env['TEST_TEMPORAL_ADDRESS'];
     if (address === undefined) throw new Error('TEST_TEMPORAL_ADDRESS is not set: run `npm test`');
-    bundle ??= bundleWorkflowCode({
-      workflowsPath: new URL('../../src/workflows/index.ts', import.meta.url).pathname,
-      logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {}, log() {} },
-    });
     const [native, connection] = await Promise.all([
       NativeConnection.connect({ address }),
       Connection.connect({ address }),
@@ -158,7 +165,7 @@ export class Orders {
     const worker = await Worker.create({
       connection: native,
       taskQueue,
-      workflowBundle: await bundle,
+      workflowBundle: await workflowBundle(),
       activities: world.activities(),
       shutdownGraceTime: '1s',
       workerDeploymentOptions: {
@@ -196,7 +203,7 @@ function isTaskFailed(error: unknown): boolean {
   return (
     error instanceof Error &&
     isGrpcServiceError(error.cause) &&
-    Number(error.cause.code) === grpcFailedPrecondition
+    error.cause.code.valueOf() === grpcFailedPrecondition
   );
 }
 

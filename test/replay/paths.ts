@@ -1,0 +1,179 @@
+import type { PaymentMessage } from '../../src/workflows/messages.js';
+import { paymentSignal } from '../../src/workflows/messages.js';
+import { type Orders, type StartedOrder, fastForward, messageOf, terms } from '../workflows/support.js';
+
+/** Every way an order can go, driven on a real server with a scripted world. Each leaves the order idle or ended. */
+export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedOrder>>> = {
+  async happy(orders) {
+    const order = await confirmed(orders);
+    await shipAll(order);
+    await deliver(order, 's1');
+    await fastForward(order, terms.returnWindow + 1000);
+    await order.current().result();
+    return order;
+  },
+
+  async 'out of stock'(orders) {
+    orders.world.on('reserve', async () => ({
+      type: 'out_of_stock',
+      missing: [{ sku: 'A-1', requested: 2, available: 1 }],
+    }));
+    return await ended(await started(orders));
+  },
+
+  async 'payment declined'(orders) {
+    orders.world.on('authorize', async () => ({ type: 'declined', code: 'insufficient_funds' }));
+    return await ended(await started(orders));
+  },
+
+  async 'payment pending, then authorized'(orders) {
+    const { order, orderId } = await pending(orders);
+    const fact = {
+      reference: `${orderId}:authorize:2`,
+      authorizationId: 'a-1',
+      outcome: 'authorized',
+    } as const;
+    await order.current().signal<[PaymentMessage]>(paymentSignal, messageOf(fact));
+    await order.until((state) => state.order.status === 'confirmed' && state.unrecorded === 0);
+    return order;
+  },
+
+  async 'payment pending, then expired'(orders) {
+    const { order } = await pending(orders);
+    await fastForward(order, terms.paymentDeadline + 1000);
+    return await ended(order);
+  },
+
+  async 'cancelled before shipment'(orders) {
+    const order = await confirmed(orders);
+    await order.update('CancelOrder', { reason: 'changed my mind' });
+    return await ended(order);
+  },
+
+  async 'partly shipped, the rest cancelled'(orders) {
+    const order = await confirmed(orders);
+    await order.update('CreateShipment', { lines: [{ sku: 'A-1', quantity: 1 }] });
+    await dispatch(order, 's1');
+    await order.update('CancelOrder', { reason: 'the rest takes too long' });
+    await deliver(order, 's1');
+    return order;
+  },
+
+  async 'two shipments'(orders) {
+    const order = await confirmed(orders);
+    await order.update('CreateShipment', { lines: [{ sku: 'A-1', quantity: 1 }] });
+    await dispatch(order, 's1');
+    await order.update('CreateShipment', {});
+    await dispatch(order, 's2');
+    await deliver(order, 's1');
+    await deliver(order, 's2');
+    return order;
+  },
+
+  async 'held and released, by commands and by signals'(orders) {
+    const order = await confirmed(orders);
+    await order.update('HoldOrder', { reason: 'fraud check' });
+    await order.signal('HoldOrder', { reason: 'again' });
+    await order.update('ReleaseOrder', {});
+    await order.signal('AddNote', { text: 'checked' });
+    return await idle(order);
+  },
+
+  async 'amended, then refused'(orders) {
+    const order = await confirmed(orders);
+    await order.update('AmendOrder', { lines: [{ sku: 'A-1', quantity: 3 }] });
+    await idle(order);
+    orders.world.on('authorize', async () => ({ type: 'declined', code: 'insufficient_funds' }));
+    await order.update('AmendOrder', { lines: [{ sku: 'A-1', quantity: 9 }] });
+    return await idle(order);
+  },
+
+  async 'capture declined, tried again'(orders) {
+    const order = await captureDeclined(orders);
+    await order.update('CapturePayment', { payment: { method: 'tok_other' } });
+    return await idle(order);
+  },
+
+  async 'capture declined, written off'(orders) {
+    const order = await captureDeclined(orders);
+    await order.update('WriteOffCapture', { reason: 'not worth it' });
+    return await deliver(order, 's1');
+  },
+
+  async 'authorization lapsed'(orders) {
+    const order = await confirmed(orders);
+    await fastForward(order, terms.authorizationTtl + 1000);
+    await order.until(({ order: { authorizations } }) => authorizations[0]?.status === 'expired');
+    return await shipAll(order);
+  },
+
+  async 'returned and refunded'(orders) {
+    const order = await confirmed(orders);
+    await shipAll(order);
+    await deliver(order, 's1');
+    await order.update('RequestReturn', { lines: [{ sku: 'A-1', quantity: 1 }], reason: 'too bright' });
+    await order.update('ReceiveReturn', { returnId: 'r1' });
+    await order.update('RefundPayment', { amount: 100, reason: 'sorry' });
+    return await idle(order);
+  },
+
+  async 'continued as new'(orders) {
+    const order = await confirmed(orders, { continueAsNewAfter: 30 });
+    for (let note = 1; note <= 6; note += 1) await order.update('AddNote', { text: `note ${note}` });
+    return await idle(order);
+  },
+};
+
+async function started(orders: Orders, more = {}): Promise<StartedOrder> {
+  return (await orders.start({}, more)).order;
+}
+
+async function idle(order: StartedOrder): Promise<StartedOrder> {
+  await order.until((state) => state.order.owed.length === 0 && state.unrecorded === 0);
+  return order;
+}
+
+async function ended(order: StartedOrder): Promise<StartedOrder> {
+  await order.current().result();
+  return order;
+}
+
+async function confirmed(orders: Orders, more = {}): Promise<StartedOrder> {
+  const order = await started(orders, more);
+  await order.until((state) => state.order.status === 'confirmed' && state.unrecorded === 0);
+  return order;
+}
+
+async function pending(orders: Orders) {
+  orders.world.on('authorize', async () => ({ type: 'pending', authorizationId: 'a-1' }));
+  const { order, orderId } = await orders.start();
+  await order.until((state) => state.order.authorizations.length === 1 && state.unrecorded === 0);
+  return { order, orderId };
+}
+
+async function dispatch(order: StartedOrder, shipmentId: string): Promise<StartedOrder> {
+  await order.update('DispatchShipment', { shipmentId, carrier: 'DHL', trackingNumber: `1Z-${shipmentId}` });
+  return await idle(order);
+}
+
+async function shipAll(order: StartedOrder): Promise<StartedOrder> {
+  await order.update('CreateShipment', {});
+  return await dispatch(order, 's1');
+}
+
+async function deliver(order: StartedOrder, shipmentId: string): Promise<StartedOrder> {
+  await order.update('DeliverShipment', { shipmentId });
+  return await idle(order);
+}
+
+async function captureDeclined(orders: Orders): Promise<StartedOrder> {
+  let tries = 0;
+  orders.world.on('capture', async ({ effect }) => {
+    tries += 1;
+    return tries === 1
+      ? { type: 'declined', code: 'card_declined' }
+      : { type: 'captured', captureId: `c-${effect?.key ?? ''}` };
+  });
+  const order = await confirmed(orders);
+  return await shipAll(order);
+}
