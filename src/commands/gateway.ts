@@ -16,7 +16,7 @@ import { fold } from '../domain/evolve.js';
 import { formatMoney } from '../domain/money.js';
 import type { Order, OrderStatus } from '../domain/order.js';
 import type { Logger } from '../platform/logger.js';
-import { isTemporalOutage } from '../platform/temporal-outage.js';
+import { isTaskFailure, isTemporalOutage } from '../platform/temporal-outage.js';
 import {
   type Answer,
   type CommandMessage,
@@ -231,6 +231,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       return { kind: 'answered', answer, replayed: requestId !== message.requestId };
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return withoutWorkflow(orderId, message, answered);
+      if (isTaskFailure(error)) return 'unprocessed';
       if (!(error instanceof WorkflowUpdateFailedError) || !(error.cause instanceof ApplicationFailure))
         throw error;
       if (unprocessed.has(error.cause.type ?? '')) return 'unprocessed';

@@ -16,6 +16,8 @@ const outageCodes = new Set([
   15, // DATA_LOSS
 ]);
 
+const failedPrecondition = 9;
+
 /**
  * True where Temporal (or, for an update or a query, a worker) could not be reached or did not answer in time. What was
  * asked may have been done all the same.
@@ -24,4 +26,13 @@ export function isTemporalOutage(error: unknown): boolean {
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;
   const cause = error instanceof ServiceError ? error.cause : error;
   return isGrpcServiceError(cause) && outageCodes.has(cause.code);
+}
+
+/**
+ * True where the workflow task that was to take an update failed, as one does that continues as new just when the update
+ * arrives (`UnhandledCommand`). The update was not taken: the same id can be sent again.
+ */
+export function isTaskFailure(error: unknown): boolean {
+  const cause = error instanceof ServiceError ? error.cause : error;
+  return isGrpcServiceError(cause) && cause.code.valueOf() === failedPrecondition;
 }
