@@ -3,8 +3,7 @@ import { type Command, Option } from 'commander';
 import type { NewLine } from '../domain/commands.js';
 import { amount, json, newLines, several } from './arguments.js';
 import { usageFailure } from './failure.js';
-import { newOrder } from './input.js';
-import { addSendOptions, examples } from './options.js';
+import { addScript, addSendOptions } from './options.js';
 import { sendAndReport } from './send.js';
 import type { CommandOptions, Session } from './session.js';
 import type { Terminal } from './terminal.js';
@@ -36,12 +35,18 @@ const sandbox = {
 } as const;
 
 export function addCreateCommand(program: Command, session: Session): void {
-  const command = program
-    .command('create')
-    .summary('place an order; without options, one for the sandbox')
-    .description(
-      'place an order.\n\nAmounts are in minor units: 1999 is EUR 19.99. Without options it is an order for the sandbox.',
-    )
+  const command = addScript(program, 'create', {
+    summary: 'place an order',
+    details: 'Amounts are in minor units: 1999 is EUR 19.99. Without options it is an order for the sandbox.',
+    examples: [
+      'create',
+      'create --wait 10',
+      "create --customer c-7 --name 'Grace Example' --line A-1:1:1999 --line B-7:3:500:Mug --shipping-fee 490",
+      'create --payment tok_declined',
+      'create --file order.json --key checkout-4711',
+      'create --file - < order.json',
+    ],
+  })
     .option('--customer <id>', `customer's id (default: ${sandbox.customer})`)
     .option('--name <name>', `customer's name (default: ${sandbox.name})`)
     .option('--email <address>', "customer's e-mail address")
@@ -79,23 +84,17 @@ export function addCreateCommand(program: Command, session: Session): void {
     )
     .option('--id <id>', "the order's id (default: derived from actor and key)");
   addSendOptions(command);
-  examples(command, [
-    'create',
-    'create --wait 10',
-    "create --customer c-7 --name 'Grace Example' --line A-1:1:1999 --line B-7:3:500:Mug --shipping-fee 490",
-    'create --payment tok_declined',
-    'create --file order.json --key checkout-4711',
-    'cat order.json | npx orders create --file -',
-  ]);
   command.action(async () => {
     const options = command.optsWithGlobals<OrderOptions & CommandOptions>();
-    const { id, body } = newOrder(await orderOf(options, session.terminal));
-    await sendAndReport(session, options, async (gateway, meta) => {
-      const result = await gateway.create(id, body, meta);
-      // Nobody but the start itself answers a create, so there is nothing to wait for.
-      return options.async === true && result.kind === 'answered'
-        ? { kind: 'accepted', orderId: result.answer.orderId, replayed: result.replayed }
-        : result;
+    await sendAndReport(session, options, async ({ newOrder }) => {
+      const { id, body } = newOrder(await orderOf(options, session.terminal));
+      return async (gateway, meta) => {
+        const result = await gateway.create(id, body, meta);
+        // A start is answered as soon as it is durable: there is nothing else that would not be waited for.
+        return options.async === true && result.kind === 'answered'
+          ? { kind: 'accepted', orderId: result.answer.orderId, replayed: result.replayed }
+          : result;
+      };
     });
   });
 }

@@ -5,7 +5,7 @@ import type { Order, OrderStatus } from '../domain/order.js';
 import type { Api } from './api.js';
 import { exitCodes, Failure, verbs } from './failure.js';
 import { type Happened, until } from './follow.js';
-import { examples } from './options.js';
+import { addScript } from './options.js';
 import { liveLines, report } from './query-commands.js';
 import { sendTo } from './send.js';
 import { apiOf, type CommonOptions, configOf, metaOf, type Session } from './session.js';
@@ -52,11 +52,10 @@ const REACHED_WITHIN_MS = 30_000;
 
 /** Adds `demo`: three orders from their beginning to their end. */
 export function addDemoCommand(program: Command, session: Session): void {
-  const command = program
-    .command('demo')
-    .summary('walk three orders through: one delivered, one cancelled, one declined')
-    .description('walk three orders through: one is delivered, one cancelled, one declined.');
-  examples(command, ['demo', 'demo --json']);
+  const command = addScript(program, 'demo', {
+    summary: 'walk three orders through: one is delivered, one cancelled, one declined',
+    examples: ['demo', 'demo --json'],
+  });
   command.action(async () => {
     const options = command.optsWithGlobals<CommonOptions>();
     const api = apiOf(session, options);

@@ -1,20 +1,17 @@
 import type { Command } from 'commander';
 import type { Address, CommandData, FollowUpCommand, LineQuantity } from '../domain/commands.js';
 import { amendedLines, amount, json, quantities } from './arguments.js';
-import { examples, addCommandOptions } from './options.js';
+import { addCommandOptions, addScript, type Help } from './options.js';
 import { verbs } from './failure.js';
-import { checkCommand } from './input.js';
 import { sendAndReport } from './send.js';
 import type { CommandOptions, Session } from './session.js';
 
 /** A script that sends a command to an order that exists. */
-interface Script<O> {
+interface Script<O> extends Help {
   readonly name: string;
-  readonly summary: string;
   /** what follows the order's id, such as `<shipmentId>` */
   readonly argument?: { readonly name: string; readonly says: string };
   readonly options?: (command: Command) => Command;
-  readonly examples: readonly string[];
   readonly command: (options: O, argument: string) => FollowUpCommand;
 }
 
@@ -22,20 +19,20 @@ interface Script<O> {
 export function addFollowUpCommands(program: Command, session: Session): void {
   function add<O>(script: Script<O>): void {
     const { argument } = script;
-    const command = program.command(script.name).summary(script.summary).description(`${script.summary}.`);
+    const command = addScript(program, script.name, script);
     command.argument('<orderId>', 'the order');
     if (argument !== undefined) command.argument(`<${argument.name}>`, argument.says);
     addCommandOptions(script.options?.(command) ?? command);
-    examples(command, script.examples);
     command.action(async (orderId: string, ...rest: unknown[]) => {
       const options = command.optsWithGlobals<O & CommandOptions>();
       const followUp = script.command(options, argument === undefined ? '' : String(rest[0]));
-      checkCommand(orderId, followUp);
-      await sendAndReport(session, options, async (gateway, meta) =>
-        options.async === true
-          ? await gateway.signal(orderId, followUp, meta)
-          : await gateway.execute(orderId, followUp, meta),
-      );
+      await sendAndReport(session, options, async ({ checkCommand }) => {
+        checkCommand(orderId, followUp);
+        return async (gateway, meta) =>
+          options.async === true
+            ? await gateway.signal(orderId, followUp, meta)
+            : await gateway.execute(orderId, followUp, meta);
+      });
     });
   }
 

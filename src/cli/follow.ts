@@ -3,7 +3,7 @@ import { isReadyToClose } from '../domain/deadlines.js';
 import type { OrderEvent } from '../domain/events.js';
 import { evolve } from '../domain/evolve.js';
 import { isFinished, type Order } from '../domain/order.js';
-import { type Api, at, type Query } from './api.js';
+import { type Api, at } from './api.js';
 import { exitCodes, Failure } from './failure.js';
 
 /** Pauses between two looks: short while something happens, longer while nothing does. */
@@ -65,18 +65,19 @@ export async function* follow(
   }
 }
 
-/** All recorded events of an order, whatever the number of pages. */
-export async function eventsOf(api: Api, orderId: string, query: Query): Promise<readonly OrderEvent[]> {
+/** The events of an order, all or those after a version, whatever the number of pages. */
+export async function eventsOf(
+  api: Api,
+  orderId: string,
+  { source, after: first }: { readonly source?: string; readonly after?: number | undefined } = {},
+): Promise<readonly OrderEvent[]> {
   const events: OrderEvent[] = [];
-  let cursor: string | undefined;
+  let after: string | number | undefined = first;
   do {
-    const page: EventPage = await api.get(at`/v1/orders/${orderId}/events`, {
-      ...query,
-      ...(cursor === undefined ? {} : { cursor }),
-    });
+    const page: EventPage = await api.get(at`/v1/orders/${orderId}/events`, { source, after, limit: 1_000 });
     events.push(...page.data);
-    cursor = page.nextCursor;
-  } while (cursor !== undefined);
+    after = page.nextCursor;
+  } while (after !== undefined);
   return events;
 }
 

@@ -55,7 +55,7 @@ export function checkCommand(orderId: string, { type, data }: FollowUpCommand): 
   check(bodies[type], body);
 }
 
-export function checkIds(ids: Readonly<Record<string, string>>): void {
+function checkIds(ids: Readonly<Record<string, string>>): void {
   check(closed(Object.fromEntries(Object.keys(ids).map((name) => [name, Id]))), ids);
 }
 
@@ -69,6 +69,8 @@ function check(schema: TSchema, value: unknown): void {
     validatorCompiler({ schema, method: 'POST', url: '', httpPart: 'body' })(value);
   } catch (error) {
     if (!(error instanceof HttpProblem)) throw error;
-    throw new Failure(exitCodes.usage, { code: error.code, message: error.message });
+    const { errors = [] } = error.members;
+    const message = errors.map(({ pointer, detail }) => `${pointer || 'the body'} ${detail}`).join('; ');
+    throw new Failure(exitCodes.usage, { code: error.code, message: message || error.message });
   }
 }

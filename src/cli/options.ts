@@ -19,7 +19,21 @@ export function addSendOptions(command: Command): Command {
     .option('--wait <seconds>', 'wait until the order has nothing left to do by itself, 0 to 30', seconds);
 }
 
-/** Shows how the script is used at the end of its help. */
-export function examples(command: Command, lines: readonly string[]): void {
-  command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  npx orders ${line}`).join('\n')}`);
+export interface Help {
+  /** what the script does, in the list of all scripts and as the first sentence of its own help */
+  readonly summary: string;
+  /** what else there is to say */
+  readonly details?: string;
+  /** as they are typed after `npx orders` */
+  readonly examples: readonly string[];
+}
+
+/** Adds a script with its help. */
+export function addScript(parent: Command, name: string, { summary, details, examples }: Help): Command {
+  const sentence = `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`;
+  return parent
+    .command(name)
+    .summary(summary)
+    .description(details === undefined ? sentence : `${sentence}\n\n${details}`)
+    .addHelpText('after', `\nExamples:\n${examples.map((line) => `  npx orders ${line}`).join('\n')}`);
 }

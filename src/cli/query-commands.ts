@@ -3,11 +3,10 @@ import type { OrderEvent } from '../domain/events.js';
 import { formatMoney } from '../domain/money.js';
 import type { OrderView } from '../domain/view.js';
 import { type Api, at } from './api.js';
-import { positive, wholeNumber } from './arguments.js';
+import { amount, positive } from './arguments.js';
 import { eventColumns, eventRow, liveColumns } from './event-row.js';
 import { eventsOf, follow, isSettled } from './follow.js';
-import { checkIds } from './input.js';
-import { examples } from './options.js';
+import { addScript } from './options.js';
 import { formatOf, orderCard } from './order-card.js';
 import { apiOf, type CommonOptions, type Session } from './session.js';
 import { type Cell, type Column, table } from './table.js';
@@ -23,29 +22,21 @@ export function addQueryCommands(program: Command, session: Session): void {
 interface GetOptions extends CommonOptions {
   readonly strong?: true;
   readonly minVersion?: number;
-  readonly atVersion?: number;
-  readonly at?: string;
 }
 
 function addGet(program: Command, session: Session): void {
-  const command = program
-    .command('get')
-    .summary('show an order, and what may be done with it')
-    .description('show an order: what became of it, and what may be done with it.')
+  const command = addScript(program, 'get', {
+    summary: 'show an order, and what may be done with it',
+    examples: ['get 018f…', 'get 018f… --json', 'get 018f… --strong'],
+  })
     .argument('<orderId>', 'the order')
     .option('--strong', 'ask the workflow instead of the view')
-    .option('--min-version <version>', 'wait, for a while, until the view has this version', positive)
-    .option('--at-version <version>', 'the order as it was at this version', positive)
-    .option('--at <time>', 'the order as it was at this time, such as 2026-01-31T12:00:00Z');
-  examples(command, ['get 018f…', 'get 018f… --json', 'get 018f… --strong', 'get 018f… --at-version 3']);
+    .option('--min-version <version>', 'wait, for a while, until the view has this version', positive);
   command.action(async (orderId: string) => {
     const options = command.optsWithGlobals<GetOptions>();
-    checkIds({ orderId });
     const order = await apiOf(session, options).get<OrderView>(at`/v1/orders/${orderId}`, {
       consistency: options.strong === true ? 'strong' : undefined,
       minVersion: options.minVersion,
-      version: options.atVersion,
-      at: options.at,
     });
     report(session, options, order, () => orderCard(order, session.terminal.paint));
   });
@@ -59,8 +50,10 @@ interface ListOptions extends CommonOptions {
   readonly search?: string;
   readonly createdFrom?: string;
   readonly createdBefore?: string;
-  readonly totalFrom?: number;
-  readonly totalBelow?: number;
+  readonly updatedFrom?: string;
+  readonly updatedBefore?: string;
+  readonly minTotal?: number;
+  readonly maxTotal?: number;
   readonly sort?: string;
   readonly limit?: number;
   readonly cursor?: string;
@@ -68,35 +61,36 @@ interface ListOptions extends CommonOptions {
 
 interface OrderPage {
   readonly data: readonly OrderView[];
-  readonly nextCursor?: string | null;
+  readonly nextCursor?: string;
 }
 
 function addList(program: Command, session: Session): void {
-  const command = program
-    .command('list')
-    .summary('list orders')
-    .description('list orders, the newest first.')
+  const command = addScript(program, 'list', {
+    summary: 'list orders, the newest first',
+    examples: [
+      'list',
+      'list --status confirmed --customer c-1',
+      'list --sku A-1 --sort=-total --limit 10',
+      'list --created-from 2026-01-01 --json',
+    ],
+  })
     .option('--status <status>', 'pending, confirmed, completed, rejected, cancelled or expired')
     .option('--customer <id>', "of this customer's id")
     .option('--sku <sku>', 'with a line of this SKU')
     .option('--tag <tag>', 'with this tag')
-    .option('--search <words>', 'with these words')
+    .option('--search <words>', 'with words that begin like these')
     .option('--created-from <time>', 'created at this time or later')
     .option('--created-before <time>', 'created before this time')
-    .option('--total-from <amount>', 'of this total or more, in minor units', wholeNumber)
-    .option('--total-below <amount>', 'of a smaller total than this, in minor units', wholeNumber)
+    .option('--updated-from <time>', 'changed at this time or later')
+    .option('--updated-before <time>', 'last changed before this time')
+    .option('--min-total <amount>', 'of this total or more, in minor units', amount)
+    .option('--max-total <amount>', 'of this total or less, in minor units', amount)
     .option(
       '--sort <field>',
       'createdAt, updatedAt or total; with - in front: descending (default: -createdAt)',
     )
     .option('--limit <number>', 'at most so many, up to 200', positive)
     .option('--cursor <cursor>', 'go on from the end of an earlier list');
-  examples(command, [
-    'list',
-    'list --status confirmed --customer c-1',
-    'list --sku A-1 --sort=-total --limit 10',
-    'list --created-from 2026-01-01 --json',
-  ]);
   command.action(async () => {
     const options = command.optsWithGlobals<ListOptions>();
     const page = await apiOf(session, options).get<OrderPage>('/v1/orders', {
@@ -107,8 +101,10 @@ function addList(program: Command, session: Session): void {
       q: options.search,
       'createdAt[gte]': options.createdFrom,
       'createdAt[lt]': options.createdBefore,
-      'total[gte]': options.totalFrom,
-      'total[lt]': options.totalBelow,
+      'updatedAt[gte]': options.updatedFrom,
+      'updatedAt[lt]': options.updatedBefore,
+      'total[gte]': options.minTotal,
+      'total[lte]': options.maxTotal,
       sort: options.sort,
       limit: options.limit,
       cursor: options.cursor,
@@ -138,7 +134,7 @@ function orderList({ data, nextCursor }: OrderPage, { terminal: { paint } }: Ses
     order.fulfillmentStatus,
     order.createdAt,
   ]);
-  const more = typeof nextCursor === 'string' ? ['', `there are more: --cursor ${nextCursor}`] : [];
+  const more = nextCursor === undefined ? [] : ['', `there are more: --cursor ${nextCursor}`];
   return [...table(orderColumns, rows, paint), ...more];
 }
 
@@ -147,17 +143,17 @@ interface EventsOptions extends CommonOptions {
 }
 
 function addEvents(program: Command, session: Session): void {
-  const command = program
-    .command('events')
-    .summary("show an order's event log")
-    .description("show an order's event log: what happened, when, and who did it.")
+  const command = addScript(program, 'events', {
+    summary: "show an order's event log: what happened, when, and who did it",
+    examples: ['events 018f…', 'events 018f… --source history', 'events 018f… --json'],
+  })
     .argument('<orderId>', 'the order')
     .option('--source <store>', 'journal (MongoDB) or history (Temporal)', 'journal');
-  examples(command, ['events 018f…', 'events 018f… --source history', 'events 018f… --json']);
   command.action(async (orderId: string) => {
     const options = command.optsWithGlobals<EventsOptions>();
-    checkIds({ orderId });
-    const events = await eventsOf(apiOf(session, options), orderId, { source: options.source });
+    const events = await eventsOf(apiOf(session, options), orderId, {
+      ...(options.source === undefined ? {} : { source: options.source }),
+    });
     report(session, options, events, () =>
       table(
         eventColumns,
@@ -177,18 +173,15 @@ interface WatchOptions extends CommonOptions {
 }
 
 function addWatch(program: Command, session: Session): void {
-  const command = program
-    .command('watch')
-    .summary("follow an order's events live")
-    .description(
-      "follow an order's events live, until it is completed, rejected, cancelled or expired and nothing is under way.",
-    )
+  const command = addScript(program, 'watch', {
+    summary: "follow an order's events live",
+    details: 'It ends when the order is completed, rejected, cancelled or expired and nothing is under way.',
+    examples: ['watch 018f…', 'watch 018f… --follow --json | jq .type'],
+  })
     .argument('<orderId>', 'the order')
     .option('--follow', 'go on until interrupted');
-  examples(command, ['watch 018f…', 'watch 018f… --follow --json | jq .type']);
   command.action(async (orderId: string) => {
     const options = command.optsWithGlobals<WatchOptions>();
-    checkIds({ orderId });
     await watch(session, apiOf(session, options), orderId, options);
   });
 }

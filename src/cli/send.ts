@@ -2,6 +2,7 @@ import type { CommandMeta, CommandResult, Gateway } from '../commands/gateway.js
 import type { Api } from './api.js';
 import { exitCodes, Failure, failureOfRefusal } from './failure.js';
 import { until } from './follow.js';
+import type * as Input from './input.js';
 import { apiOf, type CommandOptions, configOf, metaOf, type Session } from './session.js';
 
 /** What a command came to, as `--json` prints it. */
@@ -23,13 +24,23 @@ type Send = (gateway: Gateway, meta: CommandMeta) => Promise<CommandResult>;
 /**
  * Sends one command over a gateway of its own, waits for the order where `--wait` says so, and prints what came of it.
  *
+ * @param prepare checks what was typed before anything is connected to
  * @throws Failure where it was refused or its outcome is unknown
  */
-export async function sendAndReport(session: Session, options: CommandOptions, send: Send): Promise<void> {
+export async function sendAndReport(
+  session: Session,
+  options: CommandOptions,
+  prepare: (input: typeof Input) => Promise<Send>,
+): Promise<void> {
+  // Loaded when it is needed: queries and help do without the schemas of commands, and start in half the time.
+  const input = await import('./input.js');
+  const meta = metaOf(options);
+  input.checkKeys({ key: meta.commandId, actor: meta.actor });
+  const send = await prepare(input);
   const { gateway, close } = await session.openWriteSide(configOf(session));
   let sent: Sent;
   try {
-    sent = await sendTo(gateway, metaOf(options), send);
+    sent = await sendTo(gateway, meta, send);
   } finally {
     await close();
   }

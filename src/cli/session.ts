@@ -4,9 +4,8 @@ import type { CommandMeta } from '../commands/gateway.js';
 import { type Config, readConfig } from '../platform/config.js';
 import { type Api, connectApi } from './api.js';
 import { usageFailure } from './failure.js';
-import { checkKeys } from './input.js';
 import type { Terminal } from './terminal.js';
-import { openWriteSide, type WriteSide } from './write-side.js';
+import type { WriteSide } from './write-side.js';
 
 /** What every script is given. */
 export interface Session {
@@ -17,7 +16,15 @@ export interface Session {
 
 /** The session of this process. */
 export function processSession(terminal: Terminal): Session {
-  return { terminal, env: process.env, openWriteSide };
+  return {
+    terminal,
+    env: process.env,
+    // Loaded when it is needed, as Temporal's SDK takes its time.
+    async openWriteSide(config) {
+      const { openWriteSide } = await import('./write-side.js');
+      return await openWriteSide(config);
+    },
+  };
 }
 
 /** Options of every script. */
@@ -54,9 +61,8 @@ export function apiOf(session: Session, { url }: CommonOptions): Api {
   return connectApi(`http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`);
 }
 
-/** Who sends a command, under which key, and against which version. Throws a `Failure` for what no header could carry. */
+/** Who sends a command, under which key, and against which version. */
 export function metaOf({ key, ifMatch, actor }: CommandOptions): CommandMeta {
-  checkKeys({ ...(key === undefined ? {} : { key }), ...(actor === undefined ? {} : { actor }) });
   return {
     commandId: key ?? randomUUID(),
     ...(key === undefined ? { fresh: true } : {}),

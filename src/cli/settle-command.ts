@@ -1,15 +1,9 @@
 import { type Command, Option } from 'commander';
 import { Webhook } from 'standardwebhooks';
-import { sandboxPayments } from '../activities/sandbox-payments.js';
-import type { PaymentFact } from '../domain/effects.js';
 import type { OrderEvent } from '../domain/events.js';
-import type { Config } from '../platform/config.js';
-import { connectMongo } from '../platform/connections.js';
-import { isMongoOutage } from '../platform/mongo-outage.js';
-import { asFailure, exitCodes, Failure, usageFailure } from './failure.js';
+import { exitCodes, Failure, usageFailure } from './failure.js';
 import { eventsOf } from './follow.js';
-import { checkIds } from './input.js';
-import { examples } from './options.js';
+import { addScript } from './options.js';
 import { report } from './query-commands.js';
 import { apiOf, type CommonOptions, configOf, type Session } from './session.js';
 
@@ -20,25 +14,24 @@ interface SettleOptions extends CommonOptions {
 
 /** Adds `settle`: the sandbox provider's side of a payment with `tok_pending`. */
 export function addSettleCommand(program: Command, session: Session): void {
-  const command = program
-    .command('settle')
-    .summary("settle a sandbox payment with tok_pending, as the provider's webhook would")
-    .description(
-      'settle a sandbox payment with tok_pending: the provider decides, and tells by its signed webhook.',
-    )
+  const command = addScript(program, 'settle', {
+    summary: 'settle a sandbox payment with tok_pending',
+    details: 'The provider decides, and tells by its signed webhook.',
+    examples: ['create --payment tok_pending --id p-1', 'settle p-1 --authorized'],
+  })
     .argument('<orderId>', 'the order')
     .addOption(new Option('--authorized', 'the customer agreed').conflicts('declined'))
     .addOption(new Option('--declined', 'the customer did not'));
-  examples(command, ['create --payment tok_pending --id p-1', 'settle p-1 --authorized']);
   command.action(async (orderId: string) => {
     const options = command.optsWithGlobals<SettleOptions>();
-    checkIds({ orderId });
     const outcome = options.authorized === true ? 'authorized' : 'declined';
     if (outcome === 'declined' && options.declined !== true)
       throw usageFailure('say how it ends: --authorized or --declined');
     const config = configOf(session);
     const api = apiOf(session, options);
-    const reference = pendingReference(await eventsOf(api, orderId, {}), orderId);
+    const reference = pendingReference(await eventsOf(api, orderId), orderId);
+    // Loaded when it is needed, as MongoDB's driver takes its time.
+    const { settleInLedger } = await import('./sandbox-ledger.js');
     const fact = await settleInLedger(config, reference, outcome);
     const { outcome: _, ...data } = fact;
     const body = JSON.stringify({ type: `payment.${outcome}`, data: { orderId, ...data } });
@@ -59,31 +52,6 @@ function pendingReference(events: readonly OrderEvent[], orderId: string): strin
     code: 'payment_not_pending',
     message: `order ${orderId} has no payment that is pending: place one with --payment tok_pending`,
   });
-}
-
-async function settleInLedger(
-  config: Config,
-  reference: string,
-  outcome: PaymentFact['outcome'],
-): Promise<PaymentFact> {
-  const mongo = connectMongo(config);
-  try {
-    return await sandboxPayments(mongo.db).settlePending(reference, outcome);
-  } catch (error) {
-    if (isMongoOutage(error)) {
-      throw new Failure(exitCodes.unavailable, {
-        code: 'mongodb_unreachable',
-        message:
-          "MongoDB, which has the sandbox provider's ledger, cannot be reached: start it with `npm start`, or set MONGODB_URI",
-      });
-    }
-    throw new Failure(exitCodes.refused, {
-      code: 'payment_not_pending',
-      message: asFailure(error).message,
-    });
-  } finally {
-    await mongo.close();
-  }
 }
 
 /** Headers by https://www.standardwebhooks.com */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type Api, at } from './api.js';
 import { wholeNumber } from './arguments.js';
-import { examples } from './options.js';
+import { addScript } from './options.js';
 import { report } from './query-commands.js';
 import { apiOf, type CommonOptions, type Session } from './session.js';
 import { table } from './table.js';
@@ -14,28 +14,29 @@ interface StockItem {
 
 /** Adds `stock` and `stock set`. */
 export function addStockCommands(program: Command, session: Session): void {
-  const stock = program
-    .command('stock')
-    .summary('show the stock, or set what is on hand')
-    .description(
-      'show the stock of all items that were ever asked for, or of one.\nAn item nobody has set has 1,000 on hand in the sandbox.',
-    )
-    .argument('[sku]', 'one item')
-    .enablePositionalOptions();
-  examples(stock, ['stock', 'stock A-1', 'stock set A-1 250']);
+  const stock = addScript(program, 'stock', {
+    summary: 'show the stock, or set what is on hand',
+    details: 'An item nobody has set has 1,000 on hand in the sandbox.',
+    examples: ['stock', 'stock A-1', 'stock set A-1 250'],
+  }).argument('[sku]', 'one item');
   stock.action(async (sku: string | undefined) => {
     const options = stock.optsWithGlobals<CommonOptions>();
-    const items = await stockOf(apiOf(session, options), sku);
-    report(session, options, items, () => stockLines(items, session));
+    const api = apiOf(session, options);
+    if (sku === undefined) {
+      const items = await allStock(api);
+      report(session, options, items, () => stockLines(items, session));
+    } else {
+      const item = await api.get<StockItem>(at`/v1/stock/${sku}`);
+      report(session, options, item, () => stockLines([item], session));
+    }
   });
 
-  const set = stock
-    .command('set')
-    .summary('set what is on hand of an item')
-    .description('set what is on hand of an item.')
+  const set = addScript(stock, 'set', {
+    summary: 'set what is on hand of an item',
+    examples: ['stock set A-1 250'],
+  })
     .argument('<sku>', 'the item')
     .argument('<onHand>', 'how many there are, reserved ones included', wholeNumber);
-  examples(set, ['stock set A-1 250']);
   set.action(async (sku: string, onHand: number) => {
     const options = set.optsWithGlobals<CommonOptions>();
     const item = await apiOf(session, options).put<StockItem>(at`/v1/stock/${sku}`, { onHand });
@@ -43,13 +44,25 @@ export function addStockCommands(program: Command, session: Session): void {
   });
 }
 
-async function stockOf(api: Api, sku: string | undefined): Promise<readonly StockItem[]> {
-  const { data } = await api.get<{ readonly data: readonly StockItem[] }>('/v1/stock', { sku });
-  return data;
+interface StockPage {
+  readonly data: readonly StockItem[];
+  readonly nextCursor?: string;
+}
+
+/** Every item that was ever touched, whatever the number of pages. */
+async function allStock(api: Api): Promise<readonly StockItem[]> {
+  const items: StockItem[] = [];
+  let cursor: string | undefined;
+  do {
+    const page: StockPage = await api.get('/v1/stock', { limit: 1_000, cursor });
+    items.push(...page.data);
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+  return items;
 }
 
 function stockLines(items: readonly StockItem[], { terminal: { paint } }: Session): readonly string[] {
-  if (items.length === 0) return ['nothing was ever asked for'];
+  if (items.length === 0) return ['nothing was ever reserved or set'];
   const rows = items.map(({ sku, onHand, reserved }) => [
     sku,
     String(onHand),

@@ -12,7 +12,7 @@ export interface WriteSide {
   readonly close: () => Promise<void>;
 }
 
-const REACHED_WITHIN_MS = 4_000;
+const REACHED_WITHIN_MS = 3_000;
 
 /**
  * The gateway that the API uses too, connected. MongoDB is connected to when the journal is asked, so a command that need
