@@ -1,13 +1,17 @@
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { ensureSandboxIndexes } from '../src/activities/sandbox-payments.js';
+import { ensureJournalIndexes } from '../src/event-log/journal.js';
 import { findProgram, MONGOD, TEMPORAL } from '../src/platform/binaries.js';
 import { type Config, readConfig } from '../src/platform/config.js';
 import { connectMongo, connectTemporal } from '../src/platform/connections.js';
 import { assertPortFree } from '../src/platform/embedded/ports.js';
 import { type Servers, startServers } from '../src/platform/embedded/servers.js';
 import { createLogger } from '../src/platform/logger.js';
+import { messageOf } from '../src/platform/message-of.js';
 import { SEARCH_ATTRIBUTES, setUp } from '../src/platform/set-up.js';
+import { ensureOrderIndexes } from '../src/projections/orders.js';
 import { startApi } from './api.js';
 import { stage } from './progress.mjs';
 import type { RoleContext } from './role.js';
@@ -16,23 +20,26 @@ import { installRuntime, startWorker } from './worker.js';
 
 const CACHE_DIR = fileURLToPath(new URL('../../.cache', import.meta.url));
 const WORKFLOW_BUNDLE = { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };
+const INDEXES = [ensureJournalIndexes, ensureOrderIndexes, ensureSandboxIndexes];
 /** How long a server that is not ours is waited for before everything else goes on without it. */
 const PATIENCE_MS = 10_000;
 
 const began = Date.now();
 const stopping = stopSignal();
 const closers: Closer[] = [];
+let problem: string | undefined;
 try {
   const addresses = await start(readConfig(process.env));
   process.stdout.write(welcome(addresses));
   if (!stopping.aborted) await once(stopping, 'abort');
 } catch (error) {
-  if (!stopping.aborted) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
-  }
+  if (!stopping.aborted) problem = messageOf(error);
 }
-await stage('Stopping', () => closeAll(closers));
+if (closers.length > 0) await stage('Stopping', () => closeAll(closers));
+if (problem !== undefined) {
+  process.stderr.write(`${problem}\n`);
+  process.exitCode = 1;
+}
 process.exit();
 
 interface Addresses {
@@ -61,10 +68,11 @@ async function start(asked: Config): Promise<Addresses> {
   const context: RoleContext = { config, temporal, mongo, logger };
 
   await stage('Setting up Temporal and MongoDB', async (note) => {
-    const done = setUp({ ...context, indexes: [], abort: stopping });
+    const done = setUp({ ...context, indexes: INDEXES, abort: stopping });
     if (!(await isDoneSoon(done)))
       note('one of them does not answer; everything that can goes on without it');
   });
+  stopping.throwIfAborted();
   if (roles.has('worker')) {
     await stage('Starting the workers', async (note) => {
       const worker = startWorker({ ...context, workflowBundle: WORKFLOW_BUNDLE });

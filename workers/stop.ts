@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { messageOf } from '../src/platform/message-of.js';
 
 /** Something to be closed at the end. One that takes longer than its limit is left as it is. */
 export interface Closer {
@@ -32,7 +33,7 @@ export function stopSignal(): AbortSignal {
 export async function closeAll(closers: readonly Closer[]): Promise<void> {
   for (const { close, limitMs } of closers.toReversed()) {
     const closed = close().catch((error: unknown) => {
-      process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+      process.stderr.write(`${messageOf(error)}\n`);
     });
     await (limitMs === undefined ? closed : Promise.race([closed, setTimeout(limitMs)]));
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { messageOf } from './message-of.js';
 
 /** Told, in one line, of what takes time. */
 type Report = (line: string) => void;
@@ -186,6 +187,6 @@ function pipProblem(error: unknown): string {
 }
 
 function firstLine(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   return text.replace(/^Command failed: .*\n/, '').split('\n')[0] ?? text;
 }

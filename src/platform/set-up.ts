@@ -7,6 +7,7 @@ import { searchAttributes } from '../workflows/messages.js';
 import type { Config } from './config.js';
 import type { Mongo } from './connections.js';
 import type { Logger } from './logger.js';
+import { messageOf } from './message-of.js';
 
 /** Names of the search attributes of an order's workflow. All of them are keywords. */
 export const SEARCH_ATTRIBUTES: readonly string[] = Object.values(searchAttributes);
@@ -51,7 +52,7 @@ export async function setUp({
         await work();
         return;
       } catch (error) {
-        logger.warn(`${title} is not set up yet: ${error instanceof Error ? error.message : String(error)}`);
+        logger.warn(`${title} is not set up yet: ${messageOf(error)}`);
         await setTimeout(backOffMs, undefined, { signal: abort }).catch(() => undefined);
       }
     }

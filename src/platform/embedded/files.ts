@@ -12,7 +12,7 @@ export function readJson<Shape extends TSchema>(shape: Shape, path: string): Sta
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (typeof error === 'object' && error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
   }
   const content: unknown = JSON.parse(text);

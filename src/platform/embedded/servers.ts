@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { embeddedMongodbUri } from '../config.js';
+import { messageOf } from '../message-of.js';
 import { type MongodbOptions, mongodbServer } from './mongodb.js';
 import { EmbeddedServer } from './server.js';
 import { type TemporalOptions, temporalServer } from './temporal.js';
@@ -17,8 +18,8 @@ export interface ServersOptions {
 
 /** The embedded servers, as one of their users sees them. */
 export interface Servers {
-  readonly temporal?: { readonly address: string; readonly uiUrl: string; pid(): number };
-  readonly mongodb?: { readonly uri: string; pid(): number };
+  readonly temporal?: { readonly address: string; readonly uiUrl: string; readonly pid: () => number };
+  readonly mongodb?: { readonly uri: string; readonly pid: () => number };
   /** Leaves them; the last user stops them, Temporal first. May be called again. */
   stop(): Promise<void>;
 }
@@ -84,9 +85,7 @@ async function watch(
     } catch (error) {
       if (leaving.aborted) return;
       pauseMs = Math.min(pauseMs * 2, LONGEST_BACK_OFF_MS);
-      report(
-        `${error instanceof Error ? error.message : String(error)}; trying again in ${pauseMs / 1_000} s.`,
-      );
+      report(`${messageOf(error)}; trying again in ${pauseMs / 1_000} s.`);
     }
   }
 }

@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { withLock } from '../../src/platform/embedded/lock.js';
+import { endProcess, isAlive, processId } from '../../src/platform/embedded/process.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'orders-lock-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const sleeper = spawn('sleep', ['600']);
+beforeAll(() => once(sleeper, 'spawn'));
+afterAll(() => void sleeper.kill('SIGKILL'));
+
+test('the holders of a lock follow one another', async () => {
+  const lock = join(folder, 'contended');
+  let [inside, most, done] = [0, 0, 0];
+  const work = () =>
+    withLock(lock, 30_000, async () => {
+      most = Math.max(most, (inside += 1));
+      await new Promise((resolve) => setImmediate(resolve));
+      inside -= 1;
+      done += 1;
+    });
+  await Promise.all(Array.from({ length: 20 }, work));
+  expect({ most, done }).toEqual({ most: 1, done: 20 });
+});
+
+test('a lock is released when the work fails', async () => {
+  const lock = join(folder, 'failing');
+  await expect(withLock(lock, 1_000, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+  await expect(withLock(lock, 1_000, async () => 'yes')).resolves.toBe('yes');
+});
+
+test('the lock of a living process is waited for, that of a dead one is not', async () => {
+  const lock = join(folder, 'other');
+  const other = processId(sleeper.pid ?? 0);
+  mkdirSync(lock);
+  writeFileSync(join(lock, '7'), JSON.stringify({ heldBy: other }));
+  await expect(withLock(lock, 100, async () => 'mine')).rejects.toThrow('Another process holds');
+
+  writeFileSync(join(lock, '7'), JSON.stringify({ heldBy: { ...other, born: 'long ago' } }));
+  await expect(withLock(lock, 1_000, async () => 'mine')).resolves.toBe('mine');
+});
+
+test('a process that is stopped lives, and can be asked to end', async () => {
+  const other = processId(sleeper.pid ?? 0);
+  sleeper.kill('SIGSTOP');
+  expect(isAlive(other)).toBe(true);
+  await endProcess(other, 5_000);
+  expect(isAlive(other)).toBe(false);
+});

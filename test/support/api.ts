@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { expect } from '@jest/globals';
+import { Client, type Connection } from '@temporalio/client';
+import { bundleWorkflowCode } from '@temporalio/worker';
+import { ensureJournalIndexes } from '../../src/event-log/journal.js';
+import { type Config, readConfig } from '../../src/platform/config.js';
+import { connectMongo, connectTemporal, type Mongo } from '../../src/platform/connections.js';
+import type { Http } from '../../src/platform/http.js';
+import { createLogger } from '../../src/platform/logger.js';
+import { ensureOrderIndexes } from '../../src/projections/orders.js';
+import { buildApi } from '../../workers/api.js';
+import { type RunningWorker, startWorker } from '../../workers/worker.js';
+import { shared, uniqueName } from './servers.js';
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  // What an answer holds is what a test is about.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly body: any;
+}
+
+export interface Sent {
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The API without a server, on the servers all tests share, with a database and a task queue of its own. */
+export interface TestApi {
+  readonly app: Http;
+  readonly config: Config;
+  readonly temporal: Connection;
+  readonly client: Client;
+  readonly mongo: Mongo;
+  get(path: string, headers?: Readonly<Record<string, string>>): Promise<Reply>;
+  post(path: string, sent?: Sent): Promise<Reply>;
+  put(path: string, sent?: Sent): Promise<Reply>;
+  /** Sends a body as it is. */
+  send(
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH',
+    path: string,
+    payload?: string,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Reply>;
+  startWorker(): Promise<RunningWorker>;
+  close(): Promise<void>;
+}
+
+/** @param env variables other than those of a test's own database, task queue and servers */
+export async function startTestApi(env: Readonly<Record<string, string>> = {}): Promise<TestApi> {
+  const config = readConfig({
+    LOG_LEVEL: 'silent',
+    TEMPORAL_ADDRESS: shared.temporalAddress,
+    TEMPORAL_TASK_QUEUE: uniqueName('api'),
+    MONGODB_URI: shared.mongodbUri,
+    MONGODB_DB: uniqueName('api'),
+    ...env,
+  });
+  const logger = createLogger(config.logLevel);
+  const temporal = connectTemporal(config);
+  const mongo = connectMongo(config);
+  const context = { config, temporal, mongo, logger };
+  const app = await buildApi(context);
+  const client = new Client({ connection: temporal, namespace: config.temporal.namespace });
+  const workers: RunningWorker[] = [];
+
+  const send: TestApi['send'] = async (method, url, payload, headers = {}) => {
+    const response = await app.inject({
+      method,
+      url,
+      headers,
+      ...(payload === undefined ? {} : { payload }),
+    });
+    const isJson = String(response.headers['content-type']).includes('json');
+    return {
+      status: response.statusCode,
+      headers: response.headers,
+      body: isJson ? response.json() : response.body,
+    };
+  };
+  const sendJson = (method: 'POST' | 'PUT', path: string, { body, headers = {} }: Sent = {}) =>
+    body === undefined
+      ? send(method, path, undefined, headers)
+      : send(method, path, JSON.stringify(body), { 'content-type': 'application/json', ...headers });
+  return {
+    app,
+    config,
+    temporal,
+    client,
+    mongo,
+    send,
+    get: (path, headers) => send('GET', path, undefined, headers),
+    post: (path, sent) => sendJson('POST', path, sent),
+    put: (path, sent) => sendJson('PUT', path, sent),
+    async startWorker() {
+      await Promise.all([ensureJournalIndexes(mongo.db), ensureOrderIndexes(mongo.db)]);
+      const worker = startWorker({ ...context, workflowBundle: await workflowBundle() });
+      workers.push(worker);
+      await worker.ready;
+      return worker;
+    },
+    async close() {
+      await Promise.all(workers.map((worker) => worker.stop()));
+      await app.close();
+      await mongo.db.dropDatabase().catch(() => undefined);
+      await mongo.close();
+      await temporal.close();
+    },
+  };
+}
+
+async function workflowBundle() {
+  const workflowsPath = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
+  return await bundleWorkflowCode({ workflowsPath, logger: quiet });
+}
+
+const nothing = () => undefined;
+const quiet = { log: nothing, trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
+
+/** A create's body, to be changed by a test. */
+export function orderBody(more: Readonly<Record<string, unknown>> = {}) {
+  return {
+    customer: { id: 'c-1', name: 'Ada Example' },
+    currency: 'EUR',
+    lines: [{ sku: `A-${randomUUID().slice(0, 8)}`, quantity: 2, unitPrice: 1999 }],
+    payment: { method: 'tok_ok' },
+    ...more,
+  };
+}
+
+/** Creates an order and waits until it has nothing left to do by itself. */
+export async function placedOrder(
+  api: TestApi,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<string> {
+  const reply = await api.post('/v1/orders', { body: orderBody(more), headers: { prefer: 'wait=20' } });
+  expect(reply.status).toBe(201);
+  return String(reply.body.orderId);
+}
+
+/** Looks until `find` finds something. @throws Error after ten seconds */
+export async function eventually<T>(find: () => Promise<T | undefined>): Promise<T> {
+  const giveUpAt = Date.now() + 10_000;
+  for (;;) {
+    const found = await find();
+    if (found !== undefined) return found;
+    if (Date.now() > giveUpAt) throw new Error('It did not happen within ten seconds.');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
