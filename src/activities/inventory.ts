@@ -111,6 +111,19 @@ export async function getStock(db: Db, sku: string): Promise<Stock> {
   return found ?? untouched(sku);
 }
 
+/** SKUs that somebody has touched, ascending, behind `after`. */
+export async function listStock(
+  db: Db,
+  { after = '', limit }: { readonly after?: string; readonly limit: number },
+): Promise<Stock[]> {
+  return await stock(db)
+    .find({ _id: { $gt: after } })
+    .project<Stock>({ _id: 0 })
+    .sort({ _id: 1 })
+    .limit(limit)
+    .toArray();
+}
+
 /** The sandbox: a SKU nobody has set has 1,000 on hand, or none where it starts with `OUT-`. */
 function untouched(sku: string): Stock {
   return { sku, onHand: sku.startsWith('OUT-') ? 0 : 1_000, reserved: 0 };

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import {
   deduct,
   getStock,
+  listStock,
   release,
   reserve,
   restock,
@@ -155,4 +156,16 @@ test('the stock can be counted anew, but not below what is reserved', async () =
   await expect(setStock(db, item, 3)).rejects.toMatchObject({ code: 'stock_reserved', reserved: 4 });
   expect(await setStock(db, item, 4)).toMatchObject({ onHand: 4, reserved: 4 });
   expect(await movements.countDocuments({ type: 'set', 'lines.sku': item })).toBe(2);
+});
+
+test('stock is listed page by page, by SKU', async () => {
+  const prefix = sku();
+  const items = ['a', 'b', 'c'].map((end) => `${prefix}-${end}`);
+  await Promise.all(items.map((item, index) => setStock(db, item, index)));
+  const page = await listStock(db, { after: `${prefix}-a`, limit: 2 });
+  expect(page.map(({ sku: item, onHand }) => [item, onHand])).toStrictEqual([
+    [`${prefix}-b`, 1],
+    [`${prefix}-c`, 2],
+  ]);
+  expect((await listStock(db, { limit: 1 })).map(({ sku: item }) => item <= prefix)).toStrictEqual([true]);
 });
