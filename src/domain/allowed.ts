@@ -4,6 +4,7 @@ import {
   type Return,
   type Shipment,
   isDead,
+  isFinished,
   isUnpaid,
   refundable,
   unallocated,
@@ -64,7 +65,7 @@ const rules: Readonly<Record<FollowUpType, (order: Order) => string | undefined>
 
 /** Why the command is not allowed now; `undefined` where it is. */
 export function blocked(order: Order, type: FollowUpType): string | undefined {
-  return rules[type](order);
+  return first(rules[type](order), isFinished(order) && 'the order is closed');
 }
 
 /** As `blocked`, for a command to one shipment. */

@@ -10,7 +10,7 @@ import {
 } from './commands.js';
 import type { EventData, EventDraft } from './events.js';
 import { isCurrency, orderTotal } from './money.js';
-import { type Order, refundable, sum, unallocated, undispatched } from './order.js';
+import { type Order, isFinished, refundable, sum, unallocated, undispatched } from './order.js';
 import { returnRefund, shipmentCharge } from './prices.js';
 import { type Decision, refuse } from './refusal.js';
 
@@ -27,6 +27,8 @@ export function decide(order: Order | undefined, command: Command, now: string):
       : refuse('not_allowed', 'order_exists', `order ${order.orderId} exists already`);
   }
   if (order === undefined) return refuse('not_found', 'order_not_found', 'there is no such order');
+  if (isFinished(order))
+    return refuse('not_allowed', 'order_closed', 'the order is closed: it takes no command');
   switch (command.type) {
     case 'DispatchShipment':
       return dispatch(order, command.data);
@@ -65,18 +67,20 @@ function allowed(order: Order, command: OrderCommand, now: string): Decision {
     case 'CapturePayment':
       return decided({ type: 'CaptureRequested', data: command.data });
     case 'WriteOffCapture': {
-      const declined = order.shipments.filter(({ charge }) => charge?.status === 'declined');
-      const amount = sum(declined, ({ charge }) => (charge?.amount ?? 0) - (charge?.captured ?? 0));
+      const declined = order.shipments.flatMap(({ charge }) =>
+        charge?.status === 'declined' ? [charge] : [],
+      );
+      const amount = sum(declined, (charge) => charge.amount - charge.captured);
       return decided({ type: 'CaptureWrittenOff', data: { amount, reason: command.data.reason } });
     }
     case 'RequestReturn':
       return requestReturn(order, command.data, now);
     case 'RefundPayment':
       return refund(order, command.data);
-    case 'AddNote':
-      return decided({ type: 'NoteAdded', data: { text: command.data.text } });
-    default:
-      return command satisfies never;
+    default: {
+      const { data } = command satisfies CommandOf<'AddNote'>;
+      return decided({ type: 'NoteAdded', data: { text: data.text } });
+    }
   }
 }
 
@@ -179,7 +183,7 @@ function noShipment(shipmentId: string): Decision {
 
 function requestReturn(order: Order, { lines, reason }: CommandData['RequestReturn'], now: string): Decision {
   if (order.returnsUntil !== undefined && order.returnsUntil <= now)
-    return notAllowed('the return window has passed');
+    return refuse('invalid', 'return_window_passed', `returns were accepted until ${order.returnsUntil}`);
   const wrong =
     wrongLines(lines) ??
     beyondLines(order, lines, (line) => line.delivered - line.returned, 'delivered and not returned');

@@ -1,5 +1,5 @@
 import { type LineQuantity, limits } from './commands.js';
-import { wantedEffects } from './pending-effects.js';
+import { isChargeInTurn, wantedEffects } from './pending-effects.js';
 import type { EventData, HoldCause, OrderEvent } from './events.js';
 import {
   type Authorization,
@@ -9,6 +9,7 @@ import {
   type ShipmentCharge,
   quantityOf,
 } from './order.js';
+import { unreachable } from './unreachable.js';
 
 /**
  * Folds one event into the order. The only place where state changes; it never refuses and never throws on an event of this
@@ -47,10 +48,10 @@ function apply(order: Order | undefined, event: OrderEvent): Order {
     case 'StockReleased':
       return { ...order, reserved: minus(order.reserved, event.data.lines) };
     case 'StockDeducted': {
-      const shipment = order.shipments.find((entry) => entry.shipmentId === event.data.shipmentId);
+      const { shipmentId } = event.data;
       return {
-        ...withShipment(order, event.data.shipmentId, () => ({ deducted: true })),
-        reserved: minus(order.reserved, shipment?.lines ?? []),
+        ...withShipment(order, shipmentId, () => ({ deducted: true })),
+        reserved: minus(order.reserved, linesOf(order, shipmentId)),
       };
     }
     case 'StockRestocked':
@@ -61,6 +62,7 @@ function apply(order: Order | undefined, event: OrderEvent): Order {
     case 'PaymentPending':
       return withAuthorization(order, event, { status: 'pending', until: event.data.deadline });
     case 'PaymentDeclined':
+      if (isOfReplacedMethod(order, event)) return order;
       return refusePayment(
         retire(order, event.data.authorizationId, 'declined'),
         'payment_declined',
@@ -126,11 +128,7 @@ function apply(order: Order | undefined, event: OrderEvent): Order {
     case 'ShipmentDelivered': {
       const { shipmentId } = event.data;
       const next = withShipment(order, shipmentId, () => ({ status: 'delivered' }));
-      return count(
-        next,
-        linesOf(order.shipments.find((entry) => entry.shipmentId === shipmentId)),
-        'delivered',
-      );
+      return count(next, linesOf(order, shipmentId), 'delivered');
     }
     case 'ReturnRequested':
       return count(
@@ -148,7 +146,7 @@ function apply(order: Order | undefined, event: OrderEvent): Order {
     case 'CommandRejected':
       return order;
     default:
-      return event satisfies never;
+      return unreachable(event);
   }
 }
 
@@ -221,7 +219,7 @@ function withAuthorization(
       reference: event.causationId,
       amount,
       captured: 0,
-      retired: false,
+      retired: isOfReplacedMethod(order, event),
       ...change,
     };
     return { ...order, authorizations: [...order.authorizations, opened] };
@@ -230,6 +228,12 @@ function withAuthorization(
     ...order,
     authorizations: order.authorizations.map((entry) => (entry === known ? { ...entry, ...change } : entry)),
   };
+}
+
+/** An answer to an authorization that was asked of a method the order is not paid by any more: nothing waits for it. */
+function isOfReplacedMethod(order: Order, { causationId }: OrderEvent): boolean {
+  const asked = order.owed.find(({ key }) => key === causationId);
+  return asked?.type === 'authorize' && asked.method !== order.payment.method;
 }
 
 function retire(order: Order, authorizationId: string | undefined, status?: Authorization['status']): Order {
@@ -249,7 +253,7 @@ function refusePayment(
   reason: 'payment_declined' | 'payment_timed_out',
   detail: string,
 ): Order {
-  const charged = order.shipments.find((shipment) => shipment.charge?.status === 'due');
+  const charged = order.shipments.find(isChargeInTurn);
   if (charged !== undefined) return withCharge(order, charged.shipmentId, () => ({ status: 'declined' }));
   if (order.amendment !== undefined) {
     return { ...order, amendment: { ...order.amendment, refusal: { reason, detail } } };
@@ -310,16 +314,17 @@ function dispatched(order: Order, data: EventData['ShipmentDispatched']): Order 
     trackingNumber,
     charge,
   }));
-  return count(next, linesOf(order.shipments.find((entry) => entry.shipmentId === shipmentId)), 'dispatched');
+  return count(next, linesOf(order, shipmentId), 'dispatched');
 }
 
-/** All that is not dispatched is cancelled; an order nothing of which was dispatched is cancelled as a whole. */
+/** All that is not dispatched is cancelled, so a person holds nothing any more; where nothing was dispatched, so is the order. */
 function cancelled(order: Order, { reason, lines }: EventData['OrderCancelled']): Order {
   const { amendment: _, ...rest } = order;
   return {
     ...rest,
     status: order.lines.some((line) => line.dispatched > 0) ? order.status : 'cancelled',
     cancelReason: reason,
+    holds: withoutHold(order, 'command'),
     lines: order.lines.map((line) => ({
       ...line,
       cancelled: line.cancelled + quantityOf(lines, line.sku),
@@ -333,12 +338,10 @@ function cancelled(order: Order, { reason, lines }: EventData['OrderCancelled'])
 
 function amended(order: Order): Order {
   const { amendment, ...rest } = order;
-  if (amendment === undefined) return order;
-  const { lines, total, shippingAddress } = amendment;
+  const { lines, refusal: _, ...changes } = { total: order.total, ...amendment };
   return {
     ...rest,
-    total,
-    ...(shippingAddress === undefined ? {} : { shippingAddress }),
+    ...changes,
     lines:
       lines?.map((line) => ({
         ...line,
@@ -364,14 +367,14 @@ function count(
   };
 }
 
-function linesOf(shipment: Shipment | undefined): readonly LineQuantity[] {
-  return shipment?.lines ?? [];
+function linesOf(order: Order, shipmentId: string): readonly LineQuantity[] {
+  return order.shipments.filter((entry) => entry.shipmentId === shipmentId).flatMap(({ lines }) => lines);
 }
 
 function withShipment(
   order: Order,
   shipmentId: string,
-  change: (shipment: Shipment) => Partial<Shipment>,
+  change: (shipment: Shipment) => Partial<Shipment> | undefined,
 ): Order {
   return {
     ...order,
@@ -386,8 +389,10 @@ function withCharge(
   shipmentId: string,
   change: (charge: ShipmentCharge) => Partial<ShipmentCharge>,
 ): Order {
-  return withShipment(order, shipmentId, ({ charge }) =>
-    charge === undefined ? {} : { charge: { ...charge, ...change(charge) } },
+  return withShipment(
+    order,
+    shipmentId,
+    ({ charge }) => charge && { charge: { ...charge, ...change(charge) } },
   );
 }
 

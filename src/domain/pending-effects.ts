@@ -4,6 +4,7 @@ import {
   type Authorization,
   type Line,
   type Order,
+  type Shipment,
   capturable,
   isDead,
   isUnpaid,
@@ -77,15 +78,19 @@ function beyond(wanted: readonly LineQuantity[], held: readonly LineQuantity[]):
 }
 
 function wantedDeduction(order: Order): WantedEffect | undefined {
-  const shipment = order.shipments.find(
-    ({ status, deducted }) => !deducted && (status === 'dispatched' || status === 'delivered'),
-  );
+  const shipment = order.shipments.find(isUndeducted);
   return shipment && { type: 'deduct', shipmentId: shipment.shipmentId, lines: shipment.lines };
 }
 
+/** The reverse of a deduction: not before all that was dispatched has left the stock. */
 function wantedRestock(order: Order): WantedEffect | undefined {
+  if (order.shipments.some(isUndeducted)) return undefined;
   const received = order.returns.find(({ status, restocked }) => status === 'received' && !restocked);
   return received && { type: 'restock', returnId: received.returnId, lines: received.lines };
+}
+
+function isUndeducted({ status, deducted }: Shipment): boolean {
+  return !deducted && (status === 'dispatched' || status === 'delivered');
 }
 
 // --- money ---
@@ -126,7 +131,7 @@ function authorizeUpTo(order: Order, amount: number): WantedEffect | undefined {
 
 /** The first shipment that is due; from the first authorization that has something left; what is short is authorized first. */
 function wantedCapture(order: Order): WantedEffect | undefined {
-  const shipment = order.shipments.find(({ charge, deducted }) => deducted && charge?.status === 'due');
+  const shipment = order.shipments.find(isChargeInTurn);
   if (shipment?.charge === undefined) return undefined;
   const due = shipment.charge.amount - shipment.charge.captured;
   const short = authorizeUpTo(order, due);
@@ -141,6 +146,11 @@ function wantedCapture(order: Order): WantedEffect | undefined {
       currency: order.currency,
     }
   );
+}
+
+/** Due, and its goods have left the stock: the first such shipment is what money is asked for. */
+export function isChargeInTurn({ charge, deducted }: Shipment): boolean {
+  return deducted && charge?.status === 'due';
 }
 
 function wantedVoid(order: Order): WantedEffect | undefined {

@@ -1,8 +1,9 @@
 import type { EffectType, PaymentFact, Settlement } from './effects.js';
 import type { EventDraft } from './events.js';
-import { type Order, isDead } from './order.js';
+import { type Order, isDead, sum } from './order.js';
 import { type Decision, refuse } from './refusal.js';
 import { later } from './time.js';
+import { unreachable } from './unreachable.js';
 
 /**
  * Turns what the world answered to an effect into events. An effect that is not owed (any more) leads to nothing, so an
@@ -34,8 +35,8 @@ function outcomeEvent(order: Order, settlement: Settlement, now: string): EventD
     const { authorizationId } = settlement.effect;
     if (settlement.outcome.type === 'expired')
       return { type: 'AuthorizationExpired', data: { authorizationId } };
-    const voided = order.authorizations.find((entry) => entry.authorizationId === authorizationId);
-    const amount = (voided?.amount ?? 0) - (voided?.captured ?? 0);
+    const voided = order.authorizations.filter((entry) => entry.authorizationId === authorizationId);
+    const amount = sum(voided, (entry) => entry.amount - entry.captured);
     return { type: 'AuthorizationVoided', data: { authorizationId, amount } };
   }
   const { refundId, captureId, amount } = settlement.effect;
@@ -67,7 +68,7 @@ function authorization(
     case 'declined':
       return { type: 'PaymentDeclined', data: { code: outcome.code } };
     default:
-      return outcome satisfies never;
+      return unreachable(outcome);
   }
 }
 
@@ -84,7 +85,7 @@ function capture({ effect, outcome }: SettlementOf<'capture'>): EventDraft {
     case 'expired':
       return { type: 'AuthorizationExpired', data: { authorizationId } };
     default:
-      return outcome satisfies never;
+      return unreachable(outcome);
   }
 }
 
@@ -105,11 +106,18 @@ export function learnPayment(order: Order, fact: PaymentFact, now: string): Deci
   const pending = order.authorizations.find((entry) => entry.authorizationId === authorizationId);
   if (pending === undefined)
     return refuse('not_allowed', 'payment_unknown', `no payment ${authorizationId} is known here`);
-  if (pending.status !== 'pending' || (outcome === 'declined' && (pending.retired || isDead(order)))) {
+  if (pending.status !== 'pending') {
     return refuse(
       'not_allowed',
       'payment_not_pending',
       `payment ${authorizationId} is ${pending.status} already`,
+    );
+  }
+  if (outcome === 'declined' && (pending.retired || isDead(order))) {
+    return refuse(
+      'not_allowed',
+      'payment_not_wanted',
+      `nothing waits for payment ${authorizationId} any more`,
     );
   }
   if (outcome === 'declined') {

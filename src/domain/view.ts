@@ -1,6 +1,6 @@
-import { type Allowed, allowedCommands, blockedForReturn, blockedForShipment } from './allowed.js';
+import { allowedCommands, blockedForReturn, blockedForShipment } from './allowed.js';
 import { segments } from './commands.js';
-import { type Authorization, type Line, type Order, isDead, sum } from './order.js';
+import { type Authorization, type Line, type Order, sum } from './order.js';
 import { amountDue } from './prices.js';
 
 export type PaymentStatus =
@@ -72,7 +72,7 @@ export function toView(order: Order) {
     notes,
     tags,
     ...(order.returnsUntil === undefined ? {} : { returnsUntil: order.returnsUntil }),
-    ...allowedWhileOpen(order),
+    ...allowedCommands(order),
     createdAt,
     updatedAt,
   };
@@ -89,15 +89,6 @@ function toLine({ sku, quantity, unitPrice, name, cancelled, dispatched, deliver
     delivered,
     returned,
   };
-}
-
-/** A final order, all of whose obligations are met, takes no command. */
-function allowedWhileOpen(order: Order): Allowed {
-  const { allowedCommands: allowed, blockedCommands } = allowedCommands(order);
-  if (!(isDead(order) || order.closed) || order.owed.length > 0)
-    return { allowedCommands: allowed, blockedCommands };
-  const closed = Object.fromEntries(allowed.map((segment) => [segment, 'the order is closed']));
-  return { allowedCommands: [], blockedCommands: { ...blockedCommands, ...closed } };
 }
 
 /** What is or was open for capture: a lapsed or voided authorization counts only what was captured from it. */

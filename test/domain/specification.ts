@@ -1,0 +1,191 @@
+import { expect } from '@jest/globals';
+import { append } from '../../src/domain/append.js';
+import type { Command } from '../../src/domain/commands.js';
+import { expire, nextDeadline } from '../../src/domain/deadlines.js';
+import { decide } from '../../src/domain/decide.js';
+import type {
+  EffectOf,
+  EffectType,
+  Effect,
+  OutcomeOf,
+  Outcomes,
+  PaymentFact,
+  Settlement,
+} from '../../src/domain/effects.js';
+import type { Cause, EventDraft, OrderEvent } from '../../src/domain/events.js';
+import type { Order } from '../../src/domain/order.js';
+import { pendingEffects } from '../../src/domain/pending-effects.js';
+import type { Decision, Refusal } from '../../src/domain/refusal.js';
+import { learnPayment, settle } from '../../src/domain/settle.js';
+import { later } from '../../src/domain/time.js';
+
+export const orderId = 'o-1';
+export const startOfTime = '2026-01-01T00:00:00.000Z';
+
+/** What a world where all goes well answers. */
+const goodAnswers: { readonly [T in EffectType]: (effect: EffectOf<T>) => Outcomes[T] } = {
+  reserve: () => ({ type: 'reserved' }),
+  release: () => ({ type: 'done' }),
+  deduct: () => ({ type: 'done' }),
+  restock: () => ({ type: 'done' }),
+  authorize: ({ key }) => ({ type: 'authorized', authorizationId: `pay-${key}` }),
+  capture: ({ key }) => ({ type: 'captured', captureId: `cap-${key}` }),
+  void: () => ({ type: 'voided' }),
+  refund: () => ({ type: 'refunded' }),
+};
+
+/**
+ * An order's life so far, told by commands, answers of the world and the passing of time. Immutable: a step returns the
+ * scenario that comes after it. A step that is refused is a mistake of the test and throws.
+ */
+export class Scenario {
+  static readonly empty = new Scenario([], undefined, startOfTime);
+
+  readonly log: readonly OrderEvent[];
+  readonly state: Order | undefined;
+  readonly now: string;
+
+  private constructor(log: readonly OrderEvent[], state: Order | undefined, now: string) {
+    this.log = log;
+    this.state = state;
+    this.now = now;
+  }
+
+  get order(): Order {
+    if (this.state === undefined) throw new Error('there is no order yet');
+    return this.state;
+  }
+
+  owed<T extends EffectType>(type: T): EffectOf<T> {
+    const found = pendingEffects(this.order).find((effect): effect is EffectOf<T> => effect.type === type);
+    if (found === undefined) throw new Error(`owed: ${owedTypes(this.order).join(', ')}; not ${type}`);
+    return found;
+  }
+
+  judge(command: Command): Decision {
+    return decide(this.state, command, this.now);
+  }
+
+  do(...commands: readonly Command[]): Scenario {
+    return commands.reduce<Scenario>(
+      (scenario, command) => scenario.accept(scenario.judge(command), command.type),
+      this,
+    );
+  }
+
+  /** Answers the effect of this type that is owed; by default all goes well. */
+  settle<T extends EffectType>(
+    type: T,
+    outcome: OutcomeOf<T> = goodAnswers[type](this.owed(type)),
+  ): Scenario {
+    return this.answer(this.owed(type), outcome);
+  }
+
+  /** Answers an effect, whether it is still owed or not. */
+  answer<T extends EffectType>(effect: EffectOf<T>, outcome: OutcomeOf<T>): Scenario {
+    // An outcome of the effect's own type, by the signature: TypeScript does not relate the two members.
+    const drafts = settle(this.order, { effect, outcome } as Settlement, this.now);
+    return drafts.length === 0 ? this : this.append(drafts, effect.key);
+  }
+
+  /** All that is owed, and whatever that leads to, goes well. */
+  settleAll(): Scenario {
+    const [next] = this.order.owed;
+    return next === undefined ? this : this.settle(next.type).settleAll();
+  }
+
+  /** The provider's webhook. As in the workflow, one that answers an effect that is still owed is that effect's answer. */
+  learn(fact: PaymentFact): Scenario {
+    const isAnswer = this.order.owed.some(({ key }) => key === fact.reference);
+    return this.accept(this.judgeFact(fact), isAnswer ? fact.reference : 'webhook');
+  }
+
+  judgeFact(fact: PaymentFact): Decision {
+    return learnPayment(this.order, fact, this.now);
+  }
+
+  /** Time passes, and with it every deadline on the way. */
+  wait(milliseconds: number): Scenario {
+    return this.waitUntil(later(this.now, milliseconds));
+  }
+
+  private waitUntil(until: string): Scenario {
+    const deadline = nextDeadline(this.order);
+    if (deadline === undefined || deadline.at > until) return this.at(until);
+    const then = this.at(deadline.at > this.now ? deadline.at : this.now);
+    const passed = then.append(expire(then.order, then.now), deadline.name);
+    expect(passed.order.version).toBeGreaterThan(then.order.version);
+    return passed.waitUntil(until);
+  }
+
+  private at(now: string): Scenario {
+    return new Scenario(this.log, this.state, now);
+  }
+
+  private accept(decision: Decision, causationId: string): Scenario {
+    if ('refusal' in decision) throw new Error(`${causationId} refused: ${decision.refusal.message}`);
+    return this.append(decision.events, causationId);
+  }
+
+  private append(drafts: readonly EventDraft[], causationId: string): Scenario {
+    const cause: Cause = {
+      occurredAt: this.now,
+      commandId: causationId,
+      correlationId: 'test',
+      causationId,
+      actor: 'tester',
+    };
+    const { order, events } = append(orderId, this.state, drafts, cause);
+    return new Scenario([...this.log, ...events], order, this.now);
+  }
+}
+
+/** given(…).when(command).thenEvents(…), in the manner of emmett's `DeciderSpecification`. */
+export function given(scenario: Scenario) {
+  return {
+    when: (command: Command) => ({
+      /** The command's events and what follows from them, envelopes left out. */
+      thenEvents: (...drafts: readonly EventDraft[]) => thenEvents(scenario, scenario.do(command), drafts),
+      thenRefused: (refusal: Partial<Refusal>) => thenRefused(scenario.judge(command), refusal),
+    }),
+    whenSettled: <T extends EffectType>(type: T, outcome?: OutcomeOf<T>) => ({
+      thenEvents: (...drafts: readonly EventDraft[]) =>
+        thenEvents(scenario, scenario.settle(type, outcome), drafts),
+    }),
+    whenAnswered: <T extends EffectType>(effect: EffectOf<T>, outcome: OutcomeOf<T>) => ({
+      thenEvents: (...drafts: readonly EventDraft[]) =>
+        thenEvents(scenario, scenario.answer(effect, outcome), drafts),
+    }),
+    whenLearned: (fact: PaymentFact) => ({
+      thenEvents: (...drafts: readonly EventDraft[]) => thenEvents(scenario, scenario.learn(fact), drafts),
+      thenRefused: (refusal: Partial<Refusal>) => thenRefused(scenario.judgeFact(fact), refusal),
+    }),
+    whenPassed: (milliseconds: number) => ({
+      thenEvents: (...drafts: readonly EventDraft[]) =>
+        thenEvents(scenario, scenario.wait(milliseconds), drafts),
+    }),
+  };
+}
+
+function thenEvents(before: Scenario, after: Scenario, drafts: readonly EventDraft[]): Scenario {
+  const happened = after.log.slice(before.log.length).map(({ type, data }) => ({ type, data }));
+  expect(happened).toStrictEqual(drafts);
+  return after;
+}
+
+function thenRefused(decision: Decision, refusal: Partial<Refusal>): void {
+  expect(decision).toMatchObject({ refusal });
+}
+
+/** The types of what is owed, in order of becoming so. */
+export function owedTypes(order: Order): readonly Effect['type'][] {
+  return pendingEffects(order).map(({ type }) => type);
+}
+
+/** The types of the events that came after `before`. */
+export function eventTypes(
+  after: Scenario,
+  before: Scenario = Scenario.empty,
+): readonly OrderEvent['type'][] {
+  return after.log.slice(before.log.length).map(({ type }) => type);
+}
