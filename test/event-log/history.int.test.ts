@@ -61,7 +61,7 @@ async function continueAsNew(order: StartedOrder, times: number): Promise<void> 
   }
 }
 
-/** Deletes a closed run, as retention does, and waits until it is gone: the server takes about ten seconds. */
+/** Deletes a closed run, as retention does, and waits until it is gone. */
 async function deleteRun(orderId: string, runId: string): Promise<void> {
   const { connection, options, workflow } = orders.client;
   await connection.workflowService.deleteWorkflowExecution({

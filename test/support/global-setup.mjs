@@ -25,7 +25,11 @@ export default async function startSharedServers() {
       namespace: 'default',
       searchAttributes: SEARCH_ATTRIBUTES,
       fast: true,
-      args: ['--dynamic-config-value=frontend.WorkflowTimeSkippingEnabled=true'],
+      args: [
+        '--dynamic-config-value=frontend.WorkflowTimeSkippingEnabled=true',
+        // A run that a test deletes is gone in a second, not in half a minute.
+        '--dynamic-config-value=history.transferProcessorUpdateAckInterval="1s"',
+      ],
     },
     mongodb: { binary: await findProgram(MONGOD, cacheDir, () => undefined), port: 0 },
   });
