@@ -52,8 +52,8 @@ export function newLines(text: string, before: readonly NewLine[] = []): readonl
 
 /** `A-1:2`; to be used repeatedly. */
 export function quantities(text: string, before: readonly LineQuantity[] = []): readonly LineQuantity[] {
-  const [sku = '', quantity = '', ...rest] = text.split(':');
-  if (sku === '' || quantity === '' || rest.length > 0)
+  const [, sku, quantity] = /^(.+):(\d+)$/.exec(text) ?? [];
+  if (sku === undefined || quantity === undefined)
     throw new InvalidArgumentError('Expected SKU:QUANTITY, such as A-1:2.');
   return [...before, { sku, quantity: wholeNumber(quantity) }];
 }

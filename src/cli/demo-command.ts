@@ -4,7 +4,7 @@ import type { FollowUpCommand } from '../domain/commands.js';
 import type { Order, OrderStatus } from '../domain/order.js';
 import type { Api } from './api.js';
 import { exitCodes, Failure, verbs } from './failure.js';
-import { type Happened, until } from './follow.js';
+import { type Happened, isAtRest, until } from './follow.js';
 import { addScript } from './options.js';
 import { liveLines, report } from './query-commands.js';
 import { sendTo } from './send.js';
@@ -129,11 +129,7 @@ async function play(story: Story, gateway: Gateway, api: Api, narrate: Narrator)
   let order: Order | undefined;
   for (const step of story.steps) {
     if ('reaches' in step) {
-      order = await reach(
-        order,
-        step.reaches,
-        (seen) => seen.status === step.reaches && seen.owed.length === 0,
-      );
+      order = await reach(order, step.reaches, (seen) => seen.status === step.reaches && isAtRest(seen));
     } else {
       narrate.command(verbs[step.type]);
       const { version = 1 } = await sendTo(gateway, metaOf({}), (to, meta) =>

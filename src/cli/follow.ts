@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { consequence } from '../domain/consequences.js';
 import { isReadyToClose } from '../domain/deadlines.js';
 import type { OrderEvent } from '../domain/events.js';
 import { evolve } from '../domain/evolve.js';
@@ -13,6 +14,11 @@ const POLL_MS = { shortest: 150, longest: 2_000 };
 export interface Happened {
   readonly event: OrderEvent;
   readonly order: Order;
+}
+
+/** It has nothing left to do by itself. Between two events of one decision it has: what follows from the first. */
+export function isAtRest(order: Order): boolean {
+  return order.owed.length === 0 && consequence(order, order.updatedAt) === undefined;
 }
 
 /** Over, but for goods that may come back; nothing happens any more that nobody asks for. */

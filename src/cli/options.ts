@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { positive, seconds } from './arguments.js';
 
 /** Options of every script that sends a command to an order. */
@@ -15,7 +15,9 @@ export function addSendOptions(command: Command): Command {
   return command
     .option('--key <key>', 'Idempotency-Key: the same key and command again give the same answer')
     .option('--actor <name>', 'who sends it (default: cli:<your user name>)')
-    .option('--async', 'do not wait for the answer, only until it is durable')
+    .addOption(
+      new Option('--async', 'do not wait for the answer, only until it is durable').conflicts('wait'),
+    )
     .option('--wait <seconds>', 'wait until the order has nothing left to do by itself, 0 to 30', seconds);
 }
 

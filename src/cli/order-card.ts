@@ -17,10 +17,9 @@ export function orderCard(order: OrderView, paint: Paint): readonly string[] {
       paint,
     );
   const held = order.held ? paint('yellow', ` · held: ${visible(order.holdReason ?? '')}`) : '';
-  const cancelled = order.cancelReason === undefined ? '' : ` · ${visible(order.cancelReason)}`;
   return [
     `${paint('bold', `Order ${visible(order.orderId)}`)} · version ${order.version}`,
-    `${paint(formatOf(order.status), order.status)}${held}${cancelled}`,
+    `${paint(formatOf(order.status), order.status)}${held}`,
     '',
     ...untitled([
       [dim('customer'), `${order.customer.name} (${order.customer.id})`],
@@ -31,6 +30,7 @@ export function orderCard(order: OrderView, paint: Paint): readonly string[] {
       ],
       [dim('fulfillment'), order.fulfillmentStatus],
       ...(order.shippingAddress === undefined ? [] : [[dim('ship to'), addressLine(order.shippingAddress)]]),
+      ...(order.cancelReason === undefined ? [] : [[dim('cancelled'), order.cancelReason]]),
       ...(order.amendment === undefined
         ? []
         : [[dim('amendment'), `being secured: ${money(order.amendment.total)}`]]),

@@ -139,7 +139,7 @@ function orderList({ data, nextCursor }: OrderPage, { terminal: { paint } }: Ses
 }
 
 interface EventsOptions extends CommonOptions {
-  readonly source?: string;
+  readonly source: string;
 }
 
 function addEvents(program: Command, session: Session): void {
@@ -151,9 +151,7 @@ function addEvents(program: Command, session: Session): void {
     .option('--source <store>', 'journal (MongoDB) or history (Temporal)', 'journal');
   command.action(async (orderId: string) => {
     const options = command.optsWithGlobals<EventsOptions>();
-    const events = await eventsOf(apiOf(session, options), orderId, {
-      ...(options.source === undefined ? {} : { source: options.source }),
-    });
+    const events = await eventsOf(apiOf(session, options), orderId, { source: options.source });
     report(session, options, events, () =>
       table(
         eventColumns,

@@ -1,7 +1,7 @@
 import type { CommandMeta, CommandResult, Gateway } from '../commands/gateway.js';
 import type { Api } from './api.js';
 import { exitCodes, Failure, failureOfRefusal } from './failure.js';
-import { until } from './follow.js';
+import { isAtRest, until } from './follow.js';
 import type * as Input from './input.js';
 import { apiOf, type CommandOptions, configOf, metaOf, type Session } from './session.js';
 
@@ -75,7 +75,7 @@ async function settled(api: Api, sent: Sent, seconds: number): Promise<Sent> {
   const { order, reached } = await until(
     api,
     sent.orderId,
-    ({ version, owed }) => version >= (sent.version ?? 1) && owed.length === 0,
+    (seen) => seen.version >= (sent.version ?? 1) && isAtRest(seen),
     { withinMs: seconds * 1_000 },
   );
   if (order === undefined) return { ...sent, settled: false };

@@ -1,0 +1,151 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { type Api, at, connectApi } from '../../src/cli/api.js';
+import { Failure } from '../../src/cli/failure.js';
+import { follow, until } from '../../src/cli/follow.js';
+import { create } from '../domain/examples.js';
+import { Scenario } from '../domain/specification.js';
+
+let server: Server | undefined;
+
+/** An API that answers as `listener` says. */
+async function serving(listener: RequestListener): Promise<Api> {
+  return connectApi(await addressOf(listener));
+}
+
+async function addressOf(listener: RequestListener): Promise<string> {
+  server = createServer(listener).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+  server = undefined;
+});
+
+async function failureOf(call: Promise<unknown>): Promise<Failure> {
+  const error: unknown = await call.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof Failure) return error;
+  throw new Error(`expected a Failure, not ${String(error)}`);
+}
+
+describe('what the API refuses becomes an exit code', () => {
+  test.each([
+    [400, 2],
+    [401, 2],
+    [404, 3],
+    [409, 1],
+    [412, 1],
+    [413, 2],
+    [422, 1],
+    [500, 5],
+    [503, 4],
+  ])('%i: %i', async (status, exitCode) => {
+    const api = await serving((_, response) =>
+      response.writeHead(status, { 'content-type': 'application/problem+json' }).end(
+        JSON.stringify({
+          code: 'no',
+          detail: 'It is so.',
+          errors: [{ pointer: '/status', in: 'query', detail: 'is so' }],
+          allowedCommands: ['notes'],
+        }),
+      ),
+    );
+    const failure = await failureOf(api.get('/v1/orders'));
+    expect(failure.exitCode).toBe(exitCode);
+    expect(failure.details).toEqual({
+      code: 'no',
+      message: 'It is so.',
+      pointer: '/status',
+      allowedCommands: ['notes'],
+    });
+  });
+
+  test('an answer that is no problem+json, of a proxy for instance', async () => {
+    const api = await serving((_, response) => response.writeHead(502).end('<html>'));
+    expect(await failureOf(api.get('/'))).toMatchObject({ exitCode: 4, details: { code: 'http_502' } });
+  });
+
+  test('a refused connection: 4, with the address and how to start it', async () => {
+    const address = await addressOf(() => undefined);
+    server?.close();
+    const failure = await failureOf(connectApi(address).get('/'));
+    expect(failure).toMatchObject({ exitCode: 4, details: { code: 'api_unreachable' } });
+    expect(failure.message).toContain(address);
+    expect(failure.message).toContain('npm start');
+  });
+});
+
+test('an id cannot lead to another path', () => {
+  expect(at`/v1/orders/${'a/../b?c'}/events`).toBe('/v1/orders/a%2F..%2Fb%3Fc/events');
+});
+
+const confirmed = Scenario.empty.do(create()).settle('reserve').settle('authorize').log;
+
+/** Answers a page of two events after the version asked for. */
+const pages: RequestListener = ({ url = '' }, response) => {
+  const after = Number(new URL(url, 'http://api').searchParams.get('after') ?? 0);
+  const rest = confirmed.filter(({ version }) => version > after);
+  const data = rest.slice(0, 2);
+  const nextCursor = rest.length > 2 ? { nextCursor: String(data.at(-1)?.version) } : {};
+  response
+    .writeHead(200, { 'content-type': 'application/json' })
+    .end(JSON.stringify({ data, ...nextCursor }));
+};
+
+describe('following an order', () => {
+  test('goes on over pages, until what is waited for holds', async () => {
+    const seen: number[] = [];
+    const { order, reached } = await until(
+      await serving(pages),
+      'o-1',
+      ({ status }) => status === 'confirmed',
+      { withinMs: 10_000, onHappened: ({ event }) => seen.push(event.version) },
+    );
+    expect({ seen, reached, version: order?.version }).toEqual({
+      seen: [1, 2, 3, 4],
+      reached: true,
+      version: 4,
+    });
+  });
+
+  test('ends when the time is up', async () => {
+    const api = await serving(pages);
+    const { order, reached } = await until(api, 'o-1', ({ closed }) => closed, { withinMs: 300 });
+    expect({ reached, version: order?.version }).toEqual({ reached: false, version: 4 });
+  });
+
+  test('waits for an API that goes away, and misses nothing', async () => {
+    let isAway = false;
+    const api = await serving((request, response) => {
+      if (isAway) response.writeHead(503).end();
+      else if (request.url?.includes('after=') === true) pages(request, response);
+      else response.writeHead(200).end(JSON.stringify({ data: confirmed.slice(0, 1) }));
+    });
+    const troubles: string[] = [];
+    const seen: number[] = [];
+    const onTrouble = ({ details }: Failure) => {
+      troubles.push(details.code);
+      isAway = false;
+    };
+    for await (const { event } of follow(api, 'o-1', { onTrouble })) {
+      seen.push(event.version);
+      isAway = event.version === 1;
+      if (event.version === 4) break;
+    }
+    expect({ seen, troubles }).toEqual({ seen: [1, 2, 3, 4], troubles: ['http_503'] });
+  });
+
+  test('fails for an order that nobody knows', async () => {
+    const api = await serving((_, response) => response.writeHead(404).end());
+    const following = follow(api, 'o-1');
+    expect(await failureOf(following.next())).toMatchObject({ exitCode: 3 });
+  });
+});

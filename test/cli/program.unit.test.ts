@@ -1,0 +1,273 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { run } from '../../src/cli/program.js';
+import type { Session } from '../../src/cli/session.js';
+import type { CommandMeta, CommandResult, Gateway, OrderBody } from '../../src/commands/gateway.js';
+import type { FollowUpCommand } from '../../src/domain/commands.js';
+
+interface Taken {
+  readonly how: 'create' | 'execute' | 'signal';
+  readonly orderId: string | undefined;
+  readonly what: OrderBody | FollowUpCommand;
+  readonly meta: CommandMeta;
+}
+
+const done: CommandResult = {
+  kind: 'answered',
+  answer: { orderId: 'o-1', version: 1, status: 'pending', events: [{ version: 1, type: 'OrderCreated' }] },
+  replayed: false,
+};
+
+/** Runs a script against a write side that takes down what it is sent, and answers `result`. */
+async function orders(line: string | readonly string[], result: CommandResult = done, input = '') {
+  const out: string[] = [];
+  const err: string[] = [];
+  const taken: Taken[] = [];
+  let closed = 0;
+  const gateway: Gateway = {
+    create: async (orderId, what, meta) => take({ how: 'create', orderId, what, meta }),
+    execute: async (orderId, what, meta) => take({ how: 'execute', orderId, what, meta }),
+    signal: async (orderId, what, meta) => take({ how: 'signal', orderId, what, meta }),
+    paymentFact: async () => result,
+  };
+  function take(one: Taken): CommandResult {
+    taken.push(one);
+    return result;
+  }
+  const session: Session = {
+    terminal: {
+      print: (text) => out.push(text),
+      complain: (text) => err.push(text),
+      paint: (_, text) => text,
+      readInput: async () => input,
+    },
+    env: {},
+    openWriteSide: async () => ({ gateway, close: async () => void (closed += 1) }),
+  };
+  const exitCode = await run(typeof line === 'string' ? line.split(' ') : line, session);
+  return { exitCode, out: out.join('\n'), err: err.join('\n'), taken, closed };
+}
+
+describe('each script sends its command', () => {
+  test.each<[string, FollowUpCommand]>([
+    ['hold o-1 --reason check', { type: 'HoldOrder', data: { reason: 'check' } }],
+    ['release o-1', { type: 'ReleaseOrder', data: {} }],
+    ['cancel o-1 --reason twice', { type: 'CancelOrder', data: { reason: 'twice' } }],
+    ['amend o-1 --line A-1:3', { type: 'AmendOrder', data: { lines: [{ sku: 'A-1', quantity: 3 }] } }],
+    ['ship o-1', { type: 'CreateShipment', data: {} }],
+    ['ship o-1 --line A-1:1', { type: 'CreateShipment', data: { lines: [{ sku: 'A-1', quantity: 1 }] } }],
+    [
+      'dispatch o-1 s1 --carrier DHL --tracking T1',
+      { type: 'DispatchShipment', data: { shipmentId: 's1', carrier: 'DHL', trackingNumber: 'T1' } },
+    ],
+    ['deliver o-1 s1', { type: 'DeliverShipment', data: { shipmentId: 's1' } }],
+    ['capture o-1', { type: 'CapturePayment', data: {} }],
+    ['capture o-1 --payment tok_ok', { type: 'CapturePayment', data: { payment: { method: 'tok_ok' } } }],
+    ['write-off o-1 --reason lost', { type: 'WriteOffCapture', data: { reason: 'lost' } }],
+    [
+      'return o-1 --line A-1:1 --line B-7:2 --reason small',
+      {
+        type: 'RequestReturn',
+        data: {
+          lines: [
+            { sku: 'A-1', quantity: 1 },
+            { sku: 'B-7', quantity: 2 },
+          ],
+          reason: 'small',
+        },
+      },
+    ],
+    ['receive o-1 r1', { type: 'ReceiveReturn', data: { returnId: 'r1' } }],
+    [
+      'refund o-1 --amount 500 --reason late',
+      { type: 'RefundPayment', data: { amount: 500, reason: 'late' } },
+    ],
+    ['note o-1 hello', { type: 'AddNote', data: { text: 'hello' } }],
+  ])('%s', async (line, command) => {
+    const { taken, exitCode, closed } = await orders(line);
+    expect(taken).toMatchObject([{ how: 'execute', orderId: 'o-1', what: command }]);
+    expect({ exitCode, closed }).toEqual({ exitCode: 0, closed: 1 });
+  });
+
+  test('with key, actor and version, as a signal where it is not waited for', async () => {
+    const { taken, out } = await orders('hold o-1 --reason x --key k-1 --actor ada --if-match 3 --async', {
+      kind: 'accepted',
+      orderId: 'o-1',
+      replayed: false,
+    });
+    expect(taken).toMatchObject([
+      { how: 'signal', meta: { commandId: 'k-1', actor: 'ada', expectedVersion: 3 } },
+    ]);
+    expect(taken[0]?.meta).not.toHaveProperty('fresh');
+    expect(out).toBe('order o-1 · accepted');
+  });
+
+  test('under a key of its own, by the user of this machine, where none is given', async () => {
+    const [first, second] = [await orders('release o-1'), await orders('release o-1')];
+    expect(first.taken[0]?.meta.commandId).not.toBe(second.taken[0]?.meta.commandId);
+    expect(first.taken[0]?.meta).toMatchObject({ fresh: true, actor: expect.stringMatching(/^cli:./) });
+  });
+});
+
+describe('create', () => {
+  test('places an order for the sandbox without options', async () => {
+    const { taken, out } = await orders('create');
+    expect(taken).toMatchObject([
+      {
+        orderId: undefined,
+        what: {
+          customer: { id: 'c-1', name: 'Ada Example' },
+          currency: 'EUR',
+          lines: [{ sku: 'A-1', quantity: 2, unitPrice: 1999 }],
+          payment: { method: 'tok_ok' },
+        },
+      },
+    ]);
+    expect(out).toBe('order o-1 · pending at version 1 · OrderCreated');
+  });
+
+  test('sends what was typed, and nothing that was not', async () => {
+    const { taken } = await orders(
+      'create --id o-9 --customer c-7 --name Grace --currency JPY --line X:1:700 --shipping-fee 90 --tag a --tag b',
+    );
+    expect(taken.map(({ orderId, what }) => ({ orderId, what }))).toEqual([
+      {
+        orderId: 'o-9',
+        what: {
+          customer: { id: 'c-7', name: 'Grace' },
+          currency: 'JPY',
+          lines: [{ sku: 'X', quantity: 1, unitPrice: 700 }],
+          payment: { method: 'tok_ok' },
+          shippingFee: 90,
+          tags: ['a', 'b'],
+        },
+      },
+    ]);
+  });
+
+  const order = {
+    id: 'o-5',
+    customer: { id: 'c-5', name: 'Linus' },
+    currency: 'EUR',
+    lines: [{ sku: 'A-1', quantity: 1, unitPrice: 5 }],
+    payment: { method: 'tok_ok' },
+  };
+  const { id, ...body } = order;
+
+  test('reads an order from a file', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'orders-cli-'));
+    try {
+      const file = join(folder, 'order.json');
+      await writeFile(file, JSON.stringify(order));
+      expect((await orders(['create', '--file', file])).taken).toMatchObject([{ orderId: id, what: body }]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  test('reads an order from standard input', async () => {
+    const { taken } = await orders('create --file - --id o-6', done, JSON.stringify(order));
+    expect(taken).toMatchObject([{ orderId: 'o-6', what: body }]);
+  });
+
+  test.each([
+    ['no JSON', '{', 'standard input is not JSON'],
+    ['no order', '[]', 'the body must be object'],
+    ['unknown fields', JSON.stringify({ ...order, price: 1 }), '/price is not known here'],
+    ['text for numbers', JSON.stringify({ ...order, tax: '1' }), '/tax must be integer'],
+  ])('refuses a file with %s before anything is connected to', async (_, input, message) => {
+    const { exitCode, err, taken, closed } = await orders('create --file -', done, input);
+    expect({ exitCode, taken, closed }).toEqual({ exitCode: 2, taken: [], closed: 0 });
+    expect(err).toContain(message);
+  });
+});
+
+describe('what is typed wrong ends with 2, says what is wrong and sends nothing', () => {
+  test.each([
+    ['hold o-1', "required option '--reason <text>' not specified"],
+    ['hodl o-1', 'Did you mean hold?'],
+    ['release', "missing required argument 'orderId'"],
+    ['create --line A-1:1', 'Expected SKU:QUANTITY:UNITPRICE'],
+    ['create --line A-1:0:1', '/lines/0/quantity'],
+    ['create --currency euro', '/currency must be an ISO-4217 code'],
+    ['create --file - --tag x', 'cannot be used with'],
+    ['hold a/b --reason x', '/orderId must be'],
+    ['hold o-1 --reason x --key ä', '/key must be'],
+    ['refund o-1 --amount 5.00 --reason x', 'Amounts are in minor units'],
+    ['amend o-1 --address {}', '/shippingAddress/street is required'],
+    ['release o-1 --async --wait 3', 'cannot be used with'],
+    ['release o-1 --wait 31', 'Expected 0 to 30 seconds'],
+    ['settle o-1', '--authorized or --declined'],
+    ['get o-1 --url localhost', 'is no URL of the API'],
+  ])('%s', async (line, message) => {
+    const { exitCode, out, err, taken } = await orders(line);
+    expect({ exitCode, out, taken }).toEqual({ exitCode: 2, out: '', taken: [] });
+    expect(err).toContain(message);
+  });
+});
+
+describe('what comes of a command is the exit code', () => {
+  const refused = (kind: 'not_allowed' | 'invalid' | 'not_found' | 'stale_version' | 'key_reused' | 'busy') =>
+    ({
+      kind: 'refused',
+      refusal: { kind, code: `code_${kind}`, message: 'the order is not held', pointer: '/reason' },
+      allowedCommands: ['shipments', 'notes'],
+    }) as const;
+
+  test.each([
+    ['not_allowed', 1],
+    ['invalid', 1],
+    ['stale_version', 1],
+    ['key_reused', 1],
+    ['not_found', 3],
+    ['busy', 4],
+  ] as const)('%s: %i', async (kind, exitCode) => {
+    const answer = await orders('release o-1', refused(kind));
+    expect(answer).toMatchObject({ exitCode, out: '', closed: 1 });
+    expect(answer.err).toContain(`code_${kind} (at /reason): the order is not held`);
+  });
+
+  test('a command that is not allowed names those that are, as the scripts are called', async () => {
+    const { err } = await orders('release o-1', refused('not_allowed'));
+    expect(err).toMatch(/; allowed now: ship, note$/);
+  });
+
+  test('an unknown outcome: 4, with the key to try again with', async () => {
+    const { exitCode, err } = await orders('release o-1 --key k-7', {
+      kind: 'unknown-outcome',
+      orderId: 'o-1',
+    });
+    expect(exitCode).toBe(4);
+    expect(err).toContain('try again with --key k-7');
+  });
+});
+
+test('--json prints exactly one JSON value', async () => {
+  const { out } = await orders('create --json');
+  expect(JSON.parse(out)).toEqual({
+    orderId: 'o-1',
+    version: 1,
+    status: 'pending',
+    events: [{ version: 1, type: 'OrderCreated' }],
+    replayed: false,
+  });
+});
+
+describe('--help', () => {
+  test('of all explains the exit codes', async () => {
+    const { exitCode, out } = await orders('--help');
+    expect(exitCode).toBe(0);
+    expect(out).toMatch(/Exit codes:\n +0 +done\n +1 +refused/);
+  });
+
+  const names =
+    'create hold release cancel amend ship dispatch deliver capture write-off return receive refund note ' +
+    'get list events watch stock settle demo';
+  test.each(names.split(' '))('of %s has an example', async (name) => {
+    const { exitCode, out } = await orders([name, '--help']);
+    expect(exitCode).toBe(0);
+    expect(out).toMatch(/Examples:\n {2}npx orders /);
+  });
+});
