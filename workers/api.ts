@@ -1,5 +1,5 @@
 import { Client, type Connection } from '@temporalio/client';
-import { temporal } from '@temporalio/proto';
+import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
 import { createGateway } from '../src/commands/gateway.js';
 import { registerCommands } from '../src/commands/routes.js';
@@ -93,7 +93,7 @@ function dependencies(connection: Connection, namespace: string, taskQueue: stri
           connection.workflowService.describeTaskQueue({
             namespace,
             taskQueue: { name: taskQueue },
-            taskQueueType: temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+            taskQueueType: proto.temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
           }),
         );
         if (pollers.length === 0) throw new Error(`no worker polls the task queue ${taskQueue}`);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import fastify, { type FastifyInstance, type RawServerDefault } from 'fastify';
+import fastify, { type FastifyInstance, LogController, type RawServerDefault } from 'fastify';
 import { HttpProblem, Problem, sendProblem } from './http-problem.js';
 import { isKey } from './http-schemas.js';
 import { NoQuery, validatorCompiler } from './http-validation.js';
@@ -27,12 +27,11 @@ const PATH_PART_LIMIT = 2_000;
 export function createHttp(logger: Logger): Http {
   const app: Http = fastify({
     loggerInstance: logger,
-    disableRequestLogging: true,
     bodyLimit: BODY_LIMIT,
     requestTimeout: 15_000,
     routerOptions: { maxParamLength: PATH_PART_LIMIT },
     genReqId: correlationId,
-    requestIdLogLabel: 'correlationId',
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'correlationId' }),
     frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
   }).withTypeProvider<TypeBoxTypeProvider>();
 
