@@ -11,16 +11,14 @@ async function build() {
   const made = join(cacheDir, 'build');
   rmSync(made, { recursive: true, force: true });
   const sources = hashOfSources();
-  await run(join(root, 'node_modules', '.bin', 'tsc'), [
-    '--project',
-    'workers/tsconfig.json',
-    '--outDir',
-    made,
+  const tsc = join(root, 'node_modules', '.bin', 'tsc');
+  const [{ code }] = await Promise.all([
+    bundleWorkflowCode({
+      workflowsPath: join(root, 'src', 'workflows', 'index.ts'),
+      logger: new DefaultLogger('WARN'),
+    }),
+    run(tsc, ['--project', 'workers/tsconfig.json', '--outDir', made]),
   ]);
-  const { code } = await bundleWorkflowCode({
-    workflowsPath: join(root, 'src', 'workflows', 'index.ts'),
-    logger: new DefaultLogger('WARN'),
-  });
   writeFileSync(join(made, 'workflow-bundle.js'), code);
   writeFileSync(join(made, SOURCES), sources);
   rmSync(dist, { recursive: true, force: true });

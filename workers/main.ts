@@ -67,19 +67,11 @@ async function start(asked: Config): Promise<Addresses> {
   closers.push({ limitMs: 500, close: () => mongo.close() });
   const context: RoleContext = { config, temporal, mongo, logger };
 
-  await stage('Setting up Temporal and MongoDB', async (note) => {
-    const done = setUp({ ...context, indexes: INDEXES, abort: stopping });
-    if (!(await isDoneSoon(done)))
-      note('one of them does not answer; everything that can goes on without it');
-  });
-  stopping.throwIfAborted();
+  const needed = [setUp({ ...context, indexes: INDEXES, abort: stopping })];
   if (roles.has('worker')) {
-    await stage('Starting the workers', async (note) => {
-      const worker = startWorker({ ...context, workflowBundle: WORKFLOW_BUNDLE });
-      closers.push({ limitMs: 3_500, close: () => worker.stop() });
-      if (!(await isDoneSoon(worker.ready)))
-        note(`they begin when Temporal answers at ${config.temporal.address}`);
-    });
+    const worker = startWorker({ ...context, workflowBundle: WORKFLOW_BUNDLE });
+    closers.push({ limitMs: 3_500, close: () => worker.stop() });
+    needed.push(worker.ready);
   }
   let address: string | undefined;
   if (servesHttp) {
@@ -89,6 +81,9 @@ async function start(asked: Config): Promise<Addresses> {
       address = api.address;
     });
   }
+  await stage('Getting ready', async (note) => {
+    if (!(await isDoneSoon(needed))) note('a server does not answer; all that can goes on without it');
+  });
   return {
     ...(address !== undefined && { api: address }),
     ...(servers.temporal && {
@@ -127,10 +122,10 @@ async function embed({ embedded, temporal: { namespace } }: Config): Promise<Ser
   return servers;
 }
 
-/** Whether it is done before patience ends. It goes on in any case. */
-async function isDoneSoon(work: Promise<void>): Promise<boolean> {
+/** Whether all of it is done before patience ends. It goes on in any case. */
+async function isDoneSoon(work: readonly Promise<void>[]): Promise<boolean> {
   return Promise.race([
-    work.then(() => true),
+    Promise.all(work).then(() => true),
     setTimeout(PATIENCE_MS, false, { signal: stopping, ref: false }).catch(() => false),
   ]);
 }

@@ -5,6 +5,7 @@ import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/wo
 import { createActivities } from '../src/activities/index.js';
 import { temporalConnectionOptions } from '../src/platform/connections.js';
 import type { Logger } from '../src/platform/logger.js';
+import { messageOf } from '../src/platform/message-of.js';
 import type { RoleContext, RunningRole } from './role.js';
 
 export interface WorkerContext extends Omit<RoleContext, 'temporal'> {
@@ -63,7 +64,9 @@ async function keepWorking(
       });
     } catch (error) {
       if (stopping.aborted) return;
-      logger.warn({ err: error }, `The worker cannot work; another one starts in ${backOffMs / 1_000} s.`);
+      logger.warn(
+        `The worker cannot work: ${messageOf(error)}. Another one starts in ${backOffMs / 1_000} s.`,
+      );
       await setTimeout(backOffMs, undefined, { signal: stopping }).catch(() => undefined);
       backOffMs = Math.min(backOffMs * 2, LONGEST_BACK_OFF_MS);
     }

@@ -45,7 +45,7 @@ export const MONGOD: Program = {
 };
 
 const run = promisify(execFile);
-const NO_PROGRESS_MS = 5_000;
+const NO_PROGRESS_MS = 4_000;
 const PIP_TIMEOUT_MS = 180_000;
 const ABANDONED_MS = 3_600_000;
 

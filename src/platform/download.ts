@@ -4,14 +4,13 @@
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { MongoBinary } from 'mongodb-memory-server-core';
 
 const [program, folder = '.'] = process.argv.slice(2);
 process.stdout.write(program === 'temporal' ? await downloadTemporal() : await downloadMongod());
 
 /** The SDK fetches its development server only by starting it. */
 async function downloadTemporal(): Promise<string> {
+  const { TestWorkflowEnvironment } = await import('@temporalio/testing');
   const executable = { type: 'cached-download', downloadDir: folder, version: 'v1.9.1' } as const;
   const environment = await TestWorkflowEnvironment.createLocal({ server: { executable } });
   await environment.teardown();
@@ -20,5 +19,6 @@ async function downloadTemporal(): Promise<string> {
 }
 
 async function downloadMongod(): Promise<string> {
+  const { MongoBinary } = await import('mongodb-memory-server-core');
   return MongoBinary.getPath({ downloadDir: folder, version: '7.0.24' });
 }
