@@ -12,9 +12,16 @@ export type RecordedEvent = OrderEvent & {
   readonly position?: number;
 };
 
-type JournalDocument = RecordedEvent & { readonly _id: string };
+export type JournalDocument = RecordedEvent & {
+  readonly _id: string;
+  /** true until it has a position, then absent */
+  readonly unsequenced?: true;
+};
 
-function journal(db: Db) {
+/** A projection that leaves the event of a `JournalDocument`. */
+export const onlyEvent = { _id: 0, unsequenced: 0 } as const;
+
+export function journal(db: Db) {
   return db.collection<JournalDocument>('order_events');
 }
 
@@ -22,6 +29,8 @@ export async function ensureJournalIndexes(db: Db): Promise<void> {
   await journal(db).createIndexes([
     { key: { orderId: 1, version: 1 }, unique: true },
     { key: { orderId: 1, commandId: 1 } },
+    { key: { position: 1 }, unique: true, partialFilterExpression: { position: { $gt: 0 } } },
+    { key: { recordedAt: 1 }, partialFilterExpression: { unsequenced: true } },
   ]);
 }
 
@@ -54,6 +63,7 @@ async function insert(
     ...event,
     _id: `${event.orderId}:${event.version}`,
     recordedAt,
+    unsequenced: true as const,
   }));
   try {
     await journal(db).insertMany(documents, { ...options, ...durable, ordered: true });
@@ -114,7 +124,7 @@ export async function readJournal(
 ): Promise<RecordedEvent[]> {
   return await journal(db)
     .find({ orderId, version: { $gte: from } }, { ...options, ...committed })
-    .project<RecordedEvent>({ _id: 0 })
+    .project<RecordedEvent>(onlyEvent)
     .sort({ version: 1 })
     .limit(limit)
     .toArray();
@@ -124,7 +134,7 @@ export async function readJournal(
 export async function eventsOfCommand(db: Db, orderId: string, commandId: string): Promise<RecordedEvent[]> {
   return await journal(db)
     .find({ orderId, commandId }, committed)
-    .project<RecordedEvent>({ _id: 0 })
+    .project<RecordedEvent>(onlyEvent)
     .sort({ version: 1 })
     .toArray();
 }

@@ -1,1 +1,2 @@
 export { order } from './order.js';
+export { standing } from './standing.js';
