@@ -36,8 +36,8 @@ export interface StockMovement {
 
 const done = { type: 'done' } as const;
 
-/** Over the SKUs: popular ones are in many orders at once. */
-const turns = new Turns();
+/** Over the SKUs: popular ones are in many orders at once. With the transaction, it fits the 10 s of an activity. */
+const turns = new Turns(4_000);
 
 /**
  * Promises all of the lines to the order, or none. The first answer to a key is the answer for ever, however often it is
