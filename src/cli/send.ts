@@ -1,6 +1,6 @@
 import type { CommandMeta, CommandResult, Gateway } from '../commands/gateway.js';
 import type { Api } from './api.js';
-import { exitCodes, Failure, failureOfRefusal } from './failure.js';
+import { exitCodes, Failure, failureLine, failureOfRefusal } from './failure.js';
 import { isAtRest, until } from './follow.js';
 import type * as Input from './input.js';
 import { apiOf, type CommandOptions, configOf, metaOf, type Session } from './session.js';
@@ -37,6 +37,7 @@ export async function sendAndReport(
   const meta = metaOf(options);
   input.checkKeys({ key: meta.commandId, actor: meta.actor });
   const send = await prepare(input);
+  const api = apiOf(session, options);
   const { gateway, close } = await session.openWriteSide(configOf(session));
   let sent: Sent;
   try {
@@ -44,8 +45,7 @@ export async function sendAndReport(
   } finally {
     await close();
   }
-  if (options.wait !== undefined && options.wait > 0)
-    sent = await settled(apiOf(session, options), sent, options.wait);
+  if (options.wait !== undefined && options.wait > 0) sent = await settled(session, api, sent, options.wait);
   const { print } = session.terminal;
   print(options.json === true ? JSON.stringify(sent) : sentLine(sent));
 }
@@ -70,16 +70,25 @@ export async function sendTo(gateway: Gateway, meta: CommandMeta, send: Send): P
   }
 }
 
-/** The order when it has nothing left to do by itself, or as it was when the time was up. */
-async function settled(api: Api, sent: Sent, seconds: number): Promise<Sent> {
-  const { order, reached } = await until(
-    api,
-    sent.orderId,
-    (seen) => seen.version >= (sent.version ?? 1) && isAtRest(seen),
-    { withinMs: seconds * 1_000 },
-  );
-  if (order === undefined) return { ...sent, settled: false };
-  return { ...sent, version: order.version, status: order.status, settled: reached };
+/**
+ * The order when it has nothing left to do by itself, or as it was when the time was up. What was sent stays sent: that it
+ * cannot be looked at is said, and changes nothing else.
+ */
+async function settled({ terminal }: Session, api: Api, sent: Sent, seconds: number): Promise<Sent> {
+  try {
+    const { order, reached } = await until(
+      api,
+      sent.orderId,
+      (seen) => seen.version >= (sent.version ?? 1) && isAtRest(seen),
+      { withinMs: seconds * 1_000 },
+    );
+    if (order === undefined) return { ...sent, settled: false };
+    return { ...sent, version: order.version, status: order.status, settled: reached };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    terminal.complain(failureLine(error));
+    return { ...sent, settled: false };
+  }
 }
 
 /** What a command came to, on one line. */
@@ -91,6 +100,6 @@ export function sentLine({ orderId, version, status, events, shipmentId, returnI
     ...(shipmentId === undefined ? [] : [`shipment ${shipmentId}`]),
     ...(returnId === undefined ? [] : [`return ${returnId}`]),
     ...(sent.replayed ? ['answered before'] : []),
-    ...(sent.settled === false ? ['still under way'] : []),
+    ...(sent.settled === false ? ['not seen settled'] : []),
   ].join(' · ');
 }

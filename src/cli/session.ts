@@ -74,7 +74,8 @@ export function metaOf({ key, ifMatch, actor }: CommandOptions): CommandMeta {
 
 function userName(): string {
   try {
-    return userInfo().username;
+    // An actor is visible ASCII without spaces, as a header is.
+    return userInfo().username.replaceAll(/[^\u0021-\u007e]/g, '_');
   } catch {
     // A container's user may have no name.
     return 'unknown';

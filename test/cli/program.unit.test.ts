@@ -244,6 +244,15 @@ describe('what comes of a command is the exit code', () => {
   });
 });
 
+test('a command that is done stays done when the API cannot be asked what came of it', async () => {
+  const { exitCode, out, err } = await orders('create --wait 1 --url http://127.0.0.1:1');
+  expect({ exitCode, out }).toEqual({
+    exitCode: 0,
+    out: 'order o-1 · pending at version 1 · OrderCreated · not seen settled',
+  });
+  expect(err).toContain('api_unreachable');
+});
+
 test('--json prints exactly one JSON value', async () => {
   const { out } = await orders('create --json');
   expect(JSON.parse(out)).toEqual({
