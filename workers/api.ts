@@ -32,8 +32,8 @@ export async function buildApi({ config, temporal: connection, mongo, logger }: 
   const { db } = mongo;
 
   const app = createHttp(logger);
-  registerMetrics(app);
   await registerDocs(app);
+  registerMetrics(app);
   const served: ServedRole[] = [];
   if (roles.has('write')) {
     served.push({ name: 'write', needsAnyOf: ['temporal'] });

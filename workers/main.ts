@@ -13,10 +13,11 @@ import { messageOf } from '../src/platform/message-of.js';
 import { SEARCH_ATTRIBUTES, setUp } from '../src/platform/set-up.js';
 import { ensureOrderIndexes } from '../src/projections/orders.js';
 import { startApi } from './api.js';
+import { startFeed } from './feed.js';
 import { stage } from './progress.mjs';
 import type { RoleContext } from './role.js';
 import { closeAll, type Closer, stopSignal } from './stop.js';
-import { installRuntime, startWorker } from './worker.js';
+import { installRuntime, startOrderWorker } from './worker.js';
 
 const CACHE_DIR = fileURLToPath(new URL('../../.cache', import.meta.url));
 const WORKFLOW_BUNDLE = { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };
@@ -68,10 +69,12 @@ async function start(asked: Config): Promise<Addresses> {
   const context: RoleContext = { config, temporal, mongo, logger };
 
   const needed = [setUp({ ...context, indexes: INDEXES, abort: stopping })];
-  if (roles.has('worker')) {
-    const worker = startWorker({ ...context, workflowBundle: WORKFLOW_BUNDLE });
-    closers.push({ limitMs: 3_500, close: () => worker.stop() });
-    needed.push(worker.ready);
+  const startRole = { worker: startOrderWorker, feed: startFeed } as const;
+  for (const role of ['worker', 'feed'] as const) {
+    if (!roles.has(role)) continue;
+    const running = startRole[role]({ ...context, workflowBundle: WORKFLOW_BUNDLE });
+    closers.push({ limitMs: 3_500, close: () => running.stop() });
+    needed.push(running.ready);
   }
   let address: string | undefined;
   if (servesHttp) {

@@ -13,6 +13,12 @@ export interface WorkerContext extends Omit<RoleContext, 'temporal'> {
   readonly workflowBundle: { readonly codePath: string } | { readonly code: string };
 }
 
+/** What a worker polls, and what it can do. */
+export interface Work {
+  readonly taskQueue: string;
+  readonly activities: object;
+}
+
 export interface RunningWorker extends RunningRole {
   /** Resolves when the worker first polls; while Temporal is away, it waits. */
   readonly ready: Promise<void>;
@@ -33,12 +39,18 @@ export function installRuntime(logger: Logger): void {
   });
 }
 
+/** The role `worker`: the orders' workflows and activities. */
+export function startOrderWorker(context: WorkerContext): RunningWorker {
+  const { taskQueue } = context.config.temporal;
+  return startWorker(context, { taskQueue, activities: createActivities({ db: context.mongo.db }) });
+}
+
 /** Runs workflows and activities; one that fails, or finds Temporal away, is replaced by another until it is stopped. */
-export function startWorker(context: WorkerContext): RunningWorker {
+export function startWorker(context: WorkerContext, what: Work): RunningWorker {
   const stopping = new AbortController();
   let done = Promise.resolve();
   const ready = new Promise<void>((resolve) => {
-    done = keepWorking(context, stopping.signal, resolve);
+    done = keepWorking(context, what, stopping.signal, resolve);
   });
   return {
     ready,
@@ -51,6 +63,7 @@ export function startWorker(context: WorkerContext): RunningWorker {
 
 async function keepWorking(
   context: WorkerContext,
+  what: Work,
   stopping: AbortSignal,
   onReady: () => void,
 ): Promise<void> {
@@ -58,7 +71,7 @@ async function keepWorking(
   let backOffMs = FIRST_BACK_OFF_MS;
   while (!stopping.aborted) {
     try {
-      await work(context, stopping, () => {
+      await work(context, what, stopping, () => {
         backOffMs = FIRST_BACK_OFF_MS;
         onReady();
       });
@@ -80,16 +93,20 @@ async function buildId(bundle: WorkerContext['workflowBundle']): Promise<string>
 }
 
 /** One worker's life, until it is stopped or fails. */
-async function work(context: WorkerContext, stopping: AbortSignal, onRunning: () => void): Promise<void> {
-  const { config, mongo, workflowBundle } = context;
+async function work(
+  { config, workflowBundle }: WorkerContext,
+  { taskQueue, activities }: Work,
+  stopping: AbortSignal,
+  onRunning: () => void,
+): Promise<void> {
   const connection = await NativeConnection.connect(temporalConnectionOptions(config));
   try {
     const worker = await Worker.create({
       connection,
       namespace: config.temporal.namespace,
-      taskQueue: config.temporal.taskQueue,
+      taskQueue,
       workflowBundle,
-      activities: createActivities({ db: mongo.db }),
+      activities,
       // The SDK's own build id is 90 characters in a third of all history events: a sixth of an order's history.
       workerDeploymentOptions: {
         version: { deploymentName: 'orders', buildId: await buildId(workflowBundle) },

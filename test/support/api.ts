@@ -7,10 +7,10 @@ import { ensureJournalIndexes } from '../../src/event-log/journal.js';
 import { type Config, readConfig } from '../../src/platform/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../../src/platform/connections.js';
 import type { Http } from '../../src/platform/http.js';
-import { createLogger } from '../../src/platform/logger.js';
+import { createLogger, type Logger } from '../../src/platform/logger.js';
 import { ensureOrderIndexes } from '../../src/projections/orders.js';
 import { buildApi } from '../../workers/api.js';
-import { type RunningWorker, startWorker } from '../../workers/worker.js';
+import { installRuntime, type RunningWorker, startOrderWorker } from '../../workers/worker.js';
 import { shared, uniqueName } from './servers.js';
 
 export interface Reply {
@@ -62,6 +62,7 @@ export async function startTestApi(env: Readonly<Record<string, string>> = {}): 
   const mongo = connectMongo(config);
   const context = { config, temporal, mongo, logger };
   const app = await buildApi(context);
+  if (env['MONGODB_URI'] === undefined) await answering(mongo);
   const client = new Client({ connection: temporal, namespace: config.temporal.namespace });
   const workers: RunningWorker[] = [];
 
@@ -95,7 +96,8 @@ export async function startTestApi(env: Readonly<Record<string, string>> = {}): 
     put: (path, sent) => sendJson('PUT', path, sent),
     async startWorker() {
       await Promise.all([ensureJournalIndexes(mongo.db), ensureOrderIndexes(mongo.db)]);
-      const worker = startWorker({ ...context, workflowBundle: await workflowBundle() });
+      runtime ??= install(logger);
+      const worker = startOrderWorker({ ...context, workflowBundle: await workflowBundle() });
       workers.push(worker);
       await worker.ready;
       return worker;
@@ -108,6 +110,19 @@ export async function startTestApi(env: Readonly<Record<string, string>> = {}): 
       await temporal.close();
     },
   };
+}
+
+/** On a busy machine the first connection may take longer than an operation waits for it. */
+async function answering({ db }: Mongo): Promise<void> {
+  await eventually(async () => await db.command({ ping: 1 }).catch(() => undefined));
+}
+
+/** One for all workers of a process. */
+let runtime: true | undefined;
+
+function install(logger: Logger): true {
+  installRuntime(logger);
+  return true;
 }
 
 async function workflowBundle() {

@@ -1,0 +1,61 @@
+import { setTimeout } from 'node:timers/promises';
+import { Client } from '@temporalio/client';
+import { createFeedActivities } from '../src/activities/feed.js';
+import { messageOf } from '../src/platform/message-of.js';
+import {
+  type StandingTask,
+  feedTaskQueue,
+  standingWorkflow,
+  standingWorkflowId,
+} from '../src/workflows/standing-messages.js';
+import type { RoleContext } from './role.js';
+import { type RunningWorker, type WorkerContext, startWorker } from './worker.js';
+
+/** What goes on for as long as there is a feed. */
+const standingTasks: readonly StandingTask[] = [{ activity: 'sequence', name: 'feed' }];
+
+const AGAIN_MS = 1_000;
+
+/** The role `feed`: positions for events, and the views across orders. Any number may run: one works, the others stand by. */
+export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
+  const taskQueue = feedTaskQueue(context.config.temporal.taskQueue);
+  const worker = startWorker(context, {
+    taskQueue,
+    activities: createFeedActivities({ db: context.mongo.db }),
+  });
+  const stopping = new AbortController();
+  const started = startTasks(context, taskQueue, stopping.signal);
+  return {
+    ready: Promise.all([worker.ready, started]).then(() => undefined),
+    async stop() {
+      stopping.abort();
+      await Promise.all([worker.stop(), started]);
+    },
+  };
+}
+
+/** Idempotent: work that stands already goes on. Tries until Temporal is there. */
+async function startTasks(
+  { temporal, config, logger }: RoleContext,
+  taskQueue: string,
+  stopping: AbortSignal,
+) {
+  const client = new Client({ connection: temporal, namespace: config.temporal.namespace });
+  while (!stopping.aborted) {
+    try {
+      for (const task of standingTasks) {
+        await client.workflow.start(standingWorkflow, {
+          workflowId: standingWorkflowId(task),
+          taskQueue,
+          args: [task],
+          workflowIdConflictPolicy: 'USE_EXISTING',
+          staticSummary: `${task.activity} ${task.name}`,
+        });
+      }
+      return;
+    } catch (error) {
+      logger.warn(`The feed's work is not started yet: ${messageOf(error)}`);
+      await setTimeout(AGAIN_MS, undefined, { signal: stopping }).catch(() => undefined);
+    }
+  }
+}
