@@ -1,0 +1,177 @@
+import { expect } from '@jest/globals';
+import { getStock, type StockMovement } from '../../src/activities/inventory.js';
+import type { LedgerEntry } from '../../src/activities/sandbox-payments.js';
+import type { OrderEvent } from '../../src/domain/events.js';
+import { type Order, quantityOf, sum } from '../../src/domain/order.js';
+import { foldHistory, readHistoryLog } from '../../src/event-log/history.js';
+import { readJournal } from '../../src/event-log/journal.js';
+import { orders, toDocument } from '../../src/projections/orders.js';
+import { type OrderState, stateQuery, workflowId } from '../../src/workflows/messages.js';
+import type { System } from './system.js';
+import { until } from './until.js';
+
+/** An order that passed the audit. */
+export interface Audited {
+  readonly orderId: string;
+  /** of its workflow: more than one where it was continued as new */
+  readonly runs: number;
+  readonly order: Order;
+  readonly events: readonly OrderEvent[];
+}
+
+/**
+ * Waits until no order of the system has anything left to do by itself, then checks all of them: what the history, the journal,
+ * the view and the workflow tell is one story, and the payment provider's ledger and the stock tell it too.
+ *
+ * @param except ids of orders that a test has broken
+ */
+export async function audit(system: System, except: readonly string[] = []): Promise<readonly Audited[]> {
+  const runs = await runsByOrder(system);
+  const known = await system.db.collection('order_events').distinct('orderId');
+  expect(new Set(runs.keys())).toEqual(new Set(known));
+  const audited: Audited[] = [];
+  for (const [orderId, count] of runs) {
+    if (except.includes(orderId)) continue;
+    const { order, events } = await auditLog(system, orderId);
+    await auditPayments(system, order, events);
+    await auditGoods(system, orderId, events);
+    audited.push({ orderId, runs: count, order, events });
+  }
+  if (except.length === 0)
+    await auditStock(
+      system,
+      audited.map(({ order }) => order),
+    );
+  return audited;
+}
+
+async function runsByOrder({ client, taskQueue }: System): Promise<ReadonlyMap<string, number>> {
+  const runs = new Map<string, number>();
+  for await (const run of client.workflow.list({ query: `TaskQueue = '${taskQueue}'` })) {
+    expect(['RUNNING', 'COMPLETED', 'CONTINUED_AS_NEW']).toContain(run.status.name);
+    const orderId = run.workflowId.slice(workflowId('').length);
+    runs.set(orderId, (runs.get(orderId) ?? 0) + 1);
+  }
+  return runs;
+}
+
+/** Fold of the history = journal = view = workflow, versions 1, 2, 3 … */
+async function auditLog(
+  { db, client }: System,
+  orderId: string,
+): Promise<{ readonly order: Order; readonly events: readonly OrderEvent[] }> {
+  const { order } = await until(async () => {
+    const state = await client.workflow.getHandle(workflowId(orderId)).query<OrderState>(stateQuery);
+    expect(state).toMatchObject({ unrecorded: 0, order: { orderId, owed: [] } });
+    return state;
+  }, 60);
+  const log = await readHistoryLog(client, orderId);
+  if (log === undefined) throw new Error(`Temporal knows no order ${orderId}.`);
+  const { events } = log;
+  expect(events.map(({ version }) => version)).toEqual(events.map((_, index) => index + 1));
+  const journal = await readJournal(db, orderId);
+  expect(journal.map(({ recordedAt: _, position: __, ...event }) => event)).toEqual(events);
+  const folded = foldHistory(log);
+  if (folded === undefined) throw new Error(`Order ${orderId} has no events.`);
+  expect(order).toEqual(folded);
+  expect(await orders(db).findOne({ _id: orderId })).toEqual(toDocument(folded));
+  return { order, events };
+}
+
+const outcomes: ReadonlySet<string> = new Set([
+  'StockReserved',
+  'StockRefused',
+  'StockReleased',
+  'StockDeducted',
+  'StockRestocked',
+  'PaymentAuthorized',
+  'PaymentPending',
+  'PaymentDeclined',
+  'PaymentCaptured',
+  'CaptureDeclined',
+  'AuthorizationExpired',
+  'AuthorizationVoided',
+  'PaymentRefunded',
+]);
+
+/** Keys of the effects of some kinds whose outcome is in the log; twice, where it is there twice. */
+function settledKeys(events: readonly OrderEvent[], kinds: RegExp): readonly string[] {
+  return events
+    .filter(({ type, causationId }) => outcomes.has(type) && kinds.test(causationId))
+    .map(({ causationId }) => causationId)
+    .toSorted();
+}
+
+/** Each payment the order knows happened once outside, and none happened that it does not know. */
+async function auditPayments({ db }: System, order: Order, events: readonly OrderEvent[]): Promise<void> {
+  const { orderId } = order;
+  const ledger = await db.collection<LedgerEntry>('sandbox_payments').find({ orderId }).toArray();
+  expect(ledger.filter(({ outcome }) => outcome === undefined)).toEqual([]);
+  const keys = ledger.map(({ _id }) => _id).toSorted();
+  expect(settledKeys(events, /:(authorize|capture|void|refund):\d+$/)).toEqual(keys);
+
+  const authorizations = ledger.flatMap(({ amount, authorization: entry }) =>
+    entry === undefined ? [] : [{ id: entry.id, amount, captured: entry.captured }],
+  );
+  expect(byId(authorizations)).toEqual(
+    byId(order.authorizations.map(({ authorizationId: id, amount, captured }) => ({ id, amount, captured }))),
+  );
+  const captures = ledger.flatMap(({ amount, capture }) =>
+    capture === undefined ? [] : [{ id: capture.id, amount, refunded: capture.refunded }],
+  );
+  expect(byId(captures)).toEqual(
+    byId(order.captures.map(({ captureId: id, amount, refunded }) => ({ id, amount, refunded }))),
+  );
+  const isOver = order.status !== 'pending' && order.status !== 'confirmed';
+  const isOpen = ({ authorization: entry, amount = 0 }: LedgerEntry) =>
+    entry !== undefined &&
+    (entry.status === 'pending' || (entry.status === 'authorized' && entry.captured < amount));
+  const isLapsed = ({ authorization: entry }: LedgerEntry) =>
+    order.authorizations.some(
+      ({ authorizationId, status }) => authorizationId === entry?.id && status === 'expired',
+    );
+  if (isOver) expect(ledger.filter((entry) => isOpen(entry) && !isLapsed(entry))).toEqual([]);
+}
+
+function byId<T extends { readonly id: string }>(entries: readonly T[]): readonly T[] {
+  return entries.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+async function auditGoods({ db }: System, orderId: string, events: readonly OrderEvent[]): Promise<void> {
+  const moved = await movements(db).find({ orderId }).toArray();
+  const keys = moved.map(({ _id }) => _id).toSorted();
+  expect(settledKeys(events, /:(reserve|release|deduct|restock):\d+$/)).toEqual(keys);
+}
+
+/** Of each SKU there is what its movements say, and reserved is what the orders hold. */
+async function auditStock({ db }: System, all: readonly Order[]): Promise<void> {
+  const moved = await movements(db).find().sort({ at: 1 }).toArray();
+  const skus = new Set(moved.flatMap(({ lines }) => lines.map(({ sku }) => sku)));
+  for (const sku of skus) {
+    const { onHand, reserved } = await getStock(db, sku);
+    expect({ sku, onHand, reserved }).toEqual({ sku, ...replayed(sku, moved) });
+    expect({ sku, reserved }).toEqual({
+      sku,
+      reserved: sum(all, (order) => quantityOf(order.reserved, sku)),
+    });
+  }
+}
+
+function replayed(sku: string, moved: readonly StockMovement[]): { onHand: number; reserved: number } {
+  let onHand = sku.startsWith('OUT-') ? 0 : 1_000;
+  let reserved = 0;
+  for (const { type, lines, outcome } of moved) {
+    const line = lines.find((entry) => entry.sku === sku);
+    if (line === undefined || outcome.type === 'out_of_stock') continue;
+    if (type === 'set') onHand = line.quantity;
+    if (type === 'reserve') reserved += line.quantity;
+    if (type === 'release' || type === 'deduct') reserved -= line.quantity;
+    if (type === 'deduct') onHand -= line.quantity;
+    if (type === 'restock') onHand += line.quantity;
+  }
+  return { onHand, reserved };
+}
+
+function movements(db: System['db']) {
+  return db.collection<StockMovement>('stock_movements');
+}

@@ -1,0 +1,126 @@
+import { expect } from '@jest/globals';
+import { Webhook } from 'standardwebhooks';
+import { randomUUID } from 'node:crypto';
+import type { OrderView } from '../../src/domain/view.js';
+import type { Reply } from './api.js';
+import { webhookSecrets } from './system.js';
+import { until } from './until.js';
+
+type Headers = Readonly<Record<string, string>>;
+
+/** The API as a client in another process uses it. */
+export interface Api {
+  get(path: string, headers?: Headers): Promise<Reply>;
+  post(path: string, body?: unknown, headers?: Headers): Promise<Reply>;
+  put(path: string, body: unknown): Promise<Reply>;
+  /** Sends what a provider or a carrier tells, signed. */
+  webhook(from: 'payments' | 'carriers', type: string, data: object): Promise<Reply>;
+  /** Creates an order, and waits until it has nothing left to do by itself. */
+  place(more?: object, headers?: Headers): Promise<PlacedOrder>;
+  order(id: string): PlacedOrder;
+}
+
+/** An order that was created, as its customer sees it. */
+export interface PlacedOrder {
+  readonly id: string;
+  /** Sends a command that must be taken, and waits until the order has nothing left to do by itself. */
+  tell(command: string, body?: object, headers?: Headers): Promise<Reply>;
+  view(): Promise<OrderView>;
+  /** Waits until its view has all that is `wanted`. */
+  becomes(wanted: object, seconds?: number): Promise<OrderView>;
+  /** Types of its events, in order. */
+  log(): Promise<readonly string[]>;
+}
+
+const settled = { prefer: 'wait=20' };
+const address = { street: 'Way 1', city: 'Town', country: 'DE' };
+
+/** The body of a create. */
+export function orderOf(more: object = {}): object {
+  return {
+    customer: { id: 'c-1', name: 'Ada Example', email: 'ada@example.com' },
+    currency: 'EUR',
+    lines: [{ sku: 'A-1', quantity: 2, unitPrice: 1999, name: 'Lamp' }],
+    shippingAddress: address,
+    payment: { method: 'tok_ok' },
+    ...more,
+  };
+}
+
+export function paidWith(method: string): object {
+  return { payment: { method } };
+}
+
+/** What a carrier's counter gives: the body of a dispatch. */
+export const byDhl = { carrier: 'DHL', trackingNumber: '00340434161094042557' };
+
+/** A header that makes a command the same command when it is sent again. */
+export function key(value: string = randomUUID()): Headers {
+  return { 'idempotency-key': value };
+}
+
+export function apiAt(base: string): Api {
+  async function send(method: string, path: string, body: unknown, headers: Headers = {}): Promise<Reply> {
+    const response = await fetch(`${base}${path}`, {
+      method,
+      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: Object.fromEntries(response.headers),
+      body: text === '' ? undefined : JSON.parse(text),
+    };
+  }
+
+  function order(id: string): PlacedOrder {
+    const path = `/v1/orders/${id}`;
+    const view = async () => (await succeeds(send('GET', path, undefined), 200)).body as OrderView;
+    return {
+      id,
+      view,
+      tell: (command, body = {}, headers = {}) =>
+        succeeds(send('POST', `${path}/${command}`, body, { ...settled, ...headers }), 200),
+      becomes: (wanted, seconds) =>
+        until(async () => {
+          const seen = await view();
+          expect(seen).toMatchObject({ ...wanted });
+          return seen;
+        }, seconds),
+      async log() {
+        const { body } = await succeeds(send('GET', `${path}/events`, undefined), 200);
+        return (body.data as { type: string }[]).map(({ type }) => type);
+      },
+    };
+  }
+
+  return {
+    get: (path, headers) => send('GET', path, undefined, headers),
+    post: (path, body = {}, headers = {}) => send('POST', path, body, headers),
+    put: (path, body) => send('PUT', path, body),
+    async webhook(from, type, data) {
+      const [id, now, body] = [randomUUID(), new Date(), JSON.stringify({ type, data })];
+      const signature = new Webhook(webhookSecrets[from]).sign(id, now, body);
+      return await send('POST', `/v1/webhooks/${from}`, body, {
+        'webhook-id': id,
+        'webhook-timestamp': String(Math.floor(now.getTime() / 1_000)),
+        'webhook-signature': signature,
+      });
+    },
+    async place(more = {}, headers = {}) {
+      const created = await succeeds(
+        send('POST', '/v1/orders', orderOf(more), { ...settled, ...headers }),
+        201,
+      );
+      return order(String(created.body.orderId));
+    },
+    order,
+  };
+}
+
+async function succeeds(reply: Promise<Reply>, status: number): Promise<Reply> {
+  const { body, ...got } = await reply;
+  expect({ status: got.status, body }).toEqual({ status, body: expect.anything() });
+  return { ...got, body };
+}

@@ -1,0 +1,74 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import process from 'node:process';
+
+/** A process of this project as a user starts it, built. */
+export interface RoleProcess {
+  /** `http://host:port`; empty where it serves no HTTP */
+  readonly address: string;
+  isRunning(): boolean;
+  /** It stands still, and its connections stay open, until it is thawed. */
+  freeze(): void;
+  thaw(): void;
+  /** Ends it as a power cut would. */
+  kill(): Promise<void>;
+  /** Asks it to end, and ends it when it does not. */
+  stop(): Promise<void>;
+}
+
+const READY_WITHIN_MS = 60_000;
+const STOP_WITHIN_MS = 15_000;
+
+/**
+ * Starts a process and waits until it says that it is ready.
+ *
+ * @param env all of its variables: none is inherited
+ */
+export async function startRoleProcess(env: Readonly<Record<string, string>>): Promise<RoleProcess> {
+  const child = spawn(process.execPath, [join(process.cwd(), 'dist', 'workers', 'main.js')], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env['PATH'], LOG_LEVEL: 'warn', HTTP_PORT: '0', ...env },
+  });
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const isRunning = () => child.exitCode === null && child.signalCode === null;
+  const kill = async () => {
+    child.kill('SIGKILL');
+    await gone;
+  };
+  let output = '';
+  const welcomed = new Promise<void>((resolve) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        output = (output + text).slice(-10_000);
+        if (output.includes('\nReady in ')) resolve();
+      });
+    }
+  });
+  await withTimeout(Promise.race([welcomed, gone]), READY_WITHIN_MS);
+  if (!output.includes('\nReady in ')) {
+    await kill();
+    throw new Error(`The process did not get ready:\n${output}`);
+  }
+  return {
+    address: /API +(http:\S+)/.exec(output)?.[1] ?? '',
+    isRunning,
+    freeze: () => child.kill('SIGSTOP'),
+    thaw: () => child.kill('SIGCONT'),
+    kill,
+    async stop() {
+      child.kill('SIGTERM');
+      child.kill('SIGCONT');
+      await withTimeout(gone, STOP_WITHIN_MS);
+      if (isRunning()) await kill();
+    },
+  };
+}
+
+async function withTimeout(work: Promise<void>, limitMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, limitMs);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,64 @@
+import { Client } from '@temporalio/client';
+import type { Db } from 'mongodb';
+import { readConfig } from '../../src/platform/config.js';
+import { connectMongo, connectTemporal } from '../../src/platform/connections.js';
+import { type RoleProcess, startRoleProcess } from './role-process.js';
+import { shared, uniqueName } from './servers.js';
+
+/** Secrets of the webhooks of every system under test. */
+export const webhookSecrets = {
+  payments: `whsec_${Buffer.from('payments-of-the-end-to-end-tests').toString('base64')}`,
+  carriers: `whsec_${Buffer.from('carriers-of-the-end-to-end-tests').toString('base64')}`,
+};
+
+/** Processes of this project over one database and one task queue, and a look behind them. */
+export interface System {
+  readonly db: Db;
+  readonly client: Client;
+  readonly taskQueue: string;
+  /** Starts a process with `roles`, separated by commas, and further variables. */
+  start(roles: string, env?: Readonly<Record<string, string>>): Promise<RoleProcess>;
+  /** Ends every process, and removes the database. */
+  end(): Promise<void>;
+}
+
+/** Where a system's servers are: those that all tests share, unless a test has some of its own to break. */
+export interface ServerAddresses {
+  readonly temporal?: string;
+  readonly mongodb?: string;
+}
+
+export function createSystem({
+  temporal = shared.temporalAddress,
+  mongodb = shared.mongodbUri,
+}: ServerAddresses = {}): System {
+  const name = uniqueName('system');
+  const variables = {
+    TEMPORAL_ADDRESS: temporal,
+    TEMPORAL_TASK_QUEUE: name,
+    MONGODB_URI: mongodb,
+    MONGODB_DB: name,
+    PAYMENTS_WEBHOOK_SECRET: webhookSecrets.payments,
+    CARRIERS_WEBHOOK_SECRET: webhookSecrets.carriers,
+  };
+  const config = readConfig(variables);
+  const connection = connectTemporal(config);
+  const mongo = connectMongo(config);
+  const processes: RoleProcess[] = [];
+  return {
+    db: mongo.db,
+    client: new Client({ connection, namespace: config.temporal.namespace }),
+    taskQueue: name,
+    async start(roles, env = {}) {
+      const started = await startRoleProcess({ ...variables, ROLES: roles, ...env });
+      processes.push(started);
+      return started;
+    },
+    async end() {
+      await Promise.all(processes.map((started) => started.stop()));
+      await mongo.db.dropDatabase().catch(() => undefined);
+      await mongo.close();
+      await connection.close();
+    },
+  };
+}
