@@ -1,0 +1,79 @@
+import { afterAll, expect, test } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { createActivities } from '../../src/activities/index.js';
+import { getStock } from '../../src/activities/inventory.js';
+import type { LedgerEntry } from '../../src/activities/sandbox-payments.js';
+import { fold } from '../../src/domain/evolve.js';
+import { orders } from '../../src/projections/orders.js';
+import { eventFork } from '../../src/workflows/messages.js';
+import { create, states } from '../domain/examples.js';
+import { Scenario } from '../domain/specification.js';
+import { logOf, openDatabase } from './database.js';
+
+const database = openDatabase();
+const { db } = database;
+const activities = createActivities({ db });
+afterAll(() => database.close());
+
+/** A new order for a SKU of its own, and its reservation. */
+function reserving() {
+  const orderId = randomUUID();
+  const sku = `S-${orderId}`;
+  const scenario = Scenario.empty.do(create({ lines: [{ sku, quantity: 2, unitPrice: 100 }] }));
+  const events = logOf(scenario, orderId);
+  const effect = fold(events)?.owed.find((owed) => owed.type === 'reserve');
+  if (effect === undefined) throw new Error('nothing is to be reserved');
+  return { orderId, sku, events, effect };
+}
+
+async function versionInView(orderId: string): Promise<number | undefined> {
+  return (await orders(db).findOne({ _id: orderId }))?.version;
+}
+
+test('a step records its events, then does its effect; again, it comes to the same', async () => {
+  const { orderId, sku, events, effect } = reserving();
+  for (let attempt = 1; attempt <= 3; attempt++) {
+    expect(await activities.reserve({ events, effect })).toStrictEqual({ type: 'reserved' });
+    expect(await versionInView(orderId)).toBe(1);
+    expect(await getStock(db, sku)).toMatchObject({ reserved: 2 });
+  }
+});
+
+test('a step without an effect records its events', async () => {
+  const orderId = randomUUID();
+  await activities.record({ events: logOf(states.confirmed, orderId) });
+  expect(await versionInView(orderId)).toBe(states.confirmed.order.version);
+});
+
+test('a step without events does its effect', async () => {
+  const { sku, effect } = reserving();
+  expect(await activities.reserve({ events: [], effect })).toStrictEqual({ type: 'reserved' });
+  expect(await getStock(db, sku)).toMatchObject({ reserved: 2 });
+});
+
+test('a fork stops a step before the world is touched', async () => {
+  const { sku, events, effect } = reserving();
+  await activities.record({ events });
+  const forked = events.map((event) => ({ ...event, actor: 'somebody else' }));
+  await expect(activities.reserve({ events: forked, effect })).rejects.toMatchObject({ type: eventFork });
+  expect(await getStock(db, sku)).toMatchObject({ reserved: 0 });
+});
+
+test('payments go to the sandbox where no other provider is given', async () => {
+  const key = `${randomUUID()}:authorize:2`;
+  const effect = {
+    key,
+    correlationId: 'test',
+    type: 'authorize',
+    amount: 500,
+    currency: 'EUR',
+    method: 'tok_ok',
+    ttl: 1_000,
+  } as const;
+  const outcome = await activities.authorize({ events: [], effect });
+  expect(outcome.type).toBe('authorized');
+  expect(await db.collection<LedgerEntry>('sandbox_payments').findOne({ _id: key })).toMatchObject({
+    outcome,
+    calls: 1,
+  });
+});
