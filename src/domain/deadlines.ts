@@ -1,5 +1,5 @@
 import type { EventDraft } from './events.js';
-import { type Authorization, type Order, isDead, isUnpaid, owes } from './order.js';
+import { type Authorization, type Order, owes } from './order.js';
 import { isNeeded } from './pending-effects.js';
 
 /** The next time at which the order changes by itself. */
@@ -33,17 +33,16 @@ export function expire(order: Order, now: string): readonly EventDraft[] {
 
 /** An authorization does not lapse while its capture is under way: the provider's answer decides. */
 function expiring(order: Order): readonly Authorization[] {
-  if (isDead(order) || owes(order, 'capture')) return [];
+  if (owes(order, 'capture')) return [];
   return order.authorizations.filter((entry) => isNeeded(order, entry));
 }
 
-/** Completed, and nothing is on its way: no return, no refund, no capture. Only the return window keeps it open. */
+/** Completed, and nothing is on its way: no return, no refund. Only the return window keeps it open. */
 export function isReadyToClose(order: Order): boolean {
   return (
     order.status === 'completed' &&
     !order.closed &&
     order.owed.length === 0 &&
-    !order.shipments.some(isUnpaid) &&
     order.returns.every((entry) => entry.status === 'received')
   );
 }

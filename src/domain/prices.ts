@@ -33,7 +33,7 @@ export function returnRefund(order: Order, returned: readonly LineQuantity[], li
   const back = (sku: string) =>
     sum([...received, ...returned], (line) => (line.sku === sku ? line.quantity : 0));
   const target = worth(order, (line) => back(line.sku));
-  return Math.max(0, Math.min(target - before, limit));
+  return Math.min(target - before, limit);
 }
 
 /** What the customer owes in the end for all that is not cancelled. */
