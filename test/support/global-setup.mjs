@@ -36,12 +36,15 @@ export default async function startSharedServers() {
   process.env['TEST_TEMPORAL_ADDRESS'] = servers.temporal.address;
   process.env['TEST_MONGODB_URI'] = servers.mongodb.uri;
 
-  const stop = async () => {
-    await servers.stop();
-    await rm(dataDir, { recursive: true, force: true });
-  };
+  let stopped = /** @type {Promise<void> | undefined} */ (undefined);
+  const stop = () =>
+    (stopped ??= (async () => {
+      await servers.stop();
+      await rm(dataDir, { recursive: true, force: true });
+    })());
   globalThis.stopSharedServers = stop;
-  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
-    process.once(signal, () => void stop().finally(() => process.exit(1)));
+  // Not only once: Ctrl-C comes from the terminal and, again, from `npm test`.
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.on(signal, () => void stop().finally(() => process.exit(1)));
   }
 }
