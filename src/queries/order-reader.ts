@@ -23,7 +23,7 @@ export interface OrderReader {
 
 const VIEW_WITHIN_MS = 1_500;
 const WORKFLOW_WITHIN_MS = 2_000;
-const HISTORY_WITHIN_MS = 3_000;
+const HISTORY_WITHIN_MS = 2_000;
 
 export function createOrderReader(client: Client, db: Db): OrderReader {
   async function fromView(orderId: string): Promise<FoundOrder | undefined> {

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { createHttp } from '../../src/platform/http.js';
 import { eventually, orderBody, type Reply, startTestApi, type TestApi } from '../support/api.js';
 
 let api: TestApi;
@@ -249,6 +251,23 @@ describe('a request that is none is refused:', () => {
     expect(reply.headers['idempotency-key']).toMatch(/^[0-9a-f-]{36}$/);
     expect(reply.headers['x-correlation-id']).toBe(reply.headers['idempotency-key']);
   });
+});
+
+test('what nobody foresaw is a 500 that tells nothing, and is logged under the correlation id', async () => {
+  const logged: string[] = [];
+  const app = createHttp(pino({ level: 'error' }, { write: (text: string) => void logged.push(text) }));
+  app.get('/broken', () => {
+    throw new Error('the password is swordfish');
+  });
+  const response = await app.inject({ url: '/broken', headers: { 'x-correlation-id': 'r-7' } });
+  expect(response.json()).toMatchObject({ status: 500, code: 'internal_error', correlationId: 'r-7' });
+  expect(response.body).not.toContain('swordfish');
+  expect(logged).toHaveLength(1);
+  expect(JSON.parse(logged[0] ?? '')).toMatchObject({
+    correlationId: 'r-7',
+    err: { message: 'the password is swordfish' },
+  });
+  await app.close();
 });
 
 test('nothing of all this has started a workflow or written an event; what is right does', async () => {

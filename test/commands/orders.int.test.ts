@@ -288,6 +288,36 @@ describe('a command', () => {
   });
 });
 
+describe('an order that continues as new again and again', () => {
+  let restless: TestApi;
+  beforeAll(async () => {
+    restless = await startTestApi({ CONTINUE_AS_NEW_AFTER: '10' });
+    await restless.startWorker();
+  });
+  afterAll(async () => {
+    await restless.close();
+  });
+
+  test('takes every command once, whichever run it meets', async () => {
+    const orderId = await placedOrder(restless);
+    const path = `/v1/orders/${orderId}/notes`;
+    const sent = Array.from({ length: 24 }, (_, i) => ({ body: note(`n${i}`), headers: key() }));
+    const send = async (batch: typeof sent) =>
+      await Promise.all(batch.map((one) => restless.post(path, one)));
+    const first = [];
+    for (let i = 0; i < sent.length; i += 6) first.push(...(await send(sent.slice(i, i + 6))));
+    expect(first.map(({ status }) => status)).toEqual(sent.map(() => 200));
+    const again = await send(sent.slice(0, 6));
+    expect(again.map(({ body }) => body)).toEqual(first.slice(0, 6).map(({ body }) => body));
+    expect(again.map(({ headers }) => headers['idempotent-replayed'])).toEqual(again.map(() => 'true'));
+    const { body } = await restless.get(`/v1/orders/${orderId}?consistency=strong`);
+    expect(body.notes).toHaveLength(24);
+    const { raw } = await restless.client.workflow.getHandle(workflowId(orderId)).describe();
+    const { firstRunId, execution } = raw.workflowExecutionInfo ?? {};
+    expect(execution?.runId).not.toBe(firstRunId);
+  });
+});
+
 describe('a command to an order that has ended', () => {
   async function cancelledOrder() {
     const orderId = await placedOrder(api);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import { readJournal } from '../../src/event-log/journal.js';
+import { workflowId } from '../../src/workflows/messages.js';
 import { eventually, placedOrder, type Reply, startTestApi, type TestApi } from '../support/api.js';
 
 let api: TestApi;
@@ -97,6 +98,13 @@ describe('the carriers webhook', () => {
     expect(await eventOf(orderId, 'ShipmentDispatched')).toMatchObject({ actor: 'carriers' });
     await deliver('carriers', { type: 'shipment.delivered', data: shipment });
     await eventOf(orderId, 'OrderCompleted');
+  });
+
+  test('acknowledges what comes too late', async () => {
+    const orderId = await placedOrder(api, { payment: { method: 'tok_declined' } });
+    await api.client.workflow.getHandle(workflowId(orderId)).result();
+    const data = { orderId, shipmentId: 's1' };
+    expect(await deliver('carriers', { type: 'shipment.delivered', data })).toMatchObject({ status: 202 });
   });
 
   test('needs a carrier and a tracking number for a dispatch', async () => {
