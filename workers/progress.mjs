@@ -19,7 +19,9 @@ export async function stage(title, work) {
   let frame = 0;
   const draw = () => {
     frame = (frame + 1) % FRAMES.length;
-    stdout.write(`\r\x1b[K${FRAMES[frame]} ${title} ${seconds()} ${detail}`.slice(0, (stdout.columns || 80) + 3));
+    stdout.write(
+      `\r\x1b[K${FRAMES[frame]} ${title} ${seconds()} ${detail}`.slice(0, (stdout.columns || 80) + 3),
+    );
   };
   const timer = stdout.isTTY ? setInterval(draw, FRAME_MS) : undefined;
   if (!stdout.isTTY) stdout.write(`… ${title}\n`);
