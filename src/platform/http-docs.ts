@@ -30,7 +30,12 @@ export async function registerDocs(app: Http): Promise<void> {
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   await app.register(reference, {
     routePrefix: '/docs',
-    configuration: { title: 'Orders', withDefaultFonts: false, hideClientButton: true, telemetry: false },
+    configuration: {
+      pageTitle: 'Orders API',
+      withDefaultFonts: false,
+      hideClientButton: true,
+      telemetry: false,
+    },
   });
   app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('/docs/'));
 }

@@ -19,6 +19,8 @@ export interface ProblemMembers {
   /** of the order as it is */
   readonly version?: number;
   readonly orderStatus?: string;
+  /** the last position of the feed */
+  readonly head?: number;
 }
 
 /** An answer that is no success. Thrown by handlers, and sent as RFC 9457 `application/problem+json`. */
@@ -66,6 +68,7 @@ export const Problem = Type.Object(
     allowedCommands: Type.Optional(Type.Array(Type.String())),
     version: Type.Optional(Type.Integer()),
     orderStatus: Type.Optional(Type.String()),
+    head: Type.Optional(Type.Integer({ description: 'the last position of the feed' })),
   },
   { $id: 'Problem', description: 'RFC 9457 problem details' },
 );
@@ -85,7 +88,8 @@ export async function sendProblem(
   reply: FastifyReply,
 ): Promise<void> {
   const sent = toProblem(error, request);
-  if (sent.status >= 500) request.log.error({ err: error }, sent.code);
+  if (sent.status === 500) request.log.error({ err: error }, sent.code);
+  if (sent.status > 500) request.log.warn({ err: error }, sent.code);
   await reply
     .code(sent.status)
     .headers(sent.headers)

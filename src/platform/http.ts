@@ -88,20 +88,27 @@ function isDecodable(text: string): boolean {
   }
 }
 
-/** 405 where another method has the path, else 404. */
+/** 405 where only other methods have the path, else 404. */
 function answerWrongPaths(app: Http): void {
   const routes: { readonly path: RegExp; readonly methods: readonly string[] }[] = [];
   app.addHook('onRoute', ({ url, method }) => {
-    const path = new RegExp(`^${url.replaceAll('.', '\\.').replaceAll(/:\w+/g, '[^/]+')}$`);
-    routes.push({ path, methods: [method].flat() });
+    routes.push({ path: pathPattern(url), methods: [method].flat() });
   });
   app.setNotFoundHandler((request) => {
     const path = request.url.split('?', 1)[0] ?? '';
-    const allowed = routes.filter((route) => route.path.test(path)).flatMap(({ methods }) => methods);
-    if (allowed.length === 0) {
+    const allowed = new Set(
+      routes.filter((route) => route.path.test(path)).flatMap(({ methods }) => methods),
+    );
+    if (allowed.size === 0 || allowed.has(request.method)) {
       throw new HttpProblem(404, 'unknown_path', `There is nothing at ${path}. /docs lists what there is.`);
     }
-    const allow = [...new Set(allowed)].join(', ');
+    const allow = [...allowed].join(', ');
     throw new HttpProblem(405, 'method_not_allowed', `${path} takes ${allow}.`, {}, { allow });
   });
+}
+
+/** Matches the paths of a route such as `/v1/orders/:orderId` or `/assets/*`. */
+function pathPattern(url: string): RegExp {
+  const literal = url.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&');
+  return new RegExp(`^${literal.replaceAll(/:\w+/g, '[^/]+').replaceAll('*', '.*')}$`);
 }

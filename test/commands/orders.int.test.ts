@@ -312,7 +312,8 @@ describe('an order that continues as new again and again', () => {
     expect(again.map(({ headers }) => headers['idempotent-replayed'])).toEqual(again.map(() => 'true'));
     const { body } = await restless.get(`/v1/orders/${orderId}?consistency=strong`);
     expect(body.notes).toHaveLength(24);
-    const { raw } = await restless.client.workflow.getHandle(workflowId(orderId)).describe();
+    const { raw, memo } = await restless.client.workflow.getHandle(workflowId(orderId)).describe();
+    expect(memo).toHaveProperty('hash');
     const { firstRunId, execution } = raw.workflowExecutionInfo ?? {};
     expect(execution?.runId).not.toBe(firstRunId);
   });
