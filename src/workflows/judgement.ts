@@ -1,10 +1,18 @@
 import { ApplicationFailure } from '@temporalio/workflow';
 import type { Command, FollowUpType } from '../domain/commands.js';
 import { decide } from '../domain/decide.js';
+import type { PaymentFact } from '../domain/effects.js';
 import type { EventDraft } from '../domain/events.js';
 import type { Order } from '../domain/order.js';
 import { type Decision, refuse } from '../domain/refusal.js';
-import type { CommandMessage, Message, RefusedUpdate, Remembered } from './messages.js';
+import { learnPayment } from '../domain/settle.js';
+import {
+  type CommandMessage,
+  type Message,
+  paymentSignal,
+  type RefusedUpdate,
+  type Remembered,
+} from './messages.js';
 
 export type Obstacle = RefusedUpdate['refusal'];
 
@@ -28,6 +36,21 @@ export function judge(order: Order, type: FollowUpType, message: Message, now: s
   } catch (error) {
     return refuse('invalid', 'malformed', `${type} has data of the wrong shape: ${String(error)}`);
   }
+}
+
+/** `learnPayment`, safe against data of the wrong shape. */
+export function judgePayment(order: Order, { data }: Message, now: string): Decision {
+  if (isPaymentFact(data)) return learnPayment(order, data, now);
+  return refuse('invalid', 'malformed', `${paymentSignal} has data of the wrong shape`);
+}
+
+function isPaymentFact(data: unknown): data is PaymentFact {
+  return (
+    typeof data === 'object' &&
+    data !== null &&
+    ['reference', 'authorizationId'].every((key) => typeof Reflect.get(data, key) === 'string') &&
+    ['authorized', 'declined'].includes(Reflect.get(data, 'outcome'))
+  );
 }
 
 /**

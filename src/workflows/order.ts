@@ -27,7 +27,7 @@ import type { Cause, EventDraft, OrderEvent } from '../domain/events.js';
 import { type Order, isFinished } from '../domain/order.js';
 import { pendingEffects } from '../domain/pending-effects.js';
 import type { Decision } from '../domain/refusal.js';
-import { learnPayment, settle } from '../domain/settle.js';
+import { settle } from '../domain/settle.js';
 import { details, stepSummary } from './legible.js';
 import {
   type Answer,
@@ -48,7 +48,7 @@ import {
   searchAttributes,
   stateQuery,
 } from './messages.js';
-import { type Obstacle, conflict, isMessage, judge, judgeNew } from './judgement.js';
+import { type Obstacle, conflict, isMessage, judge, judgeNew, judgePayment } from './judgement.js';
 
 /** An outage delays a step and never ends it: only a fork of the log, which no retry can mend, is final. */
 const untilDone: ActivityOptions = {
@@ -196,12 +196,11 @@ class OrderRun {
   /** The provider's word may be the answer to an effect whose own answer is still under way: then it settles that effect. */
   private takePayment(message: PaymentMessage): void {
     this.takeSignal(paymentSignal, message, (id) => {
+      const decision = judgePayment(this.order, message, now());
+      if ('refusal' in decision) return { decision, causationId: id };
       const { reference } = message.data;
       const isAnswer = pendingEffects(this.order).some((effect) => effect.key === reference);
-      return {
-        decision: learnPayment(this.order, message.data, now()),
-        causationId: isAnswer ? reference : id,
-      };
+      return { decision, causationId: isAnswer ? reference : id };
     });
   }
 

@@ -70,7 +70,7 @@ async function auditLog(
   const { events } = log;
   expect(events.map(({ version }) => version)).toEqual(events.map((_, index) => index + 1));
   const journal = await readJournal(db, orderId);
-  expect(journal.map(({ recordedAt: _, position: __, ...event }) => event)).toEqual(events);
+  expect(journal.map(({ recordedAt: _recordedAt, position: _position, ...event }) => event)).toEqual(events);
   const folded = foldHistory(log);
   if (folded === undefined) throw new Error(`Order ${orderId} has no events.`);
   expect(order).toEqual(folded);

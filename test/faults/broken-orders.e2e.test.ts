@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { readJournal } from '../../src/event-log/journal.js';
+import { orders } from '../../src/projections/orders.js';
+import { paymentSignal, workflowId } from '../../src/workflows/messages.js';
+import { audit } from '../support/audit.js';
+import { type Api, apiAt, byDhl, type PlacedOrder } from '../support/orders-over-http.js';
+import { createSystem, type System } from '../support/system.js';
+import { until } from '../support/until.js';
+
+const LIMIT_MS = 120_000;
+const noWait = { prefer: '' };
+
+let system: System;
+let api: Api;
+const forked: string[] = [];
+
+beforeAll(async () => {
+  system = createSystem();
+  const { address } = await system.start('write,read,worker');
+  api = apiAt(address);
+}, LIMIT_MS);
+afterAll(async () => {
+  await system.end();
+}, LIMIT_MS);
+
+/** Whatever is broken here, other orders go their way, and the broken one agrees with itself when it is mended. */
+afterEach(async () => {
+  await shipAndDeliver(await api.place());
+  await audit(system, forked);
+}, LIMIT_MS);
+
+async function shipAndDeliver(order: PlacedOrder): Promise<void> {
+  const { body } = await order.tell('shipments');
+  await order.tell(`shipments/${body.shipmentId}/dispatch`, byDhl);
+  await order.tell(`shipments/${body.shipmentId}/deliver`);
+  await order.becomes({ status: 'completed' });
+}
+
+describe('an order whose journal holds another event than its workflow decides', () => {
+  test(
+    'halts before it touches the world, refuses commands, and is named by readiness',
+    async () => {
+      const order = await api.place();
+      const other = await api.place();
+      const { body } = await order.tell('shipments');
+      const last = (await readJournal(system.db, order.id)).at(-1);
+      if (last === undefined) throw new Error('The order has no events.');
+      const version = last.version + 1;
+      const forged = { ...last, version, type: 'NoteAdded', data: { text: 'forged' } };
+      await system.db
+        .collection<{ _id: string }>('order_events')
+        .insertOne({ ...forged, _id: `${order.id}:${version}` });
+      forked.push(order.id);
+
+      await order.tell(`shipments/${body.shipmentId}/dispatch`, byDhl, noWait);
+      await until(async () =>
+        expect(await api.post(`/v1/orders/${order.id}/notes`, { text: 'x' })).toMatchObject({
+          status: 409,
+          body: { code: 'order_forked' },
+        }),
+      );
+      expect(await api.get('/health/ready')).toMatchObject({
+        status: 200,
+        body: {
+          status: 'degraded',
+          dependencies: expect.arrayContaining([
+            expect.objectContaining({ name: 'forks', detail: expect.stringContaining(order.id) }),
+          ]),
+        },
+      });
+      const touched = { orderId: order.id, type: { $in: ['deduct', 'capture'] } };
+      expect(await system.db.collection('stock_movements').countDocuments(touched)).toBe(0);
+      expect(await system.db.collection('sandbox_payments').countDocuments(touched)).toBe(0);
+      const handle = system.client.workflow.getHandle(workflowId(order.id));
+      expect(await handle.query('__temporal_workflow_metadata')).toMatchObject({
+        currentDetails: expect.stringContaining('Halted'),
+      });
+      await shipAndDeliver(other);
+    },
+    LIMIT_MS,
+  );
+});
+
+describe('an order that cannot go on', () => {
+  test(
+    'because its view is damaged, waits until it is mended',
+    async () => {
+      const order = await api.place();
+      await orders(system.db).updateOne({ _id: order.id }, { $set: { 'state.lines': 'damaged' } });
+      const { body } = await order.tell('shipments', {}, noWait);
+      await order.tell(`shipments/${body.shipmentId}/dispatch`, byDhl, noWait);
+      await shipAndDeliver(await api.place());
+      await orders(system.db).deleteOne({ _id: order.id });
+      await order.becomes({ captured: 3998 });
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'because somebody took stock away that was promised to it, waits until it is back',
+    async () => {
+      const sku = 'TAKEN-1';
+      const order = await api.place({ lines: [{ sku, quantity: 2, unitPrice: 500 }] });
+      const stock = system.db.collection<{ _id: string }>('stock');
+      await stock.updateOne({ _id: sku }, { $set: { reserved: 0 } });
+      await order.tell('cancel', { reason: 'x' }, noWait);
+      await order.becomes({ status: 'cancelled', paymentStatus: 'voided' });
+      expect(await order.log()).not.toContain('StockReleased');
+      await shipAndDeliver(await api.place());
+      await stock.updateOne({ _id: sku }, { $set: { reserved: 2 } });
+      await until(async () => expect(await order.log()).toContain('StockReleased'));
+    },
+    LIMIT_MS,
+  );
+});
+
+test(
+  'signals that make no sense change nothing, and the order goes on',
+  async () => {
+    const order = await api.place();
+    const handle = system.client.workflow.getHandle(workflowId(order.id));
+    const envelope = () => ({
+      commandId: randomUUID(),
+      hash: 'h',
+      correlationId: 'c',
+      actor: 'somebody',
+      requestId: 'r',
+    });
+    await handle.signal('HoldOrder', 'nonsense');
+    await handle.signal('NoSuchCommand', {});
+    await handle.signal(paymentSignal, undefined);
+    for (const data of [null, {}, { lines: 1 }, []]) {
+      await handle.signal('CreateShipment', { ...envelope(), data });
+      await handle.signal('DispatchShipment', { ...envelope(), data });
+      await handle.signal('RequestReturn', { ...envelope(), data });
+      await handle.signal(paymentSignal, { ...envelope(), data });
+    }
+    await order.tell('notes', { text: 'still here' });
+    expect((await order.view()).notes.map(({ text }) => text)).toEqual(['still here']);
+    await order.tell('cancel', { reason: 'x' });
+    await order.becomes({ status: 'cancelled' });
+  },
+  LIMIT_MS,
+);

@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { derivedOrderId } from '../../src/commands/identity.js';
+import { readJournal } from '../../src/event-log/journal.js';
+import { workflowId } from '../../src/workflows/messages.js';
+import { audit } from '../support/audit.js';
+import { apiAt, byDhl, key, orderOf, paidWith } from '../support/orders-over-http.js';
+import { createSystem, type System } from '../support/system.js';
+import { until } from '../support/until.js';
+
+const LIMIT_MS = 120_000;
+/** The answer waits until there is nothing left to do: long enough to be killed before it. */
+const slowly = { prefer: 'wait=30' };
+
+let system: System;
+beforeAll(() => {
+  system = createSystem();
+});
+afterAll(async () => {
+  await system.end();
+}, LIMIT_MS);
+
+test(
+  'a create whose answer was lost is answered as a repetition, and makes one order',
+  async () => {
+    const first = await system.start('write,read');
+    const sent = key('create-1');
+    const answer = apiAt(first.address).post('/v1/orders', orderOf(), { ...sent, ...slowly });
+    const lost = expect(answer).rejects.toThrow();
+    const orderId = derivedOrderId('anonymous', 'create-1');
+    await until(() => system.client.workflow.getHandle(workflowId(orderId)).describe());
+    await first.kill();
+    await lost;
+
+    const [second] = await Promise.all([system.start('write,read'), system.start('worker')]);
+    const api = apiAt(second.address);
+    expect(await api.post('/v1/orders', orderOf(), sent)).toMatchObject({
+      status: 201,
+      headers: { 'idempotent-replayed': 'true' },
+      body: { orderId },
+    });
+    await api.order(orderId).becomes({ status: 'confirmed' });
+    expect(await audit(system)).toMatchObject([{ orderId, order: { authorizations: [{ amount: 3998 }] } }]);
+    await second.stop();
+  },
+  LIMIT_MS,
+);
+
+test(
+  'a command whose answer was lost is answered as a repetition, and takes effect once',
+  async () => {
+    const first = await system.start('write,read');
+    const order = await apiAt(first.address).place(paidWith('tok_slow'));
+    const { body } = await order.tell('shipments');
+    const path = `/v1/orders/${order.id}/shipments/${body.shipmentId}/dispatch`;
+    const sent = key('dispatch-1');
+    const answer = apiAt(first.address).post(path, byDhl, { ...sent, ...slowly });
+    const lost = expect(answer).rejects.toThrow();
+    const dispatched = await until(async () => {
+      const event = (await readJournal(system.db, order.id)).find(
+        ({ type }) => type === 'ShipmentDispatched',
+      );
+      expect(event).toBeDefined();
+      return event;
+    });
+    await first.kill();
+    await lost;
+
+    const second = await system.start('write,read');
+    const api = apiAt(second.address);
+    expect(await api.post(path, byDhl, sent)).toMatchObject({
+      status: 200,
+      headers: { 'idempotent-replayed': 'true' },
+      body: { version: dispatched?.version, events: [{ type: 'ShipmentDispatched' }] },
+    });
+    const log = api.order(order.id);
+    await log.becomes({ captured: 3998 });
+    expect((await log.log()).filter((type) => type === 'ShipmentDispatched')).toHaveLength(1);
+    await audit(system);
+  },
+  LIMIT_MS,
+);

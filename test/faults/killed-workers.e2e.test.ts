@@ -1,0 +1,189 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { LedgerEntry } from '../../src/activities/sandbox-payments.js';
+import { workflowId } from '../../src/workflows/messages.js';
+import { audit } from '../support/audit.js';
+import { breakableMongodb } from '../support/breakable-server.js';
+import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../support/orders-over-http.js';
+import type { RoleProcess } from '../support/role-process.js';
+import { createSystem, type System } from '../support/system.js';
+import { until } from '../support/until.js';
+
+const LIMIT_MS = 180_000;
+const noWait = { prefer: '' };
+
+describe('each effect happens once outside', () => {
+  let system: System;
+  let api: Api;
+  let worker: RoleProcess;
+
+  beforeAll(async () => {
+    system = createSystem();
+    const [server, first] = await Promise.all([system.start('write,read'), system.start('worker')]);
+    api = apiAt(server.address);
+    worker = first;
+  }, LIMIT_MS);
+  afterAll(async () => {
+    await system.end();
+  }, LIMIT_MS);
+
+  test(
+    'when the worker is killed during an authorization',
+    async () => {
+      const order = await create(api, 'tok_slow');
+      await underWay(system, order, 'authorize');
+      await worker.kill();
+      worker = await system.start('worker');
+      await order.becomes({ status: 'confirmed', authorized: 3998 }, 60);
+      expect(await calls(system, order, 'authorize')).toEqual([2]);
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'when the worker is killed during a capture',
+    async () => {
+      const order = await api.place(paidWith('tok_slow'));
+      const { body } = await order.tell('shipments');
+      await order.tell(`shipments/${body.shipmentId}/dispatch`, byDhl, noWait);
+      await underWay(system, order, 'capture');
+      await worker.kill();
+      worker = await system.start('worker');
+      await order.becomes({ captured: 3998 }, 60);
+      expect(await calls(system, order, 'capture')).toEqual([2]);
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'when the worker is killed during an authorization, and the order is cancelled meanwhile',
+    async () => {
+      const order = await create(api, 'tok_slow');
+      await underWay(system, order, 'authorize');
+      await worker.kill();
+      const cancel = await api.post(
+        `/v1/orders/${order.id}/cancel`,
+        { reason: 'no patience' },
+        { prefer: 'respond-async' },
+      );
+      expect(cancel.status).toBe(202);
+      worker = await system.start('worker');
+      await order.becomes({ status: 'cancelled', paymentStatus: 'voided' }, 60);
+      expect(await calls(system, order, 'authorize')).toEqual([2]);
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'when a worker stood still, was given up, and comes back to go on',
+    async () => {
+      const order = await create(api, 'tok_slow');
+      await underWay(system, order, 'authorize');
+      const frozen = worker;
+      frozen.freeze();
+      worker = await system.start('worker');
+      await until(async () => expect(await calls(system, order, 'authorize')).toEqual([2]), 60);
+      frozen.thaw();
+      await order.becomes({ status: 'confirmed', authorized: 3998 }, 60);
+      await frozen.stop();
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'when workers are killed again and again under load',
+    async () => {
+      const placed = await Promise.all(Array.from({ length: 30 }, () => create(api, 'tok_ok')));
+      const settled = ledger(system).find({ outcome: { $exists: true } });
+      const before = (await settled.toArray()).length;
+      for (const enough of [3, 10, 20]) {
+        await until(async () => {
+          const now = await ledger(system).countDocuments({ outcome: { $exists: true } });
+          expect(now).toBeGreaterThanOrEqual(before + enough);
+        }, 60);
+        await worker.kill();
+        worker = await system.start('worker');
+      }
+      await Promise.all(placed.map((order) => order.becomes({ status: 'confirmed' }, 90)));
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'as the ledgers say of every order here',
+    async () => {
+      expect((await audit(system)).length).toBeGreaterThanOrEqual(34);
+    },
+    LIMIT_MS,
+  );
+});
+
+test(
+  'each effect happens once outside when the order continues as new while the journal is away',
+  async () => {
+    const mongodb = await breakableMongodb();
+    const system = createSystem({ mongodb: mongodb.address });
+    try {
+      const { address } = await system.start('write,read,worker', { CONTINUE_AS_NEW_AFTER: '30' });
+      const api = apiAt(address);
+      const shipped = await api.place();
+      const authorizing = await create(api, 'tok_slow');
+      await underWay(system, authorizing, 'authorize');
+
+      mongodb.freeze();
+      const { body } = await shipped.tell('shipments', {}, noWait);
+      await shipped.tell(`shipments/${body.shipmentId}/dispatch`, byDhl, noWait);
+      for (const order of [shipped, authorizing]) {
+        const run = await runOf(system, order);
+        await until(async () => {
+          await order.tell('notes', { text: 'the journal is away' }, noWait);
+          expect(await runOf(system, order)).not.toBe(run);
+        });
+      }
+      mongodb.thaw();
+
+      await authorizing.becomes({ status: 'confirmed', authorized: 3998 }, 60);
+      await shipped.becomes({ captured: 3998 }, 60);
+      await shipped.tell(`shipments/${body.shipmentId}/deliver`);
+      await shipped.becomes({ status: 'completed' });
+      const audited = await audit(system);
+      expect(audited.filter(({ runs }) => runs > 1)).toHaveLength(2);
+    } finally {
+      await system.end();
+      await mongodb.end();
+    }
+  },
+  LIMIT_MS,
+);
+
+function ledger({ db }: System) {
+  return db.collection<LedgerEntry>('sandbox_payments');
+}
+
+async function create(api: Api, method: string): Promise<PlacedOrder> {
+  const { status, body } = await api.post('/v1/orders', orderOf(paidWith(method)));
+  expect(status).toBe(201);
+  return api.order(String(body.orderId));
+}
+
+/** Waits until the provider was asked and has not answered: `tok_slow` takes two seconds. */
+async function underWay(system: System, { id }: PlacedOrder, type: LedgerEntry['type']): Promise<void> {
+  await until(async () => {
+    const entry = await ledger(system).findOne({ orderId: id, type });
+    expect(entry).toMatchObject({ calls: 1 });
+    expect(entry).not.toHaveProperty('outcome');
+  });
+}
+
+/** How often the provider was asked, per key. */
+async function calls(
+  system: System,
+  { id }: PlacedOrder,
+  type: LedgerEntry['type'],
+): Promise<readonly number[]> {
+  const entries = await ledger(system).find({ orderId: id, type }).toArray();
+  return entries.map((entry) => entry.calls);
+}
+
+async function runOf({ client }: System, { id }: PlacedOrder): Promise<string> {
+  return (await client.workflow.getHandle(workflowId(id)).describe()).runId;
+}

@@ -1,0 +1,253 @@
+import { setTimeout } from 'node:timers/promises';
+import { expect, test } from '@jest/globals';
+import type { LedgerEntry } from '../../src/activities/sandbox-payments.js';
+import { audit } from '../support/audit.js';
+import { type BreakableServer, breakableMongodb, breakableTemporal } from '../support/breakable-server.js';
+import {
+  type Api,
+  apiAt,
+  byDhl,
+  key,
+  orderOf,
+  paidWith,
+  type PlacedOrder,
+} from '../support/orders-over-http.js';
+import { outageSeconds } from '../support/outage.js';
+import { createSystem, type ServerAddresses, type System } from '../support/system.js';
+import { until } from '../support/until.js';
+
+// All at the same time, for most of each is waiting: every one has a system of its own.
+const LIMIT_MS = (outageSeconds + 240) * 1_000;
+const CREATE_EVERY_MS = 5_000;
+const noWait = { prefer: '' };
+
+test.concurrent(
+  'MongoDB stands still: orders are taken, nothing fails, and afterwards all go on by themselves',
+  () =>
+    mongodbIsAway((mongodb) => ({ begin: async () => mongodb.freeze(), end: async () => mongodb.thaw() })),
+  LIMIT_MS,
+);
+
+test.concurrent(
+  'MongoDB is killed and starts again on its data: the same',
+  () => mongodbIsAway((mongodb) => ({ begin: () => mongodb.kill(), end: () => mongodb.revive() })),
+  LIMIT_MS,
+);
+
+async function mongodbIsAway(
+  outageOf: (mongodb: BreakableServer) => { begin(): Promise<void>; end(): Promise<void> },
+): Promise<void> {
+  const mongodb = await breakableMongodb();
+  const outage = outageOf(mongodb);
+  await onSystem(
+    { mongodb: mongodb.address },
+    async (system) => {
+      const server = await system.start('write,read,worker');
+      const api = apiAt(server.address);
+      const confirmed = await api.place();
+      const onItsWay = await api.place();
+      const { shipmentId } = (await onItsWay.tell('shipments')).body;
+      await onItsWay.tell(`shipments/${shipmentId}/dispatch`, byDhl);
+      const inFlight = await placedInFlight(system, api);
+
+      const since = Date.now();
+      await outage.begin();
+      const created = createAll(api, since);
+      const shipped = await confirmed.tell('shipments', {}, noWait);
+      await confirmed.tell(`shipments/${shipped.body.shipmentId}/dispatch`, byDhl, noWait);
+      await onItsWay.tell(`shipments/${shipmentId}/deliver`, {}, noWait);
+      await inFlight.tell('notes', { text: 'while MongoDB is away' }, noWait);
+      expect(await api.get(`/v1/orders/${confirmed.id}`)).toMatchObject({
+        status: 200,
+        headers: { 'served-by': 'workflow' },
+        body: { shipments: [{ status: 'dispatched' }] },
+      });
+      expect(await api.get('/v1/orders')).toMatchObject({
+        status: 503,
+        body: { code: 'mongodb_unavailable' },
+      });
+      expect(await api.get('/health/ready')).toMatchObject({
+        status: 200,
+        body: { status: 'degraded', dependencies: expect.arrayContaining([downOf('mongodb')]) },
+      });
+      const during = await created;
+      await outage.end();
+
+      await becomeConfirmed([inFlight, ...during]);
+      await onItsWay.becomes({ status: 'completed' });
+      await confirmed.becomes({ captured: 3998 }, 60);
+      await confirmed.tell(`shipments/${shipped.body.shipmentId}/deliver`);
+      await confirmed.becomes({ status: 'completed' });
+      expect(server.isRunning()).toBe(true);
+      await audit(system);
+    },
+    mongodb,
+  );
+}
+
+test.concurrent(
+  'all workers are down: orders are taken, commands have no answer yet, and with workers back the same key gets it',
+  () =>
+    onSystem({}, async (system) => {
+      const [{ address }, worker] = await Promise.all([system.start('write,read'), system.start('worker')]);
+      const api = apiAt(address);
+      const confirmed = await api.place();
+      const inFlight = await placedInFlight(system, api);
+
+      const since = Date.now();
+      await worker.kill();
+      const created = createAll(api, since);
+      const shipment = key();
+      const path = `/v1/orders/${confirmed.id}`;
+      expect(await api.post(`${path}/shipments`, {}, shipment)).toMatchObject(noAnswer);
+      expect((await api.post(`${path}/notes`, { text: 'x' }, { prefer: 'respond-async' })).status).toBe(202);
+      expect(await api.get(path)).toMatchObject({ status: 200, headers: { 'served-by': 'view' } });
+      const during = await created;
+      const [first] = during;
+      expect(await api.get(`/v1/orders/${first?.id}`)).toMatchObject({
+        status: 200,
+        headers: { 'served-by': 'history' },
+        body: { status: 'pending', version: 1 },
+      });
+
+      await system.start('worker');
+      const { body } = await until(async () => {
+        const reply = await api.post(`${path}/shipments`, {}, shipment);
+        expect(reply.status).toBe(200);
+        return reply;
+      }, 60);
+      await confirmed.tell(`shipments/${body.shipmentId}/dispatch`, byDhl);
+      await confirmed.tell(`shipments/${body.shipmentId}/deliver`);
+      await confirmed.becomes({ status: 'completed' });
+      const log = await confirmed.log();
+      expect(log.filter((type) => type === 'ShipmentCreated' || type === 'NoteAdded')).toHaveLength(2);
+      await becomeConfirmed([inFlight, ...during]);
+      await audit(system);
+    }),
+  LIMIT_MS,
+);
+
+test.concurrent(
+  'Temporal stands still, then is killed and starts again on its data: reads are answered from views, and writes work again after',
+  async () => {
+    const temporal = await breakableTemporal();
+    await onSystem(
+      { temporal: temporal.address },
+      async (system) => {
+        const server = await system.start('write,read,worker');
+        const api = apiAt(server.address);
+        const order = await api.place();
+        const inFlight = await placedInFlight(system, api);
+
+        temporal.freeze();
+        const createKey = key();
+        const [create, hold] = await duringTemporalOutage(api, order, createKey, 'hold');
+        await setTimeout((outageSeconds * 1_000) / 2);
+        temporal.thaw();
+        const created = await until(async () => {
+          const reply = await create();
+          expect(reply.status).toBe(201);
+          return api.order(String(reply.body.orderId));
+        }, 60);
+        await until(async () => expect((await hold()).status).toBe(200), 60);
+        await becomeConfirmed([created, inFlight]);
+
+        await temporal.kill();
+        const [, release] = await duringTemporalOutage(api, order, createKey, 'release');
+        await setTimeout((outageSeconds * 1_000) / 2);
+        await temporal.revive();
+        await until(async () => expect((await release()).status).toBe(200), 60);
+        const { body } = await order.tell('shipments');
+        await order.tell(`shipments/${body.shipmentId}/dispatch`, byDhl);
+        await order.tell(`shipments/${body.shipmentId}/deliver`);
+        await order.becomes({ status: 'completed', held: false });
+        const log = await order.log();
+        expect(log.filter((type) => type === 'OrderHeld' || type === 'OrderReleased')).toHaveLength(2);
+        expect(server.isRunning()).toBe(true);
+        await audit(system);
+      },
+      temporal,
+    );
+  },
+  LIMIT_MS,
+);
+
+/** Checks what works while Temporal is away; gives the create and the command that had no answer, to be sent again. */
+async function duringTemporalOutage(
+  api: Api,
+  order: PlacedOrder,
+  createKey: Readonly<Record<string, string>>,
+  command: 'hold' | 'release',
+) {
+  const path = `/v1/orders/${order.id}`;
+  const sent = key();
+  const create = () => api.post('/v1/orders', orderOf(), createKey);
+  const again = () => api.post(`${path}/${command}`, command === 'hold' ? { reason: 'check' } : {}, sent);
+  expect(await again()).toMatchObject(noAnswer);
+  if (command === 'hold') expect(await create()).toMatchObject(noAnswer);
+  expect(await api.get(path)).toMatchObject({ status: 200, headers: { 'served-by': 'view' } });
+  expect(await api.get('/v1/orders?status=confirmed')).toMatchObject({
+    status: 200,
+    body: { data: expect.arrayContaining([expect.objectContaining({ orderId: order.id })]) },
+  });
+  expect(await order.log()).toContain('OrderConfirmed');
+  expect(await api.get('/health/ready')).toMatchObject({
+    status: 503,
+    body: {
+      status: 'unavailable',
+      roles: { write: 'unavailable', read: 'ready' },
+      dependencies: expect.arrayContaining([downOf('temporal')]),
+    },
+  });
+  return [create, again] as const;
+}
+
+const noAnswer = {
+  status: 503,
+  headers: { 'retry-after': expect.any(String) },
+  body: { code: 'outcome_unknown' },
+};
+
+function downOf(name: string) {
+  return expect.objectContaining({ name, status: 'down' });
+}
+
+/** Tells a story on a system of its own, and ends all of it, `broken` too. */
+async function onSystem(
+  servers: ServerAddresses,
+  story: (system: System) => Promise<void>,
+  broken?: BreakableServer,
+): Promise<void> {
+  const system = createSystem(servers);
+  try {
+    await story(system);
+  } finally {
+    await system.end();
+    await broken?.end();
+  }
+}
+
+/** An order whose authorization the provider is working on. */
+async function placedInFlight({ db }: System, api: Api): Promise<PlacedOrder> {
+  const { body } = await api.post('/v1/orders', orderOf(paidWith('tok_slow')));
+  const { orderId } = body;
+  const ledger = db.collection<LedgerEntry>('sandbox_payments');
+  await until(async () => expect(await ledger.countDocuments({ orderId })).toBe(1));
+  return api.order(String(orderId));
+}
+
+/** Creates orders all through an outage that began at `since`; each is answered. */
+async function createAll(api: Api, since: number): Promise<readonly PlacedOrder[]> {
+  const created: PlacedOrder[] = [];
+  do {
+    const reply = await api.post('/v1/orders', orderOf(), key());
+    expect(reply).toMatchObject({ status: 201, body: { status: 'pending', version: 1 } });
+    created.push(api.order(String(reply.body.orderId)));
+    await setTimeout(CREATE_EVERY_MS);
+  } while (Date.now() < since + outageSeconds * 1_000);
+  return created;
+}
+
+async function becomeConfirmed(orders: readonly PlacedOrder[]): Promise<void> {
+  await Promise.all(orders.map((order) => order.becomes({ status: 'confirmed' }, 90)));
+}

@@ -1,0 +1,79 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { MONGOD, TEMPORAL } from '../../src/platform/binaries.js';
+import { embeddedMongodbUri } from '../../src/platform/config.js';
+import { mongodbServer } from '../../src/platform/embedded/mongodb.js';
+import { EmbeddedServer } from '../../src/platform/embedded/server.js';
+import { temporalServer } from '../../src/platform/embedded/temporal.js';
+import { SEARCH_ATTRIBUTES } from '../../src/platform/set-up.js';
+import { program } from './servers.js';
+import { until } from './until.js';
+
+/** A server of a test's own that nobody starts again when it dies. */
+export interface BreakableServer {
+  /** as `TEMPORAL_ADDRESS` or `MONGODB_URI` takes it; the same after a revival */
+  readonly address: string;
+  /** It stands still, and its connections stay open, until it is thawed. */
+  freeze(): void;
+  thaw(): void;
+  /** Ends it as a power cut would. */
+  kill(): Promise<void>;
+  /** Starts it again on its data, and waits until it can be used. */
+  revive(): Promise<void>;
+  /** Ends it for good, and deletes its data. */
+  end(): Promise<void>;
+}
+
+export async function breakableMongodb(): Promise<BreakableServer> {
+  const kind = mongodbServer({ binary: await program(MONGOD), port: 0 });
+  return await start(kind, embeddedMongodbUri);
+}
+
+export async function breakableTemporal(): Promise<BreakableServer> {
+  const kind = temporalServer({
+    binary: await program(TEMPORAL),
+    port: 0,
+    uiPort: 0,
+    namespace: 'default',
+    searchAttributes: SEARCH_ATTRIBUTES,
+    fast: true,
+  });
+  return await start(kind, (port) => `127.0.0.1:${port}`);
+}
+
+async function start(
+  kind: ConstructorParameters<typeof EmbeddedServer>[0],
+  addressAt: (port: number) => string,
+): Promise<BreakableServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'orders-faults-'));
+  const server = new EmbeddedServer(kind, folder);
+  const end = async () => {
+    await server.leave();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    await server.join();
+    await server.ready();
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  return {
+    address: addressAt(server.ports.port),
+    freeze: () => void process.kill(server.pid, 'SIGSTOP'),
+    thaw: () => void process.kill(server.pid, 'SIGCONT'),
+    async kill() {
+      process.kill(server.pid, 'SIGKILL');
+      await until(async () => {
+        if (server.isAlive()) throw new Error(`${server.title} is still alive.`);
+      });
+    },
+    async revive() {
+      await server.revive();
+      await server.ready();
+    },
+    end,
+  };
+}
