@@ -24,10 +24,12 @@ interface CursorReply {
 
 const batchSize = 500;
 
-/** The token's place is no longer in the server's log, or it never was of this journal. */
+/**
+ * The server will not go on at this token: its place is no longer in the log (`ChangeStreamHistoryLost`), or it is none of
+ * this journal. Errors that pass carry a label of the server's.
+ */
 export function isLostToken(error: unknown): boolean {
-  // ChangeStreamHistoryLost, InvalidResumeToken, ChangeStreamFatalError
-  return error instanceof MongoServerError && [286, 260, 280].includes(Number(error.code));
+  return error instanceof MongoServerError && !error.hasErrorLabel('ResumableChangeStreamError');
 }
 
 /**

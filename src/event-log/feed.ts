@@ -1,7 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
+import type { StoredEvent } from '../domain/events.js';
+import { upcast } from '../domain/upcasters.js';
 import { committed } from './durability.js';
-import { type RecordedEvent, journal, onlyEvent } from './journal.js';
+import { type Recorded, type RecordedEvent, journal, onlyEvent } from './journal.js';
 
 /** An event with its place in the one order of all events of all orders. */
 export type PositionedEvent = RecordedEvent & { readonly position: number };
@@ -38,8 +40,9 @@ export async function feedHead(db: Db): Promise<number> {
 export async function readFeed(db: Db, after: number, limit: number): Promise<PositionedEvent[]> {
   return await journal(db)
     .find({ position: { $gt: after, $lte: after + limit } }, committed)
-    .project<PositionedEvent>(onlyEvent)
+    .project<StoredEvent & Recorded & { readonly position: number }>(onlyEvent)
     .sort({ position: 1 })
+    .map((event) => upcast(event))
     .toArray();
 }
 
@@ -47,66 +50,137 @@ export async function readFeed(db: Db, after: number, limit: number): Promise<Po
 export interface FeedTail {
   /** Resolves with the head once it is beyond `position`, or as it is when `signal` aborts. */
   beyond(position: number, signal: AbortSignal): Promise<number>;
+  /** Begins to listen for one order. */
+  newsOf(orderId: string): News;
   stop(): Promise<void>;
+}
+
+export interface News {
+  /** True once the order may have events that were not told of before; false when `signal` aborts first. */
+  next(signal: AbortSignal): Promise<boolean>;
+  close(): void;
 }
 
 const LOOK_AGAIN_MS = 1_000;
 
 /** Where the change stream fails, the head is looked up every second until there is one again. */
 export function followFeed(db: Db): FeedTail {
-  const stopping = new AbortController();
-  const waiting = new Set<(head: number) => void>();
-  let head = 0;
-  const advance = (position: number): void => {
-    // A feed that starts anew (an emptied database) starts below what was seen.
-    head = position;
-    for (const wake of waiting) wake(head);
-  };
-  const done = follow(db, stopping.signal, advance);
+  const tail = new Tail(db);
+  const done = tail.follow();
   return {
-    async beyond(position, signal) {
-      if (head > position) return head;
-      return await new Promise((resolve) => {
-        const end = (): void => {
-          waiting.delete(wake);
-          signal.removeEventListener('abort', end);
-          resolve(head);
-        };
-        const wake = (at: number): void => {
-          if (at > position) end();
-        };
-        waiting.add(wake);
-        signal.addEventListener('abort', end, { once: true });
-        if (signal.aborted) end();
-      });
-    },
+    beyond: (position, signal) => tail.beyond(position, signal),
+    newsOf: (orderId) => tail.newsOf(orderId),
     async stop() {
-      stopping.abort();
+      tail.stopping.abort();
       await done;
     },
   };
 }
 
-async function follow(db: Db, stopping: AbortSignal, advance: (position: number) => void): Promise<void> {
-  while (!stopping.aborted) {
-    const stream = feedState(db).watch([], { fullDocument: 'updateLookup', maxAwaitTimeMS: LOOK_AGAIN_MS });
+class Tail {
+  readonly stopping = new AbortController();
+  private readonly db: Db;
+  private head = 0;
+  private readonly waiting = new Set<() => void>();
+  private readonly listeners = new Map<string, Set<() => void>>();
+
+  constructor(db: Db) {
+    this.db = db;
+  }
+
+  async beyond(position: number, signal: AbortSignal): Promise<number> {
+    await untilTrue(this.waiting, () => this.head > position, signal);
+    return this.head;
+  }
+
+  newsOf(orderId: string): News {
+    const wakes = new Set<() => void>();
+    let isNews = false;
+    const tell = (): void => {
+      isNews = true;
+      for (const wake of wakes) wake();
+    };
+    const all = this.listeners.get(orderId) ?? new Set();
+    this.listeners.set(orderId, all.add(tell));
+    return {
+      async next(signal) {
+        await untilTrue(wakes, () => isNews, signal);
+        const was = isNews;
+        isNews = false;
+        return was;
+      },
+      close: () => {
+        all.delete(tell);
+        if (all.size === 0) this.listeners.delete(orderId);
+      },
+    };
+  }
+
+  async follow(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      await this.watch(signal).catch(() => undefined);
+      if (signal.aborted) return;
+      await this.advance(await feedHead(this.db).catch(() => this.head), true);
+      await setTimeout(LOOK_AGAIN_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  private async watch(signal: AbortSignal): Promise<void> {
+    const stream = feedState(this.db).watch([], {
+      fullDocument: 'updateLookup',
+      maxAwaitTimeMS: LOOK_AGAIN_MS,
+    });
     const close = (): void => void stream.close().catch(() => undefined);
-    stopping.addEventListener('abort', close, { once: true });
+    signal.addEventListener('abort', close, { once: true });
     try {
       // The stream is open before the head is read: what comes between is seen twice, never missed.
       await stream.tryNext();
-      advance(await feedHead(db));
-      while (!stopping.aborted) {
+      await this.advance(await feedHead(this.db), true);
+      while (!signal.aborted) {
         const change = await stream.tryNext();
-        if (change !== null && 'fullDocument' in change && change.fullDocument)
-          advance(change.fullDocument.position);
+        const state = change !== null && 'fullDocument' in change ? change.fullDocument : undefined;
+        if (state) await this.advance(state.position);
       }
-    } catch {
-      advance(await feedHead(db).catch(() => 0));
-      await setTimeout(LOOK_AGAIN_MS, undefined, { signal: stopping }).catch(() => undefined);
     } finally {
-      stopping.removeEventListener('abort', close);
+      signal.removeEventListener('abort', close);
       close();
     }
   }
+
+  /** @param isUnsure something may have been missed: everybody looks again */
+  private async advance(position: number, isUnsure = false): Promise<void> {
+    const before = this.head;
+    // A feed that begins anew, in an emptied database, is below what was seen.
+    this.head = position;
+    for (const wake of this.waiting) wake();
+    if (this.listeners.size === 0) return;
+    const orderIds = isUnsure ? this.listeners.keys() : await this.ordersBetween(before, position);
+    for (const orderId of orderIds) for (const tell of this.listeners.get(orderId) ?? []) tell();
+  }
+
+  private async ordersBetween(before: number, position: number): Promise<readonly string[]> {
+    return await journal(this.db).distinct(
+      'orderId',
+      { position: { $gt: before, $lte: position } },
+      committed,
+    );
+  }
+}
+
+/** Waits, woken through `wakes`, until it holds or `signal` aborts. */
+async function untilTrue(wakes: Set<() => void>, holds: () => boolean, signal: AbortSignal): Promise<void> {
+  if (holds() || signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    const end = (): void => {
+      wakes.delete(wake);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const wake = (): void => {
+      if (holds()) end();
+    };
+    wakes.add(wake);
+    signal.addEventListener('abort', end, { once: true });
+  });
 }

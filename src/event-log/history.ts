@@ -4,9 +4,10 @@ import { requiredTsToMs } from '@temporalio/common/lib/time.js';
 import type { temporal } from '@temporalio/proto';
 import { append } from '../domain/append.js';
 import { decide } from '../domain/decide.js';
-import type { OrderEvent } from '../domain/events.js';
+import type { OrderEvent, StoredEvent } from '../domain/events.js';
 import { fold } from '../domain/evolve.js';
 import type { Order } from '../domain/order.js';
+import { upcast } from '../domain/upcasters.js';
 import {
   type ContinuedOrder,
   messageId,
@@ -20,7 +21,7 @@ import { isSameEvent } from './journal.js';
 /** The log of an order as Temporal has it. */
 export interface HistoryLog {
   readonly orderId: string;
-  /** ascending, without gaps */
+  /** ascending, without gaps; upcast, whenever they were written */
   readonly events: readonly OrderEvent[];
   /** of the log's first event: 1, or more where Temporal no longer keeps the order's earlier runs */
   readonly firstVersion: number;
@@ -51,7 +52,7 @@ export async function readHistoryLog(client: Client, orderId: string): Promise<H
   const base = 'order' in start ? start : undefined;
   const logged = contiguous([...(base?.unrecorded ?? []), ...(await loggedEvents(client, runs.flat()))]);
   const isForecast = logged.length === 0 && 'create' in start;
-  const events = isForecast ? forecast(start, decidedAt(first)) : logged;
+  const events = isForecast ? forecast(start, acceptedAt(first)) : logged;
   const firstVersion = events[0]?.version ?? (base?.order.version ?? 0) + 1;
   return {
     orderId,
@@ -102,7 +103,7 @@ async function startOf(client: Client, run: Run): Promise<NewOrder | ContinuedOr
   return start as NewOrder | ContinuedOrder;
 }
 
-async function loggedEvents(client: Client, history: Run): Promise<readonly OrderEvent[]> {
+async function loggedEvents(client: Client, history: Run): Promise<readonly StoredEvent[]> {
   const inputs = await Promise.all(
     history.flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
       scheduled ? [decoded(client, scheduled.input?.payloads)] : [],
@@ -118,7 +119,7 @@ async function decoded(client: Client, payloads: Payloads): Promise<readonly unk
 }
 
 /** An event that was sent twice is the same event. */
-function contiguous(sent: readonly OrderEvent[]): readonly OrderEvent[] {
+function contiguous(sent: readonly StoredEvent[]): readonly OrderEvent[] {
   const events: OrderEvent[] = [];
   const first = sent[0]?.version ?? 1;
   for (const event of sent) {
@@ -128,7 +129,7 @@ function contiguous(sent: readonly OrderEvent[]): readonly OrderEvent[] {
     if (event.version !== first + events.length) {
       throw new Error(`the history of order ${event.orderId} lacks version ${first + events.length}`);
     }
-    events.push(event);
+    events.push(upcast(event));
   }
   return events;
 }
@@ -142,8 +143,7 @@ function forecast({ orderId, create }: NewOrder, occurredAt: string): readonly O
   return append(orderId, undefined, decision.events, cause).events;
 }
 
-/** When the first workflow task started, or, where none has, the workflow. */
-function decidedAt(run: Run): string {
-  const event = run.find((entry) => entry.workflowTaskStartedEventAttributes) ?? run[0];
-  return new Date(requiredTsToMs(event?.eventTime, 'eventTime')).toISOString();
+/** An order is created when its workflow is accepted, whenever a worker comes to it. */
+function acceptedAt(run: Run): string {
+  return new Date(requiredTsToMs(run[0]?.eventTime, 'eventTime')).toISOString();
 }

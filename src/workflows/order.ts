@@ -23,7 +23,7 @@ import { append } from '../domain/append.js';
 import { type FollowUpType, followUpTypes } from '../domain/commands.js';
 import { type Deadline, expire, nextDeadline } from '../domain/deadlines.js';
 import type { Effect, EffectType, Outcome, Settlement } from '../domain/effects.js';
-import type { Cause, EventDraft, OrderEvent } from '../domain/events.js';
+import type { Cause, EventDraft, OrderEvent, StoredEvent } from '../domain/events.js';
 import { type Order, isFinished } from '../domain/order.js';
 import { pendingEffects } from '../domain/pending-effects.js';
 import type { Decision } from '../domain/refusal.js';
@@ -99,9 +99,9 @@ export async function order(input: NewOrder | ContinuedOrder): Promise<OrderEnd>
 class OrderRun {
   private order: Order;
   /** decided, and not yet in the input of an activity */
-  private queued: readonly OrderEvent[];
+  private queued: readonly StoredEvent[];
   /** in the input of an activity that has not ended yet */
-  private readonly recording = new Set<readonly OrderEvent[]>();
+  private readonly recording = new Set<readonly StoredEvent[]>();
   /** keys of the effects an activity was scheduled for in this run */
   private readonly issued = new Set<string>();
   private remembered: readonly Remembered[];
@@ -122,7 +122,10 @@ class OrderRun {
       this.listedStatus = input.order.status;
     } else {
       const { orderId, create } = input;
-      const created = append(orderId, undefined, judgeNew(create, now()), causeOf(create, messageId(create)));
+      // Created when it was accepted, however long no worker was there.
+      const occurredAt = workflowInfo().startTime.toISOString();
+      const cause = { ...causeOf(create, messageId(create)), occurredAt };
+      const created = append(orderId, undefined, judgeNew(create, occurredAt), cause);
       this.order = created.order;
       this.queued = created.events;
       this.remembered = [];
@@ -199,7 +202,9 @@ class OrderRun {
       const decision = judgePayment(this.order, message, now());
       if ('refusal' in decision) return { decision, causationId: id };
       const { reference } = message.data;
-      const isAnswer = pendingEffects(this.order).some((effect) => effect.key === reference);
+      const isAnswer = pendingEffects(this.order).some(
+        ({ key, type }) => key === reference && type === 'authorize',
+      );
       return { decision, causationId: isAnswer ? reference : id };
     });
   }
@@ -287,7 +292,7 @@ class OrderRun {
     this.queued = [];
   }
 
-  private async step(events: readonly OrderEvent[], effect: Effect | undefined): Promise<void> {
+  private async step(events: readonly StoredEvent[], effect: Effect | undefined): Promise<void> {
     this.recording.add(events);
     const options = { summary: stepSummary(events, effect) };
     try {
@@ -303,7 +308,7 @@ class OrderRun {
   }
 
   private async perform(
-    events: readonly OrderEvent[],
+    events: readonly StoredEvent[],
     effect: Effect,
     options: { summary: string },
   ): Promise<void> {
@@ -357,7 +362,7 @@ class OrderRun {
 
   // --- what others see ---
 
-  private unrecorded(): readonly OrderEvent[] {
+  private unrecorded(): readonly StoredEvent[] {
     return [...this.recording, this.queued].flat();
   }
 

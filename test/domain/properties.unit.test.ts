@@ -295,7 +295,7 @@ class Walk {
 
   private learn(fact: PaymentFact): void {
     const decision = learnPayment(this.order, fact, this.now);
-    const isAnswer = this.order.owed.some(({ key }) => key === fact.reference);
+    const isAnswer = this.order.owed.some(({ key, type }) => key === fact.reference && type === 'authorize');
     if ('events' in decision) this.append(decision.events, isAnswer ? fact.reference : 'webhook');
     else {
       const { code, message } = decision.refusal;

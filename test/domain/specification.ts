@@ -96,7 +96,7 @@ export class Scenario {
 
   /** The provider's webhook. As in the workflow, one that answers an effect that is still owed is that effect's answer. */
   learn(fact: PaymentFact): Scenario {
-    const isAnswer = this.order.owed.some(({ key }) => key === fact.reference);
+    const isAnswer = this.order.owed.some(({ key, type }) => key === fact.reference && type === 'authorize');
     return this.accept(this.judgeFact(fact), isAnswer ? fact.reference : 'webhook');
   }
 

@@ -1,0 +1,163 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { OrderEvent } from '../../src/domain/events.js';
+import { feedHead, feedState, readFeed } from '../../src/event-log/feed.js';
+import { appendToJournal, ensureJournalIndexes, journal } from '../../src/event-log/journal.js';
+import { Superseded, sequence } from '../../src/event-log/sequencer.js';
+import { logOf, openDatabase } from '../activities/database.js';
+import { states } from '../domain/examples.js';
+import { until } from '../support/until.js';
+
+const database = openDatabase();
+const { db } = database;
+afterAll(() => database.close());
+beforeEach(async () => {
+  await Promise.all([journal(db).deleteMany({}), feedState(db).deleteMany({})]);
+  await ensureJournalIndexes(db);
+});
+
+let holders: { stop(): Promise<void> }[] = [];
+afterEach(async () => {
+  await Promise.all(holders.map((holder) => holder.stop()));
+  holders = [];
+});
+
+/** A holder as the activity runs it, over again where it fails for anything but an older epoch. */
+function hold() {
+  const stopping = new AbortController();
+  let beats = 0;
+  const ended = sequence({ db, signal: stopping.signal, beat: () => (beats += 1) }).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  const holder = {
+    ended,
+    isAtWork: () => beats > 0,
+    async stop() {
+      stopping.abort();
+      await ended;
+    },
+  };
+  holders.push(holder);
+  return holder;
+}
+
+function newOrder(): readonly [OrderEvent, ...OrderEvent[]] {
+  return logOf(states.refunded, randomUUID());
+}
+
+async function record(...events: readonly OrderEvent[]): Promise<void> {
+  for (const event of events) await appendToJournal(db, [event]);
+}
+
+/** The contract: 1, 2, 3 … without gaps, each event once, and within an order positions follow versions. */
+async function expectSound(count: number): Promise<void> {
+  await until(async () => expect(await feedHead(db)).toBeGreaterThanOrEqual(count));
+  const feed = await readFeed(db, 0, count + 1);
+  expect(feed.map((event) => event.position)).toEqual(Array.from({ length: count }, (_, index) => index + 1));
+  expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0);
+  const versions = new Map<string, number>();
+  for (const { orderId, version } of feed) {
+    expect(version).toBe((versions.get(orderId) ?? 0) + 1);
+    versions.set(orderId, version);
+  }
+}
+
+test('events get positions 1, 2, 3 … in the order in which they were recorded', async () => {
+  hold();
+  const [one, another] = [newOrder(), newOrder()];
+  const recorded = [one[0], another[0], ...another.slice(1), ...one.slice(1)];
+  await record(...recorded);
+  await expectSound(recorded.length);
+  const feed = await readFeed(db, 0, 1000);
+  expect(feed.map(({ orderId, version }) => `${orderId}:${version}`)).toEqual(
+    recorded.map(({ orderId, version }) => `${orderId}:${version}`),
+  );
+});
+
+test('an event recorded before its predecessor waits for it, and holds nobody else up', async () => {
+  hold();
+  const [late, other] = [newOrder(), newOrder()];
+  await record(late[0], ...late.slice(2), ...other);
+  await until(async () => expect(await feedHead(db)).toBe(1 + other.length));
+  await record(...late.slice(1, 2));
+  await expectSound(late.length + other.length);
+});
+
+test('concurrent writers, and holders that are replaced all the time: no gap, no double, no skip', async () => {
+  let isWriting = true;
+  const logs = Array.from({ length: 40 }, newOrder);
+  const count = logs.flat().length;
+  const readers = (async () => {
+    // A reader that follows all the while must see exactly what is there in the end.
+    const seen: string[] = [];
+    let position = 0;
+    while (seen.length < count) {
+      for (const event of await readFeed(db, position, 7)) {
+        expect(event.position).toBe(position + 1);
+        position = event.position;
+        seen.push(`${event.orderId}:${event.version}`);
+      }
+    }
+    return seen;
+  })();
+  const replacing = (async () => {
+    while (isWriting) {
+      const holder = hold();
+      await until(async () => expect(holder.isAtWork()).toBe(true));
+    }
+  })();
+  await Promise.all(logs.map((log, index) => record(...(index % 2 === 0 ? log : log.toReversed()))));
+  isWriting = false;
+  await replacing;
+  hold();
+  await expectSound(count);
+  const seen = await readers;
+  expect(seen).toEqual((await readFeed(db, 0, count)).map(({ orderId, version }) => `${orderId}:${version}`));
+});
+
+describe('a holder', () => {
+  test('that was replaced can write nothing any more', async () => {
+    const old = hold();
+    await until(async () => expect(old.isAtWork()).toBe(true));
+    const young = hold();
+    await until(async () => expect(young.isAtWork()).toBe(true));
+    const log = newOrder();
+    await record(...log);
+    await expectSound(log.length);
+    // Whichever saw the events first: the old one is refused at its next write.
+    expect(await old.ended).toBeInstanceOf(Superseded);
+  });
+
+  test('goes on where the one before stopped, with what was recorded meanwhile', async () => {
+    const first = hold();
+    const [before, meanwhile, after] = [newOrder(), newOrder(), newOrder()];
+    await record(...before);
+    await until(async () => expect(await feedHead(db)).toBe(before.length));
+    await first.stop();
+    await record(...meanwhile);
+    hold();
+    await record(...after);
+    await expectSound(before.length + meanwhile.length + after.length);
+  });
+
+  test('that finds its resume token lost begins with what has no position', async () => {
+    const first = hold();
+    const [before, meanwhile] = [newOrder(), newOrder()];
+    await record(...before);
+    await until(async () => expect(await feedHead(db)).toBe(before.length));
+    await first.stop();
+    await record(...meanwhile);
+    // A token of another stream, as after a restore, and one that is no token at all.
+    await feedState(db).updateOne({ _id: 'feed' }, { $set: { resumeToken: { _data: '82' } } });
+    hold();
+    await expectSound(before.length + meanwhile.length);
+  });
+
+  test('begins with a journal that was filled long before there was a feed', async () => {
+    const logs = Array.from({ length: 60 }, newOrder);
+    await Promise.all(logs.map((log) => record(...log.toReversed())));
+    hold();
+    await expectSound(logs.flat().length);
+  });
+});
