@@ -11,11 +11,20 @@ const patterns = {
     '^[A-Za-z0-9][A-Za-z0-9._:+@#-]{0,63}$',
     'must be 1 to 64 letters, digits or any of . _ : + @ # -, the first one a letter or digit',
   ],
-  line: ['^[^\\u0000-\\u001f\\u007f]*$', 'must be one line without control characters'],
-  text: ['^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f]*$', 'must be without control characters'],
+  line: [
+    '^[^\\u0000-\\u001f\\u007f\\ud800-\\udfff]*$',
+    'must be one line of well-formed Unicode without control characters',
+  ],
+  text: [
+    '^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f\\ud800-\\udfff]*$',
+    'must be well-formed Unicode without control characters',
+  ],
   currency: ['^[A-Z]{3}$', 'must be an ISO-4217 code of three capitals, such as EUR'],
   country: ['^[A-Z]{2}$', 'must be an ISO-3166 code of two capitals, such as DE'],
-  email: ['^[^\\s@\\u0000-\\u001f]+@[^\\s@\\u0000-\\u001f]+$', 'must be an address such as ada@example.com'],
+  email: [
+    '^[^\\s@\\u0000-\\u001f\\ud800-\\udfff]+@[^\\s@\\u0000-\\u001f\\ud800-\\udfff]+$',
+    'must be an address such as ada@example.com',
+  ],
   key: ['^[\\u0021-\\u007e]{1,200}$', 'must be 1 to 200 visible ASCII characters without spaces'],
   ifMatch: ['^(\\*|"[1-9]\\d{0,14}")$', 'must be the ETag of a version, such as "3" with its quotes, or *'],
   time: [
