@@ -83,6 +83,7 @@ describe('a create is refused with 400, and a pointer to each thing that is wron
     ['an id of 65 characters', { id: 'a'.repeat(65) }, ['/id']],
     ['an empty id', { id: '' }, ['/id']],
     ['a name with a line break', { customer: { id: 'c', name: 'a\nb' } }, ['/customer/name']],
+    ['half a character', { customer: { id: 'c', name: 'a\ud83d' } }, ['/customer/name']],
     ['a name of 201 characters', { customer: { id: 'c', name: 'a'.repeat(201) } }, ['/customer/name']],
     ['51 tags', { tags: Array.from({ length: 51 }, (_, i) => `t${i}`) }, ['/tags']],
     [
