@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import type { OrderEvent } from '../domain/events.js';
+import type { StoredEvent } from '../domain/events.js';
 import { appendToJournal } from '../event-log/journal.js';
 import { projectOrder } from '../projections/orders.js';
 
@@ -9,7 +9,7 @@ import { projectOrder } from '../projections/orders.js';
  *
  * @throws ApplicationFailure of type `EventFork` (see `appendToJournal`)
  */
-export async function record(db: Db, events: readonly OrderEvent[]): Promise<void> {
+export async function record(db: Db, events: readonly StoredEvent[]): Promise<void> {
   const [first] = events;
   if (first === undefined) return;
   // One causally consistent session: the view's read sees the journal's write even where another node became primary between.

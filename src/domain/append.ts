@@ -1,10 +1,7 @@
 import { consequence } from './consequences.js';
-import type { Cause, EventDraft, OrderEvent } from './events.js';
+import { type Cause, type EventDraft, type OrderEvent, schemaVersions } from './events.js';
 import { evolve } from './evolve.js';
 import type { Order } from './order.js';
-
-/** The shape every event is written in today. */
-const schemaVersion = 1;
 
 export interface Appended {
   readonly order: Order;
@@ -29,7 +26,7 @@ export function append(
       ...cause,
       orderId,
       version: (state?.version ?? 0) + 1,
-      schemaVersion,
+      schemaVersion: schemaVersions[draft.type],
     };
     events.push(event);
     state = evolve(state, event);

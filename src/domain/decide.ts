@@ -95,7 +95,9 @@ function notAllowed(reason: string): Decision {
 type Refused = ReturnType<typeof refuse>;
 
 function create(data: CommandData['CreateOrder']): Decision {
-  const { currency, shippingFee = 0, tax = 0, discount = 0, tags = [] } = data;
+  const { shippingFee = 0, tax = 0, discount = 0, tags = [], ...given } = data;
+  const { currency, lines } = given;
+  const charges = { shippingFee, tax, discount };
   if (!isCurrency(currency)) {
     return refuse(
       'invalid',
@@ -104,15 +106,15 @@ function create(data: CommandData['CreateOrder']): Decision {
       '/currency',
     );
   }
-  for (const [name, amount] of Object.entries({ shippingFee, tax, discount })) {
+  for (const [name, amount] of Object.entries(charges)) {
     if (!isAmount(amount))
       return refuse('invalid', 'invalid_amount', `${amount} is no amount in minor units`, `/${name}`);
   }
-  const wrong = wrongLines(data.lines) ?? wrongPrices(data.lines);
+  const wrong = wrongLines(lines) ?? wrongPrices(lines);
   if (wrong !== undefined) return wrong;
-  const total = positiveTotal({ lines: data.lines, shippingFee, tax, discount });
+  const total = positiveTotal({ lines, ...charges });
   if (typeof total !== 'number') return total;
-  return decided({ type: 'OrderCreated', data: { ...data, shippingFee, tax, discount, total, tags } });
+  return decided({ type: 'OrderCreated', data: { ...given, charges, total, tags } });
 }
 
 function amend(order: Order, { lines, shippingAddress }: CommandData['AmendOrder']): Decision {

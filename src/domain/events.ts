@@ -1,7 +1,8 @@
 import type { Address, Customer, LineQuantity, NewLine, PaymentMethod, Terms } from './commands.js';
 
 /**
- * The persisted shape of every event, by its type: past tense, and never changed without a new `schemaVersion`.
+ * The persisted shape of every event, by its type: past tense, and never changed without a new version in `schemaVersions` and an
+ * upcaster (docs/versioning.md).
  * Amounts are in minor units of the order's currency, times are ISO-8601 UTC.
  */
 export interface EventData {
@@ -9,9 +10,7 @@ export interface EventData {
     readonly customer: Customer;
     readonly currency: string;
     readonly lines: readonly NewLine[];
-    readonly shippingFee: number;
-    readonly tax: number;
-    readonly discount: number;
+    readonly charges: Charges;
     readonly total: number;
     readonly shippingAddress?: Address;
     readonly payment: PaymentMethod;
@@ -92,6 +91,13 @@ export interface EventData {
 
 type Empty = Readonly<Record<string, never>>;
 
+/** What is charged beside the goods; `discount` is taken off. */
+export interface Charges {
+  readonly shippingFee: number;
+  readonly tax: number;
+  readonly discount: number;
+}
+
 export interface MissingStock {
   readonly sku: string;
   readonly requested: number;
@@ -102,6 +108,46 @@ export interface MissingStock {
 export type HoldCause = 'command' | 'capture_declined';
 
 export type EventType = keyof EventData;
+
+/** The version in which each event is written. Older ones stay in journals and histories as they are: `upcast` reads them. */
+export const schemaVersions: Readonly<Record<EventType, number>> = {
+  OrderCreated: 2,
+  StockReserved: 1,
+  StockRefused: 1,
+  StockReleased: 1,
+  StockDeducted: 1,
+  StockRestocked: 1,
+  PaymentAuthorized: 1,
+  PaymentPending: 1,
+  PaymentDeclined: 1,
+  PaymentTimedOut: 1,
+  AuthorizationExpired: 1,
+  AuthorizationVoided: 1,
+  PaymentCaptured: 1,
+  CaptureDeclined: 1,
+  CaptureRequested: 1,
+  CaptureWrittenOff: 1,
+  PaymentRefunded: 1,
+  OrderConfirmed: 1,
+  OrderRejected: 1,
+  OrderExpired: 1,
+  OrderHeld: 1,
+  OrderReleased: 1,
+  OrderCancelled: 1,
+  AmendmentRequested: 1,
+  OrderAmended: 1,
+  AmendmentRefused: 1,
+  ShipmentCreated: 1,
+  ShipmentDispatched: 1,
+  ShipmentDelivered: 1,
+  ReturnRequested: 1,
+  ReturnReceived: 1,
+  RefundRequested: 1,
+  OrderCompleted: 1,
+  OrderClosed: 1,
+  NoteAdded: 1,
+  CommandRejected: 1,
+};
 
 /** An event before it has a place in the log. */
 export type EventDraft = { [T in EventType]: { readonly type: T; readonly data: EventData[T] } }[EventType];
@@ -126,5 +172,14 @@ export interface Envelope extends Cause {
   readonly schemaVersion: number;
 }
 
-/** One event of an order's log, the same in the workflow history and in the journal. */
+/** One event of an order's log, in the shape of today. */
 export type OrderEvent = EventDraft & Envelope;
+
+/**
+ * An event as it was once written, the same in the workflow history and in the journal: of today's version or an older one. It
+ * is passed on and recorded as it stands; whoever wants to know what it says asks `upcast`.
+ */
+export interface StoredEvent extends Envelope {
+  readonly type: EventType;
+  readonly data: Readonly<Record<string, unknown>>;
+}

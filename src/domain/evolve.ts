@@ -153,9 +153,10 @@ function apply(order: Order | undefined, event: OrderEvent): Order {
 type EventOf<T extends OrderEvent['type']> = Extract<OrderEvent, { type: T }>;
 
 function created(event: EventOf<'OrderCreated'>): Order {
-  const { note, lines, ...data } = event.data;
+  const { note, lines, charges, ...data } = event.data;
   return {
     ...data,
+    ...charges,
     orderId: event.orderId,
     version: event.version,
     status: 'pending',

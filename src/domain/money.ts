@@ -1,3 +1,5 @@
+import type { Charges } from './events.js';
+
 /**
  * Money is an integer number of minor units (cents for EUR, yen for JPY) in one ISO-4217 currency per order.
  * No function here ever makes a fraction, and no result is ever larger than `Number.MAX_SAFE_INTEGER`.
@@ -35,15 +37,12 @@ export function formatMoney(amount: number, currency: string): string {
   return `${currency} ${sign}${digits === 0 ? units : `${units}.${text.slice(-digits)}`}`;
 }
 
-export interface Charges {
+interface Priced extends Charges {
   readonly lines: readonly { readonly quantity: number; readonly unitPrice: number }[];
-  readonly shippingFee: number;
-  readonly tax: number;
-  readonly discount: number;
 }
 
 /** Goods + shipping fee + tax − discount, or `undefined` where the exact sum is not a safe integer. */
-export function orderTotal({ lines, shippingFee, tax, discount }: Charges): number | undefined {
+export function orderTotal({ lines, shippingFee, tax, discount }: Priced): number | undefined {
   const goods = lines.reduce((sum, line) => sum + BigInt(line.quantity) * BigInt(line.unitPrice), 0n);
   const gross = goods + BigInt(shippingFee) + BigInt(tax);
   if (gross > BigInt(Number.MAX_SAFE_INTEGER)) return undefined;

@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { Db } from 'mongodb';
-import type { EventType, OrderEvent } from '../domain/events.js';
+import type { EventType, StoredEvent } from '../domain/events.js';
 import { eventFork } from '../workflows/messages.js';
 import { durable } from './durability.js';
 
@@ -23,7 +23,7 @@ export function forks(db: Db) {
 }
 
 /** Notes the first fork of an order for people to see; later ones follow from it. */
-export async function noteFork(db: Db, journaled: OrderEvent, decided: OrderEvent): Promise<void> {
+export async function noteFork(db: Db, journaled: StoredEvent, decided: StoredEvent): Promise<void> {
   const fork = {
     version: decided.version,
     journal: journaled.type,
@@ -34,7 +34,7 @@ export async function noteFork(db: Db, journaled: OrderEvent, decided: OrderEven
 }
 
 /** Two events with different content under one version: no retry can mend that. */
-export function forkFailure(known: OrderEvent, other: OrderEvent): ApplicationFailure {
+export function forkFailure(known: StoredEvent, other: StoredEvent): ApplicationFailure {
   const { orderId, version } = known;
   const types = known.type === other.type ? `two different ${known.type}` : `${known.type} and ${other.type}`;
   return ApplicationFailure.nonRetryable(`order ${orderId} has ${types} as version ${version}`, eventFork);

@@ -1,22 +1,28 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ClientSession, Db } from 'mongodb';
-import type { OrderEvent } from '../domain/events.js';
+import type { ClientSession, Db, Filter } from 'mongodb';
+import type { OrderEvent, StoredEvent } from '../domain/events.js';
+import { upcast } from '../domain/upcasters.js';
 import { asStored, committed, durable, isDuplicateKey } from './durability.js';
 import { forkFailure, noteFork } from './fork.js';
 
-/** An event as the journal has it. */
-export type RecordedEvent = OrderEvent & {
+/** What the journal adds to an event. */
+export interface Recorded {
   /** ISO-8601 UTC, the recorder's clock */
   readonly recordedAt: string;
   /** place in the one order of all events of all orders; stamped after the event was recorded */
   readonly position?: number;
-};
+}
 
-export type JournalDocument = RecordedEvent & {
-  readonly _id: string;
-  /** true until it has a position, then absent */
-  readonly unsequenced?: true;
-};
+/** An event as it is read from the journal: upcast, whenever it was written. */
+export type RecordedEvent = OrderEvent & Recorded;
+
+/** An event as it lies in the journal: of the version it was written in. */
+export type JournalDocument = StoredEvent &
+  Recorded & {
+    readonly _id: string;
+    /** true until it has a position, then absent */
+    readonly unsequenced?: true;
+  };
 
 /** A projection that leaves the event of a `JournalDocument`. */
 export const onlyEvent = { _id: 0, unsequenced: 0 } as const;
@@ -43,7 +49,7 @@ export async function ensureJournalIndexes(db: Db): Promise<void> {
  */
 export async function appendToJournal(
   db: Db,
-  events: readonly OrderEvent[],
+  events: readonly StoredEvent[],
   options: { readonly session?: ClientSession } = {},
 ): Promise<void> {
   let missing = events;
@@ -55,7 +61,7 @@ export async function appendToJournal(
 /** In order, up to the first that is there already. True when there was none. */
 async function insert(
   db: Db,
-  events: readonly OrderEvent[],
+  events: readonly StoredEvent[],
   options: { session?: ClientSession },
 ): Promise<boolean> {
   const recordedAt = new Date().toISOString();
@@ -77,9 +83,9 @@ async function insert(
 /** The events that the journal lacks, once those it holds have proved to be the same. */
 async function withoutRecorded(
   db: Db,
-  events: readonly OrderEvent[],
+  events: readonly StoredEvent[],
   options: { session?: ClientSession },
-): Promise<readonly OrderEvent[]> {
+): Promise<readonly StoredEvent[]> {
   const ids = events.map((event) => `${event.orderId}:${event.version}`);
   const found = await journal(db)
     .find({ _id: { $in: ids } }, { ...options, ...committed })
@@ -95,12 +101,16 @@ async function withoutRecorded(
   return events.filter((event) => !recorded.has(event.version));
 }
 
-/** The same content, whatever the order of its keys and what a store adds to an event. */
-export function isSameEvent(one: OrderEvent, other: OrderEvent): boolean {
+/**
+ * The same content, whatever the order of its keys and what a store adds to an event. Whether it was written in this version or
+ * an older one makes no difference either: a worker that replays what an older one decided decides it anew in its own version.
+ */
+export function isSameEvent(one: StoredEvent, other: StoredEvent): boolean {
   return isDeepStrictEqual(content(one), content(other));
 }
 
-function content({ orderId, version, type, schemaVersion, data, ...event }: OrderEvent): unknown {
+function content(stored: StoredEvent): unknown {
+  const { orderId, version, type, schemaVersion, data, ...event } = upcast(stored);
   const { occurredAt, commandId, correlationId, causationId, actor } = event;
   const envelope = {
     orderId,
@@ -124,17 +134,43 @@ export async function readJournal(
 ): Promise<RecordedEvent[]> {
   return await journal(db)
     .find({ orderId, version: { $gte: from } }, { ...options, ...committed })
-    .project<RecordedEvent>(onlyEvent)
+    .project<StoredEvent & Recorded>(onlyEvent)
     .sort({ version: 1 })
     .limit(limit)
+    .map((event) => upcast(event))
     .toArray();
+}
+
+/** The recorded events that match, whatever their number: by order, each order's ascending. */
+export async function* readJournals(
+  db: Db,
+  filter: Filter<JournalDocument>,
+): AsyncGenerator<RecordedEvent, void> {
+  const events = journal(db)
+    .find(filter, committed)
+    .project<StoredEvent & Recorded>(onlyEvent)
+    .sort({ orderId: 1, version: 1 });
+  for await (const event of events) yield upcast(event);
+}
+
+/** The recorded events of several orders, each order's ascending and below the version that `below` names for it. */
+export async function* readJournalsBefore(
+  db: Db,
+  below: ReadonlyMap<string, number>,
+): AsyncGenerator<RecordedEvent, void> {
+  if (below.size === 0) return;
+  const filter = { orderId: { $in: [...below.keys()] }, version: { $lt: Math.max(...below.values()) } };
+  for await (const event of readJournals(db, filter)) {
+    if (event.version < (below.get(event.orderId) ?? 0)) yield event;
+  }
 }
 
 /** The recorded events that a command led to, ascending; its `causationId` tells the hash of the command's body. */
 export async function eventsOfCommand(db: Db, orderId: string, commandId: string): Promise<RecordedEvent[]> {
   return await journal(db)
     .find({ orderId, commandId }, committed)
-    .project<RecordedEvent>(onlyEvent)
+    .project<StoredEvent & Recorded>(onlyEvent)
     .sort({ version: 1 })
+    .map((event) => upcast(event))
     .toArray();
 }

@@ -1,5 +1,5 @@
 import type { Effect } from '../domain/effects.js';
-import type { OrderEvent } from '../domain/events.js';
+import type { StoredEvent } from '../domain/events.js';
 import { formatMoney } from '../domain/money.js';
 import type { Order } from '../domain/order.js';
 import {
@@ -12,7 +12,7 @@ import {
 import type { Halt } from './messages.js';
 
 /** One line for an activity's row in the Web UI: `v2 StockReserved → authorize EUR 39.98`. At most 200 characters. */
-export function stepSummary(events: readonly OrderEvent[], effect: Effect | undefined): string {
+export function stepSummary(events: readonly StoredEvent[], effect: Effect | undefined): string {
   const recorded = events.map(({ version, type }) => `v${version} ${type}`).join(', ');
   const done = effect === undefined ? '' : `→ ${effectSummary(effect)}`;
   const summary = `${recorded} ${done}`.trim();

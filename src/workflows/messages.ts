@@ -1,6 +1,6 @@
 import type { CommandData, CommandType } from '../domain/commands.js';
 import type { Effect, Outcomes, EffectType, PaymentFact } from '../domain/effects.js';
-import type { EventType, OrderEvent } from '../domain/events.js';
+import type { EventType, StoredEvent } from '../domain/events.js';
 import type { Order, OrderStatus } from '../domain/order.js';
 import type { Refusal } from '../domain/refusal.js';
 
@@ -76,7 +76,8 @@ export interface NewOrder {
 export interface ContinuedOrder extends Omit<NewOrder, 'create'> {
   /** at version n; effects issued and not settled are owed in it */
   readonly order: Order;
-  readonly unrecorded: readonly OrderEvent[];
+  /** as they were decided, by an earlier version of this code perhaps: they are passed on as they are */
+  readonly unrecorded: readonly StoredEvent[];
   readonly remembered: readonly Remembered[];
   readonly halted?: Halt;
 }
@@ -113,7 +114,7 @@ export interface OrderEnd {
  * The `events` of all steps, in history order, are the order's log.
  */
 export interface Step<T extends EffectType = EffectType> {
-  readonly events: readonly OrderEvent[];
+  readonly events: readonly StoredEvent[];
   readonly effect?: Extract<Effect, { type: T }>;
 }
 

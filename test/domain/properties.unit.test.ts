@@ -22,6 +22,7 @@ import { learnPayment, settle } from '../../src/domain/settle.js';
 import { later } from '../../src/domain/time.js';
 import { unreachable } from '../../src/domain/unreachable.js';
 import { capturedAmount, refundedAmount, toView } from '../../src/domain/view.js';
+import { assertShape } from '../golden/shape.js';
 import { hour, terms } from './examples.js';
 import { orderId, startOfTime } from './specification.js';
 import { World } from './world.js';
@@ -341,6 +342,7 @@ function checkEvent(before: Order | undefined, event: OrderEvent, after: Order, 
   assert.equal(event.version, (before?.version ?? 0) + 1, 'versions are contiguous');
   assert.equal(after.version, event.version);
   assert.deepEqual(JSON.parse(JSON.stringify(event)), event, 'an event survives JSON');
+  assertShape(event);
   if (before !== undefined) checkTransition(before, event, after);
 
   // effects

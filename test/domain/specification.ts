@@ -18,6 +18,7 @@ import { pendingEffects } from '../../src/domain/pending-effects.js';
 import type { Decision, Refusal } from '../../src/domain/refusal.js';
 import { learnPayment, settle } from '../../src/domain/settle.js';
 import { later } from '../../src/domain/time.js';
+import { assertShape } from '../golden/shape.js';
 
 export const orderId = 'o-1';
 export const startOfTime = '2026-01-01T00:00:00.000Z';
@@ -136,6 +137,7 @@ export class Scenario {
       actor: 'tester',
     };
     const { order, events } = append(orderId, this.state, drafts, cause);
+    for (const event of events) assertShape(event);
     return new Scenario([...this.log, ...events], order, this.now);
   }
 }

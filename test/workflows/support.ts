@@ -13,6 +13,7 @@ import {
 import type { CommandData, FollowUpType } from '../../src/domain/commands.js';
 import type { EffectType } from '../../src/domain/effects.js';
 import type { OrderEvent } from '../../src/domain/events.js';
+import { upcast } from '../../src/domain/upcasters.js';
 import {
   type Answer,
   type Message,
@@ -73,7 +74,7 @@ export class World {
   /** Every event an activity was given, once, by version. */
   recorded(): OrderEvent[] {
     const byVersion = new Map(
-      this.steps.flatMap((step) => step.events).map((event) => [event.version, event]),
+      this.steps.flatMap((step) => step.events).map((event) => [event.version, upcast(event)]),
     );
     return [...byVersion.values()].toSorted((a, b) => a.version - b.version);
   }

@@ -1,0 +1,40 @@
+import { type OrderEvent, type StoredEvent, schemaVersions } from './events.js';
+
+/** The data of one version made that of the next. */
+type Upcaster = (data: StoredEvent['data']) => StoredEvent['data'];
+
+/** By what each reads, `type@schemaVersion`: every version that is not written any more. */
+const upcasters: Readonly<Record<string, Upcaster>> = {
+  /** What is charged beside the goods became one thing, which can grow. */
+  'OrderCreated@1': ({ shippingFee, tax, discount, ...data }) => ({
+    ...data,
+    charges: { shippingFee, tax, discount },
+  }),
+};
+
+/**
+ * An event in the shape of today, whenever it was written. What a store has added to it stays as it is.
+ *
+ * @throws TypeError where a newer version of this code wrote it: to go on would be to guess
+ */
+export function upcast<E extends StoredEvent>(stored: E): OrderEvent & Omit<E, keyof StoredEvent> {
+  const { type } = stored;
+  const today = schemaVersions[type];
+  let { schemaVersion, data } = stored;
+  while (schemaVersion !== today) {
+    const upcaster = upcasters[`${type}@${schemaVersion}`];
+    if (upcaster === undefined) throw unknownVersion(stored);
+    data = upcaster(data);
+    schemaVersion += 1;
+  }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- where events are parsed: golden events of each version prove it
+  return { ...stored, schemaVersion, data } as unknown as OrderEvent & Omit<E, keyof StoredEvent>;
+}
+
+function unknownVersion({ orderId, version, type, schemaVersion }: StoredEvent): TypeError {
+  const event = `Event ${version} of order ${orderId}`;
+  return new TypeError(
+    `${event} is ${type}@${schemaVersion}; this version of the code knows ` +
+      `${type in schemaVersions ? `${type}@${schemaVersions[type]} and older` : `no ${type}`}.`,
+  );
+}

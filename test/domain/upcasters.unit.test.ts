@@ -1,0 +1,48 @@
+import { expect, test } from '@jest/globals';
+import type { StoredEvent } from '../../src/domain/events.js';
+import { fold } from '../../src/domain/evolve.js';
+import { upcast } from '../../src/domain/upcasters.js';
+import { goldenEvents } from '../golden/golden-events.js';
+import { states } from './examples.js';
+
+const golden = await goldenEvents();
+
+function stored(name: string): StoredEvent {
+  const event = golden.get(name);
+  if (event === undefined) throw new Error(`no golden ${name}`);
+  return event;
+}
+
+test('OrderCreated 1 → 2: fee, tax and discount are charges; the order that was created is the same', () => {
+  const event = upcast(stored('OrderCreated@1'));
+  expect(event.data).toMatchObject({ charges: { shippingFee: 490, tax: 333, discount: 100 } });
+  expect(event).toStrictEqual(stored('OrderCreated@2'));
+  expect(fold([event])).toMatchObject({ shippingFee: 490, tax: 333, discount: 100, total: 5221 });
+});
+
+test('an event of today is what it was', () => {
+  for (const event of states.refunded.log) expect(upcast(event)).toStrictEqual(event);
+});
+
+test('what a store added to an event stays', () => {
+  const recorded = { ...stored('OrderCreated@1'), recordedAt: '2026-01-01T00:00:00.000Z', position: 7 };
+  expect(upcast(recorded)).toMatchObject({ position: 7, recordedAt: recorded.recordedAt });
+});
+
+test('an old event is left as it is', () => {
+  const event = stored('OrderCreated@1');
+  const before = structuredClone(event);
+  upcast(event);
+  expect(event).toStrictEqual(before);
+});
+
+test('an event that a newer version wrote is refused, never misread', () => {
+  expect(() => upcast({ ...stored('OrderCreated@2'), schemaVersion: 3 })).toThrow(
+    'Event 1 of order o-1 is OrderCreated@3; this version of the code knows OrderCreated@2 and older.',
+  );
+  expect(() => upcast({ ...stored('OrderCreated@1'), schemaVersion: 0 })).toThrow('OrderCreated@0');
+  const unknown: StoredEvent = JSON.parse(
+    JSON.stringify({ ...stored('NoteAdded@1'), type: 'GiftWrapped', schemaVersion: 1 }),
+  );
+  expect(() => upcast(unknown)).toThrow('is GiftWrapped@1; this version of the code knows no GiftWrapped.');
+});

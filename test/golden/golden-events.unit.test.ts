@@ -1,0 +1,65 @@
+import { expect, test } from '@jest/globals';
+import { type OrderEvent, type StoredEvent, schemaVersions } from '../../src/domain/events.js';
+import { evolve, fold } from '../../src/domain/evolve.js';
+import { upcast } from '../../src/domain/upcasters.js';
+import { goldenEvents } from './golden-events.js';
+import { readLock } from './lock.js';
+import { assertShape } from './shape.js';
+import { storedRuns } from './stored-events.js';
+
+const golden = await goldenEvents();
+const runs = await storedRuns();
+
+test('every version of every event that was ever written has a golden event', async () => {
+  const { Envelope: _, ...locked } = await readLock();
+  expect([...golden.keys()]).toEqual(Object.keys(locked));
+  const ever = Object.entries(schemaVersions).flatMap(([type, today]) =>
+    Array.from({ length: today }, (_value, index) => `${type}@${index + 1}`),
+  );
+  expect([...golden.keys()]).toEqual(ever.toSorted());
+});
+
+test.each([...golden])('%s is read as an event of today, and folded', (name, stored) => {
+  expect(`${stored.type}@${stored.schemaVersion}`).toBe(name);
+  assertShape(stored);
+  const event = upcast(stored);
+  expect(event).toMatchObject({ type: stored.type, schemaVersion: schemaVersions[stored.type] });
+  assertShape(event);
+  expect(JSON.parse(JSON.stringify(event))).toStrictEqual(event);
+  const order = event.type === 'OrderCreated' ? undefined : created();
+  expect(evolve(order, event)).toMatchObject({ version: event.version, updatedAt: event.occurredAt });
+});
+
+test('a field too many, too few or of another type is not let through', () => {
+  const stored = golden.get('NoteAdded@1');
+  if (stored === undefined) throw new Error('no golden NoteAdded');
+  expect(() => assertShape({ ...stored, data: { text: 'hello', by: 'me' } })).toThrow('no NoteAdded@1');
+  expect(() => assertShape({ ...stored, data: {} })).toThrow('no NoteAdded@1');
+  expect(() => assertShape({ ...stored, data: { text: 1 } })).toThrow('no NoteAdded@1');
+  expect(() => assertShape({ ...stored, schemaVersion: 2 })).toThrow('NoteAdded@2 is not locked');
+  expect(() => assertShape(Object.assign({ by: 'me' }, stored))).toThrow('no Envelope');
+});
+
+function created() {
+  const stored = golden.get('OrderCreated@1');
+  return fold(stored === undefined ? [] : [upcast(stored)]);
+}
+
+test('what every stored run has written is of a known shape', () => {
+  for (const { events } of runs.values()) for (const event of events) assertShape(event);
+});
+
+test('the fold of old events is the state that the code which wrote them had', () => {
+  const first = runs.get('continued-as-new.0.json');
+  const second = runs.get('continued-as-new.1.json');
+  if (first === undefined || second === undefined || !('order' in second.start))
+    throw new Error('not stored');
+  const { order } = second.start;
+  expect(first.events.map((event) => event.schemaVersion)).toContain(1);
+  expect(fold(eachOnce(first.events))).toStrictEqual(order);
+});
+
+function eachOnce(events: readonly StoredEvent[]): readonly OrderEvent[] {
+  const byVersion = new Map(events.map((event) => [event.version, upcast(event)]));
+  return [...byVersion.values()].toSorted((a, b) => a.version - b.version);
+}

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { Compile, type Validator } from 'typebox/schema';
+import type { StoredEvent } from '../../src/domain/events.js';
+import type { EventSchemas } from './event-schemas.js';
+
+const locked: EventSchemas = JSON.parse(
+  readFileSync(new URL('./event-schemas.json', import.meta.url), 'utf8'),
+);
+const validators = new Map<string, Validator>();
+
+/** Fails unless an event has exactly the fields that are locked for its version, and each is what it may be. */
+export function assertShape(event: StoredEvent): void {
+  const { type, data, ...envelope } = event;
+  const name = `${type}@${event.schemaVersion}`;
+  assertValid(name, data);
+  assertValid('Envelope', envelope);
+}
+
+function assertValid(name: string, value: unknown): void {
+  const schema = locked[name];
+  assert.ok(schema !== undefined, `${name} is not locked: npm run events:lock`);
+  const validator = validators.get(name) ?? Compile(schema);
+  validators.set(name, validator);
+  if (validator.Check(value)) return;
+  const [, errors] = validator.Errors(value);
+  assert.fail(`no ${name}: ${errors.map((error) => `${error.instancePath} ${error.message}`).join('; ')}`);
+}

@@ -1,0 +1,43 @@
+import type { StoredEvent } from '../../src/domain/events.js';
+import type { ContinuedOrder, NewOrder, Step } from '../../src/workflows/messages.js';
+import { storedHistories } from '../replay/histories.js';
+
+/** A run of an order as an earlier version of this code left it in Temporal. */
+export interface StoredRun {
+  readonly start: NewOrder | ContinuedOrder;
+  /** what its activities were given, as it was written */
+  readonly events: readonly StoredEvent[];
+}
+
+/** The runs in `test/replay/histories`, by file name. */
+export async function storedRuns(): Promise<ReadonlyMap<string, StoredRun>> {
+  return new Map([...(await storedHistories())].map(([name, history]) => [name, readRun(history)]));
+}
+
+interface History {
+  readonly events: readonly {
+    readonly workflowExecutionStartedEventAttributes?: WithInput;
+    readonly activityTaskScheduledEventAttributes?: WithInput;
+  }[];
+}
+
+interface WithInput {
+  readonly input: { readonly payloads: readonly { readonly data: string }[] };
+}
+
+function readRun(history: unknown): StoredRun {
+  // As `historyToJSON` writes them.
+  const { events } = history as History;
+  const starts = events.flatMap((event) => inputOf(event.workflowExecutionStartedEventAttributes));
+  const steps = events.flatMap((event) => inputOf(event.activityTaskScheduledEventAttributes));
+  return {
+    start: starts[0] as NewOrder | ContinuedOrder,
+    events: steps.flatMap((step) => (step as Step).events),
+  };
+}
+
+function inputOf(attributes: WithInput | undefined): readonly unknown[] {
+  return (attributes?.input.payloads ?? []).map(({ data }) =>
+    JSON.parse(Buffer.from(data, 'base64').toString()),
+  );
+}
