@@ -1,7 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
 import { createFeedActivities } from '../src/activities/feed.js';
+import { followFeed } from '../src/event-log/feed.js';
 import { messageOf } from '../src/platform/message-of.js';
+import { views } from '../src/projections/views.js';
 import {
   type StandingTask,
   feedTaskQueue,
@@ -12,16 +14,21 @@ import type { RoleContext } from './role.js';
 import { type RunningWorker, type WorkerContext, startWorker } from './worker.js';
 
 /** What goes on for as long as there is a feed. */
-const standingTasks: readonly StandingTask[] = [{ activity: 'sequence', name: 'feed' }];
+const standingTasks: readonly StandingTask[] = [
+  { activity: 'sequence', name: 'feed' },
+  ...views.map(({ name }) => ({ activity: 'project', name }) as const),
+];
 
 const AGAIN_MS = 1_000;
 
 /** The role `feed`: positions for events, and the views across orders. Any number may run: one works, the others stand by. */
 export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
-  const taskQueue = feedTaskQueue(context.config.temporal.taskQueue);
+  const orderTaskQueue = context.config.temporal.taskQueue;
+  const taskQueue = feedTaskQueue(orderTaskQueue);
+  const tail = followFeed(context.mongo.db);
   const worker = startWorker(context, {
     taskQueue,
-    activities: createFeedActivities({ db: context.mongo.db }),
+    activities: createFeedActivities({ db: context.mongo.db, tail, orderTaskQueue }),
   });
   const stopping = new AbortController();
   const started = startTasks(context, taskQueue, stopping.signal);
@@ -29,7 +36,7 @@ export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
     ready: Promise.all([worker.ready, started]).then(() => undefined),
     async stop() {
       stopping.abort();
-      await Promise.all([worker.stop(), started]);
+      await Promise.all([worker.stop(), started, tail.stop()]);
     },
   };
 }
@@ -45,7 +52,7 @@ async function startTasks(
     try {
       for (const task of standingTasks) {
         await client.workflow.start(standingWorkflow, {
-          workflowId: standingWorkflowId(task),
+          workflowId: standingWorkflowId(task, taskQueue),
           taskQueue,
           args: [task],
           workflowIdConflictPolicy: 'USE_EXISTING',

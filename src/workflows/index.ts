@@ -1,2 +1,3 @@
 export { order } from './order.js';
+export { rebuild } from './rebuild.js';
 export { standing } from './standing.js';

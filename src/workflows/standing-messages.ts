@@ -14,9 +14,9 @@ export interface StandingTask {
   readonly name: string;
 }
 
-/** One workflow for each piece of standing work. */
-export function standingWorkflowId({ activity, name }: StandingTask): string {
-  return `${activity}-${name}`;
+/** One workflow for each piece of standing work; a namespace may have several deployments, each with its own task queue. */
+export function standingWorkflowId({ activity, name }: StandingTask, taskQueue: string): string {
+  return `${activity}-${name}@${taskQueue}`;
 }
 
 /** Standing work has a task queue of its own, polled by the role `feed`. */

@@ -1,0 +1,36 @@
+import type { Db } from 'mongodb';
+import { committed } from './durability.js';
+import { feedState } from './feed.js';
+import { journal } from './journal.js';
+
+/** How far the feed is behind the journal. */
+export interface FeedLag {
+  /** the last position that was given */
+  readonly head: number;
+  /** events without a position; a hundred thousand stand for any more */
+  readonly unsequenced: number;
+  /** age of the oldest of them; 0 where there is none */
+  readonly behindMs: number;
+}
+
+const countedAtMost = 100_000;
+
+export async function feedLag(db: Db, options: { readonly timeoutMS?: number } = {}): Promise<FeedLag> {
+  const unsequenced = { unsequenced: true, recordedAt: { $gt: '' } } as const;
+  const [state, oldest, count] = await Promise.all([
+    feedState(db).findOne({ _id: 'feed' }, { ...options, ...committed }),
+    journal(db).findOne(unsequenced, {
+      ...options,
+      ...committed,
+      projection: { _id: 0, recordedAt: 1 },
+      sort: { recordedAt: 1 },
+    }),
+    journal(db).countDocuments(unsequenced, { ...options, ...committed, limit: countedAtMost }),
+  ]);
+  return { head: state?.position ?? 0, unsequenced: count, behindMs: ageOf(oldest?.recordedAt) };
+}
+
+/** Milliseconds since `time`, 0 where there is none; clocks that differ make no negative age. */
+export function ageOf(time: string | undefined): number {
+  return time === undefined ? 0 : Math.max(0, Date.now() - Date.parse(time));
+}

@@ -1,0 +1,75 @@
+import type { Db } from 'mongodb';
+import { evolve } from '../domain/evolve.js';
+import type { Order } from '../domain/order.js';
+import type { OrderEvent } from '../domain/events.js';
+import { readJournalsBefore } from '../event-log/journal.js';
+
+const rememberedOrders = 5_000;
+
+/**
+ * The orders as they were before the events that a view comes to next: those it has just seen from memory, others folded
+ * from the journal. Remembers some thousands.
+ */
+export class OrderStates {
+  private readonly db: Db;
+  /** the least recently seen first */
+  private readonly states = new Map<string, Order>();
+
+  constructor(db: Db) {
+    this.db = db;
+  }
+
+  /**
+   * The orders of `events`, each as before the first of its events; undefined where that is its first of all. An error where
+   * its log has a gap or cannot be folded.
+   */
+  async before(events: readonly OrderEvent[]): Promise<Map<string, Order | Error | undefined>> {
+    const found = new Map<string, Order | Error | undefined>();
+    const missing = new Map<string, number>();
+    for (const { orderId, version } of events) {
+      if (found.has(orderId)) continue;
+      const known = this.states.get(orderId);
+      found.set(orderId, known?.version === version - 1 ? known : undefined);
+      if (version > 1 && known?.version !== version - 1) missing.set(orderId, version);
+    }
+    for await (const event of readJournalsBefore(this.db, missing)) {
+      const before = found.get(event.orderId);
+      if (!(before instanceof Error)) found.set(event.orderId, next(before, event));
+    }
+    for (const [orderId, version] of missing) {
+      const state = found.get(orderId);
+      if (!(state instanceof Error) && state?.version !== version - 1)
+        found.set(orderId, gap(orderId, state));
+    }
+    return found;
+  }
+
+  remember(states: ReadonlyMap<string, Order>): void {
+    for (const [orderId, state] of states) {
+      this.states.delete(orderId);
+      this.states.set(orderId, state);
+    }
+    for (const orderId of this.states.keys()) {
+      if (this.states.size <= rememberedOrders) return;
+      this.states.delete(orderId);
+    }
+  }
+
+  forget(): void {
+    this.states.clear();
+  }
+}
+
+/** The order after an event. */
+export function next(before: Order | undefined, event: OrderEvent): Order | Error {
+  if (event.version !== (before?.version ?? 0) + 1) return gap(event.orderId, before);
+  try {
+    return evolve(before, event);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+function gap(orderId: string, state: Order | undefined): Error {
+  return new Error(`The journal of order ${orderId} lacks version ${(state?.version ?? 0) + 1}.`);
+}

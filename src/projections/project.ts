@@ -1,0 +1,85 @@
+import { setTimeout } from 'node:timers/promises';
+import type { Db } from 'mongodb';
+import { type FeedTail, readFeed } from '../event-log/feed.js';
+import { Superseded } from '../event-log/sequencer.js';
+import { BuildFeeder } from './feed-build.js';
+import { type ProjectionState, projectionState, takeOverProjection } from './state.js';
+import type { View } from './view.js';
+
+export interface Projecting {
+  readonly db: Db;
+  readonly tail: FeedTail;
+  /** aborted when another shall go on */
+  readonly signal: AbortSignal;
+  /** called at least every second while all is well */
+  readonly beat: (position: number) => void;
+  /** has the view built anew; called again and again until it is */
+  readonly requestRebuild: (view: View) => Promise<void>;
+}
+
+const batchSize = 500;
+const LOOK_AGAIN_MS = 1_000;
+
+/**
+ * Feeds a view for as long as it may. Where the view was built by an older version of its fold, a rebuild is requested, and
+ * it stands still until that has taken its place; so it does where people went back to another version than this one.
+ *
+ * @throws Superseded where another has taken over, or the view is built by a newer version than this process has; and any
+ *   error of MongoDB: call it again, it goes on where it was
+ */
+export async function project(
+  view: View,
+  { db, tail, signal, beat, requestRebuild }: Projecting,
+): Promise<void> {
+  let state = await takeOverProjection(db, view);
+  const feeder = new BuildFeeder(db, view, 'active', state);
+  const lookAnew = async (): Promise<void> => {
+    state = await stillMine(db, view, state.epoch);
+    const { collection, position, parked } = feeder.held;
+    const isAsKnown =
+      state.collection === collection && state.position === position && state.parked === parked;
+    if (!isAsKnown) feeder.resume(state);
+  };
+  while (!signal.aborted) {
+    beat(feeder.held.position);
+    if (feeder.held.version !== view.version) {
+      if (isOutdated(state, view)) await requestRebuild(view);
+      await setTimeout(LOOK_AGAIN_MS, undefined, { signal }).catch(() => undefined);
+      await lookAnew();
+      continue;
+    }
+    const events = await readFeed(db, feeder.held.position, batchSize);
+    if (events.length > 0) {
+      if (!(await feeder.apply(events))) await lookAnew();
+    } else if (!(await hasGrown(tail, feeder.held.position, signal))) {
+      await lookAnew();
+    }
+  }
+}
+
+/** No build, not even one that was rolled back, is of this version yet. */
+function isOutdated({ version, previous }: ProjectionState, view: View): boolean {
+  return view.version > Math.max(version, previous?.version ?? 0);
+}
+
+/** For a second at most, since the build itself may become another one. */
+async function hasGrown(tail: FeedTail, position: number, signal: AbortSignal): Promise<boolean> {
+  const enough = new AbortController();
+  const end = (): void => enough.abort();
+  const timer = globalThis.setTimeout(end, LOOK_AGAIN_MS);
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    return (await tail.beyond(position, enough.signal)) > position;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', end);
+  }
+}
+
+async function stillMine(db: Db, { name, version }: View, epoch: number): Promise<ProjectionState> {
+  const state = await projectionState(db, name);
+  if (state === undefined || state.epoch !== epoch) throw new Superseded(`Another feeds the view ${name}.`);
+  if (state.version > version)
+    throw new Superseded(`The view ${name} is of version ${state.version}; here is ${version}.`);
+  return state;
+}

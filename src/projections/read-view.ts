@@ -1,0 +1,31 @@
+import type { Db, Filter, FindCursor, WithId } from 'mongodb';
+import { type Build, projections } from './state.js';
+import { documents, type View, type ViewDocument } from './view.js';
+
+/** How far a view was when it was read. */
+export interface AsOf {
+  /** every event up to this position is in the answer, and none beyond */
+  readonly position: number;
+  /** ISO-8601 UTC, when it came so far; absent where it was never fed */
+  readonly at?: string;
+}
+
+const WITHIN_MS = 4_000;
+
+/** Reads documents of a view and how far it is, both at one point in time, whatever is written or swapped meanwhile. */
+export async function readView<D extends ViewDocument, T>(
+  db: Db,
+  { name }: View,
+  query: (find: (filter: Filter<D>) => FindCursor<WithId<D>>) => Promise<T>,
+): Promise<{ readonly found: T; readonly asOf: AsOf }> {
+  return await db.client.withSession({ snapshot: true }, async (session) => {
+    const options = { session, timeoutMS: WITHIN_MS };
+    const build = await projections(db).findOne<Pick<Build, 'collection' | 'position' | 'at'>>(
+      { _id: name },
+      { ...options, projection: { _id: 0, collection: 1, position: 1, at: 1 } },
+    );
+    const collection = documents<D>(db, build?.collection ?? `${name}_1`);
+    const found = await query((filter) => collection.find(filter, options));
+    return { found, asOf: build === null ? { position: 0 } : { position: build.position, at: build.at } };
+  });
+}

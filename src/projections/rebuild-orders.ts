@@ -1,0 +1,159 @@
+import { MongoBulkWriteError, type Db, type Filter } from 'mongodb';
+import { committed, durable } from '../event-log/durability.js';
+import { feedHead } from '../event-log/feed.js';
+import { type JournalDocument, journal, readJournals } from '../event-log/journal.js';
+import type { Order } from '../domain/order.js';
+import { next } from './order-states.js';
+import { type OrderDocument, orderIndexes, orders, projectOrder, toDocument } from './orders.js';
+import type { Rebuilding } from './rebuild.js';
+import { StoreRebuilder } from './store-rebuild.js';
+
+const ordersAtATime = 200;
+/** Fewer orders than this were touched: the swap is near. */
+const almostThere = 100;
+const rounds = 10;
+
+/**
+ * Builds the view `orders` anew from the journal, in a collection beside the one that is read and written meanwhile, then
+ * puts it in that one's place. Orders recorded meanwhile are folded again, before and, for what came in the last moment,
+ * after. An order whose log cannot be folded from its first event on is taken over as it was.
+ *
+ * @returns false where `signal` ended it before
+ * @throws Superseded where another has taken it over; and any error of MongoDB: call it again, it goes on where it was
+ */
+export async function rebuildOrders({ db, signal, beat, rebuildId }: Rebuilding): Promise<boolean> {
+  const rebuilder = await StoreRebuilder.takeOver(db, 'orders', rebuildId, async () => {
+    const since = await feedHead(db);
+    await nextOrders(db).drop();
+    return { since, total: await orders(db).estimatedDocumentCount() };
+  });
+  if (rebuilder.state.phase === 'done') return true;
+  if (rebuilder.state.phase === 'running') {
+    await nextOrders(db).createIndexes([...orderIndexes]);
+    if (!(await foldAll(db, rebuilder, signal, beat))) return false;
+    for (let round = 0; round < rounds; round += 1) {
+      const head = await feedHead(db);
+      let touched = 0;
+      for await (const orderIds of touchedSince(db, rebuilder.state.since)) {
+        for await (const batch of foldedOrders(db, { orderId: { $in: orderIds } })) await write(db, batch);
+        beat(rebuilder.state.done);
+        touched += orderIds.length;
+      }
+      await rebuilder.advance({ since: head });
+      if (touched < almostThere) break;
+    }
+    await rebuilder.advance({ phase: 'swapping' });
+  }
+  await swapOrders(db);
+  // What was recorded since is in the view that is gone.
+  for await (const orderIds of touchedSince(db, rebuilder.state.since)) {
+    for (const orderId of orderIds) await projectOrder(db, orderId);
+    beat(rebuilder.state.done);
+  }
+  await rebuilder.advance({ phase: 'done' });
+  return true;
+}
+
+function nextOrders(db: Db) {
+  return db.collection<OrderDocument>('orders_next');
+}
+
+/** Unless it was done already, by a holder that ended thereafter. */
+async function swapOrders(db: Db): Promise<void> {
+  const found = await db.listCollections({ name: 'orders_next' }, { nameOnly: true }).toArray();
+  if (found.length > 0) await nextOrders(db).rename('orders', { dropTarget: true });
+}
+
+/** Every order by its id, from where the rebuild is. */
+async function foldAll(
+  db: Db,
+  rebuilder: StoreRebuilder,
+  signal: AbortSignal,
+  beat: Rebuilding['beat'],
+): Promise<boolean> {
+  const { place } = rebuilder.state;
+  for await (const batch of foldedOrders(db, place === undefined ? {} : { orderId: { $gt: place } })) {
+    if (signal.aborted) return false;
+    const exceptions = rebuilder.exceptionsWith(await write(db, batch));
+    const done = rebuilder.state.done + batch.size;
+    await rebuilder.advance({ place: [...batch.keys()].at(-1) ?? '', done, exceptions });
+    beat(done);
+  }
+  return true;
+}
+
+type Batch = ReadonlyMap<string, Order | Error>;
+
+/** The orders of all journal events that match, each as far as its log goes, by id. */
+async function* foldedOrders(db: Db, filter: Filter<JournalDocument>): AsyncGenerator<Batch, void> {
+  let batch = new Map<string, Order | Error>();
+  for await (const event of readJournals(db, filter)) {
+    const before = batch.get(event.orderId);
+    if (before === undefined && batch.size === ordersAtATime) {
+      yield batch;
+      batch = new Map();
+    }
+    const after = before instanceof Error ? before : next(before, event);
+    // Up to a gap, as in the view: what is beyond is not in it yet.
+    batch.set(event.orderId, after instanceof Error && before !== undefined ? before : after);
+  }
+  if (batch.size > 0) yield batch;
+}
+
+/**
+ * Writes orders, unless what is there is newer.
+ *
+ * @returns ids of those that were taken over from the view that is replaced
+ */
+async function write(db: Db, batch: Batch): Promise<readonly string[]> {
+  const kept = [...batch].flatMap(([orderId, order]) => (order instanceof Error ? [orderId] : []));
+  const taken =
+    kept.length === 0
+      ? []
+      : await orders(db)
+          .find({ _id: { $in: kept } }, committed)
+          .toArray();
+  const folded = [...batch.values()].flatMap((order) => (order instanceof Error ? [] : [toDocument(order)]));
+  const documents = [...folded, ...taken];
+  if (documents.length === 0) return kept;
+  try {
+    await nextOrders(db).bulkWrite(
+      documents.map((replacement) => ({
+        replaceOne: {
+          filter: { _id: replacement.orderId, version: { $lt: replacement.version } },
+          replacement,
+          upsert: true,
+        },
+      })),
+      { ordered: false, ...durable },
+    );
+  } catch (error) {
+    if (!isOnlyNewerThere(error)) throw error;
+  }
+  return kept;
+}
+
+/** Every write that failed met a document that is as new or newer. */
+function isOnlyNewerThere(error: unknown): boolean {
+  return (
+    error instanceof MongoBulkWriteError && [error.writeErrors].flat().every(({ code }) => code === 11_000)
+  );
+}
+
+/**
+ * Orders with events that have no position yet, or one beyond `since`. In this sequence: an event that gets its position
+ * meanwhile is found by the second.
+ */
+async function* touchedSince(db: Db, since: number): AsyncGenerator<readonly string[], void> {
+  for (const filter of [{ unsequenced: true } as const, { position: { $gt: since } }]) {
+    let touched = new Set<string>();
+    const found = journal(db).find(filter, committed).project<{ orderId: string }>({ _id: 0, orderId: 1 });
+    for await (const { orderId } of found) {
+      touched.add(orderId);
+      if (touched.size < ordersAtATime) continue;
+      yield [...touched];
+      touched = new Set();
+    }
+    if (touched.size > 0) yield [...touched];
+  }
+}

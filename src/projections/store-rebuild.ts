@@ -1,0 +1,108 @@
+import type { Db } from 'mongodb';
+import { durable } from '../event-log/durability.js';
+import { Superseded } from '../event-log/sequencer.js';
+
+/** What is not fed by the feed, and can be rebuilt all the same: `orders` from the journal, the journal from the histories. */
+export const storeNames = ['orders', 'journal'] as const;
+export type StoreName = (typeof storeNames)[number];
+
+/** The last rebuild of a store, under way or over. */
+export interface StoreRebuild {
+  readonly _id: StoreName;
+  readonly rebuildId: string;
+  /** of the holder that may go on with it */
+  readonly epoch: number;
+  readonly phase: 'running' | 'swapping' | 'done';
+  /** ISO-8601 UTC */
+  readonly startedAt: string;
+  readonly at: string;
+  /** orders that were rebuilt */
+  readonly done: number;
+  /** orders there are, as far as it is known */
+  readonly total: number;
+  /** of late */
+  readonly perSecond: number;
+  /** where to go on: an order's id, or a page's token; absent at the beginning */
+  readonly place?: string;
+  /** the feed's head when the rebuild had seen all that was recorded before */
+  readonly since: number;
+  readonly exceptions: Exceptions;
+}
+
+/** Orders that could not be rebuilt from their first event on: how many there are, and the first hundred. */
+export interface Exceptions {
+  readonly count: number;
+  readonly orderIds: readonly string[];
+}
+
+const namedExceptions = 100;
+
+export function storeRebuilds(db: Db) {
+  return db.collection<StoreRebuild>('store_rebuilds');
+}
+
+/** Whoever goes on with the rebuild of a store, for as long as nobody else does. */
+export class StoreRebuilder {
+  private readonly db: Db;
+  private readonly began: { readonly at: number; readonly done: number };
+  state: StoreRebuild;
+
+  /** Begins the rebuild with this id, or goes on with it; one with another id is given up for it. */
+  static async takeOver(
+    db: Db,
+    name: StoreName,
+    rebuildId: string,
+    begin: () => Promise<Pick<StoreRebuild, 'since' | 'total'>>,
+  ): Promise<StoreRebuilder> {
+    const known = await storeRebuilds(db).findOneAndUpdate(
+      { _id: name, rebuildId },
+      { $inc: { epoch: 1 } },
+      { returnDocument: 'after', ...durable },
+    );
+    if (known !== null) return new StoreRebuilder(db, known);
+    const now = new Date().toISOString();
+    const fresh: StoreRebuild = {
+      _id: name,
+      rebuildId,
+      epoch: 1,
+      phase: 'running',
+      startedAt: now,
+      at: now,
+      done: 0,
+      perSecond: 0,
+      exceptions: { count: 0, orderIds: [] },
+      ...(await begin()),
+    };
+    await storeRebuilds(db).replaceOne({ _id: name }, fresh, { upsert: true, ...durable });
+    return new StoreRebuilder(db, fresh);
+  }
+
+  private constructor(db: Db, state: StoreRebuild) {
+    this.db = db;
+    this.state = state;
+    this.began = { at: Date.now(), done: state.done };
+  }
+
+  /** @throws Superseded where another goes on with it, or with another rebuild of this store */
+  async advance(
+    more: Partial<Pick<StoreRebuild, 'phase' | 'done' | 'total' | 'place' | 'since' | 'exceptions'>>,
+  ) {
+    const { _id, rebuildId, epoch, done } = this.state;
+    const seconds = Math.max(1, Date.now() - this.began.at) / 1_000;
+    const perSecond = Math.round(((more.done ?? done) - this.began.done) / seconds);
+    const changes = { ...more, perSecond, at: new Date().toISOString() };
+    const { matchedCount } = await storeRebuilds(this.db).updateOne(
+      { _id, rebuildId, epoch },
+      { $set: changes },
+      durable,
+    );
+    if (matchedCount === 0) throw new Superseded(`Another rebuilds ${_id}.`);
+    this.state = { ...this.state, ...changes };
+  }
+
+  /** The exceptions with these orders among them. */
+  exceptionsWith(orderIds: readonly string[]): Exceptions {
+    const { count, orderIds: named } = this.state.exceptions;
+    return { count: count + orderIds.length, orderIds: [...named, ...orderIds].slice(0, namedExceptions) };
+  }
+}

@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto';
+import type { Db } from 'mongodb';
+import type { OrderEvent } from '../../src/domain/events.js';
+import { fold } from '../../src/domain/evolve.js';
+import { type FeedTail, feedHead, feedState, followFeed } from '../../src/event-log/feed.js';
+import { journal } from '../../src/event-log/journal.js';
+import { foldBatch } from '../../src/projections/fold-batch.js';
+import { parkedEvents } from '../../src/projections/parked-events.js';
+import { type Projecting, project } from '../../src/projections/project.js';
+import { projectionState } from '../../src/projections/state.js';
+import { documents, type View } from '../../src/projections/view.js';
+import { logOf } from '../activities/database.js';
+import { type StateName, states } from '../domain/examples.js';
+import { until } from '../support/until.js';
+
+/** The logs of some new orders, of each state that is named. */
+export function newLogs(...names: readonly StateName[]): readonly (readonly [OrderEvent, ...OrderEvent[]])[] {
+  return names.map((name) => logOf(states[name], randomUUID()));
+}
+
+export const manyStates: readonly StateName[] = [
+  'refunded',
+  'cancelled',
+  'rejected',
+  'completed',
+  'expired',
+  'confirmed',
+  'remainderCancelled',
+  'captureDeclined',
+];
+
+/** Events of several orders in turn, each order's in its own order. */
+export function interleaved(...logs: readonly (readonly OrderEvent[])[]): readonly OrderEvent[] {
+  const longest = Math.max(...logs.map((log) => log.length));
+  return Array.from({ length: longest }, (_, index) => logs.map((log) => log[index]))
+    .flat()
+    .filter((event) => event !== undefined);
+}
+
+/** Puts events at the end of the feed, as recording and the sequencer do. */
+export async function publish(db: Db, events: readonly OrderEvent[]): Promise<number> {
+  const head = await feedHead(db);
+  const recordedAt = new Date().toISOString();
+  const stamped = events.map((event, index) => ({
+    ...event,
+    _id: `${event.orderId}:${event.version}`,
+    recordedAt,
+    position: head + index + 1,
+  }));
+  await journal(db).insertMany(stamped);
+  const position = head + events.length;
+  await feedState(db).updateOne({ _id: 'feed' }, { $set: { position } }, { upsert: true });
+  return position;
+}
+
+/** A runner of a view, as the activity runs it; over again where it is to be called again. */
+export interface Runner {
+  /** settles with what ended it */
+  readonly ended: Promise<unknown>;
+  stop(): Promise<void>;
+}
+
+export function startRunner(
+  db: Db,
+  tail: FeedTail,
+  view: View,
+  more: Partial<Pick<Projecting, 'requestRebuild' | 'beat'>> = {},
+): Runner {
+  const stopping = new AbortController();
+  const ended = project(view, {
+    db,
+    tail,
+    signal: stopping.signal,
+    beat: () => undefined,
+    requestRebuild: async () => undefined,
+    ...more,
+  }).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  return {
+    ended,
+    async stop() {
+      stopping.abort();
+      await ended;
+    },
+  };
+}
+
+/** A tail that is stopped with the test file. */
+export function openTail(db: Db): FeedTail {
+  return followFeed(db);
+}
+
+/** Waits until the active build of a view is at the head of the feed. */
+export async function caughtUp(db: Db, view: View): Promise<void> {
+  await until(async () => {
+    const [state, head] = [await projectionState(db, view.name), await feedHead(db)];
+    if (state === undefined || state.position < head || state.version !== view.version)
+      throw new Error(`${view.name} is at ${state?.position}, the feed at ${head}`);
+  });
+}
+
+/** Every document of a view's active build, by id. */
+export async function contentsOf(db: Db, view: View): Promise<readonly object[]> {
+  const state = await projectionState(db, view.name);
+  return await documents(db, state?.collection ?? 'none')
+    .find()
+    .sort({ _id: 1 })
+    .toArray();
+}
+
+export async function parkedOf(db: Db, view: View) {
+  const state = await projectionState(db, view.name);
+  return await parkedEvents(db)
+    .find({ collection: state?.collection ?? 'none' })
+    .sort({ position: 1 })
+    .toArray();
+}
+
+/** What a view is to hold after some logs, by nothing but its fold: each event alone, each order alone. */
+export async function foldedAnew(
+  db: Db,
+  view: View,
+  logs: readonly (readonly OrderEvent[])[],
+): Promise<readonly object[]> {
+  const scratch = documents(db, `scratch_${randomUUID()}`);
+  for (const log of logs) {
+    for (const [index, event] of log.entries()) {
+      const before = new Map([[event.orderId, fold(log.slice(0, index))]]);
+      const positioned = { ...event, recordedAt: event.occurredAt, position: 1 };
+      const { changes } = foldBatch(view, 'scratch', [positioned], before, new Set());
+      const writes = changes.toWrites();
+      if (writes.length > 0) await scratch.bulkWrite(writes);
+    }
+  }
+  const contents = await scratch.find().sort({ _id: 1 }).toArray();
+  await scratch.drop();
+  return contents;
+}
