@@ -9,6 +9,7 @@ import { registerDocs } from '../src/platform/http-docs.js';
 import { type Dependency, registerHealth, type ServedRole } from '../src/platform/http-health.js';
 import { registerMetrics } from '../src/platform/http-metrics.js';
 import { createHttp, type Http } from '../src/platform/http.js';
+import { openOrderViews } from '../src/projections/order-views.js';
 import { registerQueries } from '../src/queries/routes.js';
 import type { RoleContext, RunningRole } from './role.js';
 
@@ -32,6 +33,8 @@ export async function buildApi({ config, temporal: connection, mongo, logger }: 
   const { db } = mongo;
 
   const app = createHttp(logger);
+  const views = openOrderViews(db);
+  app.addHook('onClose', () => views.close());
   await registerDocs(app);
   registerMetrics(app);
   const served: ServedRole[] = [];
@@ -52,12 +55,13 @@ export async function buildApi({ config, temporal: connection, mongo, logger }: 
     registerCommands(app, {
       gateway,
       db,
+      views,
       secrets: { payments: secrets.paymentsWebhook, carriers: secrets.carriersWebhook },
     });
   }
   if (roles.has('read')) {
     served.push({ name: 'read', needsAnyOf: ['mongodb', 'temporal'] });
-    registerQueries(app, { client, db, cursorSecret: secrets.cursor });
+    registerQueries(app, { client, db, views, cursorSecret: secrets.cursor });
   }
   registerHealth(app, served, dependencies(connection, namespace, taskQueue, db));
   await app.ready();

@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
-import type { Db } from 'mongodb';
 import { HttpProblem } from '../platform/http-problem.js';
-import { awaitOrder, type OrderProgress } from '../projections/await-order.js';
+import type { OrderProgress } from '../projections/order-changes.js';
+import type { OrderViews } from '../projections/order-views.js';
 import type { CommandAnswer, CommandResult, Refused } from './gateway.js';
 import type { Preferences } from './request.js';
 
@@ -20,7 +20,7 @@ const PROJECTED_WITHIN_MS = 5_000;
  * @throws HttpProblem where the command was not taken
  */
 export async function answer(
-  db: Db,
+  views: Pick<OrderViews, 'reach'>,
   reply: FastifyReply,
   status: 200 | 201,
   result: CommandResult,
@@ -38,10 +38,10 @@ export async function answer(
   if (waitSeconds !== undefined) {
     reply.header('preference-applied', `wait=${waitSeconds}`);
     const isSettled = (progress: OrderProgress) => hasEvents(progress) && progress.settled;
-    body = reached(body, await awaitOrder(db, body.orderId, isSettled, waitSeconds * 1_000));
+    body = reached(body, await views.reach(body.orderId, isSettled, waitSeconds * 1_000));
   }
   if (projected) {
-    const progress = await awaitOrder(db, body.orderId, hasEvents, PROJECTED_WITHIN_MS);
+    const progress = await views.reach(body.orderId, hasEvents, PROJECTED_WITHIN_MS);
     reply.header('projected', String(progress !== undefined && hasEvents(progress)));
   }
   reply.header('etag', `"${body.version}"`).header('location', `/v1/orders/${body.orderId}`);

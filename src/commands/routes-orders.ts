@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Db } from 'mongodb';
 import type { FollowUpCommand } from '../domain/commands.js';
 import { problem } from '../platform/http-problem.js';
 import { closed, Id, OrderPath } from '../platform/http-schemas.js';
 import type { Http } from '../platform/http.js';
+import type { OrderViews } from '../projections/order-views.js';
 import { answer } from './answers.js';
 import type { Gateway } from './gateway.js';
 import { metaOf, preferencesOf } from './request.js';
@@ -11,15 +11,15 @@ import * as schemas from './schemas.js';
 
 export interface OrderCommandDeps {
   readonly gateway: Gateway;
-  /** where the views are: waited on, never written */
-  readonly db: Db;
+  /** waited for, never written */
+  readonly views: Pick<OrderViews, 'reach'>;
 }
 
 const ShipmentPath = closed({ orderId: Id, shipmentId: Id });
 const ReturnPath = closed({ orderId: Id, returnId: Id });
 
 /** Every command to an order, by its path. */
-export function registerOrderCommands(app: Http, { gateway, db }: OrderCommandDeps): void {
+export function registerOrderCommands(app: Http, { gateway, views }: OrderCommandDeps): void {
   /** Sends a command to an order that exists, and answers as the request asks for. */
   async function follow(
     request: FastifyRequest<{ Params: { orderId: string }; Querystring: CommandQuery }>,
@@ -29,7 +29,7 @@ export function registerOrderCommands(app: Http, { gateway, db }: OrderCommandDe
     const preferences = preferencesOf(request);
     const send = preferences.respondAsync ? 'signal' : 'execute';
     const result = await gateway[send](request.params.orderId, command, metaOf(request));
-    return await answer(db, reply, 200, result, { ...preferences, projected: isProjected(request.query) });
+    return await answer(views, reply, 200, result, { ...preferences, projected: isProjected(request.query) });
   }
 
   app.post(
@@ -50,7 +50,10 @@ export function registerOrderCommands(app: Http, { gateway, db }: OrderCommandDe
       const preferences = preferencesOf(request);
       const { id, ...order } = request.body;
       const result = await gateway.create(id, order, metaOf(request));
-      return await answer(db, reply, 201, result, { ...preferences, projected: isProjected(request.query) });
+      return await answer(views, reply, 201, result, {
+        ...preferences,
+        projected: isProjected(request.query),
+      });
     },
   );
   app.post(

@@ -1,9 +1,9 @@
 import type { Db, Filter } from 'mongodb';
 import type { OrderStatus } from '../domain/order.js';
 import type { OrderView } from '../domain/view.js';
-import { HttpProblem } from '../platform/http-problem.js';
 import { onlyView, type OrderDocument, orders, queryWords } from '../projections/orders.js';
 import type { Cursors } from './cursor.js';
+import { toInstant } from './instant.js';
 
 export const sorts = ['createdAt', '-createdAt', 'updatedAt', '-updatedAt', 'total', '-total'] as const;
 export const bounds = ['gt', 'gte', 'lt', 'lte'] as const;
@@ -100,14 +100,6 @@ function toConditions({
       return { [field]: { [`$${bound}`]: typeof value === 'string' ? toInstant(name, value) : value } };
     }),
   ];
-}
-
-/** As times are stored, so that comparing texts compares times. */
-function toInstant(name: string, text: string): string {
-  const time = new Date(text);
-  if (!Number.isNaN(time.getTime())) return time.toISOString();
-  const errors = [{ pointer: `/${name}`, in: 'query' as const, detail: `${text} is no time` }];
-  throw new HttpProblem(400, 'invalid_request', `query ${name}: ${text} is no time.`, { errors });
 }
 
 function escapeRegExp(text: string): string {

@@ -1,37 +1,37 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import type { Db } from 'mongodb';
-import { type OrderView, toView } from '../domain/view.js';
+import type { Order } from '../domain/order.js';
+import { toView } from '../domain/view.js';
 import { foldHistory, type HistoryLog, readHistoryLog } from '../event-log/history.js';
 import { isMongoOutage } from '../platform/mongo-outage.js';
-import { onlyView, orders } from '../projections/orders.js';
+import type { StoredView } from '../projections/order-cache.js';
+import type { OrderViews } from '../projections/order-views.js';
 import { type OrderState, stateQuery, workflowId } from '../workflows/messages.js';
 
-export interface FoundOrder {
-  readonly order: OrderView;
-  readonly servedBy: 'view' | 'workflow' | 'history';
+export interface FoundOrder extends StoredView {
+  readonly servedBy: 'view' | 'workflow' | 'history' | 'journal';
 }
 
 /** The ways to an order as it is now. Both answer undefined only where the views and Temporal say there is no such order. */
 export interface OrderReader {
-  /** The view; where it has none, or MongoDB is away, the workflow or its history. Fails where neither can be asked. */
-  read(orderId: string): Promise<FoundOrder | undefined>;
+  /**
+   * The view; where it has none, or MongoDB is away, the workflow or its history. Fails where neither can be asked.
+   *
+   * @param atLeast a version the view is known to have
+   */
+  read(orderId: string, atLeast?: number): Promise<FoundOrder | undefined>;
   /** The workflow, or its history; the view of an order whose history is not kept any more. Fails with Temporal away. */
   readStrong(orderId: string): Promise<FoundOrder | undefined>;
   /** The order's log in Temporal. Fails with Temporal away. */
   readHistory(orderId: string): Promise<HistoryLog | undefined>;
 }
 
-const VIEW_WITHIN_MS = 1_500;
 const WORKFLOW_WITHIN_MS = 2_000;
 const HISTORY_WITHIN_MS = 2_000;
 
-export function createOrderReader(client: Client, db: Db): OrderReader {
-  async function fromView(orderId: string): Promise<FoundOrder | undefined> {
-    const order = await orders(db).findOne<OrderView>(
-      { _id: orderId },
-      { projection: onlyView, timeoutMS: VIEW_WITHIN_MS },
-    );
-    return order === null ? undefined : { order, servedBy: 'view' };
+export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'>): OrderReader {
+  async function fromView(orderId: string, atLeast?: number): Promise<FoundOrder | undefined> {
+    const view = await views.read(orderId, atLeast);
+    return view && { ...view, servedBy: 'view' };
   }
 
   async function fromTemporal(orderId: string): Promise<FoundOrder | undefined> {
@@ -40,7 +40,7 @@ export function createOrderReader(client: Client, db: Db): OrderReader {
       const { order } = await client.connection.withDeadline(Date.now() + WORKFLOW_WITHIN_MS, () =>
         handle.query<OrderState>(stateQuery),
       );
-      return { order: toView(order), servedBy: 'workflow' };
+      return { ...stored(order), servedBy: 'workflow' };
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;
       // Whatever keeps the workers from answering does not keep the history from being read.
@@ -51,7 +51,7 @@ export function createOrderReader(client: Client, db: Db): OrderReader {
   async function fromHistory(orderId: string): Promise<FoundOrder | undefined> {
     const log = await readHistory(orderId);
     const order = log && foldHistory(log);
-    return order && { order: toView(order), servedBy: 'history' };
+    return order && { ...stored(order), servedBy: 'history' };
   }
 
   function readHistory(orderId: string): Promise<HistoryLog | undefined> {
@@ -62,10 +62,10 @@ export function createOrderReader(client: Client, db: Db): OrderReader {
 
   return {
     readHistory,
-    async read(orderId) {
+    async read(orderId, atLeast) {
       let outage: unknown;
       try {
-        const found = await fromView(orderId);
+        const found = await fromView(orderId, atLeast);
         if (found !== undefined) return found;
       } catch (error) {
         if (!isMongoOutage(error)) throw error;
@@ -79,4 +79,8 @@ export function createOrderReader(client: Client, db: Db): OrderReader {
       return (await fromTemporal(orderId)) ?? (await fromView(orderId));
     },
   };
+}
+
+function stored(order: Order): StoredView {
+  return { version: order.version, json: JSON.stringify(toView(order)) };
 }

@@ -109,9 +109,9 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
       const found = await reader.read(orderId);
       if (found === undefined) throw new HttpProblem(404, 'order_not_found', `There is no order ${orderId}.`);
       const after = resumePoint(request.headers['last-event-id']) ?? 0;
-      if (after > found.order.version) {
-        const detail = `Last-Event-ID ${after}: the order is at version ${found.order.version}.`;
-        throw new HttpProblem(400, 'version_unknown', detail, { version: found.order.version });
+      if (after > found.version) {
+        const detail = `Last-Event-ID ${after}: the order is at version ${found.version}.`;
+        throw new HttpProblem(400, 'version_unknown', detail, { version: found.version });
       }
       const signal = untilGone(reply);
       await sendStream(reply, orderFrom(orderId, after, signal), signal);

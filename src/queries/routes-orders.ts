@@ -1,39 +1,48 @@
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
+import { toView } from '../domain/view.js';
 import { readJournal } from '../event-log/journal.js';
+import type { Moment } from '../event-log/time-travel.js';
 import { HttpProblem, problem } from '../platform/http-problem.js';
 import { Amount, closed, Id, Name, OrderPath, Sku, Tag, Time, Version } from '../platform/http-schemas.js';
 import type { Http } from '../platform/http.js';
-import { awaitOrder } from '../projections/await-order.js';
+import type { OrderViews } from '../projections/order-views.js';
 import type { Cursors } from './cursor.js';
+import { badQuery, toInstant } from './instant.js';
 import { listOrders, sorts } from './list-orders.js';
 import type { FoundOrder, OrderReader } from './order-reader.js';
+import type { Past } from './past.js';
 import { Event, Order, page } from './schemas.js';
 
 export interface OrderQueryDeps {
   readonly db: Db;
+  readonly views: OrderViews;
   readonly reader: OrderReader;
+  readonly past: Past;
   readonly cursors: Cursors;
 }
 
 const VERSION_WITHIN_MS = 5_000;
 const tags = ['queries'];
 
-export function registerOrderQueries(app: Http, { db, reader, cursors }: OrderQueryDeps): void {
+export function registerOrderQueries(app: Http, { db, views, reader, past, cursors }: OrderQueryDeps): void {
   app.get(
     '/v1/orders/:orderId',
     {
       schema: {
-        summary: 'An order as it is',
+        summary: 'An order as it is, or as it was',
         description:
-          'From its view; where that is missing or MongoDB is away, from its workflow or its history (`Served-By`).',
+          'From its view; where that is missing or MongoDB is away, from its workflow or its history (`Served-By`). ' +
+          'With `version` or `at` from the journal, as it was behind that version, or behind all that had happened by then.',
         tags,
         headers: Type.Object({ 'if-none-match': Type.Optional(Type.String()) }),
         params: OrderPath,
         querystring: closed({
           consistency: Type.Optional(Type.Enum(['strong'], { description: 'ask the workflow itself' })),
           minVersion: Type.Optional(Version),
+          version: Type.Optional(Version),
+          at: Type.Optional(Time),
         }),
         response: {
           200: Order,
@@ -46,19 +55,23 @@ export function registerOrderQueries(app: Http, { db, reader, cursors }: OrderQu
     },
     async (request, reply) => {
       const { orderId } = request.params;
+      const moment = momentOf(request.query);
+      if (moment !== undefined) {
+        const { order, isFinal } = await past.orderAt(orderId, moment);
+        const { version } = order;
+        const found: FoundOrder = { version, json: JSON.stringify(toView(order)), servedBy: 'journal' };
+        return await sendOrder(request, reply, found, isFinal ? forGood : 'no-cache');
+      }
       const { consistency, minVersion = 1 } = request.query;
       const read = consistency === 'strong' ? 'readStrong' : 'read';
-      let found = await reader[read](orderId);
-      if (found !== undefined && found.order.version < minVersion) {
-        await awaitOrder(db, orderId, ({ version }) => version >= minVersion, VERSION_WITHIN_MS);
-        found = await reader[read](orderId);
+      let found = await reader[read](orderId, minVersion);
+      if (found !== undefined && found.version < minVersion) {
+        await views.reach(orderId, ({ version }) => version >= minVersion, VERSION_WITHIN_MS);
+        found = await reader[read](orderId, minVersion);
       }
       if (found === undefined) throw notFound(orderId);
-      if (found.order.version < minVersion) throw behind(found, minVersion);
-      const etag = `"${found.order.version}"`;
-      reply.header('etag', etag).header('cache-control', 'no-cache').header('served-by', found.servedBy);
-      if (names(request.headers['if-none-match'], etag)) return await notModified(reply);
-      return await reply.send(found.order);
+      if (found.version < minVersion) throw behind(found, minVersion);
+      return await sendOrder(request, reply, found, 'no-cache');
     },
   );
 
@@ -97,7 +110,11 @@ export function registerOrderQueries(app: Http, { db, reader, cursors }: OrderQu
         response: { 200: page(Order), 400: problem(400), 503: problem(503) },
       },
     },
-    async (request, reply) => await reply.send(await listOrders(db, cursors, request.query)),
+    async (request, reply) => {
+      const list = await listOrders(db, cursors, request.query);
+      for (const { orderId, version } of list.data) views.shown(orderId, version);
+      return await reply.send(list);
+    },
   );
 
   app.get(
@@ -133,7 +150,10 @@ export function registerOrderQueries(app: Http, { db, reader, cursors }: OrderQu
 
   async function historyOf(orderId: string) {
     const log = await reader.readHistory(orderId);
-    return log === undefined || log.isForecast ? [] : log.events;
+    if (log !== undefined) return log.isForecast ? [] : log.events;
+    if ((await reader.read(orderId)) === undefined) throw notFound(orderId);
+    const detail = `Temporal does not keep the history of order ${orderId} any more. Its journal has all of it: leave source out.`;
+    throw new HttpProblem(404, 'history_not_kept', detail);
   }
 }
 
@@ -141,9 +161,9 @@ function notFound(orderId: string): HttpProblem {
   return new HttpProblem(404, 'order_not_found', `There is no order ${orderId}.`);
 }
 
-function behind({ order }: FoundOrder, minVersion: number): HttpProblem {
-  const detail = `The order is at version ${order.version}, not yet at ${minVersion}. Try again soon.`;
-  return new HttpProblem(503, 'version_not_reached', detail, { version: order.version });
+function behind({ version }: FoundOrder, minVersion: number): HttpProblem {
+  const detail = `The order is at version ${version}, not yet at ${minVersion}. Try again soon.`;
+  return new HttpProblem(503, 'version_not_reached', detail, { version });
 }
 
 /** Whether an `If-None-Match` holds the tag, compared weakly (RFC 9110, 13.1.2). */
@@ -152,6 +172,33 @@ function names(ifNoneMatch: string | undefined, etag: string): boolean {
   return given.includes(etag) || given.includes('*');
 }
 
-function notModified(reply: FastifyReply): FastifyReply {
-  return reply.code(304).send();
+/** What was, stays: a year is the longest a cache may be told (RFC 9111). */
+const forGood = 'private, max-age=31536000, immutable';
+
+/** One way only to say which order is meant. */
+function momentOf(query: {
+  readonly version?: number;
+  readonly at?: string;
+  readonly consistency?: string;
+  readonly minVersion?: number;
+}): Moment | undefined {
+  const { version, at, consistency, minVersion } = query;
+  if (version === undefined && at === undefined) return undefined;
+  const name = version === undefined ? 'at' : 'version';
+  const others = { ...(version === undefined ? {} : { at }), consistency, minVersion };
+  const [other] = Object.entries(others).find(([, value]) => value !== undefined) ?? [];
+  if (other !== undefined) throw badQuery(other, `does not go with ${name}`);
+  return at === undefined ? { version: version ?? 1 } : { at: toInstant('at', at) };
+}
+
+async function sendOrder(
+  request: FastifyRequest<{ Headers: { 'if-none-match'?: string } }>,
+  reply: FastifyReply,
+  { version, json, servedBy }: FoundOrder,
+  cacheControl: string,
+): Promise<FastifyReply> {
+  const etag = `"${version}"`;
+  reply.header('etag', etag).header('cache-control', cacheControl).header('served-by', servedBy);
+  if (names(request.headers['if-none-match'], etag)) return await reply.code(304).send();
+  return await reply.type('application/json; charset=utf-8').send(json);
 }

@@ -2,26 +2,32 @@ import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { followFeed } from '../event-log/feed.js';
 import type { Http } from '../platform/http.js';
+import type { OrderViews } from '../projections/order-views.js';
 import { createCursors } from './cursor.js';
 import { createOrderReader } from './order-reader.js';
+import { createPast } from './past.js';
 import { registerFeedQueries } from './routes-feed.js';
 import { registerOrderQueries } from './routes-orders.js';
 import { registerStockQueries } from './routes-stock.js';
+import { registerTimeTravel } from './routes-time-travel.js';
 
 export interface QueryDeps {
   readonly client: Client;
   readonly db: Db;
+  readonly views: OrderViews;
   /** signs the cursors of lists */
   readonly cursorSecret: string;
 }
 
 /** The read side. */
-export function registerQueries(app: Http, { client, db, cursorSecret }: QueryDeps): void {
+export function registerQueries(app: Http, { client, db, views, cursorSecret }: QueryDeps): void {
   const cursors = createCursors(cursorSecret);
-  const reader = createOrderReader(client, db);
+  const reader = createOrderReader(client, views);
+  const past = createPast(db, reader);
   const tail = followFeed(db);
   app.addHook('onClose', () => tail.stop());
-  registerOrderQueries(app, { db, cursors, reader });
+  registerOrderQueries(app, { db, views, reader, past, cursors });
+  registerTimeTravel(app, past);
   registerFeedQueries(app, { db, reader, tail });
   registerStockQueries(app, { db, cursors });
 }

@@ -1,0 +1,164 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { OrderEvent } from '../domain/events.js';
+import { evolve, fold } from '../domain/evolve.js';
+import type { Order } from '../domain/order.js';
+import { toView } from '../domain/view.js';
+
+/** A point in an order's life: behind the event of a version, or behind all that had happened at a time (ISO-8601 UTC). */
+export type Moment = { readonly version: number } | { readonly at: string };
+
+/**
+ * The events of an order's log up to a moment; those behind a gap are not known yet.
+ *
+ * @param log ascending, from version 1
+ */
+export function eventsUntil(log: readonly OrderEvent[], moment: Moment): readonly OrderEvent[] {
+  const end = log.findIndex(
+    (event, index) => event.version !== index + 1 || ('at' in moment && event.occurredAt > moment.at),
+  );
+  const known = end === -1 ? log : log.slice(0, end);
+  return 'version' in moment ? known.slice(0, moment.version) : known;
+}
+
+/** The order as it was; undefined where it did not exist yet. Of a version that its log does not reach: as it is. */
+export function orderAt(log: readonly OrderEvent[], moment: Moment): Order | undefined {
+  return fold(eventsUntil(log, moment));
+}
+
+/** What became different in an order between two of its versions, and how. */
+export interface Diff {
+  readonly orderId: string;
+  readonly from: number;
+  readonly to: number;
+  /** all in all: what was changed and changed back is not in it */
+  readonly changes: readonly Change[];
+  /** event by event, ascending */
+  readonly steps: readonly DiffStep[];
+}
+
+export interface DiffStep extends Pick<
+  OrderEvent,
+  'version' | 'type' | 'occurredAt' | 'actor' | 'commandId' | 'correlationId' | 'causationId'
+> {
+  /** in the words of whoever decided it, where there are any */
+  readonly reason?: string;
+  readonly changes: readonly Change[];
+}
+
+/**
+ * A difference in the public shape of an order. `path` is a JSON pointer, in which an entry of a list goes by its own id:
+ * `/lines/A-1/shipped`, `/shipments/s1/status`; an entry without an id has the path of its list. What has no `before` was
+ * added, what has no `after` is gone.
+ */
+export interface Change {
+  readonly path: string;
+  readonly before?: unknown;
+  readonly after?: unknown;
+}
+
+/**
+ * @param log ascending, from version 1, without gaps up to `to`
+ * @param from 1 ≤ from ≤ to
+ */
+export function diff(log: readonly OrderEvent[], from: number, to: number): Diff {
+  const start = orderAt(log, { version: from });
+  if (start === undefined) throw new RangeError(`The log does not reach version ${from}.`);
+  const steps: DiffStep[] = [];
+  let order = start;
+  for (const event of log.slice(from, to)) {
+    const next = evolve(order, event);
+    steps.push(stepOf(event, changesBetween(order, next)));
+    order = next;
+  }
+  return { orderId: order.orderId, from, to, changes: changesBetween(start, order), steps };
+}
+
+function stepOf(event: OrderEvent, changes: readonly Change[]): DiffStep {
+  const { version, type, occurredAt, actor, commandId, correlationId, causationId } = event;
+  const reason = reasonOf(event);
+  return {
+    version,
+    type,
+    occurredAt,
+    actor,
+    commandId,
+    correlationId,
+    causationId,
+    ...(reason === '' ? {} : { reason }),
+    changes,
+  };
+}
+
+function reasonOf({ data }: OrderEvent): string {
+  const what = 'reason' in data ? data.reason : 'code' in data ? data.code : undefined;
+  const more = 'detail' in data ? data.detail : 'message' in data ? data.message : undefined;
+  return [what, more].filter((text) => text !== undefined).join(': ');
+}
+
+function changesBetween(before: Order, after: Order): readonly Change[] {
+  return changed('', toView(before), toView(after));
+}
+
+/** What every event changes, which the event itself tells, and what may be done next, which is no part of what happened. */
+const leftOut = new Set(['version', 'updatedAt', 'allowedCommands', 'blockedCommands']);
+
+/** By what an entry of a list is known in its list. */
+const ids = ['shipmentId', 'refundId', 'returnId', 'sku'] as const;
+
+function changed(path: string, before: unknown, after: unknown): readonly Change[] {
+  if (isDeepStrictEqual(before, after)) return [];
+  if (Array.isArray(before) && Array.isArray(after)) return changedList(path, before, after);
+  if (isObject(before) && isObject(after)) return changedMembers(path, before, after);
+  return [
+    {
+      path,
+      ...(before === undefined ? {} : { before: shown(before) }),
+      ...(after === undefined ? {} : { after: shown(after) }),
+    },
+  ];
+}
+
+type Members = Readonly<Record<string, unknown>>;
+
+function changedMembers(path: string, before: Members, after: Members): readonly Change[] {
+  return [...new Set([...Object.keys(after), ...Object.keys(before)])]
+    .filter((name) => !leftOut.has(name))
+    .flatMap((name) => changed(`${path}/${name}`, before[name], after[name]));
+}
+
+function changedList(path: string, before: readonly unknown[], after: readonly unknown[]): readonly Change[] {
+  if ([...before, ...after].every((entry) => idOf(entry) !== undefined))
+    return changedMembers(path, byId(before), byId(after));
+  const missingIn = (others: readonly unknown[]) => (entry: unknown) =>
+    !others.some((other) => isDeepStrictEqual(entry, other));
+  return [
+    ...before.filter(missingIn(after)).map((entry) => ({ path, before: entry })),
+    ...after.filter(missingIn(before)).map((entry) => ({ path, after: entry })),
+  ];
+}
+
+function byId(list: readonly unknown[]): Members {
+  return Object.fromEntries(list.map((entry) => [idOf(entry), entry]));
+}
+
+function idOf(entry: unknown): string | undefined {
+  const id = isObject(entry)
+    ? ids.map((name) => entry[name]).find((value) => value !== undefined)
+    : undefined;
+  return typeof id === 'string' ? id : undefined;
+}
+
+/** A part that came or went as a whole. */
+function shown(part: unknown): unknown {
+  if (Array.isArray(part)) return part.map(shown);
+  if (!isObject(part)) return part;
+  return Object.fromEntries(
+    Object.entries(part)
+      .filter(([name]) => !leftOut.has(name))
+      .map(([name, value]) => [name, shown(value)]),
+  );
+}
+
+function isObject(value: unknown): value is Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

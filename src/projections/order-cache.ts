@@ -1,0 +1,120 @@
+/** The view of an order as it is sent. */
+export interface StoredView {
+  readonly version: number;
+  readonly json: string;
+}
+
+/** The views that were read last, within bounds. It knows nothing of where they come from. */
+export interface OrderCache {
+  get(orderId: string): StoredView | undefined;
+  /**
+   * Reads a view and keeps it, unless it was invalidated, or a newer one was seen, while it was read: then it is read again.
+   * Readers of one order at once share one reading.
+   */
+  load(orderId: string, read: () => Promise<StoredView | undefined>): Promise<StoredView | undefined>;
+  /** The view has changed: what is kept, and what is being read, is not used any more. */
+  invalidate(orderId: string): void;
+  /** The view is known to have this version. */
+  dropOlder(orderId: string, version: number): void;
+  clear(): void;
+}
+
+export interface CacheBounds {
+  readonly entries: number;
+  /** of all views together, as UTF-16 */
+  readonly bytes: number;
+}
+
+const defaultBounds: CacheBounds = { entries: 10_000, bytes: 64 * 1024 * 1024 };
+
+/** A reading under way. */
+interface Reading {
+  /** What it reads may be older than what is known by now: it is to read again. */
+  readonly overtake: () => void;
+  readonly result: Promise<StoredView | undefined>;
+}
+
+/** The least recently used make room. */
+export function createOrderCache({ entries, bytes }: CacheBounds = defaultBounds): OrderCache {
+  // A Map is in the order of insertion: the first is the one that was not used for longest.
+  const kept = new Map<string, StoredView>();
+  const readings = new Map<string, Reading>();
+  let size = 0;
+
+  function drop(orderId: string): void {
+    size -= bytesOf(kept.get(orderId));
+    kept.delete(orderId);
+  }
+
+  function keep(orderId: string, view: StoredView): void {
+    drop(orderId);
+    if (bytesOf(view) > bytes) return;
+    kept.set(orderId, view);
+    size += bytesOf(view);
+    for (const [oldest] of kept) {
+      if (kept.size <= entries && size <= bytes) return;
+      drop(oldest);
+    }
+  }
+
+  function overtake(orderId: string): void {
+    readings.get(orderId)?.overtake();
+    readings.delete(orderId);
+  }
+
+  function load(
+    orderId: string,
+    read: () => Promise<StoredView | undefined>,
+  ): Promise<StoredView | undefined> {
+    const shared = readings.get(orderId);
+    if (shared !== undefined) return shared.result;
+    let isOvertaken = false;
+    const start = async (): Promise<StoredView | undefined> => {
+      try {
+        const view = await read();
+        if (isOvertaken) return await load(orderId, read);
+        if (view !== undefined) keep(orderId, view);
+        return view;
+      } finally {
+        if (readings.get(orderId) === reading) readings.delete(orderId);
+      }
+    };
+    const reading: Reading = {
+      overtake: () => {
+        isOvertaken = true;
+      },
+      result: start(),
+    };
+    readings.set(orderId, reading);
+    return reading.result;
+  }
+
+  return {
+    get(orderId) {
+      const view = kept.get(orderId);
+      if (view === undefined) return undefined;
+      kept.delete(orderId);
+      kept.set(orderId, view);
+      return view;
+    },
+    load,
+    invalidate(orderId) {
+      overtake(orderId);
+      drop(orderId);
+    },
+    dropOlder(orderId, version) {
+      overtake(orderId);
+      const view = kept.get(orderId);
+      if (view !== undefined && view.version < version) drop(orderId);
+    },
+    clear() {
+      for (const orderId of readings.keys()) overtake(orderId);
+      kept.clear();
+      size = 0;
+    },
+  };
+}
+
+function bytesOf(view: StoredView | undefined): number {
+  return view === undefined ? 0 : 2 * view.json.length;
+}

@@ -1,0 +1,18 @@
+import { HttpProblem } from '../platform/http-problem.js';
+
+/**
+ * A time of a query parameter as times are stored, so that comparing texts compares times.
+ *
+ * @throws HttpProblem 400 where there is no such time, such as on the 31st of April
+ */
+export function toInstant(name: string, text: string): string {
+  const time = new Date(text);
+  if (!Number.isNaN(time.getTime())) return time.toISOString();
+  throw badQuery(name, `${text} is no time`);
+}
+
+/** A 400 that points at one query parameter. */
+export function badQuery(name: string, detail: string): HttpProblem {
+  const errors = [{ pointer: `/${name}`, in: 'query' as const, detail }];
+  return new HttpProblem(400, 'invalid_request', `query ${name}: ${detail}.`, { errors });
+}

@@ -1,0 +1,64 @@
+import type { Db } from 'mongodb';
+import type { Order } from '../domain/order.js';
+import { readJournal } from '../event-log/journal.js';
+import { type Diff, diff, eventsUntil, type Moment, orderAt } from '../event-log/time-travel.js';
+import { HttpProblem } from '../platform/http-problem.js';
+import { badQuery } from './instant.js';
+import type { OrderReader } from './order-reader.js';
+
+/** Orders as they were, from the journal alone. */
+export interface Past {
+  /**
+   * @returns the order, and whether the answer will ever be the same: what happened at a time is known for good once
+   *   something later is
+   * @throws HttpProblem 404 where there is no such order, version, or not yet an order at that time; 400 for the future
+   */
+  orderAt(orderId: string, moment: Moment): Promise<{ readonly order: Order; readonly isFinal: boolean }>;
+  /**
+   * What changed behind version `from`, up to `to` or as far as the journal goes.
+   *
+   * @throws HttpProblem 404 where there is no such order or version; 400 where `to` is before `from`
+   */
+  diff(orderId: string, from: number, to: number | undefined): Promise<Diff>;
+}
+
+export function createPast(db: Db, reader: OrderReader): Past {
+  /** The events of an order without gaps, from the first on, `limit` at most. */
+  async function logOf(orderId: string, limit?: number) {
+    const found = await readJournal(db, orderId, limit === undefined ? {} : { limit });
+    const log = eventsUntil(found, { version: found.length });
+    if (log.length > 0) return log;
+    const order = await reader.read(orderId);
+    if (order === undefined) throw new HttpProblem(404, 'order_not_found', `There is no order ${orderId}.`);
+    const detail = `Order ${orderId} is accepted, but none of its events is in the journal yet. Try again soon.`;
+    throw new HttpProblem(503, 'not_recorded_yet', detail, { version: order.version });
+  }
+
+  return {
+    async orderAt(orderId, moment) {
+      const isFuture = 'at' in moment && moment.at > new Date().toISOString();
+      if (isFuture) throw badQuery('at', `${moment.at} is in the future`);
+      const log = await logOf(orderId, 'version' in moment ? moment.version : undefined);
+      if ('version' in moment && log.length < moment.version)
+        throw noVersion(orderId, moment.version, log.length);
+      const order = orderAt(log, moment);
+      if (order === undefined) {
+        const detail = `Order ${orderId} was created at ${log[0]?.occurredAt}: at that time there was none.`;
+        throw new HttpProblem(404, 'order_not_created_yet', detail);
+      }
+      return { order, isFinal: 'version' in moment || order.version < log.length };
+    },
+    async diff(orderId, from, to) {
+      if (to !== undefined && to < from) throw badQuery('to', `${to} is before from, which is ${from}`);
+      const log = await logOf(orderId, to);
+      const last = Math.max(from, to ?? log.length);
+      if (log.length < last) throw noVersion(orderId, last, log.length);
+      return diff(log, from, last);
+    },
+  };
+}
+
+function noVersion(orderId: string, version: number, head: number): HttpProblem {
+  const detail = `The journal of order ${orderId} ends at version ${head}: there is no version ${version}, or not yet.`;
+  return new HttpProblem(404, 'version_not_found', detail, { version: head });
+}

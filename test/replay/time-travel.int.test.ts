@@ -1,0 +1,87 @@
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, test } from '@jest/globals';
+import { temporal } from '@temporalio/proto';
+import { bundleWorkflowCode, type InjectedSinks, DefaultLogger, Worker } from '@temporalio/worker';
+import { orderAt } from '../../src/event-log/time-travel.js';
+import { readHistoryLog } from '../../src/event-log/history.js';
+import type { OrderState } from '../../src/workflows/messages.js';
+import { Orders } from '../workflows/support.js';
+import { paths } from './paths.js';
+import type { ProbeSinks } from './state-probe.js';
+
+const opened: Orders[] = [];
+afterAll(async () => {
+  for (const orders of opened) await orders.close();
+});
+
+/** Each with a world of its own: a path may change how it answers. */
+async function open(): Promise<Orders> {
+  const orders = await Orders.open();
+  opened.push(orders);
+  return orders;
+}
+
+const workflowBundle = await bundleWorkflowCode({
+  workflowsPath: fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url)),
+  workflowInterceptorModules: [fileURLToPath(new URL('state-probe.ts', import.meta.url))],
+  logger: new DefaultLogger('ERROR'),
+});
+
+/**
+ * What a workflow is at every point of its history: it is replayed up to each of its tasks and no further, and tells its
+ * state whenever it comes to rest on the way.
+ */
+async function replayedStates(history: temporal.api.history.v1.IHistory): Promise<readonly OrderState[]> {
+  const events = history.events ?? [];
+  const states: OrderState[] = [];
+  const sinks: InjectedSinks<ProbeSinks> = {
+    probe: { state: { fn: (_info, state) => void states.push(state), callDuringReplay: true } },
+  };
+  for (const [index, event] of events.entries()) {
+    if (!event.workflowTaskCompletedEventAttributes) continue;
+    const end = events.findIndex((later, at) => at > index && !isOutcomeOfTask(later));
+    const upToHere = temporal.api.history.v1.History.create({
+      events: events.slice(0, end === -1 ? undefined : end),
+    });
+    await Worker.runReplayHistory({ workflowBundle, sinks }, upToHere);
+  }
+  return states;
+}
+
+/** A task's part of the history is what it took and what it decided; cut within it, a replay would decide otherwise. */
+function isOutcomeOfTask(event: temporal.api.history.v1.IHistoryEvent): boolean {
+  return [
+    event.activityTaskScheduledEventAttributes,
+    event.timerStartedEventAttributes,
+    event.timerCanceledEventAttributes,
+    event.upsertWorkflowSearchAttributesEventAttributes,
+    event.workflowPropertiesModifiedEventAttributes,
+    event.workflowExecutionUpdateAcceptedEventAttributes,
+    event.workflowExecutionUpdateCompletedEventAttributes,
+    event.workflowExecutionCompletedEventAttributes,
+  ].some((attributes) => attributes !== null && attributes !== undefined);
+}
+
+test.each(['happy', 'amended, then refused', 'returned and refunded', 'partly shipped, the rest cancelled'])(
+  'an order as it was is the order its workflow had at that point of its history (%s)',
+  async (path) => {
+    const orders = await open();
+    const order = await paths[path]?.(orders);
+    if (order === undefined) throw new Error(`There is no path ${path}.`);
+    await order.until((state) => state.unrecorded === 0 && state.order.owed.length === 0);
+    const history = await order.history();
+    const orderId = order.handle.workflowId.replace(/^order-/, '');
+    const { events = [] } = (await readHistoryLog(orders.client, orderId)) ?? {};
+    const states = await replayedStates(history);
+    for (const state of states)
+      expect(state.order).toStrictEqual(orderAt(events, { version: state.order.version }));
+    // What a task decided is in one activity's input: no task is passed over.
+    const seen = new Set(states.map((state) => state.order.version));
+    for (const step of orders.world.steps) {
+      const last = step.events.at(-1);
+      if (last !== undefined) expect(seen).toContain(last.version);
+    }
+    expect(Math.max(...seen)).toBe(events.length);
+  },
+  120_000,
+);
