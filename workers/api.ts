@@ -1,4 +1,5 @@
 import { Client, type Connection } from '@temporalio/client';
+import { requiredTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
 import { createGateway } from '../src/commands/gateway.js';
@@ -69,6 +70,8 @@ export async function buildApi({ config, temporal: connection, mongo, logger }: 
 }
 
 const CHECK_WITHIN_MS = 1_000;
+/** A worker polls again within a minute; Temporal lists one that is gone for five. */
+const POLLS_WITHIN_MS = 75_000;
 
 function dependencies(connection: Connection, namespace: string, taskQueue: string, db: Db): Dependency[] {
   const soon = <R>(call: () => Promise<R>) => connection.withDeadline(Date.now() + CHECK_WITHIN_MS, call);
@@ -100,7 +103,9 @@ function dependencies(connection: Connection, namespace: string, taskQueue: stri
             taskQueueType: proto.temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
           }),
         );
-        if (pollers.length === 0) throw new Error(`no worker polls the task queue ${taskQueue}`);
+        const since = Date.now() - POLLS_WITHIN_MS;
+        const isPolling = pollers.some((one) => requiredTsToMs(one.lastAccessTime, 'lastAccessTime') > since);
+        if (!isPolling) throw new Error(`no worker polls the task queue ${taskQueue}`);
         return undefined;
       },
     },

@@ -109,6 +109,12 @@ test.concurrent(
         headers: { 'served-by': 'history' },
         body: { status: 'pending', version: 1 },
       });
+      await until(async () => {
+        expect(await api.get('/health/ready')).toMatchObject({
+          status: 200,
+          body: { status: 'degraded', dependencies: expect.arrayContaining([downOf('workers')]) },
+        });
+      }, 60);
 
       await system.start('worker');
       const { body } = await until(async () => {

@@ -25,6 +25,8 @@ export function mongodbServer(options: MongodbOptions): ServerKind {
       `--replSet=${REPLICA_SET}`,
       // There is no other node to hand over to, so none to wait for at shutdown.
       '--setParameter=shutdownTimeoutMillisForSignaledShutdown=100',
+      // What a process that died had in a transaction stays locked for that long; no transaction here takes longer.
+      '--setParameter=transactionLifetimeLimitSeconds=10',
       '--wiredTigerCacheSizeGB=1',
       '--nounixsocket',
       '--quiet',

@@ -1,0 +1,35 @@
+import { expect, test } from '@jest/globals';
+import type { LedgerEntry } from '../../src/activities/sandbox-payments.js';
+import { audit } from '../support/audit.js';
+import { apiAt, orderOf } from '../support/orders-over-http.js';
+import { createSystem } from '../support/system.js';
+import { until } from '../support/until.js';
+
+const ORDERS = 30;
+/** Kills a worker when so many payments were answered. */
+const KILLS = [3, 15];
+
+test('workers that are killed under load lose no effect and repeat none', async () => {
+  const system = createSystem();
+  try {
+    const [{ address }, first] = await Promise.all([system.start('write,read'), system.start('worker')]);
+    const api = apiAt(address);
+    const created = await Promise.all(
+      Array.from({ length: ORDERS }, () => api.post('/v1/orders', orderOf())),
+    );
+    expect(created.map(({ status }) => status)).toEqual(created.map(() => 201));
+
+    const answered = () =>
+      system.db.collection<LedgerEntry>('sandbox_payments').countDocuments({ outcome: { $exists: true } });
+    let worker = first;
+    for (const enough of KILLS) {
+      await until(async () => expect(await answered()).toBeGreaterThanOrEqual(enough), 60);
+      await worker.kill();
+      worker = await system.start('worker');
+    }
+    const audited = await audit(system);
+    expect(audited.map(({ order }) => order.status)).toEqual(created.map(() => 'confirmed'));
+  } finally {
+    await system.end();
+  }
+}, 240_000);
