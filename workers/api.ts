@@ -11,7 +11,10 @@ import { type Dependency, registerHealth, type ServedRole } from '../src/platfor
 import { registerMetrics } from '../src/platform/http-metrics.js';
 import { createHttp, type Http } from '../src/platform/http.js';
 import { openOrderViews } from '../src/projections/order-views.js';
+import { lagBeyond, projectionsStatus } from '../src/projections/status.js';
+import { projectionGauges } from '../src/queries/projection-gauges.js';
 import { registerQueries } from '../src/queries/routes.js';
+import { feedTaskQueue } from '../src/workflows/standing-messages.js';
 import type { RoleContext, RunningRole } from './role.js';
 
 export interface RunningApi extends RunningRole {
@@ -37,7 +40,7 @@ export async function buildApi({ config, temporal: connection, mongo, logger }: 
   const views = openOrderViews(db);
   app.addHook('onClose', () => views.close());
   await registerDocs(app);
-  registerMetrics(app);
+  registerMetrics(app, roles.has('read') ? [projectionGauges(db)] : []);
   const served: ServedRole[] = [];
   if (roles.has('write')) {
     served.push({ name: 'write', needsAnyOf: ['temporal'] });
@@ -62,7 +65,13 @@ export async function buildApi({ config, temporal: connection, mongo, logger }: 
   }
   if (roles.has('read')) {
     served.push({ name: 'read', needsAnyOf: ['mongodb', 'temporal'] });
-    registerQueries(app, { client, db, views, cursorSecret: secrets.cursor });
+    registerQueries(app, {
+      client,
+      db,
+      views,
+      feedTaskQueue: feedTaskQueue(taskQueue),
+      cursorSecret: secrets.cursor,
+    });
   }
   registerHealth(app, served, dependencies(connection, namespace, taskQueue, db));
   await app.ready();
@@ -70,6 +79,7 @@ export async function buildApi({ config, temporal: connection, mongo, logger }: 
 }
 
 const CHECK_WITHIN_MS = 1_000;
+const LAG_LIMIT_MS = 30_000;
 /** A worker polls again within a minute; Temporal lists one that is gone for five. */
 const POLLS_WITHIN_MS = 75_000;
 
@@ -108,6 +118,11 @@ function dependencies(connection: Connection, namespace: string, taskQueue: stri
         if (!isPolling) throw new Error(`no worker polls the task queue ${taskQueue}`);
         return undefined;
       },
+    },
+    {
+      name: 'feed',
+      cost: 'the feed, or views across orders, are behind; orders themselves are not',
+      check: async () => lagBeyond(await projectionsStatus(db, { timeoutMS: CHECK_WITHIN_MS }), LAG_LIMIT_MS),
     },
     {
       name: 'forks',

@@ -12,6 +12,7 @@ import { createLogger } from '../src/platform/logger.js';
 import { messageOf } from '../src/platform/message-of.js';
 import { SEARCH_ATTRIBUTES, setUp } from '../src/platform/set-up.js';
 import { ensureOrderIndexes } from '../src/projections/orders.js';
+import { ensureParkedEventIndexes } from '../src/projections/parked-events.js';
 import { startApi } from './api.js';
 import { startFeed } from './feed.js';
 import { stage } from './progress.mjs';
@@ -21,7 +22,7 @@ import { installRuntime, startOrderWorker } from './worker.js';
 
 const CACHE_DIR = fileURLToPath(new URL('../../.cache', import.meta.url));
 const WORKFLOW_BUNDLE = { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };
-const INDEXES = [ensureJournalIndexes, ensureOrderIndexes, ensureSandboxIndexes];
+const INDEXES = [ensureJournalIndexes, ensureOrderIndexes, ensureParkedEventIndexes, ensureSandboxIndexes];
 /** How long a server that is not ours is waited for before everything else goes on without it. */
 const PATIENCE_MS = 10_000;
 

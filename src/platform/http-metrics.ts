@@ -2,9 +2,13 @@ import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import { Type } from 'typebox';
 import type { Http } from './http.js';
 
-/** `/metrics` for Prometheus: the process, and how long requests took by route and status. */
-export function registerMetrics(app: Http): void {
+/** Adds metrics of its own to the registry, and gives what is to be done before they are read. */
+export type Instruments = (registry: Registry) => () => Promise<void>;
+
+/** `/metrics` for Prometheus: the process, how long requests took by route and status, and what `instruments` tell. */
+export function registerMetrics(app: Http, instruments: readonly Instruments[] = []): void {
   const registry = new Registry();
+  const updates = instruments.map((instrument) => instrument(registry));
   collectDefaultMetrics({ register: registry });
   const duration = new Histogram({
     name: 'http_request_duration_seconds',
@@ -28,6 +32,9 @@ export function registerMetrics(app: Http): void {
         },
       },
     },
-    async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()),
+    async (_request, reply) => {
+      await Promise.all(updates.map((update) => update()));
+      return await reply.type(registry.contentType).send(await registry.metrics());
+    },
   );
 }

@@ -48,11 +48,12 @@ export interface Intervened {
 }
 
 /** Why nothing was done. */
-export interface NotIntervened {
-  readonly kind: 'nothing_parked' | 'other_version' | 'other_view_version';
-  /** the version that is set aside first, or that of the view's build */
-  readonly version?: number;
-}
+export type NotIntervened =
+  | { readonly kind: 'nothing_parked' }
+  /** another event of the order is the first that is set aside */
+  | { readonly kind: 'other_version'; readonly version: number }
+  /** the view is built by another version of its fold than this process has */
+  | { readonly kind: 'other_view_version'; readonly version: number };
 
 /** Applied in one transaction; more of one order are done in several. */
 const batchSize = 500;

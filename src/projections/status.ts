@@ -101,6 +101,21 @@ export async function projectionsStatus(db: Db, within: Within = {}): Promise<Pr
   };
 }
 
+/** What is further behind than `limitMs`, and what is set aside, in words; undefined where nothing is. */
+export function lagBeyond({ feed, views: all }: ProjectionsStatus, limitMs: number): string | undefined {
+  const late = (ms: number) => `${Math.round(ms / 1_000)} s behind`;
+  const found = [
+    ...(feed.behindMs > limitMs
+      ? [`${feed.unsequenced} events without a position, ${late(feed.behindMs)}`]
+      : []),
+    ...all.flatMap(({ name, eventsBehind, msBehind }) =>
+      msBehind > limitMs ? [`${name}: ${eventsBehind} events, ${late(msBehind)}`] : [],
+    ),
+    ...all.flatMap(({ name, parked }) => (parked > 0 ? [`${name}: ${parked} events set aside`] : [])),
+  ];
+  return found.length === 0 ? undefined : found.join('; ');
+}
+
 function toStatus(
   { name, version }: View,
   state: ProjectionState | undefined,

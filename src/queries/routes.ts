@@ -8,19 +8,26 @@ import { createOrderReader } from './order-reader.js';
 import { createPast } from './past.js';
 import { registerFeedQueries } from './routes-feed.js';
 import { registerOrderQueries } from './routes-orders.js';
+import { registerProjections } from './routes-projections.js';
 import { registerStockQueries } from './routes-stock.js';
 import { registerTimeTravel } from './routes-time-travel.js';
+import { registerViewQueries } from './routes-views.js';
 
 export interface QueryDeps {
   readonly client: Client;
   readonly db: Db;
   readonly views: OrderViews;
+  /** of the role `feed` */
+  readonly feedTaskQueue: string;
   /** signs the cursors of lists */
   readonly cursorSecret: string;
 }
 
 /** The read side. */
-export function registerQueries(app: Http, { client, db, views, cursorSecret }: QueryDeps): void {
+export function registerQueries(
+  app: Http,
+  { client, db, views, feedTaskQueue, cursorSecret }: QueryDeps,
+): void {
   const cursors = createCursors(cursorSecret);
   const reader = createOrderReader(client, views);
   const past = createPast(db, reader);
@@ -30,4 +37,6 @@ export function registerQueries(app: Http, { client, db, views, cursorSecret }: 
   registerTimeTravel(app, past);
   registerFeedQueries(app, { db, reader, tail });
   registerStockQueries(app, { db, cursors });
+  registerViewQueries(app, { db, cursors });
+  registerProjections(app, { db, client, feedTaskQueue });
 }
