@@ -62,6 +62,8 @@ export interface News {
 }
 
 const LOOK_AGAIN_MS = 1_000;
+/** How long a stop may have to wait for the change stream. */
+const AWAIT_MS = 300;
 
 /** Where the change stream fails, the head is looked up every second until there is one again. */
 export function followFeed(db: Db): FeedTail {
@@ -129,10 +131,8 @@ class Tail {
   private async watch(signal: AbortSignal): Promise<void> {
     const stream = feedState(this.db).watch([], {
       fullDocument: 'updateLookup',
-      maxAwaitTimeMS: LOOK_AGAIN_MS,
+      maxAwaitTimeMS: AWAIT_MS,
     });
-    const close = (): void => void stream.close().catch(() => undefined);
-    signal.addEventListener('abort', close, { once: true });
     try {
       // The stream is open before the head is read: what comes between is seen twice, never missed.
       await stream.tryNext();
@@ -143,8 +143,8 @@ class Tail {
         if (state) await this.advance(state.position);
       }
     } finally {
-      signal.removeEventListener('abort', close);
-      close();
+      // Not while a read is under way: the driver would never end it.
+      await stream.close();
     }
   }
 

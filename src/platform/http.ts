@@ -16,6 +16,8 @@ export type Http = FastifyInstance<
 >;
 
 const BODY_LIMIT = 1024 * 1024;
+/** What requests under way have to end when the application closes. */
+const CLOSE_WITHIN_MS = 1_500;
 /** Longer than any id that is valid, so that an id too long is refused as such, and not as an unknown path. */
 const PATH_PART_LIMIT = 2_000;
 
@@ -52,6 +54,10 @@ export function createHttp(logger: Logger): Http {
     }
   });
   answerWrongPaths(app);
+  app.addHook('preClose', async () => {
+    // Node waits a minute for a connection that never sent a request, such as a browser's in advance.
+    setTimeout(() => app.server.closeAllConnections(), CLOSE_WITHIN_MS).unref();
+  });
   return app;
 }
 

@@ -128,7 +128,8 @@ class OrderRun {
       const created = append(orderId, undefined, judgeNew(create, occurredAt), cause);
       this.order = created.order;
       this.queued = created.events;
-      this.remembered = [];
+      const { commandId, hash, requestId } = create;
+      this.remembered = [{ commandId, hash, answer: answerTo(created.order, created.events, requestId) }];
       this.listedStatus = 'pending';
     }
   }

@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   stopping.abort();
-  console.error('A'); await sequencing; console.error('B'); await api.app.close(); console.error('C');
+  await sequencing;
   await api.close();
 });
 

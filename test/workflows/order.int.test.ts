@@ -142,6 +142,15 @@ describe('messages', () => {
     expect((await order.state()).order.notes).toHaveLength(1);
   });
 
+  test('the key that created the order is one of its commands’', async () => {
+    const { order } = await confirmed();
+    const create = world.recorded().find(({ orderId }) => `order-${orderId}` === order.handle.workflowId);
+    const { type } = await refusal(
+      order.update('AddNote', { text: 'x' }, { commandId: create?.commandId ?? '', hash: 'other' }),
+    );
+    expect(type).toBe('key_reused');
+  });
+
   test('a command that does not fit is refused with what is allowed, and leaves no trace in the history', async () => {
     const { order } = await confirmed();
     const { events: before } = await order.history();
