@@ -4,7 +4,7 @@ import type { Db, Document } from 'mongodb';
 import type { OrderEvent } from '../../src/domain/events.js';
 import { toView } from '../../src/domain/view.js';
 import { appendToJournal } from '../../src/event-log/journal.js';
-import { ensureOrderIndexes, orders, projectOrder } from '../../src/projections/orders.js';
+import { ensureOrderIndexes, type orders, projectOrder } from '../../src/projections/orders.js';
 import { openOrderViews, type OrderViews } from '../../src/projections/order-views.js';
 import { logOf, openDatabase } from '../activities/database.js';
 import { states } from '../domain/examples.js';

@@ -1,0 +1,272 @@
+import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { OrderEvent } from '../../src/domain/events.js';
+import { feedState } from '../../src/event-log/feed.js';
+import { ensureJournalIndexes, journal } from '../../src/event-log/journal.js';
+import { Superseded } from '../../src/event-log/sequencer.js';
+import { customers } from '../../src/projections/customers.js';
+import { dailyStats } from '../../src/projections/daily-stats.js';
+import { BuildFeeder } from '../../src/projections/feed-build.js';
+import { intervene, listParked, parkedAudit } from '../../src/projections/parked.js';
+import { ensureParkedEventIndexes, parkedEvents } from '../../src/projections/parked-events.js';
+import { productDemand } from '../../src/projections/product-demand.js';
+import { projections, projectionState, takeOverProjection } from '../../src/projections/state.js';
+import type { View } from '../../src/projections/view.js';
+import { views } from '../../src/projections/views.js';
+import { openDatabase } from '../activities/database.js';
+import {
+  caughtUp,
+  contentsOf,
+  foldedAnew,
+  interleaved,
+  manyStates,
+  newLogs,
+  openTail,
+  parkedOf,
+  publish,
+  type Runner,
+  startRunner,
+} from './support.js';
+
+const database = openDatabase();
+const { db } = database;
+const tail = openTail(db);
+afterAll(async () => {
+  await tail.stop();
+  await database.close();
+});
+
+beforeEach(async () => {
+  const used = [journal(db), feedState(db), projections(db), parkedEvents(db), parkedAudit(db)];
+  await Promise.all(used.map((collection) => collection.deleteMany({})));
+  await Promise.all([ensureJournalIndexes(db), ensureParkedEventIndexes(db)]);
+});
+
+let runners: Runner[] = [];
+afterEach(async () => {
+  await Promise.all(runners.map((runner) => runner.stop()));
+  runners = [];
+});
+
+function run(view: View): Runner {
+  const runner = startRunner(db, tail, view);
+  runners.push(runner);
+  return runner;
+}
+
+/** A view that some events make fail, for as long as they are in `broken`. */
+function breakable(broken: Set<string>): View {
+  return {
+    ...customers,
+    fold(event, before, after) {
+      if (broken.has(`${event.orderId}:${event.version}`)) throw new Error('This event cannot be applied.');
+      return customers.fold(event, before, after);
+    },
+  };
+}
+
+const because = { actor: 'tester', reason: 'it is mended' };
+
+test.each(views.map((view) => [view.name, view] as const))(
+  '%s has what its fold makes of each event',
+  async (_, view) => {
+    const logs = newLogs(...manyStates, ...manyStates);
+    run(view);
+    await publish(db, interleaved(...logs.slice(0, 9)));
+    await publish(db, interleaved(...logs.slice(9)));
+    await caughtUp(db, view);
+    expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, view, logs));
+  },
+);
+
+test('an event is applied once, however often the view changes hands in between', async () => {
+  const logs = newLogs(...manyStates, ...manyStates, ...manyStates);
+  const events = interleaved(...logs);
+  for (let from = 0; from < events.length; from += 20) {
+    await publish(db, events.slice(from, from + 20));
+    // Nobody tells the one before: it writes on until it finds that it may not.
+    run(customers);
+  }
+  await caughtUp(db, customers);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+  const last = runners.at(-1);
+  const ended = await Promise.all(runners.filter((runner) => runner !== last).map((runner) => runner.ended));
+  expect(ended.every((error) => error instanceof Superseded)).toBe(true);
+});
+
+test('what an older holder still writes is refused, document and position', async () => {
+  const [log] = newLogs('completed');
+  await publish(db, log ?? []);
+  const older = new BuildFeeder(db, customers, 'active', await takeOverProjection(db, customers));
+  await takeOverProjection(db, customers);
+  const events = await journal(db).find().sort({ position: 1 }).toArray();
+  expect(await older.apply(events as never)).toBe(false);
+  expect(await contentsOf(db, customers)).toEqual([]);
+  expect(await projectionState(db, customers.name)).toMatchObject({ position: 0 });
+});
+
+test('an order that was not seen for long is folded from its journal', async () => {
+  const [log] = newLogs('refunded');
+  const events = log ?? [];
+  for (const event of events) {
+    await publish(db, [event]);
+    const runner = run(customers);
+    await caughtUp(db, customers);
+    await runner.stop();
+  }
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [events]));
+});
+
+test('in an emptied database a view begins anew', async () => {
+  const [first, second] = newLogs('completed', 'cancelled');
+  const runner = run(customers);
+  await publish(db, first ?? []);
+  await caughtUp(db, customers);
+  await Promise.all([
+    journal(db).deleteMany({}),
+    feedState(db).deleteMany({}),
+    projections(db).deleteMany({}),
+  ]);
+  expect(await runner.ended).toBeInstanceOf(Superseded);
+  run(customers);
+  await publish(db, second ?? []);
+  await caughtUp(db, customers);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [second ?? []]));
+});
+
+describe('an event that a view cannot apply', () => {
+  async function withOneBroken() {
+    const [sick = [], well = []] = newLogs('refunded', 'completed');
+    const [, , third] = sick;
+    const id = `${third?.orderId}:3`;
+    const broken = new Set([id]);
+    const view = breakable(broken);
+    run(view);
+    await publish(db, interleaved(sick.slice(0, 6), well));
+    await caughtUp(db, view);
+    return { sick, well, broken, view, id, orderId: third?.orderId ?? '' };
+  }
+
+  test('is set aside, later ones of its order wait behind it, and all others go on', async () => {
+    const { sick, well, view, orderId } = await withOneBroken();
+    expect(await parkedOf(db, view)).toMatchObject([
+      { orderId, version: 3, status: 'parked', error: 'This event cannot be applied.' },
+      ...sick.slice(3, 6).map(({ version }) => ({ orderId, version, status: 'waiting' })),
+    ]);
+    expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, customers, [sick.slice(0, 2), well]));
+    await publish(db, sick.slice(6, 8));
+    await caughtUp(db, view);
+    expect(await parkedOf(db, view)).toHaveLength(6);
+    expect(await projectionState(db, view.name)).toMatchObject({ parked: 6 });
+    expect(await listParked(db, view, { limit: 2 })).toHaveLength(2);
+  });
+
+  test('is applied with those behind it once it is tried again and the view is mended', async () => {
+    const { sick, well, view, broken, orderId } = await withOneBroken();
+    broken.clear();
+    expect(await intervene(db, view, { action: 'retry', orderId, ...because })).toEqual({
+      kind: 'done',
+      applied: 4,
+      remaining: 0,
+    });
+    await publish(db, sick.slice(6));
+    await caughtUp(db, view);
+    expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, customers, [sick, well]));
+    expect(await projectionState(db, view.name)).toMatchObject({ parked: 0 });
+    expect(await parkedAudit(db).find().toArray()).toMatchObject([
+      { view: view.name, orderId, version: 3, action: 'retry', applied: 4, ...because },
+    ]);
+  });
+
+  test('stays aside while the view is as it was', async () => {
+    const { view, orderId } = await withOneBroken();
+    const error = 'This event cannot be applied.';
+    expect(await intervene(db, view, { action: 'retry', orderId, ...because })).toEqual({
+      kind: 'done',
+      applied: 0,
+      remaining: 4,
+      parked: { version: 3, error },
+    });
+    expect(await parkedAudit(db).findOne()).toMatchObject({ applied: 0, error });
+  });
+
+  test('is left out when it is skipped, and the next that fails stops it again', async () => {
+    const { sick, view, broken, orderId } = await withOneBroken();
+    broken.add(`${orderId}:5`);
+    expect(await intervene(db, view, { action: 'skip', orderId, version: 3, ...because })).toMatchObject({
+      applied: 1,
+      remaining: 2,
+      parked: { version: 5 },
+    });
+    expect(await parkedOf(db, view)).toMatchObject([
+      { version: 5, status: 'parked' },
+      { version: 6, status: 'waiting' },
+    ]);
+    expect(await intervene(db, view, { action: 'skip', orderId, ...because })).toMatchObject({
+      remaining: 0,
+    });
+    await publish(db, sick.slice(6));
+    await caughtUp(db, view);
+    expect(await parkedOf(db, view)).toEqual([]);
+  });
+
+  test('is left alone where another is meant, or nothing is set aside', async () => {
+    const { view, orderId } = await withOneBroken();
+    expect(await intervene(db, view, { action: 'skip', orderId, version: 4, ...because })).toEqual({
+      kind: 'other_version',
+      version: 3,
+    });
+    const other = { action: 'skip', orderId: 'o-unknown', ...because } as const;
+    expect(await intervene(db, view, other)).toEqual({ kind: 'nothing_parked' });
+    expect(await intervene(db, { ...view, version: 2 }, { ...other, orderId })).toEqual({
+      kind: 'other_view_version',
+      version: 1,
+    });
+    expect(await parkedAudit(db).countDocuments()).toBe(0);
+  });
+
+  test('is tried again beside a stream of events, and none is lost or applied twice', async () => {
+    const { sick, well, view, broken, orderId } = await withOneBroken();
+    broken.clear();
+    const more = newLogs(...manyStates);
+    const stream = async (events: readonly OrderEvent[]) => {
+      for (const event of events) await publish(db, [event]);
+    };
+    const [, ...outcomes] = await Promise.all([
+      stream(interleaved(sick.slice(6), ...more)),
+      ...[1, 2, 3].map(() => intervene(db, view, { action: 'retry', orderId, ...because })),
+    ]);
+    expect(outcomes.map(({ kind }) => kind).toSorted()).toEqual(['done', 'nothing_parked', 'nothing_parked']);
+    await caughtUp(db, view);
+    await intervene(db, view, { action: 'retry', orderId, ...because });
+    expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, customers, [sick, well, ...more]));
+    expect(await projectionState(db, view.name)).toMatchObject({ parked: 0 });
+  });
+
+  test('does not stop anybody where the journal itself has a gap', async () => {
+    const [gapped = [], well = []] = newLogs('completed', 'completed');
+    run(productDemand);
+    await publish(db, [...gapped.slice(2), ...well]);
+    await caughtUp(db, productDemand);
+    const [first, ...others] = await parkedOf(db, productDemand);
+    expect(first?.error).toContain('lacks version 1');
+    expect(others.every(({ status }) => status === 'waiting')).toBe(true);
+    expect(await contentsOf(db, productDemand)).toEqual(await foldedAnew(db, productDemand, [well]));
+  });
+});
+
+test('the days tell what happened on them, and what became of the orders created on them', async () => {
+  const logs = newLogs('refunded', 'cancelled', 'rejected', 'expired');
+  run(dailyStats);
+  await publish(db, interleaved(...logs));
+  await caughtUp(db, dailyStats);
+  const days = await contentsOf(db, dailyStats);
+  expect(days[0]).toMatchObject({
+    _id: '2026-01-01:EUR',
+    created: 4,
+    createdAndCancelled: 1,
+    cancelled: 1,
+    rejected: 1,
+    confirmed: 2,
+  });
+  expect(days[1]).toMatchObject({ _id: '2026-01-02:EUR', expired: 1 });
+});
