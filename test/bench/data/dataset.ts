@@ -1,0 +1,65 @@
+import type { Db } from 'mongodb';
+import type { OrderEvent } from '../../../src/domain/events.js';
+import { feedState } from '../../../src/event-log/feed.js';
+import { ensureJournalIndexes, type JournalDocument, journal } from '../../../src/event-log/journal.js';
+import {
+  ensureOrderIndexes,
+  type OrderDocument,
+  orders,
+  toDocument,
+} from '../../../src/projections/orders.js';
+import { create, deliver, dispatch, hold, release, ship, Story } from './story.js';
+
+/** Orders that were in the database before anything was measured. */
+export interface Dataset {
+  readonly orderIds: readonly string[];
+  /** with this status, in the order of a list by `-createdAt` */
+  readonly completed: number;
+  /** events in the journal, at positions 1, 2, 3 … */
+  readonly events: number;
+}
+
+const batchSize = 500;
+const firstOrderAt = Date.UTC(2026, 0, 1);
+const apartMs = 60_000;
+
+/**
+ * Fills an empty database: four orders of five are completed, with two holds on their way (14 events), one is confirmed and
+ * open (4 events). Journal and view are what the product would have made of them, for its own functions make them.
+ */
+export async function fill(db: Db, count: number, note: (text: string) => void): Promise<Dataset> {
+  const orderIds: string[] = [];
+  let [events, completed] = [0, 0];
+  for (let from = 0; from < count; from += batchSize) {
+    const documents: OrderDocument[] = [];
+    const records: JournalDocument[] = [];
+    for (let n = from; n < Math.min(from + batchSize, count); n += 1) {
+      const story = storyOf(n);
+      if (story.order.status === 'completed') completed += 1;
+      orderIds.push(story.orderId);
+      documents.push(toDocument(story.order));
+      for (const event of story.events) records.push(recorded(event, (events += 1)));
+    }
+    await Promise.all([
+      orders(db).insertMany(documents, { ordered: false, writeConcern: { w: 1 } }),
+      journal(db).insertMany(records, { ordered: false, writeConcern: { w: 1 } }),
+    ]);
+    if (from % 5_000 === 0) note(`${from + documents.length} of ${count} orders`);
+  }
+  await feedState(db).insertOne({ _id: 'feed', epoch: 0, position: events, at: new Date().toISOString() });
+  note('indexes');
+  await Promise.all([ensureOrderIndexes(db), ensureJournalIndexes(db)]);
+  return { orderIds, completed, events };
+}
+
+function storyOf(n: number): Story {
+  const story = new Story(`bench-${String(n).padStart(8, '0')}`, firstOrderAt + n * apartMs);
+  story.tellAll(create(n));
+  if (n % 5 === 0) return story;
+  for (const command of [hold, release, hold, release, ship, dispatch, deliver]) story.tellAll(command);
+  return story;
+}
+
+function recorded(event: OrderEvent, position: number): JournalDocument {
+  return { ...event, _id: `${event.orderId}:${event.version}`, recordedAt: event.occurredAt, position };
+}

@@ -1,0 +1,53 @@
+import { randomUUID } from 'node:crypto';
+import type { HttpConnection } from '../harness/http-connection.js';
+import { delivery, orderBody } from './story.js';
+
+interface Answer {
+  readonly orderId: string;
+  readonly version: number;
+  readonly status: string;
+}
+
+const WAIT = { prefer: 'wait=30' };
+let created = 0;
+
+function withKey(more: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  return { 'idempotency-key': randomUUID(), ...more };
+}
+
+/** Creates an order. Answered when it is accepted. */
+export async function accept(api: HttpConnection): Promise<string> {
+  const { orderId } = await api.post<Answer>('/v1/orders', orderBody((created += 1)), withKey(), 201);
+  return orderId;
+}
+
+/** Creates an order. Answered when the view shows that it is confirmed. */
+export async function confirm(api: HttpConnection): Promise<string> {
+  const body = orderBody((created += 1));
+  const { orderId, status } = await api.post<Answer>('/v1/orders', body, withKey(WAIT), 201);
+  if (status !== 'confirmed') throw new Error(`Order ${orderId} is ${status}.`);
+  return orderId;
+}
+
+/** Waits until the view shows that an order is confirmed. */
+export async function untilConfirmed(api: HttpConnection, orderId: string): Promise<void> {
+  for (let version = 1; ;) {
+    const { status, body } = await api.get(`/v1/orders/${orderId}?minVersion=${version + 1}`);
+    if (status !== 200) throw new Error(`Order ${orderId}: ${status} ${body.toString()}`);
+    const view = JSON.parse(body.toString()) as Answer;
+    if (view.status === 'confirmed') return;
+    version = view.version;
+  }
+}
+
+/** From create to completed. @param wait for what follows from each command by itself, rather than at both ends only */
+export async function complete(api: HttpConnection, { wait = false } = {}): Promise<string> {
+  const orderId = await confirm(api);
+  const meanwhile = wait ? WAIT : {};
+  const path = `/v1/orders/${orderId}/shipments`;
+  const { shipmentId } = await api.post<{ shipmentId: string }>(path, {}, withKey(meanwhile), 200);
+  await api.post(`${path}/${shipmentId}/dispatch`, delivery, withKey(meanwhile), 200);
+  const { status } = await api.post<Answer>(`${path}/${shipmentId}/deliver`, {}, withKey(WAIT), 200);
+  if (status !== 'completed') throw new Error(`Order ${orderId} is ${status}.`);
+  return orderId;
+}

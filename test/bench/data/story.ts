@@ -1,0 +1,136 @@
+import { append } from '../../../src/domain/append.js';
+import type { Command, CommandData } from '../../../src/domain/commands.js';
+import { decide } from '../../../src/domain/decide.js';
+import type { Effect, Outcome, Settlement } from '../../../src/domain/effects.js';
+import type { EventDraft, OrderEvent } from '../../../src/domain/events.js';
+import type { Order } from '../../../src/domain/order.js';
+import { settle } from '../../../src/domain/settle.js';
+
+/** What one step of an order is given: the new events, and the effect that is newly owed. */
+export interface StoryStep {
+  readonly events: readonly OrderEvent[];
+  readonly effect?: Effect;
+}
+
+const day = 86_400_000;
+const stepMs = 1_000;
+
+/** An order's life, told as its workflow tells it, by the domain's own functions and without a workflow. */
+export class Story {
+  readonly orderId: string;
+  readonly events: OrderEvent[] = [];
+  readonly #issued = new Set<string>();
+  #order: Order | undefined;
+  #now: number;
+
+  /** @param at when the order begins, in milliseconds since 1970 */
+  constructor(orderId: string, at: number) {
+    this.orderId = orderId;
+    this.#now = at;
+  }
+
+  get order(): Order {
+    if (this.#order === undefined) throw new Error(`The story of ${this.orderId} has not begun.`);
+    return this.#order;
+  }
+
+  tell(command: Command): StoryStep {
+    const decision = decide(this.#order, command, this.#at());
+    if ('refusal' in decision) throw new Error(`${command.type}: ${decision.refusal.message}`);
+    return this.#accept(decision.events, `${command.type}-${this.events.length + 1}`, 'bench');
+  }
+
+  settle(effect: Effect, outcome: Outcome): StoryStep {
+    // The outcome is one of this effect: whoever performs an effect answers with its own.
+    return this.#accept(
+      settle(this.order, { effect, outcome } as Settlement, this.#at()),
+      effect.key,
+      'world',
+    );
+  }
+
+  /** Tells a command, and all that follows goes well. */
+  tellAll(command: Command): readonly StoryStep[] {
+    const steps = [this.tell(command)];
+    for (let effect = steps[0]?.effect; effect !== undefined; effect = steps.at(-1)?.effect) {
+      steps.push(this.settle(effect, goodOutcome(effect)));
+    }
+    return steps;
+  }
+
+  #at(): string {
+    this.#now += stepMs;
+    return new Date(this.#now).toISOString();
+  }
+
+  #accept(drafts: readonly EventDraft[], id: string, actor: string): StoryStep {
+    const cause = {
+      occurredAt: new Date(this.#now).toISOString(),
+      commandId: id,
+      correlationId: `${this.orderId}-request`,
+      causationId: `${id}.0123456789abcdef`,
+      actor,
+    };
+    const { order, events } = append(this.orderId, this.#order, drafts, cause);
+    this.#order = order;
+    this.events.push(...events);
+    const effect = order.owed.find(({ key }) => !this.#issued.has(key));
+    if (effect === undefined) return { events };
+    this.#issued.add(effect.key);
+    return { events, effect };
+  }
+}
+
+function goodOutcome({ type, key }: Effect): Outcome {
+  switch (type) {
+    case 'reserve':
+      return { type: 'reserved' };
+    case 'authorize':
+      return { type: 'authorized', authorizationId: `auth-${key}` };
+    case 'capture':
+      return { type: 'captured', captureId: `cap-${key}` };
+    case 'void':
+      return { type: 'voided' };
+    case 'refund':
+      return { type: 'refunded' };
+    case 'release':
+    case 'deduct':
+    case 'restock':
+      return { type: 'done' };
+    default:
+      return type satisfies never;
+  }
+}
+
+const skus = 1_000;
+const customers = 5_000;
+
+/** The body of a create over HTTP; `n` decides what is in it. */
+export function orderBody(n: number): Omit<CommandData['CreateOrder'], 'terms'> {
+  return {
+    customer: { id: `c-${n % customers}`, name: 'Ada Example', email: `ada${n % customers}@example.com` },
+    currency: 'EUR',
+    lines: [
+      { sku: `S-${n % skus}`, quantity: 1, unitPrice: 500 + (n % 97), name: 'Lamp' },
+      { sku: `S-${(n * 7 + 1) % skus}-B`, quantity: 2, unitPrice: 1_999, name: 'Bulb' },
+    ],
+    shippingAddress: { street: 'Way 1', city: 'Town', postalCode: '12345', country: 'DE' },
+    payment: { method: 'tok_ok' },
+    tags: [n % 10 === 0 ? 'gift' : 'web'],
+  };
+}
+
+export function create(n: number): Command {
+  const terms = { paymentDeadline: day, returnWindow: 30 * day, authorizationTtl: 7 * day };
+  return { type: 'CreateOrder', data: { ...orderBody(n), terms } };
+}
+
+export const delivery = { carrier: 'DHL', trackingNumber: '00340434161094042557' };
+export const ship: Command = { type: 'CreateShipment', data: {} };
+export const dispatch: Command = { type: 'DispatchShipment', data: { shipmentId: 's1', ...delivery } };
+export const deliver: Command = { type: 'DeliverShipment', data: { shipmentId: 's1' } };
+export const hold: Command = { type: 'HoldOrder', data: { reason: 'check the address' } };
+export const release: Command = { type: 'ReleaseOrder', data: {} };
+
+/** From create to completed. */
+export const happyPath: (n: number) => readonly Command[] = (n) => [create(n), ship, dispatch, deliver];

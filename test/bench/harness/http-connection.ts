@@ -1,0 +1,112 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import type { Block } from './interleave.js';
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+/**
+ * A connection that is kept open, one request at a time. Hardly any work of its own, so that the server is what is
+ * measured: answers must have a `Content-Length`, as those of JSON have.
+ */
+export class HttpConnection {
+  readonly #socket: Socket;
+  readonly #host: string;
+  #received: Buffer = Buffer.alloc(0);
+  #settle:
+    { readonly resolve: (answer: HttpAnswer) => void; readonly reject: (error: Error) => void } | undefined;
+
+  private constructor(socket: Socket, host: string) {
+    this.#socket = socket;
+    this.#host = host;
+    socket.on('data', (chunk) => this.#receive(chunk));
+    socket.on('error', (error) => this.#settle?.reject(error));
+    socket.on('close', () => this.#settle?.reject(new Error('The server closed the connection.')));
+  }
+
+  /** @param address `http://host:port` */
+  static async open(address: string): Promise<HttpConnection> {
+    const { hostname, port, host } = new URL(address);
+    const socket = connect({ host: hostname, port: Number(port), noDelay: true });
+    await once(socket, 'connect');
+    return new HttpConnection(socket, host);
+  }
+
+  get(path: string): Promise<HttpAnswer> {
+    return this.#send(`GET ${path} HTTP/1.1\r\nhost: ${this.#host}\r\n\r\n`);
+  }
+
+  /** Sends JSON, and reads it. @throws Error where the status is another one */
+  async post<T>(
+    path: string,
+    body: unknown,
+    headers: Readonly<Record<string, string>>,
+    status: number,
+  ): Promise<T> {
+    const text = JSON.stringify(body);
+    const lines = Object.entries({
+      host: this.#host,
+      'content-type': 'application/json',
+      'content-length': String(Buffer.byteLength(text)),
+      ...headers,
+    }).map(([name, value]) => `${name}: ${value}\r\n`);
+    const answer = await this.#send(`POST ${path} HTTP/1.1\r\n${lines.join('')}\r\n${text}`);
+    if (answer.status !== status) throw new Error(`${path}: ${answer.status} ${answer.body.toString()}`);
+    // The public contract says what it is.
+    return JSON.parse(answer.body.toString()) as T;
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #send(request: string): Promise<HttpAnswer> {
+    return new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+      this.#socket.write(request);
+    });
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#received = this.#received.length === 0 ? chunk : Buffer.concat([this.#received, chunk]);
+    const headEnd = this.#received.indexOf('\r\n\r\n');
+    if (headEnd < 0) return;
+    const head = this.#received.toString('latin1', 0, headEnd);
+    const end = headEnd + 4 + Number(/\r\ncontent-length: (\d+)/i.exec(head)?.[1]);
+    if (this.#received.length < end) return;
+    const answer = { status: Number(head.slice(9, 12)), body: this.#received.subarray(headEnd + 4, end) };
+    const settle = this.#settle;
+    this.#settle = undefined;
+    this.#received = Buffer.alloc(0);
+    if (Number.isNaN(end)) settle?.reject(new Error(`An answer without a Content-Length:\n${head}`));
+    else settle?.resolve(answer);
+  }
+}
+
+export interface HttpLoad {
+  /** one request after the other on each */
+  readonly connections: readonly HttpConnection[];
+  readonly ms: number;
+  /** of the next request */
+  readonly path: () => string;
+}
+
+/** Asks as fast as answers come. @throws Error at the first answer that is not 200 */
+export async function askFor({ connections, ms, path }: HttpLoad): Promise<Block> {
+  const times: number[] = [];
+  const start = performance.now();
+  const lane = async (connection: HttpConnection): Promise<void> => {
+    for (let before = performance.now(); before - start < ms;) {
+      const asked = path();
+      const { status, body } = await connection.get(asked);
+      if (status !== 200) throw new Error(`${asked}: ${status} ${body.toString()}`);
+      const after = performance.now();
+      times.push(after - before);
+      before = after;
+    }
+  };
+  await Promise.all(connections.map(lane));
+  return { operations: times.length, ms: performance.now() - start, times };
+}

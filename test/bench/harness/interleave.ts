@@ -1,0 +1,107 @@
+import type { Goal, Judged } from './result.js';
+
+/** Some operations that were done in a row, or several at a time. */
+export interface Block {
+  readonly operations: number;
+  /** from the first operation's start to the last one's end */
+  readonly ms: number;
+  /** of each operation that was timed, in milliseconds */
+  readonly times: readonly number[];
+}
+
+export interface Sides {
+  readonly product: () => Promise<Block>;
+  readonly baseline: () => Promise<Block>;
+}
+
+/** All blocks of one side together. */
+export interface Series {
+  readonly perSecond: number;
+  /** of the times, for a share from 0 to 1 */
+  readonly percentile: (share: number) => number;
+}
+
+export interface Measured {
+  readonly product: Series;
+  readonly baseline: Series;
+}
+
+/**
+ * Measures both sides in turns, so that what the machine does meanwhile falls on both. The first block of each warms up and
+ * is not counted.
+ */
+export async function interleave(
+  { product, baseline }: Sides,
+  blocks: number,
+  note: (text: string) => void,
+): Promise<Measured> {
+  note('warming up');
+  await product();
+  await baseline();
+  const seen: { readonly product: Block[]; readonly baseline: Block[] } = { product: [], baseline: [] };
+  for (let turn = 1; turn <= blocks; turn += 1) {
+    note(`product, block ${turn} of ${blocks}`);
+    seen.product.push(await product());
+    note(`baseline, block ${turn} of ${blocks}`);
+    seen.baseline.push(await baseline());
+  }
+  return { product: series(seen.product), baseline: series(seen.baseline) };
+}
+
+export function series(blocks: readonly Block[]): Series {
+  const sum = (of: (one: Block) => number): number => blocks.reduce((total, one) => total + of(one), 0);
+  return {
+    perSecond: (1_000 * sum(({ operations }) => operations)) / sum(({ ms }) => ms),
+    percentile: percentileOf(blocks.flatMap(({ times }) => times)),
+  };
+}
+
+/** By the nearest rank: a value that was seen. */
+export function percentileOf(values: readonly number[]): (share: number) => number {
+  const ascending = values.toSorted((a, b) => a - b);
+  return (share) => ascending[Math.max(0, Math.ceil(share * ascending.length) - 1)] ?? Number.NaN;
+}
+
+/** How many a second; percentiles are of the time that one takes. */
+export function rate(name: string, unit: string, { product, baseline }: Measured, goal?: Goal): Judged {
+  return judged(name, product.perSecond, unit, baseline.perSecond, product, goal);
+}
+
+/** How long one takes: the median. */
+export function duration(name: string, { product, baseline }: Measured, goal?: Goal): Judged {
+  return judged(name, product.percentile(0.5), 'ms', baseline.percentile(0.5), product, goal);
+}
+
+function judged(
+  name: string,
+  value: number,
+  unit: string,
+  baseline: number,
+  { percentile }: Series,
+  goal?: Goal,
+): Judged {
+  const [p50, p95, p99] = [percentile(0.5), percentile(0.95), percentile(0.99)];
+  const result = { name, value, unit, baseline, ratio: value / baseline, p50, p95, p99 };
+  return { result, ...(goal && { goal }) };
+}
+
+/** Does `operations`, `atOnce` at a time; each is timed as a whole. */
+export async function block(
+  operations: number,
+  atOnce: number,
+  operation: (lane: number) => Promise<void>,
+): Promise<Block> {
+  const times: number[] = [];
+  let begun = 0;
+  const lane = async (index: number): Promise<void> => {
+    while (begun < operations) {
+      begun += 1;
+      const start = performance.now();
+      await operation(index);
+      times.push(performance.now() - start);
+    }
+  };
+  const start = performance.now();
+  await Promise.all(Array.from({ length: atOnce }, (_, index) => lane(index)));
+  return { operations, ms: performance.now() - start, times };
+}

@@ -1,0 +1,55 @@
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { messageOf } from '../../src/platform/message-of.js';
+import { stage } from '../../workers/progress.mjs';
+import { type BenchOptions, type BenchServers, startBench } from './harness/bench.js';
+import type { Judged } from './harness/result.js';
+import { table } from './harness/table.js';
+import { measurements } from './measurements/index.js';
+
+let servers: BenchServers | undefined;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void (servers?.stop() ?? Promise.resolve()).finally(() => process.exit(1)));
+}
+try {
+  const { only, ...options } = readOptions();
+  const chosen = measurements.filter(
+    ({ name }) => only.length === 0 || only.some((prefix) => name.startsWith(prefix)),
+  );
+  if (chosen.length === 0) {
+    throw new Error(
+      `--only ${only.join(', ')}: there is ${measurements.map(({ name }) => name).join(', ')}.`,
+    );
+  }
+  const started = await stage('Starting Temporal and MongoDB', () => startBench(options));
+  servers = started;
+  const results: Judged[] = [];
+  for (const measurement of chosen) {
+    results.push(...(await stage(measurement.name, (note) => started.measure(measurement, note))));
+  }
+  await stage('Stopping', () => started.stop());
+  process.stdout.write(`\n${table(results)}\n\n`);
+  process.stdout.write(`${JSON.stringify({ measurements: results.map(({ result }) => result) })}\n`);
+  process.exit();
+} catch (error) {
+  process.stderr.write(`${messageOf(error)}\n`);
+  await servers?.stop();
+  process.exit(1);
+}
+
+function readOptions(): BenchOptions & { readonly only: readonly string[] } {
+  const { values } = parseArgs({
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string', multiple: true, default: [] },
+      orders: { type: 'string' },
+      profile: { type: 'string' },
+    },
+  });
+  const { quick, only, profile } = values;
+  const orders = Number(values.orders ?? (quick ? 5_000 : 100_000));
+  if (!Number.isInteger(orders) || orders < 1_000) {
+    throw new Error(`--orders ${values.orders}: expected a whole number from 1000.`);
+  }
+  return { quick, only, orders, ...(profile !== undefined && { profile }) };
+}

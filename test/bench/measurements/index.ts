@@ -1,0 +1,22 @@
+import type { Measurement } from '../harness/bench.js';
+import { historyCosts } from './history-cost.js';
+import { ordersAccept } from './orders-accept.js';
+import { ordersConfirm } from './orders-confirm.js';
+import { ordersThroughput } from './orders-throughput.js';
+import { queryGet, queryGetHot } from './query-get.js';
+import { queryList } from './query-list.js';
+import { recordBatch } from './record-batch.js';
+import { recordLong } from './record-long.js';
+
+/** All of them, in the order in which they run. */
+export const measurements: readonly Measurement[] = [
+  ordersThroughput,
+  ordersAccept,
+  ordersConfirm,
+  historyCosts,
+  queryGet,
+  queryGetHot,
+  queryList,
+  recordBatch,
+  recordLong,
+];

@@ -1,0 +1,34 @@
+import { accept, complete, untilConfirmed } from '../data/order-over-http.js';
+import { shapeOf } from '../data/order-history.js';
+import type { Measurement } from '../harness/bench.js';
+import { block, duration, interleave } from '../harness/interleave.js';
+
+/** POST → 201, one order at a time, each confirmed before the next; against `client.workflow.start` in a bare client. */
+export const ordersAccept: Measurement = {
+  name: 'orders.accept',
+  async run(bench) {
+    const { address } = await bench.product();
+    const [api] = await bench.connect(address, 1);
+    const phases = await shapeOf(bench.temporal, await complete(api, { wait: true }));
+    const bare = await bench.bareOrders();
+    const orders = bench.pick(100, 20);
+    const measured = await interleave(
+      {
+        async product() {
+          const times: number[] = [];
+          const whole = await block(orders, 1, async () => {
+            const before = performance.now();
+            const orderId = await accept(api);
+            times.push(performance.now() - before);
+            await untilConfirmed(api, orderId);
+          });
+          return { ...whole, times };
+        },
+        baseline: async () => (await bare.call('open', phases, orders)).start,
+      },
+      bench.pick(4, 2),
+      bench.note,
+    );
+    return [duration('orders.accept', measured, { of: 'ratio', is: '≤', limit: 1.3 })];
+  },
+};

@@ -1,0 +1,32 @@
+import { complete } from '../data/order-over-http.js';
+import { shapeOf } from '../data/order-history.js';
+import type { Measurement } from '../harness/bench.js';
+import { block, interleave, rate } from '../harness/interleave.js';
+
+const atOnce = 20;
+
+/**
+ * Orders from create to completed over HTTP, all roles in one process; against a bare SDK worker and client with a workflow of
+ * the same start, updates and activities, which do nothing.
+ */
+export const ordersThroughput: Measurement = {
+  name: 'orders.throughput',
+  async run(bench) {
+    const { address } = await bench.product();
+    const connections = await bench.connect(address, atOnce);
+    const [first] = connections;
+    const phases = await shapeOf(bench.temporal, await complete(first, { wait: true }));
+    const bare = await bench.bareOrders();
+    const orders = bench.pick(200, 40);
+    const measured = await interleave(
+      {
+        product: () =>
+          block(orders, atOnce, async (lane) => void (await complete(connections[lane] ?? first))),
+        baseline: () => bare.call('run', phases, orders, atOnce),
+      },
+      bench.pick(4, 1),
+      bench.note,
+    );
+    return [rate('orders.throughput', 'orders/s', measured, { of: 'ratio', is: '≥', limit: 0.8 })];
+  },
+};

@@ -1,0 +1,51 @@
+import type { Bench, Measurement } from '../harness/bench.js';
+import { askFor } from '../harness/http-connection.js';
+import { interleave, rate } from '../harness/interleave.js';
+import type { Goal, Judged } from '../harness/result.js';
+
+const connections = 50;
+const hotOrders = 100;
+
+/** `GET /v1/orders/{id}` of any order, on 50 connections; against fastify and `findOne` of the same fields. */
+export const queryGet: Measurement = {
+  name: 'query.get',
+  run: async (bench) => [
+    await measureGet(bench, 'query.get', (await bench.dataset()).orderIds, {
+      of: 'ratio',
+      is: '≥',
+      limit: 0.9,
+    }),
+  ],
+};
+
+/** The same where the same hundred orders are asked for again and again. */
+export const queryGetHot: Measurement = {
+  name: 'query.get.hot',
+  async run(bench) {
+    const { orderIds } = await bench.dataset();
+    const hot = orderIds.slice(0, hotOrders);
+    return [await measureGet(bench, 'query.get.hot', hot, { of: 'ratio', is: '≥', limit: 2 })];
+  },
+};
+
+async function measureGet(
+  bench: Bench,
+  name: string,
+  orderIds: readonly string[],
+  goal: Goal,
+): Promise<Judged> {
+  const { address } = await bench.product();
+  const product = await bench.connect(address, connections);
+  const baseline = await bench.connect(await bench.bareApi(), connections);
+  const ms = bench.pick(4_000, 1_000);
+  const path = () => `/v1/orders/${orderIds[Math.floor(Math.random() * orderIds.length)]}`;
+  const measured = await interleave(
+    {
+      product: () => askFor({ connections: product, ms, path }),
+      baseline: () => askFor({ connections: baseline, ms, path }),
+    },
+    bench.pick(5, 2),
+    bench.note,
+  );
+  return rate(name, 'requests/s', measured, goal);
+}

@@ -1,0 +1,59 @@
+import type { Measurement } from '../harness/bench.js';
+import { askFor, type HttpConnection } from '../harness/http-connection.js';
+import { interleave, rate } from '../harness/interleave.js';
+
+const connections = 10;
+const pageSize = 50;
+const deepestPage = 1_000;
+const widestPage = 200;
+const list = '/v1/orders?status=completed&sort=-createdAt';
+
+/**
+ * A page of 50 completed orders, newest first, against fastify and `find` on the same index. `query.list.deep` is the
+ * 1,000th page, or the last whole one where there are fewer, against the first page.
+ */
+export const queryList: Measurement = {
+  name: 'query.list',
+  async run(bench) {
+    const { completed } = await bench.dataset();
+    const { address } = await bench.product();
+    const product = await bench.connect(address, connections);
+    const baseline = await bench.connect(await bench.bareApi(), connections);
+    const ms = bench.pick(4_000, 1_000);
+    const blocks = bench.pick(5, 2);
+    const first = `${list}&limit=${pageSize}`;
+    const asking = (to: readonly HttpConnection[], path: string) => () =>
+      askFor({ connections: to, ms, path: () => path });
+    const firstPage = await interleave(
+      { product: asking(product, first), baseline: asking(baseline, first) },
+      blocks,
+      bench.note,
+    );
+    const page = Math.min(deepestPage, Math.floor(completed / pageSize));
+    bench.note(`turning to page ${page}`);
+    const deep = `${first}&cursor=${encodeURIComponent(await cursorBehind(product[0], (page - 1) * pageSize))}`;
+    const deepPage = await interleave(
+      { product: asking(product, deep), baseline: asking(product, first) },
+      blocks,
+      bench.note,
+    );
+    return [
+      rate('query.list', 'pages/s', firstPage, { of: 'ratio', is: '≥', limit: 0.8 }),
+      rate('query.list.deep', 'pages/s', deepPage, { of: 'ratio', is: '≥', limit: 0.9 }),
+    ];
+  },
+};
+
+/** A cursor is bound to filters and sort, not to the size of a page. */
+async function cursorBehind(api: HttpConnection, count: number): Promise<string> {
+  let cursor = '';
+  for (let seen = 0; seen < count;) {
+    const limit = Math.min(widestPage, count - seen);
+    const from = cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+    const { body } = await api.get(`${list}&limit=${limit}${from}`);
+    const page = JSON.parse(body.toString()) as { readonly nextCursor: string };
+    cursor = page.nextCursor;
+    seen += limit;
+  }
+  return cursor;
+}

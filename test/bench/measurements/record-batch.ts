@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto';
+import type { Db } from 'mongodb';
+import { record } from '../../../src/activities/recording.js';
+import type { OrderEvent } from '../../../src/domain/events.js';
+import { evolve } from '../../../src/domain/evolve.js';
+import type { Order } from '../../../src/domain/order.js';
+import { ensureJournalIndexes, type JournalDocument, journal } from '../../../src/event-log/journal.js';
+import { readConfig } from '../../../src/platform/config.js';
+import { connectMongo } from '../../../src/platform/connections.js';
+import {
+  ensureOrderIndexes,
+  type OrderDocument,
+  orders,
+  toDocument,
+} from '../../../src/projections/orders.js';
+import { happyPath, Story } from '../data/story.js';
+import type { Bench, Measurement } from '../harness/bench.js';
+import { type Block, block, interleave, rate } from '../harness/interleave.js';
+
+const atOnce = 20;
+const durable = { writeConcern: { w: 'majority', journal: true } } as const;
+
+/**
+ * Events of orders on the happy path, recorded step by step in journal and view, 20 orders at a time; against the same
+ * documents written the same way, made before: no reads, no folds. Percentiles are of one step.
+ */
+export const recordBatch: Measurement = {
+  name: 'record.batch',
+  async run(bench) {
+    const [product, baseline] = [await openDatabase(bench, 'recorded'), await openDatabase(bench, 'bare')];
+    const count = bench.pick(1_000, 100);
+    const measured = await interleave(
+      {
+        product: () => recordOrders(stories(count), (events) => record(product, events)),
+        baseline: () => writeOrders(baseline, stories(count)),
+      },
+      bench.pick(4, 2),
+      bench.note,
+    );
+    return [rate('record.batch', 'events/s', measured, { of: 'ratio', is: '≥', limit: 0.8 })];
+  },
+};
+
+type Steps = readonly (readonly OrderEvent[])[];
+
+function stories(count: number): readonly Steps[] {
+  return Array.from({ length: count }, (_, n) => {
+    const story = new Story(randomUUID(), Date.now());
+    return happyPath(n)
+      .flatMap((command) => story.tellAll(command))
+      .map(({ events }) => events);
+  });
+}
+
+async function recordOrders(all: readonly Steps[], write: (events: readonly OrderEvent[]) => Promise<void>) {
+  return await timed(all.length, atOnce, async (n, time) => {
+    for (const events of all[n] ?? []) await time(() => write(events));
+    return (all[n] ?? []).flat().length;
+  });
+}
+
+async function writeOrders(db: Db, all: readonly Steps[]): Promise<Block> {
+  const prepared = all.map((steps) => {
+    let order: Order | undefined;
+    return steps.map((events) => {
+      for (const event of events) order = evolve(order, event);
+      if (order === undefined) throw new Error('A story begins with an event.');
+      return { records: events.map(toRecord), document: toDocument(order) };
+    });
+  });
+  return await timed(all.length, atOnce, async (n, time) => {
+    let seen: number | undefined;
+    for (const { records, document } of prepared[n] ?? []) {
+      await time(async () => {
+        await journal(db).insertMany(records, durable);
+        await writeView(db, document, seen);
+      });
+      seen = document.version;
+    }
+    return (all[n] ?? []).flat().length;
+  });
+}
+
+function toRecord(event: OrderEvent): JournalDocument {
+  const recordedAt = new Date().toISOString();
+  return { ...event, _id: `${event.orderId}:${event.version}`, recordedAt, unsequenced: true };
+}
+
+async function writeView(db: Db, document: OrderDocument, seen: number | undefined): Promise<void> {
+  if (seen === undefined) await orders(db).insertOne(document, durable);
+  else await orders(db).replaceOne({ _id: document.orderId, version: seen }, document, durable);
+}
+
+/** Counts the events of orders, and times their steps. */
+async function timed(
+  count: number,
+  lanes: number,
+  order: (n: number, time: (step: () => Promise<void>) => Promise<void>) => Promise<number>,
+): Promise<Block> {
+  const times: number[] = [];
+  let [next, events] = [0, 0];
+  const { ms } = await block(count, lanes, async () => {
+    events += await order(next++, async (step) => {
+      const before = performance.now();
+      await step();
+      times.push(performance.now() - before);
+    });
+  });
+  return { operations: events, ms, times };
+}
+
+/** An empty database, connected to as the product does. */
+export async function openDatabase(bench: Bench, name: string): Promise<Db> {
+  const mongo = connectMongo(readConfig({ MONGODB_URI: bench.mongodbUri, MONGODB_DB: name }));
+  bench.atEnd(async () => {
+    await mongo.db.dropDatabase();
+    await mongo.close();
+  });
+  await mongo.client.connect();
+  await Promise.all([ensureJournalIndexes(mongo.db), ensureOrderIndexes(mongo.db)]);
+  return mongo.db;
+}

@@ -1,0 +1,49 @@
+import { randomUUID } from 'node:crypto';
+import type { Db } from 'mongodb';
+import { record } from '../../../src/activities/recording.js';
+import { appendToJournal } from '../../../src/event-log/journal.js';
+import { orders, toDocument } from '../../../src/projections/orders.js';
+import { create, hold, release, Story } from '../data/story.js';
+import type { Measurement } from '../harness/bench.js';
+import { type Block, block, duration, interleave } from '../harness/interleave.js';
+import { openDatabase } from './record-batch.js';
+
+const short = 10;
+
+/** One more event recorded in an order that has many; against an order that has ten. */
+export const recordLong: Measurement = {
+  name: 'record.long',
+  async run(bench) {
+    const db = await openDatabase(bench, 'long');
+    const long = await orderOf(db, bench.pick(10_000, 1_000));
+    const count = bench.pick(200, 30);
+    const measured = await interleave(
+      {
+        product: () => recordNext(db, long, count),
+        baseline: async () => recordNext(db, await orderOf(db, short), count),
+      },
+      bench.pick(4, 2),
+      bench.note,
+    );
+    return [duration('record.long', measured, { of: 'ratio', is: '≤', limit: 1.2 })];
+  },
+};
+
+async function recordNext(db: Db, story: Story, count: number): Promise<Block> {
+  const steps = Array.from({ length: count }, (_, n) => story.tell(n % 2 === 0 ? hold : release));
+  let next = 0;
+  return await block(count, 1, async () => await record(db, steps[next++]?.events ?? []));
+}
+
+/** An order with this many events or one more, all of them recorded. */
+async function orderOf(db: Db, events: number): Promise<Story> {
+  const story = new Story(randomUUID(), Date.now());
+  story.tellAll(create(1));
+  while (story.events.length < events) {
+    story.tell(hold);
+    story.tell(release);
+  }
+  await appendToJournal(db, story.events);
+  await orders(db).insertOne(toDocument(story.order));
+  return story;
+}

@@ -1,0 +1,63 @@
+/** `npm run bench [-- <options>]`: makes the checkout ready, compiles the benchmarks, and runs them in a process of their own. */
+import { spawn } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { cacheDir, exitOf, fail, prepare, root, run } from '../../workers/bootstrap.mjs';
+import { stage } from '../../workers/progress.mjs';
+
+const HELP = `Usage: npm run bench            (npm run bench -- --help for this text)
+
+Starts servers of its own, measures the product and a raw baseline in turns, and prints a table; the last line is one
+JSON object. Memory and times of start are of this machine: run it while nothing else does.
+
+  --quick            less of everything: under two minutes, figures rougher
+  --only <name>      only measurements whose name begins so, such as orders or query.get; may be repeated
+  --orders <n>       orders in the database for the queries, rebuilds and streams; 100000, quick 5000
+  --profile <folder> CPU profiles of the product's processes go there
+
+  orders.throughput  orders/s over HTTP, 20 at a time        a no-op workflow of the same shape, no HTTP, no MongoDB
+  orders.accept      POST /v1/orders → 201                   client.workflow.start alone
+  orders.confirm     POST /v1/orders → confirmed in the view the no-op workflow, as far
+  history.cost       what an order costs Temporal            the design's budget
+  query.get          GET /v1/orders/{id}, 50 connections     fastify + findOne
+  query.list         a filtered, sorted page of 50           fastify + find on the same index
+  record.batch       events recorded, in journal and view    the same writes
+  record.long        the same in an order of 10,000 events   an order of 10 events
+  rebuild.journal    a view made anew from the journal       a cursor and bulk inserts
+  rebuild.history    the journal made anew from histories    a loop of fetchHistory
+  feed.lag           recorded → received over SSE            a change stream
+  stream.memory      memory while a slow reader streams      the bytes it was sent
+  worker.memory      memory of 1,000 open orders             the no-op workflow
+  start.ready        a second npm start                      the two servers alone
+`;
+
+/** Where the compiled benchmarks are. */
+const built = join(cacheDir, 'bench');
+
+if (process.argv.includes('--help') || process.argv.includes('-h')) {
+  process.stdout.write(HELP);
+} else {
+  await prepare().catch(fail);
+  await stage('Compiling the benchmarks', compile).catch(fail);
+  const main = join(built, 'test', 'bench', 'main.js');
+  const { code, signal } = await exitOf(
+    spawn(process.execPath, [main, ...process.argv.slice(2)], { cwd: root, stdio: 'inherit' }),
+  );
+  process.exitCode = signal === undefined ? (code ?? 1) : 128 + constants.signals[signal];
+}
+
+async function compile() {
+  mkdirSync(built, { recursive: true });
+  const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
+  const tsc = join(root, 'node_modules', '.bin', 'tsc');
+  const [{ code }] = await Promise.all([
+    bundleWorkflowCode({
+      workflowsPath: join(root, 'test', 'bench', 'baselines', 'bare-workflow.ts'),
+      logger: new DefaultLogger('WARN'),
+    }),
+    run(tsc, ['--project', join('test', 'bench', 'tsconfig.json'), '--outDir', built]),
+  ]);
+  writeFileSync(join(built, 'bare-workflow-bundle.js'), code);
+}
