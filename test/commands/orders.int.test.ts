@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { readJournal } from '../../src/event-log/journal.js';
 import { workflowId } from '../../src/workflows/messages.js';
-import { eventually, orderBody, placedOrder, startTestApi, type TestApi } from '../support/api.js';
+import { eventually, orderBody, placedOrder, startTestApi, type Reply, type TestApi } from '../support/api.js';
 import { uniqueName } from '../support/servers.js';
 
 let api: TestApi;
@@ -302,8 +302,12 @@ describe('an order that continues as new again and again', () => {
     const orderId = await placedOrder(restless);
     const path = `/v1/orders/${orderId}/notes`;
     const sent = Array.from({ length: 24 }, (_, i) => ({ body: note(`n${i}`), headers: key() }));
-    const send = async (batch: typeof sent) =>
-      await Promise.all(batch.map((one) => restless.post(path, one)));
+    // A 503 says so itself: the outcome is unknown, try again with the same key.
+    const post = async (one: (typeof sent)[number]): Promise<Reply> => {
+      const reply = await restless.post(path, one);
+      return reply.status === 503 ? await post(one) : reply;
+    };
+    const send = async (batch: typeof sent) => await Promise.all(batch.map(post));
     const first = [];
     for (let i = 0; i < sent.length; i += 6) first.push(...(await send(sent.slice(i, i + 6))));
     expect(first.map(({ status }) => status)).toEqual(sent.map(() => 200));
