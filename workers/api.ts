@@ -6,7 +6,9 @@ import { createGateway } from '../src/commands/gateway.js';
 import { registerCommands } from '../src/commands/routes.js';
 import { forks } from '../src/event-log/fork.js';
 import { readJournal } from '../src/event-log/journal.js';
+import { concernOf, latestReconciliations } from '../src/event-log/reconciliations.js';
 import { registerDocs } from '../src/platform/http-docs.js';
+import type { Config } from '../src/platform/config.js';
 import { type Dependency, registerHealth, type ServedRole } from '../src/platform/http-health.js';
 import { registerMetrics } from '../src/platform/http-metrics.js';
 import { createHttp, type Http } from '../src/platform/http.js';
@@ -73,7 +75,7 @@ export async function buildApi({ config, temporal: connection, mongo, logger }: 
       cursorSecret: secrets.cursor,
     });
   }
-  registerHealth(app, served, dependencies(connection, namespace, taskQueue, db));
+  registerHealth(app, served, dependencies(connection, config, db));
   await app.ready();
   return app;
 }
@@ -83,7 +85,8 @@ const LAG_LIMIT_MS = 30_000;
 /** A worker polls again within a minute; Temporal lists one that is gone for five. */
 const POLLS_WITHIN_MS = 75_000;
 
-function dependencies(connection: Connection, namespace: string, taskQueue: string, db: Db): Dependency[] {
+function dependencies(connection: Connection, config: Config, db: Db): Dependency[] {
+  const { namespace, taskQueue } = config.temporal;
   const soon = <R>(call: () => Promise<R>) => connection.withDeadline(Date.now() + CHECK_WITHIN_MS, call);
   return [
     {
@@ -132,6 +135,14 @@ function dependencies(connection: Connection, namespace: string, taskQueue: stri
         return found.length === 0
           ? undefined
           : `forked: ${found.map(({ _id: orderId }) => orderId).join(', ')}`;
+      },
+    },
+    {
+      name: 'reconciliation',
+      cost: 'some orders are not the same in Temporal and in MongoDB; `npx orders reconcile` lists them',
+      check: async () => {
+        const [latest] = await latestReconciliations(db, 1, CHECK_WITHIN_MS);
+        return concernOf(latest, config.reconcileEveryMs);
       },
     },
   ];

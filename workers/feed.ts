@@ -10,6 +10,7 @@ import {
   standingWorkflow,
   standingWorkflowId,
 } from '../src/workflows/standing-messages.js';
+import { ensureReconcileSchedule } from './reconcile-schedule.js';
 import type { RoleContext } from './role.js';
 import { type RunningWorker, type WorkerContext, startWorker } from './worker.js';
 
@@ -59,6 +60,12 @@ async function startTasks(
           staticSummary: `${task.activity} ${task.name}`,
         });
       }
+      await ensureReconcileSchedule({
+        client,
+        taskQueue,
+        orderTaskQueue: config.temporal.taskQueue,
+        everyMs: config.reconcileEveryMs,
+      });
       return;
     } catch (error) {
       logger.warn(`The feed's work is not started yet: ${messageOf(error)}`);

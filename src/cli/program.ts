@@ -1,12 +1,15 @@
 import { Command, CommanderError } from 'commander';
 import { addCreateCommand } from './create-command.js';
 import { addDemoCommand } from './demo-command.js';
+import { addDiffCommand } from './diff-command.js';
 import { asFailure, exitCodes, failureLine } from './failure.js';
 import { addFollowUpCommands } from './follow-up-commands.js';
 import { addQueryCommands } from './query-commands.js';
+import { addReconcileCommand } from './reconcile-command.js';
 import type { Session } from './session.js';
 import { addSettleCommand } from './settle-command.js';
 import { addStockCommands } from './stock-commands.js';
+import { addVerifyCommand } from './verify-command.js';
 
 /**
  * Runs the script that `args` ask for.
@@ -48,6 +51,10 @@ function createProgram(session: Session): Command {
   addFollowUpCommands(program, session);
   program.commandsGroup('Queries:');
   addQueryCommands(program, session);
+  addDiffCommand(program, session);
+  program.commandsGroup('Operations:');
+  addVerifyCommand(program, session);
+  addReconcileCommand(program, session);
   program.commandsGroup('Sandbox:');
   addStockCommands(program, session);
   addSettleCommand(program, session);

@@ -22,21 +22,27 @@ export function addQueryCommands(program: Command, session: Session): void {
 interface GetOptions extends CommonOptions {
   readonly strong?: true;
   readonly minVersion?: number;
+  readonly version?: number;
+  readonly at?: string;
 }
 
 function addGet(program: Command, session: Session): void {
   const command = addScript(program, 'get', {
     summary: 'show an order, and what may be done with it',
-    examples: ['get 018f…', 'get 018f… --json', 'get 018f… --strong'],
+    examples: ['get 018f…', 'get 018f… --json', 'get 018f… --strong', 'get 018f… --version 3'],
   })
     .argument('<orderId>', 'the order')
     .option('--strong', 'ask the workflow instead of the view')
-    .option('--min-version <version>', 'wait, for a while, until the view has this version', positive);
+    .option('--min-version <version>', 'wait, for a while, until the view has this version', positive)
+    .option('--version <version>', 'as it was behind this version', positive)
+    .option('--at <time>', 'as it was at this time, such as 2026-01-31T12:00:00Z');
   command.action(async (orderId: string) => {
     const options = command.optsWithGlobals<GetOptions>();
     const order = await apiOf(session, options).get<OrderView>(at`/v1/orders/${orderId}`, {
       consistency: options.strong === true ? 'strong' : undefined,
       minVersion: options.minVersion,
+      version: options.version,
+      at: options.at,
     });
     report(session, options, order, () => orderCard(order, session.terminal.paint));
   });

@@ -125,7 +125,8 @@ function install(logger: Logger): true {
   return true;
 }
 
-async function workflowBundle() {
+/** The workflows as a worker is given them. */
+export async function workflowBundle() {
   const workflowsPath = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
   return await bundleWorkflowCode({ workflowsPath, logger: quiet });
 }

@@ -1,0 +1,212 @@
+import { setTimeout } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { type Client, isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
+import type { Db } from 'mongodb';
+import { fold } from '../domain/evolve.js';
+import { isFinished } from '../domain/order.js';
+import { messageOf } from '../platform/message-of.js';
+import { type OrderDocument, orders, toDocument } from '../projections/orders.js';
+import { type OrderState, stateQuery, workflowId } from '../workflows/messages.js';
+import { asStored, committed } from './durability.js';
+import { foldHistory, type HistoryLog, readHistoryLog } from './history.js';
+import { isSameEvent, type RecordedEvent, readJournal } from './journal.js';
+import { eventsUntil, orderAt } from './time-travel.js';
+
+/** Where an order is not one and the same. */
+export interface Discrepancy {
+  /** absent where it is about no order in particular */
+  readonly orderId?: string;
+  /** the first at which it shows; absent where it is about the order as a whole */
+  readonly version?: number;
+  readonly where: 'journal' | 'history' | 'view' | 'workflow' | 'positions';
+  /** `behind`: it lacks what another already has; `unanswered`: nobody could be asked, so nothing is proven */
+  readonly kind: 'differs' | 'behind' | 'unanswered';
+  /** for a person: what was found and what was expected */
+  readonly detail: string;
+}
+
+export interface Comparison {
+  /** in the journal */
+  readonly events: number;
+  /** Temporal keeps the order's history, or a part of it */
+  readonly hasHistory: boolean;
+  /** none where history, journal, fold, view and workflow are one */
+  readonly discrepancies: readonly Discrepancy[];
+}
+
+export interface Compared {
+  readonly client: Client;
+  readonly db: Db;
+  /** Ask the workflow for its state, too, where it is open: that takes a worker. */
+  readonly asksWorkflow: boolean;
+}
+
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 1_600;
+const QUERY_WITHIN_MS = 2_000;
+
+/**
+ * Compares everything that is known of an order. Where something is only behind, as it is while an order is under way, it is
+ * looked at again for some three seconds.
+ *
+ * @throws errors of MongoDB and Temporal that are no answers
+ */
+export async function compareOrder(compared: Compared, orderId: string): Promise<Comparison> {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
+    const comparison = await compareOnce(compared, orderId);
+    const isUnderWay = comparison.discrepancies.some(({ kind }) => kind === 'behind');
+    if (!isUnderWay || pauseMs > LONGEST_PAUSE_MS) return comparison;
+    await setTimeout(pauseMs);
+  }
+}
+
+/** Reads against the way that events take, so that whatever is read later is as far as what was read before, or farther. */
+async function compareOnce({ client, db, asksWorkflow }: Compared, orderId: string): Promise<Comparison> {
+  const view = await orders(db).findOne({ _id: orderId }, committed);
+  const journal = await readJournal(db, orderId);
+  const history = await historyOf(client, orderId);
+  const discrepancies: Omit<Discrepancy, 'orderId'>[] = [...compareView(view ?? undefined, journal)];
+  if (typeof history === 'string') {
+    discrepancies.push({ where: 'history', kind: 'differs', detail: history });
+  } else {
+    discrepancies.push(...compareLogs(journal, history));
+    if (asksWorkflow && history?.status === 'RUNNING' && !history.isForecast)
+      discrepancies.push(...compareWorkflow(history, await stateOf(client, orderId)));
+  }
+  discrepancies.push(...comparePositions(journal));
+  return {
+    events: journal.length,
+    hasHistory: history !== undefined,
+    discrepancies: discrepancies.map((discrepancy) => ({ orderId, ...discrepancy })),
+  };
+}
+
+/** What is wrong with it, where it is a log no more. */
+async function historyOf(client: Client, orderId: string): Promise<HistoryLog | string | undefined> {
+  try {
+    return await readHistoryLog(client, orderId);
+  } catch (error) {
+    if (error instanceof ServiceError || isGrpcServiceError(error)) throw error;
+    return messageOf(error);
+  }
+}
+
+async function stateOf(client: Client, orderId: string): Promise<OrderState | string | undefined> {
+  try {
+    return await client.connection.withDeadline(Date.now() + QUERY_WITHIN_MS, () =>
+      client.workflow.getHandle(workflowId(orderId)).query<OrderState>(stateQuery),
+    );
+  } catch (error) {
+    return error instanceof WorkflowNotFoundError ? undefined : messageOf(error);
+  }
+}
+
+type Found = Omit<Discrepancy, 'orderId'>;
+
+function compareLogs(journal: readonly RecordedEvent[], history: HistoryLog | undefined): readonly Found[] {
+  const lastInJournal = journal.at(-1)?.version ?? 0;
+  const recorded = new Map(journal.map((event) => [event.version, event]));
+  if (history === undefined) {
+    if (journal.length === 0) return [];
+    const order = fold(eventsUntil(journal, { version: lastInJournal }));
+    const isKept = order === undefined || !isFinished(order);
+    return [
+      ...lost(recorded, lastInJournal),
+      ...(isKept ? [differs('history', undefined, 'there is none, and the order is not at its end')] : []),
+    ];
+  }
+  if (history.isForecast) {
+    const [first] = journal;
+    return first === undefined ? [] : [differs('history', first.version, 'it has decided nothing yet')];
+  }
+  const lastInHistory = history.firstVersion - 1 + history.events.length;
+  const missing = history.events.filter(({ version }) => !recorded.has(version));
+  const [first] = missing;
+  return [
+    ...lost(recorded, history.firstVersion - 1),
+    ...(first === undefined
+      ? []
+      : [behind('journal', first.version, `it lacks ${missing.length} of the history's events`)]),
+    ...history.events.flatMap((event) => {
+      const known = recorded.get(event.version);
+      if (known === undefined || isSameEvent(known, event)) return [];
+      return [differs('journal', event.version, `${known.type} is not the history's ${event.type}`)];
+    }),
+    ...journal
+      .filter(({ version }) => version > lastInHistory)
+      .map(({ version, type }) => differs('journal', version, `the history has no such ${type}`)),
+    ...compareBase(journal, history),
+  ];
+}
+
+/** Versions that no history has any more, so that the journal must. */
+function lost(recorded: ReadonlyMap<number, unknown>, upTo: number): readonly Found[] {
+  const versions = Array.from({ length: upTo }, (_, index) => index + 1);
+  return versions
+    .filter((version) => !recorded.has(version))
+    .map((version) => differs('journal', version, 'it is missing, and no history has it'));
+}
+
+/** The order that the oldest run that is kept took over is the fold of what came before. */
+function compareBase(journal: readonly RecordedEvent[], { base }: HistoryLog): readonly Found[] {
+  if (base === undefined) return [];
+  const order = orderAt(journal, base);
+  if (order?.version !== base.version) return [];
+  const fields = differing(order, base);
+  if (fields === '') return [];
+  return [differs('history', base.version, `the run began with other ${fields} than the journal's fold has`)];
+}
+
+function compareView(view: OrderDocument | undefined, journal: readonly RecordedEvent[]): readonly Found[] {
+  const log = eventsUntil(journal, { version: journal.length });
+  if (view === undefined) return log.length === 0 ? [] : [behind('view', 1, 'there is none')];
+  if (view.version > log.length)
+    return [differs('view', view.version, `the journal goes to version ${log.length}`)];
+  const order = orderAt(log, view);
+  const fields = order === undefined ? 'everything' : differing(view, toDocument(order));
+  return [
+    ...(fields === '' ? [] : [differs('view', view.version, `other ${fields} than the journal's fold`)]),
+    ...(view.version < log.length
+      ? [behind('view', view.version + 1, `the journal goes to version ${log.length}`)]
+      : []),
+  ];
+}
+
+function compareWorkflow(history: HistoryLog, state: OrderState | string | undefined): readonly Found[] {
+  if (typeof state === 'string') return [{ where: 'workflow', kind: 'unanswered', detail: state }];
+  if (state === undefined) return [behind('workflow', undefined, 'it has just ended')];
+  const { order, halted } = state;
+  if (halted !== undefined) return [differs('workflow', undefined, `it is halted: ${halted.message}`)];
+  const folded = foldHistory(history);
+  const version = folded?.version ?? 0;
+  if (order.version > version) return [behind('history', version + 1, 'the workflow has just gone on')];
+  const fields = folded === undefined ? 'everything' : differing(order, folded);
+  return fields === '' ? [] : [differs('workflow', order.version, `other ${fields} than the history's fold`)];
+}
+
+/** Within an order, positions follow versions. */
+function comparePositions(journal: readonly RecordedEvent[]): readonly Found[] {
+  return journal.flatMap(({ version, position }, index) => {
+    const before = journal[index - 1];
+    if (before === undefined || position === undefined) return [];
+    if (before.position !== undefined && before.position < position) return [];
+    const other = before.position === undefined ? 'none' : String(before.position);
+    return [differs('positions', version, `it has ${position}, and version ${before.version} has ${other}`)];
+  });
+}
+
+/** The names of the members that are not the same; empty where all are. */
+function differing(one: object, other: object): string {
+  const [these, those] = [asStored(one), asStored(other)];
+  return [...new Set([...Object.keys(these), ...Object.keys(those)])]
+    .filter((name) => !isDeepStrictEqual(these[name], those[name]))
+    .join(', ');
+}
+
+function differs(where: Discrepancy['where'], version: number | undefined, detail: string): Found {
+  return { where, kind: 'differs', detail, ...(version === undefined ? {} : { version }) };
+}
+
+function behind(where: Discrepancy['where'], version: number | undefined, detail: string): Found {
+  return { ...differs(where, version, detail), kind: 'behind' };
+}

@@ -1,0 +1,157 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Db } from 'mongodb';
+import { reconcile } from '../../src/activities/reconciling.js';
+import { verify } from '../../src/event-log/verify.js';
+import { journal } from '../../src/event-log/journal.js';
+import { latestReconciliations, reconciliations } from '../../src/event-log/reconciliations.js';
+import { orders } from '../../src/projections/orders.js';
+import { reconcileScheduleId } from '../../src/workflows/reconcile-messages.js';
+import { startFeed } from '../../workers/feed.js';
+import { placedOrder, startTestApi, type TestApi, workflowBundle } from '../support/api.js';
+import { deleteHistory } from '../support/retention.js';
+import { until } from '../support/until.js';
+import { createLogger } from '../../src/platform/logger.js';
+
+let api: TestApi;
+let db: Db;
+beforeAll(async () => {
+  api = await startTestApi({ RECONCILE_INTERVAL: '1s' });
+  ({ db } = api.mongo);
+  await api.startWorker();
+});
+afterAll(async () => {
+  await api.close();
+});
+
+async function reconciled() {
+  const { client, config } = api;
+  return await reconcile({ client, db, orderTaskQueue: config.temporal.taskQueue }, randomUUID(), () => {});
+}
+
+/** As Temporal lists them, which is a moment later. */
+async function listed(count: number): Promise<void> {
+  const query = `WorkflowType = 'order' AND TaskQueue = '${api.config.temporal.taskQueue}'`;
+  await until(async () => expect((await api.client.workflow.count(query)).count).toBe(count));
+}
+
+let placed = 0;
+async function place(more: Readonly<Record<string, unknown>> = {}): Promise<string> {
+  const orderId = await placedOrder(api, more);
+  placed += 1;
+  await listed(placed);
+  return orderId;
+}
+
+async function proven(orderId: string) {
+  const { found } = await verify(
+    { client: api.client, db, taskQueue: api.config.temporal.taskQueue },
+    { orderId },
+  );
+  return found === 0;
+}
+
+describe('a reconciliation', () => {
+  test('finds nothing to do where all is well, compares each of few orders whole, and is kept', async () => {
+    await place();
+    await place({ payment: { method: 'tok_declined' } });
+    const report = await reconciled();
+    expect(report).toMatchObject({ orders: 2, compared: 2, repaired: 0, found: 0, discrepancies: [] });
+    expect(await latestReconciliations(db, 1)).toEqual([report]);
+  });
+
+  test.each<[string, (orderId: string) => Promise<unknown>]>([
+    ['the journal lacks', (orderId) => journal(db).deleteOne({ _id: `${orderId}:2` })],
+    [
+      'the journal and the view lack',
+      async (orderId) => {
+        await journal(db).deleteMany({ orderId });
+        await orders(db).deleteOne({ _id: orderId });
+      },
+    ],
+    ['the view lacks', (orderId) => orders(db).deleteOne({ _id: orderId })],
+  ])('records from the history what %s', async (_, lose) => {
+    const open = await place();
+    const closed = await place({ payment: { method: 'tok_declined' } });
+    for (const orderId of [open, closed]) {
+      await lose(orderId);
+      expect(await proven(orderId)).toBe(false);
+    }
+    const report = await reconciled();
+    expect(report).toMatchObject({ repaired: 2, found: 0 });
+    expect(new Set(report.repairedOrders)).toEqual(new Set([open, closed]));
+    for (const orderId of [open, closed]) expect(await proven(orderId)).toBe(true);
+    expect(await reconciled()).toMatchObject({ repaired: 0, found: 0 });
+  });
+
+  test('reports what differs, and writes nothing over', async () => {
+    const orderId = await place();
+    await journal(db).updateOne({ _id: `${orderId}:2` }, { $set: { actor: 'nobody' } });
+    await orders(db).updateOne({ _id: orderId }, { $set: { total: 1 } });
+    const before = [
+      await journal(db).find({ orderId }).toArray(),
+      await orders(db).findOne({ _id: orderId }),
+    ];
+    const report = await reconciled();
+    expect(report).toMatchObject({ repaired: 0, found: 2 });
+    expect(report.discrepancies).toEqual([
+      expect.objectContaining({ orderId, where: 'view', kind: 'differs' }),
+      expect.objectContaining({ orderId, version: 2, where: 'journal', kind: 'differs' }),
+    ]);
+    expect([
+      await journal(db).find({ orderId }).toArray(),
+      await orders(db).findOne({ _id: orderId }),
+    ]).toEqual(before);
+    expect((await api.get('/health/ready')).body.dependencies).toContainEqual(
+      expect.objectContaining({
+        name: 'reconciliation',
+        status: 'degraded',
+        detail: expect.stringContaining(orderId),
+      }),
+    );
+    await api.client.workflow.getHandle(`order-${orderId}`).terminate();
+    await deleteHistory(api.client, orderId);
+    placed -= 1;
+    await listed(placed);
+  });
+
+  test('of the latest hundred is kept', async () => {
+    const report = await reconciled();
+    const older = Array.from({ length: 120 }, (_, index) => {
+      const at = new Date(1_700_000_000_000 + index).toISOString();
+      const runId = randomUUID();
+      return { ...report, _id: runId, runId, startedAt: at, finishedAt: at };
+    });
+    await reconciliations(db).insertMany(older);
+    await reconciled();
+    expect(await reconciliations(db).countDocuments()).toBe(100);
+  });
+});
+
+test('the role feed reconciles every so often, and again after it was started anew', async () => {
+  const orderId = await place();
+  await journal(db).deleteMany({ orderId });
+  const context = {
+    config: api.config,
+    temporal: api.temporal,
+    mongo: api.mongo,
+    logger: createLogger('silent'),
+    workflowBundle: await workflowBundle(),
+  };
+  const schedule = api.client.schedule.getHandle(reconcileScheduleId(api.config.temporal.taskQueue));
+  try {
+    const feed = startFeed(context);
+    await feed.ready;
+    await until(async () => expect(await proven(orderId)).toBe(true));
+    await feed.stop();
+    const slower = startFeed({ ...context, config: { ...api.config, reconcileEveryMs: 3_600_000 } });
+    await slower.ready;
+    expect((await schedule.describe()).spec.intervals?.map(({ every }) => every)).toEqual([3_600_000]);
+    await orders(db).deleteOne({ _id: orderId });
+    await schedule.trigger();
+    await until(async () => expect(await proven(orderId)).toBe(true));
+    await slower.stop();
+  } finally {
+    await schedule.delete();
+  }
+});

@@ -1,0 +1,260 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Db, UpdateFilter } from 'mongodb';
+import { feedHead, feedState } from '../../src/event-log/feed.js';
+import { journal, type JournalDocument } from '../../src/event-log/journal.js';
+import { sequence } from '../../src/event-log/sequencer.js';
+import { verify, type VerifyOptions } from '../../src/event-log/verify.js';
+import { orders } from '../../src/projections/orders.js';
+import { orderBody, placedOrder, startTestApi, type TestApi } from '../support/api.js';
+import { until } from '../support/until.js';
+import { continuedAsNew, deleteHistory } from '../support/retention.js';
+
+let api: TestApi;
+let db: Db;
+let sequencing: Promise<void>;
+const stopping = new AbortController();
+
+beforeAll(async () => {
+  api = await startTestApi();
+  ({ db } = api.mongo);
+  await api.startWorker();
+  sequencing = sequence({ db, signal: stopping.signal, beat: () => undefined });
+  await placedOrder(api);
+  await placedOrder(api, { payment: { method: 'tok_declined' } });
+  const orderId = await placedOrder(api);
+  await api.post(`/v1/orders/${orderId}/shipments`, { headers: { prefer: 'wait=20' } });
+});
+afterAll(async () => {
+  stopping.abort();
+  await sequencing;
+  await api.close();
+});
+
+async function verified(options: VerifyOptions = {}) {
+  return await verify({ client: api.client, db, taskQueue: api.config.temporal.taskQueue }, options);
+}
+
+/** An order with nothing under way, and all of its events in the feed. */
+async function order(more: Readonly<Record<string, unknown>> = {}): Promise<string> {
+  const orderId = await placedOrder(api, more);
+  await until(async () => expect(await journal(db).countDocuments({ orderId, unsequenced: true })).toBe(0));
+  return orderId;
+}
+
+test('orders as they are made are one and the same wherever they are kept', async () => {
+  const orderId = await order();
+  const progress: unknown[] = [];
+  const report = await verified({ onProgress: (step) => progress.push(step) });
+  expect(report).toMatchObject({ orders: 4, found: 0, discrepancies: [], withoutHistory: 0 });
+  expect(report.events).toBe(await journal(db).countDocuments());
+  expect(report.head).toBe(report.events);
+  expect(progress.at(-1)).toEqual({ what: 'orders', done: 4, total: 4 });
+  expect(await verified({ orderId })).toMatchObject({ orders: 1, found: 0 });
+  expect(await verified({ sample: 2 })).toMatchObject({ orders: 2, found: 0, head: report.head });
+});
+
+test('orders under way are waited for', async () => {
+  const { body } = await api.post('/v1/orders', { body: orderBody({ payment: { method: 'tok_slow' } }) });
+  expect(await verified({ orderId: body.orderId })).toMatchObject({ orders: 1, found: 0 });
+});
+
+describe('it is found', () => {
+  let orderId: string;
+  let kept: readonly JournalDocument[];
+  let keptView: Awaited<ReturnType<typeof view>>;
+  beforeEach(async () => {
+    orderId = await order();
+    kept = await journal(db).find({ orderId }).toArray();
+    keptView = await view();
+  });
+  // What one test has broken is mended for the others.
+  afterEach(async () => {
+    await journal(db).deleteMany({ orderId });
+    await journal(db).insertMany([...kept]);
+    await orders(db).deleteOne({ _id: orderId });
+    if (keptView !== null) await orders(db).insertOne(keptView);
+  });
+
+  async function view() {
+    return await orders(db).findOne({ _id: orderId });
+  }
+
+  async function alterEvent(version: number, change: UpdateFilter<JournalDocument>): Promise<void> {
+    await journal(db).updateOne({ _id: `${orderId}:${version}` }, change);
+  }
+
+  async function alterView(change: UpdateFilter<{ _id: string }>): Promise<void> {
+    await db.collection<{ _id: string }>('orders').updateOne({ _id: orderId }, change);
+  }
+
+  test.each<[string, () => Promise<unknown>, object]>([
+    [
+      'an event whose data was altered',
+      () => alterEvent(3, { $set: { 'data.amount': 1 } }),
+      { version: 3, where: 'journal', kind: 'differs' },
+    ],
+    [
+      'an event whose actor was altered',
+      () => alterEvent(1, { $set: { actor: 'nobody' } }),
+      { version: 1, where: 'journal', kind: 'differs' },
+    ],
+    [
+      'an event that was put in place of another',
+      () => alterEvent(2, { $set: { type: 'OrderClosed', data: {} } }),
+      { version: 2, where: 'journal', kind: 'differs' },
+    ],
+    [
+      'an event that is missing',
+      () => journal(db).deleteOne({ _id: `${orderId}:2` }),
+      { version: 2, where: 'journal', kind: 'behind' },
+    ],
+    [
+      'an event that never happened',
+      async () => {
+        const last = kept.at(-1);
+        if (last === undefined) throw new Error('There is no event.');
+        const { position: _, ...event } = { ...last, _id: `${orderId}:${kept.length + 1}` };
+        await journal(db).insertOne({ ...event, version: kept.length + 1 });
+      },
+      { where: 'journal', kind: 'differs', detail: expect.stringContaining('the history has no such') },
+    ],
+    [
+      'a view that was altered',
+      () => alterView({ $set: { total: 1 } }),
+      { where: 'view', kind: 'differs', detail: expect.stringContaining('total') },
+    ],
+    [
+      'a view whose fold was altered',
+      () => alterView({ $set: { 'state.currency': 'XXX' } }),
+      { where: 'view', kind: 'differs', detail: expect.stringContaining('state') },
+    ],
+    ['a view that is behind', () => alterView({ $set: { version: 2 } }), { where: 'view', kind: 'behind' }],
+    [
+      'a view that is ahead',
+      () => alterView({ $set: { version: 99 } }),
+      { version: 99, where: 'view', kind: 'differs' },
+    ],
+    [
+      'a view that is missing',
+      () => orders(db).deleteOne({ _id: orderId }),
+      { where: 'view', kind: 'behind' },
+    ],
+  ])('%s', async (_, alter, expected) => {
+    await alter();
+    const { found, discrepancies } = await verified({ orderId });
+    expect(found).toBeGreaterThan(0);
+    expect(discrepancies).toContainEqual(expect.objectContaining({ orderId, ...expected }));
+  });
+
+  test('positions that do not follow versions', async () => {
+    const [first, second] = kept;
+    if (first?.position === undefined || second?.position === undefined) throw new Error('There are none.');
+    await alterEvent(1, { $unset: { position: '' } });
+    await alterEvent(2, { $set: { position: first.position } });
+    await alterEvent(1, { $set: { position: second.position } });
+    const { discrepancies } = await verified({ orderId });
+    expect(discrepancies).toEqual([
+      expect.objectContaining({ orderId, version: 2, where: 'positions', kind: 'differs' }),
+    ]);
+  });
+
+  test('a gap in the positions, and one beyond the head', async () => {
+    const head = await feedHead(db);
+    const position = kept[2]?.position ?? 0;
+    await alterEvent(3, { $set: { position: head + 1_000 } });
+    for (const options of [{}, { sample: 1 }]) {
+      const { discrepancies } = await verified(options);
+      expect(discrepancies).toContainEqual({
+        where: 'positions',
+        kind: 'differs',
+        detail: `no event has ${position}`,
+      });
+      expect(discrepancies).toContainEqual(
+        expect.objectContaining({ where: 'positions', orderId, version: 3 }),
+      );
+    }
+  });
+
+  test('a head that no event has', async () => {
+    const head = await feedHead(db);
+    await feedState(db).updateOne({ _id: 'feed' }, { $inc: { position: 2 } });
+    const { discrepancies } = await verified({ sample: 1 });
+    await feedState(db).updateOne({ _id: 'feed' }, { $inc: { position: -2 } });
+    expect(discrepancies).toEqual([
+      { where: 'positions', kind: 'differs', detail: `no event has ${head + 1} to ${head + 2}` },
+    ]);
+  });
+
+  test('an order of which the journal and the views have nothing', async () => {
+    await journal(db).deleteMany({ orderId });
+    await orders(db).deleteOne({ _id: orderId });
+    const { discrepancies } = await verified();
+    expect(discrepancies).toContainEqual(
+      expect.objectContaining({ orderId, version: 1, where: 'journal', kind: 'behind' }),
+    );
+  });
+
+  test('an open order whose history is gone', async () => {
+    const lost = await order();
+    await api.client.workflow.getHandle(`order-${lost}`).terminate();
+    await deleteHistory(api.client, lost);
+    const { discrepancies, withoutHistory } = await verified({ orderId: lost });
+    await journal(db).deleteMany({ orderId: lost });
+    await orders(db).deleteOne({ _id: lost });
+    expect(withoutHistory).toBe(1);
+    expect(discrepancies).toEqual([
+      expect.objectContaining({ orderId: lost, where: 'history', kind: 'differs' }),
+    ]);
+  });
+});
+
+test('an order that is over needs no history, but then all of its journal', async () => {
+  const orderId = await order({ payment: { method: 'tok_declined' } });
+  await deleteHistory(api.client, orderId);
+  expect(await verified({ orderId })).toMatchObject({ orders: 1, withoutHistory: 1, found: 0 });
+  await journal(db).deleteOne({ _id: `${orderId}:2` });
+  const { discrepancies } = await verified({ orderId });
+  expect(discrepancies).toContainEqual(
+    expect.objectContaining({ orderId, version: 2, where: 'journal', kind: 'differs' }),
+  );
+});
+
+test('a history whose earlier runs are gone may start behind them, where the journal has what they had', async () => {
+  const other = await startTestApi({ CONTINUE_AS_NEW_AFTER: '25' });
+  try {
+    await other.startWorker();
+    const orderId = await placedOrder(other);
+    const [firstRun = ''] = await continuedAsNew(other, orderId, 2);
+    await deleteHistory(other.client, orderId, firstRun);
+    const these = { client: other.client, db: other.mongo.db, taskQueue: other.config.temporal.taskQueue };
+    expect(await verify(these, { orderId })).toMatchObject({ orders: 1, found: 0, withoutHistory: 0 });
+    await journal(other.mongo.db).deleteOne({ _id: `${orderId}:1` });
+    const { discrepancies } = await verify(these, { orderId });
+    expect(discrepancies).toContainEqual(
+      expect.objectContaining({ orderId, version: 1, where: 'journal', kind: 'differs' }),
+    );
+  } finally {
+    await other.close();
+  }
+});
+
+test('a workflow that nobody can ask is not taken for proven', async () => {
+  const other = await startTestApi();
+  try {
+    const worker = await other.startWorker();
+    const orderId = await placedOrder(other);
+    await worker.stop();
+    const these = { client: other.client, db: other.mongo.db, taskQueue: other.config.temporal.taskQueue };
+    const { discrepancies } = await verify(these, { orderId });
+    expect(discrepancies).toEqual([
+      expect.objectContaining({ orderId, where: 'workflow', kind: 'unanswered' }),
+    ]);
+  } finally {
+    await other.close();
+  }
+});
+
+test('an order that nobody has heard of is none', async () => {
+  expect(await verified({ orderId: randomUUID() })).toMatchObject({ events: 0, withoutHistory: 1, found: 0 });
+});

@@ -1,0 +1,36 @@
+import type { Client } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { expect } from '@jest/globals';
+import { workflowId } from '../../src/workflows/messages.js';
+import type { TestApi } from './api.js';
+import { until } from './until.js';
+
+/** Deletes what Temporal keeps of an order's closed workflow, or of one run of it, as retention does, and waits until it is gone. */
+export async function deleteHistory(client: Client, orderId: string, runId?: string): Promise<void> {
+  const handle = client.workflow.getHandle(workflowId(orderId), runId);
+  await client.connection.workflowService.deleteWorkflowExecution({
+    namespace: client.options.namespace,
+    workflowExecution: { workflowId: workflowId(orderId), ...(runId === undefined ? {} : { runId }) },
+  });
+  await until(async () => {
+    await expect(handle.describe()).rejects.toBeInstanceOf(WorkflowNotFoundError);
+  }, 40);
+}
+
+/** Adds notes until the order has gone on in another run `times` over. @returns the ids of its runs, the first one first */
+export async function continuedAsNew(
+  api: TestApi,
+  orderId: string,
+  times: number,
+): Promise<readonly string[]> {
+  const handle = api.client.workflow.getHandle(workflowId(orderId));
+  const runs = new Set([(await handle.describe()).runId]);
+  while (runs.size <= times) {
+    const { status } = await api.post(`/v1/orders/${orderId}/notes?consistency=projected`, {
+      body: { text: 'one more' },
+    });
+    expect(status).toBe(200);
+    runs.add((await handle.describe()).runId);
+  }
+  return [...runs];
+}
