@@ -7,15 +7,29 @@ import { stage } from '../workers/progress.mjs';
 
 await prepare().catch(fail);
 if (!process.env['NO_SERVERS']) await stage('Looking for Temporal and MongoDB', findPrograms).catch(fail);
-const jest = [
-  '--experimental-vm-modules',
-  '--disable-warning=ExperimentalWarning',
-  'node_modules/jest/bin/jest.js',
+
+const asked = process.argv.slice(2);
+/** Everything: the domain first, since it needs no servers and its coverage must be whole; then the rest. */
+const everything = [
+  ['--config', 'test/domain/jest.config.mjs'],
+  ['--testPathIgnorePatterns', '/node_modules/', '/test/domain/'],
 ];
-const { code, signal } = await exitOf(
-  spawn(process.execPath, [...jest, ...process.argv.slice(2)], { cwd: root, stdio: 'inherit' }),
-);
-process.exitCode = signal === undefined ? (code ?? 1) : 128 + constants.signals[signal];
+for (const args of asked.length > 0 ? [asked] : everything) {
+  process.exitCode = await jest(args);
+  if (process.exitCode !== 0) break;
+}
+
+/** @param {readonly string[]} args */
+async function jest(args) {
+  const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
+  const { code, signal } = await exitOf(
+    spawn(process.execPath, [...flags, 'node_modules/jest/bin/jest.js', ...args], {
+      cwd: root,
+      stdio: 'inherit',
+    }),
+  );
+  return signal === undefined ? (code ?? 1) : 128 + constants.signals[signal];
+}
 
 /** @param {(note: string) => void} note */
 async function findPrograms(note) {
