@@ -139,6 +139,8 @@ class Tail {
       await this.advance(await feedHead(this.db), true);
       while (!signal.aborted) {
         const change = await stream.tryNext();
+        // The collection was dropped: a stream that is over has no changes, and says so without a pause.
+        if (change?.operationType === 'invalidate') return;
         const state = change !== null && 'fullDocument' in change ? change.fullDocument : undefined;
         if (state) await this.advance(state.position);
       }

@@ -1,0 +1,262 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { readFeed } from '../../src/event-log/feed.js';
+import { journal, readJournal } from '../../src/event-log/journal.js';
+import { orders } from '../../src/projections/orders.js';
+import { parkedAudit } from '../../src/projections/parked.js';
+import { parkedEvents } from '../../src/projections/parked-events.js';
+import type { ProjectionStatus, StoreStatus } from '../../src/projections/status.js';
+import { type Api, apiAt } from '../support/orders-over-http.js';
+import type { RoleProcess } from '../support/role-process.js';
+import { createSystem } from '../support/system.js';
+import { until } from '../support/until.js';
+
+const system = createSystem();
+const { db } = system;
+let api: Api;
+let feed: RoleProcess;
+let address: string;
+
+beforeAll(async () => {
+  const [serving, feeding] = await Promise.all([system.start('write,read,worker'), system.start('feed')]);
+  address = serving.address;
+  api = apiAt(address);
+  feed = feeding;
+}, 120_000);
+afterAll(() => system.end());
+
+async function viewOf(name: string): Promise<ProjectionStatus & StoreStatus> {
+  const { status, body } = await api.get('/v1/projections');
+  expect(status).toBe(200);
+  return [...body.views, ...body.stores].find((one) => one.name === name);
+}
+
+/** Waits until nothing is behind. */
+async function upToDate(): Promise<void> {
+  await until(async () => {
+    const { body } = await api.get('/v1/projections');
+    expect(body.feed.unsequenced).toBe(0);
+    expect(body.views.map((view: ProjectionStatus) => view.eventsBehind)).toEqual([0, 0, 0]);
+    expect(body.feed.head).toBe(await journal(db).countDocuments());
+  });
+}
+
+async function rebuild(name: string): Promise<void> {
+  const { status, headers, body } = await api.post(`/v1/projections/${name}/rebuild`);
+  expect({ status, body }).toEqual({ status: 202, body: { name, rebuildId: expect.any(String) } });
+  expect(headers['location']).toBe('/v1/projections');
+  await until(async () => expect(await viewOf(name)).toMatchObject({ rebuildId: body.rebuildId }));
+}
+
+function customerOf(id: string) {
+  return { customer: { id, name: `Customer ${id}` } };
+}
+
+test('what customers order shows in the views across orders, with the position they are at', async () => {
+  const id = `c-${randomUUID().slice(0, 8)}`;
+  const sku = `S-${randomUUID().slice(0, 8)}`;
+  const line = (quantity: number) => ({ lines: [{ sku, quantity, unitPrice: 500 }] });
+  const shipped = await api.place({ ...customerOf(id), ...line(2) });
+  await shipped.tell('shipments');
+  await shipped.tell('shipments/s1/dispatch', { carrier: 'DHL', trackingNumber: '1' });
+  const cancelled = await api.place({ ...customerOf(id), ...line(3) });
+  await cancelled.tell('cancel', { reason: 'twice' });
+  await until(async () => {
+    expect((await api.get(`/v1/customers/${id}`)).body).toEqual({
+      customerId: id,
+      name: `Customer ${id}`,
+      orders: 2,
+      openOrders: 1,
+      lifetimeValue: { EUR: 1000 },
+      firstOrderAt: expect.any(String),
+      lastOrder: { orderId: cancelled.id, createdAt: expect.any(String) },
+      asOf: { position: expect.any(Number), at: expect.any(String) },
+    });
+    expect((await api.get(`/v1/products/${sku}`)).body).toEqual({
+      sku,
+      orders: 2,
+      ordered: 5,
+      cancelled: 3,
+      shipped: 2,
+      returned: 0,
+      asOf: { position: expect.any(Number), at: expect.any(String) },
+    });
+    const { body } = await api.get('/v1/stats?currency=EUR');
+    expect(body.data.at(-1)).toMatchObject({ currency: 'EUR', confirmed: 2, cancelled: 1, revenue: 1000 });
+    expect(body.data.at(-1).timeToConfirm.shortest).toBeLessThanOrEqual(
+      body.data.at(-1).timeToConfirm.average,
+    );
+  });
+});
+
+test('products are listed in pages', async () => {
+  await api.place({ lines: ['P-1', 'P-2', 'P-3'].map((sku) => ({ sku, quantity: 1, unitPrice: 1 })) });
+  await until(async () => expect((await api.get('/v1/products/P-3')).status).toBe(200));
+  const first = (await api.get('/v1/products?limit=2')).body;
+  expect(first.data).toHaveLength(2);
+  const second = (await api.get(`/v1/products?limit=1000&cursor=${first.nextCursor}`)).body;
+  const skus = [...first.data, ...second.data].map(({ sku }) => sku);
+  expect(skus).toEqual(skus.toSorted());
+  expect(skus).toEqual(expect.arrayContaining(['P-1', 'P-2', 'P-3']));
+  expect(second).not.toHaveProperty('nextCursor');
+});
+
+test('another feed takes over from one that was killed', async () => {
+  await feed.kill();
+  const id = `c-${randomUUID().slice(0, 8)}`;
+  await api.place(customerOf(id));
+  feed = await system.start('feed');
+  await until(async () => expect((await api.get(`/v1/customers/${id}`)).status).toBe(200));
+  await upToDate();
+});
+
+test('every view can be rebuilt, one rebuild at a time, and rolled back', async () => {
+  await api.place();
+  await upToDate();
+  for (const name of ['customers', 'daily-stats', 'product-demand', 'orders']) await rebuild(name);
+  const { status, body } = await api.post('/v1/projections/customers/rollback');
+  expect({ status, body }).toMatchObject({ status: 200, body: { name: 'customers', version: 1 } });
+  expect(await api.post('/v1/projections/orders/rollback')).toMatchObject({
+    status: 409,
+    body: { code: 'no_previous_build' },
+  });
+
+  // Without a feed a rebuild waits; it is under way all the same.
+  await feed.stop();
+  const asked = await api.post('/v1/projections/customers/rebuild');
+  expect(asked.status).toBe(202);
+  expect(await api.post('/v1/projections/customers/rebuild')).toMatchObject({
+    status: 409,
+    body: { code: 'rebuild_under_way' },
+  });
+  feed = await system.start('feed');
+  await until(async () =>
+    expect(await viewOf('customers')).toMatchObject({ rebuildId: asked.body.rebuildId }),
+  );
+  await upToDate();
+});
+
+test('an event that was set aside is listed, tried again and skipped over HTTP', async () => {
+  const { id } = await api.place();
+  await upToDate();
+  // As if the view could not apply the order's last event.
+  const [event] = (await readJournal(db, id)).slice(-1);
+  const state = await db
+    .collection('projections')
+    .findOneAndUpdate({ _id: 'product-demand' as never }, { $inc: { parked: 1 } });
+  const { version = 0, type = 'OrderConfirmed', position = 0 } = event ?? {};
+  const collection = String(state?.['collection']);
+  const at = new Date().toISOString();
+  await parkedEvents(db).insertOne({
+    _id: `${collection}:${id}:${version}`,
+    view: 'product-demand',
+    collection,
+    orderId: id,
+    version,
+    type,
+    position,
+    status: 'parked',
+    error: 'for a test',
+    at,
+  });
+  const path = '/v1/projections/product-demand/parked';
+  expect((await api.get(`${path}?orderId=${id}`)).body).toEqual({
+    data: [{ orderId: id, version, type, position, status: 'parked', error: 'for a test', at }],
+  });
+  expect((await api.get('/health/ready')).body).toMatchObject({
+    status: 'degraded',
+    dependencies: expect.arrayContaining([
+      expect.objectContaining({ name: 'feed', detail: 'product-demand: 1 events set aside' }),
+    ]),
+  });
+  const reason = { reason: 'it is mended' };
+  expect(await api.post(`${path}/${id}/skip`, { ...reason, version: 1 })).toMatchObject({
+    status: 409,
+    body: { code: 'other_version_parked', version },
+  });
+  const done = await api.post(`${path}/${id}/retry`, reason, { 'x-actor': 'ada' });
+  expect(done).toMatchObject({ status: 200, body: { applied: 1, remaining: 0 } });
+  expect(await parkedAudit(db).findOne({ orderId: id })).toMatchObject({
+    actor: 'ada',
+    action: 'retry',
+    ...reason,
+  });
+  expect(await api.post(`${path}/${id}/retry`, reason)).toMatchObject({
+    status: 404,
+    body: { code: 'nothing_parked' },
+  });
+});
+
+test('metrics tell how far behind everything is', async () => {
+  await upToDate();
+  const response = await fetch(`${address}/metrics`);
+  const text = await response.text();
+  expect(text).toMatch(/^orders_feed_position [1-9]\d*$/m);
+  expect(text).toMatch(/^orders_feed_lag_seconds 0$/m);
+  expect(text).toMatch(/^orders_view_lag_events\{view="customers"\} 0$/m);
+  expect(text).toMatch(/^orders_view_parked_events\{view="daily-stats"\} 0$/m);
+});
+
+test.each([
+  ['/v1/customers/no-such-customer', 404, 'customer_not_found'],
+  ['/v1/customers/a%20b', 400, 'invalid_request'],
+  ['/v1/products/no-such-product', 404, 'product_not_found'],
+  ['/v1/products?limit=0', 400, 'invalid_request'],
+  ['/v1/products?cursor=mine', 400, 'invalid_cursor'],
+  ['/v1/stats?from=2026-02-30', 400, 'invalid_request'],
+  ['/v1/stats?from=yesterday', 400, 'invalid_request'],
+  ['/v1/stats?to=2026-01-01T00:00:00Z', 400, 'invalid_request'],
+  ['/v1/stats?from=2026-02-01&to=2026-01-01', 400, 'invalid_request'],
+  ['/v1/stats?from=2020-01-01&to=2026-01-01', 400, 'invalid_request'],
+  ['/v1/stats?currency=euro', 400, 'invalid_request'],
+  ['/v1/stats?since=2026-01-01', 400, 'invalid_request'],
+  ['/v1/projections/nothing/parked', 404, 'projection_not_found'],
+  ['/v1/projections/orders/parked', 404, 'projection_not_found'],
+  ['/v1/projections/customers/parked?after=-1', 400, 'invalid_request'],
+])('GET %s is %i %s', async (path, status, code) => {
+  expect(await api.get(path)).toMatchObject({ status, body: { code } });
+});
+
+test.each([
+  ['/v1/projections/nothing/rebuild', {}, 404, 'projection_not_found'],
+  ['/v1/projections/customers/rebuild', { from: 7 }, 400, 'invalid_request'],
+  ['/v1/projections/nothing/rollback', {}, 404, 'projection_not_found'],
+  ['/v1/projections/nothing/parked/o-1/skip', { reason: 'x' }, 404, 'projection_not_found'],
+  ['/v1/projections/customers/parked/o-1/skip', { reason: 'x' }, 404, 'nothing_parked'],
+  ['/v1/projections/customers/parked/o-1/retry', {}, 400, 'invalid_request'],
+  ['/v1/projections/customers/parked/o-1/skip', { reason: '' }, 400, 'invalid_request'],
+  ['/v1/projections/customers/parked/o-1/skip', { reason: 'x', version: 0 }, 400, 'invalid_request'],
+])('POST %s %j is %i %s', async (path, body, status, code) => {
+  expect(await api.post(path, body)).toMatchObject({ status, body: { code } });
+});
+
+test('journal and views come back from the workflow histories alone', async () => {
+  for (const method of ['tok_ok', 'tok_declined']) await api.place({ payment: { method } });
+  await upToDate();
+  const log = async () =>
+    await journal(db)
+      .find({}, { projection: { recordedAt: 0, position: 0 } })
+      .sort({ _id: 1 })
+      .toArray();
+  const before = {
+    log: await log(),
+    orders: await orders(db).find().sort({ _id: 1 }).toArray(),
+    customers: (await api.get('/v1/customers/c-1')).body,
+    products: (await api.get('/v1/products')).body,
+  };
+  expect(before.orders.length).toBeGreaterThan(1);
+
+  await db.dropDatabase();
+  expect((await api.get('/v1/products')).body.data).toEqual([]);
+  await rebuild('journal');
+  await upToDate();
+
+  expect(await log()).toEqual(before.log);
+  expect(await orders(db).find().sort({ _id: 1 }).toArray()).toEqual(before.orders);
+  const { asOf: _, ...customer } = before.customers;
+  await until(async () => expect((await api.get('/v1/customers/c-1')).body).toMatchObject(customer));
+  await until(async () => expect((await api.get('/v1/products')).body.data).toEqual(before.products.data));
+  const feedNow = await readFeed(db, 0, before.log.length + 1);
+  expect(feedNow.map(({ position }) => position)).toEqual(before.log.map((_event, index) => index + 1));
+  expect(await viewOf('journal')).toMatchObject({ exceptions: { count: 0, orderIds: [] } });
+});

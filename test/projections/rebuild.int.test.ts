@@ -1,0 +1,350 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeEach, expect, test } from '@jest/globals';
+import { record } from '../../src/activities/recording.js';
+import type { OrderEvent } from '../../src/domain/events.js';
+import { feedState } from '../../src/event-log/feed.js';
+import { ensureJournalIndexes, journal } from '../../src/event-log/journal.js';
+import { Superseded } from '../../src/event-log/sequencer.js';
+import { customers, findCustomer } from '../../src/projections/customers.js';
+import { ensureOrderIndexes, orders, toDocument } from '../../src/projections/orders.js';
+import { ensureParkedEventIndexes, parkedEvents } from '../../src/projections/parked-events.js';
+import { rebuildOrders } from '../../src/projections/rebuild-orders.js';
+import { rebuild } from '../../src/projections/rebuild.js';
+import { projections, projectionState, rollBack } from '../../src/projections/state.js';
+import { projectionsStatus } from '../../src/projections/status.js';
+import { storeRebuilds } from '../../src/projections/store-rebuild.js';
+import type { View } from '../../src/projections/view.js';
+import { fold } from '../../src/domain/evolve.js';
+import { openDatabase } from '../activities/database.js';
+import { until } from '../support/until.js';
+import {
+  caughtUp,
+  contentsOf,
+  foldedAnew,
+  interleaved,
+  manyStates,
+  newLogs,
+  openTail,
+  parkedOf,
+  publish,
+  type Runner,
+  startRunner,
+} from './support.js';
+
+const database = openDatabase();
+const { db } = database;
+const tail = openTail(db);
+afterAll(async () => {
+  await tail.stop();
+  await database.close();
+});
+
+beforeEach(async () => {
+  const used = [journal(db), feedState(db), projections(db), parkedEvents(db), storeRebuilds(db), orders(db)];
+  await Promise.all(used.map((collection) => collection.deleteMany({})));
+  await Promise.all([ensureJournalIndexes(db), ensureParkedEventIndexes(db), ensureOrderIndexes(db)]);
+});
+
+let runners: Runner[] = [];
+afterEach(async () => {
+  await Promise.all(runners.map((runner) => runner.stop()));
+  runners = [];
+});
+
+function run(view: View, more: Parameters<typeof startRunner>[3] = {}): Runner {
+  const runner = startRunner(db, tail, view, more);
+  runners.push(runner);
+  return runner;
+}
+
+function rebuilding(
+  rebuildId: string = randomUUID(),
+  signal = new AbortController().signal,
+  beat: () => void = () => undefined,
+) {
+  return { db, rebuildId, signal, beat };
+}
+
+async function collectionsOf(view: View): Promise<readonly string[]> {
+  const found = await db
+    .listCollections({ name: { $regex: `^${view.name}_` } }, { nameOnly: true })
+    .toArray();
+  return found.map(({ name }) => name).toSorted();
+}
+
+test('a view is built anew beside the one that is read, under live writes, and comes to the same', async () => {
+  const logs = newLogs(...manyStates, ...manyStates, ...manyStates);
+  const events = interleaved(...logs);
+  run(customers);
+  await publish(db, events.slice(0, 100));
+  await caughtUp(db, customers);
+  const before = await projectionState(db, customers.name);
+  const stream = (async () => {
+    for (let from = 100; from < events.length; from += 5) await publish(db, events.slice(from, from + 5));
+  })();
+  const rebuildId = randomUUID();
+  expect(await rebuild(customers, rebuilding(rebuildId))).toBe(true);
+  await stream;
+  await caughtUp(db, customers);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+  const after = await projectionState(db, customers.name);
+  expect(after).toMatchObject({ rebuildId, previous: { collection: before?.collection } });
+  expect(after).not.toHaveProperty('rebuilding');
+  expect(runners).toHaveLength(1);
+});
+
+test('readers see no moment in which the view is less far, nor one without it', async () => {
+  const logs = newLogs(...manyStates);
+  await publish(db, interleaved(...logs));
+  run(customers);
+  await caughtUp(db, customers);
+  const seen: number[] = [];
+  let isOver = false;
+  const reader = (async () => {
+    while (!isOver) {
+      const { found, asOf } = await findCustomer(db, 'c-1');
+      expect(found?.orders).toBe(logs.length);
+      seen.push(asOf.position);
+    }
+  })();
+  for (let times = 0; times < 3; times += 1) await rebuild(customers, rebuilding());
+  isOver = true;
+  await reader;
+  expect(seen).toEqual(seen.toSorted((a, b) => a - b));
+});
+
+test('a rebuild that ends half-way goes on where it was', async () => {
+  const logs = newLogs(...Array.from({ length: 40 }, () => manyStates).flat());
+  const events = interleaved(...logs);
+  await publish(db, events);
+  const rebuildId = randomUUID();
+  const crash = new AbortController();
+  expect(
+    await rebuild(
+      customers,
+      rebuilding(rebuildId, crash.signal, () => crash.abort()),
+    ),
+  ).toBe(false);
+  const half = (await projectionState(db, customers.name))?.rebuilding;
+  expect(half?.position).toBeGreaterThan(0);
+  expect(half?.position).toBeLessThan(events.length);
+  const [status] = (await projectionsStatus(db)).views;
+  expect(status).toMatchObject({ rebuilding: { rebuildId, done: half?.position, total: events.length } });
+
+  let first: number | undefined;
+  const goOn = rebuilding(rebuildId);
+  expect(await rebuild(customers, { ...goOn, beat: (position) => (first ??= position) })).toBe(true);
+  expect(first).toBe(half?.position);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+  // Once more, as a retry after an answer that was lost: nothing begins again.
+  expect(await rebuild(customers, rebuilding(rebuildId))).toBe(true);
+  expect(await projectionState(db, customers.name)).toMatchObject({ collection: half?.collection });
+});
+
+test('of two that go on with one rebuild, the older is refused, and each event is in it once', async () => {
+  const logs = newLogs(...Array.from({ length: 40 }, () => manyStates).flat());
+  await publish(db, interleaved(...logs));
+  const rebuildId = randomUUID();
+  const outcomes = await Promise.allSettled([
+    rebuild(customers, rebuilding(rebuildId)),
+    rebuild(customers, rebuilding(rebuildId)),
+  ]);
+  for (const outcome of outcomes) {
+    if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(Superseded);
+  }
+  expect(await rebuild(customers, rebuilding(rebuildId))).toBe(true);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+});
+
+test('a roll-back is at once what was before, and is brought up to date from there', async () => {
+  const [first = [], second = []] = newLogs('completed', 'cancelled');
+  await publish(db, first);
+  const runner = run(customers);
+  await caughtUp(db, customers);
+  await runner.stop();
+  await rebuild(customers, rebuilding());
+  const rebuilt = await projectionState(db, customers.name);
+  run(customers);
+  await publish(db, second);
+  await caughtUp(db, customers);
+
+  expect(await rollBack(db, customers.name)).toMatchObject({
+    position: first.length,
+    previous: { collection: rebuilt?.collection },
+  });
+  await caughtUp(db, customers);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [first, second]));
+  expect(await rollBack(db, customers.name)).toMatchObject({ collection: rebuilt?.collection });
+  expect(await rollBack(db, 'daily-stats')).toBeUndefined();
+});
+
+test('only the build before the last is kept', async () => {
+  const [log = []] = newLogs('completed');
+  await publish(db, log);
+  const expected = new Set<string | undefined>();
+  for (let times = 0; times < 4; times += 1) await rebuild(customers, rebuilding());
+  const state = await projectionState(db, customers.name);
+  expected.add(state?.collection).add(state?.previous?.collection);
+  expect(new Set(await collectionsOf(customers))).toEqual(expected);
+});
+
+test('a rebuild that nobody goes on with is given up for the next', async () => {
+  await publish(db, interleaved(...newLogs(...Array.from({ length: 40 }, () => manyStates).flat())));
+  const crash = new AbortController();
+  await rebuild(
+    customers,
+    rebuilding('lost', crash.signal, () => crash.abort()),
+  );
+  const lost = (await projectionState(db, customers.name))?.rebuilding?.collection;
+  expect(await rebuild(customers, rebuilding('next'))).toBe(true);
+  expect(await projectionState(db, customers.name)).toMatchObject({ rebuildId: 'next' });
+  expect(await collectionsOf(customers)).not.toContain(lost);
+});
+
+test('a new version is built while the old one is read, and takes over by itself', async () => {
+  const logs = newLogs(...manyStates);
+  await publish(db, interleaved(...logs));
+  const old = run(customers);
+  await caughtUp(db, customers);
+  await old.stop();
+  const next: View = {
+    ...customers,
+    version: customers.version + 1,
+    fold: (event, before, after) => [
+      ...customers.fold(event, before, after),
+      { id: after.customer.id, add: { events: 1 } },
+    ],
+  };
+  let request: Promise<boolean> | undefined;
+  run(next, {
+    requestRebuild: async (view) => {
+      expect((await findCustomer(db, 'c-1')).found?.orders).toBe(logs.length);
+      request ??= rebuild(view, rebuilding());
+    },
+  });
+  await caughtUp(db, next);
+  expect(await request).toBe(true);
+  expect(await contentsOf(db, next)).toEqual(await foldedAnew(db, next, logs));
+
+  // Back to the old version: the new one's code does not undo that, and the old one's goes on with it.
+  await runners.at(-1)?.stop();
+  await rollBack(db, customers.name);
+  const asked: string[] = [];
+  const standing = run(next, { requestRebuild: async ({ name }) => void asked.push(name) });
+  const [more = []] = newLogs('completed');
+  await publish(db, more);
+  run(customers);
+  await caughtUp(db, customers);
+  expect(await standing.ended).toBeInstanceOf(Superseded);
+  expect(asked).toEqual([]);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [...logs, more]));
+});
+
+test('an older version does not touch what a newer one has built', async () => {
+  await publish(db, interleaved(...newLogs('completed')));
+  await rebuild({ ...customers, version: 2 }, rebuilding());
+  expect(await run(customers).ended).toBeInstanceOf(Superseded);
+});
+
+test('what a view could not apply is tried again by a rebuild, and is of that build alone', async () => {
+  const [log = []] = newLogs('completed');
+  const broken: View = {
+    ...customers,
+    fold() {
+      throw new Error('This version applies nothing.');
+    },
+  };
+  await publish(db, log);
+  run(broken);
+  await caughtUp(db, broken);
+  expect(await parkedOf(db, broken)).toHaveLength(log.length);
+  const mended = { ...customers, version: 2 };
+  await rebuild(mended, rebuilding());
+  expect(await parkedOf(db, mended)).toEqual([]);
+  expect(await contentsOf(db, mended)).toEqual(await foldedAnew(db, mended, [log]));
+  await rollBack(db, customers.name);
+  expect(await parkedOf(db, broken)).toHaveLength(log.length);
+});
+
+// --- the view that recording keeps ---
+
+function wholeOrders(logs: readonly (readonly OrderEvent[])[]) {
+  const documents = logs.flatMap((log) => {
+    const order = fold(log);
+    return order === undefined ? [] : [toDocument(order)];
+  });
+  return documents.toSorted((a, b) => (a.orderId < b.orderId ? -1 : 1));
+}
+
+async function storedOrders() {
+  return await orders(db).find().sort({ _id: 1 }).toArray();
+}
+
+test('the view of orders is built anew while events are recorded, and none is lost', async () => {
+  const logs = newLogs(...Array.from({ length: 40 }, () => manyStates).flat());
+  const [under, later] = [newLogs(...manyStates), newLogs(...manyStates)];
+  await publish(db, logs.flat());
+  for (const log of under) await record(db, log.slice(0, 2));
+  // A view that went wrong.
+  await orders(db).updateMany({}, { $set: { total: -1 } });
+  const recorded = Promise.all([...under, ...later].map((log) => record(db, log)));
+  expect(await rebuildOrders(rebuilding())).toBe(true);
+  await recorded;
+  expect(await storedOrders()).toEqual(wholeOrders([...logs, ...under, ...later]));
+  expect(await orders(db).indexExists('search_1_createdAt_1__id_1')).toBe(true);
+});
+
+test('a rebuild of the view of orders that ends anywhere goes on where it was', async () => {
+  const logs = newLogs(...Array.from({ length: 60 }, () => manyStates).flat());
+  await publish(db, logs.flat());
+  const rebuildId = randomUUID();
+  let tries = 0;
+  for (let isDone = false; !isDone; tries += 1) {
+    const crash = new AbortController();
+    isDone = await rebuildOrders(rebuilding(rebuildId, crash.signal, () => crash.abort()));
+  }
+  expect(tries).toBeGreaterThan(1);
+  expect(await storedOrders()).toEqual(wholeOrders(logs));
+  expect(await rebuildOrders(rebuilding(rebuildId))).toBe(true);
+});
+
+test('a crash between the swap and what was recorded since loses nothing', async () => {
+  const [one = [], other = []] = newLogs('completed', 'cancelled');
+  await record(db, one.slice(0, 3));
+  const rebuildId = randomUUID();
+  await rebuildOrders(rebuilding(rebuildId));
+  // As it was when the swap was done: the order's last events are in the journal, and in the view that is gone.
+  await record(db, one);
+  await record(db, other);
+  await orders(db).deleteMany({ _id: other[0]?.orderId ?? '' });
+  await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { phase: 'swapping' } });
+  expect(await rebuildOrders(rebuilding(rebuildId))).toBe(true);
+  expect(await storedOrders()).toEqual(wholeOrders([one, other]));
+});
+
+test('an order that cannot be made from its first event on is taken over as it was', async () => {
+  const [whole = [], maimed = []] = newLogs('completed', 'completed');
+  await record(db, whole);
+  await record(db, maimed);
+  const orderId = maimed[0]?.orderId ?? '';
+  await journal(db).deleteOne({ orderId, version: 1 });
+  await rebuildOrders(rebuilding());
+  expect(await storedOrders()).toEqual(wholeOrders([whole, maimed]));
+  const { stores } = await projectionsStatus(db);
+  expect(stores[0]).toMatchObject({ name: 'orders', exceptions: { count: 1, orderIds: [orderId] } });
+});
+
+test('how far behind everything is, is told in events and in time', async () => {
+  const [log = []] = newLogs('completed');
+  await publish(db, log);
+  const past = new Date(Date.now() - 60_000).toISOString();
+  await journal(db).updateOne({ position: 1 }, { $set: { recordedAt: past } });
+  const [late = []] = newLogs('completed');
+  await record(db, late.slice(0, 2));
+  await until(async () => {
+    const { feed, views } = await projectionsStatus(db);
+    expect(feed).toMatchObject({ head: log.length, unsequenced: 2 });
+    expect(views[0]).toMatchObject({ name: 'customers', version: 0, position: 0, eventsBehind: log.length });
+    expect(views[0]?.msBehind).toBeGreaterThanOrEqual(60_000);
+  });
+});
