@@ -55,12 +55,13 @@ function stepLines(step: DiffStep, paint: Paint): readonly string[] {
 
 function changeLines(changes: readonly Change[], paint: Paint): readonly string[] {
   const rows = changes.map(({ path, before, after }) => [
-    `  ${path}`,
+    path,
     before === undefined ? { text: '+', format: 'green' as const } : shown(before),
     before === undefined || after === undefined ? '' : '→',
     after === undefined ? { text: 'gone', format: 'red' as const } : shown(after),
   ]);
-  return table([{ title: '' }, { title: '' }, { title: '' }, { title: '' }], rows, paint);
+  const columns = ['', '', '', ''].map((title) => ({ title }));
+  return table(columns, rows, paint).map((line) => `  ${line}`);
 }
 
 function shown(value: unknown): string {

@@ -39,14 +39,18 @@ export function addReconcileCommand(program: Command, session: Session): void {
   });
 }
 
-async function latestOf({ client, db }: Stores, config: Config, isWanted: boolean): Promise<Reconciliation> {
-  const [{ latestReconciliations }, { reconcileScheduleId }, { ScheduleNotFoundError }] = await Promise.all([
-    import('../event-log/reconciliations.js'),
-    import('../workflows/reconcile-messages.js'),
-    import('@temporalio/client'),
-  ]);
+async function latestOf(stores: Stores, config: Config, isWanted: boolean): Promise<Reconciliation> {
+  const { client, db } = stores;
+  const [{ latestReconciliations }, { reachTemporal }, { reconcileScheduleId }, { ScheduleNotFoundError }] =
+    await Promise.all([
+      import('../event-log/reconciliations.js'),
+      import('./stores.js'),
+      import('../workflows/reconcile-messages.js'),
+      import('@temporalio/client'),
+    ]);
   const [before] = await latestReconciliations(db, 1);
   if (!isWanted) return before ?? none();
+  await reachTemporal(stores);
   try {
     await client.schedule.getHandle(reconcileScheduleId(config.temporal.taskQueue)).trigger();
   } catch (error) {

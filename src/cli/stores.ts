@@ -32,6 +32,15 @@ export async function withStores<T>(config: Config, work: (stores: Stores) => Pr
   }
 }
 
+const REACHED_WITHIN_MS = 3_000;
+
+/** Fails soon where Temporal is away; its client tries much longer. */
+export async function reachTemporal({ client: { connection } }: Stores): Promise<void> {
+  await connection.withDeadline(Date.now() + REACHED_WITHIN_MS, () =>
+    connection.workflowService.getSystemInfo({}),
+  );
+}
+
 function unavailable(server: string, address: string, error: unknown): Failure {
   const message = `${server} (${address}) does not answer: ${messageOf(error)}; start it with \`npm start\``;
   return new Failure(exitCodes.unavailable, { code: 'unavailable', message });

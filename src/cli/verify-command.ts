@@ -31,12 +31,13 @@ export function addVerifyCommand(program: Command, session: Session): void {
     const options = command.optsWithGlobals<VerifyOptions>();
     const config = configOf(session);
     // Loaded when it is needed, as Temporal's SDK takes its time.
-    const [{ withStores }, { verify }] = await Promise.all([
+    const [{ reachTemporal, withStores }, { verify }] = await Promise.all([
       import('./stores.js'),
       import('../event-log/verify.js'),
     ]);
     const bar = progressBar(process.stderr);
     const report = await withStores(config, async (stores) => {
+      await reachTemporal(stores);
       try {
         return await verify(
           { ...stores, taskQueue: config.temporal.taskQueue },

@@ -1,0 +1,164 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { reconcile } from '../../src/activities/reconciling.js';
+import { barLine, progressBar } from '../../src/cli/progress.js';
+import { run } from '../../src/cli/program.js';
+import type { Session } from '../../src/cli/session.js';
+import { journal } from '../../src/event-log/journal.js';
+import { orders as views } from '../../src/projections/orders.js';
+import { placedOrder, startTestApi, type TestApi } from '../support/api.js';
+import { until } from '../support/until.js';
+
+let api: TestApi;
+let env: Session['env'];
+let orderId: string;
+beforeAll(async () => {
+  api = await startTestApi();
+  await api.startWorker();
+  const { temporal, mongodb } = api.config;
+  env = {
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_TASK_QUEUE: temporal.taskQueue,
+    MONGODB_URI: mongodb.uri,
+    MONGODB_DB: mongodb.db,
+    ORDERS_URL: await api.app.listen({ host: '127.0.0.1', port: 0 }),
+  };
+  orderId = await placedOrder(api);
+  await api.post(`/v1/orders/${orderId}/hold?consistency=projected`, { body: { reason: 'fraud check' } });
+});
+afterAll(async () => {
+  await api.close();
+});
+
+async function orders(line: string, more: Session['env'] = {}) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const session: Session = {
+    terminal: {
+      print: (text) => out.push(text),
+      complain: (text) => err.push(text),
+      paint: (_, text) => text,
+      readInput: async () => '',
+    },
+    env: { ...env, ...more },
+    openWriteSide: () => Promise.reject(new Error('These scripts only read.')),
+  };
+  const exitCode = await run(line.split(' '), session);
+  return { exitCode, out: out.join('\n'), err: err.join('\n') };
+}
+
+describe('time travel', () => {
+  test('shows an order as it was, by version and by time', async () => {
+    const first = await orders(`get ${orderId} --version 1 --json`);
+    expect(JSON.parse(first.out)).toMatchObject({ orderId, version: 1, status: 'pending' });
+    const now = await orders(`get ${orderId} --at ${new Date().toISOString()}`);
+    expect(now).toMatchObject({ exitCode: 0, out: expect.stringContaining('held: fraud check') });
+    expect(await orders(`get ${orderId} --version 99`)).toMatchObject({ exitCode: 3 });
+    expect(await orders(`get ${orderId} --version 1 --strong`)).toMatchObject({ exitCode: 2 });
+  });
+
+  test('shows what changed, all in all and event by event', async () => {
+    const { exitCode, out } = await orders(`diff ${orderId} --from 1`);
+    expect(exitCode).toBe(0);
+    expect(out).toMatch(/\/status +pending +→ +confirmed/);
+    expect(out).toMatch(/v\d+ OrderHeld by \S+ at \S+: fraud check/);
+    expect(out).toMatch(/\/holdReason +\+ +fraud check/);
+    const json = await orders(`diff ${orderId} --from 1 --to 2 --json`);
+    expect(JSON.parse(json.out)).toMatchObject({ orderId, from: 1, to: 2 });
+    expect((await orders(`diff ${orderId} --from 2 --to 2`)).out).toContain('nothing happened');
+    expect(await orders(`diff ${orderId} --from 3 --to 2`)).toMatchObject({ exitCode: 2 });
+    expect(await orders(`diff ${randomUUID()}`)).toMatchObject({ exitCode: 3 });
+  });
+});
+
+describe('verify and reconcile', () => {
+  test('agree that all is well, and each says what it has seen', async () => {
+    await until(async () => {
+      expect(await orders('verify')).toMatchObject({
+        exitCode: 0,
+        err: '',
+        out: expect.stringContaining('all agree'),
+      });
+    });
+    const json = await orders(`verify --order ${orderId} --json`);
+    expect(JSON.parse(json.out)).toMatchObject({ orders: 1, found: 0, discrepancies: [] });
+    expect(await orders('verify --sample 1')).toMatchObject({ exitCode: 0 });
+    expect(await orders(`verify --order ${randomUUID()}`)).toMatchObject({ exitCode: 3 });
+    expect(await orders('verify --sample 0')).toMatchObject({ exitCode: 2 });
+
+    expect(await orders('reconcile')).toMatchObject({ exitCode: 3 });
+    expect(await orders('reconcile --now')).toMatchObject({ exitCode: 3 });
+    await reconciled();
+    expect(await orders('reconcile')).toMatchObject({
+      exitCode: 0,
+      out: expect.stringMatching(/1 order, 1 of them event by event\nnothing was behind\nnothing differs/),
+    });
+  });
+
+  test('name the order, the version and what differs, and end with 1', async () => {
+    const before = await journal(api.mongo.db).findOne({ _id: `${orderId}:2` });
+    await journal(api.mongo.db).updateOne({ _id: `${orderId}:2` }, { $set: { actor: 'nobody' } });
+    await reconciled();
+    for (const line of ['verify', `verify --order ${orderId}`, 'reconcile']) {
+      const { exitCode, out, err } = await orders(line);
+      expect({ line, exitCode }).toEqual({ line, exitCode: 1 });
+      expect(out).toMatch(new RegExp(`${orderId} +2 +journal +differs +\\w+ is not the history's`));
+      expect(err).toMatch(/^not_(verified|reconciled): 1 discrepancy/);
+    }
+    const { out } = await orders('verify --json');
+    expect(JSON.parse(out)).toMatchObject({ found: 1, discrepancies: [{ orderId, version: 2 }] });
+    if (before !== null) await journal(api.mongo.db).replaceOne({ _id: `${orderId}:2` }, before);
+  });
+
+  test('reconcile tells what it has mended', async () => {
+    await views(api.mongo.db).deleteOne({ _id: orderId });
+    await reconciled();
+    expect(await orders('reconcile')).toMatchObject({
+      exitCode: 0,
+      out: expect.stringContaining(`1 order was behind and mended: ${orderId}`),
+    });
+  });
+
+  test('say which server is away', async () => {
+    const away = { MONGODB_URI: 'mongodb://127.0.0.1:1/?directConnection=true' };
+    for (const line of ['verify', 'reconcile'])
+      expect(await orders(line, away)).toMatchObject({
+        exitCode: 4,
+        err: expect.stringContaining('MongoDB'),
+      });
+    const lost = await orders(`verify --order ${orderId}`, { TEMPORAL_ADDRESS: '127.0.0.1:1' });
+    expect(lost).toMatchObject({ exitCode: 4, err: expect.stringContaining('Temporal') });
+  });
+
+  async function reconciled(): Promise<void> {
+    const { client, config, mongo } = api;
+    const these = { client, db: mongo.db, orderTaskQueue: config.temporal.taskQueue };
+    await until(async () => {
+      const { orders: count } = await reconcile(these, randomUUID(), () => undefined);
+      expect(count).toBe(1);
+    });
+  }
+});
+
+describe('a progress bar', () => {
+  test('says how far it is, how fast and how long it takes', () => {
+    expect(barLine({ what: 'orders', done: 1_200, total: 4_800 }, 4)).toBe(
+      `orders  ${'█'.repeat(6)}${'░'.repeat(18)}  1,200 of 4,800  25 %  300/s  12 s left`,
+    );
+    expect(barLine({ what: 'orders', done: 7 }, 0)).toBe('orders  7  0/s');
+  });
+
+  test('is for people who watch', () => {
+    const written: string[] = [];
+    const write = (text: string | Uint8Array) => written.push(String(text)) > 0;
+    const piped = progressBar({ isTTY: false, write });
+    piped.show({ what: 'orders', done: 1 });
+    piped.end();
+    expect(written).toEqual([]);
+    const watched = progressBar({ isTTY: true, write });
+    watched.show({ what: 'orders', done: 1 });
+    watched.end();
+    const clear = '\r\u001B[K';
+    expect(written).toEqual([expect.stringContaining(`${clear}orders  1  `), clear]);
+  });
+});
