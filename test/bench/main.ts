@@ -12,7 +12,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void (servers?.stop() ?? Promise.resolve()).finally(() => process.exit(1)));
 }
 try {
-  const { only, ...options } = readOptions();
+  const { only, isFilled, ...options } = readOptions();
   const chosen = measurements.filter(
     ({ name }) => only.length === 0 || only.some((prefix) => name.startsWith(prefix)),
   );
@@ -23,6 +23,9 @@ try {
   }
   const started = await stage('Starting Temporal and MongoDB', () => startBench(options));
   servers = started;
+  if (chosen.some(({ needsDataset }) => needsDataset) || isFilled) {
+    await stage(`Filling the database with ${options.orders} orders`, (note) => started.fill(note));
+  }
   const results: Judged[] = [];
   for (const measurement of chosen) {
     results.push(...(await stage(measurement.name, (note) => started.measure(measurement, note))));
@@ -37,7 +40,7 @@ try {
   process.exit(1);
 }
 
-function readOptions(): BenchOptions & { readonly only: readonly string[] } {
+function readOptions(): BenchOptions & { readonly only: readonly string[]; readonly isFilled: boolean } {
   const { values } = parseArgs({
     options: {
       quick: { type: 'boolean', default: false },
@@ -51,5 +54,11 @@ function readOptions(): BenchOptions & { readonly only: readonly string[] } {
   if (!Number.isInteger(orders) || orders < 1_000) {
     throw new Error(`--orders ${values.orders}: expected a whole number from 1000.`);
   }
-  return { quick, only, orders, ...(profile !== undefined && { profile }) };
+  return {
+    quick,
+    only,
+    orders,
+    isFilled: values.orders !== undefined,
+    ...(profile !== undefined && { profile }),
+  };
 }

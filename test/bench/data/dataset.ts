@@ -25,7 +25,7 @@ const apartMs = 60_000;
 
 /**
  * Fills an empty database: four orders of five are completed, with two holds on their way (14 events), one is confirmed and
- * open (4 events). Journal and view are what the product would have made of them, for its own functions make them.
+ * open (4 events). Journal and views are what the product would have made of them, for its own functions make them.
  */
 export async function fill(db: Db, count: number, note: (text: string) => void): Promise<Dataset> {
   const orderIds: string[] = [];
@@ -49,6 +49,10 @@ export async function fill(db: Db, count: number, note: (text: string) => void):
   await feedState(db).insertOne({ _id: 'feed', epoch: 0, position: events, at: new Date().toISOString() });
   note('indexes');
   await Promise.all([ensureOrderIndexes(db), ensureJournalIndexes(db)]);
+  for (const view of views) {
+    const beat = (position: number) => note(`${view.name}: ${position} of ${events} events`);
+    await rebuild(view, { db, signal: new AbortController().signal, rebuildId: 'bench', beat });
+  }
   return { orderIds, completed, events };
 }
 

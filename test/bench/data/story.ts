@@ -2,7 +2,7 @@ import { append } from '../../../src/domain/append.js';
 import type { Command, CommandData } from '../../../src/domain/commands.js';
 import { decide } from '../../../src/domain/decide.js';
 import type { Effect, Outcome, Settlement } from '../../../src/domain/effects.js';
-import type { EventDraft, OrderEvent } from '../../../src/domain/events.js';
+import type { Cause, EventDraft, OrderEvent } from '../../../src/domain/events.js';
 import type { Order } from '../../../src/domain/order.js';
 import { settle } from '../../../src/domain/settle.js';
 
@@ -37,16 +37,18 @@ export class Story {
   tell(command: Command): StoryStep {
     const decision = decide(this.#order, command, this.#at());
     if ('refusal' in decision) throw new Error(`${command.type}: ${decision.refusal.message}`);
-    return this.#accept(decision.events, `${command.type}-${this.events.length + 1}`, 'bench');
+    const id = `${command.type}-${this.events.length + 1}`;
+    return this.#accept(decision.events, {
+      commandId: id,
+      causationId: `${id}.0123456789abcdef`,
+      actor: 'bench',
+    });
   }
 
   settle(effect: Effect, outcome: Outcome): StoryStep {
     // The outcome is one of this effect: whoever performs an effect answers with its own.
-    return this.#accept(
-      settle(this.order, { effect, outcome } as Settlement, this.#at()),
-      effect.key,
-      'world',
-    );
+    const drafts = settle(this.order, { effect, outcome } as Settlement, this.#at());
+    return this.#accept(drafts, { commandId: effect.key, causationId: effect.key, actor: 'world' });
   }
 
   /** Tells a command, and all that follows goes well. */
@@ -63,14 +65,9 @@ export class Story {
     return new Date(this.#now).toISOString();
   }
 
-  #accept(drafts: readonly EventDraft[], id: string, actor: string): StoryStep {
-    const cause = {
-      occurredAt: new Date(this.#now).toISOString(),
-      commandId: id,
-      correlationId: `${this.orderId}-request`,
-      causationId: `${id}.0123456789abcdef`,
-      actor,
-    };
+  #accept(drafts: readonly EventDraft[], by: Pick<Cause, 'commandId' | 'causationId' | 'actor'>): StoryStep {
+    const correlationId = `${this.orderId}-request`;
+    const cause = { ...by, occurredAt: new Date(this.#now).toISOString(), correlationId };
     const { order, events } = append(this.orderId, this.#order, drafts, cause);
     this.#order = order;
     this.events.push(...events);

@@ -13,6 +13,8 @@ import { type Remote, startRemote } from './remote.js';
 /** One subject: what is measured, and against what. */
 export interface Measurement {
   readonly name: string;
+  /** it asks for the `dataset` */
+  readonly needsDataset?: true;
   readonly run: (bench: Bench) => Promise<readonly Judged[]>;
 }
 
@@ -35,8 +37,8 @@ export interface Bench extends BenchOptions {
   readonly note: (text: string) => void;
   /** the first by default, the second with `--quick` */
   pick<T>(full: T, quick: T): T;
-  /** Orders that are there before anything is measured. */
-  dataset(): Promise<Dataset>;
+  /** The orders that were there before anything was measured. @throws Error where the database was not filled */
+  dataset(): Dataset;
   /** A process of the product, as a user starts it: with all roles, unless `env` says otherwise. */
   product(env?: Readonly<Record<string, string>>): Promise<RoleProcess>;
   bareOrders(): Promise<Remote<BareOrders>>;
@@ -49,6 +51,8 @@ export interface Bench extends BenchOptions {
 
 /** The servers that all measurements share. */
 export interface BenchServers {
+  /** Fills the database; to be called before anything is measured, or not at all. */
+  fill(note: (text: string) => void): Promise<void>;
   /** Runs a measurement, and ends whatever it has started. */
   measure(measurement: Measurement, note: (text: string) => void): Promise<readonly Judged[]>;
   stop(): Promise<void>;
@@ -63,7 +67,7 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
   const connection = await Connection.connect({ address: temporalAddress });
   const mongo = await MongoClient.connect(mongodbUri);
   const db = mongo.db(DATABASE);
-  let dataset: Promise<Dataset> | undefined;
+  let dataset: Dataset | undefined;
   let ends: (() => void | Promise<void>)[] = [];
 
   async function endAll(): Promise<void> {
@@ -74,6 +78,29 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
 
   function benchOf(note: (text: string) => void): Bench {
     const atEnd = (end: () => void | Promise<void>): void => void ends.push(end);
+    async function product(env: Readonly<Record<string, string>> = {}): Promise<RoleProcess> {
+      note('starting the product');
+      const started = await startRoleProcess({
+        TEMPORAL_ADDRESS: temporalAddress,
+        MONGODB_URI: mongodbUri,
+        MONGODB_DB: DATABASE,
+        ...(options.profile !== undefined && {
+          NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${options.profile}`,
+        }),
+        ...env,
+      });
+      atEnd(() => started.stop());
+      return started;
+    }
+
+    async function connect(address: string, count: number) {
+      const first = await HttpConnection.open(address);
+      const others = Array.from({ length: count - 1 }, () => HttpConnection.open(address));
+      const connections: [HttpConnection, ...HttpConnection[]] = [first, ...(await Promise.all(others))];
+      atEnd(() => connections.forEach((one) => one.close()));
+      return connections;
+    }
+
     return {
       ...options,
       temporalAddress,
@@ -83,21 +110,11 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
       note,
       atEnd,
       pick: (full, quick) => (options.quick ? quick : full),
-      dataset: () => (dataset ??= fill(db, options.orders, note)),
-      async product(env = {}) {
-        note('starting the product');
-        const started = await startRoleProcess({
-          TEMPORAL_ADDRESS: temporalAddress,
-          MONGODB_URI: mongodbUri,
-          MONGODB_DB: DATABASE,
-          ...(options.profile !== undefined && {
-            NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${options.profile}`,
-          }),
-          ...env,
-        });
-        atEnd(() => started.stop());
-        return started;
+      dataset() {
+        if (dataset === undefined) throw new Error('The database was not filled.');
+        return dataset;
       },
+      product,
       async bareOrders() {
         const env = { TEMPORAL_ADDRESS: temporalAddress, BUNDLE: bareBundle };
         const bare = await startRemote<BareOrders>('baselines/bare-orders.js', env);
@@ -110,17 +127,14 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
         atEnd(() => bare.stop());
         return await bare.call('address');
       },
-      async connect(address, count) {
-        const first = await HttpConnection.open(address);
-        const others = Array.from({ length: count - 1 }, () => HttpConnection.open(address));
-        const connections = [first, ...(await Promise.all(others))] as const;
-        atEnd(() => connections.forEach((one) => one.close()));
-        return [...connections];
-      },
+      connect,
     };
   }
 
   return {
+    async fill(note) {
+      dataset = await fill(db, options.orders, note);
+    },
     async measure(measurement, note) {
       try {
         return await measurement.run(benchOf(note));

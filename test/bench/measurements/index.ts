@@ -7,6 +7,12 @@ import { queryGet, queryGetHot } from './query-get.js';
 import { queryList } from './query-list.js';
 import { recordBatch } from './record-batch.js';
 import { recordLong } from './record-long.js';
+import { feedLag } from './feed-lag.js';
+import { rebuildFromHistory } from './rebuild-history.js';
+import { rebuildFromJournal } from './rebuild-journal.js';
+import { startReady } from './start-ready.js';
+import { streamMemory } from './stream-memory.js';
+import { workerMemory } from './worker-memory.js';
 
 /** All of them, in the order in which they run. */
 export const measurements: readonly Measurement[] = [
@@ -19,4 +25,10 @@ export const measurements: readonly Measurement[] = [
   queryList,
   recordBatch,
   recordLong,
+  rebuildFromJournal,
+  rebuildFromHistory,
+  feedLag,
+  streamMemory,
+  workerMemory,
+  startReady,
 ];

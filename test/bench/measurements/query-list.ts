@@ -14,8 +14,9 @@ const list = '/v1/orders?status=completed&sort=-createdAt';
  */
 export const queryList: Measurement = {
   name: 'query.list',
+  needsDataset: true,
   async run(bench) {
-    const { completed } = await bench.dataset();
+    const { completed } = bench.dataset();
     const { address } = await bench.product();
     const product = await bench.connect(address, connections);
     const baseline = await bench.connect(await bench.bareApi(), connections);

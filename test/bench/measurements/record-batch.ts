@@ -100,11 +100,12 @@ async function timed(
   const times: number[] = [];
   let [next, events] = [0, 0];
   const { ms } = await block(count, lanes, async () => {
-    events += await order(next++, async (step) => {
+    const recorded = await order(next++, async (step) => {
       const before = performance.now();
       await step();
       times.push(performance.now() - before);
     });
+    events += recorded;
   });
   return { operations: events, ms, times };
 }

@@ -1,0 +1,41 @@
+import { setTimeout } from 'node:timers/promises';
+import type { HttpConnection } from '../harness/http-connection.js';
+
+interface Projections {
+  readonly views: readonly {
+    readonly name: string;
+    readonly eventsBehind: number;
+    readonly rebuildId?: string;
+  }[];
+  readonly stores: readonly { readonly name: string; readonly rebuildId?: string }[];
+}
+
+const LOOK_EVERY_MS = 20;
+
+async function projections(api: HttpConnection): Promise<Projections> {
+  const { body } = await api.get('/v1/projections');
+  return JSON.parse(body.toString()) as Projections;
+}
+
+/** Waits until every view across orders has all there is. */
+export async function untilCaughtUp(api: HttpConnection, note: (text: string) => void): Promise<void> {
+  for (;;) {
+    const { views } = await projections(api);
+    const behind = Math.max(...views.map(({ eventsBehind }) => eventsBehind));
+    if (behind === 0) return;
+    note(`the views are ${behind} events behind`);
+    await setTimeout(behind > 10_000 ? 1_000 : LOOK_EVERY_MS);
+  }
+}
+
+/** Has a view or a store rebuilt, and waits until it is. @returns milliseconds */
+export async function rebuild(api: HttpConnection, name: string): Promise<number> {
+  const before = performance.now();
+  const { rebuildId } = await api.post<{ rebuildId: string }>(`/v1/projections/${name}/rebuild`, {}, {}, 202);
+  for (;;) {
+    const { views, stores } = await projections(api);
+    if ([...views, ...stores].some((one) => one.name === name && one.rebuildId === rebuildId)) break;
+    await setTimeout(LOOK_EVERY_MS);
+  }
+  return performance.now() - before;
+}

@@ -1,0 +1,104 @@
+import { once } from 'node:events';
+import { get } from 'node:http';
+import { setTimeout } from 'node:timers/promises';
+import { journal } from '../../../src/event-log/journal.js';
+import { complete } from '../data/order-over-http.js';
+import { untilCaughtUp } from '../data/projections.js';
+import type { Bench, Measurement } from '../harness/bench.js';
+import type { HttpConnection } from '../harness/http-connection.js';
+import { block, percentileOf } from '../harness/interleave.js';
+
+const atOnce = 20;
+
+/**
+ * From the recording of an event (`recordedAt`, taken before it is written) to its receipt over `GET /v1/events/stream`, while
+ * orders come at half the rate that 20 at a time reach; against a bare change stream of the journal, for the same events.
+ */
+export const feedLag: Measurement = {
+  name: 'feed.lag',
+  async run(bench) {
+    const { address } = await bench.product();
+    const connections = await bench.connect(address, atOnce);
+    await untilCaughtUp(connections[0], bench.note);
+    bench.note('full load');
+    const full = await block(bench.pick(200, 40), atOnce, async (lane) => {
+      await complete(connections[lane] ?? connections[0]);
+    });
+    await untilCaughtUp(connections[0], bench.note);
+    const lags = { product: [] as number[], baseline: [] as number[] };
+    await receiveStream(bench, address, (lag) => lags.product.push(lag));
+    await receiveChanges(bench, (lag) => lags.baseline.push(lag));
+    const perSecond = (1_000 * full.operations) / full.ms / 2;
+    bench.note(`half load: ${perSecond.toFixed(1)} orders/s`);
+    await halfLoad(connections, perSecond, bench.pick(60, 8));
+    await untilCaughtUp(connections[0], bench.note);
+    const [product, baseline] = [percentileOf(lags.product), percentileOf(lags.baseline)];
+    const [p50, p95, p99] = [product(0.5), product(0.95), product(0.99)];
+    const limit = baseline(0.99);
+    return [
+      {
+        result: {
+          name: 'feed.lag',
+          value: p99,
+          unit: 'ms',
+          baseline: limit,
+          ratio: p99 / limit,
+          p50,
+          p95,
+          p99,
+        },
+        goal: { of: 'p99', is: '≤', limit: 50 },
+      },
+    ];
+  },
+};
+
+/** Orders begin at a steady pace, however long each takes. */
+async function halfLoad(
+  connections: readonly HttpConnection[],
+  perSecond: number,
+  seconds: number,
+): Promise<void> {
+  const idle = [...connections];
+  const running: Promise<void>[] = [];
+  const start = performance.now();
+  for (let n = 0; n < perSecond * seconds; n += 1) {
+    await setTimeout(Math.max(0, start + (n * 1_000) / perSecond - performance.now()));
+    const connection = idle.pop();
+    // More are under way than full load has at a time: this one is left out.
+    if (connection === undefined) continue;
+    running.push(complete(connection).then(() => void idle.push(connection)));
+  }
+  await Promise.all(running);
+}
+
+async function receiveStream(bench: Bench, address: string, tell: (lag: number) => void): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const request = get(`${address}/v1/events/stream`, (response) => {
+      resolve();
+      let rest = '';
+      response.setEncoding('utf8').on('data', (text: string) => {
+        const lines = (rest + text).split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) if (line.startsWith('data: ')) tell(lagOf(JSON.parse(line.slice(6))));
+      });
+      response.on('error', () => undefined);
+    });
+    request.on('error', reject);
+    bench.atEnd(() => void request.destroy());
+  });
+}
+
+async function receiveChanges(bench: Bench, tell: (lag: number) => void): Promise<void> {
+  const stream = journal(bench.db).watch([{ $match: { operationType: 'insert' } }]);
+  bench.atEnd(() => stream.close());
+  stream.on('change', (change) => {
+    if (change.operationType === 'insert') tell(lagOf(change.fullDocument));
+  });
+  // Open, and at its end.
+  await once(stream, 'resumeTokenChanged');
+}
+
+function lagOf({ recordedAt }: { readonly recordedAt: string }): number {
+  return Date.now() - Date.parse(recordedAt);
+}

@@ -1,0 +1,121 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { setTimeout } from 'node:timers/promises';
+import { MONGOD, TEMPORAL } from '../../../src/platform/binaries.js';
+import { mongodbServer } from '../../../src/platform/embedded/mongodb.js';
+import { freePort } from '../../../src/platform/embedded/ports.js';
+import type { ServerKind } from '../../../src/platform/embedded/server.js';
+import { temporalServer } from '../../../src/platform/embedded/temporal.js';
+import { SEARCH_ATTRIBUTES } from '../../../src/platform/set-up.js';
+import { program } from '../../support/servers.js';
+import type { Measurement } from '../harness/bench.js';
+import { type Block, duration, interleave } from '../harness/interleave.js';
+
+const AGAIN_MS = 5;
+
+/**
+ * `npm start` on data that is there already, until it says that it is ready; against Temporal and MongoDB alone, started
+ * with the same arguments on the same data, until both can be used.
+ */
+export const startReady: Measurement = {
+  name: 'start.ready',
+  async run(bench) {
+    const dataDir = await mkdtemp(join(tmpdir(), 'orders-bench-'));
+    bench.atEnd(() => rm(dataDir, { recursive: true, force: true }));
+    const ports = { port: await freePort(), uiPort: await freePort(), mongodb: await freePort() };
+    const servers = [
+      temporalServer({
+        binary: await program(TEMPORAL),
+        ...ports,
+        namespace: 'default',
+        searchAttributes: SEARCH_ATTRIBUTES,
+      }),
+      mongodbServer({ binary: await program(MONGOD), port: ports.mongodb }),
+    ];
+    const env = {
+      DATA_DIR: dataDir,
+      HTTP_PORT: '0',
+      TEMPORAL_PORT: String(ports.port),
+      TEMPORAL_UI_PORT: String(ports.uiPort),
+      MONGODB_PORT: String(ports.mongodb),
+    };
+    // The first start, which makes the data, is the warm-up.
+    const measured = await interleave(
+      { product: () => start(env), baseline: () => startAlone(servers, dataDir) },
+      bench.pick(5, 1),
+      bench.note,
+    );
+    return [duration('start.ready', measured, { of: 'ratio', is: '≤', limit: 2 })];
+  },
+};
+
+async function start(env: Readonly<Record<string, string>>): Promise<Block> {
+  const before = performance.now();
+  const child = spawn('npm', ['start'], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const gone = once(child, 'exit');
+  let output = '';
+  await new Promise<void>((resolve, reject) => {
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+      if (output.includes('\nReady in ')) resolve();
+    });
+    child.once('exit', () => reject(new Error(`npm start ended:\n${output}`)));
+  });
+  const ms = performance.now() - before;
+  child.kill('SIGTERM');
+  await gone;
+  return { operations: 1, ms, times: [ms] };
+}
+
+async function startAlone(servers: readonly ServerKind[], dataDir: string): Promise<Block> {
+  const before = performance.now();
+  const children = servers.map((server) => {
+    const args = server.args(join(dataDir, server.name), wanted(server.ports));
+    return spawn(server.binary, args, { stdio: 'ignore' });
+  });
+  await Promise.all(servers.map((server) => untilReady(server)));
+  const ms = performance.now() - before;
+  await Promise.all(
+    children.map(async (child) => {
+      child.kill('SIGTERM');
+      await once(child, 'exit');
+    }),
+  );
+  return { operations: 1, ms, times: [ms] };
+}
+
+function wanted({ port, uiPort }: ServerKind['ports']) {
+  return { port: port.wanted, ...(uiPort && { uiPort: uiPort.wanted }) };
+}
+
+async function untilReady(server: ServerKind): Promise<void> {
+  const ports = wanted(server.ports);
+  while (!(await isOpen(ports.port))) await setTimeout(AGAIN_MS);
+  for (;;) {
+    try {
+      return await server.makeReady(ports);
+    } catch {
+      await setTimeout(AGAIN_MS);
+    }
+  }
+}
+
+async function isOpen(port: number): Promise<boolean> {
+  const socket = connect({ host: '127.0.0.1', port });
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}

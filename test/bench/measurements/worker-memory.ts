@@ -1,0 +1,59 @@
+import { complete, confirm } from '../data/order-over-http.js';
+import { shapeOf } from '../data/order-history.js';
+import type { Bench, Measurement } from '../harness/bench.js';
+import { block } from '../harness/interleave.js';
+import { MB, memoryOf } from '../harness/memory.js';
+import { single } from '../harness/result.js';
+
+const atOnce = 20;
+/** A worker keeps a thousand workflows in its cache: those that warm it up count. */
+const cached = 1_000;
+
+/**
+ * Resident memory that a worker takes for each thousand orders that are confirmed, open and in its cache; against a bare
+ * worker with workflows of the same shape. Each in a fresh process, which has warmed up with some.
+ */
+export const workerMemory: Measurement = {
+  name: 'worker.memory',
+  async run(bench) {
+    const warmUp = bench.pick(200, 20);
+    const orders = bench.pick(cached - warmUp, 60);
+    const product = await productMemory(bench, warmUp, orders);
+    const baseline = await bareMemory(bench, warmUp, orders);
+    const perThousand = (bytes: number): number => (bytes / MB / orders) * 1_000;
+    return [
+      single('worker.memory', perThousand(product), 'MB', {
+        baseline: perThousand(baseline),
+        goal: { of: 'ratio', is: '≤', limit: 1.3 },
+      }),
+    ];
+  },
+};
+
+async function productMemory(bench: Bench, warmUp: number, orders: number): Promise<number> {
+  // The worker's process serves HTTP too, for it tells its memory there; nobody reads an order from it.
+  const worker = await bench.product({ ROLES: 'worker,read' });
+  const writer = await bench.product({ ROLES: 'write' });
+  const connections = await bench.connect(writer.address, atOnce);
+  const [metrics] = await bench.connect(worker.address, 1);
+  const open = (count: number) =>
+    block(count, atOnce, async (lane) => void (await confirm(connections[lane] ?? connections[0])));
+  bench.note('product');
+  await open(warmUp);
+  const before = await memoryOf(metrics);
+  await open(orders);
+  const after = await memoryOf(metrics);
+  await Promise.all([worker.stop(), writer.stop()]);
+  return after - before;
+}
+
+async function bareMemory(bench: Bench, warmUp: number, orders: number): Promise<number> {
+  const product = await bench.product();
+  const [api] = await bench.connect(product.address, 1);
+  const phases = await shapeOf(bench.temporal, await complete(api, { wait: true }));
+  await product.stop();
+  bench.note('baseline');
+  const bare = await bench.bareOrders();
+  const before = await bare.call('hold', phases, warmUp, atOnce);
+  return (await bare.call('hold', phases, orders, atOnce)) - before;
+}
