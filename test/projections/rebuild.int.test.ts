@@ -99,16 +99,16 @@ test('readers see no moment in which the view is less far, nor one without it', 
   run(customers);
   await caughtUp(db, customers);
   const seen: number[] = [];
-  let isOver = false;
+  const over = new AbortController();
   const reader = (async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const { found, asOf } = await findCustomer(db, 'c-1');
       expect(found?.orders).toBe(logs.length);
       seen.push(asOf.position);
     }
   })();
   for (let times = 0; times < 3; times += 1) await rebuild(customers, rebuilding());
-  isOver = true;
+  over.abort();
   await reader;
   expect(seen).toEqual(seen.toSorted((a, b) => a - b));
 });
