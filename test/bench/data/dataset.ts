@@ -8,6 +8,8 @@ import {
   orders,
   toDocument,
 } from '../../../src/projections/orders.js';
+import { rebuild } from '../../../src/projections/rebuild.js';
+import { views } from '../../../src/projections/views.js';
 import { create, deliver, dispatch, hold, release, ship, Story } from './story.js';
 
 /** Orders that were in the database before anything was measured. */
