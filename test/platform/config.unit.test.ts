@@ -74,6 +74,7 @@ test.each([
   ['PAYMENT_DEADLINE', '24'],
   ['PAYMENT_DEADLINE', '0s'],
   ['RETURN_WINDOW', '1.5h'],
+  ['RECONCILE_INTERVAL', '500ms'],
   ['AUTHORIZATION_TTL', '99999d'],
   ['CONTINUE_AS_NEW_AFTER', '1'],
   ['LOG_LEVEL', 'loud'],
