@@ -1,8 +1,14 @@
 import type { Db } from 'mongodb';
-import { type ChangeBatch, isLostToken, openJournalChanges } from './changes.js';
+import { isLostToken, openJournalInserts } from './changes.js';
 import { committed, durable } from './durability.js';
 import { type FeedState, feedState } from './feed.js';
 import { type JournalDocument, journal } from './journal.js';
+
+/** What was inserted, in order of commits, and where to go on after it. */
+interface Inserted {
+  readonly inserts: readonly { readonly orderId: string; readonly version: number }[];
+  readonly resumeToken: unknown;
+}
 
 /** Another holder has taken over: whatever this one still wanted to write was refused. */
 export class Superseded extends Error {
@@ -40,11 +46,12 @@ export async function sequence({ db, signal, beat }: Sequencing): Promise<void> 
   const { stream, resumed } = await open(db, holder.state.resumeToken);
   try {
     if (!resumed) await stampBacklog(holder, stream.resumeToken, signal, beat);
-    let batch: ChangeBatch = stream;
+    let { changes, resumeToken } = stream;
     while (!signal.aborted) {
-      await holder.stamp(batch);
+      const inserts = changes.map(({ fullDocument }) => fullDocument);
+      await holder.stamp({ inserts, resumeToken });
       beat(holder.state.position);
-      batch = await stream.next(waitMs);
+      ({ changes, resumeToken } = await stream.next(waitMs));
     }
   } finally {
     await stream.close();
@@ -54,11 +61,11 @@ export async function sequence({ db, signal, beat }: Sequencing): Promise<void> 
 async function open(db: Db, resumeToken: unknown) {
   try {
     if (resumeToken !== undefined)
-      return { stream: await openJournalChanges(db, resumeToken), resumed: true };
+      return { stream: await openJournalInserts(db, resumeToken), resumed: true };
   } catch (error) {
     if (!isLostToken(error)) throw error;
   }
-  return { stream: await openJournalChanges(db), resumed: false };
+  return { stream: await openJournalInserts(db), resumed: false };
 }
 
 /** All that has no position, oldest first. What is recorded meanwhile is in the stream, which is open already. */
@@ -109,7 +116,7 @@ class Holder {
   }
 
   /** Stamps what was inserted, and what has waited for it, in one transaction with the token. */
-  async stamp({ inserts, resumeToken }: ChangeBatch): Promise<void> {
+  async stamp({ inserts, resumeToken }: Inserted): Promise<void> {
     const due = await this.due(inserts);
     const token = resumeToken === undefined ? {} : { resumeToken };
     const { epoch, position } = this.state;
@@ -156,7 +163,7 @@ class Holder {
   }
 
   /** Ids of the events that can be stamped now, in the order of the inserts, and of versions within an order. */
-  private async due(inserts: ChangeBatch['inserts']): Promise<readonly string[]> {
+  private async due(inserts: Inserted['inserts']): Promise<readonly string[]> {
     const orderIds = [...new Set(inserts.map(({ orderId }) => orderId))];
     if (orderIds.length === 0) return [];
     if (this.last.size > rememberedOrders) this.last.clear();
