@@ -5,6 +5,7 @@ export interface Api {
   /** Query members that are undefined are left out. */
   get<T>(path: string, query?: Query): Promise<T>;
   put<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
+  submit<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
   /** Sends `body` as it is. */
   post(path: string, body: string, headers: Headers): Promise<void>;
 }
@@ -34,20 +35,14 @@ export function connectApi(baseUrl: string): Api {
     if (!response.ok) throw await failureOf(response);
     return response;
   }
+  async function send<T>(method: string, path: string, body: unknown, headers: Headers): Promise<T> {
+    const init = { method, headers: { ...headers, 'content-type': 'application/json' } };
+    return await jsonOf<T>(await request(path, {}, { ...init, body: JSON.stringify(body) }));
+  }
   return {
     get: async (path, query = {}) => await jsonOf(await request(path, query, {})),
-    put: async (path, body, headers = {}) =>
-      await jsonOf(
-        await request(
-          path,
-          {},
-          {
-            method: 'PUT',
-            headers: { ...headers, 'content-type': 'application/json' },
-            body: JSON.stringify(body),
-          },
-        ),
-      ),
+    put: async (path, body, headers = {}) => await send('PUT', path, body, headers),
+    submit: async (path, body, headers = {}) => await send('POST', path, body, headers),
     async post(path, body, headers) {
       const init = { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body };
       await (await request(path, {}, init)).body?.cancel();

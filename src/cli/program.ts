@@ -4,12 +4,16 @@ import { addDemoCommand } from './demo-command.js';
 import { addDiffCommand } from './diff-command.js';
 import { asFailure, exitCodes, failureLine } from './failure.js';
 import { addFollowUpCommands } from './follow-up-commands.js';
+import { addParkedCommands } from './parked-commands.js';
+import { addProjectionsCommand } from './projections-command.js';
 import { addQueryCommands } from './query-commands.js';
+import { addRebuildCommand } from './rebuild-command.js';
 import { addReconcileCommand } from './reconcile-command.js';
 import type { Session } from './session.js';
 import { addSettleCommand } from './settle-command.js';
 import { addStockCommands } from './stock-commands.js';
 import { addVerifyCommand } from './verify-command.js';
+import { addViewCommands } from './view-commands.js';
 
 /**
  * Runs the script that `args` ask for.
@@ -52,9 +56,13 @@ function createProgram(session: Session): Command {
   program.commandsGroup('Queries:');
   addQueryCommands(program, session);
   addDiffCommand(program, session);
+  addViewCommands(program, session);
   program.commandsGroup('Operations:');
   addVerifyCommand(program, session);
   addReconcileCommand(program, session);
+  addProjectionsCommand(program, session);
+  addRebuildCommand(program, session);
+  addParkedCommands(program, session);
   program.commandsGroup('Sandbox:');
   addStockCommands(program, session);
   addSettleCommand(program, session);

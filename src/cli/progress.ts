@@ -4,6 +4,8 @@ export interface Step {
   readonly what: string;
   readonly done: number;
   readonly total?: number;
+  /** as it is known; otherwise counted from the first step shown on */
+  readonly perSecond?: number;
 }
 
 export interface ProgressBar {
@@ -33,8 +35,8 @@ export function progressBar(stream: Pick<WriteStream, 'isTTY' | 'write'>): Progr
 }
 
 /** `orders  ██████░░░░  1,200 of 4,800  25 %  310/s  12 s left` */
-export function barLine({ what, done, total }: Step, seconds: number): string {
-  const rate = seconds > 0 ? done / seconds : 0;
+export function barLine({ what, done, total, perSecond: known }: Step, seconds: number): string {
+  const rate = known ?? (seconds > 0 ? done / seconds : 0);
   const perSecond = `${Math.round(rate).toLocaleString('en')}/s`;
   if (total === undefined || total === 0) return `${what}  ${done.toLocaleString('en')}  ${perSecond}`;
   const share = Math.min(1, done / total);

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { run } from '../../src/cli/program.js';
+import type { Session } from '../../src/cli/session.js';
 import { readFeed } from '../../src/event-log/feed.js';
 import { journal, readJournal } from '../../src/event-log/journal.js';
 import { orders } from '../../src/projections/orders.js';
@@ -228,6 +230,67 @@ test.each([
   ['/v1/projections/customers/parked/o-1/skip', { reason: 'x', version: 0 }, 400, 'invalid_request'],
 ])('POST %s %j is %i %s', async (path, body, status, code) => {
   expect(await api.post(path, body)).toMatchObject({ status, body: { code } });
+});
+
+/** Runs a client script against the API. */
+async function script(line: string) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const session: Session = {
+    terminal: {
+      print: (text) => void out.push(text),
+      complain: (text) => void err.push(text),
+      paint: (_format, text) => text,
+      readInput: async () => '',
+    },
+    env: { ORDERS_URL: address },
+    openWriteSide: async () => {
+      throw new Error('Nothing here sends a command.');
+    },
+  };
+  const exitCode = await run(line.split(' '), session);
+  return { exitCode, out: out.join('\n'), err: err.join('\n') };
+}
+
+test('the client scripts show the views, rebuild them and roll them back', async () => {
+  const id = `c-${randomUUID().slice(0, 8)}`;
+  await api.place({ ...customerOf(id), lines: [{ sku: 'CLI-1', quantity: 4, unitPrice: 250 }] });
+  await until(async () => expect((await script(`customer ${id}`)).exitCode).toBe(0));
+  await upToDate();
+  expect((await script(`customer ${id}`)).out).toMatch(/orders +1, 1 of them open\npaid +nothing/);
+  expect((await script('demand CLI-1')).out).toMatch(/CLI-1 +1 +4 +0 +0 +0\nas of position \d+/);
+  expect((await script('stats --currency EUR')).out).toMatch(/^\d{4}-\d\d-\d\d +\d+/m);
+  expect((await script('projections')).out).toMatch(/^daily-stats +1 +[\d,]+ +0 +0\.0 s +0$/m);
+
+  expect(await script('rebuild customers')).toMatchObject({
+    exitCode: 0,
+    out: expect.stringMatching(/^customers is rebuilt: version 1, position [\d,]+$/),
+  });
+  const rebuilt = await script('rebuild orders --json');
+  expect(JSON.parse(rebuilt.out)).toMatchObject({ name: 'orders', exceptions: { count: 0 } });
+  expect((await script('rebuild customers --rollback')).out).toMatch(
+    /^customers is back to version 1, position \d+$/,
+  );
+  expect((await script('rebuild --from history')).out).toBe('journal is rebuilt');
+
+  expect((await script('parked list customers')).out).toBe('nothing is set aside');
+  expect(await script(`parked skip customers ${id}:3 --reason trial`)).toMatchObject({
+    exitCode: 3,
+    err: expect.stringContaining('nothing_parked'),
+  });
+});
+
+test.each([
+  ['rebuild', 2, 'say which view'],
+  ['rebuild customers --from history', 2, 'leave it out'],
+  ['rebuild nothing', 3, 'projection_not_found'],
+  ['parked retry customers o-1:0 --reason x', 2, 'expected ORDER or ORDER:VERSION'],
+  ['parked retry customers o-1', 2, '--reason'],
+  ['stats --from 2026-02-30', 2, 'must be a day of the calendar'],
+  ['customer nobody', 3, 'customer_not_found'],
+])('`orders %s` ends with %i and says %j', async (line, exitCode, said) => {
+  const ended = await script(line);
+  expect(ended).toMatchObject({ exitCode, err: expect.stringContaining(said) });
 });
 
 test('journal and views come back from the workflow histories alone', async () => {

@@ -56,8 +56,8 @@ test('journal and orders come back from the histories, over several runs of an o
   expect(await rebuildJournal(given)).toBe(true);
   for (const [index, orderId] of placed.entries()) {
     const after = await readJournal(db, orderId);
-    expect(after.map(({ recordedAt: _, ...event }) => event)).toEqual(
-      before[index]?.map(({ recordedAt: _, position: __, ...event }) => event),
+    expect(after.map(({ recordedAt: _recordedAt, ...event }) => event)).toEqual(
+      before[index]?.map(({ recordedAt: _recordedAt, position: _position, ...event }) => event),
     );
     expect(await storedView(orderId)).toEqual(await stateOf(orderId));
   }

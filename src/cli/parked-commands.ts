@@ -1,0 +1,127 @@
+import type { Command } from 'commander';
+import type { Intervened, ParkedAudit } from '../projections/parked.js';
+import type { ParkedEvent } from '../projections/parked-events.js';
+import { at } from './api.js';
+import { positive } from './arguments.js';
+import { usageFailure } from './failure.js';
+import { addScript } from './options.js';
+import { report } from './query-commands.js';
+import { apiOf, type CommonOptions, metaOf, type Session } from './session.js';
+import { type Cell, type Column, table } from './table.js';
+
+interface ListOptions extends CommonOptions {
+  readonly order?: string;
+  readonly limit?: number;
+}
+
+interface InterveneOptions extends CommonOptions {
+  readonly reason: string;
+  readonly actor?: string;
+}
+
+interface ParkedPage {
+  readonly data: readonly ParkedEvent[];
+  readonly nextCursor?: string;
+}
+
+/** Adds `parked list`, `parked retry` and `parked skip`. */
+export function addParkedCommands(program: Command, session: Session): void {
+  const parked = addScript(program, 'parked', {
+    summary: 'see events that a view could not apply, try them again, or leave them out',
+    examples: ['parked list customers', 'parked retry customers 018f… --reason "mended in version 2"'],
+  });
+  addList(parked, session);
+  addIntervention(parked, session, 'retry', 'try the event that an order has set aside once more');
+  addIntervention(parked, session, 'skip', 'leave the event that an order has set aside out of the view');
+}
+
+const columns: readonly Column[] = [
+  { title: 'ORDER' },
+  { title: 'VERSION', align: 'right' },
+  { title: 'EVENT' },
+  { title: 'POSITION', align: 'right' },
+  { title: 'STATUS' },
+  { title: 'SINCE' },
+  { title: 'ERROR' },
+];
+
+function addList(parked: Command, session: Session): void {
+  const command = addScript(parked, 'list', {
+    summary: 'list the events that a view has set aside, in the order of the feed',
+    examples: ['parked list customers', 'parked list customers --order 018f…'],
+  })
+    .argument('<view>', 'the view')
+    .option('--order <orderId>', 'only of this order')
+    .option('--limit <number>', 'at most so many, up to 1000', positive);
+  command.action(async (view: string) => {
+    const options = command.optsWithGlobals<ListOptions>();
+    const page = await apiOf(session, options).get<ParkedPage>(at`/v1/projections/${view}/parked`, {
+      orderId: options.order,
+      limit: options.limit,
+    });
+    report(session, options, page, () => listLines(page, session));
+  });
+}
+
+function listLines({ data, nextCursor }: ParkedPage, { terminal: { paint } }: Session): readonly string[] {
+  if (data.length === 0) return ['nothing is set aside'];
+  const rows = data.map(({ orderId, version, type, position, status, at: since, error = '' }): Cell[] => [
+    orderId,
+    String(version),
+    type,
+    String(position),
+    { text: status, format: status === 'parked' ? 'red' : 'yellow' },
+    since,
+    error,
+  ]);
+  return [
+    ...table(columns, rows, paint),
+    ...(nextCursor === undefined ? [] : ['', 'there are more: --limit']),
+  ];
+}
+
+function addIntervention(
+  parked: Command,
+  session: Session,
+  action: ParkedAudit['action'],
+  summary: string,
+): void {
+  const command = addScript(parked, action, {
+    summary,
+    details:
+      'The events that wait behind it follow, up to the next that fails. Who did it, and why, is kept.',
+    examples: [`parked ${action} customers 018f… --reason "looked into it"`],
+  })
+    .argument('<view>', 'the view')
+    .argument('<event>', 'the order, or ORDER:VERSION: then only if that event is the first set aside')
+    .requiredOption('--reason <text>', 'why')
+    .option('--actor <name>', 'who does it (default: cli:<your user name>)');
+  command.action(async (view: string, event: string) => {
+    const options = command.optsWithGlobals<InterveneOptions>();
+    const { orderId, version } = parse(event);
+    const { actor } = metaOf(options.actor === undefined ? {} : { actor: options.actor });
+    const done = await apiOf(session, options).submit<Omit<Intervened, 'kind'>>(
+      at`/v1/projections/${view}/parked/${orderId}/${action}`,
+      { reason: options.reason, ...(version === undefined ? {} : { version }) },
+      { 'x-actor': actor },
+    );
+    report(session, options, done, () => doneLines(done, orderId));
+  });
+}
+
+function parse(event: string): { readonly orderId: string; readonly version?: number } {
+  const [, orderId, version] = /^([^:]+)(?::([1-9]\d{0,14}))?$/.exec(event) ?? [];
+  if (orderId === undefined) throw usageFailure(`${event} is no event: expected ORDER or ORDER:VERSION`);
+  return { orderId, ...(version === undefined ? {} : { version: Number(version) }) };
+}
+
+function doneLines(
+  { applied, remaining, parked }: Omit<Intervened, 'kind'>,
+  orderId: string,
+): readonly string[] {
+  const rest = remaining === 0 ? 'nothing of it is set aside any more' : `${remaining} are still set aside`;
+  return [
+    `order ${orderId} · ${applied} events applied, ${rest}`,
+    ...(parked === undefined ? [] : [`version ${parked.version} cannot be applied: ${parked.error}`]),
+  ];
+}

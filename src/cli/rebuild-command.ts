@@ -1,0 +1,123 @@
+import { setTimeout } from 'node:timers/promises';
+import process from 'node:process';
+import { type Command, Option } from 'commander';
+import type { ProjectionsStatus, ProjectionStatus, StoreStatus } from '../projections/status.js';
+import { type Api, at } from './api.js';
+import { exitCodes, Failure, usageFailure } from './failure.js';
+import { addScript } from './options.js';
+import { progressBar } from './progress.js';
+import { report } from './query-commands.js';
+import { apiOf, type CommonOptions, type Session } from './session.js';
+
+interface RebuildOptions extends CommonOptions {
+  readonly from: 'journal' | 'history';
+  readonly rollback?: true;
+  readonly wait: boolean;
+}
+
+const LOOK_EVERY_MS = 300;
+
+/** Adds `rebuild`: views from the journal, or the journal from the workflow histories. */
+export function addRebuildCommand(program: Command, session: Session): void {
+  const command = addScript(program, 'rebuild', {
+    summary: 'build a view anew from the journal, or the journal from the workflow histories',
+    details:
+      'The view is built beside the one that is read, which it replaces at once when it is as far; the one before is kept ' +
+      'for a roll-back. A rebuild goes on by itself, whether anybody watches or not.',
+    examples: [
+      'rebuild customers',
+      'rebuild orders',
+      'rebuild customers --rollback',
+      'rebuild --from history',
+    ],
+  })
+    .argument('[view]', 'orders, customers, daily-stats or product-demand')
+    .addOption(
+      new Option('--from <source>', 'journal, or history: of Temporal, for journal and views alike')
+        .choices(['journal', 'history'])
+        .default('journal'),
+    )
+    .addOption(new Option('--rollback', 'go back to the build before the last rebuild').conflicts('from'))
+    .option('--no-wait', 'do not watch it');
+  command.action(async (view: string | undefined) => {
+    const options = command.optsWithGlobals<RebuildOptions>();
+    const name = nameOf(view, options);
+    const api = apiOf(session, options);
+    if (options.rollback === true) {
+      const build = await api.submit<Build>(at`/v1/projections/${name}/rollback`, {});
+      const { version, position } = build;
+      report(session, options, build, () => [`${name} is back to version ${version}, position ${position}`]);
+      return;
+    }
+    const { rebuildId } = await api.submit<Requested>(at`/v1/projections/${name}/rebuild`, {});
+    if (!options.wait) {
+      report(session, options, { name, rebuildId }, () => [
+        `${name} is being rebuilt: see \`orders projections\``,
+      ]);
+      return;
+    }
+    const done = await watch(api, name, rebuildId);
+    report(session, options, done, () => doneLines(done));
+  });
+}
+
+interface Build {
+  readonly version: number;
+  readonly position: number;
+}
+
+interface Requested {
+  readonly rebuildId: string;
+}
+
+function nameOf(view: string | undefined, { from }: RebuildOptions): string {
+  if (from === 'history') {
+    if (view !== undefined)
+      throw usageFailure('all is rebuilt from the histories, not one view: leave it out');
+    return 'journal';
+  }
+  if (view === undefined) throw usageFailure('say which view, or --from history');
+  return view;
+}
+
+type Rebuilt = ProjectionStatus | StoreStatus;
+
+/** Until it is done. An API that is away is waited for: the rebuild does not need it. */
+async function watch(api: Api, name: string, rebuildId: string): Promise<Rebuilt> {
+  const bar = progressBar(process.stderr);
+  try {
+    for (;;) {
+      const status = await look(api, name);
+      if (status?.rebuildId === rebuildId) return status;
+      const { done = 0, total = 0, perSecond = 0 } = status?.rebuilding ?? {};
+      bar.show({ what: name, done, total, perSecond });
+      await setTimeout(LOOK_EVERY_MS);
+    }
+  } finally {
+    bar.end();
+  }
+}
+
+async function look(api: Api, name: string): Promise<Rebuilt | undefined> {
+  try {
+    const { views, stores } = await api.get<ProjectionsStatus>('/v1/projections');
+    return [...views, ...stores].find((one) => one.name === name);
+  } catch (error) {
+    if (error instanceof Failure && error.exitCode === exitCodes.unavailable) return undefined;
+    throw error;
+  }
+}
+
+function doneLines(done: Rebuilt): readonly string[] {
+  if ('position' in done) {
+    return [
+      `${done.name} is rebuilt: version ${done.version}, position ${done.position.toLocaleString('en')}`,
+    ];
+  }
+  const { name, exceptions } = done;
+  if (exceptions === undefined || exceptions.count === 0) return [`${name} is rebuilt`];
+  return [
+    `${name} is rebuilt, but for ${exceptions.count} orders that could not be made from their first event on:`,
+    ...exceptions.orderIds.map((orderId) => `  ${orderId}`),
+  ];
+}
