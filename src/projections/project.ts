@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { type FeedTail, readFeed } from '../event-log/feed.js';
+import { type FeedTail, feedHead, readFeed } from '../event-log/feed.js';
 import { Superseded } from '../event-log/sequencer.js';
 import { BuildFeeder } from './feed-build.js';
 import { type ProjectionState, projectionState, takeOverProjection } from './state.js';
@@ -21,8 +21,9 @@ const batchSize = 500;
 const LOOK_AGAIN_MS = 1_000;
 
 /**
- * Feeds a view for as long as it may. Where the view was built by an older version of its fold, a rebuild is requested, and
- * it stands still until that has taken its place; so it does where people went back to another version than this one.
+ * Feeds a view for as long as it may. Where the view was built by an older version of its fold, or from a feed that began
+ * anew since, a rebuild is requested, and it stands still until that has taken its place; so it does where people went back
+ * to another version than this one.
  *
  * @throws Superseded where another has taken over, or the view is built by a newer version than this process has; and any
  *   error of MongoDB: call it again, it goes on where it was
@@ -53,6 +54,8 @@ export async function project(
       if (!(await feeder.apply(events))) await lookAnew();
     } else if (!(await hasGrown(tail, feeder.held.position, signal))) {
       await lookAnew();
+      // The feed began anew, in a journal that was restored: what the view has is of another one.
+      if ((await feedHead(db)) < feeder.held.position) await requestRebuild(view);
     }
   }
 }

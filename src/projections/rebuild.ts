@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { readFeed } from '../event-log/feed.js';
+import { feedHead, readFeed } from '../event-log/feed.js';
 import { Superseded } from '../event-log/sequencer.js';
 import { BuildFeeder, type Held } from './feed-build.js';
 import { dropUnusedBuilds, projectionState, type Rebuild, swap, takeOverRebuild } from './state.js';
@@ -47,7 +47,7 @@ export async function rebuild(view: View, { db, signal, beat, rebuildId }: Rebui
       if (!(await feeder.apply(events, { eventsPerSecond }))) throw superseded(view);
       continue;
     }
-    if (await swap(db, view.name, rebuildId)) {
+    if (await swap(db, view.name, rebuildId, await feedHead(db))) {
       await dropUnusedBuilds(db, view.name);
       return true;
     }

@@ -117,17 +117,18 @@ function isNamespaceTaken(error: unknown): boolean {
 
 /**
  * Makes the build that is on its way the active one, at once for every reader and for whoever feeds the view. Not while it
- * is behind the active one: no reader sees time go back.
+ * is behind the active one: no reader sees time go back, unless the feed itself did.
  *
+ * @param head of the feed
  * @returns false where it is behind, or was given up
  */
-export async function swap(db: Db, name: string, rebuildId: string): Promise<boolean> {
+export async function swap(db: Db, name: string, rebuildId: string, head: number): Promise<boolean> {
   const swapped = await update(
     db,
     {
       _id: name,
       'rebuilding.rebuildId': rebuildId,
-      $expr: { $gte: ['$rebuilding.position', '$position'] },
+      $expr: { $gte: ['$rebuilding.position', { $min: ['$position', head] }] },
     },
     [{ $set: { previous: activeBuild, ...fieldsOf('rebuilding') } }, { $unset: ['rebuilding'] }],
   );

@@ -240,6 +240,21 @@ test('a new version is built while the old one is read, and takes over by itself
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [...logs, more]));
 });
 
+test('a view is built anew when its feed began anew in a journal that was restored', async () => {
+  await publish(db, interleaved(...newLogs(...manyStates)));
+  let request: Promise<boolean> | undefined;
+  run(customers, { requestRebuild: async (view) => void (request ??= rebuild(view, rebuilding())) });
+  await caughtUp(db, customers);
+  await Promise.all([journal(db).deleteMany({}), feedState(db).deleteMany({})]);
+  const [log = []] = newLogs('completed');
+  await publish(db, log);
+  await until(async () => {
+    expect(await projectionState(db, customers.name)).toMatchObject({ position: log.length });
+  });
+  expect(await request).toBe(true);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [log]));
+});
+
 test('an older version does not touch what a newer one has built', async () => {
   await publish(db, interleaved(...newLogs('completed')));
   await rebuild({ ...customers, version: 2 }, rebuilding());
