@@ -1,8 +1,8 @@
-import type { ClientSession, Db } from 'mongodb';
+import type { Db, UpdateOptions } from 'mongodb';
 import { inTransaction } from '../activities/transaction.js';
-import { committed } from '../event-log/durability.js';
+import { committed, durable } from '../event-log/durability.js';
 import type { PositionedEvent } from '../event-log/feed.js';
-import { foldBatch } from './fold-batch.js';
+import { foldBatch, type FoldedBatch } from './fold-batch.js';
 import { OrderStates } from './order-states.js';
 import { parkedEvents } from './parked-events.js';
 import { type Build, projections } from './state.js';
@@ -53,15 +53,7 @@ export class BuildFeeder {
       parked: parked + folded.parked.length,
       at: new Date().toISOString(),
     };
-    const isDone = await inTransaction(this.db, async (session) => {
-      if (!(await this.advance(next, more, session))) return false;
-      const writes = folded.changes.toWrites();
-      if (writes.length > 0)
-        await documents(this.db, collection).bulkWrite(writes, { session, ordered: false });
-      if (folded.parked.length > 0) await parkedEvents(this.db).insertMany([...folded.parked], { session });
-      return true;
-    });
-    if (!isDone) return false;
+    if (!(await this.write(next, more, folded))) return false;
     this.states.remember(folded.states);
     this.held = next;
     return true;
@@ -73,10 +65,27 @@ export class BuildFeeder {
     this.held = held;
   }
 
+  private async write(
+    next: Held,
+    more: Readonly<Record<string, number>>,
+    { changes, parked }: FoldedBatch,
+  ): Promise<boolean> {
+    const writes = changes.toWrites();
+    // Most events mean nothing to a view: then its position is all there is to write.
+    if (writes.length === 0 && parked.length === 0) return await this.advance(next, more, durable);
+    return await inTransaction(this.db, async (session) => {
+      if (!(await this.advance(next, more, { session }))) return false;
+      if (writes.length > 0)
+        await documents(this.db, next.collection).bulkWrite(writes, { session, ordered: false });
+      if (parked.length > 0) await parkedEvents(this.db).insertMany([...parked], { session });
+      return true;
+    });
+  }
+
   private async advance(
     { position, parked, at }: Held,
     more: Readonly<Record<string, number>>,
-    session: ClientSession,
+    options: UpdateOptions,
   ): Promise<boolean> {
     const prefix = this.slot === 'active' ? '' : 'rebuilding.';
     const prefixed = (fields: object) =>
@@ -86,7 +95,7 @@ export class BuildFeeder {
     const { matchedCount } = await projections(this.db).updateOne(
       { _id: this.view.name, ...prefixed(known) },
       { $set: prefixed({ position, parked, at, ...more }) },
-      { session },
+      options,
     );
     return matchedCount === 1;
   }
