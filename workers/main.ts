@@ -12,7 +12,7 @@ import { createLogger } from '../src/platform/logger.js';
 import { messageOf } from '../src/platform/message-of.js';
 import { SEARCH_ATTRIBUTES, setUp } from '../src/platform/set-up.js';
 import { ensureOrderIndexes } from '../src/projections/orders.js';
-import { ensureParkedEventIndexes } from '../src/projections/parked-events.js';
+import { ensureParkedEventIndexes } from '../src/projections/feeding/parked-events.js';
 import { startApi } from './api.js';
 import { startFeed } from './feed.js';
 import { stage } from './progress.mjs';

@@ -1,8 +1,8 @@
 import { Context, getClient } from '@temporalio/activity';
 import type { Db } from 'mongodb';
 import type { FeedTail } from '../event-log/feed.js';
-import { project } from '../projections/project.js';
-import { requestRebuild } from '../projections/request-rebuild.js';
+import { project } from '../projections/feeding/project.js';
+import { requestRebuild } from '../projections/rebuilding/request-rebuild.js';
 import { viewNamed } from '../projections/views.js';
 import type { StandingActivities } from '../workflows/standing-messages.js';
 

@@ -1,8 +1,8 @@
 import { Context, getClient } from '@temporalio/activity';
 import type { Db } from 'mongodb';
-import { rebuildJournal } from '../projections/rebuild-journal.js';
-import { rebuildOrders } from '../projections/rebuild-orders.js';
-import { rebuild } from '../projections/rebuild.js';
+import { rebuildJournal } from '../projections/rebuilding/rebuild-journal.js';
+import { rebuildOrders } from '../projections/rebuilding/rebuild-orders.js';
+import { rebuild } from '../projections/rebuilding/rebuild.js';
 import { viewNamed } from '../projections/views.js';
 import type { RebuildActivities } from '../workflows/rebuild-messages.js';
 

@@ -3,7 +3,7 @@ import { formatMoney } from '../domain/money.js';
 import type { CustomerSummary } from '../projections/customers.js';
 import type { DailyStats } from '../projections/daily-stats.js';
 import type { ProductDemand } from '../projections/product-demand.js';
-import type { AsOf } from '../projections/read-view.js';
+import type { AsOf } from '../projections/feeding/read-view.js';
 import { at } from './api.js';
 import { positive } from './arguments.js';
 import { addScript } from './options.js';

@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { HttpProblem } from '../platform/http-problem.js';
-import type { OrderProgress } from '../projections/order-changes.js';
-import type { OrderViews } from '../projections/order-views.js';
+import type { OrderProgress } from '../projections/hot-orders/order-changes.js';
+import type { OrderViews } from '../projections/hot-orders/order-views.js';
 import type { CommandAnswer, CommandResult, Refused } from './gateway.js';
 import type { Preferences } from './request.js';
 

@@ -3,7 +3,7 @@ import type { FollowUpCommand } from '../domain/commands.js';
 import { problem } from '../platform/http-problem.js';
 import { closed, Id, OrderPath } from '../platform/http-schemas.js';
 import type { Http } from '../platform/http.js';
-import type { OrderViews } from '../projections/order-views.js';
+import type { OrderViews } from '../projections/hot-orders/order-views.js';
 import { answer } from './answers.js';
 import type { Gateway } from './gateway.js';
 import { metaOf, preferencesOf } from './request.js';

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import type { Order } from '../domain/order.js';
 import { capturedAmount, refundedAmount } from '../domain/view.js';
-import { type AsOf, readView } from './read-view.js';
+import { type AsOf, readView } from './feeding/read-view.js';
 import type { Change, View } from './view.js';
 
 /** A customer by its orders. Amounts in minor units. */

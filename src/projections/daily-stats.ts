@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import type { OrderEvent } from '../domain/events.js';
 import type { Order } from '../domain/order.js';
 import { capturedAmount, refundedAmount } from '../domain/view.js';
-import { type AsOf, readView } from './read-view.js';
+import { type AsOf, readView } from './feeding/read-view.js';
 import type { Change, View } from './view.js';
 
 /** What happened on one day (UTC) in one currency. Amounts in minor units. */

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import type { Line, Order } from '../domain/order.js';
-import { type AsOf, readView } from './read-view.js';
+import { type AsOf, readView } from './feeding/read-view.js';
 import type { Change, View } from './view.js';
 
 /** What became of a product in all orders, in units. */

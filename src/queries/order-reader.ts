@@ -3,8 +3,8 @@ import type { Order } from '../domain/order.js';
 import { toView } from '../domain/view.js';
 import { foldHistory, type HistoryLog, readHistoryLog } from '../event-log/history.js';
 import { isMongoOutage } from '../platform/mongo-outage.js';
-import type { StoredView } from '../projections/order-cache.js';
-import type { OrderViews } from '../projections/order-views.js';
+import type { StoredView } from '../projections/hot-orders/order-cache.js';
+import type { OrderViews } from '../projections/hot-orders/order-views.js';
 import { type OrderState, stateQuery, workflowId } from '../workflows/messages.js';
 
 export interface FoundOrder extends StoredView {

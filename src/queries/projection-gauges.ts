@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { Gauge } from 'prom-client';
 import type { Instruments } from '../platform/http-metrics.js';
-import { projectionsStatus } from '../projections/status.js';
+import { projectionsStatus } from '../projections/feeding/status.js';
 
 const WITHIN_MS = 1_000;
 

@@ -7,7 +7,7 @@ import type { Moment } from '../event-log/time-travel.js';
 import { HttpProblem, problem } from '../platform/http-problem.js';
 import { Amount, closed, Id, Name, OrderPath, Sku, Tag, Time, Version } from '../platform/http-schemas.js';
 import type { Http } from '../platform/http.js';
-import type { OrderViews } from '../projections/order-views.js';
+import type { OrderViews } from '../projections/hot-orders/order-views.js';
 import type { Cursors } from './cursor.js';
 import { badQuery, toInstant } from './instant.js';
 import { listOrders, sorts } from './list-orders.js';

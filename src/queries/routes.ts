@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { followFeed } from '../event-log/feed.js';
 import type { Http } from '../platform/http.js';
-import type { OrderViews } from '../projections/order-views.js';
+import type { OrderViews } from '../projections/hot-orders/order-views.js';
 import { createCursors } from './cursor.js';
 import { createOrderReader } from './order-reader.js';
 import { createPast } from './past.js';

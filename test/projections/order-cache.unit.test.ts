@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { createOrderCache, type StoredView } from '../../src/projections/order-cache.js';
+import { createOrderCache, type StoredView } from '../../src/projections/hot-orders/order-cache.js';
 
 const view = (version: number, json = 'x'): StoredView => ({ version, json });
 

@@ -5,7 +5,7 @@ import type { OrderEvent } from '../../src/domain/events.js';
 import { toView } from '../../src/domain/view.js';
 import { appendToJournal } from '../../src/event-log/journal.js';
 import { ensureOrderIndexes, type orders, projectOrder } from '../../src/projections/orders.js';
-import { openOrderViews, type OrderViews } from '../../src/projections/order-views.js';
+import { openOrderViews, type OrderViews } from '../../src/projections/hot-orders/order-views.js';
 import { logOf, openDatabase } from '../activities/database.js';
 import { states } from '../domain/examples.js';
 import { until } from '../support/until.js';

@@ -1,6 +1,6 @@
 import type { Db, Filter, FindCursor, WithId } from 'mongodb';
 import { type Build, projections } from './state.js';
-import { documents, type View, type ViewDocument } from './view.js';
+import { documents, type View, type ViewDocument } from '../view.js';
 
 /** How far a view was when it was read. */
 export interface AsOf {

@@ -1,12 +1,12 @@
 import type { Db, UpdateOptions } from 'mongodb';
-import { inTransaction } from '../activities/transaction.js';
-import { committed, durable } from '../event-log/durability.js';
-import type { PositionedEvent } from '../event-log/feed.js';
-import { foldBatch, type FoldedBatch } from './fold-batch.js';
-import { OrderStates } from './order-states.js';
-import { parkedEvents } from './parked-events.js';
-import { type Build, projections } from './state.js';
-import { documents, type View } from './view.js';
+import { inTransaction } from '../../activities/transaction.js';
+import { committed, durable } from '../../event-log/durability.js';
+import type { PositionedEvent } from '../../event-log/feed.js';
+import { foldBatch, type FoldedBatch } from '../feeding/fold-batch.js';
+import { OrderStates } from '../feeding/order-states.js';
+import { parkedEvents } from '../feeding/parked-events.js';
+import { type Build, projections } from '../feeding/state.js';
+import { documents, type View } from '../view.js';
 
 /** The build that is fed, and the epoch under which this holder may do so. */
 export type Held = Build & { readonly epoch: number };

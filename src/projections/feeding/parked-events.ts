@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
-import type { EventType } from '../domain/events.js';
-import type { PositionedEvent } from '../event-log/feed.js';
-import { messageOf } from '../platform/message-of.js';
+import type { EventType } from '../../domain/events.js';
+import type { PositionedEvent } from '../../event-log/feed.js';
+import { messageOf } from '../../platform/message-of.js';
 
 /** An event that a view could not apply, or that waits behind such a one of its order. It is named, not copied. */
 export interface ParkedEvent {

@@ -1,10 +1,10 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { type FeedTail, feedHead, readFeed } from '../event-log/feed.js';
-import { Superseded } from '../event-log/sequencer.js';
-import { BuildFeeder } from './feed-build.js';
+import { type FeedTail, feedHead, readFeed } from '../../event-log/feed.js';
+import { Superseded } from '../../event-log/sequencer.js';
+import { BuildFeeder } from '../rebuilding/feed-build.js';
 import { type ProjectionState, projectionState, takeOverProjection } from './state.js';
-import type { View } from './view.js';
+import type { View } from '../view.js';
 
 export interface Projecting {
   readonly db: Db;

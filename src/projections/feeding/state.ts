@@ -1,7 +1,7 @@
 import { type Db, MongoServerError, type UpdateFilter } from 'mongodb';
-import { committed, durable, isDuplicateKey } from '../event-log/durability.js';
+import { committed, durable, isDuplicateKey } from '../../event-log/durability.js';
 import { parkedEvents } from './parked-events.js';
-import { documents, type View } from './view.js';
+import { documents, type View } from '../view.js';
 
 /** One collection that a view was built in, and how far it is. */
 export interface Build {

@@ -1,10 +1,10 @@
 import { MongoBulkWriteError, type Db, type Filter } from 'mongodb';
-import { committed, durable } from '../event-log/durability.js';
-import { feedHead } from '../event-log/feed.js';
-import { type JournalDocument, journal, readJournals } from '../event-log/journal.js';
-import type { Order } from '../domain/order.js';
-import { next } from './order-states.js';
-import { type OrderDocument, orderIndexes, orders, projectOrder, toDocument } from './orders.js';
+import { committed, durable } from '../../event-log/durability.js';
+import { feedHead } from '../../event-log/feed.js';
+import { type JournalDocument, journal, readJournals } from '../../event-log/journal.js';
+import type { Order } from '../../domain/order.js';
+import { next } from '../feeding/order-states.js';
+import { type OrderDocument, orderIndexes, orders, projectOrder, toDocument } from '../orders.js';
 import type { Rebuilding } from './rebuild.js';
 import { StoreRebuilder } from './store-rebuild.js';
 

@@ -1,8 +1,8 @@
 import type { Db } from 'mongodb';
-import { evolve } from '../domain/evolve.js';
-import type { Order } from '../domain/order.js';
-import type { OrderEvent } from '../domain/events.js';
-import { readJournalsBefore } from '../event-log/journal.js';
+import { evolve } from '../../domain/evolve.js';
+import type { Order } from '../../domain/order.js';
+import type { OrderEvent } from '../../domain/events.js';
+import { readJournalsBefore } from '../../event-log/journal.js';
 
 const rememberedOrders = 5_000;
 

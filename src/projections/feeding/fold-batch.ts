@@ -1,9 +1,9 @@
-import type { Order } from '../domain/order.js';
-import type { PositionedEvent } from '../event-log/feed.js';
-import { Changes } from './changes.js';
+import type { Order } from '../../domain/order.js';
+import type { PositionedEvent } from '../../event-log/feed.js';
+import { Changes } from '../changes.js';
 import { next } from './order-states.js';
 import { type ParkedEvent, toParked } from './parked-events.js';
-import type { View } from './view.js';
+import type { View } from '../view.js';
 
 /** What a batch of events comes to in a view. */
 export interface FoldedBatch {

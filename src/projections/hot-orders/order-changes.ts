@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { type ChangeBatch, openChanges } from '../platform/change-batches.js';
-import type { OrderDocument } from './orders.js';
+import { type ChangeBatch, openChanges } from '../../platform/change-batches.js';
+import type { OrderDocument } from '../orders.js';
 
 /** How far the view of an order is. */
 export type OrderProgress = Pick<OrderDocument, 'version' | 'status' | 'settled'>;

@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { committed } from '../event-log/durability.js';
-import { isMongoOutage } from '../platform/mongo-outage.js';
-import type { OrderView } from '../domain/view.js';
-import { onlyView, orders } from './orders.js';
+import { committed } from '../../event-log/durability.js';
+import { isMongoOutage } from '../../platform/mongo-outage.js';
+import type { OrderView } from '../../domain/view.js';
+import { onlyView, orders } from '../orders.js';
 import { type OrderCache, type StoredView, createOrderCache } from './order-cache.js';
 import { followOrders, type OrderProgress } from './order-changes.js';
 

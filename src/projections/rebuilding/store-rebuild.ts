@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
-import { durable } from '../event-log/durability.js';
-import { Superseded } from '../event-log/sequencer.js';
+import { durable } from '../../event-log/durability.js';
+import { Superseded } from '../../event-log/sequencer.js';
 
 /** What is not fed by the feed, and can be rebuilt all the same: `orders` from the journal, the journal from the histories. */
 export const storeNames = ['orders', 'journal'] as const;

@@ -1,5 +1,5 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import { rebuildWorkflow, rebuildWorkflowId } from '../workflows/rebuild-messages.js';
+import { rebuildWorkflow, rebuildWorkflowId } from '../../workflows/rebuild-messages.js';
 
 /**
  * Has a view or a store rebuilt, as a workflow.

@@ -1,11 +1,11 @@
 import type { Client } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { Db } from 'mongodb';
-import { committed, durable, isDuplicateKey } from '../event-log/durability.js';
-import { foldHistory, type HistoryLog, readHistoryLog } from '../event-log/history.js';
-import { appendToJournal, ensureJournalIndexes } from '../event-log/journal.js';
-import { eventFork, orderWorkflow, workflowId } from '../workflows/messages.js';
-import { ensureOrderIndexes, orders, projectOrder, toDocument } from './orders.js';
+import { committed, durable, isDuplicateKey } from '../../event-log/durability.js';
+import { foldHistory, type HistoryLog, readHistoryLog } from '../../event-log/history.js';
+import { appendToJournal, ensureJournalIndexes } from '../../event-log/journal.js';
+import { eventFork, orderWorkflow, workflowId } from '../../workflows/messages.js';
+import { ensureOrderIndexes, orders, projectOrder, toDocument } from '../orders.js';
 import type { Rebuilding } from './rebuild.js';
 import { StoreRebuilder } from './store-rebuild.js';
 

@@ -1,10 +1,10 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { feedHead, readFeed } from '../event-log/feed.js';
-import { Superseded } from '../event-log/sequencer.js';
+import { feedHead, readFeed } from '../../event-log/feed.js';
+import { Superseded } from '../../event-log/sequencer.js';
 import { BuildFeeder, type Held } from './feed-build.js';
-import { dropUnusedBuilds, projectionState, type Rebuild, swap, takeOverRebuild } from './state.js';
-import type { View } from './view.js';
+import { dropUnusedBuilds, projectionState, type Rebuild, swap, takeOverRebuild } from '../feeding/state.js';
+import type { View } from '../view.js';
 
 export interface Rebuilding {
   readonly db: Db;

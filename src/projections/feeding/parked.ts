@@ -1,13 +1,13 @@
 import type { ClientSession, Db } from 'mongodb';
-import { inTransaction } from '../activities/transaction.js';
-import { committed } from '../event-log/durability.js';
-import type { PositionedEvent } from '../event-log/feed.js';
-import { readJournal } from '../event-log/journal.js';
+import { inTransaction } from '../../activities/transaction.js';
+import { committed } from '../../event-log/durability.js';
+import type { PositionedEvent } from '../../event-log/feed.js';
+import { readJournal } from '../../event-log/journal.js';
 import { foldBatch } from './fold-batch.js';
 import { OrderStates } from './order-states.js';
 import { type ParkedEvent, parkedEvents } from './parked-events.js';
 import { projections } from './state.js';
-import { documents, type View } from './view.js';
+import { documents, type View } from '../view.js';
 
 /** What somebody did about an event that was set aside, and why. */
 export interface ParkedAudit {

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
-import { committed } from '../event-log/durability.js';
-import { journal } from '../event-log/journal.js';
-import { ageOf, type FeedLag, feedLag } from '../event-log/lag.js';
+import { committed } from '../../event-log/durability.js';
+import { journal } from '../../event-log/journal.js';
+import { ageOf, type FeedLag, feedLag } from '../../event-log/lag.js';
 import { type ProjectionState, projections, type Rebuild } from './state.js';
 import {
   type Exceptions,
@@ -9,9 +9,9 @@ import {
   storeNames,
   type StoreRebuild,
   storeRebuilds,
-} from './store-rebuild.js';
-import type { View } from './view.js';
-import { views } from './views.js';
+} from '../rebuilding/store-rebuild.js';
+import type { View } from '../view.js';
+import { views } from '../views.js';
 
 /** Where a view across orders is. */
 export interface ProjectionStatus {
