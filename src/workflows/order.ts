@@ -80,7 +80,10 @@ const statusAttribute = defineSearchAttributeKey(searchAttributes.status, 'KEYWO
 /** How many answered commands are known again; Temporal itself knows those of one run only. */
 const rememberedCommands = 500;
 
-/** Beyond either, updates are refused until the journal has caught up: what one run hands to the next has a limit. */
+/**
+ * Beyond either, updates are refused and signals wait until the journal has caught up: what one activity is given, and one
+ * run hands to the next, has a limit.
+ */
 const unrecordedLimit = { events: 500, characters: 256 * 1024 };
 
 /** One order, from its creation to its end: the only place where its events are decided. */
@@ -105,6 +108,8 @@ class OrderRun {
   /** keys of the effects an activity was scheduled for in this run */
   private readonly issued = new Set<string>();
   private remembered: readonly Remembered[];
+  /** signals that came while too much was unrecorded, in their order: durable as they are, and decided later */
+  private readonly waiting: (() => void)[] = [];
   private halted: Halt | undefined;
   private timer: { readonly deadline: Deadline; readonly scope: CancellationScope } | undefined;
   private listedStatus: Order['status'];
@@ -147,6 +152,7 @@ class OrderRun {
 
   async untilFinished(): Promise<OrderEnd> {
     for (;;) {
+      this.takeWaiting();
       this.issueSteps();
       this.show();
       const { orderId, status, version } = this.order;
@@ -191,7 +197,7 @@ class OrderRun {
   }
 
   private take(type: FollowUpType, message: Message): void {
-    this.takeSignal(type, message, (id) => ({
+    this.receive(type, message, (id) => ({
       decision: judge(this.order, type, message, now()),
       causationId: id,
     }));
@@ -199,7 +205,7 @@ class OrderRun {
 
   /** The provider's word may be the answer to an effect whose own answer is still under way: then it settles that effect. */
   private takePayment(message: PaymentMessage): void {
-    this.takeSignal(paymentSignal, message, (id) => {
+    this.receive(paymentSignal, message, (id) => {
       const decision = judgePayment(this.order, message, now());
       if ('refusal' in decision) return { decision, causationId: id };
       const { reference } = message.data;
@@ -220,6 +226,19 @@ class OrderRun {
       actor: 'temporal',
       requestId: runId,
     });
+  }
+
+  private receive(...signal: Parameters<OrderRun['takeSignal']>): void {
+    if (this.isBehind()) this.waiting.push(() => this.takeSignal(...signal));
+    else this.takeSignal(...signal);
+  }
+
+  private takeWaiting(): void {
+    while (this.halted !== undefined || !this.isOverLimit()) {
+      const take = this.waiting.shift();
+      if (take === undefined) return;
+      take();
+    }
   }
 
   /** Nobody waits for the answer: what does not fit becomes an event, never an error. */
@@ -259,16 +278,25 @@ class OrderRun {
   private unavailable(): Obstacle | undefined {
     if (this.halted !== undefined)
       return { kind: 'halted', code: 'order_forked', message: this.halted.message };
-    const unrecorded = this.unrecorded();
-    const isTooMuch =
-      unrecorded.length > unrecordedLimit.events ||
-      JSON.stringify(unrecorded).length > unrecordedLimit.characters;
-    if (!isTooMuch) return undefined;
+    if (!this.isBehind()) return undefined;
     return {
       kind: 'busy',
       code: 'journal_behind',
-      message: `${unrecorded.length} events wait for the journal`,
+      message: `${this.unrecorded().length} events wait for the journal, ${this.waiting.length} messages for them`,
     };
+  }
+
+  /** What comes later must not overtake what waits. */
+  private isBehind(): boolean {
+    return this.waiting.length > 0 || this.isOverLimit();
+  }
+
+  private isOverLimit(): boolean {
+    const unrecorded = this.unrecorded();
+    return (
+      unrecorded.length > unrecordedLimit.events ||
+      JSON.stringify(unrecorded).length > unrecordedLimit.characters
+    );
   }
 
   // --- steps ---
@@ -384,6 +412,7 @@ class OrderRun {
   }
 
   private mustContinueAsNew(): boolean {
+    if (this.waiting.length > 0) return false;
     const { continueAsNewSuggested, historyLength } = workflowInfo();
     return continueAsNewSuggested || historyLength > (this.continueAsNewAfter ?? Infinity);
   }

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ApplicationFailure as ActivityApplicationFailure } from '@temporalio/activity';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
+import { limits } from '../../src/domain/commands.js';
 import { fold } from '../../src/domain/evolve.js';
 import {
   type PaymentMessage,
@@ -10,7 +11,7 @@ import {
   eventFork,
   paymentSignal,
 } from '../../src/workflows/messages.js';
-import { Orders, type StartedOrder, type World, door, fastForward, messageOf, terms } from './support.js';
+import { Orders, StartedOrder, type World, door, fastForward, messageOf, terms } from './support.js';
 
 let orders: Orders;
 let world: World;
@@ -275,6 +276,27 @@ test('beyond 500 unrecorded events commands are refused until the journal has ca
     await order.until(({ unrecorded }) => unrecorded === 0, 40);
     expect((await order.update('AddNote', { text: 'now' })).events).toHaveLength(1);
   });
+});
+
+test('more signals than one activity can be given, while no worker is there, are all taken, in their order', async () => {
+  const before = await Orders.open();
+  const { order } = await before.start();
+  await order.until((state) => state.order.status === 'confirmed' && idle(state));
+  await before.close();
+
+  const handle = orders.client.workflow.getHandle(order.handle.workflowId);
+  const texts = Array.from({ length: 600 }, (_, index) => String(index).padEnd(2_000, 'ü'));
+  for (const text of texts) await handle.signal('AddNote', messageOf({ text }));
+
+  const after = await Orders.open(before.taskQueue);
+  try {
+    const again = new StartedOrder(after.client, after.client.workflow.getHandle(handle.workflowId));
+    const all = await again.until((state) => state.order.version === 4 + texts.length && idle(state), 60);
+    expect(all.order.notes.map(({ text }) => text)).toEqual(texts.slice(-limits.notes));
+    expect(after.world.recorded().map(({ version }) => version)).toEqual(texts.map((_, index) => index + 5));
+  } finally {
+    await after.close();
+  }
 });
 
 describe('time', () => {

@@ -154,14 +154,14 @@ export class Orders {
     this.ending = worker.run();
   }
 
-  static async open(): Promise<Orders> {
+  /** @param taskQueue one of its own by default; that of another that was closed, to go on with its orders */
+  static async open(taskQueue = `t-${randomUUID().slice(0, 8)}`): Promise<Orders> {
     const address = process.env['TEST_TEMPORAL_ADDRESS'];
     if (address === undefined) throw new Error('TEST_TEMPORAL_ADDRESS is not set: run `npm test`');
     const [native, connection] = await Promise.all([
       NativeConnection.connect({ address }),
       Connection.connect({ address }),
     ]);
-    const taskQueue = `t-${randomUUID().slice(0, 8)}`;
     const world = new World();
     const worker = await Worker.create({
       connection: native,
