@@ -7,8 +7,13 @@ import { HttpProblem } from '../platform/http-problem.js';
  */
 export function toInstant(name: string, text: string): string {
   const time = new Date(text);
-  if (!Number.isNaN(time.getTime())) return time.toISOString();
+  if (!Number.isNaN(time.getTime()) && isDay(text.slice(0, 10))) return time.toISOString();
   throw badQuery(name, `${text} is no time`);
+}
+
+/** `Date` takes the 31st of April for the 1st of May. */
+function isDay(date: string): boolean {
+  return new Date(`${date}T00:00:00Z`).toISOString().startsWith(date);
 }
 
 /** A 400 that points at one query parameter. */

@@ -73,6 +73,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   app.get(
     '/v1/events/stream',
     {
+      exposeHeadRoute: false,
       schema: {
         summary: 'The feed, live',
         description:
@@ -95,6 +96,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   app.get(
     '/v1/orders/:orderId/stream',
     {
+      exposeHeadRoute: false,
       schema: {
         summary: 'The log of an order, live',
         description: 'From its first event, or after the version in `Last-Event-ID`.',

@@ -130,6 +130,17 @@ describe('the live feed', () => {
     expect(received.every(({ id, event }) => id === event.position)).toBe(true);
   });
 
+  test('has no HEAD: it would never be answered', async () => {
+    const { orderId } = await recordOrder();
+    for (const path of ['/v1/events/stream', `/v1/orders/${orderId}/stream`]) {
+      const { status, headers } = await fetch(address + path, {
+        method: 'HEAD',
+        signal: AbortSignal.timeout(5_000),
+      });
+      expect({ status, allow: headers.get('allow') }).toEqual({ status: 405, allow: 'GET' });
+    }
+  });
+
   test('begins with what comes next where nothing is asked for', async () => {
     await recordOrder();
     const stream = open('/v1/events/stream');
