@@ -8,7 +8,7 @@ import {
   orders,
   toDocument,
 } from '../../../src/projections/orders.js';
-import { rebuild } from '../../../src/projections/rebuild.js';
+import { rebuild } from '../../../src/projections/rebuilding/rebuild.js';
 import { views } from '../../../src/projections/views.js';
 import { create, deliver, dispatch, hold, release, ship, Story } from './story.js';
 
@@ -46,14 +46,15 @@ export async function fill(db: Db, count: number, note: (text: string) => void):
       orders(db).insertMany(documents, { ordered: false, writeConcern: { w: 1 } }),
       journal(db).insertMany(records, { ordered: false, writeConcern: { w: 1 } }),
     ]);
-    if (from % 5_000 === 0) note(`${from + documents.length} of ${count} orders`);
+    if ((from + batchSize) % 10_000 === 0) note(`${from + documents.length} of ${count} orders`);
   }
   await feedState(db).insertOne({ _id: 'feed', epoch: 0, position: events, at: new Date().toISOString() });
   note('indexes');
   await Promise.all([ensureOrderIndexes(db), ensureJournalIndexes(db)]);
   for (const view of views) {
-    const beat = (position: number) => note(`${view.name}: ${position} of ${events} events`);
-    await rebuild(view, { db, signal: new AbortController().signal, rebuildId: 'bench', beat });
+    note(view.name);
+    const { signal } = new AbortController();
+    await rebuild(view, { db, signal, rebuildId: 'bench', beat: () => undefined });
   }
   return { orderIds, completed, events };
 }

@@ -1,7 +1,10 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { workflowId } from '../../../src/workflows/messages.js';
 import type { Phase } from '../baselines/bare-messages.js';
+import type { HttpConnection } from '../harness/http-connection.js';
+import { complete } from './order-over-http.js';
 
 const { EventType } = proto.temporal.api.enums.v1;
 
@@ -17,6 +20,23 @@ const otherwiseBilled: ReadonlySet<number> = new Set([
   EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
   EventType.EVENT_TYPE_MARKER_RECORDED,
 ]);
+
+const LOOK_EVERY_MS = 10;
+const AT_REST_WITHIN_MS = 10_000;
+
+/**
+ * Waits until nothing of an order is under way. Commands that come at rest cost the same however fast a machine is: a task
+ * never finds two things to do at once. @throws Error after ten seconds
+ */
+export async function untilAtRest(client: Client, orderId: string): Promise<void> {
+  const giveUpAt = Date.now() + AT_REST_WITHIN_MS;
+  for (;;) {
+    const { raw } = await client.workflow.getHandle(workflowId(orderId)).describe();
+    if ((raw.pendingActivities ?? []).length === 0 && !raw.pendingWorkflowTask) return;
+    if (Date.now() > giveUpAt) throw new Error(`Order ${orderId} does not come to rest.`);
+    await setTimeout(LOOK_EVERY_MS);
+  }
+}
 
 /** What an order has cost Temporal so far. */
 export interface HistoryCost {
@@ -44,8 +64,14 @@ export async function historyCost(client: Client, orderId: string): Promise<Hist
   };
 }
 
-/** The shape of an order that was waited for after each command: which activities followed from its start and each update. */
-export async function shapeOf(client: Client, orderId: string): Promise<readonly Phase[]> {
+/** Brings an order from create to completed, at rest before each command. */
+export async function completeAtRest(client: Client, api: HttpConnection): Promise<string> {
+  return await complete(api, (orderId) => untilAtRest(client, orderId));
+}
+
+/** The shape of an order on the happy path: which activities follow from its start, and from each update. */
+export async function orderShape(client: Client, api: HttpConnection): Promise<readonly Phase[]> {
+  const orderId = await completeAtRest(client, api);
   const { events } = await client.workflow.getHandle(workflowId(orderId)).fetchHistory();
   const phases: number[][] = [[]];
   let task: unknown;

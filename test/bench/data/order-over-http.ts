@@ -40,14 +40,20 @@ export async function untilConfirmed(api: HttpConnection, orderId: string): Prom
   }
 }
 
-/** From create to completed. @param wait for what follows from each command by itself, rather than at both ends only */
-export async function complete(api: HttpConnection, { wait = false } = {}): Promise<string> {
+/** From create to completed. @param settle is waited for after each command, for nothing by default */
+export async function complete(
+  api: HttpConnection,
+  settle: (orderId: string) => Promise<void> = async () => undefined,
+): Promise<string> {
   const orderId = await confirm(api);
-  const meanwhile = wait ? WAIT : {};
+  await settle(orderId);
   const path = `/v1/orders/${orderId}/shipments`;
-  const { shipmentId } = await api.post<{ shipmentId: string }>(path, {}, withKey(meanwhile), 200);
-  await api.post(`${path}/${shipmentId}/dispatch`, delivery, withKey(meanwhile), 200);
+  const { shipmentId } = await api.post<{ shipmentId: string }>(path, {}, withKey(), 200);
+  await settle(orderId);
+  await api.post(`${path}/${shipmentId}/dispatch`, delivery, withKey(), 200);
+  await settle(orderId);
   const { status } = await api.post<Answer>(`${path}/${shipmentId}/deliver`, {}, withKey(WAIT), 200);
   if (status !== 'completed') throw new Error(`Order ${orderId} is ${status}.`);
+  await settle(orderId);
   return orderId;
 }

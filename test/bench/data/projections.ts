@@ -11,20 +11,22 @@ interface Projections {
 }
 
 const LOOK_EVERY_MS = 20;
+const CAUGHT_UP_WITHIN_MS = 60_000;
 
 async function projections(api: HttpConnection): Promise<Projections> {
   const { body } = await api.get('/v1/projections');
   return JSON.parse(body.toString()) as Projections;
 }
 
-/** Waits until every view across orders has all there is. */
-export async function untilCaughtUp(api: HttpConnection, note: (text: string) => void): Promise<void> {
+/** Waits until every view across orders has all there is. @throws Error after a minute */
+export async function untilCaughtUp(api: HttpConnection): Promise<void> {
+  const giveUpAt = Date.now() + CAUGHT_UP_WITHIN_MS;
   for (;;) {
     const { views } = await projections(api);
     const behind = Math.max(...views.map(({ eventsBehind }) => eventsBehind));
     if (behind === 0) return;
-    note(`the views are ${behind} events behind`);
-    await setTimeout(behind > 10_000 ? 1_000 : LOOK_EVERY_MS);
+    if (Date.now() > giveUpAt) throw new Error(`A view is still ${behind} events behind.`);
+    await setTimeout(LOOK_EVERY_MS);
   }
 }
 

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { get } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import { journal } from '../../../src/event-log/journal.js';
 import { complete } from '../data/order-over-http.js';
 import { untilCaughtUp } from '../data/projections.js';
 import type { Bench, Measurement } from '../harness/bench.js';
+import { openEventStream } from '../harness/event-stream.js';
 import type { HttpConnection } from '../harness/http-connection.js';
 import { block, percentileOf } from '../harness/interleave.js';
 
@@ -19,19 +19,22 @@ export const feedLag: Measurement = {
   async run(bench) {
     const { address } = await bench.product();
     const connections = await bench.connect(address, atOnce);
-    await untilCaughtUp(connections[0], bench.note);
+    await untilCaughtUp(connections[0]);
     bench.note('full load');
     const full = await block(bench.pick(200, 40), atOnce, async (lane) => {
       await complete(connections[lane] ?? connections[0]);
     });
-    await untilCaughtUp(connections[0], bench.note);
+    await untilCaughtUp(connections[0]);
     const lags = { product: [] as number[], baseline: [] as number[] };
-    await receiveStream(bench, address, (lag) => lags.product.push(lag));
+    const stream = await openEventStream(`${address}/v1/events/stream`, (data) => {
+      lags.product.push(lagOf(JSON.parse(data)));
+    });
+    bench.atEnd(stream.close);
     await receiveChanges(bench, (lag) => lags.baseline.push(lag));
     const perSecond = (1_000 * full.operations) / full.ms / 2;
     bench.note(`half load: ${perSecond.toFixed(1)} orders/s`);
     await halfLoad(connections, perSecond, bench.pick(60, 8));
-    await untilCaughtUp(connections[0], bench.note);
+    await untilCaughtUp(connections[0]);
     const [product, baseline] = [percentileOf(lags.product), percentileOf(lags.baseline)];
     const [p50, p95, p99] = [product(0.5), product(0.95), product(0.99)];
     const limit = baseline(0.99);
@@ -70,23 +73,6 @@ async function halfLoad(
     running.push(complete(connection).then(() => void idle.push(connection)));
   }
   await Promise.all(running);
-}
-
-async function receiveStream(bench: Bench, address: string, tell: (lag: number) => void): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const request = get(`${address}/v1/events/stream`, (response) => {
-      resolve();
-      let rest = '';
-      response.setEncoding('utf8').on('data', (text: string) => {
-        const lines = (rest + text).split('\n');
-        rest = lines.pop() ?? '';
-        for (const line of lines) if (line.startsWith('data: ')) tell(lagOf(JSON.parse(line.slice(6))));
-      });
-      response.on('error', () => undefined);
-    });
-    request.on('error', reject);
-    bench.atEnd(() => void request.destroy());
-  });
 }
 
 async function receiveChanges(bench: Bench, tell: (lag: number) => void): Promise<void> {

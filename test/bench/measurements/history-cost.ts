@@ -1,5 +1,4 @@
-import { complete } from '../data/order-over-http.js';
-import { historyCost } from '../data/order-history.js';
+import { completeAtRest, historyCost } from '../data/order-history.js';
 import type { Measurement } from '../harness/bench.js';
 import { type Judged, single } from '../harness/result.js';
 
@@ -9,7 +8,7 @@ export const historyCosts: Measurement = {
   async run(bench) {
     const { address } = await bench.product();
     const [api] = await bench.connect(address, 1);
-    const cost = await historyCost(bench.temporal, await complete(api, { wait: true }));
+    const cost = await historyCost(bench.temporal, await completeAtRest(bench.temporal, api));
     const within = (name: string, value: number, unit: string, budget: number): Judged =>
       single(`history.cost.${name}`, value, unit, { goal: { of: 'value', is: '≤', limit: budget } });
     return [

@@ -1,5 +1,5 @@
-import { accept, complete, untilConfirmed } from '../data/order-over-http.js';
-import { shapeOf } from '../data/order-history.js';
+import { accept, untilConfirmed } from '../data/order-over-http.js';
+import { orderShape } from '../data/order-history.js';
 import type { Measurement } from '../harness/bench.js';
 import { block, duration, interleave } from '../harness/interleave.js';
 
@@ -9,7 +9,7 @@ export const ordersAccept: Measurement = {
   async run(bench) {
     const { address } = await bench.product();
     const [api] = await bench.connect(address, 1);
-    const phases = await shapeOf(bench.temporal, await complete(api, { wait: true }));
+    const phases = await orderShape(bench.temporal, api);
     const bare = await bench.bareOrders();
     const orders = bench.pick(100, 20);
     const measured = await interleave(

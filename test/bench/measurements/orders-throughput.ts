@@ -1,5 +1,5 @@
 import { complete } from '../data/order-over-http.js';
-import { shapeOf } from '../data/order-history.js';
+import { orderShape } from '../data/order-history.js';
 import type { Measurement } from '../harness/bench.js';
 import { block, interleave, rate } from '../harness/interleave.js';
 
@@ -15,7 +15,7 @@ export const ordersThroughput: Measurement = {
     const { address } = await bench.product();
     const connections = await bench.connect(address, atOnce);
     const [first] = connections;
-    const phases = await shapeOf(bench.temporal, await complete(first, { wait: true }));
+    const phases = await orderShape(bench.temporal, first);
     const bare = await bench.bareOrders();
     const orders = bench.pick(200, 40);
     const measured = await interleave(

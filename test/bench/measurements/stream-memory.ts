@@ -1,11 +1,12 @@
-import { get } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import type { Bench, Measurement } from '../harness/bench.js';
+import { openEventStream } from '../harness/event-stream.js';
 import { MB, memoryOf } from '../harness/memory.js';
 import { single } from '../harness/result.js';
 
-/** Between two chunks of 64 KB: about 8,000 events a second are read. */
-const PAUSE_MS = 10;
+/** At most 10,000 events a second are read. */
+const REST_EVERY = 100;
+const REST_MS = 10;
 const LOOK_EVERY_MS = 250;
 const NOTE_EVERY = 100_000;
 
@@ -42,35 +43,17 @@ export const streamMemory: Measurement = {
   },
 };
 
-/** Reads the feed from its beginning, slowly, up to a position. @returns bytes that were read */
-async function read(bench: Bench, address: string, until: number): Promise<number> {
+/** Reads the feed from its beginning, slowly. @returns bytes that were read */
+async function read(bench: Bench, address: string, count: number): Promise<number> {
   return await new Promise((resolve, reject) => {
-    const request = get(`${address}/v1/events/stream?after=0`, (response) => {
-      let [bytes, told] = [0, 0];
-      const take = async (chunk: Buffer): Promise<void> => {
-        bytes += chunk.length;
-        const position = lastPosition(chunk.toString('latin1'));
-        if (position !== undefined && position >= until) {
-          request.destroy();
-          resolve(bytes);
-          return;
-        }
-        if (position !== undefined && position >= told + NOTE_EVERY) {
-          told = position;
-          bench.note(`${position} events of ${until}`);
-        }
-        response.pause();
-        await setTimeout(PAUSE_MS);
-        response.resume();
-      };
-      response.on('data', (chunk: Buffer) => void take(chunk));
-      response.on('error', () => undefined);
-    });
-    request.on('error', reject);
+    let events = 0;
+    openEventStream(`${address}/v1/events/stream?after=0`, (_data, stream) => {
+      events += 1;
+      if (events % REST_EVERY === 0) stream.rest(REST_MS);
+      if (events % NOTE_EVERY === 0) bench.note(`${events} of ${count} events`);
+      if (events !== count) return;
+      stream.close();
+      resolve(stream.bytes());
+    }).catch(reject);
   });
-}
-
-function lastPosition(text: string): number | undefined {
-  const [, position] = /\nid: (\d+)\n(?![^]*\nid: \d+\n)/.exec(text) ?? [];
-  return position === undefined ? undefined : Number(position);
 }

@@ -1,5 +1,5 @@
-import { complete, confirm } from '../data/order-over-http.js';
-import { shapeOf } from '../data/order-history.js';
+import { confirm } from '../data/order-over-http.js';
+import { orderShape } from '../data/order-history.js';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { block } from '../harness/interleave.js';
 import { MB, memoryOf } from '../harness/memory.js';
@@ -50,7 +50,7 @@ async function productMemory(bench: Bench, warmUp: number, orders: number): Prom
 async function bareMemory(bench: Bench, warmUp: number, orders: number): Promise<number> {
   const product = await bench.product();
   const [api] = await bench.connect(product.address, 1);
-  const phases = await shapeOf(bench.temporal, await complete(api, { wait: true }));
+  const phases = await orderShape(bench.temporal, api);
   await product.stop();
   bench.note('baseline');
   const bare = await bench.bareOrders();

@@ -1,0 +1,149 @@
+/** The costs that do not depend on how fast a machine is. A change that moves one of these numbers moves it here, too. */
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createActivities } from '../../src/activities/index.js';
+import { ensureSandboxIndexes } from '../../src/activities/sandbox-payments.js';
+import type { Effect, Outcome } from '../../src/domain/effects.js';
+import type { Steps } from '../../src/workflows/messages.js';
+import { eventually, orderBody, startTestApi, type TestApi } from '../support/api.js';
+import { shared } from '../support/servers.js';
+import { fill } from './data/dataset.js';
+import { historyCost, untilAtRest } from './data/order-history.js';
+import { delivery, happyPath, Story, type StoryStep } from './data/story.js';
+import { examinedBy, type MongoCommands, watchCommands } from './mongo-commands.js';
+
+const orderCount = 300;
+
+let api: TestApi;
+let commands: MongoCommands;
+beforeAll(async () => {
+  api = await startTestApi({ MONGODB_URI: `${shared.mongodbUri}&monitorCommands=true` });
+  await eventually(async () => await api.mongo.db.command({ ping: 1 }).catch(() => undefined));
+  commands = watchCommands(api.mongo.client);
+  await fill(api.mongo.db, orderCount, () => undefined);
+  await ensureSandboxIndexes(api.mongo.db);
+  await api.startWorker();
+});
+afterAll(async () => {
+  await api.close();
+});
+
+const recording = { first: 'insert find find insert', later: 'insert find find update' };
+const moving = 'insert update commitTransaction';
+const authorizing = 'findAndModify find update commitTransaction';
+const capturing = 'find findAndModify find find update update commitTransaction';
+
+test('round trips to MongoDB of each step of an order', async () => {
+  const activities = createActivities({ db: api.mongo.db });
+  const story = new Story(randomUUID(), Date.now());
+  const trips: string[][] = [];
+  for (const command of happyPath(1)) {
+    let step: StoryStep | undefined = story.tell(command);
+    while (step !== undefined) {
+      const { effect, events } = step;
+      let outcome: Outcome | undefined;
+      const started = await commands.of(async () => {
+        if (effect === undefined) await activities.record({ events });
+        else outcome = await perform(activities, events, effect);
+      });
+      trips.push([effect?.type ?? 'record', started.map(({ commandName }) => commandName).join(' ')]);
+      step = effect === undefined || outcome === undefined ? undefined : story.settle(effect, outcome);
+    }
+  }
+  expect(story.order.status).toBe('completed');
+  expect(trips).toEqual([
+    ['reserve', `${recording.first} ${moving}`],
+    ['authorize', `${recording.later} ${authorizing}`],
+    ['record', recording.later],
+    ['record', recording.later],
+    ['deduct', `${recording.later} ${moving}`],
+    ['capture', `${recording.later} ${capturing}`],
+    ['record', recording.later],
+    ['record', recording.later],
+  ]);
+});
+
+/** The activity that is named after the effect, as the workflow calls it. */
+async function perform(activities: Steps, events: StoryStep['events'], effect: Effect): Promise<Outcome> {
+  const step = activities[effect.type] as (input: StoryStep) => Promise<Outcome>;
+  return await step({ events, effect });
+}
+
+describe('round trips of the API, and documents examined', () => {
+  const order = 'bench-00000001';
+  test.each<[string, string, readonly (readonly [examined: number, returned: number])[]]>([
+    ['an order', `/v1/orders/${order}`, [[1, 1]]],
+    ['the same order again', `/v1/orders/${order}`, []],
+    ['orders, newest first', '/v1/orders', [[51, 51]]],
+    ['orders by status', '/v1/orders?status=completed', [[51, 51]]],
+    ['orders by status and total', '/v1/orders?status=completed&sort=-total&total[gte]=4500', [[51, 51]]],
+    [
+      'orders by status and time',
+      '/v1/orders?status=completed&createdAt[lt]=2026-01-01T03:00:00Z',
+      [[51, 51]],
+    ],
+    ['orders of a customer', '/v1/orders?customerId=c-7', [[1, 1]]],
+    ['orders with a SKU', '/v1/orders?sku=S-7', [[1, 1]]],
+    ['orders with a tag', '/v1/orders?tag=web', [[51, 51]]],
+    ['orders with a word', '/v1/orders?q=ada7', [[11, 11]]],
+    ['the log of an order', `/v1/orders/${order}/events`, [[14, 14]]],
+    ['a page of the feed', '/v1/events?after=100&limit=100', [[100, 100]]],
+    ['an order as it was', `/v1/orders/${order}?version=5`, [[5, 5]]],
+    [
+      'a customer',
+      '/v1/customers/c-7',
+      [
+        [1, 1],
+        [1, 1],
+      ],
+    ],
+  ])('%s', async (_name, path, expected) => {
+    const started = await commands.of(async () => {
+      expect((await api.get(path)).status).toBe(200);
+    });
+    expect(started.map(({ commandName }) => commandName)).toEqual(expected.map(() => 'find'));
+    const seen = await Promise.all(started.map((command) => examinedBy(api.mongo.db, command)));
+    expect(seen.map(({ examined, returned }) => [examined, returned])).toEqual(expected);
+  });
+
+  test('a page of a list costs the same however deep it is', async () => {
+    let cursor = '';
+    // Behind a cursor the last document of the page before is looked at once more.
+    for (const examined of [51, 52, 52, 52]) {
+      const started = await commands.of(async () => {
+        const { body } = await api.get(`/v1/orders?status=completed${cursor}`);
+        cursor = `&cursor=${encodeURIComponent(body.nextCursor)}`;
+      });
+      expect(await Promise.all(started.map((command) => examinedBy(api.mongo.db, command)))).toEqual([
+        { examined, returned: 51 },
+      ]);
+    }
+  });
+});
+
+test('what an order costs Temporal, and its commands MongoDB', async () => {
+  const trips: string[] = [];
+  const send = async (path: string, body: object, status: number): Promise<{ [name: string]: string }> => {
+    let answer: { [name: string]: string } = {};
+    const headers = { 'idempotency-key': randomUUID() };
+    const started = await commands.of(async () => {
+      const reply = await api.post(path, { body, headers });
+      expect(reply.status).toBe(status);
+      answer = reply.body;
+    });
+    trips.push(started.map(({ commandName }) => commandName).join(' '));
+    await untilAtRest(api.client, answer['orderId'] ?? '');
+    return answer;
+  };
+  const { orderId = '' } = await send('/v1/orders', orderBody(), 201);
+  const path = `/v1/orders/${orderId}/shipments`;
+  const { shipmentId } = await send(path, {}, 200);
+  await send(`${path}/${shipmentId}/dispatch`, delivery, 200);
+  await send(`${path}/${shipmentId}/deliver`, {}, 200);
+
+  // A create with a key asks the journal whether it was there before; the other commands ask the workflow alone.
+  expect(trips).toEqual(['find', '', '', '']);
+  const { bytes, ...cost } = await historyCost(api.client, orderId);
+  expect(cost).toEqual({ events: 72, stateTransitions: 30, actions: 12, otherActions: 4 });
+  expect(bytes).toBeLessThan(16_500);
+});

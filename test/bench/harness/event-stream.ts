@@ -1,0 +1,38 @@
+import { get, type IncomingMessage } from 'node:http';
+
+export interface EventStream {
+  /** received so far */
+  readonly bytes: () => number;
+  /** Reads nothing for some time. */
+  readonly rest: (ms: number) => void;
+  readonly close: () => void;
+}
+
+/** Reads Server-Sent Events; resolves when the server has begun. @param onEvent is given the `data` of each */
+export async function openEventStream(
+  url: string,
+  onEvent: (data: string, stream: EventStream) => void,
+): Promise<EventStream> {
+  let bytes = 0;
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    get(url, resolve).on('error', reject);
+  });
+  const stream: EventStream = {
+    bytes: () => bytes,
+    rest(ms) {
+      response.pause();
+      setTimeout(() => response.resume(), ms);
+    },
+    close: () => void response.destroy(),
+  };
+  let begun = '';
+  response.setEncoding('utf8').on('data', (text: string) => {
+    bytes += text.length;
+    const lines = (begun + text).split('\n');
+    begun = lines.pop() ?? '';
+    for (const line of lines) if (line.startsWith('data: ')) onEvent(line.slice(6), stream);
+  });
+  // It is closed, from either side: whoever waits for more has a limit of its own.
+  response.on('error', () => undefined);
+  return stream;
+}
