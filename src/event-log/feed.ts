@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import type { Db } from 'mongodb';
+import type { ChangeStreamDocument, Db } from 'mongodb';
 import type { StoredEvent } from '../domain/events.js';
 import { upcast } from '../domain/upcasters.js';
 import { committed } from './durability.js';
@@ -129,10 +129,7 @@ class Tail {
   }
 
   private async watch(signal: AbortSignal): Promise<void> {
-    const stream = feedState(this.db).watch([], {
-      fullDocument: 'updateLookup',
-      maxAwaitTimeMS: AWAIT_MS,
-    });
+    const stream = feedState(this.db).watch([], { maxAwaitTimeMS: AWAIT_MS });
     try {
       // The stream is open before the head is read: what comes between is seen twice, never missed.
       await stream.tryNext();
@@ -141,8 +138,8 @@ class Tail {
         const change = await stream.tryNext();
         // The collection was dropped: a stream that is over has no changes, and says so without a pause.
         if (change?.operationType === 'invalidate') return;
-        const state = change !== null && 'fullDocument' in change ? change.fullDocument : undefined;
-        if (state) await this.advance(state.position);
+        const position = change === null ? undefined : positionOf(change);
+        if (position !== undefined) await this.advance(position);
       }
     } finally {
       // Not while a read is under way: the driver would never end it.
@@ -168,6 +165,12 @@ class Tail {
       committed,
     );
   }
+}
+
+/** The head as a change leaves it; undefined where it leaves it as it was. */
+function positionOf(change: ChangeStreamDocument<FeedState>): number | undefined {
+  if (change.operationType === 'update') return change.updateDescription.updatedFields?.position;
+  return change.operationType === 'insert' ? change.fullDocument.position : undefined;
 }
 
 /** Waits, woken through `wakes`, until it holds or `signal` aborts. */
