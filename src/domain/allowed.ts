@@ -1,4 +1,4 @@
-import { type FollowUpType, followUpTypes, segments } from './commands.js';
+import { type FollowUpType, followUpTypes, limits, segments } from './commands.js';
 import {
   type Order,
   type Return,
@@ -39,6 +39,7 @@ const rules: Readonly<Record<FollowUpType, (order: Order) => string | undefined>
     first(
       notShippable(order),
       !order.lines.some((line) => unallocated(line) > 0) && 'everything is in a shipment',
+      tooMany(order.shipments, 'shipments'),
     ),
   DispatchShipment: (order) =>
     first(
@@ -53,13 +54,15 @@ const rules: Readonly<Record<FollowUpType, (order: Order) => string | undefined>
     first(
       order.closed && 'the return window has passed',
       !order.lines.some((line) => line.delivered > line.returned) && 'nothing delivered is left to return',
+      tooMany(order.returns, 'returns'),
     ),
   ReceiveReturn: (order) =>
     first(
       !order.returns.some((entry) => entry.status === 'requested') && 'no return is on its way',
       order.shipments.some(isUnpaid) && 'a capture is not settled: what goes back depends on it',
     ),
-  RefundPayment: (order) => (refundable(order) > 0 ? undefined : 'nothing captured is left to refund'),
+  RefundPayment: (order) =>
+    first(refundable(order) === 0 && 'nothing captured is left to refund', tooMany(order.refunds, 'refunds')),
   AddNote: () => undefined,
 };
 
@@ -133,6 +136,11 @@ function notShippable(order: Order): string | undefined {
 function noDeclinedCapture(order: Order): string | undefined {
   const isDeclined = order.shipments.some((entry) => entry.charge?.status === 'declined');
   return isDeclined ? undefined : 'no capture was declined';
+}
+
+/** An order is handed from one run of its workflow to the next as a whole: it cannot grow without end. */
+function tooMany(parts: readonly unknown[], name: 'shipments' | 'returns' | 'refunds'): string | false {
+  return parts.length >= limits[name] && `the order has ${parts.length} ${name}: it takes no more`;
 }
 
 function isHeldBy(order: Order, cause: Order['holds'][number]['cause']): boolean {

@@ -120,4 +120,7 @@ export const limits = {
   amount: Number.MAX_SAFE_INTEGER,
   tags: 50,
   notes: 100,
+  shipments: 100,
+  returns: 100,
+  refunds: 200,
 } as const;

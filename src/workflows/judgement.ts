@@ -71,7 +71,7 @@ export function conflict(
   known: Remembered | undefined,
   version: number,
 ): Obstacle | undefined {
-  if (known !== undefined) {
+  if (known !== undefined && known.hash !== message.hash) {
     return {
       kind: 'key_reused',
       code: 'key_reused',

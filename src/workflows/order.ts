@@ -169,7 +169,7 @@ class OrderRun {
   /** Accepts an update by returning. A refusal leaves nothing in the history. */
   private validate(type: FollowUpType, message: Message): void {
     const known = this.recall(message);
-    if (known?.hash === message.hash) return;
+    if (known?.hash === message.hash && !isRejection(known)) return;
     const { version, status } = this.order;
     const decision = judge(this.order, type, message, now());
     const refusal =
@@ -189,7 +189,7 @@ class OrderRun {
   /** Runs after `validate`, on the same state. */
   private answer(type: FollowUpType, message: Message): Answer {
     const known = this.recall(message);
-    if (known !== undefined) return known.answer;
+    if (known !== undefined && !isRejection(known)) return known.answer;
     const decision = judge(this.order, type, message, now());
     if ('refusal' in decision)
       throw ApplicationFailure.nonRetryable(decision.refusal.message, decision.refusal.code);
@@ -429,6 +429,11 @@ class OrderRun {
       ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
     });
   }
+}
+
+/** What came of a signal that did not fit: nothing was done, so an update with its key is judged as if it were the first. */
+function isRejection({ answer }: Remembered): boolean {
+  return answer.events.every(({ type }) => type === 'CommandRejected');
 }
 
 /** The workflow's clock: the time at which the current task started, the same in every replay. */

@@ -1,4 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import { blocked } from '../../src/domain/allowed.js';
+import { limits } from '../../src/domain/commands.js';
 import { isFinished } from '../../src/domain/order.js';
 import { toView } from '../../src/domain/view.js';
 import {
@@ -162,4 +164,18 @@ test('a return on its way keeps the order open until it is received', () => {
     'PaymentRefunded',
     'OrderClosed',
   ]);
+});
+
+test.each([
+  ['shipments', states.confirmed, 'CreateShipment'],
+  ['returns', states.completed, 'RequestReturn'],
+  ['refunds', states.completed, 'RefundPayment'],
+] as const)('an order does not grow without end: so many %s and no more', (name, { order }, type) => {
+  const parts = { shipments: order.shipments, returns: order.returns, refunds: order.refunds }[name];
+  const full = {
+    ...order,
+    [name]: Array.from({ length: limits[name] }, () => parts[0] ?? { amount: 0, refunded: 0 }),
+  };
+  expect(blocked({ ...full, [name]: full[name].slice(1) }, type)).toBeUndefined();
+  expect(blocked(full, type)).toBe(`the order has ${limits[name]} ${name}: it takes no more`);
 });

@@ -85,7 +85,7 @@ test('an event recorded before its predecessor waits for it, and holds nobody el
 });
 
 test('concurrent writers, and holders that are replaced all the time: no gap, no double, no skip', async () => {
-  let isWriting = true;
+  const written = new AbortController();
   const logs = Array.from({ length: 40 }, newOrder);
   const count = logs.flat().length;
   const readers = (async () => {
@@ -102,13 +102,13 @@ test('concurrent writers, and holders that are replaced all the time: no gap, no
     return seen;
   })();
   const replacing = (async () => {
-    while (isWriting) {
+    while (!written.signal.aborted) {
       const holder = hold();
       await until(async () => expect(holder.isAtWork()).toBe(true));
     }
   })();
   await Promise.all(logs.map((log, index) => record(...(index % 2 === 0 ? log : log.toReversed()))));
-  isWriting = false;
+  written.abort();
   await replacing;
   hold();
   await expectSound(count);

@@ -185,6 +185,16 @@ describe('messages', () => {
     });
   });
 
+  test('a key whose signal did not fit can be used again, as an update', async () => {
+    const { order } = await confirmed();
+    const again = { commandId: 'again' };
+    await order.signal('ReleaseOrder', {}, again);
+    expect((await refusal(order.update('ReleaseOrder', {}, again))).type).toBe('not_allowed');
+    await order.update('HoldOrder', { reason: 'fraud check' });
+    const { events } = await order.update('ReleaseOrder', {}, again);
+    expect(events.map(({ type }) => type)).toEqual(['OrderReleased']);
+  });
+
   test('a signal with anything in it harms nothing', async () => {
     const { order } = await confirmed();
     for (const garbage of [undefined, null, 7, 'x', {}, { commandId: 1 }])
