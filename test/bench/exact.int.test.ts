@@ -40,7 +40,7 @@ test('round trips to MongoDB of each step of an order', async () => {
   for (const command of happyPath(1)) {
     let step: StoryStep | undefined = story.tell(command);
     while (step !== undefined) {
-      const { effect, events } = step;
+      const { effect, events }: StoryStep = step;
       let outcome: Outcome | undefined;
       const started = await commands.of(async () => {
         if (effect === undefined) await activities.record({ events });
