@@ -3,7 +3,14 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { readJournal } from '../../src/event-log/journal.js';
 import { workflowId } from '../../src/workflows/messages.js';
-import { eventually, orderBody, placedOrder, startTestApi, type Reply, type TestApi } from '../support/api.js';
+import {
+  eventually,
+  orderBody,
+  placedOrder,
+  startTestApi,
+  type Reply,
+  type TestApi,
+} from '../support/api.js';
 import { uniqueName } from '../support/servers.js';
 
 let api: TestApi;
