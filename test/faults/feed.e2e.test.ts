@@ -1,0 +1,85 @@
+import { setTimeout } from 'node:timers/promises';
+import { expect, test } from '@jest/globals';
+import { feedHead, readFeed } from '../../src/event-log/feed.js';
+import { journal } from '../../src/event-log/journal.js';
+import { breakableMongodb } from '../support/breakable-server.js';
+import { apiAt, orderOf } from '../support/orders-over-http.js';
+import { createSystem, type System } from '../support/system.js';
+import { until } from '../support/until.js';
+
+const BATCH = 12;
+
+test('holders that are killed or frozen and a MongoDB that dies: the feed has no gap, no double, no skip', async () => {
+  const mongodb = await breakableMongodb();
+  const system = createSystem({ mongodb: mongodb.address });
+  const reading = new AbortController();
+  try {
+    const [{ address }, , first] = await Promise.all([
+      system.start('write,read'),
+      system.start('worker'),
+      system.start('feed'),
+    ]);
+    const api = apiAt(address);
+    const createSome = async () =>
+      await Promise.all(Array.from({ length: BATCH }, () => api.post('/v1/orders', orderOf())));
+    const read = follow(system, reading.signal);
+
+    await createSome();
+    await first.kill();
+    const second = await system.start('feed');
+    await createSome();
+    await grows(system);
+    // The second stands still without knowing it; a third takes over. Later the second wants to go on.
+    second.freeze();
+    const created = createSome();
+    await system.start('feed');
+    await created;
+    await grows(system);
+    second.thaw();
+    await mongodb.kill();
+    await createSome();
+    await mongodb.revive();
+    await createSome();
+
+    const events = 5 * BATCH * 4;
+    await until(async () => expect(await feedHead(system.db)).toBe(events), 120);
+    reading.abort();
+    const feed = await readFeed(system.db, 0, events + 1);
+    expect(feed.map(({ position }) => position)).toEqual(
+      Array.from({ length: events }, (_, index) => index + 1),
+    );
+    expect(await journal(system.db).countDocuments({ unsequenced: true })).toBe(0);
+    const versions = new Map<string, number>();
+    for (const { orderId, version } of feed) {
+      expect(version).toBe((versions.get(orderId) ?? 0) + 1);
+      versions.set(orderId, version);
+    }
+    const seen = await read;
+    expect(seen).toEqual(feed.slice(0, seen.length).map(({ orderId, version }) => `${orderId}:${version}`));
+    expect(seen.length).toBeGreaterThan(0);
+  } finally {
+    reading.abort();
+    await system.end();
+    await mongodb.end();
+  }
+}, 300_000);
+
+/** Whoever holds the feed now gives positions to what is recorded now. */
+async function grows({ db }: System): Promise<void> {
+  const before = await feedHead(db);
+  await until(async () => expect(await feedHead(db)).toBeGreaterThan(before), 60);
+}
+
+/** What a reader sees that looks all the while, whatever breaks. */
+async function follow({ db }: System, signal: AbortSignal): Promise<readonly string[]> {
+  const seen: string[] = [];
+  while (!signal.aborted) {
+    const events = await readFeed(db, seen.length, 50).catch(() => []);
+    for (const { orderId, version, position } of events) {
+      expect(position).toBe(seen.length + 1);
+      seen.push(`${orderId}:${version}`);
+    }
+    if (events.length === 0) await setTimeout(20);
+  }
+  return seen;
+}
