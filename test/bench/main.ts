@@ -50,7 +50,7 @@ function readOptions(): BenchOptions & { readonly only: readonly string[]; reado
     },
   });
   const { quick, only, profile } = values;
-  const orders = Number(values.orders ?? (quick ? 5_000 : 100_000));
+  const orders = Number(values.orders ?? (quick ? 2_000 : 100_000));
   if (!Number.isInteger(orders) || orders < 1_000) {
     throw new Error(`--orders ${values.orders}: expected a whole number from 1000.`);
   }

@@ -14,7 +14,7 @@ JSON object. Memory and times of start are of this machine: run it while nothing
 
   --quick            less of everything: under two minutes, figures rougher
   --only <name>      only measurements whose name begins so, such as orders or query.get; may be repeated
-  --orders <n>       orders in the database for the queries, rebuilds and streams; 100000, quick 5000
+  --orders <n>       orders in the database for the queries, rebuilds and streams; 100000, quick 2000
   --profile <folder> CPU profiles of the product's processes go there
 
   orders.throughput  orders/s over HTTP, 20 at a time        a no-op workflow of the same shape, no HTTP, no MongoDB

@@ -4,8 +4,9 @@ import { Client, Connection } from '@temporalio/client';
 import { type Db, MongoClient } from 'mongodb';
 import { type RoleProcess, startRoleProcess } from '../../support/role-process.js';
 import { startPrivateServers } from '../../support/servers.js';
-import type { BareApi, BareOrders } from '../baselines/bare-messages.js';
+import type { BareApi, BareOrders, Phase } from '../baselines/bare-messages.js';
 import { type Dataset, fill } from '../data/dataset.js';
+import { orderShape } from '../data/order-history.js';
 import { HttpConnection } from './http-connection.js';
 import type { Judged } from './result.js';
 import { type Remote, startRemote } from './remote.js';
@@ -26,7 +27,10 @@ export interface BenchOptions {
   readonly profile?: string;
 }
 
-/** What a measurement is given to work with. What it starts ends when the measurement does, but for the servers. */
+/**
+ * What a measurement is given to work with. The servers, the product and the bare worker go on from one measurement to the
+ * next; whatever else is started ends with the measurement.
+ */
 export interface Bench extends BenchOptions {
   readonly temporalAddress: string;
   readonly mongodbUri: string;
@@ -39,12 +43,18 @@ export interface Bench extends BenchOptions {
   pick<T>(full: T, quick: T): T;
   /** The orders that were there before anything was measured. @throws Error where the database was not filled */
   dataset(): Dataset;
-  /** A process of the product, as a user starts it: with all roles, unless `env` says otherwise. */
-  product(env?: Readonly<Record<string, string>>): Promise<RoleProcess>;
+  /** The product as a user starts it: all roles in one process. @returns its address */
+  product(): Promise<string>;
+  /** A fresh process of the product with some variables of its own. The one with all roles is ended before. */
+  productWith(env: Readonly<Record<string, string>>): Promise<RoleProcess>;
+  /** The shape of an order on the happy path. */
+  orderShape(): Promise<readonly Phase[]>;
   bareOrders(): Promise<Remote<BareOrders>>;
   /** @returns its address */
   bareApi(): Promise<string>;
   connect(address: string, count: number): Promise<readonly [HttpConnection, ...HttpConnection[]]>;
+  /** Ends what goes on from one measurement to the next, but for the servers. */
+  alone(): Promise<void>;
   /** `end` is called when the measurement ends, the last one first. */
   atEnd(end: () => void | Promise<void>): void;
 }
@@ -68,6 +78,8 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
   const mongo = await MongoClient.connect(mongodbUri);
   const db = mongo.db(DATABASE);
   let dataset: Dataset | undefined;
+  let shape: Promise<readonly Phase[]> | undefined;
+  let kept: { product?: RoleProcess; bareOrders?: Remote<BareOrders> } = {};
   let ends: (() => void | Promise<void>)[] = [];
 
   async function endAll(): Promise<void> {
@@ -76,21 +88,31 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
     for (const end of due) await end();
   }
 
+  async function alone(): Promise<void> {
+    const { product, bareOrders } = kept;
+    kept = {};
+    await product?.stop();
+    await bareOrders?.stop();
+  }
+
+  async function start(env: Readonly<Record<string, string>>): Promise<RoleProcess> {
+    return await startRoleProcess({
+      TEMPORAL_ADDRESS: temporalAddress,
+      MONGODB_URI: mongodbUri,
+      MONGODB_DB: DATABASE,
+      ...(options.profile !== undefined && { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${options.profile}` }),
+      ...env,
+    });
+  }
+
   function benchOf(note: (text: string) => void): Bench {
     const atEnd = (end: () => void | Promise<void>): void => void ends.push(end);
-    async function product(env: Readonly<Record<string, string>> = {}): Promise<RoleProcess> {
-      note('starting the product');
-      const started = await startRoleProcess({
-        TEMPORAL_ADDRESS: temporalAddress,
-        MONGODB_URI: mongodbUri,
-        MONGODB_DB: DATABASE,
-        ...(options.profile !== undefined && {
-          NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${options.profile}`,
-        }),
-        ...env,
-      });
-      atEnd(() => started.stop());
-      return started;
+    async function product(): Promise<string> {
+      if (kept.product === undefined) {
+        note('starting the product');
+        kept.product = await start({});
+      }
+      return kept.product.address;
     }
 
     async function connect(address: string, count: number) {
@@ -114,12 +136,23 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
         if (dataset === undefined) throw new Error('The database was not filled.');
         return dataset;
       },
+      alone,
       product,
+      async productWith(env) {
+        await alone();
+        note('starting the product');
+        const started = await start(env);
+        atEnd(() => started.stop());
+        return started;
+      },
+      orderShape: () =>
+        (shape ??= (async () => {
+          const [api] = await connect(await product(), 1);
+          return await orderShape(new Client({ connection }), api);
+        })()),
       async bareOrders() {
         const env = { TEMPORAL_ADDRESS: temporalAddress, BUNDLE: bareBundle };
-        const bare = await startRemote<BareOrders>('baselines/bare-orders.js', env);
-        atEnd(() => bare.stop());
-        return bare;
+        return (kept.bareOrders ??= await startRemote<BareOrders>('baselines/bare-orders.js', env));
       },
       async bareApi() {
         const env = { MONGODB_URI: mongodbUri, MONGODB_DB: DATABASE };
@@ -144,6 +177,7 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
     },
     async stop() {
       await endAll();
+      await alone();
       await connection.close();
       await mongo.close();
       await servers.stop();

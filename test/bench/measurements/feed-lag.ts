@@ -17,11 +17,11 @@ const atOnce = 20;
 export const feedLag: Measurement = {
   name: 'feed.lag',
   async run(bench) {
-    const { address } = await bench.product();
+    const address = await bench.product();
     const connections = await bench.connect(address, atOnce);
     await untilCaughtUp(connections[0]);
     bench.note('full load');
-    const full = await block(bench.pick(200, 40), atOnce, async (lane) => {
+    const full = await block(bench.pick(200, 20), atOnce, async (lane) => {
       await complete(connections[lane] ?? connections[0]);
     });
     await untilCaughtUp(connections[0]);
@@ -33,7 +33,7 @@ export const feedLag: Measurement = {
     await receiveChanges(bench, (lag) => lags.baseline.push(lag));
     const perSecond = (1_000 * full.operations) / full.ms / 2;
     bench.note(`half load: ${perSecond.toFixed(1)} orders/s`);
-    await halfLoad(connections, perSecond, bench.pick(60, 8));
+    await halfLoad(connections, perSecond, bench.pick(60, 6));
     await untilCaughtUp(connections[0]);
     const [product, baseline] = [percentileOf(lags.product), percentileOf(lags.baseline)];
     const [p50, p95, p99] = [product(0.5), product(0.95), product(0.99)];

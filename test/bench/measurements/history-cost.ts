@@ -6,7 +6,7 @@ import { type Judged, single } from '../harness/result.js';
 export const historyCosts: Measurement = {
   name: 'history.cost',
   async run(bench) {
-    const { address } = await bench.product();
+    const address = await bench.product();
     const [api] = await bench.connect(address, 1);
     const cost = await historyCost(bench.temporal, await completeAtRest(bench.temporal, api));
     const within = (name: string, value: number, unit: string, budget: number): Judged =>

@@ -1,5 +1,4 @@
 import { accept, untilConfirmed } from '../data/order-over-http.js';
-import { orderShape } from '../data/order-history.js';
 import type { Measurement } from '../harness/bench.js';
 import { block, duration, interleave } from '../harness/interleave.js';
 
@@ -7,11 +6,11 @@ import { block, duration, interleave } from '../harness/interleave.js';
 export const ordersAccept: Measurement = {
   name: 'orders.accept',
   async run(bench) {
-    const { address } = await bench.product();
+    const address = await bench.product();
     const [api] = await bench.connect(address, 1);
-    const phases = await orderShape(bench.temporal, api);
+    const phases = await bench.orderShape();
     const bare = await bench.bareOrders();
-    const orders = bench.pick(100, 20);
+    const orders = bench.pick(100, 10);
     const measured = await interleave(
       {
         async product() {
@@ -26,7 +25,7 @@ export const ordersAccept: Measurement = {
         },
         baseline: async () => (await bare.call('open', phases, orders)).start,
       },
-      bench.pick(4, 2),
+      bench.pick(4, 1),
       bench.note,
     );
     return [duration('orders.accept', measured, { of: 'ratio', is: '≤', limit: 1.3 })];

@@ -1,5 +1,4 @@
 import { complete } from '../data/order-over-http.js';
-import { orderShape } from '../data/order-history.js';
 import type { Measurement } from '../harness/bench.js';
 import { block, interleave, rate } from '../harness/interleave.js';
 
@@ -12,12 +11,12 @@ const atOnce = 20;
 export const ordersThroughput: Measurement = {
   name: 'orders.throughput',
   async run(bench) {
-    const { address } = await bench.product();
+    const address = await bench.product();
     const connections = await bench.connect(address, atOnce);
     const [first] = connections;
-    const phases = await orderShape(bench.temporal, first);
+    const phases = await bench.orderShape();
     const bare = await bench.bareOrders();
-    const orders = bench.pick(200, 40);
+    const orders = bench.pick(200, 20);
     const measured = await interleave(
       {
         product: () =>

@@ -36,10 +36,10 @@ async function measureGet(
   orderIds: readonly string[],
   goal: Goal,
 ): Promise<Judged> {
-  const { address } = await bench.product();
+  const address = await bench.product();
   const product = await bench.connect(address, connections);
   const baseline = await bench.connect(await bench.bareApi(), connections);
-  const ms = bench.pick(4_000, 1_000);
+  const ms = bench.pick(4_000, 500);
   const path = () => `/v1/orders/${orderIds[Math.floor(Math.random() * orderIds.length)]}`;
   const measured = await interleave(
     {

@@ -17,10 +17,10 @@ export const queryList: Measurement = {
   needsDataset: true,
   async run(bench) {
     const { completed } = bench.dataset();
-    const { address } = await bench.product();
+    const address = await bench.product();
     const product = await bench.connect(address, connections);
     const baseline = await bench.connect(await bench.bareApi(), connections);
-    const ms = bench.pick(4_000, 1_000);
+    const ms = bench.pick(4_000, 500);
     const blocks = bench.pick(5, 2);
     const first = `${list}&limit=${pageSize}`;
     const asking = (to: readonly HttpConnection[], path: string) => () =>

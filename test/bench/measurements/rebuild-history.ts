@@ -16,13 +16,13 @@ const atOnce = 8;
 export const rebuildFromHistory: Measurement = {
   name: 'rebuild.history',
   async run(bench) {
-    const workflowIds = await workflowsOf(bench, bench.pick(500, 40));
+    const workflowIds = await workflowsOf(bench, bench.pick(500, 20));
     let [databases, events] = [0, 0];
     const { product, baseline } = await interleave(
       {
         async product(): Promise<Block> {
           const name = `rebuilt-${(databases += 1)}`;
-          const started = await bench.product({ MONGODB_DB: name });
+          const started = await bench.productWith({ MONGODB_DB: name });
           const [api] = await bench.connect(started.address, 1);
           const ms = await rebuild(api, 'journal');
           await started.stop();
@@ -63,13 +63,11 @@ async function workflowsOf(bench: Bench, count: number): Promise<readonly string
   };
   const missing = count - (await list()).length;
   if (missing > 0) {
-    const product = await bench.product();
-    const connections = await bench.connect(product.address, 20);
+    const connections = await bench.connect(await bench.product(), 20);
     bench.note(`${missing} orders`);
     await block(missing, connections.length, async (lane) => {
       await complete(connections[lane] ?? connections[0]);
     });
-    await product.stop();
   }
   return await list();
 }

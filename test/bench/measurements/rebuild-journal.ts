@@ -15,7 +15,7 @@ export const rebuildFromJournal: Measurement = {
   name: 'rebuild.journal',
   needsDataset: true,
   async run(bench) {
-    const { address } = await bench.product();
+    const address = await bench.product();
     const [api] = await bench.connect(address, 1);
     const events = await journal(bench.db).countDocuments();
     const across = bench.pick(views, views.slice(0, 1)).map(({ name }) => name);

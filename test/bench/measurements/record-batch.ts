@@ -28,13 +28,13 @@ export const recordBatch: Measurement = {
   name: 'record.batch',
   async run(bench) {
     const [product, baseline] = [await openDatabase(bench, 'recorded'), await openDatabase(bench, 'bare')];
-    const count = bench.pick(1_000, 100);
+    const count = bench.pick(1_000, 80);
     const measured = await interleave(
       {
         product: () => recordOrders(stories(count), (events) => record(product, events)),
         baseline: () => writeOrders(baseline, stories(count)),
       },
-      bench.pick(4, 2),
+      bench.pick(4, 1),
       bench.note,
     );
     return [rate('record.batch', 'events/s', measured, { of: 'ratio', is: '≥', limit: 0.8 })];

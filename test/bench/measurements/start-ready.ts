@@ -25,6 +25,7 @@ const AGAIN_MS = 5;
 export const startReady: Measurement = {
   name: 'start.ready',
   async run(bench) {
+    await bench.alone();
     const dataDir = await mkdtemp(join(tmpdir(), 'orders-bench-'));
     bench.atEnd(() => rm(dataDir, { recursive: true, force: true }));
     const ports = { port: await freePort(), uiPort: await freePort(), mongodb: await freePort() };
@@ -56,7 +57,7 @@ export const startReady: Measurement = {
 
 async function start(env: Readonly<Record<string, string>>): Promise<Block> {
   const before = performance.now();
-  const child = spawn('npm', ['start'], {
+  const child = spawn('npm', ['start', '--loglevel=error'], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

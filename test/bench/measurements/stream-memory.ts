@@ -20,7 +20,7 @@ export const streamMemory: Measurement = {
   async run(bench) {
     const { events } = bench.dataset();
     const count = Math.min(events, bench.pick(1_000_000, 20_000));
-    const { address } = await bench.product();
+    const { address } = await bench.productWith({});
     const [api] = await bench.connect(address, 1);
     await read(bench, address, Math.min(count / 10, 20_000));
     const before = await memoryOf(api);

@@ -1,5 +1,4 @@
 import { confirm } from '../data/order-over-http.js';
-import { orderShape } from '../data/order-history.js';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { block } from '../harness/interleave.js';
 import { MB, memoryOf } from '../harness/memory.js';
@@ -16,8 +15,8 @@ const cached = 1_000;
 export const workerMemory: Measurement = {
   name: 'worker.memory',
   async run(bench) {
-    const warmUp = bench.pick(200, 20);
-    const orders = bench.pick(cached - warmUp, 60);
+    const warmUp = bench.pick(200, 10);
+    const orders = bench.pick(cached - warmUp, 40);
     const product = await productMemory(bench, warmUp, orders);
     const baseline = await bareMemory(bench, warmUp, orders);
     const perThousand = (bytes: number): number => (bytes / MB / orders) * 1_000;
@@ -32,8 +31,8 @@ export const workerMemory: Measurement = {
 
 async function productMemory(bench: Bench, warmUp: number, orders: number): Promise<number> {
   // The worker's process serves HTTP too, for it tells its memory there; nobody reads an order from it.
-  const worker = await bench.product({ ROLES: 'worker,read' });
-  const writer = await bench.product({ ROLES: 'write' });
+  const worker = await bench.productWith({ ROLES: 'worker,read' });
+  const writer = await bench.productWith({ ROLES: 'write' });
   const connections = await bench.connect(writer.address, atOnce);
   const [metrics] = await bench.connect(worker.address, 1);
   const open = (count: number) =>
@@ -48,10 +47,8 @@ async function productMemory(bench: Bench, warmUp: number, orders: number): Prom
 }
 
 async function bareMemory(bench: Bench, warmUp: number, orders: number): Promise<number> {
-  const product = await bench.product();
-  const [api] = await bench.connect(product.address, 1);
-  const phases = await orderShape(bench.temporal, api);
-  await product.stop();
+  const phases = await bench.orderShape();
+  await bench.alone();
   bench.note('baseline');
   const bare = await bench.bareOrders();
   const before = await bare.call('hold', phases, warmUp, atOnce);
