@@ -100,7 +100,10 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
       TEMPORAL_ADDRESS: temporalAddress,
       MONGODB_URI: mongodbUri,
       MONGODB_DB: DATABASE,
-      ...(options.profile !== undefined && { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${options.profile}` }),
+      ...(options.profile !== undefined && {
+        NODE_OPTIONS: `--import=${new URL('profiler.js', import.meta.url).href}`,
+        PROFILE_DIR: options.profile,
+      }),
       ...env,
     });
   }
