@@ -7,9 +7,14 @@ import type { Judged } from './harness/result.js';
 import { table } from './harness/table.js';
 import { measurements } from './measurements/index.js';
 
-let servers: BenchServers | undefined;
+let servers: Promise<BenchServers> | undefined;
+let isInterrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void (servers?.stop() ?? Promise.resolve()).finally(() => process.exit(1)));
+  // Not only once: Ctrl-C comes from the terminal and, again, from `npm run`.
+  process.on(signal, () => {
+    isInterrupted = true;
+    void stopServers().finally(() => process.exit(1));
+  });
 }
 try {
   const { only, isFilled, ...options } = readOptions();
@@ -21,8 +26,8 @@ try {
       `--only ${only.join(', ')}: there is ${measurements.map(({ name }) => name).join(', ')}.`,
     );
   }
-  const started = await stage('Starting Temporal and MongoDB', () => startBench(options));
-  servers = started;
+  servers = stage('Starting Temporal and MongoDB', () => startBench(options));
+  const started = await servers;
   if (chosen.some(({ needsDataset }) => needsDataset) || isFilled) {
     await stage(`Filling the database with ${options.orders} orders`, (note) => started.fill(note));
   }
@@ -35,9 +40,15 @@ try {
   process.stdout.write(`${JSON.stringify({ measurements: results.map(({ result }) => result) })}\n`);
   process.exit();
 } catch (error) {
-  process.stderr.write(`${messageOf(error)}\n`);
-  await servers?.stop();
+  // What is measured fails when it is ended from outside: that is no news.
+  if (!isInterrupted) process.stderr.write(`${messageOf(error)}\n`);
+  await stopServers().catch(() => undefined);
   process.exit(1);
+}
+
+/** Those that have not started yet are waited for. */
+async function stopServers(): Promise<void> {
+  await (await servers)?.stop();
 }
 
 function readOptions(): BenchOptions & { readonly only: readonly string[]; readonly isFilled: boolean } {

@@ -65,6 +65,7 @@ export interface BenchServers {
   fill(note: (text: string) => void): Promise<void>;
   /** Runs a measurement, and ends whatever it has started. */
   measure(measurement: Measurement, note: (text: string) => void): Promise<readonly Judged[]>;
+  /** Ends everything. May be called again. */
   stop(): Promise<void>;
 }
 
@@ -80,6 +81,7 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
   let dataset: Dataset | undefined;
   let shape: Promise<readonly Phase[]> | undefined;
   let kept: { product?: RoleProcess; bareOrders?: Remote<BareOrders> } = {};
+  let stopped: Promise<void> | undefined;
   let ends: (() => void | Promise<void>)[] = [];
 
   async function endAll(): Promise<void> {
@@ -178,12 +180,13 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
         await endAll();
       }
     },
-    async stop() {
-      await endAll();
-      await alone();
-      await connection.close();
-      await mongo.close();
-      await servers.stop();
-    },
+    stop: () =>
+      (stopped ??= (async () => {
+        await endAll();
+        await alone();
+        await connection.close();
+        await mongo.close();
+        await servers.stop();
+      })()),
   };
 }
