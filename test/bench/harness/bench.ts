@@ -81,6 +81,7 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
   let dataset: Dataset | undefined;
   let shape: Promise<readonly Phase[]> | undefined;
   let kept: { product?: RoleProcess; bareOrders?: Remote<BareOrders> } = {};
+  const processes: Promise<{ stop(): Promise<void> }>[] = [];
   let stopped: Promise<void> | undefined;
   let ends: (() => void | Promise<void>)[] = [];
 
@@ -97,8 +98,16 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
     await bareOrders?.stop();
   }
 
-  async function start(env: Readonly<Record<string, string>>): Promise<RoleProcess> {
-    return await startRoleProcess({
+  /** Whatever becomes of the measurement, the process is ended at the end. */
+  async function start<P extends { stop(): Promise<void> }>(begin: () => Promise<P>): Promise<P> {
+    if (stopped !== undefined) throw new Error('The benchmark is being stopped.');
+    const begun = begin();
+    processes.push(begun);
+    return await begun;
+  }
+
+  async function startProduct(env: Readonly<Record<string, string>>): Promise<RoleProcess> {
+    const variables = {
       TEMPORAL_ADDRESS: temporalAddress,
       MONGODB_URI: mongodbUri,
       MONGODB_DB: DATABASE,
@@ -107,7 +116,8 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
         PROFILE_DIR: options.profile,
       }),
       ...env,
-    });
+    };
+    return await start(() => startRoleProcess(variables));
   }
 
   function benchOf(note: (text: string) => void): Bench {
@@ -115,7 +125,7 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
     async function product(): Promise<string> {
       if (kept.product === undefined) {
         note('starting the product');
-        kept.product = await start({});
+        kept.product = await startProduct({});
       }
       return kept.product.address;
     }
@@ -146,7 +156,7 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
       async productWith(env) {
         await alone();
         note('starting the product');
-        const started = await start(env);
+        const started = await startProduct(env);
         atEnd(() => started.stop());
         return started;
       },
@@ -157,11 +167,13 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
         })()),
       async bareOrders() {
         const env = { TEMPORAL_ADDRESS: temporalAddress, BUNDLE: bareBundle };
-        return (kept.bareOrders ??= await startRemote<BareOrders>('baselines/bare-orders.js', env));
+        return (kept.bareOrders ??= await start(() =>
+          startRemote<BareOrders>('baselines/bare-orders.js', env),
+        ));
       },
       async bareApi() {
         const env = { MONGODB_URI: mongodbUri, MONGODB_DB: DATABASE };
-        const bare = await startRemote<BareApi>('baselines/bare-api.js', env);
+        const bare = await start(() => startRemote<BareApi>('baselines/bare-api.js', env));
         atEnd(() => bare.stop());
         return await bare.call('address');
       },
@@ -183,7 +195,7 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
     stop: () =>
       (stopped ??= (async () => {
         await endAll();
-        await alone();
+        await Promise.all(processes.map(async (begun) => await (await begun.catch(() => undefined))?.stop()));
         await connection.close();
         await mongo.close();
         await servers.stop();
