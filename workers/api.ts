@@ -2,7 +2,7 @@ import { Client, type Connection } from '@temporalio/client';
 import { requiredTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
-import { createGateway } from '../src/commands/gateway.js';
+import { createGateway, gatewaySettings } from '../src/commands/gateway.js';
 import { registerCommands } from '../src/commands/routes.js';
 import { forks } from '../src/event-log/fork.js';
 import { readJournal } from '../src/event-log/journal.js';
@@ -33,7 +33,7 @@ export async function startApi(context: RoleContext): Promise<RunningApi> {
 
 /** The application without a server: the write side, the read side, or both. */
 export async function buildApi({ config, temporal: connection, mongo, logger }: RoleContext): Promise<Http> {
-  const { roles, secrets, terms, continueAsNewAfter } = config;
+  const { roles, secrets } = config;
   const { namespace, taskQueue } = config.temporal;
   const client = new Client({ connection, namespace });
   const { db } = mongo;
@@ -48,13 +48,7 @@ export async function buildApi({ config, temporal: connection, mongo, logger }: 
     served.push({ name: 'write', needsAnyOf: ['temporal'] });
     const gateway = createGateway({
       client,
-      taskQueue,
-      terms: {
-        paymentDeadline: terms.paymentDeadlineMs,
-        returnWindow: terms.returnWindowMs,
-        authorizationTtl: terms.authorizationTtlMs,
-      },
-      ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
+      ...gatewaySettings(config),
       readJournal: (orderId, limit) => readJournal(db, orderId, limit === undefined ? {} : { limit }),
       logger,
     });

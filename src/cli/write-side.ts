@@ -1,5 +1,5 @@
 import { Client, type Connection } from '@temporalio/client';
-import { createGateway, type Gateway } from '../commands/gateway.js';
+import { createGateway, gatewaySettings, type Gateway } from '../commands/gateway.js';
 import { readJournal } from '../event-log/journal.js';
 import type { Config } from '../platform/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../platform/connections.js';
@@ -32,16 +32,9 @@ export async function openWriteSide(config: Config): Promise<WriteSide> {
     await close();
     throw error;
   }
-  const { paymentDeadlineMs, returnWindowMs, authorizationTtlMs } = config.terms;
   const gateway = createGateway({
     client: new Client({ connection, namespace: config.temporal.namespace }),
-    taskQueue: config.temporal.taskQueue,
-    terms: {
-      paymentDeadline: paymentDeadlineMs,
-      returnWindow: returnWindowMs,
-      authorizationTtl: authorizationTtlMs,
-    },
-    ...(config.continueAsNewAfter === undefined ? {} : { continueAsNewAfter: config.continueAsNewAfter }),
+    ...gatewaySettings(config),
     async readJournal(orderId, limit) {
       mongo ??= connectMongo(config);
       return await readJournal(mongo.db, orderId, limit === undefined ? {} : { limit });

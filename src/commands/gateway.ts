@@ -15,6 +15,7 @@ import type { OrderEvent } from '../domain/events.js';
 import { fold } from '../domain/evolve.js';
 import { formatMoney } from '../domain/money.js';
 import type { Order, OrderStatus } from '../domain/order.js';
+import type { Config } from '../platform/config.js';
 import type { Logger } from '../platform/logger.js';
 import { isTaskFailure, isTemporalOutage } from '../platform/temporal-outage.js';
 import {
@@ -94,6 +95,23 @@ export interface GatewayOptions {
   readonly logger: Logger;
   /** how long an answer of Temporal and the workers is waited for; 5 s by default */
   readonly answerWithinMs?: number;
+}
+
+/** What the configuration says of a gateway. */
+export function gatewaySettings({
+  temporal,
+  terms,
+  continueAsNewAfter,
+}: Config): Pick<GatewayOptions, 'taskQueue' | 'terms' | 'continueAsNewAfter'> {
+  return {
+    taskQueue: temporal.taskQueue,
+    terms: {
+      paymentDeadline: terms.paymentDeadlineMs,
+      returnWindow: terms.returnWindowMs,
+      authorizationTtl: terms.authorizationTtlMs,
+    },
+    ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
+  };
 }
 
 const JOURNAL_WITHIN_MS = 300;

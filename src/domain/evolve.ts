@@ -1,4 +1,4 @@
-import { type LineQuantity, limits } from './commands.js';
+import { type LineQuantity, type NewLine, limits } from './commands.js';
 import { isChargeInTurn, wantedEffects } from './pending-effects.js';
 import type { EventData, HoldCause, OrderEvent } from './events.js';
 import {
@@ -162,14 +162,7 @@ function created(event: EventOf<'OrderCreated'>): Order {
     status: 'pending',
     closed: false,
     holds: [],
-    lines: lines.map((line) => ({
-      ...line,
-      cancelled: 0,
-      allocated: 0,
-      dispatched: 0,
-      delivered: 0,
-      returned: 0,
-    })),
+    lines: lines.map(untouched),
     notes: note === undefined ? [] : [{ text: note, at: event.occurredAt, actor: event.actor }],
     createdAt: event.occurredAt,
     updatedAt: event.occurredAt,
@@ -182,6 +175,11 @@ function created(event: EventOf<'OrderCreated'>): Order {
     returns: [],
     owed: [],
   };
+}
+
+/** A line of which nothing has happened yet. */
+function untouched(line: NewLine): Line {
+  return { ...line, cancelled: 0, allocated: 0, dispatched: 0, delivered: 0, returned: 0 };
 }
 
 // --- stock ---
@@ -343,15 +341,7 @@ function amended(order: Order): Order {
   return {
     ...rest,
     ...changes,
-    lines:
-      lines?.map((line) => ({
-        ...line,
-        cancelled: 0,
-        allocated: 0,
-        dispatched: 0,
-        delivered: 0,
-        returned: 0,
-      })) ?? order.lines,
+    lines: lines?.map(untouched) ?? order.lines,
   };
 }
 

@@ -109,7 +109,7 @@ function wantedPayment(order: Order): WantedEffect | undefined {
   return wantedCapture(order);
 }
 
-export function isPaymentRefused(order: Order): boolean {
+function isPaymentRefused(order: Order): boolean {
   return order.declined !== undefined || order.timedOut;
 }
 
