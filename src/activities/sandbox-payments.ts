@@ -74,18 +74,26 @@ type Answer<T extends PaymentType> = { readonly outcome: OutcomeOf<T> } & Pick<
 export function sandboxPayments(db: Db, now = () => new Date().toISOString()): SandboxPayments {
   return {
     authorize: (request) =>
-      answer<'authorize'>(db, request, request.method, async () => authorization(request, now())),
+      answer<'authorize'>(db, request, request.method, () =>
+        keep(db, request.key, authorization(request, now())),
+      ),
     async capture(request) {
       const { method } = (await findAuthorization(db, request.authorizationId)).authorization;
-      return await answer<'capture'>(db, request, method, (session) => capture(db, request, now(), session));
+      return await answer<'capture'>(db, request, method, () =>
+        keepAll(db, request.key, (session) => capture(db, request, now(), session)),
+      );
     },
     async void(request) {
       const { method } = (await findAuthorization(db, request.authorizationId)).authorization;
-      return await answer<'void'>(db, request, method, (session) => voidRest(db, request, now(), session));
+      return await answer<'void'>(db, request, method, () =>
+        keepAll(db, request.key, (session) => voidRest(db, request, now(), session)),
+      );
     },
     async refund(request) {
       const { method } = (await findCapture(db, request.captureId)).capture;
-      return await answer<'refund'>(db, request, method, (session) => refund(db, request, session));
+      return await answer<'refund'>(db, request, method, () =>
+        keepAll(db, request.key, (session) => refund(db, request, session)),
+      );
     },
     settlePending: (reference, outcome) =>
       inTransaction(db, (session) => settlePending(db, reference, outcome, now(), session)),
@@ -106,27 +114,48 @@ function ledger(db: Db) {
 
 // --- one answer for each key ---
 
-/** Counts the call, then finds the key's answer, or makes it in one transaction with what it changes elsewhere. */
+/** Counts the call, then finds the key's answer, or has it made. */
 async function answer<T extends PaymentType>(
   db: Db,
   request: EffectOf<PaymentType>,
   method: string,
-  settle: (session: ClientSession) => Promise<Answer<T>>,
+  make: () => Promise<OutcomeOf<T>>,
 ): Promise<OutcomeOf<T>> {
-  const { key } = request;
   const { calls, outcome } = await countCall(db, request);
   // Under a key there is only ever an outcome of its type.
   if (outcome !== undefined) return outcome as OutcomeOf<T>;
   if (method === 'tok_flaky' && calls <= 3)
-    throw new Error(`The sandbox does not answer call ${calls} of ${key}.`);
+    throw new Error(`The sandbox does not answer call ${calls} of ${request.key}.`);
   if (method === 'tok_slow') await setTimeout(2_000);
-  return await inTransaction(db, async (session) => {
-    const entry = await ledger(db).findOne({ _id: key }, { session });
-    if (entry?.outcome !== undefined) return entry.outcome as OutcomeOf<T>;
-    const settled = await settle(session);
-    await ledger(db).updateOne({ _id: key }, { $set: settled }, { session });
-    return settled.outcome;
-  });
+  return await make();
+}
+
+/** Keeps an answer in one transaction with what it changes elsewhere. */
+async function keepAll<T extends PaymentType>(
+  db: Db,
+  key: string,
+  make: (session: ClientSession) => Promise<Answer<T>>,
+): Promise<OutcomeOf<T>> {
+  return await inTransaction(db, async (session) => await keep(db, key, await make(session), session));
+}
+
+/** Keeps the answer to a key, unless another call with it was faster: then that one's is the answer, and nothing else changes. */
+async function keep<T extends PaymentType>(
+  db: Db,
+  key: string,
+  made: Answer<T>,
+  session?: ClientSession,
+): Promise<OutcomeOf<T>> {
+  const { matchedCount } = await ledger(db).updateOne(
+    { _id: key, outcome: { $exists: false } },
+    { $set: made },
+    session ? { session } : durable,
+  );
+  if (matchedCount === 1) return made.outcome;
+  await session?.abortTransaction();
+  const earlier = await ledger(db).findOne({ _id: key }, committed);
+  if (earlier?.outcome === undefined) throw new Error(`The answer to ${key} cannot be read yet.`);
+  return earlier.outcome as OutcomeOf<T>;
 }
 
 async function countCall(db: Db, request: EffectOf<PaymentType>): Promise<LedgerEntry> {

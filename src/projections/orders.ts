@@ -1,7 +1,8 @@
 import type { ClientSession, Db, IndexDescription } from 'mongodb';
-import type { OrderEvent } from '../domain/events.js';
+import type { OrderEvent, StoredEvent } from '../domain/events.js';
 import { evolve } from '../domain/evolve.js';
 import type { Order } from '../domain/order.js';
+import { upcast } from '../domain/upcasters.js';
 import { type OrderView, toView } from '../domain/view.js';
 import { committed, durable, isDuplicateKey } from '../event-log/durability.js';
 import { readJournal } from '../event-log/journal.js';
@@ -16,10 +17,12 @@ export type OrderDocument = OrderView & {
   /** see `searchWords` */
   readonly search: readonly string[];
   readonly state: Order;
+  /** the highest version that was recorded ahead of its turn; absent where nothing waits for an earlier event */
+  readonly ahead?: number;
 };
 
 /** A projection that leaves the `OrderView` of an `OrderDocument`. */
-export const onlyView = { _id: 0, settled: 0, skus: 0, search: 0, state: 0 } as const;
+export const onlyView = { _id: 0, settled: 0, skus: 0, search: 0, state: 0, ahead: 0 } as const;
 
 /** Ends with `_id`, which makes the order of a list total, so that a cursor names one place in it. */
 export const orderIndexes: readonly IndexDescription[] = [
@@ -46,27 +49,62 @@ export async function ensureOrderIndexes(db: Db): Promise<void> {
 /**
  * Brings the view of an order up to its journal: folds in the contiguous events beyond the version it has. Any number of
  * callers may do so at once; when it resolves, the view has every contiguous event that the journal held at the call.
+ *
+ * @returns the order as it is in the view; undefined where its first event is not in the journal
  */
 export async function projectOrder(
   db: Db,
   orderId: string,
   options: { readonly session?: ClientSession } = {},
-): Promise<void> {
-  while (!(await advance(db, orderId, options)));
+): Promise<Order | undefined> {
+  for (;;) {
+    const advanced = await advance(db, orderId, options);
+    if (advanced !== undefined) return advanced.order;
+  }
 }
 
-/** One try. False when another writer was faster. */
-async function advance(db: Db, orderId: string, options: { session?: ClientSession }): Promise<boolean> {
+/** One try. @returns undefined when another writer was faster */
+async function advance(
+  db: Db,
+  orderId: string,
+  options: { session?: ClientSession },
+): Promise<{ readonly order: Order | undefined } | undefined> {
   const view = await orders(db).findOne(
     { _id: orderId },
-    { ...options, ...committed, projection: { version: 1, state: 1 } },
+    { ...options, ...committed, projection: { version: 1, state: 1, ahead: 1 } },
   );
   const seen = view?.version ?? 0;
-  const order = foldContiguous(view?.state, await readJournal(db, orderId, { ...options, from: seen + 1 }));
-  if (order === undefined || order.version === seen) return true;
-  return view === null
-    ? await insert(db, toDocument(order), options)
-    : await replace(db, toDocument(order), seen, options);
+  const recorded = await readJournal(db, orderId, { ...options, from: seen + 1 });
+  const order = foldContiguous(view?.state, recorded);
+  if (order === undefined) return { order };
+  const last = recorded.at(-1)?.version ?? seen;
+  const ahead = last > order.version ? last : undefined;
+  if (order.version === seen && ahead === view?.ahead) return { order };
+  const document = { ...toDocument(order), ...(ahead !== undefined && { ahead }) };
+  const isWritten =
+    view === null ? await insert(db, document, options) : await replace(db, document, view, options);
+  return isWritten ? { order } : undefined;
+}
+
+/**
+ * Does what `projectOrder` does for events that have just been recorded behind `known`, without a look at view or journal:
+ * whoever records ahead of its turn leaves word in the view, and then its guard does not hold.
+ *
+ * @returns the order as it is in the view; undefined where nothing was done, and `projectOrder` is to be called
+ */
+export async function extendView(
+  db: Db,
+  known: Order,
+  events: readonly StoredEvent[],
+  options: { readonly session?: ClientSession } = {},
+): Promise<Order | undefined> {
+  const order = foldContiguous(
+    known,
+    events.map((event) => upcast(event)),
+  );
+  if (order === undefined || order.version !== known.version + events.length) return undefined;
+  const isWritten = await replace(db, toDocument(order), { version: known.version }, options);
+  return isWritten ? order : undefined;
 }
 
 function foldContiguous(order: Order | undefined, events: readonly OrderEvent[]): Order | undefined {
@@ -91,13 +129,14 @@ async function insert(
   }
 }
 
+/** @param seen what the view must still be like */
 async function replace(
   db: Db,
   document: OrderDocument,
-  seen: number,
+  { version, ahead }: Pick<OrderDocument, 'version' | 'ahead'>,
   options: { session?: ClientSession },
 ): Promise<boolean> {
-  const guard = { _id: document.orderId, version: seen };
+  const guard = { _id: document.orderId, version, ahead: ahead ?? { $exists: false } };
   const { matchedCount } = await orders(db).replaceOne(guard, document, { ...options, ...durable });
   return matchedCount === 1;
 }

@@ -8,6 +8,7 @@ import { toView } from '../../src/domain/view.js';
 import { forks } from '../../src/event-log/fork.js';
 import { appendToJournal, ensureJournalIndexes, readJournal } from '../../src/event-log/journal.js';
 import { onlyView, orders } from '../../src/projections/orders.js';
+import { RecentOrders } from '../../src/projections/recent-orders.js';
 import { eventFork } from '../../src/workflows/messages.js';
 import { states } from '../domain/examples.js';
 import { logOf, openDatabase } from './database.js';
@@ -53,13 +54,16 @@ test('nothing is recorded where there is nothing to record', async () => {
 
 test('however a log is cut, repeated, overtaken and recorded at once, it comes to the same', async () => {
   const length = states.refunded.log.length;
-  const part = fc.tuple(fc.nat(length - 1), fc.integer({ min: 1, max: 6 }));
+  // A worker remembers what it recorded; another has no part in that.
+  const worker = fc.nat(2);
+  const part = fc.tuple(fc.nat(length - 1), fc.integer({ min: 1, max: 6 }), worker);
   await fc.assert(
     fc.asyncProperty(fc.array(part, { minLength: 1, maxLength: 25 }), async (parts) => {
       const log = logOf(states.refunded, randomUUID());
-      const rest = Array.from({ length: Math.ceil(length / 4) }, (_, index) => [index * 4, 4] as const);
+      const workers = [new RecentOrders(10), new RecentOrders(10), undefined];
+      const rest = Array.from({ length: Math.ceil(length / 4) }, (_, n) => [n * 4, 4, n % 2] as const);
       await Promise.all(
-        [...parts, ...rest].map(([from, count]) => record(db, log.slice(from, from + count))),
+        [...parts, ...rest].map(([from, count, n]) => record(db, log.slice(from, from + count), workers[n])),
       );
       await expectRecorded(log);
     }),
@@ -74,6 +78,42 @@ test('events that overtake others wait in the journal until the view can have th
   expect(await journaled(orderId)).toStrictEqual(log.slice(2));
   expect(await stateInView(orderId)).toBeUndefined();
   await record(db, log.slice(0, 2));
+  await expectRecorded(log);
+});
+
+test('whoever fills a gap finds what was recorded ahead of it, though it need not read the view', async () => {
+  const orderId = randomUUID();
+  const log = logOf(states.refunded, orderId);
+  const recent = new RecentOrders(10);
+  await record(db, log.slice(0, 2), recent);
+  await record(db, log.slice(5, 7));
+  await record(db, log.slice(3, 4));
+  expect(await orders(db).findOne({ _id: orderId })).toMatchObject({ version: 2, ahead: 7 });
+  await record(db, log.slice(2, 3), recent);
+  expect(await orders(db).findOne({ _id: orderId })).toMatchObject({ version: 4, ahead: 7 });
+  await record(db, log.slice(4, 5), recent);
+  await expectRecorded(log.slice(0, 7));
+  expect(await orders(db).findOne({ _id: orderId })).not.toHaveProperty('ahead');
+});
+
+test('what was recorded ahead while there was no view yet is not forgotten either', async () => {
+  const orderId = randomUUID();
+  const log = logOf(states.confirmed, orderId);
+  await appendToJournal(db, log.slice(0, 1));
+  await record(db, log.slice(2));
+  const recent = new RecentOrders(10);
+  await record(db, log.slice(0, 1), recent);
+  await record(db, log.slice(1, 2), recent);
+  await expectRecorded(log);
+});
+
+test('a memory that is behind the view does no harm', async () => {
+  const log = logOf(states.confirmed, randomUUID());
+  const recent = new RecentOrders(10);
+  await record(db, log.slice(0, 1), recent);
+  await appendToJournal(db, log.slice(1, 2));
+  await record(db, log.slice(2, 3), recent);
+  await record(db, log.slice(3), recent);
   await expectRecorded(log);
 });
 

@@ -3,6 +3,7 @@ import { evolve } from '../../domain/evolve.js';
 import type { Order } from '../../domain/order.js';
 import type { OrderEvent } from '../../domain/events.js';
 import { readJournalsBefore } from '../../event-log/journal.js';
+import { RecentOrders } from '../recent-orders.js';
 
 const rememberedOrders = 5_000;
 
@@ -12,8 +13,7 @@ const rememberedOrders = 5_000;
  */
 export class OrderStates {
   private readonly db: Db;
-  /** the least recently seen first */
-  private readonly states = new Map<string, Order>();
+  private readonly recent = new RecentOrders(rememberedOrders);
 
   constructor(db: Db) {
     this.db = db;
@@ -28,7 +28,7 @@ export class OrderStates {
     const missing = new Map<string, number>();
     for (const { orderId, version } of events) {
       if (found.has(orderId)) continue;
-      const known = this.states.get(orderId);
+      const known = this.recent.get(orderId);
       found.set(orderId, known?.version === version - 1 ? known : undefined);
       if (version > 1 && known?.version !== version - 1) missing.set(orderId, version);
     }
@@ -45,18 +45,11 @@ export class OrderStates {
   }
 
   remember(states: ReadonlyMap<string, Order>): void {
-    for (const [orderId, state] of states) {
-      this.states.delete(orderId);
-      this.states.set(orderId, state);
-    }
-    for (const orderId of this.states.keys()) {
-      if (this.states.size <= rememberedOrders) return;
-      this.states.delete(orderId);
-    }
+    for (const state of states.values()) this.recent.keep(state);
   }
 
   forget(): void {
-    this.states.clear();
+    this.recent.clear();
   }
 }
 

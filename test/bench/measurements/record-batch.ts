@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
-import { record } from '../../../src/activities/recording.js';
+import { createActivities } from '../../../src/activities/index.js';
 import type { OrderEvent } from '../../../src/domain/events.js';
 import { evolve } from '../../../src/domain/evolve.js';
 import type { Order } from '../../../src/domain/order.js';
@@ -28,10 +28,11 @@ export const recordBatch: Measurement = {
   name: 'record.batch',
   async run(bench) {
     const [product, baseline] = [await openDatabase(bench, 'recorded'), await openDatabase(bench, 'bare')];
+    const { record } = createActivities({ db: product });
     const count = bench.pick(1_000, 80);
     const measured = await interleave(
       {
-        product: () => recordOrders(stories(count), (events) => record(product, events)),
+        product: () => recordOrders(stories(count), (events) => record({ events })),
         baseline: () => writeOrders(baseline, stories(count)),
       },
       bench.pick(4, 1),

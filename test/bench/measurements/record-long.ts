@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
-import { record } from '../../../src/activities/recording.js';
+import { createActivities } from '../../../src/activities/index.js';
 import { appendToJournal } from '../../../src/event-log/journal.js';
 import { orders, toDocument } from '../../../src/projections/orders.js';
 import { create, hold, release, Story } from '../data/story.js';
@@ -30,9 +30,10 @@ export const recordLong: Measurement = {
 };
 
 async function recordNext(db: Db, story: Story, count: number): Promise<Block> {
+  const { record } = createActivities({ db });
   const steps = Array.from({ length: count }, (_, n) => story.tell(n % 2 === 0 ? hold : release));
   let next = 0;
-  return await block(count, 1, async () => await record(db, steps[next++]?.events ?? []));
+  return await block(count, 1, async () => await record({ events: steps[next++]?.events ?? [] }));
 }
 
 /** An order with this many events or one more, all of them recorded. */
