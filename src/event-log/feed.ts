@@ -42,6 +42,8 @@ export async function readFeed(db: Db, after: number, limit: number): Promise<Po
     .find({ position: { $gt: after, $lte: after + limit } }, committed)
     .project<StoredEvent & Recorded & { readonly position: number }>(onlyEvent)
     .sort({ position: 1 })
+    // All of them in one answer, as far as it can hold them: the driver's first one has 101.
+    .batchSize(limit + 1)
     .map((event) => upcast(event))
     .toArray();
 }

@@ -19,6 +19,8 @@ export interface Projecting {
 
 const batchSize = 500;
 const LOOK_AGAIN_MS = 1_000;
+/** Between two batches that were not full: under load a view takes many events at once, when little happens each at once. */
+const PACE_MS = 100;
 
 /**
  * Feeds a view for as long as it may. Where the view was built by an older version of its fold, or from a feed that began
@@ -45,19 +47,27 @@ export async function project(
     beat(feeder.held.position);
     if (feeder.held.version !== view.version) {
       if (isOutdated(state, view)) await requestRebuild(view);
-      await setTimeout(LOOK_AGAIN_MS, undefined, { signal }).catch(() => undefined);
+      await pause(LOOK_AGAIN_MS, signal);
       await lookAnew();
       continue;
     }
-    const events = await readFeed(db, feeder.held.position, batchSize);
+    const { position } = feeder.held;
+    const hasEvents = await hasGrown(tail, position, signal);
+    const beganAt = Date.now();
+    const events = hasEvents ? await readFeed(db, position, batchSize) : [];
     if (events.length > 0) {
       if (!(await feeder.apply(events))) await lookAnew();
-    } else if (!(await hasGrown(tail, feeder.held.position, signal))) {
+      if (events.length < batchSize) await pause(beganAt + PACE_MS - Date.now(), signal);
+    } else {
       await lookAnew();
       // The feed began anew, in a journal that was restored: what the view has is of another one.
       if ((await feedHead(db)) < feeder.held.position) await requestRebuild(view);
     }
   }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms > 0) await setTimeout(ms, undefined, { signal }).catch(() => undefined);
 }
 
 /** No build, not even one that was rolled back, is of this version yet. */
