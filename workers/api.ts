@@ -95,7 +95,7 @@ function dependencies(connection: Connection, config: Config, db: Db): Dependenc
       name: 'mongodb',
       cost: 'orders are accepted but not processed, and there are no lists; an order is read from its workflow',
       check: async () => {
-        await db.command({ ping: 1 }, { timeoutMS: CHECK_WITHIN_MS });
+        await db.command({ ping: 1 });
         return undefined;
       },
     },
@@ -119,13 +119,13 @@ function dependencies(connection: Connection, config: Config, db: Db): Dependenc
     {
       name: 'feed',
       cost: 'the feed, or views across orders, are behind; orders themselves are not',
-      check: async () => lagBeyond(await projectionsStatus(db, { timeoutMS: CHECK_WITHIN_MS }), LAG_LIMIT_MS),
+      check: async () => lagBeyond(await projectionsStatus(db), LAG_LIMIT_MS),
     },
     {
       name: 'forks',
       cost: 'these orders are halted: their journal and their history tell different stories',
       check: async () => {
-        const found = await forks(db).find({}, { timeoutMS: CHECK_WITHIN_MS, limit: 10 }).toArray();
+        const found = await forks(db).find({}, { limit: 10 }).toArray();
         return found.length === 0
           ? undefined
           : `forked: ${found.map(({ _id: orderId }) => orderId).join(', ')}`;
@@ -135,7 +135,7 @@ function dependencies(connection: Connection, config: Config, db: Db): Dependenc
       name: 'reconciliation',
       cost: 'some orders are not the same in Temporal and in MongoDB; `npx orders reconcile` lists them',
       check: async () => {
-        const [latest] = await latestReconciliations(db, 1, CHECK_WITHIN_MS);
+        const [latest] = await latestReconciliations(db, 1);
         return concernOf(latest, config.reconcileEveryMs);
       },
     },

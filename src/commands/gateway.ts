@@ -18,6 +18,7 @@ import type { Order, OrderStatus } from '../domain/order.js';
 import type { Config } from '../platform/config.js';
 import type { Logger } from '../platform/logger.js';
 import { isTaskFailure, isTemporalOutage } from '../platform/temporal-outage.js';
+import { within } from '../platform/within.js';
 import {
   type Answer,
   type CommandMessage,
@@ -287,7 +288,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   ): Promise<CommandResult> {
     let events: readonly OrderEvent[];
     try {
-      events = await readJournal(orderId);
+      events = await within(answerWithinMs, readJournal(orderId));
     } catch (error) {
       logger.warn(
         { err: error, orderId, correlationId: message.correlationId },
@@ -415,20 +416,13 @@ function whileAvailable<R>(
   ask: (orderId: string) => Promise<R>,
 ): (orderId: string) => Promise<R | undefined> {
   let restUntil = 0;
-  const rest = () => {
-    restUntil = Date.now() + JOURNAL_REST_MS;
-    return undefined;
-  };
   return async (orderId) => {
     if (Date.now() < restUntil) return undefined;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(rest()), JOURNAL_WITHIN_MS);
-    });
     try {
-      return await Promise.race([ask(orderId).catch(rest), late]);
-    } finally {
-      clearTimeout(timer);
+      return await within(JOURNAL_WITHIN_MS, ask(orderId));
+    } catch {
+      restUntil = Date.now() + JOURNAL_REST_MS;
+      return undefined;
     }
   };
 }

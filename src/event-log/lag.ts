@@ -15,17 +15,16 @@ export interface FeedLag {
 
 const countedAtMost = 100_000;
 
-export async function feedLag(db: Db, options: { readonly timeoutMS?: number } = {}): Promise<FeedLag> {
+export async function feedLag(db: Db): Promise<FeedLag> {
   const unsequenced = { unsequenced: true, recordedAt: { $gt: '' } } as const;
   const [state, oldest, count] = await Promise.all([
-    feedState(db).findOne({ _id: 'feed' }, { ...options, ...committed }),
+    feedState(db).findOne({ _id: 'feed' }, committed),
     journal(db).findOne(unsequenced, {
-      ...options,
       ...committed,
       projection: { _id: 0, recordedAt: 1 },
       sort: { recordedAt: 1 },
     }),
-    journal(db).countDocuments(unsequenced, { ...options, ...committed, limit: countedAtMost }),
+    journal(db).countDocuments(unsequenced, { ...committed, limit: countedAtMost }),
   ]);
   return { head: state?.position ?? 0, unsequenced: count, behindMs: ageOf(oldest?.recordedAt) };
 }

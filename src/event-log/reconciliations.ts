@@ -30,13 +30,9 @@ export function reconciliations(db: Db) {
 }
 
 /** The reports that are kept, latest first, `limit` at most. */
-export async function latestReconciliations(
-  db: Db,
-  limit: number,
-  withinMs?: number,
-): Promise<Reconciliation[]> {
+export async function latestReconciliations(db: Db, limit: number): Promise<Reconciliation[]> {
   return await reconciliations(db)
-    .find({}, { ...committed, ...(withinMs === undefined ? {} : { timeoutMS: withinMs }) })
+    .find({}, committed)
     .project<Reconciliation>({ _id: 0 })
     .sort({ startedAt: -1 })
     .limit(limit)

@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import type { Http } from './http.js';
 import { closed } from './http-schemas.js';
+import { within } from './within.js';
 
 /** Something this process works with. */
 export interface Dependency {
@@ -74,16 +75,10 @@ async function examine({
   cost,
   check,
 }: Dependency): Promise<Static<typeof Ready>['dependencies'][number]> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer in ${CHECK_WITHIN_MS} ms`)), CHECK_WITHIN_MS);
-  });
   try {
-    const detail = await Promise.race([check(), late]);
+    const detail = await within(CHECK_WITHIN_MS, check());
     return detail === undefined ? { name, status: 'up' } : { name, status: 'degraded', detail, cost };
   } catch (error) {
     return { name, status: 'down', detail: error instanceof Error ? error.message : String(error), cost };
-  } finally {
-    clearTimeout(timer);
   }
 }

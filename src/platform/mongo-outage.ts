@@ -1,7 +1,12 @@
 import { MongoError, MongoErrorLabel, MongoServerError } from 'mongodb';
+import { NoAnswer } from './within.js';
 
-/** True where MongoDB could not be reached, has no primary, or did not answer in time; false for a defect in what was asked. */
+/**
+ * True where MongoDB could not be reached, has no primary, or did not answer in time (`within`); false for a defect in what was
+ * asked.
+ */
 export function isMongoOutage(error: unknown): boolean {
+  if (error instanceof NoAnswer) return true;
   if (!(error instanceof MongoError)) return false;
   if (!(error instanceof MongoServerError)) return true;
   return (

@@ -1,6 +1,7 @@
 import type { Db, Filter } from 'mongodb';
 import type { OrderStatus } from '../domain/order.js';
 import type { OrderView } from '../domain/view.js';
+import { within } from '../platform/within.js';
 import { onlyView, type OrderDocument, orders, queryWords } from '../projections/orders.js';
 import type { Cursors } from './cursor.js';
 import { toInstant } from './instant.js';
@@ -38,12 +39,12 @@ const WITHIN_MS = 4_000;
 export async function listOrders(db: Db, cursors: Cursors, query: OrderListQuery): Promise<OrderList> {
   const { limit = DEFAULT_LIMIT } = query;
   const { filter, sort, field, list } = toFind(cursors, query);
-  const found = await orders(db)
-    .find(filter, { timeoutMS: WITHIN_MS })
+  const matching = orders(db)
+    .find(filter)
     .sort(sort)
     .limit(limit + 1)
-    .project<OrderView>(onlyView)
-    .toArray();
+    .project<OrderView>(onlyView);
+  const found = await within(WITHIN_MS, matching.toArray());
   const data = found.slice(0, limit);
   const last = data.at(-1);
   if (found.length <= limit || last === undefined) return { data };

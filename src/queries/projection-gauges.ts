@@ -1,6 +1,7 @@
 import type { Db } from 'mongodb';
 import { Gauge } from 'prom-client';
 import type { Instruments } from '../platform/http-metrics.js';
+import { within } from '../platform/within.js';
 import { projectionsStatus } from '../projections/feeding/status.js';
 
 const WITHIN_MS = 1_000;
@@ -23,7 +24,7 @@ export function projectionGauges(db: Db): Instruments {
       for (const ofFeed of [head, unsequenced, feedLag]) ofFeed.remove();
       for (const ofViews of [position, events, lag, parked]) ofViews.reset();
       try {
-        const { feed, views } = await projectionsStatus(db, { timeoutMS: WITHIN_MS });
+        const { feed, views } = await within(WITHIN_MS, projectionsStatus(db));
         head.set(feed.head);
         unsequenced.set(feed.unsequenced);
         feedLag.set(feed.behindMs / 1_000);

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { workflowId } from '../../src/workflows/messages.js';
-import { orderBody, placedOrder, startTestApi, type TestApi } from '../support/api.js';
+import { orderBody, placedOrder, type Reply, startTestApi, type TestApi } from '../support/api.js';
+import { type BreakableServer, breakableMongodb } from '../support/breakable-server.js';
 
 /** Nothing listens there. */
 const NOWHERE = '127.0.0.1:1';
@@ -83,6 +84,52 @@ describe('with MongoDB away', () => {
       roles: { write: 'ready', read: 'ready' },
     });
     expect(body.dependencies).toContainEqual(expect.objectContaining({ name: 'mongodb', status: 'down' }));
+  });
+});
+
+describe('with a MongoDB that stands still', () => {
+  let mongodb: BreakableServer;
+  let stuck: TestApi;
+  beforeAll(async () => {
+    mongodb = await breakableMongodb();
+    stuck = await startTestApi({ MONGODB_URI: mongodb.address });
+    await stuck.startWorker();
+  });
+  afterAll(async () => {
+    mongodb.thaw();
+    await stuck.close();
+    await mongodb.end();
+  });
+
+  /** What was answered, if it was within `seconds`, and a good second for a busy machine. */
+  async function soon(seconds: number, answer: Promise<Reply>): Promise<Reply> {
+    const since = Date.now();
+    const reply = await answer;
+    expect(Date.now() - since).toBeLessThan(seconds * 1_000 + 1_500);
+    return reply;
+  }
+
+  test('all that is asked is answered in its time', async () => {
+    const unread = await placedOrder(stuck);
+    mongodb.freeze();
+    const [order, metrics, ready, waited, projected] = await Promise.all([
+      soon(1.5, stuck.get(`/v1/orders/${unread}`)),
+      soon(1, stuck.get('/metrics')),
+      soon(1.5, stuck.get('/health/ready')),
+      soon(3, stuck.post('/v1/orders', { body: orderBody(), headers: { prefer: 'wait=3' } })),
+      soon(
+        3,
+        stuck.post('/v1/orders?consistency=projected', { body: orderBody(), headers: { prefer: 'wait=3' } }),
+      ),
+    ]);
+    expect(order).toMatchObject({ status: 200, headers: { 'served-by': 'workflow' } });
+    expect(metrics.status).toBe(200);
+    expect(ready).toMatchObject({ status: 200, body: { status: 'degraded' } });
+    expect(waited).toMatchObject({ status: 201, headers: { 'preference-applied': 'wait=3' } });
+    expect(projected).toMatchObject({
+      status: 201,
+      headers: { 'preference-applied': 'wait=3', projected: 'false' },
+    });
   });
 });
 

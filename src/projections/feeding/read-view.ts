@@ -1,6 +1,7 @@
 import type { Db, Filter, FindCursor, WithId } from 'mongodb';
 import { type Build, projections } from './state.js';
 import { documents, type View, type ViewDocument } from '../view.js';
+import { within } from '../../platform/within.js';
 
 /** How far a view was when it was read. */
 export interface AsOf {
@@ -18,14 +19,14 @@ export async function readView<D extends ViewDocument, T>(
   { name }: View,
   query: (find: (filter: Filter<D>) => FindCursor<WithId<D>>) => Promise<T>,
 ): Promise<{ readonly found: T; readonly asOf: AsOf }> {
-  return await db.client.withSession({ snapshot: true }, async (session) => {
-    const options = { session, timeoutMS: WITHIN_MS };
+  const reading = db.client.withSession({ snapshot: true }, async (session) => {
     const build = await projections(db).findOne<Pick<Build, 'collection' | 'position' | 'at'>>(
       { _id: name },
-      { ...options, projection: { _id: 0, collection: 1, position: 1, at: 1 } },
+      { session, projection: { _id: 0, collection: 1, position: 1, at: 1 } },
     );
     const collection = documents<D>(db, build?.collection ?? `${name}_1`);
-    const found = await query((filter) => collection.find(filter, options));
+    const found = await query((filter) => collection.find(filter, { session }));
     return { found, asOf: build === null ? { position: 0 } : { position: build.position, at: build.at } };
   });
+  return await within(WITHIN_MS, reading);
 }

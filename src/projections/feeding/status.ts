@@ -68,24 +68,22 @@ export interface ProjectionsStatus {
   readonly stores: readonly StoreStatus[];
 }
 
-interface Within {
-  readonly timeoutMS?: number;
-}
-
 /** Where everything is that is made from events, and how far behind. */
-export async function projectionsStatus(db: Db, within: Within = {}): Promise<ProjectionsStatus> {
-  const options = { ...within, ...committed };
+export async function projectionsStatus(db: Db): Promise<ProjectionsStatus> {
   const [feed, states, rebuilds] = await Promise.all([
-    feedLag(db, within),
-    projections(db).find({}, options).toArray(),
-    storeRebuilds(db).find({}, options).toArray(),
+    feedLag(db),
+    projections(db).find({}, committed).toArray(),
+    storeRebuilds(db).find({}, committed).toArray(),
   ]);
   const statusOf = async (view: View): Promise<ProjectionStatus> => {
     const state = states.find(({ _id }) => _id === view.name);
     const position = state?.position ?? 0;
     const next =
       position < feed.head
-        ? await journal(db).findOne({ position: position + 1 }, { ...options, projection: { recordedAt: 1 } })
+        ? await journal(db).findOne(
+            { position: position + 1 },
+            { ...committed, projection: { recordedAt: 1 } },
+          )
         : undefined;
     return { ...toStatus(view, state, feed.head), msBehind: ageOf(next?.recordedAt) };
   };

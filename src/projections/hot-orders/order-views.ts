@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
 import { committed } from '../../event-log/durability.js';
 import { isMongoOutage } from '../../platform/mongo-outage.js';
+import { within } from '../../platform/within.js';
 import type { OrderView } from '../../domain/view.js';
 import { onlyView, orders } from '../orders.js';
 import { type OrderCache, type StoredView, createOrderCache } from './order-cache.js';
@@ -16,7 +17,7 @@ export interface OrderViews {
   /**
    * @param atLeast a version the view is known to have: what is remembered of an older one is not used
    * @returns undefined where there is no view
-   * @throws MongoError after 1.5 s without an answer
+   * @throws NoAnswer after 1.5 s, or MongoError before
    */
   read(orderId: string, atLeast?: number): Promise<StoredView | undefined>;
   /**
@@ -38,6 +39,8 @@ export interface OrderViews {
 }
 
 const READ_WITHIN_MS = 1_500;
+/** Enough for a look at a view, also where there is no time to wait for it. */
+const SHORTEST_LOOK_MS = 100;
 /** Between two looks at a view that is waited for. Where there is a stream, that tells. */
 const LIVE_PAUSE_MS = 1_000;
 const FIRST_BLIND_PAUSE_MS = 10;
@@ -55,22 +58,19 @@ export function openOrderViews(db: Db, cache: OrderCache = createOrderCache()): 
   const counts = { hits: 0, misses: 0, bypasses: 0 };
 
   async function load(orderId: string): Promise<StoredView | undefined> {
-    const view = await orders(db).findOne<OrderView>(
-      { _id: orderId },
-      { ...committed, projection: onlyView, timeoutMS: READ_WITHIN_MS },
+    const view = await within(
+      READ_WITHIN_MS,
+      orders(db).findOne<OrderView>({ _id: orderId }, { ...committed, projection: onlyView }),
     );
     return view === null ? undefined : { version: view.version, json: JSON.stringify(view) };
   }
 
   async function look(orderId: string, giveUpAt: number): Promise<OrderProgress | undefined> {
     try {
-      const found = await orders(db).findOne(
-        { _id: orderId },
-        {
-          ...committed,
-          projection: { _id: 0, version: 1, status: 1, settled: 1 },
-          timeoutMS: Math.max(1, giveUpAt - Date.now()),
-        },
+      const projection = { _id: 0, version: 1, status: 1, settled: 1 };
+      const found = await within(
+        Math.max(SHORTEST_LOOK_MS, giveUpAt - Date.now()),
+        orders(db).findOne({ _id: orderId }, { ...committed, projection }),
       );
       return found ?? undefined;
     } catch (error) {
