@@ -11,11 +11,12 @@ export interface AnswerOptions extends Preferences {
   readonly projected: boolean;
 }
 
+/** Where the client does not say how long to wait. */
 const PROJECTED_WITHIN_MS = 5_000;
 
 /**
  * Answers with what came of a command, once the view is as far as the client asked for; when it does not get there in time,
- * the answer is given all the same. Neither changes the status.
+ * the answer is given all the same. Neither changes the status. A `wait` is the most that is waited, whatever else is asked for.
  *
  * @throws HttpProblem where the command was not taken
  */
@@ -34,15 +35,18 @@ export async function answer(
     return await reply.code(202).send({ orderId });
   }
   let body = result.answer;
-  const hasEvents = ({ version }: OrderProgress) => version >= result.answer.version;
-  if (waitSeconds !== undefined) {
-    reply.header('preference-applied', `wait=${waitSeconds}`);
+  if (waitSeconds !== undefined || projected) {
+    const hasEvents = ({ version }: OrderProgress) => version >= result.answer.version;
     const isSettled = (progress: OrderProgress) => hasEvents(progress) && progress.settled;
-    body = reached(body, await views.reach(body.orderId, isSettled, waitSeconds * 1_000));
-  }
-  if (projected) {
-    const progress = await views.reach(body.orderId, hasEvents, PROJECTED_WITHIN_MS);
-    reply.header('projected', String(progress !== undefined && hasEvents(progress)));
+    const progress =
+      waitSeconds === undefined
+        ? await views.reach(body.orderId, hasEvents, PROJECTED_WITHIN_MS)
+        : await views.reach(body.orderId, isSettled, waitSeconds * 1_000);
+    if (projected) reply.header('projected', String(progress !== undefined && hasEvents(progress)));
+    if (waitSeconds !== undefined) {
+      reply.header('preference-applied', `wait=${waitSeconds}`);
+      body = reached(body, progress);
+    }
   }
   reply.header('etag', `"${body.version}"`).header('location', `/v1/orders/${body.orderId}`);
   return await reply.code(status).send(body);
