@@ -54,7 +54,9 @@ export const Problem = Type.Object(
     status: Type.Integer(),
     code: Type.String({ description: 'for programs' }),
     detail: Type.String({ description: 'for people: what is wrong, and what would be right' }),
-    instance: Type.String({ description: 'the path that was asked' }),
+    instance: Type.Optional(
+      Type.String({ description: 'the path that was asked; absent where that could not be read' }),
+    ),
     correlationId: Type.String(),
     errors: Type.Optional(
       Type.Array(
@@ -94,16 +96,25 @@ export async function sendProblem(
     .code(sent.status)
     .headers(sent.headers)
     .type('application/problem+json')
-    .send({
-      type: `urn:problem:${sent.code}`,
-      title: STATUS_CODES[sent.status] ?? '',
-      status: sent.status,
-      code: sent.code,
-      detail: sent.message,
-      instance: request.url.split('?', 1)[0] ?? '',
-      correlationId: request.id,
-      ...sent.members,
-    });
+    .send(problemBody(sent, request.id, request.url.split('?', 1)[0]));
+}
+
+/** What is sent of a problem. */
+export function problemBody(
+  { status, code, message, members }: HttpProblem,
+  correlationId: string,
+  instance?: string,
+) {
+  return {
+    type: `urn:problem:${code}`,
+    title: STATUS_CODES[status] ?? '',
+    status,
+    code,
+    detail: message,
+    instance,
+    correlationId,
+    ...members,
+  };
 }
 
 function toProblem(error: unknown, request: FastifyRequest): HttpProblem {

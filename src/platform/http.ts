@@ -4,6 +4,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyInstance, LogController, type RawServerDefault } from 'fastify';
 import { HttpProblem, Problem, sendProblem } from './http-problem.js';
 import { isKey } from './http-schemas.js';
+import { answerUnreadable } from './http-unreadable.js';
 import { NoQuery, validatorCompiler } from './http-validation.js';
 import type { Logger } from './logger.js';
 
@@ -34,6 +35,7 @@ export function createHttp(logger: Logger): Http {
     routerOptions: { maxParamLength: PATH_PART_LIMIT },
     genReqId: correlationId,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'correlationId' }),
+    clientErrorHandler: answerUnreadable(logger),
     frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
   }).withTypeProvider<TypeBoxTypeProvider>();
 

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { connect } from 'node:net';
+import { text as allText } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createHttp } from '../../src/platform/http.js';
@@ -251,6 +253,29 @@ describe('a request that is none is refused:', () => {
     const reply = await api.post('/v1/orders', { body: {} });
     expect(reply.headers['idempotency-key']).toMatch(/^[0-9a-f-]{36}$/);
     expect(reply.headers['x-correlation-id']).toBe(reply.headers['idempotency-key']);
+  });
+});
+
+describe('what cannot be read as a request is answered with', () => {
+  let port: number;
+  beforeAll(async () => {
+    port = Number(new URL(await api.app.listen({ host: '127.0.0.1', port: 0 })).port);
+  });
+
+  test.each([
+    [431, 'headers_too_large', `GET / HTTP/1.1\r\nhost: x\r\nx-much: ${'x'.repeat(17 * 1024)}\r\n\r\n`],
+    [400, 'malformed_request', 'what is this\r\n\r\n'],
+    [400, 'malformed_request', 'POST /v1/orders HTTP/1.1\r\nhost: x\r\ncontent-length: many\r\n\r\n'],
+  ])('%d %s', async (status, code, sent) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.write(sent);
+    const [head = '', body = ''] = (await allText(socket)).split('\r\n\r\n');
+    const [statusLine = '', ...headerLines] = head.split('\r\n');
+    const headers = Object.fromEntries(headerLines.map((header) => header.split(': ')));
+    const problem = JSON.parse(body);
+    expectProblem({ status: Number(statusLine.split(' ')[1]), headers, body: problem }, status);
+    expect(problem.code).toBe(code);
+    expect(headers['x-correlation-id']).toBe(problem.correlationId);
   });
 });
 

@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { HttpProblem, problemBody } from './http-problem.js';
+import type { Logger } from './logger.js';
+
+/**
+ * Answers what Node could not read as a request with a problem, as all else that is wrong, and ends the connection: where the
+ * next request would begin is not known.
+ */
+export function answerUnreadable(logger: Logger) {
+  return (error: Error & { readonly code?: string }, socket: Socket): void => {
+    if (error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const correlationId = randomUUID();
+    logger.debug({ err: error, correlationId }, 'unreadable request');
+    const problem = problemOf(error.code);
+    const body = JSON.stringify(problemBody(problem, correlationId));
+    const head = [
+      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+      'connection: close',
+      'content-type: application/problem+json',
+      `content-length: ${Buffer.byteLength(body)}`,
+      `x-correlation-id: ${correlationId}`,
+    ];
+    socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+  };
+}
+
+function problemOf(code: string | undefined): HttpProblem {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new HttpProblem(
+        431,
+        'headers_too_large',
+        'The request line and the headers are larger than 16 KiB. Send less.',
+      );
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new HttpProblem(408, 'request_timeout', 'The request took too long to arrive. Send it again.');
+    default:
+      return new HttpProblem(400, 'malformed_request', 'This is not an HTTP/1.1 request.');
+  }
+}
