@@ -1,18 +1,16 @@
-import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { OrderEvent } from '../../src/domain/events.js';
 import { feedState } from '../../src/event-log/feed.js';
-import { ensureJournalIndexes, journal } from '../../src/event-log/journal.js';
+import { journal } from '../../src/event-log/journal.js';
 import { Superseded } from '../../src/event-log/sequencer.js';
 import { customers } from '../../src/projections/customers.js';
 import { dailyStats } from '../../src/projections/daily-stats.js';
 import { BuildFeeder } from '../../src/projections/rebuilding/feed-build.js';
 import { intervene, listParked, parkedAudit } from '../../src/projections/feeding/parked.js';
-import { ensureParkedEventIndexes, parkedEvents } from '../../src/projections/feeding/parked-events.js';
 import { productDemand } from '../../src/projections/product-demand.js';
 import { projections, projectionState, takeOverProjection } from '../../src/projections/feeding/state.js';
 import type { View } from '../../src/projections/view.js';
 import { views } from '../../src/projections/views.js';
-import { openDatabase } from '../activities/database.js';
 import {
   caughtUp,
   contentsOf,
@@ -20,38 +18,12 @@ import {
   interleaved,
   manyStates,
   newLogs,
-  openTail,
+  openViews,
   parkedOf,
   publish,
-  type Runner,
-  startRunner,
 } from './support.js';
 
-const database = openDatabase();
-const { db } = database;
-const tail = openTail(db);
-afterAll(async () => {
-  await tail.stop();
-  await database.close();
-});
-
-beforeEach(async () => {
-  const used = [journal(db), feedState(db), projections(db), parkedEvents(db), parkedAudit(db)];
-  await Promise.all(used.map((collection) => collection.deleteMany({})));
-  await Promise.all([ensureJournalIndexes(db), ensureParkedEventIndexes(db)]);
-});
-
-let runners: Runner[] = [];
-afterEach(async () => {
-  await Promise.all(runners.map((runner) => runner.stop()));
-  runners = [];
-});
-
-function run(view: View): Runner {
-  const runner = startRunner(db, tail, view);
-  runners.push(runner);
-  return runner;
-}
+const { db, run, runners } = openViews();
 
 /** A view that some events make fail, for as long as they are in `broken`. */
 function breakable(broken: Set<string>): View {

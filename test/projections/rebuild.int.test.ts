@@ -1,21 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeEach, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { record } from '../../src/activities/recording.js';
 import type { OrderEvent } from '../../src/domain/events.js';
 import { feedState } from '../../src/event-log/feed.js';
-import { ensureJournalIndexes, journal } from '../../src/event-log/journal.js';
+import { journal } from '../../src/event-log/journal.js';
 import { Superseded } from '../../src/event-log/sequencer.js';
 import { customers, findCustomer } from '../../src/projections/customers.js';
-import { ensureOrderIndexes, orders, toDocument } from '../../src/projections/orders.js';
-import { ensureParkedEventIndexes, parkedEvents } from '../../src/projections/feeding/parked-events.js';
+import { orders, toDocument } from '../../src/projections/orders.js';
 import { rebuildOrders } from '../../src/projections/rebuilding/rebuild-orders.js';
 import { rebuild } from '../../src/projections/rebuilding/rebuild.js';
-import { projections, projectionState, rollBack } from '../../src/projections/feeding/state.js';
+import { projectionState, rollBack } from '../../src/projections/feeding/state.js';
 import { projectionsStatus } from '../../src/projections/feeding/status.js';
 import { storeRebuilds } from '../../src/projections/rebuilding/store-rebuild.js';
 import type { View } from '../../src/projections/view.js';
 import { fold } from '../../src/domain/evolve.js';
-import { openDatabase } from '../activities/database.js';
 import { until } from '../support/until.js';
 import {
   caughtUp,
@@ -24,38 +22,12 @@ import {
   interleaved,
   manyStates,
   newLogs,
-  openTail,
+  openViews,
   parkedOf,
   publish,
-  type Runner,
-  startRunner,
 } from './support.js';
 
-const database = openDatabase();
-const { db } = database;
-const tail = openTail(db);
-afterAll(async () => {
-  await tail.stop();
-  await database.close();
-});
-
-beforeEach(async () => {
-  const used = [journal(db), feedState(db), projections(db), parkedEvents(db), storeRebuilds(db), orders(db)];
-  await Promise.all(used.map((collection) => collection.deleteMany({})));
-  await Promise.all([ensureJournalIndexes(db), ensureParkedEventIndexes(db), ensureOrderIndexes(db)]);
-});
-
-let runners: Runner[] = [];
-afterEach(async () => {
-  await Promise.all(runners.map((runner) => runner.stop()));
-  runners = [];
-});
-
-function run(view: View, more: Parameters<typeof startRunner>[3] = {}): Runner {
-  const runner = startRunner(db, tail, view, more);
-  runners.push(runner);
-  return runner;
-}
+const { db, run, runners } = openViews();
 
 function rebuilding(
   rebuildId: string = randomUUID(),

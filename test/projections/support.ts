@@ -1,15 +1,19 @@
 import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeEach } from '@jest/globals';
 import type { Db } from 'mongodb';
 import type { OrderEvent } from '../../src/domain/events.js';
 import { fold } from '../../src/domain/evolve.js';
 import { type FeedTail, feedHead, feedState, followFeed } from '../../src/event-log/feed.js';
-import { journal } from '../../src/event-log/journal.js';
+import { ensureJournalIndexes, journal } from '../../src/event-log/journal.js';
 import { foldBatch } from '../../src/projections/feeding/fold-batch.js';
-import { parkedEvents } from '../../src/projections/feeding/parked-events.js';
+import { parkedAudit } from '../../src/projections/feeding/parked.js';
+import { ensureParkedEventIndexes, parkedEvents } from '../../src/projections/feeding/parked-events.js';
 import { type Projecting, project } from '../../src/projections/feeding/project.js';
-import { projectionState } from '../../src/projections/feeding/state.js';
+import { projections, projectionState } from '../../src/projections/feeding/state.js';
+import { ensureOrderIndexes, orders } from '../../src/projections/orders.js';
+import { storeRebuilds } from '../../src/projections/rebuilding/store-rebuild.js';
 import { documents, type View } from '../../src/projections/view.js';
-import { logOf } from '../activities/database.js';
+import { logOf, openDatabase } from '../activities/database.js';
 import { type StateName, states } from '../domain/examples.js';
 import { until } from '../support/until.js';
 
@@ -60,12 +64,9 @@ export interface Runner {
   stop(): Promise<void>;
 }
 
-export function startRunner(
-  db: Db,
-  tail: FeedTail,
-  view: View,
-  more: Partial<Pick<Projecting, 'requestRebuild' | 'beat'>> = {},
-): Runner {
+type RunnerOptions = Partial<Pick<Projecting, 'requestRebuild' | 'beat'>>;
+
+function startRunner(db: Db, tail: FeedTail, view: View, more: RunnerOptions): Runner {
   const stopping = new AbortController();
   const ended = project(view, {
     db,
@@ -87,9 +88,42 @@ export function startRunner(
   };
 }
 
-/** A tail that is stopped with the test file. */
-export function openTail(db: Db): FeedTail {
-  return followFeed(db);
+/**
+ * A database of a test file's own, in which views are fed. Each test finds it empty, and leaves none behind of `runners`, which
+ * are those that it has started.
+ */
+export function openViews() {
+  const database = openDatabase();
+  const { db } = database;
+  const tail = followFeed(db);
+  const runners: Runner[] = [];
+  beforeEach(async () => {
+    const used = [
+      journal(db),
+      feedState(db),
+      projections(db),
+      parkedEvents(db),
+      parkedAudit(db),
+      storeRebuilds(db),
+      orders(db),
+    ];
+    await Promise.all(used.map((collection) => collection.deleteMany({})));
+    await Promise.all([ensureJournalIndexes(db), ensureParkedEventIndexes(db), ensureOrderIndexes(db)]);
+  });
+  afterEach(async () => {
+    await Promise.all(runners.map((runner) => runner.stop()));
+    runners.length = 0;
+  });
+  afterAll(async () => {
+    await tail.stop();
+    await database.close();
+  });
+  const run = (view: View, more: RunnerOptions = {}): Runner => {
+    const runner = startRunner(db, tail, view, more);
+    runners.push(runner);
+    return runner;
+  };
+  return { db, run, runners };
 }
 
 /** Waits until the active build of a view is at the head of the feed. */
