@@ -85,6 +85,8 @@ const Intervened = closed({
 });
 
 const NamePath = closed({ name: Type.String({ maxLength: 64 }) });
+/** How any change of something that is made from events may be refused. */
+const refusals = { 400: problem(400), 404: problem(404), 409: problem(409), 503: problem(503) };
 const tags = ['operations'];
 const location = '/v1/projections';
 
@@ -111,18 +113,11 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
         tags,
         params: NamePath,
         body: closed({}),
-        response: {
-          202: closed({ name: Type.String(), rebuildId: Type.String() }),
-          400: problem(400),
-          404: problem(404),
-          409: problem(409),
-          503: problem(503),
-        },
+        response: { 202: closed({ name: Type.String(), rebuildId: Type.String() }), ...refusals },
       },
     },
     async (request, reply) => {
-      const { name } = request.params;
-      if (!isRebuildable(name)) throw unknown(name);
+      const name = rebuildable(request.params.name);
       const rebuildId = await requestRebuild(client, feedTaskQueue, name);
       if (rebuildId === undefined) {
         const detail = `${name} is being rebuilt already: GET ${location} shows how far it is.`;
@@ -142,18 +137,11 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
         tags,
         params: NamePath,
         body: closed({}),
-        response: {
-          200: closed({ name: Type.String(), version: Count, position: Count }),
-          400: problem(400),
-          404: problem(404),
-          409: problem(409),
-          503: problem(503),
-        },
+        response: { 200: closed({ name: Type.String(), version: Count, position: Count }), ...refusals },
       },
     },
     async (request, reply) => {
-      const { name } = request.params;
-      if (!isRebuildable(name)) throw unknown(name);
+      const name = rebuildable(request.params.name);
       const state = await rollBack(db, name);
       if (state === undefined) {
         throw new HttpProblem(409, 'no_previous_build', `Of ${name} no build is kept to go back to.`);
@@ -206,19 +194,10 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
           description:
             'The first event that the order has set aside; where a `version` is given, only if it is that one. Those that wait behind it follow, up to the next that fails. Audited.',
           tags,
-          params: closed({ name: Type.String({ maxLength: 64 }), orderId: Id }),
+          params: closed({ ...NamePath.properties, orderId: Id }),
           headers: Type.Object({ 'x-actor': Type.Optional(Key) }),
-          body: closed({
-            reason: Text,
-            version: Type.Optional(Version),
-          }),
-          response: {
-            200: Intervened,
-            400: problem(400),
-            404: problem(404),
-            409: problem(409),
-            503: problem(503),
-          },
+          body: closed({ reason: Text, version: Type.Optional(Version) }),
+          response: { 200: Intervened, ...refusals },
         },
       },
       async (request, reply) => {
@@ -246,8 +225,9 @@ const summaries = {
   skip: 'Leave the event of an order that a view could not apply out of it',
 };
 
-function isRebuildable(name: string): boolean {
-  return viewNamed(name) !== undefined || storeNames.some((store) => store === name);
+/** @throws HttpProblem 404 where this is neither a view nor a store */
+function rebuildable(name: string): string {
+  return storeNames.find((store) => store === name) ?? existing(name).name;
 }
 
 function existing(name: string): View {

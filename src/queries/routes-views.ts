@@ -7,6 +7,7 @@ import { findCustomer } from '../projections/customers.js';
 import { listDailyStats } from '../projections/daily-stats.js';
 import { findProduct, listProducts } from '../projections/product-demand.js';
 import type { Cursors } from './cursor.js';
+import { badQuery } from './instant.js';
 
 const Count = Type.Integer();
 const Minor = Type.Integer({ description: 'minor units of the currency' });
@@ -207,9 +208,4 @@ function dayOf(name: 'from' | 'to', text: string): number {
 
 function textOf(time: number): string {
   return new Date(time).toISOString().slice(0, 10);
-}
-
-function badQuery(name: string, detail: string): HttpProblem {
-  const errors = [{ pointer: `/${name}`, in: 'query' as const, detail }];
-  return new HttpProblem(400, 'invalid_request', `query ${name} ${detail}.`, { errors });
 }
