@@ -3,6 +3,9 @@ import { Client } from '@temporalio/client';
 import { createFeedActivities } from '../src/activities/feed.js';
 import { followFeed } from '../src/event-log/feed.js';
 import { messageOf } from '../src/platform/message-of.js';
+import { within } from '../src/platform/within.js';
+import { areOrdersOutdated } from '../src/projections/rebuilding/rebuild-orders.js';
+import { requestRebuild } from '../src/projections/rebuilding/request-rebuild.js';
 import { views } from '../src/projections/views.js';
 import {
   type StandingTask,
@@ -21,6 +24,7 @@ const standingTasks: readonly StandingTask[] = [
 ];
 
 const AGAIN_MS = 1_000;
+const LOOK_WITHIN_MS = 1_000;
 
 /** The role `feed`: positions for events, and the views across orders. Any number may run: one works, the others stand by. */
 export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
@@ -33,11 +37,12 @@ export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
   });
   const stopping = new AbortController();
   const started = startTasks(context, taskQueue, stopping.signal);
+  const rebuilt = rebuildOutdatedOrders(context, taskQueue, stopping.signal);
   return {
     ready: Promise.all([worker.ready, started]).then(() => undefined),
     async stop() {
       stopping.abort();
-      await Promise.all([worker.stop(), started, tail.stop()]);
+      await Promise.all([worker.stop(), started, rebuilt, tail.stop()]);
     },
   };
 }
@@ -71,5 +76,23 @@ async function startTasks(
       logger.warn(`The feed's work is not started yet: ${messageOf(error)}`);
       await setTimeout(AGAIN_MS, undefined, { signal: stopping }).catch(() => undefined);
     }
+  }
+}
+
+/** Requests a rebuild of the view `orders` until one to this version is begun. The views across orders see to it themselves. */
+async function rebuildOutdatedOrders(
+  { temporal, config, mongo, logger }: RoleContext,
+  taskQueue: string,
+  stopping: AbortSignal,
+) {
+  const client = new Client({ connection: temporal, namespace: config.temporal.namespace });
+  while (!stopping.aborted) {
+    try {
+      if (!(await within(LOOK_WITHIN_MS, areOrdersOutdated(mongo.db)))) return;
+      await requestRebuild(client, taskQueue, 'orders');
+    } catch (error) {
+      logger.warn(`It is not known yet whether orders are to be rebuilt: ${messageOf(error)}`);
+    }
+    await setTimeout(AGAIN_MS, undefined, { signal: stopping }).catch(() => undefined);
   }
 }

@@ -7,6 +7,9 @@ import { type OrderView, toView } from '../domain/view.js';
 import { committed, durable, isDuplicateKey } from '../event-log/durability.js';
 import { readJournal } from '../event-log/journal.js';
 
+/** A greater one for every change of `OrderDocument`, `Order` or `evolve`: the view is then built anew beside the old one. */
+export const ordersVersion = 1;
+
 /** An order as the view keeps it: the public shape, what lists are filtered by, and the fold to go on from. */
 export type OrderDocument = OrderView & {
   /** the order's id */

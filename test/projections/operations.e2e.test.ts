@@ -8,6 +8,7 @@ import { orders } from '../../src/projections/orders.js';
 import { parkedAudit } from '../../src/projections/feeding/parked.js';
 import { parkedEvents } from '../../src/projections/feeding/parked-events.js';
 import type { ProjectionStatus, StoreStatus } from '../../src/projections/feeding/status.js';
+import { storeRebuilds } from '../../src/projections/rebuilding/store-rebuild.js';
 import { type Api, apiAt } from '../support/orders-over-http.js';
 import type { RoleProcess } from '../support/role-process.js';
 import { createSystem } from '../support/system.js';
@@ -136,6 +137,30 @@ test('every view can be rebuilt, one rebuild at a time, and rolled back', async 
     expect(await viewOf('customers')).toMatchObject({ rebuildId: asked.body.rebuildId }),
   );
   await upToDate();
+});
+
+test('the view of orders is rebuilt at start where it is of an older version, and only there', async () => {
+  const { id } = await api.place();
+  await rebuild('orders');
+  const document = await orders(db).findOne({ _id: id });
+  await feed.stop();
+  // As an older version had left it.
+  await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { version: 0 } });
+  await orders(db).updateOne({ _id: id }, { $set: { search: [] } });
+  const { rebuildId: older } = await viewOf('orders');
+  feed = await system.start('feed');
+  const newer = await until(async () => {
+    const { rebuildId } = await viewOf('orders');
+    expect(rebuildId).toEqual(expect.any(String));
+    expect(rebuildId).not.toBe(older);
+    return rebuildId;
+  });
+  expect(await orders(db).findOne({ _id: id })).toEqual(document);
+
+  await feed.stop();
+  feed = await system.start('feed');
+  await rebuild('customers');
+  expect(await viewOf('orders')).toMatchObject({ rebuildId: newer });
 });
 
 test('an event that was set aside is listed, tried again and skipped over HTTP', async () => {

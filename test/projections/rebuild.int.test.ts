@@ -7,7 +7,7 @@ import { journal } from '../../src/event-log/journal.js';
 import { Superseded } from '../../src/event-log/sequencer.js';
 import { customers, findCustomer } from '../../src/projections/customers.js';
 import { orders, toDocument } from '../../src/projections/orders.js';
-import { rebuildOrders } from '../../src/projections/rebuilding/rebuild-orders.js';
+import { areOrdersOutdated, rebuildOrders } from '../../src/projections/rebuilding/rebuild-orders.js';
 import { rebuild } from '../../src/projections/rebuilding/rebuild.js';
 import { projectionState, rollBack } from '../../src/projections/feeding/state.js';
 import { projectionsStatus } from '../../src/projections/feeding/status.js';
@@ -319,6 +319,28 @@ test('an order that cannot be made from its first event on is taken over as it w
   expect(await storedOrders()).toEqual(wholeOrders([whole, maimed]));
   const { stores } = await projectionsStatus(db);
   expect(stores[0]).toMatchObject({ name: 'orders', exceptions: { count: 1, orderIds: [orderId] } });
+});
+
+test('the view of orders is outdated until a rebuild to its version is begun; one that was never rebuilt is of version 1', async () => {
+  const [log = []] = newLogs('completed');
+  await record(db, log);
+  expect(await areOrdersOutdated(db)).toBe(false);
+  await rebuildOrders(rebuilding());
+  await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { version: 0 } });
+  expect(await areOrdersOutdated(db)).toBe(true);
+  await rebuildOrders(rebuilding());
+  expect(await areOrdersOutdated(db)).toBe(false);
+});
+
+test('a rebuild of the view of orders to another version is left to those that have it', async () => {
+  const rebuildId = randomUUID();
+  const ended = new AbortController();
+  ended.abort();
+  const [log = []] = newLogs('completed');
+  await publish(db, log);
+  expect(await rebuildOrders(rebuilding(rebuildId, ended.signal))).toBe(false);
+  await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { version: 2 } });
+  await expect(rebuildOrders(rebuilding(rebuildId))).rejects.toThrow(Superseded);
 });
 
 test('how far behind everything is, is told in events and in time', async () => {

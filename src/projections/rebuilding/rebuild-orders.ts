@@ -2,11 +2,30 @@ import { MongoBulkWriteError, type Db, type Filter } from 'mongodb';
 import { committed, durable } from '../../event-log/durability.js';
 import { feedHead } from '../../event-log/feed.js';
 import { type JournalDocument, journal, readJournals } from '../../event-log/journal.js';
+import { Superseded } from '../../event-log/sequencer.js';
 import type { Order } from '../../domain/order.js';
 import { next } from '../feeding/order-states.js';
-import { type OrderDocument, orderIndexes, orders, projectOrder, toDocument } from '../orders.js';
+import {
+  type OrderDocument,
+  orderIndexes,
+  orders,
+  ordersVersion,
+  projectOrder,
+  toDocument,
+} from '../orders.js';
 import type { Rebuilding } from './rebuild.js';
-import { StoreRebuilder } from './store-rebuild.js';
+import { StoreRebuilder, type StoreRebuild, storeRebuilds } from './store-rebuild.js';
+
+/** No rebuild to the version of this process was ever begun. */
+export async function areOrdersOutdated(db: Db): Promise<boolean> {
+  const rebuild = await storeRebuilds(db).findOne({ _id: 'orders' }, committed);
+  return versionOf(rebuild) < ordersVersion;
+}
+
+/** What was never rebuilt is as it was when there was no other version yet. */
+function versionOf(rebuild: StoreRebuild | null): number {
+  return rebuild?.version ?? 1;
+}
 
 const ordersAtATime = 200;
 /** Fewer orders than this were touched: the swap is near. */
@@ -19,14 +38,17 @@ const rounds = 10;
  * after. An order whose log cannot be folded from its first event on is taken over as it was.
  *
  * @returns false where `signal` ended it before
- * @throws Superseded where another has taken it over; and any error of MongoDB: call it again, it goes on where it was
+ * @throws Superseded where another has taken it over, or it is to another version than that of this process; and any error of MongoDB: call it again, it goes on where it was
  */
 export async function rebuildOrders({ db, signal, beat, rebuildId }: Rebuilding): Promise<boolean> {
   const rebuilder = await StoreRebuilder.takeOver(db, 'orders', rebuildId, async () => {
     const since = await feedHead(db);
     await nextOrders(db).drop();
-    return { since, total: await orders(db).estimatedDocumentCount() };
+    return { since, total: await orders(db).estimatedDocumentCount(), version: ordersVersion };
   });
+  const version = versionOf(rebuilder.state);
+  if (version !== ordersVersion)
+    throw new Superseded(`The view orders is rebuilt as version ${version}; here is ${ordersVersion}.`);
   if (rebuilder.state.phase === 'done') return true;
   if (rebuilder.state.phase === 'running') {
     await nextOrders(db).createIndexes([...orderIndexes]);

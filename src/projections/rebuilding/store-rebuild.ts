@@ -27,6 +27,8 @@ export interface StoreRebuild {
   /** the feed's head when the rebuild had seen all that was recorded before */
   readonly since: number;
   readonly exceptions: Exceptions;
+  /** of what it makes; absent where that is 1, or has none */
+  readonly version?: number;
 }
 
 /** Orders that could not be rebuilt from their first event on: how many there are, and the first hundred. */
@@ -52,7 +54,7 @@ export class StoreRebuilder {
     db: Db,
     name: StoreName,
     rebuildId: string,
-    begin: () => Promise<Pick<StoreRebuild, 'since' | 'total'>>,
+    begin: () => Promise<Pick<StoreRebuild, 'since' | 'total' | 'version'>>,
   ): Promise<StoreRebuilder> {
     const known = await storeRebuilds(db).findOneAndUpdate(
       { _id: name, rebuildId },
