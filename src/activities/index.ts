@@ -1,14 +1,10 @@
 import type { Db } from 'mongodb';
 import type { EffectOf, EffectType, OutcomeOf } from '../domain/effects.js';
-import { RecentOrders } from '../projections/recent-orders.js';
 import type { Step, Steps } from '../workflows/messages.js';
 import { deduct, release, reserve, restock } from './inventory.js';
 import type { PaymentProvider } from './payments.js';
-import { record } from './recording.js';
+import { createRecorder } from './recording.js';
 import { sandboxPayments } from './sandbox-payments.js';
-
-/** As many as a worker keeps workflows of: with one worker, those that are at work. */
-const recentOrders = 1_000;
 
 export interface Outside {
   readonly db: Db;
@@ -21,16 +17,16 @@ export interface Outside {
  * idempotent, so a step is tried until it is done; its errors are outages, but for `EventFork` (see `appendToJournal`).
  */
 export function createActivities({ db, payments = sandboxPayments(db) }: Outside): Steps {
-  const recent = new RecentOrders(recentOrders);
+  const record = createRecorder(db);
   function step<T extends EffectType>(perform: (effect: EffectOf<T>) => Promise<OutcomeOf<T>>) {
     return async ({ events, effect }: Step<T>): Promise<OutcomeOf<T>> => {
-      await record(db, events, recent);
+      await record(events);
       if (effect === undefined) throw new TypeError('A step with nothing to perform is called `record`.');
       return await perform(effect);
     };
   }
   return {
-    record: async ({ events }) => await record(db, events, recent),
+    record: async ({ events }) => await record(events),
     reserve: step<'reserve'>((effect) => reserve(db, effect)),
     release: step<'release'>((effect) => release(db, effect)),
     deduct: step<'deduct'>((effect) => deduct(db, effect)),

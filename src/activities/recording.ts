@@ -1,27 +1,65 @@
 import type { Db } from 'mongodb';
 import type { StoredEvent } from '../domain/events.js';
-import { appendToJournal } from '../event-log/journal.js';
-import { extendView, projectOrder } from '../projections/orders.js';
-import type { RecentOrders } from '../projections/recent-orders.js';
+import type { Order } from '../domain/order.js';
+import { appendToJournal, insertIntoJournal } from '../event-log/journal.js';
+import { inGroups } from '../platform/groups.js';
+import { isMongoOutage } from '../platform/mongo-outage.js';
+import { type Replacement, extended, projectOrder, replaceViews } from '../projections/orders.js';
+import { RecentOrders } from '../projections/recent-orders.js';
+
+/** As many as a worker keeps workflows of: with one worker, those that are at work. */
+const recentOrders = 1_000;
+const stepsInGroup = 50;
 
 /**
  * Records events of one order, ascending: in the journal, then in the view. Repeated, overtaken or run twice at once, it
  * comes to the same. When it resolves, the events are in the journal, and in the view too as far as no earlier one is missing.
  *
- * @param recent orders as this process recorded them last: where the events follow, the view need not be read
+ * @returns the order as it is in the view; undefined where there is none
  * @throws ApplicationFailure of type `EventFork` (see `appendToJournal`)
  */
-export async function record(db: Db, events: readonly StoredEvent[], recent?: RecentOrders): Promise<void> {
+export async function record(db: Db, events: readonly StoredEvent[]): Promise<Order | undefined> {
   const [first] = events;
-  if (first === undefined) return;
-  const { orderId } = first;
+  if (first === undefined) return undefined;
   // One causally consistent session: the view's read sees the journal's write even where another node became primary between.
-  await db.client.withSession({ causalConsistency: true }, async (session) => {
+  return await db.client.withSession({ causalConsistency: true }, async (session) => {
     await appendToJournal(db, events, { session });
-    const known = recent?.get(orderId);
-    const order =
-      (known && (await extendView(db, known, events, { session }))) ??
-      (await projectOrder(db, orderId, { session }));
-    if (order !== undefined) recent?.keep(order);
+    return await projectOrder(db, first.orderId, { session });
   });
+}
+
+/**
+ * `record` for a worker, which remembers the orders it recorded last. Events that follow one of them need two writes and no
+ * read, and share them with other orders' that come at the same time. Whatever is not as remembered is recorded as usual.
+ */
+export function createRecorder(db: Db): (events: readonly StoredEvent[]) => Promise<void> {
+  const recent = new RecentOrders(recentOrders);
+  const insert = inGroups(stepsInGroup, (steps: readonly (readonly StoredEvent[])[]) =>
+    unlessRefused(steps, () => insertIntoJournal(db, steps.flat())),
+  );
+  const replace = inGroups(stepsInGroup, (replacements: readonly Replacement[]) =>
+    unlessRefused(replacements, () => replaceViews(db, replacements)),
+  );
+
+  async function follow(known: Order, events: readonly StoredEvent[]): Promise<Order | undefined> {
+    if (events[0]?.version !== known.version + 1 || !(await insert(events))) return undefined;
+    const order = extended(known, events);
+    return order !== undefined && (await replace({ order, seen: known.version })) ? order : undefined;
+  }
+
+  return async (events) => {
+    const known = events[0] && recent.get(events[0].orderId);
+    const order = (known && (await follow(known, events))) ?? (await record(db, events));
+    if (order !== undefined) recent.keep(order);
+  };
+}
+
+/** What is wrong with one of several is no error of the others: false, and each is to try by itself. */
+async function unlessRefused(group: readonly unknown[], write: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await write();
+  } catch (error) {
+    if (group.length === 1 || isMongoOutage(error)) throw error;
+    return false;
+  }
 }

@@ -53,16 +53,16 @@ export async function appendToJournal(
   options: { readonly session?: ClientSession } = {},
 ): Promise<void> {
   let missing = events;
-  while (missing.length > 0 && !(await insert(db, missing, options))) {
+  while (missing.length > 0 && !(await insertIntoJournal(db, missing, options))) {
     missing = await withoutRecorded(db, missing, options);
   }
 }
 
-/** In order, up to the first that is there already. True when there was none. */
-async function insert(
+/** Writes events to the journal in this sequence, up to the first that it holds already. True when there was none. */
+export async function insertIntoJournal(
   db: Db,
   events: readonly StoredEvent[],
-  options: { session?: ClientSession },
+  options: { readonly session?: ClientSession } = {},
 ): Promise<boolean> {
   const recordedAt = new Date().toISOString();
   const documents = events.map((event) => ({

@@ -89,25 +89,35 @@ async function advance(
   return isWritten ? { order } : undefined;
 }
 
-/**
- * Does what `projectOrder` does for events that have just been recorded behind `known`, without a look at view or journal:
- * whoever records ahead of its turn leaves word in the view, and then its guard does not hold.
- *
- * @returns the order as it is in the view; undefined where nothing was done, and `projectOrder` is to be called
- */
-export async function extendView(
-  db: Db,
-  known: Order,
-  events: readonly StoredEvent[],
-  options: { readonly session?: ClientSession } = {},
-): Promise<Order | undefined> {
-  const order = foldContiguous(
-    known,
+/** The order after events that follow it; undefined where they do not. */
+export function extended(order: Order, events: readonly StoredEvent[]): Order | undefined {
+  const after = foldContiguous(
+    order,
     events.map((event) => upcast(event)),
   );
-  if (order === undefined || order.version !== known.version + events.length) return undefined;
-  const isWritten = await replace(db, toDocument(order), { version: known.version }, options);
-  return isWritten ? order : undefined;
+  return after?.version === order.version + events.length ? after : undefined;
+}
+
+/** An order, and the version that its view has before. */
+export interface Replacement {
+  readonly order: Order;
+  readonly seen: number;
+}
+
+/**
+ * Brings views up to orders whose last events have just been recorded, without a look at view or journal: whoever recorded
+ * ahead of its turn has left word in the view, and then its guard does not hold.
+ *
+ * @returns false where that is so for one of them, or a view is elsewhere: `projectOrder` is to be called for all
+ */
+export async function replaceViews(db: Db, replacements: readonly Replacement[]): Promise<boolean> {
+  const { matchedCount } = await orders(db).bulkWrite(
+    replacements.map(({ order, seen }) => ({
+      replaceOne: { filter: guardOf(order.orderId, { version: seen }), replacement: toDocument(order) },
+    })),
+    { ...durable, ordered: false },
+  );
+  return matchedCount === replacements.length;
 }
 
 function foldContiguous(order: Order | undefined, events: readonly OrderEvent[]): Order | undefined {
@@ -132,16 +142,22 @@ async function insert(
   }
 }
 
-/** @param seen what the view must still be like */
 async function replace(
   db: Db,
   document: OrderDocument,
-  { version, ahead }: Pick<OrderDocument, 'version' | 'ahead'>,
+  seen: Seen,
   options: { session?: ClientSession },
 ): Promise<boolean> {
-  const guard = { _id: document.orderId, version, ahead: ahead ?? { $exists: false } };
+  const guard = guardOf(document.orderId, seen);
   const { matchedCount } = await orders(db).replaceOne(guard, document, { ...options, ...durable });
   return matchedCount === 1;
+}
+
+type Seen = Pick<OrderDocument, 'version' | 'ahead'>;
+
+/** The view of an order, if it is still like that. */
+function guardOf(orderId: string, { version, ahead }: Seen) {
+  return { _id: orderId, version, ahead: ahead ?? { $exists: false } };
 }
 
 /** The document that an order has in the view. */

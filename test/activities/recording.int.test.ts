@@ -1,14 +1,13 @@
 import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import * as fc from 'fast-check';
-import { record } from '../../src/activities/recording.js';
+import { createRecorder, record } from '../../src/activities/recording.js';
 import type { OrderEvent } from '../../src/domain/events.js';
 import { fold } from '../../src/domain/evolve.js';
 import { toView } from '../../src/domain/view.js';
 import { forks } from '../../src/event-log/fork.js';
 import { appendToJournal, ensureJournalIndexes, readJournal } from '../../src/event-log/journal.js';
 import { onlyView, orders } from '../../src/projections/orders.js';
-import { RecentOrders } from '../../src/projections/recent-orders.js';
 import { eventFork } from '../../src/workflows/messages.js';
 import { states } from '../domain/examples.js';
 import { logOf, openDatabase } from './database.js';
@@ -17,6 +16,9 @@ const database = openDatabase();
 const { db } = database;
 await ensureJournalIndexes(db);
 afterAll(() => database.close());
+
+/** A recorder that remembers nothing. */
+const alone = async (events: readonly OrderEvent[]) => void (await record(db, events));
 
 async function journaled(orderId: string): Promise<OrderEvent[]> {
   const recorded = await readJournal(db, orderId);
@@ -41,6 +43,12 @@ async function expectRecorded(log: readonly OrderEvent[]): Promise<void> {
   expect(await orders(db).findOne({ _id: orderId }, { projection: onlyView })).toStrictEqual(toView(order));
 }
 
+function nth(log: readonly OrderEvent[], index: number): OrderEvent {
+  const event = log[index];
+  if (event === undefined) throw new Error('too short a log');
+  return event;
+}
+
 test('the journal gets the events, and the view their fold', async () => {
   const log = logOf(states.refunded, randomUUID());
   await record(db, log);
@@ -60,10 +68,12 @@ test('however a log is cut, repeated, overtaken and recorded at once, it comes t
   await fc.assert(
     fc.asyncProperty(fc.array(part, { minLength: 1, maxLength: 25 }), async (parts) => {
       const log = logOf(states.refunded, randomUUID());
-      const workers = [new RecentOrders(10), new RecentOrders(10), undefined];
+      const workers = [createRecorder(db), createRecorder(db), alone];
       const rest = Array.from({ length: Math.ceil(length / 4) }, (_, n) => [n * 4, 4, n % 2] as const);
       await Promise.all(
-        [...parts, ...rest].map(([from, count, n]) => record(db, log.slice(from, from + count), workers[n])),
+        [...parts, ...rest].map(
+          async ([from, count, n]) => await workers[n]?.(log.slice(from, from + count)),
+        ),
       );
       await expectRecorded(log);
     }),
@@ -84,14 +94,14 @@ test('events that overtake others wait in the journal until the view can have th
 test('whoever fills a gap finds what was recorded ahead of it, though it need not read the view', async () => {
   const orderId = randomUUID();
   const log = logOf(states.refunded, orderId);
-  const recent = new RecentOrders(10);
-  await record(db, log.slice(0, 2), recent);
+  const worker = createRecorder(db);
+  await worker(log.slice(0, 2));
   await record(db, log.slice(5, 7));
   await record(db, log.slice(3, 4));
   expect(await orders(db).findOne({ _id: orderId })).toMatchObject({ version: 2, ahead: 7 });
-  await record(db, log.slice(2, 3), recent);
+  await worker(log.slice(2, 3));
   expect(await orders(db).findOne({ _id: orderId })).toMatchObject({ version: 4, ahead: 7 });
-  await record(db, log.slice(4, 5), recent);
+  await worker(log.slice(4, 5));
   await expectRecorded(log.slice(0, 7));
   expect(await orders(db).findOne({ _id: orderId })).not.toHaveProperty('ahead');
 });
@@ -101,19 +111,36 @@ test('what was recorded ahead while there was no view yet is not forgotten eithe
   const log = logOf(states.confirmed, orderId);
   await appendToJournal(db, log.slice(0, 1));
   await record(db, log.slice(2));
-  const recent = new RecentOrders(10);
-  await record(db, log.slice(0, 1), recent);
-  await record(db, log.slice(1, 2), recent);
+  const worker = createRecorder(db);
+  await worker(log.slice(0, 1));
+  await worker(log.slice(1, 2));
   await expectRecorded(log);
+});
+
+test('orders recorded at once share writes, and nothing else: one that is forked halts none of the others', async () => {
+  const logs = Array.from({ length: 30 }, () => logOf(states.confirmed, randomUUID()));
+  const worker = createRecorder(db);
+  await Promise.all(logs.map((log) => worker(log.slice(0, 2))));
+  const [victim, repeated, ...others] = logs;
+  if (victim === undefined || repeated === undefined) throw new Error('no logs');
+  await appendToJournal(db, [{ ...nth(victim, 2), actor: 'somebody else' }]);
+  await record(db, repeated.slice(2, 3));
+  const [forked, ...recorded] = await Promise.allSettled(
+    [victim, repeated, ...others].map((log) => worker(log.slice(2))),
+  );
+  expect(forked).toMatchObject({ status: 'rejected', reason: { type: eventFork } });
+  expect(recorded.every(({ status }) => status === 'fulfilled')).toBe(true);
+  expect(await journaled(victim[0].orderId)).toHaveLength(3);
+  for (const log of [repeated, ...others]) await expectRecorded(log);
 });
 
 test('a memory that is behind the view does no harm', async () => {
   const log = logOf(states.confirmed, randomUUID());
-  const recent = new RecentOrders(10);
-  await record(db, log.slice(0, 1), recent);
+  const worker = createRecorder(db);
+  await worker(log.slice(0, 1));
   await appendToJournal(db, log.slice(1, 2));
-  await record(db, log.slice(2, 3), recent);
-  await record(db, log.slice(3), recent);
+  await worker(log.slice(2, 3));
+  await worker(log.slice(3));
   await expectRecorded(log);
 });
 
