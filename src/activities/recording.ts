@@ -24,7 +24,7 @@ export async function record(db: Db, events: readonly StoredEvent[]): Promise<Or
   // One causally consistent session: the view's read sees the journal's write even where another node became primary between.
   return await db.client.withSession({ causalConsistency: true }, async (session) => {
     await appendToJournal(db, events, { session });
-    return await projectOrder(db, first.orderId, { session });
+    return await projectOrder(db, first.orderId, { session, isNew: first.version === 1 });
   });
 }
 

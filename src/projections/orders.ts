@@ -53,29 +53,36 @@ export async function ensureOrderIndexes(db: Db): Promise<void> {
  * Brings the view of an order up to its journal: folds in the contiguous events beyond the version it has. Any number of
  * callers may do so at once; when it resolves, the view has every contiguous event that the journal held at the call.
  *
+ * @param isNew there is hardly a view yet: whether there is one shows when it is written
  * @returns the order as it is in the view; undefined where its first event is not in the journal
  */
 export async function projectOrder(
   db: Db,
   orderId: string,
-  options: { readonly session?: ClientSession } = {},
+  { isNew = false, ...options }: { readonly isNew?: boolean; readonly session?: ClientSession } = {},
 ): Promise<Order | undefined> {
+  let view = isNew ? null : await look(db, orderId, options);
   for (;;) {
-    const advanced = await advance(db, orderId, options);
+    const advanced = await advance(db, orderId, view, options);
     if (advanced !== undefined) return advanced.order;
+    view = await look(db, orderId, options);
   }
 }
 
-/** One try. @returns undefined when another writer was faster */
+async function look(db: Db, orderId: string, options: { session?: ClientSession }): Promise<Known | null> {
+  return await orders(db).findOne<Known>(
+    { _id: orderId },
+    { ...options, ...committed, projection: { _id: 0, version: 1, state: 1, ahead: 1 } },
+  );
+}
+
+/** One try. @returns undefined when the view is not as it was seen */
 async function advance(
   db: Db,
   orderId: string,
+  view: Known | null,
   options: { session?: ClientSession },
 ): Promise<{ readonly order: Order | undefined } | undefined> {
-  const view = await orders(db).findOne(
-    { _id: orderId },
-    { ...options, ...committed, projection: { version: 1, state: 1, ahead: 1 } },
-  );
   const seen = view?.version ?? 0;
   const recorded = await readJournal(db, orderId, { ...options, from: seen + 1 });
   const order = foldContiguous(view?.state, recorded);
@@ -154,6 +161,7 @@ async function replace(
 }
 
 type Seen = Pick<OrderDocument, 'version' | 'ahead'>;
+type Known = Seen & Pick<OrderDocument, 'state'>;
 
 /** The view of an order, if it is still like that. */
 function guardOf(orderId: string, { version, ahead }: Seen) {

@@ -28,7 +28,7 @@ afterAll(async () => {
   await api.close();
 });
 
-const recording = { first: 'insert find find insert', later: 'insert update' };
+const recording = { first: 'insert find insert', later: 'insert update' };
 const moving = 'insert update commitTransaction';
 const authorizing = 'findAndModify update';
 const capturing = 'find findAndModify find update update commitTransaction';
