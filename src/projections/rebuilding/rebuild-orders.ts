@@ -16,17 +16,6 @@ import {
 import type { Rebuilding } from './rebuild.js';
 import { StoreRebuilder, type StoreRebuild, storeRebuilds } from './store-rebuild.js';
 
-/** No rebuild to the version of this process was ever begun. */
-export async function areOrdersOutdated(db: Db): Promise<boolean> {
-  const rebuild = await storeRebuilds(db).findOne({ _id: 'orders' }, committed);
-  return versionOf(rebuild) < ordersVersion;
-}
-
-/** What was never rebuilt is as it was when there was no other version yet. */
-function versionOf(rebuild: StoreRebuild | null): number {
-  return rebuild?.version ?? 1;
-}
-
 const ordersAtATime = 200;
 /** Fewer orders than this were touched: the swap is near. */
 const almostThere = 100;
@@ -38,7 +27,8 @@ const rounds = 10;
  * after. An order whose log cannot be folded from its first event on is taken over as it was.
  *
  * @returns false where `signal` ended it before
- * @throws Superseded where another has taken it over, or it is to another version than that of this process; and any error of MongoDB: call it again, it goes on where it was
+ * @throws Superseded where another has taken it over, or it is to a version that this process does not have; and any error of
+ *   MongoDB: call it again, it goes on where it was
  */
 export async function rebuildOrders({ db, signal, beat, rebuildId }: Rebuilding): Promise<boolean> {
   const rebuilder = await StoreRebuilder.takeOver(db, 'orders', rebuildId, async () => {
@@ -74,6 +64,17 @@ export async function rebuildOrders({ db, signal, beat, rebuildId }: Rebuilding)
   }
   await rebuilder.advance({ phase: 'done' });
   return true;
+}
+
+/** No rebuild to the version of this process was ever begun. */
+export async function areOrdersOutdated(db: Db): Promise<boolean> {
+  const rebuild = await storeRebuilds(db).findOne({ _id: 'orders' }, committed);
+  return versionOf(rebuild) < ordersVersion;
+}
+
+/** What was never rebuilt is as it was when there was no other version yet. */
+function versionOf(rebuild: StoreRebuild | null): number {
+  return rebuild?.version ?? 1;
 }
 
 function nextOrders(db: Db) {

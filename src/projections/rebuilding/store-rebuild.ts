@@ -27,7 +27,7 @@ export interface StoreRebuild {
   /** the feed's head when the rebuild had seen all that was recorded before */
   readonly since: number;
   readonly exceptions: Exceptions;
-  /** of what it makes; absent where that is 1, or has none */
+  /** of what it makes, where that has versions; absent stands for 1 */
   readonly version?: number;
 }
 
