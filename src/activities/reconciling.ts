@@ -3,7 +3,6 @@ import { ApplicationFailure, type Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { isFinished } from '../domain/order.js';
 import { later } from '../domain/time.js';
-import { batches } from '../event-log/batches.js';
 import { type Comparison, compareOrder, type Discrepancy } from '../event-log/comparison.js';
 import { committed } from '../event-log/durability.js';
 import { readHistoryLog } from '../event-log/history.js';
@@ -27,8 +26,6 @@ export interface Reconciled {
 
 /** Compared at once: each takes some requests to Temporal. */
 const atOnce = 4;
-/** Looked at in one go. */
-const screenedAtOnce = 200;
 /** Orders that look well and are compared event by event all the same, drawn by lot. */
 const drawnByLot = 200;
 const reportedAtMost = 100;
@@ -96,7 +93,7 @@ export async function reconcile(
 
   const drawn = new Lot(drawnByLot);
   const filter = `ExecutionStatus = 'Running' OR CloseTime >= '${since}'`;
-  for await (const listed of batches(listOrderWorkflows(client, orderTaskQueue, filter), screenedAtOnce)) {
+  for await (const { orders: listed } of listOrderWorkflows(client, orderTaskQueue, { filter })) {
     report.orders += listed.length;
     const suspects = await suspectsOf(db, listed);
     for (const { orderId } of listed) if (!suspects.has(orderId)) drawn.add(orderId);

@@ -70,7 +70,7 @@ async function compareOnce({ client, db, asksWorkflow }: Compared, orderId: stri
     discrepancies.push({ where: 'history', kind: 'differs', detail: history });
   } else {
     discrepancies.push(...compareLogs(journal, history));
-    if (asksWorkflow && history?.status === 'RUNNING' && !history.isForecast)
+    if (asksWorkflow && history?.isOpen && !history.isForecast)
       discrepancies.push(...compareWorkflow(history, await stateOf(client, orderId)));
   }
   discrepancies.push(...comparePositions(journal));

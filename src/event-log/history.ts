@@ -1,7 +1,7 @@
-import { type Client, isGrpcServiceError, type WorkflowExecutionStatusName } from '@temporalio/client';
+import { type Client, isGrpcServiceError } from '@temporalio/client';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { requiredTsToMs } from '@temporalio/common/lib/time.js';
-import type { temporal } from '@temporalio/proto';
+import proto, { type temporal } from '@temporalio/proto';
 import { append } from '../domain/append.js';
 import { decide } from '../domain/decide.js';
 import type { OrderEvent, StoredEvent } from '../domain/events.js';
@@ -31,8 +31,8 @@ export interface HistoryLog {
   readonly base?: Order;
   /** nothing is decided yet: the events are what the start command will lead to, at a time that is not known yet */
   readonly isForecast: boolean;
-  /** of the latest run */
-  readonly status: WorkflowExecutionStatusName;
+  /** its workflow has not ended, so there may be more */
+  readonly isOpen: boolean;
 }
 
 /**
@@ -47,7 +47,6 @@ export async function readHistoryLog(client: Client, orderId: string): Promise<H
   const runs = await readRuns(client, orderId);
   const first = runs[0];
   if (first === undefined) return undefined;
-  const { status } = await client.workflow.getHandle(workflowId(orderId)).describe();
   const start = await startOf(client, first);
   const base = 'order' in start ? start : undefined;
   const logged = contiguous([...(base?.unrecorded ?? []), ...(await loggedEvents(client, runs.flat()))]);
@@ -61,7 +60,7 @@ export async function readHistoryLog(client: Client, orderId: string): Promise<H
     isComplete: firstVersion === 1,
     ...(base === undefined ? {} : { base: base.order }),
     isForecast,
-    status: status.name,
+    isOpen: !endings.has(runs.at(-1)?.at(-1)?.eventType ?? 0),
   };
 }
 
@@ -79,6 +78,16 @@ type Run = readonly HistoryEvent[];
 
 /** gRPC's code NOT_FOUND */
 const notFound = 5;
+
+const { EventType } = proto.temporal.api.enums.v1;
+/** With what the last run of an order ends; one that ends with `CONTINUED_AS_NEW` is not the last. */
+const endings = new Set<number>([
+  EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+  EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
+  EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT,
+  EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED,
+  EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
+]);
 
 /** The runs that are kept, oldest first. */
 async function readRuns(client: Client, orderId: string): Promise<readonly Run[]> {

@@ -124,7 +124,8 @@ async function* viewedOrders(db: Db): AsyncGenerator<string, void> {
 }
 
 async function* workflowOrders(client: Client, taskQueue: string): AsyncGenerator<string, void> {
-  for await (const { orderId } of listOrderWorkflows(client, taskQueue)) yield orderId;
+  for await (const { orders: listed } of listOrderWorkflows(client, taskQueue))
+    for (const { orderId } of listed) yield orderId;
 }
 
 /** Those of the orders of which the journal has nothing at all. */
