@@ -9,3 +9,21 @@ export async function* batches<T>(items: AsyncIterable<T>, size: number): AsyncG
   }
   if (batch.length > 0) yield batch;
 }
+
+/** What becomes of the items, in their order, while `atOnce` at most are under way. */
+export async function* inTurn<T, R>(
+  items: Iterable<T>,
+  atOnce: number,
+  become: (item: T) => Promise<R>,
+): AsyncGenerator<R, void> {
+  const begun: Promise<R>[] = [];
+  for (const item of items) {
+    const one = become(item);
+    // It fails when its turn comes.
+    one.catch(() => undefined);
+    begun.push(one);
+    const oldest = begun.length < atOnce ? undefined : begun.shift();
+    if (oldest !== undefined) yield await oldest;
+  }
+  for (const one of begun) yield await one;
+}

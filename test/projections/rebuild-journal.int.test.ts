@@ -1,12 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { fold } from '../../src/domain/evolve.js';
 import { toView } from '../../src/domain/view.js';
 import { forks } from '../../src/event-log/fork.js';
 import { journal, readJournal } from '../../src/event-log/journal.js';
 import { onlyView, orders } from '../../src/projections/orders.js';
 import { rebuildJournal } from '../../src/projections/rebuilding/rebuild-journal.js';
+import { storeRebuilds } from '../../src/projections/rebuilding/store-rebuild.js';
 import { projectionsStatus } from '../../src/projections/feeding/status.js';
-import { type OrderState, stateQuery, workflowId } from '../../src/workflows/messages.js';
+import {
+  type ContinuedOrder,
+  type OrderState,
+  orderWorkflow,
+  stateQuery,
+  workflowId,
+} from '../../src/workflows/messages.js';
+import { logOf } from '../activities/database.js';
+import { states } from '../domain/examples.js';
 import { placedOrder, startTestApi, type TestApi } from '../support/api.js';
 import { continuedAsNew, deleteHistory } from '../support/retention.js';
 import { until } from '../support/until.js';
@@ -18,28 +28,28 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-function rebuilding(signal = new AbortController().signal, rebuildId: string = randomUUID()) {
-  const { mongo, client, config } = api;
+function rebuilding(signal = new AbortController().signal, rebuildId: string = randomUUID(), of = api) {
+  const { mongo, client, config } = of;
   const orderTaskQueue = config.temporal.taskQueue;
   return { db: mongo.db, client, orderTaskQueue, signal, rebuildId, beat: () => undefined };
 }
 
 /** Once visibility, which is a moment behind, has all orders. */
-async function listed(count: number): Promise<void> {
-  const { client, config } = api;
+async function listed(count: number, of = api): Promise<void> {
+  const { client, config } = of;
   await until(async () => {
     const query = `WorkflowType = 'order' AND TaskQueue = '${config.temporal.taskQueue}' AND ExecutionStatus != 'ContinuedAsNew'`;
     expect((await client.workflow.count(query)).count).toBe(count);
   });
 }
 
-async function stateOf(orderId: string) {
-  const { order } = await api.client.workflow.getHandle(workflowId(orderId)).query<OrderState>(stateQuery);
+async function stateOf(orderId: string, of = api) {
+  const { order } = await of.client.workflow.getHandle(workflowId(orderId)).query<OrderState>(stateQuery);
   return toView(order);
 }
 
-async function storedView(orderId: string) {
-  return await orders(api.mongo.db).findOne({ _id: orderId }, { projection: onlyView });
+async function storedView(orderId: string, of = api) {
+  return await orders(of.mongo.db).findOne({ _id: orderId }, { projection: onlyView });
 }
 
 let placed: readonly string[] = [];
@@ -86,6 +96,51 @@ test('a rebuild that is ended before goes on later', async () => {
   expect(await orders(db).countDocuments()).toBe(placed.length);
 });
 
+test('a rebuild whose worker ends half-way goes on where it was', async () => {
+  const { db } = api.mongo;
+  await Promise.all([journal(db).deleteMany({}), orders(db).deleteMany({})]);
+  const rebuildId = randomUUID();
+  const crash = new AbortController();
+  const beat = (done: number) => {
+    if (done === 1) crash.abort();
+  };
+  expect(await rebuildJournal({ ...rebuilding(crash.signal, rebuildId), beat, pageSize: 1 })).toBe(false);
+  const restored = (await orders(db).find().toArray()).map(({ orderId }) => orderId);
+  expect(restored).toHaveLength(1);
+  expect((await projectionsStatus(db)).stores[1]).toMatchObject({ rebuilding: { rebuildId, done: 1 } });
+
+  await orders(db).deleteMany({});
+  expect(await rebuildJournal({ ...rebuilding(undefined, rebuildId), pageSize: 1 })).toBe(true);
+  const others = (await orders(db).find().toArray()).map(({ orderId }) => orderId);
+  expect([...restored, ...others].toSorted()).toEqual(placed.toSorted());
+  expect(await storeRebuilds(db).findOne({ rebuildId })).toMatchObject({ phase: 'done', done: 3, total: 3 });
+});
+
+test('orders that go on while they are restored are whole in the end', async () => {
+  const own = await startTestApi();
+  try {
+    await own.startWorker();
+    const { db } = own.mongo;
+    const open = await Promise.all(Array.from({ length: 4 }, () => placedOrder(own)));
+    await listed(open.length, own);
+    for (let round = 0; round < 3; round += 1) {
+      await Promise.all([journal(db).deleteMany({}), orders(db).deleteMany({})]);
+      const body = { text: `round ${round}` };
+      const told = open.map((orderId) => own.post(`/v1/orders/${orderId}/notes`, { body }));
+      expect(await rebuildJournal(rebuilding(undefined, undefined, own))).toBe(true);
+      for (const { status } of await Promise.all(told)) expect(status).toBe(200);
+      for (const orderId of open) {
+        const state = await stateOf(orderId, own);
+        await until(async () => expect(await storedView(orderId, own)).toEqual(state));
+        const versions = (await readJournal(db, orderId)).map(({ version }) => version);
+        expect(versions).toEqual(Array.from({ length: state.version }, (_, index) => index + 1));
+      }
+    }
+  } finally {
+    await own.close();
+  }
+});
+
 test('an order whose first runs are gone comes back as it is now, with the events that are left, and is named', async () => {
   const { db } = api.mongo;
   const [orderId = ''] = placed;
@@ -122,6 +177,50 @@ test('an order whose journal tells another story is named, and nothing of it is 
   const { exceptions } = (await projectionsStatus(db)).stores[1] ?? {};
   expect(exceptions?.orderIds).toContain(orderId);
 });
+
+test('an order whose history is no log is named, and keeps no other from coming back', async () => {
+  const { db } = api.mongo;
+  const orderId = randomUUID();
+  await continued(
+    orderId,
+    logOf(states.confirmed, orderId).filter(({ version }) => version !== 2),
+  );
+  await listed(placed.length + 1);
+  await Promise.all([journal(db).deleteMany({}), orders(db).deleteMany({}), forks(db).deleteMany({})]);
+
+  expect(await rebuildJournal(rebuilding())).toBe(true);
+  const { exceptions } = (await projectionsStatus(db)).stores[1] ?? {};
+  expect(exceptions?.orderIds).toContain(orderId);
+  for (const other of placed) expect(await storedView(other)).toEqual(await stateOf(other));
+});
+
+test('an order of which no event is left comes back as its last run took it over', async () => {
+  const { db } = api.mongo;
+  const orderId = randomUUID();
+  await continued(orderId, []);
+  await listed(placed.length + 2);
+
+  expect(await rebuildJournal(rebuilding())).toBe(true);
+  expect(await storedView(orderId)).toEqual(await stateOf(orderId));
+  const { exceptions } = (await projectionsStatus(db)).stores[1] ?? {};
+  expect(exceptions?.orderIds).toContain(orderId);
+});
+
+/** Starts the second run of an order, of whose first nothing is kept. */
+async function continued(orderId: string, unrecorded: ContinuedOrder['unrecorded']): Promise<void> {
+  const { client, config } = api;
+  const order = fold(logOf(states.confirmed, orderId));
+  if (order === undefined) throw new Error('The log is empty.');
+  const start: ContinuedOrder = { orderId, order, unrecorded, remembered: [] };
+  const { taskQueue } = config.temporal;
+  await client.workflow.start(orderWorkflow, { workflowId: workflowId(orderId), taskQueue, args: [start] });
+  await until(async () => {
+    const { unrecorded: left } = await client.workflow
+      .getHandle(workflowId(orderId))
+      .query<OrderState>(stateQuery);
+    expect(left).toBe(0);
+  });
+}
 
 /** Ids of an order's runs that are closed, the first one first. */
 async function runsOf(orderId: string): Promise<readonly string[]> {

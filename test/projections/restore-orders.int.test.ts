@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Db } from 'mongodb';
+import { record } from '../../src/activities/recording.js';
+import type { OrderEvent } from '../../src/domain/events.js';
+import { fold } from '../../src/domain/evolve.js';
+import { forks } from '../../src/event-log/fork.js';
+import { ensureJournalIndexes, readJournal } from '../../src/event-log/journal.js';
+import { orders, toDocument } from '../../src/projections/orders.js';
+import { type KeptOrder, restoreOrders } from '../../src/projections/rebuilding/restore-orders.js';
+import { RecentOrders } from '../../src/projections/recent-orders.js';
+import { logOf, openDatabase } from '../activities/database.js';
+import { states } from '../domain/examples.js';
+
+const database = openDatabase();
+const { db } = database;
+beforeAll(() => ensureJournalIndexes(db));
+afterAll(() => database.close());
+
+function newLog(): readonly [OrderEvent, ...OrderEvent[]] {
+  return logOf(states.refunded, randomUUID());
+}
+
+/** An open order whose history was read when it had these events. */
+function keptOrder(events: readonly OrderEvent[]): KeptOrder {
+  const order = orderOf(events);
+  const { orderId } = order;
+  const log = { orderId, events, firstVersion: 1, isComplete: true, isForecast: false, isOpen: true };
+  return { log, order };
+}
+
+function orderOf(log: readonly OrderEvent[]) {
+  const order = fold(log);
+  if (order === undefined) throw new Error('The log is empty.');
+  return order;
+}
+
+async function restore(into: Db, ...logs: (readonly OrderEvent[])[]): Promise<readonly string[]> {
+  return await restoreOrders(into, logs.map(keptOrder), () => undefined);
+}
+
+/** The database, but `act` comes before many documents are inserted into a collection. */
+function meanwhile(collection: 'order_events' | 'orders', act: () => Promise<void>): Db {
+  const acting = (name: string) => {
+    const real = db.collection(name);
+    const insertMany = real.insertMany.bind(real);
+    if (name === collection)
+      real.insertMany = async (...args: Parameters<typeof insertMany>) => {
+        await act();
+        return await insertMany(...args);
+      };
+    return real;
+  };
+  return Object.create(db, { collection: { value: acting } });
+}
+
+async function expectWhole(log: readonly [OrderEvent, ...OrderEvent[]]): Promise<void> {
+  const [{ orderId }] = log;
+  const recorded = await readJournal(db, orderId);
+  expect(recorded).toEqual(log.map((event) => expect.objectContaining(event)));
+  expect(await orders(db).findOne({ _id: orderId })).toStrictEqual(toDocument(orderOf(log)));
+}
+
+test('orders come back, whether the journal has nothing of them, a part or all', async () => {
+  const [none, part, late, all] = [newLog(), newLog(), newLog(), newLog()];
+  await record(db, part.slice(0, 3));
+  await record(db, late.slice(3));
+  await record(db, all);
+  expect(await restore(db, none, part, late, all)).toEqual([]);
+  for (const log of [none, part, late, all]) await expectWhole(log);
+});
+
+test('a view that is there without a journal is brought up to it', async () => {
+  const log = newLog();
+  await orders(db).insertOne(toDocument(orderOf(log.slice(0, 4))));
+  expect(await restore(db, log, newLog())).toEqual([]);
+  await expectWhole(log);
+});
+
+test('what is recorded before the journal is written is in the view', async () => {
+  const [log, other] = [newLog(), newLog()];
+  const last = log.length - 1;
+  const act = (): Promise<void> => record(db, log.slice(last));
+  expect(await restore(meanwhile('order_events', act), log.slice(0, last), other)).toEqual([]);
+  await expectWhole(log);
+  await expectWhole(other);
+});
+
+test('what is recorded ahead of its turn before the journal is written is not forgotten', async () => {
+  const log = newLog();
+  const read = log.length - 2;
+  const recent = new RecentOrders(10);
+  recent.keep(orderOf(log.slice(0, read)));
+  const act = (): Promise<void> => record(db, log.slice(read + 1), recent);
+  expect(await restore(meanwhile('order_events', act), log.slice(0, read))).toEqual([]);
+  await record(db, log.slice(read, read + 1), recent);
+  await expectWhole(log);
+});
+
+test('what is recorded before the view is written is in the view', async () => {
+  const log = newLog();
+  const last = log.length - 1;
+  const act = (): Promise<void> => record(db, log.slice(last));
+  expect(await restore(meanwhile('orders', act), log.slice(0, last))).toEqual([]);
+  await expectWhole(log);
+});
+
+test('events of the same order that are recorded meanwhile are the same events', async () => {
+  const [log, other] = [newLog(), newLog()];
+  const act = (): Promise<void> => record(db, log.slice(0, 3));
+  expect(await restore(meanwhile('order_events', act), other, log)).toEqual([]);
+  await expectWhole(log);
+  await expectWhole(other);
+});
+
+test('another event under the same version is a fork: noted, named, nothing written behind it, and no other order stays away', async () => {
+  const [before, log, after] = [newLog(), newLog(), newLog()];
+  const [{ orderId }, second] = log;
+  if (second === undefined) throw new Error('Too short a log.');
+  const act = (): Promise<void> => record(db, [{ ...second, actor: 'somebody else' }]);
+  expect(await restore(meanwhile('order_events', act), before, log, after)).toEqual([orderId]);
+  expect(await forks(db).findOne({ _id: orderId })).toMatchObject({ version: 2 });
+  expect((await readJournal(db, orderId)).map(({ version, actor }) => ({ version, actor }))).toEqual([
+    { version: 1, actor: log[0].actor },
+    { version: 2, actor: 'somebody else' },
+  ]);
+  await expectWhole(before);
+  await expectWhole(after);
+});
