@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
-import { record } from '../../src/activities/recording.js';
+import { createRecorder, record } from '../../src/activities/recording.js';
 import type { OrderEvent } from '../../src/domain/events.js';
 import { fold } from '../../src/domain/evolve.js';
 import { forks } from '../../src/event-log/fork.js';
-import { ensureJournalIndexes, readJournal } from '../../src/event-log/journal.js';
+import { ensureJournalIndexes, journal, readJournal } from '../../src/event-log/journal.js';
 import { orders, toDocument } from '../../src/projections/orders.js';
 import { type KeptOrder, restoreOrders } from '../../src/projections/rebuilding/restore-orders.js';
-import { RecentOrders } from '../../src/projections/recent-orders.js';
 import { logOf, openDatabase } from '../activities/database.js';
 import { states } from '../domain/examples.js';
 
@@ -40,7 +39,7 @@ async function restore(into: Db, ...logs: (readonly OrderEvent[])[]): Promise<re
 }
 
 /** The database, but `act` comes before many documents are inserted into a collection. */
-function meanwhile(collection: 'order_events' | 'orders', act: () => Promise<void>): Db {
+function meanwhile(collection: 'order_events' | 'orders', act: () => Promise<unknown>): Db {
   const acting = (name: string) => {
     const real = db.collection(name);
     const insertMany = real.insertMany.bind(real);
@@ -80,7 +79,7 @@ test('a view that is there without a journal is brought up to it', async () => {
 test('what is recorded before the journal is written is in the view', async () => {
   const [log, other] = [newLog(), newLog()];
   const last = log.length - 1;
-  const act = (): Promise<void> => record(db, log.slice(last));
+  const act = () => record(db, log.slice(last));
   expect(await restore(meanwhile('order_events', act), log.slice(0, last), other)).toEqual([]);
   await expectWhole(log);
   await expectWhole(other);
@@ -89,25 +88,26 @@ test('what is recorded before the journal is written is in the view', async () =
 test('what is recorded ahead of its turn before the journal is written is not forgotten', async () => {
   const log = newLog();
   const read = log.length - 2;
-  const recent = new RecentOrders(10);
-  recent.keep(orderOf(log.slice(0, read)));
-  const act = (): Promise<void> => record(db, log.slice(read + 1), recent);
+  const remembering = createRecorder(db);
+  await remembering(log.slice(0, read));
+  await Promise.all([journal(db).deleteMany({}), orders(db).deleteMany({})]);
+  const act = () => record(db, log.slice(read + 1));
   expect(await restore(meanwhile('order_events', act), log.slice(0, read))).toEqual([]);
-  await record(db, log.slice(read, read + 1), recent);
+  await remembering(log.slice(read, read + 1));
   await expectWhole(log);
 });
 
 test('what is recorded before the view is written is in the view', async () => {
   const log = newLog();
   const last = log.length - 1;
-  const act = (): Promise<void> => record(db, log.slice(last));
+  const act = () => record(db, log.slice(last));
   expect(await restore(meanwhile('orders', act), log.slice(0, last))).toEqual([]);
   await expectWhole(log);
 });
 
 test('events of the same order that are recorded meanwhile are the same events', async () => {
   const [log, other] = [newLog(), newLog()];
-  const act = (): Promise<void> => record(db, log.slice(0, 3));
+  const act = () => record(db, log.slice(0, 3));
   expect(await restore(meanwhile('order_events', act), other, log)).toEqual([]);
   await expectWhole(log);
   await expectWhole(other);
@@ -117,7 +117,7 @@ test('another event under the same version is a fork: noted, named, nothing writ
   const [before, log, after] = [newLog(), newLog(), newLog()];
   const [{ orderId }, second] = log;
   if (second === undefined) throw new Error('Too short a log.');
-  const act = (): Promise<void> => record(db, [{ ...second, actor: 'somebody else' }]);
+  const act = () => record(db, [{ ...second, actor: 'somebody else' }]);
   expect(await restore(meanwhile('order_events', act), before, log, after)).toEqual([orderId]);
   expect(await forks(db).findOne({ _id: orderId })).toMatchObject({ version: 2 });
   expect((await readJournal(db, orderId)).map(({ version, actor }) => ({ version, actor }))).toEqual([
