@@ -1,30 +1,16 @@
+/** The process. No library is imported here: the servers start first, and the rest is loaded meanwhile. */
 import { once } from 'node:events';
-import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { ensureSandboxIndexes } from '../src/activities/sandbox-payments.js';
-import { ensureJournalIndexes } from '../src/event-log/journal.js';
 import { findProgram, MONGOD, TEMPORAL } from '../src/platform/binaries.js';
 import { type Config, readConfig } from '../src/platform/config.js';
-import { connectMongo, connectTemporal } from '../src/platform/connections.js';
 import { assertPortFree } from '../src/platform/embedded/ports.js';
 import { type Servers, startServers } from '../src/platform/embedded/servers.js';
-import { createLogger } from '../src/platform/logger.js';
 import { messageOf } from '../src/platform/message-of.js';
-import { SEARCH_ATTRIBUTES, setUp } from '../src/platform/set-up.js';
-import { ensureOrderIndexes } from '../src/projections/orders.js';
-import { ensureParkedEventIndexes } from '../src/projections/feeding/parked-events.js';
-import { startApi } from './api.js';
-import { startFeed } from './feed.js';
+import { SEARCH_ATTRIBUTES } from '../src/workflows/messages.js';
 import { stage } from './progress.mjs';
-import type { RoleContext } from './role.js';
 import { closeAll, type Closer, stopSignal } from './stop.js';
-import { installRuntime, startOrderWorker } from './worker.js';
 
 const CACHE_DIR = fileURLToPath(new URL('../../.cache', import.meta.url));
-const WORKFLOW_BUNDLE = { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };
-const INDEXES = [ensureJournalIndexes, ensureOrderIndexes, ensureParkedEventIndexes, ensureSandboxIndexes];
-/** How long a server that is not ours is waited for before everything else goes on without it. */
-const PATIENCE_MS = 10_000;
 
 const began = Date.now();
 const stopping = stopSignal();
@@ -52,86 +38,53 @@ interface Addresses {
 /** Starts everything, each thing after what it needs. What is started is closed in reverse. */
 async function start(asked: Config): Promise<Addresses> {
   const { http, roles } = asked;
-  const servesHttp = roles.has('write') || roles.has('read');
-  if (servesHttp) await assertPortFree(http.host, http.port, 'HTTP_PORT');
+  if (roles.has('write') || roles.has('read')) await assertPortFree(http.host, http.port, 'HTTP_PORT');
 
   const servers = await embed(asked);
   const config: Config = {
     ...asked,
-    temporal: { ...asked.temporal, address: servers.temporal?.address ?? asked.temporal.address },
-    mongodb: { ...asked.mongodb, uri: servers.mongodb?.uri ?? asked.mongodb.uri },
+    temporal: { ...asked.temporal, address: servers?.temporal?.address ?? asked.temporal.address },
+    mongodb: { ...asked.mongodb, uri: servers?.mongodb?.uri ?? asked.mongodb.uri },
   };
-  const logger = createLogger(config.logLevel);
-  installRuntime(logger);
-  const temporal = connectTemporal(config);
-  closers.push({ limitMs: 500, close: () => temporal.close() });
-  const mongo = connectMongo(config);
-  closers.push({ limitMs: 500, close: () => mongo.close() });
-  const context: RoleContext = { config, temporal, mongo, logger };
-
-  const needed = [setUp({ ...context, indexes: INDEXES, abort: stopping })];
-  const startRole = { worker: startOrderWorker, feed: startFeed } as const;
-  for (const role of ['worker', 'feed'] as const) {
-    if (!roles.has(role)) continue;
-    const running = startRole[role]({ ...context, workflowBundle: WORKFLOW_BUNDLE });
-    closers.push({ limitMs: 3_500, close: () => running.stop() });
-    needed.push(running.ready);
-  }
-  let address: string | undefined;
-  if (servesHttp) {
-    await stage('Starting the API', async () => {
-      const api = await startApi(context);
-      closers.push({ limitMs: 2_500, close: () => api.stop() });
-      address = api.address;
-    });
-  }
-  await stage('Getting ready', async (note) => {
-    if (!(await isDoneSoon(needed))) note('a server does not answer; all that can goes on without it');
-  });
+  const [{ startRoles }] = await Promise.all([
+    import('./roles.js'),
+    servers && stage('Starting Temporal and MongoDB', () => servers.ready(stopping)),
+  ]);
+  stopping.throwIfAborted();
+  const api = await startRoles({ config, stopping, closers });
   return {
-    ...(address !== undefined && { api: address }),
-    ...(servers.temporal && {
+    ...(api !== undefined && { api }),
+    ...(servers?.temporal && {
       temporalUi: `${servers.temporal.uiUrl}/namespaces/${config.temporal.namespace}/workflows`,
     }),
   };
 }
 
 /** Starts, or joins, the servers that no address was given for. */
-async function embed({ embedded, temporal: { namespace } }: Config): Promise<Servers> {
-  if (!embedded.temporal && !embedded.mongodb) return { stop: async () => undefined };
+async function embed({ embedded, temporal: { namespace } }: Config): Promise<Servers | undefined> {
+  if (!embedded.temporal && !embedded.mongodb) return undefined;
   const [temporal, mongod] = await stage('Looking for Temporal and MongoDB', (note) =>
     Promise.all([
       embedded.temporal && findProgram(TEMPORAL, CACHE_DIR, note, stopping),
       embedded.mongodb && findProgram(MONGOD, CACHE_DIR, note, stopping),
     ]),
   );
-  const servers = await stage('Starting Temporal and MongoDB', () =>
-    startServers({
-      dataDir: embedded.dataDir,
-      ...(embedded.temporal &&
-        temporal !== undefined && {
-          temporal: {
-            ...embedded.temporal,
-            binary: temporal,
-            namespace,
-            searchAttributes: SEARCH_ATTRIBUTES,
-          },
-        }),
-      ...(embedded.mongodb && mongod !== undefined && { mongodb: { ...embedded.mongodb, binary: mongod } }),
-      report: (line) => process.stdout.write(`${line}\n`),
-      abort: stopping,
-    }),
-  );
+  const servers = await startServers({
+    dataDir: embedded.dataDir,
+    ...(embedded.temporal &&
+      temporal !== undefined && {
+        temporal: {
+          ...embedded.temporal,
+          binary: temporal,
+          namespace,
+          searchAttributes: SEARCH_ATTRIBUTES,
+        },
+      }),
+    ...(embedded.mongodb && mongod !== undefined && { mongodb: { ...embedded.mongodb, binary: mongod } }),
+    report: (line) => process.stdout.write(`${line}\n`),
+  });
   closers.push({ close: () => servers.stop() });
   return servers;
-}
-
-/** Whether all of it is done before patience ends. It goes on in any case. */
-async function isDoneSoon(work: readonly Promise<void>[]): Promise<boolean> {
-  return Promise.race([
-    Promise.all(work).then(() => true),
-    setTimeout(PATIENCE_MS, false, { signal: stopping, ref: false }).catch(() => false),
-  ]);
 }
 
 function welcome({ api, temporalUi }: Addresses): string {

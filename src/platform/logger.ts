@@ -1,6 +1,4 @@
 import { type Logger, pino } from 'pino';
-import { Type } from 'typebox';
-import { Value } from 'typebox/value';
 import type { LogLevel } from './config.js';
 
 export type { Logger };
@@ -13,11 +11,16 @@ export function createLogger(level: LogLevel): Logger {
     : pino(options);
 }
 
-const Line = Type.Object({ time: Type.String(), level: Type.Integer(), msg: Type.Optional(Type.String()) });
+/** As pino writes it. */
+interface Line extends Readonly<Record<string, unknown>> {
+  readonly time: string;
+  readonly level: number;
+  readonly msg?: string;
+}
 
 /** `12:00:01 info  message key=value …` */
 function readable(line: string): string {
-  const { time, level, msg, ...rest } = Value.Parse(Line, JSON.parse(line));
+  const { time, level, msg, ...rest }: Line = JSON.parse(line);
   const label = pino.levels.labels[level] ?? '';
   const details = Object.entries(rest).map(([key, value]) => ` ${key}=${JSON.stringify(value)}`);
   return `${time.slice(11, 19)} ${label.padEnd(5)} ${msg ?? ''}${details.join('')}\n`;

@@ -3,14 +3,11 @@ import type { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
-import { searchAttributes } from '../workflows/messages.js';
+import { SEARCH_ATTRIBUTES } from '../workflows/messages.js';
 import type { Config } from './config.js';
 import type { Mongo } from './connections.js';
 import type { Logger } from './logger.js';
 import { messageOf } from './message-of.js';
-
-/** Names of the search attributes of an order's workflow. All of them are keywords. */
-export const SEARCH_ATTRIBUTES: readonly string[] = Object.values(searchAttributes);
 
 /** How long the embedded server keeps the history of a closed order. */
 const RETENTION_MS = 90 * 86_400_000;

@@ -13,6 +13,8 @@ export function workflowId(orderId: string): string {
 
 /** Search attributes, all keywords, registered by set-up. */
 export const searchAttributes = { status: 'OrderStatus', customer: 'CustomerId' } as const;
+/** Their names. */
+export const SEARCH_ATTRIBUTES: readonly string[] = Object.values(searchAttributes);
 
 /** Query: the order as the workflow has it. */
 export const stateQuery = 'state';

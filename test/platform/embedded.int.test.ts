@@ -36,6 +36,7 @@ afterEach(async () => {
 async function start(wanted: Pick<ServersOptions, 'temporal' | 'mongodb'>): Promise<Servers> {
   const servers = await startServers({ dataDir, ...wanted, report: (line) => reports.push(line) });
   started.push(servers);
+  await servers.ready();
   return servers;
 }
 
@@ -158,6 +159,7 @@ const START_MONGODB = `
   const { startServers } = await import(${JSON.stringify(pathToFileURL('dist/src/platform/embedded/servers.js').href)});
   const [dataDir, binary] = process.argv.slice(1);
   const servers = await startServers({ dataDir, mongodb: { binary, port: 0 } });
+  await servers.ready();
   process.stdout.write(String(servers.mongodb.pid()));
 `;
 

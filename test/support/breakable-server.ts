@@ -7,7 +7,7 @@ import { embeddedMongodbUri } from '../../src/platform/config.js';
 import { mongodbServer } from '../../src/platform/embedded/mongodb.js';
 import { EmbeddedServer } from '../../src/platform/embedded/server.js';
 import { temporalServer } from '../../src/platform/embedded/temporal.js';
-import { SEARCH_ATTRIBUTES } from '../../src/platform/set-up.js';
+import { SEARCH_ATTRIBUTES } from '../../src/workflows/messages.js';
 import { program } from './servers.js';
 import { until } from './until.js';
 

@@ -11,10 +11,10 @@ import { cacheDir } from '../../workers/bootstrap.mjs';
 export default async function startSharedServers() {
   if (process.env['NO_SERVERS']) return;
   const built = (/** @type {string} */ path) =>
-    import(new URL(`../../dist/src/platform/${path}`, import.meta.url).href);
-  const { findProgram, MONGOD, TEMPORAL } = await built('binaries.js');
-  const { startServers } = await built('embedded/servers.js');
-  const { SEARCH_ATTRIBUTES } = await built('set-up.js');
+    import(new URL(`../../dist/src/${path}`, import.meta.url).href);
+  const { findProgram, MONGOD, TEMPORAL } = await built('platform/binaries.js');
+  const { startServers } = await built('platform/embedded/servers.js');
+  const { SEARCH_ATTRIBUTES } = await built('workflows/messages.js');
   const dataDir = await mkdtemp(join(tmpdir(), 'orders-test-'));
   const servers = await startServers({
     dataDir,
@@ -33,6 +33,7 @@ export default async function startSharedServers() {
     },
     mongodb: { binary: await findProgram(MONGOD, cacheDir, () => undefined), port: 0 },
   });
+  await servers.ready();
   process.env['TEST_TEMPORAL_ADDRESS'] = servers.temporal.address;
   process.env['TEST_MONGODB_URI'] = servers.mongodb.uri;
 

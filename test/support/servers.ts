@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findProgram, MONGOD, TEMPORAL } from '../../src/platform/binaries.js';
 import { type Servers, startServers } from '../../src/platform/embedded/servers.js';
-import { SEARCH_ATTRIBUTES } from '../../src/platform/set-up.js';
+import { SEARCH_ATTRIBUTES } from '../../src/workflows/messages.js';
 
 /** The servers that all test files of this run share. @throws Error when the run has none. */
 export const shared = {
@@ -50,6 +50,7 @@ export async function startPrivateServers(dataDir?: string): Promise<PrivateServ
     },
     mongodb: { binary: await program(MONGOD), port: 0 },
   });
+  await servers.ready();
   const { temporal, mongodb } = both(servers);
   return {
     dataDir: folder,

@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import type { Static, TSchema } from 'typebox';
-import { Value } from 'typebox/value';
 
 /**
- * The content of a JSON file; undefined when there is no such file.
- * @throws Error when it is not of that shape.
+ * The content of a JSON file; undefined when there is no such file. `isOne` is no schema, for servers are started before
+ * any library is loaded.
+ * @throws Error when it is not such a one.
  */
-export function readJson<Shape extends TSchema>(shape: Shape, path: string): Static<Shape> | undefined {
+export function readJson<T>(isOne: (content: unknown) => content is T, path: string): T | undefined {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -16,7 +15,7 @@ export function readJson<Shape extends TSchema>(shape: Shape, path: string): Sta
     throw error;
   }
   const content: unknown = JSON.parse(text);
-  if (!Value.Check(shape, content)) throw new Error(`${path} was not written by this project.`);
+  if (!isOne(content)) throw new Error(`${path} was not written by this project.`);
   return content;
 }
 
@@ -25,4 +24,8 @@ export function writeJson(path: string, content: unknown): void {
   const draft = `${path}.${randomUUID()}`;
   writeFileSync(draft, JSON.stringify(content));
   renameSync(draft, path);
+}
+
+export function isObject(content: unknown): content is Readonly<Record<string, unknown>> {
+  return typeof content === 'object' && content !== null;
 }

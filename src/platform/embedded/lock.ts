@@ -2,13 +2,17 @@ import { linkSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { readJson, writeJson } from './files.js';
-import { type Static, Type } from 'typebox';
-import { isAlive, ProcessId, processId } from './process.js';
+import { isObject, readJson, writeJson } from './files.js';
+import { isAlive, isProcessId, type ProcessId, processId } from './process.js';
 
 /** Nobody, when released. */
-const Holder = Type.Object({ heldBy: Type.Optional(ProcessId) });
-type Holder = Static<typeof Holder>;
+interface Holder {
+  readonly heldBy?: ProcessId;
+}
+
+function isHolder(content: unknown): content is Holder {
+  return isObject(content) && (content['heldBy'] === undefined || isProcessId(content['heldBy']));
+}
 
 /** A folder is not listed in one instant: with this many kept, a listing cannot miss them all. */
 const KEPT = 10;
@@ -41,7 +45,7 @@ export async function withLock<T>(folder: string, timeoutMs: number, work: () =>
 
 function tryAcquire(folder: string): number | undefined {
   const highest = Math.max(0, ...generations(folder));
-  const { heldBy } = readJson(Holder, join(folder, String(highest))) ?? {};
+  const { heldBy } = readJson(isHolder, join(folder, String(highest))) ?? {};
   if (heldBy !== undefined && isAlive(heldBy)) return undefined;
 
   const next = highest + 1;

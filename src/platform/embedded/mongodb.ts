@@ -1,4 +1,4 @@
-import { type Db, MongoClient, MongoServerError } from 'mongodb';
+import type { Db } from 'mongodb';
 import { embeddedMongodbUri } from '../config.js';
 import type { ServerKind } from './server.js';
 
@@ -32,6 +32,8 @@ export function mongodbServer(options: MongodbOptions): ServerKind {
       '--quiet',
     ],
     async makeReady({ port }) {
+      // Loaded while the server starts.
+      const { MongoClient } = await import('mongodb');
       const client = new MongoClient(embeddedMongodbUri(port), {
         serverSelectionTimeoutMS: 1_000,
         socketTimeoutMS: 2_000,
@@ -55,7 +57,7 @@ async function becomePrimary(admin: Db, host: string): Promise<void> {
   if (hello['isWritablePrimary'] === true) return;
   const problem = await admin.command({ replSetGetStatus: 1 }).then(
     () => undefined,
-    (error: unknown) => (error instanceof MongoServerError ? error.codeName : undefined),
+    (error: unknown) => (error instanceof Error && 'codeName' in error ? error.codeName : undefined),
   );
   if (problem === 'NotYetInitialized') {
     await admin.command({ replSetInitiate: { _id: REPLICA_SET, members: [{ _id: 0, host }] } });

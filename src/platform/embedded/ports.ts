@@ -1,5 +1,8 @@
 import { randomInt } from 'node:crypto';
-import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+
+const CONNECT_WITHIN_MS = 1_000;
 
 /** A port that something else uses. Its message is one line: the port, and the variable to change. */
 export class PortInUseError extends Error {
@@ -31,4 +34,14 @@ async function isFree(host: string, port: number): Promise<boolean> {
     });
     server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(true)));
   });
+}
+
+/** @throws Error when nothing listens on that port of the loopback interface. */
+export async function assertListening(port: number): Promise<void> {
+  const socket = connect({ host: '127.0.0.1', port });
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(CONNECT_WITHIN_MS) });
+  } finally {
+    socket.destroy();
+  }
 }

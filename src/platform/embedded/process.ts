@@ -1,11 +1,17 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import { type Static, Type } from 'typebox';
+import { isObject } from './files.js';
 
 /** A process for good: pids are used again, a pid with its time of birth is not. */
-export const ProcessId = Type.Object({ pid: Type.Integer(), born: Type.String() });
-export type ProcessId = Static<typeof ProcessId>;
+export interface ProcessId {
+  readonly pid: number;
+  readonly born: string;
+}
+
+export function isProcessId(content: unknown): content is ProcessId {
+  return isObject(content) && Number.isInteger(content['pid']) && typeof content['born'] === 'string';
+}
 
 /** @throws Error when no process has that pid. */
 export function processId(pid: number): ProcessId {

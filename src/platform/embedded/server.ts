@@ -12,11 +12,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { type Static, Type } from 'typebox';
-import { readJson, writeJson } from './files.js';
+import { isObject, readJson, writeJson } from './files.js';
 import { withLock } from './lock.js';
-import { assertPortFree, freePort } from './ports.js';
-import { endProcess, isAlive, ProcessId, processId } from './process.js';
+import { assertListening, assertPortFree, freePort } from './ports.js';
+import { endProcess, isAlive, isProcessId, type ProcessId, processId } from './process.js';
 
 export interface PortSetting {
   /** 0: any free one. */
@@ -38,13 +37,30 @@ export interface ServerKind {
   makeReady(ports: Ports): Promise<void>;
 }
 
-const Ports = Type.Object({ port: Type.Integer(), uiPort: Type.Optional(Type.Integer()) });
-type Ports = Static<typeof Ports>;
+interface Ports {
+  readonly port: number;
+  readonly uiPort?: number;
+}
 
-const RunningServer = Type.Object({ process: ProcessId, ports: Ports });
-type RunningServer = Static<typeof RunningServer>;
+function isPorts(content: unknown): content is Ports {
+  return (
+    isObject(content) &&
+    Number.isInteger(content['port']) &&
+    (content['uiPort'] === undefined || Number.isInteger(content['uiPort']))
+  );
+}
+
+interface RunningServer {
+  readonly process: ProcessId;
+  readonly ports: Ports;
+}
+
+function isRunningServer(content: unknown): content is RunningServer {
+  return isObject(content) && isProcessId(content['process']) && isPorts(content['ports']);
+}
 
 const READY_WITHIN_MS = 30_000;
+const AGAIN_MS = 10;
 const STOP_GRACE_MS = 3_000;
 const LOCK_TIMEOUT_MS = 20_000;
 const LARGEST_LOG_BYTES = 16 * 1024 * 1024;
@@ -141,6 +157,8 @@ export class EmbeddedServer {
     for (;;) {
       const { process: server, ports } = this.#running;
       try {
+        // Clients that find nobody there wait for a second or so before they try again.
+        await assertListening(ports.port);
         return await this.#kind.makeReady(ports);
       } catch {
         abort?.throwIfAborted();
@@ -151,7 +169,7 @@ export class EmbeddedServer {
             `${this.title} (process ${server.pid}) does not get ready; its log is ${this.#log}`,
           );
         }
-        await setTimeout(50);
+        await setTimeout(AGAIN_MS);
       }
     }
   }
@@ -163,7 +181,7 @@ export class EmbeddedServer {
   }
 
   #readRecord(): RunningServer | undefined {
-    return readJson(RunningServer, this.#record);
+    return readJson(isRunningServer, this.#record);
   }
 
   #locked<T>(work: () => Promise<T>): Promise<T> {
@@ -173,7 +191,7 @@ export class EmbeddedServer {
   /** Users that died without leaving are forgotten. */
   #hasUsers(): boolean {
     for (const name of readdirSync(this.#users)) {
-      const user = readJson(ProcessId, join(this.#users, name));
+      const user = readJson(isProcessId, join(this.#users, name));
       if (user !== undefined && isAlive(user)) return true;
       rmSync(join(this.#users, name), { force: true });
     }

@@ -12,14 +12,18 @@ export interface ServersOptions {
   readonly mongodb?: MongodbOptions;
   /** Told, in one line, of each death and restart. */
   readonly report?: (line: string) => void;
-  /** Gives up the start; the servers are left then. */
-  readonly abort?: AbortSignal;
 }
 
 /** The embedded servers, as one of their users sees them. */
 export interface Servers {
   readonly temporal?: { readonly address: string; readonly uiUrl: string; readonly pid: () => number };
   readonly mongodb?: { readonly uri: string; readonly pid: () => number };
+  /**
+   * Resolves when all of them can be used.
+   * @throws Error, in one line, when one died or takes too long; the reason of `abort` when that came first. They are
+   *   left then.
+   */
+  ready(abort?: AbortSignal): Promise<void>;
   /** Leaves them; the last user stops them, Temporal first. May be called again. */
   stop(): Promise<void>;
 }
@@ -28,9 +32,9 @@ const LOOK_EVERY_MS = 500;
 const LONGEST_BACK_OFF_MS = 10_000;
 
 /**
- * Starts the servers of a data folder, or becomes a user of those that run there already, on the ports they have.
- * Until it leaves, each user watches them: a dead one is started again on its data and ports. One that is merely
- * stopped (SIGSTOP) is left alone.
+ * Starts the servers of a data folder, or becomes a user of those that run there already, on the ports they have, and
+ * does not wait until they are ready. From when they are, until it leaves, each user watches them: a dead one is
+ * started again on its data and ports. One that is merely stopped (SIGSTOP) is left alone.
  * @throws PortInUseError before any server starts; Error in one line when one cannot be started.
  */
 export async function startServers(options: ServersOptions): Promise<Servers> {
@@ -40,16 +44,25 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
   const servers = [temporal, mongodb].filter((server) => server !== undefined);
 
   for (const server of servers) await server.assertStartable();
-  try {
-    for (const server of servers) await server.join();
-    await Promise.all(servers.map((server) => server.ready(options.abort)));
-  } catch (error) {
-    for (const server of servers) await server.leave();
-    throw error;
-  }
-
   const leaving = new AbortController();
-  const watches = servers.map((server) => watch(server, report, leaving.signal));
+  let watches: Promise<void>[] = [];
+  const stop = async (): Promise<void> => {
+    leaving.abort();
+    await Promise.all(watches);
+    for (const server of servers) await server.leave();
+  };
+  const orStop = async (work: () => Promise<unknown>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+  };
+
+  await orStop(async () => {
+    for (const server of servers) await server.join();
+  });
   return {
     ...(temporal && {
       temporal: {
@@ -59,11 +72,11 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
       },
     }),
     ...(mongodb && { mongodb: { uri: embeddedMongodbUri(mongodb.ports.port), pid: () => mongodb.pid } }),
-    async stop() {
-      leaving.abort();
-      await Promise.all(watches);
-      for (const server of servers) await server.leave();
+    async ready(abort) {
+      await orStop(() => Promise.all(servers.map((server) => server.ready(abort))));
+      if (!leaving.signal.aborted) watches = servers.map((server) => watch(server, report, leaving.signal));
     },
+    stop,
   };
 }
 

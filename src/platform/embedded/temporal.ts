@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { Connection } from '@temporalio/client';
 import type { ServerKind } from './server.js';
 
 export interface TemporalOptions {
@@ -43,6 +42,8 @@ export function temporalServer(options: TemporalOptions): ServerKind {
       ...(options.args ?? []),
     ],
     async makeReady({ port }) {
+      // Loaded while the server starts.
+      const { Connection } = await import('@temporalio/client');
       const connection = await Connection.connect({ address: `127.0.0.1:${port}`, connectTimeout: 1_000 });
       try {
         await connection.withDeadline(Date.now() + 2_000, () =>

@@ -1,17 +1,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import { MONGOD, TEMPORAL } from '../../../src/platform/binaries.js';
 import { mongodbServer } from '../../../src/platform/embedded/mongodb.js';
-import { freePort } from '../../../src/platform/embedded/ports.js';
+import { assertListening, freePort } from '../../../src/platform/embedded/ports.js';
 import type { ServerKind } from '../../../src/platform/embedded/server.js';
 import { temporalServer } from '../../../src/platform/embedded/temporal.js';
-import { SEARCH_ATTRIBUTES } from '../../../src/platform/set-up.js';
+import { SEARCH_ATTRIBUTES } from '../../../src/workflows/messages.js';
 import { program } from '../../support/servers.js';
 import type { Measurement } from '../harness/bench.js';
 import { type Block, duration, interleave } from '../harness/interleave.js';
@@ -99,24 +98,12 @@ function wanted({ port, uiPort }: ServerKind['ports']) {
 
 async function untilReady(server: ServerKind): Promise<void> {
   const ports = wanted(server.ports);
-  while (!(await isOpen(ports.port))) await setTimeout(AGAIN_MS);
   for (;;) {
     try {
+      await assertListening(ports.port);
       return await server.makeReady(ports);
     } catch {
       await setTimeout(AGAIN_MS);
     }
-  }
-}
-
-async function isOpen(port: number): Promise<boolean> {
-  const socket = connect({ host: '127.0.0.1', port });
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
   }
 }

@@ -1,0 +1,74 @@
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { ensureSandboxIndexes } from '../src/activities/sandbox-payments.js';
+import { ensureJournalIndexes } from '../src/event-log/journal.js';
+import type { Config } from '../src/platform/config.js';
+import { connectMongo, connectTemporal } from '../src/platform/connections.js';
+import { createLogger } from '../src/platform/logger.js';
+import { setUp } from '../src/platform/set-up.js';
+import { ensureOrderIndexes } from '../src/projections/orders.js';
+import { ensureParkedEventIndexes } from '../src/projections/feeding/parked-events.js';
+import { startFeed } from './feed.js';
+import { stage } from './progress.mjs';
+import type { RoleContext } from './role.js';
+import type { Closer } from './stop.js';
+import { installRuntime, startOrderWorker } from './worker.js';
+
+const WORKFLOW_BUNDLE = { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };
+const INDEXES = [ensureJournalIndexes, ensureOrderIndexes, ensureParkedEventIndexes, ensureSandboxIndexes];
+/** How long a server that is not ours is waited for before everything else goes on without it. */
+const PATIENCE_MS = 10_000;
+
+export interface RolesOptions {
+  readonly config: Config;
+  readonly stopping: AbortSignal;
+  /** Takes what is to be closed, as soon as it is there. */
+  readonly closers: Closer[];
+}
+
+/**
+ * Starts the roles of this process.
+ * @returns the API's address, where there is one
+ */
+export async function startRoles({ config, stopping, closers }: RolesOptions): Promise<string | undefined> {
+  const { roles } = config;
+  const logger = createLogger(config.logLevel);
+  installRuntime(logger);
+  const temporal = connectTemporal(config);
+  closers.push({ limitMs: 500, close: () => temporal.close() });
+  const mongo = connectMongo(config);
+  closers.push({ limitMs: 500, close: () => mongo.close() });
+  const context: RoleContext = { config, temporal, mongo, logger };
+
+  const needed = [setUp({ ...context, indexes: INDEXES, abort: stopping })];
+  const startRole = { worker: startOrderWorker, feed: startFeed } as const;
+  for (const role of ['worker', 'feed'] as const) {
+    if (!roles.has(role)) continue;
+    const running = startRole[role]({ ...context, workflowBundle: WORKFLOW_BUNDLE });
+    closers.push({ limitMs: 3_500, close: () => running.stop() });
+    needed.push(running.ready);
+  }
+  let address: string | undefined;
+  if (roles.has('write') || roles.has('read')) {
+    await stage('Starting the API', async () => {
+      // Loaded while the workers start in threads of their own.
+      const { startApi } = await import('./api.js');
+      const api = await startApi(context);
+      closers.push({ limitMs: 2_500, close: () => api.stop() });
+      address = api.address;
+    });
+  }
+  await stage('Getting ready', async (note) => {
+    if (!(await isDoneSoon(needed, stopping)))
+      note('a server does not answer; all that can goes on without it');
+  });
+  return address;
+}
+
+/** Whether all of it is done before patience ends. It goes on in any case. */
+async function isDoneSoon(work: readonly Promise<void>[], stopping: AbortSignal): Promise<boolean> {
+  return Promise.race([
+    Promise.all(work).then(() => true),
+    setTimeout(PATIENCE_MS, false, { signal: stopping, ref: false }).catch(() => false),
+  ]);
+}
