@@ -4,7 +4,9 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createActivities } from '../../src/activities/index.js';
 import { ensureSandboxIndexes } from '../../src/activities/sandbox-payments.js';
 import type { Effect, Outcome } from '../../src/domain/effects.js';
+import { restoreOrders } from '../../src/projections/rebuilding/restore-orders.js';
 import type { Steps } from '../../src/workflows/messages.js';
+import { keptOrder, manyStates, newLogs } from '../projections/support.js';
 import { eventually, orderBody, startTestApi, type TestApi } from '../support/api.js';
 import { shared } from '../support/servers.js';
 import { fill } from './data/dataset.js';
@@ -68,6 +70,18 @@ async function perform(activities: Steps, events: StoryStep['events'], effect: E
   const step = activities[effect.type] as (input: StoryStep) => Promise<Outcome>;
   return await step({ events, effect });
 }
+
+test('round trips to MongoDB of orders that are restored from their histories, however many they are', async () => {
+  const [closed, open] = [newLogs(...manyStates), newLogs(...manyStates)];
+  const trips = async (logs: typeof open, isOpen: boolean): Promise<string> => {
+    const kept = logs.map((log) => keptOrder(log, isOpen));
+    const started = await commands.of(() => restoreOrders(api.mongo.db, kept, () => undefined));
+    return started.map(({ commandName }) => commandName).join(' ');
+  };
+  expect(await trips(closed, false)).toBe('distinct insert insert');
+  // Whether they have gone on meanwhile.
+  expect(await trips(open, true)).toBe('distinct insert insert aggregate');
+});
 
 describe('round trips of the API, and documents examined', () => {
   const order = 'bench-00000001';

@@ -3,13 +3,13 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
 import { createRecorder, record } from '../../src/activities/recording.js';
 import type { OrderEvent } from '../../src/domain/events.js';
-import { fold } from '../../src/domain/evolve.js';
 import { forks } from '../../src/event-log/fork.js';
 import { ensureJournalIndexes, journal, readJournal } from '../../src/event-log/journal.js';
 import { orders, toDocument } from '../../src/projections/orders.js';
-import { type KeptOrder, restoreOrders } from '../../src/projections/rebuilding/restore-orders.js';
+import { restoreOrders } from '../../src/projections/rebuilding/restore-orders.js';
 import { logOf, openDatabase } from '../activities/database.js';
 import { states } from '../domain/examples.js';
+import { keptOrder, orderOf } from './support.js';
 
 const database = openDatabase();
 const { db } = database;
@@ -20,22 +20,12 @@ function newLog(): readonly [OrderEvent, ...OrderEvent[]] {
   return logOf(states.refunded, randomUUID());
 }
 
-/** An open order whose history was read when it had these events. */
-function keptOrder(events: readonly OrderEvent[]): KeptOrder {
-  const order = orderOf(events);
-  const { orderId } = order;
-  const log = { orderId, events, firstVersion: 1, isComplete: true, isForecast: false, isOpen: true };
-  return { log, order };
-}
-
-function orderOf(log: readonly OrderEvent[]) {
-  const order = fold(log);
-  if (order === undefined) throw new Error('The log is empty.');
-  return order;
-}
-
 async function restore(into: Db, ...logs: (readonly OrderEvent[])[]): Promise<readonly string[]> {
-  return await restoreOrders(into, logs.map(keptOrder), () => undefined);
+  return await restoreOrders(
+    into,
+    logs.map((log) => keptOrder(log)),
+    () => undefined,
+  );
 }
 
 /** The database, but `act` comes before many documents are inserted into a collection. */

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeEach } from '@jest/globals';
 import type { Db } from 'mongodb';
 import type { OrderEvent } from '../../src/domain/events.js';
 import { fold } from '../../src/domain/evolve.js';
+import type { Order } from '../../src/domain/order.js';
 import { type FeedTail, feedHead, feedState, followFeed } from '../../src/event-log/feed.js';
 import { ensureJournalIndexes, journal } from '../../src/event-log/journal.js';
 import { foldBatch } from '../../src/projections/feeding/fold-batch.js';
@@ -11,6 +12,7 @@ import { ensureParkedEventIndexes, parkedEvents } from '../../src/projections/fe
 import { type Projecting, project } from '../../src/projections/feeding/project.js';
 import { projections, projectionState } from '../../src/projections/feeding/state.js';
 import { ensureOrderIndexes, orders } from '../../src/projections/orders.js';
+import type { KeptOrder } from '../../src/projections/rebuilding/restore-orders.js';
 import { storeRebuilds } from '../../src/projections/rebuilding/store-rebuild.js';
 import { documents, type View } from '../../src/projections/view.js';
 import { logOf, openDatabase } from '../activities/database.js';
@@ -171,4 +173,18 @@ export async function foldedAnew(
   const contents = await scratch.find().sort({ _id: 1 }).toArray();
   await scratch.drop();
   return contents;
+}
+
+/** The order that a log leads to. */
+export function orderOf(log: readonly OrderEvent[]): Order {
+  const order = fold(log);
+  if (order === undefined) throw new Error('The log is empty.');
+  return order;
+}
+
+/** An order whose history was read when it had these events. */
+export function keptOrder(events: readonly OrderEvent[], isOpen = true): KeptOrder {
+  const order = orderOf(events);
+  const { orderId } = order;
+  return { log: { orderId, events, firstVersion: 1, isComplete: true, isForecast: false, isOpen }, order };
 }

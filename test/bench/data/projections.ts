@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { HttpConnection } from '../harness/http-connection.js';
 
 interface Projections {
+  readonly feed: { readonly unsequenced: number };
   readonly views: readonly {
     readonly name: string;
     readonly eventsBehind: number;
@@ -10,7 +11,8 @@ interface Projections {
   readonly stores: readonly { readonly name: string; readonly rebuildId?: string }[];
 }
 
-const LOOK_EVERY_MS = 20;
+/** A look costs the product some queries. */
+const LOOK_EVERY_MS = 50;
 const CAUGHT_UP_WITHIN_MS = 60_000;
 
 async function projections(api: HttpConnection): Promise<Projections> {
@@ -18,14 +20,14 @@ async function projections(api: HttpConnection): Promise<Projections> {
   return JSON.parse(body.toString()) as Projections;
 }
 
-/** Waits until every view across orders has all there is. @throws Error after a minute */
+/** Waits until every event has its position, and every view across orders has every event. @throws Error after a minute */
 export async function untilCaughtUp(api: HttpConnection): Promise<void> {
   const giveUpAt = Date.now() + CAUGHT_UP_WITHIN_MS;
   for (;;) {
-    const { views } = await projections(api);
-    const behind = Math.max(...views.map(({ eventsBehind }) => eventsBehind));
+    const { feed, views } = await projections(api);
+    const behind = feed.unsequenced + Math.max(...views.map(({ eventsBehind }) => eventsBehind));
     if (behind === 0) return;
-    if (Date.now() > giveUpAt) throw new Error(`A view is still ${behind} events behind.`);
+    if (Date.now() > giveUpAt) throw new Error(`The feed or a view is still ${behind} events behind.`);
     await setTimeout(LOOK_EVERY_MS);
   }
 }
