@@ -1,4 +1,4 @@
-import type { Db } from 'mongodb';
+import type * as mongodb from 'mongodb';
 import { embeddedMongodbUri } from '../config.js';
 import type { ServerKind } from './server.js';
 
@@ -10,6 +10,8 @@ export interface MongodbOptions {
 }
 
 const REPLICA_SET = 'orders';
+/** Loaded while the server starts, not before. */
+let driver: Promise<typeof mongodb> | undefined;
 
 /** A mongod that is the one node of a replica set, so that transactions and change streams work. */
 export function mongodbServer(options: MongodbOptions): ServerKind {
@@ -32,8 +34,7 @@ export function mongodbServer(options: MongodbOptions): ServerKind {
       '--quiet',
     ],
     async makeReady({ port }) {
-      // Loaded while the server starts.
-      const { MongoClient } = await import('mongodb');
+      const { MongoClient } = await (driver ??= import('mongodb'));
       const client = new MongoClient(embeddedMongodbUri(port), {
         serverSelectionTimeoutMS: 1_000,
         socketTimeoutMS: 2_000,
@@ -52,7 +53,7 @@ export function mongodbServer(options: MongodbOptions): ServerKind {
  * Makes the node the primary of its set, whose recorded address is another one when the port changed since.
  * @throws Error when it is not the primary yet; then call it again.
  */
-async function becomePrimary(admin: Db, host: string): Promise<void> {
+async function becomePrimary(admin: mongodb.Db, host: string): Promise<void> {
   const hello = await admin.command({ hello: 1 });
   if (hello['isWritablePrimary'] === true) return;
   const problem = await admin.command({ replSetGetStatus: 1 }).then(

@@ -160,13 +160,17 @@ export class EmbeddedServer {
         // Clients that find nobody there wait for a second or so before they try again.
         await assertListening(ports.port);
         return await this.#kind.makeReady(ports);
-      } catch {
+      } catch (error) {
         abort?.throwIfAborted();
-        if (!isAlive(server))
-          throw new Error(`${this.title} stopped: ${this.#lastWords()} (more in ${this.#log})`);
+        if (!isAlive(server)) {
+          throw new Error(`${this.title} stopped: ${this.#lastWords()} (more in ${this.#log})`, {
+            cause: error,
+          });
+        }
         if (Date.now() > deadline) {
           throw new Error(
             `${this.title} (process ${server.pid}) does not get ready; its log is ${this.#log}`,
+            { cause: error },
           );
         }
         await setTimeout(AGAIN_MS);

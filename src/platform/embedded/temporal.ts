@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type * as client from '@temporalio/client';
 import type { ServerKind } from './server.js';
 
 export interface TemporalOptions {
@@ -15,6 +16,9 @@ export interface TemporalOptions {
   /** Further arguments of `temporal server start-dev`. */
   readonly args?: readonly string[];
 }
+
+/** Loaded while the server starts, not before. */
+let sdk: Promise<typeof client> | undefined;
 
 /** Temporal's development server on a database file. */
 export function temporalServer(options: TemporalOptions): ServerKind {
@@ -42,8 +46,7 @@ export function temporalServer(options: TemporalOptions): ServerKind {
       ...(options.args ?? []),
     ],
     async makeReady({ port }) {
-      // Loaded while the server starts.
-      const { Connection } = await import('@temporalio/client');
+      const { Connection } = await (sdk ??= import('@temporalio/client'));
       const connection = await Connection.connect({ address: `127.0.0.1:${port}`, connectTimeout: 1_000 });
       try {
         await connection.withDeadline(Date.now() + 2_000, () =>
