@@ -4,7 +4,7 @@ import { messageOf } from '../../src/platform/message-of.js';
 import { stage } from '../../workers/progress.mjs';
 import { type BenchOptions, type BenchServers, startBench } from './harness/bench.js';
 import type { Judged } from './harness/result.js';
-import { table } from './harness/table.js';
+import { brief, table } from './harness/table.js';
 import { measurements } from './measurements/index.js';
 
 let servers: Promise<BenchServers> | undefined;
@@ -33,7 +33,10 @@ try {
   }
   const results: Judged[] = [];
   for (const measurement of chosen) {
-    results.push(...(await stage(measurement.name, (note) => started.measure(measurement, note))));
+    const judged = await stage(measurement.name, (note) => started.measure(measurement, note));
+    // At once: what comes later may fail, or be given up.
+    for (const one of judged) process.stdout.write(`  ${brief(one)}\n`);
+    results.push(...judged);
   }
   await stage('Stopping', () => started.stop());
   process.stdout.write(`\n${table(results)}\n\n`);

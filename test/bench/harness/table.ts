@@ -10,9 +10,7 @@ export function table(results: readonly Judged[]): string {
     number(result.p50),
     number(result.p95),
     number(result.p99),
-    goal === undefined
-      ? ''
-      : `${goal.of} ${goal.is} ${number(goal.limit)} ${holds(goal, result) ? '✓' : '✗'}`,
+    judgement(result, goal),
   ]);
   const head = ['measurement', 'value', 'baseline', 'ratio', 'p50 ms', 'p95 ms', 'p99 ms', 'goal'];
   const widths = head.map((title, column) =>
@@ -27,6 +25,18 @@ export function table(results: readonly Judged[]): string {
       .join('  ')
       .trimEnd();
   return [line(head), line(widths.map((width) => '─'.repeat(width))), ...rows.map(line)].join('\n');
+}
+
+/** One result in a line. */
+export function brief({ result, goal }: Judged): string {
+  const { name, value, unit, baseline, ratio } = result;
+  const against = baseline === null ? '' : ` against ${number(baseline)} (${number(ratio)})`;
+  return `${name}: ${number(value)} ${unit}${against}  ${judgement(result, goal)}`.trimEnd();
+}
+
+function judgement(result: Judged['result'], goal: Judged['goal']): string {
+  if (goal === undefined) return '';
+  return `${goal.of} ${goal.is} ${number(goal.limit)} ${holds(goal, result) ? '✓' : '✗'}`;
 }
 
 function number(value: number | null): string {

@@ -10,7 +10,7 @@ export const ordersConfirm: Measurement = {
     const [api] = await bench.connect(address, 1);
     const phases = await bench.orderShape();
     const bare = await bench.bareOrders();
-    const orders = bench.pick(100, 10);
+    const orders = bench.pick(50, 10);
     const measured = await interleave(
       {
         product: () => block(orders, 1, async () => void (await confirm(api))),
