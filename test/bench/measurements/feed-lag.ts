@@ -33,7 +33,7 @@ export const feedLag: Measurement = {
     await receiveChanges(bench, (lag) => lags.baseline.push(lag));
     const perSecond = (1_000 * full.operations) / full.ms / 2;
     bench.note(`half load: ${perSecond.toFixed(1)} orders/s`);
-    await halfLoad(connections, perSecond, bench.pick(60, 6));
+    await halfLoad(connections, perSecond, bench.pick(60, 5));
     await untilCaughtUp(connections[0]);
     const [product, baseline] = [percentileOf(lags.product), percentileOf(lags.baseline)];
     const [p50, p95, p99] = [product(0.5), product(0.95), product(0.99)];

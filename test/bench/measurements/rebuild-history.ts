@@ -21,7 +21,7 @@ const LOOK_EVERY_MS = 100;
 export const rebuildFromHistory: Measurement = {
   name: 'rebuild.history',
   async run(bench) {
-    const workflowIds = await workflowsOf(bench, bench.pick(500, 150));
+    const workflowIds = await workflowsOf(bench, bench.pick(500, 40));
     const db = bench.db.client.db('rebuilt');
     bench.atEnd(async () => void (await db.dropDatabase()));
     // The scheduled comparison reads histories, too: not within a block.
@@ -45,7 +45,7 @@ export const rebuildFromHistory: Measurement = {
           return { ...fetched, operations: events };
         },
       },
-      bench.pick(5, 3),
+      bench.pick(5, 1),
       bench.note,
     );
     return [

@@ -18,7 +18,7 @@ export const rebuildFromJournal: Measurement = {
     const address = await bench.product();
     const [api] = await bench.connect(address, 1);
     const events = await journal(bench.db).countDocuments();
-    const across = bench.pick(views, views.slice(0, 1)).map(({ name }) => name);
+    const across = bench.pick(views, []).map(({ name }) => name);
     const results = [];
     for (const view of ['orders', ...across]) {
       const { product, baseline } = await interleave(
