@@ -13,23 +13,7 @@ import { unreachable } from './unreachable.js';
  */
 export function settle(order: Order, settlement: Settlement, now: string): readonly EventDraft[] {
   const { effect } = settlement;
-  if (!order.owed.some(({ key }) => key === effect.key)) return [];
-  return [...givenUp(order, settlement, now), outcomeEvent(order, settlement, now)];
-}
-
-/** Authorizations that may expire before their time; one more is not followed by another. */
-const expiredEarlyAtMost = 3;
-
-/**
- * A provider that calls one authorization after the other expired before its time would be asked for ever: then the capture
- * counts as declined, and a person decides.
- */
-function givenUp(order: Order, settlement: Settlement, now: string): readonly EventDraft[] {
-  if (!is(settlement, 'capture') || settlement.outcome.type !== 'expired') return [];
-  const early = order.authorizations.filter(({ status, until }) => status === 'expired' && until > now);
-  if (early.length < expiredEarlyAtMost) return [];
-  const { shipmentId, amount } = settlement.effect;
-  return [{ type: 'CaptureDeclined', data: { shipmentId, amount, code: 'authorization_expired' } }];
+  return order.owed.some(({ key }) => key === effect.key) ? [outcomeEvent(order, settlement, now)] : [];
 }
 
 function outcomeEvent(order: Order, settlement: Settlement, now: string): EventDraft {

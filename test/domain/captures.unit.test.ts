@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import { owes } from '../../src/domain/order.js';
 import { toView } from '../../src/domain/view.js';
 import {
   amend,
@@ -97,49 +96,6 @@ describe('a declined capture', () => {
       captured: total - 2320,
       paymentStatus: 'partially_captured',
     });
-  });
-});
-
-describe('a provider that calls every authorization expired when it captures', () => {
-  const expired = (before: typeof states.capturing) => before.settle('capture', { type: 'expired' });
-  const asked = [1, 2, 3].reduce((before) => expired(before).settle('authorize'), states.capturing);
-
-  test('is asked for another three times, then the capture is declined', () => {
-    expect(asked.order.authorizations).toHaveLength(4);
-    given(asked)
-      .whenSettled('capture', { type: 'expired' })
-      .thenEvents(
-        {
-          type: 'CaptureDeclined',
-          data: { shipmentId: 's1', amount: total, code: 'authorization_expired' },
-        },
-        {
-          type: 'AuthorizationExpired',
-          data: { authorizationId: asked.owed('capture').authorizationId },
-        },
-        { type: 'OrderHeld', data: { cause: 'capture_declined', reason: 'the capture was declined' } },
-      );
-    expect(owedTypes(expired(asked).order)).toEqual([]);
-  });
-  test('is asked once for each new try, with an authorization that is new', () => {
-    const again = expired(asked).do(capture());
-    expect(again.owed('authorize').amount).toBe(total);
-    const declined = expired(again.settle('authorize'));
-    expect(owedTypes(declined.order)).toEqual([]);
-    expect(toView(again.settleAll().order).captured).toBe(total);
-  });
-  test('declines each shipment that is due', () => {
-    const both = states.confirmed.do(ship(oneOfA), ship(), dispatch('s1'), dispatch('s2'));
-    let asking = both.settle('deduct').settle('deduct');
-    for (let answers = 0; owedTypes(asking.order).length > 0 && answers < 20; answers += 1) {
-      asking = owes(asking.order, 'capture') ? expired(asking) : asking.settle('authorize');
-    }
-    expect(owedTypes(asking.order)).toEqual([]);
-    expect(asking.order.shipments.map(({ charge }) => charge?.status)).toEqual(['declined', 'declined']);
-  });
-  test('is asked again when those are past their time', () => {
-    const late = asked.wait(8 * day);
-    expect(eventTypes(expired(late), late)).toEqual(['AuthorizationExpired']);
   });
 });
 
