@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
 import type { StoredEvent } from '../domain/events.js';
 import type { Order } from '../domain/order.js';
@@ -15,16 +16,25 @@ const stepsInGroup = 50;
  * Records events of one order, ascending: in the journal, then in the view. Repeated, overtaken or run twice at once, it
  * comes to the same. When it resolves, the events are in the journal, and in the view too as far as no earlier one is missing.
  *
+ * @param recorder who remembers what is returned (see `createRecorder`)
  * @returns the order as it is in the view; undefined where there is none
  * @throws ApplicationFailure of type `EventFork` (see `appendToJournal`)
  */
-export async function record(db: Db, events: readonly StoredEvent[]): Promise<Order | undefined> {
+export async function record(
+  db: Db,
+  events: readonly StoredEvent[],
+  recorder?: string,
+): Promise<Order | undefined> {
   const [first] = events;
   if (first === undefined) return undefined;
   // One causally consistent session: the view's read sees the journal's write even where another node became primary between.
   return await db.client.withSession({ causalConsistency: true }, async (session) => {
     await appendToJournal(db, events, { session });
-    return await projectOrder(db, first.orderId, { session, isNew: first.version === 1 });
+    return await projectOrder(db, first.orderId, {
+      session,
+      isNew: first.version === 1,
+      ...(recorder !== undefined && { recorder }),
+    });
   });
 }
 
@@ -33,12 +43,13 @@ export async function record(db: Db, events: readonly StoredEvent[]): Promise<Or
  * read, and share them with other orders' that come at the same time. Whatever is not as remembered is recorded as usual.
  */
 export function createRecorder(db: Db): (events: readonly StoredEvent[]) => Promise<void> {
+  const me = randomUUID();
   const recent = new RecentOrders(recentOrders);
   const insert = inGroups(stepsInGroup, (steps: readonly (readonly StoredEvent[])[]) =>
     unlessRefused(steps, () => insertIntoJournal(db, steps.flat())),
   );
   const replace = inGroups(stepsInGroup, (replacements: readonly Replacement[]) =>
-    unlessRefused(replacements, () => replaceViews(db, replacements)),
+    unlessRefused(replacements, () => replaceViews(db, replacements, me)),
   );
 
   async function follow(known: Order, events: readonly StoredEvent[]): Promise<Order | undefined> {
@@ -49,7 +60,7 @@ export function createRecorder(db: Db): (events: readonly StoredEvent[]) => Prom
 
   return async (events) => {
     const known = events[0] && recent.get(events[0].orderId);
-    const order = (known && (await follow(known, events))) ?? (await record(db, events));
+    const order = (known && (await follow(known, events))) ?? (await record(db, events, me));
     if (order !== undefined) recent.keep(order);
   };
 }

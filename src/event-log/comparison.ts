@@ -62,7 +62,10 @@ export async function compareOrder(compared: Compared, orderId: string): Promise
 
 /** Reads against the way that events take, so that whatever is read later is as far as what was read before, or farther. */
 async function compareOnce({ client, db, asksWorkflow }: Compared, orderId: string): Promise<Comparison> {
-  const view = await orders(db).findOne({ _id: orderId }, { ...committed, projection: { ahead: 0 } });
+  const view = await orders(db).findOne(
+    { _id: orderId },
+    { ...committed, projection: { ahead: 0, recorder: 0 } },
+  );
   const journal = await readJournal(db, orderId);
   const history = await historyOf(client, orderId);
   const discrepancies: Omit<Discrepancy, 'orderId'>[] = [...compareView(view ?? undefined, journal)];

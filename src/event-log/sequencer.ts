@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { isLostToken, openJournalInserts } from './changes.js';
 import { committed, durable } from './durability.js';
 import { type FeedState, feedState } from './feed.js';
-import { journal } from './journal.js';
+import { type JournalDocument, journal } from './journal.js';
 
 /** What was inserted, in order of commits, and where to go on after it. */
 interface Inserted {
@@ -103,19 +103,12 @@ async function takeOver(db: Db): Promise<Holder> {
   return new Holder(db, state);
 }
 
-/** An order as it is: nobody but this holder gives positions, and it is told of every insert. */
-interface KnownOrder {
-  /** the last version that has a position */
-  last: number;
-  /** versions that are recorded and have none: an earlier one is missing */
-  readonly waiting: Set<number>;
-}
-
 /** Whoever stamps, for as long as its epoch is the latest. */
 class Holder {
   readonly db: Db;
   state: FeedState;
-  private readonly known = new Map<string, KnownOrder>();
+  /** the last version that has a position, by order; only this holder changes it */
+  private readonly last = new Map<string, number>();
 
   constructor(db: Db, state: FeedState) {
     this.db = db;
@@ -171,44 +164,36 @@ class Holder {
 
   /** Ids of the events that can be stamped now, in the order of the inserts, and of versions within an order. */
   private async due(inserts: Inserted['inserts']): Promise<readonly string[]> {
-    if (this.known.size > rememberedOrders) this.known.clear();
-    await this.lookUp([
-      ...new Set(inserts.map(({ orderId }) => orderId).filter((id) => !this.known.has(id))),
-    ]);
-    return inserts.flatMap(({ orderId, version }) => {
-      const order = this.orderOf(orderId);
-      const ids: string[] = [];
-      if (version > order.last) order.waiting.add(version);
-      while (order.waiting.delete(order.last + 1)) {
-        order.last += 1;
-        ids.push(`${orderId}:${order.last}`);
+    const orderIds = [...new Set(inserts.map(({ orderId }) => orderId))];
+    if (orderIds.length === 0) return [];
+    if (this.last.size > rememberedOrders) this.last.clear();
+    await this.lookUp(orderIds.filter((orderId) => !this.last.has(orderId)));
+    const waiting = new Set<string>();
+    const unsequenced = journal(this.db)
+      .find({ orderId: { $in: orderIds }, unsequenced: true }, committed)
+      .project<Pick<JournalDocument, '_id'>>({ _id: 1 });
+    for await (const { _id } of unsequenced) waiting.add(_id);
+    const due: string[] = [];
+    for (const orderId of inserts.map((insert) => insert.orderId)) {
+      let version = (this.last.get(orderId) ?? 0) + 1;
+      for (let id = `${orderId}:${version}`; waiting.delete(id); id = `${orderId}:${version}`) {
+        due.push(id);
+        this.last.set(orderId, version);
+        version += 1;
       }
-      return ids;
-    });
+    }
+    return due;
   }
 
   private async lookUp(orderIds: readonly string[]): Promise<void> {
     if (orderIds.length === 0) return;
-    const unsequenced = journal(this.db)
-      .find({ orderId: { $in: orderIds }, unsequenced: true }, committed)
-      .project<{ orderId: string; version: number }>({ _id: 0, orderId: 1, version: 1 });
-    for await (const { orderId, version } of unsequenced) this.orderOf(orderId).waiting.add(version);
-    // Where the first event has no position, none has.
-    const begun = orderIds.filter((orderId) => !this.orderOf(orderId).waiting.has(1));
-    if (begun.length === 0) return;
     const sequenced = journal(this.db).aggregate<{ _id: string; last: number }>(
       [
-        { $match: { orderId: { $in: begun }, position: { $gt: 0 } } },
+        { $match: { orderId: { $in: orderIds }, position: { $gt: 0 } } },
         { $group: { _id: '$orderId', last: { $max: '$version' } } },
       ],
       committed,
     );
-    for await (const { _id: orderId, last } of sequenced) this.orderOf(orderId).last = last;
-  }
-
-  private orderOf(orderId: string): KnownOrder {
-    const known = this.known.get(orderId) ?? { last: 0, waiting: new Set() };
-    this.known.set(orderId, known);
-    return known;
+    for await (const { _id, last } of sequenced) this.last.set(_id, last);
   }
 }

@@ -22,10 +22,12 @@ export type OrderDocument = OrderView & {
   readonly state: Order;
   /** the highest version that was recorded ahead of its turn; absent where nothing waits for an earlier event */
   readonly ahead?: number;
+  /** the recorder that wrote it last: what that one remembers is what stands here, and nobody was there since */
+  readonly recorder?: string;
 };
 
 /** A projection that leaves the `OrderView` of an `OrderDocument`. */
-export const onlyView = { _id: 0, settled: 0, skus: 0, search: 0, state: 0, ahead: 0 } as const;
+export const onlyView = { _id: 0, settled: 0, skus: 0, search: 0, state: 0, ahead: 0, recorder: 0 } as const;
 
 /** Ends with `_id`, which makes the order of a list total, so that a cursor names one place in it. */
 export const orderIndexes: readonly IndexDescription[] = [
@@ -53,13 +55,14 @@ export async function ensureOrderIndexes(db: Db): Promise<void> {
  * Brings the view of an order up to its journal: folds in the contiguous events beyond the version it has. Any number of
  * callers may do so at once; when it resolves, the view has every contiguous event that the journal held at the call.
  *
+ * @param recorder who does it, where it remembers the order that is returned
  * @param isNew there is hardly a view yet: whether there is one shows when it is written
  * @returns the order as it is in the view; undefined where its first event is not in the journal
  */
 export async function projectOrder(
   db: Db,
   orderId: string,
-  { isNew = false, ...options }: { readonly isNew?: boolean; readonly session?: ClientSession } = {},
+  { isNew = false, ...options }: Projecting & { readonly isNew?: boolean } = {},
 ): Promise<Order | undefined> {
   let view = isNew ? null : await look(db, orderId, options);
   for (;;) {
@@ -69,10 +72,16 @@ export async function projectOrder(
   }
 }
 
-async function look(db: Db, orderId: string, options: { session?: ClientSession }): Promise<Known | null> {
+interface Projecting {
+  readonly recorder?: string;
+  readonly session?: ClientSession;
+}
+
+async function look(db: Db, orderId: string, { session }: Projecting): Promise<Known | null> {
+  const projection = { _id: 0, version: 1, state: 1, ahead: 1, recorder: 1 };
   return await orders(db).findOne<Known>(
     { _id: orderId },
-    { ...options, ...committed, projection: { _id: 0, version: 1, state: 1, ahead: 1 } },
+    { ...(session && { session }), ...committed, projection },
   );
 }
 
@@ -81,7 +90,7 @@ async function advance(
   db: Db,
   orderId: string,
   view: Known | null,
-  options: { session?: ClientSession },
+  { recorder, ...options }: Projecting,
 ): Promise<{ readonly order: Order | undefined } | undefined> {
   const seen = view?.version ?? 0;
   const recorded = await readJournal(db, orderId, { ...options, from: seen + 1 });
@@ -90,7 +99,11 @@ async function advance(
   const last = recorded.at(-1)?.version ?? seen;
   const ahead = last > order.version ? last : undefined;
   if (order.version === seen && ahead === view?.ahead) return { order };
-  const document = { ...toDocument(order), ...(ahead !== undefined && { ahead }) };
+  const document = {
+    ...toDocument(order),
+    ...(ahead !== undefined && { ahead }),
+    ...(recorder !== undefined && { recorder }),
+  };
   const isWritten =
     view === null ? await insert(db, document, options) : await replace(db, document, view, options);
   return isWritten ? { order } : undefined;
@@ -112,15 +125,23 @@ export interface Replacement {
 }
 
 /**
- * Brings views up to orders whose last events have just been recorded, without a look at view or journal: whoever recorded
- * ahead of its turn has left word in the view, and then its guard does not hold.
+ * Brings views up to orders whose last events have just been recorded, without a look at view or journal, where the same
+ * recorder wrote them last. Whoever recorded ahead of its turn has left word in the view, a rebuild has left it to nobody:
+ * then the guard does not hold.
  *
  * @returns false where that is so for one of them, or a view is elsewhere: `projectOrder` is to be called for all
  */
-export async function replaceViews(db: Db, replacements: readonly Replacement[]): Promise<boolean> {
+export async function replaceViews(
+  db: Db,
+  replacements: readonly Replacement[],
+  recorder: string,
+): Promise<boolean> {
   const { matchedCount } = await orders(db).bulkWrite(
     replacements.map(({ order, seen }) => ({
-      replaceOne: { filter: guardOf(order.orderId, { version: seen }), replacement: toDocument(order) },
+      replaceOne: {
+        filter: guardOf(order.orderId, { version: seen, recorder }),
+        replacement: { ...toDocument(order), recorder },
+      },
     })),
     { ...durable, ordered: false },
   );
@@ -160,12 +181,13 @@ async function replace(
   return matchedCount === 1;
 }
 
-type Seen = Pick<OrderDocument, 'version' | 'ahead'>;
+type Seen = Pick<OrderDocument, 'version' | 'ahead' | 'recorder'>;
 type Known = Seen & Pick<OrderDocument, 'state'>;
 
 /** The view of an order, if it is still like that. */
-function guardOf(orderId: string, { version, ahead }: Seen) {
-  return { _id: orderId, version, ahead: ahead ?? { $exists: false } };
+function guardOf(orderId: string, { version, ahead, recorder }: Seen) {
+  const none = { $exists: false };
+  return { _id: orderId, version, ahead: ahead ?? none, recorder: recorder ?? none };
 }
 
 /** The document that an order has in the view. */

@@ -8,6 +8,7 @@ import { toView } from '../../src/domain/view.js';
 import { forks } from '../../src/event-log/fork.js';
 import { appendToJournal, ensureJournalIndexes, readJournal } from '../../src/event-log/journal.js';
 import { onlyView, orders } from '../../src/projections/orders.js';
+import { rebuildOrders } from '../../src/projections/rebuilding/rebuild-orders.js';
 import { eventFork } from '../../src/workflows/messages.js';
 import { states } from '../domain/examples.js';
 import { logOf, openDatabase } from './database.js';
@@ -132,6 +133,21 @@ test('orders recorded at once share writes, and nothing else: one that is forked
   expect(recorded.every(({ status }) => status === 'fulfilled')).toBe(true);
   expect(await journaled(victim[0].orderId)).toHaveLength(3);
   for (const log of [repeated, ...others]) await expectRecorded(log);
+});
+
+test('a worker goes on from what a rebuild has made, not from what it remembers', async () => {
+  const log = logOf(states.refunded, randomUUID());
+  const [{ orderId }] = log;
+  const worker = createRecorder(db);
+  await record(db, log.slice(0, 2));
+  // As an older version of the fold had left it.
+  await orders(db).updateOne({ _id: orderId }, { $set: { tags: ['old'], 'state.tags': ['old'] } });
+  await worker(log.slice(2, 3));
+  expect(await orders(db).findOne({ _id: orderId })).toMatchObject({ tags: ['old'] });
+  const { signal } = new AbortController();
+  await rebuildOrders({ db, rebuildId: randomUUID(), signal, beat: () => undefined });
+  await worker(log.slice(3));
+  await expectRecorded(log);
 });
 
 test('a memory that is behind the view does no harm', async () => {

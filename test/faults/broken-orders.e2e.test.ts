@@ -87,7 +87,9 @@ describe('an order that cannot go on', () => {
     'because its view is damaged, waits until it is mended',
     async () => {
       const order = await api.place();
-      await orders(system.db).updateOne({ _id: order.id }, { $set: { 'state.lines': 'damaged' } });
+      // Not by the worker that remembers the order: that one would not even notice.
+      const damage = { 'state.lines': 'damaged', recorder: 'somebody' };
+      await orders(system.db).updateOne({ _id: order.id }, { $set: damage });
       const { body } = await order.tell('shipments', {}, noWait);
       await order.tell(`shipments/${body.shipmentId}/dispatch`, byDhl, noWait);
       await shipAndDeliver(await api.place());

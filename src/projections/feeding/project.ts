@@ -62,6 +62,8 @@ export async function project(
       await lookAnew();
       // The feed began anew, in a journal that was restored: what the view has is of another one.
       if ((await feedHead(db)) < feeder.held.position) await requestRebuild(view);
+      // The tail knew of more than the journal has: events were lost.
+      if (hasEvents) await pause(LOOK_AGAIN_MS, signal);
     }
   }
 }
