@@ -1,4 +1,3 @@
-import { Context } from '@temporalio/activity';
 import type { Db } from 'mongodb';
 import type { FeedTail } from '../event-log/feed.js';
 import { sequence } from '../event-log/sequencer.js';
@@ -8,9 +7,7 @@ import type { StandingActivities } from '../workflows/standing-messages.js';
 import { createProjecting } from './projecting.js';
 import { createRebuilding } from './rebuilding.js';
 import { createReconciling } from './reconciling.js';
-
-/** Well below the activity's `startToClose`: it hands over in good order. */
-const TURN_MS = 50 * 60_000;
+import { currentTurn } from './current-turn.js';
 
 export interface FeedDeps {
   readonly db: Db;
@@ -30,9 +27,7 @@ export function createFeedActivities({
     ...createRebuilding({ db, orderTaskQueue }),
     ...createReconciling({ db, orderTaskQueue }),
     sequence: async () => {
-      const context = Context.current();
-      const signal = AbortSignal.any([context.cancellationSignal, AbortSignal.timeout(TURN_MS)]);
-      await sequence({ db, signal, beat: (position) => context.heartbeat(position) });
+      await sequence({ db, ...currentTurn() });
     },
   };
 }

@@ -5,9 +5,7 @@ import { project } from '../projections/feeding/project.js';
 import { requestRebuild } from '../projections/rebuilding/request-rebuild.js';
 import { viewNamed } from '../projections/views.js';
 import type { StandingActivities } from '../workflows/standing-messages.js';
-
-/** Well below the activity's `startToClose`: it hands over in good order. */
-const TURN_MS = 50 * 60_000;
+import { currentTurn } from './current-turn.js';
 
 /** Feeding the views across orders, a standing activity for each. */
 export function createProjecting({
@@ -22,13 +20,12 @@ export function createProjecting({
       const view = viewNamed(name);
       // Another worker, of a newer version, may have it.
       if (view === undefined) throw new Error(`There is no view ${name} here.`);
-      const context = Context.current();
+      const { taskQueue } = Context.current().info;
       await project(view, {
         db,
         tail,
-        signal: AbortSignal.any([context.cancellationSignal, AbortSignal.timeout(TURN_MS)]),
-        beat: (position) => context.heartbeat(position),
-        requestRebuild: async () => void (await requestRebuild(getClient(), context.info.taskQueue, name)),
+        ...currentTurn(),
+        requestRebuild: async () => void (await requestRebuild(getClient(), taskQueue, name)),
       });
     },
   };

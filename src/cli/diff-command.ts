@@ -5,7 +5,7 @@ import { positive } from './arguments.js';
 import { addScript } from './options.js';
 import { report } from './query-commands.js';
 import { apiOf, type CommonOptions, type Session } from './session.js';
-import { table } from './table.js';
+import { untitled } from './table.js';
 import { type Paint, visible } from './terminal.js';
 
 interface DiffOptions extends CommonOptions {
@@ -60,8 +60,7 @@ function changeLines(changes: readonly Change[], paint: Paint): readonly string[
     before === undefined || after === undefined ? '' : '→',
     after === undefined ? { text: 'gone', format: 'red' as const } : shown(after),
   ]);
-  const columns = ['', '', '', ''].map((title) => ({ title }));
-  return table(columns, rows, paint).map((line) => `  ${line}`);
+  return untitled(rows, paint).map((line) => `  ${line}`);
 }
 
 function shown(value: unknown): string {

@@ -2,7 +2,7 @@ import { formatMoney } from '../domain/money.js';
 import type { OrderView } from '../domain/view.js';
 import { linesInShort } from './event-row.js';
 import { verbOf } from './failure.js';
-import { type Cell, table } from './table.js';
+import { type Cell, table, untitled } from './table.js';
 import { type Format, type Paint, visible } from './terminal.js';
 
 /** An order for a person: what it is, what became of it, what may be done with it. */
@@ -10,18 +10,13 @@ export function orderCard(order: OrderView, paint: Paint): readonly string[] {
   const money = (amount: number) => formatMoney(amount, order.currency);
   const section = (title: string, lines: readonly string[]) =>
     lines.length === 0 ? [] : ['', paint('bold', title), ...lines.map((line) => `  ${line}`)];
-  const untitled = (rows: readonly (readonly Cell[])[]) =>
-    table(
-      (rows[0] ?? []).map(() => ({ title: '' })),
-      rows,
-      paint,
-    );
+  const plain = (rows: readonly (readonly Cell[])[]) => untitled(rows, paint);
   const held = order.held ? paint('yellow', ` · held: ${visible(order.holdReason ?? '')}`) : '';
   return [
     `${paint('bold', `Order ${visible(order.orderId)}`)} · version ${order.version}`,
     `${paint(formatOf(order.status), order.status)}${held}`,
     '',
-    ...untitled([
+    ...plain([
       [dim('customer'), `${order.customer.name} (${order.customer.id})`],
       [dim('total'), `${money(order.total)}${extras(order)}`],
       [
@@ -67,7 +62,7 @@ export function orderCard(order: OrderView, paint: Paint): readonly string[] {
     ),
     ...section(
       'Shipments',
-      untitled(
+      plain(
         order.shipments.map((shipment) => [
           shipment.shipmentId,
           shipment.status,
@@ -80,7 +75,7 @@ export function orderCard(order: OrderView, paint: Paint): readonly string[] {
     ),
     ...section(
       'Returns',
-      untitled(
+      plain(
         order.returns.map((entry) => [
           entry.returnId,
           entry.status,
@@ -92,7 +87,7 @@ export function orderCard(order: OrderView, paint: Paint): readonly string[] {
     ),
     ...section(
       'Refunds',
-      untitled(
+      plain(
         order.refunds.map((refund) => [
           refund.refundId,
           refund.status,
@@ -102,10 +97,10 @@ export function orderCard(order: OrderView, paint: Paint): readonly string[] {
         ]),
       ),
     ),
-    ...section('Notes', untitled(order.notes.map((note) => [dim(note.at), note.actor, note.text]))),
+    ...section('Notes', plain(order.notes.map((note) => [dim(note.at), note.actor, note.text]))),
     ...section(
       'Commands',
-      untitled([
+      plain([
         ...order.allowedCommands.map((segment): Cell[] => [
           { text: verbOf(segment), format: 'green' },
           'allowed',

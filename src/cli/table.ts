@@ -33,6 +33,15 @@ export function table(
   return (isTitled ? [heading, ...rows] : rows).map(line);
 }
 
+/** Lines with aligned columns that have no titles. */
+export function untitled(rows: readonly (readonly Cell[])[], paint: Paint): readonly string[] {
+  return table(
+    (rows[0] ?? []).map(() => ({ title: '' })),
+    rows,
+    paint,
+  );
+}
+
 function textOf(cell: Cell): string {
   return visible(typeof cell === 'string' ? cell : cell.text);
 }

@@ -9,7 +9,7 @@ import { positive } from './arguments.js';
 import { addScript } from './options.js';
 import { report } from './query-commands.js';
 import { apiOf, type CommonOptions, type Session } from './session.js';
-import { type Column, table } from './table.js';
+import { type Column, table, untitled } from './table.js';
 
 /** Adds the scripts that read the views across orders. */
 export function addViewCommands(program: Command, session: Session): void {
@@ -43,8 +43,7 @@ function customerLines(
   const { customerId, name, orders, openOrders, lifetimeValue, firstOrderAt, lastOrder, asOf } = customer;
   const value = Object.entries(lifetimeValue).map(([currency, amount]) => formatMoney(amount, currency));
   return [
-    ...table(
-      [{ title: '' }, { title: '' }],
+    ...untitled(
       [
         ['customer', `${name} (${customerId})`],
         ['orders', `${orders}, ${openOrders} of them open`],

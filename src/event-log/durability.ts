@@ -1,4 +1,4 @@
-import { BSON, MongoServerError } from 'mongodb';
+import { BSON, MongoBulkWriteError, MongoServerError } from 'mongodb';
 
 /** What events, views and effects rest on, said where they are written and read, whatever the connection's defaults. */
 export const durable = { writeConcern: { w: 'majority', journal: true } } as const;
@@ -6,6 +6,13 @@ export const committed = { readConcern: { level: 'majority' } } as const;
 
 export function isDuplicateKey(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === 11_000;
+}
+
+/** Which writes of an unordered group met a document that is there already; undefined where anything else went wrong. */
+export function duplicatesIn(error: unknown): readonly number[] | undefined {
+  if (!(error instanceof MongoBulkWriteError)) return undefined;
+  const failed = [error.writeErrors].flat();
+  return failed.every(({ code }) => code === 11_000) ? failed.map(({ index }) => index) : undefined;
 }
 
 /** A value as it comes back from the database: undefined is no value, and text is well-formed Unicode. */

@@ -1,5 +1,5 @@
-import { MongoBulkWriteError, type Db, type Filter } from 'mongodb';
-import { committed, durable } from '../../event-log/durability.js';
+import type { Db, Filter } from 'mongodb';
+import { committed, duplicatesIn, durable } from '../../event-log/durability.js';
 import { feedHead } from '../../event-log/feed.js';
 import { type JournalDocument, journal, readJournals } from '../../event-log/journal.js';
 import { Superseded } from '../../event-log/sequencer.js';
@@ -151,16 +151,10 @@ async function write(db: Db, batch: Batch): Promise<readonly string[]> {
       { ordered: false, ...durable },
     );
   } catch (error) {
-    if (!isOnlyNewerThere(error)) throw error;
+    // What was not written is there already, as new or newer.
+    if (duplicatesIn(error) === undefined) throw error;
   }
   return kept;
-}
-
-/** Every write that failed met a document that is as new or newer. */
-function isOnlyNewerThere(error: unknown): boolean {
-  return (
-    error instanceof MongoBulkWriteError && [error.writeErrors].flat().every(({ code }) => code === 11_000)
-  );
 }
 
 /**

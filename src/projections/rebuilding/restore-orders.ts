@@ -1,6 +1,6 @@
-import { type Db, MongoBulkWriteError, MongoError } from 'mongodb';
+import { type Db, MongoError } from 'mongodb';
 import type { Order } from '../../domain/order.js';
-import { committed, durable, isDuplicateKey } from '../../event-log/durability.js';
+import { committed, duplicatesIn, durable, isDuplicateKey } from '../../event-log/durability.js';
 import type { HistoryLog } from '../../event-log/history.js';
 import { appendToJournal, insertIntoJournal, journal } from '../../event-log/journal.js';
 import { orders, projectOrder, toDocument } from '../orders.js';
@@ -69,10 +69,9 @@ async function insertViews(db: Db, fresh: readonly KeptOrder[]): Promise<readonl
     await orders(db).insertMany(documents, { ordered: false, ...durable });
     return [];
   } catch (error) {
-    if (!(error instanceof MongoBulkWriteError)) throw error;
-    const failed = [error.writeErrors].flat();
-    if (failed.some(({ code }) => code !== 11_000)) throw error;
-    return failed.flatMap(({ index }) => fresh[index]?.log.orderId ?? []);
+    const duplicates = duplicatesIn(error);
+    if (duplicates === undefined) throw error;
+    return duplicates.flatMap((index) => fresh[index]?.log.orderId ?? []);
   }
 }
 
