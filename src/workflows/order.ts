@@ -11,6 +11,7 @@ import {
   defineUpdate,
   isCancellation,
   log,
+  patched,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -125,6 +126,9 @@ class OrderRun {
       this.remembered = input.remembered;
       this.halted = input.halted;
       this.listedStatus = input.order.status;
+      // A first task that does nothing is at times replayed as one with the second, and an update in that one then answered
+      // at another point among the commands (sdk-core, issue 1146). The marker is a command: no first task does nothing.
+      patched('marked-run');
     } else {
       const { orderId, create } = input;
       // Created when it was accepted, however long no worker was there.

@@ -3,15 +3,27 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ApplicationFailure as ActivityApplicationFailure } from '@temporalio/activity';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
+import { Worker } from '@temporalio/worker';
 import { limits } from '../../src/domain/commands.js';
 import { fold } from '../../src/domain/evolve.js';
 import {
+  type ContinuedOrder,
   type PaymentMessage,
   type RefusedUpdate,
   eventFork,
+  orderWorkflow,
   paymentSignal,
 } from '../../src/workflows/messages.js';
-import { Orders, StartedOrder, type World, door, fastForward, messageOf, terms } from './support.js';
+import {
+  Orders,
+  StartedOrder,
+  type World,
+  door,
+  fastForward,
+  messageOf,
+  terms,
+  workflowBundle,
+} from './support.js';
 
 let orders: Orders;
 let world: World;
@@ -257,6 +269,33 @@ describe('continue-as-new', () => {
     expect((await order.current().describe()).searchAttributes['OrderStatus']).toEqual(['confirmed']);
     expect(await order.update('AddNote', { text: 'first' }, { commandId: 'first' })).toEqual(first);
   });
+});
+
+test('a run that begins with nothing to do replays, whichever worker took its first command', async () => {
+  const before = await Orders.open();
+  const { order: earlier } = await before.start();
+  await earlier.until((now) => now.order.status === 'confirmed' && idle(now));
+  await fastForward(earlier, terms.authorizationTtl + 1000);
+  const { order: lapsed } = await earlier.until(
+    (now) => now.order.authorizations[0]?.status === 'expired' && idle(now),
+  );
+  const continued = { orderId: lapsed.orderId, order: lapsed, unrecorded: [], remembered: [] };
+  const handle = await before.client.workflow.start(orderWorkflow, {
+    workflowId: `${earlier.handle.workflowId}-continued`,
+    taskQueue: before.taskQueue,
+    args: [continued satisfies ContinuedOrder],
+  });
+  await new StartedOrder(before.client, handle).until(idle);
+  await before.close();
+
+  const after = await Orders.open(before.taskQueue);
+  try {
+    const order = new StartedOrder(after.client, after.client.workflow.getHandle(handle.workflowId));
+    await order.update('AddNote', { text: 'first' });
+    await Worker.runReplayHistory({ workflowBundle: await workflowBundle() }, await order.history());
+  } finally {
+    await after.close();
+  }
 });
 
 test('a fork halts the order: no more effects, commands answered order_forked, the reason in the state', async () => {
