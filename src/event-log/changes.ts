@@ -21,6 +21,31 @@ export async function openJournalInserts(db: Db, resumeToken?: unknown) {
   });
 }
 
+/** An event that has been given its place in the feed. */
+export interface Position {
+  readonly orderId: string;
+  readonly position: number;
+}
+
+/** Opens the stream of the positions that are given from now on, in their order. An event put back by hand may bring its own. */
+export async function openPositions(db: Db) {
+  const position = { $ifNull: ['$updateDescription.updatedFields.position', '$fullDocument.position'] };
+  return await openChanges<Position>(db, {
+    collection: 'order_events',
+    pipeline: [
+      {
+        $match: {
+          $or: [
+            { 'updateDescription.updatedFields.position': { $gt: 0 } },
+            { 'fullDocument.position': { $gt: 0 } },
+          ],
+        },
+      },
+      { $project: { position, orderId: { $first: { $split: ['$documentKey._id', ':'] } } } },
+    ],
+  });
+}
+
 /**
  * The server will not go on at this token: its place is no longer in the log (`ChangeStreamHistoryLost`), or it is none of
  * this journal. Errors that pass carry a label of the server's.

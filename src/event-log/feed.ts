@@ -1,36 +1,50 @@
 import { setTimeout } from 'node:timers/promises';
-import type { ChangeStreamDocument, Db } from 'mongodb';
+import type { ClientSession, Db } from 'mongodb';
 import type { StoredEvent } from '../domain/events.js';
 import { upcast } from '../domain/upcasters.js';
+import { type Position, openPositions } from './changes.js';
 import { committed } from './durability.js';
 import { type Recorded, type RecordedEvent, journal, onlyEvent } from './journal.js';
 
 /** An event with its place in the one order of all events of all orders. */
 export type PositionedEvent = RecordedEvent & { readonly position: number };
 
-/**
- * How far the sequencer has come: one document, written in the same transaction as the positions it speaks of.
- * Whoever reads positions up to `position` has all of them, and none will ever be added below it.
- */
+/** What a holder of the sequencer leaves to the next: one document, written now and then, after the positions it speaks of. */
 export interface FeedState {
   readonly _id: 'feed';
-  /** of the holder that may stamp: an older one is refused */
+  /** of the latest holder */
   readonly epoch: number;
-  /** the last position that was given; 0 before the first */
+  /** all positions up to this one are given, and perhaps some more; 0 before the first */
   readonly position: number;
   /** where the change stream is to be resumed */
   readonly resumeToken?: unknown;
-  /** ISO-8601 UTC, when `position` last changed */
-  readonly at?: string;
 }
 
 export function feedState(db: Db) {
   return db.collection<FeedState>('feed');
 }
 
-/** The last position that was given; 0 where there is none. */
+/**
+ * The last position that was given; 0 where there is none. Whoever reads positions up to it has all of them, and none will
+ * ever be added below it.
+ */
 export async function feedHead(db: Db): Promise<number> {
-  return (await feedState(db).findOne({ _id: 'feed' }, committed))?.position ?? 0;
+  const noted = (await feedState(db).findOne({ _id: 'feed' }, committed))?.position ?? 0;
+  return await lastGiven(db, noted);
+}
+
+/** The last position of those that follow `noted` without a gap. */
+export async function lastGiven(db: Db, noted: number, session?: ClientSession): Promise<number> {
+  const beyond = journal(db)
+    .find({ position: { $gt: noted } }, { ...committed, ...(session && { session }) })
+    .project<{ position: number }>({ _id: 0, position: 1 })
+    .sort({ position: 1 });
+  let last = noted;
+  for await (const { position } of beyond) {
+    if (position !== last + 1) break;
+    last = position;
+  }
+  return last;
 }
 
 /**
@@ -125,54 +139,49 @@ class Tail {
     while (!signal.aborted) {
       await this.watch(signal).catch(() => undefined);
       if (signal.aborted) return;
-      await this.advance(await feedHead(this.db).catch(() => this.head), true);
+      await this.lookAgain().catch(() => undefined);
       await setTimeout(LOOK_AGAIN_MS, undefined, { signal }).catch(() => undefined);
     }
   }
 
   private async watch(signal: AbortSignal): Promise<void> {
-    const stream = feedState(this.db).watch([], { maxAwaitTimeMS: AWAIT_MS });
+    const stream = await openPositions(this.db);
     try {
       // The stream is open before the head is read: what comes between is seen twice, never missed.
-      await stream.tryNext();
-      await this.advance(await feedHead(this.db), true);
+      await this.lookAgain();
+      let { changes } = stream;
       while (!signal.aborted) {
-        const change = await stream.tryNext();
-        // The collection was dropped: a stream that is over has no changes, and says so without a pause.
-        if (change?.operationType === 'invalidate') return;
-        const position = change === null ? undefined : positionOf(change);
-        if (position !== undefined) await this.advance(position);
+        this.advance(changes);
+        ({ changes } = await stream.next(AWAIT_MS));
       }
     } finally {
-      // Not while a read is under way: the driver would never end it.
       await stream.close();
     }
   }
 
-  /** @param isUnsure something may have been missed: everybody looks again */
-  private async advance(position: number, isUnsure = false): Promise<void> {
-    const before = this.head;
-    // A feed that begins anew, in an emptied database, is below what was seen.
-    this.head = position;
-    for (const wake of this.waiting) wake();
+  private advance(given: readonly Position[]): void {
+    const head = given.at(-1)?.position;
+    if (head === undefined) return;
+    this.goTo(head);
     if (this.listeners.size === 0) return;
-    const orderIds = isUnsure ? this.listeners.keys() : await this.ordersBetween(before, position);
-    for (const orderId of orderIds) for (const tell of this.listeners.get(orderId) ?? []) tell();
+    for (const orderId of new Set(given.map((event) => event.orderId))) this.tell(orderId);
   }
 
-  private async ordersBetween(before: number, position: number): Promise<readonly string[]> {
-    return await journal(this.db).distinct(
-      'orderId',
-      { position: { $gt: before, $lte: position } },
-      committed,
-    );
+  /** Something may have been missed: everybody looks. */
+  private async lookAgain(): Promise<void> {
+    this.goTo(await feedHead(this.db));
+    for (const orderId of this.listeners.keys()) this.tell(orderId);
   }
-}
 
-/** The head as a change leaves it; undefined where it leaves it as it was. */
-function positionOf(change: ChangeStreamDocument<FeedState>): number | undefined {
-  if (change.operationType === 'update') return change.updateDescription.updatedFields?.position;
-  return change.operationType === 'insert' ? change.fullDocument.position : undefined;
+  /** A feed that begins anew, in an emptied database, is below what was seen. */
+  private goTo(head: number): void {
+    this.head = head;
+    for (const wake of this.waiting) wake();
+  }
+
+  private tell(orderId: string): void {
+    for (const tell of this.listeners.get(orderId) ?? []) tell();
+  }
 }
 
 /** Waits, woken through `wakes`, until it holds or `signal` aborts. */

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { committed } from './durability.js';
-import { feedState } from './feed.js';
+import { feedHead } from './feed.js';
 import { journal } from './journal.js';
 
 /** How far the feed is behind the journal. */
@@ -17,8 +17,8 @@ const countedAtMost = 100_000;
 
 export async function feedLag(db: Db): Promise<FeedLag> {
   const unsequenced = { unsequenced: true, recordedAt: { $gt: '' } } as const;
-  const [state, oldest, count] = await Promise.all([
-    feedState(db).findOne({ _id: 'feed' }, committed),
+  const [head, oldest, count] = await Promise.all([
+    feedHead(db),
     journal(db).findOne(unsequenced, {
       ...committed,
       projection: { _id: 0, recordedAt: 1 },
@@ -26,7 +26,7 @@ export async function feedLag(db: Db): Promise<FeedLag> {
     }),
     journal(db).countDocuments(unsequenced, { ...committed, limit: countedAtMost }),
   ]);
-  return { head: state?.position ?? 0, unsequenced: count, behindMs: ageOf(oldest?.recordedAt) };
+  return { head, unsequenced: count, behindMs: ageOf(oldest?.recordedAt) };
 }
 
 /** Milliseconds since `time`, 0 where there is none; clocks that differ make no negative age. */

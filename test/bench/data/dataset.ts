@@ -48,7 +48,7 @@ export async function fill(db: Db, count: number, note: (text: string) => void):
     ]);
     if ((from + batchSize) % 10_000 === 0) note(`${from + documents.length} of ${count} orders`);
   }
-  await feedState(db).insertOne({ _id: 'feed', epoch: 0, position: events, at: new Date().toISOString() });
+  await feedState(db).insertOne({ _id: 'feed', epoch: 0, position: events });
   note('indexes');
   await Promise.all([ensureOrderIndexes(db), ensureJournalIndexes(db)]);
   for (const view of views) {
