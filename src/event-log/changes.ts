@@ -1,8 +1,12 @@
 import { type Db, MongoServerError } from 'mongodb';
 import { openChanges } from '../platform/change-batches.js';
 
+/** An event that was recorded. */
 export interface JournalInsert {
-  readonly fullDocument: { readonly orderId: string; readonly version: number };
+  readonly orderId: string;
+  readonly version: number;
+  /** it waits for its position */
+  readonly unsequenced?: true;
 }
 
 /**
@@ -15,7 +19,13 @@ export async function openJournalInserts(db: Db, resumeToken?: unknown) {
     collection: 'order_events',
     pipeline: [
       { $match: { operationType: 'insert' } },
-      { $project: { 'fullDocument.orderId': 1, 'fullDocument.version': 1 } },
+      {
+        $project: {
+          orderId: '$fullDocument.orderId',
+          version: '$fullDocument.version',
+          unsequenced: '$fullDocument.unsequenced',
+        },
+      },
     ],
     resumeToken,
   });

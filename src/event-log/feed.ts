@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import type { ClientSession, Db } from 'mongodb';
+import type { Db } from 'mongodb';
 import type { StoredEvent } from '../domain/events.js';
 import { upcast } from '../domain/upcasters.js';
 import { type Position, openPositions } from './changes.js';
@@ -34,9 +34,9 @@ export async function feedHead(db: Db): Promise<number> {
 }
 
 /** The last position of those that follow `noted` without a gap. */
-export async function lastGiven(db: Db, noted: number, session?: ClientSession): Promise<number> {
+export async function lastGiven(db: Db, noted: number): Promise<number> {
   const beyond = journal(db)
-    .find({ position: { $gt: noted } }, { ...committed, ...(session && { session }) })
+    .find({ position: { $gt: noted } }, committed)
     .project<{ position: number }>({ _id: 0, position: 1 })
     .sort({ position: 1 });
   let last = noted;

@@ -1,13 +1,8 @@
-import type { ClientSession, Db } from 'mongodb';
-import { isLostToken, openJournalInserts } from './changes.js';
+import { type Db, type Document, MongoServerError, type UpdateFilter } from 'mongodb';
+import { type JournalInsert, isLostToken, openJournalInserts } from './changes.js';
 import { committed, durable, isDuplicateKey } from './durability.js';
 import { type FeedState, feedState, lastGiven } from './feed.js';
-import { type JournalDocument, journal } from './journal.js';
-
-interface Inserted {
-  readonly orderId: string;
-  readonly version: number;
-}
+import { journal } from './journal.js';
 
 /** Another holder has taken over: what this one still wanted to write was refused. */
 export class Superseded extends Error {
@@ -24,6 +19,7 @@ export interface Sequencing {
 
 const waitMs = 500;
 const noteMs = 250;
+const conversionFailure = 241;
 const backlogBatch = 500;
 const rememberedOrders = 50_000;
 
@@ -32,34 +28,44 @@ const rememberedOrders = 50_000;
  * which it was committed: 1, 2, 3 … without gaps, within an order in the order of versions. An event whose predecessor is
  * not recorded yet waits for it.
  *
- * The contract of the feed rests on three things. One event a position: holders stamp one event after the other, each from
- * the last position that it has given itself, or found given when it began; positions are unique, so of two holders one is
- * refused at the first position that both give, before it can leave a gap, and ends. After commit: an event is stamped
- * only once a majority has it. Nothing skipped: the resume token is noted only once all that came before it is stamped;
- * where the server has lost it, the stream is opened anew *before* what is unstamped is read from the journal itself.
+ * The contract of the feed rests on three things. One event a position: a holder stamps one event after the other in one
+ * command, from the last position that it has given itself or found given when it began; a position that another has given,
+ * or an event that has one, ends the command there, and the holder begins anew or ends: two holders leave neither a double
+ * nor a gap. After commit: an event is stamped only once a majority has it. Nothing skipped: the resume token is noted only once
+ * all that came before it is stamped; where the server has lost it, the stream is opened anew *before* what is unstamped is
+ * read from the journal itself.
  *
  * Runs until aborted.
  *
  * @throws Superseded; and any error of MongoDB: call it again, it goes on where it was
  */
-export async function sequence({ db, signal, beat }: Sequencing): Promise<void> {
-  // One session: a holder never reads what is older than what it has read, whichever server answers.
-  await db.client.withSession(async (session) => {
-    const holder = await takeOver(db, session);
-    const { stream, resumed } = await open(db, holder.resumeToken);
+export async function sequence(sequencing: Sequencing): Promise<void> {
+  let holder = await takeOver(sequencing.db);
+  for (;;) {
     try {
-      if (!resumed) await stampBacklog(holder, signal, beat);
-      let { changes, resumeToken } = stream;
-      while (!signal.aborted) {
-        await holder.stamp(changes.map(({ fullDocument }) => fullDocument));
-        beat(holder.position);
-        // Noted while the next changes come: nobody waits for it.
-        [{ changes, resumeToken }] = await Promise.all([stream.next(waitMs), holder.note(resumeToken)]);
-      }
-    } finally {
-      await stream.close();
+      return await hold(holder, sequencing);
+    } catch (error) {
+      if (!isRefused(error) || sequencing.signal.aborted) throw error;
+      // By the last stamps of a holder that this one has replaced, or by those of one that has replaced it.
+      holder = await holder.renewed();
     }
-  });
+  }
+}
+
+async function hold(holder: Holder, { db, signal, beat }: Sequencing): Promise<void> {
+  const { stream, resumed } = await open(db, holder.resumeToken);
+  try {
+    if (!resumed) await stampBacklog(holder, signal, beat);
+    let { changes, resumeToken } = stream;
+    while (!signal.aborted) {
+      await holder.stamp(changes);
+      beat(holder.position);
+      // Noted while the next changes come: nobody waits for it.
+      [{ changes, resumeToken }] = await Promise.all([stream.next(waitMs), holder.note(resumeToken)]);
+    }
+  } finally {
+    await stream.close();
+  }
 }
 
 async function open(db: Db, resumeToken: unknown) {
@@ -76,10 +82,10 @@ async function open(db: Db, resumeToken: unknown) {
 async function stampBacklog(holder: Holder, signal: AbortSignal, beat: Sequencing['beat']) {
   const unsequenced = journal(holder.db)
     .find({ unsequenced: true }, committed)
-    .project<Inserted>({ _id: 0, orderId: 1, version: 1 })
+    .project<JournalInsert>({ _id: 0, orderId: 1, version: 1, unsequenced: 1 })
     .sort({ recordedAt: 1 })
     .batchSize(backlogBatch);
-  let inserts: Inserted[] = [];
+  let inserts: JournalInsert[] = [];
   for await (const event of unsequenced) {
     inserts.push(event);
     if (inserts.length < backlogBatch) continue;
@@ -91,14 +97,27 @@ async function stampBacklog(holder: Holder, signal: AbortSignal, beat: Sequencin
   await holder.stamp(inserts);
 }
 
-async function takeOver(db: Db, session: ClientSession): Promise<Holder> {
+/** What gives a waiting event its position; of any other it fails, for the id of an event is no number. */
+function stampOf(position: number): Document[] {
+  return [
+    { $set: { position: { $cond: ['$unsequenced', position, { $toInt: '$_id' }] } } },
+    { $unset: 'unsequenced' },
+  ];
+}
+
+/** The position is given already, or the event has one. */
+function isRefused(error: unknown): boolean {
+  return isDuplicateKey(error) || (error instanceof MongoServerError && error.code === conversionFailure);
+}
+
+async function takeOver(db: Db): Promise<Holder> {
   const state = await feedState(db).findOneAndUpdate(
     { _id: 'feed' },
     { $inc: { epoch: 1 }, $setOnInsert: { position: 0 } },
-    { upsert: true, returnDocument: 'after', session, ...durable },
+    { upsert: true, returnDocument: 'after', ...durable },
   );
   if (state === null) throw new Error('The state of the feed cannot be read.');
-  return new Holder(db, session, state, await lastGiven(db, state.position, session));
+  return new Holder(db, state, await lastGiven(db, state.position));
 }
 
 /** Whoever stamps, until another does. */
@@ -107,21 +126,14 @@ class Holder {
   readonly resumeToken: unknown;
   /** the last one that is given */
   position: number;
-  private readonly session: ClientSession;
   private readonly epoch: number;
   private notedAt = 0;
   private noted: number;
-  /** the last version that has a position, by order; only this holder changes it */
-  private readonly last = new Map<string, number>();
+  /** by order, the last version that has a position, and those that wait for their predecessors */
+  private readonly orders = new Map<string, { last: number; readonly waiting: Set<number> }>();
 
-  constructor(
-    db: Db,
-    session: ClientSession,
-    { epoch, resumeToken, position: noted }: FeedState,
-    position: number,
-  ) {
+  constructor(db: Db, { epoch, resumeToken, position: noted }: FeedState, position: number) {
     this.db = db;
-    this.session = session;
     this.epoch = epoch;
     this.resumeToken = resumeToken;
     this.noted = noted;
@@ -129,71 +141,78 @@ class Holder {
   }
 
   /** Stamps what was inserted, and what has waited for it, one after the other. */
-  async stamp(inserts: readonly Inserted[]): Promise<void> {
+  async stamp(inserts: readonly JournalInsert[]): Promise<void> {
     const due = await this.due(inserts);
     if (due.length === 0) return;
-    const stamped = await journal(this.db)
-      .bulkWrite(
-        due.map((_id, index) => ({
-          updateOne: {
-            filter: { _id, unsequenced: true },
-            update: { $set: { position: this.position + index + 1 }, $unset: { unsequenced: '' } },
-          },
-        })),
-        { ordered: true, session: this.session, ...durable },
-      )
-      .catch((error: unknown) => {
-        throw isDuplicateKey(error) ? new Superseded('Another holder has given a position.') : error;
-      });
-    if (stamped.matchedCount !== due.length) throw new Superseded('Another holder has stamped an event.');
+    await journal(this.db).bulkWrite(
+      due.map((_id, index) => ({
+        updateOne: { filter: { _id }, update: stampOf(this.position + index + 1) },
+      })),
+      { ordered: true, ...durable },
+    );
     this.position += due.length;
   }
 
   /** Notes, now and then, from where on another holder has to look: all that was inserted before `resumeToken` is done. */
   async note(resumeToken: unknown): Promise<void> {
-    const { epoch, position } = this;
+    const { position } = this;
     if (position === this.noted || Date.now() - this.notedAt < noteMs) return;
-    const { matchedCount } = await feedState(this.db).updateOne(
-      { _id: 'feed', epoch },
-      { $set: { position, resumeToken } },
-      durable,
-    );
-    if (matchedCount === 0) throw new Superseded(`Epoch ${epoch} of the sequencer is over.`);
+    await this.update({ $set: { position, resumeToken } });
     [this.noted, this.notedAt] = [position, Date.now()];
   }
 
+  /** Begins anew, where no other has taken over. */
+  async renewed(): Promise<Holder> {
+    await this.update({ $inc: { epoch: 1 } });
+    return await takeOver(this.db);
+  }
+
+  private async update(change: UpdateFilter<FeedState>): Promise<void> {
+    const { epoch } = this;
+    const { matchedCount } = await feedState(this.db).updateOne({ _id: 'feed', epoch }, change, durable);
+    if (matchedCount === 0) throw new Superseded(`Epoch ${epoch} of the sequencer is over.`);
+  }
+
   /** Ids of the events that can be stamped now, in the order of the inserts, and of versions within an order. */
-  private async due(inserts: readonly Inserted[]): Promise<readonly string[]> {
-    const orderIds = [...new Set(inserts.map(({ orderId }) => orderId))];
-    if (orderIds.length === 0) return [];
-    if (this.last.size > rememberedOrders) this.last.clear();
-    await this.lookUp(orderIds.filter((orderId) => !this.last.has(orderId)));
-    const waiting = new Set<string>();
-    const unsequenced = journal(this.db)
-      .find({ orderId: { $in: orderIds }, unsequenced: true }, { ...committed, session: this.session })
-      .project<Pick<JournalDocument, '_id'>>({ _id: 1 });
-    for await (const { _id } of unsequenced) waiting.add(_id);
+  private async due(inserts: readonly JournalInsert[]): Promise<readonly string[]> {
+    await this.meet(new Set(inserts.map(({ orderId }) => orderId)));
     const due: string[] = [];
-    for (const orderId of inserts.map((insert) => insert.orderId)) {
-      let version = (this.last.get(orderId) ?? 0) + 1;
-      for (let id = `${orderId}:${version}`; waiting.delete(id); id = `${orderId}:${version}`) {
-        due.push(id);
-        this.last.set(orderId, version);
-        version += 1;
+    for (const { orderId, version, unsequenced } of inserts) {
+      const order = this.orders.get(orderId) ?? { last: 0, waiting: new Set() };
+      this.orders.set(orderId, order);
+      if (unsequenced) order.waiting.add(version);
+      // Put back by hand, with the position that it had.
+      else order.last = Math.max(order.last, version);
+      while (order.waiting.delete(order.last + 1)) {
+        order.last += 1;
+        due.push(`${orderId}:${order.last}`);
       }
     }
     return due;
   }
 
-  private async lookUp(orderIds: readonly string[]): Promise<void> {
-    if (orderIds.length === 0) return;
-    const sequenced = journal(this.db).aggregate<{ _id: string; last: number }>(
-      [
-        { $match: { orderId: { $in: orderIds }, position: { $gt: 0 } } },
-        { $group: { _id: '$orderId', last: { $max: '$version' } } },
-      ],
-      { ...committed, session: this.session },
-    );
-    for await (const { _id, last } of sequenced) this.last.set(_id, last);
+  /** What is not known of an order is in the journal; from then on all is in the stream. */
+  private async meet(orderIds: ReadonlySet<string>): Promise<void> {
+    if (this.orders.size > rememberedOrders) this.orders.clear();
+    const unknown = [...orderIds].filter((orderId) => !this.orders.has(orderId));
+    if (unknown.length === 0) return;
+    const found = await journal(this.db)
+      .aggregate<{ _id: string; last: number | null; waiting: number[] }>(
+        [
+          { $match: { orderId: { $in: unknown } } },
+          {
+            $group: {
+              _id: '$orderId',
+              last: { $max: { $cond: [{ $gt: ['$position', 0] }, '$version', null] } },
+              waiting: { $push: { $cond: ['$unsequenced', '$version', '$$REMOVE'] } },
+            },
+          },
+        ],
+        committed,
+      )
+      .toArray();
+    for (const { _id, last, waiting } of found) {
+      this.orders.set(_id, { last: last ?? 0, waiting: new Set(waiting) });
+    }
   }
 }
