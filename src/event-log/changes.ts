@@ -9,18 +9,30 @@ export interface JournalInsert {
   readonly unsequenced?: true;
 }
 
+/** Events are never deleted but by hand: whoever sees it happen knows nothing any more. */
+export interface JournalDelete {
+  readonly operationType: 'delete';
+}
+
+export function areNoDeletes<C extends object>(
+  changes: readonly (C | JournalDelete)[],
+): changes is readonly C[] {
+  return changes.every((change) => !('operationType' in change && change.operationType === 'delete'));
+}
+
 /**
- * Opens the stream of the journal's inserts, at `resumeToken` or at now.
+ * Opens the stream of what comes into the journal, at `resumeToken` or at now.
  *
- * @throws MongoServerError for which `isLostToken` holds
+ * @throws StreamOver, and MongoServerError for which `isLostToken` holds
  */
 export async function openJournalInserts(db: Db, resumeToken?: unknown) {
-  return await openChanges<JournalInsert>(db, {
+  return await openChanges<JournalInsert | JournalDelete>(db, {
     collection: 'order_events',
     pipeline: [
-      { $match: { operationType: 'insert' } },
+      { $match: { operationType: { $in: ['insert', 'delete'] } } },
       {
         $project: {
+          operationType: 1,
           orderId: '$fullDocument.orderId',
           version: '$fullDocument.version',
           unsequenced: '$fullDocument.unsequenced',
@@ -40,7 +52,7 @@ export interface Position {
 /** Opens the stream of the positions that are given from now on, in their order. An event put back by hand may bring its own. */
 export async function openPositions(db: Db) {
   const position = { $ifNull: ['$updateDescription.updatedFields.position', '$fullDocument.position'] };
-  return await openChanges<Position>(db, {
+  return await openChanges<Position | JournalDelete>(db, {
     collection: 'order_events',
     pipeline: [
       {
@@ -48,10 +60,13 @@ export async function openPositions(db: Db) {
           $or: [
             { 'updateDescription.updatedFields.position': { $gt: 0 } },
             { 'fullDocument.position': { $gt: 0 } },
+            { operationType: 'delete' },
           ],
         },
       },
-      { $project: { position, orderId: { $first: { $split: ['$documentKey._id', ':'] } } } },
+      {
+        $project: { operationType: 1, position, orderId: { $first: { $split: ['$documentKey._id', ':'] } } },
+      },
     ],
   });
 }

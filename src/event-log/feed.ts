@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
 import type { StoredEvent } from '../domain/events.js';
 import { upcast } from '../domain/upcasters.js';
-import { type Position, openPositions } from './changes.js';
+import { type JournalDelete, type Position, areNoDeletes, openPositions } from './changes.js';
 import { committed } from './durability.js';
 import { type Recorded, type RecordedEvent, journal, onlyEvent } from './journal.js';
 
@@ -16,8 +16,10 @@ export interface FeedState {
   readonly epoch: number;
   /** all positions up to this one are given, and perhaps some more; 0 before the first */
   readonly position: number;
-  /** where the change stream is to be resumed */
+  /** where the change stream is to be resumed; absent where the journal is to be read first */
   readonly resumeToken?: unknown;
+  /** when a holder last began by reading the journal */
+  readonly begunAt?: Date;
 }
 
 export function feedState(db: Db) {
@@ -149,9 +151,11 @@ class Tail {
     try {
       // The stream is open before the head is read: what comes between is seen twice, never missed.
       await this.lookAgain();
-      let { changes } = stream;
+      let { changes } = await stream.next(AWAIT_MS);
+      // Once more: a position that no majority had yet when the stream was opened is in neither.
+      await this.lookAgain();
       while (!signal.aborted) {
-        this.advance(changes);
+        if (changes.length > 0) await this.advance(changes);
         ({ changes } = await stream.next(AWAIT_MS));
       }
     } finally {
@@ -159,12 +163,15 @@ class Tail {
     }
   }
 
-  private advance(given: readonly Position[]): void {
-    const head = given.at(-1)?.position;
-    if (head === undefined) return;
-    this.goTo(head);
+  private async advance(changes: readonly (Position | JournalDelete)[]): Promise<void> {
+    const next = this.head + 1;
+    // Not so where something was seen twice, or was deleted or put back by hand.
+    const areNext =
+      areNoDeletes<Position>(changes) && changes.every(({ position }, index) => position === next + index);
+    if (!areNext) return await this.lookAgain();
+    this.goTo(this.head + changes.length);
     if (this.listeners.size === 0) return;
-    for (const orderId of new Set(given.map((event) => event.orderId))) this.tell(orderId);
+    for (const orderId of new Set(changes.map((event) => event.orderId))) this.tell(orderId);
   }
 
   /** Something may have been missed: everybody looks. */

@@ -1,5 +1,12 @@
 import { type Db, type Document, MongoServerError, type UpdateFilter } from 'mongodb';
-import { type JournalInsert, isLostToken, openJournalInserts } from './changes.js';
+import { StreamOver } from '../platform/change-batches.js';
+import {
+  type JournalDelete,
+  type JournalInsert,
+  areNoDeletes,
+  isLostToken,
+  openJournalInserts,
+} from './changes.js';
 import { committed, durable, isDuplicateKey } from './durability.js';
 import { type FeedState, feedState, lastGiven } from './feed.js';
 import { journal } from './journal.js';
@@ -7,6 +14,11 @@ import { journal } from './journal.js';
 /** Another holder has taken over: what this one still wanted to write was refused. */
 export class Superseded extends Error {
   override readonly name = 'Superseded';
+}
+
+/** This holder has to begin anew. */
+class Refused extends Error {
+  override readonly name = 'Refused';
 }
 
 export interface Sequencing {
@@ -46,7 +58,7 @@ export async function sequence(sequencing: Sequencing): Promise<void> {
       return await hold(holder, sequencing);
     } catch (error) {
       if (!isRefused(error) || sequencing.signal.aborted) throw error;
-      // By the last stamps of a holder that this one has replaced, or by those of one that has replaced it.
+      // By the last stamps of a holder that this one has replaced, by those of one that has replaced it, or by hands in the journal.
       holder = await holder.renewed();
     }
   }
@@ -55,10 +67,13 @@ export async function sequence(sequencing: Sequencing): Promise<void> {
 async function hold(holder: Holder, { db, signal, beat }: Sequencing): Promise<void> {
   const { stream, resumed } = await open(db, holder.resumeToken);
   try {
-    if (!resumed) await stampBacklog(holder, signal, beat);
+    if (!resumed) {
+      await holder.begin();
+      await stampBacklog(holder, signal, beat);
+    }
     let { changes, resumeToken } = stream;
     while (!signal.aborted) {
-      await holder.stamp(changes);
+      await holder.stamp(insertsOf(changes));
       beat(holder.position);
       // Noted while the next changes come: nobody waits for it.
       [{ changes, resumeToken }] = await Promise.all([stream.next(waitMs), holder.note(resumeToken)]);
@@ -66,6 +81,12 @@ async function hold(holder: Holder, { db, signal, beat }: Sequencing): Promise<v
   } finally {
     await stream.close();
   }
+}
+
+/** @throws Refused */
+function insertsOf(changes: readonly (JournalInsert | JournalDelete)[]): readonly JournalInsert[] {
+  if (areNoDeletes<JournalInsert>(changes)) return changes;
+  throw new Refused('Events were deleted from the journal.');
 }
 
 async function open(db: Db, resumeToken: unknown) {
@@ -97,7 +118,7 @@ async function stampBacklog(holder: Holder, signal: AbortSignal, beat: Sequencin
   await holder.stamp(inserts);
 }
 
-/** What gives a waiting event its position; of any other it fails, for the id of an event is no number. */
+/** What gives a waiting event its position; of any other, or of none, it fails, for the id of an event is no number. */
 function stampOf(position: number): Document[] {
   return [
     { $set: { position: { $cond: ['$unsequenced', position, { $toInt: '$_id' }] } } },
@@ -105,9 +126,10 @@ function stampOf(position: number): Document[] {
   ];
 }
 
-/** The position is given already, or the event has one. */
+/** The position is given already, or the event has one or is gone: what this holder knows of the journal is not so. */
 function isRefused(error: unknown): boolean {
-  return isDuplicateKey(error) || (error instanceof MongoServerError && error.code === conversionFailure);
+  if (error instanceof Refused || error instanceof StreamOver || isDuplicateKey(error)) return true;
+  return error instanceof MongoServerError && error.code === conversionFailure;
 }
 
 async function takeOver(db: Db): Promise<Holder> {
@@ -146,7 +168,8 @@ class Holder {
     if (due.length === 0) return;
     await journal(this.db).bulkWrite(
       due.map((_id, index) => ({
-        updateOne: { filter: { _id }, update: stampOf(this.position + index + 1) },
+        // An upsert only so that it fails where there is no such event.
+        updateOne: { filter: { _id }, update: stampOf(this.position + index + 1), upsert: true },
       })),
       { ordered: true, ...durable },
     );
@@ -161,9 +184,18 @@ class Holder {
     [this.noted, this.notedAt] = [position, Date.now()];
   }
 
-  /** Begins anew, where no other has taken over. */
+  /** What the server had when the stream was opened, a majority has once this is written: it is in the stream or in what is read. */
+  async begin(): Promise<void> {
+    await this.update({ $currentDate: { begunAt: true } });
+  }
+
+  /** Begins anew, by the journal, where no other has taken over. What was given is not given again, even if it is gone. */
   async renewed(): Promise<Holder> {
-    await this.update({ $inc: { epoch: 1 } });
+    await this.update({
+      $inc: { epoch: 1 },
+      $max: { position: this.position },
+      $unset: { resumeToken: '' },
+    });
     return await takeOver(this.db);
   }
 

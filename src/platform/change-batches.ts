@@ -34,11 +34,16 @@ interface CursorReply<C> {
 
 const batchSize = 500;
 
+/** The collection was dropped or renamed: what a stream of it has told since then, and would tell, is of another one. */
+export class StreamOver extends Error {
+  override readonly name = 'StreamOver';
+}
+
 /**
  * Opens a change stream by the server's own commands, since they give whole batches with one token each, where the driver's
  * stream gives one change at a time and goes on behind an error by itself, untold.
  *
- * @throws MongoServerError; then, and whenever `next` throws, the stream is over
+ * @throws MongoServerError, StreamOver; then, and whenever `next` throws, the stream is over
  */
 export async function openChanges<C>(
   db: Db,
@@ -49,6 +54,7 @@ export async function openChanges<C>(
   const command = async (body: object) => {
     // The reply's shape is the server's contract for these two commands, and the pipeline's.
     const { cursor } = (await db.command(body, { session })) as CursorReply<C>;
+    if (Number(cursor.id) === 0) throw new StreamOver(`The changes of ${collection} are over.`);
     const changes = cursor.firstBatch ?? cursor.nextBatch ?? [];
     const batch: ChangeBatch<C> = {
       changes,

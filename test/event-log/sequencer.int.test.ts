@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { OrderEvent } from '../../src/domain/events.js';
-import { feedHead, feedState, readFeed } from '../../src/event-log/feed.js';
+import { feedHead, feedState, followFeed, readFeed } from '../../src/event-log/feed.js';
 import { appendToJournal, ensureJournalIndexes, journal } from '../../src/event-log/journal.js';
 import { Superseded, sequence } from '../../src/event-log/sequencer.js';
 import { logOf, openDatabase } from '../activities/database.js';
@@ -159,5 +160,78 @@ describe('a holder', () => {
     await Promise.all(logs.map((log) => record(...log.toReversed())));
     hold();
     await expectSound(logs.flat().length);
+  });
+});
+
+test('an event recorded in the moment in which the first holder begins is not overlooked', async () => {
+  for (let round = 0; round < 20; round += 1) {
+    await Promise.all([journal(db).deleteMany({}), feedState(db).deleteMany({})]);
+    const holder = hold();
+    await setTimeout(round % 10);
+    await record(...newOrder().slice(0, 1));
+    await expectSound(1);
+    await holder.stop();
+  }
+});
+
+describe('hands in the journal', () => {
+  test('an event that is gone before it is stamped leaves no gap, and gets its position when it is put back', async () => {
+    const first = hold();
+    const before = newOrder();
+    await record(...before);
+    await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
+    await first.stop();
+    const [gone, other] = [newOrder().slice(0, 1), newOrder()];
+    await record(...gone, ...other);
+    const kept = await journal(db).findOneAndDelete({ _id: `${gone[0]?.orderId}:1` });
+    hold();
+    await expectSound(before.length + other.length);
+    if (kept !== null) await journal(db).insertOne(kept);
+    await expectSound(before.length + other.length + 1);
+  });
+
+  test('in an emptied database the feed begins anew, and who held the old one ends', async () => {
+    const old = hold();
+    const [before, after] = [newOrder(), newOrder()];
+    await record(...before);
+    await until(async () => expect(await feedHead(db)).toBe(before.length));
+    await Promise.all([feedState(db).deleteMany({}), journal(db).deleteMany({})]);
+    await record(...after.slice(0, 1));
+    expect(await old.ended).toBeInstanceOf(Superseded);
+    hold();
+    await record(...after.slice(1));
+    await expectSound(after.length);
+  });
+
+  test('a journal that was dropped is gone on with', async () => {
+    hold();
+    const [before, after] = [newOrder(), newOrder()];
+    await record(...before);
+    await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
+    await journal(db).drop();
+    await ensureJournalIndexes(db);
+    await record(...after);
+    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    const feed = await readFeed(db, before.length, 100);
+    expect(feed.map(({ version }) => version)).toEqual(after.map(({ version }) => version));
+  });
+
+  test('an event put back with its position takes nobody back', async () => {
+    hold();
+    const tail = followFeed(db);
+    try {
+      const log = newOrder();
+      await record(...log);
+      const soon = () => AbortSignal.timeout(10_000);
+      expect(await tail.beyond(log.length - 1, soon())).toBe(log.length);
+      const put = await journal(db).findOneAndDelete({ position: 2 });
+      if (put !== null) await journal(db).insertOne(put);
+      const next = newOrder().slice(0, 1);
+      await record(...next);
+      expect(await tail.beyond(log.length, soon())).toBe(log.length + 1);
+      await expectSound(log.length + 1);
+    } finally {
+      await tail.stop();
+    }
   });
 });

@@ -159,8 +159,15 @@ describe('it is found', () => {
     ]);
   });
 
-  test('a gap in the positions, and one beyond the head', async () => {
+  /** The head, once the sequencer has noted it: from then on it leaves it as it is. */
+  async function notedHead(): Promise<number> {
     const head = await feedHead(db);
+    await until(async () => expect((await feedState(db).findOne())?.position).toBe(head));
+    return head;
+  }
+
+  test('a gap in the positions, and one beyond the head', async () => {
+    const head = await notedHead();
     const position = kept[2]?.position ?? 0;
     await alterEvent(3, { $set: { position: head + 1_000 } });
     for (const options of [{}, { sample: 1 }]) {
@@ -177,9 +184,7 @@ describe('it is found', () => {
   });
 
   test('a head that no event has', async () => {
-    const head = await feedHead(db);
-    // Noted by the sequencer, which from now on leaves it as it is.
-    await until(async () => expect((await feedState(db).findOne())?.position).toBe(head));
+    const head = await notedHead();
     await feedState(db).updateOne({ _id: 'feed' }, { $set: { position: head + 2 } });
     const { discrepancies } = await verified({ sample: 1 });
     await feedState(db).updateOne({ _id: 'feed' }, { $set: { position: head } });
