@@ -32,7 +32,13 @@ export async function startApi(context: RoleContext): Promise<RunningApi> {
 }
 
 /** The application without a server: the write side, the read side, or both. */
-export async function buildApi({ config, temporal: connection, mongo, logger }: RoleContext): Promise<Http> {
+export async function buildApi({
+  config,
+  temporal: connection,
+  mongo,
+  tail,
+  logger,
+}: RoleContext): Promise<Http> {
   const { roles, secrets } = config;
   const { namespace, taskQueue } = config.temporal;
   const client = new Client({ connection, namespace });
@@ -64,6 +70,7 @@ export async function buildApi({ config, temporal: connection, mongo, logger }: 
     registerQueries(app, {
       client,
       db,
+      tail,
       views,
       feedTaskQueue: feedTaskQueue(taskQueue),
       cursorSecret: secrets.cursor,

@@ -1,7 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
 import { createFeedActivities } from '../src/activities/feed.js';
-import { followFeed } from '../src/event-log/feed.js';
 import { messageOf } from '../src/platform/message-of.js';
 import { within } from '../src/platform/within.js';
 import { areOrdersOutdated } from '../src/projections/rebuilding/rebuild-orders.js';
@@ -30,10 +29,9 @@ const LOOK_WITHIN_MS = 1_000;
 export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
   const orderTaskQueue = context.config.temporal.taskQueue;
   const taskQueue = feedTaskQueue(orderTaskQueue);
-  const tail = followFeed(context.mongo.db);
   const worker = startWorker(context, {
     taskQueue,
-    activities: createFeedActivities({ db: context.mongo.db, tail, orderTaskQueue }),
+    activities: createFeedActivities({ db: context.mongo.db, tail: context.tail, orderTaskQueue }),
   });
   const stopping = new AbortController();
   const started = startTasks(context, taskQueue, stopping.signal);
@@ -42,7 +40,7 @@ export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
     ready: Promise.all([worker.ready, started]).then(() => undefined),
     async stop() {
       stopping.abort();
-      await Promise.all([worker.stop(), started, rebuilt, tail.stop()]);
+      await Promise.all([worker.stop(), started, rebuilt]);
     },
   };
 }

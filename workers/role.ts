@@ -1,4 +1,5 @@
 import type { Connection } from '@temporalio/client';
+import type { FeedTail } from '../src/event-log/feed.js';
 import type { Config } from '../src/platform/config.js';
 import type { Mongo } from '../src/platform/connections.js';
 import type { Logger } from '../src/platform/logger.js';
@@ -8,6 +9,8 @@ export interface RoleContext {
   readonly config: Config;
   readonly temporal: Connection;
   readonly mongo: Mongo;
+  /** one for all roles of the process */
+  readonly tail: FeedTail;
   readonly logger: Logger;
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ensureSandboxIndexes } from '../src/activities/sandbox-payments.js';
+import { followFeed } from '../src/event-log/feed.js';
 import { ensureJournalIndexes } from '../src/event-log/journal.js';
 import type { Config } from '../src/platform/config.js';
 import { connectMongo, connectTemporal } from '../src/platform/connections.js';
@@ -38,7 +39,9 @@ export async function startRoles({ config, stopping, closers }: RolesOptions): P
   closers.push({ limitMs: 500, close: () => temporal.close() });
   const mongo = connectMongo(config);
   closers.push({ limitMs: 500, close: () => mongo.close() });
-  const context: RoleContext = { config, temporal, mongo, logger };
+  const tail = followFeed(mongo.db);
+  closers.push({ limitMs: 500, close: () => tail.stop() });
+  const context: RoleContext = { config, temporal, mongo, tail, logger };
 
   const needed = [setUp({ ...context, indexes: INDEXES, abort: stopping })];
   const startRole = { worker: startOrderWorker, feed: startFeed } as const;

@@ -8,7 +8,7 @@ import type { Logger } from '../src/platform/logger.js';
 import { messageOf } from '../src/platform/message-of.js';
 import type { RoleContext, RunningRole } from './role.js';
 
-export interface WorkerContext extends Omit<RoleContext, 'temporal'> {
+export interface WorkerContext extends Omit<RoleContext, 'temporal' | 'tail'> {
   /** The workflows, prebuilt by `bundleWorkflowCode`. */
   readonly workflowBundle: { readonly codePath: string } | { readonly code: string };
 }

@@ -27,7 +27,10 @@ export function createFeedActivities({
     ...createRebuilding({ db, orderTaskQueue }),
     ...createReconciling({ db, orderTaskQueue }),
     sequence: async () => {
-      await sequence({ db, ...currentTurn() });
+      const lead = tail.lead();
+      await sequence({ db, ...currentTurn(), gave: (positions) => lead.gave(positions) }).finally(() =>
+        lead.end(),
+      );
     },
   };
 }

@@ -64,13 +64,24 @@ export async function readFeed(db: Db, after: number, limit: number): Promise<Po
     .toArray();
 }
 
-/** Tells a process when the feed has grown: one change stream, however many wait. */
+/**
+ * Tells a process when the feed has grown: one change stream, however many wait. None before somebody does, and none while
+ * the positions are given in this very process.
+ */
 export interface FeedTail {
   /** Resolves with the head once it is beyond `position`, or as it is when `signal` aborts. */
   beyond(position: number, signal: AbortSignal): Promise<number>;
   /** Begins to listen for one order. */
   newsOf(orderId: string): News;
+  /** Whoever gives positions in this process tells of them sooner than a stream can. */
+  lead(): Lead;
   stop(): Promise<void>;
+}
+
+export interface Lead {
+  /** These positions were given, in this order, and a majority has them. */
+  gave(positions: readonly Position[]): void;
+  end(): void;
 }
 
 export interface News {
@@ -83,16 +94,24 @@ const LOOK_AGAIN_MS = 1_000;
 /** How long a stop may have to wait for the change stream. */
 const AWAIT_MS = 300;
 
-/** Where the change stream fails, the head is looked up every second until there is one again. */
+/**
+ * Where the change stream fails, the head is looked up every second until there is one again; and so it is while the positions
+ * are given here, since another holder may have given some just before.
+ */
 export function followFeed(db: Db): FeedTail {
   const tail = new Tail(db);
-  const done = tail.follow();
+  let following: Promise<void> | undefined;
+  const followed = (): Tail => {
+    following ??= tail.follow();
+    return tail;
+  };
   return {
-    beyond: (position, signal) => tail.beyond(position, signal),
-    newsOf: (orderId) => tail.newsOf(orderId),
+    beyond: (position, signal) => followed().beyond(position, signal),
+    newsOf: (orderId) => followed().newsOf(orderId),
+    lead: () => tail.lead(),
     async stop() {
       tail.stopping.abort();
-      await done;
+      await following;
     },
   };
 }
@@ -101,6 +120,7 @@ class Tail {
   readonly stopping = new AbortController();
   private readonly db: Db;
   private head = 0;
+  private leads = 0;
   private readonly waiting = new Set<() => void>();
   private readonly listeners = new Map<string, Set<() => void>>();
 
@@ -136,10 +156,20 @@ class Tail {
     };
   }
 
+  lead(): Lead {
+    this.leads += 1;
+    return {
+      gave: (positions) => this.advance(positions),
+      end: () => {
+        this.leads -= 1;
+      },
+    };
+  }
+
   async follow(): Promise<void> {
     const { signal } = this.stopping;
     while (!signal.aborted) {
-      await this.watch(signal).catch(() => undefined);
+      if (this.leads === 0) await this.watch(signal).catch(() => undefined);
       if (signal.aborted) return;
       await this.lookAgain().catch(() => undefined);
       await setTimeout(LOOK_AGAIN_MS, undefined, { signal }).catch(() => undefined);
@@ -154,8 +184,8 @@ class Tail {
       let { changes } = await stream.next(AWAIT_MS);
       // Once more: a position that no majority had yet when the stream was opened is in neither.
       await this.lookAgain();
-      while (!signal.aborted) {
-        if (changes.length > 0) await this.advance(changes);
+      while (!signal.aborted && this.leads === 0) {
+        if (changes.length > 0) await this.see(changes);
         ({ changes } = await stream.next(AWAIT_MS));
       }
     } finally {
@@ -163,20 +193,30 @@ class Tail {
     }
   }
 
-  private async advance(changes: readonly (Position | JournalDelete)[]): Promise<void> {
+  private async see(changes: readonly (Position | JournalDelete)[]): Promise<void> {
     const next = this.head + 1;
     // Not so where something was seen twice, or was deleted or put back by hand.
     const areNext =
       areNoDeletes<Position>(changes) && changes.every(({ position }, index) => position === next + index);
-    if (!areNext) return await this.lookAgain();
-    this.goTo(this.head + changes.length);
+    if (areNext) this.advance(changes);
+    else await this.lookAgain();
+  }
+
+  private advance(positions: readonly Position[]): void {
+    const last = positions.at(-1);
+    if (last === undefined) return;
+    this.goTo(last.position);
     if (this.listeners.size === 0) return;
-    for (const orderId of new Set(changes.map((event) => event.orderId))) this.tell(orderId);
+    for (const orderId of new Set(positions.map((event) => event.orderId))) this.tell(orderId);
   }
 
   /** Something may have been missed: everybody looks. */
   private async lookAgain(): Promise<void> {
-    this.goTo(await feedHead(this.db));
+    const known = this.head;
+    const head = await feedHead(this.db);
+    // Whoever leads was faster, or nothing was missed.
+    if (this.head !== known || (this.leads > 0 && head === known)) return;
+    this.goTo(head);
     for (const orderId of this.listeners.keys()) this.tell(orderId);
   }
 

@@ -8,7 +8,7 @@ import {
   openJournalInserts,
 } from './changes.js';
 import { committed, durable, isDuplicateKey } from './durability.js';
-import { type FeedState, feedState, lastGiven } from './feed.js';
+import { type FeedState, feedState, lastGiven, type Lead } from './feed.js';
 import { journal } from './journal.js';
 
 /** Another holder has taken over: what this one still wanted to write was refused. */
@@ -27,6 +27,8 @@ export interface Sequencing {
   readonly signal: AbortSignal;
   /** called at least every second while all is well */
   readonly beat: (position: number) => void;
+  /** told of all that was given */
+  readonly gave?: Lead['gave'] | undefined;
 }
 
 const waitMs = 500;
@@ -52,7 +54,7 @@ const rememberedOrders = 50_000;
  * @throws Superseded; and any error of MongoDB: call it again, it goes on where it was
  */
 export async function sequence(sequencing: Sequencing): Promise<void> {
-  let holder = await takeOver(sequencing.db);
+  let holder = await takeOver(sequencing);
   for (;;) {
     try {
       return await hold(holder, sequencing);
@@ -118,6 +120,8 @@ async function stampBacklog(holder: Holder, signal: AbortSignal, beat: Sequencin
   await holder.stamp(inserts);
 }
 
+type Stampable = Pick<JournalInsert, 'orderId' | 'version'>;
+
 /** What gives a waiting event its position; of any other, or of none, it fails, for the id of an event is no number. */
 function stampOf(position: number): Document[] {
   return [
@@ -132,19 +136,20 @@ function isRefused(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === conversionFailure;
 }
 
-async function takeOver(db: Db): Promise<Holder> {
+async function takeOver({ db, gave }: Pick<Sequencing, 'db' | 'gave'>): Promise<Holder> {
   const state = await feedState(db).findOneAndUpdate(
     { _id: 'feed' },
     { $inc: { epoch: 1 }, $setOnInsert: { position: 0 } },
     { upsert: true, returnDocument: 'after', ...durable },
   );
   if (state === null) throw new Error('The state of the feed cannot be read.');
-  return new Holder(db, state, await lastGiven(db, state.position));
+  return new Holder({ db, gave }, state, await lastGiven(db, state.position));
 }
 
 /** Whoever stamps, until another does. */
 class Holder {
   readonly db: Db;
+  readonly gave: Sequencing['gave'];
   readonly resumeToken: unknown;
   /** the last one that is given */
   position: number;
@@ -154,8 +159,13 @@ class Holder {
   /** by order, the last version that has a position, and those that wait for their predecessors */
   private readonly orders = new Map<string, { last: number; readonly waiting: Set<number> }>();
 
-  constructor(db: Db, { epoch, resumeToken, position: noted }: FeedState, position: number) {
+  constructor(
+    { db, gave }: Pick<Sequencing, 'db' | 'gave'>,
+    { epoch, resumeToken, position: noted }: FeedState,
+    position: number,
+  ) {
     this.db = db;
+    this.gave = gave;
     this.epoch = epoch;
     this.resumeToken = resumeToken;
     this.noted = noted;
@@ -166,14 +176,16 @@ class Holder {
   async stamp(inserts: readonly JournalInsert[]): Promise<void> {
     const due = await this.due(inserts);
     if (due.length === 0) return;
+    const positions = due.map((event, index) => ({ ...event, position: this.position + index + 1 }));
     await journal(this.db).bulkWrite(
-      due.map((_id, index) => ({
+      positions.map(({ orderId, version, position }) => ({
         // An upsert only so that it fails where there is no such event.
-        updateOne: { filter: { _id }, update: stampOf(this.position + index + 1), upsert: true },
+        updateOne: { filter: { _id: `${orderId}:${version}` }, update: stampOf(position), upsert: true },
       })),
       { ordered: true, ...durable },
     );
     this.position += due.length;
+    this.gave?.(positions);
   }
 
   /** Notes, now and then, from where on another holder has to look: all that was inserted before `resumeToken` is done. */
@@ -196,7 +208,7 @@ class Holder {
       $max: { position: this.position },
       $unset: { resumeToken: '' },
     });
-    return await takeOver(this.db);
+    return await takeOver(this);
   }
 
   private async update(change: UpdateFilter<FeedState>): Promise<void> {
@@ -205,10 +217,10 @@ class Holder {
     if (matchedCount === 0) throw new Superseded(`Epoch ${epoch} of the sequencer is over.`);
   }
 
-  /** Ids of the events that can be stamped now, in the order of the inserts, and of versions within an order. */
-  private async due(inserts: readonly JournalInsert[]): Promise<readonly string[]> {
+  /** The events that can be stamped now, in the order of the inserts, and of versions within an order. */
+  private async due(inserts: readonly JournalInsert[]): Promise<readonly Stampable[]> {
     await this.meet(new Set(inserts.map(({ orderId }) => orderId)));
-    const due: string[] = [];
+    const due: Stampable[] = [];
     for (const { orderId, version, unsequenced } of inserts) {
       const order = this.orders.get(orderId) ?? { last: 0, waiting: new Set() };
       this.orders.set(orderId, order);
@@ -217,7 +229,7 @@ class Holder {
       else order.last = Math.max(order.last, version);
       while (order.waiting.delete(order.last + 1)) {
         order.last += 1;
-        due.push(`${orderId}:${order.last}`);
+        due.push({ orderId, version: order.last });
       }
     }
     return due;

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { followFeed } from '../event-log/feed.js';
+import type { FeedTail } from '../event-log/feed.js';
 import type { Http } from '../platform/http.js';
 import type { OrderViews } from '../projections/hot-orders/order-views.js';
 import { createCursors } from './cursor.js';
@@ -16,6 +16,7 @@ import { registerViewQueries } from './routes-views.js';
 export interface QueryDeps {
   readonly client: Client;
   readonly db: Db;
+  readonly tail: FeedTail;
   readonly views: OrderViews;
   /** of the role `feed` */
   readonly feedTaskQueue: string;
@@ -26,13 +27,11 @@ export interface QueryDeps {
 /** The read side. */
 export function registerQueries(
   app: Http,
-  { client, db, views, feedTaskQueue, cursorSecret }: QueryDeps,
+  { client, db, tail, views, feedTaskQueue, cursorSecret }: QueryDeps,
 ): void {
   const cursors = createCursors(cursorSecret);
   const reader = createOrderReader(client, views);
   const past = createPast(db, reader);
-  const tail = followFeed(db);
-  app.addHook('onClose', () => tail.stop());
   registerOrderQueries(app, { db, views, reader, past, cursors });
   registerTimeTravel(app, past);
   registerFeedQueries(app, { db, reader, tail });

@@ -135,6 +135,7 @@ test('the role feed reconciles every so often, and again after it was started an
     config: api.config,
     temporal: api.temporal,
     mongo: api.mongo,
+    tail: api.tail,
     logger: createLogger('silent'),
     workflowBundle: await workflowBundle(),
   };

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { OrderEvent } from '../../src/domain/events.js';
-import { feedHead, feedState, followFeed, readFeed } from '../../src/event-log/feed.js';
+import { feedHead, feedState, followFeed, type Lead, readFeed } from '../../src/event-log/feed.js';
 import { appendToJournal, ensureJournalIndexes, journal } from '../../src/event-log/journal.js';
 import { Superseded, sequence } from '../../src/event-log/sequencer.js';
 import { logOf, openDatabase } from '../activities/database.js';
@@ -24,10 +24,10 @@ afterEach(async () => {
 });
 
 /** A holder as the activity runs it, over again where it fails for anything but an older epoch. */
-function hold() {
+function hold(gave?: Lead['gave']) {
   const stopping = new AbortController();
   let beats = 0;
-  const ended = sequence({ db, signal: stopping.signal, beat: () => (beats += 1) }).then(
+  const ended = sequence({ db, signal: stopping.signal, beat: () => (beats += 1), gave }).then(
     () => undefined,
     (error: unknown) => error,
   );
@@ -234,4 +234,37 @@ describe('hands in the journal', () => {
       await tail.stop();
     }
   });
+});
+
+test('readers in the process that gives the positions learn of them from it, of all others none the less', async () => {
+  const tail = followFeed(db);
+  const [ours, theirs, last] = [newOrder(), newOrder(), newOrder()];
+  const soon = () => AbortSignal.timeout(10_000);
+  try {
+    const lead = tail.lead();
+    const told: number[] = [];
+    const here = hold((positions) => {
+      told.push(...positions.map(({ position }) => position));
+      lead.gave(positions);
+    });
+    const news = tail.newsOf(ours[0].orderId);
+    await record(...ours);
+    expect(await tail.beyond(ours.length - 1, soon())).toBe(ours.length);
+    expect(await news.next(soon())).toBe(true);
+    news.close();
+    expect(told).toEqual(ours.map((_, index) => index + 1));
+    await here.stop();
+    // The lead does not know yet that another holder has taken over.
+    const there = hold();
+    await record(...theirs);
+    expect(await tail.beyond(ours.length + theirs.length - 1, soon())).toBe(ours.length + theirs.length);
+    lead.end();
+    await record(...last);
+    const all = ours.length + theirs.length + last.length;
+    expect(await tail.beyond(all - 1, soon())).toBe(all);
+    await there.stop();
+    await expectSound(all);
+  } finally {
+    await tail.stop();
+  }
 });

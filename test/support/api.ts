@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from '@jest/globals';
 import { Client, type Connection } from '@temporalio/client';
 import { bundleWorkflowCode } from '@temporalio/worker';
+import { type FeedTail, followFeed } from '../../src/event-log/feed.js';
 import { ensureJournalIndexes } from '../../src/event-log/journal.js';
 import { type Config, readConfig } from '../../src/platform/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../../src/platform/connections.js';
@@ -33,6 +34,7 @@ export interface TestApi {
   readonly temporal: Connection;
   readonly client: Client;
   readonly mongo: Mongo;
+  readonly tail: FeedTail;
   get(path: string, headers?: Readonly<Record<string, string>>): Promise<Reply>;
   post(path: string, sent?: Sent): Promise<Reply>;
   put(path: string, sent?: Sent): Promise<Reply>;
@@ -60,7 +62,8 @@ export async function startTestApi(env: Readonly<Record<string, string>> = {}): 
   const logger = createLogger(config.logLevel);
   const temporal = connectTemporal(config);
   const mongo = connectMongo(config);
-  const context = { config, temporal, mongo, logger };
+  const tail = followFeed(mongo.db);
+  const context = { config, temporal, mongo, tail, logger };
   const app = await buildApi(context);
   if (env['MONGODB_URI'] === undefined) await answering(mongo);
   const client = new Client({ connection: temporal, namespace: config.temporal.namespace });
@@ -90,6 +93,7 @@ export async function startTestApi(env: Readonly<Record<string, string>> = {}): 
     temporal,
     client,
     mongo,
+    tail,
     send,
     get: (path, headers) => send('GET', path, undefined, headers),
     post: (path, sent) => sendJson('POST', path, sent),
@@ -105,6 +109,7 @@ export async function startTestApi(env: Readonly<Record<string, string>> = {}): 
     async close() {
       await Promise.all(workers.map((worker) => worker.stop()));
       await app.close();
+      await tail.stop();
       await mongo.db.dropDatabase().catch(() => undefined);
       await mongo.close();
       await temporal.close();
