@@ -25,7 +25,8 @@ const STOP_WITHIN_MS = 15_000;
  * @param env all of its variables: none is inherited
  */
 export async function startRoleProcess(env: Readonly<Record<string, string>>): Promise<RoleProcess> {
-  const child = spawn(process.execPath, [join(process.cwd(), 'dist', 'workers', 'main.js')], {
+  const main = join(process.cwd(), 'dist', 'workers', 'main.js');
+  const child = spawn(process.execPath, ['--max-semi-space-size=64', main], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], LOG_LEVEL: 'warn', HTTP_PORT: '0', ...env },
   });
