@@ -158,9 +158,10 @@ describe('a hot view', () => {
     const orderId = randomUUID();
     const log = logOf(states.confirmed, orderId);
     await write(log.slice(0, 1));
+    const { bypasses } = views.counts;
     await until(async () => {
       await views.read(orderId);
-      expect(views.counts.bypasses).toBeGreaterThan(0);
+      expect(views.counts.bypasses).toBeGreaterThan(bypasses);
     }, 5);
     const { hits } = views.counts;
     for (const event of log) {
@@ -181,6 +182,31 @@ describe('a hot view', () => {
     await write(log.slice(1));
     await until(async () => expect(await versionIn(views, orderId)).toBe(log.length), 5);
     await until(async () => expect(await isRemembered(views, orderId)).toBe(true), 10);
+  });
+
+  test('that was read while there was no stream is not remembered by the next', async () => {
+    const orderId = randomUUID();
+    const log = logOf(states.confirmed, orderId);
+    const slow = slowReader(orderId);
+    const stream = mortal(slow.db);
+    const views = await liveProcess(stream.db);
+    await write(log.slice(0, 1));
+    const reading = views.read(orderId);
+    await slow.hasRead;
+    const { bypasses } = views.counts;
+    stream.end();
+    await until(async () => {
+      await views.read(randomUUID());
+      expect(views.counts.bypasses).toBeGreaterThan(bypasses);
+    }, 5);
+    slow.goOn();
+    expect((await reading)?.version).toBe(1);
+    await write(log.slice(1));
+    stream.revive();
+    const marker = randomUUID();
+    await write(logOf(states.reserving, marker));
+    await until(async () => expect(await isRemembered(views, marker)).toBe(true), 10);
+    expect(await versionIn(views, orderId)).toBe(log.length);
   });
 
   test('of a collection that was dropped is gone', async () => {
@@ -249,21 +275,40 @@ function withOrders(change: (collection: Orders) => void): Db {
 
 type Command = (body: object) => Promise<Document>;
 
-/** The database, but for what `change` makes of commands: the change stream is some. */
-function withCommands(change: (body: object, send: Command) => Promise<Document>): Db {
+/** A database, but for what `change` makes of commands: the change stream is some. */
+function withCommands(change: (body: object, send: Command) => Promise<Document>, itsDb = db): Db {
   const command = (body: object, options: object) => change(body, (sent) => db.command(sent, options));
-  return Object.create(db, { command: { value: command }, client: { value: db.client } });
+  return Object.create(itsDb, { command: { value: command } });
 }
 
 function streamless(): Db {
   return withCommands(() => Promise.reject(new Error('no streams here')));
 }
 
-/** The stream opens, and says nothing more. */
+/** The stream that `end` ends cannot be opened anew before `revive`. */
+function mortal(itsDb: Db) {
+  let isDead = false;
+  const mortalDb = withCommands(async (body, send) => {
+    if (isDead) throw new Error('no streams here');
+    return await send(body);
+  }, itsDb);
+  return {
+    db: mortalDb,
+    end: () => {
+      isDead = true;
+    },
+    revive: () => {
+      isDead = false;
+    },
+  };
+}
+
+/** The stream opens, answers once, and says nothing more. */
 function silent() {
   const ended = door();
+  let answers = 0;
   const withoutAnswer = withCommands(async (body, send) => {
-    if ('getMore' in body) await ended.passed;
+    if ('getMore' in body && ++answers > 1) await ended.passed;
     return await send(body);
   });
   return { db: withoutAnswer, end: ended.open };

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { type ChangeBatch, openChanges } from '../../platform/change-batches.js';
+import { openChanges } from '../../platform/change-batches.js';
 import type { OrderDocument } from '../orders.js';
 
 /** How far the view of an order is. */
@@ -9,7 +9,7 @@ export type OrderProgress = Pick<OrderDocument, 'version' | 'status' | 'settled'
 export interface OrderChangeListener {
   /** The view of an order was written; how far it is, unless it was removed. */
   changed(orderId: string, progress: OrderProgress | undefined): void;
-  /** Changes may have been missed. */
+  /** Changes may have been missed: before a stream is live, and when the collection is gone. */
   lost(): void;
 }
 
@@ -50,19 +50,20 @@ export function followOrders(db: Db, listener: OrderChangeListener): OrderChange
 
   async function keepFollowing(): Promise<void> {
     while (!stopping.signal.aborted) {
-      // It is away, or at its end because the collection is: what was missed is not known.
+      // It is away, or at its end because the collection is.
       await follow().catch(() => undefined);
       trueAt = Number.NEGATIVE_INFINITY;
-      listener.lost();
       await setTimeout(OPEN_AGAIN_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
   }
 
   async function follow(): Promise<void> {
-    let askedAt = Date.now();
     const stream = await openChanges<OrderChange>(db, { collection: 'orders', pipeline });
     try {
-      let batch: ChangeBatch<OrderChange> = stream;
+      // What no majority had yet when it was opened is neither told by it nor in what was read by then: an answer comes later.
+      let askedAt = Date.now();
+      let batch = await stream.next(ANSWER_EVERY_MS);
+      listener.lost();
       while (!stopping.signal.aborted) {
         for (const { orderId, fullDocument } of batch.changes) {
           if (orderId === undefined) listener.lost();
