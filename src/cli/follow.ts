@@ -4,6 +4,7 @@ import { isReadyToClose } from '../domain/deadlines.js';
 import type { OrderEvent } from '../domain/events.js';
 import { evolve } from '../domain/evolve.js';
 import { isFinished, type Order } from '../domain/order.js';
+import { unbroken } from '../event-log/time-travel.js';
 import { type Api, at } from './api.js';
 import { exitCodes, Failure } from './failure.js';
 
@@ -54,6 +55,7 @@ export async function* follow(
     let events: readonly OrderEvent[] = [];
     try {
       events = await eventsOf(api, orderId, { after: order?.version });
+      if (order !== undefined) events = unbroken(events, order.version);
       hasAnswered = true;
       isAway = false;
     } catch (error) {

@@ -7,17 +7,22 @@ import { toView } from '../domain/view.js';
 /** A point in an order's life: behind the event of a version, or behind all that had happened at a time (ISO-8601 UTC). */
 export type Moment = { readonly version: number } | { readonly at: string };
 
+/** The events of an order, ascending, that follow version `after` up to a gap: those behind it are not known yet. */
+export function unbroken<E extends OrderEvent>(events: readonly E[], after = 0): readonly E[] {
+  const end = events.findIndex(({ version }, index) => version !== after + 1 + index);
+  return end === -1 ? events : events.slice(0, end);
+}
+
 /**
- * The events of an order's log up to a moment; those behind a gap are not known yet.
+ * The events of an order's log up to a moment, or to a gap.
  *
  * @param log ascending, from version 1
  */
 export function eventsUntil(log: readonly OrderEvent[], moment: Moment): readonly OrderEvent[] {
-  const end = log.findIndex(
-    (event, index) => event.version !== index + 1 || ('at' in moment && event.occurredAt > moment.at),
-  );
-  const known = end === -1 ? log : log.slice(0, end);
-  return 'version' in moment ? known.slice(0, moment.version) : known;
+  const known = unbroken(log);
+  if ('version' in moment) return known.slice(0, moment.version);
+  const end = known.findIndex(({ occurredAt }) => occurredAt > moment.at);
+  return end === -1 ? known : known.slice(0, end);
 }
 
 /** The order as it was; undefined where it did not exist yet. Of a version that its log does not reach: as it is. */

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import type { Order } from '../domain/order.js';
 import { readJournal } from '../event-log/journal.js';
-import { type Diff, diff, eventsUntil, type Moment, orderAt } from '../event-log/time-travel.js';
+import { type Diff, diff, type Moment, orderAt, unbroken } from '../event-log/time-travel.js';
 import { HttpProblem } from '../platform/http-problem.js';
 import { badQuery } from './instant.js';
 import type { OrderReader } from './order-reader.js';
@@ -25,8 +25,7 @@ export interface Past {
 export function createPast(db: Db, reader: OrderReader): Past {
   /** The events of an order without gaps, from the first on, `limit` at most. */
   async function logOf(orderId: string, limit?: number) {
-    const found = await readJournal(db, orderId, limit === undefined ? {} : { limit });
-    const log = eventsUntil(found, { version: found.length });
+    const log = unbroken(await readJournal(db, orderId, limit === undefined ? {} : { limit }));
     if (log.length > 0) return log;
     const order = await reader.read(orderId);
     if (order === undefined) throw new HttpProblem(404, 'order_not_found', `There is no order ${orderId}.`);

@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { toView } from '../domain/view.js';
 import { readJournal } from '../event-log/journal.js';
-import type { Moment } from '../event-log/time-travel.js';
+import { type Moment, unbroken } from '../event-log/time-travel.js';
 import { HttpProblem, problem } from '../platform/http-problem.js';
 import { Amount, closed, Id, Name, OrderPath, Sku, Tag, Time, Version } from '../platform/http-schemas.js';
 import type { Http } from '../platform/http.js';
@@ -122,7 +122,9 @@ export function registerOrderQueries(app: Http, { db, views, reader, past, curso
     {
       schema: {
         summary: 'The log of an order',
-        description: 'From the journal, or from the workflow history. Pass `nextCursor` on as `after`.',
+        description:
+          'From the journal, or from the workflow history. Pass `nextCursor`, or the last version you have, on as `after`. ' +
+          'Versions follow each other without gaps: an event that is recorded ahead of its turn is not answered before it.',
         tags,
         params: OrderPath,
         querystring: closed({
@@ -138,7 +140,7 @@ export function registerOrderQueries(app: Http, { db, views, reader, past, curso
       const { source = 'journal', after = 0, limit = 200 } = request.query;
       const events =
         source === 'journal'
-          ? await readJournal(db, orderId, { from: after + 1, limit: limit + 1 })
+          ? await journalAfter(orderId, after, limit + 1)
           : (await historyOf(orderId)).filter((event) => event.version > after);
       if (events.length === 0 && (await reader.read(orderId)) === undefined) throw notFound(orderId);
       const data = events.slice(0, limit);
@@ -147,6 +149,19 @@ export function registerOrderQueries(app: Http, { db, views, reader, past, curso
       return await reply.send({ data, ...(isLastPage ? {} : { nextCursor: String(last.version) }) });
     },
   );
+
+  /** Up to a gap: what is missing is still to come. */
+  async function journalAfter(orderId: string, after: number, limit: number) {
+    const read = () => readJournal(db, orderId, { from: after + 1, limit });
+    const events = await read();
+    const first = events[0]?.version ?? 1;
+    if (after > 0 || first === 1) return unbroken(events, after);
+    // Where the view goes beyond what is missing, that has come meanwhile, or never will: the journal was made anew from a
+    // history that had lost its first runs, and begins there.
+    if (((await views.read(orderId))?.version ?? 0) < first) return [];
+    const known = await read();
+    return unbroken(known, (known[0]?.version ?? 1) - 1);
+  }
 
   async function historyOf(orderId: string) {
     const log = await reader.readHistory(orderId);

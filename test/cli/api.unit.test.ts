@@ -143,6 +143,22 @@ describe('following an order', () => {
     expect({ seen, troubles }).toEqual({ seen: [1, 2, 3, 4], troubles: ['http_503'] });
   });
 
+  test('waits for an event that is recorded after the next one', async () => {
+    let looks = 0;
+    const api = await serving((_, response) => {
+      looks += 1;
+      const data =
+        looks === 1 ? confirmed.slice(0, 1) : looks === 2 ? confirmed.slice(2) : confirmed.slice(1);
+      response.end(JSON.stringify({ data }));
+    });
+    const seen: number[] = [];
+    for await (const { event } of follow(api, 'o-1')) {
+      seen.push(event.version);
+      if (event.version === 4) break;
+    }
+    expect(seen).toEqual([1, 2, 3, 4]);
+  });
+
   test('fails for an order that nobody knows', async () => {
     const api = await serving((_, response) => response.writeHead(404).end());
     const following = follow(api, 'o-1');

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { journal } from '../../src/event-log/journal.js';
 import { orders } from '../../src/projections/orders.js';
 import { eventually, orderBody, placedOrder, startTestApi, type TestApi } from '../support/api.js';
+import { until } from '../support/until.js';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -70,14 +72,14 @@ describe('an order', () => {
 describe('the log of an order', () => {
   test('is the same from the journal and from the history', async () => {
     const orderId = await placedOrder(api);
-    const journal = await api.get(`/v1/orders/${orderId}/events`);
+    const recorded = await api.get(`/v1/orders/${orderId}/events`);
     const history = await api.get(`/v1/orders/${orderId}/events?source=history`);
-    expect(journal.body.data[0]).toMatchObject({
+    expect(recorded.body.data[0]).toMatchObject({
       version: 1,
       type: 'OrderCreated',
       recordedAt: expect.any(String),
     });
-    const withoutRecorded = journal.body.data.map(
+    const withoutRecorded = recorded.body.data.map(
       ({ recordedAt: _at, position: _position, ...event }: Record<string, unknown>) => event,
     );
     expect(history.body.data).toEqual(withoutRecorded);
@@ -100,6 +102,43 @@ describe('the log of an order', () => {
     }
     expect(paged).toEqual(all);
     expect((await api.get(`${path}&after=1000`)).body).toEqual({ data: [] });
+  });
+
+  /** What the events of a page have as versions, and where the next one begins. */
+  async function pageOf(orderId: string, query = '') {
+    const { status, body } = await api.get(`/v1/orders/${orderId}/events${query}`);
+    expect(status).toBe(200);
+    const versions: number[] = body.data.map(({ version }: { version: number }) => version);
+    return { versions, next: body.nextCursor };
+  }
+
+  test('ends before an event that is not recorded yet, and goes on with it', async () => {
+    const orderId = await placedOrder(api);
+    await api.post(`/v1/orders/${orderId}/notes?consistency=projected`, { body: { text: 'x' } });
+    expect(await pageOf(orderId)).toEqual({ versions: [1, 2, 3, 4, 5], next: undefined });
+    const late = await journal(api.mongo.db).findOneAndDelete({ _id: `${orderId}:3` });
+    expect(await pageOf(orderId)).toEqual({ versions: [1, 2], next: undefined });
+    expect(await pageOf(orderId, '?limit=2')).toEqual({ versions: [1, 2], next: undefined });
+    expect(await pageOf(orderId, '?after=2')).toEqual({ versions: [], next: undefined });
+    if (late !== null) await journal(api.mongo.db).insertOne(late);
+    expect(await pageOf(orderId, '?after=2')).toEqual({ versions: [3, 4, 5], next: undefined });
+  });
+
+  test('is empty while its first event is not recorded yet', async () => {
+    const orderId = await placedOrder(api);
+    const { db } = api.mongo;
+    await orders(db).deleteOne({ _id: orderId });
+    const first = await journal(db).findOneAndDelete({ _id: `${orderId}:1` });
+    await until(async () => expect((await pageOf(orderId)).versions).toEqual([]));
+    if (first !== null) await journal(db).insertOne(first);
+    expect((await pageOf(orderId)).versions).toEqual([1, 2, 3, 4]);
+  });
+
+  test('is read from where it begins in a journal that lost its first events for good', async () => {
+    const orderId = await placedOrder(api);
+    await journal(api.mongo.db).deleteOne({ _id: `${orderId}:1` });
+    expect(await pageOf(orderId, '?limit=1')).toEqual({ versions: [2], next: '2' });
+    expect(await pageOf(orderId, '?after=2')).toEqual({ versions: [3, 4], next: undefined });
   });
 });
 
