@@ -7,6 +7,7 @@ const TURN_MS = 50 * 60_000;
 export function currentTurn() {
   const context = Context.current();
   return {
+    // oxlint-disable-next-line no-restricted-properties -- once in the life of either
     signal: AbortSignal.any([context.cancellationSignal, AbortSignal.timeout(TURN_MS)]),
     beat: (done: number) => context.heartbeat(done),
   };

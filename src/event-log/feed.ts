@@ -69,8 +69,8 @@ export async function readFeed(db: Db, after: number, limit: number): Promise<Po
  * the positions are given in this very process.
  */
 export interface FeedTail {
-  /** Resolves with the head once it is beyond `position`, or as it is when `signal` aborts. */
-  beyond(position: number, signal: AbortSignal): Promise<number>;
+  /** Resolves with the head once it is beyond `position`, or as it is when time is up or `signal` aborts. */
+  beyond(position: number, signal: AbortSignal, withinMs: number): Promise<number>;
   /** Begins to listen for one order. */
   newsOf(orderId: string): News;
   /** Whoever gives positions in this process tells of them sooner than a stream can. */
@@ -85,8 +85,8 @@ export interface Lead {
 }
 
 export interface News {
-  /** True once the order may have events that were not told of before; false when `signal` aborts first. */
-  next(signal: AbortSignal): Promise<boolean>;
+  /** True once the order may have events that were not told of before; false when time is up or `signal` aborts first. */
+  next(signal: AbortSignal, withinMs: number): Promise<boolean>;
   close(): void;
 }
 
@@ -106,7 +106,7 @@ export function followFeed(db: Db): FeedTail {
     return tail;
   };
   return {
-    beyond: (position, signal) => followed().beyond(position, signal),
+    beyond: (position, signal, withinMs) => followed().beyond(position, signal, withinMs),
     newsOf: (orderId) => followed().newsOf(orderId),
     lead: () => tail.lead(),
     async stop() {
@@ -128,8 +128,8 @@ class Tail {
     this.db = db;
   }
 
-  async beyond(position: number, signal: AbortSignal): Promise<number> {
-    await untilTrue(this.waiting, () => this.head > position, signal);
+  async beyond(position: number, signal: AbortSignal, withinMs: number): Promise<number> {
+    await untilTrue(this.waiting, () => this.head > position, signal, withinMs);
     return this.head;
   }
 
@@ -143,8 +143,8 @@ class Tail {
     const all = this.listeners.get(orderId) ?? new Set();
     this.listeners.set(orderId, all.add(tell));
     return {
-      async next(signal) {
-        await untilTrue(wakes, () => isNews, signal);
+      async next(signal, withinMs) {
+        await untilTrue(wakes, () => isNews, signal, withinMs);
         const was = isNews;
         isNews = false;
         return was;
@@ -231,11 +231,17 @@ class Tail {
   }
 }
 
-/** Waits, woken through `wakes`, until it holds or `signal` aborts. */
-async function untilTrue(wakes: Set<() => void>, holds: () => boolean, signal: AbortSignal): Promise<void> {
+/** Waits, woken through `wakes`, until it holds, time is up or `signal` aborts. Nothing is left behind on `signal`. */
+async function untilTrue(
+  wakes: Set<() => void>,
+  holds: () => boolean,
+  signal: AbortSignal,
+  withinMs: number,
+): Promise<void> {
   if (holds() || signal.aborted) return;
   await new Promise<void>((resolve) => {
     const end = (): void => {
+      clearTimeout(timer);
       wakes.delete(wake);
       signal.removeEventListener('abort', end);
       resolve();
@@ -243,6 +249,7 @@ async function untilTrue(wakes: Set<() => void>, holds: () => boolean, signal: A
     const wake = (): void => {
       if (holds()) end();
     };
+    const timer = globalThis.setTimeout(end, withinMs);
     wakes.add(wake);
     signal.addEventListener('abort', end, { once: true });
   });

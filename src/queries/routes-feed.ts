@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { FastifyReply } from 'fastify';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
@@ -42,6 +43,8 @@ const stream = {
 /** Every event of every order, in one gap-free order; within an order, positions follow versions. */
 export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): void {
   const closing = new AbortController();
+  // One of each stream.
+  setMaxListeners(0, closing.signal);
   app.addHook('preClose', async () => closing.abort());
 
   app.get(
@@ -132,7 +135,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
         position = event.position;
       }
       if (events.length === PAGE) continue;
-      const head = await tail.beyond(position, AbortSignal.any([signal, AbortSignal.timeout(KEEP_ALIVE_MS)]));
+      const head = await tail.beyond(position, signal, KEEP_ALIVE_MS);
       if (head <= position) yield keepAlive;
     }
   }
@@ -152,7 +155,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
           yield { id: event.version, data: event };
           version = event.version;
         }
-        const isNews = await news.next(AbortSignal.any([signal, AbortSignal.timeout(KEEP_ALIVE_MS)]));
+        const isNews = await news.next(signal, KEEP_ALIVE_MS);
         if (!isNews) yield keepAlive;
       }
     } finally {
@@ -160,11 +163,17 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
     }
   }
 
-  function untilGone(reply: FastifyReply): AbortSignal {
+  /** Aborts when the client goes, or this process. */
+  function untilGone({ raw }: FastifyReply): AbortSignal {
     const gone = new AbortController();
-    reply.raw.once('close', () => gone.abort());
-    if (reply.raw.destroyed) gone.abort();
-    return AbortSignal.any([gone.signal, closing.signal]);
+    const end = (): void => {
+      closing.signal.removeEventListener('abort', end);
+      gone.abort();
+    };
+    closing.signal.addEventListener('abort', end);
+    raw.once('close', end);
+    if (raw.destroyed || closing.signal.aborted) end();
+    return gone.signal;
   }
 }
 

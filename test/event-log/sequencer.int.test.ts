@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { getEventListeners } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { OrderEvent } from '../../src/domain/events.js';
@@ -222,13 +223,13 @@ describe('hands in the journal', () => {
     try {
       const log = newOrder();
       await record(...log);
-      const soon = () => AbortSignal.timeout(10_000);
-      expect(await tail.beyond(log.length - 1, soon())).toBe(log.length);
+      const { signal } = new AbortController();
+      expect(await tail.beyond(log.length - 1, signal, 10_000)).toBe(log.length);
       const put = await journal(db).findOneAndDelete({ position: 2 });
       if (put !== null) await journal(db).insertOne(put);
       const next = newOrder().slice(0, 1);
       await record(...next);
-      expect(await tail.beyond(log.length, soon())).toBe(log.length + 1);
+      expect(await tail.beyond(log.length, signal, 10_000)).toBe(log.length + 1);
       await expectSound(log.length + 1);
     } finally {
       await tail.stop();
@@ -239,7 +240,7 @@ describe('hands in the journal', () => {
 test('readers in the process that gives the positions learn of them from it, of all others none the less', async () => {
   const tail = followFeed(db);
   const [ours, theirs, last] = [newOrder(), newOrder(), newOrder()];
-  const soon = () => AbortSignal.timeout(10_000);
+  const soon = [new AbortController().signal, 10_000] as const;
   try {
     const lead = tail.lead();
     const told: number[] = [];
@@ -249,22 +250,38 @@ test('readers in the process that gives the positions learn of them from it, of 
     });
     const news = tail.newsOf(ours[0].orderId);
     await record(...ours);
-    expect(await tail.beyond(ours.length - 1, soon())).toBe(ours.length);
-    expect(await news.next(soon())).toBe(true);
+    expect(await tail.beyond(ours.length - 1, ...soon)).toBe(ours.length);
+    expect(await news.next(...soon)).toBe(true);
     news.close();
     expect(told).toEqual(ours.map((_, index) => index + 1));
     await here.stop();
     // The lead does not know yet that another holder has taken over.
     const there = hold();
     await record(...theirs);
-    expect(await tail.beyond(ours.length + theirs.length - 1, soon())).toBe(ours.length + theirs.length);
+    expect(await tail.beyond(ours.length + theirs.length - 1, ...soon)).toBe(ours.length + theirs.length);
     lead.end();
     await record(...last);
     const all = ours.length + theirs.length + last.length;
-    expect(await tail.beyond(all - 1, soon())).toBe(all);
+    expect(await tail.beyond(all - 1, ...soon)).toBe(all);
     await there.stop();
     await expectSound(all);
   } finally {
+    await tail.stop();
+  }
+});
+
+test('whoever waits for the feed leaves nothing behind on a signal that lives for long', async () => {
+  const tail = followFeed(db);
+  const news = tail.newsOf(randomUUID());
+  const { signal } = new AbortController();
+  try {
+    for (let turn = 0; turn < 3; turn += 1) {
+      expect(await tail.beyond(0, signal, 1)).toBe(0);
+      await news.next(signal, 1);
+      expect(getEventListeners(signal, 'abort')).toEqual([]);
+    }
+  } finally {
+    news.close();
     await tail.stop();
   }
 });

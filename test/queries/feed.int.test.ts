@@ -152,6 +152,14 @@ describe('the live feed', () => {
     await stream.return(undefined);
   });
 
+  test('ends when the process closes', async () => {
+    const own = await startTestApi();
+    const ownAddress = await own.app.listen({ host: '127.0.0.1', port: 0 });
+    const response = await fetch(`${ownAddress}/v1/events/stream`);
+    await own.close();
+    expect(await response.text()).toBe('retry: 1000\n\n');
+  });
+
   test('a reader that does not read costs no memory, and has every event in the end', async () => {
     const head = await feedHead(api.mongo.db);
     const stream = open('/v1/events/stream', { 'last-event-id': String(head) });

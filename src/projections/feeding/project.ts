@@ -52,7 +52,8 @@ export async function project(
       continue;
     }
     const { position } = feeder.held;
-    const hasEvents = await hasGrown(tail, position, signal);
+    // For a second at most, since the build itself may become another one.
+    const hasEvents = (await tail.beyond(position, signal, LOOK_AGAIN_MS)) > position;
     const beganAt = Date.now();
     const events = hasEvents ? await readFeed(db, position, batchSize) : [];
     if (events.length > 0) {
@@ -75,20 +76,6 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
 /** No build, not even one that was rolled back, is of this version yet. */
 function isOutdated({ version, previous }: ProjectionState, view: View): boolean {
   return view.version > Math.max(version, previous?.version ?? 0);
-}
-
-/** For a second at most, since the build itself may become another one. */
-async function hasGrown(tail: FeedTail, position: number, signal: AbortSignal): Promise<boolean> {
-  const enough = new AbortController();
-  const end = (): void => enough.abort();
-  const timer = globalThis.setTimeout(end, LOOK_AGAIN_MS);
-  signal.addEventListener('abort', end, { once: true });
-  try {
-    return (await tail.beyond(position, enough.signal)) > position;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', end);
-  }
 }
 
 async function stillMine(db: Db, { name, version }: View, epoch: number): Promise<ProjectionState> {
