@@ -5,6 +5,7 @@ import { type Diff, diff, type Moment, orderAt, unbroken } from '../event-log/ti
 import { HttpProblem } from '../platform/http-problem.js';
 import { badQuery } from './instant.js';
 import type { OrderReader } from './order-reader.js';
+import { orderNotFound } from './resume-points.js';
 
 /** Orders as they were, from the journal alone. */
 export interface Past {
@@ -28,7 +29,7 @@ export function createPast(db: Db, reader: OrderReader): Past {
     const log = unbroken(await readJournal(db, orderId, limit === undefined ? {} : { limit }));
     if (log.length > 0) return log;
     const order = await reader.read(orderId);
-    if (order === undefined) throw new HttpProblem(404, 'order_not_found', `There is no order ${orderId}.`);
+    if (order === undefined) throw orderNotFound(orderId);
     const detail = `Order ${orderId} is accepted, but none of its events is in the journal yet. Try again soon.`;
     throw new HttpProblem(503, 'not_recorded_yet', detail, { version: order.version });
   }

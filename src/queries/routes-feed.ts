@@ -9,6 +9,7 @@ import { closed, OrderPath } from '../platform/http-schemas.js';
 import { type StreamItem, keepAlive, sendStream } from '../platform/http-stream.js';
 import type { Http } from '../platform/http.js';
 import type { OrderReader } from './order-reader.js';
+import { refuseUnknownVersion } from './resume-points.js';
 import { Event, page } from './schemas.js';
 
 export interface FeedDeps {
@@ -111,13 +112,8 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
     },
     async (request, reply) => {
       const { orderId } = request.params;
-      const found = await reader.read(orderId);
-      if (found === undefined) throw new HttpProblem(404, 'order_not_found', `There is no order ${orderId}.`);
       const after = resumePoint(request.headers['last-event-id']) ?? 0;
-      if (after > found.version) {
-        const detail = `Last-Event-ID ${after}: the order is at version ${found.version}.`;
-        throw new HttpProblem(400, 'version_unknown', detail, { version: found.version });
-      }
+      await refuseUnknownVersion({ db, reader }, orderId, after);
       const signal = untilGone(reply);
       await sendStream(reply, orderFrom(orderId, after, signal), signal);
     },

@@ -13,6 +13,7 @@ import { badQuery, toInstant } from './instant.js';
 import { listOrders, sorts } from './list-orders.js';
 import type { FoundOrder, OrderReader } from './order-reader.js';
 import type { Past } from './past.js';
+import { orderNotFound } from './resume-points.js';
 import { Event, Order, page } from './schemas.js';
 
 export interface OrderQueryDeps {
@@ -69,7 +70,7 @@ export function registerOrderQueries(app: Http, { db, views, reader, past, curso
         await views.reach(orderId, ({ version }) => version >= minVersion, VERSION_WITHIN_MS);
         found = await reader[read](orderId, minVersion);
       }
-      if (found === undefined) throw notFound(orderId);
+      if (found === undefined) throw orderNotFound(orderId);
       if (found.version < minVersion) throw behind(found, minVersion);
       return await sendOrder(request, reply, found, 'no-cache');
     },
@@ -142,7 +143,7 @@ export function registerOrderQueries(app: Http, { db, views, reader, past, curso
         source === 'journal'
           ? await journalAfter(orderId, after, limit + 1)
           : (await historyOf(orderId)).filter((event) => event.version > after);
-      if (events.length === 0 && (await reader.read(orderId)) === undefined) throw notFound(orderId);
+      if (events.length === 0 && (await reader.read(orderId)) === undefined) throw orderNotFound(orderId);
       const data = events.slice(0, limit);
       const last = data.at(-1);
       const isLastPage = events.length <= limit || last === undefined;
@@ -166,14 +167,10 @@ export function registerOrderQueries(app: Http, { db, views, reader, past, curso
   async function historyOf(orderId: string) {
     const log = await reader.readHistory(orderId);
     if (log !== undefined) return log.isForecast ? [] : log.events;
-    if ((await reader.read(orderId)) === undefined) throw notFound(orderId);
+    if ((await reader.read(orderId)) === undefined) throw orderNotFound(orderId);
     const detail = `Temporal does not keep the history of order ${orderId} any more. Its journal has all of it: leave source out.`;
     throw new HttpProblem(404, 'history_not_kept', detail);
   }
-}
-
-function notFound(orderId: string): HttpProblem {
-  return new HttpProblem(404, 'order_not_found', `There is no order ${orderId}.`);
 }
 
 function behind({ version }: FoundOrder, minVersion: number): HttpProblem {

@@ -186,6 +186,18 @@ describe('the live log of an order', () => {
     expect(rest.map(({ event }) => event.version)).toEqual([count - 1, count]);
   });
 
+  test('goes on after an event that it sent, though the view has not come so far', async () => {
+    const { db } = api.mongo;
+    const orderId = randomUUID();
+    const log = logOf(states.refunded, orderId);
+    await appendToJournal(db, log.slice(0, 4));
+    await projectOrder(db, orderId);
+    await appendToJournal(db, log.slice(4));
+    const lastEventId = { 'last-event-id': String(log.length - 1) };
+    const [received] = await receive(`/v1/orders/${orderId}/stream`, 1, lastEventId);
+    expect(received?.id).toBe(log.length);
+  });
+
   test('tells what is recorded later, and nothing of other orders', async () => {
     const { db } = api.mongo;
     const orderId = randomUUID();
