@@ -16,6 +16,16 @@ export function isMongoOutage(error: unknown): boolean {
   );
 }
 
+/** What was asked of MongoDB; undefined in an outage. */
+export async function unlessAway<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (isMongoOutage(error)) return undefined;
+    throw error;
+  }
+}
+
 /** Codes of MongoDB's `error_codes.yml`. */
 const interruptions = new Set([
   50, // MaxTimeMSExpired

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
 import type { FastifyReply } from 'fastify';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
@@ -8,6 +9,7 @@ import { HttpProblem, problem } from '../platform/http-problem.js';
 import { closed, OrderPath } from '../platform/http-schemas.js';
 import { type StreamItem, keepAlive, sendStream } from '../platform/http-stream.js';
 import type { Http } from '../platform/http.js';
+import { unlessAway } from '../platform/mongo-outage.js';
 import type { OrderReader } from './order-reader.js';
 import { refuseUnknownVersion } from './resume-points.js';
 import { Event, page } from './schemas.js';
@@ -20,6 +22,8 @@ export interface FeedDeps {
 
 const PAGE = 200;
 const KEEP_ALIVE_MS = 15_000;
+/** In an outage. */
+const LOOK_AGAIN_MS = 1_000;
 const tags = ['feed'];
 
 const Position = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1_000 });
@@ -119,21 +123,12 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
     },
   );
 
-  async function* feedFrom(
-    after: number,
-    signal: AbortSignal,
-  ): AsyncGenerator<StreamItem | typeof keepAlive> {
-    let position = after;
-    while (!signal.aborted) {
-      const events = await readFeed(db, position, PAGE);
-      for (const event of events) {
-        yield { id: event.position, data: event };
-        position = event.position;
-      }
-      if (events.length === PAGE) continue;
-      const head = await tail.beyond(position, signal, KEEP_ALIVE_MS);
-      if (head <= position) yield keepAlive;
-    }
+  function feedFrom(after: number, signal: AbortSignal): AsyncGenerator<StreamItem | typeof keepAlive> {
+    const read = async (position: number) =>
+      (await readFeed(db, position, PAGE)).map((event) => ({ id: event.position, data: event }));
+    const isMore = async (position: number) =>
+      (await tail.beyond(position, signal, KEEP_ALIVE_MS)) > position;
+    return live(after, { read, isMore }, signal);
   }
 
   /** Looks into the journal when the feed has news of the order. */
@@ -143,17 +138,13 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
     signal: AbortSignal,
   ): AsyncGenerator<StreamItem | typeof keepAlive> {
     const news = tail.newsOf(orderId);
+    const read = async (version: number) => {
+      const events = await readJournal(db, orderId, { from: version + 1, limit: PAGE });
+      const end = events.findIndex(({ position }) => position === undefined);
+      return events.slice(0, end === -1 ? PAGE : end).map((event) => ({ id: event.version, data: event }));
+    };
     try {
-      let version = after;
-      while (!signal.aborted) {
-        for (const event of await readJournal(db, orderId, { from: version + 1, limit: PAGE })) {
-          if (event.position === undefined) break;
-          yield { id: event.version, data: event };
-          version = event.version;
-        }
-        const isNews = await news.next(signal, KEEP_ALIVE_MS);
-        if (!isNews) yield keepAlive;
-      }
+      yield* live(after, { read, isMore: () => news.next(signal, KEEP_ALIVE_MS) }, signal);
     } finally {
       news.close();
     }
@@ -170,6 +161,33 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
     raw.once('close', end);
     if (raw.destroyed || closing.signal.aborted) end();
     return gone.signal;
+  }
+}
+
+interface Source {
+  /** The items beyond one, `PAGE` at most. */
+  readonly read: (after: number) => Promise<readonly StreamItem[]>;
+  /** Waits until there may be more; false where there is none in `KEEP_ALIVE_MS`. */
+  readonly isMore: (after: number) => Promise<boolean>;
+}
+
+/** All that a source has beyond an item, and will have. An outage of MongoDB is waited out. */
+async function* live(
+  after: number,
+  { read, isMore }: Source,
+  signal: AbortSignal,
+): AsyncGenerator<StreamItem | typeof keepAlive> {
+  let last = after;
+  while (!signal.aborted) {
+    const items = await unlessAway(read(last));
+    for (const item of items ?? []) {
+      yield item;
+      last = item.id;
+    }
+    if (items === undefined) {
+      yield keepAlive;
+      await setTimeout(LOOK_AGAIN_MS, undefined, { signal }).catch(() => undefined);
+    } else if (items.length < PAGE && !(await isMore(last))) yield keepAlive;
   }
 }
 

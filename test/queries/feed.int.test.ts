@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Db } from 'mongodb';
 import { feedHead } from '../../src/event-log/feed.js';
 import { appendToJournal, ensureJournalIndexes, readJournal } from '../../src/event-log/journal.js';
 import { sequence } from '../../src/event-log/sequencer.js';
 import { projectOrder } from '../../src/projections/orders.js';
 import { logOf } from '../activities/database.js';
 import { states } from '../domain/examples.js';
-import { startTestApi, type TestApi } from '../support/api.js';
+import { placedOrder, startTestApi, type TestApi } from '../support/api.js';
+import { breakableMongodb } from '../support/breakable-server.js';
 import { until } from '../support/until.js';
 
 let api: TestApi;
@@ -34,7 +36,7 @@ async function recordOrder(): Promise<{ orderId: string; count: number }> {
   const log = logOf(states.refunded, orderId);
   await appendToJournal(db, log);
   await projectOrder(db, orderId);
-  await until(async () => expect((await readJournal(db, orderId)).at(-1)?.position).toBeGreaterThan(0));
+  await untilPositioned(db, orderId);
   return { orderId, count: log.length };
 }
 
@@ -213,6 +215,50 @@ describe('the live log of an order', () => {
     );
   });
 
+  test('comes page after page, however long it is', async () => {
+    const { db } = api.mongo;
+    const orderId = randomUUID();
+    const [first] = logOf(states.reserving, orderId);
+    await appendToJournal(db, [first]);
+    await projectOrder(db, orderId);
+    // More pages than there is time for, were each waited for as what is to come is.
+    const log = Array.from({ length: 1_001 }, (_, index) => ({ ...first, version: index + 1 }));
+    await appendToJournal(db, log);
+    await untilPositioned(db, orderId);
+    const received = await receive(`/v1/orders/${orderId}/stream`, log.length);
+    expect(received.at(-1)?.id).toBe(log.length);
+  });
+
+  test('waits for a MongoDB that is away, and goes on', async () => {
+    const mongodb = await breakableMongodb();
+    const own = await startTestApi({ MONGODB_URI: mongodb.address });
+    try {
+      await own.startWorker();
+      const ownAddress = await own.app.listen({ host: '127.0.0.1', port: 0 });
+      const orderId = await placedOrder(own);
+      await positioned(own, orderId);
+      await mongodb.kill();
+      const response = await fetch(`${ownAddress}/v1/orders/${orderId}/stream`);
+      const chunks = response.body?.pipeThrough(new TextDecoderStream()).values();
+      let text = '';
+      const receivedUntil = async (part: string): Promise<void> => {
+        while (!text.includes(part)) {
+          const chunk = await chunks?.next();
+          if (chunk?.value === undefined) throw new Error(`The stream ended with ${text}`);
+          text += chunk.value;
+        }
+      };
+      await receivedUntil(': keep-alive');
+      expect(text).not.toContain('data: ');
+      await mongodb.revive();
+      await receivedUntil('id: 4\n');
+      await chunks?.return?.();
+    } finally {
+      await own.close();
+      await mongodb.end();
+    }
+  });
+
   test('is refused for an order that is not there, and a version it has not reached', async () => {
     const { orderId, count } = await recordOrder();
     expect(await api.get(`/v1/orders/${randomUUID()}/stream`)).toMatchObject({ status: 404 });
@@ -224,6 +270,19 @@ describe('the live log of an order', () => {
     });
   });
 });
+
+async function untilPositioned(db: Db, orderId: string): Promise<void> {
+  await until(async () => expect((await readJournal(db, orderId)).at(-1)?.position).toBeGreaterThan(0));
+}
+
+/** The events of an order have their positions, and nobody gives any more. */
+async function positioned({ mongo: { db } }: TestApi, orderId: string): Promise<void> {
+  const done = new AbortController();
+  const sequenced = sequence({ db, signal: done.signal, beat: () => undefined });
+  await untilPositioned(db, orderId);
+  done.abort();
+  await sequenced;
+}
 
 async function listeners(): Promise<number> {
   return await new Promise((resolve, reject) => {

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
 import { committed } from '../../event-log/durability.js';
-import { isMongoOutage } from '../../platform/mongo-outage.js';
+import { unlessAway } from '../../platform/mongo-outage.js';
 import { within } from '../../platform/within.js';
 import type { OrderView } from '../../domain/view.js';
 import { onlyView, orders } from '../orders.js';
@@ -66,17 +66,14 @@ export function openOrderViews(db: Db, cache: OrderCache = createOrderCache()): 
   }
 
   async function look(orderId: string, giveUpAt: number): Promise<OrderProgress | undefined> {
-    try {
-      const projection = { _id: 0, version: 1, status: 1, settled: 1 };
-      const found = await within(
+    const projection = { _id: 0, version: 1, status: 1, settled: 1 };
+    const found = await unlessAway(
+      within(
         Math.max(SHORTEST_LOOK_MS, giveUpAt - Date.now()),
         orders(db).findOne({ _id: orderId }, { ...committed, projection }),
-      );
-      return found ?? undefined;
-    } catch (error) {
-      if (isMongoOutage(error)) return undefined;
-      throw error;
-    }
+      ),
+    );
+    return found ?? undefined;
   }
 
   return {
