@@ -174,6 +174,11 @@ describe('a request that is none is refused:', () => {
     ['an unknown status', 400, () => api.get('/v1/orders?status=done')],
     ['a time that is none', 400, () => api.get('/v1/orders?createdAt[gte]=yesterday')],
     [
+      'a time beyond the year 9999',
+      400,
+      () => api.get('/v1/orders?createdAt[gte]=9999-12-31T23:59:59-14:00'),
+    ],
+    [
       'a key with a space',
       400,
       () => api.post('/v1/orders', { body: orderBody(), headers: { 'idempotency-key': 'a b' } }),
