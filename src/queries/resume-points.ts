@@ -8,7 +8,7 @@ export function orderNotFound(orderId: string): HttpProblem {
 }
 
 /**
- * An order's log is read on from a version that the order has, be it in the journal only: that may be ahead of the view.
+ * An order's log is read on from a version that the order has, though it may not be in the view yet, or not even in the journal.
  *
  * @throws HttpProblem 404 where there is no such order, 400 where it has not come so far
  */
@@ -21,10 +21,20 @@ export async function refuseUnknownVersion(
   if (found === undefined) throw orderNotFound(orderId);
   if (after <= found.version) return;
   const recorded = await readJournal(db, orderId, { from: after, limit: 1 });
-  if (recorded.length === 0) throw versionUnknown(orderId, after, found.version);
+  if (recorded.length > 0) return;
+  refuseVersionBeyond(orderId, after, (await reader.readStrong(orderId))?.version ?? found.version);
 }
 
-function versionUnknown(orderId: string, after: number, version: number): HttpProblem {
+/** @throws HttpProblem 400 where `after` is beyond the order as it is */
+export function refuseVersionBeyond(orderId: string, after: number, version: number): void {
+  if (after <= version) return;
   const detail = `There is no version ${after} of order ${orderId}: it is at version ${version}.`;
-  return new HttpProblem(400, 'version_unknown', detail, { version });
+  throw new HttpProblem(400, 'version_unknown', detail, { version });
+}
+
+/** @throws HttpProblem 400 where `after` is beyond the head of the feed */
+export function refusePositionBeyond(after: number, head: number): void {
+  if (after <= head) return;
+  const detail = `There is no position ${after}: the last one is ${head}.`;
+  throw new HttpProblem(400, 'position_unknown', detail, { head });
 }

@@ -5,13 +5,13 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { type FeedTail, feedHead, readFeed } from '../event-log/feed.js';
 import { readJournal } from '../event-log/journal.js';
-import { HttpProblem, problem } from '../platform/http-problem.js';
+import { problem } from '../platform/http-problem.js';
 import { closed, OrderPath } from '../platform/http-schemas.js';
 import { type StreamItem, keepAlive, sendStream } from '../platform/http-stream.js';
 import type { Http } from '../platform/http.js';
 import { unlessAway } from '../platform/mongo-outage.js';
 import type { OrderReader } from './order-reader.js';
-import { refuseUnknownVersion } from './resume-points.js';
+import { refusePositionBeyond, refuseUnknownVersion } from './resume-points.js';
 import { Event, page } from './schemas.js';
 
 export interface FeedDeps {
@@ -71,7 +71,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
     async (request, reply) => {
       const { after = 0, limit = PAGE } = request.query;
       const data = await readFeed(db, after, limit);
-      if (data.length === 0) refuseBeyond(after, await feedHead(db));
+      if (data.length === 0) refusePositionBeyond(after, await feedHead(db));
       const last = data.at(-1);
       const isLastPage = data.length < limit || last === undefined;
       return await reply.send({ data, ...(isLastPage ? {} : { nextCursor: String(last.position) }) });
@@ -95,7 +95,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
     async (request, reply) => {
       const head = await feedHead(db);
       const after = resumePoint(request.headers['last-event-id']) ?? request.query.after ?? head;
-      refuseBeyond(after, head);
+      refusePositionBeyond(after, head);
       const signal = untilGone(reply);
       await sendStream(reply, feedFrom(after, signal), signal);
     },
@@ -193,10 +193,4 @@ async function* live(
 
 function resumePoint(lastEventId: string | undefined): number | undefined {
   return lastEventId === undefined ? undefined : Number(lastEventId);
-}
-
-function refuseBeyond(after: number, head: number): void {
-  if (after <= head) return;
-  const detail = `There is no position ${after}: the last one is ${head}.`;
-  throw new HttpProblem(400, 'position_unknown', detail, { head });
 }

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { toView } from '../domain/view.js';
+import { foldHistory } from '../event-log/history.js';
 import { readJournal } from '../event-log/journal.js';
 import { type Moment, unbroken } from '../event-log/time-travel.js';
 import { HttpProblem, problem } from '../platform/http-problem.js';
@@ -13,7 +14,7 @@ import { badQuery, toInstant } from './instant.js';
 import { listOrders, sorts } from './list-orders.js';
 import type { FoundOrder, OrderReader } from './order-reader.js';
 import type { Past } from './past.js';
-import { orderNotFound } from './resume-points.js';
+import { orderNotFound, refuseUnknownVersion, refuseVersionBeyond } from './resume-points.js';
 import { Event, Order, page } from './schemas.js';
 
 export interface OrderQueryDeps {
@@ -142,8 +143,7 @@ export function registerOrderQueries(app: Http, { db, views, reader, past, curso
       const events =
         source === 'journal'
           ? await journalAfter(orderId, after, limit + 1)
-          : (await historyOf(orderId)).filter((event) => event.version > after);
-      if (events.length === 0 && (await reader.read(orderId)) === undefined) throw orderNotFound(orderId);
+          : await historyAfter(orderId, after);
       const data = events.slice(0, limit);
       const last = data.at(-1);
       const isLastPage = events.length <= limit || last === undefined;
@@ -155,6 +155,7 @@ export function registerOrderQueries(app: Http, { db, views, reader, past, curso
   async function journalAfter(orderId: string, after: number, limit: number) {
     const read = () => readJournal(db, orderId, { from: after + 1, limit });
     const events = await read();
+    if (events.length === 0) await refuseUnknownVersion({ db, reader }, orderId, after);
     const first = events[0]?.version ?? 1;
     if (after > 0 || first === 1) return unbroken(events, after);
     // Where the view goes beyond what is missing, that has come meanwhile, or never will: the journal was made anew from a
@@ -164,9 +165,13 @@ export function registerOrderQueries(app: Http, { db, views, reader, past, curso
     return unbroken(known, (known[0]?.version ?? 1) - 1);
   }
 
-  async function historyOf(orderId: string) {
+  async function historyAfter(orderId: string, after: number) {
     const log = await reader.readHistory(orderId);
-    if (log !== undefined) return log.isForecast ? [] : log.events;
+    if (log !== undefined) {
+      const events = log.isForecast ? [] : log.events.filter(({ version }) => version > after);
+      if (events.length === 0) refuseVersionBeyond(orderId, after, foldHistory(log)?.version ?? 0);
+      return events;
+    }
     if ((await reader.read(orderId)) === undefined) throw orderNotFound(orderId);
     const detail = `Temporal does not keep the history of order ${orderId} any more. Its journal has all of it: leave source out.`;
     throw new HttpProblem(404, 'history_not_kept', detail);

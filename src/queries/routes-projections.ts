@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { type Static, Type } from 'typebox';
 import { unreachable } from '../domain/unreachable.js';
+import { feedHead } from '../event-log/feed.js';
 import { HttpProblem, problem } from '../platform/http-problem.js';
 import { closed, Id, Key, Text, Version } from '../platform/http-schemas.js';
 import type { Http } from '../platform/http.js';
@@ -12,6 +13,7 @@ import { type ProjectionsStatus, projectionsStatus } from '../projections/feedin
 import { storeNames } from '../projections/rebuilding/store-rebuild.js';
 import type { View } from '../projections/view.js';
 import { viewNamed, views } from '../projections/views.js';
+import { refusePositionBeyond } from './resume-points.js';
 import { page } from './schemas.js';
 
 export interface ProjectionDeps {
@@ -170,6 +172,8 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
       const view = existing(request.params.name);
       const { limit = 200, ...query } = request.query;
       const found = await listParked(db, view, { ...query, limit: limit + 1 });
+      const { after = 0 } = query;
+      if (found.length === 0 && after > 0) refusePositionBeyond(after, await feedHead(db));
       const data = found.slice(0, limit).map(({ orderId, version, type, position, status, error, at }) => ({
         orderId,
         version,

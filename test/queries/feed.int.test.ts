@@ -104,6 +104,12 @@ describe('the feed', () => {
     expect(await api.get('/v1/events/stream', { 'last-event-id': String(head + 1) })).toMatchObject({
       status: 400,
     });
+    const parked = '/v1/projections/customers/parked?after=';
+    expect(await api.get(parked + head)).toMatchObject({ status: 200, body: { data: [] } });
+    expect(await api.get(parked + (head + 1))).toMatchObject({
+      status: 400,
+      body: { code: 'position_unknown', head },
+    });
     for (const query of [
       'after=-1',
       'after=x',

@@ -101,7 +101,11 @@ describe('the log of an order', () => {
       after = body.nextCursor;
     }
     expect(paged).toEqual(all);
-    expect((await api.get(`${path}&after=1000`)).body).toEqual({ data: [] });
+    expect((await api.get(`${path}&after=${all.length}`)).body).toEqual({ data: [] });
+    expect(await api.get(`${path}&after=${all.length + 1}`)).toMatchObject({
+      status: 400,
+      body: { code: 'version_unknown', version: all.length },
+    });
   });
 
   /** What the events of a page have as versions, and where the next one begins. */
@@ -111,6 +115,23 @@ describe('the log of an order', () => {
     const versions: number[] = body.data.map(({ version }: { version: number }) => version);
     return { versions, next: body.nextCursor };
   }
+
+  test('is read on from a version that the view or the journal does not have yet', async () => {
+    const orderId = await placedOrder(api);
+    const { db } = api.mongo;
+    const view = await orders(db).findOne({ _id: orderId });
+    const { body } = await api.post(`/v1/orders/${orderId}/notes?consistency=projected`, {
+      body: { text: 'x' },
+    });
+    if (view !== null) await orders(db).replaceOne({ _id: orderId }, view);
+    await until(async () =>
+      expect((await api.get(`/v1/orders/${orderId}`)).body.version).toBe(view?.version),
+    );
+    const beyond = `?after=${body.version}`;
+    expect(await pageOf(orderId, beyond)).toEqual({ versions: [], next: undefined });
+    await journal(db).deleteOne({ _id: `${orderId}:${body.version}` });
+    expect(await pageOf(orderId, beyond)).toEqual({ versions: [], next: undefined });
+  });
 
   test('ends before an event that is not recorded yet, and goes on with it', async () => {
     const orderId = await placedOrder(api);
