@@ -12,10 +12,15 @@ const upcasters: Readonly<Record<string, Upcaster>> = {
   }),
 };
 
+/** A newer version of this code wrote the event: to go on would be to guess, and a newer worker will. */
+export class NewerEvent extends TypeError {
+  override readonly name = 'NewerEvent';
+}
+
 /**
  * An event in the shape of today, whenever it was written. What a store has added to it stays as it is.
  *
- * @throws TypeError where a newer version of this code wrote it: to go on would be to guess
+ * @throws NewerEvent; TypeError where it is no event at all, by its type, its version or its data
  */
 export function upcast<E extends StoredEvent>(stored: E): OrderEvent & Omit<E, keyof StoredEvent> {
   const { type } = stored;
@@ -23,7 +28,7 @@ export function upcast<E extends StoredEvent>(stored: E): OrderEvent & Omit<E, k
   let { schemaVersion, data } = stored;
   while (schemaVersion !== today) {
     const upcaster = upcasters[`${type}@${schemaVersion}`];
-    if (upcaster === undefined) throw unknownVersion(stored);
+    if (upcaster === undefined) throw unknownEvent(stored);
     data = upcaster(data);
     schemaVersion += 1;
   }
@@ -31,10 +36,19 @@ export function upcast<E extends StoredEvent>(stored: E): OrderEvent & Omit<E, k
   return { ...stored, schemaVersion, data } as unknown as OrderEvent & Omit<E, keyof StoredEvent>;
 }
 
-function unknownVersion({ orderId, version, type, schemaVersion }: StoredEvent): TypeError {
+/** As `upcast` tells it; where that is not possible, as it was written: its `schemaVersion` says of which version. */
+export function upcastIfKnown<E extends StoredEvent>(stored: E): E | ReturnType<typeof upcast<E>> {
+  try {
+    return upcast(stored);
+  } catch {
+    return stored;
+  }
+}
+
+function unknownEvent({ orderId, version, type, schemaVersion }: StoredEvent): TypeError {
   const event = `Event ${version} of order ${orderId}`;
-  return new TypeError(
+  const message =
     `${event} is ${type}@${schemaVersion}; this version of the code knows ` +
-      `${type in schemaVersions ? `${type}@${schemaVersions[type]} and older` : `no ${type}`}.`,
-  );
+    `${type in schemaVersions ? `${type}@${schemaVersions[type]} and older` : `no ${type}`}.`;
+  return schemaVersion > schemaVersions[type] ? new NewerEvent(message) : new TypeError(message);
 }

@@ -1,13 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import type { StoredEvent } from '../domain/events.js';
-import { upcast } from '../domain/upcasters.js';
 import { type JournalDelete, type Position, areNoDeletes, openPositions } from './changes.js';
 import { committed } from './durability.js';
-import { type Recorded, type RecordedEvent, journal, onlyEvent } from './journal.js';
+import { type StoredRecord, journal, onlyEvent } from './journal.js';
 
-/** An event with its place in the one order of all events of all orders. */
-export type PositionedEvent = RecordedEvent & { readonly position: number };
+/** An event, as it was written, with its place in the one order of all events of all orders. */
+export type PositionedEvent = StoredRecord & { readonly position: number };
 
 /** What a holder of the sequencer leaves to the next: one document, written now and then, after the positions it speaks of. */
 export interface FeedState {
@@ -56,11 +54,10 @@ export async function lastGiven(db: Db, noted: number): Promise<number> {
 export async function readFeed(db: Db, after: number, limit: number): Promise<PositionedEvent[]> {
   return await journal(db)
     .find({ position: { $gt: after, $lte: after + limit } }, committed)
-    .project<StoredEvent & Recorded & { readonly position: number }>(onlyEvent)
+    .project<PositionedEvent>(onlyEvent)
     .sort({ position: 1 })
     // All of them in one answer, as far as it can hold them: the driver's first one has 101.
     .batchSize(limit + 1)
-    .map((event) => upcast(event))
     .toArray();
 }
 

@@ -16,13 +16,15 @@ export interface Recorded {
 /** An event as it is read from the journal: upcast, whenever it was written. */
 export type RecordedEvent = OrderEvent & Recorded;
 
+/** An event as it is read from the journal where one that cannot be upcast is not to keep anybody from the others. */
+export type StoredRecord = StoredEvent & Recorded;
+
 /** An event as it lies in the journal: of the version it was written in. */
-export type JournalDocument = StoredEvent &
-  Recorded & {
-    readonly _id: string;
-    /** true until it has a position, then absent */
-    readonly unsequenced?: true;
-  };
+export type JournalDocument = StoredRecord & {
+  readonly _id: string;
+  /** true until it has a position, then absent */
+  readonly unsequenced?: true;
+};
 
 /** A projection that leaves the event of a `JournalDocument`. */
 export const onlyEvent = { _id: 0, unsequenced: 0 } as const;
@@ -126,38 +128,51 @@ function content(stored: StoredEvent): unknown {
   return asStored({ ...envelope, data });
 }
 
-/** The recorded events of an order, ascending from version `from` (1), `limit` at most (all). */
-export async function readJournal(
+interface Range {
+  readonly from?: number;
+  readonly limit?: number;
+  readonly session?: ClientSession;
+}
+
+/**
+ * The recorded events of an order, ascending from version `from` (1), `limit` at most (all).
+ *
+ * @throws TypeError where one of them cannot be upcast
+ */
+export async function readJournal(db: Db, orderId: string, range: Range = {}): Promise<RecordedEvent[]> {
+  return (await readStored(db, orderId, range)).map((event) => upcast(event));
+}
+
+/** `readJournal`, each event as it was written. */
+export async function readStored(
   db: Db,
   orderId: string,
-  { from = 1, limit = 0, ...options }: { from?: number; limit?: number; session?: ClientSession } = {},
-): Promise<RecordedEvent[]> {
+  { from = 1, limit = 0, ...options }: Range = {},
+): Promise<StoredRecord[]> {
   return await journal(db)
     .find({ orderId, version: { $gte: from } }, { ...options, ...committed })
-    .project<StoredEvent & Recorded>(onlyEvent)
+    .project<StoredRecord>(onlyEvent)
     .sort({ version: 1 })
     .limit(limit)
-    .map((event) => upcast(event))
     .toArray();
 }
 
-/** The recorded events that match, whatever their number: by order, each order's ascending. */
+/** The recorded events that match, whatever their number, as they were written: by order, each order's ascending. */
 export async function* readJournals(
   db: Db,
   filter: Filter<JournalDocument>,
-): AsyncGenerator<RecordedEvent, void> {
-  const events = journal(db)
+): AsyncGenerator<StoredRecord, void> {
+  yield* journal(db)
     .find(filter, committed)
-    .project<StoredEvent & Recorded>(onlyEvent)
+    .project<StoredRecord>(onlyEvent)
     .sort({ orderId: 1, version: 1 });
-  for await (const event of events) yield upcast(event);
 }
 
-/** The recorded events of several orders, each order's ascending and below the version that `below` names for it. */
+/** `readJournals` of several orders, below the version that `below` names for each. */
 export async function* readJournalsBefore(
   db: Db,
   below: ReadonlyMap<string, number>,
-): AsyncGenerator<RecordedEvent, void> {
+): AsyncGenerator<StoredRecord, void> {
   if (below.size === 0) return;
   const filter = { orderId: { $in: [...below.keys()] }, version: { $lt: Math.max(...below.values()) } };
   for await (const event of readJournals(db, filter)) {
@@ -169,7 +184,7 @@ export async function* readJournalsBefore(
 export async function eventsOfCommand(db: Db, orderId: string, commandId: string): Promise<RecordedEvent[]> {
   return await journal(db)
     .find({ orderId, commandId }, committed)
-    .project<StoredEvent & Recorded>(onlyEvent)
+    .project<StoredRecord>(onlyEvent)
     .sort({ version: 1 })
     .map((event) => upcast(event))
     .toArray();

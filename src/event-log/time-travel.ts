@@ -8,7 +8,10 @@ import { toView } from '../domain/view.js';
 export type Moment = { readonly version: number } | { readonly at: string };
 
 /** The events of an order, ascending, that follow version `after` up to a gap: those behind it are not known yet. */
-export function unbroken<E extends OrderEvent>(events: readonly E[], after = 0): readonly E[] {
+export function unbroken<E extends Pick<OrderEvent, 'version'>>(
+  events: readonly E[],
+  after = 0,
+): readonly E[] {
   const end = events.findIndex(({ version }, index) => version !== after + 1 + index);
   return end === -1 ? events : events.slice(0, end);
 }

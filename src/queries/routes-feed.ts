@@ -3,8 +3,9 @@ import { setTimeout } from 'node:timers/promises';
 import type { FastifyReply } from 'fastify';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
+import { upcastIfKnown } from '../domain/upcasters.js';
 import { type FeedTail, feedHead, readFeed } from '../event-log/feed.js';
-import { readJournal } from '../event-log/journal.js';
+import { readStored } from '../event-log/journal.js';
 import { problem } from '../platform/http-problem.js';
 import { closed, OrderPath } from '../platform/http-schemas.js';
 import { type StreamItem, keepAlive, sendStream } from '../platform/http-stream.js';
@@ -70,7 +71,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
     },
     async (request, reply) => {
       const { after = 0, limit = PAGE } = request.query;
-      const data = await readFeed(db, after, limit);
+      const data = (await readFeed(db, after, limit)).map((event) => upcastIfKnown(event));
       if (data.length === 0) refusePositionBeyond(after, await feedHead(db));
       const last = data.at(-1);
       const isLastPage = data.length < limit || last === undefined;
@@ -125,7 +126,10 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
 
   function feedFrom(after: number, signal: AbortSignal): AsyncGenerator<StreamItem | typeof keepAlive> {
     const read = async (position: number) =>
-      (await readFeed(db, position, PAGE)).map((event) => ({ id: event.position, data: event }));
+      (await readFeed(db, position, PAGE)).map((event) => ({
+        id: event.position,
+        data: upcastIfKnown(event),
+      }));
     const isMore = async (position: number) =>
       (await tail.beyond(position, signal, KEEP_ALIVE_MS)) > position;
     return live(after, { read, isMore }, signal);
@@ -139,9 +143,11 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   ): AsyncGenerator<StreamItem | typeof keepAlive> {
     const news = tail.newsOf(orderId);
     const read = async (version: number) => {
-      const events = await readJournal(db, orderId, { from: version + 1, limit: PAGE });
+      const events = await readStored(db, orderId, { from: version + 1, limit: PAGE });
       const end = events.findIndex(({ position }) => position === undefined);
-      return events.slice(0, end === -1 ? PAGE : end).map((event) => ({ id: event.version, data: event }));
+      return events
+        .slice(0, end === -1 ? PAGE : end)
+        .map((event) => ({ id: event.version, data: upcastIfKnown(event) }));
     };
     try {
       yield* live(after, { read, isMore: () => news.next(signal, KEEP_ALIVE_MS) }, signal);

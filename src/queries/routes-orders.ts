@@ -1,9 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
+import { upcastIfKnown } from '../domain/upcasters.js';
 import { toView } from '../domain/view.js';
 import { foldHistory } from '../event-log/history.js';
-import { readJournal } from '../event-log/journal.js';
+import { readStored } from '../event-log/journal.js';
 import { type Moment, unbroken } from '../event-log/time-travel.js';
 import { HttpProblem, problem } from '../platform/http-problem.js';
 import { Amount, closed, Id, Name, OrderPath, Sku, Tag, Time, Version } from '../platform/http-schemas.js';
@@ -153,7 +154,8 @@ export function registerOrderQueries(app: Http, { db, views, reader, past, curso
 
   /** Up to a gap: what is missing is still to come. */
   async function journalAfter(orderId: string, after: number, limit: number) {
-    const read = () => readJournal(db, orderId, { from: after + 1, limit });
+    const read = async () =>
+      (await readStored(db, orderId, { from: after + 1, limit })).map((event) => upcastIfKnown(event));
     const events = await read();
     if (events.length === 0) await refuseUnknownVersion({ db, reader }, orderId, after);
     const first = events[0]?.version ?? 1;

@@ -4,7 +4,6 @@ import { record } from '../../src/activities/recording.js';
 import type { OrderEvent, StoredEvent } from '../../src/domain/events.js';
 import { fold } from '../../src/domain/evolve.js';
 import { upcast } from '../../src/domain/upcasters.js';
-import { readFeed } from '../../src/event-log/feed.js';
 import { forks } from '../../src/event-log/fork.js';
 import { foldHistory, readHistoryLog } from '../../src/event-log/history.js';
 import { ensureJournalIndexes, eventsOfCommand, journal, readJournal } from '../../src/event-log/journal.js';
@@ -50,14 +49,6 @@ test('an old log is recorded as it was written, and read as one of today', async
   expect(read.map(({ recordedAt: _recordedAt, ...event }) => event)).toStrictEqual(today);
   expect(await eventsOfCommand(db, orderId, log[0].commandId)).toStrictEqual([read[0]]);
   expect((await orderViews(db).findOne({ _id: orderId }))?.state).toStrictEqual(fold(today));
-});
-
-test('the feed tells an old event as one of today', async () => {
-  const orderId = randomUUID();
-  const [created] = oldLog(orderId);
-  await record(db, [created]);
-  await journal(db).updateOne({ orderId, version: 1 }, { $set: { position: 1 } });
-  expect(await readFeed(db, 0, 10)).toMatchObject([{ ...upcast(created), position: 1 }]);
 });
 
 test.each([

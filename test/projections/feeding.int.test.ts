@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { OrderEvent } from '../../src/domain/events.js';
+import { NewerEvent } from '../../src/domain/upcasters.js';
 import { feedState } from '../../src/event-log/feed.js';
 import { journal } from '../../src/event-log/journal.js';
 import { Superseded } from '../../src/event-log/sequencer.js';
@@ -223,6 +224,80 @@ describe('an event that a view cannot apply', () => {
     expect(first?.error).toContain('lacks version 1');
     expect(others.every(({ status }) => status === 'waiting')).toBe(true);
     expect(await contentsOf(db, productDemand)).toEqual(await foldedAnew(db, productDemand, [well]));
+  });
+});
+
+describe('an event that was altered so that nobody can read it', () => {
+  const altered: readonly (readonly [string, object])[] = [
+    ['its type', { type: 'Nonsense' }],
+    ['its version', { schemaVersion: 0 }],
+    ['its data', { data: null }],
+  ];
+
+  async function alter({ orderId, version }: OrderEvent, change: object): Promise<void> {
+    await journal(db).updateOne({ _id: `${orderId}:${version}` }, { $set: change });
+  }
+
+  test.each(altered)(
+    '%s: is set aside by every view, and applied once it is put right',
+    async (_, change) => {
+      const [sick = [], well = []] = newLogs('refunded', 'completed');
+      const [, second] = sick;
+      if (second === undefined) throw new Error('It has two events.');
+      await publish(db, interleaved(sick, well));
+      await alter(second, change);
+      for (const view of views) run(view);
+      for (const view of views) {
+        await caughtUp(db, view);
+        expect(await parkedOf(db, view)).toMatchObject([
+          { version: 2, status: 'parked', error: expect.anything() },
+          ...sick.slice(2).map(({ version }) => ({ version, status: 'waiting' })),
+        ]);
+        expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, view, [sick.slice(0, 1), well]));
+      }
+      const retry = { action: 'retry', orderId: second.orderId, ...because } as const;
+      expect(await intervene(db, customers, retry)).toMatchObject({ applied: 0, parked: { version: 2 } });
+      await alter(second, second);
+      for (const view of views) {
+        expect(await intervene(db, view, retry)).toMatchObject({ applied: sick.length - 1, remaining: 0 });
+        expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, view, [sick, well]));
+      }
+    },
+  );
+
+  test('stops none but the later events of its order where a view has it already', async () => {
+    const [sick = [], well = []] = newLogs('refunded', 'completed');
+    const [first, , third] = sick;
+    if (first === undefined || third === undefined) throw new Error('It has three events.');
+    const before = run(customers);
+    await publish(db, sick.slice(0, 2));
+    await caughtUp(db, customers);
+    await before.stop();
+    await alter(first, { type: 'Nonsense' });
+    run(customers);
+    await publish(db, interleaved(sick.slice(2, 4), well));
+    await caughtUp(db, customers);
+    expect(await parkedOf(db, customers)).toMatchObject([
+      { version: 3, status: 'parked', error: expect.stringContaining('knows no Nonsense') },
+      { version: 4, status: 'waiting' },
+    ]);
+    expect(await contentsOf(db, customers)).toEqual(
+      await foldedAnew(db, customers, [sick.slice(0, 2), well]),
+    );
+  });
+
+  test('is waited for where a newer version wrote it: nothing is set aside', async () => {
+    const [newer = [], well = []] = newLogs('completed', 'completed');
+    const [, second] = newer;
+    if (second === undefined) throw new Error('It has two events.');
+    await publish(db, interleaved(newer, well));
+    await alter(second, { schemaVersion: 99 });
+    expect(await run(customers).ended).toBeInstanceOf(NewerEvent);
+    expect(await projectionState(db, customers.name)).toMatchObject({ position: 0, parked: 0 });
+    await alter(second, second);
+    run(customers);
+    await caughtUp(db, customers);
+    expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [newer, well]));
   });
 });
 

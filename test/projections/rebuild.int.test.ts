@@ -321,6 +321,26 @@ test('an order that cannot be made from its first event on is taken over as it w
   expect(stores[0]).toMatchObject({ name: 'orders', exceptions: { count: 1, orderIds: [orderId] } });
 });
 
+test('an order with an event that nobody can read is taken over as it was, and keeps nobody from the others', async () => {
+  const logs = newLogs('completed', 'completed', 'cancelled');
+  await publish(db, logs.flat());
+  for (const log of logs) await record(db, log);
+  const orderId = logs[1]?.[0].orderId ?? '';
+  await journal(db).updateOne({ _id: `${orderId}:3` }, { $set: { type: 'Nonsense' as never } });
+  // As one that is recorded just now: it is looked at again after the swap.
+  const [late = []] = newLogs('completed');
+  await record(db, late);
+  await journal(db).updateOne({ _id: `${late[0]?.orderId}:2` }, { $set: { type: 'Nonsense' as never } });
+  await orders(db).updateOne({ _id: late[0]?.orderId ?? '' }, { $set: { version: 1 } });
+  const before = await orders(db).findOne({ _id: late[0]?.orderId ?? '' });
+  expect(await rebuildOrders(rebuilding())).toBe(true);
+  expect(await orders(db).findOne({ _id: orderId })).toEqual(wholeOrders(logs.slice(1, 2))[0]);
+  expect(await orders(db).findOne({ _id: late[0]?.orderId ?? '' })).toEqual(before);
+  const { stores } = await projectionsStatus(db);
+  expect(stores[0]?.exceptions?.count).toBe(2);
+  expect(stores[0]?.exceptions?.orderIds).toEqual(expect.arrayContaining([orderId, late[0]?.orderId]));
+});
+
 test('the view of orders is outdated until a rebuild to its version is begun; one that was never rebuilt is of version 1', async () => {
   const [log = []] = newLogs('completed');
   await record(db, log);

@@ -3,7 +3,13 @@ import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
 import { feedHead } from '../../src/event-log/feed.js';
-import { appendToJournal, ensureJournalIndexes, readJournal } from '../../src/event-log/journal.js';
+import {
+  appendToJournal,
+  ensureJournalIndexes,
+  journal,
+  readJournal,
+  readStored,
+} from '../../src/event-log/journal.js';
 import { sequence } from '../../src/event-log/sequencer.js';
 import { projectOrder } from '../../src/projections/orders.js';
 import { logOf } from '../activities/database.js';
@@ -274,6 +280,46 @@ describe('the live log of an order', () => {
       status: 400,
       body: { code: 'version_unknown', version: count },
     });
+  });
+});
+
+describe('an event that was not written by this version of the code', () => {
+  /** As it is told by the feed, live and not, and by its order. */
+  async function told({ orderId }: { orderId: string }, version: number) {
+    const { position = 0 } = (await readStored(api.mongo.db, orderId, { from: version, limit: 1 }))[0] ?? {};
+    const pages = await Promise.all([
+      api.get(`/v1/events?after=${position - 1}&limit=1`),
+      api.get(`/v1/orders/${orderId}/events?after=${version - 1}&limit=1`),
+    ]);
+    expect(pages.map(({ status }) => status)).toEqual([200, 200]);
+    const received = await Promise.all([
+      receive('/v1/events/stream', 1, { 'last-event-id': String(position - 1) }),
+      receive(`/v1/orders/${orderId}/stream`, 1, { 'last-event-id': String(version - 1) }),
+    ]);
+    return [...pages.map(({ body }) => body.data[0]), ...received.map(([first]) => first?.event)];
+  }
+
+  test('is told as one of today where an older one wrote it', async () => {
+    const order = await recordOrder();
+    const fees = { 'data.shippingFee': 490, 'data.tax': 0, 'data.discount': 0 };
+    await journal(api.mongo.db).updateOne(
+      { _id: `${order.orderId}:1` },
+      { $set: { schemaVersion: 1, ...fees }, $unset: { 'data.charges': '' } },
+    );
+    const today = { schemaVersion: 2, data: { charges: { shippingFee: 490, tax: 0, discount: 0 } } };
+    for (const event of await told(order, 1)) expect(event).toMatchObject(today);
+  });
+
+  test.each([
+    ['a newer one wrote it', { schemaVersion: 99 }],
+    ['it was altered to something that none has written', { type: 'Nonsense' as never, schemaVersion: 0 }],
+  ])('is told as it stands where %s, and the others as ever', async (_, change) => {
+    const order = await recordOrder();
+    await journal(api.mongo.db).updateOne({ _id: `${order.orderId}:2` }, { $set: change });
+    const [stored] = await readStored(api.mongo.db, order.orderId, { from: 2, limit: 1 });
+    for (const event of await told(order, 2)) expect(event).toEqual(stored);
+    const { body } = await api.get(`/v1/orders/${order.orderId}/events`);
+    expect(body.data).toHaveLength(order.count);
   });
 });
 

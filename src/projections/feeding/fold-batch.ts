@@ -1,4 +1,5 @@
 import type { Order } from '../../domain/order.js';
+import { NewerEvent, upcast } from '../../domain/upcasters.js';
 import type { PositionedEvent } from '../../event-log/feed.js';
 import { Changes } from '../changes.js';
 import { next } from './order-states.js';
@@ -18,6 +19,7 @@ export interface FoldedBatch {
  *
  * @param orders as before the batch (`OrderStates`)
  * @param blocked ids of orders that have an event set aside already
+ * @throws NewerEvent
  */
 export function foldBatch(
   view: View,
@@ -39,9 +41,10 @@ export function foldBatch(
     try {
       const before = orThrow(states.get(orderId) ?? orders.get(orderId));
       const after = orThrow(next(before, event));
-      for (const change of view.fold(event, before, after)) changes.merge(change);
+      for (const change of view.fold(upcast(event), before, after)) changes.merge(change);
       states.set(orderId, after);
     } catch (error) {
+      if (error instanceof NewerEvent) throw error;
       parked.push(toParked(view.name, collection, event, error));
       waiting.add(orderId);
       states.delete(orderId);

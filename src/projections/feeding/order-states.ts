@@ -1,7 +1,8 @@
 import type { Db } from 'mongodb';
 import { evolve } from '../../domain/evolve.js';
 import type { Order } from '../../domain/order.js';
-import type { OrderEvent } from '../../domain/events.js';
+import type { StoredEvent } from '../../domain/events.js';
+import { NewerEvent, upcast } from '../../domain/upcasters.js';
 import { readJournalsBefore } from '../../event-log/journal.js';
 import { RecentOrders } from '../recent-orders.js';
 
@@ -22,8 +23,10 @@ export class OrderStates {
   /**
    * The orders of `events`, each as before the first of its events; undefined where that is its first of all. An error where
    * its log has a gap or cannot be folded.
+   *
+   * @throws NewerEvent
    */
-  async before(events: readonly OrderEvent[]): Promise<Map<string, Order | Error | undefined>> {
+  async before(events: readonly StoredEvent[]): Promise<Map<string, Order | Error | undefined>> {
     const found = new Map<string, Order | Error | undefined>();
     const missing = new Map<string, number>();
     for (const { orderId, version } of events) {
@@ -53,16 +56,26 @@ export class OrderStates {
   }
 }
 
-/** The order after an event. */
-export function next(before: Order | undefined, event: OrderEvent): Order | Error {
+/** The event that an order would have to go on with is not in the journal. */
+export class Gap extends Error {
+  override readonly name = 'Gap';
+}
+
+/**
+ * The order after an event; an error where that cannot be told.
+ *
+ * @throws NewerEvent: whoever knows it will go on
+ */
+export function next(before: Order | undefined, event: StoredEvent): Order | Error {
   if (event.version !== (before?.version ?? 0) + 1) return gap(event.orderId, before);
   try {
-    return evolve(before, event);
+    return evolve(before, upcast(event));
   } catch (error) {
+    if (error instanceof NewerEvent) throw error;
     return error instanceof Error ? error : new Error(String(error));
   }
 }
 
-function gap(orderId: string, state: Order | undefined): Error {
-  return new Error(`The journal of order ${orderId} lacks version ${(state?.version ?? 0) + 1}.`);
+function gap(orderId: string, state: Order | undefined): Gap {
+  return new Gap(`The journal of order ${orderId} lacks version ${(state?.version ?? 0) + 1}.`);
 }

@@ -2,7 +2,7 @@ import type { ClientSession, Db } from 'mongodb';
 import { inTransaction } from '../../activities/transaction.js';
 import { committed } from '../../event-log/durability.js';
 import type { PositionedEvent } from '../../event-log/feed.js';
-import { readJournal } from '../../event-log/journal.js';
+import { readStored } from '../../event-log/journal.js';
 import { foldBatch } from './fold-batch.js';
 import { OrderStates } from './order-states.js';
 import { type ParkedEvent, parkedEvents } from './parked-events.js';
@@ -182,7 +182,7 @@ async function attempt(
 async function eventsOf(db: Db, parked: readonly ParkedEvent[]): Promise<readonly PositionedEvent[]> {
   const [first] = parked;
   if (first === undefined) return [];
-  const events = await readJournal(db, first.orderId, { from: first.version, limit: parked.length });
+  const events = await readStored(db, first.orderId, { from: first.version, limit: parked.length });
   return events.map((event, index) => ({ ...event, position: parked[index]?.position ?? 0 }));
 }
 

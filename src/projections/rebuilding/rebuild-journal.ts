@@ -1,8 +1,9 @@
-import { type Client, isGrpcServiceError, ServiceError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { inTurn } from '../../event-log/batches.js';
 import { foldHistory, readHistoryLog } from '../../event-log/history.js';
 import { ensureJournalIndexes } from '../../event-log/journal.js';
 import { countOrderWorkflows, listOrderWorkflows, type OrderPage } from '../../event-log/order-workflows.js';
+import { isServerError } from '../../platform/server-error.js';
 import { ensureOrderIndexes } from '../orders.js';
 import type { Rebuilding } from './rebuild.js';
 import { type KeptOrder, restoreOrders } from './restore-orders.js';
@@ -113,7 +114,7 @@ async function readOrder(client: Client, orderId: string): Promise<ReadOrder> {
     const order = log === undefined || log.isForecast ? undefined : foldHistory(log);
     return { orderId, isBroken: false, ...(log && order && { kept: { log, order } }) };
   } catch (error) {
-    if (error instanceof ServiceError || isGrpcServiceError(error)) throw error;
+    if (isServerError(error)) throw error;
     return { orderId, isBroken: true };
   }
 }

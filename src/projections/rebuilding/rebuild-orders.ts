@@ -3,8 +3,9 @@ import { committed, duplicatesIn, durable } from '../../event-log/durability.js'
 import { feedHead } from '../../event-log/feed.js';
 import { type JournalDocument, journal, readJournals } from '../../event-log/journal.js';
 import { Superseded } from '../../event-log/sequencer.js';
+import { isServerError } from '../../platform/server-error.js';
 import type { Order } from '../../domain/order.js';
-import { next } from '../feeding/order-states.js';
+import { Gap, next } from '../feeding/order-states.js';
 import {
   type OrderDocument,
   orderIndexes,
@@ -59,7 +60,7 @@ export async function rebuildOrders({ db, signal, beat, rebuildId }: Rebuilding)
   await swapOrders(db);
   // What was recorded since is in the view that is gone.
   for await (const orderIds of touchedSince(db, rebuilder.state.since)) {
-    for (const orderId of orderIds) await projectOrder(db, orderId);
+    for (const orderId of orderIds) await projectOrder(db, orderId).catch(rethrowServerError);
     beat(rebuilder.state.done);
   }
   await rebuilder.advance({ phase: 'done' });
@@ -79,6 +80,11 @@ function versionOf(rebuild: StoreRebuild | null): number {
 
 function nextOrders(db: Db) {
   return db.collection<OrderDocument>('orders_next');
+}
+
+/** What is wrong with the log of one order is no error of the others: that one is as it was, or waits for its own steps. */
+function rethrowServerError(error: unknown): void {
+  if (isServerError(error)) throw error;
 }
 
 /** Unless it was done already, by a holder that ended thereafter. */
@@ -118,7 +124,7 @@ async function* foldedOrders(db: Db, filter: Filter<JournalDocument>): AsyncGene
     }
     const after = before instanceof Error ? before : next(before, event);
     // Up to a gap, as in the view: what is beyond is not in it yet.
-    batch.set(event.orderId, after instanceof Error && before !== undefined ? before : after);
+    batch.set(event.orderId, after instanceof Gap && before !== undefined ? before : after);
   }
   if (batch.size > 0) yield batch;
 }
