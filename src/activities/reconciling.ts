@@ -1,5 +1,5 @@
 import { Context, getClient } from '@temporalio/activity';
-import { ApplicationFailure, type Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { isFinished } from '../domain/order.js';
 import { later } from '../domain/time.js';
@@ -13,6 +13,7 @@ import {
   latestReconciliations,
   type Reconciliation,
 } from '../event-log/reconciliations.js';
+import { isServerError } from '../platform/server-error.js';
 import { orders, projectOrder } from '../projections/orders.js';
 import type { ReconcileActivities } from '../workflows/reconcile-messages.js';
 import { record } from './recording.js';
@@ -156,13 +157,13 @@ async function compareAndRepair(client: Client, db: Db, orderId: string): Promis
 
 /** Records what the history has, as the order's own workflow would: what is there already is left as it is. */
 async function repair(client: Client, db: Db, orderId: string): Promise<void> {
-  const log = await readHistoryLog(client, orderId);
   try {
+    const log = await readHistoryLog(client, orderId);
     if (log !== undefined && !log.isForecast) await record(db, log.events);
     await projectOrder(db, orderId);
   } catch (error) {
-    // Two events under one version: noted, and found by the comparison.
-    if (!(error instanceof ApplicationFailure)) throw error;
+    // What is wrong with this order: found by the comparison.
+    if (isServerError(error)) throw error;
   }
 }
 

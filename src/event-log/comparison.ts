@@ -1,15 +1,17 @@
 import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { type Client, isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { fold } from '../domain/evolve.js';
 import { isFinished } from '../domain/order.js';
+import { upcast } from '../domain/upcasters.js';
 import { messageOf } from '../platform/message-of.js';
+import { isServerError } from '../platform/server-error.js';
 import { type OrderDocument, orders, toDocument } from '../projections/orders.js';
 import { type OrderState, stateQuery, workflowId } from '../workflows/messages.js';
 import { asStored, committed } from './durability.js';
 import { foldHistory, type HistoryLog, readHistoryLog } from './history.js';
-import { isSameEvent, type RecordedEvent, readJournal } from './journal.js';
+import { isSameEvent, type RecordedEvent, readStored } from './journal.js';
 import { eventsUntil, orderAt } from './time-travel.js';
 
 /** Where an order is not one and the same. */
@@ -66,22 +68,35 @@ async function compareOnce({ client, db, asksWorkflow }: Compared, orderId: stri
     { _id: orderId },
     { ...committed, projection: { ahead: 0, recorder: 0 } },
   );
-  const journal = await readJournal(db, orderId);
+  const stored = await readStored(db, orderId);
   const history = await historyOf(client, orderId);
-  const discrepancies: Omit<Discrepancy, 'orderId'>[] = [...compareView(view ?? undefined, journal)];
-  if (typeof history === 'string') {
-    discrepancies.push({ where: 'history', kind: 'differs', detail: history });
-  } else {
-    discrepancies.push(...compareLogs(journal, history));
-    if (asksWorkflow && history?.isOpen && !history.isForecast)
-      discrepancies.push(...compareWorkflow(history, await stateOf(client, orderId)));
-  }
-  discrepancies.push(...comparePositions(journal));
+  const isAsked = asksWorkflow && typeof history === 'object' && history.isOpen && !history.isForecast;
+  const state = isAsked ? await stateOf(client, orderId) : undefined;
+  const found = whereLegible(() => {
+    const journal = stored.map((event) => upcast(event));
+    return [
+      ...whereLegible(() => compareView(view ?? undefined, journal)),
+      ...(typeof history === 'string'
+        ? [differs('history', undefined, history)]
+        : compareLogs(journal, history)),
+      ...(isAsked ? compareWorkflow(history, state) : []),
+      ...comparePositions(journal),
+    ];
+  });
   return {
-    events: journal.length,
+    events: stored.length,
     hasHistory: history !== undefined,
-    discrepancies: discrepancies.map((discrepancy) => ({ orderId, ...discrepancy })),
+    discrepancies: found.map((discrepancy) => ({ orderId, ...discrepancy })),
   };
+}
+
+/** What is found; that the journal is no log, where it cannot even be read as one. */
+function whereLegible(compare: () => readonly Found[]): readonly Found[] {
+  try {
+    return compare();
+  } catch (error) {
+    return [differs('journal', undefined, messageOf(error))];
+  }
 }
 
 /** What is wrong with it, where it is a log no more. */
@@ -89,7 +104,7 @@ async function historyOf(client: Client, orderId: string): Promise<HistoryLog | 
   try {
     return await readHistoryLog(client, orderId);
   } catch (error) {
-    if (error instanceof ServiceError || isGrpcServiceError(error)) throw error;
+    if (isServerError(error)) throw error;
     return messageOf(error);
   }
 }

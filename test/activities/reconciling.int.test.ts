@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Db } from 'mongodb';
+import type { Db, UpdateFilter } from 'mongodb';
 import { reconcile } from '../../src/activities/reconciling.js';
 import { verify } from '../../src/event-log/verify.js';
-import { journal } from '../../src/event-log/journal.js';
+import { journal, type JournalDocument } from '../../src/event-log/journal.js';
 import { latestReconciliations, reconciliations } from '../../src/event-log/reconciliations.js';
 import { orders } from '../../src/projections/orders.js';
 import { reconcileScheduleId } from '../../src/workflows/reconcile-messages.js';
@@ -113,6 +113,26 @@ describe('a reconciliation', () => {
     await deleteHistory(api.client, orderId);
     placed -= 1;
     await listed(placed);
+  });
+
+  test.each<[string, UpdateFilter<JournalDocument>]>([
+    ['its type', { $set: { type: 'Nonsense' as never } }],
+    ['its version', { $set: { schemaVersion: 99 } }],
+    ['its data', { $unset: { 'data.lines': '' } }],
+  ])('reports an event that cannot be read, by %s, and mends the other orders', async (_, change) => {
+    const [altered, behind] = [await place(), await place()];
+    const event = { _id: `${altered}:1` };
+    const kept = await journal(db).findOne(event);
+    await journal(db).updateOne(event, change);
+    await orders(db).deleteOne({ _id: behind });
+    const report = await reconciled();
+    expect(report).toMatchObject({ repaired: 1, repairedOrders: [behind] });
+    expect(report.discrepancies).toContainEqual(
+      expect.objectContaining({ orderId: altered, where: 'journal', kind: 'differs' }),
+    );
+    expect(report.discrepancies.every(({ orderId }) => orderId === altered)).toBe(true);
+    if (kept !== null) await journal(db).replaceOne(event, kept);
+    expect(await reconciled()).toMatchObject({ found: 0 });
   });
 
   test('of the latest hundred is kept', async () => {

@@ -105,6 +105,21 @@ describe('it is found', () => {
       { version: 2, where: 'journal', kind: 'differs' },
     ],
     [
+      'an event that lost a part that the fold needs',
+      () => alterEvent(1, { $unset: { 'data.lines': '' } }),
+      { version: 1, where: 'journal', kind: 'differs' },
+    ],
+    [
+      'an event of a type that there is not',
+      () => alterEvent(2, { $set: { type: 'Nonsense' as never } }),
+      { where: 'journal', kind: 'differs', detail: expect.stringContaining('Event 2 of') },
+    ],
+    [
+      'an event of a version that there is not yet',
+      () => alterEvent(2, { $set: { schemaVersion: 99 } }),
+      { where: 'journal', kind: 'differs', detail: expect.stringContaining('@99') },
+    ],
+    [
       'an event that is missing',
       () => journal(db).deleteOne({ _id: `${orderId}:2` }),
       { version: 2, where: 'journal', kind: 'behind' },
