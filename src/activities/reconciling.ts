@@ -23,12 +23,12 @@ export interface Reconciled {
   readonly db: Db;
   /** of the orders' workflows */
   readonly orderTaskQueue: string;
+  /** orders that look well and are compared event by event all the same; 200 by default */
+  readonly comparedInTurn?: number;
 }
 
 /** Compared at once: each takes some requests to Temporal. */
 const atOnce = 4;
-/** Orders that look well and are compared event by event all the same, drawn by lot. */
-const drawnByLot = 200;
 const reportedAtMost = 100;
 
 /** Temporal's lists are a moment old: what closed just before the last look may not have been in it. */
@@ -52,14 +52,14 @@ export function createReconciling(given: Omit<Reconciled, 'client'>): ReconcileA
  * Compares the orders that are open, or closed since the last time, with their journal and views. What is behind is recorded
  * from the history, which is safe to do at any time; what differs is reported and never written over.
  *
- * An order that looks well is not compared event by event, but for some drawn by lot: over time every order's turn comes, and
- * a run's cost stays bounded.
+ * An order that looks well may lack its last events in journal and view alike. So some of these are compared event by event
+ * in each run, where the last one has stopped: every order's turn comes, and a run's cost stays bounded.
  *
  * @param runId under which the report is kept
  * @param beat called with the number of orders that were looked at
  */
 export async function reconcile(
-  { client, db, orderTaskQueue }: Reconciled,
+  { client, db, orderTaskQueue, comparedInTurn = 200 }: Reconciled,
   runId: string,
   beat: (done: number) => void,
 ): Promise<Reconciliation> {
@@ -92,17 +92,25 @@ export async function reconcile(
     }
   }
 
-  const drawn = new Lot(drawnByLot);
+  let turn: readonly string[] = [];
   const filter = `ExecutionStatus = 'Running' OR CloseTime >= '${since}'`;
   for await (const { orders: listed } of listOrderWorkflows(client, orderTaskQueue, { filter })) {
     report.orders += listed.length;
     const suspects = await suspectsOf(db, listed);
-    for (const { orderId } of listed) if (!suspects.has(orderId)) drawn.add(orderId);
+    const well = listed.map(({ orderId }) => orderId).filter((orderId) => !suspects.has(orderId));
+    turn = inRotation([...turn, ...well], last?.cursor).slice(0, comparedInTurn);
     await compareAll([...suspects]);
     beat(report.orders);
   }
-  await compareAll(drawn.drawn);
-  const reconciliation = { runId, startedAt, finishedAt: new Date().toISOString(), ...report };
+  await compareAll(turn);
+  const cursor = turn.at(-1) ?? last?.cursor;
+  const reconciliation = {
+    runId,
+    startedAt,
+    finishedAt: new Date().toISOString(),
+    ...report,
+    ...(cursor === undefined ? {} : { cursor }),
+  };
   await keepReconciliation(db, reconciliation);
   return reconciliation;
 }
@@ -167,19 +175,8 @@ async function repair(client: Client, db: Db, orderId: string): Promise<void> {
   }
 }
 
-/** So many of what it was given, each with the same chance (Algorithm R). */
-class Lot {
-  readonly drawn: string[] = [];
-  private readonly size: number;
-  private given = 0;
-
-  constructor(size: number) {
-    this.size = size;
-  }
-
-  add(entry: string): void {
-    this.given += 1;
-    const place = this.drawn.length < this.size ? this.drawn.length : Math.floor(Math.random() * this.given);
-    if (place < this.size) this.drawn[place] = entry;
-  }
+/** Downwards, from below the cursor and round again: ids that grow with time lengthen the next round, never the one under way. */
+function inRotation(orderIds: readonly string[], cursor: string | undefined): readonly string[] {
+  const isInNextRound = (orderId: string) => cursor !== undefined && orderId >= cursor;
+  return orderIds.toSorted((a, b) => Number(isInNextRound(a)) - Number(isInNextRound(b)) || (a < b ? 1 : -1));
 }

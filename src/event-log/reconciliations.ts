@@ -21,6 +21,8 @@ export interface Reconciliation {
   readonly found: number;
   /** the first of them */
   readonly discrepancies: readonly Discrepancy[];
+  /** id of the order that was compared last in turn: the next run goes on behind it */
+  readonly cursor?: string;
 }
 
 const kept = 100;

@@ -5,7 +5,7 @@ import { reconcile } from '../../src/activities/reconciling.js';
 import { verify } from '../../src/event-log/verify.js';
 import { journal, type JournalDocument } from '../../src/event-log/journal.js';
 import { latestReconciliations, reconciliations } from '../../src/event-log/reconciliations.js';
-import { orders } from '../../src/projections/orders.js';
+import { orders, projectOrder } from '../../src/projections/orders.js';
 import { reconcileScheduleId } from '../../src/workflows/reconcile-messages.js';
 import { startFeed } from '../../workers/feed.js';
 import { placedOrder, startTestApi, type TestApi, workflowBundle } from '../support/api.js';
@@ -24,9 +24,18 @@ afterAll(async () => {
   await api.close();
 });
 
-async function reconciled() {
+async function reconciled(comparedInTurn?: number) {
   const { client, config } = api;
-  return await reconcile({ client, db, orderTaskQueue: config.temporal.taskQueue }, randomUUID(), () => {});
+  return await reconcile(
+    {
+      client,
+      db,
+      orderTaskQueue: config.temporal.taskQueue,
+      ...(comparedInTurn !== undefined && { comparedInTurn }),
+    },
+    randomUUID(),
+    () => {},
+  );
 }
 
 /** As Temporal lists them, which is a moment later. */
@@ -82,6 +91,27 @@ describe('a reconciliation', () => {
     expect(new Set(report.repairedOrders)).toEqual(new Set([open, closed]));
     for (const orderId of [open, closed]) expect(await proven(orderId)).toBe(true);
     expect(await reconciled()).toMatchObject({ repaired: 0, found: 0 });
+  });
+
+  test('finds in turn what the journal and the view lack together, though all looks well', async () => {
+    const orderIds: string[] = [];
+    for (let count = 0; count < 5; count += 1) orderIds.push(await place());
+    for (const orderId of orderIds) {
+      const { body } = await api.post(`/v1/orders/${orderId}/notes?consistency=projected`, {
+        body: { text: 'lost' },
+      });
+      await journal(db).deleteOne({ _id: `${orderId}:${body.version}` });
+      await orders(db).deleteOne({ _id: orderId });
+      await projectOrder(db, orderId);
+    }
+    const repaired: string[] = [];
+    for (let looked = 0; looked < placed; looked += 2) {
+      const report = await reconciled(2);
+      expect(report).toMatchObject({ compared: 2, found: 0 });
+      repaired.push(...report.repairedOrders);
+    }
+    expect(repaired.toSorted()).toEqual(orderIds.toSorted());
+    for (const orderId of orderIds) expect(await proven(orderId)).toBe(true);
   });
 
   test('reports what differs, and writes nothing over', async () => {
