@@ -41,6 +41,8 @@ export interface Compared {
   readonly db: Db;
   /** Ask the workflow for its state, too, where it is open: that takes a worker. */
   readonly asksWorkflow: boolean;
+  /** ISO-8601 UTC: what was recorded before is to have its position by now; absent where positions may take their time */
+  readonly positionedBefore?: string;
 }
 
 const FIRST_PAUSE_MS = 100;
@@ -49,21 +51,26 @@ const QUERY_WITHIN_MS = 2_000;
 
 /**
  * Compares everything that is known of an order. Where something is only behind, as it is while an order is under way, it is
- * looked at again for some three seconds.
+ * looked at again for some three seconds; positions are not, for they were given their time.
  *
  * @throws errors of MongoDB and Temporal that are no answers
  */
 export async function compareOrder(compared: Compared, orderId: string): Promise<Comparison> {
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
     const comparison = await compareOnce(compared, orderId);
-    const isUnderWay = comparison.discrepancies.some(({ kind }) => kind === 'behind');
+    const isUnderWay = comparison.discrepancies.some(
+      ({ kind, where }) => kind === 'behind' && where !== 'positions',
+    );
     if (!isUnderWay || pauseMs > LONGEST_PAUSE_MS) return comparison;
     await setTimeout(pauseMs);
   }
 }
 
 /** Reads against the way that events take, so that whatever is read later is as far as what was read before, or farther. */
-async function compareOnce({ client, db, asksWorkflow }: Compared, orderId: string): Promise<Comparison> {
+async function compareOnce(
+  { client, db, asksWorkflow, positionedBefore = '' }: Compared,
+  orderId: string,
+): Promise<Comparison> {
   const view = await orders(db).findOne(
     { _id: orderId },
     { ...committed, projection: { ahead: 0, recorder: 0 } },
@@ -81,6 +88,7 @@ async function compareOnce({ client, db, asksWorkflow }: Compared, orderId: stri
         : compareLogs(journal, history)),
       ...(isAsked ? compareWorkflow(history, state) : []),
       ...comparePositions(journal),
+      ...lackedPositions(journal, positionedBefore),
     ];
   });
   return {
@@ -211,6 +219,19 @@ function comparePositions(journal: readonly RecordedEvent[]): readonly Found[] {
     const other = before.position === undefined ? 'none' : String(before.position);
     return [differs('positions', version, `it has ${position}, and version ${before.version} has ${other}`)];
   });
+}
+
+function lackedPositions(journal: readonly RecordedEvent[], before: string): readonly Found[] {
+  const without = journal.filter(({ position, recordedAt }) => position === undefined && recordedAt < before);
+  const [first] = without;
+  if (first === undefined) return [];
+  return [
+    behind(
+      'positions',
+      first.version,
+      `${without.length} of its events, recorded before ${before}, without one`,
+    ),
+  ];
 }
 
 /** The names of the members that are not the same; empty where all are. */

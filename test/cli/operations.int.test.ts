@@ -7,14 +7,17 @@ import type { Session } from '../../src/cli/session.js';
 import { journal } from '../../src/event-log/journal.js';
 import { orders as views } from '../../src/projections/orders.js';
 import { placedOrder, startTestApi, type TestApi } from '../support/api.js';
+import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
 
 let api: TestApi;
 let env: Session['env'];
 let orderId: string;
+let stopSequencing: () => Promise<void>;
 beforeAll(async () => {
   api = await startTestApi();
   await api.startWorker();
+  stopSequencing = startSequencing(api.mongo.db);
   const { temporal, mongodb } = api.config;
   env = {
     TEMPORAL_ADDRESS: temporal.address,
@@ -27,6 +30,7 @@ beforeAll(async () => {
   await api.post(`/v1/orders/${orderId}/hold?consistency=projected`, { body: { reason: 'fraud check' } });
 });
 afterAll(async () => {
+  await stopSequencing();
   await api.close();
 });
 

@@ -3,31 +3,29 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Db, UpdateFilter } from 'mongodb';
 import { feedHead, feedState } from '../../src/event-log/feed.js';
 import { journal, type JournalDocument } from '../../src/event-log/journal.js';
-import { sequence } from '../../src/event-log/sequencer.js';
 import { verify, type VerifyOptions } from '../../src/event-log/verify.js';
 import { orders } from '../../src/projections/orders.js';
 import { orderBody, placedOrder, startTestApi, type TestApi } from '../support/api.js';
+import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
 import { continuedAsNew, deleteHistory } from '../support/retention.js';
 
 let api: TestApi;
 let db: Db;
-let sequencing: Promise<void>;
-const stopping = new AbortController();
+let stopSequencing: () => Promise<void>;
 
 beforeAll(async () => {
   api = await startTestApi();
   ({ db } = api.mongo);
   await api.startWorker();
-  sequencing = sequence({ db, signal: stopping.signal, beat: () => undefined });
+  stopSequencing = startSequencing(db);
   await placedOrder(api);
   await placedOrder(api, { payment: { method: 'tok_declined' } });
   const orderId = await placedOrder(api);
   await api.post(`/v1/orders/${orderId}/shipments`, { headers: { prefer: 'wait=20' } });
 });
 afterAll(async () => {
-  stopping.abort();
-  await sequencing;
+  await stopSequencing();
   await api.close();
 });
 
@@ -174,6 +172,25 @@ describe('it is found', () => {
     ]);
   });
 
+  test.each([{}, { sample: 100 }, { orderId: true }])(
+    'an event that has waited long for its position: %j',
+    async (options) => {
+      const version = kept.length;
+      const recordedAt = new Date(Date.now() - 60_000).toISOString();
+      await alterEvent(version, { $set: { recordedAt }, $unset: { position: '' } });
+      const { discrepancies } = await verified('orderId' in options ? { orderId } : options);
+      expect(discrepancies).toContainEqual(
+        expect.objectContaining({ orderId, version, where: 'positions', kind: 'behind' }),
+      );
+    },
+  );
+
+  test('no fault in one that was recorded a moment ago', async () => {
+    const recordedAt = new Date(Date.now() + 60_000).toISOString();
+    await alterEvent(kept.length, { $set: { recordedAt }, $unset: { position: '' } });
+    expect(await verified({ orderId })).toMatchObject({ found: 0 });
+  });
+
   /** The head, once the sequencer has noted it: from then on it leaves it as it is. */
   async function notedHead(): Promise<number> {
     const head = await feedHead(db);
@@ -244,8 +261,10 @@ test('an order that is over needs no history, but then all of its journal', asyn
 
 test('a history whose earlier runs are gone may start behind them, where the journal has what they had', async () => {
   const other = await startTestApi({ CONTINUE_AS_NEW_AFTER: '25' });
+  let stop = async (): Promise<void> => undefined;
   try {
     await other.startWorker();
+    stop = startSequencing(other.mongo.db);
     const orderId = await placedOrder(other);
     const [firstRun = ''] = await continuedAsNew(other, orderId, 2);
     await deleteHistory(other.client, orderId, firstRun);
@@ -257,14 +276,17 @@ test('a history whose earlier runs are gone may start behind them, where the jou
       expect.objectContaining({ orderId, version: 1, where: 'journal', kind: 'differs' }),
     );
   } finally {
+    await stop();
     await other.close();
   }
 });
 
 test('a workflow that nobody can ask is not taken for proven', async () => {
   const other = await startTestApi();
+  let stop = async (): Promise<void> => undefined;
   try {
     const worker = await other.startWorker();
+    stop = startSequencing(other.mongo.db);
     const orderId = await placedOrder(other);
     await worker.stop();
     const these = { client: other.client, db: other.mongo.db, taskQueue: other.config.temporal.taskQueue };
@@ -273,6 +295,7 @@ test('a workflow that nobody can ask is not taken for proven', async () => {
       expect.objectContaining({ orderId, where: 'workflow', kind: 'unanswered' }),
     ]);
   } finally {
+    await stop();
     await other.close();
   }
 });
