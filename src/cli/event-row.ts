@@ -1,5 +1,5 @@
 import type { LineQuantity } from '../domain/commands.js';
-import type { OrderEvent } from '../domain/events.js';
+import { type OrderEvent, schemaVersions } from '../domain/events.js';
 import { formatMoney } from '../domain/money.js';
 import type { Cell, Column } from './table.js';
 import type { Format } from './terminal.js';
@@ -58,8 +58,12 @@ function formatOf({ type }: OrderEvent): Format | undefined {
   }
 }
 
-/** What happened, in a few words; empty where the event's name says it all. */
+/** What happened, in a few words; empty where the event's name says it all, or its shape is none of today's. */
 export function inShort(event: OrderEvent, currency: string): string {
+  return schemaVersions[event.type] === event.schemaVersion ? words(event, currency) : '';
+}
+
+function words(event: OrderEvent, currency: string): string {
   const money = (amount: number) => formatMoney(amount, currency);
   switch (event.type) {
     case 'OrderCreated': {

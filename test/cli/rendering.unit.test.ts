@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { inShort } from '../../src/cli/event-row.js';
+import { eventRow, inShort } from '../../src/cli/event-row.js';
 import { orderCard } from '../../src/cli/order-card.js';
 import { table } from '../../src/cli/table.js';
 import { type Paint, visible } from '../../src/cli/terminal.js';
@@ -81,4 +81,14 @@ test('an event in short is one line of what matters', () => {
     ['PaymentAuthorized', 'EUR 52.21'],
     ['OrderConfirmed', ''],
   ]);
+});
+
+test('an event that is not of today’s shape goes by its name alone', () => {
+  const [event] = confirmed.log;
+  if (event === undefined) throw new Error('There is none.');
+  const { data: _, ...others } = event;
+  for (const change of [{ schemaVersion: 99 }, { type: 'Nonsense' }]) {
+    const row = eventRow({ ...others, data: {}, ...change } as never, 'EUR');
+    expect(row.slice(2)).toEqual(['type' in change ? 'Nonsense' : 'OrderCreated', event.actor, '']);
+  }
 });
