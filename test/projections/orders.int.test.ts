@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import type { Db, Document, Filter, Sort } from 'mongodb';
+import type { Document, Filter, Sort } from 'mongodb';
 import { appendToJournal } from '../../src/event-log/journal.js';
 import { fold } from '../../src/domain/evolve.js';
 import {
@@ -13,7 +13,7 @@ import {
 import { logOf, openDatabase } from '../activities/database.js';
 import { create, states } from '../domain/examples.js';
 import { Scenario } from '../domain/specification.js';
-import { door } from '../workflows/support.js';
+import { pausedBefore } from './support.js';
 
 const database = openDatabase();
 const { db } = database;
@@ -56,33 +56,15 @@ test('a writer that was overtaken takes nothing back', async () => {
   await appendToJournal(db, log.slice(0, 2));
   await projectOrder(db, orderId);
   await appendToJournal(db, log.slice(2, 3));
-  const slow = slowWriter();
+  const slow = pausedBefore(db, 'replaceOne');
   const overtaken = projectOrder(slow.db, orderId);
-  await slow.isAboutToWrite;
+  await slow.isThere;
   await appendToJournal(db, log.slice(3));
   await projectOrder(db, orderId);
   slow.goOn();
   await overtaken;
   expect(await orders(db).findOne({ _id: orderId })).toStrictEqual(toDocument(stateOf(log)));
 });
-
-/** The database, but a replacement waits until it may go on. */
-function slowWriter() {
-  const reached = door();
-  const opened = door();
-  const collection = (name: string) => {
-    const real = db.collection(name);
-    const replaceOne = real.replaceOne.bind(real);
-    real.replaceOne = async (...args: Parameters<typeof replaceOne>) => {
-      reached.open();
-      await opened.passed;
-      return await replaceOne(...args);
-    };
-    return real;
-  };
-  const slow: Db = Object.create(db, { collection: { value: collection } });
-  return { db: slow, isAboutToWrite: reached.passed, goOn: opened.open };
-}
 
 test('an order is settled when nothing is left to do by itself', () => {
   expect(toDocument(states.authorizing.order).settled).toBe(false);

@@ -11,7 +11,7 @@ import { areOrdersOutdated, rebuildOrders } from '../../src/projections/rebuildi
 import { rebuild } from '../../src/projections/rebuilding/rebuild.js';
 import { projectionState, rollBack } from '../../src/projections/feeding/state.js';
 import { projectionsStatus } from '../../src/projections/feeding/status.js';
-import { storeRebuilds } from '../../src/projections/rebuilding/store-rebuild.js';
+import { StoreRebuilder, storeRebuilds } from '../../src/projections/rebuilding/store-rebuild.js';
 import type { View } from '../../src/projections/view.js';
 import { fold } from '../../src/domain/evolve.js';
 import { until } from '../support/until.js';
@@ -24,6 +24,7 @@ import {
   newLogs,
   openViews,
   parkedOf,
+  pausedBefore,
   publish,
 } from './support.js';
 
@@ -307,6 +308,57 @@ test('a crash between the swap and what was recorded since loses nothing', async
   await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { phase: 'swapping' } });
   expect(await rebuildOrders(rebuilding(rebuildId))).toBe(true);
   expect(await storedOrders()).toEqual(wholeOrders([one, other]));
+});
+
+/** A rebuild of the view of orders that ends when it has some of them. */
+async function halfRebuild(rebuildId: string = randomUUID()): Promise<void> {
+  const crash = new AbortController();
+  expect(await rebuildOrders(rebuilding(rebuildId, crash.signal, () => crash.abort()))).toBe(false);
+}
+
+test('a holder that froze before its swap does not put in place what the next rebuild has half built', async () => {
+  const logs = newLogs(...Array.from({ length: 60 }, () => manyStates).flat());
+  await publish(db, logs.flat());
+  const rebuildId = randomUUID();
+  const frozen = pausedBefore(db, 'rename');
+  const late = rebuildOrders({ ...rebuilding(rebuildId), db: frozen.db });
+  await frozen.isThere;
+  expect(await rebuildOrders(rebuilding(rebuildId))).toBe(true);
+  await halfRebuild();
+  frozen.goOn();
+  await expect(late).rejects.toThrow();
+  expect(await storedOrders()).toEqual(wholeOrders(logs));
+});
+
+test('what a holder that froze before a write leaves behind the swap is not put in place either, and removed', async () => {
+  const logs = newLogs(...Array.from({ length: 60 }, () => manyStates).flat());
+  await publish(db, logs.flat());
+  const rebuildId = randomUUID();
+  const frozen = pausedBefore(db, 'bulkWrite');
+  const late = rebuildOrders({ ...rebuilding(rebuildId), db: frozen.db });
+  await frozen.isThere;
+  expect(await rebuildOrders(rebuilding(rebuildId))).toBe(true);
+  // As if the holder that swapped had ended right after.
+  await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { phase: 'swapping' } });
+  frozen.goOn();
+  await expect(late).rejects.toThrow(Superseded);
+  expect(await rebuildOrders(rebuilding(rebuildId))).toBe(true);
+  expect(await storedOrders()).toEqual(wholeOrders(logs));
+
+  await halfRebuild('given-up');
+  expect(await rebuildOrders(rebuilding())).toBe(true);
+  expect(await db.listCollections({ name: /^orders_next/ }).toArray()).toEqual([]);
+});
+
+test('of two that begin a rebuild of a store at once, one is refused', async () => {
+  const begin = async () => ({ since: 0, total: 0 });
+  await StoreRebuilder.takeOver(db, 'orders', 'last', begin);
+  const late = StoreRebuilder.takeOver(db, 'orders', 'late', async () => {
+    await StoreRebuilder.takeOver(db, 'orders', 'next', begin);
+    return await begin();
+  });
+  await expect(late).rejects.toThrow(Superseded);
+  expect(await storeRebuilds(db).findOne({ _id: 'orders' })).toMatchObject({ rebuildId: 'next' });
 });
 
 test('an order that cannot be made from its first event on is taken over as it was', async () => {

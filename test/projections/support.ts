@@ -18,6 +18,7 @@ import { documents, type View } from '../../src/projections/view.js';
 import { logOf, openDatabase } from '../activities/database.js';
 import { type StateName, states } from '../domain/examples.js';
 import { until } from '../support/until.js';
+import { door } from '../workflows/support.js';
 
 /** The logs of some new orders, of each state that is named. */
 export function newLogs(...names: readonly StateName[]): readonly (readonly [OrderEvent, ...OrderEvent[]])[] {
@@ -173,6 +174,24 @@ export async function foldedAnew(
   const contents = await scratch.find().sort({ _id: 1 }).toArray();
   await scratch.drop();
   return contents;
+}
+
+/** The database, but this method of its collections waits until it may go on. */
+export function pausedBefore(db: Db, method: 'replaceOne' | 'bulkWrite' | 'rename') {
+  const reached = door();
+  const opened = door();
+  const collection = (name: string) => {
+    const real = db.collection(name);
+    const go: (...args: never[]) => unknown = real[method];
+    const value = async (...args: unknown[]): Promise<unknown> => {
+      reached.open();
+      await opened.passed;
+      return await Reflect.apply(go, real, args);
+    };
+    return Object.defineProperty(real, method, { value });
+  };
+  const paused: Db = Object.create(db, { collection: { value: collection } });
+  return { db: paused, isThere: reached.passed, goOn: opened.open };
 }
 
 /** The order that a log leads to. */

@@ -1,4 +1,4 @@
-import type { Db, Filter } from 'mongodb';
+import type { Collection, Db, Filter } from 'mongodb';
 import { committed, duplicatesIn, durable } from '../../event-log/durability.js';
 import { feedHead } from '../../event-log/feed.js';
 import { type JournalDocument, journal, readJournals } from '../../event-log/journal.js';
@@ -32,32 +32,38 @@ const rounds = 10;
  *   MongoDB: call it again, it goes on where it was
  */
 export async function rebuildOrders({ db, signal, beat, rebuildId }: Rebuilding): Promise<boolean> {
-  const rebuilder = await StoreRebuilder.takeOver(db, 'orders', rebuildId, async () => {
-    const since = await feedHead(db);
-    await nextOrders(db).drop();
-    return { since, total: await orders(db).estimatedDocumentCount(), version: ordersVersion };
-  });
+  const rebuilder = await StoreRebuilder.takeOver(db, 'orders', rebuildId, async () => ({
+    since: await feedHead(db),
+    total: await orders(db).estimatedDocumentCount(),
+    version: ordersVersion,
+    collection: `orders_next_${rebuildId}`,
+  }));
   const version = versionOf(rebuilder.state);
   if (version !== ordersVersion)
     throw new Superseded(`The view orders is rebuilt as version ${version}; here is ${ordersVersion}.`);
   if (rebuilder.state.phase === 'done') return true;
+  await dropUnusedBuilds(db, rebuilder);
+  const build = buildOf(db, rebuilder.state);
   if (rebuilder.state.phase === 'running') {
-    await nextOrders(db).createIndexes([...orderIndexes]);
-    if (!(await foldAll(db, rebuilder, signal, beat))) return false;
+    await build.createIndexes([...orderIndexes]);
+    if (!(await foldAll(db, build, rebuilder, signal, beat))) return false;
     for (let round = 0; round < rounds; round += 1) {
       const head = await feedHead(db);
       let touched = 0;
       for await (const orderIds of touchedSince(db, rebuilder.state.since)) {
-        for await (const batch of foldedOrders(db, { orderId: { $in: orderIds } })) await write(db, batch);
+        for await (const batch of foldedOrders(db, { orderId: { $in: orderIds } }))
+          await write(db, build, batch);
         beat(rebuilder.state.done);
         touched += orderIds.length;
       }
       await rebuilder.advance({ since: head });
       if (touched < almostThere) break;
     }
-    await rebuilder.advance({ phase: 'swapping' });
+    await rebuilder.advance({ phase: 'swapping', identity: await identityOf(db, build.collectionName) });
   }
-  await swapOrders(db);
+  // Unless it was done already, by a holder that ended thereafter.
+  if ((await identityOf(db, 'orders')) !== rebuilder.state.identity)
+    await build.rename('orders', { dropTarget: true });
   // What was recorded since is in the view that is gone.
   for await (const orderIds of touchedSince(db, rebuilder.state.since)) {
     for (const orderId of orderIds) await projectOrder(db, orderId).catch(rethrowServerError);
@@ -78,8 +84,12 @@ function versionOf(rebuild: StoreRebuild | null): number {
   return rebuild?.version ?? 1;
 }
 
-function nextOrders(db: Db) {
-  return db.collection<OrderDocument>('orders_next');
+/**
+ * Its name is this rebuild's own, but where an older release began it: a holder that comes too late to swap it finds it gone,
+ * and no other's in its place.
+ */
+function buildOf(db: Db, { collection = 'orders_next' }: StoreRebuild) {
+  return db.collection<OrderDocument>(collection);
 }
 
 /** What is wrong with the log of one order is no error of the others: that one is as it was, or waits for its own steps. */
@@ -87,15 +97,24 @@ function rethrowServerError(error: unknown): void {
   if (isServerError(error)) throw error;
 }
 
-/** Unless it was done already, by a holder that ended thereafter. */
-async function swapOrders(db: Db): Promise<void> {
-  const found = await db.listCollections({ name: 'orders_next' }, { nameOnly: true }).toArray();
-  if (found.length > 0) await nextOrders(db).rename('orders', { dropTarget: true });
+/** What a collection keeps when it is renamed; undefined where there is none. */
+async function identityOf(db: Db, name: string): Promise<string | undefined> {
+  const [found] = await db.listCollections({ name }, { nameOnly: false }).toArray();
+  return found?.info?.uuid?.toString('hex');
+}
+
+/** Removes what rebuilds that were given up, and holders that came too late, have left. */
+async function dropUnusedBuilds(db: Db, rebuilder: StoreRebuilder): Promise<void> {
+  const found = await db.listCollections({ name: /^orders_next/ }, { nameOnly: true }).toArray();
+  // In this sequence: what others build from now on is not among them.
+  await rebuilder.advance({});
+  for (const { name } of found) if (name !== rebuilder.state.collection) await db.dropCollection(name);
 }
 
 /** Every order by its id, from where the rebuild is. */
 async function foldAll(
   db: Db,
+  build: Collection<OrderDocument>,
   rebuilder: StoreRebuilder,
   signal: AbortSignal,
   beat: Rebuilding['beat'],
@@ -103,7 +122,7 @@ async function foldAll(
   const { place } = rebuilder.state;
   for await (const batch of foldedOrders(db, place === undefined ? {} : { orderId: { $gt: place } })) {
     if (signal.aborted) return false;
-    const exceptions = rebuilder.exceptionsWith(await write(db, batch));
+    const exceptions = rebuilder.exceptionsWith(await write(db, build, batch));
     const done = rebuilder.state.done + batch.size;
     await rebuilder.advance({ place: [...batch.keys()].at(-1) ?? '', done, exceptions });
     beat(done);
@@ -134,7 +153,7 @@ async function* foldedOrders(db: Db, filter: Filter<JournalDocument>): AsyncGene
  *
  * @returns ids of those that were taken over from the view that is replaced
  */
-async function write(db: Db, batch: Batch): Promise<readonly string[]> {
+async function write(db: Db, build: Collection<OrderDocument>, batch: Batch): Promise<readonly string[]> {
   const kept = [...batch].flatMap(([orderId, order]) => (order instanceof Error ? [orderId] : []));
   const taken =
     kept.length === 0
@@ -146,7 +165,7 @@ async function write(db: Db, batch: Batch): Promise<readonly string[]> {
   const documents = [...folded, ...taken];
   if (documents.length === 0) return kept;
   try {
-    await nextOrders(db).bulkWrite(
+    await build.bulkWrite(
       documents.map((replacement) => ({
         replaceOne: {
           filter: { _id: replacement.orderId, version: { $lt: replacement.version } },

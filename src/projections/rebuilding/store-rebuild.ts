@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { durable } from '../../event-log/durability.js';
+import { committed, durable, isDuplicateKey } from '../../event-log/durability.js';
 import { Superseded } from '../../event-log/sequencer.js';
 
 /** What is not fed by the feed, and can be rebuilt all the same: `orders` from the journal, the journal from the histories. */
@@ -29,6 +29,10 @@ export interface StoreRebuild {
   readonly exceptions: Exceptions;
   /** of what it makes, where that has versions; absent stands for 1 */
   readonly version?: number;
+  /** where it is built, if that is beside what is read meanwhile */
+  readonly collection?: string;
+  /** of that collection, whatever its name: known once it is whole */
+  readonly identity?: string | undefined;
 }
 
 /** Orders that could not be rebuilt from their first event on: how many there are, and the first hundred. */
@@ -49,12 +53,16 @@ export class StoreRebuilder {
   private readonly began: { readonly at: number; readonly done: number };
   state: StoreRebuild;
 
-  /** Begins the rebuild with this id, or goes on with it; one with another id is given up for it. */
+  /**
+   * Begins the rebuild with this id, or goes on with it; one with another id is given up for it.
+   *
+   * @throws Superseded where another came between, and is not given up for this one unseen: call it again
+   */
   static async takeOver(
     db: Db,
     name: StoreName,
     rebuildId: string,
-    begin: () => Promise<Pick<StoreRebuild, 'since' | 'total' | 'version'>>,
+    begin: () => Promise<Pick<StoreRebuild, 'since' | 'total' | 'version' | 'collection'>>,
   ): Promise<StoreRebuilder> {
     const known = await storeRebuilds(db).findOneAndUpdate(
       { _id: name, rebuildId },
@@ -62,6 +70,7 @@ export class StoreRebuilder {
       { returnDocument: 'after', ...durable },
     );
     if (known !== null) return new StoreRebuilder(db, known);
+    const last = await storeRebuilds(db).findOne({ _id: name }, committed);
     const now = new Date().toISOString();
     const fresh: StoreRebuild = {
       _id: name,
@@ -75,7 +84,7 @@ export class StoreRebuilder {
       exceptions: { count: 0, orderIds: [] },
       ...(await begin()),
     };
-    await storeRebuilds(db).replaceOne({ _id: name }, fresh, { upsert: true, ...durable });
+    if (!(await succeed(db, last, fresh))) throw new Superseded(`Another rebuilds ${name}.`);
     return new StoreRebuilder(db, fresh);
   }
 
@@ -87,7 +96,9 @@ export class StoreRebuilder {
 
   /** @throws Superseded where another goes on with it, or with another rebuild of this store */
   async advance(
-    more: Partial<Pick<StoreRebuild, 'phase' | 'done' | 'total' | 'place' | 'since' | 'exceptions'>>,
+    more: Partial<
+      Pick<StoreRebuild, 'phase' | 'done' | 'total' | 'place' | 'since' | 'exceptions' | 'identity'>
+    >,
   ) {
     const { _id, rebuildId, epoch, done } = this.state;
     const seconds = Math.max(1, Date.now() - this.began.at) / 1_000;
@@ -106,5 +117,21 @@ export class StoreRebuilder {
   exceptionsWith(orderIds: readonly string[]): Exceptions {
     const { count, orderIds: named } = this.state.exceptions;
     return { count: count + orderIds.length, orderIds: [...named, ...orderIds].slice(0, namedExceptions) };
+  }
+}
+
+/** Puts a rebuild in the place of the last one. False where that is not as it was seen. */
+async function succeed(db: Db, last: StoreRebuild | null, fresh: StoreRebuild): Promise<boolean> {
+  const seen =
+    last === null
+      ? { rebuildId: { $exists: false } }
+      : { rebuildId: last.rebuildId, epoch: last.epoch, phase: last.phase };
+  const { _id } = fresh;
+  try {
+    await storeRebuilds(db).replaceOne({ _id, ...seen }, fresh, { upsert: true, ...durable });
+    return true;
+  } catch (error) {
+    if (isDuplicateKey(error)) return false;
+    throw error;
   }
 }
