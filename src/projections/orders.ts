@@ -22,7 +22,7 @@ export type OrderDocument = OrderView & {
   readonly state: Order;
   /** the highest version that was recorded ahead of its turn; absent where nothing waits for an earlier event */
   readonly ahead?: number;
-  /** the recorder that wrote it last: what that one remembers is what stands here, and nobody was there since */
+  /** who wrote it last: what a recorder of that name remembers is what stands here; a rebuild remembers nothing */
   readonly recorder?: string;
 };
 
@@ -126,7 +126,7 @@ export interface Replacement {
 
 /**
  * Brings views up to orders whose last events have just been recorded, without a look at view or journal, where the same
- * recorder wrote them last. Whoever recorded ahead of its turn has left word in the view, a rebuild has left it to nobody:
+ * recorder wrote them last. Whoever recorded ahead of its turn has left word in the view, a rebuild has written it itself:
  * then the guard does not hold.
  *
  * @returns false where that is so for one of them, or a view is elsewhere: `projectOrder` is to be called for all

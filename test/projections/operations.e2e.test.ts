@@ -142,7 +142,8 @@ test('every view can be rebuilt, one rebuild at a time, and rolled back', async 
 test('the view of orders is rebuilt at start where it is of an older version, and only there', async () => {
   const { id } = await api.place();
   await rebuild('orders');
-  const document = await orders(db).findOne({ _id: id });
+  const look = () => orders(db).findOne({ _id: id }, { projection: { recorder: 0 } });
+  const document = await look();
   await feed.stop();
   // As an older version had left it.
   await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { version: 0 } });
@@ -155,7 +156,7 @@ test('the view of orders is rebuilt at start where it is of an older version, an
     expect(rebuildId).not.toBe(older);
     return rebuildId;
   });
-  expect(await orders(db).findOne({ _id: id })).toEqual(document);
+  expect(await look()).toEqual(document);
 
   await feed.stop();
   feed = await system.start('feed');

@@ -265,7 +265,10 @@ function wholeOrders(logs: readonly (readonly OrderEvent[])[]) {
 }
 
 async function storedOrders() {
-  return await orders(db).find().sort({ _id: 1 }).toArray();
+  return await orders(db)
+    .find({}, { projection: { recorder: 0 } })
+    .sort({ _id: 1 })
+    .toArray();
 }
 
 test('the view of orders is built anew while events are recorded, and none is lost', async () => {
@@ -348,6 +351,28 @@ test('what a holder that froze before a write leaves behind the swap is not put 
   await halfRebuild('given-up');
   expect(await rebuildOrders(rebuilding())).toBe(true);
   expect(await db.listCollections({ name: /^orders_next/ }).toArray()).toEqual([]);
+});
+
+test('who has seen an order in the view that is replaced writes nothing from it into the new one', async () => {
+  const [log = []] = newLogs('completed');
+  const orderId = log[0]?.orderId ?? '';
+  await record(db, log.slice(0, 2));
+  // As an older version of the fold had left it.
+  await orders(db).updateOne({ _id: orderId }, { $set: { 'state.tags': ['old'] } });
+  const swap = pausedBefore(db, 'rename');
+  const last = pausedBefore(swap.db, 'replaceOne', 'orders');
+  const rebuilt = rebuildOrders({ ...rebuilding(), db: last.db });
+  await swap.isThere;
+  const recorder = pausedBefore(db, 'replaceOne');
+  const recorded = record(recorder.db, log.slice(2));
+  await recorder.isThere;
+  swap.goOn();
+  await last.isThere;
+  recorder.goOn();
+  await recorded;
+  last.goOn();
+  expect(await rebuilt).toBe(true);
+  expect(await storedOrders()).toEqual(wholeOrders([log]));
 });
 
 test('of two that begin a rebuild of a store at once, one is refused', async () => {

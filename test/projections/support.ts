@@ -176,12 +176,13 @@ export async function foldedAnew(
   return contents;
 }
 
-/** The database, but this method of its collections waits until it may go on. */
-export function pausedBefore(db: Db, method: 'replaceOne' | 'bulkWrite' | 'rename') {
+/** The database, but this method of its collections, or of the one that is named, waits until it may go on. */
+export function pausedBefore(db: Db, method: 'replaceOne' | 'bulkWrite' | 'rename', only?: string) {
   const reached = door();
   const opened = door();
   const collection = (name: string) => {
     const real = db.collection(name);
+    if (only !== undefined && only !== name) return real;
     const go: (...args: never[]) => unknown = real[method];
     const value = async (...args: unknown[]): Promise<unknown> => {
       reached.open();

@@ -44,15 +44,16 @@ export async function rebuildOrders({ db, signal, beat, rebuildId }: Rebuilding)
   if (rebuilder.state.phase === 'done') return true;
   await dropUnusedBuilds(db, rebuilder);
   const build = buildOf(db, rebuilder.state);
+  const target = { db, build, rebuildId };
   if (rebuilder.state.phase === 'running') {
     await build.createIndexes([...orderIndexes]);
-    if (!(await foldAll(db, build, rebuilder, signal, beat))) return false;
+    if (!(await foldAll(target, rebuilder, signal, beat))) return false;
     for (let round = 0; round < rounds; round += 1) {
       const head = await feedHead(db);
       let touched = 0;
       for await (const orderIds of touchedSince(db, rebuilder.state.since)) {
         for await (const batch of foldedOrders(db, { orderId: { $in: orderIds } }))
-          await write(db, build, batch);
+          await write(target, batch);
         beat(rebuilder.state.done);
         touched += orderIds.length;
       }
@@ -66,7 +67,8 @@ export async function rebuildOrders({ db, signal, beat, rebuildId }: Rebuilding)
     await build.rename('orders', { dropTarget: true });
   // What was recorded since is in the view that is gone.
   for await (const orderIds of touchedSince(db, rebuilder.state.since)) {
-    for (const orderId of orderIds) await projectOrder(db, orderId).catch(rethrowServerError);
+    for (const orderId of orderIds)
+      await projectOrder(db, orderId, { recorder: rebuildId }).catch(rethrowServerError);
     beat(rebuilder.state.done);
   }
   await rebuilder.advance({ phase: 'done' });
@@ -111,18 +113,24 @@ async function dropUnusedBuilds(db: Db, rebuilder: StoreRebuilder): Promise<void
   for (const { name } of found) if (name !== rebuilder.state.collection) await db.dropCollection(name);
 }
 
+/** What is written by whom. */
+interface Target {
+  readonly db: Db;
+  readonly build: Collection<OrderDocument>;
+  readonly rebuildId: string;
+}
+
 /** Every order by its id, from where the rebuild is. */
 async function foldAll(
-  db: Db,
-  build: Collection<OrderDocument>,
+  target: Target,
   rebuilder: StoreRebuilder,
   signal: AbortSignal,
   beat: Rebuilding['beat'],
 ): Promise<boolean> {
   const { place } = rebuilder.state;
-  for await (const batch of foldedOrders(db, place === undefined ? {} : { orderId: { $gt: place } })) {
+  for await (const batch of foldedOrders(target.db, place === undefined ? {} : { orderId: { $gt: place } })) {
     if (signal.aborted) return false;
-    const exceptions = rebuilder.exceptionsWith(await write(db, build, batch));
+    const exceptions = rebuilder.exceptionsWith(await write(target, batch));
     const done = rebuilder.state.done + batch.size;
     await rebuilder.advance({ place: [...batch.keys()].at(-1) ?? '', done, exceptions });
     beat(done);
@@ -153,7 +161,7 @@ async function* foldedOrders(db: Db, filter: Filter<JournalDocument>): AsyncGene
  *
  * @returns ids of those that were taken over from the view that is replaced
  */
-async function write(db: Db, build: Collection<OrderDocument>, batch: Batch): Promise<readonly string[]> {
+async function write({ db, build, rebuildId }: Target, batch: Batch): Promise<readonly string[]> {
   const kept = [...batch].flatMap(([orderId, order]) => (order instanceof Error ? [orderId] : []));
   const taken =
     kept.length === 0
@@ -162,7 +170,8 @@ async function write(db: Db, build: Collection<OrderDocument>, batch: Batch): Pr
           .find({ _id: { $in: kept } }, committed)
           .toArray();
   const folded = [...batch.values()].flatMap((order) => (order instanceof Error ? [] : [toDocument(order)]));
-  const documents = [...folded, ...taken];
+  // Whoever has seen an order in the view that is replaced finds it written by another, even in the same version.
+  const documents = [...folded, ...taken].map((document) => ({ ...document, recorder: rebuildId }));
   if (documents.length === 0) return kept;
   try {
     await build.bulkWrite(
