@@ -1,14 +1,14 @@
 import { getClient } from '@temporalio/activity';
 import type { Db } from 'mongodb';
 import { rebuildJournal } from '../projections/rebuilding/rebuild-journal.js';
-import { rebuildOrders } from '../projections/rebuilding/rebuild-orders.js';
+import { rebuildOrders, rollBackOrders } from '../projections/rebuilding/rebuild-orders.js';
 import { rebuild } from '../projections/rebuilding/rebuild.js';
 import { viewNamed } from '../projections/views.js';
 import type { RebuildActivities } from '../workflows/rebuild-messages.js';
 import { currentTurn } from './current-turn.js';
 
 /**
- * Rebuilding a view across orders, the view `orders`, or the journal.
+ * Rebuilding a view across orders, the view `orders`, or the journal; and taking the view `orders` back.
  *
  * @param orderTaskQueue of the orders' workflows
  */
@@ -30,5 +30,6 @@ export function createRebuilding({
       if (view === undefined) throw new Error(`There is no view ${name} here.`);
       return await rebuild(view, rebuilding);
     },
+    rollBackOrders: async (rebuildId) => await rollBackOrders({ db, rebuildId, ...currentTurn() }),
   };
 }

@@ -23,11 +23,13 @@ export function addRebuildCommand(program: Command, session: Session): void {
     summary: 'build a view anew from the journal, or the journal from the workflow histories',
     details:
       'The view is built beside the one that is read, which it replaces at once when it is as far; the one before is kept ' +
-      'for a roll-back. A rebuild goes on by itself, whether anybody watches or not.',
+      'for a roll-back, which is at once; that of orders takes its time, since what was recorded since is in it before it is ' +
+      'read. A rebuild goes on by itself, whether anybody watches or not.',
     examples: [
       'rebuild customers',
       'rebuild orders',
       'rebuild customers --rollback',
+      'rebuild orders --rollback',
       'rebuild --from history',
     ],
   })
@@ -43,21 +45,21 @@ export function addRebuildCommand(program: Command, session: Session): void {
     const options = command.optsWithGlobals<RebuildOptions>();
     const name = nameOf(view, options);
     const api = apiOf(session, options);
-    if (options.rollback === true) {
-      const build = await api.submit<Build>(at`/v1/projections/${name}/rollback`, {});
-      const { version, position } = build;
-      report(session, options, build, () => [`${name} is back to version ${version}, position ${position}`]);
+    const action = options.rollback === true ? 'rollback' : 'rebuild';
+    const answer = await api.submit<Build | Requested>(at`/v1/projections/${name}/${action}`, {});
+    if ('position' in answer) {
+      const { version, position } = answer;
+      report(session, options, answer, () => [`${name} is back to version ${version}, position ${position}`]);
       return;
     }
-    const { rebuildId } = await api.submit<Requested>(at`/v1/projections/${name}/rebuild`, {});
     if (!options.wait) {
-      report(session, options, { name, rebuildId }, () => [
-        `${name} is being rebuilt: see \`orders projections\``,
+      report(session, options, answer, () => [
+        `the ${action} of ${name} is under way: see \`orders projections\``,
       ]);
       return;
     }
-    const done = await watch(api, name, rebuildId);
-    report(session, options, done, () => doneLines(done));
+    const done = await watch(api, name, answer.rebuildId);
+    report(session, options, done, () => doneLines(done, action));
   });
 }
 
@@ -67,6 +69,7 @@ interface Build {
 }
 
 interface Requested {
+  readonly name: string;
   readonly rebuildId: string;
 }
 
@@ -108,16 +111,17 @@ async function look(api: Api, name: string): Promise<Rebuilt | undefined> {
   }
 }
 
-function doneLines(done: Rebuilt): readonly string[] {
+function doneLines(done: Rebuilt, action: 'rebuild' | 'rollback'): readonly string[] {
   if ('position' in done) {
     return [
       `${done.name} is rebuilt: version ${done.version}, position ${done.position.toLocaleString('en')}`,
     ];
   }
-  const { name, exceptions } = done;
-  if (exceptions === undefined || exceptions.count === 0) return [`${name} is rebuilt`];
+  const { name, version, exceptions } = done;
+  const outcome = action === 'rollback' ? `is back to version ${version}` : 'is rebuilt';
+  if (exceptions === undefined || exceptions.count === 0) return [`${name} ${outcome}`];
   return [
-    `${name} is rebuilt, but for ${exceptions.count} orders that could not be made from their first event on:`,
+    `${name} ${outcome}, but for ${exceptions.count} orders that could not be made from their first event on:`,
     ...exceptions.orderIds.map((orderId) => `  ${orderId}`),
   ];
 }

@@ -7,7 +7,8 @@ import { HttpProblem, problem } from '../platform/http-problem.js';
 import { closed, Id, Key, Text, Version } from '../platform/http-schemas.js';
 import type { Http } from '../platform/http.js';
 import { intervene, listParked, type NotIntervened } from '../projections/feeding/parked.js';
-import { requestRebuild } from '../projections/rebuilding/request-rebuild.js';
+import { canRollBackOrders } from '../projections/rebuilding/rebuild-orders.js';
+import { requestRebuild, requestRollBack } from '../projections/rebuilding/request-rebuild.js';
 import { rollBack } from '../projections/feeding/state.js';
 import { type ProjectionsStatus, projectionsStatus } from '../projections/feeding/status.js';
 import { storeNames } from '../projections/rebuilding/store-rebuild.js';
@@ -53,6 +54,10 @@ const ViewStatus = closed({
 
 const StoreStatus = closed({
   name: Type.String(),
+  version: Type.Optional(
+    Type.Integer({ description: 'of the fold that built what is read; absent where it was never rebuilt' }),
+  ),
+  previous: Type.Optional(closed({ version: Count })),
   rebuildId: Type.Optional(Type.String({ description: 'of the last rebuild that came to its end' })),
   at: Type.Optional(Time),
   exceptions: Type.Optional(
@@ -86,6 +91,7 @@ const Intervened = closed({
   parked: Type.Optional(closed({ version: Count, error: Type.String() })),
 });
 
+const Requested = closed({ name: Type.String(), rebuildId: Type.String() });
 const NamePath = closed({ name: Type.String({ maxLength: 64 }) });
 /** How any change of something that is made from events may be refused. */
 const refusals = { 400: problem(400), 404: problem(404), 409: problem(409), 503: problem(503) };
@@ -115,16 +121,13 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
         tags,
         params: NamePath,
         body: closed({}),
-        response: { 202: closed({ name: Type.String(), rebuildId: Type.String() }), ...refusals },
+        response: { 202: Requested, ...refusals },
       },
     },
     async (request, reply) => {
       const name = rebuildable(request.params.name);
       const rebuildId = await requestRebuild(client, feedTaskQueue, name);
-      if (rebuildId === undefined) {
-        const detail = `${name} is being rebuilt already: GET ${location} shows how far it is.`;
-        throw new HttpProblem(409, 'rebuild_under_way', detail);
-      }
+      if (rebuildId === undefined) throw underWay(name);
       return await reply.code(202).header('location', location).send({ name, rebuildId });
     },
   );
@@ -135,15 +138,24 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
       schema: {
         summary: 'Go back to the build of a view before the last rebuild',
         description:
-          'At once; it is then brought up to date from where it was. A second roll-back undoes the first.',
+          'At once, and it is then brought up to date from where it was; `orders` goes on by itself, as a rebuild does, and is up to date when it is back. A second roll-back undoes the first.',
         tags,
         params: NamePath,
         body: closed({}),
-        response: { 200: closed({ name: Type.String(), version: Count, position: Count }), ...refusals },
+        response: {
+          200: closed({ name: Type.String(), version: Count, position: Count }),
+          202: Requested,
+          ...refusals,
+        },
       },
     },
     async (request, reply) => {
       const name = rebuildable(request.params.name);
+      if (name === 'orders' && (await canRollBackOrders(db))) {
+        const rebuildId = await requestRollBack(client, feedTaskQueue);
+        if (rebuildId === undefined) throw underWay(name);
+        return await reply.code(202).header('location', location).send({ name, rebuildId });
+      }
       const state = await rollBack(db, name);
       if (state === undefined) {
         throw new HttpProblem(409, 'no_previous_build', `Of ${name} no build is kept to go back to.`);
@@ -232,6 +244,11 @@ const summaries = {
 /** @throws HttpProblem 404 where this is neither a view nor a store */
 function rebuildable(name: string): string {
   return storeNames.find((store) => store === name) ?? existing(name).name;
+}
+
+function underWay(name: string): HttpProblem {
+  const detail = `${name} is being rebuilt already: GET ${location} shows how far it is.`;
+  return new HttpProblem(409, 'rebuild_under_way', detail);
 }
 
 function existing(name: string): View {

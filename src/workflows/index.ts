@@ -1,4 +1,4 @@
 export { order } from './order.js';
-export { rebuild } from './rebuild.js';
+export { rebuild, rollBackOrders } from './rebuild.js';
 export { reconcile } from './reconcile.js';
 export { standing } from './standing.js';

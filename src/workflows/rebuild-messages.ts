@@ -1,7 +1,10 @@
 /** Name of the workflow type that rebuilds a view or a store. */
 export const rebuildWorkflow = 'rebuild';
 
-/** One at a time for each: its id is taken while it runs. */
+/** Name of the workflow type that takes the view `orders` back to what its last rebuild replaced. */
+export const rollBackWorkflow = 'rollBackOrders';
+
+/** One rebuild or roll-back at a time for each: its id is taken while it runs. */
 export function rebuildWorkflowId(name: string, taskQueue: string): string {
   return `rebuild-${name}@${taskQueue}`;
 }
@@ -14,4 +17,6 @@ export interface RebuildActivities {
    * @returns false where it is to be called again
    */
   rebuild(name: string, rebuildId: string): Promise<boolean>;
+  /** Takes the view `orders` back to what its last rebuild replaced; otherwise as `rebuild`. */
+  rollBackOrders(rebuildId: string): Promise<boolean>;
 }

@@ -1,7 +1,7 @@
 import { proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { RebuildActivities } from './rebuild-messages.js';
 
-const { rebuild: goOn } = proxyActivities<RebuildActivities>({
+const { rebuild: goOn, rollBackOrders: goBack } = proxyActivities<RebuildActivities>({
   startToCloseTimeout: '1 hour',
   heartbeatTimeout: '10s',
   retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '5s' },
@@ -11,4 +11,10 @@ const { rebuild: goOn } = proxyActivities<RebuildActivities>({
 export async function rebuild(name: string): Promise<void> {
   const { runId } = workflowInfo();
   while (!(await goOn(name, runId)));
+}
+
+/** Takes the view `orders` back to what its last rebuild replaced: as a rebuild, since what was recorded since is to be in it. */
+export async function rollBackOrders(): Promise<void> {
+  const { runId } = workflowInfo();
+  while (!(await goBack(runId)));
 }

@@ -8,7 +8,7 @@ import { toView } from '../../src/domain/view.js';
 import { forks } from '../../src/event-log/fork.js';
 import { appendToJournal, ensureJournalIndexes, readJournal } from '../../src/event-log/journal.js';
 import { onlyView, orders } from '../../src/projections/orders.js';
-import { rebuildOrders } from '../../src/projections/rebuilding/rebuild-orders.js';
+import { rebuildOrders, rollBackOrders } from '../../src/projections/rebuilding/rebuild-orders.js';
 import { eventFork } from '../../src/workflows/messages.js';
 import { states } from '../domain/examples.js';
 import { logOf, openDatabase } from './database.js';
@@ -148,6 +148,30 @@ test('a worker goes on from what a rebuild has made, not from what it remembers'
   await rebuildOrders({ db, rebuildId: randomUUID(), signal, beat: () => undefined });
   await worker(log.slice(3));
   await expectRecorded(log);
+});
+
+test('a worker goes on from what a roll-back has brought back, not from what it remembers', async () => {
+  const log = logOf(states.refunded, randomUUID());
+  const [{ orderId }] = log;
+  const worker = createRecorder(db);
+  const rebuilding = () => ({
+    db,
+    rebuildId: randomUUID(),
+    signal: new AbortController().signal,
+    beat: () => undefined,
+  });
+  await worker(log.slice(0, 2));
+  await orders(db).updateOne({ _id: orderId }, { $set: { tags: ['old'], 'state.tags': ['old'] } });
+  await rebuildOrders(rebuilding());
+  // A repetition: now it remembers what the rebuild has made.
+  await worker(log.slice(0, 2));
+  await rollBackOrders(rebuilding());
+  await worker(log.slice(2));
+  expect(await orders(db).findOne({ _id: orderId })).toMatchObject({
+    version: log.length,
+    tags: ['old'],
+    state: { tags: ['old'] },
+  });
 });
 
 test('a memory that is behind the view does no harm', async () => {

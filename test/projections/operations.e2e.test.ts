@@ -113,13 +113,29 @@ test('another feed takes over from one that was killed', async () => {
   await upToDate();
 });
 
+test('the view of orders is rolled back only where there is something to go back to', async () => {
+  expect(await api.post('/v1/projections/orders/rollback')).toMatchObject({
+    status: 409,
+    body: { code: 'no_previous_build' },
+  });
+});
+
 test('every view can be rebuilt, one rebuild at a time, and rolled back', async () => {
   await api.place();
   await upToDate();
   for (const name of ['customers', 'daily-stats', 'product-demand', 'orders']) await rebuild(name);
   const { status, body } = await api.post('/v1/projections/customers/rollback');
   expect({ status, body }).toMatchObject({ status: 200, body: { name: 'customers', version: 1 } });
-  expect(await api.post('/v1/projections/orders/rollback')).toMatchObject({
+  const back = await api.post('/v1/projections/orders/rollback');
+  expect(back).toMatchObject({ status: 202, body: { name: 'orders', rebuildId: expect.any(String) } });
+  await until(async () =>
+    expect(await viewOf('orders')).toMatchObject({
+      rebuildId: back.body.rebuildId,
+      version: 1,
+      previous: { version: 1 },
+    }),
+  );
+  expect(await api.post('/v1/projections/journal/rollback')).toMatchObject({
     status: 409,
     body: { code: 'no_previous_build' },
   });
@@ -146,7 +162,7 @@ test('the view of orders is rebuilt at start where it is of an older version, an
   const document = await look();
   await feed.stop();
   // As an older version had left it.
-  await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { version: 0 } });
+  await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { version: 0, 'previous.version': 0 } });
   await orders(db).updateOne({ _id: id }, { $set: { search: [] } });
   const { rebuildId: older } = await viewOf('orders');
   feed = await system.start('feed');
@@ -301,6 +317,10 @@ test('the client scripts show the views, rebuild them and roll them back', async
   expect(JSON.parse(rebuilt.out)).toMatchObject({ name: 'orders', exceptions: { count: 0 } });
   expect((await script('rebuild customers --rollback')).out).toMatch(
     /^customers is back to version 1, position \d+$/,
+  );
+  // The view is back before its workflow is over.
+  await until(async () =>
+    expect((await script('rebuild orders --rollback')).out).toBe('orders is back to version 1'),
   );
   expect((await script('rebuild --from history')).out).toBe('journal is rebuilt');
 

@@ -177,7 +177,11 @@ export async function foldedAnew(
 }
 
 /** The database, but this method of its collections, or of the one that is named, waits until it may go on. */
-export function pausedBefore(db: Db, method: 'replaceOne' | 'bulkWrite' | 'rename', only?: string) {
+export function pausedBefore(
+  db: Db,
+  method: 'replaceOne' | 'bulkWrite' | 'rename' | 'createIndexes',
+  only?: string,
+) {
   const reached = door();
   const opened = door();
   const collection = (name: string) => {

@@ -9,6 +9,7 @@ import {
   storeNames,
   type StoreRebuild,
   storeRebuilds,
+  versionRead,
 } from '../rebuilding/store-rebuild.js';
 import type { View } from '../view.js';
 import { views } from '../views.js';
@@ -40,6 +41,10 @@ export interface ProjectionStatus {
 /** A store that the feed does not feed, and its last rebuild. */
 export interface StoreStatus {
   readonly name: StoreName;
+  /** of the fold that built what is read; absent where it has no versions, or was never rebuilt */
+  readonly version?: number;
+  /** what a roll-back goes back to */
+  readonly previous?: { readonly version: number };
   /** of the last rebuild that came to its end, and when */
   readonly rebuildId?: string;
   readonly at?: string;
@@ -140,10 +145,15 @@ function toStatus(
 
 function toStoreStatus(name: StoreName, rebuild: StoreRebuild | undefined): StoreStatus {
   if (rebuild === undefined) return { name };
-  const { rebuildId, phase, startedAt, at, done, total, perSecond, exceptions } = rebuild;
-  if (phase === 'done') return { name, rebuildId, at, exceptions };
-  return {
+  const { rebuildId, phase, startedAt, at, done, total, perSecond, exceptions, previous } = rebuild;
+  const read = {
     name,
+    ...(rebuild.version === undefined ? {} : { version: versionRead(rebuild) }),
+    ...(previous === undefined ? {} : { previous: { version: previous.version } }),
+  };
+  if (phase === 'done') return { ...read, rebuildId, at, exceptions };
+  return {
+    ...read,
     rebuilding: { rebuildId, startedAt, done, total, perSecond, ...timeLeft(total - done, perSecond) },
   };
 }

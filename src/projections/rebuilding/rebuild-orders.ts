@@ -5,7 +5,7 @@ import { type JournalDocument, journal, readJournals } from '../../event-log/jou
 import { Superseded } from '../../event-log/sequencer.js';
 import { isServerError } from '../../platform/server-error.js';
 import type { Order } from '../../domain/order.js';
-import { Gap, next } from '../feeding/order-states.js';
+import { Gap, next as orderAfter } from '../feeding/order-states.js';
 import {
   type OrderDocument,
   orderIndexes,
@@ -15,7 +15,7 @@ import {
   toDocument,
 } from '../orders.js';
 import type { Rebuilding } from './rebuild.js';
-import { StoreRebuilder, type StoreRebuild, storeRebuilds } from './store-rebuild.js';
+import { type StoreRebuild, StoreRebuilder, storeRebuilds, versionOf, versionRead } from './store-rebuild.js';
 
 const ordersAtATime = 200;
 /** Fewer orders than this were touched: the swap is near. */
@@ -25,46 +25,81 @@ const rounds = 10;
 /**
  * Builds the view `orders` anew from the journal, in a collection beside the one that is read and written meanwhile, then
  * puts it in that one's place. Orders recorded meanwhile are folded again, before and, for what came in the last moment,
- * after. An order whose log cannot be folded from its first event on is taken over as it was.
+ * after. An order whose log cannot be folded from its first event on is taken over as it was. What is replaced is kept for a
+ * roll-back, what was kept before is dropped.
  *
  * @returns false where `signal` ended it before
  * @throws Superseded where another has taken it over, or it is to a version that this process does not have; and any error of
  *   MongoDB: call it again, it goes on where it was
  */
-export async function rebuildOrders({ db, signal, beat, rebuildId }: Rebuilding): Promise<boolean> {
-  const rebuilder = await StoreRebuilder.takeOver(db, 'orders', rebuildId, async () => ({
-    since: await feedHead(db),
-    total: await orders(db).estimatedDocumentCount(),
-    version: ordersVersion,
-    collection: `orders_next_${rebuildId}`,
-  }));
+export async function rebuildOrders(rebuilding: Rebuilding): Promise<boolean> {
+  const rebuilder = await takeOver(rebuilding, () => ordersVersion);
   const version = versionOf(rebuilder.state);
   if (version !== ordersVersion)
     throw new Superseded(`The view orders is rebuilt as version ${version}; here is ${ordersVersion}.`);
-  if (rebuilder.state.phase === 'done') return true;
+  return await build(rebuilding, rebuilder, (filter) => foldedOrders(rebuilding.db, filter));
+}
+
+/**
+ * Goes back to what the last rebuild replaced, as a rebuild does its work: each order is as it was then; one that was recorded
+ * since, or was behind then, is folded by the version of this process. A second roll-back undoes the first. Where nothing is
+ * kept any more, it comes to a rebuild.
+ *
+ * @returns false where `signal` ended it before
+ * @throws Superseded where another has taken it over; and any error of MongoDB: call it again, it goes on where it was
+ */
+export async function rollBackOrders(rebuilding: Rebuilding): Promise<boolean> {
+  const { db } = rebuilding;
+  const rebuilder = await takeOver(rebuilding, (last) => last?.previous?.version ?? ordersVersion);
+  const { previous } = rebuilder.state;
+  return await build(rebuilding, rebuilder, (filter) =>
+    previous === undefined ? foldedOrders(db, filter) : formerOrders(db, previous.collection, filter),
+  );
+}
+
+/** No build, not even one that was rolled back or is on its way, is of the version of this process yet. */
+export async function areOrdersOutdated(db: Db): Promise<boolean> {
+  const rebuild = await storeRebuilds(db).findOne({ _id: 'orders' }, committed);
+  const versions = [versionOf(rebuild), versionRead(rebuild), rebuild?.previous?.version ?? 0];
+  return Math.max(...versions) < ordersVersion;
+}
+
+/** There is something to go back to. */
+export async function canRollBackOrders(db: Db): Promise<boolean> {
+  return (await storeRebuilds(db).findOne({ _id: 'orders' }, committed))?.previous !== undefined;
+}
+
+async function takeOver(
+  { db, rebuildId }: Rebuilding,
+  versionAfter: (last: StoreRebuild | null) => number,
+): Promise<StoreRebuilder> {
+  return await StoreRebuilder.takeOver(db, 'orders', rebuildId, async (last) => ({
+    since: await feedHead(db),
+    total: await orders(db).estimatedDocumentCount(),
+    version: versionAfter(last),
+    replaces: versionRead(last),
+    collection: `orders_next_${rebuildId}`,
+    ...(last?.previous && { previous: last.previous }),
+  }));
+}
+
+async function build(rebuilding: Rebuilding, rebuilder: StoreRebuilder, source: Source): Promise<boolean> {
+  const { db, beat, rebuildId } = rebuilding;
+  const { phase, collection = 'orders_next', replaces = 1 } = rebuilder.state;
+  if (phase === 'done') return true;
   await dropUnusedBuilds(db, rebuilder);
-  const build = buildOf(db, rebuilder.state);
-  const target = { db, build, rebuildId };
-  if (rebuilder.state.phase === 'running') {
-    await build.createIndexes([...orderIndexes]);
-    if (!(await foldAll(target, rebuilder, signal, beat))) return false;
-    for (let round = 0; round < rounds; round += 1) {
-      const head = await feedHead(db);
-      let touched = 0;
-      for await (const orderIds of touchedSince(db, rebuilder.state.since)) {
-        for await (const batch of foldedOrders(db, { orderId: { $in: orderIds } }))
-          await write(target, batch);
-        beat(rebuilder.state.done);
-        touched += orderIds.length;
-      }
-      await rebuilder.advance({ since: head });
-      if (touched < almostThere) break;
-    }
-    await rebuilder.advance({ phase: 'swapping', identity: await identityOf(db, build.collectionName) });
+  const target: Target = { db, next: db.collection(collection), rebuildId };
+  if (phase === 'running') {
+    await target.next.createIndexes([...orderIndexes]);
+    if (!(await fill(target, rebuilder, source, rebuilding))) return false;
+    await catchUp(target, rebuilder, beat);
+    const identity = await identityOf(db, collection);
+    const previous = { collection: beforeOf(rebuildId), version: replaces };
+    await rebuilder.advance({ phase: 'swapping', identity, previous });
   }
   // Unless it was done already, by a holder that ended thereafter.
   if ((await identityOf(db, 'orders')) !== rebuilder.state.identity)
-    await build.rename('orders', { dropTarget: true });
+    await target.next.rename('orders', { dropTarget: true });
   // What was recorded since is in the view that is gone.
   for await (const orderIds of touchedSince(db, rebuilder.state.since)) {
     for (const orderId of orderIds)
@@ -72,26 +107,21 @@ export async function rebuildOrders({ db, signal, beat, rebuildId }: Rebuilding)
     beat(rebuilder.state.done);
   }
   await rebuilder.advance({ phase: 'done' });
+  await dropUnusedBuilds(db, rebuilder);
   return true;
 }
 
-/** No rebuild to the version of this process was ever begun. */
-export async function areOrdersOutdated(db: Db): Promise<boolean> {
-  const rebuild = await storeRebuilds(db).findOne({ _id: 'orders' }, committed);
-  return versionOf(rebuild) < ordersVersion;
+/** What is written by whom. */
+interface Target {
+  readonly db: Db;
+  /** Its name is this rebuild's own: a holder that comes too late to swap it finds it gone, and no other's in its place. */
+  readonly next: Collection<OrderDocument>;
+  readonly rebuildId: string;
 }
 
-/** What was never rebuilt is as it was when there was no other version yet. */
-function versionOf(rebuild: StoreRebuild | null): number {
-  return rebuild?.version ?? 1;
-}
-
-/**
- * Its name is this rebuild's own, but where an older release began it: a holder that comes too late to swap it finds it gone,
- * and no other's in its place.
- */
-function buildOf(db: Db, { collection = 'orders_next' }: StoreRebuild) {
-  return db.collection<OrderDocument>(collection);
+/** The collection that keeps what a rebuild replaces. */
+function beforeOf(rebuildId: string): string {
+  return `orders_before_${rebuildId}`;
 }
 
 /** What is wrong with the log of one order is no error of the others: that one is as it was, or waits for its own steps. */
@@ -105,32 +135,28 @@ async function identityOf(db: Db, name: string): Promise<string | undefined> {
   return found?.info?.uuid?.toString('hex');
 }
 
-/** Removes what rebuilds that were given up, and holders that came too late, have left. */
+/** Removes what neither this rebuild nor a roll-back needs. */
 async function dropUnusedBuilds(db: Db, rebuilder: StoreRebuilder): Promise<void> {
-  const found = await db.listCollections({ name: /^orders_next/ }, { nameOnly: true }).toArray();
+  const found = await db.listCollections({ name: /^orders_(next|before)/ }, { nameOnly: true }).toArray();
   // In this sequence: what others build from now on is not among them.
   await rebuilder.advance({});
-  for (const { name } of found) if (name !== rebuilder.state.collection) await db.dropCollection(name);
+  const { collection, rebuildId, previous } = rebuilder.state;
+  const used = new Set([collection, beforeOf(rebuildId), previous?.collection]);
+  for (const { name } of found) if (!used.has(name)) await db.dropCollection(name);
 }
 
-/** What is written by whom. */
-interface Target {
-  readonly db: Db;
-  readonly build: Collection<OrderDocument>;
-  readonly rebuildId: string;
-}
-
-/** Every order by its id, from where the rebuild is. */
-async function foldAll(
+/** Every order by its id, from where the rebuild is, while each is kept as it is read until then. */
+async function fill(
   target: Target,
   rebuilder: StoreRebuilder,
-  signal: AbortSignal,
-  beat: Rebuilding['beat'],
+  source: Source,
+  { signal, beat }: Rebuilding,
 ): Promise<boolean> {
   const { place } = rebuilder.state;
-  for await (const batch of foldedOrders(target.db, place === undefined ? {} : { orderId: { $gt: place } })) {
+  for await (const batch of source(place === undefined ? {} : { orderId: { $gt: place } })) {
     if (signal.aborted) return false;
-    const exceptions = rebuilder.exceptionsWith(await write(target, batch));
+    const [taken] = await Promise.all([write(target, batch), keep(target, [...batch.keys()])]);
+    const exceptions = rebuilder.exceptionsWith(taken);
     const done = rebuilder.state.done + batch.size;
     await rebuilder.advance({ place: [...batch.keys()].at(-1) ?? '', done, exceptions });
     beat(done);
@@ -138,9 +164,37 @@ async function foldAll(
   return true;
 }
 
-type Batch = ReadonlyMap<string, Order | Error>;
+/** What is kept already is left: a holder that comes too late would find the new view, not the one it replaced. */
+async function keep({ db, rebuildId }: Target, orderIds: readonly string[]): Promise<void> {
+  const $merge = { into: beforeOf(rebuildId), whenMatched: 'keepExisting' };
+  await orders(db)
+    .aggregate([{ $match: { _id: { $in: orderIds } } }, { $merge }], { ...committed, ...durable })
+    .toArray();
+}
 
-/** The orders of all journal events that match, each as far as its log goes, by id. */
+/** What was recorded since the rebuild began, until little is. */
+async function catchUp(target: Target, rebuilder: StoreRebuilder, beat: Rebuilding['beat']): Promise<void> {
+  const { db } = target;
+  for (let round = 0; round < rounds; round += 1) {
+    const head = await feedHead(db);
+    let touched = 0;
+    for await (const orderIds of touchedSince(db, rebuilder.state.since)) {
+      for await (const batch of foldedOrders(db, { orderId: { $in: orderIds } })) await write(target, batch);
+      beat(rebuilder.state.done);
+      touched += orderIds.length;
+    }
+    await rebuilder.advance({ since: head });
+    if (touched < almostThere) break;
+  }
+}
+
+/** The orders of all journal events that match, by id. */
+type Source = (filter: Filter<JournalDocument>) => AsyncGenerator<Batch, void>;
+
+/** Orders by id: folded, or as an earlier build has them. */
+type Batch = ReadonlyMap<string, Order | OrderDocument | Error>;
+
+/** Each as far as its log goes. */
 async function* foldedOrders(db: Db, filter: Filter<JournalDocument>): AsyncGenerator<Batch, void> {
   let batch = new Map<string, Order | Error>();
   for await (const event of readJournals(db, filter)) {
@@ -149,11 +203,55 @@ async function* foldedOrders(db: Db, filter: Filter<JournalDocument>): AsyncGene
       yield batch;
       batch = new Map();
     }
-    const after = before instanceof Error ? before : next(before, event);
+    const after = before instanceof Error ? before : orderAfter(before, event);
     // Up to a gap, as in the view: what is beyond is not in it yet.
     batch.set(event.orderId, after instanceof Gap && before !== undefined ? before : after);
   }
   if (batch.size > 0) yield batch;
+}
+
+/** Each as `before` has it, where that has all of its log. */
+async function* formerOrders(
+  db: Db,
+  before: string,
+  filter: Filter<JournalDocument>,
+): AsyncGenerator<Batch, void> {
+  for await (const versions of lastVersions(db, filter)) {
+    const orderIds = [...versions.keys()];
+    const former = await db
+      .collection<OrderDocument>(before)
+      .find({ _id: { $in: orderIds } }, committed)
+      .toArray();
+    const found = new Map<string, Order | OrderDocument | Error>();
+    for (const order of former)
+      if (order.version >= (versions.get(order.orderId) ?? 0)) found.set(order.orderId, order);
+    const behind = orderIds.filter((orderId) => !found.has(orderId));
+    for await (const folded of foldedOrders(db, { orderId: { $in: behind } }))
+      for (const [orderId, order] of folded) found.set(orderId, order);
+    yield new Map(
+      orderIds.map((orderId) => [orderId, found.get(orderId) ?? new Error('Its events are gone.')]),
+    );
+  }
+}
+
+/** Of each order, by id. */
+async function* lastVersions(
+  db: Db,
+  filter: Filter<JournalDocument>,
+): AsyncGenerator<ReadonlyMap<string, number>, void> {
+  let versions = new Map<string, number>();
+  const events = journal(db)
+    .find(filter, committed)
+    .project<{ orderId: string; version: number }>({ _id: 0, orderId: 1, version: 1 })
+    .sort({ orderId: 1, version: 1 });
+  for await (const { orderId, version } of events) {
+    if (!versions.has(orderId) && versions.size === ordersAtATime) {
+      yield versions;
+      versions = new Map();
+    }
+    versions.set(orderId, version);
+  }
+  if (versions.size > 0) yield versions;
 }
 
 /**
@@ -161,7 +259,7 @@ async function* foldedOrders(db: Db, filter: Filter<JournalDocument>): AsyncGene
  *
  * @returns ids of those that were taken over from the view that is replaced
  */
-async function write({ db, build, rebuildId }: Target, batch: Batch): Promise<readonly string[]> {
+async function write({ db, next, rebuildId }: Target, batch: Batch): Promise<readonly string[]> {
   const kept = [...batch].flatMap(([orderId, order]) => (order instanceof Error ? [orderId] : []));
   const taken =
     kept.length === 0
@@ -169,12 +267,14 @@ async function write({ db, build, rebuildId }: Target, batch: Batch): Promise<re
       : await orders(db)
           .find({ _id: { $in: kept } }, committed)
           .toArray();
-  const folded = [...batch.values()].flatMap((order) => (order instanceof Error ? [] : [toDocument(order)]));
+  const made = [...batch.values()].flatMap((order) =>
+    order instanceof Error ? [] : ['_id' in order ? order : toDocument(order)],
+  );
   // Whoever has seen an order in the view that is replaced finds it written by another, even in the same version.
-  const documents = [...folded, ...taken].map((document) => ({ ...document, recorder: rebuildId }));
+  const documents = [...made, ...taken].map((document) => ({ ...document, recorder: rebuildId }));
   if (documents.length === 0) return kept;
   try {
-    await build.bulkWrite(
+    await next.bulkWrite(
       documents.map((replacement) => ({
         replaceOne: {
           filter: { _id: replacement.orderId, version: { $lt: replacement.version } },

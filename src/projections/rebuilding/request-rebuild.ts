@@ -1,5 +1,9 @@
-import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import { rebuildWorkflow, rebuildWorkflowId } from '../../workflows/rebuild-messages.js';
+import {
+  type Client,
+  WorkflowExecutionAlreadyStartedError,
+  type WorkflowStartOptions,
+} from '@temporalio/client';
+import { rebuildWorkflow, rebuildWorkflowId, rollBackWorkflow } from '../../workflows/rebuild-messages.js';
 
 /**
  * Has a view or a store rebuilt, as a workflow.
@@ -12,13 +16,30 @@ export async function requestRebuild(
   taskQueue: string,
   name: string,
 ): Promise<string | undefined> {
+  return await start(client, rebuildWorkflow, {
+    workflowId: rebuildWorkflowId(name, taskQueue),
+    taskQueue,
+    args: [name],
+    staticSummary: `rebuild ${name}`,
+  });
+}
+
+/** Has the view `orders` taken back to what its last rebuild replaced; otherwise as `requestRebuild`. */
+export async function requestRollBack(client: Client, taskQueue: string): Promise<string | undefined> {
+  return await start(client, rollBackWorkflow, {
+    workflowId: rebuildWorkflowId('orders', taskQueue),
+    taskQueue,
+    staticSummary: 'roll back orders',
+  });
+}
+
+async function start(
+  client: Client,
+  workflow: string,
+  options: WorkflowStartOptions,
+): Promise<string | undefined> {
   try {
-    const { firstExecutionRunId } = await client.workflow.start(rebuildWorkflow, {
-      workflowId: rebuildWorkflowId(name, taskQueue),
-      taskQueue,
-      args: [name],
-      staticSummary: `rebuild ${name}`,
-    });
+    const { firstExecutionRunId } = await client.workflow.start(workflow, options);
     return firstExecutionRunId;
   } catch (error) {
     if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;

@@ -29,6 +29,10 @@ export interface StoreRebuild {
   readonly exceptions: Exceptions;
   /** of what it makes, where that has versions; absent stands for 1 */
   readonly version?: number;
+  /** version of what is read until then; absent stands for 1 */
+  readonly replaces?: number;
+  /** what a roll-back goes back to */
+  readonly previous?: { readonly collection: string; readonly version: number };
   /** where it is built, if that is beside what is read meanwhile */
   readonly collection?: string;
   /** of that collection, whatever its name: known once it is whole */
@@ -47,6 +51,19 @@ export function storeRebuilds(db: Db) {
   return db.collection<StoreRebuild>('store_rebuilds');
 }
 
+/** What is made beside what is read. */
+type Made = 'version' | 'replaces' | 'previous' | 'collection';
+
+/** The version that a rebuild makes; what was never rebuilt is as it was when there was no other version yet. */
+export function versionOf(rebuild: StoreRebuild | null): number {
+  return rebuild?.version ?? 1;
+}
+
+/** The version of what is read. */
+export function versionRead(rebuild: StoreRebuild | null): number {
+  return rebuild?.phase === 'running' ? (rebuild.replaces ?? 1) : versionOf(rebuild);
+}
+
 /** Whoever goes on with the rebuild of a store, for as long as nobody else does. */
 export class StoreRebuilder {
   private readonly db: Db;
@@ -62,7 +79,7 @@ export class StoreRebuilder {
     db: Db,
     name: StoreName,
     rebuildId: string,
-    begin: () => Promise<Pick<StoreRebuild, 'since' | 'total' | 'version' | 'collection'>>,
+    begin: (last: StoreRebuild | null) => Promise<Pick<StoreRebuild, 'since' | 'total' | Made>>,
   ): Promise<StoreRebuilder> {
     const known = await storeRebuilds(db).findOneAndUpdate(
       { _id: name, rebuildId },
@@ -82,7 +99,7 @@ export class StoreRebuilder {
       done: 0,
       perSecond: 0,
       exceptions: { count: 0, orderIds: [] },
-      ...(await begin()),
+      ...(await begin(last)),
     };
     if (!(await succeed(db, last, fresh))) throw new Superseded(`Another rebuilds ${name}.`);
     return new StoreRebuilder(db, fresh);
@@ -97,7 +114,10 @@ export class StoreRebuilder {
   /** @throws Superseded where another goes on with it, or with another rebuild of this store */
   async advance(
     more: Partial<
-      Pick<StoreRebuild, 'phase' | 'done' | 'total' | 'place' | 'since' | 'exceptions' | 'identity'>
+      Pick<
+        StoreRebuild,
+        'phase' | 'done' | 'total' | 'place' | 'since' | 'exceptions' | 'identity' | 'previous'
+      >
     >,
   ) {
     const { _id, rebuildId, epoch, done } = this.state;
