@@ -8,7 +8,7 @@ import {
   openJournalInserts,
 } from './changes.js';
 import { committed, durable, isDuplicateKey } from './durability.js';
-import { type FeedState, feedState, lastGiven } from './feed.js';
+import { type FeedState, feedState } from './feed.js';
 import { journal } from './journal.js';
 
 /** Another holder has taken over: what this one still wanted to write was refused. */
@@ -41,9 +41,9 @@ const rememberedOrders = 50_000;
  * not recorded yet waits for it.
  *
  * The contract of the feed rests on three things. One event a position: a holder stamps one event after the other in one
- * command, from the last position that it has given itself or found given when it began; a position that another has given,
- * or an event that has one, ends the command there, and the holder begins anew or ends: two holders leave neither a double
- * nor a gap. After commit: an event is stamped only once a majority has it. Nothing skipped: the resume token is noted only once
+ * command, from the last position that it has given itself or found given when it began (in a journal that has lost all of
+ * them, from 1); a position that another has given, or an event that has one, ends the command there, and the holder begins
+ * anew or ends: two holders leave neither a double nor a gap. After commit: an event is stamped only once a majority has it. Nothing skipped: the resume token is noted only once
  * all that came before it is stamped; where the server has lost it, the stream is opened anew *before* what is unstamped is
  * read from the journal itself.
  *
@@ -139,7 +139,27 @@ async function takeOver(db: Db): Promise<Holder> {
     { upsert: true, returnDocument: 'after', ...durable },
   );
   if (state === null) throw new Error('The state of the feed cannot be read.');
-  return new Holder(db, state, await lastGiven(db, state.position));
+  const last = await journal(db).findOne(
+    { position: { $gt: 0 } },
+    { ...committed, projection: { position: 1 }, sort: { position: -1 } },
+  );
+  if (last === null && state.position > 0) return await beginAnew(db, state);
+  return new Holder(db, state, Math.max(state.position, last?.position ?? 0));
+}
+
+/** The journal has lost every position: what comes into it now, or comes back, is another feed, which begins at 1. */
+async function beginAnew(db: Db, { epoch }: FeedState): Promise<Holder> {
+  const state = await feedState(db).findOneAndUpdate(
+    { _id: 'feed', epoch },
+    { $set: { position: 0, begunAnew: epoch }, $unset: { resumeToken: '' } },
+    { returnDocument: 'after', ...durable },
+  );
+  if (state === null) throw over(epoch);
+  return new Holder(db, state, 0);
+}
+
+function over(epoch: number): Superseded {
+  return new Superseded(`Epoch ${epoch} of the sequencer is over.`);
 }
 
 /** Whoever stamps, until another does. */
@@ -189,7 +209,7 @@ class Holder {
     await this.update({ $currentDate: { begunAt: true } });
   }
 
-  /** Begins anew, by the journal, where no other has taken over. What was given is not given again, even if it is gone. */
+  /** Begins anew, by the journal, where no other has taken over. What was given is not given again, even if it is gone, unless all is. */
   async renewed(): Promise<Holder> {
     await this.update({
       $inc: { epoch: 1 },
@@ -202,7 +222,7 @@ class Holder {
   private async update(change: UpdateFilter<FeedState>): Promise<void> {
     const { epoch } = this;
     const { matchedCount } = await feedState(this.db).updateOne({ _id: 'feed', epoch }, change, durable);
-    if (matchedCount === 0) throw new Superseded(`Epoch ${epoch} of the sequencer is over.`);
+    if (matchedCount === 0) throw over(epoch);
   }
 
   /** Ids of the events that can be stamped now, in the order of the inserts, and of versions within an order. */

@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import { type FeedTail, feedHead, readFeed } from '../event-log/feed.js';
+import { type FeedTail, feedHead, passLost, readFeed } from '../event-log/feed.js';
 import { readJournal } from '../event-log/journal.js';
 import { HttpProblem, problem } from '../platform/http-problem.js';
 import { closed, OrderPath } from '../platform/http-schemas.js';
@@ -134,6 +134,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
       if (events.length === PAGE) continue;
       const head = await tail.beyond(position, AbortSignal.any([signal, AbortSignal.timeout(KEEP_ALIVE_MS)]));
       if (head <= position) yield keepAlive;
+      else if (events.length === 0) position = await passLost(db, position);
     }
   }
 

@@ -2,7 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { OrderEvent } from '../../src/domain/events.js';
-import { feedHead, feedState, followFeed, readFeed } from '../../src/event-log/feed.js';
+import {
+  feedBegunAnew,
+  feedHead,
+  feedState,
+  followFeed,
+  passLost,
+  readFeed,
+} from '../../src/event-log/feed.js';
 import { appendToJournal, ensureJournalIndexes, journal } from '../../src/event-log/journal.js';
 import { Superseded, sequence } from '../../src/event-log/sequencer.js';
 import { logOf, openDatabase } from '../activities/database.js';
@@ -203,7 +210,7 @@ describe('hands in the journal', () => {
     await expectSound(after.length);
   });
 
-  test('a journal that was dropped is gone on with', async () => {
+  test('in a journal that was dropped the feed begins anew, and says so', async () => {
     hold();
     const [before, after] = [newOrder(), newOrder()];
     await record(...before);
@@ -212,8 +219,57 @@ describe('hands in the journal', () => {
     await ensureJournalIndexes(db);
     await record(...after);
     await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
-    const feed = await readFeed(db, before.length, 100);
-    expect(feed.map(({ version }) => version)).toEqual(after.map(({ version }) => version));
+    await expectSound(after.length);
+    expect(await feedBegunAnew(db)).toBeGreaterThan(0);
+  });
+
+  test('a journal that was emptied while nobody held the feed begins it anew', async () => {
+    const first = hold();
+    const [before, after] = [newOrder(), newOrder()];
+    await record(...before);
+    await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
+    await first.stop();
+    await journal(db).deleteMany({});
+    await record(...after);
+    hold();
+    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    await expectSound(after.length);
+  });
+
+  test('positions of lost events are given to no other, and readers go on behind them', async () => {
+    const first = hold();
+    const [before, after] = [newOrder(), newOrder().slice(0, 1)];
+    await record(...before);
+    await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
+    await first.stop();
+    // As a holder leaves it that is killed before it has noted more.
+    await feedState(db).updateOne({ _id: 'feed' }, { $set: { position: 2 }, $unset: { resumeToken: '' } });
+    await journal(db).deleteMany({ position: { $in: [4, 5] } });
+    hold();
+    await record(...after);
+    const last = before.length + 1;
+    await until(async () => expect(await feedHead(db)).toBe(last));
+    const left = Array.from({ length: last }, (_, index) => index + 1).filter((n) => n !== 4 && n !== 5);
+    expect((await readFeed(db, 0, 100)).map(({ position }) => position)).toEqual(left);
+    expect((await readFeed(db, 3, 2)).map(({ position }) => position)).toEqual([6, 7]);
+    expect(await passLost(db, 3)).toBe(3);
+    await journal(db).deleteMany({ position: { $gt: 6 } });
+    expect(await passLost(db, 6)).toBe(last);
+  });
+
+  test('what is beyond a gap is not read until all before it is known to be given', async () => {
+    const log = newOrder();
+    const gapped = log.slice(0, 4).map((event, index) => ({
+      ...event,
+      _id: `${event.orderId}:${event.version}`,
+      recordedAt: event.occurredAt,
+      position: index < 2 ? index + 1 : index + 2,
+    }));
+    await journal(db).insertMany(gapped);
+    const positions = async () => (await readFeed(db, 0, 10)).map(({ position }) => position);
+    expect(await positions()).toEqual([1, 2]);
+    await feedState(db).insertOne({ _id: 'feed', epoch: 1, position: 4 });
+    expect(await positions()).toEqual([1, 2, 4, 5]);
   });
 
   test('an event put back with its position takes nobody back', async () => {

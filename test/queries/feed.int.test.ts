@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { feedHead } from '../../src/event-log/feed.js';
-import { appendToJournal, ensureJournalIndexes, readJournal } from '../../src/event-log/journal.js';
+import { appendToJournal, ensureJournalIndexes, journal, readJournal } from '../../src/event-log/journal.js';
 import { sequence } from '../../src/event-log/sequencer.js';
 import { projectOrder } from '../../src/projections/orders.js';
 import { logOf } from '../activities/database.js';
@@ -150,6 +150,17 @@ describe('the live feed', () => {
     await recordOrder();
     expect((await first).value.id).toBe(head + 1);
     await stream.return(undefined);
+  });
+
+  test('goes on behind events that were lost', async () => {
+    const lost = await recordOrder();
+    const head = await feedHead(api.mongo.db);
+    await journal(api.mongo.db).deleteMany({ orderId: lost.orderId });
+    const receiving = receive('/v1/events/stream', 2, { 'last-event-id': String(head - lost.count) });
+    await recordOrder();
+    expect((await receiving).map(({ id }) => id)).toEqual([head + 1, head + 2]);
+    const { body } = await api.get(`/v1/events?after=${head - lost.count}&limit=1`);
+    expect(body).toMatchObject({ data: [{ position: head + 1 }], nextCursor: String(head + 1) });
   });
 
   test('a reader that does not read costs no memory, and has every event in the end', async () => {
