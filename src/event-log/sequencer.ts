@@ -111,6 +111,7 @@ async function stampBacklog(holder: Holder, signal: AbortSignal, beat: Sequencin
     inserts.push(event);
     if (inserts.length < backlogBatch) continue;
     await holder.stamp(inserts);
+    await holder.note();
     beat(holder.position);
     inserts = [];
     if (signal.aborted) return;
@@ -196,11 +197,14 @@ class Holder {
     this.position += due.length;
   }
 
-  /** Notes, now and then, from where on another holder has to look: all that was inserted before `resumeToken` is done. */
-  async note(resumeToken: unknown): Promise<void> {
+  /**
+   * Notes, now and then, from where on another holder has to look: all that was inserted before `resumeToken` is done. Without
+   * one it begins by the journal.
+   */
+  async note(resumeToken?: unknown): Promise<void> {
     const { position } = this;
     if (position === this.noted || Date.now() - this.notedAt < noteMs) return;
-    await this.update({ $set: { position, resumeToken } });
+    await this.update({ $set: { position, ...(resumeToken !== undefined && { resumeToken }) } });
     [this.noted, this.notedAt] = [position, Date.now()];
   }
 

@@ -162,6 +162,22 @@ describe('a holder', () => {
     await expectSound(before.length + meanwhile.length);
   });
 
+  test('that is stopped in a long backlog has noted how far it came', async () => {
+    const logs = Array.from({ length: 60 }, newOrder);
+    for (const log of logs) await appendToJournal(db, log);
+    const stopping = new AbortController();
+    let stamped = 0;
+    const beat = (position: number) => {
+      stamped = position;
+      stopping.abort();
+    };
+    await sequence({ db, signal: stopping.signal, beat });
+    expect(stamped).toBeLessThan(logs.flat().length);
+    expect(await feedState(db).findOne()).toMatchObject({ position: stamped });
+    hold();
+    await expectSound(logs.flat().length);
+  });
+
   test('begins with a journal that was filled long before there was a feed', async () => {
     const logs = Array.from({ length: 60 }, newOrder);
     await Promise.all(logs.map((log) => record(...log.toReversed())));
