@@ -38,7 +38,7 @@ const rememberedOrders = 50_000;
 /**
  * Gives every event of the journal its position in the one order of all events, after it was committed and in the order in
  * which it was committed: 1, 2, 3 … without gaps, within an order in the order of versions. An event whose predecessor is
- * not recorded yet waits for it.
+ * not recorded yet waits for it; one that was lost, and comes back behind later ones of its order, does not.
  *
  * The contract of the feed rests on three things. One event a position: a holder stamps one event after the other in one
  * command, from the last position that it has given itself or found given when it began (in a journal that has lost all of
@@ -163,6 +163,27 @@ function over(epoch: number): Superseded {
   return new Superseded(`Epoch ${epoch} of the sequencer is over.`);
 }
 
+/** What a holder knows of an order. */
+interface KnownOrder {
+  /** the last version that has a position */
+  last: number;
+  /** versions that have none yet */
+  readonly waiting: Set<number>;
+  /** versions before the last were lost, and may come back */
+  readonly hasGaps: boolean;
+}
+
+/** The versions whose turn it is, in their order. Those before the last come late: nothing is to be waited for. */
+function* takeDue(order: KnownOrder): Generator<number, void> {
+  for (const version of order.waiting) {
+    if (version < order.last && order.waiting.delete(version)) yield version;
+  }
+  while (order.waiting.delete(order.last + 1)) {
+    order.last += 1;
+    yield order.last;
+  }
+}
+
 /** Whoever stamps, until another does. */
 class Holder {
   readonly db: Db;
@@ -172,8 +193,7 @@ class Holder {
   private readonly epoch: number;
   private notedAt = 0;
   private noted: number;
-  /** by order, the last version that has a position, and those that wait for their predecessors */
-  private readonly orders = new Map<string, { last: number; readonly waiting: Set<number> }>();
+  private readonly orders = new Map<string, KnownOrder>();
 
   constructor(db: Db, { epoch, resumeToken, position: noted }: FeedState, position: number) {
     this.db = db;
@@ -231,35 +251,40 @@ class Holder {
 
   /** Ids of the events that can be stamped now, in the order of the inserts, and of versions within an order. */
   private async due(inserts: readonly JournalInsert[]): Promise<readonly string[]> {
-    await this.meet(new Set(inserts.map(({ orderId }) => orderId)));
+    await this.meet(inserts);
     const due: string[] = [];
     for (const { orderId, version, unsequenced } of inserts) {
-      const order = this.orders.get(orderId) ?? { last: 0, waiting: new Set() };
+      const order = this.orders.get(orderId) ?? { last: 0, waiting: new Set(), hasGaps: false };
       this.orders.set(orderId, order);
-      if (unsequenced) order.waiting.add(version);
       // Put back by hand, with the position that it had.
-      else order.last = Math.max(order.last, version);
-      while (order.waiting.delete(order.last + 1)) {
-        order.last += 1;
-        due.push(`${orderId}:${order.last}`);
-      }
+      if (!unsequenced) order.last = Math.max(order.last, version);
+      else if (version > order.last) order.waiting.add(version);
+      for (const next of takeDue(order)) due.push(`${orderId}:${next}`);
     }
     return due;
   }
 
-  /** What is not known of an order is in the journal; from then on all is in the stream. */
-  private async meet(orderIds: ReadonlySet<string>): Promise<void> {
+  /**
+   * What is not known of an order is in the journal; from then on all is in the stream. So is what was stamped by the journal
+   * before: only the journal tells it from what has come back late.
+   */
+  private async meet(inserts: readonly JournalInsert[]): Promise<void> {
     if (this.orders.size > rememberedOrders) this.orders.clear();
-    const unknown = [...orderIds].filter((orderId) => !this.orders.has(orderId));
-    if (unknown.length === 0) return;
+    const isKnown = ({ orderId, version }: JournalInsert): boolean => {
+      const order = this.orders.get(orderId);
+      return order !== undefined && !(order.hasGaps && version < order.last);
+    };
+    const unknown = new Set(inserts.filter((insert) => !isKnown(insert)).map(({ orderId }) => orderId));
+    if (unknown.size === 0) return;
     const found = await journal(this.db)
-      .aggregate<{ _id: string; last: number | null; waiting: number[] }>(
+      .aggregate<{ _id: string; last: number | null; positions: number; waiting: number[] }>(
         [
-          { $match: { orderId: { $in: unknown } } },
+          { $match: { orderId: { $in: [...unknown] } } },
           {
             $group: {
               _id: '$orderId',
               last: { $max: { $cond: [{ $gt: ['$position', 0] }, '$version', null] } },
+              positions: { $sum: { $cond: [{ $gt: ['$position', 0] }, 1, 0] } },
               waiting: { $push: { $cond: ['$unsequenced', '$version', '$$REMOVE'] } },
             },
           },
@@ -267,8 +292,8 @@ class Holder {
         committed,
       )
       .toArray();
-    for (const { _id, last, waiting } of found) {
-      this.orders.set(_id, { last: last ?? 0, waiting: new Set(waiting) });
+    for (const { _id, last, positions, waiting } of found) {
+      this.orders.set(_id, { last: last ?? 0, waiting: new Set(waiting), hasGaps: positions < (last ?? 0) });
     }
   }
 }

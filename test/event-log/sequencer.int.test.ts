@@ -213,6 +213,44 @@ describe('hands in the journal', () => {
     await expectSound(before.length + other.length + 1);
   });
 
+  test('an event that comes back behind later ones of its order gets its position at once', async () => {
+    const log = newOrder();
+    const count = log.length;
+    const isLast = async (version: number, position: number) =>
+      await until(async () => expect(await journal(db).findOne({ position })).toMatchObject({ version }));
+    hold();
+    await record(...log.slice(0, 6));
+    await isLast(6, 6);
+    await journal(db).deleteMany({ version: { $in: [2, 3] } });
+    await record(...log.slice(1, 2));
+    await isLast(2, 7);
+    // Of an order that the holder has met with its gap, too.
+    await record(...log.slice(6));
+    await isLast(count, count + 1);
+    await record(...log.slice(2, 3));
+    await isLast(3, count + 2);
+    await until(async () => expect(await feedHead(db)).toBe(count + 2));
+  });
+
+  test('what is in the stream once more is not taken for late', async () => {
+    const first = hold();
+    const log = newOrder();
+    await record(...log.slice(0, 2));
+    await until(async () => expect((await feedState(db).findOne())?.position).toBe(2));
+    const token = (await feedState(db).findOne())?.resumeToken;
+    await record(...log.slice(2));
+    await until(async () => expect(await feedHead(db)).toBe(log.length));
+    await first.stop();
+    await feedState(db).updateOne({ _id: 'feed' }, { $set: { resumeToken: token } });
+    const epoch = (await feedState(db).findOne())?.epoch ?? 0;
+    const second = hold();
+    await until(async () => expect(second.isAtWork()).toBe(true));
+    const [next] = newOrder();
+    await record(next);
+    await expectSound(log.length + 1);
+    expect(await feedState(db).findOne()).toMatchObject({ epoch: epoch + 1 });
+  });
+
   test('in an emptied database the feed begins anew, and who held the old one ends', async () => {
     const old = hold();
     const [before, after] = [newOrder(), newOrder()];

@@ -53,6 +53,26 @@ export class OrderStates {
   }
 }
 
+/**
+ * Splits events so that within a part those of an order follow one another. One that was lost, and came back behind later
+ * ones, follows none of them: what its order was before it is in the journal.
+ */
+export function* consecutive<E extends Pick<OrderEvent, 'orderId' | 'version'>>(
+  events: readonly E[],
+): Generator<readonly E[], void> {
+  const last = new Map<string, number>();
+  let from = 0;
+  for (const [index, { orderId, version }] of events.entries()) {
+    if ((last.get(orderId) ?? version - 1) !== version - 1) {
+      yield events.slice(from, index);
+      from = index;
+      last.clear();
+    }
+    last.set(orderId, version);
+  }
+  if (from < events.length) yield events.slice(from);
+}
+
 /** The order after an event. */
 export function next(before: Order | undefined, event: OrderEvent): Order | Error {
   if (event.version !== (before?.version ?? 0) + 1) return gap(event.orderId, before);

@@ -3,7 +3,7 @@ import { inTransaction } from '../../activities/transaction.js';
 import { committed, durable } from '../../event-log/durability.js';
 import type { PositionedEvent } from '../../event-log/feed.js';
 import { foldBatch, type FoldedBatch } from '../feeding/fold-batch.js';
-import { OrderStates } from '../feeding/order-states.js';
+import { consecutive, OrderStates } from '../feeding/order-states.js';
 import { parkedEvents } from '../feeding/parked-events.js';
 import { type Build, projections } from '../feeding/state.js';
 import { documents, type View } from '../view.js';
@@ -42,6 +42,14 @@ export class BuildFeeder {
   async apply(
     events: readonly PositionedEvent[],
     more: Readonly<Record<string, number>> = {},
+  ): Promise<boolean> {
+    for (const part of consecutive(events)) if (!(await this.applyPart(part, more))) return false;
+    return true;
+  }
+
+  private async applyPart(
+    events: readonly PositionedEvent[],
+    more: Readonly<Record<string, number>>,
   ): Promise<boolean> {
     const { collection, parked } = this.held;
     const orders = await this.states.before(events);
