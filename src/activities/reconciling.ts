@@ -14,6 +14,7 @@ import {
   type Reconciliation,
 } from '../event-log/reconciliations.js';
 import { orders, projectOrder } from '../projections/orders.js';
+import { requestRebuildsAfterLoss } from '../projections/rebuilding/request-rebuild.js';
 import type { ReconcileActivities } from '../workflows/reconcile-messages.js';
 import { record } from './recording.js';
 
@@ -49,7 +50,8 @@ export function createReconciling(given: Omit<Reconciled, 'client'>): ReconcileA
 
 /**
  * Compares the orders that are open, or closed since the last time, with their journal and views. What is behind is recorded
- * from the history, which is safe to do at any time; what differs is reported and never written over.
+ * from the history, which is safe to do at any time; what differs is reported and never written over. Where events come back
+ * that had positions, the views across orders are built anew.
  *
  * An order that looks well is not compared event by event, but for some drawn by lot: over time every order's turn comes, and
  * a run's cost stays bounded.
@@ -58,10 +60,11 @@ export function createReconciling(given: Omit<Reconciled, 'client'>): ReconcileA
  * @param beat called with the number of orders that were looked at
  */
 export async function reconcile(
-  { client, db, orderTaskQueue }: Reconciled,
+  reconciled: Reconciled,
   runId: string,
   beat: (done: number) => void,
 ): Promise<Reconciliation> {
+  const { client, db, orderTaskQueue } = reconciled;
   const startedAt = new Date().toISOString();
   const [last] = await latestReconciliations(db, 1);
   const since = last === undefined ? later(startedAt, -firstLookBackMs) : later(last.startedAt, -overlapMs);
@@ -74,12 +77,15 @@ export async function reconcile(
     discrepancies: [] as Discrepancy[],
   };
 
+  let haveEventsComeBack = false;
+
   async function compareAll(orderIds: readonly string[]): Promise<void> {
     for (let index = 0; index < orderIds.length; index += atOnce) {
       const batch = orderIds.slice(index, index + atOnce);
       const results = await Promise.all(batch.map((orderId) => compareAndRepair(client, db, orderId)));
-      for (const { orderId, wasRepaired, discrepancies } of results) {
+      for (const { orderId, wasRepaired, isJournalBehind, discrepancies } of results) {
         report.compared += 1;
+        haveEventsComeBack ||= isJournalBehind;
         if (wasRepaired) {
           report.repaired += 1;
           if (report.repairedOrders.length < reportedAtMost) report.repairedOrders.push(orderId);
@@ -101,6 +107,7 @@ export async function reconcile(
     beat(report.orders);
   }
   await compareAll(drawn.drawn);
+  if (haveEventsComeBack) await requestRebuildsAfterLoss(reconciled, () => beat(report.orders));
   const reconciliation = { runId, startedAt, finishedAt: new Date().toISOString(), ...report };
   await keepReconciliation(db, reconciliation);
   return reconciliation;
@@ -141,17 +148,21 @@ async function suspectsOf(db: Db, listed: readonly ListedOrder[]): Promise<Reado
 interface Outcome extends Pick<Comparison, 'discrepancies'> {
   readonly orderId: string;
   readonly wasRepaired: boolean;
+  /** before it was repaired */
+  readonly isJournalBehind: boolean;
 }
 
 async function compareAndRepair(client: Client, db: Db, orderId: string): Promise<Outcome> {
-  const compared = { client, db, asksWorkflow: false };
+  const compared = { client, db, asksWorkflow: false, looksAtPositions: false };
   const before = await compareOrder(compared, orderId);
-  if (!before.discrepancies.some(({ kind }) => kind === 'behind'))
-    return { orderId, wasRepaired: false, discrepancies: before.discrepancies };
+  const behind = before.discrepancies.filter(({ kind }) => kind === 'behind');
+  const isJournalBehind = behind.some(({ where }) => where === 'journal');
+  if (behind.length === 0)
+    return { orderId, wasRepaired: false, isJournalBehind, discrepancies: before.discrepancies };
   await repair(client, db, orderId);
   const { discrepancies } = await compareOrder(compared, orderId);
   const wasRepaired = discrepancies.length < before.discrepancies.length;
-  return { orderId, wasRepaired, discrepancies };
+  return { orderId, wasRepaired, isJournalBehind, discrepancies };
 }
 
 /** Records what the history has, as the order's own workflow would: what is there already is left as it is. */

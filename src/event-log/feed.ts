@@ -76,6 +76,24 @@ export async function passLost(db: Db, after: number): Promise<number> {
   return left === null ? head : after;
 }
 
+const countedAtOnce = 1_000_000;
+
+/**
+ * Events were lost after they had positions. Whatever has come back since has others.
+ *
+ * @param beat called between two looks
+ */
+export async function hasLostEvents(db: Db, beat: () => void): Promise<boolean> {
+  const head = await feedHead(db);
+  for (let after = 0; after < head; after += countedAtOnce) {
+    const last = Math.min(head, after + countedAtOnce);
+    const left = await journal(db).countDocuments({ position: { $gt: after, $lte: last } }, committed);
+    if (left < last - after) return true;
+    beat();
+  }
+  return false;
+}
+
 async function readBetween(
   db: Db,
   position: { readonly $gt: number; readonly $lte?: number },

@@ -67,7 +67,7 @@ export async function verify(verified: Verified, options: VerifyOptions = {}): P
 
   async function verifyAll(orderIds: AsyncIterable<string>): Promise<void> {
     for await (const batch of batches(orderIds, atOnce)) {
-      const compared = { client, db, asksWorkflow: true };
+      const compared = { client, db, asksWorkflow: true, looksAtPositions: true };
       for (const one of await Promise.all(batch.map((id) => compareOrder(compared, id)))) {
         report.orders += 1;
         report.events += one.events;
