@@ -6,7 +6,7 @@ import { later } from '../domain/time.js';
 import { type Comparison, compareOrder, type Discrepancy } from '../event-log/comparison.js';
 import { committed } from '../event-log/durability.js';
 import { readHistoryLog } from '../event-log/history.js';
-import { journal } from '../event-log/journal.js';
+import { journal, restoreLog } from '../event-log/journal.js';
 import { type ListedOrder, listOrderWorkflows } from '../event-log/order-workflows.js';
 import {
   keepReconciliation,
@@ -16,7 +16,6 @@ import {
 import { orders, projectOrder } from '../projections/orders.js';
 import { requestRebuildsAfterLoss } from '../projections/rebuilding/request-rebuild.js';
 import type { ReconcileActivities } from '../workflows/reconcile-messages.js';
-import { record } from './recording.js';
 
 export interface Reconciled {
   readonly client: Client;
@@ -169,7 +168,7 @@ async function compareAndRepair(client: Client, db: Db, orderId: string): Promis
 async function repair(client: Client, db: Db, orderId: string): Promise<void> {
   const log = await readHistoryLog(client, orderId);
   try {
-    if (log !== undefined && !log.isForecast) await record(db, log.events);
+    if (log !== undefined && !log.isForecast) await restoreLog(db, log.events);
     await projectOrder(db, orderId);
   } catch (error) {
     // Two events under one version: noted, and found by the comparison.

@@ -38,7 +38,8 @@ const rememberedOrders = 50_000;
 /**
  * Gives every event of the journal its position in the one order of all events, after it was committed and in the order in
  * which it was committed: 1, 2, 3 … without gaps, within an order in the order of versions. An event whose predecessor is
- * not recorded yet waits for it; one that was lost, and comes back behind later ones of its order, does not.
+ * not recorded yet waits for it, unless it is lost for good; one that was lost, and comes back behind later ones of its order,
+ * does not wait.
  *
  * The contract of the feed rests on three things. One event a position: a holder stamps one event after the other in one
  * command, from the last position that it has given itself or found given when it began (in a journal that has lost all of
@@ -127,6 +128,9 @@ function stampOf(position: number): Document[] {
   ];
 }
 
+/** Where an event is the first of its order's log that anybody has, the version before it. */
+const beforeTheLog = { $cond: ['$begins', { $subtract: ['$version', 1] }, null] };
+
 /** The position is given already, or the event has one or is gone: what this holder knows of the journal is not so. */
 function isRefused(error: unknown): boolean {
   if (error instanceof Refused || error instanceof StreamOver || isDuplicateKey(error)) return true;
@@ -165,7 +169,7 @@ function over(epoch: number): Superseded {
 
 /** What a holder knows of an order. */
 interface KnownOrder {
-  /** the last version that has a position */
+  /** the last version that has a position; where none has, the one before the log begins */
   last: number;
   /** versions that have none yet */
   readonly waiting: Set<number>;
@@ -270,9 +274,9 @@ class Holder {
    */
   private async meet(inserts: readonly JournalInsert[]): Promise<void> {
     if (this.orders.size > rememberedOrders) this.orders.clear();
-    const isKnown = ({ orderId, version }: JournalInsert): boolean => {
+    const isKnown = ({ orderId, version, begins }: JournalInsert): boolean => {
       const order = this.orders.get(orderId);
-      return order !== undefined && !(order.hasGaps && version < order.last);
+      return order !== undefined && !begins && !(order.hasGaps && version < order.last);
     };
     const unknown = new Set(inserts.filter((insert) => !isKnown(insert)).map(({ orderId }) => orderId));
     if (unknown.size === 0) return;
@@ -283,7 +287,7 @@ class Holder {
           {
             $group: {
               _id: '$orderId',
-              last: { $max: { $cond: [{ $gt: ['$position', 0] }, '$version', null] } },
+              last: { $max: { $cond: [{ $gt: ['$position', 0] }, '$version', beforeTheLog] } },
               positions: { $sum: { $cond: [{ $gt: ['$position', 0] }, 1, 0] } },
               waiting: { $push: { $cond: ['$unsequenced', '$version', '$$REMOVE'] } },
             },

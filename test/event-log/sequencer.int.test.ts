@@ -10,7 +10,7 @@ import {
   passLost,
   readFeed,
 } from '../../src/event-log/feed.js';
-import { appendToJournal, ensureJournalIndexes, journal } from '../../src/event-log/journal.js';
+import { appendToJournal, ensureJournalIndexes, journal, restoreLog } from '../../src/event-log/journal.js';
 import { Superseded, sequence } from '../../src/event-log/sequencer.js';
 import { logOf, openDatabase } from '../activities/database.js';
 import { states } from '../domain/examples.js';
@@ -249,6 +249,27 @@ describe('hands in the journal', () => {
     await record(next);
     await expectSound(log.length + 1);
     expect(await feedState(db).findOne()).toMatchObject({ epoch: epoch + 1 });
+  });
+
+  test.each([
+    ['while it is held', true],
+    ['before it is held', false],
+  ])('events whose predecessors are lost for good do not wait for them: restored %s', async (_, isHeld) => {
+    const [log, other] = [newOrder(), newOrder()];
+    if (isHeld) {
+      hold();
+      await record(...log.slice(6, 7));
+      await record(...other.slice(0, 1));
+      await until(async () => expect(await feedHead(db)).toBe(1));
+    }
+    await restoreLog(db, log.slice(4, 7));
+    if (!isHeld) hold();
+    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    await record(...log.slice(7));
+    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    const feed = (await readFeed(db, 0, 100)).filter(({ orderId }) => orderId === log[0].orderId);
+    expect(feed.map(({ version }) => version)).toEqual(log.slice(4).map(({ version }) => version));
+    expect(feed[0]).not.toHaveProperty('begins');
   });
 
   test('in an emptied database the feed begins anew, and who held the old one ends', async () => {

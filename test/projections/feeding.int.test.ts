@@ -99,6 +99,19 @@ test('an event that came back behind later ones of its order is folded into the 
   expect(await contentsOf(db, dailyStats)).toEqual(await foldedAnew(db, dailyStats, logs));
 });
 
+test('events of an order whose past is lost for good are passed over, and all others go on', async () => {
+  const [lost = [], well = []] = newLogs('refunded', 'completed');
+  const orderId = lost[0]?.orderId ?? '';
+  await publish(db, [...lost.slice(4, 6), ...well]);
+  await journal(db).updateOne({ orderId, version: 5 }, { $set: { begins: true } });
+  run(productDemand);
+  await caughtUp(db, productDemand);
+  await publish(db, lost.slice(6));
+  await caughtUp(db, productDemand);
+  expect(await parkedOf(db, productDemand)).toEqual([]);
+  expect(await contentsOf(db, productDemand)).toEqual(await foldedAnew(db, productDemand, [well]));
+});
+
 test('in an emptied database a view begins anew', async () => {
   const [first, second] = newLogs('completed', 'cancelled');
   const runner = run(customers);

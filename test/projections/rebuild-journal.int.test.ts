@@ -180,6 +180,16 @@ test('an order whose first runs are gone comes back as it is now, with the event
     exceptions: { count: 1, orderIds: [orderId] },
   });
 
+  expect(await api.get(`/v1/orders/${orderId}?version=${last}`)).toMatchObject({
+    status: 404,
+    body: { code: 'log_incomplete', version: events[0]?.version },
+  });
+  const sequencing = new AbortController();
+  const sequenced = sequence({ db, signal: sequencing.signal, beat: () => undefined });
+  await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+  sequencing.abort();
+  await sequenced;
+
   // It goes on from there.
   const { status } = await api.post(`/v1/orders/${orderId}/notes?consistency=projected`, {
     body: { text: 'on' },

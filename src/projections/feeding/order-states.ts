@@ -2,10 +2,15 @@ import type { Db } from 'mongodb';
 import { evolve } from '../../domain/evolve.js';
 import type { Order } from '../../domain/order.js';
 import type { OrderEvent } from '../../domain/events.js';
-import { readJournalsBefore } from '../../event-log/journal.js';
+import { laterBeginnings, readJournalsBefore } from '../../event-log/journal.js';
 import { RecentOrders } from '../recent-orders.js';
 
 const rememberedOrders = 5_000;
+
+/** What an order was before an event is lost for good: no view across orders can tell what the event changes. */
+export class LostPast extends Error {
+  override readonly name = 'LostPast';
+}
 
 /**
  * The orders as they were before the events that a view comes to next: those it has just seen from memory, others folded
@@ -21,7 +26,7 @@ export class OrderStates {
 
   /**
    * The orders of `events`, each as before the first of its events; undefined where that is its first of all. An error where
-   * its log has a gap or cannot be folded.
+   * its log has a gap or cannot be folded, a LostPast where that will never be otherwise.
    */
   async before(events: readonly OrderEvent[]): Promise<Map<string, Order | Error | undefined>> {
     const found = new Map<string, Order | Error | undefined>();
@@ -40,6 +45,10 @@ export class OrderStates {
       const state = found.get(orderId);
       if (!(state instanceof Error) && state?.version !== version - 1)
         found.set(orderId, gap(orderId, state));
+    }
+    const broken = [...missing.keys()].filter((orderId) => found.get(orderId) instanceof Error);
+    for (const [orderId, version] of await laterBeginnings(this.db, broken)) {
+      if (version <= (missing.get(orderId) ?? 0)) found.set(orderId, new LostPast(orderId));
     }
     return found;
   }
