@@ -6,7 +6,7 @@ import { later } from '../domain/time.js';
 import { type Comparison, compareOrder, type Discrepancy } from '../event-log/comparison.js';
 import { committed } from '../event-log/durability.js';
 import { readHistoryLog } from '../event-log/history.js';
-import { journal } from '../event-log/journal.js';
+import { journal, restoreLog } from '../event-log/journal.js';
 import { type ListedOrder, listOrderWorkflows } from '../event-log/order-workflows.js';
 import {
   keepReconciliation,
@@ -15,8 +15,8 @@ import {
 } from '../event-log/reconciliations.js';
 import { isServerError } from '../platform/server-error.js';
 import { orders, projectOrder } from '../projections/orders.js';
+import { requestRebuildsAfterLoss } from '../projections/rebuilding/request-rebuild.js';
 import type { ReconcileActivities } from '../workflows/reconcile-messages.js';
-import { record } from './recording.js';
 
 export interface Reconciled {
   readonly client: Client;
@@ -50,7 +50,8 @@ export function createReconciling(given: Omit<Reconciled, 'client'>): ReconcileA
 
 /**
  * Compares the orders that are open, or closed since the last time, with their journal and views. What is behind is recorded
- * from the history, which is safe to do at any time; what differs is reported and never written over.
+ * from the history, which is safe to do at any time; what differs is reported and never written over. Where events come back
+ * that had positions, the views across orders are built anew.
  *
  * An order that looks well may lack its last events in journal and view alike. So some of these are compared event by event
  * in each run, where the last one has stopped: every order's turn comes, and a run's cost stays bounded.
@@ -59,10 +60,11 @@ export function createReconciling(given: Omit<Reconciled, 'client'>): ReconcileA
  * @param beat called with the number of orders that were looked at
  */
 export async function reconcile(
-  { client, db, orderTaskQueue, comparedInTurn = 200 }: Reconciled,
+  reconciled: Reconciled,
   runId: string,
   beat: (done: number) => void,
 ): Promise<Reconciliation> {
+  const { client, db, orderTaskQueue, comparedInTurn = 200 } = reconciled;
   const startedAt = new Date().toISOString();
   const [last] = await latestReconciliations(db, 1);
   const since = last === undefined ? later(startedAt, -firstLookBackMs) : later(last.startedAt, -overlapMs);
@@ -75,12 +77,15 @@ export async function reconcile(
     discrepancies: [] as Discrepancy[],
   };
 
+  let haveEventsComeBack = false;
+
   async function compareAll(orderIds: readonly string[]): Promise<void> {
     for (let index = 0; index < orderIds.length; index += atOnce) {
       const batch = orderIds.slice(index, index + atOnce);
       const results = await Promise.all(batch.map((orderId) => compareAndRepair(client, db, orderId)));
-      for (const { orderId, wasRepaired, discrepancies } of results) {
+      for (const { orderId, wasRepaired, isJournalBehind, discrepancies } of results) {
         report.compared += 1;
+        haveEventsComeBack ||= isJournalBehind;
         if (wasRepaired) {
           report.repaired += 1;
           if (report.repairedOrders.length < reportedAtMost) report.repairedOrders.push(orderId);
@@ -103,6 +108,7 @@ export async function reconcile(
     beat(report.orders);
   }
   await compareAll(turn);
+  if (haveEventsComeBack) await requestRebuildsAfterLoss(reconciled, () => beat(report.orders));
   const cursor = turn.at(-1) ?? last?.cursor;
   const reconciliation = {
     runId,
@@ -150,24 +156,28 @@ async function suspectsOf(db: Db, listed: readonly ListedOrder[]): Promise<Reado
 interface Outcome extends Pick<Comparison, 'discrepancies'> {
   readonly orderId: string;
   readonly wasRepaired: boolean;
+  /** before it was repaired */
+  readonly isJournalBehind: boolean;
 }
 
 async function compareAndRepair(client: Client, db: Db, orderId: string): Promise<Outcome> {
   const compared = { client, db, asksWorkflow: false };
   const before = await compareOrder(compared, orderId);
-  if (!before.discrepancies.some(({ kind }) => kind === 'behind'))
-    return { orderId, wasRepaired: false, discrepancies: before.discrepancies };
+  const behind = before.discrepancies.filter(({ kind }) => kind === 'behind');
+  const isJournalBehind = behind.some(({ where }) => where === 'journal');
+  if (behind.length === 0)
+    return { orderId, wasRepaired: false, isJournalBehind, discrepancies: before.discrepancies };
   await repair(client, db, orderId);
   const { discrepancies } = await compareOrder(compared, orderId);
   const wasRepaired = discrepancies.length < before.discrepancies.length;
-  return { orderId, wasRepaired, discrepancies };
+  return { orderId, wasRepaired, isJournalBehind, discrepancies };
 }
 
 /** Records what the history has, as the order's own workflow would: what is there already is left as it is. */
 async function repair(client: Client, db: Db, orderId: string): Promise<void> {
   try {
     const log = await readHistoryLog(client, orderId);
-    if (log !== undefined && !log.isForecast) await record(db, log.events);
+    if (log !== undefined && !log.isForecast) await restoreLog(db, log.events);
     await projectOrder(db, orderId);
   } catch (error) {
     // What is wrong with this order: found by the comparison.

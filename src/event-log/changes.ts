@@ -1,12 +1,15 @@
 import { type Db, MongoServerError } from 'mongodb';
 import { openChanges } from '../platform/change-batches.js';
 
-/** An event that was recorded. */
+/** An event that was recorded, or marked as the one with which its order's log begins. */
 export interface JournalInsert {
   readonly orderId: string;
+  /** 0 where it was only marked */
   readonly version: number;
   /** it waits for its position */
   readonly unsequenced?: true;
+  /** it was marked */
+  readonly begins?: true;
 }
 
 /** Events are never deleted but by hand: whoever sees it happen knows nothing any more. */
@@ -29,13 +32,21 @@ export async function openJournalInserts(db: Db, resumeToken?: unknown) {
   return await openChanges<JournalInsert | JournalDelete>(db, {
     collection: 'order_events',
     pipeline: [
-      { $match: { operationType: { $in: ['insert', 'delete'] } } },
+      {
+        $match: {
+          $or: [
+            { operationType: { $in: ['insert', 'delete'] } },
+            { 'updateDescription.updatedFields.begins': true },
+          ],
+        },
+      },
       {
         $project: {
           operationType: 1,
-          orderId: '$fullDocument.orderId',
-          version: '$fullDocument.version',
+          orderId: { $first: { $split: ['$documentKey._id', ':'] } },
+          version: { $ifNull: ['$fullDocument.version', 0] },
           unsequenced: '$fullDocument.unsequenced',
+          begins: '$updateDescription.updatedFields.begins',
         },
       },
     ],

@@ -41,7 +41,10 @@ export interface Compared {
   readonly db: Db;
   /** Ask the workflow for its state, too, where it is open: that takes a worker. */
   readonly asksWorkflow: boolean;
-  /** ISO-8601 UTC: what was recorded before is to have its position by now; absent where positions may take their time */
+  /**
+   * ISO-8601 UTC: what was recorded before is to have its position by now. Absent where nobody looks at positions: those of
+   * what was lost and came back do not follow versions, for ever.
+   */
   readonly positionedBefore?: string;
 }
 
@@ -68,7 +71,7 @@ export async function compareOrder(compared: Compared, orderId: string): Promise
 
 /** Reads against the way that events take, so that whatever is read later is as far as what was read before, or farther. */
 async function compareOnce(
-  { client, db, asksWorkflow, positionedBefore = '' }: Compared,
+  { client, db, asksWorkflow, positionedBefore }: Compared,
   orderId: string,
 ): Promise<Comparison> {
   const view = await orders(db).findOne(
@@ -87,8 +90,9 @@ async function compareOnce(
         ? [differs('history', undefined, history)]
         : compareLogs(journal, history)),
       ...(isAsked ? compareWorkflow(history, state) : []),
-      ...comparePositions(journal),
-      ...lackedPositions(journal, positionedBefore),
+      ...(positionedBefore === undefined
+        ? []
+        : [...comparePositions(journal), ...lackedPositions(journal, positionedBefore)]),
     ];
   });
   return {

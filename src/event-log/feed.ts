@@ -18,6 +18,8 @@ export interface FeedState {
   readonly resumeToken?: unknown;
   /** when a holder last began by reading the journal */
   readonly begunAt?: Date;
+  /** epoch of the holder that last began anew at position 1, in a journal that had lost every position; absent where none did */
+  readonly begunAnew?: number;
 }
 
 export function feedState(db: Db) {
@@ -33,8 +35,13 @@ export async function feedHead(db: Db): Promise<number> {
   return await lastGiven(db, noted);
 }
 
+/** Tells one feed from the next: another where the feed began anew, at position 1; undefined for the first. */
+export async function feedBegunAnew(db: Db): Promise<number | undefined> {
+  return (await feedState(db).findOne({ _id: 'feed' }, committed))?.begunAnew;
+}
+
 /** The last position of those that follow `noted` without a gap. */
-export async function lastGiven(db: Db, noted: number): Promise<number> {
+async function lastGiven(db: Db, noted: number): Promise<number> {
   const beyond = journal(db)
     .find({ position: { $gt: noted } }, committed)
     .project<{ position: number }>({ _id: 0, position: 1 })
@@ -48,14 +55,53 @@ export async function lastGiven(db: Db, noted: number): Promise<number> {
 }
 
 /**
- * The events beyond position `after`, in order, without gaps, `limit` at most: the next one has position `after + 1`.
- * Fewer than `limit` where the feed ends.
+ * The events beyond position `after`, in order, `limit` at most: the next one has position `after + 1`, unless events were
+ * lost after they had positions. None is ever added before the last of them. Fewer than `limit` where the feed ends.
  */
 export async function readFeed(db: Db, after: number, limit: number): Promise<PositionedEvent[]> {
+  const found = await readBetween(db, { $gt: after }, limit);
+  if (found.every(({ position }, index) => position === after + index + 1)) return found;
+  // Up to the head all was given before this look: what is missing there is lost.
+  const head = await feedHead(db);
+  return await readBetween(db, { $gt: after, $lte: head }, limit);
+}
+
+/** Where a reader that finds nothing beyond `after` goes on: at the head where all up to it is lost, else where it was. */
+export async function passLost(db: Db, after: number): Promise<number> {
+  const head = await feedHead(db);
+  if (head <= after) return after;
+  const left = await journal(db).findOne({ position: { $gt: after, $lte: head } }, committed);
+  return left === null ? head : after;
+}
+
+const countedAtOnce = 1_000_000;
+
+/**
+ * Events were lost after they had positions. Whatever has come back since has others.
+ *
+ * @param beat called between two looks
+ */
+export async function hasLostEvents(db: Db, beat: () => void): Promise<boolean> {
+  const head = await feedHead(db);
+  for (let after = 0; after < head; after += countedAtOnce) {
+    const last = Math.min(head, after + countedAtOnce);
+    const left = await journal(db).countDocuments({ position: { $gt: after, $lte: last } }, committed);
+    if (left < last - after) return true;
+    beat();
+  }
+  return false;
+}
+
+async function readBetween(
+  db: Db,
+  position: { readonly $gt: number; readonly $lte?: number },
+  limit: number,
+): Promise<PositionedEvent[]> {
   return await journal(db)
-    .find({ position: { $gt: after, $lte: after + limit } }, committed)
+    .find({ position }, committed)
     .project<PositionedEvent>(onlyEvent)
     .sort({ position: 1 })
+    .limit(limit)
     // All of them in one answer, as far as it can hold them: the driver's first one has 101.
     .batchSize(limit + 1)
     .toArray();

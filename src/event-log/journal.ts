@@ -24,10 +24,12 @@ export type JournalDocument = StoredRecord & {
   readonly _id: string;
   /** true until it has a position, then absent */
   readonly unsequenced?: true;
+  /** the order's log begins with it: nobody has the events before it any more (see `restoreLog`) */
+  readonly begins?: true;
 };
 
 /** A projection that leaves the event of a `JournalDocument`. */
-export const onlyEvent = { _id: 0, unsequenced: 0 } as const;
+export const onlyEvent = { _id: 0, unsequenced: 0, begins: 0 } as const;
 
 export function journal(db: Db) {
   return db.collection<JournalDocument>('order_events');
@@ -80,6 +82,32 @@ export async function insertIntoJournal(
     if (isDuplicateKey(error)) return false;
     throw error;
   }
+}
+
+/**
+ * Writes the log of an order, as far as its history has it, to the journal (see `appendToJournal`). Where it begins with a
+ * later version than 1, and the journal lacks the one before, nobody has that any more: so the log begins there, and is marked.
+ */
+export async function restoreLog(db: Db, events: readonly StoredEvent[]): Promise<void> {
+  await appendToJournal(db, events);
+  const [first] = events;
+  if (first === undefined || first.version === 1) return;
+  const { orderId, version } = first;
+  const before = await journal(db).findOne({ orderId, version: version - 1 }, committed);
+  if (before === null) await journal(db).updateOne({ orderId, version }, { $set: { begins: true } }, durable);
+}
+
+/** With which version the logs of orders begin, where nobody has the events before it any more. */
+export async function laterBeginnings(
+  db: Db,
+  orderIds: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  if (orderIds.length === 0) return new Map();
+  const found = await journal(db)
+    .find({ orderId: { $in: [...orderIds] }, begins: true }, committed)
+    .sort({ version: -1 })
+    .toArray();
+  return new Map(found.map(({ orderId, version }) => [orderId, version]));
 }
 
 /** The events that the journal lacks, once those it holds have proved to be the same. */

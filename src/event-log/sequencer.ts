@@ -8,7 +8,7 @@ import {
   openJournalInserts,
 } from './changes.js';
 import { committed, durable, isDuplicateKey } from './durability.js';
-import { type FeedState, feedState, lastGiven, type Lead } from './feed.js';
+import { type FeedState, feedState, type Lead } from './feed.js';
 import { journal } from './journal.js';
 
 /** Another holder has taken over: what this one still wanted to write was refused. */
@@ -40,12 +40,13 @@ const rememberedOrders = 50_000;
 /**
  * Gives every event of the journal its position in the one order of all events, after it was committed and in the order in
  * which it was committed: 1, 2, 3 … without gaps, within an order in the order of versions. An event whose predecessor is
- * not recorded yet waits for it.
+ * not recorded yet waits for it, unless it is lost for good; one that was lost, and comes back behind later ones of its order,
+ * does not wait.
  *
  * The contract of the feed rests on three things. One event a position: a holder stamps one event after the other in one
- * command, from the last position that it has given itself or found given when it began; a position that another has given,
- * or an event that has one, ends the command there, and the holder begins anew or ends: two holders leave neither a double
- * nor a gap. After commit: an event is stamped only once a majority has it. Nothing skipped: the resume token is noted only once
+ * command, from the last position that it has given itself or found given when it began (in a journal that has lost all of
+ * them, from 1); a position that another has given, or an event that has one, ends the command there, and the holder begins
+ * anew or ends: two holders leave neither a double nor a gap. After commit: an event is stamped only once a majority has it. Nothing skipped: the resume token is noted only once
  * all that came before it is stamped; where the server has lost it, the stream is opened anew *before* what is unstamped is
  * read from the journal itself.
  *
@@ -113,12 +114,16 @@ async function stampBacklog(holder: Holder, signal: AbortSignal, beat: Sequencin
     inserts.push(event);
     if (inserts.length < backlogBatch) continue;
     await holder.stamp(inserts);
+    await holder.note();
     beat(holder.position);
     inserts = [];
     if (signal.aborted) return;
   }
   await holder.stamp(inserts);
 }
+
+/** What a holder works on, and who is told. */
+type Given = Pick<Sequencing, 'db' | 'gave'>;
 
 type Stampable = Pick<JournalInsert, 'orderId' | 'version'>;
 
@@ -130,20 +135,64 @@ function stampOf(position: number): Document[] {
   ];
 }
 
+/** Where an event is the first of its order's log that anybody has, the version before it. */
+const beforeTheLog = { $cond: ['$begins', { $subtract: ['$version', 1] }, null] };
+
 /** The position is given already, or the event has one or is gone: what this holder knows of the journal is not so. */
 function isRefused(error: unknown): boolean {
   if (error instanceof Refused || error instanceof StreamOver || isDuplicateKey(error)) return true;
   return error instanceof MongoServerError && error.code === conversionFailure;
 }
 
-async function takeOver({ db, gave }: Pick<Sequencing, 'db' | 'gave'>): Promise<Holder> {
+async function takeOver({ db, gave }: Given): Promise<Holder> {
   const state = await feedState(db).findOneAndUpdate(
     { _id: 'feed' },
     { $inc: { epoch: 1 }, $setOnInsert: { position: 0 } },
     { upsert: true, returnDocument: 'after', ...durable },
   );
   if (state === null) throw new Error('The state of the feed cannot be read.');
-  return new Holder({ db, gave }, state, await lastGiven(db, state.position));
+  const last = await journal(db).findOne(
+    { position: { $gt: 0 } },
+    { ...committed, projection: { position: 1 }, sort: { position: -1 } },
+  );
+  if (last === null && state.position > 0) return await beginAnew({ db, gave }, state);
+  return new Holder({ db, gave }, state, Math.max(state.position, last?.position ?? 0));
+}
+
+/** The journal has lost every position: what comes into it now, or comes back, is another feed, which begins at 1. */
+async function beginAnew(sequencing: Given, { epoch }: FeedState): Promise<Holder> {
+  const state = await feedState(sequencing.db).findOneAndUpdate(
+    { _id: 'feed', epoch },
+    { $set: { position: 0, begunAnew: epoch }, $unset: { resumeToken: '' } },
+    { returnDocument: 'after', ...durable },
+  );
+  if (state === null) throw over(epoch);
+  return new Holder(sequencing, state, 0);
+}
+
+function over(epoch: number): Superseded {
+  return new Superseded(`Epoch ${epoch} of the sequencer is over.`);
+}
+
+/** What a holder knows of an order. */
+interface KnownOrder {
+  /** the last version that has a position; where none has, the one before the log begins */
+  last: number;
+  /** versions that have none yet */
+  readonly waiting: Set<number>;
+  /** versions before the last were lost, and may come back */
+  readonly hasGaps: boolean;
+}
+
+/** The versions whose turn it is, in their order. Those before the last come late: nothing is to be waited for. */
+function* takeDue(order: KnownOrder): Generator<number, void> {
+  for (const version of order.waiting) {
+    if (version < order.last && order.waiting.delete(version)) yield version;
+  }
+  while (order.waiting.delete(order.last + 1)) {
+    order.last += 1;
+    yield order.last;
+  }
 }
 
 /** Whoever stamps, until another does. */
@@ -156,14 +205,9 @@ class Holder {
   private readonly epoch: number;
   private notedAt = 0;
   private noted: number;
-  /** by order, the last version that has a position, and those that wait for their predecessors */
-  private readonly orders = new Map<string, { last: number; readonly waiting: Set<number> }>();
+  private readonly orders = new Map<string, KnownOrder>();
 
-  constructor(
-    { db, gave }: Pick<Sequencing, 'db' | 'gave'>,
-    { epoch, resumeToken, position: noted }: FeedState,
-    position: number,
-  ) {
+  constructor({ db, gave }: Given, { epoch, resumeToken, position: noted }: FeedState, position: number) {
     this.db = db;
     this.gave = gave;
     this.epoch = epoch;
@@ -188,11 +232,14 @@ class Holder {
     this.gave?.(positions);
   }
 
-  /** Notes, now and then, from where on another holder has to look: all that was inserted before `resumeToken` is done. */
-  async note(resumeToken: unknown): Promise<void> {
+  /**
+   * Notes, now and then, from where on another holder has to look: all that was inserted before `resumeToken` is done. Without
+   * one it begins by the journal.
+   */
+  async note(resumeToken?: unknown): Promise<void> {
     const { position } = this;
     if (position === this.noted || Date.now() - this.notedAt < noteMs) return;
-    await this.update({ $set: { position, resumeToken } });
+    await this.update({ $set: { position, ...(resumeToken !== undefined && { resumeToken }) } });
     [this.noted, this.notedAt] = [position, Date.now()];
   }
 
@@ -201,7 +248,7 @@ class Holder {
     await this.update({ $currentDate: { begunAt: true } });
   }
 
-  /** Begins anew, by the journal, where no other has taken over. What was given is not given again, even if it is gone. */
+  /** Begins anew, by the journal, where no other has taken over. What was given is not given again, even if it is gone, unless all is. */
   async renewed(): Promise<Holder> {
     await this.update({
       $inc: { epoch: 1 },
@@ -214,40 +261,45 @@ class Holder {
   private async update(change: UpdateFilter<FeedState>): Promise<void> {
     const { epoch } = this;
     const { matchedCount } = await feedState(this.db).updateOne({ _id: 'feed', epoch }, change, durable);
-    if (matchedCount === 0) throw new Superseded(`Epoch ${epoch} of the sequencer is over.`);
+    if (matchedCount === 0) throw over(epoch);
   }
 
   /** The events that can be stamped now, in the order of the inserts, and of versions within an order. */
   private async due(inserts: readonly JournalInsert[]): Promise<readonly Stampable[]> {
-    await this.meet(new Set(inserts.map(({ orderId }) => orderId)));
+    await this.meet(inserts);
     const due: Stampable[] = [];
     for (const { orderId, version, unsequenced } of inserts) {
-      const order = this.orders.get(orderId) ?? { last: 0, waiting: new Set() };
+      const order = this.orders.get(orderId) ?? { last: 0, waiting: new Set(), hasGaps: false };
       this.orders.set(orderId, order);
-      if (unsequenced) order.waiting.add(version);
       // Put back by hand, with the position that it had.
-      else order.last = Math.max(order.last, version);
-      while (order.waiting.delete(order.last + 1)) {
-        order.last += 1;
-        due.push({ orderId, version: order.last });
-      }
+      if (!unsequenced) order.last = Math.max(order.last, version);
+      else if (version > order.last) order.waiting.add(version);
+      for (const next of takeDue(order)) due.push({ orderId, version: next });
     }
     return due;
   }
 
-  /** What is not known of an order is in the journal; from then on all is in the stream. */
-  private async meet(orderIds: ReadonlySet<string>): Promise<void> {
+  /**
+   * What is not known of an order is in the journal; from then on all is in the stream. So is what was stamped by the journal
+   * before: only the journal tells it from what has come back late.
+   */
+  private async meet(inserts: readonly JournalInsert[]): Promise<void> {
     if (this.orders.size > rememberedOrders) this.orders.clear();
-    const unknown = [...orderIds].filter((orderId) => !this.orders.has(orderId));
-    if (unknown.length === 0) return;
+    const isKnown = ({ orderId, version, begins }: JournalInsert): boolean => {
+      const order = this.orders.get(orderId);
+      return order !== undefined && !begins && !(order.hasGaps && version < order.last);
+    };
+    const unknown = new Set(inserts.filter((insert) => !isKnown(insert)).map(({ orderId }) => orderId));
+    if (unknown.size === 0) return;
     const found = await journal(this.db)
-      .aggregate<{ _id: string; last: number | null; waiting: number[] }>(
+      .aggregate<{ _id: string; last: number | null; positions: number; waiting: number[] }>(
         [
-          { $match: { orderId: { $in: unknown } } },
+          { $match: { orderId: { $in: [...unknown] } } },
           {
             $group: {
               _id: '$orderId',
-              last: { $max: { $cond: [{ $gt: ['$position', 0] }, '$version', null] } },
+              last: { $max: { $cond: [{ $gt: ['$position', 0] }, '$version', beforeTheLog] } },
+              positions: { $sum: { $cond: [{ $gt: ['$position', 0] }, 1, 0] } },
               waiting: { $push: { $cond: ['$unsequenced', '$version', '$$REMOVE'] } },
             },
           },
@@ -255,8 +307,8 @@ class Holder {
         committed,
       )
       .toArray();
-    for (const { _id, last, waiting } of found) {
-      this.orders.set(_id, { last: last ?? 0, waiting: new Set(waiting) });
+    for (const { _id, last, positions, waiting } of found) {
+      this.orders.set(_id, { last: last ?? 0, waiting: new Set(waiting), hasGaps: positions < (last ?? 0) });
     }
   }
 }

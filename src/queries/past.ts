@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import type { Order } from '../domain/order.js';
-import { readJournal } from '../event-log/journal.js';
+import { laterBeginnings, readJournal } from '../event-log/journal.js';
 import { type Diff, diff, type Moment, orderAt, unbroken } from '../event-log/time-travel.js';
 import { HttpProblem } from '../platform/http-problem.js';
 import { badQuery } from './instant.js';
@@ -12,13 +12,15 @@ export interface Past {
   /**
    * @returns the order, and whether the answer will ever be the same: what happened at a time is known for good once
    *   something later is
-   * @throws HttpProblem 404 where there is no such order, version, or not yet an order at that time; 400 for the future
+   * @throws HttpProblem 404 where there is no such order, version, or not yet an order at that time, or its log is not whole
+   *   any more; 400 for the future
    */
   orderAt(orderId: string, moment: Moment): Promise<{ readonly order: Order; readonly isFinal: boolean }>;
   /**
    * What changed behind version `from`, up to `to` or as far as the journal goes.
    *
-   * @throws HttpProblem 404 where there is no such order or version; 400 where `to` is before `from`
+   * @throws HttpProblem 404 where there is no such order or version, or its log is not whole any more; 400 where `to` is
+   *   before `from`
    */
   diff(orderId: string, from: number, to: number | undefined): Promise<Diff>;
 }
@@ -26,12 +28,22 @@ export interface Past {
 export function createPast(db: Db, reader: OrderReader): Past {
   /** The events of an order without gaps, from the first on, `limit` at most. */
   async function logOf(orderId: string, limit?: number) {
-    const log = unbroken(await readJournal(db, orderId, limit === undefined ? {} : { limit }));
+    const found = await readJournal(db, orderId, limit === undefined ? {} : { limit });
+    const log = unbroken(found);
+    if (log.length < found.length) await assertPast(orderId);
     if (log.length > 0) return log;
     const order = await reader.read(orderId);
     if (order === undefined) throw orderNotFound(orderId);
     const detail = `Order ${orderId} is accepted, but none of its events is in the journal yet. Try again soon.`;
     throw new HttpProblem(503, 'not_recorded_yet', detail, { version: order.version });
+  }
+
+  /** @throws HttpProblem 404 where the gap in the order's log will never be filled */
+  async function assertPast(orderId: string): Promise<void> {
+    const version = (await laterBeginnings(db, [orderId])).get(orderId);
+    if (version === undefined) return;
+    const detail = `Nobody has the events of order ${orderId} before version ${version} any more: how it was cannot be told.`;
+    throw new HttpProblem(404, 'log_incomplete', detail, { version });
   }
 
   return {

@@ -4,7 +4,7 @@ import type { FastifyReply } from 'fastify';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { upcastIfKnown } from '../domain/upcasters.js';
-import { type FeedTail, feedHead, readFeed } from '../event-log/feed.js';
+import { type FeedTail, feedHead, passLost, readFeed } from '../event-log/feed.js';
 import { readStored } from '../event-log/journal.js';
 import { problem } from '../platform/http-problem.js';
 import { closed, OrderPath } from '../platform/http-schemas.js';
@@ -132,7 +132,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
       }));
     const isMore = async (position: number) =>
       (await tail.beyond(position, signal, KEEP_ALIVE_MS)) > position;
-    return live(after, { read, isMore }, signal);
+    return live(after, { read, isMore, pass: (position) => passLost(db, position) }, signal);
   }
 
   /** Looks into the journal when the feed has news of the order. */
@@ -175,15 +175,18 @@ interface Source {
   readonly read: (after: number) => Promise<readonly StreamItem[]>;
   /** Waits until there may be more; false where there is none in `KEEP_ALIVE_MS`. */
   readonly isMore: (after: number) => Promise<boolean>;
+  /** Where to go on when there was to be more, and is none: it is lost. */
+  readonly pass?: (after: number) => Promise<number>;
 }
 
 /** All that a source has beyond an item, and will have. An outage of MongoDB is waited out. */
 async function* live(
   after: number,
-  { read, isMore }: Source,
+  { read, isMore, pass }: Source,
   signal: AbortSignal,
 ): AsyncGenerator<StreamItem | typeof keepAlive> {
   let last = after;
+  let isPromised = false;
   while (!signal.aborted) {
     const items = await unlessAway(read(last));
     for (const item of items ?? []) {
@@ -193,7 +196,12 @@ async function* live(
     if (items === undefined) {
       yield keepAlive;
       await setTimeout(LOOK_AGAIN_MS, undefined, { signal }).catch(() => undefined);
-    } else if (items.length < PAGE && !(await isMore(last))) yield keepAlive;
+      continue;
+    }
+    if (items.length === 0 && isPromised && pass !== undefined) last = (await unlessAway(pass(last))) ?? last;
+    if (items.length === PAGE) continue;
+    isPromised = await isMore(last);
+    if (!isPromised) yield keepAlive;
   }
 }
 

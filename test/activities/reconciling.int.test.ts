@@ -1,12 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Db, UpdateFilter } from 'mongodb';
 import { reconcile } from '../../src/activities/reconciling.js';
+import { sequence } from '../../src/event-log/sequencer.js';
 import { verify } from '../../src/event-log/verify.js';
 import { journal, type JournalDocument } from '../../src/event-log/journal.js';
 import { latestReconciliations, reconciliations } from '../../src/event-log/reconciliations.js';
 import { orders, projectOrder } from '../../src/projections/orders.js';
+import { views } from '../../src/projections/views.js';
+import { rebuildWorkflowId } from '../../src/workflows/rebuild-messages.js';
 import { reconcileScheduleId } from '../../src/workflows/reconcile-messages.js';
+import { feedTaskQueue } from '../../src/workflows/standing-messages.js';
 import { startFeed } from '../../workers/feed.js';
 import { placedOrder, startTestApi, type TestApi, workflowBundle } from '../support/api.js';
 import { deleteHistory } from '../support/retention.js';
@@ -113,6 +118,28 @@ describe('a reconciliation', () => {
     }
     expect(repaired.toSorted()).toEqual(orderIds.toSorted());
     for (const orderId of orderIds) expect(await proven(orderId)).toBe(true);
+  });
+
+  test('has the views across orders built anew where events come back that had positions', async () => {
+    const orderId = await place();
+    const rebuilds = views.map(({ name }) =>
+      api.client.workflow.getHandle(rebuildWorkflowId(name, feedTaskQueue(api.config.temporal.taskQueue))),
+    );
+    await journal(db).deleteOne({ _id: `${orderId}:2` });
+    expect(await reconciled()).toMatchObject({ repaired: 1, found: 0 });
+    await expect(rebuilds[0]?.describe()).rejects.toThrow(WorkflowNotFoundError);
+
+    const stopping = new AbortController();
+    const sequencing = sequence({ db, signal: stopping.signal, beat: () => undefined });
+    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    await journal(db).deleteOne({ _id: `${orderId}:2` });
+    expect(await reconciled()).toMatchObject({ repaired: 1, found: 0 });
+    for (const rebuild of rebuilds) {
+      expect((await rebuild.describe()).status.name).toBe('RUNNING');
+      await rebuild.terminate();
+    }
+    stopping.abort();
+    await sequencing;
   });
 
   test('reports what differs, and writes nothing over', async () => {

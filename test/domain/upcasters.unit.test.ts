@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { StoredEvent } from '../../src/domain/events.js';
 import { fold } from '../../src/domain/evolve.js';
-import { upcast } from '../../src/domain/upcasters.js';
+import { NewerEvent, upcast, upcastIfKnown } from '../../src/domain/upcasters.js';
 import { goldenEvents } from '../golden/golden-events.js';
 import { states } from './examples.js';
 
@@ -45,4 +45,18 @@ test('an event that a newer version wrote is refused, never misread', () => {
     JSON.stringify({ ...stored('NoteAdded@1'), type: 'GiftWrapped', schemaVersion: 1 }),
   );
   expect(() => upcast(unknown)).toThrow('is GiftWrapped@1; this version of the code knows no GiftWrapped.');
+});
+
+test('only what a newer version wrote is worth waiting for', () => {
+  const event = stored('OrderCreated@2');
+  expect(() => upcast({ ...event, schemaVersion: 3 })).toThrow(NewerEvent);
+  expect(() => upcast({ ...event, schemaVersion: 0 })).toThrow(
+    expect.not.objectContaining({ name: 'NewerEvent' }),
+  );
+});
+
+test('an event for readers that take it as it is: in the shape of today, or as it was written', () => {
+  expect(upcastIfKnown(stored('OrderCreated@1'))).toStrictEqual(stored('OrderCreated@2'));
+  const newer = { ...stored('OrderCreated@2'), schemaVersion: 3 };
+  expect(upcastIfKnown(newer)).toBe(newer);
 });

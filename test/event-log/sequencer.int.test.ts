@@ -3,8 +3,16 @@ import { getEventListeners } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { OrderEvent } from '../../src/domain/events.js';
-import { feedHead, feedState, followFeed, type Lead, readFeed } from '../../src/event-log/feed.js';
-import { appendToJournal, ensureJournalIndexes, journal } from '../../src/event-log/journal.js';
+import {
+  feedBegunAnew,
+  feedHead,
+  feedState,
+  followFeed,
+  type Lead,
+  passLost,
+  readFeed,
+} from '../../src/event-log/feed.js';
+import { appendToJournal, ensureJournalIndexes, journal, restoreLog } from '../../src/event-log/journal.js';
 import { Superseded, sequence } from '../../src/event-log/sequencer.js';
 import { logOf, openDatabase } from '../activities/database.js';
 import { states } from '../domain/examples.js';
@@ -156,6 +164,22 @@ describe('a holder', () => {
     await expectSound(before.length + meanwhile.length);
   });
 
+  test('that is stopped in a long backlog has noted how far it came', async () => {
+    const logs = Array.from({ length: 60 }, newOrder);
+    for (const log of logs) await appendToJournal(db, log);
+    const stopping = new AbortController();
+    let stamped = 0;
+    const beat = (position: number) => {
+      stamped = position;
+      stopping.abort();
+    };
+    await sequence({ db, signal: stopping.signal, beat });
+    expect(stamped).toBeLessThan(logs.flat().length);
+    expect(await feedState(db).findOne()).toMatchObject({ position: stamped });
+    hold();
+    await expectSound(logs.flat().length);
+  });
+
   test('begins with a journal that was filled long before there was a feed', async () => {
     const logs = Array.from({ length: 60 }, newOrder);
     await Promise.all(logs.map((log) => record(...log.toReversed())));
@@ -191,6 +215,65 @@ describe('hands in the journal', () => {
     await expectSound(before.length + other.length + 1);
   });
 
+  test('an event that comes back behind later ones of its order gets its position at once', async () => {
+    const log = newOrder();
+    const count = log.length;
+    const isLast = async (version: number, position: number) =>
+      await until(async () => expect(await journal(db).findOne({ position })).toMatchObject({ version }));
+    hold();
+    await record(...log.slice(0, 6));
+    await isLast(6, 6);
+    await journal(db).deleteMany({ version: { $in: [2, 3] } });
+    await record(...log.slice(1, 2));
+    await isLast(2, 7);
+    // Of an order that the holder has met with its gap, too.
+    await record(...log.slice(6));
+    await isLast(count, count + 1);
+    await record(...log.slice(2, 3));
+    await isLast(3, count + 2);
+    await until(async () => expect(await feedHead(db)).toBe(count + 2));
+  });
+
+  test('what is in the stream once more is not taken for late', async () => {
+    const first = hold();
+    const log = newOrder();
+    await record(...log.slice(0, 2));
+    await until(async () => expect((await feedState(db).findOne())?.position).toBe(2));
+    const token = (await feedState(db).findOne())?.resumeToken;
+    await record(...log.slice(2));
+    await until(async () => expect(await feedHead(db)).toBe(log.length));
+    await first.stop();
+    await feedState(db).updateOne({ _id: 'feed' }, { $set: { resumeToken: token } });
+    const epoch = (await feedState(db).findOne())?.epoch ?? 0;
+    const second = hold();
+    await until(async () => expect(second.isAtWork()).toBe(true));
+    const [next] = newOrder();
+    await record(next);
+    await expectSound(log.length + 1);
+    expect(await feedState(db).findOne()).toMatchObject({ epoch: epoch + 1 });
+  });
+
+  test.each([
+    ['while it is held', true],
+    ['before it is held', false],
+  ])('events whose predecessors are lost for good do not wait for them: restored %s', async (_, isHeld) => {
+    const [log, other] = [newOrder(), newOrder()];
+    if (isHeld) {
+      hold();
+      await record(...log.slice(6, 7));
+      await record(...other.slice(0, 1));
+      await until(async () => expect(await feedHead(db)).toBe(1));
+    }
+    await restoreLog(db, log.slice(4, 7));
+    if (!isHeld) hold();
+    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    await record(...log.slice(7));
+    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    const feed = (await readFeed(db, 0, 100)).filter(({ orderId }) => orderId === log[0].orderId);
+    expect(feed.map(({ version }) => version)).toEqual(log.slice(4).map(({ version }) => version));
+    expect(feed[0]).not.toHaveProperty('begins');
+  });
+
   test('in an emptied database the feed begins anew, and who held the old one ends', async () => {
     const old = hold();
     const [before, after] = [newOrder(), newOrder()];
@@ -204,7 +287,7 @@ describe('hands in the journal', () => {
     await expectSound(after.length);
   });
 
-  test('a journal that was dropped is gone on with', async () => {
+  test('in a journal that was dropped the feed begins anew, and says so', async () => {
     hold();
     const [before, after] = [newOrder(), newOrder()];
     await record(...before);
@@ -213,8 +296,57 @@ describe('hands in the journal', () => {
     await ensureJournalIndexes(db);
     await record(...after);
     await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
-    const feed = await readFeed(db, before.length, 100);
-    expect(feed.map(({ version }) => version)).toEqual(after.map(({ version }) => version));
+    await expectSound(after.length);
+    expect(await feedBegunAnew(db)).toBeGreaterThan(0);
+  });
+
+  test('a journal that was emptied while nobody held the feed begins it anew', async () => {
+    const first = hold();
+    const [before, after] = [newOrder(), newOrder()];
+    await record(...before);
+    await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
+    await first.stop();
+    await journal(db).deleteMany({});
+    await record(...after);
+    hold();
+    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    await expectSound(after.length);
+  });
+
+  test('positions of lost events are given to no other, and readers go on behind them', async () => {
+    const first = hold();
+    const [before, after] = [newOrder(), newOrder().slice(0, 1)];
+    await record(...before);
+    await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
+    await first.stop();
+    // As a holder leaves it that is killed before it has noted more.
+    await feedState(db).updateOne({ _id: 'feed' }, { $set: { position: 2 }, $unset: { resumeToken: '' } });
+    await journal(db).deleteMany({ position: { $in: [4, 5] } });
+    hold();
+    await record(...after);
+    const last = before.length + 1;
+    await until(async () => expect(await feedHead(db)).toBe(last));
+    const left = Array.from({ length: last }, (_, index) => index + 1).filter((n) => n !== 4 && n !== 5);
+    expect((await readFeed(db, 0, 100)).map(({ position }) => position)).toEqual(left);
+    expect((await readFeed(db, 3, 2)).map(({ position }) => position)).toEqual([6, 7]);
+    expect(await passLost(db, 3)).toBe(3);
+    await journal(db).deleteMany({ position: { $gt: 6 } });
+    expect(await passLost(db, 6)).toBe(last);
+  });
+
+  test('what is beyond a gap is not read until all before it is known to be given', async () => {
+    const log = newOrder();
+    const gapped = log.slice(0, 4).map((event, index) => ({
+      ...event,
+      _id: `${event.orderId}:${event.version}`,
+      recordedAt: event.occurredAt,
+      position: index < 2 ? index + 1 : index + 2,
+    }));
+    await journal(db).insertMany(gapped);
+    const positions = async () => (await readFeed(db, 0, 10)).map(({ position }) => position);
+    expect(await positions()).toEqual([1, 2]);
+    await feedState(db).insertOne({ _id: 'feed', epoch: 1, position: 4 });
+    expect(await positions()).toEqual([1, 2, 4, 5]);
   });
 
   test('an event put back with its position takes nobody back', async () => {

@@ -89,6 +89,30 @@ test('an order that was not seen for long is folded from its journal', async () 
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [events]));
 });
 
+test('an event that came back behind later ones of its order is folded into the order as it was before it', async () => {
+  const logs = newLogs('refunded', 'completed');
+  const [[first, second, ...rest] = [], other = []] = logs;
+  if (first === undefined || second === undefined) throw new Error('The log is too short.');
+  run(dailyStats);
+  await publish(db, [first, ...rest, second, ...other]);
+  await caughtUp(db, dailyStats);
+  expect(await parkedOf(db, dailyStats)).toEqual([]);
+  expect(await contentsOf(db, dailyStats)).toEqual(await foldedAnew(db, dailyStats, logs));
+});
+
+test('events of an order whose past is lost for good are passed over, and all others go on', async () => {
+  const [lost = [], well = []] = newLogs('refunded', 'completed');
+  const orderId = lost[0]?.orderId ?? '';
+  await publish(db, [...lost.slice(4, 6), ...well]);
+  await journal(db).updateOne({ orderId, version: 5 }, { $set: { begins: true } });
+  run(productDemand);
+  await caughtUp(db, productDemand);
+  await publish(db, lost.slice(6));
+  await caughtUp(db, productDemand);
+  expect(await parkedOf(db, productDemand)).toEqual([]);
+  expect(await contentsOf(db, productDemand)).toEqual(await foldedAnew(db, productDemand, [well]));
+});
+
 test('in an emptied database a view begins anew', async () => {
   const [first, second] = newLogs('completed', 'cancelled');
   const runner = run(customers);
@@ -195,6 +219,27 @@ describe('an event that a view cannot apply', () => {
       version: 1,
     });
     expect(await parkedAudit(db).countDocuments()).toBe(0);
+  });
+
+  test('is tried again with what came back behind it, and with nothing that lies between', async () => {
+    const [log = []] = newLogs('refunded');
+    const orderId = log[0]?.orderId ?? '';
+    const view: View = {
+      ...customers,
+      fold: ({ version }) => [{ id: orderId, add: { [`v${version}`]: 1 } }],
+    };
+    const runner = run(view);
+    await publish(db, log.slice(0, 4));
+    await caughtUp(db, view);
+    await runner.stop();
+    await journal(db).deleteOne({ orderId, version: 2 });
+    run(view);
+    await publish(db, log.slice(4, 5));
+    await publish(db, log.slice(1, 2));
+    await caughtUp(db, view);
+    expect(await parkedOf(db, view)).toMatchObject([{ version: 5 }, { version: 2 }]);
+    expect(await intervene(db, view, { action: 'retry', orderId, ...because })).toMatchObject({ applied: 2 });
+    expect(await contentsOf(db, view)).toEqual([{ _id: orderId, v1: 1, v2: 2, v3: 1, v4: 1, v5: 1 }]);
   });
 
   test('is tried again beside a stream of events, and none is lost or applied twice', async () => {

@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { fold } from '../../src/domain/evolve.js';
 import { toView } from '../../src/domain/view.js';
 import { forks } from '../../src/event-log/fork.js';
 import { journal, readJournal } from '../../src/event-log/journal.js';
+import { sequence } from '../../src/event-log/sequencer.js';
 import { onlyView, orders } from '../../src/projections/orders.js';
 import { rebuildJournal } from '../../src/projections/rebuilding/rebuild-journal.js';
 import { storeRebuilds } from '../../src/projections/rebuilding/store-rebuild.js';
 import { projectionsStatus } from '../../src/projections/feeding/status.js';
+import { views } from '../../src/projections/views.js';
 import {
   type ContinuedOrder,
   type OrderState,
@@ -15,6 +18,8 @@ import {
   stateQuery,
   workflowId,
 } from '../../src/workflows/messages.js';
+import { rebuildWorkflowId } from '../../src/workflows/rebuild-messages.js';
+import { feedTaskQueue } from '../../src/workflows/standing-messages.js';
 import { logOf } from '../activities/database.js';
 import { states } from '../domain/examples.js';
 import { placedOrder, startTestApi, type TestApi } from '../support/api.js';
@@ -141,6 +146,23 @@ test('orders that go on while they are restored are whole in the end', async () 
   }
 });
 
+test('where events come back that had positions, the views across orders are built anew', async () => {
+  const { db } = api.mongo;
+  const taskQueue = feedTaskQueue(api.config.temporal.taskQueue);
+  const rebuilds = views.map(({ name }) => api.client.workflow.getHandle(rebuildWorkflowId(name, taskQueue)));
+  const stopping = new AbortController();
+  const sequencing = sequence({ db, signal: stopping.signal, beat: () => undefined });
+  await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+  expect(await rebuildJournal(rebuilding())).toBe(true);
+  await expect(rebuilds[0]?.describe()).rejects.toThrow(WorkflowNotFoundError);
+  await journal(db).deleteMany({ orderId: placed[0] ?? '' });
+  expect(await rebuildJournal(rebuilding())).toBe(true);
+  for (const rebuild of rebuilds) expect((await rebuild.describe()).status.name).toBe('RUNNING');
+  await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+  stopping.abort();
+  await sequencing;
+});
+
 test('an order whose first runs are gone comes back as it is now, with the events that are left, and is named', async () => {
   const { db } = api.mongo;
   const [orderId = ''] = placed;
@@ -157,6 +179,16 @@ test('an order whose first runs are gone comes back as it is now, with the event
   expect((await projectionsStatus(db)).stores[1]).toMatchObject({
     exceptions: { count: 1, orderIds: [orderId] },
   });
+
+  expect(await api.get(`/v1/orders/${orderId}?version=${last}`)).toMatchObject({
+    status: 404,
+    body: { code: 'log_incomplete', version: events[0]?.version },
+  });
+  const sequencing = new AbortController();
+  const sequenced = sequence({ db, signal: sequencing.signal, beat: () => undefined });
+  await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+  sequencing.abort();
+  await sequenced;
 
   // It goes on from there.
   const { status } = await api.post(`/v1/orders/${orderId}/notes?consistency=projected`, {

@@ -232,6 +232,46 @@ test('a view is built anew when its feed began anew in a journal that was restor
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [log]));
 });
 
+test('a view is built anew when its feed began anew, however far that is by then', async () => {
+  await publish(db, interleaved(...newLogs('completed', 'cancelled')));
+  let request: Promise<boolean> | undefined;
+  const first = run(customers);
+  await caughtUp(db, customers);
+  await first.stop();
+  await journal(db).deleteMany({});
+  await feedState(db).updateOne({ _id: 'feed' }, { $set: { position: 0, begunAnew: 2 } });
+  const logs = newLogs(...manyStates);
+  const head = await publish(db, interleaved(...logs));
+  run(customers, { requestRebuild: async (view) => void (request ??= rebuild(view, rebuilding())) });
+  await until(async () => {
+    expect(await projectionState(db, customers.name)).toMatchObject({ feed: 2, position: head });
+  });
+  expect(await request).toBe(true);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+});
+
+test('where events were lost, views and rebuilds go on behind them, up to the head', async () => {
+  const [lost = [], ...logs] = newLogs('completed', ...manyStates);
+  const [first = [], ...others] = logs;
+  const events = [...interleaved(lost.slice(0, -1), ...logs), ...lost.slice(-1)];
+  const head = await publish(db, events);
+  await journal(db).deleteMany({ orderId: lost[0]?.orderId ?? '' });
+  run(customers);
+  await caughtUp(db, customers);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+  expect(await rebuild(customers, rebuilding())).toBe(true);
+  await until(async () =>
+    expect(await projectionState(db, customers.name)).toMatchObject({ position: head }),
+  );
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+
+  // What comes back has other positions than it had: a rebuild has it once.
+  await journal(db).deleteMany({ orderId: first[0]?.orderId ?? '' });
+  await publish(db, first);
+  expect(await rebuild(customers, rebuilding())).toBe(true);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [first, ...others]));
+});
+
 test('an older version does not touch what a newer one has built', async () => {
   await publish(db, interleaved(...newLogs('completed')));
   await rebuild({ ...customers, version: 2 }, rebuilding());

@@ -174,6 +174,17 @@ describe('the live feed', () => {
     expect(await response.text()).toBe('retry: 1000\n\n');
   });
 
+  test('goes on behind events that were lost', async () => {
+    const lost = await recordOrder();
+    const head = await feedHead(api.mongo.db);
+    await journal(api.mongo.db).deleteMany({ orderId: lost.orderId });
+    const receiving = receive('/v1/events/stream', 2, { 'last-event-id': String(head - lost.count) });
+    await recordOrder();
+    expect((await receiving).map(({ id }) => id)).toEqual([head + 1, head + 2]);
+    const { body } = await api.get(`/v1/events?after=${head - lost.count}&limit=1`);
+    expect(body).toMatchObject({ data: [{ position: head + 1 }], nextCursor: String(head + 1) });
+  });
+
   test('a reader that does not read costs no memory, and has every event in the end', async () => {
     const head = await feedHead(api.mongo.db);
     const stream = open('/v1/events/stream', { 'last-event-id': String(head) });

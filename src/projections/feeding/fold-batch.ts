@@ -2,7 +2,7 @@ import type { Order } from '../../domain/order.js';
 import { NewerEvent, upcast } from '../../domain/upcasters.js';
 import type { PositionedEvent } from '../../event-log/feed.js';
 import { Changes } from '../changes.js';
-import { next } from './order-states.js';
+import { LostPast, next } from './order-states.js';
 import { type ParkedEvent, toParked } from './parked-events.js';
 import type { View } from '../view.js';
 
@@ -15,7 +15,8 @@ export interface FoldedBatch {
 }
 
 /**
- * Folds a batch into changes. An event that fails is set aside, and so are later ones of its order; all others go on.
+ * Folds a batch into changes. An event that fails is set aside, and so are later ones of its order; all others go on. Events of
+ * an order whose past is lost are passed over.
  *
  * @param orders as before the batch (`OrderStates`)
  * @param blocked ids of orders that have an event set aside already
@@ -45,6 +46,7 @@ export function foldBatch(
       states.set(orderId, after);
     } catch (error) {
       if (error instanceof NewerEvent) throw error;
+      if (error instanceof LostPast) continue;
       parked.push(toParked(view.name, collection, event, error));
       waiting.add(orderId);
       states.delete(orderId);

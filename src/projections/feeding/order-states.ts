@@ -3,10 +3,15 @@ import { evolve } from '../../domain/evolve.js';
 import type { Order } from '../../domain/order.js';
 import type { StoredEvent } from '../../domain/events.js';
 import { NewerEvent, upcast } from '../../domain/upcasters.js';
-import { readJournalsBefore } from '../../event-log/journal.js';
+import { laterBeginnings, readJournalsBefore } from '../../event-log/journal.js';
 import { RecentOrders } from '../recent-orders.js';
 
 const rememberedOrders = 5_000;
+
+/** What an order was before an event is lost for good: no view across orders can tell what the event changes. */
+export class LostPast extends Error {
+  override readonly name = 'LostPast';
+}
 
 /**
  * The orders as they were before the events that a view comes to next: those it has just seen from memory, others folded
@@ -22,7 +27,7 @@ export class OrderStates {
 
   /**
    * The orders of `events`, each as before the first of its events; undefined where that is its first of all. An error where
-   * its log has a gap or cannot be folded.
+   * its log has a gap or cannot be folded, a LostPast where that will never be otherwise.
    *
    * @throws NewerEvent
    */
@@ -44,6 +49,10 @@ export class OrderStates {
       if (!(state instanceof Error) && state?.version !== version - 1)
         found.set(orderId, gap(orderId, state));
     }
+    const broken = [...missing.keys()].filter((orderId) => found.get(orderId) instanceof Error);
+    for (const [orderId, version] of await laterBeginnings(this.db, broken)) {
+      if (version <= (missing.get(orderId) ?? 0)) found.set(orderId, new LostPast(orderId));
+    }
     return found;
   }
 
@@ -54,6 +63,26 @@ export class OrderStates {
   forget(): void {
     this.recent.clear();
   }
+}
+
+/**
+ * Splits events so that within a part those of an order follow one another. One that was lost, and came back behind later
+ * ones, follows none of them: what its order was before it is in the journal.
+ */
+export function* consecutive<E extends Pick<StoredEvent, 'orderId' | 'version'>>(
+  events: readonly E[],
+): Generator<readonly E[], void> {
+  const last = new Map<string, number>();
+  let from = 0;
+  for (const [index, { orderId, version }] of events.entries()) {
+    if ((last.get(orderId) ?? version - 1) !== version - 1) {
+      yield events.slice(from, index);
+      from = index;
+      last.clear();
+    }
+    last.set(orderId, version);
+  }
+  if (from < events.length) yield events.slice(from);
 }
 
 /** The event that an order would have to go on with is not in the journal. */

@@ -4,7 +4,7 @@ import { committed } from '../../event-log/durability.js';
 import type { PositionedEvent } from '../../event-log/feed.js';
 import { readStored } from '../../event-log/journal.js';
 import { foldBatch } from './fold-batch.js';
-import { OrderStates } from './order-states.js';
+import { consecutive, OrderStates } from './order-states.js';
 import { type ParkedEvent, parkedEvents } from './parked-events.js';
 import { projections } from './state.js';
 import { documents, type View } from '../view.js';
@@ -55,7 +55,7 @@ export type NotIntervened =
   /** the view is built by another version of its fold than this process has */
   | { readonly kind: 'other_view_version'; readonly version: number };
 
-/** Applied in one transaction; more of one order are done in several. */
+/** Applied in one transaction; more of one order are done in several, and so are those that do not follow one another. */
 const batchSize = 500;
 
 export function parkedAudit(db: Db) {
@@ -122,11 +122,12 @@ async function attempt(
   if (state === null) return { kind: 'nothing_parked' };
   if (state.version !== view.version) return { kind: 'other_view_version', version: state.version };
   const { collection } = state;
-  const parked = await parkedEvents(db)
+  const found = await parkedEvents(db)
     .find({ collection, orderId }, committed)
     .sort({ version: 1 })
     .limit(batchSize)
     .toArray();
+  const [parked = []] = consecutive(found);
   const [first] = parked;
   if (first === undefined) return { kind: 'nothing_parked' };
   if (version !== undefined && version !== first.version)

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { type FeedTail, feedHead, readFeed } from '../../event-log/feed.js';
+import { type FeedTail, feedBegunAnew, feedHead, passLost, readFeed } from '../../event-log/feed.js';
 import { Superseded } from '../../event-log/sequencer.js';
 import { BuildFeeder } from '../rebuilding/feed-build.js';
 import { type ProjectionState, projectionState, takeOverProjection } from './state.js';
@@ -56,15 +56,22 @@ export async function project(
     const hasEvents = (await tail.beyond(position, signal, LOOK_AGAIN_MS)) > position;
     const beganAt = Date.now();
     const events = hasEvents ? await readFeed(db, position, batchSize) : [];
-    if (events.length > 0) {
+    // Asked behind the events: they are of the feed that this tells, or of one before.
+    if ((await feedBegunAnew(db)) !== feeder.held.feed) {
+      await requestRebuild(view);
+      await pause(LOOK_AGAIN_MS, signal);
+      await lookAnew();
+    } else if (events.length > 0) {
       if (!(await feeder.apply(events))) await lookAnew();
       if (events.length < batchSize) await pause(beganAt + PACE_MS - Date.now(), signal);
     } else {
       await lookAnew();
-      // The feed began anew, in a journal that was restored: what the view has is of another one.
+      // Feed and journal were emptied: what the view has is of another one.
       if ((await feedHead(db)) < feeder.held.position) await requestRebuild(view);
-      // The tail knew of more than the journal has: events were lost.
-      if (hasEvents) await pause(LOOK_AGAIN_MS, signal);
+      const behindLost = await passLost(db, feeder.held.position);
+      if (behindLost > feeder.held.position) await feeder.pass(behindLost);
+      // The tail knew of more than the journal has.
+      else if (hasEvents) await pause(LOOK_AGAIN_MS, signal);
     }
   }
 }

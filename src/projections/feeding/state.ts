@@ -1,5 +1,6 @@
 import { type Db, MongoServerError, type UpdateFilter } from 'mongodb';
 import { committed, durable, isDuplicateKey } from '../../event-log/durability.js';
+import { feedBegunAnew } from '../../event-log/feed.js';
 import { parkedEvents } from './parked-events.js';
 import { documents, type View } from '../view.js';
 
@@ -9,8 +10,10 @@ export interface Build {
   readonly collection: string;
   /** of the view whose fold built it */
   readonly version: number;
-  /** of the last event that is in it or was set aside; 0 before the first */
+  /** every event up to this position is in it, or was set aside, or is lost; 0 before the first */
   readonly position: number;
+  /** the feed whose positions these are (`feedBegunAnew`); absent for the first */
+  readonly feed?: number;
   /** how many events are set aside for it */
   readonly parked: number;
   /** ISO-8601 UTC, when `position` last changed */
@@ -77,7 +80,8 @@ async function createState(db: Db, view: View): Promise<void> {
   // Not the name of a collection that a state before has left.
   const n = Math.max(0, ...(await buildCollections(db, view.name)).map(({ n: used }) => used)) + 1;
   try {
-    await projections(db).insertOne({ ...newBuild(view, n), _id: view.name, epoch: 0, builds: n }, durable);
+    const build = await newBuild(db, view, n);
+    await projections(db).insertOne({ ...build, _id: view.name, epoch: 0, builds: n }, durable);
   } catch (error) {
     if (!isDuplicateKey(error)) throw error;
   }
@@ -89,13 +93,21 @@ async function beginRebuild(
   { builds }: ProjectionState,
   rebuildId: string,
 ): Promise<void> {
-  const build = newBuild(view, builds + 1);
+  const build = await newBuild(db, view, builds + 1);
   const rebuilding = { ...build, rebuildId, epoch: 0, startedAt: build.at, eventsPerSecond: 0 };
   await update(db, { _id: view.name, builds }, { $set: { rebuilding, builds: builds + 1 } });
 }
 
-function newBuild({ name, version }: View, n: number): Build {
-  return { collection: `${name}_${n}`, version, position: 0, parked: 0, at: new Date().toISOString() };
+async function newBuild(db: Db, { name, version }: View, n: number): Promise<Build> {
+  const feed = await feedBegunAnew(db);
+  return {
+    collection: `${name}_${n}`,
+    version,
+    position: 0,
+    ...(feed !== undefined && { feed }),
+    parked: 0,
+    at: new Date().toISOString(),
+  };
 }
 
 async function withCollection(
@@ -150,6 +162,7 @@ const buildFields = [
   'collection',
   'version',
   'position',
+  'feed',
   'parked',
   'at',
   'rebuildId',

@@ -86,8 +86,8 @@ export async function projectionsStatus(db: Db): Promise<ProjectionsStatus> {
     const next =
       position < feed.head
         ? await journal(db).findOne(
-            { position: position + 1 },
-            { ...committed, projection: { recordedAt: 1 } },
+            { position: { $gt: position } },
+            { ...committed, projection: { recordedAt: 1 }, sort: { position: 1 } },
           )
         : undefined;
     return { ...toStatus(view, state, feed.head), msBehind: ageOf(next?.recordedAt) };

@@ -3,7 +3,7 @@ import { inTransaction } from '../../activities/transaction.js';
 import { committed, durable } from '../../event-log/durability.js';
 import type { PositionedEvent } from '../../event-log/feed.js';
 import { foldBatch, type FoldedBatch } from '../feeding/fold-batch.js';
-import { OrderStates } from '../feeding/order-states.js';
+import { consecutive, OrderStates } from '../feeding/order-states.js';
 import { parkedEvents } from '../feeding/parked-events.js';
 import { type Build, projections } from '../feeding/state.js';
 import { documents, type View } from '../view.js';
@@ -34,7 +34,7 @@ export class BuildFeeder {
   }
 
   /**
-   * Applies the events that follow the build's position, at least one.
+   * Applies the events that follow the build's position.
    *
    * @param more members of the build's state to be set as well
    * @returns false where the build is not as this holder knows it: it is to be looked at anew
@@ -43,18 +43,34 @@ export class BuildFeeder {
     events: readonly PositionedEvent[],
     more: Readonly<Record<string, number>> = {},
   ): Promise<boolean> {
-    const { collection, position, parked } = this.held;
+    for (const part of consecutive(events)) if (!(await this.applyPart(part, more))) return false;
+    return true;
+  }
+
+  private async applyPart(
+    events: readonly PositionedEvent[],
+    more: Readonly<Record<string, number>>,
+  ): Promise<boolean> {
+    const { collection, parked } = this.held;
     const orders = await this.states.before(events);
     const blocked = parked === 0 ? new Set<string>() : await this.blocked([...orders.keys()]);
     const folded = foldBatch(this.view, collection, events, orders, blocked);
     const next: Held = {
       ...this.held,
-      position: position + events.length,
+      position: events.at(-1)?.position ?? this.held.position,
       parked: parked + folded.parked.length,
       at: new Date().toISOString(),
     };
     if (!(await this.write(next, more, folded))) return false;
     this.states.remember(folded.states);
+    this.held = next;
+    return true;
+  }
+
+  /** Goes on behind positions whose events are lost, as `apply` does behind events. */
+  async pass(position: number): Promise<boolean> {
+    const next: Held = { ...this.held, position, at: new Date().toISOString() };
+    if (!(await this.advance(next, {}, durable))) return false;
     this.held = next;
     return true;
   }

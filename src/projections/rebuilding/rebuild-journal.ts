@@ -6,6 +6,7 @@ import { countOrderWorkflows, listOrderWorkflows, type OrderPage } from '../../e
 import { isServerError } from '../../platform/server-error.js';
 import { ensureOrderIndexes } from '../orders.js';
 import type { Rebuilding } from './rebuild.js';
+import { requestRebuildsAfterLoss } from './request-rebuild.js';
 import { type KeptOrder, restoreOrders } from './restore-orders.js';
 import { StoreRebuilder } from './store-rebuild.js';
 
@@ -22,7 +23,8 @@ const eventsAtATime = 500;
 
 /**
  * Makes the journal and the view `orders` anew from the workflow histories, beside whatever is recorded meanwhile; what is
- * there already is left as it is. Positions and the views across orders follow by themselves, as for any event that is recorded.
+ * there already is left as it is. Positions and the views across orders follow by themselves, as for any event that is recorded;
+ * where events had positions before they were lost, those views are built anew.
  * Of an order whose first runs Temporal no longer has, the later events are restored, and the view from the state that its
  * oldest run took over; such orders are counted and named, and so are those whose journal tells another story, or whose
  * history is no log.
@@ -31,6 +33,17 @@ const eventsAtATime = 500;
  * @throws Superseded where another has taken it over; and any error of the servers: call it again, it goes on where it was
  */
 export async function rebuildJournal(rebuilding: JournalRebuilding): Promise<boolean> {
+  let done = 0;
+  const beat = (restored: number): void => {
+    done = restored;
+    rebuilding.beat(done);
+  };
+  if (!(await restoreAll({ ...rebuilding, beat }))) return false;
+  await requestRebuildsAfterLoss(rebuilding, () => beat(done));
+  return true;
+}
+
+async function restoreAll(rebuilding: JournalRebuilding): Promise<boolean> {
   const { db, client, orderTaskQueue, signal, beat, rebuildId } = rebuilding;
   await Promise.all([ensureJournalIndexes(db), ensureOrderIndexes(db)]);
   const rebuilder = await StoreRebuilder.takeOver(db, 'journal', rebuildId, async () => ({

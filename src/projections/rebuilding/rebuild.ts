@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { feedHead, readFeed } from '../../event-log/feed.js';
+import { feedHead, passLost, readFeed } from '../../event-log/feed.js';
 import { Superseded } from '../../event-log/sequencer.js';
 import { BuildFeeder, type Held } from './feed-build.js';
 import { dropUnusedBuilds, projectionState, type Rebuild, swap, takeOverRebuild } from '../feeding/state.js';
@@ -40,13 +40,16 @@ export async function rebuild(view: View, { db, signal, beat, rebuildId }: Rebui
   while (!signal.aborted) {
     const events = await ahead;
     beat(feeder.held.position);
-    if (events.length > 0) {
+    const last = events.at(-1);
+    if (last !== undefined) {
       // The next batch is on its way while this one is applied.
-      ahead = read(db, feeder.held.position + events.length);
-      const eventsPerSecond = rateSince(began, feeder.held.position + events.length);
+      ahead = read(db, last.position);
+      const eventsPerSecond = rateSince(began, last.position);
       if (!(await feeder.apply(events, { eventsPerSecond }))) throw superseded(view);
       continue;
     }
+    const position = await passLost(db, feeder.held.position);
+    if (position > feeder.held.position && !(await feeder.pass(position))) throw superseded(view);
     if (await swap(db, view.name, rebuildId, await feedHead(db))) {
       await dropUnusedBuilds(db, view.name);
       return true;

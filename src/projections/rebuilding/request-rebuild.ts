@@ -3,7 +3,11 @@ import {
   WorkflowExecutionAlreadyStartedError,
   type WorkflowStartOptions,
 } from '@temporalio/client';
+import type { Db } from 'mongodb';
+import { hasLostEvents } from '../../event-log/feed.js';
 import { rebuildWorkflow, rebuildWorkflowId, rollBackWorkflow } from '../../workflows/rebuild-messages.js';
+import { feedTaskQueue } from '../../workflows/standing-messages.js';
+import { views } from '../views.js';
 
 /**
  * Has a view or a store rebuilt, as a workflow.
@@ -45,4 +49,20 @@ async function start(
     if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
     throw error;
   }
+}
+
+/**
+ * Has every view across orders rebuilt, where events were lost after they had positions. To be called when some have come back:
+ * a view that had them has them twice then, and a rebuild once.
+ */
+export async function requestRebuildsAfterLoss(
+  {
+    db,
+    client,
+    orderTaskQueue,
+  }: { readonly db: Db; readonly client: Client; readonly orderTaskQueue: string },
+  beat: () => void,
+): Promise<void> {
+  if (!(await hasLostEvents(db, beat))) return;
+  for (const { name } of views) await requestRebuild(client, feedTaskQueue(orderTaskQueue), name);
 }

@@ -2,7 +2,7 @@ import { type Db, MongoError } from 'mongodb';
 import type { Order } from '../../domain/order.js';
 import { committed, duplicatesIn, durable, isDuplicateKey } from '../../event-log/durability.js';
 import type { HistoryLog } from '../../event-log/history.js';
-import { appendToJournal, insertIntoJournal, journal } from '../../event-log/journal.js';
+import { insertIntoJournal, journal, restoreLog } from '../../event-log/journal.js';
 import { orders, projectOrder, toDocument } from '../orders.js';
 
 /** An order as its history has it. */
@@ -96,7 +96,7 @@ async function overtakenOrders(db: Db, fresh: readonly KeptOrder[]): Promise<rea
 /** False where not all of the order can be restored. */
 async function restoreOrder(db: Db, { log, order }: KeptOrder): Promise<boolean> {
   try {
-    await appendToJournal(db, log.events);
+    await restoreLog(db, log.events);
     const projected = await projectOrder(db, log.orderId);
     if ((projected?.version ?? 0) >= order.version) return true;
     await projectFromHistory(db, order);
