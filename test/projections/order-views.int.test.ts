@@ -8,8 +8,8 @@ import { ensureOrderIndexes, type orders, projectOrder } from '../../src/project
 import { openOrderViews, type OrderViews } from '../../src/projections/hot-orders/order-views.js';
 import { logOf, openDatabase } from '../activities/database.js';
 import { states } from '../domain/examples.js';
+import { door } from '../support/door.js';
 import { until } from '../support/until.js';
-import { door } from '../workflows/support.js';
 
 const database = openDatabase();
 const { db } = database;

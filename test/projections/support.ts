@@ -17,8 +17,8 @@ import { storeRebuilds } from '../../src/projections/rebuilding/store-rebuild.js
 import { documents, type View } from '../../src/projections/view.js';
 import { logOf, openDatabase } from '../activities/database.js';
 import { type StateName, states } from '../domain/examples.js';
+import { door } from '../support/door.js';
 import { until } from '../support/until.js';
-import { door } from '../workflows/support.js';
 
 /** The logs of some new orders, of each state that is named. */
 export function newLogs(...names: readonly StateName[]): readonly (readonly [OrderEvent, ...OrderEvent[]])[] {

@@ -14,11 +14,11 @@ import {
   orderWorkflow,
   paymentSignal,
 } from '../../src/workflows/messages.js';
+import { door } from '../support/door.js';
 import {
   Orders,
   StartedOrder,
   type World,
-  door,
   fastForward,
   messageOf,
   terms,

@@ -107,15 +107,6 @@ export class World {
   }
 }
 
-/** A door that activities wait at until it is opened. */
-export function door(): { open: () => void; passed: Promise<void> } {
-  let open = () => {};
-  const passed = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { open, passed };
-}
-
 // Activities fail on purpose here: what the worker says of it is noise.
 Runtime.install({ logger: new DefaultLogger('ERROR') });
 
