@@ -75,12 +75,17 @@ async function hold(holder: Holder, { db, signal, beat }: Sequencing): Promise<v
       await stampBacklog(holder, signal, beat);
     }
     let { changes, resumeToken } = stream;
+    let noting = Promise.resolve();
     while (!signal.aborted) {
       await holder.stamp(insertsOf(changes));
       beat(holder.position);
-      // Noted while the next changes come: nobody waits for it.
-      [{ changes, resumeToken }] = await Promise.all([stream.next(waitMs), holder.note(resumeToken)]);
+      await noting;
+      // Noted while the next changes come and are stamped: nobody waits for it.
+      noting = holder.note(resumeToken);
+      noting.catch(() => undefined);
+      ({ changes, resumeToken } = await stream.next(waitMs));
     }
+    await noting;
   } finally {
     await stream.close();
   }
