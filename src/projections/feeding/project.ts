@@ -20,7 +20,7 @@ export interface Projecting {
 const batchSize = 500;
 const LOOK_AGAIN_MS = 1_000;
 /** Between two batches that were not full: under load a view takes many events at once, when little happens each at once. */
-const PACE_MS = 250;
+const PACE_MS = 500;
 
 /**
  * Feeds a view for as long as it may. Where the view was built by an older version of its fold, or from a feed that began
