@@ -1,5 +1,6 @@
 import { type Db, MongoServerError } from 'mongodb';
 import { openChanges } from '../platform/change-batches.js';
+import type { JournalDocument } from './journal.js';
 
 /** An event that was recorded, or marked as the one with which its order's log begins. */
 export interface JournalInsert {
@@ -10,6 +11,8 @@ export interface JournalInsert {
   readonly unsequenced?: true;
   /** it was marked */
   readonly begins?: true;
+  /** as it was inserted */
+  readonly event?: JournalDocument;
 }
 
 /** Events are never deleted but by hand: whoever sees it happen knows nothing any more. */
@@ -47,6 +50,7 @@ export async function openJournalInserts(db: Db, resumeToken?: unknown) {
           version: { $ifNull: ['$fullDocument.version', 0] },
           unsequenced: '$fullDocument.unsequenced',
           begins: '$updateDescription.updatedFields.begins',
+          event: '$fullDocument',
         },
       },
     ],

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
 import { type JournalDelete, type Position, areNoDeletes, openPositions } from './changes.js';
 import { committed } from './durability.js';
-import { type StoredRecord, journal, onlyEvent } from './journal.js';
+import { type JournalDocument, type StoredRecord, eventOf, journal, onlyEvent } from './journal.js';
 
 /** An event, as it was written, with its place in the one order of all events of all orders. */
 export type PositionedEvent = StoredRecord & { readonly position: number };
@@ -114,6 +114,8 @@ async function readBetween(
 export interface FeedTail {
   /** Resolves with the head once it is beyond `position`, or as it is when time is up or `signal` aborts. */
   beyond(position: number, signal: AbortSignal, withinMs: number): Promise<number>;
+  /** As `readFeed`, but from memory where the events were given in this process just before: then there may be more than these. */
+  read(after: number, limit: number): Promise<readonly PositionedEvent[]>;
   /** Begins to listen for one order. */
   newsOf(orderId: string): News;
   /** Whoever gives positions in this process tells of them sooner than a stream can. */
@@ -123,8 +125,13 @@ export interface FeedTail {
 
 export interface Lead {
   /** These positions were given, in this order, and a majority has them. */
-  gave(positions: readonly Position[]): void;
+  gave(given: readonly Given[]): void;
   end(): void;
+}
+
+export interface Given extends Position {
+  /** as it was recorded, where that is at hand: nobody need read it again */
+  readonly event?: JournalDocument | undefined;
 }
 
 export interface News {
@@ -134,6 +141,7 @@ export interface News {
 }
 
 const LOOK_AGAIN_MS = 1_000;
+const rememberedEvents = 500;
 /** How long a stop may have to wait for the change stream. */
 const AWAIT_MS = 300;
 
@@ -150,6 +158,7 @@ export function followFeed(db: Db): FeedTail {
   };
   return {
     beyond: (position, signal, withinMs) => followed().beyond(position, signal, withinMs),
+    read: async (after, limit) => tail.remembered(after, limit) ?? (await readFeed(db, after, limit)),
     newsOf: (orderId) => followed().newsOf(orderId),
     lead: () => tail.lead(),
     async stop() {
@@ -164,6 +173,8 @@ class Tail {
   private readonly db: Db;
   private head = 0;
   private leads = 0;
+  /** the last ones that were given here, one after the other */
+  private recent: PositionedEvent[] = [];
   private readonly waiting = new Set<() => void>();
   private readonly listeners = new Map<string, Set<() => void>>();
 
@@ -202,11 +213,28 @@ class Tail {
   lead(): Lead {
     this.leads += 1;
     return {
-      gave: (positions) => this.advance(positions),
+      gave: (given) => {
+        for (const one of given) this.remember(one);
+        this.advance(given);
+      },
       end: () => {
         this.leads -= 1;
+        this.recent = [];
       },
     };
+  }
+
+  private remember({ position, event }: Given): void {
+    if (event === undefined || position !== (this.recent.at(-1)?.position ?? 0) + 1) this.recent = [];
+    if (event === undefined) return;
+    this.recent.push({ ...eventOf(event), position });
+    if (this.recent.length > 2 * rememberedEvents) this.recent = this.recent.slice(-rememberedEvents);
+  }
+
+  /** @returns undefined where there is none beyond `after`, or one that follows it is not remembered */
+  remembered(after: number, limit: number): readonly PositionedEvent[] | undefined {
+    const from = after + 1 - (this.recent[0]?.position ?? Infinity);
+    return from < 0 || from >= this.recent.length ? undefined : this.recent.slice(from, from + limit);
   }
 
   async follow(): Promise<void> {

@@ -31,6 +31,12 @@ export type JournalDocument = StoredRecord & {
 /** A projection that leaves the event of a `JournalDocument`. */
 export const onlyEvent = { _id: 0, unsequenced: 0, begins: 0 } as const;
 
+/** What `onlyEvent` leaves. */
+export function eventOf(document: JournalDocument): StoredRecord {
+  const { _id: _, unsequenced: _unsequenced, begins: _begins, ...event } = document;
+  return event;
+}
+
 export function journal(db: Db) {
   return db.collection<JournalDocument>('order_events');
 }

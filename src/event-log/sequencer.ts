@@ -225,16 +225,20 @@ class Holder {
   async stamp(inserts: readonly JournalInsert[]): Promise<void> {
     const due = await this.due(inserts);
     if (due.length === 0) return;
-    const positions = due.map((event, index) => ({ ...event, position: this.position + index + 1 }));
+    const events = new Map(inserts.map(({ orderId, version, event }) => [`${orderId}:${version}`, event]));
+    const given = due.map(({ orderId, version }, index) => {
+      const id = `${orderId}:${version}`;
+      return { id, orderId, position: this.position + index + 1, event: events.get(id) };
+    });
     await journal(this.db).bulkWrite(
-      positions.map(({ orderId, version, position }) => ({
+      given.map(({ id, position }) => ({
         // An upsert only so that it fails where there is no such event.
-        updateOne: { filter: { _id: `${orderId}:${version}` }, update: stampOf(position), upsert: true },
+        updateOne: { filter: { _id: id }, update: stampOf(position), upsert: true },
       })),
       { ordered: true, ...durable },
     );
     this.position += due.length;
-    this.gave?.(positions);
+    this.gave?.(given);
   }
 
   /**

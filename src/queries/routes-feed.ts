@@ -126,7 +126,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
 
   function feedFrom(after: number, signal: AbortSignal): AsyncGenerator<StreamItem | typeof keepAlive> {
     const read = async (position: number) =>
-      (await readFeed(db, position, PAGE)).map((event) => ({
+      (await tail.read(position, PAGE)).map((event) => ({
         id: event.position,
         data: upcastIfKnown(event),
       }));

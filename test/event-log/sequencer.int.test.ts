@@ -380,17 +380,28 @@ test('readers in the process that gives the positions learn of them from it, of 
       told.push(...positions.map(({ position }) => position));
       lead.gave(positions);
     });
+    await until(async () => expect(here.isAtWork()).toBe(true));
     const news = tail.newsOf(ours[0].orderId);
     await record(...ours);
     expect(await tail.beyond(ours.length - 1, ...soon)).toBe(ours.length);
     expect(await news.next(...soon)).toBe(true);
     news.close();
     expect(told).toEqual(ours.map((_, index) => index + 1));
+    for (const [after, limit] of [
+      [0, 3],
+      [2, 100],
+      [ours.length, 100],
+    ] as const)
+      expect(await tail.read(after, limit)).toEqual(await readFeed(db, after, limit));
+    // Nobody has asked MongoDB.
+    await journal(db).updateOne({ position: 3 }, { $set: { actor: 'somebody else' } });
+    expect((await tail.read(2, 1))[0]?.actor).toBe(ours[2]?.actor);
     await here.stop();
     // The lead does not know yet that another holder has taken over.
     const there = hold();
     await record(...theirs);
     expect(await tail.beyond(ours.length + theirs.length - 1, ...soon)).toBe(ours.length + theirs.length);
+    expect(await tail.read(ours.length, 100)).toEqual(await readFeed(db, ours.length, 100));
     lead.end();
     await record(...last);
     const all = ours.length + theirs.length + last.length;

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { type FeedTail, feedBegunAnew, feedHead, passLost, readFeed } from '../../event-log/feed.js';
+import { type FeedTail, feedBegunAnew, feedHead, passLost } from '../../event-log/feed.js';
 import { Superseded } from '../../event-log/sequencer.js';
 import { BuildFeeder } from '../rebuilding/feed-build.js';
 import { type ProjectionState, projectionState, takeOverProjection } from './state.js';
@@ -55,7 +55,7 @@ export async function project(
     // For a second at most, since the build itself may become another one.
     const hasEvents = (await tail.beyond(position, signal, LOOK_AGAIN_MS)) > position;
     const beganAt = Date.now();
-    const events = hasEvents ? await readFeed(db, position, batchSize) : [];
+    const events = hasEvents ? await tail.read(position, batchSize) : [];
     // Asked behind the events: they are of the feed that this tells, or of one before.
     if ((await feedBegunAnew(db)) !== feeder.held.feed) {
       await requestRebuild(view);
