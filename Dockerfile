@@ -19,4 +19,4 @@ COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 USER node
 EXPOSE 8080
-CMD ["node", "--enable-source-maps", "--max-semi-space-size=64", "dist/workers/main.js"]
+CMD ["node", "--enable-source-maps", "dist/workers/main.js"]

@@ -25,8 +25,7 @@ const STOP_WITHIN_MS = 15_000;
  * @param env all of its variables: none is inherited
  */
 export async function startRoleProcess(env: Readonly<Record<string, string>>): Promise<RoleProcess> {
-  const main = join(process.cwd(), 'dist', 'workers', 'main.js');
-  const child = spawn(process.execPath, ['--max-semi-space-size=64', main], {
+  const child = spawn(process.execPath, [join(process.cwd(), 'dist', 'workers', 'main.js')], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], LOG_LEVEL: 'warn', HTTP_PORT: '0', ...env },
   });
