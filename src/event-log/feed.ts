@@ -274,11 +274,14 @@ class Tail {
   }
 
   private advance(positions: readonly Position[]): void {
-    const last = positions.at(-1);
-    if (last === undefined) return;
+    const [first, last] = [positions[0], positions.at(-1)];
+    if (first === undefined || last === undefined) return;
+    // Another holder may have given some between: of which orders, nobody has told.
+    const areNext = first.position === this.head + 1;
     this.goTo(last.position);
     if (this.listeners.size === 0) return;
-    for (const orderId of new Set(positions.map((event) => event.orderId))) this.tell(orderId);
+    const orderIds = areNext ? new Set(positions.map(({ orderId }) => orderId)) : this.listeners.keys();
+    for (const orderId of orderIds) this.tell(orderId);
   }
 
   /** Something may have been missed: everybody looks. */
@@ -293,6 +296,7 @@ class Tail {
 
   /** A feed that begins anew, in an emptied database, is below what was seen. */
   private goTo(head: number): void {
+    if (head < this.head) this.recent = [];
     this.head = head;
     for (const wake of this.waiting) wake();
   }

@@ -128,7 +128,7 @@ async function stampBacklog(holder: Holder, signal: AbortSignal, beat: Sequencin
 }
 
 /** What a holder works on, and who is told. */
-type Given = Pick<Sequencing, 'db' | 'gave'>;
+type Told = Pick<Sequencing, 'db' | 'gave'>;
 
 type Stampable = Pick<JournalInsert, 'orderId' | 'version'>;
 
@@ -149,7 +149,7 @@ function isRefused(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === conversionFailure;
 }
 
-async function takeOver({ db, gave }: Given): Promise<Holder> {
+async function takeOver({ db, gave }: Told): Promise<Holder> {
   const state = await feedState(db).findOneAndUpdate(
     { _id: 'feed' },
     { $inc: { epoch: 1 }, $setOnInsert: { position: 0 } },
@@ -165,7 +165,7 @@ async function takeOver({ db, gave }: Given): Promise<Holder> {
 }
 
 /** The journal has lost every position: what comes into it now, or comes back, is another feed, which begins at 1. */
-async function beginAnew(sequencing: Given, { epoch }: FeedState): Promise<Holder> {
+async function beginAnew(sequencing: Told, { epoch }: FeedState): Promise<Holder> {
   const state = await feedState(sequencing.db).findOneAndUpdate(
     { _id: 'feed', epoch },
     { $set: { position: 0, begunAnew: epoch }, $unset: { resumeToken: '' } },
@@ -212,7 +212,7 @@ class Holder {
   private noted: number;
   private readonly orders = new Map<string, KnownOrder>();
 
-  constructor({ db, gave }: Given, { epoch, resumeToken, position: noted }: FeedState, position: number) {
+  constructor({ db, gave }: Told, { epoch, resumeToken, position: noted }: FeedState, position: number) {
     this.db = db;
     this.gave = gave;
     this.epoch = epoch;

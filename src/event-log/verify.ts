@@ -167,7 +167,7 @@ async function* wrongPositions(
 
   const beyond = journal(db).find({ position: { $gt: head } }, committed);
   for await (const { orderId, version, position = 0 } of beyond.sort({ position: -1 }).limit(1)) {
-    // Positions and head are written in one transaction.
+    // The head is where the positions end: asked behind them, it has come as far.
     const headNow = await feedHead(db);
     if (position > headNow)
       yield { ...wrongPosition(`${position} is beyond the head, ${headNow}`), orderId, version };

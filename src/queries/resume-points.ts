@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { readJournal } from '../event-log/journal.js';
+import { readStored } from '../event-log/journal.js';
 import { HttpProblem } from '../platform/http-problem.js';
 import type { OrderReader } from './order-reader.js';
 
@@ -20,7 +20,7 @@ export async function refuseUnknownVersion(
   const found = await reader.read(orderId);
   if (found === undefined) throw orderNotFound(orderId);
   if (after <= found.version) return;
-  const recorded = await readJournal(db, orderId, { from: after, limit: 1 });
+  const recorded = await readStored(db, orderId, { from: after, limit: 1 });
   if (recorded.length > 0) return;
   refuseVersionBeyond(orderId, after, (await reader.readStrong(orderId))?.version ?? found.version);
 }

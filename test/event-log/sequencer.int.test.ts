@@ -413,6 +413,24 @@ test('readers in the process that gives the positions learn of them from it, of 
   }
 });
 
+test('where another holder has given positions between, every order is told of', async () => {
+  const tail = followFeed(db);
+  const { signal } = new AbortController();
+  try {
+    const lead = tail.lead();
+    hold();
+    const log = newOrder();
+    await record(...log);
+    expect(await tail.beyond(log.length - 1, signal, 10_000)).toBe(log.length);
+    const news = tail.newsOf('another');
+    lead.gave([{ orderId: 'one', position: log.length + 2 }]);
+    expect(await news.next(signal, 1)).toBe(true);
+    news.close();
+  } finally {
+    await tail.stop();
+  }
+});
+
 test('whoever waits for the feed leaves nothing behind on a signal that lives for long', async () => {
   const tail = followFeed(db);
   const news = tail.newsOf(randomUUID());

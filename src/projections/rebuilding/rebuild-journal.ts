@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { NewerEvent } from '../../domain/upcasters.js';
 import { inTurn } from '../../event-log/batches.js';
 import { foldHistory, readHistoryLog } from '../../event-log/history.js';
 import { ensureJournalIndexes } from '../../event-log/journal.js';
@@ -127,7 +128,7 @@ async function readOrder(client: Client, orderId: string): Promise<ReadOrder> {
     const order = log === undefined || log.isForecast ? undefined : foldHistory(log);
     return { orderId, isBroken: false, ...(log && order && { kept: { log, order } }) };
   } catch (error) {
-    if (isServerError(error)) throw error;
+    if (isServerError(error) || error instanceof NewerEvent) throw error;
     return { orderId, isBroken: true };
   }
 }

@@ -1,5 +1,6 @@
 import { type Db, MongoError } from 'mongodb';
 import type { Order } from '../../domain/order.js';
+import { NewerEvent } from '../../domain/upcasters.js';
 import { committed, duplicatesIn, durable, isDuplicateKey } from '../../event-log/durability.js';
 import type { HistoryLog } from '../../event-log/history.js';
 import { insertIntoJournal, journal, restoreLog } from '../../event-log/journal.js';
@@ -102,7 +103,7 @@ async function restoreOrder(db: Db, { log, order }: KeptOrder): Promise<boolean>
     await projectFromHistory(db, order);
     return false;
   } catch (error) {
-    if (error instanceof MongoError) throw error;
+    if (error instanceof MongoError || error instanceof NewerEvent) throw error;
     return false;
   }
 }
