@@ -25,6 +25,8 @@ export interface Reconciled {
   readonly orderTaskQueue: string;
   /** orders that look well and are compared event by event all the same; 200 by default */
   readonly comparedInTurn?: number;
+  /** an earlier try was ended: it may have put events back */
+  readonly isRetry?: boolean;
 }
 
 /** Compared at once: each takes some requests to Temporal. */
@@ -40,9 +42,10 @@ export function createReconciling(given: Omit<Reconciled, 'client'>): ReconcileA
   return {
     async reconcile() {
       const context = Context.current();
-      const { runId = '' } = context.info.workflowExecution ?? {};
+      const { attempt, workflowExecution } = context.info;
+      const { runId = '' } = workflowExecution ?? {};
       const beat = (done: number) => context.heartbeat(done);
-      const report = await reconcile({ ...given, client: getClient() }, runId, beat);
+      const report = await reconcile({ ...given, client: getClient(), isRetry: attempt > 1 }, runId, beat);
       return { orders: report.orders, repaired: report.repaired, found: report.found };
     },
   };
@@ -64,7 +67,7 @@ export async function reconcile(
   runId: string,
   beat: (done: number) => void,
 ): Promise<Reconciliation> {
-  const { client, db, orderTaskQueue, comparedInTurn = 200 } = reconciled;
+  const { client, db, orderTaskQueue, comparedInTurn = 200, isRetry = false } = reconciled;
   const startedAt = new Date().toISOString();
   const [last] = await latestReconciliations(db, 1);
   const since = last === undefined ? later(startedAt, -firstLookBackMs) : later(last.startedAt, -overlapMs);
@@ -77,7 +80,7 @@ export async function reconcile(
     discrepancies: [] as Discrepancy[],
   };
 
-  let haveEventsComeBack = false;
+  let haveEventsComeBack = isRetry;
 
   async function compareAll(orderIds: readonly string[]): Promise<void> {
     for (let index = 0; index < orderIds.length; index += atOnce) {

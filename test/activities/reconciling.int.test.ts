@@ -29,13 +29,14 @@ afterAll(async () => {
   await api.close();
 });
 
-async function reconciled(comparedInTurn?: number) {
+async function reconciled(comparedInTurn?: number, isRetry = false) {
   const { client, config } = api;
   return await reconcile(
     {
       client,
       db,
       orderTaskQueue: config.temporal.taskQueue,
+      isRetry,
       ...(comparedInTurn !== undefined && { comparedInTurn }),
     },
     randomUUID(),
@@ -134,6 +135,14 @@ describe('a reconciliation', () => {
     await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
     await journal(db).deleteOne({ _id: `${orderId}:2` });
     expect(await reconciled()).toMatchObject({ repaired: 1, found: 0 });
+    for (const rebuild of rebuilds) {
+      expect((await rebuild.describe()).status.name).toBe('RUNNING');
+      await rebuild.terminate();
+    }
+    // Had that one been ended before it could ask for them, the next try would.
+    expect(await reconciled()).toMatchObject({ repaired: 0, found: 0 });
+    expect((await rebuilds[0]?.describe())?.status.name).toBe('TERMINATED');
+    expect(await reconciled(undefined, true)).toMatchObject({ repaired: 0, found: 0 });
     for (const rebuild of rebuilds) {
       expect((await rebuild.describe()).status.name).toBe('RUNNING');
       await rebuild.terminate();
