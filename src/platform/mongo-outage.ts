@@ -6,7 +6,7 @@ import { NoAnswer } from './within.js';
  * asked.
  */
 export function isMongoOutage(error: unknown): boolean {
-  if (error instanceof NoAnswer) return true;
+  if (error instanceof NoAnswer || isBrokenSocket(error)) return true;
   if (!(error instanceof MongoError)) return false;
   if (!(error instanceof MongoServerError)) return true;
   return (
@@ -15,6 +15,13 @@ export function isMongoOutage(error: unknown): boolean {
     interruptions.has(Number(error.code))
   );
 }
+
+/** True for what the driver passes on as it is, where a connection ends while it waits to write on it. */
+export function isBrokenSocket(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && brokenSockets.has(error.code);
+}
+
+const brokenSockets = new Set<unknown>(['EPIPE', 'ECONNRESET']);
 
 /** What was asked of MongoDB; undefined in an outage. */
 export async function unlessAway<T>(asked: Promise<T>): Promise<T | undefined> {

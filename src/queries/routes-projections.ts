@@ -100,6 +100,7 @@ const location = '/v1/projections';
 
 /** What is made from events: where it is, rebuilding it, and the events that could not be applied. */
 export function registerProjections(app: Http, { db, client, feedTaskQueue }: ProjectionDeps): void {
+  const requesting = { db, client, taskQueue: feedTaskQueue };
   app.get(
     '/v1/projections',
     {
@@ -126,7 +127,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
     },
     async (request, reply) => {
       const name = rebuildable(request.params.name);
-      const rebuildId = await requestRebuild(client, feedTaskQueue, name);
+      const rebuildId = await requestRebuild(requesting, name);
       if (rebuildId === undefined) throw underWay(name);
       return await reply.code(202).header('location', location).send({ name, rebuildId });
     },
@@ -152,7 +153,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
     async (request, reply) => {
       const name = rebuildable(request.params.name);
       if (name === 'orders' && (await canRollBackOrders(db))) {
-        const rebuildId = await requestRollBack(client, feedTaskQueue);
+        const rebuildId = await requestRollBack(requesting);
         if (rebuildId === undefined) throw underWay(name);
         return await reply.code(202).header('location', location).send({ name, rebuildId });
       }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
@@ -65,9 +66,15 @@ async function receive(
   return received;
 }
 
-async function* open(path: string, headers: Record<string, string> = {}): AsyncGenerator<Received> {
+/** @param opened called once the stream has begun */
+async function* open(
+  path: string,
+  headers: Record<string, string> = {},
+  opened?: () => void,
+): AsyncGenerator<Received> {
   const leaving = new AbortController();
   const response = await fetch(`${address}${path}`, { headers, signal: leaving.signal });
+  opened?.();
   expect(response.headers.get('content-type')).toBe('text/event-stream');
   let text = '';
   try {
@@ -157,10 +164,12 @@ describe('the live feed', () => {
 
   test('begins with what comes next where nothing is asked for', async () => {
     await recordOrder();
-    const stream = open('/v1/events/stream');
-    const first = stream.next();
     const head = await feedHead(api.mongo.db);
-    await until(async () => expect(await listeners()).toBeGreaterThan(0));
+    const opened = new EventEmitter();
+    const isOpen = once(opened, 'open');
+    const stream = open('/v1/events/stream', {}, () => void opened.emit('open'));
+    const first = stream.next();
+    await isOpen;
     await recordOrder();
     expect((await first).value.id).toBe(head + 1);
     await stream.return(undefined);
@@ -345,10 +354,4 @@ async function positioned({ mongo: { db } }: TestApi, orderId: string): Promise<
   await untilPositioned(db, orderId);
   done.abort();
   await sequenced;
-}
-
-async function listeners(): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    api.app.server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
-  });
 }

@@ -4,51 +4,68 @@ import {
   type WorkflowStartOptions,
 } from '@temporalio/client';
 import type { Db } from 'mongodb';
+import { committed } from '../../event-log/durability.js';
 import { hasLostEvents } from '../../event-log/feed.js';
+import { within } from '../../platform/within.js';
 import { rebuildWorkflow, rebuildWorkflowId, rollBackWorkflow } from '../../workflows/rebuild-messages.js';
 import { feedTaskQueue } from '../../workflows/standing-messages.js';
+import { projectionState } from '../feeding/state.js';
 import { views } from '../views.js';
+import { storeNames, storeRebuilds } from './store-rebuild.js';
+
+interface Requesting {
+  readonly db: Db;
+  readonly client: Client;
+  /** of the role `feed` */
+  readonly taskQueue: string;
+}
+
+/** How long a rebuild that has done all may take to be over. */
+const ENDS_WITHIN_MS = 5_000;
 
 /**
  * Has a view or a store rebuilt, as a workflow.
  *
- * @param taskQueue of the role `feed`
  * @returns the id of the rebuild; undefined where one is under way already
  */
-export async function requestRebuild(
-  client: Client,
-  taskQueue: string,
-  name: string,
-): Promise<string | undefined> {
-  return await start(client, rebuildWorkflow, {
-    workflowId: rebuildWorkflowId(name, taskQueue),
-    taskQueue,
-    args: [name],
-    staticSummary: `rebuild ${name}`,
-  });
+export async function requestRebuild(requesting: Requesting, name: string): Promise<string | undefined> {
+  return await start(requesting, name, rebuildWorkflow, { args: [name], staticSummary: `rebuild ${name}` });
 }
 
 /** Has the view `orders` taken back to what its last rebuild replaced; otherwise as `requestRebuild`. */
-export async function requestRollBack(client: Client, taskQueue: string): Promise<string | undefined> {
-  return await start(client, rollBackWorkflow, {
-    workflowId: rebuildWorkflowId('orders', taskQueue),
-    taskQueue,
-    staticSummary: 'roll back orders',
-  });
+export async function requestRollBack(requesting: Requesting): Promise<string | undefined> {
+  return await start(requesting, 'orders', rollBackWorkflow, { staticSummary: 'roll back orders' });
 }
 
 async function start(
-  client: Client,
+  { db, client, taskQueue }: Requesting,
+  name: string,
   workflow: string,
-  options: WorkflowStartOptions,
+  options: Partial<WorkflowStartOptions>,
 ): Promise<string | undefined> {
-  try {
-    const { firstExecutionRunId } = await client.workflow.start(workflow, options);
-    return firstExecutionRunId;
-  } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
-    throw error;
-  }
+  const workflowId = rebuildWorkflowId(name, taskQueue);
+  const tryToStart = async (): Promise<string | undefined> => {
+    try {
+      const started = await client.workflow.start(workflow, { ...options, workflowId, taskQueue });
+      return started.firstExecutionRunId;
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
+      throw error;
+    }
+  };
+  const rebuildId = await tryToStart();
+  if (rebuildId !== undefined) return rebuildId;
+  // Whoever has seen that the one before is done need not know that its workflow has a step to go.
+  const { runId } = await client.workflow.getHandle(workflowId).describe();
+  if (!(await isDone(db, name, runId))) return undefined;
+  await within(ENDS_WITHIN_MS, client.workflow.getHandle(workflowId, runId).result()).catch(() => undefined);
+  return await tryToStart();
+}
+
+async function isDone(db: Db, name: string, rebuildId: string): Promise<boolean> {
+  const store = storeNames.find((one) => one === name);
+  if (store === undefined) return (await projectionState(db, name))?.rebuildId === rebuildId;
+  return (await storeRebuilds(db).countDocuments({ _id: store, rebuildId, phase: 'done' }, committed)) > 0;
 }
 
 /**
@@ -64,5 +81,6 @@ export async function requestRebuildsAfterLoss(
   beat: () => void,
 ): Promise<void> {
   if (!(await hasLostEvents(db, beat))) return;
-  for (const { name } of views) await requestRebuild(client, feedTaskQueue(orderTaskQueue), name);
+  const taskQueue = feedTaskQueue(orderTaskQueue);
+  for (const { name } of views) await requestRebuild({ db, client, taskQueue }, name);
 }

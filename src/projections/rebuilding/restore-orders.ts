@@ -1,9 +1,10 @@
-import { type Db, MongoError } from 'mongodb';
+import type { Db } from 'mongodb';
 import type { Order } from '../../domain/order.js';
 import { NewerEvent } from '../../domain/upcasters.js';
 import { committed, duplicatesIn, durable, isDuplicateKey } from '../../event-log/durability.js';
 import type { HistoryLog } from '../../event-log/history.js';
 import { insertIntoJournal, journal, restoreLog } from '../../event-log/journal.js';
+import { isServerError } from '../../platform/server-error.js';
 import { orders, projectOrder, toDocument } from '../orders.js';
 
 /** An order as its history has it. */
@@ -103,7 +104,7 @@ async function restoreOrder(db: Db, { log, order }: KeptOrder): Promise<boolean>
     await projectFromHistory(db, order);
     return false;
   } catch (error) {
-    if (error instanceof MongoError || error instanceof NewerEvent) throw error;
+    if (isServerError(error) || error instanceof NewerEvent) throw error;
     return false;
   }
 }

@@ -1,0 +1,33 @@
+import { expect, test } from '@jest/globals';
+import { MongoNetworkError, MongoServerError } from 'mongodb';
+import { isMongoOutage } from '../../src/platform/mongo-outage.js';
+import { isServerError } from '../../src/platform/server-error.js';
+import { NoAnswer } from '../../src/platform/within.js';
+
+function withCode(error: Error, code: string | number): Error {
+  return Object.assign(error, { code });
+}
+
+test.each([
+  [new MongoNetworkError('connection 3 to 127.0.0.1 closed')],
+  [withCode(new MongoServerError({ message: 'going down' }), 91)],
+  // As the driver passes it on where the connection ends while it waits to write.
+  [withCode(new Error('This socket has been ended by the other party'), 'EPIPE')],
+  [withCode(new Error('read ECONNRESET'), 'ECONNRESET')],
+])('%s is an outage, and tells nothing of an order', (error) => {
+  expect(isMongoOutage(error)).toBe(true);
+  expect(isServerError(error)).toBe(true);
+});
+
+test('no answer in time is an outage', () => {
+  expect(isMongoOutage(new NoAnswer('no answer in 5 ms'))).toBe(true);
+});
+
+test.each([
+  [withCode(new MongoServerError({ message: 'duplicate key' }), 11_000), true],
+  [new TypeError('events is not iterable'), false],
+  [withCode(new Error('no such file'), 'ENOENT'), false],
+])('%s is no outage', (error, isOfServer) => {
+  expect(isMongoOutage(error)).toBe(false);
+  expect(isServerError(error)).toBe(isOfServer);
+});
