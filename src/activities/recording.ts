@@ -45,10 +45,10 @@ export async function record(
 export function createRecorder(db: Db): (events: readonly StoredEvent[]) => Promise<void> {
   const me = randomUUID();
   const recent = new RecentOrders(recentOrders);
-  const insert = inGroups(stepsInGroup, (steps: readonly (readonly StoredEvent[])[]) =>
+  const insert = inGroups({ size: stepsInGroup }, (steps: readonly (readonly StoredEvent[])[]) =>
     unlessRefused(steps, () => insertIntoJournal(db, steps.flat())),
   );
-  const replace = inGroups(stepsInGroup, (replacements: readonly Replacement[]) =>
+  const replace = inGroups({ size: stepsInGroup }, (replacements: readonly Replacement[]) =>
     unlessRefused(replacements, () => replaceViews(db, replacements, me)),
   );
 

@@ -4,24 +4,30 @@ interface Asked<T, R> {
   readonly reject: (error: unknown) => void;
 }
 
+interface Bounds {
+  /** how many may be in a group */
+  readonly size: number;
+  /** how many groups may be under way; one by default */
+  readonly atOnce?: number;
+}
+
 /**
- * Does work for many at once: what is asked for while a group is under way waits, and is the next group. So nobody waits
+ * Does work for many at once: what is asked for while all groups are under way waits, and is the next group. So nobody waits
  * while there is little to do, and the more there is, the larger the groups.
  *
- * @param limit how many may be in a group
- * @param work its result, or its error, is everybody's
+ * @param work its result, or its error, is everybody's in the group
  */
 export function inGroups<T, R>(
-  limit: number,
+  { size, atOnce = 1 }: Bounds,
   work: (items: readonly T[]) => Promise<R>,
 ): (item: T) => Promise<R> {
   const asked: Asked<T, R>[] = [];
-  let isUnderWay = false;
+  let underWay = 0;
 
   async function goOn(): Promise<void> {
-    isUnderWay = true;
+    underWay += 1;
     while (asked.length > 0) {
-      const group = asked.splice(0, limit);
+      const group = asked.splice(0, size);
       try {
         const result = await work(group.map(({ item }) => item));
         for (const { resolve } of group) resolve(result);
@@ -29,12 +35,12 @@ export function inGroups<T, R>(
         for (const { reject } of group) reject(error);
       }
     }
-    isUnderWay = false;
+    underWay -= 1;
   }
 
   return (item) =>
     new Promise((resolve, reject) => {
       asked.push({ item, resolve, reject });
-      if (!isUnderWay) void goOn();
+      if (underWay < atOnce) void goOn();
     });
 }

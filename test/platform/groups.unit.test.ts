@@ -14,7 +14,7 @@ function workshop() {
 
 test('what comes alone goes at once, what comes meanwhile goes together, so many at most', async () => {
   const { groups, work } = workshop();
-  const ask = inGroups(3, work);
+  const ask = inGroups({ size: 3 }, work);
   const results = [1, 2, 3, 4, 5].map(ask);
   expect(groups.map(({ items }) => items)).toEqual([[1]]);
   for (const index of [0, 1, 2]) {
@@ -28,7 +28,7 @@ test('what comes alone goes at once, what comes meanwhile goes together, so many
 
 test('an error is that of its group alone', async () => {
   const { groups, work } = workshop();
-  const ask = inGroups(3, work);
+  const ask = inGroups({ size: 3 }, work);
   const results = Promise.allSettled([1, 2, 3].map(ask));
   groups[0]?.end(new Error('away'));
   await new Promise(setImmediate);
@@ -38,4 +38,18 @@ test('an error is that of its group alone', async () => {
   const later = ask(4);
   groups[2]?.end();
   expect(await later).toBe(1);
+});
+
+test('groups that are under way at once do not wait for each other', async () => {
+  const { groups, work } = workshop();
+  const ask = inGroups({ size: 3, atOnce: 2 }, work);
+  const results = [1, 2, 3, 4].map(ask);
+  expect(groups.map(({ items }) => items)).toEqual([[1], [2]]);
+  groups[1]?.end();
+  await results[1];
+  await new Promise(setImmediate);
+  expect(groups.map(({ items }) => items)).toEqual([[1], [2], [3, 4]]);
+  groups[0]?.end();
+  groups[2]?.end();
+  expect(await Promise.all(results)).toEqual([1, 1, 2, 2]);
 });

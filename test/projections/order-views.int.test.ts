@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Db, Document } from 'mongodb';
+import type { Db, Document, FindCursor } from 'mongodb';
 import type { OrderEvent } from '../../src/domain/events.js';
 import { toView } from '../../src/domain/view.js';
 import { appendToJournal } from '../../src/event-log/journal.js';
@@ -60,6 +60,20 @@ describe('a hot view', () => {
     await until(async () => expect(await isRemembered(views, orderId)).toBe(true));
     const view = toView(states.confirmed.order);
     expect(JSON.parse((await views.read(orderId))?.json ?? '')).toEqual({ ...view, orderId });
+  });
+
+  test('shares a look at MongoDB with those that are read at the same time', async () => {
+    const looks = { count: 0 };
+    const views = await liveProcess(countingReads(looks));
+    const orderIds = Array.from({ length: 50 }, () => randomUUID());
+    await Promise.all(orderIds.map((orderId) => write(logOf(states.confirmed, orderId))));
+    looks.count = 0;
+    const found = await Promise.all(
+      [...orderIds, randomUUID()].map(async (orderId) => await views.read(orderId)),
+    );
+    expect(found.map((view) => view && JSON.parse(view.json).orderId)).toEqual([...orderIds, undefined]);
+    // Four that find nobody waiting, and the others together; and again what the stream tells of only now.
+    expect(looks.count).toBeLessThan(15);
   });
 
   test('is forgotten by every process when any of them writes it', async () => {
@@ -327,28 +341,35 @@ function deafTo(orderId: string): Db {
 function slowReader(orderId: string) {
   const [read, opened_] = [door(), door()];
   const slow = withOrders((collection) => {
-    const findOne = collection.findOne.bind(collection);
-    const held = async (...args: Parameters<typeof findOne>) => {
-      const found = await findOne(...args);
-      if (Reflect.get(args[0] ?? {}, '_id') === orderId) {
-        read.open();
-        await opened_.passed;
-      }
-      return found;
+    const find = collection.find.bind(collection) as (...args: unknown[]) => FindCursor<Document>;
+    const held = (filter: object, options: object) => {
+      const cursor = find(filter, options);
+      const toArray = cursor.toArray.bind(cursor);
+      const toArrayLate = async () => {
+        const found = await toArray();
+        if (JSON.stringify(filter).includes(orderId)) {
+          read.open();
+          await opened_.passed;
+        }
+        return found;
+      };
+      return Object.assign(cursor, { toArray: toArrayLate });
     };
-    Object.assign(collection, { findOne: held });
+    Object.assign(collection, { find: held });
   });
   return { db: slow, hasRead: read.passed, goOn: opened_.open };
 }
 
 function countingReads(looks: { count: number }): Db {
   return withOrders((collection) => {
-    const findOne = collection.findOne.bind(collection);
-    const counted = async (...args: Parameters<typeof findOne>) => {
-      looks.count += 1;
-      return await findOne(...args);
-    };
-    Object.assign(collection, { findOne: counted });
+    for (const name of ['find', 'findOne'] as const) {
+      const read = collection[name].bind(collection) as (...args: unknown[]) => unknown;
+      const counted = (...args: unknown[]) => {
+        looks.count += 1;
+        return read(...args);
+      };
+      Object.assign(collection, { [name]: counted });
+    }
   });
 }
 

@@ -2,8 +2,8 @@ import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
 import { committed } from '../../event-log/durability.js';
 import { unlessAway } from '../../platform/mongo-outage.js';
+import { inGroups } from '../../platform/groups.js';
 import { within } from '../../platform/within.js';
-import type { OrderView } from '../../domain/view.js';
 import { onlyView, orders } from '../orders.js';
 import { type OrderCache, type StoredView, createOrderCache } from './order-cache.js';
 import { followOrders, type OrderProgress } from './order-changes.js';
@@ -39,6 +39,8 @@ export interface OrderViews {
 }
 
 const READ_WITHIN_MS = 1_500;
+/** One look at MongoDB is for all that are read at the same time; a slow one is nobody else's trouble. */
+const LOOKS = { size: 100, atOnce: 4 };
 /** Enough for a look at a view, also where there is no time to wait for it. */
 const SHORTEST_LOOK_MS = 100;
 /** Between two looks at a view that is waited for. Where there is a stream, that tells. */
@@ -57,12 +59,19 @@ export function openOrderViews(db: Db, cache: OrderCache = createOrderCache()): 
   });
   const counts = { hits: 0, misses: 0, bypasses: 0 };
 
-  async function load(orderId: string): Promise<StoredView | undefined> {
-    const view = await within(
+  const find = inGroups(LOOKS, async (orderIds: readonly string[]) => {
+    const found = await within(
       READ_WITHIN_MS,
-      orders(db).findOne<OrderView>({ _id: orderId }, { ...committed, projection: onlyView }),
+      orders(db)
+        .find({ _id: { $in: orderIds } }, { ...committed, projection: onlyView })
+        .toArray(),
     );
-    return view === null ? undefined : { version: view.version, json: JSON.stringify(view) };
+    return new Map(found.map((view) => [view.orderId, view]));
+  });
+
+  async function load(orderId: string): Promise<StoredView | undefined> {
+    const view = (await within(READ_WITHIN_MS, find(orderId))).get(orderId);
+    return view && { version: view.version, json: JSON.stringify(view) };
   }
 
   async function look(orderId: string, giveUpAt: number): Promise<OrderProgress | undefined> {
