@@ -159,6 +159,8 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   async function create(id: string | undefined, body: OrderBody, meta: CommandMeta): Promise<CommandResult> {
     const orderId = id ?? derivedOrderId(meta.actor, meta.commandId);
+    // Looked for while it is decided.
+    const recorded = id === undefined && meta.fresh === true ? undefined : firstRecorded(orderId);
     const message: CommandMessage<'CreateOrder'> = {
       ...messageTo(orderId, 'CreateOrder', body, meta),
       data: { ...body, terms },
@@ -175,10 +177,8 @@ export function createGateway(options: GatewayOptions): Gateway {
       if (hash === message.hash) return { kind: 'answered', answer, replayed: true };
       return id === undefined ? keyReused(commandId) : orderExists(orderId);
     };
-    if (id !== undefined || meta.fresh !== true) {
-      const first = await firstRecorded(orderId);
-      if (first !== undefined) return repeated(hashPart(first.causationId));
-    }
+    const first = await recorded;
+    if (first !== undefined) return repeated(hashPart(first.causationId));
     return outcomeOf(orderId, message, async () => {
       try {
         await inTime(() => start(message, order));

@@ -44,7 +44,6 @@ export function journal(db: Db) {
 export async function ensureJournalIndexes(db: Db): Promise<void> {
   await journal(db).createIndexes([
     { key: { orderId: 1, version: 1 }, unique: true },
-    { key: { orderId: 1, commandId: 1 } },
     { key: { position: 1 }, unique: true, partialFilterExpression: { position: { $gt: 0 } } },
     { key: { recordedAt: 1 }, partialFilterExpression: { unsequenced: true } },
   ]);
@@ -212,14 +211,4 @@ export async function* readJournalsBefore(
   for await (const event of readJournals(db, filter)) {
     if (event.version < (below.get(event.orderId) ?? 0)) yield event;
   }
-}
-
-/** The recorded events that a command led to, ascending; its `causationId` tells the hash of the command's body. */
-export async function eventsOfCommand(db: Db, orderId: string, commandId: string): Promise<RecordedEvent[]> {
-  return await journal(db)
-    .find({ orderId, commandId }, committed)
-    .project<StoredRecord>(onlyEvent)
-    .sort({ version: 1 })
-    .map((event) => upcast(event))
-    .toArray();
 }

@@ -1,11 +1,6 @@
 import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import {
-  appendToJournal,
-  ensureJournalIndexes,
-  eventsOfCommand,
-  readJournal,
-} from '../../src/event-log/journal.js';
+import { appendToJournal, ensureJournalIndexes, readJournal } from '../../src/event-log/journal.js';
 import { logOf, openDatabase } from '../activities/database.js';
 import { states } from '../domain/examples.js';
 
@@ -41,14 +36,6 @@ test('each event is told with the time at which it was first recorded', async ()
   expect(before.map(({ recordedAt }) => new Date(recordedAt).toISOString())).toStrictEqual(
     before.map(({ recordedAt }) => recordedAt),
   );
-});
-
-test('the events of one command are found by its id, within its order', async () => {
-  const { orderId } = await journaled();
-  await journaled();
-  const found = await eventsOfCommand(db, orderId, 'DispatchShipment');
-  expect(found).toMatchObject([{ orderId, type: 'ShipmentDispatched', commandId: 'DispatchShipment' }]);
-  expect(await eventsOfCommand(db, orderId, 'another')).toStrictEqual([]);
 });
 
 test('reads are served by indexes', async () => {
