@@ -27,3 +27,24 @@ export async function* inTurn<T, R>(
   }
   for (const one of begun) yield await one;
 }
+
+/** The items, each of which is on its way while the one before is used. */
+export async function* ahead<T>(items: AsyncGenerator<T, void>): AsyncGenerator<T, void> {
+  const ask = (): Promise<IteratorResult<T, void>> => {
+    const asked = items.next();
+    // It fails when its turn comes.
+    asked.catch(() => undefined);
+    return asked;
+  };
+  try {
+    let asked = ask();
+    for (;;) {
+      const { done, value } = await asked;
+      if (done === true) return;
+      asked = ask();
+      yield value;
+    }
+  } finally {
+    await items.return();
+  }
+}

@@ -548,7 +548,7 @@ test('a holder that froze keeps nothing of the view that its rebuild has put in 
   await rebuildOrders(rebuilding());
   await leaveOld();
   const rebuildId = randomUUID();
-  const frozen = pausedBefore(db, 'createIndexes');
+  const frozen = pausedBefore(db, 'aggregate', 'orders');
   const late = rebuildOrders({ ...rebuilding(rebuildId), db: frozen.db });
   await frozen.isThere;
   expect(await rebuildOrders(rebuilding(rebuildId))).toBe(true);

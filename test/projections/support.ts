@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeEach } from '@jest/globals';
-import type { Db } from 'mongodb';
+import type { Db, FindCursor } from 'mongodb';
 import type { OrderEvent } from '../../src/domain/events.js';
 import { fold } from '../../src/domain/evolve.js';
 import type { Order } from '../../src/domain/order.js';
@@ -179,7 +179,7 @@ export async function foldedAnew(
 /** The database, but this method of its collections, or of the one that is named, waits until it may go on. */
 export function pausedBefore(
   db: Db,
-  method: 'replaceOne' | 'bulkWrite' | 'rename' | 'createIndexes',
+  method: 'replaceOne' | 'bulkWrite' | 'rename' | 'aggregate',
   only?: string,
 ) {
   const reached = door();
@@ -188,11 +188,15 @@ export function pausedBefore(
     const real = db.collection(name);
     if (only !== undefined && only !== name) return real;
     const go: (...args: never[]) => unknown = real[method];
-    const value = async (...args: unknown[]): Promise<unknown> => {
+    const inTime = async (...args: unknown[]): Promise<unknown> => {
       reached.open();
       await opened.passed;
       return await Reflect.apply(go, real, args);
     };
+    // What it gives at once does nothing before it is read.
+    const toArray = async (...args: unknown[]) => await ((await inTime(...args)) as FindCursor).toArray();
+    const value =
+      method === 'aggregate' ? (...args: unknown[]) => ({ toArray: () => toArray(...args) }) : inTime;
     return Object.defineProperty(real, method, { value });
   };
   const paused: Db = Object.create(db, { collection: { value: collection } });

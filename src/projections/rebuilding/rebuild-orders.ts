@@ -1,4 +1,5 @@
 import type { Collection, Db, Filter } from 'mongodb';
+import { ahead } from '../../event-log/batches.js';
 import { committed, duplicatesIn, durable } from '../../event-log/durability.js';
 import { feedHead } from '../../event-log/feed.js';
 import { type JournalDocument, journal, readJournals } from '../../event-log/journal.js';
@@ -90,8 +91,8 @@ async function build(rebuilding: Rebuilding, rebuilder: StoreRebuilder, source: 
   await dropUnusedBuilds(db, rebuilder);
   const target: Target = { db, next: db.collection(collection), rebuildId };
   if (phase === 'running') {
-    await target.next.createIndexes([...orderIndexes]);
     if (!(await fill(target, rebuilder, source, rebuilding))) return false;
+    await beating(rebuilding, rebuilder, () => target.next.createIndexes([...orderIndexes]));
     await catchUp(target, rebuilder, beat);
     const identity = await identityOf(db, collection);
     const previous = { collection: beforeOf(rebuildId), version: replaces };
@@ -153,7 +154,7 @@ async function fill(
   { signal, beat }: Rebuilding,
 ): Promise<boolean> {
   const { place } = rebuilder.state;
-  for await (const batch of source(place === undefined ? {} : { orderId: { $gt: place } })) {
+  for await (const batch of ahead(source(place === undefined ? {} : { orderId: { $gt: place } }))) {
     if (signal.aborted) return false;
     const [taken] = await Promise.all([write(target, batch), keep(target, [...batch.keys()])]);
     const exceptions = rebuilder.exceptionsWith(taken);
@@ -273,22 +274,55 @@ async function write({ db, next, rebuildId }: Target, batch: Batch): Promise<rea
   // Whoever has seen an order in the view that is replaced finds it written by another, even in the same version.
   const documents = [...made, ...taken].map((document) => ({ ...document, recorder: rebuildId }));
   if (documents.length === 0) return kept;
-  try {
-    await next.bulkWrite(
-      documents.map((replacement) => ({
-        replaceOne: {
-          filter: { _id: replacement.orderId, version: { $lt: replacement.version } },
-          replacement,
-          upsert: true,
-        },
-      })),
-      { ordered: false, ...durable },
-    );
-  } catch (error) {
-    // What was not written is there already, as new or newer.
-    if (duplicatesIn(error) === undefined) throw error;
-  }
+  const there = await insert(next, documents);
+  if (there.length > 0) await replaceOlder(next, there);
   return kept;
+}
+
+/** @returns those that are there already */
+async function insert(
+  next: Collection<OrderDocument>,
+  documents: readonly OrderDocument[],
+): Promise<readonly OrderDocument[]> {
+  try {
+    await next.insertMany(documents, { ordered: false, ...durable });
+    return [];
+  } catch (error) {
+    const duplicates = duplicatesIn(error);
+    if (duplicates === undefined) throw error;
+    return duplicates.flatMap((index) => documents[index] ?? []);
+  }
+}
+
+async function replaceOlder(
+  next: Collection<OrderDocument>,
+  documents: readonly OrderDocument[],
+): Promise<void> {
+  await next.bulkWrite(
+    documents.map((replacement) => ({
+      replaceOne: {
+        filter: { _id: replacement.orderId, version: { $lt: replacement.version } },
+        replacement,
+      },
+    })),
+    { ordered: false, ...durable },
+  );
+}
+
+const BEAT_EVERY_MS = 1_000;
+
+/** What MongoDB does in one go is alive until it is done. */
+async function beating<T>(
+  { beat }: Rebuilding,
+  { state }: StoreRebuilder,
+  work: () => Promise<T>,
+): Promise<T> {
+  const timer = setInterval(() => beat(state.done), BEAT_EVERY_MS);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 /**
