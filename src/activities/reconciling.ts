@@ -5,6 +5,7 @@ import { isFinished } from '../domain/order.js';
 import { later } from '../domain/time.js';
 import { type Comparison, compareOrder, type Discrepancy } from '../event-log/comparison.js';
 import { committed } from '../event-log/durability.js';
+import { noteReturn } from '../event-log/feed.js';
 import { readHistoryLog } from '../event-log/history.js';
 import { journal, restoreLog } from '../event-log/journal.js';
 import { type ListedOrder, listOrderWorkflows } from '../event-log/order-workflows.js';
@@ -25,8 +26,6 @@ export interface Reconciled {
   readonly orderTaskQueue: string;
   /** orders that look well and are compared event by event all the same; 200 by default */
   readonly comparedInTurn?: number;
-  /** an earlier try was ended: it may have put events back */
-  readonly isRetry?: boolean;
 }
 
 /** Compared at once: each takes some requests to Temporal. */
@@ -42,10 +41,9 @@ export function createReconciling(given: Omit<Reconciled, 'client'>): ReconcileA
   return {
     async reconcile() {
       const context = Context.current();
-      const { attempt, workflowExecution } = context.info;
-      const { runId = '' } = workflowExecution ?? {};
+      const { runId = '' } = context.info.workflowExecution ?? {};
       const beat = (done: number) => context.heartbeat(done);
-      const report = await reconcile({ ...given, client: getClient(), isRetry: attempt > 1 }, runId, beat);
+      const report = await reconcile({ ...given, client: getClient() }, runId, beat);
       return { orders: report.orders, repaired: report.repaired, found: report.found };
     },
   };
@@ -67,7 +65,7 @@ export async function reconcile(
   runId: string,
   beat: (done: number) => void,
 ): Promise<Reconciliation> {
-  const { client, db, orderTaskQueue, comparedInTurn = 200, isRetry = false } = reconciled;
+  const { client, db, orderTaskQueue, comparedInTurn = 200 } = reconciled;
   const startedAt = new Date().toISOString();
   const [last] = await latestReconciliations(db, 1);
   const since = last === undefined ? later(startedAt, -firstLookBackMs) : later(last.startedAt, -overlapMs);
@@ -80,15 +78,12 @@ export async function reconcile(
     discrepancies: [] as Discrepancy[],
   };
 
-  let haveEventsComeBack = isRetry;
-
   async function compareAll(orderIds: readonly string[]): Promise<void> {
     for (let index = 0; index < orderIds.length; index += atOnce) {
       const batch = orderIds.slice(index, index + atOnce);
       const results = await Promise.all(batch.map((orderId) => compareAndRepair(client, db, orderId)));
-      for (const { orderId, wasRepaired, isJournalBehind, discrepancies } of results) {
+      for (const { orderId, wasRepaired, discrepancies } of results) {
         report.compared += 1;
-        haveEventsComeBack ||= isJournalBehind;
         if (wasRepaired) {
           report.repaired += 1;
           if (report.repairedOrders.length < reportedAtMost) report.repairedOrders.push(orderId);
@@ -111,7 +106,7 @@ export async function reconcile(
     beat(report.orders);
   }
   await compareAll(turn);
-  if (haveEventsComeBack) await requestRebuildsAfterLoss(reconciled, () => beat(report.orders));
+  await requestRebuildsAfterLoss(reconciled, () => beat(report.orders));
   const cursor = turn.at(-1) ?? last?.cursor;
   const reconciliation = {
     runId,
@@ -159,21 +154,18 @@ async function suspectsOf(db: Db, listed: readonly ListedOrder[]): Promise<Reado
 interface Outcome extends Pick<Comparison, 'discrepancies'> {
   readonly orderId: string;
   readonly wasRepaired: boolean;
-  /** before it was repaired */
-  readonly isJournalBehind: boolean;
 }
 
 async function compareAndRepair(client: Client, db: Db, orderId: string): Promise<Outcome> {
   const compared = { client, db, asksWorkflow: false };
   const before = await compareOrder(compared, orderId);
   const behind = before.discrepancies.filter(({ kind }) => kind === 'behind');
-  const isJournalBehind = behind.some(({ where }) => where === 'journal');
-  if (behind.length === 0)
-    return { orderId, wasRepaired: false, isJournalBehind, discrepancies: before.discrepancies };
+  if (behind.length === 0) return { orderId, wasRepaired: false, discrepancies: before.discrepancies };
+  if (behind.some(({ where }) => where === 'journal')) await noteReturn(db);
   await repair(client, db, orderId);
   const { discrepancies } = await compareOrder(compared, orderId);
   const wasRepaired = discrepancies.length < before.discrepancies.length;
-  return { orderId, wasRepaired, isJournalBehind, discrepancies };
+  return { orderId, wasRepaired, discrepancies };
 }
 
 /** Records what the history has, as the order's own workflow would: what is there already is left as it is. */

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
 import { type JournalDelete, type Position, areNoDeletes, openPositions } from './changes.js';
-import { committed } from './durability.js';
+import { committed, durable } from './durability.js';
 import { type JournalDocument, type StoredRecord, eventOf, journal, onlyEvent } from './journal.js';
 
 /** An event, as it was written, with its place in the one order of all events of all orders. */
@@ -20,6 +20,10 @@ export interface FeedState {
   readonly begunAt?: Date;
   /** epoch of the holder that last began anew at position 1, in a journal that had lost every position; absent where none did */
   readonly begunAnew?: number;
+  /** events that were lost may have come back since views were last rebuilt for that (`noteReturn`) */
+  readonly hasReturns?: true;
+  /** lost events that the views across orders were rebuilt without; absent for none */
+  readonly leftOut?: number;
 }
 
 export function feedState(db: Db) {
@@ -76,20 +80,46 @@ export async function passLost(db: Db, after: number): Promise<number> {
 
 const countedAtOnce = 1_000_000;
 
+/** To be called before events that may have been lost are put back: until all is done for it, it will be known. */
+export async function noteReturn(db: Db): Promise<void> {
+  await feedState(db).updateOne({ _id: 'feed' }, { $set: { hasReturns: true } }, durable);
+}
+
 /**
- * Events were lost after they had positions. Whatever has come back since has others.
+ * Events have come back, under other positions than they had before they were lost: a reader that had them has them twice,
+ * unless it began anew since.
  *
  * @param beat called between two looks
+ * @param beginAnew has every such reader begin anew; false where that is to be asked for again
  */
-export async function hasLostEvents(db: Db, beat: () => void): Promise<boolean> {
+export async function settleReturns(
+  db: Db,
+  beat: () => void,
+  beginAnew: () => Promise<boolean>,
+): Promise<void> {
+  const state = await feedState(db).findOne({ _id: 'feed' }, committed);
+  if (state?.hasReturns !== true) return;
+  const leftOut = await lostEvents(db, beat);
+  if (leftOut > (state.leftOut ?? 0) && !(await beginAnew())) return;
+  // Not for a feed that began anew meanwhile, which has lost nothing yet.
+  const begunAnew = state.begunAnew ?? { $exists: false };
+  await feedState(db).updateOne(
+    { _id: 'feed', begunAnew },
+    { $set: { leftOut }, $unset: { hasReturns: '' } },
+    durable,
+  );
+}
+
+/** How many events had positions, and are gone. */
+async function lostEvents(db: Db, beat: () => void): Promise<number> {
   const head = await feedHead(db);
+  let left = 0;
   for (let after = 0; after < head; after += countedAtOnce) {
     const last = Math.min(head, after + countedAtOnce);
-    const left = await journal(db).countDocuments({ position: { $gt: after, $lte: last } }, committed);
-    if (left < last - after) return true;
+    left += await journal(db).countDocuments({ position: { $gt: after, $lte: last } }, committed);
     beat();
   }
-  return false;
+  return head - left;
 }
 
 async function readBetween(

@@ -168,7 +168,7 @@ async function takeOver({ db, gave }: Told): Promise<Holder> {
 async function beginAnew(sequencing: Told, { epoch }: FeedState): Promise<Holder> {
   const state = await feedState(sequencing.db).findOneAndUpdate(
     { _id: 'feed', epoch },
-    { $set: { position: 0, begunAnew: epoch }, $unset: { resumeToken: '' } },
+    { $set: { position: 0, begunAnew: epoch }, $unset: { resumeToken: '', leftOut: '' } },
     { returnDocument: 'after', ...durable },
   );
   if (state === null) throw over(epoch);

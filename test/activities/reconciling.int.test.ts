@@ -3,9 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Db, UpdateFilter } from 'mongodb';
 import { reconcile } from '../../src/activities/reconciling.js';
+import { noteReturn } from '../../src/event-log/feed.js';
 import { sequence } from '../../src/event-log/sequencer.js';
 import { verify } from '../../src/event-log/verify.js';
-import { journal, type JournalDocument } from '../../src/event-log/journal.js';
+import { journal, type JournalDocument, readJournal, restoreLog } from '../../src/event-log/journal.js';
 import { latestReconciliations, reconciliations } from '../../src/event-log/reconciliations.js';
 import { orders, projectOrder } from '../../src/projections/orders.js';
 import { views } from '../../src/projections/views.js';
@@ -29,14 +30,13 @@ afterAll(async () => {
   await api.close();
 });
 
-async function reconciled(comparedInTurn?: number, isRetry = false) {
+async function reconciled(comparedInTurn?: number) {
   const { client, config } = api;
   return await reconcile(
     {
       client,
       db,
       orderTaskQueue: config.temporal.taskQueue,
-      isRetry,
       ...(comparedInTurn !== undefined && { comparedInTurn }),
     },
     randomUUID(),
@@ -139,10 +139,17 @@ describe('a reconciliation', () => {
       expect((await rebuild.describe()).status.name).toBe('RUNNING');
       await rebuild.terminate();
     }
-    // Had that one been ended before it could ask for them, the next try would.
+    // What comes back later, views that began anew since have once.
+    await noteReturn(db);
     expect(await reconciled()).toMatchObject({ repaired: 0, found: 0 });
-    expect((await rebuilds[0]?.describe())?.status.name).toBe('TERMINATED');
-    expect(await reconciled(undefined, true)).toMatchObject({ repaired: 0, found: 0 });
+    for (const rebuild of rebuilds) expect((await rebuild.describe()).status.name).toBe('TERMINATED');
+    // A try that ended between putting events back and asking for rebuilds leaves these to the next.
+    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    const log = await readJournal(db, orderId);
+    await journal(db).deleteOne({ _id: `${orderId}:2` });
+    await noteReturn(db);
+    await restoreLog(db, log);
+    expect(await reconciled()).toMatchObject({ repaired: 0, found: 0 });
     for (const rebuild of rebuilds) {
       expect((await rebuild.describe()).status.name).toBe('RUNNING');
       await rebuild.terminate();

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { NewerEvent } from '../../domain/upcasters.js';
 import { inTurn } from '../../event-log/batches.js';
+import { noteReturn } from '../../event-log/feed.js';
 import { foldHistory, readHistoryLog } from '../../event-log/history.js';
 import { ensureJournalIndexes } from '../../event-log/journal.js';
 import { countOrderWorkflows, listOrderWorkflows, type OrderPage } from '../../event-log/order-workflows.js';
@@ -46,7 +47,7 @@ export async function rebuildJournal(rebuilding: JournalRebuilding): Promise<boo
 
 async function restoreAll(rebuilding: JournalRebuilding): Promise<boolean> {
   const { db, client, orderTaskQueue, signal, beat, rebuildId } = rebuilding;
-  await Promise.all([ensureJournalIndexes(db), ensureOrderIndexes(db)]);
+  await Promise.all([ensureJournalIndexes(db), ensureOrderIndexes(db), noteReturn(db)]);
   const rebuilder = await StoreRebuilder.takeOver(db, 'journal', rebuildId, async () => ({
     since: 0,
     total: await countOrderWorkflows(client, orderTaskQueue),

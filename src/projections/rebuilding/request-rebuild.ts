@@ -5,7 +5,7 @@ import {
 } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { committed } from '../../event-log/durability.js';
-import { hasLostEvents } from '../../event-log/feed.js';
+import { settleReturns } from '../../event-log/feed.js';
 import { within } from '../../platform/within.js';
 import { rebuildWorkflow, rebuildWorkflowId, rollBackWorkflow } from '../../workflows/rebuild-messages.js';
 import { feedTaskQueue } from '../../workflows/standing-messages.js';
@@ -68,10 +68,7 @@ async function isDone(db: Db, name: string, rebuildId: string): Promise<boolean>
   return (await storeRebuilds(db).countDocuments({ _id: store, rebuildId, phase: 'done' }, committed)) > 0;
 }
 
-/**
- * Has every view across orders rebuilt, where events were lost after they had positions. To be called when some have come back:
- * a view that had them has them twice then, and a rebuild once.
- */
+/** Has every view across orders rebuilt, where it may have events twice that were lost and came back (`noteReturn`). */
 export async function requestRebuildsAfterLoss(
   {
     db,
@@ -80,7 +77,10 @@ export async function requestRebuildsAfterLoss(
   }: { readonly db: Db; readonly client: Client; readonly orderTaskQueue: string },
   beat: () => void,
 ): Promise<void> {
-  if (!(await hasLostEvents(db, beat))) return;
-  const taskQueue = feedTaskQueue(orderTaskQueue);
-  for (const { name } of views) await requestRebuild({ db, client, taskQueue }, name);
+  const requesting = { db, client, taskQueue: feedTaskQueue(orderTaskQueue) };
+  await settleReturns(db, beat, async () => {
+    const begun = await Promise.all(views.map(({ name }) => requestRebuild(requesting, name)));
+    // One that is under way may have begun before the loss.
+    return begun.every((rebuildId) => rebuildId !== undefined);
+  });
 }
