@@ -142,10 +142,12 @@ async function readBetween(
  * the positions are given in this very process.
  */
 export interface FeedTail {
-  /** Resolves with the head once it is beyond `position`, or as it is when time is up or `signal` aborts. */
+  /** Resolves with the head once it is beyond `position`, or as it is when the feed begins anew, time is up or `signal` aborts. */
   beyond(position: number, signal: AbortSignal, withinMs: number): Promise<number>;
   /** As `readFeed`, but from memory where the events were given in this process just before: then there may be more than these. */
   read(after: number, limit: number): Promise<readonly PositionedEvent[]>;
+  /** How often the feed was seen to begin anew: positions read before are those of another one. */
+  readonly timesBegunAnew: number;
   /** Begins to listen for one order. */
   newsOf(orderId: string): News;
   /** Whoever gives positions in this process tells of them sooner than a stream can. */
@@ -189,6 +191,9 @@ export function followFeed(db: Db): FeedTail {
   return {
     beyond: (position, signal, withinMs) => followed().beyond(position, signal, withinMs),
     read: async (after, limit) => tail.remembered(after, limit) ?? (await readFeed(db, after, limit)),
+    get timesBegunAnew() {
+      return tail.timesBegunAnew;
+    },
     newsOf: (orderId) => followed().newsOf(orderId),
     lead: () => tail.lead(),
     async stop() {
@@ -200,6 +205,7 @@ export function followFeed(db: Db): FeedTail {
 
 class Tail {
   readonly stopping = new AbortController();
+  timesBegunAnew = 0;
   private readonly db: Db;
   private head = 0;
   private leads = 0;
@@ -213,7 +219,9 @@ class Tail {
   }
 
   async beyond(position: number, signal: AbortSignal, withinMs: number): Promise<number> {
-    await untilTrue(this.waiting, () => this.head > position, signal, withinMs);
+    const { timesBegunAnew } = this;
+    const isTold = () => this.head > position || this.timesBegunAnew > timesBegunAnew;
+    await untilTrue(this.waiting, isTold, signal, withinMs);
     return this.head;
   }
 
@@ -326,7 +334,10 @@ class Tail {
 
   /** A feed that begins anew, in an emptied database, is below what was seen. */
   private goTo(head: number): void {
-    if (head < this.head) this.recent = [];
+    if (head < this.head) {
+      this.recent = [];
+      this.timesBegunAnew += 1;
+    }
     this.head = head;
     for (const wake of this.waiting) wake();
   }

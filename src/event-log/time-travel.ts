@@ -21,7 +21,10 @@ export function unbroken<E extends Pick<OrderEvent, 'version'>>(
  *
  * @param log ascending, from version 1
  */
-export function eventsUntil(log: readonly OrderEvent[], moment: Moment): readonly OrderEvent[] {
+export function eventsUntil<E extends Pick<OrderEvent, 'version' | 'occurredAt'>>(
+  log: readonly E[],
+  moment: Moment,
+): readonly E[] {
   const known = unbroken(log);
   if ('version' in moment) return known.slice(0, moment.version);
   const end = known.findIndex(({ occurredAt }) => occurredAt > moment.at);

@@ -1,26 +1,28 @@
 import type { Db } from 'mongodb';
+import { fold } from '../domain/evolve.js';
 import type { Order } from '../domain/order.js';
-import { laterBeginnings, readJournal } from '../event-log/journal.js';
-import { type Diff, diff, type Moment, orderAt, unbroken } from '../event-log/time-travel.js';
+import { upcast } from '../domain/upcasters.js';
+import { laterBeginnings, readStored } from '../event-log/journal.js';
+import { type Diff, diff, eventsUntil, type Moment, unbroken } from '../event-log/time-travel.js';
 import { HttpProblem } from '../platform/http-problem.js';
 import { badQuery } from './instant.js';
 import type { OrderReader } from './order-reader.js';
-import { orderNotFound } from './resume-points.js';
+import { logUnreadable, orderNotFound } from './resume-points.js';
 
 /** Orders as they were, from the journal alone. */
 export interface Past {
   /**
    * @returns the order, and whether the answer will ever be the same: what happened at a time is known for good once
    *   something later is
-   * @throws HttpProblem 404 where there is no such order, version, or not yet an order at that time, or its log is not whole
-   *   any more; 400 for the future
+   * @throws HttpProblem 404 where there is no such order, version, or not yet an order at that time, or its log up to then is
+   *   not whole any more or cannot be read; 400 for the future
    */
   orderAt(orderId: string, moment: Moment): Promise<{ readonly order: Order; readonly isFinal: boolean }>;
   /**
    * What changed behind version `from`, up to `to` or as far as the journal goes.
    *
-   * @throws HttpProblem 404 where there is no such order or version, or its log is not whole any more; 400 where `to` is
-   *   before `from`
+   * @throws HttpProblem 404 where there is no such order or version, or its log is not whole any more or cannot be read; 400
+   *   where `to` is before `from`
    */
   diff(orderId: string, from: number, to: number | undefined): Promise<Diff>;
 }
@@ -28,7 +30,7 @@ export interface Past {
 export function createPast(db: Db, reader: OrderReader): Past {
   /** The events of an order without gaps, from the first on, `limit` at most. */
   async function logOf(orderId: string, limit?: number) {
-    const found = await readJournal(db, orderId, limit === undefined ? {} : { limit });
+    const found = await readStored(db, orderId, limit === undefined ? {} : { limit });
     const log = unbroken(found);
     if (log.length < found.length) await assertPast(orderId);
     if (log.length > 0) return log;
@@ -53,7 +55,7 @@ export function createPast(db: Db, reader: OrderReader): Past {
       const log = await logOf(orderId, 'version' in moment ? moment.version : undefined);
       if ('version' in moment && log.length < moment.version)
         throw noVersion(orderId, moment.version, log.length);
-      const order = orderAt(log, moment);
+      const order = readable(orderId, () => fold(eventsUntil(log, moment).map((event) => upcast(event))));
       if (order === undefined) {
         const detail = `Order ${orderId} was created at ${log[0]?.occurredAt}: at that time there was none.`;
         throw new HttpProblem(404, 'order_not_created_yet', detail);
@@ -65,9 +67,24 @@ export function createPast(db: Db, reader: OrderReader): Past {
       const log = await logOf(orderId, to);
       const last = Math.max(from, to ?? log.length);
       if (log.length < last) throw noVersion(orderId, last, log.length);
-      return diff(log, from, last);
+      return readable(orderId, () =>
+        diff(
+          log.map((event) => upcast(event)),
+          from,
+          last,
+        ),
+      );
     },
   };
+}
+
+/** What is told of a log by itself: whatever fails, it is the log. */
+function readable<T>(orderId: string, tell: () => T): T {
+  try {
+    return tell();
+  } catch (error) {
+    throw logUnreadable(orderId, error);
+  }
 }
 
 function noVersion(orderId: string, version: number, head: number): HttpProblem {

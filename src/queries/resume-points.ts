@@ -1,10 +1,17 @@
 import type { Db } from 'mongodb';
 import { readStored } from '../event-log/journal.js';
 import { HttpProblem } from '../platform/http-problem.js';
+import { messageOf } from '../platform/message-of.js';
 import type { OrderReader } from './order-reader.js';
 
 export function orderNotFound(orderId: string): HttpProblem {
   return new HttpProblem(404, 'order_not_found', `There is no order ${orderId}.`);
+}
+
+/** @param error what reading an event, or folding it, failed with */
+export function logUnreadable(orderId: string, error: unknown): HttpProblem {
+  const detail = `The log of order ${orderId} cannot be read as far as that: ${messageOf(error).replace(/\.?$/, '.')} GET /v1/orders/${orderId}/events tells it as it stands.`;
+  return new HttpProblem(404, 'log_unreadable', detail);
 }
 
 /**

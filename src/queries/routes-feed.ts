@@ -11,6 +11,7 @@ import { closed, OrderPath } from '../platform/http-schemas.js';
 import { type StreamItem, keepAlive, sendStream } from '../platform/http-stream.js';
 import type { Http } from '../platform/http.js';
 import { unlessAway } from '../platform/mongo-outage.js';
+import { sendEvents } from './event-page.js';
 import type { OrderReader } from './order-reader.js';
 import { refusePositionBeyond, refuseUnknownVersion } from './resume-points.js';
 import { Event, page } from './schemas.js';
@@ -73,9 +74,8 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
       const { after = 0, limit = PAGE } = request.query;
       const data = (await readFeed(db, after, limit)).map((event) => upcastIfKnown(event));
       if (data.length === 0) refusePositionBeyond(after, await feedHead(db));
-      const last = data.at(-1);
-      const isLastPage = data.length < limit || last === undefined;
-      return await reply.send({ data, ...(isLastPage ? {} : { nextCursor: String(last.position) }) });
+      const isLastPage = data.length < limit;
+      return await sendEvents(reply, data, isLastPage ? undefined : data.at(-1)?.position);
     },
   );
 
@@ -132,7 +132,9 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
       }));
     const isMore = async (position: number) =>
       (await tail.beyond(position, signal, KEEP_ALIVE_MS)) > position;
-    return live(after, { read, isMore, pass: (position) => passLost(db, position) }, signal);
+    const { timesBegunAnew } = tail;
+    const isOver = () => tail.timesBegunAnew > timesBegunAnew;
+    return live(after, { read, isMore, isOver, pass: (position) => passLost(db, position) }, signal);
   }
 
   /** Looks into the journal when the feed has news of the order. */
@@ -175,6 +177,8 @@ interface Source {
   readonly read: (after: number) => Promise<readonly StreamItem[]>;
   /** Waits until there may be more; false where there is none in `KEEP_ALIVE_MS`. */
   readonly isMore: (after: number) => Promise<boolean>;
+  /** What is beyond an item is not what follows it any more. */
+  readonly isOver?: () => boolean;
   /** Where to go on when there was to be more, and is none: it is lost. */
   readonly pass?: (after: number) => Promise<number>;
 }
@@ -182,12 +186,12 @@ interface Source {
 /** All that a source has beyond an item, and will have. An outage of MongoDB is waited out. */
 async function* live(
   after: number,
-  { read, isMore, pass }: Source,
+  { read, isMore, isOver = () => false, pass }: Source,
   signal: AbortSignal,
 ): AsyncGenerator<StreamItem | typeof keepAlive> {
   let last = after;
   let isPromised = false;
-  while (!signal.aborted) {
+  while (!signal.aborted && !isOver()) {
     const items = await unlessAway(read(last));
     for (const item of items ?? []) {
       yield item;

@@ -9,13 +9,15 @@ import { type Moment, unbroken } from '../event-log/time-travel.js';
 import { HttpProblem, problem } from '../platform/http-problem.js';
 import { Amount, closed, Id, Name, OrderPath, Sku, Tag, Time, Version } from '../platform/http-schemas.js';
 import type { Http } from '../platform/http.js';
+import { isServerError } from '../platform/server-error.js';
 import type { OrderViews } from '../projections/hot-orders/order-views.js';
 import type { Cursors } from './cursor.js';
+import { sendEvents } from './event-page.js';
 import { badQuery, toInstant } from './instant.js';
 import { listOrders, sorts } from './list-orders.js';
 import type { FoundOrder, OrderReader } from './order-reader.js';
 import type { Past } from './past.js';
-import { orderNotFound, refuseUnknownVersion, refuseVersionBeyond } from './resume-points.js';
+import { logUnreadable, orderNotFound, refuseUnknownVersion, refuseVersionBeyond } from './resume-points.js';
 import { Event, Order, page } from './schemas.js';
 
 export interface OrderQueryDeps {
@@ -146,9 +148,8 @@ export function registerOrderQueries(app: Http, { db, views, reader, past, curso
           ? await journalAfter(orderId, after, limit + 1)
           : await historyAfter(orderId, after);
       const data = events.slice(0, limit);
-      const last = data.at(-1);
-      const isLastPage = events.length <= limit || last === undefined;
-      return await reply.send({ data, ...(isLastPage ? {} : { nextCursor: String(last.version) }) });
+      const isLastPage = events.length <= limit;
+      return await sendEvents(reply, data, isLastPage ? undefined : data.at(-1)?.version);
     },
   );
 
@@ -168,7 +169,9 @@ export function registerOrderQueries(app: Http, { db, views, reader, past, curso
   }
 
   async function historyAfter(orderId: string, after: number) {
-    const log = await reader.readHistory(orderId);
+    const log = await reader.readHistory(orderId).catch((error: unknown) => {
+      throw isServerError(error) ? error : logUnreadable(orderId, error);
+    });
     if (log !== undefined) {
       const events = log.isForecast ? [] : log.events.filter(({ version }) => version > after);
       if (events.length === 0) refuseVersionBeyond(orderId, after, foldHistory(log)?.version ?? 0);

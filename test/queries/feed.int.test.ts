@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
-import { feedHead } from '../../src/event-log/feed.js';
+import { feedHead, feedState } from '../../src/event-log/feed.js';
 import {
   appendToJournal,
   ensureJournalIndexes,
@@ -183,6 +183,34 @@ describe('the live feed', () => {
     expect(await response.text()).toBe('retry: 1000\n\n');
   });
 
+  test('ends when the feed begins anew: what has the next position there does not follow', async () => {
+    const own = await startTestApi();
+    try {
+      const { db } = own.mongo;
+      await ensureJournalIndexes(db);
+      const ownAddress = await own.app.listen({ host: '127.0.0.1', port: 0 });
+      const record = async (log: ReturnType<typeof logOf>) => {
+        await appendToJournal(db, log);
+        await positioned(own, log[0]?.orderId ?? '');
+      };
+      const first = logOf(states.refunded, randomUUID());
+      await record(first);
+      const response = await fetch(`${ownAddress}/v1/events/stream?after=0`);
+      let text = '';
+      const told = (async () => {
+        for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) text += chunk;
+      })();
+      await until(async () => expect(text).toContain(`id: ${first.length}\n`));
+      await Promise.all([journal(db).deleteMany({}), feedState(db).deleteMany({})]);
+      await record(logOf(states.confirmed, randomUUID()));
+      await told;
+      const ids = [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
+      expect(ids).toEqual(first.map((_, index) => index + 1));
+    } finally {
+      await own.close();
+    }
+  });
+
   test('goes on behind events that were lost', async () => {
     const lost = await recordOrder();
     const head = await feedHead(api.mongo.db);
@@ -331,11 +359,15 @@ describe('an event that was not written by this version of the code', () => {
   });
 
   test.each([
-    ['a newer one wrote it', { schemaVersion: 99 }],
-    ['it was altered to something that none has written', { type: 'Nonsense' as never, schemaVersion: 0 }],
+    ['a newer one wrote it', { $set: { schemaVersion: 99 } }],
+    [
+      'it was altered to something that none has written',
+      { $set: { type: 'Nonsense' as never, schemaVersion: 0 } },
+    ],
+    ['a part of it was removed', { $unset: { actor: '' as const } }],
   ])('is told as it stands where %s, and the others as ever', async (_, change) => {
     const order = await recordOrder();
-    await journal(api.mongo.db).updateOne({ _id: `${order.orderId}:2` }, { $set: change });
+    await journal(api.mongo.db).updateOne({ _id: `${order.orderId}:2` }, change);
     const [stored] = await readStored(api.mongo.db, order.orderId, { from: 2, limit: 1 });
     for (const event of await told(order, 2)) expect(event).toEqual(stored);
     const { body } = await api.get(`/v1/orders/${order.orderId}/events`);

@@ -165,3 +165,36 @@ describe('a diff', () => {
     expect(reply).toMatchObject({ status, body: { code } });
   });
 });
+
+describe('a log with an event that nobody can read', () => {
+  test.each([
+    ['its type is none that there is', { $set: { type: 'Nonsense' as never } }],
+    ['a newer version wrote it', { $set: { schemaVersion: 99 } }],
+    ['its data is gone', { $unset: { data: '' as const } }],
+  ])('is told up to there, and beyond it is said why not: %s', async (_, change) => {
+    const own = await placedOrder(api);
+    const path = `/v1/orders/${own}`;
+    const unreadable = { status: 404, body: { code: 'log_unreadable' } };
+    const before = await api.get(`${path}?version=1`);
+    await journal(api.mongo.db).updateOne({ _id: `${own}:2` }, change);
+    expect(await api.get(`${path}?version=1`)).toMatchObject({ status: 200, body: before.body });
+    expect(await api.get(`${path}?version=2`)).toMatchObject(unreadable);
+    expect(await api.get(`${path}?at=${new Date().toISOString()}`)).toMatchObject(unreadable);
+    expect(await api.get(`${path}/diff?to=1`)).toMatchObject({ status: 200 });
+    expect(await api.get(`${path}/diff`)).toMatchObject(unreadable);
+    expect((await api.get(`${path}/events`)).body.data).toHaveLength(4);
+  });
+
+  test('is no log where a history is asked for', async () => {
+    const own = randomUUID();
+    await api.client.workflow.start('order', {
+      workflowId: `order-${own}`,
+      taskQueue: `nobody-${own}`,
+      args: [{ order: {}, unrecorded: [{ orderId: own, version: 1, type: 'Nonsense', schemaVersion: 1 }] }],
+    });
+    expect(await api.get(`/v1/orders/${own}/events?source=history`)).toMatchObject({
+      status: 404,
+      body: { code: 'log_unreadable' },
+    });
+  });
+});
