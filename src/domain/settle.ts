@@ -13,10 +13,10 @@ import { unreachable } from './unreachable.js';
  */
 export function settle(order: Order, settlement: Settlement, now: string): readonly EventDraft[] {
   const { effect } = settlement;
-  return order.owed.some(({ key }) => key === effect.key) ? [outcomeEvent(order, settlement, now)] : [];
+  return order.owed.some(({ key }) => key === effect.key) ? [outcomeOf(order, settlement, now)].flat() : [];
 }
 
-function outcomeEvent(order: Order, settlement: Settlement, now: string): EventDraft {
+function outcomeOf(order: Order, settlement: Settlement, now: string): EventDraft | readonly EventDraft[] {
   if (is(settlement, 'reserve')) {
     const { effect, outcome } = settlement;
     return outcome.type === 'reserved'
@@ -30,7 +30,7 @@ function outcomeEvent(order: Order, settlement: Settlement, now: string): EventD
   if (is(settlement, 'restock'))
     return { type: 'StockRestocked', data: { returnId: settlement.effect.returnId } };
   if (is(settlement, 'authorize')) return authorization(order, settlement, now);
-  if (is(settlement, 'capture')) return capture(settlement);
+  if (is(settlement, 'capture')) return capture(order, settlement, now);
   if (is(settlement, 'void')) {
     const { authorizationId } = settlement.effect;
     if (settlement.outcome.type === 'expired')
@@ -72,7 +72,17 @@ function authorization(
   }
 }
 
-function capture({ effect, outcome }: SettlementOf<'capture'>): EventDraft {
+/**
+ * An authorization that lapsed before its time is replaced by another. Where one after the other does so, it is left to people:
+ * the capture is declined.
+ */
+const lapsedEarlyAtMost = 3;
+
+function capture(
+  order: Order,
+  { effect, outcome }: SettlementOf<'capture'>,
+  now: string,
+): EventDraft | readonly EventDraft[] {
   const { shipmentId, authorizationId, amount } = effect;
   switch (outcome.type) {
     case 'captured':
@@ -82,8 +92,16 @@ function capture({ effect, outcome }: SettlementOf<'capture'>): EventDraft {
       };
     case 'declined':
       return { type: 'CaptureDeclined', data: { shipmentId, amount, code: outcome.code } };
-    case 'expired':
-      return { type: 'AuthorizationExpired', data: { authorizationId } };
+    case 'expired': {
+      const expired = { type: 'AuthorizationExpired', data: { authorizationId } } as const;
+      const lapsedEarly = order.authorizations.filter(
+        ({ status, until }) => status === 'expired' && until > now,
+      );
+      if (lapsedEarly.length < lapsedEarlyAtMost) return expired;
+      const code = 'authorization_expired';
+      // In this sequence: while the capture is due, a lapse has another authorization asked for.
+      return [{ type: 'CaptureDeclined', data: { shipmentId, amount, code } }, expired];
+    }
     default:
       return unreachable(outcome);
   }

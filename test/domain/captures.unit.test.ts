@@ -34,6 +34,25 @@ describe('a declined capture', () => {
       );
     expect(owedTypes(states.captureDeclined.order)).toEqual([]);
   });
+  test('is what an authorization comes to that lapses again and again before its time', () => {
+    const lapse = (order: typeof states.capturing) => order.settle('capture', { type: 'expired' });
+    let lapsed = states.capturing;
+    for (let count = 0; count < 3; count += 1) lapsed = lapse(lapsed).settle('authorize');
+    const declined = given(lapsed)
+      .whenSettled('capture', { type: 'expired' })
+      .thenEvents(
+        { type: 'CaptureDeclined', data: { shipmentId: 's1', amount: total, code: 'authorization_expired' } },
+        { type: 'AuthorizationExpired', data: { authorizationId: lapsed.owed('capture').authorizationId } },
+        { type: 'OrderHeld', data: { cause: 'capture_declined', reason: 'the capture was declined' } },
+      );
+    expect(owedTypes(declined.order)).toEqual([]);
+    expect(toView(declined.order)).toMatchObject({ authorized: 0, captured: 0 });
+    const again = declined.do(capture());
+    expect(again.owed('authorize').amount).toBe(total);
+    expect(toView(again.settleAll().order).captured).toBe(total);
+    // Those that lapsed in their time are no reason to give up.
+    expect(eventTypes(lapse(lapsed.wait(8 * day)), lapsed.wait(8 * day))).toEqual(['AuthorizationExpired']);
+  });
   test('a new try has a key of its own; the hold is released when the money is there', () => {
     const again = given(states.captureDeclined)
       .when(capture())
