@@ -78,8 +78,6 @@ export async function passLost(db: Db, after: number): Promise<number> {
   return left === null ? head : after;
 }
 
-const countedAtOnce = 1_000_000;
-
 /** To be called before events that may have been lost are put back: until all is done for it, it will be known. */
 export async function noteReturn(db: Db): Promise<void> {
   await feedState(db).updateOne({ _id: 'feed' }, { $set: { hasReturns: true } }, durable);
@@ -109,6 +107,8 @@ export async function settleReturns(
     durable,
   );
 }
+
+const countedAtOnce = 1_000_000;
 
 /** How many events had positions, and are gone. */
 async function lostEvents(db: Db, beat: () => void): Promise<number> {
