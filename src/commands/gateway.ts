@@ -249,7 +249,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       });
       return { kind: 'answered', answer, replayed: requestId !== message.requestId };
     } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return withoutWorkflow(orderId, message, answered);
+      if (error instanceof WorkflowNotFoundError) return withoutWorkflow(orderId, message, 'update');
       if (isTaskFailure(error)) return 'unprocessed';
       if (!(error instanceof WorkflowUpdateFailedError) || !(error.cause instanceof ApplicationFailure))
         throw error;
@@ -275,7 +275,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         return { kind: 'accepted', orderId, replayed: false };
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw error;
-        return withoutWorkflow(orderId, message, () => ({ kind: 'accepted', orderId, replayed: true }));
+        return withoutWorkflow(orderId, message, 'signal');
       }
     });
   }
@@ -284,7 +284,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   async function withoutWorkflow(
     orderId: string,
     message: Message,
-    replay: (order: Order, caused: readonly OrderEvent[]) => CommandResult,
+    sent: 'update' | 'signal',
   ): Promise<CommandResult> {
     let events: readonly OrderEvent[];
     try {
@@ -299,11 +299,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     const order = fold(events);
     if (order === undefined) return (await isKnown(orderId)) ? orderClosed(orderId) : notFound(orderId);
     const caused = events.filter((event) => event.commandId === message.commandId);
-    const last = caused.at(-1);
-    if (last !== undefined) {
-      if (last.causationId !== messageId(message)) return keyReused(message.commandId);
-      return replay(fold(events.filter((event) => event.version <= last.version)) ?? order, caused);
-    }
+    if (caused.some(({ causationId }) => causationId !== messageId(message)))
+      return keyReused(message.commandId);
+    if (sent === 'signal' && caused.length > 0) return { kind: 'accepted', orderId, replayed: true };
+    // A signal that did not fit did nothing: an update with its key is answered as if it were the first.
+    const done = caused.filter(({ type }) => type !== 'CommandRejected');
+    const last = done.at(-1);
+    if (last !== undefined)
+      return answered(fold(events.filter((event) => event.version <= last.version)) ?? order, done);
     const { expectedVersion } = message;
     if (expectedVersion !== undefined && expectedVersion !== order.version)
       return stale(order, expectedVersion);

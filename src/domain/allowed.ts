@@ -7,6 +7,7 @@ import {
   isFinished,
   isUnpaid,
   refundable,
+  sum,
   unallocated,
   undispatched,
 } from './order.js';
@@ -40,6 +41,7 @@ const rules: Readonly<Record<FollowUpType, (order: Order) => string | undefined>
       notShippable(order),
       !order.lines.some((line) => unallocated(line) > 0) && 'everything is in a shipment',
       tooMany(order.shipments, 'shipments'),
+      tooManyLines(order),
     ),
   DispatchShipment: (order) =>
     first(
@@ -55,6 +57,7 @@ const rules: Readonly<Record<FollowUpType, (order: Order) => string | undefined>
       order.closed && 'the return window has passed',
       !order.lines.some((line) => line.delivered > line.returned) && 'nothing delivered is left to return',
       tooMany(order.returns, 'returns'),
+      tooManyLines(order),
     ),
   ReceiveReturn: (order) =>
     first(
@@ -141,6 +144,11 @@ function noDeclinedCapture(order: Order): string | undefined {
 /** An order is handed from one run of its workflow to the next as a whole: it cannot grow without end. */
 function tooMany(parts: readonly unknown[], name: 'shipments' | 'returns' | 'refunds'): string | false {
   return parts.length >= limits[name] && `the order has ${parts.length} ${name}: it takes no more`;
+}
+
+function tooManyLines({ shipments, returns }: Order): string | false {
+  const lines = sum([...shipments, ...returns], (part) => part.lines.length);
+  return lines >= limits.partLines && `its shipments and returns have ${lines} lines: it takes no more`;
 }
 
 function isHeldBy(order: Order, cause: Order['holds'][number]['cause']): boolean {

@@ -122,5 +122,7 @@ export const limits = {
   notes: 100,
   shipments: 100,
   returns: 100,
+  /** lines of all shipments and returns together */
+  partLines: 5_000,
   refunds: 200,
 } as const;

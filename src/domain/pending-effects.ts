@@ -62,9 +62,12 @@ export function isStockSecured(order: Order): boolean {
 /** Units that must be held: those not yet out of the stock, and what an amendment would add to them. */
 function neededStock(order: Order): readonly LineQuantity[] {
   if (isDead(order)) return [];
-  const gone = order.shipments.filter((shipment) => shipment.deducted).flatMap((shipment) => shipment.lines);
-  const left = ({ sku, quantity, cancelled }: Line) =>
-    quantity - cancelled - sum(gone, (line) => (line.sku === sku ? line.quantity : 0));
+  const gone = new Map<string, number>();
+  for (const shipment of order.shipments) {
+    if (!shipment.deducted) continue;
+    for (const line of shipment.lines) gone.set(line.sku, (gone.get(line.sku) ?? 0) + line.quantity);
+  }
+  const left = ({ sku, quantity, cancelled }: Line) => quantity - cancelled - (gone.get(sku) ?? 0);
   const now = order.lines.map((line) => ({ sku: line.sku, quantity: left(line) }));
   const then = order.amendment?.refusal === undefined ? (order.amendment?.lines ?? []) : [];
   const skus = new Set([...now, ...then].map((line) => line.sku));

@@ -87,6 +87,9 @@ const rememberedCommands = 500;
  */
 const unrecordedLimit = { events: 500, characters: 256 * 1024 };
 
+/** What Temporal takes from one run for the next is 2 MiB; a task that gives more fails, whenever it is tried again. */
+const handedOnBytes = 1_900_000;
+
 /** One order, from its creation to its end: the only place where its events are decided. */
 export async function order(input: NewOrder | ContinuedOrder): Promise<OrderEnd> {
   const { cancelRequested } = CancellationScope.current();
@@ -415,23 +418,29 @@ class OrderRun {
     setCurrentDetails(details(this.order, this.halted));
   }
 
+  /** An order that is too large to be handed on stays in this run, which goes on for ten times as long as is suggested. */
   private mustContinueAsNew(): boolean {
     if (this.waiting.length > 0) return false;
     const { continueAsNewSuggested, historyLength } = workflowInfo();
-    return continueAsNewSuggested || historyLength > (this.continueAsNewAfter ?? Infinity);
+    if (!continueAsNewSuggested && historyLength <= (this.continueAsNewAfter ?? Infinity)) return false;
+    return new TextEncoder().encode(JSON.stringify(this.handedOn())).length <= handedOnBytes;
   }
 
   /** Handlers never wait, so none is under way here. Effects that are owed are in the order, and issued again. */
   private async continueAsNew(): Promise<never> {
+    return await continueAsNew<typeof order>(this.handedOn());
+  }
+
+  private handedOn(): ContinuedOrder {
     const { order: current, remembered, halted, continueAsNewAfter } = this;
-    return await continueAsNew<typeof order>({
+    return {
       orderId: current.orderId,
       order: current,
       unrecorded: this.unrecorded(),
       remembered,
       ...(halted === undefined ? {} : { halted }),
       ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
-    });
+    };
   }
 }
 

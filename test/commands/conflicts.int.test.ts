@@ -1,5 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { workflowId } from '../../src/workflows/messages.js';
 import { placedOrder, startTestApi, type TestApi } from '../support/api.js';
+import { until } from '../support/until.js';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -52,4 +55,18 @@ test('those who name no version are judged against the order as it is when their
   const holds = await tenAtOnce(orderId, 'hold', { reason: 'fraud check' });
   expect(statuses(holds)).toEqual([200, ...Array.from({ length: 9 }, () => 409)]);
   expect((await log(orderId)).filter(({ type }) => type === 'OrderHeld')).toHaveLength(1);
+});
+
+test('a signal that did not fit is no answer to a command with its key, be the order open or closed', async () => {
+  const orderId = await placedOrder(api);
+  const headers = { 'idempotency-key': randomUUID() };
+  const capture = `/v1/orders/${orderId}/capture`;
+  await api.post(capture, { headers: { ...headers, prefer: 'respond-async' } });
+  await until(async () => expect((await log(orderId)).at(-1)?.type).toBe('CommandRejected'));
+  expect(await api.post(capture, { headers })).toMatchObject({ status: 409, body: { code: 'not_allowed' } });
+  await api.post(`/v1/orders/${orderId}/cancel`, { body: { reason: 'twice' } });
+  await api.client.workflow.getHandle(workflowId(orderId)).result();
+  expect(await api.post(capture, { headers })).toMatchObject({ status: 409, body: { code: 'order_closed' } });
+  const again = await api.post(capture, { headers: { ...headers, prefer: 'respond-async' } });
+  expect(again).toMatchObject({ status: 202, headers: { 'idempotent-replayed': 'true' } });
 });

@@ -174,8 +174,20 @@ test.each([
   const parts = { shipments: order.shipments, returns: order.returns, refunds: order.refunds }[name];
   const full = {
     ...order,
-    [name]: Array.from({ length: limits[name] }, () => parts[0] ?? { amount: 0, refunded: 0 }),
+    [name]: Array.from({ length: limits[name] }, () => parts[0] ?? { lines: [], amount: 0, refunded: 0 }),
   };
   expect(blocked({ ...full, [name]: full[name].slice(1) }, type)).toBeUndefined();
   expect(blocked(full, type)).toBe(`the order has ${limits[name]} ${name}: it takes no more`);
+});
+
+test.each([
+  ['CreateShipment', states.confirmed, 'shipments'],
+  ['RequestReturn', states.completed, 'returns'],
+] as const)('%s: what is in shipments and returns has so many lines and no more', (type, { order }, name) => {
+  const lines = Array.from({ length: limits.partLines / 10 }, () => ({ sku: 'A', quantity: 1 }));
+  const parts = Array.from({ length: 10 }, () => ({ lines })) as never;
+  expect(blocked({ ...order, [name]: [] }, type)).toBeUndefined();
+  expect(blocked({ ...order, [name]: parts }, type)).toMatch(
+    /^its shipments and returns have 500\d lines: it takes no more$/,
+  );
 });

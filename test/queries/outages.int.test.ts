@@ -112,7 +112,7 @@ describe('with a MongoDB that stands still', () => {
   test('all that is asked is answered in its time', async () => {
     const unread = await placedOrder(stuck);
     mongodb.freeze();
-    const [order, metrics, ready, waited, projected] = await Promise.all([
+    const [order, metrics, ready, waited, projected, stock] = await Promise.all([
       soon(1.5, stuck.get(`/v1/orders/${unread}`)),
       soon(1, stuck.get('/metrics')),
       soon(1.5, stuck.get('/health/ready')),
@@ -121,7 +121,9 @@ describe('with a MongoDB that stands still', () => {
         3,
         stuck.post('/v1/orders?consistency=projected', { body: orderBody(), headers: { prefer: 'wait=3' } }),
       ),
+      soon(5, stuck.put('/v1/stock/A-1', { body: { onHand: 3 } })),
     ]);
+    expect(stock).toMatchObject({ status: 503, body: { code: 'mongodb_unavailable' } });
     expect(order).toMatchObject({ status: 200, headers: { 'served-by': 'workflow' } });
     expect(metrics.status).toBe(200);
     expect(ready).toMatchObject({ status: 200, body: { status: 'degraded' } });

@@ -271,6 +271,34 @@ describe('continue-as-new', () => {
   });
 });
 
+test('an order too large to be handed on goes on in its run, until it is not', async () => {
+  const { order: small } = await confirmed();
+  const { order: state } = await small.until(idle);
+  const note = { text: 'n'.repeat(19_600), at: state.createdAt, actor: 'tester' };
+  const large = { ...state, notes: Array.from({ length: 97 }, () => note) };
+  const handle = await orders.client.workflow.start(orderWorkflow, {
+    workflowId: `${small.handle.workflowId}-large`,
+    taskQueue: orders.taskQueue,
+    args: [
+      {
+        orderId: state.orderId,
+        order: large,
+        unrecorded: [],
+        remembered: [],
+        continueAsNewAfter: 10,
+      } satisfies ContinuedOrder,
+    ],
+  });
+  const order = new StartedOrder(orders.client, handle);
+  const firstRun = await order.runId();
+  for (let count = 0; count < 3; count += 1) await order.update('AddNote', { text: 'short' });
+  expect(await order.runId()).toBe(firstRun);
+  // With so many notes the oldest go.
+  for (let count = 0; count < 5; count += 1) await order.update('AddNote', { text: 'short' });
+  expect(await order.runId()).not.toBe(firstRun);
+  expect((await order.until(idle)).order.version).toBe(state.version + 8);
+});
+
 test('a run that begins with nothing to do replays, whichever worker took its first command', async () => {
   const before = await Orders.open();
   const { order: earlier } = await before.start();
