@@ -85,13 +85,25 @@ function nameOf(view: string | undefined, { from }: RebuildOptions): string {
 
 type Rebuilt = ProjectionStatus | StoreStatus;
 
-/** Until it is done. An API that is away is waited for: the rebuild does not need it. */
+/**
+ * Until it is done. An API that is away is waited for: the rebuild does not need it.
+ *
+ * @throws Failure where another came after it: then nobody can tell any more what became of it
+ */
 async function watch(api: Api, name: string, rebuildId: string): Promise<Rebuilt> {
   const bar = progressBar(process.stderr);
+  let isBegun = false;
+  let first: Rebuilt | undefined;
   try {
     for (;;) {
       const status = await look(api, name);
       if (status?.rebuildId === rebuildId) return status;
+      first ??= status;
+      if (status?.rebuilding?.rebuildId === rebuildId) isBegun = true;
+      else if (status !== undefined) {
+        const isAnotherDone = status.rebuildId !== undefined && status.rebuildId !== first?.rebuildId;
+        if (isBegun || isAnotherDone) throw overtaken(name, rebuildId);
+      }
       const { done = 0, total = 0, perSecond = 0 } = status?.rebuilding ?? {};
       bar.show({ what: name, done, total, perSecond });
       await setTimeout(LOOK_EVERY_MS);
@@ -99,6 +111,11 @@ async function watch(api: Api, name: string, rebuildId: string): Promise<Rebuilt
   } finally {
     bar.end();
   }
+}
+
+function overtaken(name: string, rebuildId: string): Failure {
+  const message = `another rebuild of ${name} has come after ${rebuildId}: \`orders projections\` shows what is read now`;
+  return new Failure(exitCodes.refused, { code: 'rebuild_overtaken', message });
 }
 
 async function look(api: Api, name: string): Promise<Rebuilt | undefined> {

@@ -10,9 +10,12 @@ export function isDuplicateKey(error: unknown): boolean {
 
 /** Which writes of an unordered group met a document that is there already; undefined where anything else went wrong. */
 export function duplicatesIn(error: unknown): readonly number[] | undefined {
-  if (!(error instanceof MongoBulkWriteError)) return undefined;
+  // An outage comes as one of these, too, with the code of what went wrong, and without a write that failed.
+  if (!(error instanceof MongoBulkWriteError) || !isDuplicateKey(error)) return undefined;
+  if (error.result.getWriteConcernError() !== undefined) return undefined;
   const failed = [error.writeErrors].flat();
-  return failed.every(({ code }) => code === 11_000) ? failed.map(({ index }) => index) : undefined;
+  const areDuplicates = failed.length > 0 && failed.every(({ code }) => code === 11_000);
+  return areDuplicates ? failed.map(({ index }) => index) : undefined;
 }
 
 /** A value as it comes back from the database: undefined is no value, and text is well-formed Unicode. */

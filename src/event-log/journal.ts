@@ -102,6 +102,11 @@ export async function restoreLog(db: Db, events: readonly StoredEvent[]): Promis
   if (before === null) await journal(db).updateOne({ orderId, version }, { $set: { begins: true } }, durable);
 }
 
+/** Those of the orders that the journal has an event of. */
+export async function journaled(db: Db, orderIds: readonly string[]): Promise<ReadonlySet<string>> {
+  return new Set(await journal(db).distinct('orderId', { orderId: { $in: [...orderIds] } }, committed));
+}
+
 /** With which version the logs of orders begin, where nobody has the events before it any more. */
 export async function laterBeginnings(
   db: Db,

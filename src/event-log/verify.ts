@@ -6,7 +6,7 @@ import { batches } from './batches.js';
 import { compareOrder, type Discrepancy } from './comparison.js';
 import { committed } from './durability.js';
 import { feedHead } from './feed.js';
-import { journal } from './journal.js';
+import { journal, journaled } from './journal.js';
 import { listOrderWorkflows } from './order-workflows.js';
 
 export interface Verified {
@@ -136,7 +136,7 @@ async function* workflowOrders(client: Client, taskQueue: string): AsyncGenerato
 /** Those of the orders of which the journal has nothing at all. */
 async function* notJournaled(db: Db, orderIds: AsyncIterable<string>): AsyncGenerator<string, void> {
   for await (const batch of batches(orderIds, lookedUpAtOnce)) {
-    const known = new Set(await journal(db).distinct('orderId', { orderId: { $in: [...batch] } }, committed));
+    const known = await journaled(db, batch);
     yield* batch.filter((orderId) => !known.has(orderId));
   }
 }

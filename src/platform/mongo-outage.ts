@@ -37,6 +37,7 @@ export async function unlessAway<T>(asked: Promise<T>): Promise<T | undefined> {
 const interruptions = new Set([
   50, // MaxTimeMSExpired
   91, // ShutdownInProgress
+  175, // QueryPlanKilled, as where a rebuild has just replaced what was read
   189, // PrimarySteppedDown
   10_107, // NotWritablePrimary
   11_600, // InterruptedAtShutdown

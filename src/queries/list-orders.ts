@@ -4,7 +4,7 @@ import type { OrderView } from '../domain/view.js';
 import { within } from '../platform/within.js';
 import { onlyView, type OrderDocument, orders, queryWords } from '../projections/orders.js';
 import type { Cursors } from './cursor.js';
-import { toInstant } from './instant.js';
+import { badQuery, toInstant } from './instant.js';
 
 export const sorts = ['createdAt', '-createdAt', 'updatedAt', '-updatedAt', 'total', '-total'] as const;
 export const bounds = ['gt', 'gte', 'lt', 'lte'] as const;
@@ -43,6 +43,8 @@ export async function listOrders(db: Db, cursors: Cursors, query: OrderListQuery
     .find(filter)
     .sort(sort)
     .limit(limit + 1)
+    // All of them in one answer: a cursor does not outlive a collection that a rebuild replaces.
+    .batchSize(limit + 2)
     .project<OrderView>(onlyView);
   const found = await within(WITHIN_MS, matching.toArray());
   const data = found.slice(0, limit);
@@ -60,6 +62,7 @@ export function toFind(
   const field = sortFields[sort];
   const list = [sort, Object.entries(filters).toSorted(([a], [b]) => (a < b ? -1 : 1))];
   const direction: 1 | -1 = descending ? -1 : 1;
+  if (filters.q !== undefined && queryWords(filters.q).length === 0) throw badQuery('q', 'has no word');
   const conditions = toConditions(filters);
   if (cursor !== undefined) {
     const [value, orderId] = cursors.read(list, cursor);

@@ -8,7 +8,7 @@ import { closed, Id, Key, Text, Version } from '../platform/http-schemas.js';
 import type { Http } from '../platform/http.js';
 import { intervene, listParked, type NotIntervened } from '../projections/feeding/parked.js';
 import { canRollBackOrders } from '../projections/rebuilding/rebuild-orders.js';
-import { requestRebuild, requestRollBack } from '../projections/rebuilding/request-rebuild.js';
+import { requestAnotherRebuild, requestRollBack } from '../projections/rebuilding/request-rebuild.js';
 import { rollBack } from '../projections/feeding/state.js';
 import { type ProjectionsStatus, projectionsStatus } from '../projections/feeding/status.js';
 import { storeNames } from '../projections/rebuilding/store-rebuild.js';
@@ -127,7 +127,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
     },
     async (request, reply) => {
       const name = rebuildable(request.params.name);
-      const rebuildId = await requestRebuild(requesting, name);
+      const rebuildId = await requestAnotherRebuild(requesting, name);
       if (rebuildId === undefined) throw underWay(name);
       return await reply.code(202).header('location', location).send({ name, rebuildId });
     },

@@ -89,6 +89,7 @@ describe('round trips of the API, and documents examined', () => {
     ['an order', `/v1/orders/${order}`, [[1, 1]]],
     ['the same order again', `/v1/orders/${order}`, []],
     ['orders, newest first', '/v1/orders', [[51, 51]]],
+    ['a long page of orders', '/v1/orders?limit=200', [[201, 201]]],
     ['orders by status', '/v1/orders?status=completed', [[51, 51]]],
     ['orders by status and total', '/v1/orders?status=completed&sort=-total&total[gte]=4500', [[51, 51]]],
     [

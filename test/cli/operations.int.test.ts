@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { reconcile } from '../../src/activities/reconciling.js';
 import { barLine, progressBar } from '../../src/cli/progress.js';
@@ -73,6 +76,29 @@ describe('time travel', () => {
     expect(await orders(`diff ${orderId} --from 3 --to 2`)).toMatchObject({ exitCode: 2 });
     expect(await orders(`diff ${randomUUID()}`)).toMatchObject({ exitCode: 3 });
   });
+});
+
+test('a rebuild that another has come after is not waited for', async () => {
+  let looks = 0;
+  const rebuilt = { name: 'orders', at: '', exceptions: { count: 0, orderIds: [] } };
+  const other = { rebuildId: 'r2', startedAt: '', done: 1, total: 2, perSecond: 1 };
+  const states = [
+    { ...rebuilt, rebuildId: 'r0' },
+    { name: 'orders', rebuilding: other },
+    { ...rebuilt, rebuildId: 'r2' },
+  ];
+  const server = createServer((request, response) => {
+    response.setHeader('content-type', 'application/json');
+    if (request.method === 'POST')
+      response.writeHead(202).end(JSON.stringify({ name: 'orders', rebuildId: 'r1' }));
+    else response.end(JSON.stringify({ feed: {}, views: [], stores: [states[Math.min(2, looks++)]] }));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const ended = await orders('rebuild orders', { ORDERS_URL: `http://127.0.0.1:${port}` });
+  expect(ended).toMatchObject({ exitCode: 1, err: expect.stringContaining('rebuild_overtaken') });
+  server.closeAllConnections();
+  server.close();
 });
 
 describe('verify and reconcile', () => {

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, expect, test } from '@jest/globals';
 import { type CommandStartedEvent, MongoClient } from 'mongodb';
 import { record } from '../../src/activities/recording.js';
+import { duplicatesIn } from '../../src/event-log/durability.js';
+import { isMongoOutage } from '../../src/platform/mongo-outage.js';
 import { logOf } from '../activities/database.js';
 import { states } from '../domain/examples.js';
 import { shared, uniqueName } from '../support/servers.js';
@@ -32,4 +34,20 @@ test('an event is recorded when a majority has it on disk, whatever the connecti
   const reads = commands.filter(({ commandName }) => commandName === 'find');
   expect(reads.length).toBeGreaterThan(0);
   for (const { command } of reads) expect(command['readConcern']).toMatchObject({ level: 'majority' });
+});
+
+test('what a bulk insert met that was there already is told from everything else that may go wrong', async () => {
+  const things = db.collection<{ _id: number }>('things');
+  await things.insertOne({ _id: 2 });
+  const documents = [1, 2, 3].map((_id) => ({ _id }));
+  const insert = (into = things) => into.insertMany(documents, { ordered: false }).catch((error) => error);
+  expect(duplicatesIn(await insert())).toEqual([1]);
+
+  // The driver makes the same kind of error of an outage, with no write in it that has failed.
+  const nowhere = new MongoClient('mongodb://127.0.0.1:1', { serverSelectionTimeoutMS: 200 });
+  const away = await insert(nowhere.db().collection('things'));
+  expect(away).toBeInstanceOf(Error);
+  expect(duplicatesIn(away)).toBeUndefined();
+  expect(isMongoOutage(away)).toBe(true);
+  await nowhere.close();
 });

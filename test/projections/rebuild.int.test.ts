@@ -447,6 +447,20 @@ test('an order that cannot be made from its first event on is taken over as it w
   expect(stores[0]).toMatchObject({ name: 'orders', exceptions: { count: 1, orderIds: [orderId] } });
 });
 
+test('an order that the journal has nothing of is taken over as it was, too', async () => {
+  const [whole = [], lost = []] = newLogs('completed', 'completed');
+  await record(db, whole);
+  await record(db, lost);
+  const orderId = lost[0]?.orderId ?? '';
+  await journal(db).deleteMany({ orderId });
+  await rebuildOrders(rebuilding());
+  expect(await storedOrders()).toEqual(wholeOrders([whole, lost]));
+  const exceptions = { count: 1, orderIds: [orderId] };
+  expect((await projectionsStatus(db)).stores[0]).toMatchObject({ name: 'orders', exceptions });
+  await rollBackOrders(rebuilding());
+  expect(await storedOrders()).toEqual(wholeOrders([whole, lost]));
+});
+
 test('an order with an event that nobody can read is taken over as it was, and keeps nobody from the others', async () => {
   const logs = newLogs('completed', 'completed', 'cancelled');
   await publish(db, logs.flat());

@@ -155,6 +155,13 @@ describe('a cursor', () => {
   });
 });
 
+test('a search without a word is refused: it would be a filter that everything passes', async () => {
+  expect(await api.get('/v1/orders?q=%20')).toMatchObject({
+    status: 400,
+    body: { code: 'invalid_request', errors: [{ pointer: '/q', in: 'query' }] },
+  });
+});
+
 describe('a page comes from an index, in its order,', () => {
   const cursors = createCursors('a secret of this test');
   const filters: OrderListQuery[] = [

@@ -1,8 +1,8 @@
-import type { Collection, Db, Filter } from 'mongodb';
-import { ahead } from '../../event-log/batches.js';
+import { type Collection, type Db, type Filter, MongoNetworkTimeoutError } from 'mongodb';
+import { ahead, batches } from '../../event-log/batches.js';
 import { committed, duplicatesIn, durable } from '../../event-log/durability.js';
 import { feedHead } from '../../event-log/feed.js';
-import { type JournalDocument, journal, readJournals } from '../../event-log/journal.js';
+import { type JournalDocument, journal, journaled, readJournals } from '../../event-log/journal.js';
 import { Superseded } from '../../event-log/sequencer.js';
 import { isServerError } from '../../platform/server-error.js';
 import type { Order } from '../../domain/order.js';
@@ -16,9 +16,17 @@ import {
   toDocument,
 } from '../orders.js';
 import type { Rebuilding } from './rebuild.js';
-import { type StoreRebuild, StoreRebuilder, storeRebuilds, versionOf, versionRead } from './store-rebuild.js';
+import {
+  type Exceptions,
+  type StoreRebuild,
+  StoreRebuilder,
+  storeRebuilds,
+  versionOf,
+  versionRead,
+} from './store-rebuild.js';
 
 const ordersAtATime = 200;
+const lookedUpAtOnce = 1_000;
 /** Fewer orders than this were touched: the swap is near. */
 const almostThere = 100;
 const rounds = 10;
@@ -26,8 +34,8 @@ const rounds = 10;
 /**
  * Builds the view `orders` anew from the journal, in a collection beside the one that is read and written meanwhile, then
  * puts it in that one's place. Orders recorded meanwhile are folded again, before and, for what came in the last moment,
- * after. An order whose log cannot be folded from its first event on is taken over as it was. What is replaced is kept for a
- * roll-back, what was kept before is dropped.
+ * after. An order whose log cannot be folded from its first event on, or is gone, is taken over as it was. What is replaced is
+ * kept for a roll-back, what was kept before is dropped.
  *
  * @returns false where `signal` ended it before
  * @throws Superseded where another has taken it over, or it is to a version that this process does not have; and any error of
@@ -92,11 +100,12 @@ async function build(rebuilding: Rebuilding, rebuilder: StoreRebuilder, source: 
   const target: Target = { db, next: db.collection(collection), rebuildId };
   if (phase === 'running') {
     if (!(await fill(target, rebuilder, source, rebuilding))) return false;
-    await beating(rebuilding, rebuilder, () => target.next.createIndexes([...orderIndexes]));
+    const exceptions = await takeOverUnjournaled(target, rebuilder, beat);
+    if (!(await buildIndexes(target, rebuilder, rebuilding))) return false;
     await catchUp(target, rebuilder, beat);
     const identity = await identityOf(db, collection);
     const previous = { collection: beforeOf(rebuildId), version: replaces };
-    await rebuilder.advance({ phase: 'swapping', identity, previous });
+    await rebuilder.advance({ phase: 'swapping', identity, previous, exceptions });
   }
   // Unless it was done already, by a holder that ended thereafter.
   if ((await identityOf(db, 'orders')) !== rebuilder.state.identity)
@@ -171,6 +180,60 @@ async function keep({ db, rebuildId }: Target, orderIds: readonly string[]): Pro
   await orders(db)
     .aggregate([{ $match: { _id: { $in: orderIds } } }, { $merge }], { ...committed, ...durable })
     .toArray();
+}
+
+/**
+ * Orders that the journal has no event of, as where it lost them and their histories have expired: they are as they were.
+ *
+ * @returns the exceptions with these among them
+ */
+async function takeOverUnjournaled(
+  target: Target,
+  rebuilder: StoreRebuilder,
+  beat: Rebuilding['beat'],
+): Promise<Exceptions> {
+  const { db } = target;
+  const unjournaled: string[] = [];
+  const viewed = orders(db)
+    .find({}, { ...committed, projection: { _id: 1 } })
+    .sort({ _id: 1 })
+    .map(({ _id }) => _id);
+  for await (const orderIds of batches(viewed, lookedUpAtOnce)) {
+    const known = await journaled(db, orderIds);
+    const taken = orderIds.filter((orderId) => !known.has(orderId));
+    const none = new Error('The journal has no event of it.');
+    if (taken.length > 0)
+      await Promise.all([
+        write(target, new Map(taken.map((orderId) => [orderId, none]))),
+        keep(target, taken),
+      ]);
+    unjournaled.push(...taken);
+    beat(rebuilder.state.done);
+  }
+  return rebuilder.exceptionsWith(unjournaled);
+}
+
+/**
+ * All at once, when all is there: that costs less than half of keeping them up to date meanwhile.
+ *
+ * @returns false where `signal` ended it before
+ */
+async function buildIndexes(
+  { next }: Target,
+  { state }: StoreRebuilder,
+  { signal, beat }: Rebuilding,
+): Promise<boolean> {
+  for (;;) {
+    try {
+      await next.createIndexes([...orderIndexes]);
+      return true;
+    } catch (error) {
+      // It takes longer than the connection is silent for; asked again, MongoDB answers for the build that is under way.
+      if (!(error instanceof MongoNetworkTimeoutError)) throw error;
+      if (signal.aborted) return false;
+    }
+    beat(state.done);
+  }
 }
 
 /** What was recorded since the rebuild began, until little is. */
@@ -307,22 +370,6 @@ async function replaceOlder(
     })),
     { ordered: false, ...durable },
   );
-}
-
-const BEAT_EVERY_MS = 1_000;
-
-/** What MongoDB does in one go is alive until it is done. */
-async function beating<T>(
-  { beat }: Rebuilding,
-  { state }: StoreRebuilder,
-  work: () => Promise<T>,
-): Promise<T> {
-  const timer = setInterval(() => beat(state.done), BEAT_EVERY_MS);
-  try {
-    return await work();
-  } finally {
-    clearInterval(timer);
-  }
 }
 
 /**

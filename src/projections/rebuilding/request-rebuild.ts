@@ -32,34 +32,50 @@ export async function requestRebuild(requesting: Requesting, name: string): Prom
   return await start(requesting, name, rebuildWorkflow, { args: [name], staticSummary: `rebuild ${name}` });
 }
 
-/** Has the view `orders` taken back to what its last rebuild replaced; otherwise as `requestRebuild`. */
+/** As `requestRebuild`, for whoever wants another one than that of which all is done. */
+export async function requestAnotherRebuild(
+  requesting: Requesting,
+  name: string,
+): Promise<string | undefined> {
+  return await another(requesting, name, () => requestRebuild(requesting, name));
+}
+
+/** Has the view `orders` taken back to what its last rebuild replaced; otherwise as `requestAnotherRebuild`. */
 export async function requestRollBack(requesting: Requesting): Promise<string | undefined> {
-  return await start(requesting, 'orders', rollBackWorkflow, { staticSummary: 'roll back orders' });
+  return await another(requesting, 'orders', () =>
+    start(requesting, 'orders', rollBackWorkflow, { staticSummary: 'roll back orders' }),
+  );
+}
+
+/** Whoever has seen that the one before is done need not know that its workflow has a step to go. */
+async function another(
+  { db, client, taskQueue }: Requesting,
+  name: string,
+  request: () => Promise<string | undefined>,
+): Promise<string | undefined> {
+  const rebuildId = await request();
+  if (rebuildId !== undefined) return rebuildId;
+  const workflowId = rebuildWorkflowId(name, taskQueue);
+  const { runId } = await client.workflow.getHandle(workflowId).describe();
+  if (!(await isDone(db, name, runId))) return undefined;
+  await within(ENDS_WITHIN_MS, client.workflow.getHandle(workflowId, runId).result()).catch(() => undefined);
+  return await request();
 }
 
 async function start(
-  { db, client, taskQueue }: Requesting,
+  { client, taskQueue }: Requesting,
   name: string,
   workflow: string,
   options: Partial<WorkflowStartOptions>,
 ): Promise<string | undefined> {
   const workflowId = rebuildWorkflowId(name, taskQueue);
-  const tryToStart = async (): Promise<string | undefined> => {
-    try {
-      const started = await client.workflow.start(workflow, { ...options, workflowId, taskQueue });
-      return started.firstExecutionRunId;
-    } catch (error) {
-      if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
-      throw error;
-    }
-  };
-  const rebuildId = await tryToStart();
-  if (rebuildId !== undefined) return rebuildId;
-  // Whoever has seen that the one before is done need not know that its workflow has a step to go.
-  const { runId } = await client.workflow.getHandle(workflowId).describe();
-  if (!(await isDone(db, name, runId))) return undefined;
-  await within(ENDS_WITHIN_MS, client.workflow.getHandle(workflowId, runId).result()).catch(() => undefined);
-  return await tryToStart();
+  try {
+    const started = await client.workflow.start(workflow, { ...options, workflowId, taskQueue });
+    return started.firstExecutionRunId;
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
+    throw error;
+  }
 }
 
 async function isDone(db: Db, name: string, rebuildId: string): Promise<boolean> {
@@ -79,7 +95,7 @@ export async function requestRebuildsAfterLoss(
 ): Promise<void> {
   const requesting = { db, client, taskQueue: feedTaskQueue(orderTaskQueue) };
   await settleReturns(db, beat, async () => {
-    const begun = await Promise.all(views.map(({ name }) => requestRebuild(requesting, name)));
+    const begun = await Promise.all(views.map(({ name }) => requestAnotherRebuild(requesting, name)));
     // One that is under way may have begun before the loss.
     return begun.every((rebuildId) => rebuildId !== undefined);
   });

@@ -3,7 +3,7 @@ import type { Order } from '../../domain/order.js';
 import { NewerEvent } from '../../domain/upcasters.js';
 import { committed, duplicatesIn, durable, isDuplicateKey } from '../../event-log/durability.js';
 import type { HistoryLog } from '../../event-log/history.js';
-import { insertIntoJournal, journal, restoreLog } from '../../event-log/journal.js';
+import { insertIntoJournal, journal, journaled, restoreLog } from '../../event-log/journal.js';
 import { isServerError } from '../../platform/server-error.js';
 import { orders, projectOrder, toDocument } from '../orders.js';
 
@@ -29,8 +29,11 @@ export async function restoreOrders(
   kept: readonly KeptOrder[],
   beat: () => void,
 ): Promise<readonly string[]> {
-  const journaled = await journaledOrders(db, kept);
-  const fresh = kept.filter(({ log }) => log.isComplete && !journaled.has(log.orderId));
+  const known = await journaled(
+    db,
+    kept.map(({ log }) => log.orderId),
+  );
+  const fresh = kept.filter(({ log }) => log.isComplete && !known.has(log.orderId));
   const isWritten = await insertOrders(db, fresh);
   beat();
   const others = isWritten ? kept.filter((one) => !fresh.includes(one)) : kept;
@@ -42,11 +45,6 @@ export async function restoreOrders(
     beat();
   }
   return exceptions;
-}
-
-async function journaledOrders(db: Db, kept: readonly KeptOrder[]): Promise<ReadonlySet<string>> {
-  const orderIds = kept.map(({ log }) => log.orderId);
-  return new Set(await journal(db).distinct('orderId', { orderId: { $in: orderIds } }, committed));
 }
 
 /** Orders whose logs are complete. False where the journal has an event of theirs by now: nothing is written behind it. */
