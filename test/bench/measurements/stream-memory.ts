@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { untilCaughtUp } from '../data/projections.js';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { openEventStream } from '../harness/event-stream.js';
 import type { HttpConnection } from '../harness/http-connection.js';
@@ -13,7 +14,7 @@ const NOTE_EVERY = 100_000;
 
 /**
  * How much the memory of the product grows with the number of events, while it streams a million of them to a reader that is
- * slower than it could be: the most it has then, against the most it has had behind the first fifth, when its heap is as large
+ * slower than it could be, and has nothing else to do: the most it has then, against the most it has had behind the first fifth, when its heap is as large
  * as the work asks for. The baseline is what it sends meanwhile, which is what it would grow by if it waited for nobody.
  */
 export const streamMemory: Measurement = {
@@ -24,6 +25,8 @@ export const streamMemory: Measurement = {
     const count = Math.min(events, bench.pick(1_000_000, 20_000));
     const { address } = await bench.productWith({});
     const [api] = await bench.connect(address, 1);
+    bench.note('waiting for the views across orders');
+    await untilCaughtUp(api);
     const before = await mostMemory(api, () => read(bench, address, count / 5));
     const all = await mostMemory(api, () => read(bench, address, count));
     return [
