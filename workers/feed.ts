@@ -87,7 +87,7 @@ async function rebuildOutdatedOrders(
   while (!stopping.aborted) {
     try {
       if (!(await within(LOOK_WITHIN_MS, areOrdersOutdated(mongo.db)))) return;
-      await requestRebuild({ db: mongo.db, client, taskQueue }, 'orders');
+      await requestRebuild({ client, taskQueue }, 'orders');
     } catch (error) {
       logger.warn(`It is not known yet whether orders are to be rebuilt: ${messageOf(error)}`);
     }

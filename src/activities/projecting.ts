@@ -25,7 +25,7 @@ export function createProjecting({
         db,
         tail,
         ...currentTurn(),
-        requestRebuild: async () => void (await requestRebuild({ db, client: getClient(), taskQueue }, name)),
+        requestRebuild: async () => void (await requestRebuild({ client: getClient(), taskQueue }, name)),
       });
     },
   };

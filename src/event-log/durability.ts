@@ -1,4 +1,11 @@
-import { BSON, MongoBulkWriteError, MongoServerError } from 'mongodb';
+import {
+  BSON,
+  type Collection,
+  type Document,
+  MongoBulkWriteError,
+  MongoServerError,
+  type OptionalUnlessRequiredId,
+} from 'mongodb';
 
 /** What events, views and effects rest on, said where they are written and read, whatever the connection's defaults. */
 export const durable = { writeConcern: { w: 'majority', journal: true } } as const;
@@ -16,6 +23,25 @@ export function duplicatesIn(error: unknown): readonly number[] | undefined {
   const failed = [error.writeErrors].flat();
   const areDuplicates = failed.length > 0 && failed.every(({ code }) => code === 11_000);
   return areDuplicates ? failed.map(({ index }) => index) : undefined;
+}
+
+/**
+ * Inserts documents, each by itself, that may be there already.
+ *
+ * @returns those that are
+ */
+export async function insertMissing<T extends Document>(
+  collection: Collection<T>,
+  documents: readonly OptionalUnlessRequiredId<T>[],
+): Promise<readonly OptionalUnlessRequiredId<T>[]> {
+  try {
+    await collection.insertMany(documents, { ordered: false, ...durable });
+    return [];
+  } catch (error) {
+    const duplicates = duplicatesIn(error);
+    if (duplicates === undefined) throw error;
+    return duplicates.flatMap((index) => documents[index] ?? []);
+  }
 }
 
 /** A value as it comes back from the database: undefined is no value, and text is well-formed Unicode. */

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ClientSession, Db, Filter } from 'mongodb';
 import type { OrderEvent, StoredEvent } from '../domain/events.js';
 import { upcast } from '../domain/upcasters.js';
+import { batches } from './batches.js';
 import { asStored, committed, durable, isDuplicateKey } from './durability.js';
 import { forkFailure, noteFork } from './fork.js';
 
@@ -105,6 +106,19 @@ export async function restoreLog(db: Db, events: readonly StoredEvent[]): Promis
 /** Those of the orders that the journal has an event of. */
 export async function journaled(db: Db, orderIds: readonly string[]): Promise<ReadonlySet<string>> {
   return new Set(await journal(db).distinct('orderId', { orderId: { $in: [...orderIds] } }, committed));
+}
+
+const lookedUpAtOnce = 500;
+
+/** Those of the orders that the journal has no event of: of each batch that is looked up, which may have none. */
+export async function* notJournaled(
+  db: Db,
+  orderIds: AsyncIterable<string>,
+): AsyncGenerator<readonly string[], void> {
+  for await (const batch of batches(orderIds, lookedUpAtOnce)) {
+    const known = await journaled(db, batch);
+    yield batch.filter((orderId) => !known.has(orderId));
+  }
 }
 
 /** With which version the logs of orders begin, where nobody has the events before it any more. */

@@ -1,12 +1,12 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { orders } from '../projections/orders.js';
+import { orders, viewedOrders } from '../projections/orders.js';
 import { later } from '../domain/time.js';
 import { batches } from './batches.js';
 import { compareOrder, type Discrepancy } from './comparison.js';
 import { committed } from './durability.js';
 import { feedHead } from './feed.js';
-import { journal, journaled } from './journal.js';
+import { journal, notJournaled } from './journal.js';
 import { listOrderWorkflows } from './order-workflows.js';
 
 export interface Verified {
@@ -47,7 +47,6 @@ export interface VerifyReport {
 export const reportedAtMost = 1_000;
 
 const atOnce = 8;
-const lookedUpAtOnce = 500;
 const progressEvery = 1_000;
 /** An event that has waited longer for its position, when the proof begins, waits for somebody to look. */
 const positionedWithinMs = 10_000;
@@ -91,8 +90,8 @@ export async function verify(verified: Verified, options: VerifyOptions = {}): P
     await verifyAll(someOrders(db, sample));
   } else {
     await verifyAll(journaledOrders(db));
-    await verifyAll(notJournaled(db, viewedOrders(db)));
-    await verifyAll(notJournaled(db, workflowOrders(client, taskQueue)));
+    await verifyAll(each(notJournaled(db, viewedOrders(db))));
+    await verifyAll(each(notJournaled(db, workflowOrders(client, taskQueue))));
   }
   const head = await feedHead(db);
   for await (const discrepancy of wrongPositions(db, head, onProgress)) note([discrepancy]);
@@ -123,22 +122,13 @@ async function* journaledOrders(db: Db): AsyncGenerator<string, void> {
   for await (const { _id: orderId } of found) yield orderId;
 }
 
-async function* viewedOrders(db: Db): AsyncGenerator<string, void> {
-  for await (const { _id: orderId } of orders(db).find({}, { ...committed, projection: { _id: 1 } }))
-    yield orderId;
-}
-
 async function* workflowOrders(client: Client, taskQueue: string): AsyncGenerator<string, void> {
   for await (const { orders: listed } of listOrderWorkflows(client, taskQueue))
     for (const { orderId } of listed) yield orderId;
 }
 
-/** Those of the orders of which the journal has nothing at all. */
-async function* notJournaled(db: Db, orderIds: AsyncIterable<string>): AsyncGenerator<string, void> {
-  for await (const batch of batches(orderIds, lookedUpAtOnce)) {
-    const known = await journaled(db, batch);
-    yield* batch.filter((orderId) => !known.has(orderId));
-  }
+async function* each(groups: AsyncIterable<readonly string[]>): AsyncGenerator<string, void> {
+  for await (const orderIds of groups) yield* orderIds;
 }
 
 /** Gaps and repetitions between 1 and the head, and positions beyond it. */

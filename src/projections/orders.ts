@@ -47,6 +47,14 @@ export function orders(db: Db) {
   return db.collection<OrderDocument>('orders');
 }
 
+/** The ids of all orders that there is a view of, ascending. */
+export function viewedOrders(db: Db): AsyncIterable<string> {
+  return orders(db)
+    .find({}, { ...committed, projection: { _id: 1 } })
+    .sort({ _id: 1 })
+    .map(({ _id }) => _id);
+}
+
 export async function ensureOrderIndexes(db: Db): Promise<void> {
   await orders(db).createIndexes([...orderIndexes]);
 }

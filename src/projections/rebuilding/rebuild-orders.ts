@@ -1,8 +1,8 @@
 import { type Collection, type Db, type Filter, MongoNetworkTimeoutError } from 'mongodb';
-import { ahead, batches } from '../../event-log/batches.js';
-import { committed, duplicatesIn, durable } from '../../event-log/durability.js';
+import { ahead } from '../../event-log/batches.js';
+import { committed, durable, insertMissing } from '../../event-log/durability.js';
 import { feedHead } from '../../event-log/feed.js';
-import { type JournalDocument, journal, journaled, readJournals } from '../../event-log/journal.js';
+import { type JournalDocument, journal, notJournaled, readJournals } from '../../event-log/journal.js';
 import { Superseded } from '../../event-log/sequencer.js';
 import { isServerError } from '../../platform/server-error.js';
 import type { Order } from '../../domain/order.js';
@@ -14,6 +14,7 @@ import {
   ordersVersion,
   projectOrder,
   toDocument,
+  viewedOrders,
 } from '../orders.js';
 import type { Rebuilding } from './rebuild.js';
 import {
@@ -26,7 +27,6 @@ import {
 } from './store-rebuild.js';
 
 const ordersAtATime = 200;
-const lookedUpAtOnce = 1_000;
 /** Fewer orders than this were touched: the swap is near. */
 const almostThere = 100;
 const rounds = 10;
@@ -194,13 +194,7 @@ async function takeOverUnjournaled(
 ): Promise<Exceptions> {
   const { db } = target;
   const unjournaled: string[] = [];
-  const viewed = orders(db)
-    .find({}, { ...committed, projection: { _id: 1 } })
-    .sort({ _id: 1 })
-    .map(({ _id }) => _id);
-  for await (const orderIds of batches(viewed, lookedUpAtOnce)) {
-    const known = await journaled(db, orderIds);
-    const taken = orderIds.filter((orderId) => !known.has(orderId));
+  for await (const taken of notJournaled(db, viewedOrders(db))) {
     const none = new Error('The journal has no event of it.');
     if (taken.length > 0)
       await Promise.all([
@@ -337,24 +331,9 @@ async function write({ db, next, rebuildId }: Target, batch: Batch): Promise<rea
   // Whoever has seen an order in the view that is replaced finds it written by another, even in the same version.
   const documents = [...made, ...taken].map((document) => ({ ...document, recorder: rebuildId }));
   if (documents.length === 0) return kept;
-  const there = await insert(next, documents);
+  const there = await insertMissing(next, documents);
   if (there.length > 0) await replaceOlder(next, there);
   return kept;
-}
-
-/** @returns those that are there already */
-async function insert(
-  next: Collection<OrderDocument>,
-  documents: readonly OrderDocument[],
-): Promise<readonly OrderDocument[]> {
-  try {
-    await next.insertMany(documents, { ordered: false, ...durable });
-    return [];
-  } catch (error) {
-    const duplicates = duplicatesIn(error);
-    if (duplicates === undefined) throw error;
-    return duplicates.flatMap((index) => documents[index] ?? []);
-  }
 }
 
 async function replaceOlder(

@@ -13,11 +13,14 @@ import { projectionState } from '../feeding/state.js';
 import { views } from '../views.js';
 import { storeNames, storeRebuilds } from './store-rebuild.js';
 
-interface Requesting {
-  readonly db: Db;
+interface Starting {
   readonly client: Client;
   /** of the role `feed` */
   readonly taskQueue: string;
+}
+
+interface Requesting extends Starting {
+  readonly db: Db;
 }
 
 /** How long a rebuild that has done all may take to be over. */
@@ -28,8 +31,8 @@ const ENDS_WITHIN_MS = 5_000;
  *
  * @returns the id of the rebuild; undefined where one is under way already
  */
-export async function requestRebuild(requesting: Requesting, name: string): Promise<string | undefined> {
-  return await start(requesting, name, rebuildWorkflow, { args: [name], staticSummary: `rebuild ${name}` });
+export async function requestRebuild(starting: Starting, name: string): Promise<string | undefined> {
+  return await start(starting, name, rebuildWorkflow, { args: [name], staticSummary: `rebuild ${name}` });
 }
 
 /** As `requestRebuild`, for whoever wants another one than that of which all is done. */
@@ -63,7 +66,7 @@ async function another(
 }
 
 async function start(
-  { client, taskQueue }: Requesting,
+  { client, taskQueue }: Starting,
   name: string,
   workflow: string,
   options: Partial<WorkflowStartOptions>,

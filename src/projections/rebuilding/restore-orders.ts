@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import type { Order } from '../../domain/order.js';
 import { NewerEvent } from '../../domain/upcasters.js';
-import { committed, duplicatesIn, durable, isDuplicateKey } from '../../event-log/durability.js';
+import { committed, durable, insertMissing, isDuplicateKey } from '../../event-log/durability.js';
 import type { HistoryLog } from '../../event-log/history.js';
 import { insertIntoJournal, journal, journaled, restoreLog } from '../../event-log/journal.js';
 import { isServerError } from '../../platform/server-error.js';
@@ -64,15 +64,8 @@ async function insertOrders(db: Db, fresh: readonly KeptOrder[]): Promise<boolea
 
 /** @returns ids of those that have a view already */
 async function insertViews(db: Db, fresh: readonly KeptOrder[]): Promise<readonly string[]> {
-  try {
-    const documents = fresh.map(({ order }) => toDocument(order));
-    await orders(db).insertMany(documents, { ordered: false, ...durable });
-    return [];
-  } catch (error) {
-    const duplicates = duplicatesIn(error);
-    if (duplicates === undefined) throw error;
-    return duplicates.flatMap((index) => fresh[index]?.log.orderId ?? []);
-  }
+  const documents = fresh.map(({ order }) => toDocument(order));
+  return (await insertMissing(orders(db), documents)).map(({ orderId }) => orderId);
 }
 
 /** Those that have gone on since their history was read. */

@@ -14,8 +14,9 @@ const NOTE_EVERY = 100_000;
 
 /**
  * How much the memory of the product grows with the number of events, while it streams a million of them to a reader that is
- * slower than it could be, and has nothing else to do: the most it has then, against the most it has had behind the first fifth, when its heap is as large
- * as the work asks for. The baseline is what it sends meanwhile, which is what it would grow by if it waited for nobody.
+ * slower than it could be, and has nothing else to do: the most it has then, against the most it has had behind the first fifth,
+ * when its heap is as large as the work asks for. The baseline is what it sends meanwhile, which is what it would grow by if it
+ * waited for nobody.
  */
 export const streamMemory: Measurement = {
   name: 'stream.memory',
