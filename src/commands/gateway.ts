@@ -15,6 +15,7 @@ import type { OrderEvent } from '../domain/events.js';
 import { fold } from '../domain/evolve.js';
 import { formatMoney } from '../domain/money.js';
 import type { Order, OrderStatus } from '../domain/order.js';
+import { rulesToday } from '../domain/rules.js';
 import type { Config } from '../platform/config.js';
 import type { Logger } from '../platform/logger.js';
 import { isTaskFailure, isTemporalOutage } from '../platform/temporal-outage.js';
@@ -51,8 +52,8 @@ export interface Gateway {
   paymentFact(orderId: string, fact: PaymentFact, meta: CommandMeta): Promise<CommandResult>;
 }
 
-/** An order as a client asks for it; the terms are the house's. */
-export type OrderBody = Omit<CommandData['CreateOrder'], 'terms'>;
+/** An order as a client asks for it; the terms and the rules are the house's. */
+export type OrderBody = Omit<CommandData['CreateOrder'], 'terms' | 'rules'>;
 
 export interface CommandMeta {
   /** the `Idempotency-Key` */
@@ -163,7 +164,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     const recorded = id === undefined && meta.fresh === true ? undefined : firstRecorded(orderId);
     const message: CommandMessage<'CreateOrder'> = {
       ...messageTo(orderId, 'CreateOrder', body, meta),
-      data: { ...body, terms },
+      data: { ...body, terms, rules: rulesToday },
     };
     const now = new Date().toISOString();
     const decision = decide(undefined, { type: 'CreateOrder', data: message.data }, now);

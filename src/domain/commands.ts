@@ -62,6 +62,8 @@ export interface CommandData {
     readonly note?: string;
     readonly tags?: readonly string[];
     readonly terms: Terms;
+    /** `rulesToday` of the gateway that takes the order; absent from commands that are older than rules 2 */
+    readonly rules?: number;
   };
   HoldOrder: { readonly reason: string };
   ReleaseOrder: Readonly<Record<string, never>>;

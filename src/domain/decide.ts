@@ -13,6 +13,7 @@ import { isCurrency, orderTotal } from './money.js';
 import { type Order, isFinished, refundable, sum, unallocated, undispatched } from './order.js';
 import { returnRefund, shipmentCharge } from './prices.js';
 import { type Decision, refuse } from './refusal.js';
+import { rulesToday } from './rules.js';
 
 /**
  * Judges a command against the order as it stands: the events it leads to, or why it changes nothing. Pure; the same in the
@@ -95,8 +96,10 @@ function notAllowed(reason: string): Decision {
 type Refused = ReturnType<typeof refuse>;
 
 function create(data: CommandData['CreateOrder']): Decision {
-  const { shippingFee = 0, tax = 0, discount = 0, tags = [], ...given } = data;
+  const { shippingFee = 0, tax = 0, discount = 0, tags = [], rules = 1, ...given } = data;
   const { currency, lines } = given;
+  if (rules > rulesToday)
+    throw new TypeError(`rules ${rules} are newer than this code, which knows ${rulesToday}`);
   const charges = { shippingFee, tax, discount };
   if (!isCurrency(currency)) {
     return refuse(
@@ -114,7 +117,7 @@ function create(data: CommandData['CreateOrder']): Decision {
   if (wrong !== undefined) return wrong;
   const total = positiveTotal({ lines, ...charges });
   if (typeof total !== 'number') return total;
-  return decided({ type: 'OrderCreated', data: { ...given, charges, total, tags } });
+  return decided({ type: 'OrderCreated', data: { ...given, charges, total, tags, rules } });
 }
 
 function amend(order: Order, { lines, shippingAddress }: CommandData['AmendOrder']): Decision {

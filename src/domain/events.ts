@@ -17,6 +17,8 @@ export interface EventData {
     readonly note?: string;
     readonly tags: readonly string[];
     readonly terms: Terms;
+    /** the rules that decide this order, fixed at its creation (`isUnder`) */
+    readonly rules: number;
   };
   StockReserved: { readonly lines: readonly LineQuantity[] };
   StockRefused: { readonly missing: readonly MissingStock[] };
@@ -111,7 +113,7 @@ export type EventType = keyof EventData;
 
 /** The version in which each event is written. Older ones stay in journals and histories as they are: `upcast` reads them. */
 export const schemaVersions: Readonly<Record<EventType, number>> = {
-  OrderCreated: 2,
+  OrderCreated: 3,
   StockReserved: 1,
   StockRefused: 1,
   StockReleased: 1,

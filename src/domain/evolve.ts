@@ -153,10 +153,11 @@ function apply(order: Order | undefined, event: OrderEvent): Order {
 type EventOf<T extends OrderEvent['type']> = Extract<OrderEvent, { type: T }>;
 
 function created(event: EventOf<'OrderCreated'>): Order {
-  const { note, lines, charges, ...data } = event.data;
+  const { note, lines, charges, rules, ...data } = event.data;
   return {
     ...data,
     ...charges,
+    ...(rules === 1 ? {} : { rules }),
     orderId: event.orderId,
     version: event.version,
     status: 'pending',

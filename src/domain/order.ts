@@ -27,6 +27,8 @@ export interface Order {
   /** the latest, `limits.notes` at most; the log has them all */
   readonly notes: readonly Note[];
   readonly terms: Terms;
+  /** see `isUnder`; absent where they are rules 1 */
+  readonly rules?: number;
   readonly createdAt: string;
   readonly updatedAt: string;
 

@@ -10,6 +10,8 @@ const upcasters: Readonly<Record<string, Upcaster>> = {
     ...data,
     charges: { shippingFee, tax, discount },
   }),
+  /** The rules that decide an order became part of it. A worker of version 2 passed on those that it was given and did not know. */
+  'OrderCreated@2': (data) => ({ rules: 1, ...data }),
 };
 
 /** A newer version of this code wrote the event: to go on would be to guess, and a newer worker will. */

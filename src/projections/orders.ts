@@ -8,7 +8,7 @@ import { committed, durable, isDuplicateKey } from '../event-log/durability.js';
 import { readJournal } from '../event-log/journal.js';
 
 /** A greater one for every change of `OrderDocument`, `Order` or `evolve`: the view is then built anew beside the old one. */
-export const ordersVersion = 1;
+export const ordersVersion = 2;
 
 /** An order as the view keeps it: the public shape, what lists are filtered by, and the fold to go on from. */
 export type OrderDocument = OrderView & {

@@ -13,7 +13,7 @@ test('an order is created with its total, and owes the reservation of its goods'
     .when(create())
     .thenEvents({
       type: 'OrderCreated',
-      data: { ...rest, charges: { shippingFee, tax, discount }, total, tags: [] },
+      data: { ...rest, charges: { shippingFee, tax, discount }, total, tags: [], rules: 2 },
     });
   expect(created.order).toMatchObject({ version: 1, status: 'pending', total });
   expect(created.order.owed).toEqual([
@@ -36,8 +36,12 @@ test('what is not given is nothing: fee, tax, discount, tags', () => {
     .when({ type: 'CreateOrder', data })
     .thenEvents({
       type: 'OrderCreated',
-      data: { ...data, charges: { shippingFee: 0, tax: 0, discount: 0 }, total: 100, tags: [] },
+      data: { ...data, charges: { shippingFee: 0, tax: 0, discount: 0 }, total: 100, tags: [], rules: 1 },
     });
+});
+
+test('an order that a newer gateway has taken waits for a newer worker', () => {
+  expect(() => Scenario.empty.do(create({ rules: 3 }))).toThrow('rules 3 are newer than this code');
 });
 
 test('the note of an order is its first note', () => {

@@ -6,6 +6,7 @@ import type {
   LineQuantity,
   Terms,
 } from '../../src/domain/commands.js';
+import { rulesToday } from '../../src/domain/rules.js';
 import { Scenario } from './specification.js';
 
 export const hour = 3_600_000;
@@ -26,6 +27,7 @@ export const orderData: CommandData['CreateOrder'] = {
   discount: 100,
   payment: { method: 'tok_ok' },
   terms,
+  rules: rulesToday,
 };
 
 export const total = 5221;

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { StoredEvent } from '../../src/domain/events.js';
 import { fold } from '../../src/domain/evolve.js';
+import { isUnder } from '../../src/domain/rules.js';
 import { NewerEvent, upcast, upcastIfKnown } from '../../src/domain/upcasters.js';
 import { goldenEvents } from '../golden/golden-events.js';
 import { states } from './examples.js';
@@ -16,8 +17,17 @@ function stored(name: string): StoredEvent {
 test('OrderCreated 1 → 2: fee, tax and discount are charges; the order that was created is the same', () => {
   const event = upcast(stored('OrderCreated@1'));
   expect(event.data).toMatchObject({ charges: { shippingFee: 490, tax: 333, discount: 100 } });
-  expect(event).toStrictEqual(stored('OrderCreated@2'));
+  expect(event).toStrictEqual(upcast(stored('OrderCreated@2')));
   expect(fold([event])).toMatchObject({ shippingFee: 490, tax: 333, discount: 100, total: 5221 });
+});
+
+test('OrderCreated 2 → 3: an order keeps the rules it was created under', () => {
+  const old = stored('OrderCreated@2');
+  expect(upcast(old)).toStrictEqual({ ...old, schemaVersion: 3, data: { ...old.data, rules: 1 } });
+  const passedOn = { ...old, data: { ...old.data, rules: 2 } };
+  expect(upcast(passedOn)).toMatchObject({ data: { rules: 2 } });
+  const [before, today] = [fold([upcast(old)]), states.confirmed.order];
+  expect([before, today].map((order) => order && isUnder(order, 2))).toEqual([false, true]);
 });
 
 test('an event of today is what it was', () => {
@@ -37,8 +47,8 @@ test('an old event is left as it is', () => {
 });
 
 test('an event that a newer version wrote is refused, never misread', () => {
-  expect(() => upcast({ ...stored('OrderCreated@2'), schemaVersion: 3 })).toThrow(
-    'Event 1 of order o-1 is OrderCreated@3; this version of the code knows OrderCreated@2 and older.',
+  expect(() => upcast({ ...stored('OrderCreated@2'), schemaVersion: 4 })).toThrow(
+    'Event 1 of order o-1 is OrderCreated@4; this version of the code knows OrderCreated@3 and older.',
   );
   expect(() => upcast({ ...stored('OrderCreated@1'), schemaVersion: 0 })).toThrow('OrderCreated@0');
   const unknown: StoredEvent = JSON.parse(
@@ -49,14 +59,14 @@ test('an event that a newer version wrote is refused, never misread', () => {
 
 test('only what a newer version wrote is worth waiting for', () => {
   const event = stored('OrderCreated@2');
-  expect(() => upcast({ ...event, schemaVersion: 3 })).toThrow(NewerEvent);
+  expect(() => upcast({ ...event, schemaVersion: 4 })).toThrow(NewerEvent);
   expect(() => upcast({ ...event, schemaVersion: 0 })).toThrow(
     expect.not.objectContaining({ name: 'NewerEvent' }),
   );
 });
 
 test('an event for readers that take it as it is: in the shape of today, or as it was written', () => {
-  expect(upcastIfKnown(stored('OrderCreated@1'))).toStrictEqual(stored('OrderCreated@2'));
-  const newer = { ...stored('OrderCreated@2'), schemaVersion: 3 };
+  expect(upcastIfKnown(stored('OrderCreated@1'))).toStrictEqual(upcast(stored('OrderCreated@2')));
+  const newer = { ...stored('OrderCreated@2'), schemaVersion: 4 };
   expect(upcastIfKnown(newer)).toBe(newer);
 });

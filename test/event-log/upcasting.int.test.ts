@@ -44,7 +44,7 @@ test('an old log is recorded as it was written, and read as one of today', async
   expect(await inJournal(orderId)).toStrictEqual(log);
 
   const today = log.map((event) => upcast(event));
-  expect(today[0]).toMatchObject({ schemaVersion: 2, data: { charges: { shippingFee: 0 } } });
+  expect(today[0]).toMatchObject({ schemaVersion: 3, data: { charges: { shippingFee: 0 }, rules: 1 } });
   const read = await readJournal(db, orderId);
   expect(read.map(({ recordedAt: _recordedAt, ...event }) => event)).toStrictEqual(today);
   expect((await orderViews(db).findOne({ _id: orderId }))?.state).toStrictEqual(fold(today));

@@ -1,7 +1,12 @@
 import { expect, test } from '@jest/globals';
+import { append } from '../../src/domain/append.js';
+import { decide } from '../../src/domain/decide.js';
 import { type OrderEvent, type StoredEvent, schemaVersions } from '../../src/domain/events.js';
 import { evolve, fold } from '../../src/domain/evolve.js';
+import { isUnder } from '../../src/domain/rules.js';
 import { upcast } from '../../src/domain/upcasters.js';
+import { isSameEvent } from '../../src/event-log/journal.js';
+import { messageId } from '../../src/workflows/messages.js';
 import { goldenEvents } from './golden-events.js';
 import { readLock } from './lock.js';
 import { assertShape } from './shape.js';
@@ -57,6 +62,23 @@ test('the fold of old events is the state that the code which wrote them had', (
   const { order } = second.start;
   expect(first.events.map((event) => event.schemaVersion)).toContain(1);
   expect(fold(eachOnce(first.events))).toStrictEqual(order);
+});
+
+test('an order of any stored run, decided anew in a replay, is the order that was stored, under the same rules', () => {
+  const firsts = [...runs.values()].filter(({ start }) => 'create' in start);
+  for (const { start, events } of firsts) {
+    if (!('create' in start) || events[0] === undefined) throw new Error('not stored');
+    const { data, ...command } = start.create;
+    const decision = decide(undefined, { type: 'CreateOrder', data }, events[0].occurredAt);
+    if ('refusal' in decision) throw new Error(decision.refusal.message);
+    const cause = { ...command, causationId: messageId(command), occurredAt: events[0].occurredAt };
+    const decided = append(start.orderId, undefined, decision.events, cause);
+    expect(decided.events.map((event, at) => isSameEvent(event, events[at] ?? event))).toEqual([true]);
+    expect(isUnder(decided.order, 2)).toBe((data.rules ?? 1) >= 2);
+  }
+  expect(
+    firsts.filter(({ start }) => 'create' in start && start.create.data.rules === undefined),
+  ).not.toEqual([]);
 });
 
 function eachOnce(events: readonly StoredEvent[]): readonly OrderEvent[] {

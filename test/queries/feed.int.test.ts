@@ -354,7 +354,7 @@ describe('an event that was not written by this version of the code', () => {
       { _id: `${order.orderId}:1` },
       { $set: { schemaVersion: 1, ...fees }, $unset: { 'data.charges': '' } },
     );
-    const today = { schemaVersion: 2, data: { charges: { shippingFee: 490, tax: 0, discount: 0 } } };
+    const today = { schemaVersion: 3, data: { charges: { shippingFee: 490, tax: 0, discount: 0 } } };
     for (const event of await told(order, 1)) expect(event).toMatchObject(today);
   });
 

@@ -13,6 +13,7 @@ import {
 import type { CommandData, FollowUpType } from '../../src/domain/commands.js';
 import type { EffectType } from '../../src/domain/effects.js';
 import type { OrderEvent } from '../../src/domain/events.js';
+import { rulesToday } from '../../src/domain/rules.js';
 import { upcast } from '../../src/domain/upcasters.js';
 import {
   type Answer,
@@ -36,6 +37,7 @@ export const newOrder: CommandData['CreateOrder'] = {
   lines: [{ sku: 'A-1', quantity: 2, unitPrice: 1999, name: 'Lamp' }],
   payment: { method: 'tok_ok' },
   terms,
+  rules: rulesToday,
 };
 
 export function messageOf<D>(data: D, more: Partial<Message> = {}): Message<D> {

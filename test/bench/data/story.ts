@@ -4,6 +4,7 @@ import { decide } from '../../../src/domain/decide.js';
 import type { Effect, Outcome, Settlement } from '../../../src/domain/effects.js';
 import type { Cause, EventDraft, OrderEvent } from '../../../src/domain/events.js';
 import type { Order } from '../../../src/domain/order.js';
+import { rulesToday } from '../../../src/domain/rules.js';
 import { settle } from '../../../src/domain/settle.js';
 
 /** What one step of an order is given: the new events, and the effect that is newly owed. */
@@ -103,7 +104,7 @@ const skus = 1_000;
 const customers = 5_000;
 
 /** The body of a create over HTTP; `n` decides what is in it. */
-export function orderBody(n: number): Omit<CommandData['CreateOrder'], 'terms'> {
+export function orderBody(n: number): Omit<CommandData['CreateOrder'], 'terms' | 'rules'> {
   return {
     customer: { id: `c-${n % customers}`, name: 'Ada Example', email: `ada${n % customers}@example.com` },
     currency: 'EUR',
@@ -119,7 +120,7 @@ export function orderBody(n: number): Omit<CommandData['CreateOrder'], 'terms'> 
 
 export function create(n: number): Command {
   const terms = { paymentDeadline: day, returnWindow: 30 * day, authorizationTtl: 7 * day };
-  return { type: 'CreateOrder', data: { ...orderBody(n), terms } };
+  return { type: 'CreateOrder', data: { ...orderBody(n), terms, rules: rulesToday } };
 }
 
 export const delivery = { carrier: 'DHL', trackingNumber: '00340434161094042557' };
