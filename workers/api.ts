@@ -4,6 +4,7 @@ import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
 import { createGateway, gatewaySettings } from '../src/commands/gateway.js';
 import { registerCommands } from '../src/commands/routes.js';
+import { recallCommand } from '../src/event-log/command-memory.js';
 import { forks } from '../src/event-log/fork.js';
 import { readJournal } from '../src/event-log/journal.js';
 import { concernOf, latestReconciliations } from '../src/event-log/reconciliations.js';
@@ -13,6 +14,7 @@ import { type Dependency, registerHealth, type ServedRole } from '../src/platfor
 import { registerMetrics } from '../src/platform/http-metrics.js';
 import { createHttp, type Http } from '../src/platform/http.js';
 import { openOrderViews } from '../src/projections/hot-orders/order-views.js';
+import { hasRoomForFactsInView } from '../src/projections/orders.js';
 import { lagBeyond, projectionsStatus } from '../src/projections/feeding/status.js';
 import { projectionGauges } from '../src/queries/projection-gauges.js';
 import { registerQueries } from '../src/queries/routes.js';
@@ -56,6 +58,8 @@ export async function buildApi({
       client,
       ...gatewaySettings(config),
       readJournal: (orderId, limit) => readJournal(db, orderId, limit === undefined ? {} : { limit }),
+      recall: (orderId, commandId, upTo) => recallCommand(db, orderId, commandId, upTo),
+      hasRoomForFacts: (orderId) => hasRoomForFactsInView(db, orderId),
       logger,
     });
     registerCommands(app, {

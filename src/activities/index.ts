@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
-import type { EffectOf, EffectType, OutcomeOf } from '../domain/effects.js';
+import { type EffectOf, type EffectType, orderOf, type OutcomeOf, versionOf } from '../domain/effects.js';
+import { recallCommand } from '../event-log/command-memory.js';
 import type { Step, Steps } from '../workflows/messages.js';
 import { deduct, release, reserve, restock } from './inventory.js';
 import type { PaymentProvider } from './payments.js';
@@ -13,20 +14,23 @@ export interface Outside {
 }
 
 /**
- * The activities of an order: each records the events of its step, then performs the step's effect. All of them are
- * idempotent, so a step is tried until it is done; its errors are outages, but for `EventFork` (see `appendToJournal`).
+ * The activities of an order: each records the events of its step, then performs the step's effect, once the journal holds
+ * the order's log without a gap up to the event that made the effect owed. All of them are idempotent, so a step is tried
+ * until it is done; its errors are outages, except `EventFork` (see `appendToJournal`).
  */
 export function createActivities({ db, payments = sandboxPayments(db) }: Outside): Steps {
-  const record = createRecorder(db);
+  const recorder = createRecorder(db);
   function step<T extends EffectType>(perform: (effect: EffectOf<T>) => Promise<OutcomeOf<T>>) {
     return async ({ events, effect }: Step<T>): Promise<OutcomeOf<T>> => {
-      await record(events);
       if (effect === undefined) throw new TypeError('A step with nothing to perform is called `record`.');
+      await recorder.recordUpTo(orderOf(effect.key), versionOf(effect.key), events);
       return await perform(effect);
     };
   }
   return {
-    record: async ({ events }) => await record(events),
+    record: async ({ events }) => await recorder.record(events),
+    recall: async ({ orderId, commandId, upTo }) =>
+      (await recallCommand(db, orderId, commandId, upTo)) ?? null,
     reserve: step<'reserve'>((effect) => reserve(db, effect)),
     release: step<'release'>((effect) => release(db, effect)),
     deduct: step<'deduct'>((effect) => deduct(db, effect)),

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { AnyBulkWriteOperation, Db } from 'mongodb';
 import type { LineQuantity } from '../domain/commands.js';
-import type { EffectOf, OutcomeOf } from '../domain/effects.js';
+import { type EffectOf, type OutcomeOf, orderOf } from '../domain/effects.js';
 import type { MissingStock } from '../domain/events.js';
 import { committed, durable, isDuplicateKey } from '../event-log/durability.js';
-import { orderOf } from './effect-key.js';
 import { inTransaction } from './transaction.js';
 import { Turns } from './turns.js';
 

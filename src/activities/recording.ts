@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
 import type { StoredEvent } from '../domain/events.js';
 import type { Order } from '../domain/order.js';
-import { appendToJournal, insertIntoJournal } from '../event-log/journal.js';
+import { appendToJournal, insertIntoJournal, isHeldFromItsBeginning } from '../event-log/journal.js';
 import { inGroups } from '../platform/groups.js';
 import { isMongoOutage } from '../platform/mongo-outage.js';
 import { type Replacement, extended, projectOrder, replaceViews } from '../projections/orders.js';
@@ -38,11 +38,27 @@ export async function record(
   });
 }
 
+export interface Recorder {
+  /** See the function `record`. */
+  readonly record: (events: readonly StoredEvent[]) => Promise<void>;
+  /**
+   * `record`, which resolves only if the journal holds the order's log without a gap up to `version`.
+   *
+   * @throws LogIncomplete if it does not: what `version` leads to may not be done yet
+   */
+  readonly recordUpTo: (orderId: string, version: number, events: readonly StoredEvent[]) => Promise<void>;
+}
+
+/** The journal lacks events of an order that its workflow has decided. They are on their way, or have to be restored. */
+export class LogIncomplete extends Error {
+  override readonly name = 'LogIncomplete';
+}
+
 /**
  * `record` for a worker, which remembers the orders it recorded last. Events that follow one of them need two writes and no
  * read, and share them with other orders' that come at the same time. Whatever is not as remembered is recorded as usual.
  */
-export function createRecorder(db: Db): (events: readonly StoredEvent[]) => Promise<void> {
+export function createRecorder(db: Db): Recorder {
   const me = randomUUID();
   const recent = new RecentOrders(recentOrders);
   const insert = inGroups({ size: stepsInGroup }, (steps: readonly (readonly StoredEvent[])[]) =>
@@ -58,10 +74,24 @@ export function createRecorder(db: Db): (events: readonly StoredEvent[]) => Prom
     return order !== undefined && (await replace({ order, seen: known.version })) ? order : undefined;
   }
 
-  return async (events) => {
+  /** @returns the order as the view has it now */
+  async function recorded(events: readonly StoredEvent[]): Promise<Order | undefined> {
     const known = events[0] && recent.get(events[0].orderId);
     const order = (known && (await follow(known, events))) ?? (await record(db, events, me));
     if (order !== undefined) recent.keep(order);
+    return order;
+  }
+
+  return {
+    async record(events) {
+      await recorded(events);
+    },
+    async recordUpTo(orderId, version, events) {
+      const order = (await recorded(events)) ?? (await projectOrder(db, orderId, { recorder: me }));
+      if (order !== undefined && order.version >= version) return;
+      if (await isHeldFromItsBeginning(db, orderId, version)) return;
+      throw new LogIncomplete(`the journal lacks events of order ${orderId} up to version ${version}`);
+    },
   };
 }
 

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { ClientSession, Db } from 'mongodb';
-import type { EffectOf, OutcomeOf, PaymentFact } from '../domain/effects.js';
+import { type EffectOf, type OutcomeOf, orderOf } from '../domain/effects.js';
+import type { PaymentFact } from '../domain/commands.js';
 import { later } from '../domain/time.js';
 import { asStored, committed, durable } from '../event-log/durability.js';
-import { orderOf } from './effect-key.js';
 import type { PaymentProvider } from './payments.js';
 import { inTransaction } from './transaction.js';
 

@@ -135,6 +135,10 @@ function words(event: OrderEvent, currency: string): string {
       return `returns until ${event.data.returnsUntil}`;
     case 'NoteAdded':
       return event.data.text;
+    case 'FactReceived':
+      return `${event.data.fact} waits: ${event.data.reason}`;
+    case 'FactUnmatched':
+      return `${event.data.fact} never fitted`;
     case 'CommandRejected':
       return `${event.data.command}: ${event.data.message}`;
     case 'OrderConfirmed':

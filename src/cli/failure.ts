@@ -73,6 +73,7 @@ const exitCodeOfRefusal: Readonly<Record<Refused['refusal']['kind'], number>> = 
   halted: exitCodes.refused,
   not_found: exitCodes.notFound,
   busy: exitCodes.unavailable,
+  memory_from: exitCodes.unavailable,
 };
 
 export function failureOfRefusal({ refusal, allowedCommands }: Refused): Failure {

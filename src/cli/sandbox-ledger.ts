@@ -1,5 +1,5 @@
 import { sandboxPayments } from '../activities/sandbox-payments.js';
-import type { PaymentFact } from '../domain/effects.js';
+import type { PaymentFact } from '../domain/commands.js';
 import type { Config } from '../platform/config.js';
 import { connectMongo } from '../platform/connections.js';
 import { isMongoOutage } from '../platform/mongo-outage.js';

@@ -35,7 +35,7 @@ export async function sendAndReport(
   // Loaded when it is needed: queries and help do without the schemas of commands, and start in half the time.
   const input = await import('./input.js');
   const meta = metaOf(options);
-  input.checkKeys({ key: meta.commandId, actor: meta.actor });
+  input.checkKeys({ key: meta.key, actor: meta.actor });
   const send = await prepare(input);
   const api = apiOf(session, options);
   const { gateway, close } = await session.openWriteSide(configOf(session));
@@ -63,7 +63,7 @@ export async function sendTo(gateway: Gateway, meta: CommandMeta, send: Send): P
     case 'unknown-outcome':
       throw new Failure(exitCodes.unavailable, {
         code: 'outcome_unknown',
-        message: `no answer about order ${result.orderId}: it may still take effect; try again with --key ${meta.commandId}`,
+        message: `no answer about order ${result.orderId}: it may still take effect; try again with --key ${meta.key}`,
       });
     default:
       return result satisfies never;

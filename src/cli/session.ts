@@ -63,10 +63,12 @@ export function apiOf(session: Session, { url }: CommonOptions): Api {
 
 /** Who sends a command, under which key, and against which version. */
 export function metaOf({ key, ifMatch, actor }: CommandOptions): CommandMeta {
+  const issuer = actor ?? `cli:${userName()}`;
   return {
-    commandId: key ?? randomUUID(),
+    issuer,
+    key: key ?? randomUUID(),
     ...(key === undefined ? { fresh: true } : {}),
-    actor: actor ?? `cli:${userName()}`,
+    actor: issuer,
     correlationId: randomUUID(),
     ...(ifMatch === undefined ? {} : { expectedVersion: ifMatch }),
   };

@@ -1,10 +1,12 @@
 import { Client, type Connection } from '@temporalio/client';
 import { createGateway, gatewaySettings, type Gateway } from '../commands/gateway.js';
+import { recallCommand } from '../event-log/command-memory.js';
 import { readJournal } from '../event-log/journal.js';
 import type { Config } from '../platform/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../platform/connections.js';
 import { createLogger } from '../platform/logger.js';
 import { isTemporalOutage } from '../platform/temporal-outage.js';
+import { hasRoomForFactsInView } from '../projections/orders.js';
 import { exitCodes, Failure } from './failure.js';
 
 export interface WriteSide {
@@ -23,6 +25,7 @@ const REACHED_WITHIN_MS = 3_000;
 export async function openWriteSide(config: Config): Promise<WriteSide> {
   const connection = connectTemporal(config);
   let mongo: Mongo | undefined;
+  const db = () => (mongo ??= connectMongo(config)).db;
   const close = async () => {
     await Promise.all([mongo?.close(), connection.close()]);
   };
@@ -35,10 +38,9 @@ export async function openWriteSide(config: Config): Promise<WriteSide> {
   const gateway = createGateway({
     client: new Client({ connection, namespace: config.temporal.namespace }),
     ...gatewaySettings(config),
-    async readJournal(orderId, limit) {
-      mongo ??= connectMongo(config);
-      return await readJournal(mongo.db, orderId, limit === undefined ? {} : { limit });
-    },
+    readJournal: (orderId, limit) => readJournal(db(), orderId, limit === undefined ? {} : { limit }),
+    recall: (orderId, commandId, upTo) => recallCommand(db(), orderId, commandId, upTo),
+    hasRoomForFacts: (orderId) => hasRoomForFactsInView(db(), orderId),
     logger: createLogger('silent'),
   });
   return { gateway, close };

@@ -2,7 +2,8 @@ import type { FastifyReply } from 'fastify';
 import { HttpProblem } from '../platform/http-problem.js';
 import type { OrderProgress } from '../projections/hot-orders/order-changes.js';
 import type { OrderViews } from '../projections/hot-orders/order-views.js';
-import type { CommandAnswer, CommandResult, Refused } from './gateway.js';
+import type { CommandAnswer } from '../workflows/messages.js';
+import type { CommandResult, Refused } from './gateway.js';
 import type { Preferences } from './request.js';
 
 /** How a client wants a command answered. */
@@ -34,7 +35,7 @@ export async function answer(
     reply.header('preference-applied', 'respond-async').header('location', `/v1/orders/${orderId}`);
     return await reply.code(202).send({ orderId });
   }
-  let body = result.answer;
+  let body: CommandAnswer & { readonly reached?: Reached } = result.answer;
   if (waitSeconds !== undefined || projected) {
     const hasEvents = ({ version }: OrderProgress) => version >= result.answer.version;
     const isSettled = (progress: OrderProgress) => hasEvents(progress) && progress.settled;
@@ -45,18 +46,18 @@ export async function answer(
     if (projected) reply.header('projected', String(progress !== undefined && hasEvents(progress)));
     if (waitSeconds !== undefined) {
       reply.header('preference-applied', `wait=${waitSeconds}`);
-      body = reached(body, progress);
+      body = {
+        ...body,
+        ...(progress && { reached: { version: progress.version, status: progress.status } }),
+      };
     }
   }
   reply.header('etag', `"${body.version}"`).header('location', `/v1/orders/${body.orderId}`);
   return await reply.code(status).send(body);
 }
 
-/** The command's answer, with where its order has got to meanwhile. */
-function reached(body: CommandAnswer, progress: OrderProgress | undefined): CommandAnswer {
-  if (progress === undefined || progress.version < body.version) return body;
-  return { ...body, version: progress.version, status: progress.status };
-}
+/** Where an order has got to while its caller waited. The answer itself is the same, however often it is asked for. */
+type Reached = Pick<OrderProgress, 'version' | 'status'>;
 
 const statusOf = {
   invalid: 422,
@@ -66,6 +67,7 @@ const statusOf = {
   halted: 409,
   not_found: 404,
   busy: 503,
+  memory_from: 503,
 } as const satisfies Record<Refused['refusal']['kind'], number>;
 
 /** The one mapping from what became of a command that was not taken to HTTP. */

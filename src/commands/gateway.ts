@@ -8,27 +8,38 @@ import {
 } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { append } from '../domain/append.js';
-import type { CommandData, CommandType, FollowUpCommand, FollowUpType, Terms } from '../domain/commands.js';
+import {
+  type CommandData,
+  type CommandType,
+  type Fact,
+  type FollowUpCommand,
+  type FollowUpType,
+  limits,
+  type Terms,
+} from '../domain/commands.js';
 import { decide } from '../domain/decide.js';
-import type { PaymentFact } from '../domain/effects.js';
 import type { OrderEvent } from '../domain/events.js';
 import { fold } from '../domain/evolve.js';
 import { formatMoney } from '../domain/money.js';
-import type { Order, OrderStatus } from '../domain/order.js';
+import { type Order, type OrderStatus } from '../domain/order.js';
 import { rulesToday } from '../domain/rules.js';
+import { commandIn } from '../event-log/command-memory.js';
 import type { Config } from '../platform/config.js';
 import type { Logger } from '../platform/logger.js';
 import { isTaskFailure, isTemporalOutage } from '../platform/temporal-outage.js';
 import { within } from '../platform/within.js';
+import { answerOf, didNothing } from '../workflows/answer.js';
+import { commandIdOf, keyOf } from '../workflows/command-id.js';
 import {
   type Answer,
+  type CommandAnswer,
   type CommandMessage,
   type Message,
   messageId,
   type NewOrder,
   orderWorkflow,
-  paymentSignal,
   type RefusedUpdate,
+  type Remembered,
   searchAttributes,
   workflowId,
 } from '../workflows/messages.js';
@@ -48,17 +59,19 @@ export interface Gateway {
   execute(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult>;
   /** Sends a command as a signal: durable when accepted; one that does not fit becomes a `CommandRejected` event. */
   signal(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult>;
-  /** Passes on what the payment provider tells of its own accord. */
-  paymentFact(orderId: string, fact: PaymentFact, meta: CommandMeta): Promise<CommandResult>;
+  /** Passes on what has happened outside: durable when accepted; what does not fit yet waits in the order's log. */
+  fact(orderId: string, fact: Fact, meta: CommandMeta): Promise<CommandResult>;
 }
 
 /** An order as a client asks for it; the terms and the rules are the house's. */
 export type OrderBody = Omit<CommandData['CreateOrder'], 'terms' | 'rules'>;
 
 export interface CommandMeta {
+  /** whose key it is: two issuers may use the same key for different commands */
+  readonly issuer: string;
   /** the `Idempotency-Key` */
-  readonly commandId: string;
-  /** true where the id was made for this very try, so that it repeats nothing */
+  readonly key: string;
+  /** true if the key was made for this very try, so that it repeats nothing */
   readonly fresh?: boolean;
   readonly actor: string;
   readonly correlationId: string;
@@ -74,8 +87,6 @@ export type CommandResult =
   /** Temporal or the order's worker gave no answer in time: it may still take effect. Try again with the same id. */
   | { readonly kind: 'unknown-outcome'; readonly orderId: string };
 
-export type CommandAnswer = Omit<Answer, 'requestId'>;
-
 /** Nothing was changed, and why. */
 export interface Refused {
   readonly kind: 'refused';
@@ -84,6 +95,8 @@ export interface Refused {
   readonly version?: number;
   readonly status?: OrderStatus;
   readonly allowedCommands?: readonly string[];
+  /** see `RefusedUpdate` */
+  readonly memoryFrom?: number;
 }
 
 export interface GatewayOptions {
@@ -94,6 +107,10 @@ export interface GatewayOptions {
   readonly continueAsNewAfter?: number;
   /** The journal's events of an order, version 1 first, `limit` at most. May fail: then it is done without. */
   readonly readJournal: (orderId: string, limit?: number) => Promise<readonly OrderEvent[]>;
+  /** Looks into the journal for a command that its order no longer remembers (`recallCommand`). May fail. */
+  readonly recall: (orderId: string, commandId: string, upTo: number) => Promise<Remembered | undefined>;
+  /** Whether an order has room for a fact that does not fit yet. May fail: then it is taken to have. */
+  readonly hasRoomForFacts: (orderId: string) => Promise<boolean>;
   readonly logger: Logger;
   /** how long an answer of Temporal and the workers is waited for; 5 s by default */
   readonly answerWithinMs?: number;
@@ -133,10 +150,13 @@ export function createGateway(options: GatewayOptions): Gateway {
     terms,
     continueAsNewAfter,
     readJournal,
+    recall,
+    hasRoomForFacts,
     logger,
     answerWithinMs = 5_000,
   } = options;
   const firstRecorded = whileAvailable(async (orderId: string) => (await readJournal(orderId, 1))[0]);
+  const knowsRoom = whileAvailable(hasRoomForFacts);
 
   function inTime<R>(call: () => Promise<R>): Promise<R> {
     return client.connection.withDeadline(Date.now() + answerWithinMs, call);
@@ -159,7 +179,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 
   async function create(id: string | undefined, body: OrderBody, meta: CommandMeta): Promise<CommandResult> {
-    const orderId = id ?? derivedOrderId(meta.actor, meta.commandId);
+    const orderId = id ?? derivedOrderId(meta.issuer, meta.key);
     // Looked for while it is decided.
     const recorded = id === undefined && meta.fresh === true ? undefined : firstRecorded(orderId);
     const message: CommandMessage<'CreateOrder'> = {
@@ -176,7 +196,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 
     const repeated = (hash: string | undefined): CommandResult => {
       if (hash === message.hash) return { kind: 'answered', answer, replayed: true };
-      return id === undefined ? keyReused(commandId) : orderExists(orderId);
+      return id === undefined ? keyReused(meta.key) : orderExists(orderId);
     };
     const first = await recorded;
     if (first !== undefined) return repeated(hashPart(first.causationId));
@@ -223,18 +243,40 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 
   function execute(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult> {
-    const message = messageTo(orderId, command.type, command.data, meta);
+    let message: Message = messageTo(orderId, command.type, command.data, meta);
     return outcomeOf(orderId, message, async () => {
       const giveUpAt = Date.now() + answerWithinMs;
       for (;;) {
         const result = await client.connection.withDeadline(giveUpAt, () =>
           update(orderId, command.type, message),
         );
-        if (result !== 'unprocessed') return result;
-        if (Date.now() + RESEND_AFTER_MS > giveUpAt) return { kind: 'unknown-outcome', orderId };
-        await pause(RESEND_AFTER_MS);
+        if (result === 'unprocessed') {
+          if (Date.now() + RESEND_AFTER_MS > giveUpAt) return { kind: 'unknown-outcome', orderId };
+          await pause(RESEND_AFTER_MS);
+        } else if (result.kind === 'refused' && result.memoryFrom !== undefined) {
+          const known = await fromJournal(message, orderId, result.memoryFrom, giveUpAt);
+          if (known !== undefined) return known;
+          message = { ...message, absentUpTo: result.memoryFrom };
+        } else return result;
       }
     });
+  }
+
+  /** What is to be answered to a command that its order may have forgotten; undefined if the order has not had it. */
+  async function fromJournal(
+    message: Message,
+    orderId: string,
+    upTo: number,
+    giveUpAt: number,
+  ): Promise<CommandResult | undefined> {
+    try {
+      const known = await within(giveUpAt - Date.now(), recall(orderId, message.commandId, upTo));
+      return known && repeatedOf(known, message);
+    } catch (error) {
+      const { commandId, correlationId } = message;
+      logger.warn({ err: error, orderId, commandId, correlationId }, 'the journal cannot be asked');
+      return journalUnavailable();
+    }
   }
 
   async function update(
@@ -265,8 +307,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     return send(orderId, command.type, messageTo(orderId, command.type, command.data, meta));
   }
 
-  function paymentFact(orderId: string, fact: PaymentFact, meta: CommandMeta): Promise<CommandResult> {
-    return send(orderId, paymentSignal, messageTo(orderId, paymentSignal, fact, meta));
+  async function fact(orderId: string, { type, data }: Fact, meta: CommandMeta): Promise<CommandResult> {
+    if ((await knowsRoom(orderId)) === false) return tooManyFacts(orderId);
+    return await send(orderId, type, messageTo(orderId, type, data, meta));
   }
 
   function send(orderId: string, name: string, message: Message): Promise<CommandResult> {
@@ -299,15 +342,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     }
     const order = fold(events);
     if (order === undefined) return (await isKnown(orderId)) ? orderClosed(orderId) : notFound(orderId);
-    const caused = events.filter((event) => event.commandId === message.commandId);
-    if (caused.some(({ causationId }) => causationId !== messageId(message)))
-      return keyReused(message.commandId);
-    if (sent === 'signal' && caused.length > 0) return { kind: 'accepted', orderId, replayed: true };
-    // A signal that did not fit did nothing: an update with its key is answered as if it were the first.
-    const done = caused.filter(({ type }) => type !== 'CommandRejected');
-    const last = done.at(-1);
-    if (last !== undefined)
-      return answered(fold(events.filter((event) => event.version <= last.version)) ?? order, done);
+    const known = commandIn(events, message.commandId);
+    const repeated = known && repeatedOf(known, message);
+    if (repeated?.kind === 'refused') return repeated;
+    if (sent === 'signal' && known !== undefined) return { kind: 'accepted', orderId, replayed: true };
+    if (repeated !== undefined) return repeated;
     const { expectedVersion } = message;
     if (expectedVersion !== undefined && expectedVersion !== order.version)
       return stale(order, expectedVersion);
@@ -324,19 +363,19 @@ export function createGateway(options: GatewayOptions): Gateway {
     }
   }
 
-  return { create, execute, signal, paymentFact };
+  return { create, execute, signal, fact };
 }
 
 function messageTo<D>(
   orderId: string,
-  type: CommandType | typeof paymentSignal,
+  type: CommandType | Fact['type'],
   data: D,
   meta: CommandMeta,
 ): Message<D> {
-  const { commandId, correlationId, actor, expectedVersion } = meta;
+  const { issuer, key, correlationId, actor, expectedVersion } = meta;
   return {
     data,
-    commandId,
+    commandId: commandIdOf(issuer, key),
     hash: hashOf({ type, orderId, data }),
     correlationId,
     actor,
@@ -350,31 +389,35 @@ function hashPart(causationId: string): string {
   return causationId.slice(causationId.lastIndexOf('.') + 1);
 }
 
-function answered(order: Order, caused: readonly OrderEvent[]): CommandResult {
-  return { kind: 'answered', answer: answerOf(order, caused), replayed: true };
-}
-
-/** The answer to a command that led to `events`, the last of which brought the order to where it is. */
-function answerOf({ orderId, version, status }: Order, events: readonly OrderEvent[]): CommandAnswer {
-  const shipment = events.find((event) => event.type === 'ShipmentCreated');
-  const returned = events.find((event) => event.type === 'ReturnRequested');
-  return {
-    orderId,
-    version,
-    status,
-    events: events.map((event) => ({ version: event.version, type: event.type })),
-    ...(shipment === undefined ? {} : { shipmentId: shipment.data.shipmentId }),
-    ...(returned === undefined ? {} : { returnId: returned.data.returnId }),
-  };
+/**
+ * What is to be answered to a message whose command the order has had before; undefined if it did nothing then: a signal that
+ * did not fit is judged again when an update with its key comes.
+ */
+function repeatedOf(known: Remembered, message: Message): CommandResult | undefined {
+  if (known.hash !== undefined && known.hash !== message.hash) return keyReused(keyOf(message.commandId));
+  if (didNothing(known)) return undefined;
+  const { requestId: _, ...answer } = known.answer;
+  return { kind: 'answered', answer, replayed: true };
 }
 
 function isRefusedUpdate(value: unknown): value is RefusedUpdate {
   return typeof value === 'object' && value !== null && 'refusal' in value;
 }
 
-function keyReused(commandId: string): Refused {
-  const message = `${commandId} was the key of another command: use a new one for this`;
+function keyReused(key: string): Refused {
+  const message = `${key} was the key of another command: use a new one for this`;
   return { kind: 'refused', refusal: { kind: 'key_reused', code: 'key_reused', message } };
+}
+
+function journalUnavailable(): Refused {
+  const message =
+    'the journal must be asked whether this key was used before, and MongoDB does not answer: try again with the same key';
+  return { kind: 'refused', refusal: { kind: 'busy', code: 'journal_unavailable', message } };
+}
+
+function tooManyFacts(orderId: string): Refused {
+  const message = `${limits.facts} facts wait to fit order ${orderId}: send it again later, and see \`npx orders attention\``;
+  return { kind: 'refused', refusal: { kind: 'busy', code: 'facts_waiting', message } };
 }
 
 function orderExists(orderId: string): Refused {

@@ -8,30 +8,32 @@ import type { CommandMeta } from './gateway.js';
 declare module 'fastify' {
   interface FastifyRequest {
     /** the `Idempotency-Key`, or one made for this request */
-    commandId: string;
+    idempotencyKey: string;
   }
 }
 
 /** Gives each request of this scope its key, and each of its answers, errors included. */
 export function keyRequests(app: Http): void {
-  app.decorateRequest('commandId', '');
+  app.decorateRequest('idempotencyKey', '');
   app.addHook('onRequest', async (request, reply) => {
     const given = request.headers['idempotency-key'];
     // A key that is not valid is refused by the route's schema, and repeated nowhere.
     if (given !== undefined && !(typeof given === 'string' && isKey(given))) return;
-    request.commandId =
+    request.idempotencyKey =
       given ?? (request.headers['x-correlation-id'] === undefined ? request.id : randomUUID());
-    reply.header('idempotency-key', request.commandId);
+    reply.header('idempotency-key', request.idempotencyKey);
   });
 }
 
 /** What the headers of a request say of its command. They were checked by the route's schema. */
 export function metaOf(request: FastifyRequest): CommandMeta {
   const match = header(request, 'if-match') ?? '*';
+  const actor = header(request, 'x-actor') ?? 'anonymous';
   return {
-    commandId: request.commandId,
+    issuer: actor,
+    key: request.idempotencyKey,
     fresh: header(request, 'idempotency-key') === undefined,
-    actor: header(request, 'x-actor') ?? 'anonymous',
+    actor,
     correlationId: request.id,
     ...(match === '*' ? {} : { expectedVersion: Number(match.slice(1, -1)) }),
   };

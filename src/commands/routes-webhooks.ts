@@ -1,6 +1,6 @@
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
 import { Type } from 'typebox';
-import type { FollowUpCommand } from '../domain/commands.js';
+import type { Fact } from '../domain/commands.js';
 import { HttpProblem, problem } from '../platform/http-problem.js';
 import { closed, Id, Key, Name } from '../platform/http-schemas.js';
 import type { Http } from '../platform/http.js';
@@ -26,12 +26,13 @@ export function registerWebhooks(app: Http, { gateway, secrets }: WebhookDeps): 
         schema: { summary: 'The payment provider settles a pending payment', ...webhook, body: PaymentEvent },
       },
       async (request, reply) => {
-        const { type, data } = request.body;
+        const { type } = request.body;
         const outcome = paymentOutcomes[type];
         if (outcome !== undefined) {
-          const { orderId, reference, authorizationId, code } = data;
-          const fact = { reference, authorizationId, outcome, ...(code === undefined ? {} : { code }) };
-          acknowledge(await gateway.paymentFact(orderId, fact, metaOf(request, 'payments')));
+          const { orderId, reference, authorizationId, code } = request.body.data;
+          const data = { reference, authorizationId, outcome, ...(code === undefined ? {} : { code }) };
+          const fact = { type: 'PaymentSettled', data } as const;
+          acknowledge(await gateway.fact(orderId, fact, metaOf(request, 'payments')));
         }
         return await reply.code(202).send({});
       },
@@ -44,9 +45,9 @@ export function registerWebhooks(app: Http, { gateway, secrets }: WebhookDeps): 
       { schema: { summary: 'A carrier tracks a shipment', ...webhook, body: CarrierEvent } },
       async (request, reply) => {
         const { type, data } = request.body;
-        const command = carrierCommand(type, data);
-        if (command !== undefined) {
-          acknowledge(await gateway.signal(data.orderId, command, metaOf(request, 'carriers')));
+        const fact = carrierFact(type, data);
+        if (fact !== undefined) {
+          acknowledge(await gateway.fact(data.orderId, fact, metaOf(request, 'carriers')));
         }
         return await reply.code(202).send({});
       },
@@ -99,15 +100,15 @@ const paymentOutcomes: Readonly<Record<string, 'authorized' | 'declined'>> = {
   'payment.declined': 'declined',
 };
 
-function carrierCommand(
+function carrierFact(
   type: string,
   data: { readonly shipmentId: string; readonly carrier?: string; readonly trackingNumber?: string },
-): FollowUpCommand | undefined {
+): Fact | undefined {
   const { shipmentId, carrier, trackingNumber } = data;
-  if (type === 'shipment.delivered') return { type: 'DeliverShipment', data: { shipmentId } };
+  if (type === 'shipment.delivered') return { type: 'ShipmentDelivered', data: { shipmentId } };
   if (type !== 'shipment.dispatched') return undefined;
   if (carrier !== undefined && trackingNumber !== undefined) {
-    return { type: 'DispatchShipment', data: { shipmentId, carrier, trackingNumber } };
+    return { type: 'ShipmentDispatched', data: { shipmentId, carrier, trackingNumber } };
   }
   const missing = Object.entries({ carrier, trackingNumber }).filter(([, value]) => value === undefined);
   const errors = missing.map(([name]) => ({
@@ -120,10 +121,11 @@ function carrierCommand(
   });
 }
 
-/** A message that comes too late, for an order that is closed, is acknowledged: sending it again would not help. */
+/** A fact that comes too late, for an order that is closed, is acknowledged: sending it again would not help. */
 function acknowledge(result: CommandResult): void {
   if (result.kind === 'unknown-outcome') throw problemOf(result);
-  if (result.kind === 'refused' && result.refusal.kind === 'not_found') throw problemOf(result);
+  if (result.kind === 'refused' && ['not_found', 'busy'].includes(result.refusal.kind))
+    throw problemOf(result);
 }
 
 /** Lets no body of this scope through that is not signed. It is checked as it was sent, before it is read. */
@@ -169,5 +171,6 @@ function metaOf(
   { id, headers }: { id: string; headers: Readonly<Record<string, unknown>> },
   actor: string,
 ): CommandMeta {
-  return { commandId: String(headers['webhook-id']), correlationId: id, actor };
+  // No client can be this issuer, for an actor has no space.
+  return { issuer: `webhook ${actor}`, key: String(headers['webhook-id']), correlationId: id, actor };
 }

@@ -94,13 +94,21 @@ export const CommandQuery = closed({
   consistency: Type.Optional(Type.Enum(['projected'], { description: 'answer when the view has caught up' })),
 });
 
+const OrderStatus = Type.Enum(['pending', 'confirmed', 'completed', 'rejected', 'cancelled', 'expired']);
+
 export const CommandAnswer = closed({
   orderId: Type.String(),
   version: Type.Integer(),
-  status: Type.Enum(['pending', 'confirmed', 'completed', 'rejected', 'cancelled', 'expired']),
+  status: OrderStatus,
   events: Type.Array(closed({ version: Type.Integer(), type: Type.String() })),
   shipmentId: Type.Optional(Type.String()),
   returnId: Type.Optional(Type.String()),
+  reached: Type.Optional(
+    closed(
+      { version: Type.Integer(), status: OrderStatus },
+      { description: 'with `Prefer: wait`: where the order had got to when this was answered' },
+    ),
+  ),
 });
 
 export const Accepted = closed({ orderId: Type.String() });

@@ -96,6 +96,41 @@ export type Command = CommandOf<CommandType>;
 export type FollowUpType = Exclude<CommandType, 'CreateOrder'>;
 export type FollowUpCommand = CommandOf<FollowUpType>;
 
+/** What the payment provider tells later of a payment it had called pending. `reference` is the key of the authorize effect. */
+export interface PaymentFact {
+  readonly reference: string;
+  readonly authorizationId: string;
+  readonly outcome: 'authorized' | 'declined';
+  readonly code?: string;
+}
+
+/** What the outside world says has happened. Unlike a command it is no wish: it cannot be refused, only not fit yet. */
+export interface FactData {
+  /** the payment provider settles a pending payment */
+  PaymentSettled: PaymentFact;
+  /** the carrier has taken a shipment, or has delivered it */
+  ShipmentDispatched: DispatchFact;
+  ShipmentDelivered: DeliveryFact;
+}
+
+export interface DeliveryFact {
+  readonly shipmentId: string;
+}
+
+export interface DispatchFact extends DeliveryFact {
+  readonly carrier: string;
+  readonly trackingNumber: string;
+}
+
+export type FactType = 'PaymentSettled' | 'ShipmentDispatched' | 'ShipmentDelivered';
+export type Fact = { [T in FactType]: { readonly type: T; readonly data: FactData[T] } }[FactType];
+
+export const factTypes = [
+  'PaymentSettled',
+  'ShipmentDispatched',
+  'ShipmentDelivered',
+] as const satisfies readonly (keyof FactData)[];
+
 /** The path segment a command has in the public contract: `POST /v1/orders/{id}/<segment>`, and in `allowedCommands`. */
 export const segments = {
   HoldOrder: 'hold',
@@ -127,4 +162,8 @@ export const limits = {
   /** lines of all shipments and returns together */
   partLines: 5_000,
   refunds: 200,
+  /** facts that wait to fit */
+  facts: 100,
+  /** `CommandRejected` events */
+  rejections: 50,
 } as const;

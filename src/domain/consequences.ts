@@ -1,6 +1,7 @@
 import { isReadyToClose } from './deadlines.js';
 import type { EventDraft } from './events.js';
-import { type Order, isUnpaid, sum } from './order.js';
+import { unmatchedDraft, waitingFacts } from './facts.js';
+import { type Order, isFinished, isUnpaid, sum } from './order.js';
 import { isPaymentSecured, isStockSecured } from './pending-effects.js';
 import { later } from './time.js';
 
@@ -11,7 +12,9 @@ import { later } from './time.js';
  * @param now ISO-8601 UTC
  */
 export function consequence(order: Order, now: string): EventDraft | undefined {
-  return ofPending(order) ?? ofAmendment(order) ?? ofCapture(order) ?? ofCompletion(order, now);
+  return (
+    ofPending(order) ?? ofAmendment(order) ?? ofCapture(order) ?? ofCompletion(order, now) ?? ofFacts(order)
+  );
 }
 
 function ofPending(order: Order): EventDraft | undefined {
@@ -59,6 +62,12 @@ function ofCompletion(order: Order, now: string): EventDraft | undefined {
     return { type: 'OrderClosed', data: {} };
   }
   return undefined;
+}
+
+/** At its end, the order tells of each fact that never fitted. */
+function ofFacts(order: Order): EventDraft | undefined {
+  const [fact] = isFinished(order) ? waitingFacts(order) : [];
+  return fact && unmatchedDraft(fact, 'order_ended');
 }
 
 /** All that was not cancelled is delivered, and captured or given up. */

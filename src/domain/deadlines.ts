@@ -1,10 +1,11 @@
 import type { EventDraft } from './events.js';
+import { unmatchedAt, unmatchedDraft, waitingFacts } from './facts.js';
 import { type Authorization, type Order, owes } from './order.js';
 import { isNeeded } from './pending-effects.js';
 
 /** The next time at which the order changes by itself. */
 export interface Deadline {
-  readonly name: 'payment-deadline' | 'authorization-expiry' | 'return-window';
+  readonly name: 'payment-deadline' | 'authorization-expiry' | 'return-window' | 'fact-unmatched';
   /** ISO-8601 UTC */
   readonly at: string;
 }
@@ -15,6 +16,7 @@ export function nextDeadline(order: Order): Deadline | undefined {
     name: status === 'pending' ? 'payment-deadline' : 'authorization-expiry',
     at: until,
   }));
+  for (const fact of waitingFacts(order)) deadlines.push({ name: 'fact-unmatched', at: unmatchedAt(fact) });
   if (order.returnsUntil !== undefined && isReadyToClose(order)) {
     deadlines.push({ name: 'return-window', at: order.returnsUntil });
   }
@@ -23,12 +25,16 @@ export function nextDeadline(order: Order): Deadline | undefined {
 
 /** What has passed at `now` (ISO-8601 UTC). The end of the return window shows as `OrderClosed`, a consequence. */
 export function expire(order: Order, now: string): readonly EventDraft[] {
-  return expiring(order)
+  const lapsed = expiring(order)
     .filter((entry) => entry.until <= now)
-    .map(({ status, authorizationId }) => ({
-      type: status === 'pending' ? 'PaymentTimedOut' : 'AuthorizationExpired',
-      data: { authorizationId },
-    }));
+    .map(({ status, authorizationId }): EventDraft => {
+      const type = status === 'pending' ? 'PaymentTimedOut' : 'AuthorizationExpired';
+      return { type, data: { authorizationId } };
+    });
+  const unmatched = waitingFacts(order)
+    .filter((fact) => unmatchedAt(fact) <= now)
+    .map((fact) => unmatchedDraft(fact, 'waited_too_long'));
+  return [...lapsed, ...unmatched];
 }
 
 /** An authorization does not lapse while its capture is under way: the provider's answer decides. */

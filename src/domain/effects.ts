@@ -13,6 +13,16 @@ interface Owed {
   readonly correlationId: string;
 }
 
+/** The order that an effect's key belongs to. */
+export function orderOf(key: string): string {
+  return key.split(':').slice(0, -2).join(':');
+}
+
+/** The version of the event that made the effect of this key owed. */
+export function versionOf(key: string): number {
+  return Number(key.slice(key.lastIndexOf(':') + 1));
+}
+
 /** An effect that has no key yet. */
 export type WantedEffect = { [T in EffectType]: { readonly type: T } & EffectData[T] }[EffectType];
 
@@ -69,11 +79,3 @@ export type Outcome = Outcomes[EffectType];
 export type Settlement = {
   [T in EffectType]: { readonly effect: EffectOf<T>; readonly outcome: Outcomes[T] };
 }[EffectType];
-
-/** What the payment provider tells later of a payment it had called pending. `reference` is the key of the authorize effect. */
-export interface PaymentFact {
-  readonly reference: string;
-  readonly authorizationId: string;
-  readonly outcome: 'authorized' | 'declined';
-  readonly code?: string;
-}

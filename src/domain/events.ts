@@ -1,4 +1,15 @@
-import type { Address, Customer, LineQuantity, NewLine, PaymentMethod, Terms } from './commands.js';
+import type {
+  Address,
+  Customer,
+  DeliveryFact,
+  DispatchFact,
+  FactType,
+  LineQuantity,
+  NewLine,
+  PaymentFact,
+  PaymentMethod,
+  Terms,
+} from './commands.js';
 
 /**
  * The persisted shape of every event, by its type: past tense, and never changed without a new version in `schemaVersions` and an
@@ -87,8 +98,22 @@ export interface EventData {
   OrderCompleted: { readonly returnsUntil: string };
   OrderClosed: Empty;
   NoteAdded: { readonly text: string };
-  /** A message nobody waits for (a signal) that did not fit the state. */
+  /** A command that did not fit the state, and whose caller waits for no answer. */
   CommandRejected: { readonly command: string; readonly code: string; readonly message: string };
+  /** Something has happened outside that does not fit the order yet: it waits, and is applied when it does. */
+  FactReceived: {
+    readonly fact: FactType;
+    readonly data: PaymentFact | DispatchFact | DeliveryFact;
+    /** why it does not fit yet */
+    readonly reason: string;
+  };
+  /** A fact still does not fit, after a day or at the order's end: a person must look at it. */
+  FactUnmatched: {
+    /** command id of the `FactReceived` */
+    readonly factId: string;
+    readonly fact: FactType;
+    readonly reason: 'waited_too_long' | 'order_ended';
+  };
 }
 
 type Empty = Readonly<Record<string, never>>;
@@ -149,6 +174,8 @@ export const schemaVersions: Readonly<Record<EventType, number>> = {
   OrderClosed: 1,
   NoteAdded: 1,
   CommandRejected: 1,
+  FactReceived: 1,
+  FactUnmatched: 1,
 };
 
 /** An event before it has a place in the log. */

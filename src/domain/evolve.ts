@@ -1,10 +1,13 @@
 import { type LineQuantity, type NewLine, limits } from './commands.js';
+import { factOf, holds } from './facts.js';
 import { isChargeInTurn, wantedEffects } from './pending-effects.js';
+import { rejectionKey } from './rejection.js';
 import type { EventData, HoldCause, OrderEvent } from './events.js';
 import {
   type Authorization,
   type Line,
   type Order,
+  type ReceivedFact,
   type Shipment,
   type ShipmentCharge,
   quantityOf,
@@ -21,7 +24,10 @@ import { unreachable } from './unreachable.js';
 export function evolve(order: Order | undefined, event: OrderEvent): Order {
   const happened = apply(order, event);
   const owed = happened.owed.filter((effect) => effect.key !== event.causationId);
-  const next = { ...happened, owed, version: event.version, updatedAt: event.occurredAt };
+  const next = withoutAppliedFacts(
+    { ...happened, owed, version: event.version, updatedAt: event.occurredAt },
+    event,
+  );
   const newlyOwed = wantedEffects(next).map((effect) => ({
     ...effect,
     key: `${event.orderId}:${effect.type}:${event.version}`,
@@ -35,8 +41,9 @@ export function fold(events: Iterable<OrderEvent>, order?: Order): Order | undef
   return order;
 }
 
-function apply(order: Order | undefined, event: OrderEvent): Order {
+function apply(before: Order | undefined, event: OrderEvent): Order {
   if (event.type === 'OrderCreated') return created(event);
+  const order = event.type === 'CommandRejected' ? before : changed(before);
   if (order === undefined) {
     throw new TypeError(`The log of ${event.orderId} starts with ${event.type}, not with OrderCreated.`);
   }
@@ -144,7 +151,11 @@ function apply(order: Order | undefined, event: OrderEvent): Order {
       return { ...order, notes: [...order.notes, note].slice(-limits.notes) };
     }
     case 'CommandRejected':
-      return order;
+      return rejected(order, event.data);
+    case 'FactReceived':
+      return received(order, event);
+    case 'FactUnmatched':
+      return unmatched(order, event.data);
     default:
       return unreachable(event);
   }
@@ -344,6 +355,54 @@ function amended(order: Order): Order {
     ...changes,
     lines: lines?.map(untouched) ?? order.lines,
   };
+}
+
+// --- messages that do not fit ---
+
+function rejected(order: Order, data: EventData['CommandRejected']): Order {
+  const { total, unchanged } = order.rejections ?? { total: 0, unchanged: [] };
+  const known = [...unchanged, rejectionKey(data)].slice(-limits.rejections);
+  return { ...order, rejections: { total: total + 1, unchanged: known } };
+}
+
+/** What was refused before may fit now. */
+function changed(order: Order | undefined): Order | undefined {
+  if (order?.rejections === undefined) return order;
+  return { ...order, rejections: { ...order.rejections, unchanged: [] } };
+}
+
+function received(order: Order, event: EventOf<'FactReceived'>): Order {
+  const { commandId, correlationId, causationId, actor, occurredAt: receivedAt } = event;
+  const { fact: type, data } = event.data;
+  const fact = { type, data, commandId, correlationId, causationId, actor, receivedAt };
+  return { ...order, facts: [...(order.facts ?? []), fact] };
+}
+
+/** Of those that a person was told of, the latest are kept; the log has them all. */
+function unmatched(order: Order, { factId }: EventData['FactUnmatched']): Order {
+  const facts = (order.facts ?? []).map((fact) =>
+    fact.commandId === factId ? { ...fact, unmatched: true as const } : fact,
+  );
+  const surplus = facts.filter((fact) => fact.unmatched).length - limits.facts;
+  return withFacts(order, surplus > 0 ? facts.filter((fact) => fact !== oldestUnmatched(facts)) : facts);
+}
+
+function oldestUnmatched(facts: readonly ReceivedFact[]): ReceivedFact | undefined {
+  return facts.find((fact) => fact.unmatched);
+}
+
+/** A fact waits until its own event has happened, or the order says so for another reason. */
+function withoutAppliedFacts(order: Order, event: OrderEvent): Order {
+  if (order.facts === undefined || event.type === 'FactReceived') return order;
+  const left = order.facts.filter(
+    (fact) => fact.commandId !== event.commandId && !holds(order, factOf(fact)),
+  );
+  return left.length === order.facts.length ? order : withFacts(order, left);
+}
+
+function withFacts(order: Order, facts: readonly ReceivedFact[]): Order {
+  const { facts: _, ...rest } = order;
+  return facts.length === 0 ? rest : { ...rest, facts };
 }
 
 // --- parts of an order ---

@@ -1,6 +1,15 @@
-import type { Address, Customer, LineQuantity, NewLine, PaymentMethod, Terms } from './commands.js';
+import type {
+  Address,
+  Customer,
+  FactData,
+  FactType,
+  LineQuantity,
+  NewLine,
+  PaymentMethod,
+  Terms,
+} from './commands.js';
 import type { Effect } from './effects.js';
-import type { EventData, HoldCause, MissingStock } from './events.js';
+import type { Cause, EventData, HoldCause, MissingStock } from './events.js';
 
 /** `rejected`, `cancelled` and `expired` are final; a completed order stays open for returns until it is closed. */
 export type OrderStatus = 'pending' | 'confirmed' | 'completed' | 'rejected' | 'cancelled' | 'expired';
@@ -51,6 +60,24 @@ export interface Order {
 
   /** every effect that is owed under its key until it is settled */
   readonly owed: readonly Effect[];
+  /** facts that do not fit yet, oldest first; absent for none */
+  readonly facts?: readonly ReceivedFact[];
+  /** refusals that the log tells of; absent for none */
+  readonly rejections?: {
+    readonly total: number;
+    /** keys of those since the order last changed (`rejectionKey`) */
+    readonly unchanged: readonly string[];
+  };
+}
+
+/** A fact that waits until it fits, with the cause of the events it then leads to. */
+export interface ReceivedFact extends Omit<Cause, 'occurredAt'> {
+  readonly type: FactType;
+  readonly data: FactData[FactType];
+  /** ISO-8601 UTC */
+  readonly receivedAt: string;
+  /** a person was told of it; it is still applied if it fits after all */
+  readonly unmatched?: true;
 }
 
 export interface Hold {

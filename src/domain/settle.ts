@@ -1,4 +1,5 @@
-import type { EffectType, PaymentFact, Settlement } from './effects.js';
+import type { EffectType, Settlement } from './effects.js';
+import type { PaymentFact } from './commands.js';
 import type { EventDraft } from './events.js';
 import { type Order, isDead, sum } from './order.js';
 import { type Decision, refuse } from './refusal.js';

@@ -134,6 +134,20 @@ export async function laterBeginnings(
   return new Map(found.map(({ orderId, version }) => [orderId, version]));
 }
 
+/**
+ * Whether the journal holds all events of an order from where its log begins (see `restoreLog`) up to `version`, if that is
+ * later than at version 1.
+ */
+export async function isHeldFromItsBeginning(db: Db, orderId: string, version: number): Promise<boolean> {
+  const first = (await laterBeginnings(db, [orderId])).get(orderId);
+  if (first === undefined || first > version) return false;
+  const held = await journal(db).countDocuments(
+    { orderId, version: { $gte: first, $lte: version } },
+    committed,
+  );
+  return held === version - first + 1;
+}
+
 /** The events that the journal lacks, once those it holds have proved to be the same. */
 async function withoutRecorded(
   db: Db,

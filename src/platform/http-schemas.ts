@@ -69,8 +69,11 @@ export const StockCount = Type.Integer({ minimum: 0, maximum: 1_000_000_000 });
 export const Version = Type.Integer({ minimum: 1, maximum: limits.amount });
 
 /** An object that takes no other members than these. */
-export function closed<P extends Parameters<typeof Type.Object>[0]>(properties: P) {
-  return Type.Object(properties, { additionalProperties: false });
+export function closed<P extends Parameters<typeof Type.Object>[0]>(
+  properties: P,
+  options: { readonly description?: string } = {},
+) {
+  return Type.Object(properties, { ...options, additionalProperties: false });
 }
 
 export const OrderPath = closed({ orderId: Id });

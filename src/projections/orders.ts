@@ -1,6 +1,7 @@
 import type { ClientSession, Db, IndexDescription } from 'mongodb';
 import type { OrderEvent, StoredEvent } from '../domain/events.js';
 import { evolve } from '../domain/evolve.js';
+import { hasRoomForFacts } from '../domain/facts.js';
 import type { Order } from '../domain/order.js';
 import { upcast } from '../domain/upcasters.js';
 import { type OrderView, toView } from '../domain/view.js';
@@ -45,6 +46,13 @@ export const orderIndexes: readonly IndexDescription[] = [
 
 export function orders(db: Db) {
   return db.collection<OrderDocument>('orders');
+}
+
+/** By its view, which may lag: whether an order takes one more fact that does not fit yet. */
+export async function hasRoomForFactsInView(db: Db, orderId: string): Promise<boolean> {
+  const projection = { _id: 0, 'state.facts': 1 };
+  const view = await orders(db).findOne<Pick<OrderDocument, 'state'>>({ _id: orderId }, { projection });
+  return view === null || hasRoomForFacts(view.state);
 }
 
 /** The ids of all orders that there is a view of, ascending. */

@@ -1,18 +1,13 @@
 import { ApplicationFailure } from '@temporalio/workflow';
-import type { Command, FollowUpType } from '../domain/commands.js';
+import type { Command, Fact, FactType, FollowUpType } from '../domain/commands.js';
 import { decide } from '../domain/decide.js';
-import type { PaymentFact } from '../domain/effects.js';
 import type { EventDraft } from '../domain/events.js';
+import { type FactJudgement, judgeFact } from '../domain/facts.js';
 import type { Order } from '../domain/order.js';
-import { type Decision, refuse } from '../domain/refusal.js';
+import { type Decision, type Refusal, refuse } from '../domain/refusal.js';
 import { learnPayment } from '../domain/settle.js';
-import {
-  type CommandMessage,
-  type Message,
-  paymentSignal,
-  type RefusedUpdate,
-  type Remembered,
-} from './messages.js';
+import { keyOf } from './command-id.js';
+import type { CommandMessage, Message, RefusedUpdate, Remembered } from './messages.js';
 
 export type Obstacle = RefusedUpdate['refusal'];
 
@@ -38,19 +33,40 @@ export function judge(order: Order, type: FollowUpType, message: Message, now: s
   }
 }
 
-/** `learnPayment`, safe against data of the wrong shape. */
-export function judgePayment(order: Order, { data }: Message, now: string): Decision {
-  if (isPaymentFact(data)) return learnPayment(order, data, now);
-  return refuse('invalid', 'malformed', `${paymentSignal} has data of the wrong shape`);
+/** `judgeFact`, safe against data of the wrong shape. */
+export function judgeMessage(
+  order: Order,
+  type: FactType,
+  message: Message,
+  now: string,
+): FactJudgement | { readonly refusal: Refusal } {
+  const fact = factIn(type, message);
+  return fact === undefined ? malformed(type) : judgeFact(order, fact, now);
 }
 
-function isPaymentFact(data: unknown): data is PaymentFact {
-  return (
-    typeof data === 'object' &&
-    data !== null &&
-    ['reference', 'authorizationId'].every((key) => typeof Reflect.get(data, key) === 'string') &&
-    ['authorized', 'declined'].includes(Reflect.get(data, 'outcome'))
-  );
+/** How a payment's settlement was judged before facts could wait: what does not fit is refused. */
+export function judgePayment(order: Order, message: Message, now: string): Decision {
+  const fact = factIn('PaymentSettled', message);
+  return fact?.type === 'PaymentSettled' ? learnPayment(order, fact.data, now) : malformed('PaymentSettled');
+}
+
+function malformed(type: string): { readonly refusal: Refusal } {
+  return refuse('invalid', 'malformed', `${type} has data of the wrong shape`);
+}
+
+const textsOf: Readonly<Record<FactType, readonly string[]>> = {
+  PaymentSettled: ['reference', 'authorizationId'],
+  ShipmentDispatched: ['shipmentId', 'carrier', 'trackingNumber'],
+  ShipmentDelivered: ['shipmentId'],
+};
+
+function factIn(type: FactType, { data }: Message): Fact | undefined {
+  if (typeof data !== 'object' || data === null) return undefined;
+  if (!textsOf[type].every((key) => typeof Reflect.get(data, key) === 'string')) return undefined;
+  if (type === 'PaymentSettled' && !['authorized', 'declined'].includes(Reflect.get(data, 'outcome')))
+    return undefined;
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- where signals are parsed
+  return { type, data } as Fact;
 }
 
 /**
@@ -65,19 +81,22 @@ export function judgeNew({ data }: CommandMessage<'CreateOrder'>, now: string): 
   throw ApplicationFailure.nonRetryable(message, code);
 }
 
-/** A key that was used for something else, or a version that has passed. */
-export function conflict(
-  message: Message,
-  known: Remembered | undefined,
-  version: number,
-): Obstacle | undefined {
-  if (known !== undefined && known.hash !== message.hash) {
-    return {
-      kind: 'key_reused',
-      code: 'key_reused',
-      message: `the key ${message.commandId} was used with another body: use a new key`,
-    };
-  }
+/** A key that was used for something else. */
+export function keyConflict(message: Message, known: Remembered | undefined): Obstacle | undefined {
+  if (known === undefined || isSameBody(known, message)) return undefined;
+  return {
+    kind: 'key_reused',
+    code: 'key_reused',
+    message: `the key ${keyOf(message.commandId)} was used with another body: use a new key`,
+  };
+}
+
+export function isSameBody({ hash }: Remembered, message: Message): boolean {
+  return hash === undefined || hash === message.hash;
+}
+
+/** A version that has passed. */
+export function versionConflict(message: Message, version: number): Obstacle | undefined {
   if (message.expectedVersion === undefined || message.expectedVersion === version) return undefined;
   return {
     kind: 'stale_version',

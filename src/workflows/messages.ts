@@ -1,5 +1,5 @@
-import type { CommandData, CommandType } from '../domain/commands.js';
-import type { Effect, Outcomes, EffectType, PaymentFact } from '../domain/effects.js';
+import type { CommandData, CommandType, FactData, FactType } from '../domain/commands.js';
+import type { Effect, Outcomes, EffectType } from '../domain/effects.js';
 import type { EventType, StoredEvent } from '../domain/events.js';
 import type { Order, OrderStatus } from '../domain/order.js';
 import type { Refusal } from '../domain/refusal.js';
@@ -19,13 +19,13 @@ export const SEARCH_ATTRIBUTES: readonly string[] = Object.values(searchAttribut
 /** Query: the order as the workflow has it. */
 export const stateQuery = 'state';
 
-/** Signal: what the payment provider tells of its own accord. */
-export const paymentSignal = 'PaymentSettled';
-
-/** A command on its way to an order: an update where an answer is wanted, a signal of the same name where not. */
+/**
+ * A command or a fact on its way to an order: an update of the command's name if the caller wants an answer, otherwise a
+ * signal of the command's or the fact's name.
+ */
 export interface Message<D = unknown> {
   readonly data: D;
-  /** the `Idempotency-Key` */
+  /** who issued it and under which key (`commandIdOf`); before issuers were kept, the key alone */
   readonly commandId: string;
   /** of the body: the same key with another body is another command, and refused */
   readonly hash: string;
@@ -33,25 +33,30 @@ export interface Message<D = unknown> {
   readonly actor: string;
   /** judged against this version only (`If-Match`) */
   readonly expectedVersion?: number;
-  /** made anew for each try: an answer with another one is an earlier answer */
+  /** another one for each try: an answer with a different one is an earlier answer */
   readonly requestId: string;
+  /** the journal up to this version, which it holds without a gap, has no such command (see `ContinuedOrder.memoryFrom`) */
+  readonly absentUpTo?: number;
 }
 
 export type CommandMessage<T extends CommandType> = Message<CommandData[T]>;
-export type PaymentMessage = Message<PaymentFact>;
+export type FactMessage<T extends FactType = FactType> = Message<FactData[T]>;
 
 /** Id of an update, and `causationId` of the events a command led to. */
 export function messageId({ commandId, hash }: Pick<Message, 'commandId' | 'hash'>): string {
   return `${commandId}.${hash}`;
 }
 
-export interface Answer {
+export interface CommandAnswer {
   readonly orderId: string;
   readonly version: number;
   readonly status: OrderStatus;
   readonly events: readonly { readonly version: number; readonly type: EventType }[];
   readonly shipmentId?: string;
   readonly returnId?: string;
+}
+
+export interface Answer extends CommandAnswer {
   /** of the message that was decided on */
   readonly requestId: string;
 }
@@ -59,8 +64,10 @@ export interface Answer {
 /** Why an update was refused: the `details[0]` of an `ApplicationFailure` whose `type` is the code. */
 export interface RefusedUpdate {
   readonly refusal: Omit<Refusal, 'kind'> & {
-    readonly kind: Refusal['kind'] | 'key_reused' | 'stale_version' | 'halted' | 'busy';
+    readonly kind: Refusal['kind'] | 'key_reused' | 'stale_version' | 'halted' | 'busy' | 'memory_from';
   };
+  /** with `memory_from`: the order no longer remembers all commands that led to its events up to this version */
+  readonly memoryFrom?: number;
   readonly version: number;
   readonly status: OrderStatus;
   readonly allowedCommands: readonly string[];
@@ -81,13 +88,27 @@ export interface ContinuedOrder extends Omit<NewOrder, 'create'> {
   /** as they were decided, by an earlier version of this code perhaps: they are passed on as they are */
   readonly unrecorded: readonly StoredEvent[];
   readonly remembered: readonly Remembered[];
+  /**
+   * All commands that led to events beyond this version are in `remembered`; those before are in the journal, which holds
+   * every event up to it. Absent in what an older version of this code handed on.
+   */
+  readonly memoryFrom?: number;
+  /** facts that came while the order kept as many as it can; absent for none */
+  readonly crowded?: readonly Signal[];
   readonly halted?: Halt;
+}
+
+/** A signal as it came. */
+export interface Signal {
+  readonly name: string;
+  readonly message: Message;
 }
 
 /** A command that was answered, oldest first. */
 export interface Remembered {
   readonly commandId: string;
-  readonly hash: string;
+  /** of its body; absent if the journal does not tell: then it is taken for that of any message with this id */
+  readonly hash?: string;
   readonly answer: Answer;
 }
 
@@ -120,9 +141,21 @@ export interface Step<T extends EffectType = EffectType> {
   readonly effect?: Extract<Effect, { type: T }>;
 }
 
+/** A step that looks for a command which the order no longer remembers. */
+export interface RecallStep {
+  /** none: what is looked for is recorded already */
+  readonly events: readonly StoredEvent[];
+  readonly orderId: string;
+  readonly commandId: string;
+  /** in the journal up to this version */
+  readonly upTo: number;
+}
+
 /** The activities, named after the effect they perform, so that a row in the Web UI says what it is about. */
 export type Steps = { [T in EffectType]: (step: Step<T>) => Promise<Outcomes[T]> } & {
   record: (step: Step) => Promise<void>;
+  /** @returns null if the journal has no such command */
+  recall: (step: RecallStep) => Promise<Remembered | null>;
 };
 
 /** Failure type of an activity that found another event under the same version. Never retried. */

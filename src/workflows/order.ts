@@ -21,35 +21,50 @@ import {
 } from '@temporalio/workflow';
 import { allowedCommands } from '../domain/allowed.js';
 import { append } from '../domain/append.js';
-import { type FollowUpType, followUpTypes } from '../domain/commands.js';
+import { type FactType, factTypes, type FollowUpType, followUpTypes } from '../domain/commands.js';
 import { type Deadline, expire, nextDeadline } from '../domain/deadlines.js';
-import type { Effect, EffectType, Outcome, Settlement } from '../domain/effects.js';
+import { type Effect, type EffectType, type Outcome, type Settlement, versionOf } from '../domain/effects.js';
 import type { Cause, EventDraft, OrderEvent, StoredEvent } from '../domain/events.js';
+import { fittingFact, hasRoomForFacts } from '../domain/facts.js';
 import { type Order, isFinished } from '../domain/order.js';
 import { pendingEffects } from '../domain/pending-effects.js';
-import type { Decision } from '../domain/refusal.js';
+import type { Refusal } from '../domain/refusal.js';
+import { rejectionOf } from '../domain/rejection.js';
+import { isUnder } from '../domain/rules.js';
 import { settle } from '../domain/settle.js';
+import { answerOf, didNothing } from './answer.js';
+import { commandIdOf, hasIssuer, isSameCommand } from './command-id.js';
 import { details, stepSummary } from './legible.js';
 import {
   type Answer,
   type ContinuedOrder,
+  type FactMessage,
   type Halt,
   type Message,
   type NewOrder,
   type OrderEnd,
   type OrderState,
-  type PaymentMessage,
   type RefusedUpdate,
   type Remembered,
+  type Signal,
   type Step,
   type Steps,
   eventFork,
   messageId,
-  paymentSignal,
   searchAttributes,
   stateQuery,
 } from './messages.js';
-import { type Obstacle, conflict, isMessage, judge, judgeNew, judgePayment } from './judgement.js';
+import {
+  type Obstacle,
+  isMessage,
+  isSameBody,
+  judge,
+  judgeMessage,
+  judgeNew,
+  judgePayment,
+  keyConflict,
+  versionConflict,
+} from './judgement.js';
 
 /** An outage delays a step and never ends it: only a fork of the log, which no retry can mend, is final. */
 const untilDone: ActivityOptions = {
@@ -61,7 +76,7 @@ const untilDone: ActivityOptions = {
     nonRetryableErrorTypes: [eventFork],
   },
 };
-const { record } = proxyActivities<Steps>(untilDone);
+const { record, recall } = proxyActivities<Steps>(untilDone);
 const steps = proxyActivities<Record<EffectType, (step: Step) => Promise<Outcome>>>(untilDone);
 
 /** Who answers to an effect: the actor of its outcome. */
@@ -78,7 +93,10 @@ const worldOf: Readonly<Record<EffectType, string>> = {
 
 const statusAttribute = defineSearchAttributeKey(searchAttributes.status, 'KEYWORD');
 
-/** How many answered commands are known again; Temporal itself knows those of one run only. */
+/**
+ * How many answered commands an order remembers at least; the journal has the earlier ones. Temporal itself knows the update
+ * ids of one run only.
+ */
 const rememberedCommands = 500;
 
 /**
@@ -107,13 +125,20 @@ class OrderRun {
   private order: Order;
   /** decided, and not yet in the input of an activity */
   private queued: readonly StoredEvent[];
-  /** in the input of an activity that has not ended yet */
+  /** in the inputs of activities that have not ended yet; effects that were owed at once have events in common */
   private readonly recording = new Set<readonly StoredEvent[]>();
   /** keys of the effects an activity was scheduled for in this run */
   private readonly issued = new Set<string>();
   private remembered: readonly Remembered[];
-  /** signals that came while too much was unrecorded, in their order: durable as they are, and decided later */
-  private readonly waiting: (() => void)[] = [];
+  /** see `ContinuedOrder` */
+  private memoryFrom: number;
+  /**
+   * Signals in their order, the first of which has to wait: too much is unrecorded, or the journal has to be asked whether its
+   * command is known. They are durable in the history.
+   */
+  private readonly waiting: Signal[] = [];
+  private isRecalling = false;
+  private crowded: readonly Signal[];
   private halted: Halt | undefined;
   private timer: { readonly deadline: Deadline; readonly scope: CancellationScope } | undefined;
   private listedStatus: Order['status'];
@@ -127,6 +152,8 @@ class OrderRun {
       this.order = input.order;
       this.queued = input.unrecorded;
       this.remembered = input.remembered;
+      this.memoryFrom = input.memoryFrom ?? oldestRemembered(input.remembered);
+      this.crowded = input.crowded ?? [];
       this.halted = input.halted;
       this.listedStatus = input.order.status;
       // A first task that does nothing is at times replayed as one with the second, and an update in that one then answered
@@ -141,7 +168,10 @@ class OrderRun {
       this.order = created.order;
       this.queued = created.events;
       const { commandId, hash, requestId } = create;
-      this.remembered = [{ commandId, hash, answer: answerTo(created.order, created.events, requestId) }];
+      const answer = { ...answerOf(created.order, created.events), requestId };
+      this.remembered = [{ commandId, hash, answer }];
+      this.memoryFrom = 0;
+      this.crowded = [];
       this.listedStatus = 'pending';
     }
   }
@@ -152,14 +182,16 @@ class OrderRun {
       setHandler(defineUpdate<Answer, [Message]>(type), (message) => this.answer(type, message), {
         validator: (message) => this.validate(type, message),
       });
-      setHandler(defineSignal<[Message]>(type), (message) => this.take(type, message));
+      setHandler(defineSignal<[Message]>(type), (message) => this.receive({ name: type, message }));
     }
-    setHandler(defineSignal<[PaymentMessage]>(paymentSignal), (message) => this.takePayment(message));
+    for (const type of factTypes)
+      setHandler(defineSignal<[FactMessage]>(type), (message) => this.receive({ name: type, message }));
   }
 
   async untilFinished(): Promise<OrderEnd> {
     for (;;) {
       this.takeWaiting();
+      this.takeCrowded();
       this.issueSteps();
       this.show();
       const { orderId, status, version } = this.order;
@@ -173,18 +205,27 @@ class OrderRun {
 
   // --- messages: handlers never wait ---
 
-  /** Accepts an update by returning. A refusal leaves nothing in the history. */
+  /** Accepts an update by returning. A refusal leaves nothing in the history. Checked in the order replay, 422, 412, 409. */
   private validate(type: FollowUpType, message: Message): void {
-    const known = this.recall(message);
-    if (known?.hash === message.hash && !isRejection(known)) return;
+    const known = this.remembers(message);
+    if (known !== undefined && isSameBody(known, message) && !didNothing(known)) return;
     const { version, status } = this.order;
     const decision = judge(this.order, type, message, now());
     const refusal =
       this.unavailable() ??
-      conflict(message, known, version) ??
+      keyConflict(message, known) ??
+      this.forgotten(message) ??
+      versionConflict(message, version) ??
       ('refusal' in decision ? decision.refusal : undefined);
     if (refusal === undefined) return;
-    const refused: RefusedUpdate = { refusal, version, status, ...allowedCommands(this.order) };
+    const { memoryFrom } = this;
+    const refused: RefusedUpdate = {
+      refusal,
+      version,
+      status,
+      ...allowedCommands(this.order),
+      ...(refusal.kind === 'memory_from' && { memoryFrom }),
+    };
     throw ApplicationFailure.create({
       message: refusal.message,
       type: refusal.code,
@@ -195,91 +236,167 @@ class OrderRun {
 
   /** Runs after `validate`, on the same state. */
   private answer(type: FollowUpType, message: Message): Answer {
-    const known = this.recall(message);
-    if (known !== undefined && !isRejection(known)) return known.answer;
+    const known = this.remembers(message);
+    if (known !== undefined && !didNothing(known)) return known.answer;
     const decision = judge(this.order, type, message, now());
     if ('refusal' in decision)
       throw ApplicationFailure.nonRetryable(decision.refusal.message, decision.refusal.code);
     return this.accept(message, decision.events, messageId(message));
   }
 
-  private take(type: FollowUpType, message: Message): void {
-    this.receive(type, message, (id) => ({
-      decision: judge(this.order, type, message, now()),
-      causationId: id,
-    }));
-  }
-
-  /** The provider's word may be the answer to an effect whose own answer is still under way: then it settles that effect. */
-  private takePayment(message: PaymentMessage): void {
-    this.receive(paymentSignal, message, (id) => {
-      const decision = judgePayment(this.order, message, now());
-      if ('refusal' in decision) return { decision, causationId: id };
-      const { reference } = message.data;
-      const isAnswer = pendingEffects(this.order).some(
-        ({ key, type }) => key === reference && type === 'authorize',
-      );
-      return { decision, causationId: isAnswer ? reference : id };
-    });
-  }
-
   requestCancellation(): void {
     const { runId } = workflowInfo();
-    this.take('CancelOrder', {
-      data: { reason: 'cancellation requested in Temporal' },
-      commandId: 'temporal-cancellation',
-      hash: runId,
-      correlationId: runId,
-      actor: 'temporal',
-      requestId: runId,
+    const isNamed = isUnder(this.order, 2);
+    this.receive({
+      name: 'CancelOrder',
+      message: {
+        data: { reason: 'cancellation requested in Temporal' },
+        commandId: isNamed ? commandIdOf('temporal', 'cancellation') : 'temporal-cancellation',
+        hash: runId,
+        correlationId: runId,
+        actor: 'temporal',
+        requestId: runId,
+      },
     });
   }
 
-  private receive(...signal: Parameters<OrderRun['takeSignal']>): void {
-    if (this.isBehind()) this.waiting.push(() => this.takeSignal(...signal));
-    else this.takeSignal(...signal);
+  private receive(signal: Signal): void {
+    if (!isMessage(signal.message)) log.warn(`${signal.name}: not a message of this project, ignored`);
+    else if (this.isBehind() || this.forgotten(signal.message)) this.waiting.push(signal);
+    else this.take(signal);
   }
 
   private takeWaiting(): void {
     while (this.halted !== undefined || !this.isOverLimit()) {
-      const take = this.waiting.shift();
-      if (take === undefined) return;
-      take();
+      const [next] = this.waiting;
+      if (next === undefined) return;
+      if (this.halted === undefined && this.forgotten(next.message)) {
+        void this.recall(next);
+        return;
+      }
+      this.waiting.shift();
+      this.take(next);
     }
   }
 
-  /** Nobody waits for the answer: what does not fit becomes an event, never an error. */
-  private takeSignal(
-    name: string,
-    message: Message,
-    decideOn: (id: string) => { readonly decision: Decision; readonly causationId: string },
-  ): void {
-    if (!isMessage(message)) return log.warn(`${name}: not a message of this project, ignored`, { message });
-    if (this.halted !== undefined) return log.warn(`${name}: the order is halted, ignored`, { message });
-    const known = this.recall(message);
-    if (known?.hash === message.hash) return;
-    const obstacle = conflict(message, known, this.order.version);
+  /** Asks the journal whether the command of the first waiting signal is known; then the signal can be taken. */
+  private async recall(signal: Signal): Promise<void> {
+    if (this.isRecalling) return;
+    this.isRecalling = true;
+    const { orderId } = this.order;
+    const { message } = signal;
+    const { commandId } = message;
+    const upTo = this.memoryFrom;
+    const summary = `is ${signal.name} a repetition?`;
+    const known = await recall.executeWithOptions({ summary }, [{ events: [], orderId, commandId, upTo }]);
+    if (known !== null) this.remembered = [known, ...this.remembered];
+    if (this.waiting[0] === signal)
+      this.waiting[0] = { ...signal, message: { ...message, absentUpTo: upTo } };
+    this.isRecalling = false;
+    this.changes += 1;
+  }
+
+  /** A fact that waits for room among those that wait to fit. */
+  private takeCrowded(): void {
+    const { crowded } = this;
+    if (crowded.length === 0 || (!hasRoomForFacts(this.order) && !isFinished(this.order))) return;
+    this.crowded = [];
+    for (const signal of crowded) this.take(signal);
+  }
+
+  private take({ name, message }: Signal): void {
+    const { commandId } = message;
+    if (this.halted !== undefined) return log.warn(`${name}: the order is halted, ignored`, { commandId });
+    const known = this.remembers(message);
+    const fact = hasIssuer(commandId) ? factTypes.find((type) => type === name) : undefined;
+    const isKnown = known !== undefined && isSameBody(known, message);
+    if (isKnown && !(fact !== undefined && didNothing(known))) return;
+    const obstacle = keyConflict(message, known) ?? versionConflict(message, this.order.version);
+    if (obstacle !== undefined) return this.reject(name, message, obstacle);
+    if (fact !== undefined) return this.takeFact(fact, message);
+    if (name === 'PaymentSettled') return this.takePayment(message);
+    const type = followUpTypes.find((one) => one === name);
+    if (type === undefined) return;
+    const decision = judge(this.order, type, message, now());
+    if ('refusal' in decision) return this.reject(name, message, decision.refusal);
+    this.accept(message, decision.events, messageId(message));
+  }
+
+  /** A fact is no wish: what does not fit yet waits in the log, and is judged again when it is delivered again. */
+  private takeFact(type: FactType, message: Message): void {
+    const { commandId } = message;
+    if (this.order.facts?.some((waiting) => waiting.commandId === commandId)) return;
+    const judgement = judgeMessage(this.order, type, message, now());
+    if ('refusal' in judgement) return this.reject(type, message, judgement.refusal);
     const id = messageId(message);
-    const { decision, causationId } =
-      obstacle === undefined ? decideOn(id) : { decision: { refusal: obstacle }, causationId: id };
-    if ('refusal' in decision) {
-      const { code, message: reason } = decision.refusal;
-      this.accept(message, [{ type: 'CommandRejected', data: { command: name, code, message: reason } }], id);
-    } else if (decision.events.length > 0) {
-      this.accept(message, decision.events, causationId);
+    if (judgement.kind === 'applies') {
+      this.accept(message, judgement.events, judgement.settles ?? id);
+    } else if (judgement.kind === 'waits') {
+      if (!hasRoomForFacts(this.order)) {
+        this.crowded = [...this.crowded, { name: type, message }];
+        return;
+      }
+      // Its shape was checked by `judgeMessage`.
+      const data = { fact: type, data: message.data as FactMessage['data'], reason: judgement.reason };
+      this.accept(message, [{ type: 'FactReceived', data }], id);
     }
+  }
+
+  /**
+   * As it was before facts could wait. The provider's word may be the answer to an effect whose own answer is still under way:
+   * then it settles that effect.
+   */
+  private takePayment(message: Message): void {
+    const decision = judgePayment(this.order, message, now());
+    if ('refusal' in decision) return this.reject('PaymentSettled', message, decision.refusal);
+    if (decision.events.length === 0) return;
+    const { data } = message as FactMessage<'PaymentSettled'>;
+    const isAnswer = pendingEffects(this.order).some(
+      ({ key, type }) => key === data.reference && type === 'authorize',
+    );
+    this.accept(message, decision.events, isAnswer ? data.reference : messageId(message));
+  }
+
+  /** The caller waits for no answer: what does not fit becomes an event, never an error. */
+  private reject(name: string, message: Message, refusal: Pick<Refusal, 'code' | 'message'>): void {
+    this.accept(message, rejectionOf(this.order, name, refusal), messageId(message));
   }
 
   private accept(message: Message, drafts: readonly EventDraft[], causationId: string): Answer {
-    const events = this.decided(drafts, causeOf(message, causationId));
+    const decided = drafts.length === 0 ? undefined : this.decided(drafts, causeOf(message, causationId));
     const { commandId, hash, requestId } = message;
-    const answer = answerTo(this.order, events, requestId);
-    this.remembered = [...this.remembered, { commandId, hash, answer }].slice(-rememberedCommands);
+    const { order: current, events } = decided ?? { order: this.order, events: [] };
+    const answer = { ...answerOf(current, events), requestId };
+    this.remember({ commandId, hash, answer });
     return answer;
   }
 
-  private recall({ commandId }: Message): Remembered | undefined {
-    return this.remembered.findLast((entry) => entry.commandId === commandId);
+  private remember(command: Remembered): void {
+    this.remembered = [...this.remembered, command];
+    const surplus = this.remembered.length - rememberedCommands;
+    if (surplus <= 0) return;
+    const [firstUnrecorded] = this.unrecorded();
+    const recorded = firstUnrecorded === undefined ? this.order.version : firstUnrecorded.version - 1;
+    const forgotten = this.remembered.slice(0, surplus).filter(({ answer }) => answer.version <= recorded);
+    this.remembered = this.remembered.slice(forgotten.length);
+    this.memoryFrom = Math.max(this.memoryFrom, ...forgotten.map(({ answer }) => answer.version));
+  }
+
+  private remembers({ commandId }: Message): Remembered | undefined {
+    return this.remembered.findLast((entry) => isSameCommand(entry.commandId, commandId));
+  }
+
+  /** The order cannot tell whether it has had this command: the journal must be asked first. */
+  private forgotten(message: Message): Obstacle | undefined {
+    const { commandId, absentUpTo = 0 } = message;
+    // Before issuers were kept, what was not remembered was taken for new.
+    if (!hasIssuer(commandId) || absentUpTo >= this.memoryFrom) return undefined;
+    if (this.remembers(message) !== undefined) return undefined;
+    return {
+      kind: 'memory_from',
+      code: 'memory_from',
+      message: `the order remembers its commands since version ${this.memoryFrom}: the journal knows the earlier ones`,
+    };
   }
 
   private unavailable(): Obstacle | undefined {
@@ -308,23 +425,48 @@ class OrderRun {
 
   // --- steps ---
 
-  private decided(drafts: readonly EventDraft[], cause: Cause): readonly OrderEvent[] {
-    const { order: next, events } = append(this.order.orderId, this.order, drafts, cause);
-    this.order = next;
-    this.queued = [...this.queued, ...events];
+  /**
+   * Gives events their place in the log, and goes on with the facts that fit after them.
+   *
+   * @returns the events, and the order after them
+   */
+  private decided(drafts: readonly EventDraft[], cause: Cause): Decided {
+    const decided = this.append(drafts, cause);
+    for (let next = fittingFact(this.order, now()); next; next = fittingFact(this.order, now())) {
+      const { commandId, causationId } = next.fact;
+      const { order: current, events } = this.append(next.events, next.cause);
+      // Delivered again, the fact is one that was applied.
+      const answer = { ...answerOf(current, events), requestId: '' };
+      this.remember({ commandId, hash: causationId.slice(commandId.length + 1), answer });
+    }
+    return decided;
+  }
+
+  private append(drafts: readonly EventDraft[], cause: Cause): Decided {
+    const appended = append(this.order.orderId, this.order, drafts, cause);
+    this.order = appended.order;
+    this.queued = [...this.queued, ...appended.events];
     this.changes += 1;
-    return events;
+    return appended;
   }
 
   /**
    * Whatever was decided in this workflow task is in an activity's input before the task ends, however many are under way.
-   * The first effect that is newly owed goes with it, others in steps of their own.
+   * The first effect that is newly owed goes with all of it, the others in steps of their own with the events that made
+   * them owed: no effect is performed before these are in the journal.
    */
   private issueSteps(): void {
     const owed = this.halted === undefined ? pendingEffects(this.order) : [];
     const [first, ...others] = owed.filter(({ key }) => !this.issued.has(key));
-    if (this.queued.length > 0 || first !== undefined) void this.step(this.queued, first);
-    for (const effect of others) void this.step([], effect);
+    const { queued } = this;
+    if (queued.length > 0 || first !== undefined) void this.step(queued, first);
+    for (const effect of others) {
+      const owedSince = versionOf(effect.key);
+      void this.step(
+        queued.filter(({ version }) => version <= owedSince),
+        effect,
+      );
+    }
     this.queued = [];
   }
 
@@ -399,7 +541,8 @@ class OrderRun {
   // --- what others see ---
 
   private unrecorded(): readonly StoredEvent[] {
-    return [...this.recording, this.queued].flat();
+    const byVersion = new Map([...this.recording, this.queued].flat().map((event) => [event.version, event]));
+    return [...byVersion.values()].toSorted((one, other) => one.version - other.version);
   }
 
   private state(): OrderState {
@@ -432,21 +575,29 @@ class OrderRun {
   }
 
   private handedOn(): ContinuedOrder {
-    const { order: current, remembered, halted, continueAsNewAfter } = this;
+    const { order: current, remembered, memoryFrom, crowded, halted, continueAsNewAfter } = this;
     return {
       orderId: current.orderId,
       order: current,
       unrecorded: this.unrecorded(),
       remembered,
+      memoryFrom,
+      ...(crowded.length === 0 ? {} : { crowded }),
       ...(halted === undefined ? {} : { halted }),
       ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
     };
   }
 }
 
-/** What came of a signal that did not fit: nothing was done, so an update with its key is judged as if it were the first. */
-function isRejection({ answer }: Remembered): boolean {
-  return answer.events.every(({ type }) => type === 'CommandRejected');
+interface Decided {
+  readonly order: Order;
+  readonly events: readonly OrderEvent[];
+}
+
+/** An older version of this code remembered just so many commands, and did not tell since when. */
+function oldestRemembered(remembered: readonly Remembered[]): number {
+  const [oldest] = remembered.length < rememberedCommands ? [] : remembered;
+  return oldest?.answer.version ?? 0;
 }
 
 /** The workflow's clock: the time at which the current task started, the same in every replay. */
@@ -456,22 +607,4 @@ function now(): string {
 
 function causeOf({ commandId, correlationId, actor }: Message, causationId: string): Cause {
   return { occurredAt: now(), commandId, correlationId, causationId, actor };
-}
-
-function answerTo(
-  { orderId, version, status }: Order,
-  events: readonly OrderEvent[],
-  requestId: string,
-): Answer {
-  const answer = {
-    orderId,
-    version,
-    status,
-    events: events.map((event) => ({ version: event.version, type: event.type })),
-  };
-  for (const event of events) {
-    if (event.type === 'ShipmentCreated') return { ...answer, shipmentId: event.data.shipmentId, requestId };
-    if (event.type === 'ReturnRequested') return { ...answer, returnId: event.data.returnId, requestId };
-  }
-  return { ...answer, requestId };
 }

@@ -69,7 +69,7 @@ test('however a log is cut, repeated, overtaken and recorded at once, it comes t
   await fc.assert(
     fc.asyncProperty(fc.array(part, { minLength: 1, maxLength: 25 }), async (parts) => {
       const log = logOf(states.refunded, randomUUID());
-      const workers = [createRecorder(db), createRecorder(db), alone];
+      const workers = [createRecorder(db).record, createRecorder(db).record, alone];
       const rest = Array.from({ length: Math.ceil(length / 4) }, (_, n) => [n * 4, 4, n % 2] as const);
       await Promise.all(
         [...parts, ...rest].map(
@@ -96,13 +96,13 @@ test('whoever fills a gap finds what was recorded ahead of it, though it need no
   const orderId = randomUUID();
   const log = logOf(states.refunded, orderId);
   const worker = createRecorder(db);
-  await worker(log.slice(0, 2));
+  await worker.record(log.slice(0, 2));
   await record(db, log.slice(5, 7));
   await record(db, log.slice(3, 4));
   expect(await orders(db).findOne({ _id: orderId })).toMatchObject({ version: 2, ahead: 7 });
-  await worker(log.slice(2, 3));
+  await worker.record(log.slice(2, 3));
   expect(await orders(db).findOne({ _id: orderId })).toMatchObject({ version: 4, ahead: 7 });
-  await worker(log.slice(4, 5));
+  await worker.record(log.slice(4, 5));
   await expectRecorded(log.slice(0, 7));
   expect(await orders(db).findOne({ _id: orderId })).not.toHaveProperty('ahead');
 });
@@ -113,21 +113,21 @@ test('what was recorded ahead while there was no view yet is not forgotten eithe
   await appendToJournal(db, log.slice(0, 1));
   await record(db, log.slice(2));
   const worker = createRecorder(db);
-  await worker(log.slice(0, 1));
-  await worker(log.slice(1, 2));
+  await worker.record(log.slice(0, 1));
+  await worker.record(log.slice(1, 2));
   await expectRecorded(log);
 });
 
 test('orders recorded at once share writes, and nothing else: one that is forked halts none of the others', async () => {
   const logs = Array.from({ length: 30 }, () => logOf(states.confirmed, randomUUID()));
   const worker = createRecorder(db);
-  await Promise.all(logs.map((log) => worker(log.slice(0, 2))));
+  await Promise.all(logs.map((log) => worker.record(log.slice(0, 2))));
   const [victim, repeated, ...others] = logs;
   if (victim === undefined || repeated === undefined) throw new Error('no logs');
   await appendToJournal(db, [{ ...nth(victim, 2), actor: 'somebody else' }]);
   await record(db, repeated.slice(2, 3));
   const [forked, ...recorded] = await Promise.allSettled(
-    [victim, repeated, ...others].map((log) => worker(log.slice(2))),
+    [victim, repeated, ...others].map((log) => worker.record(log.slice(2))),
   );
   expect(forked).toMatchObject({ status: 'rejected', reason: { type: eventFork } });
   expect(recorded.every(({ status }) => status === 'fulfilled')).toBe(true);
@@ -142,11 +142,11 @@ test('a worker goes on from what a rebuild has made, not from what it remembers'
   await record(db, log.slice(0, 2));
   // As an older version of the fold had left it.
   await orders(db).updateOne({ _id: orderId }, { $set: { tags: ['old'], 'state.tags': ['old'] } });
-  await worker(log.slice(2, 3));
+  await worker.record(log.slice(2, 3));
   expect(await orders(db).findOne({ _id: orderId })).toMatchObject({ tags: ['old'] });
   const { signal } = new AbortController();
   await rebuildOrders({ db, rebuildId: randomUUID(), signal, beat: () => undefined });
-  await worker(log.slice(3));
+  await worker.record(log.slice(3));
   await expectRecorded(log);
 });
 
@@ -160,13 +160,13 @@ test('a worker goes on from what a roll-back has brought back, not from what it 
     signal: new AbortController().signal,
     beat: () => undefined,
   });
-  await worker(log.slice(0, 2));
+  await worker.record(log.slice(0, 2));
   await orders(db).updateOne({ _id: orderId }, { $set: { tags: ['old'], 'state.tags': ['old'] } });
   await rebuildOrders(rebuilding());
   // A repetition: now it remembers what the rebuild has made.
-  await worker(log.slice(0, 2));
+  await worker.record(log.slice(0, 2));
   await rollBackOrders(rebuilding());
-  await worker(log.slice(2));
+  await worker.record(log.slice(2));
   expect(await orders(db).findOne({ _id: orderId })).toMatchObject({
     version: log.length,
     tags: ['old'],
@@ -177,10 +177,10 @@ test('a worker goes on from what a roll-back has brought back, not from what it 
 test('a memory that is behind the view does no harm', async () => {
   const log = logOf(states.confirmed, randomUUID());
   const worker = createRecorder(db);
-  await worker(log.slice(0, 1));
+  await worker.record(log.slice(0, 1));
   await appendToJournal(db, log.slice(1, 2));
-  await worker(log.slice(2, 3));
-  await worker(log.slice(3));
+  await worker.record(log.slice(2, 3));
+  await worker.record(log.slice(3));
   await expectRecorded(log);
 });
 

@@ -45,10 +45,32 @@ test('a step without an effect records its events', async () => {
   expect(await versionInView(orderId)).toBe(states.confirmed.order.version);
 });
 
-test('a step without events does its effect', async () => {
-  const { sku, effect } = reserving();
+test('a step without events does its effect once the journal holds what made it owed', async () => {
+  const { sku, events, effect } = reserving();
+  await expect(activities.reserve({ events: [], effect })).rejects.toMatchObject({ name: 'LogIncomplete' });
+  expect(await getStock(db, sku)).toMatchObject({ reserved: 0 });
+  await activities.record({ events });
   expect(await activities.reserve({ events: [], effect })).toStrictEqual({ type: 'reserved' });
   expect(await getStock(db, sku)).toMatchObject({ reserved: 2 });
+});
+
+test('a step whose predecessor is not recorded performs nothing, whatever its worker remembers', async () => {
+  const orderId = randomUUID();
+  const cancelled = logOf(states.confirmed.do({ type: 'CancelOrder', data: { reason: 'x' } }), orderId);
+  const effect = fold(cancelled)?.owed.find((owed) => owed.type === 'void');
+  if (effect === undefined) throw new Error('nothing is to be voided');
+  const last = cancelled.length - 1;
+  await activities.record({ events: cancelled.slice(0, last) });
+  // Put back to an older backup behind the worker's back.
+  const version = { $gte: last };
+  await db.collection<object>('order_events').deleteMany({ orderId, version });
+  await db.collection<object>('orders').deleteMany({ orderId });
+  const step = { events: cancelled.slice(last), effect };
+  await expect(activities.void(step)).rejects.toMatchObject({ name: 'LogIncomplete' });
+  expect(await db.collection<LedgerEntry>('sandbox_payments').findOne({ _id: effect.key })).toBeNull();
+  await activities.record({ events: cancelled.slice(0, last) });
+  // The sandbox does not know this authorization: now it is asked for it.
+  await expect(activities.void(step)).rejects.toThrow(/knows no authorization/);
 });
 
 test('a fork stops a step before the world is touched', async () => {
@@ -60,7 +82,9 @@ test('a fork stops a step before the world is touched', async () => {
 });
 
 test('payments go to the sandbox where no other provider is given', async () => {
-  const key = `${randomUUID()}:authorize:2`;
+  const orderId = randomUUID();
+  await activities.record({ events: logOf(states.confirmed, orderId) });
+  const key = `${orderId}:authorize:2`;
   const effect = {
     key,
     correlationId: 'test',

@@ -30,7 +30,7 @@ async function orders(line: string | readonly string[], result: CommandResult = 
     create: async (orderId, what, meta) => take({ how: 'create', orderId, what, meta }),
     execute: async (orderId, what, meta) => take({ how: 'execute', orderId, what, meta }),
     signal: async (orderId, what, meta) => take({ how: 'signal', orderId, what, meta }),
-    paymentFact: async () => result,
+    fact: async () => result,
   };
   function take(one: Taken): CommandResult {
     taken.push(one);
@@ -98,7 +98,7 @@ describe('each script sends its command', () => {
       replayed: false,
     });
     expect(taken).toMatchObject([
-      { how: 'signal', meta: { commandId: 'k-1', actor: 'ada', expectedVersion: 3 } },
+      { how: 'signal', meta: { issuer: 'ada', key: 'k-1', actor: 'ada', expectedVersion: 3 } },
     ]);
     expect(taken[0]?.meta).not.toHaveProperty('fresh');
     expect(out).toBe('order o-1 · accepted');
@@ -106,7 +106,7 @@ describe('each script sends its command', () => {
 
   test('under a key of its own, by the user of this machine, where none is given', async () => {
     const [first, second] = [await orders('release o-1'), await orders('release o-1')];
-    expect(first.taken[0]?.meta.commandId).not.toBe(second.taken[0]?.meta.commandId);
+    expect(first.taken[0]?.meta.key).not.toBe(second.taken[0]?.meta.key);
     expect(first.taken[0]?.meta).toMatchObject({ fresh: true, actor: expect.stringMatching(/^cli:./) });
   });
 });

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Webhook } from 'standardwebhooks';
 import { readJournal } from '../../src/event-log/journal.js';
 import { workflowId } from '../../src/workflows/messages.js';
-import { eventually, placedOrder, type Reply, startTestApi, type TestApi } from '../support/api.js';
+import { eventually, placedOrder, startTestApi, type TestApi } from '../support/api.js';
+import { deliver } from '../support/webhooks.js';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -13,25 +13,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await api.close();
 });
-
-interface Delivery {
-  readonly id?: string;
-  readonly at?: Date;
-  readonly secret?: string;
-}
-
-function deliver(to: 'payments' | 'carriers', message: unknown, delivery: Delivery = {}): Promise<Reply> {
-  const { paymentsWebhook, carriersWebhook } = api.config.secrets;
-  const ours = to === 'payments' ? paymentsWebhook : carriersWebhook;
-  const { id = randomUUID(), at = new Date(), secret = ours } = delivery;
-  const body = typeof message === 'string' ? message : JSON.stringify(message);
-  return api.send('POST', `/v1/webhooks/${to}`, body, {
-    'content-type': 'application/json',
-    'webhook-id': id,
-    'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
-    'webhook-signature': new Webhook(secret).sign(id, at, body),
-  });
-}
 
 async function typesOf(orderId: string): Promise<string[]> {
   return (await readJournal(api.mongo.db, orderId)).map((event) => event.type);
@@ -55,8 +36,8 @@ describe('the payments webhook', () => {
     const { orderId, data } = await pendingOrder();
     const message = { type: 'payment.authorized', timestamp: new Date().toISOString(), data };
     const id = randomUUID();
-    expect(await deliver('payments', message, { id })).toMatchObject({ status: 202 });
-    expect(await deliver('payments', message, { id })).toMatchObject({ status: 202 });
+    expect(await deliver(api, 'payments', message, { id })).toMatchObject({ status: 202 });
+    expect(await deliver(api, 'payments', message, { id })).toMatchObject({ status: 202 });
     await eventOf(orderId, 'OrderConfirmed');
     const types = await typesOf(orderId);
     expect(types.filter((type) => type === 'PaymentAuthorized')).toHaveLength(1);
@@ -66,24 +47,26 @@ describe('the payments webhook', () => {
   test('declines a pending payment', async () => {
     const { orderId, data } = await pendingOrder();
     const message = { type: 'payment.declined', data: { ...data, code: 'insufficient_funds' } };
-    expect(await deliver('payments', message)).toMatchObject({ status: 202 });
+    expect(await deliver(api, 'payments', message)).toMatchObject({ status: 202 });
     expect((await eventOf(orderId, 'PaymentDeclined')).data).toMatchObject({ code: 'insufficient_funds' });
   });
 
   test('acknowledges what it does not know', async () => {
     const data = { orderId: 'o', reference: 'r', authorizationId: 'a' };
-    expect(await deliver('payments', { type: 'payment.disputed', data })).toMatchObject({ status: 202 });
+    expect(await deliver(api, 'payments', { type: 'payment.disputed', data })).toMatchObject({ status: 202 });
   });
 
   test('does not know an unknown order', async () => {
     const data = { orderId: randomUUID(), reference: 'r', authorizationId: 'a' };
-    expect(await deliver('payments', { type: 'payment.authorized', data })).toMatchObject({ status: 404 });
+    expect(await deliver(api, 'payments', { type: 'payment.authorized', data })).toMatchObject({
+      status: 404,
+    });
   });
 
   test.each(['{"type":', 'null', '{"type":"payment.authorized","data":{"orderId":"a/b"}}'])(
     'refuses a signed body that is wrong: %s',
     async (body) => {
-      expect(await deliver('payments', body)).toMatchObject({ status: 400 });
+      expect(await deliver(api, 'payments', body)).toMatchObject({ status: 400 });
     },
   );
 });
@@ -94,9 +77,9 @@ describe('the carriers webhook', () => {
     const { body } = await api.post(`/v1/orders/${orderId}/shipments`);
     const shipment = { orderId, shipmentId: String(body.shipmentId) };
     const dispatched = { ...shipment, carrier: 'DHL', trackingNumber: 'T-1' };
-    await deliver('carriers', { type: 'shipment.dispatched', data: dispatched });
+    await deliver(api, 'carriers', { type: 'shipment.dispatched', data: dispatched });
     expect(await eventOf(orderId, 'ShipmentDispatched')).toMatchObject({ actor: 'carriers' });
-    await deliver('carriers', { type: 'shipment.delivered', data: shipment });
+    await deliver(api, 'carriers', { type: 'shipment.delivered', data: shipment });
     await eventOf(orderId, 'OrderCompleted');
   });
 
@@ -104,12 +87,14 @@ describe('the carriers webhook', () => {
     const orderId = await placedOrder(api, { payment: { method: 'tok_declined' } });
     await api.client.workflow.getHandle(workflowId(orderId)).result();
     const data = { orderId, shipmentId: 's1' };
-    expect(await deliver('carriers', { type: 'shipment.delivered', data })).toMatchObject({ status: 202 });
+    expect(await deliver(api, 'carriers', { type: 'shipment.delivered', data })).toMatchObject({
+      status: 202,
+    });
   });
 
   test('needs a carrier and a tracking number for a dispatch', async () => {
     const data = { orderId: 'o', shipmentId: 's1' };
-    const reply = await deliver('carriers', { type: 'shipment.dispatched', data });
+    const reply = await deliver(api, 'carriers', { type: 'shipment.dispatched', data });
     expect(reply).toMatchObject({
       status: 400,
       body: { errors: [{ pointer: '/data/carrier' }, { pointer: '/data/trackingNumber' }] },
@@ -118,7 +103,9 @@ describe('the carriers webhook', () => {
 
   test('acknowledges and ignores other tracking', async () => {
     const data = { orderId: randomUUID(), shipmentId: 's1', place: 'Leipzig' };
-    expect(await deliver('carriers', { type: 'shipment.in_transit', data })).toMatchObject({ status: 202 });
+    expect(await deliver(api, 'carriers', { type: 'shipment.in_transit', data })).toMatchObject({
+      status: 202,
+    });
   });
 });
 
@@ -134,12 +121,12 @@ describe('a webhook is refused with 401', () => {
 
   test('with the signature of another sender', async () => {
     const secret = api.config.secrets.paymentsWebhook;
-    expect(await deliver('carriers', message, { secret })).toMatchObject(unauthorized);
+    expect(await deliver(api, 'carriers', message, { secret })).toMatchObject(unauthorized);
   });
 
   test('with a signature that is older than five minutes', async () => {
     const at = new Date(Date.now() - 6 * 60_000);
-    expect(await deliver('carriers', message, { at })).toMatchObject(unauthorized);
+    expect(await deliver(api, 'carriers', message, { at })).toMatchObject(unauthorized);
   });
 
   test.each(['v1', 'v1,', 'v1,AAAA', 'nonsense', ''])('with a signature such as "%s"', async (signature) => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { nextDeadline } from '../../src/domain/deadlines.js';
-import type { PaymentFact } from '../../src/domain/effects.js';
+import type { PaymentFact } from '../../src/domain/commands.js';
 import { isFinished } from '../../src/domain/order.js';
 import { toView } from '../../src/domain/view.js';
 import { amend, cancel, capture, day, dispatch, hour, oneOfA, ship, states, total } from './examples.js';

@@ -212,6 +212,8 @@ const table: Readonly<Record<StateName, Row>> = {
   rejected: finished,
   declined: finished,
   expired: finished,
+  deliveryReported: confirmed,
+  deliveryUnmatched: confirmed,
 };
 
 describe.each(Object.keys(states) as StateName[])('%s', (name) => {

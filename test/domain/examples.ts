@@ -2,6 +2,7 @@ import type {
   AmendedLine,
   CommandData,
   CommandOf,
+  Fact,
   FollowUpCommand,
   LineQuantity,
   Terms,
@@ -74,6 +75,12 @@ export const oneOfA: LineQuantity = { sku: 'A-1', quantity: 1 };
 export const oneOfB: LineQuantity = { sku: 'B-2', quantity: 1 };
 export const allLines: readonly LineQuantity[] = [{ sku: 'A-1', quantity: 2 }, oneOfB];
 
+export const deliveredFact: Fact = { type: 'ShipmentDelivered', data: { shipmentId: 's1' } };
+export const dispatchedFact: Fact = {
+  type: 'ShipmentDispatched',
+  data: { shipmentId: 's1', carrier: 'DHL', trackingNumber: 'T-1' },
+};
+
 // --- orders in every state they can be in ---
 
 const created = Scenario.empty.do(create());
@@ -130,6 +137,8 @@ export const states = {
   rejected: created.settle('reserve', { type: 'out_of_stock', missing: [] }),
   declined: authorizing.settle('authorize', { type: 'declined', code: 'declined' }).settleAll(),
   expired: paymentPending.wait(day).settleAll(),
+  deliveryReported: confirmed.take(deliveredFact),
+  deliveryUnmatched: confirmed.take(deliveredFact).wait(day),
 } as const satisfies Record<string, Scenario>;
 
 export type StateName = keyof typeof states;

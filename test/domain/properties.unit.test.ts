@@ -13,7 +13,8 @@ import {
 import { consequence } from '../../src/domain/consequences.js';
 import { expire, nextDeadline } from '../../src/domain/deadlines.js';
 import { decide } from '../../src/domain/decide.js';
-import type { Effect, Outcome, PaymentFact, Settlement } from '../../src/domain/effects.js';
+import type { PaymentFact } from '../../src/domain/commands.js';
+import type { Effect, Outcome, Settlement } from '../../src/domain/effects.js';
 import type { EventDraft, OrderEvent } from '../../src/domain/events.js';
 import { evolve, fold } from '../../src/domain/evolve.js';
 import { type Order, isDead, isFinished, sum, undispatched } from '../../src/domain/order.js';

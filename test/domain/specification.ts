@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 import { append } from '../../src/domain/append.js';
-import type { Command } from '../../src/domain/commands.js';
+import type { Command, Fact, FollowUpCommand, PaymentFact } from '../../src/domain/commands.js';
 import { expire, nextDeadline } from '../../src/domain/deadlines.js';
 import { decide } from '../../src/domain/decide.js';
 import type {
@@ -9,13 +9,14 @@ import type {
   Effect,
   OutcomeOf,
   Outcomes,
-  PaymentFact,
   Settlement,
 } from '../../src/domain/effects.js';
 import type { Cause, EventDraft, OrderEvent } from '../../src/domain/events.js';
+import { fittingFact, judgeFact } from '../../src/domain/facts.js';
 import type { Order } from '../../src/domain/order.js';
 import { pendingEffects } from '../../src/domain/pending-effects.js';
 import type { Decision, Refusal } from '../../src/domain/refusal.js';
+import { rejectionOf } from '../../src/domain/rejection.js';
 import { learnPayment, settle } from '../../src/domain/settle.js';
 import { later } from '../../src/domain/time.js';
 import { assertShape } from '../golden/shape.js';
@@ -105,6 +106,23 @@ export class Scenario {
     return learnPayment(this.order, fact, this.now);
   }
 
+  /** A fact from outside, under a message id: as in the workflow, what does not fit yet waits. */
+  take(fact: Fact, id = 'webhook x'): Scenario {
+    const judgement = judgeFact(this.order, fact, this.now);
+    if (judgement.kind === 'holds') return this;
+    if (judgement.kind === 'applies')
+      return this.append(judgement.events, judgement.settles ?? `${id}.0`, id);
+    const data = { fact: fact.type, data: fact.data, reason: judgement.reason };
+    return this.append([{ type: 'FactReceived', data }], `${id}.0`, id);
+  }
+
+  /** A command whose caller waits for no answer. */
+  signal(command: FollowUpCommand): Scenario {
+    const decision = this.judge(command);
+    if ('events' in decision) return this.append(decision.events, command.type);
+    return this.append(rejectionOf(this.order, command.type, decision.refusal), command.type);
+  }
+
   /** Time passes, and with it every deadline on the way. */
   wait(milliseconds: number): Scenario {
     return this.waitUntil(later(this.now, milliseconds));
@@ -119,6 +137,11 @@ export class Scenario {
     return passed.waitUntil(until);
   }
 
+  /** The same log, as an order of another kind has it. */
+  withState(state: Order): Scenario {
+    return new Scenario(this.log, state, this.now);
+  }
+
   private at(now: string): Scenario {
     return new Scenario(this.log, this.state, now);
   }
@@ -128,17 +151,21 @@ export class Scenario {
     return this.append(decision.events, causationId);
   }
 
-  private append(drafts: readonly EventDraft[], causationId: string): Scenario {
+  private append(drafts: readonly EventDraft[], causationId: string, commandId = causationId): Scenario {
     const cause: Cause = {
       occurredAt: this.now,
-      commandId: causationId,
+      commandId,
       correlationId: 'test',
       causationId,
       actor: 'tester',
     };
     const { order, events } = append(orderId, this.state, drafts, cause);
     for (const event of events) assertShape(event);
-    return new Scenario([...this.log, ...events], order, this.now);
+    const scenario = new Scenario([...this.log, ...events], order, this.now);
+    const fitting = fittingFact(order, this.now);
+    return fitting === undefined
+      ? scenario
+      : scenario.append(fitting.events, fitting.cause.causationId, fitting.cause.commandId);
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { LineQuantity } from '../../src/domain/commands.js';
-import type { Effect, EffectType, Outcome, Outcomes, PaymentFact } from '../../src/domain/effects.js';
+import type { PaymentFact } from '../../src/domain/commands.js';
+import type { Effect, EffectType, Outcome, Outcomes } from '../../src/domain/effects.js';
 import { unreachable } from '../../src/domain/unreachable.js';
 
 /**

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type LedgerEntry, sandboxPayments } from '../../src/activities/sandbox-payments.js';
-import type { PaymentFact } from '../../src/domain/effects.js';
+import type { PaymentFact } from '../../src/domain/commands.js';
 import { audit } from '../support/audit.js';
 import {
   type Api,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { readJournal } from '../../src/event-log/journal.js';
 import { orders } from '../../src/projections/orders.js';
-import { paymentSignal, workflowId } from '../../src/workflows/messages.js';
+import { workflowId } from '../../src/workflows/messages.js';
 import { audit } from '../support/audit.js';
 import { type Api, apiAt, byDhl, type PlacedOrder } from '../support/orders-over-http.js';
 import { createSystem, type System } from '../support/system.js';
@@ -131,12 +131,12 @@ test(
     });
     await handle.signal('HoldOrder', 'nonsense');
     await handle.signal('NoSuchCommand', {});
-    await handle.signal(paymentSignal, undefined);
+    await handle.signal('PaymentSettled', undefined);
     for (const data of [null, {}, { lines: 1 }, []]) {
       await handle.signal('CreateShipment', { ...envelope(), data });
       await handle.signal('DispatchShipment', { ...envelope(), data });
       await handle.signal('RequestReturn', { ...envelope(), data });
-      await handle.signal(paymentSignal, { ...envelope(), data });
+      await handle.signal('PaymentSettled', { ...envelope(), data });
     }
     await order.tell('notes', { text: 'still here' });
     expect((await order.view()).notes.map(({ text }) => text)).toEqual(['still here']);

@@ -80,11 +80,11 @@ test('what is recorded ahead of its turn before the journal is written is not fo
   const log = newLog();
   const read = log.length - 2;
   const remembering = createRecorder(db);
-  await remembering(log.slice(0, read));
+  await remembering.record(log.slice(0, read));
   await Promise.all([journal(db).deleteMany({}), orders(db).deleteMany({})]);
   const act = () => record(db, log.slice(read + 1));
   expect(await restore(meanwhile('order_events', act), log.slice(0, read))).toEqual([]);
-  await remembering(log.slice(read, read + 1));
+  await remembering.record(log.slice(read, read + 1));
   await expectWhole(log);
 });
 

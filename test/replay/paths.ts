@@ -1,5 +1,4 @@
-import type { PaymentMessage } from '../../src/workflows/messages.js';
-import { paymentSignal } from '../../src/workflows/messages.js';
+import type { FactMessage } from '../../src/workflows/messages.js';
 import { type Orders, type StartedOrder, fastForward, messageOf, terms } from '../workflows/support.js';
 
 /** Every way an order can go, driven on a real server with a scripted world. Each leaves the order idle or ended. */
@@ -33,7 +32,7 @@ export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedO
       authorizationId: 'a-1',
       outcome: 'authorized',
     } as const;
-    await order.current().signal<[PaymentMessage]>(paymentSignal, messageOf(fact));
+    await order.current().signal<[FactMessage]>('PaymentSettled', messageOf(fact));
     await order.until((state) => state.order.status === 'confirmed' && state.unrecorded === 0);
     return order;
   },

@@ -8,11 +8,10 @@ import { limits } from '../../src/domain/commands.js';
 import { fold } from '../../src/domain/evolve.js';
 import {
   type ContinuedOrder,
-  type PaymentMessage,
+  type FactMessage,
   type RefusedUpdate,
   eventFork,
   orderWorkflow,
-  paymentSignal,
 } from '../../src/workflows/messages.js';
 import { door } from '../support/door.js';
 import {
@@ -212,7 +211,7 @@ describe('messages', () => {
     for (const garbage of [undefined, null, 7, 'x', {}, { commandId: 1 }])
       await order.handle.signal('AddNote', garbage);
     await order.handle.signal('RequestReturn', messageOf({ lines: 'none' }));
-    await order.handle.signal(paymentSignal, messageOf({}));
+    await order.handle.signal('PaymentSettled', messageOf({}));
     const answer = await order.update('AddNote', { text: 'still here' });
     expect(answer.events.at(-1)?.type).toBe('NoteAdded');
   });
@@ -231,7 +230,7 @@ describe('messages', () => {
         authorizationId: 'a-1',
         outcome: 'authorized',
       } as const;
-      await order.handle.signal<[PaymentMessage]>(paymentSignal, messageOf(fact));
+      await order.handle.signal<[FactMessage]>('PaymentSettled', messageOf(fact));
       await order.until((state) => state.order.status === 'confirmed');
       open();
       const { order: state } = await order.until(idle);

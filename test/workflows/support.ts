@@ -42,7 +42,7 @@ export const newOrder: CommandData['CreateOrder'] = {
 
 export function messageOf<D>(data: D, more: Partial<Message> = {}): Message<D> {
   return {
-    commandId: randomUUID(),
+    commandId: `tester ${randomUUID()}`,
     hash: '0123456789abcdef',
     correlationId: randomUUID(),
     actor: 'tester',
@@ -68,6 +68,8 @@ export class World {
     refund: async () => ({ type: 'refunded' }),
   };
   record: (step: Step) => Promise<void> = async () => {};
+  /** what the journal knows of a command that the order has forgotten */
+  recall: Steps['recall'] = async () => null;
 
   on<T extends EffectType>(type: T, answer: Perform<T>): void {
     Object.assign(this.answers, { [type]: answer });
@@ -97,6 +99,7 @@ export class World {
       };
     return {
       record: kept(() => async () => {}),
+      recall: async (step) => await this.recall(step),
       reserve: kept(() => this.answers.reserve),
       release: kept(() => this.answers.release),
       deduct: kept(() => this.answers.deduct),
