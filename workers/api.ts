@@ -4,7 +4,7 @@ import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
 import { createGateway, gatewaySettings } from '../src/commands/gateway.js';
 import { registerCommands } from '../src/commands/routes.js';
-import { recallCommand } from '../src/event-log/command-memory.js';
+import { recallCommands } from '../src/event-log/command-memory.js';
 import { forks } from '../src/event-log/fork.js';
 import { readJournal } from '../src/event-log/journal.js';
 import { concernOf, latestReconciliations } from '../src/event-log/reconciliations.js';
@@ -58,7 +58,7 @@ export async function buildApi({
       client,
       ...gatewaySettings(config),
       readJournal: (orderId, limit) => readJournal(db, orderId, limit === undefined ? {} : { limit }),
-      recall: (orderId, commandId, upTo) => recallCommand(db, orderId, commandId, upTo),
+      recall: (orderId, commandIds, upTo) => recallCommands(db, orderId, commandIds, upTo),
       hasRoomForFacts: (orderId) => hasRoomForFactsInView(db, orderId),
       logger,
     });

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { type EffectOf, type EffectType, orderOf, type OutcomeOf, versionOf } from '../domain/effects.js';
-import { recallCommand } from '../event-log/command-memory.js';
+import { recallCommands } from '../event-log/command-memory.js';
 import type { Step, Steps } from '../workflows/messages.js';
 import { deduct, release, reserve, restock } from './inventory.js';
 import type { PaymentProvider } from './payments.js';
@@ -29,8 +29,7 @@ export function createActivities({ db, payments = sandboxPayments(db) }: Outside
   }
   return {
     record: async ({ events }) => await recorder.record(events),
-    recall: async ({ orderId, commandId, upTo }) =>
-      (await recallCommand(db, orderId, commandId, upTo)) ?? null,
+    recall: async ({ orderId, commandIds, upTo }) => await recallCommands(db, orderId, commandIds, upTo),
     reserve: step<'reserve'>((effect) => reserve(db, effect)),
     release: step<'release'>((effect) => release(db, effect)),
     deduct: step<'deduct'>((effect) => deduct(db, effect)),

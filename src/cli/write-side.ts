@@ -1,6 +1,6 @@
 import { Client, type Connection } from '@temporalio/client';
 import { createGateway, gatewaySettings, type Gateway } from '../commands/gateway.js';
-import { recallCommand } from '../event-log/command-memory.js';
+import { recallCommands } from '../event-log/command-memory.js';
 import { readJournal } from '../event-log/journal.js';
 import type { Config } from '../platform/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../platform/connections.js';
@@ -39,7 +39,7 @@ export async function openWriteSide(config: Config): Promise<WriteSide> {
     client: new Client({ connection, namespace: config.temporal.namespace }),
     ...gatewaySettings(config),
     readJournal: (orderId, limit) => readJournal(db(), orderId, limit === undefined ? {} : { limit }),
-    recall: (orderId, commandId, upTo) => recallCommand(db(), orderId, commandId, upTo),
+    recall: (orderId, commandIds, upTo) => recallCommands(db(), orderId, commandIds, upTo),
     hasRoomForFacts: (orderId) => hasRoomForFactsInView(db(), orderId),
     logger: createLogger('silent'),
   });

@@ -38,6 +38,7 @@ import {
   messageId,
   type NewOrder,
   orderWorkflow,
+  recalling,
   type RefusedUpdate,
   type Remembered,
   searchAttributes,
@@ -107,8 +108,12 @@ export interface GatewayOptions {
   readonly continueAsNewAfter?: number;
   /** The journal's events of an order, version 1 first, `limit` at most. May fail: then it is done without. */
   readonly readJournal: (orderId: string, limit?: number) => Promise<readonly OrderEvent[]>;
-  /** Looks into the journal for a command that its order no longer remembers (`recallCommand`). May fail. */
-  readonly recall: (orderId: string, commandId: string, upTo: number) => Promise<Remembered | undefined>;
+  /** Looks into the journal for commands that their order no longer remembers (`recallCommands`). May fail. */
+  readonly recall: (
+    orderId: string,
+    commandIds: readonly string[],
+    upTo: number,
+  ) => Promise<readonly Remembered[]>;
   /** Whether an order has room for a fact that does not fit yet. May fail: then it is taken to have. */
   readonly hasRoomForFacts: (orderId: string) => Promise<boolean>;
   readonly logger: Logger;
@@ -246,12 +251,15 @@ export function createGateway(options: GatewayOptions): Gateway {
     let message: Message = messageTo(orderId, command.type, command.data, meta);
     return outcomeOf(orderId, message, async () => {
       const giveUpAt = Date.now() + answerWithinMs;
+      const isLate = () => Date.now() + RESEND_AFTER_MS > giveUpAt;
       for (;;) {
         const result = await client.connection.withDeadline(giveUpAt, () =>
           update(orderId, command.type, message),
         );
         if (result === 'unprocessed') {
-          if (Date.now() + RESEND_AFTER_MS > giveUpAt) return { kind: 'unknown-outcome', orderId };
+          if (isLate()) return { kind: 'unknown-outcome', orderId };
+          await pause(RESEND_AFTER_MS);
+        } else if (result.kind === 'refused' && result.refusal.code === recalling && !isLate()) {
           await pause(RESEND_AFTER_MS);
         } else if (result.kind === 'refused' && result.memoryFrom !== undefined) {
           const known = await fromJournal(message, orderId, result.memoryFrom, giveUpAt);
@@ -270,7 +278,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     giveUpAt: number,
   ): Promise<CommandResult | undefined> {
     try {
-      const known = await within(giveUpAt - Date.now(), recall(orderId, message.commandId, upTo));
+      const [known] = await within(giveUpAt - Date.now(), recall(orderId, [message.commandId], upTo));
       return known && repeatedOf(known, message);
     } catch (error) {
       const { commandId, correlationId } = message;

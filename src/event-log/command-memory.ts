@@ -1,12 +1,11 @@
 import type { Db } from 'mongodb';
 import type { OrderEvent } from '../domain/events.js';
 import { fold } from '../domain/evolve.js';
-import { upcast } from '../domain/upcasters.js';
 import { answerOf } from '../workflows/answer.js';
 import { isSameCommand, keyOf } from '../workflows/command-id.js';
 import type { Remembered } from '../workflows/messages.js';
 import { committed } from './durability.js';
-import { journal, onlyEvent, readJournal, type StoredRecord } from './journal.js';
+import { journal, readJournal } from './journal.js';
 
 /** The journal lacks events that its order counts as recorded, so it cannot tell which commands the order has had. */
 export class JournalIncomplete extends Error {
@@ -41,17 +40,17 @@ function isCausedBy(event: OrderEvent, commandId: string): boolean {
 }
 
 /**
- * Looks for a command among the events of an order up to version `upTo`.
+ * Looks for commands among the events of an order up to version `upTo`.
  *
- * @returns undefined if the order has not had it by then
+ * @returns those that the order has had by then
  * @throws JournalIncomplete if the journal lacks one of these events
  */
-export async function recallCommand(
+export async function recallCommands(
   db: Db,
   orderId: string,
-  commandId: string,
+  commandIds: readonly string[],
   upTo: number,
-): Promise<Remembered | undefined> {
+): Promise<readonly Remembered[]> {
   const version = { $gte: 1, $lte: upTo };
   const recorded = await journal(db).countDocuments({ orderId, version }, committed);
   if (recorded < upTo) {
@@ -59,12 +58,12 @@ export async function recallCommand(
       `the journal lacks ${upTo - recorded} events of order ${orderId} up to ${upTo}`,
     );
   }
-  const found = await journal(db)
-    .find({ orderId, version, commandId: { $in: [commandId, keyOf(commandId)] } }, committed)
-    .project<StoredRecord>(onlyEvent)
-    .sort({ version: -1 })
-    .toArray();
-  const last = found.map((event) => upcast(event)).find((event) => isCausedBy(event, commandId));
-  if (last === undefined) return undefined;
-  return commandIn(await readJournal(db, orderId, { limit: last.version }), commandId);
+  const ids = commandIds.flatMap((commandId) => [commandId, keyOf(commandId)]);
+  const last = await journal(db).findOne(
+    { orderId, version, commandId: { $in: ids } },
+    { ...committed, projection: { version: 1 }, sort: { version: -1 } },
+  );
+  if (last === null) return [];
+  const log = await readJournal(db, orderId, { limit: last.version });
+  return commandIds.flatMap((commandId) => commandIn(log, commandId) ?? []);
 }

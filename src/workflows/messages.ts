@@ -61,6 +61,9 @@ export interface Answer extends CommandAnswer {
   readonly requestId: string;
 }
 
+/** Code of a refusal that passes in a moment: signals wait until the journal has told which of them are repetitions. */
+export const recalling = 'recalling';
+
 /** Why an update was refused: the `details[0]` of an `ApplicationFailure` whose `type` is the code. */
 export interface RefusedUpdate {
   readonly refusal: Omit<Refusal, 'kind'> & {
@@ -141,12 +144,12 @@ export interface Step<T extends EffectType = EffectType> {
   readonly effect?: Extract<Effect, { type: T }>;
 }
 
-/** A step that looks for a command which the order no longer remembers. */
+/** A step that looks for commands which the order no longer remembers. */
 export interface RecallStep {
   /** none: what is looked for is recorded already */
   readonly events: readonly StoredEvent[];
   readonly orderId: string;
-  readonly commandId: string;
+  readonly commandIds: readonly string[];
   /** in the journal up to this version */
   readonly upTo: number;
 }
@@ -154,8 +157,8 @@ export interface RecallStep {
 /** The activities, named after the effect they perform, so that a row in the Web UI says what it is about. */
 export type Steps = { [T in EffectType]: (step: Step<T>) => Promise<Outcomes[T]> } & {
   record: (step: Step) => Promise<void>;
-  /** @returns null if the journal has no such command */
-  recall: (step: RecallStep) => Promise<Remembered | null>;
+  /** @returns those of the commands that the journal has */
+  recall: (step: RecallStep) => Promise<readonly Remembered[]>;
 };
 
 /** Failure type of an activity that found another event under the same version. Never retried. */

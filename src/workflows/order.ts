@@ -51,6 +51,7 @@ import {
   type Steps,
   eventFork,
   messageId,
+  recalling,
   searchAttributes,
   stateQuery,
 } from './messages.js';
@@ -99,6 +100,8 @@ const statusAttribute = defineSearchAttributeKey(searchAttributes.status, 'KEYWO
  */
 const rememberedCommands = 500;
 
+const recalledAtOnce = 100;
+
 /**
  * Beyond either, updates are refused and signals wait until the journal has caught up: what one activity is given, and one
  * run hands to the next, has a limit.
@@ -136,7 +139,7 @@ class OrderRun {
    * Signals in their order, the first of which has to wait: too much is unrecorded, or the journal has to be asked whether its
    * command is known. They are durable in the history.
    */
-  private readonly waiting: Signal[] = [];
+  private waiting: readonly Signal[] = [];
   private isRecalling = false;
   private crowded: readonly Signal[];
   private halted: Halt | undefined;
@@ -262,7 +265,7 @@ class OrderRun {
 
   private receive(signal: Signal): void {
     if (!isMessage(signal.message)) log.warn(`${signal.name}: not a message of this project, ignored`);
-    else if (this.isBehind() || this.forgotten(signal.message)) this.waiting.push(signal);
+    else if (this.isBehind() || this.forgotten(signal.message)) this.waiting = [...this.waiting, signal];
     else this.take(signal);
   }
 
@@ -271,27 +274,28 @@ class OrderRun {
       const [next] = this.waiting;
       if (next === undefined) return;
       if (this.halted === undefined && this.forgotten(next.message)) {
-        void this.recall(next);
+        void this.recall();
         return;
       }
-      this.waiting.shift();
+      this.waiting = this.waiting.slice(1);
       this.take(next);
     }
   }
 
-  /** Asks the journal whether the command of the first waiting signal is known; then the signal can be taken. */
-  private async recall(signal: Signal): Promise<void> {
+  /** Asks the journal which of the waiting signals' commands are known; then these signals can be taken. */
+  private async recall(): Promise<void> {
     if (this.isRecalling) return;
     this.isRecalling = true;
     const { orderId } = this.order;
-    const { message } = signal;
-    const { commandId } = message;
+    const asked = this.waiting.filter(({ message }) => this.forgotten(message)).slice(0, recalledAtOnce);
+    const commandIds = asked.map(({ message }) => message.commandId);
     const upTo = this.memoryFrom;
-    const summary = `is ${signal.name} a repetition?`;
-    const known = await recall.executeWithOptions({ summary }, [{ events: [], orderId, commandId, upTo }]);
-    if (known !== null) this.remembered = [known, ...this.remembered];
-    if (this.waiting[0] === signal)
-      this.waiting[0] = { ...signal, message: { ...message, absentUpTo: upTo } };
+    const summary = `are ${commandIds.length} messages repetitions?`;
+    const known = await recall.executeWithOptions({ summary }, [{ events: [], orderId, commandIds, upTo }]);
+    this.remembered = [...known, ...this.remembered];
+    this.waiting = this.waiting.map((signal) =>
+      asked.includes(signal) ? { ...signal, message: { ...signal.message, absentUpTo: upTo } } : signal,
+    );
     this.isRecalling = false;
     this.changes += 1;
   }
@@ -403,6 +407,12 @@ class OrderRun {
     if (this.halted !== undefined)
       return { kind: 'halted', code: 'order_forked', message: this.halted.message };
     if (!this.isBehind()) return undefined;
+    if (this.isRecalling)
+      return {
+        kind: 'busy',
+        code: recalling,
+        message: 'the journal is asked about earlier commands: try again',
+      };
     return {
       kind: 'busy',
       code: 'journal_behind',

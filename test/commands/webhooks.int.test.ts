@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Webhook } from 'standardwebhooks';
 import { readJournal } from '../../src/event-log/journal.js';
 import { workflowId } from '../../src/workflows/messages.js';
 import { eventually, placedOrder, startTestApi, type TestApi } from '../support/api.js';

@@ -68,8 +68,8 @@ export class World {
     refund: async () => ({ type: 'refunded' }),
   };
   record: (step: Step) => Promise<void> = async () => {};
-  /** what the journal knows of a command that the order has forgotten */
-  recall: Steps['recall'] = async () => null;
+  /** what the journal knows of commands that the order has forgotten */
+  recall: Steps['recall'] = async () => [];
 
   on<T extends EffectType>(type: T, answer: Perform<T>): void {
     Object.assign(this.answers, { [type]: answer });
