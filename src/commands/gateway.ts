@@ -38,7 +38,7 @@ import {
   messageId,
   type NewOrder,
   orderWorkflow,
-  recalling,
+  messagesWaiting,
   type RefusedUpdate,
   type Remembered,
   searchAttributes,
@@ -259,7 +259,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         if (result === 'unprocessed') {
           if (isLate()) return { kind: 'unknown-outcome', orderId };
           await pause(RESEND_AFTER_MS);
-        } else if (result.kind === 'refused' && result.refusal.code === recalling && !isLate()) {
+        } else if (result.kind === 'refused' && result.refusal.code === messagesWaiting && !isLate()) {
           await pause(RESEND_AFTER_MS);
         } else if (result.kind === 'refused' && result.memoryFrom !== undefined) {
           const known = await fromJournal(message, orderId, result.memoryFrom, giveUpAt);

@@ -61,8 +61,8 @@ export interface Answer extends CommandAnswer {
   readonly requestId: string;
 }
 
-/** Code of a refusal that passes in a moment: signals wait until the journal has told which of them are repetitions. */
-export const recalling = 'recalling';
+/** Code of a refusal that passes in a moment: earlier signals wait until the journal has told whether they are repetitions. */
+export const messagesWaiting = 'messages_waiting';
 
 /** Why an update was refused: the `details[0]` of an `ApplicationFailure` whose `type` is the code. */
 export interface RefusedUpdate {

@@ -51,7 +51,7 @@ import {
   type Steps,
   eventFork,
   messageId,
-  recalling,
+  messagesWaiting,
   searchAttributes,
   stateQuery,
 } from './messages.js';
@@ -406,18 +406,15 @@ class OrderRun {
   private unavailable(): Obstacle | undefined {
     if (this.halted !== undefined)
       return { kind: 'halted', code: 'order_forked', message: this.halted.message };
-    if (!this.isBehind()) return undefined;
-    if (this.isRecalling)
+    if (this.isOverLimit()) {
       return {
         kind: 'busy',
-        code: recalling,
-        message: 'the journal is asked about earlier commands: try again',
+        code: 'journal_behind',
+        message: `${this.unrecorded().length} events wait for the journal, ${this.waiting.length} messages for them`,
       };
-    return {
-      kind: 'busy',
-      code: 'journal_behind',
-      message: `${this.unrecorded().length} events wait for the journal, ${this.waiting.length} messages for them`,
-    };
+    }
+    if (this.waiting.length === 0) return undefined;
+    return { kind: 'busy', code: messagesWaiting, message: 'earlier messages are taken first: try again' };
   }
 
   /** What comes later must not overtake what waits. */
