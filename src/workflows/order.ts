@@ -264,9 +264,14 @@ class OrderRun {
   }
 
   private receive(signal: Signal): void {
-    if (!isMessage(signal.message)) log.warn(`${signal.name}: not a message of this project, ignored`);
-    else if (this.isBehind() || this.forgotten(signal.message)) this.waiting = [...this.waiting, signal];
-    else this.take(signal);
+    if (!isMessage(signal.message)) {
+      log.warn(`${signal.name}: not a message of this project, ignored`);
+    } else if (this.isBehind() || this.forgotten(signal.message)) {
+      this.waiting = [...this.waiting, signal];
+      this.changes += 1;
+    } else {
+      this.take(signal);
+    }
   }
 
   private takeWaiting(): void {
