@@ -6,7 +6,8 @@ import type { Order } from './order.js';
  *
  * | rules | since then                                              |
  * | ----- | ------------------------------------------------------- |
- * | 2     | money belongs to the shipment line that it was paid for |
+ * | 2     | money belongs to the shipment line that it was paid for; |
+ * |       | an identical refusal in an unchanged order is told once |
  */
 export const rulesToday = 2;
 

@@ -177,12 +177,12 @@ function lost(recorded: ReadonlyMap<number, unknown>, upTo: number): readonly Fo
     .map((version) => differs('journal', version, 'it is missing, and no history has it'));
 }
 
-/** The order that the oldest run that is kept took over is the fold of what came before. */
+/** The order that the oldest run that is kept took over is the fold of what came before, as far as that run kept it. */
 function compareBase(journal: readonly RecordedEvent[], { base }: HistoryLog): readonly Found[] {
   if (base === undefined) return [];
   const order = orderAt(journal, base);
   if (order?.version !== base.version) return [];
-  const fields = differing(order, base);
+  const fields = differing(membersOf(order, base), base);
   if (fields === '') return [];
   return [differs('history', base.version, `the run began with other ${fields} than the journal's fold has`)];
 }
@@ -236,6 +236,20 @@ function lackedPositions(journal: readonly RecordedEvent[], before: string): rea
       `${without.length} of its events, recorded before ${before}, without one`,
     ),
   ];
+}
+
+/** What `whole` has of the members that `part` has: an older version of this code handed on an order with fewer. */
+function membersOf(whole: unknown, part: unknown): object {
+  if (Array.isArray(whole) && Array.isArray(part)) return whole.map((one, index) => ofPart(one, part[index]));
+  const [members, wanted] = [Object.entries(Object(whole)), Object(part)];
+  return Object.fromEntries(
+    members.filter(([name]) => name in wanted).map(([name, value]) => [name, ofPart(value, wanted[name])]),
+  );
+}
+
+function ofPart(whole: unknown, part: unknown): unknown {
+  const areObjects = [whole, part].every((one) => typeof one === 'object' && one !== null);
+  return areObjects ? membersOf(whole, part) : whole;
 }
 
 /** The names of the members that are not the same; empty where all are. */

@@ -116,6 +116,37 @@ export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedO
     return await idle(order);
   },
 
+  async 'reported delivered too early'(orders) {
+    const order = await confirmed(orders);
+    const fact = { shipmentId: 's1' };
+    await order.current().signal<[FactMessage]>('ShipmentDelivered', messageOf(fact));
+    await order.until((state) => state.order.facts?.length === 1);
+    await fastForward(order, 25 * 60 * 60 * 1000);
+    await order.until((state) => state.order.facts?.[0]?.unmatched === true);
+    await shipAll(order);
+    await order.until((state) => state.order.status === 'completed');
+    return await idle(order);
+  },
+
+  async 'refused again and again'(orders) {
+    const order = await confirmed(orders);
+    for (let times = 0; times < 3; times += 1) await order.signal('ReleaseOrder', {});
+    await order.update('AddNote', { text: 'checked' });
+    await order.signal('ReleaseOrder', {});
+    return await idle(order);
+  },
+
+  /** Beyond 500 commands the journal is asked about a key that the order does not know. */
+  async 'more commands than it remembers, continued as new'(orders) {
+    const order = await confirmed(orders, { continueAsNewAfter: 560 });
+    for (let note = 1; note <= 510; note += 1) await order.signal('AddNote', { text: `note ${note}` });
+    await order.signal('AddNote', { text: 'asked about' });
+    await idle(order);
+    for (let note = 1; note <= 3; note += 1)
+      await order.update('AddNote', { text: `note ${note}` }, { absentUpTo: 10_000 });
+    return await idle(order);
+  },
+
   'continued as new': continuedAsNew,
 
   /** Since `patched('marked-run')`: the stored runs of the path above are older. */

@@ -1,9 +1,13 @@
 import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from '@jest/globals';
-import { Worker } from '@temporalio/worker';
-import { workflowBundle } from '../workflows/support.js';
+import { bundleWorkflowCode, DefaultLogger, type InjectedSinks, Worker } from '@temporalio/worker';
+import type { OrderEvent, StoredEvent } from '../../src/domain/events.js';
+import { upcast } from '../../src/domain/upcasters.js';
+import { storedRuns } from '../golden/stored-events.js';
 import { historyFile, storedHistories } from './histories.js';
 import { paths } from './paths.js';
+import type { ProbeSinks } from './state-probe.js';
 
 let histories: Awaited<ReturnType<typeof storedHistories>>;
 beforeAll(async () => {
@@ -11,14 +15,41 @@ beforeAll(async () => {
 });
 
 test.each(Object.keys(paths))('the history of an order that was "%s" is stored', (path) => {
-  // Where not: `npm run histories` records all paths anew. Keep the old files; they are what running orders look like.
+  // If not: `npm run histories -- -t '<path>'` records it. Keep the old files: they are what running orders look like.
   expect(existsSync(historyFile(path, 0))).toBe(true);
 });
 
-test('every stored history replays: today’s code takes an order over from yesterday’s', async () => {
-  const bundle = await workflowBundle();
+test('every stored history replays, and every decision is made again as it was', async () => {
+  const workflowBundle = await bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url)),
+    workflowInterceptorModules: [fileURLToPath(new URL('state-probe.ts', import.meta.url))],
+    logger: new DefaultLogger('ERROR'),
+  });
+  const runs = await storedRuns();
   for (const [name, history] of histories) {
-    await Worker.runReplayHistory({ workflowBundle: bundle, replayName: name }, history);
+    const decided: StoredEvent[] = [];
+    const sinks: InjectedSinks<ProbeSinks> = {
+      probe: {
+        state: { fn: () => undefined, callDuringReplay: true },
+        step: { fn: (_info, step) => void decided.push(...step.events), callDuringReplay: true },
+      },
+    };
+    await Worker.runReplayHistory({ workflowBundle, replayName: name, sinks }, history);
+    const stored = runs.get(name)?.events ?? [];
+    expect([name, logOf(decided)]).toEqual([name, logOf(stored)]);
+    expect(stored.length).toBeGreaterThan(0);
   }
   expect(histories.size).toBeGreaterThanOrEqual(Object.keys(paths).length);
 });
+
+/** Each event once, by version, in the shape of today. */
+function logOf(events: readonly StoredEvent[]): readonly OrderEvent[] {
+  const byVersion = new Map(events.map((event) => [event.version, timeless(upcast(event))]));
+  return [...byVersion.values()].toSorted((one, other) => one.version - other.version);
+}
+
+/** The first histories that were stored have the time of the first task for an order's creation, not that of its acceptance. */
+function timeless(event: OrderEvent): OrderEvent {
+  const isOld = event.type === 'OrderCreated' && event.data.rules === 1;
+  return isOld ? { ...event, occurredAt: '' } : event;
+}

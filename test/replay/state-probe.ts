@@ -1,16 +1,26 @@
 import { proxySinks, type Sink, type Sinks, type WorkflowInterceptorsFactory } from '@temporalio/workflow';
 import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
-import { type OrderState, stateQuery } from '../../src/workflows/messages.js';
+import { type OrderState, stateQuery, type Step } from '../../src/workflows/messages.js';
 
 /** What a replayed workflow tells of itself. */
 export interface ProbeSinks extends Sinks {
-  probe: Sink & { state(state: OrderState): void };
+  probe: Sink & { state(state: OrderState): void; step(step: Step): void };
 }
 
-/** Workflow interceptors for replays: at the end of each task, whatever the workflow would answer to `stateQuery` is told. */
+/** Workflow interceptors for replays: they report each step that is decided and, after each task, the answer to `stateQuery`. */
 export const interceptors: WorkflowInterceptorsFactory = () => {
   const { probe } = proxySinks<ProbeSinks>();
   return {
+    outbound: [
+      {
+        scheduleActivity(input, next) {
+          const [step] = input.args;
+          // The input of each of an order's activities.
+          probe.step(step as Step);
+          return next(input);
+        },
+      },
+    ],
     internals: [
       {
         concludeActivation(input, next) {

@@ -35,7 +35,10 @@ async function replayedStates(history: temporal.api.history.v1.IHistory): Promis
   const events = history.events ?? [];
   const states: OrderState[] = [];
   const sinks: InjectedSinks<ProbeSinks> = {
-    probe: { state: { fn: (_info, state) => void states.push(state), callDuringReplay: true } },
+    probe: {
+      state: { fn: (_info, state) => void states.push(state), callDuringReplay: true },
+      step: { fn: () => undefined, callDuringReplay: true },
+    },
   };
   for (const [index, event] of events.entries()) {
     if (!event.workflowTaskCompletedEventAttributes) continue;
