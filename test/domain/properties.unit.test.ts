@@ -101,7 +101,7 @@ const anOrder: fc.Arbitrary<CommandData['CreateOrder']> = fc
           {
             sku: fc.constantFrom(...skus),
             quantity: fc.integer({ min: 1, max: 4 }),
-            unitPrice: fc.oneof(fc.constant(0), fc.nat(2000)),
+            unitPrice: fc.oneof(fc.constant(0), fc.nat(2000), fc.nat(2000), fc.maxSafeNat()),
           },
           { noNullPrototype: true },
         ),
@@ -473,6 +473,8 @@ function checkTransition(before: Order, event: OrderEvent, after: Order): void {
 function checkState(order: Order, now: string): void {
   assert.deepEqual(JSON.parse(JSON.stringify(order)), order, 'a state survives JSON');
   assert.deepEqual(wantedEffects(order), [], 'what is wanted is owed');
+  const { authorized, captured, refunded } = toView(order);
+  assert.ok([authorized, captured, refunded].every(Number.isSafeInteger), 'sums are exact');
   checkAllowed(order, now);
   checkDeadline(order);
   const isWaiting = order.owed.length > 0 || order.authorizations.some(({ status }) => status === 'pending');
