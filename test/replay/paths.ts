@@ -147,7 +147,21 @@ export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedO
 
   /** Since `patched('marked-run')`: the stored runs of the path above are older. */
   'continued as new, marked': continuedAsNew,
+
+  /** More commands than a run hands to the next. */
+  'continued as new after 510 commands': continuedAfterManyCommands,
 };
+
+async function continuedAfterManyCommands(orders: Orders): Promise<StartedOrder> {
+  const order = await confirmed(orders, { continueAsNewAfter: 500 });
+  const first = await order.runId();
+  for (let sent = 0; sent < 510; sent += 30) {
+    await Promise.all(Array.from({ length: 30 }, () => order.signal('AddNote', { text: 'n' })));
+  }
+  while ((await order.runId()) === first) await order.state();
+  await order.update('AddNote', { text: 'and on' });
+  return await idle(order);
+}
 
 async function continuedAsNew(orders: Orders): Promise<StartedOrder> {
   const order = await confirmed(orders, { continueAsNewAfter: 30 });

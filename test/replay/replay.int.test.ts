@@ -27,7 +27,7 @@ test('every stored history replays: today’s code takes an order over from yest
     await Worker.runReplayHistory({ workflowBundle: bundle, replayName: name }, history);
   }
   expect(histories.size).toBeGreaterThanOrEqual(Object.keys(paths).length);
-});
+}, 240_000);
 
 test('what every stored history has decided is decided again: an order in flight is no fork', async () => {
   const bundle = await bundleWorkflowCode({
@@ -47,7 +47,7 @@ test('what every stored history has decided is decided again: an order in flight
     const others = was.filter((event, at) => !isDecidedAgain(event, decided[at]));
     expect([name, decided.length, others]).toEqual([name, was.length, []]);
   }
-});
+}, 240_000);
 
 /** `OrderCreated@1` was written with the time of the first task; since then it has the time at which the order was accepted. */
 function isDecidedAgain(stored: StoredEvent, decided: StoredEvent | undefined): boolean {
