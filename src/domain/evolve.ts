@@ -147,7 +147,7 @@ function apply(before: Order | undefined, event: OrderEvent): Order {
         'returned',
       );
     case 'ReturnReceived':
-      return received(order, event.data);
+      return returned(order, event.data);
 
     case 'NoteAdded': {
       const note = { text: event.data.text, at: event.occurredAt, actor: event.actor };
@@ -351,7 +351,7 @@ function dispatched(order: Order, data: EventData['ShipmentDispatched']): Order 
   return count(next, lines, 'dispatched');
 }
 
-function received(order: Order, { returnId }: EventData['ReturnReceived']): Order {
+function returned(order: Order, { returnId }: EventData['ReturnReceived']): Order {
   if (!isUnder(order, 2)) return withReturn(order, returnId, { status: 'received' });
   const lines = order.returns.filter((entry) => entry.returnId === returnId).flatMap((entry) => entry.lines);
   const claims = entitlement(order, lines);
