@@ -8,12 +8,13 @@ import {
   type NewLine,
   limits,
 } from './commands.js';
+import { entitlement } from './entitlement.js';
 import type { EventData, EventDraft } from './events.js';
 import { isCurrency, orderTotal } from './money.js';
 import { type Order, isFinished, refundable, sum, unallocated, undispatched } from './order.js';
 import { returnRefund, shipmentCharge } from './prices.js';
 import { type Decision, refuse } from './refusal.js';
-import { rulesToday } from './rules.js';
+import { isUnder, rulesToday } from './rules.js';
 
 /**
  * Judges a command against the order as it stands: the events it leads to, or why it changes nothing. Pure; the same in the
@@ -206,7 +207,9 @@ function receive(order: Order, { returnId }: CommandData['ReceiveReturn']): Deci
     return refuse('not_found', 'return_not_found', `the order has no return ${returnId}`);
   const reason = blockedForReturn(order, returned);
   if (reason !== undefined) return notAllowed(reason);
-  const amount = returnRefund(order, returned.lines, refundable(order));
+  const amount = isUnder(order, 2)
+    ? sum(entitlement(order, returned.lines), (claim) => claim.amount)
+    : returnRefund(order, returned.lines, refundable(order));
   const received: EventDraft = { type: 'ReturnReceived', data: { returnId } };
   if (amount === 0) return decided(received);
   const refundId = nextRefundId(order);

@@ -1,5 +1,6 @@
 import { type LineQuantity, type NewLine, limits } from './commands.js';
 import { factOf, holds } from './facts.js';
+import { afterClaims, capturedLines, chargedLines, entitlement, goodwill, partsOf } from './entitlement.js';
 import { isChargeInTurn, wantedEffects } from './pending-effects.js';
 import { rejectionKey } from './rejection.js';
 import type { EventData, HoldCause, OrderEvent } from './events.js';
@@ -8,10 +9,12 @@ import {
   type Line,
   type Order,
   type ReceivedFact,
+  type Refund,
   type Shipment,
   type ShipmentCharge,
   quantityOf,
 } from './order.js';
+import { isUnder } from './rules.js';
 import { unreachable } from './unreachable.js';
 
 /**
@@ -95,7 +98,7 @@ function apply(before: Order | undefined, event: OrderEvent): Order {
     case 'CaptureWrittenOff':
       return withDeclinedCharges(order, 'written_off');
     case 'RefundRequested':
-      return { ...order, refunds: [...order.refunds, { ...event.data, refunded: 0 }] };
+      return promised(order, event.data);
     case 'PaymentRefunded':
       return refunded(order, event.data);
 
@@ -144,7 +147,7 @@ function apply(before: Order | undefined, event: OrderEvent): Order {
         'returned',
       );
     case 'ReturnReceived':
-      return withReturn(order, event.data.returnId, { status: 'received' });
+      return returned(order, event.data);
 
     case 'NoteAdded': {
       const note = { text: event.data.text, at: event.occurredAt, actor: event.actor };
@@ -276,7 +279,11 @@ function captured(order: Order, data: EventData['PaymentCaptured']): Order {
   const { captureId, shipmentId, authorizationId, amount } = data;
   const next = withCharge(order, shipmentId, (charge) => {
     const total = charge.captured + amount;
-    return { captured: total, status: total >= charge.amount ? 'captured' : charge.status };
+    return {
+      captured: total,
+      status: total >= charge.amount ? 'captured' : charge.status,
+      ...(charge.lines && { lines: capturedLines(charge.lines, amount) }),
+    };
   });
   return {
     ...next,
@@ -296,6 +303,16 @@ function requestCapture(order: Order, { payment }: EventData['CaptureRequested']
     payment,
     authorizations: due.authorizations.map((entry) => ({ ...entry, retired: true })),
   };
+}
+
+/** A refund that no return was entitled to is goodwill. */
+function promised(order: Order, data: EventData['RefundRequested']): Order {
+  const refund: Refund = { ...data, refunded: 0 };
+  if (!isUnder(order, 2)) return { ...order, refunds: [...order.refunds, refund] };
+  const entitled = order.returns.find(({ returnId }) => returnId === data.returnId)?.entitled;
+  const claims = entitled === undefined ? goodwill(order, data.amount) : [];
+  const parts = entitled ?? partsOf(claims);
+  return { ...afterClaims(order, claims), refunds: [...order.refunds, { ...refund, parts }] };
 }
 
 function refunded(order: Order, { refundId, captureId, amount }: EventData['PaymentRefunded']): Order {
@@ -318,14 +335,27 @@ function withoutHold(order: Order, cause: HoldCause): Order['holds'] {
 
 function dispatched(order: Order, data: EventData['ShipmentDispatched']): Order {
   const { shipmentId, carrier, trackingNumber, amount } = data;
-  const charge: ShipmentCharge = { amount, captured: 0, status: amount === 0 ? 'captured' : 'due' };
+  const lines = linesOf(order, shipmentId);
+  const charge: ShipmentCharge = {
+    amount,
+    captured: 0,
+    status: amount === 0 ? 'captured' : 'due',
+    ...(isUnder(order, 2) && { lines: chargedLines(order, lines, amount) }),
+  };
   const next = withShipment(order, shipmentId, () => ({
     status: 'dispatched',
     carrier,
     trackingNumber,
     charge,
   }));
-  return count(next, linesOf(order, shipmentId), 'dispatched');
+  return count(next, lines, 'dispatched');
+}
+
+function returned(order: Order, { returnId }: EventData['ReturnReceived']): Order {
+  if (!isUnder(order, 2)) return withReturn(order, returnId, { status: 'received' });
+  const lines = order.returns.filter((entry) => entry.returnId === returnId).flatMap((entry) => entry.lines);
+  const claims = entitlement(order, lines);
+  return withReturn(afterClaims(order, claims), returnId, { status: 'received', entitled: partsOf(claims) });
 }
 
 /** All that is not dispatched is cancelled, so a person holds nothing any more; where nothing was dispatched, so is the order. */

@@ -56,3 +56,26 @@ export function orderTotal({ lines, shippingFee, tax, discount }: Priced): numbe
 export function share(amount: number, part: bigint, whole: bigint): number {
   return Number((BigInt(amount) * part) / whole);
 }
+
+/**
+ * Spreads `amount` over items in proportion to their weights, to the last minor unit: each part is rounded down, and the units
+ * that are left go to the largest remainders, among equals to the first (largest remainder method). Where nothing has a weight,
+ * each part is 0. No part is larger than its weight unless `amount` is larger than all weights together.
+ */
+export function spread<T, R>(
+  amount: number,
+  items: readonly T[],
+  weight: (item: T) => bigint,
+  give: (item: T, part: number) => R,
+): readonly R[] {
+  const weighed = items.map((item) => ({ item, exact: BigInt(amount) * weight(item) }));
+  const whole = items.reduce((sum, item) => sum + weight(item), 0n);
+  if (whole === 0n) return items.map((item) => give(item, 0));
+  const left = weighed.reduce((rest, { exact }) => rest - exact / whole, BigInt(amount));
+  const roundedUp = new Set(
+    weighed.toSorted((a, b) => Number((b.exact % whole) - (a.exact % whole))).slice(0, Number(left)),
+  );
+  return weighed.map((entry) =>
+    give(entry.item, Number(entry.exact / whole) + (roundedUp.has(entry) ? 1 : 0)),
+  );
+}

@@ -127,6 +127,14 @@ export interface Refund {
   readonly amount: number;
   readonly refunded: number;
   readonly reason: string;
+  /** together its amount, paid in this order; absent under rules 1 */
+  readonly parts?: readonly RefundPart[];
+}
+
+/** What of a refund belongs to one shipment, and is paid out of its captures. */
+export interface RefundPart {
+  readonly shipmentId: string;
+  readonly amount: number;
 }
 
 export interface Shipment {
@@ -145,6 +153,17 @@ export interface ShipmentCharge {
   readonly amount: number;
   readonly captured: number;
   readonly status: 'due' | 'captured' | 'declined' | 'written_off';
+  /** to which lines it belongs; absent under rules 1 */
+  readonly lines?: readonly ChargedLine[];
+}
+
+/** A line's part of its shipment's charge. refunded ≤ captured ≤ amount; `refunded` is what was promised back. */
+export interface ChargedLine extends LineQuantity {
+  readonly amount: number;
+  readonly captured: number;
+  readonly refunded: number;
+  /** units that were received back; the last of them leaves nothing to refund */
+  readonly returned: number;
 }
 
 export interface Return {
@@ -153,6 +172,8 @@ export interface Return {
   readonly lines: readonly LineQuantity[];
   readonly reason: string;
   readonly restocked: boolean;
+  /** once received: what it is entitled to; absent under rules 1 */
+  readonly entitled?: readonly RefundPart[];
 }
 
 /** Requested; the old lines stand until it is secured or refused. */

@@ -4,6 +4,7 @@ import {
   type Authorization,
   type Line,
   type Order,
+  type Refund,
   type Shipment,
   capturable,
   isDead,
@@ -174,13 +175,31 @@ export function isNeeded(order: Order, authorization: Authorization): boolean {
 
 function wantedRefund(order: Order): WantedEffect | undefined {
   const refund = order.refunds.find((entry) => entry.refunded < entry.amount);
-  const capture = order.captures.find((entry) => entry.refunded < entry.amount);
-  if (refund === undefined || capture === undefined) return undefined;
-  return {
-    type: 'refund',
-    refundId: refund.refundId,
-    captureId: capture.captureId,
-    amount: Math.min(refund.amount - refund.refunded, capture.amount - capture.refunded),
-    currency: order.currency,
-  };
+  if (refund === undefined) return undefined;
+  const { amount, from } = owedOf(refund);
+  const capture = order.captures.find(
+    (entry) => entry.refunded < entry.amount && (from === undefined || from === entry.shipmentId),
+  );
+  return (
+    capture && {
+      type: 'refund',
+      refundId: refund.refundId,
+      captureId: capture.captureId,
+      amount: Math.min(amount, capture.amount - capture.refunded),
+      currency: order.currency,
+    }
+  );
+}
+
+/** What is paid next of a refund: its parts one after the other, each out of the captures of its shipment. */
+function owedOf({ amount, refunded, parts = [] }: Refund): {
+  readonly amount: number;
+  readonly from?: string;
+} {
+  let upTo = 0;
+  for (const part of parts) {
+    upTo += part.amount;
+    if (upTo > refunded) return { amount: upTo - refunded, from: part.shipmentId };
+  }
+  return { amount: amount - refunded };
 }

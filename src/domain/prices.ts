@@ -1,14 +1,19 @@
-import { share } from './money.js';
 import type { LineQuantity } from './commands.js';
+import { share } from './money.js';
 import { type Line, type Order, quantityOf, sum } from './order.js';
+
+/** By what money is spread over units of an order: the price of each, or their number when all of them are free. */
+export function unitWeight(order: Order): (line: Line) => bigint {
+  const free = order.lines.every((line) => line.unitPrice === 0);
+  return (line) => BigInt(free ? 1 : line.unitPrice);
+}
 
 /**
  * The part of the order's total that belongs to `quantities` of its goods, fee, tax and discount included: in proportion to
- * the value of the goods, or to their number when all are free. Rounded down; the whole order is exactly its total.
+ * the weight of its units. Rounded down; the whole order is exactly its total.
  */
 function worth(order: Order, quantities: (line: Line) => number): number {
-  const free = order.lines.every((line) => line.unitPrice === 0);
-  const weight = (line: Line) => BigInt(free ? 1 : line.unitPrice);
+  const weight = unitWeight(order);
   let part = 0n;
   let whole = 0n;
   for (const line of order.lines) {
@@ -24,7 +29,7 @@ export function shipmentCharge(order: Order, shipped: readonly LineQuantity[]): 
   return target - sum(order.shipments, (shipment) => shipment.charge?.amount ?? 0);
 }
 
-/** What goes back for `returned`, never more than what was captured and is not promised back already. */
+/** Rules 1: what goes back for `returned`, never more than what was captured for the order and is not promised back already. */
 export function returnRefund(order: Order, returned: readonly LineQuantity[], limit: number): number {
   const before = sum(order.refunds, (refund) => (refund.returnId === undefined ? 0 : refund.amount));
   const received = order.returns

@@ -1,6 +1,6 @@
 import { allowedCommands, blockedForReturn, blockedForShipment } from './allowed.js';
 import { segments } from './commands.js';
-import { type Authorization, type Line, type Order, sum } from './order.js';
+import { type Authorization, type Line, type Order, capturable, sum } from './order.js';
 import { amountDue } from './prices.js';
 
 export type PaymentStatus =
@@ -91,11 +91,9 @@ function toLine({ sku, quantity, unitPrice, name, cancelled, dispatched, deliver
   };
 }
 
-/** What is or was open for capture: a lapsed or voided authorization counts only what was captured from it. */
+/** What was captured or still may be: a lapsed, voided or retired authorization counts only what was captured from it. */
 export function authorizedAmount(order: Order): number {
-  return sum(order.authorizations, (entry: Authorization) =>
-    entry.status === 'authorized' ? entry.amount : entry.captured,
-  );
+  return sum(order.authorizations, (entry) => entry.captured + capturable(entry));
 }
 
 export function capturedAmount(order: Order): number {

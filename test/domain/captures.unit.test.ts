@@ -3,6 +3,7 @@ import { toView } from '../../src/domain/view.js';
 import {
   amend,
   capture,
+  create,
   day,
   deliver,
   dispatch,
@@ -13,7 +14,7 @@ import {
   total,
   writeOff,
 } from './examples.js';
-import { eventTypes, given, owedTypes } from './specification.js';
+import { Scenario, eventTypes, given, owedTypes } from './specification.js';
 
 test('a capture', () => {
   given(states.capturing)
@@ -116,6 +117,21 @@ describe('a declined capture', () => {
       paymentStatus: 'partially_captured',
     });
   });
+});
+
+test('what a replaced method had authorized counts no more, not even until it is voided', () => {
+  const most = Number.MAX_SAFE_INTEGER;
+  const lines = [{ sku: 'A-1', quantity: 1, unitPrice: most }];
+  const replaced = Scenario.empty
+    .do(create({ lines, shippingFee: 0, tax: 0, discount: 0 }))
+    .settleAll()
+    .do(ship(), dispatch())
+    .settle('deduct')
+    .settle('capture', { type: 'declined', code: 'no_funds' })
+    .do(capture('tok_new'))
+    .settle('authorize');
+  expect(replaced.order.authorizations).toMatchObject([{ amount: most }, { amount: most }]);
+  expect(toView(replaced.order).authorized).toBe(most);
 });
 
 describe('from several authorizations', () => {

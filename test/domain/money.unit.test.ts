@@ -103,10 +103,23 @@ describe('fee, tax and discount are spread over shipments to the last cent', () 
 
   test('a goodwill refund leaves less for a return, and a return never takes more than is left', () => {
     const returned = states.completed.do(refund(4000), requestReturn(oneOfA), receive()).settleAll();
+    expect(returned.order.refunds.map(({ amount }) => amount)).toEqual([4000, 542]);
+    const rest = returned.do(requestReturn(oneOfA, oneOfB), receive('r2')).settleAll();
+    expect(rest.order.refunds.map(({ amount }) => amount)).toEqual([4000, 542, 679]);
+    expect(toView(rest.order)).toMatchObject({ refunded: total });
+  });
+
+  test('under rules 1, a return takes its worth as long as anything is left', () => {
+    const completed = Scenario.empty
+      .do(create({ rules: 1 }))
+      .settleAll()
+      .do(ship(), dispatch())
+      .settleAll()
+      .do(deliver());
+    const returned = completed.do(refund(4000), requestReturn(oneOfA), receive()).settleAll();
     expect(returned.order.refunds.map(({ amount }) => amount)).toEqual([4000, 1221]);
     const rest = returned.do(requestReturn(oneOfB), receive('r2')).settleAll();
     expect(rest.order.refunds).toHaveLength(2);
-    expect(toView(rest.order)).toMatchObject({ refunded: total });
   });
 
   test('the largest amounts are split exactly', () => {

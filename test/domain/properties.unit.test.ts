@@ -17,8 +17,18 @@ import type { PaymentFact } from '../../src/domain/commands.js';
 import type { Effect, Outcome, Settlement } from '../../src/domain/effects.js';
 import type { EventDraft, OrderEvent } from '../../src/domain/events.js';
 import { evolve, fold } from '../../src/domain/evolve.js';
-import { type Order, isDead, isFinished, sum, undispatched } from '../../src/domain/order.js';
+import {
+  type Order,
+  type RefundPart,
+  type Shipment,
+  isDead,
+  isFinished,
+  refundable,
+  sum,
+  undispatched,
+} from '../../src/domain/order.js';
 import { wantedEffects } from '../../src/domain/pending-effects.js';
+import { isUnder } from '../../src/domain/rules.js';
 import { learnPayment, settle } from '../../src/domain/settle.js';
 import { later } from '../../src/domain/time.js';
 import { unreachable } from '../../src/domain/unreachable.js';
@@ -91,7 +101,7 @@ const anOrder: fc.Arbitrary<CommandData['CreateOrder']> = fc
           {
             sku: fc.constantFrom(...skus),
             quantity: fc.integer({ min: 1, max: 4 }),
-            unitPrice: fc.oneof(fc.constant(0), fc.nat(2000)),
+            unitPrice: fc.oneof(fc.constant(0), fc.nat(2000), fc.nat(2000), fc.maxSafeNat()),
           },
           { noNullPrototype: true },
         ),
@@ -100,6 +110,7 @@ const anOrder: fc.Arbitrary<CommandData['CreateOrder']> = fc
       shippingFee: fc.nat(500),
       tax: fc.nat(500),
       discount: fc.nat(500),
+      rules: fc.constantFrom(1, 2, 2, 2),
     },
     { noNullPrototype: true },
   )
@@ -384,6 +395,14 @@ function checkEvent(before: Order | undefined, event: OrderEvent, after: Order, 
     assert.ok((charge?.captured ?? 0) <= (charge?.amount ?? 0));
     if (charge?.status === 'captured') assert.equal(charge.captured, charge.amount);
   }
+  if (isUnder(after, 2)) for (const shipment of after.shipments) checkEntitlement(after, shipment);
+  for (const { amount, parts } of after.refunds) {
+    if (parts !== undefined)
+      assert.equal(
+        amount,
+        sum(parts, (part) => part.amount),
+      );
+  }
 
   // goods
   for (const { quantity, cancelled, allocated, dispatched, delivered, returned } of after.lines) {
@@ -391,6 +410,44 @@ function checkEvent(before: Order | undefined, event: OrderEvent, after: Order, 
     assert.ok(returned >= 0 && returned <= delivered && delivered <= dispatched && dispatched <= allocated);
   }
   for (const { quantity } of after.reserved) assert.ok(quantity > 0);
+}
+
+/** A line gives back what was captured for it and no more; what is refunded of a shipment comes out of its own captures. */
+function checkEntitlement(order: Order, { shipmentId, lines: goods, charge }: Shipment): void {
+  const lines = charge?.lines ?? [];
+  for (const { quantity, amount, captured, refunded, returned } of lines) {
+    assert.ok(refunded >= 0 && refunded <= captured && captured <= amount, 'refunded ≤ captured ≤ charged');
+    assert.ok(returned <= quantity);
+    if (returned === quantity) assert.equal(refunded, captured, 'all of it came back, and so did its money');
+  }
+  if (charge === undefined) return;
+  const totalOf = (counter: 'quantity' | 'amount' | 'captured' | 'refunded') =>
+    sum(lines, (line) => line[counter]);
+  assert.equal(
+    totalOf('quantity'),
+    sum(goods, ({ quantity }) => quantity),
+  );
+  assert.equal(totalOf('amount'), charge.amount);
+  assert.equal(totalOf('captured'), charge.captured);
+  const promised = sum(
+    promisesOf(order).filter((part) => part.shipmentId === shipmentId),
+    ({ amount }) => amount,
+  );
+  assert.equal(totalOf('refunded'), promised);
+  const captures = order.captures.filter((capture) => capture.shipmentId === shipmentId);
+  const paid = sum(captures, ({ refunded }) => refunded);
+  assert.ok(paid <= promised, 'its captures pay no other refund');
+  const isPaid = sum(promisesOf(order), ({ amount }) => amount) === refundedAmount(order);
+  if (isPaid) assert.equal(paid, promised, 'its captures pay its refunds');
+}
+
+/** What returns are entitled to, and goodwill. */
+function promisesOf({ returns, refunds }: Order): readonly RefundPart[] {
+  const goodwill = refunds.filter(({ returnId }) => returnId === undefined);
+  return [
+    ...returns.flatMap(({ entitled = [] }) => entitled),
+    ...goodwill.flatMap(({ parts = [] }) => parts),
+  ];
 }
 
 /** States in the order in which they may follow each other. */
@@ -416,6 +473,8 @@ function checkTransition(before: Order, event: OrderEvent, after: Order): void {
 function checkState(order: Order, now: string): void {
   assert.deepEqual(JSON.parse(JSON.stringify(order)), order, 'a state survives JSON');
   assert.deepEqual(wantedEffects(order), [], 'what is wanted is owed');
+  const { authorized, captured, refunded } = toView(order);
+  assert.ok([authorized, captured, refunded].every(Number.isSafeInteger), 'sums are exact');
   checkAllowed(order, now);
   checkDeadline(order);
   const isWaiting = order.owed.length > 0 || order.authorizations.some(({ status }) => status === 'pending');
@@ -537,4 +596,53 @@ test('whatever happens, in whatever order, no rule of the order is broken, and e
     ),
     { numRuns: 2000 },
   );
+}, 240_000);
+
+/** All that can be dispatched is, and paid or given up; all that was delivered comes back. Nothing is left to do but wait. */
+function returnAll(walk: Walk, choice: number): void {
+  for (let left = 300; ; left -= 1) {
+    assert.ok(left > 0, `never ends: ${JSON.stringify(walk.order)}`);
+    const [effect] = walk.order.owed;
+    const lines = walk.order.lines
+      .map(({ sku, delivered, returned }) => ({
+        sku,
+        quantity: Math.min(1 + (choice % 3), delivered - returned),
+      }))
+      .filter(({ quantity }) => quantity > 0);
+    if (effect !== undefined)
+      walk.answer(effect, walk.world.perform(effect, effect.type === 'capture' ? choice : 0));
+    else if (!walk.command({ type: 'WriteOffCapture', data: { reason: 'why' } }) && !advance(walk)) {
+      if (!walk.command({ type: 'RequestReturn', data: { lines, reason: 'why' } })) return;
+    }
+    walk.check();
+  }
+}
+
+test('once all goods are back, all that was captured is refunded, to the last minor unit', () => {
+  let returned = 0;
+  fc.assert(
+    fc.property(
+      anOrder,
+      fc.array(
+        aStep.filter(({ kind }) => kind !== 'wait'),
+        { maxLength: 40, size: 'max' },
+      ),
+      fc.array(fc.constantFrom(0, 0, 1, 70), { minLength: 1 }),
+      (data, steps, choices) => {
+        const walk = new Walk({ ...data, rules: 2 });
+        walk.skipTo('dispatched');
+        for (const step of steps) walk.step(step);
+        for (const choice of choices) returnAll(walk, choice);
+        const { order } = walk;
+        // A payment may be pending for ever, or the window for returns have passed.
+        const isBack = order.returns.every(({ status }) => status === 'received');
+        if (!isBack || order.lines.some((line) => line.dispatched > line.returned)) return;
+        assert.equal(refundable(order), 0);
+        assert.equal(refundedAmount(order), capturedAmount(order));
+        if (capturedAmount(order) > 0) returned += 1;
+      },
+    ),
+    { numRuns: 300 },
+  );
+  assert.ok(returned > 100, `only ${returned} orders were paid and came back`);
 }, 240_000);

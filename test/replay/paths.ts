@@ -147,11 +147,52 @@ export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedO
     return await idle(order);
   },
 
+  /** The stored run is of rules 1: what B-1 is refunded was paid for A-1. */
+  async 'unpaid goods refunded'(orders) {
+    let captures = 0;
+    orders.world.on('capture', async ({ effect }) => {
+      captures += 1;
+      return captures === 2
+        ? { type: 'declined', code: 'card_declined' }
+        : { type: 'captured', captureId: `c-${effect?.key ?? ''}` };
+    });
+    const lines = ['A-1', 'B-1'].map((sku) => ({ sku, quantity: 1, unitPrice: 10_000 }));
+    const { order } = await orders.start({ lines });
+    await order.until((state) => state.order.status === 'confirmed' && state.unrecorded === 0);
+    await order.update('CreateShipment', { lines: [{ sku: 'A-1', quantity: 1 }] });
+    await dispatch(order, 's1');
+    await order.update('CreateShipment', {});
+    await dispatch(order, 's2');
+    await order.update('WriteOffCapture', { reason: 'not worth it' });
+    await deliver(order, 's1');
+    await deliver(order, 's2');
+    for (const [index, sku] of ['B-1', 'A-1'].entries()) {
+      await order.update('RequestReturn', { lines: [{ sku, quantity: 1 }], reason: 'too bright' });
+      await order.update('ReceiveReturn', { returnId: `r${index + 1}` });
+      await idle(order);
+    }
+    return order;
+  },
+
   'continued as new': continuedAsNew,
 
   /** Since `patched('marked-run')`: the stored runs of the path above are older. */
   'continued as new, marked': continuedAsNew,
+
+  /** More commands than a run hands to the next. */
+  'continued as new after 510 commands': continuedAfterManyCommands,
 };
+
+async function continuedAfterManyCommands(orders: Orders): Promise<StartedOrder> {
+  const order = await confirmed(orders, { continueAsNewAfter: 500 });
+  const first = await order.runId();
+  for (let sent = 0; sent < 510; sent += 30) {
+    await Promise.all(Array.from({ length: 30 }, () => order.signal('AddNote', { text: 'n' })));
+  }
+  while ((await order.runId()) === first) await order.state();
+  await order.update('AddNote', { text: 'and on' });
+  return await idle(order);
+}
 
 async function continuedAsNew(orders: Orders): Promise<StartedOrder> {
   const order = await confirmed(orders, { continueAsNewAfter: 30 });

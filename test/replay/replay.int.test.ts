@@ -36,20 +36,25 @@ test('every stored history replays, and every decision is made again as it was',
     };
     await Worker.runReplayHistory({ workflowBundle, replayName: name, sinks }, history);
     const stored = runs.get(name)?.events ?? [];
-    expect([name, logOf(decided)]).toEqual([name, logOf(stored)]);
+    const hasOtherTime = stored.some(
+      ({ type, schemaVersion }) => type === 'OrderCreated' && schemaVersion === 1,
+    );
+    expect([name, logOf(decided, hasOtherTime)]).toEqual([name, logOf(stored, hasOtherTime)]);
     expect(stored.length).toBeGreaterThan(0);
   }
   expect(histories.size).toBeGreaterThanOrEqual(Object.keys(paths).length);
-});
+}, 240_000);
 
-/** Each event once, by version, in the shape of today. */
-function logOf(events: readonly StoredEvent[]): readonly OrderEvent[] {
-  const byVersion = new Map(events.map((event) => [event.version, timeless(upcast(event))]));
+/**
+ * Each event once, by version, in the shape of today.
+ *
+ * @param hasOtherTime `OrderCreated@1` was written with the time of the first task; since then it has that of the acceptance
+ */
+function logOf(events: readonly StoredEvent[], hasOtherTime: boolean): readonly OrderEvent[] {
+  const log = events.map((event) => upcast(event));
+  const timeless = ({ type }: OrderEvent) => hasOtherTime && type === 'OrderCreated';
+  const byVersion = new Map(
+    log.map((event) => [event.version, timeless(event) ? { ...event, occurredAt: '' } : event]),
+  );
   return [...byVersion.values()].toSorted((one, other) => one.version - other.version);
-}
-
-/** The first histories that were stored have the time of the first task for an order's creation, not that of its acceptance. */
-function timeless(event: OrderEvent): OrderEvent {
-  const isOld = event.type === 'OrderCreated' && event.data.rules === 1;
-  return isOld ? { ...event, occurredAt: '' } : event;
 }

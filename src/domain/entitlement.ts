@@ -1,0 +1,118 @@
+import type { LineQuantity } from './commands.js';
+import { share, spread } from './money.js';
+import { type ChargedLine, type Line, type Order, type RefundPart, quantityOf } from './order.js';
+import { unitWeight } from './prices.js';
+
+/**
+ * Money belongs to what it was paid for (rules 2). Each line of a shipment keeps what was charged for it, what of that was captured
+ * and what was promised back. It gives back what was captured for it: to the minor unit, and never more.
+ *
+ * - A charge, with its part of fee, tax and discount, is spread over the lines of its shipment by value.
+ * - A capture is spread over them by what each still lacks: one in part pays each in part.
+ * - Units that come back take their part of what is left of their line. Of a SKU, those delivered units are counted first that
+ *   have the most left each: paid ones before unpaid ones.
+ * - A goodwill refund is taken from all lines, in proportion to what is left of each.
+ */
+
+/** What a refund takes from one line of a shipment, and how many units came back for it. */
+interface Claim extends LineQuantity {
+  readonly shipmentId: string;
+  readonly amount: number;
+}
+
+/** The lines of a shipment at its dispatch, each with its part of the charge. */
+export function chargedLines(
+  order: Order,
+  lines: readonly LineQuantity[],
+  charge: number,
+): readonly ChargedLine[] {
+  const weight = unitWeight(order);
+  const shipped = order.lines
+    .map((line) => ({ ...line, quantity: quantityOf(lines, line.sku) }))
+    .filter((line) => line.quantity > 0);
+  const value = (line: Line) => BigInt(line.quantity) * weight(line);
+  return spread(charge, shipped, value, ({ sku, quantity }, amount) => ({
+    sku,
+    quantity,
+    amount,
+    captured: 0,
+    refunded: 0,
+    returned: 0,
+  }));
+}
+
+/** The lines of a shipment after `amount` was captured for it. */
+export function capturedLines(lines: readonly ChargedLine[], amount: number): readonly ChargedLine[] {
+  const lacking = (line: ChargedLine) => BigInt(line.amount - line.captured);
+  return spread(amount, lines, lacking, (line, part) => ({ ...line, captured: line.captured + part }));
+}
+
+/** What goods that come back are entitled to. */
+export function entitlement(order: Order, returned: readonly LineQuantity[]): readonly Claim[] {
+  const delivered = order.shipments.filter(({ status }) => status === 'delivered').flatMap(linesOf);
+  return returned.flatMap(({ sku, quantity }) => {
+    let open = quantity;
+    return delivered
+      .filter((line) => line.sku === sku && unitsLeft(line) > 0n)
+      .toSorted(mostLeftEachFirst)
+      .map((line) => {
+        const units = Math.min(open, line.quantity - line.returned);
+        open -= units;
+        const amount = share(line.captured - line.refunded, BigInt(units), unitsLeft(line));
+        return { shipmentId: line.shipmentId, sku, quantity: units, amount };
+      });
+  });
+}
+
+/** What a refund takes from each line when no goods come back for it. */
+export function goodwill(order: Order, amount: number): readonly Claim[] {
+  const lines = order.shipments.flatMap(linesOf);
+  return spread(amount, lines, moneyLeft, ({ shipmentId, sku }, part) => ({
+    shipmentId,
+    sku,
+    quantity: 0,
+    amount: part,
+  }));
+}
+
+/** The order after the claims were taken from its lines. */
+export function afterClaims(order: Order, claims: readonly Claim[]): Order {
+  const claimed = new Map(claims.map((claim) => [`${claim.shipmentId} ${claim.sku}`, claim]));
+  return {
+    ...order,
+    shipments: order.shipments.map((shipment) => {
+      if (shipment.charge?.lines === undefined) return shipment;
+      const lines = shipment.charge.lines.map((line) => {
+        const { quantity = 0, amount = 0 } = claimed.get(`${shipment.shipmentId} ${line.sku}`) ?? {};
+        return { ...line, refunded: line.refunded + amount, returned: line.returned + quantity };
+      });
+      return { ...shipment, charge: { ...shipment.charge, lines } };
+    }),
+  };
+}
+
+/** The claims by shipment. */
+export function partsOf(claims: readonly Claim[]): readonly RefundPart[] {
+  const amounts = new Map<string, number>();
+  for (const { shipmentId, amount } of claims)
+    amounts.set(shipmentId, (amounts.get(shipmentId) ?? 0) + amount);
+  return [...amounts]
+    .filter(([, amount]) => amount > 0)
+    .map(([shipmentId, amount]) => ({ shipmentId, amount }));
+}
+
+function linesOf({ shipmentId, charge }: Order['shipments'][number]) {
+  return (charge?.lines ?? []).map((line) => ({ ...line, shipmentId }));
+}
+
+function moneyLeft({ captured, refunded }: ChargedLine): bigint {
+  return BigInt(captured - refunded);
+}
+
+function unitsLeft({ quantity, returned }: ChargedLine): bigint {
+  return BigInt(quantity - returned);
+}
+
+function mostLeftEachFirst(a: ChargedLine, b: ChargedLine): number {
+  return Number(moneyLeft(b) * unitsLeft(a) - moneyLeft(a) * unitsLeft(b));
+}
