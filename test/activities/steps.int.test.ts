@@ -2,7 +2,7 @@ import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { createActivities } from '../../src/activities/index.js';
 import { getStock } from '../../src/activities/inventory.js';
-import type { LedgerEntry } from '../../src/activities/sandbox-payments.js';
+import { sandboxLedger } from '../../src/activities/sandbox-ledger.js';
 import { fold } from '../../src/domain/evolve.js';
 import { orders } from '../../src/projections/orders.js';
 import { eventFork } from '../../src/workflows/messages.js';
@@ -96,7 +96,7 @@ test('payments go to the sandbox where no other provider is given', async () => 
   } as const;
   const outcome = await activities.authorize({ events: [], effect });
   expect(outcome.type).toBe('authorized');
-  expect(await db.collection<LedgerEntry>('sandbox_payments').findOne({ _id: key })).toMatchObject({
+  expect(await sandboxLedger(db).findOne({ _id: key })).toMatchObject({
     outcome,
     calls: 1,
   });

@@ -12,6 +12,7 @@ import { createLogger, type Logger } from '../../src/platform/logger.js';
 import { ensureOrderIndexes } from '../../src/projections/orders.js';
 import { buildApi } from '../../workers/api.js';
 import { installRuntime, type RunningWorker, startOrderWorker } from '../../workers/worker.js';
+import { dropDatabases } from './databases.js';
 import { shared, uniqueName } from './servers.js';
 
 export interface Reply {
@@ -110,7 +111,7 @@ export async function startTestApi(env: Readonly<Record<string, string>> = {}): 
       await Promise.all(workers.map((worker) => worker.stop()));
       await app.close();
       await tail.stop();
-      await mongo.db.dropDatabase().catch(() => undefined);
+      await dropDatabases(mongo.db).catch(() => undefined);
       await mongo.close();
       await temporal.close();
     },

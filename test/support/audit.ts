@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 import { getStock, type StockMovement } from '../../src/activities/inventory.js';
-import type { LedgerEntry } from '../../src/activities/sandbox-payments.js';
+import { type LedgerEntry, sandboxLedger } from '../../src/activities/sandbox-ledger.js';
 import type { OrderEvent } from '../../src/domain/events.js';
 import { type Order, quantityOf, sum } from '../../src/domain/order.js';
 import { foldHistory, readHistoryLog } from '../../src/event-log/history.js';
@@ -106,7 +106,7 @@ function settledKeys(events: readonly OrderEvent[], kinds: RegExp): readonly str
 /** Each payment the order knows happened once outside, and none happened that it does not know. */
 async function auditPayments({ db }: System, order: Order, events: readonly OrderEvent[]): Promise<void> {
   const { orderId } = order;
-  const ledger = await db.collection<LedgerEntry>('sandbox_payments').find({ orderId }).toArray();
+  const ledger = await sandboxLedger(db).find({ orderId }).toArray();
   expect(ledger.filter(({ outcome }) => outcome === undefined)).toEqual([]);
   const keys = ledger.map(({ _id }) => _id).toSorted();
   expect(settledKeys(events, /:(authorize|capture|void|refund):\d+$/)).toEqual(keys);
