@@ -1,24 +1,20 @@
 import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import {
-  deduct,
-  getStock,
-  listStock,
-  release,
-  reserve,
-  restock,
-  setStock,
-  type StockMovement,
-} from '../../src/activities/inventory.js';
+import { deduct, release, reserve, restock } from '../../src/activities/inventory.js';
+import { countStock } from '../../src/activities/stock-counts.js';
+import { getStock, listStock, movements as movementsIn, stock } from '../../src/activities/stock.js';
+import { stockStates } from '../../src/activities/stock-state.js';
 import type { LineQuantity } from '../../src/domain/commands.js';
 import type { EffectOf } from '../../src/domain/effects.js';
+import { foundStock } from '../support/stock.js';
 import { openDatabase } from './database.js';
 
 const database = openDatabase();
 const { db } = database;
+await foundStock(db);
 afterAll(() => database.close());
 
-const movements = db.collection<StockMovement>('stock_movements');
+const movements = movementsIn(db);
 
 function sku(): string {
   return `S-${randomUUID()}`;
@@ -37,18 +33,22 @@ function times<T>(count: number, act: (index: number) => Promise<T>): Promise<T[
   return Promise.all(Array.from({ length: count }, (_, index) => act(index)));
 }
 
+async function setStock(item: string, onHand: number, more: { key?: string; issuer?: string } = {}) {
+  return (await countStock(db, { sku: item, onHand, issuer: 'anonymous', key: randomUUID(), ...more })).stock;
+}
+
 async function countsOf(item: string) {
-  const { onHand, reserved } = await getStock(db, item);
+  const { onHand, reserved } = (await getStock(db, item)).stock;
   return { onHand, reserved };
 }
 
 test('a SKU nobody has set has 1,000 on hand, and one that starts with OUT- none', async () => {
   const [known, out] = [sku(), `OUT-${randomUUID()}`];
-  expect(await getStock(db, known)).toStrictEqual({ sku: known, onHand: 1_000, reserved: 0 });
+  expect((await getStock(db, known)).stock).toStrictEqual({ sku: known, onHand: 1_000, reserved: 0 });
   expect(await reserve(db, effect('reserve', { sku: known, quantity: 2 }))).toStrictEqual({
     type: 'reserved',
   });
-  expect(await getStock(db, known)).toMatchObject({ sku: known, onHand: 1_000, reserved: 2 });
+  expect((await getStock(db, known)).stock).toMatchObject({ sku: known, onHand: 1_000, reserved: 2 });
   expect(await reserve(db, effect('reserve', { sku: out, quantity: 1 }))).toStrictEqual({
     type: 'out_of_stock',
     missing: [{ sku: out, requested: 1, available: 0 }],
@@ -75,7 +75,7 @@ test('goods are promised, leave, and come back', async () => {
 
 test('all of the lines are promised, or none: each that lacks is named', async () => {
   const [plenty, few, none] = [sku(), sku(), `OUT-${randomUUID()}`];
-  await setStock(db, few, 2);
+  await setStock(few, 2);
   const wanted = [
     { sku: none, quantity: 1 },
     { sku: plenty, quantity: 1 },
@@ -106,10 +106,10 @@ test('one key has one effect, however many ask at once, and all get the same ans
 
 test('a refusal stands for its key, even when there is stock later', async () => {
   const item = sku();
-  await setStock(db, item, 1);
+  await setStock(item, 1);
   const refused = effect('reserve', { sku: item, quantity: 2 });
   const first = await times(20, () => reserve(db, refused));
-  await setStock(db, item, 100);
+  await setStock(item, 100);
   const later = await reserve(db, refused);
   for (const answer of [...first, later]) {
     expect(answer).toStrictEqual({
@@ -122,7 +122,7 @@ test('a refusal stands for its key, even when there is stock later', async () =>
 
 test('many orders for the last goods get exactly what there is', async () => {
   const items = [sku(), sku(), sku()];
-  await Promise.all(items.map((item) => setStock(db, item, 7)));
+  await Promise.all(items.map((item) => setStock(item, 7)));
   const answers = await times(20, (index) => {
     const lines = items.map((item) => ({ sku: item, quantity: 1 }));
     return reserve(db, effect('reserve', ...(index % 2 === 0 ? lines : lines.toReversed())));
@@ -151,17 +151,17 @@ test('what was never promised can neither be released nor leave: no number gets 
 
 test('the stock can be counted anew, but not below what is reserved', async () => {
   const item = sku();
-  expect(await setStock(db, item, 5)).toMatchObject({ sku: item, onHand: 5, reserved: 0 });
+  expect(await setStock(item, 5)).toMatchObject({ sku: item, onHand: 5, reserved: 0 });
   await reserve(db, effect('reserve', { sku: item, quantity: 4 }));
-  await expect(setStock(db, item, 3)).rejects.toMatchObject({ code: 'stock_reserved', reserved: 4 });
-  expect(await setStock(db, item, 4)).toMatchObject({ onHand: 4, reserved: 4 });
+  await expect(setStock(item, 3)).rejects.toMatchObject({ code: 'stock_reserved', reserved: 4 });
+  expect(await setStock(item, 4)).toMatchObject({ onHand: 4, reserved: 4 });
   expect(await movements.countDocuments({ type: 'set', 'lines.sku': item })).toBe(2);
 });
 
 test('stock is listed page by page, by SKU', async () => {
   const prefix = sku();
   const items = ['a', 'b', 'c'].map((end) => `${prefix}-${end}`);
-  await Promise.all(items.map((item, index) => setStock(db, item, index)));
+  await Promise.all(items.map((item, index) => setStock(item, index)));
   const page = await listStock(db, { after: `${prefix}-a`, limit: 2 });
   expect(page.map(({ sku: item, onHand }) => [item, onHand])).toStrictEqual([
     [`${prefix}-b`, 1],

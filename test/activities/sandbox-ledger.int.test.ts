@@ -82,7 +82,7 @@ async function writeOldLedger(): Promise<void> {
 
 async function isMoved(): Promise<void> {
   const entries: readonly Document[] = await sandboxLedger(database.db).find().sort({ _id: 1 }).toArray();
-  expect(entries).toEqual(written.toSorted((a, b) => (a._id < b._id ? -1 : 1)));
+  expect(entries).toEqual(written.toSorted(({ _id: a }, { _id: b }) => (a < b ? -1 : 1)));
   expect(await database.db.listCollections({ name: 'sandbox_payments' }).toArray()).toEqual([]);
 }
 

@@ -1,18 +1,20 @@
 import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { createActivities } from '../../src/activities/index.js';
-import { getStock } from '../../src/activities/inventory.js';
+import { getStock } from '../../src/activities/stock.js';
 import { sandboxLedger } from '../../src/activities/sandbox-ledger.js';
 import { fold } from '../../src/domain/evolve.js';
 import { orders } from '../../src/projections/orders.js';
 import { eventFork } from '../../src/workflows/messages.js';
 import { create, states } from '../domain/examples.js';
 import { Scenario } from '../domain/specification.js';
+import { foundStock } from '../support/stock.js';
 import { logOf, openDatabase } from './database.js';
 
 const database = openDatabase();
 const { db } = database;
 const activities = createActivities({ db });
+await foundStock(db);
 afterAll(() => database.close());
 
 /** A new order for a SKU of its own, and its reservation. */
@@ -35,7 +37,7 @@ test('a step records its events, then does its effect; again, it comes to the sa
   for (let attempt = 1; attempt <= 3; attempt++) {
     expect(await activities.reserve({ events, effect })).toStrictEqual({ type: 'reserved' });
     expect(await versionInView(orderId)).toBe(1);
-    expect(await getStock(db, sku)).toMatchObject({ reserved: 2 });
+    expect((await getStock(db, sku)).stock).toMatchObject({ reserved: 2 });
   }
 });
 
@@ -51,7 +53,7 @@ test('a step without events does its effect once the journal holds what made it 
   expect(await getStock(db, sku)).toMatchObject({ reserved: 0 });
   await activities.record({ events });
   expect(await activities.reserve({ events: [], effect })).toStrictEqual({ type: 'reserved' });
-  expect(await getStock(db, sku)).toMatchObject({ reserved: 2 });
+  expect((await getStock(db, sku)).stock).toMatchObject({ reserved: 2 });
 });
 
 test('a step whose predecessor is not recorded performs nothing, whatever its worker remembers', async () => {
@@ -78,7 +80,7 @@ test('a fork stops a step before the world is touched', async () => {
   await activities.record({ events });
   const forked = events.map((event) => ({ ...event, actor: 'somebody else' }));
   await expect(activities.reserve({ events: forked, effect })).rejects.toMatchObject({ type: eventFork });
-  expect(await getStock(db, sku)).toMatchObject({ reserved: 0 });
+  expect((await getStock(db, sku)).stock).toMatchObject({ reserved: 0 });
 });
 
 test('payments go to the sandbox where no other provider is given', async () => {

@@ -14,6 +14,7 @@ import { buildApi } from '../../workers/api.js';
 import { installRuntime, type RunningWorker, startOrderWorker } from '../../workers/worker.js';
 import { dropDatabases } from './databases.js';
 import { shared, uniqueName } from './servers.js';
+import { foundStock } from './stock.js';
 
 export interface Reply {
   readonly status: number;
@@ -66,7 +67,10 @@ export async function startTestApi(env: Readonly<Record<string, string>> = {}): 
   const tail = followFeed(mongo.db);
   const context = { config, temporal, mongo, tail, logger };
   const app = await buildApi(context);
-  if (env['MONGODB_URI'] === undefined) await answering(mongo);
+  if (env['MONGODB_URI'] === undefined) {
+    await answering(mongo);
+    await foundStock(mongo.db);
+  }
   const client = new Client({ connection: temporal, namespace: config.temporal.namespace });
   const workers: RunningWorker[] = [];
 
@@ -100,7 +104,8 @@ export async function startTestApi(env: Readonly<Record<string, string>> = {}): 
     post: (path, sent) => sendJson('POST', path, sent),
     put: (path, sent) => sendJson('PUT', path, sent),
     async startWorker() {
-      await Promise.all([ensureJournalIndexes(mongo.db), ensureOrderIndexes(mongo.db)]);
+      const { db } = mongo;
+      await Promise.all([ensureJournalIndexes(db), ensureOrderIndexes(db), foundStock(db)]);
       runtime ??= install(logger);
       const worker = startOrderWorker({ ...context, workflowBundle: await workflowBundle() });
       workers.push(worker);
