@@ -2,15 +2,15 @@ import type { AnyBulkWriteOperation, Db } from 'mongodb';
 import type { LineQuantity } from '../domain/commands.js';
 import type { Effect } from '../domain/effects.js';
 import type { OrderEvent } from '../domain/events.js';
-import { evolve } from '../domain/evolve.js';
-import { type Order, quantityOf } from '../domain/order.js';
+import { quantityOf } from '../domain/order.js';
 import { committed, durable, isDuplicateKey } from '../event-log/durability.js';
 import { journal } from '../event-log/journal.js';
-import { orderOf } from './effect-key.js';
+import { effectsOf, type Log } from './settled-effects.js';
 import { type Outdated, stockState, stockStates } from './stock-state.js';
 import {
   done,
   movements,
+  movesGoods,
   stock,
   type StockDocument,
   type StockEffect,
@@ -19,14 +19,6 @@ import {
 } from './stock.js';
 import { stockTurns } from './stock-turns.js';
 import { inTransaction } from './transaction.js';
-
-/** An order's log, or its end. */
-export interface Log {
-  /** ascending, without gaps */
-  readonly events: readonly OrderEvent[];
-  /** the order as it was before, or amid, these events, where earlier ones are not among them */
-  readonly base?: Order;
-}
 
 /**
  * Puts back what the stock lacks of that which orders' logs say was reserved, released, deducted and restocked: by the key of
@@ -45,26 +37,15 @@ export async function restoreStock(db: Db, logs: readonly Log[]): Promise<void> 
 }
 
 /** What the order's log says was moved. */
-function movementsOf({ events, base }: Log): readonly StockMovement[] {
-  const owed = new Map<string, Effect>(base?.owed.map((effect) => [effect.key, effect]));
-  let order = base;
-  for (const event of events) {
-    if (event.version <= (base?.version ?? 0)) continue;
-    // The journal may begin later than the order: what its first events owed is not known.
-    if (order === undefined && event.type !== 'OrderCreated') return [];
-    order = evolve(order, event);
-    for (const effect of order.owed) owed.set(effect.key, effect);
-  }
-  return events.flatMap((event) => {
-    const effect = owed.get(event.causationId);
-    const movement = effect && movementOf(effect, event);
-    return movement ? [movement] : [];
-  });
+function movementsOf(log: Log): readonly StockMovement[] {
+  const settled = effectsOf(log)?.settled ?? [];
+  return settled.flatMap(({ effect, event }) => movementOf(effect, event) ?? []);
 }
 
-function movementOf(effect: Effect, event: OrderEvent): StockMovement | undefined {
+/** The movement that an outcome of an effect stands for; undefined where that moves no goods. */
+export function movementOf(effect: Effect, event: OrderEvent): StockMovement | undefined {
   const { causationId: _id, orderId, occurredAt: at } = event;
-  if (!('lines' in effect)) return undefined;
+  if (!movesGoods(effect)) return undefined;
   const movement = { _id, orderId, type: effect.type, lines: effect.lines, at };
   switch (event.type) {
     case 'StockReserved':
@@ -119,7 +100,8 @@ interface Change {
   readonly at: string;
 }
 
-function changesOf({ type, lines, outcome, at }: StockMovement): readonly Change[] {
+/** What a movement does to each of its SKUs. */
+export function changesOf({ type, lines, outcome, at }: StockMovement): readonly Change[] {
   if (outcome.type === 'out_of_stock' || type === 'set') return [];
   const sign = signs[type];
   return lines.map(({ sku, quantity }) => ({
@@ -131,7 +113,7 @@ function changesOf({ type, lines, outcome, at }: StockMovement): readonly Change
 }
 
 /** What one unit of a movement does. */
-export const signs: Readonly<Record<StockEffect | 'carried', { reserved: number; onHand: number }>> = {
+const signs: Readonly<Record<StockEffect | 'carried', { reserved: number; onHand: number }>> = {
   reserve: { reserved: 1, onHand: 0 },
   release: { reserved: -1, onHand: 0 },
   deduct: { reserved: -1, onHand: -1 },
@@ -242,9 +224,4 @@ async function findUncounted(db: Db, { cause, counts }: Outdated): Promise<void>
       durable,
     );
   }
-}
-
-/** The order that a movement of it belongs to; undefined for a count. */
-export function orderMoved({ _id, type }: Pick<StockMovement, '_id' | 'type'>): string | undefined {
-  return type === 'set' ? undefined : orderOf(_id);
 }

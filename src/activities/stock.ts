@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import type { LineQuantity } from '../domain/commands.js';
-import type { OutcomeOf } from '../domain/effects.js';
+import type { Effect, EffectOf, OutcomeOf } from '../domain/effects.js';
 import { committed } from '../event-log/durability.js';
 import { stockState } from './stock-state.js';
 
@@ -28,6 +28,11 @@ export type StockDocument = Stock & {
 };
 
 export type StockEffect = 'reserve' | 'release' | 'deduct' | 'restock';
+
+export function movesGoods(effect: Effect): effect is EffectOf<StockEffect> {
+  const { type } = effect;
+  return type === 'reserve' || type === 'release' || type === 'deduct' || type === 'restock';
+}
 
 /** One change of the stock, never changed itself: the proof that it was done, and what came of it. */
 export interface StockMovement {
