@@ -1,14 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Db, MongoServerError } from 'mongodb';
+import type { Client } from '@temporalio/client';
+import { type Collection, type Db, MongoServerError } from 'mongodb';
 import { type LedgerEntry, sandboxLedger } from '../activities/sandbox-ledger.js';
 import { effectsOf, type SettledEffect } from '../activities/settled-effects.js';
 import { changesOf, movementOf, ofOrder } from '../activities/stock-restore.js';
-import { movements, movesGoods, stock } from '../activities/stock.js';
+import { movements, movesGoods, stock, type StockMovement } from '../activities/stock.js';
 import { upcast } from '../domain/upcasters.js';
 import { isServerError } from '../platform/server-error.js';
 import type { Discrepancy } from './comparison.js';
 import { asStored, committed } from './durability.js';
-import { readStored } from './journal.js';
+import { readHistoryLog } from './history.js';
+import { notJournaled, readStored } from './journal.js';
 
 const putBack = 'put it back with `npx orders rebuild --from history`';
 const countAgain = 'find out who wrote it, then count these goods: `npx orders stock set <sku> <onHand>`';
@@ -99,11 +101,19 @@ async function withLater<T extends { readonly _id: string }>(
   settled: readonly SettledEffect[],
   look: (keys: string[]) => Promise<readonly T[]>,
 ): Promise<ReadonlyMap<string, T>> {
-  const done = new Map(seen.map((one) => [one._id, one]));
+  const done = byKey(seen);
   const isDone = (one: T | undefined) => one !== undefined && !('calls' in one && !('outcome' in one));
   const missing = settled.map(({ effect }) => effect.key).filter((key) => !isDone(done.get(key)));
-  if (missing.length > 0) for (const one of await look(missing)) done.set(one._id, one);
-  return done;
+  return missing.length === 0 ? done : new Map([...done, ...byKey(await look(missing))]);
+}
+
+function byKey<T extends { readonly _id: string }>(found: readonly T[]): ReadonlyMap<string, T> {
+  return new Map(
+    found.map((one) => {
+      const { _id: key } = one;
+      return [key, one];
+    }),
+  );
 }
 
 type Movement = Pick<NonNullable<ReturnType<typeof movementOf>>, 'type' | 'lines' | 'outcome'>;
@@ -145,17 +155,33 @@ function isOutcome({ outcome, authorization, capture }: LedgerEntry, event: Sett
   }
 }
 
-/** Ids of the orders that goods were moved for, or money, each once, ascending. */
-export async function* ordersOutside(db: Db): AsyncGenerator<string, void> {
-  for (const collection of [movements(db), sandboxLedger(db)]) {
-    let last = '';
-    const keys = collection
-      .find({ orderId: { $exists: true } }, { ...committed, projection: { orderId: 1 } })
-      .sort({ _id: 1 });
-    for await (const { orderId = '' } of keys) {
-      if (orderId !== last) yield orderId;
-      last = orderId;
+/** What was done for orders that the journal does not know, and Temporal neither: each order once. */
+export async function* doneForNone(db: Db, client: Client): AsyncGenerator<Discrepancy, void> {
+  for (const [collection, other] of [
+    [movements(db), undefined],
+    [sandboxLedger(db), movements(db)],
+  ] as const) {
+    for await (const unknown of notJournaled(db, ordersIn(collection))) {
+      for (const orderId of unknown) {
+        // Found already.
+        if (other !== undefined && (await other.findOne(ofOrder(orderId), committed)) !== null) continue;
+        if ((await readHistoryLog(client, orderId)) === undefined) yield* await compareOutside(db, orderId);
+      }
     }
+  }
+}
+
+/** Ids of the orders whose keys are in the collection, each once. */
+async function* ordersIn(
+  collection: Collection<LedgerEntry> | Collection<StockMovement>,
+): AsyncGenerator<string, void> {
+  let last = '';
+  const keys = collection
+    .find({ orderId: { $exists: true } }, { ...committed, projection: { orderId: 1 } })
+    .sort({ _id: 1 });
+  for await (const { orderId = '' } of keys) {
+    if (orderId !== last) yield orderId;
+    last = orderId;
   }
 }
 

@@ -6,10 +6,9 @@ import { batches } from './batches.js';
 import { compareOrder, type Comparison, type Discrepancy } from './comparison.js';
 import { committed } from './durability.js';
 import { feedHead } from './feed.js';
-import { readHistoryLog } from './history.js';
 import { journal, notJournaled } from './journal.js';
 import { listOrderWorkflows } from './order-workflows.js';
-import { compareOutside, ordersOutside, wrongStock } from './outside.js';
+import { compareOutside, doneForNone, wrongStock } from './outside.js';
 
 export interface Verified {
   readonly client: Client;
@@ -105,9 +104,7 @@ export async function verify(verified: Verified, options: VerifyOptions = {}): P
     await verifyAll(journaledOrders(db));
     await verifyAll(each(notJournaled(db, viewedOrders(db))));
     await verifyAll(each(notJournaled(db, workflowOrders(client, taskQueue))));
-    for await (const orderId of each(notJournaled(db, ordersOutside(db)))) {
-      if ((await readHistoryLog(client, orderId)) === undefined) note(await compareOutside(db, orderId));
-    }
+    for await (const discrepancy of doneForNone(db, client)) note([discrepancy]);
   }
   const onMovements = (done: number) => onProgress?.({ what: 'movements', done });
   for await (const discrepancy of wrongStock(db, onMovements)) note([discrepancy]);
