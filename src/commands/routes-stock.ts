@@ -42,7 +42,7 @@ export function registerStockCommands(app: Http, { db, noteCounts }: StockComman
       },
     },
     async (request, reply) => {
-      const { commandId: key, actor: issuer, expectedVersion } = metaOf(request);
+      const { issuer, key, expectedVersion } = metaOf(request);
       const count = { ...request.params, ...request.body, issuer, key };
       try {
         const { stock, version, isReplayed } = await countStock(db, {
