@@ -3,6 +3,8 @@ import { requiredTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
 import { createGateway, gatewaySettings } from '../src/commands/gateway.js';
+import { createCountNotes } from '../src/activities/recognize-database.js';
+import { concernOfStock, stockState } from '../src/activities/stock-state.js';
 import { registerCommands } from '../src/commands/routes.js';
 import { recallCommands } from '../src/event-log/command-memory.js';
 import { forks } from '../src/event-log/fork.js';
@@ -65,6 +67,7 @@ export async function buildApi({
     registerCommands(app, {
       gateway,
       db,
+      noteCounts: createCountNotes({ client, db, taskQueue }),
       views,
       secrets: { payments: secrets.paymentsWebhook, carriers: secrets.carriersWebhook },
     });
@@ -149,6 +152,11 @@ function dependencies(connection: Connection, config: Config, db: Db): Dependenc
         const [latest] = await latestReconciliations(db, 1);
         return concernOf(latest, config.reconcileEveryMs);
       },
+    },
+    {
+      name: 'stock',
+      cost: 'orders wait for their reservations, and stock cannot be counted',
+      check: async () => concernOfStock(await stockState(db)),
     },
   ];
 }

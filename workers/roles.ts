@@ -1,6 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { ensureSandboxIndexes } from '../src/activities/sandbox-payments.js';
+import { recognizeDatabase } from '../src/activities/recognize-database.js';
+import { setUpSandbox } from '../src/activities/sandbox-ledger.js';
+import { ensureStockIndexes } from '../src/activities/stock.js';
 import { followFeed } from '../src/event-log/feed.js';
 import { ensureJournalIndexes } from '../src/event-log/journal.js';
 import type { Config } from '../src/platform/config.js';
@@ -16,7 +18,13 @@ import type { Closer } from './stop.js';
 import { installRuntime, startOrderWorker } from './worker.js';
 
 const WORKFLOW_BUNDLE = { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };
-const INDEXES = [ensureJournalIndexes, ensureOrderIndexes, ensureParkedEventIndexes, ensureSandboxIndexes];
+const INDEXES = [
+  ensureJournalIndexes,
+  ensureOrderIndexes,
+  ensureParkedEventIndexes,
+  ensureStockIndexes,
+  setUpSandbox,
+];
 /** How long a server that is not ours is waited for before everything else goes on without it. */
 const PATIENCE_MS = 10_000;
 
@@ -43,7 +51,7 @@ export async function startRoles({ config, stopping, closers }: RolesOptions): P
   closers.push({ limitMs: 500, close: () => tail.stop() });
   const context: RoleContext = { config, temporal, mongo, tail, logger };
 
-  const needed = [setUp({ ...context, indexes: INDEXES, abort: stopping })];
+  const needed = [setUp({ ...context, indexes: INDEXES, recognize: recognizeDatabase, abort: stopping })];
   const startRole = { worker: startOrderWorker, feed: startFeed } as const;
   for (const role of ['worker', 'feed'] as const) {
     if (!roles.has(role)) continue;

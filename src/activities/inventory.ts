@@ -1,46 +1,20 @@
-import { randomUUID } from 'node:crypto';
 import type { AnyBulkWriteOperation, Db } from 'mongodb';
 import type { LineQuantity } from '../domain/commands.js';
 import { type EffectOf, type OutcomeOf, orderOf } from '../domain/effects.js';
 import type { MissingStock } from '../domain/events.js';
 import { committed, durable, isDuplicateKey } from '../event-log/durability.js';
+import { readJournal } from '../event-log/journal.js';
+import { restoreStock } from './stock-restore.js';
+import { assertWhole, stockState, StockUnknown } from './stock-state.js';
+import { done, movements, stock, type StockDocument, type StockEffect, untouched } from './stock.js';
+import { stockTurns as turns } from './stock-turns.js';
 import { inTransaction } from './transaction.js';
-import { Turns } from './turns.js';
-
-/** Units of one SKU: 0 ≤ reserved ≤ onHand, always. */
-export interface Stock {
-  readonly sku: string;
-  readonly onHand: number;
-  /** of those on hand, promised to orders */
-  readonly reserved: number;
-  /** ISO-8601 UTC; absent while nobody has touched it */
-  readonly updatedAt?: string;
-}
-
-type StockDocument = Stock & { readonly _id: string };
-type StockEffect = 'reserve' | 'release' | 'deduct' | 'restock';
-
-/** One change of the stock, never changed itself: the proof that an effect was done, and what came of it. */
-export interface StockMovement {
-  /** the effect's key; a random one where somebody set the stock */
-  readonly _id: string;
-  readonly orderId?: string;
-  readonly type: StockEffect | 'set';
-  /** units moved; for `set`, units now on hand */
-  readonly lines: readonly LineQuantity[];
-  readonly outcome: OutcomeOf<StockEffect>;
-  /** ISO-8601 UTC */
-  readonly at: string;
-}
-
-const done = { type: 'done' } as const;
-
-/** Over the SKUs: popular ones are in many orders at once. With the transaction, it fits the 10 s of an activity. */
-const turns = new Turns(4_000);
 
 /**
  * Promises all of the lines to the order, or none. The first answer to a key is the answer for ever, however often it is
  * asked and by how many at once.
+ *
+ * @throws StockUnknown while a restore, or a count after it, is awaited
  */
 export async function reserve(db: Db, effect: EffectOf<'reserve'>): Promise<OutcomeOf<'reserve'>> {
   return (await move<'reserve'>(db, effect, { type: 'reserved' })) ?? (await refuse(db, effect));
@@ -48,92 +22,35 @@ export async function reserve(db: Db, effect: EffectOf<'reserve'>): Promise<Outc
 
 /** Takes back what was promised to the order; once per key. */
 export async function release(db: Db, effect: EffectOf<'release'>): Promise<OutcomeOf<'release'>> {
-  return (await move<'release'>(db, effect, done)) ?? fewer(effect);
+  return await give<'release'>(db, effect);
 }
 
 /** Goods promised to the order leave the stock; once per key. */
 export async function deduct(db: Db, effect: EffectOf<'deduct'>): Promise<OutcomeOf<'deduct'>> {
-  return (await move<'deduct'>(db, effect, done)) ?? fewer(effect);
+  return await give<'deduct'>(db, effect);
 }
 
 /** Returned goods are on hand again; once per key. */
 export async function restock(db: Db, effect: EffectOf<'restock'>): Promise<OutcomeOf<'restock'>> {
-  return (await move<'restock'>(db, effect, done)) ?? fewer(effect);
-}
-
-/** Somebody has changed the stock behind the orders' backs. Once it is mended, the next try goes through. */
-function fewer({ key, lines }: EffectOf<StockEffect>): never {
-  throw new Error(`${key}: less is in stock than was promised: ${JSON.stringify(lines)}`);
-}
-
-/** Stock was to be set below what is promised to orders. */
-export class StockReservedError extends Error {
-  override readonly name = 'StockReservedError';
-  readonly code = 'stock_reserved';
-  readonly reserved: number;
-  constructor(sku: string, reserved: number) {
-    super(`${reserved} of ${sku} are reserved for orders: onHand must be at least that.`);
-    this.reserved = reserved;
-  }
+  return await give<'restock'>(db, effect);
 }
 
 /**
- * Sets what is on hand of a SKU, as after a count or a delivery.
+ * What the order was promised is here by its log. Where a restore of MongoDB has lost that it was, it is promised first.
  *
- * @throws StockReservedError where more than `onHand` is reserved
+ * @throws Error where the stock was changed by hand: once it is mended, the next try goes through
  */
-export async function setStock(db: Db, sku: string, onHand: number): Promise<Stock> {
-  const at = new Date().toISOString();
-  const movement = {
-    _id: randomUUID(),
-    type: 'set',
-    lines: [{ sku, quantity: onHand }],
-    outcome: done,
-    at,
-  } as const;
-  return await inTransaction(db, async (session) => {
-    await movements(db).insertOne(movement, { session });
-    await stock(db).bulkWrite([opening(sku, at)], { session });
-    const counted = await stock(db).findOneAndUpdate(
-      { _id: sku, reserved: { $lte: onHand } },
-      { $set: { onHand, updatedAt: at } },
-      { session, returnDocument: 'after', projection: { _id: 0 } },
-    );
-    if (counted !== null) return counted;
-    const uncounted = await stock(db).findOne({ _id: sku }, { session });
-    throw new StockReservedError(sku, uncounted?.reserved ?? 0);
-  });
-}
-
-export async function getStock(db: Db, sku: string): Promise<Stock> {
-  const found = await stock(db).findOne({ _id: sku }, { projection: { _id: 0 } });
-  return found ?? untouched(sku);
-}
-
-/** SKUs that somebody has touched, ascending, behind `after`. */
-export async function listStock(
+async function give<T extends 'release' | 'deduct' | 'restock'>(
   db: Db,
-  { after = '', limit }: { readonly after?: string; readonly limit: number },
-): Promise<Stock[]> {
-  return await stock(db)
-    .find({ _id: { $gt: after } })
-    .project<Stock>({ _id: 0 })
-    .sort({ _id: 1 })
-    .limit(limit)
-    .toArray();
-}
-
-/** The sandbox: a SKU nobody has set has 1,000 on hand, or none where it starts with `OUT-`. */
-function untouched(sku: string): Stock {
-  return { sku, onHand: sku.startsWith('OUT-') ? 0 : 1_000, reserved: 0 };
-}
-
-function stock(db: Db) {
-  return db.collection<StockDocument>('stock');
-}
-
-function movements(db: Db) {
-  return db.collection<StockMovement>('stock_movements');
+  effect: EffectOf<StockEffect>,
+): Promise<OutcomeOf<T>> {
+  const first = await move<T>(db, effect, done);
+  if (first !== undefined) return first;
+  const { key, lines } = effect;
+  await restoreStock(db, [{ events: await readJournal(db, orderOf(key)) }]);
+  const second = await move<T>(db, effect, done);
+  if (second !== undefined) return second;
+  throw new Error(`${key}: less is in stock than was promised: ${JSON.stringify(lines)}`);
 }
 
 /**
@@ -148,7 +65,12 @@ async function move<T extends StockEffect>(
 ): Promise<OutcomeOf<T> | undefined> {
   const skus = effect.lines.map((line) => line.sku);
   try {
-    const isMoved = await turns.take(skus, () => moveInTransaction(db, effect, outcome));
+    const isMoved = await turns.take(
+      skus,
+      async () =>
+        (await moveInTransaction(db, effect, outcome)) ||
+        ((await areNew(db, skus)) && (await moveInTransaction(db, effect, outcome, { opens: true }))),
+    );
     return isMoved ? outcome : undefined;
   } catch (error) {
     if (isDuplicateKey(error)) return await earlierOutcome<T>(db, effect.key);
@@ -159,23 +81,43 @@ async function move<T extends StockEffect>(
 /**
  * The stock is touched last, in the order of the SKUs, so that orders for the same goods are in each other's way as briefly
  * as can be.
+ *
+ * @param opens creates the stock of SKUs that have none yet
  */
 async function moveInTransaction(
   db: Db,
   { key, type, lines }: EffectOf<StockEffect>,
   outcome: OutcomeOf<StockEffect>,
+  { opens = false } = {},
 ): Promise<boolean> {
   const at = new Date().toISOString();
   const changes = lines
     .toSorted((a, b) => (a.sku < b.sku ? -1 : 1))
-    .flatMap((line) => [opening(line.sku, at), changing(type, line, at)]);
+    .flatMap((line) => [...(opens ? [opening(line.sku, at)] : []), changing(type, line, at)]);
+  // Read meanwhile, and looked at before the end: so it costs no time.
+  const state = stockState(db);
+  state.catch(() => undefined);
   return await inTransaction(db, async (session) => {
     await movements(db).insertOne({ _id: key, orderId: orderOf(key), type, lines, outcome, at }, { session });
     const { modifiedCount } = await stock(db).bulkWrite(changes, { session, ordered: true });
     const isMoved = modifiedCount === lines.length;
     if (!isMoved) await session.abortTransaction();
+    else if (type === 'reserve') assertWhole(await state);
     return isMoved;
   });
+}
+
+/**
+ * Some of the SKUs have no stock yet, and may be given what the sandbox has.
+ *
+ * @throws StockUnknown where they may have had some that was lost
+ */
+async function areNew(db: Db, skus: readonly string[]): Promise<boolean> {
+  if ((await stock(db).countDocuments({ _id: { $in: [...skus] } }, committed)) === skus.length) return false;
+  const state = await stockState(db);
+  assertWhole(state);
+  if (state.countsAreLost) throw new StockUnknown(`${skus.join(', ')}: to be counted first (PUT /v1/stock).`);
+  return true;
 }
 
 /** Creates the SKU's stock where there is none yet; leaves it untouched otherwise. */
@@ -184,21 +126,25 @@ function opening(sku: string, at: string): AnyBulkWriteOperation<StockDocument> 
   return { updateOne: { filter: { _id: sku }, update, upsert: true } };
 }
 
-/** Changes the SKU's stock, or nothing where that would break 0 ≤ reserved ≤ onHand. */
+/** Changes the SKU's stock, or nothing where it has too little or is to be counted. */
 function changing(
   type: StockEffect,
   { sku, quantity }: LineQuantity,
   at: string,
 ): AnyBulkWriteOperation<StockDocument> {
   const { guard, $inc } = change(type, quantity);
-  return { updateOne: { filter: { _id: sku, ...guard }, update: { $inc, $set: { updatedAt: at } } } };
+  const update = { $inc: { ...$inc, version: 1 }, $set: { updatedAt: at } };
+  return { updateOne: { filter: { _id: sku, ...guard }, update } };
 }
 
 function change(type: StockEffect, quantity: number) {
   switch (type) {
     case 'reserve':
       return {
-        guard: { $expr: { $gte: [{ $subtract: ['$onHand', '$reserved'] }, quantity] } },
+        guard: {
+          toBeCounted: { $exists: false },
+          $expr: { $gte: [{ $subtract: ['$onHand', '$reserved'] }, quantity] },
+        },
         $inc: { reserved: quantity },
       };
     case 'release':
@@ -226,16 +172,28 @@ async function refuse(db: Db, { key, type, lines }: EffectOf<'reserve'>): Promis
   }
 }
 
+/** @throws StockUnknown where there may be enough of all that is known */
 async function missingStock(db: Db, lines: readonly LineQuantity[]): Promise<readonly MissingStock[]> {
   const skus = lines.map((line) => line.sku);
   const found = await stock(db)
     .find({ _id: { $in: skus } }, committed)
     .toArray();
-  return lines.flatMap(({ sku, quantity }) => {
-    const { onHand, reserved } = found.find((entry) => entry.sku === sku) ?? untouched(sku);
+  // Read after the stock: a restore that began before this look may have more to put back.
+  const state = await stockState(db);
+  assertWhole(state);
+  if (state.restoringSince !== undefined)
+    throw new StockUnknown('Reservations wait: stock is being restored.');
+  const missing = lines.flatMap(({ sku, quantity }) => {
+    const { onHand, reserved, toBeCounted } = found.find((entry) => entry.sku === sku) ?? untouched(sku);
     const available = onHand - reserved;
-    return available < quantity ? [{ sku, requested: quantity, available }] : [];
+    return available < quantity && !toBeCounted ? [{ sku, requested: quantity, available }] : [];
   });
+  const uncounted = found.filter(({ toBeCounted }) => toBeCounted);
+  if (missing.length === 0 && uncounted.length > 0) {
+    const names = uncounted.map(({ sku }) => sku).join(', ');
+    throw new StockUnknown(`${names}: to be counted first (PUT /v1/stock), after a restore.`);
+  }
+  return missing;
 }
 
 /** Linearizable: an outcome that is told can not be lost any more. */

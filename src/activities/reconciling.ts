@@ -18,6 +18,8 @@ import { isServerError } from '../platform/server-error.js';
 import { orders, projectOrder } from '../projections/orders.js';
 import { requestRebuildsAfterLoss } from '../projections/rebuilding/request-rebuild.js';
 import type { ReconcileActivities } from '../workflows/reconcile-messages.js';
+import { recognizeDatabase } from './recognize-database.js';
+import { restoreStock } from './stock-restore.js';
 
 export interface Reconciled {
   readonly client: Client;
@@ -67,6 +69,7 @@ export async function reconcile(
 ): Promise<Reconciliation> {
   const { client, db, orderTaskQueue, comparedInTurn = 200 } = reconciled;
   const startedAt = new Date().toISOString();
+  await recognizeDatabase({ client, db, taskQueue: orderTaskQueue });
   const [last] = await latestReconciliations(db, 1);
   const since = last === undefined ? later(startedAt, -firstLookBackMs) : later(last.startedAt, -overlapMs);
   const report = {
@@ -172,7 +175,10 @@ async function compareAndRepair(client: Client, db: Db, orderId: string): Promis
 async function repair(client: Client, db: Db, orderId: string): Promise<void> {
   try {
     const log = await readHistoryLog(client, orderId);
-    if (log !== undefined && !log.isForecast) await restoreLog(db, log.events);
+    if (log !== undefined && !log.isForecast) {
+      await restoreStock(db, [log]);
+      await restoreLog(db, log.events);
+    }
     await projectOrder(db, orderId);
   } catch (error) {
     // What is wrong with this order: found by the comparison.

@@ -7,46 +7,16 @@ import type { PaymentFact } from '../domain/commands.js';
 import { later } from '../domain/time.js';
 import { asStored, committed, durable } from '../event-log/durability.js';
 import type { PaymentProvider } from './payments.js';
+import {
+  type Authorization,
+  type Capture,
+  hasOldLedger,
+  type LedgerEntry,
+  type PaymentType,
+  sandboxLedger as ledger,
+  setUpSandbox,
+} from './sandbox-ledger.js';
 import { inTransaction } from './transaction.js';
-
-type PaymentType = 'authorize' | 'capture' | 'void' | 'refund';
-
-/** One document per idempotency key: what was asked, what was answered, and how often it was asked. */
-export interface LedgerEntry {
-  /** the idempotency key */
-  readonly _id: string;
-  readonly orderId: string;
-  readonly type: PaymentType;
-  /** minor units; a void has none */
-  readonly amount?: number;
-  readonly currency?: string;
-  /** all parameters */
-  readonly request: EffectOf<PaymentType>;
-  readonly calls: number;
-  /** the answer; absent until a call comes that far */
-  readonly outcome?: OutcomeOf<PaymentType>;
-  readonly authorization?: Authorization;
-  readonly capture?: Capture;
-}
-
-/** An authorization as it stands, unless it was declined at once. */
-interface Authorization {
-  readonly id: string;
-  readonly method: string;
-  readonly status: 'pending' | 'authorized' | 'declined' | 'voided';
-  /** ISO-8601 UTC by the provider's clock; absent while it is pending */
-  readonly expiresAt?: string;
-  /** minor units, at most the entry's amount */
-  readonly captured: number;
-}
-
-/** A capture as it stands, unless it was declined. */
-interface Capture {
-  readonly id: string;
-  readonly method: string;
-  /** minor units, at most the entry's amount */
-  readonly refunded: number;
-}
 
 export interface SandboxPayments extends PaymentProvider {
   /**
@@ -66,50 +36,58 @@ type Answer<T extends PaymentType> = { readonly outcome: OutcomeOf<T> } & Pick<
 >;
 
 /**
- * A payment provider to try things with, whose ledger is the collection `sandbox_payments`. It keeps every promise of
- * `PaymentProvider`; how a payment goes is up to its token (`http-api`, The sandbox).
+ * A payment provider to try things with, whose ledger is the collection `sandbox_payments` in a database of its own
+ * (`sandboxDatabase`). It keeps every promise of `PaymentProvider`; how a payment goes is up to its token (`http-api`, The
+ * sandbox). No call is answered before a ledger of an earlier version is moved, so every key is known that ever was.
  *
+ * @param db the database of the orders
  * @param now the provider's own clock, ISO-8601 UTC
  */
 export function sandboxPayments(db: Db, now = () => new Date().toISOString()): SandboxPayments {
+  const open = opened(db);
   return {
-    authorize: (request) =>
-      answer<'authorize'>(db, request, request.method, () =>
+    async authorize(request) {
+      await open();
+      return await answer<'authorize'>(db, request, request.method, () =>
         keep(db, request.key, authorization(request, now())),
-      ),
+      );
+    },
     async capture(request) {
+      await open();
       const { method } = (await findAuthorization(db, request.authorizationId)).authorization;
       return await answer<'capture'>(db, request, method, () =>
         keepAll(db, request.key, (session) => capture(db, request, now(), session)),
       );
     },
     async void(request) {
+      await open();
       const { method } = (await findAuthorization(db, request.authorizationId)).authorization;
       return await answer<'void'>(db, request, method, () =>
         keepAll(db, request.key, (session) => voidRest(db, request, now(), session)),
       );
     },
     async refund(request) {
+      await open();
       const { method } = (await findCapture(db, request.captureId)).capture;
       return await answer<'refund'>(db, request, method, () =>
         keepAll(db, request.key, (session) => refund(db, request, session)),
       );
     },
-    settlePending: (reference, outcome) =>
-      inTransaction(db, (session) => settlePending(db, reference, outcome, now(), session)),
+    async settlePending(reference, outcome) {
+      await open();
+      return await inTransaction(db, (session) => settlePending(db, reference, outcome, now(), session));
+    },
   };
 }
 
-export async function ensureSandboxIndexes(db: Db): Promise<void> {
-  await ledger(db).createIndexes([
-    { key: { orderId: 1, type: 1 } },
-    { key: { 'authorization.id': 1 }, unique: true, sparse: true },
-    { key: { 'capture.id': 1 }, unique: true, sparse: true },
-  ]);
-}
-
-function ledger(db: Db) {
-  return db.collection<LedgerEntry>('sandbox_payments');
+/** Makes sure, once, that the whole ledger is in its place. */
+function opened(db: Db): () => Promise<void> {
+  let isOpen = false;
+  return async () => {
+    if (isOpen) return;
+    if (await hasOldLedger(db)) await setUpSandbox(db);
+    isOpen = true;
+  };
 }
 
 // --- one answer for each key ---

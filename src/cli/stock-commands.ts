@@ -10,6 +10,7 @@ interface StockItem {
   readonly sku: string;
   readonly onHand: number;
   readonly reserved: number;
+  readonly toBeCounted?: true;
 }
 
 /** Adds `stock` and `stock set`. */
@@ -33,13 +34,16 @@ export function addStockCommands(program: Command, session: Session): void {
 
   const set = addScript(stock, 'set', {
     summary: 'set what is on hand of an item',
-    examples: ['stock set A-1 250'],
+    details: 'With a key, sending it again after no answer counts once.',
+    examples: ['stock set A-1 250', 'stock set A-1 250 --key count-2026-11'],
   })
     .argument('<sku>', 'the item')
-    .argument('<onHand>', 'how many there are, reserved ones included', wholeNumber);
+    .argument('<onHand>', 'how many there are, reserved ones included', wholeNumber)
+    .option('--key <key>', 'the Idempotency-Key; a new one by default');
   set.action(async (sku: string, onHand: number) => {
-    const options = set.optsWithGlobals<CommonOptions>();
-    const item = await apiOf(session, options).put<StockItem>(at`/v1/stock/${sku}`, { onHand });
+    const options = set.optsWithGlobals<CommonOptions & { readonly key?: string }>();
+    const headers = options.key === undefined ? {} : { 'idempotency-key': options.key };
+    const item = await apiOf(session, options).put<StockItem>(at`/v1/stock/${sku}`, { onHand }, headers);
     report(session, options, item, () => stockLines([item], session));
   });
 }
@@ -63,11 +67,11 @@ async function allStock(api: Api): Promise<readonly StockItem[]> {
 
 function stockLines(items: readonly StockItem[], { terminal: { paint } }: Session): readonly string[] {
   if (items.length === 0) return ['nothing was ever reserved or set'];
-  const rows = items.map(({ sku, onHand, reserved }) => [
+  const rows = items.map(({ sku, onHand, reserved, toBeCounted }) => [
     sku,
     String(onHand),
     String(reserved),
-    String(onHand - reserved),
+    toBeCounted ? 'to be counted' : String(onHand - reserved),
   ]);
   return table(
     [

@@ -21,8 +21,8 @@ export function addVerifyCommand(program: Command, session: Session): void {
   const command = addScript(program, 'verify', {
     summary: 'prove that history, journal, fold, view and workflow are one for every order',
     details:
-      'Asks Temporal and MongoDB themselves, not the API, and writes nothing. It also proves that the positions of the ' +
-      'feed are 1, 2, 3 … without gaps. The exit code is 0 where all agree, else 1.',
+      'Asks Temporal and MongoDB themselves, not the API, and writes nothing. It also proves that stock and payments are ' +
+      'what the logs say, and that the positions of the feed are 1, 2, 3 … without gaps. The exit code is 0 where all agree, else 1.',
     examples: ['verify', 'verify --sample 100', 'verify --order 018f… --json'],
   })
     .option('--sample <number>', 'only so many orders, drawn by lot', positive)
@@ -94,12 +94,12 @@ const columns: readonly Column[] = [
 ];
 
 export function discrepancyTable(discrepancies: readonly Discrepancy[], paint: Paint): readonly string[] {
-  const rows = discrepancies.map(({ orderId = '', version, where, kind, detail }) => [
+  const rows = discrepancies.map(({ orderId = '', version, where, kind, detail, remedy }) => [
     orderId,
     version === undefined ? '' : String(version),
     where,
     { text: kind, format: kind === 'differs' ? ('red' as const) : ('yellow' as const) },
-    detail,
+    remedy === undefined ? detail : `${detail}: ${remedy}`,
   ]);
   return table(columns, rows, paint);
 }

@@ -1,22 +1,17 @@
-import type { Db } from 'mongodb';
 import type { Http } from '../platform/http.js';
 import { keyRequests } from './request.js';
 import { type OrderCommandDeps, registerOrderCommands } from './routes-orders.js';
-import { registerStockCommands } from './routes-stock.js';
+import { registerStockCommands, type StockCommandDeps } from './routes-stock.js';
 import { registerWebhooks, type WebhookDeps } from './routes-webhooks.js';
 
-export type CommandDeps = OrderCommandDeps &
-  WebhookDeps & {
-    /** where the stock is */
-    readonly db: Db;
-  };
+export type CommandDeps = OrderCommandDeps & WebhookDeps & StockCommandDeps;
 
 /** The write side. */
 export function registerCommands(app: Http, deps: CommandDeps): void {
   void app.register(async (scope: Http) => {
     keyRequests(scope);
     registerOrderCommands(scope, deps);
-    registerStockCommands(scope, deps.db);
+    registerStockCommands(scope, deps);
   });
   registerWebhooks(app, deps);
 }

@@ -20,11 +20,15 @@ export interface Discrepancy {
   readonly orderId?: string;
   /** the first at which it shows; absent where it is about the order as a whole */
   readonly version?: number;
-  readonly where: 'journal' | 'history' | 'view' | 'workflow' | 'positions';
+  readonly where: 'journal' | 'history' | 'view' | 'workflow' | 'positions' | 'stock' | 'payments';
+  /** an effect's, where it is about one; a SKU */
+  readonly key?: string;
   /** `behind`: it lacks what another already has; `unanswered`: nobody could be asked, so nothing is proven */
   readonly kind: 'differs' | 'behind' | 'unanswered';
   /** for a person: what was found and what was expected */
   readonly detail: string;
+  /** for a person: what to do about it */
+  readonly remedy?: string;
 }
 
 export interface Comparison {

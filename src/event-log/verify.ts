@@ -3,11 +3,12 @@ import type { Db } from 'mongodb';
 import { orders, viewedOrders } from '../projections/orders.js';
 import { later } from '../domain/time.js';
 import { batches } from './batches.js';
-import { compareOrder, type Discrepancy } from './comparison.js';
+import { compareOrder, type Comparison, type Discrepancy } from './comparison.js';
 import { committed } from './durability.js';
 import { feedHead } from './feed.js';
 import { journal, notJournaled } from './journal.js';
 import { listOrderWorkflows } from './order-workflows.js';
+import { compareOutside, doneForNone, wrongStock } from './outside.js';
 
 export interface Verified {
   readonly client: Client;
@@ -25,7 +26,7 @@ export interface VerifyOptions {
 }
 
 export interface Progress {
-  readonly what: 'orders' | 'positions';
+  readonly what: 'orders' | 'positions' | 'movements';
   readonly done: number;
   /** about so many; absent where nobody knows */
   readonly total?: number;
@@ -52,8 +53,9 @@ const progressEvery = 1_000;
 const positionedWithinMs = 10_000;
 
 /**
- * Proves, order by order, that history, journal, fold, view and workflow are one, and that positions are 1, 2, 3 … without
- * gaps, for all that was recorded but the last moment's. Reads only, in bounded memory.
+ * Proves, order by order, that history, journal, fold, view and workflow are one, that the stock's movements and the sandbox
+ * provider's ledger are what the logs say, and that positions are 1, 2, 3 … without gaps, for all that was recorded but the
+ * last moment's. Reads only, in bounded memory.
  *
  * @throws errors of MongoDB and Temporal that are no answers
  */
@@ -70,9 +72,19 @@ export async function verify(verified: Verified, options: VerifyOptions = {}): P
   const positionedBefore = later(new Date().toISOString(), -positionedWithinMs);
   const compared = { client, db, asksWorkflow: true, positionedBefore };
 
+  async function compareAll(id: string): Promise<Comparison> {
+    const comparison = await compareOrder(compared, id);
+    const isLogWhole = comparison.discrepancies.every(
+      ({ where }) => where !== 'journal' && where !== 'history',
+    );
+    if (comparison.events === 0 || !isLogWhole) return comparison;
+    const outside = await compareOutside(db, id);
+    return { ...comparison, discrepancies: [...comparison.discrepancies, ...outside] };
+  }
+
   async function verifyAll(orderIds: AsyncIterable<string>): Promise<void> {
     for await (const batch of batches(orderIds, atOnce)) {
-      for (const one of await Promise.all(batch.map((id) => compareOrder(compared, id)))) {
+      for (const one of await Promise.all(batch.map(compareAll))) {
         report.orders += 1;
         report.events += one.events;
         if (!one.hasHistory) report.withoutHistory += 1;
@@ -92,7 +104,10 @@ export async function verify(verified: Verified, options: VerifyOptions = {}): P
     await verifyAll(journaledOrders(db));
     await verifyAll(each(notJournaled(db, viewedOrders(db))));
     await verifyAll(each(notJournaled(db, workflowOrders(client, taskQueue))));
+    for await (const discrepancy of doneForNone(db, client)) note([discrepancy]);
   }
+  const onMovements = (done: number) => onProgress?.({ what: 'movements', done });
+  for await (const discrepancy of wrongStock(db, onMovements)) note([discrepancy]);
   const head = await feedHead(db);
   for await (const discrepancy of wrongPositions(db, head, onProgress)) note([discrepancy]);
   return { ...report, head };

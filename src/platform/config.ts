@@ -121,7 +121,7 @@ export function readConfig(env: Env): Config {
     },
     mongodb: {
       uri: mongodbUri ?? embeddedMongodbUri(mongodbPort),
-      db: matching(env, 'MONGODB_DB', /^[\w-]{1,63}$/, 'letters, digits, _ and -, at most 63') ?? 'orders',
+      db: matching(env, 'MONGODB_DB', /^[\w-]{1,55}$/, 'letters, digits, _ and -, at most 55') ?? 'orders',
     },
     embedded: {
       dataDir: resolve(text(env, 'DATA_DIR', '.data')),

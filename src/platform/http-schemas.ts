@@ -91,6 +91,11 @@ export const Stock = closed({
   onHand: Type.Integer(),
   reserved: Type.Integer({ description: 'of those on hand, promised to orders' }),
   updatedAt: Type.Optional(Type.String({ description: 'absent while nobody has touched it' })),
+  toBeCounted: Type.Optional(
+    Type.Literal(true, {
+      description: 'what is on hand was lost with a database: reservations wait until it is counted (PUT)',
+    }),
+  ),
 });
 
 export const StockPath = closed({ sku: Sku });

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
-import type { Connection } from '@temporalio/client';
-import { msToTs } from '@temporalio/common/lib/time.js';
+import { Client, type Connection } from '@temporalio/client';
+import { msToTs, optionalTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
 import { SEARCH_ATTRIBUTES } from '../workflows/messages.js';
@@ -9,8 +9,9 @@ import type { Mongo } from './connections.js';
 import type { Logger } from './logger.js';
 import { messageOf } from './message-of.js';
 
+const DAY_MS = 86_400_000;
 /** How long the embedded server keeps the history of a closed order. */
-const RETENTION_MS = 90 * 86_400_000;
+const RETENTION_MS = 90 * DAY_MS;
 const FIRST_BACK_OFF_MS = 250;
 const LONGEST_BACK_OFF_MS = 10_000;
 
@@ -23,6 +24,12 @@ export interface SetUpOptions {
   readonly logger: Logger;
   /** Each creates the indexes of one view or ledger where they are missing. */
   readonly indexes: readonly ((db: Db) => Promise<unknown>)[];
+  /** Looks at both servers, when each is set up. */
+  readonly recognize: (stores: {
+    readonly client: Client;
+    readonly db: Db;
+    readonly taskQueue: string;
+  }) => Promise<unknown>;
   readonly abort: AbortSignal;
 }
 
@@ -36,9 +43,10 @@ export async function setUp({
   mongo,
   logger,
   indexes,
+  recognize,
   abort,
 }: SetUpOptions): Promise<void> {
-  const { namespace } = config.temporal;
+  const { namespace, taskQueue } = config.temporal;
   const untilDone = async (title: string, work: () => Promise<unknown>): Promise<void> => {
     for (
       let backOffMs = FIRST_BACK_OFF_MS;
@@ -61,6 +69,9 @@ export async function setUp({
     }),
     untilDone('MongoDB', () => Promise.all(indexes.map((ensure) => ensure(mongo.db)))),
   ]);
+  const client = new Client({ connection: temporal, namespace });
+  await untilDone('The stock', () => recognize({ client, db: mongo.db, taskQueue }));
+  await untilDone('The age of backups', async () => logger.info(await oldestBackup(temporal, namespace)));
 }
 
 async function registerSearchAttributes({ operatorService }: Connection, namespace: string): Promise<void> {
@@ -71,6 +82,13 @@ async function registerSearchAttributes({ operatorService }: Connection, namespa
     namespace,
     searchAttributes: Object.fromEntries(missing.map((name) => [name, INDEXED_VALUE_TYPE_KEYWORD])),
   });
+}
+
+/** What closes an order is kept by Temporal for its retention only: what a backup lacks cannot be older. */
+async function oldestBackup({ workflowService }: Connection, namespace: string): Promise<string> {
+  const { config } = await workflowService.describeNamespace({ namespace });
+  const days = Math.floor((optionalTsToMs(config?.workflowExecutionRetentionTtl) ?? 0) / DAY_MS);
+  return `Temporal keeps closed orders for ${days} days: a backup of MongoDB may be as old, no older.`;
 }
 
 async function extendRetention({ workflowService }: Connection, namespace: string): Promise<void> {

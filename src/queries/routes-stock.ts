@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import { getStock, listStock } from '../activities/inventory.js';
+import { getStock, listStock } from '../activities/stock.js';
 import { problem } from '../platform/http-problem.js';
 import { closed, Stock, StockPath } from '../platform/http-schemas.js';
 import type { Http } from '../platform/http.js';
@@ -50,6 +50,9 @@ export function registerStockQueries(
         response: { 200: Stock, 400: problem(400), 503: problem(503) },
       },
     },
-    async (request, reply) => await reply.send(await getStock(db, request.params.sku)),
+    async (request, reply) => {
+      const { stock, version } = await getStock(db, request.params.sku);
+      return await reply.header('etag', `"${version}"`).send(stock);
+    },
   );
 }

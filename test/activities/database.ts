@@ -2,12 +2,13 @@ import type { Db } from 'mongodb';
 import type { OrderEvent } from '../../src/domain/events.js';
 import { readConfig } from '../../src/platform/config.js';
 import { connectMongo } from '../../src/platform/connections.js';
+import { dropDatabases } from '../support/databases.js';
 import { shared, uniqueName } from '../support/servers.js';
 import type { Scenario } from '../domain/specification.js';
 
 export interface Database {
   readonly db: Db;
-  /** Drops it. */
+  /** Drops it, and its sandbox provider's. */
   close(): Promise<void>;
 }
 
@@ -17,7 +18,7 @@ export function openDatabase(): Database {
   return {
     db: mongo.db,
     async close() {
-      await mongo.db.dropDatabase();
+      await dropDatabases(mongo.db);
       await mongo.close();
     },
   };

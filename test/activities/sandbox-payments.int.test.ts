@@ -1,10 +1,7 @@
 import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import {
-  ensureSandboxIndexes,
-  type LedgerEntry,
-  sandboxPayments,
-} from '../../src/activities/sandbox-payments.js';
+import { sandboxLedger, setUpSandbox } from '../../src/activities/sandbox-ledger.js';
+import { sandboxPayments } from '../../src/activities/sandbox-payments.js';
 import type { EffectOf, OutcomeOf } from '../../src/domain/effects.js';
 import { later } from '../../src/domain/time.js';
 import { day } from '../domain/examples.js';
@@ -12,13 +9,13 @@ import { openDatabase } from './database.js';
 
 const database = openDatabase();
 const { db } = database;
-await ensureSandboxIndexes(db);
+await setUpSandbox(db);
 afterAll(() => database.close());
 
 const startOfTime = '2026-01-01T00:00:00.000Z';
 let now = startOfTime;
 const payments = sandboxPayments(db, () => now);
-const ledger = db.collection<LedgerEntry>('sandbox_payments');
+const ledger = sandboxLedger(db);
 
 const currency = 'EUR';
 const correlationId = 'test';

@@ -1,18 +1,20 @@
 import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { createActivities } from '../../src/activities/index.js';
-import { getStock } from '../../src/activities/inventory.js';
-import type { LedgerEntry } from '../../src/activities/sandbox-payments.js';
+import { getStock } from '../../src/activities/stock.js';
+import { sandboxLedger } from '../../src/activities/sandbox-ledger.js';
 import { fold } from '../../src/domain/evolve.js';
 import { orders } from '../../src/projections/orders.js';
 import { eventFork } from '../../src/workflows/messages.js';
 import { create, states } from '../domain/examples.js';
 import { Scenario } from '../domain/specification.js';
+import { foundStock } from '../support/stock.js';
 import { logOf, openDatabase } from './database.js';
 
 const database = openDatabase();
 const { db } = database;
 const activities = createActivities({ db });
+await foundStock(db);
 afterAll(() => database.close());
 
 /** A new order for a SKU of its own, and its reservation. */
@@ -35,7 +37,7 @@ test('a step records its events, then does its effect; again, it comes to the sa
   for (let attempt = 1; attempt <= 3; attempt++) {
     expect(await activities.reserve({ events, effect })).toStrictEqual({ type: 'reserved' });
     expect(await versionInView(orderId)).toBe(1);
-    expect(await getStock(db, sku)).toMatchObject({ reserved: 2 });
+    expect((await getStock(db, sku)).stock).toMatchObject({ reserved: 2 });
   }
 });
 
@@ -48,10 +50,10 @@ test('a step without an effect records its events', async () => {
 test('a step without events does its effect once the journal holds what made it owed', async () => {
   const { sku, events, effect } = reserving();
   await expect(activities.reserve({ events: [], effect })).rejects.toMatchObject({ name: 'LogIncomplete' });
-  expect(await getStock(db, sku)).toMatchObject({ reserved: 0 });
+  expect((await getStock(db, sku)).stock).toMatchObject({ reserved: 0 });
   await activities.record({ events });
   expect(await activities.reserve({ events: [], effect })).toStrictEqual({ type: 'reserved' });
-  expect(await getStock(db, sku)).toMatchObject({ reserved: 2 });
+  expect((await getStock(db, sku)).stock).toMatchObject({ reserved: 2 });
 });
 
 test('a step whose predecessor is not recorded performs nothing, whatever its worker remembers', async () => {
@@ -67,7 +69,7 @@ test('a step whose predecessor is not recorded performs nothing, whatever its wo
   await db.collection<object>('orders').deleteMany({ orderId });
   const step = { events: cancelled.slice(last), effect };
   await expect(activities.void(step)).rejects.toMatchObject({ name: 'LogIncomplete' });
-  expect(await db.collection<LedgerEntry>('sandbox_payments').findOne({ _id: effect.key })).toBeNull();
+  expect(await sandboxLedger(db).findOne({ _id: effect.key })).toBeNull();
   await activities.record({ events: cancelled.slice(0, last) });
   // The sandbox does not know this authorization: now it is asked for it.
   await expect(activities.void(step)).rejects.toThrow(/knows no authorization/);
@@ -78,7 +80,7 @@ test('a fork stops a step before the world is touched', async () => {
   await activities.record({ events });
   const forked = events.map((event) => ({ ...event, actor: 'somebody else' }));
   await expect(activities.reserve({ events: forked, effect })).rejects.toMatchObject({ type: eventFork });
-  expect(await getStock(db, sku)).toMatchObject({ reserved: 0 });
+  expect((await getStock(db, sku)).stock).toMatchObject({ reserved: 0 });
 });
 
 test('payments go to the sandbox where no other provider is given', async () => {
@@ -96,7 +98,7 @@ test('payments go to the sandbox where no other provider is given', async () => 
   } as const;
   const outcome = await activities.authorize({ events: [], effect });
   expect(outcome.type).toBe('authorized');
-  expect(await db.collection<LedgerEntry>('sandbox_payments').findOne({ _id: key })).toMatchObject({
+  expect(await sandboxLedger(db).findOne({ _id: key })).toMatchObject({
     outcome,
     calls: 1,
   });

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createActivities } from '../../src/activities/index.js';
-import { ensureSandboxIndexes } from '../../src/activities/sandbox-payments.js';
+import { setUpSandbox } from '../../src/activities/sandbox-ledger.js';
 import type { Effect, Outcome } from '../../src/domain/effects.js';
 import { restoreOrders } from '../../src/projections/rebuilding/restore-orders.js';
 import type { Steps } from '../../src/workflows/messages.js';
@@ -23,7 +23,7 @@ beforeAll(async () => {
   await eventually(async () => await api.mongo.db.command({ ping: 1 }).catch(() => undefined));
   commands = watchCommands(api.mongo.client);
   await fill(api.mongo.db, orderCount, () => undefined);
-  await ensureSandboxIndexes(api.mongo.db);
+  await setUpSandbox(api.mongo.db);
   await api.startWorker();
 });
 afterAll(async () => {

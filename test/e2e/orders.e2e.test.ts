@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type LedgerEntry, sandboxPayments } from '../../src/activities/sandbox-payments.js';
+import { sandboxLedger } from '../../src/activities/sandbox-ledger.js';
+import { sandboxPayments } from '../../src/activities/sandbox-payments.js';
 import type { PaymentFact } from '../../src/domain/commands.js';
 import { audit } from '../support/audit.js';
 import {
@@ -267,7 +268,7 @@ describe('payment', () => {
 
   /** Lets the customer agree, or not, and the provider tell so. */
   async function settle(order: PlacedOrder, outcome: PaymentFact['outcome']): Promise<void> {
-    const ledger = system.db.collection<LedgerEntry>('sandbox_payments');
+    const ledger = sandboxLedger(system.db);
     const entry = await ledger.findOne({ orderId: order.id, type: 'authorize' });
     const provider = sandboxPayments(system.db);
     const fact = await provider.settlePending(entry?.request.key ?? '', outcome);
@@ -288,7 +289,7 @@ describe('cancellation', () => {
   test('while the authorization is in flight waits for its answer, then voids it', async () => {
     const placed = await api.post('/v1/orders', orderOf(paidWith('tok_slow')));
     const order = api.order(String(placed.body.orderId));
-    const ledger = system.db.collection<LedgerEntry>('sandbox_payments');
+    const ledger = sandboxLedger(system.db);
     await until(async () => expect(await ledger.countDocuments({ orderId: order.id })).toBe(1));
     await order.tell('cancel', { reason: 'too slow' });
     await order.becomes({ status: 'cancelled', paymentStatus: 'voided' });

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Db, UpdateFilter } from 'mongodb';
+import type { Collection, Db, UpdateFilter } from 'mongodb';
+import { sandboxDatabase, sandboxLedger } from '../../src/activities/sandbox-ledger.js';
+import { done, movements, stock } from '../../src/activities/stock.js';
 import { feedHead, feedState } from '../../src/event-log/feed.js';
 import { journal, type JournalDocument } from '../../src/event-log/journal.js';
 import { verify, type VerifyOptions } from '../../src/event-log/verify.js';
@@ -239,12 +241,145 @@ describe('it is found', () => {
     await api.client.workflow.getHandle(`order-${lost}`).terminate();
     await deleteHistory(api.client, lost);
     const { discrepancies, withoutHistory } = await verified({ orderId: lost });
+    const [moved] = await movements(db).find({ orderId: lost }).toArray();
+    await stock(db).deleteOne({ _id: moved?.lines[0]?.sku ?? '' });
+    await movements(db).deleteMany({ orderId: lost });
+    await sandboxLedger(db).deleteMany({ orderId: lost });
     await journal(db).deleteMany({ orderId: lost });
     await orders(db).deleteOne({ _id: lost });
     expect(withoutHistory).toBe(1);
     expect(discrepancies).toEqual([
       expect.objectContaining({ orderId: lost, where: 'history', kind: 'differs' }),
     ]);
+  });
+});
+
+describe('what was done outside is compared with the log: it is found', () => {
+  /** Shipped and paid: something was reserved, has left, was authorized and captured. */
+  async function shipped(): Promise<string> {
+    const orderId = await order();
+    const { body } = await api.post(`/v1/orders/${orderId}/shipments`, { headers: { prefer: 'wait=20' } });
+    const dispatch = { carrier: 'DHL', trackingNumber: '1' };
+    const path = `/v1/orders/${orderId}/shipments/${body.shipmentId}/dispatch`;
+    expect((await api.post(path, { body: dispatch, headers: { prefer: 'wait=20' } })).status).toBe(200);
+    return orderId;
+  }
+
+  let orderId: string;
+  beforeAll(async () => {
+    orderId = await shipped();
+    expect(await verified({ orderId })).toMatchObject({ found: 0 });
+  });
+
+  type Altered = { readonly _id: string };
+  /** Changes a document with this in its key; afterwards it is as it was. */
+  async function altered(
+    collection: Collection<Altered>,
+    type: string,
+    alter: (_id: string) => Promise<unknown>,
+    check: (key: string) => Promise<unknown>,
+  ): Promise<void> {
+    const before = await collection.findOne({ _id: { $regex: `^${orderId}:${type}:` } });
+    if (before === null) throw new Error(`There is no ${type}.`);
+    const { _id: key } = before;
+    await alter(key);
+    try {
+      await check(key);
+    } finally {
+      await collection.replaceOne({ _id: key }, before, { upsert: true });
+    }
+  }
+
+  test.each<
+    [string, 'stock' | 'payments', string, (collection: Collection<Altered>, _id: string) => unknown]
+  >([
+    ['a movement that is missing', 'stock', 'deduct', (all, _id) => all.deleteOne({ _id })],
+    [
+      'a movement of another number',
+      'stock',
+      'reserve',
+      (all, _id) => all.updateOne({ _id }, { $set: { 'lines.0.quantity': 9 } }),
+    ],
+    ['an entry of the ledger that is missing', 'payments', 'capture', (all, _id) => all.deleteOne({ _id })],
+    [
+      'an entry of another amount',
+      'payments',
+      'authorize',
+      (all, _id) => all.updateOne({ _id }, { $set: { amount: 1 } }),
+    ],
+    [
+      'an entry with another answer',
+      'payments',
+      'capture',
+      (all, _id) => all.updateOne({ _id }, { $set: { 'capture.id': 'cap_other' } }),
+    ],
+    [
+      'a call that was never answered',
+      'payments',
+      'capture',
+      (all, _id) => all.updateOne({ _id }, { $unset: { outcome: '' } }),
+    ],
+  ])('%s', async (_, where, type, alter) => {
+    const ledger = sandboxDatabase(db).collection<Altered>('sandbox_payments');
+    const collection = where === 'stock' ? db.collection<Altered>('stock_movements') : ledger;
+    await altered(
+      collection,
+      type,
+      async (_id) => await alter(collection, _id),
+      async (key) => {
+        const { discrepancies } = await verified({ orderId });
+        expect(discrepancies).toContainEqual(
+          expect.objectContaining({ orderId, where, key, kind: 'differs', remedy: expect.any(String) }),
+        );
+      },
+    );
+    expect(await verified({ orderId })).toMatchObject({ found: 0 });
+  });
+
+  test.each([
+    ['an order that there is', () => orderId],
+    ['an order that there is not', () => randomUUID()],
+  ])('what nothing of the log asked for, of %s', async (_, idOf) => {
+    const of = idOf();
+    const [goods, money] = [`${of}:release:99`, `${of}:capture:99`];
+    const all = db.collection<Altered>('stock_movements');
+    const ledger = sandboxDatabase(db).collection<Altered>('sandbox_payments');
+    const extra = { _id: goods, orderId: of, type: 'release', lines: [], outcome: done };
+    const charged = { _id: money, orderId: of, type: 'capture', amount: 5, calls: 1 };
+    await Promise.all([all.insertOne(extra), ledger.insertOne(charged)]);
+    const { discrepancies } = await verified();
+    await Promise.all([all.deleteOne({ _id: goods }), ledger.deleteOne({ _id: money })]);
+    const outside = discrepancies.filter(({ where }) => where === 'stock' || where === 'payments');
+    expect(outside).toEqual([
+      expect.objectContaining({ orderId: of, where: 'stock', key: goods }),
+      expect.objectContaining({ orderId: of, where: 'payments', key: money }),
+    ]);
+  });
+
+  test('another number of a SKU than orders hold', async () => {
+    const one = await db.collection<Altered>('stock').findOne({});
+    if (one === null) throw new Error('There is no stock.');
+    const { _id: key } = one;
+    await db.collection<Altered>('stock').updateOne({ _id: key }, { $inc: { reserved: 3 } });
+    const { discrepancies } = await verified({ sample: 1 });
+    await db.collection<Altered>('stock').replaceOne({ _id: key }, one);
+    expect(discrepancies.filter(({ where }) => where === 'stock')).toEqual([
+      expect.objectContaining({ where: 'stock', key, kind: 'differs', remedy: expect.any(String) }),
+    ]);
+  });
+
+  test('nothing of orders under way, however often it looks', async () => {
+    const placed = (async () => {
+      for (let round = 0; round < 4; round += 1) {
+        await Promise.all([shipped(), shipped(), order({ payment: { method: 'tok_flaky' } })]);
+      }
+      return true;
+    })();
+    do {
+      const { discrepancies } = await verified();
+      expect(discrepancies.filter(({ where }) => where === 'stock' || where === 'payments')).toEqual([]);
+    } while (!(await Promise.race([placed, Promise.resolve(false)])));
+    await placed;
   });
 });
 

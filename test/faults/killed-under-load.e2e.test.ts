@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import type { LedgerEntry } from '../../src/activities/sandbox-payments.js';
+import { sandboxLedger } from '../../src/activities/sandbox-ledger.js';
 import { audit } from '../support/audit.js';
 import { apiAt, orderOf } from '../support/orders-over-http.js';
 import { createSystem } from '../support/system.js';
@@ -19,8 +19,7 @@ test('workers that are killed under load lose no effect and repeat none', async 
     );
     expect(created.map(({ status }) => status)).toEqual(created.map(() => 201));
 
-    const answered = () =>
-      system.db.collection<LedgerEntry>('sandbox_payments').countDocuments({ outcome: { $exists: true } });
+    const answered = () => sandboxLedger(system.db).countDocuments({ outcome: { $exists: true } });
     let worker = first;
     for (const enough of KILLS) {
       await until(async () => expect(await answered()).toBeGreaterThanOrEqual(enough), 60);

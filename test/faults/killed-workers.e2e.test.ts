@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { LedgerEntry } from '../../src/activities/sandbox-payments.js';
+import { type LedgerEntry, sandboxLedger } from '../../src/activities/sandbox-ledger.js';
 import { workflowId } from '../../src/workflows/messages.js';
 import { audit } from '../support/audit.js';
 import { breakableMongodb } from '../support/breakable-server.js';
@@ -134,7 +134,7 @@ test(
 );
 
 function ledger({ db }: System) {
-  return db.collection<LedgerEntry>('sandbox_payments');
+  return sandboxLedger(db);
 }
 
 async function authorizing(system: System, api: Api): Promise<PlacedOrder> {

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import type { LedgerEntry } from '../../src/activities/sandbox-payments.js';
+import { sandboxLedger } from '../../src/activities/sandbox-ledger.js';
 import { audit } from '../support/audit.js';
 import { type BreakableServer, breakableMongodb, breakableTemporal } from '../support/breakable-server.js';
 import {
@@ -237,7 +237,7 @@ async function onSystem(
 async function placedInFlight({ db }: System, api: Api): Promise<PlacedOrder> {
   const { body } = await api.post('/v1/orders', orderOf(paidWith('tok_slow')));
   const { orderId } = body;
-  const ledger = db.collection<LedgerEntry>('sandbox_payments');
+  const ledger = sandboxLedger(db);
   await until(async () => expect(await ledger.countDocuments({ orderId })).toBe(1));
   return api.order(String(orderId));
 }

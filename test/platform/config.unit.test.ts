@@ -70,6 +70,7 @@ test.each([
   ['TEMPORAL_TLS_SERVER_CA_CERT_PATH', '/no/such/file'],
   ['MONGODB_URI', 'localhost:27017'],
   ['MONGODB_DB', 'a.b'],
+  ['MONGODB_DB', 'a'.repeat(56)],
   ['ROLES', 'write,reader'],
   ['PAYMENT_DEADLINE', '24'],
   ['PAYMENT_DEADLINE', '0s'],

@@ -195,7 +195,7 @@ describe('operations', () => {
     });
     expect(reply).toMatchObject({ status: 200, body: { roles: { write: 'ready', read: 'ready' } } });
     const names = reply.body.dependencies.map(({ name }: { name: string }) => name);
-    expect(names).toEqual(['temporal', 'mongodb', 'workers', 'feed', 'forks', 'reconciliation']);
+    expect(names).toEqual(['temporal', 'mongodb', 'workers', 'feed', 'forks', 'reconciliation', 'stock']);
   });
 
   test('a forked order is named', async () => {

@@ -12,7 +12,9 @@ import { createLogger, type Logger } from '../../src/platform/logger.js';
 import { ensureOrderIndexes } from '../../src/projections/orders.js';
 import { buildApi } from '../../workers/api.js';
 import { installRuntime, type RunningWorker, startOrderWorker } from '../../workers/worker.js';
+import { dropDatabases } from './databases.js';
 import { shared, uniqueName } from './servers.js';
+import { foundStock } from './stock.js';
 
 export interface Reply {
   readonly status: number;
@@ -65,7 +67,10 @@ export async function startTestApi(env: Readonly<Record<string, string>> = {}): 
   const tail = followFeed(mongo.db);
   const context = { config, temporal, mongo, tail, logger };
   const app = await buildApi(context);
-  if (env['MONGODB_URI'] === undefined) await answering(mongo);
+  if (env['MONGODB_URI'] === undefined) {
+    await answering(mongo);
+    await foundStock(mongo.db);
+  }
   const client = new Client({ connection: temporal, namespace: config.temporal.namespace });
   const workers: RunningWorker[] = [];
 
@@ -99,7 +104,8 @@ export async function startTestApi(env: Readonly<Record<string, string>> = {}): 
     post: (path, sent) => sendJson('POST', path, sent),
     put: (path, sent) => sendJson('PUT', path, sent),
     async startWorker() {
-      await Promise.all([ensureJournalIndexes(mongo.db), ensureOrderIndexes(mongo.db)]);
+      const { db } = mongo;
+      await Promise.all([ensureJournalIndexes(db), ensureOrderIndexes(db), foundStock(db)]);
       runtime ??= install(logger);
       const worker = startOrderWorker({ ...context, workflowBundle: await workflowBundle() });
       workers.push(worker);
@@ -110,7 +116,7 @@ export async function startTestApi(env: Readonly<Record<string, string>> = {}): 
       await Promise.all(workers.map((worker) => worker.stop()));
       await app.close();
       await tail.stop();
-      await mongo.db.dropDatabase().catch(() => undefined);
+      await dropDatabases(mongo.db).catch(() => undefined);
       await mongo.close();
       await temporal.close();
     },

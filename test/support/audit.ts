@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
-import { getStock, type StockMovement } from '../../src/activities/inventory.js';
-import type { LedgerEntry } from '../../src/activities/sandbox-payments.js';
+import { getStock, movements, type StockMovement } from '../../src/activities/stock.js';
+import { type LedgerEntry, sandboxLedger } from '../../src/activities/sandbox-ledger.js';
 import type { OrderEvent } from '../../src/domain/events.js';
 import { type Order, quantityOf, sum } from '../../src/domain/order.js';
 import { foldHistory, readHistoryLog } from '../../src/event-log/history.js';
@@ -106,7 +106,7 @@ function settledKeys(events: readonly OrderEvent[], kinds: RegExp): readonly str
 /** Each payment the order knows happened once outside, and none happened that it does not know. */
 async function auditPayments({ db }: System, order: Order, events: readonly OrderEvent[]): Promise<void> {
   const { orderId } = order;
-  const ledger = await db.collection<LedgerEntry>('sandbox_payments').find({ orderId }).toArray();
+  const ledger = await sandboxLedger(db).find({ orderId }).toArray();
   expect(ledger.filter(({ outcome }) => outcome === undefined)).toEqual([]);
   const keys = ledger.map(({ _id }) => _id).toSorted();
   expect(settledKeys(events, /:(authorize|capture|void|refund):\d+$/)).toEqual(keys);
@@ -149,7 +149,7 @@ async function auditStock({ db }: System, all: readonly Order[]): Promise<void> 
   const moved = await movements(db).find().sort({ at: 1 }).toArray();
   const skus = new Set(moved.flatMap(({ lines }) => lines.map(({ sku }) => sku)));
   for (const sku of skus) {
-    const { onHand, reserved } = await getStock(db, sku);
+    const { onHand, reserved } = (await getStock(db, sku)).stock;
     expect({ sku, onHand, reserved }).toEqual({ sku, ...replayed(sku, moved) });
     expect({ sku, reserved }).toEqual({
       sku,
@@ -165,14 +165,10 @@ function replayed(sku: string, moved: readonly StockMovement[]): { onHand: numbe
     const line = lines.find((entry) => entry.sku === sku);
     if (line === undefined || outcome.type === 'out_of_stock') continue;
     if (type === 'set') onHand = line.quantity;
-    if (type === 'reserve') reserved += line.quantity;
+    if (type === 'reserve' || type === 'carried') reserved += line.quantity;
     if (type === 'release' || type === 'deduct') reserved -= line.quantity;
     if (type === 'deduct') onHand -= line.quantity;
     if (type === 'restock') onHand += line.quantity;
   }
   return { onHand, reserved };
-}
-
-function movements(db: System['db']) {
-  return db.collection<StockMovement>('stock_movements');
 }

@@ -18,8 +18,12 @@ export interface BreakableServer {
   /** It stands still, and its connections stay open, until it is thawed. */
   freeze(): void;
   thaw(): void;
+  /** where its data lies */
+  readonly folder: string;
   /** Ends it as a power cut would. */
   kill(): Promise<void>;
+  /** Asks it to end, and waits until it has. */
+  stop(): Promise<void>;
   /** Starts it again on its data, and waits until it can be used. */
   revive(): Promise<void>;
   /** Ends it for good, and deletes its data. */
@@ -60,16 +64,19 @@ async function start(
     await end();
     throw error;
   }
+  const endBy = async (signal: 'SIGKILL' | 'SIGTERM'): Promise<void> => {
+    process.kill(server.pid, signal);
+    await until(async () => {
+      if (server.isAlive()) throw new Error(`${server.title} is still alive.`);
+    });
+  };
   return {
     address: addressAt(server.ports.port),
+    folder: join(folder, kind.name),
     freeze: () => void process.kill(server.pid, 'SIGSTOP'),
     thaw: () => void process.kill(server.pid, 'SIGCONT'),
-    async kill() {
-      process.kill(server.pid, 'SIGKILL');
-      await until(async () => {
-        if (server.isAlive()) throw new Error(`${server.title} is still alive.`);
-      });
-    },
+    kill: () => endBy('SIGKILL'),
+    stop: () => endBy('SIGTERM'),
     async revive() {
       await server.revive();
       await server.ready();

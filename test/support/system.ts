@@ -2,6 +2,7 @@ import { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { readConfig } from '../../src/platform/config.js';
 import { connectMongo, connectTemporal } from '../../src/platform/connections.js';
+import { dropDatabases } from './databases.js';
 import { type RoleProcess, startRoleProcess } from './role-process.js';
 import { shared, uniqueName } from './servers.js';
 
@@ -18,7 +19,7 @@ export interface System {
   readonly taskQueue: string;
   /** Starts a process with `roles`, separated by commas, and further variables. */
   start(roles: string, env?: Readonly<Record<string, string>>): Promise<RoleProcess>;
-  /** Ends every process, and removes the database. */
+  /** Ends every process, and removes its databases. */
   end(): Promise<void>;
 }
 
@@ -56,7 +57,7 @@ export function createSystem({
     },
     async end() {
       await Promise.all(processes.map((started) => started.stop()));
-      await mongo.db.dropDatabase().catch(() => undefined);
+      await dropDatabases(mongo.db).catch(() => undefined);
       await mongo.close();
       await connection.close();
     },

@@ -1,4 +1,6 @@
 import type { Client } from '@temporalio/client';
+import { recognizeDatabase } from '../../activities/recognize-database.js';
+import { beginRestore, endRestore } from '../../activities/stock-restore.js';
 import { NewerEvent } from '../../domain/upcasters.js';
 import { inTurn } from '../../event-log/batches.js';
 import { noteReturn } from '../../event-log/feed.js';
@@ -24,7 +26,7 @@ const historiesAtOnce = 8;
 const eventsAtATime = 500;
 
 /**
- * Makes the journal and the view `orders` anew from the workflow histories, beside whatever is recorded meanwhile; what is
+ * Makes the journal and the view `orders` anew from the workflow histories, and the stock's movements with them, beside whatever is recorded meanwhile; what is
  * there already is left as it is. Positions and the views across orders follow by themselves, as for any event that is recorded;
  * where events had positions before they were lost, those views are built anew.
  * Of an order whose first runs Temporal no longer has, the later events are restored, and the view from the state that its
@@ -40,7 +42,11 @@ export async function rebuildJournal(rebuilding: JournalRebuilding): Promise<boo
     done = restored;
     rebuilding.beat(done);
   };
+  const { db, client, orderTaskQueue } = rebuilding;
+  await recognizeDatabase({ db, client, taskQueue: orderTaskQueue });
+  await beginRestore(db);
   if (!(await restoreAll({ ...rebuilding, beat }))) return false;
+  await endRestore(db);
   await requestRebuildsAfterLoss(rebuilding, () => beat(done));
   return true;
 }

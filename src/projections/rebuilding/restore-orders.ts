@@ -1,4 +1,5 @@
 import type { Db } from 'mongodb';
+import { restoreStock } from '../../activities/stock-restore.js';
 import type { Order } from '../../domain/order.js';
 import { NewerEvent } from '../../domain/upcasters.js';
 import { committed, durable, insertMissing, isDuplicateKey } from '../../event-log/durability.js';
@@ -17,7 +18,7 @@ export interface KeptOrder {
 const atOnce = 8;
 
 /**
- * Writes orders into journal and view, as far as they are not there, while their own workflows may do so as well. Orders of
+ * Writes orders into stock, journal and view, as far as they are not there, while their own workflows may do so as well. Orders of
  * which the journal has nothing are written together; for each of the others, what is there is compared and left as it is.
  *
  * @param beat called whenever some more are written
@@ -29,6 +30,12 @@ export async function restoreOrders(
   kept: readonly KeptOrder[],
   beat: () => void,
 ): Promise<readonly string[]> {
+  // Before the journal: once that is whole, the orders' next effects rely on the stock.
+  await restoreStock(
+    db,
+    kept.map(({ log }) => log),
+  );
+  beat();
   const known = await journaled(
     db,
     kept.map(({ log }) => log.orderId),

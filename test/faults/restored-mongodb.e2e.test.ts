@@ -1,0 +1,246 @@
+import { cp, mkdir, rm } from 'node:fs/promises';
+import { expect, test } from '@jest/globals';
+import type { Db, Document } from 'mongodb';
+import { sandboxLedger } from '../../src/activities/sandbox-ledger.js';
+import { movements, stock } from '../../src/activities/stock.js';
+import { verify } from '../../src/event-log/verify.js';
+import { journal } from '../../src/event-log/journal.js';
+import { orders } from '../../src/projections/orders.js';
+import { audit } from '../support/audit.js';
+import { type BreakableServer, breakableMongodb } from '../support/breakable-server.js';
+import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../support/orders-over-http.js';
+import { createSystem, type System } from '../support/system.js';
+import { until } from '../support/until.js';
+
+const LIMIT_MS = 300_000;
+const roles = 'write,read,worker,feed';
+/** No reconciliation does what the rebuild is to do. */
+const env = { RECONCILE_INTERVAL: '24h' };
+const noWait = { prefer: '' };
+/** Its stock is counted, and is less than what is sold in the end. */
+const counted = 'COUNTED-1';
+/** Of orders that go on by themselves. */
+const others = [{ sku: 'OTHER-1', quantity: 1, unitPrice: 100 }];
+
+interface World {
+  readonly system: System;
+  readonly mongodb: BreakableServer;
+}
+
+test(
+  'MongoDB back to an older backup: one command brings all back, exactly, and every order goes on',
+  () =>
+    inWorld(async ({ system, mongodb }) => {
+      const backup = `${mongodb.folder}.backup`;
+      let running = await system.start(roles, env);
+      let api = apiAt(running.address);
+      await api.put(`/v1/stock/${counted}`, { onHand: 10 });
+      const old = await ordersInEveryStage(api);
+      await running.stop();
+      await mongodb.stop();
+      await cp(mongodb.folder, backup, { recursive: true });
+      await mongodb.revive();
+
+      running = await system.start(roles, env);
+      api = apiAt(running.address);
+      const later = await ordersInEveryStage(api);
+      await goOn(old.map(({ id }) => api.order(id)));
+      const inFlight = await api.post('/v1/orders', orderOf({ ...paidWith('tok_slow'), lines: others }));
+      const ids = [...old, ...later].map(({ id }) => id);
+      const before = await contents(system.db, ids);
+      await running.kill();
+
+      await putBack(system, () => replaceWith(mongodb, backup));
+      running = await system.start(roles, env);
+      api = apiAt(running.address);
+      const waiting = await waits(api, 'older backup');
+      await rebuilt(api);
+      await api.order(String(inFlight.body.orderId)).becomes({ status: 'confirmed' }, 60);
+      await api.order(waiting).becomes({ status: 'confirmed' }, 60);
+      expect(await contents(system.db, ids)).toEqual(before);
+      expect((await api.get(`/v1/stock/${counted}`)).body).not.toHaveProperty('toBeCounted');
+
+      await goOn(later.map(({ id }) => api.order(id)));
+      await audit(system);
+      await agrees(system);
+      await running.stop();
+    }),
+  LIMIT_MS,
+);
+
+test(
+  'MongoDB emptied: orders come back, uncounted stock too, and counted stock is to be counted',
+  () =>
+    inWorld(async ({ system, mongodb }) => {
+      let running = await system.start(roles, env);
+      let api = apiAt(running.address);
+      await api.put(`/v1/stock/${counted}`, { onHand: 10 });
+      const placed = await ordersInEveryStage(api);
+      const ids = placed.map(({ id }) => id);
+      const before = await contents(system.db, ids);
+      await running.stop();
+
+      await putBack(system, () => replaceWith(mongodb));
+      running = await system.start(roles, env);
+      api = apiAt(running.address);
+      const waiting = await waits(api, 'MongoDB was lost');
+      await rebuilt(api);
+      await api.order(waiting).becomes({ status: 'confirmed' }, 60);
+      const isCounted = ({ _id }: Document) => _id === counted;
+      const after = await contents(system.db, ids);
+      expect({ ...after, goods: after.goods.filter((one) => !isCounted(one)) }).toEqual({
+        ...before,
+        goods: before.goods.filter((one) => !isCounted(one)),
+        // The log has no counts.
+        moved: before.moved.filter(({ type }) => type !== 'set'),
+      });
+      const reserved = before.goods.find(isCounted)?.['reserved'];
+      expect((await api.get(`/v1/stock/${counted}`)).body).toMatchObject({ reserved, toBeCounted: true });
+      expect(
+        (await api.get('/v1/stock')).body.data.filter((one: Document) => one['toBeCounted']),
+      ).toHaveLength(1);
+
+      const { body } = await api.post('/v1/orders', orderOf({ lines: ofCounted(1) }));
+      await goOn(placed.map(({ id }) => api.order(id)));
+      expect(await api.order(body.orderId).view()).toMatchObject({ status: 'pending' });
+      expect((await api.put(`/v1/stock/${counted}`, { onHand: 10 })).status).toBe(200);
+      await api.order(body.orderId).becomes({ status: 'confirmed' }, 60);
+      await agrees(system);
+      await running.stop();
+    }),
+  LIMIT_MS,
+);
+
+async function inWorld(story: (world: World) => Promise<void>): Promise<void> {
+  const mongodb = await breakableMongodb();
+  const system = createSystem({ mongodb: mongodb.address });
+  try {
+    await story({ system, mongodb });
+  } finally {
+    await system.end();
+    await mongodb.end();
+  }
+}
+
+function ofCounted(quantity: number) {
+  return [{ sku: counted, quantity, unitPrice: 500 }];
+}
+
+/** One order in each stage that goods and money can be in, with nothing left to do by itself. */
+async function ordersInEveryStage(api: Api): Promise<readonly PlacedOrder[]> {
+  const confirmed = await api.place({ lines: ofCounted(2) });
+  const pending = await api.place(paidWith('tok_pending'));
+  const rejected = await api.place({ lines: [{ sku: 'OUT-1', quantity: 1, unitPrice: 100 }] });
+  const cancelled = await api.place();
+  await cancelled.tell('cancel', { reason: 'changed my mind' });
+  const dispatched = await api.place({ lines: ofCounted(1) });
+  await dispatch(dispatched);
+  const returned = await api.place();
+  const shipmentId = await dispatch(returned);
+  await returned.tell(`shipments/${shipmentId}/deliver`);
+  const lines = [{ sku: 'A-1', quantity: 1 }];
+  const { body } = await returned.tell('returns', { lines, reason: 'too bright' });
+  await returned.tell(`returns/${body.returnId}/receive`);
+  const held = await api.place();
+  await held.tell('hold', { reason: 'to be checked' });
+  return [confirmed, pending, rejected, cancelled, dispatched, returned, held];
+}
+
+async function dispatch(order: PlacedOrder): Promise<string> {
+  const { body } = await order.tell('shipments');
+  await order.tell(`shipments/${body.shipmentId}/dispatch`, byDhl);
+  return String(body.shipmentId);
+}
+
+/** Takes every order that can go on a step, or several, farther. */
+async function goOn(placed: readonly PlacedOrder[]): Promise<void> {
+  for (const order of placed) {
+    const { allowedCommands, shipments } = await order.view();
+    if (allowedCommands.includes('shipments')) await dispatch(order);
+    else if (shipments.some(({ status }) => status === 'dispatched')) {
+      await order.tell(`shipments/${shipments[0]?.shipmentId}/deliver`);
+    } else if (allowedCommands.includes('release')) await order.tell('release');
+    else if (allowedCommands.includes('cancel')) await order.tell('cancel', { reason: 'in the end' });
+  }
+}
+
+/** Journal, views, stock and movements, but for clocks of recorders and what goes on by itself. */
+async function contents(db: Db, ids: readonly string[]) {
+  const ofOrders = { orderId: { $in: [...ids] } };
+  const all = (found: { toArray(): Promise<readonly Document[]> }) => found.toArray();
+  return {
+    events: await all(
+      journal(db)
+        .find(ofOrders, { projection: { recordedAt: 0, position: 0, unsequenced: 0 } })
+        .sort({ _id: 1 }),
+    ),
+    views: await all(
+      orders(db)
+        .find(ofOrders, { projection: { recorder: 0 } })
+        .sort({ _id: 1 }),
+    ),
+    goods: (
+      await all(
+        stock(db)
+          .find({}, { projection: { updatedAt: 0 } })
+          .sort({ _id: 1 }),
+      )
+    ).filter(({ _id }) => _id !== others[0]?.sku),
+    moved: await all(
+      movements(db)
+        .find({ $or: [ofOrders, { type: 'set' }] }, { projection: { at: 0 } })
+        .sort({ _id: 1 }),
+    ),
+  };
+}
+
+/** Puts MongoDB back; the payment provider is somebody else, and keeps what it knows. */
+async function putBack({ db }: System, replace: () => Promise<void>): Promise<void> {
+  const known = await sandboxLedger(db).find().toArray();
+  await replace();
+  const ledger = sandboxLedger(db);
+  await until(async () => await ledger.deleteMany({}));
+  await ledger.insertMany(known);
+}
+
+async function replaceWith(mongodb: BreakableServer, backup?: string): Promise<void> {
+  await mongodb.stop();
+  await rm(mongodb.folder, { recursive: true });
+  if (backup === undefined) await mkdir(mongodb.folder);
+  else await cp(backup, mongodb.folder, { recursive: true });
+  await mongodb.revive();
+}
+
+/** Places an order that waits, while readiness says why and stock cannot be counted. @returns its id */
+async function waits(api: Api, why: string): Promise<string> {
+  const { body: ready } = await api.get('/health/ready');
+  expect(ready.dependencies).toContainEqual(
+    expect.objectContaining({ name: 'stock', status: 'degraded', detail: expect.stringContaining(why) }),
+  );
+  const { body } = await api.post('/v1/orders', orderOf({ lines: others }), noWait);
+  expect(await api.put(`/v1/stock/${counted}`, { onHand: 1 })).toMatchObject({
+    status: 409,
+    body: { code: 'stock_restoring' },
+  });
+  expect((await api.get(`/v1/orders/${body.orderId}`)).body).toMatchObject({ status: 'pending' });
+  return String(body.orderId);
+}
+
+async function rebuilt(api: Api): Promise<void> {
+  const { body } = await api.post('/v1/projections/journal/rebuild');
+  await until(async () => {
+    const { stores } = (await api.get('/v1/projections')).body;
+    expect(stores).toContainEqual(
+      expect.objectContaining({
+        name: 'journal',
+        rebuildId: body.rebuildId,
+        exceptions: { count: 0, orderIds: [] },
+      }),
+    );
+  }, 90);
+}
+
+async function agrees({ db, client, taskQueue }: System): Promise<void> {
+  const { discrepancies } = await verify({ db, client, taskQueue });
+  expect(discrepancies.filter(({ where }) => where !== 'positions')).toEqual([]);
+}
