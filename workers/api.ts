@@ -77,6 +77,8 @@ export async function buildApi({
       tail,
       views,
       feedTaskQueue: feedTaskQueue(taskQueue),
+      orderTaskQueue: taskQueue,
+      attentionAfterMs: config.attentionAfterMs,
       cursorSecret: secrets.cursor,
     });
   }

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { ensureAttentionIndexes } from '../src/attention/list.js';
 import { ensureSandboxIndexes } from '../src/activities/sandbox-payments.js';
 import { followFeed } from '../src/event-log/feed.js';
 import { ensureJournalIndexes } from '../src/event-log/journal.js';
@@ -16,7 +17,13 @@ import type { Closer } from './stop.js';
 import { installRuntime, startOrderWorker } from './worker.js';
 
 const WORKFLOW_BUNDLE = { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };
-const INDEXES = [ensureJournalIndexes, ensureOrderIndexes, ensureParkedEventIndexes, ensureSandboxIndexes];
+const INDEXES = [
+  ensureAttentionIndexes,
+  ensureJournalIndexes,
+  ensureOrderIndexes,
+  ensureParkedEventIndexes,
+  ensureSandboxIndexes,
+];
 /** How long a server that is not ours is waited for before everything else goes on without it. */
 const PATIENCE_MS = 10_000;
 

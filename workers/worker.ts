@@ -6,6 +6,7 @@ import { createActivities } from '../src/activities/index.js';
 import { temporalConnectionOptions } from '../src/platform/connections.js';
 import type { Logger } from '../src/platform/logger.js';
 import { messageOf } from '../src/platform/message-of.js';
+import { heartbeatEveryMs } from '../src/platform/worker-heartbeat.js';
 import type { RoleContext, RunningRole } from './role.js';
 
 export interface WorkerContext extends Omit<RoleContext, 'temporal' | 'tail'> {
@@ -36,6 +37,7 @@ export function installRuntime(logger: Logger): void {
     ),
     telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
     shutdownSignals: [],
+    workerHeartbeatInterval: heartbeatEveryMs,
   });
 }
 
