@@ -1,4 +1,4 @@
-import type { Connection } from '@temporalio/client';
+import type { ConnectionLike } from '@temporalio/client';
 import { optionalTsToMs, requiredTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import { heartbeatEveryMs } from './worker-heartbeat.js';
@@ -25,7 +25,7 @@ const { TASK_QUEUE_TYPE_WORKFLOW: ofWorkflows } = proto.temporal.api.enums.v1.Ta
  * @param soon makes a call with a deadline
  */
 export function createWorkerPresence(
-  { workflowService }: Connection,
+  { workflowService }: ConnectionLike,
   namespace: string,
   soon: <R>(call: () => Promise<R>) => Promise<R>,
 ): WorkerPresence {

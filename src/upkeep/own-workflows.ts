@@ -36,8 +36,11 @@ export interface OwnWorkflows {
   /** standing work of which no workflow runs */
   readonly missing: readonly StandingTask[];
   readonly endedRebuilds: readonly EndedRebuild[];
-  readonly schedule: 'running' | 'gone' | { readonly pausedFor: string };
+  readonly schedule: ScheduleState;
 }
+
+/** Of the reconciliation; one that is paused says why, as far as whoever paused it did. */
+export type ScheduleState = 'running' | 'gone' | { readonly pausedFor: string };
 
 const listedAtMost = 200;
 const own = [standingWorkflow, rebuildWorkflow, rollBackWorkflow].map((type) => `'${type}'`).join(', ');
@@ -47,24 +50,17 @@ const own = [standingWorkflow, rebuildWorkflow, rollBackWorkflow].map((type) => 
  *
  * @param since ISO-8601 UTC: rebuilds that ended before are left out
  */
-export async function listOwnWorkflows(
-  { client, taskQueue, orderTaskQueue }: Upkept,
-  since: string,
-): Promise<OwnWorkflows> {
+export async function listOwnWorkflows(upkept: Upkept, since: string): Promise<OwnWorkflows> {
+  const { client, taskQueue } = upkept;
   const { namespace } = client.options;
   const ended = `ExecutionStatus IN ('Terminated', 'Canceled', 'TimedOut') AND CloseTime >= '${since}'`;
-  const scheduleId = reconcileScheduleId(orderTaskQueue);
-  const [{ executions }, { schedules }] = await Promise.all([
+  const [{ executions }, schedule] = await Promise.all([
     client.workflowService.listWorkflowExecutions({
       namespace,
       query: `TaskQueue = ${JSON.stringify(taskQueue)} AND WorkflowType IN (${own}) AND (ExecutionStatus = 'Running' OR (WorkflowType != '${standingWorkflow}' AND ${ended}))`,
       pageSize: listedAtMost,
     }),
-    client.workflowService.listSchedules({
-      namespace,
-      query: `ScheduleId = ${JSON.stringify(scheduleId)}`,
-      maximumPageSize: 1,
-    }),
+    scheduleState(upkept),
   ]);
   const listed = executions.map(({ execution, type, closeTime }) => ({
     workflowId: execution?.workflowId ?? '',
@@ -73,7 +69,6 @@ export async function listOwnWorkflows(
     isOpen: closeTime === null || closeTime === undefined,
   }));
   const running = new Set(listed.filter(({ isOpen }) => isOpen).map(({ workflowId }) => workflowId));
-  const [schedule] = schedules;
   return {
     missing: standingTasks.filter((task) => !running.has(standingWorkflowId(task, taskQueue))),
     endedRebuilds: listed.flatMap(({ workflowId, runId, type, isOpen }) => {
@@ -81,13 +76,19 @@ export async function listOwnWorkflows(
       const isRebuild = type === rebuildWorkflow || type === rollBackWorkflow;
       return !isOpen && isRebuild && name !== undefined ? [{ name, runId, type }] : [];
     }),
-    schedule:
-      schedule === undefined
-        ? 'gone'
-        : schedule.info?.paused === true
-          ? { pausedFor: schedule.info.notes ?? '' }
-          : 'running',
+    schedule,
   };
+}
+
+export async function scheduleState({ client, orderTaskQueue }: Upkept): Promise<ScheduleState> {
+  const { schedules } = await client.workflowService.listSchedules({
+    namespace: client.options.namespace,
+    query: `ScheduleId = ${JSON.stringify(reconcileScheduleId(orderTaskQueue))}`,
+    maximumPageSize: 1,
+  });
+  const [found] = schedules;
+  if (found === undefined) return 'gone';
+  return found.info?.paused === true ? { pausedFor: found.info.notes ?? '' } : 'running';
 }
 
 /** @returns false where it runs already: the list was too old */

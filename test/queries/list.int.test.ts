@@ -183,7 +183,7 @@ describe('a page comes from an index, in its order,', () => {
     { sort: 'total', 'total[gte]': 500 },
   ];
   const cases = documented.flatMap((query) => {
-    const { list, field } = toFind(cursors, query);
+    const { list, field } = toFind(cursors, query, 300_000);
     const cursor = cursors.write(list, [field === 'total' ? 700 : '2026-01-10T00:00:00.000Z', 'o-0300']);
     const text = JSON.stringify(query);
     return [
@@ -209,7 +209,7 @@ describe('a page comes from an index, in its order,', () => {
   );
 
   async function stagesOf(query: OrderListQuery): Promise<string[]> {
-    const { filter, sort } = toFind(cursors, query);
+    const { filter, sort } = toFind(cursors, query, 300_000);
     const plan = await orders(api.mongo.db).find(filter).sort(sort).limit(51).explain('queryPlanner');
     const stages: string[] = [];
     JSON.stringify(plan['queryPlanner']['winningPlan'], (key, value: unknown) => {
