@@ -16,6 +16,8 @@ import { createWorkerPresence } from '../src/platform/worker-presence.js';
 import { openOrderViews } from '../src/projections/hot-orders/order-views.js';
 import { hasRoomForFactsInView } from '../src/projections/orders.js';
 import { lagBeyond, projectionsStatus } from '../src/projections/feeding/status.js';
+import { exposureConcern, type ExposureDeps, undecidedOrders } from '../src/queries/exposure.js';
+import { exposureGauges, orderGauges } from '../src/queries/order-gauges.js';
 import { projectionGauges } from '../src/queries/projection-gauges.js';
 import { registerQueries } from '../src/queries/routes.js';
 import { scheduleConcern, standingConcern } from '../src/upkeep/concern.js';
@@ -40,6 +42,7 @@ export async function buildApi({
   temporal: connection,
   mongo,
   tail,
+  tally,
   logger,
 }: RoleContext): Promise<Http> {
   const { roles, secrets } = config;
@@ -51,7 +54,15 @@ export async function buildApi({
   const views = openOrderViews(db);
   app.addHook('onClose', () => views.close());
   await registerDocs(app);
-  registerMetrics(app, roles.has('read') ? [projectionGauges(db)] : []);
+  const exposure: ExposureDeps = {
+    db,
+    tally,
+    undecided: () => undecidedOrders(connection, namespace, taskQueue),
+  };
+  registerMetrics(app, [
+    exposureGauges(exposure),
+    ...(roles.has('read') ? [orderGauges(db), projectionGauges(db)] : []),
+  ]);
   const served: ServedRole[] = [];
   if (roles.has('write')) {
     served.push({ name: 'write', needsAnyOf: ['temporal'] });
@@ -83,15 +94,24 @@ export async function buildApi({
       cursorSecret: secrets.cursor,
     });
   }
-  registerHealth(app, served, dependencies(client, config, db));
+  registerHealth(app, served, dependencies({ client, config, db, exposure }));
   await app.ready();
   return app;
 }
 
 const CHECK_WITHIN_MS = 1_000;
 const LAG_LIMIT_MS = 30_000;
+/** How long something may be acknowledged and not recorded before readiness tells it. */
+const EXPOSURE_LIMIT_MS = 10_000;
 
-function dependencies(client: Client, config: Config, db: Db): Dependency[] {
+interface Examined {
+  readonly client: Client;
+  readonly config: Config;
+  readonly db: Db;
+  readonly exposure: ExposureDeps;
+}
+
+function dependencies({ client, config, db, exposure }: Examined): Dependency[] {
   const { connection } = client;
   const { namespace, taskQueue } = config.temporal;
   const soon = <R>(call: () => Promise<R>) => connection.withDeadline(Date.now() + CHECK_WITHIN_MS, call);
@@ -108,7 +128,7 @@ function dependencies(client: Client, config: Config, db: Db): Dependency[] {
     },
     {
       name: 'mongodb',
-      cost: 'orders are accepted but not processed, and there are no lists; an order is read from its workflow',
+      cost: 'orders are accepted, in Temporal alone, and not processed; there are no lists, and an order is read from its workflow',
       check: async () => {
         await db.command({ ping: 1 });
         return undefined;
@@ -123,6 +143,12 @@ function dependencies(client: Client, config: Config, db: Db): Dependency[] {
         if (missing !== undefined) throw new Error(missing);
         return undefined;
       },
+    },
+    {
+      name: 'recording',
+      cost: 'what was acknowledged and is not recorded is in Temporal alone: it would be lost with it',
+      knownBy: 'temporal',
+      check: () => exposureConcern(exposure, EXPOSURE_LIMIT_MS),
     },
     {
       name: 'feed',

@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ensureAttentionIndexes } from '../src/attention/list.js';
 import { ensureSandboxIndexes } from '../src/activities/sandbox-payments.js';
+import { createStepTally } from '../src/activities/step-tally.js';
 import { followFeed } from '../src/event-log/feed.js';
 import { ensureJournalIndexes } from '../src/event-log/journal.js';
 import type { Config } from '../src/platform/config.js';
@@ -48,7 +49,14 @@ export async function startRoles({ config, stopping, closers }: RolesOptions): P
   closers.push({ limitMs: 500, close: () => mongo.close() });
   const tail = followFeed(mongo.db);
   closers.push({ limitMs: 500, close: () => tail.stop() });
-  const context: RoleContext = { config, temporal, mongo, tail, logger };
+  const context: RoleContext = {
+    config,
+    temporal,
+    mongo,
+    tail,
+    logger,
+    ...(roles.has('worker') && { tally: createStepTally() }),
+  };
 
   const needed = [setUp({ ...context, indexes: INDEXES, abort: stopping })];
   const startRole = { worker: startOrderWorker, feed: startFeed } as const;

@@ -44,7 +44,10 @@ export function installRuntime(logger: Logger): void {
 /** The role `worker`: the orders' workflows and activities. */
 export function startOrderWorker(context: WorkerContext): RunningWorker {
   const { taskQueue } = context.config.temporal;
-  return startWorker(context, { taskQueue, activities: createActivities({ db: context.mongo.db }) });
+  return startWorker(context, {
+    taskQueue,
+    activities: createActivities({ db: context.mongo.db, ...(context.tally && { tally: context.tally }) }),
+  });
 }
 
 /** Runs workflows and activities; one that fails, or finds Temporal away, is replaced by another until it is stopped. */

@@ -127,7 +127,7 @@ function factRow(order: Order): readonly AttentionRow[] {
       code: 'fact_unmatched',
       since: oldest.receivedAt,
       detail: `told from outside, and it never fitted: ${facts.map(({ type }) => type).join(', ')}`,
-      remedy: `if it is true, do by hand what it tells: npx orders get ${orderId} shows what is allowed`,
+      remedy: `do what is missing before it, then it is applied by itself: npx orders get ${orderId} shows what is allowed`,
     },
   ];
 }

@@ -1,5 +1,5 @@
 import type { IndexDescription } from 'mongodb';
-import type { Order } from '../domain/order.js';
+import type { Order, ReceivedFact } from '../domain/order.js';
 import { later } from '../domain/time.js';
 
 /** Since when an order waits for something that a person may have to look after, ISO-8601 UTC; each is absent where it does not. */
@@ -19,15 +19,6 @@ export interface Stopped {
   readonly since: string;
   readonly detail: string;
   readonly remedy: string;
-}
-
-/** A fact from outside, such as a carrier's event, that is kept until it fits. */
-export interface Fact {
-  readonly type: string;
-  /** ISO-8601 UTC */
-  readonly receivedAt: string;
-  /** it never fitted */
-  readonly unmatched?: true;
 }
 
 /** Most orders have none of these fields, and no entry. */
@@ -56,9 +47,8 @@ export function pendingAuthorizations({ authorizations, terms }: Order) {
     .map((entry) => ({ ...entry, since: later(entry.until, -terms.paymentDeadline) }));
 }
 
-export function unmatchedFacts({
-  facts = [],
-}: Order & { readonly facts?: readonly Fact[] }): readonly Fact[] {
+/** Facts from outside, such as a carrier's event, that never fitted. */
+export function unmatchedFacts({ facts = [] }: Order): readonly ReceivedFact[] {
   return facts.filter(({ unmatched }) => unmatched === true);
 }
 

@@ -114,7 +114,7 @@ test.concurrent(
           status: 200,
           body: { status: 'degraded', dependencies: expect.arrayContaining([downOf('workers')]) },
         });
-      }, 60);
+      }, 15);
 
       await system.start('worker');
       const { body } = await until(async () => {
