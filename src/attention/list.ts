@@ -149,10 +149,10 @@ async function forked({ db, before, after, limit }: Asked): Promise<readonly Fou
 }
 
 /** One row at most. With Temporal away, none is known. */
-async function undecided({ before: _, owedBy, after, ...asked }: Asked): Promise<readonly Found[]> {
+async function undecided({ client, db, orderTaskQueue, owedBy, after }: Asked): Promise<readonly Found[]> {
   if (after !== undefined) return [];
   try {
-    const rows = await oldestUndecided(asked, owedBy);
+    const rows = await oldestUndecided({ client, db, orderTaskQueue }, owedBy);
     return rows.map((row) => ({ id: row.orderId ?? '', row }));
   } catch (error) {
     if (isTemporalOutage(error)) return [];

@@ -1,7 +1,7 @@
 import type { Filter } from 'mongodb';
 import type { Effect } from '../domain/effects.js';
 import { formatMoney } from '../domain/money.js';
-import type { Order } from '../domain/order.js';
+import { isFinished, type Order } from '../domain/order.js';
 import {
   type Concerns,
   pendingAuthorizations,
@@ -127,7 +127,9 @@ function factRow(order: Order): readonly AttentionRow[] {
       code: 'fact_unmatched',
       since: oldest.receivedAt,
       detail: `told from outside, and it never fitted: ${facts.map(({ type }) => type).join(', ')}`,
-      remedy: `do what is missing before it, then it is applied by itself: npx orders get ${orderId} shows what is allowed`,
+      remedy: isFinished(order)
+        ? `the order has ended: settle it with the sender; npx orders events ${orderId} shows what was told`
+        : `do what is missing before it, then it is applied by itself: npx orders get ${orderId} shows what is allowed`,
     },
   ];
 }

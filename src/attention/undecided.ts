@@ -38,8 +38,9 @@ export async function oldestUndecided(
     let age = 0;
     let left = await older(age);
     let step = FINEST_MS;
-    while (left > listedAtMost && (await older(step)) > 0) step *= 4;
-    for (step /= 2; left > listedAtMost && step >= FINEST_MS; step /= 2) {
+    if (left > listedAtMost) while ((await older(step)) > 0) step *= 4;
+    while (left > listedAtMost && step > FINEST_MS) {
+      step /= 2;
       const count = await older(age + step);
       if (count === 0) continue;
       age += step;

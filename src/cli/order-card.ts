@@ -1,7 +1,7 @@
 import type { AttentionRow } from '../attention/rows.js';
 import { formatMoney } from '../domain/money.js';
 import type { OrderView } from '../domain/view.js';
-import { rowLines } from './attention-command.js';
+import { rowLines } from './attention-row.js';
 import { linesInShort } from './event-row.js';
 import { verbOf } from './failure.js';
 import { type Cell, table, untitled } from './table.js';

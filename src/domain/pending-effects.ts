@@ -20,7 +20,10 @@ import {
  */
 export function pendingEffects(order: Order): readonly Effect[] {
   // What a provider is asked stays the same for as long as it is owed.
-  return order.owed.map(({ since: _, ...effect }) => effect);
+  return order.owed.map((owed) => {
+    const { since: _, ...effect } = owed;
+    return effect;
+  });
 }
 
 /**

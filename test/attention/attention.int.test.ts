@@ -30,7 +30,11 @@ async function rowsOf(api: TestApi, query = ''): Promise<AttentionRow[]> {
 /** Of the metrics, those about orders, a line each. */
 async function metricsOf(api: TestApi): Promise<string> {
   const { body } = await api.get('/metrics');
-  return String(body).match(/^orders.*$/gm)?.join('\n') ?? '';
+  return (
+    String(body)
+      .match(/^orders.*$/gm)
+      ?.join('\n') ?? ''
+  );
 }
 
 describe('an effect that is owed for long', () => {
@@ -374,13 +378,17 @@ function owed(orderId: string, hours: number): Order['owed'][number] {
 }
 
 function pendingSince(hours: number): Partial<Order> {
-  const until = new Date(Date.now() + (24 - hours) * hour).toISOString();
-  const entry = { authorizationId: 'a-1', reference: 'r-1', amount: 100, captured: 0, retired: false, until };
-  return { authorizations: [{ ...entry, status: 'pending' }] };
+  const deadline = new Date(Date.now() + (24 - hours) * hour).toISOString();
+  const entry = { authorizationId: 'a-1', reference: 'r-1', amount: 100, captured: 0, retired: false };
+  return { authorizations: [{ ...entry, status: 'pending', until: deadline }] };
 }
 
 function unmatched(hours: number) {
-  const fact = { type: 'DeliverShipment', receivedAt: ago(hours * hour), unmatched: true as const };
-  const cause = { commandId: 'k', causationId: 'k', correlationId: 'k', actor: 'carriers', data: {} };
-  return { facts: [{ ...cause, ...fact }] };
+  const fact = {
+    type: 'ShipmentDelivered' as const,
+    receivedAt: ago(hours * hour),
+    unmatched: true as const,
+  };
+  const cause = { commandId: 'k', causationId: 'k', correlationId: 'k', actor: 'carriers' };
+  return { facts: [{ ...cause, ...fact, data: { shipmentId: 's1' } }] };
 }
