@@ -1,6 +1,4 @@
-import { Client, type Connection } from '@temporalio/client';
-import { requiredTsToMs } from '@temporalio/common/lib/time.js';
-import proto from '@temporalio/proto';
+import { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { createGateway, gatewaySettings } from '../src/commands/gateway.js';
 import { createCountNotes } from '../src/activities/recognize-database.js';
@@ -15,11 +13,16 @@ import type { Config } from '../src/platform/config.js';
 import { type Dependency, registerHealth, type ServedRole } from '../src/platform/http-health.js';
 import { registerMetrics } from '../src/platform/http-metrics.js';
 import { createHttp, type Http } from '../src/platform/http.js';
+import { isTemporalOutage } from '../src/platform/temporal-outage.js';
+import { createWorkerPresence } from '../src/platform/worker-presence.js';
 import { openOrderViews } from '../src/projections/hot-orders/order-views.js';
 import { hasRoomForFactsInView } from '../src/projections/orders.js';
 import { lagBeyond, projectionsStatus } from '../src/projections/feeding/status.js';
+import { exposureConcern, type ExposureDeps, undecidedOrders } from '../src/queries/exposure.js';
+import { exposureGauges, orderGauges } from '../src/queries/order-gauges.js';
 import { projectionGauges } from '../src/queries/projection-gauges.js';
 import { registerQueries } from '../src/queries/routes.js';
+import { scheduleConcern, standingConcern } from '../src/upkeep/concern.js';
 import { feedTaskQueue } from '../src/workflows/standing-messages.js';
 import type { RoleContext, RunningRole } from './role.js';
 
@@ -41,6 +44,7 @@ export async function buildApi({
   temporal: connection,
   mongo,
   tail,
+  tally,
   logger,
 }: RoleContext): Promise<Http> {
   const { roles, secrets } = config;
@@ -52,7 +56,15 @@ export async function buildApi({
   const views = openOrderViews(db);
   app.addHook('onClose', () => views.close());
   await registerDocs(app);
-  registerMetrics(app, roles.has('read') ? [projectionGauges(db)] : []);
+  const exposure: ExposureDeps = {
+    db,
+    tally,
+    undecided: () => undecidedOrders(connection, namespace, taskQueue),
+  };
+  registerMetrics(app, [
+    exposureGauges(exposure),
+    ...(roles.has('read') ? [orderGauges(db), projectionGauges(db)] : []),
+  ]);
   const served: ServedRole[] = [];
   if (roles.has('write')) {
     served.push({ name: 'write', needsAnyOf: ['temporal'] });
@@ -80,22 +92,34 @@ export async function buildApi({
       tail,
       views,
       feedTaskQueue: feedTaskQueue(taskQueue),
+      orderTaskQueue: taskQueue,
+      attentionAfterMs: config.attentionAfterMs,
       cursorSecret: secrets.cursor,
     });
   }
-  registerHealth(app, served, dependencies(connection, config, db));
+  registerHealth(app, served, dependencies({ client, config, db, exposure }));
   await app.ready();
   return app;
 }
 
 const CHECK_WITHIN_MS = 1_000;
 const LAG_LIMIT_MS = 30_000;
-/** A worker polls again within a minute; Temporal lists one that is gone for five. */
-const POLLS_WITHIN_MS = 75_000;
+/** How long something may be acknowledged and not recorded before readiness tells it. */
+const EXPOSURE_LIMIT_MS = 10_000;
 
-function dependencies(connection: Connection, config: Config, db: Db): Dependency[] {
+interface Examined {
+  readonly client: Client;
+  readonly config: Config;
+  readonly db: Db;
+  readonly exposure: ExposureDeps;
+}
+
+function dependencies({ client, config, db, exposure }: Examined): Dependency[] {
+  const { connection } = client;
   const { namespace, taskQueue } = config.temporal;
   const soon = <R>(call: () => Promise<R>) => connection.withDeadline(Date.now() + CHECK_WITHIN_MS, call);
+  const presence = createWorkerPresence(connection, namespace, soon);
+  const upkept = { client, taskQueue: feedTaskQueue(taskQueue), orderTaskQueue: taskQueue };
   return [
     {
       name: 'temporal',
@@ -107,7 +131,7 @@ function dependencies(connection: Connection, config: Config, db: Db): Dependenc
     },
     {
       name: 'mongodb',
-      cost: 'orders are accepted but not processed, and there are no lists; an order is read from its workflow',
+      cost: 'orders are accepted, in Temporal alone, and not processed; there are no lists, and an order is read from its workflow',
       check: async () => {
         await db.command({ ping: 1 });
         return undefined;
@@ -116,28 +140,37 @@ function dependencies(connection: Connection, config: Config, db: Db): Dependenc
     {
       name: 'workers',
       cost: 'orders are accepted but not processed; other commands have no answer, and views stand still',
+      knownBy: 'temporal',
       check: async () => {
-        const { pollers } = await soon(() =>
-          connection.workflowService.describeTaskQueue({
-            namespace,
-            taskQueue: { name: taskQueue },
-            taskQueueType: proto.temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-          }),
-        );
-        const since = Date.now() - POLLS_WITHIN_MS;
-        const isPolling = pollers.some((one) => requiredTsToMs(one.lastAccessTime, 'lastAccessTime') > since);
-        if (!isPolling) throw new Error(`no worker polls the task queue ${taskQueue}`);
+        const missing = await presence.missing(taskQueue);
+        if (missing !== undefined) throw new Error(missing);
         return undefined;
       },
     },
     {
+      name: 'recording',
+      cost: 'what was acknowledged and is not recorded is in Temporal alone: it would be lost with it',
+      knownBy: 'temporal',
+      check: () => exposureConcern(exposure, EXPOSURE_LIMIT_MS),
+    },
+    {
       name: 'feed',
       cost: 'the feed, or views across orders, are behind; orders themselves are not',
-      check: async () => lagBeyond(await projectionsStatus(db), LAG_LIMIT_MS),
+      knownBy: 'mongodb',
+      check: async () => {
+        const [lag, ...others] = await Promise.all([
+          projectionsStatus(db).then((status) => lagBeyond(status, LAG_LIMIT_MS)),
+          soon(() => standingConcern(upkept)),
+          presence.missing(upkept.taskQueue).catch(unknown),
+        ]);
+        const concerns = [...others, lag].filter((concern) => concern !== undefined);
+        return concerns.length === 0 ? undefined : concerns.join('; ');
+      },
     },
     {
       name: 'forks',
       cost: 'these orders are halted: their journal and their history tell different stories',
+      knownBy: 'mongodb',
       check: async () => {
         const found = await forks(db).find({}, { limit: 10 }).toArray();
         return found.length === 0
@@ -148,9 +181,13 @@ function dependencies(connection: Connection, config: Config, db: Db): Dependenc
     {
       name: 'reconciliation',
       cost: 'some orders are not the same in Temporal and in MongoDB; `npx orders reconcile` lists them',
+      knownBy: 'mongodb',
       check: async () => {
-        const [latest] = await latestReconciliations(db, 1);
-        return concernOf(latest, config.reconcileEveryMs);
+        const [[latest], schedule] = await Promise.all([
+          latestReconciliations(db, 1),
+          soon(() => scheduleConcern(upkept)),
+        ]);
+        return schedule ?? concernOf(latest, config.reconcileEveryMs);
       },
     },
     {
@@ -159,4 +196,9 @@ function dependencies(connection: Connection, config: Config, db: Db): Dependenc
       check: async () => concernOfStock(await stockState(db)),
     },
   ];
+}
+
+/** While Temporal is away, its own dependency says so. */
+function unknown(error: unknown): undefined {
+  if (!isTemporalOutage(error)) throw error;
 }

@@ -5,25 +5,26 @@ import { messageOf } from '../src/platform/message-of.js';
 import { within } from '../src/platform/within.js';
 import { areOrdersOutdated } from '../src/projections/rebuilding/rebuild-orders.js';
 import { requestRebuild } from '../src/projections/rebuilding/request-rebuild.js';
-import { views } from '../src/projections/views.js';
+import { beginAgain } from '../src/upkeep/ended-rebuilds.js';
 import {
-  type StandingTask,
-  feedTaskQueue,
-  standingWorkflow,
-  standingWorkflowId,
-} from '../src/workflows/standing-messages.js';
+  listOwnWorkflows,
+  standingTasks,
+  startStandingTask,
+  type Upkept,
+} from '../src/upkeep/own-workflows.js';
+import { feedTaskQueue } from '../src/workflows/standing-messages.js';
 import { ensureReconcileSchedule } from './reconcile-schedule.js';
 import type { RoleContext } from './role.js';
 import { type RunningWorker, type WorkerContext, startWorker } from './worker.js';
 
-/** What goes on for as long as there is a feed. */
-const standingTasks: readonly StandingTask[] = [
-  { activity: 'sequence', name: 'feed' },
-  ...views.map(({ name }) => ({ activity: 'project', name }) as const),
-];
-
 const AGAIN_MS = 1_000;
 const LOOK_WITHIN_MS = 1_000;
+const REBUILD_WITHIN_MS = 10_000;
+/** How often Temporal is asked whether the system's own workflows run. */
+const LOOK_EVERY_MS = 3_000;
+/** Temporal's lists are a moment old, and clocks differ. */
+const OVERLAP_MS = 5 * 60_000;
+const FIRST_LOOK_BACK_MS = 7 * 86_400_000;
 
 /** The role `feed`: positions for events, and the views across orders. Any number may run: one works, the others stand by. */
 export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
@@ -34,46 +35,67 @@ export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
     activities: createFeedActivities({ db: context.mongo.db, tail: context.tail, orderTaskQueue }),
   });
   const stopping = new AbortController();
-  const started = startTasks(context, taskQueue, stopping.signal);
+  const client = new Client({
+    connection: context.temporal,
+    namespace: context.config.temporal.namespace,
+  });
+  const upkept = { client, taskQueue, orderTaskQueue };
+  const started = startTasks(context, upkept, stopping.signal);
+  const kept = started.then(() => keepUp(context, upkept, stopping.signal));
   const rebuilt = rebuildOutdatedOrders(context, taskQueue, stopping.signal);
   return {
     ready: Promise.all([worker.ready, started]).then(() => undefined),
     async stop() {
       stopping.abort();
-      await Promise.all([worker.stop(), started, rebuilt]);
+      await Promise.all([worker.stop(), kept, rebuilt]);
     },
   };
 }
 
 /** Idempotent: work that stands already goes on. Tries until Temporal is there. */
-async function startTasks(
-  { temporal, config, logger }: RoleContext,
-  taskQueue: string,
-  stopping: AbortSignal,
-) {
-  const client = new Client({ connection: temporal, namespace: config.temporal.namespace });
+async function startTasks({ config, logger }: RoleContext, upkept: Upkept, stopping: AbortSignal) {
   while (!stopping.aborted) {
     try {
-      for (const task of standingTasks) {
-        await client.workflow.start(standingWorkflow, {
-          workflowId: standingWorkflowId(task, taskQueue),
-          taskQueue,
-          args: [task],
-          workflowIdConflictPolicy: 'USE_EXISTING',
-          staticSummary: `${task.activity} ${task.name}`,
-        });
-      }
-      await ensureReconcileSchedule({
-        client,
-        taskQueue,
-        orderTaskQueue: config.temporal.taskQueue,
-        everyMs: config.reconcileEveryMs,
-      });
+      for (const task of standingTasks) await startStandingTask(upkept, task);
+      await ensureReconcileSchedule({ ...upkept, everyMs: config.reconcileEveryMs });
       return;
     } catch (error) {
       logger.warn(`The feed's work is not started yet: ${messageOf(error)}`);
       await setTimeout(AGAIN_MS, undefined, { signal: stopping }).catch(() => undefined);
     }
+  }
+}
+
+/**
+ * Starts again what was ended from outside: standing work, the schedule of the reconciliation, a rebuild that was under way.
+ * A schedule that is paused stays so: a person has said why, and readiness tells it.
+ */
+async function keepUp({ config, mongo, logger }: RoleContext, upkept: Upkept, stopping: AbortSignal) {
+  let since = Date.now() - FIRST_LOOK_BACK_MS;
+  while (!stopping.aborted) {
+    const lookedAt = Date.now();
+    try {
+      const { missing, endedRebuilds, schedule } = await listOwnWorkflows(
+        upkept,
+        new Date(since).toISOString(),
+      );
+      for (const task of missing) {
+        if (await startStandingTask(upkept, task))
+          logger.warn(`The workflow of ${task.activity} ${task.name} had ended and is started again.`);
+      }
+      if (schedule === 'gone') {
+        await ensureReconcileSchedule({ ...upkept, everyMs: config.reconcileEveryMs });
+        logger.warn('The schedule of the reconciliation was gone and is made again.');
+      }
+      for (const ended of endedRebuilds) {
+        if (await within(REBUILD_WITHIN_MS, beginAgain(mongo.db, upkept, ended)))
+          logger.warn(`The rebuild of ${ended.name} had ended before its time and is begun again.`);
+      }
+      since = lookedAt - OVERLAP_MS;
+    } catch (error) {
+      logger.debug(`It is not known whether the feed's work goes on: ${messageOf(error)}`);
+    }
+    await setTimeout(LOOK_EVERY_MS, undefined, { signal: stopping }).catch(() => undefined);
   }
 }
 

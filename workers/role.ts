@@ -1,4 +1,5 @@
 import type { Connection } from '@temporalio/client';
+import type { StepTally } from '../src/activities/step-tally.js';
 import type { FeedTail } from '../src/event-log/feed.js';
 import type { Config } from '../src/platform/config.js';
 import type { Mongo } from '../src/platform/connections.js';
@@ -11,6 +12,8 @@ export interface RoleContext {
   readonly mongo: Mongo;
   /** one for all roles of the process */
   readonly tail: FeedTail;
+  /** of the workers of this process; absent where it has none */
+  readonly tally?: StepTally;
   readonly logger: Logger;
 }
 

@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { recognizeDatabase } from '../src/activities/recognize-database.js';
 import { setUpSandbox } from '../src/activities/sandbox-ledger.js';
 import { ensureStockIndexes } from '../src/activities/stock.js';
+import { ensureAttentionIndexes } from '../src/attention/list.js';
+import { createStepTally } from '../src/activities/step-tally.js';
 import { followFeed } from '../src/event-log/feed.js';
 import { ensureJournalIndexes } from '../src/event-log/journal.js';
 import type { Config } from '../src/platform/config.js';
@@ -23,6 +25,7 @@ const INDEXES = [
   ensureOrderIndexes,
   ensureParkedEventIndexes,
   ensureStockIndexes,
+  ensureAttentionIndexes,
   setUpSandbox,
 ];
 /** How long a server that is not ours is waited for before everything else goes on without it. */
@@ -49,7 +52,14 @@ export async function startRoles({ config, stopping, closers }: RolesOptions): P
   closers.push({ limitMs: 500, close: () => mongo.close() });
   const tail = followFeed(mongo.db);
   closers.push({ limitMs: 500, close: () => tail.stop() });
-  const context: RoleContext = { config, temporal, mongo, tail, logger };
+  const context: RoleContext = {
+    config,
+    temporal,
+    mongo,
+    tail,
+    logger,
+    ...(roles.has('worker') && { tally: createStepTally() }),
+  };
 
   const needed = [setUp({ ...context, indexes: INDEXES, recognize: recognizeDatabase, abort: stopping })];
   const startRole = { worker: startOrderWorker, feed: startFeed } as const;

@@ -24,6 +24,7 @@ Installs what is missing, builds, starts the embedded servers that no address is
   PAYMENT_DEADLINE         24h, how long a payment may stay pending
   RETURN_WINDOW            30d, from delivery to the close of an order
   AUTHORIZATION_TTL        7d, how long an authorization can be captured
+  ATTENTION_AFTER          5m, how long something may be owed before a person should look
   CURSOR_SECRET            signs list cursors
   PAYMENTS_WEBHOOK_SECRET  whsec_…, of the payment provider's webhooks
   CARRIERS_WEBHOOK_SECRET  whsec_…, of the carriers' webhooks

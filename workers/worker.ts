@@ -6,6 +6,7 @@ import { createActivities } from '../src/activities/index.js';
 import { temporalConnectionOptions } from '../src/platform/connections.js';
 import type { Logger } from '../src/platform/logger.js';
 import { messageOf } from '../src/platform/message-of.js';
+import { heartbeatEveryMs } from '../src/platform/worker-heartbeat.js';
 import type { RoleContext, RunningRole } from './role.js';
 
 export interface WorkerContext extends Omit<RoleContext, 'temporal' | 'tail'> {
@@ -36,13 +37,17 @@ export function installRuntime(logger: Logger): void {
     ),
     telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
     shutdownSignals: [],
+    workerHeartbeatInterval: heartbeatEveryMs,
   });
 }
 
 /** The role `worker`: the orders' workflows and activities. */
 export function startOrderWorker(context: WorkerContext): RunningWorker {
   const { taskQueue } = context.config.temporal;
-  return startWorker(context, { taskQueue, activities: createActivities({ db: context.mongo.db }) });
+  return startWorker(context, {
+    taskQueue,
+    activities: createActivities({ db: context.mongo.db, ...(context.tally && { tally: context.tally }) }),
+  });
 }
 
 /** Runs workflows and activities; one that fails, or finds Temporal away, is replaced by another until it is stopped. */

@@ -6,11 +6,14 @@ import { deduct, release, reserve, restock } from './inventory.js';
 import type { PaymentProvider } from './payments.js';
 import { createRecorder } from './recording.js';
 import { sandboxPayments } from './sandbox-payments.js';
+import { createStepTally, type StepTally } from './step-tally.js';
 
 export interface Outside {
   readonly db: Db;
   /** the sandbox by default */
   readonly payments?: PaymentProvider;
+  /** counts what is not done yet */
+  readonly tally?: StepTally;
 }
 
 /**
@@ -18,25 +21,34 @@ export interface Outside {
  * the order's log without a gap up to the event that made the effect owed. All of them are idempotent, so a step is tried
  * until it is done; its errors are outages, except `EventFork` (see `appendToJournal`).
  */
-export function createActivities({ db, payments = sandboxPayments(db) }: Outside): Steps {
+export function createActivities({
+  db,
+  payments = sandboxPayments(db),
+  tally = createStepTally(),
+}: Outside): Steps {
   const recorder = createRecorder(db);
-  function step<T extends EffectType>(perform: (effect: EffectOf<T>) => Promise<OutcomeOf<T>>) {
+  function step<T extends EffectType>(type: T, perform: (effect: EffectOf<T>) => Promise<OutcomeOf<T>>) {
     return async ({ events, effect }: Step<T>): Promise<OutcomeOf<T>> => {
       if (effect === undefined) throw new TypeError('A step with nothing to perform is called `record`.');
-      await recorder.recordUpTo(orderOf(effect.key), versionOf(effect.key), events);
-      return await perform(effect);
+      return await tally.tried(type, async () => {
+        await tally.recording(events, () =>
+          recorder.recordUpTo(orderOf(effect.key), versionOf(effect.key), events),
+        );
+        return await perform(effect);
+      });
     };
   }
   return {
-    record: async ({ events }) => await recorder.record(events),
+    record: async ({ events }) =>
+      await tally.tried('record', () => tally.recording(events, () => recorder.record(events))),
     recall: async ({ orderId, commandIds, upTo }) => await recallCommands(db, orderId, commandIds, upTo),
-    reserve: step<'reserve'>((effect) => reserve(db, effect)),
-    release: step<'release'>((effect) => release(db, effect)),
-    deduct: step<'deduct'>((effect) => deduct(db, effect)),
-    restock: step<'restock'>((effect) => restock(db, effect)),
-    authorize: step<'authorize'>((effect) => payments.authorize(effect)),
-    capture: step<'capture'>((effect) => payments.capture(effect)),
-    void: step<'void'>((effect) => payments.void(effect)),
-    refund: step<'refund'>((effect) => payments.refund(effect)),
+    reserve: step('reserve', (effect) => reserve(db, effect)),
+    release: step('release', (effect) => release(db, effect)),
+    deduct: step('deduct', (effect) => deduct(db, effect)),
+    restock: step('restock', (effect) => restock(db, effect)),
+    authorize: step('authorize', (effect) => payments.authorize(effect)),
+    capture: step('capture', (effect) => payments.capture(effect)),
+    void: step('void', (effect) => payments.void(effect)),
+    refund: step('refund', (effect) => payments.refund(effect)),
   };
 }

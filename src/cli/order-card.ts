@@ -1,12 +1,17 @@
+import type { AttentionRow } from '../attention/rows.js';
 import { formatMoney } from '../domain/money.js';
 import type { OrderView } from '../domain/view.js';
+import { rowLines } from './attention-row.js';
 import { linesInShort } from './event-row.js';
 import { verbOf } from './failure.js';
 import { type Cell, table, untitled } from './table.js';
 import { type Format, type Paint, visible } from './terminal.js';
 
 /** An order for a person: what it is, what became of it, what may be done with it. */
-export function orderCard(order: OrderView, paint: Paint): readonly string[] {
+export function orderCard(
+  order: OrderView & { readonly attention?: readonly AttentionRow[] },
+  paint: Paint,
+): readonly string[] {
   const money = (amount: number) => formatMoney(amount, order.currency);
   const section = (title: string, lines: readonly string[]) =>
     lines.length === 0 ? [] : ['', paint('bold', title), ...lines.map((line) => `  ${line}`)];
@@ -98,6 +103,10 @@ export function orderCard(order: OrderView, paint: Paint): readonly string[] {
       ),
     ),
     ...section('Notes', plain(order.notes.map((note) => [dim(note.at), note.actor, note.text]))),
+    ...section(
+      'Needs attention',
+      (order.attention ?? []).flatMap((row) => rowLines(row, paint)),
+    ),
     ...section(
       'Commands',
       plain([

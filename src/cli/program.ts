@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { addAttentionCommand } from './attention-command.js';
 import { addCreateCommand } from './create-command.js';
 import { addDemoCommand } from './demo-command.js';
 import { addDiffCommand } from './diff-command.js';
@@ -58,6 +59,7 @@ function createProgram(session: Session): Command {
   addDiffCommand(program, session);
   addViewCommands(program, session);
   program.commandsGroup('Operations:');
+  addAttentionCommand(program, session);
   addVerifyCommand(program, session);
   addReconcileCommand(program, session);
   addProjectionsCommand(program, session);

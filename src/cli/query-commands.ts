@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { AttentionRow } from '../attention/rows.js';
 import type { OrderEvent } from '../domain/events.js';
 import { formatMoney } from '../domain/money.js';
 import type { OrderView } from '../domain/view.js';
@@ -38,7 +39,9 @@ function addGet(program: Command, session: Session): void {
     .option('--at <time>', 'as it was at this time, such as 2026-01-31T12:00:00Z');
   command.action(async (orderId: string) => {
     const options = command.optsWithGlobals<GetOptions>();
-    const order = await apiOf(session, options).get<OrderView>(at`/v1/orders/${orderId}`, {
+    const order = await apiOf(session, options).get<
+      OrderView & { readonly attention?: readonly AttentionRow[] }
+    >(at`/v1/orders/${orderId}`, {
       consistency: options.strong === true ? 'strong' : undefined,
       minVersion: options.minVersion,
       version: options.version,
@@ -50,6 +53,10 @@ function addGet(program: Command, session: Session): void {
 
 interface ListOptions extends CommonOptions {
   readonly status?: string;
+  readonly payment?: string;
+  readonly fulfillment?: string;
+  readonly held?: true;
+  readonly attention?: true;
   readonly customer?: string;
   readonly sku?: string;
   readonly tag?: string;
@@ -81,6 +88,10 @@ function addList(program: Command, session: Session): void {
     ],
   })
     .option('--status <status>', 'pending, confirmed, completed, rejected, cancelled or expired')
+    .option('--payment <status>', 'of this payment status, such as authorized or partially_captured')
+    .option('--fulfillment <status>', 'of this fulfillment status, such as none or shipped')
+    .option('--held', 'only those that are held')
+    .option('--attention', 'only those that need a person')
     .option('--customer <id>', "of this customer's id")
     .option('--sku <sku>', 'with a line of this SKU')
     .option('--tag <tag>', 'with this tag')
@@ -101,6 +112,10 @@ function addList(program: Command, session: Session): void {
     const options = command.optsWithGlobals<ListOptions>();
     const page = await apiOf(session, options).get<OrderPage>('/v1/orders', {
       status: options.status,
+      paymentStatus: options.payment,
+      fulfillmentStatus: options.fulfillment,
+      held: options.held === true ? 'true' : undefined,
+      attention: options.attention === true ? 'true' : undefined,
       customerId: options.customer,
       sku: options.sku,
       tag: options.tag,

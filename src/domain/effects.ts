@@ -13,6 +13,12 @@ interface Owed {
   readonly correlationId: string;
 }
 
+/** An effect in the state of its order. */
+export type OwedEffect = Effect & {
+  /** when it became owed, ISO-8601 UTC; absent in a state that was handed on before this was kept */
+  readonly since?: string;
+};
+
 /** The order that an effect's key belongs to. */
 export function orderOf(key: string): string {
   return key.split(':').slice(0, -2).join(':');

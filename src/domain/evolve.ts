@@ -35,6 +35,7 @@ export function evolve(order: Order | undefined, event: OrderEvent): Order {
     ...effect,
     key: `${event.orderId}:${effect.type}:${event.version}`,
     correlationId: event.correlationId,
+    since: event.occurredAt,
   }));
   return newlyOwed.length === 0 ? next : { ...next, owed: [...owed, ...newlyOwed] };
 }

@@ -8,7 +8,7 @@ import type {
   PaymentMethod,
   Terms,
 } from './commands.js';
-import type { Effect } from './effects.js';
+import type { Effect, OwedEffect } from './effects.js';
 import type { Cause, EventData, HoldCause, MissingStock } from './events.js';
 
 /** `rejected`, `cancelled` and `expired` are final; a completed order stays open for returns until it is closed. */
@@ -59,7 +59,7 @@ export interface Order {
   readonly returnsUntil?: string;
 
   /** every effect that is owed under its key until it is settled */
-  readonly owed: readonly Effect[];
+  readonly owed: readonly OwedEffect[];
   /** facts that do not fit yet, oldest first; absent for none */
   readonly facts?: readonly ReceivedFact[];
   /** refusals that the log tells of; absent for none */

@@ -20,7 +20,11 @@ import {
  * whatever became of the order meanwhile; only then may its reverse be owed.
  */
 export function pendingEffects(order: Order): readonly Effect[] {
-  return order.owed;
+  // What a provider is asked stays the same for as long as it is owed.
+  return order.owed.map((owed) => {
+    const { since: _, ...effect } = owed;
+    return effect;
+  });
 }
 
 /**

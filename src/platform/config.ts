@@ -59,6 +59,8 @@ export interface Config {
     readonly paymentsWebhook: string;
     readonly carriersWebhook: string;
   };
+  /** What is owed, or pending, for longer than this needs a person's eye. */
+  readonly attentionAfterMs: number;
   /** How often open and recently closed orders are compared with their journal and views. */
   readonly reconcileEveryMs: number;
   /** History events after which an order continues as new; when absent, the server's own suggestion counts. */
@@ -138,6 +140,7 @@ export function readConfig(env: Env): Config {
       paymentsWebhook: secret('PAYMENTS_WEBHOOK_SECRET', 'write'),
       carriersWebhook: secret('CARRIERS_WEBHOOK_SECRET', 'write'),
     },
+    attentionAfterMs: duration(env, 'ATTENTION_AFTER', '5m'),
     reconcileEveryMs: duration(env, 'RECONCILE_INTERVAL', '5m', 1_000),
     ...(continueAsNewAfter !== undefined && { continueAsNewAfter }),
   };
@@ -201,13 +204,18 @@ const LONGEST_MS = 3_650 * 86_400_000;
 
 function duration(env: Env, name: string, byDefault: string, atLeastMs = 1): number {
   const given = text(env, name, byDefault);
-  const [, amount, unit = ''] = /^(\d+)(ms|s|m|h|d)$/.exec(given) ?? [];
-  const ms = Number(amount) * (UNIT_MS.get(unit) ?? Number.NaN);
+  const ms = durationMs(given);
   if (!(ms >= atLeastMs && ms <= LONGEST_MS)) {
     const least = atLeastMs === 1 ? 'above zero' : `of ${atLeastMs}ms or more`;
     throw bad(name, given, `a duration ${least} and up to ten years, such as 500ms, 90s, 15m, 24h or 30d`);
   }
   return ms;
+}
+
+/** The milliseconds of a duration such as 500ms, 90s, 15m, 24h or 30d; NaN where it is none. */
+export function durationMs(given: string): number {
+  const [, amount, unit = ''] = /^(\d+)(ms|s|m|h|d)$/.exec(given) ?? [];
+  return Number(amount) * (UNIT_MS.get(unit) ?? Number.NaN);
 }
 
 function readRoles(env: Env): ReadonlySet<Role> {

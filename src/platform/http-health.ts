@@ -1,6 +1,9 @@
 import { Type, type Static } from 'typebox';
 import type { Http } from './http.js';
 import { closed } from './http-schemas.js';
+import { messageOf } from './message-of.js';
+import { isMongoOutage } from './mongo-outage.js';
+import { isTemporalOutage } from './temporal-outage.js';
 import { within } from './within.js';
 
 /** Something this process works with. */
@@ -8,6 +11,8 @@ export interface Dependency {
   readonly name: string;
   /** what does not work without it */
   readonly cost: string;
+  /** the server that has to tell: in an outage of that one, nothing is known of this one */
+  readonly knownBy?: string;
   /** Fails where it is down; an answer says why it is not quite up. */
   readonly check: () => Promise<string | undefined>;
 }
@@ -26,12 +31,16 @@ const Ready = closed({
   dependencies: Type.Array(
     closed({
       name: Type.String(),
-      status: Type.Enum(['up', 'degraded', 'down']),
+      status: Type.Enum(['up', 'degraded', 'down', 'unknown'], {
+        description: 'unknown: what would have to tell is away',
+      }),
       detail: Type.Optional(Type.String()),
       cost: Type.Optional(Type.String({ description: 'what does not work meanwhile' })),
     }),
   ),
 });
+
+type State = Static<typeof Ready>['dependencies'][number];
 
 /**
  * `/health/live`: the process runs. `/health/ready`: what its own roles can do now; 503 where one of them can do nothing. What
@@ -70,15 +79,15 @@ export function registerHealth(
   );
 }
 
-async function examine({
-  name,
-  cost,
-  check,
-}: Dependency): Promise<Static<typeof Ready>['dependencies'][number]> {
+async function examine({ name, cost, knownBy, check }: Dependency): Promise<State> {
   try {
     const detail = await within(CHECK_WITHIN_MS, check());
     return detail === undefined ? { name, status: 'up' } : { name, status: 'degraded', detail, cost };
   } catch (error) {
-    return { name, status: 'down', detail: error instanceof Error ? error.message : String(error), cost };
+    const isUnknown = knownBy !== undefined && (isMongoOutage(error) || isTemporalOutage(error));
+    // What it would cost is no news while nobody knows.
+    if (isUnknown)
+      return { name, status: 'unknown', detail: `${knownBy} does not tell: ${messageOf(error)}` };
+    return { name, status: 'down', detail: messageOf(error), cost };
   }
 }

@@ -31,6 +31,7 @@ const patterns = {
     '^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])(T([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d(\\.\\d{1,9})?)?(Z|[+-]\\d\\d:\\d\\d))?$',
     'must be a time such as 2026-01-31T12:00:00Z, or a date',
   ],
+  duration: ['^\\d{1,9}(ms|s|m|h|d)$', 'must be a duration such as 90s, 15m, 24h or 30d'],
   date: ['^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])$', 'must be a date such as 2026-01-31'],
 } as const satisfies Record<string, readonly [pattern: string, meaning: string]>;
 
@@ -58,6 +59,7 @@ export const Email = matching('email', { maxLength: 254 });
 export const Key = matching('key');
 export const IfMatch = matching('ifMatch');
 export const Time = matching('time');
+export const Duration = matching('duration');
 /** A day, UTC. */
 export const Day = matching('date');
 /** Minor units of a currency. */

@@ -7,28 +7,49 @@ import { upcast } from '../domain/upcasters.js';
 import { type OrderView, toView } from '../domain/view.js';
 import { committed, durable, isDuplicateKey } from '../event-log/durability.js';
 import { readJournal } from '../event-log/journal.js';
+import { type Concerns, concernIndexes, concernsOf, type Stopped } from './concerns.js';
 
 /** A greater one for every change of `OrderDocument`, `Order` or `evolve`: the view is then built anew beside the old one. */
 export const ordersVersion = 2;
 
 /** An order as the view keeps it: the public shape, what lists are filtered by, and the fold to go on from. */
-export type OrderDocument = OrderView & {
-  /** the order's id */
-  readonly _id: string;
-  /** nothing is left to do by itself */
-  readonly settled: boolean;
-  readonly skus: readonly string[];
-  /** see `searchWords` */
-  readonly search: readonly string[];
-  readonly state: Order;
-  /** the highest version that was recorded ahead of its turn; absent where nothing waits for an earlier event */
-  readonly ahead?: number;
-  /** who wrote it last: what a recorder of that name remembers is what stands here; a rebuild remembers nothing */
-  readonly recorder?: string;
-};
+export type OrderDocument = OrderView &
+  Concerns & {
+    /** the order's id */
+    readonly _id: string;
+    /** nothing is left to do by itself */
+    readonly settled: boolean;
+    readonly skus: readonly string[];
+    /** see `searchWords` */
+    readonly search: readonly string[];
+    readonly state: Order;
+    /** the highest version that was recorded ahead of its turn; absent where nothing waits for an earlier event */
+    readonly ahead?: number;
+    /** why it does not go on by itself; the next event that is folded in removes it */
+    readonly stopped?: Stopped;
+    /** who wrote it last: what a recorder of that name remembers is what stands here; a rebuild remembers nothing */
+    readonly recorder?: string;
+  };
+
+/** A projection that leaves the `OrderView` of an `OrderDocument`, and what concerns a person. */
+export const viewAndConcerns = {
+  _id: 0,
+  settled: 0,
+  skus: 0,
+  search: 0,
+  state: 0,
+  ahead: 0,
+  recorder: 0,
+} as const;
 
 /** A projection that leaves the `OrderView` of an `OrderDocument`. */
-export const onlyView = { _id: 0, settled: 0, skus: 0, search: 0, state: 0, ahead: 0, recorder: 0 } as const;
+export const onlyView = {
+  ...viewAndConcerns,
+  owedSince: 0,
+  pendingSince: 0,
+  unmatchedSince: 0,
+  stopped: 0,
+} as const;
 
 /** Ends with `_id`, which makes the order of a list total, so that a cursor names one place in it. */
 export const orderIndexes: readonly IndexDescription[] = [
@@ -42,6 +63,10 @@ export const orderIndexes: readonly IndexDescription[] = [
   { key: { skus: 1, createdAt: 1, _id: 1 } },
   { key: { tags: 1, createdAt: 1, _id: 1 } },
   { key: { search: 1, createdAt: 1, _id: 1 } },
+  { key: { paymentStatus: 1, createdAt: 1, _id: 1 } },
+  { key: { fulfillmentStatus: 1, createdAt: 1, _id: 1 } },
+  { key: { held: 1, createdAt: 1, _id: 1 }, partialFilterExpression: { held: true } },
+  ...concernIndexes,
 ];
 
 export function orders(db: Db) {
@@ -213,6 +238,7 @@ export function toDocument(order: Order): OrderDocument {
   return {
     ...toView(order),
     _id: orderId,
+    ...concernsOf(order),
     settled: order.owed.length === 0,
     skus: lines.map((line) => line.sku),
     search: searchWords([...texts, ...lines.flatMap((line) => [line.sku, line.name])]),

@@ -1,6 +1,7 @@
 import type { Db, Filter } from 'mongodb';
 import type { OrderStatus } from '../domain/order.js';
-import type { OrderView } from '../domain/view.js';
+import type { FulfillmentStatus, OrderView, PaymentStatus } from '../domain/view.js';
+import { needsAttention } from '../attention/rows.js';
 import { within } from '../platform/within.js';
 import { onlyView, type OrderDocument, orders, queryWords } from '../projections/orders.js';
 import type { Cursors } from './cursor.js';
@@ -17,6 +18,11 @@ export interface OrderListQuery
     Readonly<Partial<Record<`createdAt[${Bound}]` | `updatedAt[${Bound}]`, string>>>,
     Readonly<Partial<Record<`total[${Bound}]`, number>>> {
   readonly status?: OrderStatus;
+  readonly paymentStatus?: PaymentStatus;
+  readonly fulfillmentStatus?: FulfillmentStatus;
+  readonly held?: 'true' | 'false';
+  /** whether an order is in the list of what needs a person */
+  readonly attention?: 'true' | 'false';
   readonly customerId?: string;
   readonly sku?: string;
   readonly tag?: string;
@@ -36,9 +42,14 @@ const DEFAULT_LIMIT = 50;
 const WITHIN_MS = 4_000;
 
 /** One page of the orders that match, in the order asked for and by id where that is equal. */
-export async function listOrders(db: Db, cursors: Cursors, query: OrderListQuery): Promise<OrderList> {
+export async function listOrders(
+  db: Db,
+  cursors: Cursors,
+  query: OrderListQuery,
+  attentionAfterMs: number,
+): Promise<OrderList> {
   const { limit = DEFAULT_LIMIT } = query;
-  const { filter, sort, field, list } = toFind(cursors, query);
+  const { filter, sort, field, list } = toFind(cursors, query, attentionAfterMs);
   const matching = orders(db)
     .find(filter)
     .sort(sort)
@@ -57,13 +68,14 @@ export async function listOrders(db: Db, cursors: Cursors, query: OrderListQuery
 export function toFind(
   cursors: Cursors,
   { sort = '-createdAt', limit: _limit, cursor, ...filters }: OrderListQuery,
+  attentionAfterMs: number,
 ) {
   const descending = sort.startsWith('-');
   const field = sortFields[sort];
   const list = [sort, Object.entries(filters).toSorted(([a], [b]) => (a < b ? -1 : 1))];
   const direction: 1 | -1 = descending ? -1 : 1;
   if (filters.q !== undefined && queryWords(filters.q).length === 0) throw badQuery('q', 'has no word');
-  const conditions = toConditions(filters);
+  const conditions = toConditions(filters, new Date(Date.now() - attentionAfterMs).toISOString());
   if (cursor !== undefined) {
     const [value, orderId] = cursors.read(list, cursor);
     const [beyond, from] = descending ? (['$lt', '$lte'] as const) : (['$gt', '$gte'] as const);
@@ -85,16 +97,27 @@ const sortFields = {
   '-total': 'total',
 } as const satisfies Record<(typeof sorts)[number], keyof OrderView>;
 
-function toConditions({
-  status,
-  customerId,
-  sku,
-  tag,
-  q,
-  ...ranges
-}: Omit<OrderListQuery, 'sort' | 'limit' | 'cursor'>): Filter<OrderDocument>[] {
+function toConditions(
+  {
+    status,
+    paymentStatus,
+    fulfillmentStatus,
+    held,
+    attention,
+    customerId,
+    sku,
+    tag,
+    q,
+    ...ranges
+  }: Omit<OrderListQuery, 'sort' | 'limit' | 'cursor'>,
+  owedBy: string,
+): Filter<OrderDocument>[] {
   return [
     ...(status === undefined ? [] : [{ status }]),
+    ...(paymentStatus === undefined ? [] : [{ paymentStatus }]),
+    ...(fulfillmentStatus === undefined ? [] : [{ fulfillmentStatus }]),
+    ...(held === undefined ? [] : [{ held: held === 'true' }]),
+    ...(attention === undefined ? [] : [{ [attention === 'true' ? '$or' : '$nor']: needsAttention(owedBy) }]),
     ...(customerId === undefined ? [] : [{ 'customer.id': customerId }]),
     ...(sku === undefined ? [] : [{ skus: sku }]),
     ...(tag === undefined ? [] : [{ tags: tag }]),

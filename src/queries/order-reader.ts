@@ -3,6 +3,7 @@ import type { Order } from '../domain/order.js';
 import { toView } from '../domain/view.js';
 import { foldHistory, type HistoryLog, readHistoryLog } from '../event-log/history.js';
 import { isMongoOutage } from '../platform/mongo-outage.js';
+import { concernsOf } from '../projections/concerns.js';
 import type { StoredView } from '../projections/hot-orders/order-cache.js';
 import type { OrderViews } from '../projections/hot-orders/order-views.js';
 import { type OrderState, stateQuery, workflowId } from '../workflows/messages.js';
@@ -82,5 +83,5 @@ export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'
 }
 
 function stored(order: Order): StoredView {
-  return { version: order.version, json: JSON.stringify(toView(order)) };
+  return { version: order.version, json: JSON.stringify(toView(order)), concerns: concernsOf(order) };
 }

@@ -1,6 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
+import { type AttentionDeps, attentionOf } from '../attention/list.js';
+import { isConcerned } from '../attention/rows.js';
 import { upcastIfKnown } from '../domain/upcasters.js';
 import { toView } from '../domain/view.js';
 import { foldHistory } from '../event-log/history.js';
@@ -18,7 +20,7 @@ import { listOrders, sorts } from './list-orders.js';
 import type { FoundOrder, OrderReader } from './order-reader.js';
 import type { Past } from './past.js';
 import { logUnreadable, orderNotFound, refuseUnknownVersion, refuseVersionBeyond } from './resume-points.js';
-import { Event, Order, page } from './schemas.js';
+import { Event, Order, OrderWithAttention, page } from './schemas.js';
 
 export interface OrderQueryDeps {
   readonly db: Db;
@@ -26,12 +28,16 @@ export interface OrderQueryDeps {
   readonly reader: OrderReader;
   readonly past: Past;
   readonly cursors: Cursors;
+  readonly attention: AttentionDeps;
 }
 
 const VERSION_WITHIN_MS = 5_000;
 const tags = ['queries'];
 
-export function registerOrderQueries(app: Http, { db, views, reader, past, cursors }: OrderQueryDeps): void {
+export function registerOrderQueries(
+  app: Http,
+  { db, views, reader, past, cursors, attention }: OrderQueryDeps,
+): void {
   app.get(
     '/v1/orders/:orderId',
     {
@@ -50,7 +56,7 @@ export function registerOrderQueries(app: Http, { db, views, reader, past, curso
           at: Type.Optional(Time),
         }),
         response: {
-          200: Order,
+          200: OrderWithAttention,
           304: { description: 'Not Modified', type: 'null' },
           400: problem(400),
           404: problem(404),
@@ -76,7 +82,7 @@ export function registerOrderQueries(app: Http, { db, views, reader, past, curso
       }
       if (found === undefined) throw orderNotFound(orderId);
       if (found.version < minVersion) throw behind(found, minVersion);
-      return await sendOrder(request, reply, found, 'no-cache');
+      return await sendOrder(request, reply, await withAttention(orderId, found), 'no-cache');
     },
   );
 
@@ -91,6 +97,12 @@ export function registerOrderQueries(app: Http, { db, views, reader, past, curso
         querystring: closed({
           status: Type.Optional(
             Type.Enum(['pending', 'confirmed', 'completed', 'rejected', 'cancelled', 'expired']),
+          ),
+          paymentStatus: Type.Optional(Order.properties.paymentStatus),
+          fulfillmentStatus: Type.Optional(Order.properties.fulfillmentStatus),
+          held: Type.Optional(Type.Enum(['true', 'false'])),
+          attention: Type.Optional(
+            Type.Enum(['true', 'false'], { description: 'whether it is in GET /v1/attention' }),
           ),
           customerId: Type.Optional(Id),
           sku: Type.Optional(Sku),
@@ -116,7 +128,7 @@ export function registerOrderQueries(app: Http, { db, views, reader, past, curso
       },
     },
     async (request, reply) => {
-      const list = await listOrders(db, cursors, request.query);
+      const list = await listOrders(db, cursors, request.query, attention.attentionAfterMs);
       for (const { orderId, version } of list.data) views.shown(orderId, version);
       return await reply.send(list);
     },
@@ -152,6 +164,20 @@ export function registerOrderQueries(app: Http, { db, views, reader, past, curso
       return await sendEvents(reply, data, isLastPage ? undefined : data.at(-1)?.version);
     },
   );
+
+  /** What needs a person is looked for only where the view says that something may. */
+  async function withAttention(orderId: string, found: FoundOrder): Promise<FoundOrder & Attentive> {
+    const owedBy = new Date(Date.now() - attention.attentionAfterMs).toISOString();
+    if (!isConcerned(found.concerns ?? {}, owedBy)) return found;
+    const rows = await attentionOf(attention, orderId).catch((error: unknown) => {
+      if (isServerError(error)) return [];
+      throw error;
+    });
+    if (rows.length === 0) return found;
+    // A member more at the end of the object.
+    const json = `${found.json.slice(0, -1)},"attention":${JSON.stringify(rows)}}`;
+    return { ...found, json, isAttentive: true };
+  }
 
   /** Up to a gap: what is missing is still to come. */
   async function journalAfter(orderId: string, after: number, limit: number) {
@@ -213,14 +239,20 @@ function momentOf(query: {
   return at === undefined ? { version: version ?? 1 } : { at: toInstant('at', at) };
 }
 
+interface Attentive {
+  /** It says more than its version does, such as how often something was tried: a copy of the same version may be older. */
+  readonly isAttentive?: true;
+}
+
 async function sendOrder(
   request: FastifyRequest<{ Headers: { 'if-none-match'?: string } }>,
   reply: FastifyReply,
-  { version, json, servedBy }: FoundOrder,
+  { version, json, servedBy, isAttentive }: FoundOrder & Attentive,
   cacheControl: string,
 ): Promise<FastifyReply> {
   const etag = `"${version}"`;
   reply.header('etag', etag).header('cache-control', cacheControl).header('served-by', servedBy);
-  if (names(request.headers['if-none-match'], etag)) return await reply.code(304).send();
+  if (isAttentive !== true && names(request.headers['if-none-match'], etag))
+    return await reply.code(304).send();
   return await reply.type('application/json; charset=utf-8').send(json);
 }

@@ -5,6 +5,7 @@ import type { Http } from '../platform/http.js';
 import type { OrderViews } from '../projections/hot-orders/order-views.js';
 import { createCursors } from './cursor.js';
 import { createOrderReader } from './order-reader.js';
+import { registerAttention } from './routes-attention.js';
 import { createPast } from './past.js';
 import { registerFeedQueries } from './routes-feed.js';
 import { registerOrderQueries } from './routes-orders.js';
@@ -20,6 +21,10 @@ export interface QueryDeps {
   readonly views: OrderViews;
   /** of the role `feed` */
   readonly feedTaskQueue: string;
+  /** of the orders' workflows */
+  readonly orderTaskQueue: string;
+  /** what is owed, or pending, for longer needs a person */
+  readonly attentionAfterMs: number;
   /** signs the cursors of lists */
   readonly cursorSecret: string;
 }
@@ -27,12 +32,14 @@ export interface QueryDeps {
 /** The read side. */
 export function registerQueries(
   app: Http,
-  { client, db, tail, views, feedTaskQueue, cursorSecret }: QueryDeps,
+  { client, db, tail, views, feedTaskQueue, orderTaskQueue, attentionAfterMs, cursorSecret }: QueryDeps,
 ): void {
   const cursors = createCursors(cursorSecret);
   const reader = createOrderReader(client, views);
   const past = createPast(db, reader);
-  registerOrderQueries(app, { db, views, reader, past, cursors });
+  const attention = { client, db, orderTaskQueue, attentionAfterMs };
+  registerOrderQueries(app, { db, views, reader, past, cursors, attention });
+  registerAttention(app, { ...attention, cursors });
   registerTimeTravel(app, past);
   registerFeedQueries(app, { db, reader, tail });
   registerStockQueries(app, { db, cursors });

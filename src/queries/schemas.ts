@@ -1,4 +1,5 @@
 import { type TSchema, Type } from 'typebox';
+import { attentionCodes } from '../attention/rows.js';
 import { closed } from '../platform/http-schemas.js';
 
 const Minor = Type.Integer({ description: 'minor units of the currency' });
@@ -123,3 +124,22 @@ export function page<T extends TSchema>(item: T) {
     nextCursor: optional(Type.String({ description: 'absent on the last page' })),
   });
 }
+
+/** One thing that a person has to look after. */
+export const AttentionRow = closed({
+  orderId: optional(Type.String({ description: 'absent where it is about no order in particular' })),
+  code: Type.Enum([...attentionCodes]),
+  since: Time,
+  detail: Type.String({ description: 'what it is' }),
+  remedy: Type.String({ description: 'what to do about it' }),
+  attempts: optional(
+    Type.Integer({ description: 'how often an effect was tried; absent while Temporal cannot be asked' }),
+  ),
+  nextTryAt: optional(Time),
+});
+
+/** An order as it is now, with what of it needs a person. */
+export const OrderWithAttention = closed({
+  ...Order.properties,
+  attention: optional(Type.Array(AttentionRow, { description: 'absent where nothing does' })),
+});

@@ -21,6 +21,7 @@ test('an order is created with its total, and owes the reservation of its goods'
       type: 'reserve',
       key: 'o-1:reserve:1',
       correlationId: 'test',
+      since: created.order.createdAt,
       lines: [
         { sku: 'A-1', quantity: 2 },
         { sku: 'B-2', quantity: 1 },

@@ -11,7 +11,7 @@ import { type Scenario, given } from './specification.js';
 test('an effect keeps its key until it is settled, whatever happens meanwhile', () => {
   const effect = states.authorizing.owed('authorize');
   expect(effect.key).toBe('o-1:authorize:2');
-  expect(states.authorizing.do(note, cancel).owed('authorize')).toBe(effect);
+  expect(states.authorizing.do(note, cancel).owed('authorize')).toEqual(effect);
 });
 
 describe('an answer that comes again, or too late, leads to nothing', () => {

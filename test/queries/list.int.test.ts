@@ -18,7 +18,9 @@ beforeAll(async () => {
   await ensureOrderIndexes(api.mongo.db);
   const documents = Array.from({ length: COUNT }, (_, i) => documentOf(i));
   await orders(api.mongo.db).insertMany(documents);
-  all = documents.map(({ _id, settled: _s, skus: _k, search: _w, state: _o, ...view }) => view);
+  all = documents.map(
+    ({ _id, settled: _s, skus: _k, search: _w, state: _o, owedSince: _c, ...view }) => view,
+  );
 });
 afterAll(async () => {
   await api.close();
@@ -52,7 +54,8 @@ function documentOf(i: number) {
   const { order } = append(orderId, undefined, decision.events, cause);
   const status = statuses[i % statuses.length] ?? 'pending';
   const updatedAt = new Date(Date.parse(occurredAt) + (i % 50) * 3_600_000).toISOString();
-  return toDocument({ ...order, status, updatedAt });
+  const holds = i % 7 === 0 ? [{ cause: 'command' as const, reason: 'check' }] : [];
+  return toDocument({ ...order, status, holds, updatedAt });
 }
 
 async function pages(query: string): Promise<OrderView[]> {
@@ -76,6 +79,10 @@ describe('a list of orders', () => {
   test.each<[string, (order: OrderView) => boolean]>([
     ['', () => true],
     ['status=confirmed', (order) => order.status === 'confirmed'],
+    ['held=true', (order) => order.held],
+    ['held=false&status=confirmed', (order) => !order.held && order.status === 'confirmed'],
+    ['paymentStatus=none&fulfillmentStatus=none&held=true', (order) => order.held],
+    ['paymentStatus=captured', () => false],
     ['customerId=c-7', (order) => order.customer.id === 'c-7'],
     ['sku=A-3', (order) => order.lines.some((line) => line.sku === 'A-3')],
     ['tag=vip', (order) => order.tags.includes('vip')],
@@ -173,6 +180,10 @@ describe('a page comes from an index, in its order,', () => {
     { 'createdAt[gte]': '2026-01-05', 'createdAt[lt]': '2026-01-15' },
     { status: 'confirmed', 'createdAt[gte]': '2026-01-05' },
     { customerId: 'c-7', status: 'confirmed' },
+    { paymentStatus: 'authorized' },
+    { fulfillmentStatus: 'shipped' },
+    { held: 'true' },
+    { paymentStatus: 'authorized', fulfillmentStatus: 'none', held: 'true' },
   ];
   const documented: OrderListQuery[] = [
     ...filters.flatMap((filter) => [filter, { ...filter, sort: 'createdAt' as const }]),
@@ -183,7 +194,7 @@ describe('a page comes from an index, in its order,', () => {
     { sort: 'total', 'total[gte]': 500 },
   ];
   const cases = documented.flatMap((query) => {
-    const { list, field } = toFind(cursors, query);
+    const { list, field } = toFind(cursors, query, 300_000);
     const cursor = cursors.write(list, [field === 'total' ? 700 : '2026-01-10T00:00:00.000Z', 'o-0300']);
     const text = JSON.stringify(query);
     return [
@@ -209,7 +220,7 @@ describe('a page comes from an index, in its order,', () => {
   );
 
   async function stagesOf(query: OrderListQuery): Promise<string[]> {
-    const { filter, sort } = toFind(cursors, query);
+    const { filter, sort } = toFind(cursors, query, 300_000);
     const plan = await orders(api.mongo.db).find(filter).sort(sort).limit(51).explain('queryPlanner');
     const stages: string[] = [];
     JSON.stringify(plan['queryPlanner']['winningPlan'], (key, value: unknown) => {

@@ -1,7 +1,12 @@
+import type { Concerns } from '../concerns.js';
+import type { OrderDocument } from '../orders.js';
+
 /** The view of an order as it is sent. */
 export interface StoredView {
   readonly version: number;
   readonly json: string;
+  /** absent where there are none */
+  readonly concerns?: Concerns & Pick<OrderDocument, 'stopped'>;
 }
 
 /** The views that were read last, within bounds. It knows nothing of where they come from. */

@@ -4,7 +4,7 @@ import { committed } from '../../event-log/durability.js';
 import { unlessAway } from '../../platform/mongo-outage.js';
 import { inGroups } from '../../platform/groups.js';
 import { within } from '../../platform/within.js';
-import { onlyView, orders } from '../orders.js';
+import { type OrderDocument, orders, viewAndConcerns } from '../orders.js';
 import { type OrderCache, type StoredView, createOrderCache } from './order-cache.js';
 import { followOrders, type OrderProgress } from './order-changes.js';
 
@@ -63,15 +63,14 @@ export function openOrderViews(db: Db, cache: OrderCache = createOrderCache()): 
     const found = await within(
       READ_WITHIN_MS,
       orders(db)
-        .find({ _id: { $in: orderIds } }, { ...committed, projection: onlyView })
+        .find({ _id: { $in: orderIds } }, { ...committed, projection: viewAndConcerns })
         .toArray(),
     );
-    return new Map(found.map((view) => [view.orderId, view]));
+    return new Map(found.map((document) => [document.orderId, toStored(document)]));
   });
 
   async function load(orderId: string): Promise<StoredView | undefined> {
-    const view = (await within(READ_WITHIN_MS, find(orderId))).get(orderId);
-    return view && { version: view.version, json: JSON.stringify(view) };
+    return (await within(READ_WITHIN_MS, find(orderId))).get(orderId);
   }
 
   async function look(orderId: string, giveUpAt: number): Promise<OrderProgress | undefined> {
@@ -139,4 +138,15 @@ export function openOrderViews(db: Db, cache: OrderCache = createOrderCache()): 
     shown: (orderId, version) => cache.dropOlder(orderId, version),
     close: () => stream.stop(),
   };
+}
+
+function toStored({ owedSince, pendingSince, unmatchedSince, stopped, ...view }: OrderDocument): StoredView {
+  const concerns = {
+    ...(owedSince !== undefined && { owedSince }),
+    ...(pendingSince !== undefined && { pendingSince }),
+    ...(unmatchedSince !== undefined && { unmatchedSince }),
+    ...(stopped !== undefined && { stopped }),
+  };
+  const hasNone = Object.keys(concerns).length === 0;
+  return { version: view.version, json: JSON.stringify(view), ...(hasNone ? {} : { concerns }) };
 }

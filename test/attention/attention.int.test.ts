@@ -1,0 +1,394 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Db } from 'mongodb';
+import { createActivities } from '../../src/activities/index.js';
+import { ensureAttentionIndexes } from '../../src/attention/list.js';
+import type { AttentionRow } from '../../src/attention/rows.js';
+import { run } from '../../src/cli/program.js';
+import type { Session } from '../../src/cli/session.js';
+import { append } from '../../src/domain/append.js';
+import { decide } from '../../src/domain/decide.js';
+import type { Order } from '../../src/domain/order.js';
+import { forks } from '../../src/event-log/fork.js';
+import { createLogger } from '../../src/platform/logger.js';
+import { parkedEvents } from '../../src/projections/feeding/parked-events.js';
+import { projections } from '../../src/projections/feeding/state.js';
+import { ensureOrderIndexes, orders, toDocument } from '../../src/projections/orders.js';
+import { startWorker } from '../../workers/worker.js';
+import { orderBody, startTestApi, type TestApi, workflowBundle } from '../support/api.js';
+import { until } from '../support/until.js';
+
+const hour = 3_600_000;
+const ago = (ms: number) => new Date(Date.now() - ms).toISOString();
+
+async function rowsOf(api: TestApi, query = ''): Promise<AttentionRow[]> {
+  const { status, body } = await api.get(`/v1/attention?${query}`);
+  expect({ status, body }).toMatchObject({ status: 200, body: { data: expect.any(Array) } });
+  return body.data;
+}
+
+/** Of the metrics, those about orders, a line each. */
+async function metricsOf(api: TestApi): Promise<string> {
+  const { body } = await api.get('/metrics');
+  return (
+    String(body)
+      .match(/^orders.*$/gm)
+      ?.join('\n') ?? ''
+  );
+}
+
+describe('an effect that is owed for long', () => {
+  let api: TestApi;
+  let stop: () => Promise<void>;
+  let orderId: string;
+  const fails = () => Promise.reject(new Error('the gateway does not answer'));
+
+  beforeAll(async () => {
+    api = await startTestApi({ ATTENTION_AFTER: '1s' });
+    await ensureOrderIndexes(api.mongo.db);
+    // The runtime of this process is set up by the API's own worker.
+    const first = await api.startWorker();
+    await first.stop();
+    const { config, mongo } = api;
+    const context = { config, mongo, logger: createLogger('silent'), workflowBundle: await workflowBundle() };
+    const payments = { authorize: fails, capture: fails, void: fails, refund: fails };
+    const activities = createActivities({ db: mongo.db, payments });
+    const worker = startWorker(context, { taskQueue: config.temporal.taskQueue, activities });
+    await worker.ready;
+    stop = () => worker.stop();
+    orderId = (await api.post('/v1/orders', { body: orderBody() })).body.orderId;
+  }, 60_000);
+  afterAll(async () => {
+    await stop();
+    await api.client.workflow.getHandle(`order-${orderId}`).terminate();
+    await api.close();
+  });
+
+  test('is listed with its attempts, what failed, and when it is tried again', async () => {
+    await until(async () => {
+      const [row, ...others] = await rowsOf(api, 'code=effect_owed');
+      expect(others).toEqual([]);
+      expect(row).toEqual({
+        orderId,
+        code: 'effect_owed',
+        since: expect.any(String),
+        detail: expect.stringMatching(
+          new RegExp(`authorize of EUR 39.98 \\(key ${orderId}:authorize:2\\).*the gateway does not answer`),
+        ),
+        remedy: expect.stringContaining(`npx orders events ${orderId}`),
+        attempts: expect.any(Number),
+        nextTryAt: expect.any(String),
+      });
+      expect(row?.attempts).toBeGreaterThan(2);
+    });
+  });
+
+  test('shows in the answer of its order, whatever copy of that version the client has', async () => {
+    const { body, headers } = await api.get(`/v1/orders/${orderId}`);
+    const since = body.attention?.[0]?.since;
+    expect(body.attention).toEqual([expect.objectContaining({ code: 'effect_owed', orderId })]);
+    expect(
+      (await api.get(`/v1/orders/${orderId}`, { 'if-none-match': String(headers['etag']) })).status,
+    ).toBe(200);
+    // A note is news of the order, and none of the effect.
+    const note = await api.post(`/v1/orders/${orderId}/notes?consistency=projected`, { body: { text: 'x' } });
+    expect(note.status).toBe(200);
+    expect((await api.get(`/v1/orders/${orderId}`)).body.attention).toEqual([
+      expect.objectContaining({ code: 'effect_owed', since }),
+    ]);
+  });
+
+  test('is a filter of the list of orders, which does not show why', async () => {
+    const listed = async (query: string) => (await api.get(`/v1/orders?${query}`)).body.data;
+    expect(await listed('attention=true')).toEqual([expect.objectContaining({ orderId })]);
+    expect(await listed('attention=true&status=pending&held=false')).toHaveLength(1);
+    expect(await listed('attention=false')).toEqual([]);
+    expect((await listed('attention=true'))[0]).not.toHaveProperty('attention');
+  });
+
+  test('is listed without its attempts while Temporal is away', async () => {
+    const { db } = api.config.mongodb;
+    const cut = await startTestApi({
+      ATTENTION_AFTER: '1s',
+      MONGODB_DB: db,
+      TEMPORAL_ADDRESS: '127.0.0.1:1',
+    });
+    try {
+      const [row, ...others] = await rowsOf(cut);
+      expect(others).toEqual([]);
+      expect(row).toMatchObject({ orderId, code: 'effect_owed' });
+      expect(row).not.toHaveProperty('attempts');
+      expect((await cut.get(`/v1/orders/${orderId}`)).body.attention).toHaveLength(1);
+    } finally {
+      // Its database is the other's.
+      await cut.app.close();
+      await cut.tail.stop();
+      await cut.mongo.close();
+      await cut.temporal.close();
+    }
+  });
+
+  test('is measured, by its type', async () => {
+    const metrics = await metricsOf(api);
+    expect(metrics).toMatch(/^orders_owed_oldest_seconds\{effect="authorize"\} [\d.]+$/m);
+    expect(metrics).toMatch(/^orders\{status="pending"\} 1$/m);
+  });
+
+  test('is not listed to who asks for what is older', async () => {
+    expect(await rowsOf(api, 'olderThan=1h')).toEqual([]);
+  });
+});
+
+describe('orders that no worker has decided', () => {
+  let api: TestApi;
+  beforeAll(async () => {
+    api = await startTestApi({ ATTENTION_AFTER: '500ms' });
+  });
+  afterAll(() => api.close());
+
+  test('are told by the oldest of them, and counted', async () => {
+    const created: string[] = [];
+    for (let n = 0; n < 3; n += 1)
+      created.push((await api.post('/v1/orders', { body: orderBody() })).body.orderId);
+    await until(async () => {
+      expect(await rowsOf(api)).toEqual([
+        {
+          orderId: created[0],
+          code: 'order_undecided',
+          since: expect.any(String),
+          detail: expect.stringContaining('no worker has decided it'),
+          remedy: 'start a worker: ROLES=worker npm start',
+        },
+      ]);
+    });
+    await until(async () => {
+      const metrics = await metricsOf(api);
+      expect(metrics).toMatch(/^orders_unrecorded\{stage="undecided"\} 3$/m);
+    });
+    await until(async () => {
+      const { body } = await api.get('/health/ready');
+      expect(body.dependencies).toContainEqual(
+        expect.objectContaining({
+          name: 'recording',
+          status: 'degraded',
+          detail: expect.stringContaining('3 orders wait for a worker'),
+        }),
+      );
+    });
+    await api.startWorker();
+    await until(async () => expect(await rowsOf(api)).toEqual([]));
+    await until(async () => {
+      const metrics = await metricsOf(api);
+      expect(metrics).toMatch(/^orders_unrecorded\{stage="undecided"\} 0$/m);
+    });
+  }, 60_000);
+});
+
+describe('the list of what needs a person', () => {
+  let api: TestApi;
+  let db: Db;
+  beforeAll(async () => {
+    api = await startTestApi();
+    ({ db } = api.mongo);
+    await Promise.all([ensureOrderIndexes(db), ensureAttentionIndexes(db)]);
+    const some = [5, 4, 3, 2, 1];
+    const quiet = Array.from({ length: 200 }, (_, n) => toDocument(orderOf(`quiet-${n}`)));
+    const stopped = (code: 'workflow_ended' | 'workflow_rewound', hours: number) => ({
+      ...toDocument(orderOf(`${code}-${hours}`, { owed: [owed(code, hours)] })),
+      stopped: { code, since: ago(hours * hour), detail: 'found so', remedy: 'npx orders resume' },
+    });
+    await orders(db).insertMany([
+      ...quiet,
+      ...some.map((hours) => toDocument(orderOf(`owed-${hours}`, { owed: [owed(`owed-${hours}`, hours)] }))),
+      ...some.map((hours) => toDocument(orderOf(`pending-${hours}`, pendingSince(hours)))),
+      ...some.map((hours) => toDocument({ ...orderOf(`fact-${hours}`), ...unmatched(hours) })),
+      ...some.map((hours) => stopped('workflow_ended', hours)),
+      ...some.map((hours) => stopped('workflow_rewound', hours)),
+    ]);
+    await forks(db).insertMany(
+      some.map((hours) => ({
+        _id: `forked-${hours}`,
+        version: 3,
+        journal: 'NoteAdded' as const,
+        workflow: 'OrderHeld' as const,
+        detectedAt: ago(hours * hour),
+      })),
+    );
+    const build = { collection: 'customers_2', version: 1, position: 9, parked: 10, at: ago(hour) };
+    await projections(db).insertOne({ _id: 'customers', epoch: 1, builds: 2, ...build });
+    await parkedEvents(db).insertMany(
+      ['customers_1', 'customers_2'].flatMap((collection) =>
+        some.flatMap((hours) =>
+          (['parked', 'waiting'] as const).map((status, index) => ({
+            _id: `${collection}:parked-${hours}:${index + 1}`,
+            view: 'customers',
+            collection,
+            orderId: `parked-${hours}`,
+            version: index + 1,
+            type: 'NoteAdded' as const,
+            position: hours,
+            status,
+            error: 'no such field',
+            at: ago(hours * hour),
+          })),
+        ),
+      ),
+    );
+    await db.collection<{ _id: string }>('stock').insertMany(
+      some.map((hours) => ({
+        _id: `SKU-${hours}`,
+        sku: `SKU-${hours}`,
+        onHand: 0,
+        reserved: 0,
+        toBeCounted: true,
+        updatedAt: ago(hours * hour),
+      })),
+    );
+  });
+  afterAll(() => api.close());
+
+  const prefixes = [
+    'forked',
+    'workflow_ended',
+    'workflow_rewound',
+    'owed',
+    'pending',
+    'fact',
+    'parked',
+    'SKU',
+  ];
+  const expected = prefixes.flatMap((prefix) => [5, 4, 3, 2, 1].map((hours) => `${prefix}-${hours}`));
+  const nameOf = ({ orderId, detail }: AttentionRow) => orderId ?? /SKU-\d/.exec(detail)?.[0];
+
+  test.each([1, 2, 7, 50, 200])(
+    'comes in pages of %d, each row once, the gravest and oldest first',
+    async (limit) => {
+      const found: AttentionRow[] = [];
+      let path = `/v1/attention?limit=${limit}`;
+      for (;;) {
+        const { status, body } = await api.get(path);
+        expect(status).toBe(200);
+        expect(body.data.length).toBeLessThanOrEqual(limit);
+        found.push(...body.data);
+        if (body.nextCursor === undefined) break;
+        path = `/v1/attention?limit=${limit}&cursor=${body.nextCursor}`;
+      }
+      expect(found.map(nameOf)).toEqual(expected);
+      for (const { since, detail, remedy } of found) {
+        expect(since).toMatch(/^\d{4}-/);
+        expect(detail).not.toBe('');
+        expect(remedy).not.toBe('');
+      }
+    },
+  );
+
+  test.each([
+    ['effect_owed', 'owed'],
+    ['payment_pending', 'pending'],
+    ['order_forked', 'forked'],
+    ['workflow_ended', 'workflow_ended'],
+    ['event_parked', 'parked'],
+    ['stock_to_be_counted', 'SKU'],
+  ])('of %s alone, and of what is older alone', async (code, prefix) => {
+    const names = async (query: string) => (await rowsOf(api, query)).map(nameOf);
+    expect(await names(`code=${code}`)).toEqual([5, 4, 3, 2, 1].map((hours) => `${prefix}-${hours}`));
+    expect(await names(`code=${code}&olderThan=210m`)).toEqual([`${prefix}-5`, `${prefix}-4`]);
+  });
+
+  test.each(['code=nonsense', 'olderThan=long', 'cursor=x', 'limit=0'])('refuses %s', async (query) => {
+    expect((await api.get(`/v1/attention?${query}`)).status).toBe(400);
+  });
+
+  test('and the filter of orders agree', async () => {
+    const { body } = await api.get('/v1/orders?attention=true&limit=200');
+    const ids = body.data.map(({ orderId }: { orderId: string }) => orderId);
+    const ofViews = expected.filter((name) => !/^(forked|parked|SKU)/.test(name));
+    expect(ids.toSorted()).toEqual(ofViews.toSorted());
+    const others = await api.get('/v1/orders?attention=false&limit=200');
+    expect(others.body.data).toHaveLength(200);
+  });
+
+  test('is answered by indexes, and so is the filter', async () => {
+    await db.command({ profile: 2 });
+    await rowsOf(api, 'limit=200');
+    expect((await api.get('/v1/orders?attention=true')).status).toBe(200);
+    await db.command({ profile: 0 });
+    const asked = await db
+      .collection('system.profile')
+      .find({ op: 'query', ns: { $ne: `${db.databaseName}.projections` } })
+      .toArray();
+    expect(asked.length).toBeGreaterThan(7);
+    for (const { ns, planSummary, docsExamined } of asked) {
+      expect({ ns, planSummary }).toEqual({ ns, planSummary: expect.stringMatching(/^(IXSCAN|IDHACK|EOF)/) });
+      expect(docsExamined).toBeLessThan(60);
+    }
+  });
+
+  test('is shown by the script, with what to do', async () => {
+    const address = await api.app.listen({ port: 0, host: '127.0.0.1' });
+    const lines: string[] = [];
+    const session: Session = {
+      terminal: {
+        print: (text) => lines.push(text),
+        complain: (text) => lines.push(text),
+        paint: (_, text) => text,
+        readInput: async () => '',
+      },
+      env: {},
+      openWriteSide: () => Promise.reject(new Error('This script only reads.')),
+    };
+    const args = ['attention', '--url', address, '--code', 'stock_to_be_counted', '--limit', '1'];
+    expect(await run(args, session)).toBe(0);
+    expect(lines.join('\n')).toContain('npx orders stock set SKU-5 <onHand>');
+    expect(lines.join('\n')).toMatch(/there are more: --cursor \S+/);
+  });
+});
+
+/** A pending order that owes nothing any more. */
+function orderOf(orderId: string, change: Partial<Order> = {}): Order {
+  const occurredAt = '2026-01-01T00:00:00.000Z';
+  const decision = decide(
+    undefined,
+    {
+      type: 'CreateOrder',
+      data: {
+        customer: { id: 'c-1', name: 'Ada Example' },
+        currency: 'EUR',
+        lines: [{ sku: 'A-1', quantity: 1, unitPrice: 100 }],
+        payment: { method: 'tok_ok' },
+        tags: [],
+        terms: { paymentDeadline: 24 * hour, returnWindow: 1, authorizationTtl: 1 },
+      },
+    },
+    occurredAt,
+  );
+  if ('refusal' in decision) throw new Error(decision.refusal.message);
+  const cause = { occurredAt, commandId: 'k', correlationId: 'k', causationId: 'k.0', actor: 'test' };
+  return { ...append(orderId, undefined, decision.events, cause).order, owed: [], ...change };
+}
+
+function owed(orderId: string, hours: number): Order['owed'][number] {
+  return {
+    type: 'release',
+    lines: [],
+    key: `${orderId}:release:2`,
+    correlationId: randomUUID(),
+    since: ago(hours * hour),
+  };
+}
+
+function pendingSince(hours: number): Partial<Order> {
+  const deadline = new Date(Date.now() + (24 - hours) * hour).toISOString();
+  const entry = { authorizationId: 'a-1', reference: 'r-1', amount: 100, captured: 0, retired: false };
+  return { authorizations: [{ ...entry, status: 'pending', until: deadline }] };
+}
+
+function unmatched(hours: number) {
+  const fact = {
+    type: 'ShipmentDelivered' as const,
+    receivedAt: ago(hours * hour),
+    unmatched: true as const,
+  };
+  const cause = { commandId: 'k', causationId: 'k', correlationId: 'k', actor: 'carriers' };
+  return { facts: [{ ...cause, ...fact, data: { shipmentId: 's1' } }] };
+}

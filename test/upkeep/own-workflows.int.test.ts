@@ -1,0 +1,193 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Db } from 'mongodb';
+import { latestReconciliations } from '../../src/event-log/reconciliations.js';
+import { journal } from '../../src/event-log/journal.js';
+import { createLogger } from '../../src/platform/logger.js';
+import { projectionState } from '../../src/projections/feeding/state.js';
+import { rebuild } from '../../src/projections/rebuilding/rebuild.js';
+import { rebuildOrders } from '../../src/projections/rebuilding/rebuild-orders.js';
+import { storeRebuilds } from '../../src/projections/rebuilding/store-rebuild.js';
+import { ensureParkedEventIndexes } from '../../src/projections/feeding/parked-events.js';
+import { viewNamed } from '../../src/projections/views.js';
+import { standingTasks } from '../../src/upkeep/own-workflows.js';
+import { rebuildWorkflow, rebuildWorkflowId } from '../../src/workflows/rebuild-messages.js';
+import { reconcileScheduleId } from '../../src/workflows/reconcile-messages.js';
+import { feedTaskQueue, standingWorkflowId } from '../../src/workflows/standing-messages.js';
+import { startFeed } from '../../workers/feed.js';
+import type { RunningWorker } from '../../workers/worker.js';
+import { placedOrder, startTestApi, type TestApi, workflowBundle } from '../support/api.js';
+import { until } from '../support/until.js';
+
+let api: TestApi;
+let db: Db;
+let feed: RunningWorker;
+let taskQueue: string;
+let scheduleId: string;
+
+beforeAll(async () => {
+  api = await startTestApi({ RECONCILE_INTERVAL: '1s' });
+  ({ db } = api.mongo);
+  taskQueue = feedTaskQueue(api.config.temporal.taskQueue);
+  scheduleId = reconcileScheduleId(api.config.temporal.taskQueue);
+  await ensureParkedEventIndexes(db);
+  await api.startWorker();
+  feed = await started();
+}, 60_000);
+afterAll(async () => {
+  await feed.stop();
+  await api.client.schedule
+    .getHandle(scheduleId)
+    .delete()
+    .catch(() => undefined);
+  for (const task of standingTasks) await runOf(standingWorkflowId(task, taskQueue)).terminate();
+  await api.close();
+});
+
+async function started(): Promise<RunningWorker> {
+  const { config, temporal, mongo, tail } = api;
+  const logger = createLogger('silent');
+  const running = startFeed({
+    config,
+    temporal,
+    mongo,
+    tail,
+    logger,
+    workflowBundle: await workflowBundle(),
+  });
+  await running.ready;
+  return running;
+}
+
+const runOf = (workflowId: string) => api.client.workflow.getHandle(workflowId);
+
+/** What readiness says of one dependency. */
+async function saidOf(name: string): Promise<{ status: string; detail?: string }> {
+  const { body } = await api.get('/health/ready');
+  return body.dependencies.find((one: { name: string }) => one.name === name);
+}
+
+/** Events get positions, and every view across orders takes them in. */
+async function goesOn(): Promise<void> {
+  await placedOrder(api);
+  await until(async () => {
+    const { body } = await api.get('/v1/projections');
+    expect(body.feed).toMatchObject({ unsequenced: 0, head: await journal(db).countDocuments() });
+    for (const view of body.views) expect(view.eventsBehind).toBe(0);
+  });
+}
+
+test('with everything running, readiness has nothing to say of it', async () => {
+  await goesOn();
+  await until(async () => {
+    expect(await saidOf('feed')).toEqual({ name: 'feed', status: 'up' });
+    expect(await saidOf('reconciliation')).toEqual({ name: 'reconciliation', status: 'up' });
+  });
+});
+
+test.each(standingTasks.map((task) => [`${task.activity} ${task.name}`, task] as const))(
+  'the workflow of %s is started again after it was terminated, and works',
+  async (_, task) => {
+    const workflowId = standingWorkflowId(task, taskQueue);
+    const before = (await runOf(workflowId).describe()).runId;
+    await runOf(workflowId).terminate('by mistake');
+    await until(async () => {
+      const { status, runId } = await runOf(workflowId).describe();
+      expect(status.name).toBe('RUNNING');
+      expect(runId).not.toBe(before);
+    }, 20);
+    await goesOn();
+  },
+  60_000,
+);
+
+test('standing work that was cancelled is started again, too', async () => {
+  await Promise.all(standingTasks.map((task) => runOf(standingWorkflowId(task, taskQueue)).cancel()));
+  await until(async () => expect((await saidOf('feed')).status).toBe('up'), 40);
+  await goesOn();
+}, 60_000);
+
+test.each<[string, () => Promise<unknown>]>([
+  ['was deleted', () => api.client.schedule.getHandle(scheduleId).delete()],
+  ['had its own workflow terminated', () => runOf(`temporal-sys-scheduler:${scheduleId}`).terminate()],
+])(
+  'the schedule of the reconciliation is made again after it %s, and reconciles',
+  async (_, end) => {
+    await end();
+    const [before] = await latestReconciliations(db, 1);
+    const endedAt = new Date().toISOString();
+    await until(async () => {
+      const [latest] = await latestReconciliations(db, 1);
+      expect(latest?.runId).not.toBe(before?.runId);
+      expect((latest?.startedAt ?? '') > endedAt).toBe(true);
+      expect(await api.client.schedule.getHandle(scheduleId).describe()).toMatchObject({
+        spec: { intervals: [{ every: 1_000 }] },
+      });
+    }, 30);
+  },
+  60_000,
+);
+
+test('a schedule that a person has paused stays paused, and readiness says why', async () => {
+  const schedule = api.client.schedule.getHandle(scheduleId);
+  await schedule.pause('moving the database');
+  try {
+    await until(async () =>
+      expect(await saidOf('reconciliation')).toMatchObject({
+        status: 'degraded',
+        detail: expect.stringContaining('paused (moving the database)'),
+      }),
+    );
+  } finally {
+    await schedule.unpause();
+  }
+  await until(async () => expect((await saidOf('reconciliation')).status).toBe('up'));
+});
+
+test('while no process of the role feed runs, readiness names what is dead, and why', async () => {
+  await feed.stop();
+  await runOf(`sequence-feed@${taskQueue}`).terminate();
+  expect(await saidOf('feed')).toMatchObject({
+    status: 'degraded',
+    detail: expect.stringMatching(/the workflow of sequence feed was terminated at 20/),
+  });
+  await until(
+    async () =>
+      expect(await saidOf('feed')).toMatchObject({
+        detail: expect.stringContaining(`no worker polls the task queue ${taskQueue}`),
+      }),
+    20,
+  );
+  feed = await started();
+  await goesOn();
+}, 90_000);
+
+test('a rebuild that was terminated before its end is begun again', async () => {
+  await feed.stop();
+  const customers = viewNamed('customers');
+  if (customers === undefined) throw new Error('There is no view customers.');
+  const ended = { db, signal: AbortSignal.abort(), beat: () => undefined };
+  const runs = await Promise.all(
+    ['customers', 'orders'].map(async (name) => {
+      const handle = await api.client.workflow.start(rebuildWorkflow, {
+        workflowId: rebuildWorkflowId(name, taskQueue),
+        taskQueue,
+        args: [name],
+      });
+      const rebuildId = handle.firstExecutionRunId;
+      if (name === 'orders') expect(await rebuildOrders({ ...ended, rebuildId })).toBe(false);
+      else expect(await rebuild(customers, { ...ended, rebuildId })).toBe(false);
+      await handle.terminate('by mistake');
+      return rebuildId;
+    }),
+  );
+  feed = await started();
+  await until(async () => {
+    const view = await projectionState(db, 'customers');
+    expect(view?.rebuilding).toBeUndefined();
+    expect(view?.rebuildId).toEqual(expect.any(String));
+    expect(runs).not.toContain(view?.rebuildId);
+    const store = await storeRebuilds(db).findOne({ _id: 'orders' });
+    expect(store?.phase).toBe('done');
+    expect(runs).not.toContain(store?.rebuildId);
+  }, 40);
+}, 90_000);
