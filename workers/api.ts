@@ -12,6 +12,7 @@ import { registerDocs } from '../src/platform/http-docs.js';
 import type { Config } from '../src/platform/config.js';
 import { type Dependency, registerHealth, type ServedRole } from '../src/platform/http-health.js';
 import { registerMetrics } from '../src/platform/http-metrics.js';
+import { registerSystem } from '../src/platform/http-system.js';
 import { createHttp, type Http } from '../src/platform/http.js';
 import { openOrderViews } from '../src/projections/hot-orders/order-views.js';
 import { hasRoomForFactsInView } from '../src/projections/orders.js';
@@ -80,6 +81,7 @@ export async function buildApi({
       cursorSecret: secrets.cursor,
     });
   }
+  registerSystem(app, config, connection);
   registerHealth(app, served, dependencies(connection, config, db));
   await app.ready();
   return app;

@@ -17,6 +17,6 @@ export function isHelpAsked(program, options = {}) {
   } catch (error) {
     const [problem = ''] = error instanceof Error ? error.message.split(/\. |\n/) : [];
     process.stderr.write(`${problem}: \`${program} -- --help\` shows what is possible.\n`);
-    process.exit(USAGE);
+    return process.exit(USAGE);
   }
 }

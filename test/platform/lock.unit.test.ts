@@ -39,7 +39,7 @@ test('the lock of a living process is waited for, that of a dead one is not', as
   const other = processId(sleeper.pid ?? 0);
   mkdirSync(lock);
   writeFileSync(join(lock, '7'), JSON.stringify({ heldBy: other }));
-  await expect(withLock(lock, 100, async () => 'mine')).rejects.toThrow('Another process holds');
+  await expect(withLock(lock, 100, async () => 'mine')).rejects.toThrow(`Process ${other.pid} holds`);
 
   writeFileSync(join(lock, '7'), JSON.stringify({ heldBy: { ...other, born: 'long ago' } }));
   await expect(withLock(lock, 1_000, async () => 'mine')).resolves.toBe('mine');
