@@ -147,5 +147,5 @@ export function notWritable(path, error) {
 
 /** @param {unknown} error @returns {string | undefined} */
 function codeOf(error) {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+  return typeof error === 'object' && error && 'code' in error ? String(error.code) : undefined;
 }

@@ -11,7 +11,7 @@ export function readJson<T>(isOne: (content: unknown) => content is T, path: str
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    if (typeof error === 'object' && error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
   const content = parsed(text);
@@ -33,6 +33,11 @@ export function writeJson(path: string, content: unknown): void {
   const draft = `${path}.${randomUUID()}`;
   writeFileSync(draft, JSON.stringify(content));
   renameSync(draft, path);
+}
+
+/** What the file system says is wrong, such as `EEXIST`. */
+export function codeOf(error: unknown): unknown {
+  return isObject(error) ? error['code'] : undefined;
 }
 
 export function isObject(content: unknown): content is Readonly<Record<string, unknown>> {

@@ -2,7 +2,7 @@ import { linkSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { isObject, readJson, writeJson } from './files.js';
+import { codeOf, isObject, readJson, writeJson } from './files.js';
 import { isAlive, isProcessId, type ProcessId, processId } from './process.js';
 
 /** Nobody, when released. */
@@ -92,7 +92,7 @@ function create(folder: string, generation: number): boolean {
     linkSync(draft, join(folder, String(generation)));
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    if (codeOf(error) === 'EEXIST') return false;
     throw error;
   } finally {
     rmSync(draft);

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { embeddedMongodbUri } from '../config.js';
 import { messageOf } from '../message-of.js';
+import { isObject } from './files.js';
 import { type MongodbOptions, mongodbServer } from './mongodb.js';
 import { EmbeddedServer, type ServerKind } from './server.js';
 import { type TemporalOptions, temporalServer } from './temporal.js';
@@ -47,13 +48,15 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
 }
 
 /** Whether the file system refused something, such as a write to a folder that is read-only. */
-function isOfFiles(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'syscall' in error && 'path' in error;
+function isOfFiles(error: unknown): boolean {
+  return isObject(error) && 'syscall' in error && 'path' in error;
 }
 
-function unusableFolder(dataDir: string, error: NodeJS.ErrnoException): Error {
-  const message = `DATA_DIR=${dataDir} cannot be used: ${error.message}. Make it writable for this user, or set another one.`;
-  return new Error(message, { cause: error });
+function unusableFolder(dataDir: string, cause: unknown): Error {
+  return new Error(
+    `DATA_DIR=${dataDir} cannot be used (${messageOf(cause)}): make it writable for this user, or set another one.`,
+    { cause },
+  );
 }
 
 async function joinServers(options: ServersOptions): Promise<Servers> {
