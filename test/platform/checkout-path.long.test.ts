@@ -34,8 +34,8 @@ afterAll(async () => {
   await rm(parent, { recursive: true, force: true });
 }, LIMIT_MS);
 
-/** `npm start` there, on free ports, until it is ready; then it is asked to stop. */
-async function startAndStop(use: (address: string) => Promise<void>): Promise<void> {
+/** `npm start` there, on free ports, until it is ready; then it is asked to stop. What it said. */
+async function startAndStop(use: (address: string) => Promise<void>): Promise<string> {
   const ports = ['HTTP_PORT', 'TEMPORAL_PORT', 'TEMPORAL_UI_PORT', 'MONGODB_PORT'].map((name) => [name, '0']);
   const child = spawn('npm', ['start'], {
     cwd: checkout,
@@ -61,13 +61,19 @@ async function startAndStop(use: (address: string) => Promise<void>): Promise<vo
     child.kill('SIGTERM');
     await gone;
   }
+  return output;
+}
+
+/** Seconds that `output` names after `title`. */
+function secondsOf(output: string, title: string): number {
+  return Number(new RegExp(`${title} ([\\d.]+) s`).exec(output)?.[1]);
 }
 
 test(
   'a checkout whose path means something in a URI is built, takes an order and keeps it inside',
   async () => {
     const orderId = 'kept';
-    await startAndStop(async (address) => {
+    const said = await startAndStop(async (address) => {
       const created = await fetch(`${address}/v1/orders`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', prefer: 'wait=30' },
@@ -81,6 +87,8 @@ test(
       });
       expect(created.status).toBe(201);
     });
+    // The banner counts the build too.
+    expect(secondsOf(said, 'Ready in')).toBeGreaterThan(secondsOf(said, '✓ Building'));
     await startAndStop(async (address) => {
       const strong = await fetch(`${address}/v1/orders/${orderId}?consistency=strong`);
       expect(await strong.json()).toMatchObject({ orderId, status: 'confirmed' });
