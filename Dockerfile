@@ -1,6 +1,6 @@
 # The roles of this project; which of them a container runs is told by ROLES.
 # Debian, not Alpine: the native core of the Temporal SDK needs glibc.
-FROM node:20-slim AS build
+FROM node:24-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
@@ -9,7 +9,7 @@ COPY workers workers
 COPY src src
 RUN npm run build && npm prune --omit=dev --no-audit --no-fund
 
-FROM node:20-slim
+FROM node:24-slim
 # The SDK's native core checks the certificates of a Temporal behind TLS by the system's.
 RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
@@ -17,6 +17,9 @@ ENV NODE_ENV=production HTTP_HOST=0.0.0.0
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
+# The client scripts, in any folder of the image: orders list
+COPY --from=build /app/src/cli/orders.mjs src/cli/orders.mjs
+RUN ln -s /app/src/cli/orders.mjs /usr/local/bin/orders
 USER node
 EXPOSE 8080
 CMD ["node", "--enable-source-maps", "dist/workers/main.js"]

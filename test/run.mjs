@@ -1,34 +1,59 @@
-/** `npm test [-- <jest arguments>]`: makes the checkout ready and runs the tests. With NO_SERVERS=1, no servers are started. */
+/**
+ * `npm test [-- <jest arguments>]`: makes the checkout ready and runs the tests, but for the long ones.
+ * `npm run test:long [-- <jest arguments>]`: runs those, `*.long.test.ts`.
+ * The last line counts what passed and what failed. With NO_SERVERS=1, no servers are started.
+ */
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import process from 'node:process';
 import { cacheDir, exitOf, fail, prepare, root } from '../workers/bootstrap.mjs';
 import { stage } from '../workers/progress.mjs';
 
+const began = Date.now();
 await prepare().catch(fail);
 if (!process.env['NO_SERVERS']) await stage('Looking for Temporal and MongoDB', findPrograms).catch(fail);
 
-const asked = process.argv.slice(2);
-/** Everything: the domain first, since it needs no servers and its coverage must be whole; then the rest. */
+const [first, ...rest] = process.argv.slice(2);
+const isLong = first === '--long';
+const asked = isLong || first === undefined ? rest : [first, ...rest];
+const chosen = isLong
+  ? ['--testMatch=**/*.long.test.ts']
+  : ['--testPathIgnorePatterns=/node_modules/', '--testPathIgnorePatterns=\\.long\\.test\\.ts$'];
+/** The domain first, since it needs no servers and its coverage must be whole; then the rest. */
 const everything = [
   ['--config', 'test/domain/jest.config.mjs'],
-  ['--testPathIgnorePatterns', '/node_modules/', '/test/domain/'],
+  [...chosen, '--testPathIgnorePatterns=/test/domain/'],
 ];
-for (const args of asked.length > 0 ? [asked] : everything) {
-  process.exitCode = await jest(args);
-  if (process.exitCode !== 0) break;
+const total = { files: 0, failedFiles: 0, passed: 0, failed: 0, skipped: 0 };
+for (const args of isLong || asked.length > 0 ? [[...asked, ...chosen]] : everything) {
+  const code = await jest(args);
+  if (code !== 0) process.exitCode = code;
+  if (code > 128) break;
 }
+process.stdout.write(`${tally()}\n`);
 
 /** @param {readonly string[]} args */
 async function jest(args) {
   const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
-  const { code, signal } = await exitOf(
-    spawn(process.execPath, [...flags, 'node_modules/jest/bin/jest.js', ...args], {
-      cwd: root,
-      stdio: 'inherit',
-    }),
-  );
+  const child = spawn(process.execPath, [...flags, 'node_modules/jest/bin/jest.js', ...args], {
+    cwd: root,
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  });
+  // From the reporter.
+  child.on('message', (/** @type {typeof total} */ counted) => {
+    for (const key of /** @type {const} */ (['files', 'failedFiles', 'passed', 'failed', 'skipped']))
+      total[key] += counted[key];
+  });
+  const { code, signal } = await exitOf(child);
   return signal === undefined ? (code ?? 1) : 128 + constants.signals[signal];
+}
+
+function tally() {
+  const { files, failedFiles, passed, failed, skipped } = total;
+  const seconds = Math.round((Date.now() - began) / 1_000);
+  const time = `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  const end = process.exitCode === undefined ? 'All is well' : 'Failed';
+  return `${end}: ${passed} tests passed, ${failed} failed, ${skipped} skipped; ${failedFiles} of ${files} files failed; ${time}.`;
 }
 
 /** @param {(note: string) => void} note */

@@ -12,6 +12,7 @@ import { registerDocs } from '../src/platform/http-docs.js';
 import type { Config } from '../src/platform/config.js';
 import { type Dependency, registerHealth, type ServedRole } from '../src/platform/http-health.js';
 import { registerMetrics } from '../src/platform/http-metrics.js';
+import { registerSystem } from '../src/platform/http-system.js';
 import { createHttp, type Http } from '../src/platform/http.js';
 import { isTemporalOutage } from '../src/platform/temporal-outage.js';
 import { createWorkerPresence } from '../src/platform/worker-presence.js';
@@ -97,6 +98,7 @@ export async function buildApi({
       cursorSecret: secrets.cursor,
     });
   }
+  registerSystem(app, config, connection);
   registerHealth(app, served, dependencies({ client, config, db, exposure }));
   await app.ready();
   return app;

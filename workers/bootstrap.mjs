@@ -1,12 +1,12 @@
 /** Makes a checkout ready to run. Uses Node's own modules only, for there may be no others yet. */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import process from 'node:process';
-import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { notWritable, withLockFile } from './lock-file.mjs';
 import { stage } from './progress.mjs';
 
 /** The folder of the checkout. */
@@ -19,13 +19,16 @@ export const dist = join(root, 'dist');
 export const SOURCES = 'sources.sha256';
 const NEEDED_NODE = [20, 19];
 
-/** Installs the packages and builds, each when it is missing or out of date. */
+/**
+ * Installs the packages and builds, each when it is missing or out of date. A checkout that is ready need not be writable.
+ * @throws Error, in one line where the checkout cannot be prepared by this process now
+ */
 export async function prepare() {
   assertNode();
+  if (isInstalled() && isBuilt()) return;
   await alone(async () => {
     if (!isInstalled()) await stage('Installing packages', install);
-    if (read(join(dist, SOURCES)) === hashOfSources()) return;
-    await stage('Building', () => run(process.execPath, ['workers/build.mjs']));
+    if (!isBuilt()) await stage('Building', () => run(process.execPath, ['workers/build.mjs']));
   });
 }
 
@@ -96,7 +99,11 @@ function isInstalled() {
   );
 }
 
-/** Of everything that the build depends on. */
+function isBuilt() {
+  return read(join(dist, SOURCES)) === hashOfSources();
+}
+
+/** Of everything that the build depends on, wherever the checkout is. */
 export function hashOfSources() {
   const hash = createHash('sha256');
   for (const folder of ['src', 'workers']) {
@@ -104,7 +111,7 @@ export function hashOfSources() {
       entry.isFile(),
     );
     for (const path of files.map((entry) => join(entry.parentPath, entry.name)).sort()) {
-      hash.update(`${path}\0`).update(readFileSync(path));
+      hash.update(`${relative(root, path)}\0`).update(readFileSync(path));
     }
   }
   for (const name of ['tsconfig.json', 'package-lock.json']) hash.update(readFileSync(join(root, name)));
@@ -113,38 +120,12 @@ export function hashOfSources() {
 
 /** Runs `work` while no other process prepares this checkout. @param {() => Promise<void>} work */
 async function alone(work) {
-  mkdirSync(cacheDir, { recursive: true });
-  const lock = join(cacheDir, 'prepare.lock');
-  while (!take(lock)) await setTimeout(200);
-  const release = () => rmSync(lock, { force: true });
-  process.once('exit', release);
   try {
-    await work();
-  } finally {
-    process.off('exit', release);
-    release();
+    mkdirSync(cacheDir, { recursive: true });
+  } catch (error) {
+    throw notWritable(cacheDir, error);
   }
-}
-
-/** @param {string} lock */
-function take(lock) {
-  try {
-    writeFileSync(lock, String(process.pid), { flag: 'wx' });
-    return true;
-  } catch {
-    const holder = Number(read(lock));
-    if (holder > 0 && !isRunning(holder)) rmSync(lock, { force: true });
-    return false;
-  }
-}
-
-/** @param {number} pid */
-function isRunning(pid) {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
+  await withLockFile(join(cacheDir, 'prepare.lock'), work, (line) => process.stdout.write(`${line}\n`));
 }
 
 /** @param {string} path @returns {string | undefined} */

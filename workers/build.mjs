@@ -1,8 +1,8 @@
 /** Compiles `src` and `workers` to `dist`, with the workflows as one bundle beside them. */
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { cacheDir, dist, fail, hashOfSources, root, run, SOURCES } from './bootstrap.mjs';
+import { bundle } from './bundle.mjs';
 
 await build().catch(fail);
 
@@ -12,14 +12,11 @@ async function build() {
   rmSync(made, { recursive: true, force: true });
   const sources = hashOfSources();
   const tsc = join(root, 'node_modules', '.bin', 'tsc');
-  const [{ code }] = await Promise.all([
-    bundleWorkflowCode({
-      workflowsPath: join(root, 'src', 'workflows', 'index.ts'),
-      logger: new DefaultLogger('WARN'),
-    }),
+  mkdirSync(made, { recursive: true });
+  await Promise.all([
+    bundle(join('src', 'workflows', 'index.ts'), join(made, 'workflow-bundle.js')),
     run(tsc, ['--project', 'workers/tsconfig.json', '--outDir', made]),
   ]);
-  writeFileSync(join(made, 'workflow-bundle.js'), code);
   writeFileSync(join(made, SOURCES), sources);
   rmSync(dist, { recursive: true, force: true });
   renameSync(made, dist);

@@ -7,18 +7,24 @@ import { assertPortFree } from '../src/platform/embedded/ports.js';
 import { type Servers, startServers } from '../src/platform/embedded/servers.js';
 import { messageOf } from '../src/platform/message-of.js';
 import { SEARCH_ATTRIBUTES } from '../src/workflows/messages.js';
+import { isHelpAsked } from './arguments.mjs';
+import { HELP } from './help.mjs';
 import { stage } from './progress.mjs';
 import { closeAll, type Closer, stopSignal } from './stop.js';
+import { type Started, welcome } from './welcome.js';
 
 const CACHE_DIR = fileURLToPath(new URL('../../.cache', import.meta.url));
 
-const began = Date.now();
+if (isHelpAsked('npm start')) {
+  process.stdout.write(HELP);
+  process.exit();
+}
 const stopping = stopSignal();
 const closers: Closer[] = [];
 let problem: string | undefined;
 try {
-  const addresses = await start(readConfig(process.env));
-  process.stdout.write(welcome(addresses));
+  const config = readConfig(process.env);
+  process.stdout.write(welcome(await start(config), config.roles, performance.now()));
   if (!stopping.aborted) await once(stopping, 'abort');
 } catch (error) {
   if (!stopping.aborted) problem = messageOf(error);
@@ -30,13 +36,8 @@ if (problem !== undefined) {
 }
 process.exit();
 
-interface Addresses {
-  readonly api?: string;
-  readonly temporalUi?: string;
-}
-
 /** Starts everything, each thing after what it needs. What is started is closed in reverse. */
-async function start(asked: Config): Promise<Addresses> {
+async function start(asked: Config): Promise<Started> {
   const { http, roles } = asked;
   if (roles.has('write') || roles.has('read')) await assertPortFree(http.host, http.port, 'HTTP_PORT');
 
@@ -48,22 +49,29 @@ async function start(asked: Config): Promise<Addresses> {
   };
   const [{ startRoles }] = await Promise.all([
     import('./roles.js'),
-    servers && stage('Starting Temporal and MongoDB', () => servers.ready(stopping)),
+    servers && stage(`Starting ${namesOf(asked)}`, () => servers.ready(stopping)),
   ]);
   stopping.throwIfAborted();
   const api = await startRoles({ config, stopping, closers });
   return {
+    hasServers: servers !== undefined,
     ...(api !== undefined && { api }),
     ...(servers?.temporal && {
-      temporalUi: `${servers.temporal.uiUrl}/namespaces/${config.temporal.namespace}/workflows`,
+      temporalUi: `${servers.temporal.uiUrl}/namespaces/${encodeURIComponent(config.temporal.namespace)}/workflows`,
     }),
   };
 }
 
+/** Of the servers that are embedded. */
+function namesOf({ embedded }: Config): string {
+  return [embedded.temporal && 'Temporal', embedded.mongodb && 'MongoDB'].filter(Boolean).join(' and ');
+}
+
 /** Starts, or joins, the servers that no address was given for. */
-async function embed({ embedded, temporal: { namespace } }: Config): Promise<Servers | undefined> {
+async function embed(config: Config): Promise<Servers | undefined> {
+  const { embedded } = config;
   if (!embedded.temporal && !embedded.mongodb) return undefined;
-  const [temporal, mongod] = await stage('Looking for Temporal and MongoDB', (note) =>
+  const [temporal, mongod] = await stage(`Looking for ${namesOf(config)}`, (note) =>
     Promise.all([
       embedded.temporal && findProgram(TEMPORAL, CACHE_DIR, note, stopping),
       embedded.mongodb && findProgram(MONGOD, CACHE_DIR, note, stopping),
@@ -76,7 +84,7 @@ async function embed({ embedded, temporal: { namespace } }: Config): Promise<Ser
         temporal: {
           ...embedded.temporal,
           binary: temporal,
-          namespace,
+          namespace: config.temporal.namespace,
           searchAttributes: SEARCH_ATTRIBUTES,
         },
       }),
@@ -85,26 +93,4 @@ async function embed({ embedded, temporal: { namespace } }: Config): Promise<Ser
   });
   closers.push({ close: () => servers.stop() });
   return servers;
-}
-
-function welcome({ api, temporalUi }: Addresses): string {
-  const lines = [
-    `Ready in ${((Date.now() - began) / 1_000).toFixed(1)} s. Ctrl-C stops everything; the data stays.`,
-    '',
-  ];
-  if (api !== undefined) lines.push(`  API              ${api}`, `  Reference        ${api}/docs`);
-  if (temporalUi !== undefined) lines.push(`  Temporal Web UI  ${temporalUi}`);
-  if (api !== undefined)
-    lines.push('', 'Create an order:', '', `  ${curl(api)}`, '', '  npx orders --help', '');
-  return `\n${lines.join('\n')}\n`;
-}
-
-function curl(api: string): string {
-  const order = {
-    customer: { id: 'c-1', name: 'Ada Example' },
-    currency: 'EUR',
-    lines: [{ sku: 'A-1', quantity: 2, unitPrice: 1999 }],
-    payment: { method: 'tok_ok' },
-  };
-  return `curl -s ${api}/v1/orders -H 'content-type: application/json' -d '${JSON.stringify(order)}'`;
 }

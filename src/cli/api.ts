@@ -2,6 +2,10 @@ import { exitCodes, Failure } from './failure.js';
 
 /** The HTTP API, as far as the scripts need it. What it answers has the shape of the contract. */
 export interface Api {
+  /** such as `http://127.0.0.1:8080` */
+  readonly url: string;
+  /** A `GET` that is given up within `withinMs`. */
+  getSoon(path: string, withinMs: number): Promise<unknown>;
   /** Query members that are undefined are left out. */
   get<T>(path: string, query?: Query): Promise<T>;
   put<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
@@ -21,14 +25,19 @@ const ANSWER_WITHIN_MS = 40_000;
  * Every call fails with a `Failure`: that of the API's own problem, or `api_unreachable`.
  */
 export function connectApi(baseUrl: string): Api {
-  async function request(path: string, query: Query, init: RequestInit): Promise<Response> {
+  async function request(
+    path: string,
+    query: Query,
+    init: RequestInit,
+    withinMs = ANSWER_WITHIN_MS,
+  ): Promise<Response> {
     const url = new URL(path, baseUrl);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.append(name, String(value));
     }
     let response: Response;
     try {
-      response = await fetch(url, { ...init, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+      response = await fetch(url, { ...init, signal: AbortSignal.timeout(withinMs) });
     } catch (error) {
       throw unreachable(url, error);
     }
@@ -40,6 +49,8 @@ export function connectApi(baseUrl: string): Api {
     return await jsonOf<T>(await request(path, {}, { ...init, body: JSON.stringify(body) }));
   }
   return {
+    url: baseUrl,
+    getSoon: async (path, withinMs) => await jsonOf(await request(path, {}, {}, withinMs)),
     get: async (path, query = {}) => await jsonOf(await request(path, query, {})),
     put: async (path, body, headers = {}) => await send('PUT', path, body, headers),
     submit: async (path, body, headers = {}) => await send('POST', path, body, headers),

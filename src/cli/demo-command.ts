@@ -8,7 +8,7 @@ import { type Happened, isAtRest, until } from './follow.js';
 import { addScript } from './options.js';
 import { liveLines, report } from './query-commands.js';
 import { sendTo } from './send.js';
-import { apiOf, type CommonOptions, configOf, metaOf, type Session } from './session.js';
+import { type CommonOptions, metaOf, type Session } from './session.js';
 
 /** An order's way: the commands it is sent, and the statuses that are waited for with nothing left under way. */
 interface Story {
@@ -58,8 +58,9 @@ export function addDemoCommand(program: Command, session: Session): void {
   });
   command.action(async () => {
     const options = command.optsWithGlobals<CommonOptions>();
-    const api = apiOf(session, options);
-    const { gateway, close } = await session.openWriteSide(configOf(session));
+    // Loaded when it is needed, as the schemas take their time.
+    const { openSides } = await import('./sides.js');
+    const { api, gateway, close } = await openSides(session, options);
     const ends: End[] = [];
     try {
       for (const story of stories) ends.push(await play(story, gateway, api, narrator(session, options)));

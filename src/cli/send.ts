@@ -3,7 +3,7 @@ import type { Api } from './api.js';
 import { exitCodes, Failure, failureLine, failureOfRefusal } from './failure.js';
 import { isAtRest, until } from './follow.js';
 import type * as Input from './input.js';
-import { apiOf, type CommandOptions, configOf, metaOf, type Session } from './session.js';
+import { type CommandOptions, metaOf, type Session } from './session.js';
 
 /** What a command came to, as `--json` prints it. */
 export interface Sent {
@@ -37,8 +37,8 @@ export async function sendAndReport(
   const meta = metaOf(options);
   input.checkKeys({ key: meta.key, actor: meta.actor });
   const send = await prepare(input);
-  const api = apiOf(session, options);
-  const { gateway, close } = await session.openWriteSide(configOf(session));
+  const { openSides } = await import('./sides.js');
+  const { api, gateway, close } = await openSides(session, options);
   let sent: Sent;
   try {
     sent = await sendTo(gateway, meta, send);

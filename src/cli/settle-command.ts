@@ -5,7 +5,7 @@ import { exitCodes, Failure, usageFailure } from './failure.js';
 import { eventsOf } from './follow.js';
 import { addScript } from './options.js';
 import { report } from './query-commands.js';
-import { apiOf, type CommonOptions, configOf, type Session } from './session.js';
+import { type CommonOptions, configOf, type Session } from './session.js';
 
 interface SettleOptions extends CommonOptions {
   readonly authorized?: true;
@@ -28,10 +28,15 @@ export function addSettleCommand(program: Command, session: Session): void {
     if (outcome === 'declined' && options.declined !== true)
       throw usageFailure('say how it ends: --authorized or --declined');
     const config = configOf(session);
-    const api = apiOf(session, options);
+    // Loaded when they are needed, as MongoDB's driver takes its time.
+    const [{ openSides }, { settleInLedger }] = await Promise.all([
+      import('./sides.js'),
+      import('./sandbox-ledger.js'),
+    ]);
+    // The ledger is asked here and the webhook goes to the API: both are of one system.
+    const { api, close } = await openSides(session, options);
+    await close();
     const reference = pendingReference(await eventsOf(api, orderId), orderId);
-    // Loaded when it is needed, as MongoDB's driver takes its time.
-    const { settleInLedger } = await import('./sandbox-ledger.js');
     const fact = await settleInLedger(config, reference, outcome);
     const { outcome: _, ...data } = fact;
     const body = JSON.stringify({ type: `payment.${outcome}`, data: { orderId, ...data } });

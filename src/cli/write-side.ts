@@ -1,20 +1,25 @@
-import { Client, type Connection } from '@temporalio/client';
+import { Client, type Connection, isGrpcServiceError } from '@temporalio/client';
 import { createGateway, gatewaySettings, type Gateway } from '../commands/gateway.js';
 import { recallCommands } from '../event-log/command-memory.js';
 import { readJournal } from '../event-log/journal.js';
 import type { Config } from '../platform/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../platform/connections.js';
 import { createLogger } from '../platform/logger.js';
+import { namespaceIdOf, type System, systemOf } from '../platform/system.js';
 import { isTemporalOutage } from '../platform/temporal-outage.js';
 import { hasRoomForFactsInView } from '../projections/orders.js';
 import { exitCodes, Failure } from './failure.js';
 
 export interface WriteSide {
   readonly gateway: Gateway;
+  /** where its commands go */
+  readonly system: System;
   readonly close: () => Promise<void>;
 }
 
 const REACHED_WITHIN_MS = 3_000;
+/** gRPC's code. */
+const NOT_FOUND = 5;
 
 /**
  * The gateway that the API uses too, connected. MongoDB is connected to when the journal is asked, so a command that need
@@ -29,8 +34,9 @@ export async function openWriteSide(config: Config): Promise<WriteSide> {
   const close = async () => {
     await Promise.all([mongo?.close(), connection.close()]);
   };
+  let system: System;
   try {
-    await reach(connection, config.temporal.address);
+    system = await reach(connection, config);
   } catch (error) {
     await close();
     throw error;
@@ -43,20 +49,28 @@ export async function openWriteSide(config: Config): Promise<WriteSide> {
     hasRoomForFacts: (orderId) => hasRoomForFactsInView(db(), orderId),
     logger: createLogger('silent'),
   });
-  return { gateway, close };
+  return { gateway, system, close };
 }
 
-async function reach(connection: Connection, address: string): Promise<void> {
+async function reach(connection: Connection, config: Config): Promise<System> {
+  const { address, namespace } = config.temporal;
   try {
-    await connection.withDeadline(
-      Date.now() + REACHED_WITHIN_MS,
-      async () => await connection.workflowService.getSystemInfo({}),
-    );
+    return systemOf(config, await namespaceIdOf(connection, namespace, REACHED_WITHIN_MS));
   } catch (error) {
-    if (!isTemporalOutage(error)) throw error;
+    if (isNoSuchNamespace(error)) {
+      throw new Failure(exitCodes.usage, {
+        code: 'no_such_namespace',
+        message: `Temporal at ${address} has no namespace ${namespace}, nothing was sent: set TEMPORAL_NAMESPACE`,
+      });
+    }
+    if (!isTemporalOutage(error)) return systemOf(config);
     throw new Failure(exitCodes.unavailable, {
       code: 'temporal_unreachable',
       message: `Temporal at ${address} cannot be reached, nothing was sent: start it with \`npm start\`, or set TEMPORAL_ADDRESS`,
     });
   }
+}
+
+function isNoSuchNamespace(error: unknown): boolean {
+  return isGrpcServiceError(error) && error.code.valueOf() === NOT_FOUND;
 }

@@ -231,7 +231,7 @@ test('the role feed reconciles every so often, and again after it was started an
     mongo: api.mongo,
     tail: api.tail,
     logger: createLogger('silent'),
-    workflowBundle: await workflowBundle(),
+    workflowBundle,
   };
   const schedule = api.client.schedule.getHandle(reconcileScheduleId(api.config.temporal.taskQueue));
   try {

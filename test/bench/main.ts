@@ -6,6 +6,7 @@ import { type BenchOptions, type BenchServers, startBench } from './harness/benc
 import type { Judged } from './harness/result.js';
 import { brief, table } from './harness/table.js';
 import { measurements } from './measurements/index.js';
+import { OPTIONS } from './options.mjs';
 
 let servers: Promise<BenchServers> | undefined;
 let isInterrupted = false;
@@ -55,14 +56,7 @@ async function stopServers(): Promise<void> {
 }
 
 function readOptions(): BenchOptions & { readonly only: readonly string[]; readonly isFilled: boolean } {
-  const { values } = parseArgs({
-    options: {
-      quick: { type: 'boolean', default: false },
-      only: { type: 'string', multiple: true, default: [] },
-      orders: { type: 'string' },
-      profile: { type: 'string' },
-    },
-  });
+  const { values } = parseArgs({ options: OPTIONS });
   const { quick, only, profile } = values;
   const orders = Number(values.orders ?? (quick ? 2_000 : 100_000));
   if (!Number.isInteger(orders) || orders < 1_000) {

@@ -1,11 +1,14 @@
 /** `npm run bench [-- <options>]`: makes the checkout ready, compiles the benchmarks, and runs them in a process of their own. */
 import { spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
+import { isHelpAsked } from '../../workers/arguments.mjs';
 import { cacheDir, exitOf, fail, prepare, root, run } from '../../workers/bootstrap.mjs';
+import { bundle } from '../../workers/bundle.mjs';
 import { stage } from '../../workers/progress.mjs';
+import { OPTIONS } from './options.mjs';
 
 const HELP = `Usage: npm run bench            (npm run bench -- --help for this text)
 
@@ -36,7 +39,7 @@ JSON object. Memory and times of start are of this machine: run it while nothing
 /** Where the compiled benchmarks are. */
 const built = join(cacheDir, 'bench');
 
-if (process.argv.includes('--help') || process.argv.includes('-h')) {
+if (isHelpAsked('npm run bench', OPTIONS)) {
   process.stdout.write(HELP);
 } else {
   await prepare().catch(fail);
@@ -50,14 +53,9 @@ if (process.argv.includes('--help') || process.argv.includes('-h')) {
 
 async function compile() {
   mkdirSync(built, { recursive: true });
-  const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
   const tsc = join(root, 'node_modules', '.bin', 'tsc');
-  const [{ code }] = await Promise.all([
-    bundleWorkflowCode({
-      workflowsPath: join(root, 'test', 'bench', 'baselines', 'bare-workflow.ts'),
-      logger: new DefaultLogger('WARN'),
-    }),
+  await Promise.all([
+    bundle(join('test', 'bench', 'baselines', 'bare-workflow.ts'), join(built, 'bare-workflow-bundle.js')),
     run(tsc, ['--project', join('test', 'bench', 'tsconfig.json'), '--outDir', built]),
   ]);
-  writeFileSync(join(built, 'bare-workflow-bundle.js'), code);
 }

@@ -6,6 +6,8 @@ import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/session.js';
 import type { CommandMeta, CommandResult, Gateway, OrderBody } from '../../src/commands/gateway.js';
 import type { FollowUpCommand } from '../../src/domain/commands.js';
+import { readConfig } from '../../src/platform/config.js';
+import { systemOf } from '../../src/platform/system.js';
 
 interface Taken {
   readonly how: 'create' | 'execute' | 'signal';
@@ -43,8 +45,13 @@ async function orders(line: string | readonly string[], result: CommandResult = 
       paint: (_, text) => text,
       readInput: async () => input,
     },
-    env: {},
-    openWriteSide: async () => ({ gateway, close: async () => void (closed += 1) }),
+    // Nothing listens there.
+    env: { ORDERS_URL: 'http://127.0.0.1:1' },
+    openWriteSide: async () => ({
+      gateway,
+      system: systemOf(readConfig({})),
+      close: async () => void (closed += 1),
+    }),
   };
   const exitCode = await run(typeof line === 'string' ? line.split(' ') : line, session);
   return { exitCode, out: out.join('\n'), err: err.join('\n'), taken, closed };
@@ -262,6 +269,17 @@ test('--json prints exactly one JSON value', async () => {
     events: [{ version: 1, type: 'OrderCreated' }],
     replayed: false,
   });
+});
+
+test.each([
+  ['create --colour red', "unknown option '--colour'"],
+  ['hold o-1 o-2 --reason x', 'too many arguments'],
+  ['hodl o-1', "unknown command 'hodl'"],
+  ['--colour', "unknown option '--colour'"],
+])('what is not known is named: %s', async (line, named) => {
+  const { exitCode, out, err, taken } = await orders(line);
+  expect({ exitCode, out, taken }).toEqual({ exitCode: 2, out: '', taken: [] });
+  expect(err).toContain(named);
 });
 
 describe('--help', () => {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -39,8 +39,16 @@ interface Ended {
 }
 
 /** Starts a script as a process of its own; one that hangs is killed, so its exit code is null. */
-function start(args: readonly string[], more: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [script, ...args], { env: { ...env, ...more }, timeout: 40_000 });
+function start(
+  args: readonly string[],
+  more: Record<string, string> = {},
+  { cwd = process.cwd(), file = script } = {},
+) {
+  const child = spawn(process.execPath, [file, ...args], {
+    cwd,
+    env: { ...env, ...more },
+    timeout: 40_000,
+  });
   let out = '';
   let err = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (out += chunk));
@@ -95,6 +103,23 @@ test('an order is placed, shipped, delivered, returned and refunded; journal and
   expect(events).toMatchObject(fromHistory as object[]);
   expect(card.out).toContain('captured EUR 39.98, refunded EUR 19.99');
   expect(table.out).toMatch(/PaymentRefunded +payments +EUR 19\.99 for f1/);
+});
+
+test('the scripts work from any folder, over a link too', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'orders-cli-'));
+  try {
+    const link = join(folder, 'orders');
+    await symlink(script, link);
+    const id = newId();
+    const { exitCode, err } = await start(['create', '--id', id], {}, { cwd: folder, file: link }).ended;
+    expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' });
+    expect(await start(['get', id], {}, { cwd: '/', file: link }).ended).toMatchObject({
+      exitCode: 0,
+      out: expect.stringContaining(id),
+    });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 test('a command again under its key is answered as before, and another one refused', async () => {
@@ -187,7 +212,8 @@ describe('with something away', () => {
   });
 
   test('the workers: orders are taken, the outcome of other commands is unknown', async () => {
-    const withoutWorker = { TEMPORAL_TASK_QUEUE: newId() };
+    // An API of that queue is not there either.
+    const withoutWorker = { TEMPORAL_TASK_QUEUE: newId(), ORDERS_URL: 'http://127.0.0.1:1' };
     const id = newId();
     expect(await orders(`create --id ${id}`, withoutWorker)).toMatchObject({ exitCode: 0 });
     const { exitCode, err } = await orders(`hold ${id} --reason x --key k-1`, withoutWorker);
@@ -200,6 +226,17 @@ describe('with something away', () => {
       exitCode: 4,
       err: expect.stringMatching(/^temporal_unreachable: Temporal at 127\.0\.0\.1:1 .*npm start.*\n$/),
     });
+  });
+
+  test('the API of another system: nothing is sent, and both are named', async () => {
+    const id = newId();
+    const other = newId();
+    const { exitCode, out, err } = await orders(`create --id ${id}`, { TEMPORAL_TASK_QUEUE: other });
+    const both = new RegExp(
+      `^other_system: .*task queue ${other}.* but the API at .*task queue ${api.config.temporal.taskQueue}.*\\n$`,
+    );
+    expect({ exitCode, out, err }).toEqual({ exitCode: 2, out: '', err: expect.stringMatching(both) });
+    expect(await orders(`get ${id}`)).toMatchObject({ exitCode: 3 });
   });
 
   test('the API: it says where it was looked for', async () => {

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
@@ -105,6 +105,44 @@ describe('Temporal', () => {
     await started[0]?.stop();
     expect(await statusOf(temporalOf(await start(onlyTemporal)).address, 'kept')).toBe('RUNNING');
   });
+});
+
+describe('a data folder whose path means something in a URI', () => {
+  const NAME = 'a#b 50%41 c?d';
+
+  test('holds all that the servers write', async () => {
+    const parent = dataDir;
+    dataDir = join(parent, NAME);
+    const { address } = temporalOf(await start({ ...onlyTemporal, ...onlyMongodb }));
+    await startWorkflow(address, 'kept');
+    await started[0]?.stop();
+    expect(await statusOf(temporalOf(await start(onlyTemporal)).address, 'kept')).toBe('RUNNING');
+    await started[1]?.stop();
+    expect(await readdir(parent)).toEqual([NAME]);
+    expect(await readdir(join(dataDir, 'temporal'))).toContain('temporal.db');
+    dataDir = parent;
+  });
+
+  test('is not used with an event log that an earlier version wrote outside of it', async () => {
+    const parent = dataDir;
+    dataDir = join(parent, NAME);
+    await writeFile(join(parent, 'a'), 'the log');
+    await expect(start(onlyTemporal)).rejects.toThrow(
+      new RegExp(`^The event log of .* may be ${join(parent, 'a')}, .*: move that file.*[^\\n]+$`),
+    );
+    await rm(join(parent, 'a'));
+    await start(onlyTemporal);
+    dataDir = parent;
+  });
+});
+
+test('a data folder that cannot be used is named, with the remedy', async () => {
+  await writeFile(join(dataDir, 'a-file'), '');
+  dataDir = join(dataDir, 'a-file');
+  await expect(start(onlyMongodb)).rejects.toThrow(
+    /^DATA_DIR=\S+a-file cannot be used \([^\n]+\): make it writable for this user, or set another one\.$/,
+  );
+  dataDir = dirname(dataDir);
 });
 
 describe('the users of a data folder', () => {

@@ -39,10 +39,39 @@ test('the lock of a living process is waited for, that of a dead one is not', as
   const other = processId(sleeper.pid ?? 0);
   mkdirSync(lock);
   writeFileSync(join(lock, '7'), JSON.stringify({ heldBy: other }));
-  await expect(withLock(lock, 100, async () => 'mine')).rejects.toThrow('Another process holds');
+  await expect(withLock(lock, 100, async () => 'mine')).rejects.toThrow(`Process ${other.pid} holds`);
 
   writeFileSync(join(lock, '7'), JSON.stringify({ heldBy: { ...other, born: 'long ago' } }));
   await expect(withLock(lock, 1_000, async () => 'mine')).resolves.toBe('mine');
+});
+
+test('a lock file that a power cut left empty is free', async () => {
+  const lock = join(folder, 'cut-off');
+  mkdirSync(lock);
+  writeFileSync(join(lock, '7'), '');
+  await expect(withLock(lock, 1_000, async () => 'mine')).resolves.toBe('mine');
+});
+
+test('who is waited for is told once', async () => {
+  const lock = join(folder, 'told');
+  mkdirSync(lock);
+  writeFileSync(join(lock, '1'), JSON.stringify({ heldBy: processId(sleeper.pid ?? 0) }));
+  const told: number[] = [];
+  const taken = withLock(
+    lock,
+    3_000,
+    async () => 'mine',
+    (pid) => told.push(pid),
+  );
+  await expect(taken).rejects.toThrow(`Process ${sleeper.pid} holds`);
+  expect(told).toEqual([sleeper.pid]);
+});
+
+test('a lock in a folder that cannot be written is not waited for', async () => {
+  writeFileSync(join(folder, 'a-file'), '');
+  await expect(withLock(join(folder, 'a-file', 'lock'), 60_000, async () => 'mine')).rejects.toThrow(
+    'ENOTDIR',
+  );
 });
 
 test('a process that is stopped lives, and can be asked to end', async () => {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import process from 'node:process';
 import { expect } from '@jest/globals';
 import { Client, type Connection } from '@temporalio/client';
-import { bundleWorkflowCode } from '@temporalio/worker';
 import { type FeedTail, followFeed } from '../../src/event-log/feed.js';
 import { ensureJournalIndexes } from '../../src/event-log/journal.js';
 import { type Config, readConfig } from '../../src/platform/config.js';
@@ -107,7 +107,7 @@ export async function startTestApi(env: Readonly<Record<string, string>> = {}): 
       const { db } = mongo;
       await Promise.all([ensureJournalIndexes(db), ensureOrderIndexes(db), foundStock(db)]);
       runtime ??= install(logger);
-      const worker = startOrderWorker({ ...context, workflowBundle: await workflowBundle() });
+      const worker = startOrderWorker({ ...context, workflowBundle });
       workers.push(worker);
       await worker.ready;
       return worker;
@@ -136,14 +136,8 @@ function install(logger: Logger): true {
   return true;
 }
 
-/** The workflows as a worker is given them. */
-export async function workflowBundle() {
-  const workflowsPath = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
-  return await bundleWorkflowCode({ workflowsPath, logger: quiet });
-}
-
-const nothing = () => undefined;
-const quiet = { log: nothing, trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
+/** The workflows as a worker is given them: `npm test` has built them. */
+export const workflowBundle = { codePath: join(process.cwd(), 'dist', 'workflow-bundle.js') };
 
 /** A create's body, to be changed by a test. */
 export function orderBody(more: Readonly<Record<string, unknown>> = {}) {

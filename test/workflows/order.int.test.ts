@@ -319,7 +319,7 @@ test('a run that begins with nothing to do replays, whichever worker took its fi
   try {
     const order = new StartedOrder(after.client, after.client.workflow.getHandle(handle.workflowId));
     await order.update('AddNote', { text: 'first' });
-    await Worker.runReplayHistory({ workflowBundle: await workflowBundle() }, await order.history());
+    await Worker.runReplayHistory({ workflowBundle }, await order.history());
   } finally {
     await after.close();
   }

@@ -1,15 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import process from 'node:process';
 import { Client, Connection, type WorkflowHandle, isGrpcServiceError } from '@temporalio/client';
 import { google, type temporal } from '@temporalio/proto';
-import {
-  DefaultLogger,
-  NativeConnection,
-  Runtime,
-  Worker,
-  type WorkflowBundle,
-  bundleWorkflowCode,
-} from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { CommandData, FollowUpType } from '../../src/domain/commands.js';
 import type { EffectType } from '../../src/domain/effects.js';
 import type { OrderEvent } from '../../src/domain/events.js';
@@ -115,15 +109,8 @@ export class World {
 // Activities fail on purpose here: what the worker says of it is noise.
 Runtime.install({ logger: new DefaultLogger('ERROR') });
 
-let bundle: Promise<WorkflowBundle> | undefined;
-
-export async function workflowBundle(): Promise<WorkflowBundle> {
-  bundle ??= bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url)),
-    logger: new DefaultLogger('ERROR'),
-  });
-  return await bundle;
-}
+/** The workflows as a worker is given them: `npm test` has built them. */
+export const workflowBundle = { codePath: join(process.cwd(), 'dist', 'workflow-bundle.js') };
 
 /** A worker of its own on the shared server, with a scripted world behind it. */
 export class Orders {
@@ -162,7 +149,7 @@ export class Orders {
     const worker = await Worker.create({
       connection: native,
       taskQueue,
-      workflowBundle: await workflowBundle(),
+      workflowBundle,
       activities: world.activities(),
       shutdownGraceTime: '1s',
       workerDeploymentOptions: {

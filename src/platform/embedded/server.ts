@@ -32,6 +32,9 @@ export interface ServerKind {
   /** Path of its program. */
   readonly binary: string;
   readonly ports: { readonly port: PortSetting; readonly uiPort?: PortSetting };
+  /** @throws Error in one line when the server must not be started on that folder. */
+  assertStartable?(folder: string): void;
+  /** The server runs in its folder: a path may be relative to it. */
   args(folder: string, ports: Ports): readonly string[];
   /** One try, idempotent, to make the server ready for use. @throws Error when it is not ready yet. */
   makeReady(ports: Ports): Promise<void>;
@@ -77,10 +80,13 @@ export class EmbeddedServer {
   readonly #lock: string;
   readonly #users: string;
   readonly #me: string;
+  readonly #report: (line: string) => void;
 
-  constructor(kind: ServerKind, dataDir: string) {
+  /** @param report told, in one line, when another process is waited for */
+  constructor(kind: ServerKind, dataDir: string, report: (line: string) => void = () => undefined) {
     const run = join(dataDir, 'run', kind.name);
     this.#kind = kind;
+    this.#report = report;
     this.#folder = join(dataDir, kind.name);
     this.#log = join(dataDir, 'logs', `${kind.name}.log`);
     this.#record = join(run, 'server.json');
@@ -108,9 +114,13 @@ export class EmbeddedServer {
     return recorded !== undefined && isAlive(recorded.process);
   }
 
-  /** @throws PortInUseError when it does not run and something else uses a port that it wants. */
+  /**
+   * Does nothing when it runs already.
+   * @throws PortInUseError when something else uses a port that it wants; Error when it must not run on its folder.
+   */
   async assertStartable(): Promise<void> {
     if (this.isAlive()) return;
+    this.#kind.assertStartable?.(this.#folder);
     const { port, uiPort } = this.#kind.ports;
     await assertPortFree('127.0.0.1', port.wanted, port.variable);
     if (uiPort) await assertPortFree('127.0.0.1', uiPort.wanted, uiPort.variable);
@@ -189,7 +199,9 @@ export class EmbeddedServer {
   }
 
   #locked<T>(work: () => Promise<T>): Promise<T> {
-    return withLock(this.#lock, LOCK_TIMEOUT_MS, work);
+    return withLock(this.#lock, LOCK_TIMEOUT_MS, work, (pid) =>
+      this.#report(`Waiting for process ${pid}, which starts or stops ${this.title}.`),
+    );
   }
 
   /** Users that died without leaving are forgotten. */
@@ -209,7 +221,11 @@ export class EmbeddedServer {
     }
     const log = openSync(this.#log, 'a');
     const args = this.#kind.args(this.#folder, ports);
-    const child = spawn(this.#kind.binary, args, { detached: true, stdio: ['ignore', log, log] });
+    const child = spawn(this.#kind.binary, args, {
+      cwd: this.#folder,
+      detached: true,
+      stdio: ['ignore', log, log],
+    });
     closeSync(log);
     child.unref();
     child.once('error', () => undefined);

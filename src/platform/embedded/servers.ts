@@ -1,8 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import { embeddedMongodbUri } from '../config.js';
 import { messageOf } from '../message-of.js';
+import { isObject } from './files.js';
 import { type MongodbOptions, mongodbServer } from './mongodb.js';
-import { EmbeddedServer } from './server.js';
+import { EmbeddedServer, type ServerKind } from './server.js';
 import { type TemporalOptions, temporalServer } from './temporal.js';
 
 export interface ServersOptions {
@@ -35,12 +36,34 @@ const LONGEST_BACK_OFF_MS = 10_000;
  * Starts the servers of a data folder, or becomes a user of those that run there already, on the ports they have, and
  * does not wait until they are ready. From when they are, until it leaves, each user watches them: a dead one is
  * started again on its data and ports. One that is merely stopped (SIGSTOP) is left alone.
- * @throws PortInUseError before any server starts; Error in one line when one cannot be started.
+ * @throws PortInUseError before any server starts; Error in one line when one cannot be started, or when the folder cannot
+ *   be used.
  */
 export async function startServers(options: ServersOptions): Promise<Servers> {
+  try {
+    return await joinServers(options);
+  } catch (error) {
+    throw isOfFiles(error) ? unusableFolder(options.dataDir, error) : error;
+  }
+}
+
+/** Whether the file system refused something, such as a write to a folder that is read-only. */
+function isOfFiles(error: unknown): boolean {
+  return isObject(error) && 'syscall' in error && 'path' in error;
+}
+
+function unusableFolder(dataDir: string, cause: unknown): Error {
+  return new Error(
+    `DATA_DIR=${dataDir} cannot be used (${messageOf(cause)}): make it writable for this user, or set another one.`,
+    { cause },
+  );
+}
+
+async function joinServers(options: ServersOptions): Promise<Servers> {
   const { dataDir, report = () => undefined } = options;
-  const temporal = options.temporal && new EmbeddedServer(temporalServer(options.temporal), dataDir);
-  const mongodb = options.mongodb && new EmbeddedServer(mongodbServer(options.mongodb), dataDir);
+  const embedded = (kind: ServerKind) => new EmbeddedServer(kind, dataDir, report);
+  const temporal = options.temporal && embedded(temporalServer(options.temporal));
+  const mongodb = options.mongodb && embedded(mongodbServer(options.mongodb));
   const servers = [temporal, mongodb].filter((server) => server !== undefined);
 
   for (const server of servers) await server.assertStartable();

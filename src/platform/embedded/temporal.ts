@@ -1,3 +1,4 @@
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type * as client from '@temporalio/client';
 import type { ServerKind } from './server.js';
@@ -17,6 +18,7 @@ export interface TemporalOptions {
   readonly args?: readonly string[];
 }
 
+const DATABASE = 'temporal.db';
 /** Loaded while the server starts, not before. */
 let sdk: Promise<typeof client> | undefined;
 
@@ -30,13 +32,15 @@ export function temporalServer(options: TemporalOptions): ServerKind {
       port: { wanted: options.port, variable: 'TEMPORAL_PORT' },
       uiPort: { wanted: options.uiPort, variable: 'TEMPORAL_UI_PORT' },
     },
-    args: (folder, { port, uiPort }) => [
+    assertStartable: assertLogIsInside,
+    args: (_folder, { port, uiPort }) => [
       'server',
       'start-dev',
       '--ip=127.0.0.1',
       `--port=${port}`,
       `--ui-port=${uiPort}`,
-      `--db-filename=${join(folder, 'temporal.db')}`,
+      // Relative to its folder: the server makes a URI of the name as it is, and reads #, % and ? in it.
+      `--db-filename=${DATABASE}`,
       '--sqlite-pragma=journal_mode=WAL',
       `--sqlite-pragma=synchronous=${options.fast ? 'NORMAL' : 'FULL'}`,
       `--namespace=${options.namespace}`,
@@ -57,4 +61,25 @@ export function temporalServer(options: TemporalOptions): ServerKind {
       }
     },
   };
+}
+
+/**
+ * Versions that gave the server the whole path as a URI wrote the log elsewhere when the path has a #, a % or a ?.
+ * @throws Error in one line when such a log is there and none is in the folder: a person says whose it is.
+ */
+function assertLogIsInside(folder: string): void {
+  const inside = join(folder, DATABASE);
+  const outside = pathReadFromUri(inside);
+  if (outside === inside || existsSync(inside)) return;
+  if (!statSync(outside, { throwIfNoEntry: false })?.isFile()) return;
+  throw new Error(
+    `The event log of ${folder} may be ${outside}, where an earlier version wrote it: move that file, with its ` +
+      `-wal and -shm if they are there, to ${inside}, or elsewhere if it is not yours.`,
+  );
+}
+
+/** The path that SQLite takes from `file:` and a path that was not encoded. */
+function pathReadFromUri(path: string): string {
+  const [read = ''] = path.split(/[#?]/);
+  return read.replaceAll(/%[\da-f]{2}/gi, (code) => String.fromCharCode(Number.parseInt(code.slice(1), 16)));
 }

@@ -1,0 +1,85 @@
+import process from 'node:process';
+
+const LOOK_EVERY_MS = 30_000;
+
+/**
+ * Says where there is no terminal how far a run is: how many files at its beginning, a count after each, and what takes
+ * long. What came of it goes to `test/run.mjs`, if that started the run.
+ */
+export default class ProgressReporter {
+  #began = Date.now();
+  /** @type {Map<string, number>} */
+  #running = new Map();
+  /** @type {NodeJS.Timeout | undefined} */
+  #looking;
+
+  /** @param {{ numTotalTestSuites: number }} results */
+  onRunStart({ numTotalTestSuites }) {
+    say(`${numTotalTestSuites} test ${numTotalTestSuites === 1 ? 'file' : 'files'}`);
+    this.#looking = setInterval(() => this.#sayWhatRuns(), LOOK_EVERY_MS);
+  }
+
+  /** @param {{ path: string }} test */
+  onTestFileStart({ path }) {
+    this.#running.set(path, Date.now());
+  }
+
+  /**
+   * @param {{ path: string }} test
+   * @param {unknown} _result
+   * @param {Results} results
+   */
+  onTestFileResult({ path }, _result, results) {
+    this.#running.delete(path);
+    const { numTotalTestSuites, numPassedTestSuites, numFailedTestSuites, numPendingTestSuites } = results;
+    const done = numPassedTestSuites + numFailedTestSuites + numPendingTestSuites;
+    if (numTotalTestSuites === 1) return;
+    const { numPassedTests: passed, numFailedTests: failed } = results;
+    const seconds = this.#secondsSince(this.#began);
+    say(
+      `     ${done} of ${numTotalTestSuites} files: ${passed} tests passed, ${failed} failed, ${seconds} s`,
+    );
+  }
+
+  /** @param {unknown} _contexts @param {Results} results */
+  onRunComplete(_contexts, results) {
+    clearInterval(this.#looking);
+    process.send?.({
+      files: results.numTotalTestSuites,
+      failedFiles: results.numFailedTestSuites,
+      passed: results.numPassedTests,
+      failed: results.numFailedTests,
+      skipped: results.numPendingTests + results.numTodoTests,
+    });
+  }
+
+  #sayWhatRuns() {
+    const files = [...this.#running].map(([path, since]) => {
+      const name = path.replace(`${process.cwd()}/`, '');
+      return `${name} (${this.#secondsSince(since)} s)`;
+    });
+    if (files.length > 0) say(`     running: ${files.join(', ')}`);
+  }
+
+  /** @param {number} since */
+  #secondsSince(since) {
+    return Math.round((Date.now() - since) / 1_000);
+  }
+}
+
+/**
+ * @typedef {object} Results what jest counts
+ * @property {number} numTotalTestSuites
+ * @property {number} numPassedTestSuites
+ * @property {number} numFailedTestSuites
+ * @property {number} numPendingTestSuites
+ * @property {number} numPassedTests
+ * @property {number} numFailedTests
+ * @property {number} numPendingTests
+ * @property {number} numTodoTests
+ */
+
+/** To where jest writes. @param {string} line */
+function say(line) {
+  if (!process.stderr.isTTY) process.stderr.write(`${line}\n`);
+}

@@ -1,0 +1,20 @@
+/** Run by `bundle`, as `bundle-process.mjs <workflows> <out>`: every path is that of the checkout as this file is reached. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import { fail, root } from './bootstrap.mjs';
+
+const [workflows = '', out = ''] = process.argv.slice(2);
+const symlinks = !process.execArgv.includes('--preserve-symlinks');
+const { code } = await bundleWorkflowCode({
+  workflowsPath: join(root, workflows),
+  logger: new DefaultLogger('WARN'),
+  webpackConfigHook: (config) => ({
+    ...config,
+    context: root,
+    resolve: { ...config.resolve, symlinks },
+    resolveLoader: { ...config.resolveLoader, symlinks },
+  }),
+}).catch(fail);
+writeFileSync(out, code);
