@@ -2,7 +2,8 @@ import type { Db, Filter } from 'mongodb';
 import type { OrderStatus } from '../domain/order.js';
 import type { OrderView } from '../domain/view.js';
 import { within } from '../platform/within.js';
-import { onlyView, type OrderDocument, orders, queryWords } from '../projections/orders.js';
+import { onlyView, type OrderDocument, orders } from '../projections/orders.js';
+import { queryWords } from '../projections/search-words.js';
 import type { Cursors } from './cursor.js';
 import { badQuery, toInstant } from './instant.js';
 
@@ -20,7 +21,7 @@ export interface OrderListQuery
   readonly customerId?: string;
   readonly sku?: string;
   readonly tag?: string;
-  /** words; each of them begins a word of the order */
+  /** words; each of them begins a word of the order (see `searchWords`) */
   readonly q?: string;
   readonly sort?: (typeof sorts)[number];
   readonly limit?: number;
