@@ -45,7 +45,7 @@ async function orders(line: string, more: Session['env'] = {}) {
       print: (text) => out.push(text),
       complain: (text) => err.push(text),
       paint: (_, text) => text,
-      readInput: async () => '',
+      readInput: async () => Buffer.alloc(0),
     },
     env: { ...env, ...more },
     openWriteSide: () => Promise.reject(new Error('These scripts only read.')),

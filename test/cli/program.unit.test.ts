@@ -21,7 +21,7 @@ const done: CommandResult = {
 };
 
 /** Runs a script against a write side that takes down what it is sent, and answers `result`. */
-async function orders(line: string | readonly string[], result: CommandResult = done, input = '') {
+async function orders(line: string | readonly string[], result: CommandResult = done, input: string | Uint8Array = '') {
   const out: string[] = [];
   const err: string[] = [];
   const taken: Taken[] = [];
@@ -41,7 +41,7 @@ async function orders(line: string | readonly string[], result: CommandResult = 
       print: (text) => out.push(text),
       complain: (text) => err.push(text),
       paint: (_, text) => text,
-      readInput: async () => input,
+      readInput: async () => Buffer.from(input),
     },
     env: {},
     openWriteSide: async () => ({ gateway, close: async () => void (closed += 1) }),

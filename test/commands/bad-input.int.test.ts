@@ -366,7 +366,7 @@ test('a client that goes before its body has come is no outage of a server of ou
   const logged: string[] = [];
   const app = createHttp(pino({ level: 'warn' }, { write: (text: string) => void logged.push(text) }));
   const answered: number[] = [];
-  app.addHook('onResponse', async (_request, reply) => void answered.push(reply.statusCode));
+  app.addHook('onSend', async (_request, reply) => void answered.push(reply.statusCode));
   let isReading = false;
   app.addHook('preParsing', async () => {
     isReading = true;
