@@ -11,6 +11,7 @@ import { type OrderDocument, orders, toDocument } from '../projections/orders.js
 import { type OrderState, stateQuery, workflowId } from '../workflows/messages.js';
 import { asStored, committed } from './durability.js';
 import { foldHistory, type HistoryLog, readHistoryLog } from './history.js';
+import { remedyOf } from './remedies.js';
 import { isSameEvent, type RecordedEvent, readStored } from './journal.js';
 import { eventsUntil, orderAt } from './time-travel.js';
 
@@ -25,6 +26,8 @@ export interface Discrepancy {
   readonly kind: 'differs' | 'behind' | 'unanswered';
   /** for a person: what was found and what was expected */
   readonly detail: string;
+  /** for a person: what to do about it */
+  readonly remedy?: string;
 }
 
 export interface Comparison {
@@ -88,11 +91,12 @@ async function reach({ client, db }: Compared, error: unknown): Promise<void> {
 
 function unproven(orderId: string, error: unknown): Comparison {
   const where = error instanceof MongoError ? 'journal' : 'history';
+  const found = { orderId, where, kind: 'unanswered' } as const;
   return {
     events: 0,
     hasHistory: true,
     isProven: false,
-    discrepancies: [{ orderId, where, kind: 'unanswered', detail: messageOf(error) }],
+    discrepancies: [{ ...found, detail: messageOf(error), remedy: remedyOf(found) }],
   };
 }
 
@@ -125,7 +129,7 @@ async function compareOnce(
   return {
     events: stored.length,
     hasHistory: history !== undefined,
-    discrepancies: found.map((discrepancy) => ({ orderId, ...discrepancy })),
+    discrepancies: found.map((one) => ({ orderId, remedy: remedyOf({ orderId, ...one }), ...one })),
   };
 }
 

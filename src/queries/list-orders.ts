@@ -5,7 +5,7 @@ import { within } from '../platform/within.js';
 import { onlyView, type OrderDocument, orders } from '../projections/orders.js';
 import { queryWords } from '../projections/search-words.js';
 import type { Cursors } from './cursor.js';
-import { badQuery, toInstant } from './instant.js';
+import { toInstant } from './instant.js';
 
 export const sorts = ['createdAt', '-createdAt', 'updatedAt', '-updatedAt', 'total', '-total'] as const;
 export const bounds = ['gt', 'gte', 'lt', 'lte'] as const;
@@ -63,7 +63,6 @@ export function toFind(
   const field = sortFields[sort];
   const list = [sort, Object.entries(filters).toSorted(([a], [b]) => (a < b ? -1 : 1))];
   const direction: 1 | -1 = descending ? -1 : 1;
-  if (filters.q !== undefined && queryWords(filters.q).length === 0) throw badQuery('q', 'has no word');
   const conditions = toConditions(filters);
   if (cursor !== undefined) {
     const [value, orderId] = cursors.read(list, cursor);
@@ -99,12 +98,18 @@ function toConditions({
     ...(customerId === undefined ? [] : [{ 'customer.id': customerId }]),
     ...(sku === undefined ? [] : [{ skus: sku }]),
     ...(tag === undefined ? [] : [{ tags: tag }]),
-    ...queryWords(q ?? '').map((word) => ({ search: { $regex: `^${escapeRegExp(word)}` } })),
+    ...(q === undefined ? [] : searched(queryWords(q))),
     ...Object.entries(ranges).map(([name, value]) => {
       const [, field = '', bound = ''] = /^(\w+)\[(\w+)\]$/.exec(name) ?? [];
       return { [field]: { [`$${bound}`]: typeof value === 'string' ? toInstant(name, value) : value } };
     }),
   ];
+}
+
+/** A search for signs alone, which are in no word, finds nothing. */
+function searched(words: readonly string[]): Filter<OrderDocument>[] {
+  if (words.length === 0) return [{ search: { $in: [] } }];
+  return words.map((word) => ({ search: { $regex: `^${escapeRegExp(word)}` } }));
 }
 
 function escapeRegExp(text: string): string {

@@ -21,7 +21,11 @@ const done: CommandResult = {
 };
 
 /** Runs a script against a write side that takes down what it is sent, and answers `result`. */
-async function orders(line: string | readonly string[], result: CommandResult = done, input: string | Uint8Array = '') {
+async function orders(
+  line: string | readonly string[],
+  result: CommandResult = done,
+  input: string | Uint8Array = '',
+) {
   const out: string[] = [];
   const err: string[] = [];
   const taken: Taken[] = [];

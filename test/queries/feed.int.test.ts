@@ -293,6 +293,7 @@ describe('the live log of an order', () => {
     const mongodb = await breakableMongodb();
     const own = await startTestApi({ MONGODB_URI: mongodb.address });
     try {
+      await until(async () => await own.mongo.db.command({ ping: 1 }));
       await own.startWorker();
       const ownAddress = await own.app.listen({ host: '127.0.0.1', port: 0 });
       const orderId = await placedOrder(own);
