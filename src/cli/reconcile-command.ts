@@ -74,8 +74,8 @@ async function reconcileNow(stores: Stores, config: Config): Promise<Reconciliat
     for (;;) {
       const run = (await runs()).find(({ firstExecutionRunId }) => !known.has(firstExecutionRunId));
       if (run !== undefined) {
-        const report = await reconciliationOf(db, run.firstExecutionRunId);
-        if (report !== undefined) return report;
+        const made = await reconciliationOf(db, run.firstExecutionRunId);
+        if (made !== undefined) return made;
       }
       const looked = run === undefined ? undefined : await lookedAt(client, run);
       if (looked !== undefined && looked !== done) {

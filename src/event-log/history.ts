@@ -138,7 +138,8 @@ async function readRun(client: Client, execution: Execution, options: ReadOption
     if (!isGrpcServiceError(error)) throw error;
     const code = error.code.valueOf();
     if (code === notFound) return undefined;
-    if (code === dataLoss) throw new Error(`Temporal has lost the history of ${execution.workflowId}`);
+    if (code === dataLoss)
+      throw new Error(`Temporal has lost the history of ${execution.workflowId}`, { cause: error });
     throw error;
   }
   return first && last && { first, last, steps };
@@ -168,7 +169,9 @@ async function* historyEvents(
     } catch (error) {
       if (!isGrpcServiceError(error) || !isTooLarge(error)) throw error;
       if (maximumPageSize === 1)
-        throw new Error(`the history of ${execution.workflowId} has an event that is too large to be read`);
+        throw new Error(`the history of ${execution.workflowId} has an event that is too large to be read`, {
+          cause: error,
+        });
       maximumPageSize = Math.ceil(maximumPageSize / 4);
     }
   }

@@ -79,8 +79,6 @@ function toSummary({
   ...counts
 }: CustomerDocument): CustomerSummary {
   const { name, orderId, createdAt } = lastOrder;
-  const lifetimeValue = Object.fromEntries(
-    Object.entries(value).map(([currency, sum]) => [currency, sumOf(sum)]),
-  );
-  return { customerId: _id, name, ...counts, lifetimeValue, lastOrder: { orderId, createdAt } };
+  const sums = Object.fromEntries(Object.entries(value).map(([currency, sum]) => [currency, sumOf(sum)]));
+  return { customerId: _id, name, ...counts, lifetimeValue: sums, lastOrder: { orderId, createdAt } };
 }

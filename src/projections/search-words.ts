@@ -18,7 +18,7 @@ const longestWord = 64;
 
 function wordOf(runs: readonly string[]): string {
   const word = runs.join('');
-  return word.length <= longestWord ? word : [...word].slice(0, longestWord).join('');
+  return word.length <= longestWord ? word : Array.from(word).slice(0, longestWord).join('');
 }
 
 /** What stands between spaces, each as its runs; those that have none are left out. */

@@ -190,7 +190,10 @@ type Items = AsyncGenerator<StreamItem | typeof keepAlive>;
 async function* onceReachable(open: () => Promise<Items>, signal: AbortSignal): Items {
   while (!signal.aborted) {
     const items = await unlessUnreachable(open());
-    if (items !== undefined) return yield* items;
+    if (items !== undefined) {
+      yield* items;
+      break;
+    }
     yield keepAlive;
     await setTimeout(LOOK_AGAIN_MS, undefined, { signal }).catch(() => undefined);
   }

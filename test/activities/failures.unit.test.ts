@@ -26,9 +26,9 @@ function steps() {
     const perform = async () => {
       if (error !== undefined) throw error;
     };
-    await inbound?.execute?.({ args: [step], headers: {} }, perform).catch((thrown: unknown) => {
-      expect(thrown).toBe(error);
-    });
+    const tried = inbound?.execute?.({ args: [step], headers: {} }, perform);
+    if (error === undefined) await tried;
+    else await expect(tried).rejects.toBe(error);
   }
   return { lines, tryWith, cancelled };
 }

@@ -61,15 +61,15 @@ describe('the payments webhook', () => {
     'acknowledges %s, whatever comes with it',
     async (type) => {
       for (const data of [undefined, null, 7, ['x'], { orderId: 'a/b' }, { orderId: randomUUID() }]) {
-        expect(await deliver('payments', { type, data })).toMatchObject({ status: 202, body: {} });
-        expect(await deliver('carriers', { type, data })).toMatchObject({ status: 202, body: {} });
+        expect(await deliver(api, 'payments', { type, data })).toMatchObject({ status: 202, body: {} });
+        expect(await deliver(api, 'carriers', { type, data })).toMatchObject({ status: 202, body: {} });
       }
     },
   );
 
   test('reads a body with a byte order mark, and none that is not UTF-8, though it is signed', async () => {
     const message = JSON.stringify({ type: 'payment.disputed' });
-    expect(await deliver('payments', `\uFEFF${message}`)).toMatchObject({ status: 202 });
+    expect(await deliver(api, 'payments', `\uFEFF${message}`)).toMatchObject({ status: 202 });
     const at = new Date();
     const reply = await api.app.inject({
       method: 'POST',
