@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { logFailures } from '../src/activities/failures.js';
 import { createActivities } from '../src/activities/index.js';
 import { temporalConnectionOptions } from '../src/platform/connections.js';
 import type { Logger } from '../src/platform/logger.js';
@@ -29,12 +30,15 @@ const FIRST_BACK_OFF_MS = 250;
 const LONGEST_BACK_OFF_MS = 10_000;
 const LOG_METHODS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
+/** What the SDK logs for each try of an activity; `logFailures` does it for each change. */
+const FOR_EACH_TRY = 'Activity failed';
+
 /** To be called once in a process, before any worker: the SDK logs to ours, and leaves signals to us. */
 export function installRuntime(logger: Logger): void {
   Runtime.install({
-    logger: new DefaultLogger('WARN', ({ level, message, meta }) =>
-      logger[LOG_METHODS[level]](meta ?? {}, message),
-    ),
+    logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
+      if (message !== FOR_EACH_TRY) logger[LOG_METHODS[level]](meta ?? {}, message);
+    }),
     telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
     shutdownSignals: [],
     workerHeartbeatInterval: heartbeatEveryMs,
@@ -74,17 +78,21 @@ async function keepWorking(
 ): Promise<void> {
   const { logger } = context;
   let backOffMs = FIRST_BACK_OFF_MS;
+  let problem: string | undefined;
   while (!stopping.aborted) {
     try {
       await work(context, what, stopping, () => {
         backOffMs = FIRST_BACK_OFF_MS;
+        if (problem !== undefined) logger.info('The worker works again.');
+        problem = undefined;
         onReady();
       });
     } catch (error) {
       if (stopping.aborted) return;
-      logger.warn(
-        `The worker cannot work: ${messageOf(error)}. Another one starts in ${backOffMs / 1_000} s.`,
-      );
+      // Once for each that is another, not for each try.
+      if (messageOf(error) !== problem)
+        logger.warn(`The worker cannot work: ${messageOf(error)}. Others are started until one can.`);
+      problem = messageOf(error);
       await setTimeout(backOffMs, undefined, { signal: stopping }).catch(() => undefined);
       backOffMs = Math.min(backOffMs * 2, LONGEST_BACK_OFF_MS);
     }
@@ -99,7 +107,7 @@ async function buildId(bundle: WorkerContext['workflowBundle']): Promise<string>
 
 /** One worker's life, until it is stopped or fails. */
 async function work(
-  { config, workflowBundle }: WorkerContext,
+  { config, workflowBundle, logger }: WorkerContext,
   { taskQueue, activities }: Work,
   stopping: AbortSignal,
   onRunning: () => void,
@@ -112,6 +120,7 @@ async function work(
       taskQueue,
       workflowBundle,
       activities,
+      interceptors: { activity: [logFailures(logger)] },
       // The SDK's own build id is 90 characters in a third of all history events: a sixth of an order's history.
       workerDeploymentOptions: {
         version: { deploymentName: 'orders', buildId: await buildId(workflowBundle) },

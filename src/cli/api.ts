@@ -1,3 +1,4 @@
+import { parseExact } from './exact-json.js';
 import { exitCodes, Failure } from './failure.js';
 
 /** The HTTP API, as far as the scripts need it. What it answers has the shape of the contract. */
@@ -21,17 +22,19 @@ type Headers = Readonly<Record<string, string>>;
 const ANSWER_WITHIN_MS = 40_000;
 
 /**
- * @param baseUrl such as `http://127.0.0.1:8080`
+ * @param baseUrl such as `http://127.0.0.1:8080`, or `https://shop.example/orders-api` where it is behind a path
  * Every call fails with a `Failure`: that of the API's own problem, or `api_unreachable`.
  */
 export function connectApi(baseUrl: string): Api {
+  const base = new URL(baseUrl);
+  base.pathname = base.pathname.replace(/\/*$/, '/');
   async function request(
     path: string,
     query: Query,
     init: RequestInit,
     withinMs = ANSWER_WITHIN_MS,
   ): Promise<Response> {
-    const url = new URL(path, baseUrl);
+    const url = new URL(path.slice(1), base);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.append(name, String(value));
     }
@@ -39,9 +42,9 @@ export function connectApi(baseUrl: string): Api {
     try {
       response = await fetch(url, { ...init, signal: AbortSignal.timeout(withinMs) });
     } catch (error) {
-      throw unreachable(url, error);
+      throw unreachable(addressOf(base), error);
     }
-    if (!response.ok) throw await failureOf(response);
+    if (!response.ok) throw await failureOf(addressOf(base), response);
     return response;
   }
   async function send<T>(method: string, path: string, body: unknown, headers: Headers): Promise<T> {
@@ -68,15 +71,20 @@ export function at(strings: TemplateStringsArray, ...parts: readonly string[]): 
 
 async function jsonOf<T>(response: Response): Promise<T> {
   // The shape is the contract's.
-  return (await response.json()) as T;
+  return parseExact(await response.text()) as T;
 }
 
-function unreachable(url: URL, error: unknown): Failure {
+/** As it was given, without what may be secret in it. */
+function addressOf({ origin, pathname }: URL): string {
+  return `${origin}${pathname.replace(/\/$/, '')}`;
+}
+
+function unreachable(address: string, error: unknown): Failure {
   const isLate = error instanceof Error && error.name === 'TimeoutError';
   const wrong = isLate ? 'gives no answer' : 'cannot be reached';
   return new Failure(exitCodes.unavailable, {
     code: 'api_unreachable',
-    message: `the API at ${url.origin} ${wrong}: start it with \`npm start\`, or say with --url where it is`,
+    message: `the API at ${address} ${wrong}: start it with \`npm start\`, or say with --url where it is`,
   });
 }
 
@@ -94,11 +102,11 @@ interface Problem {
   readonly allowedCommands?: readonly string[];
 }
 
-async function failureOf(response: Response): Promise<Failure> {
+async function failureOf(address: string, response: Response): Promise<Failure> {
   const { code, detail, title, errors, allowedCommands } = await problemOf(response);
   return new Failure(exitCodeOf(response.status), {
     code: code ?? `http_${response.status}`,
-    message: detail ?? title ?? `the API at ${new URL(response.url).origin} answered ${response.status}`,
+    message: detail ?? title ?? `the API at ${address} answered ${response.status}`,
     ...(errors?.[0] === undefined ? {} : { pointer: errors[0].pointer }),
     ...(allowedCommands === undefined ? {} : { allowedCommands }),
   });

@@ -121,17 +121,20 @@ function typed(options: Omit<OrderOptions, 'file' | 'id'>): object {
 }
 
 async function fromFile(file: string, terminal: Terminal): Promise<object> {
-  let text: string;
+  let bytes: Uint8Array;
   try {
-    text = file === '-' ? await terminal.readInput() : await readFile(file, 'utf8');
+    bytes = file === '-' ? await terminal.readInput() : await readFile(file);
   } catch (error) {
     throw usageFailure(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
+  const source = file === '-' ? 'standard input' : file;
+  // Loaded when it is needed, as its schemas take their time.
+  const { textOf } = await import('./input.js');
+  const text = textOf(bytes, source);
   let order: unknown;
   try {
     order = JSON.parse(text);
   } catch (error) {
-    const source = file === '-' ? 'standard input' : file;
     throw usageFailure(`${source} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
   if (typeof order !== 'object' || order === null) throw usageFailure(`expected one order as a JSON object`);

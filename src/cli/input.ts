@@ -16,7 +16,7 @@ import type { FollowUpCommand, FollowUpType } from '../domain/commands.js';
 import { HttpProblem } from '../platform/http-problem.js';
 import { closed, Id, Key } from '../platform/http-schemas.js';
 import { validatorCompiler } from '../platform/http-validation.js';
-import { exitCodes, Failure } from './failure.js';
+import { exitCodes, Failure, usageFailure } from './failure.js';
 
 /** The schemas are those of the HTTP API: what it answers with 400 ends a script with the same words. */
 
@@ -43,6 +43,23 @@ export function newOrder(given: unknown): { readonly id?: string; readonly body:
   const { id, ...body } = given as OrderBody & { readonly id?: string };
   return { ...(id === undefined ? {} : { id }), body };
 }
+
+/**
+ * A file's, or standard input's, text: UTF-8, with or without a byte order mark.
+ *
+ * @param source as it is named to a person
+ * @throws Failure where it is not UTF-8: what was meant is not guessed
+ */
+export function textOf(bytes: Uint8Array, source: string): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw usageFailure(`${source} is not UTF-8: save it as Unicode in UTF-8`);
+  }
+}
+
+/** Leaves a byte order mark out. */
+const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Throws a `Failure` for a command, or the id of an order, that no state would allow. */
 export function checkCommand(orderId: string, { type, data }: FollowUpCommand): void {

@@ -16,17 +16,24 @@ export interface ProgressBar {
 
 const WIDTH = 24;
 const REDRAW_MS = 100;
+/** Without a terminal, whose line could be drawn again. */
+const LINE_EVERY_MS = 5_000;
 
-/** How far something long has come, on one line that lives while it goes on. Shows nothing where nobody watches. */
-export function progressBar(stream: Pick<WriteStream, 'isTTY' | 'write'>): ProgressBar {
-  const began = Date.now();
-  let drawnAt = 0;
+/**
+ * How far something long has come: on one line of a terminal that lives while it goes on, else, as in a log, a line every few
+ * seconds.
+ */
+export function progressBar(stream: Pick<WriteStream, 'isTTY' | 'write'>, now = Date.now): ProgressBar {
+  const began = now();
+  const everyMs = stream.isTTY ? REDRAW_MS : LINE_EVERY_MS;
+  let drawnAt = stream.isTTY ? 0 : began;
   return {
     show(step) {
-      const now = Date.now();
-      if (!stream.isTTY || now - drawnAt < REDRAW_MS) return;
-      drawnAt = now;
-      stream.write(`\r\u001B[K${barLine(step, (now - began) / 1_000)}`);
+      const at = now();
+      if (at - drawnAt < everyMs) return;
+      drawnAt = at;
+      const line = barLine(step, (at - began) / 1_000);
+      stream.write(stream.isTTY ? `\r\u001B[K${line}` : `${line}\n`);
     },
     end() {
       if (stream.isTTY && drawnAt > 0) stream.write('\r\u001B[K');

@@ -6,6 +6,7 @@ import type { OrderView } from '../domain/view.js';
 import { type Api, at } from './api.js';
 import { amount, positive } from './arguments.js';
 import { eventColumns, eventRow, liveColumns } from './event-row.js';
+import { printExact } from './exact-json.js';
 import { eventsOf, follow, isSettled } from './follow.js';
 import { addScript } from './options.js';
 import { formatOf, orderCard } from './order-card.js';
@@ -236,6 +237,6 @@ export function report(
   result: unknown,
   lines: () => readonly string[],
 ): void {
-  if (json === true) print(JSON.stringify(result));
+  if (json === true) print(printExact(result));
   else for (const line of lines()) print(line);
 }

@@ -140,5 +140,6 @@ function doneLines(done: Rebuilt, action: 'rebuild' | 'rollback'): readonly stri
   return [
     `${name} ${outcome}, but for ${exceptions.count} orders that could not be made from their first event on:`,
     ...exceptions.orderIds.map((orderId) => `  ${orderId}`),
+    'these are read as they were before, or from their last run: `npx orders verify --order <id>` says what each lacks, and what to do',
   ];
 }

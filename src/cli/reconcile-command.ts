@@ -1,9 +1,12 @@
+import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import type { Reconciliation } from '../event-log/reconciliations.js';
 import type { Config } from '../platform/config.js';
 import { exitCodes, Failure } from './failure.js';
 import { addScript } from './options.js';
+import { progressBar } from './progress.js';
 import { report } from './query-commands.js';
 import { type CommonOptions, configOf, type Session } from './session.js';
 import type { Stores } from './stores.js';
@@ -14,7 +17,8 @@ interface ReconcileOptions extends CommonOptions {
   readonly now?: true;
 }
 
-const DONE_WITHIN_MS = 60_000;
+/** How long nothing may happen before it is not waited for any longer. */
+const NOTHING_FOR_MS = 60_000;
 const LOOK_EVERY_MS = 250;
 
 /** Adds `reconcile`: the latest scheduled comparison of Temporal with journal and views, or one more. */
@@ -33,36 +37,79 @@ export function addReconcileCommand(program: Command, session: Session): void {
     const latest = await withStores(config, (stores) => latestOf(stores, config, options.now === true));
     report(session, options, latest, () => reconciliationLines(latest, session.terminal.paint));
     if (latest.found > 0) {
-      const message = `${counted(latest.found, 'discrepancy', 'discrepancies')} that no retry mends`;
+      const remedy = latest.discrepancies[0]?.remedy ?? 'see each of them';
+      const message = `${counted(latest.found, 'discrepancy', 'discrepancies')} that no retry mends; for the first: ${remedy}`;
       throw new Failure(exitCodes.refused, { code: 'not_reconciled', message });
     }
   });
 }
 
 async function latestOf(stores: Stores, config: Config, isWanted: boolean): Promise<Reconciliation> {
+  if (isWanted) return await reconcileNow(stores, config);
+  const { latestReconciliations } = await import('../event-log/reconciliations.js');
+  const [latest] = await latestReconciliations(stores.db, 1);
+  return latest ?? none();
+}
+
+/** Begins a comparison, after one that is under way, and waits for its end for as long as it goes on. */
+async function reconcileNow(stores: Stores, config: Config): Promise<Reconciliation> {
   const { client, db } = stores;
-  const [{ latestReconciliations }, { reachTemporal }, { reconcileScheduleId }, { ScheduleNotFoundError }] =
+  const [{ reconciliationOf }, { reachTemporal }, { reconcileScheduleId }, { ScheduleNotFoundError }] =
     await Promise.all([
       import('../event-log/reconciliations.js'),
       import('./stores.js'),
       import('../workflows/reconcile-messages.js'),
       import('@temporalio/client'),
     ]);
-  const [before] = await latestReconciliations(db, 1);
-  if (!isWanted) return before ?? none();
   await reachTemporal(stores);
+  const schedule = client.schedule.getHandle(reconcileScheduleId(config.temporal.taskQueue));
+  const runs = async () =>
+    (await schedule.describe()).info.recentActions.map(({ action }) => action.workflow);
+  const bar = progressBar(process.stderr);
   try {
-    await client.schedule.getHandle(reconcileScheduleId(config.temporal.taskQueue)).trigger();
+    const known = new Set((await runs()).map(({ firstExecutionRunId }) => firstExecutionRunId));
+    await schedule.trigger('BUFFER_ONE');
+    let waitedSince = Date.now();
+    let done = 0;
+    for (;;) {
+      const run = (await runs()).find(({ firstExecutionRunId }) => !known.has(firstExecutionRunId));
+      if (run !== undefined) {
+        const made = await reconciliationOf(db, run.firstExecutionRunId);
+        if (made !== undefined) return made;
+      }
+      const looked = run === undefined ? undefined : await lookedAt(client, run);
+      if (looked !== undefined && looked !== done) {
+        waitedSince = Date.now();
+        done = looked;
+      }
+      if (Date.now() - waitedSince > NOTHING_FOR_MS) throw notDone();
+      bar.show({ what: 'orders', done });
+      await setTimeout(LOOK_EVERY_MS);
+    }
   } catch (error) {
     if (error instanceof ScheduleNotFoundError) none();
     throw error;
+  } finally {
+    bar.end();
   }
-  for (const giveUpAt = Date.now() + DONE_WITHIN_MS; Date.now() < giveUpAt; await setTimeout(LOOK_EVERY_MS)) {
-    const [latest] = await latestReconciliations(db, 1);
-    if (latest !== undefined && latest.runId !== before?.runId) return latest;
-  }
-  const message = 'it is not done yet: `npx orders reconcile` shows it when it is';
-  throw new Failure(exitCodes.unavailable, { code: 'not_done_yet', message });
+}
+
+/** How many orders a run has looked at, as its last heartbeat says; undefined where it has said nothing. */
+async function lookedAt(
+  client: Client,
+  { workflowId, firstExecutionRunId: runId }: { workflowId: string; firstExecutionRunId: string },
+): Promise<number | undefined> {
+  const { raw } = await client.workflow.getHandle(workflowId, runId).describe();
+  const beat = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads;
+  const { decodeArrayFromPayloads } = await import('@temporalio/common/lib/internal-non-workflow/index.js');
+  const [done] = await decodeArrayFromPayloads(client.options.loadedDataConverter, beat);
+  return typeof done === 'number' ? done : undefined;
+}
+
+function notDone(): Failure {
+  const message =
+    'it does not go on: is a process of the role `feed` running? Once it is, the comparison is made, and `npx orders reconcile` shows it';
+  return new Failure(exitCodes.unavailable, { code: 'not_done_yet', message });
 }
 
 function none(): never {

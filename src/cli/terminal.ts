@@ -12,7 +12,7 @@ export interface Terminal {
   /** colours for standard output */
   readonly paint: Paint;
   /** all of standard input */
-  readonly readInput: () => Promise<string>;
+  readonly readInput: () => Promise<Uint8Array>;
 }
 
 /** The terminal of this process: coloured where it is one and NO_COLOR is not set. */
@@ -23,7 +23,7 @@ export const processTerminal: Terminal = {
   async readInput() {
     const chunks: Buffer[] = [];
     for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk));
-    return Buffer.concat(chunks).toString('utf8');
+    return Buffer.concat(chunks);
   },
 };
 

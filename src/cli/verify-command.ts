@@ -57,7 +57,8 @@ export function addVerifyCommand(program: Command, session: Session): void {
     }
     print(session, options, report, () => verifyLines(report, session.terminal.paint));
     if (report.found > 0) {
-      const message = `${counted(report.found, 'discrepancy', 'discrepancies')} in what was verified`;
+      const remedy = report.discrepancies[0]?.remedy ?? 'see each of them';
+      const message = `${counted(report.found, 'discrepancy', 'discrepancies')} in what was verified; for the first: ${remedy}`;
       throw new Failure(exitCodes.refused, { code: 'not_verified', message });
     }
   });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { HttpProblem } from '../platform/http-problem.js';
-import { isKey } from '../platform/http-schemas.js';
+import { isKey, versionOf } from '../platform/http-schemas.js';
 import type { Http } from '../platform/http.js';
 import type { CommandMeta } from './gateway.js';
 
@@ -27,15 +27,15 @@ export function keyRequests(app: Http): void {
 
 /** What the headers of a request say of its command. They were checked by the route's schema. */
 export function metaOf(request: FastifyRequest): CommandMeta {
-  const match = header(request, 'if-match') ?? '*';
   const actor = header(request, 'x-actor') ?? 'anonymous';
+  const expectedVersion = versionOf(header(request, 'if-match') ?? '*');
   return {
     issuer: actor,
     key: request.idempotencyKey,
     fresh: header(request, 'idempotency-key') === undefined,
     actor,
     correlationId: request.id,
-    ...(match === '*' ? {} : { expectedVersion: Number(match.slice(1, -1)) }),
+    ...(expectedVersion === undefined ? {} : { expectedVersion }),
   };
 }
 

@@ -1,8 +1,10 @@
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
-import { Type } from 'typebox';
+import { type Static, type TSchema, Type } from 'typebox';
 import type { Fact } from '../domain/commands.js';
+import { textOf } from '../platform/http-body.js';
 import { HttpProblem, problem } from '../platform/http-problem.js';
 import { closed, Id, Key, Name } from '../platform/http-schemas.js';
+import { validatorCompiler } from '../platform/http-validation.js';
 import type { Http } from '../platform/http.js';
 import { problemOf } from './answers.js';
 import type { CommandMeta, CommandResult, Gateway } from './gateway.js';
@@ -23,13 +25,12 @@ export function registerWebhooks(app: Http, { gateway, secrets }: WebhookDeps): 
     payments.post(
       '/v1/webhooks/payments',
       {
-        schema: { summary: 'The payment provider settles a pending payment', ...webhook, body: PaymentEvent },
+        schema: { summary: 'The payment provider settles a pending payment', ...webhook },
       },
       async (request, reply) => {
-        const { type } = request.body;
-        const outcome = paymentOutcomes[type];
+        const outcome = paymentOutcomes.get(request.body.type);
         if (outcome !== undefined) {
-          const { orderId, reference, authorizationId, code } = request.body.data;
+          const { orderId, reference, authorizationId, code } = read(PaymentEvent, request.body).data;
           const data = { reference, authorizationId, outcome, ...(code === undefined ? {} : { code }) };
           const fact = { type: 'PaymentSettled', data } as const;
           acknowledge(await gateway.fact(orderId, fact, metaOf(request, 'payments')));
@@ -42,11 +43,12 @@ export function registerWebhooks(app: Http, { gateway, secrets }: WebhookDeps): 
     verifySignatures(carriers, secrets.carriers);
     carriers.post(
       '/v1/webhooks/carriers',
-      { schema: { summary: 'A carrier tracks a shipment', ...webhook, body: CarrierEvent } },
+      { schema: { summary: 'A carrier tracks a shipment', ...webhook } },
       async (request, reply) => {
-        const { type, data } = request.body;
-        const fact = carrierFact(type, data);
-        if (fact !== undefined) {
+        const { type } = request.body;
+        if (carrierTypes.has(type)) {
+          const { data } = read(CarrierEvent, request.body);
+          const fact = carrierFact(type, data);
           acknowledge(await gateway.fact(data.orderId, fact, metaOf(request, 'carriers')));
         }
         return await reply.code(202).send({});
@@ -54,6 +56,12 @@ export function registerWebhooks(app: Http, { gateway, secrets }: WebhookDeps): 
     );
   });
 }
+
+/** What every sender's messages have in common; of a type that is not known, nothing else is. */
+const SignedEvent = Type.Object({
+  type: Name,
+  data: Type.Optional(Type.Unknown({ description: 'by its type: of an order, a payment or a shipment' })),
+});
 
 /** Others may add to what they send: only what is used is asked for. */
 const PaymentEvent = Type.Object({
@@ -84,6 +92,7 @@ const webhook = {
     'webhook-timestamp': Type.String(),
     'webhook-signature': Type.String(),
   }),
+  body: SignedEvent,
   response: {
     202: closed({}),
     400: problem(400),
@@ -95,18 +104,21 @@ const webhook = {
   },
 };
 
-const paymentOutcomes: Readonly<Record<string, 'authorized' | 'declined'>> = {
-  'payment.authorized': 'authorized',
-  'payment.declined': 'declined',
-};
+const paymentOutcomes: ReadonlyMap<string, 'authorized' | 'declined'> = new Map([
+  ['payment.authorized', 'authorized'],
+  ['payment.declined', 'declined'],
+]);
 
+const delivered = 'shipment.delivered';
+const carrierTypes: ReadonlySet<string> = new Set(['shipment.dispatched', delivered]);
+
+/** @param type one of `carrierTypes` */
 function carrierFact(
   type: string,
   data: { readonly shipmentId: string; readonly carrier?: string; readonly trackingNumber?: string },
-): Fact | undefined {
+): Fact {
   const { shipmentId, carrier, trackingNumber } = data;
-  if (type === 'shipment.delivered') return { type: 'ShipmentDelivered', data: { shipmentId } };
-  if (type !== 'shipment.dispatched') return undefined;
+  if (type === delivered) return { type: 'ShipmentDelivered', data: { shipmentId } };
   if (carrier !== undefined && trackingNumber !== undefined) {
     return { type: 'ShipmentDispatched', data: { shipmentId, carrier, trackingNumber } };
   }
@@ -121,6 +133,14 @@ function carrierFact(
   });
 }
 
+/** @throws HttpProblem 400 where a message of a known type is not as it should be */
+function read<T extends TSchema>(schema: T, message: unknown): Static<T> {
+  const check = validatorCompiler({ schema, method: 'POST', url: '', httpPart: 'body' });
+  check(message);
+  // The shape was checked just now.
+  return message as Static<T>;
+}
+
 /** A fact that comes too late, for an order that is closed, is acknowledged: sending it again would not help. */
 function acknowledge(result: CommandResult): void {
   if (result.kind === 'unknown-outcome') throw problemOf(result);
@@ -132,8 +152,8 @@ function acknowledge(result: CommandResult): void {
 function verifySignatures(app: Http, secret: string): void {
   const signer = new Webhook(secret);
   app.removeContentTypeParser('application/json');
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) =>
-    done(null, body),
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) =>
+    done(null, textOf(request, body)),
   );
   app.addHook('preValidation', async (request) => {
     const { body, headers } = request;
@@ -161,7 +181,7 @@ function isSigned(signer: Webhook, body: string, headers: Readonly<Record<string
 
 function parse(body: string): unknown {
   try {
-    return JSON.parse(body);
+    return JSON.parse(body.replace(/^\uFEFF/, ''));
   } catch {
     throw new HttpProblem(400, 'invalid_json', 'The body is not valid JSON.');
   }

@@ -29,9 +29,11 @@ export function isCurrency(code: string): boolean {
 }
 
 /** `formatMoney(3998, 'EUR')` is `EUR 39.98`; the same on every machine, whatever its locale data. */
-export function formatMoney(amount: number, currency: string): string {
+export function formatMoney(amount: number | bigint, currency: string): string {
   const digits = minorUnits[currency] ?? 2;
-  const text = String(Math.abs(amount)).padStart(digits + 1, '0');
+  const text = String(amount)
+    .replace('-', '')
+    .padStart(digits + 1, '0');
   const units = text.slice(0, text.length - digits);
   const sign = amount < 0 ? '-' : '';
   return `${currency} ${sign}${digits === 0 ? units : `${units}.${text.slice(-digits)}`}`;

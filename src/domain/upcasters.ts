@@ -26,7 +26,7 @@ export class NewerEvent extends TypeError {
  */
 export function upcast<E extends StoredEvent>(stored: E): OrderEvent & Omit<E, keyof StoredEvent> {
   const { type } = stored;
-  const today = schemaVersions[type];
+  const today = isKnown(type) ? schemaVersions[type] : undefined;
   let { schemaVersion, data } = stored;
   while (schemaVersion !== today) {
     const upcaster = upcasters[`${type}@${schemaVersion}`];
@@ -51,6 +51,13 @@ function unknownEvent({ orderId, version, type, schemaVersion }: StoredEvent): T
   const event = `Event ${version} of order ${orderId}`;
   const message =
     `${event} is ${type}@${schemaVersion}; this version of the code knows ` +
-    `${type in schemaVersions ? `${type}@${schemaVersions[type]} and older` : `no ${type}`}.`;
-  return schemaVersion > schemaVersions[type] ? new NewerEvent(message) : new TypeError(message);
+    `${isKnown(type) ? `${type}@${schemaVersions[type]} and older` : `no ${type}`}.`;
+  return isKnown(type) && schemaVersion > schemaVersions[type]
+    ? new NewerEvent(message)
+    : new TypeError(message);
+}
+
+/** What was stored may be anything, and every object has a `toString`. */
+function isKnown(type: string): boolean {
+  return Object.hasOwn(schemaVersions, type);
 }

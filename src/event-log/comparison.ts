@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import type { Db } from 'mongodb';
+import { type Db, MongoError } from 'mongodb';
 import { fold } from '../domain/evolve.js';
 import { isFinished } from '../domain/order.js';
 import { upcast } from '../domain/upcasters.js';
@@ -11,6 +11,7 @@ import { type OrderDocument, orders, toDocument } from '../projections/orders.js
 import { type OrderState, stateQuery, workflowId } from '../workflows/messages.js';
 import { asStored, committed } from './durability.js';
 import { foldHistory, type HistoryLog, readHistoryLog } from './history.js';
+import { remedyOf } from './remedies.js';
 import { isSameEvent, type RecordedEvent, readStored } from './journal.js';
 import { eventsUntil, orderAt } from './time-travel.js';
 
@@ -38,6 +39,8 @@ export interface Comparison {
   readonly hasHistory: boolean;
   /** none where history, journal, fold, view and workflow are one */
   readonly discrepancies: readonly Discrepancy[];
+  /** false where the order could not be read at all */
+  readonly isProven?: false;
 }
 
 export interface Compared {
@@ -58,19 +61,45 @@ const QUERY_WITHIN_MS = 2_000;
 
 /**
  * Compares everything that is known of an order. Where something is only behind, as it is while an order is under way, it is
- * looked at again for some three seconds; positions are not, for they were given their time.
+ * looked at again for some three seconds; positions are not, for they were given their time. What fails for this order alone,
+ * while the servers answer, is `unanswered`: one order never keeps the others from being compared.
  *
- * @throws errors of MongoDB and Temporal that are no answers
+ * @throws errors of MongoDB and Temporal where one of them is away
  */
 export async function compareOrder(compared: Compared, orderId: string): Promise<Comparison> {
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
-    const comparison = await compareOnce(compared, orderId);
-    const isUnderWay = comparison.discrepancies.some(
-      ({ kind, where }) => kind === 'behind' && where !== 'positions',
-    );
-    if (!isUnderWay || pauseMs > LONGEST_PAUSE_MS) return comparison;
+    const comparison = await compareOnce(compared, orderId).catch(async (error: unknown) => {
+      await reach(compared, error);
+      return unproven(orderId, error);
+    });
+    const { discrepancies, isProven = true } = comparison;
+    const isUnderWay = discrepancies.some(({ kind, where }) => kind === 'behind' && where !== 'positions');
+    if ((isProven && !isUnderWay) || pauseMs > LONGEST_PAUSE_MS) return comparison;
     await setTimeout(pauseMs);
   }
+}
+
+/** @throws `error` where a server does not answer a simple question either */
+async function reach({ client, db }: Compared, error: unknown): Promise<void> {
+  try {
+    await client.connection.withDeadline(Date.now() + QUERY_WITHIN_MS, () =>
+      client.workflowService.getSystemInfo({}),
+    );
+    await db.command({ ping: 1 });
+  } catch {
+    throw error;
+  }
+}
+
+function unproven(orderId: string, error: unknown): Comparison {
+  const where = error instanceof MongoError ? 'journal' : 'history';
+  const found = { orderId, where, kind: 'unanswered' } as const;
+  return {
+    events: 0,
+    hasHistory: true,
+    isProven: false,
+    discrepancies: [{ ...found, detail: messageOf(error), remedy: remedyOf(found) }],
+  };
 }
 
 /** Reads against the way that events take, so that whatever is read later is as far as what was read before, or farther. */
@@ -102,7 +131,7 @@ async function compareOnce(
   return {
     events: stored.length,
     hasHistory: history !== undefined,
-    discrepancies: found.map((discrepancy) => ({ orderId, ...discrepancy })),
+    discrepancies: found.map((one) => ({ orderId, remedy: remedyOf({ orderId, ...one }), ...one })),
   };
 }
 

@@ -8,6 +8,7 @@ import type { OrderEvent, StoredEvent } from '../domain/events.js';
 import { fold } from '../domain/evolve.js';
 import type { Order } from '../domain/order.js';
 import { upcast } from '../domain/upcasters.js';
+import { isTooLarge } from '../platform/temporal-outage.js';
 import {
   type ContinuedOrder,
   messageId,
@@ -35,21 +36,30 @@ export interface HistoryLog {
   readonly isOpen: boolean;
 }
 
+export interface ReadOptions {
+  /** how long Temporal's answer to each page is waited for; otherwise as the caller's own deadline says */
+  readonly pageWithinMs?: number;
+}
+
 /**
  * Reads an order's log from the histories of its runs: the events in the activity inputs. No worker is needed and no decision
  * is made again, but for an order that no worker has come to yet.
  *
  * @returns undefined where Temporal knows no such order
- * @throws ApplicationFailure of type `EventFork` where two different events have one version; Error where one is missing;
- *   gRPC errors where Temporal can not be asked
+ * @throws ApplicationFailure of type `EventFork` where two different events have one version; Error where one is missing, or
+ *   where this history alone cannot be read; gRPC errors where Temporal can not be asked
  */
-export async function readHistoryLog(client: Client, orderId: string): Promise<HistoryLog | undefined> {
-  const runs = await readRuns(client, orderId);
+export async function readHistoryLog(
+  client: Client,
+  orderId: string,
+  options: ReadOptions = {},
+): Promise<HistoryLog | undefined> {
+  const runs = await readRuns(client, orderId, options);
   const first = runs[0];
   if (first === undefined) return undefined;
   const start = await startOf(client, first);
   const base = 'order' in start ? start : undefined;
-  const logged = contiguous([...(base?.unrecorded ?? []), ...(await loggedEvents(client, runs.flat()))]);
+  const logged = contiguous([...(base?.unrecorded ?? []), ...(await loggedEvents(client, runs))]);
   const isForecast = logged.length === 0 && 'create' in start;
   const events = isForecast ? forecast(start, acceptedAt(first)) : logged;
   const firstVersion = events[0]?.version ?? (base?.order.version ?? 0) + 1;
@@ -60,7 +70,7 @@ export async function readHistoryLog(client: Client, orderId: string): Promise<H
     isComplete: firstVersion === 1,
     ...(base === undefined ? {} : { base: base.order }),
     isForecast,
-    isOpen: !endings.has(runs.at(-1)?.at(-1)?.eventType ?? 0),
+    isOpen: !endings.has(runs.at(-1)?.last.eventType ?? 0),
   };
 }
 
@@ -74,10 +84,18 @@ export function foldHistory({ events, base }: HistoryLog): Order | undefined {
 
 type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 type Payloads = temporal.api.common.v1.IPayload[] | null | undefined;
-type Run = readonly HistoryEvent[];
 
-/** gRPC's code NOT_FOUND */
+/** What a log is read from, of one run. */
+interface Run {
+  readonly first: HistoryEvent;
+  readonly last: HistoryEvent;
+  /** inputs of its activities, in this order */
+  readonly steps: readonly Payloads[];
+}
+
+/** gRPC status codes, by their numbers in its specification. */
 const notFound = 5;
+const dataLoss = 15;
 
 const { EventType } = proto.temporal.api.enums.v1;
 /** With what the last run of an order ends; one that ends with `CONTINUED_AS_NEW` is not the last. */
@@ -90,33 +108,84 @@ const endings = new Set<number>([
 ]);
 
 /** The runs that are kept, oldest first. */
-async function readRuns(client: Client, orderId: string): Promise<readonly Run[]> {
+async function readRuns(client: Client, orderId: string, options: ReadOptions): Promise<readonly Run[]> {
   const runs: Run[] = [];
-  let runId: string | undefined;
+  let runId = '';
   do {
-    try {
-      const { events } = await client.workflow.getHandle(workflowId(orderId), runId).fetchHistory();
-      if (events) runs.unshift(events);
-    } catch (error) {
-      if (isGrpcServiceError(error) && error.code.valueOf() === notFound) break;
-      throw error;
-    }
-    runId = runs[0]?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId ?? '';
+    const run = await readRun(client, { workflowId: workflowId(orderId), runId }, options);
+    if (run === undefined) break;
+    runs.unshift(run);
+    runId = run.first.workflowExecutionStartedEventAttributes?.continuedExecutionRunId ?? '';
   } while (runId !== '');
   return runs;
 }
 
-async function startOf(client: Client, run: Run): Promise<NewOrder | ContinuedOrder> {
-  const [start] = await decoded(client, run[0]?.workflowExecutionStartedEventAttributes?.input?.payloads);
+type Execution = temporal.api.common.v1.IWorkflowExecution;
+
+/** @param execution without a run id, the latest */
+async function readRun(client: Client, execution: Execution, options: ReadOptions): Promise<Run | undefined> {
+  let first: HistoryEvent | undefined;
+  let last: HistoryEvent | undefined;
+  const steps: Payloads[] = [];
+  try {
+    for await (const event of historyEvents(client, execution, options)) {
+      first ??= event;
+      last = event;
+      const { activityTaskScheduledEventAttributes: scheduled } = event;
+      if (scheduled) steps.push(scheduled.input?.payloads);
+    }
+  } catch (error) {
+    if (!isGrpcServiceError(error)) throw error;
+    const code = error.code.valueOf();
+    if (code === notFound) return undefined;
+    if (code === dataLoss)
+      throw new Error(`Temporal has lost the history of ${execution.workflowId}`, { cause: error });
+    throw error;
+  }
+  return first && last && { first, last, steps };
+}
+
+/** As many as Temporal gives at once by default. */
+const usualPage = 256;
+
+/** The events of a run, page by page; pages that are too large for one message are asked for in smaller ones. */
+async function* historyEvents(
+  client: Client,
+  execution: Execution,
+  { pageWithinMs }: ReadOptions,
+): AsyncGenerator<HistoryEvent, void> {
+  const { namespace } = client.options;
+  let maximumPageSize = usualPage;
+  let nextPageToken: Uint8Array | undefined;
+  while (nextPageToken === undefined || nextPageToken.length > 0) {
+    const request = { namespace, execution, maximumPageSize, ...(nextPageToken && { nextPageToken }) };
+    const read = () => client.workflowService.getWorkflowExecutionHistory(request);
+    try {
+      const page = await (pageWithinMs === undefined
+        ? read()
+        : client.connection.withDeadline(Date.now() + pageWithinMs, read));
+      yield* page.history?.events ?? [];
+      ({ nextPageToken } = page);
+    } catch (error) {
+      if (!isGrpcServiceError(error) || !isTooLarge(error)) throw error;
+      if (maximumPageSize === 1)
+        throw new Error(`the history of ${execution.workflowId} has an event that is too large to be read`, {
+          cause: error,
+        });
+      maximumPageSize = Math.ceil(maximumPageSize / 4);
+    }
+  }
+}
+
+async function startOf(client: Client, { first }: Run): Promise<NewOrder | ContinuedOrder> {
+  const [start] = await decoded(client, first.workflowExecutionStartedEventAttributes?.input?.payloads);
   // What a workflow of this type was started with; nothing else starts one.
   return start as NewOrder | ContinuedOrder;
 }
 
-async function loggedEvents(client: Client, history: Run): Promise<readonly StoredEvent[]> {
+async function loggedEvents(client: Client, runs: readonly Run[]): Promise<readonly StoredEvent[]> {
   const inputs = await Promise.all(
-    history.flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
-      scheduled ? [decoded(client, scheduled.input?.payloads)] : [],
-    ),
+    runs.flatMap(({ steps }) => steps.map((payloads) => decoded(client, payloads))),
   );
   // The input of each of an order's activities.
   return inputs.flatMap(([step]) => (step as Step).events);
@@ -153,6 +222,6 @@ function forecast({ orderId, create }: NewOrder, occurredAt: string): readonly O
 }
 
 /** An order is created when its workflow is accepted, whenever a worker comes to it. */
-function acceptedAt(run: Run): string {
-  return new Date(requiredTsToMs(run[0]?.eventTime, 'eventTime')).toISOString();
+function acceptedAt({ first }: Run): string {
+  return new Date(requiredTsToMs(first.eventTime, 'eventTime')).toISOString();
 }

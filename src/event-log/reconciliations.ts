@@ -41,6 +41,12 @@ export async function latestReconciliations(db: Db, limit: number): Promise<Reco
     .toArray();
 }
 
+/** The report of a run; undefined while there is none. */
+export async function reconciliationOf(db: Db, runId: string): Promise<Reconciliation | undefined> {
+  const report = await reconciliations(db).findOne({ _id: runId }, { ...committed, projection: { _id: 0 } });
+  return report ?? undefined;
+}
+
 /** Keeps a report in place of an earlier try of the same run; old ones make room. */
 export async function keepReconciliation(db: Db, report: Reconciliation): Promise<void> {
   await reconciliations(db).replaceOne({ _id: report.runId }, report, { upsert: true, ...durable });

@@ -134,12 +134,21 @@ type Members = Readonly<Record<string, unknown>>;
 function changedMembers(path: string, before: Members, after: Members): readonly Change[] {
   return [...new Set([...Object.keys(after), ...Object.keys(before)])]
     .filter((name) => !leftOut.has(name))
-    .flatMap((name) => changed(`${path}/${name}`, before[name], after[name]));
+    .flatMap((name) => changed(`${path}/${name}`, own(before, name), own(after, name)));
+}
+
+/** What every object has of its own accord, such as `toString`, is no member of it. */
+function own(members: Members, name: string): unknown {
+  return Object.hasOwn(members, name) ? members[name] : undefined;
 }
 
 function changedList(path: string, before: readonly unknown[], after: readonly unknown[]): readonly Change[] {
-  if ([...before, ...after].every((entry) => idOf(entry) !== undefined))
-    return changedMembers(path, byId(before), byId(after));
+  if ([...before, ...after].every((entry) => idOf(entry) !== undefined)) {
+    const [these, those] = [byId(before), byId(after)];
+    return [...new Set([...those.keys(), ...these.keys()])].flatMap((id) =>
+      changed(`${path}/${id}`, these.get(id), those.get(id)),
+    );
+  }
   const missingIn = (others: readonly unknown[]) => (entry: unknown) =>
     !others.some((other) => isDeepStrictEqual(entry, other));
   return [
@@ -148,8 +157,8 @@ function changedList(path: string, before: readonly unknown[], after: readonly u
   ];
 }
 
-function byId(list: readonly unknown[]): Members {
-  return Object.fromEntries(list.map((entry) => [idOf(entry), entry]));
+function byId(list: readonly unknown[]): ReadonlyMap<string | undefined, unknown> {
+  return new Map(list.map((entry) => [idOf(entry), entry]));
 }
 
 function idOf(entry: unknown): string | undefined {

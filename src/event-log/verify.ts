@@ -9,6 +9,7 @@ import { feedHead } from './feed.js';
 import { journal, notJournaled } from './journal.js';
 import { listOrderWorkflows } from './order-workflows.js';
 import { compareOutside, doneForNone, wrongStock } from './outside.js';
+import { remedyOf } from './remedies.js';
 
 export interface Verified {
   readonly client: Client;
@@ -184,5 +185,6 @@ function missingPositions(from: number, to: number): Discrepancy {
 }
 
 function wrongPosition(detail: string): Discrepancy {
-  return { where: 'positions', kind: 'differs', detail };
+  const found = { where: 'positions', kind: 'differs' } as const;
+  return { ...found, detail, remedy: remedyOf(found) };
 }

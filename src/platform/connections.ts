@@ -1,7 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
-import { Connection } from '@temporalio/client';
+import { Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 import { type Db, MongoClient } from 'mongodb';
 import type { Config } from './config.js';
+import { isTooLarge } from './temporal-outage.js';
 
 /** How both kinds of Temporal connection, the client's and the worker's, are made. */
 export function temporalConnectionOptions(
@@ -11,12 +12,29 @@ export function temporalConnectionOptions(
   return { address, ...(tls && { tls }), ...(apiKey !== undefined && { apiKey }) };
 }
 
+/** Well above a page of a history, whose single events may have two million bytes. */
+const LARGEST_MESSAGE = 128 * 1024 * 1024;
+
 /**
  * A connection for clients, made at the first call and again after each outage: with Temporal away calls fail, and
  * work as soon as it is back. Workers need a `NativeConnection` of their own.
+ *
+ * @param largestMessage bytes that an answer may have; one that has more fails at once, since it fails each time
  */
-export function connectTemporal(config: Config): Connection {
-  return Connection.lazy(temporalConnectionOptions(config));
+export function connectTemporal(config: Config, largestMessage = LARGEST_MESSAGE): Connection {
+  const retries = defaultGrpcRetryOptions();
+  return Connection.lazy({
+    ...temporalConnectionOptions(config),
+    // The SDK means to set as much, and misspells it: gRPC's own limit is 4 MiB.
+    channelArgs: { 'grpc.max_receive_message_length': largestMessage },
+    interceptors: [
+      makeGrpcRetryInterceptor({
+        ...retries,
+        retryableDecider: (attempt, status) =>
+          !isTooLarge(status) && retries.retryableDecider(attempt, status),
+      }),
+    ],
+  });
 }
 
 export interface Mongo {

@@ -119,6 +119,10 @@ export function problemBody(
 
 function toProblem(error: unknown, request: FastifyRequest): HttpProblem {
   if (error instanceof HttpProblem) return error;
+  // Its connection failed with a code that the connections to our own servers fail with, too.
+  if (request.raw.errored !== null && request.raw.errored === error) {
+    return new HttpProblem(400, 'request_aborted', 'The request ended before all of it had arrived.');
+  }
   if (isMongoOutage(error)) {
     return new HttpProblem(503, 'mongodb_unavailable', 'MongoDB cannot be reached. Try again soon.');
   }

@@ -1,6 +1,9 @@
 import { Type } from 'typebox';
 import { limits } from '../domain/commands.js';
 
+/** One character at least that can be seen: a letter, a digit, a sign. */
+const something = '(?=[\\s\\S]*[\\p{L}\\p{N}\\p{P}\\p{S}])';
+
 /** The patterns of the API, and what to tell who did not keep to one. */
 const patterns = {
   id: [
@@ -12,21 +15,24 @@ const patterns = {
     'must be 1 to 64 letters, digits or any of . _ : + @ # -, the first one a letter or digit',
   ],
   line: [
-    '^[^\\u0000-\\u001f\\u007f\\ud800-\\udfff]*$',
-    'must be one line of well-formed Unicode without control characters',
+    `^${something}[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029\\ud800-\\udfff]*$`,
+    'must be one line of well-formed Unicode without control characters, and not blank',
   ],
   text: [
-    '^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f\\ud800-\\udfff]*$',
-    'must be well-formed Unicode without control characters',
+    `^${something}[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\ud800-\\udfff]*$`,
+    'must be well-formed Unicode without control characters, and not blank',
   ],
   currency: ['^[A-Z]{3}$', 'must be an ISO-4217 code of three capitals, such as EUR'],
   country: ['^[A-Z]{2}$', 'must be an ISO-3166 code of two capitals, such as DE'],
   email: [
-    '^[^\\s@\\u0000-\\u001f\\ud800-\\udfff]+@[^\\s@\\u0000-\\u001f\\ud800-\\udfff]+$',
+    '^[^\\s@\\u0000-\\u001f\\u007f-\\u009f\\ud800-\\udfff]+@[^\\s@\\u0000-\\u001f\\u007f-\\u009f\\ud800-\\udfff]+$',
     'must be an address such as ada@example.com',
   ],
   key: ['^[\\u0021-\\u007e]{1,200}$', 'must be 1 to 200 visible ASCII characters without spaces'],
-  ifMatch: ['^(\\*|"[1-9]\\d{0,14}")$', 'must be the ETag of a version, such as "3" with its quotes, or *'],
+  ifMatch: [
+    '^(\\*|[ ,]*(W/)?"[^"\\s]*"([ ,]+(W/)?"[^"\\s]*")*[ ,]*)$',
+    'must be the ETag of a version, such as "3" with its quotes, or *',
+  ],
   time: [
     '^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])(T([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d(\\.\\d{1,9})?)?(Z|[+-]\\d\\d:\\d\\d))?$',
     'must be a time such as 2026-01-31T12:00:00Z, or a date',
@@ -81,6 +87,15 @@ export function closed<P extends Parameters<typeof Type.Object>[0]>(
 export const OrderPath = closed({ orderId: Id });
 
 const keyPattern = new RegExp(patterns.key[0]);
+
+/**
+ * The one version that an `If-Match` names; undefined where any will do. A weak tag, a list and a tag that is none of a version
+ * match nothing (RFC 9110, 13.1.1): they name 0, which no order is at.
+ */
+export function versionOf(ifMatch: string): number | undefined {
+  if (ifMatch === '*') return undefined;
+  return Number(/^"([1-9]\d{0,14})"$/.exec(ifMatch.trim())?.[1] ?? 0);
+}
 
 /** Whether a header's value can be a command's id, an actor or a correlation id. */
 export function isKey(value: string): boolean {

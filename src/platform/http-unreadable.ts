@@ -9,14 +9,14 @@ import type { Logger } from './logger.js';
  * next request would begin is not known.
  */
 export function answerUnreadable(logger: Logger) {
-  return (error: Error & { readonly code?: string }, socket: Socket): void => {
+  return (error: Unreadable, socket: Socket): void => {
     if (error.code === 'ECONNRESET' || !socket.writable) {
       socket.destroy();
       return;
     }
     const correlationId = randomUUID();
     logger.debug({ err: error, correlationId }, 'unreadable request');
-    const problem = problemOf(error.code);
+    const problem = problemOf(error);
     const body = JSON.stringify(problemBody(problem, correlationId));
     const head = [
       `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
@@ -24,12 +24,31 @@ export function answerUnreadable(logger: Logger) {
       'content-type: application/problem+json',
       `content-length: ${Buffer.byteLength(body)}`,
       `x-correlation-id: ${correlationId}`,
+      ...Object.entries(problem.headers).map(([name, value]) => `${name}: ${value}`),
     ];
     socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
   };
 }
 
-function problemOf(code: string | undefined): HttpProblem {
+interface Unreadable extends Error {
+  readonly code?: string;
+  /** what was received: a `Buffer` */
+  readonly rawPacket?: unknown;
+}
+
+/** A request line as HTTP/1.1 wants it, with a method that Node does not know. */
+const requestLine = /^[A-Z][A-Z-]* \S+ HTTP\/1\.[01]\r?\n/;
+const methods = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
+
+function problemOf({ code, rawPacket }: Unreadable): HttpProblem {
+  if (
+    code === 'HPE_INVALID_METHOD' &&
+    Buffer.isBuffer(rawPacket) &&
+    requestLine.test(rawPacket.toString('latin1'))
+  ) {
+    const detail = 'There is no such method here.';
+    return new HttpProblem(405, 'method_not_allowed', detail, {}, { allow: methods });
+  }
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
       return new HttpProblem(

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyInstance, LogController, type RawServerDefault } from 'fastify';
+import { acceptOnlyJson } from './http-body.js';
 import { HttpProblem, Problem, sendProblem } from './http-problem.js';
 import { isKey } from './http-schemas.js';
 import { answerUnreadable } from './http-unreadable.js';
@@ -42,20 +43,13 @@ export function createHttp(logger: Logger): Http {
   app.addSchema(Problem);
   app.setValidatorCompiler(validatorCompiler);
   app.setErrorHandler(sendProblem);
-  acceptOnlyJson(app);
-  refuseUnknownQueries(app);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-correlation-id', request.id);
-    const [, query = ''] = request.url.split('?', 2);
-    if (!isDecodable(query)) {
-      throw new HttpProblem(
-        400,
-        'invalid_url',
-        'The query is not encoded correctly: a % starts two hexadecimal digits.',
-      );
-    }
+    refuseWrongUrl(request.url);
   });
   answerWrongPaths(app);
+  acceptOnlyJson(app);
+  refuseUnknownQueries(app);
   app.addHook('preClose', async () => {
     // Node waits a minute for a connection that never sent a request, such as a browser's in advance.
     setTimeout(() => app.server.closeAllConnections(), CLOSE_WITHIN_MS).unref();
@@ -68,23 +62,21 @@ function correlationId({ headers }: IncomingMessage): string {
   return typeof given === 'string' && isKey(given) ? given : randomUUID();
 }
 
-/** No body at all is an empty object: some commands have nothing to say. */
-function acceptOnlyJson(app: Http): void {
-  const parse = app.getDefaultJsonParser('error', 'error');
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body: string, done) => {
-    if (body === '') done(null, {});
-    else void parse(request, body, done);
-  });
-  app.addHook('preValidation', async (request) => {
-    if (request.method !== 'GET' && request.body === undefined) request.body = {};
-  });
-}
-
 function refuseUnknownQueries(app: Http): void {
   app.addHook('onRoute', ({ schema }) => {
     if (schema !== undefined && schema.hide !== true) schema.querystring ??= NoQuery;
   });
+}
+
+/** A URL is ASCII (RFC 3986); what it encodes is UTF-8, and is not guessed where it is not. */
+function refuseWrongUrl(url: string): void {
+  const start = url.indexOf('?');
+  if (isDecodable(start === -1 ? '' : url.slice(start + 1)) && /^[!-~]*$/.test(url)) return;
+  throw new HttpProblem(
+    400,
+    'invalid_url',
+    'The URL is not encoded correctly: a % starts two hexadecimal digits, and these encode UTF-8.',
+  );
 }
 
 function isDecodable(text: string): boolean {
@@ -96,13 +88,14 @@ function isDecodable(text: string): boolean {
   }
 }
 
-/** 405 where only other methods have the path, else 404. */
+/** 405 where only other methods have the path, else 404; before a body is read that no route would take. */
 function answerWrongPaths(app: Http): void {
   const routes: { readonly path: RegExp; readonly methods: readonly string[] }[] = [];
   app.addHook('onRoute', ({ url, method }) => {
     routes.push({ path: pathPattern(url), methods: [method].flat() });
   });
-  app.setNotFoundHandler((request) => {
+  app.addHook('onRequest', async (request) => {
+    if (!request.is404) return;
     const path = request.url.split('?', 1)[0] ?? '';
     const allowed = new Set(
       routes.filter((route) => route.path.test(path)).flatMap(({ methods }) => methods),

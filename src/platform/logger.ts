@@ -3,9 +3,16 @@ import type { LogLevel } from './config.js';
 
 export type { Logger };
 
+/** Errors are logged in full under either name: ours, and that of Temporal's SDK. */
+export const format = {
+  base: null,
+  timestamp: pino.stdTimeFunctions.isoTime,
+  serializers: { err: pino.stdSerializers.err, error: pino.stdSerializers.err },
+} as const;
+
 /** Structured logs on standard output: one JSON object a line, or one readable line each in a terminal. */
 export function createLogger(level: LogLevel): Logger {
-  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+  const options = { ...format, level };
   return process.stdout.isTTY
     ? pino(options, { write: (line) => process.stdout.write(readable(line)) })
     : pino(options);

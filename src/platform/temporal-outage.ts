@@ -25,7 +25,14 @@ const failedPrecondition = 9;
 export function isTemporalOutage(error: unknown): boolean {
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;
   const cause = error instanceof ServiceError ? error.cause : error;
-  return isGrpcServiceError(cause) && outageCodes.has(cause.code);
+  return isGrpcServiceError(cause) && outageCodes.has(cause.code) && !isTooLarge(cause);
+}
+
+const resourceExhausted = 8;
+
+/** True where a message was larger than its receiver takes: the server is there, and the same call fails each time. */
+export function isTooLarge({ code, details }: { readonly code: number; readonly details: string }): boolean {
+  return code === resourceExhausted && /message larger than max/i.test(details);
 }
 
 /**

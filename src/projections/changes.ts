@@ -1,9 +1,11 @@
-import type { AnyBulkWriteOperation, UpdateFilter } from 'mongodb';
+import type { AnyBulkWriteOperation, Decimal128, Long, UpdateFilter } from 'mongodb';
+import { storedCount, storedSum } from './exact.js';
 import type { Change, Comparable, ViewDocument } from './view.js';
 
 /** What a batch of events changes in one document, by the path of the field. */
 interface Merged {
-  readonly add: Map<string, number>;
+  readonly count: Map<string, bigint>;
+  readonly sum: Map<string, bigint>;
   readonly min: Map<string, Comparable>;
   readonly max: Map<string, Comparable>;
 }
@@ -15,27 +17,46 @@ export class Changes {
   merge({ id, add, min, max }: Change): void {
     let merged = this.byId.get(id);
     if (merged === undefined) {
-      merged = { add: new Map(), min: new Map(), max: new Map() };
+      merged = { count: new Map(), sum: new Map(), min: new Map(), max: new Map() };
       this.byId.set(id, merged);
     }
-    if (add !== undefined) sumUp(merged.add, '', add);
+    if (add !== undefined) sumUp(merged, '', add);
     for (const [path, value] of Object.entries(min ?? {})) keep(merged.min, path, value, -1);
     for (const [path, value] of Object.entries(max ?? {})) keep(merged.max, path, value, 1);
   }
 
   toWrites(): AnyBulkWriteOperation<ViewDocument>[] {
-    return [...this.byId].map(([_id, { add, min, max }]) => ({
-      updateOne: { filter: { _id }, update: toUpdate({ $inc: add, $min: min, $max: max }), upsert: true },
+    return [...this.byId].map(([_id, { count, sum, min, max }]) => ({
+      updateOne: {
+        filter: { _id },
+        update: toUpdate({
+          $inc: new Map<string, Long | Decimal128>([
+            ...stored(count, storedCount),
+            ...stored(sum, storedSum),
+          ]),
+          $min: min,
+          $max: max,
+        }),
+        upsert: true,
+      },
     }));
   }
 }
 
-function sumUp(sums: Map<string, number>, prefix: string, add: NonNullable<Change['add']>): void {
+function sumUp(merged: Merged, prefix: string, add: NonNullable<Change['add']>): void {
   for (const [name, value] of Object.entries(add)) {
     const path = prefix + name;
-    if (typeof value === 'number') sums.set(path, (sums.get(path) ?? 0) + value);
-    else sumUp(sums, `${path}.`, value);
+    if (typeof value === 'object') {
+      sumUp(merged, `${path}.`, value);
+      continue;
+    }
+    const sums = typeof value === 'number' ? merged.count : merged.sum;
+    sums.set(path, (sums.get(path) ?? 0n) + BigInt(value));
   }
+}
+
+function stored<T>(sums: ReadonlyMap<string, bigint>, as: (value: bigint) => T): readonly [string, T][] {
+  return [...sums].map(([path, value]) => [path, as(value)]);
 }
 
 function keep(kept: Map<string, Comparable>, path: string, value: Comparable, sign: 1 | -1): void {

@@ -1,6 +1,7 @@
 import type { Db } from 'mongodb';
 import type { Order } from '../domain/order.js';
 import { capturedAmount, refundedAmount } from '../domain/view.js';
+import { type StoredSum, type Sum, sumOf } from './exact.js';
 import { type AsOf, readView } from './feeding/read-view.js';
 import type { Change, View } from './view.js';
 
@@ -13,7 +14,7 @@ export interface CustomerSummary {
   /** pending or confirmed */
   readonly openOrders: number;
   /** captured less refunded, by currency */
-  readonly lifetimeValue: Readonly<Record<string, number>>;
+  readonly lifetimeValue: Readonly<Record<string, Sum>>;
   readonly firstOrderAt: string;
   readonly lastOrder: { readonly orderId: string; readonly createdAt: string };
 }
@@ -22,14 +23,14 @@ interface CustomerDocument {
   readonly _id: string;
   readonly orders: number;
   readonly openOrders: number;
-  readonly lifetimeValue?: Readonly<Record<string, number>>;
+  readonly lifetimeValue?: Readonly<Record<string, StoredSum>>;
   readonly firstOrderAt: string;
   readonly lastOrder: { readonly createdAt: string; readonly orderId: string; readonly name: string };
 }
 
 export const customers: View = {
   name: 'customers',
-  version: 1,
+  version: 2,
   indexes: [],
   fold(_event, before, after) {
     const changes: Change[] = [];
@@ -38,7 +39,7 @@ export const customers: View = {
     if (before === undefined) changes.push(ordered(after));
     if (open !== 0) changes.push({ id: after.customer.id, add: { openOrders: open } });
     if (value !== 0)
-      changes.push({ id: after.customer.id, add: { lifetimeValue: { [after.currency]: value } } });
+      changes.push({ id: after.customer.id, add: { lifetimeValue: { [after.currency]: BigInt(value) } } });
     return changes;
   },
 };
@@ -78,5 +79,6 @@ function toSummary({
   ...counts
 }: CustomerDocument): CustomerSummary {
   const { name, orderId, createdAt } = lastOrder;
-  return { customerId: _id, name, ...counts, lifetimeValue: value, lastOrder: { orderId, createdAt } };
+  const sums = Object.fromEntries(Object.entries(value).map(([currency, sum]) => [currency, sumOf(sum)]));
+  return { customerId: _id, name, ...counts, lifetimeValue: sums, lastOrder: { orderId, createdAt } };
 }

@@ -2,6 +2,7 @@ import type { Db } from 'mongodb';
 import type { OrderEvent } from '../domain/events.js';
 import type { Order } from '../domain/order.js';
 import { capturedAmount, refundedAmount } from '../domain/view.js';
+import { type StoredSum, type Sum, sumOf } from './exact.js';
 import { type AsOf, readView } from './feeding/read-view.js';
 import type { Change, View } from './view.js';
 
@@ -17,9 +18,9 @@ export interface DailyStats {
   readonly rejected: number;
   readonly expired: number;
   /** captured that day */
-  readonly revenue: number;
+  readonly revenue: Sum;
   /** paid back that day */
-  readonly refunds: number;
+  readonly refunds: Sum;
   /** the part, 0 to 1, of the orders created that day that were cancelled as a whole, then or later; null where none was created */
   readonly cancellationRate: number | null;
   /** from creation to confirmation, of the orders confirmed that day, in milliseconds; null where none was */
@@ -39,8 +40,8 @@ interface DayDocument {
   readonly cancelled?: number;
   readonly rejected?: number;
   readonly expired?: number;
-  readonly revenue?: number;
-  readonly refunds?: number;
+  readonly revenue?: StoredSum;
+  readonly refunds?: StoredSum;
   readonly msToConfirm?: number;
   readonly shortestToConfirm?: number;
   readonly longestToConfirm?: number;
@@ -48,7 +49,7 @@ interface DayDocument {
 
 export const dailyStats: View = {
   name: 'daily-stats',
-  version: 1,
+  version: 2,
   indexes: [],
   fold(event, before, after) {
     const today = documentId(event.occurredAt, after);
@@ -57,8 +58,8 @@ export const dailyStats: View = {
     else if (before.status !== after.status) changes.push(...became(event, today, after));
     const revenue = capturedAmount(after) - (before === undefined ? 0 : capturedAmount(before));
     const refunds = refundedAmount(after) - (before === undefined ? 0 : refundedAmount(before));
-    if (revenue !== 0) changes.push({ id: today, add: { revenue } });
-    if (refunds !== 0) changes.push({ id: today, add: { refunds } });
+    if (revenue !== 0) changes.push({ id: today, add: { revenue: BigInt(revenue) } });
+    if (refunds !== 0) changes.push({ id: today, add: { refunds: BigInt(refunds) } });
     return changes;
   },
 };
@@ -117,7 +118,7 @@ export async function listDailyStats(
 function toStats(document: DayDocument): DailyStats {
   const { _id, created = 0, createdAndCancelled = 0, confirmed = 0, msToConfirm = 0 } = document;
   const { shortestToConfirm = 0, longestToConfirm = 0 } = document;
-  const { cancelled = 0, rejected = 0, expired = 0, revenue = 0, refunds = 0 } = document;
+  const { cancelled = 0, rejected = 0, expired = 0 } = document;
   const [day = '', currency = ''] = _id.split(':');
   return {
     day,
@@ -127,8 +128,8 @@ function toStats(document: DayDocument): DailyStats {
     cancelled,
     rejected,
     expired,
-    revenue,
-    refunds,
+    revenue: sumOf(document.revenue),
+    refunds: sumOf(document.refunds),
     cancellationRate: created === 0 ? null : createdAndCancelled / created,
     timeToConfirm:
       confirmed === 0

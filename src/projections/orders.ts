@@ -8,6 +8,7 @@ import { type OrderView, toView } from '../domain/view.js';
 import { committed, durable, isDuplicateKey } from '../event-log/durability.js';
 import { readJournal } from '../event-log/journal.js';
 import { type Concerns, concernIndexes, concernsOf, type Stopped } from './concerns.js';
+import { searchWords } from './search-words.js';
 
 /** A greater one for every change of `OrderDocument`, `Order` or `evolve`: the view is then built anew beside the old one. */
 export const ordersVersion = 2;
@@ -244,23 +245,4 @@ export function toDocument(order: Order): OrderDocument {
     search: searchWords([...texts, ...lines.flatMap((line) => [line.sku, line.name])]),
     state: order,
   };
-}
-
-/**
- * The lower-case words under which texts are found: what stands between spaces (`ada@example.com`), and the runs of letters
- * and digits in it (`ada`, `example`, `com`). A query is split at spaces only; each of its words is the beginning of one of these.
- */
-function searchWords(texts: readonly (string | undefined)[]): string[] {
-  const words = queryWords(texts.join(' '));
-  return [...new Set([...words, ...words.flatMap((word) => word.split(/[^\p{L}\p{N}]+/u))])].filter(
-    (word) => word !== '',
-  );
-}
-
-/** The words of a search: lower-case, split at spaces. */
-export function queryWords(text: string): string[] {
-  return text
-    .toLowerCase()
-    .split(/\s+/)
-    .filter((word) => word !== '');
 }

@@ -3,7 +3,8 @@ import type { OrderEvent } from '../domain/events.js';
 import type { Order } from '../domain/order.js';
 
 type Scalar = string | number;
-type Sums = { readonly [name: string]: number | Sums };
+/** A whole number; money, whose sums may go beyond `Number.MAX_SAFE_INTEGER`, is a bigint. */
+type Sums = { readonly [name: string]: number | bigint | Sums };
 /** Compared member by member, so two of them are to have the same members in the same order. */
 export type Comparable = Scalar | { readonly [name: string]: Scalar };
 type Bounds = { readonly [name: string]: Comparable };
@@ -16,7 +17,7 @@ type Bounds = { readonly [name: string]: Comparable };
 export interface Change {
   /** of the document, which need not exist */
   readonly id: string;
-  /** added to its numbers, which start at 0 */
+  /** added to its numbers, which start at 0; exact, whatever they come to */
   readonly add?: Sums;
   /** kept where smaller than, or the first of, what it has */
   readonly min?: Bounds;

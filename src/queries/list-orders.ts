@@ -3,9 +3,10 @@ import type { OrderStatus } from '../domain/order.js';
 import type { FulfillmentStatus, OrderView, PaymentStatus } from '../domain/view.js';
 import { needsAttention } from '../attention/rows.js';
 import { within } from '../platform/within.js';
-import { onlyView, type OrderDocument, orders, queryWords } from '../projections/orders.js';
+import { onlyView, type OrderDocument, orders } from '../projections/orders.js';
+import { queryWords } from '../projections/search-words.js';
 import type { Cursors } from './cursor.js';
-import { badQuery, toInstant } from './instant.js';
+import { toInstant } from './instant.js';
 
 export const sorts = ['createdAt', '-createdAt', 'updatedAt', '-updatedAt', 'total', '-total'] as const;
 export const bounds = ['gt', 'gte', 'lt', 'lte'] as const;
@@ -26,7 +27,7 @@ export interface OrderListQuery
   readonly customerId?: string;
   readonly sku?: string;
   readonly tag?: string;
-  /** words; each of them begins a word of the order */
+  /** words; each of them begins a word of the order (see `searchWords`) */
   readonly q?: string;
   readonly sort?: (typeof sorts)[number];
   readonly limit?: number;
@@ -74,7 +75,6 @@ export function toFind(
   const field = sortFields[sort];
   const list = [sort, Object.entries(filters).toSorted(([a], [b]) => (a < b ? -1 : 1))];
   const direction: 1 | -1 = descending ? -1 : 1;
-  if (filters.q !== undefined && queryWords(filters.q).length === 0) throw badQuery('q', 'has no word');
   const conditions = toConditions(filters, new Date(Date.now() - attentionAfterMs).toISOString());
   if (cursor !== undefined) {
     const [value, orderId] = cursors.read(list, cursor);
@@ -121,12 +121,18 @@ function toConditions(
     ...(customerId === undefined ? [] : [{ 'customer.id': customerId }]),
     ...(sku === undefined ? [] : [{ skus: sku }]),
     ...(tag === undefined ? [] : [{ tags: tag }]),
-    ...queryWords(q ?? '').map((word) => ({ search: { $regex: `^${escapeRegExp(word)}` } })),
+    ...(q === undefined ? [] : searched(queryWords(q))),
     ...Object.entries(ranges).map(([name, value]) => {
       const [, field = '', bound = ''] = /^(\w+)\[(\w+)\]$/.exec(name) ?? [];
       return { [field]: { [`$${bound}`]: typeof value === 'string' ? toInstant(name, value) : value } };
     }),
   ];
+}
+
+/** A search for signs alone, which are in no word, finds nothing. */
+function searched(words: readonly string[]): Filter<OrderDocument>[] {
+  if (words.length === 0) return [{ search: { $in: [] } }];
+  return words.map((word) => ({ search: { $regex: `^${escapeRegExp(word)}` } }));
 }
 
 function escapeRegExp(text: string): string {

@@ -22,11 +22,12 @@ export interface OrderReader {
   read(orderId: string, atLeast?: number): Promise<FoundOrder | undefined>;
   /** The workflow, or its history; the view of an order whose history is not kept any more. Fails with Temporal away. */
   readStrong(orderId: string): Promise<FoundOrder | undefined>;
-  /** The order's log in Temporal. Fails with Temporal away. */
+  /** The order's log in Temporal, however long it is. Fails with Temporal away. */
   readHistory(orderId: string): Promise<HistoryLog | undefined>;
 }
 
 const WORKFLOW_WITHIN_MS = 2_000;
+/** All of it; where it was asked for, each of its pages. */
 const HISTORY_WITHIN_MS = 2_000;
 
 export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'>): OrderReader {
@@ -50,19 +51,15 @@ export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'
   }
 
   async function fromHistory(orderId: string): Promise<FoundOrder | undefined> {
-    const log = await readHistory(orderId);
+    const log = await client.connection.withDeadline(Date.now() + HISTORY_WITHIN_MS, () =>
+      readHistoryLog(client, orderId),
+    );
     const order = log && foldHistory(log);
     return order && { ...stored(order), servedBy: 'history' };
   }
 
-  function readHistory(orderId: string): Promise<HistoryLog | undefined> {
-    return client.connection.withDeadline(Date.now() + HISTORY_WITHIN_MS, () =>
-      readHistoryLog(client, orderId),
-    );
-  }
-
   return {
-    readHistory,
+    readHistory: (orderId) => readHistoryLog(client, orderId, { pageWithinMs: HISTORY_WITHIN_MS }),
     async read(orderId, atLeast) {
       let outage: unknown;
       try {

@@ -11,6 +11,7 @@ import { closed, OrderPath } from '../platform/http-schemas.js';
 import { type StreamItem, keepAlive, sendStream } from '../platform/http-stream.js';
 import type { Http } from '../platform/http.js';
 import { unlessAway } from '../platform/mongo-outage.js';
+import { isTemporalOutage } from '../platform/temporal-outage.js';
 import { sendEvents } from './event-page.js';
 import type { OrderReader } from './order-reader.js';
 import { refusePositionBeyond, refuseUnknownVersion } from './resume-points.js';
@@ -94,11 +95,13 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
       },
     },
     async (request, reply) => {
-      const head = await feedHead(db);
-      const after = resumePoint(request.headers['last-event-id']) ?? request.query.after ?? head;
-      refusePositionBeyond(after, head);
-      const signal = untilGone(reply);
-      await sendStream(reply, feedFrom(after, signal), signal);
+      const given = resumePoint(request.headers['last-event-id']) ?? request.query.after;
+      await sendOnceReachable(reply, async (signal) => {
+        const head = await feedHead(db);
+        const after = given ?? head;
+        refusePositionBeyond(after, head);
+        return feedFrom(after, signal);
+      });
     },
   );
 
@@ -118,13 +121,27 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
     async (request, reply) => {
       const { orderId } = request.params;
       const after = resumePoint(request.headers['last-event-id']) ?? 0;
-      await refuseUnknownVersion({ db, reader }, orderId, after);
-      const signal = untilGone(reply);
-      await sendStream(reply, orderFrom(orderId, after, signal), signal);
+      await sendOnceReachable(reply, async (signal) => {
+        await refuseUnknownVersion({ db, reader }, orderId, after);
+        return orderFrom(orderId, after, signal);
+      });
     },
   );
 
-  function feedFrom(after: number, signal: AbortSignal): AsyncGenerator<StreamItem | typeof keepAlive> {
+  /**
+   * Streams what `open` gives. In an outage the stream is open and waits: a browser that was answered 503 would never come
+   * again by itself. What turns out then to be nothing to resume ends the stream, and the client is told when it comes again.
+   */
+  async function sendOnceReachable(
+    reply: FastifyReply,
+    open: (signal: AbortSignal) => Promise<Items>,
+  ): Promise<void> {
+    const signal = untilGone(reply);
+    const items = await unlessUnreachable(open(signal));
+    await sendStream(reply, items ?? onceReachable(() => open(signal), signal), signal);
+  }
+
+  function feedFrom(after: number, signal: AbortSignal): Items {
     const read = async (position: number) =>
       (await tail.read(position, PAGE)).map((event) => ({
         id: event.position,
@@ -138,11 +155,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   }
 
   /** Looks into the journal when the feed has news of the order. */
-  async function* orderFrom(
-    orderId: string,
-    after: number,
-    signal: AbortSignal,
-  ): AsyncGenerator<StreamItem | typeof keepAlive> {
+  async function* orderFrom(orderId: string, after: number, signal: AbortSignal): Items {
     const news = tail.newsOf(orderId);
     const read = async (version: number) => {
       const events = await readStored(db, orderId, { from: version + 1, limit: PAGE });
@@ -172,6 +185,30 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   }
 }
 
+type Items = AsyncGenerator<StreamItem | typeof keepAlive>;
+
+async function* onceReachable(open: () => Promise<Items>, signal: AbortSignal): Items {
+  while (!signal.aborted) {
+    const items = await unlessUnreachable(open());
+    if (items !== undefined) {
+      yield* items;
+      break;
+    }
+    yield keepAlive;
+    await setTimeout(LOOK_AGAIN_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** What was asked of MongoDB or Temporal; undefined in an outage. */
+async function unlessUnreachable<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await unlessAway(asked);
+  } catch (error) {
+    if (isTemporalOutage(error)) return undefined;
+    throw error;
+  }
+}
+
 interface Source {
   /** The items beyond one, `PAGE` at most. */
   readonly read: (after: number) => Promise<readonly StreamItem[]>;
@@ -188,7 +225,7 @@ async function* live(
   after: number,
   { read, isMore, isOver = () => false, pass }: Source,
   signal: AbortSignal,
-): AsyncGenerator<StreamItem | typeof keepAlive> {
+): Items {
   let last = after;
   let isPromised = false;
   while (!signal.aborted && !isOver()) {

@@ -10,7 +10,8 @@ import type { Cursors } from './cursor.js';
 import { badQuery } from './instant.js';
 
 const Count = Type.Integer();
-const Minor = Type.Integer({ description: 'minor units of the currency' });
+const exact = 'exact, though it may be more than a number of JavaScript can hold';
+const Sum = (description: string) => Type.Unsafe<number | bigint>(Type.Integer({ description }));
 const Time = Type.String({ description: 'ISO-8601 UTC' });
 
 const AsOf = closed({
@@ -25,7 +26,9 @@ const Customer = closed({
   name: Type.String({ description: 'as of the last order' }),
   orders: Count,
   openOrders: Type.Integer({ description: 'pending or confirmed' }),
-  lifetimeValue: Type.Record(Type.String(), Minor, { description: 'captured less refunded, by currency' }),
+  lifetimeValue: Type.Record(Type.String(), Sum(`minor units; ${exact}`), {
+    description: 'captured less refunded, by currency',
+  }),
   firstOrderAt: Time,
   lastOrder: closed({ orderId: Type.String(), createdAt: Time }),
   asOf: AsOf,
@@ -40,8 +43,8 @@ const DailyStats = closed({
   cancelled: Type.Integer({ description: 'as a whole' }),
   rejected: Count,
   expired: Count,
-  revenue: Type.Integer({ description: 'captured that day, in minor units' }),
-  refunds: Type.Integer({ description: 'paid back that day, in minor units' }),
+  revenue: Sum(`captured that day, in minor units; ${exact}`),
+  refunds: Sum(`paid back that day, in minor units; ${exact}`),
   cancellationRate: Type.Union([Type.Number(), Type.Null()], {
     description: 'the part of the orders created that day that were cancelled as a whole, then or later',
   }),

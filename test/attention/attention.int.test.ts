@@ -50,7 +50,7 @@ describe('an effect that is owed for long', () => {
     const first = await api.startWorker();
     await first.stop();
     const { config, mongo } = api;
-    const context = { config, mongo, logger: createLogger('silent'), workflowBundle: await workflowBundle() };
+    const context = { config, mongo, logger: createLogger('silent'), workflowBundle };
     const payments = { authorize: fails, capture: fails, void: fails, refund: fails };
     const activities = createActivities({ db: mongo.db, payments });
     const worker = startWorker(context, { taskQueue: config.temporal.taskQueue, activities });
@@ -332,7 +332,7 @@ describe('the list of what needs a person', () => {
         print: (text) => lines.push(text),
         complain: (text) => lines.push(text),
         paint: (_, text) => text,
-        readInput: async () => '',
+        readInput: async () => new Uint8Array(),
       },
       env: {},
       openWriteSide: () => Promise.reject(new Error('This script only reads.')),

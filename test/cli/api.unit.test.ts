@@ -3,6 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { type Api, at, connectApi } from '../../src/cli/api.js';
+import { printExact } from '../../src/cli/exact-json.js';
 import { Failure } from '../../src/cli/failure.js';
 import { follow, until } from '../../src/cli/follow.js';
 import { create } from '../domain/examples.js';
@@ -35,6 +36,33 @@ async function failureOf(call: Promise<unknown>): Promise<Failure> {
   if (error instanceof Failure) return error;
   throw new Error(`expected a Failure, not ${String(error)}`);
 }
+
+test.each(['', '/', '/orders-api', '/orders-api/', '/a/b//'])(
+  'an API at the path %s is asked there',
+  async (path) => {
+    const asked: (string | undefined)[] = [];
+    const address = await addressOf((request, response) => {
+      asked.push(request.url);
+      response.end('{}');
+    });
+    const api = connectApi(`${address}${path}`);
+    await api.get('/v1/orders', { limit: 1 });
+    await api.put(at`/v1/stock/${'A:1'}`, {});
+    const prefix = path.replace(/\/+$/, '');
+    expect(asked).toEqual([`${prefix}/v1/orders?limit=1`, `${prefix}/v1/stock/A%3A1`]);
+  },
+);
+
+test('whole numbers are read and printed to their last digit', async () => {
+  const text =
+    '{"sum":36028797018963964,"minus":-9007199254740993,"small":9007199254740991,"rate":0.12345678901234566,' +
+    '"text":"of 36028797018963964, \\"9007199254740993\\"","list":[9007199254740993]}';
+  const api = await serving((_, response) => response.end(text));
+  const read = await api.get<Record<string, unknown>>('/v1/stats');
+  expect(read).toMatchObject({ sum: 36_028_797_018_963_964n, minus: -9_007_199_254_740_993n });
+  expect(read['small']).toBe(Number.MAX_SAFE_INTEGER);
+  expect(printExact(read)).toBe(text);
+});
 
 describe('what the API refuses becomes an exit code', () => {
   test.each([

@@ -45,7 +45,7 @@ async function orders(line: string, more: Session['env'] = {}) {
       print: (text) => out.push(text),
       complain: (text) => err.push(text),
       paint: (_, text) => text,
-      readInput: async () => '',
+      readInput: async () => Buffer.alloc(0),
     },
     env: { ...env, ...more },
     openWriteSide: () => Promise.reject(new Error('These scripts only read.')),
@@ -178,13 +178,18 @@ describe('a progress bar', () => {
     expect(barLine({ what: 'orders', done: 7 }, 0)).toBe('orders  7  0/s');
   });
 
-  test('is for people who watch', () => {
+  test('is drawn again and again in a terminal, and a line every few seconds elsewhere', () => {
     const written: string[] = [];
     const write = (text: string | Uint8Array) => written.push(String(text)) > 0;
-    const piped = progressBar({ isTTY: false, write });
-    piped.show({ what: 'orders', done: 1 });
+    let seconds = 0;
+    const piped = progressBar({ isTTY: false, write }, () => seconds * 1_000);
+    for (; seconds < 12; seconds += 1) piped.show({ what: 'orders', done: seconds * 10, total: 120 });
     piped.end();
-    expect(written).toEqual([]);
+    expect(written).toEqual([
+      expect.stringMatching(/^orders .* 50 of 120 .* 10\/s {2}7 s left\n$/),
+      expect.stringMatching(/^orders .* 100 of 120 .*\n$/),
+    ]);
+    written.length = 0;
     const watched = progressBar({ isTTY: true, write });
     watched.show({ what: 'orders', done: 1 });
     watched.end();

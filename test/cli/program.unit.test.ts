@@ -23,7 +23,11 @@ const done: CommandResult = {
 };
 
 /** Runs a script against a write side that takes down what it is sent, and answers `result`. */
-async function orders(line: string | readonly string[], result: CommandResult = done, input = '') {
+async function orders(
+  line: string | readonly string[],
+  result: CommandResult = done,
+  input: string | Uint8Array = '',
+) {
   const out: string[] = [];
   const err: string[] = [];
   const taken: Taken[] = [];
@@ -43,7 +47,7 @@ async function orders(line: string | readonly string[], result: CommandResult = 
       print: (text) => out.push(text),
       complain: (text) => err.push(text),
       paint: (_, text) => text,
-      readInput: async () => input,
+      readInput: async () => Buffer.from(input),
     },
     // Nothing listens there.
     env: { ORDERS_URL: 'http://127.0.0.1:1' },
@@ -179,7 +183,15 @@ describe('create', () => {
     expect(taken).toMatchObject([{ orderId: 'o-6', what: body }]);
   });
 
-  test.each([
+  test('reads an order that begins with a byte order mark, and every character as it is', async () => {
+    const named = { ...order, customer: { id: 'c-5', name: 'Zoë 漢字 \uFFFD 😀' } };
+    const { taken } = await orders('create --file -', done, `\uFEFF${JSON.stringify(named)}`);
+    expect(taken).toMatchObject([{ what: { customer: named.customer } }]);
+  });
+
+  test.each<[string, string | Uint8Array, string]>([
+    ['Latin-1', Buffer.from(JSON.stringify(order).replace('Linus', 'Zoë'), 'latin1'), 'is not UTF-8'],
+    ['UTF-16', Buffer.from(`\uFEFF${JSON.stringify(order)}`, 'utf16le'), 'is not UTF-8'],
     ['no JSON', '{', 'standard input is not JSON'],
     ['no order', '[]', 'the body must be object'],
     ['unknown fields', JSON.stringify({ ...order, price: 1 }), '/price is not known here'],

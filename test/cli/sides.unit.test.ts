@@ -29,13 +29,18 @@ async function apiThatAnswers(body: unknown, status = 200): Promise<string> {
 const nothing = async (): Promise<CommandResult> => {
   throw new Error('Nothing is to be sent.');
 };
-const gateway: Gateway = { create: nothing, execute: nothing, signal: nothing, paymentFact: nothing };
+const gateway: Gateway = { create: nothing, execute: nothing, signal: nothing, fact: nothing };
 
 /** Opens both sides with a write side that works on `system`. */
 async function open(url: string, system: System) {
   let closed = 0;
   const session: Session = {
-    terminal: { print() {}, complain() {}, paint: (_, text) => text, readInput: async () => '' },
+    terminal: {
+      print() {},
+      complain() {},
+      paint: (_, text) => text,
+      readInput: async () => new Uint8Array(),
+    },
     env: { ORDERS_URL: url },
     openWriteSide: async () => ({ gateway, system, close: async () => void (closed += 1) }),
   };

@@ -86,6 +86,22 @@ describe('a create is refused with 400, and a pointer to each thing that is wron
     ['an empty id', { id: '' }, ['/id']],
     ['a name with a line break', { customer: { id: 'c', name: 'a\nb' } }, ['/customer/name']],
     ['half a character', { customer: { id: 'c', name: 'a\ud83d' } }, ['/customer/name']],
+    [
+      'a control character of the upper half',
+      { customer: { id: 'c', name: 'a\u0085b' } },
+      ['/customer/name'],
+    ],
+    ['a line separator in a name', { customer: { id: 'c', name: 'a\u2028b' } }, ['/customer/name']],
+    ['a paragraph separator in a tag', { tags: ['a\u2029b'] }, ['/tags/0']],
+    ['a blank name', { customer: { id: 'c', name: ' \u00a0\u200b\u3000' } }, ['/customer/name']],
+    ['a blank tag', { tags: ['a', ' '] }, ['/tags/1']],
+    ['a blank note', { note: ' \n ' }, ['/note']],
+    ['a control character in a note', { note: 'a\u009bb' }, ['/note']],
+    [
+      'a control character in an address',
+      { customer: { id: 'c', name: 'n', email: 'a\u0080@b' } },
+      ['/customer/email'],
+    ],
     ['a name of 201 characters', { customer: { id: 'c', name: 'a'.repeat(201) } }, ['/customer/name']],
     ['51 tags', { tags: Array.from({ length: 51 }, (_, i) => `t${i}`) }, ['/tags']],
     [
@@ -147,6 +163,23 @@ describe('a request that is none is refused:', () => {
     ['another method of a command', 405, () => api.get('/v1/orders/a/hold')],
     ['a path encoded wrongly', 400, () => api.get('/v1/orders/%zz')],
     ['a query encoded wrongly', 400, () => api.get('/v1/orders?q=%zz')],
+    ['a query that encodes no UTF-8', 400, () => api.get('/v1/orders?q=%FF')],
+    ['a query that encodes half a character', 400, () => api.get('/v1/orders?q=%ED%A0%80')],
+    ['a query encoded wrongly behind another question mark', 400, () => api.get('/v1/orders?q=a?%FF')],
+    ['a path that encodes no UTF-8', 400, () => api.get('/v1/orders/%C3%28')],
+    [
+      'a body in another charset',
+      415,
+      () =>
+        api.send('POST', '/v1/orders', JSON.stringify(orderBody()), {
+          'content-type': 'application/json; charset=iso-8859-1',
+        }),
+    ],
+    [
+      'a compressed body',
+      415,
+      () => api.send('POST', '/v1/orders', 'x', { ...json, 'content-encoding': 'gzip' }),
+    ],
     [
       'an id with a slash in the path',
       400,
@@ -242,6 +275,18 @@ describe('a request that is none is refused:', () => {
     expectProblem(await send(), status);
   });
 
+  test.each([
+    ['bytes that are no UTF-8', Buffer.from([0xff])],
+    ['Latin-1', Buffer.from('\u00e9', 'latin1')],
+    ['a character cut short', Buffer.from('\u20ac').subarray(0, 2)],
+    ['half a character', Buffer.from([0xed, 0xa0, 0x80])],
+  ])('%s in a body', async (_what, bytes) => {
+    const [head = '', tail = ''] = JSON.stringify(orderBody({ note: 'HERE' })).split('HERE');
+    const payload = Buffer.concat([Buffer.from(head), bytes, Buffer.from(tail)]);
+    const reply = await api.app.inject({ method: 'POST', url: '/v1/orders', headers: json, payload });
+    expect(reply.json()).toMatchObject({ status: 400, code: 'invalid_utf8' });
+  });
+
   test('and told which methods there are', async () => {
     const reply = await api.send('DELETE', '/v1/orders');
     expect(String(reply.headers['allow']).split(', ').toSorted()).toEqual(['GET', 'HEAD', 'POST']);
@@ -267,21 +312,76 @@ describe('what cannot be read as a request is answered with', () => {
     port = Number(new URL(await api.app.listen({ host: '127.0.0.1', port: 0 })).port);
   });
 
-  test.each([
-    [431, 'headers_too_large', `GET / HTTP/1.1\r\nhost: x\r\nx-much: ${'x'.repeat(17 * 1024)}\r\n\r\n`],
-    [400, 'malformed_request', 'what is this\r\n\r\n'],
-    [400, 'malformed_request', 'POST /v1/orders HTTP/1.1\r\nhost: x\r\ncontent-length: many\r\n\r\n'],
-  ])('%d %s', async (status, code, sent) => {
+  async function exchange(sent: string | Buffer): Promise<Reply> {
     const socket = connect(port, '127.0.0.1');
     socket.write(sent);
     const [head = '', body = ''] = (await allText(socket)).split('\r\n\r\n');
     const [statusLine = '', ...headerLines] = head.split('\r\n');
     const headers = Object.fromEntries(headerLines.map((header) => header.split(': ')));
-    const problem = JSON.parse(body);
-    expectProblem({ status: Number(statusLine.split(' ')[1]), headers, body: problem }, status);
-    expect(problem.code).toBe(code);
-    expect(headers['x-correlation-id']).toBe(problem.correlationId);
+    return {
+      status: Number(statusLine.split(' ')[1]),
+      headers,
+      body: body === '' ? undefined : JSON.parse(body),
+    };
+  }
+
+  const lastHeaders = 'host: x\r\nconnection: close\r\n\r\n';
+
+  test.each(['QUERY', 'PROPFIND', 'TRACE', 'BREW'])('405 for the method %s', async (method) => {
+    const reply = await exchange(`${method} /v1/orders HTTP/1.1\r\n${lastHeaders}`);
+    expectProblem(reply, 405);
+    expect(String(reply.headers['allow'])).toContain('GET, HEAD, POST');
   });
+
+  test('400 for a URL that is not ASCII', async () => {
+    expectProblem(await exchange(Buffer.from(`GET /v1/orders?q=\u00e9 HTTP/1.1\r\n${lastHeaders}`)), 400);
+  });
+
+  test.each(['', 'content-type: application/json\r\n'])(
+    'what no body at all is answered with, where it has none but is chunked: %j',
+    async (type) => {
+      const path = `/v1/orders/${randomUUID()}/release`;
+      const chunked = `transfer-encoding: chunked\r\n${type}${lastHeaders}0\r\n\r\n`;
+      const without = await api.post(path);
+      expect(without).toMatchObject({ status: 404, body: { code: 'order_not_found' } });
+      const reply = await exchange(`POST ${path} HTTP/1.1\r\n${chunked}`);
+      expect(reply).toMatchObject({ status: 404, body: { code: 'order_not_found' } });
+      expectProblem(await exchange(`POST /v1/orders HTTP/1.1\r\n${chunked}`), 400);
+    },
+  );
+
+  test.each([
+    [431, 'headers_too_large', `GET / HTTP/1.1\r\nhost: x\r\nx-much: ${'x'.repeat(17 * 1024)}\r\n\r\n`],
+    [400, 'malformed_request', 'what is this\r\n\r\n'],
+    [400, 'malformed_request', 'POST /v1/orders HTTP/1.1\r\nhost: x\r\ncontent-length: many\r\n\r\n'],
+  ])('%d %s', async (status, code, sent) => {
+    const reply = await exchange(sent);
+    expectProblem(reply, status);
+    expect(reply.body.code).toBe(code);
+    expect(reply.headers['x-correlation-id']).toBe(reply.body.correlationId);
+  });
+});
+
+test('a client that goes before its body has come is no outage of a server of ours', async () => {
+  const logged: string[] = [];
+  const app = createHttp(pino({ level: 'warn' }, { write: (text: string) => void logged.push(text) }));
+  const answered: number[] = [];
+  app.addHook('onSend', async (_request, reply) => void answered.push(reply.statusCode));
+  let isReading = false;
+  app.addHook('preParsing', async () => {
+    isReading = true;
+  });
+  app.post('/upload', () => 'done');
+  const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }));
+  const socket = connect(Number(port), '127.0.0.1');
+  socket.write(
+    'POST /upload HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{',
+  );
+  await eventually(async () => (isReading ? true : undefined));
+  socket.resetAndDestroy();
+  expect(await eventually(async () => answered[0])).toBe(400);
+  expect(logged).toEqual([]);
+  await app.close();
 });
 
 test('what nobody foresaw is a 500 that tells nothing, and is logged under the correlation id', async () => {

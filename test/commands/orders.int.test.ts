@@ -233,6 +233,17 @@ describe('a command', () => {
     expect(stale.body).toMatchObject({ code: 'stale_version', version: second.body.version });
   });
 
+  test.each(['W/"<now>"', '"<now>", "999"', '"999", "<now>"', '"abc"', '""', '"0"'])(
+    'is never judged as meant by If-Match: %s',
+    async (given) => {
+      const orderId = await placedOrder(api);
+      const { headers } = await api.get(`/v1/orders/${orderId}`);
+      const match = { 'if-match': given.replace('"<now>"', String(headers['etag'])) };
+      const reply = await api.post(`/v1/orders/${orderId}/notes`, { body: note(), headers: match });
+      expect(reply).toMatchObject({ status: 412, body: { code: 'stale_version' } });
+    },
+  );
+
   test('that was answered is answered again, though its If-Match is stale by then', async () => {
     const orderId = await placedOrder(api);
     const { headers } = await api.get(`/v1/orders/${orderId}?consistency=strong`);

@@ -57,6 +57,38 @@ describe('the payments webhook', () => {
     expect(await deliver(api, 'payments', { type: 'payment.disputed', data })).toMatchObject({ status: 202 });
   });
 
+  test.each(['payment.disputed', 'toString', 'constructor', '__proto__', 'hasOwnProperty'])(
+    'acknowledges %s, whatever comes with it',
+    async (type) => {
+      for (const data of [undefined, null, 7, ['x'], { orderId: 'a/b' }, { orderId: randomUUID() }]) {
+        expect(await deliver(api, 'payments', { type, data })).toMatchObject({ status: 202, body: {} });
+        expect(await deliver(api, 'carriers', { type, data })).toMatchObject({ status: 202, body: {} });
+      }
+    },
+  );
+
+  test('reads a body with a byte order mark, and none that is not UTF-8, though it is signed', async () => {
+    const message = JSON.stringify({ type: 'payment.disputed' });
+    expect(await deliver(api, 'payments', `\uFEFF${message}`)).toMatchObject({ status: 202 });
+    const at = new Date();
+    const reply = await api.app.inject({
+      method: 'POST',
+      url: '/v1/webhooks/payments',
+      headers: {
+        'content-type': 'application/json',
+        'webhook-id': 'w-8',
+        'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
+        'webhook-signature': new Webhook(api.config.secrets.paymentsWebhook).sign(
+          'w-8',
+          at,
+          '{"type":"\uFFFD"}',
+        ),
+      },
+      payload: Buffer.from('{"type":"\u00e9"}', 'latin1'),
+    });
+    expect(reply.json()).toMatchObject({ status: 400, code: 'invalid_utf8' });
+  });
+
   test('does not know an unknown order', async () => {
     const data = { orderId: randomUUID(), reference: 'r', authorizationId: 'a' };
     expect(await deliver(api, 'payments', { type: 'payment.authorized', data })).toMatchObject({

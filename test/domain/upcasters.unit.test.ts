@@ -55,6 +55,10 @@ test('an event that a newer version wrote is refused, never misread', () => {
     JSON.stringify({ ...stored('NoteAdded@1'), type: 'GiftWrapped', schemaVersion: 1 }),
   );
   expect(() => upcast(unknown)).toThrow('is GiftWrapped@1; this version of the code knows no GiftWrapped.');
+  for (const type of ['toString', 'constructor', '__proto__']) {
+    const event: StoredEvent = JSON.parse(JSON.stringify({ ...stored('NoteAdded@1'), type }));
+    expect(() => upcast(event)).toThrow(`this version of the code knows no ${type}.`);
+  }
 });
 
 test('only what a newer version wrote is worth waiting for', () => {

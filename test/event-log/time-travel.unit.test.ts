@@ -4,7 +4,7 @@ import { fold } from '../../src/domain/evolve.js';
 import type { Order } from '../../src/domain/order.js';
 import { toView } from '../../src/domain/view.js';
 import { type Change, diff, orderAt } from '../../src/event-log/time-travel.js';
-import { hold, note, states } from '../domain/examples.js';
+import { amend, hold, note, states } from '../domain/examples.js';
 
 const all = Object.entries(states).map(([name, scenario]) => [name, scenario.log] as const);
 
@@ -153,6 +153,19 @@ describe('a diff', () => {
     expect(changes).toContainEqual({ path: '/shipments/s1/status', before: 'created', after: 'dispatched' });
     expect(changes).toContainEqual({ path: '/lines/A-1/shipped', before: 0, after: 2 });
     expect(changes.map(({ path }) => path)).not.toContain('/lines/A-1/quantity');
+  });
+
+  test('goods may have the names of what every object has, or of what is left out elsewhere', () => {
+    const skus = ['toString', 'constructor', 'valueOf', 'version', 'updatedAt'];
+    const lines = skus.map((sku) => ({ sku, quantity: 1, unitPrice: 10 }));
+    const { log } = states.confirmed.do(amend(...lines)).settle('reserve');
+    const { changes } = diff(log, states.confirmed.log.length, log.length);
+    const came = skus.map((sku) => ({
+      path: `/lines/${sku}`,
+      after: expect.objectContaining({ sku, quantity: 1 }),
+    }));
+    expect(changes).toEqual(expect.arrayContaining(came));
+    expect(changes.find(({ path }) => path === '/lines/toString')).not.toHaveProperty('before');
   });
 });
 

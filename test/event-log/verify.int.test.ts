@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Client } from '@temporalio/client';
 import type { Collection, Db, UpdateFilter } from 'mongodb';
 import { sandboxDatabase, sandboxLedger } from '../../src/activities/sandbox-ledger.js';
 import { done, movements, stock } from '../../src/activities/stock.js';
 import { feedHead, feedState } from '../../src/event-log/feed.js';
 import { journal, type JournalDocument } from '../../src/event-log/journal.js';
 import { verify, type VerifyOptions } from '../../src/event-log/verify.js';
+import { connectTemporal } from '../../src/platform/connections.js';
 import { orders } from '../../src/projections/orders.js';
 import { orderBody, placedOrder, startTestApi, type TestApi } from '../support/api.js';
 import { startSequencing } from '../support/sequencing.js';
@@ -433,6 +435,55 @@ test('a workflow that nobody can ask is not taken for proven', async () => {
     await stop();
     await other.close();
   }
+});
+
+describe('with a history larger than one message', () => {
+  const note = '\u6f22'.repeat(2_000);
+
+  async function largeOrder(notes: number): Promise<string> {
+    const orderId = await placedOrder(api);
+    for (let sent = 0; sent < notes; sent += 10) {
+      const replies = await Promise.all(
+        Array.from({ length: 10 }, () => api.post(`/v1/orders/${orderId}/notes`, { body: { text: note } })),
+      );
+      expect(replies.map(({ status }) => status)).toEqual(replies.map(() => 200));
+    }
+    await until(async () => expect(await journal(db).countDocuments({ orderId, unsequenced: true })).toBe(0));
+    return orderId;
+  }
+
+  /** Verifies with a client that takes messages of so many bytes. */
+  async function withMessagesOf(bytes: number, options: VerifyOptions) {
+    const connection = connectTemporal(api.config, bytes);
+    const client = new Client({ connection });
+    try {
+      return await verify({ client, db, taskQueue: api.config.temporal.taskQueue }, options);
+    } finally {
+      await connection.close();
+    }
+  }
+
+  test('it is read in pages, and proved like any other; so is its log as the API tells it', async () => {
+    const orderId = await largeOrder(30);
+    // Less than its history has in one page, and more than its state and each of its events.
+    expect((await withMessagesOf(250_000, { orderId })).discrepancies).toEqual([]);
+    const read = (source: string) => api.get(`/v1/orders/${orderId}/events?source=${source}&limit=1000`);
+    const history = await read('history');
+    expect(history).toMatchObject({ status: 200 });
+    expect(history.body.data).toHaveLength((await read('journal')).body.data.length);
+  });
+
+  test('an event that no message can hold keeps no other order from being proved', async () => {
+    const orderId = await largeOrder(10);
+    const report = await withMessagesOf(8_000, { sample: await orders(db).countDocuments() });
+    expect(report.orders).toBeGreaterThan(3);
+    const found = report.discrepancies.filter((one) => one.orderId === orderId);
+    expect(found).toEqual([
+      expect.objectContaining({ where: 'history', detail: expect.stringMatching(/too large to be read/) }),
+    ]);
+    const proved = new Set(report.discrepancies.map((one) => one.orderId));
+    expect(proved.size).toBeLessThan(report.orders);
+  });
 });
 
 test('an order that nobody has heard of is none', async () => {

@@ -1,16 +1,20 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import type { OrderEvent } from '../../src/domain/events.js';
 import { NewerEvent } from '../../src/domain/upcasters.js';
 import { feedState } from '../../src/event-log/feed.js';
 import { journal } from '../../src/event-log/journal.js';
 import { Superseded } from '../../src/event-log/sequencer.js';
-import { customers } from '../../src/projections/customers.js';
-import { dailyStats } from '../../src/projections/daily-stats.js';
+import { customers, findCustomer } from '../../src/projections/customers.js';
+import { dailyStats, listDailyStats } from '../../src/projections/daily-stats.js';
 import { BuildFeeder } from '../../src/projections/rebuilding/feed-build.js';
 import { intervene, listParked, parkedAudit } from '../../src/projections/feeding/parked.js';
 import { productDemand } from '../../src/projections/product-demand.js';
 import { projections, projectionState, takeOverProjection } from '../../src/projections/feeding/state.js';
 import type { View } from '../../src/projections/view.js';
+import { logOf } from '../activities/database.js';
+import { create, dispatch, refund, ship } from '../domain/examples.js';
+import { Scenario } from '../domain/specification.js';
 import { views } from '../../src/projections/views.js';
 import {
   caughtUp,
@@ -50,6 +54,32 @@ test.each(views.map((view) => [view.name, view] as const))(
     expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, view, logs));
   },
 );
+
+test('sums of money are exact, whatever they come to', async () => {
+  const amount = Number.MAX_SAFE_INTEGER;
+  const lines = [{ sku: 'A-1', quantity: 1, unitPrice: amount }];
+  const customer = { id: 'c-rich', name: 'Rich Example' };
+  const paid = Scenario.empty
+    .do(create({ customer, lines, shippingFee: 0, tax: 0, discount: 0 }))
+    .settleAll()
+    .do(ship(), dispatch())
+    .settleAll();
+  const logs = [1, 2, 3].map(() => logOf(paid, randomUUID()));
+  const small = logOf(paid.do(refund(2)).settleAll(), randomUUID());
+  run(customers);
+  run(dailyStats);
+  // In one batch and in another one.
+  await publish(db, interleaved(...logs));
+  await caughtUp(db, customers);
+  await publish(db, small);
+  await caughtUp(db, customers);
+  await caughtUp(db, dailyStats);
+  const all = 4n * BigInt(amount);
+  expect((await findCustomer(db, customer.id)).found?.lifetimeValue).toEqual({ EUR: all - 2n });
+  const day = paid.now.slice(0, 10);
+  const { found } = await listDailyStats(db, { from: day, to: day });
+  expect(found).toEqual([expect.objectContaining({ revenue: all, refunds: 2, created: 4 })]);
+});
 
 test('an event is applied once, however often the view changes hands in between', async () => {
   const logs = newLogs(...manyStates, ...manyStates, ...manyStates);

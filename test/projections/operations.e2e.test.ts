@@ -4,12 +4,15 @@ import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/session.js';
 import { readFeed } from '../../src/event-log/feed.js';
 import { journal, readJournal } from '../../src/event-log/journal.js';
-import { orders } from '../../src/projections/orders.js';
+import { latestReconciliations } from '../../src/event-log/reconciliations.js';
+import { orders, ordersVersion } from '../../src/projections/orders.js';
 import { parkedAudit } from '../../src/projections/feeding/parked.js';
 import { parkedEvents } from '../../src/projections/feeding/parked-events.js';
 import type { ProjectionStatus, StoreStatus } from '../../src/projections/feeding/status.js';
 import { storeRebuilds } from '../../src/projections/rebuilding/store-rebuild.js';
+import { customers } from '../../src/projections/customers.js';
 import { type Api, apiAt } from '../support/orders-over-http.js';
+import { shared } from '../support/servers.js';
 import type { RoleProcess } from '../support/role-process.js';
 import { createSystem } from '../support/system.js';
 import { until } from '../support/until.js';
@@ -125,14 +128,17 @@ test('every view can be rebuilt, one rebuild at a time, and rolled back', async 
   await upToDate();
   for (const name of ['customers', 'daily-stats', 'product-demand', 'orders']) await rebuild(name);
   const { status, body } = await api.post('/v1/projections/customers/rollback');
-  expect({ status, body }).toMatchObject({ status: 200, body: { name: 'customers', version: 1 } });
+  expect({ status, body }).toMatchObject({
+    status: 200,
+    body: { name: 'customers', version: customers.version },
+  });
   const back = await api.post('/v1/projections/orders/rollback');
   expect(back).toMatchObject({ status: 202, body: { name: 'orders', rebuildId: expect.any(String) } });
   await until(async () =>
     expect(await viewOf('orders')).toMatchObject({
       rebuildId: back.body.rebuildId,
-      version: 1,
-      previous: { version: 1 },
+      version: ordersVersion,
+      previous: { version: ordersVersion },
     }),
   );
   expect(await api.post('/v1/projections/journal/rollback')).toMatchObject({
@@ -274,6 +280,19 @@ test.each([
   expect(await api.post(path, body)).toMatchObject({ status, body: { code } });
 });
 
+test('a comparison that is asked for is made, and what it found is printed', async () => {
+  await upToDate();
+  const { exitCode, out, err } = await script('reconcile --now');
+  expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' });
+  expect(out).toMatch(/orders?, \d+ of them event by event\n.*\nnothing differs/);
+  const reports = async () => await latestReconciliations(db, 100);
+  const before = (await reports()).length;
+  const json = await script('reconcile --now --json');
+  expect(json).toMatchObject({ exitCode: 0 });
+  expect(await reports()).toHaveLength(before + 1);
+  expect((await reports())[0]).toEqual(JSON.parse(json.out));
+});
+
 /** Runs a client script against the API. */
 async function script(line: string) {
   const out: string[] = [];
@@ -283,9 +302,15 @@ async function script(line: string) {
       print: (text) => void out.push(text),
       complain: (text) => void err.push(text),
       paint: (_format, text) => text,
-      readInput: async () => '',
+      readInput: async () => Buffer.alloc(0),
     },
-    env: { ORDERS_URL: address },
+    env: {
+      ORDERS_URL: address,
+      TEMPORAL_ADDRESS: shared.temporalAddress,
+      TEMPORAL_TASK_QUEUE: system.taskQueue,
+      MONGODB_URI: shared.mongodbUri,
+      MONGODB_DB: db.databaseName,
+    },
     openWriteSide: async () => {
       throw new Error('Nothing here sends a command.');
     },

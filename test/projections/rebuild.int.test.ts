@@ -6,7 +6,13 @@ import { feedState } from '../../src/event-log/feed.js';
 import { journal } from '../../src/event-log/journal.js';
 import { Superseded } from '../../src/event-log/sequencer.js';
 import { customers, findCustomer } from '../../src/projections/customers.js';
-import { type OrderDocument, orders, projectOrder, toDocument } from '../../src/projections/orders.js';
+import {
+  type OrderDocument,
+  orders,
+  ordersVersion,
+  projectOrder,
+  toDocument,
+} from '../../src/projections/orders.js';
 import {
   areOrdersOutdated,
   rebuildOrders,
@@ -485,7 +491,7 @@ test('an order with an event that nobody can read is taken over as it was, and k
 test('the view of orders is outdated until a rebuild to its version is begun; one that was never rebuilt is of version 1', async () => {
   const [log = []] = newLogs('completed');
   await record(db, log);
-  expect(await areOrdersOutdated(db)).toBe(false);
+  expect(await areOrdersOutdated(db)).toBe(ordersVersion > 1);
   await rebuildOrders(rebuilding());
   await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { version: 0, 'previous.version': 0 } });
   expect(await areOrdersOutdated(db)).toBe(true);
@@ -499,7 +505,10 @@ test('the view of orders is outdated until a rebuild to its version is begun; on
   expect(await rollBackOrders(rebuilding(rebuildId, ended.signal))).toBe(false);
   expect(await areOrdersOutdated(db)).toBe(false);
   expect(await rollBackOrders(rebuilding(rebuildId))).toBe(true);
-  expect((await projectionsStatus(db)).stores[0]).toMatchObject({ version: 0, previous: { version: 1 } });
+  expect((await projectionsStatus(db)).stores[0]).toMatchObject({
+    version: 0,
+    previous: { version: ordersVersion },
+  });
   expect(await areOrdersOutdated(db)).toBe(false);
 });
 

@@ -293,26 +293,39 @@ describe('the live log of an order', () => {
     const mongodb = await breakableMongodb();
     const own = await startTestApi({ MONGODB_URI: mongodb.address });
     try {
+      await until(async () => await own.mongo.db.command({ ping: 1 }));
       await own.startWorker();
       const ownAddress = await own.app.listen({ host: '127.0.0.1', port: 0 });
       const orderId = await placedOrder(own);
       await positioned(own, orderId);
       await mongodb.kill();
-      const response = await fetch(`${ownAddress}/v1/orders/${orderId}/stream`);
-      const chunks = response.body?.pipeThrough(new TextDecoderStream()).values();
-      let text = '';
-      const receivedUntil = async (part: string): Promise<void> => {
-        while (!text.includes(part)) {
-          const chunk = await chunks?.next();
-          if (chunk?.value === undefined) throw new Error(`The stream ended with ${text}`);
-          text += chunk.value;
-        }
+      const opened = async (path: string, headers = {}) => {
+        const response = await fetch(`${ownAddress}${path}`, { headers });
+        expect(response.status).toBe(200);
+        const chunks = response.body?.pipeThrough(new TextDecoderStream()).values();
+        let text = '';
+        return {
+          async receivedUntil(part: string): Promise<string> {
+            while (!text.includes(part)) {
+              const chunk = await chunks?.next();
+              if (chunk?.value === undefined) throw new Error(`The stream ended with ${text}`);
+              text += chunk.value;
+            }
+            return text;
+          },
+          end: async () => await chunks?.return?.(),
+        };
       };
-      await receivedUntil(': keep-alive');
-      expect(text).not.toContain('data: ');
+      const order = await opened(`/v1/orders/${orderId}/stream`);
+      // As a browser comes again, with the last id it has, or with none where it had none.
+      const resumed = await opened('/v1/events/stream', { 'last-event-id': '2' });
+      const begun = await opened('/v1/events/stream');
+      for (const stream of [order, resumed, begun])
+        expect(await stream.receivedUntil(': keep-alive')).not.toContain('data: ');
       await mongodb.revive();
-      await receivedUntil('id: 4\n');
-      await chunks?.return?.();
+      await order.receivedUntil('id: 4\n');
+      expect(await resumed.receivedUntil('id: 4\n')).toMatch(/id: 3\n[^]*id: 4\n/);
+      await Promise.all([order, resumed, begun].map((stream) => stream.end()));
     } finally {
       await own.close();
       await mongodb.end();

@@ -92,6 +92,9 @@ describe('a list of orders', () => {
     ['q=u12@example', (order) => order.customer.email === 'u12@example.com'],
     ['q=.*', () => false],
     ['q=(blue', () => true],
+    ['q=muller', (order) => order.customer.name.endsWith('Müller')],
+    ['q=%EF%BC%A1%EF%BD%84%EF%BD%81', (order) => order.customer.name.startsWith('Ada')],
+    ['q=example.com+a3', (order) => order.lines.some(({ sku }) => sku === 'A-3')],
     ['createdAt[gte]=2026-01-05', (order) => order.createdAt >= '2026-01-05'],
     ['createdAt[gt]=2026-01-05T00:00:00Z', (order) => order.createdAt > '2026-01-05T00:00:00.000Z'],
     [

@@ -52,7 +52,7 @@ async function started(): Promise<RunningWorker> {
     mongo,
     tail,
     logger,
-    workflowBundle: await workflowBundle(),
+    workflowBundle,
   });
   await running.ready;
   return running;
