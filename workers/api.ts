@@ -8,6 +8,7 @@ import { recallCommands } from '../src/event-log/command-memory.js';
 import { forks } from '../src/event-log/fork.js';
 import { readJournal } from '../src/event-log/journal.js';
 import { concernOf, latestReconciliations } from '../src/event-log/reconciliations.js';
+import { resume } from '../src/event-log/resume.js';
 import { registerDocs } from '../src/platform/http-docs.js';
 import type { Config } from '../src/platform/config.js';
 import { type Dependency, registerHealth, type ServedRole } from '../src/platform/http-health.js';
@@ -77,8 +78,16 @@ export async function buildApi({
       hasRoomForFacts: (orderId) => hasRoomForFactsInView(db, orderId),
       logger,
     });
+    const { continueAsNewAfter } = config;
+    const resuming = {
+      client,
+      db,
+      taskQueue,
+      ...(continueAsNewAfter !== undefined && { continueAsNewAfter }),
+    };
     registerCommands(app, {
       gateway,
+      resume: (orderId, asked) => resume(resuming, orderId, asked, { answerWithinMs: RESUMED_WITHIN_MS }),
       db,
       noteCounts: createCountNotes({ client, db, taskQueue }),
       views,
@@ -104,6 +113,8 @@ export async function buildApi({
   return app;
 }
 
+/** How long the run of a resumed order is waited for. */
+const RESUMED_WITHIN_MS = 3_000;
 const CHECK_WITHIN_MS = 1_000;
 const LAG_LIMIT_MS = 30_000;
 /** How long something may be acknowledged and not recorded before readiness tells it. */

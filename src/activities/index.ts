@@ -1,10 +1,11 @@
 import type { Db } from 'mongodb';
 import { type EffectOf, type EffectType, orderOf, type OutcomeOf, versionOf } from '../domain/effects.js';
 import { recallCommands } from '../event-log/command-memory.js';
-import type { Step, Steps } from '../workflows/messages.js';
+import type { ResumptionActivities, Step, Steps } from '../workflows/messages.js';
 import { deduct, release, reserve, restock } from './inventory.js';
 import type { PaymentProvider } from './payments.js';
 import { createRecorder } from './recording.js';
+import { createResuming } from './resuming.js';
 import { sandboxPayments } from './sandbox-payments.js';
 import { createStepTally, type StepTally } from './step-tally.js';
 
@@ -19,28 +20,29 @@ export interface Outside {
 /**
  * The activities of an order: each records the events of its step, then performs the step's effect, once the journal holds
  * the order's log without a gap up to the event that made the effect owed. All of them are idempotent, so a step is tried
- * until it is done; its errors are outages, except `EventFork` (see `appendToJournal`).
+ * until it is done; its errors are outages, except `EventFork` and `Superseded` (see `appendToJournal`).
  */
 export function createActivities({
   db,
   payments = sandboxPayments(db),
   tally = createStepTally(),
-}: Outside): Steps {
+}: Outside): Steps & ResumptionActivities {
   const recorder = createRecorder(db);
   function step<T extends EffectType>(type: T, perform: (effect: EffectOf<T>) => Promise<OutcomeOf<T>>) {
-    return async ({ events, effect }: Step<T>): Promise<OutcomeOf<T>> => {
+    return async ({ events, effect, resumption }: Step<T>): Promise<OutcomeOf<T>> => {
       if (effect === undefined) throw new TypeError('A step with nothing to perform is called `record`.');
       return await tally.tried(type, async () => {
         await tally.recording(events, () =>
-          recorder.recordUpTo(orderOf(effect.key), versionOf(effect.key), events),
+          recorder.recordUpTo(orderOf(effect.key), versionOf(effect.key), events, resumption),
         );
         return await perform(effect);
       });
     };
   }
   return {
-    record: async ({ events }) =>
-      await tally.tried('record', () => tally.recording(events, () => recorder.record(events))),
+    ...createResuming(db),
+    record: async ({ events, resumption }) =>
+      await tally.tried('record', () => tally.recording(events, () => recorder.record(events, resumption))),
     recall: async ({ orderId, commandIds, upTo }) => await recallCommands(db, orderId, commandIds, upTo),
     reserve: step('reserve', (effect) => reserve(db, effect)),
     release: step('release', (effect) => release(db, effect)),

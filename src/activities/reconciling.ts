@@ -1,11 +1,13 @@
 import { Context, getClient } from '@temporalio/activity';
-import type { Client } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { isFinished } from '../domain/order.js';
 import { later } from '../domain/time.js';
+import { batches } from '../event-log/batches.js';
 import { type Comparison, compareOrder, type Discrepancy } from '../event-log/comparison.js';
 import { committed } from '../event-log/durability.js';
 import { noteReturn } from '../event-log/feed.js';
+import { forks } from '../event-log/fork.js';
 import { readHistoryLog } from '../event-log/history.js';
 import { journal, restoreLog } from '../event-log/journal.js';
 import { type ListedOrder, listOrderWorkflows } from '../event-log/order-workflows.js';
@@ -14,8 +16,10 @@ import {
   latestReconciliations,
   type Reconciliation,
 } from '../event-log/reconciliations.js';
+import { endedUnrecorded } from '../event-log/resume-all.js';
+import { clearStopped, forked, markStopped } from '../event-log/stops.js';
 import { isServerError } from '../platform/server-error.js';
-import { orders, projectOrder } from '../projections/orders.js';
+import { orders, projectOrder, unfinishedOrders } from '../projections/orders.js';
 import { requestRebuildsAfterLoss } from '../projections/rebuilding/request-rebuild.js';
 import type { ReconcileActivities } from '../workflows/reconcile-messages.js';
 import { recognizeDatabase } from './recognize-database.js';
@@ -28,6 +32,8 @@ export interface Reconciled {
   readonly orderTaskQueue: string;
   /** orders that look well and are compared event by event all the same; 200 by default */
   readonly comparedInTurn?: number;
+  /** of the orders that changed since the last time, the latest, which are compared as well; 200 by default */
+  readonly comparedOfLate?: number;
 }
 
 /** Compared at once: each takes some requests to Temporal. */
@@ -43,9 +49,10 @@ export function createReconciling(given: Omit<Reconciled, 'client'>): ReconcileA
   return {
     async reconcile() {
       const context = Context.current();
-      const { runId = '' } = context.info.workflowExecution ?? {};
+      const { runId = '', workflowId } = context.info.workflowExecution ?? {};
       const beat = (done: number) => context.heartbeat(done);
-      const report = await reconcile({ ...given, client: getClient() }, runId, beat);
+      const by = { runId, ...(workflowId === undefined ? {} : { workflowId }) };
+      const report = await reconcile({ ...given, client: getClient() }, by, beat);
       return { orders: report.orders, repaired: report.repaired, found: report.found };
     },
   };
@@ -57,17 +64,22 @@ export function createReconciling(given: Omit<Reconciled, 'client'>): ReconcileA
  * that had positions, the views across orders are built anew.
  *
  * An order that looks well may lack its last events in journal and view alike. So some of these are compared event by event
- * in each run, where the last one has stopped: every order's turn comes, and a run's cost stays bounded.
+ * in each run, where the last one has stopped: every order's turn comes, and a run's cost stays bounded. So are those that
+ * changed of late, and, where Temporal has lost what it knew at an earlier run, all that changed since that: their workflows may
+ * have been put back.
  *
- * @param runId under which the report is kept
+ * An order that is not finished and has no running workflow, or one that was put back, is reported with its remedy, and its view
+ * is marked until its workflow goes on.
+ *
+ * @param by the workflow under which the report is kept
  * @param beat called with the number of orders that were looked at
  */
 export async function reconcile(
   reconciled: Reconciled,
-  runId: string,
+  by: Pick<Reconciliation, 'runId' | 'workflowId'>,
   beat: (done: number) => void,
 ): Promise<Reconciliation> {
-  const { client, db, orderTaskQueue, comparedInTurn = 200 } = reconciled;
+  const { client, db, orderTaskQueue, comparedInTurn = 200, comparedOfLate = 200 } = reconciled;
   const startedAt = new Date().toISOString();
   await recognizeDatabase({ client, db, taskQueue: orderTaskQueue });
   const [last] = await latestReconciliations(db, 1);
@@ -81,9 +93,11 @@ export async function reconcile(
     discrepancies: [] as Discrepancy[],
   };
 
-  async function compareAll(orderIds: readonly string[]): Promise<void> {
-    for (let index = 0; index < orderIds.length; index += atOnce) {
-      const batch = orderIds.slice(index, index + atOnce);
+  const compared = new Set<string>();
+  async function compareAll(orderIds: AsyncIterable<string> | Iterable<string>): Promise<void> {
+    for await (const some of batches(orderIds, atOnce)) {
+      const batch = some.filter((orderId) => !compared.has(orderId));
+      for (const orderId of batch) compared.add(orderId);
       const results = await Promise.all(batch.map((orderId) => compareAndRepair(client, db, orderId)));
       for (const { orderId, wasRepaired, discrepancies } of results) {
         report.compared += 1;
@@ -99,20 +113,28 @@ export async function reconcile(
   }
 
   let turn: readonly string[] = [];
+  const running = new Set<string>();
   const filter = `ExecutionStatus = 'Running' OR CloseTime >= '${since}'`;
   for await (const { orders: listed } of listOrderWorkflows(client, orderTaskQueue, { filter })) {
     report.orders += listed.length;
+    for (const { orderId, isOpen } of listed) if (isOpen) running.add(orderId);
     const suspects = await suspectsOf(db, listed);
     const well = listed.map(({ orderId }) => orderId).filter((orderId) => !suspects.has(orderId));
     turn = inRotation([...turn, ...well], last?.cursor).slice(0, comparedInTurn);
     await compareAll([...suspects]);
     beat(report.orders);
   }
+  await compareAll(notIn(running, unfinishedOrders(db)));
+  await compareAll(endedUnrecorded({ client, db, taskQueue: orderTaskQueue }));
+  await compareAll(await changedSince(db, since, comparedOfLate));
+  const lostSince = await temporalLostSince(client, db);
+  if (lostSince !== undefined) await compareAll(unfinishedOrders(db, lostSince));
   await compareAll(turn);
+  await markForks(db);
   await requestRebuildsAfterLoss(reconciled, () => beat(report.orders));
   const cursor = turn.at(-1) ?? last?.cursor;
   const reconciliation = {
-    runId,
+    ...by,
     startedAt,
     finishedAt: new Date().toISOString(),
     ...report,
@@ -120,6 +142,57 @@ export async function reconcile(
   };
   await keepReconciliation(db, reconciliation);
   return reconciliation;
+}
+
+async function* notIn(
+  running: ReadonlySet<string>,
+  orderIds: AsyncIterable<string>,
+): AsyncGenerator<string, void> {
+  for await (const orderId of orderIds) if (!running.has(orderId)) yield orderId;
+}
+
+/** Orders that are not finished and changed since a time: the latest of them. */
+async function changedSince(db: Db, since: string, limit: number): Promise<readonly string[]> {
+  if (limit === 0) return [];
+  return await orders(db)
+    .find({ updatedAt: { $gte: since }, finished: false }, { ...committed, projection: { _id: 1 } })
+    .sort({ updatedAt: -1 })
+    .limit(limit)
+    .map(({ _id }) => _id)
+    .toArray();
+}
+
+/**
+ * Whether Temporal still knows the workflows of earlier runs. Where it does not know the latest, it was put back, or replaced.
+ *
+ * @returns the time since which it may have lost what happened; undefined where it has lost nothing
+ */
+async function temporalLostSince(client: Client, db: Db): Promise<string | undefined> {
+  const [latest, ...earlier] = await latestReconciliations(db, 100);
+  if (latest?.workflowId === undefined || (await isKnown(client, latest))) return undefined;
+  for (const report of earlier) if (await isKnown(client, report)) return later(report.startedAt, -overlapMs);
+  return '';
+}
+
+async function isKnown(client: Client, { workflowId, runId }: Reconciliation): Promise<boolean> {
+  if (workflowId === undefined) return false;
+  try {
+    await client.workflow.getHandle(workflowId, runId).describe();
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}
+
+/** A view that was built anew since the fork was noted has no mark. */
+async function markForks(db: Db): Promise<void> {
+  for await (const { _id: orderId, version } of forks(db).find({}, committed))
+    await markStopped(
+      db,
+      orderId,
+      forked(orderId, `its history and its journal differ at version ${version}`),
+    );
 }
 
 /** Orders that cannot be right by what MongoDB and Temporal's list have of them. Orders under way may be among them. */
@@ -148,7 +221,8 @@ async function suspectsOf(db: Db, listed: readonly ListedOrder[]): Promise<Reado
       log.last === log.events &&
       log.last === view?.version &&
       (status === undefined || status === view.status) &&
-      (isOpen || isFinished(view.state))
+      // One that is finished and open is about to end, or was put back.
+      isOpen !== isFinished(view.state)
     );
   };
   return new Set(listed.filter((order) => !isWell(order)).map(({ orderId }) => orderId));
@@ -163,12 +237,24 @@ async function compareAndRepair(client: Client, db: Db, orderId: string): Promis
   const compared = { client, db, asksWorkflow: false };
   const before = await compareOrder(compared, orderId);
   const behind = before.discrepancies.filter(({ kind }) => kind === 'behind');
-  if (behind.length === 0) return { orderId, wasRepaired: false, discrepancies: before.discrepancies };
+  if (behind.length === 0) {
+    await mark(db, orderId, before.discrepancies);
+    return { orderId, wasRepaired: false, discrepancies: before.discrepancies };
+  }
   if (behind.some(({ where }) => where === 'journal')) await noteReturn(db);
   await repair(client, db, orderId);
   const { discrepancies } = await compareOrder(compared, orderId);
+  await mark(db, orderId, discrepancies);
   const wasRepaired = discrepancies.length < before.discrepancies.length;
   return { orderId, wasRepaired, discrepancies };
+}
+
+/** Marks the view of an order that cannot go on by itself, and takes a mark away that does not hold any more. */
+async function mark(db: Db, orderId: string, discrepancies: readonly Discrepancy[]): Promise<void> {
+  for (const { code, detail, remedy } of discrepancies)
+    if (code !== undefined && remedy !== undefined)
+      return await markStopped(db, orderId, { code, detail, remedy });
+  if ((await forks(db).findOne({ _id: orderId }, committed)) === null) await clearStopped(db, orderId);
 }
 
 /** Records what the history has, as the order's own workflow would: what is there already is left as it is. */

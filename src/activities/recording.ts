@@ -2,11 +2,18 @@ import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
 import type { StoredEvent } from '../domain/events.js';
 import type { Order } from '../domain/order.js';
-import { appendToJournal, insertIntoJournal, isHeldFromItsBeginning } from '../event-log/journal.js';
+import {
+  appendToJournal,
+  insertIntoJournal,
+  isHeldFromItsBeginning,
+  lastResumption,
+} from '../event-log/journal.js';
+import { supersededFailure } from '../event-log/fork.js';
 import { inGroups } from '../platform/groups.js';
 import { isMongoOutage } from '../platform/mongo-outage.js';
 import { type Replacement, extended, projectOrder, replaceViews } from '../projections/orders.js';
 import { RecentOrders } from '../projections/recent-orders.js';
+import type { Step } from '../workflows/messages.js';
 
 /** As many as a worker keeps workflows of: with one worker, those that are at work. */
 const recentOrders = 1_000;
@@ -16,19 +23,24 @@ const stepsInGroup = 50;
  * Records events of one order, ascending: in the journal, then in the view. Repeated, overtaken or run twice at once, it
  * comes to the same. When it resolves, the events are in the journal, and in the view too as far as no earlier one is missing.
  *
- * @param recorder who remembers what is returned (see `createRecorder`)
+ * @param options `recorder`: who remembers what is returned (see `createRecorder`); `resumption`: see `Step`
  * @returns the order as it is in the view; undefined where there is none
- * @throws ApplicationFailure of type `EventFork` (see `appendToJournal`)
+ * @throws ApplicationFailure of type `EventFork` or `Superseded` (see `appendToJournal`)
  */
 export async function record(
   db: Db,
   events: readonly StoredEvent[],
-  recorder?: string,
+  { recorder, resumption = 0 }: { readonly recorder?: string; readonly resumption?: Resumption } = {},
 ): Promise<Order | undefined> {
   const [first] = events;
-  if (first === undefined) return undefined;
+  const last = events.at(-1);
+  if (first === undefined || last === undefined) return undefined;
   // One causally consistent session: the view's read sees the journal's write even where another node became primary between.
   return await db.client.withSession({ causalConsistency: true }, async (session) => {
+    // What a run decided that was replaced follows nothing in the journal, even if nothing is there yet.
+    const resumed = first.version === 1 ? undefined : await lastResumption(db, first.orderId, { session });
+    if (resumed !== undefined && resumed.version > resumption && last.version > resumed.version)
+      throw supersededFailure(resumed);
     await appendToJournal(db, events, { session });
     return await projectOrder(db, first.orderId, {
       session,
@@ -38,15 +50,23 @@ export async function record(
   });
 }
 
+/** See `Step`. */
+type Resumption = Step['resumption'];
+
 export interface Recorder {
   /** See the function `record`. */
-  readonly record: (events: readonly StoredEvent[]) => Promise<void>;
+  readonly record: (events: readonly StoredEvent[], resumption?: Resumption) => Promise<void>;
   /**
    * `record`, which resolves only if the journal holds the order's log without a gap up to `version`.
    *
    * @throws LogIncomplete if it does not: what `version` leads to may not be done yet
    */
-  readonly recordUpTo: (orderId: string, version: number, events: readonly StoredEvent[]) => Promise<void>;
+  readonly recordUpTo: (
+    orderId: string,
+    version: number,
+    events: readonly StoredEvent[],
+    resumption?: Resumption,
+  ) => Promise<void>;
 }
 
 /** The journal lacks events of an order that its workflow has decided. They are on their way, or have to be restored. */
@@ -68,26 +88,37 @@ export function createRecorder(db: Db): Recorder {
     unlessRefused(replacements, () => replaceViews(db, replacements, me)),
   );
 
-  async function follow(known: Order, events: readonly StoredEvent[]): Promise<Order | undefined> {
-    if (events[0]?.version !== known.version + 1 || !(await insert(events))) return undefined;
+  async function follow(
+    known: Order,
+    events: readonly StoredEvent[],
+    resumption: Resumption,
+  ): Promise<Order | undefined> {
+    if (events[0]?.version !== known.version + 1 || known.resumed?.version !== resumption) return undefined;
+    if (!(await insert(events))) return undefined;
     const order = extended(known, events);
     return order !== undefined && (await replace({ order, seen: known.version })) ? order : undefined;
   }
 
   /** @returns the order as the view has it now */
-  async function recorded(events: readonly StoredEvent[]): Promise<Order | undefined> {
+  async function recorded(
+    events: readonly StoredEvent[],
+    resumption: Resumption,
+  ): Promise<Order | undefined> {
     const known = events[0] && recent.get(events[0].orderId);
-    const order = (known && (await follow(known, events))) ?? (await record(db, events, me));
+    const order =
+      (known && (await follow(known, events, resumption))) ??
+      (await record(db, events, { recorder: me, resumption }));
     if (order !== undefined) recent.keep(order);
     return order;
   }
 
   return {
-    async record(events) {
-      await recorded(events);
+    async record(events, resumption) {
+      await recorded(events, resumption);
     },
-    async recordUpTo(orderId, version, events) {
-      const order = (await recorded(events)) ?? (await projectOrder(db, orderId, { recorder: me }));
+    async recordUpTo(orderId, version, events, resumption) {
+      const order =
+        (await recorded(events, resumption)) ?? (await projectOrder(db, orderId, { recorder: me }));
       if (order !== undefined && order.version >= version) return;
       if (await isHeldFromItsBeginning(db, orderId, version)) return;
       throw new LogIncomplete(`the journal lacks events of order ${orderId} up to version ${version}`);

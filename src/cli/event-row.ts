@@ -141,6 +141,8 @@ function words(event: OrderEvent, currency: string): string {
       return `${event.data.fact} never fitted`;
     case 'CommandRejected':
       return `${event.data.command}: ${event.data.message}`;
+    case 'OrderResumed':
+      return event.data.reason;
     case 'OrderConfirmed':
     case 'OrderExpired':
     case 'OrderAmended':

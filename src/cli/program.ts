@@ -10,6 +10,7 @@ import { addProjectionsCommand } from './projections-command.js';
 import { addQueryCommands } from './query-commands.js';
 import { addRebuildCommand } from './rebuild-command.js';
 import { addReconcileCommand } from './reconcile-command.js';
+import { addResumeCommand } from './resume-command.js';
 import type { Session } from './session.js';
 import { addSettleCommand } from './settle-command.js';
 import { addStockCommands } from './stock-commands.js';
@@ -62,6 +63,7 @@ function createProgram(session: Session): Command {
   addAttentionCommand(program, session);
   addVerifyCommand(program, session);
   addReconcileCommand(program, session);
+  addResumeCommand(program, session);
   addProjectionsCommand(program, session);
   addRebuildCommand(program, session);
   addParkedCommands(program, session);

@@ -1,6 +1,7 @@
 import process from 'node:process';
 import type { Command } from 'commander';
 import type { Discrepancy } from '../event-log/comparison.js';
+import { withRemedy } from '../event-log/reconciliations.js';
 import type { VerifyReport } from '../event-log/verify.js';
 import { positive } from './arguments.js';
 import { exitCodes, Failure } from './failure.js';
@@ -99,8 +100,8 @@ export function discrepancyTable(discrepancies: readonly Discrepancy[], paint: P
     orderId,
     version === undefined ? '' : String(version),
     where,
-    { text: kind, format: kind === 'differs' ? ('red' as const) : ('yellow' as const) },
-    remedy === undefined ? detail : `${detail}: ${remedy}`,
+    { text: kind, format: kind === 'behind' ? ('yellow' as const) : ('red' as const) },
+    withRemedy(detail, remedy),
   ]);
   return table(columns, rows, paint);
 }

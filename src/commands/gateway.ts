@@ -21,9 +21,10 @@ import { decide } from '../domain/decide.js';
 import type { OrderEvent } from '../domain/events.js';
 import { fold } from '../domain/evolve.js';
 import { formatMoney } from '../domain/money.js';
-import { type Order, type OrderStatus } from '../domain/order.js';
+import { isFinished, type Order, type OrderStatus } from '../domain/order.js';
 import { rulesToday } from '../domain/rules.js';
 import { commandIn } from '../event-log/command-memory.js';
+import { ended, wordOf } from '../event-log/stops.js';
 import type { Config } from '../platform/config.js';
 import type { Logger } from '../platform/logger.js';
 import { isTaskFailure, isTemporalOutage } from '../platform/temporal-outage.js';
@@ -349,7 +350,15 @@ export function createGateway(options: GatewayOptions): Gateway {
       return { kind: 'unknown-outcome', orderId };
     }
     const order = fold(events);
-    if (order === undefined) return (await isKnown(orderId)) ? orderClosed(orderId) : notFound(orderId);
+    const status = order !== undefined && isFinished(order) ? 'COMPLETED' : await statusOf(orderId);
+    // Another run was started meanwhile.
+    if (status === 'RUNNING') return { kind: 'unknown-outcome', orderId };
+    const isOver = status === 'COMPLETED';
+    if (order === undefined) {
+      if (status === undefined) return notFound(orderId);
+      // A run that failed by itself was given no order to start with.
+      return isOver || status === 'FAILED' ? orderClosed(orderId) : workflowEnded(orderId, status);
+    }
     const known = commandIn(events, message.commandId);
     const repeated = known && repeatedOf(known, message);
     if (repeated?.kind === 'refused') return repeated;
@@ -358,15 +367,17 @@ export function createGateway(options: GatewayOptions): Gateway {
     const { expectedVersion } = message;
     if (expectedVersion !== undefined && expectedVersion !== order.version)
       return stale(order, expectedVersion);
-    return { ...orderClosed(orderId), version: order.version, status: order.status };
+    const refused = isOver ? orderClosed(orderId) : workflowEnded(orderId, status);
+    return { ...refused, version: order.version, status: order.status };
   }
 
-  async function isKnown(orderId: string): Promise<boolean> {
+  /** Of the order's last run, in Temporal's words; undefined where it knows none. */
+  async function statusOf(orderId: string): Promise<string | undefined> {
     try {
-      await inTime(() => client.workflow.getHandle(workflowId(orderId)).describe());
-      return true;
+      const { status } = await inTime(() => client.workflow.getHandle(workflowId(orderId)).describe());
+      return status.name;
     } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return false;
+      if (error instanceof WorkflowNotFoundError) return undefined;
       throw error;
     }
   }
@@ -438,6 +449,16 @@ function orderClosed(orderId: string): Refused {
   return {
     kind: 'refused',
     refusal: { kind: 'not_allowed', code: 'order_closed', message },
+    allowedCommands: [],
+  };
+}
+
+/** @param status of its last run, in Temporal's words; undefined where it knows none */
+function workflowEnded(orderId: string, status: string | undefined): Refused {
+  const { code, detail, remedy } = ended(orderId, status && wordOf(status));
+  return {
+    kind: 'refused',
+    refusal: { kind: 'halted', code, message: `${detail}: ${remedy}` },
     allowedCommands: [],
   };
 }

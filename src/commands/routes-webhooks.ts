@@ -141,8 +141,13 @@ function read<T extends TSchema>(schema: T, message: unknown): Static<T> {
   return message as Static<T>;
 }
 
-/** A fact that comes too late, for an order that is closed, is acknowledged: sending it again would not help. */
+/**
+ * A fact that comes too late, for an order that is closed, is acknowledged: sending it again would not help. One for an order whose
+ * workflow ended before it is to be sent again: the order can be resumed.
+ */
 function acknowledge(result: CommandResult): void {
+  if (result.kind === 'refused' && result.refusal.code === 'workflow_ended')
+    throw new HttpProblem(503, result.refusal.code, result.refusal.message);
   if (result.kind === 'unknown-outcome') throw problemOf(result);
   if (result.kind === 'refused' && ['not_found', 'busy'].includes(result.refusal.kind))
     throw problemOf(result);

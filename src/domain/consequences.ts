@@ -1,7 +1,7 @@
 import { isReadyToClose } from './deadlines.js';
 import type { EventDraft } from './events.js';
 import { unmatchedDraft, waitingFacts } from './facts.js';
-import { type Order, isFinished, isUnpaid, sum } from './order.js';
+import { type Order, dueAt, isFinished, isUnpaid, sum } from './order.js';
 import { isPaymentSecured, isStockSecured } from './pending-effects.js';
 import { later } from './time.js';
 
@@ -58,7 +58,7 @@ function ofCompletion(order: Order, now: string): EventDraft | undefined {
   if (isComplete(order)) {
     return { type: 'OrderCompleted', data: { returnsUntil: later(now, order.terms.returnWindow) } };
   }
-  if (isReadyToClose(order) && order.returnsUntil !== undefined && order.returnsUntil <= now) {
+  if (isReadyToClose(order) && order.returnsUntil !== undefined && dueAt(order, order.returnsUntil) <= now) {
     return { type: 'OrderClosed', data: {} };
   }
   return undefined;

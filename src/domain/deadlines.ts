@@ -1,6 +1,6 @@
 import type { EventDraft } from './events.js';
 import { unmatchedAt, unmatchedDraft, waitingFacts } from './facts.js';
-import { type Authorization, type Order, owes } from './order.js';
+import { type Authorization, type Order, dueAt, owes } from './order.js';
 import { isNeeded } from './pending-effects.js';
 
 /** The next time at which the order changes by itself. */
@@ -14,11 +14,12 @@ export interface Deadline {
 export function nextDeadline(order: Order): Deadline | undefined {
   const deadlines: Deadline[] = expiring(order).map(({ status, until }) => ({
     name: status === 'pending' ? 'payment-deadline' : 'authorization-expiry',
-    at: until,
+    at: dueAt(order, until),
   }));
-  for (const fact of waitingFacts(order)) deadlines.push({ name: 'fact-unmatched', at: unmatchedAt(fact) });
+  for (const fact of waitingFacts(order))
+    deadlines.push({ name: 'fact-unmatched', at: dueAt(order, unmatchedAt(fact)) });
   if (order.returnsUntil !== undefined && isReadyToClose(order)) {
-    deadlines.push({ name: 'return-window', at: order.returnsUntil });
+    deadlines.push({ name: 'return-window', at: dueAt(order, order.returnsUntil) });
   }
   return deadlines.toSorted((a, b) => (a.at < b.at ? -1 : 1))[0];
 }
@@ -26,13 +27,13 @@ export function nextDeadline(order: Order): Deadline | undefined {
 /** What has passed at `now` (ISO-8601 UTC). The end of the return window shows as `OrderClosed`, a consequence. */
 export function expire(order: Order, now: string): readonly EventDraft[] {
   const lapsed = expiring(order)
-    .filter((entry) => entry.until <= now)
+    .filter((entry) => dueAt(order, entry.until) <= now)
     .map(({ status, authorizationId }): EventDraft => {
       const type = status === 'pending' ? 'PaymentTimedOut' : 'AuthorizationExpired';
       return { type, data: { authorizationId } };
     });
   const unmatched = waitingFacts(order)
-    .filter((fact) => unmatchedAt(fact) <= now)
+    .filter((fact) => dueAt(order, unmatchedAt(fact)) <= now)
     .map((fact) => unmatchedDraft(fact, 'waited_too_long'));
   return [...lapsed, ...unmatched];
 }

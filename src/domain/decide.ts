@@ -11,7 +11,7 @@ import {
 import { entitlement } from './entitlement.js';
 import type { EventData, EventDraft } from './events.js';
 import { isCurrency, orderTotal } from './money.js';
-import { type Order, isFinished, refundable, sum, unallocated, undispatched } from './order.js';
+import { type Order, dueAt, isFinished, refundable, sum, unallocated, undispatched } from './order.js';
 import { returnRefund, shipmentCharge } from './prices.js';
 import { type Decision, refuse } from './refusal.js';
 import { isUnder, rulesToday } from './rules.js';
@@ -188,7 +188,7 @@ function noShipment(shipmentId: string): Decision {
 }
 
 function requestReturn(order: Order, { lines, reason }: CommandData['RequestReturn'], now: string): Decision {
-  if (order.returnsUntil !== undefined && order.returnsUntil <= now)
+  if (order.returnsUntil !== undefined && dueAt(order, order.returnsUntil) <= now)
     return refuse('invalid', 'return_window_passed', `returns were accepted until ${order.returnsUntil}`);
   const wrong =
     wrongLines(lines) ??

@@ -97,6 +97,8 @@ export interface EventData {
   };
   OrderCompleted: { readonly returnsUntil: string };
   OrderClosed: Empty;
+  /** Its workflow was started anew from the journal. `previousRunId`: the run that had ended, or was rewound, where one is known. */
+  OrderResumed: { readonly reason: string; readonly previousRunId?: string };
   NoteAdded: { readonly text: string };
   /** A command that did not fit the state, and whose caller waits for no answer. */
   CommandRejected: { readonly command: string; readonly code: string; readonly message: string };
@@ -172,6 +174,7 @@ export const schemaVersions: Readonly<Record<EventType, number>> = {
   RefundRequested: 1,
   OrderCompleted: 1,
   OrderClosed: 1,
+  OrderResumed: 1,
   NoteAdded: 1,
   CommandRejected: 1,
   FactReceived: 1,

@@ -15,7 +15,11 @@ import {
   quantityOf,
 } from './order.js';
 import { isUnder } from './rules.js';
+import { later } from './time.js';
 import { unreachable } from './unreachable.js';
+
+/** How long a resumed order lets no deadline pass. */
+const graceAfterResumptionMs = 15 * 60 * 1000;
 
 /**
  * Folds one event into the order. The only place where state changes; it never refuses and never throws on an event of this
@@ -160,6 +164,11 @@ function apply(before: Order | undefined, event: OrderEvent): Order {
       return received(order, event);
     case 'FactUnmatched':
       return unmatched(order, event.data);
+    case 'OrderResumed':
+      return {
+        ...order,
+        resumed: { version: event.version, graceUntil: later(event.occurredAt, graceAfterResumptionMs) },
+      };
     default:
       return unreachable(event);
   }

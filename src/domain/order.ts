@@ -68,6 +68,16 @@ export interface Order {
     /** keys of those since the order last changed (`rejectionKey`) */
     readonly unchanged: readonly string[];
   };
+  /** its last resumption; absent where there was none */
+  readonly resumed?: Resumption;
+}
+
+/** An order's workflow was started anew from the journal. */
+export interface Resumption {
+  /** of its `OrderResumed` */
+  readonly version: number;
+  /** no deadline passes before it: what was told meanwhile, by the provider or a customer, comes first */
+  readonly graceUntil: string;
 }
 
 /** A fact that waits until it fits, with the cause of the events it then leads to. */
@@ -185,6 +195,11 @@ export interface Amendment {
 }
 
 // --- questions that several rules ask ---
+
+/** When a deadline of the order passes, which may have gone by while its workflow was away. */
+export function dueAt({ resumed }: Order, deadline: string): string {
+  return resumed !== undefined && resumed.graceUntil > deadline ? resumed.graceUntil : deadline;
+}
 
 /** The order came to nothing: what it holds is given back. */
 export function isDead(order: Order): boolean {

@@ -1,5 +1,8 @@
 /** Puts what comes one by one together, `size` at most in one. */
-export async function* batches<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<readonly T[], void> {
+export async function* batches<T>(
+  items: AsyncIterable<T> | Iterable<T>,
+  size: number,
+): AsyncGenerator<readonly T[], void> {
   let batch: T[] = [];
   for await (const item of items) {
     batch.push(item);

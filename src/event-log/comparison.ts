@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { type Db, MongoError } from 'mongodb';
 import { fold } from '../domain/evolve.js';
-import { isFinished } from '../domain/order.js';
+import { type Order, isFinished } from '../domain/order.js';
 import { upcast } from '../domain/upcasters.js';
 import { messageOf } from '../platform/message-of.js';
 import { isServerError } from '../platform/server-error.js';
@@ -13,6 +13,7 @@ import { asStored, committed } from './durability.js';
 import { foldHistory, type HistoryLog, readHistoryLog } from './history.js';
 import { remedyOf } from './remedies.js';
 import { isSameEvent, type RecordedEvent, readStored } from './journal.js';
+import { type Cause, ended, rewound } from './stops.js';
 import { eventsUntil, orderAt } from './time-travel.js';
 
 /** Where an order is not one and the same. */
@@ -24,10 +25,15 @@ export interface Discrepancy {
   readonly where: 'journal' | 'history' | 'view' | 'workflow' | 'positions' | 'stock' | 'payments';
   /** an effect's, where it is about one; a SKU */
   readonly key?: string;
-  /** `behind`: it lacks what another already has; `unanswered`: nobody could be asked, so nothing is proven */
-  readonly kind: 'differs' | 'behind' | 'unanswered';
+  /**
+   * `behind`: it lacks what another already has; `stopped`: the order cannot go on by itself; `unanswered`: there was no answer,
+   * so nothing is proven
+   */
+  readonly kind: 'differs' | 'behind' | 'stopped' | 'unanswered';
   /** for a person: what was found and what was expected */
   readonly detail: string;
+  /** why the order cannot go on by itself; absent if it can */
+  readonly code?: Cause['code'];
   /** for a person: what to do about it */
   readonly remedy?: string;
 }
@@ -109,7 +115,7 @@ async function compareOnce(
 ): Promise<Comparison> {
   const view = await orders(db).findOne(
     { _id: orderId },
-    { ...committed, projection: { ahead: 0, recorder: 0 } },
+    { ...committed, projection: { ahead: 0, recorder: 0, stopped: 0 } },
   );
   const stored = await readStored(db, orderId);
   const history = await historyOf(client, orderId);
@@ -121,7 +127,7 @@ async function compareOnce(
       ...whereLegible(() => compareView(view ?? undefined, journal)),
       ...(typeof history === 'string'
         ? [differs('history', undefined, history)]
-        : compareLogs(journal, history)),
+        : [...compareLogs(journal, history), ...compareLife(journal, history)]),
       ...(isAsked ? compareWorkflow(history, state) : []),
       ...(positionedBefore === undefined
         ? []
@@ -171,13 +177,10 @@ function compareLogs(journal: readonly RecordedEvent[], history: HistoryLog | un
   const recorded = new Map(journal.map((event) => [event.version, event]));
   if (history === undefined) {
     if (journal.length === 0) return [];
-    const order = fold(eventsUntil(journal, { version: lastInJournal }));
-    const isKept = order === undefined || !isFinished(order);
-    return [
-      ...lost(recorded, lastInJournal),
-      ...(isKept ? [differs('history', undefined, 'there is none, and the order is not at its end')] : []),
-    ];
+    return lost(recorded, lastInJournal);
   }
+  if (history.isResuming && history.isOpen)
+    return [behind('history', undefined, 'its workflow takes the order over from the journal')];
   if (history.isForecast) {
     const [first] = journal;
     return first === undefined ? [] : [differs('history', first.version, 'it has decided nothing yet')];
@@ -200,6 +203,33 @@ function compareLogs(journal: readonly RecordedEvent[], history: HistoryLog | un
       .map(({ version, type }) => differs('journal', version, `the history has no such ${type}`)),
     ...compareBase(journal, history),
   ];
+}
+
+/** An order that is not finished has a workflow that runs, and is as far as the journal. */
+function compareLife(journal: readonly RecordedEvent[], history: HistoryLog | undefined): readonly Found[] {
+  const last = journal.at(-1);
+  const known = last && fold(eventsUntil(journal, { version: last.version }));
+  if (history === undefined) {
+    if (last === undefined || isOver(known)) return [];
+    return [stopped(ended(last.orderId, undefined))];
+  }
+  const { orderId, isOpen, ending, isForecast, isResuming, firstVersion, events } = history;
+  if (!isOpen) {
+    const isRefused = isForecast && events.length === 0;
+    const isDone = isOver(known) || (!isForecast && isOver(foldHistory(history)));
+    return isDone || isRefused ? [] : [stopped(ended(orderId, ending))];
+  }
+  const lastInHistory = isForecast ? 0 : firstVersion - 1 + events.length;
+  if (isResuming || last === undefined || last.version <= lastInHistory) return [];
+  return [stopped(rewound(orderId, lastInHistory + 1))];
+}
+
+function isOver(order: Order | undefined): boolean {
+  return order !== undefined && isFinished(order);
+}
+
+function stopped({ code, detail, remedy }: Cause): Found {
+  return { where: 'workflow', kind: 'stopped', detail, code, remedy };
 }
 
 /** Versions that no history has any more, so that the journal must. */

@@ -1,8 +1,9 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { Db } from 'mongodb';
 import type { EventType, StoredEvent } from '../domain/events.js';
-import { eventFork } from '../workflows/messages.js';
+import { eventFork, superseded } from '../workflows/messages.js';
 import { durable } from './durability.js';
+import { forked, markStopped } from './stops.js';
 
 /** An order whose journal holds another event than its workflow decided, under the same version. One per order. */
 export interface Fork {
@@ -22,7 +23,7 @@ export function forks(db: Db) {
   return db.collection<Fork>('order_forks');
 }
 
-/** Notes the first fork of an order for people to see; later ones follow from it. */
+/** Notes the first fork of an order for people to see, and marks its view; later ones follow from it. */
 export async function noteFork(db: Db, journaled: StoredEvent, decided: StoredEvent): Promise<void> {
   const fork = {
     version: decided.version,
@@ -30,7 +31,9 @@ export async function noteFork(db: Db, journaled: StoredEvent, decided: StoredEv
     workflow: decided.type,
     detectedAt: new Date().toISOString(),
   };
-  await forks(db).updateOne({ _id: decided.orderId }, { $setOnInsert: fork }, { upsert: true, ...durable });
+  const { orderId } = decided;
+  await forks(db).updateOne({ _id: orderId }, { $setOnInsert: fork }, { upsert: true, ...durable });
+  await markStopped(db, orderId, forked(orderId, forkFailure(journaled, decided).message));
 }
 
 /** Two events with different content under one version: no retry can mend that. */
@@ -38,4 +41,10 @@ export function forkFailure(known: StoredEvent, other: StoredEvent): Application
   const { orderId, version } = known;
   const types = known.type === other.type ? `two different ${known.type}` : `${known.type} and ${other.type}`;
   return ApplicationFailure.nonRetryable(`order ${orderId} has ${types} as version ${version}`, eventFork);
+}
+
+/** The order was resumed from its journal in another run: this one does nothing any more, and nothing is wrong with the order. */
+export function supersededFailure({ orderId, version }: StoredEvent): ApplicationFailure {
+  const message = `order ${orderId} was resumed in another run, as version ${version}`;
+  return ApplicationFailure.nonRetryable(message, superseded);
 }

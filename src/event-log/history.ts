@@ -13,6 +13,8 @@ import {
   type ContinuedOrder,
   messageId,
   type NewOrder,
+  type ResumedOrder,
+  type ResumeRequest,
   type Step,
   workflowId,
 } from '../workflows/messages.js';
@@ -34,6 +36,10 @@ export interface HistoryLog {
   readonly isForecast: boolean;
   /** its workflow has not ended, so there may be more */
   readonly isOpen: boolean;
+  /** how its workflow has ended, in a word; absent where it has not */
+  readonly ending?: string;
+  /** its workflow was started anew from the journal, which has more than it does until it has taken that over */
+  readonly isResuming: boolean;
 }
 
 export interface ReadOptions {
@@ -63,6 +69,7 @@ export async function readHistoryLog(
   const isForecast = logged.length === 0 && 'create' in start;
   const events = isForecast ? forecast(start, acceptedAt(first)) : logged;
   const firstVersion = events[0]?.version ?? (base?.order.version ?? 0) + 1;
+  const ending = endings.get(runs.at(-1)?.last.eventType ?? 0);
   return {
     orderId,
     events,
@@ -70,7 +77,9 @@ export async function readHistoryLog(
     isComplete: firstVersion === 1,
     ...(base === undefined ? {} : { base: base.order }),
     isForecast,
-    isOpen: !endings.has(runs.at(-1)?.last.eventType ?? 0),
+    isOpen: ending === undefined,
+    ...(ending === undefined ? {} : { ending }),
+    isResuming: 'resume' in start && !logged.some((event) => isResumption(event, start.resume)),
   };
 }
 
@@ -80,6 +89,10 @@ export function foldHistory({ events, base }: HistoryLog): Order | undefined {
     events.filter((event) => event.version > (base?.version ?? 0)),
     base,
   );
+}
+
+function isResumption({ type, commandId }: StoredEvent, resume: ResumeRequest): boolean {
+  return type === 'OrderResumed' && commandId === resume.commandId;
 }
 
 type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
@@ -99,12 +112,12 @@ const dataLoss = 15;
 
 const { EventType } = proto.temporal.api.enums.v1;
 /** With what the last run of an order ends; one that ends with `CONTINUED_AS_NEW` is not the last. */
-const endings = new Set<number>([
-  EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
-  EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
-  EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT,
-  EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED,
-  EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
+const endings = new Map<number, string>([
+  [EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, 'completed'],
+  [EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED, 'failed'],
+  [EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT, 'timed out'],
+  [EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED, 'canceled'],
+  [EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED, 'terminated'],
 ]);
 
 /** The runs that are kept, oldest first. */
@@ -177,18 +190,20 @@ async function* historyEvents(
   }
 }
 
-async function startOf(client: Client, { first }: Run): Promise<NewOrder | ContinuedOrder> {
+type Start = NewOrder | ContinuedOrder | ResumedOrder;
+
+async function startOf(client: Client, { first }: Run): Promise<Start> {
   const [start] = await decoded(client, first.workflowExecutionStartedEventAttributes?.input?.payloads);
   // What a workflow of this type was started with; nothing else starts one.
-  return start as NewOrder | ContinuedOrder;
+  return start as Start;
 }
 
 async function loggedEvents(client: Client, runs: readonly Run[]): Promise<readonly StoredEvent[]> {
   const inputs = await Promise.all(
     runs.flatMap(({ steps }) => steps.map((payloads) => decoded(client, payloads))),
   );
-  // The input of each of an order's activities.
-  return inputs.flatMap(([step]) => (step as Step).events);
+  // The input of each of an order's activities: of a step, or of what takes a resumed order over.
+  return inputs.flatMap(([step]) => (step as Partial<Step>).events ?? []);
 }
 
 /** By the client's own data converter, so that encrypted or compressed payloads are read as well. */

@@ -4,7 +4,7 @@ import type { OrderEvent, StoredEvent } from '../domain/events.js';
 import { upcast } from '../domain/upcasters.js';
 import { batches } from './batches.js';
 import { asStored, committed, durable, isDuplicateKey } from './durability.js';
-import { forkFailure, noteFork } from './fork.js';
+import { forkFailure, noteFork, supersededFailure } from './fork.js';
 
 /** What the journal adds to an event. */
 export interface Recorded {
@@ -47,6 +47,7 @@ export async function ensureJournalIndexes(db: Db): Promise<void> {
     { key: { orderId: 1, version: 1 }, unique: true },
     { key: { position: 1 }, unique: true, partialFilterExpression: { position: { $gt: 0 } } },
     { key: { recordedAt: 1 }, partialFilterExpression: { unsequenced: true } },
+    { key: { orderId: 1, version: -1 }, partialFilterExpression: { type: 'OrderResumed' } },
   ]);
 }
 
@@ -54,8 +55,8 @@ export async function ensureJournalIndexes(db: Db): Promise<void> {
  * Writes events of one order, ascending, to the journal. Those it holds already are left as they are, so it may be repeated
  * with any part of the order's log, in any order, by several callers at once. Never writes behind an event that differs.
  *
- * @throws ApplicationFailure of type `EventFork`, never to be retried, where the journal holds another event under the same
- *   version; the fork is noted in `order_forks` before
+ * @throws ApplicationFailure, never to be retried, if the journal holds another event under the same version: of type
+ *   `Superseded` if that is an `OrderResumed`, otherwise `EventFork`, which is noted in `order_forks` before
  */
 export async function appendToJournal(
   db: Db,
@@ -103,6 +104,15 @@ export async function restoreLog(db: Db, events: readonly StoredEvent[]): Promis
   if (before === null) await journal(db).updateOne({ orderId, version }, { $set: { begins: true } }, durable);
 }
 
+/** The orders that the journal has an event of. By the index alone: one look for each order. */
+export async function* journaledOrders(db: Db): AsyncGenerator<string, void> {
+  const found = journal(db).aggregate<{ _id: string }>(
+    [{ $sort: { orderId: 1, version: 1 } }, { $group: { _id: '$orderId', first: { $first: '$version' } } }],
+    committed,
+  );
+  for await (const { _id: orderId } of found) yield orderId;
+}
+
 /** Those of the orders that the journal has an event of. */
 export async function journaled(db: Db, orderIds: readonly string[]): Promise<ReadonlySet<string>> {
   return new Set(await journal(db).distinct('orderId', { orderId: { $in: [...orderIds] } }, committed));
@@ -134,6 +144,21 @@ export async function laterBeginnings(
   return new Map(found.map(({ orderId, version }) => [orderId, version]));
 }
 
+/** The last `OrderResumed` of an order. */
+export async function lastResumption(
+  db: Db,
+  orderId: string,
+  options: { readonly session?: ClientSession } = {},
+): Promise<StoredEvent | undefined> {
+  const found = await journal(db)
+    .find({ orderId, type: 'OrderResumed' }, { ...options, ...committed })
+    .project<StoredRecord>(onlyEvent)
+    .sort({ version: -1 })
+    .limit(1)
+    .toArray();
+  return found[0];
+}
+
 /**
  * Whether the journal holds all events of an order from where its log begins (see `restoreLog`) up to `version`, if that is
  * later than at version 1.
@@ -163,6 +188,7 @@ async function withoutRecorded(
   for (const event of events) {
     const known = recorded.get(event.version);
     if (known === undefined || isSameEvent(known, event)) continue;
+    if (known.type === 'OrderResumed') throw supersededFailure(known);
     await noteFork(db, known, event);
     throw forkFailure(known, event);
   }

@@ -6,6 +6,7 @@ import { committed, durable } from './durability.js';
 export interface Reconciliation {
   /** of the workflow that made it */
   readonly runId: string;
+  readonly workflowId?: string;
   /** ISO-8601 UTC */
   readonly startedAt: string;
   readonly finishedAt: string;
@@ -69,7 +70,12 @@ export function concernOf(latest: Reconciliation | undefined, everyMs: number): 
   if (minutes * 60_000 > missedAtMost * everyMs + 60_000) return `the last one was ${minutes} minutes ago`;
   const [first] = latest.discrepancies;
   if (first === undefined) return undefined;
-  const { orderId, version, where, detail } = first;
+  const { orderId, version, where, detail, remedy } = first;
   const place = [orderId, version === undefined ? undefined : `version ${version}`, where];
-  return `${latest.found} found, the first: ${place.filter((part) => part !== undefined).join(', ')}: ${detail}`;
+  return `${latest.found} found, the first: ${place.filter((part) => part !== undefined).join(', ')}: ${withRemedy(detail, remedy)}`;
+}
+
+/** What was found, and what a person can do. */
+export function withRemedy(detail: string, remedy: string | undefined): string {
+  return remedy === undefined ? detail : `${detail}: ${remedy}`;
 }

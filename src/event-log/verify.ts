@@ -6,7 +6,7 @@ import { batches } from './batches.js';
 import { compareOrder, type Comparison, type Discrepancy } from './comparison.js';
 import { committed } from './durability.js';
 import { feedHead } from './feed.js';
-import { journal, notJournaled } from './journal.js';
+import { journal, journaledOrders, notJournaled } from './journal.js';
 import { listOrderWorkflows } from './order-workflows.js';
 import { compareOutside, doneForNone, wrongStock } from './outside.js';
 import { remedyOf } from './remedies.js';
@@ -127,15 +127,6 @@ async function* someOrders(db: Db, size: number): AsyncGenerator<string, void> {
   );
   for await (const { _id: orderId } of found) drawn.add(orderId);
   yield* drawn;
-}
-
-/** By the index alone: one look for each order. */
-async function* journaledOrders(db: Db): AsyncGenerator<string, void> {
-  const found = journal(db).aggregate<{ _id: string }>(
-    [{ $sort: { orderId: 1, version: 1 } }, { $group: { _id: '$orderId', first: { $first: '$version' } } }],
-    committed,
-  );
-  for await (const { _id: orderId } of found) yield orderId;
 }
 
 async function* workflowOrders(client: Client, taskQueue: string): AsyncGenerator<string, void> {

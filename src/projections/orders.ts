@@ -2,12 +2,13 @@ import type { ClientSession, Db, IndexDescription } from 'mongodb';
 import type { OrderEvent, StoredEvent } from '../domain/events.js';
 import { evolve } from '../domain/evolve.js';
 import { hasRoomForFacts } from '../domain/facts.js';
-import type { Order } from '../domain/order.js';
+import { type Order, isFinished } from '../domain/order.js';
 import { upcast } from '../domain/upcasters.js';
 import { type OrderView, toView } from '../domain/view.js';
 import { committed, durable, isDuplicateKey } from '../event-log/durability.js';
 import { readJournal } from '../event-log/journal.js';
 import { type Concerns, concernIndexes, concernsOf, type Stopped } from './concerns.js';
+import type { Cause } from '../event-log/stops.js';
 import { searchWords } from './search-words.js';
 
 /** A greater one for every change of `OrderDocument`, `Order` or `evolve`: the view is then built anew beside the old one. */
@@ -18,6 +19,8 @@ export type OrderDocument = OrderView &
   Concerns & {
     /** the order's id */
     readonly _id: string;
+    /** its workflow has nothing more to do: if it is false, one must be running */
+    readonly finished: boolean;
     /** nothing is left to do by itself */
     readonly settled: boolean;
     readonly skus: readonly string[];
@@ -39,18 +42,16 @@ export const viewAndConcerns = {
   skus: 0,
   search: 0,
   state: 0,
+  finished: 0,
   ahead: 0,
   recorder: 0,
 } as const;
 
+/** A projection that leaves what `shown` takes. */
+export const onlyShown = { ...viewAndConcerns, owedSince: 0, pendingSince: 0, unmatchedSince: 0 } as const;
+
 /** A projection that leaves the `OrderView` of an `OrderDocument`. */
-export const onlyView = {
-  ...viewAndConcerns,
-  owedSince: 0,
-  pendingSince: 0,
-  unmatchedSince: 0,
-  stopped: 0,
-} as const;
+export const onlyView = { ...onlyShown, stopped: 0 } as const;
 
 /** Ends with `_id`, which makes the order of a list total, so that a cursor names one place in it. */
 export const orderIndexes: readonly IndexDescription[] = [
@@ -68,6 +69,7 @@ export const orderIndexes: readonly IndexDescription[] = [
   { key: { fulfillmentStatus: 1, createdAt: 1, _id: 1 } },
   { key: { held: 1, createdAt: 1, _id: 1 }, partialFilterExpression: { held: true } },
   ...concernIndexes,
+  { key: { finished: 1, _id: 1 }, partialFilterExpression: { finished: false } },
 ];
 
 export function orders(db: Db) {
@@ -87,6 +89,53 @@ export function viewedOrders(db: Db): AsyncIterable<string> {
     .find({}, { ...committed, projection: { _id: 1 } })
     .sort({ _id: 1 })
     .map(({ _id }) => _id);
+}
+
+/** A view, and whether its order has stopped. */
+export type ShownView = OrderView & Pick<OrderDocument, 'stopped'>;
+
+/** The view as people are shown it: an order that has stopped offers no command. */
+export function shown({ stopped, ...view }: ShownView): OrderView {
+  return stopped === undefined ? view : withoutCommands(view, stopped);
+}
+
+/** An order that has stopped: each command is blocked, with the cause and the remedy. */
+export function withoutCommands(view: OrderView, { detail, remedy }: Cause): OrderView {
+  const reason = `${detail}: ${remedy}`;
+  return {
+    ...view,
+    shipments: view.shipments.map((shipment) => ({ ...shipment, allowedCommands: [] })),
+    returns: view.returns.map((entry) => ({ ...entry, allowedCommands: [] })),
+    allowedCommands: [],
+    blockedCommands: Object.fromEntries(
+      [...view.allowedCommands, ...Object.keys(view.blockedCommands)].map((command) => [command, reason]),
+    ),
+  };
+}
+
+const idsInPage = 500;
+
+/**
+ * The orders that a workflow must be running for, by their views; by id. Page by page, so that each may take its time.
+ *
+ * @param changedSince (ISO-8601 UTC) those whose last event is not older; all by default
+ */
+export async function* unfinishedOrders(db: Db, changedSince = ''): AsyncGenerator<string, void> {
+  let page: readonly string[];
+  let after = '';
+  do {
+    page = await orders(db)
+      .find(
+        { finished: false, _id: { $gt: after }, updatedAt: { $gte: changedSince } },
+        { ...committed, projection: { _id: 1 } },
+      )
+      .sort({ _id: 1 })
+      .limit(idsInPage)
+      .map(({ _id }) => _id)
+      .toArray();
+    yield* page;
+    after = page.at(-1) ?? '';
+  } while (page.length === idsInPage);
 }
 
 export async function ensureOrderIndexes(db: Db): Promise<void> {
@@ -241,6 +290,7 @@ export function toDocument(order: Order): OrderDocument {
     _id: orderId,
     ...concernsOf(order),
     settled: order.owed.length === 0,
+    finished: isFinished(order),
     skus: lines.map((line) => line.sku),
     search: searchWords([...texts, ...lines.flatMap((line) => [line.sku, line.name])]),
     state: order,

@@ -3,7 +3,7 @@ import type { OrderStatus } from '../domain/order.js';
 import type { FulfillmentStatus, OrderView, PaymentStatus } from '../domain/view.js';
 import { needsAttention } from '../attention/rows.js';
 import { within } from '../platform/within.js';
-import { onlyView, type OrderDocument, orders } from '../projections/orders.js';
+import { onlyShown, type OrderDocument, orders, shown, type ShownView } from '../projections/orders.js';
 import { queryWords } from '../projections/search-words.js';
 import type { Cursors } from './cursor.js';
 import { toInstant } from './instant.js';
@@ -57,7 +57,8 @@ export async function listOrders(
     .limit(limit + 1)
     // All of them in one answer: a cursor does not outlive a collection that a rebuild replaces.
     .batchSize(limit + 2)
-    .project<OrderView>(onlyView);
+    .project<ShownView>(onlyShown)
+    .map(shown);
   const found = await within(WITHIN_MS, matching.toArray());
   const data = found.slice(0, limit);
   const last = data.at(-1);

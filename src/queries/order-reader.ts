@@ -1,11 +1,13 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import type { Order } from '../domain/order.js';
+import { type Order, isFinished } from '../domain/order.js';
 import { toView } from '../domain/view.js';
 import { foldHistory, type HistoryLog, readHistoryLog } from '../event-log/history.js';
+import { type Cause, ended, forked, wordOf } from '../event-log/stops.js';
 import { isMongoOutage } from '../platform/mongo-outage.js';
 import { concernsOf } from '../projections/concerns.js';
 import type { StoredView } from '../projections/hot-orders/order-cache.js';
 import type { OrderViews } from '../projections/hot-orders/order-views.js';
+import { withoutCommands } from '../projections/orders.js';
 import { type OrderState, stateQuery, workflowId } from '../workflows/messages.js';
 
 export interface FoundOrder extends StoredView {
@@ -39,10 +41,15 @@ export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'
   async function fromTemporal(orderId: string): Promise<FoundOrder | undefined> {
     try {
       const handle = client.workflow.getHandle(workflowId(orderId));
-      const { order } = await client.connection.withDeadline(Date.now() + WORKFLOW_WITHIN_MS, () =>
-        handle.query<OrderState>(stateQuery),
+      const [{ order, halted }, { status }] = await client.connection.withDeadline(
+        Date.now() + WORKFLOW_WITHIN_MS,
+        () => Promise.all([handle.query<OrderState>(stateQuery), handle.describe()]),
       );
-      return { ...stored(order), servedBy: 'workflow' };
+      const stop =
+        halted === undefined
+          ? unlessFinished(order, status.name === 'RUNNING', wordOf(status.name))
+          : forked(orderId, halted.message);
+      return { ...stored(order, stop), servedBy: 'workflow' };
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;
       // Whatever keeps the workers from answering does not keep the history from being read.
@@ -55,7 +62,7 @@ export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'
       readHistoryLog(client, orderId),
     );
     const order = log && foldHistory(log);
-    return order && { ...stored(order), servedBy: 'history' };
+    return order && { ...stored(order, unlessFinished(order, log.isOpen, log.ending)), servedBy: 'history' };
   }
 
   return {
@@ -79,6 +86,14 @@ export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'
   };
 }
 
-function stored(order: Order): StoredView {
-  return { version: order.version, json: JSON.stringify(toView(order)), concerns: concernsOf(order) };
+function unlessFinished(order: Order, isRunning: boolean, status?: string): Cause | undefined {
+  return isRunning || isFinished(order) ? undefined : ended(order.orderId, status);
+}
+
+function stored(order: Order, stop: Cause | undefined): StoredView {
+  const { version, updatedAt } = order;
+  const view = toView(order);
+  if (stop === undefined) return { version, json: JSON.stringify(view), concerns: concernsOf(order) };
+  const concerns = { ...concernsOf(order), stopped: { ...stop, since: updatedAt } };
+  return { version, json: JSON.stringify(withoutCommands(view, stop)), concerns };
 }

@@ -11,18 +11,6 @@ import type { CommandMessage, Message, RefusedUpdate, Remembered } from './messa
 
 export type Obstacle = RefusedUpdate['refusal'];
 
-/** Anybody with access to Temporal can send a signal: what it carries may be anything. */
-export function isMessage(message: unknown): message is Message {
-  return (
-    typeof message === 'object' &&
-    message !== null &&
-    ['commandId', 'hash', 'correlationId', 'actor'].every(
-      (key) => typeof Reflect.get(message, key) === 'string',
-    ) &&
-    typeof Reflect.get(message, 'data') === 'object'
-  );
-}
-
 /** `decide`, safe against data of the wrong shape. */
 export function judge(order: Order, type: FollowUpType, message: Message, now: string): Decision {
   try {

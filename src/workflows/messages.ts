@@ -39,6 +39,18 @@ export interface Message<D = unknown> {
   readonly absentUpTo?: number;
 }
 
+/** Anybody with access to Temporal can send a signal: what it carries may be anything. */
+export function isMessage(message: unknown): message is Message {
+  return (
+    typeof message === 'object' &&
+    message !== null &&
+    ['commandId', 'hash', 'correlationId', 'actor'].every(
+      (key) => typeof Reflect.get(message, key) === 'string',
+    ) &&
+    typeof Reflect.get(message, 'data') === 'object'
+  );
+}
+
 export type CommandMessage<T extends CommandType> = Message<CommandData[T]>;
 export type FactMessage<T extends FactType = FactType> = Message<FactData[T]>;
 
@@ -80,6 +92,8 @@ export interface RefusedUpdate {
 export interface NewOrder {
   readonly orderId: string;
   readonly create: CommandMessage<'CreateOrder'>;
+  /** what came to an earlier run that ended before it decided anything */
+  readonly messages?: readonly Signal[];
   /** continue as new beyond this many history events, rather than when the server suggests it (tests) */
   readonly continueAsNewAfter?: number;
 }
@@ -106,6 +120,33 @@ export interface Signal {
   readonly name: string;
   readonly message: Message;
 }
+
+/** What starts an order's workflow anew, where it ended without its order or was rewound: the journal has the rest. */
+export interface ResumedOrder extends Omit<NewOrder, 'create'> {
+  readonly resume: ResumeRequest;
+  /** what earlier runs have taken over already, up to the version of its order */
+  readonly taken?: Pick<ContinuedOrder, 'order' | 'remembered'> & { readonly memoryFrom: number };
+}
+
+export interface ResumeRequest extends Pick<Message, 'commandId' | 'hash' | 'correlationId' | 'actor'> {
+  /** for people */
+  readonly reason: string;
+  /** the run that ended, or was rewound; absent where Temporal has none */
+  readonly previousRunId?: string;
+  /** what came to earlier runs and is not in the journal, in its order: judged again, as signals */
+  readonly messages: readonly Signal[];
+}
+
+/** The activities of a run that is resumed, before it takes any message. Their inputs are no steps: they carry no `events`. */
+export interface ResumptionActivities {
+  /** The events that follow version `after` in the journal, as many as fit in one answer; none at the end of the log. */
+  loadLog(asked: { readonly orderId: string; readonly after: number }): Promise<readonly StoredEvent[]>;
+  /** Writes `OrderResumed` as the next event of the log: false where another has come before it. */
+  claimResumption(asked: { readonly resumption: StoredEvent }): Promise<boolean>;
+}
+
+/** Failure type of a step of a run that another has replaced: the journal has its `OrderResumed`. Never retried. */
+export const superseded = 'Superseded';
 
 /** A command that was answered, oldest first. */
 export interface Remembered {
@@ -141,6 +182,8 @@ export interface OrderEnd {
  */
 export interface Step<T extends EffectType = EffectType> {
   readonly events: readonly StoredEvent[];
+  /** version of the last `OrderResumed` in the run's log; absent if there is none. The journal must have none that is later. */
+  readonly resumption?: number;
   readonly effect?: Extract<Effect, { type: T }>;
 }
 

@@ -46,10 +46,12 @@ import {
   type OrderState,
   type RefusedUpdate,
   type Remembered,
+  type ResumedOrder,
   type Signal,
   type Step,
   type Steps,
   eventFork,
+  isMessage,
   messageId,
   messagesWaiting,
   searchAttributes,
@@ -57,7 +59,6 @@ import {
 } from './messages.js';
 import {
   type Obstacle,
-  isMessage,
   isSameBody,
   judge,
   judgeMessage,
@@ -66,6 +67,8 @@ import {
   keyConflict,
   versionConflict,
 } from './judgement.js';
+
+import { endSuperseded, stepOf, supersededBy, takeOver } from './resumption.js';
 
 /** An outage delays a step and never ends it: only a fork of the log, which no retry can mend, is final. */
 const untilDone: ActivityOptions = {
@@ -112,15 +115,22 @@ const unrecordedLimit = { events: 500, characters: 256 * 1024 };
 const handedOnBytes = 1_900_000;
 
 /** One order, from its creation to its end: the only place where its events are decided. */
-export async function order(input: NewOrder | ContinuedOrder): Promise<OrderEnd> {
+export async function order(input: NewOrder | ContinuedOrder | ResumedOrder): Promise<OrderEnd> {
   const { cancelRequested } = CancellationScope.current();
   // Whoever asks Temporal to cancel the workflow asks for the order to be cancelled, by its own rules.
   return await CancellationScope.nonCancellable(async () => {
-    const run = new OrderRun(input);
+    const run = 'resume' in input ? await resumedRun(input) : new OrderRun(input);
     run.listen();
     cancelRequested.catch(() => run.requestCancellation());
     return await run.untilFinished();
   });
+}
+
+async function resumedRun(input: ResumedOrder): Promise<OrderRun> {
+  const { order: takenOver, messages } = await takeOver(input, untilDone);
+  const run = new OrderRun(takenOver);
+  run.takeAgain(messages);
+  return run;
 }
 
 /** The durable shell around the domain. It has what was decided recorded and done, and decides nothing itself. */
@@ -143,6 +153,8 @@ class OrderRun {
   private isRecalling = false;
   private crowded: readonly Signal[];
   private halted: Halt | undefined;
+  /** another run of the order was resumed from the journal: by which of its events that is known */
+  private replaced: string | undefined;
   private timer: { readonly deadline: Deadline; readonly scope: CancellationScope } | undefined;
   private listedStatus: Order['status'];
   /** counts what the main loop must look at */
@@ -176,7 +188,14 @@ class OrderRun {
       this.memoryFrom = 0;
       this.crowded = [];
       this.listedStatus = 'pending';
+      this.takeAgain(input.messages ?? []);
     }
+  }
+
+  /** What came to earlier runs and was not decided, or not recorded: judged before anything new. */
+  takeAgain(messages: readonly Signal[]): void {
+    this.applyFacts();
+    for (const message of messages) this.receive(message);
   }
 
   listen(): void {
@@ -193,6 +212,7 @@ class OrderRun {
 
   async untilFinished(): Promise<OrderEnd> {
     for (;;) {
+      if (this.replaced !== undefined) endSuperseded(this.replaced);
       this.takeWaiting();
       this.takeCrowded();
       this.issueSteps();
@@ -444,6 +464,11 @@ class OrderRun {
    */
   private decided(drafts: readonly EventDraft[], cause: Cause): Decided {
     const decided = this.append(drafts, cause);
+    this.applyFacts();
+    return decided;
+  }
+
+  private applyFacts(): void {
     for (let next = fittingFact(this.order, now()); next; next = fittingFact(this.order, now())) {
       const { commandId, causationId } = next.fact;
       const { order: current, events } = this.append(next.events, next.cause);
@@ -451,7 +476,6 @@ class OrderRun {
       const answer = { ...answerOf(current, events), requestId: '' };
       this.remember({ commandId, hash: causationId.slice(commandId.length + 1), answer });
     }
-    return decided;
   }
 
   private append(drafts: readonly EventDraft[], cause: Cause): Decided {
@@ -486,11 +510,12 @@ class OrderRun {
     this.recording.add(events);
     const options = { summary: stepSummary(events, effect) };
     try {
-      if (effect === undefined) await record.executeWithOptions(options, [{ events }]);
+      if (effect === undefined) await record.executeWithOptions(options, [stepOf(events, this.order)]);
       else await this.perform(events, effect, options);
       this.recording.delete(events);
     } catch (error) {
       if (!(error instanceof ActivityFailure)) throw error;
+      this.replaced ??= supersededBy(error);
       this.halted = { code: eventFork, message: error.cause?.message ?? error.message };
       log.error('The order is halted', { ...this.halted });
     }
@@ -503,7 +528,9 @@ class OrderRun {
     options: { summary: string },
   ): Promise<void> {
     this.issued.add(effect.key);
-    const outcome = await steps[effect.type].executeWithOptions(options, [{ events, effect }]);
+    const outcome = await steps[effect.type].executeWithOptions(options, [
+      { ...stepOf(events, this.order), effect },
+    ]);
     const { key, correlationId, type } = effect;
     // The two belong together: an activity answers with an outcome of the effect it was given.
     const drafts = settle(this.order, { effect, outcome } as Settlement, now());

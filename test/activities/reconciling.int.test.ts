@@ -7,6 +7,7 @@ import { noteReturn } from '../../src/event-log/feed.js';
 import { sequence } from '../../src/event-log/sequencer.js';
 import { verify } from '../../src/event-log/verify.js';
 import { journal, type JournalDocument, readJournal, restoreLog } from '../../src/event-log/journal.js';
+import { ended, markStopped } from '../../src/event-log/stops.js';
 import { latestReconciliations, reconciliations } from '../../src/event-log/reconciliations.js';
 import { orders, projectOrder } from '../../src/projections/orders.js';
 import { views } from '../../src/projections/views.js';
@@ -37,9 +38,9 @@ async function reconciled(comparedInTurn?: number) {
       client,
       db,
       orderTaskQueue: config.temporal.taskQueue,
-      ...(comparedInTurn !== undefined && { comparedInTurn }),
+      ...(comparedInTurn !== undefined && { comparedInTurn, comparedOfLate: 0 }),
     },
-    randomUUID(),
+    { runId: randomUUID() },
     () => {},
   );
 }
@@ -48,6 +49,10 @@ async function reconciled(comparedInTurn?: number) {
 async function listed(count: number): Promise<void> {
   const query = `WorkflowType = 'order' AND TaskQueue = '${api.config.temporal.taskQueue}'`;
   await until(async () => expect((await api.client.workflow.count(query)).count).toBe(count));
+}
+
+function workflow(orderId: string) {
+  return api.client.workflow.getHandle(`order-${orderId}`);
 }
 
 let placed = 0;
@@ -185,8 +190,60 @@ describe('a reconciliation', () => {
     );
     await api.client.workflow.getHandle(`order-${orderId}`).terminate();
     await deleteHistory(api.client, orderId);
+    await journal(db).deleteMany({ orderId });
+    await orders(db).deleteOne({ _id: orderId });
     placed -= 1;
     await listed(placed);
+  });
+
+  test.each<[string, string, (orderId: string) => Promise<void>]>([
+    ['was terminated', 'terminated', async (orderId) => void (await workflow(orderId).terminate())],
+    [
+      'is gone, with its history',
+      'no workflow',
+      async (orderId) => {
+        await workflow(orderId).terminate();
+        await deleteHistory(api.client, orderId);
+        placed -= 1;
+      },
+    ],
+  ])('names an order that is not finished and whose workflow %s, with its remedy', async (_, word, end) => {
+    const orderId = await place();
+    await end(orderId);
+    await listed(placed);
+    const remedy = `npx orders resume ${orderId}`;
+    const expected = expect.objectContaining({ orderId, where: 'workflow', kind: 'stopped', remedy });
+    const report = await reconciled(0);
+    expect(report.discrepancies).toEqual([expected]);
+    expect(report.discrepancies[0]?.detail).toContain(word);
+    expect((await reconciled(0)).discrepancies).toEqual([expected]);
+    const { dependencies } = (await api.get('/health/ready')).body;
+    const detail = expect.stringContaining(remedy);
+    expect(dependencies).toContainEqual(expect.objectContaining({ name: 'reconciliation', detail }));
+
+    const shown = (await api.get(`/v1/orders/${orderId}`)).body;
+    expect(shown.allowedCommands).toEqual([]);
+    expect(shown.blockedCommands.cancel).toContain(remedy);
+    const { data } = (await api.get('/v1/orders?limit=200')).body;
+    expect(data).toContainEqual(shown);
+
+    const resumed = await api.post(`/v1/orders/${orderId}/resume`, { body: {} });
+    expect(resumed.body.outcome).toBe('resumed');
+    if (word === 'no workflow') placed += 1;
+    await until(async () => expect(await proven(orderId)).toBe(true));
+    expect((await api.get(`/v1/orders/${orderId}`)).body.allowedCommands).toContain('cancel');
+    await listed(word === 'no workflow' ? placed : (placed += 1));
+    expect(await reconciled()).toMatchObject({ found: 0 });
+  });
+
+  test('takes the mark away from an order whose workflow runs', async () => {
+    const orderId = await place();
+    await markStopped(db, orderId, ended(orderId, 'terminated'));
+    expect((await api.get(`/v1/orders/${orderId}`)).body.allowedCommands).toEqual([]);
+    expect(await reconciled()).toMatchObject({ found: 0 });
+    await until(async () =>
+      expect((await api.get(`/v1/orders/${orderId}`)).body.allowedCommands).toContain('cancel'),
+    );
   });
 
   test.each<[string, UpdateFilter<JournalDocument>]>([

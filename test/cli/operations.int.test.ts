@@ -164,7 +164,7 @@ describe('verify and reconcile', () => {
     const { client, config, mongo } = api;
     const these = { client, db: mongo.db, orderTaskQueue: config.temporal.taskQueue };
     await until(async () => {
-      const { orders: count } = await reconcile(these, randomUUID(), () => undefined);
+      const { orders: count } = await reconcile(these, { runId: randomUUID() }, () => undefined);
       expect(count).toBe(1);
     });
   }

@@ -132,6 +132,7 @@ export const states = {
   refunded: returning.do(receive()).settleAll(),
   returningPastWindow: returning.wait(31 * day),
   closed: completed.wait(31 * day),
+  resumed: confirmed.resume(),
   cancelling: confirmed.do(cancel),
   cancelled: confirmed.do(cancel).settleAll(),
   rejected: created.settle('reserve', { type: 'out_of_stock', missing: [] }),

@@ -128,6 +128,17 @@ export class Scenario {
     return this.waitUntil(later(this.now, milliseconds));
   }
 
+  /** Time passes, and its workflow is not there to notice. */
+  away(milliseconds: number): Scenario {
+    return this.at(later(this.now, milliseconds));
+  }
+
+  /** Its workflow was started anew from the journal. */
+  resume(): Scenario {
+    const data = { reason: 'its history was lost', previousRunId: 'run-1' };
+    return this.append([{ type: 'OrderResumed', data }], 'resumption');
+  }
+
   private waitUntil(until: string): Scenario {
     const deadline = nextDeadline(this.order);
     if (deadline === undefined || deadline.at > until) return this.at(until);

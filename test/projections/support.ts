@@ -214,5 +214,8 @@ export function orderOf(log: readonly OrderEvent[]): Order {
 export function keptOrder(events: readonly OrderEvent[], isOpen = true): KeptOrder {
   const order = orderOf(events);
   const { orderId } = order;
-  return { log: { orderId, events, firstVersion: 1, isComplete: true, isForecast: false, isOpen }, order };
+  return {
+    log: { orderId, events, firstVersion: 1, isComplete: true, isForecast: false, isOpen, isResuming: false },
+    order,
+  };
 }

@@ -4,7 +4,7 @@ import { committed } from '../../event-log/durability.js';
 import { unlessAway } from '../../platform/mongo-outage.js';
 import { inGroups } from '../../platform/groups.js';
 import { within } from '../../platform/within.js';
-import { type OrderDocument, orders, viewAndConcerns } from '../orders.js';
+import { type OrderDocument, orders, viewAndConcerns, withoutCommands } from '../orders.js';
 import { type OrderCache, type StoredView, createOrderCache } from './order-cache.js';
 import { followOrders, type OrderProgress } from './order-changes.js';
 
@@ -148,5 +148,6 @@ function toStored({ owedSince, pendingSince, unmatchedSince, stopped, ...view }:
     ...(stopped !== undefined && { stopped }),
   };
   const hasNone = Object.keys(concerns).length === 0;
-  return { version: view.version, json: JSON.stringify(view), ...(hasNone ? {} : { concerns }) };
+  const shownView = stopped === undefined ? view : withoutCommands(view, stopped);
+  return { version: view.version, json: JSON.stringify(shownView), ...(hasNone ? {} : { concerns }) };
 }

@@ -1,0 +1,172 @@
+import { randomUUID } from 'node:crypto';
+import process from 'node:process';
+import type { Command } from 'commander';
+import type { ResumeReport } from '../event-log/resume.js';
+import { commandIdOf } from '../workflows/command-id.js';
+import { exitCodes, Failure, usageFailure } from './failure.js';
+import { addScript } from './options.js';
+import { progressBar } from './progress.js';
+import { report as print } from './query-commands.js';
+import { type CommonOptions, configOf, metaOf, type Session } from './session.js';
+import { type Column, table } from './table.js';
+import type { Format, Paint } from './terminal.js';
+import { counted } from './verify-command.js';
+
+interface ResumeCommandOptions extends CommonOptions {
+  readonly all?: true;
+  readonly dryRun?: true;
+  readonly reason: string;
+  readonly actor?: string;
+}
+
+const ANSWER_WITHIN_MS = 10_000;
+/** How many orders are listed, beside those that need a person. */
+const listedAtMost = 50;
+const keptAtMost = 10_000;
+
+/** Adds `resume`: workflows started anew from the journal. */
+export function addResumeCommand(program: Command, session: Session): void {
+  const command = addScript(program, 'resume', {
+    summary: 'start the workflow of an order anew from the journal',
+    details:
+      'For an order whose workflow ended without it, whose history was lost, or was put back to an older state. An order that ' +
+      'is well is left alone, so it is safe to run at any time. A history that is longer than the journal is recorded first. ' +
+      'The exit code is 1 if an order is left that a person must look at.',
+    examples: ['resume 018f…', 'resume --all --dry-run', "resume --all --reason 'Temporal was restored'"],
+  })
+    .argument('[orderId]', 'the order')
+    .option('--all', 'every order that is not finished')
+    .option('--dry-run', 'say what would be done, and change nothing')
+    .option('--reason <text>', 'why, for the log', 'resumed by hand')
+    .option('--actor <name>', 'who does it (default: cli:<your user name>)');
+  command.action(async (orderId: string | undefined) => {
+    const options = command.optsWithGlobals<ResumeCommandOptions>();
+    if ((orderId === undefined) !== (options.all === true)) throw usageFailure('say which order, or --all');
+    const resumed = await resume(session, orderId, options);
+    const [first] = resumed.orders;
+    print(session, options, orderId === undefined ? resumed : first, () =>
+      resumeLines(resumed, { isDryRun: options.dryRun === true, paint: session.terminal.paint }),
+    );
+    const left = resumed.orders.filter(({ remedy }) => remedy !== undefined);
+    if (left.length > 0) {
+      const message = `${counted(left.length, 'order needs', 'orders need')} a person: ${left[0]?.remedy}`;
+      throw new Failure(exitCodes.refused, { code: 'not_resumed', message });
+    }
+    if (orderId !== undefined && first?.outcome === 'unknown')
+      throw new Failure(exitCodes.notFound, {
+        code: 'order_not_found',
+        message: `there is no order ${orderId}`,
+      });
+  });
+}
+
+/** What became of the orders that were looked at. */
+export interface Resumed {
+  readonly looked: number;
+  readonly counts: Readonly<Partial<Record<ResumeReport['outcome'], number>>>;
+  /** but for those that are well; 10,000 at most */
+  readonly orders: readonly ResumeReport[];
+}
+
+async function resume(
+  session: Session,
+  orderId: string | undefined,
+  { reason, dryRun, actor }: ResumeCommandOptions,
+): Promise<Resumed> {
+  const config = configOf(session);
+  // Loaded when it is needed, as Temporal's SDK takes its time.
+  const [{ reachTemporal, withStores }, one, { resumeAll }] = await Promise.all([
+    import('./stores.js'),
+    import('../event-log/resume.js'),
+    import('../event-log/resume-all.js'),
+  ]);
+  const { actor: who, correlationId } = metaOf(actor === undefined ? {} : { actor });
+  const asked = {
+    commandId: commandIdOf(who, randomUUID()),
+    hash: 'resume',
+    correlationId,
+    actor: who,
+    reason,
+  };
+  return await withStores(config, async (stores) => {
+    await reachTemporal(stores);
+    const { continueAsNewAfter, temporal } = config;
+    const resuming = {
+      ...stores,
+      taskQueue: temporal.taskQueue,
+      ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
+    };
+    const options = { isDryRun: dryRun === true, answerWithinMs: ANSWER_WITHIN_MS };
+    if (orderId === undefined) return await collected(resumeAll(resuming, asked, options));
+    const report = await one.resume(resuming, orderId, asked, options);
+    return { looked: 1, counts: { [report.outcome]: 1 }, orders: [report] };
+  });
+}
+
+async function collected(reports: AsyncIterable<ResumeReport>): Promise<Resumed> {
+  const bar = progressBar(process.stderr);
+  const counts: Partial<Record<ResumeReport['outcome'], number>> = {};
+  const orders: ResumeReport[] = [];
+  let looked = 0;
+  try {
+    for await (const report of reports) {
+      looked += 1;
+      counts[report.outcome] = (counts[report.outcome] ?? 0) + 1;
+      if (!isWell(report) && orders.length < keptAtMost) orders.push(report);
+      bar.show({ what: 'orders', done: looked });
+    }
+  } finally {
+    bar.end();
+  }
+  return { looked, counts, orders };
+}
+
+function isWell({ outcome, recorded, setAside }: ResumeReport): boolean {
+  return (outcome === 'running' || outcome === 'ended') && recorded.length + setAside.length === 0;
+}
+
+const columns: readonly Column[] = [{ title: 'ORDER' }, { title: 'OUTCOME' }, { title: 'WHAT' }];
+
+const formats: Readonly<Record<ResumeReport['outcome'], Format>> = {
+  running: 'green',
+  resumed: 'green',
+  restarted: 'green',
+  already_resumed: 'green',
+  ended: 'green',
+  contradiction: 'red',
+  incomplete: 'red',
+  unknown: 'yellow',
+};
+
+/** For a person: those that are left to do first. */
+export function resumeLines(
+  { looked, orders }: Resumed,
+  { isDryRun, paint }: { readonly isDryRun: boolean; readonly paint: Paint },
+): readonly string[] {
+  if (orders.length === 0)
+    return [paint('green', `${counted(looked, 'order', 'orders')} looked at: nothing is to be resumed`)];
+  const left = orders.filter(({ remedy }) => remedy !== undefined);
+  const others = orders.filter(({ remedy }) => remedy === undefined);
+  const rows = [...left, ...others.slice(0, listedAtMost)].map((report) => [
+    report.orderId,
+    { text: report.outcome.replaceAll('_', ' '), format: formats[report.outcome] },
+    whatOf(report),
+  ]);
+  const more = others.length - listedAtMost;
+  return [
+    ...(isDryRun ? ['nothing was changed; this would be done:'] : []),
+    ...table(columns, rows, paint),
+    ...(more > 0 ? [`and ${more.toLocaleString('en')} more`] : []),
+  ];
+}
+
+function whatOf({ detail, remedy, recorded, setAside, messages, refused = [] }: ResumeReport): string {
+  return [
+    detail,
+    ...(recorded.length === 0 ? [] : [`recorded first: versions ${recorded.join(', ')}`]),
+    ...(setAside.length === 0 ? [] : [`set aside: versions ${setAside.join(', ')}`]),
+    ...(messages.length === 0 ? [] : [`judged again: ${counted(messages.length, 'message', 'messages')}`]),
+    ...refused.map(({ commandId, message }) => `refused ${commandId}: ${message}`),
+    ...(remedy === undefined ? [] : [remedy]),
+  ].join('; ');
+}
