@@ -14,7 +14,8 @@ const RECONNECT_MS = 1_000;
 
 /**
  * Sends items as Server-Sent Events until they end, fail, or the client goes (`signal` says so to their source). The next
- * item is asked for when the last one has left: a slow reader costs time, never memory.
+ * item is asked for when the last one has left: a slow reader costs time, never memory. One that reads nothing is cut by the
+ * server (`HttpLimits.movesWithinMs`).
  */
 export async function sendStream(
   reply: FastifyReply,
@@ -42,6 +43,8 @@ export async function sendStream(
     // Nothing can be answered any more: the client comes again, and goes on after the last id it has.
     if (!signal.aborted) reply.log.warn({ err: error }, 'a stream ends early');
   } finally {
-    raw.end();
+    // What is not read would keep the connection, and the server, from closing.
+    if (raw.writableNeedDrain) raw.destroy();
+    else raw.end();
   }
 }

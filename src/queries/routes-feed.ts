@@ -4,8 +4,10 @@ import type { FastifyReply } from 'fastify';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { upcastIfKnown } from '../domain/upcasters.js';
+import { answering } from '../event-log/durability.js';
 import { type FeedTail, feedHead, passLost, readFeed } from '../event-log/feed.js';
 import { readStored } from '../event-log/journal.js';
+import { atMost } from '../platform/at-most.js';
 import { problem } from '../platform/http-problem.js';
 import { closed, OrderPath } from '../platform/http-schemas.js';
 import { type StreamItem, keepAlive, sendStream } from '../platform/http-stream.js';
@@ -24,6 +26,9 @@ export interface FeedDeps {
 }
 
 const PAGE = 200;
+const { maxTimeMS } = answering;
+/** Pages of streams that are read at once: catching up is not to keep other queries waiting. */
+const PAGES_AT_ONCE = 4;
 const KEEP_ALIVE_MS = 15_000;
 /** In an outage. */
 const LOOK_AGAIN_MS = 1_000;
@@ -50,6 +55,7 @@ const stream = {
 
 /** Every event of every order, in one gap-free order; within an order, positions follow versions. */
 export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): void {
+  const inTurn = atMost(PAGES_AT_ONCE);
   const closing = new AbortController();
   // One of each stream.
   setMaxListeners(0, closing.signal);
@@ -58,6 +64,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   app.get(
     '/v1/events',
     {
+      config: { work: 'list' },
       schema: {
         summary: 'The feed: all events of all orders, in one order',
         description:
@@ -73,8 +80,8 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
     },
     async (request, reply) => {
       const { after = 0, limit = PAGE } = request.query;
-      const data = (await readFeed(db, after, limit)).map((event) => upcastIfKnown(event));
-      if (data.length === 0) refusePositionBeyond(after, await feedHead(db));
+      const data = (await readFeed(db, after, limit, answering)).map((event) => upcastIfKnown(event));
+      if (data.length === 0) refusePositionBeyond(after, await feedHead(db, answering));
       const isLastPage = data.length < limit;
       return await sendEvents(reply, data, isLastPage ? undefined : data.at(-1)?.position);
     },
@@ -83,6 +90,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   app.get(
     '/v1/events/stream',
     {
+      config: { work: 'stream' },
       exposeHeadRoute: false,
       schema: {
         summary: 'The feed, live',
@@ -97,7 +105,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
     async (request, reply) => {
       const given = resumePoint(request.headers['last-event-id']) ?? request.query.after;
       await sendOnceReachable(reply, async (signal) => {
-        const head = await feedHead(db);
+        const head = await feedHead(db, answering);
         const after = given ?? head;
         refusePositionBeyond(after, head);
         return feedFrom(after, signal);
@@ -108,6 +116,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   app.get(
     '/v1/orders/:orderId/stream',
     {
+      config: { work: 'stream' },
       exposeHeadRoute: false,
       schema: {
         summary: 'The log of an order, live',
@@ -151,14 +160,20 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
       (await tail.beyond(position, signal, KEEP_ALIVE_MS)) > position;
     const { timesBegunAnew } = tail;
     const isOver = () => tail.timesBegunAnew > timesBegunAnew;
-    return live(after, { read, isMore, isOver, pass: (position) => passLost(db, position) }, signal);
+    return live(
+      after,
+      { read, isMore, isOver, pass: (position) => passLost(db, position, answering) },
+      signal,
+    );
   }
 
   /** Looks into the journal when the feed has news of the order. */
   async function* orderFrom(orderId: string, after: number, signal: AbortSignal): Items {
     const news = tail.newsOf(orderId);
     const read = async (version: number) => {
-      const events = await readStored(db, orderId, { from: version + 1, limit: PAGE });
+      const events = await inTurn(() =>
+        readStored(db, orderId, { from: version + 1, limit: PAGE, maxTimeMS }),
+      );
       const end = events.findIndex(({ position }) => position === undefined);
       return events
         .slice(0, end === -1 ? PAGE : end)
