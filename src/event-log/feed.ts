@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
+import { inTurn } from '../platform/in-turn.js';
 import { type JournalDelete, type Position, areNoDeletes, openPositions } from './changes.js';
 import { answering, committed, durable, type QueryTime } from './durability.js';
 import { type JournalDocument, type StoredRecord, eventOf, journal, onlyEvent } from './journal.js';
@@ -189,6 +190,17 @@ const AWAIT_MS = 300;
  */
 export function followFeed(db: Db): FeedTail {
   const tail = new Tail(db);
+  const turn = inTurn();
+  const reading = new Map<string, Promise<readonly PositionedEvent[]>>();
+  /** Readers at one position share a reading; those that are catching up take turns. */
+  const readShared = (after: number, limit: number): Promise<readonly PositionedEvent[]> => {
+    const key = `${after} ${limit}`;
+    const shared = reading.get(key);
+    if (shared !== undefined) return shared;
+    const read = turn(() => readFeed(db, after, limit, answering)).finally(() => reading.delete(key));
+    reading.set(key, read);
+    return read;
+  };
   let following: Promise<void> | undefined;
   const followed = (): Tail => {
     following ??= tail.follow();
@@ -196,8 +208,7 @@ export function followFeed(db: Db): FeedTail {
   };
   return {
     beyond: (position, signal, withinMs) => followed().beyond(position, signal, withinMs),
-    read: async (after, limit) =>
-      tail.remembered(after, limit) ?? (await readFeed(db, after, limit, answering)),
+    read: async (after, limit) => tail.remembered(after, limit) ?? (await readShared(after, limit)),
     get timesBegunAnew() {
       return tail.timesBegunAnew;
     },

@@ -7,7 +7,7 @@ import { upcastIfKnown } from '../domain/upcasters.js';
 import { answering } from '../event-log/durability.js';
 import { type FeedTail, feedHead, passLost, readFeed } from '../event-log/feed.js';
 import { readStored } from '../event-log/journal.js';
-import { atMost } from '../platform/at-most.js';
+import { inTurn } from '../platform/in-turn.js';
 import { problem } from '../platform/http-problem.js';
 import { closed, OrderPath } from '../platform/http-schemas.js';
 import { type StreamItem, keepAlive, sendStream } from '../platform/http-stream.js';
@@ -27,8 +27,6 @@ export interface FeedDeps {
 
 const PAGE = 200;
 const { maxTimeMS } = answering;
-/** Pages of streams that are read at once: catching up is not to keep other queries waiting. */
-const PAGES_AT_ONCE = 4;
 const KEEP_ALIVE_MS = 15_000;
 /** In an outage. */
 const LOOK_AGAIN_MS = 1_000;
@@ -55,7 +53,7 @@ const stream = {
 
 /** Every event of every order, in one gap-free order; within an order, positions follow versions. */
 export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): void {
-  const inTurn = atMost(PAGES_AT_ONCE);
+  const turn = inTurn();
   const closing = new AbortController();
   // One of each stream.
   setMaxListeners(0, closing.signal);
@@ -151,11 +149,10 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   }
 
   function feedFrom(after: number, signal: AbortSignal): Items {
-    const read = async (position: number) =>
-      (await tail.read(position, PAGE)).map((event) => ({
-        id: event.position,
-        data: upcastIfKnown(event),
-      }));
+    const read = async (position: number) => {
+      const events = await tail.read(position, PAGE);
+      return events.map((event) => ({ id: event.position, data: upcastIfKnown(event) }));
+    };
     const isMore = async (position: number) =>
       (await tail.beyond(position, signal, KEEP_ALIVE_MS)) > position;
     const { timesBegunAnew } = tail;
@@ -171,9 +168,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   async function* orderFrom(orderId: string, after: number, signal: AbortSignal): Items {
     const news = tail.newsOf(orderId);
     const read = async (version: number) => {
-      const events = await inTurn(() =>
-        readStored(db, orderId, { from: version + 1, limit: PAGE, maxTimeMS }),
-      );
+      const events = await turn(() => readStored(db, orderId, { from: version + 1, limit: PAGE, maxTimeMS }));
       const end = events.findIndex(({ position }) => position === undefined);
       return events
         .slice(0, end === -1 ? PAGE : end)

@@ -1,14 +1,14 @@
 import { expect, test } from '@jest/globals';
-import { atMost } from '../../src/platform/at-most.js';
+import { inTurn } from '../../src/platform/in-turn.js';
 
-test('no more than so many are under way, whether they succeed or fail, and all have their turn in order', async () => {
-  const twoAtOnce = atMost(2);
+test('one piece of work is under way, whether it succeeds or fails, and all have their turn in order', async () => {
+  const turn = inTurn();
   const begun: number[] = [];
   let underWay = 0;
   let most = 0;
   const results = await Promise.allSettled(
     [1, 2, 3, 4, 5].map((number) =>
-      twoAtOnce(async () => {
+      turn(async () => {
         begun.push(number);
         most = Math.max(most, (underWay += 1));
         await new Promise(setImmediate);
@@ -19,6 +19,6 @@ test('no more than so many are under way, whether they succeed or fail, and all 
     ),
   );
   expect(begun).toEqual([1, 2, 3, 4, 5]);
-  expect(most).toBe(2);
+  expect(most).toBe(1);
   expect(results.map(({ status }) => status === 'fulfilled')).toEqual([true, false, true, false, true]);
 });
