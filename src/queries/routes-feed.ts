@@ -5,7 +5,7 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { upcastIfKnown } from '../domain/upcasters.js';
 import { answering } from '../event-log/durability.js';
-import { type FeedTail, feedHead, passLost, readFeed } from '../event-log/feed.js';
+import { type FeedTail, feedHead, passLost, type PositionedEvent, readFeed } from '../event-log/feed.js';
 import { readStored } from '../event-log/journal.js';
 import { inTurn } from '../platform/in-turn.js';
 import { problem } from '../platform/http-problem.js';
@@ -151,7 +151,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   function feedFrom(after: number, signal: AbortSignal): Items {
     const read = async (position: number) => {
       const events = await tail.read(position, PAGE);
-      return events.map((event) => ({ id: event.position, data: upcastIfKnown(event) }));
+      return events.map(itemOf);
     };
     const isMore = async (position: number) =>
       (await tail.beyond(position, signal, KEEP_ALIVE_MS)) > position;
@@ -255,6 +255,15 @@ async function* live(
     if (!isPromised) yield keepAlive;
   }
 }
+
+/** The same item for the same event: streams that send it share its text. */
+function itemOf(event: PositionedEvent): StreamItem {
+  const item = items.get(event) ?? { id: event.position, data: upcastIfKnown(event) };
+  items.set(event, item);
+  return item;
+}
+
+const items = new WeakMap<PositionedEvent, StreamItem>();
 
 function resumePoint(lastEventId: string | undefined): number | undefined {
   return lastEventId === undefined ? undefined : Number(lastEventId);
