@@ -9,12 +9,14 @@ import { forks } from '../src/event-log/fork.js';
 import { readJournal } from '../src/event-log/journal.js';
 import { concernOf, latestReconciliations } from '../src/event-log/reconciliations.js';
 import { resume } from '../src/event-log/resume.js';
+import { type Bounds, createAdmission, defaultBounds } from '../src/platform/admission.js';
+import { admissionMetrics } from '../src/platform/http-admission.js';
 import { registerDocs } from '../src/platform/http-docs.js';
 import type { Config } from '../src/platform/config.js';
 import { type Dependency, registerHealth, type ServedRole } from '../src/platform/http-health.js';
 import { registerMetrics } from '../src/platform/http-metrics.js';
 import { registerSystem } from '../src/platform/http-system.js';
-import { createHttp, type Http } from '../src/platform/http.js';
+import { createHttp, type Http, type HttpLimits } from '../src/platform/http.js';
 import { isTemporalOutage } from '../src/platform/temporal-outage.js';
 import { createWorkerPresence } from '../src/platform/worker-presence.js';
 import { openOrderViews } from '../src/projections/hot-orders/order-views.js';
@@ -40,21 +42,24 @@ export async function startApi(context: RoleContext): Promise<RunningApi> {
   return { address, stop: () => app.close() };
 }
 
+/** What a test may have smaller than it is. */
+export interface ApiLimits extends Omit<HttpLimits, 'admission'> {
+  readonly bounds?: Partial<Bounds>;
+}
+
 /** The application without a server: the write side, the read side, or both. */
-export async function buildApi({
-  config,
-  temporal: connection,
-  mongo,
-  tail,
-  tally,
-  logger,
-}: RoleContext): Promise<Http> {
+export async function buildApi(
+  { config, temporal: connection, mongo, tail, tally, logger }: RoleContext,
+  { bounds, ...limits }: ApiLimits = {},
+): Promise<Http> {
   const { roles, secrets } = config;
   const { namespace, taskQueue } = config.temporal;
   const client = new Client({ connection, namespace });
   const { db } = mongo;
 
-  const app = createHttp(logger);
+  const stream = { ...defaultBounds.stream, most: config.http.maxStreams };
+  const admission = createAdmission({ ...defaultBounds, stream, ...bounds });
+  const app = createHttp(logger, { ...limits, admission });
   const views = openOrderViews(db);
   app.addHook('onClose', () => views.close());
   await registerDocs(app);
@@ -64,6 +69,7 @@ export async function buildApi({
     undecided: () => undecidedOrders(connection, namespace, taskQueue),
   };
   registerMetrics(app, [
+    admissionMetrics(admission),
     exposureGauges(exposure),
     ...(roles.has('read') ? [orderGauges(db), projectionGauges(db)] : []),
   ]);

@@ -5,6 +5,7 @@ Installs what is missing, builds, starts the embedded servers that no address is
 
   ROLES                    all of write,read,worker,feed; any of them, separated by commas
   HTTP_HOST, HTTP_PORT     127.0.0.1, 8080; port 0 is any free one, for the embedded servers too
+  MAX_STREAMS              200; event streams that may be open to this process at once
   TEMPORAL_ADDRESS         host:port; when set, no Temporal is embedded
   TEMPORAL_NAMESPACE       default
   TEMPORAL_TASK_QUEUE      orders

@@ -74,7 +74,10 @@ export async function startRoles({ config, stopping, closers }: RolesOptions): P
     await stage('Starting the API', async () => {
       // Loaded while the workers start in threads of their own.
       const { startApi } = await import('./api.js');
-      const api = await startApi(context);
+      // Connections of its own: a query does not wait for one behind what the workers write.
+      const queried = connectMongo(config);
+      closers.push({ limitMs: 500, close: () => queried.close() });
+      const api = await startApi({ ...context, mongo: queried });
       closers.push({ limitMs: 2_500, close: () => api.stop() });
       address = api.address;
     });

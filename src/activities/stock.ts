@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import type { LineQuantity } from '../domain/commands.js';
 import type { Effect, EffectOf, OutcomeOf } from '../domain/effects.js';
-import { committed } from '../event-log/durability.js';
+import { answering } from '../event-log/durability.js';
 import { stockState } from './stock-state.js';
 
 /**
@@ -102,7 +102,7 @@ export function known({
 type StockVersion = Stock & Pick<StockDocument, 'version'>;
 
 export async function getStock(db: Db, sku: string): Promise<KnownStock> {
-  const found = await stock(db).findOne({ _id: sku }, committed);
+  const found = await stock(db).findOne({ _id: sku }, answering);
   if (found !== null) return known(found);
   const isOutdated = (await stockState(db))?.outdated !== undefined;
   return known({ ...untouched(sku), ...(isOutdated && { toBeCounted: true as const }) });
@@ -114,7 +114,7 @@ export async function listStock(
   { after = '', limit }: { readonly after?: string; readonly limit: number },
 ): Promise<Stock[]> {
   const found = await stock(db)
-    .find({ _id: { $gt: after } }, committed)
+    .find({ _id: { $gt: after } }, answering)
     .sort({ _id: 1 })
     .limit(limit)
     .toArray();

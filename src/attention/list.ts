@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Db, Filter, Sort } from 'mongodb';
-import { committed } from '../event-log/durability.js';
+import { answering } from '../event-log/durability.js';
 import { forks } from '../event-log/fork.js';
 import { isTemporalOutage } from '../platform/temporal-outage.js';
 import { parkedEvents } from '../projections/feeding/parked-events.js';
@@ -84,7 +84,7 @@ export async function listAttention(
 export async function attentionOf(deps: AttentionDeps, orderId: string): Promise<readonly AttentionRow[]> {
   const found = await orders(deps.db).findOne<Concerned>(
     { _id: orderId },
-    { ...committed, projection: { _id: 0, state: 1, stopped: 1 } },
+    { ...answering, projection: { _id: 0, state: 1, stopped: 1 } },
   );
   if (found === null) return [];
   const owedBy = new Date(Date.now() - deps.attentionAfterMs).toISOString();
@@ -113,7 +113,7 @@ async function concerned(
   further: Filter<OrderDocument> = {},
 ): Promise<readonly Found[]> {
   const found = await orders(db)
-    .find(beyond(field, before, after, further), committed)
+    .find(beyond(field, before, after, further), answering)
     .sort({ [field]: 1, _id: 1 } satisfies Sort)
     .limit(limit)
     .project<Concerned & { readonly _id: string }>({ state: 1, stopped: 1 })
@@ -132,7 +132,7 @@ async function stopped(asked: Asked, code: AttentionCode): Promise<readonly Foun
 /** By the forks themselves, which are noted before the view knows of them. */
 async function forked({ db, before, after, limit }: Asked): Promise<readonly Found[]> {
   const found = await forks(db)
-    .find(beyond('detectedAt', before, after), committed)
+    .find(beyond('detectedAt', before, after), answering)
     .sort({ detectedAt: 1, _id: 1 })
     .limit(limit)
     .toArray();
@@ -163,12 +163,12 @@ async function undecided({ client, db, orderTaskQueue, owedBy, after }: Asked): 
 /** The events that could not be applied, of the builds that are read; those that wait for them are not named. */
 async function parked({ db, before, after, limit }: Asked): Promise<readonly Found[]> {
   const built = await projections(db)
-    .find({ parked: { $gt: 0 } }, { ...committed, projection: { collection: 1 } })
+    .find({ parked: { $gt: 0 } }, { ...answering, projection: { collection: 1 } })
     .toArray();
   if (built.length === 0) return [];
   const read = { status: 'parked' as const, collection: { $in: built.map(({ collection }) => collection) } };
   const found = await parkedEvents(db)
-    .find(beyond('at', before, after, read), committed)
+    .find(beyond('at', before, after, read), answering)
     .sort({ at: 1, _id: 1 })
     .limit(limit)
     .toArray();
@@ -195,7 +195,7 @@ interface StockToBeCounted {
 async function toBeCounted({ db, before, after, limit }: Asked): Promise<readonly Found[]> {
   const found = await db
     .collection<StockToBeCounted>('stock')
-    .find(beyond('updatedAt', before, after, { toBeCounted: true }), committed)
+    .find(beyond('updatedAt', before, after, { toBeCounted: true }), answering)
     .sort({ updatedAt: 1, _id: 1 })
     .limit(limit)
     .toArray();

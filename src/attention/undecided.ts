@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import type { Db } from 'mongodb';
-import { committed } from '../event-log/durability.js';
+import { answering } from '../event-log/durability.js';
 import { journal } from '../event-log/journal.js';
 import { orderWorkflow, workflowId } from '../workflows/messages.js';
 import type { AttentionRow } from './rows.js';
@@ -62,7 +62,7 @@ export async function oldestUndecided(
   const recorded = await journal(db)
     .find(
       { _id: { $in: accepted.map(({ orderId }) => `${orderId}:1`) } },
-      { ...committed, projection: { orderId: 1 } },
+      { ...answering, projection: { orderId: 1 } },
     )
     .toArray();
   const known = new Set(recorded.map(({ orderId }) => orderId));

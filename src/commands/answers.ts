@@ -37,6 +37,8 @@ export async function answer(
   }
   let body: CommandAnswer & { readonly reached?: Reached } = result.answer;
   if (waitSeconds !== undefined || projected) {
+    // To wait is no work, and would keep others from being taken on.
+    reply.request.leave();
     const hasEvents = ({ version }: OrderProgress) => version >= result.answer.version;
     const isSettled = (progress: OrderProgress) => hasEvents(progress) && progress.settled;
     const progress =

@@ -45,7 +45,7 @@ import {
   searchAttributes,
   workflowId,
 } from '../workflows/messages.js';
-import { derivedOrderId, hashOf } from './identity.js';
+import { derivedOrderId, fairnessKeyOf, hashOf } from './identity.js';
 
 /**
  * The one way from the outside to an order's workflow, for HTTP and client scripts alike. Knows Temporal and nothing of
@@ -230,6 +230,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       taskQueue,
       args: [newOrder],
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      priority: { fairnessKey: fairnessKeyOf(message.actor) },
       typedSearchAttributes: [
         { key: statusAttribute, value: order.status },
         { key: customerAttribute, value: customer.id },

@@ -35,6 +35,7 @@ export function registerOrderCommands(app: Http, { gateway, views }: OrderComman
   app.post(
     '/v1/orders',
     {
+      config: { work: 'create' },
       schema: {
         summary: 'Create an order',
         description:

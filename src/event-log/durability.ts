@@ -10,6 +10,13 @@ import {
 /** What events, views and effects rest on, said where they are written and read, whatever the connection's defaults. */
 export const durable = { writeConcern: { w: 'majority', journal: true } } as const;
 export const committed = { readConcern: { level: 'majority' } } as const;
+/** `committed`, for a query of a request: MongoDB itself gives up one that takes longer, so that none goes on unheard. */
+export const answering = { ...committed, maxTimeMS: 3_000 } as const;
+
+/** How long MongoDB works on a query before it gives it up; without end by default. */
+export interface QueryTime {
+  readonly maxTimeMS?: number;
+}
 
 export function isDuplicateKey(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === 11_000;

@@ -1,7 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
+import { inTurn } from '../platform/in-turn.js';
 import { type JournalDelete, type Position, areNoDeletes, openPositions } from './changes.js';
-import { committed, durable } from './durability.js';
+import { answering, committed, durable, type QueryTime } from './durability.js';
 import { type JournalDocument, type StoredRecord, eventOf, journal, onlyEvent } from './journal.js';
 
 /** An event, as it was written, with its place in the one order of all events of all orders. */
@@ -34,9 +35,9 @@ export function feedState(db: Db) {
  * The last position that was given; 0 where there is none. Whoever reads positions up to it has all of them, and none will
  * ever be added below it.
  */
-export async function feedHead(db: Db): Promise<number> {
-  const noted = (await feedState(db).findOne({ _id: 'feed' }, committed))?.position ?? 0;
-  return await lastGiven(db, noted);
+export async function feedHead(db: Db, time: QueryTime = {}): Promise<number> {
+  const noted = (await feedState(db).findOne({ _id: 'feed' }, { ...committed, ...time }))?.position ?? 0;
+  return await lastGiven(db, noted, time);
 }
 
 /** Tells one feed from the next: another where the feed began anew, at position 1; undefined for the first. */
@@ -45,9 +46,9 @@ export async function feedBegunAnew(db: Db): Promise<number | undefined> {
 }
 
 /** The last position of those that follow `noted` without a gap. */
-async function lastGiven(db: Db, noted: number): Promise<number> {
+async function lastGiven(db: Db, noted: number, time: QueryTime): Promise<number> {
   const beyond = journal(db)
-    .find({ position: { $gt: noted } }, committed)
+    .find({ position: { $gt: noted } }, { ...committed, ...time })
     .project<{ position: number }>({ _id: 0, position: 1 })
     .sort({ position: 1 });
   let last = noted;
@@ -62,19 +63,24 @@ async function lastGiven(db: Db, noted: number): Promise<number> {
  * The events beyond position `after`, in order, `limit` at most: the next one has position `after + 1`, unless events were
  * lost after they had positions. None is ever added before the last of them. Fewer than `limit` where the feed ends.
  */
-export async function readFeed(db: Db, after: number, limit: number): Promise<PositionedEvent[]> {
-  const found = await readBetween(db, { $gt: after }, limit);
+export async function readFeed(
+  db: Db,
+  after: number,
+  limit: number,
+  time: QueryTime = {},
+): Promise<PositionedEvent[]> {
+  const found = await readBetween(db, { $gt: after }, limit, time);
   if (found.every(({ position }, index) => position === after + index + 1)) return found;
   // Up to the head all was given before this look: what is missing there is lost.
-  const head = await feedHead(db);
-  return await readBetween(db, { $gt: after, $lte: head }, limit);
+  const head = await feedHead(db, time);
+  return await readBetween(db, { $gt: after, $lte: head }, limit, time);
 }
 
 /** Where a reader that finds nothing beyond `after` goes on: at the head where all up to it is lost, else where it was. */
-export async function passLost(db: Db, after: number): Promise<number> {
-  const head = await feedHead(db);
+export async function passLost(db: Db, after: number, time: QueryTime = {}): Promise<number> {
+  const head = await feedHead(db, time);
   if (head <= after) return after;
-  const left = await journal(db).findOne({ position: { $gt: after, $lte: head } }, committed);
+  const left = await journal(db).findOne({ position: { $gt: after, $lte: head } }, { ...committed, ...time });
   return left === null ? head : after;
 }
 
@@ -126,9 +132,10 @@ async function readBetween(
   db: Db,
   position: { readonly $gt: number; readonly $lte?: number },
   limit: number,
+  time: QueryTime,
 ): Promise<PositionedEvent[]> {
   return await journal(db)
-    .find({ position }, committed)
+    .find({ position }, { ...committed, ...time })
     .project<PositionedEvent>(onlyEvent)
     .sort({ position: 1 })
     .limit(limit)
@@ -183,6 +190,17 @@ const AWAIT_MS = 300;
  */
 export function followFeed(db: Db): FeedTail {
   const tail = new Tail(db);
+  const turn = inTurn();
+  const reading = new Map<string, Promise<readonly PositionedEvent[]>>();
+  /** Readers at one position share a reading; those that are catching up take turns. */
+  const readShared = (after: number, limit: number): Promise<readonly PositionedEvent[]> => {
+    const key = `${after} ${limit}`;
+    const shared = reading.get(key);
+    if (shared !== undefined) return shared;
+    const read = turn(() => readFeed(db, after, limit, answering)).finally(() => reading.delete(key));
+    reading.set(key, read);
+    return read;
+  };
   let following: Promise<void> | undefined;
   const followed = (): Tail => {
     following ??= tail.follow();
@@ -190,7 +208,7 @@ export function followFeed(db: Db): FeedTail {
   };
   return {
     beyond: (position, signal, withinMs) => followed().beyond(position, signal, withinMs),
-    read: async (after, limit) => tail.remembered(after, limit) ?? (await readFeed(db, after, limit)),
+    read: async (after, limit) => tail.remembered(after, limit) ?? (await readShared(after, limit)),
     get timesBegunAnew() {
       return tail.timesBegunAnew;
     },

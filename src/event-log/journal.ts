@@ -3,7 +3,7 @@ import type { ClientSession, Db, Filter } from 'mongodb';
 import type { OrderEvent, StoredEvent } from '../domain/events.js';
 import { upcast } from '../domain/upcasters.js';
 import { batches } from './batches.js';
-import { asStored, committed, durable, isDuplicateKey } from './durability.js';
+import { asStored, committed, durable, isDuplicateKey, type QueryTime } from './durability.js';
 import { forkFailure, noteFork, supersededFailure } from './fork.js';
 
 /** What the journal adds to an event. */
@@ -135,10 +135,11 @@ export async function* notJournaled(
 export async function laterBeginnings(
   db: Db,
   orderIds: readonly string[],
+  time: QueryTime = {},
 ): Promise<ReadonlyMap<string, number>> {
   if (orderIds.length === 0) return new Map();
   const found = await journal(db)
-    .find({ orderId: { $in: [...orderIds] }, begins: true }, committed)
+    .find({ orderId: { $in: [...orderIds] }, begins: true }, { ...committed, ...time })
     .sort({ version: -1 })
     .toArray();
   return new Map(found.map(({ orderId, version }) => [orderId, version]));
@@ -220,7 +221,7 @@ function content(stored: StoredEvent): unknown {
   return asStored({ ...envelope, data });
 }
 
-interface Range {
+interface Range extends QueryTime {
   readonly from?: number;
   readonly limit?: number;
   readonly session?: ClientSession;

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { committed } from './durability.js';
+import { answering } from './durability.js';
 import { feedHead } from './feed.js';
 import { journal } from './journal.js';
 
@@ -18,13 +18,13 @@ const countedAtMost = 100_000;
 export async function feedLag(db: Db): Promise<FeedLag> {
   const unsequenced = { unsequenced: true, recordedAt: { $gt: '' } } as const;
   const [head, oldest, count] = await Promise.all([
-    feedHead(db),
+    feedHead(db, answering),
     journal(db).findOne(unsequenced, {
-      ...committed,
+      ...answering,
       projection: { _id: 0, recordedAt: 1 },
       sort: { recordedAt: 1 },
     }),
-    journal(db).countDocuments(unsequenced, { ...committed, limit: countedAtMost }),
+    journal(db).countDocuments(unsequenced, { ...answering, limit: countedAtMost }),
   ]);
   return { head, unsequenced: count, behindMs: ageOf(oldest?.recordedAt) };
 }

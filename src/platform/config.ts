@@ -23,6 +23,8 @@ export interface Config {
     readonly host: string;
     /** 0: any free port. */
     readonly port: number;
+    /** event streams that may be open */
+    readonly maxStreams: number;
   };
   readonly temporal: {
     /** `host:port`; that of the embedded server when none is given. */
@@ -113,7 +115,11 @@ export function readConfig(env: Env): Config {
   return {
     roles,
     logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS, 'info'),
-    http: { host, port: port(env, 'HTTP_PORT', 8080) },
+    http: {
+      host,
+      port: port(env, 'HTTP_PORT', 8080),
+      maxStreams: integer(env, 'MAX_STREAMS', 200, 1, 100_000),
+    },
     temporal: {
       address: temporalAddress ?? `127.0.0.1:${temporalPort}`,
       namespace: text(env, 'TEMPORAL_NAMESPACE', 'default'),

@@ -54,7 +54,10 @@ export function registerHealth(
   const live = { summary: 'Whether the process runs', tags: ['operations'] };
   app.get(
     '/health/live',
-    { schema: { ...live, response: { 200: closed({ status: Type.Literal('live') }) } } },
+    {
+      config: { work: 'none' },
+      schema: { ...live, response: { 200: closed({ status: Type.Literal('live') }) } },
+    },
     () => ({
       status: 'live' as const,
     }),
@@ -63,7 +66,7 @@ export function registerHealth(
   const ready = { summary: 'What this process can do now, and what is missing', tags: ['operations'] };
   app.get(
     '/health/ready',
-    { schema: { ...ready, response: { 200: Ready, 503: Ready } } },
+    { config: { work: 'none' }, schema: { ...ready, response: { 200: Ready, 503: Ready } } },
     async (_request, reply) => {
       const states = await Promise.all(dependencies.map(examine));
       const isDown = (name: string) => states.some((state) => state.name === name && state.status === 'down');

@@ -24,6 +24,7 @@ export function registerMetrics(app: Http, instruments: readonly Instruments[] =
   app.get(
     '/metrics',
     {
+      config: { work: 'none' },
       schema: {
         summary: 'Metrics of this process, as Prometheus reads them',
         tags: ['operations'],

@@ -1,7 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { isMongoOutage } from './mongo-outage.js';
+import { loopDelay } from './event-loop.js';
+import { isMongoOutage, isQueryTooSlow } from './mongo-outage.js';
 import { isTemporalOutage } from './temporal-outage.js';
 
 /** One thing that is wrong with a request. */
@@ -91,13 +92,17 @@ export async function sendProblem(
 ): Promise<void> {
   const sent = toProblem(error, request);
   if (sent.status === 500) request.log.error({ err: error }, sent.code);
-  if (sent.status > 500) request.log.warn({ err: error }, sent.code);
+  // Refusals are counted, and told of together: a line each would be work for nothing.
+  if (sent.status > 500 && sent.code !== 'overloaded') request.log.warn({ err: error }, sent.code);
   await reply
     .code(sent.status)
     .headers(sent.headers)
     .type('application/problem+json')
     .send(problemBody(sent, request.id, request.url.split('?', 1)[0]));
 }
+
+/** Where the event loop was that late, an answer that seems to be missing may only have been read too late. */
+const STALLED_MS = 1_000;
 
 /** What is sent of a problem. */
 export function problemBody(
@@ -122,6 +127,15 @@ function toProblem(error: unknown, request: FastifyRequest): HttpProblem {
   // Its connection failed with a code that the connections to our own servers fail with, too.
   if (request.raw.errored !== null && request.raw.errored === error) {
     return new HttpProblem(400, 'request_aborted', 'The request ended before all of it had arrived.');
+  }
+  if (isQueryTooSlow(error)) {
+    const detail = 'MongoDB gave the query up, since it took too long. Try again soon, or ask for less.';
+    return new HttpProblem(503, 'query_too_slow', detail);
+  }
+  if (request.method === 'GET' && isMongoOutage(error) && loopDelay().most > STALLED_MS) {
+    const detail =
+      'This process has too much to do: an answer of MongoDB was not read in time. Try again soon.';
+    return new HttpProblem(503, 'overloaded', detail);
   }
   if (isMongoOutage(error)) {
     return new HttpProblem(503, 'mongodb_unavailable', 'MongoDB cannot be reached. Try again soon.');

@@ -11,10 +11,13 @@ export interface StreamItem {
 export const keepAlive = Symbol('keep-alive');
 
 const RECONNECT_MS = 1_000;
+/** What is written at once, about: many small writes keep the event loop busy. */
+const CHUNK = 64 * 1024;
 
 /**
  * Sends items as Server-Sent Events until they end, fail, or the client goes (`signal` says so to their source). The next
- * item is asked for when the last one has left: a slow reader costs time, never memory.
+ * item is asked for when the last one has left: a slow reader costs time, never memory. One that reads nothing is cut by the
+ * server (`HttpLimits.movesWithinMs`).
  */
 export async function sendStream(
   reply: FastifyReply,
@@ -31,17 +34,41 @@ export async function sendStream(
     'x-accel-buffering': 'no',
   });
   raw.write(`retry: ${RECONNECT_MS}\n\n`);
+  let text = '';
+  let flushing: NodeJS.Immediate | undefined;
+  const flush = (): void => {
+    if (flushing !== undefined) clearImmediate(flushing);
+    flushing = undefined;
+    if (text !== '') raw.write(text);
+    text = '';
+  };
   try {
     for await (const item of items) {
-      const text =
-        item === keepAlive ? ': keep-alive\n\n' : `id: ${item.id}\ndata: ${JSON.stringify(item.data)}\n\n`;
       if (signal.aborted) break;
-      if (!raw.write(text)) await once(raw, 'drain', { signal });
+      text += textOf(item);
+      if (text.length >= CHUNK) flush();
+      else flushing ??= setImmediate(flush);
+      if (raw.writableNeedDrain) await once(raw, 'drain', { signal });
     }
   } catch (error) {
     // Nothing can be answered any more: the client comes again, and goes on after the last id it has.
     if (!signal.aborted) reply.log.warn({ err: error }, 'a stream ends early');
   } finally {
-    raw.end();
+    flush();
+    // What is not read would keep the connection, and the server, from closing.
+    if (raw.writableNeedDrain) raw.destroy();
+    else raw.end();
   }
+}
+
+/** Of each item once, however many streams send it. */
+const texts = new WeakMap<StreamItem, string>();
+
+function textOf(item: StreamItem | typeof keepAlive): string {
+  if (item === keepAlive) return ': keep-alive\n\n';
+  const known = texts.get(item);
+  if (known !== undefined) return known;
+  const text = `id: ${item.id}\ndata: ${JSON.stringify(item.data)}\n\n`;
+  texts.set(item, text);
+  return text;
 }

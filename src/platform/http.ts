@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyInstance, LogController, type RawServerDefault } from 'fastify';
+import { type Admission, createAdmission } from './admission.js';
+import { admitRequests } from './http-admission.js';
 import { acceptOnlyJson } from './http-body.js';
 import { HttpProblem, Problem, sendProblem } from './http-problem.js';
 import { isKey } from './http-schemas.js';
@@ -18,21 +20,38 @@ export type Http = FastifyInstance<
 >;
 
 const BODY_LIMIT = 1024 * 1024;
+/** How often requests that take too long to arrive are looked for; Node's own 30 s would add to the limit. */
+const LOOK_FOR_LATE_MS = 1_000;
 /** What requests under way have to end when the application closes. */
 const CLOSE_WITHIN_MS = 1_500;
 /** Longer than any id that is valid, so that an id too long is refused as such, and not as an unknown path. */
 const PATH_PART_LIMIT = 2_000;
 
+/** What an application takes on, and how long it puts up with a connection. */
+export interface HttpLimits {
+  readonly admission?: Admission;
+  /** how long a request may take to arrive, whole: then it is answered 408; 15 s by default */
+  readonly arrivesWithinMs?: number;
+  /**
+   * A connection on which nothing moves for that long is cut, such as that of a client that does not read its answer or its
+   * stream; 45 s by default, longer than any answer is waited for and any stream is silent
+   */
+  readonly movesWithinMs?: number;
+}
+
 /**
  * An application without routes, and what all of them have in common: requests are checked to the letter, every failure is
- * a problem+json, and each request has a correlation id (`X-Correlation-Id`, else the message's own id) in its answer and in
- * every line that is logged for it.
+ * a problem+json, each request has a correlation id (`X-Correlation-Id`, else the message's own id) in its answer and in
+ * every line that is logged for it, and what is too much is refused before any of it begins.
  */
-export function createHttp(logger: Logger): Http {
+export function createHttp(logger: Logger, limits: HttpLimits = {}): Http {
+  const { admission = createAdmission(), arrivesWithinMs = 15_000, movesWithinMs = 45_000 } = limits;
   const app: Http = fastify({
     loggerInstance: logger,
     bodyLimit: BODY_LIMIT,
-    requestTimeout: 15_000,
+    requestTimeout: arrivesWithinMs,
+    connectionTimeout: movesWithinMs,
+    http: { headersTimeout: arrivesWithinMs, connectionsCheckingInterval: LOOK_FOR_LATE_MS },
     routerOptions: { maxParamLength: PATH_PART_LIMIT },
     genReqId: correlationId,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'correlationId' }),
@@ -47,6 +66,7 @@ export function createHttp(logger: Logger): Http {
     reply.header('x-correlation-id', request.id);
     refuseWrongUrl(request.url);
   });
+  admitRequests(app, admission, logger);
   answerWrongPaths(app);
   acceptOnlyJson(app);
   refuseUnknownQueries(app);

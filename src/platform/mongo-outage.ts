@@ -52,6 +52,11 @@ const outages = [
 /** Names of errors whose classes the driver keeps for itself. */
 const unexportedOutages = new Set(['MongoPoolClosedError', 'MongoWaitQueueTimeoutError']);
 
+/** True where MongoDB answered that it gave a query up after the time that it was given (`maxTimeMS`): it is there, and slow. */
+export function isQueryTooSlow(error: unknown): boolean {
+  return error instanceof MongoServerError && error.code === MAX_TIME_EXPIRED;
+}
+
 /**
  * True for what the driver passes on as it is, where a connection ends while it waits to write on it. A connection of a client
  * of ours fails with the same codes: `sendProblem` tells those apart.
@@ -73,10 +78,11 @@ export async function unlessAway<T>(asked: Promise<T>): Promise<T | undefined> {
 }
 
 /** Codes of MongoDB's `error_codes.yml`. */
+const MAX_TIME_EXPIRED = 50;
 const interruptions = new Set([
   6, // HostUnreachable
   7, // HostNotFound
-  50, // MaxTimeMSExpired
+  MAX_TIME_EXPIRED,
   64, // WriteConcernTimeout
   89, // NetworkTimeout
   91, // ShutdownInProgress

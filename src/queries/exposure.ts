@@ -3,7 +3,7 @@ import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
 import type { StepTally } from '../activities/step-tally.js';
-import { committed } from '../event-log/durability.js';
+import { answering } from '../event-log/durability.js';
 import { journal } from '../event-log/journal.js';
 import { ageOf } from '../event-log/lag.js';
 import { within } from '../platform/within.js';
@@ -62,7 +62,7 @@ export async function unrecordedOrders(db: Db, tally: StepTally): Promise<Exposu
   const found = await within(
     WITHIN_MS,
     journal(db)
-      .find({ _id: { $in: ids } }, { ...committed, projection: { _id: 1 } })
+      .find({ _id: { $in: ids } }, { ...answering, projection: { _id: 1 } })
       .toArray(),
   ).catch(() => []);
   const recorded = new Set(found.map(({ _id }) => _id));

@@ -2,6 +2,7 @@ import type { Db, Filter } from 'mongodb';
 import type { OrderStatus } from '../domain/order.js';
 import type { FulfillmentStatus, OrderView, PaymentStatus } from '../domain/view.js';
 import { needsAttention } from '../attention/rows.js';
+import { answering } from '../event-log/durability.js';
 import { within } from '../platform/within.js';
 import { onlyShown, type OrderDocument, orders, shown, type ShownView } from '../projections/orders.js';
 import { queryWords } from '../projections/search-words.js';
@@ -52,7 +53,7 @@ export async function listOrders(
   const { limit = DEFAULT_LIMIT } = query;
   const { filter, sort, field, list } = toFind(cursors, query, attentionAfterMs);
   const matching = orders(db)
-    .find(filter)
+    .find(filter, answering)
     .sort(sort)
     .limit(limit + 1)
     // All of them in one answer: a cursor does not outlive a collection that a rebuild replaces.

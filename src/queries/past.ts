@@ -2,12 +2,15 @@ import type { Db } from 'mongodb';
 import { fold } from '../domain/evolve.js';
 import type { Order } from '../domain/order.js';
 import { upcast } from '../domain/upcasters.js';
+import { answering } from '../event-log/durability.js';
 import { laterBeginnings, readStored } from '../event-log/journal.js';
 import { type Diff, diff, eventsUntil, type Moment, unbroken } from '../event-log/time-travel.js';
 import { HttpProblem } from '../platform/http-problem.js';
 import { badQuery } from './instant.js';
 import type { OrderReader } from './order-reader.js';
 import { logUnreadable, orderNotFound } from './resume-points.js';
+
+const { maxTimeMS } = answering;
 
 /** Orders as they were, from the journal alone. */
 export interface Past {
@@ -30,7 +33,7 @@ export interface Past {
 export function createPast(db: Db, reader: OrderReader): Past {
   /** The events of an order without gaps, from the first on, `limit` at most. */
   async function logOf(orderId: string, limit?: number) {
-    const found = await readStored(db, orderId, limit === undefined ? {} : { limit });
+    const found = await readStored(db, orderId, { maxTimeMS, ...(limit === undefined ? {} : { limit }) });
     const log = unbroken(found);
     if (log.length < found.length) await assertPast(orderId);
     if (log.length > 0) return log;
@@ -42,7 +45,7 @@ export function createPast(db: Db, reader: OrderReader): Past {
 
   /** @throws HttpProblem 404 where the gap in the order's log will never be filled */
   async function assertPast(orderId: string): Promise<void> {
-    const version = (await laterBeginnings(db, [orderId])).get(orderId);
+    const version = (await laterBeginnings(db, [orderId], { maxTimeMS })).get(orderId);
     if (version === undefined) return;
     const detail = `Nobody has the events of order ${orderId} before version ${version} any more: how it was cannot be told.`;
     throw new HttpProblem(404, 'log_incomplete', detail, { version });

@@ -1,4 +1,5 @@
 import type { Db } from 'mongodb';
+import { answering } from '../event-log/durability.js';
 import { readStored } from '../event-log/journal.js';
 import { HttpProblem } from '../platform/http-problem.js';
 import { messageOf } from '../platform/message-of.js';
@@ -27,7 +28,7 @@ export async function refuseUnknownVersion(
   const found = await reader.read(orderId);
   if (found === undefined) throw orderNotFound(orderId);
   if (after <= found.version) return;
-  const recorded = await readStored(db, orderId, { from: after, limit: 1 });
+  const recorded = await readStored(db, orderId, { from: after, limit: 1, maxTimeMS: answering.maxTimeMS });
   if (recorded.length > 0) return;
   refuseVersionBeyond(orderId, after, (await reader.readStrong(orderId))?.version ?? found.version);
 }

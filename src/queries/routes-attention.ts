@@ -19,6 +19,7 @@ export function registerAttention(
   app.get(
     '/v1/attention',
     {
+      config: { work: 'list' },
       schema: {
         summary: 'What needs a person: since when, and what to do',
         description:

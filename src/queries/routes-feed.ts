@@ -4,8 +4,10 @@ import type { FastifyReply } from 'fastify';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { upcastIfKnown } from '../domain/upcasters.js';
-import { type FeedTail, feedHead, passLost, readFeed } from '../event-log/feed.js';
+import { answering } from '../event-log/durability.js';
+import { type FeedTail, feedHead, passLost, type PositionedEvent, readFeed } from '../event-log/feed.js';
 import { readStored } from '../event-log/journal.js';
+import { inTurn } from '../platform/in-turn.js';
 import { problem } from '../platform/http-problem.js';
 import { closed, OrderPath } from '../platform/http-schemas.js';
 import { type StreamItem, keepAlive, sendStream } from '../platform/http-stream.js';
@@ -24,6 +26,7 @@ export interface FeedDeps {
 }
 
 const PAGE = 200;
+const { maxTimeMS } = answering;
 const KEEP_ALIVE_MS = 15_000;
 /** In an outage. */
 const LOOK_AGAIN_MS = 1_000;
@@ -50,6 +53,7 @@ const stream = {
 
 /** Every event of every order, in one gap-free order; within an order, positions follow versions. */
 export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): void {
+  const turn = inTurn();
   const closing = new AbortController();
   // One of each stream.
   setMaxListeners(0, closing.signal);
@@ -58,6 +62,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   app.get(
     '/v1/events',
     {
+      config: { work: 'list' },
       schema: {
         summary: 'The feed: all events of all orders, in one order',
         description:
@@ -73,8 +78,8 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
     },
     async (request, reply) => {
       const { after = 0, limit = PAGE } = request.query;
-      const data = (await readFeed(db, after, limit)).map((event) => upcastIfKnown(event));
-      if (data.length === 0) refusePositionBeyond(after, await feedHead(db));
+      const data = (await readFeed(db, after, limit, answering)).map((event) => upcastIfKnown(event));
+      if (data.length === 0) refusePositionBeyond(after, await feedHead(db, answering));
       const isLastPage = data.length < limit;
       return await sendEvents(reply, data, isLastPage ? undefined : data.at(-1)?.position);
     },
@@ -83,6 +88,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   app.get(
     '/v1/events/stream',
     {
+      config: { work: 'stream' },
       exposeHeadRoute: false,
       schema: {
         summary: 'The feed, live',
@@ -97,7 +103,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
     async (request, reply) => {
       const given = resumePoint(request.headers['last-event-id']) ?? request.query.after;
       await sendOnceReachable(reply, async (signal) => {
-        const head = await feedHead(db);
+        const head = await feedHead(db, answering);
         const after = given ?? head;
         refusePositionBeyond(after, head);
         return feedFrom(after, signal);
@@ -108,6 +114,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   app.get(
     '/v1/orders/:orderId/stream',
     {
+      config: { work: 'stream' },
       exposeHeadRoute: false,
       schema: {
         summary: 'The log of an order, live',
@@ -142,23 +149,26 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   }
 
   function feedFrom(after: number, signal: AbortSignal): Items {
-    const read = async (position: number) =>
-      (await tail.read(position, PAGE)).map((event) => ({
-        id: event.position,
-        data: upcastIfKnown(event),
-      }));
+    const read = async (position: number) => {
+      const events = await tail.read(position, PAGE);
+      return events.map(itemOf);
+    };
     const isMore = async (position: number) =>
       (await tail.beyond(position, signal, KEEP_ALIVE_MS)) > position;
     const { timesBegunAnew } = tail;
     const isOver = () => tail.timesBegunAnew > timesBegunAnew;
-    return live(after, { read, isMore, isOver, pass: (position) => passLost(db, position) }, signal);
+    return live(
+      after,
+      { read, isMore, isOver, pass: (position) => passLost(db, position, answering) },
+      signal,
+    );
   }
 
   /** Looks into the journal when the feed has news of the order. */
   async function* orderFrom(orderId: string, after: number, signal: AbortSignal): Items {
     const news = tail.newsOf(orderId);
     const read = async (version: number) => {
-      const events = await readStored(db, orderId, { from: version + 1, limit: PAGE });
+      const events = await turn(() => readStored(db, orderId, { from: version + 1, limit: PAGE, maxTimeMS }));
       const end = events.findIndex(({ position }) => position === undefined);
       return events
         .slice(0, end === -1 ? PAGE : end)
@@ -245,6 +255,15 @@ async function* live(
     if (!isPromised) yield keepAlive;
   }
 }
+
+/** The same item for the same event: streams that send it share its text. */
+function itemOf(event: PositionedEvent): StreamItem {
+  const item = items.get(event) ?? { id: event.position, data: upcastIfKnown(event) };
+  items.set(event, item);
+  return item;
+}
+
+const items = new WeakMap<PositionedEvent, StreamItem>();
 
 function resumePoint(lastEventId: string | undefined): number | undefined {
   return lastEventId === undefined ? undefined : Number(lastEventId);

@@ -5,9 +5,11 @@ import { type AttentionDeps, attentionOf } from '../attention/list.js';
 import { isConcerned } from '../attention/rows.js';
 import { upcastIfKnown } from '../domain/upcasters.js';
 import { toView } from '../domain/view.js';
+import { answering } from '../event-log/durability.js';
 import { foldHistory } from '../event-log/history.js';
 import { readStored } from '../event-log/journal.js';
 import { type Moment, unbroken } from '../event-log/time-travel.js';
+import type { Kind } from '../platform/admission.js';
 import { HttpProblem, problem } from '../platform/http-problem.js';
 import { Amount, closed, Id, Name, OrderPath, Sku, Tag, Time, Version } from '../platform/http-schemas.js';
 import type { Http } from '../platform/http.js';
@@ -32,6 +34,7 @@ export interface OrderQueryDeps {
 }
 
 const VERSION_WITHIN_MS = 5_000;
+const { maxTimeMS } = answering;
 const tags = ['queries'];
 
 export function registerOrderQueries(
@@ -41,6 +44,7 @@ export function registerOrderQueries(
   app.get(
     '/v1/orders/:orderId',
     {
+      config: { work: orderWork },
       schema: {
         summary: 'An order as it is, or as it was',
         description:
@@ -89,6 +93,7 @@ export function registerOrderQueries(
   app.get(
     '/v1/orders',
     {
+      config: { work: 'list' },
       schema: {
         summary: 'Orders, filtered and sorted',
         description:
@@ -137,6 +142,7 @@ export function registerOrderQueries(
   app.get(
     '/v1/orders/:orderId/events',
     {
+      config: { work: (request) => (isAskedFor(request, 'source', 'history') ? 'history' : 'list') },
       schema: {
         summary: 'The log of an order',
         description:
@@ -182,7 +188,9 @@ export function registerOrderQueries(
   /** Up to a gap: what is missing is still to come. */
   async function journalAfter(orderId: string, after: number, limit: number) {
     const read = async () =>
-      (await readStored(db, orderId, { from: after + 1, limit })).map((event) => upcastIfKnown(event));
+      (await readStored(db, orderId, { from: after + 1, limit, maxTimeMS })).map((event) =>
+        upcastIfKnown(event),
+      );
     const events = await read();
     if (events.length === 0) await refuseUnknownVersion({ db, reader }, orderId, after);
     const first = events[0]?.version ?? 1;
@@ -207,6 +215,17 @@ export function registerOrderQueries(
     const detail = `Temporal does not keep the history of order ${orderId} any more. Its journal has all of it: leave source out.`;
     throw new HttpProblem(404, 'history_not_kept', detail);
   }
+}
+
+function orderWork(request: FastifyRequest): Kind {
+  if (isAskedFor(request, 'consistency', 'strong')) return 'history';
+  return isAskedFor(request, 'version') || isAskedFor(request, 'at') ? 'list' : 'read';
+}
+
+/** Of a query that no schema has checked yet. */
+function isAskedFor({ query }: FastifyRequest, name: string, value?: string): boolean {
+  const [, given] = Object.entries(query ?? {}).find(([one]) => one === name) ?? [];
+  return value === undefined ? given !== undefined : given === value;
 }
 
 function behind({ version }: FoundOrder, minVersion: number): HttpProblem {

@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { type Static, Type } from 'typebox';
 import { unreachable } from '../domain/unreachable.js';
+import { answering } from '../event-log/durability.js';
 import { feedHead } from '../event-log/feed.js';
 import { HttpProblem, problem } from '../platform/http-problem.js';
 import { closed, Id, Key, Text, Version } from '../platform/http-schemas.js';
@@ -168,6 +169,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
   app.get(
     '/v1/projections/:name/parked',
     {
+      config: { work: 'list' },
       schema: {
         summary: 'Events that a view could not apply, and those that wait behind them',
         description: 'In the order of the feed. Pass `nextCursor` on as `after`.',
@@ -186,7 +188,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
       const { limit = 200, ...query } = request.query;
       const found = await listParked(db, view, { ...query, limit: limit + 1 });
       const { after = 0 } = query;
-      if (found.length === 0 && after > 0) refusePositionBeyond(after, await feedHead(db));
+      if (found.length === 0 && after > 0) refusePositionBeyond(after, await feedHead(db, answering));
       const data = found.slice(0, limit).map(({ orderId, version, type, position, status, error, at }) => ({
         orderId,
         version,

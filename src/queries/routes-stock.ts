@@ -16,6 +16,7 @@ export function registerStockQueries(
   app.get(
     '/v1/stock',
     {
+      config: { work: 'list' },
       schema: {
         summary: 'What is on hand, of every SKU that was ever touched',
         tags,

@@ -103,6 +103,7 @@ export function registerViewQueries(
   app.get(
     '/v1/stats',
     {
+      config: { work: 'list' },
       schema: {
         summary: 'What happened day by day',
         description:
@@ -135,6 +136,7 @@ export function registerViewQueries(
   app.get(
     '/v1/products',
     {
+      config: { work: 'list' },
       schema: {
         summary: 'Demand for every product that was ever ordered, by SKU',
         tags,

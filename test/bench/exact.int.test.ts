@@ -117,6 +117,7 @@ describe('round trips of the API, and documents examined', () => {
       expect((await api.get(path)).status).toBe(200);
     });
     expect(started.map(({ commandName }) => commandName)).toEqual(expected.map(() => 'find'));
+    expect(started.map(({ command }) => command['maxTimeMS'] > 0)).toEqual(expected.map(() => true));
     const seen = await Promise.all(started.map((command) => examinedBy(api.mongo.db, command)));
     expect(seen.map(({ examined, returned }) => [examined, returned])).toEqual(expected);
   });

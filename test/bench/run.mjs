@@ -33,6 +33,7 @@ JSON object. Memory and times of start are of this machine: run it while nothing
   feed.lag           recorded → received over SSE            a change stream
   stream.memory      memory while a slow reader streams      the bytes it was sent
   worker.memory      memory of 1,000 open orders             the no-op workflow
+  overload           ten times the load it can serve         its best with the same clients and CPU hog
   start.ready        a second npm start                      the two servers alone
 `;
 

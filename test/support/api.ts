@@ -10,7 +10,7 @@ import { connectMongo, connectTemporal, type Mongo } from '../../src/platform/co
 import type { Http } from '../../src/platform/http.js';
 import { createLogger, type Logger } from '../../src/platform/logger.js';
 import { ensureOrderIndexes } from '../../src/projections/orders.js';
-import { buildApi } from '../../workers/api.js';
+import { type ApiLimits, buildApi } from '../../workers/api.js';
 import { installRuntime, type RunningWorker, startOrderWorker } from '../../workers/worker.js';
 import { dropDatabases } from './databases.js';
 import { shared, uniqueName } from './servers.js';
@@ -51,8 +51,14 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
-/** @param env variables other than those of a test's own database, task queue and servers */
-export async function startTestApi(env: Readonly<Record<string, string>> = {}): Promise<TestApi> {
+/**
+ * @param env variables other than those of a test's own database, task queue and servers
+ * @param limits of the HTTP side, where they are not those of the product
+ */
+export async function startTestApi(
+  env: Readonly<Record<string, string>> = {},
+  limits: ApiLimits = {},
+): Promise<TestApi> {
   const config = readConfig({
     LOG_LEVEL: 'silent',
     TEMPORAL_ADDRESS: shared.temporalAddress,
@@ -66,7 +72,7 @@ export async function startTestApi(env: Readonly<Record<string, string>> = {}): 
   const mongo = connectMongo(config);
   const tail = followFeed(mongo.db);
   const context = { config, temporal, mongo, tail, logger };
-  const app = await buildApi(context);
+  const app = await buildApi(context, limits);
   if (env['MONGODB_URI'] === undefined) {
     await answering(mongo);
     await foundStock(mongo.db);

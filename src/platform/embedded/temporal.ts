@@ -45,6 +45,8 @@ export function temporalServer(options: TemporalOptions): ServerKind {
       `--sqlite-pragma=synchronous=${options.fast ? 'NORMAL' : 'FULL'}`,
       `--namespace=${options.namespace}`,
       ...options.searchAttributes.map((name) => `--search-attribute=${name}=Keyword`),
+      // Tasks of different issuers take turns, so that a bulk import does not keep the others' orders waiting.
+      '--dynamic-config-value=matching.enableFairness=true',
       '--ui-disable-news-fetch',
       '--log-level=warn',
       ...(options.args ?? []),

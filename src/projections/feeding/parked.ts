@@ -1,6 +1,6 @@
 import type { ClientSession, Db } from 'mongodb';
 import { inTransaction } from '../../activities/transaction.js';
-import { committed } from '../../event-log/durability.js';
+import { answering, committed } from '../../event-log/durability.js';
 import type { PositionedEvent } from '../../event-log/feed.js';
 import { readStored } from '../../event-log/journal.js';
 import { foldBatch } from './fold-batch.js';
@@ -72,12 +72,12 @@ export async function listParked(
     orderId,
   }: { readonly after?: number; readonly limit: number; readonly orderId?: string },
 ): Promise<readonly ParkedEvent[]> {
-  const state = await projections(db).findOne({ _id: name }, committed);
+  const state = await projections(db).findOne({ _id: name }, answering);
   if (state === null) return [];
   const { collection } = state;
   const ofOrder = orderId === undefined ? {} : { orderId };
   return await parkedEvents(db)
-    .find({ collection, ...ofOrder, position: { $gt: after } }, committed)
+    .find({ collection, ...ofOrder, position: { $gt: after } }, answering)
     .sort({ position: 1 })
     .limit(limit)
     .toArray();

@@ -1,4 +1,5 @@
 import type { Db, Filter, FindCursor, WithId } from 'mongodb';
+import { answering } from '../../event-log/durability.js';
 import { type Build, projections } from './state.js';
 import { documents, type View, type ViewDocument } from '../view.js';
 import { within } from '../../platform/within.js';
@@ -12,6 +13,8 @@ export interface AsOf {
 }
 
 const WITHIN_MS = 4_000;
+/** A snapshot has a read concern of its own. */
+const { maxTimeMS } = answering;
 
 /** Reads documents of a view and how far it is, both at one point in time, whatever is written or swapped meanwhile. */
 export async function readView<D extends ViewDocument, T>(
@@ -22,10 +25,10 @@ export async function readView<D extends ViewDocument, T>(
   const reading = db.client.withSession({ snapshot: true }, async (session) => {
     const build = await projections(db).findOne<Pick<Build, 'collection' | 'position' | 'at'>>(
       { _id: name },
-      { session, projection: { _id: 0, collection: 1, position: 1, at: 1 } },
+      { session, maxTimeMS, projection: { _id: 0, collection: 1, position: 1, at: 1 } },
     );
     const collection = documents<D>(db, build?.collection ?? `${name}_1`);
-    const found = await query((filter) => collection.find(filter, { session }));
+    const found = await query((filter) => collection.find(filter, { session, maxTimeMS }));
     return { found, asOf: build === null ? { position: 0 } : { position: build.position, at: build.at } };
   });
   return await within(WITHIN_MS, reading);

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { committed } from '../../event-log/durability.js';
+import { answering } from '../../event-log/durability.js';
 import { journal } from '../../event-log/journal.js';
 import { ageOf, type FeedLag, feedLag } from '../../event-log/lag.js';
 import { type ProjectionState, projections, type Rebuild } from './state.js';
@@ -77,8 +77,8 @@ export interface ProjectionsStatus {
 export async function projectionsStatus(db: Db): Promise<ProjectionsStatus> {
   const [feed, states, rebuilds] = await Promise.all([
     feedLag(db),
-    projections(db).find({}, committed).toArray(),
-    storeRebuilds(db).find({}, committed).toArray(),
+    projections(db).find({}, answering).toArray(),
+    storeRebuilds(db).find({}, answering).toArray(),
   ]);
   const statusOf = async (view: View): Promise<ProjectionStatus> => {
     const state = states.find(({ _id }) => _id === view.name);
@@ -87,7 +87,7 @@ export async function projectionsStatus(db: Db): Promise<ProjectionsStatus> {
       position < feed.head
         ? await journal(db).findOne(
             { position: { $gt: position } },
-            { ...committed, projection: { recordedAt: 1 }, sort: { position: 1 } },
+            { ...answering, projection: { recordedAt: 1 }, sort: { position: 1 } },
           )
         : undefined;
     return { ...toStatus(view, state, feed.head), msBehind: ageOf(next?.recordedAt) };

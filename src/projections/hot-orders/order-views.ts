@@ -39,6 +39,8 @@ export interface OrderViews {
 }
 
 const READ_WITHIN_MS = 1_500;
+/** Where MongoDB is slow, it says so before it would be taken for gone. */
+const soon = { ...committed, maxTimeMS: 1_000 } as const;
 /** One look at MongoDB is for all that are read at the same time; a slow one is nobody else's trouble. */
 const LOOKS = { size: 100, atOnce: 4 };
 /** Enough for a look at a view, also where there is no time to wait for it. */
@@ -63,7 +65,7 @@ export function openOrderViews(db: Db, cache: OrderCache = createOrderCache()): 
     const found = await within(
       READ_WITHIN_MS,
       orders(db)
-        .find({ _id: { $in: orderIds } }, { ...committed, projection: viewAndConcerns })
+        .find({ _id: { $in: orderIds } }, { ...soon, projection: viewAndConcerns })
         .toArray(),
     );
     return new Map(found.map((document) => [document.orderId, toStored(document)]));
@@ -78,7 +80,7 @@ export function openOrderViews(db: Db, cache: OrderCache = createOrderCache()): 
     const found = await unlessAway(
       within(
         Math.max(SHORTEST_LOOK_MS, giveUpAt - Date.now()),
-        orders(db).findOne({ _id: orderId }, { ...committed, projection }),
+        orders(db).findOne({ _id: orderId }, { ...soon, projection }),
       ),
     );
     return found ?? undefined;

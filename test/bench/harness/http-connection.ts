@@ -45,6 +45,14 @@ export class HttpConnection {
     headers: Readonly<Record<string, string>>,
     status: number,
   ): Promise<T> {
+    const answer = await this.tryPost(path, body, headers);
+    if (answer.status !== status) throw new Error(`${path}: ${answer.status} ${answer.body.toString()}`);
+    // The public contract says what it is.
+    return JSON.parse(answer.body.toString()) as T;
+  }
+
+  /** Sends JSON, whatever the answer will be. */
+  tryPost(path: string, body: unknown, headers: Readonly<Record<string, string>> = {}): Promise<HttpAnswer> {
     const text = JSON.stringify(body);
     const lines = Object.entries({
       host: this.#host,
@@ -52,10 +60,7 @@ export class HttpConnection {
       'content-length': String(Buffer.byteLength(text)),
       ...headers,
     }).map(([name, value]) => `${name}: ${value}\r\n`);
-    const answer = await this.#send(`POST ${path} HTTP/1.1\r\n${lines.join('')}\r\n${text}`);
-    if (answer.status !== status) throw new Error(`${path}: ${answer.status} ${answer.body.toString()}`);
-    // The public contract says what it is.
-    return JSON.parse(answer.body.toString()) as T;
+    return this.#send(`POST ${path} HTTP/1.1\r\n${lines.join('')}\r\n${text}`);
   }
 
   close(): void {
@@ -64,6 +69,7 @@ export class HttpConnection {
 
   #send(request: string): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
+      if (this.#socket.destroyed) throw new Error('The server has closed the connection.');
       this.#settle = { resolve, reject };
       this.#socket.write(request);
     });

@@ -5,6 +5,7 @@ import { ordersConfirm } from './orders-confirm.js';
 import { ordersThroughput } from './orders-throughput.js';
 import { queryGet, queryGetHot } from './query-get.js';
 import { queryList } from './query-list.js';
+import { overload } from './overload.js';
 import { recordBatch } from './record-batch.js';
 import { recordLong } from './record-long.js';
 import { feedLag } from './feed-lag.js';
@@ -30,5 +31,6 @@ export const measurements: readonly Measurement[] = [
   feedLag,
   streamMemory,
   workerMemory,
+  overload,
   startReady,
 ];

@@ -1,0 +1,57 @@
+import { setTimeout } from 'node:timers/promises';
+import type { HttpAnswer, HttpConnection } from './http-connection.js';
+
+/** Requests of one kind, sent whether or not the ones before are answered. */
+export interface Offer {
+  /** a request waits for one that is free */
+  readonly connections: readonly HttpConnection[];
+  readonly perSecond: number;
+  readonly send: (connection: HttpConnection) => Promise<HttpAnswer>;
+}
+
+/** What became of the requests of an offer. Times are in milliseconds. */
+export interface Served {
+  /** of each answer that is a success */
+  readonly times: readonly number[];
+  readonly refused: number;
+  /** answers of any other kind, by status and code */
+  readonly failed: ReadonlyMap<string, number>;
+  /** requests for which no connection was free */
+  readonly unsent: number;
+  readonly ms: number;
+}
+
+const TICK_MS = 5;
+
+/** Offers requests for so long, then waits for what is still to be answered. */
+export async function offerLoad({ connections, perSecond, send }: Offer, ms: number): Promise<Served> {
+  const free = [...connections];
+  const answers: Promise<void>[] = [];
+  const times: number[] = [];
+  const failed = new Map<string, number>();
+  let refused = 0;
+  let unsent = 0;
+  const ask = async (connection: HttpConnection): Promise<void> => {
+    const begun = performance.now();
+    const { status, body } = await send(connection);
+    free.push(connection);
+    if (status < 300) {
+      times.push(performance.now() - begun);
+      return;
+    }
+    const { code } = JSON.parse(body.toString()) as { readonly code: string };
+    if (code === 'overloaded') refused += 1;
+    else failed.set(`${status} ${code}`, (failed.get(`${status} ${code}`) ?? 0) + 1);
+  };
+  const start = performance.now();
+  for (let due = 0; performance.now() - start < ms; await setTimeout(TICK_MS)) {
+    const dueNow = ((performance.now() - start) / 1_000) * perSecond;
+    for (; due < dueNow; due += 1) {
+      const connection = free.pop();
+      if (connection === undefined) unsent += 1;
+      else answers.push(ask(connection));
+    }
+  }
+  await Promise.all(answers);
+  return { times, refused, failed, unsent, ms };
+}

@@ -1,0 +1,202 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import process from 'node:process';
+import { setTimeout } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import { orderBody } from '../data/story.js';
+import type { Measurement } from '../harness/bench.js';
+import { type HttpAnswer, HttpConnection } from '../harness/http-connection.js';
+import { percentileOf } from '../harness/interleave.js';
+import { MB, memoryOf } from '../harness/memory.js';
+import { offerLoad, type Served } from '../harness/offered-load.js';
+import { type Goal, type Judged, single } from '../harness/result.js';
+
+const creators = 400;
+const readers = 100;
+const unreadStreams = 100;
+const times = 10;
+/** How many of each kind ask as fast as answers come, to find what can be served. */
+const few = { creators: 8, readers: 4 };
+/** More a second than any of them has answers. */
+const unlimited = 10_000;
+const list = '/v1/orders?limit=200';
+const HEALTH_EVERY_MS = 50;
+/** An answer that comes later is of no use to a client that waits. */
+const USEFUL_WITHIN_MS = 2_000;
+/** It is as before when so many of each kind are served one after the other. */
+const servedInARow = 10;
+const RECOVERED_WITHIN_MS = 60_000;
+const LOOK_EVERY_MS = 2_000;
+
+interface Mixed {
+  readonly created: Served;
+  readonly listed: Served;
+}
+
+/**
+ * Creates, pages of 200 orders and streams that are never read, together, beside a process that keeps a core busy. What a few
+ * clients of each kind get that ask as fast as answers come is the load that can be served; then ten times that is offered,
+ * answered or not. The baseline of the goodput, which is successes within 2 s, is the best of what was served before.
+ */
+export const overload: Measurement = {
+  name: 'overload',
+  needsDataset: true,
+  async run(bench) {
+    const { address } = await bench.productWith({ MAX_STREAMS: String(unreadStreams) });
+    const customer = { id: `overload-${randomUUID().slice(0, 8)}`, name: 'Ada Example' };
+    let accepted = 0;
+    const create = async (connection: HttpConnection): Promise<HttpAnswer> => {
+      const answer = await connection.tryPost('/v1/orders', { ...orderBody(0), customer });
+      if (answer.status === 201) accepted += 1;
+      return answer;
+    };
+    const read = (connection: HttpConnection): Promise<HttpAnswer> => connection.get(list);
+    bench.atEnd(keepBusy());
+    const ms = bench.pick(20_000, 8_000);
+    /** Each time on connections and streams of its own: what is idle, or not read, is cut in the course of time. */
+    const offer = async (creates: number, pages: number, clients = { creators, readers }): Promise<Mixed> => {
+      const creating = await openAll(clients.creators, () => HttpConnection.open(address));
+      const reading = await openAll(clients.readers, () => HttpConnection.open(address));
+      const streams = await openAll(unreadStreams, () => openUnread(address));
+      try {
+        const [created, listed] = await Promise.all([
+          offerLoad({ connections: creating, perSecond: creates, send: create }, ms),
+          offerLoad({ connections: reading, perSecond: pages, send: read }, ms),
+        ]);
+        return { created, listed };
+      } finally {
+        for (const connection of [...creating, ...reading]) connection.close();
+        for (const stream of streams) stream.destroy();
+      }
+    };
+    bench.note('finding what it can serve');
+    const alone = await offer(unlimited, unlimited, few);
+    const [creates, pages] = [perSecond(alone.created), perSecond(alone.listed)];
+    bench.note(`${creates.toFixed(1)} creates/s and ${pages.toFixed(1)} pages/s`);
+    const fitting = await offer(creates, pages);
+    bench.note('twice that');
+    const twice = await offer(2 * creates, 2 * pages);
+    const best = Math.max(goodput(alone), goodput(fitting), goodput(twice));
+
+    bench.note(`${times} times that`);
+    const [api] = await bench.connect(address, 1);
+    const memory = await memoryOf(api);
+    const ended = new AbortController();
+    const watching = healthTimes(api, ended.signal);
+    const flood = await offer(times * creates, times * pages).finally(() => ended.abort());
+    const health = await watching;
+    const growth = (await memoryOf(api)) - memory;
+
+    bench.note('waiting until it is as before');
+    const recoveredMs = await untilServed(api, [create, read]);
+    bench.note('counting what was started');
+    const started = await startedBy(bench.temporal, customer.id);
+    process.stderr.write(`${[alone, fitting, twice, flood].map(inWords).join('\n')}\n`);
+    const successes = [...flood.created.times, ...flood.listed.times];
+    return [
+      single('overload.goodput', goodput(flood), 'answers/s', {
+        baseline: best,
+        goal: { of: 'ratio', is: '≥', limit: 0.9 },
+      }),
+      percentiles('overload.accepted', successes, { of: 'p99', is: '≤', limit: USEFUL_WITHIN_MS }),
+      percentiles('overload.health', health, { of: 'p99', is: '≤', limit: 200 }),
+      single('overload.memory', growth / MB, 'MB', { baseline: memory / MB }),
+      single('overload.recovery', recoveredMs / 1_000, 's', { goal: { of: 'value', is: '≤', limit: 5 } }),
+      single('overload.unanswered', started - accepted, 'orders', {
+        goal: { of: 'value', is: '≤', limit: 0 },
+      }),
+    ];
+  },
+};
+
+function openAll<T>(count: number, open: () => Promise<T>): Promise<T[]> {
+  return Promise.all(Array.from({ length: count }, open));
+}
+
+function perSecond({ times: taken, ms }: Served): number {
+  return (1_000 * taken.length) / ms;
+}
+
+function goodput({ created, listed }: Mixed): number {
+  const useful = [created, listed].flatMap(({ times: taken }) =>
+    taken.filter((time) => time <= USEFUL_WITHIN_MS),
+  );
+  return (1_000 * useful.length) / created.ms;
+}
+
+function percentiles(name: string, values: readonly number[], goal: Goal): Judged {
+  const at = percentileOf(values);
+  const [p50, p95, p99] = [at(0.5), at(0.95), at(0.99)];
+  return { result: { name, value: at(1), unit: 'ms', baseline: null, ratio: null, p50, p95, p99 }, goal };
+}
+
+function inWords({ created, listed }: Mixed): string {
+  const one = (name: string, served: Served): string => {
+    const at = percentileOf(served.times);
+    const failed = [...served.failed].map(([what, count]) => `, ${count} × ${what}`).join('');
+    return `${name}: ${perSecond(served).toFixed(1)}/s, p50 ${at(0.5).toFixed()} ms, p99 ${at(0.99).toFixed()} ms, ${served.refused} refused, ${served.unsent} unsent${failed}`;
+  };
+  return `    ${one('created', created)}; ${one('listed', listed)}`;
+}
+
+/** A process that keeps a core busy until it is ended. */
+function keepBusy(): () => void {
+  const hog = spawn(process.execPath, ['--eval', 'for (;;);'], { stdio: 'ignore' });
+  return () => void hog.kill('SIGKILL');
+}
+
+/** Asks for the feed from its beginning, and reads nothing of it. */
+async function openUnread(address: string): Promise<Socket> {
+  const { hostname, port, host } = new URL(address);
+  const socket = connect({ host: hostname, port: Number(port) });
+  // It is cut in the course of time.
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  socket.pause();
+  socket.write(`GET /v1/events/stream?after=0 HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
+  return socket;
+}
+
+/** How long the health check took each time, until `signal` aborts. */
+async function healthTimes(api: HttpConnection, signal: AbortSignal): Promise<readonly number[]> {
+  const taken: number[] = [];
+  while (!signal.aborted) {
+    const before = performance.now();
+    const { status } = await api.get('/health/live');
+    if (status !== 200) throw new Error(`/health/live: ${status}`);
+    taken.push(performance.now() - before);
+    await setTimeout(HEALTH_EVERY_MS);
+  }
+  return taken;
+}
+
+type Send = (connection: HttpConnection) => Promise<HttpAnswer>;
+
+/** Milliseconds until requests are served again, one after the other. @throws Error after a minute */
+async function untilServed(api: HttpConnection, sends: readonly Send[]): Promise<number> {
+  const start = performance.now();
+  let since = start;
+  for (let row = 0; row < servedInARow;) {
+    const before = performance.now();
+    const answers: HttpAnswer[] = [];
+    for (const send of sends) answers.push(await send(api));
+    const isServed =
+      answers.every(({ status }) => status < 300) && performance.now() - before <= USEFUL_WITHIN_MS;
+    row = isServed ? row + 1 : 0;
+    if (!isServed) since = performance.now();
+    if (performance.now() - start > RECOVERED_WITHIN_MS) throw new Error('It is not as before.');
+  }
+  return since - start;
+}
+
+/** Orders of a customer that Temporal has, once it knows of no more. */
+async function startedBy(temporal: Client, customer: string): Promise<number> {
+  for (let known = -1; ;) {
+    const { count } = await temporal.workflow.count(`CustomerId = "${customer}"`);
+    if (count === known) return count;
+    known = count;
+    await setTimeout(LOOK_EVERY_MS);
+  }
+}

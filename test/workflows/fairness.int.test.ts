@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { createActivities } from '../../src/activities/index.js';
+import { ensureJournalIndexes } from '../../src/event-log/journal.js';
+import { ensureOrderIndexes } from '../../src/projections/orders.js';
+import { temporalConnectionOptions } from '../../src/platform/connections.js';
+import { createLogger } from '../../src/platform/logger.js';
+import { installRuntime } from '../../workers/worker.js';
+import { orderBody, startTestApi, type TestApi, workflowBundle } from '../support/api.js';
+import { until } from '../support/until.js';
+
+const imported = 60;
+
+let api: TestApi;
+beforeAll(async () => {
+  installRuntime(createLogger('silent'));
+  api = await startTestApi();
+  await Promise.all([ensureJournalIndexes(api.mongo.db), ensureOrderIndexes(api.mongo.db)]);
+});
+afterAll(async () => {
+  await api.close();
+});
+
+async function create(id: string, actor: string): Promise<void> {
+  const { status } = await api.post('/v1/orders', { body: orderBody({ id }), headers: { 'x-actor': actor } });
+  expect(status).toBe(201);
+}
+
+test('an order of the shop does not wait for all orders of an import that came before', async () => {
+  const ids = Array.from({ length: imported }, (_, index) => `import-${index}`);
+  for (const id of ids) await create(id, 'import');
+  await create('shop-0', 'shop');
+  const steps: string[] = [];
+  const activities = Object.entries(createActivities({ db: api.mongo.db })).map(([name, step]) => [
+    name,
+    async (input: { readonly events: readonly { readonly orderId: string }[] }) => {
+      steps.push(input.events[0]?.orderId ?? '');
+      // Each step is given what it takes.
+      return await (step as (given: unknown) => Promise<unknown>)(input);
+    },
+  ]);
+  const connection = await NativeConnection.connect(temporalConnectionOptions(api.config));
+  const worker = await Worker.create({
+    connection,
+    namespace: api.config.temporal.namespace,
+    taskQueue: api.config.temporal.taskQueue,
+    workflowBundle,
+    activities: Object.fromEntries(activities),
+    maxConcurrentActivityTaskExecutions: 1,
+    maxConcurrentWorkflowTaskExecutions: 2,
+  });
+  await worker.runUntil(
+    until(async () => expect(steps.filter((orderId) => orderId === 'shop-0')).toHaveLength(2), 60),
+  );
+  await connection.close();
+  // Without fairness it would be the last of all to be begun.
+  const beganBefore = new Set(steps.slice(0, steps.indexOf('shop-0')));
+  expect(beganBefore.size).toBeLessThan(imported / 2);
+}, 120_000);
