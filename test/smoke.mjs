@@ -3,7 +3,8 @@
  * of its own on free ports, so beside anything else.
  */
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -15,7 +16,7 @@ const PORTS = { HTTP_PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', MONGO
 
 const dataDir = await mkdtemp(join(tmpdir(), 'orders-smoke-'));
 await stage(`Node ${process.versions.node}`, smoke)
-  .finally(() => rm(dataDir, { recursive: true, force: true }))
+  .finally(() => void rmSync(dataDir, { recursive: true, force: true }))
   .catch(fail);
 
 /** @param {(note: string) => void} note */
