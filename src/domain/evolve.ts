@@ -1,5 +1,5 @@
 import { type LineQuantity, type NewLine, limits } from './commands.js';
-import { factOf, holds } from './facts.js';
+import { factOf, factsOf, holds } from './facts.js';
 import { afterClaims, capturedLines, chargedLines, entitlement, goodwill, partsOf } from './entitlement.js';
 import { isChargeInTurn, wantedEffects } from './pending-effects.js';
 import { rejectionKey } from './rejection.js';
@@ -415,12 +415,12 @@ function received(order: Order, event: EventOf<'FactReceived'>): Order {
   const { commandId, correlationId, causationId, actor, occurredAt: receivedAt } = event;
   const { fact: type, data } = event.data;
   const fact = { type, data, commandId, correlationId, causationId, actor, receivedAt };
-  return { ...order, facts: [...(order.facts ?? []), fact] };
+  return { ...order, facts: [...factsOf(order), fact] };
 }
 
 /** Of those that a person was told of, the latest are kept; the log has them all. */
 function unmatched(order: Order, { factId }: EventData['FactUnmatched']): Order {
-  const facts = (order.facts ?? []).map((fact) =>
+  const facts = factsOf(order).map((fact) =>
     fact.commandId === factId ? { ...fact, unmatched: true as const } : fact,
   );
   const surplus = facts.filter((fact) => fact.unmatched).length - limits.facts;

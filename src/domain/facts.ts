@@ -34,10 +34,10 @@ function decideOn(order: Order, fact: Fact, now: string) {
       return learnPayment(order, fact.data, now);
     case 'ShipmentDispatched':
       return decide(order, { type: 'DispatchShipment', data: fact.data }, now);
-    case 'ShipmentDelivered':
-      return decide(order, { type: 'DeliverShipment', data: fact.data }, now);
-    default:
-      return fact satisfies never;
+    default: {
+      const { data } = fact satisfies Extract<Fact, { type: 'ShipmentDelivered' }>;
+      return decide(order, { type: 'DeliverShipment', data }, now);
+    }
   }
 }
 
@@ -77,7 +77,7 @@ export interface FittingFact {
 
 /** The first waiting fact that fits now: facts are applied in the order in which they come to fit. */
 export function fittingFact(order: Order, now: string): FittingFact | undefined {
-  for (const fact of order.facts ?? []) {
+  for (const fact of factsOf(order)) {
     const judgement = judgeFact(order, factOf(fact), now);
     if (judgement.kind !== 'applies') continue;
     const { commandId, correlationId, causationId, actor } = fact;
@@ -99,9 +99,14 @@ export function factOf({ type, data }: Pick<ReceivedFact, 'type' | 'data'>): Fac
   return { type, data } as Fact;
 }
 
+/** Every fact that was received and has not been applied yet. */
+export function factsOf({ facts = [] }: Order): readonly ReceivedFact[] {
+  return facts;
+}
+
 /** Facts that wait to fit, and for whose fit nobody has been asked yet. */
 export function waitingFacts(order: Order): readonly ReceivedFact[] {
-  return (order.facts ?? []).filter(({ unmatched }) => unmatched === undefined);
+  return factsOf(order).filter(({ unmatched }) => unmatched === undefined);
 }
 
 /** An order that keeps this many takes no more until one of them fits or is named. */

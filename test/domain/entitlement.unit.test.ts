@@ -1,5 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
 import type { LineQuantity, NewLine } from '../../src/domain/commands.js';
+import { capturedLines } from '../../src/domain/entitlement.js';
+import { type ChargedLine, sum } from '../../src/domain/order.js';
 import { toView } from '../../src/domain/view.js';
 import {
   amend,
@@ -57,9 +60,10 @@ describe('goods that were not paid refund nothing', () => {
   const half = (rules: number) =>
     unpaid(shipped(confirmed([a, b], { rules }), 's1', oneA), 's2', oneB).do(deliver('s1'), deliver('s2'));
 
-  test('and leave what others paid to the others', () =>
+  test('and paid goods all that was paid for them', () =>
     expect(refundsOf(half(2), [oneB], [oneA])).toEqual([0, 10_000]));
-  test('whichever comes back first', () => expect(refundsOf(half(2), [oneA], [oneB])).toEqual([10_000, 0]));
+  test('if the paid goods come back first', () =>
+    expect(refundsOf(half(2), [oneA], [oneB])).toEqual([10_000, 0]));
   test('or together', () => expect(refundsOf(half(2), [oneB, oneA])).toEqual([10_000]));
   test('an order of rules 1 goes on as its history says', () => {
     expect(refundsOf(half(1), [oneB], [oneA])).toEqual([5_000, 5_000]);
@@ -82,17 +86,17 @@ describe('of a SKU, units that were paid are counted as returned first', () => {
   const two = confirmed([{ ...a, quantity: 2 }]);
   const paidLast = shipped(unpaid(two, 's1', oneA), 's2', oneA);
 
-  test('though they were dispatched last', () => {
+  test('even if they were dispatched last', () => {
     const delivered = paidLast.do(deliver('s1'), deliver('s2'));
     expect(refundsOf(delivered, [oneA], [oneA])).toEqual([10_000, 0]);
   });
-  test('if they are delivered: what is on its way has not come back', () => {
+  test('once they are delivered: what is on its way cannot have come back', () => {
     const first = paidLast.do(deliver('s1'));
     expect(refundsOf(first, [oneA])).toEqual([0]);
     const returned = first.do(requestReturn(oneA), receive(), deliver('s2'));
     expect(refundsOf(returned, [oneA])).toEqual([10_000]);
   });
-  test('as far as there are any, then the others', () => {
+  test('as many as there are, then the unpaid ones', () => {
     const twoA = { ...oneA, quantity: 2 };
     const order = confirmed([{ ...a, quantity: 3 }]);
     const delivered = shipped(unpaid(order, 's1', oneA), 's2', twoA).do(deliver('s1'), deliver('s2'));
@@ -114,9 +118,9 @@ describe('a charge is spread over its lines', () => {
     const lines = ['A-1', 'B-1', 'C-1'].map((sku) => ({ sku, quantity: 1, unitPrice: 100 }));
     expect(capturedByLine(delivered(confirmed(lines, { tax: 1 })))).toEqual([[101, 100, 100]]);
     expect(capturedByLine(delivered(confirmed(lines, { discount: 1 })))).toEqual([[100, 100, 99]]);
-    const uneven = [1, 1, 4].map((unitPrice, index) => ({ sku: `S-${index}`, quantity: 1, unitPrice }));
-    // 8 × 1/6 = 1.33, twice; 8 × 4/6 = 5.33: the first has the unit that is left.
-    expect(capturedByLine(delivered(confirmed(uneven, { tax: 2 })))).toEqual([[2, 1, 5]]);
+    const uneven = [1, 2, 4].map((unitPrice, index) => ({ sku: `S-${index}`, quantity: 1, unitPrice }));
+    // 10 × 1/7 = 1.43, × 2/7 = 2.86, × 4/7 = 5.71
+    expect(capturedByLine(delivered(confirmed(uneven, { tax: 3 })))).toEqual([[1, 3, 6]]);
   });
   test('in the order of the lines of the order, however its shipment names them', () => {
     const order = shipped(confirmed([a, { ...b, unitPrice: 10_000 }], { tax: 1 }), 's1', oneB, oneA);
@@ -143,6 +147,34 @@ describe('a charge is spread over its lines', () => {
     expect(capturedByLine(order)).toEqual([[8_000, 4_000]]);
     expect(refundsOf(order, [oneB], [oneA])).toEqual([4_000, 8_000]);
   });
+});
+
+test('in however many captures a charge is taken, each line has its part of the charge in the end', () => {
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.oneof(
+          fc.nat(5),
+          fc.maxSafeNat().map((amount) => Math.floor(amount / 9)),
+        ),
+        { maxLength: 9 },
+      ),
+      fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 9 }),
+      (amounts, cuts) => {
+        const charged = amounts.map((amount, index) => ({
+          ...{ sku: `S-${index}`, quantity: 1, captured: 0, refunded: 0, returned: 0 },
+          amount,
+        }));
+        let lines: readonly ChargedLine[] = charged;
+        for (const cut of [...cuts, 1]) {
+          const left = sum(lines, ({ amount, captured }) => amount - captured);
+          lines = capturedLines(lines, Math.floor(left * cut));
+          expect(lines.every(({ amount, captured }) => captured <= amount)).toBe(true);
+        }
+        expect(lines).toEqual(charged.map((line) => ({ ...line, captured: line.amount })));
+      },
+    ),
+  );
 });
 
 describe('a goodwill refund', () => {

@@ -363,6 +363,31 @@ describe('after delivery', () => {
     expect(await order.log()).toEqual(expect.arrayContaining(['StockRestocked', 'PaymentRefunded']));
   });
 
+  test('unpaid goods that come back are refunded nothing, and paid goods all that was paid for them', async () => {
+    const lines = ['A-1', 'B-1'].map((sku) => ({ sku, quantity: 1, unitPrice: 10_000 }));
+    const order = await api.place({ lines, ...paidWith('tok_capture_declined') });
+    const paid = await ship(order, [{ sku: 'A-1', quantity: 1 }]);
+    await order.becomes({ held: true });
+    await order.tell('capture');
+    await order.becomes({ held: false, captured: 10_000 });
+    const unpaid = await ship(order, [{ sku: 'B-1', quantity: 1 }]);
+    await order.becomes({ held: true });
+    await order.tell('write-off', { reason: 'not worth it' });
+    for (const shipmentId of [paid, unpaid]) await order.tell(`shipments/${shipmentId}/deliver`);
+    const giveBack = async (sku: string) => {
+      const { body } = await order.tell('returns', { lines: [{ sku, quantity: 1 }], reason: 'broken' });
+      await order.tell(`returns/${body.returnId}/receive`);
+    };
+    await giveBack('B-1');
+    await giveBack('A-1');
+    await order.becomes({
+      refunded: 10_000,
+      paymentStatus: 'refunded',
+      refunds: [{ returnId: 'r2', amount: 10_000 }],
+    });
+    expect((await order.log()).filter((type) => type === 'PaymentRefunded')).toHaveLength(1);
+  });
+
   test('goodwill is refunded, and never more than was captured', async () => {
     const order = await api.place();
     await shipAndDeliver(order);
