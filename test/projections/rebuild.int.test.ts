@@ -512,6 +512,19 @@ test('the view of orders is outdated until a rebuild to its version is begun; on
   expect(await areOrdersOutdated(db)).toBe(false);
 });
 
+test('the view of orders is of this version from the beginning, where there is no order yet', async () => {
+  expect(await areOrdersOutdated(db)).toBe(false);
+  const [log = []] = newLogs('completed');
+  await record(db, log);
+  expect(await areOrdersOutdated(db)).toBe(false);
+  expect((await projectionsStatus(db)).stores[0]).toEqual({ name: 'orders', version: ordersVersion });
+  await rebuildOrders(rebuilding());
+  expect((await projectionsStatus(db)).stores[0]).toMatchObject({
+    version: ordersVersion,
+    previous: { version: ordersVersion },
+  });
+});
+
 /** Orders as an older version of the fold had left them. */
 async function leaveOld(): Promise<void> {
   await orders(db).updateMany({}, { $set: { tags: ['old'], 'state.tags': ['old'] } });

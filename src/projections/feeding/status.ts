@@ -5,6 +5,7 @@ import { ageOf, type FeedLag, feedLag } from '../../event-log/lag.js';
 import { type ProjectionState, projections, type Rebuild } from './state.js';
 import {
   type Exceptions,
+  neverRebuilt,
   type StoreName,
   storeNames,
   type StoreRebuild,
@@ -151,6 +152,7 @@ function toStoreStatus(name: StoreName, rebuild: StoreRebuild | undefined): Stor
     ...(rebuild.version === undefined ? {} : { version: versionRead(rebuild) }),
     ...(previous === undefined ? {} : { previous: { version: previous.version } }),
   };
+  if (rebuildId === neverRebuilt) return read;
   if (phase === 'done') return { ...read, rebuildId, at, exceptions };
   return {
     ...read,

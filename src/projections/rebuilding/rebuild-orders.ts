@@ -19,6 +19,7 @@ import {
 import type { Rebuilding } from './rebuild.js';
 import {
   type Exceptions,
+  noteFirstVersion,
   type StoreRebuild,
   StoreRebuilder,
   storeRebuilds,
@@ -66,9 +67,16 @@ export async function rollBackOrders(rebuilding: Rebuilding): Promise<boolean> {
   );
 }
 
-/** No build, not even one that was rolled back or is on its way, is of the version of this process yet. */
+/**
+ * No build, not even one that was rolled back or is on its way, is of the version of this process yet. A view without any order
+ * is of that version from then on.
+ */
 export async function areOrdersOutdated(db: Db): Promise<boolean> {
   const rebuild = await storeRebuilds(db).findOne({ _id: 'orders' }, committed);
+  if (rebuild === null && (await orders(db).findOne({}, { ...committed, projection: { _id: 1 } })) === null) {
+    await noteFirstVersion(db, 'orders', ordersVersion);
+    return false;
+  }
   const versions = [versionOf(rebuild), versionRead(rebuild), rebuild?.previous?.version ?? 0];
   return Math.max(...versions) < ordersVersion;
 }

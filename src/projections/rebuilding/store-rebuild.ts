@@ -45,10 +45,32 @@ export interface Exceptions {
   readonly orderIds: readonly string[];
 }
 
+/** Id of the rebuild of a store that was never rebuilt: it began with this version. */
+export const neverRebuilt = 'none';
+
 const namedExceptions = 100;
 
 export function storeRebuilds(db: Db) {
   return db.collection<StoreRebuild>('store_rebuilds');
+}
+
+/** Notes the version of a store that has nothing in it yet, unless one is noted. */
+export async function noteFirstVersion(db: Db, name: StoreName, version: number): Promise<void> {
+  const now = new Date().toISOString();
+  const first: Omit<StoreRebuild, '_id'> = {
+    rebuildId: neverRebuilt,
+    epoch: 0,
+    phase: 'done',
+    startedAt: now,
+    at: now,
+    done: 0,
+    total: 0,
+    perSecond: 0,
+    since: 0,
+    exceptions: { count: 0, orderIds: [] },
+    version,
+  };
+  await storeRebuilds(db).updateOne({ _id: name }, { $setOnInsert: first }, { upsert: true, ...durable });
 }
 
 /** What is made beside what is read. */
