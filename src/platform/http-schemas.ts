@@ -48,7 +48,10 @@ export function meaningOf(pattern: string): string | undefined {
   return meanings.get(pattern);
 }
 
-function matching(name: keyof typeof patterns, options: { maxLength?: number; minLength?: number } = {}) {
+function matching(
+  name: keyof typeof patterns,
+  options: { maxLength?: number; minLength?: number; description?: string } = {},
+) {
   return Type.String({ pattern: patterns[name][0], ...options });
 }
 
@@ -63,7 +66,10 @@ export const Currency = matching('currency');
 export const Country = matching('country');
 export const Email = matching('email', { maxLength: 254 });
 export const Key = matching('key');
-export const IfMatch = matching('ifMatch');
+export const IfMatch = matching('ifMatch', {
+  description:
+    'the ETag of the version to be judged against, or *; a weak one, or a list, never matches (412)',
+});
 export const Time = matching('time');
 export const Duration = matching('duration');
 /** A day, UTC. */
