@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
 import { createFeedActivities } from '../src/activities/feed.js';
+import { logChanges } from '../src/platform/log-changes.js';
 import { messageOf } from '../src/platform/message-of.js';
 import { within } from '../src/platform/within.js';
 import { areOrdersOutdated } from '../src/projections/rebuilding/rebuild-orders.js';
@@ -54,13 +55,18 @@ export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
 
 /** Idempotent: work that stands already goes on. Tries until Temporal is there. */
 async function startTasks({ config, logger }: RoleContext, upkept: Upkept, stopping: AbortSignal) {
+  const changes = logChanges(logger, {
+    fails: (problem) => `The feed's work is not started yet: ${problem}`,
+    works: "The feed's work is started.",
+  });
   while (!stopping.aborted) {
     try {
       for (const task of standingTasks) await startStandingTask(upkept, task);
       await ensureReconcileSchedule({ ...upkept, everyMs: config.reconcileEveryMs });
+      changes.worked();
       return;
     } catch (error) {
-      logger.warn(`The feed's work is not started yet: ${messageOf(error)}`);
+      changes.failed(error);
       await setTimeout(AGAIN_MS, undefined, { signal: stopping }).catch(() => undefined);
     }
   }
@@ -106,12 +112,18 @@ async function rebuildOutdatedOrders(
   stopping: AbortSignal,
 ) {
   const client = new Client({ connection: temporal, namespace: config.temporal.namespace });
+  const changes = logChanges(logger, {
+    fails: (problem) => `It is not known yet whether orders are to be rebuilt: ${problem}`,
+    works: 'It is known whether orders are to be rebuilt.',
+  });
   while (!stopping.aborted) {
     try {
-      if (!(await within(LOOK_WITHIN_MS, areOrdersOutdated(mongo.db)))) return;
-      await requestRebuild({ client, taskQueue }, 'orders');
+      const areOutdated = await within(LOOK_WITHIN_MS, areOrdersOutdated(mongo.db));
+      if (areOutdated) await requestRebuild({ client, taskQueue }, 'orders');
+      changes.worked();
+      if (!areOutdated) return;
     } catch (error) {
-      logger.warn(`It is not known yet whether orders are to be rebuilt: ${messageOf(error)}`);
+      changes.failed(error);
     }
     await setTimeout(AGAIN_MS, undefined, { signal: stopping }).catch(() => undefined);
   }

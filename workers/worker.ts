@@ -5,8 +5,8 @@ import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/wo
 import { logFailures } from '../src/activities/failures.js';
 import { createActivities } from '../src/activities/index.js';
 import { temporalConnectionOptions } from '../src/platform/connections.js';
+import { logChanges } from '../src/platform/log-changes.js';
 import type { Logger } from '../src/platform/logger.js';
-import { messageOf } from '../src/platform/message-of.js';
 import { heartbeatEveryMs } from '../src/platform/worker-heartbeat.js';
 import type { RoleContext, RunningRole } from './role.js';
 
@@ -76,23 +76,21 @@ async function keepWorking(
   stopping: AbortSignal,
   onReady: () => void,
 ): Promise<void> {
-  const { logger } = context;
   let backOffMs = FIRST_BACK_OFF_MS;
-  let problem: string | undefined;
+  const changes = logChanges(context.logger, {
+    fails: (problem) => `The worker cannot work: ${problem}. Others are started until one can.`,
+    works: 'The worker works again.',
+  });
   while (!stopping.aborted) {
     try {
       await work(context, what, stopping, () => {
         backOffMs = FIRST_BACK_OFF_MS;
-        if (problem !== undefined) logger.info('The worker works again.');
-        problem = undefined;
+        changes.worked();
         onReady();
       });
     } catch (error) {
       if (stopping.aborted) return;
-      // Once for each that is another, not for each try.
-      if (messageOf(error) !== problem)
-        logger.warn(`The worker cannot work: ${messageOf(error)}. Others are started until one can.`);
-      problem = messageOf(error);
+      changes.failed(error);
       await setTimeout(backOffMs, undefined, { signal: stopping }).catch(() => undefined);
       backOffMs = Math.min(backOffMs * 2, LONGEST_BACK_OFF_MS);
     }

@@ -48,22 +48,25 @@ export function meaningOf(pattern: string): string | undefined {
   return meanings.get(pattern);
 }
 
-function matching(name: keyof typeof patterns, options: { maxLength?: number; minLength?: number } = {}) {
+function matching(name: keyof typeof patterns, options: { maxLength?: number; description?: string } = {}) {
   return Type.String({ pattern: patterns[name][0], ...options });
 }
 
 export const Id = matching('id');
 export const Sku = matching('sku');
 /** One line for people: a name, a carrier. */
-export const Name = matching('line', { minLength: 1, maxLength: 200 });
+export const Name = matching('line', { maxLength: 200 });
 /** Some lines for people: a note, a reason. */
-export const Text = matching('text', { minLength: 1, maxLength: 2_000 });
-export const Tag = matching('line', { minLength: 1, maxLength: 64 });
+export const Text = matching('text', { maxLength: 2_000 });
+export const Tag = matching('line', { maxLength: 64 });
 export const Currency = matching('currency');
 export const Country = matching('country');
 export const Email = matching('email', { maxLength: 254 });
 export const Key = matching('key');
-export const IfMatch = matching('ifMatch');
+export const IfMatch = matching('ifMatch', {
+  description:
+    'the ETag of the version to be judged against, or *; a weak one, or a list, never matches (412)',
+});
 export const Time = matching('time');
 export const Duration = matching('duration');
 /** A day, UTC. */

@@ -7,7 +7,7 @@ import { SEARCH_ATTRIBUTES } from '../workflows/messages.js';
 import type { Config } from './config.js';
 import type { Mongo } from './connections.js';
 import type { Logger } from './logger.js';
-import { messageOf } from './message-of.js';
+import { logChanges } from './log-changes.js';
 
 const DAY_MS = 86_400_000;
 /** How long the embedded server keeps the history of a closed order. */
@@ -48,6 +48,10 @@ export async function setUp({
 }: SetUpOptions): Promise<void> {
   const { namespace, taskQueue } = config.temporal;
   const untilDone = async (title: string, work: () => Promise<unknown>): Promise<void> => {
+    const changes = logChanges(logger, {
+      fails: (problem) => `${title} is not set up yet: ${problem}`,
+      works: `${title} is set up.`,
+    });
     for (
       let backOffMs = FIRST_BACK_OFF_MS;
       !abort.aborted;
@@ -55,9 +59,10 @@ export async function setUp({
     ) {
       try {
         await work();
+        changes.worked();
         return;
       } catch (error) {
-        logger.warn(`${title} is not set up yet: ${messageOf(error)}`);
+        changes.failed(error);
         await setTimeout(backOffMs, undefined, { signal: abort }).catch(() => undefined);
       }
     }

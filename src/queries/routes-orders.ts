@@ -112,7 +112,13 @@ export function registerOrderQueries(
           customerId: Type.Optional(Id),
           sku: Type.Optional(Sku),
           tag: Type.Optional(Tag),
-          q: Type.Optional(Name),
+          q: Type.Optional(
+            Type.String({
+              ...Name,
+              description:
+                'words, each the beginning of one in ids, name, e-mail, tags or goods; case, accents and punctuation make no difference',
+            }),
+          ),
           'createdAt[gt]': Type.Optional(Time),
           'createdAt[gte]': Type.Optional(Time),
           'createdAt[lt]': Type.Optional(Time),

@@ -94,6 +94,7 @@ describe('a create is refused with 400, and a pointer to each thing that is wron
     ['a line separator in a name', { customer: { id: 'c', name: 'a\u2028b' } }, ['/customer/name']],
     ['a paragraph separator in a tag', { tags: ['a\u2029b'] }, ['/tags/0']],
     ['a blank name', { customer: { id: 'c', name: ' \u00a0\u200b\u3000' } }, ['/customer/name']],
+    ['an empty name', { customer: { id: 'c', name: '' } }, ['/customer/name']],
     ['a blank tag', { tags: ['a', ' '] }, ['/tags/1']],
     ['a blank note', { note: ' \n ' }, ['/note']],
     ['a control character in a note', { note: 'a\u009bb' }, ['/note']],
