@@ -14,9 +14,9 @@ const LIMIT_MS = 120_000;
 const PORTS = { HTTP_PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', MONGODB_PORT: '0' };
 
 const dataDir = await mkdtemp(join(tmpdir(), 'orders-smoke-'));
-await stage(`Node ${process.versions.node}`, smoke)
-  .finally(() => rm(dataDir, { recursive: true, force: true }))
-  .catch(fail);
+const problem = await stage(`Node ${process.versions.node}`, smoke).catch((error) => error);
+await rm(dataDir, { recursive: true, force: true });
+if (problem !== undefined) fail(problem);
 
 /** @param {(note: string) => void} note */
 async function smoke(note) {
