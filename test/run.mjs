@@ -10,12 +10,14 @@ import { cacheDir, exitOf, fail, prepare, root } from '../workers/bootstrap.mjs'
 import { stage } from '../workers/progress.mjs';
 
 const began = Date.now();
-await prepare().catch(fail);
-if (!process.env['NO_SERVERS']) await stage('Looking for Temporal and MongoDB', findPrograms).catch(fail);
-
 const [first, ...rest] = process.argv.slice(2);
 const isLong = first === '--long';
 const asked = isLong || first === undefined ? rest : [first, ...rest];
+process.stdout.write(`${whatRuns()}\n`);
+
+await prepare().catch(fail);
+if (!process.env['NO_SERVERS']) await stage('Looking for Temporal and MongoDB', findPrograms).catch(fail);
+
 const chosen = isLong
   ? ['--testMatch=**/*.long.test.ts']
   : ['--testPathIgnorePatterns=/node_modules/', '--testPathIgnorePatterns=\\.long\\.test\\.ts$'];
@@ -46,6 +48,13 @@ async function jest(args) {
   });
   const { code, signal } = await exitOf(child);
   return signal === undefined ? (code ?? 1) : 128 + constants.signals[signal];
+}
+
+function whatRuns() {
+  const which = isLong
+    ? 'The tests that take minutes each'
+    : 'The tests, without those that take minutes each (npm run test:long)';
+  return asked.length > 0 ? `${which}: ${asked.join(' ')}` : `${which}.`;
 }
 
 function tally() {

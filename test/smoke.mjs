@@ -3,8 +3,7 @@
  * of its own on free ports, so beside anything else.
  */
 import { spawn } from 'node:child_process';
-import { rmSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -15,9 +14,9 @@ const LIMIT_MS = 120_000;
 const PORTS = { HTTP_PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', MONGODB_PORT: '0' };
 
 const dataDir = await mkdtemp(join(tmpdir(), 'orders-smoke-'));
-await stage(`Node ${process.versions.node}`, smoke)
-  .finally(() => void rmSync(dataDir, { recursive: true, force: true }))
-  .catch(fail);
+const problem = await stage(`Node ${process.versions.node}`, smoke).catch((error) => error);
+await rm(dataDir, { recursive: true, force: true });
+if (problem !== undefined) fail(problem);
 
 /** @param {(note: string) => void} note */
 async function smoke(note) {
