@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import type { StoredEvent } from '../domain/events.js';
-import { insertIntoJournal, isSameEvent, readStored } from '../event-log/journal.js';
+import { insertIntoJournal, isSameEvent, readStored, type StoredRecord } from '../event-log/journal.js';
 import { setAside } from '../event-log/set-aside.js';
 import { unbroken } from '../event-log/time-travel.js';
 import type { ResumptionActivities } from '../workflows/messages.js';
@@ -13,7 +13,7 @@ export function createResuming(db: Db): ResumptionActivities {
   return {
     async loadLog({ orderId, after }) {
       const stored = await readStored(db, orderId, { from: after + 1, limit: page.events });
-      const events = unbroken(stored, after).map(({ recordedAt: _, position: _position, ...event }) => event);
+      const events = unbroken(stored, after).map(asDecided);
       let characters = 0;
       const end = events.findIndex((event, index) => {
         characters += JSON.stringify(event).length;
@@ -29,6 +29,11 @@ export function createResuming(db: Db): ResumptionActivities {
       return (await insertIntoJournal(db, [resumption])) || (await isThere(db, resumption));
     },
   };
+}
+
+/** Without what the journal adds to it. */
+function asDecided({ recordedAt: _recordedAt, position: _position, ...event }: StoredRecord): StoredEvent {
+  return event;
 }
 
 async function isThere(db: Db, event: StoredEvent): Promise<boolean> {

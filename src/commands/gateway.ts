@@ -6,7 +6,6 @@ import {
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
-import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { append } from '../domain/append.js';
 import {
   type CommandData,
@@ -20,10 +19,10 @@ import {
 import { decide } from '../domain/decide.js';
 import type { OrderEvent } from '../domain/events.js';
 import { fold } from '../domain/evolve.js';
-import { formatMoney } from '../domain/money.js';
 import { isFinished, type Order, type OrderStatus } from '../domain/order.js';
 import { rulesToday } from '../domain/rules.js';
 import { commandIn } from '../event-log/command-memory.js';
+import { startOptionsOf } from '../event-log/order-start.js';
 import { ended, wordOf } from '../event-log/stops.js';
 import type { Config } from '../platform/config.js';
 import type { Logger } from '../platform/logger.js';
@@ -42,7 +41,6 @@ import {
   messagesWaiting,
   type RefusedUpdate,
   type Remembered,
-  searchAttributes,
   workflowId,
 } from '../workflows/messages.js';
 import { derivedOrderId, fairnessKeyOf, hashOf } from './identity.js';
@@ -146,9 +144,6 @@ const RESEND_AFTER_MS = 100;
 /** A run ended, by continue-as-new for instance, before it came to the update: the next run takes it under the same id. */
 const unprocessed = new Set(['UnprocessedUpdate', 'AcceptedUpdateCompletedWorkflow']);
 
-const statusAttribute = defineSearchAttributeKey(searchAttributes.status, SearchAttributeType.KEYWORD);
-const customerAttribute = defineSearchAttributeKey(searchAttributes.customer, SearchAttributeType.KEYWORD);
-
 export function createGateway(options: GatewayOptions): Gateway {
   const {
     client,
@@ -219,33 +214,16 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 
   async function start(message: CommandMessage<'CreateOrder'>, order: Order): Promise<void> {
-    const { orderId, customer, total, currency, lines } = order;
     const newOrder: NewOrder = {
-      orderId,
+      orderId: order.orderId,
       create: message,
       ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
     };
     await client.workflow.start(orderWorkflow, {
-      workflowId: workflowId(orderId),
+      ...startOptionsOf(order, message),
       taskQueue,
       args: [newOrder],
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
-      priority: { fairnessKey: fairnessKeyOf(message.actor) },
-      typedSearchAttributes: [
-        { key: statusAttribute, value: order.status },
-        { key: customerAttribute, value: customer.id },
-      ],
-      memo: { hash: message.hash, commandId: message.commandId },
-      staticSummary: `${oneLine(customer.name)} · ${formatMoney(total, currency)}`,
-      staticDetails: [
-        `Order **${orderId}** of ${oneLine(customer.name)} (customer ${customer.id})`,
-        '',
-        ...lines.map(
-          ({ sku, quantity, unitPrice }) => `- ${quantity} × ${sku} at ${formatMoney(unitPrice, currency)}`,
-        ),
-        '',
-        `Total **${formatMoney(total, currency)}**, placed by ${message.actor}`,
-      ].join('\n'),
     });
   }
 
@@ -477,11 +455,6 @@ function stale({ version, status }: Order, expectedVersion: number): Refused {
     version,
     status,
   };
-}
-
-/** A summary in the Web UI is one line. */
-function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, ' ');
 }
 
 function pause(ms: number): Promise<void> {

@@ -140,9 +140,9 @@ export interface ResumeRequest extends Pick<Message, 'commandId' | 'hash' | 'cor
 /** The activities of a run that is resumed, before it takes any message. Their inputs are no steps: they carry no `events`. */
 export interface ResumptionActivities {
   /** The events that follow version `after` in the journal, as many as fit in one answer; none at the end of the log. */
-  loadLog(asked: { readonly orderId: string; readonly after: number }): Promise<readonly StoredEvent[]>;
+  loadLog: (asked: { readonly orderId: string; readonly after: number }) => Promise<readonly StoredEvent[]>;
   /** Writes `OrderResumed` as the next event of the log: false where another has come before it. */
-  claimResumption(asked: { readonly resumption: StoredEvent }): Promise<boolean>;
+  claimResumption: (asked: { readonly resumption: StoredEvent }) => Promise<boolean>;
 }
 
 /** Failure type of a step of a run that another has replaced: the journal has its `OrderResumed`. Never retried. */

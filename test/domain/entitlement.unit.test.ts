@@ -162,7 +162,11 @@ test('in however many captures a charge is taken, each line has its part of the 
       fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 9 }),
       (amounts, cuts) => {
         const charged = amounts.map((amount, index) => ({
-          ...{ sku: `S-${index}`, quantity: 1, captured: 0, refunded: 0, returned: 0 },
+          sku: `S-${index}`,
+          quantity: 1,
+          captured: 0,
+          refunded: 0,
+          returned: 0,
           amount,
         }));
         let lines: readonly ChargedLine[] = charged;
@@ -231,5 +235,5 @@ test('the largest sums are split, kept and refunded exactly', () => {
   expect(capturedByLine(order)).toEqual([[max - 3_000_000, 3_000_000]]);
   const some = { sku: 'B-1', quantity: 999_999 };
   const refunds = refundsOf(order.do(refund(max - 1_000_000)).settleAll(), [some], [oneA], [oneB]);
-  expect(refunds.reduce((sum, amount) => sum + amount, 0)).toBe(1_000_000);
+  expect(sum(refunds, (amount) => amount)).toBe(1_000_000);
 });

@@ -139,9 +139,9 @@ const ways: Readonly<
     to: async () => {
       const { body } = await api.post('/v1/orders', orderOf(paidWith('tok_slow')));
       // Until then, it is accepted, and in Temporal alone.
-      const _id = String(body.orderId);
-      await until(async () => expect(await orders(system.db).findOne({ _id })).not.toBeNull());
-      return api.order(_id);
+      const orderId = String(body.orderId);
+      await until(async () => expect(await orders(system.db).findOne({ orderId })).not.toBeNull());
+      return api.order(orderId);
     },
     on: complete,
   },

@@ -1,10 +1,10 @@
 import type { StoredEvent } from '../../src/domain/events.js';
-import type { ContinuedOrder, NewOrder, Step } from '../../src/workflows/messages.js';
+import type { ContinuedOrder, NewOrder, ResumedOrder, Step } from '../../src/workflows/messages.js';
 import { storedHistories } from '../replay/histories.js';
 
 /** A run of an order as an earlier version of this code left it in Temporal. */
 export interface StoredRun {
-  readonly start: NewOrder | ContinuedOrder;
+  readonly start: NewOrder | ContinuedOrder | ResumedOrder;
   /** what its activities were given, as it was written */
   readonly events: readonly StoredEvent[];
 }
@@ -31,8 +31,8 @@ function readRun(history: unknown): StoredRun {
   const starts = events.flatMap((event) => inputOf(event.workflowExecutionStartedEventAttributes));
   const steps = events.flatMap((event) => inputOf(event.activityTaskScheduledEventAttributes));
   return {
-    start: starts[0] as NewOrder | ContinuedOrder,
-    events: steps.flatMap((step) => (step as Step).events),
+    start: starts[0] as StoredRun['start'],
+    events: steps.flatMap((step) => (step as Partial<Step>).events ?? []),
   };
 }
 

@@ -1,5 +1,12 @@
 import type { FactMessage } from '../../src/workflows/messages.js';
-import { type Orders, type StartedOrder, fastForward, messageOf, terms } from '../workflows/support.js';
+import {
+  type Orders,
+  type StartedOrder,
+  fastForward,
+  messageOf,
+  resumed,
+  terms,
+} from '../workflows/support.js';
 
 /** Every way an order can go, driven on a real server with a scripted world. Each leaves the order idle or ended. */
 export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedOrder>>> = {
@@ -178,6 +185,23 @@ export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedO
 
   /** Since `patched('marked-run')`: the stored runs of the path above are older. */
   'continued as new, marked': continuedAsNew,
+
+  /** Taken over from the journal by another run, with what came to the first one judged again. */
+  async resumed(orders) {
+    const order = await confirmed(orders);
+    await order.update('CreateShipment', {});
+    await idle(order);
+    const hold = { reason: 'fraud check' };
+    const next = await resumed(orders, order, [
+      { name: 'HoldOrder', message: messageOf(hold) },
+      { name: 'HoldOrder', message: messageOf(hold) },
+      { name: 'ReleaseOrder', message: messageOf({}) },
+    ]);
+    await next.until((state) => state.order.version === 9 && state.unrecorded === 0);
+    await dispatch(next, 's1');
+    await deliver(next, 's1');
+    return await idle(next);
+  },
 
   /** More commands than a run hands to the next. */
   'continued as new after 510 commands': continuedAfterManyCommands,

@@ -15,8 +15,8 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
       {
         scheduleActivity(input, next) {
           const [step] = input.args;
-          // The input of each of an order's activities.
-          probe.step(step as Step);
+          // The input of each of an order's activities, except those that take a resumed order over.
+          if ((step as Partial<Step>).events !== undefined) probe.step(step as Step);
           return next(input);
         },
       },

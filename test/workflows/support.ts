@@ -14,6 +14,8 @@ import {
   type Message,
   type NewOrder,
   type OrderState,
+  type ResumedOrder,
+  type ResumptionActivities,
   type Step,
   type Steps,
   messageId,
@@ -81,7 +83,7 @@ export class World {
     return this.steps.flatMap((step) => (step.effect === undefined ? [] : [step.effect.key]));
   }
 
-  activities(): Steps {
+  activities(): Steps & ResumptionActivities {
     const kept =
       <T extends EffectType, R>(answer: () => (step: Step<T>) => Promise<R>) =>
       async (step: Step<T>): Promise<R> => {
@@ -94,6 +96,8 @@ export class World {
     return {
       record: kept(() => async () => {}),
       recall: async (step) => await this.recall(step),
+      loadLog: async ({ after }) => this.recorded().filter(({ version }) => version > after),
+      claimResumption: async () => true,
       reserve: kept(() => this.answers.reserve),
       release: kept(() => this.answers.release),
       deduct: kept(() => this.answers.deduct),
@@ -178,6 +182,25 @@ export class Orders {
     });
     return { order: new StartedOrder(this.client, handle), orderId };
   }
+}
+
+/** Ends an order's workflow before its order, and starts it anew from what the world has recorded. */
+export async function resumed(
+  orders: Orders,
+  { handle }: StartedOrder,
+  messages: ResumedOrder['resume']['messages'],
+): Promise<StartedOrder> {
+  const { runId } = await handle.describe();
+  await handle.terminate();
+  const { data: _, ...message } = messageOf({});
+  const orderId = handle.workflowId.slice(workflowId('').length);
+  const resume = { ...message, reason: 'it was terminated', previousRunId: runId, messages };
+  const next = await orders.client.workflow.start(orderWorkflow, {
+    workflowId: handle.workflowId,
+    taskQueue: orders.taskQueue,
+    args: [{ orderId, resume } satisfies ResumedOrder],
+  });
+  return new StartedOrder(orders.client, next);
 }
 
 const grpcFailedPrecondition = 9;
