@@ -140,6 +140,8 @@ export function gatewaySettings({
 const JOURNAL_WITHIN_MS = 300;
 const JOURNAL_REST_MS = 5_000;
 const RESEND_AFTER_MS = 100;
+/** How much longer than for any other answer is waited for that of a start. */
+const START_TIMES = 2;
 
 /** A run ended, by continue-as-new for instance, before it came to the update: the next run takes it under the same id. */
 const unprocessed = new Set(['UnprocessedUpdate', 'AcceptedUpdateCompletedWorkflow']);
@@ -159,8 +161,8 @@ export function createGateway(options: GatewayOptions): Gateway {
   const firstRecorded = whileAvailable(async (orderId: string) => (await readJournal(orderId, 1))[0]);
   const knowsRoom = whileAvailable(hasRoomForFacts);
 
-  function inTime<R>(call: () => Promise<R>): Promise<R> {
-    return client.connection.withDeadline(Date.now() + answerWithinMs, call);
+  function inTime<R>(call: () => Promise<R>, withinMs = answerWithinMs): Promise<R> {
+    return client.connection.withDeadline(Date.now() + withinMs, call);
   }
 
   /** Runs `ask`, and makes an outage of Temporal a value. */
@@ -203,7 +205,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     if (first !== undefined) return repeated(hashPart(first.causationId));
     return outcomeOf(orderId, message, async () => {
       try {
-        await inTime(() => start(message, order));
+        // Once it is sent it may have started: a late answer is better than none.
+        await inTime(() => start(message, order), START_TIMES * answerWithinMs);
         return { kind: 'answered', answer, replayed: false };
       } catch (error) {
         if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;

@@ -12,7 +12,7 @@ describe('without any variable', () => {
 
   test('everything runs on the loopback interface with embedded servers', () => {
     expect([...config.roles]).toEqual(['write', 'read', 'worker', 'feed']);
-    expect(config.http).toEqual({ host: '127.0.0.1', port: 8080 });
+    expect(config.http).toEqual({ host: '127.0.0.1', port: 8080, maxStreams: 200 });
     expect(config.temporal).toEqual({ address: '127.0.0.1:7233', namespace: 'default', taskQueue: 'orders' });
     expect(config.mongodb).toEqual({ uri: 'mongodb://127.0.0.1:27017/?directConnection=true', db: 'orders' });
     expect(config.embedded).toEqual({
