@@ -43,7 +43,7 @@ import {
   type Remembered,
   workflowId,
 } from '../workflows/messages.js';
-import { derivedOrderId, fairnessKeyOf, hashOf } from './identity.js';
+import { derivedOrderId, hashOf } from './identity.js';
 
 /**
  * The one way from the outside to an order's workflow, for HTTP and client scripts alike. Knows Temporal and nothing of
