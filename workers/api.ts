@@ -206,7 +206,8 @@ function dependencies({ client, config, db, exposure }: Examined): Dependency[] 
           latestReconciliations(db, 1),
           soon(() => scheduleConcern(upkept)),
         ]);
-        return schedule ?? concernOf(latest, config.reconcileEveryMs);
+        const concerns = [concernOf(latest, config.reconcileEveryMs), schedule];
+        return concerns.filter((concern) => concern !== undefined).join('; ') || undefined;
       },
     },
     {
