@@ -1,2 +1,2 @@
 /** How often each worker tells Temporal that it is alive. It costs no action and no history. */
-export const heartbeatEveryMs = 5_000;
+export const heartbeatEveryMs = 3_000;

@@ -9,8 +9,8 @@ export interface WorkerPresence {
   missing(taskQueue: string): Promise<string | undefined>;
 }
 
-/** Two heartbeats may be late or lost; clocks are as close as the rest of the system needs them. */
-const SILENT_HEARTBEATS = 2.4;
+/** Three heartbeats may be late or lost; clocks are as close as the rest of the system needs them. */
+const SILENT_HEARTBEATS = 4.5;
 /** Without heartbeats: a worker polls again within a minute, and Temporal lists one that is gone for five. */
 const POLLS_WITHIN_MS = 75_000;
 const listedAtMost = 200;
@@ -19,7 +19,7 @@ const { WORKER_STATUS_RUNNING: running } = proto.temporal.api.enums.v1.WorkerSta
 const { TASK_QUEUE_TYPE_WORKFLOW: ofWorkflows } = proto.temporal.api.enums.v1.TaskQueueType;
 
 /**
- * By the heartbeats that each worker sends to Temporal: one that dies is missed within 12 s. A Temporal that keeps no heartbeats
+ * By the heartbeats that each worker sends to Temporal: one that dies is missed within 14 s. A Temporal that keeps no heartbeats
  * lists pollers, which takes a minute longer.
  *
  * @param soon makes a call with a deadline

@@ -216,7 +216,10 @@ test('an event that was set aside is listed, tried again and skipped over HTTP',
   expect((await api.get('/health/ready')).body).toMatchObject({
     status: 'degraded',
     dependencies: expect.arrayContaining([
-      expect.objectContaining({ name: 'feed', detail: 'product-demand: 1 events set aside' }),
+      expect.objectContaining({
+        name: 'feed',
+        detail: expect.stringContaining('product-demand: 1 events set aside'),
+      }),
     ]),
   });
   const reason = { reason: 'it is mended' };
@@ -327,7 +330,7 @@ test('the client scripts show the views, rebuild them and roll them back', async
   expect((await script(`customer ${id}`)).out).toMatch(/orders +1, 1 of them open\npaid +nothing/);
   expect((await script('demand CLI-1')).out).toMatch(/CLI-1 +1 +4 +0 +0 +0\nas of position \d+/);
   expect((await script('stats --currency EUR')).out).toMatch(/^\d{4}-\d\d-\d\d +\d+/m);
-  expect((await script('projections')).out).toMatch(/^daily-stats +1 +[\d,]+ +0 +0\.0 s +0$/m);
+  expect((await script('projections')).out).toMatch(/^daily-stats +\d +[\d,]+ +0 +0\.0 s +0$/m);
 
   expect(await script('rebuild customers')).toMatchObject({
     exitCode: 0,
