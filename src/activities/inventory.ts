@@ -65,12 +65,7 @@ async function move<T extends StockEffect>(
 ): Promise<OutcomeOf<T> | undefined> {
   const skus = effect.lines.map((line) => line.sku);
   try {
-    const isMoved = await turns.take(
-      skus,
-      async () =>
-        (await moveInTransaction(db, effect, outcome)) ||
-        ((await areNew(db, skus)) && (await moveInTransaction(db, effect, outcome, { opens: true }))),
-    );
+    const isMoved = await turns.take(skus, () => moveInTransaction(db, effect, outcome));
     return isMoved ? outcome : undefined;
   } catch (error) {
     if (isDuplicateKey(error)) return await earlierOutcome<T>(db, effect.key);
@@ -82,42 +77,32 @@ async function move<T extends StockEffect>(
  * The stock is touched last, in the order of the SKUs, so that orders for the same goods are in each other's way as briefly
  * as can be.
  *
- * @param opens creates the stock of SKUs that have none yet
+ * @throws StockUnknown where goods may be missing that a restore has yet to put back
  */
 async function moveInTransaction(
   db: Db,
   { key, type, lines }: EffectOf<StockEffect>,
   outcome: OutcomeOf<StockEffect>,
-  { opens = false } = {},
 ): Promise<boolean> {
   const at = new Date().toISOString();
   const changes = lines
     .toSorted((a, b) => (a.sku < b.sku ? -1 : 1))
-    .flatMap((line) => [...(opens ? [opening(line.sku, at)] : []), changing(type, line, at)]);
+    .flatMap((line) => [opening(line.sku, at), changing(type, line, at)]);
   // Read meanwhile, and looked at before the end: so it costs no time.
   const state = type === 'reserve' ? stockState(db) : undefined;
   state?.catch(() => undefined);
   return await inTransaction(db, async (session) => {
     await movements(db).insertOne({ _id: key, orderId: orderOf(key), type, lines, outcome, at }, { session });
-    const { modifiedCount } = await stock(db).bulkWrite(changes, { session, ordered: true });
+    const { modifiedCount, upsertedCount } = await stock(db).bulkWrite(changes, { session, ordered: true });
     const isMoved = modifiedCount === lines.length;
     if (!isMoved) await session.abortTransaction();
-    else if (state !== undefined) assertWhole(await state);
+    else if (type === 'reserve' || upsertedCount > 0) {
+      const known = await (state ?? stockState(db));
+      assertWhole(known);
+      if (upsertedCount > 0 && known.countsAreLost) throw uncounted(lines.map(({ sku }) => sku));
+    }
     return isMoved;
   });
-}
-
-/**
- * Some of the SKUs have no stock yet, and may be given what the sandbox has.
- *
- * @throws StockUnknown where they may have had some that was lost
- */
-async function areNew(db: Db, skus: readonly string[]): Promise<boolean> {
-  if ((await stock(db).countDocuments({ _id: { $in: [...skus] } }, committed)) === skus.length) return false;
-  const state = await stockState(db);
-  assertWhole(state);
-  if (state.countsAreLost) throw new StockUnknown(`${skus.join(', ')}: to be counted first (PUT /v1/stock).`);
-  return true;
 }
 
 /** Creates the SKU's stock where there is none yet; leaves it untouched otherwise. */
@@ -183,17 +168,23 @@ async function missingStock(db: Db, lines: readonly LineQuantity[]): Promise<rea
   assertWhole(state);
   if (state.restoringSince !== undefined)
     throw new StockUnknown('Reservations wait: stock is being restored.');
+  const unknown: string[] = [];
   const missing = lines.flatMap(({ sku, quantity }) => {
-    const { onHand, reserved, toBeCounted } = found.find((entry) => entry.sku === sku) ?? untouched(sku);
+    const known = found.find((entry) => entry.sku === sku);
+    const { onHand, reserved, toBeCounted } = known ?? untouched(sku);
+    if (toBeCounted || (known === undefined && state.countsAreLost)) {
+      unknown.push(sku);
+      return [];
+    }
     const available = onHand - reserved;
-    return available < quantity && !toBeCounted ? [{ sku, requested: quantity, available }] : [];
+    return available < quantity ? [{ sku, requested: quantity, available }] : [];
   });
-  const uncounted = found.filter(({ toBeCounted }) => toBeCounted);
-  if (missing.length === 0 && uncounted.length > 0) {
-    const names = uncounted.map(({ sku }) => sku).join(', ');
-    throw new StockUnknown(`${names}: to be counted first (PUT /v1/stock), after a restore.`);
-  }
+  if (missing.length === 0 && unknown.length > 0) throw uncounted(unknown);
   return missing;
+}
+
+function uncounted(skus: readonly string[]): StockUnknown {
+  return new StockUnknown(`${skus.join(', ')}: to be counted first (PUT /v1/stock), after a restore.`);
 }
 
 /** Linearizable: an outcome that is told can not be lost any more. */

@@ -69,15 +69,26 @@ export async function setUpSandbox(db: Db): Promise<void> {
     { key: { 'authorization.id': 1 }, unique: true, sparse: true },
     { key: { 'capture.id': 1 }, unique: true, sparse: true },
   ]);
-  if (!(await hasOldLedger(db))) return;
-  const old = db.collection<LedgerEntry>(collectionName);
-  for await (const entries of batches(old.find({}, committed), movedAtOnce)) {
-    await insertMissing(ledger, entries);
+  if (await hasOldLedger(db)) {
+    const old = db.collection<LedgerEntry>(collectionName);
+    for await (const entries of batches(old.find({}, committed), movedAtOnce)) {
+      await insertMissing(ledger, entries);
+    }
+    await old.drop();
   }
-  await old.drop();
+  inPlace.add(db);
+}
+
+const inPlace = new WeakSet<Db>();
+
+/** Resolves when the whole ledger is in its place, where no set-up has seen to that before. */
+export async function ensureLedgerInPlace(db: Db): Promise<void> {
+  if (inPlace.has(db)) return;
+  if (await hasOldLedger(db)) await setUpSandbox(db);
+  inPlace.add(db);
 }
 
 /** The ledger is still, or partly, where an earlier version kept it. */
-export async function hasOldLedger(db: Db): Promise<boolean> {
+async function hasOldLedger(db: Db): Promise<boolean> {
   return await db.listCollections({ name: collectionName }, { nameOnly: true }).hasNext();
 }

@@ -10,11 +10,10 @@ import type { PaymentProvider } from './payments.js';
 import {
   type Authorization,
   type Capture,
-  hasOldLedger,
+  ensureLedgerInPlace,
   type LedgerEntry,
   type PaymentType,
   sandboxLedger as ledger,
-  setUpSandbox,
 } from './sandbox-ledger.js';
 import { inTransaction } from './transaction.js';
 
@@ -44,49 +43,38 @@ type Answer<T extends PaymentType> = { readonly outcome: OutcomeOf<T> } & Pick<
  * @param now the provider's own clock, ISO-8601 UTC
  */
 export function sandboxPayments(db: Db, now = () => new Date().toISOString()): SandboxPayments {
-  const open = opened(db);
   return {
     async authorize(request) {
-      await open();
+      await ensureLedgerInPlace(db);
       return await answer<'authorize'>(db, request, request.method, () =>
         keep(db, request.key, authorization(request, now())),
       );
     },
     async capture(request) {
-      await open();
+      await ensureLedgerInPlace(db);
       const { method } = (await findAuthorization(db, request.authorizationId)).authorization;
       return await answer<'capture'>(db, request, method, () =>
         keepAll(db, request.key, (session) => capture(db, request, now(), session)),
       );
     },
     async void(request) {
-      await open();
+      await ensureLedgerInPlace(db);
       const { method } = (await findAuthorization(db, request.authorizationId)).authorization;
       return await answer<'void'>(db, request, method, () =>
         keepAll(db, request.key, (session) => voidRest(db, request, now(), session)),
       );
     },
     async refund(request) {
-      await open();
+      await ensureLedgerInPlace(db);
       const { method } = (await findCapture(db, request.captureId)).capture;
       return await answer<'refund'>(db, request, method, () =>
         keepAll(db, request.key, (session) => refund(db, request, session)),
       );
     },
     async settlePending(reference, outcome) {
-      await open();
+      await ensureLedgerInPlace(db);
       return await inTransaction(db, (session) => settlePending(db, reference, outcome, now(), session));
     },
-  };
-}
-
-/** Makes sure, once, that the whole ledger is in its place. */
-function opened(db: Db): () => Promise<void> {
-  let isOpen = false;
-  return async () => {
-    if (isOpen) return;
-    if (await hasOldLedger(db)) await setUpSandbox(db);
-    isOpen = true;
   };
 }
 

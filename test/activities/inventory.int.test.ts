@@ -311,4 +311,15 @@ describe('reservations wait, and nothing is out of stock,', () => {
     expect(await setStock(item, 9)).not.toHaveProperty('toBeCounted');
     expect(await reserve(db, wanted)).toStrictEqual({ type: 'reserved' });
   });
+
+  test('until a new SKU is counted, where more counts were lost than were noted', async () => {
+    const [item, out] = [sku(), `OUT-${randomUUID()}`];
+    await stockStates(db).updateOne({ _id: 'stock' }, { $set: { countsAreLost: true } });
+    const wanted = effect('reserve', { sku: item, quantity: 1 });
+    await expect(reserve(db, wanted)).rejects.toMatchObject(unknown);
+    await expect(reserve(db, effect('reserve', { sku: out, quantity: 1 }))).rejects.toMatchObject(unknown);
+    await setStock(item, 1);
+    expect(await reserve(db, wanted)).toStrictEqual({ type: 'reserved' });
+    await stockStates(db).updateOne({ _id: 'stock' }, { $unset: { countsAreLost: '' } });
+  });
 });
