@@ -1,4 +1,4 @@
-import { type Client, isGrpcServiceError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { requiredTsToMs } from '@temporalio/common/lib/time.js';
 import proto, { type temporal } from '@temporalio/proto';
@@ -8,7 +8,6 @@ import type { OrderEvent, StoredEvent } from '../domain/events.js';
 import { fold } from '../domain/evolve.js';
 import type { Order } from '../domain/order.js';
 import { upcast } from '../domain/upcasters.js';
-import { isTooLarge } from '../platform/temporal-outage.js';
 import {
   type ContinuedOrder,
   messageId,
@@ -19,6 +18,7 @@ import {
   workflowId,
 } from '../workflows/messages.js';
 import { forkFailure } from './fork.js';
+import { type Execution, type HistoryEvent, historyEvents, type ReadOptions } from './history-events.js';
 import { isSameEvent } from './journal.js';
 
 /** The log of an order as Temporal has it. */
@@ -40,11 +40,6 @@ export interface HistoryLog {
   readonly ending?: string;
   /** its workflow was started anew from the journal, which has more than it does until it has taken that over */
   readonly isResuming: boolean;
-}
-
-export interface ReadOptions {
-  /** how long Temporal's answer to each page is waited for; otherwise as the caller's own deadline says */
-  readonly pageWithinMs?: number;
 }
 
 /**
@@ -95,7 +90,6 @@ function isResumption({ type, commandId }: StoredEvent, resume: ResumeRequest): 
   return type === 'OrderResumed' && commandId === resume.commandId;
 }
 
-type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 type Payloads = temporal.api.common.v1.IPayload[] | null | undefined;
 
 /** What a log is read from, of one run. */
@@ -105,10 +99,6 @@ interface Run {
   /** inputs of its activities, in this order */
   readonly steps: readonly Payloads[];
 }
-
-/** gRPC status codes, by their numbers in its specification. */
-const notFound = 5;
-const dataLoss = 15;
 
 const { EventType } = proto.temporal.api.enums.v1;
 /** With what the last run of an order ends; one that ends with `CONTINUED_AS_NEW` is not the last. */
@@ -133,61 +123,18 @@ async function readRuns(client: Client, orderId: string, options: ReadOptions): 
   return runs;
 }
 
-type Execution = temporal.api.common.v1.IWorkflowExecution;
-
 /** @param execution without a run id, the latest */
 async function readRun(client: Client, execution: Execution, options: ReadOptions): Promise<Run | undefined> {
   let first: HistoryEvent | undefined;
   let last: HistoryEvent | undefined;
   const steps: Payloads[] = [];
-  try {
-    for await (const event of historyEvents(client, execution, options)) {
-      first ??= event;
-      last = event;
-      const { activityTaskScheduledEventAttributes: scheduled } = event;
-      if (scheduled) steps.push(scheduled.input?.payloads);
-    }
-  } catch (error) {
-    if (!isGrpcServiceError(error)) throw error;
-    const code = error.code.valueOf();
-    if (code === notFound) return undefined;
-    if (code === dataLoss)
-      throw new Error(`Temporal has lost the history of ${execution.workflowId}`, { cause: error });
-    throw error;
+  for await (const event of historyEvents(client, execution, options)) {
+    first ??= event;
+    last = event;
+    const { activityTaskScheduledEventAttributes: scheduled } = event;
+    if (scheduled) steps.push(scheduled.input?.payloads);
   }
   return first && last && { first, last, steps };
-}
-
-/** As many as Temporal gives at once by default. */
-const usualPage = 256;
-
-/** The events of a run, page by page; pages that are too large for one message are asked for in smaller ones. */
-async function* historyEvents(
-  client: Client,
-  execution: Execution,
-  { pageWithinMs }: ReadOptions,
-): AsyncGenerator<HistoryEvent, void> {
-  const { namespace } = client.options;
-  let maximumPageSize = usualPage;
-  let nextPageToken: Uint8Array | undefined;
-  while (nextPageToken === undefined || nextPageToken.length > 0) {
-    const request = { namespace, execution, maximumPageSize, ...(nextPageToken && { nextPageToken }) };
-    const read = () => client.workflowService.getWorkflowExecutionHistory(request);
-    try {
-      const page = await (pageWithinMs === undefined
-        ? read()
-        : client.connection.withDeadline(Date.now() + pageWithinMs, read));
-      yield* page.history?.events ?? [];
-      ({ nextPageToken } = page);
-    } catch (error) {
-      if (!isGrpcServiceError(error) || !isTooLarge(error)) throw error;
-      if (maximumPageSize === 1)
-        throw new Error(`the history of ${execution.workflowId} has an event that is too large to be read`, {
-          cause: error,
-        });
-      maximumPageSize = Math.ceil(maximumPageSize / 4);
-    }
-  }
 }
 
 type Start = NewOrder | ContinuedOrder | ResumedOrder;

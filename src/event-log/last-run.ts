@@ -1,4 +1,4 @@
-import { type Client, isGrpcServiceError, WorkflowNotFoundError } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { temporal } from '@temporalio/proto';
 import {
@@ -10,6 +10,7 @@ import {
   type Step,
   workflowId,
 } from '../workflows/messages.js';
+import { type HistoryEvent, historyEvents } from './history-events.js';
 
 /** What the workflow of an order leaves in Temporal beside its log. */
 export interface LastRun {
@@ -32,7 +33,8 @@ export async function readLastRun(client: Client, orderId: string): Promise<Last
   const messages: Signal[] = [];
   let start: LastRun['start'] | undefined;
   for (let runId = latest.runId; runId !== '';) {
-    const events = await eventsOf(client, id, runId);
+    const events: HistoryEvent[] = [];
+    for await (const event of historyEvents(client, { workflowId: id, runId })) events.push(event);
     const [first] = events;
     const started = first?.workflowExecutionStartedEventAttributes;
     // What a workflow of this type was started with; nothing else starts one.
@@ -49,7 +51,6 @@ export async function readLastRun(client: Client, orderId: string): Promise<Last
   return start && { ...latest, start, recorded, messages };
 }
 
-type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 type Payloads = temporal.api.common.v1.IPayload[] | null | undefined;
 
 async function describe(
@@ -61,19 +62,6 @@ async function describe(
     return { runId, isRunning: status.name === 'RUNNING' };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;
-    throw error;
-  }
-}
-
-/** gRPC's code NOT_FOUND */
-const notFound = 5;
-
-/** None where Temporal does not keep the run any more. */
-async function eventsOf(client: Client, id: string, runId: string): Promise<readonly HistoryEvent[]> {
-  try {
-    return (await client.workflow.getHandle(id, runId).fetchHistory()).events ?? [];
-  } catch (error) {
-    if (isGrpcServiceError(error) && error.code.valueOf() === notFound) return [];
     throw error;
   }
 }

@@ -212,6 +212,7 @@ describe('it is found', () => {
         where: 'positions',
         kind: 'differs',
         detail: `no event has ${position}`,
+        remedy: expect.stringContaining('backup'),
       });
       expect(discrepancies).toContainEqual(
         expect.objectContaining({ where: 'positions', orderId, version: 3 }),
@@ -225,7 +226,12 @@ describe('it is found', () => {
     const { discrepancies } = await verified({ sample: 1 });
     await feedState(db).updateOne({ _id: 'feed' }, { $set: { position: head } });
     expect(discrepancies).toEqual([
-      { where: 'positions', kind: 'differs', detail: `no event has ${head + 1} to ${head + 2}` },
+      {
+        where: 'positions',
+        kind: 'differs',
+        detail: `no event has ${head + 1} to ${head + 2}`,
+        remedy: expect.stringContaining('backup'),
+      },
     ]);
   });
 
