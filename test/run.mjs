@@ -26,7 +26,8 @@ const everything = [
   ['--config', 'test/domain/jest.config.mjs'],
   [...chosen, '--testPathIgnorePatterns=/test/domain/'],
 ];
-const total = { files: 0, failedFiles: 0, passed: 0, failed: 0, skipped: 0 };
+/** What the reporter of each run counted last. @type {{ files: number, failedFiles: number, passed: number, failed: number, skipped: number }[]} */
+const counts = [];
 for (const args of isLong || asked.length > 0 ? [[...asked, ...chosen]] : everything) {
   const code = await jest(args);
   if (code !== 0) process.exitCode = code;
@@ -41,10 +42,9 @@ async function jest(args) {
     cwd: root,
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   });
-  // From the reporter.
-  child.on('message', (/** @type {typeof total} */ counted) => {
-    for (const key of /** @type {const} */ (['files', 'failedFiles', 'passed', 'failed', 'skipped']))
-      total[key] += counted[key];
+  const run = counts.length;
+  child.on('message', (/** @type {typeof counts[number]} */ counted) => {
+    counts[run] = counted;
   });
   const { code, signal } = await exitOf(child);
   return signal === undefined ? (code ?? 1) : 128 + constants.signals[signal];
@@ -58,11 +58,13 @@ function whatRuns() {
 }
 
 function tally() {
-  const { files, failedFiles, passed, failed, skipped } = total;
+  const sum = (/** @type {keyof typeof counts[number]} */ key) =>
+    counts.reduce((all, one) => all + one[key], 0);
   const seconds = Math.round((Date.now() - began) / 1_000);
   const time = `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
   const end = process.exitCode === undefined ? 'All is well' : 'Failed';
-  return `${end}: ${passed} tests passed, ${failed} failed, ${skipped} skipped; ${failedFiles} of ${files} files failed; ${time}.`;
+  const tests = `${sum('passed')} tests passed, ${sum('failed')} failed, ${sum('skipped')} skipped`;
+  return `${end}: ${tests}; ${sum('failedFiles')} of ${sum('files')} files failed; ${time}.`;
 }
 
 /** @param {(note: string) => void} note */

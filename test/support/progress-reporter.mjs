@@ -4,7 +4,7 @@ const LOOK_EVERY_MS = 30_000;
 
 /**
  * Says where there is no terminal how far a run is: how many files at its beginning, a count after each, and what takes
- * long. What came of it goes to `test/run.mjs`, if that started the run.
+ * long. The counts go to `test/run.mjs` too, if that started the run.
  */
 export default class ProgressReporter {
   #began = Date.now();
@@ -31,6 +31,7 @@ export default class ProgressReporter {
    */
   onTestFileResult({ path }, _result, results) {
     this.#running.delete(path);
+    process.send?.(countedIn(results));
     const { numTotalTestSuites, numPassedTestSuites, numFailedTestSuites, numPendingTestSuites } = results;
     const done = numPassedTestSuites + numFailedTestSuites + numPendingTestSuites;
     if (numTotalTestSuites === 1) return;
@@ -41,16 +42,8 @@ export default class ProgressReporter {
     );
   }
 
-  /** @param {unknown} _contexts @param {Results} results */
-  onRunComplete(_contexts, results) {
+  onRunComplete() {
     clearInterval(this.#looking);
-    process.send?.({
-      files: results.numTotalTestSuites,
-      failedFiles: results.numFailedTestSuites,
-      passed: results.numPassedTests,
-      failed: results.numFailedTests,
-      skipped: results.numPendingTests + results.numTodoTests,
-    });
   }
 
   #sayWhatRuns() {
@@ -78,6 +71,17 @@ export default class ProgressReporter {
  * @property {number} numPendingTests
  * @property {number} numTodoTests
  */
+
+/** @param {Results} results so far */
+function countedIn(results) {
+  return {
+    files: results.numTotalTestSuites,
+    failedFiles: results.numFailedTestSuites,
+    passed: results.numPassedTests,
+    failed: results.numFailedTests,
+    skipped: results.numPendingTests + results.numTodoTests,
+  };
+}
 
 /** To where jest writes. @param {string} line */
 function say(line) {
