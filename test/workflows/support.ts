@@ -272,7 +272,7 @@ export class StartedOrder {
       const state = await this.state();
       if (wanted(state)) return state;
       if (Date.now() > end) throw new Error(`still ${JSON.stringify(state)}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
 
