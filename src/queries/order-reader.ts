@@ -62,7 +62,8 @@ export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'
       readHistoryLog(client, orderId),
     );
     // One that takes its order over from the journal is not as far yet.
-    const order = log === undefined || log.isResuming ? undefined : foldHistory(log);
+    if (log === undefined || log.isResuming) return undefined;
+    const order = foldHistory(log);
     return order && { ...stored(order, unlessFinished(order, log.isOpen, log.ending)), servedBy: 'history' };
   }
 
