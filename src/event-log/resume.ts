@@ -120,8 +120,9 @@ async function look({ client, db }: Resuming, orderId: string): Promise<Looked> 
   const view = await orders(db).findOne({ _id: orderId }, { ...committed, projection: { version: 1 } });
   const fork = await forks(db).findOne({ _id: orderId }, committed);
   const journal = await readStored(db, orderId);
-  const run = await readLastRun(client, orderId);
+  let run: LastRun | undefined;
   try {
+    run = await readLastRun(client, orderId);
     const history = await readHistoryLog(client, orderId);
     const plan = planResumption({
       viewed: view?.version ?? 0,
