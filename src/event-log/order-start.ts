@@ -1,5 +1,6 @@
 import type { WorkflowStartOptions } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { fairnessKeyOf } from '../commands/identity.js';
 import { formatMoney } from '../domain/money.js';
 import type { Order } from '../domain/order.js';
 import { searchAttributes, workflowId } from '../workflows/messages.js';
@@ -21,11 +22,12 @@ export function startOptionsOf(
   { commandId, hash, actor }: Creation,
 ): Pick<
   WorkflowStartOptions,
-  'workflowId' | 'typedSearchAttributes' | 'memo' | 'staticSummary' | 'staticDetails'
+  'workflowId' | 'priority' | 'typedSearchAttributes' | 'memo' | 'staticSummary' | 'staticDetails'
 > {
   const { orderId, status, customer, total, currency, lines } = order;
   return {
     workflowId: workflowId(orderId),
+    priority: { fairnessKey: fairnessKeyOf(actor) },
     typedSearchAttributes: [
       { key: statusAttribute, value: status },
       { key: customerAttribute, value: customer.id },

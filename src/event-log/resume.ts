@@ -7,6 +7,7 @@ import { isServerError } from '../platform/server-error.js';
 import { orders, projectOrder } from '../projections/orders.js';
 import { keyOf } from '../workflows/command-id.js';
 import {
+  type Message,
   type NewOrder,
   orderWorkflow,
   type OrderState,
@@ -119,8 +120,9 @@ async function look({ client, db }: Resuming, orderId: string): Promise<Looked> 
   const view = await orders(db).findOne({ _id: orderId }, { ...committed, projection: { version: 1 } });
   const fork = await forks(db).findOne({ _id: orderId }, committed);
   const journal = await readStored(db, orderId);
-  const run = await readLastRun(client, orderId);
+  let run: LastRun | undefined;
   try {
+    run = await readLastRun(client, orderId);
     const history = await readHistoryLog(client, orderId);
     const plan = planResumption({
       viewed: view?.version ?? 0,
@@ -288,12 +290,13 @@ async function startAnew(
   const [created] = journal;
   if (created === undefined) return false;
   const { commandId, causationId, actor } = created;
+  const carried = messages.slice(0, fitting(messages));
   const resumed: ResumedOrder = {
     orderId,
-    resume: { ...asked, ...(run === undefined ? {} : { previousRunId: run.runId }), messages },
+    resume: { ...asked, ...(run === undefined ? {} : { previousRunId: run.runId }), messages: carried },
     ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
   };
-  return await unlessStarted(() =>
+  const isStarted = await unlessStarted(() =>
     client.workflow.start(orderWorkflow, {
       ...startOptionsOf(order, { commandId, hash: causationId.slice(commandId.length + 1), actor }),
       taskQueue,
@@ -302,6 +305,21 @@ async function startAnew(
       workflowIdConflictPolicy: 'FAIL',
     }),
   );
+  const handle = client.workflow.getHandle(workflowId(orderId));
+  if (isStarted)
+    for (const { name, message } of messages.slice(carried.length))
+      await handle.signal<[Message]>(name, message);
+  return isStarted;
+}
+
+/** What Temporal takes to start a workflow with is 2 MiB: the other messages come as signals. */
+const carriedCharacters = 500_000;
+
+/** How many of the messages, from the first on, a start argument can carry. */
+function fitting(messages: readonly Signal[]): number {
+  let characters = 0;
+  const end = messages.findIndex((one) => (characters += JSON.stringify(one).length) > carriedCharacters);
+  return end === -1 ? messages.length : end;
 }
 
 /** The order that was accepted, and nothing decided of: it starts from its own start command, and what came to it comes again. */

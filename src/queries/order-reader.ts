@@ -61,7 +61,9 @@ export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'
     const log = await client.connection.withDeadline(Date.now() + HISTORY_WITHIN_MS, () =>
       readHistoryLog(client, orderId),
     );
-    const order = log && foldHistory(log);
+    // One that takes its order over from the journal is not as far yet.
+    if (log === undefined || log.isResuming) return undefined;
+    const order = foldHistory(log);
     return order && { ...stored(order, unlessFinished(order, log.isOpen, log.ending)), servedBy: 'history' };
   }
 

@@ -170,6 +170,41 @@ describe('verify and reconcile', () => {
   }
 });
 
+describe('resume', () => {
+  test('tells what would be done, does it, and leaves alone what is well', async () => {
+    const lost = await placedOrder(api);
+    const workflow = api.client.workflow.getHandle(`order-${lost}`);
+    await workflow.terminate();
+    const dry = await orders('resume --all --dry-run');
+    expect(dry).toMatchObject({ exitCode: 0, out: expect.stringMatching(new RegExp(`${lost} +resumed`)) });
+    expect((await workflow.describe()).status.name).toBe('TERMINATED');
+    const all = JSON.parse((await orders('resume --all --reason terminated --json')).out);
+    expect(all).toMatchObject({
+      looked: 2,
+      counts: { running: 1, resumed: 1 },
+      orders: [{ orderId: lost, outcome: 'resumed', version: 4 }],
+    });
+    const log = await orders(`events ${lost}`);
+    expect(log.out).toMatch(/5 .* OrderResumed .* terminated/);
+    expect(await orders(`resume ${lost}`)).toMatchObject({
+      exitCode: 0,
+      out: expect.stringContaining('nothing is to be resumed'),
+    });
+  });
+
+  test('ends with 1 where a person must look, and 3 where there is no such order', async () => {
+    const broken = await placedOrder(api);
+    await api.client.workflow.getHandle(`order-${broken}`).terminate();
+    await journal(api.mongo.db).updateOne({ _id: `${broken}:3` }, { $set: { actor: 'nobody' } });
+    const { exitCode, out, err } = await orders(`resume ${broken}`);
+    expect({ exitCode, err }).toEqual({ exitCode: 1, err: expect.stringMatching(/^not_resumed: 1 order/) });
+    expect(out).toMatch(new RegExp(`${broken} +contradiction`));
+    expect(await orders(`resume ${randomUUID()}`)).toMatchObject({ exitCode: 3 });
+    for (const line of ['resume', `resume ${broken} --all`])
+      expect(await orders(line)).toMatchObject({ exitCode: 2 });
+  });
+});
+
 describe('a progress bar', () => {
   test('says how far it is, how fast and how long it takes', () => {
     expect(barLine({ what: 'orders', done: 1_200, total: 4_800 }, 4)).toBe(

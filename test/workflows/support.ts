@@ -8,6 +8,7 @@ import type { CommandData, FollowUpType } from '../../src/domain/commands.js';
 import type { EffectType } from '../../src/domain/effects.js';
 import type { OrderEvent } from '../../src/domain/events.js';
 import { rulesToday } from '../../src/domain/rules.js';
+import { until } from '../support/until.js';
 import { upcast } from '../../src/domain/upcasters.js';
 import {
   type Answer,
@@ -200,7 +201,10 @@ export async function resumed(
     taskQueue: orders.taskQueue,
     args: [{ orderId, resume } satisfies ResumedOrder],
   });
-  return new StartedOrder(orders.client, next);
+  const order = new StartedOrder(orders.client, next);
+  // It answers once it has taken the order over.
+  await until(() => order.state());
+  return order;
 }
 
 const grpcFailedPrecondition = 9;
