@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { committed, durable, isDuplicateKey } from '../event-log/durability.js';
@@ -18,6 +19,7 @@ export interface Stores {
 /** As many SKUs as fit well into what Temporal takes. */
 const notedAtMost = 2_000;
 const BETWEEN_NOTES_MS = 500;
+const noteTries = 20;
 
 /**
  * Compares MongoDB with what Temporal has noted of it, and notes what there is now: at set-up, and in each reconciliation. A
@@ -48,24 +50,39 @@ export async function recognizeDatabase(stores: Stores): Promise<StockState> {
   return state;
 }
 
-/** Notes in Temporal, soon, which SKUs were counted; many at a time. Where that fails, the next comparison does it. */
+/** Notes in Temporal, soon, which SKUs were counted; many at a time. Where that cannot be done, the next comparison does it. */
 export function createCountNotes(stores: Stores): () => void {
   const noteAll = inGroups({ size: 10_000 }, async () => {
-    const state = await stockState(stores.db);
-    if (state !== undefined) await note(stores, state);
-    await setTimeout(BETWEEN_NOTES_MS, undefined, { ref: false });
+    for (let tries = 1; tries <= noteTries; tries += 1) {
+      const isNoted = await noteNow(stores).catch(() => false);
+      await setTimeout(BETWEEN_NOTES_MS, undefined, { ref: false });
+      if (isNoted) return;
+    }
   });
   return () => void noteAll(undefined).catch(() => undefined);
 }
 
+async function noteNow(stores: Stores): Promise<boolean> {
+  const state = await stockState(stores.db);
+  if (state !== undefined) await note(stores, state);
+  return true;
+}
+
+/** Looks again after it wrote: of several processes that write at once, the last has seen all that was counted before. */
 async function note(stores: Stores, { database, comparisons, outdated }: StockState): Promise<void> {
-  const counts = outdated?.counts ?? (await countsIn(stores.db));
-  await writeMark(stores, { database, comparisons, counts });
+  let counts = outdated?.counts ?? (await countsIn(stores.db));
+  for (;;) {
+    await writeMark(stores, { database, comparisons, counts });
+    const now = outdated?.counts ?? (await countsIn(stores.db));
+    if (isDeepStrictEqual(now, counts)) return;
+    counts = now;
+  }
 }
 
 async function countsIn(db: Db): Promise<Counts> {
   const counted = await stock(db)
     .find({ counts: { $gt: 0 } }, { ...committed, projection: { counts: 1 }, limit: notedAtMost + 1 })
+    .sort({ _id: 1 })
     .toArray();
   return counted.length > notedAtMost ? 'many' : counted.map(({ _id: sku, counts = 0 }) => [sku, counts]);
 }

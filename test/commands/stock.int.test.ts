@@ -93,6 +93,29 @@ test('Temporal notes which SKUs were counted, and how often', async () => {
   });
 });
 
+test('a process that writes its note late takes no count back', async () => {
+  const late = { ...stores(), taskQueue: `${stores().taskQueue}-late` };
+  await recognizeDatabase(late);
+  const { schedule } = api.client;
+  let counted: Promise<unknown> | undefined;
+  // Another count comes between its look and its note.
+  const slow = Object.create(schedule, {
+    getHandle: {
+      value: (id: string) => {
+        const handle = schedule.getHandle(id);
+        const update: typeof handle.update = async (change) => {
+          counted ??= count('N-2', 7);
+          await counted;
+          await handle.update(change);
+        };
+        return { ...handle, update };
+      },
+    },
+  });
+  await recognizeDatabase({ ...late, client: Object.create(api.client, { schedule: { value: slow } }) });
+  expect((await readMark(late))?.counts).toEqual(expect.arrayContaining([['N-2', 1]]));
+});
+
 test('a MongoDB that is empty, or older than Temporal has noted, is known as such', async () => {
   const { db } = api.mongo;
   const named = await recognizeDatabase(stores());
