@@ -127,7 +127,7 @@ async function compareOnce(
       ...whereLegible(() => compareView(view ?? undefined, journal)),
       ...(typeof history === 'string'
         ? [differs('history', undefined, history)]
-        : [...compareLogs(journal, history), ...compareLife(journal, history)]),
+        : [...compareLogs(journal, history), ...whereLegible(() => compareLife(journal, history))]),
       ...(isAsked ? compareWorkflow(history, state) : []),
       ...(positionedBefore === undefined
         ? []
@@ -137,7 +137,11 @@ async function compareOnce(
   return {
     events: stored.length,
     hasHistory: history !== undefined,
-    discrepancies: found.map((one) => ({ orderId, remedy: remedyOf({ orderId, ...one }), ...one })),
+    discrepancies: distinct(found).map((one) => ({
+      orderId,
+      remedy: remedyOf({ orderId, ...one }),
+      ...one,
+    })),
   };
 }
 
@@ -148,6 +152,12 @@ function whereLegible(compare: () => readonly Found[]): readonly Found[] {
   } catch (error) {
     return [differs('journal', undefined, messageOf(error))];
   }
+}
+
+/** A journal that is no log is found by each comparison that folds it. */
+function distinct(found: readonly Found[]): readonly Found[] {
+  const isSame = (one: Found) => (other: Found) => isDeepStrictEqual(one, other);
+  return found.filter((one, index) => found.findIndex(isSame(one)) === index);
 }
 
 /** What is wrong with it, where it is a log no more. */

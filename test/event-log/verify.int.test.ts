@@ -257,7 +257,7 @@ describe('it is found', () => {
     await orders(db).deleteOne({ _id: lost });
     expect(withoutHistory).toBe(1);
     expect(discrepancies).toEqual([
-      expect.objectContaining({ orderId: lost, where: 'history', kind: 'differs' }),
+      expect.objectContaining({ orderId: lost, where: 'workflow', kind: 'stopped' }),
     ]);
   });
 });
