@@ -52,6 +52,18 @@ describe('the payments webhook', () => {
     expect((await eventOf(orderId, 'PaymentDeclined')).data).toMatchObject({ code: 'insufficient_funds' });
   });
 
+  test('asks to be told again while the workflow of the order has ended without it', async () => {
+    const { orderId, data } = await pendingOrder();
+    const message = { type: 'payment.authorized', data };
+    const id = randomUUID();
+    await api.client.workflow.getHandle(workflowId(orderId)).terminate();
+    const early = await deliver(api, 'payments', message, { id });
+    expect(early).toMatchObject({ status: 503, body: { code: 'workflow_ended' } });
+    expect(await api.post(`/v1/orders/${orderId}/resume`, { body: {} })).toMatchObject({ status: 200 });
+    expect(await deliver(api, 'payments', message, { id })).toMatchObject({ status: 202 });
+    await eventOf(orderId, 'OrderConfirmed');
+  });
+
   test('acknowledges what it does not know', async () => {
     const data = { orderId: 'o', reference: 'r', authorizationId: 'a' };
     expect(await deliver(api, 'payments', { type: 'payment.disputed', data })).toMatchObject({ status: 202 });

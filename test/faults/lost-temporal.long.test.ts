@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { cp, rm } from 'node:fs/promises';
+import { cp, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { reconcile } from '../../src/activities/reconciling.js';
 import { Client } from '@temporalio/client';
@@ -205,7 +206,8 @@ describe('Temporal is emptied under 200 orders in every state', () => {
       const placed = await placeAll(20);
       await app.kill();
       await temporal.stop();
-      await rm(temporal.folder, { recursive: true });
+      for (const name of await readdir(temporal.folder))
+        if (name.startsWith('temporal.db')) await rm(join(temporal.folder, name));
       await temporal.revive();
       const [left, lost] = [await unfinished(), await finished()];
       expect(left.length + lost.length).toBe(200);
