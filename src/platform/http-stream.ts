@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { FastifyReply } from 'fastify';
+import { inTurn } from './in-turn.js';
 
 /** One Server-Sent Event; its id is what a client resumes after (`Last-Event-ID`). */
 export interface StreamItem {
@@ -13,6 +14,8 @@ export const keepAlive = Symbol('keep-alive');
 const RECONNECT_MS = 1_000;
 /** What is written at once, about: many small writes keep the event loop busy. */
 const CHUNK = 64 * 1024;
+/** Of all streams of the process: what a socket takes is megabytes, whether or not the client reads. */
+const turn = inTurn();
 
 /**
  * Sends items as Server-Sent Events until they end, fail, or the client goes (`signal` says so to their source). The next
@@ -46,7 +49,7 @@ export async function sendStream(
     for await (const item of items) {
       if (signal.aborted) break;
       text += textOf(item);
-      if (text.length >= CHUNK) flush();
+      if (text.length >= CHUNK) await turn(async () => flush());
       else flushing ??= setImmediate(flush);
       if (raw.writableNeedDrain) await once(raw, 'drain', { signal });
     }
