@@ -172,7 +172,8 @@ describe('a create', () => {
   test('that waits has the same answer again, whatever became of the order and whatever is waited for', async () => {
     const body = orderBody({ id: randomUUID() });
     const first = await api.post('/v1/orders', { body, headers: { ...key('w-1'), prefer: 'wait=20' } });
-    await api.post(`/v1/orders/${first.body.orderId}/cancel`, { body: { reason: 'x' } });
+    const cancel = { body: { reason: 'x' }, headers: { prefer: 'wait=20' } };
+    await api.post(`/v1/orders/${first.body.orderId}/cancel`, cancel);
     const { reached: _, ...answer } = first.body;
     const again = await api.post('/v1/orders', { body, headers: { ...key('w-1'), prefer: 'wait=20' } });
     expect(again.body).toMatchObject({ ...answer, reached: { status: 'cancelled' } });

@@ -16,7 +16,7 @@ export interface RoleProcess {
   stop(): Promise<void>;
 }
 
-const READY_WITHIN_MS = 60_000;
+const READY_WITHIN_MS = 110_000;
 const STOP_WITHIN_MS = 15_000;
 
 /**
