@@ -34,7 +34,7 @@ const Resumed = closed({
   ),
 });
 
-/** Starts the workflow of an order anew where it ended without the order, or was put back to an earlier state. */
+/** Starts the workflow of an order anew if it ended without the order, or was put back to an earlier state. */
 export function registerResume(app: Http, { resume }: ResumeDeps): void {
   app.post(
     '/v1/orders/:orderId/resume',
@@ -69,7 +69,7 @@ export function registerResume(app: Http, { resume }: ResumeDeps): void {
   );
 }
 
-/** @throws HttpProblem where the order was not brought back */
+/** @throws HttpProblem if the order was not brought back */
 function answerTo({ outcome, remedy, ...report }: ResumeReport) {
   const { orderId, detail } = report;
   switch (outcome) {

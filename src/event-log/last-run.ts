@@ -24,7 +24,7 @@ export interface LastRun {
   readonly messages: readonly Signal[];
 }
 
-/** @returns undefined where Temporal knows no workflow of the order */
+/** @returns undefined if Temporal knows no workflow of the order */
 export async function readLastRun(client: Client, orderId: string): Promise<LastRun | undefined> {
   const id = workflowId(orderId);
   const latest = await describe(client, id);

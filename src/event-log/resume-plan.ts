@@ -8,11 +8,11 @@ import { unbroken } from './time-travel.js';
 
 /** What is known of an order, read in this sequence. */
 export interface Known {
-  /** version of its view; 0 where there is none */
+  /** version of its view; 0 if there is none */
   readonly viewed: number;
   /** ascending; there may be gaps */
   readonly journal: readonly StoredEvent[];
-  /** absent where Temporal keeps none */
+  /** absent if Temporal keeps none */
   readonly history?: HistoryLog;
   /** versions of the history's events whose step was done */
   readonly recorded: ReadonlySet<number>;

@@ -84,7 +84,7 @@ export interface ResumeReport {
   }[];
 }
 
-/** How often what was found is looked at again, where another was faster. */
+/** How often an order is looked at again if another resumption was faster. */
 const tries = 3;
 
 /**
@@ -202,7 +202,7 @@ interface Act {
   readonly found: ResumeReport;
 }
 
-/** @returns undefined where another has changed what was found */
+/** @returns undefined if another resumption has changed what was found */
 async function act(
   resuming: Resuming,
   { orderId, asked, plan, run, found }: Act,
@@ -271,7 +271,7 @@ async function terminate(client: Client, orderId: string, runId: string): Promis
   }
 }
 
-/** @returns false where a run of the order was started meanwhile */
+/** @returns false if a run of the order was started meanwhile */
 async function startAnew(
   { client, taskQueue, continueAsNewAfter }: Resuming,
   {

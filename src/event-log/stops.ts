@@ -10,7 +10,7 @@ export function forked(orderId: string, detail: string): Cause {
   return { code: 'order_forked', detail, remedy: remedyOf(orderId) };
 }
 
-/** @param status of its last run, in Temporal's words; undefined where Temporal has none */
+/** @param status of its last run, in Temporal's words; undefined if Temporal has none */
 export function ended(orderId: string, status: string | undefined): Cause {
   const detail =
     status === undefined

@@ -121,7 +121,7 @@ export interface Signal {
   readonly message: Message;
 }
 
-/** What starts an order's workflow anew, where it ended without its order or was rewound: the journal has the rest. */
+/** What starts an order's workflow anew if it ended without its order, or was put back: the journal has the rest. */
 export interface ResumedOrder extends Omit<NewOrder, 'create'> {
   readonly resume: ResumeRequest;
   /** what earlier runs have taken over already, up to the version of its order */
@@ -131,7 +131,7 @@ export interface ResumedOrder extends Omit<NewOrder, 'create'> {
 export interface ResumeRequest extends Pick<Message, 'commandId' | 'hash' | 'correlationId' | 'actor'> {
   /** for people */
   readonly reason: string;
-  /** the run that ended, or was rewound; absent where Temporal has none */
+  /** the run that ended, or was rewound; absent if Temporal has none */
   readonly previousRunId?: string;
   /** what came to earlier runs and is not in the journal, in its order: judged again, as signals */
   readonly messages: readonly Signal[];
@@ -141,7 +141,7 @@ export interface ResumeRequest extends Pick<Message, 'commandId' | 'hash' | 'cor
 export interface ResumptionActivities {
   /** The events that follow version `after` in the journal, as many as fit in one answer; none at the end of the log. */
   loadLog: (asked: { readonly orderId: string; readonly after: number }) => Promise<readonly StoredEvent[]>;
-  /** Writes `OrderResumed` as the next event of the log: false where another has come before it. */
+  /** Writes `OrderResumed` as the next event of the log: false if another event has come before it. */
   claimResumption: (asked: { readonly resumption: StoredEvent }) => Promise<boolean>;
 }
 
