@@ -334,7 +334,7 @@ test('the client scripts show the views, rebuild them and roll them back', async
 
   expect(await script('rebuild customers')).toMatchObject({
     exitCode: 0,
-    out: expect.stringMatching(/^customers is rebuilt: version 1, position [\d,]+$/),
+    out: expect.stringMatching(/^customers is rebuilt: version \d+, position [\d,]+$/),
   });
   // The one at start may have left its workflow to a worker that is gone: until Temporal finds that out, it is under way.
   const rebuilt = await until(async () => {
@@ -344,9 +344,9 @@ test('the client scripts show the views, rebuild them and roll them back', async
   });
   expect(JSON.parse(rebuilt.out)).toMatchObject({ name: 'orders', exceptions: { count: 0 } });
   expect((await script('rebuild customers --rollback')).out).toMatch(
-    /^customers is back to version 1, position \d+$/,
+    /^customers is back to version \d+, position \d+$/,
   );
-  expect((await script('rebuild orders --rollback')).out).toBe('orders is back to version 1');
+  expect((await script('rebuild orders --rollback')).out).toBe(`orders is back to version ${ordersVersion}`);
   expect((await script('rebuild --from history')).out).toBe('journal is rebuilt');
 
   expect((await script('parked list customers')).out).toBe('nothing is set aside');

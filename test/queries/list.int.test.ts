@@ -19,7 +19,7 @@ beforeAll(async () => {
   const documents = Array.from({ length: COUNT }, (_, i) => documentOf(i));
   await orders(api.mongo.db).insertMany(documents);
   all = documents.map(
-    ({ _id, settled: _s, skus: _k, search: _w, state: _o, owedSince: _c, ...view }) => view,
+    ({ _id, settled: _s, finished: _f, skus: _k, search: _w, state: _o, owedSince: _c, ...view }) => view,
   );
 });
 afterAll(async () => {
