@@ -5,7 +5,7 @@ import { answerOf } from '../workflows/answer.js';
 import { isSameCommand, keyOf } from '../workflows/command-id.js';
 import type { Remembered } from '../workflows/messages.js';
 import { committed } from './durability.js';
-import { journal, readJournal } from './journal.js';
+import { journal, laterBeginnings, readJournal } from './journal.js';
 
 /** The journal lacks events that its order counts as recorded, so it cannot tell which commands the order has had. */
 export class JournalIncomplete extends Error {
@@ -19,19 +19,25 @@ export class JournalIncomplete extends Error {
  * @returns undefined if no event is the command's
  */
 export function commandIn(log: readonly OrderEvent[], commandId: string): Remembered | undefined {
-  const events = log.filter((event) => isCausedBy(event, commandId));
+  const caused = log.filter((event) => isCausedBy(event, commandId));
+  const hash = caused.map(hashIn).find((found) => found !== undefined);
+  // The refusal of another command under the same key is not this command's.
+  const events = caused.filter((event) => [hash, undefined].includes(hashIn(event)));
   const last = events.at(-1);
   if (last === undefined) return undefined;
   const order = fold(log.filter(({ version }) => version <= last.version));
   if (order === undefined) return undefined;
-  const prefix = `${last.commandId}.`;
-  // A fact that settled an effect has the effect's key as its cause.
-  const message = events.find(({ causationId }) => causationId.startsWith(prefix));
   return {
     commandId: last.commandId,
-    ...(message && { hash: message.causationId.slice(prefix.length) }),
+    ...(hash !== undefined && { hash }),
     answer: { ...answerOf(order, events), requestId: '' },
   };
+}
+
+/** Of the message that led to the event; a fact that settled an effect has the effect's key as its cause. */
+function hashIn({ commandId, causationId }: OrderEvent): string | undefined {
+  const prefix = `${commandId}.`;
+  return causationId.startsWith(prefix) ? causationId.slice(prefix.length) : undefined;
 }
 
 /** Outcomes and deadlines carry their own id as both: they are no message's. */
@@ -51,19 +57,21 @@ export async function recallCommands(
   commandIds: readonly string[],
   upTo: number,
 ): Promise<readonly Remembered[]> {
-  const version = { $gte: 1, $lte: upTo };
-  const recorded = await journal(db).countDocuments({ orderId, version }, committed);
-  if (recorded < upTo) {
-    throw new JournalIncomplete(
-      `the journal lacks ${upTo - recorded} events of order ${orderId} up to ${upTo}`,
-    );
-  }
+  const begins = (await laterBeginnings(db, [orderId])).get(orderId) ?? 1;
+  const version = { $gte: begins, $lte: upTo };
+  const lacks = upTo - begins + 1 - (await journal(db).countDocuments({ orderId, version }, committed));
+  if (lacks > 0)
+    throw new JournalIncomplete(`the journal lacks ${lacks} events of order ${orderId} up to ${upTo}`);
   const ids = commandIds.flatMap((commandId) => [commandId, keyOf(commandId)]);
   const last = await journal(db).findOne(
     { orderId, version, commandId: { $in: ids } },
     { ...committed, projection: { version: 1 }, sort: { version: -1 } },
   );
   if (last === null) return [];
+  if (begins > 1)
+    throw new JournalIncomplete(
+      `the journal of order ${orderId} begins at version ${begins}: what it was before is not known`,
+    );
   const log = await readJournal(db, orderId, { limit: last.version });
   return commandIds.flatMap((commandId) => commandIn(log, commandId) ?? []);
 }

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
+import { factTypes } from '../domain/commands.js';
 import type { StoredEvent } from '../domain/events.js';
 import { messageOf } from '../platform/message-of.js';
 import { isServerError } from '../platform/server-error.js';
@@ -85,7 +86,7 @@ export interface ResumeReport {
 }
 
 /** How often an order is looked at again if another resumption was faster. */
-const tries = 3;
+const tries = 4;
 
 /**
  * Brings an order back whose workflow ended without it, or was put back to an earlier state. The journal is what the world saw
@@ -202,7 +203,7 @@ interface Act {
   readonly found: ResumeReport;
 }
 
-/** @returns undefined if another resumption has changed what was found */
+/** @returns undefined if what was found has changed: it is to be looked at again */
 async function act(
   resuming: Resuming,
   { orderId, asked, plan, run, found }: Act,
@@ -226,10 +227,14 @@ async function act(
       if (plan.kind === 'running') await clearStopped(db, orderId);
       return found;
     case 'resume': {
+      if (run?.isRunning === true) {
+        // What it still takes until then is looked at afterwards.
+        await terminate(client, orderId, run.runId);
+        return undefined;
+      }
       await mend(db, orderId, plan);
       const journal = await readStored(db, orderId);
       const messages = unrecorded(run?.messages ?? [], journal);
-      if (run?.isRunning === true) await terminate(client, orderId, run.runId);
       const isStarted = await startAnew(resuming, { orderId, asked, plan, run, journal, messages });
       if (!isStarted) return undefined;
       await forks(db).deleteOne({ _id: orderId });
@@ -254,12 +259,16 @@ async function mend(
   await projectOrder(db, orderId);
 }
 
-/** Messages whose command the journal does not know. */
-function unrecorded(messages: readonly Signal[], journal: readonly StoredEvent[]): Signal[] {
+/**
+ * Messages that were not decided, or whose decision the journal lacks. Messages are decided in their order: a command before one
+ * that the journal knows was refused without an event, as one is that was refused before in the same state.
+ */
+function unrecorded(messages: readonly Signal[], journal: readonly StoredEvent[]): readonly Signal[] {
   const known = new Set(journal.map(({ commandId }) => commandId));
-  return messages.filter(
-    ({ message: { commandId } }) => !known.has(commandId) && !known.has(keyOf(commandId)),
-  );
+  const isKnown = ({ message: { commandId } }: Signal) => known.has(commandId) || known.has(keyOf(commandId));
+  const lastKnown = messages.findLastIndex(isKnown);
+  const isFact = ({ name }: Signal) => factTypes.some((type) => type === name);
+  return messages.filter((one, index) => !isKnown(one) && (index > lastKnown || isFact(one)));
 }
 
 async function terminate(client: Client, orderId: string, runId: string): Promise<void> {

@@ -135,6 +135,8 @@ export interface ResumeRequest extends Pick<Message, 'commandId' | 'hash' | 'cor
   readonly previousRunId?: string;
   /** what came to earlier runs and is not in the journal, in its order: judged again, as signals */
   readonly messages: readonly Signal[];
+  /** what came while an earlier run took the order over; absent for nothing */
+  readonly arrived?: readonly Signal[];
 }
 
 /** The activities of a run that is resumed, before it takes any message. Their inputs are no steps: they carry no `events`. */

@@ -127,10 +127,26 @@ export async function order(input: NewOrder | ContinuedOrder | ResumedOrder): Pr
 }
 
 async function resumedRun(input: ResumedOrder): Promise<OrderRun> {
-  const { order: takenOver, messages } = await takeOver(input, untilDone);
+  const arriving: Signal[] = [];
+  keepUntilTakenOver(input, arriving);
+  const { order: takenOver, messages } = await takeOver(input, untilDone, arriving);
   const run = new OrderRun(takenOver);
   run.takeAgain(messages);
   return run;
+}
+
+/** Until the order is taken over, signals are kept, and updates are told to come again. */
+function keepUntilTakenOver({ orderId }: ResumedOrder, arriving: Signal[]): void {
+  for (const name of [...followUpTypes, ...factTypes])
+    setHandler(defineSignal<[Message]>(name), (message) => void arriving.push({ name, message }));
+  const message = `order ${orderId} is being resumed: try again`;
+  const refusal = { kind: 'busy', code: messagesWaiting, message } as const;
+  const refused: RefusedUpdate = { refusal, version: 0, status: 'pending', allowedCommands: [] };
+  const refuse = (): never => {
+    throw ApplicationFailure.create({ message, type: refusal.code, details: [refused], nonRetryable: true });
+  };
+  for (const type of followUpTypes)
+    setHandler(defineUpdate<Answer>(type), (): Answer => refuse(), { validator: () => refuse() });
 }
 
 /** The durable shell around the domain. It has what was decided recorded and done, and decides nothing itself. */
@@ -218,7 +234,8 @@ class OrderRun {
       this.issueSteps();
       this.show();
       const { orderId, status, version } = this.order;
-      if (isFinished(this.order) && this.recording.size === 0) return { orderId, status, version };
+      const isIdle = this.recording.size === 0 && this.waiting.length === 0;
+      if (isFinished(this.order) && isIdle) return { orderId, status, version };
       if (this.mustContinueAsNew()) await this.continueAsNew();
       this.watch(this.halted === undefined ? nextDeadline(this.order) : undefined);
       const seen = this.changes;
@@ -318,8 +335,12 @@ class OrderRun {
     const summary = `are ${commandIds.length} messages repetitions?`;
     const known = await recall.executeWithOptions({ summary }, [{ events: [], orderId, commandIds, upTo }]);
     this.remembered = [...known, ...this.remembered];
+    const isAbsent = (signal: Signal) =>
+      asked.includes(signal) &&
+      !known.some(({ commandId }) => isSameCommand(commandId, signal.message.commandId));
+    // What is known may be forgotten again before its signal is taken: then it is asked about again.
     this.waiting = this.waiting.map((signal) =>
-      asked.includes(signal) ? { ...signal, message: { ...signal.message, absentUpTo: upTo } } : signal,
+      isAbsent(signal) ? { ...signal, message: { ...signal.message, absentUpTo: upTo } } : signal,
     );
     this.isRecalling = false;
     this.changes += 1;
@@ -340,7 +361,9 @@ class OrderRun {
     const fact = hasIssuer(commandId) ? factTypes.find((type) => type === name) : undefined;
     const isKnown = known !== undefined && isSameBody(known, message);
     if (isKnown && !(fact !== undefined && didNothing(known))) return;
-    const obstacle = keyConflict(message, known) ?? versionConflict(message, this.order.version);
+    const reused = keyConflict(message, known);
+    if (reused !== undefined) return this.rejectReuse(name, message, reused);
+    const obstacle = versionConflict(message, this.order.version);
     if (obstacle !== undefined) return this.reject(name, message, obstacle);
     if (fact !== undefined) return this.takeFact(fact, message);
     if (name === 'PaymentSettled') return this.takePayment(message);
@@ -389,6 +412,14 @@ class OrderRun {
   /** The caller waits for no answer: what does not fit becomes an event, never an error. */
   private reject(name: string, message: Message, refusal: Pick<Refusal, 'code' | 'message'>): void {
     this.accept(message, rejectionOf(this.order, name, refusal), messageId(message));
+  }
+
+  /** The key stays that of the command which had it first. */
+  private rejectReuse(name: string, message: Message, refusal: Obstacle): void {
+    // Before issuers were kept, the refusal was remembered under the key.
+    if (!hasIssuer(message.commandId)) return this.reject(name, message, refusal);
+    const drafts = rejectionOf(this.order, name, refusal);
+    if (drafts.length > 0) this.decided(drafts, causeOf(message, messageId(message)));
   }
 
   private accept(message: Message, drafts: readonly EventDraft[], causationId: string): Answer {

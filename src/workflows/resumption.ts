@@ -36,9 +36,14 @@ export interface TakenOver {
  * in the journal: so the history of the run is a whole log. Then `OrderResumed` is the next event, written before any other
  * run of the order can write one under that version.
  *
+ * @param arriving signals, added while they come
  * @throws ApplicationFailure if the journal has no event of the order, or is written by another run that was resumed later
  */
-export async function takeOver(input: ResumedOrder, options: ActivityOptions): Promise<TakenOver> {
+export async function takeOver(
+  input: ResumedOrder,
+  options: ActivityOptions,
+  arriving: readonly Signal[],
+): Promise<TakenOver> {
   const { orderId, resume, continueAsNewAfter } = input;
   const { record } = proxyActivities<Steps>(options);
   const { loadLog, claimResumption } = proxyActivities<ResumptionActivities>(options);
@@ -59,7 +64,7 @@ export async function takeOver(input: ResumedOrder, options: ActivityOptions): P
       if (continueAsNewSuggested || historyLength > (continueAsNewAfter ?? Infinity))
         await continueAsNew<(next: ResumedOrder) => Promise<OrderEnd>>({
           ...input,
-          resume: { ...resume, messages },
+          resume: { ...resume, messages, arrived: [...(resume.arrived ?? []), ...arriving] },
           taken,
         });
       continue;
@@ -82,10 +87,14 @@ export async function takeOver(input: ResumedOrder, options: ActivityOptions): P
         unrecorded: resumed.events,
         ...(continueAsNewAfter !== undefined && { continueAsNewAfter }),
       },
-      messages: messages.map(({ name, message }) => ({
-        name,
-        message: { ...message, absentUpTo: taken?.memoryFrom ?? 0 },
-      })),
+      messages: [
+        ...messages.map(({ name, message }) => ({
+          name,
+          message: { ...message, absentUpTo: taken?.memoryFrom ?? 0 },
+        })),
+        ...(resume.arrived ?? []),
+        ...arriving,
+      ],
     };
   }
 }
@@ -131,15 +140,19 @@ function extended(taken: Taken | undefined, loaded: readonly StoredEvent[]): Tak
 /** The command that led to the event, with its answer as far as it is known by now. */
 function remember(known: readonly Remembered[], order: Order, event: OrderEvent): readonly Remembered[] {
   const { commandId, causationId, version } = event;
+  const prefix = `${commandId}.`;
+  const hash = causationId.startsWith(prefix) ? causationId.slice(prefix.length) : undefined;
+  const first = known.find((entry) => entry.commandId === commandId && entry.hash !== undefined);
+  // The refusal of another command under the same key: the key is that of the first.
+  if (hash !== undefined && first !== undefined && first.hash !== hash) return known;
   const last = known.at(-1);
   const isSame = last?.commandId === commandId && last.answer.version === version - 1 && !didNothing(last);
   const { events = [], ...before } = isSame ? last.answer : {};
   const { events: added, ...answer } = answerOf(order, [event]);
-  const prefix = `${commandId}.`;
   const command: Remembered = {
     commandId,
     // A fact that settled an effect has the effect's key as its cause.
-    ...(causationId.startsWith(prefix) && { hash: causationId.slice(prefix.length) }),
+    ...(hash !== undefined && { hash }),
     answer: { ...before, ...answer, events: [...events, ...added], requestId: '' },
   };
   return [...(isSame ? known.slice(0, -1) : known), command];
