@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { recallCommands } from '../../src/event-log/command-memory.js';
 import { readJournal } from '../../src/event-log/journal.js';
 import { deliver } from '../support/webhooks.js';
 import { eventually, placedOrder, startTestApi, type TestApi } from '../support/api.js';
@@ -110,6 +111,23 @@ describe('a key belongs to its issuer', () => {
     await untilThere(orderId, 'OrderConfirmed', 1);
     await untilThere(orderId, 'FactReceived', 1);
   });
+});
+
+test('a key stays that of the command which had it first, whatever is refused under it', async () => {
+  const orderId = await placedOrder(api);
+  const note = (text: string, more = {}) =>
+    api.post(`/v1/orders/${orderId}/notes`, { body: { text }, headers: { 'idempotency-key': 'K', ...more } });
+  const first = await note('one');
+  expect(first.status).toBe(200);
+  expect((await note('other', { prefer: 'respond-async' })).status).toBe(202);
+  await untilThere(orderId, 'CommandRejected', 1);
+  expect(await note('other')).toMatchObject({ status: 422, body: { code: 'key_reused' } });
+  const again = await note('one');
+  expect(again).toMatchObject({ status: 200, headers: { 'idempotent-replayed': 'true' } });
+  expect(again.body).toEqual(first.body);
+  expect(await countOf(orderId, 'NoteAdded')).toBe(1);
+  const known = await recallCommands(api.mongo.db, orderId, ['anonymous K'], 6);
+  expect(known).toMatchObject([{ answer: { version: 5, events: [{ type: 'NoteAdded' }] } }]);
 });
 
 describe('a fact', () => {

@@ -397,3 +397,60 @@ test(
   },
   LIMIT_MS,
 );
+
+test(
+  'a command that was refused without an event, and long ago, is not done by a resumption',
+  async () => {
+    const orderId = await placedOrder(api);
+    const asAsked = (amount: number) =>
+      api.post(`/v1/orders/${orderId}/refunds`, {
+        body: { amount, reason: 'sorry' },
+        headers: { prefer: 'respond-async' },
+      });
+    // Nothing is captured: the second is the same refusal in the same state, which leaves no event.
+    expect((await asAsked(100)).status).toBe(202);
+    expect((await asAsked(100)).status).toBe(202);
+    await until(async () => expect(await types(orderId)).toContain('CommandRejected'));
+    const { body } = await tell(orderId, 'shipments');
+    const dispatched = { carrier: 'DHL', trackingNumber: '1' };
+    await tell(orderId, `shipments/${body.shipmentId}/dispatch`, dispatched);
+    await tell(orderId, 'notes', { text: 'x' });
+    await workflow(orderId).terminate();
+    expect(await resumed(orderId)).toMatchObject({ outcome: 'resumed', messages: [], refused: [] });
+    await tell(orderId, 'notes', { text: 'y' });
+    expect(await types(orderId)).not.toContain('RefundRequested');
+  },
+  LIMIT_MS,
+);
+
+test(
+  'signals that come while a run takes the order over are decided, whatever the number of runs that takes',
+  async () => {
+    const orderId = await placedOrder(api);
+    for (let n = 0; n < 30; n += 1) await tell(orderId, 'notes', { text: `note ${n}` });
+    await workflow(orderId).terminate();
+    await worker.stop();
+    const { client, config } = api;
+    const taskQueue = config.temporal.taskQueue;
+    const id = randomUUID();
+    const asked = {
+      commandId: `tester ${id}`,
+      hash: 'resume',
+      correlationId: id,
+      actor: 'tester',
+      reason: 'x',
+    };
+    await resume({ client, db, taskQueue, continueAsNewAfter: 8 }, orderId, asked);
+    const headers = { prefer: 'respond-async' };
+    const note = await api.post(`/v1/orders/${orderId}/notes`, { body: { text: 'while away' }, headers });
+    expect(note.status).toBe(202);
+    worker = await api.startWorker();
+    // An update waits until the order is taken over.
+    await until(async () => await tell(orderId, 'notes', { text: 'after' }));
+    const texts = (await readJournal(db, orderId)).flatMap(({ type, data }) =>
+      type === 'NoteAdded' && 'text' in data ? [data.text] : [],
+    );
+    expect(texts.slice(-2)).toEqual(['while away', 'after']);
+  },
+  LIMIT_MS,
+);
