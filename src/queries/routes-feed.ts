@@ -260,9 +260,9 @@ async function* live(
 function pageOf(events: readonly PositionedEvent[]): StreamPage {
   const known = pages.get(events);
   if (known !== undefined) return known;
-  const page = events.map((event) => ({ id: event.position, data: upcastIfKnown(event) }));
-  pages.set(events, page);
-  return page;
+  const items = events.map((event) => ({ id: event.position, data: upcastIfKnown(event) }));
+  pages.set(events, items);
+  return items;
 }
 
 const pages = new WeakMap<readonly PositionedEvent[], StreamPage>();
