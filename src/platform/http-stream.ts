@@ -8,23 +8,26 @@ export interface StreamItem {
   readonly data: object;
 }
 
+/** Items that are there already, in order. One and the same page is made into bytes once, however many streams send it. */
+export type StreamPage = readonly StreamItem[];
+
 /** Sent while there is nothing to say, so that neither side takes the other for dead. */
 export const keepAlive = Symbol('keep-alive');
 
 const RECONNECT_MS = 1_000;
-/** What is written at once, about: many small writes keep the event loop busy. */
+/** What is written at once. */
 const CHUNK = 64 * 1024;
 /** Of all streams of the process: what a socket takes is megabytes, whether or not the client reads. */
 const turn = inTurn();
 
 /**
- * Sends items as Server-Sent Events until they end, fail, or the client goes (`signal` says so to their source). The next
- * item is asked for when the last one has left: a slow reader costs time, never memory. One that reads nothing is cut by the
- * server (`HttpLimits.movesWithinMs`).
+ * Sends pages of items as Server-Sent Events until they end, fail, or the client goes (`signal` says so to their source). The
+ * next page is asked for when the last one has left: a slow reader costs time, and no memory but a page. One that reads nothing
+ * is cut by the server (`HttpLimits.movesWithinMs`).
  */
 export async function sendStream(
   reply: FastifyReply,
-  items: AsyncIterable<StreamItem | typeof keepAlive>,
+  pages: AsyncIterable<StreamPage | typeof keepAlive>,
   signal: AbortSignal,
 ): Promise<void> {
   reply.hijack();
@@ -37,41 +40,34 @@ export async function sendStream(
     'x-accel-buffering': 'no',
   });
   raw.write(`retry: ${RECONNECT_MS}\n\n`);
-  let text = '';
-  let flushing: NodeJS.Immediate | undefined;
-  const flush = (): void => {
-    if (flushing !== undefined) clearImmediate(flushing);
-    flushing = undefined;
-    if (text !== '') raw.write(text);
-    text = '';
-  };
   try {
-    for await (const item of items) {
+    for await (const page of pages) {
+      const bytes = page === keepAlive ? Buffer.from(': keep-alive\n\n') : bytesOf(page);
+      for (let start = 0; start < bytes.length && !signal.aborted; start += CHUNK) {
+        const chunk = bytes.subarray(start, start + CHUNK);
+        if (bytes.length < CHUNK) raw.write(chunk);
+        else await turn(async () => raw.write(chunk));
+        if (raw.writableNeedDrain) await once(raw, 'drain', { signal });
+      }
       if (signal.aborted) break;
-      text += textOf(item);
-      if (text.length >= CHUNK) await turn(async () => flush());
-      else flushing ??= setImmediate(flush);
-      if (raw.writableNeedDrain) await once(raw, 'drain', { signal });
     }
   } catch (error) {
     // Nothing can be answered any more: the client comes again, and goes on after the last id it has.
     if (!signal.aborted) reply.log.warn({ err: error }, 'a stream ends early');
   } finally {
-    flush();
     // What is not read would keep the connection, and the server, from closing.
     if (raw.writableNeedDrain) raw.destroy();
     else raw.end();
   }
 }
 
-/** Of each item once, however many streams send it. */
-const texts = new WeakMap<StreamItem, string>();
+const bytesOfPages = new WeakMap<StreamPage, Buffer>();
 
-function textOf(item: StreamItem | typeof keepAlive): string {
-  if (item === keepAlive) return ': keep-alive\n\n';
-  const known = texts.get(item);
+function bytesOf(page: StreamPage): Buffer {
+  const known = bytesOfPages.get(page);
   if (known !== undefined) return known;
-  const text = `id: ${item.id}\ndata: ${JSON.stringify(item.data)}\n\n`;
-  texts.set(item, text);
-  return text;
+  const texts = page.map(({ id, data }) => `id: ${id}\ndata: ${JSON.stringify(data)}\n\n`);
+  const bytes = Buffer.from(texts.join(''));
+  bytesOfPages.set(page, bytes);
+  return bytes;
 }

@@ -10,7 +10,7 @@ import { readStored } from '../event-log/journal.js';
 import { inTurn } from '../platform/in-turn.js';
 import { problem } from '../platform/http-problem.js';
 import { closed, OrderPath } from '../platform/http-schemas.js';
-import { type StreamItem, keepAlive, sendStream } from '../platform/http-stream.js';
+import { type StreamPage, keepAlive, sendStream } from '../platform/http-stream.js';
 import type { Http } from '../platform/http.js';
 import { unlessAway } from '../platform/mongo-outage.js';
 import { isTemporalOutage } from '../platform/temporal-outage.js';
@@ -151,7 +151,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   function feedFrom(after: number, signal: AbortSignal): Items {
     const read = async (position: number) => {
       const events = await tail.read(position, PAGE);
-      return events.map(itemOf);
+      return pageOf(events);
     };
     const isMore = async (position: number) =>
       (await tail.beyond(position, signal, KEEP_ALIVE_MS)) > position;
@@ -195,7 +195,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   }
 }
 
-type Items = AsyncGenerator<StreamItem | typeof keepAlive>;
+type Items = AsyncGenerator<StreamPage | typeof keepAlive>;
 
 async function* onceReachable(open: () => Promise<Items>, signal: AbortSignal): Items {
   while (!signal.aborted) {
@@ -221,7 +221,7 @@ async function unlessUnreachable<T>(asked: Promise<T>): Promise<T | undefined> {
 
 interface Source {
   /** The items beyond one, `PAGE` at most. */
-  readonly read: (after: number) => Promise<readonly StreamItem[]>;
+  readonly read: (after: number) => Promise<StreamPage>;
   /** Waits until there may be more; false where there is none in `KEEP_ALIVE_MS`. */
   readonly isMore: (after: number) => Promise<boolean>;
   /** What is beyond an item is not what follows it any more. */
@@ -240,9 +240,9 @@ async function* live(
   let isPromised = false;
   while (!signal.aborted && !isOver()) {
     const items = await unlessAway(read(last));
-    for (const item of items ?? []) {
-      yield item;
-      last = item.id;
+    if (items !== undefined && items.length > 0) {
+      yield items;
+      last = items.at(-1)?.id ?? last;
     }
     if (items === undefined) {
       yield keepAlive;
@@ -256,14 +256,16 @@ async function* live(
   }
 }
 
-/** The same item for the same event: streams that send it share its text. */
-function itemOf(event: PositionedEvent): StreamItem {
-  const item = items.get(event) ?? { id: event.position, data: upcastIfKnown(event) };
-  items.set(event, item);
-  return item;
+/** The same page for the same events: streams that send it share its bytes. */
+function pageOf(events: readonly PositionedEvent[]): StreamPage {
+  const known = pages.get(events);
+  if (known !== undefined) return known;
+  const items = events.map((event) => ({ id: event.position, data: upcastIfKnown(event) }));
+  pages.set(events, items);
+  return items;
 }
 
-const items = new WeakMap<PositionedEvent, StreamItem>();
+const pages = new WeakMap<readonly PositionedEvent[], StreamPage>();
 
 function resumePoint(lastEventId: string | undefined): number | undefined {
   return lastEventId === undefined ? undefined : Number(lastEventId);

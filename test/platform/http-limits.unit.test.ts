@@ -3,7 +3,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { type Admission, type Bounds, createAdmission, defaultBounds } from '../../src/platform/admission.js';
 import { createHttp, type Http, type HttpLimits } from '../../src/platform/http.js';
-import { sendStream, type StreamItem } from '../../src/platform/http-stream.js';
+import { sendStream, type StreamPage } from '../../src/platform/http-stream.js';
 import { createLogger } from '../../src/platform/logger.js';
 import { until } from '../support/until.js';
 
@@ -135,15 +135,15 @@ test('a request that takes too long to arrive is answered 408 in the time that i
 }, 20_000);
 
 describe('a stream that is not read', () => {
-  const item: StreamItem = { id: 1, data: { text: 'x'.repeat(100_000) } };
+  const page: StreamPage = [{ id: 1, data: { text: 'x'.repeat(100_000) } }];
   let sent = 0;
 
   async function listen(limits: HttpLimits): Promise<Socket> {
     sent = 0;
-    async function* endless(): AsyncGenerator<StreamItem> {
+    async function* endless(): AsyncGenerator<StreamPage> {
       for (;;) {
         sent += 1;
-        yield item;
+        yield page;
       }
     }
     appWith(limits);

@@ -31,9 +31,12 @@ export async function offerLoad({ connections, perSecond, send }: Offer, ms: num
   const failed = new Map<string, number>();
   let refused = 0;
   let unsent = 0;
+  const fail = (how: string): void => void failed.set(how, (failed.get(how) ?? 0) + 1);
   const ask = async (connection: HttpConnection): Promise<void> => {
     const begun = performance.now();
-    const { status, body } = await send(connection);
+    const answer = await send(connection).catch(() => undefined);
+    if (answer === undefined) return fail('a connection that was cut');
+    const { status, body } = answer;
     free.push(connection);
     if (status < 300) {
       times.push(performance.now() - begun);
@@ -41,7 +44,7 @@ export async function offerLoad({ connections, perSecond, send }: Offer, ms: num
     }
     const { code } = JSON.parse(body.toString()) as { readonly code: string };
     if (code === 'overloaded') refused += 1;
-    else failed.set(`${status} ${code}`, (failed.get(`${status} ${code}`) ?? 0) + 1);
+    else fail(`${status} ${code}`);
   };
   const start = performance.now();
   for (let due = 0; performance.now() - start < ms; await setTimeout(TICK_MS)) {
