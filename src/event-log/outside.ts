@@ -189,13 +189,22 @@ const snapshotTooOld = 239;
 
 /**
  * SKUs of which another number is reserved than the movements come to. As each order's movements are those of its log (see
- * `compareOutside`), this is what the orders hold by their logs. Both are read as of one moment, so orders under way are no fault.
- * Its memory grows with the number of SKUs, and with nothing else.
+ * `compareOutside`), this is what the orders hold by their logs. Both are read as of one moment, and what is found is looked at
+ * once more, so orders under way are no fault. Its memory grows with the number of SKUs, and with nothing else.
  */
 export async function* wrongStock(
   db: Db,
   onProgress: (done: number) => void,
 ): AsyncGenerator<Discrepancy, void> {
+  const found = await lookAtStock(db, onProgress);
+  if (found.length === 0) return;
+  const again = await lookAtStock(db, onProgress);
+  const before = new Set(found.map(({ key }) => key));
+  yield* again.filter(({ key }) => before.has(key));
+}
+
+async function lookAtStock(db: Db, onProgress: (done: number) => void): Promise<readonly Discrepancy[]> {
+  const found: Discrepancy[] = [];
   const session = db.client.startSession({ snapshot: true });
   try {
     const reserved = new Map<string, number>();
@@ -210,14 +219,15 @@ export async function* wrongStock(
     for await (const { sku, reserved: is } of stock(db).find({}, { session }).sort({ _id: 1 })) {
       const wanted = reserved.get(sku) ?? 0;
       reserved.delete(sku);
-      if (is !== wanted) yield wrongReservation(sku, is, wanted);
+      if (is !== wanted) found.push(wrongReservation(sku, is, wanted));
     }
-    for (const [sku, wanted] of reserved) if (wanted !== 0) yield wrongReservation(sku, 0, wanted);
+    for (const [sku, wanted] of reserved) if (wanted !== 0) found.push(wrongReservation(sku, 0, wanted));
+    return found;
   } catch (error) {
     if (!(error instanceof MongoServerError && error.code === snapshotTooOld)) throw error;
     const detail = 'the movements cannot be read as of one moment: they are too many for its snapshot window';
     const remedy = 'raise MongoDB’s minSnapshotHistoryWindowInSeconds, and verify again';
-    yield { where: 'stock', kind: 'unanswered', detail, remedy };
+    return [{ where: 'stock', kind: 'unanswered', detail, remedy }];
   } finally {
     await session.endSession();
   }

@@ -171,6 +171,7 @@ class OrderRun {
   private halted: Halt | undefined;
   /** another run of the order was resumed from the journal: by which of its events that is known */
   private replaced: string | undefined;
+  private readonly characters = new WeakMap<StoredEvent, number>();
   private timer: { readonly deadline: Deadline; readonly scope: CancellationScope } | undefined;
   private listedStatus: Order['status'];
   /** counts what the main loop must look at */
@@ -480,10 +481,19 @@ class OrderRun {
 
   private isOverLimit(): boolean {
     const unrecorded = this.unrecorded();
-    return (
-      unrecorded.length > unrecordedLimit.events ||
-      JSON.stringify(unrecorded).length > unrecordedLimit.characters
-    );
+    if (unrecorded.length > unrecordedLimit.events) return true;
+    // As many as the array has in JSON, with its brackets and commas.
+    const characters = unrecorded.reduce((sum, event) => sum + this.charactersOf(event) + 1, 1);
+    return characters > unrecordedLimit.characters;
+  }
+
+  /** Counted once for each event: with many messages in one task, it is asked for again and again. */
+  private charactersOf(event: StoredEvent): number {
+    const known = this.characters.get(event);
+    if (known !== undefined) return known;
+    const { length } = JSON.stringify(event);
+    this.characters.set(event, length);
+    return length;
   }
 
   // --- steps ---
