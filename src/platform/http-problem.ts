@@ -4,6 +4,7 @@ import { Type } from 'typebox';
 import { loopDelay } from './event-loop.js';
 import { isMongoOutage, isQueryTooSlow } from './mongo-outage.js';
 import { isTemporalOutage } from './temporal-outage.js';
+import { NoAnswer } from './within.js';
 
 /** One thing that is wrong with a request. */
 export interface RequestError {
@@ -136,6 +137,9 @@ function toProblem(error: unknown, request: FastifyRequest): HttpProblem {
     const detail =
       'This process has too much to do: an answer of MongoDB was not read in time. Try again soon.';
     return new HttpProblem(503, 'overloaded', detail);
+  }
+  if (error instanceof NoAnswer) {
+    return new HttpProblem(503, 'mongodb_unavailable', 'MongoDB gave no answer in time. Try again soon.');
   }
   if (isMongoOutage(error)) {
     return new HttpProblem(503, 'mongodb_unavailable', 'MongoDB cannot be reached. Try again soon.');

@@ -59,6 +59,8 @@ export const overload: Measurement = {
     const offer = async (creates: number, pages: number, clients = { creators, readers }): Promise<Mixed> => {
       const creating = await openAll(clients.creators, () => HttpConnection.open(address));
       const reading = await openAll(clients.readers, () => HttpConnection.open(address));
+      // Node accepts one connection in each turn of its event loop: until it has, a request on it is not seen.
+      await Promise.all([...creating, ...reading].map((connection) => connection.get('/health/live')));
       const streams = await openAll(unreadStreams, () => openUnread(address));
       try {
         const [created, listed] = await Promise.all([
