@@ -30,7 +30,7 @@ describe('an order', () => {
     const document = await orders(api.mongo.db).findOne({ _id: orderId });
     expect(document).toMatchObject(body);
     const kept = Object.keys(document ?? {}).filter((name) => !(name in body));
-    expect(kept.toSorted()).toEqual(['_id', 'recorder', 'search', 'settled', 'skus', 'state']);
+    expect(kept.toSorted()).toEqual(['_id', 'finished', 'recorder', 'search', 'settled', 'skus', 'state']);
     expect(body).toMatchObject({ orderId, status: 'confirmed', total: 4498, tags: ['gift'] });
   });
 
