@@ -8,7 +8,7 @@ import { within } from '../platform/within.js';
 import { orders } from '../projections/orders.js';
 import { type Exposure, type ExposureDeps, unrecordedOrders } from './exposure.js';
 
-const WITHIN_MS = 3_000;
+const WITHIN_MS = 2_000;
 /** Counting every order takes time: the counts are as old as this, at most. */
 const COUNTED_EVERY_MS = 60_000;
 /** The orders that owe something for longest. */
