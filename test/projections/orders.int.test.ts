@@ -80,11 +80,7 @@ test('an order is found by the words of its id, customer, goods and tags', () =>
   const { search, skus } = toDocument(order);
   expect(skus).toStrictEqual(['LAMP-9']);
   expect(new Set(search)).toStrictEqual(
-    new Set(
-      'o-1 o 1 c-7 c 7 ada lovelace ada@example.com example com gift wrap lamp-9 lamp 9 öl-lampe öl lampe'.split(
-        ' ',
-      ),
-    ),
+    new Set('o1 1 c7 7 ada lovelace adaexamplecom examplecom com gift wrap lamp9 9 ollampe lampe'.split(' ')),
   );
   expect(search).toHaveLength(new Set(search).size);
 });
