@@ -32,9 +32,13 @@ export async function audit(
   except: readonly string[] = [],
   lost?: readonly string[],
 ): Promise<readonly Audited[]> {
-  const runs = await runsByOrder(system, lost !== undefined);
-  const known = await system.db.collection('order_events').distinct('orderId');
-  expect(new Set([...runs.keys(), ...(lost ?? [])])).toEqual(new Set(known));
+  // Temporal's lists are a moment old.
+  const runs = await until(async () => {
+    const listed = await runsByOrder(system, lost !== undefined);
+    const known = await system.db.collection('order_events').distinct('orderId');
+    expect(new Set([...listed.keys(), ...(lost ?? [])])).toEqual(new Set(known));
+    return listed;
+  });
   const audited: Audited[] = [];
   for (const orderId of lost ?? []) {
     const { order, events } = await auditJournal(system, orderId);
