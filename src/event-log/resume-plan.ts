@@ -18,6 +18,8 @@ export interface Known {
   readonly recorded: ReadonlySet<number>;
   /** its workflow has met a fork, and does nothing any more */
   readonly isHalted: boolean;
+  /** its workflow ran until this resumption terminated it, so another has to tell the whole log */
+  readonly isReplaced?: boolean;
 }
 
 /** What is to be done with an order. */
@@ -50,7 +52,14 @@ interface Mended {
  * only once it holds the events that made them owed. So it wins over a history that is shorter, or differs in what was never
  * recorded; and it never wins over a history that agrees and is longer.
  */
-export function planResumption({ viewed, journal, history, recorded, isHalted }: Known): Plan {
+export function planResumption({
+  viewed,
+  journal,
+  history,
+  recorded,
+  isHalted,
+  isReplaced = false,
+}: Known): Plan {
   const seen = unbroken(journal);
   const beyond = journal.slice(seen.length);
   if (history === undefined) {
@@ -73,7 +82,7 @@ export function planResumption({ viewed, journal, history, recorded, isHalted }:
   const differsAt = differing[0]?.journal.version ?? Infinity;
   const lastInHistory = (history.isForecast ? 0 : history.firstVersion - 1) + decided.length;
   if (lastInHistory < seen.length || differsAt <= seen.length)
-    return fromJournal(seen, beyond, { viewed, isRunning: history.isOpen });
+    return fromJournal(seen, beyond, { viewed, isRunning: history.isOpen || isReplaced });
   return fromBoth(seen, beyond, { history, decided, isHalted });
 }
 

@@ -100,12 +100,14 @@ export async function resume(
   asked: Asked,
   { isDryRun = false, answerWithinMs = 0 }: ResumeOptions = {},
 ): Promise<ResumeReport> {
+  let isReplaced = false;
   for (let left = tries; ; left -= 1) {
-    const { plan, run, journal } = await look(resuming, orderId);
+    const { plan, run, journal } = await look(resuming, orderId, isReplaced);
     const found = reportOf(orderId, plan, journal, asked);
     if (isDryRun || found.outcome === 'already_resumed') return found;
     const report = await act(resuming, { orderId, asked, plan, run, found });
     if (report !== undefined) return await answered(resuming, report, asked, answerWithinMs);
+    isReplaced ||= plan.kind === 'resume' && run?.isRunning === true;
     if (left === 1) return { ...found, outcome: 'already_resumed', detail: 'another resumption came first' };
   }
 }
@@ -117,7 +119,7 @@ interface Looked {
 }
 
 /** In this sequence: the history of an order that is well covers what its journal had before. */
-async function look({ client, db }: Resuming, orderId: string): Promise<Looked> {
+async function look({ client, db }: Resuming, orderId: string, isReplaced: boolean): Promise<Looked> {
   const view = await orders(db).findOne({ _id: orderId }, { ...committed, projection: { version: 1 } });
   const fork = await forks(db).findOne({ _id: orderId }, committed);
   const journal = await readStored(db, orderId);
@@ -131,6 +133,7 @@ async function look({ client, db }: Resuming, orderId: string): Promise<Looked> 
       ...(history === undefined ? {} : { history }),
       recorded: run?.recorded ?? new Set(),
       isHalted: fork !== null,
+      isReplaced,
     });
     return { plan, run, journal };
   } catch (error) {
