@@ -5,11 +5,13 @@ import { workflowId } from '../../src/workflows/messages.js';
 import { installRuntime, startOrderWorker } from '../../workers/worker.js';
 import { orderBody, startTestApi, workflowBundle } from '../support/api.js';
 import { breakableMongodb } from '../support/breakable-server.js';
+import { foundStock } from '../support/stock.js';
 import { until } from '../support/until.js';
 
 test('an outage of MongoDB is one line for each order that waits for it, and one when it goes on', async () => {
   const mongod = await breakableMongodb();
   const api = await startTestApi({ MONGODB_URI: mongod.address });
+  await until(() => foundStock(api.mongo.db));
   const lines: { readonly orderId?: string; readonly level: number }[] = [];
   const logger = pino(format, { write: (text: string) => void lines.push(JSON.parse(text)) });
   installRuntime(logger);
