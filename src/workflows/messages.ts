@@ -150,6 +150,12 @@ export interface ResumptionActivities {
 /** Failure type of a step of a run that another has replaced: the journal has its `OrderResumed`. Never retried. */
 export const superseded = 'Superseded';
 
+/**
+ * How many answered commands an order remembers at least; the journal has the earlier ones. Temporal itself knows the update
+ * ids of one run only.
+ */
+export const rememberedCommands = 500;
+
 /** A command that was answered, oldest first. */
 export interface Remembered {
   readonly commandId: string;

@@ -54,6 +54,7 @@ import {
   isMessage,
   messageId,
   messagesWaiting,
+  rememberedCommands,
   searchAttributes,
   stateQuery,
 } from './messages.js';
@@ -96,12 +97,6 @@ const worldOf: Readonly<Record<EffectType, string>> = {
 };
 
 const statusAttribute = defineSearchAttributeKey(searchAttributes.status, 'KEYWORD');
-
-/**
- * How many answered commands an order remembers at least; the journal has the earlier ones. Temporal itself knows the update
- * ids of one run only.
- */
-const rememberedCommands = 500;
 
 const recalledAtOnce = 100;
 

@@ -18,6 +18,7 @@ import {
   messageId,
   type OrderEnd,
   type Remembered,
+  rememberedCommands,
   type ResumedOrder,
   type ResumptionActivities,
   type Signal,
@@ -116,9 +117,6 @@ export function endSuperseded(message: string): never {
 }
 
 type Taken = NonNullable<ResumedOrder['taken']>;
-
-/** How many commands are taken over at least; the journal has the earlier ones. */
-const rememberedCommands = 500;
 
 function extended(taken: Taken | undefined, loaded: readonly StoredEvent[]): Taken {
   let { order, remembered, memoryFrom }: Partial<Taken> = taken ?? {};
