@@ -9,7 +9,7 @@ import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/session.js';
 import { journal } from '../../src/event-log/journal.js';
 import { orders as views } from '../../src/projections/orders.js';
-import { placedOrder, startTestApi, type TestApi } from '../support/api.js';
+import { placedOrder, startTestApi, terminateWhenRecorded, type TestApi } from '../support/api.js';
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
 
@@ -194,7 +194,7 @@ describe('resume', () => {
 
   test('ends with 1 where a person must look, and 3 where there is no such order', async () => {
     const broken = await placedOrder(api);
-    await api.client.workflow.getHandle(`order-${broken}`).terminate();
+    await terminateWhenRecorded(api, broken);
     await journal(api.mongo.db).updateOne({ _id: `${broken}:3` }, { $set: { actor: 'nobody' } });
     const { exitCode, out, err } = await orders(`resume ${broken}`);
     expect({ exitCode, err }).toEqual({ exitCode: 1, err: expect.stringMatching(/^not_resumed: 1 order/) });

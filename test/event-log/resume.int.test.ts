@@ -11,7 +11,14 @@ import { verify } from '../../src/event-log/verify.js';
 import { orders, projectOrder } from '../../src/projections/orders.js';
 import { workflowId } from '../../src/workflows/messages.js';
 import type { RunningWorker } from '../../workers/worker.js';
-import { orderBody, placedOrder, type Reply, startTestApi, type TestApi } from '../support/api.js';
+import {
+  orderBody,
+  placedOrder,
+  type Reply,
+  startTestApi,
+  terminateWhenRecorded,
+  type TestApi,
+} from '../support/api.js';
 import { deleteHistory } from '../support/retention.js';
 import { until } from '../support/until.js';
 
@@ -295,7 +302,7 @@ describe('nothing is changed of', () => {
 
   test('an order whose history and journal were both recorded, and differ', async () => {
     const orderId = await placedOrder(api);
-    await workflow(orderId).terminate();
+    await terminateWhenRecorded(api, orderId);
     await journal(db).updateOne({ _id: `${orderId}:3` }, { $set: { 'data.amount': 1 } });
     const reply = await api.post(`/v1/orders/${orderId}/resume`, { body: {} });
     expect(reply).toMatchObject({ status: 409, body: { code: 'order_forked' } });

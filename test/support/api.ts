@@ -10,6 +10,7 @@ import { connectMongo, connectTemporal, type Mongo } from '../../src/platform/co
 import type { Http } from '../../src/platform/http.js';
 import { createLogger, type Logger } from '../../src/platform/logger.js';
 import { ensureOrderIndexes } from '../../src/projections/orders.js';
+import { workflowId } from '../../src/workflows/messages.js';
 import { type ApiLimits, buildApi } from '../../workers/api.js';
 import { installRuntime, type RunningWorker, startOrderWorker } from '../../workers/worker.js';
 import { dropDatabases } from './databases.js';
@@ -164,6 +165,22 @@ export async function placedOrder(
   const reply = await api.post('/v1/orders', { body: orderBody(more), headers: { prefer: 'wait=20' } });
   expect(reply.status).toBe(201);
   return String(reply.body.orderId);
+}
+
+/**
+ * Terminates an order's workflow once its steps are done and its history says so. Before, a step may have recorded
+ * what the history does not yet know to be recorded.
+ */
+export async function terminateWhenRecorded(
+  { client }: Pick<TestApi, 'client'>,
+  orderId: string,
+): Promise<void> {
+  const workflow = client.workflow.getHandle(workflowId(orderId));
+  await eventually(async () => {
+    const { pendingActivities = [], pendingWorkflowTask } = (await workflow.describe()).raw;
+    return pendingActivities?.length === 0 && !pendingWorkflowTask ? true : undefined;
+  });
+  await workflow.terminate();
 }
 
 /** Looks until `find` finds something. @throws Error after ten seconds */
