@@ -125,6 +125,7 @@ async function work(
         useWorkerVersioning: false,
       },
       maxCachedWorkflows: 1_000,
+      maxConcurrentWorkflowTaskExecutions: 8,
       workflowTaskPollerBehavior: { type: 'autoscaling' },
       activityTaskPollerBehavior: { type: 'autoscaling' },
       shutdownGraceTime: '1500ms',

@@ -29,11 +29,11 @@ export type Bounds = Readonly<Record<Kind, Bound>>;
  * says little; a message (a signal) waits for none, and is not to wait for commands that have no worker.
  */
 export const defaultBounds: Bounds = {
-  create: { least: 4, most: 64, targetMs: 500, waiting: 64, waitMs: 500 },
+  create: { least: 4, most: 64, targetMs: 250, waiting: 8, waitMs: 250 },
   command: { most: 64, waiting: 128, waitMs: 500 },
   message: { most: 64, waiting: 128, waitMs: 500 },
   read: { most: 256, waiting: 1_024, waitMs: 1_000 },
-  list: { least: 2, most: 32, targetMs: 500, waiting: 64, waitMs: 500 },
+  list: { least: 2, most: 32, targetMs: 250, waiting: 8, waitMs: 250 },
   history: { most: 32, waiting: 64, waitMs: 500 },
   stream: { most: 200, waiting: 0, waitMs: 0 },
 };
@@ -42,7 +42,7 @@ export const defaultBounds: Bounds = {
 const spared: ReadonlySet<Kind> = new Set(['read', 'message']);
 /** A loop that is later than that on average cannot do what it has been given already. */
 const BEHIND_MS = 500;
-const SHRINK = 0.8;
+const SHRINK = 0.5;
 
 /** Gives the place back. May be called again. */
 export type Leave = () => void;
@@ -160,6 +160,6 @@ class Gate {
     const now = performance.now();
     if (now - this.shrunkAt < tookMs) return;
     this.shrunkAt = now;
-    this.limit = Math.max(least, this.limit * SHRINK);
+    this.limit = Math.max(least, this.limit * Math.max(SHRINK, targetMs / tookMs));
   }
 }

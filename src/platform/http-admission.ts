@@ -1,8 +1,8 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Gauge } from 'prom-client';
 import type { Instruments } from './http-metrics.js';
 import { type Admission, type Kind, kinds, type Leave } from './admission.js';
-import { HttpProblem } from './http-problem.js';
+import { HttpProblem, pathOf, problemBody } from './http-problem.js';
 import type { Http } from './http.js';
 import type { Logger } from './logger.js';
 
@@ -42,9 +42,22 @@ export function admitRequests(app: Http, admission: Admission, logger: Logger): 
     return new HttpProblem(503, 'overloaded', detail);
   };
   app.decorateRequest('leave', nothing);
-  app.addHook('preParsing', async (request) => {
+  app.addHook('preParsing', (request, reply, _, done) => {
     const kind = kindOf(request);
-    if (kind !== undefined && admission.isFull(kind)) throw refuse(kind);
+    if (kind === undefined || !admission.isFull(kind)) return done();
+    const problem = refuse(kind);
+    const body = JSON.stringify(problemBody(problem, request.id, pathOf(request.url)));
+    // Under overload most answers are this one, so it takes the shortest way.
+    reply.hijack();
+    reply.raw
+      .writeHead(problem.status, {
+        'content-type': 'application/problem+json',
+        'content-length': Buffer.byteLength(body),
+        ...headersOf(reply),
+        ...problem.headers,
+      })
+      .end(body);
+    return undefined;
   });
   app.addHook('preValidation', async (request, reply) => {
     const kind = kindOf(request);
@@ -67,6 +80,11 @@ export function admitRequests(app: Http, admission: Admission, logger: Logger): 
       request.leave();
     });
   });
+}
+
+function headersOf(reply: FastifyReply): Record<string, number | string | string[]> {
+  const entries = Object.entries(reply.getHeaders());
+  return Object.fromEntries(entries.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }
 
 function nothing(): void {}

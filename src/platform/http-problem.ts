@@ -99,11 +99,15 @@ export async function sendProblem(
     .code(sent.status)
     .headers(sent.headers)
     .type('application/problem+json')
-    .send(problemBody(sent, request.id, request.url.split('?', 1)[0]));
+    .send(problemBody(sent, request.id, pathOf(request.url)));
 }
 
 /** Where the event loop was that late, an answer that seems to be missing may only have been read too late. */
 const STALLED_MS = 1_000;
+
+export function pathOf(url: string): string {
+  return url.split('?', 1)[0] ?? url;
+}
 
 /** What is sent of a problem. */
 export function problemBody(
@@ -133,10 +137,15 @@ function toProblem(error: unknown, request: FastifyRequest): HttpProblem {
     const detail = 'MongoDB gave the query up, since it took too long. Try again soon, or ask for less.';
     return new HttpProblem(503, 'query_too_slow', detail);
   }
-  if (request.method === 'GET' && isMongoOutage(error) && loopDelay().most > STALLED_MS) {
-    const detail =
-      'This process has too much to do: an answer of MongoDB was not read in time. Try again soon.';
-    return new HttpProblem(503, 'overloaded', detail);
+  if (isMongoOutage(error) && loopDelay().most > STALLED_MS) {
+    const cause = 'This process has too much to do: an answer of MongoDB was not read in time.';
+    return request.method === 'GET'
+      ? new HttpProblem(503, 'overloaded', `${cause} Try again soon.`)
+      : new HttpProblem(
+          503,
+          'outcome_unknown',
+          `${cause} The request may have taken effect: send it again with the same key.`,
+        );
   }
   if (error instanceof NoAnswer) {
     return new HttpProblem(503, 'mongodb_unavailable', 'MongoDB gave no answer in time. Try again soon.');

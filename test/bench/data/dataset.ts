@@ -6,8 +6,10 @@ import {
   ensureOrderIndexes,
   type OrderDocument,
   orders,
+  ordersVersion,
   toDocument,
 } from '../../../src/projections/orders.js';
+import { noteFirstVersion } from '../../../src/projections/rebuilding/store-rebuild.js';
 import { rebuild } from '../../../src/projections/rebuilding/rebuild.js';
 import { views } from '../../../src/projections/views.js';
 import { create, deliver, dispatch, hold, release, ship, Story } from './story.js';
@@ -49,6 +51,7 @@ export async function fill(db: Db, count: number, note: (text: string) => void):
     if ((from + batchSize) % 10_000 === 0) note(`${from + documents.length} of ${count} orders`);
   }
   await feedState(db).insertOne({ _id: 'feed', epoch: 0, position: events });
+  await noteFirstVersion(db, 'orders', ordersVersion);
   note('indexes');
   await Promise.all([ensureOrderIndexes(db), ensureJournalIndexes(db)]);
   for (const view of views) {

@@ -6,6 +6,8 @@ interface Answer {
   readonly orderId: string;
   readonly version: number;
   readonly status: string;
+  /** what was waited for */
+  readonly reached?: { readonly status: string };
 }
 
 const WAIT = { prefer: 'wait=30' };
@@ -24,8 +26,8 @@ export async function accept(api: HttpConnection): Promise<string> {
 /** Creates an order. Answered when the view shows that it is confirmed. */
 export async function confirm(api: HttpConnection): Promise<string> {
   const body = orderBody((created += 1));
-  const { orderId, status } = await api.post<Answer>('/v1/orders', body, withKey(WAIT), 201);
-  if (status !== 'confirmed') throw new Error(`Order ${orderId} is ${status}.`);
+  const { orderId, reached } = await api.post<Answer>('/v1/orders', body, withKey(WAIT), 201);
+  if (reached?.status !== 'confirmed') throw new Error(`Order ${orderId} is ${reached?.status}.`);
   return orderId;
 }
 
@@ -52,8 +54,8 @@ export async function complete(
   await settle(orderId);
   await api.post(`${path}/${shipmentId}/dispatch`, delivery, withKey(), 200);
   await settle(orderId);
-  const { status } = await api.post<Answer>(`${path}/${shipmentId}/deliver`, {}, withKey(WAIT), 200);
-  if (status !== 'completed') throw new Error(`Order ${orderId} is ${status}.`);
+  const { reached } = await api.post<Answer>(`${path}/${shipmentId}/deliver`, {}, withKey(WAIT), 200);
+  if (reached?.status !== 'completed') throw new Error(`Order ${orderId} is ${reached?.status}.`);
   await settle(orderId);
   return orderId;
 }
