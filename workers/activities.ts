@@ -5,7 +5,7 @@ import type { ResumptionActivities, Step, Steps } from '../src/log/workflow/mess
 import { deduct, release, reserve, restock } from '../src/effects/inventory/inventory.js';
 import type { PaymentProvider } from '../src/effects/payments/payments.js';
 import { createRecorder } from '../src/log/journal/recording.js';
-import { createResuming } from '../src/log/journal/resuming.js';
+import { createResumptionActivities } from '../src/log/journal/resuming.js';
 import { sandboxPayments } from '../src/effects/payments/sandbox-payments.js';
 import { createStepTally, type StepTally } from '../src/log/journal/step-tally.js';
 
@@ -40,7 +40,7 @@ export function createActivities({
     };
   }
   return {
-    ...createResuming(db),
+    ...createResumptionActivities(db),
     record: async ({ events, resumption }) =>
       await tally.tried('record', () => tally.recording(events, () => recorder.record(events, resumption))),
     recall: async ({ orderId, commandIds, upTo }) => await recallCommands(db, orderId, commandIds, upTo),

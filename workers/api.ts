@@ -26,7 +26,7 @@ import { exposureConcern, type ExposureDeps, undecidedOrders } from '../src/api/
 import { exposureGauges, orderGauges } from '../src/api/queries/order-gauges.js';
 import { projectionGauges } from '../src/api/queries/projection-gauges.js';
 import { registerQueries } from '../src/api/queries/routes.js';
-import { scheduleConcern, standingConcern } from '../src/upkeep/concern.js';
+import { scheduleConcern, singletonConcern } from '../src/upkeep/concern.js';
 import { feedTaskQueue } from '../src/log/workflow/singleton-messages.js';
 import type { RoleContext, RunningRole } from './role.js';
 
@@ -179,7 +179,7 @@ function dependencies({ client, config, db, exposure }: Examined): Dependency[] 
       check: async () => {
         const [lag, ...others] = await Promise.all([
           projectionsStatus(db).then((status) => lagBeyond(status, LAG_LIMIT_MS)),
-          soon(() => standingConcern(upkept)),
+          soon(() => singletonConcern(upkept)),
           presence.missing(upkept.taskQueue).catch(unknown),
         ]);
         const concerns = [...others, lag].filter((concern) => concern !== undefined);

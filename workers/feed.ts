@@ -3,15 +3,15 @@ import { Client } from '@temporalio/client';
 import { createFeedActivities } from '../src/log/feed/feeding.js';
 import { logChanges } from '../src/server/log-changes.js';
 import { messageOf } from '../src/outages/message-of.js';
-import { within } from '../src/outages/timeout.js';
+import { withTimeout } from '../src/outages/timeout.js';
 import { areOrdersOutdated } from '../src/log/views/rebuilding/rebuild-orders.js';
 import { requestRebuild } from '../src/log/views/rebuilding/request-rebuild.js';
 import { beginAgain } from '../src/upkeep/ended-rebuilds.js';
 import {
   listOwnWorkflows,
-  standingTasks,
-  startStandingTask,
-  type Upkept,
+  singletonTasks,
+  startSingleton,
+  type Deployment,
 } from '../src/upkeep/own-workflows.js';
 import { feedTaskQueue } from '../src/log/workflow/singleton-messages.js';
 import { ensureReconcileSchedule } from './reconcile-schedule.js';
@@ -54,14 +54,14 @@ export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
 }
 
 /** Idempotent: work that stands already goes on. Tries until Temporal is there. */
-async function startTasks({ config, logger }: RoleContext, upkept: Upkept, stopping: AbortSignal) {
+async function startTasks({ config, logger }: RoleContext, upkept: Deployment, stopping: AbortSignal) {
   const changes = logChanges(logger, {
     fails: (problem) => `The feed's work is not started yet: ${problem}`,
     works: "The feed's work is started.",
   });
   while (!stopping.aborted) {
     try {
-      for (const task of standingTasks) await startStandingTask(upkept, task);
+      for (const task of singletonTasks) await startSingleton(upkept, task);
       await ensureReconcileSchedule({ ...upkept, everyMs: config.reconcileEveryMs });
       changes.worked();
       return;
@@ -76,7 +76,7 @@ async function startTasks({ config, logger }: RoleContext, upkept: Upkept, stopp
  * Starts again what was ended from outside: standing work, the schedule of the reconciliation, a rebuild that was under way.
  * A schedule that is paused stays so: a person has said why, and readiness tells it.
  */
-async function keepUp({ config, mongo, logger }: RoleContext, upkept: Upkept, stopping: AbortSignal) {
+async function keepUp({ config, mongo, logger }: RoleContext, upkept: Deployment, stopping: AbortSignal) {
   let since = Date.now() - FIRST_LOOK_BACK_MS;
   while (!stopping.aborted) {
     const lookedAt = Date.now();
@@ -86,7 +86,7 @@ async function keepUp({ config, mongo, logger }: RoleContext, upkept: Upkept, st
         new Date(since).toISOString(),
       );
       for (const task of missing) {
-        if (await startStandingTask(upkept, task))
+        if (await startSingleton(upkept, task))
           logger.warn(`The workflow of ${task.activity} ${task.name} had ended and is started again.`);
       }
       if (schedule === 'gone') {
@@ -94,7 +94,7 @@ async function keepUp({ config, mongo, logger }: RoleContext, upkept: Upkept, st
         logger.warn('The schedule of the reconciliation was gone and is made again.');
       }
       for (const ended of endedRebuilds) {
-        if (await within(REBUILD_WITHIN_MS, beginAgain(mongo.db, upkept, ended)))
+        if (await withTimeout(REBUILD_WITHIN_MS, beginAgain(mongo.db, upkept, ended)))
           logger.warn(`The rebuild of ${ended.name} had ended before its time and is begun again.`);
       }
       since = lookedAt - OVERLAP_MS;
@@ -118,7 +118,7 @@ async function rebuildOutdatedOrders(
   });
   while (!stopping.aborted) {
     try {
-      const areOutdated = await within(LOOK_WITHIN_MS, areOrdersOutdated(mongo.db));
+      const areOutdated = await withTimeout(LOOK_WITHIN_MS, areOrdersOutdated(mongo.db));
       if (areOutdated) await requestRebuild({ client, taskQueue }, 'orders');
       changes.worked();
       if (!areOutdated) return;

@@ -4,7 +4,7 @@ import { closed } from './schemas.js';
 import { messageOf } from '../outages/message-of.js';
 import { isMongoOutage } from '../outages/mongo-outage.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
-import { within } from '../outages/timeout.js';
+import { withTimeout } from '../outages/timeout.js';
 
 /** Something this process works with. */
 export interface Dependency {
@@ -84,7 +84,7 @@ export function registerHealth(
 
 async function examine({ name, cost, knownBy, check }: Dependency): Promise<State> {
   try {
-    const detail = await within(CHECK_WITHIN_MS, check());
+    const detail = await withTimeout(CHECK_WITHIN_MS, check());
     return detail === undefined ? { name, status: 'up' } : { name, status: 'degraded', detail, cost };
   } catch (error) {
     const isUnknown = knownBy !== undefined && (isMongoOutage(error) || isTemporalOutage(error));

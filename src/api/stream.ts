@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { FastifyReply } from 'fastify';
-import { inTurn } from '../concurrency/mutex.js';
+import { createMutex } from '../concurrency/mutex.js';
 
 /** One Server-Sent Event; its id is what a client resumes after (`Last-Event-ID`). */
 export interface StreamItem {
@@ -18,7 +18,7 @@ const RECONNECT_MS = 1_000;
 /** What is written at once. */
 const CHUNK = 64 * 1024;
 /** Of all streams of the process: what a socket takes is megabytes, whether or not the client reads. */
-const turn = inTurn();
+const turn = createMutex();
 
 /**
  * Sends pages of items as Server-Sent Events until they end, fail, or the client goes (`signal` says so to their source). The

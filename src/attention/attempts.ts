@@ -1,7 +1,7 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import type { temporal } from '@temporalio/proto';
-import { inTurn } from '../log/journal/chunks.js';
+import { mapInOrder } from '../log/journal/chunks.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
 import { workflowId } from '../log/workflow/messages.js';
 import type { AttentionRow } from './rows.js';
@@ -16,7 +16,7 @@ const atOnce = 8;
 export async function withAttempts(client: Client, rows: readonly AttentionRow[]): Promise<AttentionRow[]> {
   const giveUpAt = Date.now() + WITHIN_MS;
   const complete: AttentionRow[] = [];
-  for await (const row of inTurn(rows, atOnce, (one) => withAttempt(client, one, giveUpAt)))
+  for await (const row of mapInOrder(rows, atOnce, (one) => withAttempt(client, one, giveUpAt)))
     complete.push(row);
   return complete;
 }

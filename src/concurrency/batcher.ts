@@ -8,7 +8,7 @@ interface Bounds {
   /** how many may be in a group */
   readonly size: number;
   /** how many groups may be under way; one by default */
-  readonly atOnce?: number;
+  readonly concurrency?: number;
 }
 
 /**
@@ -17,8 +17,8 @@ interface Bounds {
  *
  * @param work its result, or its error, is everybody's in the group
  */
-export function inGroups<T, R>(
-  { size, atOnce = 1 }: Bounds,
+export function createBatcher<T, R>(
+  { size, concurrency = 1 }: Bounds,
   work: (items: readonly T[]) => Promise<R>,
 ): (item: T) => Promise<R> {
   const asked: Asked<T, R>[] = [];
@@ -41,6 +41,6 @@ export function inGroups<T, R>(
   return (item) =>
     new Promise((resolve, reject) => {
       asked.push({ item, resolve, reject });
-      if (underWay < atOnce) void goOn();
+      if (underWay < concurrency) void goOn();
     });
 }

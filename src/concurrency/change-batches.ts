@@ -1,7 +1,7 @@
 import type { Db, Document, Long } from 'mongodb';
 
 /** The changes of a collection in the order in which they were committed, batch by batch. */
-export interface ChangeBatches<C> {
+export interface ChangeStream<C> {
   /** The next changes; none when `waitMs` pass without any. */
   next(waitMs: number): Promise<ChangeBatch<C>>;
   close(): Promise<void>;
@@ -35,7 +35,7 @@ interface CursorReply<C> {
 const batchSize = 500;
 
 /** The collection was dropped or renamed: what a stream of it has told since then, and would tell, is of another one. */
-export class StreamOver extends Error {
+export class ChangeStreamEnded extends Error {
   override readonly name = 'StreamOver';
 }
 
@@ -43,18 +43,18 @@ export class StreamOver extends Error {
  * Opens a change stream by the server's own commands, since they give whole batches with one token each, where the driver's
  * stream gives one change at a time and goes on behind an error by itself, untold.
  *
- * @throws MongoServerError, StreamOver; then, and whenever `next` throws, the stream is over
+ * @throws MongoServerError, ChangeStreamEnded; then, and whenever `next` throws, the stream is over
  */
-export async function openChanges<C>(
+export async function openChangeStream<C>(
   db: Db,
   { collection, pipeline, resumeToken }: ChangesQuery,
-): Promise<ChangeBatch<C> & ChangeBatches<C>> {
+): Promise<ChangeBatch<C> & ChangeStream<C>> {
   const session = db.client.startSession();
   const endSession = async (): Promise<void> => await session.endSession().catch(() => undefined);
   const command = async (body: object) => {
     // The reply's shape is the server's contract for these two commands, and the pipeline's.
     const { cursor } = (await db.command(body, { session })) as CursorReply<C>;
-    if (Number(cursor.id) === 0) throw new StreamOver(`The changes of ${collection} are over.`);
+    if (Number(cursor.id) === 0) throw new ChangeStreamEnded(`The changes of ${collection} are over.`);
     const changes = cursor.firstBatch ?? cursor.nextBatch ?? [];
     const batch: ChangeBatch<C> = {
       changes,

@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
  * Does background work one piece after the other, first come, first served. While more waits, it rests after each piece for
  * as long as that took: all of it together takes half of what there is, however much there is to do.
  */
-export function inTurn(): <T>(work: () => Promise<T>) => Promise<T> {
+export function createMutex(): <T>(work: () => Promise<T>) => Promise<T> {
   let waiting = 0;
   let last: Promise<unknown> = Promise.resolve();
   return async (work) => {

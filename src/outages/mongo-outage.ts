@@ -14,7 +14,7 @@ import {
 import { NoAnswer } from './timeout.js';
 
 /**
- * True where MongoDB could not be reached, has no primary, or did not answer in time (`within`); false for a defect in what was
+ * True where MongoDB could not be reached, has no primary, or did not answer in time (`withTimeout`); false for a defect in what was
  * asked, such as a document that is too large, and for everything that is not MongoDB's.
  */
 export function isMongoOutage(error: unknown): boolean {
@@ -68,7 +68,7 @@ export function isBrokenSocket(error: unknown): boolean {
 const brokenSockets = new Set<unknown>(['EPIPE', 'ECONNRESET']);
 
 /** What was asked of MongoDB; undefined in an outage. */
-export async function unlessAway<T>(asked: Promise<T>): Promise<T | undefined> {
+export async function undefinedInOutage<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
     return await asked;
   } catch (error) {

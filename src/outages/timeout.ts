@@ -8,7 +8,7 @@ export class NoAnswer extends Error {
  *
  * @throws NoAnswer once the time is up; what comes later is nobody's
  */
-export async function within<T>(ms: number, asked: Promise<T>): Promise<T> {
+export async function withTimeout<T>(ms: number, asked: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new NoAnswer(`no answer in ${ms} ms`)), ms);

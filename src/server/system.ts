@@ -1,20 +1,27 @@
 import type { Connection } from '@temporalio/client';
 import { Type, type Static } from 'typebox';
 import type { Config } from './config.js';
-import { closed } from '../api/schemas.js';
 
-/** Which system a process works on. */
-export const System = closed({
-  temporal: closed({
-    address: Type.String(),
-    namespace: Type.String(),
-    namespaceId: Type.Optional(
-      Type.String({ description: 'unique to this Temporal; absent when Temporal does not answer' }),
+const closed = { additionalProperties: false } as const;
+
+/** The Temporal and the database that a process works with: the answer of `GET /v1/system`. */
+export const System = Type.Object(
+  {
+    temporal: Type.Object(
+      {
+        address: Type.String(),
+        namespace: Type.String(),
+        namespaceId: Type.Optional(
+          Type.String({ description: 'unique to this Temporal; absent when Temporal does not answer' }),
+        ),
+        taskQueue: Type.String(),
+      },
+      closed,
     ),
-    taskQueue: Type.String(),
-  }),
-  mongodb: closed({ db: Type.String() }),
-});
+    mongodb: Type.Object({ db: Type.String() }, closed),
+  },
+  closed,
+);
 export type System = Static<typeof System>;
 
 /** The system as the variables of a process name it. @param namespaceId what Temporal says of the namespace */

@@ -1,13 +1,13 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
-import { causeOfDeath, scheduleState, standingTasks, type Upkept } from './own-workflows.js';
+import { whyStopped, scheduleState, singletonTasks, type Deployment } from './own-workflows.js';
 
 /** Which standing work does not go on, and why; undefined where all does, or while Temporal cannot be asked. */
-export async function standingConcern(upkept: Upkept): Promise<string | undefined> {
+export async function singletonConcern(upkept: Deployment): Promise<string | undefined> {
   return await unlessTemporalIsAway(async () => {
     const found = await Promise.all(
-      standingTasks.map(async (task) => {
-        const cause = await causeOfDeath(upkept, task).catch(neverStarted);
+      singletonTasks.map(async (task) => {
+        const cause = await whyStopped(upkept, task).catch(neverStarted);
         return cause === undefined ? [] : [`the workflow of ${task.activity} ${task.name} ${cause}`];
       }),
     );
@@ -18,7 +18,7 @@ export async function standingConcern(upkept: Upkept): Promise<string | undefine
 }
 
 /** Why the scheduled reconciliation does not run; undefined where it does, or while Temporal cannot be asked. */
-export async function scheduleConcern(upkept: Upkept): Promise<string | undefined> {
+export async function scheduleConcern(upkept: Deployment): Promise<string | undefined> {
   return await unlessTemporalIsAway(async () => {
     const state = await scheduleState(upkept);
     if (state === 'running') return undefined;

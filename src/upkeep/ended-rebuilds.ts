@@ -4,14 +4,14 @@ import { projectionState } from '../log/views/feeding/state.js';
 import { ordersVersion } from '../views/orders.js';
 import { requestRebuild, requestRollBack } from '../log/views/rebuilding/request-rebuild.js';
 import { storeNames, storeRebuilds, versionOf } from '../log/views/rebuilding/store-rebuild.js';
-import type { EndedRebuild, Upkept } from './own-workflows.js';
+import type { EndedRebuild, Deployment } from './own-workflows.js';
 
 /**
  * Has a rebuild or a roll-back begun again that was ended from outside before it had done its work.
  *
  * @returns false where there is nothing left of it to do: it was done, given up for another one, or had not begun
  */
-export async function beginAgain(db: Db, upkept: Upkept, ended: EndedRebuild): Promise<boolean> {
+export async function beginAgain(db: Db, upkept: Deployment, ended: EndedRebuild): Promise<boolean> {
   const rest = await restOf(db, ended);
   if (rest === 'nothing') return false;
   const begun =

@@ -13,13 +13,13 @@ import {
 } from '../log/workflow/singleton-messages.js';
 
 /** What goes on for as long as there is a feed: one workflow each. */
-export const standingTasks: readonly StandingTask[] = [
+export const singletonTasks: readonly StandingTask[] = [
   { activity: 'sequence', name: 'feed' },
   ...views.map(({ name }) => ({ activity: 'project', name }) as const),
 ];
 
 /** A deployment, as far as the system's own workflows are concerned. */
-export interface Upkept {
+export interface Deployment {
   readonly client: Client;
   /** of the role `feed` */
   readonly taskQueue: string;
@@ -54,7 +54,7 @@ const own = [standingWorkflow, rebuildWorkflow, rollBackWorkflow].map((type) => 
  *
  * @param since ISO-8601 UTC: rebuilds that ended before are left out
  */
-export async function listOwnWorkflows(upkept: Upkept, since: string): Promise<OwnWorkflows> {
+export async function listOwnWorkflows(upkept: Deployment, since: string): Promise<OwnWorkflows> {
   const { client, taskQueue } = upkept;
   const { namespace } = client.options;
   const ended = `ExecutionStatus IN ('Terminated', 'Canceled', 'TimedOut') AND CloseTime >= '${since}'`;
@@ -74,7 +74,7 @@ export async function listOwnWorkflows(upkept: Upkept, since: string): Promise<O
   }));
   const running = new Set(listed.filter(({ isOpen }) => isOpen).map(({ workflowId }) => workflowId));
   return {
-    missing: standingTasks.filter((task) => !running.has(standingWorkflowId(task, taskQueue))),
+    missing: singletonTasks.filter((task) => !running.has(standingWorkflowId(task, taskQueue))),
     endedRebuilds: listed.flatMap(({ workflowId, runId, type, isOpen }) => {
       const [, name] = /^rebuild-(.+)@/.exec(workflowId) ?? [];
       const isRebuild = type === rebuildWorkflow || type === rollBackWorkflow;
@@ -84,7 +84,7 @@ export async function listOwnWorkflows(upkept: Upkept, since: string): Promise<O
   };
 }
 
-export async function scheduleState({ client, orderTaskQueue }: Upkept): Promise<ScheduleState> {
+export async function scheduleState({ client, orderTaskQueue }: Deployment): Promise<ScheduleState> {
   const { schedules } = await client.workflowService.listSchedules({
     namespace: client.options.namespace,
     query: `ScheduleId = ${JSON.stringify(reconcileScheduleId(orderTaskQueue))}`,
@@ -96,7 +96,10 @@ export async function scheduleState({ client, orderTaskQueue }: Upkept): Promise
 }
 
 /** @returns false where it runs already: the list was too old */
-export async function startStandingTask({ client, taskQueue }: Upkept, task: StandingTask): Promise<boolean> {
+export async function startSingleton(
+  { client, taskQueue }: Deployment,
+  task: StandingTask,
+): Promise<boolean> {
   try {
     await client.workflow.start(standingWorkflow, {
       workflowId: standingWorkflowId(task, taskQueue),
@@ -112,8 +115,8 @@ export async function startStandingTask({ client, taskQueue }: Upkept, task: Sta
 }
 
 /** Why standing work does not go on, by its workflow itself; undefined where it runs. */
-export async function causeOfDeath(
-  { client, taskQueue }: Upkept,
+export async function whyStopped(
+  { client, taskQueue }: Deployment,
   task: StandingTask,
 ): Promise<string | undefined> {
   const { status, closeTime } = await client.workflow

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { inGroups } from '../../src/concurrency/batcher.js';
+import { createBatcher } from '../../src/concurrency/batcher.js';
 
 /** Work that ends when it is told to. */
 function workshop() {
@@ -14,7 +14,7 @@ function workshop() {
 
 test('what comes alone goes at once, what comes meanwhile goes together, so many at most', async () => {
   const { groups, work } = workshop();
-  const ask = inGroups({ size: 3 }, work);
+  const ask = createBatcher({ size: 3 }, work);
   const results = [1, 2, 3, 4, 5].map(ask);
   expect(groups.map(({ items }) => items)).toEqual([[1]]);
   for (const index of [0, 1, 2]) {
@@ -28,7 +28,7 @@ test('what comes alone goes at once, what comes meanwhile goes together, so many
 
 test('an error is that of its group alone', async () => {
   const { groups, work } = workshop();
-  const ask = inGroups({ size: 3 }, work);
+  const ask = createBatcher({ size: 3 }, work);
   const results = Promise.allSettled([1, 2, 3].map(ask));
   groups[0]?.end(new Error('away'));
   await new Promise(setImmediate);
@@ -42,7 +42,7 @@ test('an error is that of its group alone', async () => {
 
 test('groups that are under way at once do not wait for each other', async () => {
   const { groups, work } = workshop();
-  const ask = inGroups({ size: 3, atOnce: 2 }, work);
+  const ask = createBatcher({ size: 3, concurrency: 2 }, work);
   const results = [1, 2, 3, 4].map(ask);
   expect(groups.map(({ items }) => items)).toEqual([[1], [2]]);
   groups[1]?.end();

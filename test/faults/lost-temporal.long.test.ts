@@ -190,7 +190,7 @@ async function settled(): Promise<void> {
 
 async function reconciled(by = {}) {
   const { client, db, taskQueue } = system;
-  const these = { client, db, orderTaskQueue: taskQueue, comparedInTurn: 0, comparedOfLate: 0 };
+  const these = { client, db, orderTaskQueue: taskQueue, rotationLimit: 0, recentLimit: 0 };
   return await reconcile(these, { runId: randomUUID(), ...by }, () => undefined);
 }
 

@@ -9,7 +9,7 @@ import { rebuildOrders } from '../../src/log/views/rebuilding/rebuild-orders.js'
 import { storeRebuilds } from '../../src/log/views/rebuilding/store-rebuild.js';
 import { ensureParkedEventIndexes } from '../../src/log/views/feeding/parked-events.js';
 import { viewNamed } from '../../src/views/views.js';
-import { standingTasks } from '../../src/upkeep/own-workflows.js';
+import { singletonTasks } from '../../src/upkeep/own-workflows.js';
 import { rebuildWorkflow, rebuildWorkflowId } from '../../src/log/workflow/rebuild-messages.js';
 import { reconcileScheduleId } from '../../src/log/workflow/reconcile-messages.js';
 import { feedTaskQueue, standingWorkflowId } from '../../src/log/workflow/singleton-messages.js';
@@ -39,7 +39,7 @@ afterAll(async () => {
     .getHandle(scheduleId)
     .delete()
     .catch(() => undefined);
-  for (const task of standingTasks) await runOf(standingWorkflowId(task, taskQueue)).terminate();
+  for (const task of singletonTasks) await runOf(standingWorkflowId(task, taskQueue)).terminate();
   await api.close();
 });
 
@@ -84,7 +84,7 @@ test('with everything running, readiness has nothing to say of it', async () => 
   });
 });
 
-test.each(standingTasks.map((task) => [`${task.activity} ${task.name}`, task] as const))(
+test.each(singletonTasks.map((task) => [`${task.activity} ${task.name}`, task] as const))(
   'the workflow of %s is started again after it was terminated, and works',
   async (_, task) => {
     const workflowId = standingWorkflowId(task, taskQueue);
@@ -101,7 +101,7 @@ test.each(standingTasks.map((task) => [`${task.activity} ${task.name}`, task] as
 );
 
 test('standing work that was cancelled is started again, too', async () => {
-  await Promise.all(standingTasks.map((task) => runOf(standingWorkflowId(task, taskQueue)).cancel()));
+  await Promise.all(singletonTasks.map((task) => runOf(standingWorkflowId(task, taskQueue)).cancel()));
   await until(async () => expect((await saidOf('feed')).status).toBe('up'), 40);
   await goesOn();
 }, 60_000);

@@ -27,7 +27,7 @@ import { ended, wordOf } from '../../log/journal/stops.js';
 import type { Config } from '../../server/config.js';
 import type { Logger } from '../../server/logger.js';
 import { isTaskFailure, isTemporalOutage } from '../../outages/temporal-outage.js';
-import { within } from '../../outages/timeout.js';
+import { withTimeout } from '../../outages/timeout.js';
 import { answerOf, didNothing } from '../../log/workflow/answer.js';
 import { commandIdOf, keyOf } from '../../log/workflow/command-id.js';
 import {
@@ -261,7 +261,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     giveUpAt: number,
   ): Promise<CommandResult | undefined> {
     try {
-      const [known] = await within(giveUpAt - Date.now(), recall(orderId, [message.commandId], upTo));
+      const [known] = await withTimeout(giveUpAt - Date.now(), recall(orderId, [message.commandId], upTo));
       return known && repeatedOf(known, message);
     } catch (error) {
       const { commandId, correlationId } = message;
@@ -323,7 +323,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   ): Promise<CommandResult> {
     let events: readonly OrderEvent[];
     try {
-      events = await within(answerWithinMs, readJournal(orderId));
+      events = await withTimeout(answerWithinMs, readJournal(orderId));
     } catch (error) {
       logger.warn(
         { err: error, orderId, correlationId: message.correlationId },
@@ -472,7 +472,7 @@ function whileAvailable<R>(
   return async (orderId) => {
     if (Date.now() < restUntil) return undefined;
     try {
-      return await within(JOURNAL_WITHIN_MS, ask(orderId));
+      return await withTimeout(JOURNAL_WITHIN_MS, ask(orderId));
     } catch {
       restUntil = Date.now() + JOURNAL_REST_MS;
       return undefined;

@@ -16,15 +16,6 @@ export function derivedOrderId(principal: string, key: string): string {
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
-/** Temporal takes 64 bytes; an issuer may have more. */
-const FAIRNESS_KEY_BYTES = 64;
-
-/** By what Temporal gives each issuer its share of the workers: the issuer itself, or a hash where that is too long. */
-export function fairnessKeyOf(issuer: string): string {
-  const isShort = Buffer.byteLength(issuer) <= FAIRNESS_KEY_BYTES;
-  return isShort ? issuer : sha256(issuer).toString('base64url');
-}
-
 function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }

@@ -6,7 +6,7 @@ import type { StepTally } from '../../log/journal/step-tally.js';
 import { answering } from '../../log/journal/durability.js';
 import { journal } from '../../log/journal/journal.js';
 import { ageOf } from '../../log/feed/lag.js';
-import { within } from '../../outages/timeout.js';
+import { withTimeout } from '../../outages/timeout.js';
 
 /** How much was acknowledged and is not recorded yet: what would be lost with Temporal. */
 export interface Exposure {
@@ -59,7 +59,7 @@ export async function unrecordedOrders(db: Db, tally: StepTally): Promise<Exposu
   const open = tally.unrecorded();
   if (open.length === 0) return { count: 0, oldestMs: 0 };
   const ids = open.slice(0, lookedUpAtMost).map(({ id }) => id);
-  const found = await within(
+  const found = await withTimeout(
     WITHIN_MS,
     journal(db)
       .find({ _id: { $in: ids } }, { ...answering, projection: { _id: 1 } })

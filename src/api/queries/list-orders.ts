@@ -3,7 +3,7 @@ import type { OrderStatus } from '../../order/order.js';
 import type { FulfillmentStatus, OrderView, PaymentStatus } from '../../order/view.js';
 import { needsAttention } from '../../attention/rows.js';
 import { answering } from '../../log/journal/durability.js';
-import { within } from '../../outages/timeout.js';
+import { withTimeout } from '../../outages/timeout.js';
 import { onlyShown, type OrderDocument, orders, shown, type ShownView } from '../../views/orders.js';
 import { queryWords } from '../../views/search-words.js';
 import type { Cursors } from './cursor.js';
@@ -60,7 +60,7 @@ export async function listOrders(
     .batchSize(limit + 2)
     .project<ShownView>(onlyShown)
     .map(shown);
-  const found = await within(WITHIN_MS, matching.toArray());
+  const found = await withTimeout(WITHIN_MS, matching.toArray());
   const data = found.slice(0, limit);
   const last = data.at(-1);
   if (found.length <= limit || last === undefined) return { data };

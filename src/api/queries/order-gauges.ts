@@ -4,7 +4,7 @@ import type { OrderStatus } from '../../order/order.js';
 import { committed } from '../../log/journal/durability.js';
 import { ageOf } from '../../log/feed/lag.js';
 import type { Instruments } from '../metrics.js';
-import { within } from '../../outages/timeout.js';
+import { withTimeout } from '../../outages/timeout.js';
 import { orders } from '../../views/orders.js';
 import { type Exposure, type ExposureDeps, unrecordedOrders } from './exposure.js';
 
@@ -34,7 +34,7 @@ export function orderGauges(db: Db): Instruments {
       owed.reset();
       const isDue = Date.now() - countedAt > COUNTED_EVERY_MS;
       try {
-        const [counts, oldest] = await within(
+        const [counts, oldest] = await withTimeout(
           WITHIN_MS,
           Promise.all([isDue ? countByStatus(db) : undefined, oldestOwed(db)]),
         );

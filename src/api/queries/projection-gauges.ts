@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { Gauge } from 'prom-client';
 import type { Instruments } from '../metrics.js';
-import { within } from '../../outages/timeout.js';
+import { withTimeout } from '../../outages/timeout.js';
 import { projectionsStatus } from '../../log/views/feeding/status.js';
 
 const WITHIN_MS = 1_000;
@@ -24,7 +24,7 @@ export function projectionGauges(db: Db): Instruments {
       for (const ofFeed of [head, unsequenced, feedLag]) ofFeed.remove();
       for (const ofViews of [position, events, lag, parked]) ofViews.reset();
       try {
-        const { feed, views } = await within(WITHIN_MS, projectionsStatus(db));
+        const { feed, views } = await withTimeout(WITHIN_MS, projectionsStatus(db));
         head.set(feed.head);
         unsequenced.set(feed.unsequenced);
         feedLag.set(feed.behindMs / 1_000);

@@ -5,7 +5,7 @@ import { durationMs } from '../../server/config.js';
 import { problem } from '../problem.js';
 import { closed, Duration } from '../schemas.js';
 import type { Http } from '../server.js';
-import { within } from '../../outages/timeout.js';
+import { withTimeout } from '../../outages/timeout.js';
 import type { Cursors } from './cursor.js';
 import { AttentionRow, page } from './schemas.js';
 
@@ -37,7 +37,7 @@ export function registerAttention(
     async (request, reply) => {
       const { code, olderThan = '0s', limit = 50, cursor } = request.query;
       const list = ['attention', code ?? '', olderThan];
-      const { rows, next } = await within(
+      const { rows, next } = await withTimeout(
         WITHIN_MS,
         listAttention(deps, {
           limit,

@@ -5,14 +5,20 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { upcastIfKnown } from '../../order/upcasters.js';
 import { answering } from '../../log/journal/durability.js';
-import { type FeedTail, feedHead, passLost, type PositionedEvent, readFeed } from '../../log/feed/feed.js';
+import {
+  type FeedTail,
+  feedHead,
+  skipLostPositions,
+  type PositionedEvent,
+  readFeed,
+} from '../../log/feed/feed.js';
 import { readStored } from '../../log/journal/journal.js';
-import { inTurn } from '../../concurrency/mutex.js';
+import { createMutex } from '../../concurrency/mutex.js';
 import { problem } from '../problem.js';
 import { closed, OrderPath } from '../schemas.js';
 import { type StreamPage, keepAlive, sendStream } from '../stream.js';
 import type { Http } from '../server.js';
-import { unlessAway } from '../../outages/mongo-outage.js';
+import { undefinedInOutage } from '../../outages/mongo-outage.js';
 import { isTemporalOutage } from '../../outages/temporal-outage.js';
 import { sendEvents } from './event-page.js';
 import type { OrderReader } from './order-reader.js';
@@ -53,7 +59,7 @@ const stream = {
 
 /** Every event of every order, in one gap-free order; within an order, positions follow versions. */
 export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): void {
-  const turn = inTurn();
+  const turn = createMutex();
   const closing = new AbortController();
   // One of each stream.
   setMaxListeners(0, closing.signal);
@@ -155,18 +161,18 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
     };
     const isMore = async (position: number) =>
       (await tail.beyond(position, signal, KEEP_ALIVE_MS)) > position;
-    const { timesBegunAnew } = tail;
-    const isOver = () => tail.timesBegunAnew > timesBegunAnew;
+    const { restarts } = tail;
+    const isOver = () => tail.restarts > restarts;
     return live(
       after,
-      { read, isMore, isOver, pass: (position) => passLost(db, position, answering) },
+      { read, isMore, isOver, pass: (position) => skipLostPositions(db, position, answering) },
       signal,
     );
   }
 
   /** Looks into the journal when the feed has news of the order. */
   async function* orderFrom(orderId: string, after: number, signal: AbortSignal): Items {
-    const news = tail.newsOf(orderId);
+    const news = tail.listenTo(orderId);
     const read = async (version: number) => {
       const events = await turn(() => readStored(db, orderId, { from: version + 1, limit: PAGE, maxTimeMS }));
       const end = events.findIndex(({ position }) => position === undefined);
@@ -212,7 +218,7 @@ async function* onceReachable(open: () => Promise<Items>, signal: AbortSignal): 
 /** What was asked of MongoDB or Temporal; undefined in an outage. */
 async function unlessUnreachable<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
-    return await unlessAway(asked);
+    return await undefinedInOutage(asked);
   } catch (error) {
     if (isTemporalOutage(error)) return undefined;
     throw error;
@@ -239,7 +245,7 @@ async function* live(
   let last = after;
   let isPromised = false;
   while (!signal.aborted && !isOver()) {
-    const items = await unlessAway(read(last));
+    const items = await undefinedInOutage(read(last));
     if (items !== undefined && items.length > 0) {
       yield items;
       last = items.at(-1)?.id ?? last;
@@ -249,7 +255,8 @@ async function* live(
       await setTimeout(LOOK_AGAIN_MS, undefined, { signal }).catch(() => undefined);
       continue;
     }
-    if (items.length === 0 && isPromised && pass !== undefined) last = (await unlessAway(pass(last))) ?? last;
+    if (items.length === 0 && isPromised && pass !== undefined)
+      last = (await undefinedInOutage(pass(last))) ?? last;
     if (items.length === PAGE) continue;
     isPromised = await isMore(last);
     if (!isPromised) yield keepAlive;

@@ -7,7 +7,7 @@ import { readJournal } from '../../log/journal/journal.js';
 import { restoreStock } from './stock-restore.js';
 import { assertWhole, stockState, StockUnknown } from './stock-state.js';
 import { done, movements, stock, type StockDocument, type StockEffect, untouched } from './stock.js';
-import { stockTurns as turns } from './sku-queue.js';
+import { skuQueue } from './sku-queue.js';
 import { inTransaction } from '../../log/journal/transaction.js';
 
 /**
@@ -65,7 +65,7 @@ async function move<T extends StockEffect>(
 ): Promise<OutcomeOf<T> | undefined> {
   const skus = effect.lines.map((line) => line.sku);
   try {
-    const isMoved = await turns.take(skus, () => moveInTransaction(db, effect, outcome));
+    const isMoved = await skuQueue.run(skus, () => moveInTransaction(db, effect, outcome));
     return isMoved ? outcome : undefined;
   } catch (error) {
     if (isDuplicateKey(error)) return await earlierOutcome<T>(db, effect.key);

@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
  * time fail all but one, and try again later and later: a queue is many times faster. Nothing relies on it; other processes
  * do not know of it.
  */
-export class Turns {
+export class NamedQueue {
   private readonly longestWaitMs: number;
   private readonly last = new Map<string, Promise<unknown>>();
 
@@ -18,7 +18,7 @@ export class Turns {
    *
    * @throws Error where that takes too long; `work` has not run then
    */
-  async take<T>(names: readonly string[], work: () => Promise<T>): Promise<T> {
+  async run<T>(names: readonly string[], work: () => Promise<T>): Promise<T> {
     const ahead = names.map((name) => this.last.get(name)).filter((turn) => turn !== undefined);
     const result = ahead.length === 0 ? work() : this.wait(Promise.all(ahead)).then(work);
     // Whoever gives up waiting leaves those behind waiting for those ahead.

@@ -4,8 +4,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { committed, durable, isDuplicateKey } from '../../log/journal/durability.js';
-import { type Counts, readMark, writeMark } from '../../server/database-mark.js';
-import { inGroups } from '../../concurrency/batcher.js';
+import { type Counts, readMark, writeMark } from './database-mark.js';
+import { createBatcher } from '../../concurrency/batcher.js';
 import { type StockState, stockState, stockStates } from './stock-state.js';
 import { movements, stock } from './stock.js';
 
@@ -52,7 +52,7 @@ export async function recognizeDatabase(stores: Stores): Promise<StockState> {
 
 /** Notes in Temporal, soon, which SKUs were counted; many at a time. Where that cannot be done, the next comparison does it. */
 export function createCountNotes(stores: Stores): () => void {
-  const noteAll = inGroups({ size: 10_000 }, async () => {
+  const noteAll = createBatcher({ size: 10_000 }, async () => {
     for (let tries = 1; tries <= noteTries; tries += 1) {
       const isNoted = await noteNow(stores).catch(() => false);
       await setTimeout(BETWEEN_NOTES_MS, undefined, { ref: false });

@@ -1,4 +1,4 @@
-import { Turns } from './named-queue.js';
+import { NamedQueue } from './named-queue.js';
 
 /** Over the SKUs: popular ones are in many orders at once. With the transaction, it fits the 10 s of an activity. */
-export const stockTurns = new Turns(4_000);
+export const skuQueue = new NamedQueue(4_000);

@@ -2,7 +2,7 @@ import type { ClientSession, Db } from 'mongodb';
 import { isDuplicateKey } from '../../log/journal/durability.js';
 import { concernOfStock, stockState } from './stock-state.js';
 import { done, known, type KnownStock, movements, stock, type StockMovement, untouched } from './stock.js';
-import { stockTurns } from './sku-queue.js';
+import { skuQueue } from './sku-queue.js';
 import { inTransaction } from '../../log/journal/transaction.js';
 
 /** What is on hand of a SKU, as a count or a delivery has shown it. */
@@ -46,7 +46,7 @@ export async function countStock(db: Db, count: Count): Promise<Counted> {
   const earlier = await earlierCount(db, count);
   if (earlier !== undefined) return earlier;
   try {
-    return await stockTurns.take([sku], () =>
+    return await skuQueue.run([sku], () =>
       inTransaction(db, async (session) => await countInTransaction(db, count, session)),
     );
   } catch (error) {

@@ -17,7 +17,7 @@ import {
   type StockMovement,
   untouched,
 } from './stock.js';
-import { stockTurns } from './sku-queue.js';
+import { skuQueue } from './sku-queue.js';
 import { inTransaction } from '../../log/journal/transaction.js';
 
 /**
@@ -74,7 +74,7 @@ async function putBack(db: Db, missing: readonly StockMovement[]): Promise<boole
     ),
   ]);
   try {
-    await stockTurns.take(skus, () =>
+    await skuQueue.run(skus, () =>
       inTransaction(db, async (session) => {
         await movements(db).insertMany([...missing], { session });
         if (writes.length > 0) await stock(db).bulkWrite(writes, { session, ordered: true });

@@ -1,6 +1,6 @@
 import type { ClientSession, Db } from 'mongodb';
 import { committed } from '../../log/journal/durability.js';
-import type { Counts } from '../../server/database-mark.js';
+import type { Counts } from './database-mark.js';
 
 /** What is known of the stock as a whole: one document. Absent until set-up has compared MongoDB with Temporal (`recognizeDatabase`). */
 export interface StockState {

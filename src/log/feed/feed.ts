@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { inTurn } from '../../concurrency/mutex.js';
+import { createMutex } from '../../concurrency/mutex.js';
 import { type JournalDelete, type Position, areNoDeletes, openPositions } from './journal-changes.js';
 import { answering, committed, durable, type QueryTime } from '../journal/durability.js';
 import { type JournalDocument, type StoredRecord, eventOf, journal, onlyEvent } from '../journal/journal.js';
@@ -21,7 +21,7 @@ export interface FeedState {
   readonly begunAt?: Date;
   /** epoch of the holder that last began anew at position 1, in a journal that had lost every position; absent where none did */
   readonly begunAnew?: number;
-  /** events that were lost may have come back since views were last rebuilt for that (`noteReturn`) */
+  /** events that were lost may have come back since views were last rebuilt for that (`noteRestoredEvents`) */
   readonly hasReturns?: true;
   /** lost events that the views across orders were rebuilt without; absent for none */
   readonly leftOut?: number;
@@ -41,7 +41,7 @@ export async function feedHead(db: Db, time: QueryTime = {}): Promise<number> {
 }
 
 /** Tells one feed from the next: another where the feed began anew, at position 1; undefined for the first. */
-export async function feedBegunAnew(db: Db): Promise<number | undefined> {
+export async function feedGeneration(db: Db): Promise<number | undefined> {
   return (await feedState(db).findOne({ _id: 'feed' }, committed))?.begunAnew;
 }
 
@@ -77,7 +77,7 @@ export async function readFeed(
 }
 
 /** Where a reader that finds nothing beyond `after` goes on: at the head where all up to it is lost, else where it was. */
-export async function passLost(db: Db, after: number, time: QueryTime = {}): Promise<number> {
+export async function skipLostPositions(db: Db, after: number, time: QueryTime = {}): Promise<number> {
   const head = await feedHead(db, time);
   if (head <= after) return after;
   const left = await journal(db).findOne({ position: { $gt: after, $lte: head } }, { ...committed, ...time });
@@ -85,7 +85,7 @@ export async function passLost(db: Db, after: number, time: QueryTime = {}): Pro
 }
 
 /** To be called before events that may have been lost are put back: until all is done for it, it will be known. */
-export async function noteReturn(db: Db): Promise<void> {
+export async function noteRestoredEvents(db: Db): Promise<void> {
   await feedState(db).updateOne({ _id: 'feed' }, { $set: { hasReturns: true } }, durable);
 }
 
@@ -96,7 +96,7 @@ export async function noteReturn(db: Db): Promise<void> {
  * @param beat called between two looks
  * @param beginAnew has every such reader begin anew; false where that is to be asked for again
  */
-export async function settleReturns(
+export async function handleRestoredEvents(
   db: Db,
   beat: () => void,
   beginAnew: () => Promise<boolean>,
@@ -154,9 +154,9 @@ export interface FeedTail {
   /** As `readFeed`, but from memory where the events were given in this process just before: then there may be more than these. */
   read(after: number, limit: number): Promise<readonly PositionedEvent[]>;
   /** How often the feed was seen to begin anew: positions read before are those of another one. */
-  readonly timesBegunAnew: number;
+  readonly restarts: number;
   /** Begins to listen for one order. */
-  newsOf(orderId: string): News;
+  listenTo(orderId: string): OrderListener;
   /** Whoever gives positions in this process tells of them sooner than a stream can. */
   lead(): Lead;
   stop(): Promise<void>;
@@ -173,7 +173,7 @@ export interface Given extends Position {
   readonly event?: JournalDocument | undefined;
 }
 
-export interface News {
+export interface OrderListener {
   /** True once the order may have events that were not told of before; false when time is up or `signal` aborts first. */
   next(signal: AbortSignal, withinMs: number): Promise<boolean>;
   close(): void;
@@ -190,7 +190,7 @@ const AWAIT_MS = 300;
  */
 export function followFeed(db: Db): FeedTail {
   const tail = new Tail(db);
-  const turn = inTurn();
+  const turn = createMutex();
   const reading = new Map<string, Promise<readonly PositionedEvent[]>>();
   /** Readers at one position share a reading; those that are catching up take turns. */
   const readShared = (after: number, limit: number): Promise<readonly PositionedEvent[]> => {
@@ -209,10 +209,10 @@ export function followFeed(db: Db): FeedTail {
   return {
     beyond: (position, signal, withinMs) => followed().beyond(position, signal, withinMs),
     read: async (after, limit) => tail.remembered(after, limit) ?? (await readShared(after, limit)),
-    get timesBegunAnew() {
-      return tail.timesBegunAnew;
+    get restarts() {
+      return tail.restarts;
     },
-    newsOf: (orderId) => followed().newsOf(orderId),
+    listenTo: (orderId) => followed().listenTo(orderId),
     lead: () => tail.lead(),
     async stop() {
       tail.stopping.abort();
@@ -223,7 +223,7 @@ export function followFeed(db: Db): FeedTail {
 
 class Tail {
   readonly stopping = new AbortController();
-  timesBegunAnew = 0;
+  restarts = 0;
   private readonly db: Db;
   private head = 0;
   private leads = 0;
@@ -237,13 +237,13 @@ class Tail {
   }
 
   async beyond(position: number, signal: AbortSignal, withinMs: number): Promise<number> {
-    const { timesBegunAnew } = this;
-    const isTold = () => this.head > position || this.timesBegunAnew > timesBegunAnew;
+    const { restarts } = this;
+    const isTold = () => this.head > position || this.restarts > restarts;
     await untilTrue(this.waiting, isTold, signal, withinMs);
     return this.head;
   }
 
-  newsOf(orderId: string): News {
+  listenTo(orderId: string): OrderListener {
     const wakes = new Set<() => void>();
     let isNews = false;
     const tell = (): void => {
@@ -354,7 +354,7 @@ class Tail {
   private goTo(head: number): void {
     if (head < this.head) {
       this.recent = [];
-      this.timesBegunAnew += 1;
+      this.restarts += 1;
     }
     this.head = head;
     for (const wake of this.waiting) wake();

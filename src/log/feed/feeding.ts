@@ -7,7 +7,7 @@ import type { StandingActivities } from '../workflow/singleton-messages.js';
 import { createProjecting } from '../views/project-activity.js';
 import { createRebuilding } from '../views/rebuild-activity.js';
 import { createReconciling } from '../proof/reconciling.js';
-import { currentTurn } from './tenure.js';
+import { currentTenure } from './tenure.js';
 
 export interface FeedDeps {
   readonly db: Db;
@@ -28,7 +28,7 @@ export function createFeedActivities({
     ...createReconciling({ db, orderTaskQueue }),
     sequence: async () => {
       const lead = tail.lead();
-      await sequence({ db, ...currentTurn(), gave: (positions) => lead.gave(positions) }).finally(() =>
+      await sequence({ db, ...currentTenure(), gave: (positions) => lead.gave(positions) }).finally(() =>
         lead.end(),
       );
     },

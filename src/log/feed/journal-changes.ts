@@ -1,5 +1,5 @@
 import { type Db, MongoServerError } from 'mongodb';
-import { openChanges } from '../../concurrency/change-batches.js';
+import { openChangeStream } from '../../concurrency/change-batches.js';
 import type { JournalDocument } from '../journal/journal.js';
 
 /** An event that was recorded, or marked as the one with which its order's log begins. */
@@ -29,10 +29,10 @@ export function areNoDeletes<C extends object>(
 /**
  * Opens the stream of what comes into the journal, at `resumeToken` or at now.
  *
- * @throws StreamOver, and MongoServerError for which `isLostToken` holds
+ * @throws ChangeStreamEnded, and MongoServerError for which `isLostToken` holds
  */
 export async function openJournalInserts(db: Db, resumeToken?: unknown) {
-  return await openChanges<JournalInsert | JournalDelete>(db, {
+  return await openChangeStream<JournalInsert | JournalDelete>(db, {
     collection: 'order_events',
     pipeline: [
       {
@@ -67,7 +67,7 @@ export interface Position {
 /** Opens the stream of the positions that are given from now on, in their order. An event put back by hand may bring its own. */
 export async function openPositions(db: Db) {
   const position = { $ifNull: ['$updateDescription.updatedFields.position', '$fullDocument.position'] };
-  return await openChanges<Position | JournalDelete>(db, {
+  return await openChangeStream<Position | JournalDelete>(db, {
     collection: 'order_events',
     pipeline: [
       {

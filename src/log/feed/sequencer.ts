@@ -1,5 +1,5 @@
 import { type Db, type Document, MongoServerError, type UpdateFilter } from 'mongodb';
-import { StreamOver } from '../../concurrency/change-batches.js';
+import { ChangeStreamEnded } from '../../concurrency/change-batches.js';
 import {
   type JournalDelete,
   type JournalInsert,
@@ -145,7 +145,7 @@ const beforeTheLog = { $cond: ['$begins', { $subtract: ['$version', 1] }, null] 
 
 /** The position is given already, or the event has one or is gone: what this holder knows of the journal is not so. */
 function isRefused(error: unknown): boolean {
-  if (error instanceof Refused || error instanceof StreamOver || isDuplicateKey(error)) return true;
+  if (error instanceof Refused || error instanceof ChangeStreamEnded || isDuplicateKey(error)) return true;
   return error instanceof MongoServerError && error.code === conversionFailure;
 }
 

@@ -4,7 +4,7 @@ import { Context } from '@temporalio/activity';
 const TURN_MS = 50 * 60_000;
 
 /** The turn of an activity that goes on for long: aborted when it is cancelled or the turn is over; it is alive while it beats. */
-export function currentTurn() {
+export function currentTenure() {
   const context = Context.current();
   return {
     // oxlint-disable-next-line no-restricted-properties -- once in the life of either

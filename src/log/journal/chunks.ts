@@ -14,7 +14,7 @@ export async function* batches<T>(
 }
 
 /** What becomes of the items, in their order, while `atOnce` at most are under way. */
-export async function* inTurn<T, R>(
+export async function* mapInOrder<T, R>(
   items: Iterable<T>,
   atOnce: number,
   become: (item: T) => Promise<R>,
@@ -32,7 +32,7 @@ export async function* inTurn<T, R>(
 }
 
 /** The items, each of which is on its way while the one before is used. */
-export async function* ahead<T>(items: AsyncGenerator<T, void>): AsyncGenerator<T, void> {
+export async function* prefetch<T>(items: AsyncGenerator<T, void>): AsyncGenerator<T, void> {
   const ask = (): Promise<IteratorResult<T, void>> => {
     const asked = items.next();
     // It fails when its turn comes.

@@ -1,6 +1,6 @@
+import { createHash } from 'node:crypto';
 import type { WorkflowStartOptions } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import { fairnessKeyOf } from '../../api/commands/identity.js';
 import { formatMoney } from '../../order/money.js';
 import type { Order } from '../../order/order.js';
 import { searchAttributes, workflowId } from '../workflow/messages.js';
@@ -46,7 +46,16 @@ export function startOptionsOf(
   };
 }
 
-/** A summary in the Web UI is one line. */
+/** Temporal's limit for a fairness key; an issuer may be longer. */
+const FAIRNESS_KEY_BYTES = 64;
+
+/** The key by which Temporal shares its workers fairly: the issuer, or its SHA-256 if the issuer is too long. */
+export function fairnessKeyOf(issuer: string): string {
+  if (Buffer.byteLength(issuer) <= FAIRNESS_KEY_BYTES) return issuer;
+  return createHash('sha256').update(issuer).digest('base64url');
+}
+
+/** Collapses white space: a summary in the Web UI is one line. */
 function oneLine(text: string): string {
   return text.replaceAll(/\s+/g, ' ');
 }

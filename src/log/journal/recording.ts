@@ -4,7 +4,7 @@ import type { StoredEvent } from '../../order/events.js';
 import type { Order } from '../../order/order.js';
 import { appendToJournal, insertIntoJournal, isHeldFromItsBeginning, lastResumption } from './journal.js';
 import { supersededFailure } from './fork.js';
-import { inGroups } from '../../concurrency/batcher.js';
+import { createBatcher } from '../../concurrency/batcher.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { type Replacement, extended, projectOrder, replaceViews } from '../../views/orders.js';
 import { RecentOrders } from '../../views/recent-orders.js';
@@ -76,10 +76,10 @@ export class LogIncomplete extends Error {
 export function createRecorder(db: Db): Recorder {
   const me = randomUUID();
   const recent = new RecentOrders(recentOrders);
-  const insert = inGroups({ size: stepsInGroup }, (steps: readonly (readonly StoredEvent[])[]) =>
+  const insert = createBatcher({ size: stepsInGroup }, (steps: readonly (readonly StoredEvent[])[]) =>
     unlessRefused(steps, () => insertIntoJournal(db, steps.flat())),
   );
-  const replace = inGroups({ size: stepsInGroup }, (replacements: readonly Replacement[]) =>
+  const replace = createBatcher({ size: stepsInGroup }, (replacements: readonly Replacement[]) =>
     unlessRefused(replacements, () => replaceViews(db, replacements, me)),
   );
 

@@ -19,7 +19,7 @@ import {
   workflowId,
 } from '../workflow/messages.js';
 import { committed } from './durability.js';
-import { noteReturn } from '../feed/feed.js';
+import { noteRestoredEvents } from '../feed/feed.js';
 import { forkFailure, forks, noteFork } from './fork.js';
 import { readHistoryLog } from './history.js';
 import { readStored, restoreLog } from './journal.js';
@@ -256,7 +256,7 @@ async function mend(
   if (record.length === 0 && beyond.length === 0) return;
   await setAside(db, beyond);
   if (record.length > 0) {
-    await noteReturn(db);
+    await noteRestoredEvents(db);
     await restoreLog(db, record);
   }
   await projectOrder(db, orderId);

@@ -9,7 +9,7 @@ import type { ResumptionActivities } from '../workflow/messages.js';
 const page = { events: 200, characters: 128 * 1024 };
 
 /** The activities of a run that takes its order over from the journal. */
-export function createResuming(db: Db): ResumptionActivities {
+export function createResumptionActivities(db: Db): ResumptionActivities {
   return {
     async loadLog({ orderId, after }) {
       const stored = await readStored(db, orderId, { from: after + 1, limit: page.events });

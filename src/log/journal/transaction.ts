@@ -1,6 +1,6 @@
 import type { ClientSession, Db } from 'mongodb';
 import { committed, durable } from './durability.js';
-import { within } from '../../outages/timeout.js';
+import { withTimeout } from '../../outages/timeout.js';
 
 /** Well within the 10 s that an activity has for one try. The driver alone would go on trying for 120 s. */
 const giveUpAfterMs = 5_000;
@@ -14,7 +14,7 @@ const giveUpAfterMs = 5_000;
 export async function inTransaction<T>(db: Db, work: (session: ClientSession) => Promise<T>): Promise<T> {
   return await db.client.withSession((session) =>
     // Whoever is late finds its session ended, and stops.
-    within(
+    withTimeout(
       giveUpAfterMs,
       session.withTransaction(() => work(session), { ...committed, ...durable }),
     ),

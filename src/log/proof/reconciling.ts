@@ -6,7 +6,7 @@ import { later } from '../../order/time.js';
 import { batches } from '../journal/chunks.js';
 import { type Comparison, compareOrder, type Discrepancy } from './comparison.js';
 import { committed } from '../journal/durability.js';
-import { noteReturn } from '../feed/feed.js';
+import { noteRestoredEvents } from '../feed/feed.js';
 import { forks } from '../journal/fork.js';
 import { readHistoryLog } from '../journal/history.js';
 import { journal, restoreLog } from '../journal/journal.js';
@@ -27,9 +27,9 @@ export interface Reconciled {
   /** of the orders' workflows */
   readonly orderTaskQueue: string;
   /** orders that look well and are compared event by event all the same; 200 by default */
-  readonly comparedInTurn?: number;
+  readonly rotationLimit?: number;
   /** of the orders that changed since the last time, the latest, which are compared as well; 200 by default */
-  readonly comparedOfLate?: number;
+  readonly recentLimit?: number;
 }
 
 /** Compared at once: each takes some requests to Temporal. */
@@ -75,7 +75,7 @@ export async function reconcile(
   by: Pick<Reconciliation, 'runId' | 'workflowId'>,
   beat: (done: number) => void,
 ): Promise<Reconciliation> {
-  const { client, db, orderTaskQueue, comparedInTurn = 200, comparedOfLate = 200 } = reconciled;
+  const { client, db, orderTaskQueue, rotationLimit = 200, recentLimit = 200 } = reconciled;
   const startedAt = new Date().toISOString();
   await recognizeDatabase({ client, db, taskQueue: orderTaskQueue });
   const [last] = await latestReconciliations(db, 1);
@@ -116,13 +116,13 @@ export async function reconcile(
     for (const { orderId, isOpen } of listed) if (isOpen) running.add(orderId);
     const suspects = await suspectsOf(db, listed);
     const well = listed.map(({ orderId }) => orderId).filter((orderId) => !suspects.has(orderId));
-    turn = inRotation([...turn, ...well], last?.cursor).slice(0, comparedInTurn);
+    turn = inRotation([...turn, ...well], last?.cursor).slice(0, rotationLimit);
     await compareAll([...suspects]);
     beat(report.orders);
   }
   await compareAll(notIn(running, unfinishedOrders(db)));
   await compareAll(endedUnrecorded({ client, db, taskQueue: orderTaskQueue }));
-  await compareAll(await changedSince(db, since, comparedOfLate));
+  await compareAll(await changedSince(db, since, recentLimit));
   const lostSince = await temporalLostSince(client, db);
   if (lostSince !== undefined) await compareAll(unfinishedOrders(db, lostSince));
   await compareAll(turn);
@@ -237,7 +237,7 @@ async function compareAndRepair(client: Client, db: Db, orderId: string): Promis
     await mark(db, orderId, before.discrepancies);
     return { orderId, wasRepaired: false, discrepancies: before.discrepancies };
   }
-  if (behind.some(({ where }) => where === 'journal')) await noteReturn(db);
+  if (behind.some(({ where }) => where === 'journal')) await noteRestoredEvents(db);
   await repair(client, db, orderId);
   const { discrepancies } = await compareOrder(compared, orderId);
   await mark(db, orderId, discrepancies);

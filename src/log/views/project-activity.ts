@@ -5,7 +5,7 @@ import { project } from './feeding/project.js';
 import { requestRebuild } from './rebuilding/request-rebuild.js';
 import { viewNamed } from '../../views/views.js';
 import type { StandingActivities } from '../workflow/singleton-messages.js';
-import { currentTurn } from '../feed/tenure.js';
+import { currentTenure } from '../feed/tenure.js';
 
 /** Feeding the views across orders, a standing activity for each. */
 export function createProjecting({
@@ -24,7 +24,7 @@ export function createProjecting({
       await project(view, {
         db,
         tail,
-        ...currentTurn(),
+        ...currentTenure(),
         requestRebuild: async () => void (await requestRebuild({ client: getClient(), taskQueue }, name)),
       });
     },

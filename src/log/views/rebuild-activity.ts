@@ -5,7 +5,7 @@ import { rebuildOrders, rollBackOrders } from './rebuilding/rebuild-orders.js';
 import { rebuild } from './rebuilding/rebuild.js';
 import { viewNamed } from '../../views/views.js';
 import type { RebuildActivities } from '../workflow/rebuild-messages.js';
-import { currentTurn } from '../feed/tenure.js';
+import { currentTenure } from '../feed/tenure.js';
 
 /**
  * Rebuilding a view across orders, the view `orders`, or the journal; and taking the view `orders` back.
@@ -21,7 +21,7 @@ export function createRebuilding({
 }): RebuildActivities {
   return {
     rebuild: async (name, rebuildId) => {
-      const rebuilding = { db, rebuildId, ...currentTurn() };
+      const rebuilding = { db, rebuildId, ...currentTenure() };
       if (name === 'journal')
         return await rebuildJournal({ ...rebuilding, client: getClient(), orderTaskQueue });
       if (name === 'orders') return await rebuildOrders(rebuilding);
@@ -30,6 +30,6 @@ export function createRebuilding({
       if (view === undefined) throw new Error(`There is no view ${name} here.`);
       return await rebuild(view, rebuilding);
     },
-    rollBackOrders: async (rebuildId) => await rollBackOrders({ db, rebuildId, ...currentTurn() }),
+    rollBackOrders: async (rebuildId) => await rollBackOrders({ db, rebuildId, ...currentTenure() }),
   };
 }

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { openChanges } from '../../concurrency/change-batches.js';
+import { openChangeStream } from '../../concurrency/change-batches.js';
 import type { OrderDocument } from '../orders.js';
 
 /** How far the view of an order is. */
@@ -58,7 +58,7 @@ export function followOrders(db: Db, listener: OrderChangeListener): OrderChange
   }
 
   async function follow(): Promise<void> {
-    const stream = await openChanges<OrderChange>(db, { collection: 'orders', pipeline });
+    const stream = await openChangeStream<OrderChange>(db, { collection: 'orders', pipeline });
     try {
       // What no majority had yet when it was opened is neither told by it nor in what was read by then: an answer comes later.
       let askedAt = Date.now();

@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
 import { committed } from '../../log/journal/durability.js';
-import { unlessAway } from '../../outages/mongo-outage.js';
-import { inGroups } from '../../concurrency/batcher.js';
-import { within } from '../../outages/timeout.js';
+import { undefinedInOutage } from '../../outages/mongo-outage.js';
+import { createBatcher } from '../../concurrency/batcher.js';
+import { withTimeout } from '../../outages/timeout.js';
 import { type OrderDocument, orders, viewAndConcerns, withoutCommands } from '../orders.js';
 import { type OrderCache, type StoredView, createOrderCache } from './order-cache.js';
 import { followOrders, type OrderProgress } from './order-changes.js';
@@ -42,7 +42,7 @@ const READ_WITHIN_MS = 1_500;
 /** Where MongoDB is slow, it says so before it would be taken for gone. */
 const soon = { ...committed, maxTimeMS: 1_000 } as const;
 /** One look at MongoDB is for all that are read at the same time; a slow one is nobody else's trouble. */
-const LOOKS = { size: 100, atOnce: 4 };
+const LOOKS = { size: 100, concurrency: 4 };
 /** Enough for a look at a view, also where there is no time to wait for it. */
 const SHORTEST_LOOK_MS = 100;
 /** Between two looks at a view that is waited for. Where there is a stream, that tells. */
@@ -61,8 +61,8 @@ export function openOrderViews(db: Db, cache: OrderCache = createOrderCache()): 
   });
   const counts = { hits: 0, misses: 0, bypasses: 0 };
 
-  const find = inGroups(LOOKS, async (orderIds: readonly string[]) => {
-    const found = await within(
+  const find = createBatcher(LOOKS, async (orderIds: readonly string[]) => {
+    const found = await withTimeout(
       READ_WITHIN_MS,
       orders(db)
         .find({ _id: { $in: orderIds } }, { ...soon, projection: viewAndConcerns })
@@ -72,13 +72,13 @@ export function openOrderViews(db: Db, cache: OrderCache = createOrderCache()): 
   });
 
   async function load(orderId: string): Promise<StoredView | undefined> {
-    return (await within(READ_WITHIN_MS, find(orderId))).get(orderId);
+    return (await withTimeout(READ_WITHIN_MS, find(orderId))).get(orderId);
   }
 
   async function look(orderId: string, giveUpAt: number): Promise<OrderProgress | undefined> {
     const projection = { _id: 0, version: 1, status: 1, settled: 1 };
-    const found = await unlessAway(
-      within(
+    const found = await undefinedInOutage(
+      withTimeout(
         Math.max(SHORTEST_LOOK_MS, giveUpAt - Date.now()),
         orders(db).findOne({ _id: orderId }, { ...soon, projection }),
       ),

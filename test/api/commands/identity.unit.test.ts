@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { derivedOrderId, fairnessKeyOf, hashOf } from '../../../src/api/commands/identity.js';
+import { derivedOrderId, hashOf } from '../../../src/api/commands/identity.js';
 
 test('a hash does not depend on the order of keys, nor on members that are undefined', () => {
   const one = { a: 1, b: { c: [1, { d: 2, e: 3 }], f: undefined } };
@@ -19,12 +19,4 @@ test('an order id derives from principal and key, as a UUID of version 8', () =>
   expect(derivedOrderId('ada', 'k-1')).toBe(id);
   expect(derivedOrderId('ada', 'k-2')).not.toBe(id);
   expect(derivedOrderId('bob', 'k-1')).not.toBe(id);
-});
-
-test('a fairness key is the issuer; of one that is too long for Temporal, a hash', () => {
-  expect(fairnessKeyOf('shop')).toBe('shop');
-  expect(fairnessKeyOf('i'.repeat(64))).toBe('i'.repeat(64));
-  const [one, other] = [fairnessKeyOf(`${'i'.repeat(64)}1`), fairnessKeyOf(`${'i'.repeat(64)}2`)];
-  expect(one).not.toBe(other);
-  expect(Buffer.byteLength(one)).toBeLessThanOrEqual(64);
 });

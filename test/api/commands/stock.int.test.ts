@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { readMark } from '../../../src/server/database-mark.js';
+import { readMark } from '../../../src/effects/inventory/database-mark.js';
 import { recognizeDatabase } from '../../../src/effects/inventory/recognize-database.js';
 import { concernOfStock, stockState, stockStates } from '../../../src/effects/inventory/stock-state.js';
 import { stock } from '../../../src/effects/inventory/stock.js';

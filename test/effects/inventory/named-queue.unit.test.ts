@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { Turns } from '../../../src/effects/inventory/named-queue.js';
+import { NamedQueue } from '../../../src/effects/inventory/named-queue.js';
 
 /** Work that is done when it is told so. */
 function work(name: string, log: string[]) {
@@ -22,15 +22,15 @@ async function settle(): Promise<void> {
 }
 
 test('who shares a name waits for those before, in order; who shares none does not', async () => {
-  const turns = new Turns(60_000);
+  const queue = new NamedQueue(60_000);
   const log: string[] = [];
   const [a, b, ab, c] = ['a', 'b', 'ab', 'c'].map((name) => work(name, log));
   if (!a || !b || !ab || !c) throw new Error();
   const all = Promise.all([
-    turns.take(['x'], a.run),
-    turns.take(['y'], b.run),
-    turns.take(['x', 'y'], ab.run),
-    turns.take(['y'], c.run),
+    queue.run(['x'], a.run),
+    queue.run(['y'], b.run),
+    queue.run(['x', 'y'], ab.run),
+    queue.run(['y'], c.run),
   ]);
   a.finish();
   ab.finish();
@@ -43,21 +43,21 @@ test('who shares a name waits for those before, in order; who shares none does n
 });
 
 test('a failure is the caller’s own, and passes the turn on', async () => {
-  const turns = new Turns(60_000);
-  const failed = turns.take(['x'], () => Promise.reject(new Error('no luck')));
-  const next = turns.take(['x'], () => Promise.resolve('next'));
+  const queue = new NamedQueue(60_000);
+  const failed = queue.run(['x'], () => Promise.reject(new Error('no luck')));
+  const next = queue.run(['x'], () => Promise.resolve('next'));
   await expect(failed).rejects.toThrow('no luck');
   expect(await next).toBe('next');
 });
 
 test('who waited too long gives up, and those behind still wait for those ahead', async () => {
-  const turns = new Turns(20);
+  const queue = new NamedQueue(20);
   const log: string[] = [];
   const first = work('first', log);
-  const head = turns.take(['x'], first.run);
-  const impatient = turns.take(['x'], () => Promise.reject(new Error('must not run')));
+  const head = queue.run(['x'], first.run);
+  const impatient = queue.run(['x'], () => Promise.reject(new Error('must not run')));
   await expect(impatient).rejects.toThrow('still at it after 20 ms');
-  const behind = turns.take(['x'], () => Promise.resolve(log.push('behind')));
+  const behind = queue.run(['x'], () => Promise.resolve(log.push('behind')));
   await settle();
   expect(log).toStrictEqual(['first starts']);
   first.finish();

@@ -4,12 +4,12 @@ import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { OrderEvent } from '../../../src/order/events.js';
 import {
-  feedBegunAnew,
+  feedGeneration,
   feedHead,
   feedState,
   followFeed,
   type Lead,
-  passLost,
+  skipLostPositions,
   readFeed,
 } from '../../../src/log/feed/feed.js';
 import {
@@ -302,7 +302,7 @@ describe('hands in the journal', () => {
     await record(...after);
     await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
     await expectSound(after.length);
-    expect(await feedBegunAnew(db)).toBeGreaterThan(0);
+    expect(await feedGeneration(db)).toBeGreaterThan(0);
   });
 
   test('a journal that was emptied while nobody held the feed begins it anew', async () => {
@@ -334,9 +334,9 @@ describe('hands in the journal', () => {
     const left = Array.from({ length: last }, (_, index) => index + 1).filter((n) => n !== 4 && n !== 5);
     expect((await readFeed(db, 0, 100)).map(({ position }) => position)).toEqual(left);
     expect((await readFeed(db, 3, 2)).map(({ position }) => position)).toEqual([6, 7]);
-    expect(await passLost(db, 3)).toBe(3);
+    expect(await skipLostPositions(db, 3)).toBe(3);
     await journal(db).deleteMany({ position: { $gt: 6 } });
-    expect(await passLost(db, 6)).toBe(last);
+    expect(await skipLostPositions(db, 6)).toBe(last);
   });
 
   test('what is beyond a gap is not read until all before it is known to be given', async () => {
@@ -386,7 +386,7 @@ test('readers in the process that gives the positions learn of them from it, of 
       lead.gave(positions);
     });
     await until(async () => expect(here.isAtWork()).toBe(true));
-    const news = tail.newsOf(ours[0].orderId);
+    const news = tail.listenTo(ours[0].orderId);
     await record(...ours);
     expect(await tail.beyond(ours.length - 1, ...soon)).toBe(ours.length);
     expect(await news.next(...soon)).toBe(true);
@@ -427,7 +427,7 @@ test('where another holder has given positions between, every order is told of',
     const log = newOrder();
     await record(...log);
     expect(await tail.beyond(log.length - 1, signal, 10_000)).toBe(log.length);
-    const news = tail.newsOf('another');
+    const news = tail.listenTo('another');
     lead.gave([{ orderId: 'one', position: log.length + 2 }]);
     expect(await news.next(signal, 1)).toBe(true);
     news.close();
@@ -438,7 +438,7 @@ test('where another holder has given positions between, every order is told of',
 
 test('whoever waits for the feed leaves nothing behind on a signal that lives for long', async () => {
   const tail = followFeed(db);
-  const news = tail.newsOf(randomUUID());
+  const news = tail.listenTo(randomUUID());
   const { signal } = new AbortController();
   try {
     for (let turn = 0; turn < 3; turn += 1) {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { ahead } from '../../../src/log/journal/chunks.js';
+import { prefetch } from '../../../src/log/journal/chunks.js';
 
 /** Items, and what was asked of them. */
 function source(count: number, failsAt = Infinity) {
@@ -20,14 +20,14 @@ function source(count: number, failsAt = Infinity) {
 
 test('each item is made while the one before is used', async () => {
   const { log, items } = source(3);
-  for await (const item of ahead(items())) log.push(`used ${item}`);
+  for await (const item of prefetch(items())) log.push(`used ${item}`);
   expect(log).toEqual(['made 1', 'made 2', 'used 1', 'made 3', 'used 2', 'over', 'used 3']);
 });
 
 test('what fails ahead fails when its turn comes', async () => {
   const { log, items } = source(3, 2);
   const use = async () => {
-    for await (const item of ahead(items())) log.push(`used ${item}`);
+    for await (const item of prefetch(items())) log.push(`used ${item}`);
   };
   await expect(use()).rejects.toThrow('no 2');
   expect(log).toEqual(['made 1', 'made 2', 'over', 'used 1']);
@@ -35,6 +35,6 @@ test('what fails ahead fails when its turn comes', async () => {
 
 test('whoever ends before leaves nothing open', async () => {
   const { log, items } = source(9);
-  for await (const item of ahead(items())) if (item === 2) break;
+  for await (const item of prefetch(items())) if (item === 2) break;
   expect(log).toEqual(['made 1', 'made 2', 'made 3', 'over']);
 });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Db, UpdateFilter } from 'mongodb';
 import { reconcile } from '../../../src/log/proof/reconciling.js';
-import { noteReturn } from '../../../src/log/feed/feed.js';
+import { noteRestoredEvents } from '../../../src/log/feed/feed.js';
 import { sequence } from '../../../src/log/feed/sequencer.js';
 import { verify } from '../../../src/log/proof/verify.js';
 import { journal, type JournalDocument, readJournal, restoreLog } from '../../../src/log/journal/journal.js';
@@ -31,14 +31,14 @@ afterAll(async () => {
   await api.close();
 });
 
-async function reconciled(comparedInTurn?: number) {
+async function reconciled(rotationLimit?: number) {
   const { client, config } = api;
   return await reconcile(
     {
       client,
       db,
       orderTaskQueue: config.temporal.taskQueue,
-      ...(comparedInTurn !== undefined && { comparedInTurn, comparedOfLate: 0 }),
+      ...(rotationLimit !== undefined && { rotationLimit, recentLimit: 0 }),
     },
     { runId: randomUUID() },
     () => {},
@@ -145,14 +145,14 @@ describe('a reconciliation', () => {
       await rebuild.terminate();
     }
     // What comes back later, views that began anew since have once.
-    await noteReturn(db);
+    await noteRestoredEvents(db);
     expect(await reconciled()).toMatchObject({ repaired: 0, found: 0 });
     for (const rebuild of rebuilds) expect((await rebuild.describe()).status.name).toBe('TERMINATED');
     // A try that ended between putting events back and asking for rebuilds leaves these to the next.
     await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
     const log = await readJournal(db, orderId);
     await journal(db).deleteOne({ _id: `${orderId}:2` });
-    await noteReturn(db);
+    await noteRestoredEvents(db);
     await restoreLog(db, log);
     expect(await reconciled()).toMatchObject({ repaired: 0, found: 0 });
     for (const rebuild of rebuilds) {

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { type FeedTail, feedBegunAnew, feedHead, passLost } from '../../feed/feed.js';
+import { type FeedTail, feedGeneration, feedHead, skipLostPositions } from '../../feed/feed.js';
 import { Superseded } from '../../feed/sequencer.js';
 import { BuildFeeder } from '../rebuilding/feed-build.js';
 import { type ProjectionState, projectionState, takeOverProjection } from './state.js';
@@ -57,7 +57,7 @@ export async function project(
     const beganAt = Date.now();
     const events = hasEvents ? await tail.read(position, batchSize) : [];
     // Asked behind the events: they are of the feed that this tells, or of one before.
-    if ((await feedBegunAnew(db)) !== feeder.held.feed) {
+    if ((await feedGeneration(db)) !== feeder.held.feed) {
       await requestRebuild(view);
       await pause(LOOK_AGAIN_MS, signal);
       await lookAnew();
@@ -68,7 +68,7 @@ export async function project(
       await lookAnew();
       // Feed and journal were emptied: what the view has is of another one.
       if ((await feedHead(db)) < feeder.held.position) await requestRebuild(view);
-      const behindLost = await passLost(db, feeder.held.position);
+      const behindLost = await skipLostPositions(db, feeder.held.position);
       if (behindLost > feeder.held.position) await feeder.pass(behindLost);
       // The tail knew of more than the journal has.
       else if (hasEvents) await pause(LOOK_AGAIN_MS, signal);

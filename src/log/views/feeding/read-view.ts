@@ -2,7 +2,7 @@ import type { Db, Filter, FindCursor, WithId } from 'mongodb';
 import { answering } from '../../journal/durability.js';
 import { type Build, projections } from './state.js';
 import { documents, type View, type ViewDocument } from '../view.js';
-import { within } from '../../../outages/timeout.js';
+import { withTimeout } from '../../../outages/timeout.js';
 
 /** How far a view was when it was read. */
 export interface AsOf {
@@ -31,5 +31,5 @@ export async function readView<D extends ViewDocument, T>(
     const found = await query((filter) => collection.find(filter, { session, maxTimeMS }));
     return { found, asOf: build === null ? { position: 0 } : { position: build.position, at: build.at } };
   });
-  return await within(WITHIN_MS, reading);
+  return await withTimeout(WITHIN_MS, reading);
 }

@@ -1,6 +1,6 @@
 import { type Db, MongoServerError, type UpdateFilter } from 'mongodb';
 import { committed, durable, isDuplicateKey } from '../../journal/durability.js';
-import { feedBegunAnew } from '../../feed/feed.js';
+import { feedGeneration } from '../../feed/feed.js';
 import { parkedEvents } from './parked-events.js';
 import { documents, type View } from '../view.js';
 
@@ -12,7 +12,7 @@ export interface Build {
   readonly version: number;
   /** every event up to this position is in it, or was set aside, or is lost; 0 before the first */
   readonly position: number;
-  /** the feed whose positions these are (`feedBegunAnew`); absent for the first */
+  /** the feed whose positions these are (`feedGeneration`); absent for the first */
   readonly feed?: number;
   /** how many events are set aside for it */
   readonly parked: number;
@@ -99,7 +99,7 @@ async function beginRebuild(
 }
 
 async function newBuild(db: Db, { name, version }: View, n: number): Promise<Build> {
-  const feed = await feedBegunAnew(db);
+  const feed = await feedGeneration(db);
   return {
     collection: `${name}_${n}`,
     version,

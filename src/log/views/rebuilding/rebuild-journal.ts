@@ -2,8 +2,8 @@ import type { Client } from '@temporalio/client';
 import { recognizeDatabase } from '../../../effects/inventory/recognize-database.js';
 import { beginRestore, endRestore } from '../../../effects/inventory/stock-restore.js';
 import { NewerEvent } from '../../../order/upcasters.js';
-import { inTurn } from '../../journal/chunks.js';
-import { noteReturn } from '../../feed/feed.js';
+import { mapInOrder } from '../../journal/chunks.js';
+import { noteRestoredEvents } from '../../feed/feed.js';
 import { foldHistory, readHistoryLog } from '../../journal/history.js';
 import { ensureJournalIndexes } from '../../journal/journal.js';
 import { countOrderWorkflows, listOrderWorkflows, type OrderPage } from '../../journal/order-workflows.js';
@@ -53,7 +53,7 @@ export async function rebuildJournal(rebuilding: JournalRebuilding): Promise<boo
 
 async function restoreAll(rebuilding: JournalRebuilding): Promise<boolean> {
   const { db, client, orderTaskQueue, signal, beat, rebuildId } = rebuilding;
-  await Promise.all([ensureJournalIndexes(db), ensureOrderIndexes(db), noteReturn(db)]);
+  await Promise.all([ensureJournalIndexes(db), ensureOrderIndexes(db), noteRestoredEvents(db)]);
   const rebuilder = await StoreRebuilder.takeOver(db, 'journal', rebuildId, async () => ({
     since: 0,
     total: await countOrderWorkflows(client, orderTaskQueue),
@@ -116,7 +116,9 @@ async function* readBatches(
   for await (const page of listOrderWorkflows(client, orderTaskQueue, { from: place, pageSize })) {
     let orders: ReadOrder[] = [];
     let events = 0;
-    for await (const order of inTurn(page.orders, historiesAtOnce, (one) => readOrder(client, one.orderId))) {
+    for await (const order of mapInOrder(page.orders, historiesAtOnce, (one) =>
+      readOrder(client, one.orderId),
+    )) {
       alive();
       orders.push(order);
       events += order.kept?.log.events.length ?? 0;

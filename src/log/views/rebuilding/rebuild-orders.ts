@@ -1,5 +1,5 @@
 import { type Collection, type Db, type Filter, MongoNetworkTimeoutError } from 'mongodb';
-import { ahead } from '../../journal/chunks.js';
+import { prefetch } from '../../journal/chunks.js';
 import { committed, durable, insertMissing } from '../../journal/durability.js';
 import { feedHead } from '../../feed/feed.js';
 import { type JournalDocument, journal, notJournaled, readJournals } from '../../journal/journal.js';
@@ -171,7 +171,7 @@ async function fill(
   { signal, beat }: Rebuilding,
 ): Promise<boolean> {
   const { place } = rebuilder.state;
-  for await (const batch of ahead(source(place === undefined ? {} : { orderId: { $gt: place } }))) {
+  for await (const batch of prefetch(source(place === undefined ? {} : { orderId: { $gt: place } }))) {
     if (signal.aborted) return false;
     const [taken] = await Promise.all([write(target, batch), keep(target, [...batch.keys()])]);
     const exceptions = rebuilder.exceptionsWith(taken);

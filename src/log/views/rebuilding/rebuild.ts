@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { feedHead, passLost, readFeed } from '../../feed/feed.js';
+import { feedHead, skipLostPositions, readFeed } from '../../feed/feed.js';
 import { Superseded } from '../../feed/sequencer.js';
 import { BuildFeeder, type Held } from './feed-build.js';
 import { dropUnusedBuilds, projectionState, type Rebuild, swap, takeOverRebuild } from '../feeding/state.js';
@@ -48,7 +48,7 @@ export async function rebuild(view: View, { db, signal, beat, rebuildId }: Rebui
       if (!(await feeder.apply(events, { eventsPerSecond }))) throw superseded(view);
       continue;
     }
-    const position = await passLost(db, feeder.held.position);
+    const position = await skipLostPositions(db, feeder.held.position);
     if (position > feeder.held.position && !(await feeder.pass(position))) throw superseded(view);
     if (await swap(db, view.name, rebuildId, await feedHead(db))) {
       await dropUnusedBuilds(db, view.name);

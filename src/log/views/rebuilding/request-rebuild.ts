@@ -5,8 +5,8 @@ import {
 } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { committed } from '../../journal/durability.js';
-import { settleReturns } from '../../feed/feed.js';
-import { within } from '../../../outages/timeout.js';
+import { handleRestoredEvents } from '../../feed/feed.js';
+import { withTimeout } from '../../../outages/timeout.js';
 import { rebuildWorkflow, rebuildWorkflowId, rollBackWorkflow } from '../../workflow/rebuild-messages.js';
 import { feedTaskQueue } from '../../workflow/singleton-messages.js';
 import { projectionState } from '../feeding/state.js';
@@ -61,7 +61,9 @@ async function another(
   const workflowId = rebuildWorkflowId(name, taskQueue);
   const { runId } = await client.workflow.getHandle(workflowId).describe();
   if (!(await isDone(db, name, runId))) return undefined;
-  await within(ENDS_WITHIN_MS, client.workflow.getHandle(workflowId, runId).result()).catch(() => undefined);
+  await withTimeout(ENDS_WITHIN_MS, client.workflow.getHandle(workflowId, runId).result()).catch(
+    () => undefined,
+  );
   return await request();
 }
 
@@ -87,7 +89,7 @@ async function isDone(db: Db, name: string, rebuildId: string): Promise<boolean>
   return (await storeRebuilds(db).countDocuments({ _id: store, rebuildId, phase: 'done' }, committed)) > 0;
 }
 
-/** Has every view across orders rebuilt, where it may have events twice that were lost and came back (`noteReturn`). */
+/** Has every view across orders rebuilt, where it may have events twice that were lost and came back (`noteRestoredEvents`). */
 export async function requestRebuildsAfterLoss(
   {
     db,
@@ -97,7 +99,7 @@ export async function requestRebuildsAfterLoss(
   beat: () => void,
 ): Promise<void> {
   const requesting = { db, client, taskQueue: feedTaskQueue(orderTaskQueue) };
-  await settleReturns(db, beat, async () => {
+  await handleRestoredEvents(db, beat, async () => {
     const begun = await Promise.all(views.map(({ name }) => requestAnotherRebuild(requesting, name)));
     // One that is under way may have begun before the loss.
     return begun.every((rebuildId) => rebuildId !== undefined);
