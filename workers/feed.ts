@@ -6,7 +6,7 @@ import { messageOf } from '../src/outages/message-of.js';
 import { withTimeout } from '../src/outages/timeout.js';
 import { areOrdersOutdated } from '../src/log/views/rebuilding/rebuild-orders.js';
 import { requestRebuild } from '../src/log/views/rebuilding/request-rebuild.js';
-import { beginAgain } from '../src/upkeep/ended-rebuilds.js';
+import { restartEndedRebuild } from '../src/upkeep/ended-rebuilds.js';
 import {
   listOwnWorkflows,
   singletonTasks,
@@ -94,7 +94,7 @@ async function keepUp({ config, mongo, logger }: RoleContext, upkept: Deployment
         logger.warn('The schedule of the reconciliation was gone and is made again.');
       }
       for (const ended of endedRebuilds) {
-        if (await withTimeout(REBUILD_WITHIN_MS, beginAgain(mongo.db, upkept, ended)))
+        if (await withTimeout(REBUILD_WITHIN_MS, restartEndedRebuild(mongo.db, upkept, ended)))
           logger.warn(`The rebuild of ${ended.name} had ended before its time and is begun again.`);
       }
       since = lookedAt - OVERLAP_MS;

@@ -6,17 +6,18 @@ import { isTemporalOutage } from '../outages/temporal-outage.js';
 import { workflowId } from '../log/workflow/messages.js';
 import type { AttentionRow } from './rows.js';
 
-const WITHIN_MS = 1_500;
-const atOnce = 8;
+const TIMEOUT_MS = 1_500;
+const concurrency = 8;
 
 /**
- * The rows; those about effects with how often they were tried, why the last try failed, and when the next is, as Temporal knows
- * it. While Temporal is away, they are as they were.
+ * Adds to rows of code `effect_owed` what Temporal knows of their retries: attempts so far, the
+ * last failure and the time of the next attempt. If Temporal does not answer in 1.5 s, rows stay as
+ * they are.
  */
 export async function withAttempts(client: Client, rows: readonly AttentionRow[]): Promise<AttentionRow[]> {
-  const giveUpAt = Date.now() + WITHIN_MS;
+  const giveUpAt = Date.now() + TIMEOUT_MS;
   const complete: AttentionRow[] = [];
-  for await (const row of mapInOrder(rows, atOnce, (one) => withAttempt(client, one, giveUpAt)))
+  for await (const row of mapInOrder(rows, concurrency, (one) => withAttempt(client, one, giveUpAt)))
     complete.push(row);
   return complete;
 }
@@ -27,16 +28,18 @@ async function withAttempt(client: Client, row: AttentionRow, giveUpAt: number):
   try {
     const handle = client.workflow.getHandle(workflowId(orderId));
     const { raw, status } = await client.connection.withDeadline(giveUpAt, () => handle.describe());
-    return status.name === 'RUNNING' ? tried(row, raw.pendingActivities ?? []) : ended(row, orderId);
+    return status.name === 'RUNNING'
+      ? withRetries(row, raw.pendingActivities ?? [])
+      : withoutWorkflow(row, orderId);
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return ended(row, orderId);
+    if (error instanceof WorkflowNotFoundError) return withoutWorkflow(row, orderId);
     if (isTemporalOutage(error)) return row;
     throw error;
   }
 }
 
-/** The step that was tried most often is what keeps the order. */
-function tried(
+/** The activity with the most attempts is taken as the one that blocks the order. */
+function withRetries(
   row: AttentionRow,
   pending: readonly temporal.api.workflow.v1.IPendingActivityInfo[],
 ): AttentionRow {
@@ -54,11 +57,11 @@ function tried(
   };
 }
 
-/** No workflow is left that could try. */
-function ended(row: AttentionRow, orderId: string): AttentionRow {
+/** The workflow is not running, so the effect is not retried. */
+function withoutWorkflow(row: AttentionRow, orderId: string): AttentionRow {
   return {
     ...row,
-    detail: `${row.detail}; its workflow does not run`,
+    detail: `${row.detail}; its workflow is not running`,
     remedy: `npx orders resume ${orderId}`,
   };
 }

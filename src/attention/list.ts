@@ -13,13 +13,13 @@ import { oldestUndecided } from './undecided.js';
 export interface AttentionDeps {
   readonly client: Client;
   readonly db: Db;
-  /** of the orders' workflows */
+  /** task queue of the order workflows */
   readonly orderTaskQueue: string;
-  /** what is owed, or pending, for longer needs a person */
+  /** age, in ms, from which an owed effect or a pending payment is listed */
   readonly attentionAfterMs: number;
 }
 
-/** Where a row stands: after the last row of its code so far. */
+/** Cursor of the list: the sort key of the last row that was returned. */
 export interface AttentionPlace {
   readonly code: AttentionCode;
   readonly since: string;
@@ -28,37 +28,39 @@ export interface AttentionPlace {
 
 export interface AttentionQuery {
   readonly code?: AttentionCode;
-  /** rows that are not as old are left out */
+  /** minimum age of a row, in ms */
   readonly olderThanMs?: number;
   readonly after?: AttentionPlace;
   readonly limit: number;
 }
 
-/** A row, and what tells it from others of its code that are as old. */
+/** A row with its id, which orders rows of the same code and time. */
 interface Found {
   readonly id: string;
   readonly row: AttentionRow;
 }
 
-interface Asked extends AttentionDeps {
-  /** ISO-8601 UTC: since when, at the latest */
+interface SourceQuery extends AttentionDeps {
+  /** ISO-8601 UTC; rows with a later `since` are left out */
   readonly before: string;
-  /** as `before`, for what may take its time first */
+  /** the same for rows that are listed only after `attentionAfterMs` */
   readonly owedBy: string;
   readonly after: AttentionPlace | undefined;
   readonly limit: number;
 }
 
 /**
- * What needs a person, code by code, the oldest of each first. Each code is one query that its index answers, of `limit` documents
- * at most.
+ * Lists what needs a person: code by code in the order of `attentionCodes`, the oldest row first.
+ * Each code takes one indexed query of at most `limit` documents.
+ *
+ * @returns `next` is the cursor of the next page; absent on the last page
  */
 export async function listAttention(
   deps: AttentionDeps,
   { code, olderThanMs = 0, after, limit }: AttentionQuery,
 ): Promise<{ readonly rows: readonly AttentionRow[]; readonly next?: AttentionPlace }> {
   const ago = (ms: number) => new Date(Date.now() - ms).toISOString();
-  const asked = {
+  const query = {
     ...deps,
     before: ago(olderThanMs),
     owedBy: ago(Math.max(olderThanMs, deps.attentionAfterMs)),
@@ -69,7 +71,7 @@ export async function listAttention(
     const left = limit + 1 - found.length;
     if (left <= 0) break;
     const from = after?.code === each ? after : undefined;
-    found.push(...(await sources[each]({ ...asked, after: from, limit: left })));
+    found.push(...(await sources[each]({ ...query, after: from, limit: left })));
   }
   const rows = await withAttempts(
     deps.client,
@@ -80,7 +82,10 @@ export async function listAttention(
   return { rows, next: { code: last.row.code, since: last.row.since, id: last.id } };
 }
 
-/** The rows of one order, as far as its view has them; the rest of what concerns it is in the list. */
+/**
+ * The rows of one order that follow from its view. Rows from other sources, such as parked events,
+ * are only in the list.
+ */
 export async function attentionOf(deps: AttentionDeps, orderId: string): Promise<readonly AttentionRow[]> {
   const found = await orders(deps.db).findOne<Concerned>(
     { _id: orderId },
@@ -91,22 +96,22 @@ export async function attentionOf(deps: AttentionDeps, orderId: string): Promise
   return await withAttempts(deps.client, rowsOf(found, owedBy));
 }
 
-const sources: Readonly<Record<AttentionCode, (asked: Asked) => Promise<readonly Found[]>>> = {
+const sources: Readonly<Record<AttentionCode, (query: SourceQuery) => Promise<readonly Found[]>>> = {
   order_forked: forked,
-  workflow_ended: (asked) => stopped(asked, 'workflow_ended'),
-  workflow_rewound: (asked) => stopped(asked, 'workflow_rewound'),
-  effect_owed: (asked) =>
-    concerned(asked, 'effect_owed', 'owedSince', asked.owedBy, { stopped: { $exists: false } }),
-  payment_pending: (asked) => concerned(asked, 'payment_pending', 'pendingSince', asked.owedBy),
-  fact_unmatched: (asked) => concerned(asked, 'fact_unmatched', 'unmatchedSince', asked.before),
+  workflow_ended: (query) => stopped(query, 'workflow_ended'),
+  workflow_rewound: (query) => stopped(query, 'workflow_rewound'),
+  effect_owed: (query) =>
+    concerned(query, 'effect_owed', 'owedSince', query.owedBy, { stopped: { $exists: false } }),
+  payment_pending: (query) => concerned(query, 'payment_pending', 'pendingSince', query.owedBy),
+  fact_unmatched: (query) => concerned(query, 'fact_unmatched', 'unmatchedSince', query.before),
   order_undecided: undecided,
   event_parked: parked,
   stock_to_be_counted: toBeCounted,
 };
 
-/** Orders whose field `since` is as old. */
+/** Orders whose time in `field` is not later than `before`. */
 async function concerned(
-  { db, after, limit }: Asked,
+  { db, after, limit }: SourceQuery,
   code: AttentionCode,
   field: 'owedSince' | 'pendingSince' | 'unmatchedSince' | 'stopped.since',
   before: string,
@@ -125,12 +130,12 @@ async function concerned(
   );
 }
 
-async function stopped(asked: Asked, code: AttentionCode): Promise<readonly Found[]> {
-  return await concerned(asked, code, 'stopped.since', asked.before, { 'stopped.code': code });
+async function stopped(query: SourceQuery, code: AttentionCode): Promise<readonly Found[]> {
+  return await concerned(query, code, 'stopped.since', query.before, { 'stopped.code': code });
 }
 
-/** By the forks themselves, which are noted before the view knows of them. */
-async function forked({ db, before, after, limit }: Asked): Promise<readonly Found[]> {
+/** Reads `order_forks`, which is written before the view is marked. */
+async function forked({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {
   const found = await forks(db)
     .find(beyond('detectedAt', before, after), answering)
     .sort({ detectedAt: 1, _id: 1 })
@@ -148,8 +153,14 @@ async function forked({ db, before, after, limit }: Asked): Promise<readonly Fou
   }));
 }
 
-/** One row at most. With Temporal away, none is known. */
-async function undecided({ client, db, orderTaskQueue, owedBy, after }: Asked): Promise<readonly Found[]> {
+/** The oldest order that no worker has decided yet. Empty while Temporal is away. */
+async function undecided({
+  client,
+  db,
+  orderTaskQueue,
+  owedBy,
+  after,
+}: SourceQuery): Promise<readonly Found[]> {
   if (after !== undefined) return [];
   try {
     const rows = await oldestUndecided({ client, db, orderTaskQueue }, owedBy);
@@ -160,8 +171,8 @@ async function undecided({ client, db, orderTaskQueue, owedBy, after }: Asked): 
   }
 }
 
-/** The events that could not be applied, of the builds that are read; those that wait for them are not named. */
-async function parked({ db, before, after, limit }: Asked): Promise<readonly Found[]> {
+/** Events that a view in use could not apply. Events that only wait behind them are not listed. */
+async function parked({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {
   const built = await projections(db)
     .find({ parked: { $gt: 0 } }, { ...answering, projection: { collection: 1 } })
     .toArray();
@@ -179,12 +190,12 @@ async function parked({ db, before, after, limit }: Asked): Promise<readonly Fou
       code: 'event_parked',
       since: at,
       detail: `the view ${view} could not apply version ${version}, ${type}: ${error}`,
-      remedy: `npx orders parked retry ${view} ${orderId}:${version} --reason "…", once the cause is mended`,
+      remedy: `npx orders parked retry ${view} ${orderId}:${version} --reason "…", once the cause is fixed`,
     },
   }));
 }
 
-/** A SKU of which less is left than is promised. */
+/** A SKU with fewer units on hand than are reserved. */
 interface StockToBeCounted {
   readonly _id: string;
   readonly toBeCounted?: true;
@@ -192,7 +203,7 @@ interface StockToBeCounted {
   readonly updatedAt: string;
 }
 
-async function toBeCounted({ db, before, after, limit }: Asked): Promise<readonly Found[]> {
+async function toBeCounted({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {
   const found = await db
     .collection<StockToBeCounted>('stock')
     .find(beyond('updatedAt', before, after, { toBeCounted: true }), answering)
@@ -204,13 +215,13 @@ async function toBeCounted({ db, before, after, limit }: Asked): Promise<readonl
     row: {
       code: 'stock_to_be_counted',
       since: updatedAt,
-      detail: `of ${sku} less is left than is promised; its reservations wait`,
+      detail: `more of ${sku} is reserved than is on hand; new reservations wait`,
       remedy: `count it, then: npx orders stock set ${sku} <onHand>`,
     },
   }));
 }
 
-/** The indexes of what is listed here and looked for nowhere else. */
+/** Creates the indexes that only these queries need. */
 export async function ensureAttentionIndexes(db: Db): Promise<void> {
   await Promise.all([
     forks(db).createIndex({ detectedAt: 1, _id: 1 }),
@@ -221,7 +232,9 @@ export async function ensureAttentionIndexes(db: Db): Promise<void> {
   ]);
 }
 
-/** Documents whose `field` is not later than `before`, after a place in the order of that field and the id. */
+/**
+ * Filter for documents whose `field` is not later than `before`, starting after the cursor `after`.
+ */
 function beyond<D extends { readonly _id: string }>(
   field: string,
   before: string,

@@ -5,7 +5,7 @@ import { isFinished, type Order } from '../order/order.js';
 import { type Concerns, pendingAuthorizations, type Stopped, unmatchedFacts } from '../views/concerns.js';
 import type { OrderDocument } from '../views/orders.js';
 
-/** What a row is about, the gravest first: the order in which they are listed. */
+/** Codes of rows, the most serious first; the list is sorted in this order. */
 export const attentionCodes = [
   'order_forked',
   'workflow_ended',
@@ -19,30 +19,33 @@ export const attentionCodes = [
 ] as const;
 export type AttentionCode = (typeof attentionCodes)[number];
 
-/** One thing that a person has to look after. */
+/** Something that a person has to look at. */
 export interface AttentionRow {
-  /** absent where it is about no order in particular */
+  /** absent if the row is not about one order */
   readonly orderId?: string;
   readonly code: AttentionCode;
   /** ISO-8601 UTC */
   readonly since: string;
-  /** what it is, for a person */
+  /** what is wrong, in words */
   readonly detail: string;
-  /** what to do about it, as a command to type where there is one */
+  /** what to do, as a command line if there is one */
   readonly remedy: string;
-  /** how often an effect was tried; absent while Temporal cannot be asked */
+  /** attempts of an effect so far; absent while Temporal is away */
   readonly attempts?: number;
-  /** ISO-8601 UTC; absent where it is under way, or Temporal cannot be asked */
+  /** ISO-8601 UTC; absent while an attempt is running or Temporal is away */
   readonly nextTryAt?: string;
 }
 
-/** What an order's rows are made of. */
+/** What the rows of an order are computed from. */
 export interface Concerned {
   readonly state: Order;
   readonly stopped?: Stopped;
 }
 
-/** Whether an order has rows: what it owes, or waits for, counts from `owedBy` on, the rest at once. */
+/**
+ * Filter for orders that have rows. Owed effects and pending payments count only if they are older
+ * than `owedBy`; everything else counts at once.
+ */
 export function needsAttention(owedBy: string): Filter<OrderDocument>[] {
   return [
     { owedSince: { $lte: owedBy } },
@@ -52,7 +55,7 @@ export function needsAttention(owedBy: string): Filter<OrderDocument>[] {
   ];
 }
 
-/** As `needsAttention`, of a view that is in memory. */
+/** `needsAttention` for a view that is already in memory. */
 export function isConcerned(
   { owedSince, pendingSince, unmatchedSince, stopped }: Concerns & { readonly stopped?: Stopped },
   owedBy: string,
@@ -61,7 +64,7 @@ export function isConcerned(
   return isLong(owedSince) || isLong(pendingSince) || unmatchedSince !== undefined || stopped !== undefined;
 }
 
-/** The rows of an order, one of each code at most. */
+/** The rows of an order, at most one of each code. */
 export function rowsOf(order: Concerned, owedBy: string): readonly AttentionRow[] {
   const { stopped } = order;
   const { orderId } = order.state;
@@ -72,7 +75,10 @@ export function rowsOf(order: Concerned, owedBy: string): readonly AttentionRow[
   ];
 }
 
-/** About the effect that is owed for longest; the others are named. An order that is stopped owes nothing that could be done. */
+/**
+ * The row of the effect that has been owed longest; its detail also names the others. A stopped
+ * order gets no such row: it cannot perform effects.
+ */
 function effectRow({ orderId, owed, currency, updatedAt }: Order, owedBy: string): readonly AttentionRow[] {
   const [oldest, ...others] = owed
     .map(({ since = updatedAt, ...effect }) => ({ effect, since }))
@@ -85,7 +91,7 @@ function effectRow({ orderId, owed, currency, updatedAt }: Order, owedBy: string
       code: 'effect_owed',
       since: oldest.since,
       detail: `the order owes ${inWords(oldest.effect, currency)}${also}`,
-      remedy: `it is tried again by itself, under the same key: see GET /health/ready for what is away; npx orders events ${orderId} shows what led to it`,
+      remedy: `it is retried automatically under the same key; GET /health/ready shows what is down, npx orders events ${orderId} what led to it`,
     },
   ];
 }
@@ -105,8 +111,8 @@ function paymentRow(order: Order, owedBy: string): readonly AttentionRow[] {
       orderId,
       code: 'payment_pending',
       since,
-      detail: `the provider has not settled the payment of ${formatMoney(amount, currency)} (${authorizationId}); it times out at ${until}`,
-      remedy: `ask the provider for the payment; or give it up: npx orders cancel ${orderId} --reason "not paid"`,
+      detail: `the payment of ${formatMoney(amount, currency)} (${authorizationId}) is still pending at the provider; it times out at ${until}`,
+      remedy: `ask the provider about the payment, or cancel: npx orders cancel ${orderId} --reason "not paid"`,
     },
   ];
 }
@@ -121,10 +127,10 @@ function factRow(order: Order): readonly AttentionRow[] {
       orderId,
       code: 'fact_unmatched',
       since: oldest.receivedAt,
-      detail: `told from outside, and it never fitted: ${facts.map(({ type }) => type).join(', ')}`,
+      detail: `reported from outside, but does not fit the order: ${facts.map(({ type }) => type).join(', ')}`,
       remedy: isFinished(order)
-        ? `the order has ended: settle it with the sender; npx orders events ${orderId} shows what was told`
-        : `do what is missing before it, then it is applied by itself: npx orders get ${orderId} shows what is allowed`,
+        ? `the order is finished: clear it up with the sender; npx orders events ${orderId} shows the report`
+        : `do the missing step, and it is applied automatically: npx orders get ${orderId} shows the allowed commands`,
     },
   ];
 }

@@ -9,19 +9,21 @@ import type { AttentionRow } from './rows.js';
 export interface Undecided {
   readonly client: Client;
   readonly db: Db;
-  /** of the orders' workflows */
+  /** task queue of the order workflows */
   readonly orderTaskQueue: string;
 }
 
-const WITHIN_MS = 2_500;
-const listedAtMost = 100;
+const TIMEOUT_MS = 2_500;
+const maxListed = 100;
 const FINEST_MS = 1_000;
 
 /**
- * The oldest order that was accepted and that no worker has decided yet: Temporal has its workflow running, the journal has
- * nothing of it. Temporal lists the newest first: where there are many, counts find the age of the oldest, to a second.
+ * Finds the oldest order that was accepted and that no worker has decided yet: its workflow is
+ * running, and the journal has no event of it. Temporal lists the newest first, so if there are
+ * many, the age of the oldest is found by counting, to a second.
  *
- * @param before ISO-8601 UTC: orders accepted later are left out
+ * @param before ISO-8601 UTC; orders accepted later are left out
+ * @returns one row, or none
  * @throws errors of Temporal
  */
 export async function oldestUndecided(
@@ -29,17 +31,17 @@ export async function oldestUndecided(
   before: string,
 ): Promise<readonly AttentionRow[]> {
   const { namespace } = client.options;
-  // Set by the first task of a workflow that a worker completes.
+  // `BuildIds` is set when a worker completes the first workflow task.
   const undecided = `WorkflowType = '${orderWorkflow}' AND TaskQueue = ${JSON.stringify(orderTaskQueue)} AND ExecutionStatus = 'Running' AND BuildIds IS NULL`;
   const until = (time: number) => `${undecided} AND StartTime <= '${new Date(time).toISOString()}'`;
-  const found = await client.connection.withDeadline(Date.now() + WITHIN_MS, async () => {
+  const found = await client.connection.withDeadline(Date.now() + TIMEOUT_MS, async () => {
     const latest = Date.parse(before);
     const older = async (age: number) => (await client.workflow.count(until(latest - age))).count;
     let age = 0;
     let left = await older(age);
     let step = FINEST_MS;
-    if (left > listedAtMost) while ((await older(step)) > 0) step *= 4;
-    while (left > listedAtMost && step > FINEST_MS) {
+    if (left > maxListed) while ((await older(step)) > 0) step *= 4;
+    while (left > maxListed && step > FINEST_MS) {
       step /= 2;
       const count = await older(age + step);
       if (count === 0) continue;
@@ -49,7 +51,7 @@ export async function oldestUndecided(
     const { executions } = await client.workflowService.listWorkflowExecutions({
       namespace,
       query: until(latest - age),
-      pageSize: listedAtMost,
+      pageSize: maxListed,
     });
     return executions;
   });
@@ -72,7 +74,7 @@ export async function oldestUndecided(
     {
       ...oldest,
       code: 'order_undecided',
-      detail: 'the order was accepted, and no worker has decided it yet; it is the oldest of its kind',
+      detail: 'the order was accepted, but no worker has decided it yet; it is the oldest such order',
       remedy: 'start a worker: ROLES=worker npm start',
     },
   ];

@@ -1,46 +1,47 @@
-interface Asked<T, R> {
+interface Pending<T, R> {
   readonly item: T;
   readonly resolve: (result: R) => void;
   readonly reject: (error: unknown) => void;
 }
 
 interface Bounds {
-  /** how many may be in a group */
+  /** maximum number of items in a batch */
   readonly size: number;
-  /** how many groups may be under way; one by default */
+  /** maximum number of batches that run at a time; 1 by default */
   readonly concurrency?: number;
 }
 
 /**
- * Does work for many at once: what is asked for while all groups are under way waits, and is the next group. So nobody waits
- * while there is little to do, and the more there is, the larger the groups.
+ * Micro-batching: items that arrive while all batches are running wait and form the next batch.
+ * With little load an item starts at once; the higher the load, the larger the batches.
  *
- * @param work its result, or its error, is everybody's in the group
+ * @param work handles one batch; its result, or its error, goes to the caller of every item in the
+ *   batch
  */
 export function createBatcher<T, R>(
   { size, concurrency = 1 }: Bounds,
   work: (items: readonly T[]) => Promise<R>,
 ): (item: T) => Promise<R> {
-  const asked: Asked<T, R>[] = [];
-  let underWay = 0;
+  const pending: Pending<T, R>[] = [];
+  let running = 0;
 
-  async function goOn(): Promise<void> {
-    underWay += 1;
-    while (asked.length > 0) {
-      const group = asked.splice(0, size);
+  async function runBatches(): Promise<void> {
+    running += 1;
+    while (pending.length > 0) {
+      const batch = pending.splice(0, size);
       try {
-        const result = await work(group.map(({ item }) => item));
-        for (const { resolve } of group) resolve(result);
+        const result = await work(batch.map(({ item }) => item));
+        for (const { resolve } of batch) resolve(result);
       } catch (error) {
-        for (const { reject } of group) reject(error);
+        for (const { reject } of batch) reject(error);
       }
     }
-    underWay -= 1;
+    running -= 1;
   }
 
   return (item) =>
     new Promise((resolve, reject) => {
-      asked.push({ item, resolve, reject });
-      if (underWay < concurrency) void goOn();
+      pending.push({ item, resolve, reject });
+      if (running < concurrency) void runBatches();
     });
 }

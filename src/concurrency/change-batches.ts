@@ -1,25 +1,25 @@
 import type { Db, Document, Long } from 'mongodb';
 
-/** The changes of a collection in the order in which they were committed, batch by batch. */
+/** The changes of a collection in commit order, in batches. */
 export interface ChangeStream<C> {
-  /** The next changes; none when `waitMs` pass without any. */
+  /** The next batch; it is empty if `waitMs` pass without a change. */
   next(waitMs: number): Promise<ChangeBatch<C>>;
   close(): Promise<void>;
 }
 
 export interface ChangeBatch<C> {
   readonly changes: readonly C[];
-  /** there may be more already: the batch could not hold them */
+  /** the batch reached its maximum size, so more changes may be waiting */
   readonly isFull: boolean;
-  /** where to go on after this batch */
+  /** resumes the stream after this batch */
   readonly resumeToken: unknown;
 }
 
-export interface ChangesQuery {
+export interface ChangeStreamQuery {
   readonly collection: string;
-  /** behind the `$changeStream`; it decides what a change looks like */
+  /** stages after `$changeStream`; they determine the shape `C` */
   readonly pipeline: readonly Document[];
-  /** where to begin; at now where there is none */
+  /** where to start; absent for now */
   readonly resumeToken?: unknown;
 }
 
@@ -34,27 +34,29 @@ interface CursorReply<C> {
 
 const batchSize = 500;
 
-/** The collection was dropped or renamed: what a stream of it has told since then, and would tell, is of another one. */
+/** The stream was invalidated: the collection was dropped or renamed. */
 export class ChangeStreamEnded extends Error {
   override readonly name = 'StreamOver';
 }
 
 /**
- * Opens a change stream by the server's own commands, since they give whole batches with one token each, where the driver's
- * stream gives one change at a time and goes on behind an error by itself, untold.
+ * Opens a change stream with the server commands `aggregate` and `getMore`. The driver's own stream
+ * gives one change at a time and resumes after errors without notice; this one gives a batch with
+ * its resume token, and every error reaches the caller.
  *
- * @throws MongoServerError, ChangeStreamEnded; then, and whenever `next` throws, the stream is over
+ * @throws MongoServerError, ChangeStreamEnded; after an error, here or from `next`, the stream is
+ *   closed
  */
 export async function openChangeStream<C>(
   db: Db,
-  { collection, pipeline, resumeToken }: ChangesQuery,
+  { collection, pipeline, resumeToken }: ChangeStreamQuery,
 ): Promise<ChangeBatch<C> & ChangeStream<C>> {
   const session = db.client.startSession();
   const endSession = async (): Promise<void> => await session.endSession().catch(() => undefined);
   const command = async (body: object) => {
-    // The reply's shape is the server's contract for these two commands, and the pipeline's.
+    // The shape is the server's contract for these two commands, and the pipeline's for `C`.
     const { cursor } = (await db.command(body, { session })) as CursorReply<C>;
-    if (Number(cursor.id) === 0) throw new ChangeStreamEnded(`The changes of ${collection} are over.`);
+    if (Number(cursor.id) === 0) throw new ChangeStreamEnded(`The change stream of ${collection} has ended.`);
     const changes = cursor.firstBatch ?? cursor.nextBatch ?? [];
     const batch: ChangeBatch<C> = {
       changes,

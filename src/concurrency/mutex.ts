@@ -1,25 +1,26 @@
 import { setTimeout } from 'node:timers/promises';
 
 /**
- * Does background work one piece after the other, first come, first served. While more waits, it rests after each piece for
- * as long as that took: all of it together takes half of what there is, however much there is to do.
+ * Runs background work one piece at a time, first come, first served. While callers are waiting, it
+ * pauses after each piece for as long as the piece took, so background work takes at most half of
+ * the time.
  */
 export function createMutex(): <T>(work: () => Promise<T>) => Promise<T> {
   let waiting = 0;
   let last: Promise<unknown> = Promise.resolve();
   return async (work) => {
-    const before = last;
-    let end: () => void = () => undefined;
-    last = new Promise<void>((resolve) => (end = resolve));
+    const previous = last;
+    let release: () => void = () => undefined;
+    last = new Promise<void>((resolve) => (release = resolve));
     waiting += 1;
-    await before;
+    await previous;
     waiting -= 1;
-    const begun = performance.now();
+    const startedAt = performance.now();
     try {
       return await work();
     } finally {
-      if (waiting === 0) end();
-      else void setTimeout(performance.now() - begun).then(end);
+      if (waiting === 0) release();
+      else void setTimeout(performance.now() - startedAt).then(release);
     }
   };
 }

@@ -14,21 +14,22 @@ import {
 import { NoAnswer } from './timeout.js';
 
 /**
- * True where MongoDB could not be reached, has no primary, or did not answer in time (`withTimeout`); false for a defect in what was
- * asked, such as a document that is too large, and for everything that is not MongoDB's.
+ * True if MongoDB could not be reached, has no primary or did not answer in time (`withTimeout`).
+ * False for a mistake in the request, such as a document that is too large, and for errors that are
+ * not MongoDB's.
  */
 export function isMongoOutage(error: unknown): boolean {
   if (error instanceof NoAnswer || isBrokenSocket(error)) return true;
   if (error instanceof MongoServerError) {
     return (
-      // A bulk write makes one of these of whatever ended it.
+      // A bulk write wraps the error that ended it.
       (error.errorResponse instanceof Error && isMongoOutage(error.errorResponse)) ||
       error.hasErrorLabel(MongoErrorLabel.RetryableWriteError) ||
       error.hasErrorLabel(MongoErrorLabel.TransientTransactionError) ||
       interruptions.has(Number(error.code))
     );
   }
-  // An answer that came whole and cannot be read has the reader's error as its cause: that is no outage.
+  // A complete answer that could not be parsed has the parser's error as its cause: no outage.
   if (error instanceof MongoUnexpectedServerResponseError) return error.cause === undefined;
   return (
     outages.some((outage) => error instanceof outage) ||
@@ -36,9 +37,11 @@ export function isMongoOutage(error: unknown): boolean {
   );
 }
 
-/** The driver's errors for a server that is not there; each of its others is a defect in what was asked. */
+/**
+ * The driver's errors for a server that is away. All its other errors are mistakes in the request.
+ */
 const outages = [
-  // With those of a pool that was cleared.
+  // Includes its subclass for a connection pool that was cleared.
   MongoNetworkError,
   MongoServerSelectionError,
   MongoStalePrimaryError,
@@ -49,17 +52,18 @@ const outages = [
   MongoOperationTimeoutError,
 ] as const;
 
-/** Names of errors whose classes the driver keeps for itself. */
+/** Names of errors whose classes the driver does not export. */
 const unexportedOutages = new Set(['MongoPoolClosedError', 'MongoWaitQueueTimeoutError']);
 
-/** True where MongoDB answered that it gave a query up after the time that it was given (`maxTimeMS`): it is there, and slow. */
+/** True if MongoDB answered, but gave the query up because it exceeded its `maxTimeMS`. */
 export function isQueryTooSlow(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === MAX_TIME_EXPIRED;
 }
 
 /**
- * True for what the driver passes on as it is, where a connection ends while it waits to write on it. A connection of a client
- * of ours fails with the same codes: `sendProblem` tells those apart.
+ * True for a socket error that the driver passes on unwrapped because the connection broke during a
+ * write. An HTTP client's connection fails with the same codes; `toProblem` in `api/problem.ts`
+ * tells them apart.
  */
 export function isBrokenSocket(error: unknown): boolean {
   return error instanceof Error && 'code' in error && brokenSockets.has(error.code);
@@ -67,17 +71,17 @@ export function isBrokenSocket(error: unknown): boolean {
 
 const brokenSockets = new Set<unknown>(['EPIPE', 'ECONNRESET']);
 
-/** What was asked of MongoDB; undefined in an outage. */
-export async function undefinedInOutage<T>(asked: Promise<T>): Promise<T | undefined> {
+/** The result; undefined if MongoDB is away. */
+export async function undefinedInOutage<T>(query: Promise<T>): Promise<T | undefined> {
   try {
-    return await asked;
+    return await query;
   } catch (error) {
     if (isMongoOutage(error)) return undefined;
     throw error;
   }
 }
 
-/** Codes of MongoDB's `error_codes.yml`. */
+/** Codes from MongoDB's `error_codes.yml`. */
 const MAX_TIME_EXPIRED = 50;
 const interruptions = new Set([
   6, // HostUnreachable
@@ -88,7 +92,7 @@ const interruptions = new Set([
   91, // ShutdownInProgress
   100, // UnsatisfiableWriteConcern
   134, // ReadConcernMajorityNotAvailableYet
-  175, // QueryPlanKilled, as where a rebuild has just replaced what was read
+  175, // QueryPlanKilled, for example when a rebuild has just replaced the collection
   189, // PrimarySteppedDown
   262, // ExceededTimeLimit
   9_001, // SocketException

@@ -2,7 +2,9 @@ import { isGrpcServiceError, ServiceError } from '@temporalio/client';
 import { MongoError } from 'mongodb';
 import { isBrokenSocket } from './mongo-outage.js';
 
-/** True for an error of MongoDB's or Temporal's: it tells nothing of the order that was asked for. */
+/**
+ * True for an error of MongoDB or Temporal itself. It says nothing about the order that was read.
+ */
 export function isServerError(error: unknown): boolean {
   if (error instanceof MongoError || isBrokenSocket(error)) return true;
   return error instanceof ServiceError || isGrpcServiceError(error);

@@ -4,7 +4,10 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 
-/** gRPC status codes of a server that is away, slow, overloaded or going down, by their numbers in the gRPC specification. */
+/**
+ * gRPC status codes of a server that is away, slow, overloaded or shutting down. Numbers as in the
+ * gRPC specification.
+ */
 const outageCodes = new Set([
   1, // CANCELLED
   2, // UNKNOWN
@@ -19,8 +22,8 @@ const outageCodes = new Set([
 const failedPrecondition = 9;
 
 /**
- * True where Temporal (or, for an update or a query, a worker) could not be reached or did not answer in time. What was
- * asked may have been done all the same.
+ * True if Temporal (for an update or a query: or a worker) could not be reached or did not answer
+ * in time. The request may have taken effect.
  */
 export function isTemporalOutage(error: unknown): boolean {
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;
@@ -30,14 +33,18 @@ export function isTemporalOutage(error: unknown): boolean {
 
 const resourceExhausted = 8;
 
-/** True where a message was larger than its receiver takes: the server is there, and the same call fails each time. */
+/**
+ * True if a message was larger than its receiver allows. The server is up, and the same call always
+ * fails.
+ */
 export function isTooLarge({ code, details }: { readonly code: number; readonly details: string }): boolean {
   return code === resourceExhausted && /message larger than max/i.test(details);
 }
 
 /**
- * True where the workflow task that was to take an update failed, as one does that continues as new just when the update
- * arrives (`UnhandledCommand`). The update was not taken: the same id can be sent again.
+ * True if the workflow task that should have handled an update failed, which happens if the
+ * workflow continues as new when the update arrives (`UnhandledCommand`). The update had no effect:
+ * the same id can be sent again.
  */
 export function isTaskFailure(error: unknown): boolean {
   const cause = error instanceof ServiceError ? error.cause : error;

@@ -1,20 +1,21 @@
-/** There was no answer in time. What was asked for may be done all the same. */
+/** There was no answer in time. The request may have taken effect. */
 export class NoAnswer extends Error {
   override readonly name = 'NoAnswer';
 }
 
 /**
- * The answer to what was asked, waited for `ms` at most. The bound is kept here, since a server that stands still keeps none.
+ * Awaits a promise for at most `ms`. Needed because a server that hangs enforces no timeout of its
+ * own.
  *
- * @throws NoAnswer once the time is up; what comes later is nobody's
+ * @throws NoAnswer after `ms`; what the promise settles to later is ignored
  */
-export async function withTimeout<T>(ms: number, asked: Promise<T>): Promise<T> {
+export async function withTimeout<T>(ms: number, pending: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new NoAnswer(`no answer in ${ms} ms`)), ms);
   });
   try {
-    return await Promise.race([asked, late]);
+    return await Promise.race([pending, late]);
   } finally {
     clearTimeout(timer);
   }

@@ -2,25 +2,25 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
 import { whyStopped, scheduleState, singletonTasks, type Deployment } from './own-workflows.js';
 
-/** Which standing work does not go on, and why; undefined where all does, or while Temporal cannot be asked. */
-export async function singletonConcern(upkept: Deployment): Promise<string | undefined> {
-  return await unlessTemporalIsAway(async () => {
+/** Which singleton workflows are not running, and why; undefined if all run or Temporal is away. */
+export async function singletonConcern(deployment: Deployment): Promise<string | undefined> {
+  return await undefinedInOutage(async () => {
     const found = await Promise.all(
       singletonTasks.map(async (task) => {
-        const cause = await whyStopped(upkept, task).catch(neverStarted);
+        const cause = await whyStopped(deployment, task).catch(neverStarted);
         return cause === undefined ? [] : [`the workflow of ${task.activity} ${task.name} ${cause}`];
       }),
     );
-    const dead = found.flat();
-    if (dead.length === 0) return undefined;
-    return `${dead.join('; ')}: a process of the role feed starts it again within seconds`;
+    const stopped = found.flat();
+    if (stopped.length === 0) return undefined;
+    return `${stopped.join('; ')}: a process of the role feed starts it again within seconds`;
   });
 }
 
-/** Why the scheduled reconciliation does not run; undefined where it does, or while Temporal cannot be asked. */
-export async function scheduleConcern(upkept: Deployment): Promise<string | undefined> {
-  return await unlessTemporalIsAway(async () => {
-    const state = await scheduleState(upkept);
+/** Why the scheduled reconciliation does not run; undefined if it does or Temporal is away. */
+export async function scheduleConcern(deployment: Deployment): Promise<string | undefined> {
+  return await undefinedInOutage(async () => {
+    const state = await scheduleState(deployment);
     if (state === 'running') return undefined;
     if (state === 'gone')
       return 'its schedule is gone: a process of the role feed makes it again within seconds';
@@ -33,7 +33,7 @@ function neverStarted(error: unknown): string {
   throw error;
 }
 
-async function unlessTemporalIsAway(ask: () => Promise<string | undefined>): Promise<string | undefined> {
+async function undefinedInOutage(ask: () => Promise<string | undefined>): Promise<string | undefined> {
   try {
     return await ask();
   } catch (error) {

@@ -7,18 +7,23 @@ import { storeNames, storeRebuilds, versionOf } from '../log/views/rebuilding/st
 import type { EndedRebuild, Deployment } from './own-workflows.js';
 
 /**
- * Has a rebuild or a roll-back begun again that was ended from outside before it had done its work.
+ * Requests a rebuild or roll-back again that was ended from outside before it was done.
  *
- * @returns false where there is nothing left of it to do: it was done, given up for another one, or had not begun
+ * @returns false if nothing is left to do: it was done, another one replaced it, or it had not
+ *   started
  */
-export async function beginAgain(db: Db, upkept: Deployment, ended: EndedRebuild): Promise<boolean> {
+export async function restartEndedRebuild(
+  db: Db,
+  deployment: Deployment,
+  ended: EndedRebuild,
+): Promise<boolean> {
   const rest = await restOf(db, ended);
   if (rest === 'nothing') return false;
-  const begun =
+  const started =
     rest === 'roll-back'
-      ? await requestRollBack({ ...upkept, db })
-      : await requestRebuild(upkept, ended.name);
-  return begun !== undefined;
+      ? await requestRollBack({ ...deployment, db })
+      : await requestRebuild(deployment, ended.name);
+  return started !== undefined;
 }
 
 async function restOf(db: Db, { name, runId }: EndedRebuild): Promise<'nothing' | 'rebuild' | 'roll-back'> {
@@ -27,7 +32,8 @@ async function restOf(db: Db, { name, runId }: EndedRebuild): Promise<'nothing' 
     return (await projectionState(db, name))?.rebuilding?.rebuildId === runId ? 'rebuild' : 'nothing';
   const last = await storeRebuilds(db).findOne({ _id: store }, committed);
   if (last?.rebuildId !== runId || last.phase === 'done') return 'nothing';
-  // Once the collections are being swapped, what is kept for a roll-back is already the other one.
+  // Once the swap has begun, the kept version is the other one, so a roll-back is recognized only
+  // before.
   const isRollBack = store === 'orders' && last.phase === 'running' && versionOf(last) !== ordersVersion;
   return isRollBack ? 'roll-back' : 'rebuild';
 }

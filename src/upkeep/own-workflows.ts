@@ -12,18 +12,18 @@ import {
   standingWorkflowId,
 } from '../log/workflow/singleton-messages.js';
 
-/** What goes on for as long as there is a feed: one workflow each. */
+/** Work that must always be running, each task in exactly one workflow. */
 export const singletonTasks: readonly StandingTask[] = [
   { activity: 'sequence', name: 'feed' },
   ...views.map(({ name }) => ({ activity: 'project', name }) as const),
 ];
 
-/** A deployment, as far as the system's own workflows are concerned. */
+/** How the system's own workflows of one deployment are reached. */
 export interface Deployment {
   readonly client: Client;
   /** of the role `feed` */
   readonly taskQueue: string;
-  /** of the orders' workflows */
+  /** of the order workflows */
   readonly orderTaskQueue: string;
 }
 
@@ -35,36 +35,38 @@ export interface EndedRebuild {
   readonly type: typeof rebuildWorkflow | typeof rollBackWorkflow;
 }
 
-/** The system's own workflows as Temporal lists them: a moment old. */
+/** The system's own workflows as Temporal's list shows them, which lags by a moment. */
 export interface OwnWorkflows {
-  /** standing work of which no workflow runs */
+  /** tasks that have no running workflow */
   readonly missing: readonly StandingTask[];
   readonly endedRebuilds: readonly EndedRebuild[];
   readonly schedule: ScheduleState;
 }
 
-/** Of the reconciliation; one that is paused says why, as far as whoever paused it did. */
+/**
+ * State of the reconciliation's schedule; `pausedFor` is the note that was left when it was paused.
+ */
 export type ScheduleState = 'running' | 'gone' | { readonly pausedFor: string };
 
-const listedAtMost = 200;
+const maxListed = 200;
 const own = [standingWorkflow, rebuildWorkflow, rollBackWorkflow].map((type) => `'${type}'`).join(', ');
 
 /**
- * Two requests to Temporal, whatever there is.
+ * Takes two requests to Temporal, however many workflows there are.
  *
- * @param since ISO-8601 UTC: rebuilds that ended before are left out
+ * @param since ISO-8601 UTC; rebuilds that ended earlier are left out
  */
-export async function listOwnWorkflows(upkept: Deployment, since: string): Promise<OwnWorkflows> {
-  const { client, taskQueue } = upkept;
+export async function listOwnWorkflows(deployment: Deployment, since: string): Promise<OwnWorkflows> {
+  const { client, taskQueue } = deployment;
   const { namespace } = client.options;
   const ended = `ExecutionStatus IN ('Terminated', 'Canceled', 'TimedOut') AND CloseTime >= '${since}'`;
   const [{ executions }, schedule] = await Promise.all([
     client.workflowService.listWorkflowExecutions({
       namespace,
       query: `TaskQueue = ${JSON.stringify(taskQueue)} AND WorkflowType IN (${own}) AND (ExecutionStatus = 'Running' OR (WorkflowType != '${standingWorkflow}' AND ${ended}))`,
-      pageSize: listedAtMost,
+      pageSize: maxListed,
     }),
-    scheduleState(upkept),
+    scheduleState(deployment),
   ]);
   const listed = executions.map(({ execution, type, closeTime }) => ({
     workflowId: execution?.workflowId ?? '',
@@ -95,7 +97,7 @@ export async function scheduleState({ client, orderTaskQueue }: Deployment): Pro
   return found.info?.paused === true ? { pausedFor: found.info.notes ?? '' } : 'running';
 }
 
-/** @returns false where it runs already: the list was too old */
+/** @returns false if its workflow is already running, which the list did not show yet */
 export async function startSingleton(
   { client, taskQueue }: Deployment,
   task: StandingTask,
@@ -114,7 +116,7 @@ export async function startSingleton(
   }
 }
 
-/** Why standing work does not go on, by its workflow itself; undefined where it runs. */
+/** How and when the workflow of a task ended; undefined if it is running. */
 export async function whyStopped(
   { client, taskQueue }: Deployment,
   task: StandingTask,

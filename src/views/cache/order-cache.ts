@@ -1,47 +1,50 @@
 import type { Concerns } from '../concerns.js';
 import type { OrderDocument } from '../orders.js';
 
-/** The view of an order as it is sent. */
+/** The view of an order, serialized as it is sent. */
 export interface StoredView {
   readonly version: number;
   readonly json: string;
-  /** absent where there are none */
+  /** absent if there are none */
   readonly concerns?: Concerns & Pick<OrderDocument, 'stopped'>;
 }
 
-/** The views that were read last, within bounds. It knows nothing of where they come from. */
+/** The most recently read views, within `CacheBounds`. Loading them is up to the caller. */
 export interface OrderCache {
   get(orderId: string): StoredView | undefined;
   /**
-   * Reads a view and keeps it, unless it was invalidated, or a newer one was seen, while it was read: then it is read again.
-   * Readers of one order at once share one reading.
+   * Reads a view and keeps it. If the view is invalidated or a newer version is seen meanwhile, it
+   * is read again. Concurrent callers for one order share one read.
    */
   load(orderId: string, read: () => Promise<StoredView | undefined>): Promise<StoredView | undefined>;
-  /** The view has changed: what is kept, and what is being read, is not used any more. */
+  /** The view has changed: drops it, and discards a read that is in progress. */
   invalidate(orderId: string): void;
-  /** The view is known to have this version. */
+  /**
+   * The view is known to have at least this version: drops an older one, and discards a read in
+   * progress.
+   */
   dropOlder(orderId: string, version: number): void;
   clear(): void;
 }
 
 export interface CacheBounds {
   readonly entries: number;
-  /** of all views together, as UTF-16 */
+  /** of all views together; two bytes for each UTF-16 code unit */
   readonly bytes: number;
 }
 
 const defaultBounds: CacheBounds = { entries: 10_000, bytes: 64 * 1024 * 1024 };
 
-/** A reading under way. */
+/** A read in progress. */
 interface Reading {
-  /** What it reads may be older than what is known by now: it is to read again. */
-  readonly overtake: () => void;
+  /** Marks the result as possibly stale, so that it is read again. */
+  readonly discard: () => void;
   readonly result: Promise<StoredView | undefined>;
 }
 
-/** The least recently used make room. */
+/** An LRU cache. */
 export function createOrderCache({ entries, bytes }: CacheBounds = defaultBounds): OrderCache {
-  // A Map is in the order of insertion: the first is the one that was not used for longest.
+  // A Map keeps insertion order, so its first entry is the least recently used.
   const kept = new Map<string, StoredView>();
   const readings = new Map<string, Reading>();
   let size = 0;
@@ -62,8 +65,8 @@ export function createOrderCache({ entries, bytes }: CacheBounds = defaultBounds
     }
   }
 
-  function overtake(orderId: string): void {
-    readings.get(orderId)?.overtake();
+  function discard(orderId: string): void {
+    readings.get(orderId)?.discard();
     readings.delete(orderId);
   }
 
@@ -73,11 +76,11 @@ export function createOrderCache({ entries, bytes }: CacheBounds = defaultBounds
   ): Promise<StoredView | undefined> {
     const shared = readings.get(orderId);
     if (shared !== undefined) return shared.result;
-    let isOvertaken = false;
+    let isDiscarded = false;
     const start = async (): Promise<StoredView | undefined> => {
       try {
         const view = await read();
-        if (isOvertaken) return await load(orderId, read);
+        if (isDiscarded) return await load(orderId, read);
         if (view !== undefined) keep(orderId, view);
         return view;
       } finally {
@@ -85,8 +88,8 @@ export function createOrderCache({ entries, bytes }: CacheBounds = defaultBounds
       }
     };
     const reading: Reading = {
-      overtake: () => {
-        isOvertaken = true;
+      discard: () => {
+        isDiscarded = true;
       },
       result: start(),
     };
@@ -104,16 +107,16 @@ export function createOrderCache({ entries, bytes }: CacheBounds = defaultBounds
     },
     load,
     invalidate(orderId) {
-      overtake(orderId);
+      discard(orderId);
       drop(orderId);
     },
     dropOlder(orderId, version) {
-      overtake(orderId);
+      discard(orderId);
       const view = kept.get(orderId);
       if (view !== undefined && view.version < version) drop(orderId);
     },
     clear() {
-      for (const orderId of readings.keys()) overtake(orderId);
+      for (const orderId of readings.keys()) discard(orderId);
       kept.clear();
       size = 0;
     },

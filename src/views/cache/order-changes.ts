@@ -3,30 +3,35 @@ import type { Db } from 'mongodb';
 import { openChangeStream } from '../../concurrency/change-batches.js';
 import type { OrderDocument } from '../orders.js';
 
-/** How far the view of an order is. */
+/** How far the view of an order has come. */
 export type OrderProgress = Pick<OrderDocument, 'version' | 'status' | 'settled'>;
 
 export interface OrderChangeListener {
-  /** The view of an order was written; how far it is, unless it was removed. */
+  /** The view of an order was written, or removed: then `progress` is undefined. */
   changed(orderId: string, progress: OrderProgress | undefined): void;
-  /** Changes may have been missed: before a stream is live, and when the collection is gone. */
+  /**
+   * Changes may have been missed: when a stream has just opened, and when the collection is gone.
+   */
   lost(): void;
 }
 
 export interface OrderChanges {
-  /** Every change has been told, but for those of the last moment. False while the stream is away, behind or silent. */
+  /**
+   * True if all changes up to a moment ago were reported. False while the stream is away, lagging
+   * or silent.
+   */
   isLive(): boolean;
   stop(): Promise<void>;
 }
 
-/** How often the server answers where nothing changes. */
+/** How often the server answers if nothing changes. */
 const ANSWER_EVERY_MS = 500;
-/** How long an answer is good for: nobody knows what a silent stream has not told. */
-const BELIEVED_MS = 1_500;
+/** How long an answer proves that nothing was missed. */
+const LIVE_FOR_MS = 1_500;
 const OPEN_AGAIN_MS = 1_000;
 
 interface OrderChange {
-  /** absent where the change is one of the whole collection */
+  /** absent if the change concerns the whole collection */
   readonly orderId?: string;
   readonly fullDocument?: OrderProgress;
 }
@@ -42,17 +47,20 @@ const pipeline = [
   },
 ];
 
-/** Tells of every change of the orders' views, of whoever made it, until it is stopped. A stream that ends is opened anew. */
+/**
+ * Reports every change of the `orders` view, whichever process made it, until stopped. A stream
+ * that ends is opened again.
+ */
 export function followOrders(db: Db, listener: OrderChangeListener): OrderChanges {
   const stopping = new AbortController();
-  let trueAt = Number.NEGATIVE_INFINITY;
+  let upToDateAt = Number.NEGATIVE_INFINITY;
   const done = keepFollowing();
 
   async function keepFollowing(): Promise<void> {
     while (!stopping.signal.aborted) {
-      // It is away, or at its end because the collection is.
+      // MongoDB is away, or the stream ended because the collection was dropped.
       await follow().catch(() => undefined);
-      trueAt = Number.NEGATIVE_INFINITY;
+      upToDateAt = Number.NEGATIVE_INFINITY;
       await setTimeout(OPEN_AGAIN_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
   }
@@ -60,7 +68,8 @@ export function followOrders(db: Db, listener: OrderChangeListener): OrderChange
   async function follow(): Promise<void> {
     const stream = await openChangeStream<OrderChange>(db, { collection: 'orders', pipeline });
     try {
-      // What no majority had yet when it was opened is neither told by it nor in what was read by then: an answer comes later.
+      // A write that no majority had when the stream opened is not in the stream and may be missing
+      // from earlier reads. The first batch comes later than that, so clear after it.
       let askedAt = Date.now();
       let batch = await stream.next(ANSWER_EVERY_MS);
       listener.lost();
@@ -69,8 +78,8 @@ export function followOrders(db: Db, listener: OrderChangeListener): OrderChange
           if (orderId === undefined) listener.lost();
           else listener.changed(orderId, fullDocument);
         }
-        // An answer has all that was written before it was asked for, if it could hold it.
-        if (!batch.isFull) trueAt = askedAt;
+        // A batch that is not full has everything that was written before it was requested.
+        if (!batch.isFull) upToDateAt = askedAt;
         askedAt = Date.now();
         batch = await stream.next(ANSWER_EVERY_MS);
       }
@@ -80,7 +89,7 @@ export function followOrders(db: Db, listener: OrderChangeListener): OrderChange
   }
 
   return {
-    isLive: () => Date.now() - trueAt <= BELIEVED_MS,
+    isLive: () => Date.now() - upToDateAt <= LIVE_FOR_MS,
     async stop() {
       stopping.abort();
       await done;

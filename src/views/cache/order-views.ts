@@ -9,43 +9,52 @@ import { type OrderCache, type StoredView, createOrderCache } from './order-cach
 import { followOrders, type OrderProgress } from './order-changes.js';
 
 /**
- * The views of orders as one process reads them: hot ones from its memory, which a change stream keeps true. What it answers
- * of an order never gets older, and is never older than what was asked for. Where the stream is away, every read goes to
- * MongoDB.
+ * The orders' views as one process reads them: recent ones from memory, kept current by a change
+ * stream. For one order, answers never go back to an older version, and never below the version
+ * asked for. While the stream is away, every read goes to MongoDB.
  */
 export interface OrderViews {
   /**
-   * @param atLeast a version the view is known to have: what is remembered of an older one is not used
-   * @returns undefined where there is no view
+   * @param atLeast a version the view is known to have; a cached older one is not used
+   * @returns undefined if there is no view
    * @throws NoAnswer after 1.5 s, or MongoError before
    */
   read(orderId: string, atLeast?: number): Promise<StoredView | undefined>;
   /**
-   * Waits until the view of an order is far enough, or time is up. An outage of MongoDB is waited out like a view that is
-   * behind.
+   * Waits until `isEnough` holds for the view of an order, or time is up. An outage of MongoDB is
+   * treated like a view that lags.
    *
-   * @returns the view's progress as last seen, far enough or not; undefined where it was never seen
+   * @returns the progress seen last, enough or not; undefined if no view was seen
    */
   reach(
     orderId: string,
     isEnough: (progress: OrderProgress) => boolean,
     withinMs: number,
   ): Promise<OrderProgress | undefined>;
-  /** Somebody has been shown this version by other means, such as a list: nothing older is answered from now on. */
+  /**
+   * A client has seen this version elsewhere, for example in a list: older ones are not returned
+   * from now on.
+   */
   shown(orderId: string, version: number): void;
-  /** For people and tests: how reads were answered so far. */
+  /** How reads were answered so far: for diagnosis and tests. */
   readonly counts: Readonly<Record<'hits' | 'misses' | 'bypasses', number>>;
   close(): Promise<void>;
 }
 
 const READ_WITHIN_MS = 1_500;
-/** Where MongoDB is slow, it says so before it would be taken for gone. */
-const soon = { ...committed, maxTimeMS: 1_000 } as const;
-/** One look at MongoDB is for all that are read at the same time; a slow one is nobody else's trouble. */
-const LOOKS = { size: 100, concurrency: 4 };
-/** Enough for a look at a view, also where there is no time to wait for it. */
-const SHORTEST_LOOK_MS = 100;
-/** Between two looks at a view that is waited for. Where there is a stream, that tells. */
+/** Shorter than `READ_WITHIN_MS`, so that a slow query fails as slow and not as an outage. */
+const withTimeLimit = { ...committed, maxTimeMS: 1_000 } as const;
+/**
+ * Reads that arrive together share one query; four may run, so that a slow one does not block the
+ * rest.
+ */
+const READ_BATCHES = { size: 100, concurrency: 4 };
+/** Minimum time for a query, even if the caller's time is already up. */
+const SHORTEST_POLL_MS = 100;
+/**
+ * Pause between two polls of an awaited view. While the change stream is live, it wakes the waiter
+ * earlier.
+ */
 const LIVE_PAUSE_MS = 1_000;
 const FIRST_BLIND_PAUSE_MS = 10;
 const LONGEST_BLIND_PAUSE_MS = 250;
@@ -61,11 +70,11 @@ export function openOrderViews(db: Db, cache: OrderCache = createOrderCache()): 
   });
   const counts = { hits: 0, misses: 0, bypasses: 0 };
 
-  const find = createBatcher(LOOKS, async (orderIds: readonly string[]) => {
+  const find = createBatcher(READ_BATCHES, async (orderIds: readonly string[]) => {
     const found = await withTimeout(
       READ_WITHIN_MS,
       orders(db)
-        .find({ _id: { $in: orderIds } }, { ...soon, projection: viewAndConcerns })
+        .find({ _id: { $in: orderIds } }, { ...withTimeLimit, projection: viewAndConcerns })
         .toArray(),
     );
     return new Map(found.map((document) => [document.orderId, toStored(document)]));
@@ -75,12 +84,12 @@ export function openOrderViews(db: Db, cache: OrderCache = createOrderCache()): 
     return (await withTimeout(READ_WITHIN_MS, find(orderId))).get(orderId);
   }
 
-  async function look(orderId: string, giveUpAt: number): Promise<OrderProgress | undefined> {
+  async function poll(orderId: string, giveUpAt: number): Promise<OrderProgress | undefined> {
     const projection = { _id: 0, version: 1, status: 1, settled: 1 };
     const found = await undefinedInOutage(
       withTimeout(
-        Math.max(SHORTEST_LOOK_MS, giveUpAt - Date.now()),
-        orders(db).findOne({ _id: orderId }, { ...soon, projection }),
+        Math.max(SHORTEST_POLL_MS, giveUpAt - Date.now()),
+        orders(db).findOne({ _id: orderId }, { ...withTimeLimit, projection }),
       ),
     );
     return found ?? undefined;
@@ -125,7 +134,7 @@ export function openOrderViews(db: Db, cache: OrderCache = createOrderCache()): 
           ;
           blindMs = Math.min(blindMs * 1.5, LONGEST_BLIND_PAUSE_MS)
         ) {
-          see(await look(orderId, giveUpAt));
+          see(await poll(orderId, giveUpAt));
           if (seen !== undefined && isEnough(seen)) return seen;
           const pauseMs = Math.min(stream.isLive() ? LIVE_PAUSE_MS : blindMs, giveUpAt - Date.now());
           if (pauseMs <= 0) return seen;
