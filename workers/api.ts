@@ -1,7 +1,7 @@
 import { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { createGateway, gatewaySettings } from '../src/api/commands/gateway.js';
-import { createCountNotes } from '../src/effects/inventory/recognize-database.js';
+import { createMarkUpdates } from '../src/effects/inventory/recognize-database.js';
 import { concernOfStock, stockState } from '../src/effects/inventory/stock-state.js';
 import { registerCommands } from '../src/api/commands/routes.js';
 import { recallCommands } from '../src/log/journal/command-memory.js';
@@ -95,7 +95,7 @@ export async function buildApi(
       gateway,
       resume: (orderId, asked) => resume(resuming, orderId, asked, { answerWithinMs: RESUMED_WITHIN_MS }),
       db,
-      noteCounts: createCountNotes({ client, db, taskQueue }),
+      noteCounts: createMarkUpdates({ client, db, taskQueue }),
       views,
       secrets: { payments: secrets.paymentsWebhook, carriers: secrets.carriersWebhook },
     });

@@ -3,28 +3,31 @@ import type { OrderEvent } from '../order/events.js';
 import { evolve } from '../order/evolve.js';
 import type { Order } from '../order/order.js';
 
-/** An order's log, or its end. */
+/** An order's log, or the end of it. */
 export interface Log {
   /** ascending, without gaps */
   readonly events: readonly OrderEvent[];
-  /** the order as it was before, or amid, these events, where earlier ones are not among them */
+  /** the order at some version before or within these events; absent if they start at version 1 */
   readonly base?: Order;
 }
 
-/** An effect that was done, and the first event that its outcome became. */
+/** An effect that was performed, with the first event of its outcome. */
 export interface SettledEffect {
   readonly effect: Effect;
   readonly event: OrderEvent;
 }
 
-/** What a log says of the effects of its order. */
+/** What a log proves about an order's effects. */
 export interface Effects {
   readonly settled: readonly SettledEffect[];
-  /** keys of those that are owed at its end */
+  /** keys of the effects that are still owed at the end of the log */
   readonly owed: ReadonlySet<string>;
 }
 
-/** The effects of an order by its log; undefined where neither its beginning nor a base is there to fold from. */
+/**
+ * The effects of an order by its log; undefined if the log neither starts at version 1 nor has a
+ * base.
+ */
 export function effectsOf({ events, base }: Log): Effects | undefined {
   const known = new Map<string, Effect>(base?.owed.map((effect) => [effect.key, effect]));
   const settled = new Map<string, SettledEffect>();

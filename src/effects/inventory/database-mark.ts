@@ -3,26 +3,28 @@ import { reconcileWorkflow } from '../../log/workflow/reconcile-messages.js';
 import { feedTaskQueue } from '../../log/workflow/singleton-messages.js';
 
 /**
- * What Temporal notes of MongoDB, so that an empty MongoDB, or an older backup, is known as such.
+ * What Temporal remembers about MongoDB, so that an empty MongoDB or an older backup is recognized.
  *
- * It is the argument of a Schedule that is paused for ever; started by hand, it makes one more reconciliation. A Schedule outlives the retention of
- * workflows, needs no worker, and no right that the schedule of reconciliations does not need; the data of a namespace
- * takes an operator's rights, and a workflow's memo ends with its retention.
+ * It is stored as the argument of a Schedule that stays paused. (If a person triggers it, it only
+ * makes one more reconciliation.) A Schedule is not subject to retention, needs no worker, and
+ * needs no permission beyond that for the reconciliation's Schedule. The alternatives do not fit:
+ * namespace data needs an operator's permission, and a workflow's memo is deleted with its
+ * retention.
  */
 export interface DatabaseMark {
-  /** made when the database was set up first */
+  /** random id, made when the database was first set up */
   readonly database: string;
-  /** how often it was compared with this mark */
+  /** how many times the database was compared with this mark; a backup has a lower number */
   readonly comparisons: number;
   readonly counts: Counts;
 }
 
-/** How often each SKU was counted, for those that ever were; or that they are too many to be noted. */
+/** For each SKU that was ever counted, how often; `many` if there are too many SKUs to store. */
 export type Counts = readonly (readonly [sku: string, counts: number])[] | 'many';
 
 interface Deployment {
   readonly client: Client;
-  /** of the orders' workflows: the name of a deployment */
+  /** task queue of the order workflows, which names the deployment */
   readonly taskQueue: string;
 }
 
@@ -33,7 +35,7 @@ function scheduleId(taskQueue: string): string {
 export async function readMark({ client, taskQueue }: Deployment): Promise<DatabaseMark | undefined> {
   try {
     const { action } = await client.schedule.getHandle(scheduleId(taskQueue)).describe();
-    // Written by `writeMark`, and by nothing else.
+    // Only `writeMark` writes this argument.
     const [mark] = (action.args ?? []) as readonly DatabaseMark[];
     return mark;
   } catch (error) {
@@ -51,7 +53,7 @@ export async function writeMark({ client, taskQueue }: Deployment, mark: Databas
     args: [mark],
   } as const;
   const spec = { intervals: [{ every: '365 days' }] };
-  const state = { paused: true, note: 'Notes that a MongoDB was set up for these orders. Keep it paused.' };
+  const state = { paused: true, note: 'Remembers which MongoDB belongs to these orders. Keep it paused.' };
   try {
     await client.schedule.getHandle(scheduleId(taskQueue)).update(() => ({ action, spec, state }));
   } catch (error) {
@@ -59,7 +61,7 @@ export async function writeMark({ client, taskQueue }: Deployment, mark: Databas
     try {
       await client.schedule.create({ scheduleId: scheduleId(taskQueue), action, spec, state });
     } catch (created) {
-      // Another process was faster: the next comparison writes it again.
+      // Another process created it first: the next comparison updates it.
       if (!(created instanceof ScheduleAlreadyRunning)) throw created;
     }
   }

@@ -11,36 +11,37 @@ import { skuQueue } from './sku-queue.js';
 import { inTransaction } from '../../log/journal/transaction.js';
 
 /**
- * Promises all of the lines to the order, or none. The first answer to a key is the answer for ever, however often it is
- * asked and by how many at once.
+ * Reserves all of the lines for the order, or none. The first answer to a key is final: repeated
+ * and concurrent calls with the key get the same one.
  *
- * @throws StockUnknown while a restore, or a count after it, is awaited
+ * @throws StockUnknown while a restore, or a count after it, is pending
  */
 export async function reserve(db: Db, effect: EffectOf<'reserve'>): Promise<OutcomeOf<'reserve'>> {
-  return (await move<'reserve'>(db, effect, { type: 'reserved' })) ?? (await refuse(db, effect));
+  return (await move<'reserve'>(db, effect, { type: 'reserved' })) ?? (await refuseReservation(db, effect));
 }
 
-/** Takes back what was promised to the order; once per key. */
+/** Releases reserved units; once per key. */
 export async function release(db: Db, effect: EffectOf<'release'>): Promise<OutcomeOf<'release'>> {
-  return await give<'release'>(db, effect);
+  return await moveOrRestore<'release'>(db, effect);
 }
 
-/** Goods promised to the order leave the stock; once per key. */
+/** Removes reserved units from the stock, because they were shipped; once per key. */
 export async function deduct(db: Db, effect: EffectOf<'deduct'>): Promise<OutcomeOf<'deduct'>> {
-  return await give<'deduct'>(db, effect);
+  return await moveOrRestore<'deduct'>(db, effect);
 }
 
-/** Returned goods are on hand again; once per key. */
+/** Puts returned units back on hand; once per key. */
 export async function restock(db: Db, effect: EffectOf<'restock'>): Promise<OutcomeOf<'restock'>> {
-  return await give<'restock'>(db, effect);
+  return await moveOrRestore<'restock'>(db, effect);
 }
 
 /**
- * What the order was promised is here by its log. Where a restore of MongoDB has lost that it was, it is promised first.
+ * Performs a movement that, by the order's log, cannot lack stock. If it does, MongoDB was restored
+ * and has lost the reservation: the order's movements are restored, then it is tried again.
  *
- * @throws Error where the stock was changed by hand: once it is mended, the next try goes through
+ * @throws Error if someone changed the stock by hand; a retry succeeds once that is corrected
  */
-async function give<T extends 'release' | 'deduct' | 'restock'>(
+async function moveOrRestore<T extends 'release' | 'deduct' | 'restock'>(
   db: Db,
   effect: EffectOf<StockEffect>,
 ): Promise<OutcomeOf<T>> {
@@ -50,13 +51,13 @@ async function give<T extends 'release' | 'deduct' | 'restock'>(
   await restoreStock(db, [{ events: await readJournal(db, orderOf(key)) }]);
   const second = await move<T>(db, effect, done);
   if (second !== undefined) return second;
-  throw new Error(`${key}: less is in stock than was promised: ${JSON.stringify(lines)}`);
+  throw new Error(`${key}: fewer units are in stock than were reserved: ${JSON.stringify(lines)}`);
 }
 
 /**
- * The effect on all of its lines with its movement, or nothing.
+ * Changes the stock of all lines and writes the movement, or does nothing.
  *
- * @returns the outcome, or the earlier one of the same key; undefined where a line has too little
+ * @returns the outcome, or the earlier one of the same key; undefined if a line has too few units
  */
 async function move<T extends StockEffect>(
   db: Db,
@@ -74,10 +75,10 @@ async function move<T extends StockEffect>(
 }
 
 /**
- * The stock is touched last, in the order of the SKUs, so that orders for the same goods are in each other's way as briefly
- * as can be.
+ * Updates the stock documents last and in the order of their SKUs, so that transactions on the same
+ * goods conflict for as short a time as possible.
  *
- * @throws StockUnknown where goods may be missing that a restore has yet to put back
+ * @throws StockUnknown if a restore may still have to put units back
  */
 async function moveInTransaction(
   db: Db,
@@ -88,7 +89,7 @@ async function moveInTransaction(
   const changes = lines
     .toSorted((a, b) => (a.sku < b.sku ? -1 : 1))
     .flatMap((line) => [opening(line.sku, at), changing(type, line, at)]);
-  // Read meanwhile, and looked at before the end: so it costs no time.
+  // Read in parallel with the transaction, so that it adds no latency.
   const state = type === 'reserve' ? stockState(db) : undefined;
   state?.catch(() => undefined);
   return await inTransaction(db, async (session) => {
@@ -105,13 +106,13 @@ async function moveInTransaction(
   });
 }
 
-/** Creates the SKU's stock where there is none yet; leaves it untouched otherwise. */
+/** Creates the stock document of a SKU unless it exists. */
 function opening(sku: string, at: string): AnyBulkWriteOperation<StockDocument> {
   const update = { $setOnInsert: { ...untouched(sku), updatedAt: at } };
   return { updateOne: { filter: { _id: sku }, update, upsert: true } };
 }
 
-/** Changes the SKU's stock, or nothing where it has too little or is to be counted. */
+/** Changes the stock of a SKU, unless it has too few units or has to be counted first. */
 function changing(
   type: StockEffect,
   { sku, quantity }: LineQuantity,
@@ -143,9 +144,12 @@ function change(type: StockEffect, quantity: number) {
   }
 }
 
-async function refuse(db: Db, { key, type, lines }: EffectOf<'reserve'>): Promise<OutcomeOf<'reserve'>> {
+async function refuseReservation(
+  db: Db,
+  { key, type, lines }: EffectOf<'reserve'>,
+): Promise<OutcomeOf<'reserve'>> {
   const missing = await missingStock(db, lines);
-  if (missing.length === 0) throw changedMeanwhile(key);
+  if (missing.length === 0) throw changedConcurrently(key);
   const outcome = { type: 'out_of_stock', missing } as const;
   const movement = { _id: key, orderId: orderOf(key), type, lines, outcome, at: new Date().toISOString() };
   try {
@@ -157,17 +161,17 @@ async function refuse(db: Db, { key, type, lines }: EffectOf<'reserve'>): Promis
   }
 }
 
-/** @throws StockUnknown where there may be enough of all that is known */
+/** @throws StockUnknown if no known SKU lacks units, and some have to be counted first */
 async function missingStock(db: Db, lines: readonly LineQuantity[]): Promise<readonly MissingStock[]> {
   const skus = lines.map((line) => line.sku);
   const found = await stock(db)
     .find({ _id: { $in: skus } }, committed)
     .toArray();
-  // Read after the stock: a restore that began before this look may have more to put back.
+  // Read after the stock: a restore that started before may still put units back.
   const state = await stockState(db);
   assertWhole(state);
   if (state.restoringSince !== undefined)
-    throw new StockUnknown('Reservations wait: stock is being restored.');
+    throw new StockUnknown('Reservations wait: the stock is being restored.');
   const unknown: string[] = [];
   const missing = lines.flatMap(({ sku, quantity }) => {
     const known = found.find((entry) => entry.sku === sku);
@@ -184,17 +188,17 @@ async function missingStock(db: Db, lines: readonly LineQuantity[]): Promise<rea
 }
 
 function uncounted(skus: readonly string[]): StockUnknown {
-  return new StockUnknown(`${skus.join(', ')}: to be counted first (PUT /v1/stock), after a restore.`);
+  return new StockUnknown(`${skus.join(', ')}: must be counted (PUT /v1/stock) after a restore.`);
 }
 
-/** Linearizable: an outcome that is told can not be lost any more. */
+/** Linearizable, so that an outcome that is returned cannot be rolled back. */
 async function earlierOutcome<T extends StockEffect>(db: Db, key: string): Promise<OutcomeOf<T>> {
   const movement = await movements(db).findOne({ _id: key }, { readConcern: { level: 'linearizable' } });
-  if (movement === null) throw changedMeanwhile(key);
-  // Under an effect's key there is only ever an outcome of its type.
+  if (movement === null) throw changedConcurrently(key);
+  // A key belongs to one effect type, so the outcome is of that type.
   return movement.outcome as OutcomeOf<T>;
 }
 
-function changedMeanwhile(key: string): Error {
-  return new Error(`${key}: others changed the stock at the same time; it is to be tried again.`);
+function changedConcurrently(key: string): Error {
+  return new Error(`${key}: the stock was changed concurrently; try again.`);
 }

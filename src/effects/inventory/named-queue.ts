@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 
 /**
- * Makes the callers of one process take turns over what they share. Transactions that write to one document at the same
- * time fail all but one, and try again later and later: a queue is many times faster. Nothing relies on it; other processes
- * do not know of it.
+ * Queues the callers of one process by the names of what they change. Concurrent transactions on
+ * one document abort each other and retry with growing pauses; a queue is many times faster. It is
+ * only an optimization: other processes do not take part in it.
  */
 export class NamedQueue {
   private readonly longestWaitMs: number;
@@ -14,35 +14,35 @@ export class NamedQueue {
   }
 
   /**
-   * Runs `work` once all callers are done that came before and share a name with this one.
+   * Runs `work` after all earlier callers that share a name with this one are done.
    *
-   * @throws Error where that takes too long; `work` has not run then
+   * @throws Error if that takes longer than `longestWaitMs`; `work` was not run
    */
   async run<T>(names: readonly string[], work: () => Promise<T>): Promise<T> {
-    const ahead = names.map((name) => this.last.get(name)).filter((turn) => turn !== undefined);
-    const result = ahead.length === 0 ? work() : this.wait(Promise.all(ahead)).then(work);
-    // Whoever gives up waiting leaves those behind waiting for those ahead.
-    const turn = Promise.allSettled([...ahead, result]);
-    for (const name of names) this.last.set(name, turn);
+    const earlier = names.map((name) => this.last.get(name)).filter((one) => one !== undefined);
+    const result = earlier.length === 0 ? work() : this.wait(Promise.all(earlier)).then(work);
+    // A caller that times out does not let later callers jump the queue.
+    const done = Promise.allSettled([...earlier, result]);
+    for (const name of names) this.last.set(name, done);
     try {
       return await result;
     } finally {
-      void this.forget(names, turn);
+      void this.forget(names, done);
     }
   }
 
-  private async wait(ahead: Promise<unknown>): Promise<void> {
+  private async wait(earlier: Promise<unknown>): Promise<void> {
     const waited = new AbortController();
-    await Promise.race([ahead, this.tooLong(waited.signal)]).finally(() => waited.abort());
+    await Promise.race([earlier, this.timeout(waited.signal)]).finally(() => waited.abort());
   }
 
-  private async tooLong(waited: AbortSignal): Promise<never> {
+  private async timeout(waited: AbortSignal): Promise<never> {
     await setTimeout(this.longestWaitMs, undefined, { signal: waited });
-    throw new Error(`Others are still at it after ${this.longestWaitMs} ms.`);
+    throw new Error(`Earlier calls are still running after ${this.longestWaitMs} ms.`);
   }
 
-  private async forget(names: readonly string[], turn: Promise<unknown>): Promise<void> {
-    await turn;
-    for (const name of names) if (this.last.get(name) === turn) this.last.delete(name);
+  private async forget(names: readonly string[], done: Promise<unknown>): Promise<void> {
+    await done;
+    for (const name of names) if (this.last.get(name) === done) this.last.delete(name);
   }
 }

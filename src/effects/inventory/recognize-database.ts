@@ -12,22 +12,24 @@ import { movements, stock } from './stock.js';
 export interface Stores {
   readonly client: Client;
   readonly db: Db;
-  /** of the orders' workflows */
+  /** task queue of the order workflows */
   readonly taskQueue: string;
 }
 
-/** As many SKUs as fit well into what Temporal takes. */
-const notedAtMost = 2_000;
-const BETWEEN_NOTES_MS = 500;
-const noteTries = 20;
+/** The SKUs that a mark lists must fit into Temporal's limit for a Schedule. */
+const maxListedSkus = 2_000;
+const BETWEEN_WRITES_MS = 500;
+const writeAttempts = 20;
 
 /**
- * Compares MongoDB with what Temporal has noted of it, and notes what there is now: at set-up, and in each reconciliation. A
- * MongoDB that is empty, or older than was noted, is marked: until it is restored, reservations and counts wait.
+ * Compares MongoDB with the mark in Temporal, then updates the mark. Runs at set-up and in each
+ * reconciliation. A MongoDB that is empty, or older than the mark, is recorded as outdated:
+ * reservations and counts wait until it is restored.
  */
 export async function recognizeDatabase(stores: Stores): Promise<StockState> {
   const { db } = stores;
-  // In this sequence: a database is noted in Temporal after it is set up, so one that is noted is, or was, there.
+  // In this sequence: the mark is written after a database is set up, so a mark proves that one
+  // existed.
   const mark = await readMark(stores);
   const found = (await stockState(db)) ?? (await setUpState(db, mark?.counts));
   const isOlder =
@@ -45,31 +47,40 @@ export async function recognizeDatabase(stores: Stores): Promise<StockState> {
     { $inc: { comparisons: 1 } },
     { returnDocument: 'after', ...durable },
   );
-  if (state === null) throw new Error('MongoDB was emptied just now.');
-  await note(stores, state);
+  if (state === null) throw new Error('The stock state is gone: MongoDB was emptied.');
+  await writeCurrentMark(stores, state);
   return state;
 }
 
-/** Notes in Temporal, soon, which SKUs were counted; many at a time. Where that cannot be done, the next comparison does it. */
-export function createCountNotes(stores: Stores): () => void {
-  const noteAll = createBatcher({ size: 10_000 }, async () => {
-    for (let tries = 1; tries <= noteTries; tries += 1) {
-      const isNoted = await noteNow(stores).catch(() => false);
-      await setTimeout(BETWEEN_NOTES_MS, undefined, { ref: false });
-      if (isNoted) return;
+/**
+ * Returns a function that has the counts written to the mark soon; calls are batched. If Temporal
+ * stays away, the next comparison writes them.
+ */
+export function createMarkUpdates(stores: Stores): () => void {
+  const updateInBatches = createBatcher({ size: 10_000 }, async () => {
+    for (let attempt = 1; attempt <= writeAttempts; attempt += 1) {
+      const isWritten = await updateMark(stores).catch(() => false);
+      await setTimeout(BETWEEN_WRITES_MS, undefined, { ref: false });
+      if (isWritten) return;
     }
   });
-  return () => void noteAll(undefined).catch(() => undefined);
+  return () => void updateInBatches(undefined).catch(() => undefined);
 }
 
-async function noteNow(stores: Stores): Promise<boolean> {
+async function updateMark(stores: Stores): Promise<boolean> {
   const state = await stockState(stores.db);
-  if (state !== undefined) await note(stores, state);
+  if (state !== undefined) await writeCurrentMark(stores, state);
   return true;
 }
 
-/** Looks again after it wrote: of several processes that write at once, the last has seen all that was counted before. */
-async function note(stores: Stores, { database, comparisons, outdated }: StockState): Promise<void> {
+/**
+ * Reads the counts again after writing: if several processes write at once, the last one has seen
+ * them all.
+ */
+async function writeCurrentMark(
+  stores: Stores,
+  { database, comparisons, outdated }: StockState,
+): Promise<void> {
   let counts = outdated?.counts ?? (await countsIn(stores.db));
   for (;;) {
     await writeMark(stores, { database, comparisons, counts });
@@ -81,13 +92,13 @@ async function note(stores: Stores, { database, comparisons, outdated }: StockSt
 
 async function countsIn(db: Db): Promise<Counts> {
   const counted = await stock(db)
-    .find({ counts: { $gt: 0 } }, { ...committed, projection: { counts: 1 }, limit: notedAtMost + 1 })
+    .find({ counts: { $gt: 0 } }, { ...committed, projection: { counts: 1 }, limit: maxListedSkus + 1 })
     .sort({ _id: 1 })
     .toArray();
-  return counted.length > notedAtMost ? 'many' : counted.map(({ _id: sku, counts = 0 }) => [sku, counts]);
+  return counted.length > maxListedSkus ? 'many' : counted.map(({ _id: sku, counts = 0 }) => [sku, counts]);
 }
 
-/** @param lostCounts what Temporal has noted, where it knows of a database: then it was lost */
+/** @param lostCounts the mark's counts if there is a mark; then this database was lost */
 async function setUpState(db: Db, lostCounts: Counts | undefined): Promise<StockState> {
   const since = new Date().toISOString();
   const state: StockState = {
@@ -107,7 +118,7 @@ async function setUpState(db: Db, lostCounts: Counts | undefined): Promise<Stock
   }
 }
 
-/** An earlier version kept the movements of counts, and did not count them. */
+/** An earlier version kept the movements of counts, but not their number. */
 async function countEarlierCounts(db: Db): Promise<void> {
   const counted = movements(db).aggregate<{ _id: string; counts: number }>(
     [

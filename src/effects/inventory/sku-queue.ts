@@ -1,4 +1,7 @@
 import { NamedQueue } from './named-queue.js';
 
-/** Over the SKUs: popular ones are in many orders at once. With the transaction, it fits the 10 s of an activity. */
+/**
+ * Queues transactions on the same SKU: popular SKUs are in many orders at once. The wait and the
+ * transaction together stay below an activity's 10 s.
+ */
 export const skuQueue = new NamedQueue(4_000);

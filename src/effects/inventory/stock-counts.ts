@@ -5,28 +5,28 @@ import { done, known, type KnownStock, movements, stock, type StockMovement, unt
 import { skuQueue } from './sku-queue.js';
 import { inTransaction } from '../../log/journal/transaction.js';
 
-/** What is on hand of a SKU, as a count or a delivery has shown it. */
+/** The number of units on hand of a SKU, from a count or a delivery. */
 export interface Count {
   readonly sku: string;
   readonly onHand: number;
-  /** who gave the key: without spaces, as is the key */
+  /** principal that sent the key; neither has spaces */
   readonly issuer: string;
-  /** the same count again has the first answer */
+  /** idempotency key: the same count again gets the first answer */
   readonly key: string;
-  /** refused unless the SKU is at this version */
+  /** refused unless the SKU has this version */
   readonly expectedVersion?: number;
 }
 
 export interface Counted extends KnownStock {
-  /** it was counted under this key before */
+  /** true if this key was used before, so the answer is the first one */
   readonly isReplayed: boolean;
 }
 
-/** A count that was refused: nothing was changed. */
+/** A count was refused; nothing was changed. */
 export class CountRefused extends Error {
   override readonly name = 'CountRefused';
   readonly code: 'key_reused' | 'stale_version' | 'stock_reserved' | 'stock_restoring' | 'stock_not_ready';
-  /** of the SKU, where the count expected another one */
+  /** current version of the SKU, for `stale_version` */
   readonly version?: number;
   constructor(code: CountRefused['code'], message: string, version?: number) {
     super(message);
@@ -36,10 +36,11 @@ export class CountRefused extends Error {
 }
 
 /**
- * Sets what is on hand of a SKU; then it is to be counted no more. Once for each key of an issuer: again, it answers as the
- * first time, whatever has changed since.
+ * Sets the units on hand of a SKU, and clears `toBeCounted`. Idempotent per issuer and key: a
+ * repeated call gets the first answer, whatever has changed since.
  *
- * @throws CountRefused; checked in the sequence `key_reused`, `stock_restoring`, `stale_version`, `stock_reserved`
+ * @throws CountRefused; checked in the sequence `key_reused`, `stock_restoring`, `stale_version`,
+ *   `stock_reserved`
  */
 export async function countStock(db: Db, count: Count): Promise<Counted> {
   const { sku } = count;
@@ -56,7 +57,7 @@ export async function countStock(db: Db, count: Count): Promise<Counted> {
   }
 }
 
-/** No effect's key has a space, and neither an issuer nor a key has one: so no two of these are ever the same. */
+/** Unique: effect keys, issuers and idempotency keys have no spaces. */
 function movementId({ issuer, key }: Count): string {
   return `set ${issuer} ${key}`;
 }
@@ -115,7 +116,10 @@ async function countInTransaction(db: Db, count: Count, session: ClientSession):
   return { stock: counted, version: version + 1, isReplayed: false };
 }
 
-/** A restore puts back what moved before the count: it would be counted twice. */
+/**
+ * A count during a restore would be wrong: the restore adds movements that the count already
+ * includes.
+ */
 async function assertCountable(db: Db, session: ClientSession): Promise<void> {
   const state = await stockState(db, session);
   if (state !== undefined && state.outdated === undefined && state.restoringSince === undefined) return;

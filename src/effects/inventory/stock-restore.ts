@@ -21,9 +21,10 @@ import { skuQueue } from './sku-queue.js';
 import { inTransaction } from '../../log/journal/transaction.js';
 
 /**
- * Puts back what the stock lacks of that which orders' logs say was reserved, released, deducted and restocked: by the key of
- * each movement, so again it changes nothing. More may be promised then than is on hand: such SKUs are to be counted. To be
- * called before the same events are put back into the journal, since then the orders' next effects rely on it.
+ * Restores the movements that the logs of orders prove and the stock lacks: reserve, release,
+ * deduct and restock. Idempotent by the key of each movement. If more is reserved than on hand
+ * afterwards, the SKU has to be counted. Call it before the same events are written to the journal:
+ * once they are there, the next effects of the orders rely on the stock.
  */
 export async function restoreStock(db: Db, logs: readonly Log[]): Promise<void> {
   const moved = logs.flatMap(movementsOf);
@@ -36,13 +37,13 @@ export async function restoreStock(db: Db, logs: readonly Log[]): Promise<void> 
   for (const log of logs) await carryOver(db, log);
 }
 
-/** What the order's log says was moved. */
+/** The movements that an order's log proves. */
 function movementsOf(log: Log): readonly StockMovement[] {
   const settled = effectsOf(log)?.settled ?? [];
   return settled.flatMap(({ effect, event }) => movementOf(effect, event) ?? []);
 }
 
-/** The movement that an outcome of an effect stands for; undefined where that moves no goods. */
+/** The movement that an effect's outcome event proves; undefined if the effect moves no goods. */
 export function movementOf(effect: Effect, event: OrderEvent): StockMovement | undefined {
   const { causationId: _id, orderId, occurredAt: at } = event;
   if (!movesGoods(effect)) return undefined;
@@ -61,7 +62,10 @@ export function movementOf(effect: Effect, event: OrderEvent): StockMovement | u
   }
 }
 
-/** All of them in one transaction; false where another puts back some of them at the same time. */
+/**
+ * Applies the movements in one transaction; false if another process restored some of them
+ * concurrently.
+ */
 async function putBack(db: Db, missing: readonly StockMovement[]): Promise<boolean> {
   const changes = missing.flatMap(changesOf);
   const skus = [...new Set(changes.map(({ sku }) => sku))].toSorted();
@@ -78,7 +82,7 @@ async function putBack(db: Db, missing: readonly StockMovement[]): Promise<boole
       inTransaction(db, async (session) => {
         await movements(db).insertMany([...missing], { session });
         if (writes.length > 0) await stock(db).bulkWrite(writes, { session, ordered: true });
-        // Amid a restore of all orders, others may have more to put back.
+        // During a restore of all orders, others may still add units.
         if (restoringSince !== undefined) return;
         await stock(db).updateMany({ _id: { $in: skus }, ...isShort }, toBeCounted, { session });
       }),
@@ -100,7 +104,7 @@ interface Change {
   readonly at: string;
 }
 
-/** What a movement does to each of its SKUs. */
+/** What a movement changes, SKU by SKU. */
 export function changesOf({ type, lines, outcome, at }: StockMovement): readonly Change[] {
   if (outcome.type === 'out_of_stock' || type === 'set') return [];
   const sign = signs[type];
@@ -112,7 +116,7 @@ export function changesOf({ type, lines, outcome, at }: StockMovement): readonly
   }));
 }
 
-/** What one unit of a movement does. */
+/** What a movement of one unit changes. */
 const signs: Readonly<Record<StockEffect | 'carried', { reserved: number; onHand: number }>> = {
   reserve: { reserved: 1, onHand: 0 },
   release: { reserved: -1, onHand: 0 },
@@ -121,7 +125,10 @@ const signs: Readonly<Record<StockEffect | 'carried', { reserved: number; onHand
   carried: { reserved: 1, onHand: 0 },
 };
 
-/** Of a SKU that had been counted, nothing is known but what the log moves from here on. */
+/**
+ * Creates the stock of a SKU unless it exists. If the SKU had been counted before the loss, it
+ * starts at 0 and has to be counted; otherwise it starts untouched.
+ */
 function opening(sku: string, outdated: Outdated | undefined): AnyBulkWriteOperation<StockDocument> {
   const document = wasCounted(sku, outdated)
     ? { sku, onHand: 0, reserved: 0, toBeCounted: true as const }
@@ -143,9 +150,9 @@ function adding(sku: string, changes: readonly Change[]): AnyBulkWriteOperation<
 }
 
 /**
- * Where the first events of an order are in no store any more, what it holds is known all the same: as the oldest run that is
- * kept took it over. The difference to what the stock knows is a movement of its own, and the SKU is to be counted: whether
- * goods left or were released is not known.
+ * If an order's first events are lost everywhere, what it holds is still known from the oldest run
+ * that Temporal keeps. The difference to the recorded movements becomes a movement `carried`, and
+ * the SKUs have to be counted, because it is unknown whether goods were shipped or released.
  */
 async function carryOver(db: Db, log: Log): Promise<void> {
   const { base } = log;
@@ -178,19 +185,22 @@ async function carryOver(db: Db, log: Log): Promise<void> {
   await stock(db).updateMany({ _id: { $in: lines.map(({ sku }) => sku) } }, toBeCounted, durable);
 }
 
-/** The movements of one order: no order's id has a colon. */
+/**
+ * Filter for the movements of one order. Order ids have no colon, so `;`, the next character, ends
+ * the range.
+ */
 export function ofOrder(orderId: string) {
   return { _id: { $gte: `${orderId}:`, $lt: `${orderId};` } };
 }
 
-/** From now on, until `endRestore`, nothing is out of stock and nothing is counted. */
+/** Until `endRestore`, no reservation is refused for lack of stock, and nothing can be counted. */
 export async function beginRestore(db: Db): Promise<void> {
   const restoringSince = new Date().toISOString();
   const notYet = { _id: 'stock', restoringSince: { $exists: false } } as const;
   await stockStates(db).updateOne(notYet, { $set: { restoringSince } }, durable);
 }
 
-/** All that the logs know is put back: what they cannot know is to be counted, and everything else goes on. */
+/** Ends a restore: marks the SKUs whose stock the logs cannot tell as to be counted. */
 export async function endRestore(db: Db): Promise<void> {
   const state = await stockState(db);
   if (state?.restoringSince === undefined) return;
@@ -208,7 +218,7 @@ export async function endRestore(db: Db): Promise<void> {
   );
 }
 
-/** SKUs whose last count this MongoDB does not have. */
+/** Marks SKUs whose last count is not in this MongoDB. */
 async function findUncounted(db: Db, { cause, counts }: Outdated): Promise<void> {
   if (counts === 'many') {
     if (cause === 'lost') await stock(db).updateMany({}, toBeCounted, durable);

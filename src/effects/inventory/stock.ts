@@ -5,25 +5,26 @@ import { answering } from '../../log/journal/durability.js';
 import { stockState } from './stock-state.js';
 
 /**
- * Units of one SKU: 0 ≤ reserved ≤ onHand, unless it is to be counted: then `reserved` is right and `onHand` is what is known.
+ * Units of one SKU: 0 ≤ reserved ≤ onHand. If it has to be counted, `reserved` is right and
+ * `onHand` is only what is known.
  */
 export interface Stock {
   readonly sku: string;
   readonly onHand: number;
-  /** of those on hand, promised to orders */
+  /** units on hand that are promised to orders */
   readonly reserved: number;
-  /** ISO-8601 UTC; absent while nothing has changed it */
+  /** ISO-8601 UTC; absent if nothing has changed it yet */
   readonly updatedAt?: string;
-  /** a restore of MongoDB could not tell what is on hand: reservations wait for a count */
+  /** after a restore the units on hand are unknown: reservations wait for a count */
   readonly toBeCounted?: true;
 }
 
 export type StockDocument = Stock & {
   /** the SKU */
   readonly _id: string;
-  /** of changes; absent stands for 0 */
+  /** number of changes; absent for 0 */
   readonly version?: number;
-  /** how often it was counted (`countStock`); absent for never */
+  /** number of counts (`countStock`); absent for 0 */
   readonly counts?: number;
 };
 
@@ -34,14 +35,17 @@ export function movesGoods(effect: Effect): effect is EffectOf<StockEffect> {
   return type === 'reserve' || type === 'release' || type === 'deduct' || type === 'restock';
 }
 
-/** One change of the stock, never changed itself: the proof that it was done, and what came of it. */
+/** One change of the stock: immutable, and the proof that the effect was performed. */
 export interface StockMovement {
-  /** an effect's key `<orderId>:<type>:<version>`, or `set <issuer> <key>`: of the two, only the second has spaces */
+  /**
+   * an effect's key `<orderId>:<type>:<version>`, or `set <issuer> <key>`; only the latter has
+   * spaces
+   */
   readonly _id: string;
   readonly orderId?: string;
-  /** `carried`: what an order held, or no longer held, after events that are lost (`restoreStock`) */
+  /** `carried`: the net effect of an order's lost events (`carryOver` in `stock-restore.ts`) */
   readonly type: StockEffect | 'set' | 'carried';
-  /** units moved, below 0 where a carried order holds less; for `set`, units now on hand */
+  /** units moved, negative if `carried` reduces; for `set`, the units now on hand */
   readonly lines: readonly LineQuantity[];
   readonly outcome: OutcomeOf<StockEffect>;
   /** ISO-8601 UTC */
@@ -67,12 +71,12 @@ export async function ensureStockIndexes(db: Db): Promise<void> {
   ]);
 }
 
-/** The sandbox: a SKU that was never counted has 1,000 on hand, or none where it starts with `OUT-`. */
+/** The sandbox's initial stock: 1,000 units, or none if the SKU starts with `OUT-`. */
 export function untouched(sku: string): Stock {
   return { sku, onHand: sku.startsWith('OUT-') ? 0 : 1_000, reserved: 0 };
 }
 
-/** What is known of a SKU, and the ETag of that: another one after each change. */
+/** A SKU's stock with its version, which changes with every change and is its ETag. */
 export interface KnownStock {
   readonly stock: Stock;
   /** 1 or more */
@@ -108,7 +112,7 @@ export async function getStock(db: Db, sku: string): Promise<KnownStock> {
   return known({ ...untouched(sku), ...(isOutdated && { toBeCounted: true as const }) });
 }
 
-/** SKUs that were ever touched, ascending, after `after`. */
+/** SKUs with a stock document, ascending, starting after `after`. */
 export async function listStock(
   db: Db,
   { after = '', limit }: { readonly after?: string; readonly limit: number },

@@ -5,46 +5,49 @@ import type { EffectOf, OutcomeOf } from '../../order/effects.js';
 
 export type PaymentType = 'authorize' | 'capture' | 'void' | 'refund';
 
-/** One document per idempotency key: what was asked, what was answered, and how often it was asked. */
+/** One document per idempotency key: the request, the answer and the number of calls. */
 export interface LedgerEntry {
   /** the idempotency key */
   readonly _id: string;
   readonly orderId: string;
   readonly type: PaymentType;
-  /** minor units; a void has none */
+  /** minor units; absent for a void */
   readonly amount?: number;
   readonly currency?: string;
-  /** all parameters */
+  /** all parameters of the call */
   readonly request: EffectOf<PaymentType>;
   readonly calls: number;
-  /** the answer; absent until a call comes that far */
+  /** absent until a call was answered */
   readonly outcome?: OutcomeOf<PaymentType>;
   readonly authorization?: Authorization;
   readonly capture?: Capture;
 }
 
-/** An authorization as it stands, unless it was declined at once. */
+/** The current state of an authorization; absent if it was declined at once. */
 export interface Authorization {
   readonly id: string;
   readonly method: string;
   readonly status: 'pending' | 'authorized' | 'declined' | 'voided';
-  /** ISO-8601 UTC by the provider's clock; absent while it is pending */
+  /** ISO-8601 UTC by the provider's clock; absent while pending */
   readonly expiresAt?: string;
-  /** minor units, at most the entry's amount */
+  /** minor units; at most the entry's amount */
   readonly captured: number;
 }
 
-/** A capture as it stands, unless it was declined. */
+/** The current state of a capture; absent if it was declined. */
 export interface Capture {
   readonly id: string;
   readonly method: string;
-  /** minor units, at most the entry's amount */
+  /** minor units; at most the entry's amount */
   readonly refunded: number;
 }
 
 const collectionName = 'sandbox_payments';
 
-/** The provider's own database: it stands for another company's system, so no restore of ours touches it. */
+/**
+ * The provider's own database. It stands for another company's system, so it is not part of our
+ * backups.
+ */
 export function sandboxDatabase(db: Db): Db {
   return db.client.db(`${db.databaseName}_sandbox`);
 }
@@ -53,12 +56,13 @@ export function sandboxLedger(db: Db): Collection<LedgerEntry> {
   return sandboxDatabase(db).collection<LedgerEntry>(collectionName);
 }
 
-const movedAtOnce = 500;
+const moveBatchSize = 500;
 
 /**
- * Creates the ledger's indexes, and moves the entries of a ledger that an earlier version kept in the database of the orders.
- * Several processes may do so at once, and each may end half-way: an entry is only ever added, and the old ledger is dropped
- * when all of it is in the new one. Processes of the earlier version are to be stopped before.
+ * Creates the ledger's indexes, and moves entries that an earlier version kept in the orders'
+ * database. Several processes may do this at once, and each may die half-way: entries are only
+ * added, and the old ledger is dropped after all of them were copied. Stop processes of the earlier
+ * version first.
  *
  * @param db the database of the orders
  */
@@ -71,24 +75,26 @@ export async function setUpSandbox(db: Db): Promise<void> {
   ]);
   if (await hasOldLedger(db)) {
     const old = db.collection<LedgerEntry>(collectionName);
-    for await (const entries of batches(old.find({}, committed), movedAtOnce)) {
+    for await (const entries of batches(old.find({}, committed), moveBatchSize)) {
       await insertMissing(ledger, entries);
     }
     await old.drop();
   }
-  inPlace.add(db);
+  migrated.add(db);
 }
 
-const inPlace = new WeakSet<Db>();
+const migrated = new WeakSet<Db>();
 
-/** Resolves when the whole ledger is in its place, where no set-up has seen to that before. */
+/**
+ * Moves an old ledger if set-up has not done so yet; resolves when all entries are in the new one.
+ */
 export async function ensureLedgerInPlace(db: Db): Promise<void> {
-  if (inPlace.has(db)) return;
+  if (migrated.has(db)) return;
   if (await hasOldLedger(db)) await setUpSandbox(db);
-  inPlace.add(db);
+  migrated.add(db);
 }
 
-/** The ledger is still, or partly, where an earlier version kept it. */
+/** True if an earlier version's ledger still has entries to move. */
 async function hasOldLedger(db: Db): Promise<boolean> {
   return await db.listCollections({ name: collectionName }, { nameOnly: true }).hasNext();
 }

@@ -19,25 +19,26 @@ import { inTransaction } from '../../log/journal/transaction.js';
 
 export interface SandboxPayments extends PaymentProvider {
   /**
-   * The customer agrees to a pending payment, or does not. May be repeated.
+   * The customer accepts or declines a pending payment. May be repeated.
    *
    * @param reference the key of the authorize effect
-   * @returns what the provider's webhook is to tell
-   * @throws Error where that payment is not pending any more, and did not become what is asked for
+   * @returns the fact that the provider's webhook reports
+   * @throws Error if the payment is settled already, with another outcome
    */
   settlePending(reference: string, outcome: PaymentFact['outcome']): Promise<PaymentFact>;
 }
 
-/** An answer, and what the entry of its key holds beside it. */
+/** An answer, and the state that the key's entry stores with it. */
 type Answer<T extends PaymentType> = { readonly outcome: OutcomeOf<T> } & Pick<
   LedgerEntry,
   'authorization' | 'capture'
 >;
 
 /**
- * A payment provider to try things with, whose ledger is the collection `sandbox_payments` in a database of its own
- * (`sandboxDatabase`). It keeps every promise of `PaymentProvider`; how a payment goes is up to its token (`http-api`, The
- * sandbox). No call is answered before a ledger of an earlier version is moved, so every key is known that ever was.
+ * A payment provider for development and tests. Its ledger is the collection `sandbox_payments` in
+ * a separate database (`sandboxDatabase`). It keeps the contract of `PaymentProvider`; the token
+ * (`tok_ok`, `tok_declined` …) decides how a payment goes. Calls wait until an earlier version's
+ * ledger was moved, so that no key is forgotten.
  *
  * @param db the database of the orders
  * @param now the provider's own clock, ISO-8601 UTC
@@ -80,7 +81,7 @@ export function sandboxPayments(db: Db, now = () => new Date().toISOString()): S
 
 // --- one answer for each key ---
 
-/** Counts the call, then finds the key's answer, or has it made. */
+/** Counts the call, then returns the key's answer, making it if there is none yet. */
 async function answer<T extends PaymentType>(
   db: Db,
   request: EffectOf<PaymentType>,
@@ -88,7 +89,7 @@ async function answer<T extends PaymentType>(
   make: () => Promise<OutcomeOf<T>>,
 ): Promise<OutcomeOf<T>> {
   const { calls, outcome } = await countCall(db, request);
-  // Under a key there is only ever an outcome of its type.
+  // A key belongs to one effect type, so the outcome is of that type.
   if (outcome !== undefined) return outcome as OutcomeOf<T>;
   if (method === 'tok_flaky' && calls <= 3)
     throw new Error(`The sandbox does not answer call ${calls} of ${request.key}.`);
@@ -96,7 +97,7 @@ async function answer<T extends PaymentType>(
   return await make();
 }
 
-/** Keeps an answer in one transaction with what it changes elsewhere. */
+/** Stores the answer in one transaction with the other entries it changes. */
 async function keepAll<T extends PaymentType>(
   db: Db,
   key: string,
@@ -105,7 +106,10 @@ async function keepAll<T extends PaymentType>(
   return await inTransaction(db, async (session) => await keep(db, key, await make(session), session));
 }
 
-/** Keeps the answer to a key, unless another call with it was faster: then that one's is the answer, and nothing else changes. */
+/**
+ * Stores the answer to a key, unless a concurrent call was faster: then that one's is returned, and
+ * the transaction is rolled back.
+ */
 async function keep<T extends PaymentType>(
   db: Db,
   key: string,
@@ -138,7 +142,7 @@ async function countCall(db: Db, request: EffectOf<PaymentType>): Promise<Ledger
   return entry;
 }
 
-// --- how each goes ---
+// --- what each call does ---
 
 function authorization(request: EffectOf<'authorize'>, now: string): Answer<'authorize'> {
   const { key, method, ttl } = request;
@@ -240,7 +244,7 @@ async function refund(
   const left = entry.amount - captured.refunded;
   if (amount > left || currency !== entry.currency) {
     throw new Error(
-      `${amount} ${currency} can not be refunded of ${captureId}: ${left} ${entry.currency} are left.`,
+      `${amount} ${currency} cannot be refunded of ${captureId}: ${left} ${entry.currency} are left.`,
     );
   }
   await ledger(db).updateOne({ _id }, { $inc: { 'capture.refunded': amount } }, { session });
@@ -257,7 +261,7 @@ async function settlePending(
   const entry = await ledger(db).findOne({ _id: reference }, { session });
   const { outcome: first, authorization: current, request } = entry ?? {};
   if (request?.type !== 'authorize' || current === undefined || first?.type !== 'pending') {
-    throw new Error(`${reference} is not a payment that was called pending.`);
+    throw new Error(`${reference} is not a payment that was pending.`);
   }
   if (current.status === 'pending') {
     const change = outcome === 'authorized' ? { expiresAt: later(now, request.ttl) } : {};
@@ -282,7 +286,7 @@ interface CaptureEntry extends Omit<AuthorizationEntry, 'authorization'> {
   readonly capture: Capture;
 }
 
-/** @throws Error for an id that the provider never gave */
+/** @throws Error for an unknown id */
 async function findAuthorization(db: Db, id: string, session?: ClientSession): Promise<AuthorizationEntry> {
   const entry = await ledger(db).findOne({ 'authorization.id': id }, session ? { session } : committed);
   const { _id, amount, currency, authorization: current } = entry ?? {};
@@ -292,7 +296,7 @@ async function findAuthorization(db: Db, id: string, session?: ClientSession): P
   return { _id, amount, currency, authorization: current };
 }
 
-/** @throws Error for an id that the provider never gave */
+/** @throws Error for an unknown id */
 async function findCapture(db: Db, id: string, session?: ClientSession): Promise<CaptureEntry> {
   const entry = await ledger(db).findOne({ 'capture.id': id }, session ? { session } : committed);
   const { _id, amount, currency, capture: current } = entry ?? {};
@@ -316,7 +320,7 @@ function isExpired({ authorization: { expiresAt } }: AuthorizationEntry, now: st
   return expiresAt !== undefined && expiresAt <= now;
 }
 
-/** Opaque to callers, and the same however often a call is tried. */
+/** Opaque to callers, and the same for each retry. */
 function newId(prefix: string, key: string): string {
   return `${prefix}_${createHash('sha256').update(key).digest('hex').slice(0, 20)}`;
 }

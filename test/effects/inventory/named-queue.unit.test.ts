@@ -50,13 +50,13 @@ test('a failure is the caller’s own, and passes the turn on', async () => {
   expect(await next).toBe('next');
 });
 
-test('who waited too long gives up, and those behind still wait for those ahead', async () => {
+test('a caller that times out does not let later callers jump the queue', async () => {
   const queue = new NamedQueue(20);
   const log: string[] = [];
   const first = work('first', log);
   const head = queue.run(['x'], first.run);
   const impatient = queue.run(['x'], () => Promise.reject(new Error('must not run')));
-  await expect(impatient).rejects.toThrow('still at it after 20 ms');
+  await expect(impatient).rejects.toThrow('still running after 20 ms');
   const behind = queue.run(['x'], () => Promise.resolve(log.push('behind')));
   await settle();
   expect(log).toStrictEqual(['first starts']);
