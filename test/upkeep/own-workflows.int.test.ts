@@ -165,7 +165,7 @@ test('a rebuild that was terminated before its end is begun again', async () => 
   await feed.stop();
   const customers = viewNamed('customers');
   if (customers === undefined) throw new Error('There is no view customers.');
-  const ended = { db, signal: AbortSignal.abort(), beat: () => undefined };
+  const ended = { db, signal: AbortSignal.abort(), heartbeat: () => undefined };
   const runs = await Promise.all(
     ['customers', 'orders'].map(async (name) => {
       const handle = await api.client.workflow.start(rebuildWorkflow, {

@@ -5,25 +5,31 @@ import { type JournalDelete, type Position, areNoDeletes, openPositions } from '
 import { answering, committed, durable, type QueryTime } from '../journal/durability.js';
 import { type JournalDocument, type StoredRecord, eventOf, journal, onlyEvent } from '../journal/journal.js';
 
-/** An event, as it was written, with its place in the one order of all events of all orders. */
+/** An event as it was written, with its position in the feed: the one order of all events. */
 export type PositionedEvent = StoredRecord & { readonly position: number };
 
-/** What a holder of the sequencer leaves to the next: one document, written now and then, after the positions it speaks of. */
+/**
+ * What a leader of the sequencer leaves to the next. One document, written now and then, always
+ * after the positions that it mentions.
+ */
 export interface FeedState {
   readonly _id: 'feed';
-  /** of the latest holder */
+  /** fencing token: incremented by each new leader */
   readonly epoch: number;
-  /** all positions up to this one are given, and perhaps some more; 0 before the first */
+  /** every position up to this one is given, and perhaps more; 0 before the first */
   readonly position: number;
-  /** where the change stream is to be resumed; absent where the journal is to be read first */
+  /** resumes the change stream; absent if a leader has to start by reading the journal */
   readonly resumeToken?: unknown;
-  /** when a holder last began by reading the journal */
+  /** when a leader last started by reading the journal */
   readonly begunAt?: Date;
-  /** epoch of the holder that last began anew at position 1, in a journal that had lost every position; absent where none did */
+  /**
+   * the feed's generation: epoch of the leader that last restarted at position 1 because the
+   * journal had lost all positions; absent for the first generation
+   */
   readonly begunAnew?: number;
-  /** events that were lost may have come back since views were last rebuilt for that (`noteRestoredEvents`) */
+  /** lost events may have come back since the views were last rebuilt (`noteRestoredEvents`) */
   readonly hasReturns?: true;
-  /** lost events that the views across orders were rebuilt without; absent for none */
+  /** number of lost events that the views across orders were rebuilt without; absent for none */
   readonly leftOut?: number;
 }
 
@@ -32,21 +38,24 @@ export function feedState(db: Db) {
 }
 
 /**
- * The last position that was given; 0 where there is none. Whoever reads positions up to it has all of them, and none will
- * ever be added below it.
+ * The last position; 0 if there is none. All positions up to it are given, and readers see all of
+ * them: nothing is ever added below it.
  */
 export async function feedHead(db: Db, time: QueryTime = {}): Promise<number> {
   const noted = (await feedState(db).findOne({ _id: 'feed' }, { ...committed, ...time }))?.position ?? 0;
-  return await lastGiven(db, noted, time);
+  return await lastWithoutGap(db, noted, time);
 }
 
-/** Tells one feed from the next: another where the feed began anew, at position 1; undefined for the first. */
+/**
+ * The generation of the feed: it changes when the feed restarts at position 1; undefined for the
+ * first.
+ */
 export async function feedGeneration(db: Db): Promise<number | undefined> {
   return (await feedState(db).findOne({ _id: 'feed' }, committed))?.begunAnew;
 }
 
-/** The last position of those that follow `noted` without a gap. */
-async function lastGiven(db: Db, noted: number, time: QueryTime): Promise<number> {
+/** The last of the positions that follow `noted` without a gap. */
+async function lastWithoutGap(db: Db, noted: number, time: QueryTime): Promise<number> {
   const beyond = journal(db)
     .find({ position: { $gt: noted } }, { ...committed, ...time })
     .project<{ position: number }>({ _id: 0, position: 1 })
@@ -60,8 +69,9 @@ async function lastGiven(db: Db, noted: number, time: QueryTime): Promise<number
 }
 
 /**
- * The events beyond position `after`, in order, `limit` at most: the next one has position `after + 1`, unless events were
- * lost after they had positions. None is ever added before the last of them. Fewer than `limit` where the feed ends.
+ * Up to `limit` events after position `after`, in order. Positions have no gaps, unless events were
+ * lost after they had positions. Nothing is ever added before the last event returned. Fewer than
+ * `limit` means that the feed ends there.
  */
 export async function readFeed(
   db: Db,
@@ -71,12 +81,15 @@ export async function readFeed(
 ): Promise<PositionedEvent[]> {
   const found = await readBetween(db, { $gt: after }, limit, time);
   if (found.every(({ position }, index) => position === after + index + 1)) return found;
-  // Up to the head all was given before this look: what is missing there is lost.
+  // Positions up to the head are all given by now, so what is missing up to there is lost.
   const head = await feedHead(db, time);
   return await readBetween(db, { $gt: after, $lte: head }, limit, time);
 }
 
-/** Where a reader that finds nothing beyond `after` goes on: at the head where all up to it is lost, else where it was. */
+/**
+ * The position from which a reader that found nothing after `after` continues: the head if every
+ * event up to it is lost, otherwise `after`.
+ */
 export async function skipLostPositions(db: Db, after: number, time: QueryTime = {}): Promise<number> {
   const head = await feedHead(db, time);
   if (head <= after) return after;
@@ -84,28 +97,31 @@ export async function skipLostPositions(db: Db, after: number, time: QueryTime =
   return left === null ? head : after;
 }
 
-/** To be called before events that may have been lost are put back: until all is done for it, it will be known. */
+/**
+ * Call this before events that may have been lost are written back. It is remembered until
+ * `handleRestoredEvents` has dealt with it.
+ */
 export async function noteRestoredEvents(db: Db): Promise<void> {
   await feedState(db).updateOne({ _id: 'feed' }, { $set: { hasReturns: true } }, durable);
 }
 
 /**
- * Events have come back, under other positions than they had before they were lost: a reader that had them has them twice,
- * unless it began anew since.
+ * Restored events get new positions, so a view that had already applied them would apply them
+ * twice. Has the views across orders rebuilt if events were restored.
  *
- * @param beat called between two looks
- * @param beginAnew has every such reader begin anew; false where that is to be asked for again
+ * @param heartbeat called between two queries
+ * @param rebuildViews requests the rebuilds; false if it has to be asked again
  */
 export async function handleRestoredEvents(
   db: Db,
-  beat: () => void,
-  beginAnew: () => Promise<boolean>,
+  heartbeat: () => void,
+  rebuildViews: () => Promise<boolean>,
 ): Promise<void> {
   const state = await feedState(db).findOne({ _id: 'feed' }, committed);
   if (state?.hasReturns !== true) return;
-  const leftOut = await lostEvents(db, beat);
-  if (leftOut > (state.leftOut ?? 0) && !(await beginAnew())) return;
-  // Not for a feed that began anew meanwhile, which has lost nothing yet.
+  const leftOut = await lostEvents(db, heartbeat);
+  if (leftOut > (state.leftOut ?? 0) && !(await rebuildViews())) return;
+  // Does nothing if the feed has restarted meanwhile: the new generation has lost nothing yet.
   const begunAnew = state.begunAnew ?? { $exists: false };
   await feedState(db).updateOne(
     { _id: 'feed', begunAnew },
@@ -114,16 +130,16 @@ export async function handleRestoredEvents(
   );
 }
 
-const countedAtOnce = 1_000_000;
+const countBatchSize = 1_000_000;
 
-/** How many events had positions, and are gone. */
-async function lostEvents(db: Db, beat: () => void): Promise<number> {
+/** Number of events that had positions and no longer exist. */
+async function lostEvents(db: Db, heartbeat: () => void): Promise<number> {
   const head = await feedHead(db);
   let left = 0;
-  for (let after = 0; after < head; after += countedAtOnce) {
-    const last = Math.min(head, after + countedAtOnce);
+  for (let after = 0; after < head; after += countBatchSize) {
+    const last = Math.min(head, after + countBatchSize);
     left += await journal(db).countDocuments({ position: { $gt: after, $lte: last } }, committed);
-    beat();
+    heartbeat();
   }
   return head - left;
 }
@@ -139,65 +155,77 @@ async function readBetween(
     .project<PositionedEvent>(onlyEvent)
     .sort({ position: 1 })
     .limit(limit)
-    // All of them in one answer, as far as it can hold them: the driver's first one has 101.
+    // One answer for all of them if they fit: the driver's first batch would have 101.
     .batchSize(limit + 1)
     .toArray();
 }
 
 /**
- * Tells a process when the feed has grown: one change stream, however many wait. None before somebody does, and none while
- * the positions are given in this very process.
+ * Tells the readers of a process when the feed grows. It opens one change stream however many wait:
+ * none before the first, and none while this process gives the positions itself.
  */
 export interface FeedTail {
-  /** Resolves with the head once it is beyond `position`, or as it is when the feed begins anew, time is up or `signal` aborts. */
+  /**
+   * Resolves with the head: when it is beyond `position`, when the feed restarts, when time is up
+   * or when `signal` aborts.
+   */
   beyond(position: number, signal: AbortSignal, withinMs: number): Promise<number>;
-  /** As `readFeed`, but from memory where the events were given in this process just before: then there may be more than these. */
+  /**
+   * `readFeed`, from memory if this process gave the positions just now; then more events may
+   * follow even if fewer than `limit` are returned.
+   */
   read(after: number, limit: number): Promise<readonly PositionedEvent[]>;
-  /** How often the feed was seen to begin anew: positions read before are those of another one. */
+  /**
+   * how often the feed was seen to restart; positions read before a restart are of an older
+   * generation
+   */
   readonly restarts: number;
-  /** Begins to listen for one order. */
+  /** Starts to listen for events of one order. */
   listenTo(orderId: string): OrderListener;
-  /** Whoever gives positions in this process tells of them sooner than a stream can. */
-  lead(): Lead;
+  /**
+   * For the sequencer in this process: what it publishes arrives sooner than by a change stream.
+   */
+  publishLocally(): LocalPublisher;
   stop(): Promise<void>;
 }
 
-export interface Lead {
-  /** These positions were given, in this order, and a majority has them. */
-  gave(given: readonly Given[]): void;
-  end(): void;
+export interface LocalPublisher {
+  /** These positions were given, in this sequence, and a majority has them. */
+  publish(given: readonly GivenPosition[]): void;
+  close(): void;
 }
 
-export interface Given extends Position {
-  /** as it was recorded, where that is at hand: nobody need read it again */
+export interface GivenPosition extends Position {
+  /** the recorded event, if known, so that readers need not load it */
   readonly event?: JournalDocument | undefined;
 }
 
 export interface OrderListener {
-  /** True once the order may have events that were not told of before; false when time is up or `signal` aborts first. */
+  /** True if the order may have new events; false if time is up or `signal` aborts first. */
   next(signal: AbortSignal, withinMs: number): Promise<boolean>;
   close(): void;
 }
 
-const LOOK_AGAIN_MS = 1_000;
+const POLL_EVERY_MS = 1_000;
 const rememberedEvents = 500;
-/** How long a stop may have to wait for the change stream. */
+/** The longest time that `stop` waits for the change stream. */
 const AWAIT_MS = 300;
 
 /**
- * Where the change stream fails, the head is looked up every second until there is one again; and so it is while the positions
- * are given here, since another holder may have given some just before.
+ * If the change stream fails, the head is polled every second until a new stream is open. It is
+ * also polled while this process gives the positions, because another leader may have given some
+ * just before.
  */
 export function followFeed(db: Db): FeedTail {
   const tail = new Tail(db);
-  const turn = createMutex();
+  const oneAtATime = createMutex();
   const reading = new Map<string, Promise<readonly PositionedEvent[]>>();
-  /** Readers at one position share a reading; those that are catching up take turns. */
+  /** Concurrent reads of one page are shared; different pages are read one after the other. */
   const readShared = (after: number, limit: number): Promise<readonly PositionedEvent[]> => {
     const key = `${after} ${limit}`;
     const shared = reading.get(key);
     if (shared !== undefined) return shared;
-    const read = turn(() => readFeed(db, after, limit, answering)).finally(() => reading.delete(key));
+    const read = oneAtATime(() => readFeed(db, after, limit, answering)).finally(() => reading.delete(key));
     reading.set(key, read);
     return read;
   };
@@ -213,7 +241,7 @@ export function followFeed(db: Db): FeedTail {
       return tail.restarts;
     },
     listenTo: (orderId) => followed().listenTo(orderId),
-    lead: () => tail.lead(),
+    publishLocally: () => tail.publishLocally(),
     async stop() {
       tail.stopping.abort();
       await following;
@@ -226,8 +254,8 @@ class Tail {
   restarts = 0;
   private readonly db: Db;
   private head = 0;
-  private leads = 0;
-  /** the last ones that were given here, one after the other */
+  private localPublishers = 0;
+  /** the last events that this process gave positions, without gaps */
   private recent: PositionedEvent[] = [];
   private readonly waiting = new Set<() => void>();
   private readonly listeners = new Map<string, Set<() => void>>();
@@ -238,8 +266,8 @@ class Tail {
 
   async beyond(position: number, signal: AbortSignal, withinMs: number): Promise<number> {
     const { restarts } = this;
-    const isTold = () => this.head > position || this.restarts > restarts;
-    await untilTrue(this.waiting, isTold, signal, withinMs);
+    const isNews = () => this.head > position || this.restarts > restarts;
+    await untilHolds(this.waiting, isNews, signal, withinMs);
     return this.head;
   }
 
@@ -254,7 +282,7 @@ class Tail {
     this.listeners.set(orderId, all.add(tell));
     return {
       async next(signal, withinMs) {
-        await untilTrue(wakes, () => isNews, signal, withinMs);
+        await untilHolds(wakes, () => isNews, signal, withinMs);
         const was = isNews;
         isNews = false;
         return was;
@@ -266,28 +294,28 @@ class Tail {
     };
   }
 
-  lead(): Lead {
-    this.leads += 1;
+  publishLocally(): LocalPublisher {
+    this.localPublishers += 1;
     return {
-      gave: (given) => {
+      publish: (given) => {
         for (const one of given) this.remember(one);
         this.advance(given);
       },
-      end: () => {
-        this.leads -= 1;
+      close: () => {
+        this.localPublishers -= 1;
         this.recent = [];
       },
     };
   }
 
-  private remember({ position, event }: Given): void {
+  private remember({ position, event }: GivenPosition): void {
     if (event === undefined || position !== (this.recent.at(-1)?.position ?? 0) + 1) this.recent = [];
     if (event === undefined) return;
     this.recent.push({ ...eventOf(event), position });
     if (this.recent.length > 2 * rememberedEvents) this.recent = this.recent.slice(-rememberedEvents);
   }
 
-  /** @returns undefined where there is none beyond `after`, or one that follows it is not remembered */
+  /** @returns undefined if the event after `after` is not in memory */
   remembered(after: number, limit: number): readonly PositionedEvent[] | undefined {
     const from = after + 1 - (this.recent[0]?.position ?? Infinity);
     return from < 0 || from >= this.recent.length ? undefined : this.recent.slice(from, from + limit);
@@ -296,22 +324,24 @@ class Tail {
   async follow(): Promise<void> {
     const { signal } = this.stopping;
     while (!signal.aborted) {
-      if (this.leads === 0) await this.watch(signal).catch(() => undefined);
+      if (this.localPublishers === 0) await this.watch(signal).catch(() => undefined);
       if (signal.aborted) return;
-      await this.lookAgain().catch(() => undefined);
-      await setTimeout(LOOK_AGAIN_MS, undefined, { signal }).catch(() => undefined);
+      await this.poll().catch(() => undefined);
+      await setTimeout(POLL_EVERY_MS, undefined, { signal }).catch(() => undefined);
     }
   }
 
   private async watch(signal: AbortSignal): Promise<void> {
     const stream = await openPositions(this.db);
     try {
-      // The stream is open before the head is read: what comes between is seen twice, never missed.
-      await this.lookAgain();
+      // The stream was opened first, so a position given in between is seen twice, but never
+      // missed.
+      await this.poll();
       let { changes } = await stream.next(AWAIT_MS);
-      // Once more: a position that no majority had yet when the stream was opened is in neither.
-      await this.lookAgain();
-      while (!signal.aborted && this.leads === 0) {
+      // Again: a position that no majority had when the stream opened is neither in the stream nor
+      // in that read.
+      await this.poll();
+      while (!signal.aborted && this.localPublishers === 0) {
         if (changes.length > 0) await this.see(changes);
         ({ changes } = await stream.next(AWAIT_MS));
       }
@@ -322,17 +352,17 @@ class Tail {
 
   private async see(changes: readonly (Position | JournalDelete)[]): Promise<void> {
     const next = this.head + 1;
-    // Not so where something was seen twice, or was deleted or put back by hand.
+    // False if a position was seen twice, or someone changed the journal by hand.
     const areNext =
       areNoDeletes<Position>(changes) && changes.every(({ position }, index) => position === next + index);
     if (areNext) this.advance(changes);
-    else await this.lookAgain();
+    else await this.poll();
   }
 
   private advance(positions: readonly Position[]): void {
     const [first, last] = [positions[0], positions.at(-1)];
     if (first === undefined || last === undefined) return;
-    // Another holder may have given some between: of which orders, nobody has told.
+    // Another leader may have given positions in between, to orders that are not known here.
     const areNext = first.position === this.head + 1;
     this.goTo(last.position);
     if (this.listeners.size === 0) return;
@@ -340,17 +370,17 @@ class Tail {
     for (const orderId of orderIds) this.tell(orderId);
   }
 
-  /** Something may have been missed: everybody looks. */
-  private async lookAgain(): Promise<void> {
+  /** Something may have been missed: wakes every reader. */
+  private async poll(): Promise<void> {
     const known = this.head;
     const head = await feedHead(this.db);
-    // Whoever leads was faster, or nothing was missed.
-    if (this.head !== known || (this.leads > 0 && head === known)) return;
+    // A local publisher has already advanced the head, or nothing was missed.
+    if (this.head !== known || (this.localPublishers > 0 && head === known)) return;
     this.goTo(head);
     for (const orderId of this.listeners.keys()) this.tell(orderId);
   }
 
-  /** A feed that begins anew, in an emptied database, is below what was seen. */
+  /** A head below the known one means that the feed restarted, because the journal was emptied. */
   private goTo(head: number): void {
     if (head < this.head) {
       this.recent = [];
@@ -365,8 +395,11 @@ class Tail {
   }
 }
 
-/** Waits, woken through `wakes`, until it holds, time is up or `signal` aborts. Nothing is left behind on `signal`. */
-async function untilTrue(
+/**
+ * Resolves when `holds` is true (checked each time it is woken through `wakes`), when time is up or
+ * when `signal` aborts. Leaves no listener on `signal`.
+ */
+async function untilHolds(
   wakes: Set<() => void>,
   holds: () => boolean,
   signal: AbortSignal,

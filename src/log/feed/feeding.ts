@@ -12,11 +12,14 @@ import { currentTenure } from './tenure.js';
 export interface FeedDeps {
   readonly db: Db;
   readonly tail: FeedTail;
-  /** of the orders' workflows */
+  /** of the order workflows */
   readonly orderTaskQueue: string;
 }
 
-/** The work of the role `feed`. What stands goes on until it is cancelled or its turn is over. */
+/**
+ * The activities of the role `feed`. A singleton's activity runs until it is cancelled or its
+ * tenure ends.
+ */
 export function createFeedActivities({
   db,
   tail,
@@ -27,10 +30,12 @@ export function createFeedActivities({
     ...createRebuilding({ db, orderTaskQueue }),
     ...createReconciling({ db, orderTaskQueue }),
     sequence: async () => {
-      const lead = tail.lead();
-      await sequence({ db, ...currentTenure(), gave: (positions) => lead.gave(positions) }).finally(() =>
-        lead.end(),
-      );
+      const publisher = tail.publishLocally();
+      await sequence({
+        db,
+        ...currentTenure(),
+        onPositions: (positions) => publisher.publish(positions),
+      }).finally(() => publisher.close());
     },
   };
 }

@@ -2,20 +2,20 @@ import { type Db, MongoServerError } from 'mongodb';
 import { openChangeStream } from '../../concurrency/change-batches.js';
 import type { JournalDocument } from '../journal/journal.js';
 
-/** An event that was recorded, or marked as the one with which its order's log begins. */
+/** An event was inserted, or marked as the first of its order's log (`begins`). */
 export interface JournalInsert {
   readonly orderId: string;
-  /** 0 where it was only marked */
+  /** 0 if the event was only marked */
   readonly version: number;
-  /** it waits for its position */
+  /** the event has no position yet */
   readonly unsequenced?: true;
-  /** it was marked */
+  /** the event was marked */
   readonly begins?: true;
-  /** as it was inserted */
+  /** the inserted document */
   readonly event?: JournalDocument;
 }
 
-/** Events are never deleted but by hand: whoever sees it happen knows nothing any more. */
+/** Events are deleted by hand only: after that, what is known of the journal may be wrong. */
 export interface JournalDelete {
   readonly operationType: 'delete';
 }
@@ -27,9 +27,10 @@ export function areNoDeletes<C extends object>(
 }
 
 /**
- * Opens the stream of what comes into the journal, at `resumeToken` or at now.
+ * Opens the stream of inserts into the journal, at `resumeToken` or from now on.
  *
- * @throws ChangeStreamEnded, and MongoServerError for which `isLostToken` holds
+ * @throws ChangeStreamEnded; MongoServerError, for which `isLostToken` tells if the token is
+ *   unusable
  */
 export async function openJournalInserts(db: Db, resumeToken?: unknown) {
   return await openChangeStream<JournalInsert | JournalDelete>(db, {
@@ -58,13 +59,16 @@ export async function openJournalInserts(db: Db, resumeToken?: unknown) {
   });
 }
 
-/** An event that has been given its place in the feed. */
+/** The position that an event was given. */
 export interface Position {
   readonly orderId: string;
   readonly position: number;
 }
 
-/** Opens the stream of the positions that are given from now on, in their order. An event put back by hand may bring its own. */
+/**
+ * Opens the stream of positions that are given from now on, in their order. An event that is
+ * inserted by hand may already have one.
+ */
 export async function openPositions(db: Db) {
   const position = { $ifNull: ['$updateDescription.updatedFields.position', '$fullDocument.position'] };
   return await openChangeStream<Position | JournalDelete>(db, {
@@ -87,8 +91,9 @@ export async function openPositions(db: Db) {
 }
 
 /**
- * The server will not go on at this token: its place is no longer in the log (`ChangeStreamHistoryLost`), or it is none of
- * this journal. Errors that pass carry a label of the server's.
+ * True if the server cannot resume at the token: the oplog no longer reaches back that far
+ * (`ChangeStreamHistoryLost`), or the token is of another collection. The server labels transient
+ * errors.
  */
 export function isLostToken(error: unknown): boolean {
   return error instanceof MongoServerError && !error.hasErrorLabel('ResumableChangeStreamError');

@@ -3,17 +3,17 @@ import { answering } from '../journal/durability.js';
 import { feedHead } from './feed.js';
 import { journal } from '../journal/journal.js';
 
-/** How far the feed is behind the journal. */
+/** How far the sequencer is behind the journal. */
 export interface FeedLag {
-  /** the last position that was given */
+  /** the last position */
   readonly head: number;
-  /** events without a position; a hundred thousand stand for any more */
+  /** number of events without a position; counted up to 100,000 */
   readonly unsequenced: number;
-  /** age of the oldest of them; 0 where there is none */
+  /** age of the oldest of them; 0 if there is none */
   readonly behindMs: number;
 }
 
-const countedAtMost = 100_000;
+const maxCounted = 100_000;
 
 export async function feedLag(db: Db): Promise<FeedLag> {
   const unsequenced = { unsequenced: true, recordedAt: { $gt: '' } } as const;
@@ -24,12 +24,12 @@ export async function feedLag(db: Db): Promise<FeedLag> {
       projection: { _id: 0, recordedAt: 1 },
       sort: { recordedAt: 1 },
     }),
-    journal(db).countDocuments(unsequenced, { ...answering, limit: countedAtMost }),
+    journal(db).countDocuments(unsequenced, { ...answering, limit: maxCounted }),
   ]);
   return { head, unsequenced: count, behindMs: ageOf(oldest?.recordedAt) };
 }
 
-/** Milliseconds since `time`, 0 where there is none; clocks that differ make no negative age. */
+/** Milliseconds since `time`; 0 if it is absent, or later than this machine's clock. */
 export function ageOf(time: string | undefined): number {
   return time === undefined ? 0 : Math.max(0, Date.now() - Date.parse(time));
 }

@@ -8,80 +8,84 @@ import {
   openJournalInserts,
 } from './journal-changes.js';
 import { committed, durable, isDuplicateKey } from '../journal/durability.js';
-import { type FeedState, feedState, type Lead } from './feed.js';
+import { type FeedState, feedState, type LocalPublisher } from './feed.js';
 import { journal } from '../journal/journal.js';
 
-/** Another holder has taken over: what this one still wanted to write was refused. */
+/** Another leader has taken over, so this one's write was refused. */
 export class Superseded extends Error {
   override readonly name = 'Superseded';
 }
 
-/** This holder has to begin anew. */
-class Refused extends Error {
-  override readonly name = 'Refused';
+/** What this leader knows of the journal is wrong: it has to restart from the journal. */
+class LeaderOutdated extends Error {
+  override readonly name = 'LeaderOutdated';
 }
 
 export interface Sequencing {
   readonly db: Db;
-  /** aborted when another shall go on */
+  /** aborted when this leader shall stop */
   readonly signal: AbortSignal;
-  /** called at least every second while all is well */
-  readonly beat: (position: number) => void;
-  /** told of all that was given */
-  readonly gave?: Lead['gave'] | undefined;
+  /** called at least once a second while all is well */
+  readonly heartbeat: (position: number) => void;
+  /** called with all positions that were given */
+  readonly onPositions?: LocalPublisher['publish'] | undefined;
 }
 
 const waitMs = 500;
 const noteMs = 250;
-const conversionFailure = 241;
+const CONVERSION_FAILURE = 241;
 const backlogBatch = 500;
 const rememberedOrders = 50_000;
 
 /**
- * Gives every event of the journal its position in the one order of all events, after it was committed and in the order in
- * which it was committed: 1, 2, 3 … without gaps, within an order in the order of versions. An event whose predecessor is
- * not recorded yet waits for it, unless it is lost for good; one that was lost, and comes back behind later ones of its order,
- * does not wait.
+ * Gives each event of the journal its position in the feed: 1, 2, 3 … without gaps, in the order of
+ * commits, and within an order in the order of versions. An event waits until the version before it
+ * is recorded, unless that one is lost for good. A lost event that is restored after later ones of
+ * its order does not wait.
  *
- * The contract of the feed rests on three things. One event a position: a holder stamps one event after the other in one
- * command, from the last position that it has given itself or found given when it began (in a journal that has lost all of
- * them, from 1); a position that another has given, or an event that has one, ends the command there, and the holder begins
- * anew or ends: two holders leave neither a double nor a gap. After commit: an event is stamped only once a majority has it. Nothing skipped: the resume token is noted only once
- * all that came before it is stamped; where the server has lost it, the stream is opened anew *before* what is unstamped is
- * read from the journal itself.
+ * The contract of the feed rests on three rules:
+ *
+ * - One event per position. A leader stamps events one by one in one ordered bulk write, starting
+ *   after the last position that it gave, or found when it started (1 if the journal has lost all
+ *   positions). If the position is taken, or the event already has one, the write stops there, and
+ *   the leader restarts or ends. So two leaders produce neither a duplicate nor a gap.
+ * - After commit. An event is stamped only after a majority has it.
+ * - Nothing is skipped. A resume token is stored only after everything before it is stamped. If the
+ *   server no longer knows the token, a new stream is opened before the journal is searched for
+ *   events without a position.
  *
  * Runs until aborted.
  *
- * @throws Superseded; and any error of MongoDB: call it again, it goes on where it was
+ * @throws Superseded; and any error of MongoDB: call it again, it continues from its last state
  */
 export async function sequence(sequencing: Sequencing): Promise<void> {
-  let holder = await takeOver(sequencing);
+  let leader = await becomeLeader(sequencing);
   for (;;) {
     try {
-      return await hold(holder, sequencing);
+      return await lead(leader, sequencing);
     } catch (error) {
-      if (!isRefused(error) || sequencing.signal.aborted) throw error;
-      // By the last stamps of a holder that this one has replaced, by those of one that has replaced it, or by hands in the journal.
-      holder = await holder.renewed();
+      if (!needsRestart(error) || sequencing.signal.aborted) throw error;
+      // Another leader stamped at the same time, or someone changed the journal by hand.
+      leader = await leader.restarted();
     }
   }
 }
 
-async function hold(holder: Holder, { db, signal, beat }: Sequencing): Promise<void> {
-  const { stream, resumed } = await open(db, holder.resumeToken);
+async function lead(leader: Leader, { db, signal, heartbeat }: Sequencing): Promise<void> {
+  const { stream, resumed } = await open(db, leader.resumeToken);
   try {
     if (!resumed) {
-      await holder.begin();
-      await stampBacklog(holder, signal, beat);
+      await leader.markStart();
+      await stampBacklog(leader, signal, heartbeat);
     }
     let { changes, resumeToken } = stream;
     let noting = Promise.resolve();
     while (!signal.aborted) {
-      await holder.stamp(insertsOf(changes));
-      beat(holder.position);
+      await leader.stamp(insertsOf(changes));
+      heartbeat(leader.position);
       await noting;
-      // Noted while the next changes come and are stamped: nobody waits for it.
-      noting = holder.note(resumeToken);
+      // Stored while the next changes arrive and are stamped, so it adds no latency.
+      noting = leader.note(resumeToken);
       noting.catch(() => undefined);
       ({ changes, resumeToken } = await stream.next(waitMs));
     }
@@ -91,10 +95,10 @@ async function hold(holder: Holder, { db, signal, beat }: Sequencing): Promise<v
   }
 }
 
-/** @throws Refused */
+/** @throws LeaderOutdated if an event was deleted */
 function insertsOf(changes: readonly (JournalInsert | JournalDelete)[]): readonly JournalInsert[] {
   if (areNoDeletes<JournalInsert>(changes)) return changes;
-  throw new Refused('Events were deleted from the journal.');
+  throw new LeaderOutdated('Events were deleted from the journal.');
 }
 
 async function open(db: Db, resumeToken: unknown) {
@@ -107,9 +111,12 @@ async function open(db: Db, resumeToken: unknown) {
   return { stream: await openJournalInserts(db), resumed: false };
 }
 
-/** All that has no position, oldest first. What is recorded meanwhile is in the stream, which is open already. */
-async function stampBacklog(holder: Holder, signal: AbortSignal, beat: Sequencing['beat']) {
-  const unsequenced = journal(holder.db)
+/**
+ * Stamps all events without a position, oldest first. Events that are recorded meanwhile are in the
+ * stream, which is already open.
+ */
+async function stampBacklog(leader: Leader, signal: AbortSignal, heartbeat: Sequencing['heartbeat']) {
+  const unsequenced = journal(leader.db)
     .find({ unsequenced: true }, committed)
     .project<JournalInsert>({ _id: 0, orderId: 1, version: 1, unsequenced: 1 })
     .sort({ recordedAt: 1 })
@@ -118,21 +125,24 @@ async function stampBacklog(holder: Holder, signal: AbortSignal, beat: Sequencin
   for await (const event of unsequenced) {
     inserts.push(event);
     if (inserts.length < backlogBatch) continue;
-    await holder.stamp(inserts);
-    await holder.note();
-    beat(holder.position);
+    await leader.stamp(inserts);
+    await leader.note();
+    heartbeat(leader.position);
     inserts = [];
     if (signal.aborted) return;
   }
-  await holder.stamp(inserts);
+  await leader.stamp(inserts);
 }
 
-/** What a holder works on, and who is told. */
-type Told = Pick<Sequencing, 'db' | 'gave'>;
+/** What a leader works with. */
+type LeaderDeps = Pick<Sequencing, 'db' | 'onPositions'>;
 
 type Stampable = Pick<JournalInsert, 'orderId' | 'version'>;
 
-/** What gives a waiting event its position; of any other, or of none, it fails, for the id of an event is no number. */
+/**
+ * The update that gives a position to an event that has none yet. For an event that already has
+ * one, or does not exist, it fails on purpose: `$toInt` cannot convert an event's id.
+ */
 function stampOf(position: number): Document[] {
   return [
     { $set: { position: { $cond: ['$unsequenced', position, { $toInt: '$_id' }] } } },
@@ -140,16 +150,20 @@ function stampOf(position: number): Document[] {
   ];
 }
 
-/** Where an event is the first of its order's log that anybody has, the version before it. */
+/** The version before the log of an order, if the event is marked as its first one. */
 const beforeTheLog = { $cond: ['$begins', { $subtract: ['$version', 1] }, null] };
 
-/** The position is given already, or the event has one or is gone: what this holder knows of the journal is not so. */
-function isRefused(error: unknown): boolean {
-  if (error instanceof Refused || error instanceof ChangeStreamEnded || isDuplicateKey(error)) return true;
-  return error instanceof MongoServerError && error.code === conversionFailure;
+/**
+ * True if the leader has to restart: the position is taken, the event already has one, or it is
+ * gone.
+ */
+function needsRestart(error: unknown): boolean {
+  if (error instanceof LeaderOutdated || error instanceof ChangeStreamEnded || isDuplicateKey(error))
+    return true;
+  return error instanceof MongoServerError && error.code === CONVERSION_FAILURE;
 }
 
-async function takeOver({ db, gave }: Told): Promise<Holder> {
+async function becomeLeader({ db, onPositions }: LeaderDeps): Promise<Leader> {
   const state = await feedState(db).findOneAndUpdate(
     { _id: 'feed' },
     { $inc: { epoch: 1 }, $setOnInsert: { position: 0 } },
@@ -160,36 +174,39 @@ async function takeOver({ db, gave }: Told): Promise<Holder> {
     { position: { $gt: 0 } },
     { ...committed, projection: { position: 1 }, sort: { position: -1 } },
   );
-  if (last === null && state.position > 0) return await beginAnew({ db, gave }, state);
-  return new Holder({ db, gave }, state, Math.max(state.position, last?.position ?? 0));
+  if (last === null && state.position > 0) return await startNextGeneration({ db, onPositions }, state);
+  return new Leader({ db, onPositions }, state, Math.max(state.position, last?.position ?? 0));
 }
 
-/** The journal has lost every position: what comes into it now, or comes back, is another feed, which begins at 1. */
-async function beginAnew(sequencing: Told, { epoch }: FeedState): Promise<Holder> {
+/** The journal has lost every position: starts the next generation of the feed, at position 1. */
+async function startNextGeneration(sequencing: LeaderDeps, { epoch }: FeedState): Promise<Leader> {
   const state = await feedState(sequencing.db).findOneAndUpdate(
     { _id: 'feed', epoch },
     { $set: { position: 0, begunAnew: epoch }, $unset: { resumeToken: '', leftOut: '' } },
     { returnDocument: 'after', ...durable },
   );
-  if (state === null) throw over(epoch);
-  return new Holder(sequencing, state, 0);
+  if (state === null) throw superseded(epoch);
+  return new Leader(sequencing, state, 0);
 }
 
-function over(epoch: number): Superseded {
+function superseded(epoch: number): Superseded {
   return new Superseded(`Epoch ${epoch} of the sequencer is over.`);
 }
 
-/** What a holder knows of an order. */
+/** What a leader knows of an order. */
 interface KnownOrder {
-  /** the last version that has a position; where none has, the one before the log begins */
+  /** the last version that has a position; if none has, the version before the log begins */
   last: number;
-  /** versions that have none yet */
+  /** versions without a position */
   readonly waiting: Set<number>;
-  /** versions before the last were lost, and may come back */
+  /** earlier versions are missing and may be restored */
   readonly hasGaps: boolean;
 }
 
-/** The versions whose turn it is, in their order. Those before the last come late: nothing is to be waited for. */
+/**
+ * Takes the versions that can be stamped now, in order. Restored versions before `last` need not
+ * wait.
+ */
 function* takeDue(order: KnownOrder): Generator<number, void> {
   for (const version of order.waiting) {
     if (version < order.last && order.waiting.delete(version)) yield version;
@@ -200,28 +217,32 @@ function* takeDue(order: KnownOrder): Generator<number, void> {
   }
 }
 
-/** Whoever stamps, until another does. */
-class Holder {
+/** The process that gives the positions, until another one takes over. */
+class Leader {
   readonly db: Db;
-  readonly gave: Sequencing['gave'];
+  readonly onPositions: Sequencing['onPositions'];
   readonly resumeToken: unknown;
-  /** the last one that is given */
+  /** the last position given */
   position: number;
   private readonly epoch: number;
   private notedAt = 0;
   private noted: number;
   private readonly orders = new Map<string, KnownOrder>();
 
-  constructor({ db, gave }: Told, { epoch, resumeToken, position: noted }: FeedState, position: number) {
+  constructor(
+    { db, onPositions }: LeaderDeps,
+    { epoch, resumeToken, position: noted }: FeedState,
+    position: number,
+  ) {
     this.db = db;
-    this.gave = gave;
+    this.onPositions = onPositions;
     this.epoch = epoch;
     this.resumeToken = resumeToken;
     this.noted = noted;
     this.position = position;
   }
 
-  /** Stamps what was inserted, and what has waited for it, one after the other. */
+  /** Stamps the inserted events, and those that were waiting for them, one after the other. */
   async stamp(inserts: readonly JournalInsert[]): Promise<void> {
     const due = await this.due(inserts);
     if (due.length === 0) return;
@@ -232,18 +253,18 @@ class Holder {
     });
     await journal(this.db).bulkWrite(
       given.map(({ id, position }) => ({
-        // An upsert only so that it fails where there is no such event.
+        // The upsert makes the update fail if the event does not exist.
         updateOne: { filter: { _id: id }, update: stampOf(position), upsert: true },
       })),
       { ordered: true, ...durable },
     );
     this.position += due.length;
-    this.gave?.(given);
+    this.onPositions?.(given);
   }
 
   /**
-   * Notes, now and then, from where on another holder has to look: all that was inserted before `resumeToken` is done. Without
-   * one it begins by the journal.
+   * Stores, at most every `noteMs`, where the next leader continues: everything inserted before
+   * `resumeToken` is stamped. Without a token it starts by reading the journal.
    */
   async note(resumeToken?: unknown): Promise<void> {
     const { position } = this;
@@ -252,35 +273,44 @@ class Holder {
     [this.noted, this.notedAt] = [position, Date.now()];
   }
 
-  /** What the server had when the stream was opened, a majority has once this is written: it is in the stream or in what is read. */
-  async begin(): Promise<void> {
+  /**
+   * This majority write makes sure that a majority also has every earlier write: what was written
+   * before the stream opened is visible to the reads that follow.
+   */
+  async markStart(): Promise<void> {
     await this.update({ $currentDate: { begunAt: true } });
   }
 
-  /** Begins anew, by the journal, where no other has taken over. What was given is not given again, even if it is gone, unless all is. */
-  async renewed(): Promise<Holder> {
+  /**
+   * Restarts from the journal, unless another leader has taken over. Positions are not given twice,
+   * even if their events are gone, unless all are gone.
+   */
+  async restarted(): Promise<Leader> {
     await this.update({
       $inc: { epoch: 1 },
       $max: { position: this.position },
       $unset: { resumeToken: '' },
     });
-    return await takeOver(this);
+    return await becomeLeader(this);
   }
 
   private async update(change: UpdateFilter<FeedState>): Promise<void> {
     const { epoch } = this;
     const { matchedCount } = await feedState(this.db).updateOne({ _id: 'feed', epoch }, change, durable);
-    if (matchedCount === 0) throw over(epoch);
+    if (matchedCount === 0) throw superseded(epoch);
   }
 
-  /** The events that can be stamped now, in the order of the inserts, and of versions within an order. */
+  /**
+   * The events that can be stamped now: in the order of the inserts, and of the versions within an
+   * order.
+   */
   private async due(inserts: readonly JournalInsert[]): Promise<readonly Stampable[]> {
-    await this.meet(inserts);
+    await this.loadUnknownOrders(inserts);
     const due: Stampable[] = [];
     for (const { orderId, version, unsequenced } of inserts) {
       const order = this.orders.get(orderId) ?? { last: 0, waiting: new Set(), hasGaps: false };
       this.orders.set(orderId, order);
-      // Put back by hand, with the position that it had.
+      // An event that was inserted by hand, with a position.
       if (!unsequenced) order.last = Math.max(order.last, version);
       else if (version > order.last) order.waiting.add(version);
       for (const next of takeDue(order)) due.push({ orderId, version: next });
@@ -289,10 +319,11 @@ class Holder {
   }
 
   /**
-   * What is not known of an order is in the journal; from then on all is in the stream. So is what was stamped by the journal
-   * before: only the journal tells it from what has come back late.
+   * Loads from the journal what is not known of these orders. The stream also repeats events that
+   * were stamped from the journal before; only the journal tells those from events that were
+   * restored late.
    */
-  private async meet(inserts: readonly JournalInsert[]): Promise<void> {
+  private async loadUnknownOrders(inserts: readonly JournalInsert[]): Promise<void> {
     if (this.orders.size > rememberedOrders) this.orders.clear();
     const isKnown = ({ orderId, version, begins }: JournalInsert): boolean => {
       const order = this.orders.get(orderId);

@@ -1,14 +1,20 @@
 import { Context } from '@temporalio/activity';
 
-/** Well below the `startToClose` of what stands: it hands over in good order. */
-const TURN_MS = 50 * 60_000;
+/**
+ * Well below the `startToCloseTimeout` of singleton activities, so that one tenure ends before the
+ * next starts.
+ */
+const TENURE_MS = 50 * 60_000;
 
-/** The turn of an activity that goes on for long: aborted when it is cancelled or the turn is over; it is alive while it beats. */
+/**
+ * The tenure of a long-running activity: `signal` is aborted when the activity is cancelled or its
+ * time is up. Temporal considers it alive while it calls `heartbeat`.
+ */
 export function currentTenure() {
   const context = Context.current();
   return {
     // oxlint-disable-next-line no-restricted-properties -- once in the life of either
-    signal: AbortSignal.any([context.cancellationSignal, AbortSignal.timeout(TURN_MS)]),
-    beat: (done: number) => context.heartbeat(done),
+    signal: AbortSignal.any([context.cancellationSignal, AbortSignal.timeout(TENURE_MS)]),
+    heartbeat: (done: number) => context.heartbeat(done),
   };
 }

@@ -46,9 +46,9 @@ export function createReconciling(given: Omit<Reconciled, 'client'>): ReconcileA
     async reconcile() {
       const context = Context.current();
       const { runId = '', workflowId } = context.info.workflowExecution ?? {};
-      const beat = (done: number) => context.heartbeat(done);
+      const heartbeat = (done: number) => context.heartbeat(done);
       const by = { runId, ...(workflowId === undefined ? {} : { workflowId }) };
-      const report = await reconcile({ ...given, client: getClient() }, by, beat);
+      const report = await reconcile({ ...given, client: getClient() }, by, heartbeat);
       return { orders: report.orders, repaired: report.repaired, found: report.found };
     },
   };
@@ -68,12 +68,12 @@ export function createReconciling(given: Omit<Reconciled, 'client'>): ReconcileA
  * is marked until its workflow goes on.
  *
  * @param by the workflow under which the report is kept
- * @param beat called with the number of orders that were looked at
+ * @param heartbeat called with the number of orders that were looked at
  */
 export async function reconcile(
   reconciled: Reconciled,
   by: Pick<Reconciliation, 'runId' | 'workflowId'>,
-  beat: (done: number) => void,
+  heartbeat: (done: number) => void,
 ): Promise<Reconciliation> {
   const { client, db, orderTaskQueue, rotationLimit = 200, recentLimit = 200 } = reconciled;
   const startedAt = new Date().toISOString();
@@ -104,7 +104,7 @@ export async function reconcile(
         report.found += discrepancies.length;
         report.discrepancies.push(...discrepancies.slice(0, reportedAtMost - report.discrepancies.length));
       }
-      beat(report.orders);
+      heartbeat(report.orders);
     }
   }
 
@@ -118,7 +118,7 @@ export async function reconcile(
     const well = listed.map(({ orderId }) => orderId).filter((orderId) => !suspects.has(orderId));
     turn = inRotation([...turn, ...well], last?.cursor).slice(0, rotationLimit);
     await compareAll([...suspects]);
-    beat(report.orders);
+    heartbeat(report.orders);
   }
   await compareAll(notIn(running, unfinishedOrders(db)));
   await compareAll(endedUnrecorded({ client, db, taskQueue: orderTaskQueue }));
@@ -127,7 +127,7 @@ export async function reconcile(
   if (lostSince !== undefined) await compareAll(unfinishedOrders(db, lostSince));
   await compareAll(turn);
   await markForks(db);
-  await requestRebuildsAfterLoss(reconciled, () => beat(report.orders));
+  await requestRebuildsAfterLoss(reconciled, () => heartbeat(report.orders));
   const cursor = turn.at(-1) ?? last?.cursor;
   const reconciliation = {
     ...by,

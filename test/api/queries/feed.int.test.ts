@@ -28,7 +28,7 @@ beforeAll(async () => {
   api = await startTestApi();
   await ensureJournalIndexes(api.mongo.db);
   address = await api.app.listen({ host: '127.0.0.1', port: 0 });
-  sequencing = sequence({ db: api.mongo.db, signal: stopping.signal, beat: () => undefined });
+  sequencing = sequence({ db: api.mongo.db, signal: stopping.signal, heartbeat: () => undefined });
 });
 afterAll(async () => {
   stopping.abort();
@@ -395,7 +395,7 @@ async function untilPositioned(db: Db, orderId: string): Promise<void> {
 /** The events of an order have their positions, and nobody gives any more. */
 async function positioned({ mongo: { db } }: TestApi, orderId: string): Promise<void> {
   const done = new AbortController();
-  const sequenced = sequence({ db, signal: done.signal, beat: () => undefined });
+  const sequenced = sequence({ db, signal: done.signal, heartbeat: () => undefined });
   await untilPositioned(db, orderId);
   done.abort();
   await sequenced;

@@ -55,7 +55,7 @@ describe('an order whose history is gone', () => {
     api = await startTestApi({ RETURN_WINDOW: '1s' });
     const { db } = api.mongo;
     await api.startWorker();
-    sequencing = sequence({ db, signal: stopping.signal, beat: () => undefined });
+    sequencing = sequence({ db, signal: stopping.signal, heartbeat: () => undefined });
     const headers = { 'idempotency-key': key, prefer: 'wait=20' };
     const created = await api.post('/v1/orders', { body, headers });
     orderId = created.body.orderId;

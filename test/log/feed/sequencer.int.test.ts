@@ -8,7 +8,7 @@ import {
   feedHead,
   feedState,
   followFeed,
-  type Lead,
+  type LocalPublisher,
   skipLostPositions,
   readFeed,
 } from '../../../src/log/feed/feed.js';
@@ -38,10 +38,15 @@ afterEach(async () => {
 });
 
 /** A holder as the activity runs it, over again where it fails for anything but an older epoch. */
-function hold(gave?: Lead['gave']) {
+function hold(gave?: LocalPublisher['publish']) {
   const stopping = new AbortController();
   let beats = 0;
-  const ended = sequence({ db, signal: stopping.signal, beat: () => (beats += 1), gave }).then(
+  const ended = sequence({
+    db,
+    signal: stopping.signal,
+    heartbeat: () => (beats += 1),
+    onPositions: gave,
+  }).then(
     () => undefined,
     (error: unknown) => error,
   );
@@ -174,11 +179,11 @@ describe('a holder', () => {
     for (const log of logs) await appendToJournal(db, log);
     const stopping = new AbortController();
     let stamped = 0;
-    const beat = (position: number) => {
+    const heartbeat = (position: number) => {
       stamped = position;
       stopping.abort();
     };
-    await sequence({ db, signal: stopping.signal, beat });
+    await sequence({ db, signal: stopping.signal, heartbeat });
     expect(stamped).toBeLessThan(logs.flat().length);
     expect(await feedState(db).findOne()).toMatchObject({ position: stamped });
     hold();
@@ -379,11 +384,11 @@ test('readers in the process that gives the positions learn of them from it, of 
   const [ours, theirs, last] = [newOrder(), newOrder(), newOrder()];
   const soon = [new AbortController().signal, 10_000] as const;
   try {
-    const lead = tail.lead();
+    const publisher = tail.publishLocally();
     const told: number[] = [];
     const here = hold((positions) => {
       told.push(...positions.map(({ position }) => position));
-      lead.gave(positions);
+      publisher.publish(positions);
     });
     await until(async () => expect(here.isAtWork()).toBe(true));
     const news = tail.listenTo(ours[0].orderId);
@@ -402,12 +407,12 @@ test('readers in the process that gives the positions learn of them from it, of 
     await journal(db).updateOne({ position: 3 }, { $set: { actor: 'somebody else' } });
     expect((await tail.read(2, 1))[0]?.actor).toBe(ours[2]?.actor);
     await here.stop();
-    // The lead does not know yet that another holder has taken over.
+    // The local publisher does not know yet that another leader has taken over.
     const there = hold();
     await record(...theirs);
     expect(await tail.beyond(ours.length + theirs.length - 1, ...soon)).toBe(ours.length + theirs.length);
     expect(await tail.read(ours.length, 100)).toEqual(await readFeed(db, ours.length, 100));
-    lead.end();
+    publisher.close();
     await record(...last);
     const all = ours.length + theirs.length + last.length;
     expect(await tail.beyond(all - 1, ...soon)).toBe(all);
@@ -422,13 +427,13 @@ test('where another holder has given positions between, every order is told of',
   const tail = followFeed(db);
   const { signal } = new AbortController();
   try {
-    const lead = tail.lead();
+    const publisher = tail.publishLocally();
     hold();
     const log = newOrder();
     await record(...log);
     expect(await tail.beyond(log.length - 1, signal, 10_000)).toBe(log.length);
     const news = tail.listenTo('another');
-    lead.gave([{ orderId: 'one', position: log.length + 2 }]);
+    publisher.publish([{ orderId: 'one', position: log.length + 2 }]);
     expect(await news.next(signal, 1)).toBe(true);
     news.close();
   } finally {

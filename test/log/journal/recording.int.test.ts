@@ -145,7 +145,7 @@ test('a worker goes on from what a rebuild has made, not from what it remembers'
   await worker.record(log.slice(2, 3));
   expect(await orders(db).findOne({ _id: orderId })).toMatchObject({ tags: ['old'] });
   const { signal } = new AbortController();
-  await rebuildOrders({ db, rebuildId: randomUUID(), signal, beat: () => undefined });
+  await rebuildOrders({ db, rebuildId: randomUUID(), signal, heartbeat: () => undefined });
   await worker.record(log.slice(3));
   await expectRecorded(log);
 });
@@ -158,7 +158,7 @@ test('a worker goes on from what a roll-back has brought back, not from what it 
     db,
     rebuildId: randomUUID(),
     signal: new AbortController().signal,
-    beat: () => undefined,
+    heartbeat: () => undefined,
   });
   await worker.record(log.slice(0, 2));
   await orders(db).updateOne({ _id: orderId }, { $set: { tags: ['old'], 'state.tags': ['old'] } });

@@ -136,7 +136,7 @@ describe('a reconciliation', () => {
     await expect(rebuilds[0]?.describe()).rejects.toThrow(WorkflowNotFoundError);
 
     const stopping = new AbortController();
-    const sequencing = sequence({ db, signal: stopping.signal, beat: () => undefined });
+    const sequencing = sequence({ db, signal: stopping.signal, heartbeat: () => undefined });
     await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
     await journal(db).deleteOne({ _id: `${orderId}:2` });
     expect(await reconciled()).toMatchObject({ repaired: 1, found: 0 });

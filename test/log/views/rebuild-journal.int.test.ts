@@ -36,7 +36,7 @@ afterAll(() => api.close());
 function rebuilding(signal = new AbortController().signal, rebuildId: string = randomUUID(), of = api) {
   const { mongo, client, config } = of;
   const orderTaskQueue = config.temporal.taskQueue;
-  return { db: mongo.db, client, orderTaskQueue, signal, rebuildId, beat: () => undefined };
+  return { db: mongo.db, client, orderTaskQueue, signal, rebuildId, heartbeat: () => undefined };
 }
 
 /** Once visibility, which is a moment behind, has all orders. */
@@ -106,10 +106,12 @@ test('a rebuild whose worker ends half-way goes on where it was', async () => {
   await Promise.all([journal(db).deleteMany({}), orders(db).deleteMany({})]);
   const rebuildId = randomUUID();
   const crash = new AbortController();
-  const beat = (done: number) => {
+  const heartbeat = (done: number) => {
     if (done === 1) crash.abort();
   };
-  expect(await rebuildJournal({ ...rebuilding(crash.signal, rebuildId), beat, pageSize: 1 })).toBe(false);
+  expect(await rebuildJournal({ ...rebuilding(crash.signal, rebuildId), heartbeat, pageSize: 1 })).toBe(
+    false,
+  );
   const restored = (await orders(db).find().toArray()).map(({ orderId }) => orderId);
   expect(restored).toHaveLength(1);
   expect((await projectionsStatus(db)).stores[1]).toMatchObject({ rebuilding: { rebuildId, done: 1 } });
@@ -151,7 +153,7 @@ test('where events come back that had positions, the views across orders are bui
   const taskQueue = feedTaskQueue(api.config.temporal.taskQueue);
   const rebuilds = views.map(({ name }) => api.client.workflow.getHandle(rebuildWorkflowId(name, taskQueue)));
   const stopping = new AbortController();
-  const sequencing = sequence({ db, signal: stopping.signal, beat: () => undefined });
+  const sequencing = sequence({ db, signal: stopping.signal, heartbeat: () => undefined });
   await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
   expect(await rebuildJournal(rebuilding())).toBe(true);
   await expect(rebuilds[0]?.describe()).rejects.toThrow(WorkflowNotFoundError);
@@ -185,7 +187,7 @@ test('an order whose first runs are gone comes back as it is now, with the event
     body: { code: 'log_incomplete', version: events[0]?.version },
   });
   const sequencing = new AbortController();
-  const sequenced = sequence({ db, signal: sequencing.signal, beat: () => undefined });
+  const sequenced = sequence({ db, signal: sequencing.signal, heartbeat: () => undefined });
   await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
   sequencing.abort();
   await sequenced;

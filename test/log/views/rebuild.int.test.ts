@@ -43,9 +43,9 @@ const { db, run, runners } = openViews();
 function rebuilding(
   rebuildId: string = randomUUID(),
   signal = new AbortController().signal,
-  beat: () => void = () => undefined,
+  heartbeat: () => void = () => undefined,
 ) {
-  return { db, rebuildId, signal, beat };
+  return { db, rebuildId, signal, heartbeat };
 }
 
 async function collectionsOf(view: View): Promise<readonly string[]> {
@@ -116,7 +116,7 @@ test('a rebuild that ends half-way goes on where it was', async () => {
 
   let first: number | undefined;
   const goOn = rebuilding(rebuildId);
-  expect(await rebuild(customers, { ...goOn, beat: (position) => (first ??= position) })).toBe(true);
+  expect(await rebuild(customers, { ...goOn, heartbeat: (position) => (first ??= position) })).toBe(true);
   expect(first).toBe(half?.position);
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
   // Once more, as a retry after an answer that was lost: nothing begins again.

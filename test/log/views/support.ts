@@ -67,7 +67,7 @@ export interface Runner {
   stop(): Promise<void>;
 }
 
-type RunnerOptions = Partial<Pick<Projecting, 'requestRebuild' | 'beat'>>;
+type RunnerOptions = Partial<Pick<Projecting, 'requestRebuild' | 'heartbeat'>>;
 
 function startRunner(db: Db, tail: FeedTail, view: View, more: RunnerOptions): Runner {
   const stopping = new AbortController();
@@ -75,7 +75,7 @@ function startRunner(db: Db, tail: FeedTail, view: View, more: RunnerOptions): R
     db,
     tail,
     signal: stopping.signal,
-    beat: () => undefined,
+    heartbeat: () => undefined,
     requestRebuild: async () => undefined,
     ...more,
   }).then(

@@ -12,7 +12,7 @@ export interface Projecting {
   /** aborted when another shall go on */
   readonly signal: AbortSignal;
   /** called at least every second while all is well */
-  readonly beat: (position: number) => void;
+  readonly heartbeat: (position: number) => void;
   /** has the view built anew; called again and again until it is */
   readonly requestRebuild: (view: View) => Promise<void>;
 }
@@ -32,7 +32,7 @@ const PACE_MS = 500;
  */
 export async function project(
   view: View,
-  { db, tail, signal, beat, requestRebuild }: Projecting,
+  { db, tail, signal, heartbeat, requestRebuild }: Projecting,
 ): Promise<void> {
   let state = await takeOverProjection(db, view);
   const feeder = new BuildFeeder(db, view, 'active', state);
@@ -44,7 +44,7 @@ export async function project(
     if (!isAsKnown) feeder.resume(state);
   };
   while (!signal.aborted) {
-    beat(feeder.held.position);
+    heartbeat(feeder.held.position);
     if (feeder.held.version !== view.version) {
       if (isOutdated(state, view)) await requestRebuild(view);
       await pause(LOOK_AGAIN_MS, signal);

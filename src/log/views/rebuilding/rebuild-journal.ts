@@ -38,21 +38,21 @@ const eventsAtATime = 500;
  */
 export async function rebuildJournal(rebuilding: JournalRebuilding): Promise<boolean> {
   let done = 0;
-  const beat = (restored: number): void => {
+  const heartbeat = (restored: number): void => {
     done = restored;
-    rebuilding.beat(done);
+    rebuilding.heartbeat(done);
   };
   const { db, client, orderTaskQueue } = rebuilding;
   await recognizeDatabase({ db, client, taskQueue: orderTaskQueue });
   await beginRestore(db);
-  if (!(await restoreAll({ ...rebuilding, beat }))) return false;
+  if (!(await restoreAll({ ...rebuilding, heartbeat }))) return false;
   await endRestore(db);
-  await requestRebuildsAfterLoss(rebuilding, () => beat(done));
+  await requestRebuildsAfterLoss(rebuilding, () => heartbeat(done));
   return true;
 }
 
 async function restoreAll(rebuilding: JournalRebuilding): Promise<boolean> {
-  const { db, client, orderTaskQueue, signal, beat, rebuildId } = rebuilding;
+  const { db, client, orderTaskQueue, signal, heartbeat, rebuildId } = rebuilding;
   await Promise.all([ensureJournalIndexes(db), ensureOrderIndexes(db), noteRestoredEvents(db)]);
   const rebuilder = await StoreRebuilder.takeOver(db, 'journal', rebuildId, async () => ({
     since: 0,
@@ -60,7 +60,7 @@ async function restoreAll(rebuilding: JournalRebuilding): Promise<boolean> {
   }));
   if (rebuilder.state.phase === 'done') return true;
   let { done } = rebuilder.state;
-  const alive = (): void => beat(done);
+  const alive = (): void => heartbeat(done);
   let exceptions: string[] = [];
 
   async function restore({ orders, page }: Batch): Promise<void> {

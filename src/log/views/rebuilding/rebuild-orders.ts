@@ -101,16 +101,16 @@ async function takeOver(
 }
 
 async function build(rebuilding: Rebuilding, rebuilder: StoreRebuilder, source: Source): Promise<boolean> {
-  const { db, beat, rebuildId } = rebuilding;
+  const { db, heartbeat, rebuildId } = rebuilding;
   const { phase, collection = 'orders_next', replaces = 1 } = rebuilder.state;
   if (phase === 'done') return true;
   await dropUnusedBuilds(db, rebuilder);
   const target: Target = { db, next: db.collection(collection), rebuildId };
   if (phase === 'running') {
     if (!(await fill(target, rebuilder, source, rebuilding))) return false;
-    const exceptions = await takeOverUnjournaled(target, rebuilder, beat);
+    const exceptions = await takeOverUnjournaled(target, rebuilder, heartbeat);
     if (!(await buildIndexes(target, rebuilder, rebuilding))) return false;
-    await catchUp(target, rebuilder, beat);
+    await catchUp(target, rebuilder, heartbeat);
     const identity = await identityOf(db, collection);
     const previous = { collection: beforeOf(rebuildId), version: replaces };
     await rebuilder.advance({ phase: 'swapping', identity, previous, exceptions });
@@ -122,7 +122,7 @@ async function build(rebuilding: Rebuilding, rebuilder: StoreRebuilder, source: 
   for await (const orderIds of touchedSince(db, rebuilder.state.since)) {
     for (const orderId of orderIds)
       await projectOrder(db, orderId, { recorder: rebuildId }).catch(rethrowServerError);
-    beat(rebuilder.state.done);
+    heartbeat(rebuilder.state.done);
   }
   await rebuilder.advance({ phase: 'done' });
   await dropUnusedBuilds(db, rebuilder);
@@ -168,7 +168,7 @@ async function fill(
   target: Target,
   rebuilder: StoreRebuilder,
   source: Source,
-  { signal, beat }: Rebuilding,
+  { signal, heartbeat }: Rebuilding,
 ): Promise<boolean> {
   const { place } = rebuilder.state;
   for await (const batch of prefetch(source(place === undefined ? {} : { orderId: { $gt: place } }))) {
@@ -177,7 +177,7 @@ async function fill(
     const exceptions = rebuilder.exceptionsWith(taken);
     const done = rebuilder.state.done + batch.size;
     await rebuilder.advance({ place: [...batch.keys()].at(-1) ?? '', done, exceptions });
-    beat(done);
+    heartbeat(done);
   }
   return true;
 }
@@ -198,7 +198,7 @@ async function keep({ db, rebuildId }: Target, orderIds: readonly string[]): Pro
 async function takeOverUnjournaled(
   target: Target,
   rebuilder: StoreRebuilder,
-  beat: Rebuilding['beat'],
+  heartbeat: Rebuilding['heartbeat'],
 ): Promise<Exceptions> {
   const { db } = target;
   const unjournaled: string[] = [];
@@ -210,7 +210,7 @@ async function takeOverUnjournaled(
         keep(target, taken),
       ]);
     unjournaled.push(...taken);
-    beat(rebuilder.state.done);
+    heartbeat(rebuilder.state.done);
   }
   return rebuilder.exceptionsWith(unjournaled);
 }
@@ -223,7 +223,7 @@ async function takeOverUnjournaled(
 async function buildIndexes(
   { next }: Target,
   { state }: StoreRebuilder,
-  { signal, beat }: Rebuilding,
+  { signal, heartbeat }: Rebuilding,
 ): Promise<boolean> {
   for (;;) {
     try {
@@ -234,19 +234,23 @@ async function buildIndexes(
       if (!(error instanceof MongoNetworkTimeoutError)) throw error;
       if (signal.aborted) return false;
     }
-    beat(state.done);
+    heartbeat(state.done);
   }
 }
 
 /** What was recorded since the rebuild began, until little is. */
-async function catchUp(target: Target, rebuilder: StoreRebuilder, beat: Rebuilding['beat']): Promise<void> {
+async function catchUp(
+  target: Target,
+  rebuilder: StoreRebuilder,
+  heartbeat: Rebuilding['heartbeat'],
+): Promise<void> {
   const { db } = target;
   for (let round = 0; round < rounds; round += 1) {
     const head = await feedHead(db);
     let touched = 0;
     for await (const orderIds of touchedSince(db, rebuilder.state.since)) {
       for await (const batch of foldedOrders(db, { orderId: { $in: orderIds } })) await write(target, batch);
-      beat(rebuilder.state.done);
+      heartbeat(rebuilder.state.done);
       touched += orderIds.length;
     }
     await rebuilder.advance({ since: head });

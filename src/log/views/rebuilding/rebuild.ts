@@ -11,7 +11,7 @@ export interface Rebuilding {
   /** aborted when another shall go on */
   readonly signal: AbortSignal;
   /** called after every batch */
-  readonly beat: (position: number) => void;
+  readonly heartbeat: (position: number) => void;
   /** the same for all tries of one rebuild: a later one goes on where an earlier one was */
   readonly rebuildId: string;
 }
@@ -26,7 +26,10 @@ const PAUSE_MS = 10;
  * @returns false where `signal` ended it before
  * @throws Superseded where another has taken it over; and any error of MongoDB: call it again, it goes on where it was
  */
-export async function rebuild(view: View, { db, signal, beat, rebuildId }: Rebuilding): Promise<boolean> {
+export async function rebuild(
+  view: View,
+  { db, signal, heartbeat, rebuildId }: Rebuilding,
+): Promise<boolean> {
   const state = await takeOverRebuild(db, view, rebuildId);
   if (state.rebuilding === undefined || state.rebuildId === rebuildId) {
     await dropUnusedBuilds(db, view.name);
@@ -39,7 +42,7 @@ export async function rebuild(view: View, { db, signal, beat, rebuildId }: Rebui
   let ahead = read(db, feeder.held.position);
   while (!signal.aborted) {
     const events = await ahead;
-    beat(feeder.held.position);
+    heartbeat(feeder.held.position);
     const last = events.at(-1);
     if (last !== undefined) {
       // The next batch is on its way while this one is applied.

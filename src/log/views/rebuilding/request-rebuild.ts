@@ -96,10 +96,10 @@ export async function requestRebuildsAfterLoss(
     client,
     orderTaskQueue,
   }: { readonly db: Db; readonly client: Client; readonly orderTaskQueue: string },
-  beat: () => void,
+  heartbeat: () => void,
 ): Promise<void> {
   const requesting = { db, client, taskQueue: feedTaskQueue(orderTaskQueue) };
-  await handleRestoredEvents(db, beat, async () => {
+  await handleRestoredEvents(db, heartbeat, async () => {
     const begun = await Promise.all(views.map(({ name }) => requestAnotherRebuild(requesting, name)));
     // One that is under way may have begun before the loss.
     return begun.every((rebuildId) => rebuildId !== undefined);

@@ -21,35 +21,35 @@ const atOnce = 8;
  * Writes orders into stock, journal and view, as far as they are not there, while their own workflows may do so as well. Orders of
  * which the journal has nothing are written together; for each of the others, what is there is compared and left as it is.
  *
- * @param beat called whenever some more are written
+ * @param heartbeat called whenever some more are written
  * @returns ids of those that could not be restored from their first event on, or whose journal tells another story
  * @throws errors of MongoDB
  */
 export async function restoreOrders(
   db: Db,
   kept: readonly KeptOrder[],
-  beat: () => void,
+  heartbeat: () => void,
 ): Promise<readonly string[]> {
   // Before the journal: once that is whole, the orders' next effects rely on the stock.
   await restoreStock(
     db,
     kept.map(({ log }) => log),
   );
-  beat();
+  heartbeat();
   const known = await journaled(
     db,
     kept.map(({ log }) => log.orderId),
   );
   const fresh = kept.filter(({ log }) => log.isComplete && !known.has(log.orderId));
   const isWritten = await insertOrders(db, fresh);
-  beat();
+  heartbeat();
   const others = isWritten ? kept.filter((one) => !fresh.includes(one)) : kept;
   const exceptions: string[] = [];
   for (let from = 0; from < others.length; from += atOnce) {
     const some = others.slice(from, from + atOnce);
     const restored = await Promise.all(some.map((one) => restoreOrder(db, one)));
     exceptions.push(...some.flatMap(({ log }, index) => (restored[index] === true ? [] : [log.orderId])));
-    beat();
+    heartbeat();
   }
   return exceptions;
 }
