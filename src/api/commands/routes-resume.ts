@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import type { Asked, ResumeReport } from '../../log/journal/resume.js';
+import type { ResumeCommand, ResumeReport } from '../../log/journal/resume.js';
 import { HttpProblem, problem } from '../problem.js';
 import { closed, OrderPath, Text } from '../schemas.js';
 import type { Http } from '../server.js';
@@ -10,7 +10,7 @@ import { CreateHeaders } from './schemas.js';
 
 export interface ResumeDeps {
   /** see the function of this name; needs Temporal and MongoDB */
-  readonly resume: (orderId: string, asked: Asked) => Promise<ResumeReport>;
+  readonly resume: (orderId: string, asked: ResumeCommand) => Promise<ResumeReport>;
 }
 
 const Versions = Type.Array(Type.Integer());

@@ -1,4 +1,4 @@
-/** Puts what comes one by one together, `size` at most in one. */
+/** Groups items into batches of at most `size`. */
 export async function* batches<T>(
   items: AsyncIterable<T> | Iterable<T>,
   size: number,
@@ -13,29 +13,31 @@ export async function* batches<T>(
   if (batch.length > 0) yield batch;
 }
 
-/** What becomes of the items, in their order, while `atOnce` at most are under way. */
+/**
+ * Maps items with at most `concurrency` calls in flight; the results keep the order of the items.
+ */
 export async function* mapInOrder<T, R>(
   items: Iterable<T>,
-  atOnce: number,
-  become: (item: T) => Promise<R>,
+  concurrency: number,
+  map: (item: T) => Promise<R>,
 ): AsyncGenerator<R, void> {
-  const begun: Promise<R>[] = [];
+  const started: Promise<R>[] = [];
   for (const item of items) {
-    const one = become(item);
-    // It fails when its turn comes.
+    const one = map(item);
+    // Its error is thrown when it is awaited below.
     one.catch(() => undefined);
-    begun.push(one);
-    const oldest = begun.length < atOnce ? undefined : begun.shift();
+    started.push(one);
+    const oldest = started.length < concurrency ? undefined : started.shift();
     if (oldest !== undefined) yield await oldest;
   }
-  for (const one of begun) yield await one;
+  for (const one of started) yield await one;
 }
 
-/** The items, each of which is on its way while the one before is used. */
+/** Yields the items; the next one is requested while the current one is being used. */
 export async function* prefetch<T>(items: AsyncGenerator<T, void>): AsyncGenerator<T, void> {
   const ask = (): Promise<IteratorResult<T, void>> => {
     const asked = items.next();
-    // It fails when its turn comes.
+    // Its error is thrown when it is awaited below.
     asked.catch(() => undefined);
     return asked;
   };

@@ -7,21 +7,24 @@ import type { Remembered } from '../workflow/messages.js';
 import { committed } from './durability.js';
 import { journal, laterBeginnings, readJournal } from './journal.js';
 
-/** The journal lacks events that its order counts as recorded, so it cannot tell which commands the order has had. */
+/**
+ * The journal lacks recorded events of an order, so it cannot tell which commands the order has
+ * had.
+ */
 export class JournalIncomplete extends Error {
   override readonly name = 'JournalIncomplete';
 }
 
 /**
- * What a command came to, by the events it led to.
+ * The answer to a command, reconstructed from the events that it caused.
  *
- * @param log of the order, ascending, from version 1 to beyond the command's events
- * @returns undefined if no event is the command's
+ * @param log of the order, ascending, from version 1 to at least the last event of the command
+ * @returns undefined if the command caused no event
  */
 export function commandIn(log: readonly OrderEvent[], commandId: string): Remembered | undefined {
   const caused = log.filter((event) => isCausedBy(event, commandId));
   const hash = caused.map(hashIn).find((found) => found !== undefined);
-  // The refusal of another command under the same key is not this command's.
+  // Leaves out the refusal of another command that reused the key.
   const events = caused.filter((event) => [hash, undefined].includes(hashIn(event)));
   const last = events.at(-1);
   if (last === undefined) return undefined;
@@ -34,13 +37,16 @@ export function commandIn(log: readonly OrderEvent[], commandId: string): Rememb
   };
 }
 
-/** Of the message that led to the event; a fact that settled an effect has the effect's key as its cause. */
+/**
+ * The hash of the message that caused the event. Undefined for the events of a fact that settled an
+ * effect: their cause is the effect's key.
+ */
 function hashIn({ commandId, causationId }: OrderEvent): string | undefined {
   const prefix = `${commandId}.`;
   return causationId.startsWith(prefix) ? causationId.slice(prefix.length) : undefined;
 }
 
-/** Outcomes and deadlines carry their own id as both: they are no message's. */
+/** Outcomes and deadlines have the same id as command and cause; no message caused them. */
 function isCausedBy(event: OrderEvent, commandId: string): boolean {
   return isSameCommand(event.commandId, commandId) && event.causationId !== event.commandId;
 }
@@ -48,7 +54,7 @@ function isCausedBy(event: OrderEvent, commandId: string): boolean {
 /**
  * Looks for commands among the events of an order up to version `upTo`.
  *
- * @returns those that the order has had by then
+ * @returns the commands that are found, with their answers
  * @throws JournalIncomplete if the journal lacks one of these events
  */
 export async function recallCommands(
@@ -70,7 +76,7 @@ export async function recallCommands(
   if (last === null) return [];
   if (begins > 1)
     throw new JournalIncomplete(
-      `the journal of order ${orderId} begins at version ${begins}: what it was before is not known`,
+      `the journal of order ${orderId} begins at version ${begins}: earlier events are lost`,
     );
   const log = await readJournal(db, orderId, { limit: last.version });
   return commandIds.flatMap((commandId) => commandIn(log, commandId) ?? []);

@@ -7,13 +7,19 @@ import {
   type OptionalUnlessRequiredId,
 } from 'mongodb';
 
-/** What events, views and effects rest on, said where they are written and read, whatever the connection's defaults. */
+/**
+ * Explicit write and read concerns for events, views and effects, whatever the connection's
+ * defaults are.
+ */
 export const durable = { writeConcern: { w: 'majority', journal: true } } as const;
 export const committed = { readConcern: { level: 'majority' } } as const;
-/** `committed`, for a query of a request: MongoDB itself gives up one that takes longer, so that none goes on unheard. */
+/**
+ * `committed` with a time limit, for queries that answer a request: MongoDB aborts a query that
+ * takes longer, so that it does not keep running after the client has gone.
+ */
 export const answering = { ...committed, maxTimeMS: 3_000 } as const;
 
-/** How long MongoDB works on a query before it gives it up; without end by default. */
+/** Time limit of a query in MongoDB; none by default. */
 export interface QueryTime {
   readonly maxTimeMS?: number;
 }
@@ -22,9 +28,12 @@ export function isDuplicateKey(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === 11_000;
 }
 
-/** Which writes of an unordered group met a document that is there already; undefined where anything else went wrong. */
+/**
+ * Indexes of the documents of an unordered insert that existed already; undefined if anything else
+ * failed.
+ */
 export function duplicatesIn(error: unknown): readonly number[] | undefined {
-  // An outage comes as one of these, too, with the code of what went wrong, and without a write that failed.
+  // An outage is reported as this error, too, but without a failed write.
   if (!(error instanceof MongoBulkWriteError) || !isDuplicateKey(error)) return undefined;
   if (error.result.getWriteConcernError() !== undefined) return undefined;
   const failed = [error.writeErrors].flat();
@@ -33,9 +42,9 @@ export function duplicatesIn(error: unknown): readonly number[] | undefined {
 }
 
 /**
- * Inserts documents, each by itself, that may be there already.
+ * Inserts documents independently of each other.
  *
- * @returns those that are
+ * @returns the documents that existed already
  */
 export async function insertMissing<T extends Document>(
   collection: Collection<T>,
@@ -51,7 +60,10 @@ export async function insertMissing<T extends Document>(
   }
 }
 
-/** A value as it comes back from the database: undefined is no value, and text is well-formed Unicode. */
+/**
+ * A value as MongoDB would return it: members that are undefined are dropped, and text is
+ * well-formed Unicode.
+ */
 export function asStored(value: object): BSON.Document {
   return BSON.deserialize(BSON.serialize(value, { ignoreUndefined: true }));
 }

@@ -5,7 +5,10 @@ import { eventFork, superseded } from '../workflow/messages.js';
 import { durable } from './durability.js';
 import { forked, markStopped } from './stops.js';
 
-/** An order whose journal holds another event than its workflow decided, under the same version. One per order. */
+/**
+ * An order for which the journal and the workflow have different events under one version. One per
+ * order.
+ */
 export interface Fork {
   /** the order's id */
   readonly _id: string;
@@ -23,7 +26,10 @@ export function forks(db: Db) {
   return db.collection<Fork>('order_forks');
 }
 
-/** Notes the first fork of an order for people to see, and marks its view; later ones follow from it. */
+/**
+ * Stores the first fork of an order and marks its view. Later forks are ignored: they follow from
+ * the first.
+ */
 export async function noteFork(db: Db, journaled: StoredEvent, decided: StoredEvent): Promise<void> {
   const fork = {
     version: decided.version,
@@ -36,14 +42,17 @@ export async function noteFork(db: Db, journaled: StoredEvent, decided: StoredEv
   await markStopped(db, orderId, forked(orderId, forkFailure(journaled, decided).message));
 }
 
-/** Two events with different content under one version: no retry can mend that. */
+/** The failure for two different events under one version; it is not retryable. */
 export function forkFailure(known: StoredEvent, other: StoredEvent): ApplicationFailure {
   const { orderId, version } = known;
   const types = known.type === other.type ? `two different ${known.type}` : `${known.type} and ${other.type}`;
   return ApplicationFailure.nonRetryable(`order ${orderId} has ${types} as version ${version}`, eventFork);
 }
 
-/** The order was resumed from its journal in another run: this one does nothing any more, and nothing is wrong with the order. */
+/**
+ * The failure for a run that goes on after its order was resumed in another run. The run has to
+ * end; the order itself is fine.
+ */
 export function supersededFailure({ orderId, version }: StoredEvent): ApplicationFailure {
   const message = `order ${orderId} was resumed in another run, as version ${version}`;
   return ApplicationFailure.nonRetryable(message, superseded);

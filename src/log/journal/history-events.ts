@@ -3,26 +3,26 @@ import type { temporal } from '@temporalio/proto';
 import { isTooLarge } from '../../outages/temporal-outage.js';
 
 export type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
-/** A run of a workflow; without a run id, the latest. */
+/** A run of a workflow; the latest one if there is no run id. */
 export type Execution = temporal.api.common.v1.IWorkflowExecution;
 
 export interface ReadOptions {
-  /** how long Temporal's answer to each page is waited for; otherwise as the caller's own deadline says */
+  /** time limit for each page; by default, the deadline of the caller's connection applies */
   readonly pageWithinMs?: number;
 }
 
-/** gRPC status codes, by their numbers in its specification. */
+/** gRPC status codes. Numbers as in the gRPC specification. */
 const notFound = 5;
 const dataLoss = 15;
 
-/** As many as Temporal gives at once by default. */
+/** Temporal's default. */
 const usualPage = 256;
 
 /**
- * The events of a run, page by page; none where Temporal does not keep it. Pages that are too large for one message are asked
- * for in smaller ones.
+ * The events of a run, page by page; none if Temporal does not keep the run. If a page is too large
+ * for one message, smaller pages are requested.
  *
- * @throws Error where this history alone cannot be read; gRPC errors where Temporal cannot be asked
+ * @throws Error if this history cannot be read; gRPC errors if Temporal cannot be reached
  */
 export async function* historyEvents(
   client: Client,

@@ -21,34 +21,40 @@ import { forkFailure } from './fork.js';
 import { type Execution, type HistoryEvent, historyEvents, type ReadOptions } from './history-events.js';
 import { isSameEvent } from './journal.js';
 
-/** The log of an order as Temporal has it. */
+/** The log of an order, from Temporal's histories. */
 export interface HistoryLog {
   readonly orderId: string;
-  /** ascending, without gaps; upcast, whenever they were written */
+  /** ascending, without gaps, upcast */
   readonly events: readonly OrderEvent[];
-  /** of the log's first event: 1, or more where Temporal no longer keeps the order's earlier runs */
+  /** version of the first event; above 1 if Temporal no longer keeps the order's earlier runs */
   readonly firstVersion: number;
   /** the log starts at version 1 */
   readonly isComplete: boolean;
-  /** the order as the oldest run that is kept took it over; absent where that is the order's first run */
+  /** the order with which the oldest kept run started; absent if that is the order's first run */
   readonly base?: Order;
-  /** nothing is decided yet: the events are what the start command will lead to, at a time that is not known yet */
+  /**
+   * no worker has decided anything yet: the events are computed from the start command, and their
+   * times may differ
+   */
   readonly isForecast: boolean;
-  /** its workflow has not ended, so there may be more */
+  /** the workflow is running, so more events may follow */
   readonly isOpen: boolean;
-  /** how its workflow has ended, in a word; absent where it has not */
+  /** how the workflow ended, in a word; absent if it is running */
   readonly ending?: string;
-  /** its workflow was started anew from the journal, which has more than it does until it has taken that over */
+  /**
+   * the workflow was resumed and has not yet loaded its log from the journal, which has more events
+   */
   readonly isResuming: boolean;
 }
 
 /**
- * Reads an order's log from the histories of its runs: the events in the activity inputs. No worker is needed and no decision
- * is made again, but for an order that no worker has come to yet.
+ * Reads an order's log from the inputs of the activities in its histories, over all of its runs. It
+ * needs no worker and replays no decision. Only if no worker has processed the order yet is the
+ * first decision computed here.
  *
- * @returns undefined where Temporal knows no such order
- * @throws ApplicationFailure of type `EventFork` where two different events have one version; Error where one is missing, or
- *   where this history alone cannot be read; gRPC errors where Temporal can not be asked
+ * @returns undefined if Temporal does not know the order
+ * @throws ApplicationFailure of type `EventFork` if two different events have one version; Error if
+ *   an event is missing or this history cannot be read; gRPC errors if Temporal cannot be reached
  */
 export async function readHistoryLog(
   client: Client,
@@ -78,7 +84,7 @@ export async function readHistoryLog(
   };
 }
 
-/** The order that a log leads to; undefined where its start command was no order. */
+/** The order that the log folds to; undefined if its start command is invalid. */
 export function foldHistory({ events, base }: HistoryLog): Order | undefined {
   return fold(
     events.filter((event) => event.version > (base?.version ?? 0)),
@@ -92,16 +98,16 @@ function isResumption({ type, commandId }: StoredEvent, resume: ResumeRequest): 
 
 type Payloads = temporal.api.common.v1.IPayload[] | null | undefined;
 
-/** What a log is read from, of one run. */
+/** The parts of a run's history from which the log is read. */
 interface Run {
   readonly first: HistoryEvent;
   readonly last: HistoryEvent;
-  /** inputs of its activities, in this order */
+  /** inputs of its activities, in the order of scheduling */
   readonly steps: readonly Payloads[];
 }
 
 const { EventType } = proto.temporal.api.enums.v1;
-/** With what the last run of an order ends; one that ends with `CONTINUED_AS_NEW` is not the last. */
+/** The events that end a workflow. `CONTINUED_AS_NEW` is not among them: another run follows. */
 const endings = new Map<number, string>([
   [EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, 'completed'],
   [EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED, 'failed'],
@@ -110,7 +116,7 @@ const endings = new Map<number, string>([
   [EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED, 'terminated'],
 ]);
 
-/** The runs that are kept, oldest first. */
+/** The runs that Temporal keeps, oldest first. */
 async function readRuns(client: Client, orderId: string, options: ReadOptions): Promise<readonly Run[]> {
   const runs: Run[] = [];
   let runId = '';
@@ -123,7 +129,7 @@ async function readRuns(client: Client, orderId: string, options: ReadOptions): 
   return runs;
 }
 
-/** @param execution without a run id, the latest */
+/** @param execution the latest run if it has no run id */
 async function readRun(client: Client, execution: Execution, options: ReadOptions): Promise<Run | undefined> {
   let first: HistoryEvent | undefined;
   let last: HistoryEvent | undefined;
@@ -141,7 +147,7 @@ type Start = NewOrder | ContinuedOrder | ResumedOrder;
 
 async function startOf(client: Client, { first }: Run): Promise<Start> {
   const [start] = await decoded(client, first.workflowExecutionStartedEventAttributes?.input?.payloads);
-  // What a workflow of this type was started with; nothing else starts one.
+  // The workflow is only ever started with one of these.
   return start as Start;
 }
 
@@ -149,16 +155,17 @@ async function loggedEvents(client: Client, runs: readonly Run[]): Promise<reado
   const inputs = await Promise.all(
     runs.flatMap(({ steps }) => steps.map((payloads) => decoded(client, payloads))),
   );
-  // The input of each of an order's activities: of a step, or of what takes a resumed order over.
+  // Every activity of an order has events in its input, except those that load a resumed order's
+  // log.
   return inputs.flatMap(([step]) => (step as Partial<Step>).events ?? []);
 }
 
-/** By the client's own data converter, so that encrypted or compressed payloads are read as well. */
+/** Uses the client's data converter, so encrypted or compressed payloads can be read. */
 async function decoded(client: Client, payloads: Payloads): Promise<readonly unknown[]> {
   return await decodeArrayFromPayloads(client.options.loadedDataConverter, payloads);
 }
 
-/** An event that was sent twice is the same event. */
+/** Drops events that were sent again, and checks that they are the same. */
 function contiguous(sent: readonly StoredEvent[]): readonly OrderEvent[] {
   const events: OrderEvent[] = [];
   const first = sent[0]?.version ?? 1;
@@ -174,7 +181,7 @@ function contiguous(sent: readonly StoredEvent[]): readonly OrderEvent[] {
   return events;
 }
 
-/** What the workflow will decide first, computed as it will compute it. */
+/** Computes the workflow's first decision with the same code. */
 function forecast({ orderId, create }: NewOrder, occurredAt: string): readonly OrderEvent[] {
   const { data, commandId, correlationId, actor } = create;
   const decision = decide(undefined, { type: 'CreateOrder', data }, occurredAt);
@@ -183,7 +190,10 @@ function forecast({ orderId, create }: NewOrder, occurredAt: string): readonly O
   return append(orderId, undefined, decision.events, cause).events;
 }
 
-/** An order is created when its workflow is accepted, whenever a worker comes to it. */
+/**
+ * The time of an order's creation is when its workflow was accepted, even if a worker decides it
+ * later.
+ */
 function acceptedAt({ first }: Run): string {
   return new Date(requiredTsToMs(first.eventTime, 'eventTime')).toISOString();
 }

@@ -10,29 +10,32 @@ import { forkFailure, noteFork, supersededFailure } from './fork.js';
 export interface Recorded {
   /** ISO-8601 UTC, the recorder's clock */
   readonly recordedAt: string;
-  /** place in the one order of all events of all orders; stamped after the event was recorded */
+  /** place in the feed; set some time after the event was recorded */
   readonly position?: number;
 }
 
-/** An event as it is read from the journal: upcast, whenever it was written. */
+/** An event read from the journal, upcast to the current schema version. */
 export type RecordedEvent = OrderEvent & Recorded;
 
-/** An event as it is read from the journal where one that cannot be upcast is not to keep anybody from the others. */
+/**
+ * An event read from the journal as it was written. For readers that must not fail on an event that
+ * cannot be upcast.
+ */
 export type StoredRecord = StoredEvent & Recorded;
 
-/** An event as it lies in the journal: of the version it was written in. */
+/** An event as it is stored: in the schema version it was written in. */
 export type JournalDocument = StoredRecord & {
   readonly _id: string;
-  /** true until it has a position, then absent */
+  /** present until the event has a position */
   readonly unsequenced?: true;
-  /** the order's log begins with it: nobody has the events before it any more (see `restoreLog`) */
+  /** the order's log begins here, because earlier events are lost everywhere (`restoreLog`) */
   readonly begins?: true;
 };
 
-/** A projection that leaves the event of a `JournalDocument`. */
+/** A projection that removes the journal's own fields from a `JournalDocument`. */
 export const onlyEvent = { _id: 0, unsequenced: 0, begins: 0 } as const;
 
-/** What `onlyEvent` leaves. */
+/** The same as the projection `onlyEvent`, for a document in memory. */
 export function eventOf(document: JournalDocument): StoredRecord {
   const { _id: _, unsequenced: _unsequenced, begins: _begins, ...event } = document;
   return event;
@@ -52,11 +55,13 @@ export async function ensureJournalIndexes(db: Db): Promise<void> {
 }
 
 /**
- * Writes events of one order, ascending, to the journal. Those it holds already are left as they are, so it may be repeated
- * with any part of the order's log, in any order, by several callers at once. Never writes behind an event that differs.
+ * Writes events of one order, ascending, to the journal. Events that are there already are left
+ * alone, so it is idempotent: any part of the log may be repeated, in any order and concurrently.
+ * Nothing is written after an event that differs.
  *
- * @throws ApplicationFailure, never to be retried, if the journal holds another event under the same version: of type
- *   `Superseded` if that is an `OrderResumed`, otherwise `EventFork`, which is noted in `order_forks` before
+ * @throws ApplicationFailure, not retryable, if the journal has a different event under the same
+ *   version: of type `Superseded` if that event is an `OrderResumed`, otherwise `EventFork`, which
+ *   is also stored in `order_forks`
  */
 export async function appendToJournal(
   db: Db,
@@ -69,7 +74,7 @@ export async function appendToJournal(
   }
 }
 
-/** Writes events to the journal in this sequence, up to the first that it holds already. True when there was none. */
+/** Inserts events in this sequence until one exists already. True if all were inserted. */
 export async function insertIntoJournal(
   db: Db,
   events: readonly StoredEvent[],
@@ -92,8 +97,9 @@ export async function insertIntoJournal(
 }
 
 /**
- * Writes the log of an order, as far as its history has it, to the journal (see `appendToJournal`). Where it begins with a
- * later version than 1, and the journal lacks the one before, nobody has that any more: so the log begins there, and is marked.
+ * Writes an order's log, as far as its history has it, to the journal (see `appendToJournal`). If
+ * it starts after version 1 and the journal lacks the version before, earlier events are lost
+ * everywhere: the first one is then marked with `begins`.
  */
 export async function restoreLog(db: Db, events: readonly StoredEvent[]): Promise<void> {
   await appendToJournal(db, events);
@@ -104,7 +110,7 @@ export async function restoreLog(db: Db, events: readonly StoredEvent[]): Promis
   if (before === null) await journal(db).updateOne({ orderId, version }, { $set: { begins: true } }, durable);
 }
 
-/** The orders that the journal has an event of. By the index alone: one look for each order. */
+/** Ids of the orders in the journal. Uses only the index: one seek per order. */
 export async function* journaledOrders(db: Db): AsyncGenerator<string, void> {
   const found = journal(db).aggregate<{ _id: string }>(
     [{ $sort: { orderId: 1, version: 1 } }, { $group: { _id: '$orderId', first: { $first: '$version' } } }],
@@ -113,25 +119,25 @@ export async function* journaledOrders(db: Db): AsyncGenerator<string, void> {
   for await (const { _id: orderId } of found) yield orderId;
 }
 
-/** Those of the orders that the journal has an event of. */
+/** Which of the orders have events in the journal. */
 export async function journaled(db: Db, orderIds: readonly string[]): Promise<ReadonlySet<string>> {
   return new Set(await journal(db).distinct('orderId', { orderId: { $in: [...orderIds] } }, committed));
 }
 
-const lookedUpAtOnce = 500;
+const lookupBatchSize = 500;
 
-/** Those of the orders that the journal has no event of: of each batch that is looked up, which may have none. */
+/** The orders without events in the journal, in batches; a batch may be empty. */
 export async function* notJournaled(
   db: Db,
   orderIds: AsyncIterable<string>,
 ): AsyncGenerator<readonly string[], void> {
-  for await (const batch of batches(orderIds, lookedUpAtOnce)) {
+  for await (const batch of batches(orderIds, lookupBatchSize)) {
     const known = await journaled(db, batch);
     yield batch.filter((orderId) => !known.has(orderId));
   }
 }
 
-/** With which version the logs of orders begin, where nobody has the events before it any more. */
+/** The first version of those orders whose earlier events are lost everywhere. */
 export async function laterBeginnings(
   db: Db,
   orderIds: readonly string[],
@@ -161,20 +167,24 @@ export async function lastResumption(
 }
 
 /**
- * Whether the journal holds all events of an order from where its log begins (see `restoreLog`) up to `version`, if that is
- * later than at version 1.
+ * True if the order's log begins after version 1 (see `restoreLog`), and the journal has all events
+ * from there to `version`.
  */
-export async function isHeldFromItsBeginning(db: Db, orderId: string, version: number): Promise<boolean> {
+export async function holdsShortenedLog(db: Db, orderId: string, version: number): Promise<boolean> {
   const first = (await laterBeginnings(db, [orderId])).get(orderId);
   if (first === undefined || first > version) return false;
-  const held = await journal(db).countDocuments(
+  const count = await journal(db).countDocuments(
     { orderId, version: { $gte: first, $lte: version } },
     committed,
   );
-  return held === version - first + 1;
+  return count === version - first + 1;
 }
 
-/** The events that the journal lacks, once those it holds have proved to be the same. */
+/**
+ * The events that the journal lacks, after checking that the others are the same.
+ *
+ * @throws ApplicationFailure as `appendToJournal` does
+ */
 async function withoutRecorded(
   db: Db,
   events: readonly StoredEvent[],
@@ -197,8 +207,9 @@ async function withoutRecorded(
 }
 
 /**
- * The same content, whatever the order of its keys and what a store adds to an event. Whether it was written in this version or
- * an older one makes no difference either: a worker that replays what an older one decided decides it anew in its own version.
+ * True if two events have the same content. Ignored are the order of keys, the journal's own fields
+ * and the schema version: a worker that replays an older worker's decision makes the event in its
+ * own schema version.
  */
 export function isSameEvent(one: StoredEvent, other: StoredEvent): boolean {
   return isDeepStrictEqual(content(one), content(other));
@@ -228,15 +239,15 @@ interface Range extends QueryTime {
 }
 
 /**
- * The recorded events of an order, ascending from version `from` (1), `limit` at most (all).
+ * Recorded events of an order, ascending, from version `from` (1), at most `limit` (all).
  *
- * @throws TypeError where one of them cannot be upcast
+ * @throws TypeError if one of them cannot be upcast
  */
 export async function readJournal(db: Db, orderId: string, range: Range = {}): Promise<RecordedEvent[]> {
   return (await readStored(db, orderId, range)).map((event) => upcast(event));
 }
 
-/** `readJournal`, each event as it was written. */
+/** `readJournal` without upcasting. */
 export async function readStored(
   db: Db,
   orderId: string,
@@ -250,7 +261,10 @@ export async function readStored(
     .toArray();
 }
 
-/** The recorded events that match, whatever their number, as they were written: by order, each order's ascending. */
+/**
+ * All recorded events that match, as they were written, by order and version. Any number: it
+ * streams.
+ */
 export async function* readJournals(
   db: Db,
   filter: Filter<JournalDocument>,
@@ -261,7 +275,7 @@ export async function* readJournals(
     .sort({ orderId: 1, version: 1 });
 }
 
-/** `readJournals` of several orders, below the version that `below` names for each. */
+/** `readJournals` for several orders, for each only the versions below the one given for it. */
 export async function* readJournalsBefore(
   db: Db,
   below: ReadonlyMap<string, number>,

@@ -12,15 +12,15 @@ import {
 } from '../workflow/messages.js';
 import { type HistoryEvent, historyEvents } from './history-events.js';
 
-/** What the workflow of an order leaves in Temporal beside its log. */
+/** What Temporal keeps of an order's workflow besides its log. */
 export interface LastRun {
   readonly runId: string;
   readonly isRunning: boolean;
-  /** of the oldest run that is kept */
+  /** start argument of the oldest kept run */
   readonly start: NewOrder | ContinuedOrder | ResumedOrder;
-  /** versions of the events whose step was done: each was in the journal once */
+  /** versions of the events whose step has completed, so they were in the journal at that time */
   readonly recorded: ReadonlySet<number>;
-  /** all that came to its runs, in its order */
+  /** all messages that its kept runs received, in that order */
   readonly messages: readonly Signal[];
 }
 
@@ -37,7 +37,7 @@ export async function readLastRun(client: Client, orderId: string): Promise<Last
     for await (const event of historyEvents(client, { workflowId: id, runId })) events.push(event);
     const [first] = events;
     const started = first?.workflowExecutionStartedEventAttributes;
-    // What a workflow of this type was started with; nothing else starts one.
+    // The workflow is only ever started with one of these.
     const [argument] = await decoded(client, started?.input?.payloads);
     if (argument === undefined) break;
     start = argument as LastRun['start'];
@@ -66,7 +66,10 @@ async function describe(
   }
 }
 
-/** Signals, and updates that were accepted, or taken over from a run before: an update that was refused leaves nothing. */
+/**
+ * Signals, and updates that were accepted or carried over from an earlier run. Refused updates are
+ * not in the history.
+ */
 async function messagesIn(client: Client, events: readonly HistoryEvent[]): Promise<Signal[]> {
   const found: Signal[] = [];
   for (const event of events) {
@@ -77,7 +80,7 @@ async function messagesIn(client: Client, events: readonly HistoryEvent[]): Prom
     const name = signal?.signalName ?? update?.input?.name;
     if (typeof name !== 'string') continue;
     const [message] = await decoded(client, (signal?.input ?? update?.input?.args)?.payloads);
-    // Of another program, it may be anything.
+    // Another program may have sent anything.
     if (isMessage(message)) found.push({ name, message });
   }
   return found;

@@ -8,15 +8,18 @@ import { searchAttributes, workflowId } from '../workflow/messages.js';
 const statusAttribute = defineSearchAttributeKey(searchAttributes.status, SearchAttributeType.KEYWORD);
 const customerAttribute = defineSearchAttributeKey(searchAttributes.customer, SearchAttributeType.KEYWORD);
 
-/** Of the command that an order was created by. */
+/** Facts about the command that created an order. */
 export interface Creation {
   readonly commandId: string;
-  /** of its body */
+  /** of the command's body */
   readonly hash: string;
   readonly actor: string;
 }
 
-/** How an order's workflow is found and shown in Temporal, whichever run of it is started. */
+/**
+ * The options that every run of an order's workflow is started with: its id, and how it is found
+ * and shown in Temporal.
+ */
 export function startOptionsOf(
   order: Order,
   { commandId, hash, actor }: Creation,

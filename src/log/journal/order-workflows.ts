@@ -5,31 +5,31 @@ import { decodeTypedSearchAttributes } from '@temporalio/common/lib/converter/pa
 import proto, { type temporal } from '@temporalio/proto';
 import { orderWorkflow, searchAttributes, workflowId } from '../workflow/messages.js';
 
-/** An order's workflow as Temporal lists it: a moment old. */
+/** An order's workflow in Temporal's list, which lags by a moment. */
 export interface ListedOrder {
   readonly orderId: string;
   readonly isOpen: boolean;
-  /** of the order */
+  /** of the order, by its search attribute */
   readonly status?: string;
 }
 
 export interface OrderPage {
   readonly orders: readonly ListedOrder[];
-  /** where the list goes on; absent on the last page */
+  /** token for the next page; absent on the last one */
   readonly next?: string;
 }
 
 export interface ListOptions {
-  /** a further condition in Temporal's list filter language */
+  /** a condition in Temporal's list filter language */
   readonly filter?: string;
-  /** an earlier page's `next`; the first page by default */
+  /** `next` of an earlier page; the first page by default */
   readonly from?: string | undefined;
-  /** orders, at most */
+  /** maximum number of orders in a page */
   readonly pageSize?: number | undefined;
 }
 
 const usualPageSize = 500;
-/** Temporal allows a namespace ten lists a second by default, all its users together. */
+/** By default, Temporal allows all clients of a namespace together ten list calls per second. */
 const BETWEEN_PAGES_MS = 250;
 
 const { WORKFLOW_EXECUTION_STATUS_RUNNING: running } = proto.temporal.api.enums.v1.WorkflowExecutionStatus;
@@ -37,8 +37,8 @@ const statusAttribute = defineSearchAttributeKey(searchAttributes.status, Search
 const prefix = workflowId('');
 
 /**
- * The orders that Temporal knows, each once, in no particular order; one page at least. A page is read when it is asked for,
- * but not sooner after the one before than Temporal's limit bears.
+ * The orders that Temporal knows, each once, in no particular order; at least one page. Pages are
+ * requested on demand, and not faster than Temporal's rate limit allows.
  */
 export async function* listOrderWorkflows(
   client: Client,
@@ -62,12 +62,12 @@ export async function* listOrderWorkflows(
   } while (token !== undefined);
 }
 
-/** How many orders Temporal knows: a moment old. */
+/** Number of orders that Temporal knows; it lags by a moment. */
 export async function countOrderWorkflows(client: Client, taskQueue: string): Promise<number> {
   return (await client.workflow.count(queryOf(taskQueue))).count;
 }
 
-/** One run of each order: the latest. */
+/** Matches the latest run of each order. */
 function queryOf(taskQueue: string, filter?: string): string {
   return [
     `WorkflowType = '${orderWorkflow}' AND TaskQueue = ${JSON.stringify(taskQueue)}`,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
 import type { StoredEvent } from '../../order/events.js';
 import type { Order } from '../../order/order.js';
-import { appendToJournal, insertIntoJournal, isHeldFromItsBeginning, lastResumption } from './journal.js';
+import { appendToJournal, insertIntoJournal, holdsShortenedLog, lastResumption } from './journal.js';
 import { supersededFailure } from './fork.js';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
@@ -10,16 +10,18 @@ import { type Replacement, extended, projectOrder, replaceViews } from '../../vi
 import { RecentOrders } from '../../views/recent-orders.js';
 import type { Step } from '../workflow/messages.js';
 
-/** As many as a worker keeps workflows of: with one worker, those that are at work. */
+/** The size of a worker's workflow cache: with one worker, these are the active orders. */
 const recentOrders = 1_000;
-const stepsInGroup = 50;
+const batchSize = 50;
 
 /**
- * Records events of one order, ascending: in the journal, then in the view. Repeated, overtaken or run twice at once, it
- * comes to the same. When it resolves, the events are in the journal, and in the view too as far as no earlier one is missing.
+ * Records events of one order, ascending: first in the journal, then in the view. Idempotent, also
+ * if calls overlap or arrive out of order. When it resolves, the journal has the events, and so has
+ * the view, unless an earlier event is still missing.
  *
- * @param options `recorder`: who remembers what is returned (see `createRecorder`); `resumption`: see `Step`
- * @returns the order as it is in the view; undefined where there is none
+ * @param options `recorder`: id of the recorder that will remember the result (see
+ *   `createRecorder`); `resumption`: see `Step`
+ * @returns the order as the view has it; undefined if there is no view
  * @throws ApplicationFailure of type `EventFork` or `Superseded` (see `appendToJournal`)
  */
 export async function record(
@@ -30,9 +32,11 @@ export async function record(
   const [first] = events;
   const last = events.at(-1);
   if (first === undefined || last === undefined) return undefined;
-  // One causally consistent session: the view's read sees the journal's write even where another node became primary between.
+  // A causally consistent session: the view's transaction sees the journal's write, even after a
+  // failover.
   return await db.client.withSession({ causalConsistency: true }, async (session) => {
-    // What a run decided that was replaced follows nothing in the journal, even if nothing is there yet.
+    // Events of a run that another run has replaced are refused even if the journal has nothing at
+    // their versions.
     const resumed = first.version === 1 ? undefined : await lastResumption(db, first.orderId, { session });
     if (resumed !== undefined && resumed.version > resumption && last.version > resumed.version)
       throw supersededFailure(resumed);
@@ -52,9 +56,10 @@ export interface Recorder {
   /** See the function `record`. */
   readonly record: (events: readonly StoredEvent[], resumption?: Resumption) => Promise<void>;
   /**
-   * `record`, which resolves only if the journal holds the order's log without a gap up to `version`.
+   * Like `record`, but resolves only if the journal holds the order's log without a gap up to
+   * `version`.
    *
-   * @throws LogIncomplete if it does not: what `version` leads to may not be done yet
+   * @throws LogIncomplete if it does not: then the effect that `version` made owed must wait
    */
   readonly recordUpTo: (
     orderId: string,
@@ -64,26 +69,27 @@ export interface Recorder {
   ) => Promise<void>;
 }
 
-/** The journal lacks events of an order that its workflow has decided. They are on their way, or have to be restored. */
+/** The journal lacks earlier events of the order. They are on their way, or have to be restored. */
 export class LogIncomplete extends Error {
   override readonly name = 'LogIncomplete';
 }
 
 /**
- * `record` for a worker, which remembers the orders it recorded last. Events that follow one of them need two writes and no
- * read, and share them with other orders' that come at the same time. Whatever is not as remembered is recorded as usual.
+ * `record` with a cache of recent orders, for a worker. Events that directly follow a cached order
+ * take two writes and no read, and share these writes with other orders (micro-batches). In every
+ * other case they are recorded by `record`.
  */
 export function createRecorder(db: Db): Recorder {
-  const me = randomUUID();
+  const recorderId = randomUUID();
   const recent = new RecentOrders(recentOrders);
-  const insert = createBatcher({ size: stepsInGroup }, (steps: readonly (readonly StoredEvent[])[]) =>
-    unlessRefused(steps, () => insertIntoJournal(db, steps.flat())),
+  const insert = createBatcher({ size: batchSize }, (steps: readonly (readonly StoredEvent[])[]) =>
+    tryBatch(steps, () => insertIntoJournal(db, steps.flat())),
   );
-  const replace = createBatcher({ size: stepsInGroup }, (replacements: readonly Replacement[]) =>
-    unlessRefused(replacements, () => replaceViews(db, replacements, me)),
+  const replace = createBatcher({ size: batchSize }, (replacements: readonly Replacement[]) =>
+    tryBatch(replacements, () => replaceViews(db, replacements, recorderId)),
   );
 
-  async function follow(
+  async function recordNext(
     known: Order,
     events: readonly StoredEvent[],
     resumption: Resumption,
@@ -95,38 +101,41 @@ export function createRecorder(db: Db): Recorder {
   }
 
   /** @returns the order as the view has it now */
-  async function recorded(
+  async function recordAndRemember(
     events: readonly StoredEvent[],
     resumption: Resumption,
   ): Promise<Order | undefined> {
     const known = events[0] && recent.get(events[0].orderId);
     const order =
-      (known && (await follow(known, events, resumption))) ??
-      (await record(db, events, { recorder: me, resumption }));
+      (known && (await recordNext(known, events, resumption))) ??
+      (await record(db, events, { recorder: recorderId, resumption }));
     if (order !== undefined) recent.keep(order);
     return order;
   }
 
   return {
     async record(events, resumption) {
-      await recorded(events, resumption);
+      await recordAndRemember(events, resumption);
     },
     async recordUpTo(orderId, version, events, resumption) {
       const order =
-        (await recorded(events, resumption)) ?? (await projectOrder(db, orderId, { recorder: me }));
+        (await recordAndRemember(events, resumption)) ??
+        (await projectOrder(db, orderId, { recorder: recorderId }));
       if (order !== undefined && order.version >= version) return;
-      if (await isHeldFromItsBeginning(db, orderId, version)) return;
+      if (await holdsShortenedLog(db, orderId, version)) return;
       throw new LogIncomplete(`the journal lacks events of order ${orderId} up to version ${version}`);
     },
   };
 }
 
-/** What is wrong with one of several is no error of the others: false, and each is to try by itself. */
-async function unlessRefused(group: readonly unknown[], write: () => Promise<boolean>): Promise<boolean> {
+/**
+ * If a batch fails because of one of its items, returns false, so that each is recorded by itself.
+ */
+async function tryBatch(batch: readonly unknown[], write: () => Promise<boolean>): Promise<boolean> {
   try {
     return await write();
   } catch (error) {
-    if (group.length === 1 || isMongoOutage(error)) throw error;
+    if (batch.length === 1 || isMongoOutage(error)) throw error;
     return false;
   }
 }

@@ -5,45 +5,55 @@ import { batches } from './chunks.js';
 import { committed } from './durability.js';
 import { journaledOrders, notJournaled } from './journal.js';
 import { listOrderWorkflows } from './order-workflows.js';
-import { type Asked, resume, type ResumeOptions, type ResumeReport, type Resuming } from './resume.js';
+import {
+  type ResumeCommand,
+  resume,
+  type ResumeOptions,
+  type ResumeReport,
+  type ResumeDeps,
+} from './resume.js';
 
-const atOnce = 8;
+const concurrency = 8;
 
 /**
- * Resumes every order that needs it. It looks at those that are not finished, by their views, or have no view; at those that are
- * finished, and have a workflow that runs; and at those whose workflow ended before anything was recorded. A report for each.
+ * Resumes every order that needs it; one report for each order that was checked: those that are not
+ * finished or have no view; those that are finished but have a running workflow; and those whose
+ * workflow ended before anything was recorded.
  *
- * @throws errors of MongoDB and Temporal: it may be run again
+ * @throws errors of MongoDB and Temporal; it may be run again
  */
 export async function* resumeAll(
-  resuming: Resuming,
-  asked: Asked,
+  deps: ResumeDeps,
+  command: ResumeCommand,
   options: ResumeOptions = {},
 ): AsyncGenerator<ResumeReport, void> {
   let { answerWithinMs = 0 } = options;
-  for await (const batch of batches(candidates(resuming), atOnce)) {
+  for await (const batch of batches(candidates(deps), concurrency)) {
     const each = { ...options, answerWithinMs };
-    const reports = await Promise.all(batch.map((orderId) => resume(resuming, orderId, asked, each)));
-    // Without a worker, none of the others is answered either.
+    const reports = await Promise.all(batch.map((orderId) => resume(deps, orderId, command, each)));
+    // No new run answered, so there may be no worker: later orders are not waited for.
     if (reports.some(({ outcome, refused }) => outcome === 'resumed' && refused === undefined))
       answerWithinMs = 0;
     yield* reports;
   }
 }
 
-async function* candidates({ client, db, taskQueue }: Resuming): AsyncGenerator<string, void> {
+async function* candidates({ client, db, taskQueue }: ResumeDeps): AsyncGenerator<string, void> {
   yield* unfinishedOrders(db);
   for await (const batch of batches(journaledOrders(db), 500)) yield* await notViewed(db, batch);
   yield* runningFinished({ client, db, taskQueue });
   yield* endedUnrecorded({ client, db, taskQueue });
 }
 
-/** Orders that are finished by their views, and whose workflow runs: it was put back, or is about to end. */
+/**
+ * Orders that are finished by their views, but have a running workflow: it was restored to an
+ * earlier state, or is about to end.
+ */
 async function* runningFinished({
   client,
   db,
   taskQueue,
-}: Omit<Resuming, 'continueAsNewAfter'>): AsyncGenerator<string, void> {
+}: Omit<ResumeDeps, 'continueAsNewAfter'>): AsyncGenerator<string, void> {
   const filter = `ExecutionStatus = 'Running'`;
   for await (const { orders: listed } of listOrderWorkflows(client, taskQueue, { filter })) {
     const orderIds = listed.map(({ orderId }) => orderId);
@@ -51,12 +61,12 @@ async function* runningFinished({
   }
 }
 
-/** Orders whose workflow ended without them, before an event of theirs was recorded. */
+/** Orders whose workflow failed or was stopped before any of their events was recorded. */
 export async function* endedUnrecorded({
   client,
   db,
   taskQueue,
-}: Omit<Resuming, 'continueAsNewAfter'>): AsyncGenerator<string, void> {
+}: Omit<ResumeDeps, 'continueAsNewAfter'>): AsyncGenerator<string, void> {
   for await (const batch of notJournaled(db, endedOrders(client, taskQueue))) yield* batch;
 }
 

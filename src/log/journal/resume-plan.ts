@@ -6,7 +6,7 @@ import type { HistoryLog } from './history.js';
 import { isSameEvent } from './journal.js';
 import { unbroken } from './time-travel.js';
 
-/** What is known of an order, read in this sequence. */
+/** What is known of an order. It has to be read in this sequence. */
 export interface Known {
   /** version of its view; 0 if there is none */
   readonly viewed: number;
@@ -14,43 +14,47 @@ export interface Known {
   readonly journal: readonly StoredEvent[];
   /** absent if Temporal keeps none */
   readonly history?: HistoryLog;
-  /** versions of the history's events whose step was done */
+  /** versions of the history's events whose step has completed */
   readonly recorded: ReadonlySet<number>;
-  /** its workflow has met a fork, and does nothing any more */
+  /** the workflow has halted because of a fork */
   readonly isHalted: boolean;
-  /** its workflow ran until this resumption terminated it, so another has to tell the whole log */
+  /**
+   * this resumption has already terminated the workflow, so a new run is needed even if the order
+   * is finished
+   */
   readonly isReplaced?: boolean;
 }
 
-/** What is to be done with an order. */
+/** What to do with an order. */
 export type Plan =
   | { readonly kind: 'unknown' }
-  /** a run takes the order over from the journal just now */
+  /** a run is loading the order's log from the journal right now */
   | { readonly kind: 'resuming' }
-  /** its workflow runs, and agrees with the journal */
-  | ({ readonly kind: 'running' } & Mended)
-  /** the order is finished, and so is its workflow */
-  | ({ readonly kind: 'ended' } & Mended)
-  /** its workflow ended before it decided anything */
+  /** the workflow is running and agrees with the journal */
+  | ({ readonly kind: 'running' } & Repairs)
+  /** the order and its workflow are finished */
+  | ({ readonly kind: 'ended' } & Repairs)
+  /** the workflow ended before it decided anything */
   | { readonly kind: 'restart' }
-  /** `order`: as its new run takes it over */
-  | ({ readonly kind: 'resume'; readonly order: Order } & Mended)
-  /** both hold a recorded event under this version, and they differ */
+  /** `order` is the state with which the new run starts */
+  | ({ readonly kind: 'resume'; readonly order: Order } & Repairs)
+  /** journal and history hold different recorded events under one version */
   | { readonly kind: 'contradiction'; readonly journal: StoredEvent; readonly history: StoredEvent }
-  /** events are missing that neither has */
+  /** events are missing in both */
   | { readonly kind: 'incomplete'; readonly detail: string };
 
-interface Mended {
-  /** of the history, which the journal lacks */
+interface Repairs {
+  /** events of the history that the journal lacks */
   readonly record: readonly StoredEvent[];
-  /** of the journal, beyond a gap: nothing was done on their account */
+  /** events of the journal after a gap: no effect was performed because of them */
   readonly setAside: readonly StoredEvent[];
 }
 
 /**
- * Compares an order's journal with its history. The journal, up to its first gap, is what the world saw: effects are performed
- * only once it holds the events that made them owed. So it wins over a history that is shorter, or differs in what was never
- * recorded; and it never wins over a history that agrees and is longer.
+ * Compares an order's journal with its history. The journal up to its first gap is what the outside
+ * world has seen, because effects are performed only after the journal holds the events that made
+ * them owed. So the journal wins over a history that is shorter, or that differs in events that
+ * were never recorded. A history that agrees and is longer wins over the journal.
  */
 export function planResumption({
   viewed,
@@ -86,7 +90,7 @@ export function planResumption({
   return fromBoth(seen, beyond, { history, decided, isHalted });
 }
 
-/** The history agrees, and is at least as long. */
+/** For a history that agrees with the journal and is at least as long. */
 function fromBoth(
   seen: readonly StoredEvent[],
   beyond: readonly StoredEvent[],
@@ -108,7 +112,7 @@ function fromBoth(
   if (history.isOpen && !isHalted) return { kind: 'running', record, setAside };
   const log = [...seen, ...decided.filter(({ version }) => version > seen.length)];
   if (unbroken(log).length < log.length || log.length === 0) {
-    const detail = `versions 1 to ${history.firstVersion - 1} are in no history any more, and the journal lacks some of them`;
+    const detail = `versions 1 to ${history.firstVersion - 1} are no longer in any history, and the journal lacks some of them`;
     return { kind: 'incomplete', detail };
   }
   const order = folded(log);
@@ -126,7 +130,7 @@ function fromJournal(
     const missing = seen.length + 1;
     return {
       kind: 'incomplete',
-      detail: `version ${missing} is missing in the journal, and no history has it`,
+      detail: `version ${missing} is missing in the journal and in the history`,
     };
   }
   const order = folded(seen);

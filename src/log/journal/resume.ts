@@ -29,32 +29,37 @@ import { type Plan, planResumption } from './resume-plan.js';
 import { setAside } from './set-aside.js';
 import { clearStopped, ended, markStopped } from './stops.js';
 
-export interface Resuming {
+export interface ResumeDeps {
   readonly client: Client;
   readonly db: Db;
-  /** of the orders' workflows */
+  /** of the order workflows */
   readonly taskQueue: string;
   /** see `NewOrder` */
   readonly continueAsNewAfter?: number;
 }
 
-/** Who asks for it, and why. Asked again under the same command id, nothing more is done. */
-export type Asked = Pick<ResumeRequest, 'commandId' | 'hash' | 'correlationId' | 'actor' | 'reason'>;
+/** Who resumes the order, and why. Idempotent by its command id. */
+export type ResumeCommand = Pick<ResumeRequest, 'commandId' | 'hash' | 'correlationId' | 'actor' | 'reason'>;
 
 export interface ResumeOptions {
-  /** say what would be done, and change nothing */
+  /** only report what would be done */
   readonly isDryRun?: boolean;
-  /** how long the new run is waited for, which tells what became of messages; not at all by default */
+  /**
+   * how long to wait for the new run, to report which messages it refused; not at all by default
+   */
   readonly answerWithinMs?: number;
 }
 
-/** What became of an order, or would become of it. */
+/** What was done with an order; in a dry run, what would be. */
 export interface ResumeReport {
   readonly orderId: string;
   /**
-   * `running`: its workflow runs and agrees with the journal; `resumed`: started anew from the journal; `restarted`: its workflow had
-   * ended before it decided anything; `already_resumed`: another resumption came first; `ended`: the order is finished, and so is
-   * its workflow; `contradiction`: history and journal hold different recorded events; `incomplete`: events are missing that neither has
+   * `running`: the workflow is running and agrees with the journal; `resumed`: started again from
+   * the journal; `restarted`: the workflow had ended before it decided anything, and starts from
+   * its create command; `already_resumed`: another resumption came first; `ended`: the order and
+   * its workflow are finished; `contradiction`: history and journal hold different recorded events;
+   * `incomplete`: events are missing in both; `unknown`: neither Temporal nor the journal knows the
+   * order
    */
   readonly outcome:
     | 'running'
@@ -65,19 +70,19 @@ export interface ResumeReport {
     | 'contradiction'
     | 'incomplete'
     | 'unknown';
-  /** for a person: what was found, and what was done */
+  /** what was found and done, in words */
   readonly detail: string;
-  /** what a person can do; absent if nothing is left to do */
+  /** what a person has to do; absent if nothing */
   readonly remedy?: string;
-  /** the order's last version before it was resumed */
+  /** version from which the order was resumed */
   readonly version?: number;
-  /** versions that the history had and the journal lacked, recorded first */
+  /** versions from the history that the journal lacked; they were recorded first */
   readonly recorded: readonly number[];
-  /** versions that the journal held beyond a gap: in `order_events_set_aside` now */
+  /** versions after a gap in the journal; they were moved to `order_events_set_aside` */
   readonly setAside: readonly number[];
-  /** ids of commands and facts that came to earlier runs, and are judged again */
+  /** ids of commands and facts that earlier runs received and the new run handles again */
   readonly messages: readonly string[];
-  /** of these, what was refused by now; absent if the new run was not waited for, or has not answered */
+  /** those that the new run has refused; absent if it was not waited for, or did not answer */
   readonly refused?: readonly {
     readonly commandId: string;
     readonly code: string;
@@ -85,41 +90,45 @@ export interface ResumeReport {
   }[];
 }
 
-/** How often an order is looked at again if another resumption was faster. */
-const tries = 4;
+/** Attempts if another resumption or run interferes. */
+const maxAttempts = 4;
 
 /**
- * Brings an order back whose workflow ended without it, or was put back to an earlier state. The journal is what the world saw
- * (see `planResumption`); a history that agrees with it and is longer is recorded first.
+ * Resumes an order whose workflow ended before the order was finished, or was restored to an
+ * earlier state. The journal decides what happened (see `planResumption`). A history that agrees
+ * with it and is longer is recorded first.
  *
  * @throws errors of MongoDB and Temporal
  */
 export async function resume(
-  resuming: Resuming,
+  deps: ResumeDeps,
   orderId: string,
-  asked: Asked,
+  command: ResumeCommand,
   { isDryRun = false, answerWithinMs = 0 }: ResumeOptions = {},
 ): Promise<ResumeReport> {
   let isReplaced = false;
-  for (let left = tries; ; left -= 1) {
-    const { plan, run, journal } = await look(resuming, orderId, isReplaced);
-    const found = reportOf(orderId, plan, journal, asked);
+  for (let left = maxAttempts; ; left -= 1) {
+    const { plan, run, journal } = await inspect(deps, orderId, isReplaced);
+    const found = reportOf(orderId, plan, journal, command);
     if (isDryRun || found.outcome === 'already_resumed') return found;
-    const report = await act(resuming, { orderId, asked, plan, run, found });
-    if (report !== undefined) return await answered(resuming, report, asked, answerWithinMs);
+    const report = await carryOut(deps, { orderId, command, plan, run, found });
+    if (report !== undefined) return await withRefusals(deps, report, command, answerWithinMs);
     isReplaced ||= plan.kind === 'resume' && run?.isRunning === true;
     if (left === 1) return { ...found, outcome: 'already_resumed', detail: 'another resumption came first' };
   }
 }
 
-interface Looked {
+interface Inspected {
   readonly plan: Plan;
   readonly run: LastRun | undefined;
   readonly journal: readonly StoredEvent[];
 }
 
-/** In this sequence: the history of an order that is well covers what its journal had before. */
-async function look({ client, db }: Resuming, orderId: string, isReplaced: boolean): Promise<Looked> {
+/**
+ * In this sequence, so that a healthy order's history includes everything that its journal had
+ * before.
+ */
+async function inspect({ client, db }: ResumeDeps, orderId: string, isReplaced: boolean): Promise<Inspected> {
   const view = await orders(db).findOne({ _id: orderId }, { ...committed, projection: { version: 1 } });
   const fork = await forks(db).findOne({ _id: orderId }, committed);
   const journal = await readStored(db, orderId);
@@ -142,76 +151,86 @@ async function look({ client, db }: Resuming, orderId: string, isReplaced: boole
   }
 }
 
-const nothing = { recorded: [], setAside: [], messages: [] } as const;
+const noChanges = { recorded: [], setAside: [], messages: [] } as const;
 
-function reportOf(orderId: string, plan: Plan, journal: readonly StoredEvent[], asked: Asked): ResumeReport {
+function reportOf(
+  orderId: string,
+  plan: Plan,
+  journal: readonly StoredEvent[],
+  command: ResumeCommand,
+): ResumeReport {
   const isDone = journal.some(
-    ({ type, commandId }) => type === 'OrderResumed' && commandId === asked.commandId,
+    ({ type, commandId }) => type === 'OrderResumed' && commandId === command.commandId,
   );
   if (isDone || plan.kind === 'resuming')
-    return { orderId, outcome: 'already_resumed', detail: 'it was resumed already', ...nothing };
+    return { orderId, outcome: 'already_resumed', detail: 'it was resumed already', ...noChanges };
   switch (plan.kind) {
     case 'unknown':
-      return { orderId, outcome: 'unknown', detail: 'neither Temporal nor the journal knows it', ...nothing };
+      return {
+        orderId,
+        outcome: 'unknown',
+        detail: 'neither Temporal nor the journal knows the order',
+        ...noChanges,
+      };
     case 'incomplete':
       return {
         orderId,
         outcome: 'incomplete',
         detail: plan.detail,
-        remedy: 'restore a backup that has these events, then resume it again',
-        ...nothing,
+        remedy: 'restore a backup that has these events, then resume the order again',
+        ...noChanges,
       };
     case 'contradiction': {
       const { message } = forkFailure(plan.journal, plan.history);
       return {
         orderId,
         outcome: 'contradiction',
-        detail: `${message}, and both were recorded`,
+        detail: `${message}; both were recorded`,
         remedy:
-          'decide which is true: `orders events --source history` shows the one, `orders events` the other',
-        ...nothing,
+          'decide which one is true: `orders events --source history` shows the history, `orders events` the journal',
+        ...noChanges,
       };
     }
     case 'restart':
-      return { orderId, outcome: 'restarted', detail: 'it starts from its create command', ...nothing };
+      return { orderId, outcome: 'restarted', detail: 'it starts from its create command', ...noChanges };
     case 'running':
     case 'ended':
       return {
         orderId,
         outcome: plan.kind,
         detail: plan.kind === 'running' ? 'its workflow runs' : 'the order is finished',
-        ...mended(plan),
+        ...repairsOf(plan),
         messages: [],
       };
     case 'resume': {
       const { version } = plan.order;
       const detail = `its workflow starts from version ${version}`;
-      return { orderId, outcome: 'resumed', version, detail, ...mended(plan), messages: [] };
+      return { orderId, outcome: 'resumed', version, detail, ...repairsOf(plan), messages: [] };
     }
     default:
       return plan satisfies never;
   }
 }
 
-function mended({ record, setAside: beyond }: Extract<Plan, { readonly record: unknown }>) {
+function repairsOf({ record, setAside: beyond }: Extract<Plan, { readonly record: unknown }>) {
   const versions = (events: readonly StoredEvent[]) => events.map(({ version }) => version);
   return { recorded: versions(record), setAside: versions(beyond) };
 }
 
-interface Act {
+interface Action {
   readonly orderId: string;
-  readonly asked: Asked;
+  readonly command: ResumeCommand;
   readonly plan: Plan;
   readonly run: LastRun | undefined;
   readonly found: ResumeReport;
 }
 
-/** @returns undefined if what was found has changed: it is to be looked at again */
-async function act(
-  resuming: Resuming,
-  { orderId, asked, plan, run, found }: Act,
+/** @returns undefined if the situation has changed: inspect the order again */
+async function carryOut(
+  deps: ResumeDeps,
+  { orderId, command, plan, run, found }: Action,
 ): Promise<ResumeReport | undefined> {
-  const { client, db } = resuming;
+  const { client, db } = deps;
   switch (plan.kind) {
     case 'unknown':
     case 'resuming':
@@ -223,22 +242,22 @@ async function act(
       await noteFork(db, plan.journal, plan.history);
       return found;
     case 'restart':
-      return (await restart(resuming, orderId, run)) ? found : undefined;
+      return (await restart(deps, orderId, run)) ? found : undefined;
     case 'running':
     case 'ended':
-      await mend(db, orderId, plan);
+      await repair(db, orderId, plan);
       if (plan.kind === 'running') await clearStopped(db, orderId);
       return found;
     case 'resume': {
       if (run?.isRunning === true) {
-        // What it still takes until then is looked at afterwards.
+        // What it decides until then is found by the next inspection.
         await terminate(client, orderId, run.runId);
         return undefined;
       }
-      await mend(db, orderId, plan);
+      await repair(db, orderId, plan);
       const journal = await readStored(db, orderId);
       const messages = unrecorded(run?.messages ?? [], journal);
-      const isStarted = await startAnew(resuming, { orderId, asked, plan, run, journal, messages });
+      const isStarted = await startResumed(deps, { orderId, command, plan, run, journal, messages });
       if (!isStarted) return undefined;
       await forks(db).deleteOne({ _id: orderId });
       return { ...found, messages: messages.map(({ message }) => message.commandId) };
@@ -248,7 +267,7 @@ async function act(
   }
 }
 
-async function mend(
+async function repair(
   db: Db,
   orderId: string,
   { record, setAside: beyond }: Extract<Plan, { readonly record: unknown }>,
@@ -263,8 +282,9 @@ async function mend(
 }
 
 /**
- * Messages that were not decided, or whose decision the journal lacks. Messages are decided in their order: a command before one
- * that the journal knows was refused without an event, as one is that was refused before in the same state.
+ * Messages without a decision, or whose decision the journal lacks. Messages are handled in order,
+ * so a command before the last known one was refused without an event, and is left out; facts are
+ * kept.
  */
 function unrecorded(messages: readonly Signal[], journal: readonly StoredEvent[]): readonly Signal[] {
   const known = new Set(journal.map(({ commandId }) => commandId));
@@ -278,22 +298,22 @@ async function terminate(client: Client, orderId: string, runId: string): Promis
   try {
     await client.workflow.getHandle(workflowId(orderId), runId).terminate('resumed from the journal');
   } catch (error) {
-    // It has ended by itself.
+    // It ended on its own.
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   }
 }
 
-/** @returns false if a run of the order was started meanwhile */
-async function startAnew(
-  { client, taskQueue, continueAsNewAfter }: Resuming,
+/** @returns false if another run was started meanwhile */
+async function startResumed(
+  { client, taskQueue, continueAsNewAfter }: ResumeDeps,
   {
     orderId,
-    asked,
+    command,
     plan: { order },
     run,
     journal,
     messages,
-  }: Pick<Act, 'orderId' | 'asked' | 'run'> & {
+  }: Pick<Action, 'orderId' | 'command' | 'run'> & {
     readonly plan: Extract<Plan, { readonly kind: 'resume' }>;
     readonly journal: readonly StoredEvent[];
     readonly messages: readonly Signal[];
@@ -302,10 +322,10 @@ async function startAnew(
   const [created] = journal;
   if (created === undefined) return false;
   const { commandId, causationId, actor } = created;
-  const carried = messages.slice(0, fitting(messages));
+  const carried = messages.slice(0, countThatFit(messages));
   const resumed: ResumedOrder = {
     orderId,
-    resume: { ...asked, ...(run === undefined ? {} : { previousRunId: run.runId }), messages: carried },
+    resume: { ...command, ...(run === undefined ? {} : { previousRunId: run.runId }), messages: carried },
     ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
   };
   const isStarted = await unlessStarted(() =>
@@ -324,19 +344,22 @@ async function startAnew(
   return isStarted;
 }
 
-/** What Temporal takes to start a workflow with is 2 MiB: the other messages come as signals. */
-const carriedCharacters = 500_000;
+/** Temporal limits a start argument to 2 MiB; messages beyond that are sent as signals. */
+const maxCarriedCharacters = 500_000;
 
-/** How many of the messages, from the first on, a start argument can carry. */
-function fitting(messages: readonly Signal[]): number {
+/** How many messages, counted from the first, fit into the start argument. */
+function countThatFit(messages: readonly Signal[]): number {
   let characters = 0;
-  const end = messages.findIndex((one) => (characters += JSON.stringify(one).length) > carriedCharacters);
+  const end = messages.findIndex((one) => (characters += JSON.stringify(one).length) > maxCarriedCharacters);
   return end === -1 ? messages.length : end;
 }
 
-/** The order that was accepted, and nothing decided of: it starts from its own start command, and what came to it comes again. */
+/**
+ * Starts an order that was accepted but never decided again: from its start command, with the
+ * messages that it received.
+ */
 async function restart(
-  { client, taskQueue }: Resuming,
+  { client, taskQueue }: ResumeDeps,
   orderId: string,
   run: LastRun | undefined,
 ): Promise<boolean> {
@@ -368,27 +391,29 @@ async function unlessStarted(start: () => Promise<unknown>): Promise<boolean> {
   }
 }
 
-const LOOK_EVERY_MS = 100;
+const POLL_EVERY_MS = 100;
 
-/** The report, with what was refused once the new run has decided on all that came to earlier ones. */
-async function answered(
-  { client, db }: Resuming,
+/**
+ * Adds to the report which messages were refused, as soon as the new run has handled all of them.
+ */
+async function withRefusals(
+  { client, db }: ResumeDeps,
   report: ResumeReport,
-  asked: Asked,
+  command: ResumeCommand,
   withinMs: number,
 ): Promise<ResumeReport> {
   const { orderId, outcome, messages, version = 0 } = report;
   if (outcome !== 'resumed') return report;
-  for (const giveUpAt = Date.now() + withinMs; Date.now() < giveUpAt; await setTimeout(LOOK_EVERY_MS)) {
+  for (const giveUpAt = Date.now() + withinMs; Date.now() < giveUpAt; await setTimeout(POLL_EVERY_MS)) {
     const state = await client.connection
       .withDeadline(giveUpAt, () =>
         client.workflow.getHandle(workflowId(orderId)).query<OrderState>(stateQuery),
       )
-      // It takes the order over and answers nothing yet, or there is no worker.
+      // The run is still loading its log, or there is no worker.
       .catch(() => undefined);
     if (state === undefined || state.unrecorded > 0) continue;
     const events = await readStored(db, orderId, { from: version + 1 });
-    if (!events.some(({ commandId }) => commandId === asked.commandId)) continue;
+    if (!events.some(({ commandId }) => commandId === command.commandId)) continue;
     const refused = events.flatMap(({ type, commandId, data }) =>
       type === 'CommandRejected' && messages.includes(commandId)
         ? [{ commandId, code: String(data['code']), message: String(data['message']) }]

@@ -5,10 +5,13 @@ import { setAside } from './set-aside.js';
 import { unbroken } from './time-travel.js';
 import type { ResumptionActivities } from '../workflow/messages.js';
 
-/** What one activity answers, and the next is given, is kept in the history. */
+/**
+ * A page is an activity's result and the next activity's input, so it is stored in the history
+ * twice.
+ */
 const page = { events: 200, characters: 128 * 1024 };
 
-/** The activities of a run that takes its order over from the journal. */
+/** The activities with which a resumed run loads its order from the journal. */
 export function createResumptionActivities(db: Db): ResumptionActivities {
   return {
     async loadLog({ orderId, after }) {
@@ -26,17 +29,17 @@ export function createResumptionActivities(db: Db): ResumptionActivities {
       const [next, ...others] = await readStored(db, orderId, { from: version });
       if (next?.version === version) return isSameEvent(next, resumption);
       await setAside(db, next === undefined ? [] : [next, ...others]);
-      return (await insertIntoJournal(db, [resumption])) || (await isThere(db, resumption));
+      return (await insertIntoJournal(db, [resumption])) || (await isRecorded(db, resumption));
     },
   };
 }
 
-/** Without what the journal adds to it. */
+/** The event without the journal's own fields. */
 function asDecided({ recordedAt: _recordedAt, position: _position, ...event }: StoredRecord): StoredEvent {
   return event;
 }
 
-async function isThere(db: Db, event: StoredEvent): Promise<boolean> {
+async function isRecorded(db: Db, event: StoredEvent): Promise<boolean> {
   const [found] = await readStored(db, event.orderId, { from: event.version, limit: 1 });
   return found?.version === event.version && isSameEvent(found, event);
 }

@@ -3,7 +3,10 @@ import type { StoredEvent } from '../../order/events.js';
 import { committed, durable } from './durability.js';
 import { journal, type JournalDocument } from './journal.js';
 
-/** An event that a run recorded ahead of its turn, before the order was resumed without it. Nothing was done on its account. */
+/**
+ * An event that was recorded after a gap, before its order was resumed without it. No effect was
+ * performed because of it.
+ */
 export type EventSetAside = Omit<JournalDocument, '_id'> & {
   /** ISO-8601 UTC */
   readonly setAsideAt: string;
@@ -13,10 +16,10 @@ export function eventsSetAside(db: Db) {
   return db.collection<EventSetAside>('order_events_set_aside');
 }
 
-/** Takes events out of the journal, and keeps them for people to look at. May be repeated. */
+/** Moves events out of the journal, and keeps them for inspection. Idempotent. */
 export async function setAside(db: Db, events: readonly StoredEvent[]): Promise<void> {
   for (const { orderId, version, occurredAt, causationId, type } of events) {
-    // No other event: by now, another may be in its place.
+    // Matches this event only: another one may have taken its version meanwhile.
     const filter = { _id: `${orderId}:${version}`, occurredAt, causationId, type };
     const found = await journal(db).findOne(filter, committed);
     if (found === null) continue;

@@ -1,25 +1,31 @@
 import type { StoredEvent } from '../../order/events.js';
 
-/** What a process's workers were given to record and to do, and what of it is not done. */
+/**
+ * Counts, for one process, the steps that its workers have not recorded yet and the attempts that
+ * failed.
+ */
 export interface StepTally {
-  /** Runs what records events of one order: until it succeeds, the events are decided and not known to be recorded. */
+  /** Runs `record`; until it succeeds, the events count as unrecorded. */
   recording(events: readonly StoredEvent[], record: () => Promise<void>): Promise<void>;
-  /** Runs a try of an activity, and counts it if it fails. */
+  /** Runs one attempt of an activity, and counts it if it fails. */
   tried<T>(activity: string, work: () => Promise<T>): Promise<T>;
-  /** Events that are not known to be recorded, the first of each step. */
+  /** The first event of each step that is not known to be recorded. */
   unrecorded(): readonly UnrecordedEvent[];
   readonly failures: ReadonlyMap<string, number>;
 }
 
 export interface UnrecordedEvent {
-  /** as the journal has it: `<orderId>:<version>` */
+  /** the event's id in the journal, `<orderId>:<version>` */
   readonly id: string;
   readonly orderId: string;
   /** ISO-8601 UTC */
   readonly occurredAt: string;
 }
 
-/** A step that fails comes again within seconds; one that stays away this long was given to another worker, or has an end. */
+/**
+ * A failed step is retried within seconds. If none comes for this long, another worker has it, or
+ * it has ended.
+ */
 const FORGOTTEN_AFTER_MS = 15 * 60_000;
 
 export function createStepTally(): StepTally {

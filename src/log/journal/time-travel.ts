@@ -4,10 +4,17 @@ import { evolve, fold } from '../../order/evolve.js';
 import type { Order } from '../../order/order.js';
 import { toView } from '../../order/view.js';
 
-/** A point in an order's life: behind the event of a version, or behind all that had happened at a time (ISO-8601 UTC). */
+/**
+ * A point in an order's life: after the event of a version, or after all events up to a time
+ * (ISO-8601 UTC).
+ */
 export type Moment = { readonly version: number } | { readonly at: string };
 
-/** The events of an order, ascending, that follow version `after` up to a gap: those behind it are not known yet. */
+/**
+ * The events after version `after` up to the first gap. Later ones cannot be used yet.
+ *
+ * @param events ascending
+ */
 export function unbroken<E extends Pick<OrderEvent, 'version'>>(
   events: readonly E[],
   after = 0,
@@ -17,7 +24,7 @@ export function unbroken<E extends Pick<OrderEvent, 'version'>>(
 }
 
 /**
- * The events of an order's log up to a moment, or to a gap.
+ * The events of an order up to a moment, or up to a gap.
  *
  * @param log ascending, from version 1
  */
@@ -31,19 +38,22 @@ export function eventsUntil<E extends Pick<OrderEvent, 'version' | 'occurredAt'>
   return end === -1 ? known : known.slice(0, end);
 }
 
-/** The order as it was; undefined where it did not exist yet. Of a version that its log does not reach: as it is. */
+/**
+ * The order at a moment; undefined if it did not exist yet. A version beyond the log gives the
+ * latest state.
+ */
 export function orderAt(log: readonly OrderEvent[], moment: Moment): Order | undefined {
   return fold(eventsUntil(log, moment));
 }
 
-/** What became different in an order between two of its versions, and how. */
+/** The differences of an order between two of its versions. */
 export interface Diff {
   readonly orderId: string;
   readonly from: number;
   readonly to: number;
-  /** all in all: what was changed and changed back is not in it */
+  /** the net result, without what was changed and changed back */
   readonly changes: readonly Change[];
-  /** event by event, ascending */
+  /** the changes of each event, ascending */
   readonly steps: readonly DiffStep[];
 }
 
@@ -51,15 +61,16 @@ export interface DiffStep extends Pick<
   OrderEvent,
   'version' | 'type' | 'occurredAt' | 'actor' | 'commandId' | 'correlationId' | 'causationId'
 > {
-  /** in the words of whoever decided it, where there are any */
+  /** as the event gives it; absent if it gives none */
   readonly reason?: string;
   readonly changes: readonly Change[];
 }
 
 /**
- * A difference in the public shape of an order. `path` is a JSON pointer, in which an entry of a list goes by its own id:
- * `/lines/A-1/shipped`, `/shipments/s1/status`; an entry without an id has the path of its list. What has no `before` was
- * added, what has no `after` is gone.
+ * One difference in the public shape of an order. `path` is a JSON pointer. Entries of a list are
+ * named by their own id, as in `/lines/A-1/shipped` and `/shipments/s1/status`; for entries without
+ * an id it is the path of their list. Without `before`, the value was added; without `after`, it
+ * was removed.
  */
 export interface Change {
   readonly path: string;
@@ -110,10 +121,13 @@ function changesBetween(before: Order, after: Order): readonly Change[] {
   return changed('', toView(before), toView(after));
 }
 
-/** What every event changes, which the event itself tells, and what may be done next, which is no part of what happened. */
+/**
+ * Left out: what every event changes, and which commands are allowed, which is not part of what
+ * happened.
+ */
 const leftOut = new Set(['version', 'updatedAt', 'allowedCommands', 'blockedCommands']);
 
-/** By what an entry of a list is known in its list. */
+/** The member that names an entry in its list. */
 const ids = ['shipmentId', 'refundId', 'returnId', 'sku'] as const;
 
 function changed(path: string, before: unknown, after: unknown): readonly Change[] {
@@ -137,7 +151,7 @@ function changedMembers(path: string, before: Members, after: Members): readonly
     .flatMap((name) => changed(`${path}/${name}`, own(before, name), own(after, name)));
 }
 
-/** What every object has of its own accord, such as `toString`, is no member of it. */
+/** The value of a member of the object itself; inherited ones such as `toString` do not count. */
 function own(members: Members, name: string): unknown {
   return Object.hasOwn(members, name) ? members[name] : undefined;
 }
@@ -168,7 +182,7 @@ function idOf(entry: unknown): string | undefined {
   return typeof id === 'string' ? id : undefined;
 }
 
-/** A part that came or went as a whole. */
+/** A value that was added or removed as a whole, without the members that are left out. */
 function shown(part: unknown): unknown {
   if (Array.isArray(part)) return part.map(shown);
   if (!isObject(part)) return part;

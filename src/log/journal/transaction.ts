@@ -2,18 +2,19 @@ import type { ClientSession, Db } from 'mongodb';
 import { committed, durable } from './durability.js';
 import { withTimeout } from '../../outages/timeout.js';
 
-/** Well within the 10 s that an activity has for one try. The driver alone would go on trying for 120 s. */
+/** Well below the 10 s of an activity attempt. The driver itself would retry for 120 s. */
 const giveUpAfterMs = 5_000;
 
 /**
- * Runs `work` in one transaction, and again where it met a concurrent write. Its writes are durable when this resolves;
- * where it rejects they may be, too, so `work` writes a proof that the next try finds.
+ * Runs `work` in a transaction, and runs it again after a write conflict. When this resolves, the
+ * writes are durable. When it rejects they may be durable, too, so `work` has to write something
+ * that shows the next attempt that it is done.
  *
- * @throws MongoError during an outage; NoAnswer when it could not be done in 5 s
+ * @throws MongoError during an outage; NoAnswer after 5 s
  */
 export async function inTransaction<T>(db: Db, work: (session: ClientSession) => Promise<T>): Promise<T> {
   return await db.client.withSession((session) =>
-    // Whoever is late finds its session ended, and stops.
+    // After the timeout the session is ended, so `work` fails and stops.
     withTimeout(
       giveUpAfterMs,
       session.withTransaction(() => work(session), { ...committed, ...durable }),

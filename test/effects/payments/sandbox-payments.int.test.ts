@@ -265,8 +265,6 @@ test('the first answer to a key stays, also after the payment was settled', asyn
 
 test('only what was called pending can be settled', async () => {
   const { key } = await authorized('tok_ok');
-  await expect(payments.settlePending(key, 'authorized')).rejects.toThrow(
-    'not a payment that was called pending',
-  );
+  await expect(payments.settlePending(key, 'authorized')).rejects.toThrow('not a payment that was pending');
   await expect(payments.settlePending('nothing', 'authorized')).rejects.toThrow('not a payment');
 });
