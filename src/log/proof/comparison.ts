@@ -16,47 +16,47 @@ import { isSameEvent, type RecordedEvent, readStored } from '../journal/journal.
 import { type Cause, ended, rewound } from '../journal/stops.js';
 import { eventsUntil, orderAt } from '../journal/time-travel.js';
 
-/** Where an order is not one and the same. */
+/** Something about an order that is not the same everywhere. */
 export interface Discrepancy {
-  /** absent where it is about no order in particular */
+  /** absent if it is not about one order */
   readonly orderId?: string;
-  /** the first at which it shows; absent where it is about the order as a whole */
+  /** the first version that is affected; absent if it is about the order as a whole */
   readonly version?: number;
   readonly where: 'journal' | 'history' | 'view' | 'workflow' | 'positions' | 'stock' | 'payments';
-  /** an effect's, where it is about one; a SKU */
+  /** the effect's key, or the SKU, if it is about one */
   readonly key?: string;
   /**
-   * `behind`: it lacks what another already has; `stopped`: the order cannot go on by itself; `unanswered`: there was no answer,
-   * so nothing is proven
+   * `differs`: two places disagree; `behind`: one lacks what another has already; `stopped`: the
+   * order cannot continue on its own; `unanswered`: it could not be checked
    */
   readonly kind: 'differs' | 'behind' | 'stopped' | 'unanswered';
-  /** for a person: what was found and what was expected */
+  /** what was found and what was expected, in words */
   readonly detail: string;
-  /** why the order cannot go on by itself; absent if it can */
+  /** why the order cannot continue; only for `stopped` */
   readonly code?: Cause['code'];
-  /** for a person: what to do about it */
+  /** what a person has to do */
   readonly remedy?: string;
 }
 
 export interface Comparison {
-  /** in the journal */
+  /** number of events in the journal */
   readonly events: number;
-  /** Temporal keeps the order's history, or a part of it */
+  /** true if Temporal keeps the order's history, or a part of it */
   readonly hasHistory: boolean;
-  /** none where history, journal, fold, view and workflow are one */
+  /** empty if history, journal, fold, view and workflow agree */
   readonly discrepancies: readonly Discrepancy[];
-  /** false where the order could not be read at all */
+  /** false if the order could not be read */
   readonly isProven?: false;
 }
 
 export interface Compared {
   readonly client: Client;
   readonly db: Db;
-  /** Ask the workflow for its state, too, where it is open: that takes a worker. */
+  /** also query the running workflow for its state, which takes a worker */
   readonly asksWorkflow: boolean;
   /**
-   * ISO-8601 UTC: what was recorded before is to have its position by now. Absent where nobody looks at positions: those of
-   * what was lost and came back do not follow versions, for ever.
+   * ISO-8601 UTC: events recorded before must have a position. If absent, positions are not
+   * checked: those of events that were restored do not follow the versions.
    */
   readonly positionedBefore?: string;
 }
@@ -66,16 +66,17 @@ const LONGEST_PAUSE_MS = 1_600;
 const QUERY_WITHIN_MS = 2_000;
 
 /**
- * Compares everything that is known of an order. Where something is only behind, as it is while an order is under way, it is
- * looked at again for some three seconds; positions are not, for they were given their time. What fails for this order alone,
- * while the servers answer, is `unanswered`: one order never keeps the others from being compared.
+ * Compares all that is known of an order. If something is only behind, which is normal while an
+ * order is being processed, it is compared again for about three seconds; missing positions are not
+ * waited for. If reading fails for this order alone, while both servers answer, the result is
+ * `unanswered`, so that one order does not keep the others from being compared.
  *
- * @throws errors of MongoDB and Temporal where one of them is away
+ * @throws errors of MongoDB and Temporal if one of them is away
  */
 export async function compareOrder(compared: Compared, orderId: string): Promise<Comparison> {
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
     const comparison = await compareOnce(compared, orderId).catch(async (error: unknown) => {
-      await reach(compared, error);
+      await rethrowInOutage(compared, error);
       return unproven(orderId, error);
     });
     const { discrepancies, isProven = true } = comparison;
@@ -85,8 +86,8 @@ export async function compareOrder(compared: Compared, orderId: string): Promise
   }
 }
 
-/** @throws `error` where a server does not answer a simple question either */
-async function reach({ client, db }: Compared, error: unknown): Promise<void> {
+/** @throws `error` if one of the servers does not answer a simple request either */
+async function rethrowInOutage({ client, db }: Compared, error: unknown): Promise<void> {
   try {
     await client.connection.withDeadline(Date.now() + QUERY_WITHIN_MS, () =>
       client.workflowService.getSystemInfo({}),
@@ -108,7 +109,10 @@ function unproven(orderId: string, error: unknown): Comparison {
   };
 }
 
-/** Reads against the way that events take, so that whatever is read later is as far as what was read before, or farther. */
+/**
+ * Reads in the opposite direction of the data flow, so that what is read later is never behind what
+ * was read before.
+ */
 async function compareOnce(
   { client, db, asksWorkflow, positionedBefore }: Compared,
   orderId: string,
@@ -121,13 +125,13 @@ async function compareOnce(
   const history = await historyOf(client, orderId);
   const isAsked = asksWorkflow && typeof history === 'object' && history.isOpen && !history.isForecast;
   const state = isAsked ? await stateOf(client, orderId) : undefined;
-  const found = whereLegible(() => {
+  const found = ifReadable(() => {
     const journal = stored.map((event) => upcast(event));
     return [
-      ...whereLegible(() => compareView(view ?? undefined, journal)),
+      ...ifReadable(() => compareView(view ?? undefined, journal)),
       ...(typeof history === 'string'
         ? [differs('history', undefined, history)]
-        : [...compareLogs(journal, history), ...whereLegible(() => compareLife(journal, history))]),
+        : [...compareLogs(journal, history), ...ifReadable(() => compareLiveness(journal, history))]),
       ...(isAsked ? compareWorkflow(history, state) : []),
       ...(positionedBefore === undefined
         ? []
@@ -145,8 +149,8 @@ async function compareOnce(
   };
 }
 
-/** What is found; that the journal is no log, where it cannot even be read as one. */
-function whereLegible(compare: () => readonly Found[]): readonly Found[] {
+/** What `compare` finds; a discrepancy of the journal if its events cannot be upcast or folded. */
+function ifReadable(compare: () => readonly Found[]): readonly Found[] {
   try {
     return compare();
   } catch (error) {
@@ -154,13 +158,13 @@ function whereLegible(compare: () => readonly Found[]): readonly Found[] {
   }
 }
 
-/** A journal that is no log is found by each comparison that folds it. */
+/** Removes duplicates: every comparison that folds an unreadable journal reports it. */
 function distinct(found: readonly Found[]): readonly Found[] {
   const isSame = (one: Found) => (other: Found) => isDeepStrictEqual(one, other);
   return found.filter((one, index) => found.findIndex(isSame(one)) === index);
 }
 
-/** What is wrong with it, where it is a log no more. */
+/** The history, or what is wrong with it if it is not a consistent log. */
 async function historyOf(client: Client, orderId: string): Promise<HistoryLog | string | undefined> {
   try {
     return await readHistoryLog(client, orderId);
@@ -190,7 +194,7 @@ function compareLogs(journal: readonly RecordedEvent[], history: HistoryLog | un
     return lost(recorded, lastInJournal);
   }
   if (history.isResuming && history.isOpen)
-    return [behind('history', undefined, 'its workflow takes the order over from the journal')];
+    return [behind('history', undefined, 'its workflow is loading its log from the journal')];
   if (history.isForecast) {
     const [first] = journal;
     return first === undefined ? [] : [differs('history', first.version, 'it has decided nothing yet')];
@@ -215,8 +219,14 @@ function compareLogs(journal: readonly RecordedEvent[], history: HistoryLog | un
   ];
 }
 
-/** An order that is not finished has a workflow that runs, and is as far as the journal. */
-function compareLife(journal: readonly RecordedEvent[], history: HistoryLog | undefined): readonly Found[] {
+/**
+ * Finds orders that are not finished, and have no running workflow, or one that is behind the
+ * journal.
+ */
+function compareLiveness(
+  journal: readonly RecordedEvent[],
+  history: HistoryLog | undefined,
+): readonly Found[] {
   const last = journal.at(-1);
   const known = last && fold(eventsUntil(journal, { version: last.version }));
   if (history === undefined) {
@@ -242,7 +252,7 @@ function stopped({ code, detail, remedy }: Cause): Found {
   return { where: 'workflow', kind: 'stopped', detail, code, remedy };
 }
 
-/** Versions that no history has any more, so that the journal must. */
+/** Versions up to `upTo` that are no longer in any history, and not in the journal either. */
 function lost(recorded: ReadonlyMap<number, unknown>, upTo: number): readonly Found[] {
   const versions = Array.from({ length: upTo }, (_, index) => index + 1);
   return versions
@@ -250,19 +260,22 @@ function lost(recorded: ReadonlyMap<number, unknown>, upTo: number): readonly Fo
     .map((version) => differs('journal', version, 'it is missing, and no history has it'));
 }
 
-/** The order that the oldest run that is kept took over is the fold of what came before, as far as that run kept it. */
+/**
+ * The order with which the oldest kept run started must equal the fold of the journal up to its
+ * version.
+ */
 function compareBase(journal: readonly RecordedEvent[], { base }: HistoryLog): readonly Found[] {
   if (base === undefined) return [];
   const order = orderAt(journal, base);
   if (order?.version !== base.version) return [];
   const fields = differing(membersOf(order, base), base);
   if (fields === '') return [];
-  return [differs('history', base.version, `the run began with other ${fields} than the journal's fold has`)];
+  return [differs('history', base.version, `the run started with other ${fields} than the journal's fold`)];
 }
 
 function compareView(view: OrderDocument | undefined, journal: readonly RecordedEvent[]): readonly Found[] {
   const log = eventsUntil(journal, { version: journal.length });
-  if (view === undefined) return log.length === 0 ? [] : [behind('view', 1, 'there is none')];
+  if (view === undefined) return log.length === 0 ? [] : [behind('view', 1, 'the order has no view')];
   if (view.version > log.length)
     return [differs('view', view.version, `the journal goes to version ${log.length}`)];
   const order = orderAt(log, view);
@@ -282,19 +295,25 @@ function compareWorkflow(history: HistoryLog, state: OrderState | string | undef
   if (halted !== undefined) return [differs('workflow', undefined, `it is halted: ${halted.message}`)];
   const folded = foldHistory(history);
   const version = folded?.version ?? 0;
-  if (order.version > version) return [behind('history', version + 1, 'the workflow has just gone on')];
+  if (order.version > version) return [behind('history', version + 1, 'the workflow has just continued')];
   const fields = folded === undefined ? 'everything' : differing(order, folded);
   return fields === '' ? [] : [differs('workflow', order.version, `other ${fields} than the history's fold`)];
 }
 
-/** Within an order, positions follow versions. */
+/** Within an order, positions must ascend with versions. */
 function comparePositions(journal: readonly RecordedEvent[]): readonly Found[] {
   return journal.flatMap(({ version, position }, index) => {
     const before = journal[index - 1];
     if (before === undefined || position === undefined) return [];
     if (before.position !== undefined && before.position < position) return [];
     const other = before.position === undefined ? 'none' : String(before.position);
-    return [differs('positions', version, `it has ${position}, and version ${before.version} has ${other}`)];
+    return [
+      differs(
+        'positions',
+        version,
+        `it has position ${position}, and version ${before.version} has ${other}`,
+      ),
+    ];
   });
 }
 
@@ -306,12 +325,15 @@ function lackedPositions(journal: readonly RecordedEvent[], before: string): rea
     behind(
       'positions',
       first.version,
-      `${without.length} of its events, recorded before ${before}, without one`,
+      `${without.length} of its events, recorded before ${before}, have no position`,
     ),
   ];
 }
 
-/** What `whole` has of the members that `part` has: an older version of this code handed on an order with fewer. */
+/**
+ * The members of `whole` that `part` also has. An older version of this code may have handed over
+ * an order without the newer members.
+ */
 function membersOf(whole: unknown, part: unknown): object {
   if (Array.isArray(whole) && Array.isArray(part)) return whole.map((one, index) => ofPart(one, part[index]));
   const [members, wanted] = [Object.entries(Object(whole)), Object(part)];
@@ -325,7 +347,7 @@ function ofPart(whole: unknown, part: unknown): unknown {
   return areObjects ? membersOf(whole, part) : whole;
 }
 
-/** The names of the members that are not the same; empty where all are. */
+/** The names of the members that differ; empty if none. */
 function differing(one: object, other: object): string {
   const [these, those] = [asStored(one), asStored(other)];
   return [...new Set([...Object.keys(these), ...Object.keys(those)])]

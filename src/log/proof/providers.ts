@@ -12,14 +12,15 @@ import { asStored, committed } from '../journal/durability.js';
 import { readHistoryLog } from '../journal/history.js';
 import { notJournaled, readStored } from '../journal/journal.js';
 
-const putBack = 'put it back with `npx orders rebuild --from history`';
-const countAgain = 'find out who wrote it, then count these goods: `npx orders stock set <sku> <onHand>`';
-const askProvider = 'compare with the payment provider, and correct what the customer was charged by hand';
+const putBack = 'restore it with `npx orders rebuild --from history`';
+const countAgain = 'find out what wrote it, then count these goods: `npx orders stock set <sku> <onHand>`';
+const askProvider = 'compare with the payment provider, and correct by hand what the customer was charged';
 
 /**
- * Compares what an order's log says was done outside with the movements of the stock and the sandbox provider's ledger, key by
- * key. An order under way is no fault: what was done is read first, and is owed, or settled, in the log that is read after it; what
- * the log says was done is looked for once more.
+ * Compares the effects that an order's log proves with the stock's movements and the sandbox
+ * provider's ledger, key by key. Orders in progress cause no false alarm: movements and entries are
+ * read first, and the log read afterwards has their effects as owed or settled; what is missing is
+ * looked up once more.
  */
 export async function compareOutside(db: Db, orderId: string): Promise<readonly Discrepancy[]> {
   const [moved, paid] = await Promise.all([
@@ -62,7 +63,7 @@ export async function compareOutside(db: Db, orderId: string): Promise<readonly 
       .map(({ _id: key, type }) => ({
         where: 'stock' as const,
         key,
-        detail: `the log knows nothing of the movement ${key} (${type})`,
+        detail: `the log has no effect for the movement ${key} (${type})`,
         remedy: countAgain,
       })),
     ...ofMoney.flatMap((one) => {
@@ -77,14 +78,17 @@ export async function compareOutside(db: Db, orderId: string): Promise<readonly 
     ...paid.filter(isExtra).map(({ _id: key, type }) => ({
       where: 'payments' as const,
       key,
-      detail: `the log knows nothing of the provider's entry ${key} (${type})`,
+      detail: `the log has no effect for the provider's entry ${key} (${type})`,
       remedy: askProvider,
     })),
   ];
   return found.map((one) => ({ orderId, kind: 'differs', ...one }));
 }
 
-/** Undefined where the journal is no whole log: that is found by comparing it with the history. */
+/**
+ * @returns undefined if the journal is not a complete log, which the comparison with the history
+ *   reports
+ */
 async function recordedEffects(db: Db, orderId: string) {
   try {
     const events = (await readStored(db, orderId)).map((event) => upcast(event));
@@ -95,7 +99,10 @@ async function recordedEffects(db: Db, orderId: string) {
   }
 }
 
-/** What was done by key, those that had not been done at the first look looked for again. */
+/**
+ * Movements or entries by key. Keys of settled effects that were not seen, or had no answer, are
+ * looked up again.
+ */
 async function withLater<T extends { readonly _id: string }>(
   seen: readonly T[],
   settled: readonly SettledEffect[],
@@ -123,7 +130,7 @@ function isSameMovement(one: Movement, other: Movement): boolean {
   return isDeepStrictEqual(content(one), content(other));
 }
 
-/** What is wrong with the provider's entry for an effect that was settled; undefined where nothing is. */
+/** What is wrong with the provider's entry for a settled effect; undefined if nothing. */
 function wrongEntry(entry: LedgerEntry | undefined, { effect, event }: SettledEffect): string | undefined {
   if (entry === undefined) return 'the provider has no entry';
   const { type, amount, outcome } = entry;
@@ -150,20 +157,20 @@ function isOutcome({ outcome, authorization, capture }: LedgerEntry, event: Sett
     case 'PaymentRefunded':
       return outcome?.type === 'refunded';
     default:
-      // The customer may have declined what the provider had called pending.
+      // The customer may have declined an authorization that was pending.
       return outcome?.type === 'declined' || authorization?.status === 'declined';
   }
 }
 
-/** What was done for orders that the journal does not know, and Temporal neither: each order once. */
-export async function* doneForNone(db: Db, client: Client): AsyncGenerator<Discrepancy, void> {
+/** Movements and entries of orders that neither the journal nor Temporal knows; each order once. */
+export async function* effectsOfUnknownOrders(db: Db, client: Client): AsyncGenerator<Discrepancy, void> {
   for (const [collection, other] of [
     [movements(db), undefined],
     [sandboxLedger(db), movements(db)],
   ] as const) {
     for await (const unknown of notJournaled(db, ordersIn(collection))) {
       for (const orderId of unknown) {
-        // Found already.
+        // The first pass has reported this order.
         if (other !== undefined && (await other.findOne(ofOrder(orderId), committed)) !== null) continue;
         if ((await readHistoryLog(client, orderId)) === undefined) yield* await compareOutside(db, orderId);
       }
@@ -171,7 +178,7 @@ export async function* doneForNone(db: Db, client: Client): AsyncGenerator<Discr
   }
 }
 
-/** Ids of the orders whose keys are in the collection, each once. */
+/** Ids of the orders that have documents in the collection, each once. */
 async function* ordersIn(
   collection: Collection<LedgerEntry> | Collection<StockMovement>,
 ): AsyncGenerator<string, void> {
@@ -185,25 +192,26 @@ async function* ordersIn(
   }
 }
 
-const snapshotTooOld = 239;
+const SNAPSHOT_TOO_OLD = 239;
 
 /**
- * SKUs of which another number is reserved than the movements come to. As each order's movements are those of its log (see
- * `compareOutside`), this is what the orders hold by their logs. Both are read as of one moment, and what is found is looked at
- * once more, so orders under way are no fault. Its memory grows with the number of SKUs, and with nothing else.
+ * SKUs whose reserved units are not the sum of their movements. Since each order's movements are
+ * checked against its log (`compareOutside`), this proves that the stock is what the orders hold.
+ * Both are read from one snapshot, and what is found is checked twice, so orders in progress cause
+ * no false alarm. Memory grows with the number of SKUs only.
  */
 export async function* wrongStock(
   db: Db,
   onProgress: (done: number) => void,
 ): AsyncGenerator<Discrepancy, void> {
-  const found = await lookAtStock(db, onProgress);
+  const found = await compareStock(db, onProgress);
   if (found.length === 0) return;
-  const again = await lookAtStock(db, onProgress);
+  const again = await compareStock(db, onProgress);
   const before = new Set(found.map(({ key }) => key));
   yield* again.filter(({ key }) => before.has(key));
 }
 
-async function lookAtStock(db: Db, onProgress: (done: number) => void): Promise<readonly Discrepancy[]> {
+async function compareStock(db: Db, onProgress: (done: number) => void): Promise<readonly Discrepancy[]> {
   const found: Discrepancy[] = [];
   const session = db.client.startSession({ snapshot: true });
   try {
@@ -224,8 +232,8 @@ async function lookAtStock(db: Db, onProgress: (done: number) => void): Promise<
     for (const [sku, wanted] of reserved) if (wanted !== 0) found.push(wrongReservation(sku, 0, wanted));
     return found;
   } catch (error) {
-    if (!(error instanceof MongoServerError && error.code === snapshotTooOld)) throw error;
-    const detail = 'the movements cannot be read as of one moment: they are too many for its snapshot window';
+    if (!(error instanceof MongoServerError && error.code === SNAPSHOT_TOO_OLD)) throw error;
+    const detail = 'there are too many movements to read them from one snapshot';
     const remedy = 'raise MongoDB’s minSnapshotHistoryWindowInSeconds, and verify again';
     return [{ where: 'stock', kind: 'unanswered', detail, remedy }];
   } finally {

@@ -2,37 +2,37 @@ import type { Db } from 'mongodb';
 import type { Discrepancy } from './comparison.js';
 import { committed, durable } from '../journal/durability.js';
 
-/** What one comparison of Temporal with journal and views came to. */
+/** The report of one reconciliation: a comparison of Temporal with the journal and the views. */
 export interface Reconciliation {
-  /** of the workflow that made it */
+  /** run of the workflow that made it */
   readonly runId: string;
   readonly workflowId?: string;
   /** ISO-8601 UTC */
   readonly startedAt: string;
   readonly finishedAt: string;
-  /** orders that were looked at: the open ones, and those closed of late */
+  /** orders that were listed: the open ones, and those closed since the last run */
   readonly orders: number;
-  /** of these, compared event by event */
+  /** orders that were compared event by event */
   readonly compared: number;
-  /** orders that were behind and are not any more */
+  /** orders that were behind and were repaired */
   readonly repaired: number;
   /** the first of them */
   readonly repairedOrders: readonly string[];
-  /** discrepancies that nothing but a person can mend */
+  /** discrepancies that only a person can resolve */
   readonly found: number;
   /** the first of them */
   readonly discrepancies: readonly Discrepancy[];
-  /** id of the order that was compared last in turn: the next run goes on behind it */
+  /** id of the order with which the rotation stopped; the next run continues after it */
   readonly cursor?: string;
 }
 
-const kept = 100;
+const maxKept = 100;
 
 export function reconciliations(db: Db) {
   return db.collection<Reconciliation & { readonly _id: string }>('reconciliations');
 }
 
-/** The reports that are kept, latest first, `limit` at most. */
+/** The stored reports, latest first, at most `limit`. */
 export async function latestReconciliations(db: Db, limit: number): Promise<Reconciliation[]> {
   return await reconciliations(db)
     .find({}, committed)
@@ -42,32 +42,32 @@ export async function latestReconciliations(db: Db, limit: number): Promise<Reco
     .toArray();
 }
 
-/** The report of a run; undefined while there is none. */
+/** The report of a run; undefined if there is none yet. */
 export async function reconciliationOf(db: Db, runId: string): Promise<Reconciliation | undefined> {
   const report = await reconciliations(db).findOne({ _id: runId }, { ...committed, projection: { _id: 0 } });
   return report ?? undefined;
 }
 
-/** Keeps a report in place of an earlier try of the same run; old ones make room. */
+/** Stores a report, replacing that of an earlier attempt of the same run; deletes old reports. */
 export async function keepReconciliation(db: Db, report: Reconciliation): Promise<void> {
   await reconciliations(db).replaceOne({ _id: report.runId }, report, { upsert: true, ...durable });
-  const [oldestKept] = (await latestReconciliations(db, kept)).slice(kept - 1);
+  const [oldestKept] = (await latestReconciliations(db, maxKept)).slice(maxKept - 1);
   if (oldestKept !== undefined)
     await reconciliations(db).deleteMany({ startedAt: { $lt: oldestKept.startedAt } }, durable);
 }
 
-/** Runs that may fail to appear before somebody should know: one may take longer than its interval. */
-const missedAtMost = 3;
+/** Runs that may be missing before it is reported: one run may take longer than the interval. */
+const maxMissed = 3;
 
 /**
- * Why people should look, by the latest report; undefined where they need not.
+ * What operators should know from the latest report; undefined if nothing.
  *
- * @param everyMs how often there should be one
+ * @param everyMs the interval of the reconciliation
  */
 export function concernOf(latest: Reconciliation | undefined, everyMs: number): string | undefined {
   if (latest === undefined) return undefined;
   const minutes = Math.round((Date.now() - Date.parse(latest.finishedAt)) / 60_000);
-  if (minutes * 60_000 > missedAtMost * everyMs + 60_000) return `the last one was ${minutes} minutes ago`;
+  if (minutes * 60_000 > maxMissed * everyMs + 60_000) return `the last one was ${minutes} minutes ago`;
   const [first] = latest.discrepancies;
   if (first === undefined) return undefined;
   const { orderId, version, where, detail, remedy } = first;
@@ -75,7 +75,7 @@ export function concernOf(latest: Reconciliation | undefined, everyMs: number): 
   return `${latest.found} found, the first: ${place.filter((part) => part !== undefined).join(', ')}: ${withRemedy(detail, remedy)}`;
 }
 
-/** What was found, and what a person can do. */
+/** What was found, followed by what to do. */
 export function withRemedy(detail: string, remedy: string | undefined): string {
   return remedy === undefined ? detail : `${detail}: ${remedy}`;
 }

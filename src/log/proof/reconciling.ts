@@ -24,23 +24,26 @@ import { restoreStock } from '../../effects/inventory/stock-restore.js';
 export interface Reconciled {
   readonly client: Client;
   readonly db: Db;
-  /** of the orders' workflows */
+  /** of the order workflows */
   readonly orderTaskQueue: string;
-  /** orders that look well and are compared event by event all the same; 200 by default */
+  /** how many orders without visible problems are compared event by event; 200 by default */
   readonly rotationLimit?: number;
-  /** of the orders that changed since the last time, the latest, which are compared as well; 200 by default */
+  /** how many of the most recently changed orders are compared, too; 200 by default */
   readonly recentLimit?: number;
 }
 
-/** Compared at once: each takes some requests to Temporal. */
-const atOnce = 4;
+/** Orders compared concurrently: each takes several requests to Temporal. */
+const concurrency = 4;
 const reportedAtMost = 100;
 
-/** Temporal's lists are a moment old: what closed just before the last look may not have been in it. */
+/**
+ * Temporal's list lags by a moment, so orders that closed just before the last run are listed
+ * again.
+ */
 const overlapMs = 10 * 60_000;
 const firstLookBackMs = 24 * 60 * 60_000;
 
-/** The scheduled comparison of Temporal with journal and views. */
+/** The activity of the scheduled reconciliation. */
 export function createReconciling(given: Omit<Reconciled, 'client'>): ReconcileActivities {
   return {
     async reconcile() {
@@ -55,20 +58,23 @@ export function createReconciling(given: Omit<Reconciled, 'client'>): ReconcileA
 }
 
 /**
- * Compares the orders that are open, or closed since the last time, with their journal and views. What is behind is recorded
- * from the history, which is safe to do at any time; what differs is reported and never written over. Where events come back
- * that had positions, the views across orders are built anew.
+ * Compares orders that are open, or were closed since the last run, with their journal and views.
+ * What is behind is recorded from the history, which is safe at any time. What differs is reported
+ * and never overwritten. If restored events had positions before, the views across orders are
+ * rebuilt.
  *
- * An order that looks well may lack its last events in journal and view alike. So some of these are compared event by event
- * in each run, where the last one has stopped: every order's turn comes, and a run's cost stays bounded. So are those that
- * changed of late, and, where Temporal has lost what it knew at an earlier run, all that changed since that: their workflows may
- * have been put back.
+ * An order without visible problems may lack its last events in both journal and view. So each run
+ * also compares some of these event by event, in rotation: it continues after the order with which
+ * the last run stopped, so every order is covered and the cost of a run is bounded. Also compared
+ * are the orders that changed recently; and if Temporal has lost data since an earlier run, all
+ * orders that changed since that run, because their workflows may have been restored to an older
+ * state.
  *
- * An order that is not finished and has no running workflow, or one that was put back, is reported with its remedy, and its view
- * is marked until its workflow goes on.
+ * An order that is not finished is reported with a remedy if its workflow is not running or was
+ * restored to an older state. Its view is marked until the workflow continues.
  *
- * @param by the workflow under which the report is kept
- * @param heartbeat called with the number of orders that were looked at
+ * @param by the workflow run under which the report is stored
+ * @param heartbeat called with the number of orders that were checked
  */
 export async function reconcile(
   reconciled: Reconciled,
@@ -91,7 +97,7 @@ export async function reconcile(
 
   const compared = new Set<string>();
   async function compareAll(orderIds: AsyncIterable<string> | Iterable<string>): Promise<void> {
-    for await (const some of batches(orderIds, atOnce)) {
+    for await (const some of batches(orderIds, concurrency)) {
       const batch = some.filter((orderId) => !compared.has(orderId));
       for (const orderId of batch) compared.add(orderId);
       const results = await Promise.all(batch.map((orderId) => compareAndRepair(client, db, orderId)));
@@ -108,7 +114,7 @@ export async function reconcile(
     }
   }
 
-  let turn: readonly string[] = [];
+  let rotation: readonly string[] = [];
   const running = new Set<string>();
   const filter = `ExecutionStatus = 'Running' OR CloseTime >= '${since}'`;
   for await (const { orders: listed } of listOrderWorkflows(client, orderTaskQueue, { filter })) {
@@ -116,7 +122,7 @@ export async function reconcile(
     for (const { orderId, isOpen } of listed) if (isOpen) running.add(orderId);
     const suspects = await suspectsOf(db, listed);
     const well = listed.map(({ orderId }) => orderId).filter((orderId) => !suspects.has(orderId));
-    turn = inRotation([...turn, ...well], last?.cursor).slice(0, rotationLimit);
+    rotation = inRotation([...rotation, ...well], last?.cursor).slice(0, rotationLimit);
     await compareAll([...suspects]);
     heartbeat(report.orders);
   }
@@ -125,10 +131,10 @@ export async function reconcile(
   await compareAll(await changedSince(db, since, recentLimit));
   const lostSince = await temporalLostSince(client, db);
   if (lostSince !== undefined) await compareAll(unfinishedOrders(db, lostSince));
-  await compareAll(turn);
+  await compareAll(rotation);
   await markForks(db);
   await requestRebuildsAfterLoss(reconciled, () => heartbeat(report.orders));
-  const cursor = turn.at(-1) ?? last?.cursor;
+  const cursor = rotation.at(-1) ?? last?.cursor;
   const reconciliation = {
     ...by,
     startedAt,
@@ -147,7 +153,7 @@ async function* notIn(
   for await (const orderId of orderIds) if (!running.has(orderId)) yield orderId;
 }
 
-/** Orders that are not finished and changed since a time: the latest of them. */
+/** Orders that are not finished and have changed since a time; the latest ones. */
 async function changedSince(db: Db, since: string, limit: number): Promise<readonly string[]> {
   if (limit === 0) return [];
   return await orders(db)
@@ -159,9 +165,10 @@ async function changedSince(db: Db, since: string, limit: number): Promise<reado
 }
 
 /**
- * Whether Temporal still knows the workflows of earlier runs. Where it does not know the latest, it was put back, or replaced.
+ * Checks whether Temporal still knows the workflows of earlier reconciliations. If it does not know
+ * the latest one, Temporal was restored or replaced.
  *
- * @returns the time since which it may have lost what happened; undefined where it has lost nothing
+ * @returns the time since which Temporal may have lost data; undefined if it has lost none
  */
 async function temporalLostSince(client: Client, db: Db): Promise<string | undefined> {
   const [latest, ...earlier] = await latestReconciliations(db, 100);
@@ -181,7 +188,7 @@ async function isKnown(client: Client, { workflowId, runId }: Reconciliation): P
   }
 }
 
-/** A view that was built anew since the fork was noted has no mark. */
+/** Marks the views of forked orders again, because a rebuilt view has no marks. */
 async function markForks(db: Db): Promise<void> {
   for await (const { _id: orderId, version } of forks(db).find({}, committed))
     await markStopped(
@@ -191,7 +198,10 @@ async function markForks(db: Db): Promise<void> {
     );
 }
 
-/** Orders that cannot be right by what MongoDB and Temporal's list have of them. Orders under way may be among them. */
+/**
+ * Orders whose journal, view and entry in Temporal's list do not match. May include orders in
+ * progress.
+ */
 async function suspectsOf(db: Db, listed: readonly ListedOrder[]): Promise<ReadonlySet<string>> {
   const orderIds = listed.map(({ orderId }) => orderId);
   const [logs, views] = await Promise.all([
@@ -217,7 +227,7 @@ async function suspectsOf(db: Db, listed: readonly ListedOrder[]): Promise<Reado
       log.last === log.events &&
       log.last === view?.version &&
       (status === undefined || status === view.status) &&
-      // One that is finished and open is about to end, or was put back.
+      // Finished but running: it is about to end, or was restored to an older state.
       isOpen !== isFinished(view.state)
     );
   };
@@ -245,7 +255,7 @@ async function compareAndRepair(client: Client, db: Db, orderId: string): Promis
   return { orderId, wasRepaired, discrepancies };
 }
 
-/** Marks the view of an order that cannot go on by itself, and takes a mark away that does not hold any more. */
+/** Marks the view of an order that cannot continue, and removes a mark that no longer applies. */
 async function mark(db: Db, orderId: string, discrepancies: readonly Discrepancy[]): Promise<void> {
   for (const { code, detail, remedy } of discrepancies)
     if (code !== undefined && remedy !== undefined)
@@ -253,7 +263,7 @@ async function mark(db: Db, orderId: string, discrepancies: readonly Discrepancy
   if ((await forks(db).findOne({ _id: orderId }, committed)) === null) await clearStopped(db, orderId);
 }
 
-/** Records what the history has, as the order's own workflow would: what is there already is left as it is. */
+/** Records the history's events as the order's workflow would; existing ones are left alone. */
 async function repair(client: Client, db: Db, orderId: string): Promise<void> {
   try {
     const log = await readHistoryLog(client, orderId);
@@ -263,12 +273,15 @@ async function repair(client: Client, db: Db, orderId: string): Promise<void> {
     }
     await projectOrder(db, orderId);
   } catch (error) {
-    // What is wrong with this order: found by the comparison.
+    // Other errors are about this order: the comparison that follows reports them.
     if (isServerError(error)) throw error;
   }
 }
 
-/** Downwards, from below the cursor and round again: ids that grow with time lengthen the next round, never the one under way. */
+/**
+ * Descending, starting below the cursor and wrapping around. New ids that sort last are left to the
+ * next round, so they do not prolong the current one.
+ */
 function inRotation(orderIds: readonly string[], cursor: string | undefined): readonly string[] {
   const isInNextRound = (orderId: string) => cursor !== undefined && orderId >= cursor;
   return orderIds.toSorted((a, b) => Number(isInNextRound(a)) - Number(isInNextRound(b)) || (a < b ? 1 : -1));

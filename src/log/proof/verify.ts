@@ -8,20 +8,20 @@ import { committed } from '../journal/durability.js';
 import { feedHead } from '../feed/feed.js';
 import { journal, journaledOrders, notJournaled } from '../journal/journal.js';
 import { listOrderWorkflows } from '../journal/order-workflows.js';
-import { compareOutside, doneForNone, wrongStock } from './providers.js';
+import { compareOutside, effectsOfUnknownOrders, wrongStock } from './providers.js';
 import { remedyOf } from './remedies.js';
 
 export interface Verified {
   readonly client: Client;
   readonly db: Db;
-  /** of the orders' workflows */
+  /** of the order workflows */
   readonly taskQueue: string;
 }
 
 export interface VerifyOptions {
-  /** this order only */
+  /** only this order */
   readonly orderId?: string;
-  /** so many orders, drawn by lot; all by default */
+  /** number of orders to draw at random; all by default */
   readonly sample?: number;
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -29,36 +29,36 @@ export interface VerifyOptions {
 export interface Progress {
   readonly what: 'orders' | 'positions' | 'movements';
   readonly done: number;
-  /** about so many; absent where nobody knows */
+  /** an estimate; absent if unknown */
   readonly total?: number;
 }
 
 export interface VerifyReport {
   readonly orders: number;
   readonly events: number;
-  /** orders whose history Temporal does not keep any more: their journal stands alone */
+  /** orders whose history Temporal no longer keeps, so that only their journal was checked */
   readonly withoutHistory: number;
-  /** the last position; absent where positions as a whole were not looked at */
+  /** the last position; absent if the feed's positions were not checked */
   readonly head?: number;
-  /** how many discrepancies there are */
+  /** number of discrepancies */
   readonly found: number;
-  /** the first of them, `reportedAtMost` at most */
+  /** at most the first `reportedAtMost` */
   readonly discrepancies: readonly Discrepancy[];
 }
 
 export const reportedAtMost = 1_000;
 
-const atOnce = 8;
+const concurrency = 8;
 const progressEvery = 1_000;
-/** An event that has waited longer for its position, when the proof begins, waits for somebody to look. */
+/** Events that have waited longer for a position when `verify` starts are reported. */
 const positionedWithinMs = 10_000;
 
 /**
- * Proves, order by order, that history, journal, fold, view and workflow are one, that the stock's movements and the sandbox
- * provider's ledger are what the logs say, and that positions are 1, 2, 3 … without gaps, for all that was recorded but the
- * last moment's. Reads only, in bounded memory.
+ * Checks, order by order, that history, journal, fold, view and workflow agree; that the stock's
+ * movements and the sandbox provider's ledger are what the logs prove; and that positions are 1, 2,
+ * 3 … without gaps, except for events of the last seconds. Only reads, with bounded memory.
  *
- * @throws errors of MongoDB and Temporal that are no answers
+ * @throws errors of MongoDB and Temporal during an outage
  */
 export async function verify(verified: Verified, options: VerifyOptions = {}): Promise<VerifyReport> {
   const { orderId, sample, onProgress } = options;
@@ -84,7 +84,7 @@ export async function verify(verified: Verified, options: VerifyOptions = {}): P
   }
 
   async function verifyAll(orderIds: AsyncIterable<string>): Promise<void> {
-    for await (const batch of batches(orderIds, atOnce)) {
+    for await (const batch of batches(orderIds, concurrency)) {
       for (const one of await Promise.all(batch.map(compareAll))) {
         report.orders += 1;
         report.events += one.events;
@@ -105,7 +105,7 @@ export async function verify(verified: Verified, options: VerifyOptions = {}): P
     await verifyAll(journaledOrders(db));
     await verifyAll(each(notJournaled(db, viewedOrders(db))));
     await verifyAll(each(notJournaled(db, workflowOrders(client, taskQueue))));
-    for await (const discrepancy of doneForNone(db, client)) note([discrepancy]);
+    for await (const discrepancy of effectsOfUnknownOrders(db, client)) note([discrepancy]);
   }
   const onMovements = (done: number) => onProgress?.({ what: 'movements', done });
   for await (const discrepancy of wrongStock(db, onMovements)) note([discrepancy]);
@@ -119,7 +119,7 @@ async function* only(orderId: string): AsyncGenerator<string, void> {
 }
 
 async function* someOrders(db: Db, size: number): AsyncGenerator<string, void> {
-  // A large sample may draw an order twice.
+  // `$sample` may return a document more than once.
   const drawn = new Set<string>();
   const found = orders(db).aggregate<{ _id: string }>(
     [{ $sample: { size } }, { $project: { _id: 1 } }],
@@ -138,7 +138,7 @@ async function* each(groups: AsyncIterable<readonly string[]>): AsyncGenerator<s
   for await (const orderIds of groups) yield* orderIds;
 }
 
-/** Gaps and repetitions between 1 and the head, and positions beyond it. */
+/** Gaps and duplicates up to the head, and positions after it. */
 async function* wrongPositions(
   db: Db,
   head: number,
@@ -164,7 +164,7 @@ async function* wrongPositions(
 
   const beyond = journal(db).find({ position: { $gt: head } }, committed);
   for await (const { orderId, version, position = 0 } of beyond.sort({ position: -1 }).limit(1)) {
-    // The head is where the positions end: asked behind them, it has come as far.
+    // Positions may have been given since the head was read, so read it again.
     const headNow = await feedHead(db);
     if (position > headNow)
       yield { ...wrongPosition(`${position} is beyond the head, ${headNow}`), orderId, version };
