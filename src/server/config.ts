@@ -8,26 +8,26 @@ export type Role = (typeof ROLES)[number];
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** TLS towards Temporal, in the shape its SDK takes. */
+/** TLS settings for Temporal, as the SDK takes them. */
 export interface TemporalTls {
   readonly serverRootCACertificate?: Buffer;
   readonly serverNameOverride?: string;
   readonly clientCertPair?: { readonly crt: Buffer; readonly key: Buffer };
 }
 
-/** Everything a process of this project can be told, read once at its start. Times are in milliseconds. */
+/** The configuration of a process, read once at its start. Times are in milliseconds. */
 export interface Config {
   readonly roles: ReadonlySet<Role>;
   readonly logLevel: LogLevel;
   readonly http: {
     readonly host: string;
-    /** 0: any free port. */
+    /** 0 for any free port */
     readonly port: number;
-    /** event streams that may be open */
+    /** maximum number of open event streams */
     readonly maxStreams: number;
   };
   readonly temporal: {
-    /** `host:port`; that of the embedded server when none is given. */
+    /** `host:port`; the embedded server's if none is given */
     readonly address: string;
     readonly namespace: string;
     readonly taskQueue: string;
@@ -35,46 +35,48 @@ export interface Config {
     readonly apiKey?: string;
   };
   readonly mongodb: {
-    /** Connection string; that of the embedded server when none is given. */
+    /** connection string; the embedded server's if none is given */
     readonly uri: string;
     readonly db: string;
   };
-  /** Which servers are embedded, and where. A server whose address is given is absent here. */
+  /** The embedded servers. A server whose address is given is absent. */
   readonly embedded: {
-    /** Absolute path. */
+    /** absolute path */
     readonly dataDir: string;
-    /** Ports of 0 mean any free one. */
+    /** 0 for any free port */
     readonly temporal?: { readonly port: number; readonly uiPort: number };
     readonly mongodb?: { readonly port: number };
   };
-  /** The terms an order gets at its creation. */
+  /** Terms that are fixed for an order when it is created. */
   readonly terms: {
-    /** How long a payment may stay pending after the provider said so. */
+    /** how long a payment may be pending, from when the provider says so */
     readonly paymentDeadlineMs: number;
     readonly returnWindowMs: number;
     readonly authorizationTtlMs: number;
   };
   readonly secrets: {
-    /** Signs list cursors. */
+    /** signs list cursors */
     readonly cursor: string;
-    /** Standard Webhooks secrets, `whsec_` and base64. */
+    /** Standard Webhooks secret: `whsec_` and base64 */
     readonly paymentsWebhook: string;
     readonly carriersWebhook: string;
   };
-  /** What is owed, or pending, for longer than this needs a person's eye. */
+  /** age from which an owed effect or a pending payment is listed for attention */
   readonly attentionAfterMs: number;
-  /** How often open and recently closed orders are compared with their journal and views. */
+  /** interval of the reconciliation of Temporal with the journal and the views */
   readonly reconcileEveryMs: number;
-  /** History events after which an order continues as new; when absent, the server's own suggestion counts. */
+  /** history events after which an order continues as new; absent for the server's suggestion */
   readonly continueAsNewAfter?: number;
 }
 
-/** A variable with a value that cannot be used. Its message is one line: the variable, the value, what was expected. */
+/**
+ * A variable has an unusable value. The message is one line: variable, value and what was expected.
+ */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-/** Known to everyone who reads this file, so accepted on the loopback interface only. */
+/** Public, so they are accepted only if the API listens on a loopback interface. */
 const SANDBOX_SECRETS = {
   CURSOR_SECRET: 'sandbox-cursor-secret',
   PAYMENTS_WEBHOOK_SECRET: `whsec_${Buffer.from('sandbox-payments-webhook-secret').toString('base64')}`,
@@ -84,8 +86,9 @@ const SANDBOX_SECRETS = {
 type Env = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads the variables of the public contract; an empty value counts as not set.
- * @throws ConfigError for the first value that cannot be used.
+ * Reads the environment variables. An empty value counts as not set.
+ *
+ * @throws ConfigError for the first unusable value
  */
 export function readConfig(env: Env): Config {
   const roles = readRoles(env);
@@ -152,7 +155,10 @@ export function readConfig(env: Env): Config {
   };
 }
 
-/** How to reach the embedded one-node replica set: directly, so that its member's recorded name does not matter. */
+/**
+ * Connection string of the embedded replica set. It connects directly, so the address that the
+ * replica set has stored for its node does not matter.
+ */
 export function embeddedMongodbUri(onPort: number): string {
   return `mongodb://127.0.0.1:${onPort}/?directConnection=true`;
 }
@@ -218,7 +224,7 @@ function duration(env: Env, name: string, byDefault: string, atLeastMs = 1): num
   return ms;
 }
 
-/** The milliseconds of a duration such as 500ms, 90s, 15m, 24h or 30d; NaN where it is none. */
+/** Milliseconds of a duration such as 500ms, 90s, 15m, 24h or 30d; NaN if it is not one. */
 export function durationMs(given: string): number {
   const [, amount, unit = ''] = /^(\d+)(ms|s|m|h|d)$/.exec(given) ?? [];
   return Number(amount) * (UNIT_MS.get(unit) ?? Number.NaN);
@@ -235,7 +241,7 @@ function readRoles(env: Env): ReadonlySet<Role> {
   return new Set(roles);
 }
 
-/** The names are those of Temporal's own environment configuration. */
+/** The variables have the names of Temporal's own environment configuration. */
 function readTls(env: Env, onByDefault: boolean): TemporalTls | undefined {
   const ca = file(env, 'TEMPORAL_TLS_SERVER_CA_CERT_PATH');
   const crt = file(env, 'TEMPORAL_TLS_CLIENT_CERT_PATH');

@@ -4,7 +4,7 @@ import { type Db, MongoClient } from 'mongodb';
 import type { Config } from './config.js';
 import { isTooLarge } from '../outages/temporal-outage.js';
 
-/** How both kinds of Temporal connection, the client's and the worker's, are made. */
+/** Options that the client's and the worker's connection to Temporal share. */
 export function temporalConnectionOptions(
   config: Config,
 ): Pick<Config['temporal'], 'address' | 'tls' | 'apiKey'> {
@@ -12,20 +12,21 @@ export function temporalConnectionOptions(
   return { address, ...(tls && { tls }), ...(apiKey !== undefined && { apiKey }) };
 }
 
-/** Well above a page of a history, whose single events may have two million bytes. */
+/** Well above the size of a page of a history; a single event may have 2 MB. */
 const LARGEST_MESSAGE = 128 * 1024 * 1024;
 
 /**
- * A connection for clients, made at the first call and again after each outage: with Temporal away calls fail, and
- * work as soon as it is back. Workers need a `NativeConnection` of their own.
+ * A connection for clients. It connects lazily and reconnects after outages: while Temporal is
+ * away, calls fail. Workers need a `NativeConnection` of their own.
  *
- * @param largestMessage bytes that an answer may have; one that has more fails at once, since it fails each time
+ * @param largestMessage maximum size of an answer in bytes; a larger one fails at once, without
+ *   retries
  */
 export function connectTemporal(config: Config, largestMessage = LARGEST_MESSAGE): Connection {
   const retries = defaultGrpcRetryOptions();
   return Connection.lazy({
     ...temporalConnectionOptions(config),
-    // The SDK means to set as much, and misspells it: gRPC's own limit is 4 MiB.
+    // The SDK intends to raise gRPC's limit of 4 MiB, but misspells the option.
     channelArgs: { 'grpc.max_receive_message_length': largestMessage },
     interceptors: [
       makeGrpcRetryInterceptor({
@@ -39,7 +40,7 @@ export function connectTemporal(config: Config, largestMessage = LARGEST_MESSAGE
 
 export interface Mongo {
   readonly client: MongoClient;
-  /** The database of `MONGODB_DB`. */
+  /** the database `MONGODB_DB` */
   readonly db: Db;
   close(): Promise<void>;
 }
@@ -49,9 +50,9 @@ const SILENT_SOCKET_MS = 5_000;
 const RECONNECT_EVERY_MS = 250;
 
 /**
- * A MongoDB client that needs no MongoDB to start with. With MongoDB away, or hanging, every operation fails with a
- * `MongoError` within 10 s, usually 2 s; it works again as soon as MongoDB is back. Writes are acknowledged by a majority and
- * journaled; reads see only such writes.
+ * A MongoDB client that can be made while MongoDB is away. During an outage, every operation fails
+ * with a `MongoError` within 10 s, usually within 2 s, and works again when MongoDB is back. Writes
+ * are acknowledged by a majority and journaled; reads see only such writes.
  */
 export function connectMongo(config: Config): Mongo {
   const client = new MongoClient(config.mongodb.uri, {
@@ -68,7 +69,7 @@ export function connectMongo(config: Config): Mongo {
     heartbeatFrequencyMS: 1_000,
   });
   const closed = new AbortController();
-  const connected = connectAtLast(client, closed.signal);
+  const connected = connectUntilDone(client, closed.signal);
   return {
     client,
     db: client.db(config.mongodb.db),
@@ -80,8 +81,11 @@ export function connectMongo(config: Config): Mongo {
   };
 }
 
-/** The driver recovers from every outage but one: a first connect that fails leaves the client closed for good. */
-async function connectAtLast(client: MongoClient, closed: AbortSignal): Promise<void> {
+/**
+ * The driver recovers from every outage except one: if the first connect fails, the client stays
+ * closed.
+ */
+async function connectUntilDone(client: MongoClient, closed: AbortSignal): Promise<void> {
   while (!closed.aborted) {
     try {
       await client.connect();

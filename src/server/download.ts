@@ -1,6 +1,6 @@
 /**
- * Run as a process of its own, `download.js <temporal|mongod> <folder>`, so that a download that hangs can be ended:
- * downloads the program the way its makers' libraries do, and prints its path.
+ * Runs as a separate process, `download.js <temporal|mongod> <folder>`, so that a stalled download
+ * can be killed. Downloads the program with its vendor's library and prints its path.
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { join } from 'node:path';
 const [program, folder = '.'] = process.argv.slice(2);
 process.stdout.write(program === 'temporal' ? await downloadTemporal() : await downloadMongod());
 
-/** The SDK fetches its development server only by starting it. */
+/** The SDK downloads its development server only when it starts it. */
 async function downloadTemporal(): Promise<string> {
   const { TestWorkflowEnvironment } = await import('@temporalio/testing');
   const executable = { type: 'cached-download', downloadDir: folder, version: 'v1.9.1' } as const;

@@ -4,7 +4,7 @@ const RESOLUTION_MS = 20;
 const WINDOW_MS = 500;
 const NS_PER_MS = 1_000_000;
 
-/** How late the event loop of this process was of late, in milliseconds. */
+/** Recent delay of this process's event loop, in milliseconds. */
 export interface LoopDelay {
   readonly mean: number;
   readonly most: number;
@@ -13,7 +13,10 @@ export interface LoopDelay {
 let histogram: IntervalHistogram | undefined;
 let last: LoopDelay = { mean: 0, most: 0 };
 
-/** The delay in the last whole window of half a second and in the one that runs. Measured from the first call on. */
+/**
+ * The delay over the last complete window of half a second; `most` also covers the current one.
+ * Measuring starts with the first call.
+ */
 export function loopDelay(): LoopDelay {
   histogram ??= measure();
   return { mean: last.mean, most: Math.max(last.most, inMs(histogram.max)) };
@@ -29,7 +32,7 @@ function measure(): IntervalHistogram {
   return measured;
 }
 
-/** An empty histogram has NaN for a mean, and the resolution is in every sample. */
+/** The mean of an empty histogram is NaN, and every sample includes the resolution. */
 function inMs(ns: number): number {
   return Math.max(0, (ns || 0) / NS_PER_MS - RESOLUTION_MS);
 }

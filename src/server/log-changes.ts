@@ -2,8 +2,8 @@ import type { Logger } from './logger.js';
 import { messageOf } from '../outages/message-of.js';
 
 /**
- * Logs how it goes with something that is tried until it works: when it fails, when it fails in another way, and when it works
- * again. A line for each change, not for each try.
+ * Logs the state of something that is retried until it works: the first failure, each different
+ * failure, and the recovery. One line per change, not per attempt.
  */
 export function logChanges(
   logger: Logger,

@@ -5,8 +5,9 @@ import { messageOf } from '../outages/message-of.js';
 import type { Step } from '../log/workflow/messages.js';
 
 /**
- * Logs that an activity fails when it begins to, when it fails with another error than before, and when it is done after all:
- * a line for each change, not for each try. Each line names the order, the correlation id and the error's code.
+ * Logs when an activity starts to fail, when it fails with a different error, and when it succeeds
+ * after all. One line per change, not per attempt, with the order, the correlation id and the
+ * error's code.
  */
 export function logFailures(logger: Logger): ActivityInterceptorsFactory {
   const failing = new FailingActivities();
@@ -19,18 +20,18 @@ export function logFailures(logger: Logger): ActivityInterceptorsFactory {
         try {
           const result = await next(input);
           const wasKnown = failing.forget(id);
-          if (wasKnown || attempt > 1) logger.info(about, 'A step that failed is done');
+          if (wasKnown || attempt > 1) logger.info(about, 'An activity that failed has succeeded');
           return result;
         } catch (error) {
-          // The worker stops, or the work was called off: no failure.
+          // The worker is shutting down, or the activity was cancelled: not a failure.
           if (cancellationSignal.aborted) throw error;
           const code = codeOf(error);
           const line = { ...about, code, err: error };
           if (error instanceof ApplicationFailure && error.nonRetryable === true) {
             failing.forget(id);
-            logger.error(line, 'A step failed for good');
+            logger.error(line, 'An activity failed and is not retried');
           } else if (failing.isNew(id, `${code} ${withoutNumbers(messageOf(error))}`)) {
-            logger.warn(line, 'A step fails, and is tried until it is done');
+            logger.warn(line, 'An activity fails and is retried until it succeeds');
           }
           throw error;
         }
@@ -39,9 +40,9 @@ export function logFailures(logger: Logger): ActivityInterceptorsFactory {
   });
 }
 
-const rememberedAtMost = 10_000;
+const maxRemembered = 10_000;
 
-/** Which activities fail, and with what: the latest of them, as far as this process has seen it. */
+/** The errors of failing activities that this process has seen; bounded. */
 class FailingActivities {
   private readonly errors = new Map<string, Set<string>>();
 
@@ -50,7 +51,7 @@ class FailingActivities {
     if (known.has(error)) return false;
     this.errors.set(id, known.add(error));
     const [oldest] = this.errors.keys();
-    if (this.errors.size > rememberedAtMost && oldest !== undefined) this.errors.delete(oldest);
+    if (this.errors.size > maxRemembered && oldest !== undefined) this.errors.delete(oldest);
     return true;
   }
 
@@ -59,7 +60,7 @@ class FailingActivities {
   }
 }
 
-/** What an activity is about: an order's step names it itself. */
+/** What an activity works on: the order of a step, otherwise the workflow. */
 function subjectOf(input: unknown, workflowId: string | undefined) {
   if (!isStep(input)) return { workflowId };
   const { events, effect } = input;
@@ -75,17 +76,17 @@ function isStep(input: unknown): input is Step {
   return typeof input === 'object' && input !== null && 'events' in input && Array.isArray(input.events);
 }
 
-/** An error's own code; otherwise its type, or the name of its class. */
+/** The error's own code; otherwise its type, or its class name. */
 function codeOf(error: unknown): string {
   if (error instanceof ApplicationFailure && error.type) return error.type;
   if (!(error instanceof Error)) return 'unknown';
-  // What ended a bulk write of MongoDB's.
+  // The error that ended a bulk write.
   if ('errorResponse' in error && error.errorResponse instanceof Error) return codeOf(error.errorResponse);
   const code = 'code' in error ? error.code : undefined;
   return typeof code === 'string' || typeof code === 'number' ? String(code) : error.name;
 }
 
-/** Ports, numbers of connections and times differ from try to try, and are no other error. */
+/** Ports, connection numbers and times differ between attempts without being another error. */
 function withoutNumbers(text: string): string {
   return text.replaceAll(/\d+/g, '0');
 }

@@ -3,14 +3,16 @@ import type { LogLevel } from './config.js';
 
 export type { Logger };
 
-/** Errors are logged in full under either name: ours, and that of Temporal's SDK. */
+/** Errors are logged in full under both names: `err` is ours, `error` is that of Temporal's SDK. */
 export const format = {
   base: null,
   timestamp: pino.stdTimeFunctions.isoTime,
   serializers: { err: pino.stdSerializers.err, error: pino.stdSerializers.err },
 } as const;
 
-/** Structured logs on standard output: one JSON object a line, or one readable line each in a terminal. */
+/**
+ * Structured logs on standard output: one JSON object per line, or one readable line in a terminal.
+ */
 export function createLogger(level: LogLevel): Logger {
   const options = { ...format, level };
   return process.stdout.isTTY
@@ -18,7 +20,7 @@ export function createLogger(level: LogLevel): Logger {
     : pino(options);
 }
 
-/** As pino writes it. */
+/** A log line as pino writes it. */
 interface Line extends Readonly<Record<string, unknown>> {
   readonly time: string;
   readonly level: number;

@@ -10,7 +10,7 @@ import type { Logger } from './logger.js';
 import { logChanges } from './log-changes.js';
 
 const DAY_MS = 86_400_000;
-/** How long the embedded server keeps the history of a closed order. */
+/** Retention of the embedded server for closed workflows. */
 const RETENTION_MS = 90 * DAY_MS;
 const FIRST_BACK_OFF_MS = 250;
 const LONGEST_BACK_OFF_MS = 10_000;
@@ -22,9 +22,9 @@ export interface SetUpOptions {
   readonly temporal: Connection;
   readonly mongo: Mongo;
   readonly logger: Logger;
-  /** Each creates the indexes of one view or ledger where they are missing. */
+  /** Each creates the missing indexes of one view or ledger. */
   readonly indexes: readonly ((db: Db) => Promise<unknown>)[];
-  /** Looks at both servers, when each is set up. */
+  /** Compares both servers, after each is set up. */
   readonly recognize: (stores: {
     readonly client: Client;
     readonly db: Db;
@@ -34,8 +34,9 @@ export interface SetUpOptions {
 }
 
 /**
- * Makes both servers what the roles need: search attributes, retention (of the embedded server), indexes. Idempotent.
- * Resolves when all is done, however long a server is away, or when it is aborted.
+ * Prepares both servers for the roles: search attributes, retention (of the embedded server only)
+ * and indexes. Idempotent. Resolves when all is done, however long a server is away, or when it is
+ * aborted.
  */
 export async function setUp({
   config,
@@ -89,11 +90,14 @@ async function registerSearchAttributes({ operatorService }: Connection, namespa
   });
 }
 
-/** What closes an order is kept by Temporal for its retention only: what a backup lacks cannot be older. */
+/**
+ * Temporal deletes closed workflows after the retention, so what an older backup lacks cannot be
+ * recovered.
+ */
 async function oldestBackup({ workflowService }: Connection, namespace: string): Promise<string> {
   const { config } = await workflowService.describeNamespace({ namespace });
   const days = Math.floor((optionalTsToMs(config?.workflowExecutionRetentionTtl) ?? 0) / DAY_MS);
-  return `Temporal keeps closed orders for ${days} days: a backup of MongoDB may be as old, no older.`;
+  return `Temporal keeps closed orders for ${days} days: a backup of MongoDB must not be older than that.`;
 }
 
 async function extendRetention({ workflowService }: Connection, namespace: string): Promise<void> {

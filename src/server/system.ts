@@ -24,7 +24,7 @@ export const System = Type.Object(
 );
 export type System = Static<typeof System>;
 
-/** The system as the variables of a process name it. @param namespaceId what Temporal says of the namespace */
+/** The system, by this process's configuration. @param namespaceId from Temporal, if it answers */
 export function systemOf({ temporal, mongodb }: Config, namespaceId?: string): System {
   const { address, namespace, taskQueue } = temporal;
   return {
@@ -34,9 +34,10 @@ export function systemOf({ temporal, mongodb }: Config, namespaceId?: string): S
 }
 
 /**
- * The id that Temporal gave to the namespace when it was made: one Temporal has many addresses, and many have a namespace
- * of the same name.
- * @throws what the connection throws when Temporal does not answer in time, or has no such namespace
+ * The id that Temporal gave to the namespace at its creation. It identifies a Temporal, which may
+ * have several addresses; names do not, because many Temporals have a namespace of the same name.
+ *
+ * @throws errors of the connection if Temporal does not answer in time, or has no such namespace
  */
 export async function namespaceIdOf(
   connection: Connection,
@@ -50,8 +51,8 @@ export async function namespaceIdOf(
 }
 
 /**
- * Whether two processes work on one system. Two that both know the id of their namespace may have reached Temporal by
- * different addresses.
+ * True if two processes work on the same system. If both know their namespace's id, the addresses
+ * may differ.
  */
 export function isSameSystem(one: System, other: System): boolean {
   const [here, there] = [one.temporal, other.temporal];

@@ -1,2 +1,5 @@
-/** How often each worker tells Temporal that it is alive. It costs no action and no history. */
+/**
+ * How often each worker sends a heartbeat to Temporal. It adds no billable action and no history
+ * event.
+ */
 export const heartbeatEveryMs = 3_000;

@@ -3,24 +3,34 @@ import { optionalTsToMs, requiredTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import { heartbeatEveryMs } from './worker-heartbeat.js';
 
-/** Tells of each task queue whether a worker polls it. One for a process. */
+/** Tells whether a worker polls a task queue. One instance per process. */
 export interface WorkerPresence {
-  /** What is wrong where no worker polls; undefined where one does. Fails with Temporal away. */
+  /**
+   * What is wrong if no worker polls the task queue; undefined if one does. Fails while Temporal is
+   * away.
+   */
   missing(taskQueue: string): Promise<string | undefined>;
 }
 
-/** Three heartbeats may be late or lost; clocks are as close as the rest of the system needs them. */
+/**
+ * Heartbeats that may be missing before a worker counts as gone: three late or lost, and some clock
+ * skew.
+ */
 const SILENT_HEARTBEATS = 4.5;
-/** Without heartbeats: a worker polls again within a minute, and Temporal lists one that is gone for five. */
+/**
+ * For a Temporal without worker heartbeats: a worker polls at least once a minute, and stays listed
+ * for five.
+ */
 const POLLS_WITHIN_MS = 75_000;
-const listedAtMost = 200;
+const maxListed = 200;
 
 const { WORKER_STATUS_RUNNING: running } = proto.temporal.api.enums.v1.WorkerStatus;
 const { TASK_QUEUE_TYPE_WORKFLOW: ofWorkflows } = proto.temporal.api.enums.v1.TaskQueueType;
 
 /**
- * By the heartbeats that each worker sends to Temporal: one that dies is missed within 14 s. A Temporal that keeps no heartbeats
- * lists pollers, which takes a minute longer.
+ * Checks the heartbeats that workers send to Temporal, so a dead worker is noticed within 14 s. If
+ * Temporal does not support worker heartbeats, the list of pollers is used, which takes a minute
+ * longer.
  *
  * @param soon makes a call with a deadline
  */
@@ -36,16 +46,16 @@ export function createWorkerPresence(
     return namespaceInfo?.capabilities?.workerHeartbeats === true;
   }
 
-  async function isBeating(taskQueue: string): Promise<boolean> {
+  async function hasHeartbeat(taskQueue: string): Promise<boolean> {
     const query = `TaskQueue = ${JSON.stringify(taskQueue)}`;
     const { workersInfo } = await soon(() =>
-      workflowService.listWorkers({ namespace, query, pageSize: listedAtMost }),
+      workflowService.listWorkers({ namespace, query, pageSize: maxListed }),
     );
-    return workersInfo.some(({ workerHeartbeat: beat }) => {
-      if (beat?.status !== running || beat.taskQueue !== taskQueue) return false;
-      // A worker of another version may beat at another pace.
-      const paceMs = Math.max(heartbeatEveryMs, optionalTsToMs(beat.elapsedSinceLastHeartbeat) ?? 0);
-      return Date.now() - (optionalTsToMs(beat.heartbeatTime) ?? 0) < SILENT_HEARTBEATS * paceMs;
+    return workersInfo.some(({ workerHeartbeat: heartbeat }) => {
+      if (heartbeat?.status !== running || heartbeat.taskQueue !== taskQueue) return false;
+      // Workers of other versions may have another heartbeat interval.
+      const intervalMs = Math.max(heartbeatEveryMs, optionalTsToMs(heartbeat.elapsedSinceLastHeartbeat) ?? 0);
+      return Date.now() - (optionalTsToMs(heartbeat.heartbeatTime) ?? 0) < SILENT_HEARTBEATS * intervalMs;
     });
   }
 
@@ -64,7 +74,7 @@ export function createWorkerPresence(
   return {
     async missing(taskQueue) {
       keepsHeartbeats ??= await areHeartbeatsKept();
-      const isThere = keepsHeartbeats ? await isBeating(taskQueue) : await isPolling(taskQueue);
+      const isThere = keepsHeartbeats ? await hasHeartbeat(taskQueue) : await isPolling(taskQueue);
       return isThere ? undefined : `no worker polls the task queue ${taskQueue}`;
     },
   };

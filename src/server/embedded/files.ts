@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 
 /**
- * The content of a JSON file; undefined when there is no such file, or when a power cut left it empty or cut off. `isOne` is
- * no schema, for servers are started before any library is loaded.
- * @throws Error when it is not such a one.
+ * Reads a JSON file; undefined if it does not exist, or if a power cut left it empty or truncated.
+ * `isOne` checks the shape by hand, because no library is loaded before the servers start.
+ *
+ * @throws Error if the content has another shape
  */
 export function readJson<T>(isOne: (content: unknown) => content is T, path: string): T | undefined {
   let text: string;
@@ -28,14 +29,14 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Replaces a file as a whole: a reader sees the old content or the new one. */
+/** Replaces a file atomically: readers see the old content or the new one. */
 export function writeJson(path: string, content: unknown): void {
   const draft = `${path}.${randomUUID()}`;
   writeFileSync(draft, JSON.stringify(content));
   renameSync(draft, path);
 }
 
-/** What the file system says is wrong, such as `EEXIST`. */
+/** The code of a file system error, such as `EEXIST`. */
 export function codeOf(error: unknown): unknown {
   return isObject(error) ? error['code'] : undefined;
 }

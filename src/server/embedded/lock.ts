@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { codeOf, isObject, readJson, writeJson } from './files.js';
 import { isAlive, isProcessId, type ProcessId, processId } from './process.js';
 
-/** Nobody, when released. */
+/** The content of a lock file; without a holder, the lock is free. */
 interface Holder {
   readonly heldBy?: ProcessId;
 }
@@ -14,18 +14,20 @@ function isHolder(content: unknown): content is Holder {
   return isObject(content) && (content['heldBy'] === undefined || isProcessId(content['heldBy']));
 }
 
-/** A folder is not listed in one instant: with this many kept, a listing cannot miss them all. */
+/** Listing a folder is not atomic. With this many files kept, no listing can miss all of them. */
 const KEPT = 10;
 const PATIENCE_MS = 2_000;
 
 /**
- * Runs `work` while no other process, nor another caller in this one, holds the lock of this folder. The lock of a
- * process that died is free.
+ * Runs `work` while no other caller, in this or another process, holds the lock of this folder. The
+ * lock of a process that died is free.
  *
- * The folder holds numbered files, and the highest number is the lock: who creates the next number, which only one
- * can, holds it. The highest is never deleted, so a slow contender sees that the number it took was passed long ago.
- * @param onWait told once, with the pid of the holder, when it takes a while
- * @throws Error when the lock is not free within `timeoutMs`, or when the folder cannot be written.
+ * The folder contains numbered files, and the one with the highest number is the lock. Creating the
+ * next number takes the lock, and only one process can succeed. The highest number is never
+ * deleted, so a slow contender sees that the number it created is outdated.
+ *
+ * @param onWait called once, with the holder's pid, if it takes a while
+ * @throws Error if the lock is not free within `timeoutMs`, or the folder cannot be written
  */
 export async function withLock<T>(
   folder: string,
@@ -59,7 +61,7 @@ export async function withLock<T>(
   }
 }
 
-/** The number that was taken, or who holds the lock instead; neither when another contender was first. */
+/** The number that was taken, or the current holder; neither if another contender was first. */
 interface Tried extends Holder {
   readonly taken?: number;
 }
@@ -83,7 +85,7 @@ function generations(folder: string): number[] {
     .map(Number);
 }
 
-/** Creates the numbered file with its content at once, or not at all. */
+/** Creates the numbered file with its content atomically; false if it exists. */
 function create(folder: string, generation: number): boolean {
   const draft = join(folder, randomUUID());
   const holder: Holder = { heldBy: processId(process.pid) };

@@ -3,17 +3,17 @@ import { embeddedMongodbUri } from '../config.js';
 import type { ServerKind } from './server.js';
 
 export interface MongodbOptions {
-  /** Path of mongod. */
+  /** path of `mongod` */
   readonly binary: string;
-  /** 0: any free port. */
+  /** 0 for any free port */
   readonly port: number;
 }
 
 const REPLICA_SET = 'orders';
-/** Loaded while the server starts, not before. */
+/** Loaded in parallel with the start of the server. */
 let driver: Promise<typeof mongodb> | undefined;
 
-/** A mongod that is the one node of a replica set, so that transactions and change streams work. */
+/** A single-node replica set, because transactions and change streams need one. */
 export function mongodbServer(options: MongodbOptions): ServerKind {
   return {
     name: 'mongodb',
@@ -25,9 +25,10 @@ export function mongodbServer(options: MongodbOptions): ServerKind {
       '--bind_ip=127.0.0.1',
       `--port=${port}`,
       `--replSet=${REPLICA_SET}`,
-      // There is no other node to hand over to, so none to wait for at shutdown.
+      // There is no other node to take over, so do not wait for one at shutdown.
       '--setParameter=shutdownTimeoutMillisForSignaledShutdown=100',
-      // What a process that died had in a transaction stays locked for that long; no transaction here takes longer.
+      // Ends transactions of processes that died, which hold locks. No transaction here takes
+      // longer.
       '--setParameter=transactionLifetimeLimitSeconds=10',
       '--wiredTigerCacheSizeGB=1',
       '--nounixsocket',
@@ -50,8 +51,10 @@ export function mongodbServer(options: MongodbOptions): ServerKind {
 }
 
 /**
- * Makes the node the primary of its set, whose recorded address is another one when the port changed since.
- * @throws Error when it is not the primary yet; then call it again.
+ * Makes the node primary. If its port changed, the replica set still has its old address, which is
+ * updated.
+ *
+ * @throws Error if the node is not primary yet; then call it again
  */
 async function becomePrimary(admin: mongodb.Db, host: string): Promise<void> {
   const hello = await admin.command({ hello: 1 });

@@ -4,7 +4,7 @@ import { connect, createServer } from 'node:net';
 
 const CONNECT_WITHIN_MS = 1_000;
 
-/** A port that something else uses. Its message is one line: the port, and the variable to change. */
+/** A port is in use. The message is one line: the port, and the variable to change. */
 export class PortInUseError extends Error {
   override readonly name = 'PortInUseError';
   constructor(port: number, variable: string) {
@@ -12,12 +12,12 @@ export class PortInUseError extends Error {
   }
 }
 
-/** @throws PortInUseError when `host:port` cannot be listened on. Port 0 always can. */
+/** @throws PortInUseError if `host:port` cannot be listened on; never for port 0 */
 export async function assertPortFree(host: string, port: number, variable: string): Promise<void> {
   if (port !== 0 && !(await isFree(host, port))) throw new PortInUseError(port, variable);
 }
 
-/** A free port on the loopback interface, from below the range that the system gives to outgoing connections. */
+/** A free port on the loopback interface, below the range for outgoing connections. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(10_000, 30_000);
@@ -36,7 +36,7 @@ async function isFree(host: string, port: number): Promise<boolean> {
   });
 }
 
-/** @throws Error when nothing listens on that port of the loopback interface. */
+/** @throws Error if nothing listens on that port of the loopback interface */
 export async function assertListening(port: number): Promise<void> {
   const socket = connect({ host: '127.0.0.1', port });
   try {

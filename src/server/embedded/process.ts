@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { isObject } from './files.js';
 
-/** A process for good: pids are used again, a pid with its time of birth is not. */
+/** Identifies a process: pids are reused, but not together with a start time. */
 export interface ProcessId {
   readonly pid: number;
   readonly born: string;
@@ -13,21 +13,23 @@ export function isProcessId(content: unknown): content is ProcessId {
   return isObject(content) && Number.isInteger(content['pid']) && typeof content['born'] === 'string';
 }
 
-/** @throws Error when no process has that pid. */
+/** @throws Error if there is no such process */
 export function processId(pid: number): ProcessId {
   const born = birthOf(pid);
   if (born === undefined) throw new Error(`There is no process ${pid}.`);
   return { pid, born };
 }
 
-/** A process that is stopped (SIGSTOP) lives; one that ended and was not reaped yet does not. */
+/**
+ * False for a process that has exited, even if it was not reaped. True for a stopped one (SIGSTOP).
+ */
 export function isAlive(process: ProcessId): boolean {
   return birthOf(process.pid) === process.born;
 }
 
 /**
- * Asks a process to end, and after `graceMs` ends it. A stopped one is continued first, so that it can hear.
- * Resolves when it is gone.
+ * Sends SIGTERM, and SIGKILL after `graceMs`. A stopped process is continued, so that it can handle
+ * SIGTERM. Resolves when the process is gone.
  */
 export async function endProcess(target: ProcessId, graceMs: number): Promise<void> {
   signal(target, 'SIGTERM');
@@ -66,7 +68,8 @@ function birthOnLinux(pid: number): string | undefined {
   } catch {
     return undefined;
   }
-  // proc(5): the name in parentheses may hold anything; after it come state (3rd field) … starttime (22nd).
+  // proc(5): the name in parentheses may contain anything; then follow state (3rd field) …
+  // starttime (22nd).
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state, startTime] = [fields[0], fields[19]];
   if (state === 'Z' || state === 'X' || startTime === undefined) return undefined;

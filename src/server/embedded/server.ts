@@ -18,25 +18,25 @@ import { assertListening, assertPortFree, freePort } from './ports.js';
 import { endProcess, isAlive, isProcessId, type ProcessId, processId } from './process.js';
 
 export interface PortSetting {
-  /** 0: any free one. */
+  /** 0 for any free port */
   readonly wanted: number;
-  /** The variable that sets it. */
+  /** the variable that sets it */
   readonly variable: string;
 }
 
-/** What is particular to a kind of server. */
+/** What differs between Temporal and MongoDB. */
 export interface ServerKind {
-  /** Names its files in the data folder. */
+  /** names its files in the data folder */
   readonly name: string;
   readonly title: string;
-  /** Path of its program. */
+  /** path of the program */
   readonly binary: string;
   readonly ports: { readonly port: PortSetting; readonly uiPort?: PortSetting };
-  /** @throws Error in one line when the server must not be started on that folder. */
+  /** @throws Error with a one-line message if the server must not be started on that folder */
   assertStartable?(folder: string): void;
-  /** The server runs in its folder: a path may be relative to it. */
+  /** Command-line arguments. The server runs in its folder, so paths may be relative to it. */
   args(folder: string, ports: Ports): readonly string[];
-  /** One try, idempotent, to make the server ready for use. @throws Error when it is not ready yet. */
+  /** One idempotent attempt to make the server usable. @throws Error if it is not ready yet */
   makeReady(ports: Ports): Promise<void>;
 }
 
@@ -69,8 +69,9 @@ const LOCK_TIMEOUT_MS = 20_000;
 const LARGEST_LOG_BYTES = 16 * 1024 * 1024;
 
 /**
- * A server that belongs to a data folder, not to the process that started it. Recorded in the folder: the server's
- * process and ports, and its users. Both change only under the server's lock.
+ * A server that belongs to a data folder, not to the process that started it. The folder records
+ * the server's process and ports, and the processes that use it. Both change only under the
+ * server's lock.
  */
 export class EmbeddedServer {
   readonly #kind: ServerKind;
@@ -82,7 +83,7 @@ export class EmbeddedServer {
   readonly #me: string;
   readonly #report: (line: string) => void;
 
-  /** @param report told, in one line, when another process is waited for */
+  /** @param report called with one line if another process has to be waited for */
   constructor(kind: ServerKind, dataDir: string, report: (line: string) => void = () => undefined) {
     const run = join(dataDir, 'run', kind.name);
     this.#kind = kind;
@@ -115,8 +116,10 @@ export class EmbeddedServer {
   }
 
   /**
-   * Does nothing when it runs already.
-   * @throws PortInUseError when something else uses a port that it wants; Error when it must not run on its folder.
+   * Does nothing if the server is running.
+   *
+   * @throws PortInUseError if a wanted port is in use; Error if the server must not run on its
+   *   folder
    */
   async assertStartable(): Promise<void> {
     if (this.isAlive()) return;
@@ -126,7 +129,7 @@ export class EmbeddedServer {
     if (uiPort) await assertPortFree('127.0.0.1', uiPort.wanted, uiPort.variable);
   }
 
-  /** Becomes a user of the server, which is started when it does not run. */
+  /** Registers this process as a user of the server, and starts the server if it is not running. */
   async join(): Promise<void> {
     await this.#locked(async () => {
       writeJson(this.#me, processId(process.pid));
@@ -139,7 +142,7 @@ export class EmbeddedServer {
     });
   }
 
-  /** Starts the server again, on its data and its ports, when it has died. Tells whether it had. */
+  /** Starts the server again on its data and ports if it has died; returns true if it had. */
   async revive(): Promise<boolean> {
     return this.#locked(async () => {
       if (this.isAlive()) return false;
@@ -148,7 +151,7 @@ export class EmbeddedServer {
     });
   }
 
-  /** Is no user of the server any longer; the last one stops it. */
+  /** Ends this process's use of the server. The last user stops it. */
   async leave(): Promise<void> {
     await this.#locked(async () => {
       rmSync(this.#me, { force: true });
@@ -159,15 +162,18 @@ export class EmbeddedServer {
   }
 
   /**
-   * Waits until the server can be used, also when another process started it.
-   * @throws Error, in one line, when it died or takes too long; the reason of `abort` when that came first.
+   * Waits until the server is usable, whichever process started it.
+   *
+   * @throws Error with a one-line message if it died or takes too long; the reason of `abort` if
+   *   that came first
    */
   async ready(abort?: AbortSignal): Promise<void> {
     const deadline = Date.now() + READY_WITHIN_MS;
     for (;;) {
       const { process: server, ports } = this.#running;
       try {
-        // Clients that find nobody there wait for a second or so before they try again.
+        // A plain TCP connect fails at once, whereas the clients would wait about a second before
+        // they retry.
         await assertListening(ports.port);
         return await this.#kind.makeReady(ports);
       } catch (error) {
@@ -204,7 +210,7 @@ export class EmbeddedServer {
     );
   }
 
-  /** Users that died without leaving are forgotten. */
+  /** Removes users that died without leaving. */
   #hasUsers(): boolean {
     for (const name of readdirSync(this.#users)) {
       const user = readJson(isProcessId, join(this.#users, name));
@@ -214,7 +220,10 @@ export class EmbeddedServer {
     return false;
   }
 
-  /** In a process group of its own, so that Ctrl-C in a terminal does not reach it. */
+  /**
+   * Starts the server in a process group of its own, so that Ctrl-C in a terminal does not reach
+   * it.
+   */
   #spawn(ports: Ports): void {
     if ((statSync(this.#log, { throwIfNoEntry: false })?.size ?? 0) > LARGEST_LOG_BYTES) {
       renameSync(this.#log, `${this.#log}.1`);

@@ -7,25 +7,26 @@ import { EmbeddedServer, type ServerKind } from './server.js';
 import { type TemporalOptions, temporalServer } from './temporal.js';
 
 export interface ServersOptions {
-  /** Absolute path of the folder that the servers belong to: their data, logs, records and users. */
+  /** absolute path of the folder with the servers' data, logs, records and users */
   readonly dataDir: string;
   readonly temporal?: TemporalOptions;
   readonly mongodb?: MongodbOptions;
-  /** Told, in one line, of each death and restart. */
+  /** called with one line for each crash and restart */
   readonly report?: (line: string) => void;
 }
 
-/** The embedded servers, as one of their users sees them. */
+/** The embedded servers, from the point of view of one user process. */
 export interface Servers {
   readonly temporal?: { readonly address: string; readonly uiUrl: string; readonly pid: () => number };
   readonly mongodb?: { readonly uri: string; readonly pid: () => number };
   /**
-   * Resolves when all of them can be used.
-   * @throws Error, in one line, when one died or takes too long; the reason of `abort` when that came first. They are
-   *   left then.
+   * Resolves when all servers are usable.
+   *
+   * @throws Error with a one-line message if one died or takes too long; the reason of `abort` if
+   *   that came first. In both cases this process leaves them.
    */
   ready(abort?: AbortSignal): Promise<void>;
-  /** Leaves them; the last user stops them, Temporal first. May be called again. */
+  /** Leaves the servers; the last user stops them, Temporal first. May be called again. */
   stop(): Promise<void>;
 }
 
@@ -33,22 +34,23 @@ const LOOK_EVERY_MS = 500;
 const LONGEST_BACK_OFF_MS = 10_000;
 
 /**
- * Starts the servers of a data folder, or becomes a user of those that run there already, on the ports they have, and
- * does not wait until they are ready. From when they are, until it leaves, each user watches them: a dead one is
- * started again on its data and ports. One that is merely stopped (SIGSTOP) is left alone.
- * @throws PortInUseError before any server starts; Error in one line when one cannot be started, or when the folder cannot
- *   be used.
+ * Starts the servers of a data folder, or joins those that are running, on their current ports.
+ * Does not wait until they are ready. Once they are, each user process watches them until it
+ * leaves, and restarts one that died, on its data and ports. A stopped one (SIGSTOP) is left alone.
+ *
+ * @throws PortInUseError before any server starts; Error with a one-line message if one cannot be
+ *   started, or the folder cannot be used
  */
 export async function startServers(options: ServersOptions): Promise<Servers> {
   try {
     return await joinServers(options);
   } catch (error) {
-    throw isOfFiles(error) ? unusableFolder(options.dataDir, error) : error;
+    throw isFileError(error) ? unusableFolder(options.dataDir, error) : error;
   }
 }
 
-/** Whether the file system refused something, such as a write to a folder that is read-only. */
-function isOfFiles(error: unknown): boolean {
+/** True for an error of the file system, such as a write to a read-only folder. */
+function isFileError(error: unknown): boolean {
   return isObject(error) && 'syscall' in error && 'path' in error;
 }
 

@@ -4,25 +4,25 @@ import type * as client from '@temporalio/client';
 import type { ServerKind } from './server.js';
 
 export interface TemporalOptions {
-  /** Path of the Temporal CLI. */
+  /** path of the Temporal CLI */
   readonly binary: string;
-  /** 0: any free port. */
+  /** 0 for any free port */
   readonly port: number;
   readonly uiPort: number;
   readonly namespace: string;
-  /** Names of the search attributes to register, as keywords. */
+  /** search attributes to register, of type Keyword */
   readonly searchAttributes: readonly string[];
-  /** For tests: what was acknowledged survives the death of the process, but not a power cut. */
+  /** for tests: acknowledged writes survive a crash of the process, but not a power cut */
   readonly fast?: boolean;
-  /** Further arguments of `temporal server start-dev`. */
+  /** further arguments of `temporal server start-dev` */
   readonly args?: readonly string[];
 }
 
 const DATABASE = 'temporal.db';
-/** Loaded while the server starts, not before. */
+/** Loaded in parallel with the start of the server. */
 let sdk: Promise<typeof client> | undefined;
 
-/** Temporal's development server on a database file. */
+/** Temporal's development server with a database file. */
 export function temporalServer(options: TemporalOptions): ServerKind {
   return {
     name: 'temporal',
@@ -39,13 +39,14 @@ export function temporalServer(options: TemporalOptions): ServerKind {
       '--ip=127.0.0.1',
       `--port=${port}`,
       `--ui-port=${uiPort}`,
-      // Relative to its folder: the server makes a URI of the name as it is, and reads #, % and ? in it.
+      // Relative to the server's folder: the server puts the name into a URI unescaped, so #, % and
+      // ? in a path would be misread.
       `--db-filename=${DATABASE}`,
       '--sqlite-pragma=journal_mode=WAL',
       `--sqlite-pragma=synchronous=${options.fast ? 'NORMAL' : 'FULL'}`,
       `--namespace=${options.namespace}`,
       ...options.searchAttributes.map((name) => `--search-attribute=${name}=Keyword`),
-      // Tasks of different issuers take turns, so that a bulk import does not keep the others' orders waiting.
+      // Task queues are fair by issuer, so a bulk import does not delay other issuers' orders.
       '--dynamic-config-value=matching.enableFairness=true',
       '--ui-disable-news-fetch',
       '--log-level=warn',
@@ -66,8 +67,11 @@ export function temporalServer(options: TemporalOptions): ServerKind {
 }
 
 /**
- * Versions that gave the server the whole path as a URI wrote the log elsewhere when the path has a #, a % or a ?.
- * @throws Error in one line when such a log is there and none is in the folder: a person says whose it is.
+ * Earlier versions passed the whole path to the server, which stored the log elsewhere if the path
+ * contained #, % or ?.
+ *
+ * @throws Error with a one-line message if there is such a log and none in the folder: a person has
+ *   to decide
  */
 function assertLogIsInside(folder: string): void {
   const inside = join(folder, DATABASE);
@@ -80,7 +84,7 @@ function assertLogIsInside(folder: string): void {
   );
 }
 
-/** The path that SQLite takes from `file:` and a path that was not encoded. */
+/** The path that SQLite reads from `file:` followed by an unescaped path. */
 function pathReadFromUri(path: string): string {
   const [read = ''] = path.split(/[#?]/);
   return read.replaceAll(/%[\da-f]{2}/gi, (code) => String.fromCharCode(Number.parseInt(code.slice(1), 16)));
