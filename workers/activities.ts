@@ -13,14 +13,15 @@ export interface Outside {
   readonly db: Db;
   /** the sandbox by default */
   readonly payments?: PaymentProvider;
-  /** counts what is not done yet */
+  /** counts steps that are not recorded yet */
   readonly tally?: StepTally;
 }
 
 /**
- * The activities of an order: each records the events of its step, then performs the step's effect, once the journal holds
- * the order's log without a gap up to the event that made the effect owed. All of them are idempotent, so a step is tried
- * until it is done; its errors are outages, except `EventFork` and `Superseded` (see `appendToJournal`).
+ * The activities of an order. Each records the events of its step, then performs the step's effect,
+ * provided that the journal holds the order's log without a gap up to the event that made the
+ * effect owed. They are idempotent and retried until they succeed. Errors are outages, except
+ * `EventFork` and `Superseded` (see `appendToJournal`), which are not retried.
  */
 export function createActivities({
   db,

@@ -35,19 +35,22 @@ export interface RunningApi extends RunningRole {
   readonly address: string;
 }
 
-/** Serves the roles of the context that speak HTTP. Temporal and MongoDB may be away, now and at any time. */
+/**
+ * Serves the roles that have an HTTP API. Temporal and MongoDB may be away at any time, also at the
+ * start.
+ */
 export async function startApi(context: RoleContext): Promise<RunningApi> {
   const app = await buildApi(context);
   const address = await app.listen(context.config.http);
   return { address, stop: () => app.close() };
 }
 
-/** What a test may have smaller than it is. */
+/** Limits that tests may lower. */
 export interface ApiLimits extends Omit<HttpLimits, 'admission'> {
   readonly bounds?: Partial<Bounds>;
 }
 
-/** The application without a server: the write side, the read side, or both. */
+/** The application without a listening server: the write side, the read side, or both. */
 export async function buildApi(
   { config, temporal: connection, mongo, tail, tally, logger }: RoleContext,
   { bounds, ...limits }: ApiLimits = {},
@@ -119,26 +122,26 @@ export async function buildApi(
   return app;
 }
 
-/** How long the run of a resumed order is waited for. */
+/** How long the new run of a resumed order is waited for. */
 const RESUMED_WITHIN_MS = 3_000;
 const CHECK_WITHIN_MS = 1_000;
 const LAG_LIMIT_MS = 30_000;
-/** How long something may be acknowledged and not recorded before readiness tells it. */
+/** Age of unrecorded events from which readiness reports them. */
 const EXPOSURE_LIMIT_MS = 10_000;
 
-interface Examined {
+interface DependencyDeps {
   readonly client: Client;
   readonly config: Config;
   readonly db: Db;
   readonly exposure: ExposureDeps;
 }
 
-function dependencies({ client, config, db, exposure }: Examined): Dependency[] {
+function dependencies({ client, config, db, exposure }: DependencyDeps): Dependency[] {
   const { connection } = client;
   const { namespace, taskQueue } = config.temporal;
   const soon = <R>(call: () => Promise<R>) => connection.withDeadline(Date.now() + CHECK_WITHIN_MS, call);
   const presence = createWorkerPresence(connection, namespace, soon);
-  const upkept = { client, taskQueue: feedTaskQueue(taskQueue), orderTaskQueue: taskQueue };
+  const deployment = { client, taskQueue: feedTaskQueue(taskQueue), orderTaskQueue: taskQueue };
   return [
     {
       name: 'temporal',
@@ -150,7 +153,7 @@ function dependencies({ client, config, db, exposure }: Examined): Dependency[] 
     },
     {
       name: 'mongodb',
-      cost: 'orders are accepted, in Temporal alone, and not processed; there are no lists, and an order is read from its workflow',
+      cost: 'orders are accepted, but stored in Temporal only and not processed; there are no lists, and single orders are read from their workflow',
       check: async () => {
         await db.command({ ping: 1 });
         return undefined;
@@ -158,7 +161,7 @@ function dependencies({ client, config, db, exposure }: Examined): Dependency[] 
     },
     {
       name: 'workers',
-      cost: 'orders are accepted but not processed; other commands have no answer, and views stand still',
+      cost: 'orders are accepted but not processed; other commands get no answer, and views are not updated',
       knownBy: 'temporal',
       check: async () => {
         const missing = await presence.missing(taskQueue);
@@ -168,19 +171,19 @@ function dependencies({ client, config, db, exposure }: Examined): Dependency[] 
     },
     {
       name: 'recording',
-      cost: 'what was acknowledged and is not recorded is in Temporal alone: it would be lost with it',
+      cost: 'events that are acknowledged but not recorded are in Temporal only, and would be lost with it',
       knownBy: 'temporal',
       check: () => exposureConcern(exposure, EXPOSURE_LIMIT_MS),
     },
     {
       name: 'feed',
-      cost: 'the feed, or views across orders, are behind; orders themselves are not',
+      cost: 'the feed or the views across orders lag; orders themselves do not',
       knownBy: 'mongodb',
       check: async () => {
         const [lag, ...others] = await Promise.all([
           projectionsStatus(db).then((status) => lagBeyond(status, LAG_LIMIT_MS)),
-          soon(() => singletonConcern(upkept)),
-          presence.missing(upkept.taskQueue).catch(unknown),
+          soon(() => singletonConcern(deployment)),
+          presence.missing(deployment.taskQueue).catch(unknown),
         ]);
         const concerns = [...others, lag].filter((concern) => concern !== undefined);
         return concerns.length === 0 ? undefined : concerns.join('; ');
@@ -188,7 +191,7 @@ function dependencies({ client, config, db, exposure }: Examined): Dependency[] 
     },
     {
       name: 'forks',
-      cost: 'these orders are halted: their journal and their history tell different stories',
+      cost: 'these orders are halted: their journal and their history differ',
       knownBy: 'mongodb',
       check: async () => {
         const found = await forks(db).find({}, { limit: 10 }).toArray();
@@ -199,12 +202,12 @@ function dependencies({ client, config, db, exposure }: Examined): Dependency[] 
     },
     {
       name: 'reconciliation',
-      cost: 'some orders are not the same in Temporal and in MongoDB; `npx orders reconcile` lists them',
+      cost: 'some orders differ between Temporal and MongoDB; `npx orders reconcile` lists them',
       knownBy: 'mongodb',
       check: async () => {
         const [[latest], schedule] = await Promise.all([
           latestReconciliations(db, 1),
-          soon(() => scheduleConcern(upkept)),
+          soon(() => scheduleConcern(deployment)),
         ]);
         const concerns = [concernOf(latest, config.reconcileEveryMs), schedule];
         return concerns.filter((concern) => concern !== undefined).join('; ') || undefined;
@@ -218,7 +221,7 @@ function dependencies({ client, config, db, exposure }: Examined): Dependency[] 
   ];
 }
 
-/** While Temporal is away, its own dependency says so. */
+/** If Temporal is away, the dependency `temporal` reports it. */
 function unknown(error: unknown): undefined {
   if (!isTemporalOutage(error)) throw error;
 }

@@ -1,14 +1,15 @@
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 
-/** The exit code for arguments that a program does not know. */
+/** Exit code for unknown arguments. */
 const USAGE = 2;
 
 /**
- * Reads the arguments of a program that takes `--help` and, perhaps, options of its own. Ends the process with one line
- * that names an argument it does not know.
+ * Parses the arguments of a program that takes `--help` and perhaps options of its own. For an
+ * unknown argument, prints one line that names it and exits.
+ *
  * @param {string} program as it is called, such as `npm start`
- * @param {import('node:util').ParseArgsConfig['options']} [options] its own
+ * @param {import('node:util').ParseArgsConfig['options']} [options] its own options
  */
 export function isHelpAsked(program, options = {}) {
   try {

@@ -1,4 +1,7 @@
-/** Makes a checkout ready to run. Uses Node's own modules only, for there may be no others yet. */
+/**
+ * Makes a checkout ready to run. Imports only Node's own modules, because no packages may be
+ * installed yet.
+ */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
@@ -11,17 +14,19 @@ import { stage } from './progress.mjs';
 
 /** The folder of the checkout. */
 export const root = fileURLToPath(new URL('..', import.meta.url));
-/** Where fetched programs are kept. */
+/** Folder for downloaded programs. */
 export const cacheDir = join(root, '.cache');
-/** Where the build goes. */
+/** Folder of the build. */
 export const dist = join(root, 'dist');
-/** In it, what it was built from. */
+/** File in `dist` with the hash of the sources that it was built from. */
 export const SOURCES = 'sources.sha256';
 const NEEDED_NODE = [20, 19];
 
 /**
- * Installs the packages and builds, each when it is missing or out of date. A checkout that is ready need not be writable.
- * @throws Error, in one line where the checkout cannot be prepared by this process now
+ * Installs the packages and builds, each only if it is missing or out of date. A checkout that is
+ * ready need not be writable.
+ *
+ * @throws Error with a one-line message if this process cannot prepare the checkout now
  */
 export async function prepare() {
   assertNode();
@@ -32,14 +37,16 @@ export async function prepare() {
   });
 }
 
-/** Ends this process with one line that says what went wrong. @param {unknown} error @returns {never} */
+/** Prints what went wrong on one line and exits. @param {unknown} error @returns {never} */
 export function fail(error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);
 }
 
 /**
- * Runs a program in the checkout, quietly: its output is shown when it fails. SIGINT and SIGTERM reach it too.
+ * Runs a program in the checkout and shows its output only if it fails. SIGINT and SIGTERM are
+ * passed on to it.
+ *
  * @param {string} command
  * @param {readonly string[]} args
  */
@@ -54,9 +61,11 @@ export async function run(command, args) {
 }
 
 /**
- * Waits for the end of a child process, and hands on to it the signals that ask this one to end.
+ * Waits for a child process to end, and passes on the signals that ask this process to end.
+ *
  * @param {import('node:child_process').ChildProcess} child
- * @returns {Promise<{ code: number | null, signal: 'SIGINT' | 'SIGTERM' | undefined }>} its exit code, and the signal handed on
+ * @returns {Promise<{ code: number | null, signal: 'SIGINT' | 'SIGTERM' | undefined }>} its exit
+ *   code, and the signal that was passed on
  */
 export async function exitOf(child) {
   /** @type {'SIGINT' | 'SIGTERM' | undefined} */
@@ -85,7 +94,10 @@ async function install() {
   await run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']);
 }
 
-/** Whether the packages on disk are those of package-lock.json; those for other platforms may be absent. */
+/**
+ * True if the installed packages match package-lock.json. Packages for other platforms may be
+ * missing.
+ */
 function isInstalled() {
   const installed = read(join(root, 'node_modules', '.package-lock.json'));
   if (installed === undefined) return false;
@@ -103,7 +115,7 @@ function isBuilt() {
   return read(join(dist, SOURCES)) === hashOfSources();
 }
 
-/** Of everything that the build depends on, wherever the checkout is. */
+/** Hash of everything that the build depends on; paths are relative to the checkout. */
 export function hashOfSources() {
   const hash = createHash('sha256');
   for (const folder of ['src', 'workers']) {

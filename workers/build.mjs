@@ -1,4 +1,4 @@
-/** Compiles `src` and `workers` to `dist`, with the workflows as one bundle beside them. */
+/** Compiles `src` and `workers` to `dist`, and bundles the workflows there. */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheDir, dist, fail, hashOfSources, root, run, SOURCES } from './bootstrap.mjs';
@@ -6,7 +6,10 @@ import { bundle } from './bundle.mjs';
 
 await build().catch(fail);
 
-/** Made aside and put in place as a whole, so that no process finds half a build. */
+/**
+ * Builds in another folder, which then replaces `dist` as a whole, so that no process sees a
+ * partial build.
+ */
 async function build() {
   const made = join(cacheDir, 'build');
   rmSync(made, { recursive: true, force: true });

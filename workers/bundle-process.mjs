@@ -1,4 +1,7 @@
-/** Run by `bundle`, as `bundle-process.mjs <workflows> <out>`: every path is that of the checkout as this file is reached. */
+/**
+ * Run by `bundle` as `bundle-process.mjs <workflows> <out>`. All paths start with the path by which
+ * this file was reached, which may be a symbolic link.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';

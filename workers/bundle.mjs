@@ -5,8 +5,9 @@ import process from 'node:process';
 import { root, run } from './bootstrap.mjs';
 
 /**
- * Bundles the workflows that a file exports. A checkout whose path has a character that means something to webpack is
- * reached over a link without one.
+ * Bundles the workflows that a file exports. If the checkout's path has a character that is special
+ * to webpack, a symbolic link without one is used.
+ *
  * @param {string} workflows path of the file in the checkout
  * @param {string} out absolute path of the bundle
  */

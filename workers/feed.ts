@@ -18,16 +18,19 @@ import { ensureReconcileSchedule } from './reconcile-schedule.js';
 import type { RoleContext } from './role.js';
 import { type RunningWorker, type WorkerContext, startWorker } from './worker.js';
 
-const AGAIN_MS = 1_000;
-const LOOK_WITHIN_MS = 1_000;
-const REBUILD_WITHIN_MS = 10_000;
-/** How often Temporal is asked whether the system's own workflows run. */
-const LOOK_EVERY_MS = 3_000;
-/** Temporal's lists are a moment old, and clocks differ. */
+const RETRY_MS = 1_000;
+const QUERY_TIMEOUT_MS = 1_000;
+const REBUILD_TIMEOUT_MS = 10_000;
+/** How often Temporal is asked whether the system's own workflows are running. */
+const CHECK_EVERY_MS = 3_000;
+/** Covers the lag of Temporal's list and the difference of clocks. */
 const OVERLAP_MS = 5 * 60_000;
 const FIRST_LOOK_BACK_MS = 7 * 86_400_000;
 
-/** The role `feed`: positions for events, and the views across orders. Any number may run: one works, the others stand by. */
+/**
+ * The role `feed`: gives positions to events, and updates the views across orders. Any number of
+ * processes may run: for each task one is active, the others stand by.
+ */
 export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
   const orderTaskQueue = context.config.temporal.taskQueue;
   const taskQueue = feedTaskQueue(orderTaskQueue);
@@ -40,9 +43,9 @@ export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
     connection: context.temporal,
     namespace: context.config.temporal.namespace,
   });
-  const upkept = { client, taskQueue, orderTaskQueue };
-  const started = startTasks(context, upkept, stopping.signal);
-  const kept = started.then(() => keepUp(context, upkept, stopping.signal));
+  const deployment = { client, taskQueue, orderTaskQueue };
+  const started = startTasks(context, deployment, stopping.signal);
+  const kept = started.then(() => restartEnded(context, deployment, stopping.signal));
   const rebuilt = rebuildOutdatedOrders(context, taskQueue, stopping.signal);
   return {
     ready: Promise.all([worker.ready, started]).then(() => undefined),
@@ -53,59 +56,69 @@ export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
   };
 }
 
-/** Idempotent: work that stands already goes on. Tries until Temporal is there. */
-async function startTasks({ config, logger }: RoleContext, upkept: Deployment, stopping: AbortSignal) {
+/**
+ * Starts the singleton workflows and the schedule, unless they exist. Retries until Temporal is
+ * there.
+ */
+async function startTasks({ config, logger }: RoleContext, deployment: Deployment, stopping: AbortSignal) {
   const changes = logChanges(logger, {
-    fails: (problem) => `The feed's work is not started yet: ${problem}`,
-    works: "The feed's work is started.",
+    fails: (problem) => `The feed's workflows are not started yet: ${problem}`,
+    works: "The feed's workflows are started.",
   });
   while (!stopping.aborted) {
     try {
-      for (const task of singletonTasks) await startSingleton(upkept, task);
-      await ensureReconcileSchedule({ ...upkept, everyMs: config.reconcileEveryMs });
+      for (const task of singletonTasks) await startSingleton(deployment, task);
+      await ensureReconcileSchedule({ ...deployment, everyMs: config.reconcileEveryMs });
       changes.worked();
       return;
     } catch (error) {
       changes.failed(error);
-      await setTimeout(AGAIN_MS, undefined, { signal: stopping }).catch(() => undefined);
+      await setTimeout(RETRY_MS, undefined, { signal: stopping }).catch(() => undefined);
     }
   }
 }
 
 /**
- * Starts again what was ended from outside: standing work, the schedule of the reconciliation, a rebuild that was under way.
- * A schedule that is paused stays so: a person has said why, and readiness tells it.
+ * Starts again what was ended from outside: singleton workflows, the reconciliation's schedule,
+ * rebuilds. A paused schedule stays paused, because a person has paused it; readiness reports that.
  */
-async function keepUp({ config, mongo, logger }: RoleContext, upkept: Deployment, stopping: AbortSignal) {
+async function restartEnded(
+  { config, mongo, logger }: RoleContext,
+  deployment: Deployment,
+  stopping: AbortSignal,
+) {
   let since = Date.now() - FIRST_LOOK_BACK_MS;
   while (!stopping.aborted) {
     const lookedAt = Date.now();
     try {
       const { missing, endedRebuilds, schedule } = await listOwnWorkflows(
-        upkept,
+        deployment,
         new Date(since).toISOString(),
       );
       for (const task of missing) {
-        if (await startSingleton(upkept, task))
-          logger.warn(`The workflow of ${task.activity} ${task.name} had ended and is started again.`);
+        if (await startSingleton(deployment, task))
+          logger.warn(`The workflow of ${task.activity} ${task.name} had ended and was started again.`);
       }
       if (schedule === 'gone') {
-        await ensureReconcileSchedule({ ...upkept, everyMs: config.reconcileEveryMs });
-        logger.warn('The schedule of the reconciliation was gone and is made again.');
+        await ensureReconcileSchedule({ ...deployment, everyMs: config.reconcileEveryMs });
+        logger.warn('The schedule of the reconciliation was gone and was created again.');
       }
       for (const ended of endedRebuilds) {
-        if (await withTimeout(REBUILD_WITHIN_MS, restartEndedRebuild(mongo.db, upkept, ended)))
-          logger.warn(`The rebuild of ${ended.name} had ended before its time and is begun again.`);
+        if (await withTimeout(REBUILD_TIMEOUT_MS, restartEndedRebuild(mongo.db, deployment, ended)))
+          logger.warn(`The rebuild of ${ended.name} was ended from outside and was requested again.`);
       }
       since = lookedAt - OVERLAP_MS;
     } catch (error) {
-      logger.debug(`It is not known whether the feed's work goes on: ${messageOf(error)}`);
+      logger.debug(`Cannot check whether the feed's workflows are running: ${messageOf(error)}`);
     }
-    await setTimeout(LOOK_EVERY_MS, undefined, { signal: stopping }).catch(() => undefined);
+    await setTimeout(CHECK_EVERY_MS, undefined, { signal: stopping }).catch(() => undefined);
   }
 }
 
-/** Requests a rebuild of the view `orders` until one to this version is begun. The views across orders see to it themselves. */
+/**
+ * Requests a rebuild of the view `orders` until one to this version has started. The views across
+ * orders start their own rebuilds.
+ */
 async function rebuildOutdatedOrders(
   { temporal, config, mongo, logger }: RoleContext,
   taskQueue: string,
@@ -113,18 +126,18 @@ async function rebuildOutdatedOrders(
 ) {
   const client = new Client({ connection: temporal, namespace: config.temporal.namespace });
   const changes = logChanges(logger, {
-    fails: (problem) => `It is not known yet whether orders are to be rebuilt: ${problem}`,
-    works: 'It is known whether orders are to be rebuilt.',
+    fails: (problem) => `Cannot check yet whether the view orders has to be rebuilt: ${problem}`,
+    works: 'The check whether the view orders has to be rebuilt works.',
   });
   while (!stopping.aborted) {
     try {
-      const areOutdated = await withTimeout(LOOK_WITHIN_MS, areOrdersOutdated(mongo.db));
+      const areOutdated = await withTimeout(QUERY_TIMEOUT_MS, areOrdersOutdated(mongo.db));
       if (areOutdated) await requestRebuild({ client, taskQueue }, 'orders');
       changes.worked();
       if (!areOutdated) return;
     } catch (error) {
       changes.failed(error);
     }
-    await setTimeout(AGAIN_MS, undefined, { signal: stopping }).catch(() => undefined);
+    await setTimeout(RETRY_MS, undefined, { signal: stopping }).catch(() => undefined);
   }
 }

@@ -1,4 +1,4 @@
-/** What `npm start -- --help` prints: every variable that a process of this project reads. */
+/** The text of `npm start -- --help`: all environment variables of a process. */
 export const HELP = `Usage: npm start            (npm start -- --help for this text)
 
 Installs what is missing, builds, starts the embedded servers that no address is set for, and runs the roles.
@@ -27,7 +27,7 @@ Installs what is missing, builds, starts the embedded servers that no address is
   CARRIERS_WEBHOOK_SECRET  whsec_…, of the carriers' webhooks
                            (the secrets have sandbox defaults while HTTP_HOST is a loopback address)
   RECONCILE_INTERVAL       5m, how often Temporal and MongoDB are compared
-  ATTENTION_AFTER          5m, how long something may be owed before a person should look
+  ATTENTION_AFTER          5m, age from which owed effects and pending payments need a person
   CONTINUE_AS_NEW_AFTER    history events after which an order continues as new; the server's suggestion
   LOG_LEVEL                info; trace, debug, info, warn, error, fatal or silent
 `;

@@ -1,26 +1,29 @@
-/** A lock that is a file. Uses Node's own modules only: it is taken before there are any others. */
+/**
+ * A lock file. Imports only Node's own modules, because it is used before packages are installed.
+ */
 import { randomUUID } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 
-const BEAT_MS = 500;
-/** Without a beat for so long, the holder has died or stands still. */
+const HEARTBEAT_MS = 500;
+/** Without a heartbeat for so long, the holder is dead or stopped. */
 const SILENT_MS = 4_000;
 const LOOK_EVERY_MS = 200;
 const PATIENCE_MS = 1_000;
 
 /**
- * Runs `work` while no other process holds the file. The holder touches the file as long as it lives, so a process id that
- * was given to another process, or that belongs to another machine, is not mistaken for it. A holder that beats is waited
- * for, however long it takes; the file of one that died is taken over.
+ * Runs `work` while no other process holds the lock file. The holder touches the file regularly, so
+ * it is recognized even if its process id was reused, or is of another machine. A holder with a
+ * heartbeat is waited for, however long it takes; the file of a dead one is taken over.
+ *
  * @template T
  * @param {string} path
  * @param {() => Promise<T>} work
- * @param {(line: string) => void} report told once what is waited for
+ * @param {(line: string) => void} report called once, with what is waited for
  * @returns {Promise<T>}
- * @throws Error in one line, within five seconds, when the file cannot be written, or when its holder seems to live and
- *   does not beat
+ * @throws Error with a one-line message, within five seconds, if the file cannot be written, or if
+ *   the holder's process exists but has no heartbeat
  */
 export async function withLockFile(path, work, report) {
   const mine = `${process.pid} ${randomUUID()}`;
@@ -28,12 +31,12 @@ export async function withLockFile(path, work, report) {
   const release = () => {
     if (read(path) === mine) rmSync(path, { force: true });
   };
-  const beating = setInterval(() => beat(path), BEAT_MS);
+  const heartbeats = setInterval(() => heartbeat(path), HEARTBEAT_MS);
   process.once('exit', release);
   try {
     return await work();
   } finally {
-    clearInterval(beating);
+    clearInterval(heartbeats);
     process.off('exit', release);
     release();
   }
@@ -74,7 +77,11 @@ async function take(path, mine, report) {
   }
 }
 
-/** @param {string} path @param {string} text whether it was not there */
+/**
+ * @param {string} path
+ * @param {string} text
+ * @returns {boolean} false if the file exists
+ */
 function create(path, text) {
   try {
     writeFileSync(path, text, { flag: 'wx' });
@@ -86,9 +93,11 @@ function create(path, text) {
 }
 
 /**
- * Removes the file of a holder that died. A holder that came between gets it back.
+ * Removes the file of a dead holder. If another process has taken the lock meanwhile, its file is
+ * put back.
+ *
  * @param {string} path
- * @param {string | undefined} text of the file that is meant
+ * @param {string | undefined} text content of the dead holder's file
  */
 function takeAway(path, text) {
   const aside = `${path}.${randomUUID()}`;
@@ -102,18 +111,18 @@ function takeAway(path, text) {
   rmSync(aside, { force: true, recursive: true });
 }
 
-/** What changes with each holder and each beat. @param {string} path */
+/** Changes with each holder and each heartbeat. @param {string} path */
 function signOf(path) {
   return { text: read(path), touchedAt: statSync(path, { throwIfNoEntry: false })?.mtimeMs };
 }
 
 /** @param {string} path */
-function beat(path) {
+function heartbeat(path) {
   const now = new Date();
   try {
     utimesSync(path, now, now);
   } catch {
-    // Deleted by a person: the work goes on.
+    // A person has deleted the file; the work continues.
   }
 }
 
@@ -123,7 +132,7 @@ function isRunning(pid) {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    // It belongs to another user.
+    // The process belongs to another user.
     return codeOf(error) === 'EPERM';
   }
 }

@@ -1,4 +1,7 @@
-/** The process. No library is imported here: the servers start first, and the rest is loaded meanwhile. */
+/**
+ * The main module of a process. It imports no packages: the servers start first, and packages load
+ * meanwhile.
+ */
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { findProgram, MONGOD, TEMPORAL } from '../src/server/binaries.js';
@@ -36,20 +39,20 @@ if (problem !== undefined) {
 }
 process.exit();
 
-/** Starts everything, each thing after what it needs. What is started is closed in reverse. */
-async function start(asked: Config): Promise<Started> {
-  const { http, roles } = asked;
+/** Starts everything in the order of dependencies; it is closed in reverse. */
+async function start(given: Config): Promise<Started> {
+  const { http, roles } = given;
   if (roles.has('write') || roles.has('read')) await assertPortFree(http.host, http.port, 'HTTP_PORT');
 
-  const servers = await embed(asked);
+  const servers = await embed(given);
   const config: Config = {
-    ...asked,
-    temporal: { ...asked.temporal, address: servers?.temporal?.address ?? asked.temporal.address },
-    mongodb: { ...asked.mongodb, uri: servers?.mongodb?.uri ?? asked.mongodb.uri },
+    ...given,
+    temporal: { ...given.temporal, address: servers?.temporal?.address ?? given.temporal.address },
+    mongodb: { ...given.mongodb, uri: servers?.mongodb?.uri ?? given.mongodb.uri },
   };
   const [{ startRoles }] = await Promise.all([
     import('./roles.js'),
-    servers && stage(`Starting ${namesOf(asked)}`, () => servers.ready(stopping)),
+    servers && stage(`Starting ${namesOf(given)}`, () => servers.ready(stopping)),
   ]);
   stopping.throwIfAborted();
   const api = await startRoles({ config, stopping, closers });
@@ -62,12 +65,12 @@ async function start(asked: Config): Promise<Started> {
   };
 }
 
-/** Of the servers that are embedded. */
+/** The names of the embedded servers. */
 function namesOf({ embedded }: Config): string {
   return [embedded.temporal && 'Temporal', embedded.mongodb && 'MongoDB'].filter(Boolean).join(' and ');
 }
 
-/** Starts, or joins, the servers that no address was given for. */
+/** Starts, or joins, the servers for which no address is given. */
 async function embed(config: Config): Promise<Servers | undefined> {
   const { embedded } = config;
   if (!embedded.temporal && !embedded.mongodb) return undefined;

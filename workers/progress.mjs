@@ -4,11 +4,12 @@ const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '
 const FRAME_MS = 100;
 
 /**
- * Shows one stage of the work: a line that lives while it runs where there is a terminal, else a line when it begins;
- * then one with the time it took.
+ * Shows the progress of one stage of work: in a terminal a line that is updated, otherwise a line
+ * at the start; at the end a line with the time it took.
+ *
  * @template T
  * @param {string} title
- * @param {(note: (text: string) => void) => Promise<T>} work may note, in a few words, what it is at
+ * @param {(note: (text: string) => void) => Promise<T>} work `note` shows a detail
  * @returns {Promise<T>}
  */
 export async function stage(title, work) {

@@ -3,14 +3,17 @@ import { reconcileScheduleId, reconcileWorkflow } from '../src/log/workflow/reco
 
 export interface ReconcileScheduleOptions {
   readonly client: Client;
-  /** of the orders' workflows */
+  /** of the order workflows */
   readonly orderTaskQueue: string;
-  /** polled for the schedule's own work */
+  /** of the reconciliation's workflow */
   readonly taskQueue: string;
   readonly everyMs: number;
 }
 
-/** Creates the schedule where there is none, and gives one that is there its interval. One run at a time; none is made up for. */
+/**
+ * Creates the schedule, or updates its interval if it exists. Runs do not overlap, and missed ones
+ * are not made up for.
+ */
 export async function ensureReconcileSchedule({
   client,
   orderTaskQueue,

@@ -5,19 +5,19 @@ import type { Config } from '../src/server/config.js';
 import type { Mongo } from '../src/server/connections.js';
 import type { Logger } from '../src/server/logger.js';
 
-/** What a role is given to work with. Either server may be away, at the start and at any time. */
+/** What every role works with. Both servers may be away at any time, also at the start. */
 export interface RoleContext {
   readonly config: Config;
   readonly temporal: Connection;
   readonly mongo: Mongo;
-  /** one for all roles of the process */
+  /** shared by all roles of the process */
   readonly tail: FeedTail;
-  /** of the workers of this process; absent where it has none */
+  /** of the workers in this process; absent if it has none */
   readonly tally?: StepTally;
   readonly logger: Logger;
 }
 
 export interface RunningRole {
-  /** Takes nothing new, lets what runs come to an end, and resolves within a few seconds. */
+  /** Takes no new work, lets running work end, and resolves within a few seconds. */
   stop(): Promise<void>;
 }

@@ -28,19 +28,20 @@ const INDEXES = [
   ensureAttentionIndexes,
   setUpSandbox,
 ];
-/** How long a server that is not ours is waited for before everything else goes on without it. */
+/** How long to wait for a server before the start continues without it. */
 const PATIENCE_MS = 10_000;
 
 export interface RolesOptions {
   readonly config: Config;
   readonly stopping: AbortSignal;
-  /** Takes what is to be closed, as soon as it is there. */
+  /** collects what has to be closed, as soon as it exists */
   readonly closers: Closer[];
 }
 
 /**
  * Starts the roles of this process.
- * @returns the API's address, where there is one
+ *
+ * @returns the API's address; undefined if no role has one
  */
 export async function startRoles({ config, stopping, closers }: RolesOptions): Promise<string | undefined> {
   const { roles } = config;
@@ -72,24 +73,23 @@ export async function startRoles({ config, stopping, closers }: RolesOptions): P
   let address: string | undefined;
   if (roles.has('write') || roles.has('read')) {
     await stage('Starting the API', async () => {
-      // Loaded while the workers start in threads of their own.
+      // Loaded while the workers start in their own threads.
       const { startApi } = await import('./api.js');
-      // Connections of its own: a query does not wait for one behind what the workers write.
-      const queried = connectMongo(config);
-      closers.push({ limitMs: 500, close: () => queried.close() });
-      const api = await startApi({ ...context, mongo: queried });
+      // A separate connection pool, so that queries do not wait for the workers' writes.
+      const mongoOfApi = connectMongo(config);
+      closers.push({ limitMs: 500, close: () => mongoOfApi.close() });
+      const api = await startApi({ ...context, mongo: mongoOfApi });
       closers.push({ limitMs: 2_500, close: () => api.stop() });
       address = api.address;
     });
   }
   await stage('Getting ready', async (note) => {
-    if (!(await isDoneSoon(needed, stopping)))
-      note('a server does not answer; all that can goes on without it');
+    if (!(await isDoneSoon(needed, stopping))) note('a server does not answer; continuing without it');
   });
   return address;
 }
 
-/** Whether all of it is done before patience ends. It goes on in any case. */
+/** True if all of it is done before `PATIENCE_MS`. It continues in any case. */
 async function isDoneSoon(work: readonly Promise<void>[], stopping: AbortSignal): Promise<boolean> {
   return Promise.race([
     Promise.all(work).then(() => true),

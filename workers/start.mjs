@@ -1,4 +1,4 @@
-/** `npm start`: from a fresh checkout to a running system. */
+/** `npm start`: prepares a fresh checkout and starts the system. */
 import process from 'node:process';
 import { isHelpAsked } from './arguments.mjs';
 import { fail, prepare } from './bootstrap.mjs';

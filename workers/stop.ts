@@ -1,18 +1,18 @@
 import { setTimeout } from 'node:timers/promises';
 import { messageOf } from '../src/outages/message-of.js';
 
-/** Something to be closed at the end. One that takes longer than its limit is left as it is. */
+/** Something to close at the end. If it takes longer than its limit, it is abandoned. */
 export interface Closer {
   readonly limitMs?: number;
   readonly close: () => Promise<void>;
 }
 
-/** After this long, a further signal ends the process at once. */
+/** After this long, another signal exits at once. */
 const PATIENCE_MS = 10_000;
 
 /**
- * Aborted by the first SIGINT, SIGTERM or SIGHUP. More of them change nothing while the process stops, for Ctrl-C
- * reaches it twice: from the terminal, and handed on by npm.
+ * A signal that is aborted by the first SIGINT, SIGTERM or SIGHUP. Further ones are ignored while
+ * the process stops, because Ctrl-C arrives twice: from the terminal and from npm.
  */
 export function stopSignal(): AbortSignal {
   const stopping = new AbortController();
@@ -29,7 +29,7 @@ export function stopSignal(): AbortSignal {
   return stopping.signal;
 }
 
-/** Closes in the reverse of the order given, one after the other, whatever fails. */
+/** Closes one after the other, in reverse order, even if some fail. */
 export async function closeAll(closers: readonly Closer[]): Promise<void> {
   for (const { close, limitMs } of closers.toReversed()) {
     const closed = close().catch((error: unknown) => {

@@ -2,16 +2,18 @@ import type { Role } from '../src/server/config.js';
 
 /** What a process has started. */
 export interface Started {
-  /** Whether it started servers, or uses those that another process started. */
+  /** true if this process uses embedded servers, whichever process started them */
   readonly hasServers: boolean;
-  /** `http://host:port`; absent where no role speaks HTTP */
+  /** `http://host:port`; absent if no role has an API */
   readonly api?: string;
   readonly temporalUi?: string;
 }
 
 /**
- * What a process says when it is ready: what it took, and what can be done with it, which depends on its roles.
- * @param tookMs since the process began, with all that it waited for
+ * The text that a process prints when it is ready: how long it took, and first steps, which depend
+ * on its roles.
+ *
+ * @param tookMs time since the process started
  */
 export function welcome(
   { hasServers, api, temporalUi }: Started,

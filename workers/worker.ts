@@ -15,14 +15,14 @@ export interface WorkerContext extends Omit<RoleContext, 'temporal' | 'tail'> {
   readonly workflowBundle: { readonly codePath: string } | { readonly code: string };
 }
 
-/** What a worker polls, and what it can do. */
+/** What a worker polls and runs. */
 export interface Work {
   readonly taskQueue: string;
   readonly activities: object;
 }
 
 export interface RunningWorker extends RunningRole {
-  /** Resolves when the worker first polls; while Temporal is away, it waits. */
+  /** Resolves when the worker polls for the first time; waits while Temporal is away. */
   readonly ready: Promise<void>;
 }
 
@@ -30,14 +30,17 @@ const FIRST_BACK_OFF_MS = 250;
 const LONGEST_BACK_OFF_MS = 10_000;
 const LOG_METHODS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
-/** What the SDK logs for each try of an activity; `logFailures` does it for each change. */
-const FOR_EACH_TRY = 'Activity failed';
+/** The SDK logs this for each attempt; `logFailures` logs changes instead. */
+const LOGGED_PER_ATTEMPT = 'Activity failed';
 
-/** To be called once in a process, before any worker: the SDK logs to ours, and leaves signals to us. */
+/**
+ * Call this once per process, before any worker starts: the SDK uses our logger and does not handle
+ * signals.
+ */
 export function installRuntime(logger: Logger): void {
   Runtime.install({
     logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
-      if (message !== FOR_EACH_TRY) logger[LOG_METHODS[level]](meta ?? {}, message);
+      if (message !== LOGGED_PER_ATTEMPT) logger[LOG_METHODS[level]](meta ?? {}, message);
     }),
     telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
     shutdownSignals: [],
@@ -54,7 +57,10 @@ export function startOrderWorker(context: WorkerContext): RunningWorker {
   });
 }
 
-/** Runs workflows and activities; one that fails, or finds Temporal away, is replaced by another until it is stopped. */
+/**
+ * Runs workflows and activities until stopped. A worker that fails, or cannot reach Temporal, is
+ * replaced.
+ */
 export function startWorker(context: WorkerContext, what: Work): RunningWorker {
   const stopping = new AbortController();
   let done = Promise.resolve();
@@ -78,7 +84,7 @@ async function keepWorking(
 ): Promise<void> {
   let backOffMs = FIRST_BACK_OFF_MS;
   const changes = logChanges(context.logger, {
-    fails: (problem) => `The worker cannot work: ${problem}. Others are started until one can.`,
+    fails: (problem) => `The worker fails: ${problem}. It is restarted until it works.`,
     works: 'The worker works again.',
   });
   while (!stopping.aborted) {
@@ -97,13 +103,13 @@ async function keepWorking(
   }
 }
 
-/** Which workflow code this is, in eight characters. */
+/** A hash of the workflow code, in eight characters. */
 async function buildId(bundle: WorkerContext['workflowBundle']): Promise<string> {
   const code = 'code' in bundle ? bundle.code : await readFile(bundle.codePath);
   return createHash('sha256').update(code).digest('hex').slice(0, 8);
 }
 
-/** One worker's life, until it is stopped or fails. */
+/** Runs one worker until it is stopped or fails. */
 async function work(
   { config, workflowBundle, logger }: WorkerContext,
   { taskQueue, activities }: Work,
@@ -119,7 +125,8 @@ async function work(
       workflowBundle,
       activities,
       interceptors: { activity: [logFailures(logger)] },
-      // The SDK's own build id is 90 characters in a third of all history events: a sixth of an order's history.
+      // The SDK's default build id has 90 characters and is in a third of all history events: a
+      // sixth of a history.
       workerDeploymentOptions: {
         version: { deploymentName: 'orders', buildId: await buildId(workflowBundle) },
         useWorkerVersioning: false,

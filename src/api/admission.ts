@@ -1,32 +1,33 @@
 import { loopDelay } from '../server/event-loop.js';
 
 /**
- * Kinds of work. Each is bounded by itself, so that none waits for another: a read never waits for a write.
- * `message`: a command that is answered without a worker; `read`: one document; `list`: many documents, or a fold of events;
- * `history`: what Temporal is asked for.
+ * Kinds of work. Each has its own bound, so no kind waits for another; in particular, reads never
+ * wait for writes. `message`: a command that is answered without a worker; `read`: one document;
+ * `list`: many documents, or a fold of events; `history`: a request to Temporal.
  */
 export const kinds = ['create', 'command', 'message', 'read', 'list', 'history', 'stream'] as const;
 export type Kind = (typeof kinds)[number];
 
-/** How much of one kind is taken on. */
+/** Bounds for one kind of work. */
 export interface Bound {
-  /** in flight, at most */
+  /** maximum in flight */
   readonly most: number;
-  /** in flight, however slow they are; `most` by default: then the bound does not adapt */
+  /** lower bound of the adaptive limit; `most` by default, so that the limit does not adapt */
   readonly least?: number;
-  /** One that takes longer shows that too many are in flight. */
+  /** the limit shrinks when a request takes longer */
   readonly targetMs?: number;
-  /** how many wait for a place; what comes beyond is refused at once */
+  /** how many requests may wait for a place; further ones are refused at once */
   readonly waiting: number;
-  /** how long one waits before it is refused */
+  /** how long a request may wait before it is refused */
   readonly waitMs: number;
 }
 
 export type Bounds = Readonly<Record<Kind, Bound>>;
 
 /**
- * Creates and lists adapt, since their time shows what the servers have left. A command also waits for a worker, so its time
- * says little; a message (a signal) waits for none, and is not to wait for commands that have no worker.
+ * Creates and lists have an adaptive limit, because their duration shows how busy the servers are.
+ * A command also waits for a worker, so its duration shows little. Messages (signals) do not wait
+ * for workers, so they have places of their own.
  */
 export const defaultBounds: Bounds = {
   create: { least: 4, most: 64, targetMs: 250, waiting: 8, waitMs: 250 },
@@ -38,20 +39,22 @@ export const defaultBounds: Bounds = {
   stream: { most: 200, waiting: 0, waitMs: 0 },
 };
 
-/** Kinds that are cheap, and what all else is refused for. */
-const spared: ReadonlySet<Kind> = new Set(['read', 'message']);
-/** A loop that is later than that on average cannot do what it has been given already. */
+/** Cheap kinds, which are admitted even if the event loop is late. */
+const priorityKinds: ReadonlySet<Kind> = new Set(['read', 'message']);
+/** With a higher mean delay, the process cannot even complete the work that it has admitted. */
 const BEHIND_MS = 500;
 const SHRINK = 0.5;
 
-/** Gives the place back. May be called again. */
+/** Frees the place. May be called again. */
 export type Leave = () => void;
 
-/** Decides what is taken on, before any of it begins. */
+/** Decides which requests are admitted, before work on them starts. */
 export interface Admission {
-  /** True where `enter` would refuse at once. */
+  /** True if `enter` would refuse at once. */
   isFull(kind: Kind): boolean;
-  /** A place, perhaps after a short wait; undefined where there is none: then nothing is to be begun. */
+  /**
+   * Takes a place, perhaps after a short wait; undefined if there is none: do not start the work.
+   */
   enter(kind: Kind): Promise<Leave | undefined>;
   /** For metrics and tests. */
   state(kind: Kind): GateState;
@@ -60,7 +63,7 @@ export interface Admission {
 export interface GateState {
   readonly inFlight: number;
   readonly waiting: number;
-  /** what may be in flight now */
+  /** current limit of requests in flight */
   readonly limit: number;
 }
 
@@ -75,9 +78,9 @@ export function createAdmission(
     if (found === undefined) throw new Error(`There is no bound for ${kind}.`);
     return found;
   };
-  // One at a time is always taken on: a refusal is to have a cause.
-  const isShut = (kind: Kind) => gate(kind).inFlight > 0 && !spared.has(kind) && isBehind();
-  const isFull = (kind: Kind) => isShut(kind) || gate(kind).isFull();
+  // One request is always admitted, so that a refusal is always caused by load.
+  const isOverloaded = (kind: Kind) => gate(kind).inFlight > 0 && !priorityKinds.has(kind) && isBehind();
+  const isFull = (kind: Kind) => isOverloaded(kind) || gate(kind).isFull();
   return {
     isFull,
     enter: async (kind) => (isFull(kind) ? undefined : await gate(kind).enter()),
@@ -94,8 +97,8 @@ interface Waiting {
 }
 
 /**
- * One kind's places: additive increase while all places are used and each takes no longer than `targetMs`, multiplicative
- * decrease when one takes longer, as TCP does.
+ * The places of one kind. The limit is adaptive as in TCP: additive increase while all places are
+ * used and requests take at most `targetMs`, multiplicative decrease when one takes longer.
  */
 class Gate {
   inFlight = 0;
@@ -107,7 +110,8 @@ class Gate {
   constructor(bound: Bound) {
     this.bound = bound;
     const { least = bound.most, most } = bound;
-    // Between the two: neither a burst at the start nor a slow one is to be refused for long.
+    // Start in the middle, so that neither a burst nor slow requests are refused for long after the
+    // start.
     this.limit = Math.ceil(Math.sqrt(least * most));
   }
 
@@ -136,11 +140,11 @@ class Gate {
       isHeld = false;
       this.adapt(performance.now() - since);
       this.inFlight -= 1;
-      this.letIn();
+      this.admitWaiting();
     };
   }
 
-  private letIn(): void {
+  private admitWaiting(): void {
     while (this.inFlight < Math.floor(this.limit)) {
       const next = this.queue.shift();
       if (next === undefined) return;
@@ -156,7 +160,7 @@ class Gate {
       if (this.inFlight >= Math.floor(this.limit)) this.limit = Math.min(most, this.limit + 1 / this.limit);
       return;
     }
-    // Those that were in flight together are one sign, not many.
+    // Requests that were in flight together count as one signal.
     const now = performance.now();
     if (now - this.shrunkAt < tookMs) return;
     this.shrunkAt = now;

@@ -9,34 +9,38 @@ import type { Logger } from '../server/logger.js';
 declare module 'fastify' {
   interface FastifyContextConfig {
     /**
-     * What kind of work a request of the route is; `none` is never refused. By default a GET is a `read`, and anything else a
-     * `command`.
+     * The kind of work of a route's requests; `none` is never refused. By default `read` for a GET,
+     * and `command` for other methods.
      */
     readonly work?: Kind | 'none' | ((request: FastifyRequest) => Kind);
   }
   interface FastifyRequest {
-    /** Gives the request's place to another before the answer is sent: what is still to come is no work, such as waiting. */
+    /** Frees the request's place before the answer is sent, when all that remains is waiting. */
     leave: Leave;
   }
 }
 
-/** How long an answer may be on its way and keep its place: it is memory until it is read. */
-const SENT_WITHIN_MS = 1_000;
-/** One line, with how many were refused since the start. */
-const TELL_EVERY_MS = 10_000;
+/**
+ * How long an answer keeps its place while it is being sent: until the client reads it, it takes
+ * memory.
+ */
+const SENDING_MS = 1_000;
+/** At most one log line in this time; it has the numbers of refusals since the start. */
+const LOG_EVERY_MS = 10_000;
 
 /**
- * Refuses requests before anything of them begins, with 503 `overloaded` and `Retry-After`, while too many of their kind are
- * under way. A body is not read for a refusal, and a slow body holds no place: it is admitted when it is whole.
+ * Refuses requests with 503 `overloaded` and `Retry-After` while too many of their kind are in
+ * flight. A refused request's body is not read. A body that arrives slowly holds no place: a
+ * request is admitted when it is complete.
  */
 export function admitRequests(app: Http, admission: Admission, logger: Logger): void {
   const refused = new Map<Kind, number>();
-  let toldAt = Number.NEGATIVE_INFINITY;
+  let loggedAt = Number.NEGATIVE_INFINITY;
   const refuse = (kind: Kind): HttpProblem => {
     refused.set(kind, (refused.get(kind) ?? 0) + 1);
-    if (performance.now() - toldAt > TELL_EVERY_MS) {
-      toldAt = performance.now();
-      logger.warn({ refused: Object.fromEntries(refused) }, 'overloaded: requests are refused');
+    if (performance.now() - loggedAt > LOG_EVERY_MS) {
+      loggedAt = performance.now();
+      logger.warn({ refused: Object.fromEntries(refused) }, 'overloaded: refusing requests');
     }
     const detail = `Too many requests of this kind (${kind}) are under way. Nothing was started. Try again after the seconds of Retry-After.`;
     return new HttpProblem(503, 'overloaded', detail);
@@ -47,7 +51,7 @@ export function admitRequests(app: Http, admission: Admission, logger: Logger): 
     if (kind === undefined || !admission.isFull(kind)) return done();
     const problem = refuse(kind);
     const body = JSON.stringify(problemBody(problem, request.id, pathOf(request.url)));
-    // Under overload most answers are this one, so it takes the shortest way.
+    // Under overload this is the most frequent answer, so it bypasses Fastify.
     reply.hijack();
     reply.raw
       .writeHead(problem.status, {
@@ -66,7 +70,7 @@ export function admitRequests(app: Http, admission: Admission, logger: Logger): 
     if (leave === undefined) throw refuse(kind);
     request.leave = leave;
     if (kind === 'stream') reply.raw.once('close', leave);
-    // The client has gone while it waited: nothing is begun for it.
+    // The client has disconnected while it waited: do not start the work.
     if (request.raw.socket.destroyed) {
       leave();
       throw refuse(kind);
@@ -74,7 +78,7 @@ export function admitRequests(app: Http, admission: Admission, logger: Logger): 
   });
   app.addHook('onSend', async (request, reply) => {
     if (request.leave === nothing) return;
-    const timer = setTimeout(request.leave, SENT_WITHIN_MS).unref();
+    const timer = setTimeout(request.leave, SENDING_MS).unref();
     reply.raw.once('close', () => {
       clearTimeout(timer);
       request.leave();
@@ -95,7 +99,7 @@ function kindOf(request: FastifyRequest): Kind | undefined {
   const { work = method === 'GET' || method === 'HEAD' ? 'read' : 'command' } = config;
   if (work === 'none') return undefined;
   if (typeof work === 'function') return work(request);
-  // It is not answered by a worker.
+  // A signal, which no worker answers.
   return work === 'command' && isAsync(request) ? 'message' : work;
 }
 
@@ -103,7 +107,7 @@ function isAsync({ headers: { prefer } }: FastifyRequest): boolean {
   return typeof prefer === 'string' && /\brespond-async\b/i.test(prefer);
 }
 
-/** What the admission does, for Prometheus. */
+/** Gauges of the admission for Prometheus. */
 export function admissionMetrics(admission: Admission): Instruments {
   return (registry) => {
     const gauge = (name: string, help: string) =>

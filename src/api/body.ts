@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { HttpProblem } from './problem.js';
 import type { Http } from './server.js';
 
-/** Bodies are JSON in UTF-8, to the letter. No body at all is an empty object: some commands have nothing to say. */
+/** Accepts only JSON in UTF-8. An empty body counts as `{}`, because some commands have no data. */
 export function acceptOnlyJson(app: Http): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
@@ -10,7 +10,7 @@ export function acceptOnlyJson(app: Http): void {
     if (body.length === 0) done(null, {});
     else void parse(request, textOf(request, body), done);
   });
-  // Of another type, or of none, as a body that is sent in chunks and has none may be.
+  // Another media type, or none, which is also possible for an empty chunked body.
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body: Buffer, done) => {
     if (body.length > 0) throw unsupported('Send JSON, as Content-Type: application/json.');
     done(null);
@@ -29,9 +29,10 @@ export function acceptOnlyJson(app: Http): void {
 const bodyless = new Set(['GET', 'HEAD']);
 
 /**
- * A body as text, with the byte order mark that it may begin with.
+ * A body as text, including a byte order mark.
  *
- * @throws HttpProblem 415 for another charset than UTF-8, 400 for bytes that are no UTF-8: what was meant is not guessed
+ * @throws HttpProblem 415 for a charset other than UTF-8; 400 for invalid UTF-8, which is not
+ *   repaired
  */
 export function textOf({ headers }: FastifyRequest, body: Buffer): string {
   const charsets = [...(headers['content-type'] ?? '').matchAll(/;\s*charset\s*=\s*"?([^";\s]*)/gi)];

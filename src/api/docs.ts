@@ -2,7 +2,10 @@ import swagger from '@fastify/swagger';
 import reference from '@scalar/fastify-api-reference';
 import type { Http } from './server.js';
 
-/** `/openapi.json`, made from the schemas of all routes registered after it, and `/docs`, which shows it without internet. */
+/**
+ * Serves `/openapi.json`, generated from the schemas of the routes that are registered later, and
+ * `/docs`, which shows it and works offline.
+ */
 export async function registerDocs(app: Http): Promise<void> {
   await app.register(swagger, {
     openapi: {
@@ -11,14 +14,17 @@ export async function registerDocs(app: Http): Promise<void> {
         title: 'Orders',
         version: '1',
         description:
-          'Commands are answered by the order’s workflow, queries by views. Every answer that is no success is an ' +
-          'RFC 9457 problem with a `code`. A command may be repeated with the same `Idempotency-Key` as often as you like.',
+          'Commands are answered by the order’s workflow, queries by views. Every error is answered with an ' +
+          'RFC 9457 problem that has a `code`. A command may be repeated with the same `Idempotency-Key` any number of times.',
       },
       tags: [
-        { name: 'commands', description: 'what can be asked of an order' },
-        { name: 'queries', description: 'what is known of orders' },
+        { name: 'commands', description: 'commands to orders' },
+        { name: 'queries', description: 'queries about orders' },
         { name: 'stock' },
-        { name: 'webhooks', description: 'what others tell; signed by the Standard Webhooks scheme' },
+        {
+          name: 'webhooks',
+          description: 'facts from payment providers and carriers, signed by the Standard Webhooks scheme',
+        },
         { name: 'operations' },
       ],
     },

@@ -6,18 +6,18 @@ import { isMongoOutage } from '../outages/mongo-outage.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
 import { withTimeout } from '../outages/timeout.js';
 
-/** Something this process works with. */
+/** A server or component that this process depends on. */
 export interface Dependency {
   readonly name: string;
   /** what does not work without it */
   readonly cost: string;
-  /** the server that has to tell: in an outage of that one, nothing is known of this one */
+  /** name of the server that has to be asked: while that one is away, the status is unknown */
   readonly knownBy?: string;
-  /** Fails where it is down; an answer says why it is not quite up. */
+  /** Rejects if it is down; resolves with the problem if it is degraded. */
   readonly check: () => Promise<string | undefined>;
 }
 
-/** A role of this process, and the dependencies of which it needs at least one to be of any use. */
+/** A role of this process. It works if at least one of these dependencies is up. */
 export interface ServedRole {
   readonly name: string;
   readonly needsAnyOf: readonly string[];
@@ -32,7 +32,7 @@ const Ready = closed({
     closed({
       name: Type.String(),
       status: Type.Enum(['up', 'degraded', 'down', 'unknown'], {
-        description: 'unknown: what would have to tell is away',
+        description: 'unknown: the server that has to be asked is away',
       }),
       detail: Type.Optional(Type.String()),
       cost: Type.Optional(Type.String({ description: 'what does not work meanwhile' })),
@@ -43,8 +43,9 @@ const Ready = closed({
 type State = Static<typeof Ready>['dependencies'][number];
 
 /**
- * `/health/live`: the process runs. `/health/ready`: what its own roles can do now; 503 where one of them can do nothing. What
- * others run, such as workers, is reported and fails nothing.
+ * `/health/live`: the process is running. `/health/ready`: what its roles can do now; 503 if one of
+ * them can do nothing. The state of other processes, such as workers, is reported, but does not
+ * cause a 503.
  */
 export function registerHealth(
   app: Http,
@@ -68,7 +69,7 @@ export function registerHealth(
     '/health/ready',
     { config: { work: 'none' }, schema: { ...ready, response: { 200: Ready, 503: Ready } } },
     async (_request, reply) => {
-      const states = await Promise.all(dependencies.map(examine));
+      const states = await Promise.all(dependencies.map(stateOf));
       const isDown = (name: string) => states.some((state) => state.name === name && state.status === 'down');
       const isLost = ({ needsAnyOf }: ServedRole) => needsAnyOf.every(isDown);
       const isAnyLost = roles.some(isLost);
@@ -82,15 +83,15 @@ export function registerHealth(
   );
 }
 
-async function examine({ name, cost, knownBy, check }: Dependency): Promise<State> {
+async function stateOf({ name, cost, knownBy, check }: Dependency): Promise<State> {
   try {
     const detail = await withTimeout(CHECK_WITHIN_MS, check());
     return detail === undefined ? { name, status: 'up' } : { name, status: 'degraded', detail, cost };
   } catch (error) {
     const isUnknown = knownBy !== undefined && (isMongoOutage(error) || isTemporalOutage(error));
-    // What it would cost is no news while nobody knows.
+    // The cost is left out while the status is unknown.
     if (isUnknown)
-      return { name, status: 'unknown', detail: `${knownBy} does not tell: ${messageOf(error)}` };
+      return { name, status: 'unknown', detail: `${knownBy} does not answer: ${messageOf(error)}` };
     return { name, status: 'down', detail: messageOf(error), cost };
   }
 }

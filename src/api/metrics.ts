@@ -2,10 +2,15 @@ import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import { Type } from 'typebox';
 import type { Http } from './server.js';
 
-/** Adds metrics of its own to the registry, and gives what is to be done before they are read. */
+/**
+ * Registers metrics; the function that is returned updates them, and is called before each scrape.
+ */
 export type Instruments = (registry: Registry) => () => Promise<void>;
 
-/** `/metrics` for Prometheus: the process, how long requests took by route and status, and what `instruments` tell. */
+/**
+ * `/metrics` for Prometheus: the process, the duration of requests by route and status, and
+ * `instruments`.
+ */
 export function registerMetrics(app: Http, instruments: readonly Instruments[] = []): void {
   const registry = new Registry();
   const updates = instruments.map((instrument) => instrument(registry));

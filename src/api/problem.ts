@@ -6,7 +6,7 @@ import { isMongoOutage, isQueryTooSlow } from '../outages/mongo-outage.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
 import { NoAnswer } from '../outages/timeout.js';
 
-/** One thing that is wrong with a request. */
+/** One error in a request. */
 export interface RequestError {
   /** JSON pointer into the part of the request that `in` names */
   readonly pointer: string;
@@ -14,18 +14,18 @@ export interface RequestError {
   readonly detail: string;
 }
 
-/** What a problem says beyond its code and its sentence. */
+/** Members of a problem besides its code and detail. */
 export interface ProblemMembers {
   readonly errors?: readonly RequestError[];
   readonly allowedCommands?: readonly string[];
-  /** of the order as it is */
+  /** current version of the order */
   readonly version?: number;
   readonly orderStatus?: string;
-  /** the last position of the feed */
+  /** last position of the feed */
   readonly head?: number;
 }
 
-/** An answer that is no success. Thrown by handlers, and sent as RFC 9457 `application/problem+json`. */
+/** An error answer. Thrown by handlers, and sent as RFC 9457 `application/problem+json`. */
 export class HttpProblem extends Error {
   override readonly name = 'HttpProblem';
   readonly status: number;
@@ -33,7 +33,7 @@ export class HttpProblem extends Error {
   readonly members: ProblemMembers;
   readonly headers: Readonly<Record<string, string>>;
 
-  /** @param detail one or two sentences for a person: what is wrong, and what would be right */
+  /** @param detail one or two sentences for people: what is wrong, and what would be right */
   constructor(
     status: number,
     code: string,
@@ -77,7 +77,7 @@ export const Problem = Type.Object(
   { $id: 'Problem', description: 'RFC 9457 problem details' },
 );
 
-/** The response schema of a status that is answered with a problem. */
+/** The response schema of an error status. */
 export function problem(status: number) {
   return {
     description: STATUS_CODES[status] ?? '',
@@ -85,31 +85,34 @@ export function problem(status: number) {
   };
 }
 
-/** Sends whatever a route or the framework throws. What nobody foresaw is logged, and tells the client nothing but its number. */
+/**
+ * Sends what a route or the framework has thrown. An unexpected error is logged; the client gets
+ * only its correlation id.
+ */
 export async function sendProblem(
   error: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
-  const sent = toProblem(error, request);
-  if (sent.status === 500) request.log.error({ err: error }, sent.code);
-  // Refusals are counted, and told of together: a line each would be work for nothing.
-  if (sent.status > 500 && sent.code !== 'overloaded') request.log.warn({ err: error }, sent.code);
+  const found = toProblem(error, request);
+  if (found.status === 500) request.log.error({ err: error }, found.code);
+  // Refusals under overload are counted and logged together (`admitRequests`).
+  if (found.status > 500 && found.code !== 'overloaded') request.log.warn({ err: error }, found.code);
   await reply
-    .code(sent.status)
-    .headers(sent.headers)
+    .code(found.status)
+    .headers(found.headers)
     .type('application/problem+json')
-    .send(problemBody(sent, request.id, pathOf(request.url)));
+    .send(problemBody(found, request.id, pathOf(request.url)));
 }
 
-/** Where the event loop was that late, an answer that seems to be missing may only have been read too late. */
+/** If the event loop was that late, an answer may have arrived in time, but was read too late. */
 const STALLED_MS = 1_000;
 
 export function pathOf(url: string): string {
   return url.split('?', 1)[0] ?? url;
 }
 
-/** What is sent of a problem. */
+/** The JSON body of a problem. */
 export function problemBody(
   { status, code, message, members }: HttpProblem,
   correlationId: string,
@@ -129,7 +132,8 @@ export function problemBody(
 
 function toProblem(error: unknown, request: FastifyRequest): HttpProblem {
   if (error instanceof HttpProblem) return error;
-  // Its connection failed with a code that the connections to our own servers fail with, too.
+  // The client's connection failed. The error has the same codes as one of our own connections to
+  // MongoDB.
   if (request.raw.errored !== null && request.raw.errored === error) {
     return new HttpProblem(400, 'request_aborted', 'The request ended before all of it had arrived.');
   }

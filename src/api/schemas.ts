@@ -1,10 +1,10 @@
 import { Type } from 'typebox';
 import { limits } from '../order/commands.js';
 
-/** One character at least that can be seen: a letter, a digit, a sign. */
-const something = '(?=[\\s\\S]*[\\p{L}\\p{N}\\p{P}\\p{S}])';
+/** At least one visible character: a letter, digit, punctuation mark or symbol. */
+const visible = '(?=[\\s\\S]*[\\p{L}\\p{N}\\p{P}\\p{S}])';
 
-/** The patterns of the API, and what to tell who did not keep to one. */
+/** The API's patterns, and what the error message says if a value does not match. */
 const patterns = {
   id: [
     '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$',
@@ -15,11 +15,11 @@ const patterns = {
     'must be 1 to 64 letters, digits or any of . _ : + @ # -, the first one a letter or digit',
   ],
   line: [
-    `^${something}[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029\\ud800-\\udfff]*$`,
+    `^${visible}[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029\\ud800-\\udfff]*$`,
     'must be one line of well-formed Unicode without control characters, and not blank',
   ],
   text: [
-    `^${something}[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\ud800-\\udfff]*$`,
+    `^${visible}[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\ud800-\\udfff]*$`,
     'must be well-formed Unicode without control characters, and not blank',
   ],
   currency: ['^[A-Z]{3}$', 'must be an ISO-4217 code of three capitals, such as EUR'],
@@ -43,7 +43,7 @@ const patterns = {
 
 const meanings = new Map<string, string>(Object.values(patterns));
 
-/** What a pattern of this API asks for, in words. */
+/** What a pattern of this API requires, in words. */
 export function meaningOf(pattern: string): string | undefined {
   return meanings.get(pattern);
 }
@@ -54,9 +54,9 @@ function matching(name: keyof typeof patterns, options: { maxLength?: number; de
 
 export const Id = matching('id');
 export const Sku = matching('sku');
-/** One line for people: a name, a carrier. */
+/** One line of text, such as a name or a carrier. */
 export const Name = matching('line', { maxLength: 200 });
-/** Some lines for people: a note, a reason. */
+/** Text of several lines, such as a note or a reason. */
 export const Text = matching('text', { maxLength: 2_000 });
 export const Tag = matching('line', { maxLength: 64 });
 export const Currency = matching('currency');
@@ -69,7 +69,7 @@ export const IfMatch = matching('ifMatch', {
 });
 export const Time = matching('time');
 export const Duration = matching('duration');
-/** A day, UTC. */
+/** A day in UTC. */
 export const Day = matching('date');
 /** Minor units of a currency. */
 export const Amount = Type.Integer({ minimum: 0, maximum: limits.amount });
@@ -79,7 +79,7 @@ export const Quantity = Type.Integer({ minimum: 1, maximum: limits.quantity });
 export const StockCount = Type.Integer({ minimum: 0, maximum: 1_000_000_000 });
 export const Version = Type.Integer({ minimum: 1, maximum: limits.amount });
 
-/** An object that takes no other members than these. */
+/** An object schema that allows no other members. */
 export function closed<P extends Parameters<typeof Type.Object>[0]>(
   properties: P,
   options: { readonly description?: string } = {},
@@ -92,28 +92,28 @@ export const OrderPath = closed({ orderId: Id });
 const keyPattern = new RegExp(patterns.key[0]);
 
 /**
- * The one version that an `If-Match` names; undefined where any will do. A weak tag, a list and a tag that is none of a version
- * match nothing (RFC 9110, 13.1.1): they name 0, which no order is at.
+ * The version that an `If-Match` names; undefined if it is `*`. A weak tag, a list, and a tag that
+ * is not of a version match nothing (RFC 9110, 13.1.1): they give 0, which is no order's version.
  */
 export function versionOf(ifMatch: string): number | undefined {
   if (ifMatch === '*') return undefined;
   return Number(/^"([1-9]\d{0,14})"$/.exec(ifMatch.trim())?.[1] ?? 0);
 }
 
-/** Whether a header's value can be a command's id, an actor or a correlation id. */
+/** True if a header's value can be a command id, an actor or a correlation id. */
 export function isKey(value: string): boolean {
   return keyPattern.test(value);
 }
 
-/** What both sides answer of a SKU. */
+/** The stock of a SKU in the answers of commands and queries. */
 export const Stock = closed({
   sku: Type.String(),
   onHand: Type.Integer(),
   reserved: Type.Integer({ description: 'of those on hand, promised to orders' }),
-  updatedAt: Type.Optional(Type.String({ description: 'absent while nobody has touched it' })),
+  updatedAt: Type.Optional(Type.String({ description: 'absent if nothing has changed it yet' })),
   toBeCounted: Type.Optional(
     Type.Literal(true, {
-      description: 'what is on hand was lost with a database: reservations wait until it is counted (PUT)',
+      description: 'the number on hand was lost with a database: reservations wait until it is counted (PUT)',
     }),
   ),
 });

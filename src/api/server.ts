@@ -20,29 +20,37 @@ export type Http = FastifyInstance<
 >;
 
 const BODY_LIMIT = 1024 * 1024;
-/** How often requests that take too long to arrive are looked for; Node's own 30 s would add to the limit. */
+/**
+ * How often requests that arrive too slowly are looked for; Node's default of 30 s would add to the
+ * limit.
+ */
 const LOOK_FOR_LATE_MS = 1_000;
-/** What requests under way have to end when the application closes. */
+/** Time for requests in flight to end when the application closes. */
 const CLOSE_WITHIN_MS = 1_500;
-/** Longer than any id that is valid, so that an id too long is refused as such, and not as an unknown path. */
+/**
+ * Longer than any valid id, so that an id that is too long is refused as such, and not as an
+ * unknown path.
+ */
 const PATH_PART_LIMIT = 2_000;
 
-/** What an application takes on, and how long it puts up with a connection. */
+/** Limits of an HTTP application. */
 export interface HttpLimits {
   readonly admission?: Admission;
-  /** how long a request may take to arrive, whole: then it is answered 408; 15 s by default */
+  /**
+   * how long a request may take to arrive completely; then it is answered with 408; 15 s by default
+   */
   readonly arrivesWithinMs?: number;
   /**
-   * A connection on which nothing moves for that long is cut, such as that of a client that does not read its answer or its
-   * stream; 45 s by default, longer than any answer is waited for and any stream is silent
+   * a connection without traffic for so long is closed, for example if a client does not read its
+   * answer or stream; 45 s by default, which is longer than any answer or keep-alive takes
    */
   readonly movesWithinMs?: number;
 }
 
 /**
- * An application without routes, and what all of them have in common: requests are checked to the letter, every failure is
- * a problem+json, each request has a correlation id (`X-Correlation-Id`, else the message's own id) in its answer and in
- * every line that is logged for it, and what is too much is refused before any of it begins.
+ * An application without routes, with what all routes share: strict validation, problem+json for
+ * every error, a correlation id for each request (`X-Correlation-Id`, else the message's own id) in
+ * the answer and in every log line, and admission control before work starts.
  */
 export function createHttp(logger: Logger, limits: HttpLimits = {}): Http {
   const { admission = createAdmission(), arrivesWithinMs = 15_000, movesWithinMs = 45_000 } = limits;
@@ -71,7 +79,8 @@ export function createHttp(logger: Logger, limits: HttpLimits = {}): Http {
   acceptOnlyJson(app);
   refuseUnknownQueries(app);
   app.addHook('preClose', async () => {
-    // Node waits a minute for a connection that never sent a request, such as a browser's in advance.
+    // Node would wait a minute for connections that never sent a request, such as a browser's
+    // speculative ones.
     setTimeout(() => app.server.closeAllConnections(), CLOSE_WITHIN_MS).unref();
   });
   return app;
@@ -88,7 +97,7 @@ function refuseUnknownQueries(app: Http): void {
   });
 }
 
-/** A URL is ASCII (RFC 3986); what it encodes is UTF-8, and is not guessed where it is not. */
+/** A URL is ASCII (RFC 3986), and its percent-encoding must be UTF-8. */
 function refuseWrongUrl(url: string): void {
   const start = url.indexOf('?');
   if (isDecodable(start === -1 ? '' : url.slice(start + 1)) && /^[!-~]*$/.test(url)) return;
@@ -108,7 +117,9 @@ function isDecodable(text: string): boolean {
   }
 }
 
-/** 405 where only other methods have the path, else 404; before a body is read that no route would take. */
+/**
+ * Answers 405 if the path exists for other methods only, otherwise 404, before the body is read.
+ */
 function answerWrongPaths(app: Http): void {
   const routes: { readonly path: RegExp; readonly methods: readonly string[] }[] = [];
   app.addHook('onRoute', ({ url, method }) => {

@@ -2,28 +2,32 @@ import { once } from 'node:events';
 import type { FastifyReply } from 'fastify';
 import { createMutex } from '../concurrency/mutex.js';
 
-/** One Server-Sent Event; its id is what a client resumes after (`Last-Event-ID`). */
+/** One Server-Sent Event; a client resumes after its id (`Last-Event-ID`). */
 export interface StreamItem {
   readonly id: number;
   readonly data: object;
 }
 
-/** Items that are there already, in order. One and the same page is made into bytes once, however many streams send it. */
+/** Items in order. A page that is sent to several streams is serialized once. */
 export type StreamPage = readonly StreamItem[];
 
-/** Sent while there is nothing to say, so that neither side takes the other for dead. */
+/** Sent while there are no events, so that neither side considers the other dead. */
 export const keepAlive = Symbol('keep-alive');
 
 const RECONNECT_MS = 1_000;
-/** What is written at once. */
+/** Bytes written at once. */
 const CHUNK = 64 * 1024;
-/** Of all streams of the process: what a socket takes is megabytes, whether or not the client reads. */
-const turn = createMutex();
+/**
+ * Shared by all streams of the process: a socket buffers megabytes, even if the client does not
+ * read.
+ */
+const oneAtATime = createMutex();
 
 /**
- * Sends pages of items as Server-Sent Events until they end, fail, or the client goes (`signal` says so to their source). The
- * next page is asked for when the last one has left: a slow reader costs time, and no memory but a page. One that reads nothing
- * is cut by the server (`HttpLimits.movesWithinMs`).
+ * Sends pages of items as Server-Sent Events until they end or fail, or until the client
+ * disconnects (then `signal` aborts). The next page is requested when the last one was sent, so a
+ * slow reader needs no more memory than one page. The server closes the connection of a client that
+ * stops reading (`HttpLimits.movesWithinMs`).
  */
 export async function sendStream(
   reply: FastifyReply,
@@ -46,16 +50,17 @@ export async function sendStream(
       for (let start = 0; start < bytes.length && !signal.aborted; start += CHUNK) {
         const chunk = bytes.subarray(start, start + CHUNK);
         if (bytes.length < CHUNK) raw.write(chunk);
-        else await turn(async () => raw.write(chunk));
+        else await oneAtATime(async () => raw.write(chunk));
         if (raw.writableNeedDrain) await once(raw, 'drain', { signal });
       }
       if (signal.aborted) break;
     }
   } catch (error) {
-    // Nothing can be answered any more: the client comes again, and goes on after the last id it has.
-    if (!signal.aborted) reply.log.warn({ err: error }, 'a stream ends early');
+    // The headers were sent, so the error cannot be answered: the client reconnects after its last
+    // id.
+    if (!signal.aborted) reply.log.warn({ err: error }, 'a stream failed');
   } finally {
-    // What is not read would keep the connection, and the server, from closing.
+    // Unread data would keep the connection, and thereby the server, from closing.
     if (raw.writableNeedDrain) raw.destroy();
     else raw.end();
   }

@@ -3,9 +3,12 @@ import type { Config } from '../server/config.js';
 import type { Http } from './server.js';
 import { namespaceIdOf, System, systemOf } from '../server/system.js';
 
-const ASKED_WITHIN_MS = 1_000;
+const TIMEOUT_MS = 1_000;
 
-/** `GET /v1/system`: which Temporal, namespace, task queue and database this process works on. Always answers. */
+/**
+ * `GET /v1/system`: which Temporal, namespace, task queue and database this process works with.
+ * Answers even if they are away.
+ */
 export function registerSystem(app: Http, config: Config, connection: Connection): void {
   app.get(
     '/v1/system',
@@ -13,14 +16,14 @@ export function registerSystem(app: Http, config: Config, connection: Connection
       schema: {
         summary: 'Which system this process serves',
         description:
-          'A client that also talks to Temporal itself, as the client scripts do, compares this with where it sends its commands.',
+          'Clients that also connect to Temporal, such as the client scripts, check that it is the same system.',
         tags: ['operations'],
         response: { 200: System },
       },
     },
     async () => {
       const { namespace } = config.temporal;
-      const id = await namespaceIdOf(connection, namespace, ASKED_WITHIN_MS).catch(() => undefined);
+      const id = await namespaceIdOf(connection, namespace, TIMEOUT_MS).catch(() => undefined);
       return systemOf(config, id);
     },
   );

@@ -5,8 +5,8 @@ import { HttpProblem, problemBody } from './problem.js';
 import type { Logger } from '../server/logger.js';
 
 /**
- * Answers what Node could not read as a request with a problem, as all else that is wrong, and ends the connection: where the
- * next request would begin is not known.
+ * Answers a request that Node could not parse with a problem, and closes the connection, because it
+ * is unknown where the next request starts.
  */
 export function answerUnreadable(logger: Logger) {
   return (error: Unreadable, socket: Socket): void => {
@@ -32,11 +32,11 @@ export function answerUnreadable(logger: Logger) {
 
 interface Unreadable extends Error {
   readonly code?: string;
-  /** what was received: a `Buffer` */
+  /** the received bytes, a `Buffer` */
   readonly rawPacket?: unknown;
 }
 
-/** A request line as HTTP/1.1 wants it, with a method that Node does not know. */
+/** A valid HTTP/1.1 request line, whose method Node does not know. */
 const requestLine = /^[A-Z][A-Z-]* \S+ HTTP\/1\.[01]\r?\n/;
 const methods = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 
@@ -46,7 +46,7 @@ function problemOf({ code, rawPacket }: Unreadable): HttpProblem {
     Buffer.isBuffer(rawPacket) &&
     requestLine.test(rawPacket.toString('latin1'))
   ) {
-    const detail = 'There is no such method here.';
+    const detail = 'This method is not supported.';
     return new HttpProblem(405, 'method_not_allowed', detail, {}, { allow: methods });
   }
   switch (code) {

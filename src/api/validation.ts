@@ -6,12 +6,12 @@ import { Settings } from 'typebox/system';
 import { HttpProblem, type RequestError } from './problem.js';
 import { meaningOf } from './schemas.js';
 
-/** As many errors as one answer lists. */
+/** Maximum number of errors in one answer. */
 Settings.Set({ maxErrors: 100 });
 
 /**
- * Checks one part of a request against its schema. Nothing is coerced, removed or filled in, but that numbers in a query
- * string are read as numbers. Throws a 400 that points at everything that is wrong.
+ * Checks one part of a request against its schema. Nothing is coerced, removed or defaulted, except
+ * that integers in a query string are parsed. Throws a 400 that lists every error.
  */
 export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const validator = Compile(schema);
@@ -56,7 +56,7 @@ function toRequestErrors(error: TLocalizedValidationError, part: RequestError['i
       return [at(error.instancePath, `must be one of ${error.params.allowedValues.join(', ')}`)];
     case 'pattern':
       return [at(error.instancePath, meaningOf(String(error.params.pattern)) ?? error.message)];
-    // Says again, once for each name, what `additionalProperties` says.
+    // Repeats `additionalProperties` for each name.
     case 'boolean':
       return [];
     default:
