@@ -162,7 +162,7 @@ function dependencies({ client, config, db, exposure }: DependencyDeps): Depende
     {
       name: 'workers',
       cost: 'orders are accepted but not processed; other commands get no answer, and views are not updated',
-      knownBy: 'temporal',
+      checkedThrough: 'temporal',
       check: async () => {
         const missing = await presence.missing(taskQueue);
         if (missing !== undefined) throw new Error(missing);
@@ -172,13 +172,13 @@ function dependencies({ client, config, db, exposure }: DependencyDeps): Depende
     {
       name: 'recording',
       cost: 'events that are acknowledged but not recorded are in Temporal only, and would be lost with it',
-      knownBy: 'temporal',
+      checkedThrough: 'temporal',
       check: () => exposureConcern(exposure, EXPOSURE_LIMIT_MS),
     },
     {
       name: 'feed',
       cost: 'the feed or the views across orders lag; orders themselves do not',
-      knownBy: 'mongodb',
+      checkedThrough: 'mongodb',
       check: async () => {
         const [lag, ...others] = await Promise.all([
           projectionsStatus(db).then((status) => lagBeyond(status, LAG_LIMIT_MS)),
@@ -192,7 +192,7 @@ function dependencies({ client, config, db, exposure }: DependencyDeps): Depende
     {
       name: 'forks',
       cost: 'these orders are halted: their journal and their history differ',
-      knownBy: 'mongodb',
+      checkedThrough: 'mongodb',
       check: async () => {
         const found = await forks(db).find({}, { limit: 10 }).toArray();
         return found.length === 0
@@ -203,7 +203,7 @@ function dependencies({ client, config, db, exposure }: DependencyDeps): Depende
     {
       name: 'reconciliation',
       cost: 'some orders differ between Temporal and MongoDB; `npx orders reconcile` lists them',
-      knownBy: 'mongodb',
+      checkedThrough: 'mongodb',
       check: async () => {
         const [[latest], schedule] = await Promise.all([
           latestReconciliations(db, 1),

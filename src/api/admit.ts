@@ -21,8 +21,8 @@ declare module 'fastify' {
 }
 
 /**
- * How long an answer keeps its place while it is being sent: until the client reads it, it takes
- * memory.
+ * How long an answer that is being sent keeps its place: it takes memory until the client has read
+ * it.
  */
 const SENDING_MS = 1_000;
 /** At most one log line in this time; it has the numbers of refusals since the start. */

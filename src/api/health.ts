@@ -12,7 +12,7 @@ export interface Dependency {
   /** what does not work without it */
   readonly cost: string;
   /** name of the server that has to be asked: while that one is away, the status is unknown */
-  readonly knownBy?: string;
+  readonly checkedThrough?: string;
   /** Rejects if it is down; resolves with the problem if it is degraded. */
   readonly check: () => Promise<string | undefined>;
 }
@@ -83,15 +83,15 @@ export function registerHealth(
   );
 }
 
-async function stateOf({ name, cost, knownBy, check }: Dependency): Promise<State> {
+async function stateOf({ name, cost, checkedThrough, check }: Dependency): Promise<State> {
   try {
     const detail = await withTimeout(CHECK_WITHIN_MS, check());
     return detail === undefined ? { name, status: 'up' } : { name, status: 'degraded', detail, cost };
   } catch (error) {
-    const isUnknown = knownBy !== undefined && (isMongoOutage(error) || isTemporalOutage(error));
+    const isUnknown = checkedThrough !== undefined && (isMongoOutage(error) || isTemporalOutage(error));
     // The cost is left out while the status is unknown.
     if (isUnknown)
-      return { name, status: 'unknown', detail: `${knownBy} does not answer: ${messageOf(error)}` };
+      return { name, status: 'unknown', detail: `${checkedThrough} does not answer: ${messageOf(error)}` };
     return { name, status: 'down', detail: messageOf(error), cost };
   }
 }

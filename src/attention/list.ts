@@ -34,7 +34,7 @@ export interface AttentionQuery {
   readonly limit: number;
 }
 
-/** A row with its id, which orders rows of the same code and time. */
+/** A row, and the id that orders rows with the same code and time. */
 interface Found {
   readonly id: string;
   readonly row: AttentionRow;

@@ -19,7 +19,7 @@ export interface ChangeStreamQuery {
   readonly collection: string;
   /** stages after `$changeStream`; they determine the shape `C` */
   readonly pipeline: readonly Document[];
-  /** where to start; absent for now */
+  /** where to start; if absent, with the next change */
   readonly resumeToken?: unknown;
 }
 

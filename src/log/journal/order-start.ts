@@ -52,7 +52,10 @@ export function startOptionsOf(
 /** Temporal's limit for a fairness key; an issuer may be longer. */
 const FAIRNESS_KEY_BYTES = 64;
 
-/** The key by which Temporal shares its workers fairly: the issuer, or its SHA-256 if the issuer is too long. */
+/**
+ * The key by which Temporal shares its workers fairly: the issuer, or its SHA-256 if the issuer is
+ * too long.
+ */
 export function fairnessKeyOf(issuer: string): string {
   if (Buffer.byteLength(issuer) <= FAIRNESS_KEY_BYTES) return issuer;
   return createHash('sha256').update(issuer).digest('base64url');

@@ -355,8 +355,8 @@ function countThatFit(messages: readonly Signal[]): number {
 }
 
 /**
- * Starts an order that was accepted but never decided again: from its start command, with the
- * messages that it received.
+ * Restarts an order that was accepted but never decided: from its start command, with the messages
+ * that it received.
  */
 async function restart(
   { client, taskQueue }: ResumeDeps,

@@ -56,7 +56,10 @@ export async function keepReconciliation(db: Db, report: Reconciliation): Promis
     await reconciliations(db).deleteMany({ startedAt: { $lt: oldestKept.startedAt } }, durable);
 }
 
-/** Runs that may be missing before it is reported: one run may take longer than the interval. */
+/**
+ * How many runs may be missing before operators are told: one run may take longer than the
+ * interval.
+ */
 const maxMissed = 3;
 
 /**
