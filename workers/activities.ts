@@ -1,7 +1,8 @@
+import type { Step, Steps } from '../src/order-log.js';
 import type { Db } from 'mongodb';
 import { type EffectOf, type EffectType, orderOf, type OutcomeOf, versionOf } from '../src/order/effects.js';
 import { recallCommands } from '../src/log/journal/command-memory.js';
-import type { ResumptionActivities, Step, Steps } from '../src/log/workflow/messages.js';
+import type { ResumptionActivities } from '../src/log/workflow/messages.js';
 import { deduct, release, reserve, restock } from '../src/effects/inventory/inventory.js';
 import type { PaymentProvider } from '../src/effects/payments/payments.js';
 import { createRecorder } from '../src/log/journal/recording.js';

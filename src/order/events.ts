@@ -10,6 +10,9 @@ import type {
   PaymentMethod,
   Terms,
 } from './commands.js';
+import type { Envelope } from '../log/entity.js';
+
+export type { Cause, Envelope, StoredEvent } from '../log/entity.js';
 
 /**
  * The persisted shape of every event, by its type: past tense, and never changed without a new version in `schemaVersions` and an
@@ -184,34 +187,5 @@ export const schemaVersions: Readonly<Record<EventType, number>> = {
 /** An event before it has a place in the log. */
 export type EventDraft = { [T in EventType]: { readonly type: T; readonly data: EventData[T] } }[EventType];
 
-/** Why and by whom: the same for all events of one decision. */
-export interface Cause {
-  /** ISO-8601 UTC, the workflow's clock */
-  readonly occurredAt: string;
-  /** the command's id (`Idempotency-Key`); for an outcome or a deadline, what `causationId` says */
-  readonly commandId: string;
-  /** the same for all that one request led to */
-  readonly correlationId: string;
-  /** the message that was decided on: `<commandId>.<hash of its body>`, the key of an effect, or a deadline's name */
-  readonly causationId: string;
-  readonly actor: string;
-}
-
-export interface Envelope extends Cause {
-  readonly orderId: string;
-  /** 1, 2, 3 … without gaps within the order */
-  readonly version: number;
-  readonly schemaVersion: number;
-}
-
 /** One event of an order's log, in the shape of today. */
 export type OrderEvent = EventDraft & Envelope;
-
-/**
- * An event as it was once written, the same in the workflow history and in the journal: of today's version or an older one. It
- * is passed on and recorded as it stands; whoever wants to know what it says asks `upcast`.
- */
-export interface StoredEvent extends Envelope {
-  readonly type: EventType;
-  readonly data: Readonly<Record<string, unknown>>;
-}

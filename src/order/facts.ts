@@ -1,4 +1,4 @@
-import { type Fact, limits, type PaymentFact } from './commands.js';
+import { type Fact, type FactType, factTypes, limits, type PaymentFact } from './commands.js';
 import { decide } from './decide.js';
 import type { Cause, EventData, EventDraft } from './events.js';
 import type { Authorization, Order, ReceivedFact } from './order.js';
@@ -96,6 +96,23 @@ export function fittingFact(order: Order, now: string): FittingFact | undefined 
 /** A fact as it was received. Its type and data stand in one event, so they belong together. */
 export function factOf({ type, data }: Pick<ReceivedFact, 'type' | 'data'>): Fact {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
+  return { type, data } as Fact;
+}
+
+const textsOf: Readonly<Record<FactType, readonly string[]>> = {
+  PaymentSettled: ['reference', 'authorizationId'],
+  ShipmentDispatched: ['shipmentId', 'carrier', 'trackingNumber'],
+  ShipmentDelivered: ['shipmentId'],
+};
+
+/** A fact as it came, from anybody who may send a signal: undefined if its data has the wrong shape. */
+export function parseFact(name: string, data: unknown): Fact | undefined {
+  const type = factTypes.find((one) => one === name);
+  if (type === undefined || typeof data !== 'object' || data === null) return undefined;
+  if (!textsOf[type].every((key) => typeof Reflect.get(data, key) === 'string')) return undefined;
+  const outcome: unknown = Reflect.get(data, 'outcome');
+  if (type === 'PaymentSettled' && outcome !== 'authorized' && outcome !== 'declined') return undefined;
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- where facts are parsed
   return { type, data } as Fact;
 }
 

@@ -1,7 +1,8 @@
-import { type OrderEvent, type StoredEvent, schemaVersions } from './events.js';
+import { type EventType, type OrderEvent, type StoredEvent, schemaVersions } from './events.js';
 
 /** The data of one version made that of the next. */
-type Upcaster = (data: StoredEvent['data']) => StoredEvent['data'];
+type Upcaster = (data: Data) => Data;
+type Data = Readonly<Record<string, unknown>>;
 
 /** By what each reads, `type@schemaVersion`: every version that is not written any more. */
 const upcasters: Readonly<Record<string, Upcaster>> = {
@@ -27,7 +28,8 @@ export class NewerEvent extends TypeError {
 export function upcast<E extends StoredEvent>(stored: E): OrderEvent & Omit<E, keyof StoredEvent> {
   const { type } = stored;
   const today = isKnown(type) ? schemaVersions[type] : undefined;
-  let { schemaVersion, data } = stored;
+  let { schemaVersion } = stored;
+  let data: Data = { ...stored.data };
   while (schemaVersion !== today) {
     const upcaster = upcasters[`${type}@${schemaVersion}`];
     if (upcaster === undefined) throw unknownEvent(stored);
@@ -58,6 +60,6 @@ function unknownEvent({ orderId, version, type, schemaVersion }: StoredEvent): T
 }
 
 /** What was stored may be anything, and every object has a `toString`. */
-function isKnown(type: string): boolean {
+function isKnown(type: string): type is EventType {
   return Object.hasOwn(schemaVersions, type);
 }

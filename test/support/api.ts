@@ -1,3 +1,4 @@
+import { workflowId } from '../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -10,7 +11,6 @@ import { connectMongo, connectTemporal, type Mongo } from '../../src/server/conn
 import type { Http } from '../../src/api/server.js';
 import { createLogger, type Logger } from '../../src/server/logger.js';
 import { ensureOrderIndexes } from '../../src/views/orders.js';
-import { workflowId } from '../../src/log/workflow/messages.js';
 import { type ApiLimits, buildApi } from '../../workers/api.js';
 import { installRuntime, type RunningWorker, startOrderWorker } from '../../workers/worker.js';
 import { dropDatabases } from './databases.js';

@@ -1,3 +1,4 @@
+import { type OrderState, workflowId } from '../../src/order-log.js';
 import { expect } from '@jest/globals';
 import { getStock, movements, type StockMovement } from '../../src/effects/inventory/stock.js';
 import { type LedgerEntry, sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
@@ -7,7 +8,7 @@ import { isFinished, type Order, quantityOf, sum } from '../../src/order/order.j
 import { foldHistory, readHistoryLog } from '../../src/log/journal/history.js';
 import { readJournal } from '../../src/log/journal/journal.js';
 import { orders, toDocument } from '../../src/views/orders.js';
-import { type OrderState, stateQuery, workflowId } from '../../src/log/workflow/messages.js';
+import { stateQuery } from '../../src/log/workflow/messages.js';
 import type { System } from './system.js';
 import { until } from './until.js';
 

@@ -375,7 +375,7 @@ describe('an event that was not written by this version of the code', () => {
     ['a newer one wrote it', { $set: { schemaVersion: 99 } }],
     [
       'it was altered to something that none has written',
-      { $set: { type: 'Nonsense' as never, schemaVersion: 0 } },
+      { $set: { type: 'Nonsense', schemaVersion: 0 } },
     ],
     ['a part of it was removed', { $unset: { actor: '' as const } }],
   ])('is told as it stands where %s, and the others as ever', async (_, change) => {
