@@ -1,6 +1,8 @@
-import type { Cause, Envelope, StoredEvent } from './event.js';
+import type { Deadline, Decision, Effect, Refusal, Refused } from './decision.js';
+import type { Cause, Draft, Envelope, StoredEvent } from './event.js';
 
-export type { Cause, Envelope, StoredEvent } from './event.js';
+export type { Deadline, Decision, Effect, Refusal, Refused } from './decision.js';
+export type { Cause, Draft, Envelope, StoredEvent } from './event.js';
 
 /**
  * What the log knows of the things it keeps: one entity, such as an order, is a decider (decide, evolve) with effects, facts
@@ -25,7 +27,8 @@ export interface Entity<S extends State, D extends Draft, F extends Effect> {
   readonly consequence: (state: S, now: string) => D | undefined;
   /** what the log says of a refused command whose caller waits for no answer; nothing if it need not say it again */
   readonly rejection: (state: S, command: string, refusal: Pick<Refusal, 'code' | 'message'>) => readonly D[];
-  readonly facts: Facts<S, D>;
+  /** absent if the outside world tells it nothing */
+  readonly facts?: Facts<S, D>;
   /** what a cancellation of the workflow, asked for in Temporal, means */
   readonly cancel: (state: S) => {
     readonly type: string;
@@ -99,39 +102,4 @@ export interface FittingFact<D> {
   readonly fact: Pick<Cause, 'commandId' | 'causationId'>;
   readonly events: readonly D[];
   readonly cause: Cause;
-}
-
-export type Decision<D> = { readonly events: readonly D[] } | Refused;
-export type Refused = { readonly refusal: Refusal };
-
-/** Why a command changes nothing. */
-export interface Refusal {
-  /** `invalid`: no state would allow it; `not_found`: it names a part that is not there; `not_allowed`: not in this state */
-  readonly kind: 'invalid' | 'not_found' | 'not_allowed';
-  readonly code: string;
-  /** one sentence for a person: what is wrong and what would be right */
-  readonly message: string;
-  /** JSON pointer into the command's data */
-  readonly pointer?: string;
-}
-
-export interface Deadline {
-  readonly name: string;
-  /** ISO-8601 UTC */
-  readonly at: string;
-}
-
-/** An event before it has a place in the log. */
-export interface Draft {
-  readonly type: string;
-  readonly data: object;
-}
-
-/** Something that is owed to the world. */
-export interface Effect {
-  readonly type: string;
-  /** the idempotency key outside: `<id>:<type>:<version that made it owed>` */
-  readonly key: string;
-  /** of the event that made it owed */
-  readonly correlationId: string;
 }

@@ -1,3 +1,9 @@
+/** An event before it has a place in the log. */
+export interface Draft {
+  readonly type: string;
+  readonly data: object;
+}
+
 /** Why and by whom: the same for all events of one decision. */
 export interface Cause {
   /** ISO-8601 UTC, the workflow's clock */

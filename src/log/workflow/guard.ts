@@ -1,5 +1,5 @@
 import { ApplicationFailure } from '@temporalio/workflow';
-import type { Decision, Draft, Effect, Entity, FactJudgement, Refused, State } from '../entity.js';
+import type { Decision, Draft, Effect, Entity, FactJudgement, Facts, Refused, State } from '../entity.js';
 import { keyOf } from './command-id.js';
 import type { Message, RefusedUpdate, Remembered } from './messages.js';
 
@@ -17,8 +17,8 @@ export function judge<S extends State, D extends Draft, F extends Effect>(
 }
 
 /** `facts.judge`, safe against data of the wrong shape. */
-export function judgeFact<S extends State, D extends Draft, F extends Effect>(
-  { facts }: Entity<S, D, F>,
+export function judgeFact<S, D>(
+  facts: Facts<S, D>,
   state: S,
   type: string,
   { data }: Message,

@@ -119,7 +119,7 @@ function keepUntilTakenOver<S extends State, D extends Draft, F extends Effect>(
   { orderId }: ResumedEntity<S>,
   arriving: Signal[],
 ): void {
-  for (const name of [...commands, ...facts.types])
+  for (const name of [...commands, ...(facts?.types ?? [])])
     setHandler(defineSignal<[Message]>(name), (message) => void arriving.push({ name, message }));
   const message = `${entityName} ${orderId} is being resumed: try again`;
   const refusal = { kind: 'busy', code: messagesWaiting, message } as const;
@@ -209,7 +209,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
       });
       setHandler(defineSignal<[Message]>(type), (message) => this.receive({ name: type, message }));
     }
-    for (const type of this.entity.facts.types)
+    for (const type of this.entity.facts?.types ?? [])
       setHandler(defineSignal<[Message]>(type), (message) => this.receive({ name: type, message }));
   }
 
@@ -336,13 +336,13 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   /** A fact that waits for room among those that wait to fit. */
   private takeCrowded(): void {
     const { crowded } = this;
-    if (
-      crowded.length === 0 ||
-      (!this.entity.facts.hasRoom(this.current) && !this.entity.isFinished(this.current))
-    )
-      return;
+    if (crowded.length === 0 || (!this.hasRoomForFacts() && !this.entity.isFinished(this.current))) return;
     this.crowded = [];
     for (const signal of crowded) this.take(signal);
+  }
+
+  private hasRoomForFacts(): boolean {
+    return this.entity.facts?.hasRoom(this.current) ?? true;
   }
 
   private take({ name, message }: Signal): void {
@@ -351,7 +351,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     if (halted !== undefined)
       return log.warn(`${name}: the ${entity.name} is halted, ignored`, { commandId });
     const known = this.remembers(message);
-    const isFact = entity.facts.types.includes(name);
+    const isFact = entity.facts?.types.includes(name) === true;
     const mayCome = isFact && hasIssuer(commandId);
     const isKnown = known !== undefined && isSameBody(known, message);
     if (isKnown && !(mayCome && didNothing(known))) return;
@@ -369,8 +369,8 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   /** A fact is no wish: what does not fit yet waits in the log, and is judged again when it is delivered again. */
   private takeFact(type: string, message: Message): void {
     const { facts } = this.entity;
-    if (facts.isWaiting(this.current, message.commandId)) return;
-    const judgement = judgeFact(this.entity, this.current, type, message, now());
+    if (facts === undefined || facts.isWaiting(this.current, message.commandId)) return;
+    const judgement = judgeFact(facts, this.current, type, message, now());
     if ('refusal' in judgement) return this.reject(type, message, judgement.refusal);
     const id = messageId(message);
     if (judgement.kind === 'applies') {
@@ -384,7 +384,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
 
   /** As it was before facts could wait: what does not fit is refused. */
   private takeFactWithoutIssuer(type: string, message: Message): void {
-    const judgement = this.entity.facts.judgeWithoutIssuer?.(this.current, type, message.data, now());
+    const judgement = this.entity.facts?.judgeWithoutIssuer?.(this.current, type, message.data, now());
     if (judgement === undefined) return;
     if ('refusal' in judgement) return this.reject(type, message, judgement.refusal);
     if (judgement.kind !== 'applies' || judgement.events.length === 0) return;
@@ -492,7 +492,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
 
   private applyFacts(): void {
     const { facts, told } = this.entity;
-    for (let next = facts.fitting(this.current, now()); next; next = facts.fitting(this.current, now())) {
+    for (let next = facts?.fitting(this.current, now()); next; next = facts?.fitting(this.current, now())) {
       const { commandId, causationId } = next.fact;
       const { state, events } = this.append(next.events, next.cause);
       // If the fact is delivered again, it is known to be applied.
