@@ -9,8 +9,8 @@ export interface Appended {
 }
 
 /**
- * Gives decided events their place in the order's log, folds them in, and goes on with what follows from the state by
- * itself. The only way a version is ever assigned.
+ * Assigns versions to decided events and folds them into the order. Then it appends the events that
+ * follow from the new state (`consequence`). No other code assigns a version.
  */
 export function append(
   orderId: string,

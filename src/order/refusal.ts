@@ -1,11 +1,14 @@
 import type { EventDraft } from './events.js';
 
-/** Why a command changes nothing. */
+/** Why a command is refused. */
 export interface Refusal {
-  /** `invalid`: no state would allow it; `not_found`: it names a part the order lacks; `not_allowed`: not in this state */
+  /**
+   * `invalid`: wrong in any state; `not_found`: it names something that the order does not have;
+   * `not_allowed`: wrong in this state
+   */
   readonly kind: 'invalid' | 'not_found' | 'not_allowed';
   readonly code: string;
-  /** one sentence for a person: what is wrong and what would be right */
+  /** one sentence for a person: what is wrong, and what would be accepted */
   readonly message: string;
   /** JSON pointer into the command's data */
   readonly pointer?: string;
