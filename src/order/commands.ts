@@ -27,7 +27,9 @@ export interface NewLine extends LineQuantity {
   readonly name?: string;
 }
 
-/** A line after an amendment. A SKU that the order has already keeps its price and name by default. */
+/**
+ * A line after an amendment. A SKU that the order has already keeps its price and name by default.
+ */
 export interface AmendedLine extends LineQuantity {
   readonly unitPrice?: number;
   readonly name?: string;
@@ -97,8 +99,8 @@ export type FollowUpType = Exclude<CommandType, 'CreateOrder'>;
 export type FollowUpCommand = CommandOf<FollowUpType>;
 
 /**
- * The payment provider's final answer about a payment that was pending. `reference` is the key of the
- * authorize effect.
+ * The payment provider's final answer about a payment that was pending. `reference` is the key of
+ * the authorize effect.
  */
 export interface PaymentFact {
   readonly reference: string;
@@ -108,8 +110,8 @@ export interface PaymentFact {
 }
 
 /**
- * Something that has happened outside. Unlike a command, a fact cannot be refused. If it does not fit
- * the order's state yet, it waits.
+ * Something that has happened outside. Unlike a command, a fact cannot be refused. If it does not
+ * fit the order's state yet, it waits.
  */
 export interface FactData {
   /** the payment provider settles a pending payment */

@@ -7,8 +7,8 @@ import { later } from './time.js';
 
 /**
  * The next event that follows from the state alone, without a command: the order is confirmed once
- * stock and payment are secured, completed once delivered and paid, and closed once the return window
- * has passed. Call it again after each event, until it returns `undefined`.
+ * stock and payment are secured, completed once delivered and paid, and closed once the return
+ * window has passed. Call it again after each event, until it returns `undefined`.
  *
  * @param now ISO-8601 UTC
  */

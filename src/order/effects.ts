@@ -3,8 +3,8 @@ import type { MissingStock } from './events.js';
 
 /**
  * A change outside that an order owes. `key` is the idempotency key that the outside system gets:
- * `<orderId>:<type>:<version that made it owed>`. An order owes at most one effect of each type at a
- * time; the next one of that type becomes owed when this one is settled.
+ * `<orderId>:<type>:<version that made it owed>`. An order owes at most one effect of each type at
+ * a time; the next one of that type becomes owed when this one is settled.
  */
 export type Effect = { [T in EffectType]: Owed & { readonly type: T } & EffectData[T] }[EffectType];
 
@@ -56,8 +56,8 @@ export type EffectType = keyof EffectData;
 export type EffectOf<T extends EffectType> = Extract<Effect, { type: T }>;
 
 /**
- * The outcomes of each effect. They are business answers only: after a technical failure the effect is
- * retried.
+ * The outcomes of each effect. They are business answers only: after a technical failure the effect
+ * is retried.
  */
 export interface Outcomes {
   reserve:

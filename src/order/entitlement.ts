@@ -4,13 +4,13 @@ import { type ChargedLine, type Line, type Order, type RefundPart, quantityOf } 
 import { unitWeight } from './prices.js';
 
 /**
- * Money belongs to what it was paid for (since rules 2). Each line of a shipment keeps three amounts:
- * what was charged for it, how much of that was captured, and how much of that was promised back.
- * What was captured for a line can be refunded exactly, and never more. What is left of a line is
- * captured minus promised back.
+ * Money belongs to what it was paid for (since rules 2). Each line of a shipment keeps three
+ * amounts: what was charged for it, how much of that was captured, and how much of that was
+ * promised back. What was captured for a line can be refunded exactly, and never more. What is left
+ * of a line is captured minus promised back.
  *
- * - A charge includes its share of fee, tax and discount. It is spread over the lines of its shipment
- *   by value.
+ * - A charge includes its share of fee, tax and discount. It is spread over the lines of its
+ *   shipment by value.
  * - A capture is spread over these lines by what each line still lacks, so a partial capture pays a
  *   part of each line.
  * - Returned units get their share of what is left of their line. If a SKU was delivered in several

@@ -13,8 +13,8 @@ import type {
 
 /**
  * The persisted shape of every event, by its type. A change needs a new version in `schemaVersions`
- * and an upcaster (docs/versioning.md). Types are in the past tense. Amounts are in minor units of the
- * order's currency. Times are ISO-8601 UTC.
+ * and an upcaster (docs/versioning.md). Types are in the past tense. Amounts are in minor units of
+ * the order's currency. Times are ISO-8601 UTC.
  */
 export interface EventData {
   OrderCreated: {
@@ -98,8 +98,8 @@ export interface EventData {
   OrderCompleted: { readonly returnsUntil: string };
   OrderClosed: Empty;
   /**
-   * The order's workflow was restarted from the journal. `previousRunId` is the run that had ended or
-   * was put back, if it is known.
+   * The order's workflow was restarted from the journal. `previousRunId` is the run that had ended
+   * or was put back, if it is known.
    */
   OrderResumed: { readonly reason: string; readonly previousRunId?: string };
   NoteAdded: { readonly text: string };
@@ -194,13 +194,15 @@ export type EventDraft = { [T in EventType]: { readonly type: T; readonly data: 
 export interface Cause {
   /** ISO-8601 UTC, from the workflow's clock */
   readonly occurredAt: string;
-  /** the command's id, from its issuer and key; equal to `causationId` for an outcome or a deadline */
+  /**
+   * the command's id, from its issuer and key; equal to `causationId` for an outcome or a deadline
+   */
   readonly commandId: string;
   /** the same for everything that one request led to */
   readonly correlationId: string;
   /**
-   * what was decided: a message, as `<commandId>.<hash of its body>`; the outcome of an effect, as the
-   * effect's key; or a deadline, by its name
+   * what was decided: a message, as `<commandId>.<hash of its body>`; the outcome of an effect, as
+   * the effect's key; or a deadline, by its name
    */
   readonly causationId: string;
   readonly actor: string;

@@ -22,9 +22,9 @@ import { unreachable } from './unreachable.js';
 const graceAfterResumptionMs = 15 * 60 * 1000;
 
 /**
- * Folds one event into the order. State changes only here. It refuses no event of an order's log. An
- * event whose cause is an effect settles that effect. Then every effect that the new state wants and
- * does not owe yet (`wantedEffects`) becomes owed, with this event's version in its key.
+ * Folds one event into the order. State changes only here. It refuses no event of an order's log.
+ * An event whose cause is an effect settles that effect. Then every effect that the new state wants
+ * and does not owe yet (`wantedEffects`) becomes owed, with this event's version in its key.
  *
  * @throws TypeError if the log does not start with `OrderCreated`
  */
@@ -274,7 +274,9 @@ function retire(order: Order, authorizationId: string | undefined, status?: Auth
   };
 }
 
-/** The payment failed. What waited for it fails too: a charge, an amendment, or the order itself. */
+/**
+ * The payment failed. What waited for it fails too: a charge, an amendment, or the order itself.
+ */
 function refusePayment(
   order: Order,
   reason: 'payment_declined' | 'payment_timed_out',
@@ -372,8 +374,8 @@ function returned(order: Order, { returnId }: EventData['ReturnReceived']): Orde
 }
 
 /**
- * Cancels everything that is not dispatched. A hold by command ends, because nothing is left to hold.
- * If nothing was dispatched, the order itself is cancelled.
+ * Cancels everything that is not dispatched. A hold by command ends, because nothing is left to
+ * hold. If nothing was dispatched, the order itself is cancelled.
  */
 function cancelled(order: Order, { reason, lines }: EventData['OrderCancelled']): Order {
   const { amendment: _, ...rest } = order;
@@ -411,7 +413,9 @@ function rejected(order: Order, data: EventData['CommandRejected']): Order {
   return { ...order, rejections: { total: total + 1, unchanged: known } };
 }
 
-/** After any other event a refused command may fit, so earlier refusals do not count as repeated. */
+/**
+ * After any other event a refused command may fit, so earlier refusals do not count as repeated.
+ */
 function changed(order: Order | undefined): Order | undefined {
   if (order?.rejections === undefined) return order;
   return { ...order, rejections: { ...order.rejections, unchanged: [] } };

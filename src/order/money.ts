@@ -1,8 +1,9 @@
 import type { Charges } from './events.js';
 
 /**
- * Money is an integer number of minor units (cents for EUR, yen for JPY) in one ISO-4217 currency per order.
- * No function here returns a fraction, or a number larger than `Number.MAX_SAFE_INTEGER`.
+ * Money is an integer number of minor units (cents for EUR, yen for JPY) in one ISO-4217 currency
+ * per order. No function here returns a fraction, or a number larger than
+ * `Number.MAX_SAFE_INTEGER`.
  */
 
 /** Active ISO-4217 codes of currencies that can be charged, without funds codes and metals. */
@@ -28,7 +29,9 @@ export function isCurrency(code: string): boolean {
   return currencies.has(code);
 }
 
-/** `formatMoney(3998, 'EUR')` is `EUR 39.98`. It uses no locale data, so it is the same everywhere. */
+/**
+ * `formatMoney(3998, 'EUR')` is `EUR 39.98`. It uses no locale data, so it is the same everywhere.
+ */
 export function formatMoney(amount: number | bigint, currency: string): string {
   const digits = minorUnits[currency] ?? 2;
   const text = String(amount)
@@ -61,9 +64,9 @@ export function share(amount: number, part: bigint, whole: bigint): number {
 
 /**
  * Splits `amount` over items in proportion to their weights, by the largest remainder method. Each
- * part is rounded down. The minor units that are left go to the largest remainders, and between equal
- * remainders to the first item. If all weights are 0, each part is 0. If `amount` is at most the sum
- * of the weights, no part is larger than its weight.
+ * part is rounded down. The minor units that are left go to the largest remainders, and between
+ * equal remainders to the first item. If all weights are 0, each part is 0. If `amount` is at most
+ * the sum of the weights, no part is larger than its weight.
  */
 export function spread<T, R>(
   amount: number,

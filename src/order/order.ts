@@ -17,7 +17,9 @@ import type { Cause, EventData, HoldCause, MissingStock } from './events.js';
  */
 export type OrderStatus = 'pending' | 'confirmed' | 'completed' | 'rejected' | 'cancelled' | 'expired';
 
-/** The state of an order: the fold of its events. Plain data, so it can be stored and sent as it is. */
+/**
+ * The state of an order: the fold of its events. Plain data, so it can be stored and sent as it is.
+ */
 export interface Order {
   readonly orderId: string;
   /** version of the last event that was folded in */
@@ -99,7 +101,10 @@ export interface Hold {
   readonly reason: string;
 }
 
-/** Quantities: cancelled + allocated ≤ quantity, dispatched ≤ allocated, delivered ≤ dispatched, returned ≤ delivered. */
+/**
+ * Quantities: cancelled + allocated ≤ quantity, dispatched ≤ allocated, delivered ≤ dispatched,
+ * returned ≤ delivered.
+ */
 export interface Line extends NewLine {
   readonly cancelled: number;
   /** units in shipments that are not cancelled */
@@ -115,7 +120,9 @@ export interface Note {
   readonly actor: string;
 }
 
-/** captured ≤ amount. A retired authorization is not captured any more; the rest of it is voided. */
+/**
+ * captured ≤ amount. A retired authorization is not captured any more; the rest of it is voided.
+ */
 export interface Authorization {
   readonly authorizationId: string;
   /** key of the effect that asked for it */
@@ -172,8 +179,8 @@ export interface ShipmentCharge {
 }
 
 /**
- * A line's share of its shipment's charge: refunded ≤ captured ≤ amount. `refunded` includes what was
- * promised and is not paid out yet.
+ * A line's share of its shipment's charge: refunded ≤ captured ≤ amount. `refunded` includes what
+ * was promised and is not paid out yet.
  */
 export interface ChargedLine extends LineQuantity {
   readonly amount: number;

@@ -17,10 +17,11 @@ import {
 
 /**
  * The effects that the order owes, each with its idempotency key. An effect stays owed until its
- * outcome settles it, whatever happens to the order meanwhile. Only then can its reverse become owed.
+ * outcome settles it, whatever happens to the order meanwhile. Only then can its reverse become
+ * owed.
  */
 export function pendingEffects(order: Order): readonly Effect[] {
-  // Without `since`: the effect is the input of an activity, and a replay must build the same input.
+  // Without `since`, which older states lack: one key must always stand for the same request.
   return order.owed.map((owed) => {
     const { since: _, ...effect } = owed;
     return effect;
@@ -139,8 +140,8 @@ function authorizeUpTo(order: Order, amount: number): WantedEffect | undefined {
 }
 
 /**
- * Captures for the first shipment that is due, from the first authorization that has something left.
- * If the authorizations are not enough, another one is wanted first.
+ * Captures for the first shipment that is due, from the first authorization that has something
+ * left. If the authorizations are not enough, another one is wanted first.
  */
 function wantedCapture(order: Order): WantedEffect | undefined {
   const shipment = order.shipments.find(isChargeInTurn);
@@ -160,7 +161,9 @@ function wantedCapture(order: Order): WantedEffect | undefined {
   );
 }
 
-/** Whether the shipment's charge is due and its goods have left the stock, so it can be captured. */
+/**
+ * Whether the shipment's charge is due and its goods have left the stock, so it can be captured.
+ */
 export function isChargeInTurn({ charge, deducted }: Shipment): boolean {
   return deducted && charge?.status === 'due';
 }

@@ -2,7 +2,9 @@ import type { LineQuantity } from './commands.js';
 import { share } from './money.js';
 import { type Line, type Order, quantityOf, sum } from './order.js';
 
-/** The weight of one unit when money is spread over goods: its price, or 1 if all goods are free. */
+/**
+ * The weight of one unit when money is spread over goods: its price, or 1 if all goods are free.
+ */
 export function unitWeight(order: Order): (line: Line) => bigint {
   const free = order.lines.every((line) => line.unitPrice === 0);
   return (line) => BigInt(free ? 1 : line.unitPrice);
@@ -10,8 +12,8 @@ export function unitWeight(order: Order): (line: Line) => bigint {
 
 /**
  * The share of the order's total that belongs to `quantities` of its goods, in proportion to their
- * weight. It includes fee, tax and discount, and is rounded down. All goods together give exactly the
- * total.
+ * weight. It includes fee, tax and discount, and is rounded down. All goods together give exactly
+ * the total.
  */
 function worth(order: Order, quantities: (line: Line) => number): number {
   const weight = unitWeight(order);
@@ -25,15 +27,17 @@ function worth(order: Order, quantities: (line: Line) => number): number {
 }
 
 /**
- * The charge for a shipment of `shipped` when it is dispatched: the worth of everything dispatched so
- * far, this shipment included, minus earlier charges.
+ * The charge for a shipment of `shipped` when it is dispatched: the worth of everything dispatched
+ * so far, this shipment included, minus earlier charges.
  */
 export function shipmentCharge(order: Order, shipped: readonly LineQuantity[]): number {
   const target = worth(order, (line) => line.dispatched + quantityOf(shipped, line.sku));
   return target - sum(order.shipments, (shipment) => shipment.charge?.amount ?? 0);
 }
 
-/** Rules 1: the refund for `returned`. `limit` is what was captured and is not promised back yet. */
+/**
+ * Rules 1: the refund for `returned`. `limit` is what was captured and is not promised back yet.
+ */
 export function returnRefund(order: Order, returned: readonly LineQuantity[], limit: number): number {
   const before = sum(order.refunds, (refund) => (refund.returnId === undefined ? 0 : refund.amount));
   const received = order.returns

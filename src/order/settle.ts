@@ -100,7 +100,8 @@ function capture(
       );
       if (lapsedEarly.length < lapsedEarlyAtMost) return expired;
       const code = 'authorization_expired';
-      // In this order, because an expiry while the capture is due would start another authorization.
+      // In this order, because an expiry while the capture is due would start another
+      // authorization.
       return [{ type: 'CaptureDeclined', data: { shipmentId, amount, code } }, expired];
     }
     default:
