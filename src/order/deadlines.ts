@@ -47,7 +47,7 @@ function expiring(order: Order): readonly Authorization[] {
   return order.authorizations.filter((entry) => isNeeded(order, entry));
 }
 
-/** Completed, without a return or an effect in flight: only the return window keeps it open. */
+/** Completed, with no return or effect in flight: only the return window keeps the order open. */
 export function isReadyToClose(order: Order): boolean {
   return (
     order.status === 'completed' &&

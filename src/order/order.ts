@@ -50,7 +50,7 @@ export interface Order {
   readonly reserved: readonly LineQuantity[];
   /** what the inventory could not reserve */
   readonly missing?: readonly MissingStock[];
-  /** why the first payment of the order was declined, as opposed to an amendment's or a capture */
+  /** why the order's first payment was declined; a declined amendment or capture does not set it */
   readonly declined?: string;
   readonly timedOut: boolean;
 

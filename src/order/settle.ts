@@ -7,8 +7,8 @@ import { later } from './time.js';
 import { unreachable } from './unreachable.js';
 
 /**
- * The events for the outcome of an effect. An effect that is not owed, or not any more, leads to no
- * events, so an outcome that arrives twice is harmless.
+ * The events for the outcome of an effect. If the effect is not owed, or no longer owed, there are
+ * none, so an outcome that arrives twice is harmless.
  *
  * @param now ISO-8601 UTC; payment deadlines and the life of authorizations begin then
  */
