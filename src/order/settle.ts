@@ -74,7 +74,7 @@ function authorization(
 }
 
 /**
- * An authorization that expired before its time is replaced. After this many early expiries the
+ * An authorization that expired before its time is replaced, at most this often. After that the
  * capture counts as declined, and a person decides.
  */
 const lapsedEarlyAtMost = 3;
