@@ -2,7 +2,7 @@
 export type Decision<D> = { readonly events: readonly D[] } | Refused;
 export type Refused = { readonly refusal: Refusal };
 
-/** Why a command changes nothing. */
+/** Why a command is refused. */
 export interface Refusal {
   /** `invalid`: no state would allow it; `not_found`: it names a part that is not there; `not_allowed`: not in this state */
   readonly kind: 'invalid' | 'not_found' | 'not_allowed';
