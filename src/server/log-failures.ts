@@ -1,8 +1,8 @@
+import type { Step } from '../order-log.js';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import type { Logger } from './logger.js';
 import { messageOf } from '../outages/message-of.js';
-import type { Step } from '../log/workflow/messages.js';
 
 /**
  * Logs when an activity starts to fail, when it fails with a different error, and when it succeeds
