@@ -13,7 +13,7 @@ import { createResumptionActivities } from '../src/log/journal/resuming.js';
 import { sandboxPayments } from '../src/effects/payments/sandbox-payments.js';
 import { createStepTally, type StepTally } from '../src/log/journal/step-tally.js';
 
-export interface Outside {
+export interface ActivityDeps {
   readonly db: Db;
   /** the sandbox by default */
   readonly payments?: PaymentProvider;
@@ -31,11 +31,12 @@ export function createActivities({
   db,
   payments = sandboxPayments(db),
   tally = createStepTally(),
-}: Outside): Steps & ResumptionActivities {
+}: ActivityDeps): Steps & ResumptionActivities {
   const recorder = createRecorder(db);
   function step<T extends EffectType>(type: T, perform: (effect: EffectOf<T>) => Promise<OutcomeOf<T>>) {
     return async ({ events, effect, resumption }: Step<T>): Promise<OutcomeOf<T>> => {
-      if (effect === undefined) throw new TypeError('A step with nothing to perform is called `record`.');
+      if (effect === undefined)
+        throw new TypeError('A step without an effect has to use the activity `record`.');
       return await tally.tried(type, async () => {
         await tally.recording(events, () =>
           recorder.recordUpTo(orderOf(effect.key), versionOf(effect.key), events, resumption),
@@ -49,7 +50,7 @@ export function createActivities({
     record: async ({ events, resumption }) =>
       await tally.tried('record', () =>
         tally.recording(events, () =>
-          isOf(endpoints) ? recordEntity(db, endpoints, events) : recorder.record(events, resumption),
+          isWorkflowOf(endpoints) ? recordEntity(db, endpoints, events) : recorder.record(events, resumption),
         ),
       ),
     recall: async ({ orderId, commandIds, upTo }) => await recallCommands(db, orderId, commandIds, upTo),
@@ -64,7 +65,7 @@ export function createActivities({
   };
 }
 
-/** Whether the workflow that asks is one of this entity. A caller outside of an activity is an order's. */
-function isOf({ name }: { readonly name: string }): boolean {
+/** True if the activity's workflow is one of this entity. Outside of an activity, it counts as an order's. */
+function isWorkflowOf({ name }: { readonly name: string }): boolean {
   return asyncLocalStorage.getStore()?.info.workflowType === name;
 }

@@ -43,17 +43,17 @@ export function eventOf(document: JournalDocument): StoredRecord {
   return event;
 }
 
-/** What a journal needs to know of the entities in it. */
+/** What a journal needs to know about its kind of entity. */
 export type Journaled = Pick<Entity<never, Draft, never>, 'name' | 'upcast' | 'resumption'>;
 
-/** The journal of all entities of a name: `order_events` is that of the orders. */
+/** The journal of one kind of entity; `order_events` for orders. */
 export function journal(db: Db, name: string = orders.name) {
   return db.collection<JournalDocument>(`${name}_events`);
 }
 
 interface Writing {
   readonly session?: ClientSession;
-  /** orders by default */
+  /** the kind of entity; orders by default */
   readonly entity?: Journaled;
 }
 
@@ -256,7 +256,7 @@ interface Range extends QueryTime {
   readonly from?: number;
   readonly limit?: number;
   readonly session?: ClientSession;
-  /** its name; orders by default */
+  /** name of the entity; `order` by default */
   readonly entity?: string;
 }
 

@@ -4,7 +4,7 @@ import { committed, durable, isDuplicateKey } from './durability.js';
 import { appendToJournal, readStored } from './journal.js';
 import { unbroken } from './time-travel.js';
 
-/** The entity's view: its state, under its id. */
+/** An entity's view: its state, with its id as `_id`. */
 export type EntityView<S extends State> = S & { readonly _id: string };
 
 export function entityViews<S extends State>(db: Db, { name }: { readonly name: string }) {
@@ -12,8 +12,9 @@ export function entityViews<S extends State>(db: Db, { name }: { readonly name: 
 }
 
 /**
- * Records events of one entity, ascending: in its journal, then in its view. It may be repeated, overtaken or run twice at
- * once. When it resolves, the view has every event that the journal holds without a gap.
+ * Records events of one entity, ascending: first in its journal, then in its view. Idempotent, also
+ * if calls overlap or arrive out of order. When it resolves, the view has every event that the
+ * journal holds without a gap.
  *
  * @throws ApplicationFailure of type `EventFork` or `Superseded` (see `appendToJournal`)
  */
@@ -28,13 +29,13 @@ export async function recordEntity<S extends State, D extends Draft, F extends E
   while (!(await foldIntoView(db, entity, first.orderId)));
 }
 
-/** @returns false if another writer was faster: then the view is to be read again */
+/** @returns false if another writer was faster, so the view has to be read again */
 async function foldIntoView<S extends State, D extends Draft, F extends Effect>(
   db: Db,
   entity: Entity<S, D, F>,
   id: string,
 ): Promise<boolean> {
-  // The driver's types of a filter know no generic document.
+  // The driver's filter types do not accept a generic document.
   const views = entityViews<S>(db, entity) as unknown as Collection<Document & { _id: string }>;
   const found = await views.findOne({ _id: id }, { ...committed, projection: { _id: 0 } });
   const seen = found === null ? undefined : (found as unknown as S);
