@@ -37,7 +37,7 @@ export function createActivities({
     return async ({ events, effect, resumption }: Step<T>): Promise<OutcomeOf<T>> => {
       if (effect === undefined)
         throw new TypeError('A step without an effect has to use the activity `record`.');
-      return await tally.tried(type, async () => {
+      return await tally.attempt(type, async () => {
         await tally.recording(events, () =>
           recorder.recordUpTo(orderOf(effect.key), versionOf(effect.key), events, resumption),
         );
@@ -48,7 +48,7 @@ export function createActivities({
   return {
     ...createResumptionActivities(db),
     record: async ({ events, resumption }) =>
-      await tally.tried('record', () =>
+      await tally.attempt('record', () =>
         tally.recording(events, () =>
           isWorkflowOf(endpoints) ? recordEntity(db, endpoints, events) : recorder.record(events, resumption),
         ),

@@ -10,7 +10,7 @@ export function acceptOnlyJson(app: Http): void {
     if (body.length === 0) done(null, {});
     else void parse(request, textOf(request, body), done);
   });
-  // Another media type, or none, which is also possible for an empty chunked body.
+  // For other media types, and for none: an empty chunked body may have none.
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body: Buffer, done) => {
     if (body.length > 0) throw unsupported('Send JSON, as Content-Type: application/json.');
     done(null);

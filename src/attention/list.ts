@@ -101,16 +101,16 @@ const sources: Readonly<Record<AttentionCode, (query: SourceQuery) => Promise<re
   workflow_ended: (query) => stopped(query, 'workflow_ended'),
   workflow_rewound: (query) => stopped(query, 'workflow_rewound'),
   effect_owed: (query) =>
-    concerned(query, 'effect_owed', 'owedSince', query.owedBy, { stopped: { $exists: false } }),
-  payment_pending: (query) => concerned(query, 'payment_pending', 'pendingSince', query.owedBy),
-  fact_unmatched: (query) => concerned(query, 'fact_unmatched', 'unmatchedSince', query.before),
+    ordersWith(query, 'effect_owed', 'owedSince', query.owedBy, { stopped: { $exists: false } }),
+  payment_pending: (query) => ordersWith(query, 'payment_pending', 'pendingSince', query.owedBy),
+  fact_unmatched: (query) => ordersWith(query, 'fact_unmatched', 'unmatchedSince', query.before),
   order_undecided: undecided,
   event_parked: parked,
   stock_to_be_counted: toBeCounted,
 };
 
 /** Orders whose time in `field` is not later than `before`. */
-async function concerned(
+async function ordersWith(
   { db, after, limit }: SourceQuery,
   code: AttentionCode,
   field: 'owedSince' | 'pendingSince' | 'unmatchedSince' | 'stopped.since',
@@ -118,7 +118,7 @@ async function concerned(
   further: Filter<OrderDocument> = {},
 ): Promise<readonly Found[]> {
   const found = await orders(db)
-    .find(beyond(field, before, after, further), answering)
+    .find(pageFilter(field, before, after, further), answering)
     .sort({ [field]: 1, _id: 1 } satisfies Sort)
     .limit(limit)
     .project<Concerned & { readonly _id: string }>({ state: 1, stopped: 1 })
@@ -131,13 +131,13 @@ async function concerned(
 }
 
 async function stopped(query: SourceQuery, code: AttentionCode): Promise<readonly Found[]> {
-  return await concerned(query, code, 'stopped.since', query.before, { 'stopped.code': code });
+  return await ordersWith(query, code, 'stopped.since', query.before, { 'stopped.code': code });
 }
 
 /** Reads `order_forks`, which is written before the view is marked. */
 async function forked({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {
   const found = await forks(db)
-    .find(beyond('detectedAt', before, after), answering)
+    .find(pageFilter('detectedAt', before, after), answering)
     .sort({ detectedAt: 1, _id: 1 })
     .limit(limit)
     .toArray();
@@ -179,7 +179,7 @@ async function parked({ db, before, after, limit }: SourceQuery): Promise<readon
   if (built.length === 0) return [];
   const read = { status: 'parked' as const, collection: { $in: built.map(({ collection }) => collection) } };
   const found = await parkedEvents(db)
-    .find(beyond('at', before, after, read), answering)
+    .find(pageFilter('at', before, after, read), answering)
     .sort({ at: 1, _id: 1 })
     .limit(limit)
     .toArray();
@@ -206,7 +206,7 @@ interface StockToBeCounted {
 async function toBeCounted({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {
   const found = await db
     .collection<StockToBeCounted>('stock')
-    .find(beyond('updatedAt', before, after, { toBeCounted: true }), answering)
+    .find(pageFilter('updatedAt', before, after, { toBeCounted: true }), answering)
     .sort({ updatedAt: 1, _id: 1 })
     .limit(limit)
     .toArray();
@@ -235,7 +235,7 @@ export async function ensureAttentionIndexes(db: Db): Promise<void> {
 /**
  * Filter for documents whose `field` is not later than `before`, starting after the cursor `after`.
  */
-function beyond<D extends { readonly _id: string }>(
+function pageFilter<D extends { readonly _id: string }>(
   field: string,
   before: string,
   after: AttentionPlace | undefined,

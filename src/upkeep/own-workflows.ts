@@ -18,7 +18,7 @@ export const singletonTasks: readonly StandingTask[] = [
   ...views.map(({ name }) => ({ activity: 'project', name }) as const),
 ];
 
-/** How the system's own workflows of one deployment are reached. */
+/** A client for one deployment, with its task queues. */
 export interface Deployment {
   readonly client: Client;
   /** of the role `feed` */

@@ -8,7 +8,7 @@ export interface StepTally {
   /** Runs `record`; until it succeeds, the events count as unrecorded. */
   recording(events: readonly StoredEvent[], record: () => Promise<void>): Promise<void>;
   /** Runs one attempt of an activity, and counts it if it fails. */
-  tried<T>(activity: string, work: () => Promise<T>): Promise<T>;
+  attempt<T>(activity: string, work: () => Promise<T>): Promise<T>;
   /** The first event of each step that is not known to be recorded. */
   unrecorded(): readonly UnrecordedEvent[];
   readonly failures: ReadonlyMap<string, number>;
@@ -42,7 +42,7 @@ export function createStepTally(): StepTally {
       await record();
       if (id !== undefined) open.delete(id);
     },
-    async tried(activity, work) {
+    async attempt(activity, work) {
       try {
         return await work();
       } catch (error) {
