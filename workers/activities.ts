@@ -9,7 +9,7 @@ import type { ResumptionActivities } from '../src/log/workflow/messages.js';
 import { deduct, release, reserve, restock } from '../src/effects/inventory/inventory.js';
 import type { PaymentProvider } from '../src/effects/payments/payments.js';
 import { createRecorder } from '../src/log/journal/recording.js';
-import { createResumptionActivities } from '../src/log/journal/resuming.js';
+import { createResumptionActivities } from '../src/log/journal/resumption-activities.js';
 import { sandboxPayments } from '../src/effects/payments/sandbox-payments.js';
 import { createStepTally, type StepTally } from '../src/log/journal/step-tally.js';
 

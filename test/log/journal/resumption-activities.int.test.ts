@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { createRecorder, record } from '../../../src/log/journal/recording.js';
-import { createResumptionActivities } from '../../../src/log/journal/resuming.js';
+import { createResumptionActivities } from '../../../src/log/journal/resumption-activities.js';
 import { forks } from '../../../src/log/journal/fork.js';
 import { ensureJournalIndexes, readJournal } from '../../../src/log/journal/journal.js';
 import { eventsSetAside } from '../../../src/log/journal/set-aside.js';
