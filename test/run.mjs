@@ -21,10 +21,10 @@ if (!process.env['NO_SERVERS']) await stage('Looking for Temporal and MongoDB', 
 const chosen = isLong
   ? ['--testMatch=**/*.long.test.ts']
   : ['--testPathIgnorePatterns=/node_modules/', '--testPathIgnorePatterns=\\.long\\.test\\.ts$'];
-/** The domain first, since it needs no servers and its coverage must be whole; then the rest. */
+/** The order first, since it needs no servers and its coverage must be whole; then the rest. */
 const everything = [
-  ['--config', 'test/domain/jest.config.mjs'],
-  [...chosen, '--testPathIgnorePatterns=/test/domain/'],
+  ['--config', 'test/order/jest.config.mjs'],
+  [...chosen, '--testPathIgnorePatterns=/test/order/'],
 ];
 /** What the reporter of each run counted last. @type {{ files: number, failedFiles: number, passed: number, failed: number, skipped: number }[]} */
 const counts = [];
@@ -70,7 +70,7 @@ function tally() {
 /** @param {(note: string) => void} note */
 async function findPrograms(note) {
   const { findProgram, MONGOD, TEMPORAL } = await import(
-    new URL('../dist/src/platform/binaries.js', import.meta.url).href
+    new URL('../dist/src/server/binaries.js', import.meta.url).href
   );
   await Promise.all([TEMPORAL, MONGOD].map((program) => findProgram(program, cacheDir, note)));
 }

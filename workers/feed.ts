@@ -1,11 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
-import { createFeedActivities } from '../src/activities/feed.js';
-import { logChanges } from '../src/platform/log-changes.js';
-import { messageOf } from '../src/platform/message-of.js';
-import { within } from '../src/platform/within.js';
-import { areOrdersOutdated } from '../src/projections/rebuilding/rebuild-orders.js';
-import { requestRebuild } from '../src/projections/rebuilding/request-rebuild.js';
+import { createFeedActivities } from '../src/log/feed/feeding.js';
+import { logChanges } from '../src/server/log-changes.js';
+import { messageOf } from '../src/outages/message-of.js';
+import { within } from '../src/outages/timeout.js';
+import { areOrdersOutdated } from '../src/log/views/rebuilding/rebuild-orders.js';
+import { requestRebuild } from '../src/log/views/rebuilding/request-rebuild.js';
 import { beginAgain } from '../src/upkeep/ended-rebuilds.js';
 import {
   listOwnWorkflows,
@@ -13,7 +13,7 @@ import {
   startStandingTask,
   type Upkept,
 } from '../src/upkeep/own-workflows.js';
-import { feedTaskQueue } from '../src/workflows/standing-messages.js';
+import { feedTaskQueue } from '../src/log/workflow/singleton-messages.js';
 import { ensureReconcileSchedule } from './reconcile-schedule.js';
 import type { RoleContext } from './role.js';
 import { type RunningWorker, type WorkerContext, startWorker } from './worker.js';

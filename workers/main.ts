@@ -1,12 +1,12 @@
 /** The process. No library is imported here: the servers start first, and the rest is loaded meanwhile. */
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { findProgram, MONGOD, TEMPORAL } from '../src/platform/binaries.js';
-import { type Config, readConfig } from '../src/platform/config.js';
-import { assertPortFree } from '../src/platform/embedded/ports.js';
-import { type Servers, startServers } from '../src/platform/embedded/servers.js';
-import { messageOf } from '../src/platform/message-of.js';
-import { SEARCH_ATTRIBUTES } from '../src/workflows/messages.js';
+import { findProgram, MONGOD, TEMPORAL } from '../src/server/binaries.js';
+import { type Config, readConfig } from '../src/server/config.js';
+import { assertPortFree } from '../src/server/embedded/ports.js';
+import { type Servers, startServers } from '../src/server/embedded/servers.js';
+import { messageOf } from '../src/outages/message-of.js';
+import { SEARCH_ATTRIBUTES } from '../src/log/workflow/messages.js';
 import { isHelpAsked } from './arguments.mjs';
 import { HELP } from './help.mjs';
 import { stage } from './progress.mjs';

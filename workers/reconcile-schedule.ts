@@ -1,5 +1,5 @@
 import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
-import { reconcileScheduleId, reconcileWorkflow } from '../src/workflows/reconcile-messages.js';
+import { reconcileScheduleId, reconcileWorkflow } from '../src/log/workflow/reconcile-messages.js';
 
 export interface ReconcileScheduleOptions {
   readonly client: Client;

@@ -1,9 +1,9 @@
 import type { Connection } from '@temporalio/client';
-import type { StepTally } from '../src/activities/step-tally.js';
-import type { FeedTail } from '../src/event-log/feed.js';
-import type { Config } from '../src/platform/config.js';
-import type { Mongo } from '../src/platform/connections.js';
-import type { Logger } from '../src/platform/logger.js';
+import type { StepTally } from '../src/log/journal/step-tally.js';
+import type { FeedTail } from '../src/log/feed/feed.js';
+import type { Config } from '../src/server/config.js';
+import type { Mongo } from '../src/server/connections.js';
+import type { Logger } from '../src/server/logger.js';
 
 /** What a role is given to work with. Either server may be away, at the start and at any time. */
 export interface RoleContext {

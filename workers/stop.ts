@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { messageOf } from '../src/platform/message-of.js';
+import { messageOf } from '../src/outages/message-of.js';
 
 /** Something to be closed at the end. One that takes longer than its limit is left as it is. */
 export interface Closer {

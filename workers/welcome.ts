@@ -1,4 +1,4 @@
-import type { Role } from '../src/platform/config.js';
+import type { Role } from '../src/server/config.js';
 
 /** What a process has started. */
 export interface Started {

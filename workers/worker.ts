@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import { logFailures } from '../src/activities/failures.js';
-import { createActivities } from '../src/activities/index.js';
-import { temporalConnectionOptions } from '../src/platform/connections.js';
-import { logChanges } from '../src/platform/log-changes.js';
-import type { Logger } from '../src/platform/logger.js';
-import { heartbeatEveryMs } from '../src/platform/worker-heartbeat.js';
+import { logFailures } from '../src/server/log-failures.js';
+import { createActivities } from './activities.js';
+import { temporalConnectionOptions } from '../src/server/connections.js';
+import { logChanges } from '../src/server/log-changes.js';
+import type { Logger } from '../src/server/logger.js';
+import { heartbeatEveryMs } from '../src/server/worker-heartbeat.js';
 import type { RoleContext, RunningRole } from './role.js';
 
 export interface WorkerContext extends Omit<RoleContext, 'temporal' | 'tail'> {

@@ -1,9 +1,9 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import type { temporal } from '@temporalio/proto';
-import { inTurn } from '../event-log/batches.js';
-import { isTemporalOutage } from '../platform/temporal-outage.js';
-import { workflowId } from '../workflows/messages.js';
+import { inTurn } from '../log/journal/chunks.js';
+import { isTemporalOutage } from '../outages/temporal-outage.js';
+import { workflowId } from '../log/workflow/messages.js';
 import type { AttentionRow } from './rows.js';
 
 const WITHIN_MS = 1_500;

@@ -1,11 +1,11 @@
 import type { Client } from '@temporalio/client';
 import type { Db, Filter, Sort } from 'mongodb';
-import { answering } from '../event-log/durability.js';
-import { forks } from '../event-log/fork.js';
-import { isTemporalOutage } from '../platform/temporal-outage.js';
-import { parkedEvents } from '../projections/feeding/parked-events.js';
-import { projections } from '../projections/feeding/state.js';
-import { type OrderDocument, orders } from '../projections/orders.js';
+import { answering } from '../log/journal/durability.js';
+import { forks } from '../log/journal/fork.js';
+import { isTemporalOutage } from '../outages/temporal-outage.js';
+import { parkedEvents } from '../log/views/feeding/parked-events.js';
+import { projections } from '../log/views/feeding/state.js';
+import { type OrderDocument, orders } from '../views/orders.js';
 import { withAttempts } from './attempts.js';
 import { type AttentionCode, attentionCodes, type AttentionRow, type Concerned, rowsOf } from './rows.js';
 import { oldestUndecided } from './undecided.js';

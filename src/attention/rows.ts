@@ -1,14 +1,9 @@
 import type { Filter } from 'mongodb';
-import type { Effect } from '../domain/effects.js';
-import { formatMoney } from '../domain/money.js';
-import { isFinished, type Order } from '../domain/order.js';
-import {
-  type Concerns,
-  pendingAuthorizations,
-  type Stopped,
-  unmatchedFacts,
-} from '../projections/concerns.js';
-import type { OrderDocument } from '../projections/orders.js';
+import type { Effect } from '../order/effects.js';
+import { formatMoney } from '../order/money.js';
+import { isFinished, type Order } from '../order/order.js';
+import { type Concerns, pendingAuthorizations, type Stopped, unmatchedFacts } from '../views/concerns.js';
+import type { OrderDocument } from '../views/orders.js';
 
 /** What a row is about, the gravest first: the order in which they are listed. */
 export const attentionCodes = [

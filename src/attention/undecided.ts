@@ -1,9 +1,9 @@
 import type { Client } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import type { Db } from 'mongodb';
-import { answering } from '../event-log/durability.js';
-import { journal } from '../event-log/journal.js';
-import { orderWorkflow, workflowId } from '../workflows/messages.js';
+import { answering } from '../log/journal/durability.js';
+import { journal } from '../log/journal/journal.js';
+import { orderWorkflow, workflowId } from '../log/workflow/messages.js';
 import type { AttentionRow } from './rows.js';
 
 export interface Undecided {

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import type { AmendedLine, LineQuantity, NewLine } from '../domain/commands.js';
+import type { AmendedLine, LineQuantity, NewLine } from '../order/commands.js';
 
 /**
  * Reads what was typed. Says only whether it can be read; whether it is allowed, the command's schema and the order say.

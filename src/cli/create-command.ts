@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
-import type { NewLine } from '../domain/commands.js';
+import type { NewLine } from '../order/commands.js';
 import { amount, json, newLines, several } from './arguments.js';
 import { usageFailure } from './failure.js';
 import { addScript, addSendOptions } from './options.js';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import type { Gateway, OrderBody } from '../commands/gateway.js';
-import type { FollowUpCommand } from '../domain/commands.js';
-import type { Order, OrderStatus } from '../domain/order.js';
+import type { Gateway, OrderBody } from '../api/commands/gateway.js';
+import type { FollowUpCommand } from '../order/commands.js';
+import type { Order, OrderStatus } from '../order/order.js';
 import type { Api } from './api.js';
 import { exitCodes, Failure, verbs } from './failure.js';
 import { type Happened, isAtRest, until } from './follow.js';

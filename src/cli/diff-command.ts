@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Change, Diff, DiffStep } from '../event-log/time-travel.js';
+import type { Change, Diff, DiffStep } from '../log/journal/time-travel.js';
 import { at } from './api.js';
 import { positive } from './arguments.js';
 import { addScript } from './options.js';

@@ -1,6 +1,6 @@
-import type { LineQuantity } from '../domain/commands.js';
-import { type OrderEvent, schemaVersions } from '../domain/events.js';
-import { formatMoney } from '../domain/money.js';
+import type { LineQuantity } from '../order/commands.js';
+import { type OrderEvent, schemaVersions } from '../order/events.js';
+import { formatMoney } from '../order/money.js';
 import type { Cell, Column } from './table.js';
 import type { Format } from './terminal.js';
 

@@ -1,6 +1,6 @@
-import type { Refused } from '../commands/gateway.js';
-import { type FollowUpType, segments } from '../domain/commands.js';
-import { ConfigError } from '../platform/config.js';
+import type { Refused } from '../api/commands/gateway.js';
+import { type FollowUpType, segments } from '../order/commands.js';
+import { ConfigError } from '../server/config.js';
 
 /** What a client script tells the shell. */
 export const exitCodes = {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Address, CommandData, FollowUpCommand, LineQuantity } from '../domain/commands.js';
+import type { Address, CommandData, FollowUpCommand, LineQuantity } from '../order/commands.js';
 import { amendedLines, amount, json, quantities } from './arguments.js';
 import { addCommandOptions, addScript, type Help } from './options.js';
 import { verbs } from './failure.js';

@@ -1,10 +1,10 @@
 import { setTimeout } from 'node:timers/promises';
-import { consequence } from '../domain/consequences.js';
-import { isReadyToClose } from '../domain/deadlines.js';
-import type { OrderEvent } from '../domain/events.js';
-import { evolve } from '../domain/evolve.js';
-import { isFinished, type Order } from '../domain/order.js';
-import { unbroken } from '../event-log/time-travel.js';
+import { consequence } from '../order/consequences.js';
+import { isReadyToClose } from '../order/deadlines.js';
+import type { OrderEvent } from '../order/events.js';
+import { evolve } from '../order/evolve.js';
+import { isFinished, type Order } from '../order/order.js';
+import { unbroken } from '../log/journal/time-travel.js';
 import { type Api, at } from './api.js';
 import { exitCodes, Failure } from './failure.js';
 

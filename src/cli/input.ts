@@ -10,12 +10,12 @@ import {
   Reason,
   RefundPayment,
   RequestReturn,
-} from '../commands/schemas.js';
-import type { OrderBody } from '../commands/gateway.js';
-import type { FollowUpCommand, FollowUpType } from '../domain/commands.js';
-import { HttpProblem } from '../platform/http-problem.js';
-import { closed, Id, Key } from '../platform/http-schemas.js';
-import { validatorCompiler } from '../platform/http-validation.js';
+} from '../api/commands/schemas.js';
+import type { OrderBody } from '../api/commands/gateway.js';
+import type { FollowUpCommand, FollowUpType } from '../order/commands.js';
+import { HttpProblem } from '../api/problem.js';
+import { closed, Id, Key } from '../api/schemas.js';
+import { validatorCompiler } from '../api/validation.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
 
 /** The schemas are those of the HTTP API: what it answers with 400 ends a script with the same words. */

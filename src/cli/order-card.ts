@@ -1,6 +1,6 @@
 import type { AttentionRow } from '../attention/rows.js';
-import { formatMoney } from '../domain/money.js';
-import type { OrderView } from '../domain/view.js';
+import { formatMoney } from '../order/money.js';
+import type { OrderView } from '../order/view.js';
 import { rowLines } from './attention-row.js';
 import { linesInShort } from './event-row.js';
 import { verbOf } from './failure.js';

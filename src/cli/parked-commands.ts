@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { Intervened, ParkedAudit } from '../projections/feeding/parked.js';
-import type { ParkedEvent } from '../projections/feeding/parked-events.js';
+import type { Intervened, ParkedAudit } from '../log/views/feeding/parked.js';
+import type { ParkedEvent } from '../log/views/feeding/parked-events.js';
 import { at } from './api.js';
 import { positive } from './arguments.js';
 import { usageFailure } from './failure.js';

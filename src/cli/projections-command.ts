@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ProjectionsStatus, ProjectionStatus, Progress } from '../projections/feeding/status.js';
+import type { ProjectionsStatus, ProjectionStatus, Progress } from '../log/views/feeding/status.js';
 import { addScript } from './options.js';
 import { report } from './query-commands.js';
 import { apiOf, type CommonOptions, type Session } from './session.js';

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { AttentionRow } from '../attention/rows.js';
-import type { OrderEvent } from '../domain/events.js';
-import { formatMoney } from '../domain/money.js';
-import type { OrderView } from '../domain/view.js';
+import type { OrderEvent } from '../order/events.js';
+import { formatMoney } from '../order/money.js';
+import type { OrderView } from '../order/view.js';
 import { type Api, at } from './api.js';
 import { amount, positive } from './arguments.js';
 import { eventColumns, eventRow, liveColumns } from './event-row.js';

@@ -2,8 +2,8 @@ import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
-import type { Reconciliation } from '../event-log/reconciliations.js';
-import type { Config } from '../platform/config.js';
+import type { Reconciliation } from '../log/proof/reconciliations.js';
+import type { Config } from '../server/config.js';
 import { exitCodes, Failure } from './failure.js';
 import { addScript } from './options.js';
 import { progressBar } from './progress.js';
@@ -46,7 +46,7 @@ export function addReconcileCommand(program: Command, session: Session): void {
 
 async function latestOf(stores: Stores, config: Config, isWanted: boolean): Promise<Reconciliation> {
   if (isWanted) return await reconcileNow(stores, config);
-  const { latestReconciliations } = await import('../event-log/reconciliations.js');
+  const { latestReconciliations } = await import('../log/proof/reconciliations.js');
   const [latest] = await latestReconciliations(stores.db, 1);
   return latest ?? none();
 }
@@ -56,9 +56,9 @@ async function reconcileNow(stores: Stores, config: Config): Promise<Reconciliat
   const { client, db } = stores;
   const [{ reconciliationOf }, { reachTemporal }, { reconcileScheduleId }, { ScheduleNotFoundError }] =
     await Promise.all([
-      import('../event-log/reconciliations.js'),
+      import('../log/proof/reconciliations.js'),
       import('./stores.js'),
-      import('../workflows/reconcile-messages.js'),
+      import('../log/workflow/reconcile-messages.js'),
       import('@temporalio/client'),
     ]);
   await reachTemporal(stores);

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import process from 'node:process';
 import type { Command } from 'commander';
-import type { ResumeReport } from '../event-log/resume.js';
-import { commandIdOf } from '../workflows/command-id.js';
+import type { ResumeReport } from '../log/journal/resume.js';
+import { commandIdOf } from '../log/workflow/command-id.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
 import { addScript } from './options.js';
 import { progressBar } from './progress.js';
@@ -77,8 +77,8 @@ async function resume(
   // Loaded when it is needed, as Temporal's SDK takes its time.
   const [{ reachTemporal, withStores }, one, { resumeAll }] = await Promise.all([
     import('./stores.js'),
-    import('../event-log/resume.js'),
-    import('../event-log/resume-all.js'),
+    import('../log/journal/resume.js'),
+    import('../log/journal/resume-all.js'),
   ]);
   const { actor: who, correlationId } = metaOf(actor === undefined ? {} : { actor });
   const asked = {

@@ -1,8 +1,8 @@
-import { sandboxPayments } from '../activities/sandbox-payments.js';
-import type { PaymentFact } from '../domain/commands.js';
-import type { Config } from '../platform/config.js';
-import { connectMongo } from '../platform/connections.js';
-import { isMongoOutage } from '../platform/mongo-outage.js';
+import { sandboxPayments } from '../effects/payments/sandbox-payments.js';
+import type { PaymentFact } from '../order/commands.js';
+import type { Config } from '../server/config.js';
+import { connectMongo } from '../server/connections.js';
+import { isMongoOutage } from '../outages/mongo-outage.js';
 import { asFailure, exitCodes, Failure } from './failure.js';
 
 /**

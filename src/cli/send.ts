@@ -1,4 +1,4 @@
-import type { CommandMeta, CommandResult, Gateway } from '../commands/gateway.js';
+import type { CommandMeta, CommandResult, Gateway } from '../api/commands/gateway.js';
 import type { Api } from './api.js';
 import { exitCodes, Failure, failureLine, failureOfRefusal } from './failure.js';
 import { isAtRest, until } from './follow.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
-import type { CommandMeta } from '../commands/gateway.js';
-import { type Config, readConfig } from '../platform/config.js';
+import type { CommandMeta } from '../api/commands/gateway.js';
+import { type Config, readConfig } from '../server/config.js';
 import { type Api, connectApi } from './api.js';
 import { usageFailure } from './failure.js';
 import type { Terminal } from './terminal.js';

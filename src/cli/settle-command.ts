@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { Webhook } from 'standardwebhooks';
-import type { OrderEvent } from '../domain/events.js';
+import type { OrderEvent } from '../order/events.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
 import { eventsOf } from './follow.js';
 import { addScript } from './options.js';

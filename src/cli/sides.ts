@@ -1,6 +1,6 @@
 import { Compile } from 'typebox/compile';
-import type { Gateway } from '../commands/gateway.js';
-import { isSameSystem, System } from '../platform/system.js';
+import type { Gateway } from '../api/commands/gateway.js';
+import { isSameSystem, System } from '../server/system.js';
 import type { Api } from './api.js';
 import { exitCodes, Failure } from './failure.js';
 import { apiOf, type CommonOptions, configOf, type Session } from './session.js';

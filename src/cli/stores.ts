@@ -1,10 +1,10 @@
 import { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import type { Config } from '../platform/config.js';
-import { connectMongo, connectTemporal } from '../platform/connections.js';
-import { messageOf } from '../platform/message-of.js';
-import { isMongoOutage } from '../platform/mongo-outage.js';
-import { isTemporalOutage } from '../platform/temporal-outage.js';
+import type { Config } from '../server/config.js';
+import { connectMongo, connectTemporal } from '../server/connections.js';
+import { messageOf } from '../outages/message-of.js';
+import { isMongoOutage } from '../outages/mongo-outage.js';
+import { isTemporalOutage } from '../outages/temporal-outage.js';
 import { exitCodes, Failure } from './failure.js';
 
 export interface Stores {

@@ -1,8 +1,8 @@
 import process from 'node:process';
 import type { Command } from 'commander';
-import type { Discrepancy } from '../event-log/comparison.js';
-import { withRemedy } from '../event-log/reconciliations.js';
-import type { VerifyReport } from '../event-log/verify.js';
+import type { Discrepancy } from '../log/proof/comparison.js';
+import { withRemedy } from '../log/proof/reconciliations.js';
+import type { VerifyReport } from '../log/proof/verify.js';
 import { positive } from './arguments.js';
 import { exitCodes, Failure } from './failure.js';
 import { addScript } from './options.js';
@@ -34,7 +34,7 @@ export function addVerifyCommand(program: Command, session: Session): void {
     // Loaded when it is needed, as Temporal's SDK takes its time.
     const [{ reachTemporal, withStores }, { verify }] = await Promise.all([
       import('./stores.js'),
-      import('../event-log/verify.js'),
+      import('../log/proof/verify.js'),
     ]);
     const bar = progressBar(process.stderr);
     const report = await withStores(config, async (stores) => {

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { formatMoney } from '../domain/money.js';
-import type { CustomerSummary } from '../projections/customers.js';
-import type { DailyStats } from '../projections/daily-stats.js';
-import type { ProductDemand } from '../projections/product-demand.js';
-import type { AsOf } from '../projections/feeding/read-view.js';
+import { formatMoney } from '../order/money.js';
+import type { CustomerSummary } from '../views/customers.js';
+import type { DailyStats } from '../views/daily-stats.js';
+import type { ProductDemand } from '../views/product-demand.js';
+import type { AsOf } from '../log/views/feeding/read-view.js';
 import { at } from './api.js';
 import { positive } from './arguments.js';
 import { addScript } from './options.js';

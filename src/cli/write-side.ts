@@ -1,13 +1,13 @@
 import { Client, type Connection, isGrpcServiceError } from '@temporalio/client';
-import { createGateway, gatewaySettings, type Gateway } from '../commands/gateway.js';
-import { recallCommands } from '../event-log/command-memory.js';
-import { readJournal } from '../event-log/journal.js';
-import type { Config } from '../platform/config.js';
-import { connectMongo, connectTemporal, type Mongo } from '../platform/connections.js';
-import { createLogger } from '../platform/logger.js';
-import { namespaceIdOf, type System, systemOf } from '../platform/system.js';
-import { isTemporalOutage } from '../platform/temporal-outage.js';
-import { hasRoomForFactsInView } from '../projections/orders.js';
+import { createGateway, gatewaySettings, type Gateway } from '../api/commands/gateway.js';
+import { recallCommands } from '../log/journal/command-memory.js';
+import { readJournal } from '../log/journal/journal.js';
+import type { Config } from '../server/config.js';
+import { connectMongo, connectTemporal, type Mongo } from '../server/connections.js';
+import { createLogger } from '../server/logger.js';
+import { namespaceIdOf, type System, systemOf } from '../server/system.js';
+import { isTemporalOutage } from '../outages/temporal-outage.js';
+import { hasRoomForFactsInView } from '../views/orders.js';
 import { exitCodes, Failure } from './failure.js';
 
 export interface WriteSide {

@@ -1,5 +1,5 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { isTemporalOutage } from '../platform/temporal-outage.js';
+import { isTemporalOutage } from '../outages/temporal-outage.js';
 import { causeOfDeath, scheduleState, standingTasks, type Upkept } from './own-workflows.js';
 
 /** Which standing work does not go on, and why; undefined where all does, or while Temporal cannot be asked. */

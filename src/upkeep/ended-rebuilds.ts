@@ -1,9 +1,9 @@
 import type { Db } from 'mongodb';
-import { committed } from '../event-log/durability.js';
-import { projectionState } from '../projections/feeding/state.js';
-import { ordersVersion } from '../projections/orders.js';
-import { requestRebuild, requestRollBack } from '../projections/rebuilding/request-rebuild.js';
-import { storeNames, storeRebuilds, versionOf } from '../projections/rebuilding/store-rebuild.js';
+import { committed } from '../log/journal/durability.js';
+import { projectionState } from '../log/views/feeding/state.js';
+import { ordersVersion } from '../views/orders.js';
+import { requestRebuild, requestRollBack } from '../log/views/rebuilding/request-rebuild.js';
+import { storeNames, storeRebuilds, versionOf } from '../log/views/rebuilding/store-rebuild.js';
 import type { EndedRebuild, Upkept } from './own-workflows.js';
 
 /**

@@ -3,10 +3,14 @@ import {
   WorkflowExecutionAlreadyStartedError,
   type WorkflowExecutionStatusName,
 } from '@temporalio/client';
-import { views } from '../projections/views.js';
-import { rebuildWorkflow, rollBackWorkflow } from '../workflows/rebuild-messages.js';
-import { reconcileScheduleId } from '../workflows/reconcile-messages.js';
-import { type StandingTask, standingWorkflow, standingWorkflowId } from '../workflows/standing-messages.js';
+import { views } from '../views/views.js';
+import { rebuildWorkflow, rollBackWorkflow } from '../log/workflow/rebuild-messages.js';
+import { reconcileScheduleId } from '../log/workflow/reconcile-messages.js';
+import {
+  type StandingTask,
+  standingWorkflow,
+  standingWorkflowId,
+} from '../log/workflow/singleton-messages.js';
 
 /** What goes on for as long as there is a feed: one workflow each. */
 export const standingTasks: readonly StandingTask[] = [

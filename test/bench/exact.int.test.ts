@@ -1,12 +1,12 @@
 /** The costs that do not depend on how fast a machine is. A change that moves one of these numbers moves it here, too. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createActivities } from '../../src/activities/index.js';
-import { setUpSandbox } from '../../src/activities/sandbox-ledger.js';
-import type { Effect, Outcome } from '../../src/domain/effects.js';
-import { restoreOrders } from '../../src/projections/rebuilding/restore-orders.js';
-import type { Steps } from '../../src/workflows/messages.js';
-import { keptOrder, manyStates, newLogs } from '../projections/support.js';
+import { createActivities } from '../../workers/activities.js';
+import { setUpSandbox } from '../../src/effects/payments/sandbox-ledger.js';
+import type { Effect, Outcome } from '../../src/order/effects.js';
+import { restoreOrders } from '../../src/log/views/rebuilding/restore-orders.js';
+import type { Steps } from '../../src/log/workflow/messages.js';
+import { keptOrder, manyStates, newLogs } from '../log/views/support.js';
 import { eventually, orderBody, startTestApi, type TestApi } from '../support/api.js';
 import { shared } from '../support/servers.js';
 import { fill } from './data/dataset.js';

@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { messageOf } from '../../src/platform/message-of.js';
+import { messageOf } from '../../src/outages/message-of.js';
 import { stage } from '../../workers/progress.mjs';
 import { type BenchOptions, type BenchServers, startBench } from './harness/bench.js';
 import type { Judged } from './harness/result.js';

@@ -6,8 +6,8 @@ import { type Api, at, connectApi } from '../../src/cli/api.js';
 import { printExact } from '../../src/cli/exact-json.js';
 import { Failure } from '../../src/cli/failure.js';
 import { follow, until } from '../../src/cli/follow.js';
-import { create } from '../domain/examples.js';
-import { Scenario } from '../domain/specification.js';
+import { create } from '../order/examples.js';
+import { Scenario } from '../order/specification.js';
 
 let server: Server | undefined;
 

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/session.js';
-import type { CommandMeta, CommandResult, Gateway, OrderBody } from '../../src/commands/gateway.js';
-import type { FollowUpCommand } from '../../src/domain/commands.js';
-import { readConfig } from '../../src/platform/config.js';
-import { systemOf } from '../../src/platform/system.js';
+import type { CommandMeta, CommandResult, Gateway, OrderBody } from '../../src/api/commands/gateway.js';
+import type { FollowUpCommand } from '../../src/order/commands.js';
+import { readConfig } from '../../src/server/config.js';
+import { systemOf } from '../../src/server/system.js';
 
 interface Taken {
   readonly how: 'create' | 'execute' | 'signal';

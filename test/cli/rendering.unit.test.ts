@@ -3,9 +3,9 @@ import { eventRow, inShort } from '../../src/cli/event-row.js';
 import { orderCard } from '../../src/cli/order-card.js';
 import { table } from '../../src/cli/table.js';
 import { type Paint, visible } from '../../src/cli/terminal.js';
-import { toView } from '../../src/domain/view.js';
-import { create, deliver, dispatch, hold, ship } from '../domain/examples.js';
-import { Scenario } from '../domain/specification.js';
+import { toView } from '../../src/order/view.js';
+import { create, deliver, dispatch, hold, ship } from '../order/examples.js';
+import { Scenario } from '../order/specification.js';
 
 const plain: Paint = (_, text) => text;
 const marked: Paint = (format, text) => `<${format}>${text}</>`;

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
 import type { Session } from '../../src/cli/session.js';
 import { openSides } from '../../src/cli/sides.js';
-import type { CommandResult, Gateway } from '../../src/commands/gateway.js';
-import { readConfig } from '../../src/platform/config.js';
-import { type System, systemOf } from '../../src/platform/system.js';
+import type { CommandResult, Gateway } from '../../src/api/commands/gateway.js';
+import { readConfig } from '../../src/server/config.js';
+import { type System, systemOf } from '../../src/server/system.js';
 
 let server: Server | undefined;
 afterEach(() => {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { sandboxLedger } from '../../src/activities/sandbox-ledger.js';
-import { sandboxPayments } from '../../src/activities/sandbox-payments.js';
-import type { PaymentFact } from '../../src/domain/commands.js';
+import { sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
+import { sandboxPayments } from '../../src/effects/payments/sandbox-payments.js';
+import type { PaymentFact } from '../../src/order/commands.js';
 import { audit } from '../support/audit.js';
 import {
   type Api,

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { sandboxLedger } from '../../src/activities/sandbox-ledger.js';
-import { readJournal } from '../../src/event-log/journal.js';
-import { orders } from '../../src/projections/orders.js';
-import { workflowId } from '../../src/workflows/messages.js';
+import { sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
+import { readJournal } from '../../src/log/journal/journal.js';
+import { orders } from '../../src/views/orders.js';
+import { workflowId } from '../../src/log/workflow/messages.js';
 import { audit } from '../support/audit.js';
 import { type Api, apiAt, byDhl, type PlacedOrder } from '../support/orders-over-http.js';
 import { createSystem, type System } from '../support/system.js';

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { feedHead, readFeed } from '../../src/event-log/feed.js';
-import { journal } from '../../src/event-log/journal.js';
+import { feedHead, readFeed } from '../../src/log/feed/feed.js';
+import { journal } from '../../src/log/journal/journal.js';
 import { breakableMongodb } from '../support/breakable-server.js';
 import { apiAt, orderOf } from '../support/orders-over-http.js';
 import { createSystem, type System } from '../support/system.js';

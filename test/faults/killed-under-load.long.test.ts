@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { sandboxLedger } from '../../src/activities/sandbox-ledger.js';
+import { sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
 import { audit } from '../support/audit.js';
 import { apiAt, orderOf } from '../support/orders-over-http.js';
 import { createSystem } from '../support/system.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type LedgerEntry, sandboxLedger } from '../../src/activities/sandbox-ledger.js';
-import { workflowId } from '../../src/workflows/messages.js';
+import { type LedgerEntry, sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
+import { workflowId } from '../../src/log/workflow/messages.js';
 import { audit } from '../support/audit.js';
 import { breakableMongodb } from '../support/breakable-server.js';
 import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../support/orders-over-http.js';

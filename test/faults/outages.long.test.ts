@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { sandboxLedger } from '../../src/activities/sandbox-ledger.js';
+import { sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
 import { audit } from '../support/audit.js';
 import { type BreakableServer, breakableMongodb, breakableTemporal } from '../support/breakable-server.js';
 import {

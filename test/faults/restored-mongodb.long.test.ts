@@ -1,12 +1,12 @@
 import { cp, mkdir, rm } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
 import type { Db, Document } from 'mongodb';
-import { sandboxLedger } from '../../src/activities/sandbox-ledger.js';
-import { movements, stock } from '../../src/activities/stock.js';
-import { verify } from '../../src/event-log/verify.js';
-import { journal } from '../../src/event-log/journal.js';
-import { orders } from '../../src/projections/orders.js';
-import { readMark } from '../../src/platform/database-mark.js';
+import { sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
+import { movements, stock } from '../../src/effects/inventory/stock.js';
+import { verify } from '../../src/log/proof/verify.js';
+import { journal } from '../../src/log/journal/journal.js';
+import { orders } from '../../src/views/orders.js';
+import { readMark } from '../../src/server/database-mark.js';
 import { audit } from '../support/audit.js';
 import { type BreakableServer, breakableMongodb } from '../support/breakable-server.js';
 import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../support/orders-over-http.js';

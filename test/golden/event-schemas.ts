@@ -27,7 +27,7 @@ export type EventSchemas = Readonly<Record<string, JsonSchema>>;
 export async function eventSources(): Promise<readonly string[]> {
   const files = ['events.ts', 'commands.ts'];
   return await Promise.all(
-    files.map((name) => readFile(new URL(`../../src/domain/${name}`, import.meta.url), 'utf8')),
+    files.map((name) => readFile(new URL(`../../src/order/${name}`, import.meta.url), 'utf8')),
   );
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { schemaVersions } from '../../src/domain/events.js';
+import { schemaVersions } from '../../src/order/events.js';
 import { eventSchemas, eventSources } from './event-schemas.js';
 import { additions, readLock, violations } from './lock.js';
 

@@ -1,5 +1,5 @@
 import { readFile, readdir } from 'node:fs/promises';
-import type { StoredEvent } from '../../src/domain/events.js';
+import type { StoredEvent } from '../../src/order/events.js';
 
 const folder = new URL('./events/', import.meta.url);
 

@@ -47,8 +47,8 @@ function remedy(name: string): string {
   const [type, version] = name.split('@');
   if (version === undefined) return 'An envelope has no version: leave what is there as it is.';
   return (
-    `Write ${type} ${Number(version) + 1} (schemaVersions in src/domain/events.ts), upcast ${name} to it ` +
-    '(src/domain/upcasters.ts), then `npm run events:lock`. See docs/versioning.md.'
+    `Write ${type} ${Number(version) + 1} (schemaVersions in src/order/events.ts), upcast ${name} to it ` +
+    '(src/order/upcasters.ts), then `npm run events:lock`. See docs/versioning.md.'
   );
 }
 

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
-import { type StoredEvent, schemaVersions } from '../../src/domain/events.js';
+import { type StoredEvent, schemaVersions } from '../../src/order/events.js';
 import { eventSchemas, eventSources } from './event-schemas.js';
 import { goldenEvents, goldenFile } from './golden-events.js';
 import { additions, readLock, violations, writeLock } from './lock.js';
@@ -29,8 +29,8 @@ test('the shapes and golden events of new versions', async () => {
   await writeLock({ ...locked, ...today });
 
   // Not before their shapes are locked: each event of an example is checked against its own.
-  const { create, states } = await import('../domain/examples.js');
-  const { Scenario } = await import('../domain/specification.js');
+  const { create, states } = await import('../order/examples.js');
+  const { Scenario } = await import('../order/specification.js');
   const detailed = Scenario.empty.do(create(details));
   const known = await goldenEvents();
   const runs = [...(await storedRuns()).values()];
@@ -40,7 +40,7 @@ test('the shapes and golden events of new versions', async () => {
   for (const name of Object.keys(today)) {
     if (name === 'Envelope' || known.has(name)) continue;
     const [golden] = decided.filter((event) => nameOf(event) === name).toSorted((a, b) => size(b) - size(a));
-    if (golden === undefined) throw new Error(`no example of ${name}: give test/domain/examples.ts one`);
+    if (golden === undefined) throw new Error(`no example of ${name}: give test/order/examples.ts one`);
     await writeFile(goldenFile(name), `${JSON.stringify(golden, null, 2)}\n`);
   }
   if (added.length > 0) process.stdout.write(`Locked: ${added.join(', ')}\n`);

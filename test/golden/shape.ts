@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { Compile, type Validator } from 'typebox/schema';
-import type { StoredEvent } from '../../src/domain/events.js';
+import type { StoredEvent } from '../../src/order/events.js';
 import type { EventSchemas } from './event-schemas.js';
 
 const locked: EventSchemas = JSON.parse(

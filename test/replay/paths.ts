@@ -1,4 +1,4 @@
-import type { FactMessage } from '../../src/workflows/messages.js';
+import type { FactMessage } from '../../src/log/workflow/messages.js';
 import {
   type Orders,
   type StartedOrder,
@@ -6,7 +6,7 @@ import {
   messageOf,
   resumed,
   terms,
-} from '../workflows/support.js';
+} from '../log/workflow/support.js';
 
 /** Every way an order can go, driven on a real server with a scripted world. Each leaves the order idle or ended. */
 export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedOrder>>> = {

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { test } from '@jest/globals';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { Orders } from '../workflows/support.js';
+import { Orders } from '../log/workflow/support.js';
 import { historyFile } from './histories.js';
 import { paths } from './paths.js';
 

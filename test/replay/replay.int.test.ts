@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from '@jest/globals';
 import { bundleWorkflowCode, DefaultLogger, type InjectedSinks, Worker } from '@temporalio/worker';
-import type { OrderEvent, StoredEvent } from '../../src/domain/events.js';
-import { upcast } from '../../src/domain/upcasters.js';
+import type { OrderEvent, StoredEvent } from '../../src/order/events.js';
+import { upcast } from '../../src/order/upcasters.js';
 import { storedRuns } from '../golden/stored-events.js';
 import { historyFile, storedHistories } from './histories.js';
 import { paths } from './paths.js';
@@ -21,7 +21,7 @@ test.each(Object.keys(paths))('the history of an order that was "%s" is stored',
 
 test('every stored history replays, and every decision is made again as it was', async () => {
   const workflowBundle = await bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url)),
+    workflowsPath: fileURLToPath(new URL('../../src/log/workflow/index.ts', import.meta.url)),
     workflowInterceptorModules: [fileURLToPath(new URL('state-probe.ts', import.meta.url))],
     logger: new DefaultLogger('ERROR'),
   });

@@ -1,6 +1,6 @@
 import { proxySinks, type Sink, type Sinks, type WorkflowInterceptorsFactory } from '@temporalio/workflow';
 import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
-import { type OrderState, stateQuery, type Step } from '../../src/workflows/messages.js';
+import { type OrderState, stateQuery, type Step } from '../../src/log/workflow/messages.js';
 
 /** What a replayed workflow tells of itself. */
 export interface ProbeSinks extends Sinks {

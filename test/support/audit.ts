@@ -1,13 +1,13 @@
 import { expect } from '@jest/globals';
-import { getStock, movements, type StockMovement } from '../../src/activities/stock.js';
-import { type LedgerEntry, sandboxLedger } from '../../src/activities/sandbox-ledger.js';
-import type { OrderEvent } from '../../src/domain/events.js';
-import { fold } from '../../src/domain/evolve.js';
-import { isFinished, type Order, quantityOf, sum } from '../../src/domain/order.js';
-import { foldHistory, readHistoryLog } from '../../src/event-log/history.js';
-import { readJournal } from '../../src/event-log/journal.js';
-import { orders, toDocument } from '../../src/projections/orders.js';
-import { type OrderState, stateQuery, workflowId } from '../../src/workflows/messages.js';
+import { getStock, movements, type StockMovement } from '../../src/effects/inventory/stock.js';
+import { type LedgerEntry, sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
+import type { OrderEvent } from '../../src/order/events.js';
+import { fold } from '../../src/order/evolve.js';
+import { isFinished, type Order, quantityOf, sum } from '../../src/order/order.js';
+import { foldHistory, readHistoryLog } from '../../src/log/journal/history.js';
+import { readJournal } from '../../src/log/journal/journal.js';
+import { orders, toDocument } from '../../src/views/orders.js';
+import { type OrderState, stateQuery, workflowId } from '../../src/log/workflow/messages.js';
 import type { System } from './system.js';
 import { until } from './until.js';
 

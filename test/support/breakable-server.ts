@@ -2,12 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { MONGOD, TEMPORAL } from '../../src/platform/binaries.js';
-import { embeddedMongodbUri } from '../../src/platform/config.js';
-import { mongodbServer } from '../../src/platform/embedded/mongodb.js';
-import { EmbeddedServer } from '../../src/platform/embedded/server.js';
-import { temporalServer } from '../../src/platform/embedded/temporal.js';
-import { SEARCH_ATTRIBUTES } from '../../src/workflows/messages.js';
+import { MONGOD, TEMPORAL } from '../../src/server/binaries.js';
+import { embeddedMongodbUri } from '../../src/server/config.js';
+import { mongodbServer } from '../../src/server/embedded/mongodb.js';
+import { EmbeddedServer } from '../../src/server/embedded/server.js';
+import { temporalServer } from '../../src/server/embedded/temporal.js';
+import { SEARCH_ATTRIBUTES } from '../../src/log/workflow/messages.js';
 import { program } from './servers.js';
 import { until } from './until.js';
 

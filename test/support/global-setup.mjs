@@ -12,9 +12,9 @@ export default async function startSharedServers() {
   if (process.env['NO_SERVERS']) return;
   const built = (/** @type {string} */ path) =>
     import(new URL(`../../dist/src/${path}`, import.meta.url).href);
-  const { findProgram, MONGOD, TEMPORAL } = await built('platform/binaries.js');
-  const { startServers } = await built('platform/embedded/servers.js');
-  const { SEARCH_ATTRIBUTES } = await built('workflows/messages.js');
+  const { findProgram, MONGOD, TEMPORAL } = await built('server/binaries.js');
+  const { startServers } = await built('server/embedded/servers.js');
+  const { SEARCH_ATTRIBUTES } = await built('log/workflow/messages.js');
   const dataDir = await mkdtemp(join(tmpdir(), 'orders-test-'));
   const servers = await startServers({
     dataDir,

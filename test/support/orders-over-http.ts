@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import { randomUUID } from 'node:crypto';
-import type { OrderView } from '../../src/domain/view.js';
+import type { OrderView } from '../../src/order/view.js';
 import type { Reply } from './api.js';
 import { webhookSecrets } from './system.js';
 import { until } from './until.js';

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { expect } from '@jest/globals';
-import { workflowId } from '../../src/workflows/messages.js';
+import { workflowId } from '../../src/log/workflow/messages.js';
 import type { TestApi } from './api.js';
 import { until } from './until.js';
 

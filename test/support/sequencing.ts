@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { sequence } from '../../src/event-log/sequencer.js';
+import { sequence } from '../../src/log/feed/sequencer.js';
 
 /** Gives the events of a journal their positions, as the role `feed` does. @returns what stops it */
 export function startSequencing(db: Db): () => Promise<void> {

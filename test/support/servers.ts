@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findProgram, MONGOD, TEMPORAL } from '../../src/platform/binaries.js';
-import { type Servers, startServers } from '../../src/platform/embedded/servers.js';
-import { SEARCH_ATTRIBUTES } from '../../src/workflows/messages.js';
+import { findProgram, MONGOD, TEMPORAL } from '../../src/server/binaries.js';
+import { type Servers, startServers } from '../../src/server/embedded/servers.js';
+import { SEARCH_ATTRIBUTES } from '../../src/log/workflow/messages.js';
 
 /** The servers that all test files of this run share. @throws Error when the run has none. */
 export const shared = {

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { stockStates } from '../../src/activities/stock-state.js';
+import { stockStates } from '../../src/effects/inventory/stock-state.js';
 
 /** A database as set-up leaves one that is new, where a test has no set-up. */
 export async function foundStock(db: Db): Promise<void> {

@@ -1,7 +1,7 @@
 import { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { readConfig } from '../../src/platform/config.js';
-import { connectMongo, connectTemporal } from '../../src/platform/connections.js';
+import { readConfig } from '../../src/server/config.js';
+import { connectMongo, connectTemporal } from '../../src/server/connections.js';
 import { dropDatabases } from './databases.js';
 import { type RoleProcess, startRoleProcess } from './role-process.js';
 import { shared, uniqueName } from './servers.js';

@@ -1,7 +1,7 @@
 import process from 'node:process';
 import fastify from 'fastify';
 import { MongoClient } from 'mongodb';
-import { onlyView, type OrderDocument } from '../../../src/projections/orders.js';
+import { onlyView, type OrderDocument } from '../../../src/views/orders.js';
 import { offer } from '../harness/remote.js';
 
 const client = new MongoClient(process.env['MONGODB_URI'] ?? '');

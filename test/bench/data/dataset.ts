@@ -1,17 +1,17 @@
 import type { Db } from 'mongodb';
-import type { OrderEvent } from '../../../src/domain/events.js';
-import { feedState } from '../../../src/event-log/feed.js';
-import { ensureJournalIndexes, type JournalDocument, journal } from '../../../src/event-log/journal.js';
+import type { OrderEvent } from '../../../src/order/events.js';
+import { feedState } from '../../../src/log/feed/feed.js';
+import { ensureJournalIndexes, type JournalDocument, journal } from '../../../src/log/journal/journal.js';
 import {
   ensureOrderIndexes,
   type OrderDocument,
   orders,
   ordersVersion,
   toDocument,
-} from '../../../src/projections/orders.js';
-import { noteFirstVersion } from '../../../src/projections/rebuilding/store-rebuild.js';
-import { rebuild } from '../../../src/projections/rebuilding/rebuild.js';
-import { views } from '../../../src/projections/views.js';
+} from '../../../src/views/orders.js';
+import { noteFirstVersion } from '../../../src/log/views/rebuilding/store-rebuild.js';
+import { rebuild } from '../../../src/log/views/rebuilding/rebuild.js';
+import { views } from '../../../src/views/views.js';
 import { create, deliver, dispatch, hold, release, ship, Story } from './story.js';
 
 /** Orders that were in the database before anything was measured. */

@@ -1,11 +1,11 @@
-import { append } from '../../../src/domain/append.js';
-import type { Command, CommandData } from '../../../src/domain/commands.js';
-import { decide } from '../../../src/domain/decide.js';
-import type { Effect, Outcome, Settlement } from '../../../src/domain/effects.js';
-import type { Cause, EventDraft, OrderEvent } from '../../../src/domain/events.js';
-import type { Order } from '../../../src/domain/order.js';
-import { rulesToday } from '../../../src/domain/rules.js';
-import { settle } from '../../../src/domain/settle.js';
+import { append } from '../../../src/order/append.js';
+import type { Command, CommandData } from '../../../src/order/commands.js';
+import { decide } from '../../../src/order/decide.js';
+import type { Effect, Outcome, Settlement } from '../../../src/order/effects.js';
+import type { Cause, EventDraft, OrderEvent } from '../../../src/order/events.js';
+import type { Order } from '../../../src/order/order.js';
+import { rulesToday } from '../../../src/order/rules.js';
+import { settle } from '../../../src/order/settle.js';
 
 /** What one step of an order is given: the new events, and the effect that is newly owed. */
 export interface StoryStep {

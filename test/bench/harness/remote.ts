@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { messageOf } from '../../../src/platform/message-of.js';
+import { messageOf } from '../../../src/outages/message-of.js';
 
 /** Functions that another process offers. Arguments and results are JSON. */
 export type Offer = Record<string, (...args: never[]) => Promise<unknown>>;

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
-import { journal } from '../../../src/event-log/journal.js';
+import { journal } from '../../../src/log/journal/journal.js';
 import { complete } from '../data/order-over-http.js';
 import { untilCaughtUp } from '../data/projections.js';
 import type { Bench, Measurement } from '../harness/bench.js';

@@ -1,5 +1,5 @@
-import { type JournalDocument, journal } from '../../../src/event-log/journal.js';
-import { views } from '../../../src/projections/views.js';
+import { type JournalDocument, journal } from '../../../src/log/journal/journal.js';
+import { views } from '../../../src/views/views.js';
 import { rebuild } from '../data/projections.js';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { type Block, interleave } from '../harness/interleave.js';

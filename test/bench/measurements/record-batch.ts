@@ -1,18 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
-import { createActivities } from '../../../src/activities/index.js';
-import type { OrderEvent } from '../../../src/domain/events.js';
-import { evolve } from '../../../src/domain/evolve.js';
-import type { Order } from '../../../src/domain/order.js';
-import { ensureJournalIndexes, type JournalDocument, journal } from '../../../src/event-log/journal.js';
-import { readConfig } from '../../../src/platform/config.js';
-import { connectMongo } from '../../../src/platform/connections.js';
-import {
-  ensureOrderIndexes,
-  type OrderDocument,
-  orders,
-  toDocument,
-} from '../../../src/projections/orders.js';
+import { createActivities } from '../../../workers/activities.js';
+import type { OrderEvent } from '../../../src/order/events.js';
+import { evolve } from '../../../src/order/evolve.js';
+import type { Order } from '../../../src/order/order.js';
+import { ensureJournalIndexes, type JournalDocument, journal } from '../../../src/log/journal/journal.js';
+import { readConfig } from '../../../src/server/config.js';
+import { connectMongo } from '../../../src/server/connections.js';
+import { ensureOrderIndexes, type OrderDocument, orders, toDocument } from '../../../src/views/orders.js';
 import { happyPath, Story } from '../data/story.js';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { type Block, block, interleave, rate } from '../harness/interleave.js';

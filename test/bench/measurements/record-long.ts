@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
-import { createActivities } from '../../../src/activities/index.js';
-import { appendToJournal } from '../../../src/event-log/journal.js';
-import { orders, toDocument } from '../../../src/projections/orders.js';
+import { createActivities } from '../../../workers/activities.js';
+import { appendToJournal } from '../../../src/log/journal/journal.js';
+import { orders, toDocument } from '../../../src/views/orders.js';
 import { create, hold, release, Story } from '../data/story.js';
 import type { Measurement } from '../harness/bench.js';
 import { type Block, block, duration, interleave } from '../harness/interleave.js';

@@ -1,0 +1,481 @@
+import { randomUUID } from 'node:crypto';
+import {
+  ApplicationFailure,
+  type Client,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+} from '@temporalio/client';
+import { append } from '../../order/append.js';
+import {
+  type CommandData,
+  type CommandType,
+  type Fact,
+  type FollowUpCommand,
+  type FollowUpType,
+  limits,
+  type Terms,
+} from '../../order/commands.js';
+import { decide } from '../../order/decide.js';
+import type { OrderEvent } from '../../order/events.js';
+import { fold } from '../../order/evolve.js';
+import { isFinished, type Order, type OrderStatus } from '../../order/order.js';
+import { rulesToday } from '../../order/rules.js';
+import { commandIn } from '../../log/journal/command-memory.js';
+import { startOptionsOf } from '../../log/journal/order-start.js';
+import { ended, wordOf } from '../../log/journal/stops.js';
+import type { Config } from '../../server/config.js';
+import type { Logger } from '../../server/logger.js';
+import { isTaskFailure, isTemporalOutage } from '../../outages/temporal-outage.js';
+import { within } from '../../outages/timeout.js';
+import { answerOf, didNothing } from '../../log/workflow/answer.js';
+import { commandIdOf, keyOf } from '../../log/workflow/command-id.js';
+import {
+  type Answer,
+  type CommandAnswer,
+  type CommandMessage,
+  type Message,
+  messageId,
+  type NewOrder,
+  orderWorkflow,
+  messagesWaiting,
+  type RefusedUpdate,
+  type Remembered,
+  workflowId,
+} from '../../log/workflow/messages.js';
+import { derivedOrderId, hashOf } from './identity.js';
+
+/**
+ * The one way from the outside to an order's workflow, for HTTP and client scripts alike. Knows Temporal and nothing of
+ * HTTP. Every result is a value; what is thrown is a defect.
+ */
+export interface Gateway {
+  /**
+   * Starts an order: durable when answered, with MongoDB and every worker down. The id is `id`, or derived from the actor
+   * and the command's id.
+   */
+  create(id: string | undefined, order: OrderBody, meta: CommandMeta): Promise<CommandResult>;
+  /** Sends a command and waits some seconds for the workflow's answer. */
+  execute(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult>;
+  /** Sends a command as a signal: durable when accepted; one that does not fit becomes a `CommandRejected` event. */
+  signal(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult>;
+  /** Passes on what has happened outside: durable when accepted; what does not fit yet waits in the order's log. */
+  fact(orderId: string, fact: Fact, meta: CommandMeta): Promise<CommandResult>;
+}
+
+/** An order as a client asks for it; the terms and the rules are the house's. */
+export type OrderBody = Omit<CommandData['CreateOrder'], 'terms' | 'rules'>;
+
+export interface CommandMeta {
+  /** whose key it is: two issuers may use the same key for different commands */
+  readonly issuer: string;
+  /** the `Idempotency-Key` */
+  readonly key: string;
+  /** true if the key was made for this very try, so that it repeats nothing */
+  readonly fresh?: boolean;
+  readonly actor: string;
+  readonly correlationId: string;
+  /** judge against this version only */
+  readonly expectedVersion?: number;
+}
+
+export type CommandResult =
+  | { readonly kind: 'answered'; readonly answer: CommandAnswer; readonly replayed: boolean }
+  /** durable, and answered by nobody */
+  | { readonly kind: 'accepted'; readonly orderId: string; readonly replayed: boolean }
+  | Refused
+  /** Temporal or the order's worker gave no answer in time: it may still take effect. Try again with the same id. */
+  | { readonly kind: 'unknown-outcome'; readonly orderId: string };
+
+/** Nothing was changed, and why. */
+export interface Refused {
+  readonly kind: 'refused';
+  readonly refusal: RefusedUpdate['refusal'];
+  /** of the order, where it is known */
+  readonly version?: number;
+  readonly status?: OrderStatus;
+  readonly allowedCommands?: readonly string[];
+  /** see `RefusedUpdate` */
+  readonly memoryFrom?: number;
+}
+
+export interface GatewayOptions {
+  readonly client: Client;
+  readonly taskQueue: string;
+  /** given to every order at its creation */
+  readonly terms: Terms;
+  readonly continueAsNewAfter?: number;
+  /** The journal's events of an order, version 1 first, `limit` at most. May fail: then it is done without. */
+  readonly readJournal: (orderId: string, limit?: number) => Promise<readonly OrderEvent[]>;
+  /** Looks into the journal for commands that their order no longer remembers (`recallCommands`). May fail. */
+  readonly recall: (
+    orderId: string,
+    commandIds: readonly string[],
+    upTo: number,
+  ) => Promise<readonly Remembered[]>;
+  /** Whether an order has room for a fact that does not fit yet. May fail: then it is taken to have. */
+  readonly hasRoomForFacts: (orderId: string) => Promise<boolean>;
+  readonly logger: Logger;
+  /** how long an answer of Temporal and the workers is waited for; 5 s by default */
+  readonly answerWithinMs?: number;
+}
+
+/** What the configuration says of a gateway. */
+export function gatewaySettings({
+  temporal,
+  terms,
+  continueAsNewAfter,
+}: Config): Pick<GatewayOptions, 'taskQueue' | 'terms' | 'continueAsNewAfter'> {
+  return {
+    taskQueue: temporal.taskQueue,
+    terms: {
+      paymentDeadline: terms.paymentDeadlineMs,
+      returnWindow: terms.returnWindowMs,
+      authorizationTtl: terms.authorizationTtlMs,
+    },
+    ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
+  };
+}
+
+const JOURNAL_WITHIN_MS = 300;
+const JOURNAL_REST_MS = 5_000;
+const RESEND_AFTER_MS = 100;
+/** How much longer than for any other answer is waited for that of a start. */
+const START_TIMES = 2;
+
+/** A run ended, by continue-as-new for instance, before it came to the update: the next run takes it under the same id. */
+const unprocessed = new Set(['UnprocessedUpdate', 'AcceptedUpdateCompletedWorkflow']);
+
+export function createGateway(options: GatewayOptions): Gateway {
+  const {
+    client,
+    taskQueue,
+    terms,
+    continueAsNewAfter,
+    readJournal,
+    recall,
+    hasRoomForFacts,
+    logger,
+    answerWithinMs = 5_000,
+  } = options;
+  const firstRecorded = whileAvailable(async (orderId: string) => (await readJournal(orderId, 1))[0]);
+  const knowsRoom = whileAvailable(hasRoomForFacts);
+
+  function inTime<R>(call: () => Promise<R>, withinMs = answerWithinMs): Promise<R> {
+    return client.connection.withDeadline(Date.now() + withinMs, call);
+  }
+
+  /** Runs `ask`, and makes an outage of Temporal a value. */
+  async function outcomeOf(
+    orderId: string,
+    message: Message,
+    ask: () => Promise<CommandResult>,
+  ): Promise<CommandResult> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isTemporalOutage(error)) throw error;
+      const { commandId, correlationId } = message;
+      logger.warn({ err: error, orderId, commandId, correlationId }, 'no answer to a command');
+      return { kind: 'unknown-outcome', orderId };
+    }
+  }
+
+  async function create(id: string | undefined, body: OrderBody, meta: CommandMeta): Promise<CommandResult> {
+    const orderId = id ?? derivedOrderId(meta.issuer, meta.key);
+    // Looked for while it is decided.
+    const recorded = id === undefined && meta.fresh === true ? undefined : firstRecorded(orderId);
+    const message: CommandMessage<'CreateOrder'> = {
+      ...messageTo(orderId, 'CreateOrder', body, meta),
+      data: { ...body, terms, rules: rulesToday },
+    };
+    const now = new Date().toISOString();
+    const decision = decide(undefined, { type: 'CreateOrder', data: message.data }, now);
+    if ('refusal' in decision) return { kind: 'refused', refusal: decision.refusal };
+    const { commandId, correlationId, actor } = message;
+    const cause = { occurredAt: now, commandId, correlationId, causationId: messageId(message), actor };
+    const { order, events } = append(orderId, undefined, decision.events, cause);
+    const answer = answerOf(order, events);
+
+    const repeated = (hash: string | undefined): CommandResult => {
+      if (hash === message.hash) return { kind: 'answered', answer, replayed: true };
+      return id === undefined ? keyReused(meta.key) : orderExists(orderId);
+    };
+    const first = await recorded;
+    if (first !== undefined) return repeated(hashPart(first.causationId));
+    return outcomeOf(orderId, message, async () => {
+      try {
+        // Once it is sent it may have started: a late answer is better than none.
+        await inTime(() => start(message, order), START_TIMES * answerWithinMs);
+        return { kind: 'answered', answer, replayed: false };
+      } catch (error) {
+        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+        const { memo } = await inTime(() => client.workflow.getHandle(workflowId(orderId)).describe());
+        return repeated(typeof memo?.['hash'] === 'string' ? memo['hash'] : undefined);
+      }
+    });
+  }
+
+  async function start(message: CommandMessage<'CreateOrder'>, order: Order): Promise<void> {
+    const newOrder: NewOrder = {
+      orderId: order.orderId,
+      create: message,
+      ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
+    };
+    await client.workflow.start(orderWorkflow, {
+      ...startOptionsOf(order, message),
+      taskQueue,
+      args: [newOrder],
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+    });
+  }
+
+  function execute(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult> {
+    let message: Message = messageTo(orderId, command.type, command.data, meta);
+    return outcomeOf(orderId, message, async () => {
+      const giveUpAt = Date.now() + answerWithinMs;
+      const isLate = () => Date.now() + RESEND_AFTER_MS > giveUpAt;
+      for (;;) {
+        const result = await client.connection.withDeadline(giveUpAt, () =>
+          update(orderId, command.type, message),
+        );
+        if (result === 'unprocessed') {
+          if (isLate()) return { kind: 'unknown-outcome', orderId };
+          await pause(RESEND_AFTER_MS);
+        } else if (result.kind === 'refused' && result.refusal.code === messagesWaiting && !isLate()) {
+          await pause(RESEND_AFTER_MS);
+        } else if (result.kind === 'refused' && result.memoryFrom !== undefined) {
+          const known = await fromJournal(message, orderId, result.memoryFrom, giveUpAt);
+          if (known !== undefined) return known;
+          message = { ...message, absentUpTo: result.memoryFrom };
+        } else return result;
+      }
+    });
+  }
+
+  /** What is to be answered to a command that its order may have forgotten; undefined if the order has not had it. */
+  async function fromJournal(
+    message: Message,
+    orderId: string,
+    upTo: number,
+    giveUpAt: number,
+  ): Promise<CommandResult | undefined> {
+    try {
+      const [known] = await within(giveUpAt - Date.now(), recall(orderId, [message.commandId], upTo));
+      return known && repeatedOf(known, message);
+    } catch (error) {
+      const { commandId, correlationId } = message;
+      logger.warn({ err: error, orderId, commandId, correlationId }, 'the journal cannot be asked');
+      return journalUnavailable();
+    }
+  }
+
+  async function update(
+    orderId: string,
+    type: FollowUpType,
+    message: Message,
+  ): Promise<CommandResult | 'unprocessed'> {
+    const handle = client.workflow.getHandle(workflowId(orderId));
+    try {
+      const { requestId, ...answer } = await handle.executeUpdate<Answer, [Message]>(type, {
+        args: [message],
+        updateId: messageId(message),
+      });
+      return { kind: 'answered', answer, replayed: requestId !== message.requestId };
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return withoutWorkflow(orderId, message, 'update');
+      if (isTaskFailure(error)) return 'unprocessed';
+      if (!(error instanceof WorkflowUpdateFailedError) || !(error.cause instanceof ApplicationFailure))
+        throw error;
+      if (unprocessed.has(error.cause.type ?? '')) return 'unprocessed';
+      const [refused] = error.cause.details ?? [];
+      if (!isRefusedUpdate(refused)) throw error;
+      return { kind: 'refused', ...refused };
+    }
+  }
+
+  function signal(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult> {
+    return send(orderId, command.type, messageTo(orderId, command.type, command.data, meta));
+  }
+
+  async function fact(orderId: string, { type, data }: Fact, meta: CommandMeta): Promise<CommandResult> {
+    if ((await knowsRoom(orderId)) === false) return tooManyFacts(orderId);
+    return await send(orderId, type, messageTo(orderId, type, data, meta));
+  }
+
+  function send(orderId: string, name: string, message: Message): Promise<CommandResult> {
+    return outcomeOf(orderId, message, async () => {
+      try {
+        await inTime(() => client.workflow.getHandle(workflowId(orderId)).signal<[Message]>(name, message));
+        return { kind: 'accepted', orderId, replayed: false };
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+        return withoutWorkflow(orderId, message, 'signal');
+      }
+    });
+  }
+
+  /** No workflow runs under the order's id: the order ended, perhaps so long ago that only the journal knows, or never was. */
+  async function withoutWorkflow(
+    orderId: string,
+    message: Message,
+    sent: 'update' | 'signal',
+  ): Promise<CommandResult> {
+    let events: readonly OrderEvent[];
+    try {
+      events = await within(answerWithinMs, readJournal(orderId));
+    } catch (error) {
+      logger.warn(
+        { err: error, orderId, correlationId: message.correlationId },
+        'the journal cannot be asked',
+      );
+      return { kind: 'unknown-outcome', orderId };
+    }
+    const order = fold(events);
+    const status = order !== undefined && isFinished(order) ? 'COMPLETED' : await statusOf(orderId);
+    // Another run was started meanwhile.
+    if (status === 'RUNNING') return { kind: 'unknown-outcome', orderId };
+    const isOver = status === 'COMPLETED';
+    if (order === undefined) {
+      if (status === undefined) return notFound(orderId);
+      // A run that failed by itself was given no order to start with.
+      return isOver || status === 'FAILED' ? orderClosed(orderId) : workflowEnded(orderId, status);
+    }
+    const known = commandIn(events, message.commandId);
+    const repeated = known && repeatedOf(known, message);
+    if (repeated?.kind === 'refused') return repeated;
+    if (sent === 'signal' && known !== undefined) return { kind: 'accepted', orderId, replayed: true };
+    if (repeated !== undefined) return repeated;
+    const { expectedVersion } = message;
+    if (expectedVersion !== undefined && expectedVersion !== order.version)
+      return stale(order, expectedVersion);
+    const refused = isOver ? orderClosed(orderId) : workflowEnded(orderId, status);
+    return { ...refused, version: order.version, status: order.status };
+  }
+
+  /** Of the order's last run, in Temporal's words; undefined where it knows none. */
+  async function statusOf(orderId: string): Promise<string | undefined> {
+    try {
+      const { status } = await inTime(() => client.workflow.getHandle(workflowId(orderId)).describe());
+      return status.name;
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      throw error;
+    }
+  }
+
+  return { create, execute, signal, fact };
+}
+
+function messageTo<D>(
+  orderId: string,
+  type: CommandType | Fact['type'],
+  data: D,
+  meta: CommandMeta,
+): Message<D> {
+  const { issuer, key, correlationId, actor, expectedVersion } = meta;
+  return {
+    data,
+    commandId: commandIdOf(issuer, key),
+    hash: hashOf({ type, orderId, data }),
+    correlationId,
+    actor,
+    ...(expectedVersion === undefined ? {} : { expectedVersion }),
+    requestId: randomUUID(),
+  };
+}
+
+/** The `hash` of a `messageId`. */
+function hashPart(causationId: string): string {
+  return causationId.slice(causationId.lastIndexOf('.') + 1);
+}
+
+/**
+ * What is to be answered to a message whose command the order has had before; undefined if it did nothing then: a signal that
+ * did not fit is judged again when an update with its key comes.
+ */
+function repeatedOf(known: Remembered, message: Message): CommandResult | undefined {
+  if (known.hash !== undefined && known.hash !== message.hash) return keyReused(keyOf(message.commandId));
+  if (didNothing(known)) return undefined;
+  const { requestId: _, ...answer } = known.answer;
+  return { kind: 'answered', answer, replayed: true };
+}
+
+function isRefusedUpdate(value: unknown): value is RefusedUpdate {
+  return typeof value === 'object' && value !== null && 'refusal' in value;
+}
+
+function keyReused(key: string): Refused {
+  const message = `${key} was the key of another command: use a new one for this`;
+  return { kind: 'refused', refusal: { kind: 'key_reused', code: 'key_reused', message } };
+}
+
+function journalUnavailable(): Refused {
+  const message =
+    'the journal must be asked whether this key was used before, and MongoDB does not answer: try again with the same key';
+  return { kind: 'refused', refusal: { kind: 'busy', code: 'journal_unavailable', message } };
+}
+
+function tooManyFacts(orderId: string): Refused {
+  const message = `${limits.facts} facts wait to fit order ${orderId}: send it again later, and see \`npx orders attention\``;
+  return { kind: 'refused', refusal: { kind: 'busy', code: 'facts_waiting', message } };
+}
+
+function orderExists(orderId: string): Refused {
+  const message = `order ${orderId} exists with other content: choose another id, or none`;
+  return { kind: 'refused', refusal: { kind: 'not_allowed', code: 'order_exists', message } };
+}
+
+function orderClosed(orderId: string): Refused {
+  const message = `order ${orderId} is closed: it takes no command any more`;
+  return {
+    kind: 'refused',
+    refusal: { kind: 'not_allowed', code: 'order_closed', message },
+    allowedCommands: [],
+  };
+}
+
+/** @param status of its last run, in Temporal's words; undefined where it knows none */
+function workflowEnded(orderId: string, status: string | undefined): Refused {
+  const { code, detail, remedy } = ended(orderId, status && wordOf(status));
+  return {
+    kind: 'refused',
+    refusal: { kind: 'halted', code, message: `${detail}: ${remedy}` },
+    allowedCommands: [],
+  };
+}
+
+function notFound(orderId: string): Refused {
+  const message = `there is no order ${orderId}`;
+  return { kind: 'refused', refusal: { kind: 'not_found', code: 'order_not_found', message } };
+}
+
+function stale({ version, status }: Order, expectedVersion: number): Refused {
+  const message = `the order is at version ${version}, not ${expectedVersion}: look at it again`;
+  return {
+    kind: 'refused',
+    refusal: { kind: 'stale_version', code: 'stale_version', message },
+    version,
+    status,
+  };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Asks within `JOURNAL_WITHIN_MS`; after a failure answers `undefined` for some seconds without asking. */
+function whileAvailable<R>(
+  ask: (orderId: string) => Promise<R>,
+): (orderId: string) => Promise<R | undefined> {
+  let restUntil = 0;
+  return async (orderId) => {
+    if (Date.now() < restUntil) return undefined;
+    try {
+      return await within(JOURNAL_WITHIN_MS, ask(orderId));
+    } catch {
+      restUntil = Date.now() + JOURNAL_REST_MS;
+      return undefined;
+    }
+  };
+}

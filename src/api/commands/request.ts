@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
+import { HttpProblem } from '../problem.js';
+import { isKey, versionOf } from '../schemas.js';
+import type { Http } from '../server.js';
+import type { CommandMeta } from './gateway.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** the `Idempotency-Key`, or one made for this request */
+    idempotencyKey: string;
+  }
+}
+
+/** Gives each request of this scope its key, and each of its answers, errors included. */
+export function keyRequests(app: Http): void {
+  app.decorateRequest('idempotencyKey', '');
+  app.addHook('onRequest', async (request, reply) => {
+    const given = request.headers['idempotency-key'];
+    // A key that is not valid is refused by the route's schema, and repeated nowhere.
+    if (given !== undefined && !(typeof given === 'string' && isKey(given))) return;
+    request.idempotencyKey =
+      given ?? (request.headers['x-correlation-id'] === undefined ? request.id : randomUUID());
+    reply.header('idempotency-key', request.idempotencyKey);
+  });
+}
+
+/** What the headers of a request say of its command. They were checked by the route's schema. */
+export function metaOf(request: FastifyRequest): CommandMeta {
+  const actor = header(request, 'x-actor') ?? 'anonymous';
+  const expectedVersion = versionOf(header(request, 'if-match') ?? '*');
+  return {
+    issuer: actor,
+    key: request.idempotencyKey,
+    fresh: header(request, 'idempotency-key') === undefined,
+    actor,
+    correlationId: request.id,
+    ...(expectedVersion === undefined ? {} : { expectedVersion }),
+  };
+}
+
+function header({ headers }: FastifyRequest, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** RFC 7240, as far as it is understood here. */
+export interface Preferences {
+  readonly respondAsync: boolean;
+  readonly waitSeconds?: number;
+}
+
+const LONGEST_WAIT_S = 30;
+
+/** Preferences that are not known are ignored, as RFC 7240 asks; a `wait` that is no time to wait is refused. */
+export function preferencesOf(request: FastifyRequest): Preferences {
+  const preferences = new Map(
+    (header(request, 'prefer') ?? '').split(',').map((preference) => {
+      const [name = '', value = ''] = (preference.split(';', 1)[0] ?? '').split('=', 2);
+      return [name.trim().toLowerCase(), value.trim().replace(/^"(.*)"$/, '$1')];
+    }),
+  );
+  const respondAsync = preferences.has('respond-async');
+  const wait = preferences.get('wait');
+  if (wait === undefined) return { respondAsync };
+  if (!/^\d{1,2}$/.test(wait) || Number(wait) > LONGEST_WAIT_S) {
+    const detail = `wait must be a whole number of seconds from 0 to ${LONGEST_WAIT_S}`;
+    const errors = [{ pointer: '/prefer', in: 'header' as const, detail }];
+    throw new HttpProblem(400, 'invalid_request', `header prefer: ${detail}.`, { errors });
+  }
+  return { respondAsync, waitSeconds: Number(wait) };
+}

@@ -1,0 +1,85 @@
+import { Type } from 'typebox';
+import type { Asked, ResumeReport } from '../../log/journal/resume.js';
+import { HttpProblem, problem } from '../problem.js';
+import { closed, OrderPath, Text } from '../schemas.js';
+import type { Http } from '../server.js';
+import { commandIdOf } from '../../log/workflow/command-id.js';
+import { hashOf } from './identity.js';
+import { metaOf } from './request.js';
+import { CreateHeaders } from './schemas.js';
+
+export interface ResumeDeps {
+  /** see the function of this name; needs Temporal and MongoDB */
+  readonly resume: (orderId: string, asked: Asked) => Promise<ResumeReport>;
+}
+
+const Versions = Type.Array(Type.Integer());
+
+const Resumed = closed({
+  orderId: Type.String(),
+  outcome: Type.Enum(['running', 'resumed', 'restarted', 'already_resumed', 'ended']),
+  detail: Type.String({ description: 'for people: what was found, and what was done' }),
+  version: Type.Optional(Type.Integer({ description: 'from which its workflow goes on' })),
+  recorded: Type.Unsafe<readonly number[]>(Versions),
+  setAside: Type.Unsafe<readonly number[]>(Versions),
+  messages: Type.Unsafe<readonly string[]>(
+    Type.Array(Type.String(), { description: 'commands and facts that are judged again' }),
+  ),
+  refused: Type.Optional(
+    Type.Unsafe<ResumeReport['refused']>(
+      Type.Array(closed({ commandId: Type.String(), code: Type.String(), message: Type.String() }), {
+        description: 'of these; absent if no worker has decided yet',
+      }),
+    ),
+  ),
+});
+
+/** Starts the workflow of an order anew if it ended without the order, or was put back to an earlier state. */
+export function registerResume(app: Http, { resume }: ResumeDeps): void {
+  app.post(
+    '/v1/orders/:orderId/resume',
+    {
+      schema: {
+        summary: 'Start the workflow of an order anew from the journal',
+        description: 'An order that is well is left alone. Needs Temporal and MongoDB.',
+        tags: ['operations'],
+        headers: CreateHeaders,
+        params: OrderPath,
+        body: closed({ reason: Type.Optional(Text) }),
+        response: {
+          200: Resumed,
+          400: problem(400),
+          404: problem(404),
+          409: problem(409),
+          413: problem(413),
+          415: problem(415),
+          503: problem(503),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { orderId } = request.params;
+      const { reason = 'resumed by hand' } = request.body;
+      const { issuer, key, correlationId, actor } = metaOf(request);
+      const commandId = commandIdOf(issuer, key);
+      const hash = hashOf({ type: 'ResumeOrder', orderId, reason });
+      const report = await resume(orderId, { commandId, hash, correlationId, actor, reason });
+      return await reply.send(answerTo(report));
+    },
+  );
+}
+
+/** @throws HttpProblem if the order was not brought back */
+function answerTo({ outcome, remedy, ...report }: ResumeReport) {
+  const { orderId, detail } = report;
+  switch (outcome) {
+    case 'unknown':
+      throw new HttpProblem(404, 'order_not_found', `there is no order ${orderId}`);
+    case 'contradiction':
+      throw new HttpProblem(409, 'order_forked', `${detail}: ${remedy}`);
+    case 'incomplete':
+      throw new HttpProblem(409, 'log_incomplete', `${detail}: ${remedy}`);
+    default:
+      return { ...report, outcome };
+  }
+}

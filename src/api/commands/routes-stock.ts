@@ -1,0 +1,76 @@
+import type { Db } from 'mongodb';
+import { CountRefused, countStock } from '../../effects/inventory/stock-counts.js';
+import { HttpProblem, problem } from '../problem.js';
+import { closed, IfMatch, Key, Stock, StockPath, StockCount } from '../schemas.js';
+import type { Http } from '../server.js';
+import { Type } from 'typebox';
+import { metaOf } from './request.js';
+
+export interface StockCommandDeps {
+  /** where the stock is */
+  readonly db: Db;
+  /** called after each count */
+  readonly noteCounts: () => void;
+}
+
+/** What is on hand, counted anew. Stock is not event-sourced, so this is no command to a workflow. */
+export function registerStockCommands(app: Http, { db, noteCounts }: StockCommandDeps): void {
+  app.put(
+    '/v1/stock/:sku',
+    {
+      schema: {
+        summary: 'Set what is on hand of a SKU',
+        tags: ['stock'],
+        headers: Type.Object({
+          'idempotency-key': Type.Optional(Key),
+          'if-match': Type.Optional(IfMatch),
+          'x-actor': Type.Optional(Key),
+          'x-correlation-id': Type.Optional(Key),
+        }),
+        params: StockPath,
+        body: closed({ onHand: StockCount }),
+        response: {
+          200: Stock,
+          400: problem(400),
+          409: problem(409),
+          412: problem(412),
+          413: problem(413),
+          415: problem(415),
+          422: problem(422),
+          503: problem(503),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { issuer, key, expectedVersion } = metaOf(request);
+      const count = { ...request.params, ...request.body, issuer, key };
+      try {
+        const { stock, version, isReplayed } = await countStock(db, {
+          ...count,
+          ...(expectedVersion === undefined ? {} : { expectedVersion }),
+        });
+        if (isReplayed) reply.header('idempotent-replayed', 'true');
+        else noteCounts();
+        return await reply.header('etag', `"${version}"`).send(stock);
+      } catch (error) {
+        throw error instanceof CountRefused ? problemOf(error) : error;
+      }
+    },
+  );
+}
+
+const statusOf = {
+  key_reused: 422,
+  stale_version: 412,
+  stock_reserved: 409,
+  stock_restoring: 409,
+  stock_not_ready: 503,
+} as const satisfies Record<CountRefused['code'], number>;
+
+function problemOf({ code, message, version }: CountRefused): HttpProblem {
+  const errors = [{ pointer: '/onHand', in: 'body' as const, detail: message }];
+  return new HttpProblem(statusOf[code], code, message, {
+    ...(code === 'stock_reserved' ? { errors } : {}),
+    ...(version === undefined ? {} : { version }),
+  });
+}

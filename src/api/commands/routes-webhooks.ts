@@ -1,0 +1,202 @@
+import { Webhook, WebhookVerificationError } from 'standardwebhooks';
+import { type Static, type TSchema, Type } from 'typebox';
+import type { Fact } from '../../order/commands.js';
+import { textOf } from '../body.js';
+import { HttpProblem, problem } from '../problem.js';
+import { closed, Id, Key, Name } from '../schemas.js';
+import { validatorCompiler } from '../validation.js';
+import type { Http } from '../server.js';
+import { problemOf } from './answers.js';
+import type { CommandMeta, CommandResult, Gateway } from './gateway.js';
+
+export interface WebhookDeps {
+  readonly gateway: Gateway;
+  /** Standard Webhooks secrets, `whsec_` and base64 */
+  readonly secrets: { readonly payments: string; readonly carriers: string };
+}
+
+/**
+ * What others tell of their own accord, signed by the Standard Webhooks scheme (standardwebhooks.com): the id of a message is
+ * the command's id, so that one delivered again changes nothing. Durable as a signal when acknowledged.
+ */
+export function registerWebhooks(app: Http, { gateway, secrets }: WebhookDeps): void {
+  void app.register(async (payments: Http) => {
+    verifySignatures(payments, secrets.payments);
+    payments.post(
+      '/v1/webhooks/payments',
+      {
+        config: { work: 'message' },
+        schema: { summary: 'The payment provider settles a pending payment', ...webhook },
+      },
+      async (request, reply) => {
+        const outcome = paymentOutcomes.get(request.body.type);
+        if (outcome !== undefined) {
+          const { orderId, reference, authorizationId, code } = read(PaymentEvent, request.body).data;
+          const data = { reference, authorizationId, outcome, ...(code === undefined ? {} : { code }) };
+          const fact = { type: 'PaymentSettled', data } as const;
+          acknowledge(await gateway.fact(orderId, fact, metaOf(request, 'payments')));
+        }
+        return await reply.code(202).send({});
+      },
+    );
+  });
+  void app.register(async (carriers: Http) => {
+    verifySignatures(carriers, secrets.carriers);
+    carriers.post(
+      '/v1/webhooks/carriers',
+      { config: { work: 'message' }, schema: { summary: 'A carrier tracks a shipment', ...webhook } },
+      async (request, reply) => {
+        const { type } = request.body;
+        if (carrierTypes.has(type)) {
+          const { data } = read(CarrierEvent, request.body);
+          const fact = carrierFact(type, data);
+          acknowledge(await gateway.fact(data.orderId, fact, metaOf(request, 'carriers')));
+        }
+        return await reply.code(202).send({});
+      },
+    );
+  });
+}
+
+/** What every sender's messages have in common; of a type that is not known, nothing else is. */
+const SignedEvent = Type.Object({
+  type: Name,
+  data: Type.Optional(Type.Unknown({ description: 'by its type: of an order, a payment or a shipment' })),
+});
+
+/** Others may add to what they send: only what is used is asked for. */
+const PaymentEvent = Type.Object({
+  type: Name,
+  data: Type.Object({
+    orderId: Id,
+    reference: Key,
+    authorizationId: Key,
+    code: Type.Optional(Name),
+  }),
+});
+
+const CarrierEvent = Type.Object({
+  type: Name,
+  data: Type.Object({
+    orderId: Id,
+    shipmentId: Id,
+    carrier: Type.Optional(Name),
+    trackingNumber: Type.Optional(Name),
+  }),
+});
+
+const webhook = {
+  description: 'Types that are not known are acknowledged, and change nothing.',
+  tags: ['webhooks'],
+  headers: Type.Object({
+    'webhook-id': Key,
+    'webhook-timestamp': Type.String(),
+    'webhook-signature': Type.String(),
+  }),
+  body: SignedEvent,
+  response: {
+    202: closed({}),
+    400: problem(400),
+    401: problem(401),
+    404: problem(404),
+    413: problem(413),
+    415: problem(415),
+    503: problem(503),
+  },
+};
+
+const paymentOutcomes: ReadonlyMap<string, 'authorized' | 'declined'> = new Map([
+  ['payment.authorized', 'authorized'],
+  ['payment.declined', 'declined'],
+]);
+
+const delivered = 'shipment.delivered';
+const carrierTypes: ReadonlySet<string> = new Set(['shipment.dispatched', delivered]);
+
+/** @param type one of `carrierTypes` */
+function carrierFact(
+  type: string,
+  data: { readonly shipmentId: string; readonly carrier?: string; readonly trackingNumber?: string },
+): Fact {
+  const { shipmentId, carrier, trackingNumber } = data;
+  if (type === delivered) return { type: 'ShipmentDelivered', data: { shipmentId } };
+  if (carrier !== undefined && trackingNumber !== undefined) {
+    return { type: 'ShipmentDispatched', data: { shipmentId, carrier, trackingNumber } };
+  }
+  const missing = Object.entries({ carrier, trackingNumber }).filter(([, value]) => value === undefined);
+  const errors = missing.map(([name]) => ({
+    pointer: `/data/${name}`,
+    in: 'body' as const,
+    detail: 'is required',
+  }));
+  throw new HttpProblem(400, 'invalid_request', 'shipment.dispatched needs a carrier and a trackingNumber.', {
+    errors,
+  });
+}
+
+/** @throws HttpProblem 400 where a message of a known type is not as it should be */
+function read<T extends TSchema>(schema: T, message: unknown): Static<T> {
+  const check = validatorCompiler({ schema, method: 'POST', url: '', httpPart: 'body' });
+  check(message);
+  // The shape was checked just now.
+  return message as Static<T>;
+}
+
+/**
+ * A fact that comes too late, for an order that is closed, is acknowledged: sending it again would not help. One for an order whose
+ * workflow ended before it is to be sent again: the order can be resumed.
+ */
+function acknowledge(result: CommandResult): void {
+  if (result.kind === 'refused' && result.refusal.code === 'workflow_ended')
+    throw new HttpProblem(503, result.refusal.code, result.refusal.message);
+  if (result.kind === 'unknown-outcome') throw problemOf(result);
+  if (result.kind === 'refused' && ['not_found', 'busy'].includes(result.refusal.kind))
+    throw problemOf(result);
+}
+
+/** Lets no body of this scope through that is not signed. It is checked as it was sent, before it is read. */
+function verifySignatures(app: Http, secret: string): void {
+  const signer = new Webhook(secret);
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) =>
+    done(null, textOf(request, body)),
+  );
+  app.addHook('preValidation', async (request) => {
+    const { body, headers } = request;
+    if (typeof body !== 'string' || !isSigned(signer, body, headers)) {
+      const detail =
+        'The signature is missing, wrong or older than five minutes. Sign by the Standard Webhooks scheme.';
+      throw new HttpProblem(401, 'invalid_signature', detail);
+    }
+    request.body = parse(body);
+  });
+}
+
+function isSigned(signer: Webhook, body: string, headers: Readonly<Record<string, unknown>>): boolean {
+  const { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signature } = headers;
+  if (typeof id !== 'string' || typeof timestamp !== 'string' || typeof signature !== 'string') return false;
+  const signed = { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signature };
+  try {
+    signer.verify(body, signed, { jsonParse: false });
+    return true;
+  } catch (error) {
+    if (error instanceof WebhookVerificationError) return false;
+    throw error;
+  }
+}
+
+function parse(body: string): unknown {
+  try {
+    return JSON.parse(body.replace(/^\uFEFF/, ''));
+  } catch {
+    throw new HttpProblem(400, 'invalid_json', 'The body is not valid JSON.');
+  }
+}
+
+function metaOf(
+  { id, headers }: { id: string; headers: Readonly<Record<string, unknown>> },
+  actor: string,
+): CommandMeta {
+  // No client can be this issuer, for an actor has no space.
+  return { issuer: `webhook ${actor}`, key: String(headers['webhook-id']), correlationId: id, actor };
+}

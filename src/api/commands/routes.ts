@@ -1,0 +1,19 @@
+import type { Http } from '../server.js';
+import { keyRequests } from './request.js';
+import { type OrderCommandDeps, registerOrderCommands } from './routes-orders.js';
+import { registerResume, type ResumeDeps } from './routes-resume.js';
+import { registerStockCommands, type StockCommandDeps } from './routes-stock.js';
+import { registerWebhooks, type WebhookDeps } from './routes-webhooks.js';
+
+export type CommandDeps = OrderCommandDeps & ResumeDeps & WebhookDeps & StockCommandDeps;
+
+/** The write side. */
+export function registerCommands(app: Http, deps: CommandDeps): void {
+  void app.register(async (scope: Http) => {
+    keyRequests(scope);
+    registerOrderCommands(scope, deps);
+    registerResume(scope, deps);
+    registerStockCommands(scope, deps);
+  });
+  registerWebhooks(app, deps);
+}

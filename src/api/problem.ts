@@ -1,0 +1,195 @@
+import { STATUS_CODES } from 'node:http';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import { loopDelay } from '../server/event-loop.js';
+import { isMongoOutage, isQueryTooSlow } from '../outages/mongo-outage.js';
+import { isTemporalOutage } from '../outages/temporal-outage.js';
+import { NoAnswer } from '../outages/timeout.js';
+
+/** One thing that is wrong with a request. */
+export interface RequestError {
+  /** JSON pointer into the part of the request that `in` names */
+  readonly pointer: string;
+  readonly in: 'body' | 'query' | 'path' | 'header';
+  readonly detail: string;
+}
+
+/** What a problem says beyond its code and its sentence. */
+export interface ProblemMembers {
+  readonly errors?: readonly RequestError[];
+  readonly allowedCommands?: readonly string[];
+  /** of the order as it is */
+  readonly version?: number;
+  readonly orderStatus?: string;
+  /** the last position of the feed */
+  readonly head?: number;
+}
+
+/** An answer that is no success. Thrown by handlers, and sent as RFC 9457 `application/problem+json`. */
+export class HttpProblem extends Error {
+  override readonly name = 'HttpProblem';
+  readonly status: number;
+  readonly code: string;
+  readonly members: ProblemMembers;
+  readonly headers: Readonly<Record<string, string>>;
+
+  /** @param detail one or two sentences for a person: what is wrong, and what would be right */
+  constructor(
+    status: number,
+    code: string,
+    detail: string,
+    members: ProblemMembers = {},
+    headers: Readonly<Record<string, string>> = status === 503 ? { 'retry-after': '2' } : {},
+  ) {
+    super(detail);
+    this.status = status;
+    this.code = code;
+    this.members = members;
+    this.headers = headers;
+  }
+}
+
+export const Problem = Type.Object(
+  {
+    type: Type.String({ description: 'a URN that ends with the code' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    code: Type.String({ description: 'for programs' }),
+    detail: Type.String({ description: 'for people: what is wrong, and what would be right' }),
+    instance: Type.Optional(
+      Type.String({ description: 'the path that was asked; absent where that could not be read' }),
+    ),
+    correlationId: Type.String(),
+    errors: Type.Optional(
+      Type.Array(
+        Type.Object({
+          pointer: Type.String({ description: 'JSON pointer' }),
+          in: Type.Enum(['body', 'query', 'path', 'header']),
+          detail: Type.String(),
+        }),
+      ),
+    ),
+    allowedCommands: Type.Optional(Type.Array(Type.String())),
+    version: Type.Optional(Type.Integer()),
+    orderStatus: Type.Optional(Type.String()),
+    head: Type.Optional(Type.Integer({ description: 'the last position of the feed' })),
+  },
+  { $id: 'Problem', description: 'RFC 9457 problem details' },
+);
+
+/** The response schema of a status that is answered with a problem. */
+export function problem(status: number) {
+  return {
+    description: STATUS_CODES[status] ?? '',
+    content: { 'application/problem+json': { schema: Type.Ref('Problem#') } },
+  };
+}
+
+/** Sends whatever a route or the framework throws. What nobody foresaw is logged, and tells the client nothing but its number. */
+export async function sendProblem(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  const sent = toProblem(error, request);
+  if (sent.status === 500) request.log.error({ err: error }, sent.code);
+  // Refusals are counted, and told of together: a line each would be work for nothing.
+  if (sent.status > 500 && sent.code !== 'overloaded') request.log.warn({ err: error }, sent.code);
+  await reply
+    .code(sent.status)
+    .headers(sent.headers)
+    .type('application/problem+json')
+    .send(problemBody(sent, request.id, pathOf(request.url)));
+}
+
+/** Where the event loop was that late, an answer that seems to be missing may only have been read too late. */
+const STALLED_MS = 1_000;
+
+export function pathOf(url: string): string {
+  return url.split('?', 1)[0] ?? url;
+}
+
+/** What is sent of a problem. */
+export function problemBody(
+  { status, code, message, members }: HttpProblem,
+  correlationId: string,
+  instance?: string,
+) {
+  return {
+    type: `urn:problem:${code}`,
+    title: STATUS_CODES[status] ?? '',
+    status,
+    code,
+    detail: message,
+    instance,
+    correlationId,
+    ...members,
+  };
+}
+
+function toProblem(error: unknown, request: FastifyRequest): HttpProblem {
+  if (error instanceof HttpProblem) return error;
+  // Its connection failed with a code that the connections to our own servers fail with, too.
+  if (request.raw.errored !== null && request.raw.errored === error) {
+    return new HttpProblem(400, 'request_aborted', 'The request ended before all of it had arrived.');
+  }
+  if (isQueryTooSlow(error)) {
+    const detail = 'MongoDB gave the query up, since it took too long. Try again soon, or ask for less.';
+    return new HttpProblem(503, 'query_too_slow', detail);
+  }
+  if (isMongoOutage(error) && loopDelay().most > STALLED_MS) {
+    const cause = 'This process has too much to do: an answer of MongoDB was not read in time.';
+    return request.method === 'GET'
+      ? new HttpProblem(503, 'overloaded', `${cause} Try again soon.`)
+      : new HttpProblem(
+          503,
+          'outcome_unknown',
+          `${cause} The request may have taken effect: send it again with the same key.`,
+        );
+  }
+  if (error instanceof NoAnswer) {
+    return new HttpProblem(503, 'mongodb_unavailable', 'MongoDB gave no answer in time. Try again soon.');
+  }
+  if (isMongoOutage(error)) {
+    return new HttpProblem(503, 'mongodb_unavailable', 'MongoDB cannot be reached. Try again soon.');
+  }
+  if (isTemporalOutage(error)) {
+    return new HttpProblem(503, 'temporal_unavailable', 'Temporal cannot be reached. Try again soon.');
+  }
+  return isFastifyError(error) ? ofFramework(error) : internal(request);
+
+  function ofFramework({ code, statusCode = 500, message }: FastifyError): HttpProblem {
+    const known = frameworkProblems[code];
+    if (known !== undefined) return new HttpProblem(...known);
+    if (statusCode >= 500) return internal(request);
+    return new HttpProblem(statusCode, 'bad_request', message);
+  }
+}
+
+const frameworkProblems: Readonly<Record<string, [status: number, code: string, detail: string]>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: [413, 'body_too_large', 'The body is larger than 1 MiB. Send less.'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    415,
+    'unsupported_media_type',
+    'Send JSON, as Content-Type: application/json.',
+  ],
+  FST_ERR_CTP_INVALID_JSON_BODY: [400, 'invalid_json', 'The body is not valid JSON.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
+    400,
+    'invalid_length',
+    'The body is not as long as Content-Length says.',
+  ],
+  FST_ERR_BAD_URL: [
+    400,
+    'invalid_url',
+    'The URL is not encoded correctly: a % starts two hexadecimal digits.',
+  ],
+};
+
+function internal({ id }: FastifyRequest): HttpProblem {
+  return new HttpProblem(500, 'internal_error', `This should not have happened. It is logged under ${id}.`);
+}
+
+function isFastifyError(error: unknown): error is FastifyError {
+  return error instanceof Error && 'code' in error && 'statusCode' in error;
+}

@@ -1,0 +1,45 @@
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { HttpProblem } from '../problem.js';
+
+/** Where a page ends: what its last item has in the fields that the list is sorted by. */
+export type Place = readonly (string | number)[];
+
+export interface Cursors {
+  /** A cursor that goes on behind `place`, in this list only. */
+  write(list: unknown, place: Place): string;
+  /** @throws HttpProblem 400 where the cursor was not written here, or for another list */
+  read(list: unknown, cursor: string): Place;
+}
+
+/**
+ * Cursors a client can keep but neither make nor carry over to another list: signed with `secret`, and bound to the filters
+ * and the order that `list` stands for.
+ */
+export function createCursors(secret: string): Cursors {
+  const sign = (text: string) => createHmac('sha256', secret).update(text).digest();
+  const digest = (list: unknown) =>
+    createHash('sha256').update(JSON.stringify(list)).digest('base64url').slice(0, 16);
+  return {
+    write(list, place) {
+      const content = Buffer.from(JSON.stringify([digest(list), ...place])).toString('base64url');
+      return `${content}.${sign(content).toString('base64url')}`;
+    },
+    read(list, cursor) {
+      const [content = '', signature = ''] = cursor.split('.');
+      const expected = sign(content);
+      const given = Buffer.from(signature, 'base64url');
+      const isOurs = given.length === expected.length && timingSafeEqual(given, expected);
+      if (!isOurs) throw badCursor('was not given by this API: use nextCursor as it is');
+      // What is signed was written above.
+      const [of, ...place] = JSON.parse(Buffer.from(content, 'base64url').toString()) as [string, ...Place];
+      if (of !== digest(list))
+        throw badCursor('belongs to other filters or another sort: start again without it');
+      return place;
+    },
+  };
+}
+
+function badCursor(detail: string): HttpProblem {
+  const errors = [{ pointer: '/cursor', in: 'query' as const, detail }];
+  return new HttpProblem(400, 'invalid_cursor', `The cursor ${detail}.`, { errors });
+}

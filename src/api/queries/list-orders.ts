@@ -1,0 +1,142 @@
+import type { Db, Filter } from 'mongodb';
+import type { OrderStatus } from '../../order/order.js';
+import type { FulfillmentStatus, OrderView, PaymentStatus } from '../../order/view.js';
+import { needsAttention } from '../../attention/rows.js';
+import { answering } from '../../log/journal/durability.js';
+import { within } from '../../outages/timeout.js';
+import { onlyShown, type OrderDocument, orders, shown, type ShownView } from '../../views/orders.js';
+import { queryWords } from '../../views/search-words.js';
+import type { Cursors } from './cursor.js';
+import { toInstant } from './instant.js';
+
+export const sorts = ['createdAt', '-createdAt', 'updatedAt', '-updatedAt', 'total', '-total'] as const;
+export const bounds = ['gt', 'gte', 'lt', 'lte'] as const;
+
+type Bound = (typeof bounds)[number];
+
+/** What a list of orders is asked for; every filter that is given must hold. */
+export interface OrderListQuery
+  extends
+    Readonly<Partial<Record<`createdAt[${Bound}]` | `updatedAt[${Bound}]`, string>>>,
+    Readonly<Partial<Record<`total[${Bound}]`, number>>> {
+  readonly status?: OrderStatus;
+  readonly paymentStatus?: PaymentStatus;
+  readonly fulfillmentStatus?: FulfillmentStatus;
+  readonly held?: 'true' | 'false';
+  /** whether an order is in the list of what needs a person */
+  readonly attention?: 'true' | 'false';
+  readonly customerId?: string;
+  readonly sku?: string;
+  readonly tag?: string;
+  /** words; each of them begins a word of the order (see `searchWords`) */
+  readonly q?: string;
+  readonly sort?: (typeof sorts)[number];
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
+export interface OrderList {
+  readonly data: readonly OrderView[];
+  readonly nextCursor?: string;
+}
+
+const DEFAULT_LIMIT = 50;
+const WITHIN_MS = 4_000;
+
+/** One page of the orders that match, in the order asked for and by id where that is equal. */
+export async function listOrders(
+  db: Db,
+  cursors: Cursors,
+  query: OrderListQuery,
+  attentionAfterMs: number,
+): Promise<OrderList> {
+  const { limit = DEFAULT_LIMIT } = query;
+  const { filter, sort, field, list } = toFind(cursors, query, attentionAfterMs);
+  const matching = orders(db)
+    .find(filter, answering)
+    .sort(sort)
+    .limit(limit + 1)
+    // All of them in one answer: a cursor does not outlive a collection that a rebuild replaces.
+    .batchSize(limit + 2)
+    .project<ShownView>(onlyShown)
+    .map(shown);
+  const found = await within(WITHIN_MS, matching.toArray());
+  const data = found.slice(0, limit);
+  const last = data.at(-1);
+  if (found.length <= limit || last === undefined) return { data };
+  return { data, nextCursor: cursors.write(list, [last[field], last.orderId]) };
+}
+
+/** The `find` that answers a query. Values are compared, never interpreted: they are strings and numbers by schema. */
+export function toFind(
+  cursors: Cursors,
+  { sort = '-createdAt', limit: _limit, cursor, ...filters }: OrderListQuery,
+  attentionAfterMs: number,
+) {
+  const descending = sort.startsWith('-');
+  const field = sortFields[sort];
+  const list = [sort, Object.entries(filters).toSorted(([a], [b]) => (a < b ? -1 : 1))];
+  const direction: 1 | -1 = descending ? -1 : 1;
+  const conditions = toConditions(filters, new Date(Date.now() - attentionAfterMs).toISOString());
+  if (cursor !== undefined) {
+    const [value, orderId] = cursors.read(list, cursor);
+    const [beyond, from] = descending ? (['$lt', '$lte'] as const) : (['$gt', '$gte'] as const);
+    conditions.push(
+      { [field]: { [from]: value } },
+      { $or: [{ [field]: { [beyond]: value } }, { _id: { [beyond]: orderId } }] },
+    );
+  }
+  const filter: Filter<OrderDocument> = conditions.length === 0 ? {} : { $and: conditions };
+  return { filter, sort: { [field]: direction, _id: direction }, field, list };
+}
+
+const sortFields = {
+  createdAt: 'createdAt',
+  '-createdAt': 'createdAt',
+  updatedAt: 'updatedAt',
+  '-updatedAt': 'updatedAt',
+  total: 'total',
+  '-total': 'total',
+} as const satisfies Record<(typeof sorts)[number], keyof OrderView>;
+
+function toConditions(
+  {
+    status,
+    paymentStatus,
+    fulfillmentStatus,
+    held,
+    attention,
+    customerId,
+    sku,
+    tag,
+    q,
+    ...ranges
+  }: Omit<OrderListQuery, 'sort' | 'limit' | 'cursor'>,
+  owedBy: string,
+): Filter<OrderDocument>[] {
+  return [
+    ...(status === undefined ? [] : [{ status }]),
+    ...(paymentStatus === undefined ? [] : [{ paymentStatus }]),
+    ...(fulfillmentStatus === undefined ? [] : [{ fulfillmentStatus }]),
+    ...(held === undefined ? [] : [{ held: held === 'true' }]),
+    ...(attention === undefined ? [] : [{ [attention === 'true' ? '$or' : '$nor']: needsAttention(owedBy) }]),
+    ...(customerId === undefined ? [] : [{ 'customer.id': customerId }]),
+    ...(sku === undefined ? [] : [{ skus: sku }]),
+    ...(tag === undefined ? [] : [{ tags: tag }]),
+    ...(q === undefined ? [] : searched(queryWords(q))),
+    ...Object.entries(ranges).map(([name, value]) => {
+      const [, field = '', bound = ''] = /^(\w+)\[(\w+)\]$/.exec(name) ?? [];
+      return { [field]: { [`$${bound}`]: typeof value === 'string' ? toInstant(name, value) : value } };
+    }),
+  ];
+}
+
+/** A search for signs alone, which are in no word, finds nothing. */
+function searched(words: readonly string[]): Filter<OrderDocument>[] {
+  if (words.length === 0) return [{ search: { $in: [] } }];
+  return words.map((word) => ({ search: { $regex: `^${escapeRegExp(word)}` } }));
+}
+
+function escapeRegExp(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+}

@@ -1,0 +1,123 @@
+import type { Db } from 'mongodb';
+import { Counter, Gauge } from 'prom-client';
+import type { OrderStatus } from '../../order/order.js';
+import { committed } from '../../log/journal/durability.js';
+import { ageOf } from '../../log/feed/lag.js';
+import type { Instruments } from '../metrics.js';
+import { within } from '../../outages/timeout.js';
+import { orders } from '../../views/orders.js';
+import { type Exposure, type ExposureDeps, unrecordedOrders } from './exposure.js';
+
+const WITHIN_MS = 2_000;
+/** Counting every order takes time: the counts are as old as this, at most. */
+const COUNTED_EVERY_MS = 60_000;
+/** The orders that owe something for longest. */
+const lookedAtMost = 1_000;
+
+/** The orders by what is known of them in MongoDB. Nothing while MongoDB does not tell. */
+export function orderGauges(db: Db): Instruments {
+  return (registry) => {
+    const byStatus = new Gauge({
+      name: 'orders',
+      help: 'Orders by status, counted once a minute at most',
+      labelNames: ['status'],
+      registers: [registry],
+    });
+    const owed = new Gauge({
+      name: 'orders_owed_oldest_seconds',
+      help: 'Age of the oldest effect that is owed, by its type; among the 1,000 orders that owe something for longest',
+      labelNames: ['effect'],
+      registers: [registry],
+    });
+    let countedAt = Number.NEGATIVE_INFINITY;
+    return async () => {
+      owed.reset();
+      const isDue = Date.now() - countedAt > COUNTED_EVERY_MS;
+      try {
+        const [counts, oldest] = await within(
+          WITHIN_MS,
+          Promise.all([isDue ? countByStatus(db) : undefined, oldestOwed(db)]),
+        );
+        for (const { _id: effect, since } of oldest) owed.set({ effect }, ageOf(since) / 1_000);
+        if (counts === undefined) return;
+        byStatus.reset();
+        for (const { _id: status, count } of counts) byStatus.set({ status }, count);
+        countedAt = Date.now();
+      } catch {
+        // What is not known is not told: an alert on absence tells it.
+        if (isDue) byStatus.reset();
+      }
+    };
+  };
+}
+
+/** From the index of statuses alone. */
+async function countByStatus(db: Db) {
+  return await orders(db)
+    .aggregate<{ _id: OrderStatus; count: number }>([{ $group: { _id: '$status', count: { $sum: 1 } } }], {
+      ...committed,
+      hint: { status: 1, createdAt: 1, _id: 1 },
+      maxTimeMS: WITHIN_MS,
+    })
+    .toArray();
+}
+
+async function oldestOwed(db: Db) {
+  return await orders(db)
+    .aggregate<{ _id: string; since: string }>(
+      [
+        { $match: { owedSince: { $gt: '' } } },
+        { $sort: { owedSince: 1, _id: 1 } },
+        { $limit: lookedAtMost },
+        { $unwind: '$state.owed' },
+        { $group: { _id: '$state.owed.type', since: { $min: '$state.owed.since' } } },
+      ],
+      { ...committed, maxTimeMS: WITHIN_MS },
+    )
+    .toArray();
+}
+
+/**
+ * What was acknowledged and is not recorded yet. It needs no MongoDB: during an outage of MongoDB it grows with it.
+ */
+export function exposureGauges({ db, tally, undecided }: ExposureDeps): Instruments {
+  return (registry) => {
+    const labelNames = ['stage'] as const;
+    const count = new Gauge({
+      name: 'orders_unrecorded',
+      help: 'Orders with something acknowledged that is not recorded in MongoDB: undecided, of the whole task queue, by Temporal; decided, in the hands of the workers of this process',
+      labelNames,
+      registers: [registry],
+    });
+    const oldest = new Gauge({
+      name: 'orders_unrecorded_oldest_seconds',
+      help: 'Age of the oldest of what orders_unrecorded counts',
+      labelNames,
+      registers: [registry],
+    });
+    const failures = new Counter({
+      name: 'orders_attempts_failed_total',
+      help: 'Tries of an activity that failed in a worker of this process; each is tried again',
+      labelNames: ['activity'],
+      registers: [registry],
+    });
+    const show = async (stage: 'undecided' | 'decided', ask: () => Promise<Exposure>): Promise<void> => {
+      try {
+        const found = await ask();
+        count.set({ stage }, found.count);
+        oldest.set({ stage }, found.oldestMs / 1_000);
+      } catch {
+        count.remove({ stage });
+        oldest.remove({ stage });
+      }
+    };
+    return async () => {
+      failures.reset();
+      for (const [activity, failed] of tally?.failures ?? []) failures.inc({ activity }, failed);
+      await Promise.all([
+        show('undecided', undecided),
+        ...(tally === undefined ? [] : [show('decided', () => unrecordedOrders(db, tally))]),
+      ]);
+    };
+  };
+}

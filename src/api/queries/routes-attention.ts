@@ -1,0 +1,59 @@
+import { Type } from 'typebox';
+import { type AttentionDeps, type AttentionPlace, listAttention } from '../../attention/list.js';
+import { attentionCodes } from '../../attention/rows.js';
+import { durationMs } from '../../server/config.js';
+import { problem } from '../problem.js';
+import { closed, Duration } from '../schemas.js';
+import type { Http } from '../server.js';
+import { within } from '../../outages/timeout.js';
+import type { Cursors } from './cursor.js';
+import { AttentionRow, page } from './schemas.js';
+
+const WITHIN_MS = 6_000;
+
+/** What needs a person. */
+export function registerAttention(
+  app: Http,
+  { cursors, ...deps }: AttentionDeps & { readonly cursors: Cursors },
+): void {
+  app.get(
+    '/v1/attention',
+    {
+      config: { work: 'list' },
+      schema: {
+        summary: 'What needs a person: since when, and what to do',
+        description:
+          'The gravest first, code by code, and of each code the oldest first. What is owed, or pending, is listed after ATTENTION_AFTER; everything else at once. Pass `nextCursor` on as `cursor`, with the same filters.',
+        tags: ['operations'],
+        querystring: closed({
+          code: Type.Optional(Type.Enum([...attentionCodes])),
+          olderThan: Type.Optional(Duration),
+          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
+          cursor: Type.Optional(Type.String({ maxLength: 500 })),
+        }),
+        response: { 200: page(AttentionRow), 400: problem(400), 503: problem(503) },
+      },
+    },
+    async (request, reply) => {
+      const { code, olderThan = '0s', limit = 50, cursor } = request.query;
+      const list = ['attention', code ?? '', olderThan];
+      const { rows, next } = await within(
+        WITHIN_MS,
+        listAttention(deps, {
+          limit,
+          olderThanMs: durationMs(olderThan),
+          ...(code === undefined ? {} : { code }),
+          ...(cursor === undefined ? {} : { after: placeOf(cursors.read(list, cursor)) }),
+        }),
+      );
+      const nextCursor = next && cursors.write(list, [next.code, next.since, next.id]);
+      return await reply.send({ data: [...rows], ...(nextCursor === undefined ? {} : { nextCursor }) });
+    },
+  );
+}
+
+/** A cursor is signed: it holds what was written above. */
+function placeOf([given, since = '', id = '']: readonly (string | number)[]): AttentionPlace {
+  const code = attentionCodes.find((one) => one === given) ?? attentionCodes[0];
+  return { code, since: String(since), id: String(id) };
+}

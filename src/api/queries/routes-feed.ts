@@ -1,0 +1,272 @@
+import { setMaxListeners } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
+import type { FastifyReply } from 'fastify';
+import type { Db } from 'mongodb';
+import { Type } from 'typebox';
+import { upcastIfKnown } from '../../order/upcasters.js';
+import { answering } from '../../log/journal/durability.js';
+import { type FeedTail, feedHead, passLost, type PositionedEvent, readFeed } from '../../log/feed/feed.js';
+import { readStored } from '../../log/journal/journal.js';
+import { inTurn } from '../../concurrency/mutex.js';
+import { problem } from '../problem.js';
+import { closed, OrderPath } from '../schemas.js';
+import { type StreamPage, keepAlive, sendStream } from '../stream.js';
+import type { Http } from '../server.js';
+import { unlessAway } from '../../outages/mongo-outage.js';
+import { isTemporalOutage } from '../../outages/temporal-outage.js';
+import { sendEvents } from './event-page.js';
+import type { OrderReader } from './order-reader.js';
+import { refusePositionBeyond, refuseUnknownVersion } from './resume-points.js';
+import { Event, page } from './schemas.js';
+
+export interface FeedDeps {
+  readonly db: Db;
+  readonly reader: OrderReader;
+  readonly tail: FeedTail;
+}
+
+const PAGE = 200;
+const { maxTimeMS } = answering;
+const KEEP_ALIVE_MS = 15_000;
+/** In an outage. */
+const LOOK_AGAIN_MS = 1_000;
+const tags = ['feed'];
+
+const Position = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1_000 });
+const LastEventId = Type.Object({
+  'last-event-id': Type.Optional(
+    Type.String({
+      pattern: '^(0|[1-9]\\d{0,14})$',
+      description: 'the id of the last event that was received',
+    }),
+  ),
+});
+const stream = {
+  200: {
+    description: 'Server-Sent Events: `id` to resume after, `data` an event',
+    content: { 'text/event-stream': { schema: Type.String() } },
+  },
+  400: problem(400),
+  404: problem(404),
+  503: problem(503),
+};
+
+/** Every event of every order, in one gap-free order; within an order, positions follow versions. */
+export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): void {
+  const turn = inTurn();
+  const closing = new AbortController();
+  // One of each stream.
+  setMaxListeners(0, closing.signal);
+  app.addHook('preClose', async () => closing.abort());
+
+  app.get(
+    '/v1/events',
+    {
+      config: { work: 'list' },
+      schema: {
+        summary: 'The feed: all events of all orders, in one order',
+        description:
+          'Positions are 1, 2, 3 … without gaps, and none is ever added below one that was read. ' +
+          'Pass `nextCursor`, or the last position you have, on as `after`.',
+        tags,
+        querystring: closed({
+          after: Type.Optional(Position),
+          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: PAGE })),
+        }),
+        response: { 200: page(Event), 400: problem(400), 503: problem(503) },
+      },
+    },
+    async (request, reply) => {
+      const { after = 0, limit = PAGE } = request.query;
+      const data = (await readFeed(db, after, limit, answering)).map((event) => upcastIfKnown(event));
+      if (data.length === 0) refusePositionBeyond(after, await feedHead(db, answering));
+      const isLastPage = data.length < limit;
+      return await sendEvents(reply, data, isLastPage ? undefined : data.at(-1)?.position);
+    },
+  );
+
+  app.get(
+    '/v1/events/stream',
+    {
+      config: { work: 'stream' },
+      exposeHeadRoute: false,
+      schema: {
+        summary: 'The feed, live',
+        description:
+          'From `Last-Event-ID` or `after` (a position), else from now on. Comments keep the line alive.',
+        tags,
+        headers: LastEventId,
+        querystring: closed({ after: Type.Optional(Position) }),
+        response: stream,
+      },
+    },
+    async (request, reply) => {
+      const given = resumePoint(request.headers['last-event-id']) ?? request.query.after;
+      await sendOnceReachable(reply, async (signal) => {
+        const head = await feedHead(db, answering);
+        const after = given ?? head;
+        refusePositionBeyond(after, head);
+        return feedFrom(after, signal);
+      });
+    },
+  );
+
+  app.get(
+    '/v1/orders/:orderId/stream',
+    {
+      config: { work: 'stream' },
+      exposeHeadRoute: false,
+      schema: {
+        summary: 'The log of an order, live',
+        description: 'From its first event, or after the version in `Last-Event-ID`.',
+        tags,
+        headers: LastEventId,
+        params: OrderPath,
+        response: stream,
+      },
+    },
+    async (request, reply) => {
+      const { orderId } = request.params;
+      const after = resumePoint(request.headers['last-event-id']) ?? 0;
+      await sendOnceReachable(reply, async (signal) => {
+        await refuseUnknownVersion({ db, reader }, orderId, after);
+        return orderFrom(orderId, after, signal);
+      });
+    },
+  );
+
+  /**
+   * Streams what `open` gives. In an outage the stream is open and waits: a browser that was answered 503 would never come
+   * again by itself. What turns out then to be nothing to resume ends the stream, and the client is told when it comes again.
+   */
+  async function sendOnceReachable(
+    reply: FastifyReply,
+    open: (signal: AbortSignal) => Promise<Items>,
+  ): Promise<void> {
+    const signal = untilGone(reply);
+    const items = await unlessUnreachable(open(signal));
+    await sendStream(reply, items ?? onceReachable(() => open(signal), signal), signal);
+  }
+
+  function feedFrom(after: number, signal: AbortSignal): Items {
+    const read = async (position: number) => {
+      const events = await tail.read(position, PAGE);
+      return pageOf(events);
+    };
+    const isMore = async (position: number) =>
+      (await tail.beyond(position, signal, KEEP_ALIVE_MS)) > position;
+    const { timesBegunAnew } = tail;
+    const isOver = () => tail.timesBegunAnew > timesBegunAnew;
+    return live(
+      after,
+      { read, isMore, isOver, pass: (position) => passLost(db, position, answering) },
+      signal,
+    );
+  }
+
+  /** Looks into the journal when the feed has news of the order. */
+  async function* orderFrom(orderId: string, after: number, signal: AbortSignal): Items {
+    const news = tail.newsOf(orderId);
+    const read = async (version: number) => {
+      const events = await turn(() => readStored(db, orderId, { from: version + 1, limit: PAGE, maxTimeMS }));
+      const end = events.findIndex(({ position }) => position === undefined);
+      return events
+        .slice(0, end === -1 ? PAGE : end)
+        .map((event) => ({ id: event.version, data: upcastIfKnown(event) }));
+    };
+    try {
+      yield* live(after, { read, isMore: () => news.next(signal, KEEP_ALIVE_MS) }, signal);
+    } finally {
+      news.close();
+    }
+  }
+
+  /** Aborts when the client goes, or this process. */
+  function untilGone({ raw }: FastifyReply): AbortSignal {
+    const gone = new AbortController();
+    const end = (): void => {
+      closing.signal.removeEventListener('abort', end);
+      gone.abort();
+    };
+    closing.signal.addEventListener('abort', end);
+    raw.once('close', end);
+    if (raw.destroyed || closing.signal.aborted) end();
+    return gone.signal;
+  }
+}
+
+type Items = AsyncGenerator<StreamPage | typeof keepAlive>;
+
+async function* onceReachable(open: () => Promise<Items>, signal: AbortSignal): Items {
+  while (!signal.aborted) {
+    const items = await unlessUnreachable(open());
+    if (items !== undefined) {
+      yield* items;
+      break;
+    }
+    yield keepAlive;
+    await setTimeout(LOOK_AGAIN_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** What was asked of MongoDB or Temporal; undefined in an outage. */
+async function unlessUnreachable<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await unlessAway(asked);
+  } catch (error) {
+    if (isTemporalOutage(error)) return undefined;
+    throw error;
+  }
+}
+
+interface Source {
+  /** The items beyond one, `PAGE` at most. */
+  readonly read: (after: number) => Promise<StreamPage>;
+  /** Waits until there may be more; false where there is none in `KEEP_ALIVE_MS`. */
+  readonly isMore: (after: number) => Promise<boolean>;
+  /** What is beyond an item is not what follows it any more. */
+  readonly isOver?: () => boolean;
+  /** Where to go on when there was to be more, and is none: it is lost. */
+  readonly pass?: (after: number) => Promise<number>;
+}
+
+/** All that a source has beyond an item, and will have. An outage of MongoDB is waited out. */
+async function* live(
+  after: number,
+  { read, isMore, isOver = () => false, pass }: Source,
+  signal: AbortSignal,
+): Items {
+  let last = after;
+  let isPromised = false;
+  while (!signal.aborted && !isOver()) {
+    const items = await unlessAway(read(last));
+    if (items !== undefined && items.length > 0) {
+      yield items;
+      last = items.at(-1)?.id ?? last;
+    }
+    if (items === undefined) {
+      yield keepAlive;
+      await setTimeout(LOOK_AGAIN_MS, undefined, { signal }).catch(() => undefined);
+      continue;
+    }
+    if (items.length === 0 && isPromised && pass !== undefined) last = (await unlessAway(pass(last))) ?? last;
+    if (items.length === PAGE) continue;
+    isPromised = await isMore(last);
+    if (!isPromised) yield keepAlive;
+  }
+}
+
+/** The same page for the same events: streams that send it share its bytes. */
+function pageOf(events: readonly PositionedEvent[]): StreamPage {
+  const known = pages.get(events);
+  if (known !== undefined) return known;
+  const items = events.map((event) => ({ id: event.position, data: upcastIfKnown(event) }));
+  pages.set(events, items);
+  return items;
+}
+
+const pages = new WeakMap<readonly PositionedEvent[], StreamPage>();
+
+function resumePoint(lastEventId: string | undefined): number | undefined {
+  return lastEventId === undefined ? undefined : Number(lastEventId);
+}

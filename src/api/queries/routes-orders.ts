@@ -1,0 +1,283 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Db } from 'mongodb';
+import { Type } from 'typebox';
+import { type AttentionDeps, attentionOf } from '../../attention/list.js';
+import { isConcerned } from '../../attention/rows.js';
+import { upcastIfKnown } from '../../order/upcasters.js';
+import { toView } from '../../order/view.js';
+import { answering } from '../../log/journal/durability.js';
+import { foldHistory } from '../../log/journal/history.js';
+import { readStored } from '../../log/journal/journal.js';
+import { type Moment, unbroken } from '../../log/journal/time-travel.js';
+import type { Kind } from '../admission.js';
+import { HttpProblem, problem } from '../problem.js';
+import { Amount, closed, Id, Name, OrderPath, Sku, Tag, Time, Version } from '../schemas.js';
+import type { Http } from '../server.js';
+import { isServerError } from '../../outages/server-error.js';
+import type { OrderViews } from '../../views/cache/order-views.js';
+import type { Cursors } from './cursor.js';
+import { sendEvents } from './event-page.js';
+import { badQuery, toInstant } from './instant.js';
+import { listOrders, sorts } from './list-orders.js';
+import type { FoundOrder, OrderReader } from './order-reader.js';
+import type { Past } from './past.js';
+import { logUnreadable, orderNotFound, refuseUnknownVersion, refuseVersionBeyond } from './resume-points.js';
+import { Event, Order, OrderWithAttention, page } from './schemas.js';
+
+export interface OrderQueryDeps {
+  readonly db: Db;
+  readonly views: OrderViews;
+  readonly reader: OrderReader;
+  readonly past: Past;
+  readonly cursors: Cursors;
+  readonly attention: AttentionDeps;
+}
+
+const VERSION_WITHIN_MS = 5_000;
+const { maxTimeMS } = answering;
+const tags = ['queries'];
+
+export function registerOrderQueries(
+  app: Http,
+  { db, views, reader, past, cursors, attention }: OrderQueryDeps,
+): void {
+  app.get(
+    '/v1/orders/:orderId',
+    {
+      config: { work: orderWork },
+      schema: {
+        summary: 'An order as it is, or as it was',
+        description:
+          'From its view; where that is missing or MongoDB is away, from its workflow or its history (`Served-By`). ' +
+          'With `version` or `at` from the journal, as it was behind that version, or behind all that had happened by then.',
+        tags,
+        headers: Type.Object({ 'if-none-match': Type.Optional(Type.String()) }),
+        params: OrderPath,
+        querystring: closed({
+          consistency: Type.Optional(Type.Enum(['strong'], { description: 'ask the workflow itself' })),
+          minVersion: Type.Optional(Version),
+          version: Type.Optional(Version),
+          at: Type.Optional(Time),
+        }),
+        response: {
+          200: OrderWithAttention,
+          304: { description: 'Not Modified', type: 'null' },
+          400: problem(400),
+          404: problem(404),
+          503: problem(503),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { orderId } = request.params;
+      const moment = momentOf(request.query);
+      if (moment !== undefined) {
+        const { order, isFinal } = await past.orderAt(orderId, moment);
+        const { version } = order;
+        const found: FoundOrder = { version, json: JSON.stringify(toView(order)), servedBy: 'journal' };
+        return await sendOrder(request, reply, found, isFinal ? forGood : 'no-cache');
+      }
+      const { consistency, minVersion = 1 } = request.query;
+      const read = consistency === 'strong' ? 'readStrong' : 'read';
+      let found = await reader[read](orderId, minVersion);
+      if (found !== undefined && found.version < minVersion) {
+        await views.reach(orderId, ({ version }) => version >= minVersion, VERSION_WITHIN_MS);
+        found = await reader[read](orderId, minVersion);
+      }
+      if (found === undefined) throw orderNotFound(orderId);
+      if (found.version < minVersion) throw behind(found, minVersion);
+      return await sendOrder(request, reply, await withAttention(orderId, found), 'no-cache');
+    },
+  );
+
+  app.get(
+    '/v1/orders',
+    {
+      config: { work: 'list' },
+      schema: {
+        summary: 'Orders, filtered and sorted',
+        description:
+          'Every filter that is given must hold. Pass `nextCursor` on as `cursor`, with the same filters and sort.',
+        tags,
+        querystring: closed({
+          status: Type.Optional(
+            Type.Enum(['pending', 'confirmed', 'completed', 'rejected', 'cancelled', 'expired']),
+          ),
+          paymentStatus: Type.Optional(Order.properties.paymentStatus),
+          fulfillmentStatus: Type.Optional(Order.properties.fulfillmentStatus),
+          held: Type.Optional(Type.Enum(['true', 'false'])),
+          attention: Type.Optional(
+            Type.Enum(['true', 'false'], { description: 'whether it is in GET /v1/attention' }),
+          ),
+          customerId: Type.Optional(Id),
+          sku: Type.Optional(Sku),
+          tag: Type.Optional(Tag),
+          q: Type.Optional(
+            Type.String({
+              ...Name,
+              description:
+                'words, each the beginning of one in ids, name, e-mail, tags or goods; case, accents and punctuation make no difference',
+            }),
+          ),
+          'createdAt[gt]': Type.Optional(Time),
+          'createdAt[gte]': Type.Optional(Time),
+          'createdAt[lt]': Type.Optional(Time),
+          'createdAt[lte]': Type.Optional(Time),
+          'updatedAt[gt]': Type.Optional(Time),
+          'updatedAt[gte]': Type.Optional(Time),
+          'updatedAt[lt]': Type.Optional(Time),
+          'updatedAt[lte]': Type.Optional(Time),
+          'total[gt]': Type.Optional(Amount),
+          'total[gte]': Type.Optional(Amount),
+          'total[lt]': Type.Optional(Amount),
+          'total[lte]': Type.Optional(Amount),
+          sort: Type.Optional(Type.Enum([...sorts], { default: '-createdAt' })),
+          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
+          cursor: Type.Optional(Type.String({ maxLength: 500 })),
+        }),
+        response: { 200: page(Order), 400: problem(400), 503: problem(503) },
+      },
+    },
+    async (request, reply) => {
+      const list = await listOrders(db, cursors, request.query, attention.attentionAfterMs);
+      for (const { orderId, version } of list.data) views.shown(orderId, version);
+      return await reply.send(list);
+    },
+  );
+
+  app.get(
+    '/v1/orders/:orderId/events',
+    {
+      config: { work: (request) => (isAskedFor(request, 'source', 'history') ? 'history' : 'list') },
+      schema: {
+        summary: 'The log of an order',
+        description:
+          'From the journal, or from the workflow history. Pass `nextCursor`, or the last version you have, on as `after`. ' +
+          'Versions follow each other without gaps: an event that is recorded ahead of its turn is not answered before it.',
+        tags,
+        params: OrderPath,
+        querystring: closed({
+          source: Type.Optional(Type.Enum(['journal', 'history'], { default: 'journal' })),
+          after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1 })),
+          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 200 })),
+        }),
+        response: { 200: page(Event), 400: problem(400), 404: problem(404), 503: problem(503) },
+      },
+    },
+    async (request, reply) => {
+      const { orderId } = request.params;
+      const { source = 'journal', after = 0, limit = 200 } = request.query;
+      const events =
+        source === 'journal'
+          ? await journalAfter(orderId, after, limit + 1)
+          : await historyAfter(orderId, after);
+      const data = events.slice(0, limit);
+      const isLastPage = events.length <= limit;
+      return await sendEvents(reply, data, isLastPage ? undefined : data.at(-1)?.version);
+    },
+  );
+
+  /** What needs a person is looked for only where the view says that something may. */
+  async function withAttention(orderId: string, found: FoundOrder): Promise<FoundOrder & Attentive> {
+    const owedBy = new Date(Date.now() - attention.attentionAfterMs).toISOString();
+    if (!isConcerned(found.concerns ?? {}, owedBy)) return found;
+    const rows = await attentionOf(attention, orderId).catch((error: unknown) => {
+      if (isServerError(error)) return [];
+      throw error;
+    });
+    if (rows.length === 0) return found;
+    // A member more at the end of the object.
+    const json = `${found.json.slice(0, -1)},"attention":${JSON.stringify(rows)}}`;
+    return { ...found, json, isAttentive: true };
+  }
+
+  /** Up to a gap: what is missing is still to come. */
+  async function journalAfter(orderId: string, after: number, limit: number) {
+    const read = async () =>
+      (await readStored(db, orderId, { from: after + 1, limit, maxTimeMS })).map((event) =>
+        upcastIfKnown(event),
+      );
+    const events = await read();
+    if (events.length === 0) await refuseUnknownVersion({ db, reader }, orderId, after);
+    const first = events[0]?.version ?? 1;
+    if (after > 0 || first === 1) return unbroken(events, after);
+    // Where the view goes beyond what is missing, that has come meanwhile, or never will: the journal was made anew from a
+    // history that had lost its first runs, and begins there.
+    if (((await views.read(orderId))?.version ?? 0) < first) return [];
+    const known = await read();
+    return unbroken(known, (known[0]?.version ?? 1) - 1);
+  }
+
+  async function historyAfter(orderId: string, after: number) {
+    const log = await reader.readHistory(orderId).catch((error: unknown) => {
+      throw isServerError(error) ? error : logUnreadable(orderId, error);
+    });
+    if (log !== undefined) {
+      const events = log.isForecast ? [] : log.events.filter(({ version }) => version > after);
+      if (events.length === 0) refuseVersionBeyond(orderId, after, foldHistory(log)?.version ?? 0);
+      return events;
+    }
+    if ((await reader.read(orderId)) === undefined) throw orderNotFound(orderId);
+    const detail = `Temporal does not keep the history of order ${orderId} any more. Its journal has all of it: leave source out.`;
+    throw new HttpProblem(404, 'history_not_kept', detail);
+  }
+}
+
+function orderWork(request: FastifyRequest): Kind {
+  if (isAskedFor(request, 'consistency', 'strong')) return 'history';
+  return isAskedFor(request, 'version') || isAskedFor(request, 'at') ? 'list' : 'read';
+}
+
+/** Of a query that no schema has checked yet. */
+function isAskedFor({ query }: FastifyRequest, name: string, value?: string): boolean {
+  const [, given] = Object.entries(query ?? {}).find(([one]) => one === name) ?? [];
+  return value === undefined ? given !== undefined : given === value;
+}
+
+function behind({ version }: FoundOrder, minVersion: number): HttpProblem {
+  const detail = `The order is at version ${version}, not yet at ${minVersion}. Try again soon.`;
+  return new HttpProblem(503, 'version_not_reached', detail, { version });
+}
+
+/** Whether an `If-None-Match` holds the tag, compared weakly (RFC 9110, 13.1.2). */
+function names(ifNoneMatch: string | undefined, etag: string): boolean {
+  const given = (ifNoneMatch ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  return given.includes(etag) || given.includes('*');
+}
+
+/** What was, stays: a year is the longest a cache may be told (RFC 9111). */
+const forGood = 'private, max-age=31536000, immutable';
+
+/** One way only to say which order is meant. */
+function momentOf(query: {
+  readonly version?: number;
+  readonly at?: string;
+  readonly consistency?: string;
+  readonly minVersion?: number;
+}): Moment | undefined {
+  const { version, at, consistency, minVersion } = query;
+  if (version === undefined && at === undefined) return undefined;
+  const name = version === undefined ? 'at' : 'version';
+  const others = { ...(version === undefined ? {} : { at }), consistency, minVersion };
+  const [other] = Object.entries(others).find(([, value]) => value !== undefined) ?? [];
+  if (other !== undefined) throw badQuery(other, `does not go with ${name}`);
+  return at === undefined ? { version: version ?? 1 } : { at: toInstant('at', at) };
+}
+
+interface Attentive {
+  /** It says more than its version does, such as how often something was tried: a copy of the same version may be older. */
+  readonly isAttentive?: true;
+}
+
+async function sendOrder(
+  request: FastifyRequest<{ Headers: { 'if-none-match'?: string } }>,
+  reply: FastifyReply,
+  { version, json, servedBy, isAttentive }: FoundOrder & Attentive,
+  cacheControl: string,
+): Promise<FastifyReply> {
+  const etag = `"${version}"`;
+  reply.header('etag', etag).header('cache-control', cacheControl).header('served-by', servedBy);
+  if (isAttentive !== true && names(request.headers['if-none-match'], etag))
+    return await reply.code(304).send();
+  return await reply.type('application/json; charset=utf-8').send(json);
+}

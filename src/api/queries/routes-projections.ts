@@ -1,0 +1,292 @@
+import type { Client } from '@temporalio/client';
+import type { Db } from 'mongodb';
+import { type Static, Type } from 'typebox';
+import { unreachable } from '../../order/unreachable.js';
+import { answering } from '../../log/journal/durability.js';
+import { feedHead } from '../../log/feed/feed.js';
+import { HttpProblem, problem } from '../problem.js';
+import { closed, Id, Key, Text, Version } from '../schemas.js';
+import type { Http } from '../server.js';
+import { intervene, listParked, type NotIntervened } from '../../log/views/feeding/parked.js';
+import { canRollBackOrders } from '../../log/views/rebuilding/rebuild-orders.js';
+import { requestAnotherRebuild, requestRollBack } from '../../log/views/rebuilding/request-rebuild.js';
+import { rollBack } from '../../log/views/feeding/state.js';
+import { type ProjectionsStatus, projectionsStatus } from '../../log/views/feeding/status.js';
+import { storeNames } from '../../log/views/rebuilding/store-rebuild.js';
+import type { View } from '../../log/views/view.js';
+import { viewNamed, views } from '../../views/views.js';
+import { refusePositionBeyond } from './resume-points.js';
+import { page } from './schemas.js';
+
+export interface ProjectionDeps {
+  readonly db: Db;
+  readonly client: Client;
+  /** of the role `feed` */
+  readonly feedTaskQueue: string;
+}
+
+const Count = Type.Integer();
+const Milliseconds = Type.Integer({ description: 'milliseconds' });
+const Time = Type.String({ description: 'ISO-8601 UTC' });
+
+const Progress = closed({
+  rebuildId: Type.String(),
+  startedAt: Time,
+  done: Count,
+  total: Type.Integer({ description: 'as far as it is known' }),
+  perSecond: Count,
+  secondsLeft: Type.Optional(Type.Integer({ description: 'absent while it cannot be told' })),
+});
+
+const ViewStatus = closed({
+  name: Type.String(),
+  version: Type.Integer({ description: 'of the fold that built what is read; 0 while nothing is' }),
+  latestVersion: Count,
+  position: Count,
+  head: Type.Integer({ description: 'of the feed' }),
+  eventsBehind: Count,
+  msBehind: Type.Integer({ description: 'age of the oldest event that is not applied, in milliseconds' }),
+  parked: Type.Integer({ description: 'events set aside' }),
+  at: Type.Optional(Time),
+  rebuildId: Type.Optional(Type.String({ description: 'of the rebuild that made what is read' })),
+  previous: Type.Optional(closed({ version: Count, position: Count })),
+  rebuilding: Type.Optional(Progress),
+});
+
+const StoreStatus = closed({
+  name: Type.String(),
+  version: Type.Optional(
+    Type.Integer({ description: 'of the fold that built what is read; absent where it was never rebuilt' }),
+  ),
+  previous: Type.Optional(closed({ version: Count })),
+  rebuildId: Type.Optional(Type.String({ description: 'of the last rebuild that came to its end' })),
+  at: Type.Optional(Time),
+  exceptions: Type.Optional(
+    closed({
+      count: Type.Integer({ description: 'orders that could not be made from their first event on' }),
+      orderIds: Type.Array(Type.String(), { description: 'the first hundred' }),
+    }),
+  ),
+  rebuilding: Type.Optional(Progress),
+});
+
+const Status = closed({
+  feed: closed({ head: Count, unsequenced: Count, behindMs: Milliseconds }),
+  views: Type.Array(ViewStatus),
+  stores: Type.Array(StoreStatus),
+});
+
+const Parked = closed({
+  orderId: Type.String(),
+  version: Count,
+  type: Type.String(),
+  position: Count,
+  status: Type.Enum(['parked', 'waiting']),
+  error: Type.Optional(Type.String()),
+  at: Time,
+});
+
+const Intervened = closed({
+  applied: Type.Integer({ description: 'events of the order that the view has now' }),
+  remaining: Type.Integer({ description: 'still set aside' }),
+  parked: Type.Optional(closed({ version: Count, error: Type.String() })),
+});
+
+const Requested = closed({ name: Type.String(), rebuildId: Type.String() });
+const NamePath = closed({ name: Type.String({ maxLength: 64 }) });
+/** How any change of something that is made from events may be refused. */
+const refusals = { 400: problem(400), 404: problem(404), 409: problem(409), 503: problem(503) };
+const tags = ['operations'];
+const location = '/v1/projections';
+
+/** What is made from events: where it is, rebuilding it, and the events that could not be applied. */
+export function registerProjections(app: Http, { db, client, feedTaskQueue }: ProjectionDeps): void {
+  const requesting = { db, client, taskQueue: feedTaskQueue };
+  app.get(
+    '/v1/projections',
+    {
+      schema: {
+        summary: 'Where the feed and everything that is made from events are, and how far behind',
+        tags,
+        response: { 200: Status, 503: problem(503) },
+      },
+    },
+    async (_request, reply) => await reply.send(toAnswer(await projectionsStatus(db))),
+  );
+
+  app.post(
+    '/v1/projections/:name/rebuild',
+    {
+      schema: {
+        summary: 'Rebuild a view beside the one that is read, or the journal from the workflow histories',
+        description: `A view across orders, or one of ${storeNames.join(', ')}. It goes on by itself, whatever is restarted meanwhile.`,
+        tags,
+        params: NamePath,
+        body: closed({}),
+        response: { 202: Requested, ...refusals },
+      },
+    },
+    async (request, reply) => {
+      const name = rebuildable(request.params.name);
+      const rebuildId = await requestAnotherRebuild(requesting, name);
+      if (rebuildId === undefined) throw underWay(name);
+      return await reply.code(202).header('location', location).send({ name, rebuildId });
+    },
+  );
+
+  app.post(
+    '/v1/projections/:name/rollback',
+    {
+      schema: {
+        summary: 'Go back to the build of a view before the last rebuild',
+        description:
+          'At once, and it is then brought up to date from where it was; `orders` goes on by itself, as a rebuild does, and is up to date when it is back. A second roll-back undoes the first.',
+        tags,
+        params: NamePath,
+        body: closed({}),
+        response: {
+          200: closed({ name: Type.String(), version: Count, position: Count }),
+          202: Requested,
+          ...refusals,
+        },
+      },
+    },
+    async (request, reply) => {
+      const name = rebuildable(request.params.name);
+      if (name === 'orders' && (await canRollBackOrders(db))) {
+        const rebuildId = await requestRollBack(requesting);
+        if (rebuildId === undefined) throw underWay(name);
+        return await reply.code(202).header('location', location).send({ name, rebuildId });
+      }
+      const state = await rollBack(db, name);
+      if (state === undefined) {
+        throw new HttpProblem(409, 'no_previous_build', `Of ${name} no build is kept to go back to.`);
+      }
+      return await reply.send({ name, version: state.version, position: state.position });
+    },
+  );
+
+  app.get(
+    '/v1/projections/:name/parked',
+    {
+      config: { work: 'list' },
+      schema: {
+        summary: 'Events that a view could not apply, and those that wait behind them',
+        description: 'In the order of the feed. Pass `nextCursor` on as `after`.',
+        tags,
+        params: NamePath,
+        querystring: closed({
+          orderId: Type.Optional(Id),
+          after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1 })),
+          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 200 })),
+        }),
+        response: { 200: page(Parked), 400: problem(400), 404: problem(404), 503: problem(503) },
+      },
+    },
+    async (request, reply) => {
+      const view = existing(request.params.name);
+      const { limit = 200, ...query } = request.query;
+      const found = await listParked(db, view, { ...query, limit: limit + 1 });
+      const { after = 0 } = query;
+      if (found.length === 0 && after > 0) refusePositionBeyond(after, await feedHead(db, answering));
+      const data = found.slice(0, limit).map(({ orderId, version, type, position, status, error, at }) => ({
+        orderId,
+        version,
+        type,
+        position,
+        status,
+        ...(error === undefined ? {} : { error }),
+        at,
+      }));
+      const last = data.at(-1);
+      const isLastPage = found.length <= limit || last === undefined;
+      return await reply.send({ data, ...(isLastPage ? {} : { nextCursor: String(last.position) }) });
+    },
+  );
+
+  for (const action of ['retry', 'skip'] as const) {
+    app.post(
+      `/v1/projections/:name/parked/:orderId/${action}`,
+      {
+        schema: {
+          summary: summaries[action],
+          description:
+            'The first event that the order has set aside; where a `version` is given, only if it is that one. Those that wait behind it follow, up to the next that fails. Audited.',
+          tags,
+          params: closed({ ...NamePath.properties, orderId: Id }),
+          headers: Type.Object({ 'x-actor': Type.Optional(Key) }),
+          body: closed({ reason: Text, version: Type.Optional(Version) }),
+          response: { 200: Intervened, ...refusals },
+        },
+      },
+      async (request, reply) => {
+        const { name, orderId } = request.params;
+        const view = existing(name);
+        const { reason, version } = request.body;
+        const actor = request.headers['x-actor'] ?? 'anonymous';
+        const done = await intervene(db, view, {
+          action,
+          orderId,
+          actor,
+          reason,
+          ...(version === undefined ? {} : { version }),
+        });
+        if (done.kind !== 'done') throw refused(view, orderId, done);
+        const { kind: _, ...answer } = done;
+        return await reply.send(answer);
+      },
+    );
+  }
+}
+
+const summaries = {
+  retry: 'Try the event of an order that a view could not apply once more',
+  skip: 'Leave the event of an order that a view could not apply out of it',
+};
+
+/** @throws HttpProblem 404 where this is neither a view nor a store */
+function rebuildable(name: string): string {
+  return storeNames.find((store) => store === name) ?? existing(name).name;
+}
+
+function underWay(name: string): HttpProblem {
+  const detail = `${name} is being rebuilt already: GET ${location} shows how far it is.`;
+  return new HttpProblem(409, 'rebuild_under_way', detail);
+}
+
+function existing(name: string): View {
+  const view = viewNamed(name);
+  if (view === undefined) throw unknown(name);
+  return view;
+}
+
+function unknown(name: string): HttpProblem {
+  const names = views.map((view) => view.name).join(', ');
+  return new HttpProblem(404, 'projection_not_found', `There is no view ${name}. There are ${names}.`);
+}
+
+function refused({ name, version }: View, orderId: string, reason: NotIntervened): HttpProblem {
+  switch (reason.kind) {
+    case 'nothing_parked':
+      return new HttpProblem(404, 'nothing_parked', `${name} has set nothing of order ${orderId} aside.`);
+    case 'other_version': {
+      const detail = `The first event of order ${orderId} that ${name} has set aside is version ${reason.version}.`;
+      return new HttpProblem(409, 'other_version_parked', detail, { version: reason.version });
+    }
+    case 'other_view_version': {
+      const detail = `${name} is built by its version ${reason.version}, this process has version ${version}: rebuild it first.`;
+      return new HttpProblem(409, 'other_view_version', detail);
+    }
+    default:
+      return unreachable(reason);
+  }
+}
+
+function toAnswer({ feed, views: all, stores }: ProjectionsStatus): Static<typeof Status> {
+  const named = stores.map(({ exceptions, ...store }) =>
+    exceptions === undefined
+      ? store
+      : { ...store, exceptions: { ...exceptions, orderIds: [...exceptions.orderIds] } },
+  );
+  return { feed, views: [...all], stores: named };
+}

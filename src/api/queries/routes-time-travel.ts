@@ -1,0 +1,61 @@
+import { Type } from 'typebox';
+import { problem } from '../problem.js';
+import { closed, OrderPath, Version } from '../schemas.js';
+import type { Http } from '../server.js';
+import type { Past } from './past.js';
+
+const Changes = Type.Array(
+  closed({
+    path: Type.String({
+      description: 'JSON pointer; entries of a list go by their own id, as in /lines/A-1/shipped',
+    }),
+    before: Type.Optional(Type.Unknown({ description: 'absent where it was added' })),
+    after: Type.Optional(Type.Unknown({ description: 'absent where it is gone' })),
+  }),
+);
+
+const Diff = closed({
+  orderId: Type.String(),
+  from: Type.Integer(),
+  to: Type.Integer(),
+  changes: Changes,
+  steps: Type.Array(
+    closed({
+      version: Type.Integer(),
+      type: Type.String(),
+      occurredAt: Type.String(),
+      actor: Type.String(),
+      commandId: Type.String(),
+      correlationId: Type.String(),
+      causationId: Type.String({ description: 'the message, effect or deadline that was decided on' }),
+      reason: Type.Optional(Type.String()),
+      changes: Changes,
+    }),
+  ),
+});
+
+export function registerTimeTravel(app: Http, past: Past): void {
+  app.get(
+    '/v1/orders/:orderId/diff',
+    {
+      config: { work: 'list' },
+      schema: {
+        summary: 'What changed in an order between two versions, and why',
+        description:
+          'All in all, and event by event. What every event changes (version, updatedAt) and what may be done next ' +
+          '(allowedCommands, blockedCommands) is left out.',
+        tags: ['queries'],
+        params: OrderPath,
+        querystring: closed({
+          from: Type.Optional({ ...Version, default: 1 }),
+          to: Type.Optional({ ...Version, description: 'the latest by default' }),
+        }),
+        response: { 200: Diff, 400: problem(400), 404: problem(404), 503: problem(503) },
+      },
+    },
+    async (request, reply) => {
+      const { from = 1, to } = request.query;
+      return await reply.send(await past.diff(request.params.orderId, from, to));
+    },
+  );
+}

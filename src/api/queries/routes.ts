@@ -1,0 +1,48 @@
+import type { Client } from '@temporalio/client';
+import type { Db } from 'mongodb';
+import type { FeedTail } from '../../log/feed/feed.js';
+import type { Http } from '../server.js';
+import type { OrderViews } from '../../views/cache/order-views.js';
+import { createCursors } from './cursor.js';
+import { createOrderReader } from './order-reader.js';
+import { registerAttention } from './routes-attention.js';
+import { createPast } from './past.js';
+import { registerFeedQueries } from './routes-feed.js';
+import { registerOrderQueries } from './routes-orders.js';
+import { registerProjections } from './routes-projections.js';
+import { registerStockQueries } from './routes-stock.js';
+import { registerTimeTravel } from './routes-time-travel.js';
+import { registerViewQueries } from './routes-views.js';
+
+export interface QueryDeps {
+  readonly client: Client;
+  readonly db: Db;
+  readonly tail: FeedTail;
+  readonly views: OrderViews;
+  /** of the role `feed` */
+  readonly feedTaskQueue: string;
+  /** of the orders' workflows */
+  readonly orderTaskQueue: string;
+  /** what is owed, or pending, for longer needs a person */
+  readonly attentionAfterMs: number;
+  /** signs the cursors of lists */
+  readonly cursorSecret: string;
+}
+
+/** The read side. */
+export function registerQueries(
+  app: Http,
+  { client, db, tail, views, feedTaskQueue, orderTaskQueue, attentionAfterMs, cursorSecret }: QueryDeps,
+): void {
+  const cursors = createCursors(cursorSecret);
+  const reader = createOrderReader(client, views);
+  const past = createPast(db, reader);
+  const attention = { client, db, orderTaskQueue, attentionAfterMs };
+  registerOrderQueries(app, { db, views, reader, past, cursors, attention });
+  registerAttention(app, { ...attention, cursors });
+  registerTimeTravel(app, past);
+  registerFeedQueries(app, { db, reader, tail });
+  registerStockQueries(app, { db, cursors });
+  registerViewQueries(app, { db, cursors });
+  registerProjections(app, { db, client, feedTaskQueue });
+}

@@ -1,0 +1,121 @@
+import { Type } from 'typebox';
+import { limits } from '../order/commands.js';
+
+/** One character at least that can be seen: a letter, a digit, a sign. */
+const something = '(?=[\\s\\S]*[\\p{L}\\p{N}\\p{P}\\p{S}])';
+
+/** The patterns of the API, and what to tell who did not keep to one. */
+const patterns = {
+  id: [
+    '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$',
+    'must be 1 to 64 letters, digits, ".", "_" or "-", the first one a letter or digit',
+  ],
+  sku: [
+    '^[A-Za-z0-9][A-Za-z0-9._:+@#-]{0,63}$',
+    'must be 1 to 64 letters, digits or any of . _ : + @ # -, the first one a letter or digit',
+  ],
+  line: [
+    `^${something}[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029\\ud800-\\udfff]*$`,
+    'must be one line of well-formed Unicode without control characters, and not blank',
+  ],
+  text: [
+    `^${something}[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\ud800-\\udfff]*$`,
+    'must be well-formed Unicode without control characters, and not blank',
+  ],
+  currency: ['^[A-Z]{3}$', 'must be an ISO-4217 code of three capitals, such as EUR'],
+  country: ['^[A-Z]{2}$', 'must be an ISO-3166 code of two capitals, such as DE'],
+  email: [
+    '^[^\\s@\\u0000-\\u001f\\u007f-\\u009f\\ud800-\\udfff]+@[^\\s@\\u0000-\\u001f\\u007f-\\u009f\\ud800-\\udfff]+$',
+    'must be an address such as ada@example.com',
+  ],
+  key: ['^[\\u0021-\\u007e]{1,200}$', 'must be 1 to 200 visible ASCII characters without spaces'],
+  ifMatch: [
+    '^(\\*|[ ,]*(W/)?"[^"\\s]*"([ ,]+(W/)?"[^"\\s]*")*[ ,]*)$',
+    'must be the ETag of a version, such as "3" with its quotes, or *',
+  ],
+  time: [
+    '^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])(T([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d(\\.\\d{1,9})?)?(Z|[+-]\\d\\d:\\d\\d))?$',
+    'must be a time such as 2026-01-31T12:00:00Z, or a date',
+  ],
+  duration: ['^\\d{1,9}(ms|s|m|h|d)$', 'must be a duration such as 90s, 15m, 24h or 30d'],
+  date: ['^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])$', 'must be a date such as 2026-01-31'],
+} as const satisfies Record<string, readonly [pattern: string, meaning: string]>;
+
+const meanings = new Map<string, string>(Object.values(patterns));
+
+/** What a pattern of this API asks for, in words. */
+export function meaningOf(pattern: string): string | undefined {
+  return meanings.get(pattern);
+}
+
+function matching(name: keyof typeof patterns, options: { maxLength?: number; description?: string } = {}) {
+  return Type.String({ pattern: patterns[name][0], ...options });
+}
+
+export const Id = matching('id');
+export const Sku = matching('sku');
+/** One line for people: a name, a carrier. */
+export const Name = matching('line', { maxLength: 200 });
+/** Some lines for people: a note, a reason. */
+export const Text = matching('text', { maxLength: 2_000 });
+export const Tag = matching('line', { maxLength: 64 });
+export const Currency = matching('currency');
+export const Country = matching('country');
+export const Email = matching('email', { maxLength: 254 });
+export const Key = matching('key');
+export const IfMatch = matching('ifMatch', {
+  description:
+    'the ETag of the version to be judged against, or *; a weak one, or a list, never matches (412)',
+});
+export const Time = matching('time');
+export const Duration = matching('duration');
+/** A day, UTC. */
+export const Day = matching('date');
+/** Minor units of a currency. */
+export const Amount = Type.Integer({ minimum: 0, maximum: limits.amount });
+export const PositiveAmount = Type.Integer({ minimum: 1, maximum: limits.amount });
+export const Quantity = Type.Integer({ minimum: 1, maximum: limits.quantity });
+/** Units on hand. */
+export const StockCount = Type.Integer({ minimum: 0, maximum: 1_000_000_000 });
+export const Version = Type.Integer({ minimum: 1, maximum: limits.amount });
+
+/** An object that takes no other members than these. */
+export function closed<P extends Parameters<typeof Type.Object>[0]>(
+  properties: P,
+  options: { readonly description?: string } = {},
+) {
+  return Type.Object(properties, { ...options, additionalProperties: false });
+}
+
+export const OrderPath = closed({ orderId: Id });
+
+const keyPattern = new RegExp(patterns.key[0]);
+
+/**
+ * The one version that an `If-Match` names; undefined where any will do. A weak tag, a list and a tag that is none of a version
+ * match nothing (RFC 9110, 13.1.1): they name 0, which no order is at.
+ */
+export function versionOf(ifMatch: string): number | undefined {
+  if (ifMatch === '*') return undefined;
+  return Number(/^"([1-9]\d{0,14})"$/.exec(ifMatch.trim())?.[1] ?? 0);
+}
+
+/** Whether a header's value can be a command's id, an actor or a correlation id. */
+export function isKey(value: string): boolean {
+  return keyPattern.test(value);
+}
+
+/** What both sides answer of a SKU. */
+export const Stock = closed({
+  sku: Type.String(),
+  onHand: Type.Integer(),
+  reserved: Type.Integer({ description: 'of those on hand, promised to orders' }),
+  updatedAt: Type.Optional(Type.String({ description: 'absent while nobody has touched it' })),
+  toBeCounted: Type.Optional(
+    Type.Literal(true, {
+      description: 'what is on hand was lost with a database: reservations wait until it is counted (PUT)',
+    }),
+  ),
+});
+
+export const StockPath = closed({ sku: Sku });

@@ -1,0 +1,124 @@
+import type { ClientSession, Db } from 'mongodb';
+import { isDuplicateKey } from '../../log/journal/durability.js';
+import { concernOfStock, stockState } from './stock-state.js';
+import { done, known, type KnownStock, movements, stock, type StockMovement, untouched } from './stock.js';
+import { stockTurns } from './sku-queue.js';
+import { inTransaction } from '../../log/journal/transaction.js';
+
+/** What is on hand of a SKU, as a count or a delivery has shown it. */
+export interface Count {
+  readonly sku: string;
+  readonly onHand: number;
+  /** who gave the key: without spaces, as is the key */
+  readonly issuer: string;
+  /** the same count again has the first answer */
+  readonly key: string;
+  /** refused unless the SKU is at this version */
+  readonly expectedVersion?: number;
+}
+
+export interface Counted extends KnownStock {
+  /** it was counted under this key before */
+  readonly isReplayed: boolean;
+}
+
+/** A count that was refused: nothing was changed. */
+export class CountRefused extends Error {
+  override readonly name = 'CountRefused';
+  readonly code: 'key_reused' | 'stale_version' | 'stock_reserved' | 'stock_restoring' | 'stock_not_ready';
+  /** of the SKU, where the count expected another one */
+  readonly version?: number;
+  constructor(code: CountRefused['code'], message: string, version?: number) {
+    super(message);
+    this.code = code;
+    if (version !== undefined) this.version = version;
+  }
+}
+
+/**
+ * Sets what is on hand of a SKU; then it is to be counted no more. Once for each key of an issuer: again, it answers as the
+ * first time, whatever has changed since.
+ *
+ * @throws CountRefused; checked in the sequence `key_reused`, `stock_restoring`, `stale_version`, `stock_reserved`
+ */
+export async function countStock(db: Db, count: Count): Promise<Counted> {
+  const { sku } = count;
+  const earlier = await earlierCount(db, count);
+  if (earlier !== undefined) return earlier;
+  try {
+    return await stockTurns.take([sku], () =>
+      inTransaction(db, async (session) => await countInTransaction(db, count, session)),
+    );
+  } catch (error) {
+    const first = isDuplicateKey(error) ? await earlierCount(db, count) : undefined;
+    if (first === undefined) throw error;
+    return first;
+  }
+}
+
+/** No effect's key has a space, and neither an issuer nor a key has one: so no two of these are ever the same. */
+function movementId({ issuer, key }: Count): string {
+  return `set ${issuer} ${key}`;
+}
+
+async function earlierCount(db: Db, count: Count): Promise<Counted | undefined> {
+  const movement = await movements(db).findOne(
+    { _id: movementId(count) },
+    { readConcern: { level: 'linearizable' } },
+  );
+  return movement === null ? undefined : replay(movement, count);
+}
+
+function replay({ lines: [line], at, after }: StockMovement, { sku, onHand, key }: Count): Counted {
+  if (line === undefined || after === undefined || line.sku !== sku || line.quantity !== onHand) {
+    throw new CountRefused(
+      'key_reused',
+      `The key ${key} was used for another count: a new one needs a new key.`,
+    );
+  }
+  const { reserved, version } = after;
+  return { stock: { sku, onHand, reserved, updatedAt: at }, version, isReplayed: true };
+}
+
+async function countInTransaction(db: Db, count: Count, session: ClientSession): Promise<Counted> {
+  const { sku, onHand, expectedVersion } = count;
+  const at = new Date().toISOString();
+  await assertCountable(db, session);
+  const found = await stock(db).findOne({ _id: sku }, { session });
+  const { stock: before, version } = known(found ?? untouched(sku));
+  if (expectedVersion !== undefined && expectedVersion !== version) {
+    const message = `${sku} is at version ${version}, not ${expectedVersion}: read it again.`;
+    throw new CountRefused('stale_version', message, version);
+  }
+  const { reserved } = before;
+  if (reserved > onHand) {
+    const message = `${reserved} of ${sku} are reserved for orders: onHand must be at least that.`;
+    throw new CountRefused('stock_reserved', message);
+  }
+  const counted = { sku, onHand, reserved, updatedAt: at };
+  await stock(db).updateOne(
+    { _id: sku },
+    { $set: counted, $inc: { version: 1, counts: 1 }, $unset: { toBeCounted: '' } },
+    { session, upsert: true },
+  );
+  await movements(db).insertOne(
+    {
+      _id: movementId(count),
+      type: 'set',
+      lines: [{ sku, quantity: onHand }],
+      outcome: done,
+      at,
+      after: { reserved, version: version + 1 },
+    },
+    { session },
+  );
+  return { stock: counted, version: version + 1, isReplayed: false };
+}
+
+/** A restore puts back what moved before the count: it would be counted twice. */
+async function assertCountable(db: Db, session: ClientSession): Promise<void> {
+  const state = await stockState(db, session);
+  if (state !== undefined && state.outdated === undefined && state.restoringSince === undefined) return;
+  const code = state === undefined ? 'stock_not_ready' : 'stock_restoring';
+  throw new CountRefused(code, `The stock cannot be counted yet: ${concernOfStock(state)}.`);
+}

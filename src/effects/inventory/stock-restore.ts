@@ -1,0 +1,227 @@
+import type { AnyBulkWriteOperation, Db } from 'mongodb';
+import type { LineQuantity } from '../../order/commands.js';
+import type { Effect } from '../../order/effects.js';
+import type { OrderEvent } from '../../order/events.js';
+import { quantityOf } from '../../order/order.js';
+import { committed, durable, isDuplicateKey } from '../../log/journal/durability.js';
+import { journal } from '../../log/journal/journal.js';
+import { effectsOf, type Log } from '../settled-effects.js';
+import { type Outdated, stockState, stockStates } from './stock-state.js';
+import {
+  done,
+  movements,
+  movesGoods,
+  stock,
+  type StockDocument,
+  type StockEffect,
+  type StockMovement,
+  untouched,
+} from './stock.js';
+import { stockTurns } from './sku-queue.js';
+import { inTransaction } from '../../log/journal/transaction.js';
+
+/**
+ * Puts back what the stock lacks of that which orders' logs say was reserved, released, deducted and restocked: by the key of
+ * each movement, so again it changes nothing. More may be promised then than is on hand: such SKUs are to be counted. To be
+ * called before the same events are put back into the journal, since then the orders' next effects rely on it.
+ */
+export async function restoreStock(db: Db, logs: readonly Log[]): Promise<void> {
+  const moved = logs.flatMap(movementsOf);
+  while (moved.length > 0) {
+    const keys = moved.map(({ _id }) => _id);
+    const recorded = new Set(await movements(db).distinct('_id', { _id: { $in: keys } }, committed));
+    const missing = moved.filter(({ _id }) => !recorded.has(_id));
+    if (missing.length === 0 || (await putBack(db, missing))) break;
+  }
+  for (const log of logs) await carryOver(db, log);
+}
+
+/** What the order's log says was moved. */
+function movementsOf(log: Log): readonly StockMovement[] {
+  const settled = effectsOf(log)?.settled ?? [];
+  return settled.flatMap(({ effect, event }) => movementOf(effect, event) ?? []);
+}
+
+/** The movement that an outcome of an effect stands for; undefined where that moves no goods. */
+export function movementOf(effect: Effect, event: OrderEvent): StockMovement | undefined {
+  const { causationId: _id, orderId, occurredAt: at } = event;
+  if (!movesGoods(effect)) return undefined;
+  const movement = { _id, orderId, type: effect.type, lines: effect.lines, at };
+  switch (event.type) {
+    case 'StockReserved':
+      return { ...movement, outcome: { type: 'reserved' } };
+    case 'StockRefused':
+      return { ...movement, outcome: { type: 'out_of_stock', missing: event.data.missing } };
+    case 'StockReleased':
+    case 'StockDeducted':
+    case 'StockRestocked':
+      return { ...movement, outcome: done };
+    default:
+      return undefined;
+  }
+}
+
+/** All of them in one transaction; false where another puts back some of them at the same time. */
+async function putBack(db: Db, missing: readonly StockMovement[]): Promise<boolean> {
+  const changes = missing.flatMap(changesOf);
+  const skus = [...new Set(changes.map(({ sku }) => sku))].toSorted();
+  const { outdated, restoringSince } = (await stockState(db)) ?? {};
+  const writes = skus.flatMap((sku) => [
+    opening(sku, outdated),
+    adding(
+      sku,
+      changes.filter((change) => change.sku === sku),
+    ),
+  ]);
+  try {
+    await stockTurns.take(skus, () =>
+      inTransaction(db, async (session) => {
+        await movements(db).insertMany([...missing], { session });
+        if (writes.length > 0) await stock(db).bulkWrite(writes, { session, ordered: true });
+        // Amid a restore of all orders, others may have more to put back.
+        if (restoringSince !== undefined) return;
+        await stock(db).updateMany({ _id: { $in: skus }, ...isShort }, toBeCounted, { session });
+      }),
+    );
+    return true;
+  } catch (error) {
+    if (isDuplicateKey(error)) return false;
+    throw error;
+  }
+}
+
+const isShort = { $expr: { $gt: ['$reserved', '$onHand'] } };
+const toBeCounted = { $set: { toBeCounted: true } } as const;
+
+interface Change {
+  readonly sku: string;
+  readonly reserved: number;
+  readonly onHand: number;
+  readonly at: string;
+}
+
+/** What a movement does to each of its SKUs. */
+export function changesOf({ type, lines, outcome, at }: StockMovement): readonly Change[] {
+  if (outcome.type === 'out_of_stock' || type === 'set') return [];
+  const sign = signs[type];
+  return lines.map(({ sku, quantity }) => ({
+    sku,
+    reserved: sign.reserved * quantity,
+    onHand: sign.onHand * quantity,
+    at,
+  }));
+}
+
+/** What one unit of a movement does. */
+const signs: Readonly<Record<StockEffect | 'carried', { reserved: number; onHand: number }>> = {
+  reserve: { reserved: 1, onHand: 0 },
+  release: { reserved: -1, onHand: 0 },
+  deduct: { reserved: -1, onHand: -1 },
+  restock: { reserved: 0, onHand: 1 },
+  carried: { reserved: 1, onHand: 0 },
+};
+
+/** Of a SKU that had been counted, nothing is known but what the log moves from here on. */
+function opening(sku: string, outdated: Outdated | undefined): AnyBulkWriteOperation<StockDocument> {
+  const document = wasCounted(sku, outdated)
+    ? { sku, onHand: 0, reserved: 0, toBeCounted: true as const }
+    : untouched(sku);
+  return { updateOne: { filter: { _id: sku }, update: { $setOnInsert: document }, upsert: true } };
+}
+
+function wasCounted(sku: string, outdated: Outdated | undefined): boolean {
+  if (outdated === undefined) return false;
+  return outdated.counts === 'many' || outdated.counts.some(([counted]) => counted === sku);
+}
+
+function adding(sku: string, changes: readonly Change[]): AnyBulkWriteOperation<StockDocument> {
+  const reserved = changes.reduce((total, change) => total + change.reserved, 0);
+  const onHand = changes.reduce((total, change) => total + change.onHand, 0);
+  const at = changes.map((change) => change.at).reduce((latest, one) => (one > latest ? one : latest));
+  const update = { $inc: { reserved, onHand, version: changes.length }, $max: { updatedAt: at } };
+  return { updateOne: { filter: { _id: sku }, update } };
+}
+
+/**
+ * Where the first events of an order are in no store any more, what it holds is known all the same: as the oldest run that is
+ * kept took it over. The difference to what the stock knows is a movement of its own, and the SKU is to be counted: whether
+ * goods left or were released is not known.
+ */
+async function carryOver(db: Db, log: Log): Promise<void> {
+  const { base } = log;
+  if (base === undefined) return;
+  const { orderId, version } = base;
+  const earlier = { orderId, version: { $lte: version } };
+  if ((await journal(db).countDocuments(earlier, committed)) === version) return;
+  const later = new Set([...movementsOf(log).map(({ _id }) => _id), ...base.owed.map(({ key }) => key)]);
+  const recorded = (await movements(db).find(ofOrder(orderId), committed).toArray()).filter(
+    ({ _id }) => !later.has(_id),
+  );
+  const held = recorded.flatMap(changesOf);
+  const skus = new Set([...base.reserved, ...held].map(({ sku }) => sku));
+  const lines = [...skus].flatMap((sku): LineQuantity[] => {
+    const known = held.reduce((total, change) => total + (change.sku === sku ? change.reserved : 0), 0);
+    const quantity = quantityOf(base.reserved, sku) - known;
+    return quantity === 0 ? [] : [{ sku, quantity }];
+  });
+  if (lines.length === 0) return;
+  const at = base.updatedAt;
+  const carried = {
+    _id: `${orderId}:carried:${version}`,
+    orderId,
+    type: 'carried',
+    lines,
+    outcome: done,
+    at,
+  } as const;
+  if (!(await putBack(db, [carried]))) return;
+  await stock(db).updateMany({ _id: { $in: lines.map(({ sku }) => sku) } }, toBeCounted, durable);
+}
+
+/** The movements of one order: no order's id has a colon. */
+export function ofOrder(orderId: string) {
+  return { _id: { $gte: `${orderId}:`, $lt: `${orderId};` } };
+}
+
+/** From now on, until `endRestore`, nothing is out of stock and nothing is counted. */
+export async function beginRestore(db: Db): Promise<void> {
+  const restoringSince = new Date().toISOString();
+  const notYet = { _id: 'stock', restoringSince: { $exists: false } } as const;
+  await stockStates(db).updateOne(notYet, { $set: { restoringSince } }, durable);
+}
+
+/** All that the logs know is put back: what they cannot know is to be counted, and everything else goes on. */
+export async function endRestore(db: Db): Promise<void> {
+  const state = await stockState(db);
+  if (state?.restoringSince === undefined) return;
+  const { outdated } = state;
+  if (outdated !== undefined) await findUncounted(db, outdated);
+  await stock(db).updateMany(isShort, toBeCounted, durable);
+  const areLost = outdated?.cause === 'lost' && outdated.counts === 'many';
+  await stockStates(db).updateOne(
+    { _id: 'stock' },
+    {
+      $unset: { outdated: '', restoringSince: '' },
+      ...(areLost && { $set: { countsAreLost: true as const } }),
+    },
+    durable,
+  );
+}
+
+/** SKUs whose last count this MongoDB does not have. */
+async function findUncounted(db: Db, { cause, counts }: Outdated): Promise<void> {
+  if (counts === 'many') {
+    if (cause === 'lost') await stock(db).updateMany({}, toBeCounted, durable);
+    return;
+  }
+  for (const [sku, times] of counts) {
+    const outdated = { _id: sku, $or: [{ counts: { $exists: false } }, { counts: { $lt: times } }] };
+    await stock(db).bulkWrite(
+      [
+        opening(sku, { cause, counts, since: '' }),
+        { updateOne: { filter: outdated, update: { $set: { toBeCounted: true, counts: times } } } },
+      ],
+      durable,
+    );
+  }
+}

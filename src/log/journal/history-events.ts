@@ -1,0 +1,58 @@
+import { type Client, isGrpcServiceError } from '@temporalio/client';
+import type { temporal } from '@temporalio/proto';
+import { isTooLarge } from '../../outages/temporal-outage.js';
+
+export type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
+/** A run of a workflow; without a run id, the latest. */
+export type Execution = temporal.api.common.v1.IWorkflowExecution;
+
+export interface ReadOptions {
+  /** how long Temporal's answer to each page is waited for; otherwise as the caller's own deadline says */
+  readonly pageWithinMs?: number;
+}
+
+/** gRPC status codes, by their numbers in its specification. */
+const notFound = 5;
+const dataLoss = 15;
+
+/** As many as Temporal gives at once by default. */
+const usualPage = 256;
+
+/**
+ * The events of a run, page by page; none where Temporal does not keep it. Pages that are too large for one message are asked
+ * for in smaller ones.
+ *
+ * @throws Error where this history alone cannot be read; gRPC errors where Temporal cannot be asked
+ */
+export async function* historyEvents(
+  client: Client,
+  execution: Execution,
+  { pageWithinMs }: ReadOptions = {},
+): AsyncGenerator<HistoryEvent, void> {
+  const { namespace } = client.options;
+  let maximumPageSize = usualPage;
+  let nextPageToken: Uint8Array | undefined;
+  while (nextPageToken === undefined || nextPageToken.length > 0) {
+    const request = { namespace, execution, maximumPageSize, ...(nextPageToken && { nextPageToken }) };
+    const read = () => client.workflowService.getWorkflowExecutionHistory(request);
+    try {
+      const page = await (pageWithinMs === undefined
+        ? read()
+        : client.connection.withDeadline(Date.now() + pageWithinMs, read));
+      yield* page.history?.events ?? [];
+      ({ nextPageToken } = page);
+    } catch (error) {
+      if (!isGrpcServiceError(error)) throw error;
+      const code = error.code.valueOf();
+      if (code === notFound && nextPageToken === undefined) return;
+      if (code === dataLoss) throw unreadable('is lost', error);
+      if (!isTooLarge(error)) throw error;
+      if (maximumPageSize === 1) throw unreadable('has an event that is too large to be read', error);
+      maximumPageSize = Math.ceil(maximumPageSize / 4);
+    }
+  }
+
+  function unreadable(why: string, cause: Error): Error {
+    return new Error(`the history of ${execution.workflowId} ${why}`, { cause });
+  }
+}

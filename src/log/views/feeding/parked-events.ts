@@ -1,0 +1,56 @@
+import type { Db } from 'mongodb';
+import type { EventType } from '../../../order/events.js';
+import type { PositionedEvent } from '../../feed/feed.js';
+import { messageOf } from '../../../outages/message-of.js';
+
+/** An event that a view could not apply, or that waits behind such a one of its order. It is named, not copied. */
+export interface ParkedEvent {
+  /** `<collection>:<orderId>:<version>` */
+  readonly _id: string;
+  readonly view: string;
+  /** the build of the view that lacks the event */
+  readonly collection: string;
+  readonly orderId: string;
+  readonly version: number;
+  readonly type: EventType;
+  readonly position: number;
+  readonly status: 'parked' | 'waiting';
+  /** why, of one that is parked */
+  readonly error?: string;
+  /** ISO-8601 UTC */
+  readonly at: string;
+}
+
+export function parkedEvents(db: Db) {
+  return db.collection<ParkedEvent>('parked_events');
+}
+
+export async function ensureParkedEventIndexes(db: Db): Promise<void> {
+  await parkedEvents(db).createIndexes([
+    { key: { collection: 1, orderId: 1, version: 1 }, unique: true },
+    { key: { collection: 1, position: 1 } },
+  ]);
+}
+
+/** An event as it is set aside: with the error it met, or behind another. */
+export function toParked(
+  view: string,
+  collection: string,
+  { orderId, version, type, position }: PositionedEvent,
+  error?: unknown,
+): ParkedEvent {
+  const at = new Date().toISOString();
+  const event = {
+    _id: `${collection}:${orderId}:${version}`,
+    view,
+    collection,
+    orderId,
+    version,
+    type,
+    position,
+    at,
+  };
+  return error === undefined
+    ? { ...event, status: 'waiting' }
+    : { ...event, status: 'parked', error: messageOf(error).slice(0, 2_000) };
+}

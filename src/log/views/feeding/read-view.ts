@@ -1,0 +1,35 @@
+import type { Db, Filter, FindCursor, WithId } from 'mongodb';
+import { answering } from '../../journal/durability.js';
+import { type Build, projections } from './state.js';
+import { documents, type View, type ViewDocument } from '../view.js';
+import { within } from '../../../outages/timeout.js';
+
+/** How far a view was when it was read. */
+export interface AsOf {
+  /** every event up to this position is in the answer, and none beyond */
+  readonly position: number;
+  /** ISO-8601 UTC, when it came so far; absent where it was never fed */
+  readonly at?: string;
+}
+
+const WITHIN_MS = 4_000;
+/** A snapshot has a read concern of its own. */
+const { maxTimeMS } = answering;
+
+/** Reads documents of a view and how far it is, both at one point in time, whatever is written or swapped meanwhile. */
+export async function readView<D extends ViewDocument, T>(
+  db: Db,
+  { name }: View,
+  query: (find: (filter: Filter<D>) => FindCursor<WithId<D>>) => Promise<T>,
+): Promise<{ readonly found: T; readonly asOf: AsOf }> {
+  const reading = db.client.withSession({ snapshot: true }, async (session) => {
+    const build = await projections(db).findOne<Pick<Build, 'collection' | 'position' | 'at'>>(
+      { _id: name },
+      { session, maxTimeMS, projection: { _id: 0, collection: 1, position: 1, at: 1 } },
+    );
+    const collection = documents<D>(db, build?.collection ?? `${name}_1`);
+    const found = await query((filter) => collection.find(filter, { session, maxTimeMS }));
+    return { found, asOf: build === null ? { position: 0 } : { position: build.position, at: build.at } };
+  });
+  return await within(WITHIN_MS, reading);
+}

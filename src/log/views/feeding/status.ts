@@ -1,0 +1,173 @@
+import type { Db } from 'mongodb';
+import { answering } from '../../journal/durability.js';
+import { journal } from '../../journal/journal.js';
+import { ageOf, type FeedLag, feedLag } from '../../feed/lag.js';
+import { type ProjectionState, projections, type Rebuild } from './state.js';
+import {
+  type Exceptions,
+  neverRebuilt,
+  type StoreName,
+  storeNames,
+  type StoreRebuild,
+  storeRebuilds,
+  versionRead,
+} from '../rebuilding/store-rebuild.js';
+import type { View } from '../view.js';
+import { views } from '../../../views/views.js';
+
+/** Where a view across orders is. */
+export interface ProjectionStatus {
+  readonly name: string;
+  /** of the fold that built what is read; 0 where the view was never fed */
+  readonly version: number;
+  /** of the fold that this process has */
+  readonly latestVersion: number;
+  readonly position: number;
+  /** of the feed */
+  readonly head: number;
+  readonly eventsBehind: number;
+  /** age of the oldest event that is not applied; 0 where there is none */
+  readonly msBehind: number;
+  /** events set aside */
+  readonly parked: number;
+  /** ISO-8601 UTC, when `position` last changed */
+  readonly at?: string;
+  /** of the rebuild that made what is read; absent for the first build */
+  readonly rebuildId?: string;
+  /** what a roll-back goes back to */
+  readonly previous?: { readonly version: number; readonly position: number };
+  readonly rebuilding?: Progress;
+}
+
+/** A store that the feed does not feed, and its last rebuild. */
+export interface StoreStatus {
+  readonly name: StoreName;
+  /** of the fold that built what is read; absent where it has no versions, or was never rebuilt */
+  readonly version?: number;
+  /** what a roll-back goes back to */
+  readonly previous?: { readonly version: number };
+  /** of the last rebuild that came to its end, and when */
+  readonly rebuildId?: string;
+  readonly at?: string;
+  /** orders that this rebuild could not make from their first event on */
+  readonly exceptions?: Exceptions;
+  readonly rebuilding?: Progress;
+}
+
+/** How far a rebuild is, in events; that of a store in orders. */
+export interface Progress {
+  readonly rebuildId: string;
+  readonly startedAt: string;
+  readonly done: number;
+  /** as far as it is known */
+  readonly total: number;
+  /** of late */
+  readonly perSecond: number;
+  /** absent while it cannot be told */
+  readonly secondsLeft?: number;
+}
+
+export interface ProjectionsStatus {
+  /** of the sequencer */
+  readonly feed: FeedLag;
+  readonly views: readonly ProjectionStatus[];
+  readonly stores: readonly StoreStatus[];
+}
+
+/** Where everything is that is made from events, and how far behind. */
+export async function projectionsStatus(db: Db): Promise<ProjectionsStatus> {
+  const [feed, states, rebuilds] = await Promise.all([
+    feedLag(db),
+    projections(db).find({}, answering).toArray(),
+    storeRebuilds(db).find({}, answering).toArray(),
+  ]);
+  const statusOf = async (view: View): Promise<ProjectionStatus> => {
+    const state = states.find(({ _id }) => _id === view.name);
+    const position = state?.position ?? 0;
+    const next =
+      position < feed.head
+        ? await journal(db).findOne(
+            { position: { $gt: position } },
+            { ...answering, projection: { recordedAt: 1 }, sort: { position: 1 } },
+          )
+        : undefined;
+    return { ...toStatus(view, state, feed.head), msBehind: ageOf(next?.recordedAt) };
+  };
+  return {
+    feed,
+    views: await Promise.all(views.map(statusOf)),
+    stores: storeNames.map((name) =>
+      toStoreStatus(
+        name,
+        rebuilds.find(({ _id }) => _id === name),
+      ),
+    ),
+  };
+}
+
+/** What is further behind than `limitMs`, and what is set aside, in words; undefined where nothing is. */
+export function lagBeyond({ feed, views: all }: ProjectionsStatus, limitMs: number): string | undefined {
+  const late = (ms: number) => `${Math.round(ms / 1_000)} s behind`;
+  const found = [
+    ...(feed.behindMs > limitMs
+      ? [`${feed.unsequenced} events without a position, ${late(feed.behindMs)}`]
+      : []),
+    ...all.flatMap(({ name, eventsBehind, msBehind }) =>
+      msBehind > limitMs ? [`${name}: ${eventsBehind} events, ${late(msBehind)}`] : [],
+    ),
+    ...all.flatMap(({ name, parked }) => (parked > 0 ? [`${name}: ${parked} events set aside`] : [])),
+  ];
+  return found.length === 0 ? undefined : found.join('; ');
+}
+
+function toStatus(
+  { name, version }: View,
+  state: ProjectionState | undefined,
+  head: number,
+): Omit<ProjectionStatus, 'msBehind'> {
+  const position = state?.position ?? 0;
+  const { at, rebuildId, previous, rebuilding } = state ?? {};
+  return {
+    name,
+    version: state?.version ?? 0,
+    latestVersion: version,
+    position,
+    head,
+    eventsBehind: Math.max(0, head - position),
+    parked: state?.parked ?? 0,
+    ...(at === undefined ? {} : { at }),
+    ...(rebuildId === undefined ? {} : { rebuildId }),
+    ...(previous === undefined
+      ? {}
+      : { previous: { version: previous.version, position: previous.position } }),
+    ...(rebuilding === undefined ? {} : { rebuilding: progressOfRebuild(rebuilding, head) }),
+  };
+}
+
+function toStoreStatus(name: StoreName, rebuild: StoreRebuild | undefined): StoreStatus {
+  if (rebuild === undefined) return { name };
+  const { rebuildId, phase, startedAt, at, done, total, perSecond, exceptions, previous } = rebuild;
+  const read = {
+    name,
+    ...(rebuild.version === undefined ? {} : { version: versionRead(rebuild) }),
+    ...(previous === undefined ? {} : { previous: { version: previous.version } }),
+  };
+  if (rebuildId === neverRebuilt) return read;
+  if (phase === 'done') return { ...read, rebuildId, at, exceptions };
+  return {
+    ...read,
+    rebuilding: { rebuildId, startedAt, done, total, perSecond, ...timeLeft(total - done, perSecond) },
+  };
+}
+
+function progressOfRebuild(
+  { rebuildId, startedAt, position, eventsPerSecond }: Rebuild,
+  head: number,
+): Progress {
+  const left = timeLeft(head - position, eventsPerSecond);
+  return { rebuildId, startedAt, done: position, total: head, perSecond: eventsPerSecond, ...left };
+}
+
+function timeLeft(left: number, perSecond: number): Pick<Progress, 'secondsLeft'> {
+  return perSecond > 0 ? { secondsLeft: Math.ceil(Math.max(0, left) / perSecond) } : {};
+}

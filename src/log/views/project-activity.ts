@@ -1,0 +1,32 @@
+import { Context, getClient } from '@temporalio/activity';
+import type { Db } from 'mongodb';
+import type { FeedTail } from '../feed/feed.js';
+import { project } from './feeding/project.js';
+import { requestRebuild } from './rebuilding/request-rebuild.js';
+import { viewNamed } from '../../views/views.js';
+import type { StandingActivities } from '../workflow/singleton-messages.js';
+import { currentTurn } from '../feed/tenure.js';
+
+/** Feeding the views across orders, a standing activity for each. */
+export function createProjecting({
+  db,
+  tail,
+}: {
+  readonly db: Db;
+  readonly tail: FeedTail;
+}): Pick<StandingActivities, 'project'> {
+  return {
+    project: async (name) => {
+      const view = viewNamed(name);
+      // Another worker, of a newer version, may have it.
+      if (view === undefined) throw new Error(`There is no view ${name} here.`);
+      const { taskQueue } = Context.current().info;
+      await project(view, {
+        db,
+        tail,
+        ...currentTurn(),
+        requestRebuild: async () => void (await requestRebuild({ client: getClient(), taskQueue }, name)),
+      });
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import { getClient } from '@temporalio/activity';
+import type { Db } from 'mongodb';
+import { rebuildJournal } from './rebuilding/rebuild-journal.js';
+import { rebuildOrders, rollBackOrders } from './rebuilding/rebuild-orders.js';
+import { rebuild } from './rebuilding/rebuild.js';
+import { viewNamed } from '../../views/views.js';
+import type { RebuildActivities } from '../workflow/rebuild-messages.js';
+import { currentTurn } from '../feed/tenure.js';
+
+/**
+ * Rebuilding a view across orders, the view `orders`, or the journal; and taking the view `orders` back.
+ *
+ * @param orderTaskQueue of the orders' workflows
+ */
+export function createRebuilding({
+  db,
+  orderTaskQueue,
+}: {
+  readonly db: Db;
+  readonly orderTaskQueue: string;
+}): RebuildActivities {
+  return {
+    rebuild: async (name, rebuildId) => {
+      const rebuilding = { db, rebuildId, ...currentTurn() };
+      if (name === 'journal')
+        return await rebuildJournal({ ...rebuilding, client: getClient(), orderTaskQueue });
+      if (name === 'orders') return await rebuildOrders(rebuilding);
+      const view = viewNamed(name);
+      // Another worker, of a newer version, may have it.
+      if (view === undefined) throw new Error(`There is no view ${name} here.`);
+      return await rebuild(view, rebuilding);
+    },
+    rollBackOrders: async (rebuildId) => await rollBackOrders({ db, rebuildId, ...currentTurn() }),
+  };
+}

@@ -1,0 +1,127 @@
+import type { Db, UpdateOptions } from 'mongodb';
+import { inTransaction } from '../../journal/transaction.js';
+import { committed, durable } from '../../journal/durability.js';
+import type { PositionedEvent } from '../../feed/feed.js';
+import { foldBatch, type FoldedBatch } from '../feeding/fold-batch.js';
+import { consecutive, OrderStates } from '../feeding/order-states.js';
+import { parkedEvents } from '../feeding/parked-events.js';
+import { type Build, projections } from '../feeding/state.js';
+import { documents, type View } from '../view.js';
+
+/** The build that is fed, and the epoch under which this holder may do so. */
+export type Held = Build & { readonly epoch: number };
+
+/** Where the state of a view keeps a build: the active one, or the one on its way. */
+export type Slot = 'active' | 'rebuilding';
+
+/**
+ * Feeds one build of a view. Documents, events set aside and the build's own position are written in one transaction, which
+ * fails unless the build is still as this holder knows it: no event is ever applied twice or left out, whatever ends when.
+ */
+export class BuildFeeder {
+  private readonly db: Db;
+  private readonly view: View;
+  private readonly slot: Slot;
+  private readonly states: OrderStates;
+  held: Held;
+
+  constructor(db: Db, view: View, slot: Slot, held: Held) {
+    this.db = db;
+    this.view = view;
+    this.slot = slot;
+    this.states = new OrderStates(db);
+    this.held = held;
+  }
+
+  /**
+   * Applies the events that follow the build's position.
+   *
+   * @param more members of the build's state to be set as well
+   * @returns false where the build is not as this holder knows it: it is to be looked at anew
+   */
+  async apply(
+    events: readonly PositionedEvent[],
+    more: Readonly<Record<string, number>> = {},
+  ): Promise<boolean> {
+    for (const part of consecutive(events)) if (!(await this.applyPart(part, more))) return false;
+    return true;
+  }
+
+  private async applyPart(
+    events: readonly PositionedEvent[],
+    more: Readonly<Record<string, number>>,
+  ): Promise<boolean> {
+    const { collection, parked } = this.held;
+    const orders = await this.states.before(events);
+    const blocked = parked === 0 ? new Set<string>() : await this.blocked([...orders.keys()]);
+    const folded = foldBatch(this.view, collection, events, orders, blocked);
+    const next: Held = {
+      ...this.held,
+      position: events.at(-1)?.position ?? this.held.position,
+      parked: parked + folded.parked.length,
+      at: new Date().toISOString(),
+    };
+    if (!(await this.write(next, more, folded))) return false;
+    this.states.remember(folded.states);
+    this.held = next;
+    return true;
+  }
+
+  /** Goes on behind positions whose events are lost, as `apply` does behind events. */
+  async pass(position: number): Promise<boolean> {
+    const next: Held = { ...this.held, position, at: new Date().toISOString() };
+    if (!(await this.advance(next, {}, durable))) return false;
+    this.held = next;
+    return true;
+  }
+
+  /** Goes on with a build as it was found. */
+  resume(held: Held): void {
+    this.states.forget();
+    this.held = held;
+  }
+
+  private async write(
+    next: Held,
+    more: Readonly<Record<string, number>>,
+    { changes, parked }: FoldedBatch,
+  ): Promise<boolean> {
+    const writes = changes.toWrites();
+    // Most events mean nothing to a view: then its position is all there is to write.
+    if (writes.length === 0 && parked.length === 0) return await this.advance(next, more, durable);
+    return await inTransaction(this.db, async (session) => {
+      if (!(await this.advance(next, more, { session }))) return false;
+      if (writes.length > 0)
+        await documents(this.db, next.collection).bulkWrite(writes, { session, ordered: false });
+      if (parked.length > 0) await parkedEvents(this.db).insertMany([...parked], { session });
+      return true;
+    });
+  }
+
+  private async advance(
+    { position, parked, at }: Held,
+    more: Readonly<Record<string, number>>,
+    options: UpdateOptions,
+  ): Promise<boolean> {
+    const prefix = this.slot === 'active' ? '' : 'rebuilding.';
+    const prefixed = (fields: object) =>
+      Object.fromEntries(Object.entries(fields).map(([name, value]) => [prefix + name, value]));
+    const { epoch, collection } = this.held;
+    const known = { epoch, collection, position: this.held.position, parked: this.held.parked };
+    const { matchedCount } = await projections(this.db).updateOne(
+      { _id: this.view.name, ...prefixed(known) },
+      { $set: prefixed({ position, parked, at, ...more }) },
+      options,
+    );
+    return matchedCount === 1;
+  }
+
+  private async blocked(orderIds: readonly string[]): Promise<ReadonlySet<string>> {
+    const found = await parkedEvents(this.db).distinct(
+      'orderId',
+      { collection: this.held.collection, orderId: { $in: [...orderIds] } },
+      committed,
+    );
+    return new Set(found);
+  }
+}

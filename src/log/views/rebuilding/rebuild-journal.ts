@@ -1,0 +1,141 @@
+import type { Client } from '@temporalio/client';
+import { recognizeDatabase } from '../../../effects/inventory/recognize-database.js';
+import { beginRestore, endRestore } from '../../../effects/inventory/stock-restore.js';
+import { NewerEvent } from '../../../order/upcasters.js';
+import { inTurn } from '../../journal/chunks.js';
+import { noteReturn } from '../../feed/feed.js';
+import { foldHistory, readHistoryLog } from '../../journal/history.js';
+import { ensureJournalIndexes } from '../../journal/journal.js';
+import { countOrderWorkflows, listOrderWorkflows, type OrderPage } from '../../journal/order-workflows.js';
+import { isServerError } from '../../../outages/server-error.js';
+import { ensureOrderIndexes } from '../../../views/orders.js';
+import type { Rebuilding } from './rebuild.js';
+import { requestRebuildsAfterLoss } from './request-rebuild.js';
+import { type KeptOrder, restoreOrders } from './restore-orders.js';
+import { StoreRebuilder } from './store-rebuild.js';
+
+export interface JournalRebuilding extends Rebuilding {
+  readonly client: Client;
+  /** of the orders' workflows */
+  readonly orderTaskQueue: string;
+  /** orders after which it notes how far it is (as many as a list has) */
+  readonly pageSize?: number;
+}
+
+const historiesAtOnce = 8;
+const eventsAtATime = 500;
+
+/**
+ * Makes the journal and the view `orders` anew from the workflow histories, and the stock's movements with them, beside whatever is recorded meanwhile; what is
+ * there already is left as it is. Positions and the views across orders follow by themselves, as for any event that is recorded;
+ * where events had positions before they were lost, those views are built anew.
+ * Of an order whose first runs Temporal no longer has, the later events are restored, and the view from the state that its
+ * oldest run took over; such orders are counted and named, and so are those whose journal tells another story, or whose
+ * history is no log.
+ *
+ * @returns false where `signal` ended it before
+ * @throws Superseded where another has taken it over; and any error of the servers: call it again, it goes on where it was
+ */
+export async function rebuildJournal(rebuilding: JournalRebuilding): Promise<boolean> {
+  let done = 0;
+  const beat = (restored: number): void => {
+    done = restored;
+    rebuilding.beat(done);
+  };
+  const { db, client, orderTaskQueue } = rebuilding;
+  await recognizeDatabase({ db, client, taskQueue: orderTaskQueue });
+  await beginRestore(db);
+  if (!(await restoreAll({ ...rebuilding, beat }))) return false;
+  await endRestore(db);
+  await requestRebuildsAfterLoss(rebuilding, () => beat(done));
+  return true;
+}
+
+async function restoreAll(rebuilding: JournalRebuilding): Promise<boolean> {
+  const { db, client, orderTaskQueue, signal, beat, rebuildId } = rebuilding;
+  await Promise.all([ensureJournalIndexes(db), ensureOrderIndexes(db), noteReturn(db)]);
+  const rebuilder = await StoreRebuilder.takeOver(db, 'journal', rebuildId, async () => ({
+    since: 0,
+    total: await countOrderWorkflows(client, orderTaskQueue),
+  }));
+  if (rebuilder.state.phase === 'done') return true;
+  let { done } = rebuilder.state;
+  const alive = (): void => beat(done);
+  let exceptions: string[] = [];
+
+  async function restore({ orders, page }: Batch): Promise<void> {
+    const kept = orders.flatMap((order) => order.kept ?? []);
+    const broken = orders.flatMap(({ orderId, isBroken }) => (isBroken ? [orderId] : []));
+    exceptions.push(...broken, ...(await restoreOrders(db, kept, alive)));
+    done += orders.length;
+    if (page === undefined) return;
+    await rebuilder.advance({
+      done,
+      exceptions: rebuilder.exceptionsWith(exceptions),
+      ...(page.next === undefined ? { phase: 'done' } : { place: page.next }),
+    });
+    exceptions = [];
+  }
+
+  let restoring = Promise.resolve();
+  try {
+    for await (const batch of readBatches(rebuilding, rebuilder.state.place, alive)) {
+      await restoring;
+      if (signal.aborted) return false;
+      // While it is written, the next one is read.
+      restoring = restore(batch);
+      restoring.catch(() => undefined);
+    }
+  } finally {
+    await restoring;
+  }
+  return true;
+}
+
+/** An order of the list. */
+interface ReadOrder {
+  readonly orderId: string;
+  /** absent where nothing is decided yet: it will be recorded when it is */
+  readonly kept?: KeptOrder;
+  /** its history is no log */
+  readonly isBroken: boolean;
+}
+
+interface Batch {
+  readonly orders: readonly ReadOrder[];
+  /** of which they are the last */
+  readonly page?: OrderPage;
+}
+
+/** @param place where an earlier try was in the list */
+async function* readBatches(
+  { client, orderTaskQueue, pageSize }: JournalRebuilding,
+  place: string | undefined,
+  alive: () => void,
+): AsyncGenerator<Batch, void> {
+  for await (const page of listOrderWorkflows(client, orderTaskQueue, { from: place, pageSize })) {
+    let orders: ReadOrder[] = [];
+    let events = 0;
+    for await (const order of inTurn(page.orders, historiesAtOnce, (one) => readOrder(client, one.orderId))) {
+      alive();
+      orders.push(order);
+      events += order.kept?.log.events.length ?? 0;
+      if (events < eventsAtATime) continue;
+      yield { orders };
+      orders = [];
+      events = 0;
+    }
+    yield { orders, page };
+  }
+}
+
+async function readOrder(client: Client, orderId: string): Promise<ReadOrder> {
+  try {
+    const log = await readHistoryLog(client, orderId);
+    const order = log === undefined || log.isForecast ? undefined : foldHistory(log);
+    return { orderId, isBroken: false, ...(log && order && { kept: { log, order } }) };
+  } catch (error) {
+    if (isServerError(error) || error instanceof NewerEvent) throw error;
+    return { orderId, isBroken: true };
+  }
+}

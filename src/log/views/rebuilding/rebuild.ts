@@ -1,0 +1,88 @@
+import { setTimeout } from 'node:timers/promises';
+import type { Db } from 'mongodb';
+import { feedHead, passLost, readFeed } from '../../feed/feed.js';
+import { Superseded } from '../../feed/sequencer.js';
+import { BuildFeeder, type Held } from './feed-build.js';
+import { dropUnusedBuilds, projectionState, type Rebuild, swap, takeOverRebuild } from '../feeding/state.js';
+import type { View } from '../view.js';
+
+export interface Rebuilding {
+  readonly db: Db;
+  /** aborted when another shall go on */
+  readonly signal: AbortSignal;
+  /** called after every batch */
+  readonly beat: (position: number) => void;
+  /** the same for all tries of one rebuild: a later one goes on where an earlier one was */
+  readonly rebuildId: string;
+}
+
+const batchSize = 2_000;
+const PAUSE_MS = 10;
+
+/**
+ * Builds a view anew from the first event on, beside the build that is read meanwhile, and puts it in that one's place once
+ * it is as far. The one before is kept for a roll-back, older ones are dropped.
+ *
+ * @returns false where `signal` ended it before
+ * @throws Superseded where another has taken it over; and any error of MongoDB: call it again, it goes on where it was
+ */
+export async function rebuild(view: View, { db, signal, beat, rebuildId }: Rebuilding): Promise<boolean> {
+  const state = await takeOverRebuild(db, view, rebuildId);
+  if (state.rebuilding === undefined || state.rebuildId === rebuildId) {
+    await dropUnusedBuilds(db, view.name);
+    return true;
+  }
+  assertSameVersion(view, state.rebuilding);
+  await dropUnusedBuilds(db, view.name);
+  const feeder = new BuildFeeder(db, view, 'rebuilding', state.rebuilding);
+  const began = { at: Date.now(), position: feeder.held.position };
+  let ahead = read(db, feeder.held.position);
+  while (!signal.aborted) {
+    const events = await ahead;
+    beat(feeder.held.position);
+    const last = events.at(-1);
+    if (last !== undefined) {
+      // The next batch is on its way while this one is applied.
+      ahead = read(db, last.position);
+      const eventsPerSecond = rateSince(began, last.position);
+      if (!(await feeder.apply(events, { eventsPerSecond }))) throw superseded(view);
+      continue;
+    }
+    const position = await passLost(db, feeder.held.position);
+    if (position > feeder.held.position && !(await feeder.pass(position))) throw superseded(view);
+    if (await swap(db, view.name, rebuildId, await feedHead(db))) {
+      await dropUnusedBuilds(db, view.name);
+      return true;
+    }
+    await assertStillMine(db, view, feeder.held);
+    // The active build is ahead by what has come in this moment.
+    await setTimeout(PAUSE_MS);
+    ahead = read(db, feeder.held.position);
+  }
+  return false;
+}
+
+/** Where nobody waits for it any more, its failure is nobody's. */
+function read(db: Db, position: number) {
+  const events = readFeed(db, position, batchSize);
+  events.catch(() => undefined);
+  return events;
+}
+
+function rateSince(began: { readonly at: number; readonly position: number }, position: number): number {
+  return Math.round(((position - began.position) * 1_000) / Math.max(1, Date.now() - began.at));
+}
+
+async function assertStillMine(db: Db, view: View, { epoch, collection }: Held): Promise<void> {
+  const { rebuilding } = (await projectionState(db, view.name)) ?? {};
+  if (rebuilding?.epoch !== epoch || rebuilding.collection !== collection) throw superseded(view);
+}
+
+function superseded({ name }: View): Superseded {
+  return new Superseded(`Another rebuilds the view ${name}.`);
+}
+
+function assertSameVersion({ name, version }: View, rebuilding: Rebuild): void {
+  if (rebuilding.version !== version)
+    throw new Superseded(`The view ${name} is rebuilt as version ${rebuilding.version}; here is ${version}.`);
+}

@@ -1,0 +1,120 @@
+import type { Db } from 'mongodb';
+import { restoreStock } from '../../../effects/inventory/stock-restore.js';
+import type { Order } from '../../../order/order.js';
+import { NewerEvent } from '../../../order/upcasters.js';
+import { committed, durable, insertMissing, isDuplicateKey } from '../../journal/durability.js';
+import type { HistoryLog } from '../../journal/history.js';
+import { insertIntoJournal, journal, journaled, restoreLog } from '../../journal/journal.js';
+import { isServerError } from '../../../outages/server-error.js';
+import { orders, projectOrder, toDocument } from '../../../views/orders.js';
+
+/** An order as its history has it. */
+export interface KeptOrder {
+  readonly log: HistoryLog;
+  /** what the log leads to */
+  readonly order: Order;
+}
+
+const atOnce = 8;
+
+/**
+ * Writes orders into stock, journal and view, as far as they are not there, while their own workflows may do so as well. Orders of
+ * which the journal has nothing are written together; for each of the others, what is there is compared and left as it is.
+ *
+ * @param beat called whenever some more are written
+ * @returns ids of those that could not be restored from their first event on, or whose journal tells another story
+ * @throws errors of MongoDB
+ */
+export async function restoreOrders(
+  db: Db,
+  kept: readonly KeptOrder[],
+  beat: () => void,
+): Promise<readonly string[]> {
+  // Before the journal: once that is whole, the orders' next effects rely on the stock.
+  await restoreStock(
+    db,
+    kept.map(({ log }) => log),
+  );
+  beat();
+  const known = await journaled(
+    db,
+    kept.map(({ log }) => log.orderId),
+  );
+  const fresh = kept.filter(({ log }) => log.isComplete && !known.has(log.orderId));
+  const isWritten = await insertOrders(db, fresh);
+  beat();
+  const others = isWritten ? kept.filter((one) => !fresh.includes(one)) : kept;
+  const exceptions: string[] = [];
+  for (let from = 0; from < others.length; from += atOnce) {
+    const some = others.slice(from, from + atOnce);
+    const restored = await Promise.all(some.map((one) => restoreOrder(db, one)));
+    exceptions.push(...some.flatMap(({ log }, index) => (restored[index] === true ? [] : [log.orderId])));
+    beat();
+  }
+  return exceptions;
+}
+
+/** Orders whose logs are complete. False where the journal has an event of theirs by now: nothing is written behind it. */
+async function insertOrders(db: Db, fresh: readonly KeptOrder[]): Promise<boolean> {
+  if (fresh.length === 0) return true;
+  const areInserted = await insertIntoJournal(
+    db,
+    fresh.flatMap(({ log }) => log.events),
+  );
+  if (!areInserted) return false;
+  const viewed = await insertViews(db, fresh);
+  // In this sequence: whoever records an event after this look finds a view to go on from.
+  const overtaken = await overtakenOrders(db, fresh);
+  for (const orderId of new Set([...viewed, ...overtaken])) await projectOrder(db, orderId);
+  return true;
+}
+
+/** @returns ids of those that have a view already */
+async function insertViews(db: Db, fresh: readonly KeptOrder[]): Promise<readonly string[]> {
+  const documents = fresh.map(({ order }) => toDocument(order));
+  return (await insertMissing(orders(db), documents)).map(({ orderId }) => orderId);
+}
+
+/** Those that have gone on since their history was read. */
+async function overtakenOrders(db: Db, fresh: readonly KeptOrder[]): Promise<readonly string[]> {
+  const open = new Map(
+    fresh.filter(({ log }) => log.isOpen).map(({ order }) => [order.orderId, order.version]),
+  );
+  if (open.size === 0) return [];
+  const found = await journal(db)
+    .aggregate<{ _id: string; last: number }>(
+      [
+        { $match: { orderId: { $in: [...open.keys()] } } },
+        { $group: { _id: '$orderId', last: { $max: '$version' } } },
+      ],
+      committed,
+    )
+    .toArray();
+  return found.flatMap(({ _id: orderId, last }) => (last > (open.get(orderId) ?? last) ? [orderId] : []));
+}
+
+/** False where not all of the order can be restored. */
+async function restoreOrder(db: Db, { log, order }: KeptOrder): Promise<boolean> {
+  try {
+    await restoreLog(db, log.events);
+    const projected = await projectOrder(db, log.orderId);
+    if ((projected?.version ?? 0) >= order.version) return true;
+    await projectFromHistory(db, order);
+    return false;
+  } catch (error) {
+    if (isServerError(error) || error instanceof NewerEvent) throw error;
+    return false;
+  }
+}
+
+async function projectFromHistory(db: Db, order: Order): Promise<void> {
+  const { orderId, version } = order;
+  try {
+    const older = { _id: orderId, version: { $lt: version } };
+    await orders(db).replaceOne(older, toDocument(order), { upsert: true, ...durable });
+  } catch (error) {
+    // It is there, as new or newer.
+    if (!isDuplicateKey(error)) throw error;
+  }
+  await projectOrder(db, orderId);
+}

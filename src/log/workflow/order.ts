@@ -1,0 +1,691 @@
+import { defineSearchAttributeKey } from '@temporalio/common';
+import {
+  ActivityFailure,
+  type ActivityOptions,
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  isCancellation,
+  log,
+  patched,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  sleep,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { allowedCommands } from '../../order/allowed.js';
+import { append } from '../../order/append.js';
+import { type FactType, factTypes, type FollowUpType, followUpTypes } from '../../order/commands.js';
+import { type Deadline, expire, nextDeadline } from '../../order/deadlines.js';
+import {
+  type Effect,
+  type EffectType,
+  type Outcome,
+  type Settlement,
+  versionOf,
+} from '../../order/effects.js';
+import type { Cause, EventDraft, OrderEvent, StoredEvent } from '../../order/events.js';
+import { fittingFact, hasRoomForFacts } from '../../order/facts.js';
+import { type Order, isFinished } from '../../order/order.js';
+import { pendingEffects } from '../../order/pending-effects.js';
+import type { Refusal } from '../../order/refusal.js';
+import { rejectionOf } from '../../order/rejection.js';
+import { isUnder } from '../../order/rules.js';
+import { settle } from '../../order/settle.js';
+import { answerOf, didNothing } from './answer.js';
+import { commandIdOf, hasIssuer, isSameCommand } from './command-id.js';
+import { details, stepSummary } from './web-ui.js';
+import {
+  type Answer,
+  type ContinuedOrder,
+  type FactMessage,
+  type Halt,
+  type Message,
+  type NewOrder,
+  type OrderEnd,
+  type OrderState,
+  type RefusedUpdate,
+  type Remembered,
+  type ResumedOrder,
+  type Signal,
+  type Step,
+  type Steps,
+  eventFork,
+  isMessage,
+  messageId,
+  messagesWaiting,
+  rememberedCommands,
+  searchAttributes,
+  stateQuery,
+} from './messages.js';
+import {
+  type Obstacle,
+  isSameBody,
+  judge,
+  judgeMessage,
+  judgeNew,
+  judgePayment,
+  keyConflict,
+  versionConflict,
+} from './guard.js';
+
+import { endSuperseded, stepOf, supersededBy, takeOver } from './resumption.js';
+
+/** An outage delays a step and never ends it: only a fork of the log, which no retry can mend, is final. */
+const untilDone: ActivityOptions = {
+  startToCloseTimeout: '10s',
+  retry: {
+    initialInterval: '200ms',
+    backoffCoefficient: 2,
+    maximumInterval: '10s',
+    nonRetryableErrorTypes: [eventFork],
+  },
+};
+const { record, recall } = proxyActivities<Steps>(untilDone);
+const steps = proxyActivities<Record<EffectType, (step: Step) => Promise<Outcome>>>(untilDone);
+
+/** Who answers to an effect: the actor of its outcome. */
+const worldOf: Readonly<Record<EffectType, string>> = {
+  reserve: 'inventory',
+  release: 'inventory',
+  deduct: 'inventory',
+  restock: 'inventory',
+  authorize: 'payments',
+  capture: 'payments',
+  void: 'payments',
+  refund: 'payments',
+};
+
+const statusAttribute = defineSearchAttributeKey(searchAttributes.status, 'KEYWORD');
+
+const recalledAtOnce = 100;
+
+/**
+ * Beyond either, updates are refused and signals wait until the journal has caught up: what one activity is given, and one
+ * run hands to the next, has a limit.
+ */
+const unrecordedLimit = { events: 500, characters: 256 * 1024 };
+
+/** What Temporal takes from one run for the next is 2 MiB; a task that gives more fails, whenever it is tried again. */
+const handedOnBytes = 1_900_000;
+
+/** One order, from its creation to its end: the only place where its events are decided. */
+export async function order(input: NewOrder | ContinuedOrder | ResumedOrder): Promise<OrderEnd> {
+  const { cancelRequested } = CancellationScope.current();
+  // Whoever asks Temporal to cancel the workflow asks for the order to be cancelled, by its own rules.
+  return await CancellationScope.nonCancellable(async () => {
+    const run = 'resume' in input ? await resumedRun(input) : new OrderRun(input);
+    run.listen();
+    cancelRequested.catch(() => run.requestCancellation());
+    return await run.untilFinished();
+  });
+}
+
+async function resumedRun(input: ResumedOrder): Promise<OrderRun> {
+  const arriving: Signal[] = [];
+  keepUntilTakenOver(input, arriving);
+  const { order: takenOver, messages } = await takeOver(input, untilDone, arriving);
+  const run = new OrderRun(takenOver);
+  run.takeAgain(messages);
+  return run;
+}
+
+/** Until the order is taken over, signals are kept, and updates are told to come again. */
+function keepUntilTakenOver({ orderId }: ResumedOrder, arriving: Signal[]): void {
+  for (const name of [...followUpTypes, ...factTypes])
+    setHandler(defineSignal<[Message]>(name), (message) => void arriving.push({ name, message }));
+  const message = `order ${orderId} is being resumed: try again`;
+  const refusal = { kind: 'busy', code: messagesWaiting, message } as const;
+  const refused: RefusedUpdate = { refusal, version: 0, status: 'pending', allowedCommands: [] };
+  const refuse = (): never => {
+    throw ApplicationFailure.create({ message, type: refusal.code, details: [refused], nonRetryable: true });
+  };
+  for (const type of followUpTypes)
+    setHandler(defineUpdate<Answer>(type), (): Answer => refuse(), { validator: () => refuse() });
+}
+
+/** The durable shell around the domain. It has what was decided recorded and done, and decides nothing itself. */
+class OrderRun {
+  private order: Order;
+  /** decided, and not yet in the input of an activity */
+  private queued: readonly StoredEvent[];
+  /** in the inputs of activities that have not ended yet; effects that were owed at once have events in common */
+  private readonly recording = new Set<readonly StoredEvent[]>();
+  /** keys of the effects an activity was scheduled for in this run */
+  private readonly issued = new Set<string>();
+  private remembered: readonly Remembered[];
+  /** see `ContinuedOrder` */
+  private memoryFrom: number;
+  /**
+   * Signals in their order, the first of which has to wait: too much is unrecorded, or the journal has to be asked whether its
+   * command is known. They are durable in the history.
+   */
+  private waiting: readonly Signal[] = [];
+  private isRecalling = false;
+  private crowded: readonly Signal[];
+  private halted: Halt | undefined;
+  /** another run of the order was resumed from the journal: by which of its events that is known */
+  private replaced: string | undefined;
+  private readonly characters = new WeakMap<StoredEvent, number>();
+  private timer: { readonly deadline: Deadline; readonly scope: CancellationScope } | undefined;
+  private listedStatus: Order['status'];
+  /** counts what the main loop must look at */
+  private changes = 0;
+  private readonly continueAsNewAfter: number | undefined;
+
+  constructor(input: NewOrder | ContinuedOrder) {
+    this.continueAsNewAfter = input.continueAsNewAfter;
+    if ('order' in input) {
+      this.order = input.order;
+      this.queued = input.unrecorded;
+      this.remembered = input.remembered;
+      this.memoryFrom = input.memoryFrom ?? oldestRemembered(input.remembered);
+      this.crowded = input.crowded ?? [];
+      this.halted = input.halted;
+      this.listedStatus = input.order.status;
+      // A first task that does nothing is at times replayed as one with the second, and an update in that one then answered
+      // at another point among the commands (sdk-core, issue 1146). The marker is a command: no first task does nothing.
+      patched('marked-run');
+    } else {
+      const { orderId, create } = input;
+      // Created when it was accepted, however long no worker was there.
+      const occurredAt = workflowInfo().startTime.toISOString();
+      const cause = { ...causeOf(create, messageId(create)), occurredAt };
+      const created = append(orderId, undefined, judgeNew(create, occurredAt), cause);
+      this.order = created.order;
+      this.queued = created.events;
+      const { commandId, hash, requestId } = create;
+      const answer = { ...answerOf(created.order, created.events), requestId };
+      this.remembered = [{ commandId, hash, answer }];
+      this.memoryFrom = 0;
+      this.crowded = [];
+      this.listedStatus = 'pending';
+      this.takeAgain(input.messages ?? []);
+    }
+  }
+
+  /** What came to earlier runs and was not decided, or not recorded: judged before anything new. */
+  takeAgain(messages: readonly Signal[]): void {
+    this.applyFacts();
+    for (const message of messages) this.receive(message);
+  }
+
+  listen(): void {
+    setHandler(defineQuery<OrderState>(stateQuery), () => this.state());
+    for (const type of followUpTypes) {
+      setHandler(defineUpdate<Answer, [Message]>(type), (message) => this.answer(type, message), {
+        validator: (message) => this.validate(type, message),
+      });
+      setHandler(defineSignal<[Message]>(type), (message) => this.receive({ name: type, message }));
+    }
+    for (const type of factTypes)
+      setHandler(defineSignal<[FactMessage]>(type), (message) => this.receive({ name: type, message }));
+  }
+
+  async untilFinished(): Promise<OrderEnd> {
+    for (;;) {
+      if (this.replaced !== undefined) endSuperseded(this.replaced);
+      this.takeWaiting();
+      this.takeCrowded();
+      this.issueSteps();
+      this.show();
+      const { orderId, status, version } = this.order;
+      const isIdle = this.recording.size === 0 && this.waiting.length === 0;
+      if (isFinished(this.order) && isIdle) return { orderId, status, version };
+      if (this.mustContinueAsNew()) await this.continueAsNew();
+      this.watch(this.halted === undefined ? nextDeadline(this.order) : undefined);
+      const seen = this.changes;
+      await condition(() => this.changes > seen || this.mustContinueAsNew());
+    }
+  }
+
+  // --- messages: handlers never wait ---
+
+  /** Accepts an update by returning. A refusal leaves nothing in the history. Checked in the order replay, 422, 412, 409. */
+  private validate(type: FollowUpType, message: Message): void {
+    const known = this.remembers(message);
+    if (known !== undefined && isSameBody(known, message) && !didNothing(known)) return;
+    const { version, status } = this.order;
+    const decision = judge(this.order, type, message, now());
+    const refusal =
+      this.unavailable() ??
+      keyConflict(message, known) ??
+      this.forgotten(message) ??
+      versionConflict(message, version) ??
+      ('refusal' in decision ? decision.refusal : undefined);
+    if (refusal === undefined) return;
+    const { memoryFrom } = this;
+    const refused: RefusedUpdate = {
+      refusal,
+      version,
+      status,
+      ...allowedCommands(this.order),
+      ...(refusal.kind === 'memory_from' && { memoryFrom }),
+    };
+    throw ApplicationFailure.create({
+      message: refusal.message,
+      type: refusal.code,
+      details: [refused],
+      nonRetryable: true,
+    });
+  }
+
+  /** Runs after `validate`, on the same state. */
+  private answer(type: FollowUpType, message: Message): Answer {
+    const known = this.remembers(message);
+    if (known !== undefined && !didNothing(known)) return known.answer;
+    const decision = judge(this.order, type, message, now());
+    if ('refusal' in decision)
+      throw ApplicationFailure.nonRetryable(decision.refusal.message, decision.refusal.code);
+    return this.accept(message, decision.events, messageId(message));
+  }
+
+  requestCancellation(): void {
+    const { runId } = workflowInfo();
+    const isNamed = isUnder(this.order, 2);
+    this.receive({
+      name: 'CancelOrder',
+      message: {
+        data: { reason: 'cancellation requested in Temporal' },
+        commandId: isNamed ? commandIdOf('temporal', 'cancellation') : 'temporal-cancellation',
+        hash: runId,
+        correlationId: runId,
+        actor: 'temporal',
+        requestId: runId,
+      },
+    });
+  }
+
+  private receive(signal: Signal): void {
+    if (!isMessage(signal.message)) {
+      log.warn(`${signal.name}: not a message of this project, ignored`);
+    } else if (this.isBehind() || this.forgotten(signal.message)) {
+      this.waiting = [...this.waiting, signal];
+      this.changes += 1;
+    } else {
+      this.take(signal);
+    }
+  }
+
+  private takeWaiting(): void {
+    while (this.halted !== undefined || !this.isOverLimit()) {
+      const [next] = this.waiting;
+      if (next === undefined) return;
+      if (this.halted === undefined && this.forgotten(next.message)) {
+        void this.recall();
+        return;
+      }
+      this.waiting = this.waiting.slice(1);
+      this.take(next);
+    }
+  }
+
+  /** Asks the journal which of the waiting signals' commands are known; then these signals can be taken. */
+  private async recall(): Promise<void> {
+    if (this.isRecalling) return;
+    this.isRecalling = true;
+    const { orderId } = this.order;
+    const asked = this.waiting.filter(({ message }) => this.forgotten(message)).slice(0, recalledAtOnce);
+    const commandIds = asked.map(({ message }) => message.commandId);
+    const upTo = this.memoryFrom;
+    const summary = `are ${commandIds.length} messages repetitions?`;
+    const known = await recall.executeWithOptions({ summary }, [{ events: [], orderId, commandIds, upTo }]);
+    this.remembered = [...known, ...this.remembered];
+    const isAbsent = (signal: Signal) =>
+      asked.includes(signal) &&
+      !known.some(({ commandId }) => isSameCommand(commandId, signal.message.commandId));
+    // What is known may be forgotten again before its signal is taken: then it is asked about again.
+    this.waiting = this.waiting.map((signal) =>
+      isAbsent(signal) ? { ...signal, message: { ...signal.message, absentUpTo: upTo } } : signal,
+    );
+    this.isRecalling = false;
+    this.changes += 1;
+  }
+
+  /** A fact that waits for room among those that wait to fit. */
+  private takeCrowded(): void {
+    const { crowded } = this;
+    if (crowded.length === 0 || (!hasRoomForFacts(this.order) && !isFinished(this.order))) return;
+    this.crowded = [];
+    for (const signal of crowded) this.take(signal);
+  }
+
+  private take({ name, message }: Signal): void {
+    const { commandId } = message;
+    if (this.halted !== undefined) return log.warn(`${name}: the order is halted, ignored`, { commandId });
+    const known = this.remembers(message);
+    const fact = hasIssuer(commandId) ? factTypes.find((type) => type === name) : undefined;
+    const isKnown = known !== undefined && isSameBody(known, message);
+    if (isKnown && !(fact !== undefined && didNothing(known))) return;
+    const reused = keyConflict(message, known);
+    if (reused !== undefined) return this.rejectReuse(name, message, reused);
+    const obstacle = versionConflict(message, this.order.version);
+    if (obstacle !== undefined) return this.reject(name, message, obstacle);
+    if (fact !== undefined) return this.takeFact(fact, message);
+    if (name === 'PaymentSettled') return this.takePayment(message);
+    const type = followUpTypes.find((one) => one === name);
+    if (type === undefined) return;
+    const decision = judge(this.order, type, message, now());
+    if ('refusal' in decision) return this.reject(name, message, decision.refusal);
+    this.accept(message, decision.events, messageId(message));
+  }
+
+  /** A fact is no wish: what does not fit yet waits in the log, and is judged again when it is delivered again. */
+  private takeFact(type: FactType, message: Message): void {
+    const { commandId } = message;
+    if (this.order.facts?.some((waiting) => waiting.commandId === commandId)) return;
+    const judgement = judgeMessage(this.order, type, message, now());
+    if ('refusal' in judgement) return this.reject(type, message, judgement.refusal);
+    const id = messageId(message);
+    if (judgement.kind === 'applies') {
+      this.accept(message, judgement.events, judgement.settles ?? id);
+    } else if (judgement.kind === 'waits') {
+      if (!hasRoomForFacts(this.order)) {
+        this.crowded = [...this.crowded, { name: type, message }];
+        return;
+      }
+      // Its shape was checked by `judgeMessage`.
+      const data = { fact: type, data: message.data as FactMessage['data'], reason: judgement.reason };
+      this.accept(message, [{ type: 'FactReceived', data }], id);
+    }
+  }
+
+  /**
+   * As it was before facts could wait. The provider's word may be the answer to an effect whose own answer is still under way:
+   * then it settles that effect.
+   */
+  private takePayment(message: Message): void {
+    const decision = judgePayment(this.order, message, now());
+    if ('refusal' in decision) return this.reject('PaymentSettled', message, decision.refusal);
+    if (decision.events.length === 0) return;
+    const { data } = message as FactMessage<'PaymentSettled'>;
+    const isAnswer = pendingEffects(this.order).some(
+      ({ key, type }) => key === data.reference && type === 'authorize',
+    );
+    this.accept(message, decision.events, isAnswer ? data.reference : messageId(message));
+  }
+
+  /** The caller waits for no answer: what does not fit becomes an event, never an error. */
+  private reject(name: string, message: Message, refusal: Pick<Refusal, 'code' | 'message'>): void {
+    this.accept(message, rejectionOf(this.order, name, refusal), messageId(message));
+  }
+
+  /** The key stays that of the command which had it first. */
+  private rejectReuse(name: string, message: Message, refusal: Obstacle): void {
+    // Before issuers were kept, the refusal was remembered under the key.
+    if (!hasIssuer(message.commandId)) return this.reject(name, message, refusal);
+    const drafts = rejectionOf(this.order, name, refusal);
+    if (drafts.length > 0) this.decided(drafts, causeOf(message, messageId(message)));
+  }
+
+  private accept(message: Message, drafts: readonly EventDraft[], causationId: string): Answer {
+    const decided = drafts.length === 0 ? undefined : this.decided(drafts, causeOf(message, causationId));
+    const { commandId, hash, requestId } = message;
+    const { order: current, events } = decided ?? { order: this.order, events: [] };
+    const answer = { ...answerOf(current, events), requestId };
+    this.remember({ commandId, hash, answer });
+    return answer;
+  }
+
+  private remember(command: Remembered): void {
+    this.remembered = [...this.remembered, command];
+    const surplus = this.remembered.length - rememberedCommands;
+    if (surplus <= 0) return;
+    const [firstUnrecorded] = this.unrecorded();
+    const recorded = firstUnrecorded === undefined ? this.order.version : firstUnrecorded.version - 1;
+    const forgotten = this.remembered.slice(0, surplus).filter(({ answer }) => answer.version <= recorded);
+    this.remembered = this.remembered.slice(forgotten.length);
+    this.memoryFrom = Math.max(this.memoryFrom, ...forgotten.map(({ answer }) => answer.version));
+  }
+
+  private remembers({ commandId }: Message): Remembered | undefined {
+    return this.remembered.findLast((entry) => isSameCommand(entry.commandId, commandId));
+  }
+
+  /** The order cannot tell whether it has had this command: the journal must be asked first. */
+  private forgotten(message: Message): Obstacle | undefined {
+    const { commandId, absentUpTo = 0 } = message;
+    // Before issuers were kept, what was not remembered was taken for new.
+    if (!hasIssuer(commandId) || absentUpTo >= this.memoryFrom) return undefined;
+    if (this.remembers(message) !== undefined) return undefined;
+    return {
+      kind: 'memory_from',
+      code: 'memory_from',
+      message: `the order remembers its commands since version ${this.memoryFrom}: the journal knows the earlier ones`,
+    };
+  }
+
+  private unavailable(): Obstacle | undefined {
+    if (this.halted !== undefined)
+      return { kind: 'halted', code: 'order_forked', message: this.halted.message };
+    if (this.isOverLimit()) {
+      return {
+        kind: 'busy',
+        code: 'journal_behind',
+        message: `${this.unrecorded().length} events wait for the journal, ${this.waiting.length} messages for them`,
+      };
+    }
+    if (this.waiting.length === 0) return undefined;
+    return { kind: 'busy', code: messagesWaiting, message: 'earlier messages are taken first: try again' };
+  }
+
+  /** What comes later must not overtake what waits. */
+  private isBehind(): boolean {
+    return this.waiting.length > 0 || this.isOverLimit();
+  }
+
+  private isOverLimit(): boolean {
+    const unrecorded = this.unrecorded();
+    if (unrecorded.length > unrecordedLimit.events) return true;
+    // As many as the array has in JSON, with its brackets and commas.
+    const characters = unrecorded.reduce((sum, event) => sum + this.charactersOf(event) + 1, 1);
+    return characters > unrecordedLimit.characters;
+  }
+
+  /** Counted once for each event: with many messages in one task, it is asked for again and again. */
+  private charactersOf(event: StoredEvent): number {
+    const known = this.characters.get(event);
+    if (known !== undefined) return known;
+    const { length } = JSON.stringify(event);
+    this.characters.set(event, length);
+    return length;
+  }
+
+  // --- steps ---
+
+  /**
+   * Gives events their place in the log, and goes on with the facts that fit after them.
+   *
+   * @returns the events, and the order after them
+   */
+  private decided(drafts: readonly EventDraft[], cause: Cause): Decided {
+    const decided = this.append(drafts, cause);
+    this.applyFacts();
+    return decided;
+  }
+
+  private applyFacts(): void {
+    for (let next = fittingFact(this.order, now()); next; next = fittingFact(this.order, now())) {
+      const { commandId, causationId } = next.fact;
+      const { order: current, events } = this.append(next.events, next.cause);
+      // Delivered again, the fact is one that was applied.
+      const answer = { ...answerOf(current, events), requestId: '' };
+      this.remember({ commandId, hash: causationId.slice(commandId.length + 1), answer });
+    }
+  }
+
+  private append(drafts: readonly EventDraft[], cause: Cause): Decided {
+    const appended = append(this.order.orderId, this.order, drafts, cause);
+    this.order = appended.order;
+    this.queued = [...this.queued, ...appended.events];
+    this.changes += 1;
+    return appended;
+  }
+
+  /**
+   * Whatever was decided in this workflow task is in an activity's input before the task ends, however many are under way.
+   * The first effect that is newly owed goes with all of it, the others in steps of their own with the events that made
+   * them owed: no effect is performed before these are in the journal.
+   */
+  private issueSteps(): void {
+    const owed = this.halted === undefined ? pendingEffects(this.order) : [];
+    const [first, ...others] = owed.filter(({ key }) => !this.issued.has(key));
+    const { queued } = this;
+    if (queued.length > 0 || first !== undefined) void this.step(queued, first);
+    for (const effect of others) {
+      const owedSince = versionOf(effect.key);
+      void this.step(
+        queued.filter(({ version }) => version <= owedSince),
+        effect,
+      );
+    }
+    this.queued = [];
+  }
+
+  private async step(events: readonly StoredEvent[], effect: Effect | undefined): Promise<void> {
+    this.recording.add(events);
+    const options = { summary: stepSummary(events, effect) };
+    try {
+      if (effect === undefined) await record.executeWithOptions(options, [stepOf(events, this.order)]);
+      else await this.perform(events, effect, options);
+      this.recording.delete(events);
+    } catch (error) {
+      if (!(error instanceof ActivityFailure)) throw error;
+      this.replaced ??= supersededBy(error);
+      this.halted = { code: eventFork, message: error.cause?.message ?? error.message };
+      log.error('The order is halted', { ...this.halted });
+    }
+    this.changes += 1;
+  }
+
+  private async perform(
+    events: readonly StoredEvent[],
+    effect: Effect,
+    options: { summary: string },
+  ): Promise<void> {
+    this.issued.add(effect.key);
+    const outcome = await steps[effect.type].executeWithOptions(options, [
+      { ...stepOf(events, this.order), effect },
+    ]);
+    const { key, correlationId, type } = effect;
+    // The two belong together: an activity answers with an outcome of the effect it was given.
+    const drafts = settle(this.order, { effect, outcome } as Settlement, now());
+    this.decided(drafts, {
+      occurredAt: now(),
+      commandId: key,
+      correlationId,
+      causationId: key,
+      actor: worldOf[type],
+    });
+  }
+
+  // --- time ---
+
+  /** One durable timer, for the earliest deadline. */
+  private watch(deadline: Deadline | undefined): void {
+    if (this.timer?.deadline.at === deadline?.at && this.timer?.deadline.name === deadline?.name) return;
+    this.timer?.scope.cancel();
+    this.timer = undefined;
+    if (deadline === undefined) return;
+    const scope = new CancellationScope();
+    this.timer = { deadline, scope };
+    const wait = Math.max(1, Date.parse(deadline.at) - Date.now());
+    const passed = scope.run(() => sleep(wait, { summary: `${deadline.name} at ${deadline.at}` }));
+    passed.then(
+      () => this.pass(deadline),
+      (error: unknown) => {
+        if (!isCancellation(error)) throw error;
+      },
+    );
+  }
+
+  private pass({ name, at }: Deadline): void {
+    this.timer = undefined;
+    const { orderId } = this.order;
+    const id = `${orderId}:${name}:${at}`;
+    const cause = {
+      occurredAt: now(),
+      commandId: id,
+      correlationId: orderId,
+      causationId: id,
+      actor: 'clock',
+    };
+    this.decided(expire(this.order, now()), cause);
+  }
+
+  // --- what others see ---
+
+  private unrecorded(): readonly StoredEvent[] {
+    const byVersion = new Map([...this.recording, this.queued].flat().map((event) => [event.version, event]));
+    return [...byVersion.values()].toSorted((one, other) => one.version - other.version);
+  }
+
+  private state(): OrderState {
+    const { order: current, halted } = this;
+    return {
+      order: current,
+      unrecorded: this.unrecorded().length,
+      ...(halted === undefined ? {} : { halted }),
+    };
+  }
+
+  private show(): void {
+    const { status } = this.order;
+    if (status !== this.listedStatus) upsertSearchAttributes([{ key: statusAttribute, value: status }]);
+    this.listedStatus = status;
+    setCurrentDetails(details(this.order, this.halted));
+  }
+
+  /** An order that is too large to be handed on stays in this run, which goes on for ten times as long as is suggested. */
+  private mustContinueAsNew(): boolean {
+    if (this.waiting.length > 0) return false;
+    const { continueAsNewSuggested, historyLength } = workflowInfo();
+    if (!continueAsNewSuggested && historyLength <= (this.continueAsNewAfter ?? Infinity)) return false;
+    return new TextEncoder().encode(JSON.stringify(this.handedOn())).length <= handedOnBytes;
+  }
+
+  /** Handlers never wait, so none is under way here. Effects that are owed are in the order, and issued again. */
+  private async continueAsNew(): Promise<never> {
+    return await continueAsNew<typeof order>(this.handedOn());
+  }
+
+  private handedOn(): ContinuedOrder {
+    const { order: current, remembered, memoryFrom, crowded, halted, continueAsNewAfter } = this;
+    return {
+      orderId: current.orderId,
+      order: current,
+      unrecorded: this.unrecorded(),
+      remembered,
+      memoryFrom,
+      ...(crowded.length === 0 ? {} : { crowded }),
+      ...(halted === undefined ? {} : { halted }),
+      ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
+    };
+  }
+}
+
+interface Decided {
+  readonly order: Order;
+  readonly events: readonly OrderEvent[];
+}
+
+/** An older version of this code remembered just so many commands, and did not tell since when. */
+function oldestRemembered(remembered: readonly Remembered[]): number {
+  const [oldest] = remembered.length < rememberedCommands ? [] : remembered;
+  return oldest?.answer.version ?? 0;
+}
+
+/** The workflow's clock: the time at which the current task started, the same in every replay. */
+function now(): string {
+  return new Date().toISOString();
+}
+
+function causeOf({ commandId, correlationId, actor }: Message, causationId: string): Cause {
+  return { occurredAt: now(), commandId, correlationId, causationId, actor };
+}

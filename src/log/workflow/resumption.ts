@@ -1,0 +1,163 @@
+import {
+  type ActivityFailure,
+  type ActivityOptions,
+  ApplicationFailure,
+  continueAsNew,
+  proxyActivities,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { append } from '../../order/append.js';
+import type { OrderEvent, StoredEvent } from '../../order/events.js';
+import { evolve } from '../../order/evolve.js';
+import type { Order } from '../../order/order.js';
+import { upcast } from '../../order/upcasters.js';
+import { answerOf, didNothing } from './answer.js';
+import { keyOf } from './command-id.js';
+import {
+  type ContinuedOrder,
+  messageId,
+  type OrderEnd,
+  type Remembered,
+  rememberedCommands,
+  type ResumedOrder,
+  type ResumptionActivities,
+  type Signal,
+  type Steps,
+  superseded,
+} from './messages.js';
+
+/** An order as a run takes it over from the journal, and what came to earlier runs and is still to be judged. */
+export interface TakenOver {
+  readonly order: ContinuedOrder;
+  readonly messages: readonly Signal[];
+}
+
+/**
+ * Takes an order over from the journal, before its run takes any message. What is loaded is recorded again, which changes nothing
+ * in the journal: so the history of the run is a whole log. Then `OrderResumed` is the next event, written before any other
+ * run of the order can write one under that version.
+ *
+ * @param arriving signals, added while they come
+ * @throws ApplicationFailure if the journal has no event of the order, or is written by another run that was resumed later
+ */
+export async function takeOver(
+  input: ResumedOrder,
+  options: ActivityOptions,
+  arriving: readonly Signal[],
+): Promise<TakenOver> {
+  const { orderId, resume, continueAsNewAfter } = input;
+  const { record } = proxyActivities<Steps>(options);
+  const { loadLog, claimResumption } = proxyActivities<ResumptionActivities>(options);
+  const { reason, previousRunId } = resume;
+  let { taken } = input;
+  let { messages } = resume;
+  for (;;) {
+    const loaded = await loadLog({ orderId, after: taken?.order.version ?? 0 });
+    if (loaded.length > 0) {
+      taken = extended(taken, loaded);
+      const known = new Set(loaded.map(({ commandId }) => commandId));
+      messages = messages.filter(
+        ({ message: { commandId } }) => !known.has(commandId) && !known.has(keyOf(commandId)),
+      );
+      const summary = `v${loaded[0]?.version}–v${loaded.at(-1)?.version} of the journal`;
+      await record.executeWithOptions({ summary }, [stepOf(loaded, taken.order)]);
+      const { continueAsNewSuggested, historyLength } = workflowInfo();
+      if (continueAsNewSuggested || historyLength > (continueAsNewAfter ?? Infinity))
+        await continueAsNew<(next: ResumedOrder) => Promise<OrderEnd>>({
+          ...input,
+          resume: { ...resume, messages, arrived: [...(resume.arrived ?? []), ...arriving] },
+          taken,
+        });
+      continue;
+    }
+    if (taken === undefined)
+      throw ApplicationFailure.nonRetryable(`the journal has no event of order ${orderId}`, 'NoLog');
+    const resumed = append(
+      orderId,
+      taken.order,
+      [{ type: 'OrderResumed', data: { reason, ...(previousRunId !== undefined && { previousRunId }) } }],
+      causeOf(resume),
+    );
+    const [resumption] = resumed.events;
+    if (resumption === undefined || !(await claimResumption({ resumption }))) continue;
+    return {
+      order: {
+        orderId,
+        ...taken,
+        order: resumed.order,
+        unrecorded: resumed.events,
+        ...(continueAsNewAfter !== undefined && { continueAsNewAfter }),
+      },
+      messages: [
+        ...messages.map(({ name, message }) => ({
+          name,
+          message: { ...message, absentUpTo: taken?.memoryFrom ?? 0 },
+        })),
+        ...(resume.arrived ?? []),
+        ...arriving,
+      ],
+    };
+  }
+}
+
+/** What a step carries: events, and on which resumption they are decided. */
+export function stepOf(events: readonly StoredEvent[], order: Order | undefined) {
+  const resumption = order?.resumed?.version;
+  return { events, ...(resumption !== undefined && { resumption }) };
+}
+
+/** Which event shows that another run has replaced this one; undefined if a step failed for another reason. */
+export function supersededBy({ cause }: ActivityFailure): string | undefined {
+  return cause instanceof ApplicationFailure && cause.type === superseded ? cause.message : undefined;
+}
+
+/** Ends a run that another has replaced: the journal has its `OrderResumed`. */
+export function endSuperseded(message: string): never {
+  throw ApplicationFailure.nonRetryable(message, superseded);
+}
+
+type Taken = NonNullable<ResumedOrder['taken']>;
+
+function extended(taken: Taken | undefined, loaded: readonly StoredEvent[]): Taken {
+  let { order, remembered, memoryFrom }: Partial<Taken> = taken ?? {};
+  for (const stored of loaded) {
+    const event = upcast(stored);
+    order = evolve(order, event);
+    // Outcomes and deadlines carry their own id as both: no command led to them.
+    if (event.causationId === event.commandId) continue;
+    remembered = remember(remembered ?? [], order, event);
+    const [oldest] = remembered;
+    if (oldest === undefined || remembered.length <= rememberedCommands) continue;
+    memoryFrom = oldest.answer.version;
+    remembered = remembered.slice(1);
+  }
+  if (order === undefined) throw new TypeError('Nothing was loaded.');
+  return { order, remembered: remembered ?? [], memoryFrom: memoryFrom ?? 0 };
+}
+
+/** The command that led to the event, with its answer as far as it is known by now. */
+function remember(known: readonly Remembered[], order: Order, event: OrderEvent): readonly Remembered[] {
+  const { commandId, causationId, version } = event;
+  const prefix = `${commandId}.`;
+  const hash = causationId.startsWith(prefix) ? causationId.slice(prefix.length) : undefined;
+  const first = known.find((entry) => entry.commandId === commandId && entry.hash !== undefined);
+  // The refusal of another command under the same key: the key is that of the first.
+  if (hash !== undefined && first !== undefined && first.hash !== hash) return known;
+  const last = known.at(-1);
+  const isSame = last?.commandId === commandId && last.answer.version === version - 1 && !didNothing(last);
+  const { events = [], ...before } = isSame ? last.answer : {};
+  const { events: added, ...answer } = answerOf(order, [event]);
+  const command: Remembered = {
+    commandId,
+    // A fact that settled an effect has the effect's key as its cause.
+    ...(hash !== undefined && { hash }),
+    answer: { ...before, ...answer, events: [...events, ...added], requestId: '' },
+  };
+  return [...(isSame ? known.slice(0, -1) : known), command];
+}
+
+function causeOf(resume: ResumedOrder['resume']) {
+  const { commandId, correlationId, actor } = resume;
+  const occurredAt = new Date().toISOString();
+  return { occurredAt, commandId, correlationId, causationId: messageId(resume), actor };
+}

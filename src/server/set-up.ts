@@ -1,0 +1,104 @@
+import { setTimeout } from 'node:timers/promises';
+import { Client, type Connection } from '@temporalio/client';
+import { msToTs, optionalTsToMs } from '@temporalio/common/lib/time.js';
+import proto from '@temporalio/proto';
+import type { Db } from 'mongodb';
+import { SEARCH_ATTRIBUTES } from '../log/workflow/messages.js';
+import type { Config } from './config.js';
+import type { Mongo } from './connections.js';
+import type { Logger } from './logger.js';
+import { logChanges } from './log-changes.js';
+
+const DAY_MS = 86_400_000;
+/** How long the embedded server keeps the history of a closed order. */
+const RETENTION_MS = 90 * DAY_MS;
+const FIRST_BACK_OFF_MS = 250;
+const LONGEST_BACK_OFF_MS = 10_000;
+
+const { INDEXED_VALUE_TYPE_KEYWORD } = proto.temporal.api.enums.v1.IndexedValueType;
+
+export interface SetUpOptions {
+  readonly config: Config;
+  readonly temporal: Connection;
+  readonly mongo: Mongo;
+  readonly logger: Logger;
+  /** Each creates the indexes of one view or ledger where they are missing. */
+  readonly indexes: readonly ((db: Db) => Promise<unknown>)[];
+  /** Looks at both servers, when each is set up. */
+  readonly recognize: (stores: {
+    readonly client: Client;
+    readonly db: Db;
+    readonly taskQueue: string;
+  }) => Promise<unknown>;
+  readonly abort: AbortSignal;
+}
+
+/**
+ * Makes both servers what the roles need: search attributes, retention (of the embedded server), indexes. Idempotent.
+ * Resolves when all is done, however long a server is away, or when it is aborted.
+ */
+export async function setUp({
+  config,
+  temporal,
+  mongo,
+  logger,
+  indexes,
+  recognize,
+  abort,
+}: SetUpOptions): Promise<void> {
+  const { namespace, taskQueue } = config.temporal;
+  const untilDone = async (title: string, work: () => Promise<unknown>): Promise<void> => {
+    const changes = logChanges(logger, {
+      fails: (problem) => `${title} is not set up yet: ${problem}`,
+      works: `${title} is set up.`,
+    });
+    for (
+      let backOffMs = FIRST_BACK_OFF_MS;
+      !abort.aborted;
+      backOffMs = Math.min(backOffMs * 2, LONGEST_BACK_OFF_MS)
+    ) {
+      try {
+        await work();
+        changes.worked();
+        return;
+      } catch (error) {
+        changes.failed(error);
+        await setTimeout(backOffMs, undefined, { signal: abort }).catch(() => undefined);
+      }
+    }
+  };
+  await Promise.all([
+    untilDone('Temporal', async () => {
+      await registerSearchAttributes(temporal, namespace);
+      if (config.embedded.temporal) await extendRetention(temporal, namespace);
+    }),
+    untilDone('MongoDB', () => Promise.all(indexes.map((ensure) => ensure(mongo.db)))),
+  ]);
+  const client = new Client({ connection: temporal, namespace });
+  await untilDone('The stock', () => recognize({ client, db: mongo.db, taskQueue }));
+  await untilDone('The age of backups', async () => logger.info(await oldestBackup(temporal, namespace)));
+}
+
+async function registerSearchAttributes({ operatorService }: Connection, namespace: string): Promise<void> {
+  const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
+  const missing = SEARCH_ATTRIBUTES.filter((name) => !(name in (customAttributes ?? {})));
+  if (missing.length === 0) return;
+  await operatorService.addSearchAttributes({
+    namespace,
+    searchAttributes: Object.fromEntries(missing.map((name) => [name, INDEXED_VALUE_TYPE_KEYWORD])),
+  });
+}
+
+/** What closes an order is kept by Temporal for its retention only: what a backup lacks cannot be older. */
+async function oldestBackup({ workflowService }: Connection, namespace: string): Promise<string> {
+  const { config } = await workflowService.describeNamespace({ namespace });
+  const days = Math.floor((optionalTsToMs(config?.workflowExecutionRetentionTtl) ?? 0) / DAY_MS);
+  return `Temporal keeps closed orders for ${days} days: a backup of MongoDB may be as old, no older.`;
+}
+
+async function extendRetention({ workflowService }: Connection, namespace: string): Promise<void> {
+  await workflowService.updateNamespace({
+    namespace,
+    config: { workflowExecutionRetentionTtl: msToTs(RETENTION_MS) },
+  });
+}

@@ -1,0 +1,60 @@
+import type { IndexDescription } from 'mongodb';
+import type { Order, ReceivedFact } from '../order/order.js';
+import { later } from '../order/time.js';
+
+/** Since when an order waits for something that a person may have to look after, ISO-8601 UTC; each is absent where it does not. */
+export interface Concerns {
+  /** the oldest effect that is owed */
+  readonly owedSince?: string;
+  /** the oldest payment that the provider has not settled */
+  readonly pendingSince?: string;
+  /** the oldest fact from outside that never fitted */
+  readonly unmatchedSince?: string;
+}
+
+/** Why an order does not go on by itself, as whoever found it notes it in the view. */
+export interface Stopped {
+  readonly code: 'order_forked' | 'workflow_ended' | 'workflow_rewound';
+  /** ISO-8601 UTC */
+  readonly since: string;
+  readonly detail: string;
+  readonly remedy: string;
+}
+
+/** Most orders have none of these fields, and no entry. */
+export const concernIndexes: readonly IndexDescription[] = [
+  { key: { owedSince: 1, _id: 1 }, sparse: true },
+  { key: { pendingSince: 1, _id: 1 }, sparse: true },
+  { key: { unmatchedSince: 1, _id: 1 }, sparse: true },
+  { key: { 'stopped.since': 1, _id: 1 }, sparse: true },
+];
+
+export function concernsOf(order: Order): Concerns {
+  const owedSince = earliest(order.owed.map(({ since }) => since ?? order.updatedAt));
+  const pendingSince = earliest(pendingAuthorizations(order).map(({ since }) => since));
+  const unmatchedSince = earliest(unmatchedFacts(order).map(({ receivedAt }) => receivedAt));
+  return {
+    ...(owedSince !== undefined && { owedSince }),
+    ...(pendingSince !== undefined && { pendingSince }),
+    ...(unmatchedSince !== undefined && { unmatchedSince }),
+  };
+}
+
+/** Payments that the provider called pending, each with the time at which it did. */
+export function pendingAuthorizations({ authorizations, terms }: Order) {
+  return authorizations
+    .filter(({ status, retired }) => status === 'pending' && !retired)
+    .map((entry) => ({ ...entry, since: later(entry.until, -terms.paymentDeadline) }));
+}
+
+/** Facts from outside, such as a carrier's event, that never fitted. */
+export function unmatchedFacts({ facts = [] }: Order): readonly ReceivedFact[] {
+  return facts.filter(({ unmatched }) => unmatched === true);
+}
+
+function earliest(times: readonly string[]): string | undefined {
+  return times.reduce<string | undefined>(
+    (first, time) => (first === undefined || time < first ? time : first),
+    undefined,
+  );
+}

@@ -1,0 +1,84 @@
+import type { Db } from 'mongodb';
+import type { Order } from '../order/order.js';
+import { capturedAmount, refundedAmount } from '../order/view.js';
+import { type StoredSum, type Sum, sumOf } from '../log/views/decimals.js';
+import { type AsOf, readView } from '../log/views/feeding/read-view.js';
+import type { Change, View } from '../log/views/view.js';
+
+/** A customer by its orders. Amounts in minor units. */
+export interface CustomerSummary {
+  readonly customerId: string;
+  /** as of the last order */
+  readonly name: string;
+  readonly orders: number;
+  /** pending or confirmed */
+  readonly openOrders: number;
+  /** captured less refunded, by currency */
+  readonly lifetimeValue: Readonly<Record<string, Sum>>;
+  readonly firstOrderAt: string;
+  readonly lastOrder: { readonly orderId: string; readonly createdAt: string };
+}
+
+interface CustomerDocument {
+  readonly _id: string;
+  readonly orders: number;
+  readonly openOrders: number;
+  readonly lifetimeValue?: Readonly<Record<string, StoredSum>>;
+  readonly firstOrderAt: string;
+  readonly lastOrder: { readonly createdAt: string; readonly orderId: string; readonly name: string };
+}
+
+export const customers: View = {
+  name: 'customers',
+  version: 2,
+  indexes: [],
+  fold(_event, before, after) {
+    const changes: Change[] = [];
+    const open = openOrders(after) - openOrders(before);
+    const value = lifetimeValue(after) - lifetimeValue(before);
+    if (before === undefined) changes.push(ordered(after));
+    if (open !== 0) changes.push({ id: after.customer.id, add: { openOrders: open } });
+    if (value !== 0)
+      changes.push({ id: after.customer.id, add: { lifetimeValue: { [after.currency]: BigInt(value) } } });
+    return changes;
+  },
+};
+
+function ordered({ customer, orderId, createdAt }: Order): Change {
+  return {
+    id: customer.id,
+    add: { orders: 1 },
+    min: { firstOrderAt: createdAt },
+    max: { lastOrder: { createdAt, orderId, name: customer.name } },
+  };
+}
+
+function openOrders(order: Order | undefined): number {
+  return order?.status === 'pending' || order?.status === 'confirmed' ? 1 : 0;
+}
+
+function lifetimeValue(order: Order | undefined): number {
+  return order === undefined ? 0 : capturedAmount(order) - refundedAmount(order);
+}
+
+/** @returns undefined where the customer has ordered nothing, as far as the view is */
+export async function findCustomer(
+  db: Db,
+  customerId: string,
+): Promise<{ readonly found: CustomerSummary | undefined; readonly asOf: AsOf }> {
+  return await readView<CustomerDocument, CustomerSummary | undefined>(db, customers, async (find) => {
+    const [document] = await find({ _id: customerId }).toArray();
+    return document && toSummary(document);
+  });
+}
+
+function toSummary({
+  _id,
+  lastOrder,
+  lifetimeValue: value = {},
+  ...counts
+}: CustomerDocument): CustomerSummary {
+  const { name, orderId, createdAt } = lastOrder;
+  const sums = Object.fromEntries(Object.entries(value).map(([currency, sum]) => [currency, sumOf(sum)]));
+  return { customerId: _id, name, ...counts, lifetimeValue: sums, lastOrder: { orderId, createdAt } };
+}

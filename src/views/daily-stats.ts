@@ -1,0 +1,143 @@
+import type { Db } from 'mongodb';
+import type { OrderEvent } from '../order/events.js';
+import type { Order } from '../order/order.js';
+import { capturedAmount, refundedAmount } from '../order/view.js';
+import { type StoredSum, type Sum, sumOf } from '../log/views/decimals.js';
+import { type AsOf, readView } from '../log/views/feeding/read-view.js';
+import type { Change, View } from '../log/views/view.js';
+
+/** What happened on one day (UTC) in one currency. Amounts in minor units. */
+export interface DailyStats {
+  /** `2026-01-31` */
+  readonly day: string;
+  readonly currency: string;
+  readonly created: number;
+  readonly confirmed: number;
+  /** as a whole */
+  readonly cancelled: number;
+  readonly rejected: number;
+  readonly expired: number;
+  /** captured that day */
+  readonly revenue: Sum;
+  /** paid back that day */
+  readonly refunds: Sum;
+  /** the part, 0 to 1, of the orders created that day that were cancelled as a whole, then or later; null where none was created */
+  readonly cancellationRate: number | null;
+  /** from creation to confirmation, of the orders confirmed that day, in milliseconds; null where none was */
+  readonly timeToConfirm: {
+    readonly average: number;
+    readonly shortest: number;
+    readonly longest: number;
+  } | null;
+}
+
+interface DayDocument {
+  /** `<day>:<currency>` */
+  readonly _id: string;
+  readonly created?: number;
+  readonly createdAndCancelled?: number;
+  readonly confirmed?: number;
+  readonly cancelled?: number;
+  readonly rejected?: number;
+  readonly expired?: number;
+  readonly revenue?: StoredSum;
+  readonly refunds?: StoredSum;
+  readonly msToConfirm?: number;
+  readonly shortestToConfirm?: number;
+  readonly longestToConfirm?: number;
+}
+
+export const dailyStats: View = {
+  name: 'daily-stats',
+  version: 2,
+  indexes: [],
+  fold(event, before, after) {
+    const today = documentId(event.occurredAt, after);
+    const changes: Change[] = [];
+    if (before === undefined) changes.push({ id: today, add: { created: 1 } });
+    else if (before.status !== after.status) changes.push(...became(event, today, after));
+    const revenue = capturedAmount(after) - (before === undefined ? 0 : capturedAmount(before));
+    const refunds = refundedAmount(after) - (before === undefined ? 0 : refundedAmount(before));
+    if (revenue !== 0) changes.push({ id: today, add: { revenue: BigInt(revenue) } });
+    if (refunds !== 0) changes.push({ id: today, add: { refunds: BigInt(refunds) } });
+    return changes;
+  },
+};
+
+function became(event: OrderEvent, today: string, after: Order): readonly Change[] {
+  switch (after.status) {
+    case 'confirmed': {
+      const ms = Date.parse(event.occurredAt) - Date.parse(after.createdAt);
+      return [
+        {
+          id: today,
+          add: { confirmed: 1, msToConfirm: ms },
+          min: { shortestToConfirm: ms },
+          max: { longestToConfirm: ms },
+        },
+      ];
+    }
+    case 'cancelled':
+      return [
+        { id: today, add: { cancelled: 1 } },
+        { id: documentId(after.createdAt, after), add: { createdAndCancelled: 1 } },
+      ];
+    case 'rejected':
+    case 'expired':
+      return [{ id: today, add: { [after.status]: 1 } }];
+    default:
+      return [];
+  }
+}
+
+function documentId(time: string, { currency }: Order): string {
+  return `${dayOf(time)}:${currency}`;
+}
+
+function dayOf(time: string): string {
+  return time.slice(0, 10);
+}
+
+/**
+ * The days on which something happened, ascending, then by currency.
+ *
+ * @param range days such as `2026-01-31`, both included
+ */
+export async function listDailyStats(
+  db: Db,
+  { from, to, currency }: { readonly from: string; readonly to: string; readonly currency?: string },
+): Promise<{ readonly found: readonly DailyStats[]; readonly asOf: AsOf }> {
+  return await readView<DayDocument, readonly DailyStats[]>(db, dailyStats, async (find) => {
+    const days = await find({ _id: { $gte: `${from}:`, $lt: `${to};` } })
+      .sort({ _id: 1 })
+      .toArray();
+    return days.map(toStats).filter((stats) => currency === undefined || stats.currency === currency);
+  });
+}
+
+function toStats(document: DayDocument): DailyStats {
+  const { _id, created = 0, createdAndCancelled = 0, confirmed = 0, msToConfirm = 0 } = document;
+  const { shortestToConfirm = 0, longestToConfirm = 0 } = document;
+  const { cancelled = 0, rejected = 0, expired = 0 } = document;
+  const [day = '', currency = ''] = _id.split(':');
+  return {
+    day,
+    currency,
+    created,
+    confirmed,
+    cancelled,
+    rejected,
+    expired,
+    revenue: sumOf(document.revenue),
+    refunds: sumOf(document.refunds),
+    cancellationRate: created === 0 ? null : createdAndCancelled / created,
+    timeToConfirm:
+      confirmed === 0
+        ? null
+        : {
+            average: Math.round(msToConfirm / confirmed),
+            shortest: shortestToConfirm,
+            longest: longestToConfirm,
+          },
+  };
+}

@@ -1,0 +1,298 @@
+import type { ClientSession, Db, IndexDescription } from 'mongodb';
+import type { OrderEvent, StoredEvent } from '../order/events.js';
+import { evolve } from '../order/evolve.js';
+import { hasRoomForFacts } from '../order/facts.js';
+import { type Order, isFinished } from '../order/order.js';
+import { upcast } from '../order/upcasters.js';
+import { type OrderView, toView } from '../order/view.js';
+import { committed, durable, isDuplicateKey } from '../log/journal/durability.js';
+import { readJournal } from '../log/journal/journal.js';
+import { type Concerns, concernIndexes, concernsOf, type Stopped } from './concerns.js';
+import type { Cause } from '../log/journal/stops.js';
+import { searchWords } from './search-words.js';
+
+/** A greater one for every change of `OrderDocument`, `Order` or `evolve`: the view is then built anew beside the old one. */
+export const ordersVersion = 2;
+
+/** An order as the view keeps it: the public shape, what lists are filtered by, and the fold to go on from. */
+export type OrderDocument = OrderView &
+  Concerns & {
+    /** the order's id */
+    readonly _id: string;
+    /** its workflow has nothing more to do: if it is false, one must be running */
+    readonly finished: boolean;
+    /** nothing is left to do by itself */
+    readonly settled: boolean;
+    readonly skus: readonly string[];
+    /** see `searchWords` */
+    readonly search: readonly string[];
+    readonly state: Order;
+    /** the highest version that was recorded ahead of its turn; absent where nothing waits for an earlier event */
+    readonly ahead?: number;
+    /** why it does not go on by itself; the next event that is folded in removes it */
+    readonly stopped?: Stopped;
+    /** who wrote it last: what a recorder of that name remembers is what stands here; a rebuild remembers nothing */
+    readonly recorder?: string;
+  };
+
+/** A projection that leaves the `OrderView` of an `OrderDocument`, and what concerns a person. */
+export const viewAndConcerns = {
+  _id: 0,
+  settled: 0,
+  skus: 0,
+  search: 0,
+  state: 0,
+  finished: 0,
+  ahead: 0,
+  recorder: 0,
+} as const;
+
+/** A projection that leaves what `shown` takes. */
+export const onlyShown = { ...viewAndConcerns, owedSince: 0, pendingSince: 0, unmatchedSince: 0 } as const;
+
+/** A projection that leaves the `OrderView` of an `OrderDocument`. */
+export const onlyView = { ...onlyShown, stopped: 0 } as const;
+
+/** Ends with `_id`, which makes the order of a list total, so that a cursor names one place in it. */
+export const orderIndexes: readonly IndexDescription[] = [
+  { key: { createdAt: 1, _id: 1 } },
+  { key: { updatedAt: 1, _id: 1 } },
+  { key: { total: 1, _id: 1 } },
+  { key: { status: 1, createdAt: 1, _id: 1 } },
+  { key: { status: 1, updatedAt: 1, _id: 1 } },
+  { key: { status: 1, total: 1, _id: 1 } },
+  { key: { 'customer.id': 1, createdAt: 1, _id: 1 } },
+  { key: { skus: 1, createdAt: 1, _id: 1 } },
+  { key: { tags: 1, createdAt: 1, _id: 1 } },
+  { key: { search: 1, createdAt: 1, _id: 1 } },
+  { key: { paymentStatus: 1, createdAt: 1, _id: 1 } },
+  { key: { fulfillmentStatus: 1, createdAt: 1, _id: 1 } },
+  { key: { held: 1, createdAt: 1, _id: 1 }, partialFilterExpression: { held: true } },
+  ...concernIndexes,
+  { key: { finished: 1, _id: 1 }, partialFilterExpression: { finished: false } },
+];
+
+export function orders(db: Db) {
+  return db.collection<OrderDocument>('orders');
+}
+
+/** By its view, which may lag: whether an order takes one more fact that does not fit yet. */
+export async function hasRoomForFactsInView(db: Db, orderId: string): Promise<boolean> {
+  const projection = { _id: 0, 'state.facts': 1 };
+  const view = await orders(db).findOne<Pick<OrderDocument, 'state'>>({ _id: orderId }, { projection });
+  return view === null || hasRoomForFacts(view.state);
+}
+
+/** The ids of all orders that there is a view of, ascending. */
+export function viewedOrders(db: Db): AsyncIterable<string> {
+  return orders(db)
+    .find({}, { ...committed, projection: { _id: 1 } })
+    .sort({ _id: 1 })
+    .map(({ _id }) => _id);
+}
+
+/** A view, and whether its order has stopped. */
+export type ShownView = OrderView & Pick<OrderDocument, 'stopped'>;
+
+/** The view as people are shown it: an order that has stopped offers no command. */
+export function shown({ stopped, ...view }: ShownView): OrderView {
+  return stopped === undefined ? view : withoutCommands(view, stopped);
+}
+
+/** An order that has stopped: each command is blocked, with the cause and the remedy. */
+export function withoutCommands(view: OrderView, { detail, remedy }: Cause): OrderView {
+  const reason = `${detail}: ${remedy}`;
+  return {
+    ...view,
+    shipments: view.shipments.map((shipment) => ({ ...shipment, allowedCommands: [] })),
+    returns: view.returns.map((entry) => ({ ...entry, allowedCommands: [] })),
+    allowedCommands: [],
+    blockedCommands: Object.fromEntries(
+      [...view.allowedCommands, ...Object.keys(view.blockedCommands)].map((command) => [command, reason]),
+    ),
+  };
+}
+
+const idsInPage = 500;
+
+/**
+ * The orders that a workflow must be running for, by their views; by id. Page by page, so that each may take its time.
+ *
+ * @param changedSince (ISO-8601 UTC) those whose last event is not older; all by default
+ */
+export async function* unfinishedOrders(db: Db, changedSince = ''): AsyncGenerator<string, void> {
+  let page: readonly string[];
+  let after = '';
+  do {
+    page = await orders(db)
+      .find(
+        { finished: false, _id: { $gt: after }, updatedAt: { $gte: changedSince } },
+        { ...committed, projection: { _id: 1 } },
+      )
+      .sort({ _id: 1 })
+      .limit(idsInPage)
+      .map(({ _id }) => _id)
+      .toArray();
+    yield* page;
+    after = page.at(-1) ?? '';
+  } while (page.length === idsInPage);
+}
+
+export async function ensureOrderIndexes(db: Db): Promise<void> {
+  await orders(db).createIndexes([...orderIndexes]);
+}
+
+/**
+ * Brings the view of an order up to its journal: folds in the contiguous events beyond the version it has. Any number of
+ * callers may do so at once; when it resolves, the view has every contiguous event that the journal held at the call.
+ *
+ * @param recorder who does it, where it remembers the order that is returned
+ * @param isNew there is hardly a view yet: whether there is one shows when it is written
+ * @returns the order as it is in the view; undefined where its first event is not in the journal
+ */
+export async function projectOrder(
+  db: Db,
+  orderId: string,
+  { isNew = false, ...options }: Projecting & { readonly isNew?: boolean } = {},
+): Promise<Order | undefined> {
+  let view = isNew ? null : await look(db, orderId, options);
+  for (;;) {
+    const advanced = await advance(db, orderId, view, options);
+    if (advanced !== undefined) return advanced.order;
+    view = await look(db, orderId, options);
+  }
+}
+
+interface Projecting {
+  readonly recorder?: string;
+  readonly session?: ClientSession;
+}
+
+async function look(db: Db, orderId: string, { session }: Projecting): Promise<Known | null> {
+  const projection = { _id: 0, version: 1, state: 1, ahead: 1, recorder: 1 };
+  return await orders(db).findOne<Known>(
+    { _id: orderId },
+    { ...(session && { session }), ...committed, projection },
+  );
+}
+
+/** One try. @returns undefined when the view is not as it was seen */
+async function advance(
+  db: Db,
+  orderId: string,
+  view: Known | null,
+  { recorder, ...options }: Projecting,
+): Promise<{ readonly order: Order | undefined } | undefined> {
+  const seen = view?.version ?? 0;
+  const recorded = await readJournal(db, orderId, { ...options, from: seen + 1 });
+  const order = foldContiguous(view?.state, recorded);
+  if (order === undefined) return { order };
+  const last = recorded.at(-1)?.version ?? seen;
+  const ahead = last > order.version ? last : undefined;
+  if (order.version === seen && ahead === view?.ahead) return { order };
+  const document = {
+    ...toDocument(order),
+    ...(ahead !== undefined && { ahead }),
+    ...(recorder !== undefined && { recorder }),
+  };
+  const isWritten =
+    view === null ? await insert(db, document, options) : await replace(db, document, view, options);
+  return isWritten ? { order } : undefined;
+}
+
+/** The order after events that follow it; undefined where they do not. */
+export function extended(order: Order, events: readonly StoredEvent[]): Order | undefined {
+  const after = foldContiguous(
+    order,
+    events.map((event) => upcast(event)),
+  );
+  return after?.version === order.version + events.length ? after : undefined;
+}
+
+/** An order, and the version that its view has before. */
+export interface Replacement {
+  readonly order: Order;
+  readonly seen: number;
+}
+
+/**
+ * Brings views up to orders whose last events have just been recorded, without a look at view or journal, where the same
+ * recorder wrote them last. Whoever recorded ahead of its turn has left word in the view, a rebuild has written it itself:
+ * then the guard does not hold.
+ *
+ * @returns false where that is so for one of them, or a view is elsewhere: `projectOrder` is to be called for all
+ */
+export async function replaceViews(
+  db: Db,
+  replacements: readonly Replacement[],
+  recorder: string,
+): Promise<boolean> {
+  const { matchedCount } = await orders(db).bulkWrite(
+    replacements.map(({ order, seen }) => ({
+      replaceOne: {
+        filter: guardOf(order.orderId, { version: seen, recorder }),
+        replacement: { ...toDocument(order), recorder },
+      },
+    })),
+    { ...durable, ordered: false },
+  );
+  return matchedCount === replacements.length;
+}
+
+function foldContiguous(order: Order | undefined, events: readonly OrderEvent[]): Order | undefined {
+  for (const event of events) {
+    if (event.version !== (order?.version ?? 0) + 1) break;
+    order = evolve(order, event);
+  }
+  return order;
+}
+
+async function insert(
+  db: Db,
+  document: OrderDocument,
+  options: { session?: ClientSession },
+): Promise<boolean> {
+  try {
+    await orders(db).insertOne(document, { ...options, ...durable });
+    return true;
+  } catch (error) {
+    if (isDuplicateKey(error)) return false;
+    throw error;
+  }
+}
+
+async function replace(
+  db: Db,
+  document: OrderDocument,
+  seen: Seen,
+  options: { session?: ClientSession },
+): Promise<boolean> {
+  const guard = guardOf(document.orderId, seen);
+  const { matchedCount } = await orders(db).replaceOne(guard, document, { ...options, ...durable });
+  return matchedCount === 1;
+}
+
+type Seen = Pick<OrderDocument, 'version' | 'ahead' | 'recorder'>;
+type Known = Seen & Pick<OrderDocument, 'state'>;
+
+/** The view of an order, if it is still like that. */
+function guardOf(orderId: string, { version, ahead, recorder }: Seen) {
+  const none = { $exists: false };
+  return { _id: orderId, version, ahead: ahead ?? none, recorder: recorder ?? none };
+}
+
+/** The document that an order has in the view. */
+export function toDocument(order: Order): OrderDocument {
+  const { orderId, customer, lines, tags } = order;
+  const texts = [orderId, customer.id, customer.name, customer.email, ...tags];
+  return {
+    ...toView(order),
+    _id: orderId,
+    ...concernsOf(order),
+    settled: order.owed.length === 0,
+    finished: isFinished(order),
+    skus: lines.map((line) => line.sku),
+    search: searchWords([...texts, ...lines.flatMap((line) => [line.sku, line.name])]),
+    state: order,
+  };
+}

@@ -1,0 +1,84 @@
+import type { Db } from 'mongodb';
+import type { Line, Order } from '../order/order.js';
+import { type AsOf, readView } from '../log/views/feeding/read-view.js';
+import type { Change, View } from '../log/views/view.js';
+
+/** What became of a product in all orders, in units. */
+export interface ProductDemand {
+  readonly sku: string;
+  /** orders with it, whatever became of them */
+  readonly orders: number;
+  readonly ordered: number;
+  /** by a cancellation, as a whole or of what was left; `rejected` and expired orders are not in it */
+  readonly cancelled: number;
+  readonly shipped: number;
+  /** that customers sent, or want to send, back */
+  readonly returned: number;
+}
+
+interface ProductDocument extends Partial<Omit<ProductDemand, 'sku'>> {
+  readonly _id: string;
+}
+
+export const productDemand: View = {
+  name: 'product-demand',
+  version: 1,
+  indexes: [],
+  fold(_event, before, after) {
+    if (before?.lines === after.lines) return [];
+    const skus = new Set([...(before?.lines ?? []), ...after.lines].map(({ sku }) => sku));
+    return [...skus].flatMap((sku) => changeOf(sku, lineOf(before, sku), lineOf(after, sku)));
+  },
+};
+
+function lineOf(order: Order | undefined, sku: string): Line | undefined {
+  return order?.lines.find((line) => line.sku === sku);
+}
+
+function changeOf(id: string, before: Line | undefined, after: Line | undefined): readonly Change[] {
+  const then = unitsOf(before);
+  const changed = Object.entries(unitsOf(after))
+    .map(([name, units]) => [name, units - then[name as keyof typeof then]] as const)
+    .filter(([, difference]) => difference !== 0);
+  return changed.length === 0 ? [] : [{ id, add: Object.fromEntries(changed) }];
+}
+
+function unitsOf(line: Line | undefined) {
+  return {
+    orders: line === undefined ? 0 : 1,
+    ordered: line?.quantity ?? 0,
+    cancelled: line?.cancelled ?? 0,
+    shipped: line?.dispatched ?? 0,
+    returned: line?.returned ?? 0,
+  };
+}
+
+/** @returns undefined where nobody has ordered the product, as far as the view is */
+export async function findProduct(
+  db: Db,
+  sku: string,
+): Promise<{ readonly found: ProductDemand | undefined; readonly asOf: AsOf }> {
+  return await readView<ProductDocument, ProductDemand | undefined>(db, productDemand, async (find) => {
+    const [document] = await find({ _id: sku }).toArray();
+    return document && toDemand(document);
+  });
+}
+
+/** Products by SKU, beyond `after`, `limit` at most. */
+export async function listProducts(
+  db: Db,
+  { after = '', limit }: { readonly after?: string; readonly limit: number },
+): Promise<{ readonly found: readonly ProductDemand[]; readonly asOf: AsOf }> {
+  return await readView<ProductDocument, readonly ProductDemand[]>(db, productDemand, async (find) => {
+    const products = await find({ _id: { $gt: after } })
+      .sort({ _id: 1 })
+      .limit(limit)
+      .toArray();
+    return products.map(toDemand);
+  });
+}
+
+function toDemand(document: ProductDocument): ProductDemand {
+  const { _id, orders = 0, ordered = 0, cancelled = 0, shipped = 0, returned = 0 } = document;
+  return { sku: _id, orders, ordered, cancelled, shipped, returned };
+}

@@ -1,0 +1,114 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { type Bound, createAdmission, defaultBounds, kinds, type Leave } from '../../src/api/admission.js';
+
+beforeEach(() => {
+  jest.useFakeTimers();
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+const keepsUp = () => false;
+
+function admissionOf(create: Bound, isBehind = keepsUp) {
+  return createAdmission({ ...defaultBounds, create }, isBehind);
+}
+
+async function entered(asked: Promise<Leave | undefined>): Promise<Leave> {
+  const leave = await asked;
+  if (leave === undefined) throw new Error('It was refused.');
+  return leave;
+}
+
+describe('a bound', () => {
+  const bound = { most: 2, waiting: 1, waitMs: 100 };
+
+  test('lets so many in, has some wait, and refuses the rest at once', async () => {
+    const admission = admissionOf(bound);
+    const [first] = [await entered(admission.enter('create')), await entered(admission.enter('create'))];
+    expect(admission.isFull('create')).toBe(false);
+    const third = admission.enter('create');
+    expect(admission.isFull('create')).toBe(true);
+    expect(await admission.enter('create')).toBeUndefined();
+    expect(admission.state('create')).toEqual({ inFlight: 2, waiting: 1, limit: 2 });
+    first();
+    await entered(third);
+    expect(admission.state('create')).toEqual({ inFlight: 2, waiting: 0, limit: 2 });
+  });
+
+  test('refuses what has waited for too long, and gives its turn to the next', async () => {
+    const admission = admissionOf({ ...bound, most: 1 });
+    const first = await entered(admission.enter('create'));
+    const late = admission.enter('create');
+    jest.advanceTimersByTime(100);
+    expect(await late).toBeUndefined();
+    const next = admission.enter('create');
+    first();
+    await entered(next);
+  });
+
+  test('counts a place that is given back twice once', async () => {
+    const admission = admissionOf(bound);
+    const [first] = [await entered(admission.enter('create')), await entered(admission.enter('create'))];
+    first();
+    first();
+    expect(admission.state('create').inFlight).toBe(1);
+  });
+
+  test('of one kind does not concern another', async () => {
+    const admission = admissionOf({ most: 0, waiting: 0, waitMs: 0 });
+    expect(await admission.enter('create')).toBeUndefined();
+    for (const kind of kinds.filter((one) => one !== 'create')) await entered(admission.enter(kind));
+  });
+});
+
+describe('a bound that adapts', () => {
+  const bound = { least: 5, most: 10, targetMs: 500, waiting: 100, waitMs: 10_000 };
+
+  /** All places are taken, each for so long; once or several times. */
+  async function fill(admission: ReturnType<typeof admissionOf>, ms: number): Promise<void> {
+    const places = Array.from({ length: admission.state('create').limit }, () => admission.enter('create'));
+    const leaves = await Promise.all(places.map(entered));
+    jest.advanceTimersByTime(ms);
+    for (const leave of leaves) leave();
+  }
+
+  test('grows while all places are used and quick, up to its most', async () => {
+    const admission = admissionOf(bound);
+    expect(admission.state('create').limit).toBe(8);
+    for (let round = 0; round < 10; round += 1) await fill(admission, 10);
+    expect(admission.state('create').limit).toBe(9);
+    for (let round = 0; round < 30; round += 1) await fill(admission, 10);
+    expect(admission.state('create').limit).toBe(10);
+  });
+
+  test('does not grow for what did not use its places', async () => {
+    const admission = admissionOf(bound);
+    for (let request = 0; request < 100; request += 1) (await entered(admission.enter('create')))();
+    expect(admission.state('create').limit).toBe(8);
+  });
+
+  test('shrinks once for those that were slow together, down to its least', async () => {
+    const admission = admissionOf(bound);
+    await fill(admission, 600);
+    expect(admission.state('create').limit).toBe(6);
+    for (let round = 0; round < 5; round += 1) await fill(admission, 600);
+    expect(admission.state('create').limit).toBe(5);
+  });
+});
+
+test('while the event loop is behind, one at a time is let in, but for what is cheap', async () => {
+  let isBehind = true;
+  const admission = admissionOf({ most: 2, waiting: 2, waitMs: 100 }, () => isBehind);
+  const first = await entered(admission.enter('create'));
+  expect(admission.isFull('create')).toBe(true);
+  expect(await admission.enter('create')).toBeUndefined();
+  for (const kind of ['read', 'message'] as const) {
+    await entered(admission.enter(kind));
+    await entered(admission.enter(kind));
+  }
+  first();
+  await entered(admission.enter('create'));
+  isBehind = false;
+  await entered(admission.enter('create'));
+});

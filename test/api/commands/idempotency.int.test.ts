@@ -1,0 +1,181 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { recallCommands } from '../../../src/log/journal/command-memory.js';
+import { readJournal } from '../../../src/log/journal/journal.js';
+import { deliver } from '../../support/webhooks.js';
+import { eventually, placedOrder, startTestApi, type TestApi } from '../../support/api.js';
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startTestApi();
+  await api.startWorker();
+});
+afterAll(async () => {
+  await api.close();
+});
+
+async function typesOf(orderId: string): Promise<readonly string[]> {
+  return (await readJournal(api.mongo.db, orderId)).map((event) => event.type);
+}
+
+async function countOf(orderId: string, type: string): Promise<number> {
+  return (await typesOf(orderId)).filter((one) => one === type).length;
+}
+
+/** Waits until the journal has so many events of the type. */
+async function untilThere(orderId: string, type: string, count: number): Promise<void> {
+  for (let tries = 0; ; tries += 1) {
+    const found = await eventually(async () => await countOf(orderId, type));
+    if (found >= count) return;
+    if (tries > 600) throw new Error(`${found} of ${count} ${type}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+const waiting = { prefer: 'wait=20' };
+
+async function dispatchedOrder(): Promise<string> {
+  const orderId = await placedOrder(api);
+  await api.post(`/v1/orders/${orderId}/shipments`, { headers: waiting });
+  const body = { carrier: 'DHL', trackingNumber: 'T-1' };
+  await api.post(`/v1/orders/${orderId}/shipments/s1/dispatch`, { body, headers: waiting });
+  return orderId;
+}
+
+describe('a key is known for as long as its order is', () => {
+  test('however many commands came after it', async () => {
+    const orderId = await dispatchedOrder();
+    const refund = (amount: number, key: string, more = {}) =>
+      api.post(`/v1/orders/${orderId}/refunds`, {
+        body: { amount, reason: 'sorry' },
+        headers: { 'idempotency-key': key, ...more },
+      });
+    const first = await refund(1_000, 'refund-K1');
+    expect(first.status).toBe(200);
+    await refund(100, 'refund-K2', { prefer: 'respond-async' });
+    const notes = 520;
+    for (let n = 0; n < notes; n += 1) {
+      await api.post(`/v1/orders/${orderId}/notes`, {
+        body: { text: `note ${n}` },
+        headers: { 'idempotency-key': `note-${n}`, prefer: 'respond-async' },
+      });
+    }
+    await untilThere(orderId, 'NoteAdded', notes);
+
+    const again = await refund(1_000, 'refund-K1');
+    expect(again).toMatchObject({ status: 200, headers: { 'idempotent-replayed': 'true' } });
+    expect(again.body).toEqual(first.body);
+    // As a signal, too: the order has the journal asked by a step of its own.
+    await refund(100, 'refund-K2', { prefer: 'respond-async' });
+    expect(await refund(2_000, 'refund-K1')).toMatchObject({ status: 422, body: { code: 'key_reused' } });
+    // What the order cannot have forgotten is taken as ever.
+    expect(await refund(10, 'refund-K3')).toMatchObject({ status: 200 });
+    await untilThere(orderId, 'RefundRequested', 3);
+    await api.post(`/v1/orders/${orderId}/notes`, { body: { text: 'last' }, headers: waiting });
+    expect(await countOf(orderId, 'RefundRequested')).toBe(3);
+    expect((await api.get(`/v1/orders/${orderId}?consistency=strong`)).body).toMatchObject({
+      refunded: 1_110,
+    });
+  }, 240_000);
+});
+
+describe('a key belongs to its issuer', () => {
+  test('two actors may use the same key on one order', async () => {
+    const orderId = await placedOrder(api);
+    const note = (actor: string, text: string) =>
+      api.post(`/v1/orders/${orderId}/notes`, {
+        body: { text },
+        headers: { 'idempotency-key': '1', 'x-actor': actor },
+      });
+    expect((await note('ada', 'from Ada')).status).toBe(200);
+    expect(await note('bob', 'from Bob')).toMatchObject({ status: 200 });
+    expect((await note('bob', 'from Bob')).headers['idempotent-replayed']).toBe('true');
+    expect(await note('ada', 'from Bob')).toMatchObject({ status: 422, body: { code: 'key_reused' } });
+    expect(await countOf(orderId, 'NoteAdded')).toBe(2);
+  });
+
+  test('an id of a webhook is none of a client, and the payment provider and the carrier may use the same', async () => {
+    const orderId = await placedOrder(api, { payment: { method: 'tok_pending' } });
+    for (const actor of ['anonymous', 'payments', 'carriers']) {
+      const headers = { 'idempotency-key': '1', 'x-actor': actor };
+      expect((await api.post(`/v1/orders/${orderId}/notes`, { body: { text: 'x' }, headers })).status).toBe(
+        200,
+      );
+    }
+    const pending = (await readJournal(api.mongo.db, orderId)).find(({ type }) => type === 'PaymentPending');
+    const { authorizationId } = (pending?.data ?? {}) as { authorizationId?: string };
+    const tracked = { orderId, shipmentId: 's1', carrier: 'DHL', trackingNumber: 'T-1' };
+    await deliver(api, 'carriers', { type: 'shipment.dispatched', data: tracked }, { id: '1' });
+    const paid = { orderId, authorizationId, reference: pending?.causationId };
+    await deliver(api, 'payments', { type: 'payment.authorized', data: paid }, { id: '1' });
+    await untilThere(orderId, 'OrderConfirmed', 1);
+    await untilThere(orderId, 'FactReceived', 1);
+  });
+});
+
+test('a key stays that of the command which had it first, whatever is refused under it', async () => {
+  const orderId = await placedOrder(api);
+  const note = (text: string, more = {}) =>
+    api.post(`/v1/orders/${orderId}/notes`, { body: { text }, headers: { 'idempotency-key': 'K', ...more } });
+  const first = await note('one');
+  expect(first.status).toBe(200);
+  expect((await note('other', { prefer: 'respond-async' })).status).toBe(202);
+  await untilThere(orderId, 'CommandRejected', 1);
+  expect(await note('other')).toMatchObject({ status: 422, body: { code: 'key_reused' } });
+  const again = await note('one');
+  expect(again).toMatchObject({ status: 200, headers: { 'idempotent-replayed': 'true' } });
+  expect(again.body).toEqual(first.body);
+  expect(await countOf(orderId, 'NoteAdded')).toBe(1);
+  const known = await recallCommands(api.mongo.db, orderId, ['anonymous K'], 6);
+  expect(known).toMatchObject([{ answer: { version: 5, events: [{ type: 'NoteAdded' }] } }]);
+});
+
+describe('a fact', () => {
+  test('that comes before it fits is applied when it fits, and delivered again changes nothing', async () => {
+    const orderId = await placedOrder(api);
+    const delivered = { type: 'shipment.delivered', data: { orderId, shipmentId: 's1' } };
+    const id = randomUUID();
+    for (let times = 0; times < 3; times += 1)
+      expect(await deliver(api, 'carriers', delivered, { id })).toMatchObject({ status: 202 });
+    await untilThere(orderId, 'FactReceived', 1);
+    await api.post(`/v1/orders/${orderId}/shipments`, { headers: waiting });
+    const body = { carrier: 'DHL', trackingNumber: 'T-1' };
+    await api.post(`/v1/orders/${orderId}/shipments/s1/dispatch`, { body });
+    await untilThere(orderId, 'OrderCompleted', 1);
+    const delivery = (await readJournal(api.mongo.db, orderId)).find(
+      ({ type }) => type === 'ShipmentDelivered',
+    );
+    expect(delivery).toMatchObject({ commandId: `webhook carriers ${id}`, actor: 'carriers' });
+    await deliver(api, 'carriers', delivered, { id });
+    await api.post(`/v1/orders/${orderId}/notes`, { body: { text: 'x' }, headers: waiting });
+    expect(await countOf(orderId, 'FactReceived')).toBe(1);
+    expect(await countOf(orderId, 'ShipmentDelivered')).toBe(1);
+  });
+
+  test('waits among a limited number: the next one is to be sent again later', async () => {
+    const orderId = await placedOrder(api);
+    for (let n = 1; n <= 100; n += 1) {
+      const data = { orderId, shipmentId: `s${n}` };
+      expect((await deliver(api, 'carriers', { type: 'shipment.delivered', data })).status).toBe(202);
+    }
+    await untilThere(orderId, 'FactReceived', 100);
+    const data = { orderId, shipmentId: 's101' };
+    expect(await deliver(api, 'carriers', { type: 'shipment.delivered', data })).toMatchObject({
+      status: 503,
+      headers: { 'retry-after': expect.any(String) },
+      body: { code: 'facts_waiting' },
+    });
+  });
+});
+
+test('a command that does not fit, sent again and again without waiting, does not grow the log', async () => {
+  const orderId = await placedOrder(api);
+  for (let n = 0; n < 150; n += 1) {
+    const { status } = await api.post(`/v1/orders/${orderId}/release`, {
+      headers: { prefer: 'respond-async' },
+    });
+    expect(status).toBe(202);
+  }
+  await api.post(`/v1/orders/${orderId}/notes`, { body: { text: 'done' }, headers: waiting });
+  expect(await countOf(orderId, 'CommandRejected')).toBe(1);
+});

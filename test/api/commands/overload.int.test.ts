@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { workflowId } from '../../../src/log/workflow/messages.js';
+import { eventually, orderBody, startTestApi, type TestApi } from '../../support/api.js';
+
+const nothing = { most: 0, waiting: 0, waitMs: 0 };
+
+let api: TestApi;
+afterEach(async () => {
+  await api.close();
+});
+
+async function isStarted(orderId: string): Promise<boolean> {
+  try {
+    await api.client.workflow.getHandle(workflowId(orderId)).describe();
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}
+
+test('of a burst of creates, those that are answered 201 are started, and those that are refused are not', async () => {
+  api = await startTestApi({}, { bounds: { create: { most: 2, waiting: 4, waitMs: 60_000 } } });
+  const ids = Array.from({ length: 60 }, () => randomUUID());
+  const replies = await Promise.all(
+    ids.map(async (id) => ({ id, reply: await api.post('/v1/orders', { body: orderBody({ id }) }) })),
+  );
+  const [accepted, refused] = [201, 503].map((status) =>
+    replies.filter(({ reply }) => reply.status === status),
+  );
+  expect(accepted).not.toHaveLength(0);
+  expect(refused).not.toHaveLength(0);
+  expect(replies).toHaveLength((accepted ?? []).length + (refused ?? []).length);
+  for (const { id, reply } of replies) {
+    if (reply.status === 503) {
+      expect(reply.body.code).toBe('overloaded');
+      expect(Number(reply.headers['retry-after'])).toBeGreaterThan(0);
+    }
+    expect(await isStarted(id)).toBe(reply.status === 201);
+  }
+});
+
+test('what is refused may be sent again with its key, which its answer has', async () => {
+  const bounds = { create: nothing };
+  api = await startTestApi({}, { bounds });
+  const headers = { 'idempotency-key': 'k-1' };
+  const { status, headers: answered } = await api.post('/v1/orders', { body: orderBody(), headers });
+  expect([status, answered['idempotency-key']]).toEqual([503, 'k-1']);
+});
+
+describe('while every create and every command is refused', () => {
+  const orderId = 'busy-1';
+
+  test('orders are read, lists too, and messages are taken', async () => {
+    api = await startTestApi();
+    await api.post('/v1/orders', { body: orderBody({ id: orderId }) });
+    const { config } = api;
+    const busy = await startTestApi(
+      { MONGODB_DB: config.mongodb.db, TEMPORAL_TASK_QUEUE: config.temporal.taskQueue },
+      { bounds: { create: nothing, command: nothing } },
+    );
+    try {
+      const status = async (path: string) => (await busy.get(path)).status;
+      expect((await busy.post('/v1/orders', { body: orderBody() })).status).toBe(503);
+      const note = { body: { text: 'now' } };
+      expect((await busy.post(`/v1/orders/${orderId}/notes`, note)).status).toBe(503);
+      expect(await status(`/v1/orders/${orderId}`)).toBe(200);
+      expect(await status('/v1/orders')).toBe(200);
+      expect(await status('/health/live')).toBe(200);
+      const prefer = { prefer: 'respond-async' };
+      const sent = await busy.post(`/v1/orders/${orderId}/notes`, { ...note, headers: prefer });
+      expect(sent.status).toBe(202);
+    } finally {
+      await busy.close();
+    }
+  });
+});
+
+test('a create that waits for its order keeps no other from being taken', async () => {
+  api = await startTestApi({}, { bounds: { create: { most: 1, waiting: 0, waitMs: 0 } } });
+  const [first, second] = [randomUUID(), randomUUID()];
+  // No worker: it waits for all of its time.
+  const waiting = api.post('/v1/orders', { body: orderBody({ id: first }), headers: { prefer: 'wait=8' } });
+  await eventually(async () => (await isStarted(first)) || undefined);
+  let isAnswered = false;
+  void waiting.then(() => (isAnswered = true));
+  await eventually(async () => {
+    const { status } = await api.post('/v1/orders', { body: orderBody({ id: second }) });
+    return status === 201 || undefined;
+  });
+  expect(isAnswered).toBe(false);
+  expect((await waiting).status).toBe(201);
+});

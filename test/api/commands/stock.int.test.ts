@@ -1,0 +1,156 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { readMark } from '../../../src/server/database-mark.js';
+import { recognizeDatabase } from '../../../src/effects/inventory/recognize-database.js';
+import { concernOfStock, stockState, stockStates } from '../../../src/effects/inventory/stock-state.js';
+import { stock } from '../../../src/effects/inventory/stock.js';
+import { type Reply, startTestApi, type TestApi } from '../../support/api.js';
+import { until } from '../../support/until.js';
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startTestApi();
+});
+afterAll(() => api.close());
+
+async function count(
+  sku: string,
+  onHand: number,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Reply> {
+  return await api.put(`/v1/stock/${sku}`, { body: { onHand }, headers });
+}
+
+const keyed = (key: string, more: object = {}) => ({ 'idempotency-key': key, ...more });
+
+test('a count under a key is done once: again, it has the first answer, also when goods have left since', async () => {
+  const [sku, key] = ['K-1', randomUUID()];
+  const first = await count(sku, 10, keyed(key));
+  expect(first).toMatchObject({ status: 200, body: { sku, onHand: 10, reserved: 0 } });
+  expect(first.headers).not.toHaveProperty('idempotent-replayed');
+  await stock(api.mongo.db).updateOne({ _id: sku }, { $inc: { onHand: -7, version: 1 } });
+  const again = await count(sku, 10, keyed(key));
+  expect(again).toMatchObject({ status: 200, body: first.body });
+  expect(again.headers).toMatchObject({ etag: first.headers['etag'], 'idempotent-replayed': 'true' });
+  expect((await api.get(`/v1/stock/${sku}`)).body).toMatchObject({ onHand: 3 });
+});
+
+test('without a key, each count is one of its own, and its key is told', async () => {
+  const first = await count('K-2', 10);
+  const second = await count('K-2', 10);
+  expect(second.headers).not.toHaveProperty('idempotent-replayed');
+  expect(second.headers['idempotency-key']).not.toBe(first.headers['idempotency-key']);
+});
+
+test('a key is refused for another count, and free for another actor', async () => {
+  const key = randomUUID();
+  await count('K-3', 10, keyed(key));
+  for (const [sku, onHand] of [
+    ['K-3', 11],
+    ['K-4', 10],
+  ] as const) {
+    expect(await count(sku, onHand, keyed(key))).toMatchObject({ status: 422, body: { code: 'key_reused' } });
+  }
+  const other = await count('K-3', 11, keyed(key, { 'x-actor': 'bob' }));
+  expect(other).toMatchObject({ status: 200, body: { onHand: 11 } });
+});
+
+test('If-Match names the version that was read; a stale one changes nothing', async () => {
+  const sku = 'K-5';
+  const { etag: untouched } = (await api.get(`/v1/stock/${sku}`)).headers;
+  const first = await count(sku, 5, { 'if-match': String(untouched) });
+  expect(first.status).toBe(200);
+  expect((await api.get(`/v1/stock/${sku}`)).headers['etag']).toBe(first.headers['etag']);
+  expect(await count(sku, 6, { 'if-match': String(untouched) })).toMatchObject({
+    status: 412,
+    body: { code: 'stale_version', version: 2 },
+  });
+  expect((await count(sku, 6, { 'if-match': String(first.headers['etag']) })).status).toBe(200);
+  expect((await count(sku, 7, { 'if-match': '*' })).body).toMatchObject({ onHand: 7 });
+});
+
+test('the answers of refusals are checked in the sequence replay, key, version, stock', async () => {
+  const [sku, key] = ['K-6', randomUUID()];
+  const first = await count(sku, 5, keyed(key));
+  await stock(api.mongo.db).updateOne({ _id: sku }, { $inc: { reserved: 4, version: 1 } });
+  const stale = { 'if-match': String(first.headers['etag']) };
+  expect(await count(sku, 5, keyed(key, stale))).toMatchObject({ status: 200, body: first.body });
+  expect(await count(sku, 3, keyed(key, stale))).toMatchObject({ status: 422 });
+  expect(await count(sku, 3, stale)).toMatchObject({ status: 412 });
+  expect(await count(sku, 3)).toMatchObject({ status: 409, body: { code: 'stock_reserved' } });
+});
+
+function stores() {
+  return { client: api.client, db: api.mongo.db, taskQueue: api.config.temporal.taskQueue };
+}
+
+test('Temporal notes which SKUs were counted, and how often', async () => {
+  await count('N-1', 1);
+  await count('N-1', 2);
+  await until(async () => {
+    const mark = await readMark(stores());
+    expect(mark).toMatchObject({ counts: expect.arrayContaining([['N-1', 2]]) });
+  });
+});
+
+test('a process that writes its note late takes no count back', async () => {
+  const late = { ...stores(), taskQueue: `${stores().taskQueue}-late` };
+  await recognizeDatabase(late);
+  const { schedule } = api.client;
+  let counted: Promise<unknown> | undefined;
+  // Another count comes between its look and its note.
+  const slow = Object.create(schedule, {
+    getHandle: {
+      value: (id: string) => {
+        const handle = schedule.getHandle(id);
+        const update: typeof handle.update = async (change) => {
+          counted ??= count('N-2', 7);
+          await counted;
+          await handle.update(change);
+        };
+        return { ...handle, update };
+      },
+    },
+  });
+  await recognizeDatabase({ ...late, client: Object.create(api.client, { schedule: { value: slow } }) });
+  expect((await readMark(late))?.counts).toEqual(expect.arrayContaining([['N-2', 1]]));
+});
+
+test('a MongoDB that is empty, or older than Temporal has noted, is known as such', async () => {
+  const { db } = api.mongo;
+  const named = await recognizeDatabase(stores());
+  expect(concernOfStock(named)).toBeUndefined();
+  const again = await recognizeDatabase(stores());
+  expect(again).toEqual({ ...named, comparisons: named.comparisons + 1 });
+
+  // As in a backup that was made before.
+  await stockStates(db).replaceOne({ _id: 'stock' }, { database: named.database, comparisons: 0 });
+  const older = await recognizeDatabase(stores());
+  expect(older.outdated).toMatchObject({ cause: 'older', counts: expect.arrayContaining([['N-1', 2]]) });
+  expect(await api.get('/health/ready')).toMatchObject({
+    body: {
+      dependencies: expect.arrayContaining([
+        expect.objectContaining({ name: 'stock', detail: expect.stringContaining('--from history') }),
+      ]),
+    },
+  });
+  expect(await count('N-1', 3)).toMatchObject({ status: 409, body: { code: 'stock_restoring' } });
+
+  await Promise.all([stockStates(db).deleteMany({}), stock(db).deleteMany({})]);
+  expect(await count('N-1', 3)).toMatchObject({ status: 503, body: { code: 'stock_not_ready' } });
+  const lost = await recognizeDatabase(stores());
+  expect(lost.outdated).toMatchObject({ cause: 'lost', counts: older.outdated?.counts });
+  expect(lost.database).not.toBe(named.database);
+  // Noted meanwhile as they were: an empty stock takes nothing from what is known.
+  expect((await readMark(stores()))?.counts).toEqual(lost.outdated?.counts);
+});
+
+test('several processes that set up a new database at once agree on it', async () => {
+  const { db } = api.mongo;
+  const fresh = { ...stores(), taskQueue: `${stores().taskQueue}-2` };
+  await stockStates(db).deleteMany({});
+  const seen = await Promise.all(Array.from({ length: 5 }, () => recognizeDatabase(fresh)));
+  expect(new Set(seen.map(({ database }) => database)).size).toBe(1);
+  expect(await stockState(db)).not.toHaveProperty('outdated');
+  expect(await stockState(db)).toMatchObject({ comparisons: 5 });
+});

@@ -1,0 +1,79 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
+import { until } from '../../support/until.js';
+
+/** Two processes over one database: what is written through the one is read through the other. */
+let one: TestApi;
+let other: TestApi;
+beforeAll(async () => {
+  one = await startTestApi();
+  const { mongodb, temporal } = one.config;
+  other = await startTestApi({ MONGODB_DB: mongodb.db, TEMPORAL_TASK_QUEUE: temporal.taskQueue });
+  await one.startWorker();
+});
+afterAll(async () => {
+  await other.close();
+  await one.close();
+});
+
+async function note(api: TestApi, orderId: string): Promise<number> {
+  const { status, body } = await api.post(`/v1/orders/${orderId}/notes?consistency=projected`, {
+    body: { text: 'ring twice' },
+  });
+  expect(status).toBe(200);
+  return body.version;
+}
+
+async function versionAt(api: TestApi, orderId: string, query = ''): Promise<number> {
+  const { status, headers, body } = await api.get(`/v1/orders/${orderId}${query}`);
+  expect({ status, servedBy: headers['served-by'] }).toEqual({ status: 200, servedBy: 'view' });
+  expect(headers['etag']).toBe(`"${body.version}"`);
+  return body.version;
+}
+
+test('a process that waited for its own write to be in the view reads it', async () => {
+  const orderId = await placedOrder(one);
+  for (let count = 0; count < 20; count++) {
+    // The view is hot, so that what is remembered would be stale.
+    await versionAt(one, orderId);
+    const version = await note(one, orderId);
+    expect(await versionAt(one, orderId)).toBeGreaterThanOrEqual(version);
+  }
+});
+
+test('any process reads a write by its version', async () => {
+  const orderId = await placedOrder(one);
+  for (let count = 0; count < 20; count++) {
+    await versionAt(other, orderId);
+    const version = await note(one, orderId);
+    expect(await versionAt(other, orderId, `?minVersion=${version}`)).toBeGreaterThanOrEqual(version);
+    expect(await versionAt(other, orderId)).toBeGreaterThanOrEqual(version);
+  }
+});
+
+test('another process reads a write as soon as its stream has told, and never an older one again', async () => {
+  const orderId = await placedOrder(one);
+  let seen = 0;
+  const look = async (): Promise<number> => {
+    const version = await versionAt(other, orderId);
+    expect(version).toBeGreaterThanOrEqual(seen);
+    seen = version;
+    return version;
+  };
+  for (let count = 0; count < 10; count++) {
+    await look();
+    const version = await note(one, orderId);
+    await until(async () => expect(await look()).toBe(version), 5);
+  }
+});
+
+test('what a list has shown, a read does not take back', async () => {
+  const orderId = await placedOrder(one);
+  for (let count = 0; count < 20; count++) {
+    await versionAt(other, orderId);
+    await note(one, orderId);
+    const { data } = (await other.get('/v1/orders?limit=1')).body;
+    expect(data[0].orderId).toBe(orderId);
+    expect(await versionAt(other, orderId)).toBeGreaterThanOrEqual(data[0].version);
+  }
+});

@@ -1,0 +1,402 @@
+import { randomUUID } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Db } from 'mongodb';
+import { feedHead, feedState } from '../../../src/log/feed/feed.js';
+import {
+  appendToJournal,
+  ensureJournalIndexes,
+  journal,
+  readJournal,
+  readStored,
+} from '../../../src/log/journal/journal.js';
+import { sequence } from '../../../src/log/feed/sequencer.js';
+import { projectOrder } from '../../../src/views/orders.js';
+import { logOf } from '../../support/database.js';
+import { states } from '../../order/examples.js';
+import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
+import { breakableMongodb } from '../../support/breakable-server.js';
+import { until } from '../../support/until.js';
+
+let api: TestApi;
+let address: string;
+const stopping = new AbortController();
+let sequencing: Promise<unknown>;
+
+beforeAll(async () => {
+  api = await startTestApi();
+  await ensureJournalIndexes(api.mongo.db);
+  address = await api.app.listen({ host: '127.0.0.1', port: 0 });
+  sequencing = sequence({ db: api.mongo.db, signal: stopping.signal, beat: () => undefined });
+});
+afterAll(async () => {
+  stopping.abort();
+  await sequencing;
+  await api.close();
+});
+
+/** An order's log in the journal, and in its view, and in the feed. */
+async function recordOrder(): Promise<{ orderId: string; count: number }> {
+  const { db } = api.mongo;
+  const orderId = randomUUID();
+  const log = logOf(states.refunded, orderId);
+  await appendToJournal(db, log);
+  await projectOrder(db, orderId);
+  await untilPositioned(db, orderId);
+  return { orderId, count: log.length };
+}
+
+interface Received {
+  readonly id: number;
+  readonly event: { readonly orderId: string; readonly version: number; readonly position: number };
+}
+
+/** Reads a stream, as a browser does, until it has `count` events; then goes. */
+async function receive(
+  path: string,
+  count: number,
+  headers: Record<string, string> = {},
+): Promise<Received[]> {
+  const received: Received[] = [];
+  for await (const item of open(path, headers)) {
+    received.push(item);
+    if (received.length === count) break;
+  }
+  return received;
+}
+
+/** @param opened called once the stream has begun */
+async function* open(
+  path: string,
+  headers: Record<string, string> = {},
+  opened?: () => void,
+): AsyncGenerator<Received> {
+  const leaving = new AbortController();
+  const response = await fetch(`${address}${path}`, { headers, signal: leaving.signal });
+  opened?.();
+  expect(response.headers.get('content-type')).toBe('text/event-stream');
+  let text = '';
+  try {
+    for await (const chunk of response.body ?? []) {
+      text += Buffer.from(chunk).toString('utf8');
+      const blocks = text.split('\n\n');
+      text = blocks.pop() ?? '';
+      for (const block of blocks) {
+        const [, id, data] = /^id: (\d+)\ndata: (.*)$/.exec(block) ?? [];
+        if (id !== undefined && data !== undefined) yield { id: Number(id), event: JSON.parse(data) };
+      }
+    }
+  } finally {
+    leaving.abort();
+  }
+}
+
+describe('the feed', () => {
+  test('is read page by page, each event once, and ends without a cursor', async () => {
+    const { count } = await recordOrder();
+    const positions: number[] = [];
+    let path = '/v1/events?limit=4';
+    for (;;) {
+      const { status, body } = await api.get(path);
+      expect(status).toBe(200);
+      positions.push(...body.data.map((event: { position: number }) => event.position));
+      if (body.nextCursor === undefined) break;
+      path = `/v1/events?limit=4&after=${body.nextCursor}`;
+    }
+    expect(positions).toEqual(Array.from({ length: positions.length }, (_, index) => index + 1));
+    expect(positions.length).toBeGreaterThanOrEqual(count);
+  });
+
+  test('refuses a position that cannot be, with the one that is the last', async () => {
+    const head = await feedHead(api.mongo.db);
+    expect(await api.get(`/v1/events?after=${head + 1}`)).toMatchObject({
+      status: 400,
+      body: { code: 'position_unknown', head },
+    });
+    expect(await api.get('/v1/events/stream', { 'last-event-id': String(head + 1) })).toMatchObject({
+      status: 400,
+    });
+    const parked = '/v1/projections/customers/parked?after=';
+    expect(await api.get(parked + head)).toMatchObject({ status: 200, body: { data: [] } });
+    expect(await api.get(parked + (head + 1))).toMatchObject({
+      status: 400,
+      body: { code: 'position_unknown', head },
+    });
+    for (const query of [
+      'after=-1',
+      'after=x',
+      'after=1.5',
+      'limit=0',
+      'limit=1001',
+      'after=1&after=2',
+      'until=3',
+    ]) {
+      expect(await api.get(`/v1/events?${query}`)).toMatchObject({ status: 400 });
+    }
+    expect(await api.get('/v1/events/stream', { 'last-event-id': 'seven' })).toMatchObject({ status: 400 });
+  });
+});
+
+describe('the live feed', () => {
+  test('goes on after Last-Event-ID, from the past into what is recorded later', async () => {
+    const { count } = await recordOrder();
+    const head = await feedHead(api.mongo.db);
+    const receiving = receive('/v1/events/stream', count + 3, { 'last-event-id': String(head - 3) });
+    await recordOrder();
+    const received = await receiving;
+    expect(received.map(({ id }) => id)).toEqual(
+      Array.from({ length: count + 3 }, (_, index) => head - 2 + index),
+    );
+    expect(received.every(({ id, event }) => id === event.position)).toBe(true);
+  });
+
+  test('has no HEAD: it would never be answered', async () => {
+    const { orderId } = await recordOrder();
+    for (const path of ['/v1/events/stream', `/v1/orders/${orderId}/stream`]) {
+      const { status, headers } = await fetch(address + path, {
+        method: 'HEAD',
+        signal: AbortSignal.timeout(5_000),
+      });
+      expect({ status, allow: headers.get('allow') }).toEqual({ status: 405, allow: 'GET' });
+    }
+  });
+
+  test('begins with what comes next where nothing is asked for', async () => {
+    await recordOrder();
+    const head = await feedHead(api.mongo.db);
+    const opened = new EventEmitter();
+    const isOpen = once(opened, 'open');
+    const stream = open('/v1/events/stream', {}, () => void opened.emit('open'));
+    const first = stream.next();
+    await isOpen;
+    await recordOrder();
+    expect((await first).value.id).toBe(head + 1);
+    await stream.return(undefined);
+  });
+
+  test('ends when the process closes', async () => {
+    const own = await startTestApi();
+    const ownAddress = await own.app.listen({ host: '127.0.0.1', port: 0 });
+    const response = await fetch(`${ownAddress}/v1/events/stream`);
+    await own.close();
+    expect(await response.text()).toBe('retry: 1000\n\n');
+  });
+
+  test('ends when the feed begins anew: what has the next position there does not follow', async () => {
+    const own = await startTestApi();
+    try {
+      const { db } = own.mongo;
+      await ensureJournalIndexes(db);
+      const ownAddress = await own.app.listen({ host: '127.0.0.1', port: 0 });
+      const record = async (log: ReturnType<typeof logOf>) => {
+        await appendToJournal(db, log);
+        await positioned(own, log[0]?.orderId ?? '');
+      };
+      const first = logOf(states.refunded, randomUUID());
+      await record(first);
+      const response = await fetch(`${ownAddress}/v1/events/stream?after=0`);
+      let text = '';
+      const told = (async () => {
+        for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) text += chunk;
+      })();
+      await until(async () => expect(text).toContain(`id: ${first.length}\n`));
+      await Promise.all([journal(db).deleteMany({}), feedState(db).deleteMany({})]);
+      await record(logOf(states.confirmed, randomUUID()));
+      await told;
+      const ids = [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
+      expect(ids).toEqual(first.map((_, index) => index + 1));
+    } finally {
+      await own.close();
+    }
+  });
+
+  test('goes on behind events that were lost', async () => {
+    const lost = await recordOrder();
+    const head = await feedHead(api.mongo.db);
+    await journal(api.mongo.db).deleteMany({ orderId: lost.orderId });
+    const receiving = receive('/v1/events/stream', 2, { 'last-event-id': String(head - lost.count) });
+    await recordOrder();
+    expect((await receiving).map(({ id }) => id)).toEqual([head + 1, head + 2]);
+    const { body } = await api.get(`/v1/events?after=${head - lost.count}&limit=1`);
+    expect(body).toMatchObject({ data: [{ position: head + 1 }], nextCursor: String(head + 1) });
+  });
+
+  test('a reader that does not read costs no memory, and has every event in the end', async () => {
+    const head = await feedHead(api.mongo.db);
+    const stream = open('/v1/events/stream', { 'last-event-id': String(head) });
+    const counts = [];
+    for (let order = 0; order < 20; order += 1) counts.push((await recordOrder()).count);
+    const total = counts.reduce((sum, count) => sum + count);
+    await setTimeout(0);
+    const ids: number[] = [];
+    for await (const { id } of stream) {
+      ids.push(id);
+      if (ids.length === total) break;
+    }
+    expect(ids).toEqual(Array.from({ length: total }, (_, index) => head + 1 + index));
+  });
+});
+
+describe('the live log of an order', () => {
+  test('is its log from the first event on, and after a version where one is named', async () => {
+    const { orderId, count } = await recordOrder();
+    const path = `/v1/orders/${orderId}/stream`;
+    const all = await receive(path, count);
+    expect(all.map(({ id }) => id)).toEqual(Array.from({ length: count }, (_, index) => index + 1));
+    const rest = await receive(path, 2, { 'last-event-id': String(count - 2) });
+    expect(rest.map(({ event }) => event.version)).toEqual([count - 1, count]);
+  });
+
+  test('goes on after an event that it sent, though the view has not come so far', async () => {
+    const { db } = api.mongo;
+    const orderId = randomUUID();
+    const log = logOf(states.refunded, orderId);
+    await appendToJournal(db, log.slice(0, 4));
+    await projectOrder(db, orderId);
+    await appendToJournal(db, log.slice(4));
+    const lastEventId = { 'last-event-id': String(log.length - 1) };
+    const [received] = await receive(`/v1/orders/${orderId}/stream`, 1, lastEventId);
+    expect(received?.id).toBe(log.length);
+  });
+
+  test('tells what is recorded later, and nothing of other orders', async () => {
+    const { db } = api.mongo;
+    const orderId = randomUUID();
+    const log = logOf(states.refunded, orderId);
+    await appendToJournal(db, log.slice(0, 4));
+    await projectOrder(db, orderId);
+    const receiving = receive(`/v1/orders/${orderId}/stream`, log.length);
+    await recordOrder();
+    await appendToJournal(db, log.slice(4));
+    const received = await receiving;
+    expect(received.map(({ event }) => `${event.orderId}:${event.version}`)).toEqual(
+      log.map(({ version }) => `${orderId}:${version}`),
+    );
+  });
+
+  test('comes page after page, however long it is', async () => {
+    const { db } = api.mongo;
+    const orderId = randomUUID();
+    const [first] = logOf(states.reserving, orderId);
+    await appendToJournal(db, [first]);
+    await projectOrder(db, orderId);
+    // More pages than there is time for, were each waited for as what is to come is.
+    const log = Array.from({ length: 1_001 }, (_, index) => ({ ...first, version: index + 1 }));
+    await appendToJournal(db, log);
+    await untilPositioned(db, orderId);
+    const received = await receive(`/v1/orders/${orderId}/stream`, log.length);
+    expect(received.at(-1)?.id).toBe(log.length);
+  });
+
+  test('waits for a MongoDB that is away, and goes on', async () => {
+    const mongodb = await breakableMongodb();
+    const own = await startTestApi({ MONGODB_URI: mongodb.address });
+    try {
+      await until(async () => await own.mongo.db.command({ ping: 1 }));
+      await own.startWorker();
+      const ownAddress = await own.app.listen({ host: '127.0.0.1', port: 0 });
+      const orderId = await placedOrder(own);
+      await positioned(own, orderId);
+      await mongodb.kill();
+      const opened = async (path: string, headers = {}) => {
+        const response = await fetch(`${ownAddress}${path}`, { headers });
+        expect(response.status).toBe(200);
+        const chunks = response.body?.pipeThrough(new TextDecoderStream()).values();
+        let text = '';
+        return {
+          async receivedUntil(part: string): Promise<string> {
+            while (!text.includes(part)) {
+              const chunk = await chunks?.next();
+              if (chunk?.value === undefined) throw new Error(`The stream ended with ${text}`);
+              text += chunk.value;
+            }
+            return text;
+          },
+          end: async () => await chunks?.return?.(),
+        };
+      };
+      const order = await opened(`/v1/orders/${orderId}/stream`);
+      // As a browser comes again, with the last id it has, or with none where it had none.
+      const resumed = await opened('/v1/events/stream', { 'last-event-id': '2' });
+      const begun = await opened('/v1/events/stream');
+      for (const stream of [order, resumed, begun])
+        expect(await stream.receivedUntil(': keep-alive')).not.toContain('data: ');
+      await mongodb.revive();
+      await order.receivedUntil('id: 4\n');
+      expect(await resumed.receivedUntil('id: 4\n')).toMatch(/id: 3\n[^]*id: 4\n/);
+      await Promise.all([order, resumed, begun].map((stream) => stream.end()));
+    } finally {
+      await own.close();
+      await mongodb.end();
+    }
+  });
+
+  test('is refused for an order that is not there, and a version it has not reached', async () => {
+    const { orderId, count } = await recordOrder();
+    expect(await api.get(`/v1/orders/${randomUUID()}/stream`)).toMatchObject({ status: 404 });
+    expect(
+      await api.get(`/v1/orders/${orderId}/stream`, { 'last-event-id': String(count + 1) }),
+    ).toMatchObject({
+      status: 400,
+      body: { code: 'version_unknown', version: count },
+    });
+  });
+});
+
+describe('an event that was not written by this version of the code', () => {
+  /** As it is told by the feed, live and not, and by its order. */
+  async function told({ orderId }: { orderId: string }, version: number) {
+    const { position = 0 } = (await readStored(api.mongo.db, orderId, { from: version, limit: 1 }))[0] ?? {};
+    const pages = await Promise.all([
+      api.get(`/v1/events?after=${position - 1}&limit=1`),
+      api.get(`/v1/orders/${orderId}/events?after=${version - 1}&limit=1`),
+    ]);
+    expect(pages.map(({ status }) => status)).toEqual([200, 200]);
+    const received = await Promise.all([
+      receive('/v1/events/stream', 1, { 'last-event-id': String(position - 1) }),
+      receive(`/v1/orders/${orderId}/stream`, 1, { 'last-event-id': String(version - 1) }),
+    ]);
+    return [...pages.map(({ body }) => body.data[0]), ...received.map(([first]) => first?.event)];
+  }
+
+  test('is told as one of today where an older one wrote it', async () => {
+    const order = await recordOrder();
+    const fees = { 'data.shippingFee': 490, 'data.tax': 0, 'data.discount': 0 };
+    await journal(api.mongo.db).updateOne(
+      { _id: `${order.orderId}:1` },
+      { $set: { schemaVersion: 1, ...fees }, $unset: { 'data.charges': '' } },
+    );
+    const today = { schemaVersion: 3, data: { charges: { shippingFee: 490, tax: 0, discount: 0 } } };
+    for (const event of await told(order, 1)) expect(event).toMatchObject(today);
+  });
+
+  test.each([
+    ['a newer one wrote it', { $set: { schemaVersion: 99 } }],
+    [
+      'it was altered to something that none has written',
+      { $set: { type: 'Nonsense' as never, schemaVersion: 0 } },
+    ],
+    ['a part of it was removed', { $unset: { actor: '' as const } }],
+  ])('is told as it stands where %s, and the others as ever', async (_, change) => {
+    const order = await recordOrder();
+    await journal(api.mongo.db).updateOne({ _id: `${order.orderId}:2` }, change);
+    const [stored] = await readStored(api.mongo.db, order.orderId, { from: 2, limit: 1 });
+    for (const event of await told(order, 2)) expect(event).toEqual(stored);
+    const { body } = await api.get(`/v1/orders/${order.orderId}/events`);
+    expect(body.data).toHaveLength(order.count);
+  });
+});
+
+async function untilPositioned(db: Db, orderId: string): Promise<void> {
+  await until(async () => expect((await readJournal(db, orderId)).at(-1)?.position).toBeGreaterThan(0));
+}
+
+/** The events of an order have their positions, and nobody gives any more. */
+async function positioned({ mongo: { db } }: TestApi, orderId: string): Promise<void> {
+  const done = new AbortController();
+  const sequenced = sequence({ db, signal: done.signal, beat: () => undefined });
+  await untilPositioned(db, orderId);
+  done.abort();
+  await sequenced;
+}

@@ -1,0 +1,391 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Db, Document, FindCursor } from 'mongodb';
+import type { OrderEvent } from '../../../src/order/events.js';
+import { toView } from '../../../src/order/view.js';
+import { appendToJournal } from '../../../src/log/journal/journal.js';
+import { ensureOrderIndexes, type orders, projectOrder } from '../../../src/views/orders.js';
+import { openOrderViews, type OrderViews } from '../../../src/views/cache/order-views.js';
+import { logOf, openDatabase } from '../../support/database.js';
+import { states } from '../../order/examples.js';
+import { door } from '../../support/door.js';
+import { until } from '../../support/until.js';
+
+const database = openDatabase();
+const { db } = database;
+const opened: OrderViews[] = [];
+beforeAll(() => ensureOrderIndexes(db));
+afterAll(async () => {
+  await Promise.all(opened.map((views) => views.close()));
+  await database.close();
+});
+
+/** The views as a process of its own has them. */
+function processOf(itsDb = db): OrderViews {
+  const views = openOrderViews(itsDb);
+  opened.push(views);
+  return views;
+}
+
+/** One whose change stream is there: a second read of an order is answered from memory. */
+async function liveProcess(itsDb = db): Promise<OrderViews> {
+  const views = processOf(itsDb);
+  const orderId = randomUUID();
+  await write(logOf(states.reserving, orderId));
+  await until(async () => expect(await isRemembered(views, orderId)).toBe(true));
+  return views;
+}
+
+async function isRemembered(views: OrderViews, orderId: string): Promise<boolean> {
+  await views.read(orderId);
+  const { hits } = views.counts;
+  await views.read(orderId);
+  return views.counts.hits > hits;
+}
+
+async function write(events: readonly OrderEvent[]): Promise<void> {
+  await appendToJournal(db, events);
+  await projectOrder(db, events[0]?.orderId ?? '');
+}
+
+async function versionIn(views: OrderViews, orderId: string): Promise<number | undefined> {
+  return (await views.read(orderId))?.version;
+}
+
+describe('a hot view', () => {
+  test('is read from MongoDB once', async () => {
+    const views = await liveProcess();
+    const orderId = randomUUID();
+    await write(logOf(states.confirmed, orderId));
+    await until(async () => expect(await isRemembered(views, orderId)).toBe(true));
+    const view = toView(states.confirmed.order);
+    expect(JSON.parse((await views.read(orderId))?.json ?? '')).toEqual({ ...view, orderId });
+  });
+
+  test('shares a look at MongoDB with those that are read at the same time', async () => {
+    const looks = { count: 0 };
+    const views = await liveProcess(countingReads(looks));
+    const orderIds = Array.from({ length: 50 }, () => randomUUID());
+    await Promise.all(orderIds.map((orderId) => write(logOf(states.confirmed, orderId))));
+    looks.count = 0;
+    const found = await Promise.all(
+      [...orderIds, randomUUID()].map(async (orderId) => await views.read(orderId)),
+    );
+    expect(found.map((view) => view && JSON.parse(view.json).orderId)).toEqual([...orderIds, undefined]);
+    // Four that find nobody waiting, and the others together; and again what the stream tells of only now.
+    expect(looks.count).toBeLessThan(15);
+  });
+
+  test('is forgotten by every process when any of them writes it', async () => {
+    const [one, other] = [await liveProcess(), await liveProcess()];
+    const orderId = randomUUID();
+    const log = logOf(states.refunded, orderId);
+    for (const event of log) {
+      await write([event]);
+      // Without invalidation, each would go on with the first version it ever read.
+      for (const views of [one, other]) {
+        await until(async () => expect(await versionIn(views, orderId)).toBe(event.version), 5);
+        await until(async () => expect(await isRemembered(views, orderId)).toBe(true), 5);
+      }
+    }
+  });
+
+  test('never gets older in a process, whoever writes and however many read', async () => {
+    const views = await liveProcess();
+    const orderId = randomUUID();
+    const log = logOf(states.refunded, orderId);
+    await write(log.slice(0, 1));
+    const hitsBefore = views.counts.hits;
+    const written = new AbortController();
+    const answered: number[] = [];
+    const reader = async (): Promise<void> => {
+      while (!written.signal.aborted || answered.at(-1) !== log.length) {
+        const begun = Math.max(0, ...answered);
+        const version = (await versionIn(views, orderId)) ?? 0;
+        expect(version).toBeGreaterThanOrEqual(begun);
+        answered.push(version);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+    const reading = Promise.all([reader(), reader(), reader()]);
+    for (const event of log.slice(1)) await write([event]);
+    written.abort();
+    await reading;
+    expect(views.counts.hits).toBeGreaterThan(hitsBefore);
+  });
+
+  test('is never older than the version asked for, or one that was shown by other means', async () => {
+    const orderId = randomUUID();
+    const log = logOf(states.confirmed, orderId);
+    // Its stream tells nothing of what happens to orders: it is believed, and all that is remembered is stale.
+    const deaf = deafTo(orderId);
+    const views = await liveProcess(deaf);
+    await write(log.slice(0, 1));
+    await until(async () => expect(await isRemembered(views, orderId)).toBe(true));
+    await write(log.slice(1, 2));
+    expect(await versionIn(views, orderId)).toBe(1);
+    expect((await views.read(orderId, 2))?.version).toBe(2);
+    await write(log.slice(2, 3));
+    expect(await versionIn(views, orderId)).toBe(2);
+    views.shown(orderId, 3);
+    expect(await versionIn(views, orderId)).toBe(3);
+    await write(log.slice(3, 4));
+    await views.reach(orderId, ({ version }) => version >= 4, 5_000);
+    expect(await versionIn(views, orderId)).toBe(4);
+  });
+
+  test('that was written while it was read is not remembered as it was', async () => {
+    const orderId = randomUUID();
+    const log = logOf(states.confirmed, orderId);
+    const slow = slowReader(orderId);
+    const views = await liveProcess(slow.db);
+    await write(log.slice(0, 1));
+    const reading = views.read(orderId);
+    await slow.hasRead;
+    await write(log.slice(1, 2));
+    // The stream tells in order: once it has told of this order, it has told of the one before.
+    const marker = randomUUID();
+    const told = views.reach(marker, () => true, 10_000);
+    await write(logOf(states.reserving, marker));
+    await told;
+    await until(async () => expect(await isRemembered(views, marker)).toBe(true));
+    slow.goOn();
+    await reading;
+    await until(async () => expect(await versionIn(views, orderId)).toBe(2), 5);
+  });
+
+  test('is not used while there is no change stream', async () => {
+    const views = processOf(streamless());
+    const orderId = randomUUID();
+    const log = logOf(states.confirmed, orderId);
+    for (const event of log) {
+      await write([event]);
+      expect(await versionIn(views, orderId)).toBe(event.version);
+      expect(await versionIn(views, orderId)).toBe(event.version);
+    }
+    expect(views.counts).toEqual({ hits: 0, misses: 0, bypasses: 2 * log.length });
+  });
+
+  test('is not used once the change stream is silent', async () => {
+    const stream = silent();
+    const views = await liveProcess(stream.db);
+    const orderId = randomUUID();
+    const log = logOf(states.confirmed, orderId);
+    await write(log.slice(0, 1));
+    const { bypasses } = views.counts;
+    await until(async () => {
+      await views.read(orderId);
+      expect(views.counts.bypasses).toBeGreaterThan(bypasses);
+    }, 5);
+    const { hits } = views.counts;
+    for (const event of log) {
+      await write([event]);
+      expect(await versionIn(views, orderId)).toBe(event.version);
+    }
+    expect(views.counts.hits).toBe(hits);
+    stream.end();
+  });
+
+  test('is forgotten when the stream is killed, and remembered again by the next', async () => {
+    const views = await liveProcess();
+    const orderId = randomUUID();
+    const log = logOf(states.confirmed, orderId);
+    await write(log.slice(0, 1));
+    await until(async () => expect(await isRemembered(views, orderId)).toBe(true));
+    expect(await killStreams()).toBeGreaterThan(0);
+    await write(log.slice(1));
+    await until(async () => expect(await versionIn(views, orderId)).toBe(log.length), 5);
+    await until(async () => expect(await isRemembered(views, orderId)).toBe(true), 10);
+  });
+
+  test('that was read while there was no stream is not remembered by the next', async () => {
+    const orderId = randomUUID();
+    const log = logOf(states.confirmed, orderId);
+    const slow = slowReader(orderId);
+    const stream = mortal(slow.db);
+    const views = await liveProcess(stream.db);
+    await write(log.slice(0, 1));
+    const reading = views.read(orderId);
+    await slow.hasRead;
+    const { bypasses } = views.counts;
+    stream.end();
+    await until(async () => {
+      await views.read(randomUUID());
+      expect(views.counts.bypasses).toBeGreaterThan(bypasses);
+    }, 5);
+    slow.goOn();
+    expect((await reading)?.version).toBe(1);
+    await write(log.slice(1));
+    stream.revive();
+    const marker = randomUUID();
+    await write(logOf(states.reserving, marker));
+    await until(async () => expect(await isRemembered(views, marker)).toBe(true), 10);
+    expect(await versionIn(views, orderId)).toBe(log.length);
+  });
+
+  test('of a collection that was dropped is gone', async () => {
+    const own = openDatabase();
+    try {
+      const views = openOrderViews(own.db);
+      opened.push(views);
+      const orderId = randomUUID();
+      await appendToJournal(own.db, logOf(states.confirmed, orderId));
+      await projectOrder(own.db, orderId);
+      await until(async () => expect(await isRemembered(views, orderId)).toBe(true));
+      await own.db.dropCollection('orders');
+      await until(async () => expect(await views.read(orderId)).toBeUndefined(), 5);
+      await views.close();
+    } finally {
+      await own.close();
+    }
+  });
+});
+
+describe('waiting for a view', () => {
+  test.each([
+    ['with a change stream', () => liveProcess()],
+    ['without one', async () => processOf(streamless())],
+  ])('ends when it is far enough, %s', async (_, open) => {
+    const views = await open();
+    const orderId = randomUUID();
+    const log = logOf(states.confirmed, orderId);
+    const waiting = views.reach(orderId, ({ version }) => version >= 3, 10_000);
+    for (const event of log.slice(0, 3)) await write([event]);
+    expect(await waiting).toMatchObject({ version: 3 });
+  });
+
+  test('looks at MongoDB once or twice where the stream tells', async () => {
+    const looks = { count: 0 };
+    const views = await liveProcess(countingReads(looks));
+    const orderId = randomUUID();
+    looks.count = 0;
+    const waiting = views.reach(orderId, ({ settled }) => settled, 10_000);
+    await write(logOf(states.confirmed, orderId));
+    expect(await waiting).toMatchObject({ settled: true });
+    expect(looks.count).toBeLessThanOrEqual(2);
+  });
+
+  test('ends when time is up, with how far it is', async () => {
+    const views = await liveProcess();
+    const orderId = randomUUID();
+    expect(await views.reach(orderId, () => true, 100)).toBeUndefined();
+    await write(logOf(states.confirmed, orderId).slice(0, 1));
+    expect(await views.reach(orderId, () => false, 100)).toMatchObject({ version: 1, status: 'pending' });
+  });
+});
+
+type Orders = ReturnType<typeof orders>;
+
+/** The database, but for what `change` makes of its orders. */
+function withOrders(change: (collection: Orders) => void): Db {
+  const collection = (name: string) => {
+    const real = db.collection(name);
+    // The collection of that name is this one.
+    if (name === 'orders') change(real as unknown as Orders);
+    return real;
+  };
+  return Object.create(db, { collection: { value: collection }, client: { value: db.client } });
+}
+
+type Command = (body: object) => Promise<Document>;
+
+/** A database, but for what `change` makes of commands: the change stream is some. */
+function withCommands(change: (body: object, send: Command) => Promise<Document>, itsDb = db): Db {
+  const command = (body: object, options: object) => change(body, (sent) => db.command(sent, options));
+  return Object.create(itsDb, { command: { value: command } });
+}
+
+function streamless(): Db {
+  return withCommands(() => Promise.reject(new Error('no streams here')));
+}
+
+/** The stream that `end` ends cannot be opened anew before `revive`. */
+function mortal(itsDb: Db) {
+  let isDead = false;
+  const mortalDb = withCommands(async (body, send) => {
+    if (isDead) throw new Error('no streams here');
+    return await send(body);
+  }, itsDb);
+  return {
+    db: mortalDb,
+    end: () => {
+      isDead = true;
+    },
+    revive: () => {
+      isDead = false;
+    },
+  };
+}
+
+/** The stream opens, answers once, and says nothing more. */
+function silent() {
+  const ended = door();
+  let answers = 0;
+  const withoutAnswer = withCommands(async (body, send) => {
+    if ('getMore' in body && ++answers > 1) await ended.passed;
+    return await send(body);
+  });
+  return { db: withoutAnswer, end: ended.open };
+}
+
+/** The stream tells nothing of one order. */
+function deafTo(orderId: string): Db {
+  return withCommands(async (body, send) => {
+    const reply = await send(body);
+    const heard = (change: object) => Reflect.get(change, 'orderId') !== orderId;
+    if ('getMore' in body) reply['cursor'].nextBatch = reply['cursor'].nextBatch.filter(heard);
+    return reply;
+  });
+}
+
+function slowReader(orderId: string) {
+  const [read, opened_] = [door(), door()];
+  const slow = withOrders((collection) => {
+    const find = collection.find.bind(collection) as (...args: unknown[]) => FindCursor<Document>;
+    const held = (filter: object, options: object) => {
+      const cursor = find(filter, options);
+      const toArray = cursor.toArray.bind(cursor);
+      const toArrayLate = async () => {
+        const found = await toArray();
+        if (JSON.stringify(filter).includes(orderId)) {
+          read.open();
+          await opened_.passed;
+        }
+        return found;
+      };
+      return Object.assign(cursor, { toArray: toArrayLate });
+    };
+    Object.assign(collection, { find: held });
+  });
+  return { db: slow, hasRead: read.passed, goOn: opened_.open };
+}
+
+function countingReads(looks: { count: number }): Db {
+  return withOrders((collection) => {
+    for (const name of ['find', 'findOne'] as const) {
+      const read = collection[name].bind(collection) as (...args: unknown[]) => unknown;
+      const counted = (...args: unknown[]) => {
+        looks.count += 1;
+        return read(...args);
+      };
+      Object.assign(collection, { [name]: counted });
+    }
+  });
+}
+
+/** Kills every change stream on this database's orders, as the server does when it has to. */
+async function killStreams(): Promise<number> {
+  const operations = await db.client
+    .db('admin')
+    .aggregate(
+      [
+        { $currentOp: { idleCursors: true, allUsers: true } },
+        { $match: { ns: `${db.databaseName}.orders`, 'cursor.cursorId': { $exists: true } } },
+      ],
+      { readConcern: { level: 'local' } },
+    )
+    .toArray();
+  const cursors = operations.map((operation) => operation['cursor'].cursorId);
+  if (cursors.length > 0) await db.command({ killCursors: 'orders', cursors });
+  return cursors.length;
+}

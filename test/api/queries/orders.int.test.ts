@@ -1,0 +1,261 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { journal } from '../../../src/log/journal/journal.js';
+import { orders } from '../../../src/views/orders.js';
+import { eventually, orderBody, placedOrder, startTestApi, type TestApi } from '../../support/api.js';
+import { until } from '../../support/until.js';
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startTestApi();
+  await api.startWorker();
+});
+afterAll(async () => {
+  await api.close();
+});
+
+describe('an order', () => {
+  test('is answered from its view, whole and without what is not public', async () => {
+    const orderId = await placedOrder(api, {
+      customer: { id: 'c-1', name: 'Ada Example', email: 'ada@example.com' },
+      shippingAddress: { street: 'Main St 1', city: 'Berlin', country: 'DE' },
+      tags: ['gift'],
+      shippingFee: 500,
+    });
+    await api.post(`/v1/orders/${orderId}/shipments`, { headers: { prefer: 'wait=20' } });
+    await api.post(`/v1/orders/${orderId}/notes?consistency=projected`, { body: { text: 'ring twice' } });
+    const { status, headers, body } = await api.get(`/v1/orders/${orderId}`);
+    expect(status).toBe(200);
+    expect(headers).toMatchObject({ etag: `"${body.version}"`, 'served-by': 'view' });
+    const document = await orders(api.mongo.db).findOne({ _id: orderId });
+    expect(document).toMatchObject(body);
+    const kept = Object.keys(document ?? {}).filter((name) => !(name in body));
+    expect(kept.toSorted()).toEqual(['_id', 'finished', 'recorder', 'search', 'settled', 'skus', 'state']);
+    expect(body).toMatchObject({ orderId, status: 'confirmed', total: 4498, tags: ['gift'] });
+  });
+
+  test('is not sent again while it is the same', async () => {
+    const orderId = await placedOrder(api);
+    const etag = String((await api.get(`/v1/orders/${orderId}`)).headers['etag']);
+    for (const tag of [etag, `W/${etag}`, `"0", ${etag}`, '*']) {
+      const reply = await api.get(`/v1/orders/${orderId}`, { 'if-none-match': tag });
+      expect(reply).toMatchObject({ status: 304, body: '', headers: { etag } });
+    }
+    await api.post(`/v1/orders/${orderId}/notes?consistency=projected`, { body: { text: 'x' } });
+    expect((await api.get(`/v1/orders/${orderId}`, { 'if-none-match': etag })).status).toBe(200);
+  });
+
+  test('is the same from its workflow', async () => {
+    const orderId = await placedOrder(api);
+    const view = await api.get(`/v1/orders/${orderId}`);
+    const strong = await api.get(`/v1/orders/${orderId}?consistency=strong`);
+    expect(strong.headers['served-by']).toBe('workflow');
+    expect(strong.body).toEqual(view.body);
+  });
+
+  test('is waited for until its view has a version', async () => {
+    const orderId = await placedOrder(api);
+    const { body } = await api.post(`/v1/orders/${orderId}/notes`, { body: { text: 'x' } });
+    const reply = await api.get(`/v1/orders/${orderId}?minVersion=${body.version}`);
+    expect(reply.status).toBe(200);
+    expect(reply.body.version).toBeGreaterThanOrEqual(body.version);
+  });
+
+  test('is not waited for for ever', async () => {
+    const orderId = await placedOrder(api);
+    const reply = await api.get(`/v1/orders/${orderId}?minVersion=1000`);
+    expect(reply).toMatchObject({ status: 503, body: { code: 'version_not_reached' } });
+    expect(reply.headers).toHaveProperty('retry-after');
+  });
+});
+
+describe('the log of an order', () => {
+  test('is the same from the journal and from the history', async () => {
+    const orderId = await placedOrder(api);
+    const recorded = await api.get(`/v1/orders/${orderId}/events`);
+    const history = await api.get(`/v1/orders/${orderId}/events?source=history`);
+    expect(recorded.body.data[0]).toMatchObject({
+      version: 1,
+      type: 'OrderCreated',
+      recordedAt: expect.any(String),
+    });
+    const withoutRecorded = recorded.body.data.map(
+      ({ recordedAt: _at, position: _position, ...event }: Record<string, unknown>) => event,
+    );
+    expect(history.body.data).toEqual(withoutRecorded);
+  });
+
+  test.each(['journal', 'history'])('comes in pages from the %s', async (source) => {
+    const orderId = await placedOrder(api);
+    const path = `/v1/orders/${orderId}/events?source=${source}`;
+    const all = (await api.get(path)).body.data;
+    const paged: unknown[] = [];
+    let after = '0';
+    for (let pages = 1; ; pages++) {
+      const { body } = await api.get(`${path}&limit=2&after=${after}`);
+      paged.push(...body.data);
+      if (body.nextCursor === undefined) {
+        expect(pages).toBe(Math.ceil(all.length / 2));
+        break;
+      }
+      after = body.nextCursor;
+    }
+    expect(paged).toEqual(all);
+    expect((await api.get(`${path}&after=${all.length}`)).body).toEqual({ data: [] });
+    expect(await api.get(`${path}&after=${all.length + 1}`)).toMatchObject({
+      status: 400,
+      body: { code: 'version_unknown', version: all.length },
+    });
+  });
+
+  /** What the events of a page have as versions, and where the next one begins. */
+  async function pageOf(orderId: string, query = '') {
+    const { status, body } = await api.get(`/v1/orders/${orderId}/events${query}`);
+    expect(status).toBe(200);
+    const versions: number[] = body.data.map(({ version }: { version: number }) => version);
+    return { versions, next: body.nextCursor };
+  }
+
+  test('is read on from a version that the view or the journal does not have yet', async () => {
+    const orderId = await placedOrder(api);
+    const { db } = api.mongo;
+    const view = await orders(db).findOne({ _id: orderId });
+    const { body } = await api.post(`/v1/orders/${orderId}/notes?consistency=projected`, {
+      body: { text: 'x' },
+    });
+    if (view !== null) await orders(db).replaceOne({ _id: orderId }, view);
+    await until(async () =>
+      expect((await api.get(`/v1/orders/${orderId}`)).body.version).toBe(view?.version),
+    );
+    const beyond = `?after=${body.version}`;
+    expect(await pageOf(orderId, beyond)).toEqual({ versions: [], next: undefined });
+    await journal(db).deleteOne({ _id: `${orderId}:${body.version}` });
+    expect(await pageOf(orderId, beyond)).toEqual({ versions: [], next: undefined });
+  });
+
+  test('ends before an event that is not recorded yet, and goes on with it', async () => {
+    const orderId = await placedOrder(api);
+    await api.post(`/v1/orders/${orderId}/notes?consistency=projected`, { body: { text: 'x' } });
+    expect(await pageOf(orderId)).toEqual({ versions: [1, 2, 3, 4, 5], next: undefined });
+    const late = await journal(api.mongo.db).findOneAndDelete({ _id: `${orderId}:3` });
+    expect(await pageOf(orderId)).toEqual({ versions: [1, 2], next: undefined });
+    expect(await pageOf(orderId, '?limit=2')).toEqual({ versions: [1, 2], next: undefined });
+    expect(await pageOf(orderId, '?after=2')).toEqual({ versions: [], next: undefined });
+    if (late !== null) await journal(api.mongo.db).insertOne(late);
+    expect(await pageOf(orderId, '?after=2')).toEqual({ versions: [3, 4, 5], next: undefined });
+  });
+
+  test('is empty while its first event is not recorded yet', async () => {
+    const orderId = await placedOrder(api);
+    const { db } = api.mongo;
+    await orders(db).deleteOne({ _id: orderId });
+    const first = await journal(db).findOneAndDelete({ _id: `${orderId}:1` });
+    await until(async () => expect((await pageOf(orderId)).versions).toEqual([]));
+    if (first !== null) await journal(db).insertOne(first);
+    expect((await pageOf(orderId)).versions).toEqual([1, 2, 3, 4]);
+  });
+
+  test('is read from where it begins in a journal that lost its first events for good', async () => {
+    const orderId = await placedOrder(api);
+    await journal(api.mongo.db).deleteOne({ _id: `${orderId}:1` });
+    expect(await pageOf(orderId, '?limit=1')).toEqual({ versions: [2], next: '2' });
+    expect(await pageOf(orderId, '?after=2')).toEqual({ versions: [3, 4], next: undefined });
+  });
+});
+
+describe('stock', () => {
+  test('nobody has touched is what the sandbox has', async () => {
+    expect((await api.get('/v1/stock/FRESH-1')).body).toEqual({ sku: 'FRESH-1', onHand: 1_000, reserved: 0 });
+    expect((await api.get('/v1/stock/OUT-1')).body).toEqual({ sku: 'OUT-1', onHand: 0, reserved: 0 });
+  });
+
+  test('is listed in pages, by SKU', async () => {
+    const skus = ['Z-1', 'Z-2', 'Z-3'];
+    for (const sku of skus) await api.put(`/v1/stock/${sku}`, { body: { onHand: 7 } });
+    const found: string[] = [];
+    let path = '/v1/stock?limit=2';
+    for (;;) {
+      const { body } = await api.get(path);
+      found.push(...body.data.map(({ sku }: { sku: string }) => sku));
+      if (body.nextCursor === undefined) break;
+      path = `/v1/stock?limit=2&cursor=${body.nextCursor}`;
+    }
+    expect(found).toEqual(found.toSorted());
+    expect(found).toEqual(expect.arrayContaining(skus));
+    expect(new Set(found).size).toBe(found.length);
+  });
+});
+
+describe('operations', () => {
+  test('the process lives, and can do all of its work', async () => {
+    expect(await api.get('/health/live')).toMatchObject({ status: 200, body: { status: 'live' } });
+    const reply = await eventually(async () => {
+      const ready = await api.get('/health/ready');
+      // No process of the role feed runs here.
+      const isMissing = ({ name, status }: { name: string; status: string }) =>
+        status !== 'up' && name !== 'feed' && name !== 'reconciliation';
+      return ready.body.dependencies.some(isMissing) ? undefined : ready;
+    });
+    expect(reply).toMatchObject({ status: 200, body: { roles: { write: 'ready', read: 'ready' } } });
+    const names = reply.body.dependencies.map(({ name }: { name: string }) => name);
+    const rest = ['feed', 'forks', 'reconciliation', 'stock'];
+    expect(names).toEqual(['temporal', 'mongodb', 'workers', 'recording', ...rest]);
+  });
+
+  test('a forked order is named', async () => {
+    const forks = api.mongo.db.collection<{ _id: string }>('order_forks');
+    await forks.insertOne({ _id: 'o-forked' });
+    const { status, body } = await api.get('/health/ready');
+    await forks.deleteOne({ _id: 'o-forked' });
+    expect({ status, state: body.status }).toEqual({ status: 200, state: 'degraded' });
+    expect(body.dependencies).toContainEqual(
+      expect.objectContaining({ name: 'forks', status: 'degraded', detail: 'forked: o-forked' }),
+    );
+  });
+
+  test('requests are measured by route', async () => {
+    await api.get(`/v1/orders/${randomUUID()}`);
+    const { headers, body } = await api.get('/metrics');
+    expect(headers['content-type']).toMatch(/^text\/plain/);
+    expect(body).toMatch(
+      /http_request_duration_seconds_count\{method="GET",route="\/v1\/orders\/:orderId",status="404"\} \d+/,
+    );
+  });
+
+  test('every route is described, with every status it answers', async () => {
+    const { body } = await api.get('/openapi.json');
+    expect(body.openapi).toBe('3.1.0');
+    expect(Object.keys(body.paths)).toEqual(
+      expect.arrayContaining([
+        '/v1/orders',
+        '/v1/orders/{orderId}',
+        '/v1/orders/{orderId}/shipments/{shipmentId}/dispatch',
+        '/v1/orders/{orderId}/returns/{returnId}/receive',
+        '/v1/webhooks/payments',
+        '/v1/stock/{sku}',
+        '/health/ready',
+        '/metrics',
+      ]),
+    );
+    const statuses = Object.keys(body.paths['/v1/orders/{orderId}/hold'].post.responses);
+    expect(statuses).toEqual(['200', '202', '400', '404', '409', '412', '413', '415', '422', '503']);
+    expect(body.components.schemas).toHaveProperty('Problem');
+    expect(JSON.stringify(body)).not.toContain('schema-0');
+  });
+
+  test('the reference needs nothing from elsewhere', async () => {
+    expect(await api.get('/')).toMatchObject({ status: 302, headers: { location: '/docs/' } });
+    const { status, body } = await api.get('/docs/');
+    expect(status).toBe(200);
+    const sources = [...String(body).matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url = '']) => url);
+    expect(sources.filter((url) => /^(https?:)?\/\//.test(url))).toEqual([]);
+    const script = sources.find((url) => url.endsWith('.js'));
+    expect((await api.get(`/docs/${script}`)).status).toBe(200);
+  });
+});
+
+test('an order that was accepted is known at once', async () => {
+  const { body } = await api.post('/v1/orders', { body: orderBody() });
+  const reply = await api.get(`/v1/orders/${body.orderId}`);
+  expect(reply).toMatchObject({ status: 200, body: { orderId: body.orderId } });
+});

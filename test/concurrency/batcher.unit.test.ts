@@ -1,0 +1,55 @@
+import { expect, test } from '@jest/globals';
+import { inGroups } from '../../src/concurrency/batcher.js';
+
+/** Work that ends when it is told to. */
+function workshop() {
+  const groups: { readonly items: readonly number[]; readonly end: (error?: Error) => void }[] = [];
+  const work = (items: readonly number[]) =>
+    new Promise<number>((resolve, reject) => {
+      const end = (error?: Error): void => (error ? reject(error) : resolve(items.length));
+      groups.push({ items, end });
+    });
+  return { groups, work };
+}
+
+test('what comes alone goes at once, what comes meanwhile goes together, so many at most', async () => {
+  const { groups, work } = workshop();
+  const ask = inGroups({ size: 3 }, work);
+  const results = [1, 2, 3, 4, 5].map(ask);
+  expect(groups.map(({ items }) => items)).toEqual([[1]]);
+  for (const index of [0, 1, 2]) {
+    groups[index]?.end();
+    await results[[0, 1, 4][index] ?? 0];
+    await new Promise(setImmediate);
+  }
+  expect(groups.map(({ items }) => items)).toEqual([[1], [2, 3, 4], [5]]);
+  expect(await Promise.all(results)).toEqual([1, 3, 3, 3, 1]);
+});
+
+test('an error is that of its group alone', async () => {
+  const { groups, work } = workshop();
+  const ask = inGroups({ size: 3 }, work);
+  const results = Promise.allSettled([1, 2, 3].map(ask));
+  groups[0]?.end(new Error('away'));
+  await new Promise(setImmediate);
+  groups[1]?.end();
+  const ended = await results;
+  expect(ended.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled']);
+  const later = ask(4);
+  groups[2]?.end();
+  expect(await later).toBe(1);
+});
+
+test('groups that are under way at once do not wait for each other', async () => {
+  const { groups, work } = workshop();
+  const ask = inGroups({ size: 3, atOnce: 2 }, work);
+  const results = [1, 2, 3, 4].map(ask);
+  expect(groups.map(({ items }) => items)).toEqual([[1], [2]]);
+  groups[1]?.end();
+  await results[1];
+  await new Promise(setImmediate);
+  expect(groups.map(({ items }) => items)).toEqual([[1], [2], [3, 4]]);
+  groups[0]?.end();
+  groups[2]?.end();
+  expect(await Promise.all(results)).toEqual([1, 1, 2, 2]);
+});

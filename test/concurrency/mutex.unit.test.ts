@@ -1,0 +1,24 @@
+import { expect, test } from '@jest/globals';
+import { inTurn } from '../../src/concurrency/mutex.js';
+
+test('one piece of work is under way, whether it succeeds or fails, and all have their turn in order', async () => {
+  const turn = inTurn();
+  const begun: number[] = [];
+  let underWay = 0;
+  let most = 0;
+  const results = await Promise.allSettled(
+    [1, 2, 3, 4, 5].map((number) =>
+      turn(async () => {
+        begun.push(number);
+        most = Math.max(most, (underWay += 1));
+        await new Promise(setImmediate);
+        underWay -= 1;
+        if (number % 2 === 0) throw new Error('it fails');
+        return number;
+      }),
+    ),
+  );
+  expect(begun).toEqual([1, 2, 3, 4, 5]);
+  expect(most).toBe(1);
+  expect(results.map(({ status }) => status === 'fulfilled')).toEqual([true, false, true, false, true]);
+});

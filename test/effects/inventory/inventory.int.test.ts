@@ -1,0 +1,330 @@
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { deduct, release, reserve, restock } from '../../../src/effects/inventory/inventory.js';
+import { countStock } from '../../../src/effects/inventory/stock-counts.js';
+import {
+  getStock,
+  listStock,
+  movements as movementsIn,
+  stock,
+} from '../../../src/effects/inventory/stock.js';
+import { stockStates } from '../../../src/effects/inventory/stock-state.js';
+import type { LineQuantity } from '../../../src/order/commands.js';
+import type { EffectOf } from '../../../src/order/effects.js';
+import { foundStock } from '../../support/stock.js';
+import { openDatabase } from '../../support/database.js';
+import { until } from '../../support/until.js';
+
+const database = openDatabase();
+const { db } = database;
+await foundStock(db);
+afterAll(() => database.close());
+
+const movements = movementsIn(db);
+
+function sku(): string {
+  return `S-${randomUUID()}`;
+}
+
+/** An effect of an order of its own. */
+function effect<T extends 'reserve' | 'release'>(type: T, ...lines: readonly LineQuantity[]) {
+  return { key: `${randomUUID()}:${type}:1`, correlationId: 'test', type, lines };
+}
+
+function deduction(...lines: readonly LineQuantity[]): EffectOf<'deduct'> {
+  return { key: `${randomUUID()}:deduct:1`, correlationId: 'test', type: 'deduct', shipmentId: 's1', lines };
+}
+
+function times<T>(count: number, act: (index: number) => Promise<T>): Promise<T[]> {
+  return Promise.all(Array.from({ length: count }, (_, index) => act(index)));
+}
+
+async function setStock(item: string, onHand: number, more: { key?: string; issuer?: string } = {}) {
+  return (await countStock(db, { sku: item, onHand, issuer: 'anonymous', key: randomUUID(), ...more })).stock;
+}
+
+async function countsOf(item: string) {
+  const { onHand, reserved } = (await getStock(db, item)).stock;
+  return { onHand, reserved };
+}
+
+test('a SKU nobody has set has 1,000 on hand, and one that starts with OUT- none', async () => {
+  const [known, out] = [sku(), `OUT-${randomUUID()}`];
+  expect((await getStock(db, known)).stock).toStrictEqual({ sku: known, onHand: 1_000, reserved: 0 });
+  expect(await reserve(db, effect('reserve', { sku: known, quantity: 2 }))).toStrictEqual({
+    type: 'reserved',
+  });
+  expect((await getStock(db, known)).stock).toMatchObject({ sku: known, onHand: 1_000, reserved: 2 });
+  expect(await reserve(db, effect('reserve', { sku: out, quantity: 1 }))).toStrictEqual({
+    type: 'out_of_stock',
+    missing: [{ sku: out, requested: 1, available: 0 }],
+  });
+});
+
+test('goods are promised, leave, and come back', async () => {
+  const item = sku();
+  const line = { sku: item, quantity: 3 };
+  await reserve(db, effect('reserve', line));
+  await release(db, effect('release', { sku: item, quantity: 1 }));
+  expect(await countsOf(item)).toStrictEqual({ onHand: 1_000, reserved: 2 });
+  await deduct(db, deduction({ sku: item, quantity: 2 }));
+  expect(await countsOf(item)).toStrictEqual({ onHand: 998, reserved: 0 });
+  const key = `${randomUUID()}:restock:9`;
+  const lines = [{ sku: item, quantity: 1 }];
+  await restock(db, { key, correlationId: 'test', type: 'restock', returnId: 'r1', lines });
+  expect(await countsOf(item)).toStrictEqual({ onHand: 999, reserved: 0 });
+  expect(await movements.findOne({ _id: key })).toMatchObject({
+    orderId: key.split(':')[0],
+    type: 'restock',
+  });
+});
+
+test('all of the lines are promised, or none: each that lacks is named', async () => {
+  const [plenty, few, none] = [sku(), sku(), `OUT-${randomUUID()}`];
+  await setStock(few, 2);
+  const wanted = [
+    { sku: none, quantity: 1 },
+    { sku: plenty, quantity: 1 },
+    { sku: few, quantity: 3 },
+  ];
+  expect(await reserve(db, effect('reserve', ...wanted))).toStrictEqual({
+    type: 'out_of_stock',
+    missing: [
+      { sku: none, requested: 1, available: 0 },
+      { sku: few, requested: 3, available: 2 },
+    ],
+  });
+  expect(await countsOf(plenty)).toStrictEqual({ onHand: 1_000, reserved: 0 });
+  expect(await countsOf(few)).toStrictEqual({ onHand: 2, reserved: 0 });
+});
+
+test('one key has one effect, however many ask at once, and all get the same answer', async () => {
+  const item = sku();
+  const reserving = effect('reserve', { sku: item, quantity: 5 });
+  const answers = await times(20, () => reserve(db, reserving));
+  expect(new Set(answers.map(({ type }) => type))).toStrictEqual(new Set(['reserved']));
+  expect(await countsOf(item)).toStrictEqual({ onHand: 1_000, reserved: 5 });
+
+  const deducting = deduction({ sku: item, quantity: 5 });
+  await times(20, () => deduct(db, deducting));
+  expect(await countsOf(item)).toStrictEqual({ onHand: 995, reserved: 0 });
+});
+
+test('a refusal stands for its key, even when there is stock later', async () => {
+  const item = sku();
+  await setStock(item, 1);
+  const refused = effect('reserve', { sku: item, quantity: 2 });
+  const first = await times(20, () => reserve(db, refused));
+  await setStock(item, 100);
+  const later = await reserve(db, refused);
+  for (const answer of [...first, later]) {
+    expect(answer).toStrictEqual({
+      type: 'out_of_stock',
+      missing: [{ sku: item, requested: 2, available: 1 }],
+    });
+  }
+  expect(await countsOf(item)).toStrictEqual({ onHand: 100, reserved: 0 });
+});
+
+test('many orders for the last goods get exactly what there is', async () => {
+  const items = [sku(), sku(), sku()];
+  await Promise.all(items.map((item) => setStock(item, 7)));
+  const answers = await times(20, (index) => {
+    const lines = items.map((item) => ({ sku: item, quantity: 1 }));
+    return reserve(db, effect('reserve', ...(index % 2 === 0 ? lines : lines.toReversed())));
+  });
+  expect(answers.filter(({ type }) => type === 'reserved')).toHaveLength(7);
+  for (const item of items) expect(await countsOf(item)).toStrictEqual({ onHand: 7, reserved: 7 });
+});
+
+test('a hundred orders for one SKU nobody has touched before are all served', async () => {
+  const item = sku();
+  const answers = await times(100, () => {
+    const reserving = effect('reserve', { sku: item, quantity: 10 });
+    // Tried again, as a step is: on a busy machine one may have to wait for longer than a try takes.
+    return until(() => reserve(db, reserving));
+  });
+  expect(answers.filter(({ type }) => type === 'reserved')).toHaveLength(100);
+  expect(await countsOf(item)).toStrictEqual({ onHand: 1_000, reserved: 1_000 });
+});
+
+test('what was never promised can neither be released nor leave: no number gets negative, and the try can be repeated', async () => {
+  const item = sku();
+  const releasing = effect('release', { sku: item, quantity: 1 });
+  await expect(release(db, releasing)).rejects.toThrow('less is in stock than was promised');
+  await expect(deduct(db, deduction({ sku: item, quantity: 1 }))).rejects.toThrow('less is in stock');
+  expect(await countsOf(item)).toStrictEqual({ onHand: 1_000, reserved: 0 });
+  await reserve(db, effect('reserve', { sku: item, quantity: 1 }));
+  await release(db, releasing);
+  expect(await countsOf(item)).toStrictEqual({ onHand: 1_000, reserved: 0 });
+});
+
+test('the stock can be counted anew, but not below what is reserved', async () => {
+  const item = sku();
+  expect(await setStock(item, 5)).toMatchObject({ sku: item, onHand: 5, reserved: 0 });
+  await reserve(db, effect('reserve', { sku: item, quantity: 4 }));
+  await expect(setStock(item, 3)).rejects.toMatchObject({ code: 'stock_reserved' });
+  expect(await setStock(item, 4)).toMatchObject({ onHand: 4, reserved: 4 });
+  expect(await movements.countDocuments({ type: 'set', 'lines.sku': item })).toBe(2);
+});
+
+test('stock is listed page by page, by SKU', async () => {
+  const prefix = sku();
+  const items = ['a', 'b', 'c'].map((end) => `${prefix}-${end}`);
+  await Promise.all(items.map((item, index) => setStock(item, index)));
+  const page = await listStock(db, { after: `${prefix}-a`, limit: 2 });
+  expect(page.map(({ sku: item, onHand }) => [item, onHand])).toStrictEqual([
+    [`${prefix}-b`, 1],
+    [`${prefix}-c`, 2],
+  ]);
+  expect((await listStock(db, { limit: 1 })).map(({ sku: item }) => item <= `${prefix}-a`)).toStrictEqual([
+    true,
+  ]);
+});
+
+describe('a count', () => {
+  const count = (item: string, more: object = {}) =>
+    countStock(db, { sku: item, onHand: 10, issuer: 'ada', key: `k-${item}`, ...more });
+
+  test('sent again under its key has its first answer, whatever has left since', async () => {
+    const item = sku();
+    const first = await count(item);
+    expect(first).toMatchObject({ stock: { onHand: 10, reserved: 0 }, version: 2, isReplayed: false });
+    await reserve(db, effect('reserve', { sku: item, quantity: 7 }));
+    await deduct(db, deduction({ sku: item, quantity: 7 }));
+    const again = await times(10, () => count(item));
+    for (const one of again) expect(one).toStrictEqual({ ...first, isReplayed: true });
+    expect(await countsOf(item)).toStrictEqual({ onHand: 3, reserved: 0 });
+  });
+
+  test('sent many times at once is one count', async () => {
+    const item = sku();
+    const answers = await times(10, () => count(item));
+    expect(answers.filter(({ isReplayed }) => !isReplayed)).toHaveLength(1);
+    expect(await movements.countDocuments({ 'lines.sku': item })).toBe(1);
+  });
+
+  test('is refused under a key that another count had, of this SKU or another', async () => {
+    const item = sku();
+    await count(item);
+    await expect(count(item, { onHand: 11 })).rejects.toMatchObject({ code: 'key_reused' });
+    await expect(count(sku(), { key: `k-${item}` })).rejects.toMatchObject({ code: 'key_reused' });
+    expect(await countsOf(item)).toStrictEqual({ onHand: 10, reserved: 0 });
+  });
+
+  test('has a key of its issuer: no other issuer and no effect ever has the same', async () => {
+    const item = sku();
+    const reserving = effect('reserve', { sku: item, quantity: 1 });
+    await count(item, { key: reserving.key });
+    expect(await count(item, { issuer: 'bob', onHand: 20 })).toMatchObject({ isReplayed: false });
+    expect(await count(item, { issuer: 'set', key: 'ada', onHand: 30 })).toMatchObject({ isReplayed: false });
+    expect(await reserve(db, reserving)).toStrictEqual({ type: 'reserved' });
+    expect(await countsOf(item)).toStrictEqual({ onHand: 30, reserved: 1 });
+  });
+
+  test('expects a version, which changes with each change of the stock', async () => {
+    const item = sku();
+    const versions = [(await getStock(db, item)).version];
+    const line = { sku: item, quantity: 2 };
+    for (const change of [
+      () => count(item, { expectedVersion: versions[0] }),
+      () => reserve(db, effect('reserve', line)),
+      () => release(db, effect('release', { sku: item, quantity: 1 })),
+      () => deduct(db, deduction({ sku: item, quantity: 1 })),
+      () =>
+        restock(db, {
+          key: `${randomUUID()}:restock:9`,
+          correlationId: 'test',
+          type: 'restock',
+          returnId: 'r1',
+          lines: [line],
+        }),
+    ]) {
+      await change();
+      versions.push((await getStock(db, item)).version);
+    }
+    expect(new Set(versions).size).toBe(6);
+    const stale = count(item, { key: 'later', expectedVersion: versions[1] });
+    await expect(stale).rejects.toMatchObject({ code: 'stale_version', version: versions[5] });
+    expect(await count(item, { key: 'later', expectedVersion: versions[5] })).toMatchObject({
+      isReplayed: false,
+    });
+  });
+
+  test.each<[string, object]>([
+    ['lost', { outdated: { cause: 'lost', since: 'now', counts: [] } }],
+    ['being restored', { restoringSince: 'now' }],
+  ])('is refused while MongoDB is %s', async (_, state) => {
+    const item = sku();
+    await stockStates(db).updateOne({ _id: 'stock' }, { $set: state });
+    await expect(count(item)).rejects.toMatchObject({ code: 'stock_restoring' });
+    await stockStates(db).updateOne({ _id: 'stock' }, { $unset: { outdated: '', restoringSince: '' } });
+    expect(await count(item)).toMatchObject({ isReplayed: false });
+  });
+});
+
+describe('reservations wait, and nothing is out of stock,', () => {
+  const unknown = { name: 'StockUnknown' };
+
+  test('while MongoDB is lost, or nobody has looked yet', async () => {
+    const [item, out] = [sku(), `OUT-${randomUUID()}`];
+    await setStock(item, 5);
+    const wanted = [
+      effect('reserve', { sku: item, quantity: 1 }),
+      effect('reserve', { sku: sku(), quantity: 1 }),
+      effect('reserve', { sku: out, quantity: 1 }),
+    ];
+    const state = await stockStates(db).findOne();
+    await stockStates(db).deleteMany({});
+    for (const one of wanted) await expect(reserve(db, one)).rejects.toMatchObject(unknown);
+    const outdated = { cause: 'lost', since: 'now', counts: [] } as const;
+    await stockStates(db).insertOne({ ...state, _id: 'stock', database: 'x', comparisons: 1, outdated });
+    for (const one of wanted) await expect(reserve(db, one)).rejects.toMatchObject(unknown);
+    expect((await getStock(db, sku())).stock).toMatchObject({ toBeCounted: true });
+    expect(await countsOf(item)).toStrictEqual({ onHand: 5, reserved: 0 });
+    await stockStates(db).updateOne({ _id: 'stock' }, { $unset: { outdated: '' } });
+    const answers = await Promise.all(wanted.map((one) => reserve(db, one)));
+    expect(answers.map(({ type }) => type)).toEqual(['reserved', 'reserved', 'out_of_stock']);
+  });
+
+  test('while a restore is under way, unless there is enough', async () => {
+    const item = sku();
+    await setStock(item, 5);
+    await stockStates(db).updateOne({ _id: 'stock' }, { $set: { restoringSince: 'now' } });
+    const [few, many] = [
+      effect('reserve', { sku: item, quantity: 1 }),
+      effect('reserve', { sku: item, quantity: 6 }),
+    ];
+    expect(await reserve(db, few)).toStrictEqual({ type: 'reserved' });
+    await expect(reserve(db, many)).rejects.toMatchObject(unknown);
+    await stockStates(db).updateOne({ _id: 'stock' }, { $unset: { restoringSince: '' } });
+    expect(await reserve(db, many)).toMatchObject({ type: 'out_of_stock' });
+  });
+
+  test('until a SKU that is to be counted is counted', async () => {
+    const [item, plenty] = [sku(), sku()];
+    await setStock(item, 5);
+    await stock(db).updateOne({ _id: item }, { $set: { toBeCounted: true } });
+    const wanted = effect('reserve', { sku: plenty, quantity: 1 }, { sku: item, quantity: 9 });
+    await expect(reserve(db, wanted)).rejects.toMatchObject(unknown);
+    expect((await getStock(db, item)).stock).toMatchObject({ toBeCounted: true });
+    const without = effect('reserve', { sku: plenty, quantity: 9_999 }, { sku: item, quantity: 9 });
+    expect(await reserve(db, without)).toMatchObject({
+      type: 'out_of_stock',
+      missing: [{ sku: plenty, requested: 9_999 }],
+    });
+    expect(await setStock(item, 9)).not.toHaveProperty('toBeCounted');
+    expect(await reserve(db, wanted)).toStrictEqual({ type: 'reserved' });
+  });
+
+  test('until a new SKU is counted, where more counts were lost than were noted', async () => {
+    const [item, out] = [sku(), `OUT-${randomUUID()}`];
+    await stockStates(db).updateOne({ _id: 'stock' }, { $set: { countsAreLost: true } });
+    const wanted = effect('reserve', { sku: item, quantity: 1 });
+    await expect(reserve(db, wanted)).rejects.toMatchObject(unknown);
+    await expect(reserve(db, effect('reserve', { sku: out, quantity: 1 }))).rejects.toMatchObject(unknown);
+    await setStock(item, 1);
+    expect(await reserve(db, wanted)).toStrictEqual({ type: 'reserved' });
+    await stockStates(db).updateOne({ _id: 'stock' }, { $unset: { countsAreLost: '' } });
+  });
+});

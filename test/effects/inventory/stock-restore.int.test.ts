@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeEach, expect, test } from '@jest/globals';
+import { beginRestore, endRestore, restoreStock } from '../../../src/effects/inventory/stock-restore.js';
+import { effectsOf } from '../../../src/effects/settled-effects.js';
+import { deduct, release, reserve, restock } from '../../../src/effects/inventory/inventory.js';
+import { countStock } from '../../../src/effects/inventory/stock-counts.js';
+import { stockState, stockStates } from '../../../src/effects/inventory/stock-state.js';
+import { movements, movesGoods, stock } from '../../../src/effects/inventory/stock.js';
+import type { OrderEvent } from '../../../src/order/events.js';
+import { fold } from '../../../src/order/evolve.js';
+import { insertIntoJournal, journal } from '../../../src/log/journal/journal.js';
+import { states } from '../../order/examples.js';
+import { foundStock } from '../../support/stock.js';
+import { logOf, openDatabase } from '../../support/database.js';
+
+const database = openDatabase();
+const { db } = database;
+afterAll(() => database.close());
+beforeEach(async () => {
+  await Promise.all(
+    [stock(db), movements(db), stockStates(db), journal(db)].map((one) => one.deleteMany({})),
+  );
+  await foundStock(db);
+});
+
+const names = ['confirmed', 'rejected', 'cancelled', 'refunded', 'completed', 'remainderCancelled'] as const;
+
+/** Performs what the log says was done to the stock, as the activities do. */
+async function perform(events: readonly OrderEvent[]): Promise<void> {
+  for (const { effect, event } of effectsOf({ events })?.settled ?? []) {
+    if (!movesGoods(effect) || event.type === 'StockRefused') continue;
+    const { type } = effect;
+    if (type === 'reserve') await reserve(db, effect);
+    if (type === 'release') await release(db, effect);
+    if (type === 'deduct') await deduct(db, effect);
+    if (type === 'restock') await restock(db, effect);
+  }
+}
+
+async function contents() {
+  const goods = await stock(db)
+    .find({}, { projection: { updatedAt: 0 } })
+    .sort({ _id: 1 })
+    .toArray();
+  const moved = await movements(db)
+    .find({}, { projection: { at: 0 } })
+    .sort({ _id: 1 })
+    .toArray();
+  return { goods, moved };
+}
+
+test.each([0, 1, 3, 100])(
+  'movements that a backup lacks are put back exactly, whichever it has: the first %d',
+  async (kept) => {
+    const logs = names.filter((name) => name !== 'rejected').map((name) => logOf(states[name], randomUUID()));
+    for (const log of logs) await perform(log);
+    const whole = await contents();
+    expect(whole.moved.length).toBeGreaterThan(8);
+    await Promise.all([stock(db), movements(db)].map((one) => one.deleteMany({})));
+    for (const log of logs) await perform(log.slice(0, kept));
+    await Promise.all(
+      [1, 2].map(() =>
+        restoreStock(
+          db,
+          logs.map((events) => ({ events })),
+        ),
+      ),
+    );
+    await restoreStock(
+      db,
+      logs.map((events) => ({ events })),
+    );
+    expect(await contents()).toEqual(whole);
+  },
+);
+
+test('a refusal is put back, so that its key has the same answer for ever', async () => {
+  const events = logOf(states.rejected, randomUUID());
+  const [first] = effectsOf({ events })?.settled ?? [];
+  if (first?.effect.type !== 'reserve') throw new Error('It was not refused.');
+  await restoreStock(db, [{ events }]);
+  expect(await reserve(db, first.effect)).toMatchObject({ type: 'out_of_stock' });
+  expect(await stock(db).countDocuments()).toBe(0);
+});
+
+test('more may be promised than is on hand: then it is to be counted, once all is put back', async () => {
+  const events = logOf(states.confirmed, randomUUID());
+  const [line] = fold(events)?.reserved ?? [];
+  if (line === undefined) throw new Error('Nothing is reserved.');
+  const { sku, quantity } = line;
+  await countStock(db, { sku, onHand: quantity - 1, issuer: 'ada', key: randomUUID() });
+  await beginRestore(db);
+  await restoreStock(db, [{ events }]);
+  expect(await stock(db).findOne({ _id: sku })).not.toHaveProperty('toBeCounted');
+  await endRestore(db);
+  expect(await stock(db).findOne({ _id: sku })).toMatchObject({
+    onHand: quantity - 1,
+    reserved: quantity,
+    toBeCounted: true,
+  });
+  expect(await stockState(db)).not.toHaveProperty('restoringSince');
+});
+
+test('what was counted is to be counted again, where the count itself is lost, and nothing else is', async () => {
+  const counts = [
+    ['lost', 1],
+    ['older', 2],
+    ['known', 1],
+  ] as const;
+  for (const sku of ['older', 'known', 'never'])
+    await countStock(db, { sku, onHand: 5, issuer: 'ada', key: sku });
+  await stockStates(db).updateOne(
+    { _id: 'stock' },
+    { $set: { outdated: { cause: 'older', since: 'now', counts } } },
+  );
+  await beginRestore(db);
+  await endRestore(db);
+  const uncounted = await stock(db).find({ toBeCounted: true }).sort({ _id: 1 }).toArray();
+  expect(uncounted).toMatchObject([
+    { sku: 'lost', onHand: 0, counts: 1 },
+    { sku: 'older', onHand: 5, counts: 2 },
+  ]);
+  expect(await stockState(db)).not.toHaveProperty('outdated');
+});
+
+test('goods that were promised by the log alone leave all the same', async () => {
+  const events = logOf(states.completed, randomUUID());
+  await insertIntoJournal(db, events);
+  const settled = effectsOf({ events })?.settled ?? [];
+  const deducting = settled.map(({ effect }) => effect).find(({ type }) => type === 'deduct');
+  if (deducting?.type !== 'deduct') throw new Error('Nothing was deducted.');
+  await journal(db).deleteMany({ version: { $gt: Number(deducting.key.split(':')[2]) } });
+  expect(await deduct(db, deducting)).toEqual({ type: 'done' });
+  for (const { reserved } of await stock(db).find().toArray()) expect(reserved).toBe(0);
+});
+
+test('what an order holds is known from the run that took it over, where its first events are lost', async () => {
+  const events = logOf(states.completed, randomUUID());
+  const deducted = events.findIndex(({ type }) => type === 'StockDeducted');
+  const base = fold(events.slice(0, deducted));
+  if (base === undefined) throw new Error('The log is empty.');
+  const log = { events: events.slice(deducted), base };
+  await restoreStock(db, [log]);
+  await restoreStock(db, [log]);
+  const goods = await stock(db).find().toArray();
+  for (const one of goods) expect(one).toMatchObject({ reserved: 0, toBeCounted: true });
+  expect(await movements(db).countDocuments({ type: 'carried' })).toBe(1);
+});

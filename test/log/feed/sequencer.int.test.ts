@@ -1,0 +1,453 @@
+import { randomUUID } from 'node:crypto';
+import { getEventListeners } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { OrderEvent } from '../../../src/order/events.js';
+import {
+  feedBegunAnew,
+  feedHead,
+  feedState,
+  followFeed,
+  type Lead,
+  passLost,
+  readFeed,
+} from '../../../src/log/feed/feed.js';
+import {
+  appendToJournal,
+  ensureJournalIndexes,
+  journal,
+  restoreLog,
+} from '../../../src/log/journal/journal.js';
+import { Superseded, sequence } from '../../../src/log/feed/sequencer.js';
+import { logOf, openDatabase } from '../../support/database.js';
+import { states } from '../../order/examples.js';
+import { until } from '../../support/until.js';
+
+const database = openDatabase();
+const { db } = database;
+afterAll(() => database.close());
+beforeEach(async () => {
+  await Promise.all([journal(db).deleteMany({}), feedState(db).deleteMany({})]);
+  await ensureJournalIndexes(db);
+});
+
+let holders: { stop(): Promise<void> }[] = [];
+afterEach(async () => {
+  await Promise.all(holders.map((holder) => holder.stop()));
+  holders = [];
+});
+
+/** A holder as the activity runs it, over again where it fails for anything but an older epoch. */
+function hold(gave?: Lead['gave']) {
+  const stopping = new AbortController();
+  let beats = 0;
+  const ended = sequence({ db, signal: stopping.signal, beat: () => (beats += 1), gave }).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  const holder = {
+    ended,
+    isAtWork: () => beats > 0,
+    async stop() {
+      stopping.abort();
+      await ended;
+    },
+  };
+  holders.push(holder);
+  return holder;
+}
+
+function newOrder(): readonly [OrderEvent, ...OrderEvent[]] {
+  return logOf(states.refunded, randomUUID());
+}
+
+async function record(...events: readonly OrderEvent[]): Promise<void> {
+  for (const event of events) await appendToJournal(db, [event]);
+}
+
+/** The contract: 1, 2, 3 … without gaps, each event once, and within an order positions follow versions. */
+async function expectSound(count: number): Promise<void> {
+  await until(async () => expect(await feedHead(db)).toBeGreaterThanOrEqual(count));
+  const feed = await readFeed(db, 0, count + 1);
+  expect(feed.map((event) => event.position)).toEqual(Array.from({ length: count }, (_, index) => index + 1));
+  expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0);
+  const versions = new Map<string, number>();
+  for (const { orderId, version } of feed) {
+    expect(version).toBe((versions.get(orderId) ?? 0) + 1);
+    versions.set(orderId, version);
+  }
+}
+
+test('events get positions 1, 2, 3 … in the order in which they were recorded', async () => {
+  hold();
+  const [one, another] = [newOrder(), newOrder()];
+  const recorded = [one[0], another[0], ...another.slice(1), ...one.slice(1)];
+  await record(...recorded);
+  await expectSound(recorded.length);
+  const feed = await readFeed(db, 0, 1000);
+  expect(feed.map(({ orderId, version }) => `${orderId}:${version}`)).toEqual(
+    recorded.map(({ orderId, version }) => `${orderId}:${version}`),
+  );
+});
+
+test('an event recorded before its predecessor waits for it, and holds nobody else up', async () => {
+  hold();
+  const [late, other] = [newOrder(), newOrder()];
+  await record(late[0], ...late.slice(2), ...other);
+  await until(async () => expect(await feedHead(db)).toBe(1 + other.length));
+  await record(...late.slice(1, 2));
+  await expectSound(late.length + other.length);
+});
+
+test('concurrent writers, and holders that are replaced all the time: no gap, no double, no skip', async () => {
+  const written = new AbortController();
+  const logs = Array.from({ length: 40 }, newOrder);
+  const count = logs.flat().length;
+  const readers = (async () => {
+    // A reader that follows all the while must see exactly what is there in the end.
+    const seen: string[] = [];
+    let position = 0;
+    while (seen.length < count) {
+      for (const event of await readFeed(db, position, 7)) {
+        expect(event.position).toBe(position + 1);
+        position = event.position;
+        seen.push(`${event.orderId}:${event.version}`);
+      }
+    }
+    return seen;
+  })();
+  const replacing = (async () => {
+    while (!written.signal.aborted) {
+      const holder = hold();
+      await until(async () => expect(holder.isAtWork()).toBe(true));
+    }
+  })();
+  await Promise.all(logs.map((log, index) => record(...(index % 2 === 0 ? log : log.toReversed()))));
+  written.abort();
+  await replacing;
+  hold();
+  await expectSound(count);
+  const seen = await readers;
+  expect(seen).toEqual((await readFeed(db, 0, count)).map(({ orderId, version }) => `${orderId}:${version}`));
+});
+
+describe('a holder', () => {
+  test('that was replaced can write nothing any more', async () => {
+    const old = hold();
+    await until(async () => expect(old.isAtWork()).toBe(true));
+    const young = hold();
+    await until(async () => expect(young.isAtWork()).toBe(true));
+    const log = newOrder();
+    await record(...log);
+    await expectSound(log.length);
+    // Whichever saw the events first: the old one is refused at its next write.
+    expect(await old.ended).toBeInstanceOf(Superseded);
+  });
+
+  test('goes on where the one before stopped, with what was recorded meanwhile', async () => {
+    const first = hold();
+    const [before, meanwhile, after] = [newOrder(), newOrder(), newOrder()];
+    await record(...before);
+    await until(async () => expect(await feedHead(db)).toBe(before.length));
+    await first.stop();
+    await record(...meanwhile);
+    hold();
+    await record(...after);
+    await expectSound(before.length + meanwhile.length + after.length);
+  });
+
+  test('that finds its resume token lost begins with what has no position', async () => {
+    const first = hold();
+    const [before, meanwhile] = [newOrder(), newOrder()];
+    await record(...before);
+    await until(async () => expect(await feedHead(db)).toBe(before.length));
+    await first.stop();
+    await record(...meanwhile);
+    // A token of another stream, as after a restore, and one that is no token at all.
+    await feedState(db).updateOne({ _id: 'feed' }, { $set: { resumeToken: { _data: '82' } } });
+    hold();
+    await expectSound(before.length + meanwhile.length);
+  });
+
+  test('that is stopped in a long backlog has noted how far it came', async () => {
+    const logs = Array.from({ length: 60 }, newOrder);
+    for (const log of logs) await appendToJournal(db, log);
+    const stopping = new AbortController();
+    let stamped = 0;
+    const beat = (position: number) => {
+      stamped = position;
+      stopping.abort();
+    };
+    await sequence({ db, signal: stopping.signal, beat });
+    expect(stamped).toBeLessThan(logs.flat().length);
+    expect(await feedState(db).findOne()).toMatchObject({ position: stamped });
+    hold();
+    await expectSound(logs.flat().length);
+  });
+
+  test('begins with a journal that was filled long before there was a feed', async () => {
+    const logs = Array.from({ length: 60 }, newOrder);
+    await Promise.all(logs.map((log) => record(...log.toReversed())));
+    hold();
+    await expectSound(logs.flat().length);
+  });
+});
+
+test('an event recorded in the moment in which the first holder begins is not overlooked', async () => {
+  for (let round = 0; round < 20; round += 1) {
+    await Promise.all([journal(db).deleteMany({}), feedState(db).deleteMany({})]);
+    const holder = hold();
+    await setTimeout(round % 10);
+    await record(...newOrder().slice(0, 1));
+    await expectSound(1);
+    await holder.stop();
+  }
+});
+
+describe('hands in the journal', () => {
+  test('an event that is gone before it is stamped leaves no gap, and gets its position when it is put back', async () => {
+    const first = hold();
+    const before = newOrder();
+    await record(...before);
+    await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
+    await first.stop();
+    const [gone, other] = [newOrder().slice(0, 1), newOrder()];
+    await record(...gone, ...other);
+    const kept = await journal(db).findOneAndDelete({ _id: `${gone[0]?.orderId}:1` });
+    hold();
+    await expectSound(before.length + other.length);
+    if (kept !== null) await journal(db).insertOne(kept);
+    await expectSound(before.length + other.length + 1);
+  });
+
+  test('an event that comes back behind later ones of its order gets its position at once', async () => {
+    const log = newOrder();
+    const count = log.length;
+    const isLast = async (version: number, position: number) =>
+      await until(async () => expect(await journal(db).findOne({ position })).toMatchObject({ version }));
+    hold();
+    await record(...log.slice(0, 6));
+    await isLast(6, 6);
+    await journal(db).deleteMany({ version: { $in: [2, 3] } });
+    await record(...log.slice(1, 2));
+    await isLast(2, 7);
+    // Of an order that the holder has met with its gap, too.
+    await record(...log.slice(6));
+    await isLast(count, count + 1);
+    await record(...log.slice(2, 3));
+    await isLast(3, count + 2);
+    await until(async () => expect(await feedHead(db)).toBe(count + 2));
+  });
+
+  test('what is in the stream once more is not taken for late', async () => {
+    const first = hold();
+    const log = newOrder();
+    await record(...log.slice(0, 2));
+    await until(async () => expect((await feedState(db).findOne())?.position).toBe(2));
+    const token = (await feedState(db).findOne())?.resumeToken;
+    await record(...log.slice(2));
+    await until(async () => expect(await feedHead(db)).toBe(log.length));
+    await first.stop();
+    await feedState(db).updateOne({ _id: 'feed' }, { $set: { resumeToken: token } });
+    const epoch = (await feedState(db).findOne())?.epoch ?? 0;
+    const second = hold();
+    await until(async () => expect(second.isAtWork()).toBe(true));
+    const [next] = newOrder();
+    await record(next);
+    await expectSound(log.length + 1);
+    expect(await feedState(db).findOne()).toMatchObject({ epoch: epoch + 1 });
+  });
+
+  test.each([
+    ['while it is held', true],
+    ['before it is held', false],
+  ])('events whose predecessors are lost for good do not wait for them: restored %s', async (_, isHeld) => {
+    const [log, other] = [newOrder(), newOrder()];
+    if (isHeld) {
+      hold();
+      await record(...log.slice(6, 7));
+      await record(...other.slice(0, 1));
+      await until(async () => expect(await feedHead(db)).toBe(1));
+    }
+    await restoreLog(db, log.slice(4, 7));
+    if (!isHeld) hold();
+    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    await record(...log.slice(7));
+    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    const feed = (await readFeed(db, 0, 100)).filter(({ orderId }) => orderId === log[0].orderId);
+    expect(feed.map(({ version }) => version)).toEqual(log.slice(4).map(({ version }) => version));
+    expect(feed[0]).not.toHaveProperty('begins');
+  });
+
+  test('in an emptied database the feed begins anew, and who held the old one ends', async () => {
+    const old = hold();
+    const [before, after] = [newOrder(), newOrder()];
+    await record(...before);
+    await until(async () => expect(await feedHead(db)).toBe(before.length));
+    await Promise.all([feedState(db).deleteMany({}), journal(db).deleteMany({})]);
+    await record(...after.slice(0, 1));
+    expect(await old.ended).toBeInstanceOf(Superseded);
+    hold();
+    await record(...after.slice(1));
+    await expectSound(after.length);
+  });
+
+  test('in a journal that was dropped the feed begins anew, and says so', async () => {
+    hold();
+    const [before, after] = [newOrder(), newOrder()];
+    await record(...before);
+    await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
+    await journal(db).drop();
+    await ensureJournalIndexes(db);
+    await record(...after);
+    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    await expectSound(after.length);
+    expect(await feedBegunAnew(db)).toBeGreaterThan(0);
+  });
+
+  test('a journal that was emptied while nobody held the feed begins it anew', async () => {
+    const first = hold();
+    const [before, after] = [newOrder(), newOrder()];
+    await record(...before);
+    await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
+    await first.stop();
+    await journal(db).deleteMany({});
+    await record(...after);
+    hold();
+    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    await expectSound(after.length);
+  });
+
+  test('positions of lost events are given to no other, and readers go on behind them', async () => {
+    const first = hold();
+    const [before, after] = [newOrder(), newOrder().slice(0, 1)];
+    await record(...before);
+    await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
+    await first.stop();
+    // As a holder leaves it that is killed before it has noted more.
+    await feedState(db).updateOne({ _id: 'feed' }, { $set: { position: 2 }, $unset: { resumeToken: '' } });
+    await journal(db).deleteMany({ position: { $in: [4, 5] } });
+    hold();
+    await record(...after);
+    const last = before.length + 1;
+    await until(async () => expect(await feedHead(db)).toBe(last));
+    const left = Array.from({ length: last }, (_, index) => index + 1).filter((n) => n !== 4 && n !== 5);
+    expect((await readFeed(db, 0, 100)).map(({ position }) => position)).toEqual(left);
+    expect((await readFeed(db, 3, 2)).map(({ position }) => position)).toEqual([6, 7]);
+    expect(await passLost(db, 3)).toBe(3);
+    await journal(db).deleteMany({ position: { $gt: 6 } });
+    expect(await passLost(db, 6)).toBe(last);
+  });
+
+  test('what is beyond a gap is not read until all before it is known to be given', async () => {
+    const log = newOrder();
+    const gapped = log.slice(0, 4).map((event, index) => ({
+      ...event,
+      _id: `${event.orderId}:${event.version}`,
+      recordedAt: event.occurredAt,
+      position: index < 2 ? index + 1 : index + 2,
+    }));
+    await journal(db).insertMany(gapped);
+    const positions = async () => (await readFeed(db, 0, 10)).map(({ position }) => position);
+    expect(await positions()).toEqual([1, 2]);
+    await feedState(db).insertOne({ _id: 'feed', epoch: 1, position: 4 });
+    expect(await positions()).toEqual([1, 2, 4, 5]);
+  });
+
+  test('an event put back with its position takes nobody back', async () => {
+    hold();
+    const tail = followFeed(db);
+    try {
+      const log = newOrder();
+      await record(...log);
+      const { signal } = new AbortController();
+      expect(await tail.beyond(log.length - 1, signal, 10_000)).toBe(log.length);
+      const put = await journal(db).findOneAndDelete({ position: 2 });
+      if (put !== null) await journal(db).insertOne(put);
+      const next = newOrder().slice(0, 1);
+      await record(...next);
+      expect(await tail.beyond(log.length, signal, 10_000)).toBe(log.length + 1);
+      await expectSound(log.length + 1);
+    } finally {
+      await tail.stop();
+    }
+  });
+});
+
+test('readers in the process that gives the positions learn of them from it, of all others none the less', async () => {
+  const tail = followFeed(db);
+  const [ours, theirs, last] = [newOrder(), newOrder(), newOrder()];
+  const soon = [new AbortController().signal, 10_000] as const;
+  try {
+    const lead = tail.lead();
+    const told: number[] = [];
+    const here = hold((positions) => {
+      told.push(...positions.map(({ position }) => position));
+      lead.gave(positions);
+    });
+    await until(async () => expect(here.isAtWork()).toBe(true));
+    const news = tail.newsOf(ours[0].orderId);
+    await record(...ours);
+    expect(await tail.beyond(ours.length - 1, ...soon)).toBe(ours.length);
+    expect(await news.next(...soon)).toBe(true);
+    news.close();
+    expect(told).toEqual(ours.map((_, index) => index + 1));
+    for (const [after, limit] of [
+      [0, 3],
+      [2, 100],
+      [ours.length, 100],
+    ] as const)
+      expect(await tail.read(after, limit)).toEqual(await readFeed(db, after, limit));
+    // Nobody has asked MongoDB.
+    await journal(db).updateOne({ position: 3 }, { $set: { actor: 'somebody else' } });
+    expect((await tail.read(2, 1))[0]?.actor).toBe(ours[2]?.actor);
+    await here.stop();
+    // The lead does not know yet that another holder has taken over.
+    const there = hold();
+    await record(...theirs);
+    expect(await tail.beyond(ours.length + theirs.length - 1, ...soon)).toBe(ours.length + theirs.length);
+    expect(await tail.read(ours.length, 100)).toEqual(await readFeed(db, ours.length, 100));
+    lead.end();
+    await record(...last);
+    const all = ours.length + theirs.length + last.length;
+    expect(await tail.beyond(all - 1, ...soon)).toBe(all);
+    await there.stop();
+    await expectSound(all);
+  } finally {
+    await tail.stop();
+  }
+});
+
+test('where another holder has given positions between, every order is told of', async () => {
+  const tail = followFeed(db);
+  const { signal } = new AbortController();
+  try {
+    const lead = tail.lead();
+    hold();
+    const log = newOrder();
+    await record(...log);
+    expect(await tail.beyond(log.length - 1, signal, 10_000)).toBe(log.length);
+    const news = tail.newsOf('another');
+    lead.gave([{ orderId: 'one', position: log.length + 2 }]);
+    expect(await news.next(signal, 1)).toBe(true);
+    news.close();
+  } finally {
+    await tail.stop();
+  }
+});
+
+test('whoever waits for the feed leaves nothing behind on a signal that lives for long', async () => {
+  const tail = followFeed(db);
+  const news = tail.newsOf(randomUUID());
+  const { signal } = new AbortController();
+  try {
+    for (let turn = 0; turn < 3; turn += 1) {
+      expect(await tail.beyond(0, signal, 1)).toBe(0);
+      await news.next(signal, 1);
+      expect(getEventListeners(signal, 'abort')).toEqual([]);
+    }
+  } finally {
+    news.close();
+    await tail.stop();
+  }
+});

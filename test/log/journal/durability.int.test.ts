@@ -1,0 +1,53 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, expect, test } from '@jest/globals';
+import { type CommandStartedEvent, MongoClient } from 'mongodb';
+import { record } from '../../../src/log/journal/recording.js';
+import { duplicatesIn } from '../../../src/log/journal/durability.js';
+import { isMongoOutage } from '../../../src/outages/mongo-outage.js';
+import { logOf } from '../../support/database.js';
+import { states } from '../../order/examples.js';
+import { shared, uniqueName } from '../../support/servers.js';
+
+/** A connection that would be content with less. */
+const client = new MongoClient(shared.mongodbUri, {
+  monitorCommands: true,
+  writeConcern: { w: 1 },
+  readConcern: { level: 'local' },
+});
+const db = client.db(uniqueName('durability'));
+afterAll(async () => {
+  await db.dropDatabase();
+  await client.close();
+});
+
+test('an event is recorded when a majority has it on disk, whatever the connection asks for', async () => {
+  const commands: CommandStartedEvent[] = [];
+  client.on('commandStarted', (event) => commands.push(event));
+  const log = logOf(states.confirmed, randomUUID());
+  await record(db, log.slice(0, 2));
+  await record(db, log);
+  const writes = commands.filter(({ commandName }) => ['insert', 'update'].includes(commandName));
+  expect(new Set(writes.map(({ command }) => command[command['insert'] ? 'insert' : 'update']))).toEqual(
+    new Set(['order_events', 'orders']),
+  );
+  for (const { command } of writes) expect(command['writeConcern']).toEqual({ w: 'majority', j: true });
+  const reads = commands.filter(({ commandName }) => commandName === 'find');
+  expect(reads.length).toBeGreaterThan(0);
+  for (const { command } of reads) expect(command['readConcern']).toMatchObject({ level: 'majority' });
+});
+
+test('what a bulk insert met that was there already is told from everything else that may go wrong', async () => {
+  const things = db.collection<{ _id: number }>('things');
+  await things.insertOne({ _id: 2 });
+  const documents = [1, 2, 3].map((_id) => ({ _id }));
+  const insert = (into = things) => into.insertMany(documents, { ordered: false }).catch((error) => error);
+  expect(duplicatesIn(await insert())).toEqual([1]);
+
+  // The driver makes the same kind of error of an outage, with no write in it that has failed.
+  const nowhere = new MongoClient('mongodb://127.0.0.1:1', { serverSelectionTimeoutMS: 200 });
+  const away = await insert(nowhere.db().collection('things'));
+  expect(away).toBeInstanceOf(Error);
+  expect(duplicatesIn(away)).toBeUndefined();
+  expect(isMongoOutage(away)).toBe(true);
+  await nowhere.close();
+});

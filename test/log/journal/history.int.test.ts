@@ -1,0 +1,204 @@
+import { afterAll, expect, test } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
+import { Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { PayloadCodec } from '@temporalio/common';
+import { fold } from '../../../src/order/evolve.js';
+import { foldHistory, type HistoryLog, readHistoryLog } from '../../../src/log/journal/history.js';
+import {
+  type ContinuedOrder,
+  eventFork,
+  messageId,
+  type NewOrder,
+  orderWorkflow,
+  workflowId,
+} from '../../../src/log/workflow/messages.js';
+import { logOf } from '../../support/database.js';
+import { states } from '../../order/examples.js';
+import { uniqueName } from '../../support/servers.js';
+import { messageOf, newOrder, Orders, type StartedOrder } from '../workflow/support.js';
+
+const orders = await Orders.open();
+afterAll(() => orders.close());
+
+/** Starts an order that no worker ever comes to. */
+async function startUnattended(start: NewOrder | ContinuedOrder, client = orders.client): Promise<void> {
+  await client.workflow.start(orderWorkflow, {
+    workflowId: workflowId(start.orderId),
+    taskQueue: uniqueName('unattended'),
+    args: [start],
+  });
+}
+
+async function historyOf(orderId: string, client = orders.client): Promise<HistoryLog> {
+  const log = await readHistoryLog(client, orderId);
+  if (log === undefined) throw new Error(`Temporal knows no order ${orderId}`);
+  return log;
+}
+
+/** What the activities were given for an order, each event once. */
+function recorded(orderId: string) {
+  const events = orders.world.steps
+    .flatMap((step) => step.events)
+    .filter((event) => event.orderId === orderId);
+  return [...new Map(events.map((event) => [event.version, event])).values()].toSorted(
+    (a, b) => a.version - b.version,
+  );
+}
+
+async function confirmed(more: Partial<NewOrder> = {}) {
+  const started = await orders.start({}, more);
+  await started.order.until(({ order }) => order.status === 'confirmed');
+  return started;
+}
+
+/** Adds notes until the order went on in another run `times` over. */
+async function continueAsNew(order: StartedOrder, times: number): Promise<void> {
+  const runs = new Set([await order.runId()]);
+  while (runs.size <= times) {
+    await order.update('AddNote', { text: 'one more' });
+    runs.add(await order.runId());
+  }
+}
+
+/** Deletes a closed run, as retention does, and waits until it is gone. */
+async function deleteRun(orderId: string, runId: string): Promise<void> {
+  const { connection, options, workflow } = orders.client;
+  await connection.workflowService.deleteWorkflowExecution({
+    namespace: options.namespace,
+    workflowExecution: { workflowId: workflowId(orderId), runId },
+  });
+  const handle = workflow.getHandle(workflowId(orderId), runId);
+  for (const end = Date.now() + 40_000; ; await setTimeout(100)) {
+    const isGone = await handle.describe().then(
+      () => false,
+      (error: unknown) => error instanceof WorkflowNotFoundError,
+    );
+    if (isGone) return;
+    if (Date.now() > end) throw new Error(`run ${runId} is still there`);
+  }
+}
+
+test('there is no log of an order that Temporal does not know', async () => {
+  expect(await readHistoryLog(orders.client, randomUUID())).toBeUndefined();
+});
+
+test('the log is what the activities were given, and its fold is the state of the workflow', async () => {
+  const { order, orderId } = await confirmed();
+  const { shipmentId = '' } = await order.update('CreateShipment', {});
+  await order.update('DispatchShipment', { shipmentId, carrier: 'DHL', trackingNumber: '1' });
+  const state = await order.until(
+    ({ order: { owed, captures } }) => captures.length === 1 && owed.length === 0,
+  );
+  const log = await historyOf(orderId);
+  expect(log).toMatchObject({
+    orderId,
+    firstVersion: 1,
+    isComplete: true,
+    isForecast: false,
+    isOpen: true,
+  });
+  expect(log).not.toHaveProperty('base');
+  expect(log.events).toStrictEqual(recorded(orderId));
+  expect(foldHistory(log)).toStrictEqual(state.order);
+});
+
+test('the log of an order that no worker has come to is what its start command will lead to', async () => {
+  const orderId = randomUUID();
+  const create = messageOf(newOrder);
+  await startUnattended({ orderId, create });
+  const log = await historyOf(orderId);
+  expect(log).toMatchObject({ firstVersion: 1, isComplete: true, isForecast: true, isOpen: true });
+  const { commandId, correlationId, actor } = create;
+  const causationId = messageId(create);
+  expect(log.events).toMatchObject([
+    { type: 'OrderCreated', version: 1, commandId, correlationId, causationId, actor },
+  ]);
+  expect(foldHistory(log)).toMatchObject({ orderId, status: 'pending', total: 3998 });
+});
+
+test('a start command that is no order leads to nothing', async () => {
+  const orderId = randomUUID();
+  await startUnattended({ orderId, create: messageOf({ ...newOrder, lines: [] }) });
+  const log = await historyOf(orderId);
+  expect(log.events).toStrictEqual([]);
+  expect(foldHistory(log)).toBeUndefined();
+});
+
+test('the log goes over all runs of an order', async () => {
+  const { order, orderId } = await confirmed({ continueAsNewAfter: 25 });
+  await continueAsNew(order, 2);
+  const { order: state } = await order.until(({ unrecorded }) => unrecorded === 0);
+  const log = await historyOf(orderId);
+  expect(log).toMatchObject({ firstVersion: 1, isComplete: true });
+  expect(log.events).toStrictEqual(recorded(orderId));
+  expect(foldHistory(log)).toStrictEqual(state);
+});
+
+test('where an earlier run is not kept any more, the log starts behind it, and goes on from the state it handed over', async () => {
+  const { order, orderId } = await confirmed({ continueAsNewAfter: 25 });
+  const runId = await order.runId();
+  await continueAsNew(order, 2);
+  const { order: state } = await order.until(({ unrecorded }) => unrecorded === 0);
+  await deleteRun(orderId, runId);
+  const log = await historyOf(orderId);
+  expect(log.isComplete).toBe(false);
+  expect(log.firstVersion).toBeGreaterThan(1);
+  expect(log.events).toStrictEqual(recorded(orderId).slice(log.firstVersion - 1));
+  expect(foldHistory(log)).toStrictEqual(state);
+});
+
+test('events that a run was handed over and has not sent yet are in the log', async () => {
+  const orderId = randomUUID();
+  const log = logOf(states.confirmed, orderId);
+  const order = fold(log);
+  if (order === undefined) throw new Error('the log is empty');
+  await startUnattended({ orderId, order, unrecorded: log.slice(2), remembered: [] });
+  const read = await historyOf(orderId);
+  expect(read).toMatchObject({ events: log.slice(2), firstVersion: 3, isComplete: false, isForecast: false });
+  expect(foldHistory(read)).toStrictEqual(order);
+});
+
+test('where nothing is left in the kept runs, the log starts with the next version', async () => {
+  const orderId = randomUUID();
+  const order = fold(logOf(states.confirmed, orderId));
+  if (order === undefined) throw new Error('the log is empty');
+  await startUnattended({ orderId, order, unrecorded: [], remembered: [] });
+  const read = await historyOf(orderId);
+  expect(read).toMatchObject({ events: [], firstVersion: order.version + 1, isComplete: false });
+  expect(foldHistory(read)).toStrictEqual(order);
+});
+
+test('two different events under one version are a fork; a version that is missing is an error', async () => {
+  const orderId = randomUUID();
+  const log = logOf(states.confirmed, orderId);
+  const order = fold(log);
+  const [first, second, third] = log;
+  if (order === undefined || second === undefined || third === undefined) throw new Error('too short a log');
+  const forked = { ...second, actor: 'somebody else' };
+  await startUnattended({ orderId, order, unrecorded: [first, second, forked], remembered: [] });
+  await expect(historyOf(orderId)).rejects.toMatchObject({ type: eventFork });
+
+  const gap = randomUUID();
+  await startUnattended({ orderId: gap, order, unrecorded: [first, third], remembered: [] });
+  await expect(historyOf(gap)).rejects.toThrow('lacks version 2');
+});
+
+test('the log is read through the payload codecs of the client', async () => {
+  const codec: PayloadCodec = {
+    encode: async (payloads) => payloads.map((payload) => ({ ...payload, data: flipped(payload.data) })),
+    decode: async (payloads) => payloads.map((payload) => ({ ...payload, data: flipped(payload.data) })),
+  };
+  const client = new Client({
+    connection: orders.client.connection,
+    dataConverter: { payloadCodecs: [codec] },
+  });
+  const orderId = randomUUID();
+  await startUnattended({ orderId, create: messageOf(newOrder) }, client);
+  expect((await historyOf(orderId, client)).events).toMatchObject([{ type: 'OrderCreated', orderId }]);
+  await expect(historyOf(orderId)).rejects.toThrow();
+});
+
+function flipped(data: Uint8Array | null | undefined): Uint8Array {
+  return (data ?? new Uint8Array()).map((byte) => byte ^ 0xff);
+}

@@ -1,0 +1,277 @@
+import { afterAll, expect, test } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import * as fc from 'fast-check';
+import { createRecorder, record } from '../../../src/log/journal/recording.js';
+import type { OrderEvent } from '../../../src/order/events.js';
+import { fold } from '../../../src/order/evolve.js';
+import { toView } from '../../../src/order/view.js';
+import { forks } from '../../../src/log/journal/fork.js';
+import { appendToJournal, ensureJournalIndexes, readJournal } from '../../../src/log/journal/journal.js';
+import { onlyView, orders } from '../../../src/views/orders.js';
+import { rebuildOrders, rollBackOrders } from '../../../src/log/views/rebuilding/rebuild-orders.js';
+import { eventFork } from '../../../src/log/workflow/messages.js';
+import { states } from '../../order/examples.js';
+import { logOf, openDatabase } from '../../support/database.js';
+
+const database = openDatabase();
+const { db } = database;
+await ensureJournalIndexes(db);
+afterAll(() => database.close());
+
+/** A recorder that remembers nothing. */
+const alone = async (events: readonly OrderEvent[]) => void (await record(db, events));
+
+async function journaled(orderId: string): Promise<OrderEvent[]> {
+  const recorded = await readJournal(db, orderId);
+  return recorded.map(({ recordedAt, ...event }) => {
+    expect(Date.parse(recordedAt)).not.toBeNaN();
+    return event;
+  });
+}
+
+async function stateInView(orderId: string) {
+  return (await orders(db).findOne({ _id: orderId }))?.state;
+}
+
+/** The journal holds `log`, and the view is the fold of it. */
+async function expectRecorded(log: readonly OrderEvent[]): Promise<void> {
+  const [first] = log;
+  const orderId = first?.orderId ?? '';
+  const order = fold(log);
+  if (order === undefined) throw new Error('the log is empty');
+  expect(await journaled(orderId)).toStrictEqual(log);
+  expect(await stateInView(orderId)).toStrictEqual(order);
+  expect(await orders(db).findOne({ _id: orderId }, { projection: onlyView })).toStrictEqual(toView(order));
+}
+
+function nth(log: readonly OrderEvent[], index: number): OrderEvent {
+  const event = log[index];
+  if (event === undefined) throw new Error('too short a log');
+  return event;
+}
+
+test('the journal gets the events, and the view their fold', async () => {
+  const log = logOf(states.refunded, randomUUID());
+  await record(db, log);
+  await expectRecorded(log);
+});
+
+test('nothing is recorded where there is nothing to record', async () => {
+  await record(db, []);
+  expect(await orders(db).countDocuments({ _id: '' })).toBe(0);
+});
+
+test('however a log is cut, repeated, overtaken and recorded at once, it comes to the same', async () => {
+  const length = states.refunded.log.length;
+  // A worker remembers what it recorded; another has no part in that.
+  const worker = fc.nat(2);
+  const part = fc.tuple(fc.nat(length - 1), fc.integer({ min: 1, max: 6 }), worker);
+  await fc.assert(
+    fc.asyncProperty(fc.array(part, { minLength: 1, maxLength: 25 }), async (parts) => {
+      const log = logOf(states.refunded, randomUUID());
+      const workers = [createRecorder(db).record, createRecorder(db).record, alone];
+      const rest = Array.from({ length: Math.ceil(length / 4) }, (_, n) => [n * 4, 4, n % 2] as const);
+      await Promise.all(
+        [...parts, ...rest].map(
+          async ([from, count, n]) => await workers[n]?.(log.slice(from, from + count)),
+        ),
+      );
+      await expectRecorded(log);
+    }),
+    { numRuns: 25 },
+  );
+});
+
+test('events that overtake others wait in the journal until the view can have them', async () => {
+  const orderId = randomUUID();
+  const log = logOf(states.confirmed, orderId);
+  await record(db, log.slice(2));
+  expect(await journaled(orderId)).toStrictEqual(log.slice(2));
+  expect(await stateInView(orderId)).toBeUndefined();
+  await record(db, log.slice(0, 2));
+  await expectRecorded(log);
+});
+
+test('whoever fills a gap finds what was recorded ahead of it, though it need not read the view', async () => {
+  const orderId = randomUUID();
+  const log = logOf(states.refunded, orderId);
+  const worker = createRecorder(db);
+  await worker.record(log.slice(0, 2));
+  await record(db, log.slice(5, 7));
+  await record(db, log.slice(3, 4));
+  expect(await orders(db).findOne({ _id: orderId })).toMatchObject({ version: 2, ahead: 7 });
+  await worker.record(log.slice(2, 3));
+  expect(await orders(db).findOne({ _id: orderId })).toMatchObject({ version: 4, ahead: 7 });
+  await worker.record(log.slice(4, 5));
+  await expectRecorded(log.slice(0, 7));
+  expect(await orders(db).findOne({ _id: orderId })).not.toHaveProperty('ahead');
+});
+
+test('what was recorded ahead while there was no view yet is not forgotten either', async () => {
+  const orderId = randomUUID();
+  const log = logOf(states.confirmed, orderId);
+  await appendToJournal(db, log.slice(0, 1));
+  await record(db, log.slice(2));
+  const worker = createRecorder(db);
+  await worker.record(log.slice(0, 1));
+  await worker.record(log.slice(1, 2));
+  await expectRecorded(log);
+});
+
+test('orders recorded at once share writes, and nothing else: one that is forked halts none of the others', async () => {
+  const logs = Array.from({ length: 30 }, () => logOf(states.confirmed, randomUUID()));
+  const worker = createRecorder(db);
+  await Promise.all(logs.map((log) => worker.record(log.slice(0, 2))));
+  const [victim, repeated, ...others] = logs;
+  if (victim === undefined || repeated === undefined) throw new Error('no logs');
+  await appendToJournal(db, [{ ...nth(victim, 2), actor: 'somebody else' }]);
+  await record(db, repeated.slice(2, 3));
+  const [forked, ...recorded] = await Promise.allSettled(
+    [victim, repeated, ...others].map((log) => worker.record(log.slice(2))),
+  );
+  expect(forked).toMatchObject({ status: 'rejected', reason: { type: eventFork } });
+  expect(recorded.every(({ status }) => status === 'fulfilled')).toBe(true);
+  expect(await journaled(victim[0].orderId)).toHaveLength(3);
+  for (const log of [repeated, ...others]) await expectRecorded(log);
+});
+
+test('a worker goes on from what a rebuild has made, not from what it remembers', async () => {
+  const log = logOf(states.refunded, randomUUID());
+  const [{ orderId }] = log;
+  const worker = createRecorder(db);
+  await record(db, log.slice(0, 2));
+  // As an older version of the fold had left it.
+  await orders(db).updateOne({ _id: orderId }, { $set: { tags: ['old'], 'state.tags': ['old'] } });
+  await worker.record(log.slice(2, 3));
+  expect(await orders(db).findOne({ _id: orderId })).toMatchObject({ tags: ['old'] });
+  const { signal } = new AbortController();
+  await rebuildOrders({ db, rebuildId: randomUUID(), signal, beat: () => undefined });
+  await worker.record(log.slice(3));
+  await expectRecorded(log);
+});
+
+test('a worker goes on from what a roll-back has brought back, not from what it remembers', async () => {
+  const log = logOf(states.refunded, randomUUID());
+  const [{ orderId }] = log;
+  const worker = createRecorder(db);
+  const rebuilding = () => ({
+    db,
+    rebuildId: randomUUID(),
+    signal: new AbortController().signal,
+    beat: () => undefined,
+  });
+  await worker.record(log.slice(0, 2));
+  await orders(db).updateOne({ _id: orderId }, { $set: { tags: ['old'], 'state.tags': ['old'] } });
+  await rebuildOrders(rebuilding());
+  // A repetition: now it remembers what the rebuild has made.
+  await worker.record(log.slice(0, 2));
+  await rollBackOrders(rebuilding());
+  await worker.record(log.slice(2));
+  expect(await orders(db).findOne({ _id: orderId })).toMatchObject({
+    version: log.length,
+    tags: ['old'],
+    state: { tags: ['old'] },
+  });
+});
+
+test('a memory that is behind the view does no harm', async () => {
+  const log = logOf(states.confirmed, randomUUID());
+  const worker = createRecorder(db);
+  await worker.record(log.slice(0, 1));
+  await appendToJournal(db, log.slice(1, 2));
+  await worker.record(log.slice(2, 3));
+  await worker.record(log.slice(3));
+  await expectRecorded(log);
+});
+
+test('a recorder that died between journal and view is made good by its retry', async () => {
+  const orderId = randomUUID();
+  const log = logOf(states.confirmed, orderId);
+  await record(db, log.slice(0, 1));
+  await appendToJournal(db, log.slice(1));
+  expect(await stateInView(orderId)).toStrictEqual(fold(log.slice(0, 1)));
+  await record(db, log.slice(1));
+  await expectRecorded(log);
+});
+
+test('a late retry of old events takes nothing back', async () => {
+  const log = logOf(states.refunded, randomUUID());
+  await record(db, log);
+  await record(db, log.slice(0, 3));
+  await expectRecorded(log);
+});
+
+test('twenty recorders of the same events at once write each of them once', async () => {
+  const log = logOf(states.confirmed, randomUUID());
+  await Promise.all(Array.from({ length: 20 }, () => record(db, log)));
+  await expectRecorded(log);
+});
+
+test('the same content is no fork, whatever the order of its keys', async () => {
+  const log = logOf(states.confirmed, randomUUID());
+  await record(db, log);
+  const reversed = log.map((event) => reverseKeys(event));
+  await record(db, reversed);
+  await expectRecorded(log);
+});
+
+test('text that is no well-formed Unicode is no fork of itself', async () => {
+  const [created] = logOf(states.confirmed, randomUUID());
+  if (created.type !== 'OrderCreated') throw new Error('not the first event');
+  const odd = { ...created, data: { ...created.data, note: 'half a pair: \ud800' } };
+  await record(db, [odd]);
+  await record(db, [odd]);
+  expect(await journaled(created.orderId)).toHaveLength(1);
+});
+
+test('another event under the same version is refused for good, noted, and nothing is written over or behind it', async () => {
+  const orderId = randomUUID();
+  const log = logOf(states.confirmed, orderId);
+  const known = log.slice(0, 3);
+  await record(db, known);
+  const [, second, third, fourth] = log;
+  if (second === undefined || third === undefined || fourth === undefined) throw new Error('too short a log');
+  const forked: OrderEvent = { ...third, type: 'NoteAdded', data: { text: 'decided anew after a reset' } };
+
+  const failure = await record(db, [second, forked, fourth]).catch((error: unknown) => error);
+
+  expect(failure).toMatchObject({ type: eventFork, nonRetryable: true });
+  expect(String(failure)).toContain(`order ${orderId} has ${third.type} and NoteAdded as version 3`);
+  await expectRecorded(known);
+  expect(await forks(db).findOne({ _id: orderId })).toMatchObject({
+    version: 3,
+    journal: third.type,
+    workflow: 'NoteAdded',
+  });
+});
+
+test('the same type with other data is a fork, too', async () => {
+  const log = logOf(states.confirmed, randomUUID());
+  await record(db, log);
+  const [created] = log;
+  const forked = { ...created, occurredAt: '2026-01-02T00:00:00.000Z' };
+  await expect(record(db, [forked])).rejects.toMatchObject({ type: eventFork });
+  await expectRecorded(log);
+});
+
+test('of several forks of an order, the first is kept for people to see', async () => {
+  const orderId = randomUUID();
+  const log = logOf(states.confirmed, orderId);
+  await record(db, log);
+  const altered = log.map((event) => ({ ...event, actor: 'somebody else' }));
+  await expect(record(db, altered.slice(1))).rejects.toMatchObject({ type: eventFork });
+  await expect(record(db, altered.slice(2))).rejects.toMatchObject({ type: eventFork });
+  expect(await forks(db).findOne({ _id: orderId })).toMatchObject({ version: 2 });
+});
+
+function reverseKeys(event: OrderEvent): OrderEvent {
+  const reversed = (value: unknown): unknown =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(
+          Object.entries(value)
+            .toReversed()
+            .map(([key, inner]) => [key, reversed(inner)]),
+        )
+      : value;
+  return reversed(event) as OrderEvent;
+}

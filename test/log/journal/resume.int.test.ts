@@ -1,0 +1,463 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import proto from '@temporalio/proto';
+import type { Db } from 'mongodb';
+import { forks } from '../../../src/log/journal/fork.js';
+import { readHistoryLog } from '../../../src/log/journal/history.js';
+import { journal, readJournal } from '../../../src/log/journal/journal.js';
+import { resume, type ResumeReport } from '../../../src/log/journal/resume.js';
+import { eventsSetAside } from '../../../src/log/journal/set-aside.js';
+import { verify } from '../../../src/log/proof/verify.js';
+import { orders, projectOrder } from '../../../src/views/orders.js';
+import { workflowId } from '../../../src/log/workflow/messages.js';
+import type { RunningWorker } from '../../../workers/worker.js';
+import {
+  orderBody,
+  placedOrder,
+  type Reply,
+  startTestApi,
+  terminateWhenRecorded,
+  type TestApi,
+} from '../../support/api.js';
+import { deleteHistory } from '../../support/retention.js';
+import { until } from '../../support/until.js';
+
+const LIMIT_MS = 120_000;
+
+let api: TestApi;
+let db: Db;
+let worker: RunningWorker;
+
+beforeAll(async () => {
+  api = await startTestApi();
+  ({ db } = api.mongo);
+  worker = await api.startWorker();
+}, LIMIT_MS);
+afterAll(async () => {
+  await api.close();
+});
+
+function workflow(orderId: string) {
+  return api.client.workflow.getHandle(workflowId(orderId));
+}
+
+async function resumed(
+  orderId: string,
+  { isDryRun = false, ...more }: { readonly isDryRun?: boolean; readonly continueAsNewAfter?: number } = {},
+): Promise<ResumeReport> {
+  const id = randomUUID();
+  const asked = {
+    commandId: `tester ${id}`,
+    hash: 'resume',
+    correlationId: id,
+    actor: 'tester',
+    reason: 'a test',
+  };
+  const { client, config } = api;
+  const resuming = { client, db, taskQueue: config.temporal.taskQueue, ...more };
+  return await resume(resuming, orderId, asked, { isDryRun, answerWithinMs: 20_000 });
+}
+
+async function tell(orderId: string, command: string, body: object = {}): Promise<Reply> {
+  const reply = await api.post(`/v1/orders/${orderId}/${command}`, { body, headers: { prefer: 'wait=20' } });
+  expect(reply).toMatchObject({ status: 200 });
+  return reply;
+}
+
+async function types(orderId: string): Promise<readonly string[]> {
+  return (await readJournal(db, orderId)).map(({ type }) => type);
+}
+
+/** History, journal, fold, view and workflow are one, positions aside: nobody gives any here. */
+async function discrepancies(orderId: string) {
+  const { taskQueue } = api.config.temporal;
+  const report = await verify({ client: api.client, db, taskQueue }, { orderId });
+  return report.discrepancies.filter(({ where }) => where !== 'positions');
+}
+
+/** Ships and delivers all of an order, which must go well. */
+async function fulfil(orderId: string): Promise<void> {
+  const { body } = await tell(orderId, 'shipments');
+  const shipment = `shipments/${body.shipmentId}`;
+  await tell(orderId, `${shipment}/dispatch`, { carrier: 'DHL', trackingNumber: '1' });
+  await tell(orderId, `${shipment}/deliver`);
+  expect((await api.get(`/v1/orders/${orderId}`)).body).toMatchObject({
+    status: 'completed',
+    captured: 3998,
+    paymentStatus: 'captured',
+  });
+}
+
+describe('an order whose workflow was terminated', () => {
+  test(
+    'takes no command, and is resumed where it was',
+    async () => {
+      const orderId = await placedOrder(api);
+      await workflow(orderId).terminate();
+      const refused = await api.post(`/v1/orders/${orderId}/hold`, { body: { reason: 'too late' } });
+      expect(refused).toMatchObject({ status: 409, body: { code: 'workflow_ended' } });
+      expect(refused.body.detail).toContain(`npx orders resume ${orderId}`);
+      expect(await discrepancies(orderId)).toEqual([
+        expect.objectContaining({
+          where: 'workflow',
+          kind: 'stopped',
+          code: 'workflow_ended',
+          remedy: `npx orders resume ${orderId}`,
+        }),
+      ]);
+      const strong = await api.get(`/v1/orders/${orderId}?consistency=strong`);
+      expect(strong.body).toMatchObject({ status: 'confirmed', allowedCommands: [] });
+
+      const reply = await api.post(`/v1/orders/${orderId}/resume`, { body: { reason: 'it was terminated' } });
+      expect(reply).toMatchObject({ status: 200, body: { outcome: 'resumed', version: 4, messages: [] } });
+      await until(async () => expect(await discrepancies(orderId)).toEqual([]));
+      const last = (await readJournal(db, orderId)).at(-1);
+      expect(last).toMatchObject({ version: 5, type: 'OrderResumed', data: { reason: 'it was terminated' } });
+      const log = await readHistoryLog(api.client, orderId);
+      expect(log).toMatchObject({ isComplete: true, isOpen: true, isResuming: false });
+      expect(log?.events.map(({ version }) => version)).toEqual([1, 2, 3, 4, 5]);
+      await fulfil(orderId);
+      expect(await discrepancies(orderId)).toEqual([]);
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'knows again the commands that it had before',
+    async () => {
+      const orderId = await placedOrder(api);
+      const note = { body: { text: 'once' }, headers: { 'idempotency-key': 'note-1', prefer: 'wait=20' } };
+      const first = await api.post(`/v1/orders/${orderId}/notes`, note);
+      await workflow(orderId).terminate();
+      expect((await resumed(orderId)).outcome).toBe('resumed');
+      const again = await api.post(`/v1/orders/${orderId}/notes`, note);
+      expect(again).toMatchObject({ status: 200, headers: { 'idempotent-replayed': 'true' } });
+      expect(again.body).toMatchObject({ version: first.body.version, events: first.body.events });
+      const other = { ...note, body: { text: 'twice' } };
+      expect((await api.post(`/v1/orders/${orderId}/notes`, other)).status).toBe(422);
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'has what its journal lacked recorded first, and what it had not decided judged again',
+    async () => {
+      const orderId = await placedOrder(api);
+      await tell(orderId, 'notes', { text: 'acknowledged, and lost' });
+      await worker.stop();
+      const async = { prefer: 'respond-async' };
+      for (const command of ['hold', 'cancel'])
+        await api.post(`/v1/orders/${orderId}/${command}`, { body: { reason: command }, headers: async });
+      await api.post(`/v1/orders/${orderId}/release`, { headers: async });
+      await workflow(orderId).terminate();
+      await journal(db).deleteOne({ _id: `${orderId}:5` });
+      await orders(db).deleteOne({ _id: orderId });
+      await projectOrder(db, orderId);
+      worker = await api.startWorker();
+      const report = await resumed(orderId);
+      expect(report).toMatchObject({ outcome: 'resumed', version: 5, recorded: [5] });
+      expect(report.messages).toHaveLength(3);
+      expect(report.refused).toEqual([expect.objectContaining({ commandId: report.messages[2] })]);
+      await until(async () => {
+        expect((await types(orderId)).slice(4)).toEqual(
+          expect.arrayContaining(['NoteAdded', 'OrderResumed', 'OrderHeld', 'OrderCancelled']),
+        );
+        expect((await api.get(`/v1/orders/${orderId}`)).body).toMatchObject({
+          status: 'cancelled',
+          paymentStatus: 'voided',
+        });
+      });
+      await until(async () => expect(await discrepancies(orderId)).toEqual([]));
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'before any worker came to it starts from its create command, with what came since',
+    async () => {
+      await worker.stop();
+      const { body } = await api.post('/v1/orders', { body: orderBody() });
+      const orderId = String(body.orderId);
+      const note = { body: { text: 'early' }, headers: { prefer: 'respond-async' } };
+      await api.post(`/v1/orders/${orderId}/notes`, note);
+      await workflow(orderId).terminate();
+      expect((await api.post(`/v1/orders/${orderId}/notes`, note)).body.code).toBe('workflow_ended');
+      expect((await resumed(orderId)).outcome).toBe('restarted');
+      worker = await api.startWorker();
+      await until(async () => {
+        const view = await api.get(`/v1/orders/${orderId}`);
+        expect(view.body).toMatchObject({ status: 'confirmed', notes: [{ text: 'early' }] });
+      });
+      await until(async () => expect(await discrepancies(orderId)).toEqual([]));
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'is resumed once, however many ask at once',
+    async () => {
+      const orderId = await placedOrder(api);
+      await workflow(orderId).terminate();
+      const reports = await Promise.all([resumed(orderId), resumed(orderId), resumed(orderId)]);
+      const outcomes = reports.map(({ outcome }) => outcome);
+      expect(outcomes.filter((outcome) => outcome === 'resumed')).toHaveLength(1);
+      expect(new Set(outcomes)).toEqual(new Set(['resumed', 'already_resumed']));
+      expect((await types(orderId)).filter((type) => type === 'OrderResumed')).toHaveLength(1);
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'and resumed, and terminated again, is resumed again',
+    async () => {
+      const orderId = await placedOrder(api);
+      for (const time of [1, 2]) {
+        await workflow(orderId).terminate();
+        expect((await resumed(orderId)).outcome).toBe('resumed');
+        expect((await types(orderId)).filter((type) => type === 'OrderResumed')).toHaveLength(time);
+      }
+      await until(async () => expect(await discrepancies(orderId)).toEqual([]));
+      await fulfil(orderId);
+    },
+    LIMIT_MS,
+  );
+});
+
+test(
+  'an order whose history is lost is resumed from its journal',
+  async () => {
+    const orderId = await placedOrder(api);
+    await workflow(orderId).terminate();
+    await deleteHistory(api.client, orderId);
+    expect(await resumed(orderId)).toMatchObject({ outcome: 'resumed', version: 4 });
+    await until(async () => expect(await discrepancies(orderId)).toEqual([]));
+    await fulfil(orderId);
+    const view = await orders(db).findOne({ _id: orderId });
+    await journal(db).deleteMany({ orderId });
+    await orders(db).deleteOne({ _id: orderId });
+    const log = await readHistoryLog(api.client, orderId);
+    expect(log?.events.map(({ type }) => type)).toContain('OrderResumed');
+    expect(log).toMatchObject({ isComplete: true });
+    expect(log?.events.at(-1)?.version).toBe(view?.version);
+  },
+  LIMIT_MS,
+);
+
+test(
+  'a log of several pages is taken over whole, in several runs where it is long',
+  async () => {
+    const orderId = await placedOrder(api);
+    const note = { body: { text: 'x'.repeat(1_900) }, headers: { prefer: 'respond-async' } };
+    for (let left = 4; left > 0; left -= 1)
+      await Promise.all(Array.from({ length: 20 }, () => api.post(`/v1/orders/${orderId}/notes`, note)));
+    await until(async () => expect((await readJournal(db, orderId)).at(-1)?.version).toBe(84));
+    await workflow(orderId).terminate();
+    expect(await resumed(orderId, { continueAsNewAfter: 8 })).toMatchObject({
+      outcome: 'resumed',
+      version: 84,
+    });
+    await until(async () => {
+      const { events } = await workflow(orderId).fetchHistory();
+      expect(events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId).not.toBe('');
+      const log = await readHistoryLog(api.client, orderId);
+      expect(log?.events.at(-1)).toMatchObject({ version: 85, type: 'OrderResumed' });
+      expect(log).toMatchObject({ isComplete: true, isResuming: false });
+    });
+    expect(await discrepancies(orderId)).toEqual([]);
+  },
+  LIMIT_MS,
+);
+
+describe('nothing is changed of', () => {
+  test('an order that is well', async () => {
+    const orderId = await placedOrder(api);
+    const { runId } = await workflow(orderId).describe();
+    expect(await resumed(orderId)).toMatchObject({ outcome: 'running', recorded: [], setAside: [] });
+    expect((await workflow(orderId).describe()).runId).toBe(runId);
+    expect(await types(orderId)).not.toContain('OrderResumed');
+  });
+
+  test('an order that is finished', async () => {
+    const orderId = await placedOrder(api, { payment: { method: 'tok_declined' } });
+    await until(async () => expect((await workflow(orderId).describe()).status.name).toBe('COMPLETED'));
+    expect((await resumed(orderId)).outcome).toBe('ended');
+    await deleteHistory(api.client, orderId);
+    expect((await resumed(orderId)).outcome).toBe('ended');
+  });
+
+  test('an order that nobody knows', async () => {
+    const orderId = randomUUID();
+    expect((await resumed(orderId)).outcome).toBe('unknown');
+    const reply = await api.post(`/v1/orders/${orderId}/resume`, { body: {} });
+    expect(reply).toMatchObject({ status: 404, body: { code: 'order_not_found' } });
+  });
+
+  test('any order in a dry run', async () => {
+    const orderId = await placedOrder(api);
+    await workflow(orderId).terminate();
+    expect(await resumed(orderId, { isDryRun: true })).toMatchObject({ outcome: 'resumed', version: 4 });
+    expect((await workflow(orderId).describe()).status.name).toBe('TERMINATED');
+    expect(await types(orderId)).not.toContain('OrderResumed');
+  });
+
+  test('an order whose history and journal were both recorded, and differ', async () => {
+    const orderId = await placedOrder(api);
+    await terminateWhenRecorded(api, orderId);
+    await journal(db).updateOne({ _id: `${orderId}:3` }, { $set: { 'data.amount': 1 } });
+    const reply = await api.post(`/v1/orders/${orderId}/resume`, { body: {} });
+    expect(reply).toMatchObject({ status: 409, body: { code: 'order_forked' } });
+    expect((await workflow(orderId).describe()).status.name).toBe('TERMINATED');
+    const { body } = await api.get(`/v1/orders/${orderId}`);
+    expect(body.allowedCommands).toEqual([]);
+    expect(body.blockedCommands.hold).toContain(`npx orders resume ${orderId}`);
+  });
+
+  test('an order whose journal lost an event that no history has', async () => {
+    const orderId = await placedOrder(api);
+    await workflow(orderId).terminate();
+    await deleteHistory(api.client, orderId);
+    await journal(db).deleteOne({ _id: `${orderId}:3` });
+    const reply = await api.post(`/v1/orders/${orderId}/resume`, { body: {} });
+    expect(reply).toMatchObject({ status: 409, body: { code: 'log_incomplete' } });
+    expect((await readJournal(db, orderId)).map(({ version }) => version)).toEqual([1, 2, 4]);
+  });
+});
+
+describe('an order whose workflow was put back', () => {
+  /** Puts the workflow back to behind its first task, without what came to it since. */
+  async function putBack(orderId: string): Promise<void> {
+    const { runId } = await workflow(orderId).describe();
+    const { events } = await workflow(orderId).fetchHistory();
+    const firstTask = events?.find((event) => event.workflowTaskCompletedEventAttributes);
+    if (!firstTask?.eventId) throw new Error('There was no task.');
+    await api.client.workflowService.resetWorkflowExecution({
+      namespace: api.client.options.namespace,
+      workflowExecution: { workflowId: workflowId(orderId), runId },
+      reason: 'a test',
+      requestId: randomUUID(),
+      workflowTaskFinishEventId: firstTask.eventId,
+      resetReapplyType: proto.temporal.api.enums.v1.ResetReapplyType.RESET_REAPPLY_TYPE_NONE,
+    });
+  }
+
+  test(
+    'is halted by what its journal has, and resumed from there',
+    async () => {
+      const orderId = await placedOrder(api);
+      const { body } = await tell(orderId, 'shipments');
+      await tell(orderId, `shipments/${body.shipmentId}/dispatch`, { carrier: 'DHL', trackingNumber: '1' });
+      const seen = await types(orderId);
+      await putBack(orderId);
+      await until(async () => expect(await forks(db).findOne({ _id: orderId })).not.toBeNull());
+      const view = await api.get(`/v1/orders/${orderId}`, { 'if-none-match': `"${seen.length}"` });
+      expect(view).toMatchObject({ status: 200, body: { allowedCommands: [] } });
+      expect(view.body.shipments[0].allowedCommands).toEqual([]);
+      expect(view.body.blockedCommands.notes).toContain(`npx orders resume ${orderId}`);
+
+      const report = await resumed(orderId);
+      expect(report).toMatchObject({ outcome: 'resumed', version: seen.length });
+      expect(await forks(db).findOne({ _id: orderId })).toBeNull();
+      await until(async () => expect(await discrepancies(orderId)).toEqual([]));
+      await tell(orderId, `shipments/${body.shipmentId}/deliver`);
+      expect(await types(orderId)).toEqual([...seen, 'OrderResumed', 'ShipmentDelivered', 'OrderCompleted']);
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'has what it was acknowledged since judged again',
+    async () => {
+      const orderId = await placedOrder(api);
+      await worker.stop();
+      await putBack(orderId);
+      await api.post(`/v1/orders/${orderId}/hold`, {
+        body: { reason: 'while it was put back' },
+        headers: { prefer: 'respond-async' },
+      });
+      worker = await api.startWorker();
+      await until(async () => expect(await forks(db).findOne({ _id: orderId })).not.toBeNull());
+      const report = await resumed(orderId);
+      expect(report).toMatchObject({ outcome: 'resumed', version: 4, refused: [] });
+      expect(report.messages).toHaveLength(1);
+      await until(async () => expect((await types(orderId)).slice(4)).toEqual(['OrderResumed', 'OrderHeld']));
+      await until(async () => expect(await discrepancies(orderId)).toEqual([]));
+    },
+    LIMIT_MS,
+  );
+});
+
+test(
+  'events beyond a gap, on which nobody has acted, are set aside',
+  async () => {
+    const orderId = await placedOrder(api);
+    await workflow(orderId).terminate();
+    const last = (await readJournal(db, orderId)).at(-1);
+    if (last === undefined) throw new Error('There is no event.');
+    const { position: _, ...early } = { ...last, _id: `${orderId}:7`, version: 7 };
+    await journal(db).insertOne(early);
+    expect(await resumed(orderId)).toMatchObject({ outcome: 'resumed', version: 4, setAside: [7] });
+    expect(await eventsSetAside(db).find({ orderId }).toArray()).toEqual([
+      expect.objectContaining({ version: 7, type: last.type }),
+    ]);
+    await fulfil(orderId);
+    expect(await discrepancies(orderId)).toEqual([]);
+  },
+  LIMIT_MS,
+);
+
+test(
+  'a command that was refused without an event, and long ago, is not done by a resumption',
+  async () => {
+    const orderId = await placedOrder(api);
+    const asAsked = (amount: number) =>
+      api.post(`/v1/orders/${orderId}/refunds`, {
+        body: { amount, reason: 'sorry' },
+        headers: { prefer: 'respond-async' },
+      });
+    // Nothing is captured: the second is the same refusal in the same state, which leaves no event.
+    expect((await asAsked(100)).status).toBe(202);
+    expect((await asAsked(100)).status).toBe(202);
+    await until(async () => expect(await types(orderId)).toContain('CommandRejected'));
+    const { body } = await tell(orderId, 'shipments');
+    const dispatched = { carrier: 'DHL', trackingNumber: '1' };
+    await tell(orderId, `shipments/${body.shipmentId}/dispatch`, dispatched);
+    await tell(orderId, 'notes', { text: 'x' });
+    await workflow(orderId).terminate();
+    expect(await resumed(orderId)).toMatchObject({ outcome: 'resumed', messages: [], refused: [] });
+    await tell(orderId, 'notes', { text: 'y' });
+    expect(await types(orderId)).not.toContain('RefundRequested');
+  },
+  LIMIT_MS,
+);
+
+test(
+  'signals that come while a run takes the order over are decided, whatever the number of runs that takes',
+  async () => {
+    const orderId = await placedOrder(api);
+    for (let n = 0; n < 30; n += 1) await tell(orderId, 'notes', { text: `note ${n}` });
+    await workflow(orderId).terminate();
+    await worker.stop();
+    const { client, config } = api;
+    const taskQueue = config.temporal.taskQueue;
+    const id = randomUUID();
+    const asked = {
+      commandId: `tester ${id}`,
+      hash: 'resume',
+      correlationId: id,
+      actor: 'tester',
+      reason: 'x',
+    };
+    await resume({ client, db, taskQueue, continueAsNewAfter: 8 }, orderId, asked);
+    const headers = { prefer: 'respond-async' };
+    const note = await api.post(`/v1/orders/${orderId}/notes`, { body: { text: 'while away' }, headers });
+    expect(note.status).toBe(202);
+    worker = await api.startWorker();
+    // An update waits until the order is taken over.
+    await until(async () => await tell(orderId, 'notes', { text: 'after' }));
+    const texts = (await readJournal(db, orderId)).flatMap(({ type, data }) =>
+      type === 'NoteAdded' && 'text' in data ? [data.text] : [],
+    );
+    expect(texts.slice(-2)).toEqual(['while away', 'after']);
+  },
+  LIMIT_MS,
+);

@@ -1,0 +1,310 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { Db, UpdateFilter } from 'mongodb';
+import { reconcile } from '../../../src/log/proof/reconciling.js';
+import { noteReturn } from '../../../src/log/feed/feed.js';
+import { sequence } from '../../../src/log/feed/sequencer.js';
+import { verify } from '../../../src/log/proof/verify.js';
+import { journal, type JournalDocument, readJournal, restoreLog } from '../../../src/log/journal/journal.js';
+import { ended, markStopped } from '../../../src/log/journal/stops.js';
+import { latestReconciliations, reconciliations } from '../../../src/log/proof/reconciliations.js';
+import { orders, projectOrder } from '../../../src/views/orders.js';
+import { views } from '../../../src/views/views.js';
+import { rebuildWorkflowId } from '../../../src/log/workflow/rebuild-messages.js';
+import { reconcileScheduleId } from '../../../src/log/workflow/reconcile-messages.js';
+import { feedTaskQueue } from '../../../src/log/workflow/singleton-messages.js';
+import { startFeed } from '../../../workers/feed.js';
+import { placedOrder, startTestApi, type TestApi, workflowBundle } from '../../support/api.js';
+import { deleteHistory } from '../../support/retention.js';
+import { until } from '../../support/until.js';
+import { createLogger } from '../../../src/server/logger.js';
+
+let api: TestApi;
+let db: Db;
+beforeAll(async () => {
+  api = await startTestApi({ RECONCILE_INTERVAL: '1s' });
+  ({ db } = api.mongo);
+  await api.startWorker();
+});
+afterAll(async () => {
+  await api.close();
+});
+
+async function reconciled(comparedInTurn?: number) {
+  const { client, config } = api;
+  return await reconcile(
+    {
+      client,
+      db,
+      orderTaskQueue: config.temporal.taskQueue,
+      ...(comparedInTurn !== undefined && { comparedInTurn, comparedOfLate: 0 }),
+    },
+    { runId: randomUUID() },
+    () => {},
+  );
+}
+
+/** As Temporal lists them, which is a moment later. */
+async function listed(count: number): Promise<void> {
+  const query = `WorkflowType = 'order' AND TaskQueue = '${api.config.temporal.taskQueue}'`;
+  await until(async () => expect((await api.client.workflow.count(query)).count).toBe(count));
+}
+
+function workflow(orderId: string) {
+  return api.client.workflow.getHandle(`order-${orderId}`);
+}
+
+let placed = 0;
+async function place(more: Readonly<Record<string, unknown>> = {}): Promise<string> {
+  const orderId = await placedOrder(api, more);
+  placed += 1;
+  await listed(placed);
+  return orderId;
+}
+
+/** But for its positions: mostly, nobody gives any here. */
+async function proven(orderId: string) {
+  const { discrepancies } = await verify(
+    { client: api.client, db, taskQueue: api.config.temporal.taskQueue },
+    { orderId },
+  );
+  return discrepancies.every(({ where }) => where === 'positions');
+}
+
+describe('a reconciliation', () => {
+  test('finds nothing to do where all is well, compares each of few orders whole, and is kept', async () => {
+    await place();
+    await place({ payment: { method: 'tok_declined' } });
+    const report = await reconciled();
+    expect(report).toMatchObject({ orders: 2, compared: 2, repaired: 0, found: 0, discrepancies: [] });
+    expect(await latestReconciliations(db, 1)).toEqual([report]);
+  });
+
+  test.each<[string, (orderId: string) => Promise<unknown>]>([
+    ['the journal lacks', (orderId) => journal(db).deleteOne({ _id: `${orderId}:2` })],
+    [
+      'the journal and the view lack',
+      async (orderId) => {
+        await journal(db).deleteMany({ orderId });
+        await orders(db).deleteOne({ _id: orderId });
+      },
+    ],
+    ['the view lacks', (orderId) => orders(db).deleteOne({ _id: orderId })],
+  ])('records from the history what %s', async (_, lose) => {
+    const open = await place();
+    const closed = await place({ payment: { method: 'tok_declined' } });
+    for (const orderId of [open, closed]) {
+      await lose(orderId);
+      expect(await proven(orderId)).toBe(false);
+    }
+    const report = await reconciled();
+    expect(report).toMatchObject({ repaired: 2, found: 0 });
+    expect(new Set(report.repairedOrders)).toEqual(new Set([open, closed]));
+    for (const orderId of [open, closed]) expect(await proven(orderId)).toBe(true);
+    expect(await reconciled()).toMatchObject({ repaired: 0, found: 0 });
+  });
+
+  test('finds in turn what the journal and the view lack together, though all looks well', async () => {
+    const orderIds: string[] = [];
+    for (let count = 0; count < 5; count += 1) orderIds.push(await place());
+    for (const orderId of orderIds) {
+      const { body } = await api.post(`/v1/orders/${orderId}/notes?consistency=projected`, {
+        body: { text: 'lost' },
+      });
+      await journal(db).deleteOne({ _id: `${orderId}:${body.version}` });
+      await orders(db).deleteOne({ _id: orderId });
+      await projectOrder(db, orderId);
+    }
+    const repaired: string[] = [];
+    for (let looked = 0; looked < placed; looked += 2) {
+      const report = await reconciled(2);
+      expect(report).toMatchObject({ compared: 2, found: 0 });
+      repaired.push(...report.repairedOrders);
+    }
+    expect(repaired.toSorted()).toEqual(orderIds.toSorted());
+    for (const orderId of orderIds) expect(await proven(orderId)).toBe(true);
+  });
+
+  test('has the views across orders built anew where events come back that had positions', async () => {
+    const orderId = await place();
+    const rebuilds = views.map(({ name }) =>
+      api.client.workflow.getHandle(rebuildWorkflowId(name, feedTaskQueue(api.config.temporal.taskQueue))),
+    );
+    await journal(db).deleteOne({ _id: `${orderId}:2` });
+    expect(await reconciled()).toMatchObject({ repaired: 1, found: 0 });
+    await expect(rebuilds[0]?.describe()).rejects.toThrow(WorkflowNotFoundError);
+
+    const stopping = new AbortController();
+    const sequencing = sequence({ db, signal: stopping.signal, beat: () => undefined });
+    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    await journal(db).deleteOne({ _id: `${orderId}:2` });
+    expect(await reconciled()).toMatchObject({ repaired: 1, found: 0 });
+    for (const rebuild of rebuilds) {
+      expect((await rebuild.describe()).status.name).toBe('RUNNING');
+      await rebuild.terminate();
+    }
+    // What comes back later, views that began anew since have once.
+    await noteReturn(db);
+    expect(await reconciled()).toMatchObject({ repaired: 0, found: 0 });
+    for (const rebuild of rebuilds) expect((await rebuild.describe()).status.name).toBe('TERMINATED');
+    // A try that ended between putting events back and asking for rebuilds leaves these to the next.
+    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    const log = await readJournal(db, orderId);
+    await journal(db).deleteOne({ _id: `${orderId}:2` });
+    await noteReturn(db);
+    await restoreLog(db, log);
+    expect(await reconciled()).toMatchObject({ repaired: 0, found: 0 });
+    for (const rebuild of rebuilds) {
+      expect((await rebuild.describe()).status.name).toBe('RUNNING');
+      await rebuild.terminate();
+    }
+    stopping.abort();
+    await sequencing;
+  });
+
+  test('reports what differs, and writes nothing over', async () => {
+    const orderId = await place();
+    await journal(db).updateOne({ _id: `${orderId}:2` }, { $set: { actor: 'nobody' } });
+    await orders(db).updateOne({ _id: orderId }, { $set: { total: 1 } });
+    const before = [
+      await journal(db).find({ orderId }).toArray(),
+      await orders(db).findOne({ _id: orderId }),
+    ];
+    const report = await reconciled();
+    expect(report).toMatchObject({ repaired: 0, found: 2 });
+    expect(report.discrepancies).toEqual([
+      expect.objectContaining({ orderId, where: 'view', kind: 'differs' }),
+      expect.objectContaining({ orderId, version: 2, where: 'journal', kind: 'differs' }),
+    ]);
+    expect([
+      await journal(db).find({ orderId }).toArray(),
+      await orders(db).findOne({ _id: orderId }),
+    ]).toEqual(before);
+    expect((await api.get('/health/ready')).body.dependencies).toContainEqual(
+      expect.objectContaining({
+        name: 'reconciliation',
+        status: 'degraded',
+        detail: expect.stringContaining(orderId),
+      }),
+    );
+    await api.client.workflow.getHandle(`order-${orderId}`).terminate();
+    await deleteHistory(api.client, orderId);
+    await journal(db).deleteMany({ orderId });
+    await orders(db).deleteOne({ _id: orderId });
+    placed -= 1;
+    await listed(placed);
+  });
+
+  test.each<[string, string, (orderId: string) => Promise<void>]>([
+    ['was terminated', 'terminated', async (orderId) => void (await workflow(orderId).terminate())],
+    [
+      'is gone, with its history',
+      'no workflow',
+      async (orderId) => {
+        await workflow(orderId).terminate();
+        await deleteHistory(api.client, orderId);
+        placed -= 1;
+      },
+    ],
+  ])('names an order that is not finished and whose workflow %s, with its remedy', async (_, word, end) => {
+    const orderId = await place();
+    await end(orderId);
+    await listed(placed);
+    const remedy = `npx orders resume ${orderId}`;
+    const expected = expect.objectContaining({ orderId, where: 'workflow', kind: 'stopped', remedy });
+    const report = await reconciled(0);
+    expect(report.discrepancies).toEqual([expected]);
+    expect(report.discrepancies[0]?.detail).toContain(word);
+    expect((await reconciled(0)).discrepancies).toEqual([expected]);
+    const { dependencies } = (await api.get('/health/ready')).body;
+    const detail = expect.stringContaining(remedy);
+    expect(dependencies).toContainEqual(expect.objectContaining({ name: 'reconciliation', detail }));
+
+    const shown = (await api.get(`/v1/orders/${orderId}`)).body;
+    expect(shown.allowedCommands).toEqual([]);
+    expect(shown.blockedCommands.cancel).toContain(remedy);
+    const { data } = (await api.get('/v1/orders?limit=200')).body;
+    const { attention: _attention, ...inList } = shown;
+    expect(data).toContainEqual(inList);
+
+    const resumed = await api.post(`/v1/orders/${orderId}/resume`, { body: {} });
+    expect(resumed.body.outcome).toBe('resumed');
+    if (word === 'no workflow') placed += 1;
+    await until(async () => expect(await proven(orderId)).toBe(true));
+    expect((await api.get(`/v1/orders/${orderId}`)).body.allowedCommands).toContain('cancel');
+    await listed(word === 'no workflow' ? placed : (placed += 1));
+    expect(await reconciled()).toMatchObject({ found: 0 });
+  });
+
+  test('takes the mark away from an order whose workflow runs', async () => {
+    const orderId = await place();
+    await markStopped(db, orderId, ended(orderId, 'terminated'));
+    expect((await api.get(`/v1/orders/${orderId}`)).body.allowedCommands).toEqual([]);
+    expect(await reconciled()).toMatchObject({ found: 0 });
+    await until(async () =>
+      expect((await api.get(`/v1/orders/${orderId}`)).body.allowedCommands).toContain('cancel'),
+    );
+  });
+
+  test.each<[string, UpdateFilter<JournalDocument>]>([
+    ['its type', { $set: { type: 'Nonsense' as never } }],
+    ['its version', { $set: { schemaVersion: 99 } }],
+    ['its data', { $unset: { 'data.lines': '' } }],
+  ])('reports an event that cannot be read, by %s, and mends the other orders', async (_, change) => {
+    const [altered, behind] = [await place(), await place()];
+    const event = { _id: `${altered}:1` };
+    const kept = await journal(db).findOne(event);
+    await journal(db).updateOne(event, change);
+    await orders(db).deleteOne({ _id: behind });
+    const report = await reconciled();
+    expect(report).toMatchObject({ repaired: 1, repairedOrders: [behind] });
+    expect(report.discrepancies).toContainEqual(
+      expect.objectContaining({ orderId: altered, where: 'journal', kind: 'differs' }),
+    );
+    expect(report.discrepancies.every(({ orderId }) => orderId === altered)).toBe(true);
+    if (kept !== null) await journal(db).replaceOne(event, kept);
+    expect(await reconciled()).toMatchObject({ found: 0 });
+  });
+
+  test('of the latest hundred is kept', async () => {
+    const report = await reconciled();
+    const older = Array.from({ length: 120 }, (_, index) => {
+      const at = new Date(1_700_000_000_000 + index).toISOString();
+      const runId = randomUUID();
+      return { ...report, _id: runId, runId, startedAt: at, finishedAt: at };
+    });
+    await reconciliations(db).insertMany(older);
+    await reconciled();
+    expect(await reconciliations(db).countDocuments()).toBe(100);
+  });
+});
+
+test('the role feed reconciles every so often, and again after it was started anew', async () => {
+  const orderId = await place();
+  await journal(db).deleteMany({ orderId });
+  const context = {
+    config: api.config,
+    temporal: api.temporal,
+    mongo: api.mongo,
+    tail: api.tail,
+    logger: createLogger('silent'),
+    workflowBundle,
+  };
+  const schedule = api.client.schedule.getHandle(reconcileScheduleId(api.config.temporal.taskQueue));
+  try {
+    const feed = startFeed(context);
+    await feed.ready;
+    await until(async () => expect(await proven(orderId)).toBe(true));
+    await feed.stop();
+    const slower = startFeed({ ...context, config: { ...api.config, reconcileEveryMs: 3_600_000 } });
+    await slower.ready;
+    expect((await schedule.describe()).spec.intervals?.map(({ every }) => every)).toEqual([3_600_000]);
+    await orders(db).deleteOne({ _id: orderId });
+    await schedule.trigger();
+    await until(async () => expect(await proven(orderId)).toBe(true));
+    await slower.stop();
+  } finally {
+    await schedule.delete();
+  }
+});

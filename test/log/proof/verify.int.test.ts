@@ -1,0 +1,499 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Client } from '@temporalio/client';
+import type { Collection, Db, UpdateFilter } from 'mongodb';
+import { sandboxDatabase, sandboxLedger } from '../../../src/effects/payments/sandbox-ledger.js';
+import { done, movements, stock } from '../../../src/effects/inventory/stock.js';
+import { feedHead, feedState } from '../../../src/log/feed/feed.js';
+import { journal, type JournalDocument } from '../../../src/log/journal/journal.js';
+import { verify, type VerifyOptions } from '../../../src/log/proof/verify.js';
+import { connectTemporal } from '../../../src/server/connections.js';
+import { orders } from '../../../src/views/orders.js';
+import { orderBody, placedOrder, startTestApi, type TestApi } from '../../support/api.js';
+import { startSequencing } from '../../support/sequencing.js';
+import { until } from '../../support/until.js';
+import { continuedAsNew, deleteHistory } from '../../support/retention.js';
+
+let api: TestApi;
+let db: Db;
+let stopSequencing: () => Promise<void>;
+
+beforeAll(async () => {
+  api = await startTestApi();
+  ({ db } = api.mongo);
+  await api.startWorker();
+  stopSequencing = startSequencing(db);
+  await placedOrder(api);
+  await placedOrder(api, { payment: { method: 'tok_declined' } });
+  const orderId = await placedOrder(api);
+  await api.post(`/v1/orders/${orderId}/shipments`, { headers: { prefer: 'wait=20' } });
+});
+afterAll(async () => {
+  await stopSequencing();
+  await api.close();
+});
+
+async function verified(options: VerifyOptions = {}) {
+  return await verify({ client: api.client, db, taskQueue: api.config.temporal.taskQueue }, options);
+}
+
+/** An order with nothing under way, and all of its events in the feed. */
+async function order(more: Readonly<Record<string, unknown>> = {}): Promise<string> {
+  const orderId = await placedOrder(api, more);
+  await until(async () => expect(await journal(db).countDocuments({ orderId, unsequenced: true })).toBe(0));
+  return orderId;
+}
+
+test('orders as they are made are one and the same wherever they are kept', async () => {
+  const orderId = await order();
+  const progress: unknown[] = [];
+  const report = await verified({ onProgress: (step) => progress.push(step) });
+  expect(report).toMatchObject({ orders: 4, found: 0, discrepancies: [], withoutHistory: 0 });
+  expect(report.events).toBe(await journal(db).countDocuments());
+  expect(report.head).toBe(report.events);
+  expect(progress.at(-1)).toEqual({ what: 'orders', done: 4, total: 4 });
+  expect(await verified({ orderId })).toMatchObject({ orders: 1, found: 0 });
+  expect(await verified({ sample: 2 })).toMatchObject({ orders: 2, found: 0, head: report.head });
+});
+
+test('orders under way are waited for', async () => {
+  const { body } = await api.post('/v1/orders', { body: orderBody({ payment: { method: 'tok_slow' } }) });
+  expect(await verified({ orderId: body.orderId })).toMatchObject({ orders: 1, found: 0 });
+});
+
+describe('it is found', () => {
+  let orderId: string;
+  let kept: readonly JournalDocument[];
+  let keptView: Awaited<ReturnType<typeof view>>;
+  beforeEach(async () => {
+    orderId = await order();
+    kept = await journal(db).find({ orderId }).toArray();
+    keptView = await view();
+  });
+  // What one test has broken is mended for the others.
+  afterEach(async () => {
+    await journal(db).deleteMany({ orderId });
+    await journal(db).insertMany([...kept]);
+    await orders(db).deleteOne({ _id: orderId });
+    if (keptView !== null) await orders(db).insertOne(keptView);
+  });
+
+  async function view() {
+    return await orders(db).findOne({ _id: orderId });
+  }
+
+  async function alterEvent(version: number, change: UpdateFilter<JournalDocument>): Promise<void> {
+    await journal(db).updateOne({ _id: `${orderId}:${version}` }, change);
+  }
+
+  async function alterView(change: UpdateFilter<{ _id: string }>): Promise<void> {
+    await db.collection<{ _id: string }>('orders').updateOne({ _id: orderId }, change);
+  }
+
+  test.each<[string, () => Promise<unknown>, object]>([
+    [
+      'an event whose data was altered',
+      () => alterEvent(3, { $set: { 'data.amount': 1 } }),
+      { version: 3, where: 'journal', kind: 'differs' },
+    ],
+    [
+      'an event whose actor was altered',
+      () => alterEvent(1, { $set: { actor: 'nobody' } }),
+      { version: 1, where: 'journal', kind: 'differs' },
+    ],
+    [
+      'an event that was put in place of another',
+      () => alterEvent(2, { $set: { type: 'OrderClosed', data: {} } }),
+      { version: 2, where: 'journal', kind: 'differs' },
+    ],
+    [
+      'an event that lost a part that the fold needs',
+      () => alterEvent(1, { $unset: { 'data.lines': '' } }),
+      { version: 1, where: 'journal', kind: 'differs' },
+    ],
+    [
+      'an event of a type that there is not',
+      () => alterEvent(2, { $set: { type: 'Nonsense' as never } }),
+      { where: 'journal', kind: 'differs', detail: expect.stringContaining('Event 2 of') },
+    ],
+    [
+      'an event of a version that there is not yet',
+      () => alterEvent(2, { $set: { schemaVersion: 99 } }),
+      { where: 'journal', kind: 'differs', detail: expect.stringContaining('@99') },
+    ],
+    [
+      'an event that is missing',
+      () => journal(db).deleteOne({ _id: `${orderId}:2` }),
+      { version: 2, where: 'journal', kind: 'behind' },
+    ],
+    [
+      'an event that never happened',
+      async () => {
+        const last = kept.at(-1);
+        if (last === undefined) throw new Error('There is no event.');
+        const { position: _, ...event } = { ...last, _id: `${orderId}:${kept.length + 1}` };
+        await journal(db).insertOne({ ...event, version: kept.length + 1 });
+      },
+      { where: 'journal', kind: 'differs', detail: expect.stringContaining('the history has no such') },
+    ],
+    [
+      'a view that was altered',
+      () => alterView({ $set: { total: 1 } }),
+      { where: 'view', kind: 'differs', detail: expect.stringContaining('total') },
+    ],
+    [
+      'a view whose fold was altered',
+      () => alterView({ $set: { 'state.currency': 'XXX' } }),
+      { where: 'view', kind: 'differs', detail: expect.stringContaining('state') },
+    ],
+    ['a view that is behind', () => alterView({ $set: { version: 2 } }), { where: 'view', kind: 'behind' }],
+    [
+      'a view that is ahead',
+      () => alterView({ $set: { version: 99 } }),
+      { version: 99, where: 'view', kind: 'differs' },
+    ],
+    [
+      'a view that is missing',
+      () => orders(db).deleteOne({ _id: orderId }),
+      { where: 'view', kind: 'behind' },
+    ],
+  ])('%s', async (_, alter, expected) => {
+    await alter();
+    const { found, discrepancies } = await verified({ orderId });
+    expect(found).toBeGreaterThan(0);
+    expect(discrepancies).toContainEqual(expect.objectContaining({ orderId, ...expected }));
+  });
+
+  test('positions that do not follow versions', async () => {
+    const [first, second] = kept;
+    if (first?.position === undefined || second?.position === undefined) throw new Error('There are none.');
+    await alterEvent(1, { $unset: { position: '' } });
+    await alterEvent(2, { $set: { position: first.position } });
+    await alterEvent(1, { $set: { position: second.position } });
+    const { discrepancies } = await verified({ orderId });
+    expect(discrepancies).toEqual([
+      expect.objectContaining({ orderId, version: 2, where: 'positions', kind: 'differs' }),
+    ]);
+  });
+
+  test.each([{}, { sample: 100 }, { orderId: true }])(
+    'an event that has waited long for its position: %j',
+    async (options) => {
+      const version = kept.length;
+      const recordedAt = new Date(Date.now() - 60_000).toISOString();
+      await alterEvent(version, { $set: { recordedAt }, $unset: { position: '' } });
+      const { discrepancies } = await verified('orderId' in options ? { orderId } : options);
+      expect(discrepancies).toContainEqual(
+        expect.objectContaining({ orderId, version, where: 'positions', kind: 'behind' }),
+      );
+    },
+  );
+
+  test('no fault in one that was recorded a moment ago', async () => {
+    const recordedAt = new Date(Date.now() + 60_000).toISOString();
+    await alterEvent(kept.length, { $set: { recordedAt }, $unset: { position: '' } });
+    expect(await verified({ orderId })).toMatchObject({ found: 0 });
+  });
+
+  /** The head, once the sequencer has noted it: from then on it leaves it as it is. */
+  async function notedHead(): Promise<number> {
+    const head = await feedHead(db);
+    await until(async () => expect((await feedState(db).findOne())?.position).toBe(head));
+    return head;
+  }
+
+  test('a gap in the positions, and one beyond the head', async () => {
+    const head = await notedHead();
+    const position = kept[2]?.position ?? 0;
+    await alterEvent(3, { $set: { position: head + 1_000 } });
+    for (const options of [{}, { sample: 1 }]) {
+      const { discrepancies } = await verified(options);
+      expect(discrepancies).toContainEqual({
+        where: 'positions',
+        kind: 'differs',
+        detail: `no event has ${position}`,
+        remedy: expect.stringContaining('backup'),
+      });
+      expect(discrepancies).toContainEqual(
+        expect.objectContaining({ where: 'positions', orderId, version: 3 }),
+      );
+    }
+  });
+
+  test('a head that no event has', async () => {
+    const head = await notedHead();
+    await feedState(db).updateOne({ _id: 'feed' }, { $set: { position: head + 2 } });
+    const { discrepancies } = await verified({ sample: 1 });
+    await feedState(db).updateOne({ _id: 'feed' }, { $set: { position: head } });
+    expect(discrepancies).toEqual([
+      {
+        where: 'positions',
+        kind: 'differs',
+        detail: `no event has ${head + 1} to ${head + 2}`,
+        remedy: expect.stringContaining('backup'),
+      },
+    ]);
+  });
+
+  test('an order of which the journal and the views have nothing', async () => {
+    await journal(db).deleteMany({ orderId });
+    await orders(db).deleteOne({ _id: orderId });
+    const { discrepancies } = await verified();
+    expect(discrepancies).toContainEqual(
+      expect.objectContaining({ orderId, version: 1, where: 'journal', kind: 'behind' }),
+    );
+  });
+
+  test('an open order whose history is gone', async () => {
+    const lost = await order();
+    await api.client.workflow.getHandle(`order-${lost}`).terminate();
+    await deleteHistory(api.client, lost);
+    const { discrepancies, withoutHistory } = await verified({ orderId: lost });
+    const [moved] = await movements(db).find({ orderId: lost }).toArray();
+    await stock(db).deleteOne({ _id: moved?.lines[0]?.sku ?? '' });
+    await movements(db).deleteMany({ orderId: lost });
+    await sandboxLedger(db).deleteMany({ orderId: lost });
+    await journal(db).deleteMany({ orderId: lost });
+    await orders(db).deleteOne({ _id: lost });
+    expect(withoutHistory).toBe(1);
+    expect(discrepancies).toEqual([
+      expect.objectContaining({ orderId: lost, where: 'workflow', kind: 'stopped' }),
+    ]);
+  });
+});
+
+describe('what was done outside is compared with the log: it is found', () => {
+  /** Shipped and paid: something was reserved, has left, was authorized and captured. */
+  async function shipped(): Promise<string> {
+    const orderId = await order();
+    const { body } = await api.post(`/v1/orders/${orderId}/shipments`, { headers: { prefer: 'wait=20' } });
+    const dispatch = { carrier: 'DHL', trackingNumber: '1' };
+    const path = `/v1/orders/${orderId}/shipments/${body.shipmentId}/dispatch`;
+    const headers = { prefer: 'wait=20', 'idempotency-key': 'dispatch' };
+    // On a busy machine the answer may be late: then it is asked for again.
+    await until(async () => expect((await api.post(path, { body: dispatch, headers })).status).toBe(200));
+    return orderId;
+  }
+
+  let orderId: string;
+  beforeAll(async () => {
+    orderId = await shipped();
+    expect(await verified({ orderId })).toMatchObject({ found: 0 });
+  });
+
+  type Altered = { readonly _id: string };
+  /** Changes a document with this in its key; afterwards it is as it was. */
+  async function altered(
+    collection: Collection<Altered>,
+    type: string,
+    alter: (_id: string) => Promise<unknown>,
+    check: (key: string) => Promise<unknown>,
+  ): Promise<void> {
+    const before = await collection.findOne({ _id: { $regex: `^${orderId}:${type}:` } });
+    if (before === null) throw new Error(`There is no ${type}.`);
+    const { _id: key } = before;
+    await alter(key);
+    try {
+      await check(key);
+    } finally {
+      await collection.replaceOne({ _id: key }, before, { upsert: true });
+    }
+  }
+
+  test.each<
+    [string, 'stock' | 'payments', string, (collection: Collection<Altered>, _id: string) => unknown]
+  >([
+    ['a movement that is missing', 'stock', 'deduct', (all, _id) => all.deleteOne({ _id })],
+    [
+      'a movement of another number',
+      'stock',
+      'reserve',
+      (all, _id) => all.updateOne({ _id }, { $set: { 'lines.0.quantity': 9 } }),
+    ],
+    ['an entry of the ledger that is missing', 'payments', 'capture', (all, _id) => all.deleteOne({ _id })],
+    [
+      'an entry of another amount',
+      'payments',
+      'authorize',
+      (all, _id) => all.updateOne({ _id }, { $set: { amount: 1 } }),
+    ],
+    [
+      'an entry with another answer',
+      'payments',
+      'capture',
+      (all, _id) => all.updateOne({ _id }, { $set: { 'capture.id': 'cap_other' } }),
+    ],
+    [
+      'a call that was never answered',
+      'payments',
+      'capture',
+      (all, _id) => all.updateOne({ _id }, { $unset: { outcome: '' } }),
+    ],
+  ])('%s', async (_, where, type, alter) => {
+    const ledger = sandboxDatabase(db).collection<Altered>('sandbox_payments');
+    const collection = where === 'stock' ? db.collection<Altered>('stock_movements') : ledger;
+    await altered(
+      collection,
+      type,
+      async (_id) => await alter(collection, _id),
+      async (key) => {
+        const { discrepancies } = await verified({ orderId });
+        expect(discrepancies).toContainEqual(
+          expect.objectContaining({ orderId, where, key, kind: 'differs', remedy: expect.any(String) }),
+        );
+      },
+    );
+    expect(await verified({ orderId })).toMatchObject({ found: 0 });
+  });
+
+  test.each([
+    ['an order that there is', () => orderId],
+    ['an order that there is not', () => randomUUID()],
+  ])('what nothing of the log asked for, of %s', async (_, idOf) => {
+    const of = idOf();
+    const [goods, money] = [`${of}:release:99`, `${of}:capture:99`];
+    const all = db.collection<Altered>('stock_movements');
+    const ledger = sandboxDatabase(db).collection<Altered>('sandbox_payments');
+    const extra = { _id: goods, orderId: of, type: 'release', lines: [], outcome: done };
+    const charged = { _id: money, orderId: of, type: 'capture', amount: 5, calls: 1 };
+    await Promise.all([all.insertOne(extra), ledger.insertOne(charged)]);
+    const { discrepancies } = await verified();
+    await Promise.all([all.deleteOne({ _id: goods }), ledger.deleteOne({ _id: money })]);
+    const outside = discrepancies.filter(({ where }) => where === 'stock' || where === 'payments');
+    expect(outside).toEqual([
+      expect.objectContaining({ orderId: of, where: 'stock', key: goods }),
+      expect.objectContaining({ orderId: of, where: 'payments', key: money }),
+    ]);
+  });
+
+  test('another number of a SKU than orders hold', async () => {
+    const one = await db.collection<Altered>('stock').findOne({});
+    if (one === null) throw new Error('There is no stock.');
+    const { _id: key } = one;
+    await db.collection<Altered>('stock').updateOne({ _id: key }, { $inc: { reserved: 3 } });
+    const { discrepancies } = await verified({ sample: 1 });
+    await db.collection<Altered>('stock').replaceOne({ _id: key }, one);
+    expect(discrepancies.filter(({ where }) => where === 'stock')).toEqual([
+      expect.objectContaining({ where: 'stock', key, kind: 'differs', remedy: expect.any(String) }),
+    ]);
+  });
+
+  test('nothing of orders under way, however often it looks', async () => {
+    const placed = (async () => {
+      for (let round = 0; round < 4; round += 1) {
+        await Promise.all([shipped(), shipped(), order({ payment: { method: 'tok_flaky' } })]);
+      }
+      return true;
+    })();
+    do {
+      const { discrepancies } = await verified();
+      expect(discrepancies.filter(({ where }) => where === 'stock' || where === 'payments')).toEqual([]);
+    } while (!(await Promise.race([placed, Promise.resolve(false)])));
+    await placed;
+  });
+});
+
+test('an order that is over needs no history, but then all of its journal', async () => {
+  const orderId = await order({ payment: { method: 'tok_declined' } });
+  await deleteHistory(api.client, orderId);
+  expect(await verified({ orderId })).toMatchObject({ orders: 1, withoutHistory: 1, found: 0 });
+  await journal(db).deleteOne({ _id: `${orderId}:2` });
+  const { discrepancies } = await verified({ orderId });
+  expect(discrepancies).toContainEqual(
+    expect.objectContaining({ orderId, version: 2, where: 'journal', kind: 'differs' }),
+  );
+});
+
+test('a history whose earlier runs are gone may start behind them, where the journal has what they had', async () => {
+  const other = await startTestApi({ CONTINUE_AS_NEW_AFTER: '25' });
+  let stop = async (): Promise<void> => undefined;
+  try {
+    await other.startWorker();
+    stop = startSequencing(other.mongo.db);
+    const orderId = await placedOrder(other);
+    const [firstRun = ''] = await continuedAsNew(other, orderId, 2);
+    await deleteHistory(other.client, orderId, firstRun);
+    const these = { client: other.client, db: other.mongo.db, taskQueue: other.config.temporal.taskQueue };
+    expect(await verify(these, { orderId })).toMatchObject({ orders: 1, found: 0, withoutHistory: 0 });
+    await journal(other.mongo.db).deleteOne({ _id: `${orderId}:1` });
+    const { discrepancies } = await verify(these, { orderId });
+    expect(discrepancies).toContainEqual(
+      expect.objectContaining({ orderId, version: 1, where: 'journal', kind: 'differs' }),
+    );
+  } finally {
+    await stop();
+    await other.close();
+  }
+});
+
+test('a workflow that nobody can ask is not taken for proven', async () => {
+  const other = await startTestApi();
+  let stop = async (): Promise<void> => undefined;
+  try {
+    const worker = await other.startWorker();
+    stop = startSequencing(other.mongo.db);
+    const orderId = await placedOrder(other);
+    await worker.stop();
+    const these = { client: other.client, db: other.mongo.db, taskQueue: other.config.temporal.taskQueue };
+    const { discrepancies } = await verify(these, { orderId });
+    expect(discrepancies).toEqual([
+      expect.objectContaining({ orderId, where: 'workflow', kind: 'unanswered' }),
+    ]);
+  } finally {
+    await stop();
+    await other.close();
+  }
+});
+
+describe('with a history larger than one message', () => {
+  const note = '\u6f22'.repeat(2_000);
+
+  async function largeOrder(notes: number): Promise<string> {
+    const orderId = await placedOrder(api);
+    for (let sent = 0; sent < notes; sent += 10) {
+      const replies = await Promise.all(
+        Array.from({ length: 10 }, () => api.post(`/v1/orders/${orderId}/notes`, { body: { text: note } })),
+      );
+      expect(replies.map(({ status }) => status)).toEqual(replies.map(() => 200));
+    }
+    await until(async () => expect(await journal(db).countDocuments({ orderId, unsequenced: true })).toBe(0));
+    return orderId;
+  }
+
+  /** Verifies with a client that takes messages of so many bytes. */
+  async function withMessagesOf(bytes: number, options: VerifyOptions) {
+    const connection = connectTemporal(api.config, bytes);
+    const client = new Client({ connection });
+    try {
+      return await verify({ client, db, taskQueue: api.config.temporal.taskQueue }, options);
+    } finally {
+      await connection.close();
+    }
+  }
+
+  test('it is read in pages, and proved like any other; so is its log as the API tells it', async () => {
+    const orderId = await largeOrder(30);
+    // Less than its history has in one page, and more than its state and each of its events.
+    expect((await withMessagesOf(250_000, { orderId })).discrepancies).toEqual([]);
+    const read = (source: string) => api.get(`/v1/orders/${orderId}/events?source=${source}&limit=1000`);
+    const history = await read('history');
+    expect(history).toMatchObject({ status: 200 });
+    expect(history.body.data).toHaveLength((await read('journal')).body.data.length);
+  });
+
+  test('an event that no message can hold keeps no other order from being proved', async () => {
+    const orderId = await largeOrder(10);
+    const report = await withMessagesOf(8_000, { sample: await orders(db).countDocuments() });
+    expect(report.orders).toBeGreaterThan(3);
+    const found = report.discrepancies.filter((one) => one.orderId === orderId);
+    expect(found).toEqual([
+      expect.objectContaining({ where: 'history', detail: expect.stringMatching(/too large to be read/) }),
+    ]);
+    const proved = new Set(report.discrepancies.map((one) => one.orderId));
+    expect(proved.size).toBeLessThan(report.orders);
+  });
+});
+
+test('an order that nobody has heard of is none', async () => {
+  expect(await verified({ orderId: randomUUID() })).toMatchObject({ events: 0, withoutHistory: 1, found: 0 });
+});

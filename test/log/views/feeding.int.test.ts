@@ -1,0 +1,394 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, test } from '@jest/globals';
+import type { OrderEvent } from '../../../src/order/events.js';
+import { NewerEvent } from '../../../src/order/upcasters.js';
+import { feedState } from '../../../src/log/feed/feed.js';
+import { journal } from '../../../src/log/journal/journal.js';
+import { Superseded } from '../../../src/log/feed/sequencer.js';
+import { customers, findCustomer } from '../../../src/views/customers.js';
+import { dailyStats, listDailyStats } from '../../../src/views/daily-stats.js';
+import { BuildFeeder } from '../../../src/log/views/rebuilding/feed-build.js';
+import { intervene, listParked, parkedAudit } from '../../../src/log/views/feeding/parked.js';
+import { productDemand } from '../../../src/views/product-demand.js';
+import { projections, projectionState, takeOverProjection } from '../../../src/log/views/feeding/state.js';
+import type { View } from '../../../src/log/views/view.js';
+import { logOf } from '../../support/database.js';
+import { create, dispatch, refund, ship } from '../../order/examples.js';
+import { Scenario } from '../../order/specification.js';
+import { views } from '../../../src/views/views.js';
+import {
+  caughtUp,
+  contentsOf,
+  foldedAnew,
+  interleaved,
+  manyStates,
+  newLogs,
+  openViews,
+  parkedOf,
+  publish,
+} from './support.js';
+
+const { db, run, runners } = openViews();
+
+/** A view that some events make fail, for as long as they are in `broken`. */
+function breakable(broken: Set<string>): View {
+  return {
+    ...customers,
+    fold(event, before, after) {
+      if (broken.has(`${event.orderId}:${event.version}`)) throw new Error('This event cannot be applied.');
+      return customers.fold(event, before, after);
+    },
+  };
+}
+
+const because = { actor: 'tester', reason: 'it is mended' };
+
+test.each(views.map((view) => [view.name, view] as const))(
+  '%s has what its fold makes of each event',
+  async (_, view) => {
+    const logs = newLogs(...manyStates, ...manyStates);
+    run(view);
+    await publish(db, interleaved(...logs.slice(0, 9)));
+    await publish(db, interleaved(...logs.slice(9)));
+    await caughtUp(db, view);
+    expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, view, logs));
+  },
+);
+
+test('sums of money are exact, whatever they come to', async () => {
+  const amount = Number.MAX_SAFE_INTEGER;
+  const lines = [{ sku: 'A-1', quantity: 1, unitPrice: amount }];
+  const customer = { id: 'c-rich', name: 'Rich Example' };
+  const paid = Scenario.empty
+    .do(create({ customer, lines, shippingFee: 0, tax: 0, discount: 0 }))
+    .settleAll()
+    .do(ship(), dispatch())
+    .settleAll();
+  const logs = [1, 2, 3].map(() => logOf(paid, randomUUID()));
+  const small = logOf(paid.do(refund(2)).settleAll(), randomUUID());
+  run(customers);
+  run(dailyStats);
+  // In one batch and in another one.
+  await publish(db, interleaved(...logs));
+  await caughtUp(db, customers);
+  await publish(db, small);
+  await caughtUp(db, customers);
+  await caughtUp(db, dailyStats);
+  const all = 4n * BigInt(amount);
+  expect((await findCustomer(db, customer.id)).found?.lifetimeValue).toEqual({ EUR: all - 2n });
+  const day = paid.now.slice(0, 10);
+  const { found } = await listDailyStats(db, { from: day, to: day });
+  expect(found).toEqual([expect.objectContaining({ revenue: all, refunds: 2, created: 4 })]);
+});
+
+test('an event is applied once, however often the view changes hands in between', async () => {
+  const logs = newLogs(...manyStates, ...manyStates, ...manyStates);
+  const events = interleaved(...logs);
+  for (let from = 0; from < events.length; from += 20) {
+    await publish(db, events.slice(from, from + 20));
+    // Nobody tells the one before: it writes on until it finds that it may not.
+    run(customers);
+  }
+  await caughtUp(db, customers);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+  const last = runners.at(-1);
+  const ended = await Promise.all(runners.filter((runner) => runner !== last).map((runner) => runner.ended));
+  expect(ended.every((error) => error instanceof Superseded)).toBe(true);
+});
+
+test('what an older holder still writes is refused, document and position', async () => {
+  const [log] = newLogs('completed');
+  await publish(db, log ?? []);
+  const older = new BuildFeeder(db, customers, 'active', await takeOverProjection(db, customers));
+  await takeOverProjection(db, customers);
+  const events = await journal(db).find().sort({ position: 1 }).toArray();
+  expect(await older.apply(events as never)).toBe(false);
+  expect(await contentsOf(db, customers)).toEqual([]);
+  expect(await projectionState(db, customers.name)).toMatchObject({ position: 0 });
+});
+
+test('an order that was not seen for long is folded from its journal', async () => {
+  const [log] = newLogs('refunded');
+  const events = log ?? [];
+  for (const event of events) {
+    await publish(db, [event]);
+    const runner = run(customers);
+    await caughtUp(db, customers);
+    await runner.stop();
+  }
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [events]));
+});
+
+test('an event that came back behind later ones of its order is folded into the order as it was before it', async () => {
+  const logs = newLogs('refunded', 'completed');
+  const [[first, second, ...rest] = [], other = []] = logs;
+  if (first === undefined || second === undefined) throw new Error('The log is too short.');
+  run(dailyStats);
+  await publish(db, [first, ...rest, second, ...other]);
+  await caughtUp(db, dailyStats);
+  expect(await parkedOf(db, dailyStats)).toEqual([]);
+  expect(await contentsOf(db, dailyStats)).toEqual(await foldedAnew(db, dailyStats, logs));
+});
+
+test('events of an order whose past is lost for good are passed over, and all others go on', async () => {
+  const [lost = [], well = []] = newLogs('refunded', 'completed');
+  const orderId = lost[0]?.orderId ?? '';
+  await publish(db, [...lost.slice(4, 6), ...well]);
+  await journal(db).updateOne({ orderId, version: 5 }, { $set: { begins: true } });
+  run(productDemand);
+  await caughtUp(db, productDemand);
+  await publish(db, lost.slice(6));
+  await caughtUp(db, productDemand);
+  expect(await parkedOf(db, productDemand)).toEqual([]);
+  expect(await contentsOf(db, productDemand)).toEqual(await foldedAnew(db, productDemand, [well]));
+});
+
+test('in an emptied database a view begins anew', async () => {
+  const [first, second] = newLogs('completed', 'cancelled');
+  const runner = run(customers);
+  await publish(db, first ?? []);
+  await caughtUp(db, customers);
+  await Promise.all([
+    journal(db).deleteMany({}),
+    feedState(db).deleteMany({}),
+    projections(db).deleteMany({}),
+  ]);
+  expect(await runner.ended).toBeInstanceOf(Superseded);
+  run(customers);
+  await publish(db, second ?? []);
+  await caughtUp(db, customers);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [second ?? []]));
+});
+
+describe('an event that a view cannot apply', () => {
+  async function withOneBroken() {
+    const [sick = [], well = []] = newLogs('refunded', 'completed');
+    const [, , third] = sick;
+    const id = `${third?.orderId}:3`;
+    const broken = new Set([id]);
+    const view = breakable(broken);
+    run(view);
+    await publish(db, interleaved(sick.slice(0, 6), well));
+    await caughtUp(db, view);
+    return { sick, well, broken, view, id, orderId: third?.orderId ?? '' };
+  }
+
+  test('is set aside, later ones of its order wait behind it, and all others go on', async () => {
+    const { sick, well, view, orderId } = await withOneBroken();
+    expect(await parkedOf(db, view)).toMatchObject([
+      { orderId, version: 3, status: 'parked', error: 'This event cannot be applied.' },
+      ...sick.slice(3, 6).map(({ version }) => ({ orderId, version, status: 'waiting' })),
+    ]);
+    expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, customers, [sick.slice(0, 2), well]));
+    await publish(db, sick.slice(6, 8));
+    await caughtUp(db, view);
+    expect(await parkedOf(db, view)).toHaveLength(6);
+    expect(await projectionState(db, view.name)).toMatchObject({ parked: 6 });
+    expect(await listParked(db, view, { limit: 2 })).toHaveLength(2);
+  });
+
+  test('is applied with those behind it once it is tried again and the view is mended', async () => {
+    const { sick, well, view, broken, orderId } = await withOneBroken();
+    broken.clear();
+    expect(await intervene(db, view, { action: 'retry', orderId, ...because })).toEqual({
+      kind: 'done',
+      applied: 4,
+      remaining: 0,
+    });
+    await publish(db, sick.slice(6));
+    await caughtUp(db, view);
+    expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, customers, [sick, well]));
+    expect(await projectionState(db, view.name)).toMatchObject({ parked: 0 });
+    expect(await parkedAudit(db).find().toArray()).toMatchObject([
+      { view: view.name, orderId, version: 3, action: 'retry', applied: 4, ...because },
+    ]);
+  });
+
+  test('stays aside while the view is as it was', async () => {
+    const { view, orderId } = await withOneBroken();
+    const error = 'This event cannot be applied.';
+    expect(await intervene(db, view, { action: 'retry', orderId, ...because })).toEqual({
+      kind: 'done',
+      applied: 0,
+      remaining: 4,
+      parked: { version: 3, error },
+    });
+    expect(await parkedAudit(db).findOne()).toMatchObject({ applied: 0, error });
+  });
+
+  test('is left out when it is skipped, and the next that fails stops it again', async () => {
+    const { sick, view, broken, orderId } = await withOneBroken();
+    broken.add(`${orderId}:5`);
+    expect(await intervene(db, view, { action: 'skip', orderId, version: 3, ...because })).toMatchObject({
+      applied: 1,
+      remaining: 2,
+      parked: { version: 5 },
+    });
+    expect(await parkedOf(db, view)).toMatchObject([
+      { version: 5, status: 'parked' },
+      { version: 6, status: 'waiting' },
+    ]);
+    expect(await intervene(db, view, { action: 'skip', orderId, ...because })).toMatchObject({
+      remaining: 0,
+    });
+    await publish(db, sick.slice(6));
+    await caughtUp(db, view);
+    expect(await parkedOf(db, view)).toEqual([]);
+  });
+
+  test('is left alone where another is meant, or nothing is set aside', async () => {
+    const { view, orderId } = await withOneBroken();
+    expect(await intervene(db, view, { action: 'skip', orderId, version: 4, ...because })).toEqual({
+      kind: 'other_version',
+      version: 3,
+    });
+    const other = { action: 'skip', orderId: 'o-unknown', ...because } as const;
+    expect(await intervene(db, view, other)).toEqual({ kind: 'nothing_parked' });
+    expect(await intervene(db, { ...view, version: view.version + 1 }, { ...other, orderId })).toEqual({
+      kind: 'other_view_version',
+      version: view.version,
+    });
+    expect(await parkedAudit(db).countDocuments()).toBe(0);
+  });
+
+  test('is tried again with what came back behind it, and with nothing that lies between', async () => {
+    const [log = []] = newLogs('refunded');
+    const orderId = log[0]?.orderId ?? '';
+    const view: View = {
+      ...customers,
+      fold: ({ version }) => [{ id: orderId, add: { [`v${version}`]: 1 } }],
+    };
+    const runner = run(view);
+    await publish(db, log.slice(0, 4));
+    await caughtUp(db, view);
+    await runner.stop();
+    await journal(db).deleteOne({ orderId, version: 2 });
+    run(view);
+    await publish(db, log.slice(4, 5));
+    await publish(db, log.slice(1, 2));
+    await caughtUp(db, view);
+    expect(await parkedOf(db, view)).toMatchObject([{ version: 5 }, { version: 2 }]);
+    expect(await intervene(db, view, { action: 'retry', orderId, ...because })).toMatchObject({ applied: 2 });
+    expect(await contentsOf(db, view)).toEqual([{ _id: orderId, v1: 1, v2: 2, v3: 1, v4: 1, v5: 1 }]);
+  });
+
+  test('is tried again beside a stream of events, and none is lost or applied twice', async () => {
+    const { sick, well, view, broken, orderId } = await withOneBroken();
+    broken.clear();
+    const more = newLogs(...manyStates);
+    const stream = async (events: readonly OrderEvent[]) => {
+      for (const event of events) await publish(db, [event]);
+    };
+    const [, ...outcomes] = await Promise.all([
+      stream(interleaved(sick.slice(6), ...more)),
+      ...[1, 2, 3].map(() => intervene(db, view, { action: 'retry', orderId, ...because })),
+    ]);
+    expect(outcomes.map(({ kind }) => kind).toSorted()).toEqual(['done', 'nothing_parked', 'nothing_parked']);
+    await caughtUp(db, view);
+    await intervene(db, view, { action: 'retry', orderId, ...because });
+    expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, customers, [sick, well, ...more]));
+    expect(await projectionState(db, view.name)).toMatchObject({ parked: 0 });
+  });
+
+  test('does not stop anybody where the journal itself has a gap', async () => {
+    const [gapped = [], well = []] = newLogs('completed', 'completed');
+    run(productDemand);
+    await publish(db, [...gapped.slice(2), ...well]);
+    await caughtUp(db, productDemand);
+    const [first, ...others] = await parkedOf(db, productDemand);
+    expect(first?.error).toContain('lacks version 1');
+    expect(others.every(({ status }) => status === 'waiting')).toBe(true);
+    expect(await contentsOf(db, productDemand)).toEqual(await foldedAnew(db, productDemand, [well]));
+  });
+});
+
+describe('an event that was altered so that nobody can read it', () => {
+  const altered: readonly (readonly [string, object])[] = [
+    ['its type', { type: 'Nonsense' }],
+    ['its version', { schemaVersion: 0 }],
+    ['its data', { data: null }],
+  ];
+
+  async function alter({ orderId, version }: OrderEvent, change: object): Promise<void> {
+    await journal(db).updateOne({ _id: `${orderId}:${version}` }, { $set: change });
+  }
+
+  test.each(altered)(
+    '%s: is set aside by every view, and applied once it is put right',
+    async (_, change) => {
+      const [sick = [], well = []] = newLogs('refunded', 'completed');
+      const [, second] = sick;
+      if (second === undefined) throw new Error('It has two events.');
+      await publish(db, interleaved(sick, well));
+      await alter(second, change);
+      for (const view of views) run(view);
+      for (const view of views) {
+        await caughtUp(db, view);
+        expect(await parkedOf(db, view)).toMatchObject([
+          { version: 2, status: 'parked', error: expect.anything() },
+          ...sick.slice(2).map(({ version }) => ({ version, status: 'waiting' })),
+        ]);
+        expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, view, [sick.slice(0, 1), well]));
+      }
+      const retry = { action: 'retry', orderId: second.orderId, ...because } as const;
+      expect(await intervene(db, customers, retry)).toMatchObject({ applied: 0, parked: { version: 2 } });
+      await alter(second, second);
+      for (const view of views) {
+        expect(await intervene(db, view, retry)).toMatchObject({ applied: sick.length - 1, remaining: 0 });
+        expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, view, [sick, well]));
+      }
+    },
+  );
+
+  test('stops none but the later events of its order where a view has it already', async () => {
+    const [sick = [], well = []] = newLogs('refunded', 'completed');
+    const [first, , third] = sick;
+    if (first === undefined || third === undefined) throw new Error('It has three events.');
+    const before = run(customers);
+    await publish(db, sick.slice(0, 2));
+    await caughtUp(db, customers);
+    await before.stop();
+    await alter(first, { type: 'Nonsense' });
+    run(customers);
+    await publish(db, interleaved(sick.slice(2, 4), well));
+    await caughtUp(db, customers);
+    expect(await parkedOf(db, customers)).toMatchObject([
+      { version: 3, status: 'parked', error: expect.stringContaining('knows no Nonsense') },
+      { version: 4, status: 'waiting' },
+    ]);
+    expect(await contentsOf(db, customers)).toEqual(
+      await foldedAnew(db, customers, [sick.slice(0, 2), well]),
+    );
+  });
+
+  test('is waited for where a newer version wrote it: nothing is set aside', async () => {
+    const [newer = [], well = []] = newLogs('completed', 'completed');
+    const [, second] = newer;
+    if (second === undefined) throw new Error('It has two events.');
+    await publish(db, interleaved(newer, well));
+    await alter(second, { schemaVersion: 99 });
+    expect(await run(customers).ended).toBeInstanceOf(NewerEvent);
+    expect(await projectionState(db, customers.name)).toMatchObject({ position: 0, parked: 0 });
+    await alter(second, second);
+    run(customers);
+    await caughtUp(db, customers);
+    expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [newer, well]));
+  });
+});
+
+test('the days tell what happened on them, and what became of the orders created on them', async () => {
+  const logs = newLogs('refunded', 'cancelled', 'rejected', 'expired');
+  run(dailyStats);
+  await publish(db, interleaved(...logs));
+  await caughtUp(db, dailyStats);
+  const days = await contentsOf(db, dailyStats);
+  expect(days[0]).toMatchObject({
+    _id: '2026-01-01:EUR',
+    created: 4,
+    createdAndCancelled: 1,
+    cancelled: 1,
+    rejected: 1,
+    confirmed: 2,
+  });
+  expect(days[1]).toMatchObject({ _id: '2026-01-02:EUR', expired: 1 });
+});

@@ -1,0 +1,264 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { fold } from '../../../src/order/evolve.js';
+import { toView } from '../../../src/order/view.js';
+import { forks } from '../../../src/log/journal/fork.js';
+import { journal, readJournal } from '../../../src/log/journal/journal.js';
+import { sequence } from '../../../src/log/feed/sequencer.js';
+import { onlyView, orders } from '../../../src/views/orders.js';
+import { rebuildJournal } from '../../../src/log/views/rebuilding/rebuild-journal.js';
+import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
+import { projectionsStatus } from '../../../src/log/views/feeding/status.js';
+import { views } from '../../../src/views/views.js';
+import {
+  type ContinuedOrder,
+  type OrderState,
+  orderWorkflow,
+  stateQuery,
+  workflowId,
+} from '../../../src/log/workflow/messages.js';
+import { rebuildWorkflowId } from '../../../src/log/workflow/rebuild-messages.js';
+import { feedTaskQueue } from '../../../src/log/workflow/singleton-messages.js';
+import { logOf } from '../../support/database.js';
+import { states } from '../../order/examples.js';
+import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
+import { continuedAsNew, deleteHistory } from '../../support/retention.js';
+import { until } from '../../support/until.js';
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startTestApi({ CONTINUE_AS_NEW_AFTER: '20' });
+  await api.startWorker();
+});
+afterAll(() => api.close());
+
+function rebuilding(signal = new AbortController().signal, rebuildId: string = randomUUID(), of = api) {
+  const { mongo, client, config } = of;
+  const orderTaskQueue = config.temporal.taskQueue;
+  return { db: mongo.db, client, orderTaskQueue, signal, rebuildId, beat: () => undefined };
+}
+
+/** Once visibility, which is a moment behind, has all orders. */
+async function listed(count: number, of = api): Promise<void> {
+  const { client, config } = of;
+  await until(async () => {
+    const query = `WorkflowType = 'order' AND TaskQueue = '${config.temporal.taskQueue}' AND ExecutionStatus != 'ContinuedAsNew'`;
+    expect((await client.workflow.count(query)).count).toBe(count);
+  });
+}
+
+async function stateOf(orderId: string, of = api) {
+  const { order } = await of.client.workflow.getHandle(workflowId(orderId)).query<OrderState>(stateQuery);
+  return toView(order);
+}
+
+async function storedView(orderId: string, of = api) {
+  return await orders(of.mongo.db).findOne({ _id: orderId }, { projection: onlyView });
+}
+
+let placed: readonly string[] = [];
+
+test('journal and orders come back from the histories, over several runs of an order', async () => {
+  const { db } = api.mongo;
+  placed = await Promise.all([placedOrder(api), placedOrder(api), placedOrder(api)]);
+  await continuedAsNew(api, placed[0] ?? '', 2);
+  await listed(3);
+  const before = await Promise.all(placed.map((orderId) => readJournal(db, orderId)));
+  await Promise.all([journal(db).deleteMany({}), orders(db).deleteMany({})]);
+
+  const given = rebuilding();
+  expect(await rebuildJournal(given)).toBe(true);
+  for (const [index, orderId] of placed.entries()) {
+    const after = await readJournal(db, orderId);
+    expect(after.map(({ recordedAt: _recordedAt, ...event }) => event)).toEqual(
+      before[index]?.map(({ recordedAt: _recordedAt, position: _position, ...event }) => event),
+    );
+    expect(await storedView(orderId)).toEqual(await stateOf(orderId));
+  }
+  expect((await projectionsStatus(db)).stores[1]).toMatchObject({
+    rebuildId: given.rebuildId,
+    exceptions: { count: 0, orderIds: [] },
+  });
+});
+
+test('where all is there already, nothing changes', async () => {
+  const { db } = api.mongo;
+  const all = async () => await journal(db).find().sort({ _id: 1 }).toArray();
+  const before = await all();
+  expect(await rebuildJournal(rebuilding())).toBe(true);
+  expect(await all()).toEqual(before);
+});
+
+test('a rebuild that is ended before goes on later', async () => {
+  const { db } = api.mongo;
+  await orders(db).deleteMany({});
+  const rebuildId = randomUUID();
+  expect(await rebuildJournal(rebuilding(AbortSignal.abort(), rebuildId))).toBe(false);
+  const [, store] = (await projectionsStatus(db)).stores;
+  expect(store).toMatchObject({ rebuilding: { rebuildId, done: 0, total: placed.length } });
+  expect(await rebuildJournal(rebuilding(undefined, rebuildId))).toBe(true);
+  expect(await orders(db).countDocuments()).toBe(placed.length);
+});
+
+test('a rebuild whose worker ends half-way goes on where it was', async () => {
+  const { db } = api.mongo;
+  await Promise.all([journal(db).deleteMany({}), orders(db).deleteMany({})]);
+  const rebuildId = randomUUID();
+  const crash = new AbortController();
+  const beat = (done: number) => {
+    if (done === 1) crash.abort();
+  };
+  expect(await rebuildJournal({ ...rebuilding(crash.signal, rebuildId), beat, pageSize: 1 })).toBe(false);
+  const restored = (await orders(db).find().toArray()).map(({ orderId }) => orderId);
+  expect(restored).toHaveLength(1);
+  expect((await projectionsStatus(db)).stores[1]).toMatchObject({ rebuilding: { rebuildId, done: 1 } });
+
+  await orders(db).deleteMany({});
+  expect(await rebuildJournal({ ...rebuilding(undefined, rebuildId), pageSize: 1 })).toBe(true);
+  const others = (await orders(db).find().toArray()).map(({ orderId }) => orderId);
+  expect([...restored, ...others].toSorted()).toEqual(placed.toSorted());
+  expect(await storeRebuilds(db).findOne({ rebuildId })).toMatchObject({ phase: 'done', done: 3, total: 3 });
+});
+
+test('orders that go on while they are restored are whole in the end', async () => {
+  const own = await startTestApi();
+  try {
+    await own.startWorker();
+    const { db } = own.mongo;
+    const open = await Promise.all(Array.from({ length: 4 }, () => placedOrder(own)));
+    await listed(open.length, own);
+    for (let round = 0; round < 3; round += 1) {
+      await Promise.all([journal(db).deleteMany({}), orders(db).deleteMany({})]);
+      const body = { text: `round ${round}` };
+      const told = open.map((orderId) => own.post(`/v1/orders/${orderId}/notes`, { body }));
+      expect(await rebuildJournal(rebuilding(undefined, undefined, own))).toBe(true);
+      for (const { status } of await Promise.all(told)) expect(status).toBe(200);
+      for (const orderId of open) {
+        const state = await stateOf(orderId, own);
+        await until(async () => expect(await storedView(orderId, own)).toEqual(state));
+        const versions = (await readJournal(db, orderId)).map(({ version }) => version);
+        expect(versions).toEqual(Array.from({ length: state.version }, (_, index) => index + 1));
+      }
+    }
+  } finally {
+    await own.close();
+  }
+});
+
+test('where events come back that had positions, the views across orders are built anew', async () => {
+  const { db } = api.mongo;
+  const taskQueue = feedTaskQueue(api.config.temporal.taskQueue);
+  const rebuilds = views.map(({ name }) => api.client.workflow.getHandle(rebuildWorkflowId(name, taskQueue)));
+  const stopping = new AbortController();
+  const sequencing = sequence({ db, signal: stopping.signal, beat: () => undefined });
+  await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+  expect(await rebuildJournal(rebuilding())).toBe(true);
+  await expect(rebuilds[0]?.describe()).rejects.toThrow(WorkflowNotFoundError);
+  await journal(db).deleteMany({ orderId: placed[0] ?? '' });
+  expect(await rebuildJournal(rebuilding())).toBe(true);
+  for (const rebuild of rebuilds) expect((await rebuild.describe()).status.name).toBe('RUNNING');
+  await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+  stopping.abort();
+  await sequencing;
+});
+
+test('an order whose first runs are gone comes back as it is now, with the events that are left, and is named', async () => {
+  const { db } = api.mongo;
+  const [orderId = ''] = placed;
+  const [firstRun] = await continuedAsNew(api, orderId, 1);
+  await deleteHistory(api.client, orderId, (await runsOf(orderId))[0] ?? firstRun);
+  const last = (await stateOf(orderId)).version;
+  await Promise.all([journal(db).deleteMany({ orderId }), orders(db).deleteMany({ _id: orderId })]);
+
+  expect(await rebuildJournal(rebuilding())).toBe(true);
+  expect(await storedView(orderId)).toEqual(await stateOf(orderId));
+  const events = await readJournal(db, orderId);
+  expect(events[0]?.version).toBeGreaterThan(1);
+  expect(events.at(-1)?.version).toBe(last);
+  expect((await projectionsStatus(db)).stores[1]).toMatchObject({
+    exceptions: { count: 1, orderIds: [orderId] },
+  });
+
+  expect(await api.get(`/v1/orders/${orderId}?version=${last}`)).toMatchObject({
+    status: 404,
+    body: { code: 'log_incomplete', version: events[0]?.version },
+  });
+  const sequencing = new AbortController();
+  const sequenced = sequence({ db, signal: sequencing.signal, beat: () => undefined });
+  await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+  sequencing.abort();
+  await sequenced;
+
+  // It goes on from there.
+  const { status } = await api.post(`/v1/orders/${orderId}/notes?consistency=projected`, {
+    body: { text: 'on' },
+  });
+  expect(status).toBe(200);
+  expect(await storedView(orderId)).toEqual(await stateOf(orderId));
+});
+
+test('an order whose journal tells another story is named, and nothing of it is overwritten', async () => {
+  const { db } = api.mongo;
+  const orderId = placed[1] ?? '';
+  const altered = { _id: `${orderId}:2` };
+  await journal(db).updateOne(altered, { $set: { actor: 'somebody else' } });
+  expect(await rebuildJournal(rebuilding())).toBe(true);
+  expect(await journal(db).findOne(altered)).toMatchObject({ actor: 'somebody else' });
+  expect(await forks(db).findOne({ _id: orderId })).toMatchObject({ version: 2 });
+  const { exceptions } = (await projectionsStatus(db)).stores[1] ?? {};
+  expect(exceptions?.orderIds).toContain(orderId);
+});
+
+test('an order whose history is no log is named, and keeps no other from coming back', async () => {
+  const { db } = api.mongo;
+  const orderId = randomUUID();
+  await continued(
+    orderId,
+    logOf(states.confirmed, orderId).filter(({ version }) => version !== 2),
+  );
+  await listed(placed.length + 1);
+  await Promise.all([journal(db).deleteMany({}), orders(db).deleteMany({}), forks(db).deleteMany({})]);
+
+  expect(await rebuildJournal(rebuilding())).toBe(true);
+  const { exceptions } = (await projectionsStatus(db)).stores[1] ?? {};
+  expect(exceptions?.orderIds).toContain(orderId);
+  for (const other of placed) expect(await storedView(other)).toEqual(await stateOf(other));
+});
+
+test('an order of which no event is left comes back as its last run took it over', async () => {
+  const { db } = api.mongo;
+  const orderId = randomUUID();
+  await continued(orderId, []);
+  await listed(placed.length + 2);
+
+  expect(await rebuildJournal(rebuilding())).toBe(true);
+  expect(await storedView(orderId)).toEqual(await stateOf(orderId));
+  const { exceptions } = (await projectionsStatus(db)).stores[1] ?? {};
+  expect(exceptions?.orderIds).toContain(orderId);
+});
+
+/** Starts the second run of an order, of whose first nothing is kept. */
+async function continued(orderId: string, unrecorded: ContinuedOrder['unrecorded']): Promise<void> {
+  const { client, config } = api;
+  const order = fold(logOf(states.confirmed, orderId));
+  if (order === undefined) throw new Error('The log is empty.');
+  const start: ContinuedOrder = { orderId, order, unrecorded, remembered: [] };
+  const { taskQueue } = config.temporal;
+  await client.workflow.start(orderWorkflow, { workflowId: workflowId(orderId), taskQueue, args: [start] });
+  await until(async () => {
+    const { unrecorded: left } = await client.workflow
+      .getHandle(workflowId(orderId))
+      .query<OrderState>(stateQuery);
+    expect(left).toBe(0);
+  });
+}
+
+/** Ids of an order's runs that are closed, the first one first. */
+async function runsOf(orderId: string): Promise<readonly string[]> {
+  const query = `WorkflowId = '${workflowId(orderId)}' AND ExecutionStatus = 'ContinuedAsNew'`;
+  const runs: { readonly id: string; readonly at: Date }[] = [];
+  for await (const run of api.client.workflow.list({ query }))
+    runs.push({ id: run.runId, at: run.startTime });
+  return runs.toSorted((a, b) => a.at.getTime() - b.at.getTime()).map(({ id }) => id);
+}

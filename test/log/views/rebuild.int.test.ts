@@ -1,0 +1,632 @@
+import { randomUUID } from 'node:crypto';
+import { expect, test } from '@jest/globals';
+import { record } from '../../../src/log/journal/recording.js';
+import type { OrderEvent } from '../../../src/order/events.js';
+import { feedState } from '../../../src/log/feed/feed.js';
+import { journal } from '../../../src/log/journal/journal.js';
+import { Superseded } from '../../../src/log/feed/sequencer.js';
+import { customers, findCustomer } from '../../../src/views/customers.js';
+import {
+  type OrderDocument,
+  orders,
+  ordersVersion,
+  projectOrder,
+  toDocument,
+} from '../../../src/views/orders.js';
+import {
+  areOrdersOutdated,
+  rebuildOrders,
+  rollBackOrders,
+} from '../../../src/log/views/rebuilding/rebuild-orders.js';
+import { rebuild } from '../../../src/log/views/rebuilding/rebuild.js';
+import { projectionState, rollBack } from '../../../src/log/views/feeding/state.js';
+import { projectionsStatus } from '../../../src/log/views/feeding/status.js';
+import { StoreRebuilder, storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
+import type { View } from '../../../src/log/views/view.js';
+import { fold } from '../../../src/order/evolve.js';
+import { until } from '../../support/until.js';
+import {
+  caughtUp,
+  contentsOf,
+  foldedAnew,
+  interleaved,
+  manyStates,
+  newLogs,
+  openViews,
+  parkedOf,
+  pausedBefore,
+  publish,
+} from './support.js';
+
+const { db, run, runners } = openViews();
+
+function rebuilding(
+  rebuildId: string = randomUUID(),
+  signal = new AbortController().signal,
+  beat: () => void = () => undefined,
+) {
+  return { db, rebuildId, signal, beat };
+}
+
+async function collectionsOf(view: View): Promise<readonly string[]> {
+  const found = await db
+    .listCollections({ name: { $regex: `^${view.name}_` } }, { nameOnly: true })
+    .toArray();
+  return found.map(({ name }) => name).toSorted();
+}
+
+test('a view is built anew beside the one that is read, under live writes, and comes to the same', async () => {
+  const logs = newLogs(...manyStates, ...manyStates, ...manyStates);
+  const events = interleaved(...logs);
+  run(customers);
+  await publish(db, events.slice(0, 100));
+  await caughtUp(db, customers);
+  const before = await projectionState(db, customers.name);
+  const stream = (async () => {
+    for (let from = 100; from < events.length; from += 5) await publish(db, events.slice(from, from + 5));
+  })();
+  const rebuildId = randomUUID();
+  expect(await rebuild(customers, rebuilding(rebuildId))).toBe(true);
+  await stream;
+  await caughtUp(db, customers);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+  const after = await projectionState(db, customers.name);
+  expect(after).toMatchObject({ rebuildId, previous: { collection: before?.collection } });
+  expect(after).not.toHaveProperty('rebuilding');
+  expect(runners).toHaveLength(1);
+});
+
+test('readers see no moment in which the view is less far, nor one without it', async () => {
+  const logs = newLogs(...manyStates);
+  await publish(db, interleaved(...logs));
+  run(customers);
+  await caughtUp(db, customers);
+  const seen: number[] = [];
+  const over = new AbortController();
+  const reader = (async () => {
+    while (!over.signal.aborted) {
+      const { found, asOf } = await findCustomer(db, 'c-1');
+      expect(found?.orders).toBe(logs.length);
+      seen.push(asOf.position);
+    }
+  })();
+  for (let times = 0; times < 3; times += 1) await rebuild(customers, rebuilding());
+  over.abort();
+  await reader;
+  expect(seen).toEqual(seen.toSorted((a, b) => a - b));
+});
+
+test('a rebuild that ends half-way goes on where it was', async () => {
+  const logs = newLogs(...Array.from({ length: 40 }, () => manyStates).flat());
+  const events = interleaved(...logs);
+  await publish(db, events);
+  const rebuildId = randomUUID();
+  const crash = new AbortController();
+  expect(
+    await rebuild(
+      customers,
+      rebuilding(rebuildId, crash.signal, () => crash.abort()),
+    ),
+  ).toBe(false);
+  const half = (await projectionState(db, customers.name))?.rebuilding;
+  expect(half?.position).toBeGreaterThan(0);
+  expect(half?.position).toBeLessThan(events.length);
+  const [status] = (await projectionsStatus(db)).views;
+  expect(status).toMatchObject({ rebuilding: { rebuildId, done: half?.position, total: events.length } });
+
+  let first: number | undefined;
+  const goOn = rebuilding(rebuildId);
+  expect(await rebuild(customers, { ...goOn, beat: (position) => (first ??= position) })).toBe(true);
+  expect(first).toBe(half?.position);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+  // Once more, as a retry after an answer that was lost: nothing begins again.
+  expect(await rebuild(customers, rebuilding(rebuildId))).toBe(true);
+  expect(await projectionState(db, customers.name)).toMatchObject({ collection: half?.collection });
+});
+
+test('of two that go on with one rebuild, the older is refused, and each event is in it once', async () => {
+  const logs = newLogs(...Array.from({ length: 40 }, () => manyStates).flat());
+  await publish(db, interleaved(...logs));
+  const rebuildId = randomUUID();
+  const outcomes = await Promise.allSettled([
+    rebuild(customers, rebuilding(rebuildId)),
+    rebuild(customers, rebuilding(rebuildId)),
+  ]);
+  for (const outcome of outcomes) {
+    if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(Superseded);
+  }
+  expect(await rebuild(customers, rebuilding(rebuildId))).toBe(true);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+});
+
+test('a roll-back is at once what was before, and is brought up to date from there', async () => {
+  const [first = [], second = []] = newLogs('completed', 'cancelled');
+  await publish(db, first);
+  const runner = run(customers);
+  await caughtUp(db, customers);
+  await runner.stop();
+  await rebuild(customers, rebuilding());
+  const rebuilt = await projectionState(db, customers.name);
+  run(customers);
+  await publish(db, second);
+  await caughtUp(db, customers);
+
+  expect(await rollBack(db, customers.name)).toMatchObject({
+    position: first.length,
+    previous: { collection: rebuilt?.collection },
+  });
+  await caughtUp(db, customers);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [first, second]));
+  expect(await rollBack(db, customers.name)).toMatchObject({ collection: rebuilt?.collection });
+  expect(await rollBack(db, 'daily-stats')).toBeUndefined();
+});
+
+test('only the build before the last is kept', async () => {
+  const [log = []] = newLogs('completed');
+  await publish(db, log);
+  const expected = new Set<string | undefined>();
+  for (let times = 0; times < 4; times += 1) await rebuild(customers, rebuilding());
+  const state = await projectionState(db, customers.name);
+  expected.add(state?.collection).add(state?.previous?.collection);
+  expect(new Set(await collectionsOf(customers))).toEqual(expected);
+});
+
+test('a rebuild that nobody goes on with is given up for the next', async () => {
+  await publish(db, interleaved(...newLogs(...Array.from({ length: 40 }, () => manyStates).flat())));
+  const crash = new AbortController();
+  await rebuild(
+    customers,
+    rebuilding('lost', crash.signal, () => crash.abort()),
+  );
+  const lost = (await projectionState(db, customers.name))?.rebuilding?.collection;
+  expect(await rebuild(customers, rebuilding('next'))).toBe(true);
+  expect(await projectionState(db, customers.name)).toMatchObject({ rebuildId: 'next' });
+  expect(await collectionsOf(customers)).not.toContain(lost);
+});
+
+test('a new version is built while the old one is read, and takes over by itself', async () => {
+  const logs = newLogs(...manyStates);
+  await publish(db, interleaved(...logs));
+  const old = run(customers);
+  await caughtUp(db, customers);
+  await old.stop();
+  const next: View = {
+    ...customers,
+    version: customers.version + 1,
+    fold: (event, before, after) => [
+      ...customers.fold(event, before, after),
+      { id: after.customer.id, add: { events: 1 } },
+    ],
+  };
+  let request: Promise<boolean> | undefined;
+  run(next, {
+    requestRebuild: async (view) => {
+      expect((await findCustomer(db, 'c-1')).found?.orders).toBe(logs.length);
+      request ??= rebuild(view, rebuilding());
+    },
+  });
+  await caughtUp(db, next);
+  expect(await request).toBe(true);
+  expect(await contentsOf(db, next)).toEqual(await foldedAnew(db, next, logs));
+
+  // Back to the old version: the new one's code does not undo that, and the old one's goes on with it.
+  await runners.at(-1)?.stop();
+  await rollBack(db, customers.name);
+  const asked: string[] = [];
+  const standing = run(next, { requestRebuild: async ({ name }) => void asked.push(name) });
+  const [more = []] = newLogs('completed');
+  await publish(db, more);
+  run(customers);
+  await caughtUp(db, customers);
+  expect(await standing.ended).toBeInstanceOf(Superseded);
+  expect(asked).toEqual([]);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [...logs, more]));
+});
+
+test('a view is built anew when its feed began anew in a journal that was restored', async () => {
+  await publish(db, interleaved(...newLogs(...manyStates)));
+  let request: Promise<boolean> | undefined;
+  run(customers, { requestRebuild: async (view) => void (request ??= rebuild(view, rebuilding())) });
+  await caughtUp(db, customers);
+  await Promise.all([journal(db).deleteMany({}), feedState(db).deleteMany({})]);
+  const [log = []] = newLogs('completed');
+  await publish(db, log);
+  await until(async () => {
+    expect(await projectionState(db, customers.name)).toMatchObject({ position: log.length });
+  });
+  expect(await request).toBe(true);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [log]));
+});
+
+test('a view is built anew when its feed began anew, however far that is by then', async () => {
+  await publish(db, interleaved(...newLogs('completed', 'cancelled')));
+  let request: Promise<boolean> | undefined;
+  const first = run(customers);
+  await caughtUp(db, customers);
+  await first.stop();
+  await journal(db).deleteMany({});
+  await feedState(db).updateOne({ _id: 'feed' }, { $set: { position: 0, begunAnew: 2 } });
+  const logs = newLogs(...manyStates);
+  const head = await publish(db, interleaved(...logs));
+  run(customers, { requestRebuild: async (view) => void (request ??= rebuild(view, rebuilding())) });
+  await until(async () => {
+    expect(await projectionState(db, customers.name)).toMatchObject({ feed: 2, position: head });
+  });
+  expect(await request).toBe(true);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+});
+
+test('where events were lost, views and rebuilds go on behind them, up to the head', async () => {
+  const [lost = [], ...logs] = newLogs('completed', ...manyStates);
+  const [first = [], ...others] = logs;
+  const events = [...interleaved(lost.slice(0, -1), ...logs), ...lost.slice(-1)];
+  const head = await publish(db, events);
+  await journal(db).deleteMany({ orderId: lost[0]?.orderId ?? '' });
+  run(customers);
+  await caughtUp(db, customers);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+  expect(await rebuild(customers, rebuilding())).toBe(true);
+  await until(async () =>
+    expect(await projectionState(db, customers.name)).toMatchObject({ position: head }),
+  );
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+
+  // What comes back has other positions than it had: a rebuild has it once.
+  await journal(db).deleteMany({ orderId: first[0]?.orderId ?? '' });
+  await publish(db, first);
+  expect(await rebuild(customers, rebuilding())).toBe(true);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [first, ...others]));
+});
+
+test('an older version does not touch what a newer one has built', async () => {
+  await publish(db, interleaved(...newLogs('completed')));
+  await rebuild({ ...customers, version: customers.version + 1 }, rebuilding());
+  expect(await run(customers).ended).toBeInstanceOf(Superseded);
+});
+
+test('what a view could not apply is tried again by a rebuild, and is of that build alone', async () => {
+  const [log = []] = newLogs('completed');
+  const broken: View = {
+    ...customers,
+    fold() {
+      throw new Error('This version applies nothing.');
+    },
+  };
+  await publish(db, log);
+  run(broken);
+  await caughtUp(db, broken);
+  expect(await parkedOf(db, broken)).toHaveLength(log.length);
+  const mended = { ...customers, version: customers.version + 1 };
+  await rebuild(mended, rebuilding());
+  expect(await parkedOf(db, mended)).toEqual([]);
+  expect(await contentsOf(db, mended)).toEqual(await foldedAnew(db, mended, [log]));
+  await rollBack(db, customers.name);
+  expect(await parkedOf(db, broken)).toHaveLength(log.length);
+});
+
+// --- the view that recording keeps ---
+
+function wholeOrders(logs: readonly (readonly OrderEvent[])[]) {
+  const documents = logs.flatMap((log) => {
+    const order = fold(log);
+    return order === undefined ? [] : [toDocument(order)];
+  });
+  return inOrder(documents);
+}
+
+function inOrder(documents: readonly OrderDocument[]) {
+  return documents.toSorted((a, b) => (a.orderId < b.orderId ? -1 : 1));
+}
+
+async function storedOrders() {
+  return await orders(db)
+    .find({}, { projection: { recorder: 0 } })
+    .sort({ _id: 1 })
+    .toArray();
+}
+
+test('the view of orders is built anew while events are recorded, and none is lost', async () => {
+  const logs = newLogs(...Array.from({ length: 40 }, () => manyStates).flat());
+  const [under, later] = [newLogs(...manyStates), newLogs(...manyStates)];
+  await publish(db, logs.flat());
+  for (const log of under) await record(db, log.slice(0, 2));
+  // A view that went wrong.
+  await orders(db).updateMany({}, { $set: { total: -1 } });
+  const recorded = Promise.all([...under, ...later].map((log) => record(db, log)));
+  expect(await rebuildOrders(rebuilding())).toBe(true);
+  await recorded;
+  expect(await storedOrders()).toEqual(wholeOrders([...logs, ...under, ...later]));
+  expect(await orders(db).indexExists('search_1_createdAt_1__id_1')).toBe(true);
+});
+
+test('a rebuild of the view of orders that ends anywhere goes on where it was', async () => {
+  const logs = newLogs(...Array.from({ length: 60 }, () => manyStates).flat());
+  await publish(db, logs.flat());
+  const rebuildId = randomUUID();
+  let tries = 0;
+  for (let isDone = false; !isDone; tries += 1) {
+    const crash = new AbortController();
+    isDone = await rebuildOrders(rebuilding(rebuildId, crash.signal, () => crash.abort()));
+  }
+  expect(tries).toBeGreaterThan(1);
+  expect(await storedOrders()).toEqual(wholeOrders(logs));
+  expect(await rebuildOrders(rebuilding(rebuildId))).toBe(true);
+});
+
+test('a crash between the swap and what was recorded since loses nothing', async () => {
+  const [one = [], other = []] = newLogs('completed', 'cancelled');
+  await record(db, one.slice(0, 3));
+  const rebuildId = randomUUID();
+  await rebuildOrders(rebuilding(rebuildId));
+  // As it was when the swap was done: the order's last events are in the journal, and in the view that is gone.
+  await record(db, one);
+  await record(db, other);
+  await orders(db).deleteMany({ _id: other[0]?.orderId ?? '' });
+  await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { phase: 'swapping' } });
+  expect(await rebuildOrders(rebuilding(rebuildId))).toBe(true);
+  expect(await storedOrders()).toEqual(wholeOrders([one, other]));
+});
+
+/** A rebuild of the view of orders that ends when it has some of them. */
+async function halfRebuild(rebuildId: string = randomUUID()): Promise<void> {
+  const crash = new AbortController();
+  expect(await rebuildOrders(rebuilding(rebuildId, crash.signal, () => crash.abort()))).toBe(false);
+}
+
+test('a holder that froze before its swap does not put in place what the next rebuild has half built', async () => {
+  const logs = newLogs(...Array.from({ length: 60 }, () => manyStates).flat());
+  await publish(db, logs.flat());
+  const rebuildId = randomUUID();
+  const frozen = pausedBefore(db, 'rename');
+  const late = rebuildOrders({ ...rebuilding(rebuildId), db: frozen.db });
+  await frozen.isThere;
+  expect(await rebuildOrders(rebuilding(rebuildId))).toBe(true);
+  await halfRebuild();
+  frozen.goOn();
+  await expect(late).rejects.toThrow();
+  expect(await storedOrders()).toEqual(wholeOrders(logs));
+});
+
+test('what a holder that froze before a write leaves behind the swap is not put in place either, and removed', async () => {
+  const logs = newLogs(...Array.from({ length: 60 }, () => manyStates).flat());
+  await publish(db, logs.flat());
+  const rebuildId = randomUUID();
+  const frozen = pausedBefore(db, 'bulkWrite');
+  const late = rebuildOrders({ ...rebuilding(rebuildId), db: frozen.db });
+  await frozen.isThere;
+  expect(await rebuildOrders(rebuilding(rebuildId))).toBe(true);
+  // As if the holder that swapped had ended right after.
+  await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { phase: 'swapping' } });
+  frozen.goOn();
+  await expect(late).rejects.toThrow(Superseded);
+  expect(await rebuildOrders(rebuilding(rebuildId))).toBe(true);
+  expect(await storedOrders()).toEqual(wholeOrders(logs));
+
+  await halfRebuild('given-up');
+  expect(await rebuildOrders(rebuilding('last'))).toBe(true);
+  const left = await db.listCollections({ name: /^orders_/ }).toArray();
+  expect(left.map(({ name }) => name)).toEqual(['orders_before_last']);
+});
+
+test('who has seen an order in the view that is replaced writes nothing from it into the new one', async () => {
+  const [log = []] = newLogs('completed');
+  const orderId = log[0]?.orderId ?? '';
+  await record(db, log.slice(0, 2));
+  // As an older version of the fold had left it.
+  await orders(db).updateOne({ _id: orderId }, { $set: { 'state.tags': ['old'] } });
+  const swap = pausedBefore(db, 'rename');
+  const last = pausedBefore(swap.db, 'replaceOne', 'orders');
+  const rebuilt = rebuildOrders({ ...rebuilding(), db: last.db });
+  await swap.isThere;
+  const recorder = pausedBefore(db, 'replaceOne');
+  const recorded = record(recorder.db, log.slice(2));
+  await recorder.isThere;
+  swap.goOn();
+  await last.isThere;
+  recorder.goOn();
+  await recorded;
+  last.goOn();
+  expect(await rebuilt).toBe(true);
+  expect(await storedOrders()).toEqual(wholeOrders([log]));
+});
+
+test('of two that begin a rebuild of a store at once, one is refused', async () => {
+  const begin = async () => ({ since: 0, total: 0 });
+  await StoreRebuilder.takeOver(db, 'orders', 'last', begin);
+  const late = StoreRebuilder.takeOver(db, 'orders', 'late', async () => {
+    await StoreRebuilder.takeOver(db, 'orders', 'next', begin);
+    return await begin();
+  });
+  await expect(late).rejects.toThrow(Superseded);
+  expect(await storeRebuilds(db).findOne({ _id: 'orders' })).toMatchObject({ rebuildId: 'next' });
+});
+
+test('an order that cannot be made from its first event on is taken over as it was', async () => {
+  const [whole = [], maimed = []] = newLogs('completed', 'completed');
+  await record(db, whole);
+  await record(db, maimed);
+  const orderId = maimed[0]?.orderId ?? '';
+  await journal(db).deleteOne({ orderId, version: 1 });
+  await rebuildOrders(rebuilding());
+  expect(await storedOrders()).toEqual(wholeOrders([whole, maimed]));
+  const { stores } = await projectionsStatus(db);
+  expect(stores[0]).toMatchObject({ name: 'orders', exceptions: { count: 1, orderIds: [orderId] } });
+});
+
+test('an order that the journal has nothing of is taken over as it was, too', async () => {
+  const [whole = [], lost = []] = newLogs('completed', 'completed');
+  await record(db, whole);
+  await record(db, lost);
+  const orderId = lost[0]?.orderId ?? '';
+  await journal(db).deleteMany({ orderId });
+  await rebuildOrders(rebuilding());
+  expect(await storedOrders()).toEqual(wholeOrders([whole, lost]));
+  const exceptions = { count: 1, orderIds: [orderId] };
+  expect((await projectionsStatus(db)).stores[0]).toMatchObject({ name: 'orders', exceptions });
+  await rollBackOrders(rebuilding());
+  expect(await storedOrders()).toEqual(wholeOrders([whole, lost]));
+});
+
+test('an order with an event that nobody can read is taken over as it was, and keeps nobody from the others', async () => {
+  const logs = newLogs('completed', 'completed', 'cancelled');
+  await publish(db, logs.flat());
+  for (const log of logs) await record(db, log);
+  const orderId = logs[1]?.[0].orderId ?? '';
+  await journal(db).updateOne({ _id: `${orderId}:3` }, { $set: { type: 'Nonsense' as never } });
+  // As one that is recorded just now: it is looked at again after the swap.
+  const [late = []] = newLogs('completed');
+  await record(db, late);
+  await journal(db).updateOne({ _id: `${late[0]?.orderId}:2` }, { $set: { type: 'Nonsense' as never } });
+  await orders(db).updateOne({ _id: late[0]?.orderId ?? '' }, { $set: { version: 1 } });
+  const lateOne = async () => (await storedOrders()).find(({ _id }) => _id === late[0]?.orderId);
+  const before = await lateOne();
+  expect(await rebuildOrders(rebuilding())).toBe(true);
+  expect((await storedOrders()).find(({ _id }) => _id === orderId)).toEqual(wholeOrders(logs.slice(1, 2))[0]);
+  expect(await lateOne()).toEqual(before);
+  const { stores } = await projectionsStatus(db);
+  expect(stores[0]?.exceptions?.count).toBe(2);
+  expect(stores[0]?.exceptions?.orderIds).toEqual(expect.arrayContaining([orderId, late[0]?.orderId]));
+});
+
+test('the view of orders is outdated until a rebuild to its version is begun; one that was never rebuilt is of version 1', async () => {
+  const [log = []] = newLogs('completed');
+  await record(db, log);
+  expect(await areOrdersOutdated(db)).toBe(ordersVersion > 1);
+  await rebuildOrders(rebuilding());
+  await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { version: 0, 'previous.version': 0 } });
+  expect(await areOrdersOutdated(db)).toBe(true);
+  await rebuildOrders(rebuilding());
+  expect(await areOrdersOutdated(db)).toBe(false);
+
+  // Back to the older version: neither under way nor thereafter is that undone.
+  const rebuildId = randomUUID();
+  const ended = new AbortController();
+  ended.abort();
+  expect(await rollBackOrders(rebuilding(rebuildId, ended.signal))).toBe(false);
+  expect(await areOrdersOutdated(db)).toBe(false);
+  expect(await rollBackOrders(rebuilding(rebuildId))).toBe(true);
+  expect((await projectionsStatus(db)).stores[0]).toMatchObject({
+    version: 0,
+    previous: { version: ordersVersion },
+  });
+  expect(await areOrdersOutdated(db)).toBe(false);
+});
+
+test('the view of orders is of this version from the beginning, where there is no order yet', async () => {
+  expect(await areOrdersOutdated(db)).toBe(false);
+  const [log = []] = newLogs('completed');
+  await record(db, log);
+  expect(await areOrdersOutdated(db)).toBe(false);
+  expect((await projectionsStatus(db)).stores[0]).toEqual({ name: 'orders', version: ordersVersion });
+  await rebuildOrders(rebuilding());
+  expect((await projectionsStatus(db)).stores[0]).toMatchObject({
+    version: ordersVersion,
+    previous: { version: ordersVersion },
+  });
+});
+
+/** Orders as an older version of the fold had left them. */
+async function leaveOld(): Promise<void> {
+  await orders(db).updateMany({}, { $set: { tags: ['old'], 'state.tags': ['old'] } });
+}
+
+function asOld(documents: ReturnType<typeof wholeOrders>) {
+  return documents.map((document) => ({
+    ...document,
+    tags: ['old'],
+    state: { ...document.state, tags: ['old'] },
+  }));
+}
+
+test('a roll-back of the view of orders is what was before, and has what was recorded since', async () => {
+  const [old, continued, later] = [newLogs(...manyStates), newLogs(...manyStates), newLogs(...manyStates)];
+  for (const log of old) await record(db, log);
+  for (const log of continued) await record(db, log.slice(0, 2));
+  // It has its place in the feed, and is not in the view yet.
+  const [late = []] = newLogs('completed');
+  await publish(db, late.slice(0, 2));
+  await projectOrder(db, late[0]?.orderId ?? '');
+  await publish(db, late.slice(2));
+  await leaveOld();
+  await rebuildOrders(rebuilding());
+  const now = [...continued, ...later, late];
+  const recorded = Promise.all([...continued, ...later].map((log) => record(db, log)));
+  expect(await rollBackOrders(rebuilding())).toBe(true);
+  await recorded;
+  expect(await storedOrders()).toEqual(inOrder([...asOld(wholeOrders(old)), ...wholeOrders(now)]));
+  expect(await orders(db).indexExists('search_1_createdAt_1__id_1')).toBe(true);
+
+  expect(await rollBackOrders(rebuilding())).toBe(true);
+  expect(await storedOrders()).toEqual(wholeOrders([...old, ...now]));
+});
+
+test('a roll-back of the view of orders that ends anywhere goes on where it was', async () => {
+  const logs = newLogs(...Array.from({ length: 60 }, () => manyStates).flat());
+  await publish(db, logs.flat());
+  await rebuildOrders(rebuilding());
+  await leaveOld();
+  await rebuildOrders(rebuilding());
+  const rebuildId = randomUUID();
+  let tries = 0;
+  for (let isDone = false; !isDone; tries += 1) {
+    const crash = new AbortController();
+    isDone = await rollBackOrders(rebuilding(rebuildId, crash.signal, () => crash.abort()));
+  }
+  expect(tries).toBeGreaterThan(1);
+  expect(await storedOrders()).toEqual(asOld(wholeOrders(logs)));
+  expect(await rollBackOrders(rebuilding(rebuildId))).toBe(true);
+  expect(await storedOrders()).toEqual(asOld(wholeOrders(logs)));
+});
+
+test('a holder that froze keeps nothing of the view that its rebuild has put in place', async () => {
+  const logs = newLogs(...manyStates);
+  await publish(db, logs.flat());
+  await rebuildOrders(rebuilding());
+  await leaveOld();
+  const rebuildId = randomUUID();
+  const frozen = pausedBefore(db, 'aggregate', 'orders');
+  const late = rebuildOrders({ ...rebuilding(rebuildId), db: frozen.db });
+  await frozen.isThere;
+  expect(await rebuildOrders(rebuilding(rebuildId))).toBe(true);
+  frozen.goOn();
+  await expect(late).rejects.toThrow(Superseded);
+  expect(await rollBackOrders(rebuilding())).toBe(true);
+  expect(await storedOrders()).toEqual(asOld(wholeOrders(logs)));
+});
+
+test('an order that could not be folded is as it was after a roll-back, too', async () => {
+  const [log = []] = newLogs('completed');
+  await record(db, log);
+  await journal(db).deleteOne({ orderId: log[0]?.orderId ?? '', version: 1 });
+  await leaveOld();
+  await rebuildOrders(rebuilding());
+  await rollBackOrders(rebuilding());
+  expect(await storedOrders()).toEqual(asOld(wholeOrders([log])));
+  expect((await projectionsStatus(db)).stores[0]).toMatchObject({ exceptions: { count: 0 } });
+});
+
+test('a rebuild of the view of orders to another version is left to those that have it', async () => {
+  const rebuildId = randomUUID();
+  const ended = new AbortController();
+  ended.abort();
+  const [log = []] = newLogs('completed');
+  await publish(db, log);
+  expect(await rebuildOrders(rebuilding(rebuildId, ended.signal))).toBe(false);
+  await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { version: ordersVersion + 1 } });
+  await expect(rebuildOrders(rebuilding(rebuildId))).rejects.toThrow(Superseded);
+});
+
+test('how far behind everything is, is told in events and in time', async () => {
+  const [log = []] = newLogs('completed');
+  await publish(db, log);
+  const past = new Date(Date.now() - 60_000).toISOString();
+  await journal(db).updateOne({ position: 1 }, { $set: { recordedAt: past } });
+  const [late = []] = newLogs('completed');
+  await record(db, late.slice(0, 2));
+  await until(async () => {
+    const { feed, views } = await projectionsStatus(db);
+    expect(feed).toMatchObject({ head: log.length, unsequenced: 2 });
+    expect(views[0]).toMatchObject({ name: 'customers', version: 0, position: 0, eventsBehind: log.length });
+    expect(views[0]?.msBehind).toBeGreaterThanOrEqual(60_000);
+  });
+});

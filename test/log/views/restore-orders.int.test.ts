@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Db } from 'mongodb';
+import { createRecorder, record } from '../../../src/log/journal/recording.js';
+import type { OrderEvent } from '../../../src/order/events.js';
+import { forks } from '../../../src/log/journal/fork.js';
+import { ensureJournalIndexes, journal, readJournal } from '../../../src/log/journal/journal.js';
+import { orders, toDocument } from '../../../src/views/orders.js';
+import { restoreOrders } from '../../../src/log/views/rebuilding/restore-orders.js';
+import { logOf, openDatabase } from '../../support/database.js';
+import { states } from '../../order/examples.js';
+import { keptOrder, orderOf } from './support.js';
+
+const database = openDatabase();
+const { db } = database;
+beforeAll(() => ensureJournalIndexes(db));
+afterAll(() => database.close());
+
+function newLog(): readonly [OrderEvent, ...OrderEvent[]] {
+  return logOf(states.refunded, randomUUID());
+}
+
+async function restore(into: Db, ...logs: (readonly OrderEvent[])[]): Promise<readonly string[]> {
+  return await restoreOrders(
+    into,
+    logs.map((log) => keptOrder(log)),
+    () => undefined,
+  );
+}
+
+/** The database, but `act` comes before many documents are inserted into a collection. */
+function meanwhile(collection: 'order_events' | 'orders', act: () => Promise<unknown>): Db {
+  const acting = (name: string) => {
+    const real = db.collection(name);
+    const insertMany = real.insertMany.bind(real);
+    if (name === collection)
+      real.insertMany = async (...args: Parameters<typeof insertMany>) => {
+        await act();
+        return await insertMany(...args);
+      };
+    return real;
+  };
+  return Object.create(db, { collection: { value: acting } });
+}
+
+async function expectWhole(log: readonly [OrderEvent, ...OrderEvent[]]): Promise<void> {
+  const [{ orderId }] = log;
+  const recorded = await readJournal(db, orderId);
+  expect(recorded).toEqual(log.map((event) => expect.objectContaining(event)));
+  const view = await orders(db).findOne({ _id: orderId }, { projection: { recorder: 0 } });
+  expect(view).toStrictEqual(toDocument(orderOf(log)));
+}
+
+test('orders come back, whether the journal has nothing of them, a part or all', async () => {
+  const [none, part, late, all] = [newLog(), newLog(), newLog(), newLog()];
+  await record(db, part.slice(0, 3));
+  await record(db, late.slice(3));
+  await record(db, all);
+  expect(await restore(db, none, part, late, all)).toEqual([]);
+  for (const log of [none, part, late, all]) await expectWhole(log);
+});
+
+test('a view that is there without a journal is brought up to it', async () => {
+  const log = newLog();
+  await orders(db).insertOne(toDocument(orderOf(log.slice(0, 4))));
+  expect(await restore(db, log, newLog())).toEqual([]);
+  await expectWhole(log);
+});
+
+test('what is recorded before the journal is written is in the view', async () => {
+  const [log, other] = [newLog(), newLog()];
+  const last = log.length - 1;
+  const act = () => record(db, log.slice(last));
+  expect(await restore(meanwhile('order_events', act), log.slice(0, last), other)).toEqual([]);
+  await expectWhole(log);
+  await expectWhole(other);
+});
+
+test('what is recorded ahead of its turn before the journal is written is not forgotten', async () => {
+  const log = newLog();
+  const read = log.length - 2;
+  const remembering = createRecorder(db);
+  await remembering.record(log.slice(0, read));
+  await Promise.all([journal(db).deleteMany({}), orders(db).deleteMany({})]);
+  const act = () => record(db, log.slice(read + 1));
+  expect(await restore(meanwhile('order_events', act), log.slice(0, read))).toEqual([]);
+  await remembering.record(log.slice(read, read + 1));
+  await expectWhole(log);
+});
+
+test('what is recorded before the view is written is in the view', async () => {
+  const log = newLog();
+  const last = log.length - 1;
+  const act = () => record(db, log.slice(last));
+  expect(await restore(meanwhile('orders', act), log.slice(0, last))).toEqual([]);
+  await expectWhole(log);
+});
+
+test('events of the same order that are recorded meanwhile are the same events', async () => {
+  const [log, other] = [newLog(), newLog()];
+  const act = () => record(db, log.slice(0, 3));
+  expect(await restore(meanwhile('order_events', act), other, log)).toEqual([]);
+  await expectWhole(log);
+  await expectWhole(other);
+});
+
+test('another event under the same version is a fork: noted, named, nothing written behind it, and no other order stays away', async () => {
+  const [before, log, after] = [newLog(), newLog(), newLog()];
+  const [{ orderId }, second] = log;
+  if (second === undefined) throw new Error('Too short a log.');
+  const act = () => record(db, [{ ...second, actor: 'somebody else' }]);
+  expect(await restore(meanwhile('order_events', act), before, log, after)).toEqual([orderId]);
+  expect(await forks(db).findOne({ _id: orderId })).toMatchObject({ version: 2 });
+  expect((await readJournal(db, orderId)).map(({ version, actor }) => ({ version, actor }))).toEqual([
+    { version: 1, actor: log[0].actor },
+    { version: 2, actor: 'somebody else' },
+  ]);
+  await expectWhole(before);
+  await expectWhole(after);
+});

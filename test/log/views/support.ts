@@ -1,0 +1,221 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeEach } from '@jest/globals';
+import type { Db, FindCursor } from 'mongodb';
+import type { OrderEvent } from '../../../src/order/events.js';
+import { fold } from '../../../src/order/evolve.js';
+import type { Order } from '../../../src/order/order.js';
+import { type FeedTail, feedHead, feedState, followFeed } from '../../../src/log/feed/feed.js';
+import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
+import { foldBatch } from '../../../src/log/views/feeding/fold-batch.js';
+import { parkedAudit } from '../../../src/log/views/feeding/parked.js';
+import { ensureParkedEventIndexes, parkedEvents } from '../../../src/log/views/feeding/parked-events.js';
+import { type Projecting, project } from '../../../src/log/views/feeding/project.js';
+import { projections, projectionState } from '../../../src/log/views/feeding/state.js';
+import { ensureOrderIndexes, orders } from '../../../src/views/orders.js';
+import type { KeptOrder } from '../../../src/log/views/rebuilding/restore-orders.js';
+import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
+import { documents, type View } from '../../../src/log/views/view.js';
+import { logOf, openDatabase } from '../../support/database.js';
+import { type StateName, states } from '../../order/examples.js';
+import { door } from '../../support/door.js';
+import { until } from '../../support/until.js';
+
+/** The logs of some new orders, of each state that is named. */
+export function newLogs(...names: readonly StateName[]): readonly (readonly [OrderEvent, ...OrderEvent[]])[] {
+  return names.map((name) => logOf(states[name], randomUUID()));
+}
+
+export const manyStates: readonly StateName[] = [
+  'refunded',
+  'cancelled',
+  'rejected',
+  'completed',
+  'expired',
+  'confirmed',
+  'remainderCancelled',
+  'captureDeclined',
+];
+
+/** Events of several orders in turn, each order's in its own order. */
+export function interleaved(...logs: readonly (readonly OrderEvent[])[]): readonly OrderEvent[] {
+  const longest = Math.max(...logs.map((log) => log.length));
+  return Array.from({ length: longest }, (_, index) => logs.map((log) => log[index]))
+    .flat()
+    .filter((event) => event !== undefined);
+}
+
+/** Puts events at the end of the feed, as recording and the sequencer do. */
+export async function publish(db: Db, events: readonly OrderEvent[]): Promise<number> {
+  const head = await feedHead(db);
+  const recordedAt = new Date().toISOString();
+  const stamped = events.map((event, index) => ({
+    ...event,
+    _id: `${event.orderId}:${event.version}`,
+    recordedAt,
+    position: head + index + 1,
+  }));
+  await journal(db).insertMany(stamped);
+  const position = head + events.length;
+  await feedState(db).updateOne({ _id: 'feed' }, { $set: { position } }, { upsert: true });
+  return position;
+}
+
+/** A runner of a view, as the activity runs it; over again where it is to be called again. */
+export interface Runner {
+  /** settles with what ended it */
+  readonly ended: Promise<unknown>;
+  stop(): Promise<void>;
+}
+
+type RunnerOptions = Partial<Pick<Projecting, 'requestRebuild' | 'beat'>>;
+
+function startRunner(db: Db, tail: FeedTail, view: View, more: RunnerOptions): Runner {
+  const stopping = new AbortController();
+  const ended = project(view, {
+    db,
+    tail,
+    signal: stopping.signal,
+    beat: () => undefined,
+    requestRebuild: async () => undefined,
+    ...more,
+  }).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  return {
+    ended,
+    async stop() {
+      stopping.abort();
+      await ended;
+    },
+  };
+}
+
+/**
+ * A database of a test file's own, in which views are fed. Each test finds it empty, and leaves none behind of `runners`, which
+ * are those that it has started.
+ */
+export function openViews() {
+  const database = openDatabase();
+  const { db } = database;
+  const tail = followFeed(db);
+  const runners: Runner[] = [];
+  beforeEach(async () => {
+    const used = [
+      journal(db),
+      feedState(db),
+      projections(db),
+      parkedEvents(db),
+      parkedAudit(db),
+      storeRebuilds(db),
+      orders(db),
+    ];
+    await Promise.all(used.map((collection) => collection.deleteMany({})));
+    await Promise.all([ensureJournalIndexes(db), ensureParkedEventIndexes(db), ensureOrderIndexes(db)]);
+  });
+  afterEach(async () => {
+    await Promise.all(runners.map((runner) => runner.stop()));
+    runners.length = 0;
+  });
+  afterAll(async () => {
+    await tail.stop();
+    await database.close();
+  });
+  const run = (view: View, more: RunnerOptions = {}): Runner => {
+    const runner = startRunner(db, tail, view, more);
+    runners.push(runner);
+    return runner;
+  };
+  return { db, run, runners };
+}
+
+/** Waits until the active build of a view is at the head of the feed. */
+export async function caughtUp(db: Db, view: View): Promise<void> {
+  await until(async () => {
+    const [state, head] = [await projectionState(db, view.name), await feedHead(db)];
+    if (state === undefined || state.position < head || state.version !== view.version)
+      throw new Error(`${view.name} is at ${state?.position}, the feed at ${head}`);
+  });
+}
+
+/** Every document of a view's active build, by id. */
+export async function contentsOf(db: Db, view: View): Promise<readonly object[]> {
+  const state = await projectionState(db, view.name);
+  return await documents(db, state?.collection ?? 'none')
+    .find()
+    .sort({ _id: 1 })
+    .toArray();
+}
+
+export async function parkedOf(db: Db, view: View) {
+  const state = await projectionState(db, view.name);
+  return await parkedEvents(db)
+    .find({ collection: state?.collection ?? 'none' })
+    .sort({ position: 1 })
+    .toArray();
+}
+
+/** What a view is to hold after some logs, by nothing but its fold: each event alone, each order alone. */
+export async function foldedAnew(
+  db: Db,
+  view: View,
+  logs: readonly (readonly OrderEvent[])[],
+): Promise<readonly object[]> {
+  const scratch = documents(db, `scratch_${randomUUID()}`);
+  for (const log of logs) {
+    for (const [index, event] of log.entries()) {
+      const before = new Map([[event.orderId, fold(log.slice(0, index))]]);
+      const positioned = { ...event, recordedAt: event.occurredAt, position: 1 };
+      const { changes } = foldBatch(view, 'scratch', [positioned], before, new Set());
+      const writes = changes.toWrites();
+      if (writes.length > 0) await scratch.bulkWrite(writes);
+    }
+  }
+  const contents = await scratch.find().sort({ _id: 1 }).toArray();
+  await scratch.drop();
+  return contents;
+}
+
+/** The database, but this method of its collections, or of the one that is named, waits until it may go on. */
+export function pausedBefore(
+  db: Db,
+  method: 'replaceOne' | 'bulkWrite' | 'rename' | 'aggregate',
+  only?: string,
+) {
+  const reached = door();
+  const opened = door();
+  const collection = (name: string) => {
+    const real = db.collection(name);
+    if (only !== undefined && only !== name) return real;
+    const go: (...args: never[]) => unknown = real[method];
+    const inTime = async (...args: unknown[]): Promise<unknown> => {
+      reached.open();
+      await opened.passed;
+      return await Reflect.apply(go, real, args);
+    };
+    // What it gives at once does nothing before it is read.
+    const toArray = async (...args: unknown[]) => await ((await inTime(...args)) as FindCursor).toArray();
+    const value =
+      method === 'aggregate' ? (...args: unknown[]) => ({ toArray: () => toArray(...args) }) : inTime;
+    return Object.defineProperty(real, method, { value });
+  };
+  const paused: Db = Object.create(db, { collection: { value: collection } });
+  return { db: paused, isThere: reached.passed, goOn: opened.open };
+}
+
+/** The order that a log leads to. */
+export function orderOf(log: readonly OrderEvent[]): Order {
+  const order = fold(log);
+  if (order === undefined) throw new Error('The log is empty.');
+  return order;
+}
+
+/** An order whose history was read when it had these events. */
+export function keptOrder(events: readonly OrderEvent[], isOpen = true): KeptOrder {
+  const order = orderOf(events);
+  const { orderId } = order;
+  return {
+    log: { orderId, events, firstVersion: 1, isComplete: true, isForecast: false, isOpen, isResuming: false },
+    order,
+  };
+}

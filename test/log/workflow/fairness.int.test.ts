@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { createActivities } from '../../../workers/activities.js';
+import { ensureJournalIndexes } from '../../../src/log/journal/journal.js';
+import { ensureOrderIndexes } from '../../../src/views/orders.js';
+import { temporalConnectionOptions } from '../../../src/server/connections.js';
+import { createLogger } from '../../../src/server/logger.js';
+import { installRuntime } from '../../../workers/worker.js';
+import { workflowId } from '../../../src/log/workflow/messages.js';
+import { orderBody, startTestApi, type TestApi, workflowBundle } from '../../support/api.js';
+import { until } from '../../support/until.js';
+
+/** So many that chance does not decide: a poll looks at one of the four partitions of a task queue. */
+const imported = 150;
+
+let api: TestApi;
+beforeAll(async () => {
+  installRuntime(createLogger('silent'));
+  api = await startTestApi();
+  await Promise.all([ensureJournalIndexes(api.mongo.db), ensureOrderIndexes(api.mongo.db)]);
+});
+afterAll(async () => {
+  await api.close();
+});
+
+async function create(id: string, actor: string): Promise<void> {
+  const { status } = await api.post('/v1/orders', { body: orderBody({ id }), headers: { 'x-actor': actor } });
+  expect(status).toBe(201);
+}
+
+test('an order of the shop does not wait for all orders of an import that came before', async () => {
+  const ids = Array.from({ length: imported }, (_, index) => `import-${index}`);
+  for (const id of ids) await create(id, 'import');
+  await create('shop-0', 'shop');
+  const steps: string[] = [];
+  const activities = Object.entries(createActivities({ db: api.mongo.db })).map(([name, step]) => [
+    name,
+    async (input: { readonly events: readonly { readonly orderId: string }[] }) => {
+      steps.push(input.events[0]?.orderId ?? '');
+      // Each step is given what it takes.
+      return await (step as (given: unknown) => Promise<unknown>)(input);
+    },
+  ]);
+  const connection = await NativeConnection.connect(temporalConnectionOptions(api.config));
+  const { namespace, taskQueue } = api.config.temporal;
+  const decider = await Worker.create({ connection, namespace, taskQueue, workflowBundle });
+  const performer = await Worker.create({
+    connection,
+    namespace,
+    taskQueue,
+    activities: Object.fromEntries(activities),
+    maxConcurrentActivityTaskExecutions: 1,
+  });
+  await decider.runUntil(async () => {
+    // Every order waits for its first step, so the task queue alone says which is next.
+    for (const id of [...ids, 'shop-0'])
+      await until(async () => {
+        const { raw } = await api.client.workflow.getHandle(workflowId(id)).describe();
+        expect(raw.pendingActivities).toHaveLength(1);
+      }, 60);
+    await performer.runUntil(
+      until(async () => expect(steps.filter((orderId) => orderId === 'shop-0')).toHaveLength(2), 60),
+    );
+  });
+  await connection.close();
+  // Without fairness it would be the last of all to be begun.
+  const beganBefore = new Set(steps.slice(0, steps.indexOf('shop-0')));
+  expect(beganBefore.size).toBeLessThan(imported / 2);
+}, 120_000);

@@ -1,0 +1,419 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ApplicationFailure as ActivityApplicationFailure } from '@temporalio/activity';
+import { WorkflowUpdateFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { Worker } from '@temporalio/worker';
+import { limits } from '../../../src/order/commands.js';
+import { fold } from '../../../src/order/evolve.js';
+import {
+  type ContinuedOrder,
+  type FactMessage,
+  type RefusedUpdate,
+  eventFork,
+  orderWorkflow,
+} from '../../../src/log/workflow/messages.js';
+import { door } from '../../support/door.js';
+import {
+  Orders,
+  StartedOrder,
+  type World,
+  fastForward,
+  messageOf,
+  terms,
+  workflowBundle,
+} from './support.js';
+
+let orders: Orders;
+let world: World;
+
+/** A world for each test: what one scripts, no other sees. */
+async function fresh(): Promise<void> {
+  orders = await Orders.open();
+  world = orders.world;
+}
+
+beforeAll(fresh);
+afterAll(async () => {
+  await orders.close();
+});
+
+async function withFreshWorld(run: () => Promise<void>): Promise<void> {
+  await orders.close();
+  await fresh();
+  await run();
+}
+
+const idle = ({ order, unrecorded }: Awaited<ReturnType<StartedOrder['state']>>) =>
+  order.owed.length === 0 && unrecorded === 0;
+
+async function confirmed(...args: Parameters<Orders['start']>) {
+  const started = await orders.start(...args);
+  await started.order.until((state) => state.order.status === 'confirmed' && idle(state));
+  return started;
+}
+
+async function refusal(update: Promise<unknown>): Promise<RefusedUpdate & { type: string }> {
+  const error: unknown = await update.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof WorkflowUpdateFailedError) || !(error.cause instanceof ApplicationFailure))
+    throw error;
+  const [refused] = error.cause.details as [RefusedUpdate];
+  return { ...refused, type: error.cause.type ?? '' };
+}
+
+describe('the log', () => {
+  test('holds every decided event once, in the inputs of activities, and folds to the state of the workflow', async () => {
+    await withFreshWorld(async () => {
+      const { order } = await confirmed();
+      const { shipmentId = '' } = await order.update('CreateShipment', {});
+      await order.update('DispatchShipment', { shipmentId, carrier: 'DHL', trackingNumber: '1' });
+      await order.update('DeliverShipment', { shipmentId });
+      const { order: state } = await order.until((now) => now.order.status === 'completed' && idle(now));
+      const events = world.recorded();
+      expect(events.map((event) => event.version)).toEqual(events.map((_, index) => index + 1));
+      expect(fold(events)).toEqual(state);
+    });
+  });
+
+  test('effects keep their keys: order, effect, and the version that made it owed', async () => {
+    await withFreshWorld(async () => {
+      const { order, orderId } = await confirmed();
+      await order.update('CancelOrder', { reason: 'changed my mind' });
+      await order.handle.result();
+      expect(world.effects().toSorted()).toEqual(
+        [
+          `${orderId}:reserve:1`,
+          `${orderId}:authorize:2`,
+          `${orderId}:release:5`,
+          `${orderId}:void:5`,
+        ].toSorted(),
+      );
+    });
+  });
+});
+
+describe('cancel', () => {
+  test('while the reservation is in flight: it is awaited, then released; nothing is ever authorized', async () => {
+    await withFreshWorld(async () => {
+      const { open, passed } = door();
+      world.on('reserve', async () => {
+        await passed;
+        return { type: 'reserved' };
+      });
+      const { order, orderId } = await orders.start();
+      await order.until((state) => state.order.owed.length === 1);
+      const answer = await order.update('CancelOrder', { reason: 'too slow' });
+      expect(answer.status).toBe('cancelled');
+      open();
+      await order.handle.result();
+      expect(world.effects()).toEqual([`${orderId}:reserve:1`, `${orderId}:release:3`]);
+    });
+  });
+
+  test('while the authorization is in flight: it is awaited, then voided', async () => {
+    await withFreshWorld(async () => {
+      const { open, passed } = door();
+      world.on('authorize', async () => {
+        await passed;
+        return { type: 'authorized', authorizationId: 'a-1' };
+      });
+      const { order } = await orders.start();
+      await order.until(({ order: { owed } }) => owed.some(({ type }) => type === 'authorize'));
+      await order.update('CancelOrder', { reason: 'too slow' });
+      open();
+      await order.handle.result();
+      expect(world.recorded().map((event) => event.type)).toEqual(
+        expect.arrayContaining(['PaymentAuthorized', 'AuthorizationVoided', 'StockReleased']),
+      );
+    });
+  });
+
+  test('asked of Temporal instead of the order is the order’s own cancellation', async () => {
+    await withFreshWorld(async () => {
+      const { order } = await confirmed();
+      await order.handle.cancel();
+      expect(await order.handle.result()).toMatchObject({ status: 'cancelled' });
+      expect(world.recorded().find((event) => event.type === 'OrderCancelled')?.actor).toBe('temporal');
+    });
+  });
+});
+
+describe('messages', () => {
+  test('the same command again has the first answer; the same key with another body is refused', async () => {
+    const { order } = await confirmed();
+    const commandId = randomUUID();
+    const first = await order.update('AddNote', { text: 'ring twice' }, { commandId });
+    expect(await order.update('AddNote', { text: 'ring twice' }, { commandId })).toEqual(first);
+    const { type } = await refusal(
+      order.update('AddNote', { text: 'ring once' }, { commandId, hash: 'other' }),
+    );
+    expect(type).toBe('key_reused');
+    expect((await order.state()).order.notes).toHaveLength(1);
+  });
+
+  test('the key that created the order is one of its commands’', async () => {
+    const { order } = await confirmed();
+    const create = world.recorded().find(({ orderId }) => `order-${orderId}` === order.handle.workflowId);
+    const { type } = await refusal(
+      order.update('AddNote', { text: 'x' }, { commandId: create?.commandId ?? '', hash: 'other' }),
+    );
+    expect(type).toBe('key_reused');
+  });
+
+  test('a command that does not fit is refused with what is allowed, and leaves no trace in the history', async () => {
+    const { order } = await confirmed();
+    const { events: before } = await order.history();
+    const refused = await refusal(order.update('ReleaseOrder', {}));
+    expect(refused).toMatchObject({ type: 'not_allowed', version: 4, status: 'confirmed' });
+    expect(refused.allowedCommands).toContain('hold');
+    expect((await order.history()).events?.length).toBe(before?.length);
+  });
+
+  test('a stale version is refused before the state is judged', async () => {
+    const { order } = await confirmed();
+    const { type } = await refusal(order.update('ReleaseOrder', {}, { expectedVersion: 2 }));
+    expect(type).toBe('stale_version');
+  });
+
+  test('a signal that does not fit becomes an event; one that fits is decided; twice is once', async () => {
+    await withFreshWorld(async () => {
+      const { order } = await confirmed();
+      await order.signal('ReleaseOrder', {});
+      const twice = { commandId: 'twice' };
+      await order.signal('HoldOrder', { reason: 'fraud check' }, twice);
+      await order.signal('HoldOrder', { reason: 'fraud check' }, twice);
+      const { order: state } = await order.until((now) => now.order.holds.length > 0 && idle(now));
+      expect(
+        world
+          .recorded()
+          .slice(4)
+          .map((event) => event.type),
+      ).toEqual(['CommandRejected', 'OrderHeld']);
+      expect(state.version).toBe(6);
+    });
+  });
+
+  test('a key whose signal did not fit can be used again, as an update', async () => {
+    const { order } = await confirmed();
+    const again = { commandId: 'again' };
+    await order.signal('ReleaseOrder', {}, again);
+    expect((await refusal(order.update('ReleaseOrder', {}, again))).type).toBe('not_allowed');
+    await order.update('HoldOrder', { reason: 'fraud check' });
+    const { events } = await order.update('ReleaseOrder', {}, again);
+    expect(events.map(({ type }) => type)).toEqual(['OrderReleased']);
+  });
+
+  test('a signal with anything in it harms nothing', async () => {
+    const { order } = await confirmed();
+    for (const garbage of [undefined, null, 7, 'x', {}, { commandId: 1 }])
+      await order.handle.signal('AddNote', garbage);
+    await order.handle.signal('RequestReturn', messageOf({ lines: 'none' }));
+    await order.handle.signal('PaymentSettled', messageOf({}));
+    const answer = await order.update('AddNote', { text: 'still here' });
+    expect(answer.events.at(-1)?.type).toBe('NoteAdded');
+  });
+
+  test('the provider’s word may overtake its own answer: it counts once', async () => {
+    await withFreshWorld(async () => {
+      const { open, passed } = door();
+      world.on('authorize', async () => {
+        await passed;
+        return { type: 'pending', authorizationId: 'a-1' };
+      });
+      const { order, orderId } = await orders.start();
+      await order.until(({ order: { owed } }) => owed.some(({ type }) => type === 'authorize'));
+      const fact = {
+        reference: `${orderId}:authorize:2`,
+        authorizationId: 'a-1',
+        outcome: 'authorized',
+      } as const;
+      await order.handle.signal<[FactMessage]>('PaymentSettled', messageOf(fact));
+      await order.until((state) => state.order.status === 'confirmed');
+      open();
+      const { order: state } = await order.until(idle);
+      expect(state.authorizations).toMatchObject([{ authorizationId: 'a-1', status: 'authorized' }]);
+      expect(world.recorded().map((event) => event.type)).not.toContain('PaymentPending');
+    });
+  });
+});
+
+describe('continue-as-new', () => {
+  test('with the journal down carries events and effects over, and sends them again under the same keys', async () => {
+    await withFreshWorld(async () => {
+      let isDown = true;
+      world.record = async () => {
+        if (isDown) throw new Error('the journal is down');
+      };
+      const { order, orderId } = await orders.start({}, { continueAsNewAfter: 25 });
+      const firstRun = await order.runId();
+      for (let note = 1; note <= 12; note += 1) await order.update('AddNote', { text: `note ${note}` });
+      expect(await order.runId()).not.toBe(firstRun);
+      isDown = false;
+      const { order: state } = await order.until((now) => now.order.status === 'confirmed' && idle(now));
+      expect(fold(world.recorded())).toEqual(state);
+      expect(new Set(world.effects())).toEqual(new Set([`${orderId}:reserve:1`, world.effects().at(-1)]));
+      expect(state.notes).toHaveLength(12);
+    });
+  });
+
+  test('remembers commands: a key answered in an earlier run has the same answer, and its search attributes stay', async () => {
+    const { order } = await confirmed({}, { continueAsNewAfter: 30 });
+    const first = await order.update('AddNote', { text: 'first' }, { commandId: 'first' });
+    const firstRun = await order.runId();
+    for (let note = 1; note <= 8; note += 1) await order.update('AddNote', { text: `note ${note}` });
+    expect(await order.runId()).not.toBe(firstRun);
+    expect((await order.current().describe()).searchAttributes['OrderStatus']).toEqual(['confirmed']);
+    expect(await order.update('AddNote', { text: 'first' }, { commandId: 'first' })).toEqual(first);
+  });
+});
+
+test('an order too large to be handed on goes on in its run, until it is not', async () => {
+  const { order: small } = await confirmed();
+  const { order: state } = await small.until(idle);
+  const note = { text: 'n'.repeat(19_600), at: state.createdAt, actor: 'tester' };
+  const large = { ...state, notes: Array.from({ length: 97 }, () => note) };
+  const handle = await orders.client.workflow.start(orderWorkflow, {
+    workflowId: `${small.handle.workflowId}-large`,
+    taskQueue: orders.taskQueue,
+    args: [
+      {
+        orderId: state.orderId,
+        order: large,
+        unrecorded: [],
+        remembered: [],
+        continueAsNewAfter: 10,
+      } satisfies ContinuedOrder,
+    ],
+  });
+  const order = new StartedOrder(orders.client, handle);
+  const firstRun = await order.runId();
+  for (let count = 0; count < 3; count += 1) await order.update('AddNote', { text: 'short' });
+  expect(await order.runId()).toBe(firstRun);
+  // With so many notes the oldest go.
+  for (let count = 0; count < 5; count += 1) await order.update('AddNote', { text: 'short' });
+  expect(await order.runId()).not.toBe(firstRun);
+  expect((await order.until(idle)).order.version).toBe(state.version + 8);
+});
+
+test('a run that begins with nothing to do replays, whichever worker took its first command', async () => {
+  const before = await Orders.open();
+  const { order: earlier } = await before.start();
+  await earlier.until((now) => now.order.status === 'confirmed' && idle(now));
+  await fastForward(earlier, terms.authorizationTtl + 1000);
+  const { order: lapsed } = await earlier.until(
+    (now) => now.order.authorizations[0]?.status === 'expired' && idle(now),
+  );
+  const continued = { orderId: lapsed.orderId, order: lapsed, unrecorded: [], remembered: [] };
+  const handle = await before.client.workflow.start(orderWorkflow, {
+    workflowId: `${earlier.handle.workflowId}-continued`,
+    taskQueue: before.taskQueue,
+    args: [continued satisfies ContinuedOrder],
+  });
+  await new StartedOrder(before.client, handle).until(idle);
+  await before.close();
+
+  const after = await Orders.open(before.taskQueue);
+  try {
+    const order = new StartedOrder(after.client, after.client.workflow.getHandle(handle.workflowId));
+    await order.update('AddNote', { text: 'first' });
+    await Worker.runReplayHistory({ workflowBundle }, await order.history());
+  } finally {
+    await after.close();
+  }
+});
+
+test('a fork halts the order: no more effects, commands answered order_forked, the reason in the state', async () => {
+  await withFreshWorld(async () => {
+    world.on('reserve', async () => {
+      throw ActivityApplicationFailure.nonRetryable('v1 is another event in the journal', eventFork);
+    });
+    const { order, orderId } = await orders.start();
+    const { halted } = await order.until((state) => state.halted !== undefined);
+    expect(halted?.message).toBe('v1 is another event in the journal');
+    expect((await refusal(order.update('CancelOrder', { reason: 'x' }))).type).toBe('order_forked');
+    expect(world.effects()).toEqual([`${orderId}:reserve:1`]);
+  });
+});
+
+test('beyond 500 unrecorded events commands are refused until the journal has caught up', async () => {
+  await withFreshWorld(async () => {
+    let isDown = true;
+    world.record = async () => {
+      if (isDown) throw new Error('the journal is down');
+    };
+    const { order } = await orders.start();
+    for (let sent = 0; sent < 510; sent += 1) await order.signal('AddNote', { text: 'x' });
+    await order.until(({ unrecorded }) => unrecorded > 500);
+    expect((await refusal(order.update('AddNote', { text: 'one too many' }))).type).toBe('journal_behind');
+    isDown = false;
+    await order.until(({ unrecorded }) => unrecorded === 0, 40);
+    expect((await order.update('AddNote', { text: 'now' })).events).toHaveLength(1);
+  });
+});
+
+test('more signals than one activity can be given, while no worker is there, are all taken, in their order', async () => {
+  const before = await Orders.open();
+  const { order } = await before.start();
+  await order.until((state) => state.order.status === 'confirmed' && idle(state));
+  await before.close();
+
+  const handle = orders.client.workflow.getHandle(order.handle.workflowId);
+  const texts = Array.from({ length: 600 }, (_, index) => String(index).padEnd(2_000, 'ü'));
+  for (const text of texts) await handle.signal('AddNote', messageOf({ text }));
+
+  const after = await Orders.open(before.taskQueue);
+  try {
+    const again = new StartedOrder(after.client, after.client.workflow.getHandle(handle.workflowId));
+    const all = await again.until((state) => state.order.version === 4 + texts.length && idle(state), 60);
+    expect(all.order.notes.map(({ text }) => text)).toEqual(texts.slice(-limits.notes));
+    expect(after.world.recorded().map(({ version }) => version)).toEqual(texts.map((_, index) => index + 5));
+  } finally {
+    await after.close();
+  }
+});
+
+describe('time', () => {
+  test('a payment that stays pending expires the order, and what it holds is given back', async () => {
+    await withFreshWorld(async () => {
+      world.on('authorize', async () => ({ type: 'pending', authorizationId: 'a-1' }));
+      const { order, orderId } = await orders.start();
+      await order.until((state) => state.order.authorizations.length === 1 && idle(state));
+      await fastForward(order, terms.paymentDeadline + 1000);
+      expect(await order.handle.result()).toMatchObject({ status: 'expired' });
+      expect(world.effects().slice(2).toSorted()).toEqual(
+        [`${orderId}:release:5`, `${orderId}:void:4`].toSorted(),
+      );
+    });
+  });
+
+  test('an authorization lapses; the next dispatch authorizes again before it captures', async () => {
+    await withFreshWorld(async () => {
+      const { order } = await confirmed();
+      await fastForward(order, terms.authorizationTtl + 1000);
+      await order.until((state) => state.order.authorizations[0]?.status === 'expired' && idle(state));
+      const { shipmentId = '' } = await order.update('CreateShipment', {});
+      await order.update('DispatchShipment', { shipmentId, carrier: 'DHL', trackingNumber: '1' });
+      const { order: state } = await order.until((now) => now.order.captures.length === 1 && idle(now));
+      expect(state.authorizations.map(({ status, captured }) => ({ status, captured }))).toEqual([
+        { status: 'expired', captured: 0 },
+        { status: 'authorized', captured: 3998 },
+      ]);
+    });
+  });
+
+  test('the return window closes the order and ends its workflow', async () => {
+    await withFreshWorld(async () => {
+      const { order } = await confirmed();
+      const { shipmentId = '' } = await order.update('CreateShipment', {});
+      await order.update('DispatchShipment', { shipmentId, carrier: 'DHL', trackingNumber: '1' });
+      await order.update('DeliverShipment', { shipmentId });
+      await order.until((state) => state.order.status === 'completed' && idle(state));
+      await fastForward(order, terms.returnWindow + 1000);
+      expect(await order.handle.result()).toMatchObject({ status: 'completed' });
+      expect(world.recorded().at(-1)?.type).toBe('OrderClosed');
+    });
+  });
+});

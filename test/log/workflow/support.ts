@@ -1,0 +1,311 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import process from 'node:process';
+import { Client, Connection, type WorkflowHandle, isGrpcServiceError } from '@temporalio/client';
+import { google, type temporal } from '@temporalio/proto';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import type { CommandData, FollowUpType } from '../../../src/order/commands.js';
+import type { EffectType } from '../../../src/order/effects.js';
+import type { OrderEvent } from '../../../src/order/events.js';
+import { rulesToday } from '../../../src/order/rules.js';
+import { until } from '../../support/until.js';
+import { upcast } from '../../../src/order/upcasters.js';
+import {
+  type Answer,
+  type Message,
+  type NewOrder,
+  type OrderState,
+  type ResumedOrder,
+  type ResumptionActivities,
+  type Step,
+  type Steps,
+  messageId,
+  orderWorkflow,
+  stateQuery,
+  workflowId,
+} from '../../../src/log/workflow/messages.js';
+
+const day = 24 * 60 * 60 * 1000;
+export const terms = { paymentDeadline: day, returnWindow: 30 * day, authorizationTtl: 7 * day };
+
+export const newOrder: CommandData['CreateOrder'] = {
+  customer: { id: 'c-1', name: 'Ada Example', email: 'ada@example.com' },
+  currency: 'EUR',
+  lines: [{ sku: 'A-1', quantity: 2, unitPrice: 1999, name: 'Lamp' }],
+  payment: { method: 'tok_ok' },
+  terms,
+  rules: rulesToday,
+};
+
+export function messageOf<D>(data: D, more: Partial<Message> = {}): Message<D> {
+  return {
+    commandId: `tester ${randomUUID()}`,
+    hash: '0123456789abcdef',
+    correlationId: randomUUID(),
+    actor: 'tester',
+    requestId: randomUUID().slice(0, 8),
+    ...more,
+    data,
+  };
+}
+
+type Perform<T extends EffectType> = Steps[T];
+
+/** The outside of an order as a test wants it: every step is kept, and each kind of effect can be answered at will. */
+export class World {
+  readonly steps: Step[] = [];
+  private readonly answers: { [T in EffectType]: Perform<T> } = {
+    reserve: async () => ({ type: 'reserved' }),
+    release: async () => ({ type: 'done' }),
+    deduct: async () => ({ type: 'done' }),
+    restock: async () => ({ type: 'done' }),
+    authorize: async ({ effect }) => ({ type: 'authorized', authorizationId: `a-${effect?.key ?? ''}` }),
+    capture: async ({ effect }) => ({ type: 'captured', captureId: `c-${effect?.key ?? ''}` }),
+    void: async () => ({ type: 'voided' }),
+    refund: async () => ({ type: 'refunded' }),
+  };
+  record: (step: Step) => Promise<void> = async () => {};
+  /** what the journal knows of commands that the order has forgotten */
+  recall: Steps['recall'] = async () => [];
+
+  on<T extends EffectType>(type: T, answer: Perform<T>): void {
+    Object.assign(this.answers, { [type]: answer });
+  }
+
+  /** Every event an activity was given, once, by version. */
+  recorded(): OrderEvent[] {
+    const byVersion = new Map(
+      this.steps.flatMap((step) => step.events).map((event) => [event.version, upcast(event)]),
+    );
+    return [...byVersion.values()].toSorted((a, b) => a.version - b.version);
+  }
+
+  effects(): string[] {
+    return this.steps.flatMap((step) => (step.effect === undefined ? [] : [step.effect.key]));
+  }
+
+  activities(): Steps & ResumptionActivities {
+    const kept =
+      <T extends EffectType, R>(answer: () => (step: Step<T>) => Promise<R>) =>
+      async (step: Step<T>): Promise<R> => {
+        // any of the steps, as each is one of them
+        const any = step as unknown as Step;
+        this.steps.push(any);
+        await this.record(any);
+        return await answer()(step);
+      };
+    return {
+      record: kept(() => async () => {}),
+      recall: async (step) => await this.recall(step),
+      loadLog: async ({ after }) => this.recorded().filter(({ version }) => version > after),
+      claimResumption: async () => true,
+      reserve: kept(() => this.answers.reserve),
+      release: kept(() => this.answers.release),
+      deduct: kept(() => this.answers.deduct),
+      restock: kept(() => this.answers.restock),
+      authorize: kept(() => this.answers.authorize),
+      capture: kept(() => this.answers.capture),
+      void: kept(() => this.answers.void),
+      refund: kept(() => this.answers.refund),
+    };
+  }
+}
+
+// Activities fail on purpose here: what the worker says of it is noise.
+Runtime.install({ logger: new DefaultLogger('ERROR') });
+
+/** The workflows as a worker is given them: `npm test` has built them. */
+export const workflowBundle = { codePath: join(process.cwd(), 'dist', 'workflow-bundle.js') };
+
+/** A worker of its own on the shared server, with a scripted world behind it. */
+export class Orders {
+  readonly world: World;
+  private readonly ending: Promise<void>;
+
+  readonly client: Client;
+  readonly taskQueue: string;
+  private readonly native: NativeConnection;
+  private readonly worker: Worker;
+
+  private constructor(
+    client: Client,
+    native: NativeConnection,
+    worker: Worker,
+    world: World,
+    taskQueue: string,
+  ) {
+    this.client = client;
+    this.native = native;
+    this.worker = worker;
+    this.world = world;
+    this.taskQueue = taskQueue;
+    this.ending = worker.run();
+  }
+
+  /** @param taskQueue one of its own by default; that of another that was closed, to go on with its orders */
+  static async open(taskQueue = `t-${randomUUID().slice(0, 8)}`): Promise<Orders> {
+    const address = process.env['TEST_TEMPORAL_ADDRESS'];
+    if (address === undefined) throw new Error('TEST_TEMPORAL_ADDRESS is not set: run `npm test`');
+    const [native, connection] = await Promise.all([
+      NativeConnection.connect({ address }),
+      Connection.connect({ address }),
+    ]);
+    const world = new World();
+    const worker = await Worker.create({
+      connection: native,
+      taskQueue,
+      workflowBundle,
+      activities: world.activities(),
+      shutdownGraceTime: '1s',
+      workerDeploymentOptions: {
+        version: { deploymentName: 'orders', buildId: 'test' },
+        useWorkerVersioning: false,
+      },
+    });
+    return new Orders(new Client({ connection }), native, worker, world, taskQueue);
+  }
+
+  async close(): Promise<void> {
+    this.worker.shutdown();
+    await this.ending;
+    await Promise.all([this.native.close(), this.client.connection.close()]);
+  }
+
+  async start(
+    data: Partial<CommandData['CreateOrder']> = {},
+    more: Partial<NewOrder> = {},
+  ): Promise<{ order: StartedOrder; orderId: string }> {
+    const orderId = randomUUID();
+    const handle = await this.client.workflow.start(orderWorkflow, {
+      workflowId: workflowId(orderId),
+      taskQueue: this.taskQueue,
+      args: [{ orderId, create: messageOf({ ...newOrder, ...data }), ...more } satisfies NewOrder],
+    });
+    return { order: new StartedOrder(this.client, handle), orderId };
+  }
+}
+
+/** Ends an order's workflow before its order, and starts it anew from what the world has recorded. */
+export async function resumed(
+  orders: Orders,
+  { handle }: StartedOrder,
+  messages: ResumedOrder['resume']['messages'],
+): Promise<StartedOrder> {
+  const { runId } = await handle.describe();
+  await handle.terminate();
+  const { data: _, ...message } = messageOf({});
+  const orderId = handle.workflowId.slice(workflowId('').length);
+  const resume = { ...message, reason: 'it was terminated', previousRunId: runId, messages };
+  const next = await orders.client.workflow.start(orderWorkflow, {
+    workflowId: handle.workflowId,
+    taskQueue: orders.taskQueue,
+    args: [{ orderId, resume } satisfies ResumedOrder],
+  });
+  const order = new StartedOrder(orders.client, next);
+  // It answers once it has taken the order over.
+  await until(() => order.state());
+  return order;
+}
+
+const grpcFailedPrecondition = 9;
+
+/** The update came as its run was continued as new: the same update id goes to the next run, as the gateway does it. */
+function isTaskFailed(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    isGrpcServiceError(error.cause) &&
+    error.cause.code.valueOf() === grpcFailedPrecondition
+  );
+}
+
+/** Commands and questions to one order. */
+export class StartedOrder {
+  readonly client: Client;
+  /** of the first run */
+  readonly handle: WorkflowHandle;
+
+  constructor(client: Client, handle: WorkflowHandle) {
+    this.client = client;
+    this.handle = handle;
+  }
+
+  /** Whichever run is the latest. */
+  current(): WorkflowHandle {
+    return this.client.workflow.getHandle(this.handle.workflowId);
+  }
+
+  async runId(): Promise<string> {
+    return (await this.current().describe()).runId;
+  }
+
+  async update<T extends FollowUpType>(
+    type: T,
+    data: CommandData[T],
+    more: Partial<Message> = {},
+  ): Promise<Answer> {
+    const message = messageOf(data, more);
+    const handle = this.current();
+    for (;;) {
+      try {
+        return await handle.executeUpdate<Answer, [Message]>(type, {
+          args: [message],
+          updateId: messageId(message),
+        });
+      } catch (error) {
+        if (!isTaskFailed(error)) throw error;
+      }
+    }
+  }
+
+  async signal<T extends FollowUpType>(
+    type: T,
+    data: CommandData[T],
+    more: Partial<Message> = {},
+  ): Promise<void> {
+    await this.current().signal(type, messageOf(data, more));
+  }
+
+  async state(): Promise<OrderState> {
+    return await this.current().query<OrderState>(stateQuery);
+  }
+
+  /** Polls until the state is as wanted; fails with what it is instead. */
+  async until(wanted: (state: OrderState) => boolean, seconds = 20): Promise<OrderState> {
+    const end = Date.now() + seconds * 1000;
+    for (;;) {
+      const state = await this.state();
+      if (wanted(state)) return state;
+      if (Date.now() > end) throw new Error(`still ${JSON.stringify(state)}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  async history(): Promise<temporal.api.history.v1.IHistory> {
+    return await this.handle.fetchHistory();
+  }
+}
+
+/**
+ * Lets `milliseconds` pass for one order at once. The server's time skipping is a young API (raw gRPC, a dynamic config value
+ * of the test server): it is used here and nowhere else.
+ */
+export async function fastForward({ client, handle }: StartedOrder, milliseconds: number): Promise<void> {
+  const id = randomUUID();
+  const duration = google.protobuf.Duration.fromObject({ seconds: Math.ceil(milliseconds / 1000) });
+  const { workflowService } = client.connection;
+  const execution = {
+    namespace: client.options.namespace,
+    workflowExecution: { workflowId: handle.workflowId },
+  };
+  await workflowService.updateWorkflowExecutionOptions({
+    ...execution,
+    workflowExecutionOptions: {
+      timeSkippingConfig: {
+        enabled: true,
+        fastForwardConfig: { id, duration },
+      },
+    },
+    updateMask: { paths: ['time_skipping_config'] },
+  });
+  await workflowService.pollWorkflowExecutionTimeSkipping({ ...execution, fastForwardId: id });
+}

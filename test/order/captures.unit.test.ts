@@ -1,0 +1,207 @@
+import { describe, expect, test } from '@jest/globals';
+import { toView } from '../../src/order/view.js';
+import {
+  amend,
+  capture,
+  create,
+  day,
+  deliver,
+  dispatch,
+  oneOfA,
+  oneOfB,
+  ship,
+  states,
+  total,
+  writeOff,
+} from './examples.js';
+import { Scenario, eventTypes, given, owedTypes } from './specification.js';
+
+test('a capture', () => {
+  given(states.capturing)
+    .whenSettled('capture', { type: 'captured', captureId: 'cap-1' })
+    .thenEvents({
+      type: 'PaymentCaptured',
+      data: { captureId: 'cap-1', shipmentId: 's1', authorizationId: 'pay-1', amount: total },
+    });
+});
+
+describe('a declined capture', () => {
+  test('holds the order', () => {
+    given(states.capturing)
+      .whenSettled('capture', { type: 'declined', code: 'no_funds' })
+      .thenEvents(
+        { type: 'CaptureDeclined', data: { shipmentId: 's1', amount: total, code: 'no_funds' } },
+        { type: 'OrderHeld', data: { cause: 'capture_declined', reason: 'the capture was declined' } },
+      );
+    expect(owedTypes(states.captureDeclined.order)).toEqual([]);
+  });
+  test('is what an authorization comes to that lapses again and again before its time', () => {
+    const lapse = (order: typeof states.capturing) => order.settle('capture', { type: 'expired' });
+    let lapsed = states.capturing;
+    for (let count = 0; count < 3; count += 1) lapsed = lapse(lapsed).settle('authorize');
+    const declined = given(lapsed)
+      .whenSettled('capture', { type: 'expired' })
+      .thenEvents(
+        { type: 'CaptureDeclined', data: { shipmentId: 's1', amount: total, code: 'authorization_expired' } },
+        { type: 'AuthorizationExpired', data: { authorizationId: lapsed.owed('capture').authorizationId } },
+        { type: 'OrderHeld', data: { cause: 'capture_declined', reason: 'the capture was declined' } },
+      );
+    expect(owedTypes(declined.order)).toEqual([]);
+    expect(toView(declined.order)).toMatchObject({ authorized: 0, captured: 0 });
+    const again = declined.do(capture());
+    expect(again.owed('authorize').amount).toBe(total);
+    expect(toView(again.settleAll().order).captured).toBe(total);
+    // Those that lapsed in their time are no reason to give up.
+    expect(eventTypes(lapse(lapsed.wait(8 * day)), lapsed.wait(8 * day))).toEqual(['AuthorizationExpired']);
+  });
+  test('a new try has a key of its own; the hold is released when the money is there', () => {
+    const again = given(states.captureDeclined)
+      .when(capture())
+      .thenEvents({ type: 'CaptureRequested', data: {} });
+    expect(again.owed('capture')).toMatchObject({ authorizationId: 'pay-1', amount: total });
+    expect(again.owed('capture').key).not.toBe(states.capturing.owed('capture').key);
+    expect(eventTypes(again.settle('capture'), again)).toEqual(['PaymentCaptured', 'OrderReleased']);
+  });
+  test('declined again: held still, and once', () => {
+    const again = states.captureRetrying.settle('capture', { type: 'declined', code: 'no_funds' });
+    expect(eventTypes(again, states.captureRetrying)).toEqual(['CaptureDeclined']);
+    expect(again.order.holds).toHaveLength(1);
+  });
+  test('a new method is authorized first, the old authorization is voided after the capture', () => {
+    const retried = given(states.captureDeclined)
+      .when(capture('tok_new'))
+      .thenEvents({ type: 'CaptureRequested', data: { payment: { method: 'tok_new' } } });
+    expect(retried.owed('authorize')).toMatchObject({ method: 'tok_new', amount: total });
+    const done = retried.settleAll();
+    expect(done.order.authorizations).toMatchObject([
+      { captured: 0, status: 'voided', retired: true },
+      { captured: total, status: 'authorized', retired: false },
+    ]);
+  });
+  test('a new method that is declined too', () => {
+    const declined = states.captureDeclined
+      .do(capture('tok_new'))
+      .settle('authorize', { type: 'declined', code: 'no_funds' });
+    expect(toView(declined.order).allowedCommands).toEqual(['capture', 'write-off', 'notes']);
+    expect(declined.order.declined).toBeUndefined();
+  });
+  test('a new method that stays pending times out, and awaits a command again', () => {
+    const pending = states.captureDeclined
+      .do(capture('tok_new'))
+      .settle('authorize', { type: 'pending', authorizationId: 'pay-2' });
+    const timedOut = pending.wait(day);
+    expect(eventTypes(timedOut, pending)).toEqual(['PaymentTimedOut']);
+    expect(toView(timedOut.settleAll().order).allowedCommands).toEqual(['capture', 'write-off', 'notes']);
+  });
+  test('written off: the amount is named, the authorization voided', () => {
+    const written = given(states.captureDeclined)
+      .when(writeOff)
+      .thenEvents(
+        { type: 'CaptureWrittenOff', data: { amount: total, reason: 'too small to chase' } },
+        { type: 'OrderReleased', data: { cause: 'capture_declined' } },
+      );
+    expect(owedTypes(written.order)).toEqual(['void']);
+    expect(written.do(deliver()).order.status).toBe('completed');
+  });
+  test('of one shipment does not stop the capture of another that is dispatched', () => {
+    const both = states.confirmed.do(ship(oneOfA), ship(), dispatch('s1'), dispatch('s2'));
+    const declined = both
+      .settle('deduct')
+      .settle('deduct')
+      .settle('capture', { type: 'declined', code: 'no' });
+    expect(declined.owed('capture').shipmentId).toBe('s2');
+    const written = declined.settle('capture').do(writeOff);
+    expect(eventTypes(written).slice(-2)).toEqual(['CaptureWrittenOff', 'OrderReleased']);
+    expect(toView(written.order)).toMatchObject({
+      captured: total - 2320,
+      paymentStatus: 'partially_captured',
+    });
+  });
+});
+
+test('what a replaced method had authorized counts no more, not even until it is voided', () => {
+  const most = Number.MAX_SAFE_INTEGER;
+  const lines = [{ sku: 'A-1', quantity: 1, unitPrice: most }];
+  const replaced = Scenario.empty
+    .do(create({ lines, shippingFee: 0, tax: 0, discount: 0 }))
+    .settleAll()
+    .do(ship(), dispatch())
+    .settle('deduct')
+    .settle('capture', { type: 'declined', code: 'no_funds' })
+    .do(capture('tok_new'))
+    .settle('authorize');
+  expect(replaced.order.authorizations).toMatchObject([{ amount: most }, { amount: most }]);
+  expect(toView(replaced.order).authorized).toBe(most);
+});
+
+describe('from several authorizations', () => {
+  const amended = states.amendmentAuthorizing.settleAll().do(ship(), dispatch()).settle('deduct');
+
+  test('one after the other', () => {
+    expect(amended.owed('capture')).toMatchObject({ authorizationId: 'pay-1', amount: total });
+    expect(amended.settle('capture').owed('capture').amount).toBe(1499);
+  });
+  test('declined half-way: a try, or a write-off, is for the rest', () => {
+    const half = amended.settle('capture').settle('capture', { type: 'declined', code: 'no' });
+    given(half)
+      .when(writeOff)
+      .thenEvents(
+        { type: 'CaptureWrittenOff', data: { amount: 1499, reason: 'too small to chase' } },
+        { type: 'OrderReleased', data: { cause: 'capture_declined' } },
+      );
+    expect(half.do(capture()).owed('capture').amount).toBe(1499);
+    expect(half.do(capture('tok_new')).owed('authorize').amount).toBe(1499);
+  });
+});
+
+describe('a method is replaced while the old one is still being asked', () => {
+  // s1 is declined; s2, without an authorization that lasts, has the old method asked when the new one comes.
+  const asking = states.confirmed
+    .do(ship(oneOfA), ship(), dispatch('s1'), dispatch('s2'))
+    .settle('deduct')
+    .settle('deduct')
+    .settle('capture', { type: 'declined', code: 'no' })
+    .settle('capture', { type: 'expired' })
+    .do(capture('tok_new'));
+
+  test('its refusal decides nothing: the new one is asked', () => {
+    expect(asking.owed('authorize').method).toBe('tok_ok');
+    const declined = asking.settle('authorize', { type: 'declined', code: 'no' });
+    expect(eventTypes(declined, asking)).toEqual(['PaymentDeclined']);
+    expect(declined.order.shipments.map(({ charge }) => charge?.status)).toEqual(['due', 'due']);
+    expect(declined.owed('authorize')).toMatchObject({ method: 'tok_new', amount: 2320 });
+  });
+  test('what it authorized is not captured', () => {
+    const done = asking.settleAll();
+    const [, old, ...others] = done.order.authorizations;
+    expect(old).toMatchObject({ retired: true, captured: 0, status: 'voided' });
+    expect(others.map(({ captured }) => captured)).toEqual([2320, 2901]);
+  });
+  test('a capture under way counts', () => {
+    const both = states.confirmed.do(ship(oneOfA), ship(), dispatch('s1'), dispatch('s2'));
+    const replaced = both
+      .settle('deduct')
+      .settle('deduct')
+      .settle('capture', { type: 'declined', code: 'no' })
+      .do(capture('tok_new'));
+    expect(replaced.owed('capture')).toMatchObject({ shipmentId: 's2', authorizationId: 'pay-1' });
+    const captured = replaced.settle('capture');
+    expect(captured.order.authorizations).toMatchObject([{ captured: 2901, retired: true }]);
+    expect(owedTypes(captured.order)).toEqual(['authorize', 'void']);
+  });
+});
+
+test('a refusal is of the shipment whose goods have left the stock', () => {
+  const s2First = states.confirmed
+    .do(ship(oneOfA), ship(oneOfB))
+    .wait(8 * day)
+    .do(dispatch('s2'))
+    .settle('deduct');
+  const declined = s2First.do(dispatch('s1')).settle('authorize', { type: 'declined', code: 'no' });
+  expect(declined.order.shipments.map(({ charge }) => charge?.status)).toEqual(['due', 'declined']);
+});
+
+test('an amended order is paid as amended', () => {
+  const amended = states.confirmed.do(amend(oneOfB)).settleAll().do(ship(), dispatch()).settleAll();
+  expect(toView(amended.order)).toMatchObject({ total: 1223, captured: 1223 });
+});

@@ -1,0 +1,163 @@
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { ConfigError, readConfig } from '../../src/server/config.js';
+
+const minute = 60_000;
+const day = 24 * 60 * minute;
+
+describe('without any variable', () => {
+  const config = readConfig({});
+
+  test('everything runs on the loopback interface with embedded servers', () => {
+    expect([...config.roles]).toEqual(['write', 'read', 'worker', 'feed']);
+    expect(config.http).toEqual({ host: '127.0.0.1', port: 8080, maxStreams: 200 });
+    expect(config.temporal).toEqual({ address: '127.0.0.1:7233', namespace: 'default', taskQueue: 'orders' });
+    expect(config.mongodb).toEqual({ uri: 'mongodb://127.0.0.1:27017/?directConnection=true', db: 'orders' });
+    expect(config.embedded).toEqual({
+      dataDir: resolve('.data'),
+      temporal: { port: 7233, uiPort: 8233 },
+      mongodb: { port: 27017 },
+    });
+    expect(config.terms).toEqual({
+      paymentDeadlineMs: day,
+      returnWindowMs: 30 * day,
+      authorizationTtlMs: 7 * day,
+    });
+    expect(config.continueAsNewAfter).toBeUndefined();
+  });
+
+  test('an empty variable counts as not set', () => {
+    expect(readConfig({ HTTP_PORT: '', TEMPORAL_ADDRESS: ' ', ROLES: '' })).toEqual(config);
+  });
+});
+
+test('a server whose address is given is not embedded', () => {
+  const config = readConfig({
+    TEMPORAL_ADDRESS: 'temporal.example:7233',
+    MONGODB_URI: 'mongodb://a,b/?replicaSet=r',
+  });
+  expect(config.temporal.address).toBe('temporal.example:7233');
+  expect(config.mongodb.uri).toBe('mongodb://a,b/?replicaSet=r');
+  expect(config.embedded).toEqual({ dataDir: resolve('.data') });
+});
+
+test('the addresses of embedded servers follow their ports', () => {
+  const config = readConfig({ TEMPORAL_PORT: '7300', MONGODB_PORT: '27100' });
+  expect(config.temporal.address).toBe('127.0.0.1:7300');
+  expect(config.mongodb.uri).toContain('127.0.0.1:27100');
+});
+
+test.each([
+  ['500ms', 500],
+  ['90s', 90_000],
+  ['15m', 15 * minute],
+  ['24h', day],
+  ['30d', 30 * day],
+])('%s is %d milliseconds', (given, ms) => {
+  expect(readConfig({ RETURN_WINDOW: given }).terms.returnWindowMs).toBe(ms);
+});
+
+test.each([
+  ['HTTP_PORT', '80 80'],
+  ['HTTP_PORT', '65536'],
+  ['HTTP_PORT', '-1'],
+  ['MAX_STREAMS', '0'],
+  ['TEMPORAL_PORT', '1e3'],
+  ['TEMPORAL_ADDRESS', 'localhost'],
+  ['TEMPORAL_ADDRESS', 'http://localhost:7233'],
+  ['TEMPORAL_TLS', 'yes'],
+  ['TEMPORAL_TLS_SERVER_CA_CERT_PATH', '/no/such/file'],
+  ['MONGODB_URI', 'localhost:27017'],
+  ['MONGODB_DB', 'a.b'],
+  ['MONGODB_DB', 'a'.repeat(56)],
+  ['ROLES', 'write,reader'],
+  ['PAYMENT_DEADLINE', '24'],
+  ['PAYMENT_DEADLINE', '0s'],
+  ['RETURN_WINDOW', '1.5h'],
+  ['RECONCILE_INTERVAL', '500ms'],
+  ['AUTHORIZATION_TTL', '99999d'],
+  ['CONTINUE_AS_NEW_AFTER', '1'],
+  ['LOG_LEVEL', 'loud'],
+])('%s=%s is refused in one line that names it and what was expected', (name, value) => {
+  const read = () => readConfig({ [name]: value });
+  expect(read).toThrow(ConfigError);
+  expect(read).toThrow(
+    new RegExp(`^${name}=${value.replaceAll('.', '\\.')} cannot be used: expected [^\\n]+\\.$`),
+  );
+});
+
+test('a password in a bad value is not shown', () => {
+  expect(() => readConfig({ MONGODB_URI: 'mongo://user:secret@host/' })).toThrow(
+    /^(?!.*secret).*MONGODB_URI/,
+  );
+});
+
+describe('secrets', () => {
+  const webhookSecret = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
+  const given = {
+    CURSOR_SECRET: 'sixteen or more characters',
+    PAYMENTS_WEBHOOK_SECRET: webhookSecret,
+    CARRIERS_WEBHOOK_SECRET: webhookSecret,
+  };
+
+  test.each(Object.keys(given))('%s must be set once others can reach the API', (name) => {
+    expect(() => readConfig({ ...given, HTTP_HOST: '0.0.0.0', [name]: undefined })).toThrow(
+      new RegExp(`^${name} is missing`),
+    );
+  });
+
+  test('a process that serves no HTTP needs none', () => {
+    expect(() => readConfig({ HTTP_HOST: '0.0.0.0', ROLES: 'worker' })).not.toThrow();
+  });
+
+  test('given ones are used', () => {
+    expect(readConfig({ ...given, HTTP_HOST: '0.0.0.0' }).secrets).toEqual({
+      cursor: given.CURSOR_SECRET,
+      paymentsWebhook: webhookSecret,
+      carriersWebhook: webhookSecret,
+    });
+  });
+
+  test('a short one is refused without being shown', () => {
+    expect(() => readConfig({ CURSOR_SECRET: 'hush' })).toThrow(/^CURSOR_SECRET (?!.*hush)/);
+    expect(() => readConfig({ PAYMENTS_WEBHOOK_SECRET: 'whsec_aHVzaA==' })).toThrow(
+      /^PAYMENTS_WEBHOOK_SECRET (?!.*aHVzaA)/,
+    );
+  });
+});
+
+describe('TLS towards Temporal', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'orders-tls-'));
+  const path = join(folder, 'some.pem');
+  writeFileSync(path, 'pem');
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('is off by default, and on with an API key', () => {
+    expect(readConfig({}).temporal.tls).toBeUndefined();
+    expect(readConfig({ TEMPORAL_API_KEY: 'key' }).temporal).toMatchObject({ apiKey: 'key', tls: {} });
+    expect(readConfig({ TEMPORAL_API_KEY: 'key', TEMPORAL_TLS: 'false' }).temporal.tls).toBeUndefined();
+  });
+
+  test('reads the certificates', () => {
+    const tls = readConfig({
+      TEMPORAL_TLS_SERVER_CA_CERT_PATH: path,
+      TEMPORAL_TLS_SERVER_NAME: 'temporal',
+      TEMPORAL_TLS_CLIENT_CERT_PATH: path,
+      TEMPORAL_TLS_CLIENT_KEY_PATH: path,
+    }).temporal.tls;
+    const pem = Buffer.from('pem');
+    expect(tls).toEqual({
+      serverRootCACertificate: pem,
+      serverNameOverride: 'temporal',
+      clientCertPair: { crt: pem, key: pem },
+    });
+  });
+
+  test('a client certificate needs its key', () => {
+    expect(() => readConfig({ TEMPORAL_TLS_CLIENT_CERT_PATH: path })).toThrow(
+      /^TEMPORAL_TLS_CLIENT_KEY_PATH is missing/,
+    );
+  });
+});

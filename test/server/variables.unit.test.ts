@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { readConfig } from '../../src/server/config.js';
+import { HELP } from '../../workers/help.mjs';
+
+/** The variables that `readConfig` looks at. */
+function variablesRead(): readonly string[] {
+  const read = new Set<string>();
+  readConfig(
+    new Proxy<Record<string, string | undefined>>(
+      {},
+      {
+        get(_env, name) {
+          if (typeof name === 'string') read.add(name);
+          return undefined;
+        },
+      },
+    ),
+  );
+  return [...read];
+}
+
+const readme = readFileSync(join(process.cwd(), 'README.md'), 'utf8');
+
+test.each(variablesRead())('%s is in the help of `npm start` and in the README', (name) => {
+  const word = new RegExp(`\\b${name}\\b`);
+  expect(HELP).toMatch(word);
+  expect(readme).toMatch(word);
+});
+
+test('the help names no variable that is not read', () => {
+  const named = HELP.match(/\b[A-Z]+(?:_[A-Z]+)+\b/g) ?? [];
+  expect(named.length).toBeGreaterThan(20);
+  expect(named.filter((name) => !variablesRead().includes(name))).toEqual([]);
+});

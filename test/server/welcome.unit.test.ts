@@ -1,0 +1,40 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Role } from '../../src/server/config.js';
+import { type Started, welcome } from '../../workers/welcome.js';
+
+const all: Started = {
+  hasServers: true,
+  api: 'http://127.0.0.1:8080',
+  temporalUi: 'http://127.0.0.1:8233/namespaces/default/workflows',
+};
+
+function text(started: Started, ...roles: Role[]): string {
+  return welcome(started, new Set(roles), 12_345);
+}
+
+test('all roles: the addresses, the time since the process began, and a first order', () => {
+  const said = text(all, 'write', 'read', 'worker', 'feed');
+  expect(said).toMatch(/^\nReady in 12\.3 s\. Ctrl-C stops everything; the data stays\.\n/);
+  expect(said).toContain('  API              http://127.0.0.1:8080\n');
+  expect(said).toContain('  Temporal Web UI  http://127.0.0.1:8233/namespaces/default/workflows\n');
+  expect(said).toMatch(/Create an order:\n\n {2}curl -s http:\/\/127\.0\.0\.1:8080\/v1\/orders -H .* -d '\{/);
+  expect(said).toContain('npx orders --help');
+});
+
+describe('a process says only what its roles can do', () => {
+  const elsewhere: Started = { hasServers: false, api: all.api ?? '' };
+
+  test('write: an order can be created', () => {
+    expect(text(elsewhere, 'write')).toContain('Create an order:');
+  });
+
+  test('read: orders can be listed, not created', () => {
+    const said = text(elsewhere, 'read');
+    expect(said).not.toContain(' -d ');
+    expect(said).toContain('curl -s http://127.0.0.1:8080/v1/orders\n');
+  });
+
+  test.each<Role>(['worker', 'feed'])('%s: there is no address', (role) => {
+    expect(text({ hasServers: false }, role)).toBe('\nReady in 12.3 s. Ctrl-C stops it.\n\n');
+  });
+});

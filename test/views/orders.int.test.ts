@@ -1,0 +1,126 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import type { Document, Filter, Sort } from 'mongodb';
+import { appendToJournal } from '../../src/log/journal/journal.js';
+import { fold } from '../../src/order/evolve.js';
+import {
+  ensureOrderIndexes,
+  type OrderDocument,
+  orders,
+  projectOrder,
+  toDocument,
+} from '../../src/views/orders.js';
+import { logOf, openDatabase } from '../support/database.js';
+import { create, states } from '../order/examples.js';
+import { Scenario } from '../order/specification.js';
+import { pausedBefore } from '../log/views/support.js';
+
+const database = openDatabase();
+const { db } = database;
+beforeAll(() => ensureOrderIndexes(db));
+afterAll(() => database.close());
+
+test('the view of an order with no journal is left as it is', async () => {
+  const orderId = randomUUID();
+  await projectOrder(db, orderId);
+  expect(await orders(db).findOne({ _id: orderId })).toBeNull();
+});
+
+test('the view is as far as the journal has no gap', async () => {
+  const orderId = randomUUID();
+  const log = logOf(states.confirmed, orderId);
+  await appendToJournal(db, log.slice(0, 2));
+  await appendToJournal(db, log.slice(3));
+  await projectOrder(db, orderId);
+  expect(await orders(db).findOne({ _id: orderId })).toMatchObject({ version: 2 });
+  await appendToJournal(db, log.slice(2, 3));
+  await projectOrder(db, orderId);
+  expect(await orders(db).findOne({ _id: orderId })).toStrictEqual(toDocument(stateOf(log)));
+});
+
+test('projecting at once from several sides comes to the same', async () => {
+  const orderId = randomUUID();
+  const log = logOf(states.refunded, orderId);
+  await Promise.all(
+    log.map(async (event) => {
+      await appendToJournal(db, [event]);
+      await projectOrder(db, orderId);
+    }),
+  );
+  expect(await orders(db).findOne({ _id: orderId })).toStrictEqual(toDocument(stateOf(log)));
+});
+
+test('a writer that was overtaken takes nothing back', async () => {
+  const orderId = randomUUID();
+  const log = logOf(states.confirmed, orderId);
+  await appendToJournal(db, log.slice(0, 2));
+  await projectOrder(db, orderId);
+  await appendToJournal(db, log.slice(2, 3));
+  const slow = pausedBefore(db, 'replaceOne');
+  const overtaken = projectOrder(slow.db, orderId);
+  await slow.isThere;
+  await appendToJournal(db, log.slice(3));
+  await projectOrder(db, orderId);
+  slow.goOn();
+  await overtaken;
+  expect(await orders(db).findOne({ _id: orderId })).toStrictEqual(toDocument(stateOf(log)));
+});
+
+test('an order is settled when nothing is left to do by itself', () => {
+  expect(toDocument(states.authorizing.order).settled).toBe(false);
+  expect(toDocument(states.confirmed.order).settled).toBe(true);
+  expect(toDocument(states.cancelling.order).settled).toBe(false);
+  expect(toDocument(states.cancelled.order).settled).toBe(true);
+});
+
+test('an order is found by the words of its id, customer, goods and tags', () => {
+  const customer = { id: 'C-7', name: 'Ada  Lovelace', email: 'Ada@Example.com' };
+  const lines = [{ sku: 'LAMP-9', quantity: 1, unitPrice: 5, name: 'Öl-Lampe' }];
+  const { order } = Scenario.empty.do(create({ customer, lines, shippingFee: 500, tags: ['Gift Wrap'] }));
+  const { search, skus } = toDocument(order);
+  expect(skus).toStrictEqual(['LAMP-9']);
+  expect(new Set(search)).toStrictEqual(
+    new Set('o1 1 c7 7 ada lovelace adaexamplecom examplecom com gift wrap lamp9 9 ollampe lampe'.split(' ')),
+  );
+  expect(search).toHaveLength(new Set(search).size);
+});
+
+const since = '2026-01-01T00:00:00.000Z';
+
+test.each<[string, Filter<OrderDocument>, Sort]>([
+  ['the newest', {}, { createdAt: -1, _id: -1 }],
+  ['those last changed', {}, { updatedAt: -1, _id: -1 }],
+  ['the largest', {}, { total: -1, _id: -1 }],
+  ['the smallest', { total: { $gte: 1_000, $lt: 2_000 } }, { total: 1, _id: 1 }],
+  ['those of a time', { createdAt: { $gte: since } }, { createdAt: 1, _id: 1 }],
+  ['those in a status', { status: 'confirmed', createdAt: { $gte: since } }, { createdAt: -1, _id: -1 }],
+  ['those in a status, last changed first', { status: 'confirmed' }, { updatedAt: -1, _id: -1 }],
+  ['those in a status, largest first', { status: 'confirmed' }, { total: -1, _id: -1 }],
+  ['those of a customer', { 'customer.id': 'c-1' }, { createdAt: -1, _id: -1 }],
+  ['those with a SKU', { skus: 'A-1' }, { createdAt: -1, _id: -1 }],
+  ['those with a tag', { tags: 'gift' }, { createdAt: -1, _id: -1 }],
+])('an index lists %s, already in order', async (_, filter, sort) => {
+  const plan = await orders(db).find(filter).sort(sort).explain('queryPlanner');
+  const stages = stagesOf(plan['queryPlanner'].winningPlan);
+  expect(stages).toContain('IXSCAN');
+  expect(stages).not.toContain('SORT');
+  expect(stages).not.toContain('COLLSCAN');
+});
+
+test('an index finds orders by the beginnings of words', async () => {
+  const filter: Filter<OrderDocument> = { $and: [{ search: /^ada/ }, { search: /^lov/ }] };
+  const plan = await orders(db).find(filter).sort({ createdAt: -1, _id: -1 }).explain('queryPlanner');
+  expect(JSON.stringify(plan['queryPlanner'].winningPlan)).toContain('search_1_createdAt_1__id_1');
+});
+
+function stagesOf(plan: Document): string[] {
+  const inner: Document[] =
+    plan['inputStage'] === undefined ? (plan['inputStages'] ?? []) : [plan['inputStage']];
+  return [plan['stage'], ...inner.flatMap(stagesOf)];
+}
+
+function stateOf(log: Parameters<typeof fold>[0]) {
+  const order = fold(log);
+  if (order === undefined) throw new Error('the log is empty');
+  return order;
+}
