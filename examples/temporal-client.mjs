@@ -16,8 +16,18 @@ import {
 } from '@temporalio/client';
 import { ApplicationFailure, defineSearchAttributeKey } from '@temporalio/common';
 
-/** @import { CommandData, FollowUpType } from '../src/domain/commands.js' */
-/** @import { Answer, Message, NewOrder, OrderState, RefusedUpdate } from '../src/workflows/messages.js' */
+/**
+ * @typedef {import('../src/order/commands.js').CommandData} CommandData
+ * @typedef {import('../src/order/commands.js').FollowUpType} FollowUpType
+ * @typedef {import('../src/log/workflow/messages.js').Answer} Answer
+ * @typedef {import('../src/log/workflow/messages.js').NewOrder} NewOrder
+ * @typedef {import('../src/log/workflow/messages.js').OrderState} OrderState
+ * @typedef {import('../src/log/workflow/messages.js').RefusedUpdate} RefusedUpdate
+ */
+/**
+ * @template D
+ * @typedef {import('../src/log/workflow/messages.js').Message<D>} Message
+ */
 
 const {
   TEMPORAL_ADDRESS: address = '127.0.0.1:7233',
@@ -64,7 +74,7 @@ async function create(client, orderId, key) {
     lines: [{ sku: 'A-1', quantity: 2, unitPrice: 1999 }],
     payment: { method: 'tok_ok' },
     terms: { paymentDeadline: DAY_MS, returnWindow: 30 * DAY_MS, authorizationTtl: 7 * DAY_MS },
-    // `rulesToday` in src/domain/rules.ts.
+    // `rulesToday` in src/order/rules.ts.
     rules: 2,
   };
   const message = messageTo('CreateOrder', orderId, key, data);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { rulesToday } from '../src/domain/rules.js';
+import { rulesToday } from '../src/order/rules.js';
 import { type Api, apiAt, type PlacedOrder } from './support/orders-over-http.js';
 import { shared } from './support/servers.js';
 import { createSystem, type System, webhookSecrets } from './support/system.js';
