@@ -57,7 +57,7 @@ describe.each(pictures)('%s', (_, { rooms, base, inward, outward }) => {
     expect([...inward, ...outward].filter((arrow) => !actual.has(arrow))).toEqual([]);
   });
 
-  test('arrows that point inward close no circle, and a dotted one does', () => {
+  test('arrows that point inward close no cycle, and a dotted one does', () => {
     for (const arrow of inward)
       expect({ arrow, closes: closes(arrow, inward) }).toMatchObject({ closes: false });
     for (const arrow of outward)
