@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { rulesToday } from '../src/order/rules.js';
+import { readConfig } from '../src/server/config.js';
 import { type Api, apiAt, type PlacedOrder } from './support/orders-over-http.js';
 import { shared } from './support/servers.js';
 import { createSystem, type System, webhookSecrets } from './support/system.js';
@@ -54,8 +55,11 @@ test('the HTTP client takes an order through its life, and is answered alike whe
   expect((await order.log()).filter((type) => type === 'ShipmentDispatched')).toHaveLength(1);
 });
 
-test('the Temporal client names the rules that a new order has', async () => {
+test('what examples say of the system is so: the rules of a new order, the secret of the sandbox', async () => {
   expect(await readFile('examples/temporal-client.mjs', 'utf8')).toContain(`rules: ${rulesToday},`);
+  const secret = Buffer.from('sandbox-carriers-webhook-secret');
+  expect(await readFile('examples/signed-webhook.mjs', 'utf8')).toContain(`'${secret.toString()}'`);
+  expect(readConfig({}).secrets.carriersWebhook).toBe(`whsec_${secret.toString('base64')}`);
 });
 
 test('the Temporal client starts an order and updates it, each once', async () => {
