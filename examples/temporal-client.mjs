@@ -19,9 +19,9 @@ import { ApplicationFailure, defineSearchAttributeKey } from '@temporalio/common
 /**
  * @typedef {import('../src/order/commands.js').CommandData} CommandData
  * @typedef {import('../src/order/commands.js').FollowUpType} FollowUpType
- * @typedef {import('../src/log/workflow/messages.js').Answer} Answer
- * @typedef {import('../src/log/workflow/messages.js').NewOrder} NewOrder
- * @typedef {import('../src/log/workflow/messages.js').OrderState} OrderState
+ * @typedef {import('../src/order-log.js').Answer} Answer
+ * @typedef {import('../src/order-log.js').NewOrder} NewOrder
+ * @typedef {import('../src/order-log.js').OrderState} OrderState
  * @typedef {import('../src/log/workflow/messages.js').RefusedUpdate} RefusedUpdate
  */
 /**

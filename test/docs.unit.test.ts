@@ -1,49 +1,89 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
+import { run } from '../src/cli/program.js';
 
-const decisions = join('docs', 'decisions');
-const files = ['.', 'docs', decisions, 'examples'].flatMap((folder) =>
-  readdirSync(folder)
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => join(folder, name)),
-);
+const pages = ['.', 'docs', 'docs/decisions', 'examples']
+  .filter((folder) => existsSync(folder))
+  .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
+  .filter((path) => path.endsWith('.md'));
 
-test.each(files)('%s links to what is there', (file) => {
-  const text = readFileSync(file, 'utf8');
-  const targets = [...text.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)].map(([, target = '']) => target);
-  const local = targets.filter((target) => !/^[a-z]+:/.test(target));
-  expect(local.filter((target) => !existsSync(join(dirname(file), target)))).toEqual([]);
-});
+const textOf = (page: string): string => readFileSync(page, 'utf8');
 
-test.each(files)('%s names files that are there', (file) => {
-  const text = readFileSync(file, 'utf8');
-  const created = [...text.matchAll(/```ts file=(\S+)/g)].map(([, path = '']) => path);
-  const named = [...text.matchAll(/`((?:src|test|workers|docs|examples)\/[\w./-]+)`/g)].map(
-    ([, path = '']) => path,
-  );
-  expect(named.filter((path) => !created.includes(path) && !isThere(path))).toEqual([]);
-});
+/** A page without its blocks of code. */
+const proseOf = (page: string): string => textOf(page).replaceAll(/^ *```[^]*?^ *```/gm, '');
 
-test('each decision is in the index, fits on a screen, and says what would change it', () => {
-  const index = readFileSync(join(decisions, 'README.md'), 'utf8');
-  const names = readdirSync(decisions).filter((name) => /^\d{4}-.*\.md$/.test(name));
-  expect(names.length).toBeGreaterThan(9);
-  for (const name of names) {
-    const text = readFileSync(join(decisions, name), 'utf8');
-    expect(index).toContain(`(${name})`);
-    const headings = [...text.matchAll(/^## (.*)$/gm)].map(([, heading]) => heading);
-    expect({ name, headings }).toEqual({
-      name,
-      headings: ['Context', 'Decision', 'Consequences', 'What would change our mind'],
-    });
-    expect(text.split('\n').length).toBeLessThan(60);
-  }
-});
-
-/** A file, a folder, or the beginning of a test's path, as `npm test` takes it. */
-function isThere(path: string): boolean {
-  if (existsSync(path)) return true;
-  const folder = dirname(path);
-  return existsSync(folder) && readdirSync(folder).some((name) => join(folder, name).startsWith(path));
+function matches(text: string, pattern: RegExp): readonly string[] {
+  return [...new Set([...text.matchAll(pattern)].map(([, found = '']) => found))];
 }
+
+/** The id that GitHub gives a heading. */
+function anchorOf(heading: string): string {
+  return heading
+    .trim()
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+    .replaceAll(' ', '-');
+}
+
+async function verbs(): Promise<readonly string[]> {
+  let help = '';
+  await run(['--help'], {
+    terminal: {
+      print: (text) => void (help += text),
+      complain: () => undefined,
+      paint: (_, text) => text,
+      readInput: async () => Buffer.alloc(0),
+    },
+    env: {},
+    openWriteSide: () => Promise.reject(new Error('Help sends nothing.')),
+  });
+  return matches(help, /^ {2}([a-z][a-z-]*)/gm);
+}
+
+test('the pages are found', () => {
+  expect(pages).toEqual(expect.arrayContaining(['README.md', 'docs/design.md', 'docs/feed.md']));
+});
+
+describe.each(pages)('%s', (page) => {
+  test('every file that it names exists', () => {
+    const named = matches(proseOf(page), /`([\w.@-]+(?:\/[\w.@-]+)+\/?)`/g).filter(
+      (path) => /^(?:src|test|workers|docs)\//.test(path) || /\.(?:ts|mjs|json|md)$/.test(path),
+    );
+    const created = matches(textOf(page), /```ts file=(\S+)/g);
+    const missing = named.filter(
+      (path) =>
+        !created.includes(path) && !['.', 'src', 'test'].some((folder) => existsSync(join(folder, path))),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  test('every relative link leads somewhere', () => {
+    const links = matches(proseOf(page), /\]\(([^)\s]+)\)/g).filter((link) => !/^[a-z]+:/.test(link));
+    const broken = links.filter((link) => {
+      const [path = '', anchor] = link.split('#');
+      const target = path === '' ? page : join(dirname(page), path);
+      if (!existsSync(target)) return true;
+      return (
+        anchor !== undefined &&
+        !matches(proseOf(target), /^#+ (.+)$/gm)
+          .map(anchorOf)
+          .includes(anchor)
+      );
+    });
+    expect(broken).toEqual([]);
+  });
+
+  test('every npm script that it names exists', () => {
+    const { scripts } = JSON.parse(textOf('package.json'));
+    const named = matches(textOf(page), /npm run ([a-z][\w:-]*)/g);
+    expect(named.filter((name) => !Object.hasOwn(scripts, name))).toEqual([]);
+  });
+
+  test('every `npx orders` command that it names exists', async () => {
+    const known = await verbs();
+    expect(known.length).toBeGreaterThan(20);
+    const named = matches(textOf(page), /npx (?:--prefix <checkout> )?orders ([a-z][a-z-]*)/g);
+    expect(named.filter((verb) => !known.includes(verb))).toEqual([]);
+  });
+});
