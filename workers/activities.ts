@@ -4,6 +4,7 @@ import type { Db } from 'mongodb';
 import { endpoints } from '../src/endpoint/endpoint.js';
 import { recordEntity } from '../src/log/journal/record-entity.js';
 import { type EffectOf, type EffectType, orderOf, type OutcomeOf, versionOf } from '../src/order/effects.js';
+import { orders } from '../src/order/entity.js';
 import { recallCommands } from '../src/log/journal/command-memory.js';
 import type { ResumptionActivities } from '../src/log/workflow/messages.js';
 import { deduct, release, reserve, restock } from '../src/effects/inventory/inventory.js';
@@ -22,7 +23,7 @@ export interface ActivityDeps {
 }
 
 /**
- * The activities of an order. Each records the events of its step, then performs the step's effect,
+ * The activities of orders, and of endpoints, which have no effects. Each records the events of its step, then performs the step's effect,
  * provided that the journal holds the order's log without a gap up to the event that made the
  * effect owed. They are idempotent and retried until they succeed. Errors are outages, except
  * `EventFork` and `Superseded` (see `appendToJournal`), which are not retried.
@@ -46,14 +47,19 @@ export function createActivities({
     };
   }
   return {
-    ...createResumptionActivities(db),
+    ...createResumptionActivities(db, () => (isOfEndpoint() ? endpoints : orders)),
     record: async ({ events, resumption }) =>
       await tally.attempt('record', () =>
         tally.recording(events, () =>
-          isWorkflowOf(endpoints) ? recordEntity(db, endpoints, events) : recorder.record(events, resumption),
+          isOfEndpoint()
+            ? recordEntity(db, endpoints, events, resumption)
+            : recorder.record(events, resumption),
         ),
       ),
-    recall: async ({ orderId, commandIds, upTo }) => await recallCommands(db, orderId, commandIds, upTo),
+    recall: async ({ orderId, commandIds, upTo }) =>
+      isOfEndpoint()
+        ? await recallCommands(db, endpoints, orderId, commandIds, upTo)
+        : await recallCommands(db, orders, orderId, commandIds, upTo),
     reserve: step('reserve', (effect) => reserve(db, effect)),
     release: step('release', (effect) => release(db, effect)),
     deduct: step('deduct', (effect) => deduct(db, effect)),
@@ -65,7 +71,7 @@ export function createActivities({
   };
 }
 
-/** True if the activity's workflow is one of this entity. Outside of an activity, it counts as an order's. */
-function isWorkflowOf({ name }: { readonly name: string }): boolean {
-  return asyncLocalStorage.getStore()?.info.workflowType === name;
+/** True if the activity's workflow is an endpoint's. Outside of an activity, it counts as an order's. */
+function isOfEndpoint(): boolean {
+  return asyncLocalStorage.getStore()?.info.workflowType === endpoints.name;
 }

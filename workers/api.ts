@@ -1,3 +1,4 @@
+import { orders } from '../src/order/entity.js';
 import { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { createGateway, gatewaySettings } from '../src/api/commands/gateway.js';
@@ -83,7 +84,7 @@ export async function buildApi(
       client,
       ...gatewaySettings(config),
       readJournal: (orderId, limit) => readJournal(db, orderId, limit === undefined ? {} : { limit }),
-      recall: (orderId, commandIds, upTo) => recallCommands(db, orderId, commandIds, upTo),
+      recall: (orderId, commandIds, upTo) => recallCommands(db, orders, orderId, commandIds, upTo),
       hasRoomForFacts: (orderId) => hasRoomForFactsInView(db, orderId),
       logger,
     });

@@ -1,3 +1,4 @@
+import { orders } from '../order/entity.js';
 import { Client, type Connection, isGrpcServiceError } from '@temporalio/client';
 import { createGateway, gatewaySettings, type Gateway } from '../api/commands/gateway.js';
 import { recallCommands } from '../log/journal/command-memory.js';
@@ -45,7 +46,7 @@ export async function openWriteSide(config: Config): Promise<WriteSide> {
     client: new Client({ connection, namespace: config.temporal.namespace }),
     ...gatewaySettings(config),
     readJournal: (orderId, limit) => readJournal(db(), orderId, limit === undefined ? {} : { limit }),
-    recall: (orderId, commandIds, upTo) => recallCommands(db(), orderId, commandIds, upTo),
+    recall: (orderId, commandIds, upTo) => recallCommands(db(), orders, orderId, commandIds, upTo),
     hasRoomForFacts: (orderId) => hasRoomForFactsInView(db(), orderId),
     logger: createLogger('silent'),
   });

@@ -91,3 +91,36 @@ test('its recording may be repeated and reordered, and a fork stops it', async (
   expect(await views().findOne({ _id: id })).toMatchObject({ version: 3, secretIds: ['s-3', 's-2'] });
   await handle.terminate();
 });
+
+test('it is resumed from its journal, and the run that was replaced records nothing more', async () => {
+  const { db } = api.mongo;
+  const id = randomUUID();
+  const lost = await start(id);
+  const rotate = message('rotate', { secretId: 'two' });
+  await lost.executeUpdate('RotateSecret', { args: [rotate], updateId: messageId(rotate) });
+  await until(async () => expect(await views().findOne({ _id: id })).toMatchObject({ version: 2 }));
+  await lost.terminate();
+  const { commandId, hash, correlationId, actor } = message('resume', {});
+  const resume = { commandId, hash, correlationId, actor, reason: 'terminated', messages: [] };
+  const resumed = await api.client.workflow.start(endpoints.name, {
+    workflowId: `endpoint-${id}`,
+    taskQueue: api.config.temporal.taskQueue,
+    args: [{ orderId: id, resume }],
+  });
+  const view = { version: 3, secretIds: ['two', 'one'], resumed: { version: 3 } };
+  await until(async () => expect(await views().findOne({ _id: id })).toMatchObject(view));
+  // A command that the run before has had is known.
+  const { version } = await resumed.executeUpdate<Answer, [Message]>('RotateSecret', {
+    args: [rotate],
+    updateId: messageId(rotate),
+  });
+  expect(version).toBe(2);
+  const events = await journal(db, 'endpoint').find({ orderId: id }).sort({ version: 1 }).toArray();
+  expect(events.map(({ type }) => type)).toEqual(['EndpointCreated', 'SecretRotated', 'EndpointResumed']);
+  const [created] = events;
+  if (created === undefined) throw new Error('Nothing was recorded.');
+  const { _id: _, recordedAt: _at, unsequenced: _not, ...late } = { ...created, version: 4 };
+  await expect(recordEntity(db, endpoints, [late])).rejects.toMatchObject({ type: 'Superseded' });
+  await resumed.cancel();
+  expect(await resumed.result()).toMatchObject({ status: 'deleted' });
+});

@@ -1,3 +1,4 @@
+import { orders } from '../../order/entity.js';
 import {
   asOrderAnswer,
   append,
@@ -345,7 +346,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       // A run that failed by itself was given no order to start with.
       return isOver || status === 'FAILED' ? orderClosed(orderId) : workflowEnded(orderId, status);
     }
-    const known = commandIn(events, message.commandId);
+    const known = commandIn(orders, events, message.commandId);
     const repeated = known && repeatedOf(known, message);
     if (repeated?.kind === 'refused') return repeated;
     if (sent === 'signal' && known !== undefined) return { kind: 'accepted', orderId, replayed: true };

@@ -156,24 +156,45 @@ export async function* notJournaled(
 export async function laterBeginnings(
   db: Db,
   orderIds: readonly string[],
-  time: QueryTime = {},
+  { entity, ...time }: QueryTime & { readonly entity?: string } = {},
 ): Promise<ReadonlyMap<string, number>> {
   if (orderIds.length === 0) return new Map();
-  const found = await journal(db)
+  const found = await journal(db, entity)
     .find({ orderId: { $in: [...orderIds] }, begins: true }, { ...committed, ...time })
     .sort({ version: -1 })
     .toArray();
   return new Map(found.map(({ orderId, version }) => [orderId, version]));
 }
 
-/** The last `OrderResumed` of an order. */
-export async function lastResumption(
+/**
+ * Refuses events of a run that another run has replaced, even if the journal has nothing under their
+ * versions yet.
+ *
+ * @param resumption version of the last resumption in the run's log; 0 if it has none
+ * @throws ApplicationFailure of type `Superseded`, which is not retried
+ */
+export async function refuseReplacedRun(
+  db: Db,
+  events: readonly StoredEvent[],
+  resumption: number,
+  options: Writing = {},
+): Promise<void> {
+  const [first] = events;
+  const last = events.at(-1);
+  if (first === undefined || last === undefined || first.version === 1) return;
+  const resumed = await lastResumption(db, first.orderId, options);
+  if (resumed !== undefined && resumed.version > resumption && last.version > resumed.version)
+    throw supersededFailure(resumed);
+}
+
+async function lastResumption(
   db: Db,
   orderId: string,
-  options: { readonly session?: ClientSession } = {},
+  { entity = orders, ...options }: Writing,
 ): Promise<StoredEvent | undefined> {
-  const found = await journal(db)
-    .find({ orderId, type: 'OrderResumed' }, { ...options, ...committed })
+  const { type } = entity.resumption({ reason: '' });
+  const found = await journal(db, entity.name)
+    .find({ orderId, type }, { ...options, ...committed })
     .project<StoredRecord>(onlyEvent)
     .sort({ version: -1 })
     .limit(1)

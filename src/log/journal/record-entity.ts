@@ -1,7 +1,7 @@
 import type { Collection, Db, Document } from 'mongodb';
 import type { Draft, Effect, Entity, State, StoredEvent } from '../entity.js';
 import { committed, durable, isDuplicateKey } from './durability.js';
-import { appendToJournal, readStored } from './journal.js';
+import { appendToJournal, readStored, refuseReplacedRun } from './journal.js';
 import { unbroken } from './time-travel.js';
 
 /** An entity's view: its state, with its id as `_id`. */
@@ -16,15 +16,18 @@ export function entityViews<S extends State>(db: Db, { name }: { readonly name: 
  * if calls overlap or arrive out of order. When it resolves, the view has every event that the
  * journal holds without a gap.
  *
+ * @param resumption see `EntityStep`
  * @throws ApplicationFailure of type `EventFork` or `Superseded` (see `appendToJournal`)
  */
 export async function recordEntity<S extends State, D extends Draft, F extends Effect>(
   db: Db,
   entity: Entity<S, D, F>,
   events: readonly StoredEvent[],
+  resumption = 0,
 ): Promise<void> {
   const [first] = events;
   if (first === undefined) return;
+  await refuseReplacedRun(db, events, resumption, { entity });
   await appendToJournal(db, events, { entity });
   while (!(await foldIntoView(db, entity, first.orderId)));
 }

@@ -3,8 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
 import type { StoredEvent } from '../../order/events.js';
 import type { Order } from '../../order/order.js';
-import { appendToJournal, insertIntoJournal, holdsShortenedLog, lastResumption } from './journal.js';
-import { supersededFailure } from './fork.js';
+import { appendToJournal, insertIntoJournal, holdsShortenedLog, refuseReplacedRun } from './journal.js';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { type Replacement, extended, projectOrder, replaceViews } from '../../views/orders.js';
@@ -36,10 +35,7 @@ export async function record(
   // failover.
   return await db.client.withSession({ causalConsistency: true }, async (session) => {
     // Events of a run that another run has replaced are refused even if the journal has nothing at
-    // their versions.
-    const resumed = first.version === 1 ? undefined : await lastResumption(db, first.orderId, { session });
-    if (resumed !== undefined && resumed.version > resumption && last.version > resumed.version)
-      throw supersededFailure(resumed);
+    await refuseReplacedRun(db, events, resumption, { session });
     await appendToJournal(db, events, { session });
     return await projectOrder(db, first.orderId, {
       session,

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
-import type { StoredEvent } from '../../order/events.js';
-import { insertIntoJournal, isSameEvent, readStored, type StoredRecord } from './journal.js';
+import type { StoredEvent } from '../entity.js';
+import { insertIntoJournal, isSameEvent, type Journaled, readStored, type StoredRecord } from './journal.js';
 import { setAside } from './set-aside.js';
 import { unbroken } from './time-travel.js';
 import type { ResumptionActivities } from '../workflow/messages.js';
@@ -11,11 +11,19 @@ import type { ResumptionActivities } from '../workflow/messages.js';
  */
 const page = { events: 200, characters: 128 * 1024 };
 
-/** The activities with which a resumed run loads its order from the journal. */
-export function createResumptionActivities(db: Db): ResumptionActivities {
+/**
+ * The activities with which a resumed run loads its entity from the journal.
+ *
+ * @param asked the entity whose workflow runs the activity
+ */
+export function createResumptionActivities(db: Db, asked: () => Journaled): ResumptionActivities {
   return {
     async loadLog({ orderId, after }) {
-      const stored = await readStored(db, orderId, { from: after + 1, limit: page.events });
+      const stored = await readStored(db, orderId, {
+        from: after + 1,
+        limit: page.events,
+        entity: asked().name,
+      });
       const events = unbroken(stored, after).map(asDecided);
       let characters = 0;
       const end = events.findIndex((event, index) => {
@@ -26,10 +34,13 @@ export function createResumptionActivities(db: Db): ResumptionActivities {
     },
     async claimResumption({ resumption }) {
       const { orderId, version } = resumption;
-      const [next, ...others] = await readStored(db, orderId, { from: version });
-      if (next?.version === version) return isSameEvent(next, resumption);
-      await setAside(db, next === undefined ? [] : [next, ...others]);
-      return (await insertIntoJournal(db, [resumption])) || (await isRecorded(db, resumption));
+      const entity = asked();
+      const [next, ...others] = await readStored(db, orderId, { from: version, entity: entity.name });
+      if (next?.version === version) return isSameEvent(next, resumption, entity);
+      await setAside(db, next === undefined ? [] : [next, ...others], entity.name);
+      return (
+        (await insertIntoJournal(db, [resumption], { entity })) || (await isRecorded(db, resumption, entity))
+      );
     },
   };
 }
@@ -39,7 +50,8 @@ function asDecided({ recordedAt: _recordedAt, position: _position, ...event }: S
   return event;
 }
 
-async function isRecorded(db: Db, event: StoredEvent): Promise<boolean> {
-  const [found] = await readStored(db, event.orderId, { from: event.version, limit: 1 });
-  return found?.version === event.version && isSameEvent(found, event);
+async function isRecorded(db: Db, event: StoredEvent, entity: Journaled): Promise<boolean> {
+  const range = { from: event.version, limit: 1, entity: entity.name };
+  const [found] = await readStored(db, event.orderId, range);
+  return found?.version === event.version && isSameEvent(found, event, entity);
 }

@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
-import type { StoredEvent } from '../../order/events.js';
+import { orders } from '../../order/entity.js';
+import type { StoredEvent } from '../entity.js';
 import { committed, durable } from './durability.js';
 import { journal, type JournalDocument } from './journal.js';
 
@@ -12,23 +13,27 @@ export type EventSetAside = Omit<JournalDocument, '_id'> & {
   readonly setAsideAt: string;
 };
 
-export function eventsSetAside(db: Db) {
-  return db.collection<EventSetAside>('order_events_set_aside');
+export function eventsSetAside(db: Db, entity: string = orders.name) {
+  return db.collection<EventSetAside>(`${entity}_events_set_aside`);
 }
 
 /** Moves events out of the journal, and keeps them for inspection. Idempotent. */
-export async function setAside(db: Db, events: readonly StoredEvent[]): Promise<void> {
+export async function setAside(
+  db: Db,
+  events: readonly StoredEvent[],
+  entity: string = orders.name,
+): Promise<void> {
   for (const { orderId, version, occurredAt, causationId, type } of events) {
     // Matches this event only: another one may have taken its version meanwhile.
     const filter = { _id: `${orderId}:${version}`, occurredAt, causationId, type };
-    const found = await journal(db).findOne(filter, committed);
+    const found = await journal(db, entity).findOne(filter, committed);
     if (found === null) continue;
     const { _id, ...event } = found;
-    await eventsSetAside(db).updateOne(
+    await eventsSetAside(db, entity).updateOne(
       { orderId, version, occurredAt, causationId },
       { $setOnInsert: { ...event, setAsideAt: new Date().toISOString() } },
       { upsert: true, ...durable },
     );
-    await journal(db).deleteOne(filter, durable);
+    await journal(db, entity).deleteOne(filter, durable);
   }
 }

@@ -1,3 +1,4 @@
+import { orders } from '../../../src/order/entity.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { recallCommands } from '../../../src/log/journal/command-memory.js';
@@ -126,7 +127,7 @@ test('a key stays that of the command which had it first, whatever is refused un
   expect(again).toMatchObject({ status: 200, headers: { 'idempotent-replayed': 'true' } });
   expect(again.body).toEqual(first.body);
   expect(await countOf(orderId, 'NoteAdded')).toBe(1);
-  const known = await recallCommands(api.mongo.db, orderId, ['anonymous K'], 6);
+  const known = await recallCommands(api.mongo.db, orders, orderId, ['anonymous K'], 6);
   expect(known).toMatchObject([{ answer: { version: 5, events: [{ type: 'NoteAdded' }] } }]);
 });
 

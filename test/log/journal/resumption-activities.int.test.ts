@@ -1,3 +1,4 @@
+import { orders as entity } from '../../../src/order/entity.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { createRecorder, record } from '../../../src/log/journal/recording.js';
@@ -49,7 +50,7 @@ describe('a step of a run that was replaced records nothing, and is no fork', ()
 describe('a resumption is claimed', () => {
   test('once: what comes as its version before it is loaded first', async () => {
     const { orderId, before, resumption, replaced } = resumedOrder();
-    const { claimResumption } = createResumptionActivities(db);
+    const { claimResumption } = createResumptionActivities(db, () => entity);
     const [claim, late] = [resumption[0], replaced[4]];
     if (claim === undefined || late === undefined) throw new Error('There is none.');
     await record(db, before);
@@ -66,7 +67,7 @@ describe('a resumption is claimed', () => {
 
   test('and what was recorded beyond it, ahead of its turn, is set aside', async () => {
     const { orderId, before, resumption, next, replaced } = resumedOrder();
-    const { claimResumption } = createResumptionActivities(db);
+    const { claimResumption } = createResumptionActivities(db, () => entity);
     await record(db, before);
     await record(db, replaced.slice(5));
     const [claim] = resumption;
@@ -83,7 +84,7 @@ describe('a resumption is claimed', () => {
 
 test('a log is loaded as it was decided, page by page, up to a gap', async () => {
   const { orderId, before } = resumedOrder();
-  const { loadLog } = createResumptionActivities(db);
+  const { loadLog } = createResumptionActivities(db, () => entity);
   await record(db, before.slice(0, 2));
   await record(db, before.slice(3));
   expect(await loadLog({ orderId, after: 0 })).toEqual(before.slice(0, 2));
