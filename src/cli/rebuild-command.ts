@@ -33,7 +33,7 @@ export function addRebuildCommand(program: Command, session: Session): void {
       'rebuild --from history',
     ],
   })
-    .argument('[view]', 'orders, customers, daily-stats or product-demand')
+    .argument('[view]', 'orders, or a view across orders: `orders projections` lists them')
     .addOption(
       new Option('--from <source>', 'journal, or history: of Temporal, for journal and views alike')
         .choices(['journal', 'history'])

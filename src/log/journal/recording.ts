@@ -75,7 +75,7 @@ export class LogIncomplete extends Error {
  */
 export function createRecorder(db: Db): Recorder {
   const me = randomUUID();
-  const recent = new RecentOrders(recentOrders);
+  const recent = new RecentOrders<Order>(recentOrders);
   const insert = inGroups({ size: stepsInGroup }, (steps: readonly (readonly StoredEvent[])[]) =>
     unlessRefused(steps, () => insertIntoJournal(db, steps.flat())),
   );

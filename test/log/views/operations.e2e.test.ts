@@ -11,6 +11,7 @@ import { parkedEvents } from '../../../src/log/views/feeding/parked-events.js';
 import type { ProjectionStatus, StoreStatus } from '../../../src/log/views/feeding/status.js';
 import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
 import { customers } from '../../../src/views/customers.js';
+import { views } from '../../../src/views/views.js';
 import { type Api, apiAt } from '../../support/orders-over-http.js';
 import { shared } from '../../support/servers.js';
 import type { RoleProcess } from '../../support/role-process.js';
@@ -42,7 +43,7 @@ async function upToDate(): Promise<void> {
   await until(async () => {
     const { body } = await api.get('/v1/projections');
     expect(body.feed.unsequenced).toBe(0);
-    expect(body.views.map((view: ProjectionStatus) => view.eventsBehind)).toEqual([0, 0, 0]);
+    expect(body.views.map((view: ProjectionStatus) => view.eventsBehind)).toEqual(views.map(() => 0));
     expect(body.feed.head).toBe(await journal(db).countDocuments());
   });
 }
@@ -107,6 +108,47 @@ test('products are listed in pages', async () => {
   expect(second).not.toHaveProperty('nextCursor');
 });
 
+test('shipments that wait for dispatch are listed in pages, by hold and by product', async () => {
+  const sku = `W-${randomUUID().slice(0, 8)}`;
+  const id = `c-${randomUUID().slice(0, 8)}`;
+  const order = { ...customerOf(id), lines: [{ sku, quantity: 2, unitPrice: 500 }] };
+  const path = `/v1/views/awaiting-dispatch?sku=${sku}`;
+  const listed = async (more = '') => {
+    const { status, body } = await api.get(path + more);
+    expect(status).toBe(200);
+    return body;
+  };
+  const [first, second] = [await api.place(order), await api.place(order)];
+  await first.tell('shipments');
+  await second.tell('shipments');
+  await second.tell('hold', { reason: 'wrong address' });
+  const waiting = { customer: order.customer, lines: [{ sku, quantity: 2 }], since: expect.any(String) };
+  const held = { held: true, holdReason: 'wrong address' };
+  const one = { ...waiting, orderId: first.id, shipmentId: 's1', held: false };
+  const other = { ...waiting, orderId: second.id, shipmentId: 's1', ...held };
+  await until(async () =>
+    expect(await listed()).toEqual({
+      data: [one, other],
+      asOf: { position: expect.any(Number), at: expect.any(String) },
+    }),
+  );
+  expect((await listed('&held=true')).data).toEqual([other]);
+  const page = await listed('&limit=1');
+  expect(page.data).toEqual([one]);
+  expect((await listed(`&limit=1&cursor=${page.nextCursor}`)).data).toEqual([other]);
+  expect(await api.get(`/v1/views/awaiting-dispatch?cursor=${page.nextCursor}`)).toMatchObject({
+    status: 400,
+    body: { code: 'invalid_cursor' },
+  });
+  const scripted = await script(`awaiting-dispatch --sku ${sku}`);
+  expect(scripted.out).toMatch(
+    new RegExp(`${first.id} +s1 .*2 × ${sku}.*\\n.*${second.id} +s1 .*wrong address`),
+  );
+  await first.tell('shipments/s1/dispatch', { carrier: 'DHL', trackingNumber: '1' });
+  await second.tell('cancel', { reason: 'twice' });
+  await until(async () => expect((await listed()).data).toEqual([]));
+});
+
 test('another feed takes over from one that was killed', async () => {
   await feed.kill();
   const id = `c-${randomUUID().slice(0, 8)}`;
@@ -126,7 +168,7 @@ test('the view of orders is rolled back only where there is something to go back
 test('every view can be rebuilt, one rebuild at a time, and rolled back', async () => {
   await api.place();
   await upToDate();
-  for (const name of ['customers', 'daily-stats', 'product-demand', 'orders']) await rebuild(name);
+  for (const name of [...views.map((view) => view.name), 'orders']) await rebuild(name);
   const { status, body } = await api.post('/v1/projections/customers/rollback');
   expect({ status, body }).toMatchObject({
     status: 200,
@@ -256,6 +298,8 @@ test.each([
   ['/v1/products/no-such-product', 404, 'product_not_found'],
   ['/v1/products?limit=0', 400, 'invalid_request'],
   ['/v1/products?cursor=mine', 400, 'invalid_cursor'],
+  ['/v1/views/awaiting-dispatch?held=perhaps', 400, 'invalid_request'],
+  ['/v1/views/awaiting-dispatch?cursor=mine', 400, 'invalid_cursor'],
   ['/v1/stats?from=2026-02-30', 400, 'invalid_request'],
   ['/v1/stats?from=yesterday', 400, 'invalid_request'],
   ['/v1/stats?to=2026-01-01T00:00:00Z', 400, 'invalid_request'],

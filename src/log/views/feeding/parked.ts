@@ -135,8 +135,8 @@ async function attempt(
 
   const events = await eventsOf(db, parked);
   const tried = action === 'skip' ? events.slice(1) : events;
-  const orders = await new OrderStates(db).before(tried);
-  const folded = foldBatch(view, collection, tried, orders, new Set());
+  const start = await new OrderStates(db, view).before(tried);
+  const folded = foldBatch(view, collection, tried, start, new Set());
   const [stuck] = folded.parked;
   const gone = parked.slice(0, parked.length - folded.parked.length).map(({ _id }) => _id);
   const audit: ParkedAudit = {
@@ -165,7 +165,7 @@ async function attempt(
       await session.abortTransaction();
       return undefined;
     }
-    const writes = folded.changes.toWrites();
+    const { writes } = folded;
     if (writes.length > 0) await documents(db, collection).bulkWrite(writes, { session });
     if (stuck !== undefined) {
       const { _id, ...renewed } = stuck;

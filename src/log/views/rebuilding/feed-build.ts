@@ -29,7 +29,7 @@ export class BuildFeeder {
     this.db = db;
     this.view = view;
     this.slot = slot;
-    this.states = new OrderStates(db);
+    this.states = new OrderStates(db, view);
     this.held = held;
   }
 
@@ -52,9 +52,9 @@ export class BuildFeeder {
     more: Readonly<Record<string, number>>,
   ): Promise<boolean> {
     const { collection, parked } = this.held;
-    const orders = await this.states.before(events);
-    const blocked = parked === 0 ? new Set<string>() : await this.blocked([...orders.keys()]);
-    const folded = foldBatch(this.view, collection, events, orders, blocked);
+    const start = await this.states.before(events);
+    const blocked = parked === 0 ? new Set<string>() : await this.blocked([...start.states.keys()]);
+    const folded = foldBatch(this.view, collection, events, start, blocked);
     const next: Held = {
       ...this.held,
       position: events.at(-1)?.position ?? this.held.position,
@@ -84,9 +84,8 @@ export class BuildFeeder {
   private async write(
     next: Held,
     more: Readonly<Record<string, number>>,
-    { changes, parked }: FoldedBatch,
+    { writes, parked }: FoldedBatch,
   ): Promise<boolean> {
-    const writes = changes.toWrites();
     // Most events mean nothing to a view: then its position is all there is to write.
     if (writes.length === 0 && parked.length === 0) return await this.advance(next, more, durable);
     return await inTransaction(this.db, async (session) => {
