@@ -8,8 +8,7 @@ import { HttpProblem, problem } from '../problem.js';
 import { closed, Id, Key, Text, Version } from '../schemas.js';
 import type { Http } from '../server.js';
 import { intervene, listParked, type NotIntervened } from '../../log/views/feeding/parked.js';
-import { canRollBackOrders } from '../../log/views/rebuilding/rebuild-orders.js';
-import { requestAnotherRebuild, requestRollBack } from '../../log/views/rebuilding/request-rebuild.js';
+import { requestAnotherRebuild } from '../../log/views/rebuilding/request-rebuild.js';
 import { rollBack } from '../../log/views/feeding/state.js';
 import { type ProjectionsStatus, projectionsStatus } from '../../log/views/feeding/status.js';
 import { storeNames } from '../../log/views/rebuilding/store-rebuild.js';
@@ -58,7 +57,6 @@ const StoreStatus = closed({
   version: Type.Optional(
     Type.Integer({ description: 'of the fold that built what is read; absent where it was never rebuilt' }),
   ),
-  previous: Type.Optional(closed({ version: Count })),
   rebuildId: Type.Optional(Type.String({ description: 'of the last rebuild that came to its end' })),
   at: Type.Optional(Time),
   exceptions: Type.Optional(
@@ -140,28 +138,20 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
       schema: {
         summary: 'Go back to the build of a view before the last rebuild',
         description:
-          'At once, and it is then brought up to date from where it was; `orders` goes on by itself, as a rebuild does, and is up to date when it is back. A second roll-back undoes the first.',
+          'At once; the build is then brought up to date from where it was. A second roll-back undoes the first. Of `orders` and the journal no build is kept.',
         tags,
         params: NamePath,
         body: closed({}),
         response: {
           200: closed({ name: Type.String(), version: Count, position: Count }),
-          202: Requested,
           ...refusals,
         },
       },
     },
     async (request, reply) => {
       const name = rebuildable(request.params.name);
-      if (name === 'orders' && (await canRollBackOrders(db))) {
-        const rebuildId = await requestRollBack(requesting);
-        if (rebuildId === undefined) throw underWay(name);
-        return await reply.code(202).header('location', location).send({ name, rebuildId });
-      }
       const state = await rollBack(db, name);
-      if (state === undefined) {
-        throw new HttpProblem(409, 'no_previous_build', `Of ${name} no build is kept to go back to.`);
-      }
+      if (state === undefined) throw noPreviousBuild(name);
       return await reply.send({ name, version: state.version, position: state.position });
     },
   );
@@ -252,6 +242,12 @@ function rebuildable(name: string): string {
 function underWay(name: string): HttpProblem {
   const detail = `${name} is being rebuilt already: GET ${location} shows how far it is.`;
   return new HttpProblem(409, 'rebuild_under_way', detail);
+}
+
+function noPreviousBuild(name: string): HttpProblem {
+  const remedy =
+    name === 'orders' ? ' Deploy the older code, then rebuild it: POST /v1/projections/orders/rebuild.' : '';
+  return new HttpProblem(409, 'no_previous_build', `Of ${name} no build is kept to go back to.${remedy}`);
 }
 
 function existing(name: string): View {

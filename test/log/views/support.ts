@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeEach } from '@jest/globals';
-import type { Db, FindCursor } from 'mongodb';
+import type { Db } from 'mongodb';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
 import type { Order } from '../../../src/order/order.js';
@@ -195,26 +195,18 @@ function foldedAlone(view: EntityView, logs: readonly (readonly OrderEvent[])[])
 }
 
 /** The database, but this method of its collections, or of the one that is named, waits until it may go on. */
-export function pausedBefore(
-  db: Db,
-  method: 'replaceOne' | 'bulkWrite' | 'rename' | 'aggregate',
-  only?: string,
-) {
+export function pausedBefore(db: Db, method: 'replaceOne' | 'bulkWrite' | 'rename', only?: string) {
   const reached = door();
   const opened = door();
   const collection = (name: string) => {
     const real = db.collection(name);
     if (only !== undefined && only !== name) return real;
     const go: (...args: never[]) => unknown = real[method];
-    const inTime = async (...args: unknown[]): Promise<unknown> => {
+    const value = async (...args: unknown[]): Promise<unknown> => {
       reached.open();
       await opened.passed;
       return await Reflect.apply(go, real, args);
     };
-    // What it gives at once does nothing before it is read.
-    const toArray = async (...args: unknown[]) => await ((await inTime(...args)) as FindCursor).toArray();
-    const value =
-      method === 'aggregate' ? (...args: unknown[]) => ({ toArray: () => toArray(...args) }) : inTime;
     return Object.defineProperty(real, method, { value });
   };
   const paused: Db = Object.create(db, { collection: { value: collection } });

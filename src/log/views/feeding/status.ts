@@ -44,8 +44,6 @@ export interface StoreStatus {
   readonly name: StoreName;
   /** of the fold that built what is read; absent where it has no versions, or was never rebuilt */
   readonly version?: number;
-  /** what a roll-back goes back to */
-  readonly previous?: { readonly version: number };
   /** of the last rebuild that came to its end, and when */
   readonly rebuildId?: string;
   readonly at?: string;
@@ -146,11 +144,10 @@ function toStatus(
 
 function toStoreStatus(name: StoreName, rebuild: StoreRebuild | undefined): StoreStatus {
   if (rebuild === undefined) return { name };
-  const { rebuildId, phase, startedAt, at, done, total, perSecond, exceptions, previous } = rebuild;
+  const { rebuildId, phase, startedAt, at, done, total, perSecond, exceptions } = rebuild;
   const read = {
     name,
     ...(rebuild.version === undefined ? {} : { version: versionRead(rebuild) }),
-    ...(previous === undefined ? {} : { previous: { version: previous.version } }),
   };
   if (rebuildId === neverRebuilt) return read;
   if (phase === 'done') return { ...read, rebuildId, at, exceptions };

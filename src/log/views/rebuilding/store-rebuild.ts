@@ -31,8 +31,6 @@ export interface StoreRebuild {
   readonly version?: number;
   /** version of what is read until then; absent stands for 1 */
   readonly replaces?: number;
-  /** what a roll-back goes back to */
-  readonly previous?: { readonly collection: string; readonly version: number };
   /** where it is built, if that is beside what is read meanwhile */
   readonly collection?: string;
   /** of that collection, whatever its name: known once it is whole */
@@ -74,7 +72,7 @@ export async function noteFirstVersion(db: Db, name: StoreName, version: number)
 }
 
 /** What is made beside what is read. */
-type Made = 'version' | 'replaces' | 'previous' | 'collection';
+type Made = 'version' | 'replaces' | 'collection';
 
 /** The version that a rebuild makes; what was never rebuilt is as it was when there was no other version yet. */
 export function versionOf(rebuild: StoreRebuild | null): number {
@@ -136,10 +134,7 @@ export class StoreRebuilder {
   /** @throws Superseded where another goes on with it, or with another rebuild of this store */
   async advance(
     more: Partial<
-      Pick<
-        StoreRebuild,
-        'phase' | 'done' | 'total' | 'place' | 'since' | 'exceptions' | 'identity' | 'previous'
-      >
+      Pick<StoreRebuild, 'phase' | 'done' | 'total' | 'place' | 'since' | 'exceptions' | 'identity'>
     >,
   ) {
     const { _id, rebuildId, epoch, done } = this.state;
