@@ -18,7 +18,10 @@ export interface AwaitingShipment {
   readonly holdReason?: string;
 }
 
-/** An order with shipments that wait; no other order has a document. A cancellation cancels what waits. */
+/**
+ * An order with shipments that wait; no other order has a document. A cancellation cancels what
+ * waits.
+ */
 interface AwaitingOrder extends Pick<AwaitingShipment, 'customer' | 'held' | 'holdReason'> {
   /** in the sequence of their creation; one at least */
   readonly shipments: readonly Pick<AwaitingShipment, 'shipmentId' | 'lines' | 'since'>[];

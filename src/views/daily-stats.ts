@@ -23,9 +23,15 @@ export interface DailyStats {
   readonly revenue: Sum;
   /** paid back that day */
   readonly refunds: Sum;
-  /** the part, 0 to 1, of the orders created that day that were cancelled as a whole, then or later; null if there are none */
+  /**
+   * the part, 0 to 1, of the orders created that day that were cancelled as a whole, then or later;
+   * null if there are none
+   */
   readonly cancellationRate: number | null;
-  /** from creation to confirmation, of the orders confirmed that day, in milliseconds; null if there are none */
+  /**
+   * from creation to confirmation, of the orders confirmed that day, in milliseconds; null if there
+   * are none
+   */
   readonly timeToConfirm: {
     readonly average: number;
     readonly shortest: number;
@@ -196,7 +202,9 @@ const LONGEST_RANGE_DAYS = 366;
 const DEFAULT_RANGE_DAYS = 30;
 const DAY_MS = 86_400_000;
 
-/** @throws BadParameter for a day that no calendar has, and for a range that is empty or too long */
+/**
+ * @throws BadParameter for a day that no calendar has, and for a range that is empty or too long
+ */
 function rangeOf(query: { readonly from?: string; readonly to?: string }): { from: string; to: string } {
   const lastDay = query.to === undefined ? undefined : startOf('to', query.to);
   const firstDay = query.from === undefined ? undefined : startOf('from', query.from);

@@ -11,7 +11,9 @@ export interface ProductDemand {
   /** orders with it, whatever became of them */
   readonly orders: number;
   readonly ordered: number;
-  /** by a cancellation, as a whole or of what was left; `rejected` and expired orders are not in it */
+  /**
+   * by a cancellation, as a whole or of what was left; `rejected` and expired orders are not in it
+   */
   readonly cancelled: number;
   readonly shipped: number;
   /** that customers sent, or want to send, back */

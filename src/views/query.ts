@@ -22,7 +22,10 @@ export interface Asked<K extends string, F extends string> {
   readonly page: Page;
 }
 
-/** What a query found, and how far the view was; undefined for nothing. `next` if there is another page. */
+/**
+ * What a query found, and how far the view was; undefined for nothing. `next` if there is another
+ * page.
+ */
 interface Outcome<T> {
   readonly found: T | undefined;
   readonly next?: Place;

@@ -1,4 +1,7 @@
-/** States of orders, each after the last event of it that was seen. The least recently seen make room. */
+/**
+ * States of orders, each after the last event of it that was seen. The least recently seen make
+ * room.
+ */
 export class RecentOrders<S extends { readonly orderId: string; readonly version: number }> {
   private readonly limit: number;
   /** in the sequence in which they were seen */

@@ -30,7 +30,7 @@ export function createRebuilding({
       if (view === undefined) throw new Error(`There is no view ${name} here.`);
       return await rebuild(view, rebuilding);
     },
-    // A roll-back that an earlier version of the code has begun. Under an id of its own, so that it begins anew.
+    // A roll-back that an earlier version of the code began. Its own id makes this a new rebuild.
     rollBackOrders: async (rebuildId) =>
       await rebuildOrders({ db, rebuildId: `instead-of-${rebuildId}`, ...currentTurn() }),
   };

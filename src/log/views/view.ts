@@ -10,8 +10,9 @@ export type Comparable = Scalar | { readonly [name: string]: Scalar };
 type Bounds = { readonly [name: string]: Comparable };
 
 /**
- * What an event changes in one document of a view. Changes commute: any sequence and any grouping of them
- * lead to the same document. So an event that was parked may be applied later, and a rebuild gives the same view.
+ * What an event changes in one document of a view. Changes commute: any sequence and any grouping
+ * of them lead to the same document. So an event that was parked may be applied later, and a
+ * rebuild gives the same view.
  */
 export interface Change {
   /** of the document, which need not exist */
@@ -31,30 +32,39 @@ interface Described {
   readonly indexes: readonly IndexDescription[];
 }
 
-/** A view whose documents gather many orders, such as the days of a year: it may only add, min and max. */
+/**
+ * A view whose documents gather many orders, such as the days of a year: it may only add, min and
+ * max.
+ */
 export interface SummaryView extends Described {
   readonly keyedBy?: undefined;
   /**
-   * Pure. `before` and `after` are the order of the event, before and after it. If it throws, the event is parked,
-   * and later events of that order wait for it.
+   * Pure. `before` and `after` are the order of the event, before and after it. If it throws, the
+   * event is parked, and later events of that order wait for it.
    */
   readonly fold: (event: OrderEvent, before: Order | undefined, after: Order) => readonly Change[];
 }
 
-/** A view with at most one document for each entity, under its id: it may hold anything that the events tell. */
+/**
+ * A view with at most one document for each entity, under its id: it may hold anything that the
+ * events tell.
+ */
 export interface EntityView<D extends object = object> extends Described {
   readonly keyedBy: 'entity';
   /**
-   * Pure. The document after an event; undefined deletes it. The feeder sees to it that each event is folded once,
-   * in the sequence of versions. If it throws, the event is parked, and later events of that order wait for it;
-   * one that is skipped leaves the document as it was.
+   * Pure. The document after an event; undefined deletes it. The feeder sees to it that each event
+   * is folded once, in the sequence of versions. If it throws, the event is parked, and later
+   * events of that order wait for it; one that is skipped leaves the document as it was.
    *
    * @param order as it is after the event
    */
   fold(document: D | undefined, event: OrderEvent, order: Order): D | undefined;
 }
 
-/** A view that is built from the feed by its fold alone. One file holds all of it: fold, indexes and queries. */
+/**
+ * A view that is built from the feed by its fold alone. One file holds all of it: fold, indexes and
+ * queries.
+ */
 export type View = SummaryView | EntityView;
 
 export interface ViewDocument {

@@ -1,47 +1,47 @@
 import type { Concerns } from '../concerns.js';
 import type { OrderDocument } from '../orders.js';
 
-/** The view of an order as it is sent. */
+/** The view of an order, serialized as it is sent. */
 export interface StoredView {
   readonly version: number;
   readonly json: string;
-  /** absent where there are none */
+  /** absent if there are none */
   readonly concerns?: Concerns & Pick<OrderDocument, 'stopped'>;
 }
 
-/** The views that were read last, within bounds. It knows nothing of where they come from. */
+/** A bounded LRU cache of views. It does not know where they come from. */
 export interface OrderCache {
   get(orderId: string): StoredView | undefined;
   /**
-   * Reads a view and keeps it, unless it was invalidated, or a newer one was seen, while it was read: then it is read again.
-   * Readers of one order at once share one reading.
+   * Reads a view and keeps it. If it is invalidated, or a newer version is seen, during the read,
+   * it is read again. Concurrent readers of one order share one read.
    */
   load(orderId: string, read: () => Promise<StoredView | undefined>): Promise<StoredView | undefined>;
-  /** The view has changed: what is kept, and what is being read, is not used any more. */
+  /** The view has changed: the cached one is dropped, and a read in progress is repeated. */
   invalidate(orderId: string): void;
-  /** The view is known to have this version. */
+  /** The view is known to have this version: anything older is dropped. */
   dropOlder(orderId: string, version: number): void;
   clear(): void;
 }
 
 export interface CacheBounds {
   readonly entries: number;
-  /** of all views together, as UTF-16 */
+  /** of all views together, in UTF-16 */
   readonly bytes: number;
 }
 
 const defaultBounds: CacheBounds = { entries: 10_000, bytes: 64 * 1024 * 1024 };
 
-/** A reading under way. */
+/** A read in progress. */
 interface Reading {
-  /** What it reads may be older than what is known by now: it is to read again. */
+  /** Its result may be stale: it must be repeated. */
   readonly overtake: () => void;
   readonly result: Promise<StoredView | undefined>;
 }
 
-/** The least recently used make room. */
+/** Evicts the least recently used. */
 export function createOrderCache({ entries, bytes }: CacheBounds = defaultBounds): OrderCache {
-  // A Map is in the order of insertion: the first is the one that was not used for longest.
+  // A Map iterates in insertion order, so the first entry is the least recently used.
   const kept = new Map<string, StoredView>();
   const readings = new Map<string, Reading>();
   let size = 0;

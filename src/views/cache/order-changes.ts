@@ -3,30 +3,36 @@ import type { Db } from 'mongodb';
 import { openChanges } from '../../concurrency/change-batches.js';
 import type { OrderDocument } from '../orders.js';
 
-/** How far the view of an order is. */
+/** The progress of an order, by its view. */
 export type OrderProgress = Pick<OrderDocument, 'version' | 'status' | 'settled'>;
 
 export interface OrderChangeListener {
-  /** The view of an order was written; how far it is, unless it was removed. */
+  /** The view of an order was written, or deleted: then `progress` is undefined. */
   changed(orderId: string, progress: OrderProgress | undefined): void;
-  /** Changes may have been missed: before a stream is live, and when the collection is gone. */
+  /**
+   * Changes may have been missed: called before a stream is live, and when the collection is
+   * dropped.
+   */
   lost(): void;
 }
 
 export interface OrderChanges {
-  /** Every change has been told, but for those of the last moment. False while the stream is away, behind or silent. */
+  /**
+   * Whether all changes but the latest were reported. False while the stream is down, lagging or
+   * silent.
+   */
   isLive(): boolean;
   stop(): Promise<void>;
 }
 
-/** How often the server answers where nothing changes. */
+/** How often the server answers if nothing changes. */
 const ANSWER_EVERY_MS = 500;
-/** How long an answer is good for: nobody knows what a silent stream has not told. */
+/** How long the stream counts as live after an answer: a silent stream may hide changes. */
 const BELIEVED_MS = 1_500;
 const OPEN_AGAIN_MS = 1_000;
 
 interface OrderChange {
-  /** absent where the change is one of the whole collection */
+  /** absent if the whole collection has changed */
   readonly orderId?: string;
   readonly fullDocument?: OrderProgress;
 }
@@ -42,7 +48,10 @@ const pipeline = [
   },
 ];
 
-/** Tells of every change of the orders' views, of whoever made it, until it is stopped. A stream that ends is opened anew. */
+/**
+ * Reports every change of the view `orders`, by any process, until it is stopped. A stream that
+ * ends is opened again.
+ */
 export function followOrders(db: Db, listener: OrderChangeListener): OrderChanges {
   const stopping = new AbortController();
   let trueAt = Number.NEGATIVE_INFINITY;
@@ -50,7 +59,7 @@ export function followOrders(db: Db, listener: OrderChangeListener): OrderChange
 
   async function keepFollowing(): Promise<void> {
     while (!stopping.signal.aborted) {
-      // It is away, or at its end because the collection is.
+      // The stream has failed, or has ended with its collection.
       await follow().catch(() => undefined);
       trueAt = Number.NEGATIVE_INFINITY;
       await setTimeout(OPEN_AGAIN_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
@@ -60,7 +69,8 @@ export function followOrders(db: Db, listener: OrderChangeListener): OrderChange
   async function follow(): Promise<void> {
     const stream = await openChanges<OrderChange>(db, { collection: 'orders', pipeline });
     try {
-      // What no majority had yet when it was opened is neither told by it nor in what was read by then: an answer comes later.
+      // A write that had no majority when the stream was opened is reported by an answer, but is
+      // not in earlier reads.
       let askedAt = Date.now();
       let batch = await stream.next(ANSWER_EVERY_MS);
       listener.lost();
@@ -69,7 +79,7 @@ export function followOrders(db: Db, listener: OrderChangeListener): OrderChange
           if (orderId === undefined) listener.lost();
           else listener.changed(orderId, fullDocument);
         }
-        // An answer has all that was written before it was asked for, if it could hold it.
+        // An answer that is not full has everything that was written before it was requested.
         if (!batch.isFull) trueAt = askedAt;
         askedAt = Date.now();
         batch = await stream.next(ANSWER_EVERY_MS);

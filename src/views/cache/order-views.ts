@@ -9,43 +9,49 @@ import { type OrderCache, type StoredView, createOrderCache } from './order-cach
 import { followOrders, type OrderProgress } from './order-changes.js';
 
 /**
- * The views of orders as one process reads them: hot ones from its memory, which a change stream keeps true. What it answers
- * of an order never gets older, and is never older than what was asked for. Where the stream is away, every read goes to
- * MongoDB.
+ * The views of orders as one process reads them: from a cache, which a change stream invalidates.
+ * Reads of an order are monotonic, and never older than the version that was asked for. While the
+ * stream is down, every read goes to MongoDB.
  */
 export interface OrderViews {
   /**
-   * @param atLeast a version the view is known to have: what is remembered of an older one is not used
-   * @returns undefined where there is no view
-   * @throws NoAnswer after 1.5 s, or MongoError before
+   * @param atLeast a version that the view is known to have: an older one in the cache is not used
+   * @returns undefined if there is no view
+   * @throws NoAnswer after 1.5 s; MongoError
    */
   read(orderId: string, atLeast?: number): Promise<StoredView | undefined>;
   /**
-   * Waits until the view of an order is far enough, or time is up. An outage of MongoDB is waited out like a view that is
-   * behind.
+   * Waits until `isEnough`, or until time is up. It waits through an outage of MongoDB, too.
    *
-   * @returns the view's progress as last seen, far enough or not; undefined where it was never seen
+   * @returns the progress that was seen last, enough or not; undefined if none was seen
    */
   reach(
     orderId: string,
     isEnough: (progress: OrderProgress) => boolean,
     withinMs: number,
   ): Promise<OrderProgress | undefined>;
-  /** Somebody has been shown this version by other means, such as a list: nothing older is answered from now on. */
+  /**
+   * A client has seen this version elsewhere, such as in a list: nothing older is answered from now
+   * on.
+   */
   shown(orderId: string, version: number): void;
-  /** For people and tests: how reads were answered so far. */
+  /** How reads were answered so far. */
   readonly counts: Readonly<Record<'hits' | 'misses' | 'bypasses', number>>;
   close(): Promise<void>;
 }
 
 const READ_WITHIN_MS = 1_500;
-/** Where MongoDB is slow, it says so before it would be taken for gone. */
+/** A slow query fails in MongoDB before it looks like an outage. */
 const soon = { ...committed, maxTimeMS: 1_000 } as const;
-/** One look at MongoDB is for all that are read at the same time; a slow one is nobody else's trouble. */
+/**
+ * Concurrent reads share one query; several at once, so that a slow one does not block the others.
+ */
 const LOOKS = { size: 100, atOnce: 4 };
-/** Enough for a look at a view, also where there is no time to wait for it. */
+/** Enough to read a view once, even if there is no time left to wait. */
 const SHORTEST_LOOK_MS = 100;
-/** Between two looks at a view that is waited for. Where there is a stream, that tells. */
+/**
+ * Between two reads of a view that a request waits for. Long, because the stream reports changes.
+ */
 const LIVE_PAUSE_MS = 1_000;
 const FIRST_BLIND_PAUSE_MS = 10;
 const LONGEST_BLIND_PAUSE_MS = 250;

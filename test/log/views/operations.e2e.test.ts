@@ -248,7 +248,7 @@ test('an event that was set aside is listed, tried again and skipped over HTTP',
     dependencies: expect.arrayContaining([
       expect.objectContaining({
         name: 'feed',
-        detail: expect.stringContaining('product-demand: 1 events set aside'),
+        detail: expect.stringContaining('product-demand: 1 events parked'),
       }),
     ]),
   });

@@ -16,8 +16,8 @@ export interface FoldedBatch {
 }
 
 /**
- * Folds a batch into writes. An event that fails is parked, and later ones of its order wait for it; all others go on.
- * Events of an order whose past is lost are left out.
+ * Folds a batch into writes. An event that fails is parked, and later ones of its order wait for
+ * it; all others go on. Events of an order whose past is lost are left out.
  *
  * @param blocked ids of orders that have a parked event already
  * @throws NewerEvent

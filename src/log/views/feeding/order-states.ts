@@ -12,7 +12,10 @@ import type { View } from '../view.js';
 const rememberedOrders = 5_000;
 const onlyPlace = { _id: 0, orderId: 1, version: 1, position: 1 } as const;
 
-/** The events that tell what an order was are lost for good: no view can tell what a later event changes. */
+/**
+ * The events that tell what an order was are lost for good: no view can tell what a later event
+ * changes.
+ */
 export class LostPast extends Error {
   override readonly name = 'LostPast';
 }
@@ -28,18 +31,21 @@ export interface OrderState {
 /** What a batch of events is folded on. */
 export interface BatchStart {
   /**
-   * The orders of the batch before the first of its events; undefined if that is the order's first event, an error if
-   * its log has a gap or cannot be folded, a LostPast if that will never change
+   * The orders of the batch before the first of its events; undefined if that is the order's first
+   * event, an error if its log has a gap or cannot be folded, a LostPast if that will never change
    */
   readonly states: ReadonlyMap<string, OrderState | Error | undefined>;
   /**
-   * Positions of events that a later version of their order precedes in the feed. An entity's document has them
-   * already, since it is folded from the journal. Empty for any other view.
+   * Positions of events that a later version of their order precedes in the feed. An entity's
+   * document has them already, since it is folded from the journal. Empty for any other view.
    */
   readonly overtaken: ReadonlySet<number>;
 }
 
-/** The orders as a view needs them before its next events: from memory, else folded from the journal. */
+/**
+ * The orders as a view needs them before its next events: from memory, else folded from the
+ * journal.
+ */
 export class OrderStates {
   private readonly db: Db;
   private readonly view: View;
@@ -110,8 +116,9 @@ export class OrderStates {
 }
 
 /**
- * Splits events so that within a part those of an order follow one another. An event that was lost, and came back after
- * later ones, follows none of them: what its order was before it is in the journal.
+ * Splits events so that within a part those of an order follow one another. An event that was lost,
+ * and came back after later ones, follows none of them: what its order was before it is in the
+ * journal.
  */
 export function* consecutive<E extends Pick<StoredEvent, 'orderId' | 'version'>>(
   events: readonly E[],
@@ -149,7 +156,9 @@ export function next(before: Order | undefined, event: StoredEvent): Order | Err
   }
 }
 
-/** The state after an event that the view has applied: if its fold throws, the event was skipped. */
+/**
+ * The state after an event that the view has applied: if its fold throws, the event was skipped.
+ */
 function recall(view: View, before: OrderState | undefined, event: StoredEvent): OrderState | Error {
   const order = next(before?.order, event);
   if (order instanceof Error) return order;

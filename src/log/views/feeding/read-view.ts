@@ -22,7 +22,10 @@ export interface Reading<D extends ViewDocument> {
   readonly aggregate: <R extends object>(pipeline: Document[]) => AggregationCursor<R>;
 }
 
-/** Reads documents of a view and how far it is, both at one point in time, even if it is written or swapped meanwhile. */
+/**
+ * Reads documents of a view and how far it is, both at one point in time, even if it is written or
+ * swapped meanwhile.
+ */
 export async function readView<D extends ViewDocument, T>(
   db: Db,
   { name }: View,

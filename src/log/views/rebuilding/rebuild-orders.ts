@@ -32,13 +32,14 @@ const almostThere = 100;
 const rounds = 10;
 
 /**
- * Rebuilds the view `orders` from the journal, in a collection beside the one that is read and written, then renames it to
- * `orders`. Orders that are recorded during the rebuild are folded again, before and once more after the swap. An order whose
- * log cannot be folded from its first event on, or is gone, is taken over as it was.
+ * Rebuilds the view `orders` from the journal, in a collection beside the one that is read and
+ * written, then renames it to `orders`. Orders that are recorded during the rebuild are folded
+ * again, before and once more after the swap. An order whose log cannot be folded from its first
+ * event on, or is gone, is taken over as it was.
  *
  * @returns false if `signal` ended it before it was done
- * @throws Superseded if another holder has taken it over, or its version is not the one of this process; and any error of
- *   MongoDB: call it again, it goes on where it was
+ * @throws Superseded if another holder has taken it over, or its version is not the one of this
+ *   process; and any error of MongoDB: call it again, it goes on where it was
  */
 export async function rebuildOrders(rebuilding: Rebuilding): Promise<boolean> {
   const { db, beat, rebuildId } = rebuilding;
@@ -73,8 +74,8 @@ export async function rebuildOrders(rebuilding: Rebuilding): Promise<boolean> {
 }
 
 /**
- * Whether neither the view nor a rebuild under way has the version of this process yet. A view without any order has that
- * version from now on.
+ * Whether neither the view nor a rebuild under way has the version of this process yet. A view
+ * without any order has that version from now on.
  */
 export async function areOrdersOutdated(db: Db): Promise<boolean> {
   const rebuild = await storeRebuilds(db).findOne({ _id: 'orders' }, committed);
@@ -98,12 +99,18 @@ async function takeOver({ db, rebuildId }: Rebuilding): Promise<StoreRebuilder> 
 /** Where a rebuild writes, and under which name. */
 interface Target {
   readonly db: Db;
-  /** Its name is unique to this rebuild: a holder that is too late to swap it cannot swap another one's. */
+  /**
+   * Its name is unique to this rebuild: a holder that is too late to swap it cannot swap another
+   * one's.
+   */
   readonly next: Collection<OrderDocument>;
   readonly rebuildId: string;
 }
 
-/** An order whose log is broken does not stop the others: it stays as it was, or waits for its own steps. */
+/**
+ * An order whose log is broken does not stop the others: it stays as it was, or waits for its own
+ * steps.
+ */
 function rethrowServerError(error: unknown): void {
   if (isServerError(error)) throw error;
 }
@@ -114,7 +121,9 @@ async function identityOf(db: Db, name: string): Promise<string | undefined> {
   return found?.info?.uuid?.toString('hex');
 }
 
-/** Drops what other rebuilds have left, `orders_before_…` of earlier versions of this code included. */
+/**
+ * Drops what other rebuilds have left, `orders_before_…` of earlier versions of this code included.
+ */
 async function dropUnusedBuilds(db: Db, rebuilder: StoreRebuilder): Promise<void> {
   const found = await db.listCollections({ name: /^orders_(next|before)/ }, { nameOnly: true }).toArray();
   // After the list, not before: a rebuild that supersedes this one from now on is not in it.
@@ -140,7 +149,8 @@ async function fill(
 }
 
 /**
- * Takes over as they were the orders that the journal has no event of: it lost them, and their histories have expired.
+ * Takes over as they were the orders that the journal has no event of: it lost them, and their
+ * histories have expired.
  *
  * @returns the exceptions, with these orders among them
  */
@@ -161,7 +171,8 @@ async function takeOverUnjournaled(
 }
 
 /**
- * Builds all indexes once all orders are written: that costs less than half of keeping them up to date on the way.
+ * Builds all indexes once all orders are written: that costs less than half of keeping them up to
+ * date on the way.
  *
  * @returns false if `signal` ended it before it was done
  */
@@ -175,7 +186,8 @@ async function buildIndexes(
       await next.createIndexes([...orderIndexes]);
       return true;
     } catch (error) {
-      // The connection timed out on a long build. Asked again, MongoDB answers when the same build is done.
+      // The connection timed out on a long build. Asked again, MongoDB answers when the same build
+      // is done.
       if (!(error instanceof MongoNetworkTimeoutError)) throw error;
       if (signal.aborted) return false;
     }
@@ -232,7 +244,8 @@ async function write({ db, next, rebuildId }: Target, batch: Batch): Promise<rea
           .find({ _id: { $in: kept } }, committed)
           .toArray();
   const made = [...batch.values()].flatMap((order) => (order instanceof Error ? [] : [toDocument(order)]));
-  // A worker that knows an order from the replaced view finds another recorder, even at the same version, and reads it again.
+  // A worker that knows an order from the replaced view finds another recorder, even at the same
+  // version, and reads it again.
   const documents = [...made, ...taken].map((document) => ({ ...document, recorder: rebuildId }));
   if (documents.length === 0) return kept;
   const there = await insertMissing(next, documents);
@@ -256,8 +269,8 @@ async function replaceOlder(
 }
 
 /**
- * Orders with events that have no position yet, or one after `since`. In this sequence: the second look finds an event
- * that gets its position during the first.
+ * Orders with events that have no position yet, or one after `since`. In this sequence: the second
+ * look finds an event that gets its position during the first.
  */
 async function* touchedSince(db: Db, since: number): AsyncGenerator<readonly string[], void> {
   for (const filter of [{ unsequenced: true } as const, { position: { $gt: since } }]) {

@@ -46,8 +46,8 @@ export async function requestRebuild(
 }
 
 /**
- * As `requestRebuild`, but waits for a rebuild that has done its work and is about to end: a caller that has seen it done
- * need not know that its workflow has one step to go.
+ * As `requestRebuild`, but waits for a rebuild that has done its work and is about to end: a caller
+ * that has seen it done need not know that its workflow has one step to go.
  */
 export async function requestAnotherRebuild(
   { db, client, taskQueue }: Requesting,
@@ -69,7 +69,10 @@ async function isDone(db: Db, name: string, rebuildId: string): Promise<boolean>
   return (await storeRebuilds(db).countDocuments({ _id: store, rebuildId, phase: 'done' }, committed)) > 0;
 }
 
-/** Has every view across orders rebuilt if it may have counted events twice, which were lost and came back (`noteReturn`). */
+/**
+ * Has every view across orders rebuilt if it may have counted events twice, which were lost and
+ * came back (`noteReturn`).
+ */
 export async function requestRebuildsAfterLoss(
   {
     db,
