@@ -85,7 +85,10 @@ export class OrderStates {
     return { states, overtaken: await this.overtaken(events.filter(({ orderId }) => missing.has(orderId))) };
   }
 
-  /** An order in memory was seen up to the event before: none of its later events can have been. */
+  /**
+   * @param events of orders that are not in memory: one in memory is at its highest version, so
+   *   nothing has overtaken the event that follows
+   */
   private async overtaken(events: readonly PositionedEvent[]): Promise<ReadonlySet<number>> {
     if (this.view.keyedBy === undefined || events.length === 0) return new Set();
     const found = await journal(this.db)
