@@ -22,18 +22,17 @@ export function addRebuildCommand(program: Command, session: Session): void {
   const command = addScript(program, 'rebuild', {
     summary: 'build a view anew from the journal, or the journal from the workflow histories',
     details:
-      'The view is built beside the one that is read, which it replaces at once when it is as far; the one before is kept ' +
-      'for a roll-back, which is at once; that of orders takes its time, since what was recorded since is in it before it is ' +
-      'read. A rebuild goes on by itself, whether anybody watches or not.',
+      'The view is built beside the one that is read, and replaces it when it has caught up. Of a view across orders the one ' +
+      'before is kept for a roll-back; to go back with orders, rebuild it with the older code. A rebuild goes on by itself, ' +
+      'whether anybody watches or not.',
     examples: [
       'rebuild customers',
       'rebuild orders',
       'rebuild customers --rollback',
-      'rebuild orders --rollback',
       'rebuild --from history',
     ],
   })
-    .argument('[view]', 'orders, customers, daily-stats or product-demand')
+    .argument('[view]', 'orders, or a view across orders: `orders projections` lists them')
     .addOption(
       new Option('--from <source>', 'journal, or history: of Temporal, for journal and views alike')
         .choices(['journal', 'history'])
@@ -54,12 +53,12 @@ export function addRebuildCommand(program: Command, session: Session): void {
     }
     if (!options.wait) {
       report(session, options, answer, () => [
-        `the ${action} of ${name} is under way: see \`orders projections\``,
+        `the rebuild of ${name} is under way: see \`orders projections\``,
       ]);
       return;
     }
     const done = await watch(api, name, answer.rebuildId);
-    report(session, options, done, () => doneLines(done, action));
+    report(session, options, done, () => doneLines(done));
   });
 }
 
@@ -128,17 +127,16 @@ async function look(api: Api, name: string): Promise<Rebuilt | undefined> {
   }
 }
 
-function doneLines(done: Rebuilt, action: 'rebuild' | 'rollback'): readonly string[] {
+function doneLines(done: Rebuilt): readonly string[] {
   if ('position' in done) {
     return [
       `${done.name} is rebuilt: version ${done.version}, position ${done.position.toLocaleString('en')}`,
     ];
   }
-  const { name, version, exceptions } = done;
-  const outcome = action === 'rollback' ? `is back to version ${version}` : 'is rebuilt';
-  if (exceptions === undefined || exceptions.count === 0) return [`${name} ${outcome}`];
+  const { name, exceptions } = done;
+  if (exceptions === undefined || exceptions.count === 0) return [`${name} is rebuilt`];
   return [
-    `${name} ${outcome}, but for ${exceptions.count} orders that could not be made from their first event on:`,
+    `${name} is rebuilt, but for ${exceptions.count} orders that could not be made from their first event on:`,
     ...exceptions.orderIds.map((orderId) => `  ${orderId}`),
     'these are read as they were before, or from their last run: `npx orders verify --order <id>` says what each lacks, and what to do',
   ];

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { formatMoney } from '../order/money.js';
+import type { AwaitingShipment } from '../views/awaiting-dispatch.js';
 import type { CustomerSummary } from '../views/customers.js';
 import type { DailyStats } from '../views/daily-stats.js';
 import type { ProductDemand } from '../views/product-demand.js';
@@ -16,6 +17,7 @@ export function addViewCommands(program: Command, session: Session): void {
   addCustomer(program, session);
   addStats(program, session);
   addDemand(program, session);
+  addAwaitingDispatch(program, session);
 }
 
 interface Dated {
@@ -166,6 +168,61 @@ function demandLines(
     paint('dim', asOfText(asOf)),
     ...(nextCursor === undefined ? [] : [`there are more: --cursor ${nextCursor}`]),
   ];
+}
+
+interface AwaitingOptions extends CommonOptions {
+  readonly held?: true;
+  readonly sku?: string;
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
+interface AwaitingPage extends Dated {
+  readonly data: readonly AwaitingShipment[];
+  readonly nextCursor?: string;
+}
+
+const awaitingColumns: readonly Column[] = [
+  { title: 'SINCE' },
+  { title: 'ORDER' },
+  { title: 'SHIPMENT' },
+  { title: 'CUSTOMER' },
+  { title: 'LINES' },
+  { title: 'HELD' },
+];
+
+function addAwaitingDispatch(program: Command, session: Session): void {
+  const command = addScript(program, 'awaiting-dispatch', {
+    summary: 'list shipments that wait for dispatch, the oldest first',
+    examples: ['awaiting-dispatch', 'awaiting-dispatch --held', 'awaiting-dispatch --sku A-1'],
+  })
+    .option('--held', 'only of orders on hold')
+    .option('--sku <sku>', 'only with this product')
+    .option('--limit <number>', 'at most so many, up to 200', positive)
+    .option('--cursor <cursor>', 'go on from the end of an earlier list');
+  command.action(async () => {
+    const options = command.optsWithGlobals<AwaitingOptions>();
+    const { held, sku, limit, cursor } = options;
+    const found = await apiOf(session, options).get<AwaitingPage>('/v1/views/awaiting-dispatch', {
+      held: held && 'true',
+      sku,
+      limit,
+      cursor,
+    });
+    const { paint } = session.terminal;
+    report(session, options, found, () => [
+      ...(found.data.length === 0
+        ? ['nothing waits for dispatch']
+        : table(awaitingColumns, found.data.map(awaitingRow), paint)),
+      paint('dim', asOfText(found.asOf)),
+      ...(found.nextCursor === undefined ? [] : [`there are more: --cursor ${found.nextCursor}`]),
+    ]);
+  });
+}
+
+function awaitingRow({ since, orderId, shipmentId, customer, lines, holdReason = '' }: AwaitingShipment) {
+  const what = lines.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ');
+  return [since, orderId, shipmentId, `${customer.name} (${customer.id})`, what, holdReason];
 }
 
 function asOfText({ position, at: time }: AsOf): string {

@@ -2,17 +2,22 @@ import type { IndexDescription } from 'mongodb';
 import type { Order, ReceivedFact } from '../order/order.js';
 import { later } from '../order/time.js';
 
-/** Since when an order waits for something that a person may have to look after, ISO-8601 UTC; each is absent where it does not. */
+/**
+ * Since when (ISO-8601 UTC) an order waits for something that may need a person. Absent if it does
+ * not wait.
+ */
 export interface Concerns {
   /** the oldest effect that is owed */
   readonly owedSince?: string;
   /** the oldest payment that the provider has not settled */
   readonly pendingSince?: string;
-  /** the oldest fact from outside that never fitted */
+  /** the oldest fact from outside that was given up as unmatched */
   readonly unmatchedSince?: string;
 }
 
-/** Why an order does not go on by itself, as whoever found it notes it in the view. */
+/**
+ * Why an order does not continue by itself, as the process that found out writes it into the view.
+ */
 export interface Stopped {
   readonly code: 'order_forked' | 'workflow_ended' | 'workflow_rewound';
   /** ISO-8601 UTC */
@@ -21,7 +26,7 @@ export interface Stopped {
   readonly remedy: string;
 }
 
-/** Most orders have none of these fields, and no entry. */
+/** Sparse: most orders have none of these fields. */
 export const concernIndexes: readonly IndexDescription[] = [
   { key: { owedSince: 1, _id: 1 }, sparse: true },
   { key: { pendingSince: 1, _id: 1 }, sparse: true },
@@ -40,14 +45,14 @@ export function concernsOf(order: Order): Concerns {
   };
 }
 
-/** Payments that the provider called pending, each with the time at which it did. */
+/** Payments that are pending at the provider, each with the time since when. */
 export function pendingAuthorizations({ authorizations, terms }: Order) {
   return authorizations
     .filter(({ status, retired }) => status === 'pending' && !retired)
     .map((entry) => ({ ...entry, since: later(entry.until, -terms.paymentDeadline) }));
 }
 
-/** Facts from outside, such as a carrier's event, that never fitted. */
+/** Facts from outside, such as a carrier's event, that were given up as unmatched. */
 export function unmatchedFacts({ facts = [] }: Order): readonly ReceivedFact[] {
   return facts.filter(({ unmatched }) => unmatched === true);
 }

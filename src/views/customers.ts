@@ -1,9 +1,11 @@
 import type { Db } from 'mongodb';
+import { Type } from 'typebox';
 import type { Order } from '../order/order.js';
 import { capturedAmount, refundedAmount } from '../order/view.js';
 import { type StoredSum, type Sum, sumOf } from '../log/views/decimals.js';
 import { type AsOf, readView } from '../log/views/feeding/read-view.js';
-import type { Change, View } from '../log/views/view.js';
+import type { Change, SummaryView } from '../log/views/view.js';
+import { closed, Count, Instant, Money, type ViewQuery, viewQuery } from './query.js';
 
 /** A customer by its orders. Amounts in minor units. */
 export interface CustomerSummary {
@@ -28,10 +30,35 @@ interface CustomerDocument {
   readonly lastOrder: { readonly createdAt: string; readonly orderId: string; readonly name: string };
 }
 
-export const customers: View = {
+const queries: readonly ViewQuery[] = [
+  viewQuery({
+    path: '/v1/customers/:customerId',
+    summary: 'A customer by its orders',
+    keys: { customerId: 'id' },
+    body: {
+      customerId: Type.String(),
+      name: Type.String({ description: 'as of the last order' }),
+      orders: Count,
+      openOrders: Type.Integer({ description: 'pending or confirmed' }),
+      lifetimeValue: Type.Record(Type.String(), Money('minor units'), {
+        description: 'captured less refunded, by currency',
+      }),
+      firstOrderAt: Instant,
+      lastOrder: closed({ orderId: Type.String(), createdAt: Instant }),
+    },
+    notFound: {
+      code: 'customer_not_found',
+      detail: ({ customerId }) => `There is no order of a customer ${customerId}`,
+    },
+    run: async (db, { keys: { customerId } }) => await findCustomer(db, customerId),
+  }),
+];
+
+export const customers: SummaryView & { readonly queries: readonly ViewQuery[] } = {
   name: 'customers',
   version: 2,
   indexes: [],
+  queries,
   fold(_event, before, after) {
     const changes: Change[] = [];
     const open = openOrders(after) - openOrders(before);
@@ -61,12 +88,12 @@ function lifetimeValue(order: Order | undefined): number {
   return order === undefined ? 0 : capturedAmount(order) - refundedAmount(order);
 }
 
-/** @returns undefined where the customer has ordered nothing, as far as the view is */
+/** @returns undefined if the customer has ordered nothing, as far as the view is */
 export async function findCustomer(
   db: Db,
   customerId: string,
 ): Promise<{ readonly found: CustomerSummary | undefined; readonly asOf: AsOf }> {
-  return await readView<CustomerDocument, CustomerSummary | undefined>(db, customers, async (find) => {
+  return await readView<CustomerDocument, CustomerSummary | undefined>(db, customers, async ({ find }) => {
     const [document] = await find({ _id: customerId }).toArray();
     return document && toSummary(document);
   });

@@ -1,10 +1,12 @@
 import type { Db } from 'mongodb';
+import { Type } from 'typebox';
 import type { OrderEvent } from '../order/events.js';
 import type { Order } from '../order/order.js';
 import { capturedAmount, refundedAmount } from '../order/view.js';
 import { type StoredSum, type Sum, sumOf } from '../log/views/decimals.js';
 import { type AsOf, readView } from '../log/views/feeding/read-view.js';
-import type { Change, View } from '../log/views/view.js';
+import type { Change, SummaryView } from '../log/views/view.js';
+import { BadParameter, closed, Count, Money, type ViewQuery, viewQuery } from './query.js';
 
 /** What happened on one day (UTC) in one currency. Amounts in minor units. */
 export interface DailyStats {
@@ -21,9 +23,15 @@ export interface DailyStats {
   readonly revenue: Sum;
   /** paid back that day */
   readonly refunds: Sum;
-  /** the part, 0 to 1, of the orders created that day that were cancelled as a whole, then or later; null where none was created */
+  /**
+   * the part, 0 to 1, of the orders created that day that were cancelled as a whole, then or later;
+   * null if there are none
+   */
   readonly cancellationRate: number | null;
-  /** from creation to confirmation, of the orders confirmed that day, in milliseconds; null where none was */
+  /**
+   * from creation to confirmation, of the orders confirmed that day, in milliseconds; null if there
+   * are none
+   */
   readonly timeToConfirm: {
     readonly average: number;
     readonly shortest: number;
@@ -47,10 +55,58 @@ interface DayDocument {
   readonly longestToConfirm?: number;
 }
 
-export const dailyStats: View = {
+const Milliseconds = Type.Integer({ description: 'milliseconds' });
+
+const queries: readonly ViewQuery[] = [
+  viewQuery({
+    path: '/v1/stats',
+    summary: 'What happened day by day',
+    description:
+      'Days are UTC, both ends included, a leap year at most; the last thirty by default. Days on which nothing happened are left out.',
+    filters: { from: 'day', to: 'day', currency: 'currency' },
+    body: {
+      from: Type.String(),
+      to: Type.String(),
+      data: Type.Array(
+        closed({
+          day: Type.String(),
+          currency: Type.String(),
+          created: Count,
+          confirmed: Count,
+          cancelled: Type.Integer({ description: 'as a whole' }),
+          rejected: Count,
+          expired: Count,
+          revenue: Money('captured that day, in minor units'),
+          refunds: Money('paid back that day, in minor units'),
+          cancellationRate: Type.Union([Type.Number(), Type.Null()], {
+            description:
+              'the part of the orders created that day that were cancelled as a whole, then or later',
+          }),
+          timeToConfirm: Type.Union(
+            [closed({ average: Milliseconds, shortest: Milliseconds, longest: Milliseconds }), Type.Null()],
+            { description: 'of the orders confirmed that day' },
+          ),
+        }),
+      ),
+    },
+    async run(db, { filters }) {
+      const { currency } = filters;
+      const { from, to } = rangeOf(filters);
+      const { found, asOf } = await listDailyStats(db, {
+        from,
+        to,
+        ...(currency !== undefined && { currency }),
+      });
+      return { found: { from, to, data: found }, asOf };
+    },
+  }),
+];
+
+export const dailyStats: SummaryView & { readonly queries: readonly ViewQuery[] } = {
   name: 'daily-stats',
   version: 2,
   indexes: [],
+  queries,
   fold(event, before, after) {
     const today = documentId(event.occurredAt, after);
     const changes: Change[] = [];
@@ -107,7 +163,7 @@ export async function listDailyStats(
   db: Db,
   { from, to, currency }: { readonly from: string; readonly to: string; readonly currency?: string },
 ): Promise<{ readonly found: readonly DailyStats[]; readonly asOf: AsOf }> {
-  return await readView<DayDocument, readonly DailyStats[]>(db, dailyStats, async (find) => {
+  return await readView<DayDocument, readonly DailyStats[]>(db, dailyStats, async ({ find }) => {
     const days = await find({ _id: { $gte: `${from}:`, $lt: `${to};` } })
       .sort({ _id: 1 })
       .toArray();
@@ -140,4 +196,39 @@ function toStats(document: DayDocument): DailyStats {
             longest: longestToConfirm,
           },
   };
+}
+
+const LONGEST_RANGE_DAYS = 366;
+const DEFAULT_RANGE_DAYS = 30;
+const DAY_MS = 86_400_000;
+
+/**
+ * @throws BadParameter for a day that no calendar has, and for a range that is empty or too long
+ */
+function rangeOf(query: { readonly from?: string; readonly to?: string }): { from: string; to: string } {
+  const lastDay = query.to === undefined ? undefined : startOf('to', query.to);
+  const firstDay = query.from === undefined ? undefined : startOf('from', query.from);
+  const span = (DEFAULT_RANGE_DAYS - 1) * DAY_MS;
+  const today = Math.floor(Date.now() / DAY_MS) * DAY_MS;
+  const to = lastDay ?? Math.max(today, firstDay ?? 0);
+  const from = firstDay ?? to - span;
+  if (from > to) throw new BadParameter('from', 'must not be after to');
+  if (to - from >= LONGEST_RANGE_DAYS * DAY_MS) {
+    throw new BadParameter(
+      'from',
+      `must not be more than ${LONGEST_RANGE_DAYS} days before to, which is ${textOf(to)}`,
+    );
+  }
+  return { from: textOf(from), to: textOf(to) };
+}
+
+function startOf(name: 'from' | 'to', text: string): number {
+  const time = Date.parse(`${text}T00:00:00Z`);
+  if (Number.isNaN(time) || textOf(time) !== text)
+    throw new BadParameter(name, `must be a day of the calendar, not ${text}`);
+  return time;
+}
+
+function textOf(time: number): string {
+  return new Date(time).toISOString().slice(0, 10);
 }

@@ -11,31 +11,40 @@ import { type Concerns, concernIndexes, concernsOf, type Stopped } from './conce
 import type { Cause } from '../log/journal/stops.js';
 import { searchWords } from './search-words.js';
 
-/** A greater one for every change of `OrderDocument`, `Order` or `evolve`: the view is then built anew beside the old one. */
+/**
+ * Raise it with every change of `OrderDocument`, `Order` or `evolve`: the view is then rebuilt
+ * beside the old one.
+ */
 export const ordersVersion = 2;
 
-/** An order as the view keeps it: the public shape, what lists are filtered by, and the fold to go on from. */
+/**
+ * An order in the view: its public shape, the fields that lists filter by, and the state that the
+ * next event is folded on.
+ */
 export type OrderDocument = OrderView &
   Concerns & {
     /** the order's id */
     readonly _id: string;
-    /** its workflow has nothing more to do: if it is false, one must be running */
+    /** its workflow has nothing more to do; if false, a workflow must be running */
     readonly finished: boolean;
-    /** nothing is left to do by itself */
+    /** no effect is owed */
     readonly settled: boolean;
     readonly skus: readonly string[];
     /** see `searchWords` */
     readonly search: readonly string[];
     readonly state: Order;
-    /** the highest version that was recorded ahead of its turn; absent where nothing waits for an earlier event */
+    /** the highest recorded version after a gap; absent if there is no gap */
     readonly ahead?: number;
-    /** why it does not go on by itself; the next event that is folded in removes it */
+    /** why the order does not continue by itself; the next event that is folded removes it */
     readonly stopped?: Stopped;
-    /** who wrote it last: what a recorder of that name remembers is what stands here; a rebuild remembers nothing */
+    /**
+     * the recorder or rebuild that wrote it last; a recorder that finds its own name knows the
+     * document without reading it
+     */
     readonly recorder?: string;
   };
 
-/** A projection that leaves the `OrderView` of an `OrderDocument`, and what concerns a person. */
+/** A projection to the `OrderView` of an `OrderDocument`, and what concerns a person. */
 export const viewAndConcerns = {
   _id: 0,
   settled: 0,
@@ -47,13 +56,13 @@ export const viewAndConcerns = {
   recorder: 0,
 } as const;
 
-/** A projection that leaves what `shown` takes. */
+/** A projection to what `shown` takes. */
 export const onlyShown = { ...viewAndConcerns, owedSince: 0, pendingSince: 0, unmatchedSince: 0 } as const;
 
-/** A projection that leaves the `OrderView` of an `OrderDocument`. */
+/** A projection to the `OrderView` of an `OrderDocument`. */
 export const onlyView = { ...onlyShown, stopped: 0 } as const;
 
-/** Ends with `_id`, which makes the order of a list total, so that a cursor names one place in it. */
+/** Each ends with `_id`, so that lists have a total order, and a cursor names one place. */
 export const orderIndexes: readonly IndexDescription[] = [
   { key: { createdAt: 1, _id: 1 } },
   { key: { updatedAt: 1, _id: 1 } },
@@ -76,14 +85,14 @@ export function orders(db: Db) {
   return db.collection<OrderDocument>('orders');
 }
 
-/** By its view, which may lag: whether an order takes one more fact that does not fit yet. */
+/** Whether an order takes one more fact that does not fit yet, by its view, which may lag. */
 export async function hasRoomForFactsInView(db: Db, orderId: string): Promise<boolean> {
   const projection = { _id: 0, 'state.facts': 1 };
   const view = await orders(db).findOne<Pick<OrderDocument, 'state'>>({ _id: orderId }, { projection });
   return view === null || hasRoomForFacts(view.state);
 }
 
-/** The ids of all orders that there is a view of, ascending. */
+/** The ids of all orders that have a view, ascending. */
 export function viewedOrders(db: Db): AsyncIterable<string> {
   return orders(db)
     .find({}, { ...committed, projection: { _id: 1 } })
@@ -94,12 +103,12 @@ export function viewedOrders(db: Db): AsyncIterable<string> {
 /** A view, and whether its order has stopped. */
 export type ShownView = OrderView & Pick<OrderDocument, 'stopped'>;
 
-/** The view as people are shown it: an order that has stopped offers no command. */
+/** The view as it is shown: an order that has stopped offers no command. */
 export function shown({ stopped, ...view }: ShownView): OrderView {
   return stopped === undefined ? view : withoutCommands(view, stopped);
 }
 
-/** An order that has stopped: each command is blocked, with the cause and the remedy. */
+/** The view with every command blocked, with cause and remedy as the reason. */
 export function withoutCommands(view: OrderView, { detail, remedy }: Cause): OrderView {
   const reason = `${detail}: ${remedy}`;
   return {
@@ -116,9 +125,10 @@ export function withoutCommands(view: OrderView, { detail, remedy }: Cause): Ord
 const idsInPage = 500;
 
 /**
- * The orders that a workflow must be running for, by their views; by id. Page by page, so that each may take its time.
+ * The ids of orders that must have a running workflow, by their views, ascending. Read page by
+ * page, so that the caller may take its time with each.
  *
- * @param changedSince (ISO-8601 UTC) those whose last event is not older; all by default
+ * @param changedSince ISO-8601 UTC: leaves out orders whose last event is older; all by default
  */
 export async function* unfinishedOrders(db: Db, changedSince = ''): AsyncGenerator<string, void> {
   let page: readonly string[];
@@ -143,12 +153,13 @@ export async function ensureOrderIndexes(db: Db): Promise<void> {
 }
 
 /**
- * Brings the view of an order up to its journal: folds in the contiguous events beyond the version it has. Any number of
- * callers may do so at once; when it resolves, the view has every contiguous event that the journal held at the call.
+ * Brings the view of an order up to its journal: folds the contiguous events after the version it
+ * has. Any number of callers may do so at once. When it resolves, the view has every contiguous
+ * event that the journal held at the call.
  *
- * @param recorder who does it, where it remembers the order that is returned
- * @param isNew there is hardly a view yet: whether there is one shows when it is written
- * @returns the order as it is in the view; undefined where its first event is not in the journal
+ * @param recorder name of the caller, if it remembers the order that is returned
+ * @param isNew probably there is no view yet: try to insert one without reading first
+ * @returns the order as it is in the view; undefined if the journal lacks its first event
  */
 export async function projectOrder(
   db: Db,
@@ -176,7 +187,7 @@ async function look(db: Db, orderId: string, { session }: Projecting): Promise<K
   );
 }
 
-/** One try. @returns undefined when the view is not as it was seen */
+/** One attempt. @returns undefined if the view has changed since it was read */
 async function advance(
   db: Db,
   orderId: string,
@@ -200,7 +211,7 @@ async function advance(
   return isWritten ? { order } : undefined;
 }
 
-/** The order after events that follow it; undefined where they do not. */
+/** The order after these events; undefined if they do not follow it without a gap. */
 export function extended(order: Order, events: readonly StoredEvent[]): Order | undefined {
   const after = foldContiguous(
     order,
@@ -209,18 +220,19 @@ export function extended(order: Order, events: readonly StoredEvent[]): Order | 
   return after?.version === order.version + events.length ? after : undefined;
 }
 
-/** An order, and the version that its view has before. */
+/** An order, and the version that its view must have. */
 export interface Replacement {
   readonly order: Order;
   readonly seen: number;
 }
 
 /**
- * Brings views up to orders whose last events have just been recorded, without a look at view or journal, where the same
- * recorder wrote them last. Whoever recorded ahead of its turn has left word in the view, a rebuild has written it itself:
- * then the guard does not hold.
+ * Brings views up to orders whose last events were just recorded, without reading view or journal.
+ * That works if the same recorder wrote each view last. A recorder that found a gap has set
+ * `ahead`, and a rebuild has written its own name: then the guard refuses the write.
  *
- * @returns false where that is so for one of them, or a view is elsewhere: `projectOrder` is to be called for all
+ * @returns false if a guard refused, or a view has another version: call `projectOrder` for all of
+ *   them
  */
 export async function replaceViews(
   db: Db,
@@ -275,13 +287,13 @@ async function replace(
 type Seen = Pick<OrderDocument, 'version' | 'ahead' | 'recorder'>;
 type Known = Seen & Pick<OrderDocument, 'state'>;
 
-/** The view of an order, if it is still like that. */
+/** A filter for the view of an order, if it has not changed since it was seen. */
 function guardOf(orderId: string, { version, ahead, recorder }: Seen) {
   const none = { $exists: false };
   return { _id: orderId, version, ahead: ahead ?? none, recorder: recorder ?? none };
 }
 
-/** The document that an order has in the view. */
+/** The document of an order in the view. */
 export function toDocument(order: Order): OrderDocument {
   const { orderId, customer, lines, tags } = order;
   const texts = [orderId, customer.id, customer.name, customer.email, ...tags];

@@ -1,7 +1,9 @@
 import type { Db } from 'mongodb';
+import { Type } from 'typebox';
 import type { Line, Order } from '../order/order.js';
 import { type AsOf, readView } from '../log/views/feeding/read-view.js';
-import type { Change, View } from '../log/views/view.js';
+import type { Change, SummaryView } from '../log/views/view.js';
+import { closed, Count, pageOf, type ViewQuery, viewQuery } from './query.js';
 
 /** What became of a product in all orders, in units. */
 export interface ProductDemand {
@@ -9,7 +11,9 @@ export interface ProductDemand {
   /** orders with it, whatever became of them */
   readonly orders: number;
   readonly ordered: number;
-  /** by a cancellation, as a whole or of what was left; `rejected` and expired orders are not in it */
+  /**
+   * by a cancellation, as a whole or of what was left; `rejected` and expired orders are not in it
+   */
   readonly cancelled: number;
   readonly shipped: number;
   /** that customers sent, or want to send, back */
@@ -20,10 +24,43 @@ interface ProductDocument extends Partial<Omit<ProductDemand, 'sku'>> {
   readonly _id: string;
 }
 
-export const productDemand: View = {
+const demand = {
+  sku: Type.String(),
+  orders: Type.Integer({ description: 'with the product, whatever became of them' }),
+  ordered: Type.Integer({ description: 'units; so are the others' }),
+  cancelled: Count,
+  shipped: Count,
+  returned: Count,
+};
+
+const queries: readonly ViewQuery[] = [
+  viewQuery({
+    path: '/v1/products',
+    summary: 'Demand for every product that was ever ordered, by SKU',
+    pageSize: { byDefault: 200, atMost: 1_000 },
+    body: { data: Type.Array(closed(demand)) },
+    async run(db, { page }) {
+      const after = page.after === undefined ? {} : { after: String(page.after[0]) };
+      const { found, asOf } = await listProducts(db, { limit: page.limit + 1, ...after });
+      const { data, next } = pageOf(found, page, ({ sku }) => [sku]);
+      return { found: { data }, asOf, ...(next && { next }) };
+    },
+  }),
+  viewQuery({
+    path: '/v1/products/:sku',
+    summary: 'Demand for a product',
+    keys: { sku: 'sku' },
+    body: demand,
+    notFound: { code: 'product_not_found', detail: ({ sku }) => `Nobody has ordered ${sku}` },
+    run: async (db, { keys: { sku } }) => await findProduct(db, sku),
+  }),
+];
+
+export const productDemand: SummaryView & { readonly queries: readonly ViewQuery[] } = {
   name: 'product-demand',
   version: 1,
   indexes: [],
+  queries,
   fold(_event, before, after) {
     if (before?.lines === after.lines) return [];
     const skus = new Set([...(before?.lines ?? []), ...after.lines].map(({ sku }) => sku));
@@ -53,23 +90,23 @@ function unitsOf(line: Line | undefined) {
   };
 }
 
-/** @returns undefined where nobody has ordered the product, as far as the view is */
+/** @returns undefined if nobody has ordered the product, as far as the view is */
 export async function findProduct(
   db: Db,
   sku: string,
 ): Promise<{ readonly found: ProductDemand | undefined; readonly asOf: AsOf }> {
-  return await readView<ProductDocument, ProductDemand | undefined>(db, productDemand, async (find) => {
+  return await readView<ProductDocument, ProductDemand | undefined>(db, productDemand, async ({ find }) => {
     const [document] = await find({ _id: sku }).toArray();
     return document && toDemand(document);
   });
 }
 
-/** Products by SKU, beyond `after`, `limit` at most. */
+/** Products by SKU, after `after`, `limit` at most. */
 export async function listProducts(
   db: Db,
   { after = '', limit }: { readonly after?: string; readonly limit: number },
 ): Promise<{ readonly found: readonly ProductDemand[]; readonly asOf: AsOf }> {
-  return await readView<ProductDocument, readonly ProductDemand[]>(db, productDemand, async (find) => {
+  return await readView<ProductDocument, readonly ProductDemand[]>(db, productDemand, async ({ find }) => {
     const products = await find({ _id: { $gt: after } })
       .sort({ _id: 1 })
       .limit(limit)

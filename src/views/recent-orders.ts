@@ -1,30 +1,31 @@
-import type { Order } from '../order/order.js';
-
-/** Orders as they were after the last event that was seen of each. The least recently seen make room. */
-export class RecentOrders {
+/**
+ * States of orders, each after the last event of it that was seen. The least recently seen make
+ * room.
+ */
+export class RecentOrders<S extends { readonly orderId: string; readonly version: number }> {
   private readonly limit: number;
-  /** in the order in which they were seen */
-  private readonly orders = new Map<string, Order>();
+  /** in the sequence in which they were seen */
+  private readonly states = new Map<string, S>();
 
   constructor(limit: number) {
     this.limit = limit;
   }
 
-  get(orderId: string): Order | undefined {
-    return this.orders.get(orderId);
+  get(orderId: string): S | undefined {
+    return this.states.get(orderId);
   }
 
-  /** Keeps an order, unless a newer one is kept. */
-  keep(order: Order): void {
-    const { orderId, version } = order;
-    const known = this.orders.get(orderId);
-    this.orders.delete(orderId);
-    this.orders.set(orderId, known !== undefined && known.version > version ? known : order);
-    const [oldest] = this.orders.keys();
-    if (this.orders.size > this.limit && oldest !== undefined) this.orders.delete(oldest);
+  /** Keeps a state, unless a newer one is kept. */
+  keep(state: S): void {
+    const { orderId, version } = state;
+    const known = this.states.get(orderId);
+    this.states.delete(orderId);
+    this.states.set(orderId, known !== undefined && known.version > version ? known : state);
+    const [oldest] = this.states.keys();
+    if (this.states.size > this.limit && oldest !== undefined) this.states.delete(oldest);
   }
 
   clear(): void {
-    this.orders.clear();
+    this.states.clear();
   }
 }

@@ -1,7 +1,8 @@
 /**
- * The words under which texts are found. Case, accents, compatibility forms and punctuation make no difference: `Müller-Lüdenscheidt`
- * is found by `muller`, `LUDENSCHEIDT`, `mullerlud` and `müller-l`. A word that is kept is what a text has from one of its runs
- * of letters, digits or symbols up to the next space; each word of a query is the beginning of a kept one.
+ * The words under which texts are found. Case, accents, compatibility forms and punctuation are
+ * ignored: `muller`, `LUDENSCHEIDT`, `mullerlud` and `müller-l` all find `Müller-Lüdenscheidt`. A
+ * run is a sequence of letters, digits or symbols. Each run gives a word: its text up to the next
+ * space. A query word matches any word that begins with it.
  */
 export function searchWords(texts: readonly (string | undefined)[]): string[] {
   const chunks = texts.flatMap((text) => chunksOf(text ?? ''));
@@ -13,7 +14,7 @@ export function queryWords(text: string): string[] {
   return chunksOf(text).map(wordOf);
 }
 
-/** Longer ones are found by their beginning; this bounds what an order of many runs without spaces takes. */
+/** A longer word is cut. This bounds the index entries of a text with many runs and no spaces. */
 const longestWord = 64;
 
 function wordOf(runs: readonly string[]): string {
@@ -21,7 +22,7 @@ function wordOf(runs: readonly string[]): string {
   return word.length <= longestWord ? word : Array.from(word).slice(0, longestWord).join('');
 }
 
-/** What stands between spaces, each as its runs; those that have none are left out. */
+/** The pieces between spaces, each as its runs; a piece without a run is left out. */
 function chunksOf(text: string): string[][] {
   return text
     .split(/\s+/u)
@@ -36,7 +37,7 @@ function folded(text: string): string {
   if (isAscii.test(text)) return text.toLowerCase();
   return (
     text
-      // By way of capitals, so that ß is ss.
+      // Through capitals, which turn ß into ss.
       .toLowerCase()
       .toUpperCase()
       .toLowerCase()
@@ -50,5 +51,5 @@ function folded(text: string): string {
 
 // oxlint-disable-next-line no-control-regex -- all of ASCII
 const isAscii = /^[\u0000-\u007f]*$/;
-/** Of Latin, Greek and Cyrillic; marks of other scripts are as good as letters. */
+/** Of Latin, Greek and Cyrillic. In other scripts marks distinguish words, as letters do. */
 const accents = /[\u0300-\u036f]/g;

@@ -1,10 +1,17 @@
+import type { View } from '../log/views/view.js';
+import { awaitingDispatch } from './awaiting-dispatch.js';
 import { customers } from './customers.js';
 import { dailyStats } from './daily-stats.js';
 import { productDemand } from './product-demand.js';
-import type { View } from '../log/views/view.js';
+import type { ViewQuery } from './query.js';
 
-/** Every view that is built from the feed. */
-export const views: readonly View[] = [customers, dailyStats, productDemand];
+/** Every view that is built from the feed. A new view is its file, and an entry here. */
+export const views: readonly (View & { readonly queries: readonly ViewQuery[] })[] = [
+  customers,
+  dailyStats,
+  productDemand,
+  awaitingDispatch,
+];
 
 export function viewNamed(name: string, among: readonly View[] = views): View | undefined {
   return among.find((view) => view.name === name);

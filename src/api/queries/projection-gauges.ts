@@ -6,7 +6,7 @@ import { projectionsStatus } from '../../log/views/feeding/status.js';
 
 const WITHIN_MS = 1_000;
 
-/** Where the feed and the views are, and how far behind. Nothing where MongoDB does not tell. */
+/** Position and lag of the feed and of each view. Unset while MongoDB does not answer. */
 export function projectionGauges(db: Db): Instruments {
   return (registry) => {
     const gauge = (name: string, help: string, labelNames: readonly 'view'[] = []) =>
@@ -15,11 +15,9 @@ export function projectionGauges(db: Db): Instruments {
     const unsequenced = gauge('orders_feed_unsequenced_events', 'Recorded events without a position');
     const feedLag = gauge('orders_feed_lag_seconds', 'Age of the oldest event without a position');
     const position = gauge('orders_view_position', 'Position of the last event that a view has', ['view']);
-    const events = gauge('orders_view_lag_events', 'Events that a view does not have yet', ['view']);
-    const lag = gauge('orders_view_lag_seconds', 'Age of the oldest event that a view does not have yet', [
-      'view',
-    ]);
-    const parked = gauge('orders_view_parked_events', 'Events that are set aside', ['view']);
+    const events = gauge('orders_view_lag_events', 'Events that a view lacks', ['view']);
+    const lag = gauge('orders_view_lag_seconds', 'Age of the oldest event that a view lacks', ['view']);
+    const parked = gauge('orders_view_parked_events', 'Parked events', ['view']);
     return async () => {
       for (const ofFeed of [head, unsequenced, feedLag]) ofFeed.remove();
       for (const ofViews of [position, events, lag, parked]) ofViews.reset();
@@ -36,7 +34,7 @@ export function projectionGauges(db: Db): Instruments {
           parked.set(labels, view.parked);
         }
       } catch {
-        // What is not known is not told: an alert on absence tells it.
+        // Unset when unknown; alert on absence.
       }
     };
   };

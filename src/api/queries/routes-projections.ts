@@ -8,8 +8,7 @@ import { HttpProblem, problem } from '../problem.js';
 import { closed, Id, Key, Text, Version } from '../schemas.js';
 import type { Http } from '../server.js';
 import { intervene, listParked, type NotIntervened } from '../../log/views/feeding/parked.js';
-import { canRollBackOrders } from '../../log/views/rebuilding/rebuild-orders.js';
-import { requestAnotherRebuild, requestRollBack } from '../../log/views/rebuilding/request-rebuild.js';
+import { requestAnotherRebuild } from '../../log/views/rebuilding/request-rebuild.js';
 import { rollBack } from '../../log/views/feeding/state.js';
 import { type ProjectionsStatus, projectionsStatus } from '../../log/views/feeding/status.js';
 import { storeNames } from '../../log/views/rebuilding/store-rebuild.js';
@@ -33,20 +32,20 @@ const Progress = closed({
   rebuildId: Type.String(),
   startedAt: Time,
   done: Count,
-  total: Type.Integer({ description: 'as far as it is known' }),
+  total: Type.Integer({ description: 'as far as known' }),
   perSecond: Count,
-  secondsLeft: Type.Optional(Type.Integer({ description: 'absent while it cannot be told' })),
+  secondsLeft: Type.Optional(Type.Integer({ description: 'absent while unknown' })),
 });
 
 const ViewStatus = closed({
   name: Type.String(),
-  version: Type.Integer({ description: 'of the fold that built what is read; 0 while nothing is' }),
+  version: Type.Integer({ description: 'of the fold that built what is read; 0 if nothing was built yet' }),
   latestVersion: Count,
   position: Count,
   head: Type.Integer({ description: 'of the feed' }),
   eventsBehind: Count,
   msBehind: Type.Integer({ description: 'age of the oldest event that is not applied, in milliseconds' }),
-  parked: Type.Integer({ description: 'events set aside' }),
+  parked: Type.Integer({ description: 'parked events' }),
   at: Type.Optional(Time),
   rebuildId: Type.Optional(Type.String({ description: 'of the rebuild that made what is read' })),
   previous: Type.Optional(closed({ version: Count, position: Count })),
@@ -56,14 +55,13 @@ const ViewStatus = closed({
 const StoreStatus = closed({
   name: Type.String(),
   version: Type.Optional(
-    Type.Integer({ description: 'of the fold that built what is read; absent where it was never rebuilt' }),
+    Type.Integer({ description: 'of the fold that built what is read; absent if it was never rebuilt' }),
   ),
-  previous: Type.Optional(closed({ version: Count })),
-  rebuildId: Type.Optional(Type.String({ description: 'of the last rebuild that came to its end' })),
+  rebuildId: Type.Optional(Type.String({ description: 'of the last rebuild that was completed' })),
   at: Type.Optional(Time),
   exceptions: Type.Optional(
     closed({
-      count: Type.Integer({ description: 'orders that could not be made from their first event on' }),
+      count: Type.Integer({ description: 'orders that could not be rebuilt from their first event on' }),
       orderIds: Type.Array(Type.String(), { description: 'the first hundred' }),
     }),
   ),
@@ -87,26 +85,26 @@ const Parked = closed({
 });
 
 const Intervened = closed({
-  applied: Type.Integer({ description: 'events of the order that the view has now' }),
-  remaining: Type.Integer({ description: 'still set aside' }),
+  applied: Type.Integer({ description: 'how many events of the order were applied' }),
+  remaining: Type.Integer({ description: 'events of the order that are still parked' }),
   parked: Type.Optional(closed({ version: Count, error: Type.String() })),
 });
 
 const Requested = closed({ name: Type.String(), rebuildId: Type.String() });
 const NamePath = closed({ name: Type.String({ maxLength: 64 }) });
-/** How any change of something that is made from events may be refused. */
+/** How a request to rebuild, roll back, retry or skip may be refused. */
 const refusals = { 400: problem(400), 404: problem(404), 409: problem(409), 503: problem(503) };
 const tags = ['operations'];
 const location = '/v1/projections';
 
-/** What is made from events: where it is, rebuilding it, and the events that could not be applied. */
+/** Everything that is derived from events: its state, rebuilds, roll-backs, and parked events. */
 export function registerProjections(app: Http, { db, client, feedTaskQueue }: ProjectionDeps): void {
   const requesting = { db, client, taskQueue: feedTaskQueue };
   app.get(
     '/v1/projections',
     {
       schema: {
-        summary: 'Where the feed and everything that is made from events are, and how far behind',
+        summary: 'The position and the lag of the feed, and of everything that is derived from events',
         tags,
         response: { 200: Status, 503: problem(503) },
       },
@@ -119,7 +117,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
     {
       schema: {
         summary: 'Rebuild a view beside the one that is read, or the journal from the workflow histories',
-        description: `A view across orders, or one of ${storeNames.join(', ')}. It goes on by itself, whatever is restarted meanwhile.`,
+        description: `A view across orders, or one of ${storeNames.join(', ')}. It goes on by itself, even if processes are restarted.`,
         tags,
         params: NamePath,
         body: closed({}),
@@ -140,28 +138,20 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
       schema: {
         summary: 'Go back to the build of a view before the last rebuild',
         description:
-          'At once, and it is then brought up to date from where it was; `orders` goes on by itself, as a rebuild does, and is up to date when it is back. A second roll-back undoes the first.',
+          'At once; the build is then brought up to date from where it was. A second roll-back undoes the first. Of `orders` and the journal no build is kept.',
         tags,
         params: NamePath,
         body: closed({}),
         response: {
           200: closed({ name: Type.String(), version: Count, position: Count }),
-          202: Requested,
           ...refusals,
         },
       },
     },
     async (request, reply) => {
       const name = rebuildable(request.params.name);
-      if (name === 'orders' && (await canRollBackOrders(db))) {
-        const rebuildId = await requestRollBack(requesting);
-        if (rebuildId === undefined) throw underWay(name);
-        return await reply.code(202).header('location', location).send({ name, rebuildId });
-      }
       const state = await rollBack(db, name);
-      if (state === undefined) {
-        throw new HttpProblem(409, 'no_previous_build', `Of ${name} no build is kept to go back to.`);
-      }
+      if (state === undefined) throw noPreviousBuild(name);
       return await reply.send({ name, version: state.version, position: state.position });
     },
   );
@@ -171,8 +161,8 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
     {
       config: { work: 'list' },
       schema: {
-        summary: 'Events that a view could not apply, and those that wait behind them',
-        description: 'In the order of the feed. Pass `nextCursor` on as `after`.',
+        summary: 'Events that a view could not apply, and later ones that wait for them',
+        description: 'By position. Pass `nextCursor` on as `after`.',
         tags,
         params: NamePath,
         querystring: closed({
@@ -211,7 +201,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
         schema: {
           summary: summaries[action],
           description:
-            'The first event that the order has set aside; where a `version` is given, only if it is that one. Those that wait behind it follow, up to the next that fails. Audited.',
+            'The first parked event of the order; if a `version` is given, only if it is that one. Then the events that wait for it are applied, up to the next that fails. Audited.',
           tags,
           params: closed({ ...NamePath.properties, orderId: Id }),
           headers: Type.Object({ 'x-actor': Type.Optional(Key) }),
@@ -240,11 +230,11 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
 }
 
 const summaries = {
-  retry: 'Try the event of an order that a view could not apply once more',
-  skip: 'Leave the event of an order that a view could not apply out of it',
+  retry: 'Retry the event of an order that a view could not apply',
+  skip: 'Skip the event of an order that a view could not apply',
 };
 
-/** @throws HttpProblem 404 where this is neither a view nor a store */
+/** @throws HttpProblem 404 if this is neither a view nor a store */
 function rebuildable(name: string): string {
   return storeNames.find((store) => store === name) ?? existing(name).name;
 }
@@ -252,6 +242,12 @@ function rebuildable(name: string): string {
 function underWay(name: string): HttpProblem {
   const detail = `${name} is being rebuilt already: GET ${location} shows how far it is.`;
   return new HttpProblem(409, 'rebuild_under_way', detail);
+}
+
+function noPreviousBuild(name: string): HttpProblem {
+  const remedy =
+    name === 'orders' ? ' Deploy the older code, then rebuild it: POST /v1/projections/orders/rebuild.' : '';
+  return new HttpProblem(409, 'no_previous_build', `Of ${name} no build is kept to go back to.${remedy}`);
 }
 
 function existing(name: string): View {
@@ -268,13 +264,13 @@ function unknown(name: string): HttpProblem {
 function refused({ name, version }: View, orderId: string, reason: NotIntervened): HttpProblem {
   switch (reason.kind) {
     case 'nothing_parked':
-      return new HttpProblem(404, 'nothing_parked', `${name} has set nothing of order ${orderId} aside.`);
+      return new HttpProblem(404, 'nothing_parked', `${name} has no parked event of order ${orderId}.`);
     case 'other_version': {
-      const detail = `The first event of order ${orderId} that ${name} has set aside is version ${reason.version}.`;
+      const detail = `The first parked event of order ${orderId} in ${name} is version ${reason.version}.`;
       return new HttpProblem(409, 'other_version_parked', detail, { version: reason.version });
     }
     case 'other_view_version': {
-      const detail = `${name} is built by its version ${reason.version}, this process has version ${version}: rebuild it first.`;
+      const detail = `${name} was built by version ${reason.version} of its fold, this process has version ${version}: rebuild it first.`;
       return new HttpProblem(409, 'other_view_version', detail);
     }
     default:

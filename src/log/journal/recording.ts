@@ -77,7 +77,7 @@ export class LogIncomplete extends Error {
  */
 export function createRecorder(db: Db): Recorder {
   const recorderId = randomUUID();
-  const recent = new RecentOrders(recentOrders);
+  const recent = new RecentOrders<Order>(recentOrders);
   const insert = createBatcher({ size: batchSize }, (steps: readonly (readonly StoredEvent[])[]) =>
     tryBatch(steps, () => insertIntoJournal(db, steps.flat())),
   );

@@ -2,7 +2,7 @@ import type { AnyBulkWriteOperation, Decimal128, Long, UpdateFilter } from 'mong
 import { storedCount, storedSum } from './decimals.js';
 import type { Change, Comparable, ViewDocument } from './view.js';
 
-/** What a batch of events changes in one document, by the path of the field. */
+/** What a batch of events changes in one document, by field path. */
 interface Merged {
   readonly count: Map<string, bigint>;
   readonly sum: Map<string, bigint>;
@@ -10,7 +10,7 @@ interface Merged {
   readonly max: Map<string, Comparable>;
 }
 
-/** The changes of many events, put together to one write for each document. */
+/** Merges the changes of many events into one write for each document. */
 export class Changes {
   private readonly byId = new Map<string, Merged>();
 
@@ -64,7 +64,7 @@ function keep(kept: Map<string, Comparable>, path: string, value: Comparable, si
   if (known === undefined || compare(value, known) * sign > 0) kept.set(path, value);
 }
 
-/** As MongoDB's `$min` and `$max` compare: texts by code points, documents member by member. */
+/** Compares as MongoDB's `$min` and `$max` do: text by code points, documents member by member. */
 function compare(one: Comparable, other: Comparable): number {
   const [these, those] = [membersOf(one), membersOf(other)];
   for (const [index, value] of these.entries()) {

@@ -7,7 +7,7 @@ import { viewNamed } from '../../views/views.js';
 import type { StandingActivities } from '../workflow/singleton-messages.js';
 import { currentTenure } from '../feed/tenure.js';
 
-/** Feeding the views across orders, a standing activity for each. */
+/** Feeds the views across orders, with one long-running activity for each. */
 export function createProjecting({
   db,
   tail,
@@ -18,7 +18,7 @@ export function createProjecting({
   return {
     project: async (name) => {
       const view = viewNamed(name);
-      // Another worker, of a newer version, may have it.
+      // A worker of a newer version may have it.
       if (view === undefined) throw new Error(`There is no view ${name} here.`);
       const { taskQueue } = Context.current().info;
       await project(view, {

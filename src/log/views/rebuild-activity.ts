@@ -1,14 +1,14 @@
 import { getClient } from '@temporalio/activity';
 import type { Db } from 'mongodb';
 import { rebuildJournal } from './rebuilding/rebuild-journal.js';
-import { rebuildOrders, rollBackOrders } from './rebuilding/rebuild-orders.js';
+import { rebuildOrders } from './rebuilding/rebuild-orders.js';
 import { rebuild } from './rebuilding/rebuild.js';
 import { viewNamed } from '../../views/views.js';
 import type { RebuildActivities } from '../workflow/rebuild-messages.js';
 import { currentTenure } from '../feed/tenure.js';
 
 /**
- * Rebuilding a view across orders, the view `orders`, or the journal; and taking the view `orders` back.
+ * Rebuilds a view across orders, the view `orders`, or the journal.
  *
  * @param orderTaskQueue of the orders' workflows
  */
@@ -26,10 +26,12 @@ export function createRebuilding({
         return await rebuildJournal({ ...rebuilding, client: getClient(), orderTaskQueue });
       if (name === 'orders') return await rebuildOrders(rebuilding);
       const view = viewNamed(name);
-      // Another worker, of a newer version, may have it.
+      // A worker of a newer version may have it.
       if (view === undefined) throw new Error(`There is no view ${name} here.`);
       return await rebuild(view, rebuilding);
     },
-    rollBackOrders: async (rebuildId) => await rollBackOrders({ db, rebuildId, ...currentTenure() }),
+    // A roll-back that an earlier version of the code began. Its own id makes this a new rebuild.
+    rollBackOrders: async (rebuildId) =>
+      await rebuildOrders({ db, rebuildId: `instead-of-${rebuildId}`, ...currentTenure() }),
   };
 }

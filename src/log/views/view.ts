@@ -3,40 +3,69 @@ import type { OrderEvent } from '../../order/events.js';
 import type { Order } from '../../order/order.js';
 
 type Scalar = string | number;
-/** A whole number; money, whose sums may go beyond `Number.MAX_SAFE_INTEGER`, is a bigint. */
+/** A whole number; a sum of money is a bigint, since it may exceed `Number.MAX_SAFE_INTEGER`. */
 type Sums = { readonly [name: string]: number | bigint | Sums };
-/** Compared member by member, so two of them are to have the same members in the same order. */
+/** Compared member by member, so two of them must have the same members in the same order. */
 export type Comparable = Scalar | { readonly [name: string]: Scalar };
 type Bounds = { readonly [name: string]: Comparable };
 
 /**
- * What an event changes in one document of a view. Changes of different orders commute: in whatever order they are made,
- * and however they are put together, they come to the same document. So events that were set aside may be applied later, and
- * a view that is built anew is the same as the one before.
+ * What an event changes in one document of a view. Changes commute: any sequence and any grouping
+ * of them lead to the same document. So an event that was parked may be applied later, and a
+ * rebuild gives the same view.
  */
 export interface Change {
   /** of the document, which need not exist */
   readonly id: string;
-  /** added to its numbers, which start at 0; exact, whatever they come to */
+  /** added to its numbers, which start at 0; exact, however large they become */
   readonly add?: Sums;
-  /** kept where smaller than, or the first of, what it has */
+  /** replaces what the document has if it is smaller, or the first */
   readonly min?: Bounds;
-  /** kept where greater than, or the first of, what it has */
+  /** replaces what the document has if it is greater, or the first */
   readonly max?: Bounds;
 }
 
-/** A view across orders, built from the feed by its fold alone. One file holds all of it: fold, indexes and queries. */
-export interface View {
+interface Described {
   readonly name: string;
-  /** a greater one for every change of `fold`: the view is then built anew beside the old one */
+  /** Raise it with every change of `fold`: the view is then rebuilt beside the old one. */
   readonly version: number;
   readonly indexes: readonly IndexDescription[];
+}
+
+/**
+ * A view whose documents gather many orders, such as the days of a year: it may only add, min and
+ * max.
+ */
+export interface SummaryView extends Described {
+  readonly keyedBy?: undefined;
   /**
-   * Pure. `before` and `after` are the event's order around it. An event that makes it throw is set aside, and the later
-   * events of that order behind it.
+   * Pure. `before` and `after` are the order of the event, before and after it. If it throws, the
+   * event is parked, and later events of that order wait for it.
    */
   readonly fold: (event: OrderEvent, before: Order | undefined, after: Order) => readonly Change[];
 }
+
+/**
+ * A view with at most one document for each entity, under its id: it may hold anything that the
+ * events tell.
+ */
+export interface EntityView<D extends object = object> extends Described {
+  readonly keyedBy: 'entity';
+  /**
+   * Pure. The document after an event; undefined deletes it. The feeder sees to it that each event
+   * is folded once, in the sequence of versions. If it throws, the event is parked, and later
+   * events of that order wait for it; one that is skipped leaves the document as it was.
+   *
+   * @param order as it is after the event
+   */
+  fold(document: D | undefined, event: OrderEvent, order: Order): D | undefined;
+}
+
+/**
+ * A view that is built from the feed by its fold alone. One file holds all of it: fold, indexes and
+ * queries.
+ */
+export type View = SummaryView | EntityView;
 
 export interface ViewDocument {
   readonly _id: string;

@@ -1,10 +1,10 @@
 /** Name of the workflow type that rebuilds a view or a store. */
 export const rebuildWorkflow = 'rebuild';
 
-/** Name of the workflow type that takes the view `orders` back to what its last rebuild replaced. */
+/** Name of the workflow type that rolled the view `orders` back; one that runs still ends as a rebuild. */
 export const rollBackWorkflow = 'rollBackOrders';
 
-/** One rebuild or roll-back at a time for each: its id is taken while it runs. */
+/** One rebuild at a time for each name: its id is taken while it runs. */
 export function rebuildWorkflowId(name: string, taskQueue: string): string {
   return `rebuild-${name}@${taskQueue}`;
 }
@@ -17,6 +17,6 @@ export interface RebuildActivities {
    * @returns false where it is to be called again
    */
   rebuild(name: string, rebuildId: string): Promise<boolean>;
-  /** Takes the view `orders` back to what its last rebuild replaced; otherwise as `rebuild`. */
+  /** Rebuilds the view `orders` in place of a roll-back. */
   rollBackOrders(rebuildId: string): Promise<boolean>;
 }

@@ -13,7 +13,7 @@ export async function rebuild(name: string): Promise<void> {
   while (!(await goOn(name, runId)));
 }
 
-/** Takes the view `orders` back to what its last rebuild replaced: as a rebuild, since what was recorded since is to be in it. */
+/** A roll-back of the view `orders` that an earlier version of the code has begun: it ends as a rebuild. None is begun any more. */
 export async function rollBackOrders(): Promise<void> {
   const { runId } = workflowInfo();
   while (!(await goBack(runId)));

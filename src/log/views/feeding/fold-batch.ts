@@ -1,49 +1,56 @@
-import type { Order } from '../../../order/order.js';
+import type { AnyBulkWriteOperation } from 'mongodb';
 import { NewerEvent, upcast } from '../../../order/upcasters.js';
 import type { PositionedEvent } from '../../feed/feed.js';
 import { Changes } from '../increments.js';
-import { LostPast, next } from './order-states.js';
+import { type BatchStart, documentAfter, LostPast, next, type OrderState } from './order-states.js';
 import { type ParkedEvent, toParked } from './parked-events.js';
-import type { View } from '../view.js';
+import type { View, ViewDocument } from '../view.js';
 
 /** What a batch of events comes to in a view. */
 export interface FoldedBatch {
-  readonly changes: Changes;
+  /** one for each document that changes */
+  readonly writes: AnyBulkWriteOperation<ViewDocument>[];
   readonly parked: readonly ParkedEvent[];
-  /** the orders after the batch */
-  readonly states: ReadonlyMap<string, Order>;
+  /** the orders after the batch, to go on from */
+  readonly states: readonly OrderState[];
 }
 
 /**
- * Folds a batch into changes. An event that fails is set aside, and so are later ones of its order; all others go on. Events of
- * an order whose past is lost are passed over.
+ * Folds a batch into writes. An event that fails is parked, and later ones of its order wait for
+ * it; all others go on. Events of an order whose past is lost are left out.
  *
- * @param orders as before the batch (`OrderStates`)
- * @param blocked ids of orders that have an event set aside already
+ * @param blocked ids of orders that have a parked event already
  * @throws NewerEvent
  */
 export function foldBatch(
   view: View,
   collection: string,
   events: readonly PositionedEvent[],
-  orders: ReadonlyMap<string, Order | Error | undefined>,
+  { states: before, overtaken }: BatchStart,
   blocked: ReadonlySet<string>,
 ): FoldedBatch {
   const changes = new Changes();
+  const documents = new Map<string, object | undefined>();
   const parked: ParkedEvent[] = [];
-  const states = new Map<string, Order>();
+  const states = new Map<string, OrderState>();
+  const stale = new Set<string>();
   const waiting = new Set(blocked);
   for (const event of events) {
-    const { orderId } = event;
+    const { orderId, version } = event;
     if (waiting.has(orderId)) {
       parked.push(toParked(view.name, collection, event));
       continue;
     }
     try {
-      const before = orThrow(states.get(orderId) ?? orders.get(orderId));
-      const after = orThrow(next(before, event));
-      for (const change of view.fold(upcast(event), before, after)) changes.merge(change);
-      states.set(orderId, after);
+      const state = orThrow(states.get(orderId) ?? before.get(orderId));
+      const order = orThrow(next(state?.order, event));
+      const document = documentAfter(view, state, event, order);
+      if (view.keyedBy === undefined)
+        for (const change of view.fold(upcast(event), state?.order, order)) changes.merge(change);
+      else if (!overtaken.has(event.position)) documents.set(orderId, document);
+      states.set(orderId, { orderId, version, order, document });
+      if (overtaken.has(event.position)) stale.add(orderId);
+      else stale.delete(orderId);
     } catch (error) {
       if (error instanceof NewerEvent) throw error;
       if (error instanceof LostPast) continue;
@@ -52,7 +59,22 @@ export function foldBatch(
       states.delete(orderId);
     }
   }
-  return { changes, parked, states };
+  const changed = [...documents].filter(([orderId, document]) => document !== documentOf(before, orderId));
+  return {
+    writes: [...changes.toWrites(), ...changed.map(([orderId, document]) => toWrite(orderId, document))],
+    parked,
+    states: [...states.values()].filter(({ orderId }) => !stale.has(orderId)),
+  };
+}
+
+function documentOf(states: BatchStart['states'], orderId: string): object | undefined {
+  const state = states.get(orderId);
+  return state instanceof Error ? undefined : state?.document;
+}
+
+function toWrite(_id: string, document: object | undefined): AnyBulkWriteOperation<ViewDocument> {
+  if (document === undefined) return { deleteOne: { filter: { _id } } };
+  return { replaceOne: { filter: { _id }, replacement: document, upsert: true } };
 }
 
 function orThrow<T>(value: T | Error): T {

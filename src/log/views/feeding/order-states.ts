@@ -3,61 +3,114 @@ import { evolve } from '../../../order/evolve.js';
 import type { Order } from '../../../order/order.js';
 import type { StoredEvent } from '../../../order/events.js';
 import { NewerEvent, upcast } from '../../../order/upcasters.js';
-import { laterBeginnings, readJournalsBefore } from '../../journal/journal.js';
+import { committed } from '../../journal/durability.js';
+import { journal, laterBeginnings, readJournalsBefore } from '../../journal/journal.js';
+import type { PositionedEvent } from '../../feed/feed.js';
 import { RecentOrders } from '../../../views/recent-orders.js';
+import type { View } from '../view.js';
 
 const rememberedOrders = 5_000;
+const onlyPlace = { _id: 0, orderId: 1, version: 1, position: 1 } as const;
 
-/** What an order was before an event is lost for good: no view across orders can tell what the event changes. */
+/**
+ * The events that tell what an order was are lost for good: no view can tell what a later event
+ * changes.
+ */
 export class LostPast extends Error {
   override readonly name = 'LostPast';
 }
 
+/** An order after an event, and its document in a view that is keyed by entity. */
+export interface OrderState {
+  readonly orderId: string;
+  readonly version: number;
+  readonly order: Order;
+  readonly document?: object | undefined;
+}
+
+/** What a batch of events is folded on. */
+export interface BatchStart {
+  /**
+   * The orders of the batch before the first of its events; undefined if that is the order's first
+   * event, an error if its log has a gap or cannot be folded, a LostPast if that will never change
+   */
+  readonly states: ReadonlyMap<string, OrderState | Error | undefined>;
+  /**
+   * Positions of events that a later version of their order precedes in the feed. An entity's
+   * document has them already, since it is folded from the journal. Empty for any other view.
+   */
+  readonly overtaken: ReadonlySet<number>;
+}
+
 /**
- * The orders as they were before the events that a view comes to next: those it has just seen from memory, others folded
- * from the journal. Remembers some thousands.
+ * The orders as a view needs them before its next events: from memory, else folded from the
+ * journal.
  */
 export class OrderStates {
   private readonly db: Db;
-  private readonly recent = new RecentOrders(rememberedOrders);
+  private readonly view: View;
+  private readonly recent = new RecentOrders<OrderState>(rememberedOrders);
 
-  constructor(db: Db) {
+  constructor(db: Db, view: View) {
     this.db = db;
+    this.view = view;
   }
 
   /**
-   * The orders of `events`, each as before the first of its events; undefined where that is its first of all. An error where
-   * its log has a gap or cannot be folded, a LostPast where that will never be otherwise.
-   *
+   * @param events those of one order follow one another (`consecutive`)
    * @throws NewerEvent
    */
-  async before(events: readonly StoredEvent[]): Promise<Map<string, Order | Error | undefined>> {
-    const found = new Map<string, Order | Error | undefined>();
+  async before(events: readonly PositionedEvent[]): Promise<BatchStart> {
+    const states = new Map<string, OrderState | Error | undefined>();
     const missing = new Map<string, number>();
     for (const { orderId, version } of events) {
-      if (found.has(orderId)) continue;
+      if (states.has(orderId)) continue;
       const known = this.recent.get(orderId);
-      found.set(orderId, known?.version === version - 1 ? known : undefined);
+      states.set(orderId, known?.version === version - 1 ? known : undefined);
       if (version > 1 && known?.version !== version - 1) missing.set(orderId, version);
     }
     for await (const event of readJournalsBefore(this.db, missing)) {
-      const before = found.get(event.orderId);
-      if (!(before instanceof Error)) found.set(event.orderId, next(before, event));
+      const before = states.get(event.orderId);
+      if (!(before instanceof Error)) states.set(event.orderId, recall(this.view, before, event));
     }
     for (const [orderId, version] of missing) {
-      const state = found.get(orderId);
+      const state = states.get(orderId);
       if (!(state instanceof Error) && state?.version !== version - 1)
-        found.set(orderId, gap(orderId, state));
+        states.set(orderId, gap(orderId, state));
     }
-    const broken = [...missing.keys()].filter((orderId) => found.get(orderId) instanceof Error);
+    const broken = [...missing.keys()].filter((orderId) => states.get(orderId) instanceof Error);
     for (const [orderId, version] of await laterBeginnings(this.db, broken)) {
-      if (version <= (missing.get(orderId) ?? 0)) found.set(orderId, new LostPast(orderId));
+      if (version <= (missing.get(orderId) ?? 0)) states.set(orderId, new LostPast(orderId));
     }
-    return found;
+    return { states, overtaken: await this.overtaken(events.filter(({ orderId }) => missing.has(orderId))) };
   }
 
-  remember(states: ReadonlyMap<string, Order>): void {
-    for (const state of states.values()) this.recent.keep(state);
+  /**
+   * @param events of orders that are not in memory: one in memory is at its highest version, so
+   *   nothing has overtaken the event that follows
+   */
+  private async overtaken(events: readonly PositionedEvent[]): Promise<ReadonlySet<number>> {
+    if (this.view.keyedBy === undefined || events.length === 0) return new Set();
+    const found = await journal(this.db)
+      .find(
+        {
+          orderId: { $in: [...new Set(events.map(({ orderId }) => orderId))] },
+          version: { $gt: Math.min(...events.map(({ version }) => version)) },
+          position: { $lt: Math.max(...events.map(({ position }) => position)) },
+        },
+        committed,
+      )
+      .project<Pick<PositionedEvent, 'orderId' | 'version' | 'position'>>(onlyPlace)
+      .toArray();
+    const byOrder = new Map<string, typeof found>();
+    for (const one of found) byOrder.set(one.orderId, [...(byOrder.get(one.orderId) ?? []), one]);
+    const isOvertaken = ({ orderId, version, position }: PositionedEvent): boolean =>
+      byOrder.get(orderId)?.some((one) => one.version > version && one.position < position) ?? false;
+    return new Set(events.filter(isOvertaken).map(({ position }) => position));
+  }
+
+  remember(states: Iterable<OrderState>): void {
+    for (const state of states) this.recent.keep(state);
   }
 
   forget(): void {
@@ -66,8 +119,9 @@ export class OrderStates {
 }
 
 /**
- * Splits events so that within a part those of an order follow one another. One that was lost, and came back behind later
- * ones, follows none of them: what its order was before it is in the journal.
+ * Splits events so that within a part those of an order follow one another. An event that was lost,
+ * and came back after later ones, follows none of them: what its order was before it is in the
+ * journal.
  */
 export function* consecutive<E extends Pick<StoredEvent, 'orderId' | 'version'>>(
   events: readonly E[],
@@ -85,15 +139,15 @@ export function* consecutive<E extends Pick<StoredEvent, 'orderId' | 'version'>>
   if (from < events.length) yield events.slice(from);
 }
 
-/** The event that an order would have to go on with is not in the journal. */
+/** The journal lacks the event that an order would go on with. */
 export class Gap extends Error {
   override readonly name = 'Gap';
 }
 
 /**
- * The order after an event; an error where that cannot be told.
+ * The order after an event; an error if that cannot be told.
  *
- * @throws NewerEvent: whoever knows it will go on
+ * @throws NewerEvent: a newer version of the code knows the event, and will go on
  */
 export function next(before: Order | undefined, event: StoredEvent): Order | Error {
   if (event.version !== (before?.version ?? 0) + 1) return gap(event.orderId, before);
@@ -105,6 +159,30 @@ export function next(before: Order | undefined, event: StoredEvent): Order | Err
   }
 }
 
-function gap(orderId: string, state: Order | undefined): Gap {
+/**
+ * The state after an event that the view has applied: if its fold throws, the event was skipped.
+ */
+function recall(view: View, before: OrderState | undefined, event: StoredEvent): OrderState | Error {
+  const order = next(before?.order, event);
+  if (order instanceof Error) return order;
+  const { orderId, version } = order;
+  try {
+    return { orderId, version, order, document: documentAfter(view, before, event, order) };
+  } catch {
+    return { orderId, version, order, document: before?.document };
+  }
+}
+
+/** An order's document after an event; undefined in a view that is not keyed by entity. */
+export function documentAfter(
+  view: View,
+  before: OrderState | undefined,
+  event: StoredEvent,
+  order: Order,
+): object | undefined {
+  return view.keyedBy === undefined ? undefined : view.fold(before?.document, upcast(event), order);
+}
+
+function gap(orderId: string, state: { readonly version: number } | undefined): Gap {
   return new Gap(`The journal of order ${orderId} lacks version ${(state?.version ?? 0) + 1}.`);
 }

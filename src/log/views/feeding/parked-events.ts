@@ -2,7 +2,10 @@ import type { Db } from 'mongodb';
 import type { PositionedEvent } from '../../feed/feed.js';
 import { messageOf } from '../../../outages/message-of.js';
 
-/** An event that a view could not apply, or that waits behind such a one of its order. It is named, not copied. */
+/**
+ * A dead letter: an event that a view could not apply, or a later one of its order, which waits. A
+ * reference, not a copy.
+ */
 export interface ParkedEvent {
   /** `<collection>:<orderId>:<version>` */
   readonly _id: string;
@@ -14,7 +17,7 @@ export interface ParkedEvent {
   readonly type: string;
   readonly position: number;
   readonly status: 'parked' | 'waiting';
-  /** why, of one that is parked */
+  /** why a `parked` one failed */
   readonly error?: string;
   /** ISO-8601 UTC */
   readonly at: string;
@@ -31,7 +34,7 @@ export async function ensureParkedEventIndexes(db: Db): Promise<void> {
   ]);
 }
 
-/** An event as it is set aside: with the error it met, or behind another. */
+/** Parks an event: with its error, or without one if it waits for an earlier event of its order. */
 export function toParked(
   view: string,
   collection: string,

@@ -9,60 +9,63 @@ import { type ParkedEvent, parkedEvents } from './parked-events.js';
 import { projections } from './state.js';
 import { documents, type View } from '../view.js';
 
-/** What somebody did about an event that was set aside, and why. */
+/** What a person did about a parked event, and why. */
 export interface ParkedAudit {
   readonly view: string;
   readonly collection: string;
   readonly orderId: string;
-  /** the event that was tried again or left out */
+  /** the event that was retried or skipped */
   readonly version: number;
   readonly action: 'retry' | 'skip';
   readonly actor: string;
   readonly reason: string;
   /** ISO-8601 UTC */
   readonly at: string;
-  /** events of the order that the view has now */
+  /** how many events of the order were applied */
   readonly applied: number;
-  /** why it could not be applied this time either */
+  /** why a retry failed again */
   readonly error?: string;
 }
 
 export interface Intervention {
   readonly action: 'retry' | 'skip';
   readonly orderId: string;
-  /** the version that is meant; the order's first that is set aside by default */
+  /** the version that is meant; by default the order's first parked event */
   readonly version?: number;
   readonly actor: string;
   readonly reason: string;
 }
 
-/** What came of it. */
+/** The result. */
 export interface Intervened {
   readonly kind: 'done';
-  /** events of the order that the view has now */
+  /** how many events of the order were applied */
   readonly applied: number;
-  /** still set aside */
+  /** events of the order that are still parked */
   readonly remaining: number;
-  /** the event that stopped it, where one did */
+  /** the event that failed, if one did */
   readonly parked?: { readonly version: number; readonly error: string };
 }
 
 /** Why nothing was done. */
 export type NotIntervened =
   | { readonly kind: 'nothing_parked' }
-  /** another event of the order is the first that is set aside */
+  /** another event is the order's first parked one */
   | { readonly kind: 'other_version'; readonly version: number }
-  /** the view is built by another version of its fold than this process has */
+  /** the view was built by another version of its fold than this process has */
   | { readonly kind: 'other_view_version'; readonly version: number };
 
-/** Applied in one transaction; more of one order are done in several, and so are those that do not follow one another. */
+/**
+ * Events in one transaction. More events of an order, or versions with a gap between them, take
+ * several transactions.
+ */
 const batchSize = 500;
 
 export function parkedAudit(db: Db) {
   return db.collection<ParkedAudit>('parked_audit');
 }
 
-/** Events set aside for the build that is read, in the feed's order, beyond position `after`, `limit` at most. */
+/** The parked events of the active build, by position, after position `after`, `limit` at most. */
 export async function listParked(
   db: Db,
   { name }: View,
@@ -84,9 +87,10 @@ export async function listParked(
 }
 
 /**
- * Tries the event that an order has set aside once more, or leaves it out; then applies those that wait behind it, up to
- * the next that fails. Documents, events set aside and the audit are written in one transaction that also counts down in the
- * state of the view: whoever feeds the view meanwhile sees it and looks anew.
+ * Retries or skips the first parked event of an order, then applies those that wait for it, up to
+ * the next that fails. Documents, parked events and the audit are written in one transaction, which
+ * also lowers the count in the view's state: a feeder that runs at the same time notices that, and
+ * reads the state again.
  */
 export async function intervene(
   db: Db,
@@ -95,7 +99,7 @@ export async function intervene(
 ): Promise<Intervened | NotIntervened> {
   let step = await once(db, view, intervention);
   let applied = 0;
-  // More than one transaction takes at a time.
+  // More events than one transaction takes.
   while (step.kind === 'done' && step.parked === undefined && step.remaining > 0) {
     applied += step.applied;
     const { version: _, ...rest } = intervention;
@@ -112,7 +116,7 @@ async function once(db: Db, view: View, intervention: Intervention): Promise<Int
   }
 }
 
-/** Undefined where the view has changed meanwhile. */
+/** Undefined if the view has changed since it was read. */
 async function attempt(
   db: Db,
   view: View,
@@ -135,8 +139,8 @@ async function attempt(
 
   const events = await eventsOf(db, parked);
   const tried = action === 'skip' ? events.slice(1) : events;
-  const orders = await new OrderStates(db).before(tried);
-  const folded = foldBatch(view, collection, tried, orders, new Set());
+  const start = await new OrderStates(db, view).before(tried);
+  const folded = foldBatch(view, collection, tried, start, new Set());
   const [stuck] = folded.parked;
   const gone = parked.slice(0, parked.length - folded.parked.length).map(({ _id }) => _id);
   const audit: ParkedAudit = {
@@ -153,7 +157,7 @@ async function attempt(
   };
   return await inTransaction(db, async (session) => {
     const guard = { _id: view.name, collection, version: view.version, parked: { $gte: gone.length } };
-    // Whoever feeds the view meanwhile writes the same document: one of the two finds that it has changed.
+    // The feeder writes the same document, so one of the two finds that it has changed.
     const { matchedCount } = await projections(db).updateOne(
       guard,
       { $inc: { parked: -gone.length } },
@@ -165,7 +169,7 @@ async function attempt(
       await session.abortTransaction();
       return undefined;
     }
-    const writes = folded.changes.toWrites();
+    const { writes } = folded;
     if (writes.length > 0) await documents(db, collection).bulkWrite(writes, { session });
     if (stuck !== undefined) {
       const { _id, ...renewed } = stuck;
@@ -179,7 +183,7 @@ async function attempt(
   });
 }
 
-/** As the journal has them now: what was set aside is only their names. */
+/** The parked events as the journal has them now: a parked event is only a reference. */
 async function eventsOf(db: Db, parked: readonly ParkedEvent[]): Promise<readonly PositionedEvent[]> {
   const [first] = parked;
   if (first === undefined) return [];

@@ -9,26 +9,29 @@ import type { View } from '../view.js';
 export interface Projecting {
   readonly db: Db;
   readonly tail: FeedTail;
-  /** aborted when another shall go on */
+  /** aborted when another worker should continue */
   readonly signal: AbortSignal;
-  /** called at least every second while all is well */
+  /** the heartbeat, at least once a second while all is well */
   readonly heartbeat: (position: number) => void;
-  /** has the view built anew; called again and again until it is */
+  /** asks for a rebuild of the view; called repeatedly until it is done */
   readonly requestRebuild: (view: View) => Promise<void>;
 }
 
 const batchSize = 500;
 const LOOK_AGAIN_MS = 1_000;
-/** Between two batches that were not full: under load a view takes many events at once, when little happens each at once. */
+/**
+ * From one micro-batch that was not full to the next, so that a view under load takes many events
+ * at a time.
+ */
 const PACE_MS = 500;
 
 /**
- * Feeds a view for as long as it may. Where the view was built by an older version of its fold, or from a feed that began
- * anew since, a rebuild is requested, and it stands still until that has taken its place; so it does where people went back
- * to another version than this one.
+ * Feeds a view until `signal` aborts. If an older version of the fold has built the view, or the
+ * feed has begun again since, it requests a rebuild, and waits until that is swapped in. It also
+ * waits while people have rolled the view back to another version than the one of this process.
  *
- * @throws Superseded where another has taken over, or the view is built by a newer version than this process has; and any
- *   error of MongoDB: call it again, it goes on where it was
+ * @throws Superseded if another feeder has taken over, or a newer version of the fold has built the
+ *   view; and any error of MongoDB: call it again, it goes on where it was
  */
 export async function project(
   view: View,
@@ -52,11 +55,11 @@ export async function project(
       continue;
     }
     const { position } = feeder.held;
-    // For a second at most, since the build itself may become another one.
+    // For a second at most, because the active build may be swapped for another one.
     const hasEvents = (await tail.beyond(position, signal, LOOK_AGAIN_MS)) > position;
     const beganAt = Date.now();
     const events = hasEvents ? await tail.read(position, batchSize) : [];
-    // Asked behind the events: they are of the feed that this tells, or of one before.
+    // After the events were read: so they belong to this feed, or to an earlier one.
     if ((await feedGeneration(db)) !== feeder.held.feed) {
       await requestRebuild(view);
       await pause(LOOK_AGAIN_MS, signal);
@@ -66,11 +69,11 @@ export async function project(
       if (events.length < batchSize) await pause(beganAt + PACE_MS - Date.now(), signal);
     } else {
       await lookAnew();
-      // Feed and journal were emptied: what the view has is of another one.
+      // Feed and journal were emptied: the view was built from others.
       if ((await feedHead(db)) < feeder.held.position) await requestRebuild(view);
       const behindLost = await skipLostPositions(db, feeder.held.position);
       if (behindLost > feeder.held.position) await feeder.pass(behindLost);
-      // The tail knew of more than the journal has.
+      // The tail knows a later position than the journal has.
       else if (hasEvents) await pause(LOOK_AGAIN_MS, signal);
     }
   }
@@ -80,7 +83,7 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   if (ms > 0) await setTimeout(ms, undefined, { signal }).catch(() => undefined);
 }
 
-/** No build, not even one that was rolled back, is of this version yet. */
+/** Whether neither the active build nor the one that was rolled back has this version. */
 function isOutdated({ version, previous }: ProjectionState, view: View): boolean {
   return view.version > Math.max(version, previous?.version ?? 0);
 }

@@ -1,4 +1,4 @@
-import type { Db, Filter, FindCursor, WithId } from 'mongodb';
+import type { AggregationCursor, Db, Document, Filter, FindCursor, WithId } from 'mongodb';
 import { answering } from '../../journal/durability.js';
 import { type Build, projections } from './state.js';
 import { documents, type View, type ViewDocument } from '../view.js';
@@ -6,21 +6,30 @@ import { withTimeout } from '../../../outages/timeout.js';
 
 /** How far a view was when it was read. */
 export interface AsOf {
-  /** every event up to this position is in the answer, and none beyond */
+  /** every event up to this position is in the answer, and none after it */
   readonly position: number;
-  /** ISO-8601 UTC, when it came so far; absent where it was never fed */
+  /** ISO-8601 UTC, when it came so far; absent if it was never fed */
   readonly at?: string;
 }
 
 const WITHIN_MS = 4_000;
-/** A snapshot has a read concern of its own. */
+/** A snapshot session has its own read concern. */
 const { maxTimeMS } = answering;
 
-/** Reads documents of a view and how far it is, both at one point in time, whatever is written or swapped meanwhile. */
+/** The documents of a view at one point in time. */
+export interface Reading<D extends ViewDocument> {
+  readonly find: (filter: Filter<D>) => FindCursor<WithId<D>>;
+  readonly aggregate: <R extends object>(pipeline: Document[]) => AggregationCursor<R>;
+}
+
+/**
+ * Reads documents of a view and how far it is, both at one point in time, even if it is written or
+ * swapped meanwhile.
+ */
 export async function readView<D extends ViewDocument, T>(
   db: Db,
   { name }: View,
-  query: (find: (filter: Filter<D>) => FindCursor<WithId<D>>) => Promise<T>,
+  query: (view: Reading<D>) => Promise<T>,
 ): Promise<{ readonly found: T; readonly asOf: AsOf }> {
   const reading = db.client.withSession({ snapshot: true }, async (session) => {
     const build = await projections(db).findOne<Pick<Build, 'collection' | 'position' | 'at'>>(
@@ -28,7 +37,10 @@ export async function readView<D extends ViewDocument, T>(
       { session, maxTimeMS, projection: { _id: 0, collection: 1, position: 1, at: 1 } },
     );
     const collection = documents<D>(db, build?.collection ?? `${name}_1`);
-    const found = await query((filter) => collection.find(filter, { session, maxTimeMS }));
+    const found = await query({
+      find: (filter) => collection.find(filter, { session, maxTimeMS }),
+      aggregate: (pipeline) => collection.aggregate(pipeline, { session, maxTimeMS }),
+    });
     return { found, asOf: build === null ? { position: 0 } : { position: build.position, at: build.at } };
   });
   return await withTimeout(WITHIN_MS, reading);

@@ -4,43 +4,48 @@ import { feedGeneration } from '../../feed/feed.js';
 import { parkedEvents } from './parked-events.js';
 import { documents, type View } from '../view.js';
 
-/** One collection that a view was built in, and how far it is. */
+/** A collection that a view was built in, and its checkpoint. */
 export interface Build {
   /** `<view>_<n>` */
   readonly collection: string;
-  /** of the view whose fold built it */
+  /** of the fold that built it */
   readonly version: number;
-  /** every event up to this position is in it, or was set aside, or is lost; 0 before the first */
+  /**
+   * the checkpoint: every event up to this position is applied, parked or lost; 0 before the first
+   */
   readonly position: number;
-  /** the feed whose positions these are (`feedGeneration`); absent for the first */
+  /** the feed that the position belongs to (`feedGeneration`); absent for the first feed */
   readonly feed?: number;
-  /** how many events are set aside for it */
+  /** how many events are parked for it */
   readonly parked: number;
   /** ISO-8601 UTC, when `position` last changed */
   readonly at: string;
-  /** id of the rebuild that made it; absent for a view's first */
+  /** id of the rebuild that made it; absent for a view's first build */
   readonly rebuildId?: string;
 }
 
-/** A build on its way to replace the active one. */
+/** A build that is being made to replace the active one. */
 export interface Rebuild extends Build {
   readonly rebuildId: string;
-  /** of the holder that may go on with it */
+  /** of the worker that may go on with it; an older one is refused */
   readonly epoch: number;
   readonly startedAt: string;
-  /** of late */
+  /** recent average */
   readonly eventsPerSecond: number;
 }
 
-/** Where a view is: its active build, written in one transaction with the documents it speaks of, and those beside it. */
+/**
+ * The state of a view: its active build, written in one transaction with the documents in it, and
+ * the other builds.
+ */
 export interface ProjectionState extends Build {
   /** the view's name */
   readonly _id: string;
-  /** of the holder that may feed the active build: an older one is refused */
+  /** of the worker that may feed the active build; an older one is refused */
   readonly epoch: number;
-  /** how many builds there ever were */
+  /** how many builds were ever begun */
   readonly builds: number;
-  /** what a roll-back goes back to */
+  /** the build that a roll-back returns to */
   readonly previous?: Build;
   readonly rebuilding?: Rebuild;
 }
@@ -49,12 +54,12 @@ export function projections(db: Db) {
   return db.collection<ProjectionState>('projections');
 }
 
-/** @returns undefined where the view was never fed */
+/** @returns undefined if the view was never fed */
 export async function projectionState(db: Db, name: string): Promise<ProjectionState | undefined> {
   return (await projections(db).findOne({ _id: name }, committed)) ?? undefined;
 }
 
-/** Becomes the one that feeds the active build: any holder before is refused from now on. */
+/** Takes over feeding the active build: an earlier feeder is refused from now on. */
 export async function takeOverProjection(db: Db, view: View): Promise<ProjectionState> {
   for (;;) {
     const state = await update(db, { _id: view.name }, { $inc: { epoch: 1 } });
@@ -63,7 +68,10 @@ export async function takeOverProjection(db: Db, view: View): Promise<Projection
   }
 }
 
-/** Becomes the one that goes on with the rebuild of this id, which is begun where needed; one of another id is given up. */
+/**
+ * Takes over the rebuild with this id, and begins it if needed; a rebuild with another id is
+ * abandoned.
+ */
 export async function takeOverRebuild(db: Db, view: View, rebuildId: string): Promise<ProjectionState> {
   for (;;) {
     const mine = { _id: view.name, 'rebuilding.rebuildId': rebuildId };
@@ -77,7 +85,7 @@ export async function takeOverRebuild(db: Db, view: View, rebuildId: string): Pr
 }
 
 async function createState(db: Db, view: View): Promise<void> {
-  // Not the name of a collection that a state before has left.
+  // A number that no collection has: the state may be gone while its collections are still there.
   const n = Math.max(0, ...(await buildCollections(db, view.name)).map(({ n: used }) => used)) + 1;
   try {
     const build = await newBuild(db, view, n);
@@ -128,11 +136,11 @@ function isNamespaceTaken(error: unknown): boolean {
 }
 
 /**
- * Makes the build that is on its way the active one, at once for every reader and for whoever feeds the view. Not while it
- * is behind the active one: no reader sees time go back, unless the feed itself did.
+ * Makes the build of a rebuild the active one, for all readers and the feeder at once. Not while it
+ * lags the active build: no reader sees time go back, unless the feed itself has begun again.
  *
  * @param head of the feed
- * @returns false where it is behind, or was given up
+ * @returns false if the build lags, or was abandoned
  */
 export async function swap(db: Db, name: string, rebuildId: string, head: number): Promise<boolean> {
   const swapped = await update(
@@ -148,9 +156,9 @@ export async function swap(db: Db, name: string, rebuildId: string, head: number
 }
 
 /**
- * Goes back to the build before; the one that was active is kept in its place, so that a second roll-back undoes the first.
+ * Swaps the active build and the previous one, so a second roll-back undoes the first.
  *
- * @returns undefined where there is none to go back to
+ * @returns undefined if there is no previous build
  */
 export async function rollBack(db: Db, name: string): Promise<ProjectionState | undefined> {
   return await update(db, { _id: name, previous: { $exists: true } }, [
@@ -168,23 +176,26 @@ const buildFields = [
   'rebuildId',
 ] as const satisfies readonly (keyof Build)[];
 
-/** As a value of its own: a plain document would be merged into what is there. */
+/** An expression that replaces a field: `$set` would merge a plain document into the old value. */
 const activeBuild = { $mergeObjects: [Object.fromEntries(buildFields.map((field) => [field, `$${field}`]))] };
 
-/** A field that the build lacks is removed. */
+/** The fields of a build, at the top level; a field that the build lacks is removed. */
 function fieldsOf(build: 'previous' | 'rebuilding') {
   return Object.fromEntries(
     buildFields.map((field) => [field, { $ifNull: [`$${build}.${field}`, '$$REMOVE'] }]),
   );
 }
 
-/** Removes the collections of a view that neither readers nor a roll-back need, and what was set aside for them. */
+/**
+ * Drops the collections of a view that neither readers nor a roll-back need, and deletes their
+ * parked events.
+ */
 export async function dropUnusedBuilds(db: Db, name: string): Promise<void> {
   const state = await projectionState(db, name);
   if (state === undefined) return;
   const used = new Set([state, state.previous, state.rebuilding].map((build) => build?.collection));
   for (const { collection, n } of await buildCollections(db, name)) {
-    // One with a greater number has just been begun.
+    // One with a greater number was begun just now.
     if (used.has(collection) || n > state.builds) continue;
     await parkedEvents(db).deleteMany({ collection }, durable);
     await db.dropCollection(collection);

@@ -15,10 +15,10 @@ import {
 import type { View } from '../view.js';
 import { views } from '../../../views/views.js';
 
-/** Where a view across orders is. */
+/** The state of a view across orders. */
 export interface ProjectionStatus {
   readonly name: string;
-  /** of the fold that built what is read; 0 where the view was never fed */
+  /** of the fold that built what is read; 0 if the view was never fed */
   readonly version: number;
   /** of the fold that this process has */
   readonly latestVersion: number;
@@ -26,44 +26,44 @@ export interface ProjectionStatus {
   /** of the feed */
   readonly head: number;
   readonly eventsBehind: number;
-  /** age of the oldest event that is not applied; 0 where there is none */
+  /** age of the oldest event that is not applied; 0 if there is none */
   readonly msBehind: number;
-  /** events set aside */
+  /** parked events */
   readonly parked: number;
   /** ISO-8601 UTC, when `position` last changed */
   readonly at?: string;
-  /** of the rebuild that made what is read; absent for the first build */
+  /** of the rebuild that made the active build; absent for the first build */
   readonly rebuildId?: string;
-  /** what a roll-back goes back to */
+  /** the build that a roll-back returns to */
   readonly previous?: { readonly version: number; readonly position: number };
   readonly rebuilding?: Progress;
 }
 
-/** A store that the feed does not feed, and its last rebuild. */
+/** A store that is not built from the feed, and its last rebuild. */
 export interface StoreStatus {
   readonly name: StoreName;
-  /** of the fold that built what is read; absent where it has no versions, or was never rebuilt */
+  /**
+   * of the fold that built what is read; absent if the store has no versions, or was never rebuilt
+   */
   readonly version?: number;
-  /** what a roll-back goes back to */
-  readonly previous?: { readonly version: number };
-  /** of the last rebuild that came to its end, and when */
+  /** of the last rebuild that was completed, and when */
   readonly rebuildId?: string;
   readonly at?: string;
-  /** orders that this rebuild could not make from their first event on */
+  /** orders that this rebuild could not fold from their first event on */
   readonly exceptions?: Exceptions;
   readonly rebuilding?: Progress;
 }
 
-/** How far a rebuild is, in events; that of a store in orders. */
+/** The progress of a rebuild: in events, or in orders for a store. */
 export interface Progress {
   readonly rebuildId: string;
   readonly startedAt: string;
   readonly done: number;
-  /** as far as it is known */
+  /** as far as known */
   readonly total: number;
-  /** of late */
+  /** recent average */
   readonly perSecond: number;
-  /** absent while it cannot be told */
+  /** absent while unknown */
   readonly secondsLeft?: number;
 }
 
@@ -74,7 +74,7 @@ export interface ProjectionsStatus {
   readonly stores: readonly StoreStatus[];
 }
 
-/** Where everything is that is made from events, and how far behind. */
+/** The state and the lag of everything that is derived from events. */
 export async function projectionsStatus(db: Db): Promise<ProjectionsStatus> {
   const [feed, states, rebuilds] = await Promise.all([
     feedLag(db),
@@ -105,7 +105,7 @@ export async function projectionsStatus(db: Db): Promise<ProjectionsStatus> {
   };
 }
 
-/** What is further behind than `limitMs`, and what is set aside, in words; undefined where nothing is. */
+/** In words: what lags more than `limitMs`, and what is parked; undefined if nothing is. */
 export function lagBeyond({ feed, views: all }: ProjectionsStatus, limitMs: number): string | undefined {
   const late = (ms: number) => `${Math.round(ms / 1_000)} s behind`;
   const found = [
@@ -115,7 +115,7 @@ export function lagBeyond({ feed, views: all }: ProjectionsStatus, limitMs: numb
     ...all.flatMap(({ name, eventsBehind, msBehind }) =>
       msBehind > limitMs ? [`${name}: ${eventsBehind} events, ${late(msBehind)}`] : [],
     ),
-    ...all.flatMap(({ name, parked }) => (parked > 0 ? [`${name}: ${parked} events set aside`] : [])),
+    ...all.flatMap(({ name, parked }) => (parked > 0 ? [`${name}: ${parked} events parked`] : [])),
   ];
   return found.length === 0 ? undefined : found.join('; ');
 }
@@ -146,11 +146,10 @@ function toStatus(
 
 function toStoreStatus(name: StoreName, rebuild: StoreRebuild | undefined): StoreStatus {
   if (rebuild === undefined) return { name };
-  const { rebuildId, phase, startedAt, at, done, total, perSecond, exceptions, previous } = rebuild;
+  const { rebuildId, phase, startedAt, at, done, total, perSecond, exceptions } = rebuild;
   const read = {
     name,
     ...(rebuild.version === undefined ? {} : { version: versionRead(rebuild) }),
-    ...(previous === undefined ? {} : { previous: { version: previous.version } }),
   };
   if (rebuildId === neverRebuilt) return read;
   if (phase === 'done') return { ...read, rebuildId, at, exceptions };

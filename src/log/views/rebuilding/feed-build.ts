@@ -8,15 +8,16 @@ import { parkedEvents } from '../feeding/parked-events.js';
 import { type Build, projections } from '../feeding/state.js';
 import { documents, type View } from '../view.js';
 
-/** The build that is fed, and the epoch under which this holder may do so. */
+/** The build that is fed, and the epoch of this feeder. */
 export type Held = Build & { readonly epoch: number };
 
-/** Where the state of a view keeps a build: the active one, or the one on its way. */
+/** Where a view's state keeps a build: the active one, or the one of a rebuild. */
 export type Slot = 'active' | 'rebuilding';
 
 /**
- * Feeds one build of a view. Documents, events set aside and the build's own position are written in one transaction, which
- * fails unless the build is still as this holder knows it: no event is ever applied twice or left out, whatever ends when.
+ * Feeds one build of a view. Documents, parked events and the build's checkpoint are written in one
+ * transaction, which fails unless the build is still as this feeder knows it. So no event is
+ * applied twice or left out, even after a crash.
  */
 export class BuildFeeder {
   private readonly db: Db;
@@ -29,15 +30,15 @@ export class BuildFeeder {
     this.db = db;
     this.view = view;
     this.slot = slot;
-    this.states = new OrderStates(db);
+    this.states = new OrderStates(db, view);
     this.held = held;
   }
 
   /**
    * Applies the events that follow the build's position.
    *
-   * @param more members of the build's state to be set as well
-   * @returns false where the build is not as this holder knows it: it is to be looked at anew
+   * @param more fields of the build's state to set as well
+   * @returns false if the build is not as this feeder knows it: read its state again
    */
   async apply(
     events: readonly PositionedEvent[],
@@ -52,9 +53,9 @@ export class BuildFeeder {
     more: Readonly<Record<string, number>>,
   ): Promise<boolean> {
     const { collection, parked } = this.held;
-    const orders = await this.states.before(events);
-    const blocked = parked === 0 ? new Set<string>() : await this.blocked([...orders.keys()]);
-    const folded = foldBatch(this.view, collection, events, orders, blocked);
+    const start = await this.states.before(events);
+    const blocked = parked === 0 ? new Set<string>() : await this.blocked([...start.states.keys()]);
+    const folded = foldBatch(this.view, collection, events, start, blocked);
     const next: Held = {
       ...this.held,
       position: events.at(-1)?.position ?? this.held.position,
@@ -67,7 +68,7 @@ export class BuildFeeder {
     return true;
   }
 
-  /** Goes on behind positions whose events are lost, as `apply` does behind events. */
+  /** Moves the checkpoint past positions whose events are lost. Returns as `apply` does. */
   async pass(position: number): Promise<boolean> {
     const next: Held = { ...this.held, position, at: new Date().toISOString() };
     if (!(await this.advance(next, {}, durable))) return false;
@@ -75,7 +76,7 @@ export class BuildFeeder {
     return true;
   }
 
-  /** Goes on with a build as it was found. */
+  /** Goes on from the build as it was read. */
   resume(held: Held): void {
     this.states.forget();
     this.held = held;
@@ -84,10 +85,10 @@ export class BuildFeeder {
   private async write(
     next: Held,
     more: Readonly<Record<string, number>>,
-    { changes, parked }: FoldedBatch,
+    { writes, parked }: FoldedBatch,
   ): Promise<boolean> {
-    const writes = changes.toWrites();
-    // Most events mean nothing to a view: then its position is all there is to write.
+    // Most events change nothing in a view. Then only its checkpoint is written, without a
+    // transaction.
     if (writes.length === 0 && parked.length === 0) return await this.advance(next, more, durable);
     return await inTransaction(this.db, async (session) => {
       if (!(await this.advance(next, more, { session }))) return false;

@@ -18,7 +18,7 @@ export interface JournalRebuilding extends Rebuilding {
   readonly client: Client;
   /** of the orders' workflows */
   readonly orderTaskQueue: string;
-  /** orders after which it notes how far it is (as many as a list has) */
+  /** orders between two checkpoints; by default a page of Temporal's list */
   readonly pageSize?: number;
 }
 
@@ -26,15 +26,17 @@ const historiesAtOnce = 8;
 const eventsAtATime = 500;
 
 /**
- * Makes the journal and the view `orders` anew from the workflow histories, and the stock's movements with them, beside whatever is recorded meanwhile; what is
- * there already is left as it is. Positions and the views across orders follow by themselves, as for any event that is recorded;
- * where events had positions before they were lost, those views are built anew.
- * Of an order whose first runs Temporal no longer has, the later events are restored, and the view from the state that its
- * oldest run took over; such orders are counted and named, and so are those whose journal tells another story, or whose
- * history is no log.
+ * Restores stock movements, journal and the view `orders` from the workflow histories, while orders
+ * are recorded as usual. What exists is left as it is. Positions and views across orders follow as
+ * for any recorded event. If events that had positions were lost, those views are rebuilt.
  *
- * @returns false where `signal` ended it before
- * @throws Superseded where another has taken it over; and any error of the servers: call it again, it goes on where it was
+ * If Temporal no longer has an order's first runs, its later events are restored, and its view from
+ * the state that its oldest run took over. Such orders are counted and named as exceptions, and so
+ * are those whose journal differs from the history, or whose history is not a log.
+ *
+ * @returns false if `signal` ended it before it was done
+ * @throws Superseded if another worker has taken it over; and any error of the servers: call it
+ *   again, it goes on where it was
  */
 export async function rebuildJournal(rebuilding: JournalRebuilding): Promise<boolean> {
   let done = 0;
@@ -82,7 +84,7 @@ async function restoreAll(rebuilding: JournalRebuilding): Promise<boolean> {
     for await (const batch of readBatches(rebuilding, rebuilder.state.place, alive)) {
       await restoring;
       if (signal.aborted) return false;
-      // While it is written, the next one is read.
+      // Reads the next batch while this one is written.
       restoring = restore(batch);
       restoring.catch(() => undefined);
     }
@@ -92,22 +94,22 @@ async function restoreAll(rebuilding: JournalRebuilding): Promise<boolean> {
   return true;
 }
 
-/** An order of the list. */
+/** An order of Temporal's list. */
 interface ReadOrder {
   readonly orderId: string;
-  /** absent where nothing is decided yet: it will be recorded when it is */
+  /** absent if nothing is decided yet: it will be recorded as usual */
   readonly kept?: KeptOrder;
-  /** its history is no log */
+  /** its history is not a log */
   readonly isBroken: boolean;
 }
 
 interface Batch {
   readonly orders: readonly ReadOrder[];
-  /** of which they are the last */
+  /** the page that they complete, if they do */
   readonly page?: OrderPage;
 }
 
-/** @param place where an earlier try was in the list */
+/** @param place where an earlier attempt was in the list */
 async function* readBatches(
   { client, orderTaskQueue, pageSize }: JournalRebuilding,
   place: string | undefined,

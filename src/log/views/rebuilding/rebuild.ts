@@ -8,11 +8,11 @@ import type { View } from '../view.js';
 
 export interface Rebuilding {
   readonly db: Db;
-  /** aborted when another shall go on */
+  /** aborted when another worker should continue */
   readonly signal: AbortSignal;
-  /** called after every batch */
+  /** the heartbeat, after every batch */
   readonly heartbeat: (position: number) => void;
-  /** the same for all tries of one rebuild: a later one goes on where an earlier one was */
+  /** the same for all attempts of one rebuild: each goes on where the last one was */
   readonly rebuildId: string;
 }
 
@@ -20,11 +20,12 @@ const batchSize = 2_000;
 const PAUSE_MS = 10;
 
 /**
- * Builds a view anew from the first event on, beside the build that is read meanwhile, and puts it in that one's place once
- * it is as far. The one before is kept for a roll-back, older ones are dropped.
+ * Builds a view from the first event on, beside the active build, and swaps the two when it has
+ * caught up. The build that is replaced is kept for a roll-back; older ones are dropped.
  *
- * @returns false where `signal` ended it before
- * @throws Superseded where another has taken it over; and any error of MongoDB: call it again, it goes on where it was
+ * @returns false if `signal` ended it before it was done
+ * @throws Superseded if another worker has taken it over; and any error of MongoDB: call it again,
+ *   it goes on where it was
  */
 export async function rebuild(
   view: View,
@@ -45,7 +46,7 @@ export async function rebuild(
     heartbeat(feeder.held.position);
     const last = events.at(-1);
     if (last !== undefined) {
-      // The next batch is on its way while this one is applied.
+      // Reads the next batch while this one is applied.
       ahead = read(db, last.position);
       const eventsPerSecond = rateSince(began, last.position);
       if (!(await feeder.apply(events, { eventsPerSecond }))) throw superseded(view);
@@ -58,14 +59,14 @@ export async function rebuild(
       return true;
     }
     await assertStillMine(db, view, feeder.held);
-    // The active build is ahead by what has come in this moment.
+    // The active build has events that have just arrived.
     await setTimeout(PAUSE_MS);
     ahead = read(db, feeder.held.position);
   }
   return false;
 }
 
-/** Where nobody waits for it any more, its failure is nobody's. */
+/** If nothing awaits the result any more, its failure must not be an unhandled rejection. */
 function read(db: Db, position: number) {
   const events = readFeed(db, position, batchSize);
   events.catch(() => undefined);

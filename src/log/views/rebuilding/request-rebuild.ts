@@ -1,13 +1,9 @@
-import {
-  type Client,
-  WorkflowExecutionAlreadyStartedError,
-  type WorkflowStartOptions,
-} from '@temporalio/client';
+import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { committed } from '../../journal/durability.js';
 import { handleRestoredEvents } from '../../feed/feed.js';
 import { withTimeout } from '../../../outages/timeout.js';
-import { rebuildWorkflow, rebuildWorkflowId, rollBackWorkflow } from '../../workflow/rebuild-messages.js';
+import { rebuildWorkflow, rebuildWorkflowId } from '../../workflow/rebuild-messages.js';
 import { feedTaskQueue } from '../../workflow/singleton-messages.js';
 import { projectionState } from '../feeding/state.js';
 import { views } from '../../../views/views.js';
@@ -23,40 +19,42 @@ interface Requesting extends Starting {
   readonly db: Db;
 }
 
-/** How long a rebuild that has done all may take to be over. */
+/** How long the workflow of a rebuild may take to end once its work is done. */
 const ENDS_WITHIN_MS = 5_000;
 
 /**
  * Has a view or a store rebuilt, as a workflow.
  *
- * @returns the id of the rebuild; undefined where one is under way already
+ * @returns the id of the rebuild; undefined if one is under way already
  */
-export async function requestRebuild(starting: Starting, name: string): Promise<string | undefined> {
-  return await start(starting, name, rebuildWorkflow, { args: [name], staticSummary: `rebuild ${name}` });
-}
-
-/** As `requestRebuild`, for whoever wants another one than that of which all is done. */
-export async function requestAnotherRebuild(
-  requesting: Requesting,
+export async function requestRebuild(
+  { client, taskQueue }: Starting,
   name: string,
 ): Promise<string | undefined> {
-  return await another(requesting, name, () => requestRebuild(requesting, name));
+  try {
+    const started = await client.workflow.start(rebuildWorkflow, {
+      workflowId: rebuildWorkflowId(name, taskQueue),
+      taskQueue,
+      args: [name],
+      staticSummary: `rebuild ${name}`,
+    });
+    return started.firstExecutionRunId;
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
+    throw error;
+  }
 }
 
-/** Has the view `orders` taken back to what its last rebuild replaced; otherwise as `requestAnotherRebuild`. */
-export async function requestRollBack(requesting: Requesting): Promise<string | undefined> {
-  return await another(requesting, 'orders', () =>
-    start(requesting, 'orders', rollBackWorkflow, { staticSummary: 'roll back orders' }),
-  );
-}
-
-/** Whoever has seen that the one before is done need not know that its workflow has a step to go. */
-async function another(
+/**
+ * As `requestRebuild`, but waits for a rebuild that has done its work and is about to end: a caller
+ * that has seen it done need not know that its workflow has one step to go.
+ */
+export async function requestAnotherRebuild(
   { db, client, taskQueue }: Requesting,
   name: string,
-  request: () => Promise<string | undefined>,
 ): Promise<string | undefined> {
-  const rebuildId = await request();
+  const starting = { client, taskQueue };
+  const rebuildId = await requestRebuild(starting, name);
   if (rebuildId !== undefined) return rebuildId;
   const workflowId = rebuildWorkflowId(name, taskQueue);
   const { runId } = await client.workflow.getHandle(workflowId).describe();
@@ -64,23 +62,7 @@ async function another(
   await withTimeout(ENDS_WITHIN_MS, client.workflow.getHandle(workflowId, runId).result()).catch(
     () => undefined,
   );
-  return await request();
-}
-
-async function start(
-  { client, taskQueue }: Starting,
-  name: string,
-  workflow: string,
-  options: Partial<WorkflowStartOptions>,
-): Promise<string | undefined> {
-  const workflowId = rebuildWorkflowId(name, taskQueue);
-  try {
-    const started = await client.workflow.start(workflow, { ...options, workflowId, taskQueue });
-    return started.firstExecutionRunId;
-  } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
-    throw error;
-  }
+  return await requestRebuild(starting, name);
 }
 
 async function isDone(db: Db, name: string, rebuildId: string): Promise<boolean> {
@@ -89,7 +71,10 @@ async function isDone(db: Db, name: string, rebuildId: string): Promise<boolean>
   return (await storeRebuilds(db).countDocuments({ _id: store, rebuildId, phase: 'done' }, committed)) > 0;
 }
 
-/** Has every view across orders rebuilt, where it may have events twice that were lost and came back (`noteRestoredEvents`). */
+/**
+ * Has every view across orders rebuilt if it may have counted events twice, which were lost and
+ * came back (`noteRestoredEvents`).
+ */
 export async function requestRebuildsAfterLoss(
   {
     db,
@@ -101,7 +86,7 @@ export async function requestRebuildsAfterLoss(
   const requesting = { db, client, taskQueue: feedTaskQueue(orderTaskQueue) };
   await handleRestoredEvents(db, heartbeat, async () => {
     const begun = await Promise.all(views.map(({ name }) => requestAnotherRebuild(requesting, name)));
-    // One that is under way may have begun before the loss.
+    // A rebuild that is under way may have begun before the loss: ask again.
     return begun.every((rebuildId) => rebuildId !== undefined);
   });
 }

@@ -8,21 +8,23 @@ import { insertIntoJournal, journal, journaled, restoreLog } from '../../journal
 import { isServerError } from '../../../outages/server-error.js';
 import { orders, projectOrder, toDocument } from '../../../views/orders.js';
 
-/** An order as its history has it. */
+/** An order, read from its history. */
 export interface KeptOrder {
   readonly log: HistoryLog;
-  /** what the log leads to */
+  /** the fold of the log */
   readonly order: Order;
 }
 
 const atOnce = 8;
 
 /**
- * Writes orders into stock, journal and view, as far as they are not there, while their own workflows may do so as well. Orders of
- * which the journal has nothing are written together; for each of the others, what is there is compared and left as it is.
+ * Writes what stock, journal and view lack of these orders, while their workflows may write the
+ * same. Orders that the journal has nothing of are written together. For any other order, what
+ * exists is compared, and left as it is.
  *
- * @param heartbeat called whenever some more are written
- * @returns ids of those that could not be restored from their first event on, or whose journal tells another story
+ * @param heartbeat the heartbeat, after every write
+ * @returns ids of orders that could not be restored from their first event on, or whose journal
+ *   differs from their history
  * @throws errors of MongoDB
  */
 export async function restoreOrders(
@@ -30,7 +32,7 @@ export async function restoreOrders(
   kept: readonly KeptOrder[],
   heartbeat: () => void,
 ): Promise<readonly string[]> {
-  // Before the journal: once that is whole, the orders' next effects rely on the stock.
+  // Before the journal: as soon as that is complete, the orders' next effects rely on the stock.
   await restoreStock(
     db,
     kept.map(({ log }) => log),
@@ -54,7 +56,10 @@ export async function restoreOrders(
   return exceptions;
 }
 
-/** Orders whose logs are complete. False where the journal has an event of theirs by now: nothing is written behind it. */
+/**
+ * Writes orders with complete logs. False, and nothing is written after it, if the journal has an
+ * event of theirs by now.
+ */
 async function insertOrders(db: Db, fresh: readonly KeptOrder[]): Promise<boolean> {
   if (fresh.length === 0) return true;
   const areInserted = await insertIntoJournal(
@@ -63,19 +68,20 @@ async function insertOrders(db: Db, fresh: readonly KeptOrder[]): Promise<boolea
   );
   if (!areInserted) return false;
   const viewed = await insertViews(db, fresh);
-  // In this sequence: whoever records an event after this look finds a view to go on from.
+  // After the views are written: an event that is recorded after this look finds a view to go on
+  // from.
   const overtaken = await overtakenOrders(db, fresh);
   for (const orderId of new Set([...viewed, ...overtaken])) await projectOrder(db, orderId);
   return true;
 }
 
-/** @returns ids of those that have a view already */
+/** @returns ids of the orders that have a view already */
 async function insertViews(db: Db, fresh: readonly KeptOrder[]): Promise<readonly string[]> {
   const documents = fresh.map(({ order }) => toDocument(order));
   return (await insertMissing(orders(db), documents)).map(({ orderId }) => orderId);
 }
 
-/** Those that have gone on since their history was read. */
+/** The orders that have new events since their history was read. */
 async function overtakenOrders(db: Db, fresh: readonly KeptOrder[]): Promise<readonly string[]> {
   const open = new Map(
     fresh.filter(({ log }) => log.isOpen).map(({ order }) => [order.orderId, order.version]),
@@ -93,7 +99,7 @@ async function overtakenOrders(db: Db, fresh: readonly KeptOrder[]): Promise<rea
   return found.flatMap(({ _id: orderId, last }) => (last > (open.get(orderId) ?? last) ? [orderId] : []));
 }
 
-/** False where not all of the order can be restored. */
+/** False if not all of the order can be restored. */
 async function restoreOrder(db: Db, { log, order }: KeptOrder): Promise<boolean> {
   try {
     await restoreLog(db, log.events);
@@ -113,7 +119,7 @@ async function projectFromHistory(db: Db, order: Order): Promise<void> {
     const older = { _id: orderId, version: { $lt: version } };
     await orders(db).replaceOne(older, toDocument(order), { upsert: true, ...durable });
   } catch (error) {
-    // It is there, as new or newer.
+    // Its view has this version, or a later one.
     if (!isDuplicateKey(error)) throw error;
   }
   await projectOrder(db, orderId);

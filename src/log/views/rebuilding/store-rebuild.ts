@@ -2,50 +2,57 @@ import type { Db } from 'mongodb';
 import { committed, durable, isDuplicateKey } from '../../journal/durability.js';
 import { Superseded } from '../../feed/sequencer.js';
 
-/** What is not fed by the feed, and can be rebuilt all the same: `orders` from the journal, the journal from the histories. */
+/**
+ * The stores that are not built from the feed: `orders` is rebuilt from the journal, the journal
+ * from the histories.
+ */
 export const storeNames = ['orders', 'journal'] as const;
 export type StoreName = (typeof storeNames)[number];
 
-/** The last rebuild of a store, under way or over. */
+/** The last rebuild of a store, running or done. */
 export interface StoreRebuild {
   readonly _id: StoreName;
   readonly rebuildId: string;
-  /** of the holder that may go on with it */
+  /** of the worker that may go on with it; an older one is refused */
   readonly epoch: number;
   readonly phase: 'running' | 'swapping' | 'done';
   /** ISO-8601 UTC */
   readonly startedAt: string;
   readonly at: string;
-  /** orders that were rebuilt */
+  /** orders that are rebuilt so far */
   readonly done: number;
-  /** orders there are, as far as it is known */
+  /** orders in all, as far as known */
   readonly total: number;
-  /** of late */
+  /** recent average */
   readonly perSecond: number;
-  /** where to go on: an order's id, or a page's token; absent at the beginning */
+  /** the checkpoint: an order's id, or the token of a page; absent at the beginning */
   readonly place?: string;
-  /** the feed's head when the rebuild had seen all that was recorded before */
+  /** a position of the feed; the rebuild has everything that was recorded before it */
   readonly since: number;
   readonly exceptions: Exceptions;
-  /** of what it makes, where that has versions; absent stands for 1 */
+  /** of what it makes; absent stands for 1, or for a store without versions */
   readonly version?: number;
-  /** version of what is read until then; absent stands for 1 */
+  /** version of what is read until the swap; absent stands for 1 */
   readonly replaces?: number;
-  /** what a roll-back goes back to */
-  readonly previous?: { readonly collection: string; readonly version: number };
-  /** where it is built, if that is beside what is read meanwhile */
+  /** the collection it is built in, if that is not the one that is read */
   readonly collection?: string;
-  /** of that collection, whatever its name: known once it is whole */
+  /** UUID of that collection, which a rename keeps; set before the swap */
   readonly identity?: string | undefined;
 }
 
-/** Orders that could not be rebuilt from their first event on: how many there are, and the first hundred. */
+/**
+ * Orders that could not be rebuilt from their first event on: their number, and the first hundred
+ * ids.
+ */
 export interface Exceptions {
   readonly count: number;
   readonly orderIds: readonly string[];
 }
 
-/** Id of the rebuild of a store that was never rebuilt: it began with this version. */
+/**
+ * Stands for the rebuild of a store that was never rebuilt, because it began with its present
+ * version.
+ */
 export const neverRebuilt = 'none';
 
 const namedExceptions = 100;
@@ -54,7 +61,7 @@ export function storeRebuilds(db: Db) {
   return db.collection<StoreRebuild>('store_rebuilds');
 }
 
-/** Notes the version of a store that has nothing in it yet, unless one is noted. */
+/** Saves the version of a store that is still empty, unless one is saved. */
 export async function noteFirstVersion(db: Db, name: StoreName, version: number): Promise<void> {
   const now = new Date().toISOString();
   const first: Omit<StoreRebuild, '_id'> = {
@@ -73,10 +80,10 @@ export async function noteFirstVersion(db: Db, name: StoreName, version: number)
   await storeRebuilds(db).updateOne({ _id: name }, { $setOnInsert: first }, { upsert: true, ...durable });
 }
 
-/** What is made beside what is read. */
-type Made = 'version' | 'replaces' | 'previous' | 'collection';
+/** Of a rebuild in a collection of its own. */
+type Made = 'version' | 'replaces' | 'collection';
 
-/** The version that a rebuild makes; what was never rebuilt is as it was when there was no other version yet. */
+/** The version that a rebuild makes; 1 for a store that was never rebuilt. */
 export function versionOf(rebuild: StoreRebuild | null): number {
   return rebuild?.version ?? 1;
 }
@@ -86,16 +93,16 @@ export function versionRead(rebuild: StoreRebuild | null): number {
   return rebuild?.phase === 'running' ? (rebuild.replaces ?? 1) : versionOf(rebuild);
 }
 
-/** Whoever goes on with the rebuild of a store, for as long as nobody else does. */
+/** Holds the rebuild of a store until another worker takes it over. */
 export class StoreRebuilder {
   private readonly db: Db;
   private readonly began: { readonly at: number; readonly done: number };
   state: StoreRebuild;
 
   /**
-   * Begins the rebuild with this id, or goes on with it; one with another id is given up for it.
+   * Begins the rebuild with this id, or goes on with it. A rebuild with another id is abandoned.
    *
-   * @throws Superseded where another came between, and is not given up for this one unseen: call it again
+   * @throws Superseded if another rebuild began at the same moment: call it again
    */
   static async takeOver(
     db: Db,
@@ -133,13 +140,13 @@ export class StoreRebuilder {
     this.began = { at: Date.now(), done: state.done };
   }
 
-  /** @throws Superseded where another goes on with it, or with another rebuild of this store */
+  /**
+   * @throws Superseded if another worker has taken it over, or another rebuild of this store has
+   * begun
+   */
   async advance(
     more: Partial<
-      Pick<
-        StoreRebuild,
-        'phase' | 'done' | 'total' | 'place' | 'since' | 'exceptions' | 'identity' | 'previous'
-      >
+      Pick<StoreRebuild, 'phase' | 'done' | 'total' | 'place' | 'since' | 'exceptions' | 'identity'>
     >,
   ) {
     const { _id, rebuildId, epoch, done } = this.state;
@@ -155,14 +162,14 @@ export class StoreRebuilder {
     this.state = { ...this.state, ...changes };
   }
 
-  /** The exceptions with these orders among them. */
+  /** The exceptions so far, and these orders. */
   exceptionsWith(orderIds: readonly string[]): Exceptions {
     const { count, orderIds: named } = this.state.exceptions;
     return { count: count + orderIds.length, orderIds: [...named, ...orderIds].slice(0, namedExceptions) };
   }
 }
 
-/** Puts a rebuild in the place of the last one. False where that is not as it was seen. */
+/** Replaces the last rebuild. False if that has changed since it was read. */
 async function succeed(db: Db, last: StoreRebuild | null, fresh: StoreRebuild): Promise<boolean> {
   const seen =
     last === null

@@ -1,0 +1,114 @@
+import type { Db } from 'mongodb';
+import { type Static, type TObject, type TProperties, Type } from 'typebox';
+import type { AsOf } from '../log/views/feeding/read-view.js';
+
+/** What a parameter may hold; a flag is `true` or `false`. Each arrives as text. */
+export type ParameterKind = 'id' | 'sku' | 'day' | 'currency' | 'flag';
+
+/** Where a page ends: the values that the list is sorted by, of its last item. */
+export type Place = readonly (string | number)[];
+
+/** The part of a list that is asked for. */
+export interface Page {
+  readonly limit: number;
+  /** of the last item of the page before; absent for the first page */
+  readonly after?: Place;
+}
+
+/** What a request asks for. */
+export interface Asked<K extends string, F extends string> {
+  readonly keys: Readonly<Record<K, string>>;
+  readonly filters: Readonly<Partial<Record<F, string>>>;
+  readonly page: Page;
+}
+
+/**
+ * What a query found, and how far the view was; undefined for nothing. `next` if there is another
+ * page.
+ */
+interface Outcome<T> {
+  readonly found: T | undefined;
+  readonly next?: Place;
+  readonly asOf: AsOf;
+}
+
+/** A query of a view, as the API serves it with `GET`; the answer has `asOf` as well. */
+export interface ViewQuery<
+  K extends string = string,
+  F extends string = string,
+  B extends TProperties = TProperties,
+  T = unknown,
+> {
+  /** such as `/v1/customers/:customerId` */
+  readonly path: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** the parameters in the path */
+  readonly keys?: Readonly<Record<K, ParameterKind>>;
+  readonly filters?: Readonly<Record<F, ParameterKind>>;
+  /** items on a page, if the answer comes in pages */
+  readonly pageSize?: { readonly byDefault: number; readonly atMost: number };
+  /** schemas of the answer's members */
+  readonly body: B;
+  /** the 404 if nothing is found */
+  readonly notFound?: { readonly code: string; detail(keys: Readonly<Record<K, string>>): string };
+  /** @throws BadParameter */
+  run(db: Db, asked: Asked<K, F>): Promise<Outcome<T>>;
+}
+
+type Body<B extends TProperties> = Unchanged<Static<TObject<B>>>;
+type Unchanged<T> = T extends readonly (infer I)[]
+  ? readonly Unchanged<I>[]
+  : T extends object
+    ? { readonly [N in keyof T]: Unchanged<T[N]> }
+    : T;
+
+/** A query whose answer the compiler checks against its schema. */
+export function viewQuery<K extends string, F extends string, B extends TProperties>(
+  query: ViewQuery<K, F, B, Body<B>>,
+): ViewQuery {
+  return query;
+}
+
+/** A parameter that has the right form, and makes no sense. Answered 400. */
+export class BadParameter extends Error {
+  override readonly name = 'BadParameter';
+  readonly parameter: string;
+
+  constructor(parameter: string, detail: string) {
+    super(detail);
+    this.parameter = parameter;
+  }
+}
+
+/**
+ * The page of a list.
+ *
+ * @param found one item more than the page has room for, if there is one
+ * @param placeOf where an item stands in the list
+ */
+export function pageOf<T>(
+  found: readonly T[],
+  { limit }: Page,
+  placeOf: (item: T) => Place,
+): { readonly data: readonly T[]; readonly next?: Place } {
+  const data = found.slice(0, limit);
+  const last = data.at(-1);
+  return found.length > limit && last !== undefined ? { data, next: placeOf(last) } : { data };
+}
+
+// --- parts of answers ---
+
+export const Count = Type.Integer();
+export const Instant = Type.String({ description: 'ISO-8601 UTC' });
+
+/** A sum of money, exact even beyond what a number of JavaScript can hold. */
+export function Money(description: string) {
+  const exact = 'exact, though it may be more than a number of JavaScript can hold';
+  return Type.Unsafe<number | bigint>(Type.Integer({ description: `${description}; ${exact}` }));
+}
+
+/** An object with these members only. */
+export function closed<P extends TProperties>(members: P) {
+  return Type.Object(members, { additionalProperties: false });
+}
