@@ -1,8 +1,7 @@
 import type { LineQuantity } from '../order/commands.js';
 import { type OrderEvent, schemaVersions } from '../order/events.js';
 import { formatMoney } from '../order/money.js';
-import type { Cell, Column } from './table.js';
-import type { Format } from './terminal.js';
+import type { Cell, Column, Format } from './terminal.js';
 
 export const eventColumns: readonly Column[] = [
   { title: 'VERSION', align: 'right' },
@@ -143,14 +142,16 @@ function words(event: OrderEvent, currency: string): string {
       return `${event.data.command}: ${event.data.message}`;
     case 'OrderResumed':
       return event.data.reason;
-    case 'OrderConfirmed':
-    case 'OrderExpired':
-    case 'OrderAmended':
-    case 'OrderClosed':
-      return '';
     default:
-      return event satisfies never;
+      return membersInShort(event.data);
   }
+}
+
+/** The data of an event that has no words of its own above. */
+function membersInShort(data: object): string {
+  return Object.entries(data)
+    .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(', ');
 }
 
 export function linesInShort(lines: readonly LineQuantity[]): string {

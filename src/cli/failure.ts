@@ -1,5 +1,6 @@
 import type { Refused } from '../api/commands/gateway.js';
-import { type FollowUpType, segments } from '../order/commands.js';
+import { commands } from '../api/commands/table.js';
+import { followUpTypes, segments } from '../order/commands.js';
 import { ConfigError } from '../server/config.js';
 
 /** What a client script tells the shell. */
@@ -39,28 +40,11 @@ export class Failure extends Error {
   }
 }
 
-/** The names of the scripts, by the command they send. */
-export const verbs = {
-  HoldOrder: 'hold',
-  ReleaseOrder: 'release',
-  CancelOrder: 'cancel',
-  AmendOrder: 'amend',
-  CreateShipment: 'ship',
-  DispatchShipment: 'dispatch',
-  DeliverShipment: 'deliver',
-  CapturePayment: 'capture',
-  WriteOffCapture: 'write-off',
-  RequestReturn: 'return',
-  ReceiveReturn: 'receive',
-  RefundPayment: 'refund',
-  AddNote: 'note',
-} as const satisfies Record<FollowUpType, string>;
+const verbsBySegment = new Map<string, string>(
+  followUpTypes.map((type) => [segments[type], commands[type].verb]),
+);
 
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of `verbs` are these, by its type
-const types = Object.keys(verbs) as readonly FollowUpType[];
-const verbsBySegment = new Map<string, string>(types.map((type) => [segments[type], verbs[type]]));
-
-/** What the contract calls `shipments` is `ship` here. */
+/** The name of the script for a command in `allowedCommands`: `ship` for `shipments`. */
 export function verbOf(segment: string): string {
   return verbsBySegment.get(segment) ?? segment;
 }

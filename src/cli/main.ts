@@ -1,7 +1,7 @@
 import process from 'node:process';
 import { exitCodes } from './failure.js';
 import { run } from './program.js';
-import { processSession } from './session.js';
+import { processSession } from './script.js';
 import { processTerminal } from './terminal.js';
 
 /** What a process runs for `npx orders`. It ends by itself once its connections are closed. */

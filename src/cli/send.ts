@@ -3,7 +3,7 @@ import type { Api } from './api.js';
 import { exitCodes, Failure, failureLine, failureOfRefusal } from './failure.js';
 import { isAtRest, until } from './follow.js';
 import type * as Input from './input.js';
-import { type CommandOptions, metaOf, type Session } from './session.js';
+import { type CommandOptions, metaOf, type Session } from './script.js';
 
 /** What a command came to, as `--json` prints it. */
 export interface Sent {
@@ -37,7 +37,7 @@ export async function sendAndReport(
   const meta = metaOf(options);
   input.checkKeys({ key: meta.key, actor: meta.actor });
   const send = await prepare(input);
-  const { openSides } = await import('./sides.js');
+  const { openSides } = await import('./connections.js');
   const { api, gateway, close } = await openSides(session, options);
   let sent: Sent;
   try {

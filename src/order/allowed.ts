@@ -1,4 +1,4 @@
-import { type FollowUpType, followUpTypes, limits, segments } from './commands.js';
+import { type FollowUpType, followUpTypes, isPartCommand, limits, segments } from './commands.js';
 import {
   type Order,
   type Return,
@@ -104,7 +104,7 @@ export function allowedCommands(order: Order): Allowed {
   const allowed: string[] = [];
   const reasons: Record<string, string> = {};
   for (const type of followUpTypes) {
-    if (type === 'DispatchShipment' || type === 'DeliverShipment' || type === 'ReceiveReturn') continue;
+    if (isPartCommand(type)) continue;
     const reason = blocked(order, type);
     if (reason === undefined) allowed.push(segments[type]);
     else reasons[segments[type]] = reason;

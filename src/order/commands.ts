@@ -131,7 +131,10 @@ export const factTypes = [
   'ShipmentDelivered',
 ] as const satisfies readonly (keyof FactData)[];
 
-/** The path segment a command has in the public contract: `POST /v1/orders/{id}/<segment>`, and in `allowedCommands`. */
+/**
+ * The last segment of a command's path, which is also its name in `allowedCommands`. Everything else that a client needs is in
+ * `api/commands/table.ts`.
+ */
 export const segments = {
   HoldOrder: 'hold',
   ReleaseOrder: 'release',
@@ -147,6 +150,24 @@ export const segments = {
   RefundPayment: 'refunds',
   AddNote: 'notes',
 } as const satisfies Record<FollowUpType, string>;
+
+/** Commands to one shipment or one return: their data names it, and the view lists them with it. */
+export type PartCommandType = {
+  [T in FollowUpType]: CommandData[T] extends { readonly shipmentId: string } | { readonly returnId: string }
+    ? T
+    : never;
+}[FollowUpType];
+
+/** The part that a command goes to; a command that is missing here goes to the order as a whole. */
+export const parts = {
+  DispatchShipment: 'shipment',
+  DeliverShipment: 'shipment',
+  ReceiveReturn: 'return',
+} as const satisfies Record<PartCommandType, 'shipment' | 'return'>;
+
+export function isPartCommand(type: FollowUpType): type is PartCommandType {
+  return type in parts;
+}
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of `segments` are these, by its type
 export const followUpTypes = Object.keys(segments) as readonly FollowUpType[];

@@ -6,6 +6,7 @@ import {
   type FollowUpCommand,
   type LineQuantity,
   type NewLine,
+  type PartCommandType,
   limits,
 } from './commands.js';
 import { entitlement } from './entitlement.js';
@@ -45,10 +46,7 @@ export function decide(order: Order | undefined, command: Command, now: string):
   }
 }
 
-type OrderCommand = Exclude<
-  FollowUpCommand,
-  CommandOf<'DispatchShipment' | 'DeliverShipment' | 'ReceiveReturn'>
->;
+type OrderCommand = Exclude<FollowUpCommand, CommandOf<PartCommandType>>;
 
 function allowed(order: Order, command: OrderCommand, now: string): Decision {
   switch (command.type) {

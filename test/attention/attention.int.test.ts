@@ -5,7 +5,7 @@ import { createActivities } from '../../workers/activities.js';
 import { ensureAttentionIndexes } from '../../src/attention/list.js';
 import type { AttentionRow } from '../../src/attention/rows.js';
 import { run } from '../../src/cli/program.js';
-import type { Session } from '../../src/cli/session.js';
+import type { Session } from '../../src/cli/script.js';
 import { append } from '../../src/order/append.js';
 import { decide } from '../../src/order/decide.js';
 import type { Order } from '../../src/order/order.js';

@@ -2,16 +2,122 @@ import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
-import type { Reconciliation } from '../log/proof/reconciliations.js';
+import type { Discrepancy } from '../log/proof/comparison.js';
+import { type Reconciliation, withRemedy } from '../log/proof/reconciliations.js';
+import type { VerifyReport } from '../log/proof/verify.js';
 import type { Config } from '../server/config.js';
+import { positive } from './arguments.js';
+import type { Stores } from './connections.js';
 import { exitCodes, Failure } from './failure.js';
-import { addScript } from './options.js';
-import { progressBar } from './progress.js';
-import { report } from './query-commands.js';
-import { type CommonOptions, configOf, type Session } from './session.js';
-import type { Stores } from './stores.js';
-import type { Paint } from './terminal.js';
-import { counted, discrepancyTable } from './verify-command.js';
+import { addScript, type CommonOptions, configOf, report, type Session } from './script.js';
+import { type Column, counted, type Paint, progressBar, table } from './terminal.js';
+
+/** Adds the scripts that compare Temporal with MongoDB. */
+export function addProof(program: Command, session: Session): void {
+  addVerify(program, session);
+  addReconcile(program, session);
+}
+
+interface VerifyOptions extends CommonOptions {
+  readonly sample?: number;
+  readonly order?: string;
+}
+
+/** Adds `verify`: a proof that every store tells the same of every order. */
+function addVerify(program: Command, session: Session): void {
+  const command = addScript(program, 'verify', {
+    summary: 'prove that history, journal, fold, view and workflow are one for every order',
+    details:
+      'Asks Temporal and MongoDB themselves, not the API, and writes nothing. It also proves that stock and payments are ' +
+      'what the logs say, and that the positions of the feed are 1, 2, 3 … without gaps. The exit code is 0 where all agree, else 1.',
+    examples: ['verify', 'verify --sample 100', 'verify --order 018f… --json'],
+  })
+    .option('--sample <number>', 'only so many orders, drawn by lot', positive)
+    .option('--order <orderId>', 'only this order');
+  command.action(async () => {
+    const options = command.optsWithGlobals<VerifyOptions>();
+    const config = configOf(session);
+    // Loaded when it is needed, as Temporal's SDK takes its time.
+    const [{ reachTemporal, withStores }, { verify }] = await Promise.all([
+      import('./connections.js'),
+      import('../log/proof/verify.js'),
+    ]);
+    const bar = progressBar(process.stderr);
+    const verified = await withStores(config, async (stores) => {
+      await reachTemporal(stores);
+      try {
+        return await verify(
+          { ...stores, taskQueue: config.temporal.taskQueue },
+          {
+            ...(options.sample === undefined ? {} : { sample: options.sample }),
+            ...(options.order === undefined ? {} : { orderId: options.order }),
+            onProgress: (step) => bar.show(step),
+          },
+        );
+      } finally {
+        bar.end();
+      }
+    });
+    if (
+      verified.orders === 1 &&
+      verified.events === 0 &&
+      verified.withoutHistory === 1 &&
+      verified.found === 0
+    ) {
+      const message = `there is no order ${options.order}`;
+      throw new Failure(exitCodes.notFound, { code: 'order_not_found', message });
+    }
+    report(session, options, verified, () => verifyLines(verified, session.terminal.paint));
+    if (verified.found > 0) {
+      const remedy = verified.discrepancies[0]?.remedy ?? 'see each of them';
+      const message = `${counted(verified.found, 'discrepancy', 'discrepancies')} in what was verified; for the first: ${remedy}`;
+      throw new Failure(exitCodes.refused, { code: 'not_verified', message });
+    }
+  });
+}
+
+/** What was verified, and what was found, for a person. */
+export function verifyLines(
+  { orders, events, withoutHistory, head, found, discrepancies }: VerifyReport,
+  paint: Paint,
+): readonly string[] {
+  const verified = [
+    counted(orders, 'order', 'orders'),
+    counted(events, 'event', 'events'),
+    ...(head === undefined ? [] : [`positions 1 to ${head.toLocaleString('en')}`]),
+  ].join(', ');
+  const gone =
+    withoutHistory === 0
+      ? []
+      : [`${counted(withoutHistory, 'order is', 'orders are')} by now in the journal alone`];
+  if (found === 0) return [paint('green', `${verified}: all agree`), ...gone];
+  const more = found - discrepancies.length;
+  return [
+    `${verified}:`,
+    ...discrepancyTable(discrepancies, paint),
+    ...(more === 0 ? [] : [`and ${more} more`]),
+    ...gone,
+  ];
+}
+
+const columns: readonly Column[] = [
+  { title: 'ORDER' },
+  { title: 'VERSION', align: 'right' },
+  { title: 'WHERE' },
+  { title: '' },
+  { title: 'WHAT' },
+];
+
+function discrepancyTable(discrepancies: readonly Discrepancy[], paint: Paint): readonly string[] {
+  const rows = discrepancies.map(({ orderId = '', version, where, kind, detail, remedy }) => [
+    orderId,
+    version === undefined ? '' : String(version),
+    where,
+    { text: kind, format: kind === 'behind' ? ('yellow' as const) : ('red' as const) },
+    withRemedy(detail, remedy),
+  ]);
+  return table(columns, rows, paint);
+}
 
 interface ReconcileOptions extends CommonOptions {
   readonly now?: true;
@@ -22,7 +128,7 @@ const NOTHING_FOR_MS = 60_000;
 const LOOK_EVERY_MS = 250;
 
 /** Adds `reconcile`: the latest scheduled comparison of Temporal with journal and views, or one more. */
-export function addReconcileCommand(program: Command, session: Session): void {
+function addReconcile(program: Command, session: Session): void {
   const command = addScript(program, 'reconcile', {
     summary: 'show what the latest scheduled comparison of Temporal and MongoDB has mended and found',
     details:
@@ -33,7 +139,7 @@ export function addReconcileCommand(program: Command, session: Session): void {
   command.action(async () => {
     const options = command.optsWithGlobals<ReconcileOptions>();
     const config = configOf(session);
-    const { withStores } = await import('./stores.js');
+    const { withStores } = await import('./connections.js');
     const latest = await withStores(config, (stores) => latestOf(stores, config, options.now === true));
     report(session, options, latest, () => reconciliationLines(latest, session.terminal.paint));
     if (latest.found > 0) {
@@ -57,7 +163,7 @@ async function reconcileNow(stores: Stores, config: Config): Promise<Reconciliat
   const [{ reconciliationOf }, { reachTemporal }, { reconcileScheduleId }, { ScheduleNotFoundError }] =
     await Promise.all([
       import('../log/proof/reconciliations.js'),
-      import('./stores.js'),
+      import('./connections.js'),
       import('../log/workflow/reconcile-messages.js'),
       import('@temporalio/client'),
     ]);

@@ -1,13 +1,11 @@
-import { setTimeout } from 'node:timers/promises';
 import process from 'node:process';
+import { setTimeout } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import type { ProjectionsStatus, ProjectionStatus, StoreStatus } from '../log/views/feeding/status.js';
 import { type Api, at } from './api.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
-import { addScript } from './options.js';
-import { progressBar } from './progress.js';
-import { report } from './query-commands.js';
-import { apiOf, type CommonOptions, type Session } from './session.js';
+import { addScript, apiOf, type CommonOptions, report, type Session } from './script.js';
+import { progressBar } from './terminal.js';
 
 interface RebuildOptions extends CommonOptions {
   readonly from: 'journal' | 'history';
@@ -18,7 +16,7 @@ interface RebuildOptions extends CommonOptions {
 const LOOK_EVERY_MS = 300;
 
 /** Adds `rebuild`: views from the journal, or the journal from the workflow histories. */
-export function addRebuildCommand(program: Command, session: Session): void {
+export function addRebuild(program: Command, session: Session): void {
   const command = addScript(program, 'rebuild', {
     summary: 'build a view anew from the journal, or the journal from the workflow histories',
     details:

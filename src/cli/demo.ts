@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
 import type { Gateway, OrderBody } from '../api/commands/gateway.js';
+import { commands } from '../api/commands/table.js';
 import type { FollowUpCommand } from '../order/commands.js';
 import type { Order, OrderStatus } from '../order/order.js';
 import type { Api } from './api.js';
-import { exitCodes, Failure, verbs } from './failure.js';
+import { liveLines } from './event-log.js';
+import { exitCodes, Failure } from './failure.js';
 import { type Happened, isAtRest, until } from './follow.js';
-import { addScript } from './options.js';
-import { liveLines, report } from './query-commands.js';
+import { addScript, type CommonOptions, metaOf, report, type Session } from './script.js';
 import { sendTo } from './send.js';
-import { type CommonOptions, metaOf, type Session } from './session.js';
 
 /** An order's way: the commands it is sent, and the statuses that are waited for with nothing left under way. */
 interface Story {
@@ -51,7 +51,7 @@ const stories: readonly Story[] = [
 const REACHED_WITHIN_MS = 30_000;
 
 /** Adds `demo`: three orders from their beginning to their end. */
-export function addDemoCommand(program: Command, session: Session): void {
+export function addDemo(program: Command, session: Session): void {
   const command = addScript(program, 'demo', {
     summary: 'walk three orders through: one is delivered, one cancelled, one declined',
     examples: ['demo', 'demo --json'],
@@ -59,7 +59,7 @@ export function addDemoCommand(program: Command, session: Session): void {
   command.action(async () => {
     const options = command.optsWithGlobals<CommonOptions>();
     // Loaded when it is needed, as the schemas take their time.
-    const { openSides } = await import('./sides.js');
+    const { openSides } = await import('./connections.js');
     const { api, gateway, close } = await openSides(session, options);
     const ends: End[] = [];
     try {
@@ -132,7 +132,7 @@ async function play(story: Story, gateway: Gateway, api: Api, narrate: Narrator)
     if ('reaches' in step) {
       order = await reach(order, step.reaches, (seen) => seen.status === step.reaches && isAtRest(seen));
     } else {
-      narrate.command(verbs[step.type]);
+      narrate.command(commands[step.type].verb);
       const { version = 1 } = await sendTo(gateway, metaOf({}), (to, meta) =>
         to.execute(orderId, step, meta),
       );
