@@ -3,9 +3,10 @@ import type { Field } from '../api/commands/entry.js';
 import type { AmendedLine, LineQuantity, NewLine } from '../order/commands.js';
 
 /**
- * Readers of arguments and options. They only parse: whether a value is allowed, the command's schema
- * and the order decide. A reader throws an `InvalidArgumentError` with one sentence. The readers with
- * a second parameter serve options that may be repeated: they add to the values read before.
+ * Readers of arguments and options. They only parse: whether a value is allowed, the command's
+ * schema and the order decide. A reader throws an `InvalidArgumentError` with one sentence. The
+ * readers with a second parameter serve options that may be repeated: they add to the values read
+ * before.
  */
 
 /** A whole number, 0 or more. */

@@ -16,7 +16,7 @@ interface AttentionPage {
   readonly nextCursor?: string;
 }
 
-/** Adds `attention`: what needs a person. */
+/** Adds `attention`: lists what needs a person. */
 export function addAttention(program: Command, session: Session): void {
   const command = addScript(program, 'attention', {
     summary: 'show what needs a person: since when, and what to do',
@@ -27,7 +27,7 @@ export function addAttention(program: Command, session: Session): void {
   })
     .addOption(new Option('--code <code>', 'only rows of this code').choices(attentionCodes))
     .option('--older-than <duration>', 'only rows that are older, such as 30m or 2h')
-    .option('--limit <number>', 'at most so many, up to 200', positive)
+    .option('--limit <number>', 'how many at most, up to 200', positive)
     .option('--cursor <cursor>', 'go on from the end of an earlier list');
   command.action(async () => {
     const options = command.optsWithGlobals<AttentionOptions>();

@@ -26,10 +26,11 @@ export interface Sides {
 const ANSWER_WITHIN_MS = 2_000;
 
 /**
- * Opens both sides, and makes sure that they are of one system. An API that does not answer is no obstacle: a command needs
- * none.
+ * Opens both sides, and makes sure that they belong to one system. If the API does not answer, a
+ * command is sent all the same, because it goes to Temporal.
  *
- * @throws Failure, before anything is sent: `other_system` when the API serves another one, `temporal_unreachable`
+ * @throws Failure before anything is sent: `other_system` if the API serves another system, or
+ * `temporal_unreachable`
  */
 export async function openSides(session: Session, options: CommonOptions): Promise<Sides> {
   const api = apiOf(session, options);
@@ -46,7 +47,7 @@ export async function openSides(session: Session, options: CommonOptions): Promi
 
 const systems = Compile(System);
 
-/** The system that an API serves; undefined when it does not answer. */
+/** The system that an API serves; undefined if the API does not answer. */
 async function systemBehind(api: Api): Promise<System | undefined> {
   let answer: unknown;
   try {
@@ -96,10 +97,10 @@ const REACHED_WITHIN_MS = 3_000;
 const NOT_FOUND = 5;
 
 /**
- * The gateway that the API uses too, connected. MongoDB is connected to when the journal is asked, so a command that need
- * not ask it works without.
+ * Connects the same gateway that the API uses. It connects to MongoDB only when it reads the
+ * journal, so most commands work without MongoDB.
  *
- * @throws Failure `temporal_unreachable`: nothing was sent
+ * @throws Failure `temporal_unreachable` before anything is sent
  */
 export async function openWriteSide(config: Config): Promise<WriteSide> {
   const connection = connectTemporal(config);
@@ -155,9 +156,10 @@ export interface Stores {
 }
 
 /**
- * Works with Temporal and MongoDB themselves, without the API: what looks at both sides must not take the word of one.
+ * Gives `work` Temporal and MongoDB without the API between: a comparison of the two must read both
+ * itself.
  *
- * @throws Failure `unavailable` where one of them cannot be reached
+ * @throws Failure `unavailable` if one of them cannot be reached
  */
 export async function withStores<T>(config: Config, work: (stores: Stores) => Promise<T>): Promise<T> {
   const connection = connectTemporal(config);
@@ -174,7 +176,7 @@ export async function withStores<T>(config: Config, work: (stores: Stores) => Pr
   }
 }
 
-/** Fails soon where Temporal is away; its client tries much longer. */
+/** Fails within seconds if Temporal does not answer; its client would retry for much longer. */
 export async function reachTemporal({ client: { connection } }: Stores): Promise<void> {
   await connection.withDeadline(Date.now() + REACHED_WITHIN_MS, () =>
     connection.workflowService.getSystemInfo({}),

@@ -10,7 +10,7 @@ import { type Happened, isAtRest, until } from './follow.js';
 import { addScript, type CommonOptions, metaOf, report, type Session } from './script.js';
 import { sendTo } from './send.js';
 
-/** An order's way: the commands it is sent, and the statuses that are waited for with nothing left under way. */
+/** The life of an order: the commands that it is sent, and the statuses to wait for in between. */
 interface Story {
   readonly title: string;
   readonly method: string;
@@ -50,7 +50,7 @@ const stories: readonly Story[] = [
 
 const REACHED_WITHIN_MS = 30_000;
 
-/** Adds `demo`: three orders from their beginning to their end. */
+/** Adds `demo`: takes three orders through their whole life. */
 export function addDemo(program: Command, session: Session): void {
   const command = addScript(program, 'demo', {
     summary: 'walk three orders through: one is delivered, one cancelled, one declined',
@@ -58,7 +58,7 @@ export function addDemo(program: Command, session: Session): void {
   });
   command.action(async () => {
     const options = command.optsWithGlobals<CommonOptions>();
-    // Loaded when it is needed, as the schemas take their time.
+    // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
     const { openSides } = await import('./connections.js');
     const { api, gateway, close } = await openSides(session, options);
     const ends: End[] = [];
@@ -80,7 +80,7 @@ interface Narrator {
   readonly happened: (happened: Happened) => void;
 }
 
-/** Tells what happens as it happens, unless one JSON value is all that shall be printed. */
+/** Prints what happens as it happens; nothing with `--json`, which prints one value at the end. */
 function narrator(session: Session, { json }: CommonOptions): Narrator {
   const { print, paint } = session.terminal;
   if (json === true) return { title: () => {}, command: () => {}, happened: () => {} };

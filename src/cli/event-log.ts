@@ -72,7 +72,7 @@ async function watch(session: Session, api: Api, orderId: string, options: Watch
   }
 }
 
-/** Rows for events that come one by one, the first with the heading. */
+/** Rows for events that arrive one by one; the first has the heading above it. */
 export function liveLines({
   terminal: { paint },
 }: Session): (event: OrderEvent, currency: string) => readonly string[] {
@@ -96,7 +96,7 @@ function addDiff(program: Command, session: Session): void {
     examples: ['diff 018f…', 'diff 018f… --from 3', 'diff 018f… --from 3 --to 5 --json'],
   })
     .argument('<orderId>', 'the order')
-    .option('--from <version>', 'behind this version (default: the first)', positive)
+    .option('--from <version>', 'changes after this version (default: the first)', positive)
     .option('--to <version>', 'up to this version (default: the latest)', positive);
   command.action(async (orderId: string) => {
     const options = command.optsWithGlobals<DiffOptions>();
@@ -108,7 +108,7 @@ function addDiff(program: Command, session: Session): void {
   });
 }
 
-/** A diff for a person: all in all, then event by event. */
+/** A diff for a person: the whole first, then event by event. */
 export function diffLines({ orderId, from, to, changes, steps }: Diff, paint: Paint): readonly string[] {
   const title = paint('bold', `Order ${visible(orderId)}, version ${from} → ${to}`);
   if (steps.length === 0) return [title, 'nothing happened'];

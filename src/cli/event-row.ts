@@ -24,7 +24,7 @@ export function eventRow(event: OrderEvent, currency: string): readonly Cell[] {
   ];
 }
 
-/** The widths `watch` uses: its rows come one by one, so they cannot be measured. */
+/** Fixed widths for `watch`: its rows arrive one by one, so it cannot measure them. */
 export const liveColumns: readonly Column[] = [
   { title: 'VERSION', align: 'right' },
   { title: 'TIME'.padEnd(24) },
@@ -57,7 +57,9 @@ function formatOf({ type }: OrderEvent): Format | undefined {
   }
 }
 
-/** What happened, in a few words; empty where the event's name says it all, or its shape is none of today's. */
+/**
+ * What happened, in a few words. Empty if the event's name says it all, or its shape is not today's.
+ */
 export function inShort(event: OrderEvent, currency: string): string {
   return schemaVersions[event.type] === event.schemaVersion ? words(event, currency) : '';
 }

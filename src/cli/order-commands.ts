@@ -15,6 +15,11 @@ export function addOrderCommands(program: Command, session: Session): void {
   for (const type of followUpTypes) addFollowUp(program, session, type);
 }
 
+interface CreateOptions extends CommandOptions {
+  readonly file?: string;
+  readonly id?: string;
+}
+
 function addCreate(program: Command, session: Session): void {
   const { verb, summary, examples, fields } = commands.CreateOrder;
   const script = addScript(program, verb, {
@@ -27,19 +32,17 @@ function addCreate(program: Command, session: Session): void {
     '--file <path>',
     'the whole order as JSON, from a file, or from standard input with -',
   );
-  const isId = ({ member }: Input) => member === 'id';
-  script.addOption(file.conflicts(inputs.filter((input) => !isId(input)).map(({ name }) => name)));
+  // The id is not part of the order, so it may be typed beside the file.
+  script.addOption(file.conflicts(inputs.map(({ name }) => name).filter((name) => name !== 'id')));
   addSendOptions(script);
   script.action(async () => {
-    const options = script.optsWithGlobals<CommandOptions & { readonly file?: string }>();
+    const options = script.optsWithGlobals<CreateOptions>();
+    const { file: path, id } = options;
     await sendAndReport(session, options, async ({ newOrder }) => {
-      const { id, body } = newOrder(
-        options.file === undefined
-          ? dataOf(inputs)
-          : { ...(await readOrder(options.file, session.terminal)), ...dataOf(inputs.filter(isId)) },
-      );
+      const given = path === undefined ? dataOf(inputs) : await readOrder(path, session.terminal);
+      const order = newOrder(id === undefined ? given : { ...given, id });
       return async (gateway, meta) => {
-        const result = await gateway.create(id, body, meta);
+        const result = await gateway.create(order.id, order.body, meta);
         // A start is answered as soon as it is durable: `--async` has nothing to skip.
         return options.async === true && result.kind === 'answered'
           ? { kind: 'accepted', orderId: result.answer.orderId, replayed: result.replayed }

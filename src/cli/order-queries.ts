@@ -29,7 +29,7 @@ function addGet(program: Command, session: Session): void {
     .argument('<orderId>', 'the order')
     .option('--strong', 'ask the workflow instead of the view')
     .option('--min-version <version>', 'wait, for a while, until the view has this version', positive)
-    .option('--version <version>', 'as it was behind this version', positive)
+    .option('--version <version>', 'as it was after this version', positive)
     .option('--at <time>', 'as it was at this time, such as 2026-01-31T12:00:00Z');
   command.action(async (orderId: string) => {
     const options = command.optsWithGlobals<GetOptions>();
@@ -100,7 +100,7 @@ function addList(program: Command, session: Session): void {
       '--sort <field>',
       'createdAt, updatedAt or total; with - in front: descending (default: -createdAt)',
     )
-    .option('--limit <number>', 'at most so many, up to 200', positive)
+    .option('--limit <number>', 'how many at most, up to 200', positive)
     .option('--cursor <cursor>', 'go on from the end of an earlier list');
   command.action(async () => {
     const options = command.optsWithGlobals<ListOptions>();

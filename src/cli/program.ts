@@ -24,7 +24,7 @@ export async function run(args: readonly string[], session: Session): Promise<nu
     await createProgram(session).parseAsync(args, { from: 'user' });
     return exitCodes.done;
   } catch (error) {
-    // It has been said already.
+    // Commander has printed the message.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
     const failure = asFailure(error);
     session.terminal.complain(failureLine(failure));

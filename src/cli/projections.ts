@@ -8,10 +8,10 @@ import { usageFailure } from './failure.js';
 import { addScript, apiOf, type CommonOptions, metaOf, report, type Session } from './script.js';
 import { type Cell, type Column, type Paint, table } from './terminal.js';
 
-/** Adds `projections`: where everything is that is made from events. */
+/** Adds `projections`: the position of the feed, and of every view. */
 export function addProjections(program: Command, session: Session): void {
   const command = addScript(program, 'projections', {
-    summary: 'show how far the feed and the views are behind, and which of them are being rebuilt',
+    summary: 'show the lag of the feed and the views, and which views are being rebuilt',
     examples: ['projections', 'projections --json'],
   });
   command.action(async () => {
@@ -119,7 +119,7 @@ function addList(parked: Command, session: Session): void {
   })
     .argument('<view>', 'the view')
     .option('--order <orderId>', 'only of this order')
-    .option('--limit <number>', 'at most so many, up to 1000', positive);
+    .option('--limit <number>', 'how many at most, up to 1000', positive);
   command.action(async (view: string) => {
     const options = command.optsWithGlobals<ListOptions>();
     const page = await apiOf(session, options).get<ParkedPage>(at`/v1/projections/${view}/parked`, {
@@ -156,7 +156,7 @@ function addIntervention(
   const command = addScript(parked, action, {
     summary,
     details:
-      'The events that wait behind it follow, up to the next that fails. Who did it, and why, is kept.',
+      'Then the waiting events after it are applied, up to the next that fails. Who did it, and why, is recorded.',
     examples: [`parked ${action} customers 018f… --reason "looked into it"`],
   })
     .argument('<view>', 'the view')

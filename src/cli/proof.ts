@@ -23,21 +23,21 @@ interface VerifyOptions extends CommonOptions {
   readonly order?: string;
 }
 
-/** Adds `verify`: a proof that every store tells the same of every order. */
+/** Adds `verify`: proves that all stores agree on every order. */
 function addVerify(program: Command, session: Session): void {
   const command = addScript(program, 'verify', {
-    summary: 'prove that history, journal, fold, view and workflow are one for every order',
+    summary: 'prove that history, journal, fold, view and workflow agree on every order',
     details:
-      'Asks Temporal and MongoDB themselves, not the API, and writes nothing. It also proves that stock and payments are ' +
-      'what the logs say, and that the positions of the feed are 1, 2, 3 … without gaps. The exit code is 0 where all agree, else 1.',
+      'Reads Temporal and MongoDB without the API, and writes nothing. It also proves that stock and payments are what the ' +
+      'logs say, and that the positions of the feed are 1, 2, 3 … without gaps. The exit code is 0 if all agree, else 1.',
     examples: ['verify', 'verify --sample 100', 'verify --order 018f… --json'],
   })
-    .option('--sample <number>', 'only so many orders, drawn by lot', positive)
+    .option('--sample <number>', 'only this many orders, chosen at random', positive)
     .option('--order <orderId>', 'only this order');
   command.action(async () => {
     const options = command.optsWithGlobals<VerifyOptions>();
     const config = configOf(session);
-    // Loaded when it is needed, as Temporal's SDK takes its time.
+    // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
     const [{ reachTemporal, withStores }, { verify }] = await Promise.all([
       import('./connections.js'),
       import('../log/proof/verify.js'),
@@ -76,7 +76,7 @@ function addVerify(program: Command, session: Session): void {
   });
 }
 
-/** What was verified, and what was found, for a person. */
+/** What was verified and found, for a person. */
 export function verifyLines(
   { orders, events, withoutHistory, head, found, discrepancies }: VerifyReport,
   paint: Paint,
@@ -123,17 +123,19 @@ interface ReconcileOptions extends CommonOptions {
   readonly now?: true;
 }
 
-/** How long nothing may happen before it is not waited for any longer. */
+/** How long the script waits for the next sign of progress. */
 const NOTHING_FOR_MS = 60_000;
 const LOOK_EVERY_MS = 250;
 
-/** Adds `reconcile`: the latest scheduled comparison of Temporal with journal and views, or one more. */
+/**
+ * Adds `reconcile`: shows the latest scheduled comparison of Temporal and MongoDB, or starts one.
+ */
 function addReconcile(program: Command, session: Session): void {
   const command = addScript(program, 'reconcile', {
-    summary: 'show what the latest scheduled comparison of Temporal and MongoDB has mended and found',
+    summary: 'show what the latest scheduled comparison of Temporal and MongoDB repaired and found',
     details:
-      'It runs every RECONCILE_INTERVAL (5 minutes): what is behind in MongoDB is recorded from the history, what differs ' +
-      'is reported and left as it is. The exit code is 1 where something differs.',
+      'It runs every RECONCILE_INTERVAL (5 minutes). What MongoDB lacks is recorded from the history; what differs is ' +
+      'reported and stays as it is. The exit code is 1 if something differs.',
     examples: ['reconcile', 'reconcile --now', 'reconcile --json'],
   }).option('--now', 'compare now, and wait for it');
   command.action(async () => {
@@ -157,7 +159,9 @@ async function latestOf(stores: Stores, config: Config, isWanted: boolean): Prom
   return latest ?? none();
 }
 
-/** Begins a comparison, after one that is under way, and waits for its end for as long as it goes on. */
+/**
+ * Starts a comparison, after one that is running, and waits for its end while it makes progress.
+ */
 async function reconcileNow(stores: Stores, config: Config): Promise<Reconciliation> {
   const { client, db } = stores;
   const [{ reconciliationOf }, { reachTemporal }, { reconcileScheduleId }, { ScheduleNotFoundError }] =
@@ -200,7 +204,7 @@ async function reconcileNow(stores: Stores, config: Config): Promise<Reconciliat
   }
 }
 
-/** How many orders a run has looked at, as its last heartbeat says; undefined where it has said nothing. */
+/** How many orders a run has examined, by its last heartbeat; undefined before the first. */
 async function lookedAt(
   client: Client,
   { workflowId, firstExecutionRunId: runId }: { workflowId: string; firstExecutionRunId: string },

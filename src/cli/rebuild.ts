@@ -18,11 +18,10 @@ const LOOK_EVERY_MS = 300;
 /** Adds `rebuild`: views from the journal, or the journal from the workflow histories. */
 export function addRebuild(program: Command, session: Session): void {
   const command = addScript(program, 'rebuild', {
-    summary: 'build a view anew from the journal, or the journal from the workflow histories',
+    summary: 'rebuild a view from the journal, or the journal from the workflow histories',
     details:
-      'The view is built beside the one that is read, which it replaces at once when it is as far; the one before is kept ' +
-      'for a roll-back, which is at once; that of orders takes its time, since what was recorded since is in it before it is ' +
-      'read. A rebuild goes on by itself, whether anybody watches or not.',
+      'The new build replaces the current one when it has caught up. The build before stays for a roll-back, which is ' +
+      'instant; that of orders first applies what was recorded since. A rebuild goes on if the script is interrupted.',
     examples: [
       'rebuild customers',
       'rebuild orders',
@@ -38,7 +37,7 @@ export function addRebuild(program: Command, session: Session): void {
         .default('journal'),
     )
     .addOption(new Option('--rollback', 'go back to the build before the last rebuild').conflicts('from'))
-    .option('--no-wait', 'do not watch it');
+    .option('--no-wait', 'do not wait for it');
   command.action(async (view: string | undefined) => {
     const options = command.optsWithGlobals<RebuildOptions>();
     const name = nameOf(view, options);
@@ -84,9 +83,9 @@ function nameOf(view: string | undefined, { from }: RebuildOptions): string {
 type Rebuilt = ProjectionStatus | StoreStatus;
 
 /**
- * Until it is done. An API that is away is waited for: the rebuild does not need it.
+ * Waits until the rebuild is done, also while the API is away: the rebuild does not need it.
  *
- * @throws Failure where another came after it: then nobody can tell any more what became of it
+ * @throws Failure if a later rebuild replaced this one, so that its outcome is unknown
  */
 async function watch(api: Api, name: string, rebuildId: string): Promise<Rebuilt> {
   const bar = progressBar(process.stderr);

@@ -15,18 +15,18 @@ interface ResumeCommandOptions extends CommonOptions {
 }
 
 const ANSWER_WITHIN_MS = 10_000;
-/** How many orders are listed, beside those that need a person. */
+/** How many orders are listed at most, besides those that need a person. */
 const listedAtMost = 50;
 const keptAtMost = 10_000;
 
-/** Adds `resume`: workflows started anew from the journal. */
+/** Adds `resume`, which starts workflows again from the journal. */
 export function addResume(program: Command, session: Session): void {
   const command = addScript(program, 'resume', {
-    summary: 'start the workflow of an order anew from the journal',
+    summary: 'restart the workflow of an order from the journal',
     details:
-      'For an order whose workflow ended without it, whose history was lost, or was put back to an older state. An order that ' +
-      'is well is left alone, so it is safe to run at any time. A history that is longer than the journal is recorded first. ' +
-      'The exit code is 1 if an order is left that a person must look at.',
+      'For an order whose workflow ended too early, or whose history was lost or restored to an older state. It leaves ' +
+      'other orders alone, so it is safe to run at any time. A history that is longer than the journal is recorded first. ' +
+      'The exit code is 1 if an order is left that needs a person.',
     examples: ['resume 018f…', 'resume --all --dry-run', "resume --all --reason 'Temporal was restored'"],
   })
     .argument('[orderId]', 'the order')
@@ -55,11 +55,11 @@ export function addResume(program: Command, session: Session): void {
   });
 }
 
-/** What became of the orders that were looked at. */
+/** The outcome for the orders that were examined. */
 export interface Resumed {
   readonly looked: number;
   readonly counts: Readonly<Partial<Record<ResumeReport['outcome'], number>>>;
-  /** but for those that are well; 10,000 at most */
+  /** without those that are well; at most 10,000 */
   readonly orders: readonly ResumeReport[];
 }
 
@@ -69,7 +69,7 @@ async function resume(
   { reason, dryRun, actor }: ResumeCommandOptions,
 ): Promise<Resumed> {
   const config = configOf(session);
-  // Loaded when it is needed, as Temporal's SDK takes its time.
+  // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
   const [{ reachTemporal, withStores }, one, { resumeAll }] = await Promise.all([
     import('./connections.js'),
     import('../log/journal/resume.js'),
@@ -133,7 +133,7 @@ const formats: Readonly<Record<ResumeReport['outcome'], Format>> = {
   unknown: 'yellow',
 };
 
-/** For a person: those that are left to do first. */
+/** For a person: the orders that need one come first. */
 export function resumeLines(
   { looked, orders }: Resumed,
   { isDryRun, paint }: { readonly isDryRun: boolean; readonly paint: Paint },

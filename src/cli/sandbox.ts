@@ -27,7 +27,7 @@ interface StockItem {
 function addStock(program: Command, session: Session): void {
   const stock = addScript(program, 'stock', {
     summary: 'show the stock, or set what is on hand',
-    details: 'An item nobody has set has 1,000 on hand in the sandbox.',
+    details: 'An item that was never set has 1,000 on hand in the sandbox.',
     examples: ['stock', 'stock A-1', 'stock set A-1 250'],
   }).argument('[sku]', 'one item');
   stock.action(async (sku: string | undefined) => {
@@ -44,7 +44,7 @@ function addStock(program: Command, session: Session): void {
 
   const set = addScript(stock, 'set', {
     summary: 'set what is on hand of an item',
-    details: 'With a key, sending it again after no answer counts once.',
+    details: 'With --key, a repetition counts once.',
     examples: ['stock set A-1 250', 'stock set A-1 250 --key count-2026-11'],
   })
     .argument('<sku>', 'the item')
@@ -63,7 +63,7 @@ interface StockPage {
   readonly nextCursor?: string;
 }
 
-/** Every item that was ever touched, whatever the number of pages. */
+/** Every item that was ever reserved or set, from as many pages as there are. */
 async function allStock(api: Api): Promise<readonly StockItem[]> {
   const items: StockItem[] = [];
   let cursor: string | undefined;
@@ -117,14 +117,14 @@ function addSettle(program: Command, session: Session): void {
       throw usageFailure('say how it ends: --authorized or --declined');
     const config = configOf(session);
     const { openSides } = await import('./connections.js');
-    // The ledger is asked here and the webhook goes to the API: both are of one system.
+    // The script writes the ledger and the API takes the webhook: they must belong to one system.
     const { api, close } = await openSides(session, options);
     await close();
     const reference = pendingReference(await eventsOf(api, orderId), orderId);
     const fact = await settleInLedger(config, reference, outcome);
     const { outcome: _, ...data } = fact;
     const body = JSON.stringify({ type: `payment.${outcome}`, data: { orderId, ...data } });
-    // The same message again is known as such by its id.
+    // The id is the same if this is sent again, so the API recognizes a repetition.
     const headers = signature(config.secrets.paymentsWebhook, `settled:${reference}`, body);
     await api.post('/v1/webhooks/payments', body, headers);
     report(session, options, fact, () => [
@@ -133,7 +133,7 @@ function addSettle(program: Command, session: Session): void {
   });
 }
 
-/** The key of the authorization that is pending: what caused its event. */
+/** The key of the authorization that is pending: the cause of its event. */
 function pendingReference(events: readonly OrderEvent[], orderId: string): string {
   const pending = events.findLast((event) => event.type === 'PaymentPending');
   if (pending !== undefined) return pending.causationId;
@@ -157,8 +157,8 @@ function signature(secret: string, id: string, body: string): Readonly<Record<st
  * Settles a pending payment at the sandbox provider.
  *
  * @param reference the key of the authorize effect
- * @returns what the provider's webhook is to tell
- * @throws Failure where it is not pending (any more), or the ledger cannot be reached
+ * @returns what the provider's webhook then says
+ * @throws Failure if the payment is not pending, or the ledger cannot be reached
  */
 async function settleInLedger(
   config: Config,

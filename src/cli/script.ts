@@ -9,7 +9,7 @@ import type { WriteSide } from './connections.js';
 import { usageFailure } from './failure.js';
 import type { Terminal } from './terminal.js';
 
-/** What every script is given. */
+/** What a script works with; tests hand in their own. */
 export interface Session {
   readonly terminal: Terminal;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -21,7 +21,7 @@ export function processSession(terminal: Terminal): Session {
   return {
     terminal,
     env: process.env,
-    // Loaded when it is needed, as Temporal's SDK takes its time.
+    // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
     async openWriteSide(config) {
       const { openWriteSide } = await import('./connections.js');
       return await openWriteSide(config);
@@ -44,7 +44,10 @@ export interface CommandOptions extends CommonOptions {
   readonly wait?: number;
 }
 
-/** By the variables of the public contract. A client serves nothing, so it needs none of a server's secrets. */
+/**
+ * The configuration by the environment. A script serves nothing, so it needs none of a server's
+ * secrets.
+ */
 export function configOf({ env }: Session): Config {
   return readConfig({ ...env, ROLES: 'worker' });
 }
@@ -58,12 +61,12 @@ export function apiOf(session: Session, { url }: CommonOptions): Api {
     return connectApi(given);
   }
   const { host, port } = configOf(session).http;
-  // A server on all interfaces is reached on this machine's own.
+  // A server that listens on all interfaces is reached over the loopback interface.
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   return connectApi(`http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`);
 }
 
-/** Who sends a command, under which key, and against which version. */
+/** Who sends a command, under which key, and for which version. */
 export function metaOf({ key, ifMatch, actor }: CommandOptions): CommandMeta {
   const issuer = actor ?? `cli:${userName()}`;
   return {
@@ -117,10 +120,11 @@ export interface Help {
 
 /** Adds a script with its help. */
 export function addScript(parent: Command, name: string, { summary, details, examples }: Help): Command {
-  const sentence = `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`;
+  const [initial, rest] = [summary.charAt(0), summary.slice(1)];
+  const sentence = `${initial.toUpperCase()}${rest}.`;
   return parent
     .command(name)
-    .summary(summary)
+    .summary(`${initial.toLowerCase()}${rest}`)
     .description(details === undefined ? sentence : `${sentence}\n\n${details}`)
     .addHelpText('after', `\nExamples:\n${examples.map((line) => `  npx orders ${line}`).join('\n')}`);
 }

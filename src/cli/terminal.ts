@@ -16,7 +16,10 @@ export interface Terminal {
   readonly readInput: () => Promise<Uint8Array>;
 }
 
-/** The terminal of this process: coloured where it is one and NO_COLOR is not set. */
+/**
+ * The terminal of this process. Has colours if standard output is a terminal and NO_COLOR is not
+ * set.
+ */
 export const processTerminal: Terminal = {
   print: (line) => process.stdout.write(`${line}\n`),
   complain: (line) => process.stderr.write(`${line}\n`),
@@ -28,7 +31,9 @@ export const processTerminal: Terminal = {
   },
 };
 
-/** Text from outside on one line, without what would steer a terminal. */
+/**
+ * Text from outside, on one line and without control characters, which could change the terminal.
+ */
 export function visible(text: string): string {
   return text.replaceAll(/\s+/g, ' ').replaceAll(/[\p{Cc}\p{Cf}]/gu, '\u{FFFD}');
 }
@@ -46,7 +51,7 @@ export interface Column {
   readonly align?: 'right';
 }
 
-/** Lines with aligned columns under a heading; no heading where no column has a title. */
+/** Lines with aligned columns under a heading, if a column has a title. */
 export function table(
   columns: readonly Column[],
   rows: readonly (readonly Cell[])[],
@@ -88,24 +93,24 @@ export interface Step {
   readonly what: string;
   readonly done: number;
   readonly total?: number;
-  /** as it is known; otherwise counted from the first step shown on */
+  /** if it is known; otherwise the bar computes it */
   readonly perSecond?: number;
 }
 
 export interface ProgressBar {
   show(step: Step): void;
-  /** Takes it away again. */
+  /** Removes the bar from the terminal. */
   end(): void;
 }
 
 const WIDTH = 24;
 const REDRAW_MS = 100;
-/** Without a terminal, whose line could be drawn again. */
+/** Without a terminal, which could draw its line again. */
 const LINE_EVERY_MS = 5_000;
 
 /**
- * How far something long has come: on one line of a terminal that lives while it goes on, else, as in a log, a line every few
- * seconds.
+ * Shows the progress of long work: in a terminal on one line that is drawn again, in a log with a
+ * new line every few seconds.
  */
 export function progressBar(stream: Pick<WriteStream, 'isTTY' | 'write'>, now = Date.now): ProgressBar {
   const began = now();

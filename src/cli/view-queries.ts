@@ -135,7 +135,7 @@ function addDemand(program: Command, session: Session): void {
     examples: ['demand', 'demand A-1'],
   })
     .argument('[sku]', 'one product')
-    .option('--limit <number>', 'at most so many, up to 1000', positive)
+    .option('--limit <number>', 'how many at most, up to 1000', positive)
     .option('--cursor <cursor>', 'go on from the end of an earlier list');
   command.action(async (sku: string | undefined) => {
     const options = command.optsWithGlobals<DemandOptions>();

@@ -132,8 +132,8 @@ export const factTypes = [
 ] as const satisfies readonly (keyof FactData)[];
 
 /**
- * The last segment of a command's path, which is also its name in `allowedCommands`. Everything else that a client needs is in
- * `api/commands/table.ts`.
+ * The last segment of a command's path, and its name in `allowedCommands`. The rest of what clients
+ * see of a command is in `api/commands/table.ts`.
  */
 export const segments = {
   HoldOrder: 'hold',

@@ -31,7 +31,7 @@ const Address = closed({
 
 const someLines = { minItems: 1, maxItems: limits.lines };
 
-/** What the bodies of commands are made of (`table.ts`). */
+/** The schemas from which the table of commands makes its bodies. */
 export const bodyParts = {
   closed,
   optional,

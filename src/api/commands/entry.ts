@@ -54,8 +54,8 @@ type Body<T extends CommandType> = T extends 'CreateOrder'
     : Omit<CommandData[T], 'shipmentId' | 'returnId'>;
 
 /**
- * What a table must be: a command whose schema has other members than its data, at any depth, gets a
- * type that no entry has.
+ * What a table must be: a command whose schema has other members than its data, at any depth, gets
+ * a type that no entry has.
  */
 export type Agreeing<Table extends Record<CommandType, CommandEntry>> = {
   readonly [T in CommandType]: IsSame<Static<ReturnType<Table[T]['body']>>, Body<T>> extends true
@@ -69,7 +69,9 @@ type IsSame<Sent, Wanted> = Sent extends Wanted
     : false
   : false;
 
-/** All members required and mutable: two types without an optional member too many are then alike. */
+/**
+ * All members required and mutable: two types without an optional member too many are then alike.
+ */
 type Members<T> = T extends readonly (infer Item)[]
   ? Members<Item>[]
   : T extends object

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 
-/** 16 hex digits over `value` as canonical JSON: keys sorted, members that are undefined left out. */
+/** 16 hex digits over `value` as canonical JSON: with sorted keys, without undefined members. */
 export function hashOf(value: unknown): string {
   return sha256(canonicalJson(value)).toString('hex').slice(0, 16);
 }
 
 /**
- * The order id of a create without one: the same principal and key give the same order, whoever answers and whenever.
- * A UUID of version 8 (RFC 9562: vendor-specific, here SHA-256).
+ * The order id for a create that names none. The same principal and key always give the same id: a
+ * UUID of version 8 (RFC 9562: vendor-specific, here SHA-256).
  */
 export function derivedOrderId(principal: string, key: string): string {
   const bytes = sha256(`${principal}\n${key}`).subarray(0, 16);
@@ -16,10 +16,10 @@ export function derivedOrderId(principal: string, key: string): string {
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
-/** Temporal takes 64 bytes; an issuer may have more. */
+/** Temporal's limit; an issuer may be longer. */
 const FAIRNESS_KEY_BYTES = 64;
 
-/** By what Temporal gives each issuer its share of the workers: the issuer itself, or a hash where that is too long. */
+/** The key by which Temporal shares workers fairly: the issuer, or its hash if it is too long. */
 export function fairnessKeyOf(issuer: string): string {
   const isShort = Buffer.byteLength(issuer) <= FAIRNESS_KEY_BYTES;
   return isShort ? issuer : sha256(issuer).toString('base64url');
