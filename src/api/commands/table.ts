@@ -1,5 +1,5 @@
 import { type CommandType, type FollowUpType, isPartCommand, parts, segments } from '../../order/commands.js';
-import type { Agreeing, EntryOf } from './entry.js';
+import type { Agreeing, CommandEntry, EntryOf } from './entry.js';
 
 const reason = { typed: '--reason <text>', says: 'why', required: true } as const;
 const address = {
@@ -217,7 +217,7 @@ const table = {
 } as const satisfies { readonly [T in CommandType]: EntryOf<T> };
 
 /** Each command's entry. Does not compile if a body has other members than the command's data. */
-export const commands: Agreeing<typeof table> = table;
+export const commands: Readonly<Record<CommandType, CommandEntry>> = table satisfies Agreeing<typeof table>;
 
 /** The route of a command, as Fastify writes it. */
 export function pathOf(type: CommandType): string {
