@@ -1,7 +1,11 @@
+import type { Step, Steps } from '../src/order-log.js';
+import { asyncLocalStorage } from '@temporalio/activity';
 import type { Db } from 'mongodb';
+import { endpoints } from '../src/endpoint/endpoint.js';
+import { recordEntity } from '../src/log/journal/record-entity.js';
 import { type EffectOf, type EffectType, orderOf, type OutcomeOf, versionOf } from '../src/order/effects.js';
 import { recallCommands } from '../src/log/journal/command-memory.js';
-import type { ResumptionActivities, Step, Steps } from '../src/log/workflow/messages.js';
+import type { ResumptionActivities } from '../src/log/workflow/messages.js';
 import { deduct, release, reserve, restock } from '../src/effects/inventory/inventory.js';
 import type { PaymentProvider } from '../src/effects/payments/payments.js';
 import { createRecorder } from '../src/log/journal/recording.js';
@@ -42,7 +46,11 @@ export function createActivities({
   return {
     ...createResuming(db),
     record: async ({ events, resumption }) =>
-      await tally.tried('record', () => tally.recording(events, () => recorder.record(events, resumption))),
+      await tally.tried('record', () =>
+        tally.recording(events, () =>
+          isOf(endpoints) ? recordEntity(db, endpoints, events) : recorder.record(events, resumption),
+        ),
+      ),
     recall: async ({ orderId, commandIds, upTo }) => await recallCommands(db, orderId, commandIds, upTo),
     reserve: step('reserve', (effect) => reserve(db, effect)),
     release: step('release', (effect) => release(db, effect)),
@@ -53,4 +61,9 @@ export function createActivities({
     void: step('void', (effect) => payments.void(effect)),
     refund: step('refund', (effect) => payments.refund(effect)),
   };
+}
+
+/** Whether the workflow that asks is one of this entity. A caller outside of an activity is an order's. */
+function isOf({ name }: { readonly name: string }): boolean {
+  return asyncLocalStorage.getStore()?.info.workflowType === name;
 }

@@ -14,7 +14,7 @@ async function build() {
   const tsc = join(root, 'node_modules', '.bin', 'tsc');
   mkdirSync(made, { recursive: true });
   await Promise.all([
-    bundle(join('src', 'log', 'workflow', 'index.ts'), join(made, 'workflow-bundle.js')),
+    bundle(join('src', 'workflows.ts'), join(made, 'workflow-bundle.js')),
     run(tsc, ['--project', 'workers/tsconfig.json', '--outDir', made]),
   ]);
   writeFileSync(join(made, SOURCES), sources);

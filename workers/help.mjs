@@ -1,33 +1,37 @@
-/** What `npm start -- --help` prints: every variable that a process of this project reads. */
+/** The output of `npm start -- --help`: every variable that a process of this project reads. */
 export const HELP = `Usage: npm start            (npm start -- --help for this text)
 
-Installs what is missing, builds, starts the embedded servers that no address is set for, and runs the roles.
+Installs what is missing, builds, starts the embedded servers, and runs the roles.
+A server is embedded unless its address is set.
 
-  ROLES                    all of write,read,worker,feed; any of them, separated by commas
-  HTTP_HOST, HTTP_PORT     127.0.0.1, 8080; port 0 is any free one, for the embedded servers too
-  MAX_STREAMS              200; event streams that may be open to this process at once
-  TEMPORAL_ADDRESS         host:port; when set, no Temporal is embedded
+  ROLES                    which roles to run: any of write,read,worker,feed (default: all)
+  HTTP_HOST                address that the API listens on (127.0.0.1)
+  HTTP_PORT                port of the API (8080); 0 takes any free port, for the servers too
+  MAX_STREAMS              event streams that this process keeps open at most (200)
+  TEMPORAL_ADDRESS         host:port; if set, Temporal is not embedded
   TEMPORAL_NAMESPACE       default
   TEMPORAL_TASK_QUEUE      orders
   TEMPORAL_API_KEY         turns TLS on
-  TEMPORAL_TLS             true or false; implied by any of
-                           TEMPORAL_TLS_SERVER_CA_CERT_PATH, TEMPORAL_TLS_SERVER_NAME,
-                           TEMPORAL_TLS_CLIENT_CERT_PATH with TEMPORAL_TLS_CLIENT_KEY_PATH
-  TEMPORAL_PORT            7233, of the embedded Temporal
-  TEMPORAL_UI_PORT         8233, of its Web UI
-  MONGODB_URI              mongodb://…; when set, no MongoDB is embedded
+  TEMPORAL_TLS             true or false; on by default if one of the next four is set
+  TEMPORAL_TLS_SERVER_CA_CERT_PATH, TEMPORAL_TLS_SERVER_NAME
+                           CA certificate of the Temporal server, and the name in its certificate
+  TEMPORAL_TLS_CLIENT_CERT_PATH, TEMPORAL_TLS_CLIENT_KEY_PATH
+                           client certificate and its key; set both
+  TEMPORAL_PORT            port of the embedded Temporal (7233)
+  TEMPORAL_UI_PORT         port of its Web UI (8233)
+  MONGODB_URI              mongodb://…; if set, MongoDB is not embedded
   MONGODB_DB               orders
-  MONGODB_PORT             27017, of the embedded MongoDB
-  DATA_DIR                 .data, the files of the embedded servers
-  PAYMENT_DEADLINE         24h, how long a payment may stay pending
-  RETURN_WINDOW            30d, from delivery to the close of an order
-  AUTHORIZATION_TTL        7d, how long an authorization can be captured
+  MONGODB_PORT             port of the embedded MongoDB (27017)
+  DATA_DIR                 folder of the embedded servers' files (.data)
+  PAYMENT_DEADLINE         how long a payment may stay pending (24h)
+  RETURN_WINDOW            time from completion to the close of an order (30d)
+  AUTHORIZATION_TTL        how long an authorization can be captured (7d)
   CURSOR_SECRET            signs list cursors
-  PAYMENTS_WEBHOOK_SECRET  whsec_…, of the payment provider's webhooks
-  CARRIERS_WEBHOOK_SECRET  whsec_…, of the carriers' webhooks
+  PAYMENTS_WEBHOOK_SECRET  whsec_…, verifies webhooks of the payment provider
+  CARRIERS_WEBHOOK_SECRET  whsec_…, verifies webhooks of carriers
                            (the secrets have sandbox defaults while HTTP_HOST is a loopback address)
-  RECONCILE_INTERVAL       5m, how often Temporal and MongoDB are compared
-  ATTENTION_AFTER          5m, how long something may be owed before a person should look
-  CONTINUE_AS_NEW_AFTER    history events after which an order continues as new; the server's suggestion
-  LOG_LEVEL                info; trace, debug, info, warn, error, fatal or silent
+  RECONCILE_INTERVAL       how often Temporal and MongoDB are compared (5m)
+  ATTENTION_AFTER          how long something may be owed before it needs a person (5m)
+  CONTINUE_AS_NEW_AFTER    history events until an order continues as new (the server's suggestion)
+  LOG_LEVEL                trace, debug, info, warn, error, fatal or silent (info)
 `;

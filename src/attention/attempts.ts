@@ -1,9 +1,9 @@
+import { workflowId } from '../order-log.js';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import type { temporal } from '@temporalio/proto';
 import { inTurn } from '../log/journal/chunks.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
-import { workflowId } from '../log/workflow/messages.js';
 import type { AttentionRow } from './rows.js';
 
 const WITHIN_MS = 1_500;

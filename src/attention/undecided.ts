@@ -1,9 +1,9 @@
+import { orderWorkflow, workflowId } from '../order-log.js';
 import type { Client } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import type { Db } from 'mongodb';
 import { answering } from '../log/journal/durability.js';
 import { journal } from '../log/journal/journal.js';
-import { orderWorkflow, workflowId } from '../log/workflow/messages.js';
 import type { AttentionRow } from './rows.js';
 
 export interface Undecided {

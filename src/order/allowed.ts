@@ -13,8 +13,8 @@ import {
 } from './order.js';
 
 /**
- * The rules of the order, one line each: why a command is not allowed now, or `undefined` where it is. `decide` asks them
- * before anything else, and a view shows them as `allowedCommands` and `blockedCommands`.
+ * The reason why each command is not allowed now, or `undefined` if it is. `decide` checks these
+ * rules first, and a view shows them as `allowedCommands` and `blockedCommands`.
  */
 const rules: Readonly<Record<FollowUpType, (order: Order) => string | undefined>> = {
   HoldOrder: (order) =>
@@ -69,12 +69,12 @@ const rules: Readonly<Record<FollowUpType, (order: Order) => string | undefined>
   AddNote: () => undefined,
 };
 
-/** Why the command is not allowed now; `undefined` where it is. */
+/** The reason why the command is not allowed now; `undefined` if it is allowed. */
 export function blocked(order: Order, type: FollowUpType): string | undefined {
   return first(rules[type](order), isFinished(order) && 'the order is closed');
 }
 
-/** As `blocked`, for a command to one shipment. */
+/** Like `blocked`, for a command to one shipment. */
 export function blockedForShipment(
   order: Order,
   shipment: Shipment,
@@ -87,19 +87,19 @@ export function blockedForShipment(
   );
 }
 
-/** As `blocked`, for the receipt of one return. */
+/** Like `blocked`, for the receipt of one return. */
 export function blockedForReturn(order: Order, { returnId, status }: Return): string | undefined {
   return first(status !== 'requested' && `return ${returnId} is ${status}`, blocked(order, 'ReceiveReturn'));
 }
 
 export interface Allowed {
-  /** path segments of the contract */
+  /** by their path segments in the HTTP API */
   readonly allowedCommands: readonly string[];
-  /** path segment → the reason */
+  /** from path segment to reason */
   readonly blockedCommands: Readonly<Record<string, string>>;
 }
 
-/** Commands to the order as a whole; those to a shipment or a return stand with it. */
+/** For commands to the whole order; each shipment and return lists its own (`toView`). */
 export function allowedCommands(order: Order): Allowed {
   const allowed: string[] = [];
   const reasons: Record<string, string> = {};
@@ -112,7 +112,7 @@ export function allowedCommands(order: Order): Allowed {
   return { allowedCommands: allowed, blockedCommands: reasons };
 }
 
-/** The first reason that holds. */
+/** The first reason that applies. */
 function first(...reasons: readonly (string | false | undefined)[]): string | undefined {
   return reasons.find((reason): reason is string => typeof reason === 'string');
 }
@@ -141,7 +141,7 @@ function noDeclinedCapture(order: Order): string | undefined {
   return isDeclined ? undefined : 'no capture was declined';
 }
 
-/** An order is handed from one run of its workflow to the next as a whole: it cannot grow without end. */
+/** Continue-as-new hands the whole order to the next run, so its size must be bounded. */
 function tooMany(parts: readonly unknown[], name: 'shipments' | 'returns' | 'refunds'): string | false {
   return parts.length >= limits[name] && `the order has ${parts.length} ${name}: it takes no more`;
 }

@@ -1,4 +1,4 @@
-/** What can be asked of an order. Shapes only; `decide` says when each is allowed and what it leads to. */
+/** The shapes of all commands. `decide` says when each is allowed and which events it leads to. */
 
 export interface Customer {
   readonly id: string;
@@ -27,7 +27,9 @@ export interface NewLine extends LineQuantity {
   readonly name?: string;
 }
 
-/** A line as it shall be. A SKU that is already in the order keeps its price and name where none is given. */
+/**
+ * A line after an amendment. A SKU that the order has already keeps its price and name by default.
+ */
 export interface AmendedLine extends LineQuantity {
   readonly unitPrice?: number;
   readonly name?: string;
@@ -40,7 +42,7 @@ export interface PaymentMethod {
 
 /** Periods in milliseconds, fixed for an order at its creation. */
 export interface Terms {
-  /** how long a payment may stay pending after the provider said so */
+  /** how long a payment may stay pending, from the provider's answer that it is */
   readonly paymentDeadline: number;
   /** how long after completion goods may come back */
   readonly returnWindow: number;
@@ -62,15 +64,15 @@ export interface CommandData {
     readonly note?: string;
     readonly tags?: readonly string[];
     readonly terms: Terms;
-    /** `rulesToday` of the gateway that takes the order; absent from commands that are older than rules 2 */
+    /** `rulesToday` of the gateway that accepts the order; absent in commands older than rules 2 */
     readonly rules?: number;
   };
   HoldOrder: { readonly reason: string };
   ReleaseOrder: Readonly<Record<string, never>>;
   CancelOrder: { readonly reason: string };
-  /** `lines`, where given, are all lines of the order from then on. */
+  /** `lines` replace all lines of the order; by default, the lines stay. */
   AmendOrder: { readonly lines?: readonly AmendedLine[]; readonly shippingAddress?: Address };
-  /** `lines`: all that is left where not given. */
+  /** `lines`: by default, everything that is not in a shipment yet. */
   CreateShipment: { readonly lines?: readonly LineQuantity[] };
   DispatchShipment: {
     readonly shipmentId: string;
@@ -96,7 +98,10 @@ export type Command = CommandOf<CommandType>;
 export type FollowUpType = Exclude<CommandType, 'CreateOrder'>;
 export type FollowUpCommand = CommandOf<FollowUpType>;
 
-/** What the payment provider tells later of a payment it had called pending. `reference` is the key of the authorize effect. */
+/**
+ * The payment provider's final answer about a payment that was pending. `reference` is the key of
+ * the authorize effect.
+ */
 export interface PaymentFact {
   readonly reference: string;
   readonly authorizationId: string;
@@ -104,11 +109,14 @@ export interface PaymentFact {
   readonly code?: string;
 }
 
-/** What the outside world says has happened. Unlike a command it is no wish: it cannot be refused, only not fit yet. */
+/**
+ * Something that has happened outside. Unlike a command, a fact cannot be refused. If it does not
+ * fit the order's state yet, it waits.
+ */
 export interface FactData {
   /** the payment provider settles a pending payment */
   PaymentSettled: PaymentFact;
-  /** the carrier has taken a shipment, or has delivered it */
+  /** the carrier has picked up a shipment, or has delivered it */
   ShipmentDispatched: DispatchFact;
   ShipmentDelivered: DeliveryFact;
 }
@@ -169,7 +177,7 @@ export function isPartCommand(type: FollowUpType): type is PartCommandType {
   return type in parts;
 }
 
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of `segments` are these, by its type
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- by its type, the keys of `segments` are exactly these
 export const followUpTypes = Object.keys(segments) as readonly FollowUpType[];
 
 export const limits = {
@@ -180,10 +188,10 @@ export const limits = {
   notes: 100,
   shipments: 100,
   returns: 100,
-  /** lines of all shipments and returns together */
+  /** lines of all shipments and returns, in total */
   partLines: 5_000,
   refunds: 200,
-  /** facts that wait to fit */
+  /** waiting facts */
   facts: 100,
   /** `CommandRejected` events */
   rejections: 50,

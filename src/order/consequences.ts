@@ -6,8 +6,9 @@ import { isPaymentSecured, isStockSecured } from './pending-effects.js';
 import { later } from './time.js';
 
 /**
- * What follows from the state by itself: confirmed once secured, completed once delivered and paid, closed once the return
- * window has passed. One event at a time, until nothing follows any more.
+ * The next event that follows from the state alone, without a command: the order is confirmed once
+ * stock and payment are secured, completed once delivered and paid, and closed once the return
+ * window has passed. Call it again after each event, until it returns `undefined`.
  *
  * @param now ISO-8601 UTC
  */
@@ -49,7 +50,7 @@ function ofCapture(order: Order): EventDraft | undefined {
   const isDeclined = order.shipments.some((shipment) => shipment.charge?.status === 'declined');
   if (isDeclined && !isHeld)
     return { type: 'OrderHeld', data: { cause, reason: 'the capture was declined' } };
-  // A new try keeps the hold until the money is there.
+  // While a capture is tried again, the hold stays until the money is captured.
   if (isHeld && !order.shipments.some(isUnpaid)) return { type: 'OrderReleased', data: { cause } };
   return undefined;
 }
@@ -64,13 +65,13 @@ function ofCompletion(order: Order, now: string): EventDraft | undefined {
   return undefined;
 }
 
-/** At its end, the order tells of each fact that never fitted. */
+/** When the order ends, every fact that still waits is reported as unmatched. */
 function ofFacts(order: Order): EventDraft | undefined {
   const [fact] = isFinished(order) ? waitingFacts(order) : [];
   return fact && unmatchedDraft(fact, 'order_ended');
 }
 
-/** All that was not cancelled is delivered, and captured or given up. */
+/** Everything that was not cancelled is delivered, and its charge is captured or written off. */
 function isComplete(order: Order): boolean {
   const kept = sum(order.lines, (line) => line.quantity - line.cancelled);
   const delivered = sum(order.lines, (line) => line.delivered);

@@ -3,14 +3,14 @@ import { unmatchedAt, unmatchedDraft, waitingFacts } from './facts.js';
 import { type Authorization, type Order, dueAt, owes } from './order.js';
 import { isNeeded } from './pending-effects.js';
 
-/** The next time at which the order changes by itself. */
+/** A time at which the order changes without a command. */
 export interface Deadline {
   readonly name: 'payment-deadline' | 'authorization-expiry' | 'return-window' | 'fact-unmatched';
   /** ISO-8601 UTC */
   readonly at: string;
 }
 
-/** The earliest deadline, if there is one; at that time `expire` has something to say. */
+/** The earliest deadline; `undefined` if there is none. */
 export function nextDeadline(order: Order): Deadline | undefined {
   const deadlines: Deadline[] = expiring(order).map(({ status, until }) => ({
     name: status === 'pending' ? 'payment-deadline' : 'authorization-expiry',
@@ -24,7 +24,10 @@ export function nextDeadline(order: Order): Deadline | undefined {
   return deadlines.toSorted((a, b) => (a.at < b.at ? -1 : 1))[0];
 }
 
-/** What has passed at `now` (ISO-8601 UTC). The end of the return window shows as `OrderClosed`, a consequence. */
+/**
+ * The events of all deadlines that have passed at `now` (ISO-8601 UTC), except the return window:
+ * `consequence` closes the order after that.
+ */
 export function expire(order: Order, now: string): readonly EventDraft[] {
   const lapsed = expiring(order)
     .filter((entry) => dueAt(order, entry.until) <= now)
@@ -38,13 +41,13 @@ export function expire(order: Order, now: string): readonly EventDraft[] {
   return [...lapsed, ...unmatched];
 }
 
-/** An authorization does not lapse while its capture is under way: the provider's answer decides. */
+/** While a capture is in flight no authorization expires, because the provider's answer decides. */
 function expiring(order: Order): readonly Authorization[] {
   if (owes(order, 'capture')) return [];
   return order.authorizations.filter((entry) => isNeeded(order, entry));
 }
 
-/** Completed, and nothing is on its way: no return, no refund. Only the return window keeps it open. */
+/** Completed, with no return or effect in flight: only the return window keeps the order open. */
 export function isReadyToClose(order: Order): boolean {
   return (
     order.status === 'completed' &&

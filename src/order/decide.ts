@@ -18,8 +18,8 @@ import { type Decision, refuse } from './refusal.js';
 import { isUnder, rulesToday } from './rules.js';
 
 /**
- * Judges a command against the order as it stands: the events it leads to, or why it changes nothing. Pure; the same in the
- * API (before an order is started), in the workflow and in the tests.
+ * Decides a command against the current order: the events it leads to, or the reason why it is
+ * refused. Pure: the API (before it starts an order), the workflow and the tests all call it.
  *
  * @param now ISO-8601 UTC
  */
@@ -198,7 +198,9 @@ function requestReturn(order: Order, { lines, reason }: CommandData['RequestRetu
   });
 }
 
-/** The goods are back: they go on the shelf, and the money for them goes back. */
+/**
+ * The goods have come back. They will be restocked, and what was paid for them will be refunded.
+ */
 function receive(order: Order, { returnId }: CommandData['ReceiveReturn']): Decision {
   const returned = order.returns.find((entry) => entry.returnId === returnId);
   if (returned === undefined)
@@ -237,7 +239,7 @@ function nextRefundId(order: Order): EventData['RefundRequested']['refundId'] {
   return `f${order.refunds.length + 1}`;
 }
 
-// --- what must hold for lines and amounts, whatever the order's state ---
+// --- checks of lines and amounts that do not depend on the order's state ---
 
 function isAmount(amount: number): boolean {
   return Number.isSafeInteger(amount) && amount >= 0;

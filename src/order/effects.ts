@@ -2,34 +2,35 @@ import type { LineQuantity } from './commands.js';
 import type { MissingStock } from './events.js';
 
 /**
- * What an order can owe the world. `key` is the idempotency key outside: `<orderId>:<type>:<version that made it owed>`.
- * An order owes at most one effect of each type at a time; the next of that type is owed when the one before is settled.
+ * A change outside that an order owes. `key` is the idempotency key that the outside system gets:
+ * `<orderId>:<type>:<version that made it owed>`. An order owes at most one effect of each type at
+ * a time; the next one of that type becomes owed when this one is settled.
  */
 export type Effect = { [T in EffectType]: Owed & { readonly type: T } & EffectData[T] }[EffectType];
 
 interface Owed {
   readonly key: string;
-  /** of the event that made it owed */
+  /** copied from the event that made it owed */
   readonly correlationId: string;
 }
 
-/** An effect in the state of its order. */
+/** An effect as the order's state keeps it. */
 export type OwedEffect = Effect & {
-  /** when it became owed, ISO-8601 UTC; absent in a state that was handed on before this was kept */
+  /** when it became owed, ISO-8601 UTC; absent in states that are older than this field */
   readonly since?: string;
 };
 
-/** The order that an effect's key belongs to. */
+/** The id of the order that an effect's key belongs to. */
 export function orderOf(key: string): string {
   return key.split(':').slice(0, -2).join(':');
 }
 
-/** The version of the event that made the effect of this key owed. */
+/** The version of the event that made the effect with this key owed. */
 export function versionOf(key: string): number {
   return Number(key.slice(key.lastIndexOf(':') + 1));
 }
 
-/** An effect that has no key yet. */
+/** An effect before it is owed: it has no key yet. */
 export type WantedEffect = { [T in EffectType]: { readonly type: T } & EffectData[T] }[EffectType];
 
 export interface EffectData {
@@ -38,7 +39,7 @@ export interface EffectData {
   /** The goods of a dispatched shipment leave the stock. */
   deduct: { readonly shipmentId: string; readonly lines: readonly LineQuantity[] };
   restock: { readonly returnId: string; readonly lines: readonly LineQuantity[] };
-  /** `ttl`: milliseconds the authorization shall be capturable. */
+  /** `ttl`: for how many milliseconds the authorization can be captured. */
   authorize: Charge & { readonly method: string; readonly ttl: number };
   capture: Charge & { readonly authorizationId: string; readonly shipmentId: string };
   void: { readonly authorizationId: string };
@@ -54,7 +55,10 @@ interface Charge {
 export type EffectType = keyof EffectData;
 export type EffectOf<T extends EffectType> = Extract<Effect, { type: T }>;
 
-/** What the world answered: always a business answer. A failure is no outcome, the effect is tried again. */
+/**
+ * The outcomes of each effect. They are business answers only: after a technical failure the effect
+ * is retried.
+ */
 export interface Outcomes {
   reserve:
     | { readonly type: 'reserved' }
@@ -81,7 +85,7 @@ interface Done {
 export type OutcomeOf<T extends EffectType> = Outcomes[T];
 export type Outcome = Outcomes[EffectType];
 
-/** An effect together with what came of it. */
+/** An effect with its outcome. */
 export type Settlement = {
   [T in EffectType]: { readonly effect: EffectOf<T>; readonly outcome: Outcomes[T] };
 }[EffectType];

@@ -4,23 +4,27 @@ import { type ChargedLine, type Line, type Order, type RefundPart, quantityOf } 
 import { unitWeight } from './prices.js';
 
 /**
- * Money belongs to what it was paid for (rules 2). Each line of a shipment keeps what was charged for it, what of that was captured
- * and what was promised back. It gives back what was captured for it: to the minor unit, and never more.
+ * Money belongs to what it was paid for (since rules 2). Each line of a shipment keeps three
+ * amounts: what was charged for it, how much of that was captured, and how much of that was
+ * promised back. What is left of a line is captured minus promised back: refunds can use it up to
+ * the last minor unit, and never exceed it.
  *
- * - A charge, with its part of fee, tax and discount, is spread over the lines of its shipment by value.
- * - A capture is spread over them by what each still lacks: one in part pays each in part.
- * - Units that come back take their part of what is left of their line. Of a SKU, those delivered units are counted first that
- *   have the most left each: paid ones before unpaid ones.
+ * - A charge includes its share of fee, tax and discount. It is spread over the lines of its
+ *   shipment by value.
+ * - A capture is spread over these lines by what each line still lacks, so a partial capture pays a
+ *   part of each line.
+ * - Returned units get their share of what is left of their line. If a SKU was delivered in several
+ *   shipments, the units with the most money left are counted first: paid units before unpaid ones.
  * - A goodwill refund is taken from all lines, in proportion to what is left of each.
  */
 
-/** What a refund takes from one line of a shipment, and how many units came back for it. */
+/** The amount that a refund takes from one line of a shipment, and the number of returned units. */
 interface Claim extends LineQuantity {
   readonly shipmentId: string;
   readonly amount: number;
 }
 
-/** The lines of a shipment at its dispatch, each with its part of the charge. */
+/** The lines of a shipment when it is dispatched, each with its share of the charge. */
 export function chargedLines(
   order: Order,
   lines: readonly LineQuantity[],
@@ -47,7 +51,7 @@ export function capturedLines(lines: readonly ChargedLine[], amount: number): re
   return spread(amount, lines, lacking, (line, part) => ({ ...line, captured: line.captured + part }));
 }
 
-/** What goods that come back are entitled to. */
+/** The refund for returned goods, line by line. */
 export function entitlement(order: Order, returned: readonly LineQuantity[]): readonly Claim[] {
   const delivered = order.shipments.filter(({ status }) => status === 'delivered').flatMap(linesOf);
   return returned.flatMap(({ sku, quantity }) => {
@@ -64,7 +68,7 @@ export function entitlement(order: Order, returned: readonly LineQuantity[]): re
   });
 }
 
-/** What a refund takes from each line when no goods come back for it. */
+/** A refund without returned goods, line by line. */
 export function goodwill(order: Order, amount: number): readonly Claim[] {
   const lines = order.shipments.flatMap(linesOf);
   return spread(amount, lines, moneyLeft, ({ shipmentId, sku }, part) => ({
@@ -75,7 +79,7 @@ export function goodwill(order: Order, amount: number): readonly Claim[] {
   }));
 }
 
-/** The order after the claims were taken from its lines. */
+/** The order after the claims are subtracted from its lines. */
 export function afterClaims(order: Order, claims: readonly Claim[]): Order {
   const claimed = new Map(claims.map((claim) => [`${claim.shipmentId} ${claim.sku}`, claim]));
   return {
@@ -91,7 +95,7 @@ export function afterClaims(order: Order, claims: readonly Claim[]): Order {
   };
 }
 
-/** The claims by shipment. */
+/** The sum of the claims for each shipment. */
 export function partsOf(claims: readonly Claim[]): readonly RefundPart[] {
   const amounts = new Map<string, number>();
   for (const { shipmentId, amount } of claims)

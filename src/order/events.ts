@@ -10,11 +10,14 @@ import type {
   PaymentMethod,
   Terms,
 } from './commands.js';
+import type { Envelope } from '../log/entity.js';
+
+export type { Cause, Envelope, StoredEvent } from '../log/entity.js';
 
 /**
- * The persisted shape of every event, by its type: past tense, and never changed without a new version in `schemaVersions` and an
- * upcaster (docs/versioning.md).
- * Amounts are in minor units of the order's currency, times are ISO-8601 UTC.
+ * The persisted shape of every event, by its type. A change needs a new version in `schemaVersions`
+ * and an upcaster (docs/versioning.md). Types are in the past tense. Amounts are in minor units of
+ * the order's currency. Times are ISO-8601 UTC.
  */
 export interface EventData {
   OrderCreated: {
@@ -28,7 +31,7 @@ export interface EventData {
     readonly note?: string;
     readonly tags: readonly string[];
     readonly terms: Terms;
-    /** the rules that decide this order, fixed at its creation (`isUnder`) */
+    /** the rules that the order is decided by, from its creation to its end (`isUnder`) */
     readonly rules: number;
   };
   StockReserved: { readonly lines: readonly LineQuantity[] };
@@ -42,7 +45,7 @@ export interface EventData {
     readonly expiresAt: string;
   };
   PaymentPending: { readonly authorizationId: string; readonly amount: number; readonly deadline: string };
-  /** Names the authorization only where one had been pending. */
+  /** `authorizationId` is present only if the authorization was pending before. */
   PaymentDeclined: { readonly authorizationId?: string; readonly code: string };
   PaymentTimedOut: { readonly authorizationId: string };
   AuthorizationExpired: { readonly authorizationId: string };
@@ -62,7 +65,7 @@ export interface EventData {
   OrderExpired: Empty;
   OrderHeld: { readonly cause: HoldCause; readonly reason: string };
   OrderReleased: { readonly cause: HoldCause };
-  /** Cancels all that is not dispatched: `lines` is what that was. */
+  /** Cancels everything that is not dispatched; that is what `lines` contains. */
   OrderCancelled: { readonly reason: string; readonly lines: readonly LineQuantity[] };
   AmendmentRequested: {
     readonly lines?: readonly NewLine[];
@@ -75,7 +78,7 @@ export interface EventData {
     readonly detail: string;
   };
   ShipmentCreated: { readonly shipmentId: string; readonly lines: readonly LineQuantity[] };
-  /** `amount` is what is captured for this shipment. */
+  /** `amount` is what will be captured for this shipment. */
   ShipmentDispatched: {
     readonly shipmentId: string;
     readonly carrier: string;
@@ -97,21 +100,24 @@ export interface EventData {
   };
   OrderCompleted: { readonly returnsUntil: string };
   OrderClosed: Empty;
-  /** Its workflow was started anew from the journal. `previousRunId`: the run that had ended, or was rewound, where one is known. */
+  /**
+   * The order's workflow was restarted from the journal. `previousRunId` is the run that had ended
+   * or was put back, if it is known.
+   */
   OrderResumed: { readonly reason: string; readonly previousRunId?: string };
   NoteAdded: { readonly text: string };
-  /** A command that did not fit the state, and whose caller waits for no answer. */
+  /** A command did not fit the state, and its caller does not wait for an answer. */
   CommandRejected: { readonly command: string; readonly code: string; readonly message: string };
-  /** Something has happened outside that does not fit the order yet: it waits, and is applied when it does. */
+  /** A fact does not fit the order's state yet. It waits, and is applied when it fits. */
   FactReceived: {
     readonly fact: FactType;
     readonly data: PaymentFact | DispatchFact | DeliveryFact;
     /** why it does not fit yet */
     readonly reason: string;
   };
-  /** A fact still does not fit, after a day or at the order's end: a person must look at it. */
+  /** A fact did not fit for a day, or until the order's end. A person must look at it. */
   FactUnmatched: {
-    /** command id of the `FactReceived` */
+    /** `commandId` of its `FactReceived` */
     readonly factId: string;
     readonly fact: FactType;
     readonly reason: 'waited_too_long' | 'order_ended';
@@ -120,7 +126,7 @@ export interface EventData {
 
 type Empty = Readonly<Record<string, never>>;
 
-/** What is charged beside the goods; `discount` is taken off. */
+/** What is charged in addition to the goods; `discount` is subtracted. */
 export interface Charges {
   readonly shippingFee: number;
   readonly tax: number;
@@ -133,12 +139,15 @@ export interface MissingStock {
   readonly available: number;
 }
 
-/** Who holds an order: a person, or the capture that was declined. */
+/** Why an order is held: by the command `HoldOrder`, or because a capture was declined. */
 export type HoldCause = 'command' | 'capture_declined';
 
 export type EventType = keyof EventData;
 
-/** The version in which each event is written. Older ones stay in journals and histories as they are: `upcast` reads them. */
+/**
+ * The version in which each event is written. Older versions stay as they are in journals and
+ * histories; `upcast` reads them.
+ */
 export const schemaVersions: Readonly<Record<EventType, number>> = {
   OrderCreated: 3,
   StockReserved: 1,
@@ -181,37 +190,8 @@ export const schemaVersions: Readonly<Record<EventType, number>> = {
   FactUnmatched: 1,
 };
 
-/** An event before it has a place in the log. */
+/** An event without its envelope: before it is appended to the log. */
 export type EventDraft = { [T in EventType]: { readonly type: T; readonly data: EventData[T] } }[EventType];
 
-/** Why and by whom: the same for all events of one decision. */
-export interface Cause {
-  /** ISO-8601 UTC, the workflow's clock */
-  readonly occurredAt: string;
-  /** the command's id (`Idempotency-Key`); for an outcome or a deadline, what `causationId` says */
-  readonly commandId: string;
-  /** the same for all that one request led to */
-  readonly correlationId: string;
-  /** the message that was decided on: `<commandId>.<hash of its body>`, the key of an effect, or a deadline's name */
-  readonly causationId: string;
-  readonly actor: string;
-}
-
-export interface Envelope extends Cause {
-  readonly orderId: string;
-  /** 1, 2, 3 … without gaps within the order */
-  readonly version: number;
-  readonly schemaVersion: number;
-}
-
-/** One event of an order's log, in the shape of today. */
+/** One event of an order's log, in today's shape. */
 export type OrderEvent = EventDraft & Envelope;
-
-/**
- * An event as it was once written, the same in the workflow history and in the journal: of today's version or an older one. It
- * is passed on and recorded as it stands; whoever wants to know what it says asks `upcast`.
- */
-export interface StoredEvent extends Envelope {
-  readonly type: EventType;
-  readonly data: Readonly<Record<string, unknown>>;
-}

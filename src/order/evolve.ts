@@ -18,15 +18,15 @@ import { isUnder } from './rules.js';
 import { later } from './time.js';
 import { unreachable } from './unreachable.js';
 
-/** How long a resumed order lets no deadline pass. */
+/** After a resumption, no deadline passes for this long. */
 const graceAfterResumptionMs = 15 * 60 * 1000;
 
 /**
- * Folds one event into the order. The only place where state changes; it never refuses and never throws on an event of this
- * log. An event whose cause is an effect settles that effect; after it, whatever the order newly owes is owed since this
- * event's version (`pendingEffects`).
+ * Folds one event into the order. State changes only here. It refuses no event of an order's log.
+ * An event whose cause is an effect settles that effect. Then every effect that the new state wants
+ * and does not owe yet (`wantedEffects`) becomes owed, with this event's version in its key.
  *
- * @throws TypeError if the first event is not `OrderCreated`: such a log is not an order's.
+ * @throws TypeError if the log does not start with `OrderCreated`
  */
 export function evolve(order: Order | undefined, event: OrderEvent): Order {
   const happened = apply(order, event);
@@ -202,7 +202,7 @@ function created(event: EventOf<'OrderCreated'>): Order {
   };
 }
 
-/** A line of which nothing has happened yet. */
+/** A new line: nothing of it is cancelled, shipped or returned. */
 function untouched(line: NewLine): Line {
   return { ...line, cancelled: 0, allocated: 0, dispatched: 0, delivered: 0, returned: 0 };
 }
@@ -254,7 +254,10 @@ function withAuthorization(
   };
 }
 
-/** An answer to an authorization that was asked of a method the order is not paid by any more: nothing waits for it. */
+/**
+ * Whether the event answers an authorization of a payment method that was replaced meanwhile. The
+ * order does not wait for such an answer any more.
+ */
 function isOfReplacedMethod(order: Order, { causationId }: OrderEvent): boolean {
   const asked = order.owed.find(({ key }) => key === causationId);
   return asked?.type === 'authorize' && asked.method !== order.payment.method;
@@ -271,7 +274,9 @@ function retire(order: Order, authorizationId: string | undefined, status?: Auth
   };
 }
 
-/** Whatever was waiting for the money does without it: a charge, an amendment, or the order itself. */
+/**
+ * The payment failed. What waited for it fails too: a charge, an amendment, or the order itself.
+ */
 function refusePayment(
   order: Order,
   reason: 'payment_declined' | 'payment_timed_out',
@@ -304,7 +309,7 @@ function captured(order: Order, data: EventData['PaymentCaptured']): Order {
   };
 }
 
-/** A new method replaces the old: what the old one had authorized is not captured any more. */
+/** If a new payment method is given, authorizations of the old one are not captured any more. */
 function requestCapture(order: Order, { payment }: EventData['CaptureRequested']): Order {
   const due = withDeclinedCharges(order, 'due');
   if (payment === undefined) return due;
@@ -315,7 +320,7 @@ function requestCapture(order: Order, { payment }: EventData['CaptureRequested']
   };
 }
 
-/** A refund that no return was entitled to is goodwill. */
+/** A refund that does not belong to a return is a goodwill refund. */
 function promised(order: Order, data: EventData['RefundRequested']): Order {
   const refund: Refund = { ...data, refunded: 0 };
   if (!isUnder(order, 2)) return { ...order, refunds: [...order.refunds, refund] };
@@ -368,7 +373,10 @@ function returned(order: Order, { returnId }: EventData['ReturnReceived']): Orde
   return withReturn(afterClaims(order, claims), returnId, { status: 'received', entitled: partsOf(claims) });
 }
 
-/** All that is not dispatched is cancelled, so a person holds nothing any more; where nothing was dispatched, so is the order. */
+/**
+ * Cancels everything that is not dispatched. A hold by command ends, because nothing is left to
+ * hold. If nothing was dispatched, the order itself is cancelled.
+ */
 function cancelled(order: Order, { reason, lines }: EventData['OrderCancelled']): Order {
   const { amendment: _, ...rest } = order;
   return {
@@ -405,7 +413,9 @@ function rejected(order: Order, data: EventData['CommandRejected']): Order {
   return { ...order, rejections: { total: total + 1, unchanged: known } };
 }
 
-/** What was refused before may fit now. */
+/**
+ * After any other event a refused command may fit, so earlier refusals do not count as repeated.
+ */
 function changed(order: Order | undefined): Order | undefined {
   if (order?.rejections === undefined) return order;
   return { ...order, rejections: { ...order.rejections, unchanged: [] } };
@@ -418,7 +428,7 @@ function received(order: Order, event: EventOf<'FactReceived'>): Order {
   return { ...order, facts: [...factsOf(order), fact] };
 }
 
-/** Of those that a person was told of, the latest are kept; the log has them all. */
+/** Keeps the latest `limits.facts` of the unmatched facts; the log has all of them. */
 function unmatched(order: Order, { factId }: EventData['FactUnmatched']): Order {
   const facts = factsOf(order).map((fact) =>
     fact.commandId === factId ? { ...fact, unmatched: true as const } : fact,
@@ -431,7 +441,7 @@ function oldestUnmatched(facts: readonly ReceivedFact[]): ReceivedFact | undefin
   return facts.find((fact) => fact.unmatched);
 }
 
-/** A fact waits until its own event has happened, or the order says so for another reason. */
+/** Removes facts that this event applied, or that the order now reflects for another reason. */
 function withoutAppliedFacts(order: Order, event: OrderEvent): Order {
   if (order.facts === undefined || event.type === 'FactReceived') return order;
   const left = order.facts.filter(

@@ -1,22 +1,23 @@
-import { type Fact, limits, type PaymentFact } from './commands.js';
+import { type Fact, type FactType, factTypes, limits, type PaymentFact } from './commands.js';
 import { decide } from './decide.js';
 import type { Cause, EventData, EventDraft } from './events.js';
 import type { Authorization, Order, ReceivedFact } from './order.js';
 import { learnPayment } from './settle.js';
 import { later } from './time.js';
 
-/** How long a fact may wait before a person is told of it. */
+/** How long a fact may wait before it is reported to a person. */
 const unmatchedAfterMs = 24 * 60 * 60 * 1000;
 
-/** `settles`: the key of the owed effect that the fact answers. */
+/** `settles`: the key of the owed effect whose outcome the fact is. */
 export type FactJudgement =
   | { readonly kind: 'applies'; readonly events: readonly EventDraft[]; readonly settles?: string }
-  /** the order says so already */
+  /** the order reflects it already */
   | { readonly kind: 'holds' }
   | { readonly kind: 'waits'; readonly reason: string };
 
 /**
- * Judges a fact against the order as it stands: it leads to events, it says nothing new, or it waits until it fits.
+ * Judges a fact against the current order. The fact leads to events, or the order reflects it
+ * already, or it waits until it fits.
  *
  * @param now ISO-8601 UTC
  */
@@ -45,16 +46,20 @@ function settledBy(order: Order, { reference }: PaymentFact): string | undefined
   return order.owed.find(({ key, type }) => key === reference && type === 'authorize')?.key;
 }
 
-/** Whether the order says so already: such a fact waits for nothing. */
+/** Whether the order reflects the fact already, so there is nothing to do. */
 export function holds(order: Order, fact: Fact): boolean {
   if (fact.type === 'PaymentSettled') return holdsOfPayment(order, fact.data);
   const shipment = order.shipments.find((entry) => entry.shipmentId === fact.data.shipmentId);
   if (fact.type === 'ShipmentDelivered') return shipment?.status === 'delivered';
-  // A cancelled or undispatched shipment has neither. Another tracking number is another fact: a person must look at it.
+  // A cancelled or undispatched shipment has neither. With another tracking number it is another
+  // fact, which a person must look at.
   return shipment?.carrier === fact.data.carrier && shipment.trackingNumber === fact.data.trackingNumber;
 }
 
-/** A late word about a payment that was given back or lapsed since is of no use; one that contradicts the order is. */
+/**
+ * For each outcome, the statuses that it does not contradict. A late answer about a payment that
+ * was voided or has expired meanwhile changes nothing.
+ */
 const agreeing: Readonly<Record<PaymentFact['outcome'], readonly Authorization['status'][]>> = {
   authorized: ['authorized', 'voided', 'expired'],
   declined: ['declined', 'voided', 'expired'],
@@ -68,14 +73,14 @@ function holdsOfPayment(order: Order, { reference, authorizationId, outcome }: P
   return isUnwanted || agreeing[outcome].includes(known.status);
 }
 
-/** What a fact leads to that has waited and fits now, and by whose word. */
+/** A waiting fact that fits now, with the events it leads to and their cause. */
 export interface FittingFact {
   readonly fact: ReceivedFact;
   readonly events: readonly EventDraft[];
   readonly cause: Cause;
 }
 
-/** The first waiting fact that fits now: facts are applied in the order in which they come to fit. */
+/** The oldest received fact that fits now. */
 export function fittingFact(order: Order, now: string): FittingFact | undefined {
   for (const fact of factsOf(order)) {
     const judgement = judgeFact(order, factOf(fact), now);
@@ -93,28 +98,45 @@ export function fittingFact(order: Order, now: string): FittingFact | undefined 
   return undefined;
 }
 
-/** A fact as it was received. Its type and data stand in one event, so they belong together. */
+/** A fact as it was received. Its type and data come from one event, so they match. */
 export function factOf({ type, data }: Pick<ReceivedFact, 'type' | 'data'>): Fact {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
   return { type, data } as Fact;
 }
 
-/** Every fact that was received and has not been applied yet. */
+const textsOf: Readonly<Record<FactType, readonly string[]>> = {
+  PaymentSettled: ['reference', 'authorizationId'],
+  ShipmentDispatched: ['shipmentId', 'carrier', 'trackingNumber'],
+  ShipmentDelivered: ['shipmentId'],
+};
+
+/** A fact as it came, from anybody who may send a signal: undefined if its data has the wrong shape. */
+export function parseFact(name: string, data: unknown): Fact | undefined {
+  const type = factTypes.find((one) => one === name);
+  if (type === undefined || typeof data !== 'object' || data === null) return undefined;
+  if (!textsOf[type].every((key) => typeof Reflect.get(data, key) === 'string')) return undefined;
+  const outcome: unknown = Reflect.get(data, 'outcome');
+  if (type === 'PaymentSettled' && outcome !== 'authorized' && outcome !== 'declined') return undefined;
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- where facts are parsed
+  return { type, data } as Fact;
+}
+
+/** All facts that were received and are not applied yet, oldest first. */
 export function factsOf({ facts = [] }: Order): readonly ReceivedFact[] {
   return facts;
 }
 
-/** Facts that wait to fit, and for whose fit nobody has been asked yet. */
+/** Facts that still wait and were not reported to a person yet. */
 export function waitingFacts(order: Order): readonly ReceivedFact[] {
   return factsOf(order).filter(({ unmatched }) => unmatched === undefined);
 }
 
-/** An order that keeps this many takes no more until one of them fits or is named. */
+/** Whether the order accepts one more waiting fact. If not, one must first fit or be reported. */
 export function hasRoomForFacts(order: Order): boolean {
   return waitingFacts(order).length < limits.facts;
 }
 
-/** When a person is told of a waiting fact; ISO-8601 UTC. */
+/** When a waiting fact is reported to a person; ISO-8601 UTC. */
 export function unmatchedAt({ receivedAt }: ReceivedFact): string {
   return later(receivedAt, unmatchedAfterMs);
 }

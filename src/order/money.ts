@@ -1,11 +1,12 @@
 import type { Charges } from './events.js';
 
 /**
- * Money is an integer number of minor units (cents for EUR, yen for JPY) in one ISO-4217 currency per order.
- * No function here ever makes a fraction, and no result is ever larger than `Number.MAX_SAFE_INTEGER`.
+ * Money is an integer number of minor units (cents for EUR, yen for JPY) in one ISO-4217 currency
+ * per order. No function here returns a fraction, or a number larger than
+ * `Number.MAX_SAFE_INTEGER`.
  */
 
-/** Active ISO-4217 codes that money can be charged in (funds codes and metals left out). */
+/** Active ISO-4217 codes of currencies that can be charged, without funds codes and metals. */
 const currencies = new Set(
   (
     'AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF ' +
@@ -18,7 +19,7 @@ const currencies = new Set(
 );
 
 // prettier-ignore
-/** Digits after the decimal point where a currency does not have two (ISO-4217, "minor unit"). */
+/** Digits after the decimal point, for currencies that do not have two (ISO-4217, "minor unit"). */
 const minorUnits: Readonly<Record<string, number>> = {
   BHD: 3, BIF: 0, CLP: 0, DJF: 0, GNF: 0, IQD: 3, ISK: 0, JOD: 3, JPY: 0, KMF: 0, KRW: 0, KWD: 3, LYD: 3, OMR: 3,
   PYG: 0, RWF: 0, TND: 3, UGX: 0, VND: 0, VUV: 0, XAF: 0, XOF: 0, XPF: 0,
@@ -28,7 +29,9 @@ export function isCurrency(code: string): boolean {
   return currencies.has(code);
 }
 
-/** `formatMoney(3998, 'EUR')` is `EUR 39.98`; the same on every machine, whatever its locale data. */
+/**
+ * `formatMoney(3998, 'EUR')` is `EUR 39.98`. It uses no locale data, so it is the same everywhere.
+ */
 export function formatMoney(amount: number | bigint, currency: string): string {
   const digits = minorUnits[currency] ?? 2;
   const text = String(amount)
@@ -43,7 +46,7 @@ interface Priced extends Charges {
   readonly lines: readonly { readonly quantity: number; readonly unitPrice: number }[];
 }
 
-/** Goods + shipping fee + tax − discount, or `undefined` where the exact sum is not a safe integer. */
+/** Goods + shipping fee + tax − discount; `undefined` if the exact sum is not a safe integer. */
 export function orderTotal({ lines, shippingFee, tax, discount }: Priced): number | undefined {
   const goods = lines.reduce((sum, line) => sum + BigInt(line.quantity) * BigInt(line.unitPrice), 0n);
   const gross = goods + BigInt(shippingFee) + BigInt(tax);
@@ -52,17 +55,18 @@ export function orderTotal({ lines, shippingFee, tax, discount }: Priced): numbe
 }
 
 /**
- * The part of `amount` that belongs to `part` of `whole`, rounded down. Taking the share of a *running* part, less what was
- * taken before, spreads an amount over any split without losing or inventing a minor unit.
+ * `amount` × `part` / `whole`, rounded down. To split an amount exactly, take the share of the
+ * *running* part and subtract what was taken before: no minor unit is lost or added.
  */
 export function share(amount: number, part: bigint, whole: bigint): number {
   return Number((BigInt(amount) * part) / whole);
 }
 
 /**
- * Spreads `amount` over items in proportion to their weights, to the last minor unit: each part is rounded down, and the units
- * that are left go to the largest remainders, among equals to the first (largest remainder method). Where nothing has a weight,
- * each part is 0. No part is larger than its weight unless `amount` is larger than all weights together.
+ * Splits `amount` over items in proportion to their weights, by the largest remainder method. Each
+ * part is rounded down. The minor units that are left go to the largest remainders, and between
+ * equal remainders to the first item. If all weights are 0, each part is 0. If `amount` is at most
+ * the sum of the weights, no part is larger than its weight.
  */
 export function spread<T, R>(
   amount: number,

@@ -11,13 +11,18 @@ import type {
 import type { Effect, OwedEffect } from './effects.js';
 import type { Cause, EventData, HoldCause, MissingStock } from './events.js';
 
-/** `rejected`, `cancelled` and `expired` are final; a completed order stays open for returns until it is closed. */
+/**
+ * `rejected`, `cancelled` and `expired` are final. A `completed` order accepts returns until it is
+ * closed.
+ */
 export type OrderStatus = 'pending' | 'confirmed' | 'completed' | 'rejected' | 'cancelled' | 'expired';
 
-/** An order as the fold of its events. Plain data: it is stored, sent and continued as new as it stands. */
+/**
+ * The state of an order: the fold of its events. Plain data, so it can be stored and sent as it is.
+ */
 export interface Order {
   readonly orderId: string;
-  /** of the last event folded in */
+  /** version of the last event that was folded in */
   readonly version: number;
   readonly status: OrderStatus;
   /** true once the return window has passed */
@@ -33,18 +38,19 @@ export interface Order {
   readonly shippingAddress?: Address;
   readonly payment: PaymentMethod;
   readonly tags: readonly string[];
-  /** the latest, `limits.notes` at most; the log has them all */
+  /** the latest `limits.notes` notes; the log has all of them */
   readonly notes: readonly Note[];
   readonly terms: Terms;
-  /** see `isUnder`; absent where they are rules 1 */
+  /** the rules it is decided by (`isUnder`); absent for rules 1 */
   readonly rules?: number;
   readonly createdAt: string;
   readonly updatedAt: string;
 
-  /** what the inventory holds for this order, and what it could not give */
+  /** what the inventory has reserved for this order */
   readonly reserved: readonly LineQuantity[];
+  /** what the inventory could not reserve */
   readonly missing?: readonly MissingStock[];
-  /** why the order itself, not an amendment or a capture, was not paid */
+  /** why the order's first payment was declined; a declined amendment or capture does not set it */
   readonly declined?: string;
   readonly timedOut: boolean;
 
@@ -58,35 +64,35 @@ export interface Order {
   /** end of the return window; set at completion */
   readonly returnsUntil?: string;
 
-  /** every effect that is owed under its key until it is settled */
+  /** the effects that are owed and not settled yet */
   readonly owed: readonly OwedEffect[];
-  /** facts that do not fit yet, oldest first; absent for none */
+  /** facts that do not fit yet, oldest first; absent if there are none */
   readonly facts?: readonly ReceivedFact[];
-  /** refusals that the log tells of; absent for none */
+  /** refusals in the log (`CommandRejected`); absent if there are none */
   readonly rejections?: {
     readonly total: number;
-    /** keys of those since the order last changed (`rejectionKey`) */
+    /** keys (`rejectionKey`) of the refusals since the order last changed */
     readonly unchanged: readonly string[];
   };
-  /** its last resumption; absent where there was none */
+  /** its last resumption; absent if there was none */
   readonly resumed?: Resumption;
 }
 
-/** An order's workflow was started anew from the journal. */
+/** A restart of the order's workflow from the journal. */
 export interface Resumption {
-  /** of its `OrderResumed` */
+  /** version of its `OrderResumed` */
   readonly version: number;
-  /** no deadline passes before it: what was told meanwhile, by the provider or a customer, comes first */
+  /** no deadline passes before this time, so messages that arrived meanwhile are handled first */
   readonly graceUntil: string;
 }
 
-/** A fact that waits until it fits, with the cause of the events it then leads to. */
+/** A fact that waits until it fits, with the cause of the events that it will lead to. */
 export interface ReceivedFact extends Omit<Cause, 'occurredAt'> {
   readonly type: FactType;
   readonly data: FactData[FactType];
   /** ISO-8601 UTC */
   readonly receivedAt: string;
-  /** a person was told of it; it is still applied if it fits after all */
+  /** it was reported to a person; it is still applied if it fits later */
   readonly unmatched?: true;
 }
 
@@ -95,10 +101,13 @@ export interface Hold {
   readonly reason: string;
 }
 
-/** Quantities: cancelled + allocated ≤ quantity, dispatched ≤ allocated, delivered ≤ dispatched, returned ≤ delivered. */
+/**
+ * Quantities: cancelled + allocated ≤ quantity, dispatched ≤ allocated, delivered ≤ dispatched,
+ * returned ≤ delivered.
+ */
 export interface Line extends NewLine {
   readonly cancelled: number;
-  /** in a shipment that is not cancelled */
+  /** units in shipments that are not cancelled */
   readonly allocated: number;
   readonly dispatched: number;
   readonly delivered: number;
@@ -111,7 +120,9 @@ export interface Note {
   readonly actor: string;
 }
 
-/** captured ≤ amount. A retired authorization is not captured any more; what is left of it is voided. */
+/**
+ * captured ≤ amount. A retired authorization is not captured any more; the rest of it is voided.
+ */
 export interface Authorization {
   readonly authorizationId: string;
   /** key of the effect that asked for it */
@@ -120,7 +131,7 @@ export interface Authorization {
   readonly captured: number;
   readonly status: 'pending' | 'authorized' | 'expired' | 'voided' | 'declined';
   readonly retired: boolean;
-  /** of a pending one: when it times out; of an authorized one: when it lapses */
+  /** when it times out (if pending) or expires (if authorized) */
   readonly until: string;
 }
 
@@ -137,11 +148,11 @@ export interface Refund {
   readonly amount: number;
   readonly refunded: number;
   readonly reason: string;
-  /** together its amount, paid in this order; absent under rules 1 */
+  /** paid one after the other; their sum is `amount`; absent under rules 1 */
   readonly parts?: readonly RefundPart[];
 }
 
-/** What of a refund belongs to one shipment, and is paid out of its captures. */
+/** The part of a refund that is paid out of the captures of one shipment. */
 export interface RefundPart {
   readonly shipmentId: string;
   readonly amount: number;
@@ -155,7 +166,7 @@ export interface Shipment {
   readonly trackingNumber?: string;
   /** the goods have left the stock */
   readonly deducted: boolean;
-  /** what its dispatch costs the customer; absent until then */
+  /** what the customer pays for it; absent until it is dispatched */
   readonly charge?: ShipmentCharge;
 }
 
@@ -163,16 +174,19 @@ export interface ShipmentCharge {
   readonly amount: number;
   readonly captured: number;
   readonly status: 'due' | 'captured' | 'declined' | 'written_off';
-  /** to which lines it belongs; absent under rules 1 */
+  /** its split over the shipment's lines; absent under rules 1 */
   readonly lines?: readonly ChargedLine[];
 }
 
-/** A line's part of its shipment's charge. refunded ≤ captured ≤ amount; `refunded` is what was promised back. */
+/**
+ * A line's share of its shipment's charge: refunded ≤ captured ≤ amount. `refunded` includes what
+ * was promised and is not paid out yet.
+ */
 export interface ChargedLine extends LineQuantity {
   readonly amount: number;
   readonly captured: number;
   readonly refunded: number;
-  /** units that were received back; the last of them leaves nothing to refund */
+  /** units that were received back; after the last one, nothing is left to refund */
   readonly returned: number;
 }
 
@@ -182,11 +196,11 @@ export interface Return {
   readonly lines: readonly LineQuantity[];
   readonly reason: string;
   readonly restocked: boolean;
-  /** once received: what it is entitled to; absent under rules 1 */
+  /** the refund it is entitled to; absent until it is received, and under rules 1 */
   readonly entitled?: readonly RefundPart[];
 }
 
-/** Requested; the old lines stand until it is secured or refused. */
+/** A requested amendment. The old lines are in force until its stock and payment are secured. */
 export interface Amendment {
   readonly lines?: readonly NewLine[];
   readonly total: number;
@@ -194,19 +208,19 @@ export interface Amendment {
   readonly refusal?: EventData['AmendmentRefused'];
 }
 
-// --- questions that several rules ask ---
+// --- questions that several modules ask ---
 
-/** When a deadline of the order passes, which may have gone by while its workflow was away. */
+/** When a deadline takes effect: at its time, or at the end of the grace after a resumption. */
 export function dueAt({ resumed }: Order, deadline: string): string {
   return resumed !== undefined && resumed.graceUntil > deadline ? resumed.graceUntil : deadline;
 }
 
-/** The order came to nothing: what it holds is given back. */
+/** The order ended without success; what was reserved and authorized for it is given back. */
 export function isDead(order: Order): boolean {
   return order.status === 'rejected' || order.status === 'cancelled' || order.status === 'expired';
 }
 
-/** Nothing will ever happen to it again. */
+/** The order is over, and owes nothing: no event will ever follow. */
 export function isFinished(order: Order): boolean {
   return (isDead(order) || order.closed) && order.owed.length === 0;
 }
@@ -215,7 +229,7 @@ export function owes(order: Order, type: Effect['type']): boolean {
   return order.owed.some((effect) => effect.type === type);
 }
 
-/** What is left of an authorization that may still be captured. */
+/** The amount that can still be captured from an authorization. */
 export function capturable(authorization: Authorization): number {
   return authorization.status === 'authorized' && !authorization.retired
     ? authorization.amount - authorization.captured
@@ -226,7 +240,7 @@ export function sum<T>(items: readonly T[], amount: (item: T) => number): number
   return items.reduce((total, item) => total + amount(item), 0);
 }
 
-/** Units of a line that are neither cancelled nor in a shipment. */
+/** Units of a line that are neither cancelled nor part of a shipment. */
 export function unallocated(line: Line): number {
   return line.quantity - line.cancelled - line.allocated;
 }
@@ -240,12 +254,12 @@ export function quantityOf(lines: readonly LineQuantity[], sku: string): number 
   return lines.find((line) => line.sku === sku)?.quantity ?? 0;
 }
 
-/** Captured and not yet promised back. */
+/** What was captured and is not promised back yet. */
 export function refundable(order: Order): number {
   return sum(order.captures, (capture) => capture.amount) - sum(order.refunds, (refund) => refund.amount);
 }
 
-/** A shipment's charge that nobody has paid or given up yet. */
+/** Whether the shipment's charge is neither captured nor written off yet. */
 export function isUnpaid(shipment: Shipment): boolean {
   return shipment.charge?.status === 'due' || shipment.charge?.status === 'declined';
 }

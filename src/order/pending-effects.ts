@@ -16,11 +16,12 @@ import {
 } from './order.js';
 
 /**
- * What the order owes the world, under the keys it must be done with. An effect stays here until an outcome settles it,
- * whatever became of the order meanwhile; only then may its reverse be owed.
+ * The effects that the order owes, each with its idempotency key. An effect stays owed until its
+ * outcome settles it, whatever happens to the order meanwhile. Only then can its reverse become
+ * owed.
  */
 export function pendingEffects(order: Order): readonly Effect[] {
-  // What a provider is asked stays the same for as long as it is owed.
+  // Without `since`, which older states lack: one key must always stand for the same request.
   return order.owed.map((owed) => {
     const { since: _, ...effect } = owed;
     return effect;
@@ -28,8 +29,9 @@ export function pendingEffects(order: Order): readonly Effect[] {
 }
 
 /**
- * What the order would have the world do next, seen from its state alone (level-triggered): compares what should be
- * reserved, authorized, captured … with what is. Never a second effect of a type that is still owed.
+ * The effects that should become owed next, from the state alone (level-triggered): what should be
+ * reserved, authorized, captured … is compared with what is. It never contains a type that is owed
+ * already.
  */
 export function wantedEffects(order: Order): readonly WantedEffect[] {
   const wanted = [
@@ -45,7 +47,7 @@ export function wantedEffects(order: Order): readonly WantedEffect[] {
 
 // --- goods ---
 
-/** Reserve what the order needs beyond what it holds, or release what it holds beyond what it needs. */
+/** Reserves what the order needs and does not hold, or releases what it holds and does not need. */
 function wantedStock(order: Order): WantedEffect | undefined {
   if (owes(order, 'reserve') || owes(order, 'release')) return undefined;
   const needed = neededStock(order);
@@ -55,7 +57,7 @@ function wantedStock(order: Order): WantedEffect | undefined {
   return excess.length > 0 ? { type: 'release', lines: excess } : undefined;
 }
 
-/** The inventory holds all that the order, or its amendment, needs. */
+/** Whether everything that the order and its amendment need is reserved. */
 export function isStockSecured(order: Order): boolean {
   return (
     !owes(order, 'reserve') &&
@@ -64,7 +66,7 @@ export function isStockSecured(order: Order): boolean {
   );
 }
 
-/** Units that must be held: those not yet out of the stock, and what an amendment would add to them. */
+/** Units that must be reserved: those that have not left the stock, and what an amendment adds. */
 function neededStock(order: Order): readonly LineQuantity[] {
   if (isDead(order)) return [];
   const gone = new Map<string, number>();
@@ -90,7 +92,7 @@ function wantedDeduction(order: Order): WantedEffect | undefined {
   return shipment && { type: 'deduct', shipmentId: shipment.shipmentId, lines: shipment.lines };
 }
 
-/** The reverse of a deduction: not before all that was dispatched has left the stock. */
+/** Goods are restocked only after everything that was dispatched has left the stock. */
 function wantedRestock(order: Order): WantedEffect | undefined {
   if (order.shipments.some(isUndeducted)) return undefined;
   const received = order.returns.find(({ status, restocked }) => status === 'received' && !restocked);
@@ -103,7 +105,7 @@ function isUndeducted({ status, deducted }: Shipment): boolean {
 
 // --- money ---
 
-/** Goods first, then money: authorize once the stock is held, capture once the goods have left it. */
+/** Goods first, then money: authorize once stock is reserved, capture once the goods have left. */
 function wantedPayment(order: Order): WantedEffect | undefined {
   if (owes(order, 'authorize') || owes(order, 'capture') || isDead(order)) return undefined;
   if (order.authorizations.some((entry) => entry.status === 'pending' && !entry.retired)) return undefined;
@@ -121,7 +123,7 @@ function isPaymentRefused(order: Order): boolean {
   return order.declined !== undefined || order.timedOut;
 }
 
-/** What may be captured is enough for `amount`. */
+/** Whether at least `amount` can be captured. */
 export function isPaymentSecured(order: Order, amount: number): boolean {
   return sum(order.authorizations, capturable) >= amount;
 }
@@ -137,7 +139,10 @@ function authorizeUpTo(order: Order, amount: number): WantedEffect | undefined {
   };
 }
 
-/** The first shipment that is due; from the first authorization that has something left; what is short is authorized first. */
+/**
+ * Captures for the first shipment that is due, from the first authorization that has something
+ * left. If the authorizations are not enough, another one is wanted first.
+ */
 function wantedCapture(order: Order): WantedEffect | undefined {
   const shipment = order.shipments.find(isChargeInTurn);
   if (shipment?.charge === undefined) return undefined;
@@ -156,7 +161,9 @@ function wantedCapture(order: Order): WantedEffect | undefined {
   );
 }
 
-/** Due, and its goods have left the stock: the first such shipment is what money is asked for. */
+/**
+ * Whether the shipment's charge is due and its goods have left the stock, so it can be captured.
+ */
 export function isChargeInTurn({ charge, deducted }: Shipment): boolean {
   return deducted && charge?.status === 'due';
 }
@@ -171,7 +178,7 @@ function isOpen({ status, amount, captured }: Authorization): boolean {
   return status === 'pending' || (status === 'authorized' && captured < amount);
 }
 
-/** Something may still be captured from it. */
+/** Whether something may still be captured from the authorization. */
 export function isNeeded(order: Order, authorization: Authorization): boolean {
   const mayCharge = order.shipments.some(isUnpaid) || order.lines.some((line) => undispatched(line) > 0);
   return isOpen(authorization) && !authorization.retired && !isDead(order) && mayCharge;
@@ -195,7 +202,7 @@ function wantedRefund(order: Order): WantedEffect | undefined {
   );
 }
 
-/** What is paid next of a refund: its parts one after the other, each out of the captures of its shipment. */
+/** The next payment of a refund: its parts in turn, each out of the captures of its shipment. */
 function owedOf({ amount, refunded, parts = [] }: Refund): {
   readonly amount: number;
   readonly from?: string;

@@ -2,15 +2,18 @@ import type { LineQuantity } from './commands.js';
 import { share } from './money.js';
 import { type Line, type Order, quantityOf, sum } from './order.js';
 
-/** By what money is spread over units of an order: the price of each, or their number when all of them are free. */
+/**
+ * The weight of one unit when money is spread over goods: its price, or 1 if all goods are free.
+ */
 export function unitWeight(order: Order): (line: Line) => bigint {
   const free = order.lines.every((line) => line.unitPrice === 0);
   return (line) => BigInt(free ? 1 : line.unitPrice);
 }
 
 /**
- * The part of the order's total that belongs to `quantities` of its goods, fee, tax and discount included: in proportion to
- * the weight of its units. Rounded down; the whole order is exactly its total.
+ * The share of the order's total that belongs to `quantities` of its goods, in proportion to their
+ * weight. It includes fee, tax and discount, and is rounded down. All goods together give exactly
+ * the total.
  */
 function worth(order: Order, quantities: (line: Line) => number): number {
   const weight = unitWeight(order);
@@ -23,13 +26,18 @@ function worth(order: Order, quantities: (line: Line) => number): number {
   return share(order.total, part, whole);
 }
 
-/** What is charged when `shipped` is dispatched: the worth of all dispatched by then, less what was charged before. */
+/**
+ * The charge for a shipment of `shipped` when it is dispatched: the worth of everything dispatched
+ * so far, this shipment included, minus earlier charges.
+ */
 export function shipmentCharge(order: Order, shipped: readonly LineQuantity[]): number {
   const target = worth(order, (line) => line.dispatched + quantityOf(shipped, line.sku));
   return target - sum(order.shipments, (shipment) => shipment.charge?.amount ?? 0);
 }
 
-/** Rules 1: what goes back for `returned`, never more than what was captured for the order and is not promised back already. */
+/**
+ * Rules 1: the refund for `returned`. `limit` is what was captured and is not promised back yet.
+ */
 export function returnRefund(order: Order, returned: readonly LineQuantity[], limit: number): number {
   const before = sum(order.refunds, (refund) => (refund.returnId === undefined ? 0 : refund.amount));
   const received = order.returns
@@ -41,7 +49,7 @@ export function returnRefund(order: Order, returned: readonly LineQuantity[], li
   return Math.min(target - before, limit);
 }
 
-/** What the customer owes in the end for all that is not cancelled. */
+/** The price of everything that is not cancelled. */
 export function amountDue(order: Order): number {
   return worth(order, (line) => line.quantity - line.cancelled);
 }

@@ -1,15 +1,7 @@
+import type { Refusal } from '../log/entity.js';
 import type { EventDraft } from './events.js';
 
-/** Why a command changes nothing. */
-export interface Refusal {
-  /** `invalid`: no state would allow it; `not_found`: it names a part the order lacks; `not_allowed`: not in this state */
-  readonly kind: 'invalid' | 'not_found' | 'not_allowed';
-  readonly code: string;
-  /** one sentence for a person: what is wrong and what would be right */
-  readonly message: string;
-  /** JSON pointer into the command's data */
-  readonly pointer?: string;
-}
+export type { Refusal } from '../log/entity.js';
 
 export type Decision = { readonly events: readonly EventDraft[] } | { readonly refusal: Refusal };
 

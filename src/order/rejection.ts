@@ -5,8 +5,9 @@ import type { Refusal } from './refusal.js';
 import { isUnder } from './rules.js';
 
 /**
- * What the log says of a command that was refused while no caller waits for its answer. The log does not grow with them
- * without end: an identical refusal in an unchanged order is said once, and no order says more than `limits.rejections`.
+ * The event for a refused command whose caller does not wait for an answer. To bound the log, an
+ * identical refusal in an unchanged order is written once, and no order has more than
+ * `limits.rejections` of them.
  */
 export function rejectionOf(
   order: Order,
@@ -21,7 +22,7 @@ export function rejectionOf(
   return [{ type: 'CommandRejected', data: rejection }];
 }
 
-/** Two refusals with the same key are identical. */
+/** Refusals are identical if their keys are equal. */
 export function rejectionKey({ command, code, message }: Refused): string {
   return JSON.stringify([command, code, message]);
 }

@@ -1,17 +1,21 @@
 import type { Order } from './order.js';
 
 /**
- * The rules that decide a new order. They stay with the order to its end: a replay decides anew what was decided before, and must
- * come to the same. So a decision that changes asks `isUnder`.
+ * The rules by which new orders are decided. An order keeps its rules to its end, because a replay
+ * decides again what was decided before and must reach the same result. So a decision that changes
+ * must ask `isUnder`.
  *
- * | rules | since then                                              |
- * | ----- | ------------------------------------------------------- |
- * | 2     | money belongs to the shipment line that it was paid for; |
- * |       | an identical refusal in an unchanged order is told once |
+ * | rules | what changed                                                 |
+ * | ----- | ------------------------------------------------------------ |
+ * | 2     | money belongs to the shipment line that it was paid for;     |
+ * |       | an identical refusal in an unchanged order is written once   |
  */
 export const rulesToday = 2;
 
-/** The order is decided by these rules or newer ones. Rules 1 are never stored: their orders are older than `Order.rules`. */
+/**
+ * Whether the order is decided by `rules` or newer ones. `Order.rules` is absent in orders under
+ * rules 1, because they are older than the field.
+ */
 export function isUnder(order: Order, rules: number): boolean {
   return (order.rules ?? 1) >= rules;
 }

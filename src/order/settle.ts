@@ -7,10 +7,10 @@ import { later } from './time.js';
 import { unreachable } from './unreachable.js';
 
 /**
- * Turns what the world answered to an effect into events. An effect that is not owed (any more) leads to nothing, so an
- * answer that comes twice is harmless.
+ * The events for the outcome of an effect. If the effect is not owed, or no longer owed, there are
+ * none, so an outcome that arrives twice is harmless.
  *
- * @param now ISO-8601 UTC: what the provider's answer starts (a deadline, an authorization's life) is counted from here
+ * @param now ISO-8601 UTC; payment deadlines and the life of authorizations begin then
  */
 export function settle(order: Order, settlement: Settlement, now: string): readonly EventDraft[] {
   const { effect } = settlement;
@@ -74,8 +74,8 @@ function authorization(
 }
 
 /**
- * An authorization that lapsed before its time is replaced by another. Where one after the other does so, it is left to people:
- * the capture is declined.
+ * An authorization that expired before its time is replaced, at most this often. After that the
+ * capture counts as declined, and a person decides.
  */
 const lapsedEarlyAtMost = 3;
 
@@ -100,7 +100,8 @@ function capture(
       );
       if (lapsedEarly.length < lapsedEarlyAtMost) return expired;
       const code = 'authorization_expired';
-      // In this sequence: while the capture is due, a lapse has another authorization asked for.
+      // In this order, because an expiry while the capture is due would start another
+      // authorization.
       return [{ type: 'CaptureDeclined', data: { shipmentId, amount, code } }, expired];
     }
     default:
@@ -109,8 +110,8 @@ function capture(
 }
 
 /**
- * What the provider tells of its own accord (a webhook) of a payment it had called pending. It may come before the answer to
- * the authorization itself is known here: then it is that answer.
+ * Decides on the provider's webhook about a payment that was pending. If the webhook arrives before
+ * the outcome of the authorize effect is known, it is taken as that outcome.
  */
 export function learnPayment(order: Order, fact: PaymentFact, now: string): Decision {
   const { reference, authorizationId, outcome } = fact;

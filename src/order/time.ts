@@ -1,7 +1,8 @@
 /**
- * `iso` plus `milliseconds`, both ISO-8601 UTC. Times are handed in, never read: this is arithmetic on a given time.
+ * `iso` plus `milliseconds`; argument and result are ISO-8601 UTC. The order never reads a clock:
+ * all times are arguments.
  */
 export function later(iso: string, milliseconds: number): string {
-  // oxlint-disable-next-line no-restricted-globals -- a conversion of a given time; the clock is not read
+  // oxlint-disable-next-line no-restricted-globals -- converts a given time and reads no clock
   return new Date(Date.parse(iso) + milliseconds).toISOString();
 }

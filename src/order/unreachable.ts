@@ -1,7 +1,8 @@
 /**
- * For the end of an exhaustive `switch`: it compiles only while every case is there.
+ * For the `default` of an exhaustive `switch`: it compiles only if every case is handled.
  *
- * @throws TypeError where a value comes that the types rule out, from a newer version for instance: to go on would be to guess
+ * @throws TypeError always: only a value that the types exclude gets here, such as one of newer
+ *   code
  */
 export function unreachable(value: never): never {
   throw new TypeError(`Not known to this version: ${JSON.stringify(value)}`);

@@ -1,44 +1,50 @@
-import { type OrderEvent, type StoredEvent, schemaVersions } from './events.js';
+import { type EventType, type OrderEvent, type StoredEvent, schemaVersions } from './events.js';
 
-/** The data of one version made that of the next. */
-type Upcaster = (data: StoredEvent['data']) => StoredEvent['data'];
+/** Turns the data of one schema version into that of the next. */
+type Upcaster = (data: Data) => Data;
+type Data = Readonly<Record<string, unknown>>;
 
-/** By what each reads, `type@schemaVersion`: every version that is not written any more. */
+/** By `type@schemaVersion`: one upcaster for every version that is not written any more. */
 const upcasters: Readonly<Record<string, Upcaster>> = {
-  /** What is charged beside the goods became one thing, which can grow. */
+  /** The charges besides the goods moved into one object, which can grow. */
   'OrderCreated@1': ({ shippingFee, tax, discount, ...data }) => ({
     ...data,
     charges: { shippingFee, tax, discount },
   }),
-  /** The rules that decide an order became part of it. A worker of version 2 passed on those that it was given and did not know. */
+  /**
+   * An order's rules became part of it; older orders are under rules 1. Workers of version 2 copied
+   * `rules` from a newer gateway's command without knowing it, so data may have it already.
+   */
   'OrderCreated@2': (data) => ({ rules: 1, ...data }),
 };
 
-/** A newer version of this code wrote the event: to go on would be to guess, and a newer worker will. */
+/** A newer version of this code wrote the event, so a newer process must handle it. */
 export class NewerEvent extends TypeError {
   override readonly name = 'NewerEvent';
 }
 
 /**
- * An event in the shape of today, whenever it was written. What a store has added to it stays as it is.
+ * Converts a stored event of any version to today's shape. Fields that a store has added stay as
+ * they are.
  *
- * @throws NewerEvent; TypeError where it is no event at all, by its type, its version or its data
+ * @throws NewerEvent; TypeError if its type or version is unknown, or its data cannot be converted
  */
 export function upcast<E extends StoredEvent>(stored: E): OrderEvent & Omit<E, keyof StoredEvent> {
   const { type } = stored;
   const today = isKnown(type) ? schemaVersions[type] : undefined;
-  let { schemaVersion, data } = stored;
+  let { schemaVersion } = stored;
+  let data: Data = { ...stored.data };
   while (schemaVersion !== today) {
     const upcaster = upcasters[`${type}@${schemaVersion}`];
     if (upcaster === undefined) throw unknownEvent(stored);
     data = upcaster(data);
     schemaVersion += 1;
   }
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- where events are parsed: golden events of each version prove it
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- events are parsed here; golden events of every version test it
   return { ...stored, schemaVersion, data } as unknown as OrderEvent & Omit<E, keyof StoredEvent>;
 }
 
-/** As `upcast` tells it; where that is not possible, as it was written: its `schemaVersion` says of which version. */
+/** Like `upcast`, but returns an event that cannot be upcast as it was written. */
 export function upcastIfKnown<E extends StoredEvent>(stored: E): E | ReturnType<typeof upcast<E>> {
   try {
     return upcast(stored);
@@ -57,7 +63,7 @@ function unknownEvent({ orderId, version, type, schemaVersion }: StoredEvent): T
     : new TypeError(message);
 }
 
-/** What was stored may be anything, and every object has a `toString`. */
-function isKnown(type: string): boolean {
+/** An own property, because a stored type may be any string, such as `toString`. */
+function isKnown(type: string): type is EventType {
   return Object.hasOwn(schemaVersions, type);
 }

@@ -16,7 +16,7 @@ export type PaymentStatus =
 export type FulfillmentStatus =
   'none' | 'partially_shipped' | 'shipped' | 'partially_delivered' | 'delivered';
 
-/** An order as the public contract shows it (`http-api`, Shapes). Amounts in minor units. */
+/** An order as the HTTP API shows it. Amounts are in minor units. */
 export type OrderView = ReturnType<typeof toView>;
 
 export function toView(order: Order) {
@@ -91,7 +91,10 @@ function toLine({ sku, quantity, unitPrice, name, cancelled, dispatched, deliver
   };
 }
 
-/** What was captured or still may be: a lapsed, voided or retired authorization counts only what was captured from it. */
+/**
+ * What was captured or still can be. Of an expired, voided or retired authorization, only what was
+ * captured from it counts.
+ */
 export function authorizedAmount(order: Order): number {
   return sum(order.authorizations, (entry) => entry.captured + capturable(entry));
 }
@@ -104,7 +107,7 @@ export function refundedAmount(order: Order): number {
   return sum(order.captures, (entry) => entry.refunded);
 }
 
-/** Derived from what the provider said; never set. */
+/** Derived from authorizations, captures and refunds; not stored. */
 export function paymentStatus(order: Order): PaymentStatus {
   const captured = capturedAmount(order);
   const refunded = refundedAmount(order);
@@ -117,7 +120,7 @@ export function paymentStatus(order: Order): PaymentStatus {
   return has('voided') ? 'voided' : 'none';
 }
 
-/** Derived from the lines' counters, over what is not cancelled. */
+/** Derived from the counters of the lines; cancelled units do not count. */
 export function fulfillmentStatus(order: Order): FulfillmentStatus {
   const kept = sum(order.lines, (line) => line.quantity - line.cancelled);
   const delivered = sum(order.lines, (line) => line.delivered);

@@ -1,8 +1,8 @@
+import type { Step } from '../order-log.js';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import type { Logger } from './logger.js';
 import { messageOf } from '../outages/message-of.js';
-import type { Step } from '../log/workflow/messages.js';
 
 /**
  * Logs that an activity fails when it begins to, when it fails with another error than before, and when it is done after all:

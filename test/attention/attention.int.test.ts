@@ -1,3 +1,4 @@
+import { append } from '../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
@@ -6,7 +7,6 @@ import { ensureAttentionIndexes } from '../../src/attention/list.js';
 import type { AttentionRow } from '../../src/attention/rows.js';
 import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/script.js';
-import { append } from '../../src/order/append.js';
 import { decide } from '../../src/order/decide.js';
 import type { Order } from '../../src/order/order.js';
 import { forks } from '../../src/log/journal/fork.js';

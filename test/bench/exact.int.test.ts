@@ -1,3 +1,4 @@
+import type { Steps } from '../../src/order-log.js';
 /** The costs that do not depend on how fast a machine is. A change that moves one of these numbers moves it here, too. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -5,7 +6,6 @@ import { createActivities } from '../../workers/activities.js';
 import { setUpSandbox } from '../../src/effects/payments/sandbox-ledger.js';
 import type { Effect, Outcome } from '../../src/order/effects.js';
 import { restoreOrders } from '../../src/log/views/rebuilding/restore-orders.js';
-import type { Steps } from '../../src/log/workflow/messages.js';
 import { keptOrder, manyStates, newLogs } from '../log/views/support.js';
 import { eventually, orderBody, startTestApi, type TestApi } from '../support/api.js';
 import { shared } from '../support/servers.js';

@@ -1,9 +1,9 @@
+import { workflowId } from '../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
 import { readJournal } from '../../src/log/journal/journal.js';
 import { orders } from '../../src/views/orders.js';
-import { workflowId } from '../../src/log/workflow/messages.js';
 import { audit } from '../support/audit.js';
 import { type Api, apiAt, byDhl, type PlacedOrder } from '../support/orders-over-http.js';
 import { createSystem, type System } from '../support/system.js';

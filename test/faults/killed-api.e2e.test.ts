@@ -1,7 +1,7 @@
+import { workflowId } from '../../src/order-log.js';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { derivedOrderId } from '../../src/api/commands/identity.js';
 import { readJournal } from '../../src/log/journal/journal.js';
-import { workflowId } from '../../src/log/workflow/messages.js';
 import { audit } from '../support/audit.js';
 import { apiAt, byDhl, key, orderOf, paidWith } from '../support/orders-over-http.js';
 import { createSystem, type System } from '../support/system.js';

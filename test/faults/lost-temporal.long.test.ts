@@ -1,3 +1,4 @@
+import { workflowId } from '../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { cp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,7 +13,6 @@ import { verify } from '../../src/log/proof/verify.js';
 import { readConfig } from '../../src/server/config.js';
 import { connectTemporal } from '../../src/server/connections.js';
 import { orders } from '../../src/views/orders.js';
-import { workflowId } from '../../src/log/workflow/messages.js';
 import { audit } from '../support/audit.js';
 import { type BreakableServer, breakableTemporal } from '../support/breakable-server.js';
 import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../support/orders-over-http.js';

@@ -25,9 +25,9 @@ export type EventSchemas = Readonly<Record<string, JsonSchema>>;
 
 /** The TypeScript that declares what is persisted. */
 export async function eventSources(): Promise<readonly string[]> {
-  const files = ['events.ts', 'commands.ts'];
+  const files = ['order/events.ts', 'order/commands.ts', 'log/event.ts'];
   return await Promise.all(
-    files.map((name) => readFile(new URL(`../../src/order/${name}`, import.meta.url), 'utf8')),
+    files.map((name) => readFile(new URL(`../../src/${name}`, import.meta.url), 'utf8')),
   );
 }
 

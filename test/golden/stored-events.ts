@@ -1,5 +1,5 @@
+import type { ContinuedOrder, NewOrder, ResumedOrder, Step } from '../../src/order-log.js';
 import type { StoredEvent } from '../../src/order/events.js';
-import type { ContinuedOrder, NewOrder, ResumedOrder, Step } from '../../src/log/workflow/messages.js';
 import { storedHistories } from '../replay/histories.js';
 
 /** A run of an order as an earlier version of this code left it in Temporal. */

@@ -1,6 +1,6 @@
+import { append } from '../../src/order-log.js';
 import { describe, expect, test } from '@jest/globals';
 import { type CommandData, limits } from '../../src/order/commands.js';
-import { append } from '../../src/order/append.js';
 import { evolve } from '../../src/order/evolve.js';
 import { create, hold, orderData, states, terms, total } from './examples.js';
 import { Scenario, given, owedTypes } from './specification.js';

@@ -1,8 +1,8 @@
+import { append } from '../../src/order-log.js';
 import assert from 'node:assert/strict';
 import { test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { allowedCommands, blocked } from '../../src/order/allowed.js';
-import { append } from '../../src/order/append.js';
 import {
   type Command,
   type CommandData,

@@ -1,4 +1,4 @@
-import type { FactMessage } from '../../src/log/workflow/messages.js';
+import type { FactMessage } from '../../src/order-log.js';
 import {
   type Orders,
   type StartedOrder,

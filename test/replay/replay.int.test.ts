@@ -21,7 +21,7 @@ test.each(Object.keys(paths))('the history of an order that was "%s" is stored',
 
 test('every stored history replays, and every decision is made again as it was', async () => {
   const workflowBundle = await bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('../../src/log/workflow/index.ts', import.meta.url)),
+    workflowsPath: fileURLToPath(new URL('../../src/workflows.ts', import.meta.url)),
     workflowInterceptorModules: [fileURLToPath(new URL('state-probe.ts', import.meta.url))],
     logger: new DefaultLogger('ERROR'),
   });

@@ -1,6 +1,7 @@
+import type { OrderState, Step } from '../../src/order-log.js';
 import { proxySinks, type Sink, type Sinks, type WorkflowInterceptorsFactory } from '@temporalio/workflow';
 import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
-import { type OrderState, stateQuery, type Step } from '../../src/log/workflow/messages.js';
+import { stateQuery } from '../../src/log/workflow/messages.js';
 
 /** What a replayed workflow tells of itself. */
 export interface ProbeSinks extends Sinks {

@@ -1,10 +1,10 @@
+import type { OrderState } from '../../src/order-log.js';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from '@jest/globals';
 import { temporal } from '@temporalio/proto';
 import { bundleWorkflowCode, type InjectedSinks, DefaultLogger, Worker } from '@temporalio/worker';
 import { orderAt } from '../../src/log/journal/time-travel.js';
 import { readHistoryLog } from '../../src/log/journal/history.js';
-import type { OrderState } from '../../src/log/workflow/messages.js';
 import { Orders } from '../log/workflow/support.js';
 import { paths } from './paths.js';
 import type { ProbeSinks } from './state-probe.js';
@@ -22,7 +22,7 @@ async function open(): Promise<Orders> {
 }
 
 const workflowBundle = await bundleWorkflowCode({
-  workflowsPath: fileURLToPath(new URL('../../src/log/workflow/index.ts', import.meta.url)),
+  workflowsPath: fileURLToPath(new URL('../../src/workflows.ts', import.meta.url)),
   workflowInterceptorModules: [fileURLToPath(new URL('state-probe.ts', import.meta.url))],
   logger: new DefaultLogger('ERROR'),
 });

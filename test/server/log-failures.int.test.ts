@@ -1,7 +1,7 @@
+import { workflowId } from '../../src/order-log.js';
 import { expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { format } from '../../src/server/logger.js';
-import { workflowId } from '../../src/log/workflow/messages.js';
 import { installRuntime, startOrderWorker } from '../../workers/worker.js';
 import { orderBody, startTestApi, workflowBundle } from '../support/api.js';
 import { breakableMongodb } from '../support/breakable-server.js';

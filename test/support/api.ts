@@ -1,3 +1,4 @@
+import { workflowId } from '../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -10,7 +11,6 @@ import { connectMongo, connectTemporal, type Mongo } from '../../src/server/conn
 import type { Http } from '../../src/api/server.js';
 import { createLogger, type Logger } from '../../src/server/logger.js';
 import { ensureOrderIndexes } from '../../src/views/orders.js';
-import { workflowId } from '../../src/log/workflow/messages.js';
 import { type ApiLimits, buildApi } from '../../workers/api.js';
 import { installRuntime, type RunningWorker, startOrderWorker } from '../../workers/worker.js';
 import { dropDatabases } from './databases.js';
@@ -20,7 +20,7 @@ import { foundStock } from './stock.js';
 export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, unknown>>;
-  // What an answer holds is what a test is about.
+  // Each test knows the shape of the answers that it checks.
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly body: any;
 }
@@ -30,7 +30,10 @@ export interface Sent {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The API without a server, on the servers all tests share, with a database and a task queue of its own. */
+/**
+ * The API without an HTTP server. It uses the Temporal and MongoDB that all tests share, with a
+ * database and a task queue of its own.
+ */
 export interface TestApi {
   readonly app: Http;
   readonly config: Config;
@@ -41,7 +44,7 @@ export interface TestApi {
   get(path: string, headers?: Readonly<Record<string, string>>): Promise<Reply>;
   post(path: string, sent?: Sent): Promise<Reply>;
   put(path: string, sent?: Sent): Promise<Reply>;
-  /** Sends a body as it is. */
+  /** Sends `payload` unchanged, even if it is not JSON. */
   send(
     method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH',
     path: string,
@@ -53,8 +56,8 @@ export interface TestApi {
 }
 
 /**
- * @param env variables other than those of a test's own database, task queue and servers
- * @param limits of the HTTP side, where they are not those of the product
+ * @param env further variables; they override the test's own database, task queue and servers
+ * @param limits of the HTTP side; by default, those of the product
  */
 export async function startTestApi(
   env: Readonly<Record<string, string>> = {},
@@ -130,12 +133,14 @@ export async function startTestApi(
   };
 }
 
-/** On a busy machine the first connection may take longer than an operation waits for it. */
+/**
+ * Waits for the first connection, which on a busy machine may take longer than one operation waits.
+ */
 async function answering({ db }: Mongo): Promise<void> {
   await eventually(async () => await db.command({ ping: 1 }).catch(() => undefined));
 }
 
-/** One for all workers of a process. */
+/** Set once the SDK's runtime is installed: a process has one for all of its workers. */
 let runtime: true | undefined;
 
 function install(logger: Logger): true {
@@ -143,10 +148,10 @@ function install(logger: Logger): true {
   return true;
 }
 
-/** The workflows as a worker is given them: `npm test` has built them. */
+/** The bundle of workflows that `npm test` has built. */
 export const workflowBundle = { codePath: join(process.cwd(), 'dist', 'workflow-bundle.js') };
 
-/** A create's body, to be changed by a test. */
+/** A valid body of a create; `more` overrides its fields. */
 export function orderBody(more: Readonly<Record<string, unknown>> = {}) {
   return {
     customer: { id: 'c-1', name: 'Ada Example' },
@@ -157,7 +162,7 @@ export function orderBody(more: Readonly<Record<string, unknown>> = {}) {
   };
 }
 
-/** Creates an order and waits until it has nothing left to do by itself. */
+/** Creates an order and waits until it is settled: nothing happens without another command. */
 export async function placedOrder(
   api: TestApi,
   more: Readonly<Record<string, unknown>> = {},
@@ -168,8 +173,8 @@ export async function placedOrder(
 }
 
 /**
- * Terminates an order's workflow once its steps are done and its history says so. Before, a step may have recorded
- * what the history does not yet know to be recorded.
+ * Terminates an order's workflow once its history says that all steps are done. If it were
+ * terminated earlier, a step might have recorded events whose completion is not in the history.
  */
 export async function terminateWhenRecorded(
   { client }: Pick<TestApi, 'client'>,
@@ -183,7 +188,7 @@ export async function terminateWhenRecorded(
   await workflow.terminate();
 }
 
-/** Looks until `find` finds something. @throws Error after ten seconds */
+/** Calls `find` until it returns something. @throws Error after ten seconds */
 export async function eventually<T>(find: () => Promise<T | undefined>): Promise<T> {
   const giveUpAt = Date.now() + 10_000;
   for (;;) {

@@ -1,3 +1,4 @@
+import { type OrderState, workflowId } from '../../src/order-log.js';
 import { expect } from '@jest/globals';
 import { getStock, movements, type StockMovement } from '../../src/effects/inventory/stock.js';
 import { type LedgerEntry, sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
@@ -7,32 +8,33 @@ import { isFinished, type Order, quantityOf, sum } from '../../src/order/order.j
 import { foldHistory, readHistoryLog } from '../../src/log/journal/history.js';
 import { readJournal } from '../../src/log/journal/journal.js';
 import { orders, toDocument } from '../../src/views/orders.js';
-import { type OrderState, stateQuery, workflowId } from '../../src/log/workflow/messages.js';
+import { stateQuery } from '../../src/log/workflow/messages.js';
 import type { System } from './system.js';
 import { until } from './until.js';
 
 /** An order that passed the audit. */
 export interface Audited {
   readonly orderId: string;
-  /** of its workflow: more than one where it was continued as new */
+  /** runs of its workflow; more than one if it was continued as new */
   readonly runs: number;
   readonly order: Order;
   readonly events: readonly OrderEvent[];
 }
 
 /**
- * Waits until no order of the system has anything left to do by itself, then checks all of them: what the history, the journal,
- * the view and the workflow tell is one story, and the payment provider's ledger and the stock tell it too.
+ * Waits until all orders of the system are settled, then checks each of them: history, journal,
+ * view and workflow agree, and so do the payment provider's ledger and the stock.
  *
- * @param except ids of orders that a test has broken
- * @param lost ids of finished orders whose histories a test has lost; orders may have been resumed then
+ * @param except ids of orders that the test has broken; they are not checked
+ * @param lost ids of finished orders whose histories the test has removed. If it is given, orders
+ *   may have been resumed, so terminated runs are accepted.
  */
 export async function audit(
   system: System,
   except: readonly string[] = [],
   lost?: readonly string[],
 ): Promise<readonly Audited[]> {
-  // Temporal's lists are a moment old.
+  // Temporal's lists lag for a moment.
   const runs = await until(async () => {
     const listed = await runsByOrder(system, lost !== undefined);
     const known = await system.db.collection('order_events').distinct('orderId');
@@ -75,7 +77,7 @@ async function runsByOrder(
   return runs;
 }
 
-/** Fold of the history = journal = view = workflow, versions 1, 2, 3 … */
+/** Checks that history, journal, view and workflow agree, and that versions are 1, 2, 3 … */
 async function auditLog(
   { db, client }: System,
   orderId: string,
@@ -99,7 +101,7 @@ async function auditLog(
   return { order, events };
 }
 
-/** Fold of the journal = view, and the order is finished: nothing of it is in Temporal. */
+/** Checks a finished order that Temporal does not have any more: its view is the journal's fold. */
 async function auditJournal(
   { db }: System,
   orderId: string,
@@ -130,7 +132,7 @@ const outcomes: ReadonlySet<string> = new Set([
   'PaymentRefunded',
 ]);
 
-/** Keys of the effects of some kinds whose outcome is in the log; twice, where it is there twice. */
+/** Keys of effects of these kinds, one for each outcome in the log; duplicates stay duplicates. */
 function settledKeys(events: readonly OrderEvent[], kinds: RegExp): readonly string[] {
   return events
     .filter(({ type, causationId }) => outcomes.has(type) && kinds.test(causationId))
@@ -138,7 +140,7 @@ function settledKeys(events: readonly OrderEvent[], kinds: RegExp): readonly str
     .toSorted();
 }
 
-/** Each payment the order knows happened once outside, and none happened that it does not know. */
+/** Checks that the ledger has each payment of the order exactly once, and no others. */
 async function auditPayments({ db }: System, order: Order, events: readonly OrderEvent[]): Promise<void> {
   const { orderId } = order;
   const ledger = await sandboxLedger(db).find({ orderId }).toArray();

@@ -11,22 +11,22 @@ import { SEARCH_ATTRIBUTES } from '../../src/log/workflow/messages.js';
 import { program } from './servers.js';
 import { until } from './until.js';
 
-/** A server of a test's own that nobody starts again when it dies. */
+/** A server that a test has for itself. It is not restarted when it dies. */
 export interface BreakableServer {
-  /** as `TEMPORAL_ADDRESS` or `MONGODB_URI` takes it; the same after a revival */
+  /** a value for `TEMPORAL_ADDRESS` or `MONGODB_URI`; the same after `revive` */
   readonly address: string;
-  /** It stands still, and its connections stay open, until it is thawed. */
+  /** Suspends the process until `thaw`. Its connections stay open. */
   freeze(): void;
   thaw(): void;
-  /** where its data lies */
+  /** the folder of its data */
   readonly folder: string;
-  /** Ends it as a power cut would. */
+  /** Ends it at once (SIGKILL). */
   kill(): Promise<void>;
-  /** Asks it to end, and waits until it has. */
+  /** Asks it to end (SIGTERM), and waits until it has. */
   stop(): Promise<void>;
-  /** Starts it again on its data, and waits until it can be used. */
+  /** Restarts it on its data, and waits until it is ready. */
   revive(): Promise<void>;
-  /** Ends it for good, and deletes its data. */
+  /** Ends it and deletes its data. */
   end(): Promise<void>;
 }
 

@@ -8,11 +8,11 @@ import type { Scenario } from '../order/specification.js';
 
 export interface Database {
   readonly db: Db;
-  /** Drops it, and its sandbox provider's. */
+  /** Drops the database and that of its sandbox provider. */
   close(): Promise<void>;
 }
 
-/** A database of a test file's own, connected to as the product does. */
+/** A database for one test file, with the connection settings of the product. */
 export function openDatabase(): Database {
   const mongo = connectMongo(readConfig({ MONGODB_URI: shared.mongodbUri, MONGODB_DB: uniqueName('test') }));
   return {
@@ -24,7 +24,7 @@ export function openDatabase(): Database {
   };
 }
 
-/** The log of a scenario as another order's, whatever the scenario's. */
+/** The log of a scenario, with `orderId` in place of the scenario's own order id. */
 export function logOf(scenario: Scenario, orderId: string): readonly [OrderEvent, ...OrderEvent[]] {
   return JSON.parse(JSON.stringify(scenario.log).replaceAll(scenario.order.orderId, orderId));
 }

@@ -1,4 +1,4 @@
-/** A door that whoever has come to it waits at until it is opened. */
+/** A latch: `passed` resolves once `open` is called. */
 export function door(): { open: () => void; passed: Promise<void> } {
   let open = () => {};
   const passed = new Promise<void>((resolve) => {

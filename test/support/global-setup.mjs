@@ -1,6 +1,7 @@
 /**
- * One Temporal and one MongoDB for all test files of a run, on free ports and a folder of their own. Each test file
- * uses its own database and task queue. From the build, for jest maps no imports here.
+ * Starts one Temporal and one MongoDB for all test files of a run, on free ports and in a temporary
+ * folder. Each test file uses its own database and task queue. Imports come from the build, because
+ * Jest does not transform a global set-up's imports.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -27,7 +28,7 @@ export default async function startSharedServers() {
       fast: true,
       args: [
         '--dynamic-config-value=frontend.WorkflowTimeSkippingEnabled=true',
-        // A run that a test deletes is gone in a second, not in half a minute.
+        // Makes a run that a test deletes disappear within a second instead of half a minute.
         '--dynamic-config-value=history.transferProcessorUpdateAckInterval="1s"',
       ],
     },
@@ -44,7 +45,7 @@ export default async function startSharedServers() {
       await rm(dataDir, { recursive: true, force: true });
     })());
   globalThis.stopSharedServers = stop;
-  // Not only once: Ctrl-C comes from the terminal and, again, from `npm test`.
+  // `on`, not `once`: Ctrl-C arrives twice, from the terminal and from `npm test`.
   for (const signal of ['SIGINT', 'SIGTERM']) {
     process.on(signal, () => void stop().finally(() => process.exit(1)));
   }

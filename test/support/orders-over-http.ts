@@ -8,27 +8,27 @@ import { until } from './until.js';
 
 type Headers = Readonly<Record<string, string>>;
 
-/** The API as a client in another process uses it. */
+/** The API over HTTP, as a client in another process uses it. */
 export interface Api {
   get(path: string, headers?: Headers): Promise<Reply>;
   post(path: string, body?: unknown, headers?: Headers): Promise<Reply>;
   put(path: string, body: unknown): Promise<Reply>;
-  /** Sends what a provider or a carrier tells, signed. */
+  /** Sends a signed webhook, as the payment provider or a carrier does. */
   webhook(from: 'payments' | 'carriers', type: string, data: object): Promise<Reply>;
-  /** Creates an order, and waits until it has nothing left to do by itself. */
+  /** Creates an order and waits until it is settled. */
   place(more?: object, headers?: Headers): Promise<PlacedOrder>;
   order(id: string): PlacedOrder;
 }
 
-/** An order that was created, as its customer sees it. */
+/** An order, as its customer sees it over HTTP. */
 export interface PlacedOrder {
   readonly id: string;
-  /** Sends a command that must be taken, and waits until the order has nothing left to do by itself. */
+  /** Sends a command that must succeed, and waits until the order is settled. */
   tell(command: string, body?: object, headers?: Headers): Promise<Reply>;
   view(): Promise<OrderView>;
-  /** Waits until its view has all that is `wanted`. */
+  /** Waits until its view matches `wanted`. */
   becomes(wanted: object, seconds?: number): Promise<OrderView>;
-  /** Types of its events, in order. */
+  /** The types of its events, in order. */
   log(): Promise<readonly string[]>;
 }
 
@@ -51,10 +51,10 @@ export function paidWith(method: string): object {
   return { payment: { method } };
 }
 
-/** What a carrier's counter gives: the body of a dispatch. */
+/** The body of a dispatch. */
 export const byDhl = { carrier: 'DHL', trackingNumber: '00340434161094042557' };
 
-/** A header that makes a command the same command when it is sent again. */
+/** The `Idempotency-Key` header. */
 export function key(value: string = randomUUID()): Headers {
   return { 'idempotency-key': value };
 }

@@ -1,2 +1,2 @@
-/** How long an outage lasts. Waiting is the fault itself here; nothing that is checked depends on it. */
+/** How long an outage lasts. The wait is the fault under test; no check depends on its length. */
 export const outageSeconds = Number(process.env['OUTAGE_SECONDS'] ?? 60);

@@ -3,8 +3,9 @@ import process from 'node:process';
 const LOOK_EVERY_MS = 30_000;
 
 /**
- * Says where there is no terminal how far a run is: how many files at its beginning, a count after each, and what takes
- * long. The counts go to `test/run.mjs` too, if that started the run.
+ * Reports the progress of a run if there is no terminal: the number of files at the start, a count
+ * after each file, and which files take long. The counts also go to `test/run.mjs`, if that started
+ * the run.
  */
 export default class ProgressReporter {
   #began = Date.now();
@@ -61,7 +62,7 @@ export default class ProgressReporter {
 }
 
 /**
- * @typedef {object} Results what jest counts
+ * @typedef {object} Results Jest's counts
  * @property {number} numTotalTestSuites
  * @property {number} numPassedTestSuites
  * @property {number} numFailedTestSuites
@@ -83,7 +84,7 @@ function countedIn(results) {
   };
 }
 
-/** To where jest writes. @param {string} line */
+/** Writes to stderr, as Jest does. @param {string} line */
 function say(line) {
   if (!process.stderr.isTTY) process.stderr.write(`${line}\n`);
 }

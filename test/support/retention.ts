@@ -1,11 +1,14 @@
+import { workflowId } from '../../src/order-log.js';
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { expect } from '@jest/globals';
-import { workflowId } from '../../src/log/workflow/messages.js';
 import type { TestApi } from './api.js';
 import { until } from './until.js';
 
-/** Deletes what Temporal keeps of an order's closed workflow, or of one run of it, as retention does, and waits until it is gone. */
+/**
+ * Deletes the history of an order's closed workflow, or of one run of it, as retention does, and
+ * waits until it is gone.
+ */
 export async function deleteHistory(client: Client, orderId: string, runId?: string): Promise<void> {
   const handle = client.workflow.getHandle(workflowId(orderId), runId);
   await client.connection.workflowService.deleteWorkflowExecution({
@@ -17,7 +20,11 @@ export async function deleteHistory(client: Client, orderId: string, runId?: str
   }, 40);
 }
 
-/** Adds notes until the order has gone on in another run `times` over. @returns the ids of its runs, the first one first */
+/**
+ * Adds notes until the order was continued as new `times` times.
+ *
+ * @returns the ids of its runs, oldest first
+ */
 export async function continuedAsNew(
   api: TestApi,
   orderId: string,

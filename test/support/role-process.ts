@@ -2,17 +2,17 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import process from 'node:process';
 
-/** A process of this project as a user starts it, built. */
+/** A process of this project, started from the build as a user starts it. */
 export interface RoleProcess {
-  /** `http://host:port`; empty where it serves no HTTP */
+  /** `http://host:port`; empty if it serves no HTTP */
   readonly address: string;
   isRunning(): boolean;
-  /** It stands still, and its connections stay open, until it is thawed. */
+  /** Suspends the process until `thaw`. Its connections stay open. */
   freeze(): void;
   thaw(): void;
-  /** Ends it as a power cut would. */
+  /** Ends it at once (SIGKILL). */
   kill(): Promise<void>;
-  /** Asks it to end, and ends it when it does not. */
+  /** Asks it to end (SIGTERM), and kills it if it does not end in time. */
   stop(): Promise<void>;
 }
 
@@ -20,9 +20,9 @@ const READY_WITHIN_MS = 110_000;
 const STOP_WITHIN_MS = 15_000;
 
 /**
- * Starts a process and waits until it says that it is ready.
+ * Starts a process and waits until it reports that it is ready.
  *
- * @param env all of its variables: none is inherited
+ * @param env its variables; only `PATH` is inherited
  */
 export async function startRoleProcess(env: Readonly<Record<string, string>>): Promise<RoleProcess> {
   const child = spawn(process.execPath, [join(process.cwd(), 'dist', 'workers', 'main.js')], {

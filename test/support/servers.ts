@@ -6,7 +6,7 @@ import { findProgram, MONGOD, TEMPORAL } from '../../src/server/binaries.js';
 import { type Servers, startServers } from '../../src/server/embedded/servers.js';
 import { SEARCH_ATTRIBUTES } from '../../src/log/workflow/messages.js';
 
-/** The servers that all test files of this run share. @throws Error when the run has none. */
+/** The servers that all test files of this run share. @throws Error if the run has none */
 export const shared = {
   get temporalAddress(): string {
     return required('TEST_TEMPORAL_ADDRESS');
@@ -16,7 +16,7 @@ export const shared = {
   },
 };
 
-/** A name that no other test file uses, for its database and its task queue. */
+/** A unique name for a test file's database and task queue. */
 export function uniqueName(prefix: string): string {
   return `${prefix}-${randomUUID().slice(0, 8)}`;
 }
@@ -26,15 +26,17 @@ export interface PrivateServers {
   readonly temporalAddress: string;
   readonly uiUrl: string;
   readonly mongodbUri: string;
-  /** The processes as they are now; a server that died and was started again has another pid. */
+  /** The current process ids; a server that died and was restarted has another one. */
   pids(): { readonly temporal: number; readonly mongodb: number };
   /** Stops both and, unless `keepData`, deletes their folder. */
   stop(options?: { readonly keepData?: boolean }): Promise<void>;
 }
 
 /**
- * A Temporal and a MongoDB of a test's own, to be killed, stopped and started as it likes, on free ports.
- * @param dataDir a folder to start again on; a new one by default
+ * Starts a Temporal and a MongoDB for one test, on free ports. The test may kill, stop and restart
+ * them.
+ *
+ * @param dataDir a folder with data of an earlier start; by default, a new folder
  */
 export async function startPrivateServers(dataDir?: string): Promise<PrivateServers> {
   const folder = dataDir ?? (await mkdtemp(join(tmpdir(), 'orders-test-')));
@@ -65,7 +67,7 @@ export async function startPrivateServers(dataDir?: string): Promise<PrivateServ
   };
 }
 
-/** The path or name of a program that `npm test` has found or fetched. */
+/** The path or name of a program that `npm test` has found or downloaded. */
 export async function program(which: typeof TEMPORAL): Promise<string> {
   return findProgram(which, join(process.cwd(), '.cache'), () => undefined);
 }

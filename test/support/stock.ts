@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { stockStates } from '../../src/effects/inventory/stock-state.js';
 
-/** A database as set-up leaves one that is new, where a test has no set-up. */
+/** Prepares the stock of a new database, as set-up does, for tests without a set-up. */
 export async function foundStock(db: Db): Promise<void> {
   const fresh = { database: db.databaseName, comparisons: 0 };
   await stockStates(db).updateOne({ _id: 'stock' }, { $setOnInsert: fresh }, { upsert: true });

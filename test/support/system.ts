@@ -6,24 +6,24 @@ import { dropDatabases } from './databases.js';
 import { type RoleProcess, startRoleProcess } from './role-process.js';
 import { shared, uniqueName } from './servers.js';
 
-/** Secrets of the webhooks of every system under test. */
+/** The webhook secrets of every system under test. */
 export const webhookSecrets = {
   payments: `whsec_${Buffer.from('payments-of-the-end-to-end-tests').toString('base64')}`,
   carriers: `whsec_${Buffer.from('carriers-of-the-end-to-end-tests').toString('base64')}`,
 };
 
-/** Processes of this project over one database and one task queue, and a look behind them. */
+/** Processes of this project with one database and one task queue, and direct access to both. */
 export interface System {
   readonly db: Db;
   readonly client: Client;
   readonly taskQueue: string;
-  /** Starts a process with `roles`, separated by commas, and further variables. */
+  /** Starts a process with `roles` (separated by commas) and further variables. */
   start(roles: string, env?: Readonly<Record<string, string>>): Promise<RoleProcess>;
-  /** Ends every process, and removes its databases. */
+  /** Ends all processes and drops the databases. */
   end(): Promise<void>;
 }
 
-/** Where a system's servers are: those that all tests share, unless a test has some of its own to break. */
+/** Addresses of a test's own servers; by default, those that all tests share. */
 export interface ServerAddresses {
   readonly temporal?: string;
   readonly mongodb?: string;

@@ -3,10 +3,10 @@ import { setTimeout } from 'node:timers/promises';
 const EVERY_MS = 50;
 
 /**
- * Tries a check until it passes, and gives what it gives.
+ * Repeats a check until it passes, and returns its result.
  *
- * @param check passes by not throwing: an `expect` in it fails the test only when time is up
- * @throws what the check threw last, after `seconds`
+ * @param check passes if it does not throw; an `expect` in it fails the test only after `seconds`
+ * @throws the last error of the check, after `seconds`
  */
 export async function until<T>(check: () => Promise<T>, seconds = 30): Promise<T> {
   const giveUpAt = Date.now() + seconds * 1_000;

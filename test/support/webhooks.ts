@@ -8,7 +8,7 @@ export interface Delivery {
   readonly secret?: string;
 }
 
-/** Sends a message to a webhook of the API, signed as its sender signs it. */
+/** Sends a signed message to a webhook of the API. */
 export function deliver(
   api: TestApi,
   to: 'payments' | 'carriers',

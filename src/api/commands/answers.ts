@@ -1,8 +1,8 @@
+import type { CommandAnswer } from '../../order-log.js';
 import type { FastifyReply } from 'fastify';
 import { HttpProblem } from '../problem.js';
 import type { OrderProgress } from '../../views/cache/order-changes.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
-import type { CommandAnswer } from '../../log/workflow/messages.js';
 import type { CommandResult, Refused } from './gateway.js';
 import type { Preferences } from './request.js';
 

@@ -1,3 +1,14 @@
+import {
+  asOrderAnswer,
+  append,
+  answerOf,
+  type Answer,
+  type CommandAnswer,
+  type CommandMessage,
+  type NewOrder,
+  orderWorkflow,
+  workflowId,
+} from '../../order-log.js';
 import { randomUUID } from 'node:crypto';
 import {
   ApplicationFailure,
@@ -6,7 +17,6 @@ import {
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
-import { append } from '../../order/append.js';
 import {
   type CommandData,
   type CommandType,
@@ -19,7 +29,7 @@ import {
 import { decide } from '../../order/decide.js';
 import type { OrderEvent } from '../../order/events.js';
 import { fold } from '../../order/evolve.js';
-import { isFinished, type Order, type OrderStatus } from '../../order/order.js';
+import { isFinished, type Order } from '../../order/order.js';
 import { rulesToday } from '../../order/rules.js';
 import { commandIn } from '../../log/journal/command-memory.js';
 import { startOptionsOf } from '../../log/journal/order-start.js';
@@ -28,20 +38,14 @@ import type { Config } from '../../server/config.js';
 import type { Logger } from '../../server/logger.js';
 import { isTaskFailure, isTemporalOutage } from '../../outages/temporal-outage.js';
 import { within } from '../../outages/timeout.js';
-import { answerOf, didNothing } from '../../log/workflow/answer.js';
+import { didNothing } from '../../log/workflow/answer.js';
 import { commandIdOf, keyOf } from '../../log/workflow/command-id.js';
 import {
-  type Answer,
-  type CommandAnswer,
-  type CommandMessage,
   type Message,
   messageId,
-  type NewOrder,
-  orderWorkflow,
   messagesWaiting,
   type RefusedUpdate,
   type Remembered,
-  workflowId,
 } from '../../log/workflow/messages.js';
 import { derivedOrderId, hashOf } from './identity.js';
 
@@ -96,7 +100,7 @@ export interface Refused {
   readonly refusal: RefusedUpdate['refusal'];
   /** of the order, if it is known */
   readonly version?: number;
-  readonly status?: OrderStatus;
+  readonly status?: string;
   readonly allowedCommands?: readonly string[];
   /** see `RefusedUpdate` */
   readonly memoryFrom?: number;
@@ -420,7 +424,7 @@ function repeatedOf(known: Remembered, message: Message): CommandResult | undefi
   if (known.hash !== undefined && known.hash !== message.hash) return keyReused(keyOf(message.commandId));
   if (didNothing(known)) return undefined;
   const { requestId: _, ...answer } = known.answer;
-  return { kind: 'answered', answer, replayed: true };
+  return { kind: 'answered', answer: asOrderAnswer(answer), replayed: true };
 }
 
 function isRefusedUpdate(value: unknown): value is RefusedUpdate {

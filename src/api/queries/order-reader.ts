@@ -1,3 +1,4 @@
+import { type OrderState, workflowId } from '../../order-log.js';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { type Order, isFinished } from '../../order/order.js';
 import { toView } from '../../order/view.js';
@@ -8,7 +9,7 @@ import { concernsOf } from '../../views/concerns.js';
 import type { StoredView } from '../../views/cache/order-cache.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
 import { withoutCommands } from '../../views/orders.js';
-import { type OrderState, stateQuery, workflowId } from '../../log/workflow/messages.js';
+import { stateQuery } from '../../log/workflow/messages.js';
 
 export interface FoundOrder extends StoredView {
   readonly servedBy: 'view' | 'workflow' | 'history' | 'journal';

@@ -1,7 +1,7 @@
+import { answerOf } from '../../order-log.js';
 import type { Db } from 'mongodb';
 import type { OrderEvent } from '../../order/events.js';
 import { fold } from '../../order/evolve.js';
-import { answerOf } from '../workflow/answer.js';
 import { isSameCommand, keyOf } from '../workflow/command-id.js';
 import type { Remembered } from '../workflow/messages.js';
 import { committed } from './durability.js';

@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { Db } from 'mongodb';
-import type { EventType, StoredEvent } from '../../order/events.js';
+import type { StoredEvent } from '../../order/events.js';
 import { eventFork, superseded } from '../workflow/messages.js';
 import { durable } from './durability.js';
 import { forked, markStopped } from './stops.js';
@@ -12,9 +12,9 @@ export interface Fork {
   /** the first version at which the two differ */
   readonly version: number;
   /** type of the event that the journal holds */
-  readonly journal: EventType;
+  readonly journal: string;
   /** type of the event that the workflow decided */
-  readonly workflow: EventType;
+  readonly workflow: string;
   /** ISO-8601 UTC */
   readonly detectedAt: string;
 }

@@ -1,22 +1,21 @@
+import {
+  append,
+  type ContinuedOrder,
+  type NewOrder,
+  type ResumedOrder,
+  type Step,
+  workflowId,
+} from '../../order-log.js';
 import type { Client } from '@temporalio/client';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { requiredTsToMs } from '@temporalio/common/lib/time.js';
 import proto, { type temporal } from '@temporalio/proto';
-import { append } from '../../order/append.js';
 import { decide } from '../../order/decide.js';
 import type { OrderEvent, StoredEvent } from '../../order/events.js';
 import { fold } from '../../order/evolve.js';
 import type { Order } from '../../order/order.js';
 import { upcast } from '../../order/upcasters.js';
-import {
-  type ContinuedOrder,
-  messageId,
-  type NewOrder,
-  type ResumedOrder,
-  type ResumeRequest,
-  type Step,
-  workflowId,
-} from '../workflow/messages.js';
+import { messageId, type ResumeRequest } from '../workflow/messages.js';
 import { forkFailure } from './fork.js';
 import { type Execution, type HistoryEvent, historyEvents, type ReadOptions } from './history-events.js';
 import { isSameEvent } from './journal.js';

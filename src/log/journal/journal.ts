@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ClientSession, Db, Filter } from 'mongodb';
 import type { OrderEvent, StoredEvent } from '../../order/events.js';
+import { orders } from '../../order/entity.js';
 import { upcast } from '../../order/upcasters.js';
+import type { Draft, Entity } from '../entity.js';
 import { batches } from './chunks.js';
 import { asStored, committed, durable, isDuplicateKey, type QueryTime } from './durability.js';
 import { forkFailure, noteFork, supersededFailure } from './fork.js';
@@ -38,12 +40,25 @@ export function eventOf(document: JournalDocument): StoredRecord {
   return event;
 }
 
-export function journal(db: Db) {
-  return db.collection<JournalDocument>('order_events');
+/** What a journal needs to know of the entities in it. */
+export type Journaled = Pick<Entity<never, Draft, never>, 'name' | 'upcast' | 'resumption'>;
+
+/** The journal of all entities of a name: `order_events` is that of the orders. */
+export function journal(db: Db, name: string = orders.name) {
+  return db.collection<JournalDocument>(`${name}_events`);
 }
 
-export async function ensureJournalIndexes(db: Db): Promise<void> {
-  await journal(db).createIndexes([
+interface Writing {
+  readonly session?: ClientSession;
+  /** orders by default */
+  readonly entity?: Journaled;
+}
+
+export async function ensureJournalIndexes(
+  db: Db,
+  { name }: Pick<Journaled, 'name'> = orders,
+): Promise<void> {
+  await journal(db, name).createIndexes([
     { key: { orderId: 1, version: 1 }, unique: true },
     { key: { position: 1 }, unique: true, partialFilterExpression: { position: { $gt: 0 } } },
     { key: { recordedAt: 1 }, partialFilterExpression: { unsequenced: true } },
@@ -61,7 +76,7 @@ export async function ensureJournalIndexes(db: Db): Promise<void> {
 export async function appendToJournal(
   db: Db,
   events: readonly StoredEvent[],
-  options: { readonly session?: ClientSession } = {},
+  options: Writing = {},
 ): Promise<void> {
   let missing = events;
   while (missing.length > 0 && !(await insertIntoJournal(db, missing, options))) {
@@ -73,7 +88,7 @@ export async function appendToJournal(
 export async function insertIntoJournal(
   db: Db,
   events: readonly StoredEvent[],
-  options: { readonly session?: ClientSession } = {},
+  { entity = orders, ...options }: Writing = {},
 ): Promise<boolean> {
   const recordedAt = new Date().toISOString();
   const documents = events.map((event) => ({
@@ -83,7 +98,7 @@ export async function insertIntoJournal(
     unsequenced: true as const,
   }));
   try {
-    await journal(db).insertMany(documents, { ...options, ...durable, ordered: true });
+    await journal(db, entity.name).insertMany(documents, { ...options, ...durable, ordered: true });
     return true;
   } catch (error) {
     if (isDuplicateKey(error)) return false;
@@ -178,19 +193,20 @@ export async function isHeldFromItsBeginning(db: Db, orderId: string, version: n
 async function withoutRecorded(
   db: Db,
   events: readonly StoredEvent[],
-  options: { session?: ClientSession },
+  { entity = orders, ...options }: Writing,
 ): Promise<readonly StoredEvent[]> {
+  const resumed = entity.resumption({ reason: '' }).type;
   const ids = events.map((event) => `${event.orderId}:${event.version}`);
-  const found = await journal(db)
+  const found = await journal(db, entity.name)
     .find({ _id: { $in: ids } }, { ...options, ...committed })
     .toArray();
   const recorded = new Map(found.map((event) => [event.version, event]));
   if (recorded.size === 0) throw new Error(`The journal of ${ids[0]} cannot be read yet.`);
   for (const event of events) {
     const known = recorded.get(event.version);
-    if (known === undefined || isSameEvent(known, event)) continue;
-    if (known.type === 'OrderResumed') throw supersededFailure(known);
-    await noteFork(db, known, event);
+    if (known === undefined || isSameEvent(known, event, entity)) continue;
+    if (known.type === resumed) throw supersededFailure(known);
+    if (entity.name === orders.name) await noteFork(db, known, event);
     throw forkFailure(known, event);
   }
   return events.filter((event) => !recorded.has(event.version));
@@ -200,12 +216,16 @@ async function withoutRecorded(
  * The same content, whatever the order of its keys and what a store adds to an event. Whether it was written in this version or
  * an older one makes no difference either: a worker that replays what an older one decided decides it anew in its own version.
  */
-export function isSameEvent(one: StoredEvent, other: StoredEvent): boolean {
-  return isDeepStrictEqual(content(one), content(other));
+export function isSameEvent(
+  one: StoredEvent,
+  other: StoredEvent,
+  entity: Pick<Journaled, 'upcast'> = orders,
+): boolean {
+  return isDeepStrictEqual(content(one, entity), content(other, entity));
 }
 
-function content(stored: StoredEvent): unknown {
-  const { orderId, version, type, schemaVersion, data, ...event } = upcast(stored);
+function content(stored: StoredEvent, entity: Pick<Journaled, 'upcast'>): unknown {
+  const { orderId, version, type, schemaVersion, data, ...event } = entity.upcast(stored);
   const { occurredAt, commandId, correlationId, causationId, actor } = event;
   const envelope = {
     orderId,
@@ -225,6 +245,8 @@ interface Range extends QueryTime {
   readonly from?: number;
   readonly limit?: number;
   readonly session?: ClientSession;
+  /** its name; orders by default */
+  readonly entity?: string;
 }
 
 /**
@@ -240,9 +262,9 @@ export async function readJournal(db: Db, orderId: string, range: Range = {}): P
 export async function readStored(
   db: Db,
   orderId: string,
-  { from = 1, limit = 0, ...options }: Range = {},
+  { from = 1, limit = 0, entity, ...options }: Range = {},
 ): Promise<StoredRecord[]> {
-  return await journal(db)
+  return await journal(db, entity)
     .find({ orderId, version: { $gte: from } }, { ...options, ...committed })
     .project<StoredRecord>(onlyEvent)
     .sort({ version: 1 })

@@ -1,15 +1,14 @@
-import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
-import type { temporal } from '@temporalio/proto';
 import {
   type ContinuedOrder,
-  isMessage,
   type NewOrder,
-  type Signal,
   type ResumedOrder,
   type Step,
   workflowId,
-} from '../workflow/messages.js';
+} from '../../order-log.js';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import type { temporal } from '@temporalio/proto';
+import { isMessage, type Signal } from '../workflow/messages.js';
 import { type HistoryEvent, historyEvents } from './history-events.js';
 
 /** What the workflow of an order leaves in Temporal beside its log. */

@@ -1,9 +1,10 @@
+import { workflowId } from '../../order-log.js';
 import type { WorkflowStartOptions } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { fairnessKeyOf } from '../../api/commands/identity.js';
 import { formatMoney } from '../../order/money.js';
 import type { Order } from '../../order/order.js';
-import { searchAttributes, workflowId } from '../workflow/messages.js';
+import { searchAttributes } from '../workflow/messages.js';
 
 const statusAttribute = defineSearchAttributeKey(searchAttributes.status, SearchAttributeType.KEYWORD);
 const customerAttribute = defineSearchAttributeKey(searchAttributes.customer, SearchAttributeType.KEYWORD);

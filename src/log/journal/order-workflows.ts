@@ -1,9 +1,10 @@
+import { orderWorkflow, workflowId } from '../../order-log.js';
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { decodeTypedSearchAttributes } from '@temporalio/common/lib/converter/payload-search-attributes.js';
 import proto, { type temporal } from '@temporalio/proto';
-import { orderWorkflow, searchAttributes, workflowId } from '../workflow/messages.js';
+import { searchAttributes } from '../workflow/messages.js';
 
 /** An order's workflow as Temporal lists it: a moment old. */
 export interface ListedOrder {

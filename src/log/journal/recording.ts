@@ -1,3 +1,4 @@
+import type { Step } from '../../order-log.js';
 import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
 import type { StoredEvent } from '../../order/events.js';
@@ -8,7 +9,6 @@ import { inGroups } from '../../concurrency/batcher.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { type Replacement, extended, projectOrder, replaceViews } from '../../views/orders.js';
 import { RecentOrders } from '../../views/recent-orders.js';
-import type { Step } from '../workflow/messages.js';
 
 /** As many as a worker keeps workflows of: with one worker, those that are at work. */
 const recentOrders = 1_000;

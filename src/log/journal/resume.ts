@@ -1,3 +1,10 @@
+import {
+  type NewOrder,
+  orderWorkflow,
+  type OrderState,
+  type ResumedOrder,
+  workflowId,
+} from '../../order-log.js';
 import { setTimeout } from 'node:timers/promises';
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
@@ -7,17 +14,7 @@ import { messageOf } from '../../outages/message-of.js';
 import { isServerError } from '../../outages/server-error.js';
 import { orders, projectOrder } from '../../views/orders.js';
 import { keyOf } from '../workflow/command-id.js';
-import {
-  type Message,
-  type NewOrder,
-  orderWorkflow,
-  type OrderState,
-  type Signal,
-  type ResumedOrder,
-  type ResumeRequest,
-  stateQuery,
-  workflowId,
-} from '../workflow/messages.js';
+import { type Message, type Signal, type ResumeRequest, stateQuery } from '../workflow/messages.js';
 import { committed } from './durability.js';
 import { noteReturn } from '../feed/feed.js';
 import { forkFailure, forks, noteFork } from './fork.js';
@@ -391,7 +388,13 @@ async function answered(
     if (!events.some(({ commandId }) => commandId === asked.commandId)) continue;
     const refused = events.flatMap(({ type, commandId, data }) =>
       type === 'CommandRejected' && messages.includes(commandId)
-        ? [{ commandId, code: String(data['code']), message: String(data['message']) }]
+        ? [
+            {
+              commandId,
+              code: String(Reflect.get(data, 'code')),
+              message: String(Reflect.get(data, 'message')),
+            },
+          ]
         : [],
     );
     return { ...report, refused };

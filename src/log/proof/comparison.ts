@@ -1,3 +1,4 @@
+import { type OrderState, workflowId } from '../../order-log.js';
 import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
@@ -8,7 +9,7 @@ import { upcast } from '../../order/upcasters.js';
 import { messageOf } from '../../outages/message-of.js';
 import { isServerError } from '../../outages/server-error.js';
 import { type OrderDocument, orders, toDocument } from '../../views/orders.js';
-import { type OrderState, stateQuery, workflowId } from '../workflow/messages.js';
+import { stateQuery } from '../workflow/messages.js';
 import { asStored, committed } from '../journal/durability.js';
 import { foldHistory, type HistoryLog, readHistoryLog } from '../journal/history.js';
 import { remedyOf } from './remedies.js';

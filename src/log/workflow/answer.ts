@@ -1,22 +1,27 @@
-import type { OrderEvent } from '../../order/events.js';
-import type { Order } from '../../order/order.js';
-import type { CommandAnswer, Remembered } from './messages.js';
+import type { Draft, Envelope, State } from '../entity.js';
+import { COMMAND_REJECTED, FACT_RECEIVED } from '../event.js';
+import type { Answer, Remembered } from './messages.js';
 
-/** The answer to a command that led to `events`, the last of which brought the order to where it is. */
-export function answerOf({ orderId, version, status }: Order, events: readonly OrderEvent[]): CommandAnswer {
-  const shipment = events.find((event) => event.type === 'ShipmentCreated');
-  const returned = events.find((event) => event.type === 'ReturnRequested');
+/**
+ * The answer to a command that led to `events`, the last of which brought the entity to where it is.
+ *
+ * @param told what the entity adds to it
+ */
+export function answerOf<E extends Draft & Envelope, T extends object>(
+  { orderId, version, status }: State,
+  events: readonly E[],
+  told: (events: readonly E[]) => T,
+): Omit<Answer, 'requestId'> & T {
   return {
     orderId,
     version,
     status,
     events: events.map((event) => ({ version: event.version, type: event.type })),
-    ...(shipment === undefined ? {} : { shipmentId: shipment.data.shipmentId }),
-    ...(returned === undefined ? {} : { returnId: returned.data.returnId }),
+    ...told(events),
   };
 }
 
 /** What came of a message that did not fit: nothing was done, so it is judged again when it comes again and may fit. */
 export function didNothing({ answer }: Remembered): boolean {
-  return answer.events.every(({ type }) => type === 'CommandRejected' || type === 'FactReceived');
+  return answer.events.every(({ type }) => type === COMMAND_REJECTED || type === FACT_RECEIVED);
 }

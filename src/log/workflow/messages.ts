@@ -1,26 +1,15 @@
-import type { CommandData, CommandType, FactData, FactType } from '../../order/commands.js';
-import type { Effect, Outcomes, EffectType } from '../../order/effects.js';
-import type { EventType, StoredEvent } from '../../order/events.js';
-import type { Order, OrderStatus } from '../../order/order.js';
-import type { Refusal } from '../../order/refusal.js';
-
-/** Name of the workflow type; an order's workflow id is `order-<orderId>`. */
-export const orderWorkflow = 'order';
-
-export function workflowId(orderId: string): string {
-  return `order-${orderId}`;
-}
+import type { Refusal, StoredEvent } from '../entity.js';
 
 /** Search attributes, all keywords, registered by set-up. */
 export const searchAttributes = { status: 'OrderStatus', customer: 'CustomerId' } as const;
 /** Their names. */
 export const SEARCH_ATTRIBUTES: readonly string[] = Object.values(searchAttributes);
 
-/** Query: the order as the workflow has it. */
+/** Query: the state as the workflow has it (`EntityState`). */
 export const stateQuery = 'state';
 
 /**
- * A command or a fact on its way to an order: an update of the command's name if the caller wants an answer, otherwise a
+ * A command or a fact on its way to an entity: an update of the command's name if the caller wants an answer, otherwise a
  * signal of the command's or the fact's name.
  */
 export interface Message<D = unknown> {
@@ -35,7 +24,7 @@ export interface Message<D = unknown> {
   readonly expectedVersion?: number;
   /** another one for each try: an answer with a different one is an earlier answer */
   readonly requestId: string;
-  /** the journal up to this version, which it holds without a gap, has no such command (see `ContinuedOrder.memoryFrom`) */
+  /** the journal up to this version, which it holds without a gap, has no such command (see `ContinuedEntity.memoryFrom`) */
   readonly absentUpTo?: number;
 }
 
@@ -51,24 +40,17 @@ export function isMessage(message: unknown): message is Message {
   );
 }
 
-export type CommandMessage<T extends CommandType> = Message<CommandData[T]>;
-export type FactMessage<T extends FactType = FactType> = Message<FactData[T]>;
-
 /** Id of an update, and `causationId` of the events a command led to. */
 export function messageId({ commandId, hash }: Pick<Message, 'commandId' | 'hash'>): string {
   return `${commandId}.${hash}`;
 }
 
-export interface CommandAnswer {
+/** `Entity.told` may add more. */
+export interface Answer {
   readonly orderId: string;
   readonly version: number;
-  readonly status: OrderStatus;
-  readonly events: readonly { readonly version: number; readonly type: EventType }[];
-  readonly shipmentId?: string;
-  readonly returnId?: string;
-}
-
-export interface Answer extends CommandAnswer {
+  readonly status: string;
+  readonly events: readonly { readonly version: number; readonly type: string }[];
   /** of the message that was decided on */
   readonly requestId: string;
 }
@@ -81,27 +63,27 @@ export interface RefusedUpdate {
   readonly refusal: Omit<Refusal, 'kind'> & {
     readonly kind: Refusal['kind'] | 'key_reused' | 'stale_version' | 'halted' | 'busy' | 'memory_from';
   };
-  /** with `memory_from`: the order no longer remembers all commands that led to its events up to this version */
+  /** with `memory_from`: the workflow no longer remembers all commands that led to its events up to this version */
   readonly memoryFrom?: number;
   readonly version: number;
-  readonly status: OrderStatus;
+  readonly status: string;
   readonly allowedCommands: readonly string[];
 }
 
-/** What starts an order's workflow. */
-export interface NewOrder {
+/** What starts an entity's workflow. `C`: the data of the command that creates it. */
+export interface NewEntity<C = unknown> {
   readonly orderId: string;
-  readonly create: CommandMessage<'CreateOrder'>;
+  readonly create: Message<C>;
   /** what came to an earlier run that ended before it decided anything */
   readonly messages?: readonly Signal[];
   /** continue as new beyond this many history events, rather than when the server suggests it (tests) */
   readonly continueAsNewAfter?: number;
 }
 
-/** What the next run of an order's workflow goes on with. */
-export interface ContinuedOrder extends Omit<NewOrder, 'create'> {
-  /** at version n; effects issued and not settled are owed in it */
-  readonly order: Order;
+/** What the next run of an entity's workflow goes on with. */
+export interface ContinuedEntity<S> extends Omit<NewEntity, 'create'> {
+  /** the state at version n; effects issued and not settled are owed in it. The name is persisted. */
+  readonly order: S;
   /** as they were decided, by an earlier version of this code perhaps: they are passed on as they are */
   readonly unrecorded: readonly StoredEvent[];
   readonly remembered: readonly Remembered[];
@@ -110,7 +92,7 @@ export interface ContinuedOrder extends Omit<NewOrder, 'create'> {
    * every event up to it. Absent in what an older version of this code handed on.
    */
   readonly memoryFrom?: number;
-  /** facts that came while the order kept as many as it can; absent for none */
+  /** facts that came while as many as fit were waiting; absent for none */
   readonly crowded?: readonly Signal[];
   readonly halted?: Halt;
 }
@@ -121,11 +103,11 @@ export interface Signal {
   readonly message: Message;
 }
 
-/** What starts an order's workflow anew if it ended without its order, or was put back: the journal has the rest. */
-export interface ResumedOrder extends Omit<NewOrder, 'create'> {
+/** What starts an entity's workflow anew if it ended too early, or was put back: the journal has the rest. */
+export interface ResumedEntity<S> extends Omit<NewEntity, 'create'> {
   readonly resume: ResumeRequest;
-  /** what earlier runs have taken over already, up to the version of its order */
-  readonly taken?: Pick<ContinuedOrder, 'order' | 'remembered'> & { readonly memoryFrom: number };
+  /** what earlier runs have taken over already, up to the version of its state */
+  readonly taken?: Pick<ContinuedEntity<S>, 'order' | 'remembered'> & { readonly memoryFrom: number };
 }
 
 export interface ResumeRequest extends Pick<Message, 'commandId' | 'hash' | 'correlationId' | 'actor'> {
@@ -135,7 +117,7 @@ export interface ResumeRequest extends Pick<Message, 'commandId' | 'hash' | 'cor
   readonly previousRunId?: string;
   /** what came to earlier runs and is not in the journal, in its order: judged again, as signals */
   readonly messages: readonly Signal[];
-  /** what came while an earlier run took the order over; absent for nothing */
+  /** what came while an earlier run took the entity over; absent for nothing */
   readonly arrived?: readonly Signal[];
 }
 
@@ -151,7 +133,7 @@ export interface ResumptionActivities {
 export const superseded = 'Superseded';
 
 /**
- * How many answered commands an order remembers at least; the journal has the earlier ones. Temporal itself knows the update
+ * How many answered commands a workflow remembers at least; the journal has the earlier ones. Temporal itself knows the update
  * ids of one run only.
  */
 export const rememberedCommands = 500;
@@ -164,38 +146,38 @@ export interface Remembered {
   readonly answer: Answer;
 }
 
-/** Why an order stopped for good: its journal holds another event under a version of its own (`EventFork`). */
+/** Why an entity stopped for good: its journal holds another event under a version of its own (`EventFork`). */
 export interface Halt {
   readonly code: string;
   readonly message: string;
 }
 
 /** Answer to `stateQuery`. */
-export interface OrderState {
-  readonly order: Order;
+export interface EntityState<S> {
+  readonly order: S;
   readonly unrecorded: number;
   readonly halted?: Halt;
 }
 
 /** What the workflow returns when it ends. */
-export interface OrderEnd {
+export interface EntityEnd {
   readonly orderId: string;
-  readonly status: OrderStatus;
+  readonly status: string;
   readonly version: number;
 }
 
 /**
- * Input of every activity, one activity per step of an order: record the events, then perform the effect where there is one.
- * The `events` of all steps, in history order, are the order's log.
+ * Input of every activity, one activity per step: record the events, then perform the effect if there is one. The `events`
+ * of all steps, in history order, are the entity's log.
  */
-export interface Step<T extends EffectType = EffectType> {
+export interface EntityStep<F = unknown> {
   readonly events: readonly StoredEvent[];
-  /** version of the last `OrderResumed` in the run's log; absent if there is none. The journal must have none that is later. */
+  /** version of the last resumption in the run's log; absent if there is none. The journal must have none that is later. */
   readonly resumption?: number;
-  readonly effect?: Extract<Effect, { type: T }>;
+  readonly effect?: F;
 }
 
-/** A step that looks for commands which the order no longer remembers. */
+/** A step that looks for commands which the workflow no longer remembers. */
 export interface RecallStep {
   /** none: what is looked for is recorded already */
   readonly events: readonly StoredEvent[];
@@ -205,12 +187,12 @@ export interface RecallStep {
   readonly upTo: number;
 }
 
-/** The activities, named after the effect they perform, so that a row in the Web UI says what it is about. */
-export type Steps = { [T in EffectType]: (step: Step<T>) => Promise<Outcomes[T]> } & {
-  record: (step: Step) => Promise<void>;
+/** The activities of every entity. An effect is an activity of its own type's name, and answers with its outcome. */
+export interface LogActivities {
+  record: (step: EntityStep) => Promise<void>;
   /** @returns those of the commands that the journal has */
   recall: (step: RecallStep) => Promise<readonly Remembered[]>;
-};
+}
 
 /** Failure type of an activity that found another event under the same version. Never retried. */
 export const eventFork = 'EventFork';

@@ -6,47 +6,46 @@ import {
   proxyActivities,
   workflowInfo,
 } from '@temporalio/workflow';
-import { append } from '../../order/append.js';
-import type { OrderEvent, StoredEvent } from '../../order/events.js';
-import { evolve } from '../../order/evolve.js';
-import type { Order } from '../../order/order.js';
-import { upcast } from '../../order/upcasters.js';
+import { append } from '../append.js';
+import type { Draft, Effect, Entity, Envelope, State, StoredEvent } from '../entity.js';
 import { answerOf, didNothing } from './answer.js';
 import { keyOf } from './command-id.js';
 import {
-  type ContinuedOrder,
+  type ContinuedEntity,
+  type EntityEnd,
+  type LogActivities,
   messageId,
-  type OrderEnd,
   type Remembered,
   rememberedCommands,
-  type ResumedOrder,
+  type ResumedEntity,
+  type ResumeRequest,
   type ResumptionActivities,
   type Signal,
-  type Steps,
   superseded,
 } from './messages.js';
 
-/** An order as a run takes it over from the journal, and what came to earlier runs and is still to be judged. */
-export interface TakenOver {
-  readonly order: ContinuedOrder;
+/** An entity as a run takes it over from the journal, and what came to earlier runs and is still to be judged. */
+export interface TakenOver<S> {
+  readonly continued: ContinuedEntity<S>;
   readonly messages: readonly Signal[];
 }
 
 /**
- * Takes an order over from the journal, before its run takes any message. What is loaded is recorded again, which changes nothing
- * in the journal: so the history of the run is a whole log. Then `OrderResumed` is the next event, written before any other
- * run of the order can write one under that version.
+ * Takes an entity over from the journal, before its run takes any message. What is loaded is recorded again, which changes nothing
+ * in the journal: so the history of the run is a whole log. Then its resumption is the next event, written before any other
+ * run can write one under that version.
  *
  * @param arriving signals, added while they come
- * @throws ApplicationFailure if the journal has no event of the order, or is written by another run that was resumed later
+ * @throws ApplicationFailure if the journal has no event of it, or is written by another run that was resumed later
  */
-export async function takeOver(
-  input: ResumedOrder,
+export async function takeOver<S extends State, D extends Draft, F extends Effect>(
+  entity: Entity<S, D, F>,
+  input: ResumedEntity<S>,
   options: ActivityOptions,
   arriving: readonly Signal[],
-): Promise<TakenOver> {
+): Promise<TakenOver<S>> {
   const { orderId, resume, continueAsNewAfter } = input;
-  const { record } = proxyActivities<Steps>(options);
+  const { record } = proxyActivities<LogActivities>(options);
   const { loadLog, claimResumption } = proxyActivities<ResumptionActivities>(options);
   const { reason, previousRunId } = resume;
   let { taken } = input;
@@ -54,7 +53,7 @@ export async function takeOver(
   for (;;) {
     const loaded = await loadLog({ orderId, after: taken?.order.version ?? 0 });
     if (loaded.length > 0) {
-      taken = extended(taken, loaded);
+      taken = extended(entity, taken, loaded);
       const known = new Set(loaded.map(({ commandId }) => commandId));
       messages = messages.filter(
         ({ message: { commandId } }) => !known.has(commandId) && !known.has(keyOf(commandId)),
@@ -63,7 +62,7 @@ export async function takeOver(
       await record.executeWithOptions({ summary }, [stepOf(loaded, taken.order)]);
       const { continueAsNewSuggested, historyLength } = workflowInfo();
       if (continueAsNewSuggested || historyLength > (continueAsNewAfter ?? Infinity))
-        await continueAsNew<(next: ResumedOrder) => Promise<OrderEnd>>({
+        await continueAsNew<(next: ResumedEntity<S>) => Promise<EntityEnd>>({
           ...input,
           resume: { ...resume, messages, arrived: [...(resume.arrived ?? []), ...arriving] },
           taken,
@@ -71,20 +70,16 @@ export async function takeOver(
       continue;
     }
     if (taken === undefined)
-      throw ApplicationFailure.nonRetryable(`the journal has no event of order ${orderId}`, 'NoLog');
-    const resumed = append(
-      orderId,
-      taken.order,
-      [{ type: 'OrderResumed', data: { reason, ...(previousRunId !== undefined && { previousRunId }) } }],
-      causeOf(resume),
-    );
+      throw ApplicationFailure.nonRetryable(`the journal has no event of ${entity.name} ${orderId}`, 'NoLog');
+    const data = { reason, ...(previousRunId !== undefined && { previousRunId }) };
+    const resumed = append(entity, orderId, taken.order, [entity.resumption(data)], causeOf(resume));
     const [resumption] = resumed.events;
     if (resumption === undefined || !(await claimResumption({ resumption }))) continue;
     return {
-      order: {
+      continued: {
         orderId,
         ...taken,
-        order: resumed.order,
+        order: resumed.state,
         unrecorded: resumed.events,
         ...(continueAsNewAfter !== undefined && { continueAsNewAfter }),
       },
@@ -101,8 +96,8 @@ export async function takeOver(
 }
 
 /** What a step carries: events, and on which resumption they are decided. */
-export function stepOf(events: readonly StoredEvent[], order: Order | undefined) {
-  const resumption = order?.resumed?.version;
+export function stepOf(events: readonly StoredEvent[], state: State | undefined) {
+  const resumption = state?.resumed?.version;
   return { events, ...(resumption !== undefined && { resumption }) };
 }
 
@@ -116,16 +111,20 @@ export function endSuperseded(message: string): never {
   throw ApplicationFailure.nonRetryable(message, superseded);
 }
 
-type Taken = NonNullable<ResumedOrder['taken']>;
+type Taken<S> = NonNullable<ResumedEntity<S>['taken']>;
 
-function extended(taken: Taken | undefined, loaded: readonly StoredEvent[]): Taken {
-  let { order, remembered, memoryFrom }: Partial<Taken> = taken ?? {};
+function extended<S extends State, D extends Draft, F extends Effect>(
+  { upcast, evolve, told }: Entity<S, D, F>,
+  taken: Taken<S> | undefined,
+  loaded: readonly StoredEvent[],
+): Taken<S> {
+  let { order, remembered, memoryFrom }: Partial<Taken<S>> = taken ?? {};
   for (const stored of loaded) {
     const event = upcast(stored);
     order = evolve(order, event);
     // Outcomes and deadlines carry their own id as both: no command led to them.
     if (event.causationId === event.commandId) continue;
-    remembered = remember(remembered ?? [], order, event);
+    remembered = remember(remembered ?? [], event, answerOf(order, [event], told));
     const [oldest] = remembered;
     if (oldest === undefined || remembered.length <= rememberedCommands) continue;
     memoryFrom = oldest.answer.version;
@@ -136,7 +135,11 @@ function extended(taken: Taken | undefined, loaded: readonly StoredEvent[]): Tak
 }
 
 /** The command that led to the event, with its answer as far as it is known by now. */
-function remember(known: readonly Remembered[], order: Order, event: OrderEvent): readonly Remembered[] {
+function remember(
+  known: readonly Remembered[],
+  event: Draft & Envelope,
+  { events: added, ...answer }: Omit<Remembered['answer'], 'requestId'>,
+): readonly Remembered[] {
   const { commandId, causationId, version } = event;
   const prefix = `${commandId}.`;
   const hash = causationId.startsWith(prefix) ? causationId.slice(prefix.length) : undefined;
@@ -146,7 +149,6 @@ function remember(known: readonly Remembered[], order: Order, event: OrderEvent)
   const last = known.at(-1);
   const isSame = last?.commandId === commandId && last.answer.version === version - 1 && !didNothing(last);
   const { events = [], ...before } = isSame ? last.answer : {};
-  const { events: added, ...answer } = answerOf(order, [event]);
   const command: Remembered = {
     commandId,
     // A fact that settled an effect has the effect's key as its cause.
@@ -156,7 +158,7 @@ function remember(known: readonly Remembered[], order: Order, event: OrderEvent)
   return [...(isSame ? known.slice(0, -1) : known), command];
 }
 
-function causeOf(resume: ResumedOrder['resume']) {
+function causeOf(resume: ResumeRequest) {
   const { commandId, correlationId, actor } = resume;
   const occurredAt = new Date().toISOString();
   return { occurredAt, commandId, correlationId, causationId: messageId(resume), actor };

@@ -1,8 +1,8 @@
+import { workflowId } from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { readJournal } from '../../../src/log/journal/journal.js';
-import { workflowId } from '../../../src/log/workflow/messages.js';
 import {
   eventually,
   orderBody,

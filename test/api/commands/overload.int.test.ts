@@ -1,7 +1,7 @@
+import { workflowId } from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { workflowId } from '../../../src/log/workflow/messages.js';
 import { eventually, orderBody, startTestApi, type TestApi } from '../../support/api.js';
 
 const nothing = { most: 0, waiting: 0, waitMs: 0 };

@@ -1,8 +1,8 @@
+import { workflowId } from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import { readJournal } from '../../../src/log/journal/journal.js';
-import { workflowId } from '../../../src/log/workflow/messages.js';
 import { eventually, placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { deliver } from '../../support/webhooks.js';
 

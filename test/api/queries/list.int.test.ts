@@ -1,5 +1,5 @@
+import { append } from '../../../src/order-log.js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { append } from '../../../src/order/append.js';
 import { decide } from '../../../src/order/decide.js';
 import type { OrderView } from '../../../src/order/view.js';
 import { createCursors } from '../../../src/api/queries/cursor.js';

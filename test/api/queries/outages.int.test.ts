@@ -1,6 +1,6 @@
+import { workflowId } from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { workflowId } from '../../../src/log/workflow/messages.js';
 import { orderBody, placedOrder, type Reply, startTestApi, type TestApi } from '../../support/api.js';
 import { type BreakableServer, breakableMongodb } from '../../support/breakable-server.js';
 

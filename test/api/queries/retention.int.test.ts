@@ -1,10 +1,10 @@
+import { workflowId } from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { readFeed } from '../../../src/log/feed/feed.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { sequence } from '../../../src/log/feed/sequencer.js';
 import { isFinished } from '../../../src/order/order.js';
-import { workflowId } from '../../../src/log/workflow/messages.js';
 import { orderBody, type Reply, startTestApi, type TestApi } from '../../support/api.js';
 import { deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';

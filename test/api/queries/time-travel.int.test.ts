@@ -168,7 +168,7 @@ describe('a diff', () => {
 
 describe('a log with an event that nobody can read', () => {
   test.each([
-    ['its type is none that there is', { $set: { type: 'Nonsense' as never } }],
+    ['its type is none that there is', { $set: { type: 'Nonsense' } }],
     ['a newer version wrote it', { $set: { schemaVersion: 99 } }],
     ['its data is gone', { $unset: { data: '' as const } }],
   ])('is told up to there, and beyond it is said why not: %s', async (_, change) => {

@@ -1,4 +1,4 @@
-import { append } from '../../../src/order/append.js';
+import { append } from '../../../src/order-log.js';
 import type { Command, CommandData } from '../../../src/order/commands.js';
 import { decide } from '../../../src/order/decide.js';
 import type { Effect, Outcome, Settlement } from '../../../src/order/effects.js';

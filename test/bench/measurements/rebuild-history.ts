@@ -1,8 +1,8 @@
+import { orderWorkflow } from '../../../src/order-log.js';
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
 import { feedState } from '../../../src/log/feed/feed.js';
 import { journal } from '../../../src/log/journal/journal.js';
-import { orderWorkflow } from '../../../src/log/workflow/messages.js';
 import { complete } from '../data/order-over-http.js';
 import { rebuild, untilCaughtUp } from '../data/projections.js';
 import type { Bench, Measurement } from '../harness/bench.js';

@@ -1,3 +1,4 @@
+import { type ContinuedOrder, type NewOrder, orderWorkflow, workflowId } from '../../../src/order-log.js';
 import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
@@ -5,14 +6,7 @@ import { Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
 import { fold } from '../../../src/order/evolve.js';
 import { foldHistory, type HistoryLog, readHistoryLog } from '../../../src/log/journal/history.js';
-import {
-  type ContinuedOrder,
-  eventFork,
-  messageId,
-  type NewOrder,
-  orderWorkflow,
-  workflowId,
-} from '../../../src/log/workflow/messages.js';
+import { eventFork, messageId } from '../../../src/log/workflow/messages.js';
 import { logOf } from '../../support/database.js';
 import { states } from '../../order/examples.js';
 import { uniqueName } from '../../support/servers.js';

@@ -1,3 +1,4 @@
+import { workflowId } from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import proto from '@temporalio/proto';
@@ -9,7 +10,6 @@ import { resume, type ResumeReport } from '../../../src/log/journal/resume.js';
 import { eventsSetAside } from '../../../src/log/journal/set-aside.js';
 import { verify } from '../../../src/log/proof/verify.js';
 import { orders, projectOrder } from '../../../src/views/orders.js';
-import { workflowId } from '../../../src/log/workflow/messages.js';
 import type { RunningWorker } from '../../../workers/worker.js';
 import {
   orderBody,

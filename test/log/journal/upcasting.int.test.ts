@@ -1,3 +1,4 @@
+import { type ContinuedOrder, orderWorkflow, workflowId } from '../../../src/order-log.js';
 import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { record } from '../../../src/log/journal/recording.js';
@@ -8,12 +9,7 @@ import { forks } from '../../../src/log/journal/fork.js';
 import { foldHistory, readHistoryLog } from '../../../src/log/journal/history.js';
 import { ensureJournalIndexes, journal, readJournal } from '../../../src/log/journal/journal.js';
 import { orders as orderViews } from '../../../src/views/orders.js';
-import {
-  type ContinuedOrder,
-  eventFork,
-  orderWorkflow,
-  workflowId,
-} from '../../../src/log/workflow/messages.js';
+import { eventFork } from '../../../src/log/workflow/messages.js';
 import { openDatabase } from '../../support/database.js';
 import { type StoredRun, storedRuns } from '../../golden/stored-events.js';
 import { uniqueName } from '../../support/servers.js';

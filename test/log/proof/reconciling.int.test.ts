@@ -248,7 +248,7 @@ describe('a reconciliation', () => {
   });
 
   test.each<[string, UpdateFilter<JournalDocument>]>([
-    ['its type', { $set: { type: 'Nonsense' as never } }],
+    ['its type', { $set: { type: 'Nonsense' } }],
     ['its version', { $set: { schemaVersion: 99 } }],
     ['its data', { $unset: { 'data.lines': '' } }],
   ])('reports an event that cannot be read, by %s, and mends the other orders', async (_, change) => {

@@ -113,7 +113,7 @@ describe('it is found', () => {
     ],
     [
       'an event of a type that there is not',
-      () => alterEvent(2, { $set: { type: 'Nonsense' as never } }),
+      () => alterEvent(2, { $set: { type: 'Nonsense' } }),
       { where: 'journal', kind: 'differs', detail: expect.stringContaining('Event 2 of') },
     ],
     [

@@ -1,3 +1,4 @@
+import { type ContinuedOrder, type OrderState, orderWorkflow, workflowId } from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { WorkflowNotFoundError } from '@temporalio/client';
@@ -11,13 +12,7 @@ import { rebuildJournal } from '../../../src/log/views/rebuilding/rebuild-journa
 import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
 import { projectionsStatus } from '../../../src/log/views/feeding/status.js';
 import { views } from '../../../src/views/views.js';
-import {
-  type ContinuedOrder,
-  type OrderState,
-  orderWorkflow,
-  stateQuery,
-  workflowId,
-} from '../../../src/log/workflow/messages.js';
+import { stateQuery } from '../../../src/log/workflow/messages.js';
 import { rebuildWorkflowId } from '../../../src/log/workflow/rebuild-messages.js';
 import { feedTaskQueue } from '../../../src/log/workflow/singleton-messages.js';
 import { logOf } from '../../support/database.js';

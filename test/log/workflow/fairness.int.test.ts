@@ -1,3 +1,4 @@
+import { workflowId } from '../../../src/order-log.js';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from '../../../workers/activities.js';
@@ -6,7 +7,6 @@ import { ensureOrderIndexes } from '../../../src/views/orders.js';
 import { temporalConnectionOptions } from '../../../src/server/connections.js';
 import { createLogger } from '../../../src/server/logger.js';
 import { installRuntime } from '../../../workers/worker.js';
-import { workflowId } from '../../../src/log/workflow/messages.js';
 import { orderBody, startTestApi, type TestApi, workflowBundle } from '../../support/api.js';
 import { until } from '../../support/until.js';
 

@@ -1,3 +1,4 @@
+import { type ContinuedOrder, type FactMessage, orderWorkflow } from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ApplicationFailure as ActivityApplicationFailure } from '@temporalio/activity';
@@ -6,13 +7,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { Worker } from '@temporalio/worker';
 import { limits } from '../../../src/order/commands.js';
 import { fold } from '../../../src/order/evolve.js';
-import {
-  type ContinuedOrder,
-  type FactMessage,
-  type RefusedUpdate,
-  eventFork,
-  orderWorkflow,
-} from '../../../src/log/workflow/messages.js';
+import { type RefusedUpdate, eventFork } from '../../../src/log/workflow/messages.js';
 import { door } from '../../support/door.js';
 import {
   Orders,

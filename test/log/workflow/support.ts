@@ -1,3 +1,13 @@
+import {
+  type Answer,
+  type NewOrder,
+  type OrderState,
+  type ResumedOrder,
+  type Step,
+  type Steps,
+  orderWorkflow,
+  workflowId,
+} from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -11,18 +21,10 @@ import { rulesToday } from '../../../src/order/rules.js';
 import { until } from '../../support/until.js';
 import { upcast } from '../../../src/order/upcasters.js';
 import {
-  type Answer,
   type Message,
-  type NewOrder,
-  type OrderState,
-  type ResumedOrder,
   type ResumptionActivities,
-  type Step,
-  type Steps,
   messageId,
-  orderWorkflow,
   stateQuery,
-  workflowId,
 } from '../../../src/log/workflow/messages.js';
 
 const day = 24 * 60 * 60 * 1000;
@@ -95,7 +97,7 @@ export class World {
         return await answer()(step);
       };
     return {
-      record: kept(() => async () => {}),
+      record: async (step) => await kept(() => async () => {})(step as Step),
       recall: async (step) => await this.recall(step),
       loadLog: async ({ after }) => this.recorded().filter(({ version }) => version > after),
       claimResumption: async () => true,

@@ -1,5 +1,4 @@
 import type { Db } from 'mongodb';
-import type { EventType } from '../../../order/events.js';
 import type { PositionedEvent } from '../../feed/feed.js';
 import { messageOf } from '../../../outages/message-of.js';
 
@@ -12,7 +11,7 @@ export interface ParkedEvent {
   readonly collection: string;
   readonly orderId: string;
   readonly version: number;
-  readonly type: EventType;
+  readonly type: string;
   readonly position: number;
   readonly status: 'parked' | 'waiting';
   /** why, of one that is parked */

@@ -19,63 +19,43 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { allowedCommands } from '../../order/allowed.js';
-import { append } from '../../order/append.js';
-import { type FactType, factTypes, type FollowUpType, followUpTypes } from '../../order/commands.js';
-import { type Deadline, expire, nextDeadline } from '../../order/deadlines.js';
-import {
-  type Effect,
-  type EffectType,
-  type Outcome,
-  type Settlement,
-  versionOf,
-} from '../../order/effects.js';
-import type { Cause, EventDraft, OrderEvent, StoredEvent } from '../../order/events.js';
-import { fittingFact, hasRoomForFacts } from '../../order/facts.js';
-import { type Order, isFinished } from '../../order/order.js';
-import { pendingEffects } from '../../order/pending-effects.js';
-import type { Refusal } from '../../order/refusal.js';
-import { rejectionOf } from '../../order/rejection.js';
-import { isUnder } from '../../order/rules.js';
-import { settle } from '../../order/settle.js';
+import { append, type Appended } from '../append.js';
+import type { Cause, Deadline, Draft, Effect, Entity, Refusal, State, StoredEvent } from '../entity.js';
 import { answerOf, didNothing } from './answer.js';
 import { commandIdOf, hasIssuer, isSameCommand } from './command-id.js';
-import { details, stepSummary } from './web-ui.js';
 import {
-  type Answer,
-  type ContinuedOrder,
-  type FactMessage,
-  type Halt,
-  type Message,
-  type NewOrder,
-  type OrderEnd,
-  type OrderState,
-  type RefusedUpdate,
-  type Remembered,
-  type ResumedOrder,
-  type Signal,
-  type Step,
-  type Steps,
-  eventFork,
-  isMessage,
-  messageId,
-  messagesWaiting,
-  rememberedCommands,
-  searchAttributes,
-  stateQuery,
-} from './messages.js';
-import {
-  type Obstacle,
   isSameBody,
   judge,
-  judgeMessage,
+  judgeFact,
   judgeNew,
-  judgePayment,
   keyConflict,
+  type Obstacle,
   versionConflict,
 } from './guard.js';
-
+import {
+  type Answer,
+  type ContinuedEntity,
+  type EntityEnd,
+  type EntityState,
+  type EntityStep,
+  eventFork,
+  type Halt,
+  isMessage,
+  type LogActivities,
+  type Message,
+  messageId,
+  messagesWaiting,
+  type NewEntity,
+  type RefusedUpdate,
+  type Remembered,
+  rememberedCommands,
+  type ResumedEntity,
+  searchAttributes,
+  type Signal,
+  stateQuery,
+} from './messages.js';
 import { endSuperseded, stepOf, supersededBy, takeOver } from './resumption.js';
+import { details, stepSummary } from './web-ui.js';
 
 /** An outage delays a step and never ends it: only a fork of the log, which no retry can mend, is final. */
 const untilDone: ActivityOptions = {
@@ -87,20 +67,8 @@ const untilDone: ActivityOptions = {
     nonRetryableErrorTypes: [eventFork],
   },
 };
-const { record, recall } = proxyActivities<Steps>(untilDone);
-const steps = proxyActivities<Record<EffectType, (step: Step) => Promise<Outcome>>>(untilDone);
-
-/** Who answers to an effect: the actor of its outcome. */
-const worldOf: Readonly<Record<EffectType, string>> = {
-  reserve: 'inventory',
-  release: 'inventory',
-  deduct: 'inventory',
-  restock: 'inventory',
-  authorize: 'payments',
-  capture: 'payments',
-  void: 'payments',
-  refund: 'payments',
-};
+const { record, recall } = proxyActivities<LogActivities>(untilDone);
+const performers = proxyActivities<Record<string, (step: EntityStep) => Promise<unknown>>>(untilDone);
 
 const statusAttribute = defineSearchAttributeKey(searchAttributes.status, 'KEYWORD');
 
@@ -115,44 +83,58 @@ const unrecordedLimit = { events: 500, characters: 256 * 1024 };
 /** What Temporal takes from one run for the next is 2 MiB; a task that gives more fails, whenever it is tried again. */
 const handedOnBytes = 1_900_000;
 
-/** One order, from its creation to its end: the only place where its events are decided. */
-export async function order(input: NewOrder | ContinuedOrder | ResumedOrder): Promise<OrderEnd> {
+/** What an entity's workflow is started with. */
+export type Input<S> = NewEntity | ContinuedEntity<S> | ResumedEntity<S>;
+
+/** One entity, from its creation to its end: the only place where its events are decided. */
+export async function run<S extends State, D extends Draft, F extends Effect>(
+  entity: Entity<S, D, F>,
+  input: Input<S>,
+): Promise<EntityEnd> {
   const { cancelRequested } = CancellationScope.current();
-  // Whoever asks Temporal to cancel the workflow asks for the order to be cancelled, by its own rules.
+  // A cancellation of the workflow is a command to the entity, judged by the entity's own rules.
   return await CancellationScope.nonCancellable(async () => {
-    const run = 'resume' in input ? await resumedRun(input) : new OrderRun(input);
-    run.listen();
-    cancelRequested.catch(() => run.requestCancellation());
-    return await run.untilFinished();
+    const started = 'resume' in input ? await resumedRun(entity, input) : new Run(entity, input);
+    started.listen();
+    cancelRequested.catch(() => started.requestCancellation());
+    return await started.untilFinished();
   });
 }
 
-async function resumedRun(input: ResumedOrder): Promise<OrderRun> {
+async function resumedRun<S extends State, D extends Draft, F extends Effect>(
+  entity: Entity<S, D, F>,
+  input: ResumedEntity<S>,
+): Promise<Run<S, D, F>> {
   const arriving: Signal[] = [];
-  keepUntilTakenOver(input, arriving);
-  const { order: takenOver, messages } = await takeOver(input, untilDone, arriving);
-  const run = new OrderRun(takenOver);
-  run.takeAgain(messages);
-  return run;
+  keepUntilTakenOver(entity, input, arriving);
+  const { continued, messages } = await takeOver(entity, input, untilDone, arriving);
+  const taken = new Run(entity, continued);
+  taken.takeAgain(messages);
+  return taken;
 }
 
-/** Until the order is taken over, signals are kept, and updates are told to come again. */
-function keepUntilTakenOver({ orderId }: ResumedOrder, arriving: Signal[]): void {
-  for (const name of [...followUpTypes, ...factTypes])
+/** Until the entity is taken over, signals are kept, and updates are told to come again. */
+function keepUntilTakenOver<S extends State, D extends Draft, F extends Effect>(
+  { name: entityName, commands, facts }: Entity<S, D, F>,
+  { orderId }: ResumedEntity<S>,
+  arriving: Signal[],
+): void {
+  for (const name of [...commands, ...(facts?.types ?? [])])
     setHandler(defineSignal<[Message]>(name), (message) => void arriving.push({ name, message }));
-  const message = `order ${orderId} is being resumed: try again`;
+  const message = `${entityName} ${orderId} is being resumed: try again`;
   const refusal = { kind: 'busy', code: messagesWaiting, message } as const;
   const refused: RefusedUpdate = { refusal, version: 0, status: 'pending', allowedCommands: [] };
   const refuse = (): never => {
     throw ApplicationFailure.create({ message, type: refusal.code, details: [refused], nonRetryable: true });
   };
-  for (const type of followUpTypes)
+  for (const type of commands)
     setHandler(defineUpdate<Answer>(type), (): Answer => refuse(), { validator: () => refuse() });
 }
 
-/** The durable shell around the domain. It has what was decided recorded and done, and decides nothing itself. */
-class OrderRun {
-  private order: Order;
+/** The durable shell around an entity. It has what was decided recorded and done, and decides nothing itself. */
+class Run<S extends State, D extends Draft, F extends Effect> {
+  private readonly entity: Entity<S, D, F>;
+  private current: S;
   /** decided, and not yet in the input of an activity */
   private queued: readonly StoredEvent[];
   /** in the inputs of activities that have not ended yet; effects that were owed at once have events in common */
@@ -160,7 +142,7 @@ class OrderRun {
   /** keys of the effects an activity was scheduled for in this run */
   private readonly issued = new Set<string>();
   private remembered: readonly Remembered[];
-  /** see `ContinuedOrder` */
+  /** see `ContinuedEntity` */
   private memoryFrom: number;
   /**
    * Signals in their order, the first of which has to wait: too much is unrecorded, or the journal has to be asked whether its
@@ -170,41 +152,44 @@ class OrderRun {
   private isRecalling = false;
   private crowded: readonly Signal[];
   private halted: Halt | undefined;
-  /** another run of the order was resumed from the journal: by which of its events that is known */
+  /** another run was resumed from the journal: the message of the failure that says so */
   private replaced: string | undefined;
   private readonly characters = new WeakMap<StoredEvent, number>();
   private timer: { readonly deadline: Deadline; readonly scope: CancellationScope } | undefined;
-  private listedStatus: Order['status'];
+  private listedStatus: string;
   /** counts what the main loop must look at */
   private changes = 0;
   private readonly continueAsNewAfter: number | undefined;
 
-  constructor(input: NewOrder | ContinuedOrder) {
+  constructor(entity: Entity<S, D, F>, input: NewEntity | ContinuedEntity<S>) {
+    this.entity = entity;
     this.continueAsNewAfter = input.continueAsNewAfter;
     if ('order' in input) {
-      this.order = input.order;
+      this.current = input.order;
       this.queued = input.unrecorded;
       this.remembered = input.remembered;
       this.memoryFrom = input.memoryFrom ?? oldestRemembered(input.remembered);
       this.crowded = input.crowded ?? [];
       this.halted = input.halted;
       this.listedStatus = input.order.status;
-      // A first task that does nothing is at times replayed as one with the second, and an update in that one then answered
-      // at another point among the commands (sdk-core, issue 1146). The marker is a command: no first task does nothing.
+      // At times the SDK replays a first task that does nothing as one task with the second. An update in that task is then
+      // answered at another point among the commands (sdk-core, issue 1146). This marker is a command, so no first task
+      // does nothing.
       patched('marked-run');
     } else {
       const { orderId, create } = input;
       // Created when it was accepted, however long no worker was there.
       const occurredAt = workflowInfo().startTime.toISOString();
       const cause = { ...causeOf(create, messageId(create)), occurredAt };
-      const created = append(orderId, undefined, judgeNew(create, occurredAt), cause);
-      this.order = created.order;
+      const created = append(entity, orderId, undefined, judgeNew(entity, create, occurredAt), cause);
+      this.current = created.state;
       this.queued = created.events;
       const { commandId, hash, requestId } = create;
-      const answer = { ...answerOf(created.order, created.events), requestId };
+      const answer = { ...answerOf(created.state, created.events, entity.told), requestId };
       this.remembered = [{ commandId, hash, answer }];
       this.memoryFrom = 0;
       this.crowded = [];
+      // The status of the start's own search attribute.
       this.listedStatus = 'pending';
       this.takeAgain(input.messages ?? []);
     }
@@ -217,29 +202,29 @@ class OrderRun {
   }
 
   listen(): void {
-    setHandler(defineQuery<OrderState>(stateQuery), () => this.state());
-    for (const type of followUpTypes) {
+    setHandler(defineQuery<EntityState<S>>(stateQuery), () => this.state());
+    for (const type of this.entity.commands) {
       setHandler(defineUpdate<Answer, [Message]>(type), (message) => this.answer(type, message), {
         validator: (message) => this.validate(type, message),
       });
       setHandler(defineSignal<[Message]>(type), (message) => this.receive({ name: type, message }));
     }
-    for (const type of factTypes)
-      setHandler(defineSignal<[FactMessage]>(type), (message) => this.receive({ name: type, message }));
+    for (const type of this.entity.facts?.types ?? [])
+      setHandler(defineSignal<[Message]>(type), (message) => this.receive({ name: type, message }));
   }
 
-  async untilFinished(): Promise<OrderEnd> {
+  async untilFinished(): Promise<EntityEnd> {
     for (;;) {
       if (this.replaced !== undefined) endSuperseded(this.replaced);
       this.takeWaiting();
       this.takeCrowded();
       this.issueSteps();
       this.show();
-      const { orderId, status, version } = this.order;
+      const { orderId, status, version } = this.current;
       const isIdle = this.recording.size === 0 && this.waiting.length === 0;
-      if (isFinished(this.order) && isIdle) return { orderId, status, version };
+      if (this.entity.isFinished(this.current) && isIdle) return { orderId, status, version };
       if (this.mustContinueAsNew()) await this.continueAsNew();
-      this.watch(this.halted === undefined ? nextDeadline(this.order) : undefined);
+      this.watch(this.halted === undefined ? this.entity.nextDeadline(this.current) : undefined);
       const seen = this.changes;
       await condition(() => this.changes > seen || this.mustContinueAsNew());
     }
@@ -248,16 +233,16 @@ class OrderRun {
   // --- messages: handlers never wait ---
 
   /** Accepts an update by returning. A refusal leaves nothing in the history. Checked in the order replay, 422, 412, 409. */
-  private validate(type: FollowUpType, message: Message): void {
+  private validate(type: string, message: Message): void {
     const known = this.remembers(message);
     if (known !== undefined && isSameBody(known, message) && !didNothing(known)) return;
-    const { version, status } = this.order;
-    const decision = judge(this.order, type, message, now());
+    const { version, status } = this.current;
+    const decision = judge(this.entity, this.current, type, message, now());
     const refusal =
       this.unavailable() ??
       keyConflict(message, known) ??
       this.forgotten(message) ??
-      versionConflict(message, version) ??
+      versionConflict(this.entity, message, version) ??
       ('refusal' in decision ? decision.refusal : undefined);
     if (refusal === undefined) return;
     const { memoryFrom } = this;
@@ -265,7 +250,7 @@ class OrderRun {
       refusal,
       version,
       status,
-      ...allowedCommands(this.order),
+      ...this.entity.allowed(this.current),
       ...(refusal.kind === 'memory_from' && { memoryFrom }),
     };
     throw ApplicationFailure.create({
@@ -277,10 +262,10 @@ class OrderRun {
   }
 
   /** Runs after `validate`, on the same state. */
-  private answer(type: FollowUpType, message: Message): Answer {
+  private answer(type: string, message: Message): Answer {
     const known = this.remembers(message);
     if (known !== undefined && !didNothing(known)) return known.answer;
-    const decision = judge(this.order, type, message, now());
+    const decision = judge(this.entity, this.current, type, message, now());
     if ('refusal' in decision)
       throw ApplicationFailure.nonRetryable(decision.refusal.message, decision.refusal.code);
     return this.accept(message, decision.events, messageId(message));
@@ -288,12 +273,12 @@ class OrderRun {
 
   requestCancellation(): void {
     const { runId } = workflowInfo();
-    const isNamed = isUnder(this.order, 2);
+    const { type: name, data, hasIssuer: isIssued } = this.entity.cancel(this.current);
     this.receive({
-      name: 'CancelOrder',
+      name,
       message: {
-        data: { reason: 'cancellation requested in Temporal' },
-        commandId: isNamed ? commandIdOf('temporal', 'cancellation') : 'temporal-cancellation',
+        data,
+        commandId: isIssued ? commandIdOf('temporal', 'cancellation') : 'temporal-cancellation',
         hash: runId,
         correlationId: runId,
         actor: 'temporal',
@@ -330,7 +315,7 @@ class OrderRun {
   private async recall(): Promise<void> {
     if (this.isRecalling) return;
     this.isRecalling = true;
-    const { orderId } = this.order;
+    const { orderId } = this.current;
     const asked = this.waiting.filter(({ message }) => this.forgotten(message)).slice(0, recalledAtOnce);
     const commandIds = asked.map(({ message }) => message.commandId);
     const upTo = this.memoryFrom;
@@ -351,84 +336,79 @@ class OrderRun {
   /** A fact that waits for room among those that wait to fit. */
   private takeCrowded(): void {
     const { crowded } = this;
-    if (crowded.length === 0 || (!hasRoomForFacts(this.order) && !isFinished(this.order))) return;
+    if (crowded.length === 0 || (!this.hasRoomForFacts() && !this.entity.isFinished(this.current))) return;
     this.crowded = [];
     for (const signal of crowded) this.take(signal);
   }
 
+  private hasRoomForFacts(): boolean {
+    return this.entity.facts?.hasRoom(this.current) ?? true;
+  }
+
   private take({ name, message }: Signal): void {
     const { commandId } = message;
-    if (this.halted !== undefined) return log.warn(`${name}: the order is halted, ignored`, { commandId });
+    const { entity, halted } = this;
+    if (halted !== undefined)
+      return log.warn(`${name}: the ${entity.name} is halted, ignored`, { commandId });
     const known = this.remembers(message);
-    const fact = hasIssuer(commandId) ? factTypes.find((type) => type === name) : undefined;
+    const isFact = entity.facts?.types.includes(name) === true;
+    const mayCome = isFact && hasIssuer(commandId);
     const isKnown = known !== undefined && isSameBody(known, message);
-    if (isKnown && !(fact !== undefined && didNothing(known))) return;
+    if (isKnown && !(mayCome && didNothing(known))) return;
     const reused = keyConflict(message, known);
     if (reused !== undefined) return this.rejectReuse(name, message, reused);
-    const obstacle = versionConflict(message, this.order.version);
+    const obstacle = versionConflict(entity, message, this.current.version);
     if (obstacle !== undefined) return this.reject(name, message, obstacle);
-    if (fact !== undefined) return this.takeFact(fact, message);
-    if (name === 'PaymentSettled') return this.takePayment(message);
-    const type = followUpTypes.find((one) => one === name);
-    if (type === undefined) return;
-    const decision = judge(this.order, type, message, now());
+    if (isFact) return mayCome ? this.takeFact(name, message) : this.takeFactWithoutIssuer(name, message);
+    if (!entity.commands.includes(name)) return;
+    const decision = judge(entity, this.current, name, message, now());
     if ('refusal' in decision) return this.reject(name, message, decision.refusal);
     this.accept(message, decision.events, messageId(message));
   }
 
   /** A fact is no wish: what does not fit yet waits in the log, and is judged again when it is delivered again. */
-  private takeFact(type: FactType, message: Message): void {
-    const { commandId } = message;
-    if (this.order.facts?.some((waiting) => waiting.commandId === commandId)) return;
-    const judgement = judgeMessage(this.order, type, message, now());
+  private takeFact(type: string, message: Message): void {
+    const { facts } = this.entity;
+    if (facts === undefined || facts.isWaiting(this.current, message.commandId)) return;
+    const judgement = judgeFact(facts, this.current, type, message, now());
     if ('refusal' in judgement) return this.reject(type, message, judgement.refusal);
     const id = messageId(message);
     if (judgement.kind === 'applies') {
       this.accept(message, judgement.events, judgement.settles ?? id);
     } else if (judgement.kind === 'waits') {
-      if (!hasRoomForFacts(this.order)) {
-        this.crowded = [...this.crowded, { name: type, message }];
-        return;
-      }
-      // Its shape was checked by `judgeMessage`.
-      const data = { fact: type, data: message.data as FactMessage['data'], reason: judgement.reason };
-      this.accept(message, [{ type: 'FactReceived', data }], id);
+      if (facts.hasRoom(this.current))
+        this.accept(message, [facts.received(type, message.data, judgement.reason)], id);
+      else this.crowded = [...this.crowded, { name: type, message }];
     }
   }
 
-  /**
-   * As it was before facts could wait. The provider's word may be the answer to an effect whose own answer is still under way:
-   * then it settles that effect.
-   */
-  private takePayment(message: Message): void {
-    const decision = judgePayment(this.order, message, now());
-    if ('refusal' in decision) return this.reject('PaymentSettled', message, decision.refusal);
-    if (decision.events.length === 0) return;
-    const { data } = message as FactMessage<'PaymentSettled'>;
-    const isAnswer = pendingEffects(this.order).some(
-      ({ key, type }) => key === data.reference && type === 'authorize',
-    );
-    this.accept(message, decision.events, isAnswer ? data.reference : messageId(message));
+  /** As it was before facts could wait: what does not fit is refused. */
+  private takeFactWithoutIssuer(type: string, message: Message): void {
+    const judgement = this.entity.facts?.judgeWithoutIssuer?.(this.current, type, message.data, now());
+    if (judgement === undefined) return;
+    if ('refusal' in judgement) return this.reject(type, message, judgement.refusal);
+    if (judgement.kind !== 'applies' || judgement.events.length === 0) return;
+    this.accept(message, judgement.events, judgement.settles ?? messageId(message));
   }
 
   /** The caller waits for no answer: what does not fit becomes an event, never an error. */
   private reject(name: string, message: Message, refusal: Pick<Refusal, 'code' | 'message'>): void {
-    this.accept(message, rejectionOf(this.order, name, refusal), messageId(message));
+    this.accept(message, this.entity.rejection(this.current, name, refusal), messageId(message));
   }
 
   /** The key stays that of the command which had it first. */
   private rejectReuse(name: string, message: Message, refusal: Obstacle): void {
     // Before issuers were kept, the refusal was remembered under the key.
     if (!hasIssuer(message.commandId)) return this.reject(name, message, refusal);
-    const drafts = rejectionOf(this.order, name, refusal);
+    const drafts = this.entity.rejection(this.current, name, refusal);
     if (drafts.length > 0) this.decided(drafts, causeOf(message, messageId(message)));
   }
 
-  private accept(message: Message, drafts: readonly EventDraft[], causationId: string): Answer {
+  private accept(message: Message, drafts: readonly D[], causationId: string): Answer {
     const decided = drafts.length === 0 ? undefined : this.decided(drafts, causeOf(message, causationId));
     const { commandId, hash, requestId } = message;
-    const { order: current, events } = decided ?? { order: this.order, events: [] };
-    const answer = { ...answerOf(current, events), requestId };
+    const { state, events } = decided ?? { state: this.current, events: [] };
+    const answer = { ...answerOf(state, events, this.entity.told), requestId };
     this.remember({ commandId, hash, answer });
     return answer;
   }
@@ -438,7 +418,7 @@ class OrderRun {
     const surplus = this.remembered.length - rememberedCommands;
     if (surplus <= 0) return;
     const [firstUnrecorded] = this.unrecorded();
-    const recorded = firstUnrecorded === undefined ? this.order.version : firstUnrecorded.version - 1;
+    const recorded = firstUnrecorded === undefined ? this.current.version : firstUnrecorded.version - 1;
     const forgotten = this.remembered.slice(0, surplus).filter(({ answer }) => answer.version <= recorded);
     this.remembered = this.remembered.slice(forgotten.length);
     this.memoryFrom = Math.max(this.memoryFrom, ...forgotten.map(({ answer }) => answer.version));
@@ -448,7 +428,7 @@ class OrderRun {
     return this.remembered.findLast((entry) => isSameCommand(entry.commandId, commandId));
   }
 
-  /** The order cannot tell whether it has had this command: the journal must be asked first. */
+  /** It is not known whether this command came before: the journal must be asked first. */
   private forgotten(message: Message): Obstacle | undefined {
     const { commandId, absentUpTo = 0 } = message;
     // Before issuers were kept, what was not remembered was taken for new.
@@ -457,13 +437,13 @@ class OrderRun {
     return {
       kind: 'memory_from',
       code: 'memory_from',
-      message: `the order remembers its commands since version ${this.memoryFrom}: the journal knows the earlier ones`,
+      message: `the ${this.entity.name} remembers its commands since version ${this.memoryFrom}: the journal knows the earlier ones`,
     };
   }
 
   private unavailable(): Obstacle | undefined {
     if (this.halted !== undefined)
-      return { kind: 'halted', code: 'order_forked', message: this.halted.message };
+      return { kind: 'halted', code: `${this.entity.name}_forked`, message: this.halted.message };
     if (this.isOverLimit()) {
       return {
         kind: 'busy',
@@ -502,27 +482,28 @@ class OrderRun {
   /**
    * Gives events their place in the log, and goes on with the facts that fit after them.
    *
-   * @returns the events, and the order after them
+   * @returns the events, and the state after them
    */
-  private decided(drafts: readonly EventDraft[], cause: Cause): Decided {
+  private decided(drafts: readonly D[], cause: Cause): Appended<S, D> {
     const decided = this.append(drafts, cause);
     this.applyFacts();
     return decided;
   }
 
   private applyFacts(): void {
-    for (let next = fittingFact(this.order, now()); next; next = fittingFact(this.order, now())) {
+    const { facts, told } = this.entity;
+    for (let next = facts?.fitting(this.current, now()); next; next = facts?.fitting(this.current, now())) {
       const { commandId, causationId } = next.fact;
-      const { order: current, events } = this.append(next.events, next.cause);
-      // Delivered again, the fact is one that was applied.
-      const answer = { ...answerOf(current, events), requestId: '' };
+      const { state, events } = this.append(next.events, next.cause);
+      // If the fact is delivered again, it is known to be applied.
+      const answer = { ...answerOf(state, events, told), requestId: '' };
       this.remember({ commandId, hash: causationId.slice(commandId.length + 1), answer });
     }
   }
 
-  private append(drafts: readonly EventDraft[], cause: Cause): Decided {
-    const appended = append(this.order.orderId, this.order, drafts, cause);
-    this.order = appended.order;
+  private append(drafts: readonly D[], cause: Cause): Appended<S, D> {
+    const appended = append(this.entity, this.current.orderId, this.current, drafts, cause);
+    this.current = appended.state;
     this.queued = [...this.queued, ...appended.events];
     this.changes += 1;
     return appended;
@@ -534,12 +515,12 @@ class OrderRun {
    * them owed: no effect is performed before these are in the journal.
    */
   private issueSteps(): void {
-    const owed = this.halted === undefined ? pendingEffects(this.order) : [];
+    const owed = this.halted === undefined ? this.entity.effects(this.current) : [];
     const [first, ...others] = owed.filter(({ key }) => !this.issued.has(key));
     const { queued } = this;
     if (queued.length > 0 || first !== undefined) void this.step(queued, first);
     for (const effect of others) {
-      const owedSince = versionOf(effect.key);
+      const owedSince = Number(effect.key.slice(effect.key.lastIndexOf(':') + 1));
       void this.step(
         queued.filter(({ version }) => version <= owedSince),
         effect,
@@ -548,40 +529,39 @@ class OrderRun {
     this.queued = [];
   }
 
-  private async step(events: readonly StoredEvent[], effect: Effect | undefined): Promise<void> {
+  private async step(events: readonly StoredEvent[], effect: F | undefined): Promise<void> {
     this.recording.add(events);
-    const options = { summary: stepSummary(events, effect) };
+    const options = { summary: stepSummary(this.entity, events, effect) };
     try {
-      if (effect === undefined) await record.executeWithOptions(options, [stepOf(events, this.order)]);
+      if (effect === undefined) await record.executeWithOptions(options, [stepOf(events, this.current)]);
       else await this.perform(events, effect, options);
       this.recording.delete(events);
     } catch (error) {
       if (!(error instanceof ActivityFailure)) throw error;
       this.replaced ??= supersededBy(error);
       this.halted = { code: eventFork, message: error.cause?.message ?? error.message };
-      log.error('The order is halted', { ...this.halted });
+      log.error(`The ${this.entity.name} is halted`, { ...this.halted });
     }
     this.changes += 1;
   }
 
   private async perform(
     events: readonly StoredEvent[],
-    effect: Effect,
-    options: { summary: string },
+    effect: F,
+    options: { readonly summary: string },
   ): Promise<void> {
-    this.issued.add(effect.key);
-    const outcome = await steps[effect.type].executeWithOptions(options, [
-      { ...stepOf(events, this.order), effect },
-    ]);
     const { key, correlationId, type } = effect;
-    // The two belong together: an activity answers with an outcome of the effect it was given.
-    const drafts = settle(this.order, { effect, outcome } as Settlement, now());
-    this.decided(drafts, {
+    this.issued.add(key);
+    const perform = performers[type];
+    if (perform === undefined) throw new TypeError(`There is no activity for the effect ${type}.`);
+    const outcome = await perform.executeWithOptions(options, [{ ...stepOf(events, this.current), effect }]);
+    const { settle, performer } = this.entity;
+    this.decided(settle(this.current, effect, outcome, now()), {
       occurredAt: now(),
       commandId: key,
       correlationId,
       causationId: key,
-      actor: worldOf[type],
+      actor: performer(effect),
     });
   }
 
@@ -607,7 +587,7 @@ class OrderRun {
 
   private pass({ name, at }: Deadline): void {
     this.timer = undefined;
-    const { orderId } = this.order;
+    const { orderId } = this.current;
     const id = `${orderId}:${name}:${at}`;
     const cause = {
       occurredAt: now(),
@@ -616,7 +596,7 @@ class OrderRun {
       causationId: id,
       actor: 'clock',
     };
-    this.decided(expire(this.order, now()), cause);
+    this.decided(this.entity.expire(this.current, now()), cause);
   }
 
   // --- what others see ---
@@ -626,8 +606,8 @@ class OrderRun {
     return [...byVersion.values()].toSorted((one, other) => one.version - other.version);
   }
 
-  private state(): OrderState {
-    const { order: current, halted } = this;
+  private state(): EntityState<S> {
+    const { current, halted } = this;
     return {
       order: current,
       unrecorded: this.unrecorded().length,
@@ -636,13 +616,13 @@ class OrderRun {
   }
 
   private show(): void {
-    const { status } = this.order;
+    const { status } = this.current;
     if (status !== this.listedStatus) upsertSearchAttributes([{ key: statusAttribute, value: status }]);
     this.listedStatus = status;
-    setCurrentDetails(details(this.order, this.halted));
+    setCurrentDetails(details(this.entity, this.current, this.halted));
   }
 
-  /** An order that is too large to be handed on stays in this run, which goes on for ten times as long as is suggested. */
+  /** A state that is too large to be handed on stays in this run, which may go on for ten times as long as is suggested. */
   private mustContinueAsNew(): boolean {
     if (this.waiting.length > 0) return false;
     const { continueAsNewSuggested, historyLength } = workflowInfo();
@@ -650,13 +630,13 @@ class OrderRun {
     return new TextEncoder().encode(JSON.stringify(this.handedOn())).length <= handedOnBytes;
   }
 
-  /** Handlers never wait, so none is under way here. Effects that are owed are in the order, and issued again. */
+  /** Handlers never wait, so none is under way here. Effects that are owed are in the state, and issued again. */
   private async continueAsNew(): Promise<never> {
-    return await continueAsNew<typeof order>(this.handedOn());
+    return await continueAsNew<(input: ContinuedEntity<S>) => Promise<EntityEnd>>(this.handedOn());
   }
 
-  private handedOn(): ContinuedOrder {
-    const { order: current, remembered, memoryFrom, crowded, halted, continueAsNewAfter } = this;
+  private handedOn(): ContinuedEntity<S> {
+    const { current, remembered, memoryFrom, crowded, halted, continueAsNewAfter } = this;
     return {
       orderId: current.orderId,
       order: current,
@@ -668,11 +648,6 @@ class OrderRun {
       ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
     };
   }
-}
-
-interface Decided {
-  readonly order: Order;
-  readonly events: readonly OrderEvent[];
 }
 
 /** An older version of this code remembered just so many commands, and did not tell since when. */

@@ -1,0 +1,146 @@
+import type { Decision, Effect, Entity, Envelope, Refusal } from '../log/entity.js';
+
+/** Where a subscriber wants events delivered. */
+export interface Endpoint {
+  /** the endpoint's id; the name is that of every log */
+  readonly orderId: string;
+  readonly version: number;
+  readonly status: 'enabled' | 'disabled' | 'deleted';
+  /** absolute, https */
+  readonly url: string;
+  /** event types that it wants; empty for all */
+  readonly eventTypes: readonly string[];
+  /** names of its signing secrets, the newest first. A secret itself never enters the log. */
+  readonly secretIds: readonly string[];
+  readonly resumed?: { readonly version: number };
+}
+
+/** Commands by name, and their data. */
+export interface EndpointCommands {
+  CreateEndpoint: Pick<Endpoint, 'url' | 'eventTypes'> & { readonly secretId: string };
+  ChangeEndpoint: Partial<Pick<Endpoint, 'url' | 'eventTypes'>>;
+  RotateSecret: { readonly secretId: string };
+  DisableEndpoint: { readonly reason: string };
+  EnableEndpoint: object;
+  DeleteEndpoint: object;
+}
+
+type Event =
+  | { readonly type: 'EndpointCreated'; readonly data: EndpointCommands['CreateEndpoint'] }
+  | { readonly type: 'EndpointChanged'; readonly data: EndpointCommands['ChangeEndpoint'] }
+  | { readonly type: 'SecretRotated'; readonly data: EndpointCommands['RotateSecret'] }
+  | { readonly type: 'EndpointDisabled'; readonly data: EndpointCommands['DisableEndpoint'] }
+  | { readonly type: 'EndpointEnabled' | 'EndpointDeleted'; readonly data: object }
+  | { readonly type: 'EndpointResumed'; readonly data: { readonly reason: string } }
+  | {
+      readonly type: 'CommandRejected';
+      readonly data: { readonly command: string; readonly code: string; readonly message: string };
+    };
+
+/** The old secret signs too until the next rotation, so that a receiver can change over. */
+const secretsKept = 2;
+
+/** The webhook endpoint, as the log keeps it. */
+export const endpoints: Entity<Endpoint, Event, Effect> = {
+  name: 'endpoint',
+  creation: 'CreateEndpoint',
+  commands: ['ChangeEndpoint', 'RotateSecret', 'DisableEndpoint', 'EnableEndpoint', 'DeleteEndpoint'],
+  schemaVersions: {
+    EndpointCreated: 1,
+    EndpointChanged: 1,
+    SecretRotated: 1,
+    EndpointDisabled: 1,
+    EndpointEnabled: 1,
+    EndpointDeleted: 1,
+    EndpointResumed: 1,
+    CommandRejected: 1,
+  },
+  // There is one version of each event.
+  upcast: (stored) => stored as Event & Envelope,
+  decide,
+  evolve,
+  consequence: () => undefined,
+  rejection: (_endpoint, command, { code, message }) => [
+    { type: 'CommandRejected', data: { command, code, message } },
+  ],
+  cancel: () => ({ type: 'DeleteEndpoint', data: {}, hasIssuer: true }),
+  effects: () => [],
+  settle: () => [],
+  performer: ({ type }) => type,
+  nextDeadline: () => undefined,
+  expire: () => [],
+  isFinished: ({ status }) => status === 'deleted',
+  resumption: (data) => ({ type: 'EndpointResumed', data }),
+  allowed: ({ status }) => ({ allowedCommands: status === 'deleted' ? [] : endpoints.commands }),
+  told: () => ({}),
+  summary: ({ type }) => type,
+  details: ({ status, url, version }) => `**${status}** · ${url} · version ${version}`,
+};
+
+function decide(endpoint: Endpoint | undefined, type: string, data: unknown): Decision<Event> {
+  const given = data as Partial<EndpointCommands['CreateEndpoint'] & EndpointCommands['DisableEndpoint']>;
+  const { url, eventTypes, secretId, reason } = given;
+  if (endpoint?.status === 'deleted') return refused('not_allowed', 'not_allowed', 'it is deleted');
+  if (url !== undefined && !/^https:\/\/[^\s/?#]+\S*$/.test(url))
+    return refused('invalid', 'invalid_url', `${url} is no absolute https URL`, '/url');
+  switch (type) {
+    case 'CreateEndpoint':
+      if (url === undefined || secretId === undefined)
+        return refused('invalid', 'missing_field', 'an endpoint has a url and a secretId');
+      return decided({ type: 'EndpointCreated', data: { url, secretId, eventTypes: eventTypes ?? [] } });
+    case 'ChangeEndpoint': {
+      const changes = { ...(url !== undefined && { url }), ...(eventTypes !== undefined && { eventTypes }) };
+      return decided({ type: 'EndpointChanged', data: changes });
+    }
+    case 'RotateSecret':
+      if (secretId === undefined)
+        return refused('invalid', 'missing_field', 'name the secretId', '/secretId');
+      return decided({ type: 'SecretRotated', data: { secretId } });
+    case 'DisableEndpoint':
+      if (endpoint?.status === 'disabled')
+        return refused('not_allowed', 'not_allowed', 'it is disabled already');
+      return decided({ type: 'EndpointDisabled', data: { reason: reason ?? '' } });
+    case 'EnableEndpoint':
+      if (endpoint?.status === 'enabled')
+        return refused('not_allowed', 'not_allowed', 'it is enabled already');
+      return decided({ type: 'EndpointEnabled', data: {} });
+    default:
+      return decided({ type: 'EndpointDeleted', data: {} });
+  }
+}
+
+function evolve(before: Endpoint | undefined, event: Event & Envelope): Endpoint {
+  const { orderId, version } = event;
+  if (event.type === 'EndpointCreated') {
+    const { url, eventTypes, secretId } = event.data;
+    return { orderId, version, status: 'enabled', url, eventTypes, secretIds: [secretId] };
+  }
+  if (before === undefined) throw new TypeError(`The log of ${orderId} does not start with EndpointCreated.`);
+  const endpoint = { ...before, version };
+  switch (event.type) {
+    case 'EndpointChanged':
+      return { ...endpoint, ...event.data };
+    case 'SecretRotated':
+      return { ...endpoint, secretIds: [event.data.secretId, ...before.secretIds].slice(0, secretsKept) };
+    case 'EndpointDisabled':
+      return { ...endpoint, status: 'disabled' };
+    case 'EndpointEnabled':
+      return { ...endpoint, status: 'enabled' };
+    case 'EndpointDeleted':
+      return { ...endpoint, status: 'deleted' };
+    case 'EndpointResumed':
+      return { ...endpoint, resumed: { version } };
+    case 'CommandRejected':
+      return endpoint;
+    default:
+      return event satisfies never;
+  }
+}
+
+function decided(event: Event): Decision<Event> {
+  return { events: [event] };
+}
+
+function refused(kind: Refusal['kind'], code: string, message: string, pointer?: string): Decision<Event> {
+  return { refusal: { kind, code, message, ...(pointer !== undefined && { pointer }) } };
+}

@@ -1,0 +1,39 @@
+import type { Cause, Draft, Effect, Entity, Envelope, State } from './entity.js';
+
+export interface Appended<S, D> {
+  readonly state: S;
+  readonly events: readonly (D & Envelope)[];
+}
+
+/**
+ * Gives decided events their place in the log, folds them in, and goes on with what follows from the state by itself. The
+ * only way a version is ever assigned.
+ *
+ * @param before undefined if the entity is created by these events
+ */
+export function append<S extends State, D extends Draft, F extends Effect>(
+  { evolve, consequence, schemaVersions }: Entity<S, D, F>,
+  id: string,
+  before: S | undefined,
+  drafts: readonly D[],
+  cause: Cause,
+): Appended<S, D> {
+  const events: (D & Envelope)[] = [];
+  const add = (state: S | undefined, draft: D): S => {
+    const type: D['type'] = draft.type;
+    const version = (state?.version ?? 0) + 1;
+    const event = { ...draft, ...cause, orderId: id, version, schemaVersion: schemaVersions[type] };
+    events.push(event);
+    return evolve(state, event);
+  };
+  let state = before;
+  for (const draft of drafts) state = add(state, draft);
+  if (state === undefined) throw new TypeError(`Nothing was decided for ${id}, which does not exist.`);
+  for (
+    let next = consequence(state, cause.occurredAt);
+    next !== undefined;
+    next = consequence(state, cause.occurredAt)
+  )
+    state = add(state, next);
+  return { state, events };
+}

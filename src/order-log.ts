@@ -1,0 +1,71 @@
+import { append as appendTo } from './log/append.js';
+import type { Cause } from './log/entity.js';
+import { answerOf as answerTo } from './log/workflow/answer.js';
+import type {
+  Answer as EntityAnswer,
+  ContinuedEntity,
+  EntityState,
+  EntityStep,
+  LogActivities,
+  Message,
+  NewEntity,
+  ResumedEntity,
+} from './log/workflow/messages.js';
+import type { CommandData, CommandType, FactData, FactType } from './order/commands.js';
+import type { EffectOf, EffectType, OutcomeOf } from './order/effects.js';
+import { orders, partsCreated } from './order/entity.js';
+import type { EventDraft, EventType, OrderEvent } from './order/events.js';
+import type { Order, OrderStatus } from './order/order.js';
+
+/** The log of orders: what `log/` offers, with the types of an order. */
+
+/** Name of the workflow type; an order's workflow id is `order-<orderId>`. */
+export const orderWorkflow = orders.name;
+
+export function workflowId(orderId: string): string {
+  return `${orderWorkflow}-${orderId}`;
+}
+
+export type CommandMessage<T extends CommandType> = Message<CommandData[T]>;
+export type FactMessage<T extends FactType = FactType> = Message<FactData[T]>;
+
+export type NewOrder = NewEntity<CommandData['CreateOrder']>;
+export type ContinuedOrder = ContinuedEntity<Order>;
+export type ResumedOrder = ResumedEntity<Order>;
+/** Answer to the query `state`. */
+export type OrderState = EntityState<Order>;
+
+/** What a command is answered with. `shipmentId`, `returnId`: of the part that it has created. */
+export interface CommandAnswer extends Omit<EntityAnswer, 'requestId'> {
+  readonly status: OrderStatus;
+  readonly events: readonly { readonly version: number; readonly type: EventType }[];
+  readonly shipmentId?: string;
+  readonly returnId?: string;
+}
+
+/** What the log tells of an order, with the types of an order. */
+export function asOrderAnswer(answer: Omit<EntityAnswer, 'requestId'>): CommandAnswer {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an order's own `decide` and `told` made it
+  return answer as CommandAnswer;
+}
+
+export type Answer = CommandAnswer & Pick<EntityAnswer, 'requestId'>;
+
+export type Step<T extends EffectType = EffectType> = EntityStep<EffectOf<T>>;
+/** The activities of an order, named after the effect they perform. */
+export type Steps = LogActivities & { [T in EffectType]: (step: Step<T>) => Promise<OutcomeOf<T>> };
+
+/** `append` to an order's log. */
+export function append(
+  orderId: string,
+  before: Order | undefined,
+  drafts: readonly EventDraft[],
+  cause: Cause,
+): { readonly order: Order; readonly events: readonly OrderEvent[] } {
+  const { state, events } = appendTo(orders, orderId, before, drafts, cause);
+  return { order: state, events };
+}
+
+export function answerOf(order: Order, events: readonly OrderEvent[]): CommandAnswer {
+  return asOrderAnswer(answerTo(order, events, partsCreated));
+}

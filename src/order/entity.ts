@@ -1,0 +1,107 @@
+import type { Entity } from '../log/entity.js';
+import { allowedCommands } from './allowed.js';
+import { type Command, type Fact, type FactType, factTypes, followUpTypes } from './commands.js';
+import { consequence } from './consequences.js';
+import { expire, nextDeadline } from './deadlines.js';
+import { decide } from './decide.js';
+import type { Effect, EffectType, Settlement } from './effects.js';
+import { type EventDraft, type OrderEvent, schemaVersions } from './events.js';
+import { evolve } from './evolve.js';
+import { fittingFact, hasRoomForFacts, judgeFact, parseFact } from './facts.js';
+import { isFinished, type Order } from './order.js';
+import { pendingEffects } from './pending-effects.js';
+import { refuse } from './refusal.js';
+import { rejectionOf } from './rejection.js';
+import { isUnder } from './rules.js';
+import { learnPayment, settle } from './settle.js';
+import { upcast } from './upcasters.js';
+import { effectSummary, orderDetails } from './web-ui.js';
+
+/** An order, as the log keeps it. */
+export const orders: Entity<Order, EventDraft, Effect> = {
+  name: 'order',
+  creation: 'CreateOrder',
+  commands: followUpTypes,
+  schemaVersions,
+  upcast,
+
+  // The shape of the data was checked at the edge. If it was not, `decide` throws or refuses, and nothing is changed.
+  decide: (order, type, data, now) => decide(order, { type, data } as Command, now),
+  evolve,
+  consequence,
+  rejection: rejectionOf,
+  facts: {
+    types: factTypes,
+    judge(order, type, data, now) {
+      const fact = parseFact(type, data);
+      return fact === undefined ? malformed(type) : judgeFact(order, fact, now);
+    },
+    received: (fact, data, reason) => ({
+      type: 'FactReceived',
+      // `judge` has checked the shape.
+      data: { fact: fact as FactType, data: data as Fact['data'], reason },
+    }),
+    isWaiting: ({ facts = [] }, commandId) => facts.some((waiting) => waiting.commandId === commandId),
+    hasRoom: hasRoomForFacts,
+    fitting: fittingFact,
+    judgeWithoutIssuer(order, type, data, now) {
+      if (type !== 'PaymentSettled') return undefined;
+      const fact = parseFact(type, data);
+      if (fact?.type !== 'PaymentSettled') return malformed(type);
+      const decision = learnPayment(order, fact.data, now);
+      if ('refusal' in decision) return decision;
+      const settles = order.owed.find(
+        (owed) => owed.key === fact.data.reference && owed.type === 'authorize',
+      )?.key;
+      return { kind: 'applies', events: decision.events, ...(settles !== undefined && { settles }) };
+    },
+  },
+  cancel: (order) => ({
+    type: 'CancelOrder',
+    data: { reason: 'cancellation requested in Temporal' },
+    hasIssuer: isUnder(order, 2),
+  }),
+
+  effects: pendingEffects,
+  // An activity answers with an outcome of the effect that it was given.
+  settle: (order, effect, outcome, now) => settle(order, { effect, outcome } as Settlement, now),
+  performer: ({ type }) => performers[type],
+
+  nextDeadline,
+  expire,
+  isFinished,
+  resumption: (data) => ({ type: 'OrderResumed', data }),
+
+  allowed: allowedCommands,
+  told: partsCreated,
+  summary: effectSummary,
+  details: orderDetails,
+};
+
+const performers: Readonly<Record<EffectType, string>> = {
+  reserve: 'inventory',
+  release: 'inventory',
+  deduct: 'inventory',
+  restock: 'inventory',
+  authorize: 'payments',
+  capture: 'payments',
+  void: 'payments',
+  refund: 'payments',
+};
+
+/** Ids that a command's answer adds: of the shipment or the return that it has created. */
+export function partsCreated(events: readonly OrderEvent[]): {
+  readonly shipmentId?: string;
+  readonly returnId?: string;
+} {
+  const shipment = events.find((event) => event.type === 'ShipmentCreated');
+  const returned = events.find((event) => event.type === 'ReturnRequested');
+  return {
+    ...(shipment !== undefined && { shipmentId: shipment.data.shipmentId }),
+    ...(returned !== undefined && { returnId: returned.data.returnId }),
+  };
+}
+
+function malformed(type: string) {
+  return refuse('invalid', 'malformed', `${type} has data of the wrong shape`);
+}

@@ -1,0 +1,18 @@
+import type { EntityEnd } from './log/workflow/messages.js';
+import { type Input, run } from './log/workflow/run.js';
+import { type Endpoint, endpoints } from './endpoint/endpoint.js';
+import { orders } from './order/entity.js';
+import type { Order } from './order/order.js';
+
+/** The workflows that a worker runs. Their names are persisted workflow types. */
+export { rebuild, rollBackOrders } from './log/workflow/rebuild.js';
+export { reconcile } from './log/workflow/reconcile.js';
+export { standing } from './log/workflow/singleton.js';
+
+export async function order(input: Input<Order>): Promise<EntityEnd> {
+  return await run(orders, input);
+}
+
+export async function endpoint(input: Input<Endpoint>): Promise<EntityEnd> {
+  return await run(endpoints, input);
+}

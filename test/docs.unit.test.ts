@@ -1,0 +1,87 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { run } from '../src/cli/program.js';
+
+const pages = ['.', 'docs', 'docs/decisions', 'examples']
+  .filter((folder) => existsSync(folder))
+  .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
+  .filter((path) => path.endsWith('.md'));
+
+const textOf = (page: string): string => readFileSync(page, 'utf8');
+
+/** A page without its blocks of code. */
+const proseOf = (page: string): string => textOf(page).replaceAll(/^```[^]*?^```/gm, '');
+
+function matches(text: string, pattern: RegExp): readonly string[] {
+  return [...new Set([...text.matchAll(pattern)].map(([, found = '']) => found))];
+}
+
+/** The id that GitHub gives a heading. */
+function anchorOf(heading: string): string {
+  return heading
+    .trim()
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+    .replaceAll(' ', '-');
+}
+
+async function verbs(): Promise<readonly string[]> {
+  let help = '';
+  await run(['--help'], {
+    terminal: {
+      print: (text) => void (help += text),
+      complain: () => undefined,
+      paint: (_, text) => text,
+      readInput: async () => Buffer.alloc(0),
+    },
+    env: {},
+    openWriteSide: () => Promise.reject(new Error('Help sends nothing.')),
+  });
+  return matches(help, /^ {2}([a-z][a-z-]*)/gm);
+}
+
+test('the pages are found', () => {
+  expect(pages).toEqual(expect.arrayContaining(['README.md', 'docs/design.md', 'docs/feed.md']));
+});
+
+describe.each(pages)('%s', (page) => {
+  test('every file that it names exists', () => {
+    const named = matches(proseOf(page), /`([\w.@-]+(?:\/[\w.@-]+)+\/?)`/g).filter(
+      (path) => /^(?:src|test|workers|docs)\//.test(path) || /\.(?:ts|mjs|json|md)$/.test(path),
+    );
+    const missing = named.filter(
+      (path) => !['.', 'src', 'test'].some((folder) => existsSync(join(folder, path))),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  test('every relative link leads somewhere', () => {
+    const links = matches(proseOf(page), /\]\(([^)\s]+)\)/g).filter((link) => !/^[a-z]+:/.test(link));
+    const broken = links.filter((link) => {
+      const [path = '', anchor] = link.split('#');
+      const target = path === '' ? page : join(dirname(page), path);
+      if (!existsSync(target)) return true;
+      return (
+        anchor !== undefined &&
+        !matches(proseOf(target), /^#+ (.+)$/gm)
+          .map(anchorOf)
+          .includes(anchor)
+      );
+    });
+    expect(broken).toEqual([]);
+  });
+
+  test('every npm script that it names exists', () => {
+    const { scripts } = JSON.parse(textOf('package.json'));
+    const named = matches(textOf(page), /npm run ([a-z][\w:-]*)/g);
+    expect(named.filter((name) => !Object.hasOwn(scripts, name))).toEqual([]);
+  });
+
+  test('every `npx orders` command that it names exists', async () => {
+    const known = await verbs();
+    expect(known.length).toBeGreaterThan(20);
+    const named = matches(textOf(page), /npx (?:--prefix <checkout> )?orders ([a-z][a-z-]*)/g);
+    expect(named.filter((verb) => !known.includes(verb))).toEqual([]);
+  });
+});

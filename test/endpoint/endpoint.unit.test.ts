@@ -1,0 +1,83 @@
+import { expect, test } from '@jest/globals';
+import { type Endpoint, endpoints } from '../../src/endpoint/endpoint.js';
+import { append } from '../../src/log/append.js';
+
+const url = 'https://shop.example/hooks';
+const cause = {
+  occurredAt: '2026-01-01T00:00:00.000Z',
+  commandId: 'shop k-1',
+  correlationId: 'c-1',
+  causationId: 'shop k-1.0',
+  actor: 'shop',
+};
+
+function after(...commands: readonly (readonly [string, object])[]): Endpoint {
+  const all = [['CreateEndpoint', { url, secretId: 'one' }] as const, ...commands];
+  let state: Endpoint | undefined;
+  for (const [type, data] of all) {
+    const decision = endpoints.decide(state, type, data, cause.occurredAt);
+    if ('refusal' in decision) throw new Error(`${type}: ${decision.refusal.code}`);
+    state = append(endpoints, 'ep-1', state, decision.events, cause).state;
+  }
+  if (state === undefined) throw new Error('Nothing was created.');
+  return state;
+}
+
+test.each<[string, readonly (readonly [string, object])[], Partial<Endpoint>]>([
+  ['is created enabled, for all events', [], { status: 'enabled', url, eventTypes: [], secretIds: ['one'] }],
+  [
+    'changes what is given',
+    [['ChangeEndpoint', { eventTypes: ['OrderCreated'] }]],
+    { url, eventTypes: ['OrderCreated'] },
+  ],
+  [
+    'keeps the secret before the newest',
+    [
+      ['RotateSecret', { secretId: 'two' }],
+      ['RotateSecret', { secretId: 'three' }],
+    ],
+    { secretIds: ['three', 'two'] },
+  ],
+  ['is disabled', [['DisableEndpoint', { reason: 'it answers 410' }]], { status: 'disabled' }],
+  [
+    'is enabled again',
+    [
+      ['DisableEndpoint', { reason: 'x' }],
+      ['EnableEndpoint', {}],
+    ],
+    { status: 'enabled' },
+  ],
+  ['is deleted', [['DeleteEndpoint', {}]], { status: 'deleted' }],
+])('an endpoint %s', (_name, commands, state) => {
+  expect(after(...commands)).toMatchObject({ ...state, version: commands.length + 1 });
+});
+
+test.each<[string, readonly (readonly [string, object])[], string, object, string]>([
+  ['http', [], 'ChangeEndpoint', { url: 'http://shop.example' }, 'invalid_url'],
+  ['no secret', [], 'RotateSecret', {}, 'missing_field'],
+  ['enabled already', [], 'EnableEndpoint', {}, 'not_allowed'],
+  [
+    'disabled already',
+    [['DisableEndpoint', { reason: 'x' }]],
+    'DisableEndpoint',
+    { reason: 'y' },
+    'not_allowed',
+  ],
+  ['deleted', [['DeleteEndpoint', {}]], 'ChangeEndpoint', { url }, 'not_allowed'],
+])('%s is refused', (_name, commands, type, data, code) => {
+  expect(endpoints.decide(after(...commands), type, data, cause.occurredAt)).toMatchObject({
+    refusal: { code },
+  });
+});
+
+test('a log that does not start with its creation is none', () => {
+  const event = {
+    ...cause,
+    type: 'EndpointDeleted',
+    data: {},
+    orderId: 'ep-1',
+    version: 1,
+    schemaVersion: 1,
+  } as const;
+  expect(() => endpoints.evolve(undefined, event)).toThrow(TypeError);
+});
