@@ -1,11 +1,11 @@
 import type { TSchema } from 'typebox';
 import { bodyParts } from '../api/commands/body-parts.js';
 import type { OrderBody } from '../api/commands/gateway.js';
-import { commands, partOf } from '../api/commands/table.js';
+import { commands } from '../api/commands/table.js';
 import { HttpProblem } from '../api/problem.js';
 import { closed, Id, Key } from '../api/schemas.js';
 import { validatorCompiler } from '../api/validation.js';
-import type { FollowUpCommand, FollowUpType } from '../order/commands.js';
+import { type FollowUpCommand, type FollowUpType, partOf } from '../order/commands.js';
 import { exitCodes, Failure } from './failure.js';
 
 /**

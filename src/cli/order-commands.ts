@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import type { CommandEntry, Field } from '../api/commands/entry.js';
-import { commands, partOf } from '../api/commands/table.js';
-import { type FollowUpType, followUpTypes } from '../order/commands.js';
+import { commands } from '../api/commands/table.js';
+import { type FollowUpType, followUpTypes, partOf } from '../order/commands.js';
 import { type Reader, readers } from './arguments.js';
 import { usageFailure } from './failure.js';
 import { addCommandOptions, addScript, addSendOptions, type CommandOptions, type Session } from './script.js';

@@ -159,26 +159,39 @@ export const segments = {
   AddNote: 'notes',
 } as const satisfies Record<FollowUpType, string>;
 
-/** Commands to one shipment or one return: their data names it, and the view lists them with it. */
-export type PartCommandType = {
-  [T in FollowUpType]: CommandData[T] extends { readonly shipmentId: string } | { readonly returnId: string }
-    ? T
-    : never;
+type NamingType<Name extends object> = {
+  [T in FollowUpType]: CommandData[T] extends Name ? T : never;
 }[FollowUpType];
 
-/** The part that a command goes to; a command that is missing here goes to the order as a whole. */
-export const parts = {
+/** Commands to one shipment, which their data names. */
+export type ShipmentCommandType = NamingType<{ readonly shipmentId: string }>;
+/** Commands to one return, which their data names. */
+export type ReturnCommandType = NamingType<{ readonly returnId: string }>;
+
+const shipmentCommands: Readonly<Record<ShipmentCommandType, 'shipment'>> = {
   DispatchShipment: 'shipment',
   DeliverShipment: 'shipment',
-  ReceiveReturn: 'return',
-} as const satisfies Record<PartCommandType, 'shipment' | 'return'>;
+};
+const returnCommands: Readonly<Record<ReturnCommandType, 'return'>> = { ReceiveReturn: 'return' };
+const parts: Readonly<Partial<Record<FollowUpType, 'shipment' | 'return'>>> = {
+  ...shipmentCommands,
+  ...returnCommands,
+};
 
-export function isPartCommand(type: FollowUpType): type is PartCommandType {
-  return type in parts;
+/** The part of an order that a command goes to; undefined if it goes to the whole order. */
+export function partOf(type: FollowUpType): 'shipment' | 'return' | undefined {
+  return parts[type];
 }
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- by its type, the keys of `segments` are exactly these
 export const followUpTypes = Object.keys(segments) as readonly FollowUpType[];
+
+export const shipmentCommandTypes = followUpTypes.filter(
+  (type): type is ShipmentCommandType => partOf(type) === 'shipment',
+);
+export const returnCommandTypes = followUpTypes.filter(
+  (type): type is ReturnCommandType => partOf(type) === 'return',
+);
 
 export const limits = {
   lines: 200,

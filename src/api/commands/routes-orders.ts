@@ -1,4 +1,4 @@
-import { type FollowUpCommand, type FollowUpType, followUpTypes } from '../../order/commands.js';
+import { type FollowUpCommand, type FollowUpType, followUpTypes, partOf } from '../../order/commands.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
 import { problem } from '../problem.js';
 import { closed, Id, OrderPath } from '../schemas.js';
@@ -9,7 +9,7 @@ import type { CommandEntry } from './entry.js';
 import type { Gateway, OrderBody } from './gateway.js';
 import { metaOf, preferencesOf } from './request.js';
 import * as schemas from './schemas.js';
-import { commands, partOf, pathOf } from './table.js';
+import { commands, pathOf } from './table.js';
 
 declare module 'fastify' {
   interface FastifySchema {

@@ -1,4 +1,4 @@
-import { type CommandType, type FollowUpType, isPartCommand, parts, segments } from '../../order/commands.js';
+import { type CommandType, partOf, segments } from '../../order/commands.js';
 import type { Agreeing, CommandEntry, EntryOf } from './entry.js';
 
 const reason = { typed: '--reason <text>', says: 'why', required: true } as const;
@@ -225,9 +225,4 @@ export function pathOf(type: CommandType): string {
   const part = partOf(type);
   const inPart = part === undefined ? '' : `${part}s/:${part}Id/`;
   return `/v1/orders/:orderId/${inPart}${segments[type]}`;
-}
-
-/** The part of an order that a command goes to; undefined if it goes to the order as a whole. */
-export function partOf(type: FollowUpType): 'shipment' | 'return' | undefined {
-  return isPartCommand(type) ? parts[type] : undefined;
 }
