@@ -11,7 +11,7 @@ const pages = ['.', 'docs', 'docs/decisions', 'examples']
 const textOf = (page: string): string => readFileSync(page, 'utf8');
 
 /** A page without its blocks of code. */
-const proseOf = (page: string): string => textOf(page).replaceAll(/^```[^]*?^```/gm, '');
+const proseOf = (page: string): string => textOf(page).replaceAll(/^ *```[^]*?^ *```/gm, '');
 
 function matches(text: string, pattern: RegExp): readonly string[] {
   return [...new Set([...text.matchAll(pattern)].map(([, found = '']) => found))];
@@ -50,8 +50,10 @@ describe.each(pages)('%s', (page) => {
     const named = matches(proseOf(page), /`([\w.@-]+(?:\/[\w.@-]+)+\/?)`/g).filter(
       (path) => /^(?:src|test|workers|docs)\//.test(path) || /\.(?:ts|mjs|json|md)$/.test(path),
     );
+    const created = matches(textOf(page), /```ts file=(\S+)/g);
     const missing = named.filter(
-      (path) => !['.', 'src', 'test'].some((folder) => existsSync(join(folder, path))),
+      (path) =>
+        !created.includes(path) && !['.', 'src', 'test'].some((folder) => existsSync(join(folder, path))),
     );
     expect(missing).toEqual([]);
   });

@@ -1,0 +1,139 @@
+/**
+ * Follows the feed of all events over Server-Sent Events, and keeps a sum in a file: the value of all orders, by currency.
+ *
+ *     node examples/feed-consumer.mjs [file]
+ *
+ * The file holds the sums and the checkpoint, and each write of it replaces both at once. So each event counts exactly
+ * once, whenever this program is killed: the feed delivers at least once, and what the checkpoint covers is passed over.
+ * A consumer with a database keeps its checkpoint there, and writes it in the same transaction as the result.
+ */
+import { open, readFile, rename } from 'node:fs/promises';
+import process from 'node:process';
+import { setTimeout } from 'node:timers/promises';
+
+const api = process.env['ORDERS_URL'] ?? 'http://127.0.0.1:8080';
+const file = process.argv[2] ?? 'sales.json';
+const RECONNECT_MS = 1_000;
+
+/** @typedef {{ position: number, orders: number, value: Record<string, number> }} Sales */
+/** @typedef {{ position: number, event: { type: string, data: { currency: string, total: number } } }} Received */
+
+/** @returns {Promise<Sales>} */
+async function load() {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    return { position: 0, orders: 0, value: {} };
+  }
+}
+
+/**
+ * Replaces the file by a rename, which happens as a whole or not at all.
+ *
+ * @param {Sales} sales
+ */
+async function save(sales) {
+  const next = `${file}.next`;
+  const handle = await open(next, 'w');
+  try {
+    await handle.writeFile(JSON.stringify(sales));
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(next, file);
+}
+
+/**
+ * The sums after one more event. Pure, and ignores an event that it has counted.
+ *
+ * @param {Sales} sales
+ * @param {Received} received
+ * @returns {Sales}
+ */
+function apply(sales, { position, event: { type, data } }) {
+  if (position <= sales.position) return sales;
+  if (type !== 'OrderCreated') return { ...sales, position };
+  const { currency, total } = data;
+  return {
+    position,
+    orders: sales.orders + 1,
+    value: { ...sales.value, [currency]: (sales.value[currency] ?? 0) + total },
+  };
+}
+
+/**
+ * The events of a stream, in micro-batches: all that came in one piece of it.
+ *
+ * @param {ReadableStream<Uint8Array>} body
+ * @returns {AsyncGenerator<Received[], void>}
+ */
+async function* batchesOf(body) {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const bytes of body) {
+    text += decoder.decode(bytes, { stream: true });
+    const blocks = text.split('\n\n');
+    // What follows the last empty line is not complete yet.
+    text = blocks.pop() ?? '';
+    const batch = blocks.flatMap(receivedFrom);
+    if (batch.length > 0) yield batch;
+  }
+}
+
+/**
+ * @param {string} block an event, or a comment that keeps the connection alive
+ * @returns {Received[]}
+ */
+function receivedFrom(block) {
+  const fields = new Map(
+    block.split('\n').map((line) => {
+      const [name = '', ...value] = line.split(': ');
+      return [name, value.join(': ')];
+    }),
+  );
+  const [id, data] = [fields.get('id'), fields.get('data')];
+  return id === undefined || data === undefined ? [] : [{ position: Number(id), event: JSON.parse(data) }];
+}
+
+/**
+ * Applies what follows the checkpoint, until the connection ends.
+ *
+ * @param {Sales} sales
+ * @returns {Promise<Sales>} what is in the file then
+ */
+async function follow(sales) {
+  const response = await fetch(`${api}/v1/events/stream`, {
+    headers: { 'last-event-id': String(sales.position) },
+  });
+  if (response.status === 400) {
+    // The feed is shorter than the checkpoint says: it began anew after a restore, and so must every consumer.
+    const { detail } = /** @type {{ detail: string }} */ (await response.json());
+    throw new Error(`${detail} Delete ${file} to begin anew.`);
+  }
+  let saved = sales;
+  if (!response.ok || response.body === null) return saved;
+  try {
+    for await (const batch of batchesOf(response.body)) {
+      const next = batch.reduce(apply, saved);
+      await save(next);
+      saved = next;
+      console.log(JSON.stringify(saved));
+    }
+  } catch (error) {
+    // `fetch` says so of a connection that broke.
+    if (!(error instanceof TypeError)) throw error;
+  }
+  return saved;
+}
+
+let sales = await load();
+console.log(`from position ${sales.position}`);
+for (;;) {
+  sales = await follow(sales).catch((error) => {
+    if (error instanceof TypeError) return sales;
+    throw error;
+  });
+  await setTimeout(RECONNECT_MS);
+}

@@ -1,0 +1,122 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+
+/** A picture of rooms and of what each may import. */
+interface Picture {
+  /** folder, or file, by its id in the picture */
+  readonly rooms: ReadonlyMap<string, string>;
+  /** rooms that each may import, without an arrow */
+  readonly base: ReadonlySet<string>;
+  /** `<folder> --> <folder>` */
+  readonly inward: readonly string[];
+  /** of arrows that point outward, written likewise */
+  readonly outward: readonly string[];
+}
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+}
+
+const document = readFileSync('docs/architecture.md', 'utf8');
+const sections = [...document.matchAll(/^## (.*)\n[^#]*?```mermaid\n([^]*?)```/gm)];
+const pictures = sections.map(([, title = '', text = '']) => [title, pictureOf(text)] as const);
+const sources = filesOf('src');
+const imports = sources.flatMap(importsOf);
+
+test('the pictures are found, and so are the imports', () => {
+  expect(pictures).toHaveLength(2);
+  expect(imports.length).toBeGreaterThan(500);
+});
+
+test('each file is in a room of each picture that it belongs to', () => {
+  for (const [title, { rooms }] of pictures) {
+    const isLog = [...rooms.values()].every((room) => room.startsWith('src/log/'));
+    const files = isLog ? sources.filter((file) => file.startsWith('src/log/')) : sources;
+    const outside = files.filter((file) => roomOf(file, rooms) === undefined);
+    expect({ title, outside }).toEqual({ title, outside: [] });
+  }
+});
+
+describe.each(pictures)('%s', (_, { rooms, base, inward, outward }) => {
+  const actual = new Map<string, Import>();
+  for (const one of imports) {
+    const [from, to] = [roomOf(one.from, rooms), roomOf(one.to, rooms)];
+    if (from === undefined || to === undefined || from === to || base.has(to)) continue;
+    actual.set(`${from} --> ${to}`, one);
+  }
+
+  test('each import between rooms is drawn', () => {
+    const drawn = new Set([...inward, ...outward]);
+    const missing = [...actual].filter(([arrow]) => !drawn.has(arrow));
+    expect(missing.map(([arrow, { from, to }]) => `${arrow}, for ${from} imports ${to}`)).toEqual([]);
+  });
+
+  test('each arrow is an import', () => {
+    expect([...inward, ...outward].filter((arrow) => !actual.has(arrow))).toEqual([]);
+  });
+
+  test('arrows that point inward close no cycle, and a dotted one does', () => {
+    for (const arrow of inward)
+      expect({ arrow, closes: closes(arrow, inward) }).toMatchObject({ closes: false });
+    for (const arrow of outward)
+      expect({ arrow, closes: closes(arrow, [...inward, ...outward]) }).toMatchObject({ closes: true });
+  });
+
+  test('what each room may import imports nothing that it may not', () => {
+    const others = imports.filter(({ from, to }) => {
+      const [importer, imported] = [roomOf(from, rooms), roomOf(to, rooms)];
+      if (importer === undefined || imported === undefined) return false;
+      return base.has(importer) && !base.has(imported);
+    });
+    expect(others).toEqual([]);
+  });
+});
+
+function pictureOf(text: string): Picture {
+  const rooms = new Map(
+    [...text.matchAll(/(\w+)\["(src\/[^"]+)"\]/g)].map(([, id = '', room = '']) => [id, room]),
+  );
+  const [, group = ''] = /subgraph base[^\n]*\n([^]*?)\n *end/.exec(text) ?? [];
+  const base = new Set([...group.matchAll(/"(src\/[^"]+)"/g)].map(([, room = '']) => room));
+  const arrows = (kind: string) =>
+    [...text.replaceAll(/\["[^"]*"\]/g, '').matchAll(new RegExp(`^ *(\\w+) ${kind} (\\w+)$`, 'gm'))].map(
+      ([, from = '', to = '']) => `${rooms.get(from)} --> ${rooms.get(to)}`,
+    );
+  return { rooms, base, inward: arrows('-->'), outward: arrows('-\\.->') };
+}
+
+/** Whether there is a way back from the end of an arrow to its beginning. */
+function closes(arrow: string, arrows: readonly string[]): boolean {
+  const [from = '', to = ''] = arrow.split(' --> ');
+  const reached = new Set([to]);
+  for (const room of reached)
+    for (const other of arrows) {
+      const [begin = '', end = ''] = other.split(' --> ');
+      if (begin === room) reached.add(end);
+    }
+  return reached.has(from);
+}
+
+/** `<folder>/*.ts` is a room of the files directly in the folder, and goes before the folder. */
+function roomOf(file: string, rooms: Picture['rooms']): string | undefined {
+  const all = [...rooms.values()];
+  const direct = `${dirname(file)}/*.ts`;
+  if (all.includes(direct)) return direct;
+  return all.find((room) => file === room || file.startsWith(`${room}/`));
+}
+
+function filesOf(folder: string): readonly string[] {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+function importsOf(from: string): readonly Import[] {
+  const specifiers = readFileSync(from, 'utf8').matchAll(/(?:\bfrom|\bimport\() ?'(\.[^']+)'/g);
+  return [...specifiers].map(([, specifier = '']) => ({
+    from,
+    to: join(dirname(from), specifier.replace(/\.js$/, '.ts')),
+  }));
+}

@@ -1,0 +1,149 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import process from 'node:process';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+
+const run = promisify(execFile);
+const LIMIT_MS = 600_000;
+/** What a copy needs to be checked and tested. */
+const COPIED = [
+  'package.json',
+  'tsconfig.json',
+  'jest.config.mjs',
+  '.oxlintrc.json',
+  '.prettierrc.json',
+  'src',
+  'workers',
+  'test',
+  'examples',
+];
+
+/** A block of CONTRIBUTING.md that changes a file of the project, or is one. */
+interface Block {
+  readonly language: 'ts' | 'diff';
+  readonly file: string;
+  readonly lines: readonly string[];
+  /** of the heading that it stands under */
+  readonly recipe: string;
+}
+
+const contributing = await readFile('CONTRIBUTING.md', 'utf8');
+const blocks = blocksOf(contributing);
+const files = [...new Set(blocks.map(({ file }) => file))];
+/** But for the random walks, which take long. */
+const tests = files.filter((file) => file.endsWith('.test.ts') && !file.includes('properties'));
+
+let copy: string;
+
+beforeAll(async () => {
+  copy = await mkdtemp(join(tmpdir(), 'orders-contributing-'));
+  for (const name of COPIED) await cp(name, join(copy, name), { recursive: true });
+  await symlink(resolve('node_modules'), join(copy, 'node_modules'));
+  for (const block of blocks) await apply(block);
+});
+afterAll(async () => {
+  await rm(copy, { recursive: true, force: true });
+});
+
+test('each recipe has blocks, and a test', () => {
+  const recipes = [...contributing.matchAll(/^## (Add a .*|Change an .*)$/gm)].map(([, name = '']) => name);
+  expect(recipes.length).toBeGreaterThan(3);
+  const tested = blocks.filter(({ file }) => file.endsWith('.test.ts')).map(({ recipe }) => recipe);
+  for (const recipe of recipes) expect(tested).toContain(recipe);
+});
+
+test(
+  'the project as the recipes leave it has no error of type, lint or format',
+  async () => {
+    await tool('tsc', '--noEmit', '-p', 'tsconfig.json');
+    await tool('oxlint', '--type-aware', '--deny-warnings', ...files);
+    // A whole file is formatted where it stands: in a page, whose lines are shorter.
+    const changed = blocks.filter(({ language }) => language === 'diff').map(({ file }) => file);
+    await tool('prettier', '--check', ...new Set(changed));
+  },
+  LIMIT_MS,
+);
+
+test(
+  'the new events are locked, and the tests of stored events pass with those of the recipes',
+  async () => {
+    const { stdout } = await jest('--testMatch=**/golden/record.ts');
+    expect(stdout).toContain('Locked: OrderExpedited@1, ReturnRequested@2');
+    await jest('test/golden', 'test/cli/program', ...tests);
+  },
+  LIMIT_MS,
+);
+
+function blocksOf(markdown: string): readonly Block[] {
+  const found: Block[] = [];
+  let recipe = '';
+  let indent: number | undefined;
+  let lines: string[] = [];
+  for (const line of markdown.split('\n')) {
+    const fence = /^( *)```(?:(ts|diff) file=(\S+))?/.exec(line);
+    if (fence !== null && indent === undefined) {
+      const [, spaces = '', language, file] = fence;
+      indent = spaces.length;
+      lines = [];
+      if (file !== undefined)
+        found.push({ language: language === 'ts' ? 'ts' : 'diff', file, lines, recipe });
+    } else if (fence !== null) indent = undefined;
+    else if (indent !== undefined) lines.push(line.slice(indent));
+    else if (line.startsWith('## ')) recipe = line.slice(3);
+  }
+  return found;
+}
+
+/** @throws Error where a place that a block changes is not in its file exactly once */
+async function apply({ language, file, lines, recipe }: Block): Promise<void> {
+  const path = join(copy, file);
+  if (language === 'ts') {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, `${lines.join('\n')}\n`, { flag: 'wx' });
+    return;
+  }
+  let text = await readFile(path, 'utf8');
+  for (const hunk of lines.join('\n').split('\n@@\n')) {
+    const marked = hunk.split('\n');
+    const [before, after] = ['-', '+'].map((mark) =>
+      marked
+        .filter((line) => line === '' || line.startsWith(' ') || line.startsWith(mark))
+        .map((line) => `${line.slice(1)}\n`)
+        .join(''),
+    );
+    const parts = `\n${text}`.split(`\n${before}`);
+    if (parts.length !== 2)
+      throw new Error(
+        `CONTRIBUTING.md, ${recipe}: ${parts.length - 1} places in ${file} are\n${before}There must be one: mend the recipe.`,
+      );
+    text = parts.join(`\n${after}`).slice(1);
+  }
+  await writeFile(path, text);
+}
+
+async function tool(name: string, ...args: readonly string[]) {
+  return await inCopy(join('node_modules', '.bin', name), args);
+}
+
+async function jest(...args: readonly string[]) {
+  const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
+  return await inCopy(process.execPath, [...flags, 'node_modules/jest/bin/jest.js', ...args]);
+}
+
+/** Runs a program, without servers. @throws Error with what it printed */
+async function inCopy(program: string, args: readonly string[]) {
+  const { PATH, HOME } = process.env;
+  try {
+    return await run(program, [...args], {
+      cwd: copy,
+      env: { PATH, HOME, NO_SERVERS: '1' },
+      maxBuffer: 64 * 1024 * 1024,
+    });
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as { readonly stdout?: string; readonly stderr?: string };
+    throw new Error(`${program} ${args.join(' ')} failed:\n${stdout}${stderr}`, { cause: error });
+  }
+}
