@@ -1,29 +1,29 @@
-import { parseExact } from './exact-json.js';
 import { exitCodes, Failure } from './failure.js';
 
-/** The HTTP API, as far as the scripts need it. What it answers has the shape of the contract. */
+/** The part of the HTTP API that the scripts need. Its answers have the shape of the contract. */
 export interface Api {
   /** such as `http://127.0.0.1:8080` */
   readonly url: string;
-  /** A `GET` that is given up within `withinMs`. */
+  /** A `GET` with a time limit of its own. */
   getSoon(path: string, withinMs: number): Promise<unknown>;
-  /** Query members that are undefined are left out. */
+  /** Leaves out members of the query that are undefined. */
   get<T>(path: string, query?: Query): Promise<T>;
   put<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
   submit<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
-  /** Sends `body` as it is. */
+  /** Sends the text as the body, so that a signature over it stays valid. */
   post(path: string, body: string, headers: Headers): Promise<void>;
 }
 
 export type Query = Readonly<Record<string, string | number | undefined>>;
 type Headers = Readonly<Record<string, string>>;
 
-/** Longer than the API itself waits for anything. */
+/** Longer than any request takes the API. */
 const ANSWER_WITHIN_MS = 40_000;
 
 /**
- * @param baseUrl such as `http://127.0.0.1:8080`, or `https://shop.example/orders-api` where it is behind a path
- * Every call fails with a `Failure`: that of the API's own problem, or `api_unreachable`.
+ * Every call may throw a `Failure`: the API's problem, or `api_unreachable`.
+ *
+ * @param baseUrl such as `http://127.0.0.1:8080`, or with a path `https://shop.example/orders-api`
  */
 export function connectApi(baseUrl: string): Api {
   const base = new URL(baseUrl);
@@ -64,7 +64,7 @@ export function connectApi(baseUrl: string): Api {
   };
 }
 
-/** A path of the contract; what is given for a part cannot lead to another one. */
+/** A path of the contract. Its parts are encoded, so that an id cannot lead to another path. */
 export function at(strings: TemplateStringsArray, ...parts: readonly string[]): string {
   return String.raw({ raw: strings }, ...parts.map(encodeURIComponent));
 }
@@ -74,7 +74,7 @@ async function jsonOf<T>(response: Response): Promise<T> {
   return parseExact(await response.text()) as T;
 }
 
-/** As it was given, without what may be secret in it. */
+/** The address without user name, password and query, which may be secret. */
 function addressOf({ origin, pathname }: URL): string {
   return `${origin}${pathname.replace(/\/$/, '')}`;
 }
@@ -120,7 +120,7 @@ async function problemOf(response: Response): Promise<Problem> {
   }
 }
 
-/** The exit code for an HTTP status that is no success. */
+/** The exit code for an HTTP status that is not a success. */
 export function exitCodeOf(status: number): number {
   switch (status) {
     case 404:
@@ -136,4 +136,35 @@ export function exitCodeOf(status: number): number {
     default:
       return status < 500 ? exitCodes.usage : exitCodes.unexpected;
   }
+}
+
+/**
+ * Reads JSON without losing a digit: a whole number beyond the safe integers, such as the sum of
+ * many orders, becomes a bigint.
+ */
+export function parseExact(text: string): unknown {
+  if (!/\d{16}/.test(text)) return JSON.parse(text);
+  const marked = text.replaceAll(tokens, (token) => (isLargeInteger(token) ? `"${mark}${token}"` : token));
+  return JSON.parse(marked, (_name, value: unknown) =>
+    typeof value === 'string' && value.startsWith(MARK) ? BigInt(value.slice(MARK.length)) : value,
+  );
+}
+
+/** Prints JSON that `parseExact` reads back as the same value. */
+export function printExact(value: unknown): string {
+  const marked = JSON.stringify(value, (_name, one: unknown) =>
+    typeof one === 'bigint' ? `${MARK}${one}` : one,
+  );
+  return marked.replaceAll(/"\\u0000(-?\d+)"/g, '$1');
+}
+
+/** No text of the API has this character. */
+const MARK = '\u0000';
+const mark = String.raw`\u0000`;
+
+/** Strings, which stay as they are, and numbers. */
+const tokens = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+
+function isLargeInteger(token: string): boolean {
+  return /^-?\d+$/.test(token) && !Number.isSafeInteger(Number(token));
 }

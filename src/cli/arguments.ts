@@ -1,9 +1,12 @@
 import { InvalidArgumentError } from 'commander';
+import type { Field } from '../api/commands/entry.js';
 import type { AmendedLine, LineQuantity, NewLine } from '../order/commands.js';
 
 /**
- * Reads what was typed. Says only whether it can be read; whether it is allowed, the command's schema and the order say.
- * Every function here throws an `InvalidArgumentError` with one sentence.
+ * Readers of arguments and options. They only parse: whether a value is allowed, the command's
+ * schema and the order decide. A reader throws an `InvalidArgumentError` with one sentence. The
+ * readers with a second parameter serve options that may be repeated: they add to the values read
+ * before.
  */
 
 /** A whole number, 0 or more. */
@@ -34,7 +37,7 @@ export function seconds(text: string): number {
   return number;
 }
 
-/** `A-1:2:1999` or `A-1:2:1999:Green mug`; to be used repeatedly. */
+/** `A-1:2:1999` or `A-1:2:1999:Green mug`. */
 export function newLines(text: string, before: readonly NewLine[] = []): readonly NewLine[] {
   const [sku = '', quantity = '', unitPrice = '', ...name] = text.split(':');
   if (sku === '' || quantity === '' || unitPrice === '')
@@ -50,7 +53,7 @@ export function newLines(text: string, before: readonly NewLine[] = []): readonl
   ];
 }
 
-/** `A-1:2`; to be used repeatedly. */
+/** `A-1:2`. */
 export function quantities(text: string, before: readonly LineQuantity[] = []): readonly LineQuantity[] {
   const [, sku, quantity] = /^(.+):(\d+)$/.exec(text) ?? [];
   if (sku === undefined || quantity === undefined)
@@ -58,18 +61,17 @@ export function quantities(text: string, before: readonly LineQuantity[] = []): 
   return [...before, { sku, quantity: wholeNumber(quantity) }];
 }
 
-/** `A-1:2`, or `B-7:1:500` for goods that are new in the order; to be used repeatedly. */
+/** `A-1:2`, or `B-7:1:500` for a SKU that is new in the order. */
 export function amendedLines(text: string, before: readonly AmendedLine[] = []): readonly AmendedLine[] {
   const added = text.split(':').length > 2 ? newLines(text) : quantities(text);
   return [...before, ...added];
 }
 
-/** To be used repeatedly. */
-export function several(text: string, before: readonly string[] = []): readonly string[] {
+/** Any text. */
+export function texts(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text];
 }
 
-/** JSON as it was typed. */
 export function json(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -79,3 +81,16 @@ export function json(text: string): unknown {
     );
   }
 }
+
+/** `before`: what the same reader returned for the option's earlier occurrences. */
+export type Reader = { read(text: string, before?: unknown): unknown }['read'];
+
+/** By `Field.reads` in the table of commands. */
+export const readers: Readonly<Record<NonNullable<Field['reads']>, Reader>> = {
+  amount,
+  json,
+  texts,
+  newLines,
+  amendedLines,
+  quantities,
+};

@@ -1,8 +1,7 @@
 import type { LineQuantity } from '../order/commands.js';
 import { type OrderEvent, schemaVersions } from '../order/events.js';
 import { formatMoney } from '../order/money.js';
-import type { Cell, Column } from './table.js';
-import type { Format } from './terminal.js';
+import type { Cell, Column, Format } from './terminal.js';
 
 export const eventColumns: readonly Column[] = [
   { title: 'VERSION', align: 'right' },
@@ -25,7 +24,7 @@ export function eventRow(event: OrderEvent, currency: string): readonly Cell[] {
   ];
 }
 
-/** The widths `watch` uses: its rows come one by one, so they cannot be measured. */
+/** Fixed widths for `watch`: its rows arrive one by one, so it cannot measure them. */
 export const liveColumns: readonly Column[] = [
   { title: 'VERSION', align: 'right' },
   { title: 'TIME'.padEnd(24) },
@@ -58,7 +57,9 @@ function formatOf({ type }: OrderEvent): Format | undefined {
   }
 }
 
-/** What happened, in a few words; empty where the event's name says it all, or its shape is none of today's. */
+/**
+ * What happened, in a few words. Empty if the event's name says it all, or its shape is not today's.
+ */
 export function inShort(event: OrderEvent, currency: string): string {
   return schemaVersions[event.type] === event.schemaVersion ? words(event, currency) : '';
 }
@@ -143,14 +144,16 @@ function words(event: OrderEvent, currency: string): string {
       return `${event.data.command}: ${event.data.message}`;
     case 'OrderResumed':
       return event.data.reason;
-    case 'OrderConfirmed':
-    case 'OrderExpired':
-    case 'OrderAmended':
-    case 'OrderClosed':
-      return '';
     default:
-      return event satisfies never;
+      return membersInShort(event.data);
   }
+}
+
+/** The data of an event that has no words of its own above. */
+function membersInShort(data: object): string {
+  return Object.entries(data)
+    .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(', ');
 }
 
 export function linesInShort(lines: readonly LineQuantity[]): string {

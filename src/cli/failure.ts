@@ -1,16 +1,17 @@
 import type { Refused } from '../api/commands/gateway.js';
-import { type FollowUpType, segments } from '../order/commands.js';
+import { commands } from '../api/commands/table.js';
+import { followUpTypes, segments } from '../order/commands.js';
 import { ConfigError } from '../server/config.js';
 
-/** What a client script tells the shell. */
+/** The exit codes of the scripts. */
 export const exitCodes = {
   done: 0,
   /** the order, its version or a rule does not allow it: HTTP 409, 412, 422 */
   refused: 1,
-  /** what was typed is wrong: HTTP 400, 413 */
+  /** wrong arguments, options or input: HTTP 400, 413 */
   usage: 2,
   notFound: 3,
-  /** nobody answered: a command may still take effect; HTTP 503 */
+  /** no answer: a command may still take effect; HTTP 503 */
   unavailable: 4,
   unexpected: 5,
   interrupted: 130,
@@ -26,7 +27,7 @@ export interface FailureDetails {
   readonly allowedCommands?: readonly string[];
 }
 
-/** Why a script ends with something else than 0. */
+/** Why a script ends with another exit code than 0. */
 export class Failure extends Error {
   override readonly name = 'Failure';
   readonly exitCode: number;
@@ -39,28 +40,11 @@ export class Failure extends Error {
   }
 }
 
-/** The names of the scripts, by the command they send. */
-export const verbs = {
-  HoldOrder: 'hold',
-  ReleaseOrder: 'release',
-  CancelOrder: 'cancel',
-  AmendOrder: 'amend',
-  CreateShipment: 'ship',
-  DispatchShipment: 'dispatch',
-  DeliverShipment: 'deliver',
-  CapturePayment: 'capture',
-  WriteOffCapture: 'write-off',
-  RequestReturn: 'return',
-  ReceiveReturn: 'receive',
-  RefundPayment: 'refund',
-  AddNote: 'note',
-} as const satisfies Record<FollowUpType, string>;
+const verbsBySegment = new Map<string, string>(
+  followUpTypes.map((type) => [segments[type], commands[type].verb]),
+);
 
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of `verbs` are these, by its type
-const types = Object.keys(verbs) as readonly FollowUpType[];
-const verbsBySegment = new Map<string, string>(types.map((type) => [segments[type], verbs[type]]));
-
-/** What the contract calls `shipments` is `ship` here. */
+/** The name of the script for a command in `allowedCommands`: `ship` for `shipments`. */
 export function verbOf(segment: string): string {
   return verbsBySegment.get(segment) ?? segment;
 }
@@ -94,7 +78,7 @@ export function usageFailure(message: string, pointer?: string): Failure {
   });
 }
 
-/** Whatever was thrown, as a failure. */
+/** Any thrown value as a failure. */
 export function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
   if (error instanceof ConfigError)

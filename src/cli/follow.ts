@@ -8,7 +8,7 @@ import { unbroken } from '../log/journal/time-travel.js';
 import { type Api, at } from './api.js';
 import { exitCodes, Failure } from './failure.js';
 
-/** Pauses between two looks: short while something happens, longer while nothing does. */
+/** Pauses between two polls: short while events arrive, longer while none do. */
 const POLL_MS = { shortest: 150, longest: 2_000 };
 
 /** An event, and the order as it was after it. */
@@ -17,29 +17,32 @@ export interface Happened {
   readonly order: Order;
 }
 
-/** It has nothing left to do by itself. Between two events of one decision it has: what follows from the first. */
+/**
+ * Whether the order has nothing left to do by itself. Between two events of one decision it has:
+ * the second follows from the first.
+ */
 export function isAtRest(order: Order): boolean {
   return order.owed.length === 0 && consequence(order, order.updatedAt) === undefined;
 }
 
-/** Over, but for goods that may come back; nothing happens any more that nobody asks for. */
+/** Whether the order is over, except for returns: without a command, nothing more happens. */
 export function isSettled(order: Order): boolean {
   return isFinished(order) || isReadyToClose(order);
 }
 
 export interface FollowOptions {
-  /** the order as it is known already: only what happened to it since is told */
+  /** the order as the caller knows it: only later events are followed */
   readonly from?: Order | undefined;
-  /** ends it */
+  /** ends the generator */
   readonly signal?: AbortSignal;
-  /** told when the API went away; once it has answered it is waited for */
+  /** Called when the API stops answering. If it has answered before, polling goes on. */
   readonly onTrouble?: (failure: Failure) => void;
 }
 
 /**
- * The events of an order from the first on, as they come. Does not end before `signal` says so.
+ * The events of an order from the first on, as they arrive. Ends only by `signal`.
  *
- * @throws Failure when the first look fails, such as for an unknown order
+ * @throws Failure if the first poll fails, such as for an unknown order
  */
 export async function* follow(
   api: Api,
@@ -73,7 +76,7 @@ export async function* follow(
   }
 }
 
-/** The events of an order, all or those after a version, whatever the number of pages. */
+/** The events of an order, all or those after a version, from as many pages as there are. */
 export async function eventsOf(
   api: Api,
   orderId: string,
@@ -100,7 +103,9 @@ export interface UntilOptions {
   readonly onHappened?: (happened: Happened) => void;
 }
 
-/** Follows an order until `holds`. Tells how it was last seen, and whether it came so far in time. */
+/**
+ * Follows an order until `holds`. Returns the order as last seen, and whether it got there in time.
+ */
 export async function until(
   api: Api,
   orderId: string,

@@ -1,84 +1,48 @@
 import type { TSchema } from 'typebox';
-import {
-  AddNote,
-  AmendOrder,
-  CapturePayment,
-  CreateOrder,
-  CreateShipment,
-  DispatchShipment,
-  Nothing,
-  Reason,
-  RefundPayment,
-  RequestReturn,
-} from '../api/commands/schemas.js';
+import { bodyParts } from '../api/commands/body-parts.js';
 import type { OrderBody } from '../api/commands/gateway.js';
-import type { FollowUpCommand, FollowUpType } from '../order/commands.js';
+import { commands } from '../api/commands/table.js';
 import { HttpProblem } from '../api/problem.js';
 import { closed, Id, Key } from '../api/schemas.js';
 import { validatorCompiler } from '../api/validation.js';
-import { exitCodes, Failure, usageFailure } from './failure.js';
+import { type FollowUpCommand, type FollowUpType, partOf } from '../order/commands.js';
+import { exitCodes, Failure } from './failure.js';
 
-/** The schemas are those of the HTTP API: what it answers with 400 ends a script with the same words. */
+/**
+ * Checks what was typed by the schemas of the HTTP API: what the API refuses with 400 ends a script
+ * with the same words. Every function throws a `Failure` then.
+ */
 
-const bodies: Readonly<Record<FollowUpType, TSchema>> = {
-  HoldOrder: Reason,
-  ReleaseOrder: Nothing,
-  CancelOrder: Reason,
-  AmendOrder,
-  CreateShipment,
-  DispatchShipment,
-  DeliverShipment: Nothing,
-  CapturePayment,
-  WriteOffCapture: Reason,
-  RequestReturn,
-  ReceiveReturn: Nothing,
-  RefundPayment,
-  AddNote,
-};
-
-/** A new order as it was typed or read from a file, and the id it shall have, if any. Throws a `Failure`. */
+/** A new order, and its id if one was given. */
 export function newOrder(given: unknown): { readonly id?: string; readonly body: OrderBody } {
-  check(CreateOrder, given);
-  // The shape was checked just now.
+  check(commands.CreateOrder.body(bodyParts), given);
+  // The line above checked the shape.
   const { id, ...body } = given as OrderBody & { readonly id?: string };
   return { ...(id === undefined ? {} : { id }), body };
 }
 
-/**
- * A file's, or standard input's, text: UTF-8, with or without a byte order mark.
- *
- * @param source as it is named to a person
- * @throws Failure where it is not UTF-8: what was meant is not guessed
- */
-export function textOf(bytes: Uint8Array, source: string): string {
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    throw usageFailure(`${source} is not UTF-8: save it as Unicode in UTF-8`);
-  }
+/** A command to an order that exists. Whether the order allows it, the order says. */
+export function followUp(
+  orderId: string,
+  type: FollowUpType,
+  data: Readonly<Record<string, unknown>>,
+): FollowUpCommand {
+  const part = partOf(type);
+  const partId = part === undefined ? [] : [`${part}Id`];
+  const body = Object.entries(data).filter(([name]) => !partId.includes(name));
+  checkEach(Id, { orderId, ...Object.fromEntries(partId.map((name) => [name, data[name]])) });
+  check(commands[type].body(bodyParts), Object.fromEntries(body));
+  // The lines above checked the shape.
+  return { type, data } as FollowUpCommand;
 }
 
-/** Leaves a byte order mark out. */
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
-/** Throws a `Failure` for a command, or the id of an order, that no state would allow. */
-export function checkCommand(orderId: string, { type, data }: FollowUpCommand): void {
-  const { shipmentId, returnId, ...body } = { shipmentId: undefined, returnId: undefined, ...data };
-  checkIds({
-    orderId,
-    ...(shipmentId === undefined ? {} : { shipmentId }),
-    ...(returnId === undefined ? {} : { returnId }),
-  });
-  check(bodies[type], body);
-}
-
-function checkIds(ids: Readonly<Record<string, string>>): void {
-  check(closed(Object.fromEntries(Object.keys(ids).map((name) => [name, Id]))), ids);
-}
-
-/** What goes with a command as a header does. */
+/** The key and the actor of a command, which the HTTP API takes as headers. */
 export function checkKeys(keys: Readonly<Record<string, string>>): void {
-  check(closed(Object.fromEntries(Object.keys(keys).map((name) => [name, Key]))), keys);
+  checkEach(Key, keys);
+}
+
+function checkEach(schema: TSchema, values: Readonly<Record<string, unknown>>): void {
+  check(closed(Object.fromEntries(Object.keys(values).map((name) => [name, schema]))), values);
 }
 
 function check(schema: TSchema, value: unknown): void {

@@ -1,13 +1,12 @@
 import type { AttentionRow } from '../attention/rows.js';
 import { formatMoney } from '../order/money.js';
 import type { OrderView } from '../order/view.js';
-import { rowLines } from './attention-row.js';
+import { rowLines } from './attention.js';
 import { linesInShort } from './event-row.js';
 import { verbOf } from './failure.js';
-import { type Cell, table, untitled } from './table.js';
-import { type Format, type Paint, visible } from './terminal.js';
+import { type Cell, type Format, type Paint, table, untitled, visible } from './terminal.js';
 
-/** An order for a person: what it is, what became of it, what may be done with it. */
+/** An order for a person: its state, what happened to it, and which commands it allows. */
 export function orderCard(
   order: OrderView & { readonly attention?: readonly AttentionRow[] },
   paint: Paint,

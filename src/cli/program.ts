@@ -1,21 +1,17 @@
 import { Command, CommanderError } from 'commander';
-import { addAttentionCommand } from './attention-command.js';
-import { addCreateCommand } from './create-command.js';
-import { addDemoCommand } from './demo-command.js';
-import { addDiffCommand } from './diff-command.js';
+import { addAttention } from './attention.js';
+import { addDemo } from './demo.js';
+import { addEventLog } from './event-log.js';
 import { asFailure, exitCodes, failureLine } from './failure.js';
-import { addFollowUpCommands } from './follow-up-commands.js';
-import { addParkedCommands } from './parked-commands.js';
-import { addProjectionsCommand } from './projections-command.js';
-import { addQueryCommands } from './query-commands.js';
-import { addRebuildCommand } from './rebuild-command.js';
-import { addReconcileCommand } from './reconcile-command.js';
-import { addResumeCommand } from './resume-command.js';
-import type { Session } from './session.js';
-import { addSettleCommand } from './settle-command.js';
-import { addStockCommands } from './stock-commands.js';
-import { addVerifyCommand } from './verify-command.js';
-import { addViewCommands } from './view-commands.js';
+import { addOrderCommands } from './order-commands.js';
+import { addOrderQueries } from './order-queries.js';
+import { addParked, addProjections } from './projections.js';
+import { addProof } from './proof.js';
+import { addRebuild } from './rebuild.js';
+import { addResume } from './resume.js';
+import { addSandbox } from './sandbox.js';
+import type { Session } from './script.js';
+import { addViewQueries } from './view-queries.js';
 
 /**
  * Runs the script that `args` ask for.
@@ -28,7 +24,7 @@ export async function run(args: readonly string[], session: Session): Promise<nu
     await createProgram(session).parseAsync(args, { from: 'user' });
     return exitCodes.done;
   } catch (error) {
-    // It has been said already.
+    // Commander has printed the message.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
     const failure = asFailure(error);
     session.terminal.complain(failureLine(failure));
@@ -53,24 +49,21 @@ function createProgram(session: Session): Command {
     .addHelpText('after', afterHelp);
 
   program.commandsGroup('Commands:');
-  addCreateCommand(program, session);
-  addFollowUpCommands(program, session);
+  addOrderCommands(program, session);
   program.commandsGroup('Queries:');
-  addQueryCommands(program, session);
-  addDiffCommand(program, session);
-  addViewCommands(program, session);
+  addOrderQueries(program, session);
+  addEventLog(program, session);
+  addViewQueries(program, session);
   program.commandsGroup('Operations:');
-  addAttentionCommand(program, session);
-  addVerifyCommand(program, session);
-  addReconcileCommand(program, session);
-  addResumeCommand(program, session);
-  addProjectionsCommand(program, session);
-  addRebuildCommand(program, session);
-  addParkedCommands(program, session);
+  addAttention(program, session);
+  addProof(program, session);
+  addResume(program, session);
+  addProjections(program, session);
+  addRebuild(program, session);
+  addParked(program, session);
   program.commandsGroup('Sandbox:');
-  addStockCommands(program, session);
-  addSettleCommand(program, session);
-  addDemoCommand(program, session);
+  addSandbox(program, session);
+  addDemo(program, session);
   return program;
 }
 

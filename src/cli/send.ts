@@ -3,12 +3,12 @@ import type { Api } from './api.js';
 import { exitCodes, Failure, failureLine, failureOfRefusal } from './failure.js';
 import { isAtRest, until } from './follow.js';
 import type * as Input from './input.js';
-import { type CommandOptions, metaOf, type Session } from './session.js';
+import { type CommandOptions, metaOf, type Session } from './script.js';
 
-/** What a command came to, as `--json` prints it. */
+/** The outcome of a command, as `--json` prints it. */
 export interface Sent {
   readonly orderId: string;
-  /** absent where nobody waited for the answer */
+  /** absent with `--async`, which waits for no answer */
   readonly version?: number;
   readonly status?: string;
   readonly events?: readonly { readonly version: number; readonly type: string }[];
@@ -22,22 +22,22 @@ export interface Sent {
 type Send = (gateway: Gateway, meta: CommandMeta) => Promise<CommandResult>;
 
 /**
- * Sends one command over a gateway of its own, waits for the order where `--wait` says so, and prints what came of it.
+ * Sends one command, waits for the order if `--wait` asks for it, and prints the outcome.
  *
- * @param prepare checks what was typed before anything is connected to
- * @throws Failure where it was refused or its outcome is unknown
+ * @param prepare checks what was typed, before anything is connected
+ * @throws Failure if the command was refused, or its outcome is unknown
  */
 export async function sendAndReport(
   session: Session,
   options: CommandOptions,
   prepare: (input: typeof Input) => Promise<Send>,
 ): Promise<void> {
-  // Loaded when it is needed: queries and help do without the schemas of commands, and start in half the time.
+  // Imported on use: queries and help need no schemas, and start in half the time without them.
   const input = await import('./input.js');
   const meta = metaOf(options);
   input.checkKeys({ key: meta.key, actor: meta.actor });
   const send = await prepare(input);
-  const { openSides } = await import('./sides.js');
+  const { openSides } = await import('./connections.js');
   const { api, gateway, close } = await openSides(session, options);
   let sent: Sent;
   try {
@@ -50,7 +50,7 @@ export async function sendAndReport(
   print(options.json === true ? JSON.stringify(sent) : sentLine(sent));
 }
 
-/** @throws Failure where it was refused or its outcome is unknown */
+/** @throws Failure if the command was refused, or its outcome is unknown */
 export async function sendTo(gateway: Gateway, meta: CommandMeta, send: Send): Promise<Sent> {
   const result = await send(gateway, meta);
   switch (result.kind) {
@@ -71,8 +71,8 @@ export async function sendTo(gateway: Gateway, meta: CommandMeta, send: Send): P
 }
 
 /**
- * The order when it has nothing left to do by itself, or as it was when the time was up. What was sent stays sent: that it
- * cannot be looked at is said, and changes nothing else.
+ * Waits until the order has nothing left to do by itself, or the time is up. The command was sent
+ * already, so an API that does not answer only adds a message.
  */
 async function settled({ terminal }: Session, api: Api, sent: Sent, seconds: number): Promise<Sent> {
   try {
@@ -91,7 +91,7 @@ async function settled({ terminal }: Session, api: Api, sent: Sent, seconds: num
   }
 }
 
-/** What a command came to, on one line. */
+/** The outcome of a command on one line. */
 export function sentLine({ orderId, version, status, events, shipmentId, returnId, ...sent }: Sent): string {
   return [
     `order ${orderId}`,

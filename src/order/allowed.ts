@@ -1,4 +1,12 @@
-import { type FollowUpType, followUpTypes, limits, segments } from './commands.js';
+import {
+  type FollowUpType,
+  followUpTypes,
+  limits,
+  partOf,
+  type ReturnCommandType,
+  segments,
+  type ShipmentCommandType,
+} from './commands.js';
 import {
   type Order,
   type Return,
@@ -74,22 +82,32 @@ export function blocked(order: Order, type: FollowUpType): string | undefined {
   return first(rules[type](order), isFinished(order) && 'the order is closed');
 }
 
+/** The status in which a shipment or a return takes a command. */
+const shipmentStatus: Readonly<Record<ShipmentCommandType, Shipment['status']>> = {
+  DispatchShipment: 'created',
+  DeliverShipment: 'dispatched',
+};
+const returnStatus: Readonly<Record<ReturnCommandType, Return['status']>> = { ReceiveReturn: 'requested' };
+
 /** Like `blocked`, for a command to one shipment. */
 export function blockedForShipment(
   order: Order,
   shipment: Shipment,
-  type: 'DispatchShipment' | 'DeliverShipment',
+  type: ShipmentCommandType,
 ): string | undefined {
-  const expected = type === 'DispatchShipment' ? 'created' : 'dispatched';
   return first(
-    shipment.status !== expected && `shipment ${shipment.shipmentId} is ${shipment.status}`,
+    shipment.status !== shipmentStatus[type] && `shipment ${shipment.shipmentId} is ${shipment.status}`,
     blocked(order, type),
   );
 }
 
-/** Like `blocked`, for the receipt of one return. */
-export function blockedForReturn(order: Order, { returnId, status }: Return): string | undefined {
-  return first(status !== 'requested' && `return ${returnId} is ${status}`, blocked(order, 'ReceiveReturn'));
+/** Like `blocked`, for a command to one return. */
+export function blockedForReturn(
+  order: Order,
+  { returnId, status }: Return,
+  type: ReturnCommandType,
+): string | undefined {
+  return first(status !== returnStatus[type] && `return ${returnId} is ${status}`, blocked(order, type));
 }
 
 export interface Allowed {
@@ -104,7 +122,7 @@ export function allowedCommands(order: Order): Allowed {
   const allowed: string[] = [];
   const reasons: Record<string, string> = {};
   for (const type of followUpTypes) {
-    if (type === 'DispatchShipment' || type === 'DeliverShipment' || type === 'ReceiveReturn') continue;
+    if (partOf(type) !== undefined) continue;
     const reason = blocked(order, type);
     if (reason === undefined) allowed.push(segments[type]);
     else reasons[segments[type]] = reason;

@@ -139,7 +139,10 @@ export const factTypes = [
   'ShipmentDelivered',
 ] as const satisfies readonly (keyof FactData)[];
 
-/** Each command's path segment: in `POST /v1/orders/{id}/<segment>` and in `allowedCommands`. */
+/**
+ * The last segment of a command's path, and its name in `allowedCommands`. The rest of what clients
+ * see of a command is in `api/commands/table.ts`.
+ */
 export const segments = {
   HoldOrder: 'hold',
   ReleaseOrder: 'release',
@@ -156,8 +159,39 @@ export const segments = {
   AddNote: 'notes',
 } as const satisfies Record<FollowUpType, string>;
 
+type NamingType<Name extends object> = {
+  [T in FollowUpType]: CommandData[T] extends Name ? T : never;
+}[FollowUpType];
+
+/** Commands to one shipment, which their data names. */
+export type ShipmentCommandType = NamingType<{ readonly shipmentId: string }>;
+/** Commands to one return, which their data names. */
+export type ReturnCommandType = NamingType<{ readonly returnId: string }>;
+
+const shipmentCommands: Readonly<Record<ShipmentCommandType, 'shipment'>> = {
+  DispatchShipment: 'shipment',
+  DeliverShipment: 'shipment',
+};
+const returnCommands: Readonly<Record<ReturnCommandType, 'return'>> = { ReceiveReturn: 'return' };
+const parts: Readonly<Partial<Record<FollowUpType, 'shipment' | 'return'>>> = {
+  ...shipmentCommands,
+  ...returnCommands,
+};
+
+/** The part of an order that a command goes to; undefined if it goes to the whole order. */
+export function partOf(type: FollowUpType): 'shipment' | 'return' | undefined {
+  return parts[type];
+}
+
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- by its type, the keys of `segments` are exactly these
 export const followUpTypes = Object.keys(segments) as readonly FollowUpType[];
+
+export const shipmentCommandTypes = followUpTypes.filter(
+  (type): type is ShipmentCommandType => partOf(type) === 'shipment',
+);
+export const returnCommandTypes = followUpTypes.filter(
+  (type): type is ReturnCommandType => partOf(type) === 'return',
+);
 
 export const limits = {
   lines: 200,

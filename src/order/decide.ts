@@ -6,6 +6,8 @@ import {
   type FollowUpCommand,
   type LineQuantity,
   type NewLine,
+  type ReturnCommandType,
+  type ShipmentCommandType,
   limits,
 } from './commands.js';
 import { entitlement } from './entitlement.js';
@@ -45,10 +47,7 @@ export function decide(order: Order | undefined, command: Command, now: string):
   }
 }
 
-type OrderCommand = Exclude<
-  FollowUpCommand,
-  CommandOf<'DispatchShipment' | 'DeliverShipment' | 'ReceiveReturn'>
->;
+type OrderCommand = Exclude<FollowUpCommand, CommandOf<ShipmentCommandType | ReturnCommandType>>;
 
 function allowed(order: Order, command: OrderCommand, now: string): Decision {
   switch (command.type) {
@@ -207,7 +206,7 @@ function receive(order: Order, { returnId }: CommandData['ReceiveReturn']): Deci
   const returned = order.returns.find((entry) => entry.returnId === returnId);
   if (returned === undefined)
     return refuse('not_found', 'return_not_found', `the order has no return ${returnId}`);
-  const reason = blockedForReturn(order, returned);
+  const reason = blockedForReturn(order, returned, 'ReceiveReturn');
   if (reason !== undefined) return notAllowed(reason);
   const amount = isUnder(order, 2)
     ? sum(entitlement(order, returned.lines), (claim) => claim.amount)

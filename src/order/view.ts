@@ -1,5 +1,5 @@
 import { allowedCommands, blockedForReturn, blockedForShipment } from './allowed.js';
-import { segments } from './commands.js';
+import { returnCommandTypes, segments, shipmentCommandTypes } from './commands.js';
 import { type Authorization, type Line, type Order, capturable, sum } from './order.js';
 import { amountDue } from './prices.js';
 
@@ -50,7 +50,7 @@ export function toView(order: Order) {
       ...(shipment.charge === undefined
         ? {}
         : { amount: shipment.charge.amount, charge: shipment.charge.status }),
-      allowedCommands: (['DispatchShipment', 'DeliverShipment'] as const)
+      allowedCommands: shipmentCommandTypes
         .filter((type) => blockedForShipment(order, shipment, type) === undefined)
         .map((type) => segments[type]),
     })),
@@ -59,7 +59,9 @@ export function toView(order: Order) {
       status: entry.status,
       lines: entry.lines,
       reason: entry.reason,
-      allowedCommands: blockedForReturn(order, entry) === undefined ? [segments.ReceiveReturn] : [],
+      allowedCommands: returnCommandTypes
+        .filter((type) => blockedForReturn(order, entry, type) === undefined)
+        .map((type) => segments[type]),
     })),
     refunds: order.refunds.map(({ refundId, amount, reason, refunded, returnId }) => ({
       refundId,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { run } from '../../src/cli/program.js';
-import type { Session } from '../../src/cli/session.js';
+import type { Session } from '../../src/cli/script.js';
 import type { CommandMeta, CommandResult, Gateway, OrderBody } from '../../src/api/commands/gateway.js';
 import type { FollowUpCommand } from '../../src/order/commands.js';
 import { readConfig } from '../../src/server/config.js';

@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { eventRow, inShort } from '../../src/cli/event-row.js';
 import { orderCard } from '../../src/cli/order-card.js';
-import { table } from '../../src/cli/table.js';
-import { type Paint, visible } from '../../src/cli/terminal.js';
+import { type Paint, table, visible } from '../../src/cli/terminal.js';
 import { toView } from '../../src/order/view.js';
 import { create, deliver, dispatch, hold, ship } from '../order/examples.js';
 import { Scenario } from '../order/specification.js';

@@ -8,18 +8,18 @@ import type { Preferences } from './request.js';
 
 /** How a client wants a command answered. */
 export interface AnswerOptions extends Preferences {
-  /** answer when the view has the command's events */
+  /** wait until the view has the command's events */
   readonly projected: boolean;
 }
 
-/** Where the client does not say how long to wait. */
+/** Used if the client does not say how long to wait. */
 const PROJECTED_WITHIN_MS = 5_000;
 
 /**
- * Answers with what came of a command, once the view is as far as the client asked for; when it does not get there in time,
- * the answer is given all the same. Neither changes the status. A `wait` is the most that is waited, whatever else is asked for.
+ * Sends the outcome of a command, once the view is as far as the client asked for, or the time is
+ * up. The status is the same in both cases. `Prefer: wait` limits every wait.
  *
- * @throws HttpProblem where the command was not taken
+ * @throws HttpProblem if the command was not accepted
  */
 export async function answer(
   views: Pick<OrderViews, 'reach'>,
@@ -37,7 +37,7 @@ export async function answer(
   }
   let body: CommandAnswer & { readonly reached?: Reached } = result.answer;
   if (waitSeconds !== undefined || projected) {
-    // To wait is no work, and would keep others from being taken on.
+    // A request that only waits gives its place to another.
     reply.request.leave();
     const hasEvents = ({ version }: OrderProgress) => version >= result.answer.version;
     const isSettled = (progress: OrderProgress) => hasEvents(progress) && progress.settled;
@@ -58,7 +58,7 @@ export async function answer(
   return await reply.code(status).send(body);
 }
 
-/** Where an order has got to while its caller waited. The answer itself is the same, however often it is asked for. */
+/** The order after the wait. Only this differs if the same command is sent again. */
 type Reached = Pick<OrderProgress, 'version' | 'status'>;
 
 const statusOf = {
@@ -72,7 +72,7 @@ const statusOf = {
   memory_from: 503,
 } as const satisfies Record<Refused['refusal']['kind'], number>;
 
-/** The one mapping from what became of a command that was not taken to HTTP. */
+/** Maps every outcome other than success to HTTP. */
 export function problemOf(result: Exclude<CommandResult, { kind: 'answered' | 'accepted' }>): HttpProblem {
   if (result.kind === 'unknown-outcome') {
     const detail =

@@ -51,52 +51,55 @@ import {
 import { derivedOrderId, hashOf } from './identity.js';
 
 /**
- * The one way from the outside to an order's workflow, for HTTP and client scripts alike. Knows Temporal and nothing of
- * HTTP. Every result is a value; what is thrown is a defect.
+ * Sends commands and facts to an order's workflow, for the HTTP API and the client scripts alike.
+ * Knows Temporal and nothing of HTTP. Every outcome is a value; an exception is a defect.
  */
 export interface Gateway {
   /**
-   * Starts an order: durable when answered, with MongoDB and every worker down. The id is `id`, or derived from the actor
-   * and the command's id.
+   * Starts an order. The answer means that the order is durable; it needs neither MongoDB nor a
+   * worker. Without an `id`, the order's id derives from the issuer and the key.
    */
   create(id: string | undefined, order: OrderBody, meta: CommandMeta): Promise<CommandResult>;
-  /** Sends a command and waits some seconds for the workflow's answer. */
+  /** Sends a command, and waits some seconds for the workflow's answer. */
   execute(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult>;
-  /** Sends a command as a signal: durable when accepted; one that does not fit becomes a `CommandRejected` event. */
+  /**
+   * Sends a command as a signal: durable when accepted. If it is not allowed, it becomes a
+   * `CommandRejected` event.
+   */
   signal(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult>;
-  /** Passes on what has happened outside: durable when accepted; what does not fit yet waits in the order's log. */
+  /** Sends a fact: durable when accepted. If it does not fit yet, it waits in the order's log. */
   fact(orderId: string, fact: Fact, meta: CommandMeta): Promise<CommandResult>;
 }
 
-/** An order as a client asks for it; the terms and the rules are the house's. */
+/** A new order without the terms and the rules, which the gateway adds. */
 export type OrderBody = Omit<CommandData['CreateOrder'], 'terms' | 'rules'>;
 
 export interface CommandMeta {
-  /** whose key it is: two issuers may use the same key for different commands */
+  /** the scope of the key: two issuers may use the same key for different commands */
   readonly issuer: string;
   /** the `Idempotency-Key` */
   readonly key: string;
-  /** true if the key was made for this very try, so that it repeats nothing */
+  /** true if the key was generated for this request, so it cannot be a repetition */
   readonly fresh?: boolean;
   readonly actor: string;
   readonly correlationId: string;
-  /** judge against this version only */
+  /** refuse the command if the order is at another version */
   readonly expectedVersion?: number;
 }
 
 export type CommandResult =
   | { readonly kind: 'answered'; readonly answer: CommandAnswer; readonly replayed: boolean }
-  /** durable, and answered by nobody */
+  /** durable, without an answer of the workflow */
   | { readonly kind: 'accepted'; readonly orderId: string; readonly replayed: boolean }
   | Refused
-  /** Temporal or the order's worker gave no answer in time: it may still take effect. Try again with the same id. */
+  /** No answer in time: the command may still take effect. The caller retries with the same key. */
   | { readonly kind: 'unknown-outcome'; readonly orderId: string };
 
-/** Nothing was changed, and why. */
+/** Why nothing was changed. */
 export interface Refused {
   readonly kind: 'refused';
   readonly refusal: RefusedUpdate['refusal'];
-  /** of the order, where it is known */
+  /** of the order, if it is known */
   readonly version?: number;
   readonly status?: string;
   readonly allowedCommands?: readonly string[];
@@ -110,22 +113,31 @@ export interface GatewayOptions {
   /** given to every order at its creation */
   readonly terms: Terms;
   readonly continueAsNewAfter?: number;
-  /** The journal's events of an order, version 1 first, `limit` at most. May fail: then it is done without. */
+  /**
+   * An order's events in the journal, version 1 first, at most `limit`. May fail: the gateway goes
+   * on without.
+   */
   readonly readJournal: (orderId: string, limit?: number) => Promise<readonly OrderEvent[]>;
-  /** Looks into the journal for commands that their order no longer remembers (`recallCommands`). May fail. */
+  /**
+   * Reads from the journal the commands that the order no longer remembers (`recallCommands`). May
+   * fail.
+   */
   readonly recall: (
     orderId: string,
     commandIds: readonly string[],
     upTo: number,
   ) => Promise<readonly Remembered[]>;
-  /** Whether an order has room for a fact that does not fit yet. May fail: then it is taken to have. */
+  /**
+   * Whether an order has room for a fact that does not fit yet. May fail: the gateway then assumes
+   * so.
+   */
   readonly hasRoomForFacts: (orderId: string) => Promise<boolean>;
   readonly logger: Logger;
-  /** how long an answer of Temporal and the workers is waited for; 5 s by default */
+  /** how long to wait for an answer of Temporal and the workers; 5 s by default */
   readonly answerWithinMs?: number;
 }
 
-/** What the configuration says of a gateway. */
+/** The options of a gateway that come from the configuration. */
 export function gatewaySettings({
   temporal,
   terms,
@@ -145,10 +157,13 @@ export function gatewaySettings({
 const JOURNAL_WITHIN_MS = 300;
 const JOURNAL_REST_MS = 5_000;
 const RESEND_AFTER_MS = 100;
-/** How much longer than for any other answer is waited for that of a start. */
+/** How many times longer to wait for the answer to a start. */
 const START_TIMES = 2;
 
-/** A run ended, by continue-as-new for instance, before it came to the update: the next run takes it under the same id. */
+/**
+ * A run ended before it handled the update, such as by continue-as-new: the next run takes it under
+ * the same id.
+ */
 const unprocessed = new Set(['UnprocessedUpdate', 'AcceptedUpdateCompletedWorkflow']);
 
 export function createGateway(options: GatewayOptions): Gateway {
@@ -170,7 +185,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     return client.connection.withDeadline(Date.now() + withinMs, call);
   }
 
-  /** Runs `ask`, and makes an outage of Temporal a value. */
+  /** Runs `ask`, and turns an outage of Temporal into a value. */
   async function outcomeOf(
     orderId: string,
     message: Message,
@@ -188,7 +203,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   async function create(id: string | undefined, body: OrderBody, meta: CommandMeta): Promise<CommandResult> {
     const orderId = id ?? derivedOrderId(meta.issuer, meta.key);
-    // Looked for while it is decided.
+    // Read in parallel with the decision below.
     const recorded = id === undefined && meta.fresh === true ? undefined : firstRecorded(orderId);
     const message: CommandMessage<'CreateOrder'> = {
       ...messageTo(orderId, 'CreateOrder', body, meta),
@@ -210,7 +225,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     if (first !== undefined) return repeated(hashPart(first.causationId));
     return outcomeOf(orderId, message, async () => {
       try {
-        // Once it is sent it may have started: a late answer is better than none.
+        // A start that was sent may have happened, so a late answer is better than none.
         await inTime(() => start(message, order), START_TIMES * answerWithinMs);
         return { kind: 'answered', answer, replayed: false };
       } catch (error) {
@@ -258,7 +273,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     });
   }
 
-  /** What is to be answered to a command that its order may have forgotten; undefined if the order has not had it. */
+  /**
+   * The answer to a command that the order may have forgotten; undefined if the order never had it.
+   */
   async function fromJournal(
     message: Message,
     orderId: string,
@@ -320,7 +337,10 @@ export function createGateway(options: GatewayOptions): Gateway {
     });
   }
 
-  /** No workflow runs under the order's id: the order ended, perhaps so long ago that only the journal knows, or never was. */
+  /**
+   * Answers if no workflow runs: the order has ended, which perhaps only the journal knows, or
+   * never existed.
+   */
   async function withoutWorkflow(
     orderId: string,
     message: Message,
@@ -338,12 +358,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     }
     const order = fold(events);
     const status = order !== undefined && isFinished(order) ? 'COMPLETED' : await statusOf(orderId);
-    // Another run was started meanwhile.
+    // Another run has started in the meantime.
     if (status === 'RUNNING') return { kind: 'unknown-outcome', orderId };
     const isOver = status === 'COMPLETED';
     if (order === undefined) {
       if (status === undefined) return notFound(orderId);
-      // A run that failed by itself was given no order to start with.
+      // A run fails by itself only if its start has no valid order.
       return isOver || status === 'FAILED' ? orderClosed(orderId) : workflowEnded(orderId, status);
     }
     const known = commandIn(orders, events, message.commandId);
@@ -358,7 +378,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     return { ...refused, version: order.version, status: order.status };
   }
 
-  /** Of the order's last run, in Temporal's words; undefined where it knows none. */
+  /**
+   * The status of the order's last run, in Temporal's words; undefined if Temporal knows no run.
+   */
   async function statusOf(orderId: string): Promise<string | undefined> {
     try {
       const { status } = await inTime(() => client.workflow.getHandle(workflowId(orderId)).describe());
@@ -396,8 +418,8 @@ function hashPart(causationId: string): string {
 }
 
 /**
- * What is to be answered to a message whose command the order has had before; undefined if it did nothing then: a signal that
- * did not fit is judged again when an update with its key comes.
+ * The answer to a message whose command the order has had before; undefined if the command had no
+ * effect then: a rejected signal is judged again if an update with its key arrives.
  */
 function repeatedOf(known: Remembered, message: Message): CommandResult | undefined {
   if (known.hash !== undefined && known.hash !== message.hash) return keyReused(keyOf(message.commandId));
@@ -440,7 +462,7 @@ function orderClosed(orderId: string): Refused {
   };
 }
 
-/** @param status of its last run, in Temporal's words; undefined where it knows none */
+/** @param status of its last run, in Temporal's words; undefined if Temporal knows no run */
 function workflowEnded(orderId: string, status: string | undefined): Refused {
   const { code, detail, remedy } = ended(orderId, status && wordOf(status));
   return {
@@ -469,7 +491,10 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Asks within `JOURNAL_WITHIN_MS`; after a failure answers `undefined` for some seconds without asking. */
+/**
+ * Asks for at most `JOURNAL_WITHIN_MS`. After a failure, returns undefined for some seconds without
+ * asking.
+ */
 function whileAvailable<R>(
   ask: (orderId: string) => Promise<R>,
 ): (orderId: string) => Promise<R | undefined> {

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 
-/** 16 hex digits over `value` as canonical JSON: keys sorted, members that are undefined left out. */
+/** 16 hex digits over `value` as canonical JSON: with sorted keys, without undefined members. */
 export function hashOf(value: unknown): string {
   return sha256(canonicalJson(value)).toString('hex').slice(0, 16);
 }
 
 /**
- * The order id of a create without one: the same principal and key give the same order, whoever answers and whenever.
- * A UUID of version 8 (RFC 9562: vendor-specific, here SHA-256).
+ * The order id for a create that names none. The same principal and key always give the same id: a
+ * UUID of version 8 (RFC 9562: vendor-specific, here SHA-256).
  */
 export function derivedOrderId(principal: string, key: string): string {
   const bytes = sha256(`${principal}\n${key}`).subarray(0, 16);

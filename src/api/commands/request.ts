@@ -12,12 +12,12 @@ declare module 'fastify' {
   }
 }
 
-/** Gives each request of this scope its key, and each of its answers, errors included. */
+/** Gives each request of this scope its key, and repeats the key in the answer, also in errors. */
 export function keyRequests(app: Http): void {
   app.decorateRequest('idempotencyKey', '');
   app.addHook('onRequest', async (request, reply) => {
     const given = request.headers['idempotency-key'];
-    // A key that is not valid is refused by the route's schema, and repeated nowhere.
+    // The route's schema refuses an invalid key; the answer must not repeat it.
     if (given !== undefined && !(typeof given === 'string' && isKey(given))) return;
     request.idempotencyKey =
       given ?? (request.headers['x-correlation-id'] === undefined ? request.id : randomUUID());
@@ -25,7 +25,7 @@ export function keyRequests(app: Http): void {
   });
 }
 
-/** What the headers of a request say of its command. They were checked by the route's schema. */
+/** The metadata of a command by its headers, which the route's schema has checked. */
 export function metaOf(request: FastifyRequest): CommandMeta {
   const actor = header(request, 'x-actor') ?? 'anonymous';
   const expectedVersion = versionOf(header(request, 'if-match') ?? '*');
@@ -44,7 +44,7 @@ function header({ headers }: FastifyRequest, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** RFC 7240, as far as it is understood here. */
+/** The preferences of RFC 7240 that this API supports. */
 export interface Preferences {
   readonly respondAsync: boolean;
   readonly waitSeconds?: number;
@@ -52,7 +52,9 @@ export interface Preferences {
 
 const LONGEST_WAIT_S = 30;
 
-/** Preferences that are not known are ignored, as RFC 7240 asks; a `wait` that is no time to wait is refused. */
+/**
+ * Ignores unknown preferences, as RFC 7240 asks, and refuses a `wait` that is not a time to wait.
+ */
 export function preferencesOf(request: FastifyRequest): Preferences {
   const preferences = new Map(
     (header(request, 'prefer') ?? '').split(',').map((preference) => {

@@ -34,7 +34,10 @@ const Resumed = closed({
   ),
 });
 
-/** Starts the workflow of an order anew if it ended without the order, or was put back to an earlier state. */
+/**
+ * Restarts the workflow of an order if it ended before the order did, or was restored to an earlier
+ * state.
+ */
 export function registerResume(app: Http, { resume }: ResumeDeps): void {
   app.post(
     '/v1/orders/:orderId/resume',
@@ -69,7 +72,7 @@ export function registerResume(app: Http, { resume }: ResumeDeps): void {
   );
 }
 
-/** @throws HttpProblem if the order was not brought back */
+/** @throws HttpProblem if the order was not resumed */
 function answerTo({ outcome, remedy, ...report }: ResumeReport) {
   const { orderId, detail } = report;
   switch (outcome) {

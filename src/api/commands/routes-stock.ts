@@ -13,7 +13,7 @@ export interface StockCommandDeps {
   readonly noteCounts: () => void;
 }
 
-/** What is on hand, counted anew. Stock is not event-sourced, so this is no command to a workflow. */
+/** Sets what is on hand. Stock is not event-sourced, so this goes to no workflow. */
 export function registerStockCommands(app: Http, { db, noteCounts }: StockCommandDeps): void {
   app.put(
     '/v1/stock/:sku',

@@ -16,8 +16,9 @@ export interface WebhookDeps {
 }
 
 /**
- * What others tell of their own accord, signed by the Standard Webhooks scheme (standardwebhooks.com): the id of a message is
- * the command's id, so that one delivered again changes nothing. Durable as a signal when acknowledged.
+ * Webhooks of the payment provider and of carriers, signed by the Standard Webhooks scheme
+ * (standardwebhooks.com). The id of a message becomes the command id, so a repeated delivery
+ * changes nothing. An acknowledged message is durable as a signal.
  */
 export function registerWebhooks(app: Http, { gateway, secrets }: WebhookDeps): void {
   void app.register(async (payments: Http) => {
@@ -58,13 +59,13 @@ export function registerWebhooks(app: Http, { gateway, secrets }: WebhookDeps): 
   });
 }
 
-/** What every sender's messages have in common; of a type that is not known, nothing else is. */
+/** What all messages have in common. Nothing else is known about a message of an unknown type. */
 const SignedEvent = Type.Object({
   type: Name,
   data: Type.Optional(Type.Unknown({ description: 'by its type: of an order, a payment or a shipment' })),
 });
 
-/** Others may add to what they send: only what is used is asked for. */
+/** Open: senders may add members, so only those that are used are required. */
 const PaymentEvent = Type.Object({
   type: Name,
   data: Type.Object({
@@ -134,17 +135,17 @@ function carrierFact(
   });
 }
 
-/** @throws HttpProblem 400 where a message of a known type is not as it should be */
+/** @throws HttpProblem 400 if a message of a known type does not have the shape of its type */
 function read<T extends TSchema>(schema: T, message: unknown): Static<T> {
   const check = validatorCompiler({ schema, method: 'POST', url: '', httpPart: 'body' });
   check(message);
-  // The shape was checked just now.
+  // The line above checked the shape.
   return message as Static<T>;
 }
 
 /**
- * A fact that comes too late, for an order that is closed, is acknowledged: sending it again would not help. One for an order whose
- * workflow ended before it is to be sent again: the order can be resumed.
+ * Acknowledges a fact for a closed order: to send it again would not help. A fact for an order
+ * whose workflow ended too early must be sent again, because the order can be resumed.
  */
 function acknowledge(result: CommandResult): void {
   if (result.kind === 'refused' && result.refusal.code === 'workflow_ended')
@@ -154,7 +155,10 @@ function acknowledge(result: CommandResult): void {
     throw problemOf(result);
 }
 
-/** Lets no body of this scope through that is not signed. It is checked as it was sent, before it is read. */
+/**
+ * Refuses every unsigned body of this scope. The signature covers the bytes, so it is checked
+ * before parsing.
+ */
 function verifySignatures(app: Http, secret: string): void {
   const signer = new Webhook(secret);
   app.removeContentTypeParser('application/json');
@@ -197,6 +201,6 @@ function metaOf(
   { id, headers }: { id: string; headers: Readonly<Record<string, unknown>> },
   actor: string,
 ): CommandMeta {
-  // No client can be this issuer, for an actor has no space.
+  // No client can be this issuer, because an actor has no space.
   return { issuer: `webhook ${actor}`, key: String(headers['webhook-id']), correlationId: id, actor };
 }

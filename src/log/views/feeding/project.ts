@@ -11,7 +11,7 @@ export interface Projecting {
   readonly tail: FeedTail;
   /** aborted when another worker should continue */
   readonly signal: AbortSignal;
-  /** the heartbeat, at least once a second while all is well */
+  /** called at least once a second while all is well */
   readonly heartbeat: (position: number) => void;
   /** asks for a rebuild of the view; called repeatedly until it is done */
   readonly requestRebuild: (view: View) => Promise<void>;

@@ -10,7 +10,7 @@ export interface Rebuilding {
   readonly db: Db;
   /** aborted when another worker should continue */
   readonly signal: AbortSignal;
-  /** the heartbeat, after every batch */
+  /** called after every batch */
   readonly heartbeat: (position: number) => void;
   /** the same for all attempts of one rebuild: each goes on where the last one was */
   readonly rebuildId: string;

@@ -22,7 +22,7 @@ const atOnce = 8;
  * same. Orders that the journal has nothing of are written together. For any other order, what
  * exists is compared, and left as it is.
  *
- * @param heartbeat the heartbeat, after every write
+ * @param heartbeat called after every write
  * @returns ids of orders that could not be restored from their first event on, or whose journal
  *   differs from their history
  * @throws errors of MongoDB

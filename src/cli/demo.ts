@@ -1,16 +1,16 @@
 import type { Command } from 'commander';
 import type { Gateway, OrderBody } from '../api/commands/gateway.js';
+import { commands } from '../api/commands/table.js';
 import type { FollowUpCommand } from '../order/commands.js';
 import type { Order, OrderStatus } from '../order/order.js';
 import type { Api } from './api.js';
-import { exitCodes, Failure, verbs } from './failure.js';
+import { liveLines } from './event-log.js';
+import { exitCodes, Failure } from './failure.js';
 import { type Happened, isAtRest, until } from './follow.js';
-import { addScript } from './options.js';
-import { liveLines, report } from './query-commands.js';
+import { addScript, type CommonOptions, metaOf, report, type Session } from './script.js';
 import { sendTo } from './send.js';
-import { type CommonOptions, metaOf, type Session } from './session.js';
 
-/** An order's way: the commands it is sent, and the statuses that are waited for with nothing left under way. */
+/** The life of an order: the commands that it is sent, and the statuses to wait for in between. */
 interface Story {
   readonly title: string;
   readonly method: string;
@@ -50,16 +50,16 @@ const stories: readonly Story[] = [
 
 const REACHED_WITHIN_MS = 30_000;
 
-/** Adds `demo`: three orders from their beginning to their end. */
-export function addDemoCommand(program: Command, session: Session): void {
+/** Adds `demo`: takes three orders through their whole life. */
+export function addDemo(program: Command, session: Session): void {
   const command = addScript(program, 'demo', {
     summary: 'walk three orders through: one is delivered, one cancelled, one declined',
     examples: ['demo', 'demo --json'],
   });
   command.action(async () => {
     const options = command.optsWithGlobals<CommonOptions>();
-    // Loaded when it is needed, as the schemas take their time.
-    const { openSides } = await import('./sides.js');
+    // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
+    const { openSides } = await import('./connections.js');
     const { api, gateway, close } = await openSides(session, options);
     const ends: End[] = [];
     try {
@@ -80,7 +80,7 @@ interface Narrator {
   readonly happened: (happened: Happened) => void;
 }
 
-/** Tells what happens as it happens, unless one JSON value is all that shall be printed. */
+/** Prints what happens as it happens; nothing with `--json`, which prints one value at the end. */
 function narrator(session: Session, { json }: CommonOptions): Narrator {
   const { print, paint } = session.terminal;
   if (json === true) return { title: () => {}, command: () => {}, happened: () => {} };
@@ -132,7 +132,7 @@ async function play(story: Story, gateway: Gateway, api: Api, narrate: Narrator)
     if ('reaches' in step) {
       order = await reach(order, step.reaches, (seen) => seen.status === step.reaches && isAtRest(seen));
     } else {
-      narrate.command(verbs[step.type]);
+      narrate.command(commands[step.type].verb);
       const { version = 1 } = await sendTo(gateway, metaOf({}), (to, meta) =>
         to.execute(orderId, step, meta),
       );

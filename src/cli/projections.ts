@@ -1,13 +1,80 @@
 import type { Command } from 'commander';
-import type { Intervened, ParkedAudit } from '../log/views/feeding/parked.js';
 import type { ParkedEvent } from '../log/views/feeding/parked-events.js';
+import type { Intervened, ParkedAudit } from '../log/views/feeding/parked.js';
+import type { ProjectionsStatus, ProjectionStatus, Progress } from '../log/views/feeding/status.js';
 import { at } from './api.js';
 import { positive } from './arguments.js';
 import { usageFailure } from './failure.js';
-import { addScript } from './options.js';
-import { report } from './query-commands.js';
-import { apiOf, type CommonOptions, metaOf, type Session } from './session.js';
-import { type Cell, type Column, table } from './table.js';
+import { addScript, apiOf, type CommonOptions, metaOf, report, type Session } from './script.js';
+import { type Cell, type Column, type Paint, table } from './terminal.js';
+
+/** Adds `projections`: the position of the feed, and of every view. */
+export function addProjections(program: Command, session: Session): void {
+  const command = addScript(program, 'projections', {
+    summary: 'show the lag of the feed and the views, and which views are being rebuilt',
+    examples: ['projections', 'projections --json'],
+  });
+  command.action(async () => {
+    const options = command.optsWithGlobals<CommonOptions>();
+    const status = await apiOf(session, options).get<ProjectionsStatus>('/v1/projections');
+    report(session, options, status, () => statusLines(status, session.terminal.paint));
+  });
+}
+
+const viewColumns: readonly Column[] = [
+  { title: 'VIEW' },
+  { title: 'VERSION', align: 'right' },
+  { title: 'POSITION', align: 'right' },
+  { title: 'BEHIND', align: 'right' },
+  { title: 'FOR', align: 'right' },
+  { title: 'SET ASIDE', align: 'right' },
+  { title: 'REBUILD' },
+];
+
+export function statusLines({ feed, views, stores }: ProjectionsStatus, paint: Paint): readonly string[] {
+  const waiting =
+    feed.unsequenced === 0
+      ? 'no event waits for one'
+      : `${feed.unsequenced.toLocaleString('en')} events wait for one, for ${seconds(feed.behindMs)}`;
+  const others = stores.flatMap(({ name, rebuilding, exceptions }) => [
+    ...(rebuilding === undefined ? [] : [`${name}: ${progressText(rebuilding)}`]),
+    ...(exceptions === undefined || exceptions.count === 0
+      ? []
+      : [
+          `${name}: ${exceptions.count} orders could not be rebuilt from their first event on: ${exceptions.orderIds.join(', ')}`,
+        ]),
+  ]);
+  return [
+    `feed: positions 1 to ${feed.head.toLocaleString('en')}; ${waiting}`,
+    '',
+    ...table(viewColumns, views.map(viewRow), paint),
+    ...(others.length === 0 ? [] : ['', ...others]),
+  ];
+}
+
+function viewRow(view: ProjectionStatus): readonly Cell[] {
+  const { name, version, latestVersion, position, eventsBehind, msBehind, parked, rebuilding } = view;
+  return [
+    name,
+    version === latestVersion
+      ? String(version)
+      : { text: `${version} of ${latestVersion}`, format: 'yellow' },
+    position.toLocaleString('en'),
+    eventsBehind === 0 ? '0' : { text: eventsBehind.toLocaleString('en'), format: 'yellow' },
+    seconds(msBehind),
+    parked === 0 ? '0' : { text: parked.toLocaleString('en'), format: 'red' },
+    rebuilding === undefined ? '' : progressText(rebuilding),
+  ];
+}
+
+function progressText({ done, total, perSecond, secondsLeft }: Progress): string {
+  const left = secondsLeft === undefined ? '' : `, ${secondsLeft} s left`;
+  return `${done.toLocaleString('en')} of ${total.toLocaleString('en')}, ${perSecond.toLocaleString('en')}/s${left}`;
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}
 
 interface ListOptions extends CommonOptions {
   readonly order?: string;
@@ -25,7 +92,7 @@ interface ParkedPage {
 }
 
 /** Adds `parked list`, `parked retry` and `parked skip`. */
-export function addParkedCommands(program: Command, session: Session): void {
+export function addParked(program: Command, session: Session): void {
   const parked = addScript(program, 'parked', {
     summary: 'see events that a view could not apply, try them again, or leave them out',
     examples: ['parked list customers', 'parked retry customers 018f… --reason "mended in version 2"'],
@@ -35,7 +102,7 @@ export function addParkedCommands(program: Command, session: Session): void {
   addIntervention(parked, session, 'skip', 'leave the event that an order has set aside out of the view');
 }
 
-const columns: readonly Column[] = [
+const parkedColumns: readonly Column[] = [
   { title: 'ORDER' },
   { title: 'VERSION', align: 'right' },
   { title: 'EVENT' },
@@ -52,7 +119,7 @@ function addList(parked: Command, session: Session): void {
   })
     .argument('<view>', 'the view')
     .option('--order <orderId>', 'only of this order')
-    .option('--limit <number>', 'at most so many, up to 1000', positive);
+    .option('--limit <number>', 'how many at most, up to 1000', positive);
   command.action(async (view: string) => {
     const options = command.optsWithGlobals<ListOptions>();
     const page = await apiOf(session, options).get<ParkedPage>(at`/v1/projections/${view}/parked`, {
@@ -75,7 +142,7 @@ function listLines({ data, nextCursor }: ParkedPage, { terminal: { paint } }: Se
     error,
   ]);
   return [
-    ...table(columns, rows, paint),
+    ...table(parkedColumns, rows, paint),
     ...(nextCursor === undefined ? [] : ['', 'there are more: --limit']),
   ];
 }
@@ -89,7 +156,7 @@ function addIntervention(
   const command = addScript(parked, action, {
     summary,
     details:
-      'The events that wait behind it follow, up to the next that fails. Who did it, and why, is kept.',
+      'Then the waiting events after it are applied, up to the next that fails. Who did it, and why, is recorded.',
     examples: [`parked ${action} customers 018f… --reason "looked into it"`],
   })
     .argument('<view>', 'the view')

@@ -4,13 +4,8 @@ import type { Command } from 'commander';
 import type { ResumeReport } from '../log/journal/resume.js';
 import { commandIdOf } from '../log/workflow/command-id.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
-import { addScript } from './options.js';
-import { progressBar } from './progress.js';
-import { report as print } from './query-commands.js';
-import { type CommonOptions, configOf, metaOf, type Session } from './session.js';
-import { type Column, table } from './table.js';
-import type { Format, Paint } from './terminal.js';
-import { counted } from './verify-command.js';
+import { addScript, type CommonOptions, configOf, metaOf, report, type Session } from './script.js';
+import { type Column, counted, type Format, type Paint, progressBar, table } from './terminal.js';
 
 interface ResumeCommandOptions extends CommonOptions {
   readonly all?: true;
@@ -20,18 +15,18 @@ interface ResumeCommandOptions extends CommonOptions {
 }
 
 const ANSWER_WITHIN_MS = 10_000;
-/** How many orders are listed, beside those that need a person. */
+/** How many orders are listed at most, besides those that need a person. */
 const listedAtMost = 50;
 const keptAtMost = 10_000;
 
-/** Adds `resume`: workflows started anew from the journal. */
-export function addResumeCommand(program: Command, session: Session): void {
+/** Adds `resume`, which starts workflows again from the journal. */
+export function addResume(program: Command, session: Session): void {
   const command = addScript(program, 'resume', {
-    summary: 'start the workflow of an order anew from the journal',
+    summary: 'restart the workflow of an order from the journal',
     details:
-      'For an order whose workflow ended without it, whose history was lost, or was put back to an older state. An order that ' +
-      'is well is left alone, so it is safe to run at any time. A history that is longer than the journal is recorded first. ' +
-      'The exit code is 1 if an order is left that a person must look at.',
+      'For an order whose workflow ended too early, or whose history was lost or restored to an older state. It leaves ' +
+      'other orders alone, so it is safe to run at any time. A history that is longer than the journal is recorded first. ' +
+      'The exit code is 1 if an order is left that needs a person.',
     examples: ['resume 018f…', 'resume --all --dry-run', "resume --all --reason 'Temporal was restored'"],
   })
     .argument('[orderId]', 'the order')
@@ -44,7 +39,7 @@ export function addResumeCommand(program: Command, session: Session): void {
     if ((orderId === undefined) !== (options.all === true)) throw usageFailure('say which order, or --all');
     const resumed = await resume(session, orderId, options);
     const [first] = resumed.orders;
-    print(session, options, orderId === undefined ? resumed : first, () =>
+    report(session, options, orderId === undefined ? resumed : first, () =>
       resumeLines(resumed, { isDryRun: options.dryRun === true, paint: session.terminal.paint }),
     );
     const left = resumed.orders.filter(({ remedy }) => remedy !== undefined);
@@ -60,11 +55,11 @@ export function addResumeCommand(program: Command, session: Session): void {
   });
 }
 
-/** What became of the orders that were looked at. */
+/** The outcome for the orders that were examined. */
 export interface Resumed {
   readonly looked: number;
   readonly counts: Readonly<Partial<Record<ResumeReport['outcome'], number>>>;
-  /** but for those that are well; 10,000 at most */
+  /** without those that are well; at most 10,000 */
   readonly orders: readonly ResumeReport[];
 }
 
@@ -74,9 +69,9 @@ async function resume(
   { reason, dryRun, actor }: ResumeCommandOptions,
 ): Promise<Resumed> {
   const config = configOf(session);
-  // Loaded when it is needed, as Temporal's SDK takes its time.
+  // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
   const [{ reachTemporal, withStores }, one, { resumeAll }] = await Promise.all([
-    import('./stores.js'),
+    import('./connections.js'),
     import('../log/journal/resume.js'),
     import('../log/journal/resume-all.js'),
   ]);
@@ -98,8 +93,8 @@ async function resume(
     };
     const options = { isDryRun: dryRun === true, answerWithinMs: ANSWER_WITHIN_MS };
     if (orderId === undefined) return await collected(resumeAll(resuming, asked, options));
-    const report = await one.resume(resuming, orderId, asked, options);
-    return { looked: 1, counts: { [report.outcome]: 1 }, orders: [report] };
+    const order = await one.resume(resuming, orderId, asked, options);
+    return { looked: 1, counts: { [order.outcome]: 1 }, orders: [order] };
   });
 }
 
@@ -109,10 +104,10 @@ async function collected(reports: AsyncIterable<ResumeReport>): Promise<Resumed>
   const orders: ResumeReport[] = [];
   let looked = 0;
   try {
-    for await (const report of reports) {
+    for await (const order of reports) {
       looked += 1;
-      counts[report.outcome] = (counts[report.outcome] ?? 0) + 1;
-      if (!isWell(report) && orders.length < keptAtMost) orders.push(report);
+      counts[order.outcome] = (counts[order.outcome] ?? 0) + 1;
+      if (!isWell(order) && orders.length < keptAtMost) orders.push(order);
       bar.show({ what: 'orders', done: looked });
     }
   } finally {
@@ -138,7 +133,7 @@ const formats: Readonly<Record<ResumeReport['outcome'], Format>> = {
   unknown: 'yellow',
 };
 
-/** For a person: those that are left to do first. */
+/** For a person: the orders that need one come first. */
 export function resumeLines(
   { looked, orders }: Resumed,
   { isDryRun, paint }: { readonly isDryRun: boolean; readonly paint: Paint },
@@ -147,10 +142,10 @@ export function resumeLines(
     return [paint('green', `${counted(looked, 'order', 'orders')} looked at: nothing is to be resumed`)];
   const left = orders.filter(({ remedy }) => remedy !== undefined);
   const others = orders.filter(({ remedy }) => remedy === undefined);
-  const rows = [...left, ...others.slice(0, listedAtMost)].map((report) => [
-    report.orderId,
-    { text: report.outcome.replaceAll('_', ' '), format: formats[report.outcome] },
-    whatOf(report),
+  const rows = [...left, ...others.slice(0, listedAtMost)].map((order) => [
+    order.orderId,
+    { text: order.outcome.replaceAll('_', ' '), format: formats[order.outcome] },
+    whatOf(order),
   ]);
   const more = others.length - listedAtMost;
   return [

@@ -1,13 +1,11 @@
-import { setTimeout } from 'node:timers/promises';
 import process from 'node:process';
+import { setTimeout } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import type { ProjectionsStatus, ProjectionStatus, StoreStatus } from '../log/views/feeding/status.js';
 import { type Api, at } from './api.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
-import { addScript } from './options.js';
-import { progressBar } from './progress.js';
-import { report } from './query-commands.js';
-import { apiOf, type CommonOptions, type Session } from './session.js';
+import { addScript, apiOf, type CommonOptions, report, type Session } from './script.js';
+import { progressBar } from './terminal.js';
 
 interface RebuildOptions extends CommonOptions {
   readonly from: 'journal' | 'history';
@@ -18,13 +16,12 @@ interface RebuildOptions extends CommonOptions {
 const LOOK_EVERY_MS = 300;
 
 /** Adds `rebuild`: views from the journal, or the journal from the workflow histories. */
-export function addRebuildCommand(program: Command, session: Session): void {
+export function addRebuild(program: Command, session: Session): void {
   const command = addScript(program, 'rebuild', {
-    summary: 'build a view anew from the journal, or the journal from the workflow histories',
+    summary: 'rebuild a view from the journal, or the journal from the workflow histories',
     details:
-      'The view is built beside the one that is read, and replaces it when it has caught up. Of a view across orders the one ' +
-      'before is kept for a roll-back; to go back with orders, rebuild it with the older code. A rebuild goes on by itself, ' +
-      'whether anybody watches or not.',
+      'The new build replaces the current one when it has caught up. The build before stays for a roll-back, which is ' +
+      'instant. To go back with orders, rebuild it with the older code. A rebuild goes on if the script is interrupted.',
     examples: [
       'rebuild customers',
       'rebuild orders',
@@ -39,7 +36,7 @@ export function addRebuildCommand(program: Command, session: Session): void {
         .default('journal'),
     )
     .addOption(new Option('--rollback', 'go back to the build before the last rebuild').conflicts('from'))
-    .option('--no-wait', 'do not watch it');
+    .option('--no-wait', 'do not wait for it');
   command.action(async (view: string | undefined) => {
     const options = command.optsWithGlobals<RebuildOptions>();
     const name = nameOf(view, options);
@@ -85,9 +82,9 @@ function nameOf(view: string | undefined, { from }: RebuildOptions): string {
 type Rebuilt = ProjectionStatus | StoreStatus;
 
 /**
- * Until it is done. An API that is away is waited for: the rebuild does not need it.
+ * Waits until the rebuild is done, also while the API is away: the rebuild does not need it.
  *
- * @throws Failure where another came after it: then nobody can tell any more what became of it
+ * @throws Failure if a later rebuild replaced this one, so that its outcome is unknown
  */
 async function watch(api: Api, name: string, rebuildId: string): Promise<Rebuilt> {
   const bar = progressBar(process.stderr);

@@ -1,19 +1,17 @@
 import type { Command } from 'commander';
+import type { AsOf } from '../log/views/feeding/read-view.js';
 import { formatMoney } from '../order/money.js';
 import type { AwaitingShipment } from '../views/awaiting-dispatch.js';
 import type { CustomerSummary } from '../views/customers.js';
 import type { DailyStats } from '../views/daily-stats.js';
 import type { ProductDemand } from '../views/product-demand.js';
-import type { AsOf } from '../log/views/feeding/read-view.js';
 import { at } from './api.js';
 import { positive } from './arguments.js';
-import { addScript } from './options.js';
-import { report } from './query-commands.js';
-import { apiOf, type CommonOptions, type Session } from './session.js';
-import { type Column, table, untitled } from './table.js';
+import { addScript, apiOf, type CommonOptions, report, type Session } from './script.js';
+import { type Column, table, untitled } from './terminal.js';
 
 /** Adds the scripts that read the views across orders. */
-export function addViewCommands(program: Command, session: Session): void {
+export function addViewQueries(program: Command, session: Session): void {
   addCustomer(program, session);
   addStats(program, session);
   addDemand(program, session);
@@ -139,7 +137,7 @@ function addDemand(program: Command, session: Session): void {
     examples: ['demand', 'demand A-1'],
   })
     .argument('[sku]', 'one product')
-    .option('--limit <number>', 'at most so many, up to 1000', positive)
+    .option('--limit <number>', 'how many at most, up to 1000', positive)
     .option('--cursor <cursor>', 'go on from the end of an earlier list');
   command.action(async (sku: string | undefined) => {
     const options = command.optsWithGlobals<DemandOptions>();

@@ -1,11 +1,8 @@
 import { type Command, Option } from 'commander';
 import { type AttentionCode, attentionCodes, type AttentionRow } from '../attention/rows.js';
 import { positive } from './arguments.js';
-import { rowLines } from './attention-row.js';
-import { addScript } from './options.js';
-import { report } from './query-commands.js';
-import { apiOf, type CommonOptions, type Session } from './session.js';
-import type { Paint } from './terminal.js';
+import { addScript, apiOf, type CommonOptions, report, type Session } from './script.js';
+import { type Paint, visible } from './terminal.js';
 
 interface AttentionOptions extends CommonOptions {
   readonly code?: AttentionCode;
@@ -19,8 +16,8 @@ interface AttentionPage {
   readonly nextCursor?: string;
 }
 
-/** Adds `attention`: what needs a person. */
-export function addAttentionCommand(program: Command, session: Session): void {
+/** Adds `attention`: lists what needs a person. */
+export function addAttention(program: Command, session: Session): void {
   const command = addScript(program, 'attention', {
     summary: 'show what needs a person: since when, and what to do',
     details:
@@ -30,7 +27,7 @@ export function addAttentionCommand(program: Command, session: Session): void {
   })
     .addOption(new Option('--code <code>', 'only rows of this code').choices(attentionCodes))
     .option('--older-than <duration>', 'only rows that are older, such as 30m or 2h')
-    .option('--limit <number>', 'at most so many, up to 200', positive)
+    .option('--limit <number>', 'how many at most, up to 200', positive)
     .option('--cursor <cursor>', 'go on from the end of an earlier list');
   command.action(async () => {
     const options = command.optsWithGlobals<AttentionOptions>();
@@ -50,5 +47,24 @@ function attentionLines({ data, nextCursor }: AttentionPage, paint: Paint): read
   return [
     ...data.flatMap((row) => [...rowLines(row, paint), '']),
     ...(nextCursor === undefined ? [] : [`there are more: --cursor ${nextCursor}`]),
+  ];
+}
+
+/** A row for a person, in a few lines. */
+export function rowLines(
+  { orderId, code, since, detail, remedy, attempts, nextTryAt }: AttentionRow,
+  paint: Paint,
+): readonly string[] {
+  const tries = [
+    ...(attempts === undefined ? [] : [`tried ${attempts} times`]),
+    ...(nextTryAt === undefined ? [] : [`next at ${nextTryAt}`]),
+  ];
+  return [
+    [paint('yellow', code), ...(orderId === undefined ? [] : [visible(orderId)]), `since ${since}`].join(
+      ' · ',
+    ),
+    `  ${visible(detail)}`,
+    ...(tries.length === 0 ? [] : [`  ${tries.join(', ')}`]),
+    `  → ${visible(remedy)}`,
   ];
 }

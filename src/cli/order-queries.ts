@@ -1,24 +1,17 @@
 import type { Command } from 'commander';
 import type { AttentionRow } from '../attention/rows.js';
-import type { OrderEvent } from '../order/events.js';
 import { formatMoney } from '../order/money.js';
 import type { OrderView } from '../order/view.js';
-import { type Api, at } from './api.js';
+import { at } from './api.js';
 import { amount, positive } from './arguments.js';
-import { eventColumns, eventRow, liveColumns } from './event-row.js';
-import { printExact } from './exact-json.js';
-import { eventsOf, follow, isSettled } from './follow.js';
-import { addScript } from './options.js';
 import { formatOf, orderCard } from './order-card.js';
-import { apiOf, type CommonOptions, type Session } from './session.js';
-import { type Cell, type Column, table } from './table.js';
+import { addScript, apiOf, type CommonOptions, report, type Session } from './script.js';
+import { type Cell, type Column, table } from './terminal.js';
 
-/** Adds the scripts that only read. */
-export function addQueryCommands(program: Command, session: Session): void {
+/** Adds the scripts that read orders. */
+export function addOrderQueries(program: Command, session: Session): void {
   addGet(program, session);
   addList(program, session);
-  addEvents(program, session);
-  addWatch(program, session);
 }
 
 interface GetOptions extends CommonOptions {
@@ -36,7 +29,7 @@ function addGet(program: Command, session: Session): void {
     .argument('<orderId>', 'the order')
     .option('--strong', 'ask the workflow instead of the view')
     .option('--min-version <version>', 'wait, for a while, until the view has this version', positive)
-    .option('--version <version>', 'as it was behind this version', positive)
+    .option('--version <version>', 'as it was after this version', positive)
     .option('--at <time>', 'as it was at this time, such as 2026-01-31T12:00:00Z');
   command.action(async (orderId: string) => {
     const options = command.optsWithGlobals<GetOptions>();
@@ -107,7 +100,7 @@ function addList(program: Command, session: Session): void {
       '--sort <field>',
       'createdAt, updatedAt or total; with - in front: descending (default: -createdAt)',
     )
-    .option('--limit <number>', 'at most so many, up to 200', positive)
+    .option('--limit <number>', 'how many at most, up to 200', positive)
     .option('--cursor <cursor>', 'go on from the end of an earlier list');
   command.action(async () => {
     const options = command.optsWithGlobals<ListOptions>();
@@ -158,85 +151,4 @@ function orderList({ data, nextCursor }: OrderPage, { terminal: { paint } }: Ses
   ]);
   const more = nextCursor === undefined ? [] : ['', `there are more: --cursor ${nextCursor}`];
   return [...table(orderColumns, rows, paint), ...more];
-}
-
-interface EventsOptions extends CommonOptions {
-  readonly source: string;
-}
-
-function addEvents(program: Command, session: Session): void {
-  const command = addScript(program, 'events', {
-    summary: "show an order's event log: what happened, when, and who did it",
-    examples: ['events 018f…', 'events 018f… --source history', 'events 018f… --json'],
-  })
-    .argument('<orderId>', 'the order')
-    .option('--source <store>', 'journal (MongoDB) or history (Temporal)', 'journal');
-  command.action(async (orderId: string) => {
-    const options = command.optsWithGlobals<EventsOptions>();
-    const events = await eventsOf(apiOf(session, options), orderId, { source: options.source });
-    report(session, options, events, () =>
-      table(
-        eventColumns,
-        events.map((event) => eventRow(event, currencyOf(events))),
-        session.terminal.paint,
-      ),
-    );
-  });
-}
-
-function currencyOf([first]: readonly OrderEvent[]): string {
-  return first?.type === 'OrderCreated' ? first.data.currency : '';
-}
-
-interface WatchOptions extends CommonOptions {
-  readonly follow?: true;
-}
-
-function addWatch(program: Command, session: Session): void {
-  const command = addScript(program, 'watch', {
-    summary: "follow an order's events live",
-    details: 'It ends when the order is completed, rejected, cancelled or expired and nothing is under way.',
-    examples: ['watch 018f…', 'watch 018f… --follow --json | jq .type'],
-  })
-    .argument('<orderId>', 'the order')
-    .option('--follow', 'go on until interrupted');
-  command.action(async (orderId: string) => {
-    const options = command.optsWithGlobals<WatchOptions>();
-    await watch(session, apiOf(session, options), orderId, options);
-  });
-}
-
-async function watch(session: Session, api: Api, orderId: string, options: WatchOptions): Promise<void> {
-  const { print, complain } = session.terminal;
-  const lines = liveLines(session);
-  const onTrouble = ({ message }: Error) => complain(`${message}; waiting for it`);
-  for await (const { event, order } of follow(api, orderId, { onTrouble })) {
-    if (options.json === true) print(JSON.stringify(event));
-    else for (const line of lines(event, order.currency)) print(line);
-    if (options.follow !== true && isSettled(order)) return;
-  }
-}
-
-/** Rows for events that come one by one, the first with the heading. */
-export function liveLines({
-  terminal: { paint },
-}: Session): (event: OrderEvent, currency: string) => readonly string[] {
-  let isFirst = true;
-  return (event, currency) => {
-    const lines = table(liveColumns, [eventRow(event, currency)], paint);
-    const shown = isFirst ? lines : lines.slice(1);
-    isFirst = false;
-    return shown;
-  };
-}
-
-/** Prints a result: as exactly one JSON value, or for a person. */
-export function report(
-  { terminal: { print } }: Session,
-  { json }: CommonOptions,
-  result: unknown,
-  lines: () => readonly string[],
-): void {
-  if (json === true) print(printExact(result));
-  else for (const line of lines()) print(line);
 }

@@ -1,0 +1,79 @@
+import type { Static, TSchema } from 'typebox';
+import type { CommandData, CommandType } from '../../order/commands.js';
+import type { BodyParts } from './body-parts.js';
+
+/** How a command is described in the table of commands. */
+export interface CommandEntry {
+  /** what a caller must be allowed to do */
+  readonly scope: 'orders:write' | 'money:write';
+  /** a sentence without its full stop: for OpenAPI, the help of the script and the docs */
+  readonly summary: string;
+  readonly description?: string;
+  /** Makes the schema of the request's body, which is closed: other members are refused. */
+  readonly body: (is: BodyParts) => TSchema;
+  /** the name of its script: `npx orders <verb>` */
+  readonly verb: string;
+  /** how each member of the body is typed on the command line, in the order of the help */
+  readonly fields: Readonly<Record<string, Field | readonly Field[]>>;
+  /** as they are typed after `npx orders` */
+  readonly examples: readonly string[];
+}
+
+/** How a member of a body is typed on the command line. */
+export interface Field {
+  /** an option such as `--reason <text>`, or an argument such as `<text>` */
+  readonly typed: string;
+  readonly says: string;
+  /** how the text is read (`cli/arguments.ts`); without it, the text is the value */
+  readonly reads?: 'amount' | 'json' | 'texts' | 'newLines' | 'amendedLines' | 'quantities';
+  /** the script refuses to run without this option */
+  readonly required?: true;
+  /** the value becomes this member of an object, such as `method` of `payment` */
+  readonly member?: string;
+  /** what `create` takes if the option is not typed: together an order for the sandbox */
+  readonly otherwise?: string;
+}
+
+/** The entry of one command: it has a field for every member of the body. */
+export interface EntryOf<T extends CommandType> extends CommandEntry {
+  readonly fields: {
+    readonly [M in keyof Body<T>]-?:
+      (undefined extends Body<T>[M] ? Field : RequiredField) | readonly Field[];
+  };
+}
+
+/** A field whose value is never missing. */
+type RequiredField = Field &
+  ({ readonly required: true } | { readonly otherwise: string } | { readonly typed: `<${string}>` });
+
+/** The data of a command, without what the path says and what the server adds. */
+type Body<T extends CommandType> = T extends 'CreateOrder'
+  ? Omit<CommandData[T], 'terms' | 'rules'> & { readonly id?: string }
+  : string extends keyof CommandData[T]
+    ? object
+    : Omit<CommandData[T], 'shipmentId' | 'returnId'>;
+
+/**
+ * What a table must be: a command whose schema has other members than its data, at any depth, gets
+ * a type that no entry has.
+ */
+export type Agreeing<Table extends Record<CommandType, CommandEntry>> = {
+  readonly [T in CommandType]: IsSame<Static<ReturnType<Table[T]['body']>>, Body<T>> extends true
+    ? CommandEntry
+    : 'the schema of the body has other members than CommandData';
+};
+
+type IsSame<Sent, Wanted> = Sent extends Wanted
+  ? [Members<Sent>, Members<Wanted>] extends [Members<Wanted>, Members<Sent>]
+    ? true
+    : false
+  : false;
+
+/**
+ * All members required and mutable: two types without an optional member too many are then alike.
+ */
+type Members<T> = T extends readonly (infer Item)[]
+  ? Members<Item>[]
+  : T extends object
+    ? { -readonly [K in keyof T]-?: Members<Exclude<T[K], undefined>> }
+    : T;

@@ -1,0 +1,228 @@
+import { type CommandType, partOf, segments } from '../../order/commands.js';
+import type { Agreeing, CommandEntry, EntryOf } from './entry.js';
+
+const reason = { typed: '--reason <text>', says: 'why', required: true } as const;
+const address = {
+  typed: '--address <json>',
+  says: 'shipping address: {"street", "city", "country", "postalCode"?, …}',
+  reads: 'json',
+} as const;
+
+/**
+ * Every command, described once. Its route, its operation in OpenAPI, its script and its row in
+ * docs/commands.md follow from its entry. The table does not import TypeBox, which takes a quarter
+ * of a second to load: `body` makes the schema when it is called, so `orders --help` starts fast.
+ */
+const table = {
+  CreateOrder: {
+    scope: 'orders:write',
+    summary: 'Create an order',
+    description: 'Amounts are in minor units. The order is durable when this answers, whatever else is down.',
+    body: (is) =>
+      is.closed({
+        id: is.optional(is.Id),
+        customer: is.Customer,
+        currency: is.Currency,
+        lines: is.NewLines,
+        shippingFee: is.optional(is.Amount),
+        tax: is.optional(is.Amount),
+        discount: is.optional(is.Amount),
+        shippingAddress: is.optional(is.Address),
+        payment: is.Payment,
+        note: is.optional(is.Text),
+        tags: is.optional(is.Tags),
+      }),
+    verb: 'create',
+    fields: {
+      customer: [
+        { typed: '--customer <id>', says: "customer's id", member: 'id', otherwise: 'c-1' },
+        { typed: '--name <name>', says: "customer's name", member: 'name', otherwise: 'Ada Example' },
+        { typed: '--email <address>', says: "customer's e-mail address", member: 'email' },
+      ],
+      currency: { typed: '--currency <code>', says: 'ISO-4217 currency', otherwise: 'EUR' },
+      lines: {
+        typed: '--line <SKU:QUANTITY:UNITPRICE[:NAME]>',
+        says: 'a line; repeat it for several; a SKU with a colon needs --file',
+        reads: 'newLines',
+        otherwise: 'A-1:2:1999',
+      },
+      payment: { typed: '--payment <token>', says: 'payment method', member: 'method', otherwise: 'tok_ok' },
+      shippingFee: { typed: '--shipping-fee <amount>', says: 'in minor units', reads: 'amount' },
+      tax: { typed: '--tax <amount>', says: 'in minor units', reads: 'amount' },
+      discount: { typed: '--discount <amount>', says: 'in minor units', reads: 'amount' },
+      shippingAddress: address,
+      note: { typed: '--note <text>', says: 'a note on the order' },
+      tags: { typed: '--tag <tag>', says: 'a tag; repeat it for several', reads: 'texts' },
+      id: { typed: '--id <id>', says: "the order's id (default: derived from actor and key)" },
+    },
+    examples: [
+      'create',
+      'create --wait 10',
+      "create --customer c-7 --name 'Grace Example' --line A-1:1:1999 --line B-7:3:500:Mug --shipping-fee 490",
+      'create --payment tok_declined',
+      'create --file order.json --key checkout-4711',
+      'create --file - < order.json',
+    ],
+  },
+  HoldOrder: {
+    scope: 'orders:write',
+    summary: 'Hold: nothing is shipped until it is released',
+    body: (is) => is.closed({ reason: is.Text }),
+    verb: 'hold',
+    fields: { reason },
+    examples: ["hold 018f… --reason 'address looks wrong'"],
+  },
+  ReleaseOrder: {
+    scope: 'orders:write',
+    summary: 'Release from a hold',
+    body: (is) => is.closed({}),
+    verb: 'release',
+    fields: {},
+    examples: ['release 018f…'],
+  },
+  CancelOrder: {
+    scope: 'orders:write',
+    summary: 'Cancel what is not dispatched',
+    body: (is) => is.closed({ reason: is.Text }),
+    verb: 'cancel',
+    fields: { reason },
+    examples: [
+      "cancel 018f… --reason 'customer changed their mind'",
+      "cancel 018f… --reason 'twice' --if-match 4",
+    ],
+  },
+  AmendOrder: {
+    scope: 'orders:write',
+    summary: 'Change lines or address, before any shipment',
+    body: (is) =>
+      is.closed({ lines: is.optional(is.AmendedLines), shippingAddress: is.optional(is.Address) }),
+    verb: 'amend',
+    fields: {
+      lines: {
+        typed: '--line <SKU:QUANTITY[:UNITPRICE[:NAME]]>',
+        says: 'a line as it shall be; repeat it for all lines of the order; unit price in minor units, for a new SKU',
+        reads: 'amendedLines',
+      },
+      shippingAddress: address,
+    },
+    examples: [
+      'amend 018f… --line A-1:3',
+      'amend 018f… --line A-1:2 --line B-7:1:500',
+      `amend 018f… --address '{"street":"1 Main St","city":"Berlin","country":"DE"}'`,
+    ],
+  },
+  CreateShipment: {
+    scope: 'orders:write',
+    summary: 'Create a shipment, of all that is left or some',
+    body: (is) => is.closed({ lines: is.optional(is.LineQuantities) }),
+    verb: 'ship',
+    fields: {
+      lines: {
+        typed: '--line <SKU:QUANTITY>',
+        says: 'what to ship; repeat it for several lines',
+        reads: 'quantities',
+      },
+    },
+    examples: ['ship 018f…', 'ship 018f… --line A-1:1'],
+  },
+  DispatchShipment: {
+    scope: 'orders:write',
+    summary: 'A shipment leaves: its part is captured',
+    body: (is) => is.closed({ carrier: is.Name, trackingNumber: is.Name }),
+    verb: 'dispatch',
+    fields: {
+      carrier: { typed: '--carrier <name>', says: 'who carries it', required: true },
+      trackingNumber: { typed: '--tracking <number>', says: "the carrier's tracking number", required: true },
+    },
+    examples: ['dispatch 018f… s1 --carrier DHL --tracking 00340434'],
+  },
+  DeliverShipment: {
+    scope: 'orders:write',
+    summary: 'A shipment has arrived',
+    body: (is) => is.closed({}),
+    verb: 'deliver',
+    fields: {},
+    examples: ['deliver 018f… s1', 'deliver 018f… s1 --wait 10'],
+  },
+  CapturePayment: {
+    scope: 'money:write',
+    summary: 'Try a declined capture again',
+    body: (is) => is.closed({ payment: is.optional(is.Payment) }),
+    verb: 'capture',
+    fields: {
+      payment: {
+        typed: '--payment <token>',
+        says: 'another payment method, such as tok_ok',
+        member: 'method',
+      },
+    },
+    examples: ['capture 018f…', 'capture 018f… --payment tok_ok'],
+  },
+  WriteOffCapture: {
+    scope: 'money:write',
+    summary: 'Give a declined capture up',
+    body: (is) => is.closed({ reason: is.Text }),
+    verb: 'write-off',
+    fields: { reason },
+    examples: ["write-off 018f… --reason 'customer cannot pay'"],
+  },
+  RequestReturn: {
+    scope: 'orders:write',
+    summary: 'Announce a return of delivered goods',
+    body: (is) => is.closed({ lines: is.LineQuantities, reason: is.Text }),
+    verb: 'return',
+    fields: {
+      reason,
+      lines: {
+        typed: '--line <SKU:QUANTITY>',
+        says: 'what comes back; repeat it for several lines',
+        reads: 'quantities',
+        required: true,
+      },
+    },
+    examples: ["return 018f… --line A-1:1 --reason 'too small'"],
+  },
+  ReceiveReturn: {
+    scope: 'orders:write',
+    summary: 'Returned goods are back: they are restocked and refunded',
+    body: (is) => is.closed({}),
+    verb: 'receive',
+    fields: {},
+    examples: ['receive 018f… r1'],
+  },
+  RefundPayment: {
+    scope: 'money:write',
+    summary: 'Refund, as goodwill',
+    body: (is) => is.closed({ amount: is.PositiveAmount, reason: is.Text }),
+    verb: 'refund',
+    fields: {
+      reason,
+      amount: {
+        typed: '--amount <amount>',
+        says: 'in minor units: 1999 is EUR 19.99',
+        reads: 'amount',
+        required: true,
+      },
+    },
+    examples: ["refund 018f… --amount 500 --reason 'late delivery'"],
+  },
+  AddNote: {
+    scope: 'orders:write',
+    summary: 'Add a note',
+    body: (is) => is.closed({ text: is.Text }),
+    verb: 'note',
+    fields: { text: { typed: '<text>', says: 'the note' } },
+    examples: ["note 018f… 'gift wrap, please'"],
+  },
+} as const satisfies { readonly [T in CommandType]: EntryOf<T> };
+
+/** Each command's entry. Does not compile if a body has other members than the command's data. */
+export const commands: Readonly<Record<CommandType, CommandEntry>> = table satisfies Agreeing<typeof table>;
+
+/** The route of a command, as Fastify writes it. */
+export function pathOf(type: CommandType): string {
+  if (type === 'CreateOrder') return '/v1/orders';
+  const part = partOf(type);
+  const inPart = part === undefined ? '' : `${part}s/:${part}Id/`;
+  return `/v1/orders/:orderId/${inPart}${segments[type]}`;
+}

@@ -1,0 +1,190 @@
+import { Client, type Connection, isGrpcServiceError } from '@temporalio/client';
+import type { Db } from 'mongodb';
+import { Compile } from 'typebox/compile';
+import { createGateway, gatewaySettings, type Gateway } from '../api/commands/gateway.js';
+import { orders } from '../order/entity.js';
+import { recallCommands } from '../log/journal/command-memory.js';
+import { readJournal } from '../log/journal/journal.js';
+import { messageOf } from '../outages/message-of.js';
+import { isMongoOutage } from '../outages/mongo-outage.js';
+import { isTemporalOutage } from '../outages/temporal-outage.js';
+import type { Config } from '../server/config.js';
+import { connectMongo, connectTemporal, type Mongo } from '../server/connections.js';
+import { createLogger } from '../server/logger.js';
+import { isSameSystem, namespaceIdOf, System, systemOf } from '../server/system.js';
+import { hasRoomForFactsInView } from '../views/orders.js';
+import type { Api } from './api.js';
+import { exitCodes, Failure } from './failure.js';
+import { apiOf, type CommonOptions, configOf, type Session } from './script.js';
+
+/** Both sides of one system: commands go to its Temporal, queries to its API. */
+export interface Sides {
+  readonly api: Api;
+  readonly gateway: Gateway;
+  readonly close: () => Promise<void>;
+}
+
+const ANSWER_WITHIN_MS = 2_000;
+
+/**
+ * Opens both sides, and makes sure that they belong to one system. If the API does not answer, a
+ * command is sent all the same, because it goes to Temporal.
+ *
+ * @throws Failure before anything is sent: `other_system` if the API serves another system, or
+ * `temporal_unreachable`
+ */
+export async function openSides(session: Session, options: CommonOptions): Promise<Sides> {
+  const api = apiOf(session, options);
+  const { gateway, system, close } = await session.openWriteSide(configOf(session));
+  try {
+    const served = await systemBehind(api);
+    if (served !== undefined && !isSameSystem(system, served)) throw otherSystem(system, served, api);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { api, gateway, close };
+}
+
+const systems = Compile(System);
+
+/** The system that an API serves; undefined if the API does not answer. */
+async function systemBehind(api: Api): Promise<System | undefined> {
+  let answer: unknown;
+  try {
+    answer = await api.getSoon('/v1/system', ANSWER_WITHIN_MS);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw unknownSystem(api);
+    if (error.exitCode === exitCodes.unavailable) return undefined;
+    throw error.exitCode === exitCodes.notFound ? unknownSystem(api) : error;
+  }
+  if (!systems.Check(answer)) throw unknownSystem(api);
+  return answer;
+}
+
+const REMEDY =
+  'set TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TASK_QUEUE and MONGODB_DB as the API has them, or say with --url ' +
+  '(ORDERS_URL) where the right API is';
+
+function otherSystem(sentTo: System, served: System, api: Api): Failure {
+  const message =
+    `commands would go to ${textOf(sentTo)}, but the API at ${api.url} serves ${textOf(served)}; nothing was sent: ` +
+    REMEDY;
+  return new Failure(exitCodes.usage, { code: 'other_system', message });
+}
+
+function unknownSystem(api: Api): Failure {
+  const message =
+    `${api.url} does not say which system it serves, so it is no API of this version; nothing was sent: say with --url ` +
+    '(ORDERS_URL) where the API is';
+  return new Failure(exitCodes.usage, { code: 'other_system', message });
+}
+
+function textOf({ temporal, mongodb }: System): string {
+  const { address, namespace, namespaceId, taskQueue } = temporal;
+  const id = namespaceId === undefined ? '' : ` (${namespaceId})`;
+  return `Temporal ${address}, namespace ${namespace}${id}, task queue ${taskQueue}, database ${mongodb.db}`;
+}
+
+export interface WriteSide {
+  readonly gateway: Gateway;
+  /** where its commands go */
+  readonly system: System;
+  readonly close: () => Promise<void>;
+}
+
+const REACHED_WITHIN_MS = 3_000;
+/** gRPC's code. */
+const NOT_FOUND = 5;
+
+/**
+ * Connects the same gateway that the API uses. It connects to MongoDB only when it reads the
+ * journal, so most commands work without MongoDB.
+ *
+ * @throws Failure `temporal_unreachable` before anything is sent
+ */
+export async function openWriteSide(config: Config): Promise<WriteSide> {
+  const connection = connectTemporal(config);
+  let mongo: Mongo | undefined;
+  const db = () => (mongo ??= connectMongo(config)).db;
+  const close = async () => {
+    await Promise.all([mongo?.close(), connection.close()]);
+  };
+  let system: System;
+  try {
+    system = await reach(connection, config);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const gateway = createGateway({
+    client: new Client({ connection, namespace: config.temporal.namespace }),
+    ...gatewaySettings(config),
+    readJournal: (orderId, limit) => readJournal(db(), orderId, limit === undefined ? {} : { limit }),
+    recall: (orderId, commandIds, upTo) => recallCommands(db(), orders, orderId, commandIds, upTo),
+    hasRoomForFacts: (orderId) => hasRoomForFactsInView(db(), orderId),
+    logger: createLogger('silent'),
+  });
+  return { gateway, system, close };
+}
+
+async function reach(connection: Connection, config: Config): Promise<System> {
+  const { address, namespace } = config.temporal;
+  try {
+    return systemOf(config, await namespaceIdOf(connection, namespace, REACHED_WITHIN_MS));
+  } catch (error) {
+    if (isNoSuchNamespace(error)) {
+      throw new Failure(exitCodes.usage, {
+        code: 'no_such_namespace',
+        message: `Temporal at ${address} has no namespace ${namespace}, nothing was sent: set TEMPORAL_NAMESPACE`,
+      });
+    }
+    if (!isTemporalOutage(error)) return systemOf(config);
+    throw new Failure(exitCodes.unavailable, {
+      code: 'temporal_unreachable',
+      message: `Temporal at ${address} cannot be reached, nothing was sent: start it with \`npm start\`, or set TEMPORAL_ADDRESS`,
+    });
+  }
+}
+
+function isNoSuchNamespace(error: unknown): boolean {
+  return isGrpcServiceError(error) && error.code.valueOf() === NOT_FOUND;
+}
+
+export interface Stores {
+  readonly client: Client;
+  readonly db: Db;
+}
+
+/**
+ * Gives `work` Temporal and MongoDB without the API between: a comparison of the two must read both
+ * itself.
+ *
+ * @throws Failure `unavailable` if one of them cannot be reached
+ */
+export async function withStores<T>(config: Config, work: (stores: Stores) => Promise<T>): Promise<T> {
+  const connection = connectTemporal(config);
+  const mongo = connectMongo(config);
+  try {
+    const client = new Client({ connection, namespace: config.temporal.namespace });
+    return await work({ client, db: mongo.db });
+  } catch (error) {
+    if (isTemporalOutage(error)) throw unavailable('Temporal', config.temporal.address, error);
+    if (isMongoOutage(error)) throw unavailable('MongoDB', 'MONGODB_URI', error);
+    throw error;
+  } finally {
+    await Promise.all([mongo.close(), connection.close()]);
+  }
+}
+
+/** Fails within seconds if Temporal does not answer; its client would retry for much longer. */
+export async function reachTemporal({ client: { connection } }: Stores): Promise<void> {
+  await connection.withDeadline(Date.now() + REACHED_WITHIN_MS, () =>
+    connection.workflowService.getSystemInfo({}),
+  );
+}
+
+function unavailable(server: string, address: string, error: unknown): Failure {
+  const message = `${server} (${address}) does not answer: ${messageOf(error)}; start it with \`npm start\``;
+  return new Failure(exitCodes.unavailable, { code: 'unavailable', message });
+}

@@ -1,0 +1,141 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+
+/**
+ * Changes a copy of the sources as docs/commands.md says: adds a command with its event, and an
+ * optional member of another command. The compiler must name every file that is then to be changed.
+ */
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+let copy: string;
+
+beforeAll(async () => {
+  // Below this checkout, so that the compiler and Node find its packages.
+  copy = await mkdtemp(join(root, '.cache', 'new-command-'));
+  await cp(join(root, 'src'), join(copy, 'src'), { recursive: true });
+  await writeFile(
+    join(copy, 'tsconfig.json'),
+    JSON.stringify({
+      extends: join(root, 'tsconfig.json'),
+      compilerOptions: { rootDir: '.', outDir: 'dist', noEmitOnError: true, sourceMap: false },
+      include: ['src'],
+    }),
+  );
+});
+
+afterAll(() => rm(copy, { recursive: true }));
+
+/** In a file of src: the text to find, and what replaces it. */
+type Edit = readonly [file: string, find: string, replacement: string];
+
+/** The data of the new command and of its event; the new member. */
+const decided: readonly Edit[] = [
+  ['order/commands.ts', '  AddNote: {', '  TagOrder: { readonly tags: readonly string[] };\n  AddNote: {'],
+  [
+    'order/events.ts',
+    '  NoteAdded: {',
+    '  OrderTagged: { readonly tags: readonly string[] };\n  NoteAdded: {',
+  ],
+  ['order/commands.ts', '  RefundPayment: {', '  RefundPayment: { readonly receipt?: string;'],
+  ['order/events.ts', '  RefundRequested: {', '  RefundRequested: { readonly receipt?: string;'],
+];
+
+/** What then has to follow. */
+const following: readonly Edit[] = [
+  ['order/commands.ts', "  AddNote: 'notes',", "  TagOrder: 'tags',\n  AddNote: 'notes',"],
+  ['order/events.ts', '  NoteAdded: 1,', '  OrderTagged: 1,\n  NoteAdded: 1,'],
+  ['order/allowed.ts', '  AddNote: () =>', '  TagOrder: (order) => first(notOpen(order)),\n  AddNote: () =>'],
+  [
+    'order/decide.ts',
+    "    case 'RefundPayment':",
+    "    case 'TagOrder':\n      return decided({ type: 'OrderTagged', data: command.data });\n    case 'RefundPayment':",
+  ],
+  [
+    'order/evolve.ts',
+    "    case 'NoteAdded': {",
+    "    case 'OrderTagged':\n      return { ...order, tags: [...order.tags, ...event.data.tags] };\n    case 'NoteAdded': {",
+  ],
+  [
+    'api/commands/table.ts',
+    '  AddNote: {',
+    `  TagOrder: {
+      scope: 'orders:write',
+      summary: 'Add tags',
+      body: (is) => is.closed({ tags: is.Tags }),
+      verb: 'tag',
+      fields: { tags: { typed: '--tag <tag>', says: 'a tag', reads: 'texts', required: true } },
+      examples: ['tag 018f… --tag gift'],
+    },
+    AddNote: {`,
+  ],
+  [
+    'order/decide.ts',
+    'function refund(order: Order, { amount,',
+    'function refund(order: Order, { receipt, amount,',
+  ],
+  ['order/decide.ts', 'amount, reason } });', 'amount, reason, ...(receipt && { receipt }) } });'],
+  [
+    'api/commands/table.ts',
+    'amount: is.PositiveAmount,',
+    'amount: is.PositiveAmount, receipt: is.optional(is.Name),',
+  ],
+  [
+    'api/commands/table.ts',
+    '      amount: {',
+    "      receipt: { typed: '--receipt <number>', says: 'its receipt' },\n      amount: {",
+  ],
+];
+
+test('the compiler names every file of a new command, which are six', async () => {
+  await apply(decided);
+  const files = filesOf([...decided, ...following]);
+  expect(files).toHaveLength(6);
+  // Other files may have errors too, which the changes to these six correct.
+  expect(filesOf(await compile())).toEqual(expect.arrayContaining([...files]));
+
+  await apply(following);
+  expect(await compile()).toEqual([]);
+  expect(await helpOf('tag')).toContain('--tag <tag>');
+  expect(await helpOf('refund')).toContain('--receipt <number>');
+}, 240_000);
+
+function filesOf(edits: readonly (readonly [file: string, ...unknown[]])[]): readonly string[] {
+  return [...new Set(edits.map(([file]) => file))].toSorted();
+}
+
+async function apply(edits: readonly Edit[]): Promise<void> {
+  for (const [file, find, replacement] of edits) {
+    const path = join(copy, 'src', file);
+    const source = await readFile(path, 'utf8');
+    if (source.split(find).length !== 2) throw new Error(`expected to find once in ${file}: ${find}`);
+    await writeFile(
+      path,
+      source.replace(find, () => replacement),
+    );
+  }
+}
+
+/** The errors of the compiler, each with its file. */
+async function compile(): Promise<readonly (readonly [file: string, message: string])[]> {
+  const output = await runNode(join(root, 'node_modules/typescript/bin/tsc'), '--project', copy);
+  return [...output.matchAll(/^src\/(.+)\(\d+,\d+\): error (.+)$/gm)].map(([, file = '', message = '']) => [
+    file,
+    message,
+  ]);
+}
+
+async function helpOf(verb: string): Promise<string> {
+  return await runNode(join(copy, 'dist/src/cli/main.js'), verb, '--help');
+}
+
+/** What a program writes, whatever its exit code. */
+async function runNode(...args: readonly string[]): Promise<string> {
+  const running = promisify(execFile)(process.execPath, [...args], { cwd: copy });
+  const { stdout } = await running.catch((error: unknown) => error as { readonly stdout: string });
+  return stdout;
+}

@@ -1,0 +1,125 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { CommandEntry } from '../../../src/api/commands/entry.js';
+import { type CommandDeps, registerCommands } from '../../../src/api/commands/routes.js';
+import { commands, pathOf } from '../../../src/api/commands/table.js';
+import { registerDocs } from '../../../src/api/docs.js';
+import { createHttp, type Http } from '../../../src/api/server.js';
+import { run } from '../../../src/cli/program.js';
+import { type CommandType, followUpTypes, segments } from '../../../src/order/commands.js';
+import { createLogger } from '../../../src/server/logger.js';
+
+const types: readonly CommandType[] = ['CreateOrder', ...followUpTypes];
+const entries = types.map((type): [CommandType, CommandEntry] => [type, commands[type]]);
+
+interface Operation {
+  readonly summary: string;
+  readonly tags: readonly string[];
+  readonly 'x-scope'?: string;
+  readonly requestBody: { readonly content: Readonly<Record<string, { readonly schema: BodySchema }>> };
+}
+interface BodySchema {
+  readonly properties?: object;
+  readonly additionalProperties: boolean;
+}
+
+let app: Http;
+let operations: ReadonlyMap<string, Operation>;
+
+beforeAll(async () => {
+  app = createHttp(createLogger('silent'));
+  await registerDocs(app);
+  const secret = `whsec_${Buffer.from('a secret of 24 characters').toString('base64')}`;
+  // No request is sent, so nothing that the routes depend on is used.
+  registerCommands(app, { secrets: { payments: secret, carriers: secret } } as CommandDeps);
+  await app.ready();
+  const { paths } = (await app.inject('/openapi.json')).json<{
+    paths: Record<string, { post?: Operation }>;
+  }>();
+  operations = new Map(
+    Object.entries(paths).flatMap(([path, { post }]) => (post === undefined ? [] : [[path, post]])),
+  );
+});
+
+afterAll(() => app.close());
+
+test('every command of the order has one entry', () => {
+  expect(Object.keys(commands).toSorted()).toEqual(types.toSorted());
+});
+
+test('no two commands share a path, a verb or a segment', () => {
+  expect(new Set(types.map(pathOf)).size).toBe(types.length);
+  expect(new Set(entries.map(([, { verb }]) => verb)).size).toBe(types.length);
+  expect(new Set(Object.values(segments)).size).toBe(followUpTypes.length);
+});
+
+test('only what moves money needs the scope of money', () => {
+  const ofMoney = entries.filter(([, { scope }]) => scope === 'money:write').map(([type]) => type);
+  expect(ofMoney).toEqual(['CapturePayment', 'WriteOffCapture', 'RefundPayment']);
+});
+
+test('OpenAPI has no command that the table lacks', () => {
+  const paths = [...operations].filter(([, { tags }]) => tags.includes('commands')).map(([path]) => path);
+  expect(paths.toSorted()).toEqual(types.map(openApiPath).toSorted());
+});
+
+describe.each(entries)('%s', (type, { summary, scope, verb, fields, examples }) => {
+  test('has a route, and an operation in OpenAPI with the members of its body', () => {
+    expect(app.hasRoute({ method: 'POST', url: pathOf(type) })).toBe(true);
+    const operation = operations.get(openApiPath(type));
+    expect(operation).toMatchObject({ summary, 'x-scope': scope });
+    const body = operation?.requestBody.content['application/json']?.schema;
+    expect(body?.additionalProperties).toBe(false);
+    expect(Object.keys(body?.properties ?? {}).toSorted()).toEqual(Object.keys(fields).toSorted());
+  });
+
+  test('has a script, whose help shows the summary, every field and the examples', async () => {
+    const { exitCode, text } = await helpOf(verb);
+    expect(exitCode).toBe(0);
+    for (const said of [summary, ...examples]) expect(text).toContain(said);
+    for (const { typed } of Object.values(fields).flat())
+      expect(text).toContain(typed.replace(/^<(.*)>$/, '$1'));
+  });
+});
+
+test('docs/commands.md lists the commands as the table has them', async () => {
+  const docs = await readFile(new URL('../../../docs/commands.md', import.meta.url), 'utf8');
+  expect(docs).toContain(listOfCommands());
+});
+
+function openApiPath(type: CommandType): string {
+  return pathOf(type).replaceAll(/:(\w+)/g, '{$1}');
+}
+
+async function helpOf(verb: string) {
+  const lines: string[] = [];
+  const exitCode = await run([verb, '--help'], {
+    terminal: {
+      print: (line) => lines.push(line),
+      complain: () => {},
+      paint: (_, text) => text,
+      readInput: async () => new Uint8Array(),
+    },
+    env: {},
+    openWriteSide: () => Promise.reject(new Error('help sends nothing')),
+  });
+  return { exitCode, text: lines.join('\n') };
+}
+
+/** The table of docs/commands.md, with its columns aligned as prettier aligns them. */
+function listOfCommands(): string {
+  const rows = entries.map(([type, { verb, scope, summary }]) => [
+    `\`${type}\``,
+    `\`POST ${openApiPath(type)}\``,
+    `\`orders ${verb}\``,
+    `\`${scope}\``,
+    summary,
+  ]);
+  const all = [['command', 'route', 'script', 'scope', 'what it does'], ...rows];
+  const widths = (all[0] ?? []).map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  const [heading = '', ...lines] = all.map(
+    (row) => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`,
+  );
+  const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;
+  return [heading, rule, ...lines].join('\n');
+}
