@@ -1,13 +1,13 @@
 import type { Db } from 'mongodb';
-import type { FeedTail } from './feed.js';
-import { sequence } from './sequencer.js';
-import type { RebuildActivities } from '../workflow/rebuild-messages.js';
-import type { ReconcileActivities } from '../workflow/reconcile-messages.js';
-import type { StandingActivities } from '../workflow/singleton-messages.js';
-import { createProjecting } from '../views/project-activity.js';
-import { createRebuilding } from '../views/rebuild-activity.js';
-import { createReconciling } from '../proof/reconciling.js';
-import { currentTenure } from './tenure.js';
+import type { FeedTail } from '../src/log/feed/feed.js';
+import { sequence } from '../src/log/feed/sequencer.js';
+import type { RebuildActivities } from '../src/log/workflow/rebuild-messages.js';
+import type { ReconcileActivities } from '../src/log/workflow/reconcile-messages.js';
+import type { StandingActivities } from '../src/log/workflow/singleton-messages.js';
+import { createProjecting } from '../src/log/views/project-activity.js';
+import { createRebuilding } from '../src/log/views/rebuild-activity.js';
+import { createReconciling } from '../src/log/proof/reconciling.js';
+import { currentTenure } from '../src/log/feed/tenure.js';
 
 export interface FeedDeps {
   readonly db: Db;
