@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { Db } from 'mongodb';
-import type { StoredEvent } from '../../order/events.js';
+import type { StoredEvent } from '../entity.js';
 import { eventFork, superseded } from '../workflow/messages.js';
 import { durable } from './durability.js';
 import { forked, markStopped } from './stops.js';

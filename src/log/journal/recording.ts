@@ -1,7 +1,7 @@
 import type { Step } from '../../order-log.js';
 import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
-import type { StoredEvent } from '../../order/events.js';
+import type { StoredEvent } from '../entity.js';
 import type { Order } from '../../order/order.js';
 import { appendToJournal, insertIntoJournal, holdsShortenedLog, refuseReplacedRun } from './journal.js';
 import { createBatcher } from '../../concurrency/batcher.js';

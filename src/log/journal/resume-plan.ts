@@ -1,4 +1,4 @@
-import type { StoredEvent } from '../../order/events.js';
+import type { StoredEvent } from '../entity.js';
 import { fold } from '../../order/evolve.js';
 import { type Order, isFinished } from '../../order/order.js';
 import { upcast } from '../../order/upcasters.js';

@@ -9,7 +9,7 @@ import { setTimeout } from 'node:timers/promises';
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { factTypes } from '../../order/commands.js';
-import type { StoredEvent } from '../../order/events.js';
+import type { StoredEvent } from '../entity.js';
 import { messageOf } from '../../outages/message-of.js';
 import { isServerError } from '../../outages/server-error.js';
 import { orders, projectOrder } from '../../views/orders.js';

@@ -1,4 +1,4 @@
-import type { StoredEvent } from '../../order/events.js';
+import type { StoredEvent } from '../entity.js';
 
 /**
  * Counts, for one process, the steps that its workers have not recorded yet and the attempts that

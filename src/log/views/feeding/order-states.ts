@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { evolve } from '../../../order/evolve.js';
 import type { Order } from '../../../order/order.js';
-import type { StoredEvent } from '../../../order/events.js';
+import type { StoredEvent } from '../../entity.js';
 import { NewerEvent, upcast } from '../../../order/upcasters.js';
 import { committed } from '../../journal/durability.js';
 import { journal, laterBeginnings, readJournalsBefore } from '../../journal/journal.js';
