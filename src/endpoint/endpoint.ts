@@ -12,6 +12,8 @@ export interface Endpoint {
   readonly eventTypes: readonly string[];
   /** names of its signing secrets, the newest first. A secret itself never enters the log. */
   readonly secretIds: readonly string[];
+  /** how many refused commands the log tells of; `rejectionsKept` at most */
+  readonly rejections: number;
   readonly resumed?: { readonly version: number };
 }
 
@@ -39,6 +41,7 @@ type Event =
 
 /** The old secret signs too until the next rotation, so that a receiver can change over. */
 const secretsKept = 2;
+const rejectionsKept = 50;
 
 /** The webhook endpoint, as the log keeps it. */
 export const endpoints: Entity<Endpoint, Event, Effect> = {
@@ -60,9 +63,8 @@ export const endpoints: Entity<Endpoint, Event, Effect> = {
   decide,
   evolve,
   consequence: () => undefined,
-  rejection: (_endpoint, command, { code, message }) => [
-    { type: 'CommandRejected', data: { command, code, message } },
-  ],
+  rejection: ({ rejections }, command, { code, message }) =>
+    rejections < rejectionsKept ? [{ type: 'CommandRejected', data: { command, code, message } }] : [],
   cancel: () => ({ type: 'DeleteEndpoint', data: {}, hasIssuer: true }),
   effects: () => [],
   settle: () => [],
@@ -113,7 +115,7 @@ function evolve(before: Endpoint | undefined, event: Event & Envelope): Endpoint
   const { orderId, version } = event;
   if (event.type === 'EndpointCreated') {
     const { url, eventTypes, secretId } = event.data;
-    return { orderId, version, status: 'enabled', url, eventTypes, secretIds: [secretId] };
+    return { orderId, version, status: 'enabled', url, eventTypes, secretIds: [secretId], rejections: 0 };
   }
   if (before === undefined) throw new TypeError(`The log of ${orderId} does not start with EndpointCreated.`);
   const endpoint = { ...before, version };
@@ -131,7 +133,7 @@ function evolve(before: Endpoint | undefined, event: Event & Envelope): Endpoint
     case 'EndpointResumed':
       return { ...endpoint, resumed: { version } };
     case 'CommandRejected':
-      return endpoint;
+      return { ...endpoint, rejections: before.rejections + 1 };
     default:
       return event satisfies never;
   }

@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { committed } from '../log/journal/durability.js';
 import { projectionState } from '../log/views/feeding/state.js';
 import { requestRebuild } from '../log/views/rebuilding/request-rebuild.js';
-import { storeNames, storeRebuilds } from '../log/views/rebuilding/store-rebuild.js';
+import { storeNames, storeRebuilds, substituteId } from '../log/views/rebuilding/store-rebuild.js';
 import type { Deployment, EndedRebuild } from './own-workflows.js';
 
 /**
@@ -22,5 +22,6 @@ async function hasWorkLeft(db: Db, { name, runId }: EndedRebuild): Promise<boole
   const store = storeNames.find((one) => one === name);
   if (store === undefined) return (await projectionState(db, name))?.rebuilding?.rebuildId === runId;
   const last = await storeRebuilds(db).findOne({ _id: store }, committed);
-  return last?.rebuildId === runId && last.phase !== 'done';
+  if (last === null || last.phase === 'done') return false;
+  return last.rebuildId === runId || last.rebuildId === substituteId(runId);
 }

@@ -70,6 +70,15 @@ test.each<[string, readonly (readonly [string, object])[], string, object, strin
   });
 });
 
+test('a refused signal is told of, fifty times at most', () => {
+  const refusal = { code: 'not_allowed', message: 'it is enabled already' };
+  const endpoint = after();
+  const [draft] = endpoints.rejection(endpoint, 'EnableEndpoint', refusal);
+  if (draft === undefined) throw new Error('Nothing is told.');
+  expect(append(endpoints, 'ep-1', endpoint, [draft], cause).state).toMatchObject({ rejections: 1 });
+  expect(endpoints.rejection({ ...endpoint, rejections: 50 }, 'EnableEndpoint', refusal)).toEqual([]);
+});
+
 test('a log that does not start with its creation is none', () => {
   const event = {
     ...cause,

@@ -74,3 +74,11 @@ test('an event for readers that take it as it is: in the shape of today, or as i
   const newer = { ...stored('OrderCreated@2'), schemaVersion: 4 };
   expect(upcastIfKnown(newer)).toBe(newer);
 });
+
+test.each(['PaymentCaptured@1', 'ShipmentDelivered@1', 'OrderConfirmed@1'])(
+  'damaged data stays as it is, so that it is noticed (%s)',
+  (name) => {
+    const damaged = { ...stored(name), data: null as never };
+    expect(upcast(damaged).data).toBeNull();
+  },
+);

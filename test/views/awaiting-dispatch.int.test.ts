@@ -151,13 +151,29 @@ test.each(['readyToDispatch', 'heldWithShipment', 'onItsWay'] as const)(
     const [one = [], two = [], three = []] = logs;
     const created = withoutFirst('ShipmentCreated', one);
     const confirmed = withoutFirst('OrderConfirmed', two);
+    const first = withoutFirst('OrderCreated', three);
+    const late = [created, confirmed, first].flatMap(({ rest, event }) => [...rest, event]);
     run(awaitingDispatch);
-    await publish(db, [...created.rest, created.event, ...confirmed.rest, confirmed.event, ...three]);
+    await publish(db, late);
     await caughtUp(db, awaitingDispatch);
     expect(await parkedOf(db, awaitingDispatch)).toEqual([]);
     expect(await contentsOf(db, awaitingDispatch)).toEqual(await foldedAnew(db, awaitingDispatch, logs));
   },
 );
+
+test('a shipment leaves whose dispatch was lost and has come back, also when the view is rebuilt', async () => {
+  const logs = newLogs('onItsWay');
+  const { event, rest } = withoutFirst('ShipmentDispatched', logs[0] ?? []);
+  run(awaitingDispatch);
+  await publish(db, [...rest, event]);
+  await caughtUp(db, awaitingDispatch);
+  expect(await contentsOf(db, awaitingDispatch)).toEqual([]);
+  const { signal } = new AbortController();
+  const rebuildId = randomUUID();
+  expect(await rebuild(awaitingDispatch, { db, rebuildId, signal, heartbeat: () => undefined })).toBe(true);
+  await caughtUp(db, awaitingDispatch);
+  expect(await contentsOf(db, awaitingDispatch)).toEqual([]);
+});
 
 test('a feeder that remembers nothing does not bring a dispatched shipment back', async () => {
   const [log = []] = newLogs('onItsWay');

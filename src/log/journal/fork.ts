@@ -43,17 +43,20 @@ export async function noteFork(db: Db, journaled: StoredEvent, decided: StoredEv
 }
 
 /** The failure for two different events under one version; it is not retryable. */
-export function forkFailure(known: StoredEvent, other: StoredEvent): ApplicationFailure {
+export function forkFailure(known: StoredEvent, other: StoredEvent, entity = 'order'): ApplicationFailure {
   const { orderId, version } = known;
   const types = known.type === other.type ? `two different ${known.type}` : `${known.type} and ${other.type}`;
-  return ApplicationFailure.nonRetryable(`order ${orderId} has ${types} as version ${version}`, eventFork);
+  return ApplicationFailure.nonRetryable(
+    `${entity} ${orderId} has ${types} as version ${version}`,
+    eventFork,
+  );
 }
 
 /**
- * The failure for a run that goes on after its order was resumed in another run. The run has to
- * end; the order itself is fine.
+ * The failure for a run that goes on after its entity was resumed in another run. The run has to
+ * end; the entity itself is fine.
  */
-export function supersededFailure({ orderId, version }: StoredEvent): ApplicationFailure {
-  const message = `order ${orderId} was resumed in another run, as version ${version}`;
+export function supersededFailure({ orderId, version }: StoredEvent, entity = 'order'): ApplicationFailure {
+  const message = `${entity} ${orderId} was resumed in another run, as version ${version}`;
   return ApplicationFailure.nonRetryable(message, superseded);
 }

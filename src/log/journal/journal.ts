@@ -185,7 +185,7 @@ export async function refuseReplacedRun(
   if (first === undefined || last === undefined || first.version === 1) return;
   const resumed = await lastResumption(db, first.orderId, options);
   if (resumed !== undefined && resumed.version > resumption && last.version > resumed.version)
-    throw supersededFailure(resumed);
+    throw supersededFailure(resumed, (options.entity ?? orders).name);
 }
 
 async function lastResumption(
@@ -237,9 +237,9 @@ async function withoutRecorded(
   for (const event of events) {
     const known = recorded.get(event.version);
     if (known === undefined || isSameEvent(known, event, entity)) continue;
-    if (known.type === resumed) throw supersededFailure(known);
+    if (known.type === resumed) throw supersededFailure(known, entity.name);
     if (entity.name === orders.name) await noteFork(db, known, event);
-    throw forkFailure(known, event);
+    throw forkFailure(known, event, entity.name);
   }
   return events.filter((event) => !recorded.has(event.version));
 }

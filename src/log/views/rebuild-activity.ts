@@ -3,6 +3,7 @@ import type { Db } from 'mongodb';
 import { rebuildJournal } from './rebuilding/rebuild-journal.js';
 import { rebuildOrders } from './rebuilding/rebuild-orders.js';
 import { rebuild } from './rebuilding/rebuild.js';
+import { substituteId } from './rebuilding/store-rebuild.js';
 import { viewNamed } from '../../views/views.js';
 import type { RebuildActivities } from '../workflow/rebuild-messages.js';
 import { currentTenure } from '../feed/tenure.js';
@@ -32,6 +33,6 @@ export function createRebuilding({
     },
     // A roll-back that an earlier version of the code began. Its own id makes this a new rebuild.
     rollBackOrders: async (rebuildId) =>
-      await rebuildOrders({ db, rebuildId: `instead-of-${rebuildId}`, ...currentTenure() }),
+      await rebuildOrders({ db, rebuildId: substituteId(rebuildId), ...currentTenure() }),
   };
 }

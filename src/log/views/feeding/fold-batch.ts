@@ -26,7 +26,7 @@ export function foldBatch(
   view: View,
   collection: string,
   events: readonly PositionedEvent[],
-  { states: before, overtaken }: BatchStart,
+  { states: before, overtaken, recalled }: BatchStart,
   blocked: ReadonlySet<string>,
 ): FoldedBatch {
   const changes = new Changes();
@@ -59,7 +59,9 @@ export function foldBatch(
       states.delete(orderId);
     }
   }
-  const changed = [...documents].filter(([orderId, document]) => document !== documentOf(before, orderId));
+  const changed = [...documents].filter(
+    ([orderId, document]) => recalled.has(orderId) || document !== documentOf(before, orderId),
+  );
   return {
     writes: [...changes.toWrites(), ...changed.map(([orderId, document]) => toWrite(orderId, document))],
     parked,

@@ -40,6 +40,11 @@ export interface BatchStart {
    * document has them already, since it is folded from the journal. Empty for any other view.
    */
   readonly overtaken: ReadonlySet<number>;
+  /**
+   * Orders whose state was folded from the journal. It may have events that come later in the feed,
+   * so the collection may hold another document.
+   */
+  readonly recalled: ReadonlySet<string>;
 }
 
 /**
@@ -58,16 +63,23 @@ export class OrderStates {
 
   /**
    * @param events those of one order follow one another (`consecutive`)
+   * @param parked positions of events that no document has yet, so they have overtaken none
    * @throws NewerEvent
    */
-  async before(events: readonly PositionedEvent[]): Promise<BatchStart> {
+  async before(
+    events: readonly PositionedEvent[],
+    parked: ReadonlySet<number> = new Set(),
+  ): Promise<BatchStart> {
     const states = new Map<string, OrderState | Error | undefined>();
     const missing = new Map<string, number>();
+    const inMemory = new Set<string>();
     for (const { orderId, version } of events) {
       if (states.has(orderId)) continue;
       const known = this.recent.get(orderId);
-      states.set(orderId, known?.version === version - 1 ? known : undefined);
-      if (version > 1 && known?.version !== version - 1) missing.set(orderId, version);
+      const isNext = known?.version === version - 1;
+      states.set(orderId, isNext ? known : undefined);
+      if (isNext) inMemory.add(orderId);
+      else if (version > 1) missing.set(orderId, version);
     }
     for await (const event of readJournalsBefore(this.db, missing)) {
       const before = states.get(event.orderId);
@@ -82,14 +94,19 @@ export class OrderStates {
     for (const [orderId, version] of await laterBeginnings(this.db, broken)) {
       if (version <= (missing.get(orderId) ?? 0)) states.set(orderId, new LostPast(orderId));
     }
-    return { states, overtaken: await this.overtaken(events.filter(({ orderId }) => missing.has(orderId))) };
+    const notInMemory = events.filter(({ orderId }) => !inMemory.has(orderId));
+    const overtaken = await this.overtaken(notInMemory, parked);
+    return { states, overtaken, recalled: new Set(missing.keys()) };
   }
 
   /**
    * @param events of orders that are not in memory: one in memory is at its highest version, so
    *   nothing has overtaken the event that follows
    */
-  private async overtaken(events: readonly PositionedEvent[]): Promise<ReadonlySet<number>> {
+  private async overtaken(
+    events: readonly PositionedEvent[],
+    parked: ReadonlySet<number>,
+  ): Promise<ReadonlySet<number>> {
     if (this.view.keyedBy === undefined || events.length === 0) return new Set();
     const found = await journal(this.db)
       .find(
@@ -103,7 +120,8 @@ export class OrderStates {
       .project<Pick<PositionedEvent, 'orderId' | 'version' | 'position'>>(onlyPlace)
       .toArray();
     const byOrder = new Map<string, typeof found>();
-    for (const one of found) byOrder.set(one.orderId, [...(byOrder.get(one.orderId) ?? []), one]);
+    for (const one of found)
+      if (!parked.has(one.position)) byOrder.set(one.orderId, [...(byOrder.get(one.orderId) ?? []), one]);
     const isOvertaken = ({ orderId, version, position }: PositionedEvent): boolean =>
       byOrder.get(orderId)?.some((one) => one.version > version && one.position < position) ?? false;
     return new Set(events.filter(isOvertaken).map(({ position }) => position));

@@ -139,7 +139,7 @@ async function attempt(
 
   const events = await eventsOf(db, parked);
   const tried = action === 'skip' ? events.slice(1) : events;
-  const start = await new OrderStates(db, view).before(tried);
+  const start = await new OrderStates(db, view).before(tried, new Set(found.map(({ position }) => position)));
   const folded = foldBatch(view, collection, tried, start, new Set());
   const [stuck] = folded.parked;
   const gone = parked.slice(0, parked.length - folded.parked.length).map(({ _id }) => _id);

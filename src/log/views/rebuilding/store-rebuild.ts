@@ -184,3 +184,8 @@ async function succeed(db: Db, last: StoreRebuild | null, fresh: StoreRebuild): 
     throw error;
   }
 }
+
+/** The id of the rebuild that takes the place of a roll-back which an earlier version began. */
+export function substituteId(rebuildId: string): string {
+  return `instead-of-${rebuildId}`;
+}
