@@ -6,8 +6,8 @@ export interface Appended<S, D> {
 }
 
 /**
- * Gives decided events their place in the log, folds them in, and goes on with what follows from the state by itself. The
- * only way a version is ever assigned.
+ * Gives decided events their place in the log, folds them in, and goes on with what follows from
+ * the state by itself. The only way a version is ever assigned.
  *
  * @param before undefined if the entity is created by these events
  */

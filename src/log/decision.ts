@@ -4,7 +4,10 @@ export type Refused = { readonly refusal: Refusal };
 
 /** Why a command is refused. */
 export interface Refusal {
-  /** `invalid`: no state would allow it; `not_found`: it names a part that is not there; `not_allowed`: not in this state */
+  /**
+   * `invalid`: no state would allow it; `not_found`: it names a part that is not there;
+   * `not_allowed`: not in this state
+   */
   readonly kind: 'invalid' | 'not_found' | 'not_allowed';
   readonly code: string;
   /** one sentence for a person: what is wrong and what would be right */

@@ -5,8 +5,9 @@ export type { Deadline, Decision, Effect, Refusal, Refused } from './decision.js
 export type { Cause, Draft, Envelope, StoredEvent } from './event.js';
 
 /**
- * What the log knows of the things it keeps: one entity, such as an order, is a decider (decide, evolve) with effects, facts
- * and deadlines. Everything in it is pure. It is all that ties `log/` to what it is used for.
+ * What the log knows of the things it keeps: one entity, such as an order, is a decider (decide,
+ * evolve) with effects, facts and deadlines. Everything in it is pure. It is all that ties `log/`
+ * to what it is used for.
  */
 export interface Entity<S extends State, D extends Draft, F extends Effect> {
   /** the workflow's type; the workflow of one entity has the id `<name>-<id>` */
@@ -25,7 +26,10 @@ export interface Entity<S extends State, D extends Draft, F extends Effect> {
   readonly evolve: (state: S | undefined, event: D & Envelope) => S;
   /** the next event that follows from the state by itself */
   readonly consequence: (state: S, now: string) => D | undefined;
-  /** what the log says of a refused command whose caller waits for no answer; nothing if it need not say it again */
+  /**
+   * what the log says of a refused command whose caller waits for no answer; nothing if it need not
+   * say it again
+   */
   readonly rejection: (state: S, command: string, refusal: Pick<Refusal, 'code' | 'message'>) => readonly D[];
   /** absent if the outside world tells it nothing */
   readonly facts?: Facts<S, D>;
@@ -73,7 +77,10 @@ export interface State {
   readonly resumed?: { readonly version: number };
 }
 
-/** What the outside world says has happened. It cannot be refused: if it does not fit yet, it waits in the log. */
+/**
+ * What the outside world says has happened. It cannot be refused: if it does not fit yet, it waits
+ * in the log.
+ */
 export interface Facts<S, D> {
   /** each is a signal of its name */
   readonly types: readonly string[];
@@ -91,7 +98,9 @@ export interface Facts<S, D> {
   ) => FactJudgement<D> | Refused | undefined;
 }
 
-/** `settles`: the key of the owed effect that the fact answers. `holds`: the state says so already. */
+/**
+ * `settles`: the key of the owed effect that the fact answers. `holds`: the state says so already.
+ */
 export type FactJudgement<D> =
   | { readonly kind: 'applies'; readonly events: readonly D[]; readonly settles?: string }
   | { readonly kind: 'holds' }

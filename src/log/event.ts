@@ -8,11 +8,16 @@ export interface Draft {
 export interface Cause {
   /** ISO-8601 UTC, the workflow's clock */
   readonly occurredAt: string;
-  /** who issued the command, and its key; for an outcome or a deadline, the same as `causationId` */
+  /**
+   * who issued the command, and its key; for an outcome or a deadline, the same as `causationId`
+   */
   readonly commandId: string;
   /** the same for all that one request led to */
   readonly correlationId: string;
-  /** the message that was decided on: `<commandId>.<hash of its body>`, the key of an effect, or a deadline's name */
+  /**
+   * the message that was decided on: `<commandId>.<hash of its body>`, the key of an effect, or a
+   * deadline's name
+   */
   readonly causationId: string;
   readonly actor: string;
 }
@@ -26,8 +31,9 @@ export interface Envelope extends Cause {
 }
 
 /**
- * An event as it was once written, the same in the workflow history and in the journal: of today's version or an older one.
- * It is passed on and recorded as it stands; `Entity.upcast` gives it the shape of today.
+ * An event as it was once written, the same in the workflow history and in the journal: of today's
+ * version or an older one. It is passed on and recorded as it stands; `Entity.upcast` gives it the
+ * shape of today.
  */
 export interface StoredEvent extends Envelope {
   readonly type: string;

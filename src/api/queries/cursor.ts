@@ -12,8 +12,8 @@ export interface Cursors {
 }
 
 /**
- * Cursors a client can keep but neither make nor carry over to another list: signed with `secret`, and bound to the filters
- * and the order that `list` stands for.
+ * Cursors a client can keep but neither make nor carry over to another list: signed with `secret`,
+ * and bound to the filters and the order that `list` stands for.
  */
 export function createCursors(secret: string): Cursors {
   const sign = (text: string) => createHmac('sha256', secret).update(text).digest();

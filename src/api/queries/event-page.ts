@@ -1,8 +1,8 @@
 import type { FastifyReply } from 'fastify';
 
 /**
- * Sends a page of events as they stand. What a hand has taken out of one is no reason to keep back the others: the schema of
- * an event is for those who read it.
+ * Sends a page of events as they stand. What a hand has taken out of one is no reason to keep back
+ * the others: the schema of an event is for those who read it.
  *
  * @param next where the next page begins; undefined where there is none yet
  */

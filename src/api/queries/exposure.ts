@@ -29,8 +29,9 @@ const lookedUpAtMost = 1_000;
 const { TASK_QUEUE_TYPE_WORKFLOW: ofWorkflows } = proto.temporal.api.enums.v1.TaskQueueType;
 
 /**
- * Orders with something that no worker has decided yet: the workflow tasks of the orders' task queue that wait for a worker. An
- * order has one at most, however much it was sent. Temporal's own count is approximate.
+ * Orders with something that no worker has decided yet: the workflow tasks of the orders' task
+ * queue that wait for a worker. An order has one at most, however much it was sent. Temporal's own
+ * count is approximate.
  */
 export async function undecidedOrders(
   connection: ConnectionLike,
@@ -52,8 +53,9 @@ export async function undecidedOrders(
 }
 
 /**
- * Orders with events that were decided, given to a worker of this process, and are not recorded. What another worker has recorded
- * meanwhile is looked up in the journal; with MongoDB away, it counts.
+ * Orders with events that were decided, given to a worker of this process, and are not recorded.
+ * What another worker has recorded meanwhile is looked up in the journal; with MongoDB away, it
+ * counts.
  */
 export async function unrecordedOrders(db: Db, tally: StepTally): Promise<Exposure> {
   const open = tally.unrecorded();
@@ -73,7 +75,10 @@ export async function unrecordedOrders(db: Db, tally: StepTally): Promise<Exposu
   };
 }
 
-/** Says what is exposed for longer than `limitMs`; undefined where nothing is. Fails with Temporal away. */
+/**
+ * Says what is exposed for longer than `limitMs`; undefined where nothing is. Fails with Temporal
+ * away.
+ */
 export async function exposureConcern(
   { db, tally, undecided }: ExposureDeps,
   limitMs: number,

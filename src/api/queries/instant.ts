@@ -3,7 +3,8 @@ import { HttpProblem } from '../problem.js';
 /**
  * A time of a query parameter as times are stored, so that comparing texts compares times.
  *
- * @throws HttpProblem 400 where there is no such time, such as on the 31st of April, or its year in UTC has not four digits
+ * @throws HttpProblem 400 where there is no such time, such as on the 31st of April, or its year in
+ *   UTC has not four digits
  */
 export function toInstant(name: string, text: string): string {
   const time = new Date(text);

@@ -67,7 +67,10 @@ export async function listOrders(
   return { data, nextCursor: cursors.write(list, [last[field], last.orderId]) };
 }
 
-/** The `find` that answers a query. Values are compared, never interpreted: they are strings and numbers by schema. */
+/**
+ * The `find` that answers a query. Values are compared, never interpreted: they are strings and
+ * numbers by schema.
+ */
 export function toFind(
   cursors: Cursors,
   { sort = '-createdAt', limit: _limit, cursor, ...filters }: OrderListQuery,

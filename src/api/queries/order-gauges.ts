@@ -78,7 +78,8 @@ async function oldestOwed(db: Db) {
 }
 
 /**
- * What was acknowledged and is not recorded yet. It needs no MongoDB: during an outage of MongoDB it grows with it.
+ * What was acknowledged and is not recorded yet. It needs no MongoDB: during an outage of MongoDB
+ * it grows with it.
  */
 export function exposureGauges({ db, tally, undecided }: ExposureDeps): Instruments {
   return (registry) => {

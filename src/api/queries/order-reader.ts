@@ -15,15 +15,22 @@ export interface FoundOrder extends StoredView {
   readonly servedBy: 'view' | 'workflow' | 'history' | 'journal';
 }
 
-/** The ways to an order as it is now. Both answer undefined only where the views and Temporal say there is no such order. */
+/**
+ * The ways to an order as it is now. Both answer undefined only where the views and Temporal say
+ * there is no such order.
+ */
 export interface OrderReader {
   /**
-   * The view; where it has none, or MongoDB is away, the workflow or its history. Fails where neither can be asked.
+   * The view; where it has none, or MongoDB is away, the workflow or its history. Fails where
+   * neither can be asked.
    *
    * @param atLeast a version the view is known to have
    */
   read(orderId: string, atLeast?: number): Promise<FoundOrder | undefined>;
-  /** The workflow, or its history; the view of an order whose history is not kept any more. Fails with Temporal away. */
+  /**
+   * The workflow, or its history; the view of an order whose history is not kept any more. Fails
+   * with Temporal away.
+   */
   readStrong(orderId: string): Promise<FoundOrder | undefined>;
   /** The order's log in Temporal, however long it is. Fails with Temporal away. */
   readHistory(orderId: string): Promise<HistoryLog | undefined>;

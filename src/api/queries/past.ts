@@ -15,17 +15,17 @@ const { maxTimeMS } = answering;
 /** Orders as they were, from the journal alone. */
 export interface Past {
   /**
-   * @returns the order, and whether the answer will ever be the same: what happened at a time is known for good once
-   *   something later is
-   * @throws HttpProblem 404 where there is no such order, version, or not yet an order at that time, or its log up to then is
-   *   not whole any more or cannot be read; 400 for the future
+   * @returns the order, and whether the answer will ever be the same: what happened at a time is
+   *   known for good once something later is
+   * @throws HttpProblem 404 where there is no such order, version, or not yet an order at that
+   *   time, or its log up to then is not whole any more or cannot be read; 400 for the future
    */
   orderAt(orderId: string, moment: Moment): Promise<{ readonly order: Order; readonly isFinal: boolean }>;
   /**
    * What changed behind version `from`, up to `to` or as far as the journal goes.
    *
-   * @throws HttpProblem 404 where there is no such order or version, or its log is not whole any more or cannot be read; 400
-   *   where `to` is before `from`
+   * @throws HttpProblem 404 where there is no such order or version, or its log is not whole any
+   *   more or cannot be read; 400 where `to` is before `from`
    */
   diff(orderId: string, from: number, to: number | undefined): Promise<Diff>;
 }

@@ -16,7 +16,8 @@ export function logUnreadable(orderId: string, error: unknown): HttpProblem {
 }
 
 /**
- * An order's log is read on from a version that the order has, though it may not be in the view yet, or not even in the journal.
+ * An order's log is read on from a version that the order has, though it may not be in the view
+ * yet, or not even in the journal.
  *
  * @throws HttpProblem 404 where there is no such order, 400 where it has not come so far
  */

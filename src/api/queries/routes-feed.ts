@@ -57,7 +57,9 @@ const stream = {
   503: problem(503),
 };
 
-/** Every event of every order, in one gap-free order; within an order, positions follow versions. */
+/**
+ * Every event of every order, in one gap-free order; within an order, positions follow versions.
+ */
 export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): void {
   const turn = createMutex();
   const closing = new AbortController();
@@ -142,8 +144,9 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   );
 
   /**
-   * Streams what `open` gives. In an outage the stream is open and waits: a browser that was answered 503 would never come
-   * again by itself. What turns out then to be nothing to resume ends the stream, and the client is told when it comes again.
+   * Streams what `open` gives. In an outage the stream is open and waits: a browser that was
+   * answered 503 would never come again by itself. What turns out then to be nothing to resume ends
+   * the stream, and the client is told when it comes again.
    */
   async function sendOnceReachable(
     reply: FastifyReply,

@@ -201,8 +201,8 @@ export function registerOrderQueries(
     if (events.length === 0) await refuseUnknownVersion({ db, reader }, orderId, after);
     const first = events[0]?.version ?? 1;
     if (after > 0 || first === 1) return unbroken(events, after);
-    // Where the view goes beyond what is missing, that has come meanwhile, or never will: the journal was made anew from a
-    // history that had lost its first runs, and begins there.
+    // Where the view goes beyond what is missing, that has come meanwhile, or never will: the
+    // journal was made anew from a history that had lost its first runs, and begins there.
     if (((await views.read(orderId))?.version ?? 0) < first) return [];
     const known = await read();
     return unbroken(known, (known[0]?.version ?? 1) - 1);
@@ -265,7 +265,10 @@ function momentOf(query: {
 }
 
 interface Attentive {
-  /** It says more than its version does, such as how often something was tried: a copy of the same version may be older. */
+  /**
+   * It says more than its version does, such as how often something was tried: a copy of the same
+   * version may be older.
+   */
   readonly isAttentive?: true;
 }
 
