@@ -11,7 +11,7 @@ import { AttentionRow, page } from './schemas.js';
 
 const WITHIN_MS = 6_000;
 
-/** What needs a person. */
+/** The list of what needs a person. */
 export function registerAttention(
   app: Http,
   { cursors, ...deps }: AttentionDeps & { readonly cursors: Cursors },
@@ -52,7 +52,7 @@ export function registerAttention(
   );
 }
 
-/** A cursor is signed: it holds what was written above. */
+/** The cursor's signature proves that it holds what the route above wrote. */
 function placeOf([given, since = '', id = '']: readonly (string | number)[]): AttentionPlace {
   const code = attentionCodes.find((one) => one === given) ?? attentionCodes[0];
   return { code, since: String(since), id: String(id) };

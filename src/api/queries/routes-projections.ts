@@ -92,12 +92,12 @@ const Intervened = closed({
 
 const Requested = closed({ name: Type.String(), rebuildId: Type.String() });
 const NamePath = closed({ name: Type.String({ maxLength: 64 }) });
-/** How a request to rebuild, roll back, retry or skip may be refused. */
+/** Refusals of a request to rebuild, roll back, retry or skip. */
 const refusals = { 400: problem(400), 404: problem(404), 409: problem(409), 503: problem(503) };
 const tags = ['operations'];
 const location = '/v1/projections';
 
-/** Everything that is derived from events: its state, rebuilds, roll-backs, and parked events. */
+/** Views and stores derived from events: their state, rebuilds, roll-backs and parked events. */
 export function registerProjections(app: Http, { db, client, feedTaskQueue }: ProjectionDeps): void {
   const requesting = { db, client, taskQueue: feedTaskQueue };
   app.get(
