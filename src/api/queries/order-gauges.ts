@@ -25,7 +25,7 @@ export function orderGauges(db: Db): Instruments {
     });
     const owed = new Gauge({
       name: 'orders_owed_oldest_seconds',
-      help: 'Age of the oldest effect that is owed, by its type; among the 1,000 orders that owe something for longest',
+      help: 'Age of the oldest owed effect, by its type; of the 1,000 orders that have owed something for longest',
       labelNames: ['effect'],
       registers: [registry],
     });
@@ -86,7 +86,7 @@ export function exposureGauges({ db, tally, undecided }: ExposureDeps): Instrume
     const labelNames = ['stage'] as const;
     const count = new Gauge({
       name: 'orders_unrecorded',
-      help: 'Orders with something acknowledged that is not recorded in MongoDB: undecided, of the whole task queue, by Temporal; decided, in the hands of the workers of this process',
+      help: 'Orders with something acknowledged that is not recorded in MongoDB. Stage undecided: in the whole task queue, counted by Temporal; stage decided: held by the workers of this process',
       labelNames,
       registers: [registry],
     });

@@ -73,9 +73,9 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
     {
       config: { work: 'list' },
       schema: {
-        summary: 'The feed: all events of all orders, in one order',
+        summary: 'The feed: all events of all orders, in one sequence',
         description:
-          'Positions are 1, 2, 3 … without gaps, and none is ever added below one that was read. ' +
+          'Positions are 1, 2, 3 … without gaps. No event is added later before one that was read. ' +
           'Pass `nextCursor`, or the last position you have, on as `after`.',
         tags,
         querystring: closed({
@@ -102,7 +102,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
       schema: {
         summary: 'The feed, live',
         description:
-          'From `Last-Event-ID` or `after` (a position), else from now on. Comments keep the line alive.',
+          'From `Last-Event-ID` or `after` (a position), otherwise from now on. Comments keep the connection alive.',
         tags,
         headers: LastEventId,
         querystring: closed({ after: Type.Optional(Position) }),

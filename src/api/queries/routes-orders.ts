@@ -48,8 +48,8 @@ export function registerOrderQueries(
       schema: {
         summary: 'An order as it is, or as it was',
         description:
-          'From its view; where that is missing or MongoDB is away, from its workflow or its history (`Served-By`). ' +
-          'With `version` or `at` from the journal, as it was behind that version, or behind all that had happened by then.',
+          'From its view. If that is missing, or MongoDB is away, from its workflow or its history (`Served-By`). ' +
+          'With `version` or `at`, from the journal: the order as it was after that version, or at that time.',
         tags,
         headers: Type.Object({ 'if-none-match': Type.Optional(Type.String()) }),
         params: OrderPath,
@@ -116,7 +116,7 @@ export function registerOrderQueries(
             Type.String({
               ...Name,
               description:
-                'words, each the beginning of one in ids, name, e-mail, tags or goods; case, accents and punctuation make no difference',
+                'words; each is the beginning of a word in ids, name, e-mail, tags or goods; case, accents and punctuation are ignored',
             }),
           ),
           'createdAt[gt]': Type.Optional(Time),
@@ -153,7 +153,7 @@ export function registerOrderQueries(
         summary: 'The log of an order',
         description:
           'From the journal, or from the workflow history. Pass `nextCursor`, or the last version you have, on as `after`. ' +
-          'Versions follow each other without gaps: an event that is recorded ahead of its turn is not answered before it.',
+          'Versions have no gaps: an event that was recorded before an earlier one is returned only once that one is recorded too.',
         tags,
         params: OrderPath,
         querystring: closed({

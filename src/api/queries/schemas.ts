@@ -127,7 +127,7 @@ export function page<T extends TSchema>(item: T) {
 
 /** One thing that needs a person. */
 export const AttentionRow = closed({
-  orderId: optional(Type.String({ description: 'absent where it is about no order in particular' })),
+  orderId: optional(Type.String({ description: 'absent if it is not about a single order' })),
   code: Type.Enum([...attentionCodes]),
   since: Time,
   detail: Type.String({ description: 'what it is' }),
@@ -141,5 +141,5 @@ export const AttentionRow = closed({
 /** An order as it is now, with what about it needs a person. */
 export const OrderWithAttention = closed({
   ...Order.properties,
-  attention: optional(Type.Array(AttentionRow, { description: 'absent where nothing does' })),
+  attention: optional(Type.Array(AttentionRow, { description: 'absent if nothing needs a person' })),
 });
