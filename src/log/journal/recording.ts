@@ -34,7 +34,7 @@ export async function record(
   // A causally consistent session: the view's transaction sees the journal's write, even after a
   // failover.
   return await db.client.withSession({ causalConsistency: true }, async (session) => {
-    // Events of a run that another run has replaced are refused even if the journal has nothing at
+    // Refused even if the journal has nothing at their versions yet.
     await refuseReplacedRun(db, events, resumption, { session });
     await appendToJournal(db, events, { session });
     return await projectOrder(db, first.orderId, {

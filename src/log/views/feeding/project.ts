@@ -31,7 +31,7 @@ const PACE_MS = 500;
  * while the view is rolled back to another version than that of this process.
  *
  * @throws Superseded if another feeder has taken over, or a newer version of the fold has built the
- *   view; and any error of MongoDB: call it again, it goes on where it was
+ *   view; and any error of MongoDB: call it again, it continues
  */
 export async function project(
   view: View,

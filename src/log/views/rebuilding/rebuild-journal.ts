@@ -36,7 +36,7 @@ const eventsAtATime = 500;
  *
  * @returns false if `signal` ended it before it was done
  * @throws Superseded if another worker has taken it over; and any error of the servers: call it
- *   again, it goes on where it was
+ *   again, it continues from its checkpoint
  */
 export async function rebuildJournal(rebuilding: JournalRebuilding): Promise<boolean> {
   let done = 0;

@@ -39,7 +39,7 @@ const rounds = 10;
  *
  * @returns false if `signal` ended it before it was done
  * @throws Superseded if another holder has taken it over, or its version is not the one of this
- *   process; and any error of MongoDB: call it again, it goes on where it was
+ *   process; and any error of MongoDB: call it again, it continues
  */
 export async function rebuildOrders(rebuilding: Rebuilding): Promise<boolean> {
   const { db, heartbeat, rebuildId } = rebuilding;
