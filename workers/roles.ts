@@ -1,5 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { Db } from 'mongodb';
+import { endpoints } from '../src/endpoint/endpoint.js';
+import { orders } from '../src/order/entity.js';
 import { recognizeDatabase } from '../src/effects/inventory/recognize-database.js';
 import { setUpSandbox } from '../src/effects/payments/sandbox-ledger.js';
 import { ensureStockIndexes } from '../src/effects/inventory/stock.js';
@@ -21,7 +24,8 @@ import { installRuntime, startOrderWorker } from './worker.js';
 
 const WORKFLOW_BUNDLE = { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };
 const INDEXES = [
-  ensureJournalIndexes,
+  (db: Db) => ensureJournalIndexes(db, orders),
+  (db: Db) => ensureJournalIndexes(db, endpoints),
   ensureOrderIndexes,
   ensureParkedEventIndexes,
   ensureStockIndexes,

@@ -1,4 +1,4 @@
-import type { Db, Document, Long } from 'mongodb';
+import { type Db, type Document, Long } from 'mongodb';
 
 /** The changes of a collection in commit order, in batches. */
 export interface ChangeStream<C> {
@@ -34,6 +34,14 @@ interface CursorReply<C> {
 
 const batchSize = 500;
 
+/**
+ * A cursor's id as `getMore` takes it. The driver makes a number of one below 2^53, which is one in a
+ * thousand, and would send it as a double, which the server refuses.
+ */
+export function asLong(id: Long | number): Long {
+  return typeof id === 'number' ? Long.fromNumber(id) : id;
+}
+
 /** The stream was invalidated: the collection was dropped or renamed. */
 export class ChangeStreamEnded extends Error {
   override readonly name = 'StreamOver';
@@ -63,7 +71,7 @@ export async function openChangeStream<C>(
       isFull: changes.length >= batchSize,
       resumeToken: cursor.postBatchResumeToken,
     };
-    return { id: cursor.id, batch };
+    return { id: asLong(cursor.id), batch };
   };
   try {
     const $changeStream = resumeToken === undefined ? {} : { resumeAfter: resumeToken };

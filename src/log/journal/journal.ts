@@ -59,13 +59,14 @@ interface Writing {
 
 export async function ensureJournalIndexes(
   db: Db,
-  { name }: Pick<Journaled, 'name'> = orders,
+  { name, resumption }: Pick<Journaled, 'name' | 'resumption'> = orders,
 ): Promise<void> {
+  const { type } = resumption({ reason: '' });
   await journal(db, name).createIndexes([
     { key: { orderId: 1, version: 1 }, unique: true },
     { key: { position: 1 }, unique: true, partialFilterExpression: { position: { $gt: 0 } } },
     { key: { recordedAt: 1 }, partialFilterExpression: { unsequenced: true } },
-    { key: { orderId: 1, version: -1 }, partialFilterExpression: { type: 'OrderResumed' } },
+    { key: { orderId: 1, version: -1 }, partialFilterExpression: { type } },
   ]);
 }
 
