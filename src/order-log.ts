@@ -17,7 +17,7 @@ import { orders, partsCreated } from './order/entity.js';
 import type { EventDraft, EventType, OrderEvent } from './order/events.js';
 import type { Order, OrderStatus } from './order/order.js';
 
-/** The log of orders: what `log/` offers, with the types of an order. */
+/** What `log/` offers, with the types of an order. */
 
 /** Name of the workflow type; an order's workflow id is `order-<orderId>`. */
 export const orderWorkflow = orders.name;
@@ -32,10 +32,10 @@ export type FactMessage<T extends FactType = FactType> = Message<FactData[T]>;
 export type NewOrder = NewEntity<CommandData['CreateOrder']>;
 export type ContinuedOrder = ContinuedEntity<Order>;
 export type ResumedOrder = ResumedEntity<Order>;
-/** Answer to the query `state`. */
+/** The answer to the query `state`. */
 export type OrderState = EntityState<Order>;
 
-/** What a command is answered with. `shipmentId`, `returnId`: of the part that it has created. */
+/** The answer to a command. `shipmentId`, `returnId`: the part that it has created. */
 export interface CommandAnswer extends Omit<EntityAnswer, 'requestId'> {
   readonly status: OrderStatus;
   readonly events: readonly { readonly version: number; readonly type: EventType }[];
@@ -43,7 +43,7 @@ export interface CommandAnswer extends Omit<EntityAnswer, 'requestId'> {
   readonly returnId?: string;
 }
 
-/** What the log tells of an order, with the types of an order. */
+/** Gives an answer of the log the types of an order. */
 export function asOrderAnswer(answer: Omit<EntityAnswer, 'requestId'>): CommandAnswer {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an order's own `decide` and `told` made it
   return answer as CommandAnswer;
@@ -52,10 +52,10 @@ export function asOrderAnswer(answer: Omit<EntityAnswer, 'requestId'>): CommandA
 export type Answer = CommandAnswer & Pick<EntityAnswer, 'requestId'>;
 
 export type Step<T extends EffectType = EffectType> = EntityStep<EffectOf<T>>;
-/** The activities of an order, named after the effect they perform. */
+/** The activities of an order. Each effect's activity is named after its type. */
 export type Steps = LogActivities & { [T in EffectType]: (step: Step<T>) => Promise<OutcomeOf<T>> };
 
-/** `append` to an order's log. */
+/** `append` for an order. */
 export function append(
   orderId: string,
   before: Order | undefined,

@@ -4,7 +4,7 @@ import { type Endpoint, endpoints } from './endpoint/endpoint.js';
 import { orders } from './order/entity.js';
 import type { Order } from './order/order.js';
 
-/** The workflows that a worker runs. Their names are persisted workflow types. */
+/** The workflows that a worker runs. Their names are workflow types, which are persisted. */
 export { rebuild, rollBackOrders } from './log/workflow/rebuild.js';
 export { reconcile } from './log/workflow/reconcile.js';
 export { standing } from './log/workflow/singleton.js';

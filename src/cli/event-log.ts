@@ -108,7 +108,7 @@ function addDiff(program: Command, session: Session): void {
   });
 }
 
-/** A diff for a person: the whole first, then event by event. */
+/** A diff for a person: first the net result, then the changes of each event. */
 export function diffLines({ orderId, from, to, changes, steps }: Diff, paint: Paint): readonly string[] {
   const title = paint('bold', `Order ${visible(orderId)}, version ${from} → ${to}`);
   if (steps.length === 0) return [title, 'nothing happened'];

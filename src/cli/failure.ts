@@ -19,7 +19,7 @@ export const exitCodes = {
 
 export interface FailureDetails {
   readonly code: string;
-  /** what is wrong and what would be right */
+  /** what is wrong, and what to do instead */
   readonly message: string;
   /** JSON pointer into the command's data */
   readonly pointer?: string;

@@ -9,8 +9,8 @@ import { type FollowUpCommand, type FollowUpType, partOf } from '../order/comman
 import { exitCodes, Failure } from './failure.js';
 
 /**
- * Checks what was typed by the schemas of the HTTP API: what the API refuses with 400 ends a script
- * with the same words. Every function throws a `Failure` then.
+ * Checks input against the schemas of the HTTP API. A script refuses what the API answers with 400,
+ * in the same words. Every function throws a `Failure` for invalid input.
  */
 
 /** A new order, and its id if one was given. */
@@ -21,7 +21,9 @@ export function newOrder(given: unknown): { readonly id?: string; readonly body:
   return { ...(id === undefined ? {} : { id }), body };
 }
 
-/** A command to an order that exists. Whether the order allows it, the order says. */
+/**
+ * A command to an order that exists. Only the order itself can tell whether the command is allowed.
+ */
 export function followUp(
   orderId: string,
   type: FollowUpType,

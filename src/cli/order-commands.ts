@@ -32,7 +32,7 @@ function addCreate(program: Command, session: Session): void {
     '--file <path>',
     'the whole order as JSON, from a file, or from standard input with -',
   );
-  // The id is not part of the order, so it may be typed beside the file.
+  // The id is not part of the file, so it may be given together with it.
   script.addOption(file.conflicts(inputs.map(({ name }) => name).filter((name) => name !== 'id')));
   addSendOptions(script);
   script.action(async () => {
@@ -87,7 +87,7 @@ interface Input {
   readonly field: Field;
   /** of the option, as commander knows it */
   readonly name: string;
-  /** What was typed, once the script runs. */
+  /** Returns what was typed; call it when the script runs. */
   readonly value: () => unknown;
 }
 

@@ -59,7 +59,7 @@ export function addResume(program: Command, session: Session): void {
 export interface Resumed {
   readonly looked: number;
   readonly counts: Readonly<Partial<Record<ResumeReport['outcome'], number>>>;
-  /** without those that are well; at most 10,000 */
+  /** orders without a problem are left out; at most 10,000 */
   readonly orders: readonly ResumeReport[];
 }
 

@@ -9,7 +9,7 @@ import type { WriteSide } from './connections.js';
 import { usageFailure } from './failure.js';
 import type { Terminal } from './terminal.js';
 
-/** What a script works with; tests hand in their own. */
+/** What a script works with; tests pass their own. */
 export interface Session {
   readonly terminal: Terminal;
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -105,7 +105,7 @@ export interface ProgressBar {
 
 const WIDTH = 24;
 const REDRAW_MS = 100;
-/** Without a terminal, which could draw its line again. */
+/** How often a line is printed if the output is not a terminal. */
 const LINE_EVERY_MS = 5_000;
 
 /**

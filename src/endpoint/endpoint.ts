@@ -1,23 +1,23 @@
 import type { Decision, Effect, Entity, Envelope, Refusal } from '../log/entity.js';
 
-/** Where a subscriber wants events delivered. */
+/** A webhook endpoint: the URL to which a subscriber's events are delivered. */
 export interface Endpoint {
-  /** the endpoint's id; the name is that of every log */
+  /** the endpoint's id; the name is persisted */
   readonly orderId: string;
   readonly version: number;
   readonly status: 'enabled' | 'disabled' | 'deleted';
   /** absolute, https */
   readonly url: string;
-  /** event types that it wants; empty for all */
+  /** the event types to deliver; empty for all */
   readonly eventTypes: readonly string[];
-  /** names of its signing secrets, the newest first. A secret itself never enters the log. */
+  /** ids of its signing secrets, the newest first. A secret itself never enters the log. */
   readonly secretIds: readonly string[];
   /** how many refused commands the log tells of; `rejectionsKept` at most */
   readonly rejections: number;
   readonly resumed?: { readonly version: number };
 }
 
-/** Commands by name, and their data. */
+/** Each command's data, by the command's name. */
 export interface EndpointCommands {
   CreateEndpoint: Pick<Endpoint, 'url' | 'eventTypes'> & { readonly secretId: string };
   ChangeEndpoint: Partial<Pick<Endpoint, 'url' | 'eventTypes'>>;
@@ -39,11 +39,14 @@ type Event =
       readonly data: { readonly command: string; readonly code: string; readonly message: string };
     };
 
-/** The old secret signs too until the next rotation, so that a receiver can change over. */
+/**
+ * How many secrets sign: the old one too until the next rotation, so that a receiver has time to
+ * change over.
+ */
 const secretsKept = 2;
 const rejectionsKept = 50;
 
-/** The webhook endpoint, as the log keeps it. */
+/** The decider of webhook endpoints. */
 export const endpoints: Entity<Endpoint, Event, Effect> = {
   name: 'endpoint',
   creation: 'CreateEndpoint',
@@ -58,7 +61,7 @@ export const endpoints: Entity<Endpoint, Event, Effect> = {
     EndpointResumed: 1,
     CommandRejected: 1,
   },
-  // There is one version of each event.
+  // Each event type has one schema version.
   upcast: (stored) => stored as Event & Envelope,
   decide,
   evolve,

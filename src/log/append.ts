@@ -6,10 +6,10 @@ export interface Appended<S, D> {
 }
 
 /**
- * Gives decided events their place in the log, folds them in, and goes on with what follows from the state by itself. The
- * only way a version is ever assigned.
+ * Gives decided events their versions, folds them into the state, and adds the events that follow
+ * from the new state by themselves. Versions are assigned nowhere else.
  *
- * @param before undefined if the entity is created by these events
+ * @param before undefined if these events create the entity
  */
 export function append<S extends State, D extends Draft, F extends Effect>(
   { evolve, consequence, schemaVersions }: Entity<S, D, F>,

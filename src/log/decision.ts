@@ -1,13 +1,16 @@
-/** What a command leads to. */
+/** The result of `decide`. */
 export type Decision<D> = { readonly events: readonly D[] } | Refused;
 export type Refused = { readonly refusal: Refusal };
 
 /** Why a command is refused. */
 export interface Refusal {
-  /** `invalid`: no state would allow it; `not_found`: it names a part that is not there; `not_allowed`: not in this state */
+  /**
+   * `invalid`: refused in every state; `not_found`: names a part that does not exist;
+   * `not_allowed`: refused in this state
+   */
   readonly kind: 'invalid' | 'not_found' | 'not_allowed';
   readonly code: string;
-  /** one sentence for a person: what is wrong and what would be right */
+  /** one sentence for a person: what is wrong, and what to do instead */
   readonly message: string;
   /** JSON pointer into the command's data */
   readonly pointer?: string;
@@ -19,10 +22,10 @@ export interface Deadline {
   readonly at: string;
 }
 
-/** Something that is owed to the world. */
+/** Something that an entity owes the outside world, such as a payment to capture. */
 export interface Effect {
   readonly type: string;
-  /** the idempotency key outside: `<id>:<type>:<version that made it owed>` */
+  /** the idempotency key that providers get: `<id>:<type>:<version that made it owed>` */
   readonly key: string;
   /** of the event that made it owed */
   readonly correlationId: string;

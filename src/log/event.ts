@@ -1,18 +1,20 @@
-/** An event before it has a place in the log. */
+/** An event without its envelope, as `decide` returns it. */
 export interface Draft {
   readonly type: string;
   readonly data: object;
 }
 
-/** Why and by whom: the same for all events of one decision. */
+/** Why an event happened and who caused it: the same for all events of one decision. */
 export interface Cause {
   /** ISO-8601 UTC, the workflow's clock */
   readonly occurredAt: string;
-  /** who issued the command, and its key; for an outcome or a deadline, the same as `causationId` */
+  /** the command's issuer and key; for an outcome or a deadline, the same as `causationId` */
   readonly commandId: string;
-  /** the same for all that one request led to */
+  /** the same for everything that one request leads to */
   readonly correlationId: string;
-  /** the message that was decided on: `<commandId>.<hash of its body>`, the key of an effect, or a deadline's name */
+  /**
+   * `<commandId>.<hash of its body>` of a message, the key of an effect, or the id of a deadline
+   */
   readonly causationId: string;
   readonly actor: string;
 }
@@ -20,20 +22,20 @@ export interface Cause {
 export interface Envelope extends Cause {
   /** the entity's id; the name is persisted */
   readonly orderId: string;
-  /** 1, 2, 3 … without gaps within the entity */
+  /** 1, 2, 3 … without gaps within an entity */
   readonly version: number;
   readonly schemaVersion: number;
 }
 
 /**
- * An event as it was once written, the same in the workflow history and in the journal: of today's version or an older one.
- * It is passed on and recorded as it stands; `Entity.upcast` gives it the shape of today.
+ * An event as it was written, of today's schema version or an older one. It is the same in the
+ * workflow history and in the journal. `Entity.upcast` gives it today's shape.
  */
 export interface StoredEvent extends Envelope {
   readonly type: string;
   readonly data: object;
 }
 
-/** Event types that any entity's log may have: a command or a fact that changed nothing yet. */
+/** Event types of every entity: a refused command, and a fact that does not fit yet. */
 export const COMMAND_REJECTED = 'CommandRejected';
 export const FACT_RECEIVED = 'FactReceived';

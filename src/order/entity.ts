@@ -17,7 +17,7 @@ import { learnPayment, settle } from './settle.js';
 import { upcast } from './upcasters.js';
 import { effectSummary, orderDetails } from './web-ui.js';
 
-/** An order, as the log keeps it. */
+/** Binds the order to the log. */
 export const orders: Entity<Order, EventDraft, Effect> = {
   name: 'order',
   creation: 'CreateOrder',
@@ -25,7 +25,8 @@ export const orders: Entity<Order, EventDraft, Effect> = {
   schemaVersions,
   upcast,
 
-  // The shape of the data was checked at the edge. If it was not, `decide` throws or refuses, and nothing is changed.
+  // The API checks the shape of data. If a message comes another way, `decide` throws or refuses,
+  // and nothing changes.
   decide: (order, type, data, now) => decide(order, { type, data } as Command, now),
   evolve,
   consequence,

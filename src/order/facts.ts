@@ -110,7 +110,10 @@ const textsOf: Readonly<Record<FactType, readonly string[]>> = {
   ShipmentDelivered: ['shipmentId'],
 };
 
-/** A fact as it came, from anybody who may send a signal: undefined if its data has the wrong shape. */
+/**
+ * Parses a fact; undefined if its data has the wrong shape. Anyone with access to Temporal can send
+ * a signal, so the data may be anything.
+ */
 export function parseFact(name: string, data: unknown): Fact | undefined {
   const type = factTypes.find((one) => one === name);
   if (type === undefined || typeof data !== 'object' || data === null) return undefined;

@@ -65,7 +65,10 @@ export interface Config {
   readonly attentionAfterMs: number;
   /** interval of the reconciliation of Temporal with the journal and the views */
   readonly reconcileEveryMs: number;
-  /** history events after which an order continues as new; absent for the server's suggestion */
+  /**
+   * number of history events after which an order continues as new; absent to follow the server's
+   * suggestion
+   */
   readonly continueAsNewAfter?: number;
 }
 

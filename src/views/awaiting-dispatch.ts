@@ -19,11 +19,11 @@ export interface AwaitingShipment {
 }
 
 /**
- * An order with shipments that wait; no other order has a document. A cancellation cancels what
- * waits.
+ * An order with shipments that wait; other orders have no document. Cancelling the order cancels
+ * these shipments.
  */
 interface AwaitingOrder extends Pick<AwaitingShipment, 'customer' | 'held' | 'holdReason'> {
-  /** in the sequence of their creation; one at least */
+  /** in the order of their creation; at least one */
   readonly shipments: readonly Pick<AwaitingShipment, 'shipmentId' | 'lines' | 'since'>[];
 }
 

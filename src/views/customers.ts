@@ -88,7 +88,7 @@ function lifetimeValue(order: Order | undefined): number {
   return order === undefined ? 0 : capturedAmount(order) - refundedAmount(order);
 }
 
-/** @returns undefined if the customer has ordered nothing, as far as the view is */
+/** @returns undefined if the customer has no orders up to the view's position */
 export async function findCustomer(
   db: Db,
   customerId: string,

@@ -21,7 +21,7 @@ export interface DailyStats {
   readonly expired: number;
   /** captured that day */
   readonly revenue: Sum;
-  /** paid back that day */
+  /** refunded that day */
   readonly refunds: Sum;
   /**
    * the part, 0 to 1, of the orders created that day that were cancelled as a whole, then or later;
@@ -202,9 +202,7 @@ const LONGEST_RANGE_DAYS = 366;
 const DEFAULT_RANGE_DAYS = 30;
 const DAY_MS = 86_400_000;
 
-/**
- * @throws BadParameter for a day that no calendar has, and for a range that is empty or too long
- */
+/** @throws BadParameter for a day that does not exist, and for a range that is empty or too long */
 function rangeOf(query: { readonly from?: string; readonly to?: string }): { from: string; to: string } {
   const lastDay = query.to === undefined ? undefined : startOf('to', query.to);
   const firstDay = query.from === undefined ? undefined : startOf('from', query.from);

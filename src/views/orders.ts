@@ -56,7 +56,7 @@ export const viewAndConcerns = {
   recorder: 0,
 } as const;
 
-/** A projection to what `shown` takes. */
+/** A projection to the argument of `shown`. */
 export const onlyShown = { ...viewAndConcerns, owedSince: 0, pendingSince: 0, unmatchedSince: 0 } as const;
 
 /** A projection to the `OrderView` of an `OrderDocument`. */

@@ -5,18 +5,18 @@ import { type AsOf, readView } from '../log/views/feeding/read-view.js';
 import type { Change, SummaryView } from '../log/views/view.js';
 import { closed, Count, pageOf, type ViewQuery, viewQuery } from './query.js';
 
-/** What became of a product in all orders, in units. */
+/** Units of a product in all orders, by what happened to them. */
 export interface ProductDemand {
   readonly sku: string;
-  /** orders with it, whatever became of them */
+  /** how many orders contain it, in any status */
   readonly orders: number;
   readonly ordered: number;
   /**
-   * by a cancellation, as a whole or of what was left; `rejected` and expired orders are not in it
+   * cancelled with the order or with what was left of it; rejected and expired orders do not count
    */
   readonly cancelled: number;
   readonly shipped: number;
-  /** that customers sent, or want to send, back */
+  /** that customers have sent back or want to send back */
   readonly returned: number;
 }
 
@@ -90,7 +90,7 @@ function unitsOf(line: Line | undefined) {
   };
 }
 
-/** @returns undefined if nobody has ordered the product, as far as the view is */
+/** @returns undefined if no order up to the view's position has the product */
 export async function findProduct(
   db: Db,
   sku: string,

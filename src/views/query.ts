@@ -23,8 +23,8 @@ export interface Asked<K extends string, F extends string> {
 }
 
 /**
- * What a query found, and how far the view was; undefined for nothing. `next` if there is another
- * page.
+ * The result of a query, and how far the view was. `found` is undefined if there is nothing; `next`
+ * is set if there is another page.
  */
 interface Outcome<T> {
   readonly found: T | undefined;
@@ -63,14 +63,14 @@ type Unchanged<T> = T extends readonly (infer I)[]
     ? { readonly [N in keyof T]: Unchanged<T[N]> }
     : T;
 
-/** A query whose answer the compiler checks against its schema. */
+/** Returns the query; the compiler checks its answer against its schema. */
 export function viewQuery<K extends string, F extends string, B extends TProperties>(
   query: ViewQuery<K, F, B, Body<B>>,
 ): ViewQuery {
   return query;
 }
 
-/** A parameter that has the right form, and makes no sense. Answered 400. */
+/** A parameter that matches its schema but makes no sense. Answered with 400. */
 export class BadParameter extends Error {
   override readonly name = 'BadParameter';
   readonly parameter: string;
@@ -84,8 +84,8 @@ export class BadParameter extends Error {
 /**
  * The page of a list.
  *
- * @param found one item more than the page has room for, if there is one
- * @param placeOf where an item stands in the list
+ * @param found the page, and one item more if there is one
+ * @param placeOf gives an item's place in the list
  */
 export function pageOf<T>(
   found: readonly T[],

@@ -1,7 +1,4 @@
-/**
- * States of orders, each after the last event of it that was seen. The least recently seen make
- * room.
- */
+/** The latest known states of orders. The least recently seen are dropped. */
 export class RecentOrders<S extends { readonly orderId: string; readonly version: number }> {
   private readonly limit: number;
   /** in the sequence in which they were seen */

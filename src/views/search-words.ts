@@ -37,7 +37,7 @@ function folded(text: string): string {
   if (isAscii.test(text)) return text.toLowerCase();
   return (
     text
-      // Through capitals, which turn ß into ss.
+      // Via upper case, which turns ß into ss.
       .toLowerCase()
       .toUpperCase()
       .toLowerCase()
@@ -51,5 +51,8 @@ function folded(text: string): string {
 
 // oxlint-disable-next-line no-control-regex -- all of ASCII
 const isAscii = /^[\u0000-\u007f]*$/;
-/** Of Latin, Greek and Cyrillic. In other scripts marks distinguish words, as letters do. */
+/**
+ * The accents of Latin, Greek and Cyrillic. In other scripts, marks distinguish words, as letters
+ * do.
+ */
 const accents = /[\u0300-\u036f]/g;

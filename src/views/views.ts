@@ -5,7 +5,7 @@ import { dailyStats } from './daily-stats.js';
 import { productDemand } from './product-demand.js';
 import type { ViewQuery } from './query.js';
 
-/** Every view that is built from the feed. A new view is its file, and an entry here. */
+/** Every view that is built from the feed. To add one, write its file and list it here. */
 export const views: readonly (View & { readonly queries: readonly ViewQuery[] })[] = [
   customers,
   dailyStats,

@@ -30,7 +30,7 @@ export interface Field {
   readonly required?: true;
   /** the value becomes this member of an object, such as `method` of `payment` */
   readonly member?: string;
-  /** what `create` takes if the option is not typed: together an order for the sandbox */
+  /** the default of `create`; all defaults together are a valid order for the sandbox */
   readonly otherwise?: string;
 }
 
@@ -54,8 +54,8 @@ type Body<T extends CommandType> = T extends 'CreateOrder'
     : Omit<CommandData[T], 'shipmentId' | 'returnId'>;
 
 /**
- * What a table must be: a command whose schema has other members than its data, at any depth, gets
- * a type that no entry has.
+ * The type of a table of commands. An entry does not compile if the members of its schema differ,
+ * at any depth, from those of the command's data.
  */
 export type Agreeing<Table extends Record<CommandType, CommandEntry>> = {
   readonly [T in CommandType]: IsSame<Static<ReturnType<Table[T]['body']>>, Body<T>> extends true
@@ -70,7 +70,8 @@ type IsSame<Sent, Wanted> = Sent extends Wanted
   : false;
 
 /**
- * All members required and mutable: two types without an optional member too many are then alike.
+ * Makes all members required and mutable, at every depth. So a missing optional member shows as a
+ * difference.
  */
 type Members<T> = T extends readonly (infer Item)[]
   ? Members<Item>[]

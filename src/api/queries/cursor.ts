@@ -1,19 +1,19 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { HttpProblem } from '../problem.js';
 
-/** Where a page ends: what its last item has in the fields that the list is sorted by. */
+/** Where a page ends: the values of its last item in the fields that the list is sorted by. */
 export type Place = readonly (string | number)[];
 
 export interface Cursors {
-  /** A cursor that goes on behind `place`, in this list only. */
+  /** A cursor that continues after `place`, in this list only. */
   write(list: unknown, place: Place): string;
-  /** @throws HttpProblem 400 where the cursor was not written here, or for another list */
+  /** @throws HttpProblem 400 if the cursor was made for another list, or not by this API */
   read(list: unknown, cursor: string): Place;
 }
 
 /**
- * Cursors a client can keep but neither make nor carry over to another list: signed with `secret`, and bound to the filters
- * and the order that `list` stands for.
+ * Cursors that a client can keep, but neither make nor use for another list. They are signed with
+ * `secret` and bound to `list`, which is the list's name, filters and sort.
  */
 export function createCursors(secret: string): Cursors {
   const sign = (text: string) => createHmac('sha256', secret).update(text).digest();
@@ -30,7 +30,7 @@ export function createCursors(secret: string): Cursors {
       const given = Buffer.from(signature, 'base64url');
       const isOurs = given.length === expected.length && timingSafeEqual(given, expected);
       if (!isOurs) throw badCursor('was not given by this API: use nextCursor as it is');
-      // What is signed was written above.
+      // The signature proves that `write` made the content.
       const [of, ...place] = JSON.parse(Buffer.from(content, 'base64url').toString()) as [string, ...Place];
       if (of !== digest(list))
         throw badCursor('belongs to other filters or another sort: start again without it');

@@ -1,10 +1,10 @@
 import type { FastifyReply } from 'fastify';
 
 /**
- * Sends a page of events as they stand. What a hand has taken out of one is no reason to keep back the others: the schema of
- * an event is for those who read it.
+ * Sends a page of events without the response schema: an event that lacks a field, because a person
+ * changed the journal, does not keep the others from the client.
  *
- * @param next where the next page begins; undefined where there is none yet
+ * @param next where the next page begins; undefined on the last page
  */
 export async function sendEvents(
   reply: FastifyReply,

@@ -8,17 +8,19 @@ import { journal } from '../../log/journal/journal.js';
 import { ageOf } from '../../log/feed/lag.js';
 import { withTimeout } from '../../outages/timeout.js';
 
-/** How much was acknowledged and is not recorded yet: what would be lost with Temporal. */
+/**
+ * How much is acknowledged and not recorded yet. It would be lost if Temporal's database were lost.
+ */
 export interface Exposure {
-  /** orders */
+  /** how many orders */
   readonly count: number;
-  /** age of the oldest acknowledged event or message among them, in milliseconds */
+  /** age of their oldest acknowledged event or message, in milliseconds */
   readonly oldestMs: number;
 }
 
 export interface ExposureDeps {
   readonly db: Db;
-  /** of this process's workers; absent where it has none */
+  /** of the workers in this process; absent if it has none */
   readonly tally: StepTally | undefined;
   readonly undecided: () => Promise<Exposure>;
 }
@@ -29,8 +31,9 @@ const lookedUpAtMost = 1_000;
 const { TASK_QUEUE_TYPE_WORKFLOW: ofWorkflows } = proto.temporal.api.enums.v1.TaskQueueType;
 
 /**
- * Orders with something that no worker has decided yet: the workflow tasks of the orders' task queue that wait for a worker. An
- * order has one at most, however much it was sent. Temporal's own count is approximate.
+ * Orders with a message that no worker has decided yet. It counts the workflow tasks that wait in
+ * the orders' task queue: an order has one at most, however many messages wait. Temporal's count is
+ * approximate.
  */
 export async function undecidedOrders(
   connection: ConnectionLike,
@@ -52,8 +55,8 @@ export async function undecidedOrders(
 }
 
 /**
- * Orders with events that were decided, given to a worker of this process, and are not recorded. What another worker has recorded
- * meanwhile is looked up in the journal; with MongoDB away, it counts.
+ * Orders with events that a worker of this process has received to record, and not recorded yet.
+ * Events that another worker has recorded are not counted, unless MongoDB is away.
  */
 export async function unrecordedOrders(db: Db, tally: StepTally): Promise<Exposure> {
   const open = tally.unrecorded();
@@ -73,7 +76,10 @@ export async function unrecordedOrders(db: Db, tally: StepTally): Promise<Exposu
   };
 }
 
-/** Says what is exposed for longer than `limitMs`; undefined where nothing is. Fails with Temporal away. */
+/**
+ * Describes what is exposed for longer than `limitMs`; undefined if nothing is. Fails while
+ * Temporal is away.
+ */
 export async function exposureConcern(
   { db, tally, undecided }: ExposureDeps,
   limitMs: number,

@@ -14,7 +14,7 @@ export const bounds = ['gt', 'gte', 'lt', 'lte'] as const;
 
 type Bound = (typeof bounds)[number];
 
-/** What a list of orders is asked for; every filter that is given must hold. */
+/** The query parameters of a list of orders. Every filter that is given must hold. */
 export interface OrderListQuery
   extends
     Readonly<Partial<Record<`createdAt[${Bound}]` | `updatedAt[${Bound}]`, string>>>,
@@ -23,12 +23,12 @@ export interface OrderListQuery
   readonly paymentStatus?: PaymentStatus;
   readonly fulfillmentStatus?: FulfillmentStatus;
   readonly held?: 'true' | 'false';
-  /** whether an order is in the list of what needs a person */
+  /** whether an order needs a person */
   readonly attention?: 'true' | 'false';
   readonly customerId?: string;
   readonly sku?: string;
   readonly tag?: string;
-  /** words; each of them begins a word of the order (see `searchWords`) */
+  /** words, each of which begins a word of the order (see `searchWords`) */
   readonly q?: string;
   readonly sort?: (typeof sorts)[number];
   readonly limit?: number;
@@ -43,7 +43,7 @@ export interface OrderList {
 const DEFAULT_LIMIT = 50;
 const WITHIN_MS = 4_000;
 
-/** One page of the orders that match, in the order asked for and by id where that is equal. */
+/** One page of the orders that match, in the given sort and then by id. */
 export async function listOrders(
   db: Db,
   cursors: Cursors,
@@ -56,7 +56,8 @@ export async function listOrders(
     .find(filter, answering)
     .sort(sort)
     .limit(limit + 1)
-    // All of them in one answer: a cursor does not outlive a collection that a rebuild replaces.
+    // Reads the page in one batch: a rebuild may replace the collection, and then an open cursor
+    // fails.
     .batchSize(limit + 2)
     .project<ShownView>(onlyShown)
     .map(shown);
@@ -67,7 +68,10 @@ export async function listOrders(
   return { data, nextCursor: cursors.write(list, [last[field], last.orderId]) };
 }
 
-/** The `find` that answers a query. Values are compared, never interpreted: they are strings and numbers by schema. */
+/**
+ * The `find` for a query. Values are compared and never interpreted: the schema makes them strings
+ * or numbers.
+ */
 export function toFind(
   cursors: Cursors,
   { sort = '-createdAt', limit: _limit, cursor, ...filters }: OrderListQuery,
@@ -131,7 +135,7 @@ function toConditions(
   ];
 }
 
-/** A search for signs alone, which are in no word, finds nothing. */
+/** Words without letters or digits are in no order, so a search for them finds nothing. */
 function searched(words: readonly string[]): Filter<OrderDocument>[] {
   if (words.length === 0) return [{ search: { $in: [] } }];
   return words.map((word) => ({ search: { $regex: `^${escapeRegExp(word)}` } }));

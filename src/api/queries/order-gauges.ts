@@ -9,12 +9,12 @@ import { orders } from '../../views/orders.js';
 import { type Exposure, type ExposureDeps, unrecordedOrders } from './exposure.js';
 
 const WITHIN_MS = 2_000;
-/** Counting every order takes time: the counts are as old as this, at most. */
+/** Counting every order takes time, so the counts may be this old. */
 const COUNTED_EVERY_MS = 60_000;
-/** The orders that owe something for longest. */
+/** How many orders are read, the ones that have owed something for longest first. */
 const lookedAtMost = 1_000;
 
-/** The orders by what is known of them in MongoDB. Nothing while MongoDB does not tell. */
+/** Gauges of the orders in MongoDB. They are unset while MongoDB does not answer. */
 export function orderGauges(db: Db): Instruments {
   return (registry) => {
     const byStatus = new Gauge({
@@ -25,7 +25,7 @@ export function orderGauges(db: Db): Instruments {
     });
     const owed = new Gauge({
       name: 'orders_owed_oldest_seconds',
-      help: 'Age of the oldest effect that is owed, by its type; among the 1,000 orders that owe something for longest',
+      help: 'Age of the oldest owed effect, by its type; of the 1,000 orders that have owed something for longest',
       labelNames: ['effect'],
       registers: [registry],
     });
@@ -44,14 +44,14 @@ export function orderGauges(db: Db): Instruments {
         for (const { _id: status, count } of counts) byStatus.set({ status }, count);
         countedAt = Date.now();
       } catch {
-        // What is not known is not told: an alert on absence tells it.
+        // Unset when unknown; alert on absence.
         if (isDue) byStatus.reset();
       }
     };
   };
 }
 
-/** From the index of statuses alone. */
+/** Reads only the index of statuses. */
 async function countByStatus(db: Db) {
   return await orders(db)
     .aggregate<{ _id: OrderStatus; count: number }>([{ $group: { _id: '$status', count: { $sum: 1 } } }], {
@@ -78,14 +78,15 @@ async function oldestOwed(db: Db) {
 }
 
 /**
- * What was acknowledged and is not recorded yet. It needs no MongoDB: during an outage of MongoDB it grows with it.
+ * Gauges of what is acknowledged and not recorded yet. They work without MongoDB: they grow during
+ * an outage of it.
  */
 export function exposureGauges({ db, tally, undecided }: ExposureDeps): Instruments {
   return (registry) => {
     const labelNames = ['stage'] as const;
     const count = new Gauge({
       name: 'orders_unrecorded',
-      help: 'Orders with something acknowledged that is not recorded in MongoDB: undecided, of the whole task queue, by Temporal; decided, in the hands of the workers of this process',
+      help: 'Orders with something acknowledged that is not recorded in MongoDB. Stage undecided: in the whole task queue, counted by Temporal; stage decided: held by the workers of this process',
       labelNames,
       registers: [registry],
     });

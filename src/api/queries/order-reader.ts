@@ -15,22 +15,29 @@ export interface FoundOrder extends StoredView {
   readonly servedBy: 'view' | 'workflow' | 'history' | 'journal';
 }
 
-/** The ways to an order as it is now. Both answer undefined only where the views and Temporal say there is no such order. */
+/**
+ * Reads an order as it is now. `read` and `readStrong` return undefined only if the views and
+ * Temporal both have no such order.
+ */
 export interface OrderReader {
   /**
-   * The view; where it has none, or MongoDB is away, the workflow or its history. Fails where neither can be asked.
+   * Reads the view. If there is none, or MongoDB is away, asks the workflow or reads its history.
+   * Fails if neither answers.
    *
-   * @param atLeast a version the view is known to have
+   * @param atLeast a version that the view is known to have
    */
   read(orderId: string, atLeast?: number): Promise<FoundOrder | undefined>;
-  /** The workflow, or its history; the view of an order whose history is not kept any more. Fails with Temporal away. */
+  /**
+   * Asks the workflow or reads its history. If Temporal no longer keeps the history, reads the
+   * view. Fails while Temporal is away.
+   */
   readStrong(orderId: string): Promise<FoundOrder | undefined>;
-  /** The order's log in Temporal, however long it is. Fails with Temporal away. */
+  /** Reads the order's log in Temporal, however long it is. Fails while Temporal is away. */
   readHistory(orderId: string): Promise<HistoryLog | undefined>;
 }
 
 const WORKFLOW_WITHIN_MS = 2_000;
-/** All of it; where it was asked for, each of its pages. */
+/** Time limit for the whole history; in `readHistory`, for each page. */
 const HISTORY_WITHIN_MS = 2_000;
 
 export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'>): OrderReader {
@@ -53,7 +60,7 @@ export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'
       return { ...stored(order, stop), servedBy: 'workflow' };
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;
-      // Whatever keeps the workers from answering does not keep the history from being read.
+      // If no worker answers the query, Temporal can still give the history.
       return await fromHistory(orderId);
     }
   }
@@ -62,7 +69,8 @@ export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'
     const log = await client.connection.withDeadline(Date.now() + HISTORY_WITHIN_MS, () =>
       readHistoryLog(client, orderId),
     );
-    // One that takes its order over from the journal is not as far yet.
+    // A run that still takes its order over from the journal does not have the order's latest
+    // version.
     if (log === undefined || log.isResuming) return undefined;
     const order = foldHistory(log);
     return order && { ...stored(order, unlessFinished(order, log.isOpen, log.ending)), servedBy: 'history' };

@@ -12,26 +12,26 @@ import { logUnreadable, orderNotFound } from './resume-points.js';
 
 const { maxTimeMS } = answering;
 
-/** Orders as they were, from the journal alone. */
+/** Reads earlier states of orders, from the journal. */
 export interface Past {
   /**
-   * @returns the order, and whether the answer will ever be the same: what happened at a time is known for good once
-   *   something later is
-   * @throws HttpProblem 404 where there is no such order, version, or not yet an order at that time, or its log up to then is
-   *   not whole any more or cannot be read; 400 for the future
+   * @returns the order, and whether the answer is final: an answer for a time is final if a later
+   *   event exists
+   * @throws HttpProblem 404 if there is no such order or version, the order did not exist at that
+   *   time, or the log up to then has lost events or cannot be read; 400 for a time in the future
    */
   orderAt(orderId: string, moment: Moment): Promise<{ readonly order: Order; readonly isFinal: boolean }>;
   /**
-   * What changed behind version `from`, up to `to` or as far as the journal goes.
+   * What changed after version `from`, up to `to` or the last event in the journal.
    *
-   * @throws HttpProblem 404 where there is no such order or version, or its log is not whole any more or cannot be read; 400
-   *   where `to` is before `from`
+   * @throws HttpProblem 404 if there is no such order or version, or the log has lost events or
+   *   cannot be read; 400 if `to` is before `from`
    */
   diff(orderId: string, from: number, to: number | undefined): Promise<Diff>;
 }
 
 export function createPast(db: Db, reader: OrderReader): Past {
-  /** The events of an order without gaps, from the first on, `limit` at most. */
+  /** The events of an order from the first one up to a gap, `limit` at most. */
   async function logOf(orderId: string, limit?: number) {
     const found = await readStored(db, orderId, { maxTimeMS, ...(limit === undefined ? {} : { limit }) });
     const log = unbroken(found);
@@ -43,7 +43,7 @@ export function createPast(db: Db, reader: OrderReader): Past {
     throw new HttpProblem(503, 'not_recorded_yet', detail, { version: order.version });
   }
 
-  /** @throws HttpProblem 404 where the gap in the order's log will never be filled */
+  /** @throws HttpProblem 404 if the gap in the order's log can never be filled */
   async function assertPast(orderId: string): Promise<void> {
     const version = (await laterBeginnings(db, [orderId], { maxTimeMS })).get(orderId);
     if (version === undefined) return;
@@ -81,7 +81,7 @@ export function createPast(db: Db, reader: OrderReader): Past {
   };
 }
 
-/** What is told of a log by itself: whatever fails, it is the log. */
+/** Runs a computation on the log alone: if it fails, the log cannot be read. */
 function readable<T>(orderId: string, tell: () => T): T {
   try {
     return tell();

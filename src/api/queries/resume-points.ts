@@ -9,16 +9,17 @@ export function orderNotFound(orderId: string): HttpProblem {
   return new HttpProblem(404, 'order_not_found', `There is no order ${orderId}.`);
 }
 
-/** @param error what reading an event, or folding it, failed with */
+/** @param error the error of reading or folding an event */
 export function logUnreadable(orderId: string, error: unknown): HttpProblem {
   const detail = `The log of order ${orderId} cannot be read as far as that: ${messageOf(error).replace(/\.?$/, '.')} GET /v1/orders/${orderId}/events tells it as it stands.`;
   return new HttpProblem(404, 'log_unreadable', detail);
 }
 
 /**
- * An order's log is read on from a version that the order has, though it may not be in the view yet, or not even in the journal.
+ * Refuses to read an order's log after a version that the order does not have. The order may have a
+ * version that is not in the view yet, or not even in the journal.
  *
- * @throws HttpProblem 404 where there is no such order, 400 where it has not come so far
+ * @throws HttpProblem 404 if there is no such order, 400 if its version is lower
  */
 export async function refuseUnknownVersion(
   { db, reader }: { readonly db: Db; readonly reader: OrderReader },
@@ -33,14 +34,14 @@ export async function refuseUnknownVersion(
   refuseVersionBeyond(orderId, after, (await reader.readStrong(orderId))?.version ?? found.version);
 }
 
-/** @throws HttpProblem 400 where `after` is beyond the order as it is */
+/** @throws HttpProblem 400 if `after` is greater than the order's version */
 export function refuseVersionBeyond(orderId: string, after: number, version: number): void {
   if (after <= version) return;
   const detail = `There is no version ${after} of order ${orderId}: it is at version ${version}.`;
   throw new HttpProblem(400, 'version_unknown', detail, { version });
 }
 
-/** @throws HttpProblem 400 where `after` is beyond the head of the feed */
+/** @throws HttpProblem 400 if `after` is greater than the head of the feed */
 export function refusePositionBeyond(after: number, head: number): void {
   if (after <= head) return;
   const detail = `There is no position ${after}: the last one is ${head}.`;

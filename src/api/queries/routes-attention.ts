@@ -11,7 +11,7 @@ import { AttentionRow, page } from './schemas.js';
 
 const WITHIN_MS = 6_000;
 
-/** What needs a person. */
+/** The list of what needs a person. */
 export function registerAttention(
   app: Http,
   { cursors, ...deps }: AttentionDeps & { readonly cursors: Cursors },
@@ -23,7 +23,7 @@ export function registerAttention(
       schema: {
         summary: 'What needs a person: since when, and what to do',
         description:
-          'The gravest first, code by code, and of each code the oldest first. What is owed, or pending, is listed after ATTENTION_AFTER; everything else at once. Pass `nextCursor` on as `cursor`, with the same filters.',
+          'Sorted by code, the most serious first, and within a code the oldest first. An effect that is owed, or a payment that is pending, is listed after ATTENTION_AFTER; everything else at once. Pass `nextCursor` on as `cursor`, with the same filters.',
         tags: ['operations'],
         querystring: closed({
           code: Type.Optional(Type.Enum([...attentionCodes])),
@@ -52,7 +52,7 @@ export function registerAttention(
   );
 }
 
-/** A cursor is signed: it holds what was written above. */
+/** The cursor's signature proves that it holds what the route above wrote. */
 function placeOf([given, since = '', id = '']: readonly (string | number)[]): AttentionPlace {
   const code = attentionCodes.find((one) => one === given) ?? attentionCodes[0];
   return { code, since: String(since), id: String(id) };

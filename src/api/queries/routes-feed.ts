@@ -34,7 +34,7 @@ export interface FeedDeps {
 const PAGE = 200;
 const { maxTimeMS } = answering;
 const KEEP_ALIVE_MS = 15_000;
-/** In an outage. */
+/** How often to try again in an outage. */
 const LOOK_AGAIN_MS = 1_000;
 const tags = ['feed'];
 
@@ -57,11 +57,14 @@ const stream = {
   503: problem(503),
 };
 
-/** Every event of every order, in one gap-free order; within an order, positions follow versions. */
+/**
+ * The feed: all events of all orders in one order without gaps. The positions of an order's events
+ * follow their versions.
+ */
 export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): void {
   const turn = createMutex();
   const closing = new AbortController();
-  // One of each stream.
+  // Each open stream adds a listener: no limit.
   setMaxListeners(0, closing.signal);
   app.addHook('preClose', async () => closing.abort());
 
@@ -70,9 +73,9 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
     {
       config: { work: 'list' },
       schema: {
-        summary: 'The feed: all events of all orders, in one order',
+        summary: 'The feed: all events of all orders, in one sequence',
         description:
-          'Positions are 1, 2, 3 … without gaps, and none is ever added below one that was read. ' +
+          'Positions are 1, 2, 3 … without gaps. No event is added later before one that was read. ' +
           'Pass `nextCursor`, or the last position you have, on as `after`.',
         tags,
         querystring: closed({
@@ -99,7 +102,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
       schema: {
         summary: 'The feed, live',
         description:
-          'From `Last-Event-ID` or `after` (a position), else from now on. Comments keep the line alive.',
+          'From `Last-Event-ID` or `after` (a position), otherwise from now on. Comments keep the connection alive.',
         tags,
         headers: LastEventId,
         querystring: closed({ after: Type.Optional(Position) }),
@@ -142,8 +145,9 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   );
 
   /**
-   * Streams what `open` gives. In an outage the stream is open and waits: a browser that was answered 503 would never come
-   * again by itself. What turns out then to be nothing to resume ends the stream, and the client is told when it comes again.
+   * Streams the items that `open` gives. In an outage the stream is opened and waits, because a
+   * browser that gets 503 does not connect again by itself. If it turns out later that the stream
+   * cannot be resumed, it ends, and the client gets the refusal when it connects again.
    */
   async function sendOnceReachable(
     reply: FastifyReply,
@@ -170,7 +174,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
     );
   }
 
-  /** Looks into the journal when the feed has news of the order. */
+  /** Reads the journal when the feed has news of the order. */
   async function* orderFrom(orderId: string, after: number, signal: AbortSignal): Items {
     const news = tail.listenTo(orderId);
     const read = async (version: number) => {
@@ -187,7 +191,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
     }
   }
 
-  /** Aborts when the client goes, or this process. */
+  /** Aborts when the client disconnects or this process stops. */
   function untilGone({ raw }: FastifyReply): AbortSignal {
     const gone = new AbortController();
     const end = (): void => {
@@ -215,7 +219,7 @@ async function* onceReachable(open: () => Promise<Items>, signal: AbortSignal): 
   }
 }
 
-/** What was asked of MongoDB or Temporal; undefined in an outage. */
+/** The result; undefined in an outage of MongoDB or Temporal. */
 async function unlessUnreachable<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
     return await undefinedInOutage(asked);
@@ -226,17 +230,22 @@ async function unlessUnreachable<T>(asked: Promise<T>): Promise<T | undefined> {
 }
 
 interface Source {
-  /** The items beyond one, `PAGE` at most. */
+  /** The items after one, `PAGE` at most. */
   readonly read: (after: number) => Promise<StreamPage>;
-  /** Waits until there may be more; false where there is none in `KEEP_ALIVE_MS`. */
+  /** Waits until there may be more; false if `KEEP_ALIVE_MS` pass without any. */
   readonly isMore: (after: number) => Promise<boolean>;
-  /** What is beyond an item is not what follows it any more. */
+  /**
+   * Whether the feed was restarted, so that the items read so far may not be followed by the next
+   * ones.
+   */
   readonly isOver?: () => boolean;
-  /** Where to go on when there was to be more, and is none: it is lost. */
+  /** The place to go on at if items were announced and do not exist, because they were lost. */
   readonly pass?: (after: number) => Promise<number>;
 }
 
-/** All that a source has beyond an item, and will have. An outage of MongoDB is waited out. */
+/**
+ * Yields all items of a source after `after`, now and in future. Waits out an outage of MongoDB.
+ */
 async function* live(
   after: number,
   { read, isMore, isOver = () => false, pass }: Source,
@@ -263,7 +272,7 @@ async function* live(
   }
 }
 
-/** The same page for the same events: streams that send it share its bytes. */
+/** The same array for the same events, so that streams that send it share its bytes. */
 function pageOf(events: readonly PositionedEvent[]): StreamPage {
   const known = pages.get(events);
   if (known !== undefined) return known;

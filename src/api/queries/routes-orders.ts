@@ -48,8 +48,8 @@ export function registerOrderQueries(
       schema: {
         summary: 'An order as it is, or as it was',
         description:
-          'From its view; where that is missing or MongoDB is away, from its workflow or its history (`Served-By`). ' +
-          'With `version` or `at` from the journal, as it was behind that version, or behind all that had happened by then.',
+          'From its view. If that is missing, or MongoDB is away, from its workflow or its history (`Served-By`). ' +
+          'With `version` or `at`, from the journal: the order as it was after that version, or at that time.',
         tags,
         headers: Type.Object({ 'if-none-match': Type.Optional(Type.String()) }),
         params: OrderPath,
@@ -116,7 +116,7 @@ export function registerOrderQueries(
             Type.String({
               ...Name,
               description:
-                'words, each the beginning of one in ids, name, e-mail, tags or goods; case, accents and punctuation make no difference',
+                'words; each is the beginning of a word in ids, name, e-mail, tags or goods; case, accents and punctuation are ignored',
             }),
           ),
           'createdAt[gt]': Type.Optional(Time),
@@ -153,7 +153,7 @@ export function registerOrderQueries(
         summary: 'The log of an order',
         description:
           'From the journal, or from the workflow history. Pass `nextCursor`, or the last version you have, on as `after`. ' +
-          'Versions follow each other without gaps: an event that is recorded ahead of its turn is not answered before it.',
+          'Versions have no gaps: an event that was recorded before an earlier one is returned only once that one is recorded too.',
         tags,
         params: OrderPath,
         querystring: closed({
@@ -177,7 +177,9 @@ export function registerOrderQueries(
     },
   );
 
-  /** What needs a person is looked for only where the view says that something may. */
+  /**
+   * Adds what needs a person. It is looked up only if the view says that there may be something.
+   */
   async function withAttention(orderId: string, found: FoundOrder): Promise<FoundOrder & Attentive> {
     const owedBy = new Date(Date.now() - attention.attentionAfterMs).toISOString();
     if (!isConcerned(found.concerns ?? {}, owedBy)) return found;
@@ -186,12 +188,12 @@ export function registerOrderQueries(
       throw error;
     });
     if (rows.length === 0) return found;
-    // A member more at the end of the object.
+    // Adds a member at the end of the object.
     const json = `${found.json.slice(0, -1)},"attention":${JSON.stringify(rows)}}`;
     return { ...found, json, isAttentive: true };
   }
 
-  /** Up to a gap: what is missing is still to come. */
+  /** The events after a version up to a gap, which later events may fill. */
   async function journalAfter(orderId: string, after: number, limit: number) {
     const read = async () =>
       (await readStored(db, orderId, { from: after + 1, limit, maxTimeMS })).map((event) =>
@@ -201,8 +203,9 @@ export function registerOrderQueries(
     if (events.length === 0) await refuseUnknownVersion({ db, reader }, orderId, after);
     const first = events[0]?.version ?? 1;
     if (after > 0 || first === 1) return unbroken(events, after);
-    // Where the view goes beyond what is missing, that has come meanwhile, or never will: the journal was made anew from a
-    // history that had lost its first runs, and begins there.
+    // If the view has a version beyond the gap, the missing events have come since the first read,
+    // or never will: the journal was rebuilt from a history that had lost its first runs, and
+    // begins later than version 1.
     if (((await views.read(orderId))?.version ?? 0) < first) return [];
     const known = await read();
     return unbroken(known, (known[0]?.version ?? 1) - 1);
@@ -228,7 +231,7 @@ function orderWork(request: FastifyRequest): Kind {
   return isAskedFor(request, 'version') || isAskedFor(request, 'at') ? 'list' : 'read';
 }
 
-/** Of a query that no schema has checked yet. */
+/** Reads a query parameter before the schema has checked it. */
 function isAskedFor({ query }: FastifyRequest, name: string, value?: string): boolean {
   const [, given] = Object.entries(query ?? {}).find(([one]) => one === name) ?? [];
   return value === undefined ? given !== undefined : given === value;
@@ -239,16 +242,21 @@ function behind({ version }: FoundOrder, minVersion: number): HttpProblem {
   return new HttpProblem(503, 'version_not_reached', detail, { version });
 }
 
-/** Whether an `If-None-Match` holds the tag, compared weakly (RFC 9110, 13.1.2). */
+/** Whether `If-None-Match` has the tag, compared weakly (RFC 9110, 13.1.2). */
 function names(ifNoneMatch: string | undefined, etag: string): boolean {
   const given = (ifNoneMatch ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
   return given.includes(etag) || given.includes('*');
 }
 
-/** What was, stays: a year is the longest a cache may be told (RFC 9111). */
+/**
+ * For answers that never change. A year is the longest lifetime a cache may be given (RFC 9111).
+ */
 const forGood = 'private, max-age=31536000, immutable';
 
-/** One way only to say which order is meant. */
+/**
+ * The past moment that is asked for; undefined if it is the present. Parameters that contradict
+ * each other are refused.
+ */
 function momentOf(query: {
   readonly version?: number;
   readonly at?: string;
@@ -265,7 +273,10 @@ function momentOf(query: {
 }
 
 interface Attentive {
-  /** It says more than its version does, such as how often something was tried: a copy of the same version may be older. */
+  /**
+   * The answer has more than the version's state, such as the number of tries, so the client's copy
+   * of the same version may be out of date.
+   */
   readonly isAttentive?: true;
 }
 

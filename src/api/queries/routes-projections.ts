@@ -39,7 +39,7 @@ const Progress = closed({
 
 const ViewStatus = closed({
   name: Type.String(),
-  version: Type.Integer({ description: 'of the fold that built what is read; 0 if nothing was built yet' }),
+  version: Type.Integer({ description: 'of the fold that built the view; 0 if nothing was built yet' }),
   latestVersion: Count,
   position: Count,
   head: Type.Integer({ description: 'of the feed' }),
@@ -47,7 +47,7 @@ const ViewStatus = closed({
   msBehind: Type.Integer({ description: 'age of the oldest event that is not applied, in milliseconds' }),
   parked: Type.Integer({ description: 'parked events' }),
   at: Type.Optional(Time),
-  rebuildId: Type.Optional(Type.String({ description: 'of the rebuild that made what is read' })),
+  rebuildId: Type.Optional(Type.String({ description: 'of the rebuild that made the view' })),
   previous: Type.Optional(closed({ version: Count, position: Count })),
   rebuilding: Type.Optional(Progress),
 });
@@ -55,13 +55,13 @@ const ViewStatus = closed({
 const StoreStatus = closed({
   name: Type.String(),
   version: Type.Optional(
-    Type.Integer({ description: 'of the fold that built what is read; absent if it was never rebuilt' }),
+    Type.Integer({ description: 'of the fold that built the store; absent if it was never rebuilt' }),
   ),
   rebuildId: Type.Optional(Type.String({ description: 'of the last rebuild that was completed' })),
   at: Type.Optional(Time),
   exceptions: Type.Optional(
     closed({
-      count: Type.Integer({ description: 'orders that could not be rebuilt from their first event on' }),
+      count: Type.Integer({ description: 'orders that could not be rebuilt from their first event' }),
       orderIds: Type.Array(Type.String(), { description: 'the first hundred' }),
     }),
   ),
@@ -92,19 +92,19 @@ const Intervened = closed({
 
 const Requested = closed({ name: Type.String(), rebuildId: Type.String() });
 const NamePath = closed({ name: Type.String({ maxLength: 64 }) });
-/** How a request to rebuild, roll back, retry or skip may be refused. */
+/** Refusals of a request to rebuild, roll back, retry or skip. */
 const refusals = { 400: problem(400), 404: problem(404), 409: problem(409), 503: problem(503) };
 const tags = ['operations'];
 const location = '/v1/projections';
 
-/** Everything that is derived from events: its state, rebuilds, roll-backs, and parked events. */
+/** Views and stores derived from events: their state, rebuilds, roll-backs and parked events. */
 export function registerProjections(app: Http, { db, client, feedTaskQueue }: ProjectionDeps): void {
   const requesting = { db, client, taskQueue: feedTaskQueue };
   app.get(
     '/v1/projections',
     {
       schema: {
-        summary: 'The position and the lag of the feed, and of everything that is derived from events',
+        summary: 'Position and lag of the feed, and of every view and store derived from events',
         tags,
         response: { 200: Status, 503: problem(503) },
       },
@@ -117,7 +117,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
     {
       schema: {
         summary: 'Rebuild a view beside the one that is read, or the journal from the workflow histories',
-        description: `A view across orders, or one of ${storeNames.join(', ')}. It goes on by itself, even if processes are restarted.`,
+        description: `A view across orders, or one of ${storeNames.join(', ')}. The rebuild continues if processes are restarted.`,
         tags,
         params: NamePath,
         body: closed({}),
@@ -138,7 +138,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
       schema: {
         summary: 'Go back to the build of a view before the last rebuild',
         description:
-          'At once; the build is then brought up to date from where it was. A second roll-back undoes the first. Of `orders` and the journal no build is kept.',
+          'At once. The build then catches up from its position. A second roll-back undoes the first. Earlier builds of `orders` and of the journal are not kept.',
         tags,
         params: NamePath,
         body: closed({}),
@@ -201,7 +201,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
         schema: {
           summary: summaries[action],
           description:
-            'The first parked event of the order; if a `version` is given, only if it is that one. Then the events that wait for it are applied, up to the next that fails. Audited.',
+            'Takes the first parked event of the order, which must be of `version` if that is given. Then the events that wait for it are applied, up to the next one that fails. The audit log records it.',
           tags,
           params: closed({ ...NamePath.properties, orderId: Id }),
           headers: Type.Object({ 'x-actor': Type.Optional(Key) }),

@@ -18,7 +18,7 @@ export function registerStockQueries(
     {
       config: { work: 'list' },
       schema: {
-        summary: 'What is on hand, of every SKU that was ever touched',
+        summary: 'Stock of every SKU that ever had any movement',
         tags,
         querystring: closed({
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 200 })),
@@ -45,7 +45,7 @@ export function registerStockQueries(
     '/v1/stock/:sku',
     {
       schema: {
-        summary: 'What is on hand of a SKU',
+        summary: 'Stock of one SKU',
         tags,
         params: StockPath,
         response: { 200: Stock, 400: problem(400), 503: problem(503) },

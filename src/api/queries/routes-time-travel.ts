@@ -7,10 +7,10 @@ import type { Past } from './past.js';
 const Changes = Type.Array(
   closed({
     path: Type.String({
-      description: 'JSON pointer; entries of a list go by their own id, as in /lines/A-1/shipped',
+      description: 'JSON pointer; entries of a list are named by their id, as in /lines/A-1/shipped',
     }),
-    before: Type.Optional(Type.Unknown({ description: 'absent where it was added' })),
-    after: Type.Optional(Type.Unknown({ description: 'absent where it is gone' })),
+    before: Type.Optional(Type.Unknown({ description: 'absent if the value was added' })),
+    after: Type.Optional(Type.Unknown({ description: 'absent if the value was removed' })),
   }),
 );
 
@@ -27,7 +27,7 @@ const Diff = closed({
       actor: Type.String(),
       commandId: Type.String(),
       correlationId: Type.String(),
-      causationId: Type.String({ description: 'the message, effect or deadline that was decided on' }),
+      causationId: Type.String({ description: 'the message, effect or deadline that caused the event' }),
       reason: Type.Optional(Type.String()),
       changes: Changes,
     }),
@@ -42,8 +42,8 @@ export function registerTimeTravel(app: Http, past: Past): void {
       schema: {
         summary: 'What changed in an order between two versions, and why',
         description:
-          'All in all, and event by event. What every event changes (version, updatedAt) and what may be done next ' +
-          '(allowedCommands, blockedCommands) is left out.',
+          'In total, and for each event. Fields that every event changes (version, updatedAt) and the commands that are ' +
+          'allowed next (allowedCommands, blockedCommands) are left out.',
         tags: ['queries'],
         params: OrderPath,
         querystring: closed({

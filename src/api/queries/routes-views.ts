@@ -23,7 +23,7 @@ const kinds = { id: Id, sku: Sku, day: Day, currency: Currency, flag: Flag } sat
 const tags = ['views across orders'];
 const prefix = '/v1/';
 
-/** What the views across orders tell. Each answer says how far its view was. */
+/** The queries of the views across orders. Each answer says up to which position its view was. */
 export function registerViewQueries(app: Http, deps: { readonly db: Db; readonly cursors: Cursors }): void {
   for (const { queries } of views) for (const query of queries) register(app, query, deps);
 }
@@ -68,7 +68,7 @@ function register(
       },
     },
     async (request, reply) => {
-      // As the schemas above have it.
+      // The schemas above give them these types.
       const given = request.params as Readonly<Record<string, string>>;
       const { limit = pageSize?.byDefault ?? 1, cursor, ...filtered } = request.query as Paged & Filters;
       const list = listOf(path, filtered);

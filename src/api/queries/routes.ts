@@ -23,7 +23,7 @@ export interface QueryDeps {
   readonly feedTaskQueue: string;
   /** of the orders' workflows */
   readonly orderTaskQueue: string;
-  /** what is owed, or pending, for longer needs a person */
+  /** an effect or a payment that is open for longer than this needs a person */
   readonly attentionAfterMs: number;
   /** signs the cursors of lists */
   readonly cursorSecret: string;

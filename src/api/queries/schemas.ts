@@ -9,7 +9,7 @@ const optional = Type.Optional;
 const LineQuantities = Type.Array(closed({ sku: Type.String(), quantity: Type.Integer() }));
 const Commands = Type.Array(Type.String(), { description: 'path segments of commands that are allowed now' });
 
-/** An order, as every query answers it. */
+/** An order, as every query returns it. */
 export const Order = closed({
   orderId: Type.String(),
   version: Type.Integer(),
@@ -101,7 +101,7 @@ export const Order = closed({
   updatedAt: Time,
 });
 
-/** An event of an order's log; the last two from the journal only. */
+/** An event of an order's log. Only the journal has `recordedAt` and `position`. */
 export const Event = closed({
   orderId: Type.String(),
   version: Type.Integer(),
@@ -125,9 +125,9 @@ export function page<T extends TSchema>(item: T) {
   });
 }
 
-/** One thing that a person has to look after. */
+/** One thing that needs a person. */
 export const AttentionRow = closed({
-  orderId: optional(Type.String({ description: 'absent where it is about no order in particular' })),
+  orderId: optional(Type.String({ description: 'absent if it is not about a single order' })),
   code: Type.Enum([...attentionCodes]),
   since: Time,
   detail: Type.String({ description: 'what it is' }),
@@ -138,8 +138,8 @@ export const AttentionRow = closed({
   nextTryAt: optional(Time),
 });
 
-/** An order as it is now, with what of it needs a person. */
+/** An order as it is now, with what about it needs a person. */
 export const OrderWithAttention = closed({
   ...Order.properties,
-  attention: optional(Type.Array(AttentionRow, { description: 'absent where nothing does' })),
+  attention: optional(Type.Array(AttentionRow, { description: 'absent if nothing needs a person' })),
 });

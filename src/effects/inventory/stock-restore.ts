@@ -116,7 +116,7 @@ export function changesOf({ type, lines, outcome, at }: StockMovement): readonly
   }));
 }
 
-/** What a movement of one unit changes. */
+/** What a movement changes for each unit moved. */
 const signs: Readonly<Record<StockEffect | 'carried', { reserved: number; onHand: number }>> = {
   reserve: { reserved: 1, onHand: 0 },
   release: { reserved: -1, onHand: 0 },

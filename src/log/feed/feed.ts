@@ -9,14 +9,14 @@ import { type JournalDocument, type StoredRecord, eventOf, journal, onlyEvent } 
 export type PositionedEvent = StoredRecord & { readonly position: number };
 
 /**
- * What a leader of the sequencer leaves to the next. One document, written now and then, always
- * after the positions that it mentions.
+ * The sequencer's checkpoint, from which the next leader continues. One document, written now and
+ * then, always after the positions that it covers.
  */
 export interface FeedState {
   readonly _id: 'feed';
   /** fencing token: incremented by each new leader */
   readonly epoch: number;
-  /** every position up to this one is given, and perhaps more; 0 before the first */
+  /** all positions up to this one are given, and maybe later ones; 0 before the first */
   readonly position: number;
   /** resumes the change stream; absent if a leader has to start by reading the journal */
   readonly resumeToken?: unknown;
@@ -338,8 +338,8 @@ class Tail {
       // missed.
       await this.poll();
       let { changes } = await stream.next(AWAIT_MS);
-      // Again: a position that no majority had when the stream opened is neither in the stream nor
-      // in that read.
+      // Once more: a position that a majority did not have yet when the stream opened is missing
+      // from both the stream and that read.
       await this.poll();
       while (!signal.aborted && this.localPublishers === 0) {
         if (changes.length > 0) await this.see(changes);

@@ -15,7 +15,10 @@ export interface JournalInsert {
   readonly event?: JournalDocument;
 }
 
-/** Events are deleted by hand only: after that, what is known of the journal may be wrong. */
+/**
+ * An event was deleted. Only a person does that. After it, what a leader knows of the journal may
+ * be wrong.
+ */
 export interface JournalDelete {
   readonly operationType: 'delete';
 }

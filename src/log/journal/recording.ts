@@ -34,6 +34,7 @@ export async function record(
   // A causally consistent session: the view's transaction sees the journal's write, even after a
   // failover.
   return await db.client.withSession({ causalConsistency: true }, async (session) => {
+    // A replaced run is refused even if the journal has nothing under its versions yet.
     await refuseReplacedRun(db, events, resumption, { session });
     await appendToJournal(db, events, { session });
     return await projectOrder(db, first.orderId, {

@@ -6,7 +6,7 @@ import type { HistoryLog } from './history.js';
 import { isSameEvent } from './journal.js';
 import { unbroken } from './time-travel.js';
 
-/** What is known of an order. It has to be read in this sequence. */
+/** What is known of an order. The fields have to be read in this order. */
 export interface Known {
   /** version of its view; 0 if there is none */
   readonly viewed: number;

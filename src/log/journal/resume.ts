@@ -247,7 +247,7 @@ async function carryOut(
       return found;
     case 'resume': {
       if (run?.isRunning === true) {
-        // What it decides until then is found by the next inspection.
+        // If the run decides something before it is terminated, the next inspection finds it.
         await terminate(client, orderId, run.runId);
         return undefined;
       }

@@ -18,7 +18,7 @@ export function createProjecting({
   return {
     project: async (name) => {
       const view = viewNamed(name);
-      // A worker of a newer version may have it.
+      // Temporal retries: a worker of a newer version may have this view.
       if (view === undefined) throw new Error(`There is no view ${name} here.`);
       const { taskQueue } = Context.current().info;
       await project(view, {

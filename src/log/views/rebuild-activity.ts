@@ -27,7 +27,7 @@ export function createRebuilding({
         return await rebuildJournal({ ...rebuilding, client: getClient(), orderTaskQueue });
       if (name === 'orders') return await rebuildOrders(rebuilding);
       const view = viewNamed(name);
-      // A worker of a newer version may have it.
+      // Temporal retries: a worker of a newer version may have this view.
       if (view === undefined) throw new Error(`There is no view ${name} here.`);
       return await rebuild(view, rebuilding);
     },

@@ -46,8 +46,8 @@ export interface SummaryView extends Described {
 }
 
 /**
- * A view with at most one document for each entity, under its id: it may hold anything that the
- * events tell.
+ * A view with at most one document for each entity, under its id. The document may hold anything
+ * that follows from the events.
  */
 export interface EntityView<D extends object = object> extends Described {
   readonly keyedBy: 'entity';

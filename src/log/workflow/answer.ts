@@ -3,9 +3,9 @@ import { COMMAND_REJECTED, FACT_RECEIVED } from '../event.js';
 import type { Answer, Remembered } from './messages.js';
 
 /**
- * The answer to a command that led to `events`, the last of which brought the entity to where it is.
+ * The answer to a command that led to `events`. The state is the one after the last of them.
  *
- * @param told what the entity adds to it
+ * @param told gives what the entity adds to the answer
  */
 export function answerOf<E extends Draft & Envelope, T extends object>(
   { orderId, version, status }: State,
@@ -21,7 +21,10 @@ export function answerOf<E extends Draft & Envelope, T extends object>(
   };
 }
 
-/** What came of a message that did not fit: nothing was done, so it is judged again when it comes again and may fit. */
+/**
+ * Whether a message changed nothing, because it was rejected or waits in the log. If it is sent
+ * again, it is judged again: it may fit by then.
+ */
 export function didNothing({ answer }: Remembered): boolean {
   return answer.events.every(({ type }) => type === COMMAND_REJECTED || type === FACT_RECEIVED);
 }

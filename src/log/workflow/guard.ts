@@ -5,7 +5,7 @@ import type { Message, RefusedUpdate, Remembered } from './messages.js';
 
 export type Obstacle = RefusedUpdate['refusal'];
 
-/** `decide`, safe against data of the wrong shape. */
+/** Runs `decide`; data of the wrong shape is refused. */
 export function judge<S extends State, D extends Draft, F extends Effect>(
   { decide }: Entity<S, D, F>,
   state: S,
@@ -16,7 +16,7 @@ export function judge<S extends State, D extends Draft, F extends Effect>(
   return safely(type, () => decide(state, type, data, now));
 }
 
-/** `facts.judge`, safe against data of the wrong shape. */
+/** Runs `facts.judge`; data of the wrong shape is refused. */
 export function judgeFact<S, D>(
   facts: Facts<S, D>,
   state: S,
@@ -27,7 +27,10 @@ export function judgeFact<S, D>(
   return safely(type, () => facts.judge(state, type, data, now));
 }
 
-/** The shape was checked at the edge. If it was not, the error is a refusal, and the state is not touched. */
+/**
+ * The API checks the shape of data. If a message comes another way, an error in `decide` is a
+ * refusal.
+ */
 function safely<T>(type: string, decide: () => T): T | Refused {
   try {
     return decide();
@@ -40,7 +43,8 @@ function safely<T>(type: string, decide: () => T): T | Refused {
 /**
  * The first decision of an entity.
  *
- * @throws ApplicationFailure if the start argument creates nothing: the workflow fails, nothing was promised to anybody
+ * @throws ApplicationFailure if the start argument is refused: the workflow fails. The API never
+ *   promised this entity.
  */
 export function judgeNew<S extends State, D extends Draft, F extends Effect>(
   { decide, creation }: Entity<S, D, F>,
@@ -52,7 +56,7 @@ export function judgeNew<S extends State, D extends Draft, F extends Effect>(
   throw ApplicationFailure.nonRetryable(decision.refusal.message, decision.refusal.code);
 }
 
-/** A key that was used for something else. */
+/** The refusal of a message whose key was used with another body; undefined if it was not. */
 export function keyConflict(message: Message, known: Remembered | undefined): Obstacle | undefined {
   if (known === undefined || isSameBody(known, message)) return undefined;
   return {
@@ -66,7 +70,9 @@ export function isSameBody({ hash }: Remembered, message: Message): boolean {
   return hash === undefined || hash === message.hash;
 }
 
-/** A version that has passed. */
+/**
+ * The refusal of a message that expects another version; undefined if it expects this one or none.
+ */
 export function versionConflict(
   { name }: { readonly name: string },
   { expectedVersion }: Message,

@@ -1,34 +1,42 @@
 import type { Refusal, StoredEvent } from '../entity.js';
 
-/** Search attributes, all keywords, registered by set-up. */
+/** Names of the search attributes. Each is a keyword, registered by set-up. */
 export const searchAttributes = { status: 'OrderStatus', customer: 'CustomerId' } as const;
 /** Their names. */
 export const SEARCH_ATTRIBUTES: readonly string[] = Object.values(searchAttributes);
 
-/** Query: the state as the workflow has it (`EntityState`). */
+/** Name of the query for the workflow's state (`EntityState`). */
 export const stateQuery = 'state';
 
 /**
- * A command or a fact on its way to an entity: an update of the command's name if the caller wants an answer, otherwise a
- * signal of the command's or the fact's name.
+ * A command or a fact on its way to an entity. If the caller wants an answer, it is an update with
+ * the command's name, otherwise a signal with the name of the command or fact.
  */
 export interface Message<D = unknown> {
   readonly data: D;
-  /** who issued it and under which key (`commandIdOf`); before issuers were kept, the key alone */
+  /**
+   * its issuer and key (`commandIdOf`); the key alone in messages of an early version of this code
+   */
   readonly commandId: string;
-  /** of the body: the same key with another body is another command, and refused */
+  /** of the body: another body under the same key is refused */
   readonly hash: string;
   readonly correlationId: string;
   readonly actor: string;
-  /** judged against this version only (`If-Match`) */
+  /** refused unless the entity is at this version (`If-Match`) */
   readonly expectedVersion?: number;
-  /** another one for each try: an answer with a different one is an earlier answer */
+  /** new for each try: an answer with a different one was made for an earlier try */
   readonly requestId: string;
-  /** the journal up to this version, which it holds without a gap, has no such command (see `ContinuedEntity.memoryFrom`) */
+  /**
+   * the journal has no such command in its events up to this version, and no gap (see
+   * `ContinuedEntity.memoryFrom`)
+   */
   readonly absentUpTo?: number;
 }
 
-/** Anybody with access to Temporal can send a signal: what it carries may be anything. */
+/**
+ * Checks a signal's payload, which may be anything: anyone with access to Temporal can send a
+ * signal.
+ */
 export function isMessage(message: unknown): message is Message {
   return (
     typeof message === 'object' &&
@@ -40,12 +48,12 @@ export function isMessage(message: unknown): message is Message {
   );
 }
 
-/** Id of an update, and `causationId` of the events a command led to. */
+/** The id of an update, and the `causationId` of the events that a command leads to. */
 export function messageId({ commandId, hash }: Pick<Message, 'commandId' | 'hash'>): string {
   return `${commandId}.${hash}`;
 }
 
-/** `Entity.told` may add more. */
+/** The answer to a command. `Entity.told` may add fields. */
 export interface Answer {
   readonly orderId: string;
   readonly version: number;
@@ -55,15 +63,23 @@ export interface Answer {
   readonly requestId: string;
 }
 
-/** Code of a refusal that passes in a moment: earlier signals wait until the journal has told whether they are repetitions. */
+/**
+ * Code of a short-lived refusal: earlier signals wait until the journal says whether they are
+ * repetitions. The caller tries again.
+ */
 export const messagesWaiting = 'messages_waiting';
 
-/** Why an update was refused: the `details[0]` of an `ApplicationFailure` whose `type` is the code. */
+/**
+ * Why an update was refused: the `details[0]` of an `ApplicationFailure` whose `type` is the code.
+ */
 export interface RefusedUpdate {
   readonly refusal: Omit<Refusal, 'kind'> & {
     readonly kind: Refusal['kind'] | 'key_reused' | 'stale_version' | 'halted' | 'busy' | 'memory_from';
   };
-  /** with `memory_from`: the workflow no longer remembers all commands that led to its events up to this version */
+  /**
+   * with `memory_from`: the workflow no longer remembers all commands that led to its events up to
+   * this version
+   */
   readonly memoryFrom?: number;
   readonly version: number;
   readonly status: string;
@@ -74,85 +90,116 @@ export interface RefusedUpdate {
 export interface NewEntity<C = unknown> {
   readonly orderId: string;
   readonly create: Message<C>;
-  /** what came to an earlier run that ended before it decided anything */
+  /** signals to an earlier run that ended before it decided anything */
   readonly messages?: readonly Signal[];
-  /** continue as new beyond this many history events, rather than when the server suggests it (tests) */
+  /**
+   * for tests: continue as new after this many history events, even if the server does not suggest
+   * it yet
+   */
   readonly continueAsNewAfter?: number;
 }
 
-/** What the next run of an entity's workflow goes on with. */
+/** What a run hands to the next when it continues as new. */
 export interface ContinuedEntity<S> extends Omit<NewEntity, 'create'> {
-  /** the state at version n; effects issued and not settled are owed in it. The name is persisted. */
+  /** the entity's state, with the effects that are not settled. The name is persisted. */
   readonly order: S;
-  /** as they were decided, by an earlier version of this code perhaps: they are passed on as they are */
+  /**
+   * events that are not in the journal yet, as they were decided, perhaps by an earlier version of
+   * this code
+   */
   readonly unrecorded: readonly StoredEvent[];
   readonly remembered: readonly Remembered[];
   /**
-   * All commands that led to events beyond this version are in `remembered`; those before are in the journal, which holds
-   * every event up to it. Absent in what an older version of this code handed on.
+   * Commands that led to events after this version are in `remembered`. Earlier ones are in the
+   * journal, which has every event up to this version. Absent if an older version of this code
+   * handed the entity on.
    */
   readonly memoryFrom?: number;
-  /** facts that came while as many as fit were waiting; absent for none */
+  /** facts that came while the log had no room for more waiting facts; absent if there are none */
   readonly crowded?: readonly Signal[];
   readonly halted?: Halt;
 }
 
-/** A signal as it came. */
+/** A signal as it was received. */
 export interface Signal {
   readonly name: string;
   readonly message: Message;
 }
 
-/** What starts an entity's workflow anew if it ended too early, or was put back: the journal has the rest. */
+/**
+ * What starts a workflow that takes its entity over from the journal, because the earlier workflow
+ * ended too early, or Temporal was restored from a backup.
+ */
 export interface ResumedEntity<S> extends Omit<NewEntity, 'create'> {
   readonly resume: ResumeRequest;
-  /** what earlier runs have taken over already, up to the version of its state */
+  /** what earlier runs of this resumption have loaded from the journal so far */
   readonly taken?: Pick<ContinuedEntity<S>, 'order' | 'remembered'> & { readonly memoryFrom: number };
 }
 
 export interface ResumeRequest extends Pick<Message, 'commandId' | 'hash' | 'correlationId' | 'actor'> {
-  /** for people */
+  /** for a person who reads the log */
   readonly reason: string;
-  /** the run that ended, or was rewound; absent if Temporal has none */
+  /** the run that this one replaces; absent if Temporal has none */
   readonly previousRunId?: string;
-  /** what came to earlier runs and is not in the journal, in its order: judged again, as signals */
+  /**
+   * messages to earlier runs that are not in the journal, in the order they came: judged again, as
+   * signals
+   */
   readonly messages: readonly Signal[];
-  /** what came while an earlier run took the entity over; absent for nothing */
+  /**
+   * signals that came while earlier runs of this resumption loaded the log; absent if there were
+   * none
+   */
   readonly arrived?: readonly Signal[];
 }
 
-/** The activities of a run that is resumed, before it takes any message. Their inputs are no steps: they carry no `events`. */
+/**
+ * Activities of a resumed run before it handles messages. Their inputs have no `events`, so they
+ * add nothing to the log.
+ */
 export interface ResumptionActivities {
-  /** The events that follow version `after` in the journal, as many as fit in one answer; none at the end of the log. */
+  /**
+   * The events after version `after` in the journal, as many as fit in one answer; none at the end
+   * of the log.
+   */
   loadLog: (asked: { readonly orderId: string; readonly after: number }) => Promise<readonly StoredEvent[]>;
-  /** Writes `OrderResumed` as the next event of the log: false if another event has come before it. */
+  /**
+   * Writes the resumption to the journal as the next event: false if the journal has another event
+   * of that version.
+   */
   claimResumption: (asked: { readonly resumption: StoredEvent }) => Promise<boolean>;
 }
 
-/** Failure type of a step of a run that another has replaced: the journal has its `OrderResumed`. Never retried. */
+/**
+ * Failure type of a step whose run was replaced: the journal has the resumption of a later run.
+ * Never retried.
+ */
 export const superseded = 'Superseded';
 
 /**
- * How many answered commands a workflow remembers at least; the journal has the earlier ones. Temporal itself knows the update
- * ids of one run only.
+ * A workflow remembers at least this many answered commands; the journal has the earlier ones.
+ * Temporal itself knows only the update ids of the current run.
  */
 export const rememberedCommands = 500;
 
-/** A command that was answered, oldest first. */
+/** A command that was answered. */
 export interface Remembered {
   readonly commandId: string;
-  /** of its body; absent if the journal does not tell: then it is taken for that of any message with this id */
+  /** of its body; absent if the journal does not have it: then any body counts as the same */
   readonly hash?: string;
   readonly answer: Answer;
 }
 
-/** Why an entity stopped for good: its journal holds another event under a version of its own (`EventFork`). */
+/**
+ * Why an entity is halted: the journal has a different event under one of its versions
+ * (`EventFork`).
+ */
 export interface Halt {
   readonly code: string;
   readonly message: string;
 }
 
-/** Answer to `stateQuery`. */
+/** The answer to `stateQuery`. */
 export interface EntityState<S> {
   readonly order: S;
   readonly unrecorded: number;
@@ -167,32 +214,40 @@ export interface EntityEnd {
 }
 
 /**
- * Input of every activity, one activity per step: record the events, then perform the effect if there is one. The `events`
- * of all steps, in history order, are the entity's log.
+ * Input of every activity, one activity per step: record the events, then perform the effect if
+ * there is one. The `events` of all steps, in history order, are the entity's log.
  */
 export interface EntityStep<F = unknown> {
   readonly events: readonly StoredEvent[];
-  /** version of the last resumption in the run's log; absent if there is none. The journal must have none that is later. */
+  /**
+   * version of the last resumption in the run's log; absent if there is none. If the journal has a
+   * later one, the step fails.
+   */
   readonly resumption?: number;
   readonly effect?: F;
 }
 
-/** A step that looks for commands which the workflow no longer remembers. */
+/** Looks in the journal for commands that the workflow no longer remembers. */
 export interface RecallStep {
-  /** none: what is looked for is recorded already */
+  /** empty: nothing is recorded by this step */
   readonly events: readonly StoredEvent[];
   readonly orderId: string;
   readonly commandIds: readonly string[];
-  /** in the journal up to this version */
+  /** the search ends at this version */
   readonly upTo: number;
 }
 
-/** The activities of every entity. An effect is an activity of its own type's name, and answers with its outcome. */
+/**
+ * The activities of every entity. Each effect has an activity named after its type, which returns
+ * the outcome.
+ */
 export interface LogActivities {
   record: (step: EntityStep) => Promise<void>;
   /** @returns those of the commands that the journal has */
   recall: (step: RecallStep) => Promise<readonly Remembered[]>;
 }
 
-/** Failure type of an activity that found another event under the same version. Never retried. */
+/**
+ * Failure type of an activity that found a different event under the same version. Never retried.
+ */
 export const eventFork = 'EventFork';

@@ -1,20 +1,23 @@
-/** Name of the workflow type that compares orders with their journal and their views, and of its activity. */
+/**
+ * Name of the workflow type, and of its activity, that compare orders with their journal and their
+ * views.
+ */
 export const reconcileWorkflow = 'reconcile';
 
 export interface ReconcileActivities {
   reconcile(): Promise<ReconcileSummary>;
 }
 
-/** What came of it, as the Web UI shows it; the report has the rest. */
+/** The result that the Web UI shows; the stored report has the details. */
 export interface ReconcileSummary {
-  /** orders that were looked at */
+  /** how many orders were compared */
   readonly orders: number;
   readonly repaired: number;
-  /** discrepancies that are left for people to look at */
+  /** how many discrepancies need a person */
   readonly found: number;
 }
 
-/** The schedule of a deployment, which is known by its task queue. */
+/** The schedule's id. Each deployment has its own, named after its task queue. */
 export function reconcileScheduleId(taskQueue: string): string {
   return `${taskQueue}-reconcile`;
 }

@@ -24,19 +24,21 @@ import {
   superseded,
 } from './messages.js';
 
-/** An entity as a run takes it over from the journal, and what came to earlier runs and is still to be judged. */
+/** An entity as loaded from the journal, and the messages that are still to be judged. */
 export interface TakenOver<S> {
   readonly continued: ContinuedEntity<S>;
   readonly messages: readonly Signal[];
 }
 
 /**
- * Takes an entity over from the journal, before its run takes any message. What is loaded is recorded again, which changes nothing
- * in the journal: so the history of the run is a whole log. Then its resumption is the next event, written before any other
- * run can write one under that version.
+ * Takes an entity over from the journal, before its run handles any message. The loaded events are
+ * recorded again, so that the history of the run has the whole log; this changes nothing in the
+ * journal. The resumption becomes the next event. It is written to the journal at once: if an
+ * earlier run has written another event of that version, that one is loaded first.
  *
- * @param arriving signals, added while they come
- * @throws ApplicationFailure if the journal has no event of it, or is written by another run that was resumed later
+ * @param arriving signals that come meanwhile; the caller adds to it
+ * @throws ApplicationFailure if the journal has no event of the entity, or a later run has taken it
+ *   over
  */
 export async function takeOver<S extends State, D extends Draft, F extends Effect>(
   entity: Entity<S, D, F>,
@@ -95,18 +97,21 @@ export async function takeOver<S extends State, D extends Draft, F extends Effec
   }
 }
 
-/** What a step carries: events, and on which resumption they are decided. */
+/** The input of a step: its events, and the version of the last resumption before them. */
 export function stepOf(events: readonly StoredEvent[], state: State | undefined) {
   const resumption = state?.resumed?.version;
   return { events, ...(resumption !== undefined && { resumption }) };
 }
 
-/** Which event shows that another run has replaced this one; undefined if a step failed for another reason. */
+/**
+ * The message of a failure that says another run has replaced this one; undefined if a step failed
+ * for another reason.
+ */
 export function supersededBy({ cause }: ActivityFailure): string | undefined {
   return cause instanceof ApplicationFailure && cause.type === superseded ? cause.message : undefined;
 }
 
-/** Ends a run that another has replaced: the journal has its `OrderResumed`. */
+/** Ends a run that another has replaced. */
 export function endSuperseded(message: string): never {
   throw ApplicationFailure.nonRetryable(message, superseded);
 }
@@ -122,7 +127,7 @@ function extended<S extends State, D extends Draft, F extends Effect>(
   for (const stored of loaded) {
     const event = upcast(stored);
     order = evolve(order, event);
-    // Outcomes and deadlines carry their own id as both: no command led to them.
+    // The event of an outcome or a deadline has the same id as both: no command led to it.
     if (event.causationId === event.commandId) continue;
     remembered = remember(remembered ?? [], event, answerOf(order, [event], told));
     const [oldest] = remembered;
@@ -134,7 +139,7 @@ function extended<S extends State, D extends Draft, F extends Effect>(
   return { order, remembered: remembered ?? [], memoryFrom: memoryFrom ?? 0 };
 }
 
-/** The command that led to the event, with its answer as far as it is known by now. */
+/** Adds the command that led to the event, or adds the event to the answer of that command. */
 function remember(
   known: readonly Remembered[],
   event: Draft & Envelope,
@@ -144,14 +149,14 @@ function remember(
   const prefix = `${commandId}.`;
   const hash = causationId.startsWith(prefix) ? causationId.slice(prefix.length) : undefined;
   const first = known.find((entry) => entry.commandId === commandId && entry.hash !== undefined);
-  // The refusal of another command under the same key: the key is that of the first.
+  // This event rejects another command that reused the key. The key belongs to the first.
   if (hash !== undefined && first !== undefined && first.hash !== hash) return known;
   const last = known.at(-1);
   const isSame = last?.commandId === commandId && last.answer.version === version - 1 && !didNothing(last);
   const { events = [], ...before } = isSame ? last.answer : {};
   const command: Remembered = {
     commandId,
-    // A fact that settled an effect has the effect's key as its cause.
+    // If a fact settled an effect, the event's cause is the effect's key, which has no hash.
     ...(hash !== undefined && { hash }),
     answer: { ...before, ...answer, events: [...events, ...added], requestId: '' },
   };

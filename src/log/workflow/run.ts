@@ -57,7 +57,10 @@ import {
 import { endSuperseded, stepOf, supersededBy, takeOver } from './resumption.js';
 import { details, stepSummary } from './web-ui.js';
 
-/** An outage delays a step and never ends it: only a fork of the log, which no retry can mend, is final. */
+/**
+ * An outage only delays a step: it is retried without limit. Only a fork of the log is final,
+ * because no retry can repair it.
+ */
 const untilDone: ActivityOptions = {
   startToCloseTimeout: '10s',
   retry: {
@@ -75,18 +78,21 @@ const statusAttribute = defineSearchAttributeKey(searchAttributes.status, 'KEYWO
 const recalledAtOnce = 100;
 
 /**
- * Beyond either, updates are refused and signals wait until the journal has caught up: what one activity is given, and one
- * run hands to the next, has a limit.
+ * If more than this is unrecorded, updates are refused and signals wait until the journal has
+ * caught up, because the input of an activity, and of the next run, has a size limit.
  */
 const unrecordedLimit = { events: 500, characters: 256 * 1024 };
 
-/** What Temporal takes from one run for the next is 2 MiB; a task that gives more fails, whenever it is tried again. */
+/**
+ * Temporal's limit for the input of the next run is 2 MiB. A workflow task that exceeds it fails on
+ * every try.
+ */
 const handedOnBytes = 1_900_000;
 
-/** What an entity's workflow is started with. */
+/** The start argument of an entity's workflow. */
 export type Input<S> = NewEntity | ContinuedEntity<S> | ResumedEntity<S>;
 
-/** One entity, from its creation to its end: the only place where its events are decided. */
+/** The workflow of one entity, from creation to end. Its events are decided nowhere else. */
 export async function run<S extends State, D extends Draft, F extends Effect>(
   entity: Entity<S, D, F>,
   input: Input<S>,
@@ -113,7 +119,10 @@ async function resumedRun<S extends State, D extends Draft, F extends Effect>(
   return taken;
 }
 
-/** Until the entity is taken over, signals are kept, and updates are told to come again. */
+/**
+ * Until the entity is taken over, keeps signals, and refuses updates with `busy`: the caller tries
+ * again.
+ */
 function keepUntilTakenOver<S extends State, D extends Draft, F extends Effect>(
   { name: entityName, commands, facts }: Entity<S, D, F>,
   { orderId }: ResumedEntity<S>,
@@ -131,33 +140,38 @@ function keepUntilTakenOver<S extends State, D extends Draft, F extends Effect>(
     setHandler(defineUpdate<Answer>(type), (): Answer => refuse(), { validator: () => refuse() });
 }
 
-/** The durable shell around an entity. It has what was decided recorded and done, and decides nothing itself. */
+/**
+ * The durable shell around an entity. The entity decides; the run records the events and performs
+ * the effects.
+ */
 class Run<S extends State, D extends Draft, F extends Effect> {
   private readonly entity: Entity<S, D, F>;
   private current: S;
-  /** decided, and not yet in the input of an activity */
+  /** events that were decided and are not yet in the input of an activity */
   private queued: readonly StoredEvent[];
-  /** in the inputs of activities that have not ended yet; effects that were owed at once have events in common */
+  /**
+   * the events of each activity that has not ended; several effects of one decision share events
+   */
   private readonly recording = new Set<readonly StoredEvent[]>();
-  /** keys of the effects an activity was scheduled for in this run */
+  /** keys of the effects for which this run has scheduled an activity */
   private readonly issued = new Set<string>();
   private remembered: readonly Remembered[];
   /** see `ContinuedEntity` */
   private memoryFrom: number;
   /**
-   * Signals in their order, the first of which has to wait: too much is unrecorded, or the journal has to be asked whether its
-   * command is known. They are durable in the history.
+   * Signals that wait, in order, because too much is unrecorded, or because the journal must say
+   * whether the first one's command is known. They are durable in the history.
    */
   private waiting: readonly Signal[] = [];
   private isRecalling = false;
   private crowded: readonly Signal[];
   private halted: Halt | undefined;
-  /** another run was resumed from the journal: the message of the failure that says so */
+  /** if a later run has replaced this one: the failure message that says so */
   private replaced: string | undefined;
   private readonly characters = new WeakMap<StoredEvent, number>();
   private timer: { readonly deadline: Deadline; readonly scope: CancellationScope } | undefined;
   private listedStatus: string;
-  /** counts what the main loop must look at */
+  /** grows with each change that the main loop must handle */
   private changes = 0;
   private readonly continueAsNewAfter: number | undefined;
 
@@ -172,13 +186,13 @@ class Run<S extends State, D extends Draft, F extends Effect> {
       this.crowded = input.crowded ?? [];
       this.halted = input.halted;
       this.listedStatus = input.order.status;
-      // At times the SDK replays a first task that does nothing as one task with the second. An update in that task is then
-      // answered at another point among the commands (sdk-core, issue 1146). This marker is a command, so no first task
-      // does nothing.
+      // The SDK may replay a first task without commands together with the second as one task. An
+      // update in the second task is then answered at another place among the commands (sdk-core,
+      // issue 1146). This marker is a command, so the first task always has one.
       patched('marked-run');
     } else {
       const { orderId, create } = input;
-      // Created when it was accepted, however long no worker was there.
+      // The time at which the API accepted it, even if a worker came much later.
       const occurredAt = workflowInfo().startTime.toISOString();
       const cause = { ...causeOf(create, messageId(create)), occurredAt };
       const created = append(entity, orderId, undefined, judgeNew(entity, create, occurredAt), cause);
@@ -189,13 +203,16 @@ class Run<S extends State, D extends Draft, F extends Effect> {
       this.remembered = [{ commandId, hash, answer }];
       this.memoryFrom = 0;
       this.crowded = [];
-      // The status of the start's own search attribute.
+      // The search attribute that the workflow was started with.
       this.listedStatus = 'pending';
       this.takeAgain(input.messages ?? []);
     }
   }
 
-  /** What came to earlier runs and was not decided, or not recorded: judged before anything new. */
+  /**
+   * Handles messages of earlier runs that were not decided, or not recorded, before any new
+   * message.
+   */
   takeAgain(messages: readonly Signal[]): void {
     this.applyFacts();
     for (const message of messages) this.receive(message);
@@ -232,7 +249,11 @@ class Run<S extends State, D extends Draft, F extends Effect> {
 
   // --- messages: handlers never wait ---
 
-  /** Accepts an update by returning. A refusal leaves nothing in the history. Checked in the order replay, 422, 412, 409. */
+  /**
+   * Returns if the update is accepted and throws if it is refused; a refused update is not in the
+   * history. A repetition is accepted; then come, in this order, the refusals that HTTP answers
+   * with 503, 422 and 412, and the entity's own.
+   */
   private validate(type: string, message: Message): void {
     const known = this.remembers(message);
     if (known !== undefined && isSameBody(known, message) && !didNothing(known)) return;
@@ -311,7 +332,10 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     }
   }
 
-  /** Asks the journal which of the waiting signals' commands are known; then these signals can be taken. */
+  /**
+   * Asks the journal which commands of the waiting signals are known. Then these signals can be
+   * handled.
+   */
   private async recall(): Promise<void> {
     if (this.isRecalling) return;
     this.isRecalling = true;
@@ -325,7 +349,8 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     const isAbsent = (signal: Signal) =>
       asked.includes(signal) &&
       !known.some(({ commandId }) => isSameCommand(commandId, signal.message.commandId));
-    // What is known may be forgotten again before its signal is taken: then it is asked about again.
+    // A known command may be forgotten again before its signal is handled. Then the journal is
+    // asked again.
     this.waiting = this.waiting.map((signal) =>
       isAbsent(signal) ? { ...signal, message: { ...signal.message, absentUpTo: upTo } } : signal,
     );
@@ -333,7 +358,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     this.changes += 1;
   }
 
-  /** A fact that waits for room among those that wait to fit. */
+  /** Handles the facts for which the log had no room, once it has room again. */
   private takeCrowded(): void {
     const { crowded } = this;
     if (crowded.length === 0 || (!this.hasRoomForFacts() && !this.entity.isFinished(this.current))) return;
@@ -366,7 +391,10 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     this.accept(message, decision.events, messageId(message));
   }
 
-  /** A fact is no wish: what does not fit yet waits in the log, and is judged again when it is delivered again. */
+  /**
+   * A fact cannot be refused. If it does not fit yet, it waits in the log and is applied when it
+   * fits.
+   */
   private takeFact(type: string, message: Message): void {
     const { facts } = this.entity;
     if (facts === undefined || facts.isWaiting(this.current, message.commandId)) return;
@@ -382,7 +410,10 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     }
   }
 
-  /** As it was before facts could wait: what does not fit is refused. */
+  /**
+   * Handles a fact without an issuer as an early version of this code did: if it does not fit, it
+   * is refused.
+   */
   private takeFactWithoutIssuer(type: string, message: Message): void {
     const judgement = this.entity.facts?.judgeWithoutIssuer?.(this.current, type, message.data, now());
     if (judgement === undefined) return;
@@ -391,14 +422,14 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     this.accept(message, judgement.events, judgement.settles ?? messageId(message));
   }
 
-  /** The caller waits for no answer: what does not fit becomes an event, never an error. */
+  /** The sender of a signal gets no answer, so the log keeps the refusal as an event. */
   private reject(name: string, message: Message, refusal: Pick<Refusal, 'code' | 'message'>): void {
     this.accept(message, this.entity.rejection(this.current, name, refusal), messageId(message));
   }
 
-  /** The key stays that of the command which had it first. */
+  /** Rejects a message that reuses a key. The key stays with the command that used it first. */
   private rejectReuse(name: string, message: Message, refusal: Obstacle): void {
-    // Before issuers were kept, the refusal was remembered under the key.
+    // Histories without issuers remember this refusal under the key.
     if (!hasIssuer(message.commandId)) return this.reject(name, message, refusal);
     const drafts = this.entity.rejection(this.current, name, refusal);
     if (drafts.length > 0) this.decided(drafts, causeOf(message, messageId(message)));
@@ -428,10 +459,10 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     return this.remembered.findLast((entry) => isSameCommand(entry.commandId, commandId));
   }
 
-  /** It is not known whether this command came before: the journal must be asked first. */
+  /** The refusal of a message if only the journal can say whether its command is new. */
   private forgotten(message: Message): Obstacle | undefined {
     const { commandId, absentUpTo = 0 } = message;
-    // Before issuers were kept, what was not remembered was taken for new.
+    // In histories without issuers, a command that is not remembered counts as new.
     if (!hasIssuer(commandId) || absentUpTo >= this.memoryFrom) return undefined;
     if (this.remembers(message) !== undefined) return undefined;
     return {
@@ -455,7 +486,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     return { kind: 'busy', code: messagesWaiting, message: 'earlier messages are taken first: try again' };
   }
 
-  /** What comes later must not overtake what waits. */
+  /** Whether a new signal must wait: it must not overtake one that waits. */
   private isBehind(): boolean {
     return this.waiting.length > 0 || this.isOverLimit();
   }
@@ -463,12 +494,12 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   private isOverLimit(): boolean {
     const unrecorded = this.unrecorded();
     if (unrecorded.length > unrecordedLimit.events) return true;
-    // As many as the array has in JSON, with its brackets and commas.
+    // The length of the events as a JSON array, with brackets and commas.
     const characters = unrecorded.reduce((sum, event) => sum + this.charactersOf(event) + 1, 1);
     return characters > unrecordedLimit.characters;
   }
 
-  /** Counted once for each event: with many messages in one task, it is asked for again and again. */
+  /** Cached for each event, because every message asks for it. */
   private charactersOf(event: StoredEvent): number {
     const known = this.characters.get(event);
     if (known !== undefined) return known;
@@ -480,9 +511,9 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   // --- steps ---
 
   /**
-   * Gives events their place in the log, and goes on with the facts that fit after them.
+   * Appends events to the log, and then applies the waiting facts that fit now.
    *
-   * @returns the events, and the state after them
+   * @returns the appended events without those of the facts, and the state after them
    */
   private decided(drafts: readonly D[], cause: Cause): Appended<S, D> {
     const decided = this.append(drafts, cause);
@@ -495,7 +526,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     for (let next = facts?.fitting(this.current, now()); next; next = facts?.fitting(this.current, now())) {
       const { commandId, causationId } = next.fact;
       const { state, events } = this.append(next.events, next.cause);
-      // If the fact is delivered again, it is known to be applied.
+      // If the fact is delivered again, this shows that it is applied.
       const answer = { ...answerOf(state, events, told), requestId: '' };
       this.remember({ commandId, hash: causationId.slice(commandId.length + 1), answer });
     }
@@ -510,9 +541,10 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   }
 
   /**
-   * Whatever was decided in this workflow task is in an activity's input before the task ends, however many are under way.
-   * The first effect that is newly owed goes with all of it, the others in steps of their own with the events that made
-   * them owed: no effect is performed before these are in the journal.
+   * Schedules activities for all that this workflow task has decided, before the task ends, even if
+   * others are under way. The first new effect goes with all new events. Each other effect has a
+   * step of its own, with the events up to the one that made it owed: they are in the journal
+   * before the effect is performed.
    */
   private issueSteps(): void {
     const owed = this.halted === undefined ? this.entity.effects(this.current) : [];
@@ -567,7 +599,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
 
   // --- time ---
 
-  /** One durable timer, for the earliest deadline. */
+  /** Keeps one durable timer, for the next deadline. */
   private watch(deadline: Deadline | undefined): void {
     if (this.timer?.deadline.at === deadline?.at && this.timer?.deadline.name === deadline?.name) return;
     this.timer?.scope.cancel();
@@ -622,7 +654,10 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     setCurrentDetails(details(this.entity, this.current, this.halted));
   }
 
-  /** A state that is too large to be handed on stays in this run, which may go on for ten times as long as is suggested. */
+  /**
+   * Whether to continue as new. If the state is too large for the input of the next run, this run
+   * goes on: Temporal's limit for a history is about ten times what it suggests.
+   */
   private mustContinueAsNew(): boolean {
     if (this.waiting.length > 0) return false;
     const { continueAsNewSuggested, historyLength } = workflowInfo();
@@ -630,7 +665,10 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     return new TextEncoder().encode(JSON.stringify(this.handedOn())).length <= handedOnBytes;
   }
 
-  /** Handlers never wait, so none is under way here. Effects that are owed are in the state, and issued again. */
+  /**
+   * No handler is under way, because handlers never wait. The state has the owed effects; the next
+   * run issues them again.
+   */
   private async continueAsNew(): Promise<never> {
     return await continueAsNew<(input: ContinuedEntity<S>) => Promise<EntityEnd>>(this.handedOn());
   }
@@ -650,13 +688,16 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   }
 }
 
-/** An older version of this code remembered just so many commands, and did not tell since when. */
+/**
+ * `memoryFrom` of input by an older version of this code, which kept `rememberedCommands` at most
+ * and had no such field.
+ */
 function oldestRemembered(remembered: readonly Remembered[]): number {
   const [oldest] = remembered.length < rememberedCommands ? [] : remembered;
   return oldest?.answer.version ?? 0;
 }
 
-/** The workflow's clock: the time at which the current task started, the same in every replay. */
+/** The workflow's clock: when the current task started. It is the same in every replay. */
 function now(): string {
   return new Date().toISOString();
 }

@@ -1,7 +1,10 @@
-/** Name of the workflow type for work that goes on for ever. */
+/** Name of the workflow type for work without an end. */
 export const standingWorkflow = 'standing';
 
-/** The activities that work for ever, or until they are cancelled. Each takes the name of what it works on. */
+/**
+ * Activities that one worker at a time performs, without an end. Each takes the name of what it
+ * works on.
+ */
 export interface StandingActivities {
   /** Gives events their positions. */
   sequence(name: string): Promise<void>;
@@ -14,12 +17,15 @@ export interface StandingTask {
   readonly name: string;
 }
 
-/** One workflow for each piece of standing work; a namespace may have several deployments, each with its own task queue. */
+/**
+ * One workflow for each task. The id has the task queue, because a namespace may have several
+ * deployments.
+ */
 export function standingWorkflowId({ activity, name }: StandingTask, taskQueue: string): string {
   return `${activity}-${name}@${taskQueue}`;
 }
 
-/** Standing work has a task queue of its own, polled by the role `feed`. */
+/** The task queue of the standing tasks, which the role `feed` polls. */
 export function feedTaskQueue(taskQueue: string): string {
   return `${taskQueue}-feed`;
 }

@@ -1,7 +1,7 @@
 import { continueAsNew, proxyActivities } from '@temporalio/workflow';
 import type { StandingActivities, StandingTask } from './singleton-messages.js';
 
-/** A holder that is silent this long is given up, and another worker takes over. */
+/** If the worker that holds the task sends no heartbeat for this long, another one takes over. */
 const silence = '4s';
 
 const activities = proxyActivities<StandingActivities>({
@@ -11,8 +11,9 @@ const activities = proxyActivities<StandingActivities>({
 });
 
 /**
- * Work that goes on for ever and that one worker at a time may do: the workflow is the lease. The activity returns now and
- * then, so that no run grows; it fails, or falls silent, when its worker does.
+ * Runs a task without an end on one worker at a time: the workflow is the lease. The activity
+ * returns now and then, and the workflow continues as new, so that its history stays short. If the
+ * worker is lost, Temporal retries the activity on another.
  */
 export async function standing(task: StandingTask): Promise<never> {
   await activities[task.activity](task.name);

@@ -3,7 +3,10 @@ import type { Halt } from './messages.js';
 
 const SUMMARY_LIMIT = 200;
 
-/** One line for an activity's row in the Web UI: `v2 StockReserved → authorize EUR 39.98`. At most 200 characters. */
+/**
+ * One line for an activity's row in the Web UI: `v2 StockReserved → authorize EUR 39.98`. At most
+ * 200 characters.
+ */
 export function stepSummary<S extends State, D extends Draft, F extends Effect>(
   entity: Entity<S, D, F>,
   events: readonly StoredEvent[],
@@ -15,7 +18,7 @@ export function stepSummary<S extends State, D extends Draft, F extends Effect>(
   return summary.length <= SUMMARY_LIMIT ? summary : `${summary.slice(0, SUMMARY_LIMIT - 1)}…`;
 }
 
-/** The workflow's current details: the state at a glance, as Markdown. */
+/** The workflow's current details in the Web UI: a summary of the state, as Markdown. */
 export function details<S extends State, D extends Draft, F extends Effect>(
   entity: Entity<S, D, F>,
   state: S,

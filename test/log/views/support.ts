@@ -170,7 +170,11 @@ export async function foldedAnew(
       const { orderId } = event;
       const order = fold(log.slice(0, index));
       const state = order && { orderId, version: order.version, order };
-      const start = { states: new Map([[orderId, state]]), overtaken: new Set<number>() };
+      const start = {
+        states: new Map([[orderId, state]]),
+        overtaken: new Set<number>(),
+        recalled: new Set<string>(),
+      };
       const positioned = { ...event, recordedAt: event.occurredAt, position: 1 };
       const { writes } = foldBatch(view, 'scratch', [positioned], start, new Set());
       if (writes.length > 0) await scratch.bulkWrite(writes);

@@ -13,8 +13,7 @@ const rememberedOrders = 5_000;
 const onlyPlace = { _id: 0, orderId: 1, version: 1, position: 1 } as const;
 
 /**
- * The events that tell what an order was are lost for good: no view can tell what a later event
- * changes.
+ * Earlier events of an order are lost for good, so no view can compute what a later event changes.
  */
 export class LostPast extends Error {
   override readonly name = 'LostPast';
@@ -28,16 +27,17 @@ export interface OrderState {
   readonly document?: object | undefined;
 }
 
-/** What a batch of events is folded on. */
+/** The states from which a batch of events is folded. */
 export interface BatchStart {
   /**
-   * The orders of the batch before the first of its events; undefined if that is the order's first
-   * event, an error if its log has a gap or cannot be folded, a LostPast if that will never change
+   * Each order of the batch, before the first of its events in it. Undefined if that event is the
+   * order's first; an error if the log has a gap or cannot be folded; a LostPast if the gap will
+   * never be filled.
    */
   readonly states: ReadonlyMap<string, OrderState | Error | undefined>;
   /**
-   * Positions of events that a later version of their order precedes in the feed. An entity's
-   * document has them already, since it is folded from the journal. Empty for any other view.
+   * Positions of events that come after a later version of their order in the feed. An entity's
+   * document has them already, because it is folded from the journal. Empty for any other view.
    */
   readonly overtaken: ReadonlySet<number>;
   /**
@@ -48,7 +48,7 @@ export interface BatchStart {
 }
 
 /**
- * The orders as a view needs them before its next events: from memory, else folded from the
+ * Finds the state of each order before its next events: in memory, otherwise by folding the
  * journal.
  */
 export class OrderStates {
@@ -62,7 +62,7 @@ export class OrderStates {
   }
 
   /**
-   * @param events those of one order follow one another (`consecutive`)
+   * @param events the versions of each order are consecutive (`consecutive`)
    * @param parked positions of events that no document has yet, so they have overtaken none
    * @throws NewerEvent
    */
@@ -100,8 +100,8 @@ export class OrderStates {
   }
 
   /**
-   * @param events of orders that are not in memory: one in memory is at its highest version, so
-   *   nothing has overtaken the event that follows
+   * @param events of orders that are not in memory. An order in memory is at its highest version,
+   *   so no later version came before its next event.
    */
   private async overtaken(
     events: readonly PositionedEvent[],
@@ -137,8 +137,8 @@ export class OrderStates {
 }
 
 /**
- * Splits events so that within a part those of an order follow one another. An event that was lost,
- * and came back after later ones, follows none of them: what its order was before it is in the
+ * Splits events into parts in which the versions of each order are consecutive. A lost event that
+ * was restored after later ones starts a new part: the order's state before it is read from the
  * journal.
  */
 export function* consecutive<E extends Pick<StoredEvent, 'orderId' | 'version'>>(
@@ -157,15 +157,16 @@ export function* consecutive<E extends Pick<StoredEvent, 'orderId' | 'version'>>
   if (from < events.length) yield events.slice(from);
 }
 
-/** The journal lacks the event that an order would go on with. */
+/** The journal lacks an order's next event. */
 export class Gap extends Error {
   override readonly name = 'Gap';
 }
 
 /**
- * The order after an event; an error if that cannot be told.
+ * The order after an event; an error if it cannot be computed.
  *
- * @throws NewerEvent: a newer version of the code knows the event, and will go on
+ * @throws NewerEvent if a newer version of the code wrote the event: a worker of that version
+ *   continues
  */
 export function next(before: Order | undefined, event: StoredEvent): Order | Error {
   if (event.version !== (before?.version ?? 0) + 1) return gap(event.orderId, before);

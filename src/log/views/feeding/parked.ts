@@ -157,7 +157,7 @@ async function attempt(
   };
   return await inTransaction(db, async (session) => {
     const guard = { _id: view.name, collection, version: view.version, parked: { $gte: gone.length } };
-    // The feeder writes the same document, so one of the two finds that it has changed.
+    // The feeder writes the same document, so the later of the two finds it changed.
     const { matchedCount } = await projections(db).updateOne(
       guard,
       { $inc: { parked: -gone.length } },

@@ -20,18 +20,18 @@ export interface Projecting {
 const batchSize = 500;
 const LOOK_AGAIN_MS = 1_000;
 /**
- * From one micro-batch that was not full to the next, so that a view under load takes many events
- * at a time.
+ * Minimum time from a micro-batch that was not full to the next one, so that under load a batch has
+ * many events.
  */
 const PACE_MS = 500;
 
 /**
- * Feeds a view until `signal` aborts. If an older version of the fold has built the view, or the
- * feed has begun again since, it requests a rebuild, and waits until that is swapped in. It also
- * waits while people have rolled the view back to another version than the one of this process.
+ * Feeds a view until `signal` aborts. If the view was built by an older version of its fold, or the
+ * feed has restarted since, it requests a rebuild and waits until that is swapped in. It also waits
+ * while the view is rolled back to another version than that of this process.
  *
  * @throws Superseded if another feeder has taken over, or a newer version of the fold has built the
- *   view; and any error of MongoDB: call it again, it goes on where it was
+ *   view; and any error of MongoDB: call it again, it continues
  */
 export async function project(
   view: View,
@@ -55,11 +55,12 @@ export async function project(
       continue;
     }
     const { position } = feeder.held;
-    // For a second at most, because the active build may be swapped for another one.
+    // Waits a second at most, because the active build may be swapped for another one.
     const hasEvents = (await tail.beyond(position, signal, LOOK_AGAIN_MS)) > position;
     const beganAt = Date.now();
     const events = hasEvents ? await tail.read(position, batchSize) : [];
-    // After the events were read: so they belong to this feed, or to an earlier one.
+    // Checked after the events were read, so they belong to this generation of the feed or to an
+    // earlier one.
     if ((await feedGeneration(db)) !== feeder.held.feed) {
       await requestRebuild(view);
       await pause(LOOK_AGAIN_MS, signal);
@@ -69,7 +70,7 @@ export async function project(
       if (events.length < batchSize) await pause(beganAt + PACE_MS - Date.now(), signal);
     } else {
       await lookAnew();
-      // Feed and journal were emptied: the view was built from others.
+      // The feed and the journal were emptied: the view was built from other events.
       if ((await feedHead(db)) < feeder.held.position) await requestRebuild(view);
       const behindLost = await skipLostPositions(db, feeder.held.position);
       if (behindLost > feeder.held.position) await feeder.pass(behindLost);

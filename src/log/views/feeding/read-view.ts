@@ -8,7 +8,7 @@ import { withTimeout } from '../../../outages/timeout.js';
 export interface AsOf {
   /** every event up to this position is in the answer, and none after it */
   readonly position: number;
-  /** ISO-8601 UTC, when it came so far; absent if it was never fed */
+  /** ISO-8601 UTC, when the view reached this position; absent if it was never fed */
   readonly at?: string;
 }
 

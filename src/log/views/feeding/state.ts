@@ -136,8 +136,9 @@ function isNamespaceTaken(error: unknown): boolean {
 }
 
 /**
- * Makes the build of a rebuild the active one, for all readers and the feeder at once. Not while it
- * lags the active build: no reader sees time go back, unless the feed itself has begun again.
+ * Makes the build of a rebuild the active one, for all readers and the feeder at once. Refused
+ * while the build lags the active one, so that no reader sees an older state; unless the feed
+ * itself has restarted.
  *
  * @param head of the feed
  * @returns false if the build lags, or was abandoned
@@ -195,7 +196,7 @@ export async function dropUnusedBuilds(db: Db, name: string): Promise<void> {
   if (state === undefined) return;
   const used = new Set([state, state.previous, state.rebuilding].map((build) => build?.collection));
   for (const { collection, n } of await buildCollections(db, name)) {
-    // One with a greater number was begun just now.
+    // A collection with a greater number belongs to a build that has just begun.
     if (used.has(collection) || n > state.builds) continue;
     await parkedEvents(db).deleteMany({ collection }, durable);
     await db.dropCollection(collection);

@@ -18,7 +18,7 @@ import { views } from '../../../views/views.js';
 /** The state of a view across orders. */
 export interface ProjectionStatus {
   readonly name: string;
-  /** of the fold that built what is read; 0 if the view was never fed */
+  /** of the fold that built the active build; 0 if the view was never fed */
   readonly version: number;
   /** of the fold that this process has */
   readonly latestVersion: number;
@@ -42,9 +42,7 @@ export interface ProjectionStatus {
 /** A store that is not built from the feed, and its last rebuild. */
 export interface StoreStatus {
   readonly name: StoreName;
-  /**
-   * of the fold that built what is read; absent if the store has no versions, or was never rebuilt
-   */
+  /** of the fold that built the store; absent if the store has no versions, or was never rebuilt */
   readonly version?: number;
   /** of the last rebuild that was completed, and when */
   readonly rebuildId?: string;

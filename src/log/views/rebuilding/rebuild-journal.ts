@@ -36,7 +36,7 @@ const eventsAtATime = 500;
  *
  * @returns false if `signal` ended it before it was done
  * @throws Superseded if another worker has taken it over; and any error of the servers: call it
- *   again, it goes on where it was
+ *   again, it continues from its checkpoint
  */
 export async function rebuildJournal(rebuilding: JournalRebuilding): Promise<boolean> {
   let done = 0;
@@ -105,11 +105,11 @@ interface ReadOrder {
 
 interface Batch {
   readonly orders: readonly ReadOrder[];
-  /** the page that they complete, if they do */
+  /** the page of Temporal's list that this batch completes, if it does */
   readonly page?: OrderPage;
 }
 
-/** @param place where an earlier attempt was in the list */
+/** @param place the checkpoint of an earlier attempt in Temporal's list */
 async function* readBatches(
   { client, orderTaskQueue, pageSize }: JournalRebuilding,
   place: string | undefined,

@@ -39,7 +39,7 @@ const rounds = 10;
  *
  * @returns false if `signal` ended it before it was done
  * @throws Superseded if another holder has taken it over, or its version is not the one of this
- *   process; and any error of MongoDB: call it again, it goes on where it was
+ *   process; and any error of MongoDB: call it again, it continues
  */
 export async function rebuildOrders(rebuilding: Rebuilding): Promise<boolean> {
   const { db, heartbeat, rebuildId } = rebuilding;
@@ -59,7 +59,7 @@ export async function rebuildOrders(rebuilding: Rebuilding): Promise<boolean> {
     const identity = await identityOf(db, collection);
     await rebuilder.advance({ phase: 'swapping', identity, exceptions });
   }
-  // A holder that ended right after its swap has done this already.
+  // If an earlier holder ended right after its swap, the collection is renamed already.
   if ((await identityOf(db, 'orders')) !== rebuilder.state.identity)
     await target.next.rename('orders', { dropTarget: true });
   // What was recorded just before the swap is in the collection that is gone.
@@ -100,8 +100,7 @@ async function takeOver({ db, rebuildId }: Rebuilding): Promise<StoreRebuilder> 
 interface Target {
   readonly db: Db;
   /**
-   * Its name is unique to this rebuild: a holder that is too late to swap it cannot swap another
-   * one's.
+   * Its name is unique to this rebuild, so that a late holder of another rebuild cannot swap it in.
    */
   readonly next: Collection<OrderDocument>;
   readonly rebuildId: string;
@@ -126,12 +125,13 @@ async function identityOf(db: Db, name: string): Promise<string | undefined> {
  */
 async function dropUnusedBuilds(db: Db, rebuilder: StoreRebuilder): Promise<void> {
   const found = await db.listCollections({ name: /^orders_(next|before)/ }, { nameOnly: true }).toArray();
-  // After the list, not before: a rebuild that supersedes this one from now on is not in it.
+  // Checks, after the list was read, that no other rebuild has taken over. A rebuild that takes
+  // over later is not in the list.
   await rebuilder.advance({});
   for (const { name } of found) if (name !== rebuilder.state.collection) await db.dropCollection(name);
 }
 
-/** Writes every order, by id, from where the rebuild is. */
+/** Writes every order, by id, from the rebuild's checkpoint on. */
 async function fill(
   target: Target,
   rebuilder: StoreRebuilder,
@@ -151,8 +151,8 @@ async function fill(
 }
 
 /**
- * Takes over as they were the orders that the journal has no event of: it lost them, and their
- * histories have expired.
+ * Copies from the replaced view the orders of which the journal has no event: the journal lost
+ * them, and their histories have expired.
  *
  * @returns the exceptions, with these orders among them
  */
@@ -217,7 +217,7 @@ async function catchUp(
   }
 }
 
-/** Orders by id, each folded; an error for one that cannot be. */
+/** Orders by id, each folded, or the error of folding it. */
 type Batch = ReadonlyMap<string, Order | Error>;
 
 /** The orders of the events that match, each as far as its log goes. */
@@ -250,8 +250,8 @@ async function write({ db, next, rebuildId }: Target, batch: Batch): Promise<rea
           .find({ _id: { $in: kept } }, committed)
           .toArray();
   const made = [...batch.values()].flatMap((order) => (order instanceof Error ? [] : [toDocument(order)]));
-  // A worker that knows an order from the replaced view finds another recorder, even at the same
-  // version, and reads it again.
+  // A worker that has cached an order of the replaced view sees another `recorder`, even at the
+  // same version, and reads it again.
   const documents = [...made, ...taken].map((document) => ({ ...document, recorder: rebuildId }));
   if (documents.length === 0) return kept;
   const there = await insertMissing(next, documents);

@@ -25,7 +25,7 @@ const PAUSE_MS = 10;
  *
  * @returns false if `signal` ended it before it was done
  * @throws Superseded if another worker has taken it over; and any error of MongoDB: call it again,
- *   it goes on where it was
+ *   it continues from its checkpoint
  */
 export async function rebuild(
   view: View,

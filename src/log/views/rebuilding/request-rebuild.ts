@@ -23,7 +23,7 @@ interface Requesting extends Starting {
 const ENDS_WITHIN_MS = 5_000;
 
 /**
- * Has a view or a store rebuilt, as a workflow.
+ * Starts the workflow that rebuilds a view or a store.
  *
  * @returns the id of the rebuild; undefined if one is under way already
  */
@@ -46,8 +46,8 @@ export async function requestRebuild(
 }
 
 /**
- * As `requestRebuild`, but waits for a rebuild that has done its work and is about to end: a caller
- * that has seen it done need not know that its workflow has one step to go.
+ * Like `requestRebuild`, but if an earlier rebuild of this name has done its work, it first waits
+ * until that rebuild's workflow has ended.
  */
 export async function requestAnotherRebuild(
   { db, client, taskQueue }: Requesting,
@@ -72,8 +72,8 @@ async function isDone(db: Db, name: string, rebuildId: string): Promise<boolean>
 }
 
 /**
- * Has every view across orders rebuilt if it may have counted events twice, which were lost and
- * came back (`noteRestoredEvents`).
+ * Requests a rebuild of every view across orders that may have counted restored events twice
+ * (`noteRestoredEvents`).
  */
 export async function requestRebuildsAfterLoss(
   {

@@ -18,9 +18,9 @@ export interface KeptOrder {
 const atOnce = 8;
 
 /**
- * Writes what stock, journal and view lack of these orders, while their workflows may write the
- * same. Orders that the journal has nothing of are written together. For any other order, what
- * exists is compared, and left as it is.
+ * Restores what the stock, the journal and the view lack of these orders. Their workflows may write
+ * the same meanwhile. Orders without events in the journal are written together. For any other
+ * order, what exists is compared and left as it is.
  *
  * @param heartbeat called after every write
  * @returns ids of orders that could not be restored from their first event on, or whose journal
@@ -68,7 +68,7 @@ async function insertOrders(db: Db, fresh: readonly KeptOrder[]): Promise<boolea
   );
   if (!areInserted) return false;
   const viewed = await insertViews(db, fresh);
-  // After the views are written: an event that is recorded after this look finds a view to go on
+  // Checked after the views are written: an event that is recorded later finds a view to continue
   // from.
   const overtaken = await overtakenOrders(db, fresh);
   for (const orderId of new Set([...viewed, ...overtaken])) await projectOrder(db, orderId);

@@ -13,7 +13,7 @@ export type StoreName = (typeof storeNames)[number];
 export interface StoreRebuild {
   readonly _id: StoreName;
   readonly rebuildId: string;
-  /** of the worker that may go on with it; an older one is refused */
+  /** fencing token: a worker with an older epoch is refused */
   readonly epoch: number;
   readonly phase: 'running' | 'swapping' | 'done';
   /** ISO-8601 UTC */
@@ -30,9 +30,9 @@ export interface StoreRebuild {
   /** a position of the feed; the rebuild has everything that was recorded before it */
   readonly since: number;
   readonly exceptions: Exceptions;
-  /** of what it makes; absent stands for 1, or for a store without versions */
+  /** version of the fold that it builds by; absent stands for 1, or for a store without versions */
   readonly version?: number;
-  /** version of what is read until the swap; absent stands for 1 */
+  /** version of the store that is read until the swap; absent stands for 1 */
   readonly replaces?: number;
   /** the collection it is built in, if that is not the one that is read */
   readonly collection?: string;
@@ -50,7 +50,7 @@ export interface Exceptions {
 }
 
 /**
- * Stands for the rebuild of a store that was never rebuilt, because it began with its present
+ * The rebuild id of a store that was never rebuilt, because it was created with its present
  * version.
  */
 export const neverRebuilt = 'none';
@@ -80,7 +80,7 @@ export async function noteFirstVersion(db: Db, name: StoreName, version: number)
   await storeRebuilds(db).updateOne({ _id: name }, { $setOnInsert: first }, { upsert: true, ...durable });
 }
 
-/** Of a rebuild in a collection of its own. */
+/** The fields that only a rebuild in a new collection has. */
 type Made = 'version' | 'replaces' | 'collection';
 
 /** The version that a rebuild makes; 1 for a store that was never rebuilt. */
@@ -88,7 +88,7 @@ export function versionOf(rebuild: StoreRebuild | null): number {
   return rebuild?.version ?? 1;
 }
 
-/** The version of what is read. */
+/** The version of the store that is read now. */
 export function versionRead(rebuild: StoreRebuild | null): number {
   return rebuild?.phase === 'running' ? (rebuild.replaces ?? 1) : versionOf(rebuild);
 }
@@ -100,7 +100,7 @@ export class StoreRebuilder {
   state: StoreRebuild;
 
   /**
-   * Begins the rebuild with this id, or goes on with it. A rebuild with another id is abandoned.
+   * Starts the rebuild with this id, or continues it. A rebuild with another id is abandoned.
    *
    * @throws Superseded if another rebuild began at the same moment: call it again
    */
@@ -142,7 +142,7 @@ export class StoreRebuilder {
 
   /**
    * @throws Superseded if another worker has taken it over, or another rebuild of this store has
-   * begun
+   *   begun
    */
   async advance(
     more: Partial<
