@@ -1,3 +1,5 @@
+import { setTimeout } from 'node:timers/promises';
+import { workflowId } from '../../../order-log.js';
 import type { Client } from '@temporalio/client';
 import { recognizeDatabase } from '../../../effects/inventory/recognize-database.js';
 import { beginRestore, endRestore } from '../../../effects/inventory/stock-restore.js';
@@ -109,17 +111,25 @@ interface Batch {
   readonly page?: OrderPage;
 }
 
+/** A workflow task of the order waits for a worker, or one has it. */
+async function hasTaskAhead(client: Client, orderId: string): Promise<boolean> {
+  const { raw } = await client.workflow.getHandle(workflowId(orderId)).describe();
+  return Boolean(raw.pendingWorkflowTask);
+}
+
 /** @param place the checkpoint of an earlier attempt in Temporal's list */
 async function* readBatches(
   { client, orderTaskQueue, pageSize }: JournalRebuilding,
   place: string | undefined,
   alive: () => void,
 ): AsyncGenerator<Batch, void> {
+  // For all orders together: without a worker, no task is ever decided.
+  const giveUpAt = Date.now() + decidedWithinMs;
   for await (const page of listOrderWorkflows(client, orderTaskQueue, { from: place, pageSize })) {
     let orders: ReadOrder[] = [];
     let events = 0;
     for await (const order of mapInOrder(page.orders, historiesAtOnce, (one) =>
-      readOrder(client, one.orderId),
+      readOrder(client, one.orderId, { giveUpAt, alive }),
     )) {
       alive();
       orders.push(order);
@@ -133,10 +143,26 @@ async function* readBatches(
   }
 }
 
-async function readOrder(client: Client, orderId: string): Promise<ReadOrder> {
+const LOOK_AGAIN_MS = 500;
+/** Longer than the 10 s after which Temporal gives the task of a killed worker to another. */
+const decidedWithinMs = 20_000;
+
+async function readOrder(
+  client: Client,
+  orderId: string,
+  { giveUpAt, alive }: { readonly giveUpAt: number; readonly alive: () => void },
+): Promise<ReadOrder> {
   try {
-    const log = await readHistoryLog(client, orderId);
-    const order = log === undefined || log.isForecast ? undefined : foldHistory(log);
+    let log = await readHistoryLog(client, orderId);
+    let order = log === undefined || log.isForecast ? undefined : foldHistory(log);
+    // What is owed by the log may be done: its outcome is an event once the next task is decided.
+    while (order !== undefined && order.owed.length > 0 && Date.now() < giveUpAt) {
+      if (!(await hasTaskAhead(client, orderId))) break;
+      alive();
+      await setTimeout(LOOK_AGAIN_MS);
+      log = await readHistoryLog(client, orderId);
+      order = log && foldHistory(log);
+    }
     return { orderId, isBroken: false, ...(log && order && { kept: { log, order } }) };
   } catch (error) {
     if (isServerError(error) || error instanceof NewerEvent) throw error;
