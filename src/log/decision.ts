@@ -30,3 +30,8 @@ export interface Effect {
   /** of the event that made it owed */
   readonly correlationId: string;
 }
+
+/** The version of the event that made the effect with this key owed. */
+export function versionOf(key: string): number {
+  return Number(key.slice(key.lastIndexOf(':') + 1));
+}

@@ -1,6 +1,7 @@
 import type { Deadline, Decision, Effect, Refusal, Refused } from './decision.js';
 import type { Cause, Draft, Envelope, StoredEvent } from './event.js';
 
+export { versionOf } from './decision.js';
 export type { Deadline, Decision, Effect, Refusal, Refused } from './decision.js';
 export type { Cause, Draft, Envelope, StoredEvent } from './event.js';
 

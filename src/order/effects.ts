@@ -1,6 +1,8 @@
 import type { LineQuantity } from './commands.js';
 import type { MissingStock } from './events.js';
 
+export { versionOf } from '../log/entity.js';
+
 /**
  * A change outside that an order owes. `key` is the idempotency key that the outside system gets:
  * `<orderId>:<type>:<version that made it owed>`. An order owes at most one effect of each type at
@@ -23,11 +25,6 @@ export type OwedEffect = Effect & {
 /** The id of the order that an effect's key belongs to. */
 export function orderOf(key: string): string {
   return key.split(':').slice(0, -2).join(':');
-}
-
-/** The version of the event that made the effect with this key owed. */
-export function versionOf(key: string): number {
-  return Number(key.slice(key.lastIndexOf(':') + 1));
 }
 
 /** An effect before it is owed: it has no key yet. */

@@ -57,12 +57,17 @@ interface Writing {
   readonly entity?: Journaled;
 }
 
+/** The type of the event that a run writes when it takes an entity over. */
+function resumptionType({ resumption }: Pick<Journaled, 'resumption'>): string {
+  return resumption({ reason: '' }).type;
+}
+
 export async function ensureJournalIndexes(
   db: Db,
-  { name, resumption }: Pick<Journaled, 'name' | 'resumption'> = orders,
+  entity: Pick<Journaled, 'name' | 'resumption'> = orders,
 ): Promise<void> {
-  const { type } = resumption({ reason: '' });
-  await journal(db, name).createIndexes([
+  const type = resumptionType(entity);
+  await journal(db, entity.name).createIndexes([
     { key: { orderId: 1, version: 1 }, unique: true },
     { key: { position: 1 }, unique: true, partialFilterExpression: { position: { $gt: 0 } } },
     { key: { recordedAt: 1 }, partialFilterExpression: { unsequenced: true } },
@@ -193,7 +198,7 @@ async function lastResumption(
   orderId: string,
   { entity = orders, ...options }: Writing,
 ): Promise<StoredEvent | undefined> {
-  const { type } = entity.resumption({ reason: '' });
+  const type = resumptionType(entity);
   const found = await journal(db, entity.name)
     .find({ orderId, type }, { ...options, ...committed })
     .project<StoredRecord>(onlyEvent)
@@ -227,7 +232,7 @@ async function withoutRecorded(
   events: readonly StoredEvent[],
   { entity = orders, ...options }: Writing,
 ): Promise<readonly StoredEvent[]> {
-  const resumed = entity.resumption({ reason: '' }).type;
+  const resumed = resumptionType(entity);
   const ids = events.map((event) => `${event.orderId}:${event.version}`);
   const found = await journal(db, entity.name)
     .find({ _id: { $in: ids } }, { ...options, ...committed })

@@ -20,6 +20,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { append, type Appended } from '../append.js';
+import { versionOf } from '../decision.js';
 import type { Cause, Deadline, Draft, Effect, Entity, Refusal, State, StoredEvent } from '../entity.js';
 import { answerOf, didNothing } from './answer.js';
 import { commandIdOf, hasIssuer, isSameCommand } from './command-id.js';
@@ -552,7 +553,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     const { queued } = this;
     if (queued.length > 0 || first !== undefined) void this.step(queued, first);
     for (const effect of others) {
-      const owedSince = Number(effect.key.slice(effect.key.lastIndexOf(':') + 1));
+      const owedSince = versionOf(effect.key);
       void this.step(
         queued.filter(({ version }) => version <= owedSince),
         effect,
