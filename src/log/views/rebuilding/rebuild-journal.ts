@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
-import { workflowId } from '../../../order-log.js';
 import type { Client } from '@temporalio/client';
 import { recognizeDatabase } from '../../../effects/inventory/recognize-database.js';
 import { beginRestore, endRestore } from '../../../effects/inventory/stock-restore.js';
+import { workflowId } from '../../../order-log.js';
 import { NewerEvent } from '../../../order/upcasters.js';
 import { mapInOrder } from '../../journal/chunks.js';
 import { noteRestoredEvents } from '../../feed/feed.js';
@@ -25,6 +25,9 @@ export interface JournalRebuilding extends Rebuilding {
 }
 
 const historiesAtOnce = 8;
+const LOOK_AGAIN_MS = 500;
+/** Longer than the 10 s after which Temporal gives the task of a killed worker to another. */
+const DECIDED_WITHIN_MS = 20_000;
 const eventsAtATime = 500;
 
 /**
@@ -111,12 +114,6 @@ interface Batch {
   readonly page?: OrderPage;
 }
 
-/** A workflow task of the order waits for a worker, or one has it. */
-async function hasTaskAhead(client: Client, orderId: string): Promise<boolean> {
-  const { raw } = await client.workflow.getHandle(workflowId(orderId)).describe();
-  return Boolean(raw.pendingWorkflowTask);
-}
-
 /** @param place the checkpoint of an earlier attempt in Temporal's list */
 async function* readBatches(
   { client, orderTaskQueue, pageSize }: JournalRebuilding,
@@ -124,7 +121,7 @@ async function* readBatches(
   alive: () => void,
 ): AsyncGenerator<Batch, void> {
   // For all orders together: without a worker, no task is ever decided.
-  const giveUpAt = Date.now() + decidedWithinMs;
+  const giveUpAt = Date.now() + DECIDED_WITHIN_MS;
   for await (const page of listOrderWorkflows(client, orderTaskQueue, { from: place, pageSize })) {
     let orders: ReadOrder[] = [];
     let events = 0;
@@ -143,29 +140,41 @@ async function* readBatches(
   }
 }
 
-const LOOK_AGAIN_MS = 500;
-/** Longer than the 10 s after which Temporal gives the task of a killed worker to another. */
-const decidedWithinMs = 20_000;
-
 async function readOrder(
   client: Client,
   orderId: string,
-  { giveUpAt, alive }: { readonly giveUpAt: number; readonly alive: () => void },
+  waiting: { readonly giveUpAt: number; readonly alive: () => void },
 ): Promise<ReadOrder> {
   try {
-    let log = await readHistoryLog(client, orderId);
-    let order = log === undefined || log.isForecast ? undefined : foldHistory(log);
-    // What is owed by the log may be done: its outcome is an event once the next task is decided.
-    while (order !== undefined && order.owed.length > 0 && Date.now() < giveUpAt) {
-      if (!(await hasTaskAhead(client, orderId))) break;
-      alive();
-      await setTimeout(LOOK_AGAIN_MS);
-      log = await readHistoryLog(client, orderId);
-      order = log && foldHistory(log);
+    let kept = await readKept(client, orderId);
+    // What the order owes may be done already: its outcome is an event once the next task is decided.
+    if (kept !== undefined && kept.order.owed.length > 0) {
+      await untilDecided(client, orderId, waiting);
+      kept = await readKept(client, orderId);
     }
-    return { orderId, isBroken: false, ...(log && order && { kept: { log, order } }) };
+    return { orderId, isBroken: false, ...(kept && { kept }) };
   } catch (error) {
     if (isServerError(error) || error instanceof NewerEvent) throw error;
     return { orderId, isBroken: true };
+  }
+}
+
+/** @returns undefined if nothing is decided yet */
+async function readKept(client: Client, orderId: string): Promise<KeptOrder | undefined> {
+  const log = await readHistoryLog(client, orderId);
+  const order = log === undefined || log.isForecast ? undefined : foldHistory(log);
+  return log && order && { log, order };
+}
+
+/** Waits while a workflow task of the order is with a worker, or waits for one. */
+async function untilDecided(
+  client: Client,
+  orderId: string,
+  { giveUpAt, alive }: { readonly giveUpAt: number; readonly alive: () => void },
+): Promise<void> {
+  const workflow = client.workflow.getHandle(workflowId(orderId));
+  while (Date.now() < giveUpAt && (await workflow.describe()).raw.pendingWorkflowTask) {
+    alive();
+    await setTimeout(LOOK_AGAIN_MS);
   }
 }
