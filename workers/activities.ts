@@ -23,9 +23,9 @@ export interface ActivityDeps {
 }
 
 /**
- * The activities of orders, and of endpoints, which have no effects. Each records the events of its step, then performs the step's effect,
- * provided that the journal holds the order's log without a gap up to the event that made the
- * effect owed. They are idempotent and retried until they succeed. Errors are outages, except
+ * The activities of orders, and of endpoints, which have no effects. Each records the events of its
+ * step. Then it performs the step's effect, provided that the journal holds the order's log without
+ * a gap up to the event that made the effect owed. They are idempotent and retried until they succeed. Errors are outages, except
  * `EventFork` and `Superseded` (see `appendToJournal`), which are not retried.
  */
 export function createActivities({
@@ -71,7 +71,7 @@ export function createActivities({
   };
 }
 
-/** True if the activity's workflow is an endpoint's. Outside of an activity, it counts as an order's. */
+/** True if an endpoint's workflow runs the activity. Outside of an activity it is false. */
 function isOfEndpoint(): boolean {
   return asyncLocalStorage.getStore()?.info.workflowType === endpoints.name;
 }

@@ -35,8 +35,8 @@ interface CursorReply<C> {
 const batchSize = 500;
 
 /**
- * A cursor's id as `getMore` takes it. The driver makes a number of one below 2^53, which is one in a
- * thousand, and would send it as a double, which the server refuses.
+ * A cursor's id as `getMore` takes it. The driver turns an id below 2^53, about one in a thousand,
+ * into a number, and would send it as a double. The server refuses a double.
  */
 export function asLong(id: Long | number): Long {
   return typeof id === 'number' ? Long.fromNumber(id) : id;
@@ -44,7 +44,7 @@ export function asLong(id: Long | number): Long {
 
 /** The stream was invalidated: the collection was dropped or renamed. */
 export class ChangeStreamEnded extends Error {
-  override readonly name = 'StreamOver';
+  override readonly name = 'ChangeStreamEnded';
 }
 
 /**

@@ -12,7 +12,7 @@ export interface Endpoint {
   readonly eventTypes: readonly string[];
   /** ids of its signing secrets, the newest first. A secret itself never enters the log. */
   readonly secretIds: readonly string[];
-  /** how many refused commands the log tells of; `rejectionsKept` at most */
+  /** number of `CommandRejected` events in the log, at most `rejectionsKept` */
   readonly rejections: number;
   readonly resumed?: { readonly version: number };
 }

@@ -82,7 +82,7 @@ const table = {
   },
   CancelOrder: {
     scope: 'orders:write',
-    summary: 'Cancel what is not dispatched',
+    summary: 'Cancel everything that is not dispatched yet',
     body: (is) => is.closed({ reason: is.Text }),
     verb: 'cancel',
     fields: { reason },

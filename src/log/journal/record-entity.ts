@@ -4,11 +4,11 @@ import { committed, durable, isDuplicateKey } from './durability.js';
 import { appendToJournal, readStored, refuseReplacedRun } from './journal.js';
 import { unbroken } from './time-travel.js';
 
-/** An entity's view: its state, with its id as `_id`. */
-export type EntityView<S extends State> = S & { readonly _id: string };
+/** An entity's state as it is stored, with its id as `_id`. */
+export type StateDocument<S extends State> = S & { readonly _id: string };
 
 export function entityViews<S extends State>(db: Db, { name }: { readonly name: string }) {
-  return db.collection<EntityView<S>>(`${name}s`);
+  return db.collection<StateDocument<S>>(`${name}s`);
 }
 
 /**
