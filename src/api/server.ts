@@ -9,6 +9,8 @@ import { HttpProblem, Problem, sendProblem } from './problem.js';
 import { isKey } from './schemas.js';
 import { answerUnreadable } from './unreadable.js';
 import { NoQuery, validatorCompiler } from './validation.js';
+import type { Principal } from '../access/principal.js';
+import { scopes } from '../access/scopes.js';
 import type { Logger } from '../server/logger.js';
 
 export type Http = FastifyInstance<
@@ -74,6 +76,7 @@ export function createHttp(logger: Logger, limits: HttpLimits = {}): Http {
     reply.header('x-correlation-id', request.id);
     refuseWrongUrl(request.url);
   });
+  identifyCallers(app);
   admitRequests(app, admission, logger);
   answerWrongPaths(app);
   acceptOnlyJson(app);
@@ -84,6 +87,20 @@ export function createHttp(logger: Logger, limits: HttpLimits = {}): Http {
     setTimeout(() => app.server.closeAllConnections(), CLOSE_WITHIN_MS).unref();
   });
   return app;
+}
+
+/** Without authentication, a caller is whom `X-Actor` claims, and may do everything. */
+function identifyCallers(app: Http): void {
+  const all = new Set(scopes);
+  const anonymous: Principal = { actor: 'anonymous', issuer: 'anonymous', scopes: all };
+  app.decorateRequest('principal');
+  app.addHook('onRequest', async (request) => {
+    const claimed = request.headers['x-actor'];
+    request.principal =
+      typeof claimed === 'string' && isKey(claimed)
+        ? { actor: claimed, issuer: claimed, scopes: all }
+        : anonymous;
+  });
 }
 
 function correlationId({ headers }: IncomingMessage): string {

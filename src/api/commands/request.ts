@@ -27,10 +27,10 @@ export function keyRequests(app: Http): void {
 
 /** The metadata of a command by its headers, which the route's schema has checked. */
 export function metaOf(request: FastifyRequest): CommandMeta {
-  const actor = header(request, 'x-actor') ?? 'anonymous';
+  const { actor, issuer } = request.principal;
   const expectedVersion = versionOf(header(request, 'if-match') ?? '*');
   return {
-    issuer: actor,
+    issuer,
     key: request.idempotencyKey,
     fresh: header(request, 'idempotency-key') === undefined,
     actor,

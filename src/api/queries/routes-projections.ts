@@ -213,7 +213,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
         const { name, orderId } = request.params;
         const view = existing(name);
         const { reason, version } = request.body;
-        const actor = request.headers['x-actor'] ?? 'anonymous';
+        const { actor } = request.principal;
         const done = await intervene(db, view, {
           action,
           orderId,

@@ -48,6 +48,10 @@ export function temporalServer(options: TemporalOptions): ServerKind {
       ...options.searchAttributes.map((name) => `--search-attribute=${name}=Keyword`),
       // Task queues are fair by issuer, so a bulk import does not delay other issuers' orders.
       '--dynamic-config-value=matching.enableFairness=true',
+      // By default the server reads these queues 20 times a second, so each step of a lone order waits
+      // up to 50 ms.
+      '--dynamic-config-value=history.transferProcessorMaxPollRPS=1000',
+      '--dynamic-config-value=history.timerProcessorMaxPollRPS=1000',
       '--ui-disable-news-fetch',
       '--log-level=warn',
       ...(options.args ?? []),

@@ -1,0 +1,16 @@
+import type { Scope } from './scopes.js';
+
+/** Who sent a request. */
+export interface Principal {
+  /** recorded with each event, such as `key:shop` or `user:ada` */
+  readonly actor: string;
+  /** who issued the keys of commands; scopes them and derived order ids */
+  readonly issuer: string;
+  readonly scopes: ReadonlySet<Scope>;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    principal: Principal;
+  }
+}

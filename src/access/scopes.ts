@@ -1,0 +1,14 @@
+/** What a client may be allowed to do; each route names the one that it needs. */
+export const scopes = [
+  'orders:read',
+  'orders:write',
+  'money:write',
+  'stock:write',
+  'events:read',
+  'persons:read',
+  'persons:erase',
+  'act-as',
+  'ops',
+  'admin',
+] as const;
+export type Scope = (typeof scopes)[number];
