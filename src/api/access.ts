@@ -1,5 +1,5 @@
 import type { FastifyRequest, RouteOptions } from 'fastify';
-import { isReserved } from '../access/actors.js';
+import { isReserved, isSystemName } from '../access/actors.js';
 import type { Authenticate } from '../access/authenticate.js';
 import type { Principal } from '../access/principal.js';
 import { AccessUnavailable, NotAuthenticated } from '../access/refusals.js';
@@ -54,8 +54,9 @@ export function guardRoutes(app: Http, authenticate?: Authenticate): void {
       request.principal = nobody;
       return;
     }
-    request.principal = authenticate ? await proven(request, authenticate) : claimed(request);
-    if (!request.principal.scopes.has(access)) throw scopeMissing(access);
+    const principal = authenticate ? await proven(request, authenticate) : claimed(request);
+    if (!principal.scopes.has(access)) throw scopeMissing(access);
+    request.principal = forWhom(request, principal);
   });
 }
 
@@ -110,7 +111,7 @@ function claimed({ headers }: FastifyRequest): Principal {
   if (typeof name !== 'string' || !isKey(name)) return anonymous;
   if (isReserved(name)) {
     const detail = 'is a name that only the system gives: choose another';
-    throw refusedActor('actor_reserved', detail);
+    throw refusedHeader('x-actor', 'actor_reserved', detail);
   }
   return { actor: name, issuer: name, scopes: anonymous.scopes };
 }
@@ -127,14 +128,32 @@ async function proven({ headers }: FastifyRequest, authenticate: Authenticate): 
   }
   if (headers['x-actor'] !== undefined) {
     const detail = 'is not taken, since the key or token says who you are: leave it out';
-    throw refusedActor('actor_claimed', detail);
+    throw refusedHeader('x-actor', 'actor_claimed', detail);
   }
   return principal;
 }
 
-function refusedActor(code: string, detail: string): HttpProblem {
-  return new HttpProblem(400, code, `header x-actor: ${detail}.`, {
-    errors: [{ pointer: '/x-actor', in: 'header', detail }],
+/**
+ * Adds for whom the principal acts, which it says itself.
+ *
+ * @throws HttpProblem 403 without the scope `act-as`, 400 if the name cannot be
+ */
+function forWhom({ headers }: FastifyRequest, principal: Principal): Principal {
+  const name = headers['on-behalf-of'];
+  if (name === undefined) return principal;
+  if (!principal.scopes.has('act-as')) throw scopeMissing('act-as');
+  if (typeof name !== 'string' || !isKey(name))
+    throw refusedHeader('on-behalf-of', 'invalid_request', 'must be 1 to 200 visible ASCII characters');
+  if (isSystemName(name)) {
+    const detail = 'is a name of the system, which acts for nobody: name a person or a client';
+    throw refusedHeader('on-behalf-of', 'actor_reserved', detail);
+  }
+  return { ...principal, onBehalfOf: name };
+}
+
+function refusedHeader(name: string, code: string, detail: string): HttpProblem {
+  return new HttpProblem(400, code, `header ${name}: ${detail}.`, {
+    errors: [{ pointer: `/${name}`, in: 'header', detail }],
   });
 }
 

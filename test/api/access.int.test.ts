@@ -3,6 +3,7 @@ import { addKey } from '../../src/access/keys.js';
 import { type Scope, scopes } from '../../src/access/scopes.js';
 import { createHttp } from '../../src/api/server.js';
 import { createLogger } from '../../src/server/logger.js';
+import { until } from '../support/until.js';
 import { orderBody, startTestApi, type TestApi } from '../support/api.js';
 
 let api: TestApi;
@@ -120,11 +121,61 @@ describe('the actor', () => {
     expect(again.headers['idempotent-replayed']).toBe('true');
   });
 
+  test('may act for somebody, with the scope act-as: that is in the log, and in no id', async () => {
+    const body = orderBody();
+    const send = (more: Readonly<Record<string, string>>, key = all) =>
+      api.post('/v1/orders', { body, headers: { 'idempotency-key': 'k-2', ...bearer(key), ...more } });
+    const first = await send({ 'on-behalf-of': 'user:ada' });
+    expect(first.status).toBe(201);
+    expect(await send({ 'on-behalf-of': 'bob' })).toMatchObject({ body: first.body });
+    await api.startWorker();
+    const path = `/v1/orders/${first.body.orderId}`;
+    const noted = await api.post(`${path}/notes`, {
+      body: { text: 'rings twice' },
+      headers: { ...bearer(), 'on-behalf-of': 'bob' },
+    });
+    expect(noted.status).toBe(200);
+    for (const source of ['history', 'journal'])
+      await until(async () => {
+        const { body: log } = await api.get(`${path}/events?source=${source}`, bearer());
+        const told = log.data.filter(({ onBehalfOf }: { onBehalfOf?: string }) => onBehalfOf !== undefined);
+        expect(told).toMatchObject([
+          { type: 'OrderCreated', actor: 'key:shop', onBehalfOf: 'user:ada', commandId: 'key:shop k-2' },
+          { type: 'NoteAdded', actor: 'key:shop', onBehalfOf: 'bob' },
+        ]);
+      });
+    expect(await send({ 'on-behalf-of': 'bob' }, allBut.get('act-as'))).toMatchObject({
+      status: 403,
+      body: { code: 'scope_missing', scope: 'act-as' },
+    });
+    expect(await send({ 'on-behalf-of': 'payments' })).toMatchObject({
+      status: 400,
+      body: { code: 'actor_reserved', errors: [{ pointer: '/on-behalf-of', in: 'header' }] },
+    });
+    expect(await send({ 'on-behalf-of': 'a b' })).toMatchObject({ status: 400 });
+  });
+
   test('is not taken from X-Actor', async () => {
     const reply = await api.get('/v1/orders', { ...bearer(), 'x-actor': 'ada' });
     expect(reply).toMatchObject({
       status: 400,
       body: { code: 'actor_claimed', errors: [{ pointer: '/x-actor', in: 'header' }] },
     });
+  });
+
+  test('with AUTH=off, is a claim, but for the names that only the system gives', async () => {
+    const open = await startTestApi();
+    try {
+      expect(await open.get('/v1/stock', { 'x-actor': 'ada', 'on-behalf-of': 'user:bob' })).toMatchObject({
+        status: 200,
+      });
+      for (const name of ['payments', 'clock', 'key:shop', 'user:ada', 'temporal:ada'])
+        expect(await open.get('/v1/stock', { 'x-actor': name })).toMatchObject({
+          status: 400,
+          body: { code: 'actor_reserved', errors: [{ pointer: '/x-actor' }] },
+        });
+    } finally {
+      await open.close();
+    }
   });
 });

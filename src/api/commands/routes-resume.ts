@@ -64,10 +64,17 @@ export function registerResume(app: Http, { resume }: ResumeDeps): void {
     async (request, reply) => {
       const { orderId } = request.params;
       const { reason = 'resumed by hand' } = request.body;
-      const { issuer, key, correlationId, actor } = metaOf(request);
+      const { issuer, key, correlationId, actor, onBehalfOf } = metaOf(request);
       const commandId = commandIdOf(issuer, key);
       const hash = hashOf({ type: 'ResumeOrder', orderId, reason });
-      const report = await resume(orderId, { commandId, hash, correlationId, actor, reason });
+      const report = await resume(orderId, {
+        commandId,
+        hash,
+        correlationId,
+        actor,
+        ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
+        reason,
+      });
       return await reply.send(answerTo(report));
     },
   );

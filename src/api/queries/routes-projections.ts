@@ -5,7 +5,7 @@ import { unreachable } from '../../order/unreachable.js';
 import { answering } from '../../log/journal/durability.js';
 import { feedHead } from '../../log/feed/feed.js';
 import { HttpProblem, problem } from '../problem.js';
-import { closed, Id, Key, Text, Version } from '../schemas.js';
+import { Actors, closed, Id, Text, Version } from '../schemas.js';
 import type { Http } from '../server.js';
 import { intervene, listParked, type NotIntervened } from '../../log/views/feeding/parked.js';
 import { requestAnotherRebuild } from '../../log/views/rebuilding/request-rebuild.js';
@@ -208,7 +208,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
             'Takes the first parked event of the order, which must be of `version` if that is given. Then the events that wait for it are applied, up to the next one that fails. The audit log records it.',
           tags,
           params: closed({ ...NamePath.properties, orderId: Id }),
-          headers: Type.Object({ 'x-actor': Type.Optional(Key) }),
+          headers: Actors,
           body: closed({ reason: Text, version: Type.Optional(Version) }),
           response: { 200: Intervened, ...refusals },
         },
@@ -217,11 +217,12 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
         const { name, orderId } = request.params;
         const view = existing(name);
         const { reason, version } = request.body;
-        const { actor } = request.principal;
+        const { actor, onBehalfOf } = request.principal;
         const done = await intervene(db, view, {
           action,
           orderId,
           actor,
+          ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
           reason,
           ...(version === undefined ? {} : { version }),
         });

@@ -264,7 +264,7 @@ export function isSameEvent(
 
 function content(stored: StoredEvent, entity: Pick<Journaled, 'upcast'>): unknown {
   const { orderId, version, type, schemaVersion, data, ...event } = entity.upcast(stored);
-  const { occurredAt, commandId, correlationId, causationId, actor } = event;
+  const { occurredAt, commandId, correlationId, causationId, actor, onBehalfOf } = event;
   const envelope = {
     orderId,
     version,
@@ -275,6 +275,7 @@ function content(stored: StoredEvent, entity: Pick<Journaled, 'upcast'>): unknow
     correlationId,
     causationId,
     actor,
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
   };
   return asStored({ ...envelope, data });
 }

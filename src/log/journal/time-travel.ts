@@ -59,7 +59,7 @@ export interface Diff {
 
 export interface DiffStep extends Pick<
   OrderEvent,
-  'version' | 'type' | 'occurredAt' | 'actor' | 'commandId' | 'correlationId' | 'causationId'
+  'version' | 'type' | 'occurredAt' | 'actor' | 'onBehalfOf' | 'commandId' | 'correlationId' | 'causationId'
 > {
   /** as the event gives it; absent if it gives none */
   readonly reason?: string;
@@ -96,13 +96,14 @@ export function diff(log: readonly OrderEvent[], from: number, to: number): Diff
 }
 
 function stepOf(event: OrderEvent, changes: readonly Change[]): DiffStep {
-  const { version, type, occurredAt, actor, commandId, correlationId, causationId } = event;
+  const { version, type, occurredAt, actor, onBehalfOf, commandId, correlationId, causationId } = event;
   const reason = reasonOf(event);
   return {
     version,
     type,
     occurredAt,
     actor,
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
     commandId,
     correlationId,
     causationId,
