@@ -5,7 +5,7 @@ import type { ProjectionsStatus, ProjectionStatus, Progress } from '../log/views
 import { at } from './api.js';
 import { positive } from './arguments.js';
 import { usageFailure } from './failure.js';
-import { addScript, apiOf, type CommonOptions, metaOf, report, type Session } from './script.js';
+import { actorHeader, addScript, apiOf, type CommonOptions, report, type Session } from './script.js';
 import { type Cell, type Column, type Paint, table } from './terminal.js';
 
 /** Adds `projections`: the position of the feed, and of every view. */
@@ -162,15 +162,14 @@ function addIntervention(
     .argument('<view>', 'the view')
     .argument('<event>', 'the order, or ORDER:VERSION: then only if that event is the first set aside')
     .requiredOption('--reason <text>', 'why')
-    .option('--actor <name>', 'who does it (default: cli:<your user name>)');
+    .option('--actor <name>', 'who does it, without a key (default: cli:<your user name>)');
   command.action(async (view: string, event: string) => {
     const options = command.optsWithGlobals<InterveneOptions>();
     const { orderId, version } = parse(event);
-    const { actor } = metaOf(options.actor === undefined ? {} : { actor: options.actor });
     const done = await apiOf(session, options).submit<Omit<Intervened, 'kind'>>(
       at`/v1/projections/${view}/parked/${orderId}/${action}`,
       { reason: options.reason, ...(version === undefined ? {} : { version }) },
-      { 'x-actor': actor },
+      actorHeader(session, options),
     );
     report(session, options, done, () => doneLines(done, orderId));
   });
