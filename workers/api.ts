@@ -15,6 +15,7 @@ import { admissionMetrics } from '../src/api/admit.js';
 import { registerDocs } from '../src/api/docs.js';
 import type { Config } from '../src/server/config.js';
 import { type Dependency, registerHealth, type ServedRole } from '../src/api/health.js';
+import { registerKeys } from '../src/api/keys-routes.js';
 import { registerMetrics } from '../src/api/metrics.js';
 import { registerSystem } from '../src/api/system-route.js';
 import { createHttp, type Http, type HttpLimits } from '../src/api/server.js';
@@ -121,6 +122,7 @@ export async function buildApi(
     });
   }
   registerSystem(app, config, connection);
+  registerKeys(app, db);
   registerHealth(app, served, dependencies({ client, config, db, exposure }));
   await app.ready();
   return app;

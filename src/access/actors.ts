@@ -1,6 +1,5 @@
 /** What the system itself writes as an actor. No caller can take one of these names. */
 export const systemActors: ReadonlySet<string> = new Set([
-  'anonymous',
   'carriers',
   'clock',
   'deliver',

@@ -1,4 +1,4 @@
-import type { FastifyRequest, RouteOptions } from 'fastify';
+import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { isReserved, isSystemName } from '../access/actors.js';
 import type { Authenticate } from '../access/authenticate.js';
 import type { Principal } from '../access/principal.js';
@@ -42,22 +42,42 @@ declare module 'fastify' {
  *
  * @param authenticate absent with AUTH=off: a caller is then whom `X-Actor` claims, and may do
  *   everything
+ * @param options how often an open stream is checked again: it ends when its key is revoked
  */
-export function guardRoutes(app: Http, authenticate?: Authenticate): void {
+export function guardRoutes(
+  app: Http,
+  authenticate?: Authenticate,
+  { checkStreamsEveryMs = 5_000 } = {},
+): void {
   listRoutes(app);
   app.decorateRequest('principal');
-  app.addHook('preParsing', async (request) => {
+  app.addHook('preParsing', async (request, reply) => {
     if (request.is404) return;
-    const { access } = request.routeOptions.config;
+    const { access, work } = request.routeOptions.config;
     if (access === undefined) throw new TypeError(`${request.routeOptions.url} has no access.`);
     if (access === 'open' || access === 'signed') {
       request.principal = nobody;
       return;
     }
-    const principal = authenticate ? await proven(request, authenticate) : claimed(request);
-    if (!principal.scopes.has(access)) throw scopeMissing(access);
-    request.principal = forWhom(request, principal);
+    const check = async () => {
+      const principal = authenticate ? await proven(request, authenticate) : claimed(request);
+      if (!principal.scopes.has(access)) throw scopeMissing(access);
+      return forWhom(request, principal);
+    };
+    request.principal = await check();
+    if (authenticate && work === 'stream') endOnceRefused(reply, check, checkStreamsEveryMs);
   });
+}
+
+/** Checks an open stream again and again, and closes its connection when it is refused. */
+function endOnceRefused({ raw }: FastifyReply, check: () => Promise<unknown>, everyMs: number): void {
+  const timer = setInterval(() => {
+    check().catch((error: unknown) => {
+      // An outage refuses nothing.
+      if (error instanceof HttpProblem && error.status < 500) raw.destroy();
+    });
+  }, everyMs).unref();
+  raw.once('close', () => clearInterval(timer));
 }
 
 /** Keeps the table of routes, completes their OpenAPI, and refuses to start without an access. */

@@ -17,6 +17,12 @@ export interface Api {
 }
 
 export type Query = Readonly<Record<string, string | number | undefined>>;
+interface Init {
+  readonly method?: string;
+  readonly headers?: Headers;
+  readonly body?: string;
+}
+
 export interface Answered<T> {
   readonly status: number;
   readonly headers: { get(name: string): string | null };
@@ -40,7 +46,7 @@ export function connectApi(baseUrl: string, key?: string): Api {
   async function request(
     path: string,
     query: Query,
-    init: RequestInit,
+    init: Init,
     withinMs = ANSWER_WITHIN_MS,
   ): Promise<Response> {
     const url = new URL(path.slice(1), base);

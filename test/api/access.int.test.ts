@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { addKey } from '../../src/access/keys.js';
+import { addKey, revokeKey } from '../../src/access/keys.js';
 import { type Scope, scopes } from '../../src/access/scopes.js';
 import { createHttp } from '../../src/api/server.js';
 import { createLogger } from '../../src/server/logger.js';
@@ -12,7 +12,7 @@ let all: string;
 const allBut = new Map<Scope, string>();
 
 beforeAll(async () => {
-  api = await startTestApi({ AUTH: 'on' });
+  api = await startTestApi({ AUTH: 'on' }, { checkStreamsEveryMs: 50 });
   const keyFor = async (given: readonly Scope[]) =>
     (await addKey(api.mongo.db, { client: 'shop', scopes: given })).key;
   all = await keyFor(scopes);
@@ -82,6 +82,32 @@ describe('the table of routes', () => {
     app.get('/forgotten', async () => ({}));
     await expect(app.ready()).rejects.toThrow('/forgotten must say who may use it');
   });
+});
+
+test('a client is given a key over HTTP, which works until it is revoked', async () => {
+  const body = { client: 'pos', scopes: ['orders:read'], expires: '1h' };
+  const made = await api.post('/v1/keys', { body, headers: bearer() });
+  expect(made).toMatchObject({ status: 201, body: { client: 'pos', status: 'active' } });
+  expect(made.headers['cache-control']).toBe('no-store');
+  const { key, keyId } = made.body;
+  expect((await api.get('/v1/stock', bearer(key))).status).toBe(200);
+  const listed = await api.get('/v1/keys', bearer());
+  expect(listed.body.data).toContainEqual(expect.objectContaining({ keyId, scopes: ['orders:read'] }));
+  expect(JSON.stringify(listed.body)).not.toContain(key);
+  const revoked = await api.post(`/v1/keys/${keyId}/revoke`, { headers: bearer() });
+  expect(revoked).toMatchObject({ status: 200, body: { status: 'revoked' } });
+  await until(async () => expect((await api.get('/v1/stock', bearer(key))).status).toBe(401));
+  expect((await api.post('/v1/keys/none/revoke', { headers: bearer() })).status).toBe(404);
+  expect((await api.post('/v1/keys', { body: { ...body, scopes: [] }, headers: bearer() })).status).toBe(400);
+});
+
+test('a stream ends when its key is revoked', async () => {
+  const { key, keyId } = await addKey(api.mongo.db, { client: 'reader', scopes: ['events:read'] });
+  const address = await api.app.listen({ host: '127.0.0.1', port: 0 });
+  const stream = await fetch(`${address}/v1/events/stream`, { headers: bearer(key) });
+  expect(stream.status).toBe(200);
+  await revokeKey(api.mongo.db, keyId);
+  await expect(stream.text()).rejects.toThrow();
 });
 
 describe('a refusal', () => {
