@@ -261,7 +261,9 @@ test('a reader goes on behind events that were lost, in the next generation', as
       }),
     );
     const received: number[] = [];
-    for await (const { id } of openAt(ownAddress, '/v1/events/stream', { 'last-event-id': String(kept.length) })) {
+    for await (const { id } of openAt(ownAddress, '/v1/events/stream', {
+      'last-event-id': String(kept.length),
+    })) {
       received.push(id);
       if (received.length === 2) break;
     }

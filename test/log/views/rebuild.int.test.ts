@@ -271,7 +271,9 @@ test('events that were lost and come back are counted once, by a view that had c
   const logs = newLogs('completed', 'cancelled', 'refunded');
   const giving = new AbortController();
   const sequencing = sequence({ db, signal: giving.signal, heartbeat: () => undefined });
-  const options = { requestRebuild: async (view: View) => void (await rebuild(view, rebuilding('after the loss'))) };
+  const options = {
+    requestRebuild: async (view: View) => void (await rebuild(view, rebuilding('after the loss'))),
+  };
   try {
     for (const log of logs) await appendToJournal(db, log);
     await until(async () => expect(await feedHead(db)).toBe(logs.flat().length));
