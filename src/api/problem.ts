@@ -26,6 +26,8 @@ export interface ProblemMembers {
   /** of the feed, and the last position that an older generation has in common with it */
   readonly generation?: number;
   readonly commonUntil?: number;
+  /** what the caller must be allowed to do */
+  readonly scope?: string;
 }
 
 /** An error answer. Thrown by handlers, and sent as RFC 9457 `application/problem+json`. */
@@ -80,6 +82,7 @@ export const Problem = Type.Object(
     commonUntil: Type.Optional(
       Type.Integer({ description: 'the position of the feed after which to go on' }),
     ),
+    scope: Type.Optional(Type.String({ description: 'the scope that is missing' })),
   },
   { $id: 'Problem', description: 'RFC 9457 problem details' },
 );

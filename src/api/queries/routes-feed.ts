@@ -46,7 +46,7 @@ const Generation = Type.Integer({
   maximum: Number.MAX_SAFE_INTEGER,
   description: 'the generation of the feed in which the position was received; by default, the current one',
 });
-function lastEventId(pattern: string) {
+function lastEventIdOf(pattern: string) {
   const description = 'the id of the last event that was received';
   return Type.Object({ 'last-event-id': Type.Optional(Type.String({ pattern, description })) });
 }
@@ -74,7 +74,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   app.get(
     '/v1/events',
     {
-      config: { work: 'list' },
+      config: { access: 'events:read', work: 'list' },
       schema: {
         summary: 'The feed: all events of all orders, in one sequence',
         description:
@@ -112,7 +112,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   app.get(
     '/v1/events/stream',
     {
-      config: { work: 'stream' },
+      config: { access: 'events:read', work: 'stream' },
       exposeHeadRoute: false,
       schema: {
         summary: 'The feed, live',
@@ -120,7 +120,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
           'From `Last-Event-ID` or `after` (a position), otherwise from now on. Comments keep the connection alive. ' +
           'An id is a position in the first generation of the feed, and `<position>@<generation>` in a later one.',
         tags,
-        headers: lastEventId('^(0|[1-9]\\d{0,14})(@[1-9]\\d{0,14})?$'),
+        headers: lastEventIdOf('^(0|[1-9]\\d{0,14})(@[1-9]\\d{0,14})?$'),
         querystring: closed({ after: Type.Optional(Position), generation: Type.Optional(Generation) }),
         response: { ...stream, 409: problem(409) },
       },
@@ -142,13 +142,13 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   app.get(
     '/v1/orders/:orderId/stream',
     {
-      config: { work: 'stream' },
+      config: { access: 'events:read', work: 'stream' },
       exposeHeadRoute: false,
       schema: {
         summary: 'The log of an order, live',
         description: 'From its first event, or after the version in `Last-Event-ID`.',
         tags,
-        headers: lastEventId('^(0|[1-9]\\d{0,14})$'),
+        headers: lastEventIdOf('^(0|[1-9]\\d{0,14})$'),
         params: OrderPath,
         response: stream,
       },
