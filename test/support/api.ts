@@ -188,13 +188,13 @@ export async function terminateWhenRecorded(
   await workflow.terminate();
 }
 
-/** Calls `find` until it returns something. @throws Error after ten seconds */
+/** Calls `find` until it returns something. @throws Error after a minute */
 export async function eventually<T>(find: () => Promise<T | undefined>): Promise<T> {
-  const giveUpAt = Date.now() + 10_000;
+  const giveUpAt = Date.now() + 60_000;
   for (;;) {
     const found = await find();
     if (found !== undefined) return found;
-    if (Date.now() > giveUpAt) throw new Error('It did not happen within ten seconds.');
+    if (Date.now() > giveUpAt) throw new Error('It did not happen within a minute.');
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -204,6 +204,7 @@ test('a new version is built while the old one is read, and takes over by itself
   await rollBack(db, customers.name);
   const asked: string[] = [];
   const standing = run(next, { requestRebuild: async ({ name }) => void asked.push(name) });
+  await standing.hasBegun;
   const [more = []] = newLogs('completed');
   await publish(db, more);
   run(customers);

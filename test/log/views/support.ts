@@ -64,6 +64,8 @@ export async function publish(db: Db, events: readonly OrderEvent[]): Promise<nu
 
 /** A runner of a view, as the activity runs it; over again where it is to be called again. */
 export interface Runner {
+  /** settles once it feeds the view, so that an earlier runner is refused; or once it has ended */
+  readonly hasBegun: Promise<unknown>;
   /** settles with what ended it */
   readonly ended: Promise<unknown>;
   stop(): Promise<void>;
@@ -73,18 +75,23 @@ type RunnerOptions = Partial<Pick<Projecting, 'requestRebuild' | 'heartbeat'>>;
 
 function startRunner(db: Db, tail: FeedTail, view: View, more: RunnerOptions): Runner {
   const stopping = new AbortController();
+  const begun = door();
   const ended = project(view, {
     db,
     tail,
     signal: stopping.signal,
-    heartbeat: () => undefined,
     requestRebuild: async () => undefined,
     ...more,
+    heartbeat: (position) => {
+      begun.open();
+      more.heartbeat?.(position);
+    },
   }).then(
     () => undefined,
     (error: unknown) => error,
   );
   return {
+    hasBegun: Promise.race([begun.passed, ended]),
     ended,
     async stop() {
       stopping.abort();
