@@ -1,7 +1,7 @@
 import { orders } from '../src/order/entity.js';
 import { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { createGateway, gatewaySettings } from '../src/api/commands/gateway.js';
+import { createGateway, type GatewayOptions, gatewaySettings } from '../src/api/commands/gateway.js';
 import { createMarkUpdates } from '../src/effects/inventory/recognize-database.js';
 import { concernOfStock, stockState } from '../src/effects/inventory/stock-state.js';
 import { registerCommands } from '../src/api/commands/routes.js';
@@ -46,15 +46,18 @@ export async function startApi(context: RoleContext): Promise<RunningApi> {
   return { address, stop: () => app.close() };
 }
 
-/** Limits that tests may lower. */
-export interface ApiLimits extends Omit<HttpLimits, 'admission'> {
+/** Limits that tests may change. */
+export interface ApiLimits
+  extends Omit<HttpLimits, 'admission'>, Pick<GatewayOptions, 'answerWithinMs' | 'journalWithinMs'> {
   readonly bounds?: Partial<Bounds>;
+  /** see `createAdmission` */
+  readonly isBehind?: () => boolean;
 }
 
 /** The application without a listening server: the write side, the read side, or both. */
 export async function buildApi(
   { config, temporal: connection, mongo, tail, tally, logger }: RoleContext,
-  { bounds, ...limits }: ApiLimits = {},
+  { bounds, isBehind, answerWithinMs, journalWithinMs, ...limits }: ApiLimits = {},
 ): Promise<Http> {
   const { roles, secrets } = config;
   const { namespace, taskQueue } = config.temporal;
@@ -62,7 +65,7 @@ export async function buildApi(
   const { db } = mongo;
 
   const stream = { ...defaultBounds.stream, most: config.http.maxStreams };
-  const admission = createAdmission({ ...defaultBounds, stream, ...bounds });
+  const admission = createAdmission({ ...defaultBounds, stream, ...bounds }, isBehind);
   const app = createHttp(logger, { ...limits, admission });
   const views = openOrderViews(db);
   app.addHook('onClose', () => views.close());
@@ -87,6 +90,8 @@ export async function buildApi(
       recall: (orderId, commandIds, upTo) => recallCommands(db, orders, orderId, commandIds, upTo),
       hasRoomForFacts: (orderId) => hasRoomForFactsInView(db, orderId),
       logger,
+      answerWithinMs,
+      journalWithinMs,
     });
     const { continueAsNewAfter } = config;
     const resuming = {

@@ -11,6 +11,7 @@ import { connectMongo, connectTemporal, type Mongo } from '../../src/server/conn
 import type { Http } from '../../src/api/server.js';
 import { createLogger, type Logger } from '../../src/server/logger.js';
 import { ensureOrderIndexes } from '../../src/views/orders.js';
+import { defaultBounds, kinds } from '../../src/api/admission.js';
 import { type ApiLimits, buildApi } from '../../workers/api.js';
 import { installRuntime, type RunningWorker, startOrderWorker } from '../../workers/worker.js';
 import { dropDatabases } from './databases.js';
@@ -55,9 +56,24 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
+/** Limits so wide that no request is refused, or given up, because the machine is busy. */
+const patient: ApiLimits = {
+  bounds: Object.fromEntries(
+    kinds
+      .filter((kind) => kind !== 'stream')
+      .map((kind) => [kind, { most: defaultBounds[kind].most, waiting: 10_000, waitMs: 60_000 }]),
+  ),
+  isBehind: () => false,
+  answerWithinMs: 30_000,
+  journalWithinMs: 10_000,
+};
+
+/** In `startTestApi`: how long the product waits for Temporal, the workers and the journal. */
+export const productWaits: ApiLimits = { answerWithinMs: undefined, journalWithinMs: undefined };
+
 /**
  * @param env further variables; they override the test's own database, task queue and servers
- * @param limits of the HTTP side; by default, those of the product
+ * @param limits by default, they are wide
  */
 export async function startTestApi(
   env: Readonly<Record<string, string>> = {},
@@ -76,7 +92,8 @@ export async function startTestApi(
   const mongo = connectMongo(config);
   const tail = followFeed(mongo.db);
   const context = { config, temporal, mongo, tail, logger };
-  const app = await buildApi(context, limits);
+  const bounds = { ...patient.bounds, ...limits.bounds };
+  const app = await buildApi(context, { ...patient, ...limits, bounds });
   if (env['MONGODB_URI'] === undefined) {
     await answering(mongo);
     await foundStock(mongo.db);

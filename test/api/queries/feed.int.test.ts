@@ -214,6 +214,8 @@ describe('the live feed', () => {
   test('goes on behind events that were lost', async () => {
     const lost = await recordOrder();
     const head = await feedHead(api.mongo.db);
+    // Before the sequencer has noted the head, the feed would seem to have begun anew.
+    await until(async () => expect((await feedState(api.mongo.db).findOne())?.position).toBe(head));
     await journal(api.mongo.db).deleteMany({ orderId: lost.orderId });
     const receiving = receive('/v1/events/stream', 2, { 'last-event-id': String(head - lost.count) });
     await recordOrder();
