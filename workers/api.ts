@@ -52,12 +52,14 @@ export interface ApiLimits
   readonly bounds?: Partial<Bounds>;
   /** see `createAdmission` */
   readonly isBehind?: () => boolean;
+  /** see `openOrderViews` */
+  readonly liveForMs?: number | undefined;
 }
 
 /** The application without a listening server: the write side, the read side, or both. */
 export async function buildApi(
   { config, temporal: connection, mongo, tail, tally, logger }: RoleContext,
-  { bounds, isBehind, answerWithinMs, journalWithinMs, ...limits }: ApiLimits = {},
+  { bounds, isBehind, liveForMs, answerWithinMs, journalWithinMs, ...limits }: ApiLimits = {},
 ): Promise<Http> {
   const { roles, secrets } = config;
   const { namespace, taskQueue } = config.temporal;
@@ -67,7 +69,7 @@ export async function buildApi(
   const stream = { ...defaultBounds.stream, most: config.http.maxStreams };
   const admission = createAdmission({ ...defaultBounds, stream, ...bounds }, isBehind);
   const app = createHttp(logger, { ...limits, admission });
-  const views = openOrderViews(db);
+  const views = openOrderViews(db, liveForMs);
   app.addHook('onClose', () => views.close());
   await registerDocs(app);
   const exposure: ExposureDeps = {

@@ -14,6 +14,7 @@ import { ensureOrderIndexes } from '../../src/views/orders.js';
 import { defaultBounds, kinds } from '../../src/api/admission.js';
 import { type ApiLimits, buildApi } from '../../workers/api.js';
 import { installRuntime, type RunningWorker, startOrderWorker } from '../../workers/worker.js';
+import { answering } from './database.js';
 import { dropDatabases } from './databases.js';
 import { shared, uniqueName } from './servers.js';
 import { foundStock } from './stock.js';
@@ -66,10 +67,15 @@ const patient: ApiLimits = {
   isBehind: () => false,
   answerWithinMs: 30_000,
   journalWithinMs: 10_000,
+  liveForMs: 60_000,
 };
 
-/** In `startTestApi`: how long the product waits for Temporal, the workers and the journal. */
-export const productWaits: ApiLimits = { answerWithinMs: undefined, journalWithinMs: undefined };
+/** In `startTestApi`: how long the product waits for servers and workers. */
+export const productWaits: ApiLimits = {
+  answerWithinMs: undefined,
+  journalWithinMs: undefined,
+  liveForMs: undefined,
+};
 
 /**
  * @param env further variables; they override the test's own database, task queue and servers
@@ -132,6 +138,7 @@ export async function startTestApi(
     put: (path, sent) => sendJson('PUT', path, sent),
     async startWorker() {
       const { db } = mongo;
+      await answering(mongo);
       await Promise.all([ensureJournalIndexes(db), ensureOrderIndexes(db), foundStock(db)]);
       runtime ??= install(logger);
       const worker = startOrderWorker({ ...context, workflowBundle });
@@ -148,13 +155,6 @@ export async function startTestApi(
       await temporal.close();
     },
   };
-}
-
-/**
- * Waits for the first connection, which on a busy machine may take longer than one operation waits.
- */
-async function answering({ db }: Mongo): Promise<void> {
-  await eventually(async () => await db.command({ ping: 1 }).catch(() => undefined));
 }
 
 /** Set once the SDK's runtime is installed: a process has one for all of its workers. */

@@ -24,7 +24,7 @@ export interface VerifyOptions {
   /** number of orders to draw at random; all by default */
   readonly sample?: number;
   /** see `Compared` */
-  readonly longestPauseMs?: number;
+  readonly longestPauseMs?: number | undefined;
   readonly onProgress?: (progress: Progress) => void;
 }
 

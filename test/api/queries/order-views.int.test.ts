@@ -11,7 +11,7 @@ import { states } from '../../order/examples.js';
 import { door } from '../../support/door.js';
 import { until } from '../../support/until.js';
 
-const database = openDatabase();
+const database = await openDatabase();
 const { db } = database;
 const opened: OrderViews[] = [];
 beforeAll(() => ensureOrderIndexes(db));
@@ -228,7 +228,7 @@ describe('a hot view', () => {
   });
 
   test('of a collection that was dropped is gone', async () => {
-    const own = openDatabase();
+    const own = await openDatabase();
     try {
       const views = openOrderViews(own.db);
       opened.push(views);

@@ -23,7 +23,7 @@ import { logOf, openDatabase } from '../../support/database.js';
 import { states } from '../../order/examples.js';
 import { until } from '../../support/until.js';
 
-const database = openDatabase();
+const database = await openDatabase();
 const { db } = database;
 afterAll(() => database.close());
 beforeEach(async () => {

@@ -28,7 +28,7 @@ import {
   publish,
 } from './support.js';
 
-const { db, run, runners } = openViews();
+const { db, run, runners } = await openViews();
 
 /** A view that some events make fail, for as long as they are in `broken`. */
 function breakable(broken: Set<string>): View {

@@ -28,7 +28,7 @@ import {
   publish,
 } from './support.js';
 
-const { db, run, runners } = openViews();
+const { db, run, runners } = await openViews();
 
 function rebuilding(
   rebuildId: string = randomUUID(),

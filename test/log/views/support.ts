@@ -104,8 +104,8 @@ function startRunner(db: Db, tail: FeedTail, view: View, more: RunnerOptions): R
  * A database of a test file's own, in which views are fed. Each test finds it empty, and leaves none behind of `runners`, which
  * are those that it has started.
  */
-export function openViews() {
-  const database = openDatabase();
+export async function openViews() {
+  const database = await openDatabase();
   const { db } = database;
   const tail = followFeed(db);
   const runners: Runner[] = [];
