@@ -338,7 +338,7 @@ test('the role feed reconciles every so often, and again after it was started an
     const slower = startFeed({ ...context, config: { ...api.config, reconcileEveryMs: 3_600_000 } });
     await slower.ready;
     expect((await schedule.describe()).spec.intervals?.map(({ every }) => every)).toEqual([3_600_000]);
-    // Runs do not overlap: one that the first feed has left is ended by the second before another is asked for.
+    // Runs do not overlap: one that the first feed has left would take the place of the next.
     await until(async () => expect((await schedule.describe()).info.runningActions).toEqual([]), 60);
     await orders(db).deleteOne({ _id: orderId });
     await schedule.trigger();
