@@ -144,7 +144,7 @@ function words(event: OrderEvent, currency: string): string {
     case 'FactReceived':
       return `${event.data.fact} waits: ${event.data.reason}`;
     case 'FactUnmatched':
-      return `${event.data.fact} never fitted`;
+      return `${event.data.fact} could never be applied`;
     case 'CommandRejected':
       return `${event.data.command}: ${event.data.message}`;
     case 'OrderResumed':

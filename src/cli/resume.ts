@@ -168,7 +168,7 @@ export function resumeLines(
   { isDryRun, paint }: { readonly isDryRun: boolean; readonly paint: Paint },
 ): readonly string[] {
   if (orders.length === 0)
-    return [paint('green', `${counted(looked, 'order', 'orders')} looked at: nothing is to be resumed`)];
+    return [paint('green', `${counted(looked, 'order', 'orders')} checked: nothing to resume`)];
   const left = orders.filter(({ remedy }) => remedy !== undefined);
   const others = orders.filter(({ remedy }) => remedy === undefined);
   const rows = [...left, ...others.slice(0, listedAtMost)].map((order) => [
@@ -189,7 +189,7 @@ function whatOf({ detail, remedy, recorded, setAside, messages, refused = [] }: 
     detail,
     ...(recorded.length === 0 ? [] : [`recorded first: versions ${recorded.join(', ')}`]),
     ...(setAside.length === 0 ? [] : [`set aside: versions ${setAside.join(', ')}`]),
-    ...(messages.length === 0 ? [] : [`judged again: ${counted(messages.length, 'message', 'messages')}`]),
+    ...(messages.length === 0 ? [] : [`decided again: ${counted(messages.length, 'message', 'messages')}`]),
     ...refused.map(({ commandId, message }) => `refused ${commandId}: ${message}`),
     ...(remedy === undefined ? [] : [remedy]),
   ].join('; ');

@@ -145,7 +145,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
     {
       config: { access: 'ops' },
       schema: {
-        summary: 'Go back to the build of a view before the last rebuild',
+        summary: 'Roll a view back to the build before the last rebuild',
         description:
           'At once. The build then catches up from its position. A second roll-back undoes the first. Earlier builds of `orders` and of the journal are not kept.',
         tags,
@@ -258,7 +258,7 @@ function underWay(name: string): HttpProblem {
 function noPreviousBuild(name: string): HttpProblem {
   const remedy =
     name === 'orders' ? ' Deploy the older code, then rebuild it: POST /v1/projections/orders/rebuild.' : '';
-  return new HttpProblem(409, 'no_previous_build', `Of ${name} no build is kept to go back to.${remedy}`);
+  return new HttpProblem(409, 'no_previous_build', `No build of ${name} is kept to roll back to.${remedy}`);
 }
 
 function existing(name: string): View {

@@ -15,7 +15,7 @@ export type Moment = { readonly version: number } | { readonly at: string };
  *
  * @param events ascending
  */
-export function unbroken<E extends Pick<OrderEvent, 'version'>>(
+export function contiguous<E extends Pick<OrderEvent, 'version'>>(
   events: readonly E[],
   after = 0,
 ): readonly E[] {
@@ -32,7 +32,7 @@ export function eventsUntil<E extends Pick<OrderEvent, 'version' | 'occurredAt'>
   log: readonly E[],
   moment: Moment,
 ): readonly E[] {
-  const known = unbroken(log);
+  const known = contiguous(log);
   if ('version' in moment) return known.slice(0, moment.version);
   const end = known.findIndex(({ occurredAt }) => occurredAt > moment.at);
   return end === -1 ? known : known.slice(0, end);
