@@ -12,6 +12,7 @@ import { concernOf, latestReconciliations } from '../src/log/proof/reconciliatio
 import { resume } from '../src/log/journal/resume.js';
 import { type Bounds, createAdmission, defaultBounds } from '../src/api/admission.js';
 import { admissionMetrics } from '../src/api/admit.js';
+import type { Edge } from '../src/api/edge/edge.js';
 import { registerDocs } from '../src/api/docs.js';
 import type { Config } from '../src/server/config.js';
 import { type Dependency, registerHealth, type ServedRole } from '../src/api/health.js';
@@ -47,7 +48,7 @@ export async function startApi(context: RoleContext): Promise<RunningApi> {
 }
 
 /** Limits that tests may lower. */
-export interface ApiLimits extends Omit<HttpLimits, 'admission'> {
+export interface ApiLimits extends Omit<HttpLimits, 'admission' | 'edge'> {
   readonly bounds?: Partial<Bounds>;
 }
 
@@ -63,7 +64,7 @@ export async function buildApi(
 
   const stream = { ...defaultBounds.stream, most: config.http.maxStreams };
   const admission = createAdmission({ ...defaultBounds, stream, ...bounds });
-  const app = createHttp(logger, { ...limits, admission });
+  const app = await createHttp(logger, { ...limits, admission, edge: edgeOf(config) });
   const views = openOrderViews(db);
   app.addHook('onClose', () => views.close());
   await registerDocs(app);
@@ -114,13 +115,18 @@ export async function buildApi(
       feedTaskQueue: feedTaskQueue(taskQueue),
       orderTaskQueue: taskQueue,
       attentionAfterMs: config.attentionAfterMs,
-      cursorSecret: secrets.cursor,
+      cursorSecrets: secrets.cursor,
     });
   }
   registerSystem(app, config, connection);
   registerHealth(app, served, dependencies({ client, config, db, exposure }));
   await app.ready();
   return app;
+}
+
+/** `HTTP_HOST` is a name of the API if it is no address. */
+function edgeOf({ http, edge }: Config): Edge {
+  return { ...edge, hosts: [http.host.toLowerCase(), ...edge.hosts] };
 }
 
 /** How long the new run of a resumed order is waited for. */

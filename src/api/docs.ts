@@ -1,5 +1,5 @@
 import swagger from '@fastify/swagger';
-import reference from '@scalar/fastify-api-reference';
+import { registerReference } from './reference.js';
 import type { Http } from './server.js';
 
 /**
@@ -34,14 +34,5 @@ export async function registerDocs(app: Http): Promise<void> {
     },
   });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
-  await app.register(reference, {
-    routePrefix: '/docs',
-    configuration: {
-      pageTitle: 'Orders API',
-      withDefaultFonts: false,
-      hideClientButton: true,
-      telemetry: false,
-    },
-  });
-  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('/docs/'));
+  await registerReference(app);
 }

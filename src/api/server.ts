@@ -5,6 +5,7 @@ import fastify, { type FastifyInstance, LogController, type RawServerDefault } f
 import { type Admission, createAdmission } from './admission.js';
 import { admitRequests } from './admit.js';
 import { acceptOnlyJson } from './body.js';
+import { type Edge, guardEdge } from './edge/edge.js';
 import { HttpProblem, Problem, sendProblem } from './problem.js';
 import { isKey } from './schemas.js';
 import { answerUnreadable } from './unreadable.js';
@@ -47,6 +48,8 @@ export interface HttpLimits {
    * answer or stream; 45 s by default, which is longer than any answer or keep-alive takes
    */
   readonly movesWithinMs?: number;
+  /** whose requests are taken; by default, everybody's */
+  readonly edge?: Edge;
 }
 
 /**
@@ -54,8 +57,8 @@ export interface HttpLimits {
  * every error, a correlation id for each request (`X-Correlation-Id`, else the message's own id) in
  * the answer and in every log line, and admission control before work starts.
  */
-export function createHttp(logger: Logger, limits: HttpLimits = {}): Http {
-  const { admission = createAdmission(), arrivesWithinMs = 15_000, movesWithinMs = 45_000 } = limits;
+export async function createHttp(logger: Logger, limits: HttpLimits = {}): Promise<Http> {
+  const { admission = createAdmission(), arrivesWithinMs = 15_000, movesWithinMs = 45_000, edge } = limits;
   const app: Http = fastify({
     loggerInstance: logger,
     bodyLimit: BODY_LIMIT,
@@ -76,6 +79,7 @@ export function createHttp(logger: Logger, limits: HttpLimits = {}): Http {
     reply.header('x-correlation-id', request.id);
     refuseWrongUrl(request.url);
   });
+  if (edge !== undefined) await guardEdge(app, edge);
   identifyCallers(app);
   admitRequests(app, admission, logger);
   answerWrongPaths(app);
@@ -140,7 +144,8 @@ function isDecodable(text: string): boolean {
 function answerWrongPaths(app: Http): void {
   const routes: { readonly path: RegExp; readonly methods: readonly string[] }[] = [];
   app.addHook('onRoute', ({ url, method }) => {
-    routes.push({ path: pathPattern(url), methods: [method].flat() });
+    // Preflight requests (CORS) are taken for every path, and make none.
+    if (url !== '*') routes.push({ path: pathPattern(url), methods: [method].flat() });
   });
   app.addHook('onRequest', async (request) => {
     if (!request.is404) return;

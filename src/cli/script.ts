@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { type Command, Option } from 'commander';
 import type { CommandMeta } from '../api/commands/gateway.js';
+import { withoutSecrets } from '../outages/secrets.js';
 import { type Config, readConfig } from '../server/config.js';
 import { type Api, connectApi, printExact } from './api.js';
 import { positive, seconds } from './arguments.js';
@@ -57,7 +58,7 @@ export function apiOf(session: Session, { url }: CommonOptions): Api {
   const given = url ?? session.env['ORDERS_URL'];
   if (given !== undefined && given !== '') {
     if (!/^https?:$/.test(URL.canParse(given) ? new URL(given).protocol : ''))
-      throw usageFailure(`${given} is no URL of the API: expected http://host:port`);
+      throw usageFailure(`${withoutSecrets(given)} is no URL of the API: expected http://host:port`);
     return connectApi(given);
   }
   const { host, port } = configOf(session).http;
