@@ -27,12 +27,23 @@ export async function registerDocs(app: Http): Promise<void> {
         },
         { name: 'operations' },
       ],
+      components: {
+        securitySchemes: {
+          bearer: {
+            type: 'http',
+            scheme: 'bearer',
+            description:
+              'An API key (`npx orders keys create`), or an access token of the OpenID issuer. `x-scope` says which ' +
+              'scope each route needs. With `AUTH=off`, which is possible on a loopback address only, none is needed.',
+          },
+        },
+      },
     },
     refResolver: {
       buildLocalReference: (schema, _base, _fragment, i) =>
         typeof schema.$id === 'string' ? schema.$id : `schema-${i}`,
     },
   });
-  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  app.get('/openapi.json', { config: { access: 'open' }, schema: { hide: true } }, async () => app.swagger());
   await registerReference(app);
 }

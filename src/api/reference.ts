@@ -11,7 +11,7 @@ import type { Http } from './server.js';
 export async function registerReference(app: Http): Promise<void> {
   const scalar = readFileSync(join(dirname(require.resolve(PACKAGE)), 'js', 'standalone.js'));
   const javascript = 'text/javascript; charset=utf-8';
-  const hidden = { schema: { hide: true } };
+  const hidden = { config: { access: 'open' }, schema: { hide: true } } as const;
 
   app.get('/', hidden, async (_request, reply) => reply.redirect('/docs/'));
   await app.register(async (docs: Http) => {
@@ -20,9 +20,9 @@ export async function registerReference(app: Http): Promise<void> {
     docs.get('/docs/', { ...hidden, helmet: { enableCSPNonces: true } }, async (_request, reply) =>
       reply.type('text/html; charset=utf-8').send(page(reply.cspNonce.style)),
     );
-    docs.get('/docs/scalar.js', hidden, async (_request, reply) => reply.type(javascript).send(scalar));
-    docs.get('/docs/start.js', hidden, async (_request, reply) => reply.type(javascript).send(START));
-    docs.get('/docs/nonce.js', hidden, async (_request, reply) => reply.type(javascript).send(NONCE));
+    docs.get('/docs/js/scalar.js', hidden, async (_request, reply) => reply.type(javascript).send(scalar));
+    docs.get('/docs/js/start.js', hidden, async (_request, reply) => reply.type(javascript).send(START));
+    docs.get('/docs/js/nonce.js', hidden, async (_request, reply) => reply.type(javascript).send(NONCE));
   });
 }
 
@@ -40,9 +40,9 @@ function page(nonce: string): string {
   </head>
   <body>
     <div id="app"></div>
-    <script src="nonce.js" data-style-nonce="${nonce}"></script>
-    <script src="scalar.js"></script>
-    <script src="start.js"></script>
+    <script src="js/nonce.js" data-style-nonce="${nonce}"></script>
+    <script src="js/scalar.js"></script>
+    <script src="js/start.js"></script>
   </body>
 </html>
 `;

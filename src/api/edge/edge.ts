@@ -1,7 +1,8 @@
+import { problem } from '../problem.js';
 import type { Http } from '../server.js';
 import { setHeadersOfData } from './headers.js';
 import { refuseOtherHosts } from './hosts.js';
-import { refuseOtherOrigins } from './origins.js';
+import { isSafe, refuseOtherOrigins } from './origins.js';
 
 /** Whose requests an application takes. */
 export interface Edge {
@@ -13,7 +14,18 @@ export interface Edge {
 
 /** What is checked first for every request, and set for every answer, errors included. */
 export async function guardEdge(app: Http, { hosts, origins }: Edge): Promise<void> {
+  describeRefusals(app);
   setHeadersOfData(app);
   refuseOtherHosts(app, hosts);
   await refuseOtherOrigins(app, origins);
+}
+
+/** In OpenAPI, each route has the answers of this check. */
+function describeRefusals(app: Http): void {
+  app.addHook('onRoute', (route) => {
+    const { schema, method } = route;
+    if (schema === undefined || schema.hide === true) return;
+    const refusals = { 421: problem(421), ...(!isSafe(method) && { 403: problem(403) }) };
+    route.schema = { ...schema, response: { ...refusals, ...Object(schema.response) } };
+  });
 }

@@ -3,7 +3,6 @@ import type { FastifyRequest } from 'fastify';
 import { HttpProblem } from '../problem.js';
 import type { Http } from '../server.js';
 
-const safe: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** How long a browser may remember what it is allowed. */
 const REMEMBERED_S = 600;
 /** Headers of answers that a page of another origin may read. */
@@ -33,10 +32,15 @@ export async function refuseOtherOrigins(app: Http, origins: readonly string[]):
   }
   const allowed = new Set(origins);
   app.addHook('onRequest', (request, _reply, done) => {
-    if (safe.has(request.method) || isAllowed(request, allowed)) return done();
+    if (isSafe(request.method) || isAllowed(request, allowed)) return done();
     const detail = 'A page of another origin sent this request. Its origin is not in CORS_ORIGINS.';
     return done(new HttpProblem(403, 'origin_not_allowed', detail));
   });
+}
+
+/** Methods that change nothing. */
+export function isSafe(method: string | readonly string[]): boolean {
+  return [method].flat().every((one) => one === 'GET' || one === 'HEAD' || one === 'OPTIONS');
 }
 
 function isAllowed({ headers }: FastifyRequest, allowed: ReadonlySet<string>): boolean {
