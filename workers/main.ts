@@ -43,7 +43,10 @@ process.exit();
 /** Starts everything in the order of dependencies; it is closed in reverse. */
 async function start(given: Config): Promise<Started> {
   const { http, roles } = given;
-  if (roles.has('write') || roles.has('read')) await assertPortFree(http.host, http.port, 'HTTP_PORT');
+  if (roles.has('write') || roles.has('read')) {
+    await assertPortFree(http.host, http.port, 'HTTP_PORT');
+    if (http.opsPort !== undefined) await assertPortFree(http.host, http.opsPort, 'OPS_PORT');
+  }
 
   const servers = await embed(given);
   const config: Config = {
@@ -59,7 +62,8 @@ async function start(given: Config): Promise<Started> {
   const api = await startRoles({ config, stopping, closers });
   return {
     hasServers: servers !== undefined,
-    ...(api !== undefined && { api, isAuthOn: config.auth.isOn }),
+    ...(api && { api: api.address, isAuthOn: config.auth.isOn }),
+    ...(api?.opsAddress !== undefined && { operations: api.opsAddress }),
     ...(servers?.temporal && {
       temporalUi: `${servers.temporal.uiUrl}/namespaces/${encodeURIComponent(config.temporal.namespace)}/workflows`,
     }),

@@ -1,12 +1,16 @@
 import swagger from '@fastify/swagger';
+import { listServedRoutes } from './edge/ports.js';
 import { registerReference } from './reference.js';
 import type { Http } from './server.js';
 
 /**
  * Serves `/openapi.json`, generated from the schemas of the routes that are registered later, and
  * `/docs`, which shows it and works offline.
+ *
+ * @param isSplit whether operations have a port of their own: each port then describes its own
+ *   routes
  */
-export async function registerDocs(app: Http): Promise<void> {
+export async function registerDocs(app: Http, isSplit = false): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -44,6 +48,19 @@ export async function registerDocs(app: Http): Promise<void> {
         typeof schema.$id === 'string' ? schema.$id : `schema-${i}`,
     },
   });
-  app.get('/openapi.json', { config: { access: 'open' }, schema: { hide: true } }, async () => app.swagger());
+  const open = { config: { access: 'open' }, schema: { hide: true } } as const;
+  const served = isSplit ? listServedRoutes(app) : undefined;
+  app.get('/openapi.json', open, async (request) => {
+    const document = app.swagger();
+    if (served === undefined) return document;
+    const paths = Object.entries(document.paths ?? {}).map(([path, operations]) => {
+      const here = Object.entries({ ...operations }).filter(([method]) => served(method, path, request));
+      return [path, Object.fromEntries(here)] as const;
+    });
+    return {
+      ...document,
+      paths: Object.fromEntries(paths.filter(([, here]) => Object.keys(here).length > 0)),
+    };
+  });
   await registerReference(app);
 }

@@ -29,6 +29,8 @@ export interface Config {
     readonly port: number;
     /** maximum number of open event streams */
     readonly maxStreams: number;
+    /** port of operations, which are then served there only; 0 for any free port */
+    readonly opsPort?: number;
   };
   /** Whose requests are taken. */
   readonly edge: {
@@ -36,6 +38,8 @@ export interface Config {
     readonly hosts: readonly string[];
     /** origins whose pages may use the API */
     readonly origins: readonly string[];
+    /** requests that a caller may send to this process in a minute; absent for any number */
+    readonly perMinute?: number;
   };
   readonly temporal: {
     /** `host:port`; the embedded server's if none is given */
@@ -157,6 +161,9 @@ export function readConfig(env: Env): Config {
   const continueAsNewAfter = value(env, 'CONTINUE_AS_NEW_AFTER')
     ? integer(env, 'CONTINUE_AS_NEW_AFTER', 0, 10, 50_000)
     : undefined;
+  const auth = readAuth(env, host, roles);
+  const opsPort = value(env, 'OPS_PORT') === undefined ? undefined : port(env, 'OPS_PORT', 0);
+  const perMinute = readRateLimit(env, auth.isOn);
   const secrets = (name: keyof typeof SANDBOX_SECRETS, neededBy: Role): Secrets =>
     readSecrets(env, name, sandbox || !roles.has(neededBy));
   return {
@@ -166,12 +173,14 @@ export function readConfig(env: Env): Config {
       host,
       port: port(env, 'HTTP_PORT', 8080),
       maxStreams: integer(env, 'MAX_STREAMS', 200, 1, 100_000),
+      ...(opsPort !== undefined && { opsPort }),
     },
     edge: {
       hosts: list(env, 'ALLOWED_HOSTS', isHostName, 'host names without ports').map((host) =>
         host.toLowerCase(),
       ),
       origins: list(env, 'CORS_ORIGINS', isOrigin, 'origins such as https://shop.example'),
+      ...(perMinute !== undefined && { perMinute }),
     },
     temporal: {
       address: temporalAddress ?? `127.0.0.1:${temporalPort}`,
@@ -200,7 +209,7 @@ export function readConfig(env: Env): Config {
       returnWindowMs: duration(env, 'RETURN_WINDOW', '30d'),
       authorizationTtlMs: duration(env, 'AUTHORIZATION_TTL', '7d'),
     },
-    auth: readAuth(env, host, roles),
+    auth,
     secrets: {
       cursor: secrets('CURSOR_SECRET', 'read'),
       paymentsWebhook: secrets('PAYMENTS_WEBHOOK_SECRET', 'write'),
@@ -329,6 +338,12 @@ function readRoles(env: Env): ReadonlySet<Role> {
     return role;
   });
   return new Set(roles);
+}
+
+/** With AUTH=off, all callers are on this machine: there is no limit by default. */
+function readRateLimit(env: Env, isOn: boolean): number | undefined {
+  if (text(env, 'RATE_LIMIT', isOn ? '' : 'off') === 'off') return undefined;
+  return integer(env, 'RATE_LIMIT', 60_000, 1, 1_000_000_000);
 }
 
 /** @throws ConfigError if the API would be open to more than this machine */
