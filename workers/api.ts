@@ -1,7 +1,7 @@
 import { orders } from '../src/order/entity.js';
 import { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { createGateway, gatewaySettings } from '../src/api/commands/gateway.js';
+import { createGateway, type GatewayOptions, gatewaySettings } from '../src/api/commands/gateway.js';
 import { createMarkUpdates } from '../src/effects/inventory/recognize-database.js';
 import { concernOfStock, stockState } from '../src/effects/inventory/stock-state.js';
 import { registerCommands } from '../src/api/commands/routes.js';
@@ -17,6 +17,7 @@ import { listenForOperations } from '../src/api/edge/ports.js';
 import { registerDocs } from '../src/api/docs.js';
 import type { Config } from '../src/server/config.js';
 import { type Dependency, registerHealth, type ServedRole } from '../src/api/health.js';
+import { registerKeys } from '../src/api/keys-routes.js';
 import { registerMetrics } from '../src/api/metrics.js';
 import { registerSystem } from '../src/api/system-route.js';
 import { createHttp, type Http, type HttpLimits } from '../src/api/server.js';
@@ -61,15 +62,22 @@ export async function startApi(context: RoleContext): Promise<RunningApi> {
   };
 }
 
-/** Limits that tests may lower. */
-export interface ApiLimits extends Omit<HttpLimits, 'admission' | 'authenticate' | 'edge' | 'isSplit'> {
+/** Limits that tests may change. */
+export interface ApiLimits
+  extends
+    Omit<HttpLimits, 'admission' | 'authenticate' | 'edge' | 'isSplit'>,
+    Pick<GatewayOptions, 'answerWithinMs' | 'journalWithinMs'> {
   readonly bounds?: Partial<Bounds>;
+  /** see `createAdmission` */
+  readonly isBehind?: () => boolean;
+  /** see `openOrderViews` */
+  readonly liveForMs?: number | undefined;
 }
 
 /** The application without a listening server: the write side, the read side, or both. */
 export async function buildApi(
   { config, temporal: connection, mongo, tail, tally, logger }: RoleContext,
-  { bounds, ...limits }: ApiLimits = {},
+  { bounds, isBehind, liveForMs, answerWithinMs, journalWithinMs, ...limits }: ApiLimits = {},
 ): Promise<Http> {
   const { roles, secrets } = config;
   const { namespace, taskQueue } = config.temporal;
@@ -77,7 +85,7 @@ export async function buildApi(
   const { db } = mongo;
 
   const stream = { ...defaultBounds.stream, most: config.http.maxStreams };
-  const admission = createAdmission({ ...defaultBounds, stream, ...bounds });
+  const admission = createAdmission({ ...defaultBounds, stream, ...bounds }, isBehind);
   const authenticate = await authenticateBy(config, db);
   const app = await createHttp(logger, {
     ...limits,
@@ -86,7 +94,7 @@ export async function buildApi(
     isSplit: config.http.opsPort !== undefined,
     ...(authenticate && { authenticate }),
   });
-  const views = openOrderViews(db);
+  const views = openOrderViews(db, liveForMs);
   app.addHook('onClose', () => views.close());
   await registerDocs(app, config.http.opsPort !== undefined);
   const exposure: ExposureDeps = {
@@ -109,6 +117,8 @@ export async function buildApi(
       recall: (orderId, commandIds, upTo) => recallCommands(db, orders, orderId, commandIds, upTo),
       hasRoomForFacts: (orderId) => hasRoomForFactsInView(db, orderId),
       logger,
+      answerWithinMs,
+      journalWithinMs,
     });
     const { continueAsNewAfter } = config;
     const resuming = {
@@ -140,6 +150,7 @@ export async function buildApi(
     });
   }
   registerSystem(app, config, connection);
+  registerKeys(app, db);
   registerHealth(app, served, dependencies({ client, config, db, exposure }));
   await app.ready();
   return app;

@@ -47,6 +47,8 @@ export interface HttpLimits {
   readonly admission?: Admission;
   /** absent with AUTH=off */
   readonly authenticate?: Authenticate;
+  /** how often the key or token of an open stream is checked again; every 5 s by default */
+  readonly checkStreamsEveryMs?: number;
   /**
    * how long a request may take to arrive completely; then it is answered with 408; 15 s by default
    */
@@ -73,6 +75,7 @@ export async function createHttp(logger: Logger, limits: HttpLimits = {}): Promi
     authenticate,
     edge,
     isSplit = false,
+    checkStreamsEveryMs,
     arrivesWithinMs = 15_000,
     movesWithinMs = 45_000,
   } = limits;
@@ -98,7 +101,7 @@ export async function createHttp(logger: Logger, limits: HttpLimits = {}): Promi
   });
   if (edge !== undefined) await guardEdge(app, edge);
   admitRequests(app, admission, logger);
-  guardRoutes(app, authenticate);
+  guardRoutes(app, authenticate, { ...(checkStreamsEveryMs !== undefined && { checkStreamsEveryMs }) });
   answerWrongPaths(app, isSplit ? isServedHere : () => true);
   acceptOnlyJson(app);
   refuseUnknownQueries(app);

@@ -33,8 +33,8 @@ import {
 import type { Scenario } from '../order/specification.js';
 import { logOf } from '../support/database.js';
 
-const { db, run } = openViews();
-const because = { actor: 'tester', reason: 'it is mended' };
+const { db, run } = await openViews();
+const because = { actor: 'tester', reason: 'it is repaired' };
 const all = { page: { limit: 100 } };
 
 /** What the list has after the log of one order. */

@@ -113,6 +113,7 @@ export const Event = closed({
   correlationId: Type.String(),
   causationId: Type.String(),
   actor: Type.String(),
+  onBehalfOf: optional(Type.String({ description: 'for whom the actor did it; absent if for itself' })),
   recordedAt: optional(Time),
   position: optional(Type.Integer()),
 });
@@ -124,6 +125,15 @@ export function page<T extends TSchema>(item: T) {
     nextCursor: optional(Type.String({ description: 'absent on the last page' })),
   });
 }
+
+/** A page of the feed. */
+export const FeedPage = closed({
+  generation: Type.Integer({ description: 'of the feed; a position belongs to one of them' }),
+  commonUntil: Type.Integer({
+    description: 'up to this position, the feed is the same as in the generation before',
+  }),
+  ...page(Event).properties,
+});
 
 /** One thing that needs a person. */
 export const AttentionRow = closed({

@@ -16,7 +16,6 @@ import { orders, projectOrder } from '../../views/orders.js';
 import { keyOf } from '../workflow/command-id.js';
 import { type Message, type Signal, type ResumeRequest, stateQuery } from '../workflow/messages.js';
 import { committed } from './durability.js';
-import { noteRestoredEvents } from '../feed/feed.js';
 import { forkFailure, forks, noteFork } from './fork.js';
 import { readHistoryLog } from './history.js';
 import { readStored, restoreLog } from './journal.js';
@@ -36,7 +35,7 @@ export interface ResumeDeps {
 }
 
 /** Who resumes the order, and why. Idempotent by its command id. */
-export type ResumeCommand = Pick<ResumeRequest, 'commandId' | 'hash' | 'correlationId' | 'actor' | 'reason'>;
+export type ResumeCommand = Omit<ResumeRequest, 'previousRunId' | 'messages' | 'arrived'>;
 
 export interface ResumeOptions {
   /** only report what would be done */
@@ -271,10 +270,7 @@ async function repair(
 ): Promise<void> {
   if (record.length === 0 && beyond.length === 0) return;
   await setAside(db, beyond);
-  if (record.length > 0) {
-    await noteRestoredEvents(db);
-    await restoreLog(db, record);
-  }
+  if (record.length > 0) await restoreLog(db, record);
   await projectOrder(db, orderId);
 }
 
@@ -318,7 +314,7 @@ async function startResumed(
 ): Promise<boolean> {
   const [created] = journal;
   if (created === undefined) return false;
-  const { commandId, causationId, actor } = created;
+  const { commandId, causationId } = created;
   const carried = messages.slice(0, countThatFit(messages));
   const resumed: ResumedOrder = {
     orderId,
@@ -327,7 +323,7 @@ async function startResumed(
   };
   const isStarted = await unlessStarted(() =>
     client.workflow.start(orderWorkflow, {
-      ...startOptionsOf(order, { commandId, hash: causationId.slice(commandId.length + 1), actor }),
+      ...startOptionsOf(order, { ...created, hash: causationId.slice(commandId.length + 1) }),
       taskQueue,
       args: [resumed],
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
