@@ -73,9 +73,9 @@ export async function createHttp(logger: Logger, limits: HttpLimits = {}): Promi
   const {
     admission = createAdmission(),
     authenticate,
+    checkStreamsEveryMs,
     edge,
     isSplit = false,
-    checkStreamsEveryMs,
     arrivesWithinMs = 15_000,
     movesWithinMs = 45_000,
   } = limits;
