@@ -2,7 +2,6 @@ import { Client, type Connection, isGrpcServiceError } from '@temporalio/client'
 import type { Db } from 'mongodb';
 import { Compile } from 'typebox/compile';
 import { createGateway, gatewaySettings, type Gateway } from '../api/commands/gateway.js';
-import { orders } from '../order/entity.js';
 import { recallCommands } from '../log/journal/command-memory.js';
 import { readJournal } from '../log/journal/journal.js';
 import { messageOf } from '../outages/message-of.js';
@@ -16,6 +15,7 @@ import { hasRoomForFactsInView } from '../views/orders.js';
 import type { Api } from './api.js';
 import { exitCodes, Failure } from './failure.js';
 import { apiOf, type CommonOptions, configOf, type Session } from './script.js';
+import { orderLog } from '../order-log.js';
 
 /** Both sides of one system: commands go to its Temporal, queries to its API. */
 export interface Sides {
@@ -120,8 +120,9 @@ export async function openWriteSide(config: Config): Promise<WriteSide> {
   const gateway = createGateway({
     client: new Client({ connection, namespace: config.temporal.namespace }),
     ...gatewaySettings(config),
-    readJournal: (orderId, limit) => readJournal(db(), orderId, limit === undefined ? {} : { limit }),
-    recall: (orderId, commandIds, upTo) => recallCommands(db(), orders, orderId, commandIds, upTo),
+    readJournal: (orderId, limit) =>
+      readJournal(orderLog, db(), orderId, limit === undefined ? {} : { limit }),
+    recall: (orderId, commandIds, upTo) => recallCommands(orderLog, db(), orderId, commandIds, upTo),
     hasRoomForFacts: (orderId) => hasRoomForFactsInView(db(), orderId),
     logger: createLogger('silent'),
   });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import process from 'node:process';
 import type { Command } from 'commander';
-import type { ResumeReport } from '../log/journal/resume.js';
+import type { ResumeReport } from '../log/resume/resume.js';
 import { commandIdOf } from '../log/workflow/command-id.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
 import { addScript, type CommonOptions, configOf, metaOf, report, type Session } from './script.js';
@@ -70,10 +70,11 @@ async function resume(
 ): Promise<Resumed> {
   const config = configOf(session);
   // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
-  const [{ reachTemporal, withStores }, one, { resumeAll }] = await Promise.all([
+  const [{ reachTemporal, withStores }, one, { resumeAll }, { orderLog }] = await Promise.all([
     import('./connections.js'),
-    import('../log/journal/resume.js'),
-    import('../log/journal/resume-all.js'),
+    import('../log/resume/resume.js'),
+    import('../log/resume/resume-all.js'),
+    import('../order-log.js'),
   ]);
   const { actor: who, correlationId } = metaOf(actor === undefined ? {} : { actor });
   const asked = {
@@ -92,8 +93,8 @@ async function resume(
       ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
     };
     const options = { isDryRun: dryRun === true, answerWithinMs: ANSWER_WITHIN_MS };
-    if (orderId === undefined) return await collected(resumeAll(resuming, asked, options));
-    const order = await one.resume(resuming, orderId, asked, options);
+    if (orderId === undefined) return await collected(resumeAll(orderLog, resuming, asked, options));
+    const order = await one.resume(orderLog, resuming, orderId, asked, options);
     return { looked: 1, counts: { [order.outcome]: 1 }, orders: [order] };
   });
 }

@@ -12,6 +12,7 @@ import { orders as views } from '../../src/views/orders.js';
 import { placedOrder, startTestApi, terminateWhenRecorded, type TestApi } from '../support/api.js';
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
+import { orderLog } from '../../src/order-log.js';
 
 let api: TestApi;
 let env: Session['env'];
@@ -126,8 +127,8 @@ describe('verify and reconcile', () => {
   });
 
   test('name the order, the version and what differs, and end with 1', async () => {
-    const before = await journal(api.mongo.db).findOne({ _id: `${orderId}:2` });
-    await journal(api.mongo.db).updateOne({ _id: `${orderId}:2` }, { $set: { actor: 'nobody' } });
+    const before = await journal(orderLog, api.mongo.db).findOne({ _id: `${orderId}:2` });
+    await journal(orderLog, api.mongo.db).updateOne({ _id: `${orderId}:2` }, { $set: { actor: 'nobody' } });
     await reconciled();
     for (const line of ['verify', `verify --order ${orderId}`, 'reconcile']) {
       const { exitCode, out, err } = await orders(line);
@@ -137,7 +138,7 @@ describe('verify and reconcile', () => {
     }
     const { out } = await orders('verify --json');
     expect(JSON.parse(out)).toMatchObject({ found: 1, discrepancies: [{ orderId, version: 2 }] });
-    if (before !== null) await journal(api.mongo.db).replaceOne({ _id: `${orderId}:2` }, before);
+    if (before !== null) await journal(orderLog, api.mongo.db).replaceOne({ _id: `${orderId}:2` }, before);
   });
 
   test('reconcile tells what it has mended', async () => {
@@ -195,7 +196,7 @@ describe('resume', () => {
   test('ends with 1 where a person must look, and 3 where there is no such order', async () => {
     const broken = await placedOrder(api);
     await terminateWhenRecorded(api, broken);
-    await journal(api.mongo.db).updateOne({ _id: `${broken}:3` }, { $set: { actor: 'nobody' } });
+    await journal(orderLog, api.mongo.db).updateOne({ _id: `${broken}:3` }, { $set: { actor: 'nobody' } });
     const { exitCode, out, err } = await orders(`resume ${broken}`);
     expect({ exitCode, err }).toEqual({ exitCode: 1, err: expect.stringMatching(/^not_resumed: 1 order/) });
     expect(out).toMatch(new RegExp(`${broken} +contradiction`));

@@ -6,6 +6,7 @@ import { breakableMongodb } from '../support/breakable-server.js';
 import { apiAt, orderOf } from '../support/orders-over-http.js';
 import { createSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
+import { orderLog } from '../../src/order-log.js';
 
 const BATCH = 12;
 
@@ -48,7 +49,7 @@ test('holders that are killed or frozen and a MongoDB that dies: the feed has no
     expect(feed.map(({ position }) => position)).toEqual(
       Array.from({ length: events }, (_, index) => index + 1),
     );
-    expect(await journal(system.db).countDocuments({ unsequenced: true })).toBe(0);
+    expect(await journal(orderLog, system.db).countDocuments({ unsequenced: true })).toBe(0);
     const versions = new Map<string, number>();
     for (const { orderId, version } of feed) {
       expect(version).toBe((versions.get(orderId) ?? 0) + 1);

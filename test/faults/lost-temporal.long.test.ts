@@ -1,14 +1,14 @@
-import { workflowId } from '../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { cp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { reconcile } from '../../src/log/proof/reconciling.js';
 import { Client } from '@temporalio/client';
+import { workflowId, orderLog } from '../../src/order-log.js';
+import { reconcile } from '../../src/log/proof/reconciling.js';
 import { isFinished } from '../../src/order/order.js';
 import { forks } from '../../src/log/journal/fork.js';
-import { resumeAll } from '../../src/log/journal/resume-all.js';
-import { resume, type ResumeReport } from '../../src/log/journal/resume.js';
+import { resumeAll } from '../../src/log/resume/resume-all.js';
+import { resume, type ResumeReport } from '../../src/log/resume/resume.js';
 import { verify } from '../../src/log/proof/verify.js';
 import { readConfig } from '../../src/server/config.js';
 import { connectTemporal } from '../../src/server/connections.js';
@@ -50,6 +50,7 @@ async function resumed(): Promise<readonly ResumeReport[]> {
   const asked = { commandId: `tester ${randomUUID()}`, hash: 'resume', correlationId: 'c', actor: 'tester' };
   const reports: ResumeReport[] = [];
   for await (const report of resumeAll(
+    orderLog,
     system,
     { ...asked, reason: 'Temporal was lost' },
     { answerWithinMs: 60_000 },
@@ -325,7 +326,7 @@ test(
         reason: 'moved',
       };
       for (const { id } of [order, late])
-        expect(await resume(these, id, asked, { answerWithinMs: 60_000 })).toMatchObject({
+        expect(await resume(orderLog, these, id, asked, { answerWithinMs: 60_000 })).toMatchObject({
           outcome: 'resumed',
           version: 4,
         });
@@ -334,7 +335,7 @@ test(
       const old = system.client.workflow.getHandle(workflowId(order.id));
       await until(async () => expect((await old.describe()).status.name).toBe('FAILED'));
       await expect(old.result()).rejects.toMatchObject({ cause: { type: 'Superseded' } });
-      expect(await forks(system.db).countDocuments()).toBe(0);
+      expect(await forks(orderLog, system.db).countDocuments()).toBe(0);
       const told = await api.post(`/v1/orders/${order.id}/notes`, { text: 'too late' });
       expect(told.body).toMatchObject({ code: 'workflow_ended' });
 

@@ -12,6 +12,7 @@ import { type BreakableServer, breakableMongodb } from '../support/breakable-ser
 import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../support/orders-over-http.js';
 import { createSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
+import { orderLog } from '../../src/order-log.js';
 
 const LIMIT_MS = 300_000;
 const roles = 'write,read,worker,feed';
@@ -179,7 +180,7 @@ async function contents(db: Db, ids: readonly string[]) {
   const all = (found: { toArray(): Promise<readonly Document[]> }) => found.toArray();
   return {
     events: await all(
-      journal(db)
+      journal(orderLog, db)
         .find(ofOrders, { projection: { recordedAt: 0, position: 0, unsequenced: 0 } })
         .sort({ _id: 1 }),
     ),

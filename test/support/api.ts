@@ -1,16 +1,16 @@
-import { workflowId } from '../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import process from 'node:process';
 import { expect } from '@jest/globals';
 import { Client, type Connection } from '@temporalio/client';
+import { workflowId, orderLog } from '../../src/order-log.js';
 import { type FeedTail, followFeed } from '../../src/log/feed/feed.js';
 import { ensureJournalIndexes } from '../../src/log/journal/journal.js';
 import { type Config, readConfig } from '../../src/server/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../../src/server/connections.js';
 import type { Http } from '../../src/api/server.js';
 import { createLogger, type Logger } from '../../src/server/logger.js';
-import { ensureOrderIndexes } from '../../src/views/orders.js';
+import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
 import { type ApiLimits, buildApi } from '../../workers/api.js';
 import { installRuntime, type RunningWorker, startOrderWorker } from '../../workers/worker.js';
 import { dropDatabases } from './databases.js';
@@ -115,7 +115,11 @@ export async function startTestApi(
     put: (path, sent) => sendJson('PUT', path, sent),
     async startWorker() {
       const { db } = mongo;
-      await Promise.all([ensureJournalIndexes(db), ensureOrderIndexes(db), foundStock(db)]);
+      await Promise.all([
+        ensureJournalIndexes(orderLog, db),
+        ensureStateViewIndexes(orderLog, db),
+        foundStock(db),
+      ]);
       runtime ??= install(logger);
       const worker = startOrderWorker({ ...context, workflowBundle });
       workers.push(worker);

@@ -17,6 +17,7 @@ import { startFeed } from '../../workers/feed.js';
 import type { RunningWorker } from '../../workers/worker.js';
 import { placedOrder, startTestApi, type TestApi, workflowBundle } from '../support/api.js';
 import { until } from '../support/until.js';
+import { orderLog } from '../../src/order-log.js';
 
 let api: TestApi;
 let db: Db;
@@ -71,7 +72,7 @@ async function goesOn(): Promise<void> {
   await placedOrder(api);
   await until(async () => {
     const { body } = await api.get('/v1/projections');
-    expect(body.feed).toMatchObject({ unsequenced: 0, head: await journal(db).countDocuments() });
+    expect(body.feed).toMatchObject({ unsequenced: 0, head: await journal(orderLog, db).countDocuments() });
     for (const view of body.views) expect(view.eventsBehind).toBe(0);
   });
 }

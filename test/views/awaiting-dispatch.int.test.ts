@@ -32,6 +32,7 @@ import {
 } from '../order/examples.js';
 import type { Scenario } from '../order/specification.js';
 import { logOf } from '../support/database.js';
+import { orderLog } from '../../src/order-log.js';
 
 const { db, run } = openViews();
 const because = { actor: 'tester', reason: 'it is mended' };
@@ -181,12 +182,15 @@ test('a feeder that remembers nothing does not bring a dispatched shipment back'
   const id = `${event.orderId}:${event.version}`;
   // Recorded in time, and given its position last.
   const recordedAt = event.occurredAt;
-  await journal(db).insertOne({ ...event, _id: id, recordedAt, unsequenced: true });
+  await journal(orderLog, db).insertOne({ ...event, _id: id, recordedAt, unsequenced: true });
   const head = await publish(db, rest);
   const runner = run(awaitingDispatch);
   await caughtUp(db, awaitingDispatch);
   await runner.stop();
-  await journal(db).updateOne({ _id: id }, { $set: { position: head + 1 }, $unset: { unsequenced: '' } });
+  await journal(orderLog, db).updateOne(
+    { _id: id },
+    { $set: { position: head + 1 }, $unset: { unsequenced: '' } },
+  );
   run(awaitingDispatch);
   await caughtUp(db, awaitingDispatch);
   expect(await projectionState(db, awaitingDispatch.name)).toMatchObject({ position: head + 1 });

@@ -24,6 +24,7 @@ import { sendEvents } from './event-page.js';
 import type { OrderReader } from './order-reader.js';
 import { refusePositionBeyond, refuseUnknownVersion } from './resume-points.js';
 import { Event, page } from './schemas.js';
+import { orderLog } from '../../order-log.js';
 
 export interface FeedDeps {
   readonly db: Db;
@@ -178,7 +179,9 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   async function* orderFrom(orderId: string, after: number, signal: AbortSignal): Items {
     const news = tail.listenTo(orderId);
     const read = async (version: number) => {
-      const events = await turn(() => readStored(db, orderId, { from: version + 1, limit: PAGE, maxTimeMS }));
+      const events = await turn(() =>
+        readStored(orderLog, db, orderId, { from: version + 1, limit: PAGE, maxTimeMS }),
+      );
       const end = events.findIndex(({ position }) => position === undefined);
       return events
         .slice(0, end === -1 ? PAGE : end)

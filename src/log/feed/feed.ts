@@ -4,6 +4,7 @@ import { createMutex } from '../../concurrency/mutex.js';
 import { type JournalDelete, type Position, areNoDeletes, openPositions } from './journal-changes.js';
 import { answering, committed, durable, type QueryTime } from '../journal/durability.js';
 import { type JournalDocument, type StoredRecord, eventOf, journal, onlyEvent } from '../journal/journal.js';
+import { orderLog } from '../../order-log.js';
 
 /** An event as it was written, with its position in the feed: the one order of all events. */
 export type PositionedEvent = StoredRecord & { readonly position: number };
@@ -56,7 +57,7 @@ export async function feedGeneration(db: Db): Promise<number | undefined> {
 
 /** The last of the positions that follow `noted` without a gap. */
 async function lastWithoutGap(db: Db, noted: number, time: QueryTime): Promise<number> {
-  const beyond = journal(db)
+  const beyond = journal(orderLog, db)
     .find({ position: { $gt: noted } }, { ...committed, ...time })
     .project<{ position: number }>({ _id: 0, position: 1 })
     .sort({ position: 1 });
@@ -93,7 +94,10 @@ export async function readFeed(
 export async function skipLostPositions(db: Db, after: number, time: QueryTime = {}): Promise<number> {
   const head = await feedHead(db, time);
   if (head <= after) return after;
-  const left = await journal(db).findOne({ position: { $gt: after, $lte: head } }, { ...committed, ...time });
+  const left = await journal(orderLog, db).findOne(
+    { position: { $gt: after, $lte: head } },
+    { ...committed, ...time },
+  );
   return left === null ? head : after;
 }
 
@@ -138,7 +142,7 @@ async function lostEvents(db: Db, heartbeat: () => void): Promise<number> {
   let left = 0;
   for (let after = 0; after < head; after += countBatchSize) {
     const last = Math.min(head, after + countBatchSize);
-    left += await journal(db).countDocuments({ position: { $gt: after, $lte: last } }, committed);
+    left += await journal(orderLog, db).countDocuments({ position: { $gt: after, $lte: last } }, committed);
     heartbeat();
   }
   return head - left;
@@ -150,7 +154,7 @@ async function readBetween(
   limit: number,
   time: QueryTime,
 ): Promise<PositionedEvent[]> {
-  return await journal(db)
+  return await journal(orderLog, db)
     .find({ position }, { ...committed, ...time })
     .project<PositionedEvent>(onlyEvent)
     .sort({ position: 1 })

@@ -2,6 +2,7 @@ import type { Db } from 'mongodb';
 import { answering } from '../journal/durability.js';
 import { feedHead } from './feed.js';
 import { journal } from '../journal/journal.js';
+import { orderLog } from '../../order-log.js';
 
 /** How far the sequencer is behind the journal. */
 export interface FeedLag {
@@ -19,12 +20,12 @@ export async function feedLag(db: Db): Promise<FeedLag> {
   const unsequenced = { unsequenced: true, recordedAt: { $gt: '' } } as const;
   const [head, oldest, count] = await Promise.all([
     feedHead(db, answering),
-    journal(db).findOne(unsequenced, {
+    journal(orderLog, db).findOne(unsequenced, {
       ...answering,
       projection: { _id: 0, recordedAt: 1 },
       sort: { recordedAt: 1 },
     }),
-    journal(db).countDocuments(unsequenced, { ...answering, limit: maxCounted }),
+    journal(orderLog, db).countDocuments(unsequenced, { ...answering, limit: maxCounted }),
   ]);
   return { head, unsequenced: count, behindMs: ageOf(oldest?.recordedAt) };
 }

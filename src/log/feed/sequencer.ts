@@ -10,6 +10,7 @@ import {
 import { committed, durable, isDuplicateKey } from '../journal/durability.js';
 import { type FeedState, feedState, type LocalPublisher } from './feed.js';
 import { journal } from '../journal/journal.js';
+import { orderLog } from '../../order-log.js';
 
 /** Another leader has taken over, so this one's write was refused. */
 export class Superseded extends Error {
@@ -116,7 +117,7 @@ async function open(db: Db, resumeToken: unknown) {
  * stream, which is already open.
  */
 async function stampBacklog(leader: Leader, signal: AbortSignal, heartbeat: Sequencing['heartbeat']) {
-  const unsequenced = journal(leader.db)
+  const unsequenced = journal(orderLog, leader.db)
     .find({ unsequenced: true }, committed)
     .project<JournalInsert>({ _id: 0, orderId: 1, version: 1, unsequenced: 1 })
     .sort({ recordedAt: 1 })
@@ -170,7 +171,7 @@ async function becomeLeader({ db, onPositions }: LeaderDeps): Promise<Leader> {
     { upsert: true, returnDocument: 'after', ...durable },
   );
   if (state === null) throw new Error('The state of the feed cannot be read.');
-  const last = await journal(db).findOne(
+  const last = await journal(orderLog, db).findOne(
     { position: { $gt: 0 } },
     { ...committed, projection: { position: 1 }, sort: { position: -1 } },
   );
@@ -251,7 +252,7 @@ class Leader {
       const id = `${orderId}:${version}`;
       return { id, orderId, position: this.position + index + 1, event: events.get(id) };
     });
-    await journal(this.db).bulkWrite(
+    await journal(orderLog, this.db).bulkWrite(
       given.map(({ id, position }) => ({
         // The upsert makes the update fail if the event does not exist.
         updateOne: { filter: { _id: id }, update: stampOf(position), upsert: true },
@@ -331,7 +332,7 @@ class Leader {
     };
     const unknown = new Set(inserts.filter((insert) => !isKnown(insert)).map(({ orderId }) => orderId));
     if (unknown.size === 0) return;
-    const found = await journal(this.db)
+    const found = await journal(orderLog, this.db)
       .aggregate<{ _id: string; last: number | null; positions: number; waiting: number[] }>(
         [
           { $match: { orderId: { $in: [...unknown] } } },

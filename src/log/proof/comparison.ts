@@ -1,8 +1,14 @@
-import { type OrderState, workflowId } from '../../order-log.js';
 import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { type Db, MongoError } from 'mongodb';
+import {
+  type OrderState,
+  workflowId,
+  type OrderHistory,
+  type RecordedOrderEvent,
+  orderLog,
+} from '../../order-log.js';
 import { fold } from '../../order/evolve.js';
 import { type Order, isFinished } from '../../order/order.js';
 import { upcast } from '../../order/upcasters.js';
@@ -11,11 +17,11 @@ import { isServerError } from '../../outages/server-error.js';
 import { type OrderDocument, orders, toDocument } from '../../views/orders.js';
 import { stateQuery } from '../workflow/messages.js';
 import { asStored, committed } from '../journal/durability.js';
-import { foldHistory, type HistoryLog, readHistoryLog } from '../journal/history.js';
+import { foldHistory, readHistoryLog } from '../journal/history.js';
 import { remedyOf } from './remedies.js';
-import { isSameEvent, type RecordedEvent, readStored } from '../journal/journal.js';
+import { isSameEvent, readStored } from '../journal/journal.js';
 import { type Cause, ended, rewound } from '../journal/stops.js';
-import { eventsUntil, orderAt } from '../journal/time-travel.js';
+import { eventsUntil, stateAt } from '../journal/time-travel.js';
 
 /** Something about an order that is not the same everywhere. */
 export interface Discrepancy {
@@ -122,7 +128,7 @@ async function compareOnce(
     { _id: orderId },
     { ...committed, projection: { ahead: 0, recorder: 0, stopped: 0 } },
   );
-  const stored = await readStored(db, orderId);
+  const stored = await readStored(orderLog, db, orderId);
   const history = await historyOf(client, orderId);
   const isAsked = asksWorkflow && typeof history === 'object' && history.isOpen && !history.isForecast;
   const state = isAsked ? await stateOf(client, orderId) : undefined;
@@ -166,9 +172,9 @@ function distinct(found: readonly Found[]): readonly Found[] {
 }
 
 /** The history, or what is wrong with it if it is not a consistent log. */
-async function historyOf(client: Client, orderId: string): Promise<HistoryLog | string | undefined> {
+async function historyOf(client: Client, orderId: string): Promise<OrderHistory | string | undefined> {
   try {
-    return await readHistoryLog(client, orderId);
+    return await readHistoryLog(orderLog, client, orderId);
   } catch (error) {
     if (isServerError(error)) throw error;
     return messageOf(error);
@@ -187,7 +193,10 @@ async function stateOf(client: Client, orderId: string): Promise<OrderState | st
 
 type Found = Omit<Discrepancy, 'orderId'>;
 
-function compareLogs(journal: readonly RecordedEvent[], history: HistoryLog | undefined): readonly Found[] {
+function compareLogs(
+  journal: readonly RecordedOrderEvent[],
+  history: OrderHistory | undefined,
+): readonly Found[] {
   const lastInJournal = journal.at(-1)?.version ?? 0;
   const recorded = new Map(journal.map((event) => [event.version, event]));
   if (history === undefined) {
@@ -210,7 +219,7 @@ function compareLogs(journal: readonly RecordedEvent[], history: HistoryLog | un
       : [behind('journal', first.version, `it lacks ${missing.length} of the history's events`)]),
     ...history.events.flatMap((event) => {
       const known = recorded.get(event.version);
-      if (known === undefined || isSameEvent(known, event)) return [];
+      if (known === undefined || isSameEvent(orderLog, known, event)) return [];
       return [differs('journal', event.version, `${known.type} is not the history's ${event.type}`)];
     }),
     ...journal
@@ -225,24 +234,24 @@ function compareLogs(journal: readonly RecordedEvent[], history: HistoryLog | un
  * journal.
  */
 function compareLiveness(
-  journal: readonly RecordedEvent[],
-  history: HistoryLog | undefined,
+  journal: readonly RecordedOrderEvent[],
+  history: OrderHistory | undefined,
 ): readonly Found[] {
   const last = journal.at(-1);
   const known = last && fold(eventsUntil(journal, { version: last.version }));
   if (history === undefined) {
     if (last === undefined || isOver(known)) return [];
-    return [stopped(ended(last.orderId, undefined))];
+    return [stopped(ended(orderLog, last.orderId, undefined))];
   }
   const { orderId, isOpen, ending, isForecast, isResuming, firstVersion, events } = history;
   if (!isOpen) {
     const isRefused = isForecast && events.length === 0;
-    const isDone = isOver(known) || (!isForecast && isOver(foldHistory(history)));
-    return isDone || isRefused ? [] : [stopped(ended(orderId, ending))];
+    const isDone = isOver(known) || (!isForecast && isOver(foldHistory(orderLog, history)));
+    return isDone || isRefused ? [] : [stopped(ended(orderLog, orderId, ending))];
   }
   const lastInHistory = isForecast ? 0 : firstVersion - 1 + events.length;
   if (isResuming || last === undefined || last.version <= lastInHistory) return [];
-  return [stopped(rewound(orderId, lastInHistory + 1))];
+  return [stopped(rewound(orderLog, orderId, lastInHistory + 1))];
 }
 
 function isOver(order: Order | undefined): boolean {
@@ -265,21 +274,24 @@ function lost(recorded: ReadonlyMap<number, unknown>, upTo: number): readonly Fo
  * The order with which the oldest kept run started must equal the fold of the journal up to its
  * version.
  */
-function compareBase(journal: readonly RecordedEvent[], { base }: HistoryLog): readonly Found[] {
+function compareBase(journal: readonly RecordedOrderEvent[], { base }: OrderHistory): readonly Found[] {
   if (base === undefined) return [];
-  const order = orderAt(journal, base);
+  const order = stateAt(orderLog, journal, base);
   if (order?.version !== base.version) return [];
   const fields = differing(membersOf(order, base), base);
   if (fields === '') return [];
   return [differs('history', base.version, `the run started with other ${fields} than the journal's fold`)];
 }
 
-function compareView(view: OrderDocument | undefined, journal: readonly RecordedEvent[]): readonly Found[] {
+function compareView(
+  view: OrderDocument | undefined,
+  journal: readonly RecordedOrderEvent[],
+): readonly Found[] {
   const log = eventsUntil(journal, { version: journal.length });
   if (view === undefined) return log.length === 0 ? [] : [behind('view', 1, 'the order has no view')];
   if (view.version > log.length)
     return [differs('view', view.version, `the journal goes to version ${log.length}`)];
-  const order = orderAt(log, view);
+  const order = stateAt(orderLog, log, view);
   const fields = order === undefined ? 'everything' : differing(view, toDocument(order));
   return [
     ...(fields === '' ? [] : [differs('view', view.version, `other ${fields} than the journal's fold`)]),
@@ -289,12 +301,12 @@ function compareView(view: OrderDocument | undefined, journal: readonly Recorded
   ];
 }
 
-function compareWorkflow(history: HistoryLog, state: OrderState | string | undefined): readonly Found[] {
+function compareWorkflow(history: OrderHistory, state: OrderState | string | undefined): readonly Found[] {
   if (typeof state === 'string') return [{ where: 'workflow', kind: 'unanswered', detail: state }];
   if (state === undefined) return [behind('workflow', undefined, 'it has just ended')];
   const { order, halted } = state;
   if (halted !== undefined) return [differs('workflow', undefined, `it is halted: ${halted.message}`)];
-  const folded = foldHistory(history);
+  const folded = foldHistory(orderLog, history);
   const version = folded?.version ?? 0;
   if (order.version > version) return [behind('history', version + 1, 'the workflow has just continued')];
   const fields = folded === undefined ? 'everything' : differing(order, folded);
@@ -302,7 +314,7 @@ function compareWorkflow(history: HistoryLog, state: OrderState | string | undef
 }
 
 /** Within an order, positions must ascend with versions. */
-function comparePositions(journal: readonly RecordedEvent[]): readonly Found[] {
+function comparePositions(journal: readonly RecordedOrderEvent[]): readonly Found[] {
   return journal.flatMap(({ version, position }, index) => {
     const before = journal[index - 1];
     if (before === undefined || position === undefined) return [];
@@ -318,7 +330,7 @@ function comparePositions(journal: readonly RecordedEvent[]): readonly Found[] {
   });
 }
 
-function lackedPositions(journal: readonly RecordedEvent[], before: string): readonly Found[] {
+function lackedPositions(journal: readonly RecordedOrderEvent[], before: string): readonly Found[] {
   const without = journal.filter(({ position, recordedAt }) => position === undefined && recordedAt < before);
   const [first] = without;
   if (first === undefined) return [];

@@ -11,6 +11,7 @@ import type { Discrepancy } from './comparison.js';
 import { asStored, committed } from '../journal/durability.js';
 import { readHistoryLog } from '../journal/history.js';
 import { notJournaled, readStored } from '../journal/journal.js';
+import { orderLog } from '../../order-log.js';
 
 const putBack = 'restore it with `npx orders rebuild --from history`';
 const countAgain = 'find out what wrote it, then count these goods: `npx orders stock set <sku> <onHand>`';
@@ -91,7 +92,7 @@ export async function compareOutside(db: Db, orderId: string): Promise<readonly 
  */
 async function recordedEffects(db: Db, orderId: string) {
   try {
-    const events = (await readStored(db, orderId)).map((event) => upcast(event));
+    const events = (await readStored(orderLog, db, orderId)).map((event) => upcast(event));
     return events.every(({ version }, index) => version === index + 1) ? effectsOf({ events }) : undefined;
   } catch (error) {
     if (isServerError(error)) throw error;
@@ -168,11 +169,12 @@ export async function* effectsOfUnknownOrders(db: Db, client: Client): AsyncGene
     [movements(db), undefined],
     [sandboxLedger(db), movements(db)],
   ] as const) {
-    for await (const unknown of notJournaled(db, ordersIn(collection))) {
+    for await (const unknown of notJournaled(orderLog, db, ordersIn(collection))) {
       for (const orderId of unknown) {
         // The first pass has reported this order.
         if (other !== undefined && (await other.findOne(ofOrder(orderId), committed)) !== null) continue;
-        if ((await readHistoryLog(client, orderId)) === undefined) yield* await compareOutside(db, orderId);
+        if ((await readHistoryLog(orderLog, client, orderId)) === undefined)
+          yield* await compareOutside(db, orderId);
       }
     }
   }

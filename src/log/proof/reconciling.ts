@@ -10,16 +10,18 @@ import { noteRestoredEvents } from '../feed/feed.js';
 import { forks } from '../journal/fork.js';
 import { readHistoryLog } from '../journal/history.js';
 import { journal, restoreLog } from '../journal/journal.js';
-import { type ListedOrder, listOrderWorkflows } from '../journal/order-workflows.js';
+import { type ListedEntity, listWorkflows } from '../journal/workflow-list.js';
 import { keepReconciliation, latestReconciliations, type Reconciliation } from './reconciliations.js';
-import { endedUnrecorded } from '../journal/resume-all.js';
+import { endedUnrecorded } from '../resume/resume-all.js';
 import { clearStopped, forked, markStopped } from '../journal/stops.js';
 import { isServerError } from '../../outages/server-error.js';
-import { orders, projectOrder, unfinishedOrders } from '../../views/orders.js';
+import { orders } from '../../views/orders.js';
+import { projectState, unfinishedIds } from '../journal/state-view.js';
 import { requestRebuildsAfterLoss } from '../views/rebuilding/request-rebuild.js';
 import type { ReconcileActivities } from '../workflow/reconcile-messages.js';
 import { recognizeDatabase } from '../../effects/inventory/recognize-database.js';
 import { restoreStock } from '../../effects/inventory/stock-restore.js';
+import { orderLog } from '../../order-log.js';
 
 export interface Reconciled {
   readonly client: Client;
@@ -117,7 +119,7 @@ export async function reconcile(
   let rotation: readonly string[] = [];
   const running = new Set<string>();
   const filter = `ExecutionStatus = 'Running' OR CloseTime >= '${since}'`;
-  for await (const { orders: listed } of listOrderWorkflows(client, orderTaskQueue, { filter })) {
+  for await (const { listed } of listWorkflows(orderLog, client, orderTaskQueue, { filter })) {
     report.orders += listed.length;
     for (const { orderId, isOpen } of listed) if (isOpen) running.add(orderId);
     const suspects = await suspectsOf(db, listed);
@@ -126,11 +128,11 @@ export async function reconcile(
     await compareAll([...suspects]);
     heartbeat(report.orders);
   }
-  await compareAll(notIn(running, unfinishedOrders(db)));
-  await compareAll(endedUnrecorded({ client, db, taskQueue: orderTaskQueue }));
+  await compareAll(notIn(running, unfinishedIds(orderLog, db)));
+  await compareAll(endedUnrecorded(orderLog, { client, db, taskQueue: orderTaskQueue }));
   await compareAll(await changedSince(db, since, recentLimit));
   const lostSince = await temporalLostSince(client, db);
-  if (lostSince !== undefined) await compareAll(unfinishedOrders(db, lostSince));
+  if (lostSince !== undefined) await compareAll(unfinishedIds(orderLog, db, lostSince));
   await compareAll(rotation);
   await markForks(db);
   await requestRebuildsAfterLoss(reconciled, () => heartbeat(report.orders));
@@ -190,11 +192,12 @@ async function isKnown(client: Client, { workflowId, runId }: Reconciliation): P
 
 /** Marks the views of forked orders again, because a rebuilt view has no marks. */
 async function markForks(db: Db): Promise<void> {
-  for await (const { _id: orderId, version } of forks(db).find({}, committed))
+  for await (const { _id: orderId, version } of forks(orderLog, db).find({}, committed))
     await markStopped(
+      orderLog,
       db,
       orderId,
-      forked(orderId, `its history and its journal differ at version ${version}`),
+      forked(orderLog, orderId, `its history and its journal differ at version ${version}`),
     );
 }
 
@@ -202,10 +205,10 @@ async function markForks(db: Db): Promise<void> {
  * Orders whose journal, view and entry in Temporal's list do not match. May include orders in
  * progress.
  */
-async function suspectsOf(db: Db, listed: readonly ListedOrder[]): Promise<ReadonlySet<string>> {
+async function suspectsOf(db: Db, listed: readonly ListedEntity[]): Promise<ReadonlySet<string>> {
   const orderIds = listed.map(({ orderId }) => orderId);
   const [logs, views] = await Promise.all([
-    journal(db)
+    journal(orderLog, db)
       .aggregate<{ _id: string; last: number; events: number }>(
         [
           { $match: { orderId: { $in: orderIds } } },
@@ -220,7 +223,7 @@ async function suspectsOf(db: Db, listed: readonly ListedOrder[]): Promise<Reado
   ]);
   const logOf = new Map(logs.map(({ _id: orderId, ...log }) => [orderId, log]));
   const viewOf = new Map(views.map(({ _id: orderId, ...view }) => [orderId, view]));
-  const isWell = ({ orderId, isOpen, status }: ListedOrder): boolean => {
+  const isWell = ({ orderId, isOpen, status }: ListedEntity): boolean => {
     const [log, view] = [logOf.get(orderId), viewOf.get(orderId)];
     return (
       log !== undefined &&
@@ -259,19 +262,20 @@ async function compareAndRepair(client: Client, db: Db, orderId: string): Promis
 async function mark(db: Db, orderId: string, discrepancies: readonly Discrepancy[]): Promise<void> {
   for (const { code, detail, remedy } of discrepancies)
     if (code !== undefined && remedy !== undefined)
-      return await markStopped(db, orderId, { code, detail, remedy });
-  if ((await forks(db).findOne({ _id: orderId }, committed)) === null) await clearStopped(db, orderId);
+      return await markStopped(orderLog, db, orderId, { code, detail, remedy });
+  if ((await forks(orderLog, db).findOne({ _id: orderId }, committed)) === null)
+    await clearStopped(orderLog, db, orderId);
 }
 
 /** Records the history's events as the order's workflow would; existing ones are left alone. */
 async function repair(client: Client, db: Db, orderId: string): Promise<void> {
   try {
-    const log = await readHistoryLog(client, orderId);
+    const log = await readHistoryLog(orderLog, client, orderId);
     if (log !== undefined && !log.isForecast) {
       await restoreStock(db, [log]);
-      await restoreLog(db, log.events);
+      await restoreLog(orderLog, db, log.events);
     }
-    await projectOrder(db, orderId);
+    await projectState(orderLog, db, orderId);
   } catch (error) {
     // Other errors are about this order: the comparison that follows reports them.
     if (isServerError(error)) throw error;

@@ -1,15 +1,17 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { orders, viewedOrders } from '../../views/orders.js';
+import { orders } from '../../views/orders.js';
+import { viewedIds } from '../journal/state-view.js';
 import { later } from '../../order/time.js';
 import { batches } from '../journal/chunks.js';
 import { compareOrder, type Comparison, type Discrepancy } from './comparison.js';
 import { committed } from '../journal/durability.js';
 import { feedHead } from '../feed/feed.js';
-import { journal, journaledOrders, notJournaled } from '../journal/journal.js';
-import { listOrderWorkflows } from '../journal/order-workflows.js';
+import { journal, journaledIds, notJournaled } from '../journal/journal.js';
+import { listWorkflows } from '../journal/workflow-list.js';
 import { compareOutside, effectsOfUnknownOrders, wrongStock } from './providers.js';
 import { remedyOf } from './remedies.js';
+import { orderLog } from '../../order-log.js';
 
 export interface Verified {
   readonly client: Client;
@@ -102,9 +104,9 @@ export async function verify(verified: Verified, options: VerifyOptions = {}): P
   if (sample !== undefined) {
     await verifyAll(someOrders(db, sample));
   } else {
-    await verifyAll(journaledOrders(db));
-    await verifyAll(each(notJournaled(db, viewedOrders(db))));
-    await verifyAll(each(notJournaled(db, workflowOrders(client, taskQueue))));
+    await verifyAll(journaledIds(orderLog, db));
+    await verifyAll(each(notJournaled(orderLog, db, viewedIds(orderLog, db))));
+    await verifyAll(each(notJournaled(orderLog, db, workflowOrders(client, taskQueue))));
     for await (const discrepancy of effectsOfUnknownOrders(db, client)) note([discrepancy]);
   }
   const onMovements = (done: number) => onProgress?.({ what: 'movements', done });
@@ -130,7 +132,7 @@ async function* someOrders(db: Db, size: number): AsyncGenerator<string, void> {
 }
 
 async function* workflowOrders(client: Client, taskQueue: string): AsyncGenerator<string, void> {
-  for await (const { orders: listed } of listOrderWorkflows(client, taskQueue))
+  for await (const { listed } of listWorkflows(orderLog, client, taskQueue))
     for (const { orderId } of listed) yield orderId;
 }
 
@@ -145,7 +147,7 @@ async function* wrongPositions(
   onProgress: VerifyOptions['onProgress'],
 ): AsyncGenerator<Discrepancy, void> {
   let last = 0;
-  const positioned = journal(db)
+  const positioned = journal(orderLog, db)
     .find({ position: { $gt: 0, $lte: head } }, committed)
     .project<{ orderId: string; version: number; position: number }>({
       _id: 0,
@@ -162,7 +164,7 @@ async function* wrongPositions(
   }
   if (last < head) yield missingPositions(last + 1, head);
 
-  const beyond = journal(db).find({ position: { $gt: head } }, committed);
+  const beyond = journal(orderLog, db).find({ position: { $gt: head } }, committed);
   for await (const { orderId, version, position = 0 } of beyond.sort({ position: -1 }).limit(1)) {
     // Positions may have been given since the head was read, so read it again.
     const headNow = await feedHead(db);

@@ -12,12 +12,13 @@ import {
   readStored,
 } from '../../../src/log/journal/journal.js';
 import { sequence } from '../../../src/log/feed/sequencer.js';
-import { projectOrder } from '../../../src/views/orders.js';
+import { projectState } from '../../../src/log/journal/state-view.js';
 import { logOf } from '../../support/database.js';
 import { states } from '../../order/examples.js';
 import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { breakableMongodb } from '../../support/breakable-server.js';
 import { until } from '../../support/until.js';
+import { orderLog } from '../../../src/order-log.js';
 
 let api: TestApi;
 let address: string;
@@ -26,7 +27,7 @@ let sequencing: Promise<unknown>;
 
 beforeAll(async () => {
   api = await startTestApi();
-  await ensureJournalIndexes(api.mongo.db);
+  await ensureJournalIndexes(orderLog, api.mongo.db);
   address = await api.app.listen({ host: '127.0.0.1', port: 0 });
   sequencing = sequence({ db: api.mongo.db, signal: stopping.signal, heartbeat: () => undefined });
 });
@@ -41,8 +42,8 @@ async function recordOrder(): Promise<{ orderId: string; count: number }> {
   const { db } = api.mongo;
   const orderId = randomUUID();
   const log = logOf(states.refunded, orderId);
-  await appendToJournal(db, log);
-  await projectOrder(db, orderId);
+  await appendToJournal(orderLog, db, log);
+  await projectState(orderLog, db, orderId);
   await untilPositioned(db, orderId);
   return { orderId, count: log.length };
 }
@@ -187,10 +188,10 @@ describe('the live feed', () => {
     const own = await startTestApi();
     try {
       const { db } = own.mongo;
-      await ensureJournalIndexes(db);
+      await ensureJournalIndexes(orderLog, db);
       const ownAddress = await own.app.listen({ host: '127.0.0.1', port: 0 });
       const record = async (log: ReturnType<typeof logOf>) => {
-        await appendToJournal(db, log);
+        await appendToJournal(orderLog, db, log);
         await positioned(own, log[0]?.orderId ?? '');
       };
       const first = logOf(states.refunded, randomUUID());
@@ -201,7 +202,7 @@ describe('the live feed', () => {
         for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) text += chunk;
       })();
       await until(async () => expect(text).toContain(`id: ${first.length}\n`));
-      await Promise.all([journal(db).deleteMany({}), feedState(db).deleteMany({})]);
+      await Promise.all([journal(orderLog, db).deleteMany({}), feedState(db).deleteMany({})]);
       await record(logOf(states.confirmed, randomUUID()));
       await told;
       const ids = [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
@@ -214,7 +215,7 @@ describe('the live feed', () => {
   test('goes on behind events that were lost', async () => {
     const lost = await recordOrder();
     const head = await feedHead(api.mongo.db);
-    await journal(api.mongo.db).deleteMany({ orderId: lost.orderId });
+    await journal(orderLog, api.mongo.db).deleteMany({ orderId: lost.orderId });
     const receiving = receive('/v1/events/stream', 2, { 'last-event-id': String(head - lost.count) });
     await recordOrder();
     expect((await receiving).map(({ id }) => id)).toEqual([head + 1, head + 2]);
@@ -252,9 +253,9 @@ describe('the live log of an order', () => {
     const { db } = api.mongo;
     const orderId = randomUUID();
     const log = logOf(states.refunded, orderId);
-    await appendToJournal(db, log.slice(0, 4));
-    await projectOrder(db, orderId);
-    await appendToJournal(db, log.slice(4));
+    await appendToJournal(orderLog, db, log.slice(0, 4));
+    await projectState(orderLog, db, orderId);
+    await appendToJournal(orderLog, db, log.slice(4));
     const lastEventId = { 'last-event-id': String(log.length - 1) };
     const [received] = await receive(`/v1/orders/${orderId}/stream`, 1, lastEventId);
     expect(received?.id).toBe(log.length);
@@ -264,11 +265,11 @@ describe('the live log of an order', () => {
     const { db } = api.mongo;
     const orderId = randomUUID();
     const log = logOf(states.refunded, orderId);
-    await appendToJournal(db, log.slice(0, 4));
-    await projectOrder(db, orderId);
+    await appendToJournal(orderLog, db, log.slice(0, 4));
+    await projectState(orderLog, db, orderId);
     const receiving = receive(`/v1/orders/${orderId}/stream`, log.length);
     await recordOrder();
-    await appendToJournal(db, log.slice(4));
+    await appendToJournal(orderLog, db, log.slice(4));
     const received = await receiving;
     expect(received.map(({ event }) => `${event.orderId}:${event.version}`)).toEqual(
       log.map(({ version }) => `${orderId}:${version}`),
@@ -279,11 +280,11 @@ describe('the live log of an order', () => {
     const { db } = api.mongo;
     const orderId = randomUUID();
     const [first] = logOf(states.reserving, orderId);
-    await appendToJournal(db, [first]);
-    await projectOrder(db, orderId);
+    await appendToJournal(orderLog, db, [first]);
+    await projectState(orderLog, db, orderId);
     // More pages than there is time for, were each waited for as what is to come is.
     const log = Array.from({ length: 1_001 }, (_, index) => ({ ...first, version: index + 1 }));
-    await appendToJournal(db, log);
+    await appendToJournal(orderLog, db, log);
     await untilPositioned(db, orderId);
     const received = await receive(`/v1/orders/${orderId}/stream`, log.length);
     expect(received.at(-1)?.id).toBe(log.length);
@@ -347,7 +348,8 @@ describe('the live log of an order', () => {
 describe('an event that was not written by this version of the code', () => {
   /** As it is told by the feed, live and not, and by its order. */
   async function told({ orderId }: { orderId: string }, version: number) {
-    const { position = 0 } = (await readStored(api.mongo.db, orderId, { from: version, limit: 1 }))[0] ?? {};
+    const { position = 0 } =
+      (await readStored(orderLog, api.mongo.db, orderId, { from: version, limit: 1 }))[0] ?? {};
     const pages = await Promise.all([
       api.get(`/v1/events?after=${position - 1}&limit=1`),
       api.get(`/v1/orders/${orderId}/events?after=${version - 1}&limit=1`),
@@ -363,7 +365,7 @@ describe('an event that was not written by this version of the code', () => {
   test('is told as one of today where an older one wrote it', async () => {
     const order = await recordOrder();
     const fees = { 'data.shippingFee': 490, 'data.tax': 0, 'data.discount': 0 };
-    await journal(api.mongo.db).updateOne(
+    await journal(orderLog, api.mongo.db).updateOne(
       { _id: `${order.orderId}:1` },
       { $set: { schemaVersion: 1, ...fees }, $unset: { 'data.charges': '' } },
     );
@@ -377,8 +379,8 @@ describe('an event that was not written by this version of the code', () => {
     ['a part of it was removed', { $unset: { actor: '' as const } }],
   ])('is told as it stands where %s, and the others as ever', async (_, change) => {
     const order = await recordOrder();
-    await journal(api.mongo.db).updateOne({ _id: `${order.orderId}:2` }, change);
-    const [stored] = await readStored(api.mongo.db, order.orderId, { from: 2, limit: 1 });
+    await journal(orderLog, api.mongo.db).updateOne({ _id: `${order.orderId}:2` }, change);
+    const [stored] = await readStored(orderLog, api.mongo.db, order.orderId, { from: 2, limit: 1 });
     for (const event of await told(order, 2)) expect(event).toEqual(stored);
     const { body } = await api.get(`/v1/orders/${order.orderId}/events`);
     expect(body.data).toHaveLength(order.count);
@@ -386,7 +388,9 @@ describe('an event that was not written by this version of the code', () => {
 });
 
 async function untilPositioned(db: Db, orderId: string): Promise<void> {
-  await until(async () => expect((await readJournal(db, orderId)).at(-1)?.position).toBeGreaterThan(0));
+  await until(async () =>
+    expect((await readJournal(orderLog, db, orderId)).at(-1)?.position).toBeGreaterThan(0),
+  );
 }
 
 /** The events of an order have their positions, and nobody gives any more. */

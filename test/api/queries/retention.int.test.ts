@@ -1,6 +1,6 @@
-import { workflowId } from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { workflowId, orderLog } from '../../../src/order-log.js';
 import { readFeed } from '../../../src/log/feed/feed.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { sequence } from '../../../src/log/feed/sequencer.js';
@@ -73,7 +73,9 @@ describe('an order whose history is gone', () => {
     await send('shipments/s1/dispatch', { carrier: 'DHL', trackingNumber: '1' });
     await send('shipments/s1/deliver', {});
     await api.client.workflow.getHandle(workflowId(orderId)).result();
-    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+    );
     before = { order: await api.get(path), events: await api.get(`${path}/events`), created, noted };
     await deleteHistory(api.client, orderId);
   });

@@ -22,13 +22,14 @@ import { Superseded, sequence } from '../../../src/log/feed/sequencer.js';
 import { logOf, openDatabase } from '../../support/database.js';
 import { states } from '../../order/examples.js';
 import { until } from '../../support/until.js';
+import { orderLog } from '../../../src/order-log.js';
 
 const database = openDatabase();
 const { db } = database;
 afterAll(() => database.close());
 beforeEach(async () => {
-  await Promise.all([journal(db).deleteMany({}), feedState(db).deleteMany({})]);
-  await ensureJournalIndexes(db);
+  await Promise.all([journal(orderLog, db).deleteMany({}), feedState(db).deleteMany({})]);
+  await ensureJournalIndexes(orderLog, db);
 });
 
 let holders: { stop(): Promise<void> }[] = [];
@@ -67,7 +68,7 @@ function newOrder(): readonly [OrderEvent, ...OrderEvent[]] {
 }
 
 async function record(...events: readonly OrderEvent[]): Promise<void> {
-  for (const event of events) await appendToJournal(db, [event]);
+  for (const event of events) await appendToJournal(orderLog, db, [event]);
 }
 
 /** The contract: 1, 2, 3 … without gaps, each event once, and within an order positions follow versions. */
@@ -75,7 +76,7 @@ async function expectSound(count: number): Promise<void> {
   await until(async () => expect(await feedHead(db)).toBeGreaterThanOrEqual(count));
   const feed = await readFeed(db, 0, count + 1);
   expect(feed.map((event) => event.position)).toEqual(Array.from({ length: count }, (_, index) => index + 1));
-  expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0);
+  expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0);
   const versions = new Map<string, number>();
   for (const { orderId, version } of feed) {
     expect(version).toBe((versions.get(orderId) ?? 0) + 1);
@@ -176,7 +177,7 @@ describe('a holder', () => {
 
   test('that is stopped in a long backlog has noted how far it came', async () => {
     const logs = Array.from({ length: 60 }, newOrder);
-    for (const log of logs) await appendToJournal(db, log);
+    for (const log of logs) await appendToJournal(orderLog, db, log);
     const stopping = new AbortController();
     let stamped = 0;
     const heartbeat = (position: number) => {
@@ -200,7 +201,7 @@ describe('a holder', () => {
 
 test('an event recorded in the moment in which the first holder begins is not overlooked', async () => {
   for (let round = 0; round < 20; round += 1) {
-    await Promise.all([journal(db).deleteMany({}), feedState(db).deleteMany({})]);
+    await Promise.all([journal(orderLog, db).deleteMany({}), feedState(db).deleteMany({})]);
     const holder = hold();
     await setTimeout(round % 10);
     await record(...newOrder().slice(0, 1));
@@ -218,10 +219,10 @@ describe('hands in the journal', () => {
     await first.stop();
     const [gone, other] = [newOrder().slice(0, 1), newOrder()];
     await record(...gone, ...other);
-    const kept = await journal(db).findOneAndDelete({ _id: `${gone[0]?.orderId}:1` });
+    const kept = await journal(orderLog, db).findOneAndDelete({ _id: `${gone[0]?.orderId}:1` });
     hold();
     await expectSound(before.length + other.length);
-    if (kept !== null) await journal(db).insertOne(kept);
+    if (kept !== null) await journal(orderLog, db).insertOne(kept);
     await expectSound(before.length + other.length + 1);
   });
 
@@ -229,11 +230,13 @@ describe('hands in the journal', () => {
     const log = newOrder();
     const count = log.length;
     const isLast = async (version: number, position: number) =>
-      await until(async () => expect(await journal(db).findOne({ position })).toMatchObject({ version }));
+      await until(async () =>
+        expect(await journal(orderLog, db).findOne({ position })).toMatchObject({ version }),
+      );
     hold();
     await record(...log.slice(0, 6));
     await isLast(6, 6);
-    await journal(db).deleteMany({ version: { $in: [2, 3] } });
+    await journal(orderLog, db).deleteMany({ version: { $in: [2, 3] } });
     await record(...log.slice(1, 2));
     await isLast(2, 7);
     // Of an order that the holder has met with its gap, too.
@@ -274,11 +277,15 @@ describe('hands in the journal', () => {
       await record(...other.slice(0, 1));
       await until(async () => expect(await feedHead(db)).toBe(1));
     }
-    await restoreLog(db, log.slice(4, 7));
+    await restoreLog(orderLog, db, log.slice(4, 7));
     if (!isHeld) hold();
-    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+    );
     await record(...log.slice(7));
-    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+    );
     const feed = (await readFeed(db, 0, 100)).filter(({ orderId }) => orderId === log[0].orderId);
     expect(feed.map(({ version }) => version)).toEqual(log.slice(4).map(({ version }) => version));
     expect(feed[0]).not.toHaveProperty('begins');
@@ -289,7 +296,7 @@ describe('hands in the journal', () => {
     const [before, after] = [newOrder(), newOrder()];
     await record(...before);
     await until(async () => expect(await feedHead(db)).toBe(before.length));
-    await Promise.all([feedState(db).deleteMany({}), journal(db).deleteMany({})]);
+    await Promise.all([feedState(db).deleteMany({}), journal(orderLog, db).deleteMany({})]);
     await record(...after.slice(0, 1));
     expect(await old.ended).toBeInstanceOf(Superseded);
     hold();
@@ -302,10 +309,12 @@ describe('hands in the journal', () => {
     const [before, after] = [newOrder(), newOrder()];
     await record(...before);
     await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
-    await journal(db).drop();
-    await ensureJournalIndexes(db);
+    await journal(orderLog, db).drop();
+    await ensureJournalIndexes(orderLog, db);
     await record(...after);
-    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+    );
     await expectSound(after.length);
     expect(await feedGeneration(db)).toBeGreaterThan(0);
   });
@@ -316,10 +325,12 @@ describe('hands in the journal', () => {
     await record(...before);
     await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
     await first.stop();
-    await journal(db).deleteMany({});
+    await journal(orderLog, db).deleteMany({});
     await record(...after);
     hold();
-    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+    );
     await expectSound(after.length);
   });
 
@@ -331,7 +342,7 @@ describe('hands in the journal', () => {
     await first.stop();
     // As a holder leaves it that is killed before it has noted more.
     await feedState(db).updateOne({ _id: 'feed' }, { $set: { position: 2 }, $unset: { resumeToken: '' } });
-    await journal(db).deleteMany({ position: { $in: [4, 5] } });
+    await journal(orderLog, db).deleteMany({ position: { $in: [4, 5] } });
     hold();
     await record(...after);
     const last = before.length + 1;
@@ -340,7 +351,7 @@ describe('hands in the journal', () => {
     expect((await readFeed(db, 0, 100)).map(({ position }) => position)).toEqual(left);
     expect((await readFeed(db, 3, 2)).map(({ position }) => position)).toEqual([6, 7]);
     expect(await skipLostPositions(db, 3)).toBe(3);
-    await journal(db).deleteMany({ position: { $gt: 6 } });
+    await journal(orderLog, db).deleteMany({ position: { $gt: 6 } });
     expect(await skipLostPositions(db, 6)).toBe(last);
   });
 
@@ -352,7 +363,7 @@ describe('hands in the journal', () => {
       recordedAt: event.occurredAt,
       position: index < 2 ? index + 1 : index + 2,
     }));
-    await journal(db).insertMany(gapped);
+    await journal(orderLog, db).insertMany(gapped);
     const positions = async () => (await readFeed(db, 0, 10)).map(({ position }) => position);
     expect(await positions()).toEqual([1, 2]);
     await feedState(db).insertOne({ _id: 'feed', epoch: 1, position: 4 });
@@ -367,8 +378,8 @@ describe('hands in the journal', () => {
       await record(...log);
       const { signal } = new AbortController();
       expect(await tail.beyond(log.length - 1, signal, 10_000)).toBe(log.length);
-      const put = await journal(db).findOneAndDelete({ position: 2 });
-      if (put !== null) await journal(db).insertOne(put);
+      const put = await journal(orderLog, db).findOneAndDelete({ position: 2 });
+      if (put !== null) await journal(orderLog, db).insertOne(put);
       const next = newOrder().slice(0, 1);
       await record(...next);
       expect(await tail.beyond(log.length, signal, 10_000)).toBe(log.length + 1);
@@ -404,7 +415,7 @@ test('readers in the process that gives the positions learn of them from it, of 
     ] as const)
       expect(await tail.read(after, limit)).toEqual(await readFeed(db, after, limit));
     // Nobody has asked MongoDB.
-    await journal(db).updateOne({ position: 3 }, { $set: { actor: 'somebody else' } });
+    await journal(orderLog, db).updateOne({ position: 3 }, { $set: { actor: 'somebody else' } });
     expect((await tail.read(2, 1))[0]?.actor).toBe(ours[2]?.actor);
     await here.stop();
     // The local publisher does not know yet that another leader has taken over.

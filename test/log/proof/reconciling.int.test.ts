@@ -9,7 +9,8 @@ import { verify } from '../../../src/log/proof/verify.js';
 import { journal, type JournalDocument, readJournal, restoreLog } from '../../../src/log/journal/journal.js';
 import { ended, markStopped } from '../../../src/log/journal/stops.js';
 import { latestReconciliations, reconciliations } from '../../../src/log/proof/reconciliations.js';
-import { orders, projectOrder } from '../../../src/views/orders.js';
+import { orders } from '../../../src/views/orders.js';
+import { projectState } from '../../../src/log/journal/state-view.js';
 import { views } from '../../../src/views/views.js';
 import { rebuildWorkflowId } from '../../../src/log/workflow/rebuild-messages.js';
 import { reconcileScheduleId } from '../../../src/log/workflow/reconcile-messages.js';
@@ -19,6 +20,7 @@ import { placedOrder, startTestApi, type TestApi, workflowBundle } from '../../s
 import { deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
 import { createLogger } from '../../../src/server/logger.js';
+import { orderLog } from '../../../src/order-log.js';
 
 let api: TestApi;
 let db: Db;
@@ -82,11 +84,11 @@ describe('a reconciliation', () => {
   });
 
   test.each<[string, (orderId: string) => Promise<unknown>]>([
-    ['the journal lacks', (orderId) => journal(db).deleteOne({ _id: `${orderId}:2` })],
+    ['the journal lacks', (orderId) => journal(orderLog, db).deleteOne({ _id: `${orderId}:2` })],
     [
       'the journal and the view lack',
       async (orderId) => {
-        await journal(db).deleteMany({ orderId });
+        await journal(orderLog, db).deleteMany({ orderId });
         await orders(db).deleteOne({ _id: orderId });
       },
     ],
@@ -112,9 +114,9 @@ describe('a reconciliation', () => {
       const { body } = await api.post(`/v1/orders/${orderId}/notes?consistency=projected`, {
         body: { text: 'lost' },
       });
-      await journal(db).deleteOne({ _id: `${orderId}:${body.version}` });
+      await journal(orderLog, db).deleteOne({ _id: `${orderId}:${body.version}` });
       await orders(db).deleteOne({ _id: orderId });
-      await projectOrder(db, orderId);
+      await projectState(orderLog, db, orderId);
     }
     const repaired: string[] = [];
     for (let looked = 0; looked < placed; looked += 2) {
@@ -131,14 +133,16 @@ describe('a reconciliation', () => {
     const rebuilds = views.map(({ name }) =>
       api.client.workflow.getHandle(rebuildWorkflowId(name, feedTaskQueue(api.config.temporal.taskQueue))),
     );
-    await journal(db).deleteOne({ _id: `${orderId}:2` });
+    await journal(orderLog, db).deleteOne({ _id: `${orderId}:2` });
     expect(await reconciled()).toMatchObject({ repaired: 1, found: 0 });
     await expect(rebuilds[0]?.describe()).rejects.toThrow(WorkflowNotFoundError);
 
     const stopping = new AbortController();
     const sequencing = sequence({ db, signal: stopping.signal, heartbeat: () => undefined });
-    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
-    await journal(db).deleteOne({ _id: `${orderId}:2` });
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+    );
+    await journal(orderLog, db).deleteOne({ _id: `${orderId}:2` });
     expect(await reconciled()).toMatchObject({ repaired: 1, found: 0 });
     for (const rebuild of rebuilds) {
       expect((await rebuild.describe()).status.name).toBe('RUNNING');
@@ -149,11 +153,13 @@ describe('a reconciliation', () => {
     expect(await reconciled()).toMatchObject({ repaired: 0, found: 0 });
     for (const rebuild of rebuilds) expect((await rebuild.describe()).status.name).toBe('TERMINATED');
     // A try that ended between putting events back and asking for rebuilds leaves these to the next.
-    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
-    const log = await readJournal(db, orderId);
-    await journal(db).deleteOne({ _id: `${orderId}:2` });
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+    );
+    const log = await readJournal(orderLog, db, orderId);
+    await journal(orderLog, db).deleteOne({ _id: `${orderId}:2` });
     await noteRestoredEvents(db);
-    await restoreLog(db, log);
+    await restoreLog(orderLog, db, log);
     expect(await reconciled()).toMatchObject({ repaired: 0, found: 0 });
     for (const rebuild of rebuilds) {
       expect((await rebuild.describe()).status.name).toBe('RUNNING');
@@ -165,10 +171,10 @@ describe('a reconciliation', () => {
 
   test('reports what differs, and writes nothing over', async () => {
     const orderId = await place();
-    await journal(db).updateOne({ _id: `${orderId}:2` }, { $set: { actor: 'nobody' } });
+    await journal(orderLog, db).updateOne({ _id: `${orderId}:2` }, { $set: { actor: 'nobody' } });
     await orders(db).updateOne({ _id: orderId }, { $set: { total: 1 } });
     const before = [
-      await journal(db).find({ orderId }).toArray(),
+      await journal(orderLog, db).find({ orderId }).toArray(),
       await orders(db).findOne({ _id: orderId }),
     ];
     const report = await reconciled();
@@ -178,7 +184,7 @@ describe('a reconciliation', () => {
       expect.objectContaining({ orderId, version: 2, where: 'journal', kind: 'differs' }),
     ]);
     expect([
-      await journal(db).find({ orderId }).toArray(),
+      await journal(orderLog, db).find({ orderId }).toArray(),
       await orders(db).findOne({ _id: orderId }),
     ]).toEqual(before);
     expect((await api.get('/health/ready')).body.dependencies).toContainEqual(
@@ -190,7 +196,7 @@ describe('a reconciliation', () => {
     );
     await api.client.workflow.getHandle(`order-${orderId}`).terminate();
     await deleteHistory(api.client, orderId);
-    await journal(db).deleteMany({ orderId });
+    await journal(orderLog, db).deleteMany({ orderId });
     await orders(db).deleteOne({ _id: orderId });
     placed -= 1;
     await listed(placed);
@@ -239,7 +245,7 @@ describe('a reconciliation', () => {
 
   test('takes the mark away from an order whose workflow runs', async () => {
     const orderId = await place();
-    await markStopped(db, orderId, ended(orderId, 'terminated'));
+    await markStopped(orderLog, db, orderId, ended(orderLog, orderId, 'terminated'));
     expect((await api.get(`/v1/orders/${orderId}`)).body.allowedCommands).toEqual([]);
     expect(await reconciled()).toMatchObject({ found: 0 });
     await until(async () =>
@@ -254,8 +260,8 @@ describe('a reconciliation', () => {
   ])('reports an event that cannot be read, by %s, and mends the other orders', async (_, change) => {
     const [altered, behind] = [await place(), await place()];
     const event = { _id: `${altered}:1` };
-    const kept = await journal(db).findOne(event);
-    await journal(db).updateOne(event, change);
+    const kept = await journal(orderLog, db).findOne(event);
+    await journal(orderLog, db).updateOne(event, change);
     await orders(db).deleteOne({ _id: behind });
     const report = await reconciled();
     expect(report).toMatchObject({ repaired: 1, repairedOrders: [behind] });
@@ -263,7 +269,7 @@ describe('a reconciliation', () => {
       expect.objectContaining({ orderId: altered, where: 'journal', kind: 'differs' }),
     );
     expect(report.discrepancies.every(({ orderId }) => orderId === altered)).toBe(true);
-    if (kept !== null) await journal(db).replaceOne(event, kept);
+    if (kept !== null) await journal(orderLog, db).replaceOne(event, kept);
     expect(await reconciled()).toMatchObject({ found: 0 });
   });
 
@@ -282,7 +288,7 @@ describe('a reconciliation', () => {
 
 test('the role feed reconciles every so often, and again after it was started anew', async () => {
   const orderId = await place();
-  await journal(db).deleteMany({ orderId });
+  await journal(orderLog, db).deleteMany({ orderId });
   const context = {
     config: api.config,
     temporal: api.temporal,

@@ -13,6 +13,7 @@ import { orderBody, placedOrder, startTestApi, type TestApi } from '../../suppor
 import { startSequencing } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
 import { continuedAsNew, deleteHistory } from '../../support/retention.js';
+import { orderLog } from '../../../src/order-log.js';
 
 let api: TestApi;
 let db: Db;
@@ -40,7 +41,9 @@ async function verified(options: VerifyOptions = {}) {
 /** An order with nothing under way, and all of its events in the feed. */
 async function order(more: Readonly<Record<string, unknown>> = {}): Promise<string> {
   const orderId = await placedOrder(api, more);
-  await until(async () => expect(await journal(db).countDocuments({ orderId, unsequenced: true })).toBe(0));
+  await until(async () =>
+    expect(await journal(orderLog, db).countDocuments({ orderId, unsequenced: true })).toBe(0),
+  );
   return orderId;
 }
 
@@ -49,7 +52,7 @@ test('orders as they are made are one and the same wherever they are kept', asyn
   const progress: unknown[] = [];
   const report = await verified({ onProgress: (step) => progress.push(step) });
   expect(report).toMatchObject({ orders: 4, found: 0, discrepancies: [], withoutHistory: 0 });
-  expect(report.events).toBe(await journal(db).countDocuments());
+  expect(report.events).toBe(await journal(orderLog, db).countDocuments());
   expect(report.head).toBe(report.events);
   expect(progress.at(-1)).toEqual({ what: 'orders', done: 4, total: 4 });
   expect(await verified({ orderId })).toMatchObject({ orders: 1, found: 0 });
@@ -67,13 +70,13 @@ describe('it is found', () => {
   let keptView: Awaited<ReturnType<typeof view>>;
   beforeEach(async () => {
     orderId = await order();
-    kept = await journal(db).find({ orderId }).toArray();
+    kept = await journal(orderLog, db).find({ orderId }).toArray();
     keptView = await view();
   });
   // What one test has broken is mended for the others.
   afterEach(async () => {
-    await journal(db).deleteMany({ orderId });
-    await journal(db).insertMany([...kept]);
+    await journal(orderLog, db).deleteMany({ orderId });
+    await journal(orderLog, db).insertMany([...kept]);
     await orders(db).deleteOne({ _id: orderId });
     if (keptView !== null) await orders(db).insertOne(keptView);
   });
@@ -83,7 +86,7 @@ describe('it is found', () => {
   }
 
   async function alterEvent(version: number, change: UpdateFilter<JournalDocument>): Promise<void> {
-    await journal(db).updateOne({ _id: `${orderId}:${version}` }, change);
+    await journal(orderLog, db).updateOne({ _id: `${orderId}:${version}` }, change);
   }
 
   async function alterView(change: UpdateFilter<{ _id: string }>): Promise<void> {
@@ -123,7 +126,7 @@ describe('it is found', () => {
     ],
     [
       'an event that is missing',
-      () => journal(db).deleteOne({ _id: `${orderId}:2` }),
+      () => journal(orderLog, db).deleteOne({ _id: `${orderId}:2` }),
       { version: 2, where: 'journal', kind: 'behind' },
     ],
     [
@@ -132,7 +135,7 @@ describe('it is found', () => {
         const last = kept.at(-1);
         if (last === undefined) throw new Error('There is no event.');
         const { position: _, ...event } = { ...last, _id: `${orderId}:${kept.length + 1}` };
-        await journal(db).insertOne({ ...event, version: kept.length + 1 });
+        await journal(orderLog, db).insertOne({ ...event, version: kept.length + 1 });
       },
       { where: 'journal', kind: 'differs', detail: expect.stringContaining('the history has no such') },
     ],
@@ -236,7 +239,7 @@ describe('it is found', () => {
   });
 
   test('an order of which the journal and the views have nothing', async () => {
-    await journal(db).deleteMany({ orderId });
+    await journal(orderLog, db).deleteMany({ orderId });
     await orders(db).deleteOne({ _id: orderId });
     const { discrepancies } = await verified();
     expect(discrepancies).toContainEqual(
@@ -253,7 +256,7 @@ describe('it is found', () => {
     await stock(db).deleteOne({ _id: moved?.lines[0]?.sku ?? '' });
     await movements(db).deleteMany({ orderId: lost });
     await sandboxLedger(db).deleteMany({ orderId: lost });
-    await journal(db).deleteMany({ orderId: lost });
+    await journal(orderLog, db).deleteMany({ orderId: lost });
     await orders(db).deleteOne({ _id: lost });
     expect(withoutHistory).toBe(1);
     expect(discrepancies).toEqual([
@@ -397,7 +400,7 @@ test('an order that is over needs no history, but then all of its journal', asyn
   const orderId = await order({ payment: { method: 'tok_declined' } });
   await deleteHistory(api.client, orderId);
   expect(await verified({ orderId })).toMatchObject({ orders: 1, withoutHistory: 1, found: 0 });
-  await journal(db).deleteOne({ _id: `${orderId}:2` });
+  await journal(orderLog, db).deleteOne({ _id: `${orderId}:2` });
   const { discrepancies } = await verified({ orderId });
   expect(discrepancies).toContainEqual(
     expect.objectContaining({ orderId, version: 2, where: 'journal', kind: 'differs' }),
@@ -415,7 +418,7 @@ test('a history whose earlier runs are gone may start behind them, where the jou
     await deleteHistory(other.client, orderId, firstRun);
     const these = { client: other.client, db: other.mongo.db, taskQueue: other.config.temporal.taskQueue };
     expect(await verify(these, { orderId })).toMatchObject({ orders: 1, found: 0, withoutHistory: 0 });
-    await journal(other.mongo.db).deleteOne({ _id: `${orderId}:1` });
+    await journal(orderLog, other.mongo.db).deleteOne({ _id: `${orderId}:1` });
     const { discrepancies } = await verify(these, { orderId });
     expect(discrepancies).toContainEqual(
       expect.objectContaining({ orderId, version: 1, where: 'journal', kind: 'differs' }),
@@ -456,7 +459,9 @@ describe('with a history larger than one message', () => {
       );
       expect(replies.map(({ status }) => status)).toEqual(replies.map(() => 200));
     }
-    await until(async () => expect(await journal(db).countDocuments({ orderId, unsequenced: true })).toBe(0));
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ orderId, unsequenced: true })).toBe(0),
+    );
     return orderId;
   }
 

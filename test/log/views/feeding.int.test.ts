@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import type { OrderEvent } from '../../../src/order/events.js';
-import { NewerEvent } from '../../../src/order/upcasters.js';
+import { NewerEvent } from '../../../src/log/entity.js';
 import { feedState } from '../../../src/log/feed/feed.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { Superseded } from '../../../src/log/feed/sequencer.js';
@@ -27,6 +27,7 @@ import {
   parkedOf,
   publish,
 } from './support.js';
+import { orderLog } from '../../../src/order-log.js';
 
 const { db, run, runners } = openViews();
 
@@ -101,7 +102,7 @@ test('what an older holder still writes is refused, document and position', asyn
   await publish(db, log ?? []);
   const older = new BuildFeeder(db, customers, 'active', await takeOverProjection(db, customers));
   await takeOverProjection(db, customers);
-  const events = await journal(db).find().sort({ position: 1 }).toArray();
+  const events = await journal(orderLog, db).find().sort({ position: 1 }).toArray();
   expect(await older.apply(events as never)).toBe(false);
   expect(await contentsOf(db, customers)).toEqual([]);
   expect(await projectionState(db, customers.name)).toMatchObject({ position: 0 });
@@ -134,7 +135,7 @@ test('events of an order whose past is lost for good are passed over, and all ot
   const [lost = [], well = []] = newLogs('refunded', 'completed');
   const orderId = lost[0]?.orderId ?? '';
   await publish(db, [...lost.slice(4, 6), ...well]);
-  await journal(db).updateOne({ orderId, version: 5 }, { $set: { begins: true } });
+  await journal(orderLog, db).updateOne({ orderId, version: 5 }, { $set: { begins: true } });
   run(productDemand);
   await caughtUp(db, productDemand);
   await publish(db, lost.slice(6));
@@ -149,7 +150,7 @@ test('in an emptied database a view begins anew', async () => {
   await publish(db, first ?? []);
   await caughtUp(db, customers);
   await Promise.all([
-    journal(db).deleteMany({}),
+    journal(orderLog, db).deleteMany({}),
     feedState(db).deleteMany({}),
     projections(db).deleteMany({}),
   ]);
@@ -262,7 +263,7 @@ describe('an event that a view cannot apply', () => {
     await publish(db, log.slice(0, 4));
     await caughtUp(db, view);
     await runner.stop();
-    await journal(db).deleteOne({ orderId, version: 2 });
+    await journal(orderLog, db).deleteOne({ orderId, version: 2 });
     run(view);
     // The view meets version 5 while version 2 is away: only then is there something to park.
     await publish(db, log.slice(4, 5));
@@ -312,7 +313,7 @@ describe('an event that was altered so that nobody can read it', () => {
   ];
 
   async function alter({ orderId, version }: OrderEvent, change: object): Promise<void> {
-    await journal(db).updateOne({ _id: `${orderId}:${version}` }, { $set: change });
+    await journal(orderLog, db).updateOne({ _id: `${orderId}:${version}` }, { $set: change });
   }
 
   test.each(altered)(

@@ -17,6 +17,7 @@ import { shared } from '../../support/servers.js';
 import type { RoleProcess } from '../../support/role-process.js';
 import { createSystem } from '../../support/system.js';
 import { until } from '../../support/until.js';
+import { orderLog } from '../../../src/order-log.js';
 
 const system = createSystem();
 const { db } = system;
@@ -44,7 +45,7 @@ async function upToDate(): Promise<void> {
     const { body } = await api.get('/v1/projections');
     expect(body.feed.unsequenced).toBe(0);
     expect(body.views.map((view: ProjectionStatus) => view.eventsBehind)).toEqual(views.map(() => 0));
-    expect(body.feed.head).toBe(await journal(db).countDocuments());
+    expect(body.feed.head).toBe(await journal(orderLog, db).countDocuments());
   });
 }
 
@@ -220,7 +221,7 @@ test('an event that was set aside is listed, tried again and skipped over HTTP',
   const { id } = await api.place();
   await upToDate();
   // As if the view could not apply the order's last event.
-  const [event] = (await readJournal(db, id)).slice(-1);
+  const [event] = (await readJournal(orderLog, db, id)).slice(-1);
   const state = await db
     .collection('projections')
     .findOneAndUpdate({ _id: 'product-demand' as never }, { $inc: { parked: 1 } });
@@ -408,7 +409,7 @@ test('journal and views come back from the workflow histories alone', async () =
   for (const method of ['tok_ok', 'tok_declined']) await api.place({ payment: { method } });
   await upToDate();
   const log = async () =>
-    await journal(db)
+    await journal(orderLog, db)
       .find({}, { projection: { recordedAt: 0, position: 0 } })
       .sort({ _id: 1 })
       .toArray();

@@ -1,7 +1,13 @@
-import { type ContinuedOrder, type OrderState, orderWorkflow, workflowId } from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { WorkflowNotFoundError } from '@temporalio/client';
+import {
+  type ContinuedOrder,
+  type OrderState,
+  orderWorkflow,
+  workflowId,
+  orderLog,
+} from '../../../src/order-log.js';
 import { fold } from '../../../src/order/evolve.js';
 import { toView } from '../../../src/order/view.js';
 import { forks } from '../../../src/log/journal/fork.js';
@@ -59,13 +65,13 @@ test('journal and orders come back from the histories, over several runs of an o
   placed = await Promise.all([placedOrder(api), placedOrder(api), placedOrder(api)]);
   await continuedAsNew(api, placed[0] ?? '', 2);
   await listed(3);
-  const before = await Promise.all(placed.map((orderId) => readJournal(db, orderId)));
-  await Promise.all([journal(db).deleteMany({}), orders(db).deleteMany({})]);
+  const before = await Promise.all(placed.map((orderId) => readJournal(orderLog, db, orderId)));
+  await Promise.all([journal(orderLog, db).deleteMany({}), orders(db).deleteMany({})]);
 
   const given = rebuilding();
   expect(await rebuildJournal(given)).toBe(true);
   for (const [index, orderId] of placed.entries()) {
-    const after = await readJournal(db, orderId);
+    const after = await readJournal(orderLog, db, orderId);
     expect(after.map(({ recordedAt: _recordedAt, ...event }) => event)).toEqual(
       before[index]?.map(({ recordedAt: _recordedAt, position: _position, ...event }) => event),
     );
@@ -79,7 +85,7 @@ test('journal and orders come back from the histories, over several runs of an o
 
 test('where all is there already, nothing changes', async () => {
   const { db } = api.mongo;
-  const all = async () => await journal(db).find().sort({ _id: 1 }).toArray();
+  const all = async () => await journal(orderLog, db).find().sort({ _id: 1 }).toArray();
   const before = await all();
   expect(await rebuildJournal(rebuilding())).toBe(true);
   expect(await all()).toEqual(before);
@@ -98,7 +104,7 @@ test('a rebuild that is ended before goes on later', async () => {
 
 test('a rebuild whose worker ends half-way goes on where it was', async () => {
   const { db } = api.mongo;
-  await Promise.all([journal(db).deleteMany({}), orders(db).deleteMany({})]);
+  await Promise.all([journal(orderLog, db).deleteMany({}), orders(db).deleteMany({})]);
   const rebuildId = randomUUID();
   const crash = new AbortController();
   const heartbeat = (done: number) => {
@@ -126,7 +132,7 @@ test('orders that go on while they are restored are whole in the end', async () 
     const open = await Promise.all(Array.from({ length: 4 }, () => placedOrder(own)));
     await listed(open.length, own);
     for (let round = 0; round < 3; round += 1) {
-      await Promise.all([journal(db).deleteMany({}), orders(db).deleteMany({})]);
+      await Promise.all([journal(orderLog, db).deleteMany({}), orders(db).deleteMany({})]);
       const body = { text: `round ${round}` };
       const told = open.map((orderId) => own.post(`/v1/orders/${orderId}/notes`, { body }));
       expect(await rebuildJournal(rebuilding(undefined, undefined, own))).toBe(true);
@@ -134,7 +140,7 @@ test('orders that go on while they are restored are whole in the end', async () 
       for (const orderId of open) {
         const state = await stateOf(orderId, own);
         await until(async () => expect(await storedView(orderId, own)).toEqual(state));
-        const versions = (await readJournal(db, orderId)).map(({ version }) => version);
+        const versions = (await readJournal(orderLog, db, orderId)).map(({ version }) => version);
         expect(versions).toEqual(Array.from({ length: state.version }, (_, index) => index + 1));
       }
     }
@@ -149,13 +155,13 @@ test('where events come back that had positions, the views across orders are bui
   const rebuilds = views.map(({ name }) => api.client.workflow.getHandle(rebuildWorkflowId(name, taskQueue)));
   const stopping = new AbortController();
   const sequencing = sequence({ db, signal: stopping.signal, heartbeat: () => undefined });
-  await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+  await until(async () => expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0));
   expect(await rebuildJournal(rebuilding())).toBe(true);
   await expect(rebuilds[0]?.describe()).rejects.toThrow(WorkflowNotFoundError);
-  await journal(db).deleteMany({ orderId: placed[0] ?? '' });
+  await journal(orderLog, db).deleteMany({ orderId: placed[0] ?? '' });
   expect(await rebuildJournal(rebuilding())).toBe(true);
   for (const rebuild of rebuilds) expect((await rebuild.describe()).status.name).toBe('RUNNING');
-  await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+  await until(async () => expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0));
   stopping.abort();
   await sequencing;
 });
@@ -166,11 +172,11 @@ test('an order whose first runs are gone comes back as it is now, with the event
   const [firstRun] = await continuedAsNew(api, orderId, 1);
   await deleteHistory(api.client, orderId, (await runsOf(orderId))[0] ?? firstRun);
   const last = (await stateOf(orderId)).version;
-  await Promise.all([journal(db).deleteMany({ orderId }), orders(db).deleteMany({ _id: orderId })]);
+  await Promise.all([journal(orderLog, db).deleteMany({ orderId }), orders(db).deleteMany({ _id: orderId })]);
 
   expect(await rebuildJournal(rebuilding())).toBe(true);
   expect(await storedView(orderId)).toEqual(await stateOf(orderId));
-  const events = await readJournal(db, orderId);
+  const events = await readJournal(orderLog, db, orderId);
   expect(events[0]?.version).toBeGreaterThan(1);
   expect(events.at(-1)?.version).toBe(last);
   expect((await projectionsStatus(db)).stores[1]).toMatchObject({
@@ -183,7 +189,7 @@ test('an order whose first runs are gone comes back as it is now, with the event
   });
   const sequencing = new AbortController();
   const sequenced = sequence({ db, signal: sequencing.signal, heartbeat: () => undefined });
-  await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+  await until(async () => expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0));
   sequencing.abort();
   await sequenced;
 
@@ -199,10 +205,10 @@ test('an order whose journal tells another story is named, and nothing of it is 
   const { db } = api.mongo;
   const orderId = placed[1] ?? '';
   const altered = { _id: `${orderId}:2` };
-  await journal(db).updateOne(altered, { $set: { actor: 'somebody else' } });
+  await journal(orderLog, db).updateOne(altered, { $set: { actor: 'somebody else' } });
   expect(await rebuildJournal(rebuilding())).toBe(true);
-  expect(await journal(db).findOne(altered)).toMatchObject({ actor: 'somebody else' });
-  expect(await forks(db).findOne({ _id: orderId })).toMatchObject({ version: 2 });
+  expect(await journal(orderLog, db).findOne(altered)).toMatchObject({ actor: 'somebody else' });
+  expect(await forks(orderLog, db).findOne({ _id: orderId })).toMatchObject({ version: 2 });
   const { exceptions } = (await projectionsStatus(db)).stores[1] ?? {};
   expect(exceptions?.orderIds).toContain(orderId);
 });
@@ -215,7 +221,11 @@ test('an order whose history is no log is named, and keeps no other from coming 
     logOf(states.confirmed, orderId).filter(({ version }) => version !== 2),
   );
   await listed(placed.length + 1);
-  await Promise.all([journal(db).deleteMany({}), orders(db).deleteMany({}), forks(db).deleteMany({})]);
+  await Promise.all([
+    journal(orderLog, db).deleteMany({}),
+    orders(db).deleteMany({}),
+    forks(orderLog, db).deleteMany({}),
+  ]);
 
   expect(await rebuildJournal(rebuilding())).toBe(true);
   const { exceptions } = (await projectionsStatus(db)).stores[1] ?? {};

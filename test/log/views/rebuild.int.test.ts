@@ -27,6 +27,7 @@ import {
   pausedBefore,
   publish,
 } from './support.js';
+import { orderLog } from '../../../src/order-log.js';
 
 const { db, run, runners } = openViews();
 
@@ -218,7 +219,7 @@ test('a view is built anew when its feed began anew in a journal that was restor
   let request: Promise<boolean> | undefined;
   run(customers, { requestRebuild: async (view) => void (request ??= rebuild(view, rebuilding())) });
   await caughtUp(db, customers);
-  await Promise.all([journal(db).deleteMany({}), feedState(db).deleteMany({})]);
+  await Promise.all([journal(orderLog, db).deleteMany({}), feedState(db).deleteMany({})]);
   const [log = []] = newLogs('completed');
   await publish(db, log);
   await until(async () => {
@@ -234,7 +235,7 @@ test('a view is built anew when its feed began anew, however far that is by then
   const first = run(customers);
   await caughtUp(db, customers);
   await first.stop();
-  await journal(db).deleteMany({});
+  await journal(orderLog, db).deleteMany({});
   await feedState(db).updateOne({ _id: 'feed' }, { $set: { position: 0, begunAnew: 2 } });
   const logs = newLogs(...manyStates);
   const head = await publish(db, interleaved(...logs));
@@ -251,7 +252,7 @@ test('where events were lost, views and rebuilds go on behind them, up to the he
   const [first = [], ...others] = logs;
   const events = [...interleaved(lost.slice(0, -1), ...logs), ...lost.slice(-1)];
   const head = await publish(db, events);
-  await journal(db).deleteMany({ orderId: lost[0]?.orderId ?? '' });
+  await journal(orderLog, db).deleteMany({ orderId: lost[0]?.orderId ?? '' });
   run(customers);
   await caughtUp(db, customers);
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
@@ -262,7 +263,7 @@ test('where events were lost, views and rebuilds go on behind them, up to the he
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
 
   // What comes back has other positions than it had: a rebuild has it once.
-  await journal(db).deleteMany({ orderId: first[0]?.orderId ?? '' });
+  await journal(orderLog, db).deleteMany({ orderId: first[0]?.orderId ?? '' });
   await publish(db, first);
   expect(await rebuild(customers, rebuilding())).toBe(true);
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [first, ...others]));
@@ -319,10 +320,10 @@ test('the view of orders is built anew while events are recorded, and none is lo
   const logs = newLogs(...Array.from({ length: 40 }, () => manyStates).flat());
   const [under, later] = [newLogs(...manyStates), newLogs(...manyStates)];
   await publish(db, logs.flat());
-  for (const log of under) await record(db, log.slice(0, 2));
+  for (const log of under) await record(orderLog, db, log.slice(0, 2));
   // A view that went wrong.
   await orders(db).updateMany({}, { $set: { total: -1 } });
-  const recorded = Promise.all([...under, ...later].map((log) => record(db, log)));
+  const recorded = Promise.all([...under, ...later].map((log) => record(orderLog, db, log)));
   expect(await rebuildOrders(rebuilding())).toBe(true);
   await recorded;
   expect(await storedOrders()).toEqual(wholeOrders([...logs, ...under, ...later]));
@@ -345,12 +346,12 @@ test('a rebuild of the view of orders that ends anywhere goes on where it was', 
 
 test('a crash between the swap and what was recorded since loses nothing', async () => {
   const [one = [], other = []] = newLogs('completed', 'cancelled');
-  await record(db, one.slice(0, 3));
+  await record(orderLog, db, one.slice(0, 3));
   const rebuildId = randomUUID();
   await rebuildOrders(rebuilding(rebuildId));
   // As it was when the swap was done: the order's last events are in the journal, and in the view that is gone.
-  await record(db, one);
-  await record(db, other);
+  await record(orderLog, db, one);
+  await record(orderLog, db, other);
   await orders(db).deleteMany({ _id: other[0]?.orderId ?? '' });
   await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { phase: 'swapping' } });
   expect(await rebuildOrders(rebuilding(rebuildId))).toBe(true);
@@ -401,7 +402,7 @@ test('what a holder that froze before a write leaves behind the swap is not put 
 test('who has seen an order in the view that is replaced writes nothing from it into the new one', async () => {
   const [log = []] = newLogs('completed');
   const orderId = log[0]?.orderId ?? '';
-  await record(db, log.slice(0, 2));
+  await record(orderLog, db, log.slice(0, 2));
   // As an older version of the fold had left it.
   await orders(db).updateOne({ _id: orderId }, { $set: { 'state.tags': ['old'] } });
   const swap = pausedBefore(db, 'rename');
@@ -409,7 +410,7 @@ test('who has seen an order in the view that is replaced writes nothing from it 
   const rebuilt = rebuildOrders({ ...rebuilding(), db: last.db });
   await swap.isThere;
   const recorder = pausedBefore(db, 'replaceOne');
-  const recorded = record(recorder.db, log.slice(2));
+  const recorded = record(orderLog, recorder.db, log.slice(2));
   await recorder.isThere;
   swap.goOn();
   await last.isThere;
@@ -433,10 +434,10 @@ test('of two that begin a rebuild of a store at once, one is refused', async () 
 
 test('an order that cannot be made from its first event on is taken over as it was', async () => {
   const [whole = [], maimed = []] = newLogs('completed', 'completed');
-  await record(db, whole);
-  await record(db, maimed);
+  await record(orderLog, db, whole);
+  await record(orderLog, db, maimed);
   const orderId = maimed[0]?.orderId ?? '';
-  await journal(db).deleteOne({ orderId, version: 1 });
+  await journal(orderLog, db).deleteOne({ orderId, version: 1 });
   await rebuildOrders(rebuilding());
   expect(await storedOrders()).toEqual(wholeOrders([whole, maimed]));
   const { stores } = await projectionsStatus(db);
@@ -445,10 +446,10 @@ test('an order that cannot be made from its first event on is taken over as it w
 
 test('an order that the journal has nothing of is taken over as it was, too', async () => {
   const [whole = [], lost = []] = newLogs('completed', 'completed');
-  await record(db, whole);
-  await record(db, lost);
+  await record(orderLog, db, whole);
+  await record(orderLog, db, lost);
   const orderId = lost[0]?.orderId ?? '';
-  await journal(db).deleteMany({ orderId });
+  await journal(orderLog, db).deleteMany({ orderId });
   await rebuildOrders(rebuilding());
   expect(await storedOrders()).toEqual(wholeOrders([whole, lost]));
   const exceptions = { count: 1, orderIds: [orderId] };
@@ -458,13 +459,13 @@ test('an order that the journal has nothing of is taken over as it was, too', as
 test('an order with an event that nobody can read is taken over as it was, and keeps nobody from the others', async () => {
   const logs = newLogs('completed', 'completed', 'cancelled');
   await publish(db, logs.flat());
-  for (const log of logs) await record(db, log);
+  for (const log of logs) await record(orderLog, db, log);
   const orderId = logs[1]?.[0].orderId ?? '';
-  await journal(db).updateOne({ _id: `${orderId}:3` }, { $set: { type: 'Nonsense' } });
+  await journal(orderLog, db).updateOne({ _id: `${orderId}:3` }, { $set: { type: 'Nonsense' } });
   // As one that is recorded just now: it is looked at again after the swap.
   const [late = []] = newLogs('completed');
-  await record(db, late);
-  await journal(db).updateOne({ _id: `${late[0]?.orderId}:2` }, { $set: { type: 'Nonsense' } });
+  await record(orderLog, db, late);
+  await journal(orderLog, db).updateOne({ _id: `${late[0]?.orderId}:2` }, { $set: { type: 'Nonsense' } });
   await orders(db).updateOne({ _id: late[0]?.orderId ?? '' }, { $set: { version: 1 } });
   const lateOne = async () => (await storedOrders()).find(({ _id }) => _id === late[0]?.orderId);
   const before = await lateOne();
@@ -478,7 +479,7 @@ test('an order with an event that nobody can read is taken over as it was, and k
 
 test('the view of orders is outdated until a rebuild to its version is begun; one that was never rebuilt is of version 1', async () => {
   const [log = []] = newLogs('completed');
-  await record(db, log);
+  await record(orderLog, db, log);
   expect(await areOrdersOutdated(db)).toBe(ordersVersion > 1);
   await rebuildOrders(rebuilding());
   await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { version: 0 } });
@@ -496,7 +497,7 @@ test.each(['running', 'swapping', 'done'] as const)(
   'a view of orders that an earlier version of the code has rolled back (%s) is rebuilt, and its kept build dropped',
   async (phase) => {
     const logs = newLogs(...manyStates);
-    for (const log of logs) await record(db, log);
+    for (const log of logs) await record(orderLog, db, log);
     await orders(db).updateMany({}, { $set: { tags: ['old'], 'state.tags': ['old'] } });
     await db.collection('orders_before_back').insertOne({ total: 1 });
     await db.collection('orders_next_back').insertOne({ total: 1 });
@@ -531,7 +532,7 @@ test.each(['running', 'swapping', 'done'] as const)(
 test('the view of orders is of this version from the beginning, where there is no order yet', async () => {
   expect(await areOrdersOutdated(db)).toBe(false);
   const [log = []] = newLogs('completed');
-  await record(db, log);
+  await record(orderLog, db, log);
   expect(await areOrdersOutdated(db)).toBe(false);
   expect((await projectionsStatus(db)).stores[0]).toEqual({ name: 'orders', version: ordersVersion });
   await rebuildOrders(rebuilding());
@@ -553,9 +554,9 @@ test('how far behind everything is, is told in events and in time', async () => 
   const [log = []] = newLogs('completed');
   await publish(db, log);
   const past = new Date(Date.now() - 60_000).toISOString();
-  await journal(db).updateOne({ position: 1 }, { $set: { recordedAt: past } });
+  await journal(orderLog, db).updateOne({ position: 1 }, { $set: { recordedAt: past } });
   const [late = []] = newLogs('completed');
-  await record(db, late.slice(0, 2));
+  await record(orderLog, db, late.slice(0, 2));
   await until(async () => {
     const { feed, views } = await projectionsStatus(db);
     expect(feed).toMatchObject({ head: log.length, unsequenced: 2 });

@@ -10,10 +10,11 @@ import { restoreOrders } from '../../../src/log/views/rebuilding/restore-orders.
 import { logOf, openDatabase } from '../../support/database.js';
 import { states } from '../../order/examples.js';
 import { keptOrder, orderOf } from './support.js';
+import { orderLog } from '../../../src/order-log.js';
 
 const database = openDatabase();
 const { db } = database;
-beforeAll(() => ensureJournalIndexes(db));
+beforeAll(() => ensureJournalIndexes(orderLog, db));
 afterAll(() => database.close());
 
 function newLog(): readonly [OrderEvent, ...OrderEvent[]] {
@@ -45,7 +46,7 @@ function meanwhile(collection: 'order_events' | 'orders', act: () => Promise<unk
 
 async function expectWhole(log: readonly [OrderEvent, ...OrderEvent[]]): Promise<void> {
   const [{ orderId }] = log;
-  const recorded = await readJournal(db, orderId);
+  const recorded = await readJournal(orderLog, db, orderId);
   expect(recorded).toEqual(log.map((event) => expect.objectContaining(event)));
   const view = await orders(db).findOne({ _id: orderId }, { projection: { recorder: 0 } });
   expect(view).toStrictEqual(toDocument(orderOf(log)));
@@ -53,9 +54,9 @@ async function expectWhole(log: readonly [OrderEvent, ...OrderEvent[]]): Promise
 
 test('orders come back, whether the journal has nothing of them, a part or all', async () => {
   const [none, part, late, all] = [newLog(), newLog(), newLog(), newLog()];
-  await record(db, part.slice(0, 3));
-  await record(db, late.slice(3));
-  await record(db, all);
+  await record(orderLog, db, part.slice(0, 3));
+  await record(orderLog, db, late.slice(3));
+  await record(orderLog, db, all);
   expect(await restore(db, none, part, late, all)).toEqual([]);
   for (const log of [none, part, late, all]) await expectWhole(log);
 });
@@ -70,7 +71,7 @@ test('a view that is there without a journal is brought up to it', async () => {
 test('what is recorded before the journal is written is in the view', async () => {
   const [log, other] = [newLog(), newLog()];
   const last = log.length - 1;
-  const act = () => record(db, log.slice(last));
+  const act = () => record(orderLog, db, log.slice(last));
   expect(await restore(meanwhile('order_events', act), log.slice(0, last), other)).toEqual([]);
   await expectWhole(log);
   await expectWhole(other);
@@ -79,10 +80,10 @@ test('what is recorded before the journal is written is in the view', async () =
 test('what is recorded ahead of its turn before the journal is written is not forgotten', async () => {
   const log = newLog();
   const read = log.length - 2;
-  const remembering = createRecorder(db);
+  const remembering = createRecorder(orderLog, db);
   await remembering.record(log.slice(0, read));
-  await Promise.all([journal(db).deleteMany({}), orders(db).deleteMany({})]);
-  const act = () => record(db, log.slice(read + 1));
+  await Promise.all([journal(orderLog, db).deleteMany({}), orders(db).deleteMany({})]);
+  const act = () => record(orderLog, db, log.slice(read + 1));
   expect(await restore(meanwhile('order_events', act), log.slice(0, read))).toEqual([]);
   await remembering.record(log.slice(read, read + 1));
   await expectWhole(log);
@@ -91,14 +92,14 @@ test('what is recorded ahead of its turn before the journal is written is not fo
 test('what is recorded before the view is written is in the view', async () => {
   const log = newLog();
   const last = log.length - 1;
-  const act = () => record(db, log.slice(last));
+  const act = () => record(orderLog, db, log.slice(last));
   expect(await restore(meanwhile('orders', act), log.slice(0, last))).toEqual([]);
   await expectWhole(log);
 });
 
 test('events of the same order that are recorded meanwhile are the same events', async () => {
   const [log, other] = [newLog(), newLog()];
-  const act = () => record(db, log.slice(0, 3));
+  const act = () => record(orderLog, db, log.slice(0, 3));
   expect(await restore(meanwhile('order_events', act), other, log)).toEqual([]);
   await expectWhole(log);
   await expectWhole(other);
@@ -108,10 +109,12 @@ test('another event under the same version is a fork: noted, named, nothing writ
   const [before, log, after] = [newLog(), newLog(), newLog()];
   const [{ orderId }, second] = log;
   if (second === undefined) throw new Error('Too short a log.');
-  const act = () => record(db, [{ ...second, actor: 'somebody else' }]);
+  const act = () => record(orderLog, db, [{ ...second, actor: 'somebody else' }]);
   expect(await restore(meanwhile('order_events', act), before, log, after)).toEqual([orderId]);
-  expect(await forks(db).findOne({ _id: orderId })).toMatchObject({ version: 2 });
-  expect((await readJournal(db, orderId)).map(({ version, actor }) => ({ version, actor }))).toEqual([
+  expect(await forks(orderLog, db).findOne({ _id: orderId })).toMatchObject({ version: 2 });
+  expect(
+    (await readJournal(orderLog, db, orderId)).map(({ version, actor }) => ({ version, actor })),
+  ).toEqual([
     { version: 1, actor: log[0].actor },
     { version: 2, actor: 'somebody else' },
   ]);

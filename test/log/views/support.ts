@@ -11,7 +11,8 @@ import { parkedAudit } from '../../../src/log/views/feeding/parked.js';
 import { ensureParkedEventIndexes, parkedEvents } from '../../../src/log/views/feeding/parked-events.js';
 import { type Projecting, project } from '../../../src/log/views/feeding/project.js';
 import { projections, projectionState } from '../../../src/log/views/feeding/state.js';
-import { ensureOrderIndexes, orders } from '../../../src/views/orders.js';
+import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
+import { orders } from '../../../src/views/orders.js';
 import type { KeptOrder } from '../../../src/log/views/rebuilding/restore-orders.js';
 import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
 import { documents, type EntityView, type View } from '../../../src/log/views/view.js';
@@ -19,6 +20,7 @@ import { logOf, openDatabase } from '../../support/database.js';
 import { type StateName, states } from '../../order/examples.js';
 import { door } from '../../support/door.js';
 import { until } from '../../support/until.js';
+import { orderLog } from '../../../src/order-log.js';
 
 /** The logs of some new orders, of each state that is named. */
 export function newLogs(...names: readonly StateName[]): readonly (readonly [OrderEvent, ...OrderEvent[]])[] {
@@ -56,7 +58,7 @@ export async function publish(db: Db, events: readonly OrderEvent[]): Promise<nu
     recordedAt,
     position: head + index + 1,
   }));
-  await journal(db).insertMany(stamped);
+  await journal(orderLog, db).insertMany(stamped);
   const position = head + events.length;
   await feedState(db).updateOne({ _id: 'feed' }, { $set: { position } }, { upsert: true });
   return position;
@@ -104,7 +106,7 @@ export function openViews() {
   const runners: Runner[] = [];
   beforeEach(async () => {
     const used = [
-      journal(db),
+      journal(orderLog, db),
       feedState(db),
       projections(db),
       parkedEvents(db),
@@ -113,7 +115,11 @@ export function openViews() {
       orders(db),
     ];
     await Promise.all(used.map((collection) => collection.deleteMany({})));
-    await Promise.all([ensureJournalIndexes(db), ensureParkedEventIndexes(db), ensureOrderIndexes(db)]);
+    await Promise.all([
+      ensureJournalIndexes(orderLog, db),
+      ensureParkedEventIndexes(db),
+      ensureStateViewIndexes(orderLog, db),
+    ]);
   });
   afterEach(async () => {
     await Promise.all(runners.map((runner) => runner.stop()));

@@ -1,5 +1,6 @@
 import type { AnyBulkWriteOperation } from 'mongodb';
-import { NewerEvent, upcast } from '../../../order/upcasters.js';
+import { NewerEvent } from '../../entity.js';
+import { upcast } from '../../../order/upcasters.js';
 import type { PositionedEvent } from '../../feed/feed.js';
 import { Changes } from '../increments.js';
 import { type BatchStart, documentAfter, LostPast, next, type OrderState } from './order-states.js';

@@ -1,13 +1,14 @@
 import type { Db } from 'mongodb';
 import { evolve } from '../../../order/evolve.js';
 import type { Order } from '../../../order/order.js';
-import type { StoredEvent } from '../../entity.js';
-import { NewerEvent, upcast } from '../../../order/upcasters.js';
+import { type StoredEvent, NewerEvent } from '../../entity.js';
+import { upcast } from '../../../order/upcasters.js';
 import { committed } from '../../journal/durability.js';
 import { journal, laterBeginnings, readJournalsBefore } from '../../journal/journal.js';
 import type { PositionedEvent } from '../../feed/feed.js';
-import { RecentOrders } from '../../../views/recent-orders.js';
+import { RecentStates } from '../../journal/recent-states.js';
 import type { View } from '../view.js';
+import { orderLog } from '../../../order-log.js';
 
 const rememberedOrders = 5_000;
 const onlyPlace = { _id: 0, orderId: 1, version: 1, position: 1 } as const;
@@ -54,7 +55,7 @@ export interface BatchStart {
 export class OrderStates {
   private readonly db: Db;
   private readonly view: View;
-  private readonly recent = new RecentOrders<OrderState>(rememberedOrders);
+  private readonly recent = new RecentStates<OrderState>(rememberedOrders);
 
   constructor(db: Db, view: View) {
     this.db = db;
@@ -81,7 +82,7 @@ export class OrderStates {
       if (isNext) inMemory.add(orderId);
       else if (version > 1) missing.set(orderId, version);
     }
-    for await (const event of readJournalsBefore(this.db, missing)) {
+    for await (const event of readJournalsBefore(orderLog, this.db, missing)) {
       const before = states.get(event.orderId);
       if (!(before instanceof Error)) states.set(event.orderId, recall(this.view, before, event));
     }
@@ -91,7 +92,7 @@ export class OrderStates {
         states.set(orderId, gap(orderId, state));
     }
     const broken = [...missing.keys()].filter((orderId) => states.get(orderId) instanceof Error);
-    for (const [orderId, version] of await laterBeginnings(this.db, broken)) {
+    for (const [orderId, version] of await laterBeginnings(orderLog, this.db, broken)) {
       if (version <= (missing.get(orderId) ?? 0)) states.set(orderId, new LostPast(orderId));
     }
     const notInMemory = events.filter(({ orderId }) => !inMemory.has(orderId));
@@ -108,7 +109,7 @@ export class OrderStates {
     parked: ReadonlySet<number>,
   ): Promise<ReadonlySet<number>> {
     if (this.view.keyedBy === undefined || events.length === 0) return new Set();
-    const found = await journal(this.db)
+    const found = await journal(orderLog, this.db)
       .find(
         {
           orderId: { $in: [...new Set(events.map(({ orderId }) => orderId))] },

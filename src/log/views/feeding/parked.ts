@@ -8,6 +8,7 @@ import { consecutive, OrderStates } from './order-states.js';
 import { type ParkedEvent, parkedEvents } from './parked-events.js';
 import { projections } from './state.js';
 import { documents, type View } from '../view.js';
+import { orderLog } from '../../../order-log.js';
 
 /** What a person did about a parked event, and why. */
 export interface ParkedAudit {
@@ -187,7 +188,7 @@ async function attempt(
 async function eventsOf(db: Db, parked: readonly ParkedEvent[]): Promise<readonly PositionedEvent[]> {
   const [first] = parked;
   if (first === undefined) return [];
-  const events = await readStored(db, first.orderId, { from: first.version, limit: parked.length });
+  const events = await readStored(orderLog, db, first.orderId, { from: first.version, limit: parked.length });
   return events.map((event, index) => ({ ...event, position: parked[index]?.position ?? 0 }));
 }
 

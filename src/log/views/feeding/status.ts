@@ -14,6 +14,7 @@ import {
 } from '../rebuilding/store-rebuild.js';
 import type { View } from '../view.js';
 import { views } from '../../../views/views.js';
+import { orderLog } from '../../../order-log.js';
 
 /** The state of a view across orders. */
 export interface ProjectionStatus {
@@ -84,7 +85,7 @@ export async function projectionsStatus(db: Db): Promise<ProjectionsStatus> {
     const position = state?.position ?? 0;
     const next =
       position < feed.head
-        ? await journal(db).findOne(
+        ? await journal(orderLog, db).findOne(
             { position: { $gt: position } },
             { ...answering, projection: { recordedAt: 1 }, sort: { position: 1 } },
           )

@@ -2,15 +2,15 @@ import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { recognizeDatabase } from '../../../effects/inventory/recognize-database.js';
 import { beginRestore, endRestore } from '../../../effects/inventory/stock-restore.js';
-import { workflowId } from '../../../order-log.js';
-import { NewerEvent } from '../../../order/upcasters.js';
+import { workflowId, orderLog } from '../../../order-log.js';
+import { NewerEvent } from '../../entity.js';
 import { mapInOrder } from '../../journal/chunks.js';
 import { noteRestoredEvents } from '../../feed/feed.js';
 import { foldHistory, readHistoryLog } from '../../journal/history.js';
 import { ensureJournalIndexes } from '../../journal/journal.js';
-import { countOrderWorkflows, listOrderWorkflows, type OrderPage } from '../../journal/order-workflows.js';
+import { countWorkflows, listWorkflows, type ListPage } from '../../journal/workflow-list.js';
 import { isServerError } from '../../../outages/server-error.js';
-import { ensureOrderIndexes } from '../../../views/orders.js';
+import { ensureStateViewIndexes } from '../../journal/state-view.js';
 import type { Rebuilding } from './rebuild.js';
 import { requestRebuildsAfterLoss } from './request-rebuild.js';
 import { type KeptOrder, restoreOrders } from './restore-orders.js';
@@ -60,10 +60,14 @@ export async function rebuildJournal(rebuilding: JournalRebuilding): Promise<boo
 
 async function restoreAll(rebuilding: JournalRebuilding): Promise<boolean> {
   const { db, client, orderTaskQueue, signal, heartbeat, rebuildId } = rebuilding;
-  await Promise.all([ensureJournalIndexes(db), ensureOrderIndexes(db), noteRestoredEvents(db)]);
+  await Promise.all([
+    ensureJournalIndexes(orderLog, db),
+    ensureStateViewIndexes(orderLog, db),
+    noteRestoredEvents(db),
+  ]);
   const rebuilder = await StoreRebuilder.takeOver(db, 'journal', rebuildId, async () => ({
     since: 0,
-    total: await countOrderWorkflows(client, orderTaskQueue),
+    total: await countWorkflows(orderLog, client, orderTaskQueue),
   }));
   if (rebuilder.state.phase === 'done') return true;
   let { done } = rebuilder.state;
@@ -111,7 +115,7 @@ interface ReadOrder {
 interface Batch {
   readonly orders: readonly ReadOrder[];
   /** the page of Temporal's list that this batch completes, if it does */
-  readonly page?: OrderPage;
+  readonly page?: ListPage;
 }
 
 /** @param place the checkpoint of an earlier attempt in Temporal's list */
@@ -122,10 +126,10 @@ async function* readBatches(
 ): AsyncGenerator<Batch, void> {
   // For all orders together: without a worker, no task is ever decided.
   const giveUpAt = Date.now() + DECIDED_WITHIN_MS;
-  for await (const page of listOrderWorkflows(client, orderTaskQueue, { from: place, pageSize })) {
+  for await (const page of listWorkflows(orderLog, client, orderTaskQueue, { from: place, pageSize })) {
     let orders: ReadOrder[] = [];
     let events = 0;
-    for await (const order of mapInOrder(page.orders, historiesAtOnce, (one) =>
+    for await (const order of mapInOrder(page.listed, historiesAtOnce, (one) =>
       readOrder(client, one.orderId, { giveUpAt, alive }),
     )) {
       alive();
@@ -161,8 +165,8 @@ async function readOrder(
 
 /** @returns undefined if nothing is decided yet */
 async function readKept(client: Client, orderId: string): Promise<KeptOrder | undefined> {
-  const log = await readHistoryLog(client, orderId);
-  const order = log === undefined || log.isForecast ? undefined : foldHistory(log);
+  const log = await readHistoryLog(orderLog, client, orderId);
+  const order = log === undefined || log.isForecast ? undefined : foldHistory(orderLog, log);
   return log && order && { log, order };
 }
 

@@ -12,10 +12,9 @@ import {
   orderIndexes,
   orders,
   ordersVersion,
-  projectOrder,
   toDocument,
-  viewedOrders,
 } from '../../../views/orders.js';
+import { projectState, viewedIds } from '../../journal/state-view.js';
 import type { Rebuilding } from './rebuild.js';
 import {
   type Exceptions,
@@ -25,6 +24,7 @@ import {
   versionOf,
   versionRead,
 } from './store-rebuild.js';
+import { orderLog } from '../../../order-log.js';
 
 const ordersAtATime = 200;
 /** If fewer orders than this were touched, the swap is near. */
@@ -65,7 +65,7 @@ export async function rebuildOrders(rebuilding: Rebuilding): Promise<boolean> {
   // What was recorded just before the swap is in the collection that is gone.
   for await (const orderIds of touchedSince(db, rebuilder.state.since)) {
     for (const orderId of orderIds)
-      await projectOrder(db, orderId, { recorder: rebuildId }).catch(rethrowServerError);
+      await projectState(orderLog, db, orderId, { recorder: rebuildId }).catch(rethrowServerError);
     heartbeat(rebuilder.state.done);
   }
   await rebuilder.advance({ phase: 'done' });
@@ -163,7 +163,7 @@ async function takeOverUnjournaled(
 ): Promise<Exceptions> {
   const { db } = target;
   const unjournaled: string[] = [];
-  for await (const taken of notJournaled(db, viewedOrders(db))) {
+  for await (const taken of notJournaled(orderLog, db, viewedIds(orderLog, db))) {
     const none = new Error('The journal has no event of it.');
     if (taken.length > 0) await write(target, new Map(taken.map((orderId) => [orderId, none])));
     unjournaled.push(...taken);
@@ -223,7 +223,7 @@ type Batch = ReadonlyMap<string, Order | Error>;
 /** The orders of the events that match, each as far as its log goes. */
 async function* foldedOrders(db: Db, filter: Filter<JournalDocument>): AsyncGenerator<Batch, void> {
   let batch = new Map<string, Order | Error>();
-  for await (const event of readJournals(db, filter)) {
+  for await (const event of readJournals(orderLog, db, filter)) {
     const before = batch.get(event.orderId);
     if (before === undefined && batch.size === ordersAtATime) {
       yield batch;
@@ -281,7 +281,9 @@ async function replaceOlder(
 async function* touchedSince(db: Db, since: number): AsyncGenerator<readonly string[], void> {
   for (const filter of [{ unsequenced: true } as const, { position: { $gt: since } }]) {
     let touched = new Set<string>();
-    const found = journal(db).find(filter, committed).project<{ orderId: string }>({ _id: 0, orderId: 1 });
+    const found = journal(orderLog, db)
+      .find(filter, committed)
+      .project<{ orderId: string }>({ _id: 0, orderId: 1 });
     for await (const { orderId } of found) {
       touched.add(orderId);
       if (touched.size < ordersAtATime) continue;

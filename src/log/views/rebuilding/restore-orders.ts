@@ -1,16 +1,17 @@
 import type { Db } from 'mongodb';
 import { restoreStock } from '../../../effects/inventory/stock-restore.js';
 import type { Order } from '../../../order/order.js';
-import { NewerEvent } from '../../../order/upcasters.js';
+import { NewerEvent } from '../../entity.js';
 import { committed, durable, insertMissing, isDuplicateKey } from '../../journal/durability.js';
-import type { HistoryLog } from '../../journal/history.js';
+import { type OrderHistory, orderLog } from '../../../order-log.js';
 import { insertIntoJournal, journal, journaled, restoreLog } from '../../journal/journal.js';
 import { isServerError } from '../../../outages/server-error.js';
-import { orders, projectOrder, toDocument } from '../../../views/orders.js';
+import { orders, toDocument } from '../../../views/orders.js';
+import { projectState } from '../../journal/state-view.js';
 
 /** An order, read from its history. */
 export interface KeptOrder {
-  readonly log: HistoryLog;
+  readonly log: OrderHistory;
   /** the fold of the log */
   readonly order: Order;
 }
@@ -39,6 +40,7 @@ export async function restoreOrders(
   );
   heartbeat();
   const known = await journaled(
+    orderLog,
     db,
     kept.map(({ log }) => log.orderId),
   );
@@ -63,6 +65,7 @@ export async function restoreOrders(
 async function insertOrders(db: Db, fresh: readonly KeptOrder[]): Promise<boolean> {
   if (fresh.length === 0) return true;
   const areInserted = await insertIntoJournal(
+    orderLog,
     db,
     fresh.flatMap(({ log }) => log.events),
   );
@@ -71,7 +74,7 @@ async function insertOrders(db: Db, fresh: readonly KeptOrder[]): Promise<boolea
   // Checked after the views are written: an event that is recorded later finds a view to continue
   // from.
   const overtaken = await overtakenOrders(db, fresh);
-  for (const orderId of new Set([...viewed, ...overtaken])) await projectOrder(db, orderId);
+  for (const orderId of new Set([...viewed, ...overtaken])) await projectState(orderLog, db, orderId);
   return true;
 }
 
@@ -87,7 +90,7 @@ async function overtakenOrders(db: Db, fresh: readonly KeptOrder[]): Promise<rea
     fresh.filter(({ log }) => log.isOpen).map(({ order }) => [order.orderId, order.version]),
   );
   if (open.size === 0) return [];
-  const found = await journal(db)
+  const found = await journal(orderLog, db)
     .aggregate<{ _id: string; last: number }>(
       [
         { $match: { orderId: { $in: [...open.keys()] } } },
@@ -102,8 +105,8 @@ async function overtakenOrders(db: Db, fresh: readonly KeptOrder[]): Promise<rea
 /** False if not all of the order can be restored. */
 async function restoreOrder(db: Db, { log, order }: KeptOrder): Promise<boolean> {
   try {
-    await restoreLog(db, log.events);
-    const projected = await projectOrder(db, log.orderId);
+    await restoreLog(orderLog, db, log.events);
+    const projected = await projectState(orderLog, db, log.orderId);
     if ((projected?.version ?? 0) >= order.version) return true;
     await projectFromHistory(db, order);
     return false;
@@ -122,5 +125,5 @@ async function projectFromHistory(db: Db, order: Order): Promise<void> {
     // Its view has this version, or a later one.
     if (!isDuplicateKey(error)) throw error;
   }
-  await projectOrder(db, orderId);
+  await projectState(orderLog, db, orderId);
 }
