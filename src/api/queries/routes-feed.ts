@@ -72,7 +72,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   app.get(
     '/v1/events',
     {
-      config: { work: 'list' },
+      config: { access: 'events:read', work: 'list' },
       schema: {
         summary: 'The feed: all events of all orders, in one sequence',
         description:
@@ -98,7 +98,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   app.get(
     '/v1/events/stream',
     {
-      config: { work: 'stream' },
+      config: { access: 'events:read', work: 'stream' },
       exposeHeadRoute: false,
       schema: {
         summary: 'The feed, live',
@@ -124,7 +124,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   app.get(
     '/v1/orders/:orderId/stream',
     {
-      config: { work: 'stream' },
+      config: { access: 'events:read', work: 'stream' },
       exposeHeadRoute: false,
       schema: {
         summary: 'The log of an order, live',
