@@ -5,7 +5,6 @@ import { messageOf } from '../../outages/message-of.js';
 import { isServerError } from '../../outages/server-error.js';
 import type { Draft, State, StoredEvent } from '../entity.js';
 import { COMMAND_REJECTED } from '../event.js';
-import { noteRestoredEvents } from '../feed/feed.js';
 import { committed } from '../journal/durability.js';
 import { type AnyLog, type EntityLog, stateViews, workflowIdOf } from '../journal/entity-log.js';
 import { forkFailure, forks, noteFork } from '../journal/fork.js';
@@ -285,10 +284,7 @@ async function repair<S extends State, D extends Draft>(
 ): Promise<void> {
   if (record.length === 0 && beyond.length === 0) return;
   await setAside(log, db, beyond);
-  if (record.length > 0) {
-    await noteRestoredEvents(db);
-    await restoreLog(log, db, record);
-  }
+  if (record.length > 0) await restoreLog(log, db, record);
   await projectState(log, db, orderId);
 }
 

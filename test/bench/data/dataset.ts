@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import type { OrderEvent } from '../../../src/order/events.js';
-import { feedState } from '../../../src/log/feed/feed.js';
+import { feedState } from '../../../src/log/feed/generations.js';
 import { ensureJournalIndexes, type JournalDocument, journal } from '../../../src/log/journal/journal.js';
 import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
 import { type OrderDocument, orders, ordersVersion, toDocument } from '../../../src/views/orders.js';
