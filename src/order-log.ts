@@ -29,10 +29,16 @@ import { ordersView } from './views/orders.js';
 export const orderLog: EntityLog<Order, EventDraft> = {
   entity: orders,
   feed: 'feed',
+  journal: 'journal',
   view: ordersView,
   shape: { of: toView, ids: ['shipmentId', 'refundId', 'returnId', 'sku'] },
   startOptions: startOptionsOf,
-  resumeCommand: (orderId) => `npx orders resume ${orderId}`,
+  reconciliations: 'reconciliations',
+  commands: {
+    resume: (orderId) => `npx orders resume ${orderId}`,
+    verify: (orderId) => `npx orders verify --order ${orderId}`,
+    events: (orderId) => `npx orders events ${orderId}`,
+  },
 };
 
 /** An order's log, from Temporal's histories. */

@@ -32,6 +32,8 @@ import type { RoleContext, RunningRole } from './role.js';
 import { orderLog } from '../src/order-log.js';
 import { type Authenticate, createAuthenticate } from '../src/access/authenticate.js';
 import { openKnownKeys } from '../src/access/known-keys.js';
+import { views } from '../src/views/views.js';
+import { logs } from '../src/logs.js';
 
 export interface RunningApi extends RunningRole {
   /** `http://host:port` */
@@ -196,7 +198,7 @@ function dependencies({ client, config, db, exposure }: DependencyDeps): Depende
       checkedThrough: 'mongodb',
       check: async () => {
         const [lag, ...others] = await Promise.all([
-          projectionsStatus(db).then((status) => lagBeyond(status, LAG_LIMIT_MS)),
+          projectionsStatus(orderLog, db, views).then((status) => lagBeyond(status, LAG_LIMIT_MS)),
           soon(() => singletonConcern(deployment)),
           presence.missing(deployment.taskQueue).catch(unknown),
         ]);
@@ -220,11 +222,11 @@ function dependencies({ client, config, db, exposure }: DependencyDeps): Depende
       cost: 'some orders differ between Temporal and MongoDB; `npx orders reconcile` lists them',
       checkedThrough: 'mongodb',
       check: async () => {
-        const [[latest], schedule] = await Promise.all([
-          latestReconciliations(db, 1),
+        const [reports, schedule] = await Promise.all([
+          Promise.all(logs.map((log) => latestReconciliations(log, db, 1))),
           soon(() => scheduleConcern(deployment)),
         ]);
-        const concerns = [concernOf(latest, config.reconcileEveryMs), schedule];
+        const concerns = [...reports.map(([latest]) => concernOf(latest, config.reconcileEveryMs)), schedule];
         return concerns.filter((concern) => concern !== undefined).join('; ') || undefined;
       },
     },

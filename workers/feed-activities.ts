@@ -1,18 +1,21 @@
-import { getClient } from '@temporalio/activity';
+import { Context, getClient } from '@temporalio/activity';
 import type { Db } from 'mongodb';
 import { recognizeDatabase } from '../src/effects/inventory/recognize-database.js';
-import type { FeedTail } from '../src/log/feed/feed.js';
-import { sequence } from '../src/log/feed/sequencer.js';
+import { reconcileOrders, stockOutside } from '../src/effects/outside.js';
+import { endpointLog } from '../src/endpoint/endpoint-log.js';
+import { type FeedTail, followFeed } from '../src/log/feed/feed.js';
+import { reconcile } from '../src/log/proof/reconciling.js';
+import { createFeedTasks } from '../src/log/views/feed-tasks.js';
+import { substituteId } from '../src/log/views/rebuilding/store-rebuild.js';
 import type { RebuildActivities } from '../src/log/workflow/rebuild-messages.js';
 import type { ReconcileActivities } from '../src/log/workflow/reconcile-messages.js';
 import type { StandingActivities } from '../src/log/workflow/singleton-messages.js';
-import { createProjecting } from '../src/log/views/project-activity.js';
-import { createRebuilding } from '../src/log/views/rebuild-activity.js';
-import { createReconciling } from '../src/log/proof/reconciling.js';
-import { currentTenure } from '../src/log/feed/tenure.js';
+import { orderLog } from '../src/order-log.js';
+import { views } from '../src/views/views.js';
 
 export interface FeedDeps {
   readonly db: Db;
+  /** of the feed of orders */
   readonly tail: FeedTail;
   /** of the order workflows */
   readonly orderTaskQueue: string;
@@ -27,19 +30,41 @@ export function createFeedActivities({
   tail,
   orderTaskQueue,
 }: FeedDeps): StandingActivities & RebuildActivities & ReconcileActivities {
-  return {
-    ...createProjecting({ db, tail }),
-    ...createRebuilding({ db, orderTaskQueue }),
-    ...createReconciling({ db, orderTaskQueue }),
-    sequence: async () => {
-      // Before a position is given in a database that was put back.
-      await recognizeDatabase({ db, client: getClient(), taskQueue: orderTaskQueue });
-      const publisher = tail.publishLocally();
-      await sequence({
-        db,
-        ...currentTenure(),
-        onPositions: (...given) => publisher.publish(...given),
-      }).finally(() => publisher.close());
-    },
+  const deps = { db, taskQueue: orderTaskQueue, recognize: recognizeDatabase };
+  const ofOrders = createFeedTasks(orderLog, { ...deps, tail, views, outside: stockOutside });
+  const ofEndpoints = createFeedTasks(endpointLog, { ...deps, tail: followFeed(endpointLog, db), views: [] });
+  const tasks = {
+    sequence: { ...ofOrders.sequence, ...ofEndpoints.sequence },
+    project: { ...ofOrders.project, ...ofEndpoints.project },
+    rebuild: { ...ofOrders.rebuild, ...ofEndpoints.rebuild },
   };
+  const rebuild = async (name: string, rebuildId: string) => await named(tasks.rebuild, name)(rebuildId);
+  return {
+    reconcile: async () => {
+      const context = Context.current();
+      const { runId = '', workflowId } = context.info.workflowExecution ?? {};
+      const by = { runId, ...(workflowId === undefined ? {} : { workflowId }) };
+      const heartbeat = (done: number) => context.heartbeat(done);
+      const given = { client: getClient(), db, taskQueue: orderTaskQueue };
+      const ordersReport = await reconcileOrders(given, by, heartbeat);
+      const endpointsReport = await reconcile(endpointLog, given, by, heartbeat);
+      return {
+        orders: ordersReport.orders,
+        repaired: ordersReport.repaired + endpointsReport.repaired,
+        found: ordersReport.found + endpointsReport.found,
+      };
+    },
+    sequence: async (name) => await named(tasks.sequence, name)(),
+    project: async (name) => await named(tasks.project, name)(),
+    rebuild,
+    // A roll-back that an earlier version of the code began. Its own id makes this a new rebuild.
+    rollBackOrders: async (rebuildId) => await rebuild(orderLog.view.collection, substituteId(rebuildId)),
+  };
+}
+
+/** @throws Error if there is no such task here: a worker of a newer version may have it */
+function named<T>(tasks: Readonly<Record<string, T>>, name: string): T {
+  const task = Object.hasOwn(tasks, name) ? tasks[name] : undefined;
+  if (task === undefined) throw new Error(`There is no ${name} here.`);
+  return task;
 }

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Db } from 'mongodb';
-import { endpointLog } from '../src/endpoint/endpoint-log.js';
+import { logs } from '../src/logs.js';
 import { recognizeDatabase } from '../src/effects/inventory/recognize-database.js';
 import { setUpSandbox } from '../src/effects/payments/sandbox-ledger.js';
 import { ensureStockIndexes } from '../src/effects/inventory/stock.js';
@@ -24,7 +24,7 @@ import { orderLog } from '../src/order-log.js';
 
 const WORKFLOW_BUNDLE = { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };
 const INDEXES = [
-  ...[orderLog, endpointLog].flatMap((log) => [
+  ...logs.flatMap((log) => [
     (db: Db) => ensureJournalIndexes(log, db),
     (db: Db) => ensureStateViewIndexes(log, db),
   ]),
@@ -56,7 +56,7 @@ export async function startRoles({ config, stopping, closers }: RolesOptions): P
   closers.push({ limitMs: 500, close: () => temporal.close() });
   const mongo = connectMongo(config);
   closers.push({ limitMs: 500, close: () => mongo.close() });
-  const tail = followFeed(mongo.db);
+  const tail = followFeed(orderLog, mongo.db);
   closers.push({ limitMs: 500, close: () => tail.stop() });
   const context: RoleContext = {
     config,

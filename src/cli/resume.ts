@@ -3,6 +3,7 @@ import process from 'node:process';
 import type { Command } from 'commander';
 import type { ResumeReport } from '../log/resume/resume.js';
 import { commandIdOf } from '../log/workflow/command-id.js';
+import { type EntityName, entityOption } from './arguments.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
 import { addScript, type CommonOptions, configOf, metaOf, report, type Session } from './script.js';
 import { type Column, counted, type Format, type Paint, progressBar, table } from './terminal.js';
@@ -10,6 +11,7 @@ import { type Column, counted, type Format, type Paint, progressBar, table } fro
 interface ResumeCommandOptions extends CommonOptions {
   readonly all?: true;
   readonly dryRun?: true;
+  readonly entity: EntityName;
   readonly reason: string;
   readonly actor?: string;
 }
@@ -31,6 +33,7 @@ export function addResume(program: Command, session: Session): void {
   })
     .argument('[orderId]', 'the order')
     .option('--all', 'every order that is not finished')
+    .addOption(entityOption())
     .option('--dry-run', 'say what would be done, and change nothing')
     .option('--reason <text>', 'why, for the log', 'resumed by hand')
     .option('--actor <name>', 'who does it (default: cli:<your user name>)');
@@ -66,16 +69,18 @@ export interface Resumed {
 async function resume(
   session: Session,
   orderId: string | undefined,
-  { reason, dryRun, actor }: ResumeCommandOptions,
+  { reason, dryRun, actor, entity }: ResumeCommandOptions,
 ): Promise<Resumed> {
   const config = configOf(session);
   // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
-  const [{ reachTemporal, withStores }, one, { resumeAll }, { orderLog }] = await Promise.all([
-    import('./connections.js'),
-    import('../log/resume/resume.js'),
-    import('../log/resume/resume-all.js'),
-    import('../order-log.js'),
-  ]);
+  const [{ reachTemporal, withStores }, one, { resumeAll }, { orderLog }, { endpointLog }] =
+    await Promise.all([
+      import('./connections.js'),
+      import('../log/resume/resume.js'),
+      import('../log/resume/resume-all.js'),
+      import('../order-log.js'),
+      import('../endpoint/endpoint-log.js'),
+    ]);
   const { actor: who, correlationId } = metaOf(actor === undefined ? {} : { actor });
   const asked = {
     commandId: commandIdOf(who, randomUUID()),
@@ -93,9 +98,17 @@ async function resume(
       ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
     };
     const options = { isDryRun: dryRun === true, answerWithinMs: ANSWER_WITHIN_MS };
-    if (orderId === undefined) return await collected(resumeAll(orderLog, resuming, asked, options));
-    const order = await one.resume(orderLog, resuming, orderId, asked, options);
-    return { looked: 1, counts: { [order.outcome]: 1 }, orders: [order] };
+    const isOrder = entity === 'order';
+    if (orderId === undefined)
+      return await collected(
+        isOrder
+          ? resumeAll(orderLog, resuming, asked, options)
+          : resumeAll(endpointLog, resuming, asked, options),
+      );
+    const found = isOrder
+      ? await one.resume(orderLog, resuming, orderId, asked, options)
+      : await one.resume(endpointLog, resuming, orderId, asked, options);
+    return { looked: 1, counts: { [found.outcome]: 1 }, orders: [found] };
   });
 }
 

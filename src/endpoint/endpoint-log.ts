@@ -5,6 +5,7 @@ import { type Endpoint, type EndpointEvent, endpoints } from './endpoint.js';
 export const endpointLog: EntityLog<Endpoint, EndpointEvent> = {
   entity: endpoints,
   feed: 'endpoint-feed',
+  journal: 'endpoint-journal',
   view: {
     collection: 'endpoints',
     version: 1,
@@ -13,7 +14,11 @@ export const endpointLog: EntityLog<Endpoint, EndpointEvent> = {
   },
   shape: { of: (endpoint) => endpoint, ids: [] },
   startOptions: ({ url }, { commandId, hash }) => ({ memo: { hash, commandId }, staticSummary: url }),
-  resumeCommand: (id) => `npx orders resume --endpoint ${id}`,
+  reconciliations: 'endpoint_reconciliations',
+  commands: {
+    resume: (id) => `npx orders resume ${id} --entity endpoint`,
+    verify: (id) => `npx orders verify --order ${id} --entity endpoint`,
+  },
 };
 
 /** An endpoint in the view `endpoints`: its state, and the state that the next event is folded on. */

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { reconcile } from '../../src/log/proof/reconciling.js';
 import { barLine, progressBar } from '../../src/cli/terminal.js';
 import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/script.js';
@@ -13,6 +12,7 @@ import { placedOrder, startTestApi, terminateWhenRecorded, type TestApi } from '
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
 import { orderLog } from '../../src/order-log.js';
+import { reconcileOrders } from '../../src/effects/outside.js';
 
 let api: TestApi;
 let env: Session['env'];
@@ -163,9 +163,9 @@ describe('verify and reconcile', () => {
 
   async function reconciled(): Promise<void> {
     const { client, config, mongo } = api;
-    const these = { client, db: mongo.db, orderTaskQueue: config.temporal.taskQueue };
+    const these = { client, db: mongo.db, taskQueue: config.temporal.taskQueue };
     await until(async () => {
-      const { orders: count } = await reconcile(these, { runId: randomUUID() }, () => undefined);
+      const { orders: count } = await reconcileOrders(these, { runId: randomUUID() }, () => undefined);
       expect(count).toBe(1);
     });
   }

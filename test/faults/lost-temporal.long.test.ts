@@ -4,12 +4,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from '@temporalio/client';
 import { workflowId, orderLog } from '../../src/order-log.js';
-import { reconcile } from '../../src/log/proof/reconciling.js';
 import { isFinished } from '../../src/order/order.js';
 import { forks } from '../../src/log/journal/fork.js';
 import { resumeAll } from '../../src/log/resume/resume-all.js';
 import { resume, type ResumeReport } from '../../src/log/resume/resume.js';
-import { verify } from '../../src/log/proof/verify.js';
 import { readConfig } from '../../src/server/config.js';
 import { connectTemporal } from '../../src/server/connections.js';
 import { orders } from '../../src/views/orders.js';
@@ -19,6 +17,8 @@ import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../
 import type { RoleProcess } from '../support/role-process.js';
 import { createSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
+import { verifyOrders } from '../../src/effects/proof.js';
+import { reconcileOrders } from '../../src/effects/outside.js';
 
 const LIMIT_MS = 900_000;
 const noWait = { prefer: '' };
@@ -191,8 +191,8 @@ async function settled(): Promise<void> {
 
 async function reconciled(by = {}) {
   const { client, db, taskQueue } = system;
-  const these = { client, db, orderTaskQueue: taskQueue, rotationLimit: 0, recentLimit: 0 };
-  return await reconcile(these, { runId: randomUUID(), ...by }, () => undefined);
+  const these = { client, db, taskQueue, rotationLimit: 0, recentLimit: 0 };
+  return await reconcileOrders(these, { runId: randomUUID(), ...by }, () => undefined);
 }
 
 describe('Temporal is emptied under 200 orders in every state', () => {
@@ -345,7 +345,7 @@ test(
         await next.order(id).tell(`shipments/${body.shipmentId}/dispatch`, byDhl);
         await next.order(id).tell(`shipments/${body.shipmentId}/deliver`);
         expect(await next.order(id).view()).toMatchObject({ status: 'completed', notes: [], captured: 3998 });
-        const { discrepancies } = await verify(these, { orderId: id });
+        const { discrepancies } = await verifyOrders(these, { orderId: id });
         expect(discrepancies.filter(({ where }) => where !== 'positions')).toEqual([]);
       }
     } finally {

@@ -74,7 +74,7 @@ export async function startTestApi(
   const logger = createLogger(config.logLevel);
   const temporal = connectTemporal(config);
   const mongo = connectMongo(config);
-  const tail = followFeed(mongo.db);
+  const tail = followFeed(orderLog, mongo.db);
   const context = { config, temporal, mongo, tail, logger };
   const app = await buildApi(context, limits);
   if (env['MONGODB_URI'] === undefined) {

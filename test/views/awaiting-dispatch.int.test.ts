@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import type { OrderEvent } from '../../src/order/events.js';
+import type { OrderEvent, EventDraft } from '../../src/order/events.js';
 import { journal } from '../../src/log/journal/journal.js';
 import { intervene } from '../../src/log/views/feeding/parked.js';
 import { projectionState, rollBack } from '../../src/log/views/feeding/state.js';
@@ -33,6 +33,7 @@ import {
 import type { Scenario } from '../order/specification.js';
 import { logOf } from '../support/database.js';
 import { orderLog } from '../../src/order-log.js';
+import type { Order } from '../../src/order/order.js';
 
 const { db, run } = openViews();
 const because = { actor: 'tester', reason: 'it is mended' };
@@ -171,7 +172,9 @@ test('a shipment leaves whose dispatch was lost and has come back, also when the
   expect(await contentsOf(db, awaitingDispatch)).toEqual([]);
   const { signal } = new AbortController();
   const rebuildId = randomUUID();
-  expect(await rebuild(awaitingDispatch, { db, rebuildId, signal, heartbeat: () => undefined })).toBe(true);
+  expect(
+    await rebuild(orderLog, awaitingDispatch, { db, rebuildId, signal, heartbeat: () => undefined }),
+  ).toBe(true);
   await caughtUp(db, awaitingDispatch);
   expect(await contentsOf(db, awaitingDispatch)).toEqual([]);
 });
@@ -220,7 +223,9 @@ test('a rebuild under live writes comes to the same, and a roll-back catches up'
   })();
   const signal = new AbortController().signal;
   const rebuildId = randomUUID();
-  expect(await rebuild(awaitingDispatch, { db, rebuildId, signal, heartbeat: () => undefined })).toBe(true);
+  expect(
+    await rebuild(orderLog, awaitingDispatch, { db, rebuildId, signal, heartbeat: () => undefined }),
+  ).toBe(true);
   await stream;
   await caughtUp(db, awaitingDispatch);
   const expected = await foldedAnew(db, awaitingDispatch, logs);
@@ -238,7 +243,7 @@ describe('an event that the view cannot apply', () => {
     const [sick = [], well = []] = newLogs('heldWithShipment', 'readyToDispatch');
     const orderId = sick[0]?.orderId ?? '';
     const broken = new Set([orderId]);
-    const view: EntityView = {
+    const view: EntityView<Order, EventDraft> = {
       ...awaitingDispatch,
       fold(document, event, order) {
         if (event.type === 'ShipmentCreated' && broken.has(event.orderId))
@@ -264,7 +269,7 @@ describe('an event that the view cannot apply', () => {
   test('is applied with those that wait once it is tried again', async () => {
     const { sick, well, orderId, broken, view } = await withOneBroken();
     broken.clear();
-    expect(await intervene(db, view, { action: 'retry', orderId, ...because })).toMatchObject({
+    expect(await intervene(orderLog, db, view, { action: 'retry', orderId, ...because })).toMatchObject({
       applied: 2,
       remaining: 0,
     });
@@ -273,7 +278,7 @@ describe('an event that the view cannot apply', () => {
 
   test('leaves the document as it was if it is skipped, and its order goes on', async () => {
     const { sick, orderId, view } = await withOneBroken();
-    expect(await intervene(db, view, { action: 'skip', orderId, ...because })).toMatchObject({
+    expect(await intervene(orderLog, db, view, { action: 'skip', orderId, ...because })).toMatchObject({
       applied: 1,
       remaining: 0,
     });
@@ -293,7 +298,9 @@ describe('an event that the view cannot apply', () => {
     await publish(db, [event]);
     await caughtUp(db, awaitingDispatch);
     const { orderId } = event;
-    expect(await intervene(db, awaitingDispatch, { action: 'retry', orderId, ...because })).toMatchObject({
+    expect(
+      await intervene(orderLog, db, awaitingDispatch, { action: 'retry', orderId, ...because }),
+    ).toMatchObject({
       applied: 2,
       remaining: 0,
     });

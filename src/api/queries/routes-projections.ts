@@ -11,8 +11,11 @@ import { intervene, listParked, type NotIntervened } from '../../log/views/feedi
 import { requestAnotherRebuild } from '../../log/views/rebuilding/request-rebuild.js';
 import { rollBack } from '../../log/views/feeding/state.js';
 import { type ProjectionsStatus, projectionsStatus } from '../../log/views/feeding/status.js';
-import { storeNames } from '../../log/views/rebuilding/store-rebuild.js';
-import type { View } from '../../log/views/view.js';
+import { storesOf } from '../../log/views/rebuilding/store-rebuild.js';
+import { logs } from '../../logs.js';
+import { orderLog } from '../../order-log.js';
+import type { AnyView } from '../../log/views/view.js';
+import type { ViewOfOrders } from '../../views/view.js';
 import { viewNamed, views } from '../../views/views.js';
 import { refusePositionBeyond } from './resume-points.js';
 import { page } from './schemas.js';
@@ -116,7 +119,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
         response: { 200: Status, 503: problem(503) },
       },
     },
-    async (_request, reply) => await reply.send(toAnswer(await projectionsStatus(db))),
+    async (_request, reply) => await reply.send(toAnswer(await projectionsStatus(orderLog, db, views))),
   );
 
   app.post(
@@ -125,7 +128,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
       config: { access: 'ops' },
       schema: {
         summary: 'Rebuild a view beside the one that is read, or the journal from the workflow histories',
-        description: `A view across orders, or one of ${storeNames.join(', ')}. The rebuild continues if processes are restarted.`,
+        description: `A view across orders, or one of ${stores.join(', ')}. The rebuild continues if processes are restarted.`,
         tags,
         params: NamePath,
         body: closed({}),
@@ -187,7 +190,8 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
       const { limit = 200, ...query } = request.query;
       const found = await listParked(db, view, { ...query, limit: limit + 1 });
       const { after = 0 } = query;
-      if (found.length === 0 && after > 0) refusePositionBeyond(after, await feedHead(db, answering));
+      if (found.length === 0 && after > 0)
+        refusePositionBeyond(after, await feedHead(orderLog, db, answering));
       const data = found.slice(0, limit).map(({ orderId, version, type, position, status, error, at }) => ({
         orderId,
         version,
@@ -224,7 +228,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
         const view = existing(name);
         const { reason, version } = request.body;
         const { actor } = request.principal;
-        const done = await intervene(db, view, {
+        const done = await intervene(orderLog, db, view, {
           action,
           orderId,
           actor,
@@ -239,6 +243,9 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
   }
 }
 
+/** What is rebuilt, but is no view across orders. */
+const stores = logs.flatMap(storesOf);
+
 const summaries = {
   retry: 'Retry the event of an order that a view could not apply',
   skip: 'Skip the event of an order that a view could not apply',
@@ -246,7 +253,7 @@ const summaries = {
 
 /** @throws HttpProblem 404 if this is neither a view nor a store */
 function rebuildable(name: string): string {
-  return storeNames.find((store) => store === name) ?? existing(name).name;
+  return stores.find((store) => store === name) ?? existing(name).name;
 }
 
 function underWay(name: string): HttpProblem {
@@ -260,7 +267,7 @@ function noPreviousBuild(name: string): HttpProblem {
   return new HttpProblem(409, 'no_previous_build', `Of ${name} no build is kept to go back to.${remedy}`);
 }
 
-function existing(name: string): View {
+function existing(name: string): ViewOfOrders {
   const view = viewNamed(name);
   if (view === undefined) throw unknown(name);
   return view;
@@ -271,7 +278,7 @@ function unknown(name: string): HttpProblem {
   return new HttpProblem(404, 'projection_not_found', `There is no view ${name}. There are ${names}.`);
 }
 
-function refused({ name, version }: View, orderId: string, reason: NotIntervened): HttpProblem {
+function refused({ name, version }: AnyView, orderId: string, reason: NotIntervened): HttpProblem {
   switch (reason.kind) {
     case 'nothing_parked':
       return new HttpProblem(404, 'nothing_parked', `${name} has no parked event of order ${orderId}.`);

@@ -1,6 +1,6 @@
 import type { WorkflowStartOptions } from '@temporalio/client';
 import type { Db, IndexDescription } from 'mongodb';
-import type { Decider, Draft, Envelope, State } from '../entity.js';
+import type { Decider, Draft, Effect, Entity, Envelope, State } from '../entity.js';
 
 /**
  * The log of a kind of entity, whichever it is. Its collections have the entity's name:
@@ -10,9 +10,18 @@ export interface AnyLog {
   readonly entity: Pick<Decider<never, Draft>, 'name' | 'upcast' | 'resumption'>;
   /** the id of its feed's state, and the name of the task that gives its positions; persisted */
   readonly feed: string;
+  /** the name under which its journal is rebuilt from the histories; persisted */
+  readonly journal: string;
   readonly view: Pick<StateView<never>, 'collection' | 'version' | 'indexes'>;
-  /** the command line that resumes an entity, for the remedies that people read */
-  readonly resumeCommand: (id: string) => string;
+  /** the collection of the reports of its reconciliations; persisted */
+  readonly reconciliations: string;
+  /** the command lines in the remedies that people read */
+  readonly commands: {
+    readonly resume: (id: string) => string;
+    readonly verify: (id: string) => string;
+    /** prints the events of an entity; absent if no command does */
+    readonly events?: (id: string) => string;
+  };
 }
 
 /**
@@ -22,8 +31,7 @@ export interface AnyLog {
  * @typeParam D its events, without their envelopes
  */
 export interface EntityLog<S extends State, D extends Draft> extends AnyLog {
-  /** effects are for the workflow only */
-  readonly entity: Decider<S, D>;
+  readonly entity: Decider<S, D> & Pick<Entity<S, D, Effect>, 'effects'>;
   readonly view: StateView<S>;
   readonly shape: Shape<S>;
   /** how each run of its workflow is found and shown in Temporal */

@@ -6,23 +6,23 @@ import { type AnyLog, stateViews, type Stopped } from './entity-log.js';
 export type Cause = Omit<Stopped, 'since'>;
 
 /** The history and the journal have different events under one version. */
-export function forked({ entity, resumeCommand }: AnyLog, id: string, detail: string): Cause {
-  return { code: `${entity.name}_forked`, detail, remedy: resumeCommand(id) };
+export function forked({ entity, commands }: AnyLog, id: string, detail: string): Cause {
+  return { code: `${entity.name}_forked`, detail, remedy: commands.resume(id) };
 }
 
 /** @param status of the last run, such as `TIMED_OUT`; undefined if Temporal knows no run */
-export function ended({ entity, resumeCommand }: AnyLog, id: string, status: string | undefined): Cause {
+export function ended({ entity, commands }: AnyLog, id: string, status: string | undefined): Cause {
   const detail =
     status === undefined
       ? `the ${entity.name} is not finished, and Temporal has no workflow of it`
       : `the ${entity.name} is not finished, but its workflow has ended (${status})`;
-  return { code: 'workflow_ended', detail, remedy: resumeCommand(id) };
+  return { code: 'workflow_ended', detail, remedy: commands.resume(id) };
 }
 
 /** @param version the first version that the workflow lacks */
-export function rewound({ entity, resumeCommand }: AnyLog, id: string, version: number): Cause {
+export function rewound({ entity, commands }: AnyLog, id: string, version: number): Cause {
   const detail = `the workflow of the ${entity.name} was restored to a state before version ${version}`;
-  return { code: 'workflow_rewound', detail, remedy: resumeCommand(id) };
+  return { code: 'workflow_rewound', detail, remedy: commands.resume(id) };
 }
 
 /** Temporal's status of a run, in words. */

@@ -30,7 +30,12 @@ beforeAll(async () => {
   api = await startTestApi();
   await ensureJournalIndexes(orderLog, api.mongo.db);
   address = await api.app.listen({ host: '127.0.0.1', port: 0 });
-  sequencing = sequence({ db: api.mongo.db, signal: stopping.signal, heartbeat: () => undefined });
+  sequencing = sequence({
+    log: orderLog,
+    db: api.mongo.db,
+    signal: stopping.signal,
+    heartbeat: () => undefined,
+  });
 });
 afterAll(async () => {
   stopping.abort();
@@ -116,7 +121,7 @@ describe('the feed', () => {
   });
 
   test('refuses a position that cannot be, with the one that is the last', async () => {
-    const head = await feedHead(api.mongo.db);
+    const head = await feedHead(orderLog, api.mongo.db);
     expect(await api.get(`/v1/events?after=${head + 1}`)).toMatchObject({
       status: 400,
       body: { code: 'position_unknown', head },
@@ -148,7 +153,7 @@ describe('the feed', () => {
 describe('the live feed', () => {
   test('goes on after Last-Event-ID, from the past into what is recorded later', async () => {
     const { count } = await recordOrder();
-    const head = await feedHead(api.mongo.db);
+    const head = await feedHead(orderLog, api.mongo.db);
     const receiving = receive('/v1/events/stream', count + 3, { 'last-event-id': String(head - 3) });
     await recordOrder();
     const received = await receiving;
@@ -171,7 +176,7 @@ describe('the live feed', () => {
 
   test('begins with what comes next where nothing is asked for', async () => {
     await recordOrder();
-    const head = await feedHead(api.mongo.db);
+    const head = await feedHead(orderLog, api.mongo.db);
     const opened = new EventEmitter();
     const isOpen = once(opened, 'open');
     const stream = open('/v1/events/stream', {}, () => void opened.emit('open'));
@@ -219,7 +224,7 @@ describe('the live feed', () => {
   });
 
   test('a reader that does not read costs no memory, and has every event in the end', async () => {
-    const head = await feedHead(api.mongo.db);
+    const head = await feedHead(orderLog, api.mongo.db);
     const stream = open('/v1/events/stream', { 'last-event-id': String(head) });
     const counts = [];
     for (let order = 0; order < 20; order += 1) counts.push((await recordOrder()).count);
@@ -240,7 +245,7 @@ test('a reader goes on behind events that were lost, in the next generation', as
   await ensureJournalIndexes(orderLog, db);
   const ownAddress = await own.app.listen({ host: '127.0.0.1', port: 0 });
   const done = new AbortController();
-  const giving = sequence({ db, signal: done.signal, heartbeat: () => undefined });
+  const giving = sequence({ log: orderLog, db, signal: done.signal, heartbeat: () => undefined });
   try {
     const record = async (log: ReturnType<typeof logOf>) => {
       await appendToJournal(orderLog, db, log);
@@ -252,11 +257,11 @@ test('a reader goes on behind events that were lost, in the next generation', as
     if (kept === undefined || lost === undefined || next === undefined) throw new Error('There are three.');
     await record(kept);
     await record(lost);
-    const head = await feedHead(db);
+    const head = await feedHead(orderLog, db);
     await journal(orderLog, db).deleteMany({ orderId: lost[0]?.orderId ?? '' });
     await record(next);
     await until(async () =>
-      expect((await feedGenerations(db)).current).toMatchObject({
+      expect((await feedGenerations(orderLog, db)).current).toMatchObject({
         commonUntil: kept.length,
         lost: lost.length,
       }),
@@ -295,14 +300,14 @@ describe('a feed that was restored', () => {
       await positioned(own, log[0]?.orderId ?? '');
     };
     await record(logOf(states.completed, randomUUID()));
-    kept = await feedHead(db);
+    kept = await feedHead(orderLog, db);
     const backup = await feedState(db).findOne();
     await record(logOf(states.refunded, randomUUID()));
-    given = await feedHead(db);
+    given = await feedHead(orderLog, db);
     await journal(orderLog, db).deleteMany({ position: { $gt: kept } });
     if (backup !== null) await feedState(db).replaceOne({ _id: 'feed' }, backup);
-    await beginGeneration(db, { commonUntil: kept });
-    ({ generation } = (await feedGenerations(db)).current);
+    await beginGeneration(orderLog, db, { commonUntil: kept });
+    ({ generation } = (await feedGenerations(orderLog, db)).current);
     // As far as it was, and farther, with other events.
     for (let orders = 0; orders < 3; orders += 1) await record(logOf(states.refunded, randomUUID()));
   });
@@ -537,7 +542,7 @@ async function untilPositioned(db: Db, orderId: string): Promise<void> {
 /** The events of an order have their positions, and nobody gives any more. */
 async function positioned({ mongo: { db } }: TestApi, orderId: string): Promise<void> {
   const done = new AbortController();
-  const sequenced = sequence({ db, signal: done.signal, heartbeat: () => undefined });
+  const sequenced = sequence({ log: orderLog, db, signal: done.signal, heartbeat: () => undefined });
   await untilPositioned(db, orderId);
   done.abort();
   await sequenced;

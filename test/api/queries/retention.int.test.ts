@@ -55,7 +55,7 @@ describe('an order whose history is gone', () => {
     api = await startTestApi({ RETURN_WINDOW: '1s' });
     const { db } = api.mongo;
     await api.startWorker();
-    sequencing = sequence({ db, signal: stopping.signal, heartbeat: () => undefined });
+    sequencing = sequence({ log: orderLog, db, signal: stopping.signal, heartbeat: () => undefined });
     const headers = { 'idempotency-key': key, prefer: 'wait=20' };
     const created = await api.post('/v1/orders', { body, headers });
     orderId = created.body.orderId;
@@ -92,7 +92,7 @@ describe('an order whose history is gone', () => {
     expect((await api.get(`${path}/events`)).body).toEqual(before.events.body);
     const log = before.events.body.data;
     expect(log.at(-1).type).toBe('OrderClosed');
-    expect(await readFeed(api.mongo.db, 0, 1_000)).toEqual(log);
+    expect(await readFeed(orderLog, api.mongo.db, 0, 1_000)).toEqual(log);
   });
 
   test('is told as it was, and what changed', async () => {

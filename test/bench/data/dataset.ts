@@ -53,7 +53,7 @@ export async function fill(db: Db, count: number, note: (text: string) => void):
   for (const view of views) {
     note(view.name);
     const { signal } = new AbortController();
-    await rebuild(view, { db, signal, rebuildId: 'bench', heartbeat: () => undefined });
+    await rebuild(orderLog, view, { db, signal, rebuildId: 'bench', heartbeat: () => undefined });
   }
   return { orderIds, completed, events };
 }

@@ -8,7 +8,7 @@ import { toView } from '../../../src/order/view.js';
 import { forks } from '../../../src/log/journal/fork.js';
 import { appendToJournal, ensureJournalIndexes, readJournal } from '../../../src/log/journal/journal.js';
 import { onlyView, orders } from '../../../src/views/orders.js';
-import { rebuildOrders } from '../../../src/log/views/rebuilding/rebuild-orders.js';
+import { rebuildStateView } from '../../../src/log/views/rebuilding/rebuild-state-view.js';
 import { eventFork } from '../../../src/log/workflow/messages.js';
 import { states } from '../../order/examples.js';
 import { logOf, openDatabase } from '../../support/database.js';
@@ -146,7 +146,7 @@ test('a worker goes on from what a rebuild has made, not from what it remembers'
   await worker.record(log.slice(2, 3));
   expect(await orders(db).findOne({ _id: orderId })).toMatchObject({ tags: ['old'] });
   const { signal } = new AbortController();
-  await rebuildOrders({ db, rebuildId: randomUUID(), signal, heartbeat: () => undefined });
+  await rebuildStateView(orderLog, { db, rebuildId: randomUUID(), signal, heartbeat: () => undefined });
   await worker.record(log.slice(3));
   await expectRecorded(log);
 });
@@ -162,10 +162,10 @@ test('a worker goes on from what a second rebuild has made, not from what it rem
     heartbeat: () => undefined,
   });
   await worker.record(log.slice(0, 2));
-  await rebuildOrders(rebuilding());
+  await rebuildStateView(orderLog, rebuilding());
   // A repetition: now it remembers what the rebuild has made.
   await worker.record(log.slice(0, 2));
-  await rebuildOrders(rebuilding());
+  await rebuildStateView(orderLog, rebuilding());
   // As the rebuild of another version would leave it.
   await orders(db).updateOne({ _id: orderId }, { $set: { tags: ['old'], 'state.tags': ['old'] } });
   await worker.record(log.slice(2));

@@ -8,7 +8,6 @@ import { readHistoryLog } from '../../../src/log/journal/history.js';
 import { journal, readJournal } from '../../../src/log/journal/journal.js';
 import { resume, type ResumeReport } from '../../../src/log/resume/resume.js';
 import { eventsSetAside } from '../../../src/log/journal/set-aside.js';
-import { verify } from '../../../src/log/proof/verify.js';
 import { orders } from '../../../src/views/orders.js';
 import { projectState } from '../../../src/log/journal/state-view.js';
 import type { RunningWorker } from '../../../workers/worker.js';
@@ -22,6 +21,7 @@ import {
 } from '../../support/api.js';
 import { deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
+import { verifyOrders } from '../../../src/effects/proof.js';
 
 const LIMIT_MS = 120_000;
 
@@ -72,7 +72,7 @@ async function types(orderId: string): Promise<readonly string[]> {
 /** History, journal, fold, view and workflow are one, positions aside: nobody gives any here. */
 async function discrepancies(orderId: string) {
   const { taskQueue } = api.config.temporal;
-  const report = await verify({ client: api.client, db, taskQueue }, { orderId });
+  const report = await verifyOrders({ client: api.client, db, taskQueue }, { orderId });
   return report.discrepancies.filter(({ where }) => where !== 'positions');
 }
 

@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db, UpdateFilter } from 'mongodb';
-import { reconcile } from '../../../src/log/proof/reconciling.js';
 import { feedGenerations } from '../../../src/log/feed/generations.js';
 import { sequence } from '../../../src/log/feed/sequencer.js';
-import { verify } from '../../../src/log/proof/verify.js';
 import { journal, type JournalDocument } from '../../../src/log/journal/journal.js';
 import { ended, markStopped } from '../../../src/log/journal/stops.js';
 import { latestReconciliations, reconciliations } from '../../../src/log/proof/reconciliations.js';
@@ -17,6 +15,8 @@ import { deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
 import { createLogger } from '../../../src/server/logger.js';
 import { orderLog } from '../../../src/order-log.js';
+import { verifyOrders } from '../../../src/effects/proof.js';
+import { reconcileOrders } from '../../../src/effects/outside.js';
 
 let api: TestApi;
 let db: Db;
@@ -31,11 +31,11 @@ afterAll(async () => {
 
 async function reconciled(rotationLimit?: number) {
   const { client, config } = api;
-  return await reconcile(
+  return await reconcileOrders(
     {
       client,
       db,
-      orderTaskQueue: config.temporal.taskQueue,
+      taskQueue: config.temporal.taskQueue,
       ...(rotationLimit !== undefined && { rotationLimit, recentLimit: 0 }),
     },
     { runId: randomUUID() },
@@ -63,7 +63,7 @@ async function place(more: Readonly<Record<string, unknown>> = {}): Promise<stri
 
 /** But for its positions: mostly, nobody gives any here. */
 async function proven(orderId: string) {
-  const { discrepancies } = await verify(
+  const { discrepancies } = await verifyOrders(
     { client: api.client, db, taskQueue: api.config.temporal.taskQueue },
     { orderId },
   );
@@ -76,7 +76,7 @@ describe('a reconciliation', () => {
     await place({ payment: { method: 'tok_declined' } });
     const report = await reconciled();
     expect(report).toMatchObject({ orders: 2, compared: 2, repaired: 0, found: 0, discrepancies: [] });
-    expect(await latestReconciliations(db, 1)).toEqual([report]);
+    expect(await latestReconciliations(orderLog, db, 1)).toEqual([report]);
   });
 
   test.each<[string, (orderId: string) => Promise<unknown>]>([
@@ -126,12 +126,12 @@ describe('a reconciliation', () => {
 
   test('puts back events that had positions: a generation of the feed has begun without them', async () => {
     const orderId = await place();
-    const begun = async () => (await feedGenerations(db)).all.length;
+    const begun = async () => (await feedGenerations(orderLog, db)).all.length;
     await journal(orderLog, db).deleteOne({ _id: `${orderId}:2` });
     expect(await reconciled()).toMatchObject({ repaired: 1, found: 0 });
 
     const stopping = new AbortController();
-    const sequencing = sequence({ db, signal: stopping.signal, heartbeat: () => undefined });
+    const sequencing = sequence({ log: orderLog, db, signal: stopping.signal, heartbeat: () => undefined });
     await until(async () =>
       expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
     );
@@ -139,7 +139,7 @@ describe('a reconciliation', () => {
     const lost = await journal(orderLog, db).findOneAndDelete({ _id: `${orderId}:2` });
     expect(await reconciled()).toMatchObject({ repaired: 1, found: 0 });
     await until(async () => {
-      const { current, all } = await feedGenerations(db);
+      const { current, all } = await feedGenerations(orderLog, db);
       expect(all).toHaveLength(2);
       expect(current).toMatchObject({ commonUntil: (lost?.position ?? 0) - 1, lost: 1 });
     });
@@ -263,9 +263,9 @@ describe('a reconciliation', () => {
       const runId = randomUUID();
       return { ...report, _id: runId, runId, startedAt: at, finishedAt: at };
     });
-    await reconciliations(db).insertMany(older);
+    await reconciliations(orderLog, db).insertMany(older);
     await reconciled();
-    expect(await reconciliations(db).countDocuments()).toBe(100);
+    expect(await reconciliations(orderLog, db).countDocuments()).toBe(100);
   });
 });
 

@@ -7,7 +7,7 @@ import { done, movements, stock } from '../../../src/effects/inventory/stock.js'
 import { feedHead } from '../../../src/log/feed/feed.js';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { journal, type JournalDocument } from '../../../src/log/journal/journal.js';
-import { verify, type VerifyOptions } from '../../../src/log/proof/verify.js';
+import { type VerifyOptions } from '../../../src/log/proof/verify.js';
 import { connectTemporal } from '../../../src/server/connections.js';
 import { orders } from '../../../src/views/orders.js';
 import { orderBody, placedOrder, startTestApi, type TestApi } from '../../support/api.js';
@@ -15,6 +15,7 @@ import { startSequencing } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
 import { continuedAsNew, deleteHistory } from '../../support/retention.js';
 import { orderLog } from '../../../src/order-log.js';
+import { verifyOrders } from '../../../src/effects/proof.js';
 
 let api: TestApi;
 let db: Db;
@@ -36,7 +37,7 @@ afterAll(async () => {
 });
 
 async function verified(options: VerifyOptions = {}) {
-  return await verify({ client: api.client, db, taskQueue: api.config.temporal.taskQueue }, options);
+  return await verifyOrders({ client: api.client, db, taskQueue: api.config.temporal.taskQueue }, options);
 }
 
 /** An order with nothing under way, and all of its events in the feed. */
@@ -201,7 +202,7 @@ describe('it is found', () => {
 
   /** The head, once the sequencer has noted it: from then on it leaves it as it is. */
   async function notedHead(): Promise<number> {
-    const head = await feedHead(db);
+    const head = await feedHead(orderLog, db);
     await until(async () => expect((await feedState(db).findOne())?.position).toBe(head));
     return head;
   }
@@ -418,9 +419,9 @@ test('a history whose earlier runs are gone may start behind them, where the jou
     const [firstRun = ''] = await continuedAsNew(other, orderId, 2);
     await deleteHistory(other.client, orderId, firstRun);
     const these = { client: other.client, db: other.mongo.db, taskQueue: other.config.temporal.taskQueue };
-    expect(await verify(these, { orderId })).toMatchObject({ orders: 1, found: 0, withoutHistory: 0 });
+    expect(await verifyOrders(these, { orderId })).toMatchObject({ orders: 1, found: 0, withoutHistory: 0 });
     await journal(orderLog, other.mongo.db).deleteOne({ _id: `${orderId}:1` });
-    const { discrepancies } = await verify(these, { orderId });
+    const { discrepancies } = await verifyOrders(these, { orderId });
     expect(discrepancies).toContainEqual(
       expect.objectContaining({ orderId, version: 1, where: 'journal', kind: 'differs' }),
     );
@@ -439,7 +440,7 @@ test('a workflow that nobody can ask is not taken for proven', async () => {
     const orderId = await placedOrder(other);
     await worker.stop();
     const these = { client: other.client, db: other.mongo.db, taskQueue: other.config.temporal.taskQueue };
-    const { discrepancies } = await verify(these, { orderId });
+    const { discrepancies } = await verifyOrders(these, { orderId });
     expect(discrepancies).toEqual([
       expect.objectContaining({ orderId, where: 'workflow', kind: 'unanswered' }),
     ]);
@@ -471,7 +472,7 @@ describe('with a history larger than one message', () => {
     const connection = connectTemporal(api.config, bytes);
     const client = new Client({ connection });
     try {
-      return await verify({ client, db, taskQueue: api.config.temporal.taskQueue }, options);
+      return await verifyOrders({ client, db, taskQueue: api.config.temporal.taskQueue }, options);
     } finally {
       await connection.close();
     }

@@ -321,7 +321,7 @@ test('a comparison that is asked for is made, and what it found is printed', asy
   const { exitCode, out, err } = await script('reconcile --now');
   expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' });
   expect(out).toMatch(/orders?, \d+ of them event by event\n.*\nnothing differs/);
-  const reports = async () => await latestReconciliations(db, 100);
+  const reports = async () => await latestReconciliations(orderLog, db, 100);
   const before = (await reports()).length;
   const json = await script('reconcile --now --json');
   expect(json).toMatchObject({ exitCode: 0 });
@@ -439,7 +439,7 @@ test('journal and views come back from the workflow histories alone', async () =
   const { asOf: _, ...customer } = before.customers;
   await until(async () => expect((await api.get('/v1/customers/c-1')).body).toMatchObject(customer));
   await until(async () => expect((await api.get('/v1/products')).body.data).toEqual(before.products.data));
-  const feedNow = await readFeed(db, 0, before.log.length + 1);
+  const feedNow = await readFeed(orderLog, db, 0, before.log.length + 1);
   expect(feedNow.map(({ position }) => position)).toEqual(before.log.map((_event, index) => index + 1));
   expect(await viewOf('journal')).toMatchObject({ exceptions: { count: 0, orderIds: [] } });
 });

@@ -26,6 +26,8 @@ import { states } from '../../order/examples.js';
 import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { continuedAsNew, deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
+import { stockOutside } from '../../../src/effects/outside.js';
+import { recognizeDatabase } from '../../../src/effects/inventory/recognize-database.js';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -36,8 +38,16 @@ afterAll(() => api.close());
 
 function rebuilding(signal = new AbortController().signal, rebuildId: string = randomUUID(), of = api) {
   const { mongo, client, config } = of;
-  const orderTaskQueue = config.temporal.taskQueue;
-  return { db: mongo.db, client, orderTaskQueue, signal, rebuildId, heartbeat: () => undefined };
+  return {
+    db: mongo.db,
+    client,
+    taskQueue: config.temporal.taskQueue,
+    recognize: recognizeDatabase,
+    outside: stockOutside,
+    signal,
+    rebuildId,
+    heartbeat: () => undefined,
+  };
 }
 
 /** Once visibility, which is a moment behind, has all orders. */
@@ -69,7 +79,7 @@ test('journal and orders come back from the histories, over several runs of an o
   await Promise.all([journal(orderLog, db).deleteMany({}), orders(db).deleteMany({})]);
 
   const given = rebuilding();
-  expect(await rebuildJournal(given)).toBe(true);
+  expect(await rebuildJournal(orderLog, given)).toBe(true);
   for (const [index, orderId] of placed.entries()) {
     const after = await readJournal(orderLog, db, orderId);
     expect(after.map(({ recordedAt: _recordedAt, ...event }) => event)).toEqual(
@@ -77,7 +87,7 @@ test('journal and orders come back from the histories, over several runs of an o
     );
     expect(await storedView(orderId)).toEqual(await stateOf(orderId));
   }
-  expect((await projectionsStatus(db)).stores[1]).toMatchObject({
+  expect((await projectionsStatus(orderLog, db, views)).stores[1]).toMatchObject({
     rebuildId: given.rebuildId,
     exceptions: { count: 0, orderIds: [] },
   });
@@ -87,7 +97,7 @@ test('where all is there already, nothing changes', async () => {
   const { db } = api.mongo;
   const all = async () => await journal(orderLog, db).find().sort({ _id: 1 }).toArray();
   const before = await all();
-  expect(await rebuildJournal(rebuilding())).toBe(true);
+  expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
   expect(await all()).toEqual(before);
 });
 
@@ -95,10 +105,10 @@ test('a rebuild that is ended before goes on later', async () => {
   const { db } = api.mongo;
   await orders(db).deleteMany({});
   const rebuildId = randomUUID();
-  expect(await rebuildJournal(rebuilding(AbortSignal.abort(), rebuildId))).toBe(false);
-  const [, store] = (await projectionsStatus(db)).stores;
+  expect(await rebuildJournal(orderLog, rebuilding(AbortSignal.abort(), rebuildId))).toBe(false);
+  const [, store] = (await projectionsStatus(orderLog, db, views)).stores;
   expect(store).toMatchObject({ rebuilding: { rebuildId, done: 0, total: placed.length } });
-  expect(await rebuildJournal(rebuilding(undefined, rebuildId))).toBe(true);
+  expect(await rebuildJournal(orderLog, rebuilding(undefined, rebuildId))).toBe(true);
   expect(await orders(db).countDocuments()).toBe(placed.length);
 });
 
@@ -110,15 +120,17 @@ test('a rebuild whose worker ends half-way goes on where it was', async () => {
   const heartbeat = (done: number) => {
     if (done === 1) crash.abort();
   };
-  expect(await rebuildJournal({ ...rebuilding(crash.signal, rebuildId), heartbeat, pageSize: 1 })).toBe(
-    false,
-  );
+  expect(
+    await rebuildJournal(orderLog, { ...rebuilding(crash.signal, rebuildId), heartbeat, pageSize: 1 }),
+  ).toBe(false);
   const restored = (await orders(db).find().toArray()).map(({ orderId }) => orderId);
   expect(restored).toHaveLength(1);
-  expect((await projectionsStatus(db)).stores[1]).toMatchObject({ rebuilding: { rebuildId, done: 1 } });
+  expect((await projectionsStatus(orderLog, db, views)).stores[1]).toMatchObject({
+    rebuilding: { rebuildId, done: 1 },
+  });
 
   await orders(db).deleteMany({});
-  expect(await rebuildJournal({ ...rebuilding(undefined, rebuildId), pageSize: 1 })).toBe(true);
+  expect(await rebuildJournal(orderLog, { ...rebuilding(undefined, rebuildId), pageSize: 1 })).toBe(true);
   const others = (await orders(db).find().toArray()).map(({ orderId }) => orderId);
   expect([...restored, ...others].toSorted()).toEqual(placed.toSorted());
   expect(await storeRebuilds(db).findOne({ rebuildId })).toMatchObject({ phase: 'done', done: 3, total: 3 });
@@ -135,7 +147,7 @@ test('orders that go on while they are restored are whole in the end', async () 
       await Promise.all([journal(orderLog, db).deleteMany({}), orders(db).deleteMany({})]);
       const body = { text: `round ${round}` };
       const told = open.map((orderId) => own.post(`/v1/orders/${orderId}/notes`, { body }));
-      expect(await rebuildJournal(rebuilding(undefined, undefined, own))).toBe(true);
+      expect(await rebuildJournal(orderLog, rebuilding(undefined, undefined, own))).toBe(true);
       for (const { status } of await Promise.all(told)) expect(status).toBe(200);
       for (const orderId of open) {
         const state = await stateOf(orderId, own);
@@ -154,12 +166,12 @@ test('where events come back that had positions, the views across orders are bui
   const taskQueue = feedTaskQueue(api.config.temporal.taskQueue);
   const rebuilds = views.map(({ name }) => api.client.workflow.getHandle(rebuildWorkflowId(name, taskQueue)));
   const stopping = new AbortController();
-  const sequencing = sequence({ db, signal: stopping.signal, heartbeat: () => undefined });
+  const sequencing = sequence({ log: orderLog, db, signal: stopping.signal, heartbeat: () => undefined });
   await until(async () => expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0));
-  expect(await rebuildJournal(rebuilding())).toBe(true);
+  expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
   await expect(rebuilds[0]?.describe()).rejects.toThrow(WorkflowNotFoundError);
   await journal(orderLog, db).deleteMany({ orderId: placed[0] ?? '' });
-  expect(await rebuildJournal(rebuilding())).toBe(true);
+  expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
   for (const rebuild of rebuilds) expect((await rebuild.describe()).status.name).toBe('RUNNING');
   await until(async () => expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0));
   stopping.abort();
@@ -174,12 +186,12 @@ test('an order whose first runs are gone comes back as it is now, with the event
   const last = (await stateOf(orderId)).version;
   await Promise.all([journal(orderLog, db).deleteMany({ orderId }), orders(db).deleteMany({ _id: orderId })]);
 
-  expect(await rebuildJournal(rebuilding())).toBe(true);
+  expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
   expect(await storedView(orderId)).toEqual(await stateOf(orderId));
   const events = await readJournal(orderLog, db, orderId);
   expect(events[0]?.version).toBeGreaterThan(1);
   expect(events.at(-1)?.version).toBe(last);
-  expect((await projectionsStatus(db)).stores[1]).toMatchObject({
+  expect((await projectionsStatus(orderLog, db, views)).stores[1]).toMatchObject({
     exceptions: { count: 1, orderIds: [orderId] },
   });
 
@@ -188,7 +200,7 @@ test('an order whose first runs are gone comes back as it is now, with the event
     body: { code: 'log_incomplete', version: events[0]?.version },
   });
   const sequencing = new AbortController();
-  const sequenced = sequence({ db, signal: sequencing.signal, heartbeat: () => undefined });
+  const sequenced = sequence({ log: orderLog, db, signal: sequencing.signal, heartbeat: () => undefined });
   await until(async () => expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0));
   sequencing.abort();
   await sequenced;
@@ -206,10 +218,10 @@ test('an order whose journal tells another story is named, and nothing of it is 
   const orderId = placed[1] ?? '';
   const altered = { _id: `${orderId}:2` };
   await journal(orderLog, db).updateOne(altered, { $set: { actor: 'somebody else' } });
-  expect(await rebuildJournal(rebuilding())).toBe(true);
+  expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
   expect(await journal(orderLog, db).findOne(altered)).toMatchObject({ actor: 'somebody else' });
   expect(await forks(orderLog, db).findOne({ _id: orderId })).toMatchObject({ version: 2 });
-  const { exceptions } = (await projectionsStatus(db)).stores[1] ?? {};
+  const { exceptions } = (await projectionsStatus(orderLog, db, views)).stores[1] ?? {};
   expect(exceptions?.orderIds).toContain(orderId);
 });
 
@@ -227,8 +239,8 @@ test('an order whose history is no log is named, and keeps no other from coming 
     forks(orderLog, db).deleteMany({}),
   ]);
 
-  expect(await rebuildJournal(rebuilding())).toBe(true);
-  const { exceptions } = (await projectionsStatus(db)).stores[1] ?? {};
+  expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
+  const { exceptions } = (await projectionsStatus(orderLog, db, views)).stores[1] ?? {};
   expect(exceptions?.orderIds).toContain(orderId);
   for (const other of placed) expect(await storedView(other)).toEqual(await stateOf(other));
 });
@@ -239,9 +251,9 @@ test('an order of which no event is left comes back as its last run took it over
   await continued(orderId, []);
   await listed(placed.length + 2);
 
-  expect(await rebuildJournal(rebuilding())).toBe(true);
+  expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
   expect(await storedView(orderId)).toEqual(await stateOf(orderId));
-  const { exceptions } = (await projectionsStatus(db)).stores[1] ?? {};
+  const { exceptions } = (await projectionsStatus(orderLog, db, views)).stores[1] ?? {};
   expect(exceptions?.orderIds).toContain(orderId);
 });
 
