@@ -47,7 +47,7 @@ const Generation = Type.Integer({
   maximum: Number.MAX_SAFE_INTEGER,
   description: 'the generation of the feed in which the position was received; by default, the current one',
 });
-function lastEventId(pattern: string) {
+function lastEventIdOf(pattern: string) {
   const description = 'the id of the last event that was received';
   return Type.Object({ 'last-event-id': Type.Optional(Type.String({ pattern, description })) });
 }
@@ -123,7 +123,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
           'From `Last-Event-ID` or `after` (a position), otherwise from now on. Comments keep the connection alive. ' +
           'An id is a position in the first generation of the feed, and `<position>@<generation>` in a later one.',
         tags,
-        headers: lastEventId('^(0|[1-9]\\d{0,14})(@[1-9]\\d{0,14})?$'),
+        headers: lastEventIdOf('^(0|[1-9]\\d{0,14})(@[1-9]\\d{0,14})?$'),
         querystring: closed({ after: Type.Optional(Position), generation: Type.Optional(Generation) }),
         response: { ...stream, 409: problem(409) },
       },
@@ -151,7 +151,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
         summary: 'The log of an order, live',
         description: 'From its first event, or after the version in `Last-Event-ID`.',
         tags,
-        headers: lastEventId('^(0|[1-9]\\d{0,14})$'),
+        headers: lastEventIdOf('^(0|[1-9]\\d{0,14})$'),
         params: OrderPath,
         response: stream,
       },

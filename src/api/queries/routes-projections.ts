@@ -128,7 +128,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
       config: { access: 'ops' },
       schema: {
         summary: 'Rebuild a view beside the one that is read, or the journal from the workflow histories',
-        description: `A view across orders, or one of ${stores.join(', ')}. The rebuild continues if processes are restarted.`,
+        description: `A view across orders, or one of ${storeNames.join(', ')}. The rebuild continues if processes are restarted.`,
         tags,
         params: NamePath,
         body: closed({}),
@@ -244,7 +244,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
 }
 
 /** What is rebuilt, but is no view across orders. */
-const stores = logs.flatMap(storesOf);
+const storeNames = logs.flatMap(storesOf);
 
 const summaries = {
   retry: 'Retry the event of an order that a view could not apply',
@@ -253,7 +253,7 @@ const summaries = {
 
 /** @throws HttpProblem 404 if this is neither a view nor a store */
 function rebuildable(name: string): string {
-  return stores.find((store) => store === name) ?? existing(name).name;
+  return storeNames.find((store) => store === name) ?? existing(name).name;
 }
 
 function underWay(name: string): HttpProblem {

@@ -497,7 +497,7 @@ describe('a generation', () => {
     const { signal } = new AbortController();
     try {
       const publisher = tail.publishLocally();
-      const first = hold(publisher.publish);
+      const first = hold((...given) => publisher.publish(...given));
       const [log, after] = [newOrder(), newOrder()];
       await record(...log);
       await until(async () => expect(await tail.read(1, log.length - 1, 1)).toHaveLength(1));
@@ -505,7 +505,7 @@ describe('a generation', () => {
       await beginGeneration(orderLog, db, { commonUntil: 2 });
       await record(...after);
       expect(await first.ended).toBeInstanceOf(Superseded);
-      hold(publisher.publish);
+      hold((...given) => publisher.publish(...given));
       await waiting;
       const { generation } = (await feedGenerations(orderLog, db)).current;
       await until(async () =>
