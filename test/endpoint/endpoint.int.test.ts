@@ -4,7 +4,7 @@ import { type Endpoint, endpoints } from '../../src/endpoint/endpoint.js';
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import { stateViews } from '../../src/log/journal/entity-log.js';
 import { foldHistory, readHistoryLog } from '../../src/log/journal/history.js';
-import { journal, readJournal } from '../../src/log/journal/journal.js';
+import { journal, readJournal, ensureJournalIndexes } from '../../src/log/journal/journal.js';
 import { record } from '../../src/log/journal/recording.js';
 import { diff, stateAt } from '../../src/log/journal/time-travel.js';
 import { resume } from '../../src/log/resume/resume.js';
@@ -19,12 +19,19 @@ import type { RunningWorker } from '../../workers/worker.js';
 import { startTestApi, type TestApi } from '../support/api.js';
 import { until } from '../support/until.js';
 import { orderLog } from '../../src/order-log.js';
+import { sequence } from '../../src/log/feed/sequencer.js';
+import { feedHead, readFeed } from '../../src/log/feed/feed.js';
+import { verify } from '../../src/log/proof/verify.js';
+import { reconcile } from '../../src/log/proof/reconciling.js';
+import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
+import { rebuildJournal } from '../../src/log/views/rebuilding/rebuild-journal.js';
 
 let api: TestApi;
 let worker: RunningWorker;
 beforeAll(async () => {
   api = await startTestApi();
   worker = await api.startWorker();
+  await ensureJournalIndexes(endpointLog, api.mongo.db);
 });
 afterAll(async () => {
   await worker.stop();
@@ -43,6 +50,12 @@ async function start(id: string) {
     taskQueue: api.config.temporal.taskQueue,
     args: [{ orderId: id, create }],
   });
+}
+
+/** As Temporal lists them, which is a moment later. */
+async function listed(count: number): Promise<void> {
+  const query = `WorkflowType = 'endpoint' AND TaskQueue = '${api.config.temporal.taskQueue}'`;
+  await until(async () => expect((await api.client.workflow.count(query)).count).toBe(count));
 }
 
 const views = () => stateViews(endpointLog, api.mongo.db);
@@ -88,6 +101,62 @@ test('an endpoint lives on the log of orders: history, journal and view of its o
   // Nothing of it is an order's.
   expect(await journal(orderLog, api.mongo.db).countDocuments({ orderId: id })).toBe(0);
   expect((await api.get(`/v1/orders/${id}`)).status).toBe(404);
+});
+
+test('its feed, its proof, its view and its journal are its own', async () => {
+  const { db } = api.mongo;
+  const deps = { client: api.client, db, taskQueue: api.config.temporal.taskQueue };
+  const [one, other] = [randomUUID(), randomUUID()];
+  const handles = await Promise.all([start(one), start(other)]);
+  const rotate = message('rotate', { secretId: 'two' });
+  await handles[0].executeUpdate('RotateSecret', { args: [rotate], updateId: messageId(rotate) });
+  await until(async () => expect(await views().findOne({ _id: one })).toMatchObject({ version: 2 }));
+  await until(async () => expect(await views().findOne({ _id: other })).toMatchObject({ version: 1 }));
+  await listed(3);
+
+  // The feed.
+  const giving = new AbortController();
+  const sequencing = { log: endpointLog, db, signal: giving.signal, heartbeat: () => undefined };
+  const sequenced = sequence(sequencing);
+  const events = await journal(endpointLog, db).countDocuments();
+  await until(async () => expect(await feedHead(endpointLog, db)).toBe(events));
+  const fed = await readFeed(endpointLog, db, 0, 100);
+  expect(fed.map(({ position }) => position)).toEqual(fed.map((_, index) => index + 1));
+  expect(fed.filter(({ orderId }) => orderId === one).map(({ type }) => type)).toEqual([
+    'EndpointCreated',
+    'SecretRotated',
+  ]);
+  expect(await feedHead(orderLog, db)).toBe(0);
+  expect((await api.get('/v1/events')).body).toMatchObject({ data: [] });
+
+  // The proof: history, journal, view, workflow and positions.
+  const proof = async () => await verify(endpointLog, deps);
+  expect(await proof()).toMatchObject({ orders: 3, events, head: events, found: 0 });
+  await views().updateOne({ _id: one }, { $set: { url: 'https://other.example' } });
+  expect(await proof()).toMatchObject({
+    discrepancies: [{ orderId: one, where: 'view', remedy: expect.stringContaining('rebuild endpoints') }],
+  });
+
+  // The view is rebuilt from the journal, beside the one that is read.
+  const rebuilding = { db, signal: giving.signal, heartbeat: () => undefined };
+  expect(await rebuildStateView(endpointLog, { ...rebuilding, rebuildId: 'r-1' })).toBe(true);
+  expect(await proof()).toMatchObject({ found: 0 });
+
+  // What is behind is recorded from the history, by a reconciliation or by a rebuild of the journal.
+  await journal(endpointLog, db).deleteMany({ orderId: other });
+  await views().deleteOne({ _id: other });
+  const report = await reconcile(endpointLog, deps, { runId: randomUUID() }, () => undefined);
+  expect(report).toMatchObject({ orders: 3, repaired: 1, found: 0 });
+  await journal(endpointLog, db).deleteMany({ orderId: one });
+  const restoring = { ...rebuilding, ...deps, recognize: async () => undefined, rebuildId: 'r-2' };
+  expect(await rebuildJournal(endpointLog, restoring)).toBe(true);
+  await until(async () => expect(await journal(endpointLog, db).countDocuments()).toBe(events));
+  const { discrepancies } = await proof();
+  expect(discrepancies.filter(({ where }) => where !== 'positions')).toEqual([]);
+  expect(await db.collection('orders').countDocuments()).toBe(0);
+  giving.abort();
+  await sequenced;
+  await Promise.all(handles.map((handle) => handle.terminate()));
 });
 
 test('its recording may be repeated and reordered, and a fork stops it', async () => {
