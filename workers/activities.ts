@@ -32,15 +32,18 @@ export function createActivities({
   tally = createStepTally(),
 }: ActivityDeps): Steps & ResumptionActivities {
   const recorder = createRecorder(orderLog, db);
-  const ofOrders = createLogActivities(orderLog, { db, recorder, tally });
-  const endpointRecorder = createRecorder(endpointLog, db);
   /** by the name of the entity, which is its workflow type */
   const byEntity: Readonly<Record<string, LogActivities & ResumptionActivities>> = {
-    [orderLog.entity.name]: ofOrders,
-    [endpointLog.entity.name]: createLogActivities(endpointLog, { db, recorder: endpointRecorder, tally }),
+    [orderLog.entity.name]: createLogActivities(orderLog, { db, tally, recorder }),
+    [endpointLog.entity.name]: createLogActivities(endpointLog, { db, tally }),
   };
   /** Those of the entity whose workflow runs the activity; outside of an activity, those of orders. */
-  const current = () => byEntity[asyncLocalStorage.getStore()?.info.workflowType ?? ''] ?? ofOrders;
+  const current = () => {
+    const name = asyncLocalStorage.getStore()?.info.workflowType ?? orderLog.entity.name;
+    const found = byEntity[name];
+    if (found === undefined) throw new TypeError(`No activities are here for the entity ${name}.`);
+    return found;
+  };
   function step<T extends EffectType>(type: T, perform: (effect: EffectOf<T>) => Promise<OutcomeOf<T>>) {
     return async ({ events, effect, resumption }: Step<T>): Promise<OutcomeOf<T>> => {
       if (effect === undefined)

@@ -5,7 +5,7 @@ import { reconcileOrders, stockOutside } from '../src/effects/outside.js';
 import { endpointLog } from '../src/endpoint/endpoint-log.js';
 import { type FeedTail, followFeed } from '../src/log/feed/feed.js';
 import { reconcile } from '../src/log/proof/reconciling.js';
-import { createFeedTasks } from '../src/log/views/feed-tasks.js';
+import { createFeedTasks, type FeedTasks } from '../src/log/views/feed-tasks.js';
 import { substituteId } from '../src/log/views/rebuilding/store-rebuild.js';
 import type { RebuildActivities } from '../src/log/workflow/rebuild-messages.js';
 import type { ReconcileActivities } from '../src/log/workflow/reconcile-messages.js';
@@ -33,12 +33,15 @@ export function createFeedActivities({
   const deps = { db, taskQueue: orderTaskQueue, recognize: recognizeDatabase };
   const ofOrders = createFeedTasks(orderLog, { ...deps, tail, views, outside: stockOutside });
   const ofEndpoints = createFeedTasks(endpointLog, { ...deps, tail: followFeed(endpointLog, db), views: [] });
-  const tasks = {
-    sequence: { ...ofOrders.sequence, ...ofEndpoints.sequence },
-    project: { ...ofOrders.project, ...ofEndpoints.project },
-    rebuild: { ...ofOrders.rebuild, ...ofEndpoints.rebuild },
-  };
-  const rebuild = async (name: string, rebuildId: string) => await named(tasks.rebuild, name)(rebuildId);
+  const tasks = [ofOrders, ofEndpoints];
+  /** @throws Error if there is no such task here: a worker of a newer version may have it */
+  function taskOf<T>(name: string, kind: (of: FeedTasks) => Readonly<Record<string, T>>): T {
+    const task = tasks.map(kind).find((some) => Object.hasOwn(some, name))?.[name];
+    if (task === undefined) throw new Error(`There is no task ${name} here.`);
+    return task;
+  }
+  const rebuild = async (name: string, rebuildId: string) =>
+    await taskOf(name, (of) => of.rebuild)(rebuildId);
   return {
     reconcile: async () => {
       const context = Context.current();
@@ -54,17 +57,10 @@ export function createFeedActivities({
         found: ordersReport.found + endpointsReport.found,
       };
     },
-    sequence: async (name) => await named(tasks.sequence, name)(),
-    project: async (name) => await named(tasks.project, name)(),
+    sequence: async (name) => await taskOf(name, (of) => of.sequence)(),
+    project: async (name) => await taskOf(name, (of) => of.project)(),
     rebuild,
     // A roll-back that an earlier version of the code began. Its own id makes this a new rebuild.
     rollBackOrders: async (rebuildId) => await rebuild(orderLog.view.collection, substituteId(rebuildId)),
   };
-}
-
-/** @throws Error if there is no such task here: a worker of a newer version may have it */
-function named<T>(tasks: Readonly<Record<string, T>>, name: string): T {
-  const task = Object.hasOwn(tasks, name) ? tasks[name] : undefined;
-  if (task === undefined) throw new Error(`There is no ${name} here.`);
-  return task;
 }

@@ -3,14 +3,18 @@ import type { Draft, State } from '../entity.js';
 import type { LogActivities, ResumptionActivities } from '../workflow/messages.js';
 import { recallCommands } from './command-memory.js';
 import type { EntityLog } from './entity-log.js';
-import type { Recorder } from './recording.js';
+import { createRecorder, type Recorder } from './recording.js';
 import { createResumptionActivities } from './resumption-activities.js';
 import type { StepTally } from './step-tally.js';
 
 /** The activities that every entity's workflow has. */
 export function createLogActivities<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  { db, recorder, tally }: { readonly db: Db; readonly recorder: Recorder; readonly tally: StepTally },
+  {
+    db,
+    tally,
+    recorder = createRecorder(log, db),
+  }: { readonly db: Db; readonly tally: StepTally; readonly recorder?: Recorder },
 ): LogActivities & ResumptionActivities {
   return {
     ...createResumptionActivities(log, db),
