@@ -1,6 +1,6 @@
 import { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { createGateway, gatewaySettings } from '../src/api/commands/gateway.js';
+import { createGateway, type GatewayOptions, gatewaySettings } from '../src/api/commands/gateway.js';
 import { createMarkUpdates } from '../src/effects/inventory/recognize-database.js';
 import { concernOfStock, stockState } from '../src/effects/inventory/stock-state.js';
 import { registerCommands } from '../src/api/commands/routes.js';
@@ -14,6 +14,7 @@ import { admissionMetrics } from '../src/api/admit.js';
 import { registerDocs } from '../src/api/docs.js';
 import type { Config } from '../src/server/config.js';
 import { type Dependency, registerHealth, type ServedRole } from '../src/api/health.js';
+import { registerKeys } from '../src/api/keys-routes.js';
 import { registerMetrics } from '../src/api/metrics.js';
 import { registerSystem } from '../src/api/system-route.js';
 import { createHttp, type Http, type HttpLimits } from '../src/api/server.js';
@@ -32,7 +33,7 @@ import type { RoleContext, RunningRole } from './role.js';
 import { orderLog } from '../src/order-log.js';
 import { type Authenticate, createAuthenticate } from '../src/access/authenticate.js';
 import { openKnownKeys } from '../src/access/known-keys.js';
-import { views } from '../src/views/views.js';
+import { views as viewsOfOrders } from '../src/views/views.js';
 import { logs } from '../src/logs.js';
 
 export interface RunningApi extends RunningRole {
@@ -50,15 +51,22 @@ export async function startApi(context: RoleContext): Promise<RunningApi> {
   return { address, stop: () => app.close() };
 }
 
-/** Limits that tests may lower. */
-export interface ApiLimits extends Omit<HttpLimits, 'admission' | 'authenticate'> {
+/** Limits that tests may change. */
+export interface ApiLimits
+  extends
+    Omit<HttpLimits, 'admission' | 'authenticate'>,
+    Pick<GatewayOptions, 'answerWithinMs' | 'journalWithinMs'> {
   readonly bounds?: Partial<Bounds>;
+  /** see `createAdmission` */
+  readonly isBehind?: () => boolean;
+  /** see `openOrderViews` */
+  readonly liveForMs?: number | undefined;
 }
 
 /** The application without a listening server: the write side, the read side, or both. */
 export async function buildApi(
   { config, temporal: connection, mongo, tail, tally, logger }: RoleContext,
-  { bounds, ...limits }: ApiLimits = {},
+  { bounds, isBehind, liveForMs, answerWithinMs, journalWithinMs, ...limits }: ApiLimits = {},
 ): Promise<Http> {
   const { roles, secrets } = config;
   const { namespace, taskQueue } = config.temporal;
@@ -66,10 +74,10 @@ export async function buildApi(
   const { db } = mongo;
 
   const stream = { ...defaultBounds.stream, most: config.http.maxStreams };
-  const admission = createAdmission({ ...defaultBounds, stream, ...bounds });
+  const admission = createAdmission({ ...defaultBounds, stream, ...bounds }, isBehind);
   const authenticate = await authenticateBy(config, db);
   const app = createHttp(logger, { ...limits, admission, ...(authenticate && { authenticate }) });
-  const views = openOrderViews(db);
+  const views = openOrderViews(db, liveForMs);
   app.addHook('onClose', () => views.close());
   await registerDocs(app);
   const exposure: ExposureDeps = {
@@ -93,6 +101,8 @@ export async function buildApi(
       recall: (orderId, commandIds, upTo) => recallCommands(orderLog, db, orderId, commandIds, upTo),
       hasRoomForFacts: (orderId) => hasRoomForFactsInView(db, orderId),
       logger,
+      answerWithinMs,
+      journalWithinMs,
     });
     const { continueAsNewAfter } = config;
     const resuming = {
@@ -125,6 +135,7 @@ export async function buildApi(
     });
   }
   registerSystem(app, config, connection);
+  registerKeys(app, db);
   registerHealth(app, served, dependencies({ client, config, db, exposure }));
   await app.ready();
   return app;
@@ -198,7 +209,7 @@ function dependencies({ client, config, db, exposure }: DependencyDeps): Depende
       checkedThrough: 'mongodb',
       check: async () => {
         const [lag, ...others] = await Promise.all([
-          projectionsStatus(orderLog, db, views).then((status) => lagBeyond(status, LAG_LIMIT_MS)),
+          projectionsStatus(orderLog, db, viewsOfOrders).then((status) => lagBeyond(status, LAG_LIMIT_MS)),
           soon(() => singletonConcern(deployment)),
           presence.missing(deployment.taskQueue).catch(unknown),
         ]);

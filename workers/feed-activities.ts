@@ -9,7 +9,7 @@ import { createFeedTasks, type FeedTasks } from '../src/log/views/feed-tasks.js'
 import { substituteId } from '../src/log/views/rebuilding/store-rebuild.js';
 import type { RebuildActivities } from '../src/log/workflow/rebuild-messages.js';
 import type { ReconcileActivities } from '../src/log/workflow/reconcile-messages.js';
-import type { StandingActivities } from '../src/log/workflow/singleton-messages.js';
+import type { SingletonActivities } from '../src/log/workflow/singleton-messages.js';
 import { orderLog } from '../src/order-log.js';
 import { views } from '../src/views/views.js';
 
@@ -29,7 +29,7 @@ export function createFeedActivities({
   db,
   tail,
   orderTaskQueue,
-}: FeedDeps): StandingActivities & RebuildActivities & ReconcileActivities {
+}: FeedDeps): SingletonActivities & RebuildActivities & ReconcileActivities {
   const deps = { db, taskQueue: orderTaskQueue, recognize: recognizeDatabase };
   const ofOrders = createFeedTasks(orderLog, { ...deps, tail, views, outside: stockOutside });
   const ofEndpoints = createFeedTasks(endpointLog, { ...deps, tail: followFeed(endpointLog, db), views: [] });

@@ -40,6 +40,8 @@ export interface HttpLimits {
   readonly admission?: Admission;
   /** absent with AUTH=off */
   readonly authenticate?: Authenticate;
+  /** how often the key or token of an open stream is checked again; every 5 s by default */
+  readonly checkStreamsEveryMs?: number;
   /**
    * how long a request may take to arrive completely; then it is answered with 408; 15 s by default
    */
@@ -60,6 +62,7 @@ export function createHttp(logger: Logger, limits: HttpLimits = {}): Http {
   const {
     admission = createAdmission(),
     authenticate,
+    checkStreamsEveryMs,
     arrivesWithinMs = 15_000,
     movesWithinMs = 45_000,
   } = limits;
@@ -84,7 +87,7 @@ export function createHttp(logger: Logger, limits: HttpLimits = {}): Http {
     refuseWrongUrl(request.url);
   });
   admitRequests(app, admission, logger);
-  guardRoutes(app, authenticate);
+  guardRoutes(app, authenticate, { ...(checkStreamsEveryMs !== undefined && { checkStreamsEveryMs }) });
   answerWrongPaths(app);
   acceptOnlyJson(app);
   refuseUnknownQueries(app);

@@ -9,7 +9,7 @@ const statusAttribute = defineSearchAttributeKey(searchAttributes.status, Search
 const customerAttribute = defineSearchAttributeKey(searchAttributes.customer, SearchAttributeType.KEYWORD);
 
 /** How each run of an order's workflow is found and shown in Temporal. */
-export function startOptionsOf(order: Order, { commandId, hash, actor }: Creation): StartOptions {
+export function startOptionsOf(order: Order, { commandId, hash, actor, onBehalfOf }: Creation): StartOptions {
   const { orderId, status, customer, total, currency, lines } = order;
   return {
     priority: { fairnessKey: fairnessKeyOf(actor) },
@@ -26,7 +26,7 @@ export function startOptionsOf(order: Order, { commandId, hash, actor }: Creatio
         ({ sku, quantity, unitPrice }) => `- ${quantity} × ${sku} at ${formatMoney(unitPrice, currency)}`,
       ),
       '',
-      `Total **${formatMoney(total, currency)}**, placed by ${actor}`,
+      `Total **${formatMoney(total, currency)}**, placed by ${actor}${onBehalfOf === undefined ? '' : ` for ${onBehalfOf}`}`,
     ].join('\n'),
   };
 }

@@ -58,7 +58,7 @@ describe('an effect that is owed for long', () => {
     await worker.ready;
     stop = () => worker.stop();
     orderId = (await api.post('/v1/orders', { body: orderBody() })).body.orderId;
-  }, 60_000);
+  });
   afterAll(async () => {
     await stop();
     await api.client.workflow.getHandle(`order-${orderId}`).terminate();
@@ -130,9 +130,11 @@ describe('an effect that is owed for long', () => {
   });
 
   test('is measured, by its type', async () => {
-    const metrics = await metricsOf(api);
-    expect(metrics).toMatch(/^orders_owed_oldest_seconds\{effect="authorize"\} [\d.]+$/m);
-    expect(metrics).toMatch(/^orders\{status="pending"\} 1$/m);
+    await until(async () => {
+      const metrics = await metricsOf(api);
+      expect(metrics).toMatch(/^orders_owed_oldest_seconds\{effect="authorize"\} [\d.]+$/m);
+      expect(metrics).toMatch(/^orders\{status="pending"\} 1$/m);
+    });
   });
 
   test('is not listed to who asks for what is older', async () => {
@@ -182,7 +184,7 @@ describe('orders that no worker has decided', () => {
       const metrics = await metricsOf(api);
       expect(metrics).toMatch(/^orders_unrecorded\{stage="undecided"\} 0$/m);
     });
-  }, 60_000);
+  });
 });
 
 describe('the list of what needs a person', () => {
@@ -262,7 +264,7 @@ describe('the list of what needs a person', () => {
   const nameOf = ({ orderId, detail }: AttentionRow) => orderId ?? /SKU-\d/.exec(detail)?.[0];
 
   test.each([1, 2, 7, 50, 200])(
-    'comes in pages of %d, each row once, the gravest and oldest first',
+    'comes in pages of %d, each row once, the most serious and oldest first',
     async (limit) => {
       const found: AttentionRow[] = [];
       let path = `/v1/attention?limit=${limit}`;

@@ -35,8 +35,8 @@ import { logOf } from '../support/database.js';
 import { orderLog } from '../../src/order-log.js';
 import type { Order } from '../../src/order/order.js';
 
-const { db, run } = openViews();
-const because = { actor: 'tester', reason: 'it is mended' };
+const { db, run } = await openViews();
+const because = { actor: 'tester', reason: 'it is repaired' };
 const all = { page: { limit: 100 } };
 
 /** What the list has after the log of one order. */

@@ -11,7 +11,7 @@ import { Scenario } from '../order/specification.js';
 import { pausedBefore } from '../log/views/support.js';
 import { orderLog } from '../../src/order-log.js';
 
-const database = openDatabase();
+const database = await openDatabase();
 const { db } = database;
 beforeAll(() => ensureStateViewIndexes(orderLog, db));
 afterAll(() => database.close());

@@ -82,6 +82,8 @@ export interface CommandMeta {
   /** true if the key was generated for this request, so it cannot be a repetition */
   readonly fresh?: boolean;
   readonly actor: string;
+  /** for whom the actor acts */
+  readonly onBehalfOf?: string;
   readonly correlationId: string;
   /** refuse the command if the order is at another version */
   readonly expectedVersion?: number;
@@ -134,7 +136,9 @@ export interface GatewayOptions {
   readonly hasRoomForFacts: (orderId: string) => Promise<boolean>;
   readonly logger: Logger;
   /** how long to wait for an answer of Temporal and the workers; 5 s by default */
-  readonly answerWithinMs?: number;
+  readonly answerWithinMs?: number | undefined;
+  /** how long to wait for what may fail; 300 ms by default */
+  readonly journalWithinMs?: number | undefined;
 }
 
 /** The options of a gateway that come from the configuration. */
@@ -154,7 +158,6 @@ export function gatewaySettings({
   };
 }
 
-const JOURNAL_WITHIN_MS = 300;
 const JOURNAL_REST_MS = 5_000;
 const RESEND_AFTER_MS = 100;
 /** How many times longer to wait for the answer to a start. */
@@ -177,9 +180,13 @@ export function createGateway(options: GatewayOptions): Gateway {
     hasRoomForFacts,
     logger,
     answerWithinMs = 5_000,
+    journalWithinMs = 300,
   } = options;
-  const firstRecorded = whileAvailable(async (orderId: string) => (await readJournal(orderId, 1))[0]);
-  const knowsRoom = whileAvailable(hasRoomForFacts);
+  const firstRecorded = whileAvailable(
+    async (orderId: string) => (await readJournal(orderId, 1))[0],
+    journalWithinMs,
+  );
+  const knowsRoom = whileAvailable(hasRoomForFacts, journalWithinMs);
 
   function inTime<R>(call: () => Promise<R>, withinMs = answerWithinMs): Promise<R> {
     return client.connection.withDeadline(Date.now() + withinMs, call);
@@ -213,6 +220,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     const decision = decide(undefined, { type: 'CreateOrder', data: message.data }, now);
     if ('refusal' in decision) return { kind: 'refused', refusal: decision.refusal };
     const { commandId, correlationId, actor } = message;
+    // Only its versions and types are used: the workflow makes the events.
     const cause = { occurredAt: now, commandId, correlationId, causationId: messageId(message), actor };
     const { order, events } = append(orderId, undefined, decision.events, cause);
     const answer = answerOf(order, events);
@@ -401,13 +409,14 @@ function messageTo<D>(
   data: D,
   meta: CommandMeta,
 ): Message<D> {
-  const { issuer, key, correlationId, actor, expectedVersion } = meta;
+  const { issuer, key, correlationId, actor, onBehalfOf, expectedVersion } = meta;
   return {
     data,
     commandId: commandIdOf(issuer, key),
     hash: hashOf({ type, orderId, data }),
     correlationId,
     actor,
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
     ...(expectedVersion === undefined ? {} : { expectedVersion }),
     requestId: randomUUID(),
   };
@@ -493,17 +502,17 @@ function pause(ms: number): Promise<void> {
 }
 
 /**
- * Asks for at most `JOURNAL_WITHIN_MS`. After a failure, returns undefined for some seconds without
- * asking.
+ * Asks for at most `withinMs`. After a failure, returns undefined for some seconds without asking.
  */
 function whileAvailable<R>(
   ask: (orderId: string) => Promise<R>,
+  withinMs: number,
 ): (orderId: string) => Promise<R | undefined> {
   let restUntil = 0;
   return async (orderId) => {
     if (Date.now() < restUntil) return undefined;
     try {
-      return await withTimeout(JOURNAL_WITHIN_MS, ask(orderId));
+      return await withTimeout(withinMs, ask(orderId));
     } catch {
       restUntil = Date.now() + JOURNAL_REST_MS;
       return undefined;

@@ -75,7 +75,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   app.get(
     '/v1/events',
     {
-      config: { work: 'list' },
+      config: { access: 'events:read', work: 'list' },
       schema: {
         summary: 'The feed: all events of all orders, in one sequence',
         description:
@@ -115,7 +115,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   app.get(
     '/v1/events/stream',
     {
-      config: { work: 'stream' },
+      config: { access: 'events:read', work: 'stream' },
       exposeHeadRoute: false,
       schema: {
         summary: 'The feed, live',
@@ -145,7 +145,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   app.get(
     '/v1/orders/:orderId/stream',
     {
-      config: { work: 'stream' },
+      config: { access: 'events:read', work: 'stream' },
       exposeHeadRoute: false,
       schema: {
         summary: 'The log of an order, live',

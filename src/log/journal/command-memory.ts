@@ -5,7 +5,7 @@ import { isSameCommand, keyOf } from '../workflow/command-id.js';
 import type { Remembered } from '../workflow/messages.js';
 import { committed } from './durability.js';
 import type { EntityLog } from './entity-log.js';
-import { journal, laterBeginnings, readJournal } from './journal.js';
+import { journal, truncationPoints, readJournal } from './journal.js';
 
 /**
  * The journal lacks recorded events of an entity, so it cannot tell which commands the entity has
@@ -70,7 +70,7 @@ export async function recallCommands<S extends State, D extends Draft>(
   upTo: number,
 ): Promise<readonly Remembered[]> {
   const { name } = log.entity;
-  const begins = (await laterBeginnings(log, db, [orderId])).get(orderId) ?? 1;
+  const begins = (await truncationPoints(log, db, [orderId])).get(orderId) ?? 1;
   const version = { $gte: begins, $lte: upTo };
   const lacks = upTo - begins + 1 - (await journal(log, db).countDocuments({ orderId, version }, committed));
   if (lacks > 0)

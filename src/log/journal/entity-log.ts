@@ -94,6 +94,7 @@ export interface Creation {
   /** of the command's body */
   readonly hash: string;
   readonly actor: string;
+  readonly onBehalfOf?: string;
 }
 
 export type StartOptions = Pick<

@@ -195,10 +195,17 @@ function forecast<S extends State, D extends Draft>(
   { orderId, create }: NewEntity,
   occurredAt: string,
 ): readonly (D & Envelope)[] {
-  const { data, commandId, correlationId, actor } = create;
+  const { data, commandId, correlationId, actor, onBehalfOf } = create;
   const decision = entity.decide(undefined, entity.creation, data, occurredAt);
   if ('refusal' in decision) return [];
-  const cause = { occurredAt, commandId, correlationId, causationId: messageId(create), actor };
+  const cause = {
+    occurredAt,
+    commandId,
+    correlationId,
+    causationId: messageId(create),
+    actor,
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
+  };
   return append(entity, orderId, undefined, decision.events, cause).events;
 }
 

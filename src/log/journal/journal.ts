@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ClientSession, Db, Filter } from 'mongodb';
 import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
-import { batches } from './chunks.js';
+import { batches } from '../../concurrency/async-iterables.js';
 import { asStored, committed, durable, isDuplicateKey, type QueryTime } from './durability.js';
 import type { AnyLog, EntityLog } from './entity-log.js';
 import { forkFailure, noteFork, supersededFailure } from './fork.js';
@@ -161,7 +161,7 @@ export async function* notJournaled(
 }
 
 /** The first version of those whose earlier events are lost everywhere. */
-export async function laterBeginnings(
+export async function truncationPoints(
   log: AnyLog,
   db: Db,
   orderIds: readonly string[],
@@ -217,13 +217,13 @@ async function lastResumption(
  * True if the entity's log begins after version 1 (see `restoreLog`), and the journal has all events
  * from there to `version`.
  */
-export async function holdsShortenedLog(
+export async function holdsTruncatedLog(
   log: AnyLog,
   db: Db,
   orderId: string,
   version: number,
 ): Promise<boolean> {
-  const first = (await laterBeginnings(log, db, [orderId])).get(orderId);
+  const first = (await truncationPoints(log, db, [orderId])).get(orderId);
   if (first === undefined || first > version) return false;
   const count = await journal(log, db).countDocuments(
     { orderId, version: { $gte: first, $lte: version } },
@@ -275,7 +275,7 @@ export function isSameEvent(
 
 function content(entity: AnyLog['entity'], stored: StoredEvent): unknown {
   const { orderId, version, type, schemaVersion, data, ...event } = entity.upcast(stored);
-  const { occurredAt, commandId, correlationId, causationId, actor } = event;
+  const { occurredAt, commandId, correlationId, causationId, actor, onBehalfOf } = event;
   const envelope = {
     orderId,
     version,
@@ -286,6 +286,7 @@ function content(entity: AnyLog['entity'], stored: StoredEvent): unknown {
     correlationId,
     causationId,
     actor,
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
   };
   return asStored({ ...envelope, data });
 }

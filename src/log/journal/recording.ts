@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 import type { Draft, State, StoredEvent } from '../entity.js';
 import type { EntityStep } from '../workflow/messages.js';
 import type { EntityLog } from './entity-log.js';
-import { appendToJournal, insertIntoJournal, holdsShortenedLog, refuseReplacedRun } from './journal.js';
+import { appendToJournal, insertIntoJournal, holdsTruncatedLog, refuseReplacedRun } from './journal.js';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { RecentStates } from './recent-states.js';
@@ -118,7 +118,7 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
         (await recordAndRemember(events, resumption)) ??
         (await projectState(log, db, id, { recorder: recorderId }));
       if (state !== undefined && state.version >= version) return;
-      if (await holdsShortenedLog(log, db, id, version)) return;
+      if (await holdsTruncatedLog(log, db, id, version)) return;
       const { name } = log.entity;
       throw new LogIncomplete(`the journal lacks events of ${name} ${id} up to version ${version}`);
     },

@@ -3,7 +3,7 @@ import type { StoredEvent } from '../entity.js';
 import type { AnyLog } from './entity-log.js';
 import { insertIntoJournal, isSameEvent, readStored, type StoredRecord } from './journal.js';
 import { setAside } from './set-aside.js';
-import { unbroken } from './time-travel.js';
+import { contiguous } from './time-travel.js';
 import type { ResumptionActivities } from '../workflow/messages.js';
 
 /**
@@ -17,7 +17,7 @@ export function createResumptionActivities(log: AnyLog, db: Db): ResumptionActiv
   return {
     async loadLog({ orderId, after }) {
       const stored = await readStored(log, db, orderId, { from: after + 1, limit: page.events });
-      const events = unbroken(stored, after).map(asDecided);
+      const events = contiguous(stored, after).map(asDecided);
       let characters = 0;
       const end = events.findIndex((event, index) => {
         characters += JSON.stringify(event).length;

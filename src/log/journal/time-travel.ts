@@ -13,7 +13,10 @@ export type Moment = { readonly version: number } | { readonly at: string };
  *
  * @param events ascending
  */
-export function unbroken<E extends Pick<Envelope, 'version'>>(events: readonly E[], after = 0): readonly E[] {
+export function contiguous<E extends Pick<Envelope, 'version'>>(
+  events: readonly E[],
+  after = 0,
+): readonly E[] {
   const end = events.findIndex(({ version }, index) => version !== after + 1 + index);
   return end === -1 ? events : events.slice(0, end);
 }
@@ -27,7 +30,7 @@ export function eventsUntil<E extends Pick<Envelope, 'version' | 'occurredAt'>>(
   events: readonly E[],
   moment: Moment,
 ): readonly E[] {
-  const known = unbroken(events);
+  const known = contiguous(events);
   if ('version' in moment) return known.slice(0, moment.version);
   const end = known.findIndex(({ occurredAt }) => occurredAt > moment.at);
   return end === -1 ? known : known.slice(0, end);
@@ -100,13 +103,14 @@ export function diff<S extends State, D extends Draft>(
 }
 
 function stepOf(event: Draft & Envelope, changes: readonly Change[]): DiffStep {
-  const { version, type, occurredAt, actor, commandId, correlationId, causationId } = event;
+  const { version, type, occurredAt, actor, onBehalfOf, commandId, correlationId, causationId } = event;
   const reason = reasonOf(event);
   return {
     version,
     type,
     occurredAt,
     actor,
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
     commandId,
     correlationId,
     causationId,

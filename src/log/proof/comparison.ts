@@ -63,6 +63,8 @@ export interface Compared {
    * checked: those of events that were restored do not follow the versions.
    */
   readonly positionedBefore?: string;
+  /** the last and longest pause before what is only behind is reported; 1.6 s by default */
+  readonly longestPauseMs?: number | undefined;
 }
 
 const FIRST_PAUSE_MS = 100;
@@ -82,6 +84,7 @@ export async function compareEntity<S extends State, D extends Draft>(
   compared: Compared,
   orderId: string,
 ): Promise<Comparison> {
+  const { longestPauseMs = LONGEST_PAUSE_MS } = compared;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
     const comparison = await compareOnce(log, compared, orderId).catch(async (error: unknown) => {
       await rethrowInOutage(compared, error);
@@ -89,7 +92,7 @@ export async function compareEntity<S extends State, D extends Draft>(
     });
     const { discrepancies, isProven = true } = comparison;
     const isUnderWay = discrepancies.some(({ kind, where }) => kind === 'behind' && where !== 'positions');
-    if ((isProven && !isUnderWay) || pauseMs > LONGEST_PAUSE_MS) return comparison;
+    if ((isProven && !isUnderWay) || pauseMs > longestPauseMs) return comparison;
     await setTimeout(pauseMs);
   }
 }

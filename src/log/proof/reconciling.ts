@@ -2,7 +2,7 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { isServerError } from '../../outages/server-error.js';
 import type { Draft, State } from '../entity.js';
-import { batches } from '../journal/chunks.js';
+import { batches } from '../../concurrency/async-iterables.js';
 import { committed } from '../journal/durability.js';
 import { type AnyLog, type EntityLog, type StateDocument, stateViews } from '../journal/entity-log.js';
 import { forks } from '../journal/fork.js';
@@ -29,6 +29,8 @@ export interface Reconciled<S extends State, D extends Draft> {
   readonly rotationLimit?: number;
   /** how many of the most recently changed entities are compared, too; 200 by default */
   readonly recentLimit?: number;
+  /** see `Compared` */
+  readonly longestPauseMs?: number;
 }
 
 /** Entities compared concurrently: each takes several requests to Temporal. */
@@ -236,8 +238,8 @@ async function compareAndRepair<S extends State, D extends Draft>(
   reconciled: Reconciled<S, D>,
   orderId: string,
 ): Promise<Outcome> {
-  const { client, db } = reconciled;
-  const compared = { client, db, asksWorkflow: false };
+  const { client, db, longestPauseMs } = reconciled;
+  const compared = { client, db, asksWorkflow: false, longestPauseMs };
   const before = await compareEntity(log, compared, orderId);
   const behind = before.discrepancies.filter(({ kind }) => kind === 'behind');
   if (behind.length === 0) {

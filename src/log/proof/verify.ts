@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { Draft, State } from '../entity.js';
 import { feedHead } from '../feed/feed.js';
-import { batches } from '../journal/chunks.js';
+import { batches } from '../../concurrency/async-iterables.js';
 import { committed } from '../journal/durability.js';
 import { type AnyLog, type EntityLog, stateViews } from '../journal/entity-log.js';
 import { journal, journaledIds, notJournaled } from '../journal/journal.js';
@@ -26,6 +26,8 @@ export interface VerifyOptions {
   readonly orderId?: string;
   /** number of entities to draw at random; all by default */
   readonly sample?: number;
+  /** see `Compared` */
+  readonly longestPauseMs?: number | undefined;
   readonly onProgress?: (progress: Progress) => void;
 }
 
@@ -69,7 +71,7 @@ export async function verify<S extends State, D extends Draft>(
   verified: Verified,
   options: VerifyOptions = {},
 ): Promise<VerifyReport> {
-  const { orderId, sample, onProgress } = options;
+  const { orderId, sample, longestPauseMs, onProgress } = options;
   const { client, db, taskQueue, outside } = verified;
   const report = { orders: 0, events: 0, withoutHistory: 0, found: 0, discrepancies: [] as Discrepancy[] };
   const note = (discrepancies: readonly Discrepancy[]): void => {
@@ -79,7 +81,7 @@ export async function verify<S extends State, D extends Draft>(
   const total = orderId === undefined ? (sample ?? (await stateViews(log, db).estimatedDocumentCount())) : 1;
 
   const positionedBefore = new Date(Date.now() - positionedWithinMs).toISOString();
-  const compared = { client, db, asksWorkflow: true, positionedBefore };
+  const compared = { client, db, asksWorkflow: true, positionedBefore, longestPauseMs };
 
   async function compareAll(id: string): Promise<Comparison> {
     const comparison = await compareEntity(log, compared, id);

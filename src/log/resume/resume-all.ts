@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { Draft, State } from '../entity.js';
-import { batches } from '../journal/chunks.js';
+import { batches } from '../../concurrency/async-iterables.js';
 import { committed } from '../journal/durability.js';
 import { type AnyLog, type EntityLog, stateViews } from '../journal/entity-log.js';
 import { journaledIds, notJournaled } from '../journal/journal.js';

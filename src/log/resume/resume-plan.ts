@@ -2,7 +2,7 @@ import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
 import { type EntityLog, fold } from '../journal/entity-log.js';
 import type { HistoryLog } from '../journal/history.js';
 import { isSameEvent } from '../journal/journal.js';
-import { unbroken } from '../journal/time-travel.js';
+import { contiguous } from '../journal/time-travel.js';
 
 /** What is known of an entity. The fields have to be read in this order. */
 export interface Known<S extends State, D extends Draft> {
@@ -58,7 +58,7 @@ export function planResumption<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   { viewed, journal, history, recorded, isHalted, isReplaced = false }: Known<S, D>,
 ): Plan<S> {
-  const seen = unbroken(journal);
+  const seen = contiguous(journal);
   const beyond = journal.slice(seen.length);
   if (history === undefined) {
     if (journal.length === 0) return { kind: 'unknown' };
@@ -109,7 +109,7 @@ function fromBoth<S extends State, D extends Draft>(
   const record = decided.filter(({ version }) => !has.has(version));
   if (history.isOpen && !isHalted) return { kind: 'running', record, setAside };
   const all = [...seen, ...decided.filter(({ version }) => version > seen.length)];
-  if (unbroken(all).length < all.length || all.length === 0) {
+  if (contiguous(all).length < all.length || all.length === 0) {
     const detail = `versions 1 to ${history.firstVersion - 1} are no longer in any history, and the journal lacks some of them`;
     return { kind: 'incomplete', detail };
   }

@@ -36,7 +36,7 @@ export interface ResumeDeps {
 }
 
 /** Who resumes the entity, and why. Idempotent by its command id. */
-export type ResumeCommand = Pick<ResumeRequest, 'commandId' | 'hash' | 'correlationId' | 'actor' | 'reason'>;
+export type ResumeCommand = Omit<ResumeRequest, 'previousRunId' | 'messages' | 'arrived'>;
 
 export interface ResumeOptions {
   /** only report what would be done */
@@ -333,7 +333,7 @@ async function startResumed<S extends State, D extends Draft>(
 ): Promise<boolean> {
   const [created] = journal;
   if (created === undefined) return false;
-  const { commandId, causationId, actor } = created;
+  const { commandId, causationId } = created;
   const carried = messages.slice(0, countThatFit(messages));
   const resumed: ResumedEntity<S> = {
     orderId,
@@ -343,7 +343,7 @@ async function startResumed<S extends State, D extends Draft>(
   const isStarted = await unlessStarted(() =>
     client.workflow.start(log.entity.name, {
       workflowId: workflowIdOf(log, orderId),
-      ...log.startOptions(state, { commandId, hash: causationId.slice(commandId.length + 1), actor }),
+      ...log.startOptions(state, { ...created, hash: causationId.slice(commandId.length + 1) }),
       taskQueue,
       args: [resumed],
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',

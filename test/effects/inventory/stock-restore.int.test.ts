@@ -14,7 +14,7 @@ import { foundStock } from '../../support/stock.js';
 import { logOf, openDatabase } from '../../support/database.js';
 import { orderLog } from '../../../src/order-log.js';
 
-const database = openDatabase();
+const database = await openDatabase();
 const { db } = database;
 afterAll(() => database.close());
 beforeEach(async () => {

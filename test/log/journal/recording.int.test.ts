@@ -14,7 +14,7 @@ import { states } from '../../order/examples.js';
 import { logOf, openDatabase } from '../../support/database.js';
 import { orderLog } from '../../../src/order-log.js';
 
-const database = openDatabase();
+const database = await openDatabase();
 const { db } = database;
 await ensureJournalIndexes(orderLog, db);
 afterAll(() => database.close());

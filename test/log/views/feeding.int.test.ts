@@ -30,7 +30,7 @@ import {
 import { orderLog } from '../../../src/order-log.js';
 import type { Order } from '../../../src/order/order.js';
 
-const { db, run, runners } = openViews();
+const { db, run, runners } = await openViews();
 
 /** A view that some events make fail, for as long as they are in `broken`. */
 function breakable(broken: Set<string>): View<Order, EventDraft> {
@@ -43,7 +43,7 @@ function breakable(broken: Set<string>): View<Order, EventDraft> {
   };
 }
 
-const because = { actor: 'tester', reason: 'it is mended' };
+const because = { actor: 'tester', reason: 'it is repaired' };
 
 test.each(views.map((view) => [view.name, view] as const))(
   '%s has what its fold makes of each event',
@@ -89,7 +89,7 @@ test('an event is applied once, however often the view changes hands in between'
   for (let from = 0; from < events.length; from += 20) {
     await publish(db, events.slice(from, from + 20));
     // Nobody tells the one before: it writes on until it finds that it may not.
-    run(customers);
+    await run(customers).hasBegun;
   }
   await caughtUp(db, customers);
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
@@ -181,7 +181,7 @@ describe('an event that a view cannot apply', () => {
     return { sick, well, broken, view, id, orderId: third?.orderId ?? '' };
   }
 
-  test('is set aside, later ones of its order wait behind it, and all others go on', async () => {
+  test('is parked, later ones of its order wait behind it, and all others go on', async () => {
     const { sick, well, view, orderId } = await withOneBroken();
     expect(await parkedOf(db, view)).toMatchObject([
       { orderId, version: 3, status: 'parked', error: 'This event cannot be applied.' },
@@ -195,7 +195,7 @@ describe('an event that a view cannot apply', () => {
     expect(await listParked(db, view, { limit: 2 })).toHaveLength(2);
   });
 
-  test('is applied with those behind it once it is tried again and the view is mended', async () => {
+  test('is applied with those behind it once it is tried again and the view is repaired', async () => {
     const { sick, well, view, broken, orderId } = await withOneBroken();
     broken.clear();
     expect(await intervene(orderLog, db, view, { action: 'retry', orderId, ...because })).toEqual({
@@ -246,7 +246,7 @@ describe('an event that a view cannot apply', () => {
     expect(await parkedOf(db, view)).toEqual([]);
   });
 
-  test('is left alone where another is meant, or nothing is set aside', async () => {
+  test('is left alone where another is meant, or nothing is parked', async () => {
     const { view, orderId } = await withOneBroken();
     expect(await intervene(orderLog, db, view, { action: 'skip', orderId, version: 4, ...because })).toEqual({
       kind: 'other_version',
@@ -329,38 +329,35 @@ describe('an event that was altered so that nobody can read it', () => {
     await journal(orderLog, db).updateOne({ _id: `${orderId}:${version}` }, { $set: change });
   }
 
-  test.each(altered)(
-    '%s: is set aside by every view, and applied once it is put right',
-    async (_, change) => {
-      const [sick = [], well = []] = newLogs('refunded', 'completed');
-      const [, second] = sick;
-      if (second === undefined) throw new Error('It has two events.');
-      await publish(db, interleaved(sick, well));
-      await alter(second, change);
-      for (const view of views) run(view);
-      for (const view of views) {
-        await caughtUp(db, view);
-        expect(await parkedOf(db, view)).toMatchObject([
-          { version: 2, status: 'parked', error: expect.anything() },
-          ...sick.slice(2).map(({ version }) => ({ version, status: 'waiting' })),
-        ]);
-        expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, view, [sick.slice(0, 1), well]));
-      }
-      const retry = { action: 'retry', orderId: second.orderId, ...because } as const;
-      expect(await intervene(orderLog, db, customers, retry)).toMatchObject({
-        applied: 0,
-        parked: { version: 2 },
+  test.each(altered)('%s: is parked by every view, and applied once it is put right', async (_, change) => {
+    const [sick = [], well = []] = newLogs('refunded', 'completed');
+    const [, second] = sick;
+    if (second === undefined) throw new Error('It has two events.');
+    await publish(db, interleaved(sick, well));
+    await alter(second, change);
+    for (const view of views) run(view);
+    for (const view of views) {
+      await caughtUp(db, view);
+      expect(await parkedOf(db, view)).toMatchObject([
+        { version: 2, status: 'parked', error: expect.anything() },
+        ...sick.slice(2).map(({ version }) => ({ version, status: 'waiting' })),
+      ]);
+      expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, view, [sick.slice(0, 1), well]));
+    }
+    const retry = { action: 'retry', orderId: second.orderId, ...because } as const;
+    expect(await intervene(orderLog, db, customers, retry)).toMatchObject({
+      applied: 0,
+      parked: { version: 2 },
+    });
+    await alter(second, second);
+    for (const view of views) {
+      expect(await intervene(orderLog, db, view, retry)).toMatchObject({
+        applied: sick.length - 1,
+        remaining: 0,
       });
-      await alter(second, second);
-      for (const view of views) {
-        expect(await intervene(orderLog, db, view, retry)).toMatchObject({
-          applied: sick.length - 1,
-          remaining: 0,
-        });
-        expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, view, [sick, well]));
-      }
-    },
-  );
+      expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, view, [sick, well]));
+    }
+  });
 
   test('stops none but the later events of its order where a view has it already', async () => {
     const [sick = [], well = []] = newLogs('refunded', 'completed');
@@ -383,7 +380,7 @@ describe('an event that was altered so that nobody can read it', () => {
     );
   });
 
-  test('is waited for where a newer version wrote it: nothing is set aside', async () => {
+  test('is waited for where a newer version wrote it: nothing is parked', async () => {
     const [newer = [], well = []] = newLogs('completed', 'completed');
     const [, second] = newer;
     if (second === undefined) throw new Error('It has two events.');

@@ -13,7 +13,7 @@ import { keptOrder, orderOf } from './support.js';
 import { orderLog } from '../../../src/order-log.js';
 import { stockOutside } from '../../../src/effects/outside.js';
 
-const database = openDatabase();
+const database = await openDatabase();
 const { db } = database;
 beforeAll(() => ensureJournalIndexes(orderLog, db));
 afterAll(() => database.close());

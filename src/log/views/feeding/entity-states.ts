@@ -3,7 +3,7 @@ import { type Draft, NewerEvent, type State, type StoredEvent } from '../../enti
 import type { PositionedEvent } from '../../feed/feed.js';
 import { committed } from '../../journal/durability.js';
 import type { EntityLog } from '../../journal/entity-log.js';
-import { journal, laterBeginnings, readJournalsBefore } from '../../journal/journal.js';
+import { journal, truncationPoints, readJournalsBefore } from '../../journal/journal.js';
 import { RecentStates } from '../../journal/recent-states.js';
 import type { View } from '../view.js';
 
@@ -91,7 +91,7 @@ export class EntityStates<S extends State, D extends Draft> {
         states.set(orderId, gap(this.log.entity.name, orderId, state));
     }
     const broken = [...missing.keys()].filter((orderId) => states.get(orderId) instanceof Error);
-    for (const [orderId, version] of await laterBeginnings(this.log, this.db, broken)) {
+    for (const [orderId, version] of await truncationPoints(this.log, this.db, broken)) {
       if (version <= (missing.get(orderId) ?? 0)) states.set(orderId, new LostPast(orderId));
     }
     const notInMemory = events.filter(({ orderId }) => !inMemory.has(orderId));

@@ -20,6 +20,8 @@ export interface ParkedAudit {
   readonly version: number;
   readonly action: 'retry' | 'skip';
   readonly actor: string;
+  /** for whom the actor did it; absent if for itself */
+  readonly onBehalfOf?: string;
   readonly reason: string;
   /** ISO-8601 UTC */
   readonly at: string;
@@ -35,6 +37,8 @@ export interface Intervention {
   /** the version that is meant; by default the entity's first parked event */
   readonly version?: number;
   readonly actor: string;
+  /** for whom the actor did it; absent if for itself */
+  readonly onBehalfOf?: string;
   readonly reason: string;
 }
 
@@ -129,7 +133,7 @@ async function attempt<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   view: View<S, D>,
-  { action, orderId, version, actor, reason }: Intervention,
+  { action, orderId, version, actor, onBehalfOf, reason }: Intervention,
 ): Promise<Intervened | NotIntervened | undefined> {
   const state = await projections(db).findOne({ _id: view.name }, committed);
   if (state === null) return { kind: 'nothing_parked' };
@@ -162,6 +166,7 @@ async function attempt<S extends State, D extends Draft>(
     version: first.version,
     action,
     actor,
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
     reason,
     at: new Date().toISOString(),
     applied: tried.length - folded.parked.length,

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { isServerError } from '../../../outages/server-error.js';
 import { type Draft, NewerEvent, type State } from '../../entity.js';
-import { mapInOrder } from '../../journal/chunks.js';
+import { mapInOrder } from '../../../concurrency/async-iterables.js';
 import { type AnyLog, type EntityLog, workflowIdOf } from '../../journal/entity-log.js';
 import { foldHistory, readHistoryLog } from '../../journal/history.js';
 import { ensureJournalIndexes } from '../../journal/journal.js';
@@ -75,6 +75,7 @@ async function restoreAll<S extends State, D extends Draft>(
     const broken = entities.flatMap(({ orderId, isBroken }) => (isBroken ? [orderId] : []));
     exceptions.push(...broken, ...(await restore(log, rebuilding, kept, alive)));
     done += entities.length;
+    alive();
     if (page === undefined) return;
     await rebuilder.advance({
       done,

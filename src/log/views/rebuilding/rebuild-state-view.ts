@@ -1,9 +1,10 @@
+import { ApplicationFailure } from '@temporalio/common';
 import { type Collection, type Db, type Filter, MongoNetworkTimeoutError } from 'mongodb';
 import { isServerError } from '../../../outages/server-error.js';
 import type { Draft, State } from '../../entity.js';
 import { feedHead } from '../../feed/feed.js';
 import { Superseded } from '../../feed/sequencer.js';
-import { prefetch } from '../../journal/chunks.js';
+import { prefetch } from '../../../concurrency/async-iterables.js';
 import { committed, durable, insertMissing } from '../../journal/durability.js';
 import { type AnyLog, type EntityLog, type StateDocument, stateViews } from '../../journal/entity-log.js';
 import { type JournalDocument, journal, notJournaled, readJournals } from '../../journal/journal.js';
@@ -31,22 +32,23 @@ const rounds = 10;
  * on, or is gone, is taken over as it was.
  *
  * @returns false if `signal` ended it before it was done
- * @throws Superseded if another holder has taken it over, or its version is not the one of this
- *   process; and any error of MongoDB: call it again, it continues
+ * @throws Superseded if another holder has taken it over, or its version is newer than the one of
+ *   this process; and any error of MongoDB: call it again, it continues. ApplicationFailure, which
+ *   is not retried, if its version is older.
  */
 export async function rebuildStateView<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   rebuilding: Rebuilding,
 ): Promise<boolean> {
   const { db, heartbeat, rebuildId } = rebuilding;
-  const { collection: name, version: latest } = log.view;
+  const { collection: name } = log.view;
   const rebuilder = await takeOver(log, rebuilding);
-  const { phase, collection = `${name}_next` } = rebuilder.state;
-  const version = versionOf(rebuilder.state);
-  if (version !== latest)
-    throw new Superseded(`The view ${name} is rebuilt as version ${version}; here is ${latest}.`);
+  const { phase } = rebuilder.state;
   if (phase === 'done') return true;
-  await dropUnusedBuilds(log, db, rebuilder);
+  refuseOtherVersion(log, versionOf(rebuilder.state));
+  // An earlier version of the code kept no name, and had only one.
+  const collection = rebuilder.state.collection ?? `${name}_next`;
+  await dropUnusedBuilds(log, db, rebuilder, collection);
   const target: Target<S, D> = { log, db, next: db.collection(collection), rebuildId };
   if (phase === 'running') {
     if (!(await fill(target, rebuilder, rebuilding))) return false;
@@ -66,8 +68,23 @@ export async function rebuildStateView<S extends State, D extends Draft>(
     heartbeat(rebuilder.state.done);
   }
   await rebuilder.advance({ phase: 'done' });
-  await dropUnusedBuilds(log, db, rebuilder);
+  await dropUnusedBuilds(log, db, rebuilder, collection);
   return true;
+}
+
+/**
+ * @throws Superseded for a newer version: a worker that has it continues. ApplicationFailure, not
+ *   retried, for an older one: a rebuild to the version of this process takes its place.
+ */
+function refuseOtherVersion({ view }: AnyLog, version: number): void {
+  const { collection: name, version: latest } = view;
+  if (version > latest)
+    throw new Superseded(`The view ${name} is rebuilt as version ${version}; here is ${latest}.`);
+  if (version < latest)
+    throw ApplicationFailure.nonRetryable(
+      `This rebuild makes version ${version} of the view ${name}, which version ${latest} replaces.`,
+      'RebuildOutdated',
+    );
 }
 
 /**
@@ -125,13 +142,18 @@ async function identityOf(db: Db, name: string): Promise<string | undefined> {
 /**
  * Drops what other rebuilds have left, `<view>_before_…` of earlier versions of this code included.
  */
-async function dropUnusedBuilds({ view }: AnyLog, db: Db, rebuilder: StoreRebuilder): Promise<void> {
+async function dropUnusedBuilds(
+  { view }: AnyLog,
+  db: Db,
+  rebuilder: StoreRebuilder,
+  collection: string,
+): Promise<void> {
   const left = { $regex: `^${view.collection}_(next|before)` };
   const found = await db.listCollections({ name: left }, { nameOnly: true }).toArray();
   // Checks, after the list was read, that no other rebuild has taken over. A rebuild that takes
   // over later is not in the list.
   await rebuilder.advance({});
-  for (const { name } of found) if (name !== rebuilder.state.collection) await db.dropCollection(name);
+  for (const { name } of found) if (name !== collection) await db.dropCollection(name);
 }
 
 /** Writes every entity, by id, from the rebuild's checkpoint on. */
