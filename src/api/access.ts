@@ -99,13 +99,6 @@ function listRoutes(app: Http): void {
   });
 }
 
-/** All routes of a plugin that knows no access are open: registered within `app`. */
-export function openRoutes(app: Http): void {
-  app.addHook('onRoute', (route) => {
-    route.config = { ...route.config, access: 'open' };
-  });
-}
-
 function describe(route: RouteOptions, access: Access): void {
   const { schema } = route;
   if (schema === undefined || schema.hide === true || access === 'signed') return;

@@ -2,7 +2,7 @@ import { exitCodes, Failure } from './failure.js';
 
 /** The part of the HTTP API that the scripts need. Its answers have the shape of the contract. */
 export interface Api {
-  /** such as `http://127.0.0.1:8080` */
+  /** such as `http://127.0.0.1:8080`, without user name and password */
   readonly url: string;
   /** A `GET` with a time limit of its own. */
   getSoon(path: string, withinMs: number): Promise<unknown>;
@@ -68,7 +68,7 @@ export function connectApi(baseUrl: string, key?: string): Api {
     return await request(path, {}, { ...init, body: JSON.stringify(body) });
   }
   return {
-    url: baseUrl,
+    url: addressOf(base),
     getSoon: async (path, withinMs) => await jsonOf(await request(path, {}, {}, withinMs)),
     get: async (path, query = {}) => await jsonOf(await request(path, query, {})),
     put: async (path, body, headers = {}) => await jsonOf(await send('PUT', path, body, headers)),

@@ -4,6 +4,7 @@ import { userInfo } from 'node:os';
 import { type Command, Option } from 'commander';
 import type { CommandMeta } from '../api/commands/gateway.js';
 import { messageOf } from '../outages/message-of.js';
+import { withoutSecrets } from '../outages/secrets.js';
 import { type Config, readConfig } from '../server/config.js';
 import { type Api, connectApi, printExact } from './api.js';
 import { positive, seconds } from './arguments.js';
@@ -63,7 +64,7 @@ export function apiOf(session: Session, options: CommonOptions): Api {
   const key = keyOf(session, options);
   if (given !== undefined && given !== '') {
     if (!/^https?:$/.test(URL.canParse(given) ? new URL(given).protocol : ''))
-      throw usageFailure(`${given} is no URL of the API: expected http://host:port`);
+      throw usageFailure(`${withoutSecrets(given)} is no URL of the API: expected http://host:port`);
     return connectApi(given, key);
   }
   const { host, port } = configOf(session).http;

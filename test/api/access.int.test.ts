@@ -31,9 +31,9 @@ describe('the table of routes', () => {
       'open /',
       'open /docs',
       'open /docs/',
+      'open /docs/js/nonce.js',
       'open /docs/js/scalar.js',
-      'open /docs/openapi.json',
-      'open /docs/openapi.yaml',
+      'open /docs/js/start.js',
       'open /health/live',
       'open /health/ready',
       'open /openapi.json',
@@ -78,7 +78,7 @@ describe('the table of routes', () => {
   });
 
   test('an application with a route that says nothing does not start', async () => {
-    const app = createHttp(createLogger('silent'));
+    const app = await createHttp(createLogger('silent'));
     app.get('/forgotten', async () => ({}));
     await expect(app.ready()).rejects.toThrow('/forgotten must say who may use it');
   });
