@@ -7,7 +7,7 @@ import { at } from './api.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
 import {
   addScript,
-  apiOf,
+  operationsApiOf,
   type CommonOptions,
   configOf,
   isOverHttp,
@@ -121,9 +121,12 @@ async function resumeOverHttp(
   if (orderId === undefined || options.dryRun === true)
     throw usageFailure('--all and --dry-run work on Temporal and MongoDB themselves: add --direct');
   const { reason } = options;
-  const order = await apiOf(session, options).submit<ResumeReport>(at`/v1/orders/${orderId}/resume`, {
-    reason,
-  });
+  const order = await operationsApiOf(session, options).submit<ResumeReport>(
+    at`/v1/orders/${orderId}/resume`,
+    {
+      reason,
+    },
+  );
   return { looked: 1, counts: { [order.outcome]: 1 }, orders: [order] };
 }
 
