@@ -1,7 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
-import { type Db, MongoClient } from 'mongodb';
-import type { Config } from './config.js';
+import { type Db, MongoClient, type MongoClientOptions } from 'mongodb';
+import { messageOf } from '../outages/message-of.js';
+import { type Config, ConfigError } from './config.js';
 import { isTooLarge } from '../outages/temporal-outage.js';
 
 /** Options that the client's and the worker's connection to Temporal share. */
@@ -53,9 +54,11 @@ const RECONNECT_EVERY_MS = 250;
  * A MongoDB client that can be made while MongoDB is away. During an outage, every operation fails
  * with a `MongoError` within 10 s, usually within 2 s, and works again when MongoDB is back. Writes
  * are acknowledged by a majority and journaled; reads see only such writes.
+ *
+ * @throws ConfigError if the connection string cannot be used
  */
 export function connectMongo(config: Config): Mongo {
-  const client = new MongoClient(config.mongodb.uri, {
+  const client = clientOf(config.mongodb.uri, {
     appName: 'orders',
     writeConcern: { w: 'majority', journal: true },
     readConcern: { level: 'majority' },
@@ -79,6 +82,14 @@ export function connectMongo(config: Config): Mongo {
       await connected;
     },
   };
+}
+
+function clientOf(uri: string, options: MongoClientOptions): MongoClient {
+  try {
+    return new MongoClient(uri, options);
+  } catch (error) {
+    throw new ConfigError(`MONGODB_URI cannot be used: ${messageOf(error)}.`, { cause: error });
+  }
 }
 
 /**

@@ -119,9 +119,9 @@ test('a process that writes its note late takes no count back', async () => {
 
 test('a MongoDB that is empty, or older than Temporal has noted, is known as such', async () => {
   const { db } = api.mongo;
+  const generations = async () => (await feedGenerations(db)).all.length;
   // With a mark of its own: the API writes its mark late, after the counts of earlier tests.
   const own = { ...stores(), taskQueue: `${stores().taskQueue}-older` };
-  const generations = async () => (await feedGenerations(db)).all.length;
   const named = await recognizeDatabase(own);
   expect(concernOfStock(named)).toBeUndefined();
   const again = await recognizeDatabase(own);

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db, UpdateFilter } from 'mongodb';
 import { reconcile } from '../../../src/log/proof/reconciling.js';
-
 import { feedGenerations, feedState } from '../../../src/log/feed/generations.js';
 import { sequence } from '../../../src/log/feed/sequencer.js';
 import { verify } from '../../../src/log/proof/verify.js';
@@ -171,7 +170,7 @@ describe('a reconciliation', () => {
       expect(all).toHaveLength(2);
       expect(current).toMatchObject({ commonUntil: (lost?.position ?? 0) - 1, lost: 1 });
     });
-    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    await positioned();
     expect(await reconciled()).toMatchObject({ repaired: 0, found: 0 });
     expect(await begun()).toBe(2);
     stopping.abort();
