@@ -31,6 +31,8 @@ import { registerQueries } from '../src/api/queries/routes.js';
 import { scheduleConcern, singletonConcern } from '../src/upkeep/concern.js';
 import { feedTaskQueue } from '../src/log/workflow/singleton-messages.js';
 import type { RoleContext, RunningRole } from './role.js';
+import { type Authenticate, createAuthenticate } from '../src/access/authenticate.js';
+import { openKnownKeys } from '../src/access/known-keys.js';
 
 export interface RunningApi extends RunningRole {
   /** `http://host:port` */
@@ -48,7 +50,7 @@ export async function startApi(context: RoleContext): Promise<RunningApi> {
 }
 
 /** Limits that tests may lower. */
-export interface ApiLimits extends Omit<HttpLimits, 'admission'> {
+export interface ApiLimits extends Omit<HttpLimits, 'admission' | 'authenticate'> {
   readonly bounds?: Partial<Bounds>;
 }
 
@@ -64,7 +66,8 @@ export async function buildApi(
 
   const stream = { ...defaultBounds.stream, most: config.http.maxStreams };
   const admission = createAdmission({ ...defaultBounds, stream, ...bounds });
-  const app = createHttp(logger, { ...limits, admission });
+  const authenticate = await authenticateBy(config, db);
+  const app = createHttp(logger, { ...limits, admission, ...(authenticate && { authenticate }) });
   const persons = openPersons(app, keys);
   const views = openOrderViews(db);
   app.addHook('onClose', () => views.close());
@@ -127,6 +130,15 @@ export async function buildApi(
   registerHealth(app, served, dependencies({ client, config, db, exposure }));
   await app.ready();
   return app;
+}
+
+/** Undefined with AUTH=off. */
+async function authenticateBy({ auth }: Config, db: Db): Promise<Authenticate | undefined> {
+  if (!auth.isOn) return undefined;
+  const keys = openKnownKeys(db);
+  if (auth.tokens === undefined) return createAuthenticate(keys);
+  const { openTokens } = await import('../src/access/tokens.js');
+  return createAuthenticate(keys, openTokens(auth.tokens));
 }
 
 /** How long the new run of a resumed order is waited for. */
