@@ -18,8 +18,8 @@ let away: Mongo;
 let folder: string;
 const opened: KeyStore[] = [];
 
-beforeAll(() => {
-  database = openDatabase();
+beforeAll(async () => {
+  database = await openDatabase();
   away = connectMongo(readConfig({ MONGODB_URI: 'mongodb://127.0.0.1:1/?directConnection=true' }));
   folder = mkdtempSync(join(tmpdir(), 'kept-keys-'));
 });

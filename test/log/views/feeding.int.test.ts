@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { NewerEvent } from '../../../src/order/upcasters.js';
-import { feedState } from '../../../src/log/feed/feed.js';
+import { feedState } from '../../../src/log/feed/generations.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { Superseded } from '../../../src/log/feed/sequencer.js';
 import { customers, findCustomer } from '../../../src/views/customers.js';
@@ -28,7 +28,7 @@ import {
   publish,
 } from './support.js';
 
-const { db, run, runners } = openViews();
+const { db, run, runners } = await openViews();
 
 /** A view that some events make fail, for as long as they are in `broken`. */
 function breakable(broken: Set<string>): View {
@@ -87,7 +87,7 @@ test('an event is applied once, however often the view changes hands in between'
   for (let from = 0; from < events.length; from += 20) {
     await publish(db, events.slice(from, from + 20));
     // Nobody tells the one before: it writes on until it finds that it may not.
-    run(customers);
+    await run(customers).hasBegun;
   }
   await caughtUp(db, customers);
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
