@@ -4,7 +4,7 @@ import { isReadyToClose } from '../order/deadlines.js';
 import type { OrderEvent } from '../order/events.js';
 import { evolve } from '../order/evolve.js';
 import { isFinished, type Order } from '../order/order.js';
-import { unbroken } from '../log/journal/time-travel.js';
+import { contiguous } from '../log/journal/time-travel.js';
 import { type Api, at } from './api.js';
 import { exitCodes, Failure } from './failure.js';
 
@@ -58,7 +58,7 @@ export async function* follow(
     let events: readonly OrderEvent[] = [];
     try {
       events = await eventsOf(api, orderId, { after: order?.version });
-      if (order !== undefined) events = unbroken(events, order.version);
+      if (order !== undefined) events = contiguous(events, order.version);
       hasAnswered = true;
       isAway = false;
     } catch (error) {

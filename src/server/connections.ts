@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
-import { type Db, MongoClient } from 'mongodb';
+import { type Db, MongoClient, type MongoClientOptions } from 'mongodb';
 import { type KeyStore, openKeyStore } from '../access/persons/key-store.js';
 import { keptKeys } from '../access/persons/kept-keys.js';
 import type { MasterKeys } from '../access/persons/master-keys.js';
 import { bindKeys } from '../access/persons/stores.js';
-import type { Config } from './config.js';
+import { messageOf } from '../outages/message-of.js';
+import { type Config, ConfigError } from './config.js';
 import { masterKeysOf } from './master-keys.js';
 import { isTooLarge } from '../outages/temporal-outage.js';
 
@@ -61,6 +62,8 @@ const RECONNECT_EVERY_MS = 250;
  * A MongoDB client that can be made while MongoDB is away. During an outage, every operation fails
  * with a `MongoError` within 10 s, usually within 2 s, and works again when MongoDB is back. Writes
  * are acknowledged by a majority and journaled; reads see only such writes.
+ *
+ * @throws ConfigError if the connection string cannot be used
  */
 export function connectMongo(config: Config): Mongo {
   const closed = new AbortController();
@@ -93,7 +96,7 @@ function connect(
   uri: string,
   closed: AbortSignal,
 ): { readonly client: MongoClient; readonly connected: Promise<void> } {
-  const client = new MongoClient(uri, {
+  const client = clientOf(uri, {
     appName: 'orders',
     writeConcern: { w: 'majority', journal: true },
     readConcern: { level: 'majority' },
@@ -107,6 +110,14 @@ function connect(
     heartbeatFrequencyMS: 1_000,
   });
   return { client, connected: connectUntilDone(client, closed) };
+}
+
+function clientOf(uri: string, options: MongoClientOptions): MongoClient {
+  try {
+    return new MongoClient(uri, options);
+  } catch (error) {
+    throw new ConfigError(`MONGODB_URI cannot be used: ${messageOf(error)}.`, { cause: error });
+  }
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
+import type { Secrets } from '../../server/config.js';
 import type { FeedTail } from '../../log/feed/feed.js';
 import type { PersonsAtEdge } from '../persons.js';
 import type { Http } from '../server.js';
@@ -27,8 +28,8 @@ export interface QueryDeps {
   readonly orderTaskQueue: string;
   /** an effect or a payment that is open for longer than this needs a person */
   readonly attentionAfterMs: number;
-  /** signs the cursors of lists */
-  readonly cursorSecret: string;
+  /** of the cursors of lists */
+  readonly cursorSecrets: Secrets;
 }
 
 /** The read side. */
@@ -43,10 +44,10 @@ export function registerQueries(
     feedTaskQueue,
     orderTaskQueue,
     attentionAfterMs,
-    cursorSecret,
+    cursorSecrets,
   }: QueryDeps,
 ): void {
-  const cursors = createCursors(cursorSecret);
+  const cursors = createCursors(cursorSecrets);
   const reader = createOrderReader(client, views);
   const past = createPast(db, reader);
   const attention = { client, db, orderTaskQueue, attentionAfterMs };
