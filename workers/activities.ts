@@ -1,6 +1,8 @@
 import { asyncLocalStorage } from '@temporalio/activity';
 import type { Db } from 'mongodb';
+import { keysOfDatabase } from '../src/access/persons/stores.js';
 import { deduct, release, reserve, restock } from '../src/effects/inventory/inventory.js';
+import { openingMethods } from '../src/effects/payments/opening.js';
 import type { PaymentProvider } from '../src/effects/payments/payments.js';
 import { sandboxPayments } from '../src/effects/payments/sandbox-payments.js';
 import { endpointLog } from '../src/endpoint/endpoint-log.js';
@@ -28,10 +30,11 @@ export interface ActivityDeps {
  */
 export function createActivities({
   db,
-  payments = sandboxPayments(db),
+  payments: provider = sandboxPayments(db),
   tally = createStepTally(),
 }: ActivityDeps): Steps & ResumptionActivities {
   const recorder = createRecorder(orderLog, db);
+  const payments = openingMethods(keysOfDatabase(db), provider);
   /** by the name of the entity, which is its workflow type */
   const byEntity: Readonly<Record<string, LogActivities & ResumptionActivities>> = {
     [orderLog.entity.name]: createLogActivities(orderLog, { db, tally, recorder }),

@@ -23,11 +23,12 @@ import { createHttp, type Http, type HttpLimits } from '../src/api/server.js';
 import { isTemporalOutage } from '../src/outages/temporal-outage.js';
 import { createWorkerPresence } from '../src/server/worker-presence.js';
 import { openOrderViews } from '../src/views/cache/order-views.js';
-import { hasRoomForFactsInView } from '../src/views/orders.js';
+import { customerInView, hasRoomForFactsInView } from '../src/views/orders.js';
 import { lagBeyond, projectionsStatus } from '../src/log/views/feeding/status.js';
 import { exposureConcern, type ExposureDeps, undecidedOrders } from '../src/api/queries/exposure.js';
 import { exposureGauges, orderGauges } from '../src/api/queries/order-gauges.js';
 import { projectionGauges } from '../src/api/queries/projection-gauges.js';
+import { openPersons } from '../src/api/persons.js';
 import { registerQueries } from '../src/api/queries/routes.js';
 import { scheduleConcern, singletonConcern } from '../src/upkeep/concern.js';
 import { feedTaskQueue } from '../src/log/workflow/singleton-messages.js';
@@ -84,7 +85,7 @@ export async function buildApi(
   const { roles, secrets } = config;
   const { namespace, taskQueue } = config.temporal;
   const client = new Client({ connection, namespace });
-  const { db } = mongo;
+  const { db, keys } = mongo;
 
   const stream = { ...defaultBounds.stream, most: config.http.maxStreams };
   const admission = createAdmission({ ...defaultBounds, stream, ...bounds }, isBehind);
@@ -96,6 +97,7 @@ export async function buildApi(
     isSplit: config.http.opsPort !== undefined,
     ...(authenticate && { authenticate }),
   });
+  const persons = openPersons(app, keys);
   const views = openOrderViews(db, liveForMs);
   app.addHook('onClose', () => views.close());
   await registerDocs(app, config.http.opsPort !== undefined);
@@ -112,6 +114,7 @@ export async function buildApi(
   const served: ServedRole[] = [];
   if (roles.has('write')) {
     served.push({ name: 'write', needsAnyOf: ['temporal'] });
+    keys.keepSpares();
     const gateway = createGateway({
       client,
       ...gatewaySettings(config),
@@ -119,6 +122,8 @@ export async function buildApi(
         readJournal(orderLog, db, orderId, limit === undefined ? {} : { limit }),
       recall: (orderId, commandIds, upTo) => recallCommands(orderLog, db, orderId, commandIds, upTo),
       hasRoomForFacts: (orderId) => hasRoomForFactsInView(db, orderId),
+      customerInView: (orderId) => customerInView(db, orderId),
+      keys,
       logger,
       answerWithinMs,
       journalWithinMs,
@@ -147,6 +152,7 @@ export async function buildApi(
       db,
       tail,
       views,
+      persons,
       feedTaskQueue: feedTaskQueue(taskQueue),
       orderTaskQueue: taskQueue,
       attentionAfterMs: config.attentionAfterMs,

@@ -12,6 +12,7 @@ import { ensureJournalIndexes } from '../src/log/journal/journal.js';
 import type { Config } from '../src/server/config.js';
 import { connectMongo, connectTemporal } from '../src/server/connections.js';
 import { createLogger } from '../src/server/logger.js';
+import { masterKeysOf } from '../src/server/master-keys.js';
 import { setUp } from '../src/server/set-up.js';
 import { ensureStateViewIndexes } from '../src/log/journal/state-view.js';
 import { ensureParkedEventIndexes } from '../src/log/views/feeding/parked-events.js';
@@ -57,6 +58,8 @@ export async function startRoles({
   closers,
 }: RolesOptions): Promise<ApiAddresses | undefined> {
   const { roles } = config;
+  // A process without it would take orders and could not seal their persons.
+  masterKeysOf(config);
   const logger = createLogger(config.logLevel);
   installRuntime(logger);
   const temporal = connectTemporal(config);

@@ -8,7 +8,7 @@ import type { Order } from '../order/order.js';
 const statusAttribute = defineSearchAttributeKey(searchAttributes.status, SearchAttributeType.KEYWORD);
 const customerAttribute = defineSearchAttributeKey(searchAttributes.customer, SearchAttributeType.KEYWORD);
 
-/** How each run of an order's workflow is found and shown in Temporal. */
+/** How each run of an order's workflow is found and shown in Temporal. No person is in it. */
 export function startOptionsOf(order: Order, { commandId, hash, actor, onBehalfOf }: Creation): StartOptions {
   const { orderId, status, customer, total, currency, lines } = order;
   return {
@@ -18,9 +18,9 @@ export function startOptionsOf(order: Order, { commandId, hash, actor, onBehalfO
       { key: customerAttribute, value: customer.id },
     ],
     memo: { hash, commandId },
-    staticSummary: `${oneLine(customer.name)} · ${formatMoney(total, currency)}`,
+    staticSummary: `${customer.id} · ${formatMoney(total, currency)}`,
     staticDetails: [
-      `Order **${orderId}** of ${oneLine(customer.name)} (customer ${customer.id})`,
+      `Order **${orderId}** of customer ${customer.id}`,
       '',
       ...lines.map(
         ({ sku, quantity, unitPrice }) => `- ${quantity} × ${sku} at ${formatMoney(unitPrice, currency)}`,
@@ -41,9 +41,4 @@ const FAIRNESS_KEY_BYTES = 64;
 export function fairnessKeyOf(issuer: string): string {
   if (Buffer.byteLength(issuer) <= FAIRNESS_KEY_BYTES) return issuer;
   return createHash('sha256').update(issuer).digest('base64url');
-}
-
-/** Collapses white space: a summary in the Web UI is one line. */
-function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, ' ');
 }

@@ -1,9 +1,12 @@
 import type { Db, IndexDescription } from 'mongodb';
+import { isSealed } from '../access/persons/sealing.js';
+import { keysOfDatabase } from '../access/persons/stores.js';
 import { hasRoomForFacts } from '../order/facts.js';
 import { type Order, isFinished } from '../order/order.js';
 import { type OrderView, toView } from '../order/view.js';
 import type { StateDocument, StateView, Stopped } from '../log/journal/entity-log.js';
 import { type Concerns, concernIndexes, concernsOf } from './concerns.js';
+import { hasSealedPersons, personWords } from './person-words.js';
 import { searchWords } from './search-words.js';
 
 /**
@@ -22,8 +25,10 @@ export type OrderDocument = OrderView &
     /** no effect is owed */
     readonly settled: boolean;
     readonly skus: readonly string[];
-    /** see `searchWords` */
+    /** see `searchWords`; without the words of persons that are sealed */
     readonly search: readonly string[];
+    /** see `personWords`; absent if there are none */
+    readonly persons?: readonly string[];
   };
 
 /** A projection to the `OrderView` of an `OrderDocument`, and what concerns a person. */
@@ -32,6 +37,7 @@ export const viewAndConcerns = {
   settled: 0,
   skus: 0,
   search: 0,
+  persons: 0,
   state: 0,
   finished: 0,
   ahead: 0,
@@ -56,6 +62,7 @@ export const orderIndexes: readonly IndexDescription[] = [
   { key: { skus: 1, createdAt: 1, _id: 1 } },
   { key: { tags: 1, createdAt: 1, _id: 1 } },
   { key: { search: 1, createdAt: 1, _id: 1 } },
+  { key: { persons: 1, createdAt: 1, _id: 1 }, partialFilterExpression: { persons: { $exists: true } } },
   { key: { paymentStatus: 1, createdAt: 1, _id: 1 } },
   { key: { fulfillmentStatus: 1, createdAt: 1, _id: 1 } },
   { key: { held: 1, createdAt: 1, _id: 1 }, partialFilterExpression: { held: true } },
@@ -69,6 +76,7 @@ export const ordersView: StateView<Order> = {
   version: ordersVersion,
   indexes: orderIndexes,
   toDocument,
+  further: { members: ['persons'], make: wordsOfPersons },
 };
 
 export function orders(db: Db) {
@@ -80,6 +88,13 @@ export async function hasRoomForFactsInView(db: Db, orderId: string): Promise<bo
   const projection = { _id: 0, 'state.facts': 1 };
   const view = await orders(db).findOne<Pick<OrderDocument, 'state'>>({ _id: orderId }, { projection });
   return view === null || hasRoomForFacts(view.state);
+}
+
+/** The customer of an order, by its view; undefined if it has none. */
+export async function customerInView(db: Db, orderId: string): Promise<string | undefined> {
+  const projection = { _id: 0, 'customer.id': 1 };
+  const view = await orders(db).findOne<Pick<OrderDocument, 'customer'>>({ _id: orderId }, { projection });
+  return view?.customer.id;
 }
 
 /** A view, and whether its order has stopped. */
@@ -107,10 +122,17 @@ export function withoutCommands(
   };
 }
 
-/** The document of an order in the view. */
+/** The words that an order's sealed persons are found by. @throws MongoError if the key store is away */
+async function wordsOfPersons(db: Db, order: Order): Promise<Pick<OrderDocument, 'persons'>> {
+  const words = hasSealedPersons(order) ? await personWords(keysOfDatabase(db), order) : [];
+  return words.length === 0 ? {} : { persons: words };
+}
+
+/** The document of an order in the view, without the words of sealed persons. */
 export function toDocument(order: Order): OrderDocument {
   const { orderId, customer, lines, tags } = order;
-  const texts = [orderId, customer.id, customer.name, customer.email, ...tags];
+  const persons = [customer.name, customer.email].filter((text) => text !== undefined && !isSealed(text));
+  const texts = [orderId, customer.id, ...persons, ...tags];
   return {
     ...toView(order),
     _id: orderId,

@@ -103,12 +103,9 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
       );
       if (data.length === 0) refusePositionBeyond(after, await feedHead(orderLog, db, answering));
       const isLastPage = data.length < limit;
-      return await sendEvents(
-        reply,
-        data,
-        isLastPage ? undefined : data.at(-1)?.position,
-        placeIn(generations),
-      );
+      return await sendEvents(reply, data, isLastPage ? undefined : data.at(-1)?.position, {
+        more: placeIn(generations),
+      });
     },
   );
 

@@ -49,6 +49,24 @@ export interface StateView<S extends State> {
   readonly version: number;
   readonly indexes: readonly IndexDescription[];
   readonly toDocument: (state: S) => StateDocument<S>;
+  /** members that no state has, such as what is made with keys; absent if there are none */
+  readonly further?: Further<S>;
+}
+
+/** Members of a document beside those of `toDocument`. `verify` does not compare them. */
+export interface Further<S> {
+  readonly members: readonly string[];
+  /** May fail, as the database may: the document is written later. */
+  readonly make: (db: Db, state: S) => Promise<object>;
+}
+
+/** The document of a state, with its further members. */
+export async function documentOf<S extends State>(
+  { view }: { readonly view: StateView<S> },
+  db: Db,
+  state: S,
+): Promise<StateDocument<S>> {
+  return { ...view.toDocument(state), ...(await view.further?.make(db, state)) };
 }
 
 /** What each document of a state view has; it may have more. */

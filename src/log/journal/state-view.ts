@@ -1,7 +1,7 @@
 import type { ClientSession, Db } from 'mongodb';
 import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
 import { committed, durable, isDuplicateKey } from './durability.js';
-import { type AnyLog, type EntityLog, type StateDocument, stateViews } from './entity-log.js';
+import { type AnyLog, documentOf, type EntityLog, type StateDocument, stateViews } from './entity-log.js';
 import { readJournal } from './journal.js';
 
 export async function ensureStateViewIndexes(log: AnyLog, db: Db): Promise<void> {
@@ -100,7 +100,7 @@ async function advance<S extends State, D extends Draft>(
   const ahead = last > state.version ? last : undefined;
   if (state.version === seen && ahead === view?.ahead) return { state };
   const document = {
-    ...log.view.toDocument(state),
+    ...(await documentOf(log, db, state)),
     ...(ahead !== undefined && { ahead }),
     ...(recorder !== undefined && { recorder }),
   };
@@ -145,11 +145,12 @@ export async function replaceViews<S extends State, D extends Draft>(
   replacements: readonly Replacement<S>[],
   recorder: string,
 ): Promise<boolean> {
+  const documents = await Promise.all(replacements.map(({ state }) => documentOf(log, db, state)));
   const { matchedCount } = await stateViews(log, db).bulkWrite(
-    replacements.map(({ state, seen }) => ({
+    replacements.map(({ state, seen }, index) => ({
       replaceOne: {
         filter: guardOf(state.orderId, { version: seen, recorder }),
-        replacement: { ...log.view.toDocument(state), recorder },
+        replacement: { ...(documents[index] ?? log.view.toDocument(state)), recorder },
       },
     })),
     { ...durable, ordered: false },

@@ -313,7 +313,9 @@ function compareView<S extends State, D extends Draft>(
   if (view.version > events.length)
     return [differs('view', view.version, `the journal goes to version ${events.length}`)];
   const state = stateAt(log, events, view);
-  const fields = state === undefined ? 'everything' : differing(view, log.view.toDocument(state));
+  const further = new Set(log.view.further?.members);
+  const kept = Object.fromEntries(Object.entries(view).filter(([name]) => !further.has(name)));
+  const fields = state === undefined ? 'everything' : differing(kept, log.view.toDocument(state));
   return [
     ...(fields === '' ? [] : [differs('view', view.version, `other ${fields} than the journal's fold`)]),
     ...(view.version < events.length

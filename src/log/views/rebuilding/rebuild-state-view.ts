@@ -6,7 +6,13 @@ import { feedHead } from '../../feed/feed.js';
 import { Superseded } from '../../feed/sequencer.js';
 import { prefetch } from '../../../concurrency/async-iterables.js';
 import { committed, durable, insertMissing } from '../../journal/durability.js';
-import { type AnyLog, type EntityLog, type StateDocument, stateViews } from '../../journal/entity-log.js';
+import {
+  documentOf,
+  type AnyLog,
+  type EntityLog,
+  type StateDocument,
+  stateViews,
+} from '../../journal/entity-log.js';
 import { type JournalDocument, journal, notJournaled, readJournals } from '../../journal/journal.js';
 import { projectState, viewedIds } from '../../journal/state-view.js';
 import { Gap, next as stateAfter } from '../feeding/entity-states.js';
@@ -282,9 +288,8 @@ async function write<S extends State, D extends Draft>(
       : await stateViews(log, db)
           .find({ _id: { $in: kept } }, committed)
           .toArray();
-  const made = [...batch.values()].flatMap((state) =>
-    state instanceof Error ? [] : [log.view.toDocument(state)],
-  );
+  const folded = [...batch.values()].flatMap((state) => (state instanceof Error ? [] : [state]));
+  const made = await Promise.all(folded.map((state) => documentOf(log, db, state)));
   // A worker that has cached a state of the replaced view sees another `recorder`, even at the
   // same version, and reads it again.
   const documents = [...made, ...taken].map((document) => ({ ...document, recorder: rebuildId }));

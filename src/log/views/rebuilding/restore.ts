@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { isServerError } from '../../../outages/server-error.js';
 import { type Draft, NewerEvent, type State } from '../../entity.js';
 import { committed, durable, insertMissing, isDuplicateKey } from '../../journal/durability.js';
-import { type AnyLog, type EntityLog, stateViews } from '../../journal/entity-log.js';
+import { documentOf, type AnyLog, type EntityLog, stateViews } from '../../journal/entity-log.js';
 import type { HistoryLog } from '../../journal/history.js';
 import { insertIntoJournal, journal, journaled, restoreLog } from '../../journal/journal.js';
 import type { Outside } from '../../journal/outside.js';
@@ -91,7 +91,7 @@ async function insertViews<S extends State, D extends Draft>(
   db: Db,
   fresh: readonly Kept<S, D>[],
 ): Promise<readonly string[]> {
-  const documents = fresh.map(({ state }) => log.view.toDocument(state));
+  const documents = await Promise.all(fresh.map(({ state }) => documentOf(log, db, state)));
   return (await insertMissing(stateViews(log, db), documents)).map(({ _id }) => _id);
 }
 
@@ -143,7 +143,10 @@ async function projectFromHistory<S extends State, D extends Draft>(
   const { orderId, version } = state;
   try {
     const older = { _id: orderId, version: { $lt: version } };
-    await stateViews(log, db).replaceOne(older, log.view.toDocument(state), { upsert: true, ...durable });
+    await stateViews(log, db).replaceOne(older, await documentOf(log, db, state), {
+      upsert: true,
+      ...durable,
+    });
   } catch (error) {
     // Its view has this version, or a later one.
     if (!isDuplicateKey(error)) throw error;
