@@ -1,4 +1,3 @@
-import { orders } from '../src/order/entity.js';
 import { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { createGateway, type GatewayOptions, gatewaySettings } from '../src/api/commands/gateway.js';
@@ -9,7 +8,7 @@ import { recallCommands } from '../src/log/journal/command-memory.js';
 import { forks } from '../src/log/journal/fork.js';
 import { readJournal } from '../src/log/journal/journal.js';
 import { concernOf, latestReconciliations } from '../src/log/proof/reconciliations.js';
-import { resume } from '../src/log/journal/resume.js';
+import { resume } from '../src/log/resume/resume.js';
 import { type Bounds, createAdmission, defaultBounds } from '../src/api/admission.js';
 import { admissionMetrics } from '../src/api/admit.js';
 import type { Edge } from '../src/api/edge/edge.js';
@@ -24,17 +23,21 @@ import { createHttp, type Http, type HttpLimits } from '../src/api/server.js';
 import { isTemporalOutage } from '../src/outages/temporal-outage.js';
 import { createWorkerPresence } from '../src/server/worker-presence.js';
 import { openOrderViews } from '../src/views/cache/order-views.js';
-import { hasRoomForFactsInView } from '../src/views/orders.js';
+import { customerInView, hasRoomForFactsInView } from '../src/views/orders.js';
 import { lagBeyond, projectionsStatus } from '../src/log/views/feeding/status.js';
 import { exposureConcern, type ExposureDeps, undecidedOrders } from '../src/api/queries/exposure.js';
 import { exposureGauges, orderGauges } from '../src/api/queries/order-gauges.js';
 import { projectionGauges } from '../src/api/queries/projection-gauges.js';
+import { openPersons } from '../src/api/persons.js';
 import { registerQueries } from '../src/api/queries/routes.js';
 import { scheduleConcern, singletonConcern } from '../src/upkeep/concern.js';
 import { feedTaskQueue } from '../src/log/workflow/singleton-messages.js';
 import type { RoleContext, RunningRole } from './role.js';
+import { orderLog } from '../src/order-log.js';
 import { type Authenticate, createAuthenticate } from '../src/access/authenticate.js';
 import { openKnownKeys } from '../src/access/known-keys.js';
+import { views as viewsOfOrders } from '../src/views/views.js';
+import { logs } from '../src/logs.js';
 
 export interface RunningApi extends RunningRole {
   /** `http://host:port` */
@@ -82,7 +85,7 @@ export async function buildApi(
   const { roles, secrets } = config;
   const { namespace, taskQueue } = config.temporal;
   const client = new Client({ connection, namespace });
-  const { db } = mongo;
+  const { db, keys } = mongo;
 
   const stream = { ...defaultBounds.stream, most: config.http.maxStreams };
   const admission = createAdmission({ ...defaultBounds, stream, ...bounds }, isBehind);
@@ -94,6 +97,7 @@ export async function buildApi(
     isSplit: config.http.opsPort !== undefined,
     ...(authenticate && { authenticate }),
   });
+  const persons = openPersons(app, keys);
   const views = openOrderViews(db, liveForMs);
   app.addHook('onClose', () => views.close());
   await registerDocs(app, config.http.opsPort !== undefined);
@@ -110,12 +114,16 @@ export async function buildApi(
   const served: ServedRole[] = [];
   if (roles.has('write')) {
     served.push({ name: 'write', needsAnyOf: ['temporal'] });
+    keys.keepSpares();
     const gateway = createGateway({
       client,
       ...gatewaySettings(config),
-      readJournal: (orderId, limit) => readJournal(db, orderId, limit === undefined ? {} : { limit }),
-      recall: (orderId, commandIds, upTo) => recallCommands(db, orders, orderId, commandIds, upTo),
+      readJournal: (orderId, limit) =>
+        readJournal(orderLog, db, orderId, limit === undefined ? {} : { limit }),
+      recall: (orderId, commandIds, upTo) => recallCommands(orderLog, db, orderId, commandIds, upTo),
       hasRoomForFacts: (orderId) => hasRoomForFactsInView(db, orderId),
+      customerInView: (orderId) => customerInView(db, orderId),
+      keys,
       logger,
       answerWithinMs,
       journalWithinMs,
@@ -129,7 +137,8 @@ export async function buildApi(
     };
     registerCommands(app, {
       gateway,
-      resume: (orderId, asked) => resume(resuming, orderId, asked, { answerWithinMs: RESUMED_WITHIN_MS }),
+      resume: (orderId, asked) =>
+        resume(orderLog, resuming, orderId, asked, { answerWithinMs: RESUMED_WITHIN_MS }),
       db,
       noteCounts: createMarkUpdates({ client, db, taskQueue }),
       views,
@@ -143,6 +152,7 @@ export async function buildApi(
       db,
       tail,
       views,
+      persons,
       feedTaskQueue: feedTaskQueue(taskQueue),
       orderTaskQueue: taskQueue,
       attentionAfterMs: config.attentionAfterMs,
@@ -229,7 +239,7 @@ function dependencies({ client, config, db, exposure }: DependencyDeps): Depende
       checkedThrough: 'mongodb',
       check: async () => {
         const [lag, ...others] = await Promise.all([
-          projectionsStatus(db).then((status) => lagBeyond(status, LAG_LIMIT_MS)),
+          projectionsStatus(orderLog, db, viewsOfOrders).then((status) => lagBeyond(status, LAG_LIMIT_MS)),
           soon(() => singletonConcern(deployment)),
           presence.missing(deployment.taskQueue).catch(unknown),
         ]);
@@ -242,7 +252,7 @@ function dependencies({ client, config, db, exposure }: DependencyDeps): Depende
       cost: 'these orders are halted: their journal and their history differ',
       checkedThrough: 'mongodb',
       check: async () => {
-        const found = await forks(db).find({}, { limit: 10 }).toArray();
+        const found = await forks(orderLog, db).find({}, { limit: 10 }).toArray();
         return found.length === 0
           ? undefined
           : `forked: ${found.map(({ _id: orderId }) => orderId).join(', ')}`;
@@ -253,11 +263,11 @@ function dependencies({ client, config, db, exposure }: DependencyDeps): Depende
       cost: 'some orders differ between Temporal and MongoDB; `npx orders reconcile` lists them',
       checkedThrough: 'mongodb',
       check: async () => {
-        const [[latest], schedule] = await Promise.all([
-          latestReconciliations(db, 1),
+        const [reports, schedule] = await Promise.all([
+          Promise.all(logs.map((log) => latestReconciliations(log, db, 1))),
           soon(() => scheduleConcern(deployment)),
         ]);
-        const concerns = [concernOf(latest, config.reconcileEveryMs), schedule];
+        const concerns = [...reports.map(([latest]) => concernOf(latest, config.reconcileEveryMs)), schedule];
         return concerns.filter((concern) => concern !== undefined).join('; ') || undefined;
       },
     },

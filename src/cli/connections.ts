@@ -2,7 +2,6 @@ import { Client, type Connection, isGrpcServiceError } from '@temporalio/client'
 import type { Db } from 'mongodb';
 import { Compile } from 'typebox/compile';
 import { createGateway, gatewaySettings, type Gateway } from '../api/commands/gateway.js';
-import { orders } from '../order/entity.js';
 import { recallCommands } from '../log/journal/command-memory.js';
 import { readJournal } from '../log/journal/journal.js';
 import { messageOf } from '../outages/message-of.js';
@@ -12,11 +11,12 @@ import type { Config } from '../server/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../server/connections.js';
 import { createLogger } from '../server/logger.js';
 import { isSameSystem, namespaceIdOf, System, systemOf } from '../server/system.js';
-import { hasRoomForFactsInView } from '../views/orders.js';
+import { customerInView, hasRoomForFactsInView } from '../views/orders.js';
 import type { Api } from './api.js';
 import { exitCodes, Failure } from './failure.js';
 import { httpGateway } from './http-gateway.js';
 import { apiOf, type CommonOptions, configOf, isOverHttp, type Session } from './script.js';
+import { orderLog } from '../order-log.js';
 
 /** Both sides of one system: queries go to its API; commands too with a key, or to its Temporal. */
 export interface Sides {
@@ -105,15 +105,16 @@ const REACHED_WITHIN_MS = 3_000;
 const NOT_FOUND = 5;
 
 /**
- * Connects the same gateway that the API uses. It connects to MongoDB only when it reads the
- * journal, so most commands work without MongoDB.
+ * Connects the same gateway that the API uses. It asks MongoDB for the key that seals the persons in
+ * a command, and reads the journal. Commands without persons work without MongoDB.
  *
  * @throws Failure `temporal_unreachable` before anything is sent
  */
 export async function openWriteSide(config: Config): Promise<WriteSide> {
   const connection = connectTemporal(config);
   let mongo: Mongo | undefined;
-  const db = () => (mongo ??= connectMongo(config)).db;
+  const stores = () => (mongo ??= connectMongo(config));
+  const db = () => stores().db;
   const close = async () => {
     await Promise.all([mongo?.close(), connection.close()]);
   };
@@ -127,9 +128,16 @@ export async function openWriteSide(config: Config): Promise<WriteSide> {
   const gateway = createGateway({
     client: new Client({ connection, namespace: config.temporal.namespace }),
     ...gatewaySettings(config),
-    readJournal: (orderId, limit) => readJournal(db(), orderId, limit === undefined ? {} : { limit }),
-    recall: (orderId, commandIds, upTo) => recallCommands(db(), orders, orderId, commandIds, upTo),
+    readJournal: (orderId, limit) =>
+      readJournal(orderLog, db(), orderId, limit === undefined ? {} : { limit }),
+    recall: (orderId, commandIds, upTo) => recallCommands(orderLog, db(), orderId, commandIds, upTo),
     hasRoomForFacts: (orderId) => hasRoomForFactsInView(db(), orderId),
+    customerInView: (orderId) => customerInView(db(), orderId),
+    keys: {
+      sealingKey: (customerId) => stores().keys.sealingKey(customerId),
+      keysOf: (customerId) => stores().keys.keysOf(customerId),
+      opening: (keyId) => stores().keys.opening(keyId),
+    },
     logger: createLogger('silent'),
   });
   return { gateway, system, close };

@@ -54,6 +54,14 @@ export interface Config {
     readonly uri: string;
     readonly db: string;
   };
+  /** The keys of customers, under which persons are sealed. */
+  readonly keys: {
+    /** connection string; by default, they are on the server of the orders */
+    readonly uri?: string;
+    readonly db: string;
+    /** the file of the master keys; absent for one in the data folder (`masterKeysOf`) */
+    readonly masterKeyFile?: string;
+  };
   /** The embedded servers. A server whose address is given is absent. */
   readonly embedded: {
     /** absolute path */
@@ -148,13 +156,16 @@ export function readConfig(env: Env): Config {
     /^[^\s:/]+:\d{1,5}$|^\[[\da-f:]+\]:\d{1,5}$/i,
     'host:port',
   );
-  const mongodbUri = matching(
-    'MONGODB_URI',
-    secret(env, 'MONGODB_URI'),
-    /^mongodb(\+srv)?:\/\/\S+$/,
-    'mongodb://… or mongodb+srv://…',
-  );
-  if (mongodbUri !== undefined) keepConnectionString(mongodbUri);
+  const mongodbUri = mongodb(env, 'MONGODB_URI');
+  const mongodbDb =
+    matching(
+      'MONGODB_DB',
+      value(env, 'MONGODB_DB'),
+      /^[\w-]{1,55}$/,
+      'letters, digits, _ and -, at most 55',
+    ) ?? 'orders';
+  const keysUri = mongodb(env, 'KEYS_MONGODB_URI');
+  const masterKeyFile = value(env, 'MASTER_KEY_FILE');
   const apiKey = secret(env, 'TEMPORAL_API_KEY');
   if (apiKey !== undefined) keepSecret(apiKey);
   const tls = readTls(env, apiKey !== undefined);
@@ -191,13 +202,12 @@ export function readConfig(env: Env): Config {
     },
     mongodb: {
       uri: mongodbUri ?? embeddedMongodbUri(mongodbPort),
-      db:
-        matching(
-          'MONGODB_DB',
-          value(env, 'MONGODB_DB'),
-          /^[\w-]{1,55}$/,
-          'letters, digits, _ and -, at most 55',
-        ) ?? 'orders',
+      db: mongodbDb,
+    },
+    keys: {
+      ...(keysUri !== undefined && { uri: keysUri }),
+      db: `${mongodbDb}_keys`,
+      ...(masterKeyFile !== undefined && { masterKeyFile: resolve(masterKeyFile) }),
     },
     embedded: {
       dataDir: resolve(text(env, 'DATA_DIR', '.data')),
@@ -264,6 +274,17 @@ function matching(
 ): string | undefined {
   if (given !== undefined && !pattern.test(given)) throw bad(name, given, expected);
   return given;
+}
+
+function mongodb(env: Env, name: string): string | undefined {
+  const uri = matching(
+    name,
+    secret(env, name),
+    /^mongodb(\+srv)?:\/\/\S+$/,
+    'mongodb://… or mongodb+srv://…',
+  );
+  if (uri !== undefined) keepConnectionString(uri);
+  return uri;
 }
 
 /** A list whose items are separated by commas. */
@@ -407,7 +428,7 @@ function file(env: Env, name: string): Buffer | undefined {
   }
 }
 
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
