@@ -67,7 +67,7 @@ describe('a secret may come from a file', () => {
   test('and not from two places, from none, or from one that has nothing', () => {
     const path = fileWith('empty', '');
     expect(() => readConfig({ MONGODB_URI: URI, MONGODB_URI_FILE: path })).toThrow(
-      'MONGODB_URI_FILE and MONGODB_URI are both set: unset one of them.',
+      'MONGODB_URI and MONGODB_URI_FILE are both set: unset one of them.',
     );
     expect(() => readConfig({ MONGODB_URI_FILE: path })).toThrow(/^MONGODB_URI_FILE names an empty file/);
     expect(() => readConfig({ MONGODB_URI_FILE: '/no/such' })).toThrow(
@@ -130,7 +130,7 @@ describe('no output shows a secret:', () => {
     const run = promisify(execFile);
     const { stdout } = await run(process.execPath, ['dist/workers/main.js', '--help'], { env: variables });
     expect(stdout).toContain('MONGODB_URI');
-    const args = ['src/cli/orders.mjs', 'verify', 'o-1'];
+    const args = ['src/cli/orders.mjs', 'reconcile'];
     const script = spawn(process.execPath, args, { env: variables, stdio: ['ignore', 'pipe', 'pipe'] });
     const [out, complaint] = await Promise.all([text(script.stdout), text(script.stderr)]);
     expect(complaint).toMatch(/MongoDB/);
