@@ -74,8 +74,18 @@ export interface Order {
     /** keys (`rejectionKey`) of the refusals since the order last changed */
     readonly unchanged: readonly string[];
   };
+  /** when its person was forgotten; absent if that did not happen */
+  readonly forgotten?: Forgotten;
   /** its last resumption; absent if there was none */
   readonly resumed?: Resumption;
+}
+
+/** The order's person was forgotten (`PersonForgotten`). */
+export interface Forgotten {
+  /** ISO-8601 UTC, the last time */
+  readonly at: string;
+  /** ids of all keys that were destroyed */
+  readonly keys: readonly string[];
 }
 
 /** A restart of the order's workflow from the journal. */
