@@ -1,0 +1,385 @@
+import { randomBytes } from 'node:crypto';
+import { type Collection, type Db, MongoServerError } from 'mongodb';
+import { createBatcher } from '../../concurrency/batcher.js';
+import { isMongoOutage } from '../../outages/mongo-outage.js';
+import { withTimeout } from '../../outages/timeout.js';
+import { isWrappedByFirst, type MasterKeys, unwrap, wrap } from './master-keys.js';
+import type { CustomerKey } from './sealing.js';
+
+/** Why keys were destroyed. It is kept with their ids. */
+export interface Destruction {
+  /** the law or the person that asked for it */
+  readonly reason: string;
+  readonly actor: string;
+  /** ISO-8601 UTC */
+  readonly at: string;
+}
+
+/**
+ * The keys under which the persons of orders are sealed, in a database of their own. A key is used
+ * for at most a second without asking the store whether it was destroyed, unless the store is away:
+ * then known keys go on.
+ */
+export interface KeyStore {
+  /**
+   * The key that seals new values of this customer. A new customer gets one of the spare keys of
+   * this process.
+   *
+   * @throws MongoError or NoAnswer if the store is away, the customer is unknown here, and no spare
+   *   key is left
+   */
+  sealingKey(customerId: string): Promise<CustomerKey>;
+  /**
+   * The key with this id: to open what it has sealed.
+   *
+   * @param of the customer of the order that names the key, which claims a key that nobody has. A
+   *   key that was given out while the store was away becomes the customer's so.
+   * @throws MongoError or NoAnswer if the store is away and the key is unknown here
+   */
+  opening(keyId: string, of?: string): Promise<Buffer | 'destroyed' | 'unknown'>;
+  /** The ids of the customer's keys that are not destroyed, the one that seals first. */
+  keysOf(customerId: string): Promise<readonly string[]>;
+  /**
+   * Destroys all keys of a customer, and leaves a row without key material for each. May be
+   * repeated.
+   *
+   * @param also further key ids that the customer's orders name, such as from before the store was
+   *   restored from a backup; they need not be in the store
+   * @returns the ids of all keys of the customer, which are destroyed now
+   */
+  destroy(customerId: string, why: Destruction, also?: readonly string[]): Promise<readonly string[]>;
+  /** The key of the hashes that persons are searched by. */
+  searchKey(): Promise<Buffer>;
+  /**
+   * Wraps every key with the first master key.
+   *
+   * @returns how many keys another had wrapped
+   */
+  rewrap(): Promise<number>;
+  /** Keeps some hundred spare keys, so that new customers go on while the store is away. */
+  keepSpares(): void;
+  /** Removes the spare keys that were not used. */
+  close(): Promise<void>;
+}
+
+/** A key of a customer, or a spare one. The id of a destroyed key stays. */
+interface KeyRow {
+  readonly _id: string;
+  /** see `wrap`; absent if the key was destroyed */
+  readonly wrapped?: string;
+  /** absent while the key is a spare one */
+  readonly customerId?: string;
+  /** new values of the customer are sealed under this key; one key of each customer has it */
+  readonly sealing?: true;
+  readonly destroyed?: Destruction;
+}
+
+interface SearchKeyRow {
+  readonly _id: 'search';
+  readonly wrapped: string;
+}
+
+interface Known {
+  readonly key: CustomerKey;
+  readonly checkedAt: number;
+}
+
+const SPARES = 200;
+/** How long a key is used without asking the store. */
+const FRESH_MS = 1_000;
+const ANSWER_WITHIN_MS = 300;
+/** After an outage, the store is not asked for so long. */
+const REST_MS = 2_000;
+const LARGEST_CACHE = 10_000;
+const REFILL_AGAIN_MS = 1_000;
+
+const durable = { writeConcern: { w: 'majority', journal: true } } as const;
+const committed = { readConcern: { level: 'majority' } } as const;
+
+/** The collections of a key store, for set-up and tests. */
+export const keyRows = (db: Db): Collection<KeyRow> => db.collection<KeyRow>('customer_keys');
+const searchKeyRows = (db: Db): Collection<SearchKeyRow> => db.collection<SearchKeyRow>('search_key');
+
+/**
+ * @param db the key store's database
+ * @param masterKeys called when the first key is wrapped or unwrapped
+ */
+export function openKeyStore(db: Db, masterKeys: () => MasterKeys): KeyStore {
+  const rows = keyRows(db);
+  const sealing = new Map<string, Known>();
+  const opened = new Map<string, { readonly key: Buffer; readonly checkedAt: number }>();
+  const looking = new Map<string, Promise<CustomerKey>>();
+  const spares: CustomerKey[] = [];
+  const claims = new Set<Promise<unknown>>();
+  let restUntil = 0;
+  let isClosed = false;
+  let filling: Promise<void> | undefined;
+  let indexes: Promise<unknown> | undefined;
+  let search: Promise<Buffer> | undefined;
+
+  /** Asks the store, unless it did not answer a moment ago. */
+  async function ask<T>(query: () => Promise<T>): Promise<T> {
+    const isResting = Date.now() < restUntil;
+    try {
+      return await withTimeout(isResting ? RESTING_WITHIN_MS : ANSWER_WITHIN_MS, query());
+    } catch (error) {
+      if (isMongoOutage(error) && !isResting) restUntil = Date.now() + REST_MS;
+      throw error;
+    }
+  }
+
+  function ensureIndexes(): Promise<unknown> {
+    indexes ??= rows
+      .createIndexes([
+        { key: { customerId: 1, sealing: -1, _id: 1 } },
+        { key: { customerId: 1 }, unique: true, partialFilterExpression: { sealing: true } },
+      ])
+      .catch((error: unknown) => {
+        indexes = undefined;
+        throw error;
+      });
+    return indexes;
+  }
+
+  const findKeys = createBatcher({ size: 100, concurrency: 4 }, async (keyIds: readonly string[]) => {
+    const found = await rows.find({ _id: { $in: keyIds } }, committed).toArray();
+    return new Map(found.map((row) => [row._id, row]));
+  });
+  const findSealing = createBatcher({ size: 100, concurrency: 4 }, async (customers: readonly string[]) => {
+    const found = await rows
+      .find({ customerId: { $in: customers }, wrapped: { $exists: true } }, committed)
+      .sort({ customerId: 1, sealing: 1, _id: -1 })
+      .toArray();
+    // The last one of a customer wins: the one that seals.
+    return new Map(found.map((row) => [row.customerId, row]));
+  });
+
+  function newKey(): CustomerKey {
+    return { keyId: randomBytes(9).toString('base64url'), key: randomBytes(32) };
+  }
+
+  function rowOf({ keyId, key }: CustomerKey): KeyRow & { wrapped: string } {
+    return { _id: keyId, wrapped: wrap(masterKeys(), keyId, key) };
+  }
+
+  function remember(customerId: string, key: CustomerKey): CustomerKey {
+    keep(sealing, customerId, { key, checkedAt: Date.now() });
+    keep(opened, key.keyId, { key: key.key, checkedAt: Date.now() });
+    return key;
+  }
+
+  function keyIn({ _id, wrapped = '' }: KeyRow): CustomerKey {
+    const known = opened.get(_id);
+    return { keyId: _id, key: known?.key ?? unwrap(masterKeys(), _id, wrapped) };
+  }
+
+  /** Concurrent callers for one customer get one key. */
+  function sealingKey(customerId: string): Promise<CustomerKey> {
+    const known = sealing.get(customerId);
+    if (known !== undefined && isFresh(known)) return Promise.resolve(known.key);
+    let finding = looking.get(customerId);
+    if (finding === undefined) {
+      finding = findSealingKey(customerId).finally(() => looking.delete(customerId));
+      looking.set(customerId, finding);
+    }
+    return finding;
+  }
+
+  async function findSealingKey(customerId: string): Promise<CustomerKey> {
+    const known = sealing.get(customerId);
+    const stored = await ask(() => findSealing(customerId)).catch((error: unknown) => {
+      if (!isMongoOutage(error) || (known === undefined && spares.length === 0)) throw error;
+      return undefined;
+    });
+    const row = stored?.get(customerId);
+    if (row !== undefined) return remember(customerId, keyIn(row));
+    // Given out while the store was away, or just now, and not claimed yet: unless it is destroyed.
+    if (known !== undefined && (stored === undefined || (await isSpare(known.key.keyId)))) {
+      return remember(customerId, known.key);
+    }
+    const spare = spares.pop();
+    if (spare === undefined) return await mint(customerId);
+    refill();
+    // In the meantime the value names its key, and whoever opens it claims it.
+    track(claim(spare.keyId, customerId).catch(() => undefined));
+    return remember(customerId, spare);
+  }
+
+  async function isSpare(keyId: string): Promise<boolean> {
+    const row = (await ask(() => findKeys(keyId))).get(keyId);
+    return row?.wrapped !== undefined;
+  }
+
+  /** Makes a key for a customer, unless another process has just done so. */
+  async function mint(customerId: string): Promise<CustomerKey> {
+    await ensureIndexes();
+    const key = newKey();
+    try {
+      await rows.insertOne({ ...rowOf(key), customerId, sealing: true }, durable);
+      return remember(customerId, key);
+    } catch (error) {
+      if (!isDuplicateKey(error)) throw error;
+      const row = (await findSealing(customerId)).get(customerId);
+      if (row === undefined) throw new Error(`The key of customer ${customerId} changes.`, { cause: error });
+      return remember(customerId, keyIn(row));
+    }
+  }
+
+  async function claim(keyId: string, customerId: string): Promise<void> {
+    await ensureIndexes();
+    const spare = { _id: keyId, customerId: { $exists: false } };
+    try {
+      await rows.updateOne(spare, { $set: { customerId, sealing: true } }, durable);
+    } catch (error) {
+      // The customer has a key already. It keeps both, because both have sealed something.
+      if (!isDuplicateKey(error)) throw error;
+      await rows.updateOne(spare, { $set: { customerId } }, durable);
+    }
+  }
+
+  async function opening(keyId: string, of?: string): Promise<Buffer | 'destroyed' | 'unknown'> {
+    const known = opened.get(keyId);
+    if (known !== undefined && isFresh(known)) return known.key;
+    try {
+      const row = (await ask(() => findKeys(keyId))).get(keyId);
+      if (row?.wrapped === undefined) {
+        opened.delete(keyId);
+        return row === undefined ? 'unknown' : 'destroyed';
+      }
+      const { key } = keyIn(row);
+      if (row.customerId === undefined && of !== undefined) await ask(() => claim(keyId, of));
+      keep(opened, keyId, { key, checkedAt: Date.now() });
+      return key;
+    } catch (error) {
+      if (known === undefined || !isMongoOutage(error)) throw error;
+      return known.key;
+    }
+  }
+
+  function refill(): void {
+    if (isClosed || filling !== undefined || spares.length > SPARES / 2) return;
+    filling = fill().finally(() => {
+      filling = undefined;
+    });
+  }
+
+  async function fill(): Promise<void> {
+    try {
+      await ensureIndexes();
+      const fresh = Array.from({ length: SPARES - spares.length }, newKey);
+      await rows.insertMany(fresh.map(rowOf), durable);
+      spares.push(...fresh);
+    } catch {
+      // Nothing depends on spare keys while the store answers.
+      if (!isClosed) setTimeout(refill, REFILL_AGAIN_MS).unref();
+    }
+  }
+
+  function track(work: Promise<unknown>): void {
+    claims.add(work);
+    void work.finally(() => claims.delete(work));
+  }
+
+  async function readSearchKey(): Promise<Buffer> {
+    const found = await searchKeyRows(db).findOne({ _id: 'search' }, committed);
+    if (found !== null) return unwrap(masterKeys(), 'search', found.wrapped);
+    try {
+      const wrapped = wrap(masterKeys(), 'search', randomBytes(32));
+      await searchKeyRows(db).insertOne({ _id: 'search', wrapped }, durable);
+    } catch (error) {
+      // Another process was faster.
+      if (!isDuplicateKey(error)) throw error;
+    }
+    return await readSearchKey();
+  }
+
+  return {
+    sealingKey,
+    opening,
+    async keysOf(customerId) {
+      const found = await rows
+        .find({ customerId, wrapped: { $exists: true } }, { ...committed, projection: { _id: 1 } })
+        .sort({ customerId: 1, sealing: -1, _id: 1 })
+        .toArray();
+      return found.map(({ _id }) => _id);
+    },
+    async destroy(customerId, why, also = []) {
+      await Promise.all(claims);
+      sealing.delete(customerId);
+      await rows.bulkWrite(
+        [
+          {
+            updateMany: {
+              filter: { $or: [{ customerId }, { _id: { $in: [...also] } }], destroyed: { $exists: false } },
+              update: { $set: { customerId, destroyed: why }, $unset: { wrapped: 1, sealing: 1 } },
+            },
+          },
+          ...also.map((keyId) => ({
+            updateOne: {
+              filter: { _id: keyId },
+              update: { $setOnInsert: { customerId, destroyed: why } },
+              upsert: true,
+            },
+          })),
+        ],
+        durable,
+      );
+      const found = await rows.find({ customerId }, { ...committed, projection: { _id: 1 } }).toArray();
+      for (const { _id } of found) opened.delete(_id);
+      return found.map(({ _id }) => _id);
+    },
+    searchKey() {
+      search ??= ask(readSearchKey).catch((error: unknown) => {
+        search = undefined;
+        throw error;
+      });
+      return search;
+    },
+    async rewrap() {
+      let count = 0;
+      for (const collection of [rows, searchKeyRows(db)] as readonly Collection<WrappedRow>[]) {
+        for await (const { _id, wrapped } of collection.find({ wrapped: { $exists: true } }, committed)) {
+          if (isWrappedByFirst(masterKeys(), wrapped)) continue;
+          const key = unwrap(masterKeys(), _id, wrapped);
+          // Guarded, because the key may be destroyed meanwhile.
+          const change = { $set: { wrapped: wrap(masterKeys(), _id, key) } };
+          count += (await collection.updateOne({ _id, wrapped }, change, durable)).modifiedCount;
+        }
+      }
+      return count;
+    },
+    keepSpares: refill,
+    async close() {
+      isClosed = true;
+      await Promise.all([filling, ...claims]);
+      const unused = spares.splice(0).map(({ keyId }) => keyId);
+      if (unused.length === 0) return;
+      await ask(() => rows.deleteMany({ _id: { $in: unused }, customerId: { $exists: false } })).catch(
+        () => undefined,
+      );
+    },
+  };
+}
+
+interface WrappedRow {
+  readonly _id: string;
+  readonly wrapped: string;
+}
+
+/** How long an answer is waited for while the store seems to be away. */
+const RESTING_WITHIN_MS = 20;
+
+function isFresh({ checkedAt }: { readonly checkedAt: number }): boolean {
+  return Date.now() - checkedAt < FRESH_MS;
+}
+
+/** Keeps the newest entries. */
+function keep<V>(cache: Map<string, V>, name: string, value: V): void {
+  cache.delete(name);
+  cache.set(name, value);
+  if (cache.size > LARGEST_CACHE) cache.delete(cache.keys().next().value ?? '');
+}
+
+function isDuplicateKey(error: unknown): boolean {
+  return error instanceof MongoServerError && error.code === 11_000;
+}

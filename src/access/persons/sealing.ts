@@ -1,0 +1,78 @@
+import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
+
+/** A key of one customer, under which personal values are sealed. */
+export interface CustomerKey {
+  readonly keyId: string;
+  /** 256 bits */
+  readonly key: Buffer;
+}
+
+/** Where a value belongs. A value that was moved to another place does not open. */
+export interface Place {
+  readonly orderId: string;
+  /** see `fieldOf` */
+  readonly field: string;
+}
+
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+const pattern = /^sealed:1:([A-Za-z0-9_-]{12}):([A-Za-z0-9_-]{38,})$/;
+
+/** What the text of every sealed value begins with. */
+export const SEALED = 'sealed:';
+
+/**
+ * Seals a text: `sealed:1:<key id>:<nonce, ciphertext and tag in base64url>`, by AES-256-GCM. Order
+ * and field are authenticated with it. The nonce is the beginning of an HMAC-SHA256 of order, field
+ * and text under the customer's key, so equal texts at one place give equal values, and two texts
+ * share a nonce only if 96 bits of an HMAC collide.
+ */
+export function seal({ keyId, key }: CustomerKey, place: Place, text: string): string {
+  const { cipherKey, nonceKey } = subkeysOf(key);
+  const context = contextOf(place);
+  const nonce = createHmac('sha256', nonceKey).update(context).update(text).digest().subarray(0, NONCE_BYTES);
+  const cipher = createCipheriv('aes-256-gcm', cipherKey, nonce).setAAD(context);
+  const sealed = Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+  return `${SEALED}1:${keyId}:${sealed.toString('base64url')}`;
+}
+
+/** The key under which a value is sealed; undefined if the text is not a sealed value. */
+export function keyIdIn(text: string): string | undefined {
+  return text.startsWith(SEALED) ? pattern.exec(text)?.[1] : undefined;
+}
+
+/**
+ * Opens a sealed value.
+ *
+ * @throws Error if it is not sealed under this key for this place, or was changed
+ */
+export function open(key: Buffer, place: Place, sealed: string): string {
+  const bytes = Buffer.from(pattern.exec(sealed)?.[2] ?? '', 'base64url');
+  const decipher = createDecipheriv('aes-256-gcm', subkeysOf(key).cipherKey, bytes.subarray(0, NONCE_BYTES))
+    .setAAD(contextOf(place))
+    .setAuthTag(bytes.subarray(-TAG_BYTES));
+  const text = decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES));
+  return Buffer.concat([text, decipher.final()]).toString('utf8');
+}
+
+interface Subkeys {
+  readonly cipherKey: Buffer;
+  readonly nonceKey: Buffer;
+}
+
+const derived = new WeakMap<Buffer, Subkeys>();
+
+/** A key for each purpose, so that no output of one says anything about the other. */
+function subkeysOf(key: Buffer): Subkeys {
+  const known = derived.get(key);
+  if (known !== undefined) return known;
+  const subkey = (purpose: string) => createHmac('sha256', key).update(purpose).digest();
+  const subkeys = { cipherKey: subkey('cipher'), nonceKey: subkey('nonce') };
+  derived.set(key, subkeys);
+  return subkeys;
+}
+
+/** An order id and a field have no line break, so no two places have the same bytes. */
+function contextOf({ orderId, field }: Place): Buffer {
+  return Buffer.from(`${orderId}\n${field}\n`);
+}
