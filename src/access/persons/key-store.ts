@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { type Collection, type Db, MongoServerError } from 'mongodb';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
@@ -48,6 +48,20 @@ export interface KeyStore {
    * @returns the ids of all keys of the customer, which are destroyed now
    */
   destroy(customerId: string, why: Destruction, also?: readonly string[]): Promise<readonly string[]>;
+  /**
+   * Takes all keys of a customer, and `also` (see `destroy`), out of use for new values, which get
+   * another key from then on. What they have sealed can still be opened.
+   *
+   * @returns the ids of all keys of the customer that are not destroyed
+   */
+  retire(customerId: string, also?: readonly string[]): Promise<readonly string[]>;
+  /**
+   * Destroys these keys of a customer and no others. They need not be in the store, and may be
+   * destroyed already.
+   */
+  destroyKeys(customerId: string, why: Destruction, keyIds: readonly string[]): Promise<void>;
+  /** The Ed25519 key that signs certificates. */
+  signingKey(): Promise<KeyObject>;
   /** The key of the hashes that persons are searched by. */
   searchKey(): Promise<Buffer>;
   /**
@@ -71,11 +85,14 @@ interface KeyRow {
   readonly customerId?: string;
   /** new values of the customer are sealed under this key; one key of each customer has it */
   readonly sealing?: true;
+  /** it seals no new values, because its person is to be forgotten */
+  readonly retired?: true;
   readonly destroyed?: Destruction;
 }
 
-interface SearchKeyRow {
-  readonly _id: 'search';
+/** A key of the system: of the hashes that persons are searched by, or of certificates. */
+interface SystemKeyRow {
+  readonly _id: 'search' | 'certificates';
   readonly wrapped: string;
 }
 
@@ -86,7 +103,7 @@ interface Known {
 
 const SPARES = 200;
 /** How long a key is used without asking the store. */
-const FRESH_MS = 1_000;
+export const FRESH_MS = 1_000;
 const ANSWER_WITHIN_MS = 300;
 /** After an outage, the store is not asked for so long. */
 const REST_MS = 2_000;
@@ -98,7 +115,7 @@ const committed = { readConcern: { level: 'majority' } } as const;
 
 /** The collections of a key store, for set-up and tests. */
 export const keyRows = (db: Db): Collection<KeyRow> => db.collection<KeyRow>('customer_keys');
-const searchKeyRows = (db: Db): Collection<SearchKeyRow> => db.collection<SearchKeyRow>('search_key');
+const systemKeyRows = (db: Db): Collection<SystemKeyRow> => db.collection<SystemKeyRow>('system_keys');
 
 /**
  * @param db the key store's database
@@ -115,7 +132,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys): KeyStore {
   let isClosed = false;
   let filling: Promise<void> | undefined;
   let indexes: Promise<unknown> | undefined;
-  let search: Promise<Buffer> | undefined;
+  const systemKeys = new Map<SystemKeyRow['_id'], Promise<Buffer>>();
 
   /** Asks the store, unless it did not answer a moment ago. */
   async function ask<T>(query: () => Promise<T>): Promise<T> {
@@ -147,7 +164,10 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys): KeyStore {
   });
   const findSealing = createBatcher({ size: 100, concurrency: 4 }, async (customers: readonly string[]) => {
     const found = await rows
-      .find({ customerId: { $in: customers }, wrapped: { $exists: true } }, committed)
+      .find(
+        { customerId: { $in: customers }, wrapped: { $exists: true }, retired: { $exists: false } },
+        committed,
+      )
       .sort({ customerId: 1, sealing: 1, _id: -1 })
       .toArray();
     // The last one of a customer wins: the one that seals.
@@ -207,7 +227,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys): KeyStore {
 
   async function isSpare(keyId: string): Promise<boolean> {
     const row = (await ask(() => findKeys(keyId))).get(keyId);
-    return row?.wrapped !== undefined;
+    return row?.wrapped !== undefined && row.retired === undefined;
   }
 
   /** Makes a key for a customer, unless another process has just done so. */
@@ -280,17 +300,28 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys): KeyStore {
     void work.finally(() => claims.delete(work));
   }
 
-  async function readSearchKey(): Promise<Buffer> {
-    const found = await searchKeyRows(db).findOne({ _id: 'search' }, committed);
-    if (found !== null) return unwrap(masterKeys(), 'search', found.wrapped);
+  function systemKey(name: SystemKeyRow['_id'], make: () => Buffer): Promise<Buffer> {
+    let reading = systemKeys.get(name);
+    if (reading === undefined) {
+      reading = ask(() => readSystemKey(name, make)).catch((error: unknown) => {
+        systemKeys.delete(name);
+        throw error;
+      });
+      systemKeys.set(name, reading);
+    }
+    return reading;
+  }
+
+  async function readSystemKey(name: SystemKeyRow['_id'], make: () => Buffer): Promise<Buffer> {
+    const found = await systemKeyRows(db).findOne({ _id: name }, committed);
+    if (found !== null) return unwrap(masterKeys(), name, found.wrapped);
     try {
-      const wrapped = wrap(masterKeys(), 'search', randomBytes(32));
-      await searchKeyRows(db).insertOne({ _id: 'search', wrapped }, durable);
+      await systemKeyRows(db).insertOne({ _id: name, wrapped: wrap(masterKeys(), name, make()) }, durable);
     } catch (error) {
       // Another process was faster.
       if (!isDuplicateKey(error)) throw error;
     }
-    return await readSearchKey();
+    return await readSystemKey(name, make);
   }
 
   return {
@@ -328,16 +359,53 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys): KeyStore {
       for (const { _id } of found) opened.delete(_id);
       return found.map(({ _id }) => _id);
     },
-    searchKey() {
-      search ??= ask(readSearchKey).catch((error: unknown) => {
-        search = undefined;
-        throw error;
-      });
-      return search;
+    async retire(customerId, also = []) {
+      await Promise.all(claims);
+      sealing.delete(customerId);
+      await rows.updateMany(
+        { $or: [{ customerId }, { _id: { $in: [...also] } }], wrapped: { $exists: true } },
+        { $set: { customerId, retired: true }, $unset: { sealing: 1 } },
+        durable,
+      );
+      const found = rows.find(
+        { customerId, wrapped: { $exists: true } },
+        { ...committed, projection: { _id: 1 } },
+      );
+      return (await found.toArray()).map(({ _id }) => _id);
+    },
+    async destroyKeys(customerId, why, keyIds) {
+      sealing.delete(customerId);
+      if (keyIds.length === 0) return;
+      await rows.bulkWrite(
+        [
+          {
+            updateMany: {
+              filter: { _id: { $in: [...keyIds] }, wrapped: { $exists: true } },
+              update: { $set: { customerId, destroyed: why }, $unset: { wrapped: 1, sealing: 1 } },
+            },
+          },
+          ...keyIds.map((keyId) => ({
+            updateOne: {
+              filter: { _id: keyId },
+              update: { $setOnInsert: { customerId, destroyed: why } },
+              upsert: true,
+            },
+          })),
+        ],
+        durable,
+      );
+      for (const keyId of keyIds) opened.delete(keyId);
+    },
+    searchKey: () => systemKey('search', () => randomBytes(32)),
+    async signingKey() {
+      const der = await systemKey('certificates', () =>
+        generateKeyPairSync('ed25519').privateKey.export({ format: 'der', type: 'pkcs8' }),
+      );
+      return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
     },
     async rewrap() {
       let count = 0;
-      for (const collection of [rows, searchKeyRows(db)] as readonly Collection<WrappedRow>[]) {
+      for (const collection of [rows, systemKeyRows(db)] as readonly Collection<WrappedRow>[]) {
         for await (const { _id, wrapped } of collection.find({ wrapped: { $exists: true } }, committed)) {
           if (isWrappedByFirst(masterKeys(), wrapped)) continue;
           const key = unwrap(masterKeys(), _id, wrapped);
