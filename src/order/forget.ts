@@ -44,12 +44,23 @@ export function forgotten(
   return { ...withoutPerson(order), forgotten: { at: occurredAt, keys } };
 }
 
-/** Whether the order has a personal value. */
-function isPersonal(order: Order): boolean {
-  return JSON.stringify(withoutPerson(order)) !== JSON.stringify(order);
+/** All personal values of the order, as it has them: in plain text, or sealed. */
+export function personalTexts({ customer, shippingAddress, payment, notes }: Order): readonly string[] {
+  return [
+    customer.name,
+    ...(customer.email === undefined ? [] : [customer.email]),
+    ...(shippingAddress === undefined ? [] : Object.values(shippingAddress)),
+    payment.method,
+    ...notes.map(({ text }) => text),
+  ];
 }
 
-function withoutPerson(order: Order): Order {
+function isPersonal(order: Order): boolean {
+  return personalTexts(order).some((text) => text !== FORGOTTEN);
+}
+
+/** The order with `FORGOTTEN` in the place of each personal value. */
+export function withoutPerson(order: Order): Order {
   const { customer, shippingAddress } = order;
   return {
     ...order,
@@ -58,14 +69,12 @@ function withoutPerson(order: Order): Order {
       name: FORGOTTEN,
       ...(customer.email !== undefined && { email: FORGOTTEN }),
     },
-    ...(shippingAddress !== undefined && { shippingAddress: withoutPlace(shippingAddress) }),
+    ...(shippingAddress !== undefined && { shippingAddress: nowhere(shippingAddress) }),
     payment: { ...order.payment, method: FORGOTTEN },
     notes: order.notes.map((note) => ({ ...note, text: FORGOTTEN })),
   };
 }
 
-/** The country stays: taxes and statistics need it, and it names nobody. */
-function withoutPlace(address: Address): Address {
-  const texts = Object.keys(address).filter((member) => member !== 'country');
-  return { ...address, ...Object.fromEntries(texts.map((member) => [member, FORGOTTEN])) };
+function nowhere(address: Address): Address {
+  return { ...address, ...Object.fromEntries(Object.keys(address).map((name) => [name, FORGOTTEN])) };
 }

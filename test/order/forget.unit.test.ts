@@ -35,7 +35,7 @@ test('the order shows forgotten where the person was, and everything else stays'
   const forgotten = completed.do(forget);
   expect(forgotten.order).toMatchObject({
     customer: { id: 'c-1', name: 'forgotten', email: 'forgotten' },
-    shippingAddress: { name: 'forgotten', street: 'forgotten', city: 'forgotten', country: 'DE' },
+    shippingAddress: { name: 'forgotten', street: 'forgotten', city: 'forgotten', country: 'forgotten' },
     payment: { method: 'forgotten' },
     notes: [{ text: 'forgotten' }, { text: 'forgotten' }],
     forgotten: { at: completed.now, keys: ['key-1'] },

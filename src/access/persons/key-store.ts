@@ -1,5 +1,5 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
-import { type Collection, type Db, MongoServerError } from 'mongodb';
+import { type Collection, type Db, type Filter, MongoServerError } from 'mongodb';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { withTimeout } from '../../outages/timeout.js';
@@ -49,15 +49,18 @@ export interface KeyStore {
    */
   destroy(customerId: string, why: Destruction, also?: readonly string[]): Promise<readonly string[]>;
   /**
-   * Takes all keys of a customer, and `also` (see `destroy`), out of use for new values, which get
-   * another key from then on. What they have sealed can still be opened.
+   * Takes all keys of a customer out of use for new values, which get another key from then on. What
+   * they have sealed can still be opened.
    *
-   * @returns the ids of all keys of the customer that are not destroyed
+   * @param also further key ids that the customer's orders name; those of another customer are left
+   *   alone, since an order may name any key
+   * @returns the ids of all keys of the customer that are not destroyed, and of those of `also` that
+   *   are not in the store
    */
   retire(customerId: string, also?: readonly string[]): Promise<readonly string[]>;
   /**
    * Destroys these keys of a customer and no others. They need not be in the store, and may be
-   * destroyed already.
+   * destroyed already; a key of another customer is left alone.
    */
   destroyKeys(customerId: string, why: Destruction, keyIds: readonly string[]): Promise<void>;
   /** The Ed25519 key that signs certificates. */
@@ -363,24 +366,33 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys): KeyStore {
       await Promise.all(claims);
       sealing.delete(customerId);
       await rows.updateMany(
-        { $or: [{ customerId }, { _id: { $in: [...also] } }], wrapped: { $exists: true } },
+        { ...ownOrUnclaimed(customerId, also), wrapped: { $exists: true } },
         { $set: { customerId, retired: true }, $unset: { sealing: 1 } },
         durable,
       );
-      const found = rows.find(
-        { customerId, wrapped: { $exists: true } },
-        { ...committed, projection: { _id: 1 } },
-      );
-      return (await found.toArray()).map(({ _id }) => _id);
+      const found = await rows
+        .find({ $or: [{ customerId }, { _id: { $in: [...also] } }] }, committed)
+        .toArray();
+      const known = new Map(found.map((row) => [row._id, row]));
+      const ids = new Set([...known.keys(), ...also]);
+      return [...ids].filter((id) => {
+        const row = known.get(id);
+        return row === undefined || (row.customerId === customerId && row.destroyed === undefined);
+      });
     },
     async destroyKeys(customerId, why, keyIds) {
       sealing.delete(customerId);
       if (keyIds.length === 0) return;
+      const _id = { $in: [...keyIds] };
       await rows.bulkWrite(
         [
           {
             updateMany: {
-              filter: { _id: { $in: [...keyIds] }, wrapped: { $exists: true } },
+              filter: {
+                ...ownOrUnclaimed(customerId, keyIds),
+                _id,
+                wrapped: { $exists: true },
+              },
               update: { $set: { customerId, destroyed: why }, $unset: { wrapped: 1, sealing: 1 } },
             },
           },
@@ -427,6 +439,11 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys): KeyStore {
       );
     },
   };
+}
+
+/** The keys of a customer, and those of `keyIds` that nobody has. */
+function ownOrUnclaimed(customerId: string, keyIds: readonly string[]): Filter<KeyRow> {
+  return { $or: [{ customerId }, { _id: { $in: [...keyIds] }, customerId: { $exists: false } }] };
 }
 
 interface WrappedRow {

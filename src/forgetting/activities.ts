@@ -1,0 +1,108 @@
+import { Context, getClient } from '@temporalio/activity';
+import type { Db } from 'mongodb';
+import type { KeyStore } from '../access/persons/key-store.js';
+import { batches } from '../log/journal/chunks.js';
+import { commandIdOf } from '../log/workflow/command-id.js';
+import type { ForgetPerson } from '../order/commands.js';
+import { mayForget } from '../order/forget.js';
+import { signCertificate } from './certificate.js';
+import { isUnder, ordersOf, type Stores } from './customer-orders.js';
+import { type ForgetMessage, forgetInOrder } from './forget-order.js';
+import { noteStatus } from './forgettings.js';
+import { keysNamedBy } from './keys-named.js';
+import type { Forgetting, ForgettingActivities } from './messages.js';
+import { inspectPlaces } from './places.js';
+
+export interface ForgettingDeps {
+  readonly db: Db;
+  readonly keyStore: KeyStore;
+  /** of the order workflows */
+  readonly taskQueue: string;
+}
+
+const concurrency = 8;
+const namedAtMost = 100;
+
+/** The activities of `forgetPerson`. */
+export function createForgetting({ db, keyStore, taskQueue }: ForgettingDeps): ForgettingActivities {
+  const storesNow = (): Stores => ({ client: getClient(), db, taskQueue });
+  const heartbeat = () => Context.current().heartbeat();
+  return {
+    async findOpenOrders({ forgetting, keys }) {
+      await noteStatus(db, forgetting, 'forgetting');
+      return await openOrders(storesNow(), forgetting.customerId, keys, heartbeat);
+    },
+    async noteForgetting({ forgetting, status, open }) {
+      await noteStatus(db, forgetting, status, { open });
+    },
+    async retireKeys({ customerId }) {
+      const named = await keysNamedBy(storesNow(), customerId, heartbeat);
+      return (await keyStore.retire(customerId, named)).toSorted();
+    },
+    async destroyKeys({ forgetting: { customerId, reason, actor, requestedAt: at }, keys }) {
+      await keyStore.destroyKeys(customerId, { reason, actor, at }, keys);
+    },
+    async forgetInOrders({ forgetting, keys }) {
+      const stores = storesNow();
+      const message = messageTo(forgetting, keys);
+      const concerned = async function* () {
+        for await (const order of ordersOf(stores, forgetting.customerId))
+          if (isUnder(order, keys)) yield order.orderId;
+      };
+      for await (const orderIds of batches(concerned(), concurrency)) {
+        heartbeat();
+        await Promise.all(orderIds.map((orderId) => forgetInOrder(stores, orderId, message)));
+      }
+    },
+    async certify({ forgetting, keys }) {
+      const { id, customerId, reason, lawfulBasis, actor, requestedAt } = forgetting;
+      const inspection = await inspectPlaces({ stores: storesNow(), keyStore, customerId, keys, heartbeat });
+      const certificate = signCertificate(
+        {
+          forgettingId: id,
+          customerId,
+          reason,
+          ...(lawfulBasis !== undefined && { lawfulBasis }),
+          actor,
+          requestedAt,
+          forgottenAt: new Date().toISOString(),
+          keys,
+          ...inspection,
+        },
+        await keyStore.signingKey(),
+      );
+      await noteStatus(db, forgetting, 'forgotten', { certificate });
+    },
+  };
+}
+
+/** See `ForgettingActivities.findOpenOrders`. */
+export async function openOrders(
+  stores: Stores,
+  customerId: string,
+  keys?: readonly string[],
+  heartbeat: () => void = () => undefined,
+) {
+  let count = 0;
+  const orderIds: string[] = [];
+  for await (const order of ordersOf(stores, customerId)) {
+    heartbeat();
+    if (mayForget(order) || (keys !== undefined && !isUnder(order, keys))) continue;
+    count += 1;
+    if (orderIds.length < namedAtMost) orderIds.push(order.orderId);
+  }
+  return { count, orderIds };
+}
+
+function messageTo(
+  { id, customerId, reason, lawfulBasis, hash, correlationId, actor }: Forgetting,
+  keys: readonly string[],
+): ForgetMessage {
+  const data: ForgetPerson['data'] = {
+    customerId,
+    keys,
+    reason,
+    ...(lawfulBasis !== undefined && { lawfulBasis }),
+  };
+  return { data, commandId: commandIdOf('forget-person', id), hash, correlationId, actor, requestId: id };
+}

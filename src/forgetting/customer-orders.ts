@@ -1,0 +1,49 @@
+import type { Client } from '@temporalio/client';
+import type { Db } from 'mongodb';
+import { keyIdIn } from '../access/persons/sealing.js';
+import { committed } from '../log/journal/durability.js';
+import { foldHistory, readHistoryLog } from '../log/journal/history.js';
+import { listOrderWorkflows } from '../log/journal/order-workflows.js';
+import { searchAttributes } from '../log/workflow/messages.js';
+import { FORGOTTEN, personalTexts } from '../order/forget.js';
+import type { Order } from '../order/order.js';
+import { orders } from '../views/orders.js';
+
+export interface Stores {
+  readonly client: Client;
+  readonly db: Db;
+  /** of the order workflows */
+  readonly taskQueue: string;
+}
+
+/** The orders of a customer: those that have a view, then those that Temporal alone knows. */
+export async function* ordersOf(
+  { client, db, taskQueue }: Stores,
+  customerId: string,
+): AsyncGenerator<Order, void> {
+  const viewed = orders(db).find(
+    { 'customer.id': customerId },
+    { ...committed, projection: { _id: 0, state: 1 } },
+  );
+  for await (const { state } of viewed) yield state;
+  const filter = `${searchAttributes.customer} = ${JSON.stringify(customerId)}`;
+  for await (const { orders: listed } of listOrderWorkflows(client, taskQueue, { filter })) {
+    const orderIds = listed.map(({ orderId }) => orderId);
+    const known = new Set(await orders(db).distinct('_id', { _id: { $in: orderIds } }, committed));
+    for (const orderId of orderIds.filter((id) => !known.has(id))) {
+      const log = await readHistoryLog(client, orderId);
+      // Its start command is refused: it is no order.
+      const order = log && foldHistory(log);
+      if (order !== undefined) yield order;
+    }
+  }
+}
+
+/** Whether the order has a personal value that is in plain text, or sealed under one of the keys. */
+export function isUnder(order: Order, keys: readonly string[]): boolean {
+  return personalTexts(order).some((text) => {
+    if (text === FORGOTTEN) return false;
+    const keyId = keyIdIn(text);
+    return keyId === undefined || keys.includes(keyId);
+  });
+}

@@ -1,0 +1,37 @@
+import type { Db } from 'mongodb';
+import type { KeyStore } from '../access/persons/key-store.js';
+import { committed } from '../log/journal/durability.js';
+import { journal } from '../log/journal/journal.js';
+import type { EventData } from '../order/events.js';
+
+const type = 'PersonForgotten';
+
+/** So that the events of this type are found without reading all others. */
+export async function ensureTombstoneIndex(db: Db): Promise<void> {
+  await journal(db).createIndexes([
+    { key: { type: 1, orderId: 1, version: 1 }, partialFilterExpression: { type } },
+  ]);
+}
+
+/**
+ * Destroys again every key that a `PersonForgotten` in the journal names. A key store that was
+ * restored from a backup may have such keys. No person may be opened before this has resolved.
+ */
+export async function destroyForgottenKeys(db: Db, keyStore: KeyStore): Promise<void> {
+  const found = journal(db)
+    .find({ type }, committed)
+    .project<{ readonly actor: string; readonly occurredAt: string; readonly data: EventData[typeof type] }>({
+      _id: 0,
+      actor: 1,
+      occurredAt: 1,
+      data: 1,
+    })
+    .sort({ orderId: 1, version: 1 });
+  // The orders of one customer name the same keys.
+  const done = new Set<string>();
+  for await (const { actor, occurredAt: at, data } of found) {
+    const keys = data.keys.filter((keyId) => !done.has(keyId));
+    for (const keyId of keys) done.add(keyId);
+    await keyStore.destroyKeys(data.customerId, { reason: data.reason, actor, at }, keys);
+  }
+}
