@@ -9,6 +9,7 @@ import { recallCommands } from '../src/log/journal/command-memory.js';
 import { forks } from '../src/log/journal/fork.js';
 import { readJournal } from '../src/log/journal/journal.js';
 import { concernOf, latestReconciliations } from '../src/log/proof/reconciliations.js';
+import { requestForgetting } from '../src/forgetting/request.js';
 import { resume } from '../src/log/journal/resume.js';
 import { type Bounds, createAdmission, defaultBounds } from '../src/api/admission.js';
 import { admissionMetrics } from '../src/api/admit.js';
@@ -49,12 +50,14 @@ export async function startApi(context: RoleContext): Promise<RunningApi> {
 /** Limits that tests may lower. */
 export interface ApiLimits extends Omit<HttpLimits, 'admission'> {
   readonly bounds?: Partial<Bounds>;
+  /** see `Forgetting` */
+  readonly keyInUseMs?: number;
 }
 
 /** The application without a listening server: the write side, the read side, or both. */
 export async function buildApi(
   { config, temporal: connection, mongo, tail, tally, logger }: RoleContext,
-  { bounds, ...limits }: ApiLimits = {},
+  { bounds, keyInUseMs = KEY_IN_USE_MS, ...limits }: ApiLimits = {},
 ): Promise<Http> {
   const { roles, secrets } = config;
   const { namespace, taskQueue } = config.temporal;
@@ -98,6 +101,7 @@ export async function buildApi(
     registerCommands(app, {
       gateway,
       resume: (orderId, asked) => resume(resuming, orderId, asked, { answerWithinMs: RESUMED_WITHIN_MS }),
+      forgetPerson: (asked) => requestForgetting({ client, db, taskQueue }, { ...asked, keyInUseMs }),
       db,
       noteCounts: createMarkUpdates({ client, db, taskQueue }),
       views,
@@ -123,6 +127,11 @@ export async function buildApi(
   return app;
 }
 
+/**
+ * A key is used for a second without asking the store, and a start is waited for for ten seconds.
+ * See `Forgetting`.
+ */
+const KEY_IN_USE_MS = 15_000;
 /** How long the new run of a resumed order is waited for. */
 const RESUMED_WITHIN_MS = 3_000;
 const CHECK_WITHIN_MS = 1_000;

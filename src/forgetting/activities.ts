@@ -4,9 +4,8 @@ import type { KeyStore } from '../access/persons/key-store.js';
 import { batches } from '../log/journal/chunks.js';
 import { commandIdOf } from '../log/workflow/command-id.js';
 import type { ForgetPerson } from '../order/commands.js';
-import { mayForget } from '../order/forget.js';
 import { signCertificate } from './certificate.js';
-import { isUnder, ordersOf, type Stores } from './customer-orders.js';
+import { isUnder, openOrders, ordersOf, type Stores } from './customer-orders.js';
 import { type ForgetMessage, forgetInOrder } from './forget-order.js';
 import { noteStatus } from './forgettings.js';
 import { keysNamedBy } from './keys-named.js';
@@ -21,7 +20,6 @@ export interface ForgettingDeps {
 }
 
 const concurrency = 8;
-const namedAtMost = 100;
 
 /** The activities of `forgetPerson`. */
 export function createForgetting({ db, keyStore, taskQueue }: ForgettingDeps): ForgettingActivities {
@@ -74,24 +72,6 @@ export function createForgetting({ db, keyStore, taskQueue }: ForgettingDeps): F
       await noteStatus(db, forgetting, 'forgotten', { certificate });
     },
   };
-}
-
-/** See `ForgettingActivities.findOpenOrders`. */
-export async function openOrders(
-  stores: Stores,
-  customerId: string,
-  keys?: readonly string[],
-  heartbeat: () => void = () => undefined,
-) {
-  let count = 0;
-  const orderIds: string[] = [];
-  for await (const order of ordersOf(stores, customerId)) {
-    heartbeat();
-    if (mayForget(order) || (keys !== undefined && !isUnder(order, keys))) continue;
-    count += 1;
-    if (orderIds.length < namedAtMost) orderIds.push(order.orderId);
-  }
-  return { count, orderIds };
 }
 
 function messageTo(

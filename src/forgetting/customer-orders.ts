@@ -5,9 +5,10 @@ import { committed } from '../log/journal/durability.js';
 import { foldHistory, readHistoryLog } from '../log/journal/history.js';
 import { listOrderWorkflows } from '../log/journal/order-workflows.js';
 import { searchAttributes } from '../log/workflow/messages.js';
-import { FORGOTTEN, personalTexts } from '../order/forget.js';
+import { FORGOTTEN, mayForget, personalTexts } from '../order/forget.js';
 import type { Order } from '../order/order.js';
 import { orders } from '../views/orders.js';
+import type { OpenOrders } from './messages.js';
 
 export interface Stores {
   readonly client: Client;
@@ -46,4 +47,28 @@ export function isUnder(order: Order, keys: readonly string[]): boolean {
     const keyId = keyIdIn(text);
     return keyId === undefined || keys.includes(keyId);
   });
+}
+
+const namedAtMost = 100;
+
+/**
+ * The customer's orders that are not finished.
+ *
+ * @param keys see `ForgettingActivities.findOpenOrders`
+ */
+export async function openOrders(
+  stores: Stores,
+  customerId: string,
+  keys?: readonly string[],
+  heartbeat: () => void = () => undefined,
+): Promise<OpenOrders> {
+  let count = 0;
+  const orderIds: string[] = [];
+  for await (const order of ordersOf(stores, customerId)) {
+    heartbeat();
+    if (mayForget(order) || (keys !== undefined && !isUnder(order, keys))) continue;
+    count += 1;
+    if (orderIds.length < namedAtMost) orderIds.push(order.orderId);
+  }
+  return { count, orderIds };
 }

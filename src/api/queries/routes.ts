@@ -9,6 +9,7 @@ import { registerAttention } from './routes-attention.js';
 import { createPast } from './past.js';
 import { registerFeedQueries } from './routes-feed.js';
 import { registerOrderQueries } from './routes-orders.js';
+import { registerPersonQueries } from './routes-persons.js';
 import { registerProjections } from './routes-projections.js';
 import { registerStockQueries } from './routes-stock.js';
 import { registerTimeTravel } from './routes-time-travel.js';
@@ -44,5 +45,6 @@ export function registerQueries(
   registerFeedQueries(app, { db, reader, tail });
   registerStockQueries(app, { db, cursors });
   registerViewQueries(app, { db, cursors });
+  registerPersonQueries(app, { db });
   registerProjections(app, { db, client, feedTaskQueue });
 }
