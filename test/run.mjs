@@ -2,6 +2,8 @@
  * `npm test [-- <jest arguments>]`: makes the checkout ready and runs the tests, but for the long ones.
  * `npm run test:long [-- <jest arguments>]`: runs those, `*.long.test.ts`.
  * The last line counts what passed and what failed. With NO_SERVERS=1, no servers are started.
+ * With --second-try, at most three files that failed are run once more, alone. The last line names
+ * those that passed only then: each is a defect to mend, but no reason to hold up other work.
  */
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
@@ -9,10 +11,16 @@ import process from 'node:process';
 import { cacheDir, exitOf, fail, prepare, root } from '../workers/bootstrap.mjs';
 import { stage } from '../workers/progress.mjs';
 
+const SECOND_TRY = '--second-try';
+/** More failures than these are not chance. */
+const MOST_UNSTEADY = 3;
+
 const began = Date.now();
 const [first, ...rest] = process.argv.slice(2);
 const isLong = first === '--long';
-const asked = isLong || first === undefined ? rest : [first, ...rest];
+const given = isLong || first === undefined ? rest : [first, ...rest];
+const secondTry = given.includes(SECOND_TRY);
+const asked = given.filter((argument) => argument !== SECOND_TRY);
 process.stdout.write(`${whatRuns()}\n`);
 
 await prepare().catch(fail);
@@ -26,13 +34,26 @@ const everything = [
   ['--config', 'test/order/jest.config.mjs'],
   [...chosen, '--testPathIgnorePatterns=/test/order/'],
 ];
-/** What the reporter of each run counted last. @type {{ files: number, failedFiles: number, passed: number, failed: number, skipped: number }[]} */
+/** What the reporter of each run counted last. @type {{ files: number, failedFiles: readonly string[], passed: number, failed: number, skipped: number }[]} */
 const counts = [];
+/** A run failed although no file did: it was killed, or too little is covered. */
+let failedOtherwise = false;
 for (const args of isLong || asked.length > 0 ? [[...asked, ...chosen]] : everything) {
+  const run = counts.length;
   const code = await jest(args);
   if (code !== 0) process.exitCode = code;
+  if (code !== 0 && !counts[run]?.failedFiles.length) failedOtherwise = true;
   if (code > 128) break;
 }
+const failedFiles = counts.flatMap((counted) => counted?.failedFiles ?? []);
+const isWorthATry =
+  secondTry && failedFiles.length > 0 && failedFiles.length <= MOST_UNSTEADY && !failedOtherwise;
+if (isWorthATry) {
+  process.stdout.write(`A second try of ${failedFiles.join(', ')}\n`);
+  process.exitCode = await jest(['--runInBand', '--runTestsByPath', ...failedFiles]);
+}
+/** Files that passed only at the second try. */
+const unsteady = isWorthATry && process.exitCode === 0 ? failedFiles : [];
 process.stdout.write(`${tally()}\n`);
 
 /** @param {readonly string[]} args */
@@ -58,13 +79,15 @@ function whatRuns() {
 }
 
 function tally() {
-  const sum = (/** @type {keyof typeof counts[number]} */ key) =>
+  const sum = (/** @type {'passed' | 'failed' | 'skipped' | 'files'} */ key) =>
     counts.reduce((all, one) => all + one[key], 0);
   const seconds = Math.round((Date.now() - began) / 1_000);
   const time = `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-  const end = process.exitCode === undefined ? 'All is well' : 'Failed';
+  const end = process.exitCode ? 'Failed' : 'All is well';
   const tests = `${sum('passed')} tests passed, ${sum('failed')} failed, ${sum('skipped')} skipped`;
-  return `${end}: ${tests}; ${sum('failedFiles')} of ${sum('files')} files failed; ${time}.`;
+  const line = `${end}: ${tests}; ${failedFiles.length} of ${sum('files')} files failed; ${time}.`;
+  if (unsteady.length === 0) return line;
+  return `${line}\nUnsteady: ${unsteady.join(', ')} passed only at the second try. Find the race and mend it.`;
 }
 
 /** @param {(note: string) => void} note */

@@ -31,6 +31,8 @@ import { registerQueries } from '../src/api/queries/routes.js';
 import { scheduleConcern, singletonConcern } from '../src/upkeep/concern.js';
 import { feedTaskQueue } from '../src/log/workflow/singleton-messages.js';
 import type { RoleContext, RunningRole } from './role.js';
+import { type Authenticate, createAuthenticate } from '../src/access/authenticate.js';
+import { openKnownKeys } from '../src/access/known-keys.js';
 
 export interface RunningApi extends RunningRole {
   /** `http://host:port` */
@@ -48,7 +50,7 @@ export async function startApi(context: RoleContext): Promise<RunningApi> {
 }
 
 /** Limits that tests may lower. */
-export interface ApiLimits extends Omit<HttpLimits, 'admission'> {
+export interface ApiLimits extends Omit<HttpLimits, 'admission' | 'authenticate'> {
   readonly bounds?: Partial<Bounds>;
   /** see `Forgetting` */
   readonly keyInUseMs?: number;
@@ -66,7 +68,8 @@ export async function buildApi(
 
   const stream = { ...defaultBounds.stream, most: config.http.maxStreams };
   const admission = createAdmission({ ...defaultBounds, stream, ...bounds });
-  const app = createHttp(logger, { ...limits, admission });
+  const authenticate = await authenticateBy(config, db);
+  const app = createHttp(logger, { ...limits, admission, ...(authenticate && { authenticate }) });
   const views = openOrderViews(db);
   app.addHook('onClose', () => views.close());
   await registerDocs(app);
@@ -132,6 +135,16 @@ export async function buildApi(
  * See `Forgetting`.
  */
 const KEY_IN_USE_MS = 15_000;
+
+/** Undefined with AUTH=off. */
+async function authenticateBy({ auth }: Config, db: Db): Promise<Authenticate | undefined> {
+  if (!auth.isOn) return undefined;
+  const keys = openKnownKeys(db);
+  if (auth.tokens === undefined) return createAuthenticate(keys);
+  const { openTokens } = await import('../src/access/tokens.js');
+  return createAuthenticate(keys, openTokens(auth.tokens));
+}
+
 /** How long the new run of a resumed order is waited for. */
 const RESUMED_WITHIN_MS = 3_000;
 const CHECK_WITHIN_MS = 1_000;

@@ -7,6 +7,10 @@ A server is embedded unless its address is set.
   ROLES                    which roles to run: any of write,read,worker,feed (default: all)
   HTTP_HOST                address that the API listens on (127.0.0.1)
   HTTP_PORT                port of the API (8080); 0 takes any free port, for the servers too
+  AUTH                     on: requests need an API key or a token; off is possible on a loopback address only (off)
+  AUTH_ISSUER              https URL of an OpenID issuer whose access tokens are taken as well
+  AUTH_AUDIENCE            what its tokens must have as their audience; set both
+  AUTH_SCOPES_CLAIM        their claim that has the scopes (scope)
   MAX_STREAMS              event streams that this process keeps open at most (200)
   TEMPORAL_ADDRESS         host:port; if set, Temporal is not embedded
   TEMPORAL_NAMESPACE       default

@@ -58,7 +58,7 @@ async function start(given: Config): Promise<Started> {
   const api = await startRoles({ config, stopping, closers });
   return {
     hasServers: servers !== undefined,
-    ...(api !== undefined && { api }),
+    ...(api !== undefined && { api, isAuthOn: config.auth.isOn }),
     ...(servers?.temporal && {
       temporalUi: `${servers.temporal.uiUrl}/namespaces/${encodeURIComponent(config.temporal.namespace)}/workflows`,
     }),

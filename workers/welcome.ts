@@ -6,6 +6,8 @@ export interface Started {
   readonly hasServers: boolean;
   /** `http://host:port`; absent if no role has an API */
   readonly api?: string;
+  /** false with AUTH=off; absent if no role has an API */
+  readonly isAuthOn?: boolean;
   readonly temporalUi?: string;
 }
 
@@ -16,7 +18,7 @@ export interface Started {
  * @param tookMs time since the process started
  */
 export function welcome(
-  { hasServers, api, temporalUi }: Started,
+  { hasServers, api, isAuthOn = false, temporalUi }: Started,
   roles: ReadonlySet<Role>,
   tookMs: number,
 ): string {
@@ -28,22 +30,35 @@ export function welcome(
   const paragraphs = [
     [`Ready in ${(tookMs / 1_000).toFixed(1)} s. ${end}`],
     ...(addresses.length === 0 ? [] : [addresses]),
-    ...(api === undefined ? [] : [...firstSteps(api, roles), ['  npx orders --help']]),
+    ...(api === undefined
+      ? []
+      : [[authentication(isAuthOn)], ...firstSteps(api, roles, isAuthOn), ['  npx orders --help']]),
   ];
   return `\n${paragraphs.map((lines) => `${lines.join('\n')}\n`).join('\n')}\n`;
 }
 
-function firstSteps(api: string, roles: ReadonlySet<Role>): readonly (readonly string[])[] {
-  if (roles.has('write')) return [['Create an order:'], [`  ${createWithCurl(api)}`]];
-  return [['List the orders:'], [`  curl -s ${api}/v1/orders`]];
+function authentication(isOn: boolean): string {
+  return isOn
+    ? 'Authentication is on. The first key: npx orders keys create --name <client> --scopes <scope,…>'
+    : 'Authentication is off (AUTH=off): everybody on this machine may do everything.';
 }
 
-function createWithCurl(api: string): string {
+function firstSteps(
+  api: string,
+  roles: ReadonlySet<Role>,
+  isAuthOn: boolean,
+): readonly (readonly string[])[] {
+  const key = isAuthOn ? ' -H "authorization: Bearer $ORDERS_KEY"' : '';
+  if (roles.has('write')) return [['Create an order:'], [`  ${createWithCurl(api, key)}`]];
+  return [['List the orders:'], [`  curl -s ${api}/v1/orders${key}`]];
+}
+
+function createWithCurl(api: string, key: string): string {
   const order = {
     customer: { id: 'c-1', name: 'Ada Example' },
     currency: 'EUR',
     lines: [{ sku: 'A-1', quantity: 2, unitPrice: 1999 }],
     payment: { method: 'tok_ok' },
   };
-  return `curl -s ${api}/v1/orders -H 'content-type: application/json' -d '${JSON.stringify(order)}'`;
+  return `curl -s ${api}/v1/orders -H 'content-type: application/json'${key} -d '${JSON.stringify(order)}'`;
 }

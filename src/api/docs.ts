@@ -1,5 +1,6 @@
 import swagger from '@fastify/swagger';
 import reference from '@scalar/fastify-api-reference';
+import { openRoutes } from './access.js';
 import type { Http } from './server.js';
 
 /**
@@ -27,21 +28,36 @@ export async function registerDocs(app: Http): Promise<void> {
         },
         { name: 'operations' },
       ],
+      components: {
+        securitySchemes: {
+          bearer: {
+            type: 'http',
+            scheme: 'bearer',
+            description:
+              'An API key (`npx orders keys create`), or an access token of the OpenID issuer. `x-scope` says which ' +
+              'scope each route needs. With `AUTH=off`, which is possible on a loopback address only, none is needed.',
+          },
+        },
+      },
     },
     refResolver: {
       buildLocalReference: (schema, _base, _fragment, i) =>
         typeof schema.$id === 'string' ? schema.$id : `schema-${i}`,
     },
   });
-  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
-  await app.register(reference, {
-    routePrefix: '/docs',
-    configuration: {
-      pageTitle: 'Orders API',
-      withDefaultFonts: false,
-      hideClientButton: true,
-      telemetry: false,
-    },
+  const open = { config: { access: 'open' }, schema: { hide: true } } as const;
+  app.get('/openapi.json', open, async () => app.swagger());
+  await app.register(async (docs: Http) => {
+    openRoutes(docs);
+    await docs.register(reference, {
+      routePrefix: '/docs',
+      configuration: {
+        pageTitle: 'Orders API',
+        withDefaultFonts: false,
+        hideClientButton: true,
+        telemetry: false,
+      },
+    });
   });
-  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('/docs/'));
+  app.get('/', open, async (_request, reply) => reply.redirect('/docs/'));
 }

@@ -56,7 +56,7 @@ export function registerHealth(
   app.get(
     '/health/live',
     {
-      config: { work: 'none' },
+      config: { access: 'open', work: 'none' },
       schema: { ...live, response: { 200: closed({ status: Type.Literal('live') }) } },
     },
     () => ({
@@ -67,7 +67,7 @@ export function registerHealth(
   const ready = { summary: 'What this process can do now, and what is missing', tags: ['operations'] };
   app.get(
     '/health/ready',
-    { config: { work: 'none' }, schema: { ...ready, response: { 200: Ready, 503: Ready } } },
+    { config: { access: 'open', work: 'none' }, schema: { ...ready, response: { 200: Ready, 503: Ready } } },
     async (_request, reply) => {
       const states = await Promise.all(dependencies.map(stateOf));
       const isDown = (name: string) => states.some((state) => state.name === name && state.status === 'down');

@@ -29,7 +29,7 @@ export function registerMetrics(app: Http, instruments: readonly Instruments[] =
   app.get(
     '/metrics',
     {
-      config: { work: 'none' },
+      config: { access: 'ops', work: 'none' },
       schema: {
         summary: 'Metrics of this process, as Prometheus reads them',
         tags: ['operations'],

@@ -23,6 +23,8 @@ export interface ProblemMembers {
   readonly orderStatus?: string;
   /** last position of the feed */
   readonly head?: number;
+  /** what the caller must be allowed to do */
+  readonly scope?: string;
 }
 
 /** An error answer. Thrown by handlers, and sent as RFC 9457 `application/problem+json`. */
@@ -73,6 +75,7 @@ export const Problem = Type.Object(
     version: Type.Optional(Type.Integer()),
     orderStatus: Type.Optional(Type.String()),
     head: Type.Optional(Type.Integer({ description: 'the last position of the feed' })),
+    scope: Type.Optional(Type.String({ description: 'the scope that is missing' })),
   },
   { $id: 'Problem', description: 'RFC 9457 problem details' },
 );

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyInstance, LogController, type RawServerDefault } from 'fastify';
+import { guardRoutes } from './access.js';
 import { type Admission, createAdmission } from './admission.js';
 import { admitRequests } from './admit.js';
 import { acceptOnlyJson } from './body.js';
@@ -9,8 +10,7 @@ import { HttpProblem, Problem, sendProblem } from './problem.js';
 import { isKey } from './schemas.js';
 import { answerUnreadable } from './unreadable.js';
 import { NoQuery, validatorCompiler } from './validation.js';
-import type { Principal } from '../access/principal.js';
-import { scopes } from '../access/scopes.js';
+import type { Authenticate } from '../access/authenticate.js';
 import type { Logger } from '../server/logger.js';
 
 export type Http = FastifyInstance<
@@ -38,6 +38,8 @@ const PATH_PART_LIMIT = 2_000;
 /** Limits of an HTTP application. */
 export interface HttpLimits {
   readonly admission?: Admission;
+  /** absent with AUTH=off */
+  readonly authenticate?: Authenticate;
   /**
    * how long a request may take to arrive completely; then it is answered with 408; 15 s by default
    */
@@ -52,10 +54,15 @@ export interface HttpLimits {
 /**
  * An application without routes, with what all routes share: strict validation, problem+json for
  * every error, a correlation id for each request (`X-Correlation-Id`, else the message's own id) in
- * the answer and in every log line, and admission control before work starts.
+ * the answer and in every log line, admission control before work starts, and the scopes of routes.
  */
 export function createHttp(logger: Logger, limits: HttpLimits = {}): Http {
-  const { admission = createAdmission(), arrivesWithinMs = 15_000, movesWithinMs = 45_000 } = limits;
+  const {
+    admission = createAdmission(),
+    authenticate,
+    arrivesWithinMs = 15_000,
+    movesWithinMs = 45_000,
+  } = limits;
   const app: Http = fastify({
     loggerInstance: logger,
     bodyLimit: BODY_LIMIT,
@@ -76,8 +83,8 @@ export function createHttp(logger: Logger, limits: HttpLimits = {}): Http {
     reply.header('x-correlation-id', request.id);
     refuseWrongUrl(request.url);
   });
-  identifyCallers(app);
   admitRequests(app, admission, logger);
+  guardRoutes(app, authenticate);
   answerWrongPaths(app);
   acceptOnlyJson(app);
   refuseUnknownQueries(app);
@@ -87,20 +94,6 @@ export function createHttp(logger: Logger, limits: HttpLimits = {}): Http {
     setTimeout(() => app.server.closeAllConnections(), CLOSE_WITHIN_MS).unref();
   });
   return app;
-}
-
-/** Without authentication, a caller is whom `X-Actor` claims, and may do everything. */
-function identifyCallers(app: Http): void {
-  const all = new Set(scopes);
-  const anonymous: Principal = { actor: 'anonymous', issuer: 'anonymous', scopes: all };
-  app.decorateRequest('principal');
-  app.addHook('onRequest', async (request) => {
-    const claimed = request.headers['x-actor'];
-    request.principal =
-      typeof claimed === 'string' && isKey(claimed)
-        ? { actor: claimed, issuer: claimed, scopes: all }
-        : anonymous;
-  });
 }
 
 function correlationId({ headers }: IncomingMessage): string {

@@ -13,6 +13,7 @@ export function registerSystem(app: Http, config: Config, connection: Connection
   app.get(
     '/v1/system',
     {
+      config: { access: 'ops' },
       schema: {
         summary: 'Which system this process serves',
         description:

@@ -3,6 +3,7 @@ import { addAttention } from './attention.js';
 import { addDemo } from './demo.js';
 import { addEventLog } from './event-log.js';
 import { asFailure, exitCodes, failureLine } from './failure.js';
+import { addKeys } from './keys.js';
 import { addOrderCommands } from './order-commands.js';
 import { addOrderQueries } from './order-queries.js';
 import { addParked, addProjections } from './projections.js';
@@ -61,6 +62,7 @@ function createProgram(session: Session): Command {
   addProjections(program, session);
   addRebuild(program, session);
   addParked(program, session);
+  addKeys(program, session);
   program.commandsGroup('Sandbox:');
   addSandbox(program, session);
   addDemo(program, session);

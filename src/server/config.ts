@@ -54,6 +54,20 @@ export interface Config {
     readonly returnWindowMs: number;
     readonly authorizationTtlMs: number;
   };
+  /** Who may use the API. */
+  readonly auth: {
+    /** off: everybody may do everything, which is possible on a loopback address only */
+    readonly isOn: boolean;
+    /** absent without an OpenID issuer */
+    readonly tokens?: {
+      /** URL, as in `iss` */
+      readonly issuer: string;
+      /** as in `aud` */
+      readonly audience: string;
+      /** name of the claim that has the scopes */
+      readonly scopesClaim: string;
+    };
+  };
   readonly secrets: {
     /** signs list cursors */
     readonly cursor: string;
@@ -147,6 +161,7 @@ export function readConfig(env: Env): Config {
       returnWindowMs: duration(env, 'RETURN_WINDOW', '30d'),
       authorizationTtlMs: duration(env, 'AUTHORIZATION_TTL', '7d'),
     },
+    auth: readAuth(env, host, roles),
     secrets: {
       cursor: secret('CURSOR_SECRET', 'read'),
       paymentsWebhook: secret('PAYMENTS_WEBHOOK_SECRET', 'write'),
@@ -242,6 +257,37 @@ function readRoles(env: Env): ReadonlySet<Role> {
     return role;
   });
   return new Set(roles);
+}
+
+/** @throws ConfigError if the API would be open to more than this machine */
+function readAuth(env: Env, host: string, roles: ReadonlySet<Role>): Config['auth'] {
+  const isOn = oneOf(env, 'AUTH', ['on', 'off'], 'off') === 'on';
+  const issuer = value(env, 'AUTH_ISSUER');
+  const audience = value(env, 'AUTH_AUDIENCE');
+  const scopesClaim = text(env, 'AUTH_SCOPES_CLAIM', 'scope');
+  const isServed = roles.has('write') || roles.has('read');
+  if (!isOn && isServed && !isLoopback(host)) {
+    throw new ConfigError(
+      `AUTH=on is missing: it must be set when HTTP_HOST (${host}) is not a loopback address.`,
+    );
+  }
+  if (issuer === undefined && audience === undefined) return { isOn };
+  if (issuer === undefined)
+    throw new ConfigError('AUTH_ISSUER is missing: AUTH_AUDIENCE is for the tokens of an issuer.');
+  if (!isIssuer(issuer)) throw bad('AUTH_ISSUER', issuer, 'the https URL of an OpenID issuer');
+  if (audience === undefined)
+    throw new ConfigError(
+      'AUTH_AUDIENCE is missing: it says which tokens of AUTH_ISSUER are meant for this API.',
+    );
+  if (!isOn && isServed) throw new ConfigError('AUTH=on is missing: AUTH_ISSUER is of no use without it.');
+  return { isOn, tokens: { issuer, audience, scopesClaim } };
+}
+
+/** Over http, an issuer is believed on this machine only. */
+function isIssuer(given: string): boolean {
+  const { protocol, hostname, search, hash } = URL.canParse(given) ? new URL(given) : new URL('none:');
+  const isSafe = protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname));
+  return isSafe && search === '' && hash === '';
 }
 
 /** The variables have the names of Temporal's own environment configuration. */

@@ -48,13 +48,13 @@ describe('what is too much', () => {
     [ends, begun] = [[], 0];
     const admission = createAdmission({ ...defaultBounds, ...bounds });
     appWith({ admission });
-    app.post('/held', { config: { work: 'create' } }, async ({ headers }) => {
+    app.post('/held', { config: { access: 'open', work: 'create' } }, async ({ headers }) => {
       begun += 1;
       await new Promise<void>((resolve) => ends.push(resolve));
       return { name: headers['x-name'] };
     });
-    app.get('/read', async () => ({}));
-    app.get('/health', { config: { work: 'none' } }, async () => ({}));
+    app.get('/read', { config: { access: 'open' } }, async () => ({}));
+    app.get('/health', { config: { access: 'open', work: 'none' } }, async () => ({}));
     await app.listen({ host: '127.0.0.1', port: 0 });
     return admission;
   }
@@ -126,7 +126,7 @@ describe('what is too much', () => {
 
 test('a request that takes too long to arrive is answered 408 in the time that is configured', async () => {
   appWith({ arrivesWithinMs: 1_500 });
-  app.post('/slow', async () => ({}));
+  app.post('/slow', { config: { access: 'open' } }, async () => ({}));
   await app.listen({ host: '127.0.0.1', port: 0 });
   const socket = await connected();
   socket.write(`${request('POST', '/slow')}content-type: application/json\r\ncontent-length: 9\r\n\r\n{`);
@@ -147,7 +147,7 @@ describe('a stream that is not read', () => {
       }
     }
     appWith(limits);
-    app.get('/stream', { config: { work: 'stream' } }, async (_request, reply) => {
+    app.get('/stream', { config: { access: 'open', work: 'stream' } }, async (_request, reply) => {
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());
       await sendStream(reply, endless(), gone.signal);

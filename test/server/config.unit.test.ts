@@ -97,6 +97,7 @@ test('a password in a bad value is not shown', () => {
 describe('secrets', () => {
   const webhookSecret = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
   const given = {
+    AUTH: 'on',
     CURSOR_SECRET: 'sixteen or more characters',
     PAYMENTS_WEBHOOK_SECRET: webhookSecret,
     CARRIERS_WEBHOOK_SECRET: webhookSecret,
@@ -104,7 +105,7 @@ describe('secrets', () => {
 
   test.each(Object.keys(given))('%s must be set once others can reach the API', (name) => {
     expect(() => readConfig({ ...given, HTTP_HOST: '0.0.0.0', [name]: undefined })).toThrow(
-      new RegExp(`^${name} is missing`),
+      new RegExp(`^${name}(=on)? is missing`),
     );
   });
 
@@ -126,6 +127,35 @@ describe('secrets', () => {
       /^PAYMENTS_WEBHOOK_SECRET (?!.*aHVzaA)/,
     );
   });
+});
+
+describe('authentication', () => {
+  const tokens = { AUTH_ISSUER: 'https://issuer.example', AUTH_AUDIENCE: 'orders' };
+
+  test('is off by default, where only this machine reaches the API', () => {
+    for (const HTTP_HOST of ['127.0.0.1', 'localhost', '::1'])
+      expect(readConfig({ HTTP_HOST }).auth).toEqual({ isOn: false });
+    expect(() => readConfig({ HTTP_HOST: '0.0.0.0', AUTH: 'off' })).toThrow(
+      'AUTH=on is missing: it must be set when HTTP_HOST (0.0.0.0) is not a loopback address.',
+    );
+  });
+
+  test('takes tokens of an issuer', () => {
+    expect(readConfig({ AUTH: 'on', ...tokens }).auth).toEqual({
+      isOn: true,
+      tokens: { issuer: 'https://issuer.example', audience: 'orders', scopesClaim: 'scope' },
+    });
+  });
+
+  test.each([
+    [tokens, 'AUTH=on is missing'],
+    [{ AUTH: 'on', AUTH_ISSUER: tokens.AUTH_ISSUER }, 'AUTH_AUDIENCE is missing'],
+    [{ AUTH: 'on', AUTH_AUDIENCE: 'orders' }, 'AUTH_ISSUER is missing'],
+    [
+      { AUTH: 'on', ...tokens, AUTH_ISSUER: 'http://issuer.example' },
+      'AUTH_ISSUER=http://issuer.example cannot',
+    ],
+  ])('refuses %j', (env, message) => expect(() => readConfig(env)).toThrow(message));
 });
 
 describe('TLS towards Temporal', () => {

@@ -21,6 +21,13 @@ test('all roles: the addresses, the time since the process began, and a first or
   expect(said).toContain('npx orders --help');
 });
 
+test('whether authentication is on: then how to get a key, and where it goes', () => {
+  expect(text(all, 'write')).toContain('Authentication is off (AUTH=off): everybody on this machine may');
+  const said = text({ ...all, isAuthOn: true }, 'write');
+  expect(said).toContain('npx orders keys create');
+  expect(said).toContain('-H "authorization: Bearer $ORDERS_KEY"');
+});
+
 describe('a process says only what its roles can do', () => {
   const elsewhere: Started = { hasServers: false, api: all.api ?? '' };
 

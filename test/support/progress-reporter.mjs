@@ -1,3 +1,4 @@
+import { relative } from 'node:path';
 import process from 'node:process';
 
 const LOOK_EVERY_MS = 30_000;
@@ -71,13 +72,28 @@ export default class ProgressReporter {
  * @property {number} numFailedTests
  * @property {number} numPendingTests
  * @property {number} numTodoTests
+ * @property {readonly FileResult[]} testResults
  */
+
+/**
+ * @typedef {object} FileResult
+ * @property {string} testFilePath
+ * @property {number} numFailingTests
+ * @property {unknown} [testExecError] why the file could not be run
+ */
+
+/** @param {FileResult} result */
+function hasFailed({ numFailingTests, testExecError }) {
+  return numFailingTests > 0 || Boolean(testExecError);
+}
 
 /** @param {Results} results so far */
 function countedIn(results) {
   return {
     files: results.numTotalTestSuites,
-    failedFiles: results.numFailedTestSuites,
+    failedFiles: results.testResults
+      .filter(hasFailed)
+      .map(({ testFilePath }) => relative(process.cwd(), testFilePath)),
     passed: results.numPassedTests,
     failed: results.numFailedTests,
     skipped: results.numPendingTests + results.numTodoTests,

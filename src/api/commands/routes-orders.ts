@@ -11,13 +11,6 @@ import { metaOf, preferencesOf } from './request.js';
 import * as schemas from './schemas.js';
 import { commands, pathOf } from './table.js';
 
-declare module 'fastify' {
-  interface FastifySchema {
-    /** in OpenAPI: what a caller must be allowed to do */
-    'x-scope'?: string;
-  }
-}
-
 export interface OrderCommandDeps {
   readonly gateway: Gateway;
   /** waited for, never written */
@@ -35,7 +28,7 @@ function registerCreate(app: Http, { gateway, views }: OrderCommandDeps): void {
   app.post(
     pathOf('CreateOrder'),
     {
-      config: { work: 'create' },
+      config: { access: entry.scope, work: 'create' },
       schema: {
         ...operation(entry),
         headers: schemas.CreateHeaders,
@@ -61,6 +54,7 @@ function registerFollowUp(app: Http, type: FollowUpType, { gateway, views }: Ord
   app.post(
     pathOf(type),
     {
+      config: { access: entry.scope },
       schema: {
         ...operation(entry),
         headers: schemas.CommandHeaders,
@@ -99,11 +93,10 @@ function isProjected({ consistency }: { readonly consistency?: 'projected' }): b
   return consistency === 'projected';
 }
 
-function operation({ summary, description, scope }: CommandEntry) {
+function operation({ summary, description }: CommandEntry) {
   return {
     summary,
     ...(description === undefined ? {} : { description }),
-    'x-scope': scope,
     tags: ['commands'],
   };
 }

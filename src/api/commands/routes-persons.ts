@@ -26,6 +26,7 @@ export function registerPersonCommands(app: Http, { db, forgetPerson }: PersonCo
   app.post(
     '/v1/customers/:customerId/forget',
     {
+      config: { access: 'persons:erase' },
       schema: {
         summary: 'Forget the person of a customer',
         description:
@@ -34,7 +35,6 @@ export function registerPersonCommands(app: Http, { db, forgetPerson }: PersonCo
           'with `GET`, or wait with `Prefer: wait`. Open orders are refused, or waited for. A later order of this ' +
           'customer id is under a new key.',
         tags: ['persons'],
-        'x-scope': 'persons:erase',
         headers: CreateHeaders,
         params: CustomerPath,
         body: closed({

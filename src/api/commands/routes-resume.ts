@@ -42,6 +42,7 @@ export function registerResume(app: Http, { resume }: ResumeDeps): void {
   app.post(
     '/v1/orders/:orderId/resume',
     {
+      config: { access: 'ops' },
       schema: {
         summary: 'Start the workflow of an order anew from the journal',
         description: 'An order that is well is left alone. Needs Temporal and MongoDB.',

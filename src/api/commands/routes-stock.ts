@@ -18,6 +18,7 @@ export function registerStockCommands(app: Http, { db, noteCounts }: StockComman
   app.put(
     '/v1/stock/:sku',
     {
+      config: { access: 'stock:write' },
       schema: {
         summary: 'Set what is on hand of a SKU',
         tags: ['stock'],

@@ -26,7 +26,7 @@ export function registerWebhooks(app: Http, { gateway, secrets }: WebhookDeps): 
     payments.post(
       '/v1/webhooks/payments',
       {
-        config: { work: 'message' },
+        config: { access: 'signed', work: 'message' },
         schema: { summary: 'The payment provider settles a pending payment', ...webhook },
       },
       async (request, reply) => {
@@ -45,7 +45,10 @@ export function registerWebhooks(app: Http, { gateway, secrets }: WebhookDeps): 
     verifySignatures(carriers, secrets.carriers);
     carriers.post(
       '/v1/webhooks/carriers',
-      { config: { work: 'message' }, schema: { summary: 'A carrier tracks a shipment', ...webhook } },
+      {
+        config: { access: 'signed', work: 'message' },
+        schema: { summary: 'A carrier tracks a shipment', ...webhook },
+      },
       async (request, reply) => {
         const { type } = request.body;
         if (carrierTypes.has(type)) {

@@ -19,7 +19,7 @@ export function registerAttention(
   app.get(
     '/v1/attention',
     {
-      config: { work: 'list' },
+      config: { access: 'orders:read', work: 'list' },
       schema: {
         summary: 'What needs a person: since when, and what to do',
         description:

@@ -71,7 +71,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   app.get(
     '/v1/events',
     {
-      config: { work: 'list' },
+      config: { access: 'events:read', work: 'list' },
       schema: {
         summary: 'The feed: all events of all orders, in one sequence',
         description:
@@ -97,7 +97,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   app.get(
     '/v1/events/stream',
     {
-      config: { work: 'stream' },
+      config: { access: 'events:read', work: 'stream' },
       exposeHeadRoute: false,
       schema: {
         summary: 'The feed, live',
@@ -123,7 +123,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   app.get(
     '/v1/orders/:orderId/stream',
     {
-      config: { work: 'stream' },
+      config: { access: 'events:read', work: 'stream' },
       exposeHeadRoute: false,
       schema: {
         summary: 'The log of an order, live',

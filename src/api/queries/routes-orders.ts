@@ -44,7 +44,7 @@ export function registerOrderQueries(
   app.get(
     '/v1/orders/:orderId',
     {
-      config: { work: orderWork },
+      config: { access: 'orders:read', work: orderWork },
       schema: {
         summary: 'An order as it is, or as it was',
         description:
@@ -93,7 +93,7 @@ export function registerOrderQueries(
   app.get(
     '/v1/orders',
     {
-      config: { work: 'list' },
+      config: { access: 'orders:read', work: 'list' },
       schema: {
         summary: 'Orders, filtered and sorted',
         description:
@@ -148,7 +148,10 @@ export function registerOrderQueries(
   app.get(
     '/v1/orders/:orderId/events',
     {
-      config: { work: (request) => (isAskedFor(request, 'source', 'history') ? 'history' : 'list') },
+      config: {
+        access: 'events:read',
+        work: (request) => (isAskedFor(request, 'source', 'history') ? 'history' : 'list'),
+      },
       schema: {
         summary: 'The log of an order',
         description:

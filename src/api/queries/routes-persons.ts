@@ -10,10 +10,10 @@ export function registerPersonQueries(app: Http, { db }: { readonly db: Db }): v
   app.get(
     '/v1/customers/:customerId/forget',
     {
+      config: { access: 'persons:erase' },
       schema: {
         summary: 'The last forgetting of a customer, with its certificate',
         tags: ['persons'],
-        'x-scope': 'persons:erase',
         params: CustomerPath,
         response: { 200: ForgettingAnswer, 400: problem(400), 404: problem(404), 503: problem(503) },
       },

@@ -103,6 +103,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
   app.get(
     '/v1/projections',
     {
+      config: { access: 'ops' },
       schema: {
         summary: 'Position and lag of the feed, and of every view and store derived from events',
         tags,
@@ -115,6 +116,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
   app.post(
     '/v1/projections/:name/rebuild',
     {
+      config: { access: 'ops' },
       schema: {
         summary: 'Rebuild a view beside the one that is read, or the journal from the workflow histories',
         description: `A view across orders, or one of ${storeNames.join(', ')}. The rebuild continues if processes are restarted.`,
@@ -135,6 +137,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
   app.post(
     '/v1/projections/:name/rollback',
     {
+      config: { access: 'ops' },
       schema: {
         summary: 'Go back to the build of a view before the last rebuild',
         description:
@@ -159,7 +162,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
   app.get(
     '/v1/projections/:name/parked',
     {
-      config: { work: 'list' },
+      config: { access: 'ops', work: 'list' },
       schema: {
         summary: 'Events that a view could not apply, and later ones that wait for them',
         description: 'By position. Pass `nextCursor` on as `after`.',
@@ -198,6 +201,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
     app.post(
       `/v1/projections/:name/parked/:orderId/${action}`,
       {
+        config: { access: 'ops' },
         schema: {
           summary: summaries[action],
           description:

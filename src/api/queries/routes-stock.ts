@@ -16,7 +16,7 @@ export function registerStockQueries(
   app.get(
     '/v1/stock',
     {
-      config: { work: 'list' },
+      config: { access: 'orders:read', work: 'list' },
       schema: {
         summary: 'Stock of every SKU that ever had any movement',
         tags,
@@ -44,6 +44,7 @@ export function registerStockQueries(
   app.get(
     '/v1/stock/:sku',
     {
+      config: { access: 'orders:read' },
       schema: {
         summary: 'Stock of one SKU',
         tags,

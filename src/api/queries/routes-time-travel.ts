@@ -38,7 +38,7 @@ export function registerTimeTravel(app: Http, past: Past): void {
   app.get(
     '/v1/orders/:orderId/diff',
     {
-      config: { work: 'list' },
+      config: { access: 'events:read', work: 'list' },
       schema: {
         summary: 'What changed in an order between two versions, and why',
         description:

@@ -38,7 +38,7 @@ function register(
   app.get(
     path,
     {
-      ...(keys === undefined && { config: { work: 'list' } }),
+      config: { access: 'orders:read', ...(keys === undefined && { work: 'list' }) },
       schema: {
         summary,
         ...(description !== undefined && { description }),

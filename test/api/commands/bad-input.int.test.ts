@@ -372,7 +372,7 @@ test('a client that goes before its body has come is no outage of a server of ou
   app.addHook('preParsing', async () => {
     isReading = true;
   });
-  app.post('/upload', () => 'done');
+  app.post('/upload', { config: { access: 'open' } }, () => 'done');
   const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }));
   const socket = connect(Number(port), '127.0.0.1');
   socket.write(
@@ -388,7 +388,7 @@ test('a client that goes before its body has come is no outage of a server of ou
 test('what nobody foresaw is a 500 that tells nothing, and is logged under the correlation id', async () => {
   const logged: string[] = [];
   const app = createHttp(pino({ level: 'error' }, { write: (text: string) => void logged.push(text) }));
-  app.get('/broken', () => {
+  app.get('/broken', { config: { access: 'open' } }, () => {
     throw new Error('the password is swordfish');
   });
   const response = await app.inject({ url: '/broken', headers: { 'x-correlation-id': 'r-7' } });

@@ -1,0 +1,33 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+
+/** Begins every API key, so that a scanner for leaked secrets recognizes it. */
+export const KEY_PREFIX = 'ordk_';
+
+/** A key as it is given to a client, once: `ordk_<id>_<secret>`. Only its hash is stored. */
+export interface NewKey {
+  readonly keyId: string;
+  readonly key: string;
+  readonly hash: Buffer;
+}
+
+export function createKey(): NewKey {
+  const keyId = randomBytes(8).toString('hex');
+  const key = `${KEY_PREFIX}${keyId}_${randomBytes(32).toString('base64url')}`;
+  return { keyId, key, hash: hashOfKey(key) };
+}
+
+/** The id in a key; undefined if the text is no key. */
+export function keyIdOf(key: string): string | undefined {
+  return /^ordk_([0-9a-f]{16})_[\w-]{43}$/.exec(key)?.[1];
+}
+
+/** SHA-256 is enough: 256 random bits cannot be guessed, so a slow hash would add nothing. */
+export function hashOfKey(key: string): Buffer {
+  return createHash('sha256').update(key).digest();
+}
+
+/** Whether the key has this hash, in a time that does not depend on where they differ. */
+export function hasHash(key: string, hash: Uint8Array): boolean {
+  const own = hashOfKey(key);
+  return own.length === hash.length && timingSafeEqual(own, hash);
+}

@@ -1,0 +1,101 @@
+import { Binary, type Collection, type Db } from 'mongodb';
+import { createKey } from './api-key.js';
+import type { Scope } from './scopes.js';
+
+/** An API key of a client, as it is stored. A client is all keys with its name. */
+export interface KeyDocument {
+  /** the id in the key */
+  readonly _id: string;
+  /** name of the client: `key:<client>` is the actor of its commands */
+  readonly client: string;
+  /** SHA-256 of the key */
+  readonly hash: Binary;
+  readonly scopes: readonly Scope[];
+  readonly createdAt: Date;
+  readonly expiresAt?: Date;
+  readonly revokedAt?: Date;
+  /** at most a minute old */
+  readonly lastUsedAt?: Date;
+}
+
+/** A key without its hash, for people. Times are ISO-8601 UTC. */
+export interface KeySummary {
+  readonly keyId: string;
+  readonly client: string;
+  readonly scopes: readonly Scope[];
+  readonly status: 'active' | 'expired' | 'revoked';
+  readonly createdAt: string;
+  readonly expiresAt?: string;
+  readonly revokedAt?: string;
+  readonly lastUsedAt?: string;
+}
+
+export interface KeyRequest {
+  readonly client: string;
+  readonly scopes: readonly Scope[];
+  readonly expiresAt?: Date;
+}
+
+/** 1 to 64 letters, digits, `.`, `_` or `-`, the first one a letter or digit. */
+export const clientName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+/** How long MongoDB may take for an answer. */
+export const KEY_QUERY_MS = 2_000;
+
+export function apiKeys(db: Db): Collection<KeyDocument> {
+  return db.collection<KeyDocument>('api_keys');
+}
+
+/**
+ * Gives a client a new key. Its other keys stay valid, so a key is replaced without a gap: create,
+ * deploy, revoke the old one.
+ *
+ * @returns with `key`, which is shown this once
+ */
+export async function addKey(
+  db: Db,
+  { client, scopes, expiresAt }: KeyRequest,
+): Promise<KeySummary & { readonly key: string }> {
+  const { keyId, key, hash } = createKey();
+  const document: KeyDocument = {
+    _id: keyId,
+    client,
+    hash: new Binary(hash),
+    scopes: [...new Set(scopes)],
+    createdAt: new Date(),
+    ...(expiresAt && { expiresAt }),
+  };
+  await apiKeys(db).insertOne(document);
+  return { key, ...summaryOf(document) };
+}
+
+/** All keys, by client and age. */
+export async function listKeys(db: Db): Promise<readonly KeySummary[]> {
+  const found = await apiKeys(db)
+    .find({}, { maxTimeMS: KEY_QUERY_MS })
+    .sort({ client: 1, createdAt: 1, _id: 1 })
+    .toArray();
+  return found.map(summaryOf);
+}
+
+/** Revokes a key for good. Undefined if there is none with this id. */
+export async function revokeKey(db: Db, keyId: string): Promise<KeySummary | undefined> {
+  const keys = apiKeys(db);
+  await keys.updateOne({ _id: keyId, revokedAt: { $exists: false } }, { $set: { revokedAt: new Date() } });
+  const found = await keys.findOne({ _id: keyId }, { maxTimeMS: KEY_QUERY_MS });
+  return found === null ? undefined : summaryOf(found);
+}
+
+function summaryOf({ _id: keyId, client, scopes, ...times }: KeyDocument): KeySummary {
+  const { createdAt, expiresAt, revokedAt, lastUsedAt } = times;
+  return {
+    keyId,
+    client,
+    scopes,
+    status: revokedAt ? 'revoked' : expiresAt && expiresAt <= new Date() ? 'expired' : 'active',
+    createdAt: createdAt.toISOString(),
+    ...(expiresAt && { expiresAt: expiresAt.toISOString() }),
+    ...(revokedAt && { revokedAt: revokedAt.toISOString() }),
+    ...(lastUsedAt && { lastUsedAt: lastUsedAt.toISOString() }),
+  };
+}

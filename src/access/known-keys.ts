@@ -1,0 +1,134 @@
+import type { Db } from 'mongodb';
+import { isMongoOutage } from '../outages/mongo-outage.js';
+import { withTimeout } from '../outages/timeout.js';
+import { hasHash, keyIdOf } from './api-key.js';
+import { apiKeys, KEY_QUERY_MS, type KeyDocument } from './keys.js';
+import type { Principal } from './principal.js';
+import { AccessUnavailable, NotAuthenticated } from './refusals.js';
+import { scopes } from './scopes.js';
+
+/** The keys of MongoDB, remembered in this process. */
+export interface KnownKeys {
+  /**
+   * The client that has the key.
+   *
+   * @throws NotAuthenticated if the key is unknown, revoked or expired
+   * @throws AccessUnavailable if MongoDB is away, and this process has not seen the key before
+   */
+  check(key: string): Promise<Principal>;
+}
+
+export interface KnownKeysOptions {
+  /** a key that was read longer ago is read again, beside the request */
+  readonly freshMs?: number;
+  /** a key that was read longer ago is read before the request goes on: a revocation is that late */
+  readonly staleMs?: number;
+  /** how long after its last reading a key still works while MongoDB is away */
+  readonly keptMs?: number;
+  /** how often the last use of a key is written */
+  readonly usedEveryMs?: number;
+}
+
+/** So that guessed keys do not take the connections to MongoDB from everybody else. */
+const READ_AT_ONCE = 20;
+
+interface Entry {
+  readonly document: KeyDocument;
+  readonly principal: Principal;
+  readAt: number;
+  usedAt: number;
+}
+
+export function openKnownKeys(db: Db, options: KnownKeysOptions = {}): KnownKeys {
+  const { freshMs = 1_000, staleMs = 3_000, keptMs = 15 * 60_000, usedEveryMs = 60_000 } = options;
+  /** Holds keys that exist only, so it is no larger than the collection. */
+  const entries = new Map<string, Entry>();
+  const reading = new Map<string, Promise<Entry | undefined>>();
+  /** The last reading failed. Known keys then do not wait for the next one. */
+  let isAway = false;
+
+  async function read(keyId: string): Promise<Entry | undefined> {
+    const query = apiKeys(db).findOne({ _id: keyId }, { maxTimeMS: KEY_QUERY_MS });
+    try {
+      const document = await withTimeout(KEY_QUERY_MS, query);
+      isAway = false;
+      if (document === null) {
+        entries.delete(keyId);
+        return undefined;
+      }
+      const { usedAt = Number.NEGATIVE_INFINITY } = entries.get(keyId) ?? {};
+      const entry = { document, principal: principalOf(document), readAt: performance.now(), usedAt };
+      entries.set(keyId, entry);
+      return entry;
+    } catch (error) {
+      isAway = isMongoOutage(error);
+      throw error;
+    }
+  }
+
+  /** Requests with the same key share one reading. */
+  function readOnce(keyId: string): Promise<Entry | undefined> {
+    const known = reading.get(keyId);
+    if (known !== undefined) return known;
+    const started = read(keyId).finally(() => reading.delete(keyId));
+    reading.set(keyId, started);
+    return started;
+  }
+
+  async function find(keyId: string): Promise<Entry | undefined> {
+    const entry = entries.get(keyId);
+    const age = entry === undefined ? Number.POSITIVE_INFINITY : performance.now() - entry.readAt;
+    if (age < freshMs) return entry;
+    if (entry === undefined && !reading.has(keyId) && reading.size >= READ_AT_ONCE)
+      throw new AccessUnavailable('Too many unknown keys are being looked up. Try again soon.');
+    const asked = readOnce(keyId);
+    if (age < staleMs || (isAway && age < keptMs)) {
+      // A failure shows when the entry is stale.
+      asked.catch(() => undefined);
+      return entry;
+    }
+    try {
+      return await asked;
+    } catch (error) {
+      if (!isMongoOutage(error)) throw error;
+      if (age < keptMs) return entry;
+      throw new AccessUnavailable('MongoDB, which has the keys, cannot be reached. Try again soon.');
+    }
+  }
+
+  /** Writes the last use beside the request. It is for people: an outage only makes it older. */
+  function noteUse(keyId: string, entry: Entry): void {
+    const now = performance.now();
+    if (now - entry.usedAt < usedEveryMs) return;
+    entry.usedAt = now;
+    apiKeys(db)
+      .updateOne({ _id: keyId }, { $max: { lastUsedAt: new Date() } })
+      .catch(() => undefined);
+  }
+
+  return {
+    async check(key) {
+      const keyId = keyIdOf(key);
+      const entry = keyId === undefined ? undefined : await find(keyId);
+      const isKnown = entry !== undefined && hasHash(key, entry.document.hash.value());
+      if (keyId === undefined || !isKnown)
+        throw new NotAuthenticated(
+          'invalid_key',
+          'There is no such API key. `npx orders keys list` lists all.',
+        );
+      const { revokedAt, expiresAt } = entry.document;
+      if (revokedAt)
+        throw new NotAuthenticated('invalid_key', `The API key ${keyId} is revoked. Use another.`);
+      if (expiresAt && expiresAt.getTime() <= Date.now())
+        throw new NotAuthenticated('invalid_key', `The API key ${keyId} has expired. Use another.`);
+      noteUse(keyId, entry);
+      return entry.principal;
+    },
+  };
+}
+
+function principalOf({ client, scopes: given }: KeyDocument): Principal {
+  const name = `key:${client}`;
+  // A scope that this version does not know allows nothing.
+  return { actor: name, issuer: name, scopes: new Set(scopes.filter((scope) => given.includes(scope))) };
+}

@@ -1,0 +1,17 @@
+/** The credentials of a request are missing or not valid. */
+export class NotAuthenticated extends Error {
+  override readonly name = 'NotAuthenticated';
+  /** `unauthenticated` if the request has none */
+  readonly code: 'unauthenticated' | 'invalid_key' | 'invalid_token';
+
+  /** @param message for a person: what is wrong, and what to do */
+  constructor(code: NotAuthenticated['code'], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Credentials cannot be checked now: MongoDB, or the issuer of tokens, is away. */
+export class AccessUnavailable extends Error {
+  override readonly name = 'AccessUnavailable';
+}

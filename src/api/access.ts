@@ -1,0 +1,152 @@
+import type { FastifyRequest, RouteOptions } from 'fastify';
+import { isReserved } from '../access/actors.js';
+import type { Authenticate } from '../access/authenticate.js';
+import type { Principal } from '../access/principal.js';
+import { AccessUnavailable, NotAuthenticated } from '../access/refusals.js';
+import { type Scope, scopes } from '../access/scopes.js';
+import { HttpProblem, problem } from './problem.js';
+import { isKey } from './schemas.js';
+import type { Http } from './server.js';
+
+/**
+ * Who may use a route: who has this scope, everybody, or everybody whose body is signed, which the
+ * route itself checks.
+ */
+export type Access = Scope | 'open' | 'signed';
+
+/** A route, and who may use it. */
+export interface RouteAccess {
+  readonly method: string;
+  readonly url: string;
+  readonly access: Access;
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The application does not start if a route lacks it. */
+    readonly access?: Access;
+  }
+  interface FastifyInstance {
+    /** every route, once the application is ready */
+    readonly routeAccess: readonly RouteAccess[];
+  }
+  interface FastifySchema {
+    /** in OpenAPI: what a caller must be allowed to do */
+    'x-scope'?: string;
+  }
+}
+
+/**
+ * Lets a request through if its principal has the scope of its route. Registered after admission,
+ * so that a refusal under overload is cheap, and before the body is read.
+ *
+ * @param authenticate absent with AUTH=off: a caller is then whom `X-Actor` claims, and may do
+ *   everything
+ */
+export function guardRoutes(app: Http, authenticate?: Authenticate): void {
+  listRoutes(app);
+  app.decorateRequest('principal');
+  app.addHook('preParsing', async (request) => {
+    if (request.is404) return;
+    const { access } = request.routeOptions.config;
+    if (access === undefined) throw new TypeError(`${request.routeOptions.url} has no access.`);
+    if (access === 'open' || access === 'signed') {
+      request.principal = nobody;
+      return;
+    }
+    request.principal = authenticate ? await proven(request, authenticate) : claimed(request);
+    if (!request.principal.scopes.has(access)) throw scopeMissing(access);
+  });
+}
+
+/** Keeps the table of routes, completes their OpenAPI, and refuses to start without an access. */
+function listRoutes(app: Http): void {
+  const routes: RouteOptions[] = [];
+  const table: RouteAccess[] = [];
+  app.decorate('routeAccess', table);
+  app.addHook('onRoute', (route) => {
+    routes.push(route);
+    if (route.config?.access !== undefined) describe(route, route.config.access);
+  });
+  app.addHook('onReady', async () => {
+    for (const { method, url, config } of routes) {
+      const access = config?.access;
+      if (access === undefined)
+        throw new TypeError(`The route ${url} must say who may use it: config.access.`);
+      table.push(...[method].flat().map((one) => ({ method: one, url, access })));
+    }
+  });
+}
+
+/** All routes of a plugin that knows no access are open: registered within `app`. */
+export function openRoutes(app: Http): void {
+  app.addHook('onRoute', (route) => {
+    route.config = { ...route.config, access: 'open' };
+  });
+}
+
+function describe(route: RouteOptions, access: Access): void {
+  const { schema } = route;
+  if (schema === undefined || schema.hide === true || access === 'signed') return;
+  if (access === 'open') {
+    route.schema = { ...schema, security: [] };
+    return;
+  }
+  route.schema = {
+    ...schema,
+    'x-scope': access,
+    security: [{ bearer: [access] }],
+    response: { 401: problem(401), 403: problem(403), ...Object(schema.response) },
+  };
+}
+
+const nobody: Principal = { actor: 'anonymous', issuer: 'anonymous', scopes: new Set() };
+const anonymous: Principal = { ...nobody, scopes: new Set(scopes) };
+
+/** @throws HttpProblem 400, if the name is not to be claimed */
+function claimed({ headers }: FastifyRequest): Principal {
+  const name = headers['x-actor'];
+  // The schema of a command refuses what is no name; other routes do not read it.
+  if (typeof name !== 'string' || !isKey(name)) return anonymous;
+  if (isReserved(name)) {
+    const detail = 'is a name that only the system gives: choose another';
+    throw refusedActor('actor_reserved', detail);
+  }
+  return { actor: name, issuer: name, scopes: anonymous.scopes };
+}
+
+/** @throws HttpProblem 401, 503, or 400 if the request claims a name as well */
+async function proven({ headers }: FastifyRequest, authenticate: Authenticate): Promise<Principal> {
+  let principal: Principal;
+  try {
+    principal = await authenticate(headers.authorization);
+  } catch (error) {
+    if (error instanceof NotAuthenticated) throw unauthenticated(error);
+    if (error instanceof AccessUnavailable) throw new HttpProblem(503, 'access_unavailable', error.message);
+    throw error;
+  }
+  if (headers['x-actor'] !== undefined) {
+    const detail = 'is not taken, since the key or token says who you are: leave it out';
+    throw refusedActor('actor_claimed', detail);
+  }
+  return principal;
+}
+
+function refusedActor(code: string, detail: string): HttpProblem {
+  return new HttpProblem(400, code, `header x-actor: ${detail}.`, {
+    errors: [{ pointer: '/x-actor', in: 'header', detail }],
+  });
+}
+
+/** RFC 6750, 3.1: a request without credentials gets no error code in the challenge. */
+function unauthenticated({ code, message }: NotAuthenticated): HttpProblem {
+  const challenge = 'Bearer realm="orders"';
+  const error = code === 'unauthenticated' ? '' : ', error="invalid_token"';
+  return new HttpProblem(401, code, message, {}, { 'www-authenticate': `${challenge}${error}` });
+}
+
+function scopeMissing(scope: Scope): HttpProblem {
+  const challenge = `Bearer realm="orders", error="insufficient_scope", scope="${scope}"`;
+  const detail = `This needs the scope ${scope}, which your key or token lacks.`;
+  return new HttpProblem(403, 'scope_missing', detail, { scope }, { 'www-authenticate': challenge });
+}

@@ -1,0 +1,53 @@
+import { expect, test } from '@jest/globals';
+import { assert, property, string } from 'fast-check';
+import { actorOfSubject, isReserved, systemActors } from '../../src/access/actors.js';
+import { endpoints } from '../../src/endpoint/endpoint.js';
+import type { EffectType } from '../../src/order/effects.js';
+import { orders } from '../../src/order/entity.js';
+
+const effects: readonly EffectType[] = [
+  'reserve',
+  'release',
+  'deduct',
+  'restock',
+  'authorize',
+  'capture',
+  'void',
+  'refund',
+];
+
+test('the performer of each effect is a name of the system', () => {
+  const performers = effects.map((type) =>
+    orders.performer({ type } as Parameters<typeof orders.performer>[0]),
+  );
+  expect([...new Set(performers)].toSorted()).toEqual(['inventory', 'payments']);
+  const delivery = endpoints.performer({ type: 'deliver' } as Parameters<typeof endpoints.performer>[0]);
+  for (const name of [...performers, delivery, 'temporal', 'clock', 'carriers'])
+    expect(systemActors.has(name)).toBe(true);
+});
+
+test.each(['payments', 'Payments', 'CLOCK', 'key:shop', 'User:ada', 'temporal:x', 'webhook:x'])(
+  '%s cannot be claimed',
+  (name) => expect(isReserved(name)).toBe(true),
+);
+
+test.each(['ada', 'cli:ada', 'payments-team', 'keys', 'http-example'])('%s can be claimed', (name) =>
+  expect(isReserved(name)).toBe(false),
+);
+
+test('the actor of a user is visible ASCII without spaces, and different for different subjects', () => {
+  const decoded = (actor: string) => decodeURIComponent(actor.slice('user:'.length));
+  assert(
+    property(string({ unit: 'grapheme', minLength: 1, maxLength: 15 }), (subject) => {
+      const actor = actorOfSubject(subject);
+      expect(actor ?? 'user:too-long').toMatch(/^user:[!-~]{1,195}$/);
+      if (actor !== undefined) expect(decoded(actor)).toBe(subject);
+    }),
+  );
+  expect(actorOfSubject('auth0|123')).toBe('user:auth0|123');
+  expect(actorOfSubject('a b')).not.toBe(actorOfSubject('a%20b'));
+});
+
+test.each(['', 'x'.repeat(196), '\ud800'])('a subject that cannot be an actor has none', (subject) => {
+  expect(actorOfSubject(subject)).toBeUndefined();
+});

@@ -1,0 +1,130 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { addKey } from '../../src/access/keys.js';
+import { type Scope, scopes } from '../../src/access/scopes.js';
+import { createHttp } from '../../src/api/server.js';
+import { createLogger } from '../../src/server/logger.js';
+import { orderBody, startTestApi, type TestApi } from '../support/api.js';
+
+let api: TestApi;
+let all: string;
+/** A key with every scope but one, by that one. */
+const allBut = new Map<Scope, string>();
+
+beforeAll(async () => {
+  api = await startTestApi({ AUTH: 'on' });
+  const keyFor = async (given: readonly Scope[]) =>
+    (await addKey(api.mongo.db, { client: 'shop', scopes: given })).key;
+  all = await keyFor(scopes);
+  for (const lacking of scopes)
+    allBut.set(lacking, await keyFor(scopes.filter((scope) => scope !== lacking)));
+});
+afterAll(() => api.close());
+
+const bearer = (key = all) => ({ authorization: `Bearer ${key}` });
+
+describe('the table of routes', () => {
+  test('every route needs a scope, but for these', () => {
+    const open = api.app.routeAccess.filter(({ access }) => access === 'open' || access === 'signed');
+    const urls = [...new Set(open.map(({ url, access }) => `${access} ${url}`))].toSorted();
+    expect(urls).toEqual([
+      'open /',
+      'open /docs',
+      'open /docs/',
+      'open /docs/js/scalar.js',
+      'open /docs/openapi.json',
+      'open /docs/openapi.yaml',
+      'open /health/live',
+      'open /health/ready',
+      'open /openapi.json',
+      'signed /v1/webhooks/carriers',
+      'signed /v1/webhooks/payments',
+    ]);
+    expect(api.app.routeAccess.length).toBeGreaterThan(60);
+  });
+
+  test('without a key each is 401, without its scope 403, and with it neither', async () => {
+    for (const { method, url, access } of api.app.routeAccess) {
+      if (access === 'open' || access === 'signed') continue;
+      // A query that no route knows: the request ends when its schema is checked.
+      const path = `${url.replaceAll(/:\w+/g, 'x')}?unknown=1`;
+      const status = async (headers: Readonly<Record<string, string>>) => {
+        const response = await api.app.inject({ method: method as 'GET', url: path, headers });
+        return { route: `${method} ${url}`, status: response.statusCode, body: response.body };
+      };
+      const route = `${method} ${url}`;
+      expect(await status({})).toMatchObject({ route, status: 401 });
+      const refused = await status(bearer(allBut.get(access)));
+      expect(refused).toMatchObject({ route, status: 403 });
+      if (method !== 'HEAD')
+        expect(JSON.parse(refused.body)).toMatchObject({ code: 'scope_missing', scope: access });
+      expect(await status(bearer())).toMatchObject({ route, status: 400 });
+    }
+  });
+
+  test('OpenAPI has the scope of each, and what a refusal is', async () => {
+    const { paths } = (await api.get('/openapi.json')).body;
+    for (const { method, url, access } of api.app.routeAccess) {
+      const operation = paths[url.replaceAll(/:(\w+)/g, '{$1}')]?.[method.toLowerCase()];
+      if (operation === undefined || access === 'signed') continue;
+      if (access === 'open') expect(operation).toMatchObject({ security: [] });
+      else
+        expect(operation).toMatchObject({
+          'x-scope': access,
+          security: [{ bearer: [access] }],
+          responses: { 401: expect.anything(), 403: expect.anything() },
+        });
+    }
+  });
+
+  test('an application with a route that says nothing does not start', async () => {
+    const app = createHttp(createLogger('silent'));
+    app.get('/forgotten', async () => ({}));
+    await expect(app.ready()).rejects.toThrow('/forgotten must say who may use it');
+  });
+});
+
+describe('a refusal', () => {
+  test('says how to authenticate', async () => {
+    const none = await api.get('/v1/orders');
+    expect(none).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
+    expect(none.headers['www-authenticate']).toBe('Bearer realm="orders"');
+    expect(none.body.detail).toContain('Authorization: Bearer');
+    const wrong = await api.get('/v1/orders', bearer(`ordk_${'0'.repeat(16)}_${'A'.repeat(43)}`));
+    expect(wrong).toMatchObject({ status: 401, body: { code: 'invalid_key' } });
+    expect(wrong.headers['www-authenticate']).toBe('Bearer realm="orders", error="invalid_token"');
+    expect(await api.get('/v1/orders', { authorization: 'Basic YTpi' })).toMatchObject({ status: 401 });
+  });
+
+  test('comes after 404 and 405, and before the body is looked at', async () => {
+    expect(await api.get('/v1/nothing')).toMatchObject({ status: 404 });
+    expect(await api.send('DELETE', '/v1/orders')).toMatchObject({ status: 405 });
+    const json = { 'content-type': 'application/json' };
+    expect(await api.send('POST', '/v1/orders', 'no json', json)).toMatchObject({ status: 401 });
+    expect(await api.send('POST', '/v1/orders', 'no json', { ...json, ...bearer() })).toMatchObject({
+      status: 400,
+    });
+  });
+});
+
+describe('the actor', () => {
+  test('is the client, whichever of its keys is used: the key of a command stays known', async () => {
+    const headers = { 'idempotency-key': 'k-1' };
+    const body = orderBody();
+    const first = await api.post('/v1/orders', { body, headers: { ...headers, ...bearer() } });
+    expect(first.status).toBe(201);
+    const again = await api.post('/v1/orders', {
+      body,
+      headers: { ...headers, ...bearer(allBut.get('ops')) },
+    });
+    expect(again).toMatchObject({ status: 201, body: { orderId: first.body.orderId } });
+    expect(again.headers['idempotent-replayed']).toBe('true');
+  });
+
+  test('is not taken from X-Actor', async () => {
+    const reply = await api.get('/v1/orders', { ...bearer(), 'x-actor': 'ada' });
+    expect(reply).toMatchObject({
+      status: 400,
+      body: { code: 'actor_claimed', errors: [{ pointer: '/x-actor', in: 'header' }] },
+    });
+  });
+});
