@@ -84,5 +84,12 @@ function messageTo(
     reason,
     ...(lawfulBasis !== undefined && { lawfulBasis }),
   };
-  return { data, commandId: commandIdOf('forget-person', id), hash, correlationId, actor, requestId: id };
+  return {
+    data,
+    commandId: commandIdOf('system', `forget.${id}`),
+    hash,
+    correlationId,
+    actor,
+    requestId: id,
+  };
 }

@@ -27,10 +27,11 @@ export async function ensureForgettingIndexes(db: Db): Promise<void> {
 /** Sets how far a forgetting is. Creates its row, if there is none. */
 export async function noteStatus(
   db: Db,
-  { id, keyInUseMs: _, ...asked }: Forgetting,
+  { id, ...forgetting }: Forgetting,
   status: ForgettingStatus,
   more: Pick<ForgettingRow, 'open' | 'certificate'> = {},
 ): Promise<void> {
+  const { keyInUseMs: _, ...asked } = forgetting;
   await forgettings(db).updateOne(
     { _id: id, status: { $ne: 'forgotten' } },
     {

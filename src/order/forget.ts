@@ -1,7 +1,6 @@
 import type { Address, ForgetPerson } from './commands.js';
-import { isReadyToClose } from './deadlines.js';
 import type { Envelope, EventData } from './events.js';
-import { type Order, isFinished } from './order.js';
+import { type Order, isFinished, isReadyToClose } from './order.js';
 import { type Decision, refuse } from './refusal.js';
 
 /** What is shown in the place of a personal value after its person was forgotten. */

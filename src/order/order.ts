@@ -235,6 +235,16 @@ export function isFinished(order: Order): boolean {
   return (isDead(order) || order.closed) && order.owed.length === 0;
 }
 
+/** Completed, with no return or effect in flight: only the return window keeps the order open. */
+export function isReadyToClose(order: Order): boolean {
+  return (
+    order.status === 'completed' &&
+    !order.closed &&
+    order.owed.length === 0 &&
+    order.returns.every((entry) => entry.status === 'received')
+  );
+}
+
 export function owes(order: Order, type: Effect['type']): boolean {
   return order.owed.some((effect) => effect.type === type);
 }

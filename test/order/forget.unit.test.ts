@@ -40,9 +40,12 @@ test('the order shows forgotten where the person was, and everything else stays'
     notes: [{ text: 'forgotten' }, { text: 'forgotten' }],
     forgotten: { at: completed.now, keys: ['key-1'] },
   });
-  const { customer, shippingAddress, payment, notes, forgotten: _, version, ...rest } = forgotten.order;
-  expect(completed.order).toMatchObject(rest);
-  expect(version).toBe(completed.order.version + 1);
+  expect(forgotten.order.version).toBe(completed.order.version + 1);
+  const { customer, shippingAddress, payment, notes, version } = forgotten.order;
+  expect({ ...completed.order, customer, shippingAddress, payment, notes, version }).toEqual({
+    ...forgotten.order,
+    forgotten: undefined,
+  });
   for (const value of ['Ada', 'ada@', 'Main St', 'Berlin', 'tok_of_ada', 'rings twice'])
     expect(JSON.stringify([forgotten.order, toView(forgotten.order)])).not.toContain(value);
 });

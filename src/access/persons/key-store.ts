@@ -373,7 +373,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys): KeyStore {
       const found = await rows
         .find({ $or: [{ customerId }, { _id: { $in: [...also] } }] }, committed)
         .toArray();
-      const known = new Map(found.map((row) => [row._id, row]));
+      const known = new Map(found.map(({ _id, ...row }) => [_id, row]));
       const ids = new Set([...known.keys(), ...also]);
       return [...ids].filter((id) => {
         const row = known.get(id);
@@ -383,14 +383,13 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys): KeyStore {
     async destroyKeys(customerId, why, keyIds) {
       sealing.delete(customerId);
       if (keyIds.length === 0) return;
-      const _id = { $in: [...keyIds] };
       await rows.bulkWrite(
         [
           {
             updateMany: {
               filter: {
                 ...ownOrUnclaimed(customerId, keyIds),
-                _id,
+                _id: { $in: [...keyIds] },
                 wrapped: { $exists: true },
               },
               update: { $set: { customerId, destroyed: why }, $unset: { wrapped: 1, sealing: 1 } },

@@ -26,6 +26,8 @@ export interface QueryDeps {
   readonly orderTaskQueue: string;
   /** an effect or a payment that is open for longer than this needs a person */
   readonly attentionAfterMs: number;
+  /** opens the sealed values in plain data */
+  readonly openPersons: (value: object) => Promise<unknown>;
   /** signs the cursors of lists */
   readonly cursorSecret: string;
 }
@@ -33,7 +35,17 @@ export interface QueryDeps {
 /** The read side. */
 export function registerQueries(
   app: Http,
-  { client, db, tail, views, feedTaskQueue, orderTaskQueue, attentionAfterMs, cursorSecret }: QueryDeps,
+  {
+    client,
+    db,
+    tail,
+    views,
+    feedTaskQueue,
+    orderTaskQueue,
+    attentionAfterMs,
+    cursorSecret,
+    openPersons,
+  }: QueryDeps,
 ): void {
   const cursors = createCursors(cursorSecret);
   const reader = createOrderReader(client, views);
@@ -45,6 +57,11 @@ export function registerQueries(
   registerFeedQueries(app, { db, reader, tail });
   registerStockQueries(app, { db, cursors });
   registerViewQueries(app, { db, cursors });
-  registerPersonQueries(app, { db });
+  registerPersonQueries(app, {
+    db,
+    stores: { client, db, taskQueue: orderTaskQueue },
+    attention,
+    open: openPersons,
+  });
   registerProjections(app, { db, client, feedTaskQueue });
 }
