@@ -1,6 +1,7 @@
 import type { Step, Steps } from '../src/order-log.js';
 import { asyncLocalStorage } from '@temporalio/activity';
 import type { Db } from 'mongodb';
+import { keysOfDatabase } from '../src/access/persons/stores.js';
 import { endpoints } from '../src/endpoint/endpoint.js';
 import { recordEntity } from '../src/log/journal/record-entity.js';
 import { type EffectOf, type EffectType, orderOf, type OutcomeOf, versionOf } from '../src/order/effects.js';
@@ -8,6 +9,7 @@ import { orders } from '../src/order/entity.js';
 import { recallCommands } from '../src/log/journal/command-memory.js';
 import type { ResumptionActivities } from '../src/log/workflow/messages.js';
 import { deduct, release, reserve, restock } from '../src/effects/inventory/inventory.js';
+import { openingMethods } from '../src/effects/payments/opening.js';
 import type { PaymentProvider } from '../src/effects/payments/payments.js';
 import { createRecorder } from '../src/log/journal/recording.js';
 import { createResumptionActivities } from '../src/log/journal/resumption-activities.js';
@@ -30,10 +32,11 @@ export interface ActivityDeps {
  */
 export function createActivities({
   db,
-  payments = sandboxPayments(db),
+  payments: provider = sandboxPayments(db),
   tally = createStepTally(),
 }: ActivityDeps): Steps & ResumptionActivities {
   const recorder = createRecorder(db);
+  const payments = openingMethods(keysOfDatabase(db), provider);
   function step<T extends EffectType>(type: T, perform: (effect: EffectOf<T>) => Promise<OutcomeOf<T>>) {
     return async ({ events, effect, resumption }: Step<T>): Promise<OutcomeOf<T>> => {
       if (effect === undefined)

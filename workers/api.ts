@@ -22,11 +22,13 @@ import { createHttp, type Http, type HttpLimits } from '../src/api/server.js';
 import { isTemporalOutage } from '../src/outages/temporal-outage.js';
 import { createWorkerPresence } from '../src/server/worker-presence.js';
 import { openOrderViews } from '../src/views/cache/order-views.js';
-import { hasRoomForFactsInView } from '../src/views/orders.js';
+import { customerInView, hasRoomForFactsInView } from '../src/views/orders.js';
 import { lagBeyond, projectionsStatus } from '../src/log/views/feeding/status.js';
 import { exposureConcern, type ExposureDeps, undecidedOrders } from '../src/api/queries/exposure.js';
 import { exposureGauges, orderGauges } from '../src/api/queries/order-gauges.js';
 import { projectionGauges } from '../src/api/queries/projection-gauges.js';
+import { openAll } from '../src/access/persons/opening.js';
+import { openPersons } from '../src/api/persons.js';
 import { registerQueries } from '../src/api/queries/routes.js';
 import { scheduleConcern, singletonConcern } from '../src/upkeep/concern.js';
 import { feedTaskQueue } from '../src/log/workflow/singleton-messages.js';
@@ -64,12 +66,13 @@ export async function buildApi(
   const { roles, secrets } = config;
   const { namespace, taskQueue } = config.temporal;
   const client = new Client({ connection, namespace });
-  const { db } = mongo;
+  const { db, keys } = mongo;
 
   const stream = { ...defaultBounds.stream, most: config.http.maxStreams };
   const admission = createAdmission({ ...defaultBounds, stream, ...bounds });
   const authenticate = await authenticateBy(config, db);
   const app = createHttp(logger, { ...limits, admission, ...(authenticate && { authenticate }) });
+  const persons = openPersons(app, keys);
   const views = openOrderViews(db);
   app.addHook('onClose', () => views.close());
   await registerDocs(app);
@@ -86,12 +89,15 @@ export async function buildApi(
   const served: ServedRole[] = [];
   if (roles.has('write')) {
     served.push({ name: 'write', needsAnyOf: ['temporal'] });
+    keys.keepSpares();
     const gateway = createGateway({
       client,
       ...gatewaySettings(config),
       readJournal: (orderId, limit) => readJournal(db, orderId, limit === undefined ? {} : { limit }),
       recall: (orderId, commandIds, upTo) => recallCommands(db, orders, orderId, commandIds, upTo),
       hasRoomForFacts: (orderId) => hasRoomForFactsInView(db, orderId),
+      customerInView: (orderId) => customerInView(db, orderId),
+      keys,
       logger,
     });
     const { continueAsNewAfter } = config;
@@ -118,6 +124,8 @@ export async function buildApi(
       db,
       tail,
       views,
+      persons,
+      openPersons: async (value) => (await openAll(keys, value)).value,
       feedTaskQueue: feedTaskQueue(taskQueue),
       orderTaskQueue: taskQueue,
       attentionAfterMs: config.attentionAfterMs,

@@ -12,7 +12,7 @@ import type { Config } from '../server/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../server/connections.js';
 import { createLogger } from '../server/logger.js';
 import { isSameSystem, namespaceIdOf, System, systemOf } from '../server/system.js';
-import { hasRoomForFactsInView } from '../views/orders.js';
+import { customerInView, hasRoomForFactsInView } from '../views/orders.js';
 import type { Api } from './api.js';
 import { exitCodes, Failure } from './failure.js';
 import { apiOf, type CommonOptions, configOf, type Session } from './script.js';
@@ -98,15 +98,16 @@ const REACHED_WITHIN_MS = 3_000;
 const NOT_FOUND = 5;
 
 /**
- * Connects the same gateway that the API uses. It connects to MongoDB only when it reads the
- * journal, so most commands work without MongoDB.
+ * Connects the same gateway that the API uses. It asks MongoDB for the key that seals the persons in
+ * a command, and reads the journal. Commands without persons work without MongoDB.
  *
  * @throws Failure `temporal_unreachable` before anything is sent
  */
 export async function openWriteSide(config: Config): Promise<WriteSide> {
   const connection = connectTemporal(config);
   let mongo: Mongo | undefined;
-  const db = () => (mongo ??= connectMongo(config)).db;
+  const stores = () => (mongo ??= connectMongo(config));
+  const db = () => stores().db;
   const close = async () => {
     await Promise.all([mongo?.close(), connection.close()]);
   };
@@ -123,6 +124,8 @@ export async function openWriteSide(config: Config): Promise<WriteSide> {
     readJournal: (orderId, limit) => readJournal(db(), orderId, limit === undefined ? {} : { limit }),
     recall: (orderId, commandIds, upTo) => recallCommands(db(), orders, orderId, commandIds, upTo),
     hasRoomForFacts: (orderId) => hasRoomForFactsInView(db(), orderId),
+    customerInView: (orderId) => customerInView(db(), orderId),
+    keys: stores().keys,
     logger: createLogger('silent'),
   });
   return { gateway, system, close };

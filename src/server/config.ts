@@ -39,6 +39,14 @@ export interface Config {
     readonly uri: string;
     readonly db: string;
   };
+  /** The keys of customers, under which persons are sealed. */
+  readonly keys: {
+    /** connection string; by default, they are on the server of the orders */
+    readonly uri?: string;
+    readonly db: string;
+    /** the file of the master keys; absent for one in the data folder (`masterKeysOf`) */
+    readonly masterKeyFile?: string;
+  };
   /** The embedded servers. A server whose address is given is absent. */
   readonly embedded: {
     /** absolute path */
@@ -119,12 +127,11 @@ export function readConfig(env: Env): Config {
     /^[^\s:/]+:\d{1,5}$|^\[[\da-f:]+\]:\d{1,5}$/i,
     'host:port',
   );
-  const mongodbUri = matching(
-    env,
-    'MONGODB_URI',
-    /^mongodb(\+srv)?:\/\/\S+$/,
-    'mongodb://… or mongodb+srv://…',
-  );
+  const mongodbUri = mongodb(env, 'MONGODB_URI');
+  const mongodbDb =
+    matching(env, 'MONGODB_DB', /^[\w-]{1,55}$/, 'letters, digits, _ and -, at most 55') ?? 'orders';
+  const keysUri = mongodb(env, 'KEYS_MONGODB_URI');
+  const masterKeyFile = value(env, 'MASTER_KEY_FILE');
   const apiKey = value(env, 'TEMPORAL_API_KEY');
   const tls = readTls(env, apiKey !== undefined);
   const continueAsNewAfter = value(env, 'CONTINUE_AS_NEW_AFTER')
@@ -149,7 +156,12 @@ export function readConfig(env: Env): Config {
     },
     mongodb: {
       uri: mongodbUri ?? embeddedMongodbUri(mongodbPort),
-      db: matching(env, 'MONGODB_DB', /^[\w-]{1,55}$/, 'letters, digits, _ and -, at most 55') ?? 'orders',
+      db: mongodbDb,
+    },
+    keys: {
+      ...(keysUri !== undefined && { uri: keysUri }),
+      db: `${mongodbDb}_keys`,
+      ...(masterKeyFile !== undefined && { masterKeyFile: resolve(masterKeyFile) }),
     },
     embedded: {
       dataDir: resolve(text(env, 'DATA_DIR', '.data')),
@@ -199,6 +211,10 @@ function matching(env: Env, name: string, pattern: RegExp, expected: string): st
   const given = value(env, name);
   if (given !== undefined && !pattern.test(given)) throw bad(name, given, expected);
   return given;
+}
+
+function mongodb(env: Env, name: string): string | undefined {
+  return matching(env, name, /^mongodb(\+srv)?:\/\/\S+$/, 'mongodb://… or mongodb+srv://…');
 }
 
 function integer(env: Env, name: string, byDefault: number, min: number, max: number): number {
@@ -320,7 +336,7 @@ function file(env: Env, name: string): Buffer | undefined {
   }
 }
 
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 

@@ -1,7 +1,13 @@
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 import { type Db, MongoClient } from 'mongodb';
+import { type KeyStore, openKeyStore } from '../access/persons/key-store.js';
+import { keptKeys } from '../access/persons/kept-keys.js';
+import type { MasterKeys } from '../access/persons/master-keys.js';
+import { bindKeys } from '../access/persons/stores.js';
 import type { Config } from './config.js';
+import { masterKeysOf } from './master-keys.js';
 import { isTooLarge } from '../outages/temporal-outage.js';
 
 /** Options that the client's and the worker's connection to Temporal share. */
@@ -42,6 +48,8 @@ export interface Mongo {
   readonly client: MongoClient;
   /** the database `MONGODB_DB` */
   readonly db: Db;
+  /** the keys of the persons in that database */
+  readonly keys: KeyStore;
   close(): Promise<void>;
 }
 
@@ -55,7 +63,37 @@ const RECONNECT_EVERY_MS = 250;
  * are acknowledged by a majority and journaled; reads see only such writes.
  */
 export function connectMongo(config: Config): Mongo {
-  const client = new MongoClient(config.mongodb.uri, {
+  const closed = new AbortController();
+  const orders = connect(config.mongodb.uri, closed.signal);
+  const ofKeys = config.keys.uri === undefined ? orders : connect(config.keys.uri, closed.signal);
+  const db = orders.client.db(config.mongodb.db);
+  let masterKeys: MasterKeys | undefined;
+  const keys = openKeyStore(
+    ofKeys.client.db(config.keys.db),
+    () => (masterKeys ??= masterKeysOf(config)),
+    keptKeys(join(config.embedded.dataDir, 'keys-to-store', config.keys.db)),
+  );
+  bindKeys(db, keys);
+  return {
+    client: orders.client,
+    db,
+    keys,
+    async close() {
+      await keys.close();
+      closed.abort();
+      for (const { client, connected } of new Set([orders, ofKeys])) {
+        await client.close();
+        await connected;
+      }
+    },
+  };
+}
+
+function connect(
+  uri: string,
+  closed: AbortSignal,
+): { readonly client: MongoClient; readonly connected: Promise<void> } {
+  const client = new MongoClient(uri, {
     appName: 'orders',
     writeConcern: { w: 'majority', journal: true },
     readConcern: { level: 'majority' },
@@ -68,17 +106,7 @@ export function connectMongo(config: Config): Mongo {
     socketTimeoutMS: SILENT_SOCKET_MS,
     heartbeatFrequencyMS: 1_000,
   });
-  const closed = new AbortController();
-  const connected = connectUntilDone(client, closed.signal);
-  return {
-    client,
-    db: client.db(config.mongodb.db),
-    async close() {
-      closed.abort();
-      await client.close();
-      await connected;
-    },
-  };
+  return { client, connected: connectUntilDone(client, closed) };
 }
 
 /**

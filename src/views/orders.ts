@@ -5,10 +5,13 @@ import { hasRoomForFacts } from '../order/facts.js';
 import { type Order, isFinished } from '../order/order.js';
 import { upcast } from '../order/upcasters.js';
 import { type OrderView, toView } from '../order/view.js';
+import { isSealed } from '../access/persons/sealing.js';
+import { keysOfDatabase } from '../access/persons/stores.js';
 import { committed, durable, isDuplicateKey } from '../log/journal/durability.js';
 import { readJournal } from '../log/journal/journal.js';
 import { type Concerns, concernIndexes, concernsOf, type Stopped } from './concerns.js';
 import type { Cause } from '../log/journal/stops.js';
+import { hasSealedPersons, personWords } from './person-words.js';
 import { searchWords } from './search-words.js';
 
 /**
@@ -30,8 +33,10 @@ export type OrderDocument = OrderView &
     /** no effect is owed */
     readonly settled: boolean;
     readonly skus: readonly string[];
-    /** see `searchWords` */
+    /** see `searchWords`; without the words of persons that are sealed */
     readonly search: readonly string[];
+    /** see `personWords`; absent if there are none */
+    readonly persons?: readonly string[];
     readonly state: Order;
     /** the highest recorded version after a gap; absent if there is no gap */
     readonly ahead?: number;
@@ -50,6 +55,7 @@ export const viewAndConcerns = {
   settled: 0,
   skus: 0,
   search: 0,
+  persons: 0,
   state: 0,
   finished: 0,
   ahead: 0,
@@ -74,6 +80,7 @@ export const orderIndexes: readonly IndexDescription[] = [
   { key: { skus: 1, createdAt: 1, _id: 1 } },
   { key: { tags: 1, createdAt: 1, _id: 1 } },
   { key: { search: 1, createdAt: 1, _id: 1 } },
+  { key: { persons: 1, createdAt: 1, _id: 1 }, partialFilterExpression: { persons: { $exists: true } } },
   { key: { paymentStatus: 1, createdAt: 1, _id: 1 } },
   { key: { fulfillmentStatus: 1, createdAt: 1, _id: 1 } },
   { key: { held: 1, createdAt: 1, _id: 1 }, partialFilterExpression: { held: true } },
@@ -90,6 +97,13 @@ export async function hasRoomForFactsInView(db: Db, orderId: string): Promise<bo
   const projection = { _id: 0, 'state.facts': 1 };
   const view = await orders(db).findOne<Pick<OrderDocument, 'state'>>({ _id: orderId }, { projection });
   return view === null || hasRoomForFacts(view.state);
+}
+
+/** The customer of an order, by its view; undefined if it has none. */
+export async function customerInView(db: Db, orderId: string): Promise<string | undefined> {
+  const projection = { _id: 0, 'customer.id': 1 };
+  const view = await orders(db).findOne<Pick<OrderDocument, 'customer'>>({ _id: orderId }, { projection });
+  return view?.customer.id;
 }
 
 /** The ids of all orders that have a view, ascending. */
@@ -202,7 +216,7 @@ async function advance(
   const ahead = last > order.version ? last : undefined;
   if (order.version === seen && ahead === view?.ahead) return { order };
   const document = {
-    ...toDocument(order),
+    ...(await searchable(db, order)),
     ...(ahead !== undefined && { ahead }),
     ...(recorder !== undefined && { recorder }),
   };
@@ -239,11 +253,12 @@ export async function replaceViews(
   replacements: readonly Replacement[],
   recorder: string,
 ): Promise<boolean> {
+  const documents = await Promise.all(replacements.map(({ order }) => searchable(db, order)));
   const { matchedCount } = await orders(db).bulkWrite(
-    replacements.map(({ order, seen }) => ({
+    replacements.map(({ order, seen }, index) => ({
       replaceOne: {
         filter: guardOf(order.orderId, { version: seen, recorder }),
-        replacement: { ...toDocument(order), recorder },
+        replacement: { ...(documents[index] ?? toDocument(order)), recorder },
       },
     })),
     { ...durable, ordered: false },
@@ -293,10 +308,21 @@ function guardOf(orderId: string, { version, ahead, recorder }: Seen) {
   return { _id: orderId, version, ahead: ahead ?? none, recorder: recorder ?? none };
 }
 
-/** The document of an order in the view. */
+/**
+ * The document of an order in the view, with the words that its sealed persons are found by.
+ *
+ * @throws MongoError if the key store is away
+ */
+export async function searchable(db: Db, order: Order): Promise<OrderDocument> {
+  const words = hasSealedPersons(order) ? await personWords(keysOfDatabase(db), order) : [];
+  return { ...toDocument(order), ...(words.length > 0 && { persons: words }) };
+}
+
+/** The document of an order in the view, without the words of sealed persons. */
 export function toDocument(order: Order): OrderDocument {
   const { orderId, customer, lines, tags } = order;
-  const texts = [orderId, customer.id, customer.name, customer.email, ...tags];
+  const persons = [customer.name, customer.email].filter((text) => text !== undefined && !isSealed(text));
+  const texts = [orderId, customer.id, ...persons, ...tags];
   return {
     ...toView(order),
     _id: orderId,

@@ -14,6 +14,11 @@ export function queryWords(text: string): string[] {
   return chunksOf(text).map(wordOf);
 }
 
+/** Each run of a text, and each piece between spaces as one word. */
+export function wholeWords(text: string): string[] {
+  return [...new Set(chunksOf(text).flatMap((runs) => [wordOf(runs), ...runs.map((run) => wordOf([run]))]))];
+}
+
 /** A longer word is cut. This bounds the index entries of a text with many runs and no spaces. */
 const longestWord = 64;
 

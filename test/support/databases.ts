@@ -1,7 +1,8 @@
 import type { Db } from 'mongodb';
 import { sandboxDatabase } from '../../src/effects/payments/sandbox-ledger.js';
 
-/** Drops a test's database and that of its sandbox provider. */
+/** Drops a test's database, that of its sandbox provider, and that of its keys. */
 export async function dropDatabases(db: Db): Promise<void> {
-  await Promise.all([db.dropDatabase(), sandboxDatabase(db).dropDatabase()]);
+  const keys = db.client.db(`${db.databaseName}_keys`);
+  await Promise.all([db.dropDatabase(), sandboxDatabase(db).dropDatabase(), keys.dropDatabase()]);
 }

@@ -3,6 +3,7 @@ import { type Collection, type Db, type Filter, MongoServerError } from 'mongodb
 import { createBatcher } from '../../concurrency/batcher.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { withTimeout } from '../../outages/timeout.js';
+import type { KeptKey, KeptKeys } from './kept-keys.js';
 import { isWrappedByFirst, type MasterKeys, unwrap, wrap } from './master-keys.js';
 import type { CustomerKey } from './sealing.js';
 
@@ -23,10 +24,8 @@ export interface Destruction {
 export interface KeyStore {
   /**
    * The key that seals new values of this customer. A new customer gets one of the spare keys of
-   * this process.
-   *
-   * @throws MongoError or NoAnswer if the store is away, the customer is unknown here, and no spare
-   *   key is left
+   * this process. If the store is away and none is left, the key is kept on this machine (see
+   * `KeptKeys`).
    */
   sealingKey(customerId: string): Promise<CustomerKey>;
   /**
@@ -124,7 +123,7 @@ const systemKeyRows = (db: Db): Collection<SystemKeyRow> => db.collection<System
  * @param db the key store's database
  * @param masterKeys called when the first key is wrapped or unwrapped
  */
-export function openKeyStore(db: Db, masterKeys: () => MasterKeys): KeyStore {
+export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKeys): KeyStore {
   const rows = keyRows(db);
   const sealing = new Map<string, Known>();
   const opened = new Map<string, { readonly key: Buffer; readonly checkedAt: number }>();
@@ -211,7 +210,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys): KeyStore {
   async function findSealingKey(customerId: string): Promise<CustomerKey> {
     const known = sealing.get(customerId);
     const stored = await ask(() => findSealing(customerId)).catch((error: unknown) => {
-      if (!isMongoOutage(error) || (known === undefined && spares.length === 0)) throw error;
+      if (!isMongoOutage(error)) throw error;
       return undefined;
     });
     const row = stored?.get(customerId);
@@ -221,11 +220,30 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys): KeyStore {
       return remember(customerId, known.key);
     }
     const spare = spares.pop();
-    if (spare === undefined) return await mint(customerId);
+    if (spare === undefined) return await (stored === undefined ? keepKey(customerId) : mint(customerId));
     refill();
     // In the meantime the value names its key, and whoever opens it claims it.
     track(claim(spare.keyId, customerId).catch(() => undefined));
     return remember(customerId, spare);
+  }
+
+  /** A key that waits on this machine for the store. */
+  function keepKey(customerId: string): CustomerKey {
+    const key = newKey();
+    const { wrapped } = rowOf(key);
+    const { keyId, ...file } = kept.keep({ keyId: key.keyId, customerId, wrapped });
+    return remember(customerId, keyIn({ _id: keyId, wrapped: file.wrapped }));
+  }
+
+  /** Brings the keys that wait on this machine into the store. */
+  async function storeKept(keys: readonly KeptKey[]): Promise<void> {
+    for (const one of keys) {
+      const { keyId, customerId, wrapped } = one;
+      const row = { _id: keyId };
+      await rows.updateOne(row, { $setOnInsert: { wrapped } }, { upsert: true, ...durable });
+      await claim(keyId, customerId);
+      kept.remove(one);
+    }
   }
 
   async function isSpare(keyId: string): Promise<boolean> {
@@ -264,7 +282,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys): KeyStore {
     const known = opened.get(keyId);
     if (known !== undefined && isFresh(known)) return known.key;
     try {
-      const row = (await ask(() => findKeys(keyId))).get(keyId);
+      const row = (await ask(() => findKeys(keyId))).get(keyId) ?? (await keptRow(keyId));
       if (row?.wrapped === undefined) {
         opened.delete(keyId);
         return row === undefined ? 'unknown' : 'destroyed';
@@ -279,6 +297,13 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys): KeyStore {
     }
   }
 
+  async function keptRow(keyId: string): Promise<KeyRow | undefined> {
+    const waiting = kept.all().filter((one) => one.keyId === keyId);
+    if (waiting.length === 0) return undefined;
+    await ask(() => storeKept(waiting));
+    return (await ask(() => findKeys(keyId))).get(keyId);
+  }
+
   function refill(): void {
     if (isClosed || filling !== undefined || spares.length > SPARES / 2) return;
     filling = fill().finally(() => {
@@ -289,6 +314,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys): KeyStore {
   async function fill(): Promise<void> {
     try {
       await ensureIndexes();
+      await storeKept(kept.all());
       const fresh = Array.from({ length: SPARES - spares.length }, newKey);
       await rows.insertMany(fresh.map(rowOf), durable);
       spares.push(...fresh);

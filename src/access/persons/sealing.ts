@@ -19,7 +19,7 @@ const TAG_BYTES = 16;
 const pattern = /^sealed:1:([A-Za-z0-9_-]{12}):([A-Za-z0-9_-]{38,})$/;
 
 /** What the text of every sealed value begins with. */
-export const SEALED = 'sealed:';
+const SEALED = 'sealed:';
 
 /**
  * Seals a text: `sealed:1:<key id>:<nonce, ciphertext and tag in base64url>`, by AES-256-GCM. Order
@@ -39,6 +39,10 @@ export function seal({ keyId, key }: CustomerKey, place: Place, text: string): s
 /** The key under which a value is sealed; undefined if the text is not a sealed value. */
 export function keyIdIn(text: string): string | undefined {
   return text.startsWith(SEALED) ? pattern.exec(text)?.[1] : undefined;
+}
+
+export function isSealed(text: string): boolean {
+  return keyIdIn(text) !== undefined;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { personal } from '../../access/persons/fields.js';
 import { limits } from '../../order/commands.js';
 import {
   Amount,
@@ -18,20 +19,26 @@ import {
 
 const optional = Type.Optional;
 
-const Customer = closed({ id: Id, name: Name, email: optional(Email) });
+const PersonalName = personal(Name);
+
+const Customer = closed({ id: Id, name: PersonalName, email: optional(personal(Email)) });
 
 const Address = closed({
-  name: optional(Name),
-  street: Name,
-  city: Name,
-  postalCode: optional(Name),
-  region: optional(Name),
-  country: Country,
+  name: optional(PersonalName),
+  street: PersonalName,
+  city: PersonalName,
+  postalCode: optional(PersonalName),
+  region: optional(PersonalName),
+  country: personal(Country),
 });
 
 const someLines = { minItems: 1, maxItems: limits.lines };
 
-/** The schemas from which the table of commands makes its bodies. */
+/**
+ * The schemas from which the table of commands makes its bodies. A member that is marked `personal`
+ * is sealed before its command is sent. A reason is not: it says why staff decided as they did, and
+ * stays when a person is forgotten.
+ */
 export const bodyParts = {
   closed,
   optional,
@@ -50,7 +57,8 @@ export const bodyParts = {
     closed({ sku: Sku, quantity: Quantity, unitPrice: Amount, name: optional(Name) }),
     someLines,
   ),
-  Payment: closed({ method: Key }),
+  Note: personal(Text),
+  Payment: closed({ method: personal(Key) }),
   PositiveAmount,
   Tags: Type.Array(Tag, { maxItems: limits.tags }),
   Text,

@@ -32,11 +32,14 @@ import type { OrderEvent } from '../../order/events.js';
 import { fold } from '../../order/evolve.js';
 import { isFinished, type Order } from '../../order/order.js';
 import { rulesToday } from '../../order/rules.js';
+import type { KeyStore } from '../../access/persons/key-store.js';
+import type { CustomerKey } from '../../access/persons/sealing.js';
 import { commandIn } from '../../log/journal/command-memory.js';
 import { startOptionsOf } from '../../log/journal/order-start.js';
 import { ended, wordOf } from '../../log/journal/stops.js';
 import type { Config } from '../../server/config.js';
 import type { Logger } from '../../server/logger.js';
+import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { isTaskFailure, isTemporalOutage } from '../../outages/temporal-outage.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { didNothing } from '../../log/workflow/answer.js';
@@ -47,12 +50,15 @@ import {
   messagesWaiting,
   type RefusedUpdate,
   type Remembered,
+  searchAttributes,
 } from '../../log/workflow/messages.js';
 import { derivedOrderId, hashOf } from './identity.js';
+import { hasPersons, otherKeys, sealed } from './sealed.js';
 
 /**
  * Sends commands and facts to an order's workflow, for the HTTP API and the client scripts alike.
- * Knows Temporal and nothing of HTTP. Every outcome is a value; an exception is a defect.
+ * Persons are in plain text until here, and are sealed under their customer's key before anything
+ * is sent. Knows Temporal and nothing of HTTP. Every outcome is a value; an exception is a defect.
  */
 export interface Gateway {
   /**
@@ -132,6 +138,10 @@ export interface GatewayOptions {
    * so.
    */
   readonly hasRoomForFacts: (orderId: string) => Promise<boolean>;
+  /** The customer of an order, by its view; undefined if it has none. May fail. */
+  readonly customerInView: (orderId: string) => Promise<string | undefined>;
+  /** seal the persons in commands */
+  readonly keys: KeyStore;
   readonly logger: Logger;
   /** how long to wait for an answer of Temporal and the workers; 5 s by default */
   readonly answerWithinMs?: number;
@@ -175,11 +185,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     readJournal,
     recall,
     hasRoomForFacts,
+    customerInView,
+    keys,
     logger,
     answerWithinMs = 5_000,
   } = options;
   const firstRecorded = whileAvailable(async (orderId: string) => (await readJournal(orderId, 1))[0]);
   const knowsRoom = whileAvailable(hasRoomForFacts);
+  const knowsCustomer = whileAvailable(customerInView);
 
   function inTime<R>(call: () => Promise<R>, withinMs = answerWithinMs): Promise<R> {
     return client.connection.withDeadline(Date.now() + withinMs, call);
@@ -188,14 +201,13 @@ export function createGateway(options: GatewayOptions): Gateway {
   /** Runs `ask`, and turns an outage of Temporal into a value. */
   async function outcomeOf(
     orderId: string,
-    message: Message,
+    { commandId, correlationId }: Pick<Message, 'commandId' | 'correlationId'>,
     ask: () => Promise<CommandResult>,
   ): Promise<CommandResult> {
     try {
       return await ask();
     } catch (error) {
       if (!isTemporalOutage(error)) throw error;
-      const { commandId, correlationId } = message;
       logger.warn({ err: error, orderId, commandId, correlationId }, 'no answer to a command');
       return { kind: 'unknown-outcome', orderId };
     }
@@ -205,9 +217,13 @@ export function createGateway(options: GatewayOptions): Gateway {
     const orderId = id ?? derivedOrderId(meta.issuer, meta.key);
     // Read in parallel with the decision below.
     const recorded = id === undefined && meta.fresh === true ? undefined : firstRecorded(orderId);
+    const plain = { orderId, type: 'CreateOrder', data: body } as const;
+    const key = await sealingKeyOf(body.customer.id, meta);
+    if (key === undefined) return keysUnavailable();
+    const data = sealed(plain, key);
     const message: CommandMessage<'CreateOrder'> = {
-      ...messageTo(orderId, 'CreateOrder', body, meta),
-      data: { ...body, terms, rules: rulesToday },
+      ...messageTo(orderId, 'CreateOrder', data, meta),
+      data: { ...data, terms, rules: rulesToday },
     };
     const now = new Date().toISOString();
     const decision = decide(undefined, { type: 'CreateOrder', data: message.data }, now);
@@ -217,12 +233,20 @@ export function createGateway(options: GatewayOptions): Gateway {
     const { order, events } = append(orderId, undefined, decision.events, cause);
     const answer = answerOf(order, events);
 
-    const repeated = (hash: string | undefined): CommandResult => {
-      if (hash === message.hash) return { kind: 'answered', answer, replayed: true };
+    /** The hashes that the same create has under other keys, and had before persons were sealed. */
+    const otherHashes = async (): Promise<readonly string[]> => {
+      const others = await furtherKeys(body.customer.id, key);
+      return [body, ...others.map((other) => sealed(plain, other))].map((same) =>
+        hashOf({ type: 'CreateOrder', orderId, data: same }),
+      );
+    };
+    const repeated = async (hash: string | undefined): Promise<CommandResult> => {
+      const isSame = hash === message.hash || (hash !== undefined && (await otherHashes()).includes(hash));
+      if (isSame) return { kind: 'answered', answer, replayed: true };
       return id === undefined ? keyReused(meta.key) : orderExists(orderId);
     };
     const first = await recorded;
-    if (first !== undefined) return repeated(hashPart(first.causationId));
+    if (first !== undefined) return await repeated(hashPart(first.causationId));
     return outcomeOf(orderId, message, async () => {
       try {
         // A start that was sent may have happened, so a late answer is better than none.
@@ -231,9 +255,81 @@ export function createGateway(options: GatewayOptions): Gateway {
       } catch (error) {
         if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
         const { memo } = await inTime(() => client.workflow.getHandle(workflowId(orderId)).describe());
-        return repeated(typeof memo?.['hash'] === 'string' ? memo['hash'] : undefined);
+        return await repeated(typeof memo?.['hash'] === 'string' ? memo['hash'] : undefined);
       }
     });
+  }
+
+  /** Undefined if the key store is away, and this process has no key for the customer. */
+  async function sealingKeyOf(
+    customerId: string,
+    { correlationId }: CommandMeta,
+  ): Promise<CustomerKey | undefined> {
+    try {
+      return await keys.sealingKey(customerId);
+    } catch (error) {
+      if (!isMongoOutage(error)) throw error;
+      logger.warn({ err: error, correlationId }, 'the key store does not answer');
+      return undefined;
+    }
+  }
+
+  /** None while the key store is away. */
+  async function furtherKeys(customerId: string, than: CustomerKey): Promise<readonly CustomerKey[]> {
+    try {
+      return await withTimeout(JOURNAL_WITHIN_MS, otherKeys(keys, customerId, than));
+    } catch (error) {
+      if (!isMongoOutage(error)) throw error;
+      return [];
+    }
+  }
+
+  /**
+   * Seals the persons in a command, and sends it. If it is refused because its key was used with
+   * another content, it may be a repetition that was sealed under another key of the customer.
+   */
+  async function sealedTo(
+    orderId: string,
+    command: FollowUpCommand,
+    meta: CommandMeta,
+    ask: (command: FollowUpCommand) => Promise<CommandResult>,
+  ): Promise<CommandResult> {
+    if (!hasPersons(command)) return await ask(command);
+    const customerId = await customerOf(orderId);
+    if (customerId === undefined) return notFound(orderId);
+    const key = await sealingKeyOf(customerId, meta);
+    if (key === undefined) return keysUnavailable();
+    const { type, data } = command;
+    const sealedUnder = (one: CustomerKey) =>
+      // Sealing keeps the shape of the data.
+      ({ type, data: sealed<object>({ orderId, type, data }, one) }) as FollowUpCommand;
+    const result = await ask(sealedUnder(key));
+    if (meta.fresh === true || !isKeyReused(result)) return result;
+    for (const other of await furtherKeys(customerId, key)) {
+      const again = await ask(sealedUnder(other));
+      if (!isKeyReused(again)) return again;
+    }
+    return result;
+  }
+
+  /**
+   * The customer of an order, which never changes.
+   *
+   * @returns undefined if there is no such order
+   */
+  async function customerOf(orderId: string): Promise<string | undefined> {
+    const viewed = await knowsCustomer(orderId);
+    if (viewed !== undefined) return viewed;
+    try {
+      const handle = client.workflow.getHandle(workflowId(orderId));
+      const { searchAttributes: found } = await inTime(() => handle.describe());
+      const [customerId] = found[searchAttributes.customer] ?? [];
+      if (customerId !== undefined) return String(customerId);
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    }
+    const first = await firstRecorded(orderId);
+    return first?.type === 'OrderCreated' ? first.data.customer.id : undefined;
   }
 
   async function start(message: CommandMessage<'CreateOrder'>, order: Order): Promise<void> {
@@ -250,7 +346,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     });
   }
 
-  function execute(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult> {
+  function executeSealed(
+    orderId: string,
+    command: FollowUpCommand,
+    meta: CommandMeta,
+  ): Promise<CommandResult> {
     let message: Message = messageTo(orderId, command.type, command.data, meta);
     return outcomeOf(orderId, message, async () => {
       const giveUpAt = Date.now() + answerWithinMs;
@@ -316,8 +416,18 @@ export function createGateway(options: GatewayOptions): Gateway {
     }
   }
 
+  function execute(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult> {
+    return outcomeOf(orderId, idsOf(meta), () =>
+      sealedTo(orderId, command, meta, (one) => executeSealed(orderId, one, meta)),
+    );
+  }
+
   function signal(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult> {
-    return send(orderId, command.type, messageTo(orderId, command.type, command.data, meta));
+    return outcomeOf(orderId, idsOf(meta), () =>
+      sealedTo(orderId, command, meta, ({ type, data }) =>
+        send(orderId, type, messageTo(orderId, type, data, meta)),
+      ),
+    );
   }
 
   async function fact(orderId: string, { type, data }: Fact, meta: CommandMeta): Promise<CommandResult> {
@@ -412,6 +522,14 @@ function messageTo<D>(
   };
 }
 
+function idsOf({ issuer, key, correlationId }: CommandMeta): Pick<Message, 'commandId' | 'correlationId'> {
+  return { commandId: commandIdOf(issuer, key), correlationId };
+}
+
+function isKeyReused(result: CommandResult): boolean {
+  return result.kind === 'refused' && result.refusal.code === 'key_reused';
+}
+
 /** The `hash` of a `messageId`. */
 function hashPart(causationId: string): string {
   return causationId.slice(causationId.lastIndexOf('.') + 1);
@@ -441,6 +559,12 @@ function journalUnavailable(): Refused {
   const message =
     'the journal must be asked whether this key was used before, and MongoDB does not answer: try again with the same key';
   return { kind: 'refused', refusal: { kind: 'busy', code: 'journal_unavailable', message } };
+}
+
+function keysUnavailable(): Refused {
+  const message =
+    'the persons in this command cannot be sealed, because the key store does not answer: try again with the same key';
+  return { kind: 'refused', refusal: { kind: 'busy', code: 'keys_unavailable', message } };
 }
 
 function tooManyFacts(orderId: string): Refused {

@@ -29,7 +29,7 @@ const table = {
         discount: is.optional(is.Amount),
         shippingAddress: is.optional(is.Address),
         payment: is.Payment,
-        note: is.optional(is.Text),
+        note: is.optional(is.Note),
         tags: is.optional(is.Tags),
       }),
     verb: 'create',
@@ -209,7 +209,7 @@ const table = {
   AddNote: {
     scope: 'orders:write',
     summary: 'Add a note',
-    body: (is) => is.closed({ text: is.Text }),
+    body: (is) => is.closed({ text: is.Note }),
     verb: 'note',
     fields: { text: { typed: '<text>', says: 'the note' } },
     examples: ["note 018f… 'gift wrap, please'"],

@@ -5,12 +5,14 @@ import type { FastifyReply } from 'fastify';
  * changed the journal, does not keep the others from the client.
  *
  * @param next where the next page begins; undefined on the last page
+ * @param open opens the persons in the text; by default, they stay sealed
  */
 export async function sendEvents(
   reply: FastifyReply,
   data: readonly object[],
   next: number | undefined,
+  open: (json: string) => Promise<string> = (json) => Promise.resolve(json),
 ): Promise<FastifyReply> {
   const page = { data, ...(next !== undefined && { nextCursor: String(next) }) };
-  return await reply.type('application/json; charset=utf-8').send(JSON.stringify(page));
+  return await reply.type('application/json; charset=utf-8').send(await open(JSON.stringify(page)));
 }

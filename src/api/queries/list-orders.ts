@@ -40,18 +40,26 @@ export interface OrderList {
   readonly nextCursor?: string;
 }
 
+/** Words, and their hashes (`personWords`). */
+type Hashes = ReadonlyMap<string, string>;
+
 const DEFAULT_LIMIT = 50;
 const WITHIN_MS = 4_000;
 
-/** One page of the orders that match, in the given sort and then by id. */
+/**
+ * One page of the orders that match, in the given sort and then by id.
+ *
+ * @param hashes of the words in `q`, which are found among sealed persons by them
+ */
 export async function listOrders(
   db: Db,
   cursors: Cursors,
   query: OrderListQuery,
   attentionAfterMs: number,
+  hashes: Hashes = new Map(),
 ): Promise<OrderList> {
   const { limit = DEFAULT_LIMIT } = query;
-  const { filter, sort, field, list } = toFind(cursors, query, attentionAfterMs);
+  const { filter, sort, field, list } = toFind(cursors, query, attentionAfterMs, hashes);
   const matching = orders(db)
     .find(filter, answering)
     .sort(sort)
@@ -76,12 +84,13 @@ export function toFind(
   cursors: Cursors,
   { sort = '-createdAt', limit: _limit, cursor, ...filters }: OrderListQuery,
   attentionAfterMs: number,
+  hashes: Hashes = new Map(),
 ) {
   const descending = sort.startsWith('-');
   const field = sortFields[sort];
   const list = [sort, Object.entries(filters).toSorted(([a], [b]) => (a < b ? -1 : 1))];
   const direction: 1 | -1 = descending ? -1 : 1;
-  const conditions = toConditions(filters, new Date(Date.now() - attentionAfterMs).toISOString());
+  const conditions = toConditions(filters, new Date(Date.now() - attentionAfterMs).toISOString(), hashes);
   if (cursor !== undefined) {
     const [value, orderId] = cursors.read(list, cursor);
     const [beyond, from] = descending ? (['$lt', '$lte'] as const) : (['$gt', '$gte'] as const);
@@ -117,6 +126,7 @@ function toConditions(
     ...ranges
   }: Omit<OrderListQuery, 'sort' | 'limit' | 'cursor'>,
   owedBy: string,
+  hashes: Hashes,
 ): Filter<OrderDocument>[] {
   return [
     ...(status === undefined ? [] : [{ status }]),
@@ -127,7 +137,7 @@ function toConditions(
     ...(customerId === undefined ? [] : [{ 'customer.id': customerId }]),
     ...(sku === undefined ? [] : [{ skus: sku }]),
     ...(tag === undefined ? [] : [{ tags: tag }]),
-    ...(q === undefined ? [] : searched(queryWords(q))),
+    ...(q === undefined ? [] : searched(queryWords(q), hashes)),
     ...Object.entries(ranges).map(([name, value]) => {
       const [, field = '', bound = ''] = /^(\w+)\[(\w+)\]$/.exec(name) ?? [];
       return { [field]: { [`$${bound}`]: typeof value === 'string' ? toInstant(name, value) : value } };
@@ -136,9 +146,13 @@ function toConditions(
 }
 
 /** Words without letters or digits are in no order, so a search for them finds nothing. */
-function searched(words: readonly string[]): Filter<OrderDocument>[] {
+function searched(words: readonly string[], hashes: Hashes): Filter<OrderDocument>[] {
   if (words.length === 0) return [{ search: { $in: [] } }];
-  return words.map((word) => ({ search: { $regex: `^${escapeRegExp(word)}` } }));
+  return words.map((word) => {
+    const inPlain = { search: { $regex: `^${escapeRegExp(word)}` } };
+    const hash = hashes.get(word);
+    return hash === undefined ? inPlain : { $or: [inPlain, { persons: hash }] };
+  });
 }
 
 function escapeRegExp(text: string): string {

@@ -13,6 +13,8 @@ import { stateQuery } from '../../log/workflow/messages.js';
 
 export interface FoundOrder extends StoredView {
   readonly servedBy: 'view' | 'workflow' | 'history' | 'journal';
+  /** the entry of the cache that it comes from */
+  readonly cached?: StoredView;
 }
 
 /**
@@ -43,7 +45,7 @@ const HISTORY_WITHIN_MS = 2_000;
 export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'>): OrderReader {
   async function fromView(orderId: string, atLeast?: number): Promise<FoundOrder | undefined> {
     const view = await views.read(orderId, atLeast);
-    return view && { ...view, servedBy: 'view' };
+    return view && { ...view, servedBy: 'view', cached: view };
   }
 
   async function fromTemporal(orderId: string): Promise<FoundOrder | undefined> {

@@ -10,11 +10,13 @@ import { foldHistory } from '../../log/journal/history.js';
 import { readStored } from '../../log/journal/journal.js';
 import { type Moment, unbroken } from '../../log/journal/time-travel.js';
 import type { Kind } from '../admission.js';
+import type { PersonsAtEdge } from '../persons.js';
 import { HttpProblem, problem } from '../problem.js';
 import { Amount, closed, Id, Name, OrderPath, Sku, Tag, Time, Version } from '../schemas.js';
 import type { Http } from '../server.js';
 import { isServerError } from '../../outages/server-error.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
+import { queryWords } from '../../views/search-words.js';
 import type { Cursors } from './cursor.js';
 import { sendEvents } from './event-page.js';
 import { badQuery, toInstant } from './instant.js';
@@ -31,6 +33,7 @@ export interface OrderQueryDeps {
   readonly past: Past;
   readonly cursors: Cursors;
   readonly attention: AttentionDeps;
+  readonly persons: PersonsAtEdge;
 }
 
 const VERSION_WITHIN_MS = 5_000;
@@ -39,7 +42,7 @@ const tags = ['queries'];
 
 export function registerOrderQueries(
   app: Http,
-  { db, views, reader, past, cursors, attention }: OrderQueryDeps,
+  { db, views, reader, past, cursors, attention, persons }: OrderQueryDeps,
 ): void {
   app.get(
     '/v1/orders/:orderId',
@@ -75,7 +78,7 @@ export function registerOrderQueries(
         const { order, isFinal } = await past.orderAt(orderId, moment);
         const { version } = order;
         const found: FoundOrder = { version, json: JSON.stringify(toView(order)), servedBy: 'journal' };
-        return await sendOrder(request, reply, found, isFinal ? forGood : 'no-cache');
+        return await sendOrder(request, reply, persons, found, isFinal ? forGood : 'no-cache');
       }
       const { consistency, minVersion = 1 } = request.query;
       const read = consistency === 'strong' ? 'readStrong' : 'read';
@@ -86,7 +89,7 @@ export function registerOrderQueries(
       }
       if (found === undefined) throw orderNotFound(orderId);
       if (found.version < minVersion) throw behind(found, minVersion);
-      return await sendOrder(request, reply, await withAttention(orderId, found), 'no-cache');
+      return await sendOrder(request, reply, persons, await withAttention(orderId, found), 'no-cache');
     },
   );
 
@@ -116,7 +119,7 @@ export function registerOrderQueries(
             Type.String({
               ...Name,
               description:
-                'words; each is the beginning of a word in ids, name, e-mail, tags or goods; case, accents and punctuation are ignored',
+                'words; each is the beginning of a word in ids, tags or goods, or, with `persons:read`, a whole word of the name or the e-mail address; case, accents and punctuation are ignored',
             }),
           ),
           'createdAt[gt]': Type.Optional(Time),
@@ -139,7 +142,8 @@ export function registerOrderQueries(
       },
     },
     async (request, reply) => {
-      const list = await listOrders(db, cursors, request.query, attention.attentionAfterMs);
+      const hashes = await persons.search(request, reply, queryWords(request.query.q ?? ''));
+      const list = await listOrders(db, cursors, request.query, attention.attentionAfterMs, hashes);
       for (const { orderId, version } of list.data) views.shown(orderId, version);
       return await reply.send(list);
     },
@@ -176,7 +180,9 @@ export function registerOrderQueries(
           : await historyAfter(orderId, after);
       const data = events.slice(0, limit);
       const isLastPage = events.length <= limit;
-      return await sendEvents(reply, data, isLastPage ? undefined : data.at(-1)?.version);
+      return await sendEvents(reply, data, isLastPage ? undefined : data.at(-1)?.version, (json) =>
+        persons.json(request, reply, json),
+      );
     },
   );
 
@@ -193,7 +199,8 @@ export function registerOrderQueries(
     if (rows.length === 0) return found;
     // Adds a member at the end of the object.
     const json = `${found.json.slice(0, -1)},"attention":${JSON.stringify(rows)}}`;
-    return { ...found, json, isAttentive: true };
+    const { cached: _, ...rest } = found;
+    return { ...rest, json, isAttentive: true };
   }
 
   /** The events after a version up to a gap, which later events may fill. */
@@ -286,12 +293,16 @@ interface Attentive {
 async function sendOrder(
   request: FastifyRequest<{ Headers: { 'if-none-match'?: string } }>,
   reply: FastifyReply,
-  { version, json, servedBy, isAttentive }: FoundOrder & Attentive,
+  persons: PersonsAtEdge,
+  { version, json, servedBy, isAttentive, cached }: FoundOrder & Attentive,
   cacheControl: string,
 ): Promise<FastifyReply> {
   const etag = `"${version}"`;
-  reply.header('etag', etag).header('cache-control', cacheControl).header('served-by', servedBy);
+  // A cache must not keep a person for good.
+  const caching = cacheControl === forGood && persons.opens(request, json) ? 'no-store' : cacheControl;
+  reply.header('etag', etag).header('cache-control', caching).header('served-by', servedBy);
   if (isAttentive !== true && names(request.headers['if-none-match'], etag))
     return await reply.code(304).send();
-  return await reply.type('application/json; charset=utf-8').send(json);
+  reply.type('application/json; charset=utf-8');
+  return await reply.send(await persons.json(request, reply, json, cached));
 }

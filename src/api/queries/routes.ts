@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { FeedTail } from '../../log/feed/feed.js';
+import type { PersonsAtEdge } from '../persons.js';
 import type { Http } from '../server.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
 import { createCursors } from './cursor.js';
@@ -20,6 +21,7 @@ export interface QueryDeps {
   readonly db: Db;
   readonly tail: FeedTail;
   readonly views: OrderViews;
+  readonly persons: PersonsAtEdge;
   /** of the role `feed` */
   readonly feedTaskQueue: string;
   /** of the orders' workflows */
@@ -40,6 +42,7 @@ export function registerQueries(
     db,
     tail,
     views,
+    persons,
     feedTaskQueue,
     orderTaskQueue,
     attentionAfterMs,
@@ -51,7 +54,7 @@ export function registerQueries(
   const reader = createOrderReader(client, views);
   const past = createPast(db, reader);
   const attention = { client, db, orderTaskQueue, attentionAfterMs };
-  registerOrderQueries(app, { db, views, reader, past, cursors, attention });
+  registerOrderQueries(app, { db, views, reader, past, cursors, attention, persons });
   registerAttention(app, { ...attention, cursors });
   registerTimeTravel(app, past);
   registerFeedQueries(app, { db, reader, tail });

@@ -19,7 +19,7 @@ export interface Creation {
 
 /**
  * The options that every run of an order's workflow is started with: its id, and how it is found
- * and shown in Temporal.
+ * and shown in Temporal. No person is in them.
  */
 export function startOptionsOf(
   order: Order,
@@ -37,9 +37,9 @@ export function startOptionsOf(
       { key: customerAttribute, value: customer.id },
     ],
     memo: { hash, commandId },
-    staticSummary: `${oneLine(customer.name)} · ${formatMoney(total, currency)}`,
+    staticSummary: `${customer.id} · ${formatMoney(total, currency)}`,
     staticDetails: [
-      `Order **${orderId}** of ${oneLine(customer.name)} (customer ${customer.id})`,
+      `Order **${orderId}** of customer ${customer.id}`,
       '',
       ...lines.map(
         ({ sku, quantity, unitPrice }) => `- ${quantity} × ${sku} at ${formatMoney(unitPrice, currency)}`,
@@ -60,9 +60,4 @@ const FAIRNESS_KEY_BYTES = 64;
 export function fairnessKeyOf(issuer: string): string {
   if (Buffer.byteLength(issuer) <= FAIRNESS_KEY_BYTES) return issuer;
   return createHash('sha256').update(issuer).digest('base64url');
-}
-
-/** Collapses white space: a summary in the Web UI is one line. */
-function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, ' ');
 }

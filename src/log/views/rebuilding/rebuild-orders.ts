@@ -13,7 +13,7 @@ import {
   orders,
   ordersVersion,
   projectOrder,
-  toDocument,
+  searchable,
   viewedOrders,
 } from '../../../views/orders.js';
 import type { Rebuilding } from './rebuild.js';
@@ -249,7 +249,8 @@ async function write({ db, next, rebuildId }: Target, batch: Batch): Promise<rea
       : await orders(db)
           .find({ _id: { $in: kept } }, committed)
           .toArray();
-  const made = [...batch.values()].flatMap((order) => (order instanceof Error ? [] : [toDocument(order)]));
+  const folded = [...batch.values()].flatMap((order) => (order instanceof Error ? [] : [order]));
+  const made = await Promise.all(folded.map((order) => searchable(db, order)));
   // A worker that has cached an order of the replaced view sees another `recorder`, even at the
   // same version, and reads it again.
   const documents = [...made, ...taken].map((document) => ({ ...document, recorder: rebuildId }));

@@ -6,7 +6,7 @@ import { committed, durable, insertMissing, isDuplicateKey } from '../../journal
 import type { HistoryLog } from '../../journal/history.js';
 import { insertIntoJournal, journal, journaled, restoreLog } from '../../journal/journal.js';
 import { isServerError } from '../../../outages/server-error.js';
-import { orders, projectOrder, toDocument } from '../../../views/orders.js';
+import { orders, projectOrder, searchable } from '../../../views/orders.js';
 
 /** An order, read from its history. */
 export interface KeptOrder {
@@ -77,7 +77,7 @@ async function insertOrders(db: Db, fresh: readonly KeptOrder[]): Promise<boolea
 
 /** @returns ids of the orders that have a view already */
 async function insertViews(db: Db, fresh: readonly KeptOrder[]): Promise<readonly string[]> {
-  const documents = fresh.map(({ order }) => toDocument(order));
+  const documents = await Promise.all(fresh.map(({ order }) => searchable(db, order)));
   return (await insertMissing(orders(db), documents)).map(({ orderId }) => orderId);
 }
 
@@ -117,7 +117,7 @@ async function projectFromHistory(db: Db, order: Order): Promise<void> {
   const { orderId, version } = order;
   try {
     const older = { _id: orderId, version: { $lt: version } };
-    await orders(db).replaceOne(older, toDocument(order), { upsert: true, ...durable });
+    await orders(db).replaceOne(older, await searchable(db, order), { upsert: true, ...durable });
   } catch (error) {
     // Its view has this version, or a later one.
     if (!isDuplicateKey(error)) throw error;

@@ -1,0 +1,66 @@
+/** The schema keyword of a member whose text is personal: it is sealed before it enters a command. */
+export const PERSONAL = 'x-personal';
+
+/** Marks the schema of a personal text. OpenAPI shows the mark. */
+export function personal<S extends object>(schema: S): S {
+  return { ...schema, [PERSONAL]: true };
+}
+
+/** The way to a member, from the outside in; entries of a list have no part in it. */
+export type Path = readonly string[];
+
+/**
+ * The name of a personal field by the way to it. A value has one name wherever it appears: in a
+ * command, an event, a state or an answer.
+ */
+export function fieldOf(path: Path): string {
+  const [owner = '', member = ''] = path.slice(-2);
+  if (owners.has(owner) && path.length > 1) return `${owner}.${member}`;
+  const name = path.at(-1) ?? '';
+  return renamed.get(name) ?? name;
+}
+
+const owners = new Set(['customer', 'shippingAddress', 'payment']);
+/** Members that hold a field under another name. */
+const renamed = new Map([
+  // The note of a new order is the first of its notes.
+  ['note', 'text'],
+  // A view across orders has the customer's name alone.
+  ['name', 'customer.name'],
+  // What the payment provider is asked for.
+  ['method', 'payment.method'],
+]);
+
+/**
+ * The personal members of a schema.
+ *
+ * @throws TypeError if an entry of a list is personal: no command has such a member
+ */
+export function personalMembers(schema: unknown, path: Path = []): readonly Path[] {
+  if (typeof schema !== 'object' || schema === null) return [];
+  if (Reflect.get(schema, PERSONAL) === true) return [path];
+  if (personalMembers(Reflect.get(schema, 'items')).length > 0)
+    throw new TypeError(`a list at ${path.join('.')} has personal members`);
+  const properties: unknown = Reflect.get(schema, 'properties');
+  if (typeof properties !== 'object' || properties === null) return [];
+  return Object.entries(properties).flatMap(([name, member]) => personalMembers(member, [...path, name]));
+}
+
+/** A copy of `value` whose text at `path` is changed; the value itself if it has none there. */
+export function changedAt<T>(value: T, [name, ...rest]: Path, change: (text: string) => string): T {
+  if (name === undefined) return (typeof value === 'string' ? change(value) : value) as T;
+  if (typeof value !== 'object' || value === null || !(name in value)) return value;
+  return { ...value, [name]: changedAt<unknown>(Reflect.get(value, name), rest, change) };
+}
+
+/** Whether `value` has a text at one of these paths. */
+export function hasText(value: unknown, paths: readonly Path[]): boolean {
+  return paths.some((path) => {
+    const found = path.reduce<unknown>(
+      (inside, name) =>
+        typeof inside === 'object' && inside !== null ? Reflect.get(inside, name) : undefined,
+      value,
+    );
+    return typeof found === 'string';
+  });
+}

@@ -1,0 +1,147 @@
+import { FORGOTTEN } from '../../order/forget.js';
+import { isMongoOutage } from '../../outages/mongo-outage.js';
+import { fieldOf, type Path } from './fields.js';
+import type { KeyStore } from './key-store.js';
+import { keyIdIn, open } from './sealing.js';
+
+/** How the persons of an answer are shown. */
+export type Shown =
+  /** all are in plain text, or there are none */
+  | 'open'
+  /** at least one is still sealed: its key cannot be asked for, or is not in the store */
+  | 'sealed';
+
+export interface Opened<T> {
+  readonly value: T;
+  readonly persons: Shown;
+}
+
+/**
+ * Opens every sealed text in plain data. A text whose key was destroyed becomes `FORGOTTEN`. A text
+ * that cannot be opened stays as it is: the key store is away, its key is not there, or it was
+ * moved here from another place.
+ *
+ * The order that a text belongs to is named by the nearest `orderId` around it.
+ */
+export async function openAll<T>(keys: KeyStore, value: T): Promise<Opened<T>> {
+  const ids = new Set<string>();
+  collect(value, ids);
+  if (ids.size === 0) return { value, persons: 'open' };
+  const found = await keysById(keys, ids);
+  let persons: Shown = 'open';
+  const show = (text: string, orderId: string, path: Path): string => {
+    const shown = openText(found, text, orderId, path);
+    if (shown === undefined) persons = 'sealed';
+    return shown ?? text;
+  };
+  // Only texts are replaced, so the type stays.
+  const shown = replaced(value, { orderId: '', path: [] }, show) as T;
+  return { value: shown, persons };
+}
+
+/** `openAll` for a text of JSON. */
+export async function openJson(keys: KeyStore, json: string): Promise<Opened<string>> {
+  if (!hasSealed(json)) return { value: json, persons: 'open' };
+  const { value, persons } = await openAll<unknown>(keys, JSON.parse(json));
+  return { value: JSON.stringify(value), persons };
+}
+
+/** Whether a text of JSON may have a sealed value. */
+export function hasSealed(json: string): boolean {
+  return json.includes('"sealed:');
+}
+
+/**
+ * Opens one text of an order, which need not be sealed.
+ *
+ * @returns undefined if its key was destroyed
+ * @throws Error if the key is not there, or the text was moved; MongoError if the store is away
+ */
+export async function openOne(
+  keys: KeyStore,
+  { orderId, customerId, path }: { orderId: string; customerId?: string; path: Path },
+  text: string,
+): Promise<string | undefined> {
+  const keyId = keyIdIn(text);
+  if (keyId === undefined) return text;
+  const key = await keys.opening(keyId, customerId);
+  if (key === 'destroyed') return undefined;
+  if (key === 'unknown') throw new Error(`The key store has no key ${keyId}, which order ${orderId} names.`);
+  return open(key, { orderId, field: fieldOf(path) }, text);
+}
+
+type Found = ReadonlyMap<string, Buffer | 'destroyed' | 'unknown'>;
+
+async function keysById(keys: KeyStore, ids: ReadonlySet<string>): Promise<Found> {
+  const found = await Promise.all(
+    [...ids].map(async (id) => {
+      try {
+        return [id, await keys.opening(id)] as const;
+      } catch (error) {
+        if (!isMongoOutage(error)) throw error;
+        return [id, 'unknown'] as const;
+      }
+    }),
+  );
+  return new Map(found);
+}
+
+function openText(found: Found, text: string, orderId: string, path: Path): string | undefined {
+  const keyId = keyIdIn(text);
+  if (keyId === undefined) return text;
+  const key = found.get(keyId);
+  if (key === 'destroyed') return FORGOTTEN;
+  if (key === undefined || key === 'unknown') return undefined;
+  try {
+    return open(key, { orderId, field: fieldOf(path) }, text);
+  } catch {
+    return undefined;
+  }
+}
+
+function collect(value: unknown, ids: Set<string>): void {
+  if (typeof value === 'string') {
+    const id = keyIdIn(value);
+    if (id !== undefined) ids.add(id);
+  } else if (typeof value === 'object' && value !== null) {
+    for (const inner of Object.values(value)) collect(inner, ids);
+  }
+}
+
+interface Around {
+  readonly orderId: string;
+  readonly path: Path;
+}
+
+function replaced(
+  value: unknown,
+  around: Around,
+  show: (text: string, orderId: string, path: Path) => string,
+): unknown {
+  if (typeof value === 'string') return show(value, around.orderId, around.path);
+  if (Array.isArray(value)) return value.map((entry) => replaced(entry, around, show));
+  if (typeof value !== 'object' || value === null) return value;
+  const orderId = orderIdIn(value) ?? around.orderId;
+  const changed = changedPathIn(value);
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => {
+      const path = changed !== undefined && changes.has(name) ? changed : [...around.path, name];
+      return [name, replaced(inner, { orderId, path }, show)];
+    }),
+  );
+}
+
+function orderIdIn(value: object): string | undefined {
+  if ('orderId' in value && typeof value.orderId === 'string') return value.orderId;
+  // A customer has the name of its last order.
+  const last = 'lastOrder' in value ? value.lastOrder : undefined;
+  return typeof last === 'object' && last !== null ? orderIdIn(last) : undefined;
+}
+
+const changes = new Set(['before', 'after']);
+
+/** Where the member is whose change this is; undefined if it is no change (`Diff`). */
+function changedPathIn(value: object): Path | undefined {
+  if (!('path' in value) || typeof value.path !== 'string') return undefined;
+  return value.path.split('/').slice(1);
+}

@@ -1,0 +1,52 @@
+import { changedAt, fieldOf, hasText, type Path, personalMembers } from '../../access/persons/fields.js';
+import type { KeyStore } from '../../access/persons/key-store.js';
+import { type CustomerKey, keyIdIn, seal } from '../../access/persons/sealing.js';
+import { type CommandType, followUpTypes } from '../../order/commands.js';
+import { bodyParts } from './body-parts.js';
+import { commands } from './table.js';
+
+/** The personal members of each command, by the marks in its schema. */
+const members = new Map<CommandType, readonly Path[]>(
+  (['CreateOrder', ...followUpTypes] as const).map((type) => [
+    type,
+    personalMembers(commands[type].body(bodyParts)),
+  ]),
+);
+
+/** The data of a command whose persons are in plain text, and where it goes. */
+export interface Plain<D> {
+  readonly orderId: string;
+  readonly type: CommandType;
+  readonly data: D;
+}
+
+/** Whether a command has a personal text. */
+export function hasPersons({ type, data }: Omit<Plain<unknown>, 'orderId'>): boolean {
+  return hasText(data, membersOf(type));
+}
+
+/** The data with every personal text sealed. A text that is sealed already stays. */
+export function sealed<D>({ orderId, type, data }: Plain<D>, key: CustomerKey): D {
+  return membersOf(type).reduce((changed, path) => {
+    const place = { orderId, field: fieldOf(path) };
+    return changedAt(changed, path, (text) => (keyIdIn(text) === undefined ? seal(key, place, text) : text));
+  }, data);
+}
+
+/**
+ * The customer's further keys. It has some if two processes gave it one each while the key store
+ * was away: a command that was sealed under one may be sent again to the other process.
+ */
+export async function otherKeys(
+  keys: KeyStore,
+  customerId: string,
+  than: CustomerKey,
+): Promise<readonly CustomerKey[]> {
+  const ids = (await keys.keysOf(customerId)).filter((keyId) => keyId !== than.keyId);
+  const found = await Promise.all(ids.map(async (keyId) => ({ keyId, key: await keys.opening(keyId) })));
+  return found.flatMap(({ keyId, key }) => (typeof key === 'string' ? [] : [{ keyId, key }]));
+}
+
+function membersOf(type: CommandType): readonly Path[] {
+  return members.get(type) ?? [];
+}

@@ -1,0 +1,63 @@
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isFileError } from '../access/persons/kept-keys.js';
+import { type MasterKeys, newMasterKey, readMasterKeys } from '../access/persons/master-keys.js';
+import { type Config, ConfigError, isLoopback } from './config.js';
+
+const expected = 'one key a line, 32 bytes in base64: `openssl rand -base64 32` makes one';
+
+/**
+ * The master keys of `MASTER_KEY_FILE`. Without it, a system that is on this machine alone has a
+ * key in `DATA_DIR`, which is made at the first call.
+ *
+ * @throws ConfigError if the file cannot be used, or is missing
+ */
+export function masterKeysOf(config: Config): MasterKeys {
+  const { masterKeyFile } = config.keys;
+  if (masterKeyFile === undefined && !isLocal(config)) {
+    const detail = 'it must be set unless HTTP_HOST and MongoDB are on a loopback interface';
+    throw new ConfigError(`MASTER_KEY_FILE is missing: ${detail}.`);
+  }
+  const path = masterKeyFile ?? madeKeyFile(config.embedded.dataDir);
+  const keys = readMasterKeys(text(path));
+  if (keys === undefined)
+    throw new ConfigError(`MASTER_KEY_FILE=${path} cannot be used: expected ${expected}.`);
+  return keys;
+}
+
+function text(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    throw new ConfigError(`MASTER_KEY_FILE=${path} cannot be read: expected a file with ${expected}.`);
+  }
+}
+
+/** Any number of processes may do this at once: the first one makes the key. */
+function madeKeyFile(dataDir: string): string {
+  const path = join(dataDir, 'master.key');
+  const draft = `${path}.${process.pid}`;
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  writeFileSync(draft, `${newMasterKey()}\n`, { mode: 0o600 });
+  try {
+    linkSync(draft, path);
+  } catch (error) {
+    if (!isFileError(error, 'EEXIST')) throw error;
+  } finally {
+    rmSync(draft, { force: true });
+  }
+  return path;
+}
+
+function isLocal({ http, mongodb, keys }: Config): boolean {
+  return (
+    isLoopback(http.host) && [mongodb.uri, keys.uri].every((uri) => uri === undefined || isLocalUri(uri))
+  );
+}
+
+/** Whether all servers of a connection string are on this machine. */
+function isLocalUri(uri: string): boolean {
+  const [, servers = ''] = /^mongodb:\/\/(?:[^@/]*@)?([^/?]+)/.exec(uri) ?? [];
+  const hosts = servers.split(',').map((server) => server.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1'));
+  return hosts.every((host) => isLoopback(host));
+}

@@ -1,0 +1,55 @@
+import { createHmac } from 'node:crypto';
+import type { KeyStore } from '../access/persons/key-store.js';
+import { openOne } from '../access/persons/opening.js';
+import { isSealed } from '../access/persons/sealing.js';
+import type { Order } from '../order/order.js';
+import { isMongoOutage } from '../outages/mongo-outage.js';
+import { wholeWords } from './search-words.js';
+
+/**
+ * The words by which the sealed name and e-mail address of an order's customer are found: an HMAC
+ * of each whole word. They say nothing without the search key, and are found by whole words only.
+ * There are none for a person whose key was destroyed, and none for one in plain text, which is
+ * found by `searchWords`.
+ *
+ * @throws MongoError if the key store is away
+ */
+export async function personWords(keys: KeyStore, { orderId, customer }: Order): Promise<readonly string[]> {
+  const { id: customerId, name, email = '' } = customer;
+  const texts = await Promise.all([
+    opened(keys, { orderId, customerId, path: ['customer', 'name'] }, name),
+    opened(keys, { orderId, customerId, path: ['customer', 'email'] }, email),
+  ]);
+  const words = [...new Set(texts.flatMap((text) => wholeWords(text ?? '')))];
+  return words.length === 0 ? [] : await hashedWords(keys, words);
+}
+
+export function hasSealedPersons({ customer: { name, email } }: Order): boolean {
+  return isSealed(name) || (email !== undefined && isSealed(email));
+}
+
+/** Each word as `personWords` keeps it. @throws MongoError if the key store is away */
+export async function hashedWords(keys: KeyStore, words: readonly string[]): Promise<readonly string[]> {
+  const key = await keys.searchKey();
+  return words.map((word) =>
+    createHmac('sha256', key).update(word).digest().subarray(0, HASH_BYTES).toString('base64url'),
+  );
+}
+
+/** Enough that two words do not meet. */
+const HASH_BYTES = 15;
+
+/** Undefined for a text in plain, and for one that cannot be opened any more. */
+async function opened(
+  keys: KeyStore,
+  place: Parameters<typeof openOne>[1],
+  text: string,
+): Promise<string | undefined> {
+  if (!isSealed(text)) return undefined;
+  try {
+    return await openOne(keys, place, text);
+  } catch (error) {
+    if (isMongoOutage(error)) throw error;
+    return undefined;
+  }
+}
