@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
 import type { KeyStore } from '../access/persons/key-store.js';
 import { committed } from '../log/journal/durability.js';
@@ -34,4 +35,28 @@ export async function destroyForgottenKeys(db: Db, keyStore: KeyStore): Promise<
     for (const keyId of keys) done.add(keyId);
     await keyStore.destroyKeys(data.customerId, { reason: data.reason, actor, at }, keys);
   }
+}
+
+const AGAIN_MS = 1_000;
+
+/** Lets no key of the store be used before `destroyForgottenKeys` has succeeded. */
+export function destroyBeforeUse(
+  { db, keys }: { readonly db: Db; readonly keys: KeyStore },
+  stopping: AbortSignal,
+): void {
+  keys.holdUntil(untilDone(() => destroyForgottenKeys(db, keys), stopping));
+}
+
+async function untilDone(work: () => Promise<void>, stopping: AbortSignal): Promise<void> {
+  while (!stopping.aborted) {
+    try {
+      await work();
+      return;
+    } catch {
+      // MongoDB is away, which readiness reports.
+      await setTimeout(AGAIN_MS, undefined, { signal: stopping, ref: false }).catch(() => undefined);
+    }
+  }
+  // No key is used by a process that stops.
+  await new Promise(() => undefined);
 }

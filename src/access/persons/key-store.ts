@@ -62,6 +62,11 @@ export interface KeyStore {
    * destroyed already; a key of another customer is left alone.
    */
   destroyKeys(customerId: string, why: Destruction, keyIds: readonly string[]): Promise<void>;
+  /**
+   * Until this has resolved, no key that is in the store is used: it may have to be destroyed again.
+   * Opening then fails as if the store were away, and values are sealed under new keys.
+   */
+  holdUntil(ready: Promise<unknown>): void;
   /** The Ed25519 key that signs certificates. */
   signingKey(): Promise<KeyObject>;
   /** The key of the hashes that persons are searched by. */
@@ -134,6 +139,8 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
   let isClosed = false;
   let filling: Promise<void> | undefined;
   let indexes: Promise<unknown> | undefined;
+  /** see `holdUntil`; undefined if nothing is waited for */
+  let held: Promise<unknown> | undefined;
   const systemKeys = new Map<SystemKeyRow['_id'], Promise<Buffer>>();
 
   /** Asks the store, unless it did not answer a moment ago. */
@@ -214,7 +221,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
       return undefined;
     });
     const row = stored?.get(customerId);
-    if (row !== undefined) return remember(customerId, keyIn(row));
+    if (row !== undefined && (await isReady())) return remember(customerId, keyIn(row));
     // Given out while the store was away, or just now, and not claimed yet: unless it is destroyed.
     if (known !== undefined && (stored === undefined || (await isSpare(known.key.keyId)))) {
       return remember(customerId, known.key);
@@ -244,6 +251,14 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
       await claim(keyId, customerId);
       kept.remove(one);
     }
+  }
+
+  async function isReady(): Promise<boolean> {
+    if (held === undefined) return true;
+    return await withTimeout(ANSWER_WITHIN_MS, held).then(
+      () => true,
+      () => false,
+    );
   }
 
   async function isSpare(keyId: string): Promise<boolean> {
@@ -282,6 +297,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
     const known = opened.get(keyId);
     if (known !== undefined && isFresh(known)) return known.key;
     try {
+      if (held !== undefined) await withTimeout(ANSWER_WITHIN_MS, held);
       const row = (await ask(() => findKeys(keyId))).get(keyId) ?? (await keptRow(keyId));
       if (row?.wrapped === undefined) {
         opened.delete(keyId);
@@ -432,6 +448,14 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
         durable,
       );
       for (const keyId of keyIds) opened.delete(keyId);
+    },
+    holdUntil(ready) {
+      const earlier = held;
+      const waiting = (async () => {
+        await Promise.all([earlier, ready]);
+        if (held === waiting) held = undefined;
+      })();
+      held = waiting;
     },
     searchKey: () => systemKey('search', () => randomBytes(32)),
     async signingKey() {
