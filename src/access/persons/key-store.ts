@@ -253,6 +253,11 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
     }
   }
 
+  async function release(waiting: Promise<unknown>): Promise<void> {
+    await waiting;
+    if (held === waiting) held = undefined;
+  }
+
   async function isReady(): Promise<boolean> {
     if (held === undefined) return true;
     return await withTimeout(ANSWER_WITHIN_MS, held).then(
@@ -450,12 +455,9 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
       for (const keyId of keyIds) opened.delete(keyId);
     },
     holdUntil(ready) {
-      const earlier = held;
-      const waiting = (async () => {
-        await Promise.all([earlier, ready]);
-        if (held === waiting) held = undefined;
-      })();
+      const waiting = Promise.all([held, ready]);
       held = waiting;
+      void release(waiting);
     },
     searchKey: () => systemKey('search', () => randomBytes(32)),
     async signingKey() {
