@@ -6,6 +6,8 @@
  * The file holds the sums and the checkpoint, and each write of it replaces both at once. So each event counts exactly
  * once, whenever this program is killed: the feed delivers at least once, and what the checkpoint covers is passed over.
  * A consumer with a database keeps its checkpoint there, and writes it in the same transaction as the result.
+ *
+ * A checkpoint is a position and its generation of the feed. After a restore the feed may refuse it.
  */
 import { open, readFile, rename } from 'node:fs/promises';
 import process from 'node:process';
@@ -15,8 +17,9 @@ const api = process.env['ORDERS_URL'] ?? 'http://127.0.0.1:8080';
 const file = process.argv[2] ?? 'sales.json';
 const RECONNECT_MS = 1_000;
 
-/** @typedef {{ position: number, orders: number, value: Record<string, number> }} Sales */
-/** @typedef {{ position: number, event: { type: string, data: { currency: string, total: number } } }} Received */
+/** @typedef {{ generation: number, position: number }} Checkpoint */
+/** @typedef {Checkpoint & { orders: number, value: Record<string, number> }} Sales */
+/** @typedef {Checkpoint & { event: { type: string, data: { currency: string, total: number } } }} Received */
 
 /** @returns {Promise<Sales>} */
 async function load() {
@@ -24,8 +27,18 @@ async function load() {
     return JSON.parse(await readFile(file, 'utf8'));
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-    return { position: 0, orders: 0, value: {} };
+    return fromTheBeginning(1);
   }
+}
+
+/**
+ * Position 0 is served in any generation.
+ *
+ * @param {number} generation
+ * @returns {Sales}
+ */
+function fromTheBeginning(generation) {
+  return { generation, position: 0, orders: 0, value: {} };
 }
 
 /**
@@ -52,11 +65,12 @@ async function save(sales) {
  * @param {Received} received
  * @returns {Sales}
  */
-function apply(sales, { position, event: { type, data } }) {
+function apply(sales, { generation, position, event: { type, data } }) {
   if (position <= sales.position) return sales;
-  if (type !== 'OrderCreated') return { ...sales, position };
+  if (type !== 'OrderCreated') return { ...sales, generation, position };
   const { currency, total } = data;
   return {
+    generation,
     position,
     orders: sales.orders + 1,
     value: { ...sales.value, [currency]: (sales.value[currency] ?? 0) + total },
@@ -94,7 +108,10 @@ function receivedFrom(block) {
     }),
   );
   const [id, data] = [fields.get('id'), fields.get('data')];
-  return id === undefined || data === undefined ? [] : [{ position: Number(id), event: JSON.parse(data) }];
+  if (id === undefined || data === undefined) return [];
+  // The first generation is not written.
+  const [position, generation = 1] = id.split('@').map(Number);
+  return position === undefined ? [] : [{ generation, position, event: JSON.parse(data) }];
 }
 
 /**
@@ -105,12 +122,16 @@ function receivedFrom(block) {
  */
 async function follow(sales) {
   const response = await fetch(`${api}/v1/events/stream`, {
-    headers: { 'last-event-id': String(sales.position) },
+    headers: { 'last-event-id': `${sales.position}@${sales.generation}` },
   });
-  if (response.status === 400) {
-    // The feed is shorter than the checkpoint says: it began anew after a restore, and so must every consumer.
-    const { detail } = /** @type {{ detail: string }} */ (await response.json());
-    throw new Error(`${detail} Delete ${file} to begin anew.`);
+  if (response.status === 409) {
+    // Events after `commonUntil` come again. A sum cannot take back what it added for them, so it begins again. A
+    // consumer that writes under an event's order and version goes on after `commonUntil` instead.
+    const { generation, commonUntil } = /** @type {{ generation: number, commonUntil: number }} */ (
+      await response.json()
+    );
+    console.log(`restored: generation ${generation} is the same up to ${commonUntil}; adding up again`);
+    return fromTheBeginning(generation);
   }
   let saved = sales;
   if (!response.ok || response.body === null) return saved;

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -134,6 +134,22 @@ test('a feed consumer that is killed again and again counts each order once', as
   }
 });
 
+test('a feed consumer whose checkpoint is of a generation that is gone adds up again', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'orders-examples-'));
+  const file = join(folder, 'sales.json');
+  await writeFile(file, JSON.stringify({ generation: 99, position: 2, orders: 999, value: { EUR: 1 } }));
+  const consumer = start('node', 'feed-consumer.mjs', file);
+  try {
+    await api.place();
+    const expected = await salesInFeed();
+    await until(async () => expect(JSON.parse(await readFile(file, 'utf8'))).toEqual(expected));
+    expect(consumer.lines()[1]).toBe('restored: generation 1 is the same up to 0; adding up again');
+  } finally {
+    await consumer.kill();
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
 /** What the consumer should come to, from the pages of the feed. */
 async function salesInFeed() {
   return await until(async () => {
@@ -143,6 +159,7 @@ async function salesInFeed() {
     expect(events).toHaveLength(recorded);
     const created = events.filter(({ type }) => type === 'OrderCreated');
     return {
+      generation: body.generation,
       position: events.at(-1)?.position,
       orders: created.length,
       value: { EUR: created.reduce((sum, { data }) => sum + data.total, 0) },

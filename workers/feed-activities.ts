@@ -1,4 +1,6 @@
+import { getClient } from '@temporalio/activity';
 import type { Db } from 'mongodb';
+import { recognizeDatabase } from '../src/effects/inventory/recognize-database.js';
 import type { FeedTail } from '../src/log/feed/feed.js';
 import { sequence } from '../src/log/feed/sequencer.js';
 import type { RebuildActivities } from '../src/log/workflow/rebuild-messages.js';
@@ -30,11 +32,13 @@ export function createFeedActivities({
     ...createRebuilding({ db, orderTaskQueue }),
     ...createReconciling({ db, orderTaskQueue }),
     sequence: async () => {
+      // Before a position is given in a database that was put back.
+      await recognizeDatabase({ db, client: getClient(), taskQueue: orderTaskQueue });
       const publisher = tail.publishLocally();
       await sequence({
         db,
         ...currentTenure(),
-        onPositions: (positions) => publisher.publish(positions),
+        onPositions: (...given) => publisher.publish(...given),
       }).finally(() => publisher.close());
     },
   };

@@ -23,6 +23,9 @@ export interface ProblemMembers {
   readonly orderStatus?: string;
   /** last position of the feed */
   readonly head?: number;
+  /** of the feed, and the last position that an older generation has in common with it */
+  readonly generation?: number;
+  readonly commonUntil?: number;
   /** what the caller must be allowed to do */
   readonly scope?: string;
 }
@@ -75,6 +78,10 @@ export const Problem = Type.Object(
     version: Type.Optional(Type.Integer()),
     orderStatus: Type.Optional(Type.String()),
     head: Type.Optional(Type.Integer({ description: 'the last position of the feed' })),
+    generation: Type.Optional(Type.Integer({ description: 'the generation of the feed' })),
+    commonUntil: Type.Optional(
+      Type.Integer({ description: 'the position of the feed after which to go on' }),
+    ),
     scope: Type.Optional(Type.String({ description: 'the scope that is missing' })),
   },
   { $id: 'Problem', description: 'RFC 9457 problem details' },

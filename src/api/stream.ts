@@ -4,7 +4,7 @@ import { createMutex } from '../concurrency/mutex.js';
 
 /** One Server-Sent Event; a client resumes after its id (`Last-Event-ID`). */
 export interface StreamItem {
-  readonly id: number;
+  readonly id: number | string;
   readonly data: object;
 }
 

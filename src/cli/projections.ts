@@ -44,8 +44,12 @@ export function statusLines({ feed, views, stores }: ProjectionsStatus, paint: P
           `${name}: ${exceptions.count} orders could not be rebuilt from their first event on: ${exceptions.orderIds.join(', ')}`,
         ]),
   ]);
+  const restored =
+    feed.generation === 1
+      ? ''
+      : `, restored after ${feed.commonUntil.toLocaleString('en')} (generation ${feed.generation})`;
   return [
-    `feed: positions 1 to ${feed.head.toLocaleString('en')}; ${waiting}`,
+    `feed: positions 1 to ${feed.head.toLocaleString('en')}${restored}; ${waiting}`,
     '',
     ...table(viewColumns, views.map(viewRow), paint),
     ...(others.length === 0 ? [] : ['', ...others]),

@@ -49,12 +49,19 @@ test(
       const inFlight = await api.post('/v1/orders', orderOf({ ...paidWith('tok_slow'), lines: others }));
       const ids = [...old, ...later].map(({ id }) => id);
       const before = await contents(system.db, ids);
+      const { body: page } = await api.get('/v1/events?limit=1000');
+      const checkpoint = `after=${page.data.at(-1).position}&generation=${page.generation}`;
       await running.kill();
 
       await putBack(system, () => replaceWith(mongodb, backup));
       running = await system.start(roles, env);
       api = apiAt(running.address);
       const waiting = await waits(api, 'older backup');
+      const refused = await api.get(`/v1/events?${checkpoint}`);
+      expect(refused).toMatchObject({ status: 409, body: { code: 'feed_restored' } });
+      const { generation, commonUntil } = refused.body;
+      const goOnAfter = `/v1/events?after=${commonUntil}&generation=${generation}`;
+      expect(await api.get(goOnAfter)).toMatchObject({ status: 200, body: { generation } });
       await rebuilt(api);
       await api.order(String(inFlight.body.orderId)).becomes({ status: 'confirmed' }, 60);
       await api.order(waiting).becomes({ status: 'confirmed' }, 60);

@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
 import { answering } from '../../log/journal/durability.js';
+import type { Generations } from '../../log/feed/generations.js';
 import { readStored } from '../../log/journal/journal.js';
 import { HttpProblem } from '../problem.js';
 import { messageOf } from '../../outages/message-of.js';
@@ -39,6 +40,21 @@ export function refuseVersionBeyond(orderId: string, after: number, version: num
   if (after <= version) return;
   const detail = `There is no version ${after} of order ${orderId}: it is at version ${version}.`;
   throw new HttpProblem(400, 'version_unknown', detail, { version });
+}
+
+/**
+ * @throws HttpProblem 409 if position `after` of a generation may be of another event in the
+ *   current one
+ */
+export function refuseOtherGeneration(after: number, generation: number, generations: Generations): void {
+  const commonUntil = generations.commonWith(generation);
+  if (after <= commonUntil) return;
+  const { generation: current } = generations.current;
+  const detail =
+    `The feed was restored: its generation is ${current}, and of generation ${generation} it has only ` +
+    `the positions up to ${commonUntil}. Go on with after=${commonUntil}&generation=${current}; events ` +
+    'that you have had come again, with the same order and version.';
+  throw new HttpProblem(409, 'feed_restored', detail, { generation: current, commonUntil });
 }
 
 /** @throws HttpProblem 400 if `after` is greater than the head of the feed */

@@ -6,12 +6,14 @@ import { Type } from 'typebox';
 import { upcastIfKnown } from '../../order/upcasters.js';
 import { answering } from '../../log/journal/durability.js';
 import {
-  type FeedTail,
+  feedEnd,
   feedHead,
+  type FeedTail,
   skipLostPositions,
   type PositionedEvent,
   readFeed,
 } from '../../log/feed/feed.js';
+import { feedGenerations, firstGeneration, type Generations } from '../../log/feed/generations.js';
 import { readStored } from '../../log/journal/journal.js';
 import { createMutex } from '../../concurrency/mutex.js';
 import { problem } from '../problem.js';
@@ -22,8 +24,8 @@ import { undefinedInOutage } from '../../outages/mongo-outage.js';
 import { isTemporalOutage } from '../../outages/temporal-outage.js';
 import { sendEvents } from './event-page.js';
 import type { OrderReader } from './order-reader.js';
-import { refusePositionBeyond, refuseUnknownVersion } from './resume-points.js';
-import { Event, page } from './schemas.js';
+import { refuseOtherGeneration, refusePositionBeyond, refuseUnknownVersion } from './resume-points.js';
+import { FeedPage } from './schemas.js';
 
 export interface FeedDeps {
   readonly db: Db;
@@ -39,14 +41,15 @@ const LOOK_AGAIN_MS = 1_000;
 const tags = ['feed'];
 
 const Position = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1_000 });
-const LastEventId = Type.Object({
-  'last-event-id': Type.Optional(
-    Type.String({
-      pattern: '^(0|[1-9]\\d{0,14})$',
-      description: 'the id of the last event that was received',
-    }),
-  ),
+const Generation = Type.Integer({
+  minimum: 1,
+  maximum: Number.MAX_SAFE_INTEGER,
+  description: 'the generation of the feed in which the position was received; by default, the current one',
 });
+function lastEventIdOf(pattern: string) {
+  const description = 'the id of the last event that was received';
+  return Type.Object({ 'last-event-id': Type.Optional(Type.String({ pattern, description })) });
+}
 const stream = {
   200: {
     description: 'Server-Sent Events: `id` to resume after, `data` an event',
@@ -76,21 +79,30 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
         summary: 'The feed: all events of all orders, in one sequence',
         description:
           'Positions are 1, 2, 3 … without gaps. No event is added later before one that was read. ' +
-          'Pass `nextCursor`, or the last position you have, on as `after`.',
+          'Pass `nextCursor`, or the last position you have, on as `after`, and `generation` with it. ' +
+          'When the feed was restored, a position beyond what is left of its generation is refused ' +
+          'with 409 `feed_restored`, which says where to go on.',
         tags,
         querystring: closed({
           after: Type.Optional(Position),
+          generation: Type.Optional(Generation),
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: PAGE })),
         }),
-        response: { 200: page(Event), 400: problem(400), 503: problem(503) },
+        response: { 200: FeedPage, 400: problem(400), 409: problem(409), 503: problem(503) },
       },
     },
     async (request, reply) => {
-      const { after = 0, limit = PAGE } = request.query;
+      const { after = 0, generation, limit = PAGE } = request.query;
+      // Read before the events: if the next generation begins in between, the client hears of it
+      // with its next request.
+      const generations = await feedGenerations(db, answering);
+      if (generation !== undefined) refuseOtherGeneration(after, generation, generations);
       const data = (await readFeed(db, after, limit, answering)).map((event) => upcastIfKnown(event));
       if (data.length === 0) refusePositionBeyond(after, await feedHead(db, answering));
       const isLastPage = data.length < limit;
-      return await sendEvents(reply, data, isLastPage ? undefined : data.at(-1)?.position);
+      return await sendEvents(reply, data, isLastPage ? undefined : data.at(-1)?.position, {
+        more: placeIn(generations),
+      });
     },
   );
 
@@ -102,20 +114,24 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
       schema: {
         summary: 'The feed, live',
         description:
-          'From `Last-Event-ID` or `after` (a position), otherwise from now on. Comments keep the connection alive.',
+          'From `Last-Event-ID` or `after` (a position), otherwise from now on. Comments keep the connection alive. ' +
+          'An id is a position in the first generation of the feed, and `<position>@<generation>` in a later one.',
         tags,
-        headers: LastEventId,
-        querystring: closed({ after: Type.Optional(Position) }),
-        response: stream,
+        headers: lastEventIdOf('^(0|[1-9]\\d{0,14})(@[1-9]\\d{0,14})?$'),
+        querystring: closed({ after: Type.Optional(Position), generation: Type.Optional(Generation) }),
+        response: { ...stream, 409: problem(409) },
       },
     },
     async (request, reply) => {
-      const given = resumePoint(request.headers['last-event-id']) ?? request.query.after;
+      const given = checkpointOf(request.headers['last-event-id'], request.query);
       await sendOnceReachable(reply, async (signal) => {
-        const head = await feedHead(db, answering);
-        const after = given ?? head;
+        const { generations, head } = await feedEnd(db, answering);
+        const { after = head, generation } = given;
+        if (generation !== undefined) refuseOtherGeneration(after, generation, generations);
         refusePositionBeyond(after, head);
-        return feedFrom(after, signal);
+        const place = placeIn(generations);
+        reply.header('feed-generation', place.generation).header('feed-common-until', place.commonUntil);
+        return feedFrom(after, place.generation, signal);
       });
     },
   );
@@ -129,14 +145,14 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
         summary: 'The log of an order, live',
         description: 'From its first event, or after the version in `Last-Event-ID`.',
         tags,
-        headers: LastEventId,
+        headers: lastEventIdOf('^(0|[1-9]\\d{0,14})$'),
         params: OrderPath,
         response: stream,
       },
     },
     async (request, reply) => {
       const { orderId } = request.params;
-      const after = resumePoint(request.headers['last-event-id']) ?? 0;
+      const after = Number(request.headers['last-event-id'] ?? 0);
       await sendOnceReachable(reply, async (signal) => {
         await refuseUnknownVersion({ db, reader }, orderId, after);
         return orderFrom(orderId, after, signal);
@@ -158,15 +174,15 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
     await sendStream(reply, items ?? onceReachable(() => open(signal), signal), signal);
   }
 
-  function feedFrom(after: number, signal: AbortSignal): Items {
+  /** Ends when the next generation begins: what has the next position there may not follow. */
+  function feedFrom(after: number, generation: number, signal: AbortSignal): Items {
     const read = async (position: number) => {
-      const events = await tail.read(position, PAGE);
-      return pageOf(events);
+      const events = await tail.read(generation, position, PAGE);
+      return { items: pageOf(events ?? [], generation), last: events?.at(-1)?.position };
     };
     const isMore = async (position: number) =>
       (await tail.beyond(position, signal, KEEP_ALIVE_MS)) > position;
-    const { restarts } = tail;
-    const isOver = () => tail.restarts > restarts;
+    const isOver = () => tail.generation !== undefined && tail.generation !== generation;
     return live(
       after,
       { read, isMore, isOver, pass: (position) => skipLostPositions(db, position, answering) },
@@ -180,9 +196,11 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
     const read = async (version: number) => {
       const events = await turn(() => readStored(db, orderId, { from: version + 1, limit: PAGE, maxTimeMS }));
       const end = events.findIndex(({ position }) => position === undefined);
-      return events
-        .slice(0, end === -1 ? PAGE : end)
-        .map((event) => ({ id: event.version, data: upcastIfKnown(event) }));
+      const given = events.slice(0, end === -1 ? PAGE : end);
+      return {
+        items: given.map((event) => ({ id: event.version, data: upcastIfKnown(event) })),
+        last: given.at(-1)?.version,
+      };
     };
     try {
       yield* live(after, { read, isMore: () => news.next(signal, KEEP_ALIVE_MS) }, signal);
@@ -230,14 +248,13 @@ async function unlessUnreachable<T>(asked: Promise<T>): Promise<T | undefined> {
 }
 
 interface Source {
-  /** The items after one, `PAGE` at most. */
-  readonly read: (after: number) => Promise<StreamPage>;
+  /** The items after a place, `PAGE` at most, and the place of the last one. */
+  readonly read: (
+    after: number,
+  ) => Promise<{ readonly items: StreamPage; readonly last: number | undefined }>;
   /** Waits until there may be more; false if `KEEP_ALIVE_MS` pass without any. */
   readonly isMore: (after: number) => Promise<boolean>;
-  /**
-   * Whether the feed was restarted, so that the items read so far may not be followed by the next
-   * ones.
-   */
+  /** Whether the items read so far may not be followed by the next ones. */
   readonly isOver?: () => boolean;
   /** The place to go on at if items were announced and do not exist, because they were lost. */
   readonly pass?: (after: number) => Promise<number>;
@@ -254,16 +271,15 @@ async function* live(
   let last = after;
   let isPromised = false;
   while (!signal.aborted && !isOver()) {
-    const items = await undefinedInOutage(read(last));
-    if (items !== undefined && items.length > 0) {
-      yield items;
-      last = items.at(-1)?.id ?? last;
-    }
-    if (items === undefined) {
+    const found = await undefinedInOutage(read(last));
+    if (found === undefined) {
       yield keepAlive;
       await setTimeout(LOOK_AGAIN_MS, undefined, { signal }).catch(() => undefined);
       continue;
     }
+    const { items } = found;
+    if (items.length > 0) yield items;
+    last = found.last ?? last;
     if (items.length === 0 && isPromised && pass !== undefined)
       last = (await undefinedInOutage(pass(last))) ?? last;
     if (items.length === PAGE) continue;
@@ -273,16 +289,31 @@ async function* live(
 }
 
 /** The same array for the same events, so that streams that send it share its bytes. */
-function pageOf(events: readonly PositionedEvent[]): StreamPage {
+function pageOf(events: readonly PositionedEvent[], generation: number): StreamPage {
   const known = pages.get(events);
   if (known !== undefined) return known;
-  const items = events.map((event) => ({ id: event.position, data: upcastIfKnown(event) }));
+  const suffix = generation === firstGeneration.generation ? '' : `@${generation}`;
+  const items = events.map((event) => ({ id: `${event.position}${suffix}`, data: upcastIfKnown(event) }));
   pages.set(events, items);
   return items;
 }
 
 const pages = new WeakMap<readonly PositionedEvent[], StreamPage>();
 
-function resumePoint(lastEventId: string | undefined): number | undefined {
-  return lastEventId === undefined ? undefined : Number(lastEventId);
+/**
+ * Where a stream resumes. An id without a generation is one of the first generation; `after` is a
+ * position of the current one unless the client names another.
+ */
+function checkpointOf(
+  lastEventId: string | undefined,
+  { after, generation }: { readonly after?: number; readonly generation?: number },
+): { readonly after?: number | undefined; readonly generation?: number | undefined } {
+  if (lastEventId === undefined) return { after, generation };
+  const [position, suffix] = lastEventId.split('@');
+  const ofId = suffix === undefined ? (generation ?? firstGeneration.generation) : Number(suffix);
+  return { after: Number(position), generation: ofId };
+}
+
+function placeIn({ current: { generation, commonUntil } }: Generations) {
+  return { generation, commonUntil };
 }

@@ -180,9 +180,9 @@ export function registerOrderQueries(
           : await historyAfter(orderId, after);
       const data = events.slice(0, limit);
       const isLastPage = events.length <= limit;
-      return await sendEvents(reply, data, isLastPage ? undefined : data.at(-1)?.version, (json) =>
-        persons.json(request, reply, json),
-      );
+      return await sendEvents(reply, data, isLastPage ? undefined : data.at(-1)?.version, {
+        open: (json) => persons.json(request, reply, json),
+      });
     },
   );
 

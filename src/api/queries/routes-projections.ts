@@ -69,7 +69,13 @@ const StoreStatus = closed({
 });
 
 const Status = closed({
-  feed: closed({ head: Count, unsequenced: Count, behindMs: Milliseconds }),
+  feed: closed({
+    head: Count,
+    generation: Count,
+    commonUntil: Count,
+    unsequenced: Count,
+    behindMs: Milliseconds,
+  }),
   views: Type.Array(ViewStatus),
   stores: Type.Array(StoreStatus),
 });

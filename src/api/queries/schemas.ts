@@ -125,6 +125,15 @@ export function page<T extends TSchema>(item: T) {
   });
 }
 
+/** A page of the feed. */
+export const FeedPage = closed({
+  generation: Type.Integer({ description: 'of the feed; a position belongs to one of them' }),
+  commonUntil: Type.Integer({
+    description: 'up to this position, the feed is the same as in the generation before',
+  }),
+  ...page(Event).properties,
+});
+
 /** One thing that needs a person. */
 export const AttentionRow = closed({
   orderId: optional(Type.String({ description: 'absent if it is not about a single order' })),

@@ -4,6 +4,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { committed, durable, isDuplicateKey } from '../../log/journal/durability.js';
+import { feedHead } from '../../log/feed/feed.js';
+import { beginGeneration } from '../../log/feed/generations.js';
 import { type Counts, readMark, writeMark } from './database-mark.js';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { type StockState, stockState, stockStates } from './stock-state.js';
@@ -23,8 +25,9 @@ const writeAttempts = 20;
 
 /**
  * Compares MongoDB with the mark in Temporal, then updates the mark. Runs at set-up and in each
- * reconciliation. A MongoDB that is empty, or older than the mark, is recorded as outdated:
- * reservations and counts wait until it is restored.
+ * reconciliation, and before the sequencer leads. A MongoDB that is empty, or older than the mark,
+ * is recorded as outdated: reservations and counts wait until it is restored. It also begins the
+ * next generation of the feed.
  */
 export async function recognizeDatabase(stores: Stores): Promise<StockState> {
   const { db } = stores;
@@ -32,6 +35,10 @@ export async function recognizeDatabase(stores: Stores): Promise<StockState> {
   // existed.
   const mark = await readMark(stores);
   const found = (await stockState(db)) ?? (await setUpState(db, mark?.counts));
+  const isAsNoted =
+    mark === undefined || (mark.database === found.database && mark.comparisons <= found.comparisons);
+  // Positions that this database lacks were given to readers, and are given again.
+  if (!isAsNoted) await beginGeneration(db, { commonUntil: await feedHead(db) });
   const isOlder =
     mark?.database === found.database && mark.comparisons > found.comparisons && found.outdated === undefined;
   if (isOlder) {

@@ -2,56 +2,29 @@ import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
 import { createMutex } from '../../concurrency/mutex.js';
 import { type JournalDelete, type Position, areNoDeletes, openPositions } from './journal-changes.js';
-import { answering, committed, durable, type QueryTime } from '../journal/durability.js';
+import { feedGenerations, feedState, Generations } from './generations.js';
+import { answering, committed, type QueryTime } from '../journal/durability.js';
 import { type JournalDocument, type StoredRecord, eventOf, journal, onlyEvent } from '../journal/journal.js';
 
 /** An event as it was written, with its position in the feed: the one order of all events. */
 export type PositionedEvent = StoredRecord & { readonly position: number };
 
 /**
- * The sequencer's checkpoint, from which the next leader continues. One document, written now and
- * then, always after the positions that it covers.
- */
-export interface FeedState {
-  readonly _id: 'feed';
-  /** fencing token: incremented by each new leader */
-  readonly epoch: number;
-  /** all positions up to this one are given, and maybe later ones; 0 before the first */
-  readonly position: number;
-  /** resumes the change stream; absent if a leader has to start by reading the journal */
-  readonly resumeToken?: unknown;
-  /** when a leader last started by reading the journal */
-  readonly begunAt?: Date;
-  /**
-   * the feed's generation: epoch of the leader that last restarted at position 1 because the
-   * journal had lost all positions; absent for the first generation
-   */
-  readonly begunAnew?: number;
-  /** lost events may have come back since the views were last rebuilt (`noteRestoredEvents`) */
-  readonly hasReturns?: true;
-  /** number of lost events that the views across orders were rebuilt without; absent for none */
-  readonly leftOut?: number;
-}
-
-export function feedState(db: Db) {
-  return db.collection<FeedState>('feed');
-}
-
-/**
  * The last position; 0 if there is none. All positions up to it are given, and readers see all of
  * them: nothing is ever added below it.
  */
 export async function feedHead(db: Db, time: QueryTime = {}): Promise<number> {
-  const noted = (await feedState(db).findOne({ _id: 'feed' }, { ...committed, ...time }))?.position ?? 0;
-  return await lastWithoutGap(db, noted, time);
+  return (await feedEnd(db, time)).head;
 }
 
-/**
- * The generation of the feed: it changes when the feed restarts at position 1; undefined for the
- * first.
- */
-export async function feedGeneration(db: Db): Promise<number | undefined> {
-  return (await feedState(db).findOne({ _id: 'feed' }, committed))?.begunAnew;
+/** The current generation, and its last position (`feedHead`). */
+export async function feedEnd(
+  db: Db,
+  time: QueryTime = {},
+): Promise<{ readonly generations: Generations; readonly head: number }> {
+  const state = await feedState(db).findOne({ _id: 'feed' }, { ...committed, ...time });
+  const head = await lastWithoutGap(db, state?.position ?? 0, time);
+  return { generations: new Generations(state), head };
 }
 
 /** The last of the positions that follow `noted` without a gap. */
@@ -97,53 +70,6 @@ export async function skipLostPositions(db: Db, after: number, time: QueryTime =
   return left === null ? head : after;
 }
 
-/**
- * Call this before events that may have been lost are written back. It is remembered until
- * `handleRestoredEvents` has dealt with it.
- */
-export async function noteRestoredEvents(db: Db): Promise<void> {
-  await feedState(db).updateOne({ _id: 'feed' }, { $set: { hasReturns: true } }, durable);
-}
-
-/**
- * Restored events get new positions, so a view that had already applied them would apply them
- * twice. Has the views across orders rebuilt if events were restored.
- *
- * @param heartbeat called between two queries
- * @param rebuildViews requests the rebuilds; false if it has to be asked again
- */
-export async function handleRestoredEvents(
-  db: Db,
-  heartbeat: () => void,
-  rebuildViews: () => Promise<boolean>,
-): Promise<void> {
-  const state = await feedState(db).findOne({ _id: 'feed' }, committed);
-  if (state?.hasReturns !== true) return;
-  const leftOut = await lostEvents(db, heartbeat);
-  if (leftOut > (state.leftOut ?? 0) && !(await rebuildViews())) return;
-  // Does nothing if the feed has restarted meanwhile: the new generation has lost nothing yet.
-  const begunAnew = state.begunAnew ?? { $exists: false };
-  await feedState(db).updateOne(
-    { _id: 'feed', begunAnew },
-    { $set: { leftOut }, $unset: { hasReturns: '' } },
-    durable,
-  );
-}
-
-const countBatchSize = 1_000_000;
-
-/** Number of events that had positions and no longer exist. */
-async function lostEvents(db: Db, heartbeat: () => void): Promise<number> {
-  const head = await feedHead(db);
-  let left = 0;
-  for (let after = 0; after < head; after += countBatchSize) {
-    const last = Math.min(head, after + countBatchSize);
-    left += await journal(db).countDocuments({ position: { $gt: after, $lte: last } }, committed);
-    heartbeat();
-  }
-  return head - left;
-}
-
 async function readBetween(
   db: Db,
   position: { readonly $gt: number; readonly $lte?: number },
@@ -166,20 +92,19 @@ async function readBetween(
  */
 export interface FeedTail {
   /**
-   * Resolves with the head: when it is beyond `position`, when the feed restarts, when time is up
-   * or when `signal` aborts.
+   * Resolves with the head: when it is beyond `position`, when the next generation begins, when
+   * time is up or when `signal` aborts.
    */
   beyond(position: number, signal: AbortSignal, withinMs: number): Promise<number>;
   /**
-   * `readFeed`, from memory if this process gave the positions just now; then more events may
-   * follow even if fewer than `limit` are returned.
+   * `readFeed` for a reader of a generation, from memory if this process gave the positions just
+   * now; then more events may follow even if fewer than `limit` are returned.
+   *
+   * @returns undefined if the feed is of another generation
    */
-  read(after: number, limit: number): Promise<readonly PositionedEvent[]>;
-  /**
-   * how often the feed was seen to restart; positions read before a restart are of an older
-   * generation
-   */
-  readonly restarts: number;
+  read(generation: number, after: number, limit: number): Promise<readonly PositionedEvent[] | undefined>;
+  /** the generation as it was seen last; undefined until it is known */
+  readonly generation: number | undefined;
   /** Starts to listen for events of one order. */
   listenTo(orderId: string): OrderListener;
   /**
@@ -190,8 +115,8 @@ export interface FeedTail {
 }
 
 export interface LocalPublisher {
-  /** These positions were given, in this sequence, and a majority has them. */
-  publish(given: readonly GivenPosition[]): void;
+  /** These positions were given in a generation, in this sequence, and a majority has them. */
+  publish(given: readonly GivenPosition[], generation: number): void;
   close(): void;
 }
 
@@ -219,13 +144,20 @@ const AWAIT_MS = 300;
 export function followFeed(db: Db): FeedTail {
   const tail = new Tail(db);
   const oneAtATime = createMutex();
-  const reading = new Map<string, Promise<readonly PositionedEvent[]>>();
+  const reading = new Map<string, ReturnType<FeedTail['read']>>();
   /** Concurrent reads of one page are shared; different pages are read one after the other. */
-  const readShared = (after: number, limit: number): Promise<readonly PositionedEvent[]> => {
-    const key = `${after} ${limit}`;
+  const readShared: FeedTail['read'] = (generation, after, limit) => {
+    const key = `${generation} ${after} ${limit}`;
     const shared = reading.get(key);
     if (shared !== undefined) return shared;
-    const read = oneAtATime(() => readFeed(db, after, limit, answering)).finally(() => reading.delete(key));
+    const read = oneAtATime(async () => {
+      const [{ current }, events] = await Promise.all([
+        feedGenerations(db, answering),
+        readFeed(db, after, limit, answering),
+      ]);
+      tail.enter(current.generation);
+      return current.generation === generation ? events : undefined;
+    }).finally(() => reading.delete(key));
     reading.set(key, read);
     return read;
   };
@@ -236,9 +168,10 @@ export function followFeed(db: Db): FeedTail {
   };
   return {
     beyond: (position, signal, withinMs) => followed().beyond(position, signal, withinMs),
-    read: async (after, limit) => tail.remembered(after, limit) ?? (await readShared(after, limit)),
-    get restarts() {
-      return tail.restarts;
+    read: async (generation, after, limit) =>
+      tail.remembered(generation, after, limit) ?? (await readShared(generation, after, limit)),
+    get generation() {
+      return tail.generation;
     },
     listenTo: (orderId) => followed().listenTo(orderId),
     publishLocally: () => tail.publishLocally(),
@@ -251,11 +184,11 @@ export function followFeed(db: Db): FeedTail {
 
 class Tail {
   readonly stopping = new AbortController();
-  restarts = 0;
+  generation: number | undefined;
   private readonly db: Db;
   private head = 0;
   private localPublishers = 0;
-  /** the last events that this process gave positions, without gaps */
+  /** the last events that this process gave positions in this generation, without gaps */
   private recent: PositionedEvent[] = [];
   private readonly waiting = new Set<() => void>();
   private readonly listeners = new Map<string, Set<() => void>>();
@@ -265,8 +198,8 @@ class Tail {
   }
 
   async beyond(position: number, signal: AbortSignal, withinMs: number): Promise<number> {
-    const { restarts } = this;
-    const isNews = () => this.head > position || this.restarts > restarts;
+    const { generation } = this;
+    const isNews = () => this.head > position || (generation !== undefined && this.generation !== generation);
     await untilHolds(this.waiting, isNews, signal, withinMs);
     return this.head;
   }
@@ -297,7 +230,8 @@ class Tail {
   publishLocally(): LocalPublisher {
     this.localPublishers += 1;
     return {
-      publish: (given) => {
+      publish: (given, generation) => {
+        this.enter(generation);
         for (const one of given) this.remember(one);
         this.advance(given);
       },
@@ -316,7 +250,8 @@ class Tail {
   }
 
   /** @returns undefined if the event after `after` is not in memory */
-  remembered(after: number, limit: number): readonly PositionedEvent[] | undefined {
+  remembered(generation: number, after: number, limit: number): readonly PositionedEvent[] | undefined {
+    if (generation !== this.generation) return undefined;
     const from = after + 1 - (this.recent[0]?.position ?? Infinity);
     return from < 0 || from >= this.recent.length ? undefined : this.recent.slice(from, from + limit);
   }
@@ -373,19 +308,24 @@ class Tail {
   /** Something may have been missed: wakes every reader. */
   private async poll(): Promise<void> {
     const known = this.head;
-    const head = await feedHead(this.db);
+    const { generations, head } = await feedEnd(this.db);
+    this.enter(generations.current.generation);
     // A local publisher has already advanced the head, or nothing was missed.
     if (this.head !== known || (this.localPublishers > 0 && head === known)) return;
     this.goTo(head);
     for (const orderId of this.listeners.keys()) this.tell(orderId);
   }
 
-  /** A head below the known one means that the feed restarted, because the journal was emptied. */
+  /** Wakes every reader if the feed is of another generation than before. */
+  enter(generation: number): void {
+    if (generation === this.generation) return;
+    this.recent = [];
+    this.generation = generation;
+    for (const wake of this.waiting) wake();
+  }
+
   private goTo(head: number): void {
-    if (head < this.head) {
-      this.recent = [];
-      this.restarts += 1;
-    }
+    if (head < this.head) this.recent = [];
     this.head = head;
     for (const wake of this.waiting) wake();
   }

@@ -1,12 +1,15 @@
 import type { Db } from 'mongodb';
 import { answering } from '../journal/durability.js';
-import { feedHead } from './feed.js';
+import { feedEnd } from './feed.js';
 import { journal } from '../journal/journal.js';
 
-/** How far the sequencer is behind the journal. */
+/** The end of the feed, and how far the sequencer is behind the journal. */
 export interface FeedLag {
   /** the last position */
   readonly head: number;
+  /** see `Generation` */
+  readonly generation: number;
+  readonly commonUntil: number;
   /** number of events without a position; counted up to 100,000 */
   readonly unsequenced: number;
   /** age of the oldest of them; 0 if there is none */
@@ -17,8 +20,8 @@ const maxCounted = 100_000;
 
 export async function feedLag(db: Db): Promise<FeedLag> {
   const unsequenced = { unsequenced: true, recordedAt: { $gt: '' } } as const;
-  const [head, oldest, count] = await Promise.all([
-    feedHead(db, answering),
+  const [{ generations, head }, oldest, count] = await Promise.all([
+    feedEnd(db, answering),
     journal(db).findOne(unsequenced, {
       ...answering,
       projection: { _id: 0, recordedAt: 1 },
@@ -26,7 +29,8 @@ export async function feedLag(db: Db): Promise<FeedLag> {
     }),
     journal(db).countDocuments(unsequenced, { ...answering, limit: maxCounted }),
   ]);
-  return { head, unsequenced: count, behindMs: ageOf(oldest?.recordedAt) };
+  const { generation, commonUntil } = generations.current;
+  return { head, generation, commonUntil, unsequenced: count, behindMs: ageOf(oldest?.recordedAt) };
 }
 
 /** Milliseconds since `time`; 0 if it is absent, or later than this machine's clock. */

@@ -8,7 +8,9 @@ import {
   openJournalInserts,
 } from './journal-changes.js';
 import { committed, durable, isDuplicateKey } from '../journal/durability.js';
-import { type FeedState, feedState, type LocalPublisher } from './feed.js';
+import type { LocalPublisher } from './feed.js';
+import { beginGeneration, type FeedState, feedState, firstGeneration, Generations } from './generations.js';
+import { lostPositions } from './lost-positions.js';
 import { journal } from '../journal/journal.js';
 
 /** Another leader has taken over, so this one's write was refused. */
@@ -27,7 +29,7 @@ export interface Sequencing {
   readonly signal: AbortSignal;
   /** called at least once a second while all is well */
   readonly heartbeat: (position: number) => void;
-  /** called with all positions that were given */
+  /** called with all positions that were given, and their generation */
   readonly onPositions?: LocalPublisher['publish'] | undefined;
 }
 
@@ -46,13 +48,15 @@ const rememberedOrders = 50_000;
  * The contract of the feed rests on three rules:
  *
  * - One event per position. A leader stamps events one by one in one ordered bulk write, starting
- *   after the last position that it gave, or found when it started (1 if the journal has lost all
- *   positions). If the position is taken, or the event already has one, the write stops there, and
+ *   after the last position that it gave, or found when it started. If the position is taken, or the event already has one, the write stops there, and
  *   the leader restarts or ends. So two leaders produce neither a duplicate nor a gap.
  * - After commit. An event is stamped only after a majority has it.
  * - Nothing is skipped. A resume token is stored only after everything before it is stamped. If the
  *   server no longer knows the token, a new stream is opened before the journal is searched for
  *   events without a position.
+ *
+ * If events were lost that had positions, the next generation of the feed begins: see
+ * `checkForLoss`.
  *
  * Runs until aborted.
  *
@@ -76,6 +80,7 @@ async function lead(leader: Leader, { db, signal, heartbeat }: Sequencing): Prom
   try {
     if (!resumed) {
       await leader.markStart();
+      await leader.checkForLoss(heartbeat);
       await stampBacklog(leader, signal, heartbeat);
     }
     let { changes, resumeToken } = stream;
@@ -163,10 +168,12 @@ function needsRestart(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === CONVERSION_FAILURE;
 }
 
-async function becomeLeader({ db, onPositions }: LeaderDeps): Promise<Leader> {
+async function becomeLeader(deps: LeaderDeps): Promise<Leader> {
+  const { db } = deps;
+  const first = { position: 0, generations: [firstGeneration] };
   const state = await feedState(db).findOneAndUpdate(
     { _id: 'feed' },
-    { $inc: { epoch: 1 }, $setOnInsert: { position: 0 } },
+    { $inc: { epoch: 1 }, $setOnInsert: first },
     { upsert: true, returnDocument: 'after', ...durable },
   );
   if (state === null) throw new Error('The state of the feed cannot be read.');
@@ -174,19 +181,12 @@ async function becomeLeader({ db, onPositions }: LeaderDeps): Promise<Leader> {
     { position: { $gt: 0 } },
     { ...committed, projection: { position: 1 }, sort: { position: -1 } },
   );
-  if (last === null && state.position > 0) return await startNextGeneration({ db, onPositions }, state);
-  return new Leader({ db, onPositions }, state, Math.max(state.position, last?.position ?? 0));
-}
-
-/** The journal has lost every position: starts the next generation of the feed, at position 1. */
-async function startNextGeneration(sequencing: LeaderDeps, { epoch }: FeedState): Promise<Leader> {
-  const state = await feedState(sequencing.db).findOneAndUpdate(
-    { _id: 'feed', epoch },
-    { $set: { position: 0, begunAnew: epoch }, $unset: { resumeToken: '', leftOut: '' } },
-    { returnDocument: 'after', ...durable },
-  );
-  if (state === null) throw superseded(epoch);
-  return new Leader(sequencing, state, 0);
+  if (last !== null || state.position === 0)
+    return new Leader(deps, state, Math.max(state.position, last?.position ?? 0));
+  // The journal has lost every position: the next generation begins at position 1.
+  const begun = await beginGeneration(db, { commonUntil: 0, lost: 0, position: 0 }, state.epoch);
+  if (begun === undefined) throw superseded(state.epoch);
+  return new Leader(deps, begun, 0);
 }
 
 function superseded(epoch: number): Superseded {
@@ -224,21 +224,20 @@ class Leader {
   readonly resumeToken: unknown;
   /** the last position given */
   position: number;
-  private readonly epoch: number;
+  private epoch: number;
+  private generations: Generations;
   private notedAt = 0;
   private noted: number;
   private readonly orders = new Map<string, KnownOrder>();
 
-  constructor(
-    { db, onPositions }: LeaderDeps,
-    { epoch, resumeToken, position: noted }: FeedState,
-    position: number,
-  ) {
+  constructor({ db, onPositions }: LeaderDeps, state: FeedState, position: number) {
     this.db = db;
     this.onPositions = onPositions;
-    this.epoch = epoch;
-    this.resumeToken = resumeToken;
-    this.noted = noted;
+    this.epoch = state.epoch;
+    this.generations = new Generations(state);
+    // An earlier version of the code wrote no generations, and did not check for loss.
+    this.resumeToken = state.generations === undefined ? undefined : state.resumeToken;
+    this.noted = state.position;
     this.position = position;
   }
 
@@ -259,7 +258,7 @@ class Leader {
       { ordered: true, ...durable },
     );
     this.position += due.length;
-    this.onPositions?.(given);
+    this.onPositions?.(given, this.generations.current.generation);
   }
 
   /**
@@ -279,6 +278,24 @@ class Leader {
    */
   async markStart(): Promise<void> {
     await this.update({ $currentDate: { begunAt: true } });
+  }
+
+  /**
+   * Begins the next generation if events were lost since this one began. Events that come back get
+   * new positions, so a reader that has had them would have them twice, and goes on from before
+   * the first of them. Call it when the change stream is open: it tells of later losses.
+   */
+  async checkForLoss(heartbeat: Sequencing['heartbeat']): Promise<void> {
+    const { count, first } = await lostPositions(this.db, this.position, () => heartbeat(this.position));
+    const { all, current } = this.generations;
+    if (first === undefined || count <= current.lost) {
+      const generations = [...all.slice(0, -1), { ...current, lost: count }];
+      return await this.update({ $set: { generations }, $unset: { begunAnew: '' } });
+    }
+    const begun = await beginGeneration(this.db, { commonUntil: first - 1, lost: count }, this.epoch);
+    if (begun === undefined) throw superseded(this.epoch);
+    this.epoch = begun.epoch;
+    this.generations = new Generations(begun);
   }
 
   /**

@@ -16,7 +16,6 @@ import { orders, projectOrder } from '../../views/orders.js';
 import { keyOf } from '../workflow/command-id.js';
 import { type Message, type Signal, type ResumeRequest, stateQuery } from '../workflow/messages.js';
 import { committed } from './durability.js';
-import { noteRestoredEvents } from '../feed/feed.js';
 import { forkFailure, forks, noteFork } from './fork.js';
 import { readHistoryLog } from './history.js';
 import { readStored, restoreLog } from './journal.js';
@@ -271,10 +270,7 @@ async function repair(
 ): Promise<void> {
   if (record.length === 0 && beyond.length === 0) return;
   await setAside(db, beyond);
-  if (record.length > 0) {
-    await noteRestoredEvents(db);
-    await restoreLog(db, record);
-  }
+  if (record.length > 0) await restoreLog(db, record);
   await projectOrder(db, orderId);
 }
 

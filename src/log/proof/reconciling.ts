@@ -6,7 +6,6 @@ import { later } from '../../order/time.js';
 import { batches } from '../journal/chunks.js';
 import { type Comparison, compareOrder, type Discrepancy } from './comparison.js';
 import { committed } from '../journal/durability.js';
-import { noteRestoredEvents } from '../feed/feed.js';
 import { forks } from '../journal/fork.js';
 import { readHistoryLog } from '../journal/history.js';
 import { journal, restoreLog } from '../journal/journal.js';
@@ -16,7 +15,6 @@ import { endedUnrecorded } from '../journal/resume-all.js';
 import { clearStopped, forked, markStopped } from '../journal/stops.js';
 import { isServerError } from '../../outages/server-error.js';
 import { orders, projectOrder, unfinishedOrders } from '../../views/orders.js';
-import { requestRebuildsAfterLoss } from '../views/rebuilding/request-rebuild.js';
 import type { ReconcileActivities } from '../workflow/reconcile-messages.js';
 import { recognizeDatabase } from '../../effects/inventory/recognize-database.js';
 import { restoreStock } from '../../effects/inventory/stock-restore.js';
@@ -60,8 +58,7 @@ export function createReconciling(given: Omit<Reconciled, 'client'>): ReconcileA
 /**
  * Compares orders that are open, or were closed since the last run, with their journal and views.
  * What is behind is recorded from the history, which is safe at any time. What differs is reported
- * and never overwritten. If restored events had positions before, the views across orders are
- * rebuilt.
+ * and never overwritten.
  *
  * An order without visible problems may lack its last events in both journal and view. So each run
  * also compares some of these event by event, in rotation: it continues after the order with which
@@ -133,7 +130,6 @@ export async function reconcile(
   if (lostSince !== undefined) await compareAll(unfinishedOrders(db, lostSince));
   await compareAll(rotation);
   await markForks(db);
-  await requestRebuildsAfterLoss(reconciled, () => heartbeat(report.orders));
   const cursor = rotation.at(-1) ?? last?.cursor;
   const reconciliation = {
     ...by,
@@ -247,7 +243,6 @@ async function compareAndRepair(client: Client, db: Db, orderId: string): Promis
     await mark(db, orderId, before.discrepancies);
     return { orderId, wasRepaired: false, discrepancies: before.discrepancies };
   }
-  if (behind.some(({ where }) => where === 'journal')) await noteRestoredEvents(db);
   await repair(client, db, orderId);
   const { discrepancies } = await compareOrder(compared, orderId);
   await mark(db, orderId, discrepancies);

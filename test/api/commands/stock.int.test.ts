@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { readMark } from '../../../src/effects/inventory/database-mark.js';
+import { feedGenerations } from '../../../src/log/feed/generations.js';
 import { recognizeDatabase } from '../../../src/effects/inventory/recognize-database.js';
 import { concernOfStock, stockState, stockStates } from '../../../src/effects/inventory/stock-state.js';
 import { stock } from '../../../src/effects/inventory/stock.js';
@@ -118,14 +119,17 @@ test('a process that writes its note late takes no count back', async () => {
 
 test('a MongoDB that is empty, or older than Temporal has noted, is known as such', async () => {
   const { db } = api.mongo;
+  const generations = async () => (await feedGenerations(db)).all.length;
   const named = await recognizeDatabase(stores());
   expect(concernOfStock(named)).toBeUndefined();
   const again = await recognizeDatabase(stores());
   expect(again).toEqual({ ...named, comparisons: named.comparisons + 1 });
+  expect(await generations()).toBe(1);
 
   // As in a backup that was made before.
   await stockStates(db).replaceOne({ _id: 'stock' }, { database: named.database, comparisons: 0 });
   const older = await recognizeDatabase(stores());
+  expect(await generations()).toBe(2);
   expect(older.outdated).toMatchObject({ cause: 'older', counts: expect.arrayContaining([['N-1', 2]]) });
   expect(await api.get('/health/ready')).toMatchObject({
     body: {
@@ -141,6 +145,7 @@ test('a MongoDB that is empty, or older than Temporal has noted, is known as suc
   const lost = await recognizeDatabase(stores());
   expect(lost.outdated).toMatchObject({ cause: 'lost', counts: older.outdated?.counts });
   expect(lost.database).not.toBe(named.database);
+  expect(await generations()).toBe(3);
   // Noted meanwhile as they were: an empty stock takes nothing from what is known.
   expect((await readMark(stores()))?.counts).toEqual(lost.outdated?.counts);
 });

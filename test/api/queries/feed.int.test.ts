@@ -3,7 +3,8 @@ import { EventEmitter, once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
-import { feedHead, feedState } from '../../../src/log/feed/feed.js';
+import { feedHead } from '../../../src/log/feed/feed.js';
+import { beginGeneration, feedGenerations, feedState } from '../../../src/log/feed/generations.js';
 import {
   appendToJournal,
   ensureJournalIndexes,
@@ -66,14 +67,19 @@ async function receive(
   return received;
 }
 
+function open(path: string, headers: Record<string, string> = {}, opened?: () => void) {
+  return openAt(address, path, headers, opened);
+}
+
 /** @param opened called once the stream has begun */
-async function* open(
+async function* openAt(
+  base: string,
   path: string,
   headers: Record<string, string> = {},
   opened?: () => void,
 ): AsyncGenerator<Received> {
   const leaving = new AbortController();
-  const response = await fetch(`${address}${path}`, { headers, signal: leaving.signal });
+  const response = await fetch(`${base}${path}`, { headers, signal: leaving.signal });
   opened?.();
   expect(response.headers.get('content-type')).toBe('text/event-stream');
   let text = '';
@@ -83,7 +89,7 @@ async function* open(
       const blocks = text.split('\n\n');
       text = blocks.pop() ?? '';
       for (const block of blocks) {
-        const [, id, data] = /^id: (\d+)\ndata: (.*)$/.exec(block) ?? [];
+        const [, id, data] = /^id: (\d+)(?:@\d+)?\ndata: (.*)$/.exec(block) ?? [];
         if (id !== undefined && data !== undefined) yield { id: Number(id), event: JSON.parse(data) };
       }
     }
@@ -183,7 +189,7 @@ describe('the live feed', () => {
     expect(await response.text()).toBe('retry: 1000\n\n');
   });
 
-  test('ends when the feed begins anew: what has the next position there does not follow', async () => {
+  test('ends when the next generation begins: what has the next position there does not follow', async () => {
     const own = await startTestApi();
     try {
       const { db } = own.mongo;
@@ -201,7 +207,7 @@ describe('the live feed', () => {
         for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) text += chunk;
       })();
       await until(async () => expect(text).toContain(`id: ${first.length}\n`));
-      await Promise.all([journal(db).deleteMany({}), feedState(db).deleteMany({})]);
+      await journal(db).deleteMany({});
       await record(logOf(states.confirmed, randomUUID()));
       await told;
       const ids = [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
@@ -209,17 +215,6 @@ describe('the live feed', () => {
     } finally {
       await own.close();
     }
-  });
-
-  test('goes on behind events that were lost', async () => {
-    const lost = await recordOrder();
-    const head = await feedHead(api.mongo.db);
-    await journal(api.mongo.db).deleteMany({ orderId: lost.orderId });
-    const receiving = receive('/v1/events/stream', 2, { 'last-event-id': String(head - lost.count) });
-    await recordOrder();
-    expect((await receiving).map(({ id }) => id)).toEqual([head + 1, head + 2]);
-    const { body } = await api.get(`/v1/events?after=${head - lost.count}&limit=1`);
-    expect(body).toMatchObject({ data: [{ position: head + 1 }], nextCursor: String(head + 1) });
   });
 
   test('a reader that does not read costs no memory, and has every event in the end', async () => {
@@ -235,6 +230,152 @@ describe('the live feed', () => {
       if (ids.length === total) break;
     }
     expect(ids).toEqual(Array.from({ length: total }, (_, index) => head + 1 + index));
+  });
+});
+
+test('a reader goes on behind events that were lost, in the next generation', async () => {
+  const own = await startTestApi();
+  const { db } = own.mongo;
+  await ensureJournalIndexes(db);
+  const ownAddress = await own.app.listen({ host: '127.0.0.1', port: 0 });
+  const done = new AbortController();
+  const giving = sequence({ db, signal: done.signal, heartbeat: () => undefined });
+  try {
+    const record = async (log: ReturnType<typeof logOf>) => {
+      await appendToJournal(db, log);
+      await untilPositioned(db, log[0]?.orderId ?? '');
+    };
+    const [kept, lost, next] = [states.completed, states.refunded, states.refunded].map((state) =>
+      logOf(state, randomUUID()),
+    );
+    if (kept === undefined || lost === undefined || next === undefined) throw new Error('There are three.');
+    await record(kept);
+    await record(lost);
+    const head = await feedHead(db);
+    await journal(db).deleteMany({ orderId: lost[0]?.orderId ?? '' });
+    await record(next);
+    await until(async () =>
+      expect((await feedGenerations(db)).current).toMatchObject({
+        commonUntil: kept.length,
+        lost: lost.length,
+      }),
+    );
+    const received: number[] = [];
+    for await (const { id } of openAt(ownAddress, '/v1/events/stream', {
+      'last-event-id': String(kept.length),
+    })) {
+      received.push(id);
+      if (received.length === 2) break;
+    }
+    expect(received).toEqual([head + 1, head + 2]);
+    const { body } = await own.get(`/v1/events?after=${kept.length}&limit=1`);
+    expect(body).toMatchObject({ data: [{ position: head + 1 }], nextCursor: String(head + 1) });
+  } finally {
+    done.abort();
+    await giving;
+    await own.close();
+  }
+});
+
+describe('a feed that was restored', () => {
+  let own: TestApi;
+  let ownAddress: string;
+  /** the last position that the backup has, and the last one that was given */
+  let [kept, given] = [0, 0];
+  let generation = 0;
+
+  beforeAll(async () => {
+    own = await startTestApi();
+    const { db } = own.mongo;
+    await ensureJournalIndexes(db);
+    ownAddress = await own.app.listen({ host: '127.0.0.1', port: 0 });
+    const record = async (log: ReturnType<typeof logOf>) => {
+      await appendToJournal(db, log);
+      await positioned(own, log[0]?.orderId ?? '');
+    };
+    await record(logOf(states.completed, randomUUID()));
+    kept = await feedHead(db);
+    const backup = await feedState(db).findOne();
+    await record(logOf(states.refunded, randomUUID()));
+    given = await feedHead(db);
+    await journal(db).deleteMany({ position: { $gt: kept } });
+    if (backup !== null) await feedState(db).replaceOne({ _id: 'feed' }, backup);
+    await beginGeneration(db, { commonUntil: kept });
+    ({ generation } = (await feedGenerations(db)).current);
+    // As far as it was, and farther, with other events.
+    for (let orders = 0; orders < 3; orders += 1) await record(logOf(states.refunded, randomUUID()));
+  });
+  afterAll(() => own.close());
+
+  async function stream(query: string, lastEventId?: string) {
+    const leaving = new AbortController();
+    const { status, headers, body } = await fetch(`${ownAddress}/v1/events/stream${query}`, {
+      headers: lastEventId === undefined ? {} : { 'last-event-id': lastEventId },
+      signal: leaving.signal,
+    });
+    let text = '';
+    for await (const chunk of body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      text += chunk;
+      if (status !== 200 || text.includes('\ndata: ')) break;
+    }
+    leaving.abort();
+    const place = [headers.get('feed-generation'), headers.get('feed-common-until')].map(Number);
+    return { status, place, id: /^id: (.*)$/m.exec(text)?.[1], text };
+  }
+
+  test('refuses a checkpoint beyond what its generation has in common with this one', async () => {
+    const refused = {
+      status: 409,
+      headers: { 'content-type': expect.stringContaining('application/problem+json') },
+      body: { code: 'feed_restored', generation, commonUntil: kept },
+    };
+    for (const after of [kept + 1, given, given + 1_000])
+      expect(await own.get(`/v1/events?after=${after}&generation=1`)).toMatchObject(refused);
+    expect(await own.get(`/v1/events?after=1&generation=${generation - 1}`)).toMatchObject({
+      status: 409,
+      body: { code: 'feed_restored', generation, commonUntil: 0 },
+    });
+  });
+
+  test('serves every other checkpoint, and says of which generation it is', async () => {
+    for (const query of [
+      `after=${kept}&generation=1`,
+      `after=${kept}&generation=${generation}`,
+      `after=${kept}`,
+    ]) {
+      const { status, body } = await own.get(`/v1/events?limit=2&${query}`);
+      expect({ status, ...body }).toMatchObject({ status: 200, generation, commonUntil: kept });
+      expect(body.data).toMatchObject([{ position: kept + 1 }, { position: kept + 2 }]);
+    }
+    const later = await own.get(`/v1/events?after=${given + 1}&generation=${generation}&limit=1`);
+    expect(later).toMatchObject({ status: 200, body: { data: [{ position: given + 2 }] } });
+    expect(await api.get('/v1/events?limit=1')).toMatchObject({ body: { generation: 1, commonUntil: 0 } });
+  });
+
+  test('does the same for streams, whose ids have the generation', async () => {
+    for (const [query, id] of [
+      ['', String(given)],
+      [`?after=${given}&generation=1`],
+      [`?generation=1`, String(given)],
+    ] as const) {
+      const { status, text } = await stream(query, id);
+      expect({ status, ...JSON.parse(text) }).toMatchObject({
+        status: 409,
+        code: 'feed_restored',
+        generation,
+        commonUntil: kept,
+      });
+    }
+    const place = [generation, kept];
+    for (const [query, id] of [
+      ['', String(kept)],
+      [`?after=${kept}`],
+      [`?generation=${generation}`, String(kept)],
+    ] as const)
+      expect(await stream(query, id)).toMatchObject({ status: 200, place, id: `${kept + 1}@${generation}` });
+    const next = await stream('', `${given + 1}@${generation}`);
+    expect(next).toMatchObject({ status: 200, id: `${given + 2}@${generation}` });
+    expect(await stream('', '1@x')).toMatchObject({ status: 400 });
   });
 });
 

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import type { OrderEvent } from '../../../src/order/events.js';
-import { feedState } from '../../../src/log/feed/feed.js';
+import { feedState } from '../../../src/log/feed/generations.js';
 import { ensureJournalIndexes, type JournalDocument, journal } from '../../../src/log/journal/journal.js';
 import {
   ensureOrderIndexes,

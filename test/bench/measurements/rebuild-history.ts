@@ -1,7 +1,7 @@
 import { orderWorkflow } from '../../../src/order-log.js';
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { feedState } from '../../../src/log/feed/feed.js';
+import { feedState } from '../../../src/log/feed/generations.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { complete } from '../data/order-over-http.js';
 import { rebuild, untilCaughtUp } from '../data/projections.js';

@@ -4,14 +4,18 @@ import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { OrderEvent } from '../../../src/order/events.js';
 import {
-  feedGeneration,
   feedHead,
-  feedState,
   followFeed,
   type LocalPublisher,
   skipLostPositions,
   readFeed,
 } from '../../../src/log/feed/feed.js';
+import {
+  beginGeneration,
+  feedGenerations,
+  feedState,
+  Generations,
+} from '../../../src/log/feed/generations.js';
 import {
   appendToJournal,
   ensureJournalIndexes,
@@ -307,7 +311,9 @@ describe('hands in the journal', () => {
     await record(...after);
     await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
     await expectSound(after.length);
-    expect(await feedGeneration(db)).toBeGreaterThan(0);
+    const { current, all } = await feedGenerations(db);
+    expect(all.length).toBeGreaterThan(1);
+    expect(current).toMatchObject({ commonUntil: 0, lost: 0 });
   });
 
   test('a journal that was emptied while nobody held the feed begins it anew', async () => {
@@ -340,6 +346,10 @@ describe('hands in the journal', () => {
     expect((await readFeed(db, 0, 100)).map(({ position }) => position)).toEqual(left);
     expect((await readFeed(db, 3, 2)).map(({ position }) => position)).toEqual([6, 7]);
     expect(await skipLostPositions(db, 3)).toBe(3);
+    expect((await feedGenerations(db)).all).toEqual([
+      { generation: 1, commonUntil: 0, lost: 0 },
+      { generation: expect.any(Number), commonUntil: 3, lost: 2 },
+    ]);
     await journal(db).deleteMany({ position: { $gt: 6 } });
     expect(await skipLostPositions(db, 6)).toBe(last);
   });
@@ -379,6 +389,122 @@ describe('hands in the journal', () => {
   });
 });
 
+describe('a generation', () => {
+  const numbers = ({ all }: Generations) => all.map(({ generation }) => generation);
+
+  test('is the first one, and stays, while no position is lost', async () => {
+    const first = hold();
+    const [before, after] = [newOrder(), newOrder()];
+    await record(...before);
+    await until(async () => expect(await feedHead(db)).toBe(before.length));
+    await first.stop();
+    await record(...after);
+    hold();
+    await expectSound(before.length + after.length);
+    expect(numbers(await feedGenerations(db))).toEqual([1]);
+  });
+
+  test('begins with each loss of positions, and not again when the events come back', async () => {
+    hold();
+    const [one, another] = [newOrder(), newOrder()];
+    await record(...one, ...another);
+    const count = one.length + another.length;
+    await until(async () => expect(await feedHead(db)).toBe(count));
+    const begun = async (generations: number, commonUntil: number, lost: number) =>
+      await until(async () => {
+        const { all, current } = await feedGenerations(db);
+        expect(all).toHaveLength(generations);
+        expect(current).toMatchObject({ commonUntil, lost });
+      });
+    await journal(db).deleteOne({ position: 5 });
+    await begun(2, 4, 1);
+    await record(...one);
+    await until(async () => expect(await feedHead(db)).toBe(count + 1));
+    await begun(2, 4, 1);
+    await journal(db).deleteOne({ position: 3 });
+    await begun(3, 2, 2);
+    expect(numbers(await feedGenerations(db)).toSorted((a, b) => a - b)).toEqual(
+      numbers(await feedGenerations(db)),
+    );
+  });
+
+  test('has another number each time, whoever begins it', async () => {
+    await Promise.all(Array.from({ length: 5 }, () => beginGeneration(db, { commonUntil: 7 })));
+    const begun = numbers(await feedGenerations(db));
+    expect(new Set(begun).size).toBe(6);
+    // As after the same backup is put back again, a second later.
+    await feedState(db).deleteMany({});
+    const now = Math.floor(Date.now() / 1_000);
+    expect(
+      (await beginGeneration(db, { commonUntil: 7 }))?.generations?.at(-1)?.generation,
+    ).toBeGreaterThanOrEqual(now);
+  });
+
+  test('has what all later ones have in common with it, and an unknown one has nothing', () => {
+    const of = (generation: number, commonUntil: number) => ({ generation, commonUntil, lost: 0 });
+    const known = new Generations({ generations: [of(1, 0), of(20, 100), of(30, 500), of(40, 300)] });
+    const common = [1, 20, 30, 40, 25].map((generation) => known.commonWith(generation));
+    expect(common).toEqual([100, 300, 300, Infinity, 0]);
+  });
+
+  test('of a state that an earlier version of the code wrote is as it was noted there', async () => {
+    expect(new Generations({}).current).toMatchObject({ generation: 1 });
+    expect(new Generations({ begunAnew: 7 }).commonWith(7)).toBe(Infinity);
+    const log = newOrder();
+    await record(...log);
+    await feedState(db).insertOne({ _id: 'feed', epoch: 7, position: 0, begunAnew: 7 });
+    hold();
+    await expectSound(log.length);
+    expect(numbers(await feedGenerations(db))).toEqual([7]);
+  });
+
+  test('begins where a backup was put back: others get the positions that it lacks', async () => {
+    const first = hold();
+    const [before, lost, after] = [newOrder(), newOrder(), newOrder()];
+    await record(...before);
+    await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
+    const backup = await feedState(db).findOne();
+    await record(...lost);
+    await until(async () => expect(await feedHead(db)).toBe(before.length + lost.length));
+    await first.stop();
+    await journal(db).deleteMany({ position: { $gt: before.length } });
+    if (backup !== null) await feedState(db).replaceOne({ _id: 'feed' }, backup);
+    const head = await feedHead(db);
+    await beginGeneration(db, { commonUntil: head });
+    hold();
+    await record(...after, ...lost);
+    await expectSound(before.length + after.length + lost.length);
+    expect((await feedGenerations(db)).commonWith(1)).toBe(before.length);
+    expect(numbers(await feedGenerations(db))).toHaveLength(2);
+  });
+
+  test('is refused to readers of an earlier one, in the process that gives the positions, too', async () => {
+    const tail = followFeed(db);
+    const { signal } = new AbortController();
+    try {
+      const publisher = tail.publishLocally();
+      const first = hold((...given) => publisher.publish(...given));
+      const [log, after] = [newOrder(), newOrder()];
+      await record(...log);
+      await until(async () => expect(await tail.read(1, log.length - 1, 1)).toHaveLength(1));
+      const waiting = tail.beyond(log.length, signal, 10_000);
+      await beginGeneration(db, { commonUntil: 2 });
+      await record(...after);
+      expect(await first.ended).toBeInstanceOf(Superseded);
+      hold((...given) => publisher.publish(...given));
+      await waiting;
+      const { generation } = (await feedGenerations(db)).current;
+      await until(async () =>
+        expect(await tail.read(generation, log.length, 100)).toHaveLength(after.length),
+      );
+      expect(await tail.read(1, log.length, 100)).toBeUndefined();
+      expect(tail.generation).toBe(generation);
+    } finally {
+      await tail.stop();
+    }
+  });
+});
+
 test('readers in the process that gives the positions learn of them from it, of all others none the less', async () => {
   const tail = followFeed(db);
   const [ours, theirs, last] = [newOrder(), newOrder(), newOrder()];
@@ -386,9 +512,9 @@ test('readers in the process that gives the positions learn of them from it, of 
   try {
     const publisher = tail.publishLocally();
     const told: number[] = [];
-    const here = hold((positions) => {
+    const here = hold((positions, generation) => {
       told.push(...positions.map(({ position }) => position));
-      publisher.publish(positions);
+      publisher.publish(positions, generation);
     });
     await until(async () => expect(here.isAtWork()).toBe(true));
     const news = tail.listenTo(ours[0].orderId);
@@ -402,16 +528,16 @@ test('readers in the process that gives the positions learn of them from it, of 
       [2, 100],
       [ours.length, 100],
     ] as const)
-      expect(await tail.read(after, limit)).toEqual(await readFeed(db, after, limit));
+      expect(await tail.read(1, after, limit)).toEqual(await readFeed(db, after, limit));
     // Nobody has asked MongoDB.
     await journal(db).updateOne({ position: 3 }, { $set: { actor: 'somebody else' } });
-    expect((await tail.read(2, 1))[0]?.actor).toBe(ours[2]?.actor);
+    expect((await tail.read(1, 2, 1))?.[0]?.actor).toBe(ours[2]?.actor);
     await here.stop();
     // The local publisher does not know yet that another leader has taken over.
     const there = hold();
     await record(...theirs);
     expect(await tail.beyond(ours.length + theirs.length - 1, ...soon)).toBe(ours.length + theirs.length);
-    expect(await tail.read(ours.length, 100)).toEqual(await readFeed(db, ours.length, 100));
+    expect(await tail.read(1, ours.length, 100)).toEqual(await readFeed(db, ours.length, 100));
     publisher.close();
     await record(...last);
     const all = ours.length + theirs.length + last.length;
@@ -433,7 +559,7 @@ test('where another holder has given positions between, every order is told of',
     await record(...log);
     expect(await tail.beyond(log.length - 1, signal, 10_000)).toBe(log.length);
     const news = tail.listenTo('another');
-    publisher.publish([{ orderId: 'one', position: log.length + 2 }]);
+    publisher.publish([{ orderId: 'one', position: log.length + 2 }], 1);
     expect(await news.next(signal, 1)).toBe(true);
     news.close();
   } finally {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { NewerEvent } from '../../../src/order/upcasters.js';
-import { feedState } from '../../../src/log/feed/feed.js';
+import { feedState } from '../../../src/log/feed/generations.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { Superseded } from '../../../src/log/feed/sequencer.js';
 import { customers, findCustomer } from '../../../src/views/customers.js';

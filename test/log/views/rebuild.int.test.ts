@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { record } from '../../../src/log/journal/recording.js';
 import type { OrderEvent } from '../../../src/order/events.js';
-import { feedState } from '../../../src/log/feed/feed.js';
-import { journal } from '../../../src/log/journal/journal.js';
-import { Superseded } from '../../../src/log/feed/sequencer.js';
+import { beginGeneration, feedGenerations } from '../../../src/log/feed/generations.js';
+import { feedHead } from '../../../src/log/feed/feed.js';
+import { appendToJournal, journal } from '../../../src/log/journal/journal.js';
+import { sequence, Superseded } from '../../../src/log/feed/sequencer.js';
 import { customers, findCustomer } from '../../../src/views/customers.js';
 import { type OrderDocument, orders, ordersVersion, toDocument } from '../../../src/views/orders.js';
 import { areOrdersOutdated, rebuildOrders } from '../../../src/log/views/rebuilding/rebuild-orders.js';
@@ -218,7 +219,8 @@ test('a view is built anew when its feed began anew in a journal that was restor
   let request: Promise<boolean> | undefined;
   run(customers, { requestRebuild: async (view) => void (request ??= rebuild(view, rebuilding())) });
   await caughtUp(db, customers);
-  await Promise.all([journal(db).deleteMany({}), feedState(db).deleteMany({})]);
+  await journal(db).deleteMany({});
+  await beginGeneration(db, { commonUntil: 0, position: 0 });
   const [log = []] = newLogs('completed');
   await publish(db, log);
   await until(async () => {
@@ -235,15 +237,83 @@ test('a view is built anew when its feed began anew, however far that is by then
   await caughtUp(db, customers);
   await first.stop();
   await journal(db).deleteMany({});
-  await feedState(db).updateOne({ _id: 'feed' }, { $set: { position: 0, begunAnew: 2 } });
+  await beginGeneration(db, { commonUntil: 0, position: 0 });
   const logs = newLogs(...manyStates);
   const head = await publish(db, interleaved(...logs));
   run(customers, { requestRebuild: async (view) => void (request ??= rebuild(view, rebuilding())) });
   await until(async () => {
-    expect(await projectionState(db, customers.name)).toMatchObject({ feed: 2, position: head });
+    const { generation: feed } = (await feedGenerations(db)).current;
+    expect(await projectionState(db, customers.name)).toMatchObject({ feed, position: head });
   });
   expect(await request).toBe(true);
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+});
+
+test('a view that has only what two generations have in common goes on in the next one', async () => {
+  const logs = newLogs(...manyStates);
+  const head = await publish(db, interleaved(...logs));
+  const asked: string[] = [];
+  const options = { requestRebuild: async ({ name }: { name: string }) => void asked.push(name) };
+  run(customers, options);
+  await caughtUp(db, customers);
+  const { collection } = (await projectionState(db, customers.name)) ?? {};
+  await beginGeneration(db, { commonUntil: head });
+  const { generation: feed } = (await feedGenerations(db)).current;
+  const [more = []] = newLogs('completed');
+  await publish(db, more);
+  await caughtUp(db, customers);
+  expect(await projectionState(db, customers.name)).toMatchObject({ collection, feed });
+  expect(asked).toEqual([]);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [...logs, more]));
+});
+
+test('events that were lost and come back are counted once, by a view that had counted them', async () => {
+  const logs = newLogs('completed', 'cancelled', 'refunded');
+  const giving = new AbortController();
+  const sequencing = sequence({ db, signal: giving.signal, heartbeat: () => undefined });
+  const options = {
+    requestRebuild: async (view: View) => void (await rebuild(view, rebuilding('after the loss'))),
+  };
+  try {
+    for (const log of logs) await appendToJournal(db, log);
+    await until(async () => expect(await feedHead(db)).toBe(logs.flat().length));
+    run(customers, options);
+    await caughtUp(db, customers);
+    const [lost = []] = logs;
+    await journal(db).deleteMany({ orderId: lost[0]?.orderId ?? '' });
+    await appendToJournal(db, lost);
+    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    await until(async () => {
+      const { generation: feed } = (await feedGenerations(db)).current;
+      expect(await projectionState(db, customers.name)).toMatchObject({ feed, position: await feedHead(db) });
+    });
+    expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+  } finally {
+    giving.abort();
+    await sequencing;
+  }
+});
+
+test('a rebuild that has more than the generations have in common begins again', async () => {
+  const logs = newLogs(...manyStates);
+  await publish(db, interleaved(...logs));
+  const crash = new AbortController();
+  await rebuild(
+    customers,
+    rebuilding('begun', crash.signal, () => crash.abort()),
+  );
+  const first = (await projectionState(db, customers.name))?.rebuilding?.collection;
+  await journal(db).deleteMany({});
+  await beginGeneration(db, { commonUntil: 0, position: 0 });
+  const head = await publish(db, interleaved(...logs.slice(1)));
+  expect(await rebuild(customers, rebuilding('begun'))).toBe(true);
+  const { collection, feed, position } = (await projectionState(db, customers.name)) ?? {};
+  expect({ feed, position }).toEqual({
+    feed: (await feedGenerations(db)).current.generation,
+    position: head,
+  });
+  expect(collection).not.toBe(first);
+  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs.slice(1)));
 });
 
 test('where events were lost, views and rebuilds go on behind them, up to the head', async () => {

@@ -1,9 +1,10 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { type FeedTail, feedGeneration, feedHead, skipLostPositions } from '../../feed/feed.js';
+import { type FeedTail, skipLostPositions } from '../../feed/feed.js';
+import { feedGenerations } from '../../feed/generations.js';
 import { Superseded } from '../../feed/sequencer.js';
 import { BuildFeeder } from '../rebuilding/feed-build.js';
-import { type ProjectionState, projectionState, takeOverProjection } from './state.js';
+import { generationOf, type ProjectionState, projectionState, takeOverProjection } from './state.js';
 import type { View } from '../view.js';
 
 export interface Projecting {
@@ -27,7 +28,8 @@ const PACE_MS = 500;
 
 /**
  * Feeds a view until `signal` aborts. If the view was built by an older version of its fold, or the
- * feed has restarted since, it requests a rebuild and waits until that is swapped in. It also waits
+ * view has events that the feed's generation may not have, it requests a rebuild and waits until
+ * that is swapped in. It also waits
  * while the view is rolled back to another version than that of this process.
  *
  * @throws Superseded if another feeder has taken over, or a newer version of the fold has built the
@@ -58,20 +60,24 @@ export async function project(
     // Waits a second at most, because the active build may be swapped for another one.
     const hasEvents = (await tail.beyond(position, signal, LOOK_AGAIN_MS)) > position;
     const beganAt = Date.now();
-    const events = hasEvents ? await tail.read(position, batchSize) : [];
-    // Checked after the events were read, so they belong to this generation of the feed or to an
-    // earlier one.
-    if ((await feedGeneration(db)) !== feeder.held.feed) {
-      await requestRebuild(view);
-      await pause(LOOK_AGAIN_MS, signal);
-      await lookAnew();
-    } else if (events.length > 0) {
+    const generation = generationOf(feeder.held);
+    const events = hasEvents ? await tail.read(generation, position, batchSize) : [];
+    // Read after the events, so these belong to this generation or to an earlier one.
+    const generations = await feedGenerations(db);
+    if (generations.current.generation !== generation) {
+      if (position <= generations.commonWith(generation)) {
+        await feeder.enter(generations.current.generation);
+        await lookAnew();
+      } else {
+        await requestRebuild(view);
+        await pause(LOOK_AGAIN_MS, signal);
+        await lookAnew();
+      }
+    } else if (events !== undefined && events.length > 0) {
       if (!(await feeder.apply(events))) await lookAnew();
       if (events.length < batchSize) await pause(beganAt + PACE_MS - Date.now(), signal);
     } else {
       await lookAnew();
-      // The feed and the journal were emptied: the view was built from other events.
-      if ((await feedHead(db)) < feeder.held.position) await requestRebuild(view);
       const behindLost = await skipLostPositions(db, feeder.held.position);
       if (behindLost > feeder.held.position) await feeder.pass(behindLost);
       // The tail knows a later position than the journal has.

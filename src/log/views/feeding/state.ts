@@ -1,6 +1,6 @@
 import { type Db, MongoServerError, type UpdateFilter } from 'mongodb';
 import { committed, durable, isDuplicateKey } from '../../journal/durability.js';
-import { feedGeneration } from '../../feed/feed.js';
+import { feedGenerations, firstGeneration } from '../../feed/generations.js';
 import { parkedEvents } from './parked-events.js';
 import { documents, type View } from '../view.js';
 
@@ -14,7 +14,7 @@ export interface Build {
    * the checkpoint: every event up to this position is applied, parked or lost; 0 before the first
    */
   readonly position: number;
-  /** the feed that the position belongs to (`feedGeneration`); absent for the first feed */
+  /** the generation of the feed that the position belongs to; absent for the first one */
   readonly feed?: number;
   /** how many events are parked for it */
   readonly parked: number;
@@ -48,6 +48,11 @@ export interface ProjectionState extends Build {
   /** the build that a roll-back returns to */
   readonly previous?: Build;
   readonly rebuilding?: Rebuild;
+}
+
+/** The generation of the feed that a build's checkpoint belongs to. */
+export function generationOf({ feed }: Pick<Build, 'feed'>): number {
+  return feed ?? firstGeneration.generation;
 }
 
 export function projections(db: Db) {
@@ -106,13 +111,18 @@ async function beginRebuild(
   await update(db, { _id: view.name, builds }, { $set: { rebuilding, builds: builds + 1 } });
 }
 
+/** Gives up a build that is being made; a rebuild with the same id begins another. */
+export async function abandonRebuild(db: Db, name: string, rebuildId: string): Promise<void> {
+  await update(db, { _id: name, 'rebuilding.rebuildId': rebuildId }, { $unset: { rebuilding: '' } });
+}
+
 async function newBuild(db: Db, { name, version }: View, n: number): Promise<Build> {
-  const feed = await feedGeneration(db);
+  const { generation: feed } = (await feedGenerations(db)).current;
   return {
     collection: `${name}_${n}`,
     version,
     position: 0,
-    ...(feed !== undefined && { feed }),
+    feed,
     parked: 0,
     at: new Date().toISOString(),
   };

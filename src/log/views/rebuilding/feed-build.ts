@@ -76,6 +76,14 @@ export class BuildFeeder {
     return true;
   }
 
+  /** Moves the checkpoint to another generation of the feed. Returns as `apply` does. */
+  async enter(feed: number): Promise<boolean> {
+    const next: Held = { ...this.held, feed };
+    if (!(await this.advance(next, { feed }, durable))) return false;
+    this.held = next;
+    return true;
+  }
+
   /** Goes on from the build as it was read. */
   resume(held: Held): void {
     this.states.forget();

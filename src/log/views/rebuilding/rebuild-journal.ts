@@ -5,14 +5,12 @@ import { beginRestore, endRestore } from '../../../effects/inventory/stock-resto
 import { workflowId } from '../../../order-log.js';
 import { NewerEvent } from '../../../order/upcasters.js';
 import { mapInOrder } from '../../journal/chunks.js';
-import { noteRestoredEvents } from '../../feed/feed.js';
 import { foldHistory, readHistoryLog } from '../../journal/history.js';
 import { ensureJournalIndexes } from '../../journal/journal.js';
 import { countOrderWorkflows, listOrderWorkflows, type OrderPage } from '../../journal/order-workflows.js';
 import { isServerError } from '../../../outages/server-error.js';
 import { ensureOrderIndexes } from '../../../views/orders.js';
 import type { Rebuilding } from './rebuild.js';
-import { requestRebuildsAfterLoss } from './request-rebuild.js';
 import { type KeptOrder, restoreOrders } from './restore-orders.js';
 import { StoreRebuilder } from './store-rebuild.js';
 
@@ -33,7 +31,7 @@ const eventsAtATime = 500;
 /**
  * Restores stock movements, journal and the view `orders` from the workflow histories, while orders
  * are recorded as usual. What exists is left as it is. Positions and views across orders follow as
- * for any recorded event. If events that had positions were lost, those views are rebuilt.
+ * for any recorded event.
  *
  * If Temporal no longer has an order's first runs, its later events are restored, and its view from
  * the state that its oldest run took over. Such orders are counted and named as exceptions, and so
@@ -44,23 +42,17 @@ const eventsAtATime = 500;
  *   again, it continues from its checkpoint
  */
 export async function rebuildJournal(rebuilding: JournalRebuilding): Promise<boolean> {
-  let done = 0;
-  const heartbeat = (restored: number): void => {
-    done = restored;
-    rebuilding.heartbeat(done);
-  };
   const { db, client, orderTaskQueue } = rebuilding;
   await recognizeDatabase({ db, client, taskQueue: orderTaskQueue });
   await beginRestore(db);
-  if (!(await restoreAll({ ...rebuilding, heartbeat }))) return false;
+  if (!(await restoreAll(rebuilding))) return false;
   await endRestore(db);
-  await requestRebuildsAfterLoss(rebuilding, () => heartbeat(done));
   return true;
 }
 
 async function restoreAll(rebuilding: JournalRebuilding): Promise<boolean> {
   const { db, client, orderTaskQueue, signal, heartbeat, rebuildId } = rebuilding;
-  await Promise.all([ensureJournalIndexes(db), ensureOrderIndexes(db), noteRestoredEvents(db)]);
+  await Promise.all([ensureJournalIndexes(db), ensureOrderIndexes(db)]);
   const rebuilder = await StoreRebuilder.takeOver(db, 'journal', rebuildId, async () => ({
     since: 0,
     total: await countOrderWorkflows(client, orderTaskQueue),

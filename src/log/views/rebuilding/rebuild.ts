@@ -2,8 +2,17 @@ import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
 import { feedHead, skipLostPositions, readFeed } from '../../feed/feed.js';
 import { Superseded } from '../../feed/sequencer.js';
+import { feedGenerations } from '../../feed/generations.js';
 import { BuildFeeder, type Held } from './feed-build.js';
-import { dropUnusedBuilds, projectionState, type Rebuild, swap, takeOverRebuild } from '../feeding/state.js';
+import {
+  abandonRebuild,
+  dropUnusedBuilds,
+  generationOf,
+  projectionState,
+  type Rebuild,
+  swap,
+  takeOverRebuild,
+} from '../feeding/state.js';
 import type { View } from '../view.js';
 
 export interface Rebuilding {
@@ -27,10 +36,8 @@ const PAUSE_MS = 10;
  * @throws Superseded if another worker has taken it over; and any error of MongoDB: call it again,
  *   it continues from its checkpoint
  */
-export async function rebuild(
-  view: View,
-  { db, signal, heartbeat, rebuildId }: Rebuilding,
-): Promise<boolean> {
+export async function rebuild(view: View, rebuilding: Rebuilding): Promise<boolean> {
+  const { db, signal, heartbeat, rebuildId } = rebuilding;
   const state = await takeOverRebuild(db, view, rebuildId);
   if (state.rebuilding === undefined || state.rebuildId === rebuildId) {
     await dropUnusedBuilds(db, view.name);
@@ -54,6 +61,11 @@ export async function rebuild(
     }
     const position = await skipLostPositions(db, feeder.held.position);
     if (position > feeder.held.position && !(await feeder.pass(position))) throw superseded(view);
+    if (feeder.held.position > (await feedGenerations(db)).commonWith(generationOf(feeder.held))) {
+      // It has events that the feed may not have any more.
+      await abandonRebuild(db, view.name, rebuildId);
+      return await rebuild(view, rebuilding);
+    }
     if (await swap(db, view.name, rebuildId, await feedHead(db))) {
       await dropUnusedBuilds(db, view.name);
       return true;

@@ -1,12 +1,9 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { committed } from '../../journal/durability.js';
-import { handleRestoredEvents } from '../../feed/feed.js';
 import { withTimeout } from '../../../outages/timeout.js';
 import { rebuildWorkflow, rebuildWorkflowId } from '../../workflow/rebuild-messages.js';
-import { feedTaskQueue } from '../../workflow/singleton-messages.js';
 import { projectionState } from '../feeding/state.js';
-import { views } from '../../../views/views.js';
 import { storeNames, storeRebuilds } from './store-rebuild.js';
 
 interface Starting {
@@ -69,24 +66,4 @@ async function isDone(db: Db, name: string, rebuildId: string): Promise<boolean>
   const store = storeNames.find((one) => one === name);
   if (store === undefined) return (await projectionState(db, name))?.rebuildId === rebuildId;
   return (await storeRebuilds(db).countDocuments({ _id: store, rebuildId, phase: 'done' }, committed)) > 0;
-}
-
-/**
- * Requests a rebuild of every view across orders that may have counted restored events twice
- * (`noteRestoredEvents`).
- */
-export async function requestRebuildsAfterLoss(
-  {
-    db,
-    client,
-    orderTaskQueue,
-  }: { readonly db: Db; readonly client: Client; readonly orderTaskQueue: string },
-  heartbeat: () => void,
-): Promise<void> {
-  const requesting = { db, client, taskQueue: feedTaskQueue(orderTaskQueue) };
-  await handleRestoredEvents(db, heartbeat, async () => {
-    const begun = await Promise.all(views.map(({ name }) => requestAnotherRebuild(requesting, name)));
-    // A rebuild that is under way may have begun before the loss: ask again.
-    return begun.every((rebuildId) => rebuildId !== undefined);
-  });
 }

@@ -1,0 +1,112 @@
+import type { Db } from 'mongodb';
+import { committed, durable, isDuplicateKey, type QueryTime } from '../journal/durability.js';
+
+/**
+ * A generation of the feed: as long as it lasts, a position belongs to one event. The next one
+ * begins when that no longer holds, because MongoDB was put back to a backup or the journal has
+ * lost events. A checkpoint is a position of a generation.
+ */
+export interface Generation {
+  /**
+   * 1 for the first. A later one is numbered by the second in which it began, so that a backup that
+   * is put back twice does not lead to the same number twice.
+   */
+  readonly generation: number;
+  /** up to this position, the feed is the same as in the generation before */
+  readonly commonUntil: number;
+  /** how many positions had lost their events when it began */
+  readonly lost: number;
+}
+
+/**
+ * The sequencer's checkpoint, from which the next leader continues. One document, written now and
+ * then, always after the positions that it covers.
+ */
+export interface FeedState {
+  readonly _id: 'feed';
+  /** fencing token: incremented by each new leader, and with each new generation */
+  readonly epoch: number;
+  /** all positions up to this one are given, and maybe later ones; 0 before the first */
+  readonly position: number;
+  /** resumes the change stream; absent if a leader has to start by reading the journal */
+  readonly resumeToken?: unknown;
+  /** when a leader last started by reading the journal */
+  readonly begunAt?: Date;
+  /** the last ones, oldest first; absent if an earlier version of the code wrote the state */
+  readonly generations?: readonly Generation[];
+  /** the number of the generation, as an earlier version of the code wrote it */
+  readonly begunAnew?: number;
+}
+
+/** A checkpoint of an older generation than these cannot be continued. */
+const rememberedGenerations = 100;
+
+export function feedState(db: Db) {
+  return db.collection<FeedState>('feed');
+}
+
+export const firstGeneration: Generation = { generation: 1, commonUntil: 0, lost: 0 };
+
+/** The generations that are known, oldest first. */
+export class Generations {
+  readonly all: readonly Generation[];
+  readonly current: Generation;
+
+  constructor(state: Pick<FeedState, 'generations' | 'begunAnew'> | null) {
+    const { generation } = firstGeneration;
+    this.all = state?.generations ?? [{ ...firstGeneration, generation: state?.begunAnew ?? generation }];
+    this.current = this.all.at(-1) ?? firstGeneration;
+  }
+
+  /**
+   * The last position of a generation that the current one has, too; 0 for an unknown generation,
+   * such as one that began after the backup that was put back.
+   */
+  commonWith(generation: number): number {
+    const index = this.all.findIndex((one) => one.generation === generation);
+    if (index === -1) return 0;
+    return Math.min(Infinity, ...this.all.slice(index + 1).map(({ commonUntil }) => commonUntil));
+  }
+}
+
+export async function feedGenerations(db: Db, time: QueryTime = {}): Promise<Generations> {
+  return new Generations(await feedState(db).findOne({ _id: 'feed' }, { ...committed, ...time }));
+}
+
+/**
+ * Begins the next generation. A leader of the sequencer has to take over again.
+ *
+ * @param begins `position`: of the feed, if that goes back; `lost`: as before, by default
+ * @param epoch of the leader that calls
+ * @returns undefined if that leader was replaced
+ */
+export async function beginGeneration(
+  db: Db,
+  begins: Pick<Generation, 'commonUntil'> & { readonly lost?: number; readonly position?: number },
+  epoch?: number,
+): Promise<FeedState | undefined> {
+  for (;;) {
+    const state = await feedState(db).findOne({ _id: 'feed' }, committed);
+    if (epoch !== undefined && state?.epoch !== epoch) return undefined;
+    const { all, current } = new Generations(state);
+    const { commonUntil, lost = current.lost, position } = begins;
+    const generation = Math.max(Math.floor(Date.now() / 1_000), current.generation + 1);
+    const generations = [...all, { generation, commonUntil, lost }].slice(-rememberedGenerations);
+    try {
+      const begun = await feedState(db).findOneAndUpdate(
+        // The epoch is another if a leader has taken over, or another generation has begun.
+        { _id: 'feed', epoch: state === null ? { $exists: false } : state.epoch },
+        {
+          $set: { generations, ...(position !== undefined && { position }) },
+          $inc: { epoch: 1 },
+          $unset: { resumeToken: '', begunAnew: '' },
+          ...(position === undefined && { $setOnInsert: { position: 0 } }),
+        },
+        { upsert: true, returnDocument: 'after', ...durable },
+      );
+      if (begun !== null) return begun;
+    } catch (error) {
+      if (!isDuplicateKey(error)) throw error;
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import type { Db } from 'mongodb';
+import { committed } from '../journal/durability.js';
+import { journal } from '../journal/journal.js';
+
+const countBatchSize = 1_000_000;
+
+/**
+ * How many positions up to `last` have no event any more, and the first of them.
+ *
+ * @param heartbeat called between two queries
+ */
+export async function lostPositions(
+  db: Db,
+  last: number,
+  heartbeat: () => void,
+): Promise<{ readonly count: number; readonly first?: number }> {
+  let [kept, whole] = [0, 0];
+  for (let after = 0; after < last; after += countBatchSize) {
+    const end = Math.min(last, after + countBatchSize);
+    kept += await countBetween(db, after, end);
+    if (kept === end) whole = end;
+    heartbeat();
+  }
+  if (kept === last) return { count: 0 };
+  // Positions up to `whole` all have their events, and those up to `end` do not.
+  let end = Math.min(last, whole + countBatchSize);
+  while (end - whole > 1) {
+    const middle = Math.floor((whole + end) / 2);
+    if ((await countBetween(db, whole, middle)) === middle - whole) whole = middle;
+    else end = middle;
+    heartbeat();
+  }
+  return { count: last - kept, first: end };
+}
+
+async function countBetween(db: Db, after: number, last: number): Promise<number> {
+  return await journal(db).countDocuments({ position: { $gt: after, $lte: last } }, committed);
+}
