@@ -5,6 +5,7 @@ import { type Scope, scopes } from '../access/scopes.js';
 import { messageOf } from '../outages/message-of.js';
 import { durationMs } from '../server/config.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
+import { addRewrap } from './rewrap.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from './script.js';
 import { type Cell, type Column, table } from './terminal.js';
 
@@ -14,7 +15,7 @@ interface CreateOptions extends CommonOptions {
   readonly expires?: number;
 }
 
-/** Adds `keys create`, `keys list` and `keys revoke`, which work on MongoDB itself. */
+/** Adds `keys create`, `list`, `revoke` and `rewrap`, which work on MongoDB itself. */
 export function addKeys(program: Command, session: Session): void {
   const keys = addScript(program, 'keys', {
     summary: 'give clients API keys, list them, and revoke them',
@@ -24,6 +25,7 @@ export function addKeys(program: Command, session: Session): void {
   addCreate(keys, session);
   addList(keys, session);
   addRevoke(keys, session);
+  addRewrap(keys, session);
 }
 
 function addCreate(keys: Command, session: Session): void {

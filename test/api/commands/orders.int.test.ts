@@ -140,7 +140,7 @@ describe('a create', () => {
     const description = await api.client.workflow
       .getHandle(workflowId(String(reply.body.orderId)))
       .describe();
-    expect(await description.staticSummary()).toBe('Ada Example · EUR 39.98');
+    expect(await description.staticSummary()).toBe('c-1 · EUR 39.98');
     expect(await description.staticDetails()).toContain('EUR 19.99');
     expect(description.searchAttributes).toMatchObject({ CustomerId: ['c-1'] });
   });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { journal } from '../../../src/log/journal/journal.js';
+import { openAll } from '../../../src/access/persons/opening.js';
 import { orders } from '../../../src/views/orders.js';
 import { eventually, orderBody, placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { until } from '../../support/until.js';
@@ -28,9 +29,12 @@ describe('an order', () => {
     expect(status).toBe(200);
     expect(headers).toMatchObject({ etag: `"${body.version}"`, 'served-by': 'view' });
     const document = await orders(api.mongo.db).findOne({ _id: orderId });
-    expect(document).toMatchObject(body);
+    const opened = await openAll(api.mongo.keys, document);
+    expect(opened.value).toMatchObject(body);
     const kept = Object.keys(document ?? {}).filter((name) => !(name in body));
-    expect(kept.toSorted()).toEqual(['_id', 'finished', 'recorder', 'search', 'settled', 'skus', 'state']);
+    expect(kept.toSorted()).toEqual([
+      ...['_id', 'finished', 'persons', 'recorder', 'search', 'settled', 'skus', 'state'],
+    ]);
     expect(body).toMatchObject({ orderId, status: 'confirmed', total: 4498, tags: ['gift'] });
   });
 
