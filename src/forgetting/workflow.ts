@@ -4,7 +4,7 @@ import type { Forgetting, ForgettingActivities, OpenOrders } from './messages.js
 const options = {
   startToCloseTimeout: '10 minutes',
   heartbeatTimeout: '30s',
-  retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '1 minute' },
+  retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '5s' },
 } as const;
 const { findOpenOrders, noteForgetting, retireKeys, destroyKeys, forgetInOrders, certify } =
   proxyActivities<ForgettingActivities>(options);
