@@ -1,7 +1,7 @@
 import { orders } from '../src/order/entity.js';
 import { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { createGateway, gatewaySettings } from '../src/api/commands/gateway.js';
+import { createGateway, type GatewayOptions, gatewaySettings } from '../src/api/commands/gateway.js';
 import { createMarkUpdates } from '../src/effects/inventory/recognize-database.js';
 import { concernOfStock, stockState } from '../src/effects/inventory/stock-state.js';
 import { registerCommands } from '../src/api/commands/routes.js';
@@ -51,17 +51,32 @@ export async function startApi(context: RoleContext): Promise<RunningApi> {
   return { address, stop: () => app.close() };
 }
 
-/** Limits that tests may lower. */
-export interface ApiLimits extends Omit<HttpLimits, 'admission' | 'authenticate'> {
+/** Limits that tests may change. */
+export interface ApiLimits
+  extends
+    Omit<HttpLimits, 'admission' | 'authenticate'>,
+    Pick<GatewayOptions, 'answerWithinMs' | 'journalWithinMs'> {
   readonly bounds?: Partial<Bounds>;
   /** see `Forgetting` */
   readonly keyInUseMs?: number;
+  /** see `createAdmission` */
+  readonly isBehind?: () => boolean;
+  /** see `openOrderViews` */
+  readonly liveForMs?: number | undefined;
 }
 
 /** The application without a listening server: the write side, the read side, or both. */
 export async function buildApi(
   { config, temporal: connection, mongo, tail, tally, logger }: RoleContext,
-  { bounds, keyInUseMs = KEY_IN_USE_MS, ...limits }: ApiLimits = {},
+  {
+    bounds,
+    keyInUseMs = KEY_IN_USE_MS,
+    isBehind,
+    liveForMs,
+    answerWithinMs,
+    journalWithinMs,
+    ...limits
+  }: ApiLimits = {},
 ): Promise<Http> {
   const { roles, secrets } = config;
   const { namespace, taskQueue } = config.temporal;
@@ -69,11 +84,11 @@ export async function buildApi(
   const { db, keys } = mongo;
 
   const stream = { ...defaultBounds.stream, most: config.http.maxStreams };
-  const admission = createAdmission({ ...defaultBounds, stream, ...bounds });
+  const admission = createAdmission({ ...defaultBounds, stream, ...bounds }, isBehind);
   const authenticate = await authenticateBy(config, db);
   const app = createHttp(logger, { ...limits, admission, ...(authenticate && { authenticate }) });
   const persons = openPersons(app, keys);
-  const views = openOrderViews(db);
+  const views = openOrderViews(db, liveForMs);
   app.addHook('onClose', () => views.close());
   await registerDocs(app);
   const exposure: ExposureDeps = {
@@ -99,6 +114,8 @@ export async function buildApi(
       customerInView: (orderId) => customerInView(db, orderId),
       keys,
       logger,
+      answerWithinMs,
+      journalWithinMs,
     });
     const { continueAsNewAfter } = config;
     const resuming = {

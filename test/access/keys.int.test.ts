@@ -13,8 +13,8 @@ import { until } from '../support/until.js';
 let database: Database;
 let db: Db;
 
-beforeAll(() => {
-  database = openDatabase();
+beforeAll(async () => {
+  database = await openDatabase();
   ({ db } = database);
 });
 afterAll(() => database.close());

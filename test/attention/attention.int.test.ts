@@ -57,7 +57,7 @@ describe('an effect that is owed for long', () => {
     await worker.ready;
     stop = () => worker.stop();
     orderId = (await api.post('/v1/orders', { body: orderBody() })).body.orderId;
-  }, 60_000);
+  });
   afterAll(async () => {
     await stop();
     await api.client.workflow.getHandle(`order-${orderId}`).terminate();
@@ -129,9 +129,11 @@ describe('an effect that is owed for long', () => {
   });
 
   test('is measured, by its type', async () => {
-    const metrics = await metricsOf(api);
-    expect(metrics).toMatch(/^orders_owed_oldest_seconds\{effect="authorize"\} [\d.]+$/m);
-    expect(metrics).toMatch(/^orders\{status="pending"\} 1$/m);
+    await until(async () => {
+      const metrics = await metricsOf(api);
+      expect(metrics).toMatch(/^orders_owed_oldest_seconds\{effect="authorize"\} [\d.]+$/m);
+      expect(metrics).toMatch(/^orders\{status="pending"\} 1$/m);
+    });
   });
 
   test('is not listed to who asks for what is older', async () => {
@@ -181,7 +183,7 @@ describe('orders that no worker has decided', () => {
       const metrics = await metricsOf(api);
       expect(metrics).toMatch(/^orders_unrecorded\{stage="undecided"\} 0$/m);
     });
-  }, 60_000);
+  });
 });
 
 describe('the list of what needs a person', () => {

@@ -145,7 +145,7 @@ describe('following an order', () => {
 
   test('ends when the time is up', async () => {
     const api = await serving(pages);
-    const { order, reached } = await until(api, 'o-1', ({ closed }) => closed, { withinMs: 300 });
+    const { order, reached } = await until(api, 'o-1', ({ closed }) => closed, { withinMs: 2_000 });
     expect({ reached, version: order?.version }).toEqual({ reached: false, version: 4 });
   });
 

@@ -5,8 +5,8 @@ import { type Database, openDatabase } from '../support/database.js';
 import { shared } from '../support/servers.js';
 
 let database: Database;
-beforeAll(() => {
-  database = openDatabase();
+beforeAll(async () => {
+  database = await openDatabase();
 });
 afterAll(() => database.close());
 

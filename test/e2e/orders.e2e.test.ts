@@ -265,7 +265,9 @@ describe('payment', () => {
     await shipAndDeliver(order);
     await order.becomes({ status: 'completed', captured: 3998 });
     const log = await order.log();
-    expect(log.filter((type) => type === 'PaymentAuthorized')).toHaveLength(2);
+    const count = (type: string) => log.filter((one) => one === type).length;
+    // On a busy machine the second may lapse, too, before its capture.
+    expect(count('PaymentAuthorized')).toBe(count('AuthorizationExpired') + 1);
   });
 
   /** Lets the customer agree, or not, and the provider tell so. */
@@ -455,8 +457,11 @@ test('of every order, history, journal, view and workflow tell one story, and so
   for (const { orderId, order, events } of audited) {
     const { body } = await api.get(`/v1/orders/${orderId}`);
     expect(body.version).toBe(order.version);
-    const strong = await api.get(`/v1/orders/${orderId}?consistency=strong`);
-    expect(strong).toMatchObject({ status: 200, headers: { 'served-by': 'workflow' }, body });
+    // A busy worker may be late with its answer: then the history is read.
+    await until(async () => {
+      const strong = await api.get(`/v1/orders/${orderId}?consistency=strong`);
+      expect(strong).toMatchObject({ status: 200, headers: { 'served-by': 'workflow' }, body });
+    });
     const history = await api.get(`/v1/orders/${orderId}/events?source=history&limit=1000`);
     expect(history.body.data).toEqual(events);
   }

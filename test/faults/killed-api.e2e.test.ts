@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { derivedOrderId } from '../../src/api/commands/identity.js';
 import { readJournal } from '../../src/log/journal/journal.js';
 import { audit } from '../support/audit.js';
-import { apiAt, byDhl, key, orderOf, paidWith } from '../support/orders-over-http.js';
+import { apiAt, byDhl, key, orderOf } from '../support/orders-over-http.js';
 import { createSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
 
@@ -49,7 +49,11 @@ test(
   'a command whose answer was lost is answered as a repetition, and takes effect once',
   async () => {
     const first = await system.start('write,read');
-    const order = await apiAt(first.address).place(paidWith('tok_slow'));
+    const sku = 'TAKEN-1';
+    const order = await apiAt(first.address).place({ lines: [{ sku, quantity: 2, unitPrice: 1999 }] });
+    // While its stock is away, the order is not settled after the dispatch: the answer waits.
+    const stock = system.db.collection<{ _id: string }>('stock');
+    await stock.updateOne({ _id: sku }, { $set: { reserved: 0 } });
     const { body } = await order.tell('shipments');
     const path = `/v1/orders/${order.id}/shipments/${body.shipmentId}/dispatch`;
     const sent = key('dispatch-1');
@@ -64,6 +68,7 @@ test(
     });
     await first.kill();
     await lost;
+    await stock.updateOne({ _id: sku }, { $set: { reserved: 2 } });
 
     const second = await system.start('write,read');
     const api = apiAt(second.address);

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -205,16 +205,16 @@ describe('a port in use', () => {
   let occupied: Server;
   let port: number;
   beforeEach(async () => {
-    port = await freePort();
-    occupied = createServer();
-    await new Promise<void>((resolve) => occupied.listen(port, '127.0.0.1', resolve));
+    occupied = createServer().listen(0, '127.0.0.1');
+    await once(occupied, 'listening');
+    ({ port } = occupied.address() as AddressInfo);
   });
   afterEach(() => void occupied.close());
 
   test('is named with its variable before any server starts', async () => {
     const options = {
       temporal: { ...onlyTemporal.temporal, uiPort: port },
-      mongodb: { binary: mongod, port: await freePort() },
+      ...onlyMongodb,
     };
     await expect(start(options)).rejects.toThrow(
       `Port ${port} is in use: end what uses it, or set TEMPORAL_UI_PORT to another port.`,
@@ -266,7 +266,7 @@ async function statusOf(address: string, workflowId: string): Promise<string> {
 }
 
 async function eventually(check: () => void): Promise<void> {
-  for (const deadline = Date.now() + 30_000; ;) {
+  for (const deadline = Date.now() + 60_000; ;) {
     try {
       return check();
     } catch (error) {

@@ -30,8 +30,8 @@ test('the holders of a lock follow one another', async () => {
 
 test('a lock is released when the work fails', async () => {
   const lock = join(folder, 'failing');
-  await expect(withLock(lock, 1_000, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
-  await expect(withLock(lock, 1_000, async () => 'yes')).resolves.toBe('yes');
+  await expect(withLock(lock, 30_000, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+  await expect(withLock(lock, 30_000, async () => 'yes')).resolves.toBe('yes');
 });
 
 test('the lock of a living process is waited for, that of a dead one is not', async () => {
@@ -42,14 +42,14 @@ test('the lock of a living process is waited for, that of a dead one is not', as
   await expect(withLock(lock, 100, async () => 'mine')).rejects.toThrow(`Process ${other.pid} holds`);
 
   writeFileSync(join(lock, '7'), JSON.stringify({ heldBy: { ...other, born: 'long ago' } }));
-  await expect(withLock(lock, 1_000, async () => 'mine')).resolves.toBe('mine');
+  await expect(withLock(lock, 30_000, async () => 'mine')).resolves.toBe('mine');
 });
 
 test('a lock file that a power cut left empty is free', async () => {
   const lock = join(folder, 'cut-off');
   mkdirSync(lock);
   writeFileSync(join(lock, '7'), '');
-  await expect(withLock(lock, 1_000, async () => 'mine')).resolves.toBe('mine');
+  await expect(withLock(lock, 30_000, async () => 'mine')).resolves.toBe('mine');
 });
 
 test('who is waited for is told once', async () => {
@@ -78,6 +78,6 @@ test('a process that is stopped lives, and can be asked to end', async () => {
   const other = processId(sleeper.pid ?? 0);
   sleeper.kill('SIGSTOP');
   expect(isAlive(other)).toBe(true);
-  await endProcess(other, 5_000);
+  await endProcess(other, 30_000);
   expect(isAlive(other)).toBe(false);
 });

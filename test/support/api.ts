@@ -11,8 +11,10 @@ import { connectMongo, connectTemporal, type Mongo } from '../../src/server/conn
 import type { Http } from '../../src/api/server.js';
 import { createLogger, type Logger } from '../../src/server/logger.js';
 import { ensureOrderIndexes } from '../../src/views/orders.js';
+import { defaultBounds, kinds } from '../../src/api/admission.js';
 import { type ApiLimits, buildApi } from '../../workers/api.js';
 import { installRuntime, type RunningWorker, startOrderWorker } from '../../workers/worker.js';
+import { answering } from './database.js';
 import { dropDatabases } from './databases.js';
 import { shared, uniqueName } from './servers.js';
 import { foundStock } from './stock.js';
@@ -55,9 +57,29 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
+/** Limits so wide that no request is refused, or given up, because the machine is busy. */
+const patient: ApiLimits = {
+  bounds: Object.fromEntries(
+    kinds
+      .filter((kind) => kind !== 'stream')
+      .map((kind) => [kind, { most: defaultBounds[kind].most, waiting: 10_000, waitMs: 60_000 }]),
+  ),
+  isBehind: () => false,
+  answerWithinMs: 30_000,
+  journalWithinMs: 10_000,
+  liveForMs: 60_000,
+};
+
+/** In `startTestApi`: how long the product waits for servers and workers. */
+export const productWaits: ApiLimits = {
+  answerWithinMs: undefined,
+  journalWithinMs: undefined,
+  liveForMs: undefined,
+};
+
 /**
  * @param env further variables; they override the test's own database, task queue and servers
- * @param limits of the HTTP side; by default, those of the product
+ * @param limits by default, they are wide
  */
 export async function startTestApi(
   env: Readonly<Record<string, string>> = {},
@@ -76,7 +98,8 @@ export async function startTestApi(
   const mongo = connectMongo(config);
   const tail = followFeed(mongo.db);
   const context = { config, temporal, mongo, tail, logger };
-  const app = await buildApi(context, limits);
+  const bounds = { ...patient.bounds, ...limits.bounds };
+  const app = await buildApi(context, { ...patient, ...limits, bounds });
   if (env['MONGODB_URI'] === undefined) {
     await answering(mongo);
     await foundStock(mongo.db);
@@ -115,6 +138,7 @@ export async function startTestApi(
     put: (path, sent) => sendJson('PUT', path, sent),
     async startWorker() {
       const { db } = mongo;
+      await answering(mongo);
       await Promise.all([ensureJournalIndexes(db), ensureOrderIndexes(db), foundStock(db)]);
       runtime ??= install(logger);
       const worker = startOrderWorker({ ...context, workflowBundle });
@@ -131,13 +155,6 @@ export async function startTestApi(
       await temporal.close();
     },
   };
-}
-
-/**
- * Waits for the first connection, which on a busy machine may take longer than one operation waits.
- */
-async function answering({ db }: Mongo): Promise<void> {
-  await eventually(async () => await db.command({ ping: 1 }).catch(() => undefined));
 }
 
 /** Set once the SDK's runtime is installed: a process has one for all of its workers. */
@@ -188,13 +205,13 @@ export async function terminateWhenRecorded(
   await workflow.terminate();
 }
 
-/** Calls `find` until it returns something. @throws Error after ten seconds */
+/** Calls `find` until it returns something. @throws Error after a minute */
 export async function eventually<T>(find: () => Promise<T | undefined>): Promise<T> {
-  const giveUpAt = Date.now() + 10_000;
+  const giveUpAt = Date.now() + 60_000;
   for (;;) {
     const found = await find();
     if (found !== undefined) return found;
-    if (Date.now() > giveUpAt) throw new Error('It did not happen within ten seconds.');
+    if (Date.now() > giveUpAt) throw new Error('It did not happen within a minute.');
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -1,9 +1,10 @@
 import type { Db } from 'mongodb';
 import type { OrderEvent } from '../../src/order/events.js';
 import { readConfig } from '../../src/server/config.js';
-import { connectMongo } from '../../src/server/connections.js';
+import { connectMongo, type Mongo } from '../../src/server/connections.js';
 import { dropDatabases } from './databases.js';
 import { shared, uniqueName } from './servers.js';
+import { until } from './until.js';
 import type { Scenario } from '../order/specification.js';
 
 export interface Database {
@@ -13,8 +14,9 @@ export interface Database {
 }
 
 /** A database for one test file, with the connection settings of the product. */
-export function openDatabase(): Database {
+export async function openDatabase(): Promise<Database> {
   const mongo = connectMongo(readConfig({ MONGODB_URI: shared.mongodbUri, MONGODB_DB: uniqueName('test') }));
+  await answering(mongo);
   return {
     db: mongo.db,
     async close() {
@@ -22,6 +24,13 @@ export function openDatabase(): Database {
       await mongo.close();
     },
   };
+}
+
+/**
+ * Waits for the first connection, which on a busy machine may take longer than one operation waits.
+ */
+export async function answering({ db }: Pick<Mongo, 'db'>): Promise<void> {
+  await until(() => db.command({ ping: 1 }));
 }
 
 /** The log of a scenario, with `orderId` in place of the scenario's own order id. */

@@ -1,6 +1,7 @@
 import { expect } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import type { OrderView } from '../../src/order/view.js';
 import type { Reply } from './api.js';
 import { webhookSecrets } from './system.js';
@@ -32,6 +33,8 @@ export interface PlacedOrder {
   log(): Promise<readonly string[]>;
 }
 
+const PERSISTS_MS = 60_000;
+const TRIES_AGAIN_MS = 250;
 const settled = { prefer: 'wait=20' };
 const address = { street: 'Way 1', city: 'Town', country: 'DE' };
 
@@ -74,6 +77,17 @@ export function apiAt(base: string): Api {
     };
   }
 
+  /** Sends a command, and again under its key while the answer is 503, as a client is to do. */
+  async function persist(path: string, body: object, headers: Headers): Promise<Reply> {
+    const sent = { ...key(), ...headers };
+    const giveUpAt = Date.now() + PERSISTS_MS;
+    for (;;) {
+      const reply = await send('POST', path, body, sent);
+      if (reply.status !== 503 || Date.now() > giveUpAt) return reply;
+      await setTimeout(TRIES_AGAIN_MS);
+    }
+  }
+
   function order(id: string): PlacedOrder {
     const path = `/v1/orders/${id}`;
     const view = async () => (await succeeds(send('GET', path, undefined), 200)).body as OrderView;
@@ -81,7 +95,7 @@ export function apiAt(base: string): Api {
       id,
       view,
       tell: (command, body = {}, headers = {}) =>
-        succeeds(send('POST', `${path}/${command}`, body, { ...settled, ...headers }), 200),
+        succeeds(persist(`${path}/${command}`, body, { ...settled, ...headers }), 200),
       becomes: (wanted, seconds) =>
         until(async () => {
           const seen = await view();
@@ -109,10 +123,7 @@ export function apiAt(base: string): Api {
       });
     },
     async place(more = {}, headers = {}) {
-      const created = await succeeds(
-        send('POST', '/v1/orders', orderOf(more), { ...settled, ...headers }),
-        201,
-      );
+      const created = await succeeds(persist('/v1/orders', orderOf(more), { ...settled, ...headers }), 201);
       return order(String(created.body.orderId));
     },
     order,

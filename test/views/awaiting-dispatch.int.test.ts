@@ -33,7 +33,7 @@ import {
 import type { Scenario } from '../order/specification.js';
 import { logOf } from '../support/database.js';
 
-const { db, run } = openViews();
+const { db, run } = await openViews();
 const because = { actor: 'tester', reason: 'it is mended' };
 const all = { page: { limit: 100 } };
 

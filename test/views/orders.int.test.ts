@@ -15,7 +15,7 @@ import { create, states } from '../order/examples.js';
 import { Scenario } from '../order/specification.js';
 import { pausedBefore } from '../log/views/support.js';
 
-const database = openDatabase();
+const database = await openDatabase();
 const { db } = database;
 beforeAll(() => ensureOrderIndexes(db));
 afterAll(() => database.close());

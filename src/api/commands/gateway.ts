@@ -144,7 +144,9 @@ export interface GatewayOptions {
   readonly keys: KeyStore;
   readonly logger: Logger;
   /** how long to wait for an answer of Temporal and the workers; 5 s by default */
-  readonly answerWithinMs?: number;
+  readonly answerWithinMs?: number | undefined;
+  /** how long to wait for what may fail; 300 ms by default */
+  readonly journalWithinMs?: number | undefined;
 }
 
 /** The options of a gateway that come from the configuration. */
@@ -164,7 +166,6 @@ export function gatewaySettings({
   };
 }
 
-const JOURNAL_WITHIN_MS = 300;
 const JOURNAL_REST_MS = 5_000;
 const RESEND_AFTER_MS = 100;
 /** How many times longer to wait for the answer to a start. */
@@ -189,10 +190,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     keys,
     logger,
     answerWithinMs = 5_000,
+    journalWithinMs = 300,
   } = options;
-  const firstRecorded = whileAvailable(async (orderId: string) => (await readJournal(orderId, 1))[0]);
-  const knowsRoom = whileAvailable(hasRoomForFacts);
-  const knowsCustomer = whileAvailable(customerInView);
+  const firstRecorded = whileAvailable(
+    async (orderId: string) => (await readJournal(orderId, 1))[0],
+    journalWithinMs,
+  );
+  const knowsRoom = whileAvailable(hasRoomForFacts, journalWithinMs);
+  const knowsCustomer = whileAvailable(customerInView, journalWithinMs);
 
   function inTime<R>(call: () => Promise<R>, withinMs = answerWithinMs): Promise<R> {
     return client.connection.withDeadline(Date.now() + withinMs, call);
@@ -277,7 +282,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   /** None while the key store is away. */
   async function furtherKeys(customerId: string, than: CustomerKey): Promise<readonly CustomerKey[]> {
     try {
-      return await withTimeout(JOURNAL_WITHIN_MS, otherKeys(keys, customerId, than));
+      return await withTimeout(journalWithinMs, otherKeys(keys, customerId, than));
     } catch (error) {
       if (!isMongoOutage(error)) throw error;
       return [];
@@ -616,17 +621,17 @@ function pause(ms: number): Promise<void> {
 }
 
 /**
- * Asks for at most `JOURNAL_WITHIN_MS`. After a failure, returns undefined for some seconds without
- * asking.
+ * Asks for at most `withinMs`. After a failure, returns undefined for some seconds without asking.
  */
 function whileAvailable<R>(
   ask: (orderId: string) => Promise<R>,
+  withinMs: number,
 ): (orderId: string) => Promise<R | undefined> {
   let restUntil = 0;
   return async (orderId) => {
     if (Date.now() < restUntil) return undefined;
     try {
-      return await withTimeout(JOURNAL_WITHIN_MS, ask(orderId));
+      return await withTimeout(withinMs, ask(orderId));
     } catch {
       restUntil = Date.now() + JOURNAL_REST_MS;
       return undefined;

@@ -68,7 +68,8 @@ export async function sequence(sequencing: Sequencing): Promise<void> {
     try {
       return await lead(leader, sequencing);
     } catch (error) {
-      if (!needsRestart(error) || sequencing.signal.aborted) throw error;
+      if (!needsRestart(error)) throw error;
+      if (sequencing.signal.aborted) return;
       // Another leader stamped at the same time, or someone changed the journal by hand.
       leader = await leader.restarted();
     }

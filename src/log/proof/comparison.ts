@@ -60,6 +60,8 @@ export interface Compared {
    * checked: those of events that were restored do not follow the versions.
    */
   readonly positionedBefore?: string;
+  /** the last and longest pause before what is only behind is reported; 1.6 s by default */
+  readonly longestPauseMs?: number | undefined;
 }
 
 const FIRST_PAUSE_MS = 100;
@@ -75,6 +77,7 @@ const QUERY_WITHIN_MS = 2_000;
  * @throws errors of MongoDB and Temporal if one of them is away
  */
 export async function compareOrder(compared: Compared, orderId: string): Promise<Comparison> {
+  const { longestPauseMs = LONGEST_PAUSE_MS } = compared;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
     const comparison = await compareOnce(compared, orderId).catch(async (error: unknown) => {
       await rethrowInOutage(compared, error);
@@ -82,7 +85,7 @@ export async function compareOrder(compared: Compared, orderId: string): Promise
     });
     const { discrepancies, isProven = true } = comparison;
     const isUnderWay = discrepancies.some(({ kind, where }) => kind === 'behind' && where !== 'positions');
-    if ((isProven && !isUnderWay) || pauseMs > LONGEST_PAUSE_MS) return comparison;
+    if ((isProven && !isUnderWay) || pauseMs > longestPauseMs) return comparison;
     await setTimeout(pauseMs);
   }
 }

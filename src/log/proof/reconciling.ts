@@ -28,6 +28,8 @@ export interface Reconciled {
   readonly rotationLimit?: number;
   /** how many of the most recently changed orders are compared, too; 200 by default */
   readonly recentLimit?: number;
+  /** see `Compared` */
+  readonly longestPauseMs?: number;
 }
 
 /** Orders compared concurrently: each takes several requests to Temporal. */
@@ -97,7 +99,7 @@ export async function reconcile(
     for await (const some of batches(orderIds, concurrency)) {
       const batch = some.filter((orderId) => !compared.has(orderId));
       for (const orderId of batch) compared.add(orderId);
-      const results = await Promise.all(batch.map((orderId) => compareAndRepair(client, db, orderId)));
+      const results = await Promise.all(batch.map((orderId) => compareAndRepair(reconciled, orderId)));
       for (const { orderId, wasRepaired, discrepancies } of results) {
         report.compared += 1;
         if (wasRepaired) {
@@ -235,8 +237,11 @@ interface Outcome extends Pick<Comparison, 'discrepancies'> {
   readonly wasRepaired: boolean;
 }
 
-async function compareAndRepair(client: Client, db: Db, orderId: string): Promise<Outcome> {
-  const compared = { client, db, asksWorkflow: false };
+async function compareAndRepair(
+  { client, db, longestPauseMs }: Reconciled,
+  orderId: string,
+): Promise<Outcome> {
+  const compared = { client, db, asksWorkflow: false, longestPauseMs };
   const before = await compareOrder(compared, orderId);
   const behind = before.discrepancies.filter(({ kind }) => kind === 'behind');
   if (behind.length === 0) {

@@ -23,6 +23,8 @@ export interface VerifyOptions {
   readonly orderId?: string;
   /** number of orders to draw at random; all by default */
   readonly sample?: number;
+  /** see `Compared` */
+  readonly longestPauseMs?: number | undefined;
   readonly onProgress?: (progress: Progress) => void;
 }
 
@@ -61,7 +63,7 @@ const positionedWithinMs = 10_000;
  * @throws errors of MongoDB and Temporal during an outage
  */
 export async function verify(verified: Verified, options: VerifyOptions = {}): Promise<VerifyReport> {
-  const { orderId, sample, onProgress } = options;
+  const { orderId, sample, longestPauseMs, onProgress } = options;
   const { client, db, taskQueue } = verified;
   const report = { orders: 0, events: 0, withoutHistory: 0, found: 0, discrepancies: [] as Discrepancy[] };
   const note = (discrepancies: readonly Discrepancy[]): void => {
@@ -71,7 +73,7 @@ export async function verify(verified: Verified, options: VerifyOptions = {}): P
   const total = orderId === undefined ? (sample ?? (await orders(db).estimatedDocumentCount())) : 1;
 
   const positionedBefore = later(new Date().toISOString(), -positionedWithinMs);
-  const compared = { client, db, asksWorkflow: true, positionedBefore };
+  const compared = { client, db, asksWorkflow: true, positionedBefore, longestPauseMs };
 
   async function compareAll(id: string): Promise<Comparison> {
     const comparison = await compareOrder(compared, id);

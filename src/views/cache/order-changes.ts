@@ -26,7 +26,6 @@ export interface OrderChanges {
 
 /** How often the server answers if nothing changes. */
 const ANSWER_EVERY_MS = 500;
-/** How long an answer proves that nothing was missed. */
 const LIVE_FOR_MS = 1_500;
 const OPEN_AGAIN_MS = 1_000;
 
@@ -50,8 +49,10 @@ const pipeline = [
 /**
  * Reports every change of the `orders` view, whichever process made it, until stopped. A stream
  * that ends is opened again.
+ *
+ * @param liveForMs how long an answer of the server proves that nothing was missed; 1.5 s by default
  */
-export function followOrders(db: Db, listener: OrderChangeListener): OrderChanges {
+export function followOrders(db: Db, listener: OrderChangeListener, liveForMs = LIVE_FOR_MS): OrderChanges {
   const stopping = new AbortController();
   let upToDateAt = Number.NEGATIVE_INFINITY;
   const done = keepFollowing();
@@ -89,7 +90,7 @@ export function followOrders(db: Db, listener: OrderChangeListener): OrderChange
   }
 
   return {
-    isLive: () => Date.now() - upToDateAt <= LIVE_FOR_MS,
+    isLive: () => Date.now() - upToDateAt <= liveForMs,
     async stop() {
       stopping.abort();
       await done;

@@ -5,8 +5,8 @@ import { undefinedInOutage } from '../../outages/mongo-outage.js';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { type OrderDocument, orders, viewAndConcerns, withoutCommands } from '../orders.js';
-import { type OrderCache, type StoredView, createOrderCache } from './order-cache.js';
-import { followOrders, type OrderProgress } from './order-changes.js';
+import { type StoredView, createOrderCache } from './order-cache.js';
+import { followOrders, type OrderChangeListener, type OrderProgress } from './order-changes.js';
 
 /**
  * The orders' views as one process reads them: recent ones from memory, kept current by a change
@@ -59,15 +59,18 @@ const LIVE_PAUSE_MS = 1_000;
 const FIRST_BLIND_PAUSE_MS = 10;
 const LONGEST_BLIND_PAUSE_MS = 250;
 
-export function openOrderViews(db: Db, cache: OrderCache = createOrderCache()): OrderViews {
+/** @param liveForMs see `followOrders` */
+export function openOrderViews(db: Db, liveForMs?: number): OrderViews {
+  const cache = createOrderCache();
   const waiting = new Map<string, Set<(progress: OrderProgress) => void>>();
-  const stream = followOrders(db, {
+  const listener: OrderChangeListener = {
     changed(orderId, progress) {
       cache.invalidate(orderId);
       if (progress !== undefined) waiting.get(orderId)?.forEach((tell) => tell(progress));
     },
     lost: () => cache.clear(),
-  });
+  };
+  const stream = followOrders(db, listener, liveForMs);
   const counts = { hits: 0, misses: 0, bypasses: 0 };
 
   const find = createBatcher(READ_BATCHES, async (orderIds: readonly string[]) => {

@@ -81,8 +81,8 @@ describe('while every create and every command is refused', () => {
 test('a create that waits for its order keeps no other from being taken', async () => {
   api = await startTestApi({}, { bounds: { create: { most: 1, waiting: 0, waitMs: 0 } } });
   const [first, second] = [randomUUID(), randomUUID()];
-  // No worker: it waits for all of its time.
-  const waiting = api.post('/v1/orders', { body: orderBody({ id: first }), headers: { prefer: 'wait=8' } });
+  // Without a worker, it waits.
+  const waiting = api.post('/v1/orders', { body: orderBody({ id: first }), headers: { prefer: 'wait=30' } });
   await eventually(async () => (await isStarted(first)) || undefined);
   let isAnswered = false;
   void waiting.then(() => (isAnswered = true));
@@ -91,5 +91,6 @@ test('a create that waits for its order keeps no other from being taken', async 
     return status === 201 || undefined;
   });
   expect(isAnswered).toBe(false);
+  await api.startWorker();
   expect((await waiting).status).toBe(201);
 });

@@ -15,7 +15,7 @@ import { foundStock } from '../../support/stock.js';
 import { openDatabase } from '../../support/database.js';
 import { until } from '../../support/until.js';
 
-const database = openDatabase();
+const database = await openDatabase();
 const { db } = database;
 await foundStock(db);
 afterAll(() => database.close());
@@ -35,8 +35,12 @@ function deduction(...lines: readonly LineQuantity[]): EffectOf<'deduct'> {
   return { key: `${randomUUID()}:deduct:1`, correlationId: 'test', type: 'deduct', shipmentId: 's1', lines };
 }
 
+/**
+ * Does something so many times at once. Each is tried again, as a step is: on a busy machine one may
+ * have to wait for longer than a try takes.
+ */
 function times<T>(count: number, act: (index: number) => Promise<T>): Promise<T[]> {
-  return Promise.all(Array.from({ length: count }, (_, index) => act(index)));
+  return Promise.all(Array.from({ length: count }, (_, index) => until(() => act(index))));
 }
 
 async function setStock(item: string, onHand: number, more: { key?: string; issuer?: string } = {}) {
@@ -129,21 +133,19 @@ test('a refusal stands for its key, even when there is stock later', async () =>
 test('many orders for the last goods get exactly what there is', async () => {
   const items = [sku(), sku(), sku()];
   await Promise.all(items.map((item) => setStock(item, 7)));
-  const answers = await times(20, (index) => {
-    const lines = items.map((item) => ({ sku: item, quantity: 1 }));
-    return reserve(db, effect('reserve', ...(index % 2 === 0 ? lines : lines.toReversed())));
-  });
+  const lines = items.map((item) => ({ sku: item, quantity: 1 }));
+  const reserving = Array.from({ length: 20 }, (_, index) =>
+    effect('reserve', ...(index % 2 === 0 ? lines : lines.toReversed())),
+  );
+  const answers = await Promise.all(reserving.map((one) => until(() => reserve(db, one))));
   expect(answers.filter(({ type }) => type === 'reserved')).toHaveLength(7);
   for (const item of items) expect(await countsOf(item)).toStrictEqual({ onHand: 7, reserved: 7 });
 });
 
 test('a hundred orders for one SKU nobody has touched before are all served', async () => {
   const item = sku();
-  const answers = await times(100, () => {
-    const reserving = effect('reserve', { sku: item, quantity: 10 });
-    // Tried again, as a step is: on a busy machine one may have to wait for longer than a try takes.
-    return until(() => reserve(db, reserving));
-  });
+  const reserving = Array.from({ length: 100 }, () => effect('reserve', { sku: item, quantity: 10 }));
+  const answers = await Promise.all(reserving.map((one) => until(() => reserve(db, one))));
   expect(answers.filter(({ type }) => type === 'reserved')).toHaveLength(100);
   expect(await countsOf(item)).toStrictEqual({ onHand: 1_000, reserved: 1_000 });
 });

@@ -13,7 +13,7 @@ import { states } from '../../order/examples.js';
 import { foundStock } from '../../support/stock.js';
 import { logOf, openDatabase } from '../../support/database.js';
 
-const database = openDatabase();
+const database = await openDatabase();
 const { db } = database;
 afterAll(() => database.close());
 beforeEach(async () => {

@@ -5,8 +5,8 @@ import type { Document } from 'mongodb';
 import { openDatabase, type Database } from '../../support/database.js';
 
 let database: Database;
-beforeEach(() => {
-  database = openDatabase();
+beforeEach(async () => {
+  database = await openDatabase();
 });
 afterEach(() => database.close());
 

@@ -7,7 +7,7 @@ import { later } from '../../../src/order/time.js';
 import { day } from '../../order/examples.js';
 import { openDatabase } from '../../support/database.js';
 
-const database = openDatabase();
+const database = await openDatabase();
 const { db } = database;
 await setUpSandbox(db);
 afterAll(() => database.close());

@@ -4,7 +4,7 @@ import { appendToJournal, ensureJournalIndexes, readJournal } from '../../../src
 import { logOf, openDatabase } from '../../support/database.js';
 import { states } from '../../order/examples.js';
 
-const database = openDatabase();
+const database = await openDatabase();
 const { db } = database;
 await ensureJournalIndexes(db);
 afterAll(() => database.close());

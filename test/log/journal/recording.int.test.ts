@@ -13,7 +13,7 @@ import { eventFork } from '../../../src/log/workflow/messages.js';
 import { states } from '../../order/examples.js';
 import { logOf, openDatabase } from '../../support/database.js';
 
-const database = openDatabase();
+const database = await openDatabase();
 const { db } = database;
 await ensureJournalIndexes(db);
 afterAll(() => database.close());

@@ -10,7 +10,7 @@ import { orders } from '../../../src/views/orders.js';
 import { note, states } from '../../order/examples.js';
 import { logOf, openDatabase } from '../../support/database.js';
 
-const database = openDatabase();
+const database = await openDatabase();
 const { db } = database;
 await ensureJournalIndexes(db);
 afterAll(() => database.close());

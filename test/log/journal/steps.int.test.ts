@@ -11,7 +11,7 @@ import { Scenario } from '../../order/specification.js';
 import { foundStock } from '../../support/stock.js';
 import { logOf, openDatabase } from '../../support/database.js';
 
-const database = openDatabase();
+const database = await openDatabase();
 const { db } = database;
 const activities = createActivities({ db });
 await foundStock(db);

@@ -15,7 +15,7 @@ import { type StoredRun, storedRuns } from '../../golden/stored-events.js';
 import { uniqueName } from '../../support/servers.js';
 import { Orders } from '../workflow/support.js';
 
-const database = openDatabase();
+const database = await openDatabase();
 const { db } = database;
 await ensureJournalIndexes(db);
 const orders = await Orders.open();

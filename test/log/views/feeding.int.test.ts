@@ -28,7 +28,7 @@ import {
   publish,
 } from './support.js';
 
-const { db, run, runners } = openViews();
+const { db, run, runners } = await openViews();
 
 /** A view that some events make fail, for as long as they are in `broken`. */
 function breakable(broken: Set<string>): View {
@@ -87,7 +87,7 @@ test('an event is applied once, however often the view changes hands in between'
   for (let from = 0; from < events.length; from += 20) {
     await publish(db, events.slice(from, from + 20));
     // Nobody tells the one before: it writes on until it finds that it may not.
-    run(customers);
+    await run(customers).hasBegun;
   }
   await caughtUp(db, customers);
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));

@@ -29,7 +29,7 @@ import {
   publish,
 } from './support.js';
 
-const { db, run, runners } = openViews();
+const { db, run, runners } = await openViews();
 
 function rebuilding(
   rebuildId: string = randomUUID(),
@@ -205,6 +205,7 @@ test('a new version is built while the old one is read, and takes over by itself
   await rollBack(db, customers.name);
   const asked: string[] = [];
   const standing = run(next, { requestRebuild: async ({ name }) => void asked.push(name) });
+  await standing.hasBegun;
   const [more = []] = newLogs('completed');
   await publish(db, more);
   run(customers);

@@ -11,7 +11,7 @@ import { logOf, openDatabase } from '../../support/database.js';
 import { states } from '../../order/examples.js';
 import { keptOrder, orderOf } from './support.js';
 
-const database = openDatabase();
+const database = await openDatabase();
 const { db } = database;
 beforeAll(() => ensureJournalIndexes(db));
 afterAll(() => database.close());

@@ -65,6 +65,8 @@ export async function publish(db: Db, events: readonly OrderEvent[]): Promise<nu
 
 /** A runner of a view, as the activity runs it; over again where it is to be called again. */
 export interface Runner {
+  /** settles once it feeds the view, so that an earlier runner is refused; or once it has ended */
+  readonly hasBegun: Promise<unknown>;
   /** settles with what ended it */
   readonly ended: Promise<unknown>;
   stop(): Promise<void>;
@@ -74,18 +76,23 @@ type RunnerOptions = Partial<Pick<Projecting, 'requestRebuild' | 'heartbeat'>>;
 
 function startRunner(db: Db, tail: FeedTail, view: View, more: RunnerOptions): Runner {
   const stopping = new AbortController();
+  const begun = door();
   const ended = project(view, {
     db,
     tail,
     signal: stopping.signal,
-    heartbeat: () => undefined,
     requestRebuild: async () => undefined,
     ...more,
+    heartbeat: (position) => {
+      begun.open();
+      more.heartbeat?.(position);
+    },
   }).then(
     () => undefined,
     (error: unknown) => error,
   );
   return {
+    hasBegun: Promise.race([begun.passed, ended]),
     ended,
     async stop() {
       stopping.abort();
@@ -98,8 +105,8 @@ function startRunner(db: Db, tail: FeedTail, view: View, more: RunnerOptions): R
  * A database of a test file's own, in which views are fed. Each test finds it empty, and leaves none behind of `runners`, which
  * are those that it has started.
  */
-export function openViews() {
-  const database = openDatabase();
+export async function openViews() {
+  const database = await openDatabase();
   const { db } = database;
   const tail = followFeed(db);
   const runners: Runner[] = [];

@@ -272,7 +272,7 @@ export class StartedOrder {
   }
 
   /** Polls until the state is as wanted; fails with what it is instead. */
-  async until(wanted: (state: OrderState) => boolean, seconds = 20): Promise<OrderState> {
+  async until(wanted: (state: OrderState) => boolean, seconds = 60): Promise<OrderState> {
     const end = Date.now() + seconds * 1000;
     for (;;) {
       const state = await this.state();
