@@ -26,6 +26,9 @@ A server is embedded unless its address is set.
   MONGODB_URI              mongodb://…; if set, MongoDB is not embedded
   MONGODB_DB               orders
   MONGODB_PORT             port of the embedded MongoDB (27017)
+  KEYS_MONGODB_URI         server of the keys of customers (MONGODB_URI)
+  MASTER_KEY_FILE          wraps those keys: one key a line, 32 bytes in base64; the first wraps, all unwrap
+                           (one in DATA_DIR while HTTP_HOST and MongoDB are on a loopback interface)
   DATA_DIR                 folder of the embedded servers' files (.data)
   PAYMENT_DEADLINE         how long a payment may stay pending (24h)
   RETURN_WINDOW            time from completion to the close of an order (30d)

@@ -15,6 +15,7 @@ import { ensureJournalIndexes } from '../src/log/journal/journal.js';
 import type { Config } from '../src/server/config.js';
 import { connectMongo, connectTemporal } from '../src/server/connections.js';
 import { createLogger } from '../src/server/logger.js';
+import { masterKeysOf } from '../src/server/master-keys.js';
 import { setUp } from '../src/server/set-up.js';
 import { ensureOrderIndexes } from '../src/views/orders.js';
 import { ensureParkedEventIndexes } from '../src/log/views/feeding/parked-events.js';
@@ -53,6 +54,8 @@ export interface RolesOptions {
  */
 export async function startRoles({ config, stopping, closers }: RolesOptions): Promise<string | undefined> {
   const { roles } = config;
+  // A process without it would take orders and could not seal their persons.
+  masterKeysOf(config);
   const logger = createLogger(config.logLevel);
   installRuntime(logger);
   const temporal = connectTemporal(config);

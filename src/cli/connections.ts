@@ -125,7 +125,11 @@ export async function openWriteSide(config: Config): Promise<WriteSide> {
     recall: (orderId, commandIds, upTo) => recallCommands(db(), orders, orderId, commandIds, upTo),
     hasRoomForFacts: (orderId) => hasRoomForFactsInView(db(), orderId),
     customerInView: (orderId) => customerInView(db(), orderId),
-    keys: stores().keys,
+    keys: {
+      sealingKey: (customerId) => stores().keys.sealingKey(customerId),
+      keysOf: (customerId) => stores().keys.keysOf(customerId),
+      opening: (keyId) => stores().keys.opening(keyId),
+    },
     logger: createLogger('silent'),
   });
   return { gateway, system, close };

@@ -32,10 +32,14 @@ export const processTerminal: Terminal = {
 };
 
 /**
- * Text from outside, on one line and without control characters, which could change the terminal.
+ * Text from outside, on one line and without control characters, which could change the terminal. A
+ * sealed value, which says nothing to a person, is `(sealed)`.
  */
 export function visible(text: string): string {
-  return text.replaceAll(/\s+/g, ' ').replaceAll(/[\p{Cc}\p{Cf}]/gu, '\u{FFFD}');
+  return text
+    .replaceAll(/\s+/g, ' ')
+    .replaceAll(/[\p{Cc}\p{Cf}]/gu, '\u{FFFD}')
+    .replaceAll(/sealed:1:[\w-]{12}:[\w-]{38,}/g, '(sealed)');
 }
 
 /** `1 order`, `1,200 orders`. */

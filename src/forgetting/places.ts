@@ -237,7 +237,7 @@ function notReached(
       ? []
       : [
           {
-            what: 'values in plain text, in the journal and the histories of these orders, and in back-ups',
+            what: 'values in plain text, in the journal and the histories of these orders, and in backups',
             why: 'they were written before persons were sealed',
             orders: [...plain],
           },
@@ -252,8 +252,8 @@ function notReached(
           },
         ]),
     {
-      what: 'back-ups of the key store',
-      why: 'a key that is restored from one is destroyed again at the next start; destroy the back-ups in their time',
+      what: 'backups of the key store',
+      why: 'a key that is restored from one is destroyed again at the next start; destroy the backups in their time',
     },
     {
       what: 'the payment provider, carriers, and others that were given values',

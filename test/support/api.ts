@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { expect } from '@jest/globals';
 import { Client, type Connection } from '@temporalio/client';
+import { pino } from 'pino';
 import { type FeedTail, followFeed } from '../../src/log/feed/feed.js';
 import { ensureJournalIndexes } from '../../src/log/journal/journal.js';
 import { type Config, readConfig } from '../../src/server/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../../src/server/connections.js';
 import type { Http } from '../../src/api/server.js';
-import { createLogger, type Logger } from '../../src/server/logger.js';
+import { createLogger, format, type Logger } from '../../src/server/logger.js';
 import { ensureOrderIndexes } from '../../src/views/orders.js';
 import { defaultBounds, kinds } from '../../src/api/admission.js';
 import { type ApiLimits, buildApi } from '../../workers/api.js';
@@ -80,10 +81,12 @@ export const productWaits: ApiLimits = {
 /**
  * @param env further variables; they override the test's own database, task queue and servers
  * @param limits by default, they are wide
+ * @param log takes each line of the log; by default, there is none
  */
 export async function startTestApi(
   env: Readonly<Record<string, string>> = {},
   limits: ApiLimits = {},
+  log?: (line: string) => void,
 ): Promise<TestApi> {
   const config = readConfig({
     LOG_LEVEL: 'silent',
@@ -93,7 +96,8 @@ export async function startTestApi(
     MONGODB_DB: uniqueName('api'),
     ...env,
   });
-  const logger = createLogger(config.logLevel);
+  const logger =
+    log === undefined ? createLogger(config.logLevel) : pino({ ...format, level: 'trace' }, { write: log });
   const temporal = connectTemporal(config);
   const mongo = connectMongo(config);
   const tail = followFeed(mongo.db);

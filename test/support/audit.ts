@@ -96,7 +96,7 @@ async function auditLog(
   const folded = foldHistory(log);
   if (folded === undefined) throw new Error(`Order ${orderId} has no events.`);
   expect(order).toEqual(folded);
-  const view = await orders(db).findOne({ _id: orderId }, { projection: { recorder: 0 } });
+  const view = await orders(db).findOne({ _id: orderId }, { projection: { recorder: 0, persons: 0 } });
   expect(view).toEqual(toDocument(folded));
   return { order, events };
 }
@@ -111,7 +111,7 @@ async function auditJournal(
   const order = fold(events);
   if (order === undefined) throw new Error(`Order ${orderId} has no events.`);
   expect(isFinished(order)).toBe(true);
-  const view = await orders(db).findOne({ _id: orderId }, { projection: { recorder: 0 } });
+  const view = await orders(db).findOne({ _id: orderId }, { projection: { recorder: 0, persons: 0 } });
   expect(view).toEqual(toDocument(order));
   return { order, events };
 }

@@ -37,6 +37,7 @@ export default async function startSharedServers() {
   await servers.ready();
   process.env['TEST_TEMPORAL_ADDRESS'] = servers.temporal.address;
   process.env['TEST_MONGODB_URI'] = servers.mongodb.uri;
+  process.env['TEST_TEMPORAL_DATA'] = join(dataDir, 'temporal');
 
   let stopped = /** @type {Promise<void> | undefined} */ (undefined);
   const stop = () =>

@@ -14,6 +14,10 @@ export const shared = {
   get mongodbUri(): string {
     return required('TEST_MONGODB_URI');
   },
+  /** the folder of Temporal's database */
+  get temporalData(): string {
+    return required('TEST_TEMPORAL_DATA');
+  },
 };
 
 /** A unique name for a test file's database and task queue. */

@@ -111,7 +111,9 @@ interface Known {
 const SPARES = 200;
 /** How long a key is used without asking the store. */
 export const FRESH_MS = 1_000;
-const ANSWER_WITHIN_MS = 300;
+const ANSWER_WITHIN_MS = 3_000;
+/** For what has a substitute: a new customer gets a spare key. */
+const SEALS_WITHIN_MS = 300;
 /** After an outage, the store is not asked for so long. */
 const REST_MS = 2_000;
 const LARGEST_CACHE = 10_000;
@@ -144,10 +146,10 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
   const systemKeys = new Map<SystemKeyRow['_id'], Promise<Buffer>>();
 
   /** Asks the store, unless it did not answer a moment ago. */
-  async function ask<T>(query: () => Promise<T>): Promise<T> {
+  async function ask<T>(query: () => Promise<T>, withinMs = ANSWER_WITHIN_MS): Promise<T> {
     const isResting = Date.now() < restUntil;
     try {
-      return await withTimeout(isResting ? RESTING_WITHIN_MS : ANSWER_WITHIN_MS, query());
+      return await withTimeout(isResting ? Math.min(RESTING_WITHIN_MS, withinMs) : withinMs, query());
     } catch (error) {
       if (isMongoOutage(error) && !isResting) restUntil = Date.now() + REST_MS;
       throw error;
@@ -216,7 +218,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
 
   async function findSealingKey(customerId: string): Promise<CustomerKey> {
     const known = sealing.get(customerId);
-    const stored = await ask(() => findSealing(customerId)).catch((error: unknown) => {
+    const stored = await ask(() => findSealing(customerId), SEALS_WITHIN_MS).catch((error: unknown) => {
       if (!isMongoOutage(error)) throw error;
       return undefined;
     });
@@ -503,7 +505,7 @@ interface WrappedRow {
 }
 
 /** How long an answer is waited for while the store seems to be away. */
-const RESTING_WITHIN_MS = 20;
+const RESTING_WITHIN_MS = 50;
 
 function isFresh({ checkedAt }: { readonly checkedAt: number }): boolean {
   return Date.now() - checkedAt < FRESH_MS;

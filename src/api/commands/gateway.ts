@@ -32,7 +32,6 @@ import type { OrderEvent } from '../../order/events.js';
 import { fold } from '../../order/evolve.js';
 import { isFinished, type Order } from '../../order/order.js';
 import { rulesToday } from '../../order/rules.js';
-import type { KeyStore } from '../../access/persons/key-store.js';
 import type { CustomerKey } from '../../access/persons/sealing.js';
 import { commandIn } from '../../log/journal/command-memory.js';
 import { startOptionsOf } from '../../log/journal/order-start.js';
@@ -53,7 +52,7 @@ import {
   searchAttributes,
 } from '../../log/workflow/messages.js';
 import { derivedOrderId, hashOf } from './identity.js';
-import { hasPersons, otherKeys, sealed } from './sealed.js';
+import { hasPersons, otherKeys, sealed, type SealingKeys } from './sealed.js';
 
 /**
  * Sends commands and facts to an order's workflow, for the HTTP API and the client scripts alike.
@@ -141,7 +140,7 @@ export interface GatewayOptions {
   /** The customer of an order, by its view; undefined if it has none. May fail. */
   readonly customerInView: (orderId: string) => Promise<string | undefined>;
   /** seal the persons in commands */
-  readonly keys: KeyStore;
+  readonly keys: SealingKeys;
   readonly logger: Logger;
   /** how long to wait for an answer of Temporal and the workers; 5 s by default */
   readonly answerWithinMs?: number | undefined;

@@ -1,6 +1,6 @@
 import { changedAt, fieldOf, hasText, type Path, personalMembers } from '../../access/persons/fields.js';
 import type { KeyStore } from '../../access/persons/key-store.js';
-import { type CustomerKey, keyIdIn, seal } from '../../access/persons/sealing.js';
+import { type CustomerKey, seal } from '../../access/persons/sealing.js';
 import { type CommandType, followUpTypes } from '../../order/commands.js';
 import { bodyParts } from './body-parts.js';
 import { commands } from './table.js';
@@ -12,6 +12,9 @@ const members = new Map<CommandType, readonly Path[]>(
     personalMembers(commands[type].body(bodyParts)),
   ]),
 );
+
+/** What of a key store seals commands. */
+export type SealingKeys = Pick<KeyStore, 'sealingKey' | 'keysOf' | 'opening'>;
 
 /** The data of a command whose persons are in plain text, and where it goes. */
 export interface Plain<D> {
@@ -25,11 +28,11 @@ export function hasPersons({ type, data }: Omit<Plain<unknown>, 'orderId'>): boo
   return hasText(data, membersOf(type));
 }
 
-/** The data with every personal text sealed. A text that is sealed already stays. */
+/** The data with every personal text sealed. */
 export function sealed<D>({ orderId, type, data }: Plain<D>, key: CustomerKey): D {
   return membersOf(type).reduce((changed, path) => {
     const place = { orderId, field: fieldOf(path) };
-    return changedAt(changed, path, (text) => (keyIdIn(text) === undefined ? seal(key, place, text) : text));
+    return changedAt(changed, path, (text) => seal(key, place, text));
   }, data);
 }
 
@@ -38,7 +41,7 @@ export function sealed<D>({ orderId, type, data }: Plain<D>, key: CustomerKey): 
  * was away: a command that was sealed under one may be sent again to the other process.
  */
 export async function otherKeys(
-  keys: KeyStore,
+  keys: SealingKeys,
   customerId: string,
   than: CustomerKey,
 ): Promise<readonly CustomerKey[]> {

@@ -17,7 +17,14 @@ export const Order = closed({
   held: Type.Boolean(),
   holdReason: optional(Type.String()),
   cancelReason: optional(Type.String()),
-  customer: closed({ id: Type.String(), name: Type.String(), email: optional(Type.String()) }),
+  customer: closed(
+    { id: Type.String(), name: Type.String(), email: optional(Type.String()) },
+    {
+      description:
+        'Name, e-mail address, shipping address and notes begin with `sealed:` for clients without `persons:read`, ' +
+        'and are `forgotten` if the person was.',
+    },
+  ),
   currency: Type.String(),
   lines: Type.Array(
     closed({

@@ -11,6 +11,7 @@ import { recordLong } from './record-long.js';
 import { feedLag } from './feed-lag.js';
 import { rebuildFromHistory } from './rebuild-history.js';
 import { rebuildFromJournal } from './rebuild-journal.js';
+import { seal } from './seal.js';
 import { startReady } from './start-ready.js';
 import { streamMemory } from './stream-memory.js';
 import { workerMemory } from './worker-memory.js';
@@ -28,6 +29,7 @@ export const measurements: readonly Measurement[] = [
   recordLong,
   rebuildFromJournal,
   rebuildFromHistory,
+  seal,
   feedLag,
   streamMemory,
   workerMemory,

@@ -1,0 +1,121 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { keptKeys } from '../../../src/access/persons/kept-keys.js';
+import { type KeyStore, keyRows, openKeyStore } from '../../../src/access/persons/key-store.js';
+import { type MasterKeys, newMasterKey, readMasterKeys } from '../../../src/access/persons/master-keys.js';
+import { readConfig } from '../../../src/server/config.js';
+import { connectMongo, type Mongo } from '../../../src/server/connections.js';
+import { type Database, openDatabase } from '../../support/database.js';
+import { until } from '../../support/until.js';
+
+const [old, fresh] = [newMasterKey(), newMasterKey()];
+const why = { reason: 'GDPR Art. 17', actor: 'user:ada', at: '2026-01-01T00:00:00.000Z' };
+
+let database: Database;
+let away: Mongo;
+let folder: string;
+const opened: KeyStore[] = [];
+
+beforeAll(async () => {
+  database = await openDatabase();
+  away = connectMongo(readConfig({ MONGODB_URI: 'mongodb://127.0.0.1:1/?directConnection=true' }));
+  folder = mkdtempSync(join(tmpdir(), 'kept-keys-'));
+});
+afterAll(async () => {
+  for (const store of opened) await store.close();
+  await away.close();
+  await database.close();
+  rmSync(folder, { recursive: true });
+});
+
+function masterKeys(...lines: readonly string[]): MasterKeys {
+  const keys = readMasterKeys(lines.join('\n'));
+  if (keys === undefined) throw new Error('no keys');
+  return keys;
+}
+
+/** A key store as one process has it. */
+function process(db = database.db, masters = masterKeys(old)): KeyStore {
+  const store = openKeyStore(db, () => masters, keptKeys(folder));
+  opened.push(store);
+  return store;
+}
+
+describe('the key of a customer', () => {
+  test('is the same for all processes, also if they ask for it at once', async () => {
+    const processes = [process(), process(), process()];
+    const keys = await Promise.all(processes.map((one) => one.sealingKey('c-same')));
+    expect(new Set(keys.map(({ keyId }) => keyId)).size).toBe(1);
+    const [{ keyId, key } = { keyId: '', key: Buffer.of() }] = keys;
+    expect(await process().opening(keyId)).toEqual(key);
+    expect(await process().keysOf('c-same')).toEqual([keyId]);
+  });
+
+  test('is a spare one of the process if there are any, which the customer then claims', async () => {
+    const store = process();
+    store.keepSpares();
+    await until(async () => expect(await keyRows(database.db).countDocuments({})).toBeGreaterThan(100));
+    const { keyId } = await store.sealingKey('c-spare');
+    await until(async () => expect(await store.keysOf('c-spare')).toEqual([keyId]));
+    await store.close();
+    expect(await keyRows(database.db).countDocuments({ customerId: { $exists: false } })).toBe(0);
+  });
+
+  test('is kept on this machine while the store is away, and brought there by who reaches it', async () => {
+    const [one, two] = [process(away.db), process(away.db)];
+    const key = await one.sealingKey('c-away');
+    expect(await two.sealingKey('c-away')).toEqual(key);
+    expect(await one.opening(key.keyId)).toEqual(key.key);
+    expect(await process().opening(key.keyId)).toEqual(key.key);
+    expect(await process().keysOf('c-away')).toEqual([key.keyId]);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('is claimed by the order that names it, beside one that the customer has', async () => {
+    const first = await process().sealingKey('c-two');
+    const { keyId } = await process(away.db).sealingKey('c-two-away');
+    const file = keptKeys(folder).all()[0];
+    await keyRows(database.db).insertOne({ _id: keyId, wrapped: file?.wrapped ?? '' });
+    await process().opening(keyId, 'c-two');
+    expect(await process().keysOf('c-two')).toEqual([first.keyId, keyId]);
+    expect((await process().sealingKey('c-two')).keyId).toBe(first.keyId);
+  });
+});
+
+describe('a key that was destroyed', () => {
+  test('is gone for every process within a second, and the next one of the customer is another', async () => {
+    const [here, there] = [process(), process()];
+    const { keyId } = await here.sealingKey('c-gone');
+    expect(await there.opening(keyId)).toBeInstanceOf(Buffer);
+    expect(await here.destroy('c-gone', why)).toEqual([keyId]);
+    expect(await here.destroy('c-gone', why)).toEqual([keyId]);
+    await until(async () => expect(await there.opening(keyId)).toBe('destroyed'));
+    expect(await keyRows(database.db).findOne({ _id: keyId })).toEqual({
+      _id: keyId,
+      customerId: 'c-gone',
+      destroyed: why,
+    });
+    expect((await there.sealingKey('c-gone')).keyId).not.toBe(keyId);
+  });
+
+  test('stays so in a store that was restored from before it was made', async () => {
+    const store = process();
+    expect(await store.opening('neverseenkey')).toBe('unknown');
+    expect(await store.destroy('c-lost', why, ['neverseenkey'])).toEqual(['neverseenkey']);
+    expect(await store.opening('neverseenkey')).toBe('destroyed');
+  });
+});
+
+test('rewrapped keys need the first master key alone', async () => {
+  const { keyId, key } = await process().sealingKey('c-rewrapped');
+  const search = await process().searchKey();
+  const both = process(database.db, masterKeys(fresh, old));
+  expect(await both.rewrap()).toBeGreaterThan(1);
+  expect(await both.rewrap()).toBe(0);
+  const after = process(database.db, masterKeys(fresh));
+  expect(await after.opening(keyId)).toEqual(key);
+  expect(await after.searchKey()).toEqual(search);
+  await expect(process().opening(keyId)).rejects.toThrow('MASTER_KEY_FILE lacks');
+});

@@ -1,0 +1,211 @@
+import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { addKey } from '../../../src/access/keys.js';
+import { keyRows } from '../../../src/access/persons/key-store.js';
+import { scopes } from '../../../src/access/scopes.js';
+import { workflowId } from '../../../src/order-log.js';
+import { orderBody, startTestApi, type TestApi } from '../../support/api.js';
+import { startSequencing } from '../../support/sequencing.js';
+import { shared } from '../../support/servers.js';
+import { until } from '../../support/until.js';
+
+/** In every personal value, and nowhere else. */
+const secret = `q${randomUUID().replaceAll('-', '')}`;
+const customerId = `c-${randomUUID()}`;
+const sku = `S-${randomUUID()}`;
+const person = {
+  customer: { id: customerId, name: `Ada ${secret}`, email: `${secret}@example.com` },
+  shippingAddress: {
+    ...{ name: `Bob ${secret}`, street: `1 ${secret} St`, city: `${secret}ville`, country: 'DE' },
+    ...{ postalCode: `1${secret}`, region: `${secret}shire` },
+  },
+  note: `ring ${secret}`,
+};
+
+let api: TestApi;
+let stopSequencing: () => Promise<void>;
+const logged: string[] = [];
+/** Answers that were not for somebody who may read persons: errors, and those to a reader. */
+const answers: string[] = [];
+let all: Readonly<Record<string, string>>;
+let reader: Readonly<Record<string, string>>;
+let orderId: string;
+let declined: string;
+
+beforeAll(async () => {
+  api = await startTestApi({ AUTH: 'on' }, {}, (line) => void logged.push(line));
+  await api.startWorker();
+  stopSequencing = startSequencing(api.mongo.db);
+  const bearer = async (
+    client: string,
+    given: typeof scopes | readonly ['orders:read', 'events:read', 'ops'],
+  ) => ({
+    authorization: `Bearer ${(await addKey(api.mongo.db, { client, scopes: given })).key}`,
+  });
+  all = await bearer('shop', scopes);
+  reader = await bearer('reader', ['orders:read', 'events:read', 'ops']);
+  orderId = await create({ ...person, lines: [{ sku, quantity: 2, unitPrice: 1999 }] });
+  // No method of the sandbox, so the provider declines it.
+  declined = await create({ ...person, payment: { method: secret } });
+  await send('amend', { shippingAddress: { ...person.shippingAddress, city: `new ${secret}` } });
+  await send('notes', { text: `call ${secret}` });
+  await send('shipments', {});
+  await send('shipments/s1/dispatch', { carrier: 'DHL', trackingNumber: '1' });
+  await send('capture', { payment: { method: secret } }, 409);
+  await send('notes', { text: `late ${secret}`, more: secret }, 400);
+  const bad = orderBody({ ...person, customer: { ...person.customer, email: secret } });
+  await refused('/v1/orders', bad, 400);
+  await refused(`/v1/orders?consistency=${secret}`, orderBody(person), 400);
+  await refused('/v1/orders', orderBody({ ...person, id: orderId }), 409);
+});
+afterAll(async () => {
+  await stopSequencing();
+  await api.close();
+});
+
+async function create(more: object): Promise<string> {
+  const reply = await api.post('/v1/orders', {
+    body: orderBody({ ...more }),
+    headers: { ...all, prefer: 'wait=20' },
+  });
+  expect(reply.status).toBe(201);
+  return String(reply.body.orderId);
+}
+
+async function send(path: string, body: object, expected = 200): Promise<void> {
+  const headers = { ...all, prefer: 'wait=20' };
+  const reply = await api.post(`/v1/orders/${orderId}/${path}`, { body, headers });
+  expect({ path, status: reply.status }).toEqual({ path, status: expected });
+  answers.push(JSON.stringify(reply));
+}
+
+async function refused(path: string, body: object, expected: number): Promise<void> {
+  const reply = await api.post(path, { body, headers: all });
+  expect({ path, status: reply.status }).toEqual({ path, status: expected });
+  answers.push(JSON.stringify(reply));
+}
+
+/** What of this is found in a text: `seen` has to be, as a proof that the search works. */
+function found(text: string, seen: string) {
+  return { seen: text.includes(seen), secret: text.includes(secret) };
+}
+const nothing = { seen: true, secret: false };
+
+const paths = () => [
+  `/v1/orders/${orderId}`,
+  `/v1/orders/${orderId}?consistency=strong`,
+  `/v1/orders/${orderId}?version=1`,
+  `/v1/orders/${orderId}/events`,
+  `/v1/orders/${orderId}/events?source=history`,
+  `/v1/orders/${orderId}/diff`,
+  `/v1/orders?customerId=${customerId}`,
+];
+
+test('somebody who may read persons gets them all, and finds them by whole words', async () => {
+  const { body, headers } = await api.get(`/v1/orders/${orderId}`, all);
+  expect(headers).not.toHaveProperty('persons');
+  expect(body).toMatchObject({
+    customer: person.customer,
+    shippingAddress: { ...person.shippingAddress, city: `new ${secret}` },
+    notes: [{ text: person.note }, { text: `call ${secret}` }],
+  });
+  for (const path of paths()) {
+    const { body: answer } = await api.get(path, all);
+    expect({ path, ...found(JSON.stringify(answer), secret) }).toEqual({ path, seen: true, secret: true });
+    expect({ path, sealed: JSON.stringify(answer).includes('"sealed:') }).toEqual({ path, sealed: false });
+  }
+  const first = (await api.get(`/v1/orders/${orderId}/events`, all)).body.data[0];
+  expect(first.data).toMatchObject({ ...person, payment: { method: 'tok_ok' } });
+  const ids = async (q: string, headers: Readonly<Record<string, string>>) => {
+    const list = await api.get(`/v1/orders?q=${encodeURIComponent(q)}`, headers);
+    return list.body.data.map((order: { orderId: string }) => order.orderId).toSorted();
+  };
+  const both = [orderId, declined].toSorted();
+  for (const q of [secret, secret.toUpperCase(), `Ada ${secret}`, person.customer.email]) {
+    expect({ q, found: await ids(q, all) }).toEqual({ q, found: both });
+    expect({ q, found: await ids(q, reader) }).toEqual({ q, found: [] });
+  }
+  expect(await ids(secret.slice(0, 9), all)).toEqual([]);
+});
+
+test('a command that is sent again is known, though it was sealed', async () => {
+  const headers = { ...all, 'idempotency-key': randomUUID() };
+  const body = { text: `twice ${secret}` };
+  const path = `/v1/orders/${orderId}/notes`;
+  const first = await api.post(path, { body, headers });
+  const again = await api.post(path, { body, headers });
+  expect(again).toMatchObject({ status: 200, headers: { 'idempotent-replayed': 'true' }, body: first.body });
+  expect(await api.post(path, { body: { text: `other ${secret}` }, headers })).toMatchObject({
+    status: 422,
+    body: { code: 'key_reused' },
+  });
+});
+
+/** As docs/security.md has it. */
+describe('what an attacker sees of a person: nothing', () => {
+  test('(a) with a key that may not read persons', async () => {
+    for (const path of [...paths(), '/v1/events', '/v1/orders', '/v1/attention', '/metrics']) {
+      const { status, headers, body } = await api.get(path, reader);
+      const text = JSON.stringify([headers, body]);
+      expect({ path, status, ...found(text, '') }).toEqual({ path, status: 200, ...nothing });
+    }
+    const order = await api.get(`/v1/orders/${orderId}`, reader);
+    expect(order.body.customer).toEqual({
+      id: customerId,
+      name: expect.stringMatching(/^sealed:1:/),
+      email: expect.stringMatching(/^sealed:1:/),
+    });
+  });
+
+  test('in answers that refuse a command, and in logs', () => {
+    expect(answers.length).toBeGreaterThan(5);
+    expect(found(answers.join('\n'), orderId)).toEqual(nothing);
+    expect(found(logged.join('\n'), '')).toEqual(nothing);
+  });
+
+  test('(b) with a copy of MongoDB, the key store with it', async () => {
+    const { db } = api.mongo;
+    await until(async () =>
+      expect(await db.collection('order_events').countDocuments({ unsequenced: true })).toBe(0),
+    );
+    const keys = db.client.db(`${db.databaseName}_keys`);
+    for (const database of [db, keys]) {
+      for (const { name } of await database.listCollections({}, { nameOnly: true }).toArray()) {
+        const documents = await database.collection(name).find().toArray();
+        const text = JSON.stringify(documents);
+        expect({ name, ...found(text, '') }).toEqual({ name, ...nothing });
+      }
+    }
+    expect(found(JSON.stringify(await db.collection('order_events').find().toArray()), customerId).seen).toBe(
+      true,
+    );
+    // The keys are there, and wrapped.
+    const [keyId = ''] = await api.mongo.keys.keysOf(customerId);
+    const key = await api.mongo.keys.opening(keyId);
+    if (typeof key === 'string') throw new Error(`the key is ${key}`);
+    const rows = JSON.stringify(await keyRows(keys).find().toArray());
+    expect(rows).toContain(keyId);
+    for (const encoding of ['base64url', 'base64', 'hex'] as const)
+      expect(rows).not.toContain(key.toString(encoding));
+  });
+
+  test("(c) with a copy of Temporal's database; (d) with both, as there is no key in it either", async () => {
+    const [keyId = ''] = await api.mongo.keys.keysOf(customerId);
+    const key = await api.mongo.keys.opening(keyId);
+    const history = await api.client.workflow.getHandle(workflowId(orderId)).fetchHistory();
+    const payloads = [...historyToJSON(history).matchAll(/"data": ?"([A-Za-z0-9+/=]+)"/g)];
+    const decoded = payloads.map(([, data = '']) => Buffer.from(data, 'base64').toString()).join('\n');
+    expect(found(decoded, keyId)).toEqual(nothing);
+    const files = readdirSync(shared.temporalData).map((name) =>
+      readFileSync(join(shared.temporalData, name)),
+    );
+    expect(files.some((bytes) => bytes.includes(orderId))).toBe(true);
+    expect(files.some((bytes) => bytes.includes(secret))).toBe(false);
+    expect(files.some((bytes) => typeof key !== 'string' && bytes.includes(key))).toBe(false);
+    const { staticSummary } = await api.client.workflow.getHandle(workflowId(orderId)).describe();
+    expect(await staticSummary()).toBe(`${customerId} · EUR 39.98`);
+  });
+});

@@ -1,0 +1,62 @@
+import { randomUUID } from 'node:crypto';
+import { hashOf } from '../../../src/api/commands/identity.js';
+import { sealed } from '../../../src/api/commands/sealed.js';
+import { keysOfDatabase } from '../../../src/access/persons/stores.js';
+import type { Measurement } from '../harness/bench.js';
+import { block, duration, interleave } from '../harness/interleave.js';
+import { single } from '../harness/result.js';
+import { openDatabase } from './record-batch.js';
+
+const customers = 100;
+
+/**
+ * What sealing adds to an accepted order: finding the key, sealing each personal text of a full
+ * order, and hashing the longer body; against hashing the body in plain. Of customers whose key the
+ * process knows, and of new ones, whose key the store is asked for.
+ */
+export const seal: Measurement = {
+  name: 'seal',
+  async run(bench) {
+    const keys = keysOfDatabase(await openDatabase(bench, 'seal'));
+    keys.keepSpares();
+    const orders = bench.pick(2_000, 200);
+    const of = (customer: () => string) =>
+      interleave(
+        {
+          product: () =>
+            block(orders, 1, async () => {
+              const plain = { orderId: randomUUID(), type: 'CreateOrder', data: bodyOf(customer()) } as const;
+              const key = await keys.sealingKey(plain.data.customer.id);
+              hashOf(sealed(plain, key));
+            }),
+          baseline: () => block(orders, 1, async () => void hashOf(bodyOf(customer()))),
+        },
+        bench.pick(4, 1),
+        bench.note,
+      );
+    let next = 0;
+    const known = await of(() => `c-${(next += 1) % customers}`);
+    const fresh = await of(randomUUID);
+    const added = known.product.percentile(0.5) - known.baseline.percentile(0.5);
+    return [
+      duration('seal', known),
+      single('seal.added', added, 'ms', { goal: { of: 'value', is: '≤', limit: 0.3 } }),
+      duration('seal.new', fresh),
+    ];
+  },
+};
+
+/** An order with every personal member. */
+function bodyOf(customerId: string) {
+  return {
+    customer: { id: customerId, name: 'Ada Example', email: 'ada@example.com' },
+    currency: 'EUR',
+    lines: [{ sku: 'A-1', quantity: 2, unitPrice: 1999 }],
+    shippingAddress: {
+      ...{ name: 'Ada Example', street: '1 Main Street', city: 'Berlin', postalCode: '10115' },
+      ...{ region: 'Berlin', country: 'DE' },
+    },
+    payment: { method: 'tok_ok' },
+    note: 'ring twice',
+  };
+}
