@@ -38,7 +38,7 @@ export function createForgetting({ db, keyStore, taskQueue }: ForgettingDeps): F
       return (await keyStore.retire(customerId, named)).toSorted();
     },
     async destroyKeys({ forgetting: { customerId, reason, actor, requestedAt: at }, keys }) {
-      await keyStore.destroyKeys(customerId, { reason, actor, at }, keys);
+      await keyStore.destroy(customerId, { reason, actor, at }, keys);
     },
     async forgetInOrders({ forgetting, keys }) {
       const stores = storesNow();

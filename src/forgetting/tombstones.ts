@@ -33,7 +33,7 @@ export async function destroyForgottenKeys(db: Db, keyStore: KeyStore): Promise<
   for await (const { actor, occurredAt: at, data } of found) {
     const keys = data.keys.filter((keyId) => !done.has(keyId));
     for (const keyId of keys) done.add(keyId);
-    await keyStore.destroyKeys(data.customerId, { reason: data.reason, actor, at }, keys);
+    await keyStore.destroy(data.customerId, { reason: data.reason, actor, at }, keys);
   }
 }
 

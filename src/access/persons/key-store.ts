@@ -39,15 +39,6 @@ export interface KeyStore {
   /** The ids of the customer's keys that are not destroyed, the one that seals first. */
   keysOf(customerId: string): Promise<readonly string[]>;
   /**
-   * Destroys all keys of a customer, and leaves a row without key material for each. May be
-   * repeated.
-   *
-   * @param also further key ids that the customer's orders name, such as from before the store was
-   *   restored from a backup; they need not be in the store
-   * @returns the ids of all keys of the customer, which are destroyed now
-   */
-  destroy(customerId: string, why: Destruction, also?: readonly string[]): Promise<readonly string[]>;
-  /**
    * Takes all keys of a customer out of use for new values, which get another key from then on. What
    * they have sealed can still be opened.
    *
@@ -58,10 +49,10 @@ export interface KeyStore {
    */
   retire(customerId: string, also?: readonly string[]): Promise<readonly string[]>;
   /**
-   * Destroys these keys of a customer and no others. They need not be in the store, and may be
-   * destroyed already; a key of another customer is left alone.
+   * Destroys these keys of a customer, and leaves a row without key material for each. They need not
+   * be in the store, and may be destroyed already; a key of another customer is left alone.
    */
-  destroyKeys(customerId: string, why: Destruction, keyIds: readonly string[]): Promise<void>;
+  destroy(customerId: string, why: Destruction, keyIds: readonly string[]): Promise<void>;
   /**
    * Until this has resolved, no key that is in the store is used: it may have to be destroyed again.
    * Opening then fails as if the store were away, and values are sealed under new keys.
@@ -386,31 +377,6 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
         .toArray();
       return found.map(({ _id }) => _id);
     },
-    async destroy(customerId, why, also = []) {
-      await Promise.all(claims);
-      sealing.delete(customerId);
-      await rows.bulkWrite(
-        [
-          {
-            updateMany: {
-              filter: { $or: [{ customerId }, { _id: { $in: [...also] } }], destroyed: { $exists: false } },
-              update: { $set: { customerId, destroyed: why }, $unset: { wrapped: 1, sealing: 1 } },
-            },
-          },
-          ...also.map((keyId) => ({
-            updateOne: {
-              filter: { _id: keyId },
-              update: { $setOnInsert: { customerId, destroyed: why } },
-              upsert: true,
-            },
-          })),
-        ],
-        durable,
-      );
-      const found = await rows.find({ customerId }, { ...committed, projection: { _id: 1 } }).toArray();
-      for (const { _id } of found) opened.delete(_id);
-      return found.map(({ _id }) => _id);
-    },
     async retire(customerId, also = []) {
       await Promise.all(claims);
       sealing.delete(customerId);
@@ -429,7 +395,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
         return row === undefined || (row.customerId === customerId && row.destroyed === undefined);
       });
     },
-    async destroyKeys(customerId, why, keyIds) {
+    async destroy(customerId, why, keyIds) {
       sealing.delete(customerId);
       if (keyIds.length === 0) return;
       await rows.bulkWrite(
