@@ -13,9 +13,12 @@ import { requestForgetting } from '../src/forgetting/request.js';
 import { resume } from '../src/log/journal/resume.js';
 import { type Bounds, createAdmission, defaultBounds } from '../src/api/admission.js';
 import { admissionMetrics } from '../src/api/admit.js';
+import type { Edge } from '../src/api/edge/edge.js';
+import { listenForOperations } from '../src/api/edge/ports.js';
 import { registerDocs } from '../src/api/docs.js';
 import type { Config } from '../src/server/config.js';
 import { type Dependency, registerHealth, type ServedRole } from '../src/api/health.js';
+import { registerKeys } from '../src/api/keys-routes.js';
 import { registerMetrics } from '../src/api/metrics.js';
 import { registerSystem } from '../src/api/system-route.js';
 import { createHttp, type Http, type HttpLimits } from '../src/api/server.js';
@@ -39,6 +42,8 @@ import { openKnownKeys } from '../src/access/known-keys.js';
 export interface RunningApi extends RunningRole {
   /** `http://host:port` */
   readonly address: string;
+  /** of operations, if they have a port of their own */
+  readonly opsAddress?: string;
 }
 
 /**
@@ -47,14 +52,23 @@ export interface RunningApi extends RunningRole {
  */
 export async function startApi(context: RoleContext): Promise<RunningApi> {
   const app = await buildApi(context);
-  const address = await app.listen(context.config.http);
-  return { address, stop: () => app.close() };
+  const { host, port, opsPort } = context.config.http;
+  const address = await app.listen({ host, port });
+  if (opsPort === undefined) return { address, stop: () => app.close() };
+  const operations = await listenForOperations(app, { host, port: opsPort });
+  return {
+    address,
+    opsAddress: operations.address,
+    async stop() {
+      await Promise.all([app.close(), operations.close()]);
+    },
+  };
 }
 
 /** Limits that tests may change. */
 export interface ApiLimits
   extends
-    Omit<HttpLimits, 'admission' | 'authenticate'>,
+    Omit<HttpLimits, 'admission' | 'authenticate' | 'edge' | 'isSplit'>,
     Pick<GatewayOptions, 'answerWithinMs' | 'journalWithinMs'> {
   readonly bounds?: Partial<Bounds>;
   /** see `Forgetting` */
@@ -86,11 +100,17 @@ export async function buildApi(
   const stream = { ...defaultBounds.stream, most: config.http.maxStreams };
   const admission = createAdmission({ ...defaultBounds, stream, ...bounds }, isBehind);
   const authenticate = await authenticateBy(config, db);
-  const app = createHttp(logger, { ...limits, admission, ...(authenticate && { authenticate }) });
+  const app = await createHttp(logger, {
+    ...limits,
+    admission,
+    edge: edgeOf(config),
+    isSplit: config.http.opsPort !== undefined,
+    ...(authenticate && { authenticate }),
+  });
   const persons = openPersons(app, keys);
   const views = openOrderViews(db, liveForMs);
   app.addHook('onClose', () => views.close());
-  await registerDocs(app);
+  await registerDocs(app, config.http.opsPort !== undefined);
   const exposure: ExposureDeps = {
     db,
     tally,
@@ -146,13 +166,19 @@ export async function buildApi(
       feedTaskQueue: feedTaskQueue(taskQueue),
       orderTaskQueue: taskQueue,
       attentionAfterMs: config.attentionAfterMs,
-      cursorSecret: secrets.cursor,
+      cursorSecrets: secrets.cursor,
     });
   }
   registerSystem(app, config, connection);
+  registerKeys(app, db);
   registerHealth(app, served, dependencies({ client, config, db, exposure }));
   await app.ready();
   return app;
+}
+
+/** `HTTP_HOST` is a name of the API if it is no address. */
+function edgeOf({ http, edge }: Config): Edge {
+  return { ...edge, hosts: [http.host.toLowerCase(), ...edge.hosts] };
 }
 
 /**

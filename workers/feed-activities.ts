@@ -5,7 +5,7 @@ import type { FeedTail } from '../src/log/feed/feed.js';
 import { sequence } from '../src/log/feed/sequencer.js';
 import type { RebuildActivities } from '../src/log/workflow/rebuild-messages.js';
 import type { ReconcileActivities } from '../src/log/workflow/reconcile-messages.js';
-import type { StandingActivities } from '../src/log/workflow/singleton-messages.js';
+import type { SingletonActivities } from '../src/log/workflow/singleton-messages.js';
 import { createProjecting } from '../src/log/views/project-activity.js';
 import { createRebuilding } from '../src/log/views/rebuild-activity.js';
 import { createReconciling } from '../src/log/proof/reconciling.js';
@@ -26,7 +26,7 @@ export function createFeedActivities({
   db,
   tail,
   orderTaskQueue,
-}: FeedDeps): StandingActivities & RebuildActivities & ReconcileActivities {
+}: FeedDeps): SingletonActivities & RebuildActivities & ReconcileActivities {
   return {
     ...createProjecting({ db, tail }),
     ...createRebuilding({ db, orderTaskQueue }),

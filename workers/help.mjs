@@ -11,6 +11,12 @@ A server is embedded unless its address is set.
   AUTH_ISSUER              https URL of an OpenID issuer whose access tokens are taken as well
   AUTH_AUDIENCE            what its tokens must have as their audience; set both
   AUTH_SCOPES_CLAIM        their claim that has the scopes (scope)
+  ALLOWED_HOSTS            host names of the API besides localhost, HTTP_HOST and IP addresses, by commas
+  CORS_ORIGINS             origins whose pages may use the API, such as https://shop.example, by commas (none)
+  RATE_LIMIT               requests that a caller may send in a minute, or off (60000 with AUTH=on, else off)
+  OPS_PORT                 port of operations and metrics, which are then served there only (none)
+  SANDBOX                  on: sandbox secrets and the sandbox payment provider are fine on any address
+                           (on if HTTP_HOST is a loopback address, else off)
   MAX_STREAMS              event streams that this process keeps open at most (200)
   TEMPORAL_ADDRESS         host:port; if set, Temporal is not embedded
   TEMPORAL_NAMESPACE       default
@@ -36,7 +42,9 @@ A server is embedded unless its address is set.
   CURSOR_SECRET            signs list cursors
   PAYMENTS_WEBHOOK_SECRET  whsec_…, verifies webhooks of the payment provider
   CARRIERS_WEBHOOK_SECRET  whsec_…, verifies webhooks of carriers
-                           (the secrets have sandbox defaults while HTTP_HOST is a loopback address)
+                           (the three are lists, by commas: the first one signs, each verifies)
+  MONGODB_URI_FILE, TEMPORAL_API_KEY_FILE, CURSOR_SECRET_FILE, PAYMENTS_WEBHOOK_SECRET_FILE, CARRIERS_WEBHOOK_SECRET_FILE
+                           files that have these values
   RECONCILE_INTERVAL       how often Temporal and MongoDB are compared (5m)
   ATTENTION_AFTER          how long something may be owed before it needs a person (5m)
   CONTINUE_AS_NEW_AFTER    history events until an order continues as new (the server's suggestion)

@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { findProgram, MONGOD, TEMPORAL } from '../src/server/binaries.js';
-import { type Config, readConfig } from '../src/server/config.js';
+import { assertSandboxAllowed, type Config, readConfig } from '../src/server/config.js';
 import { assertPortFree } from '../src/server/embedded/ports.js';
 import { type Servers, startServers } from '../src/server/embedded/servers.js';
 import { messageOf } from '../src/outages/message-of.js';
@@ -27,6 +27,7 @@ const closers: Closer[] = [];
 let problem: string | undefined;
 try {
   const config = readConfig(process.env);
+  assertSandboxAllowed(config);
   process.stdout.write(welcome(await start(config), config.roles, performance.now()));
   if (!stopping.aborted) await once(stopping, 'abort');
 } catch (error) {
@@ -42,7 +43,10 @@ process.exit();
 /** Starts everything in the order of dependencies; it is closed in reverse. */
 async function start(given: Config): Promise<Started> {
   const { http, roles } = given;
-  if (roles.has('write') || roles.has('read')) await assertPortFree(http.host, http.port, 'HTTP_PORT');
+  if (roles.has('write') || roles.has('read')) {
+    await assertPortFree(http.host, http.port, 'HTTP_PORT');
+    if (http.opsPort !== undefined) await assertPortFree(http.host, http.opsPort, 'OPS_PORT');
+  }
 
   const servers = await embed(given);
   const config: Config = {
@@ -58,7 +62,8 @@ async function start(given: Config): Promise<Started> {
   const api = await startRoles({ config, stopping, closers });
   return {
     hasServers: servers !== undefined,
-    ...(api !== undefined && { api, isAuthOn: config.auth.isOn }),
+    ...(api && { api: api.address, isAuthOn: config.auth.isOn }),
+    ...(api?.opsAddress !== undefined && { operations: api.opsAddress }),
     ...(servers?.temporal && {
       temporalUi: `${servers.temporal.uiUrl}/namespaces/${encodeURIComponent(config.temporal.namespace)}/workflows`,
     }),

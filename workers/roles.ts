@@ -19,6 +19,7 @@ import { masterKeysOf } from '../src/server/master-keys.js';
 import { setUp } from '../src/server/set-up.js';
 import { ensureOrderIndexes } from '../src/views/orders.js';
 import { ensureParkedEventIndexes } from '../src/log/views/feeding/parked-events.js';
+import type { RunningApi } from './api.js';
 import { startFeed } from './feed.js';
 import { stage } from './progress.mjs';
 import type { RoleContext } from './role.js';
@@ -47,12 +48,18 @@ export interface RolesOptions {
   readonly closers: Closer[];
 }
 
+export type ApiAddresses = Pick<RunningApi, 'address' | 'opsAddress'>;
+
 /**
  * Starts the roles of this process.
  *
- * @returns the API's address; undefined if no role has one
+ * @returns the API's addresses; undefined if no role has one
  */
-export async function startRoles({ config, stopping, closers }: RolesOptions): Promise<string | undefined> {
+export async function startRoles({
+  config,
+  stopping,
+  closers,
+}: RolesOptions): Promise<ApiAddresses | undefined> {
   const { roles } = config;
   // A process without it would take orders and could not seal their persons.
   masterKeysOf(config);
@@ -82,7 +89,7 @@ export async function startRoles({ config, stopping, closers }: RolesOptions): P
     closers.push({ limitMs: 3_500, close: () => running.stop() });
     needed.push(running.ready);
   }
-  let address: string | undefined;
+  let addresses: ApiAddresses | undefined;
   if (roles.has('write') || roles.has('read')) {
     await stage('Starting the API', async () => {
       // Loaded while the workers start in their own threads.
@@ -93,13 +100,13 @@ export async function startRoles({ config, stopping, closers }: RolesOptions): P
       closers.push({ limitMs: 500, close: () => mongoOfApi.close() });
       const api = await startApi({ ...context, mongo: mongoOfApi });
       closers.push({ limitMs: 2_500, close: () => api.stop() });
-      address = api.address;
+      addresses = api;
     });
   }
   await stage('Getting ready', async (note) => {
     if (!(await isDoneSoon(needed, stopping))) note('a server does not answer; continuing without it');
   });
-  return address;
+  return addresses;
 }
 
 /** True if all of it is done before `PATIENCE_MS`. It continues in any case. */

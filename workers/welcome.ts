@@ -6,6 +6,8 @@ export interface Started {
   readonly hasServers: boolean;
   /** `http://host:port`; absent if no role has an API */
   readonly api?: string;
+  /** where operations are, if they have a port of their own */
+  readonly operations?: string;
   /** false with AUTH=off; absent if no role has an API */
   readonly isAuthOn?: boolean;
   readonly temporalUi?: string;
@@ -18,12 +20,13 @@ export interface Started {
  * @param tookMs time since the process started
  */
 export function welcome(
-  { hasServers, api, isAuthOn = false, temporalUi }: Started,
+  { hasServers, api, operations, isAuthOn = false, temporalUi }: Started,
   roles: ReadonlySet<Role>,
   tookMs: number,
 ): string {
   const addresses = [
     ...(api === undefined ? [] : [`  API              ${api}`, `  Reference        ${api}/docs`]),
+    ...(operations === undefined ? [] : [`  Operations       ${operations}`]),
     ...(temporalUi === undefined ? [] : [`  Temporal Web UI  ${temporalUi}`]),
   ];
   const end = hasServers ? 'Ctrl-C stops everything; the data stays.' : 'Ctrl-C stops it.';

@@ -1,6 +1,5 @@
 /** What the system itself writes as an actor. No caller can take one of these names. */
 export const systemActors: ReadonlySet<string> = new Set([
-  'anonymous',
   'carriers',
   'clock',
   'deliver',
@@ -14,9 +13,14 @@ export const systemActors: ReadonlySet<string> = new Set([
 /** Begin the names that are proven, or that only the system gives. */
 const provenPrefix = /^(key|user|temporal|webhook):/i;
 
-/** Whether a name cannot be claimed, in whichever case it is written. */
+/** Whether the system itself acts under the name, in whichever case it is written. */
+export function isSystemName(name: string): boolean {
+  return systemActors.has(name.toLowerCase());
+}
+
+/** Whether a name cannot be claimed. */
 export function isReserved(name: string): boolean {
-  return systemActors.has(name.toLowerCase()) || provenPrefix.test(name);
+  return isSystemName(name) || provenPrefix.test(name);
 }
 
 /** The longest name that fits into a command id, as a header's value does. */

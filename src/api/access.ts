@@ -1,5 +1,5 @@
-import type { FastifyRequest, RouteOptions } from 'fastify';
-import { isReserved } from '../access/actors.js';
+import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import { isReserved, isSystemName } from '../access/actors.js';
 import type { Authenticate } from '../access/authenticate.js';
 import type { Principal } from '../access/principal.js';
 import { AccessUnavailable, NotAuthenticated } from '../access/refusals.js';
@@ -42,21 +42,42 @@ declare module 'fastify' {
  *
  * @param authenticate absent with AUTH=off: a caller is then whom `X-Actor` claims, and may do
  *   everything
+ * @param options how often an open stream is checked again: it ends when its key is revoked
  */
-export function guardRoutes(app: Http, authenticate?: Authenticate): void {
+export function guardRoutes(
+  app: Http,
+  authenticate?: Authenticate,
+  { checkStreamsEveryMs = 5_000 } = {},
+): void {
   listRoutes(app);
   app.decorateRequest('principal');
-  app.addHook('preParsing', async (request) => {
+  app.addHook('preParsing', async (request, reply) => {
     if (request.is404) return;
-    const { access } = request.routeOptions.config;
+    const { access, work } = request.routeOptions.config;
     if (access === undefined) throw new TypeError(`${request.routeOptions.url} has no access.`);
     if (access === 'open' || access === 'signed') {
       request.principal = nobody;
       return;
     }
-    request.principal = authenticate ? await proven(request, authenticate) : claimed(request);
-    if (!request.principal.scopes.has(access)) throw scopeMissing(access);
+    const check = async () => {
+      const principal = authenticate ? await proven(request, authenticate) : claimed(request);
+      if (!principal.scopes.has(access)) throw scopeMissing(access);
+      return forWhom(request, principal);
+    };
+    request.principal = await check();
+    if (authenticate && work === 'stream') endOnceRefused(reply, check, checkStreamsEveryMs);
   });
+}
+
+/** Checks an open stream again and again, and closes its connection when it is refused. */
+function endOnceRefused({ raw }: FastifyReply, check: () => Promise<unknown>, everyMs: number): void {
+  const timer = setInterval(() => {
+    check().catch((error: unknown) => {
+      // An outage refuses nothing.
+      if (error instanceof HttpProblem && error.status < 500) raw.destroy();
+    });
+  }, everyMs).unref();
+  raw.once('close', () => clearInterval(timer));
 }
 
 /** Keeps the table of routes, completes their OpenAPI, and refuses to start without an access. */
@@ -75,13 +96,6 @@ function listRoutes(app: Http): void {
         throw new TypeError(`The route ${url} must say who may use it: config.access.`);
       table.push(...[method].flat().map((one) => ({ method: one, url, access })));
     }
-  });
-}
-
-/** All routes of a plugin that knows no access are open: registered within `app`. */
-export function openRoutes(app: Http): void {
-  app.addHook('onRoute', (route) => {
-    route.config = { ...route.config, access: 'open' };
   });
 }
 
@@ -110,7 +124,7 @@ function claimed({ headers }: FastifyRequest): Principal {
   if (typeof name !== 'string' || !isKey(name)) return anonymous;
   if (isReserved(name)) {
     const detail = 'is a name that only the system gives: choose another';
-    throw refusedActor('actor_reserved', detail);
+    throw refusedHeader('x-actor', 'actor_reserved', detail);
   }
   return { actor: name, issuer: name, scopes: anonymous.scopes };
 }
@@ -127,14 +141,32 @@ async function proven({ headers }: FastifyRequest, authenticate: Authenticate): 
   }
   if (headers['x-actor'] !== undefined) {
     const detail = 'is not taken, since the key or token says who you are: leave it out';
-    throw refusedActor('actor_claimed', detail);
+    throw refusedHeader('x-actor', 'actor_claimed', detail);
   }
   return principal;
 }
 
-function refusedActor(code: string, detail: string): HttpProblem {
-  return new HttpProblem(400, code, `header x-actor: ${detail}.`, {
-    errors: [{ pointer: '/x-actor', in: 'header', detail }],
+/**
+ * Adds for whom the principal acts, which it says itself.
+ *
+ * @throws HttpProblem 403 without the scope `act-as`, 400 if the name cannot be
+ */
+function forWhom({ headers }: FastifyRequest, principal: Principal): Principal {
+  const name = headers['on-behalf-of'];
+  if (name === undefined) return principal;
+  if (!principal.scopes.has('act-as')) throw scopeMissing('act-as');
+  if (typeof name !== 'string' || !isKey(name))
+    throw refusedHeader('on-behalf-of', 'invalid_request', 'must be 1 to 200 visible ASCII characters');
+  if (isSystemName(name)) {
+    const detail = 'is a name of the system, which acts for nobody: name a person or a client';
+    throw refusedHeader('on-behalf-of', 'actor_reserved', detail);
+  }
+  return { ...principal, onBehalfOf: name };
+}
+
+function refusedHeader(name: string, code: string, detail: string): HttpProblem {
+  return new HttpProblem(400, code, `header ${name}: ${detail}.`, {
+    errors: [{ pointer: `/${name}`, in: 'header', detail }],
   });
 }
 

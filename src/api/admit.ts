@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Gauge } from 'prom-client';
 import type { Instruments } from './metrics.js';
 import { type Admission, type Kind, kinds, type Leave } from './admission.js';
-import { HttpProblem, pathOf, problemBody } from './problem.js';
+import { HttpProblem, pathOf, rawProblem } from './problem.js';
 import type { Http } from './server.js';
 import type { Logger } from '../server/logger.js';
 
@@ -50,17 +50,10 @@ export function admitRequests(app: Http, admission: Admission, logger: Logger): 
     const kind = kindOf(request);
     if (kind === undefined || !admission.isFull(kind)) return done();
     const problem = refuse(kind);
-    const body = JSON.stringify(problemBody(problem, request.id, pathOf(request.url)));
+    const { headers, body } = rawProblem(problem, request.id, pathOf(request.url));
     // Under overload this is the most frequent answer, so it bypasses Fastify.
     reply.hijack();
-    reply.raw
-      .writeHead(problem.status, {
-        'content-type': 'application/problem+json',
-        'content-length': Buffer.byteLength(body),
-        ...headersOf(reply),
-        ...problem.headers,
-      })
-      .end(body);
+    reply.raw.writeHead(problem.status, { ...headersOf(reply), ...headers }).end(body);
     return undefined;
   });
   app.addHook('preValidation', async (request, reply) => {

@@ -1,13 +1,16 @@
 import swagger from '@fastify/swagger';
-import reference from '@scalar/fastify-api-reference';
-import { openRoutes } from './access.js';
+import { listServedRoutes } from './edge/ports.js';
+import { registerReference } from './reference.js';
 import type { Http } from './server.js';
 
 /**
  * Serves `/openapi.json`, generated from the schemas of the routes that are registered later, and
  * `/docs`, which shows it and works offline.
+ *
+ * @param isSplit whether operations have a port of their own: each port then describes its own
+ *   routes
  */
-export async function registerDocs(app: Http): Promise<void> {
+export async function registerDocs(app: Http, isSplit = false): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -46,18 +49,18 @@ export async function registerDocs(app: Http): Promise<void> {
     },
   });
   const open = { config: { access: 'open' }, schema: { hide: true } } as const;
-  app.get('/openapi.json', open, async () => app.swagger());
-  await app.register(async (docs: Http) => {
-    openRoutes(docs);
-    await docs.register(reference, {
-      routePrefix: '/docs',
-      configuration: {
-        pageTitle: 'Orders API',
-        withDefaultFonts: false,
-        hideClientButton: true,
-        telemetry: false,
-      },
+  const served = isSplit ? listServedRoutes(app) : undefined;
+  app.get('/openapi.json', open, async (request) => {
+    const document = app.swagger();
+    if (served === undefined) return document;
+    const paths = Object.entries(document.paths ?? {}).map(([path, operations]) => {
+      const here = Object.entries({ ...operations }).filter(([method]) => served(method, path, request));
+      return [path, Object.fromEntries(here)] as const;
     });
+    return {
+      ...document,
+      paths: Object.fromEntries(paths.filter(([, here]) => Object.keys(here).length > 0)),
+    };
   });
-  app.get('/', open, async (_request, reply) => reply.redirect('/docs/'));
+  await registerReference(app);
 }

@@ -12,6 +12,7 @@ const Certificate = closed(
     reason: Type.String(),
     lawfulBasis: Type.Optional(Type.String()),
     actor: Type.String({ description: 'who asked for it' }),
+    onBehalfOf: Type.Optional(Type.String({ description: 'for whom' })),
     requestedAt: Instant,
     forgottenAt: Instant,
     keys: Type.Unsafe<readonly string[]>(

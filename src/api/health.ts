@@ -32,7 +32,7 @@ const Ready = closed({
     closed({
       name: Type.String(),
       status: Type.Enum(['up', 'degraded', 'down', 'unknown'], {
-        description: 'unknown: the server that has to be asked is away',
+        description: 'unknown: the server to ask is down',
       }),
       detail: Type.Optional(Type.String()),
       cost: Type.Optional(Type.String({ description: 'what does not work meanwhile' })),

@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { loopDelay } from '../server/event-loop.js';
 import { isMongoOutage, isQueryTooSlow } from '../outages/mongo-outage.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
-import { NoAnswer } from '../outages/timeout.js';
+import { DeadlineExceeded } from '../outages/timeout.js';
 
 /** One error in a request. */
 export interface RequestError {
@@ -62,7 +62,7 @@ export const Problem = Type.Object(
     code: Type.String({ description: 'for programs' }),
     detail: Type.String({ description: 'for people: what is wrong, and what would be right' }),
     instance: Type.Optional(
-      Type.String({ description: 'the path that was asked; absent where that could not be read' }),
+      Type.String({ description: 'the path of the request; absent if it could not be read' }),
     ),
     correlationId: Type.String(),
     errors: Type.Optional(
@@ -123,7 +123,7 @@ export function pathOf(url: string): string {
 }
 
 /** The JSON body of a problem. */
-export function problemBody(
+function problemBody(
   { status, code, message, members }: HttpProblem,
   correlationId: string,
   instance?: string,
@@ -138,6 +138,18 @@ export function problemBody(
     correlationId,
     ...members,
   };
+}
+
+/** The headers and the body of a problem, for an answer that Fastify does not send. */
+export function rawProblem(found: HttpProblem, correlationId: string, instance?: string) {
+  const body = JSON.stringify(problemBody(found, correlationId, instance));
+  const headers = {
+    'content-type': 'application/problem+json',
+    'content-length': Buffer.byteLength(body),
+    'x-correlation-id': correlationId,
+    ...found.headers,
+  };
+  return { headers, body };
 }
 
 function toProblem(error: unknown, request: FastifyRequest): HttpProblem {
@@ -161,7 +173,7 @@ function toProblem(error: unknown, request: FastifyRequest): HttpProblem {
           `${cause} The request may have taken effect: send it again with the same key.`,
         );
   }
-  if (error instanceof NoAnswer) {
+  if (error instanceof DeadlineExceeded) {
     return new HttpProblem(503, 'mongodb_unavailable', 'MongoDB gave no answer in time. Try again soon.');
   }
   if (isMongoOutage(error)) {

@@ -63,6 +63,15 @@ export const Currency = matching('currency');
 export const Country = matching('country');
 export const Email = matching('email', { maxLength: 254 });
 export const Key = matching('key');
+/** Headers that say who acts, and for whom. */
+export const Actors = Type.Object({
+  'x-actor': Type.Optional(
+    matching('key', { description: 'who acts, with AUTH=off only: otherwise the key or token says it' }),
+  ),
+  'on-behalf-of': Type.Optional(
+    matching('key', { description: 'for whom, recorded beside the actor; needs the scope act-as' }),
+  ),
+});
 export const IfMatch = matching('ifMatch', {
   description:
     'the ETag of the version to be judged against, or *; a weak one, or a list, never matches (412)',

@@ -1,11 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import fastify, { type FastifyInstance, LogController, type RawServerDefault } from 'fastify';
+import fastify, {
+  type FastifyContextConfig,
+  type FastifyInstance,
+  LogController,
+  type RawServerDefault,
+} from 'fastify';
 import { guardRoutes } from './access.js';
 import { type Admission, createAdmission } from './admission.js';
 import { admitRequests } from './admit.js';
 import { acceptOnlyJson } from './body.js';
+import { type Edge, guardEdge } from './edge/edge.js';
+import { isServedHere } from './edge/ports.js';
 import { HttpProblem, Problem, sendProblem } from './problem.js';
 import { isKey } from './schemas.js';
 import { answerUnreadable } from './unreadable.js';
@@ -40,6 +47,8 @@ export interface HttpLimits {
   readonly admission?: Admission;
   /** absent with AUTH=off */
   readonly authenticate?: Authenticate;
+  /** how often the key or token of an open stream is checked again; every 5 s by default */
+  readonly checkStreamsEveryMs?: number;
   /**
    * how long a request may take to arrive completely; then it is answered with 408; 15 s by default
    */
@@ -49,6 +58,10 @@ export interface HttpLimits {
    * answer or stream; 45 s by default, which is longer than any answer or keep-alive takes
    */
   readonly movesWithinMs?: number;
+  /** whose requests are taken; by default, everybody's */
+  readonly edge?: Edge;
+  /** whether operations are served on a port of their own (`listenForOperations`) */
+  readonly isSplit?: boolean;
 }
 
 /**
@@ -56,10 +69,13 @@ export interface HttpLimits {
  * every error, a correlation id for each request (`X-Correlation-Id`, else the message's own id) in
  * the answer and in every log line, admission control before work starts, and the scopes of routes.
  */
-export function createHttp(logger: Logger, limits: HttpLimits = {}): Http {
+export async function createHttp(logger: Logger, limits: HttpLimits = {}): Promise<Http> {
   const {
     admission = createAdmission(),
     authenticate,
+    checkStreamsEveryMs,
+    edge,
+    isSplit = false,
     arrivesWithinMs = 15_000,
     movesWithinMs = 45_000,
   } = limits;
@@ -83,9 +99,10 @@ export function createHttp(logger: Logger, limits: HttpLimits = {}): Http {
     reply.header('x-correlation-id', request.id);
     refuseWrongUrl(request.url);
   });
+  if (edge !== undefined) await guardEdge(app, edge);
   admitRequests(app, admission, logger);
-  guardRoutes(app, authenticate);
-  answerWrongPaths(app);
+  guardRoutes(app, authenticate, { ...(checkStreamsEveryMs !== undefined && { checkStreamsEveryMs }) });
+  answerWrongPaths(app, isSplit ? isServedHere : () => true);
   acceptOnlyJson(app);
   refuseUnknownQueries(app);
   app.addHook('preClose', async () => {
@@ -130,16 +147,19 @@ function isDecodable(text: string): boolean {
 /**
  * Answers 405 if the path exists for other methods only, otherwise 404, before the body is read.
  */
-function answerWrongPaths(app: Http): void {
-  const routes: { readonly path: RegExp; readonly methods: readonly string[] }[] = [];
-  app.addHook('onRoute', ({ url, method }) => {
-    routes.push({ path: pathPattern(url), methods: [method].flat() });
+function answerWrongPaths(app: Http, isServed: typeof isServedHere): void {
+  const routes: KnownRoute[] = [];
+  app.addHook('onRoute', ({ url, method, config = {} }) => {
+    // Preflight requests (CORS) are taken for every path, and make none.
+    if (url !== '*') routes.push({ path: pathPattern(url), methods: [method].flat(), config });
   });
   app.addHook('onRequest', async (request) => {
-    if (!request.is404) return;
+    if (!request.is404 && isServed(request.routeOptions.config, request)) return;
     const path = request.url.split('?', 1)[0] ?? '';
     const allowed = new Set(
-      routes.filter((route) => route.path.test(path)).flatMap(({ methods }) => methods),
+      routes
+        .filter((route) => route.path.test(path) && isServed(route.config, request))
+        .flatMap(({ methods }) => methods),
     );
     if (allowed.size === 0 || allowed.has(request.method)) {
       throw new HttpProblem(404, 'unknown_path', `There is nothing at ${path}. /docs lists what there is.`);
@@ -147,6 +167,12 @@ function answerWrongPaths(app: Http): void {
     const allow = [...allowed].join(', ');
     throw new HttpProblem(405, 'method_not_allowed', `${path} takes ${allow}.`, {}, { allow });
   });
+}
+
+interface KnownRoute {
+  readonly path: RegExp;
+  readonly methods: readonly string[];
+  readonly config: FastifyContextConfig;
 }
 
 /** Matches the paths of a route such as `/v1/orders/:orderId` or `/assets/*`. */

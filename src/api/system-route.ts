@@ -13,7 +13,7 @@ export function registerSystem(app: Http, config: Config, connection: Connection
   app.get(
     '/v1/system',
     {
-      config: { access: 'ops' },
+      config: { access: 'ops', onBothPorts: true },
       schema: {
         summary: 'Which system this process serves',
         description:

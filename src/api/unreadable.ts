@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { HttpProblem, problemBody } from './problem.js';
+import { HttpProblem, rawProblem } from './problem.js';
 import type { Logger } from '../server/logger.js';
 
 /**
@@ -17,14 +17,11 @@ export function answerUnreadable(logger: Logger) {
     const correlationId = randomUUID();
     logger.debug({ err: error, correlationId }, 'unreadable request');
     const problem = problemOf(error);
-    const body = JSON.stringify(problemBody(problem, correlationId));
+    const { headers, body } = rawProblem(problem, correlationId);
     const head = [
       `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
       'connection: close',
-      'content-type: application/problem+json',
-      `content-length: ${Buffer.byteLength(body)}`,
-      `x-correlation-id: ${correlationId}`,
-      ...Object.entries(problem.headers).map(([name, value]) => `${name}: ${value}`),
+      ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
     ];
     socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
   };

@@ -36,7 +36,7 @@ export const NoQuery = Type.Object({}, { additionalProperties: false });
 
 function summary(errors: readonly RequestError[]): string {
   const [first, ...others] = errors;
-  if (first === undefined) return 'The request is not as it should be.';
+  if (first === undefined) return 'The request is invalid.';
   const where = first.in === 'body' ? first.pointer || 'the body' : `${first.in} ${first.pointer.slice(1)}`;
   return `${where} ${first.detail}${others.length === 0 ? '.' : `; and ${others.length} more, see errors.`}`;
 }

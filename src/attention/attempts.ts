@@ -2,7 +2,7 @@ import { workflowId } from '../order-log.js';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import type { temporal } from '@temporalio/proto';
-import { mapInOrder } from '../log/journal/chunks.js';
+import { mapInOrder } from '../concurrency/async-iterables.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
 import type { AttentionRow } from './rows.js';
 

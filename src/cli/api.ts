@@ -2,7 +2,7 @@ import { exitCodes, Failure } from './failure.js';
 
 /** The part of the HTTP API that the scripts need. Its answers have the shape of the contract. */
 export interface Api {
-  /** such as `http://127.0.0.1:8080` */
+  /** such as `http://127.0.0.1:8080`, without user name and password */
   readonly url: string;
   /** A `GET` with a time limit of its own. */
   getSoon(path: string, withinMs: number): Promise<unknown>;
@@ -10,11 +10,25 @@ export interface Api {
   get<T>(path: string, query?: Query): Promise<T>;
   put<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
   submit<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
+  /** A command, with the status and the headers of its answer. */
+  send<T>(path: string, body: unknown, headers: Headers): Promise<Answered<T>>;
   /** Sends the text as the body, so that a signature over it stays valid. */
   post(path: string, body: string, headers: Headers): Promise<void>;
 }
 
 export type Query = Readonly<Record<string, string | number | undefined>>;
+interface Init {
+  readonly method?: string;
+  readonly headers?: Headers;
+  readonly body?: string;
+}
+
+export interface Answered<T> {
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  readonly body: T;
+}
+
 type Headers = Readonly<Record<string, string>>;
 
 /** Longer than any request takes the API. */
@@ -24,14 +38,15 @@ const ANSWER_WITHIN_MS = 40_000;
  * Every call may throw a `Failure`: the API's problem, or `api_unreachable`.
  *
  * @param baseUrl such as `http://127.0.0.1:8080`, or with a path `https://shop.example/orders-api`
+ * @param key an API key or an access token; sent with every request
  */
-export function connectApi(baseUrl: string): Api {
+export function connectApi(baseUrl: string, key?: string): Api {
   const base = new URL(baseUrl);
   base.pathname = base.pathname.replace(/\/*$/, '/');
   async function request(
     path: string,
     query: Query,
-    init: RequestInit,
+    init: Init,
     withinMs = ANSWER_WITHIN_MS,
   ): Promise<Response> {
     const url = new URL(path.slice(1), base);
@@ -40,23 +55,28 @@ export function connectApi(baseUrl: string): Api {
     }
     let response: Response;
     try {
-      response = await fetch(url, { ...init, signal: AbortSignal.timeout(withinMs) });
+      const headers = { ...init.headers, ...(key !== undefined && { authorization: `Bearer ${key}` }) };
+      response = await fetch(url, { ...init, headers, signal: AbortSignal.timeout(withinMs) });
     } catch (error) {
       throw unreachable(addressOf(base), error);
     }
     if (!response.ok) throw await failureOf(addressOf(base), response);
     return response;
   }
-  async function send<T>(method: string, path: string, body: unknown, headers: Headers): Promise<T> {
+  async function send(method: string, path: string, body: unknown, headers: Headers): Promise<Response> {
     const init = { method, headers: { ...headers, 'content-type': 'application/json' } };
-    return await jsonOf<T>(await request(path, {}, { ...init, body: JSON.stringify(body) }));
+    return await request(path, {}, { ...init, body: JSON.stringify(body) });
   }
   return {
-    url: baseUrl,
+    url: addressOf(base),
     getSoon: async (path, withinMs) => await jsonOf(await request(path, {}, {}, withinMs)),
     get: async (path, query = {}) => await jsonOf(await request(path, query, {})),
-    put: async (path, body, headers = {}) => await send('PUT', path, body, headers),
-    submit: async (path, body, headers = {}) => await send('POST', path, body, headers),
+    put: async (path, body, headers = {}) => await jsonOf(await send('PUT', path, body, headers)),
+    submit: async (path, body, headers = {}) => await jsonOf(await send('POST', path, body, headers)),
+    async send(path, body, headers) {
+      const response = await send('POST', path, body, headers);
+      return { status: response.status, headers: response.headers, body: await jsonOf(response) };
+    },
     async post(path, body, headers) {
       const init = { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body };
       await (await request(path, {}, init)).body?.cancel();
@@ -106,10 +126,15 @@ async function failureOf(address: string, response: Response): Promise<Failure> 
   const { code, detail, title, errors, allowedCommands } = await problemOf(response);
   return new Failure(exitCodeOf(response.status), {
     code: code ?? `http_${response.status}`,
-    message: detail ?? title ?? `the API at ${address} answered ${response.status}`,
+    message: `${detail ?? title ?? `the API at ${address} answered ${response.status}`}${remedyOf(code)}`,
     ...(errors?.[0] === undefined ? {} : { pointer: errors[0].pointer }),
     ...(allowedCommands === undefined ? {} : { allowedCommands }),
   });
+}
+
+function remedyOf(code = ''): string {
+  const isWithoutKey = ['unauthenticated', 'invalid_key', 'invalid_token'].includes(code);
+  return isWithoutKey ? ' The scripts take the key from ORDERS_KEY, or from the file of --key-file.' : '';
 }
 
 async function problemOf(response: Response): Promise<Problem> {

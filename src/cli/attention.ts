@@ -21,7 +21,7 @@ export function addAttention(program: Command, session: Session): void {
   const command = addScript(program, 'attention', {
     summary: 'show what needs a person: since when, and what to do',
     details:
-      'The gravest first. What is owed, or a payment that is pending, is listed after ATTENTION_AFTER (5 minutes) of the API; ' +
+      'The most serious first. What is owed, or a payment that is pending, is listed after ATTENTION_AFTER (5 minutes) of the API; ' +
       'everything else at once.',
     examples: ['attention', 'attention --code effect_owed --older-than 1h', 'attention --json'],
   })

@@ -15,12 +15,13 @@ import { isSameSystem, namespaceIdOf, System, systemOf } from '../server/system.
 import { customerInView, hasRoomForFactsInView } from '../views/orders.js';
 import type { Api } from './api.js';
 import { exitCodes, Failure } from './failure.js';
-import { apiOf, type CommonOptions, configOf, type Session } from './script.js';
+import { httpGateway } from './http-gateway.js';
+import { apiOf, type CommonOptions, configOf, isOverHttp, type Session } from './script.js';
 
-/** Both sides of one system: commands go to its Temporal, queries to its API. */
+/** Both sides of one system: queries go to its API; commands too with a key, or to its Temporal. */
 export interface Sides {
   readonly api: Api;
-  readonly gateway: Gateway;
+  readonly gateway: Omit<Gateway, 'fact'>;
   readonly close: () => Promise<void>;
 }
 
@@ -35,6 +36,7 @@ const ANSWER_WITHIN_MS = 2_000;
  */
 export async function openSides(session: Session, options: CommonOptions): Promise<Sides> {
   const api = apiOf(session, options);
+  if (isOverHttp(session, options)) return { api, gateway: httpGateway(api), close: async () => {} };
   const { gateway, system, close } = await session.openWriteSide(configOf(session));
   try {
     const served = await systemBehind(api);
@@ -55,11 +57,16 @@ async function systemBehind(api: Api): Promise<System | undefined> {
     answer = await api.getSoon('/v1/system', ANSWER_WITHIN_MS);
   } catch (error) {
     if (!(error instanceof Failure)) throw unknownSystem(api);
-    if (error.exitCode === exitCodes.unavailable) return undefined;
+    if (error.exitCode === exitCodes.unavailable || isRefusal(error)) return undefined;
     throw error.exitCode === exitCodes.notFound ? unknownSystem(api) : error;
   }
   if (!systems.Check(answer)) throw unknownSystem(api);
   return answer;
+}
+
+/** The API does not say, for want of a key or a scope. */
+function isRefusal({ details: { code } }: Failure): boolean {
+  return ['unauthenticated', 'invalid_key', 'invalid_token', 'scope_missing'].includes(code);
 }
 
 const REMEDY =

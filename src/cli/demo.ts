@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
-import type { Gateway, OrderBody } from '../api/commands/gateway.js';
+import type { OrderBody } from '../api/commands/gateway.js';
 import { commands } from '../api/commands/table.js';
 import type { FollowUpCommand } from '../order/commands.js';
 import type { Order, OrderStatus } from '../order/order.js';
 import type { Api } from './api.js';
+import type { Sides } from './connections.js';
 import { liveLines } from './event-log.js';
 import { exitCodes, Failure } from './failure.js';
 import { type Happened, isAtRest, until } from './follow.js';
@@ -101,7 +102,7 @@ interface End {
   readonly status?: OrderStatus;
 }
 
-async function play(story: Story, gateway: Gateway, api: Api, narrate: Narrator): Promise<End> {
+async function play(story: Story, gateway: Sides['gateway'], api: Api, narrate: Narrator): Promise<End> {
   narrate.title(story.title);
   narrate.command(`create --payment ${story.method}`);
   const body: OrderBody = {

@@ -3,7 +3,7 @@ import type { Change, Diff, DiffStep } from '../log/journal/time-travel.js';
 import type { OrderEvent } from '../order/events.js';
 import { type Api, at } from './api.js';
 import { positive } from './arguments.js';
-import { eventColumns, eventRow, liveColumns } from './event-row.js';
+import { eventColumns, eventRow, liveColumns, whoDid } from './event-row.js';
 import { eventsOf, follow, isSettled } from './follow.js';
 import { addScript, apiOf, type CommonOptions, report, type Session } from './script.js';
 import { type Paint, table, untitled, visible } from './terminal.js';
@@ -120,10 +120,10 @@ export function diffLines({ orderId, from, to, changes, steps }: Diff, paint: Pa
 }
 
 function stepLines(step: DiffStep, paint: Paint): readonly string[] {
-  const { version, type, occurredAt, actor, reason, changes, commandId } = step;
+  const { version, type, occurredAt, reason, changes, commandId } = step;
   const why = reason === undefined ? '' : `: ${visible(reason)}`;
   return [
-    `${paint('bold', `v${version} ${type}`)} by ${visible(actor)} at ${occurredAt}${why}`,
+    `${paint('bold', `v${version} ${type}`)} by ${visible(whoDid(step))} at ${occurredAt}${why}`,
     paint('dim', `  ${visible(commandId)}`),
     ...changeLines(changes, paint),
   ];

@@ -13,15 +13,20 @@ export const eventColumns: readonly Column[] = [
 
 /** An event as a row under `eventColumns`. */
 export function eventRow(event: OrderEvent, currency: string): readonly Cell[] {
-  const { version, occurredAt, type, actor } = event;
+  const { version, occurredAt, type } = event;
   const format = formatOf(event);
   return [
     String(version),
     occurredAt,
     format === undefined ? type : { text: type, format },
-    actor,
+    whoDid(event),
     inShort(event, currency),
   ];
+}
+
+/** The actor of an event and, if it acted for somebody else, for whom. */
+export function whoDid({ actor, onBehalfOf }: Pick<OrderEvent, 'actor' | 'onBehalfOf'>): string {
+  return onBehalfOf === undefined ? actor : `${actor} for ${onBehalfOf}`;
 }
 
 /** Fixed widths for `watch`: its rows arrive one by one, so it cannot measure them. */
@@ -139,7 +144,7 @@ function words(event: OrderEvent, currency: string): string {
     case 'FactReceived':
       return `${event.data.fact} waits: ${event.data.reason}`;
     case 'FactUnmatched':
-      return `${event.data.fact} never fitted`;
+      return `${event.data.fact} could never be applied`;
     case 'CommandRejected':
       return `${event.data.command}: ${event.data.message}`;
     case 'OrderResumed':

@@ -1,6 +1,7 @@
 import type { Refused } from '../api/commands/gateway.js';
 import { commands } from '../api/commands/table.js';
 import { followUpTypes, segments } from '../order/commands.js';
+import { messageOf } from '../outages/message-of.js';
 import { ConfigError } from '../server/config.js';
 
 /** The exit codes of the scripts. */
@@ -83,8 +84,7 @@ export function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
   if (error instanceof ConfigError)
     return new Failure(exitCodes.usage, { code: 'bad_configuration', message: error.message });
-  const message = error instanceof Error ? error.message : String(error);
-  return new Failure(exitCodes.unexpected, { code: 'unexpected', message });
+  return new Failure(exitCodes.unexpected, { code: 'unexpected', message: messageOf(error) });
 }
 
 /** One line for a person: the code, what is wrong, where, and what would be allowed instead. */

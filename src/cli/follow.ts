@@ -3,7 +3,7 @@ import { consequence } from '../order/consequences.js';
 import type { OrderEvent } from '../order/events.js';
 import { evolve } from '../order/evolve.js';
 import { isFinished, isReadyToClose, type Order } from '../order/order.js';
-import { unbroken } from '../log/journal/time-travel.js';
+import { contiguous } from '../log/journal/time-travel.js';
 import { type Api, at } from './api.js';
 import { exitCodes, Failure } from './failure.js';
 
@@ -57,7 +57,7 @@ export async function* follow(
     let events: readonly OrderEvent[] = [];
     try {
       events = await eventsOf(api, orderId, { after: order?.version });
-      if (order !== undefined) events = unbroken(events, order.version);
+      if (order !== undefined) events = contiguous(events, order.version);
       hasAnswered = true;
       isAway = false;
     } catch (error) {

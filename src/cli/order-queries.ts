@@ -89,7 +89,7 @@ function addList(program: Command, session: Session): void {
     .option('--customer <id>', "of this customer's id")
     .option('--sku <sku>', 'with a line of this SKU')
     .option('--tag <tag>', 'with this tag')
-    .option('--search <words>', 'with words that begin like these')
+    .option('--search <words>', 'with words that start like these')
     .option('--created-from <time>', 'created at this time or later')
     .option('--created-before <time>', 'created before this time')
     .option('--updated-from <time>', 'changed at this time or later')

@@ -6,7 +6,7 @@ import type { ForgettingStatus } from '../forgetting/forgettings.js';
 import type { OpenOrders } from '../forgetting/messages.js';
 import { at } from './api.js';
 import { exitCodes, Failure } from './failure.js';
-import { addScript, apiOf, type CommonOptions, metaOf, report, type Session } from './script.js';
+import { actorHeader, addScript, apiOf, type CommonOptions, report, type Session } from './script.js';
 import { visible } from './terminal.js';
 
 interface ForgetOptions extends CommonOptions {
@@ -50,16 +50,16 @@ function addForget(program: Command, session: Session): void {
     .option('--lawful-basis <text>', 'the law that asks for it')
     .option('--when-finished', 'wait for open orders instead of refusing')
     .option('--key <key>', 'Idempotency-Key: the same key and command again give the same answer')
-    .option('--actor <name>', 'who does it, with AUTH=off (default: cli:<your user name>)');
+    .option('--actor <name>', 'who does it, without a key (default: cli:<your user name>)');
   command.action(async (customerId: string) => {
     const options = command.optsWithGlobals<ForgetOptions>();
-    const { reason, lawfulBasis, whenFinished, key = randomUUID(), actor } = options;
+    const { reason, lawfulBasis, whenFinished, key = randomUUID() } = options;
     const api = apiOf(session, options);
     const path = at`/v1/customers/${customerId}/forget`;
     let forgetting = await api.submit<Forgetting>(
       path,
       { reason, ...(lawfulBasis !== undefined && { lawfulBasis }), ...(whenFinished && { whenFinished }) },
-      { 'idempotency-key': key, 'x-actor': metaOf(actor === undefined ? {} : { actor }).actor },
+      { 'idempotency-key': key, ...actorHeader(session, options) },
     );
     while (forgetting.status === 'forgetting') {
       await setTimeout(LOOK_EVERY_MS);

@@ -41,6 +41,8 @@ function createProgram(session: Session): Command {
     .usage('<command> [options]')
     .option('--json', 'print exactly one JSON value; for watch, one on each line')
     .option('--url <url>', 'address of the API (default: ORDERS_URL, or HTTP_HOST and HTTP_PORT)')
+    .option('--key-file <path>', 'file with an API key or token (default: ORDERS_KEY)')
+    .option('--direct', 'send commands to Temporal itself, without a key')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => print(text.trimEnd()),
@@ -73,13 +75,14 @@ function createProgram(session: Session): Command {
 
 const afterHelp = `
 Amounts are given in minor units: 1999 is EUR 19.99.
-Commands go to Temporal (TEMPORAL_ADDRESS, 127.0.0.1:7233 by default), queries to the API
-(ORDERS_URL, http://127.0.0.1:8080 by default); \`npm start\` starts both.
+Queries go to the API (ORDERS_URL, http://127.0.0.1:8080 by default), and so do commands with a key
+(ORDERS_KEY or --key-file). Without one, or with --direct, commands go to Temporal itself
+(TEMPORAL_ADDRESS, 127.0.0.1:7233 by default), which is full power. \`npm start\` starts both.
 
 Exit codes:
   0  done
   1  refused: the order's state, its version or a rule does not allow it (HTTP 409, 412, 422)
-  2  bad usage or input (HTTP 400)
+  2  bad usage or input, or not allowed by the key (HTTP 400, 401, 403)
   3  not found (HTTP 404)
   4  nobody answered: a command may still take effect, try again with the same --key (HTTP 503)
   5  unexpected

@@ -5,7 +5,7 @@ import type { ProjectionsStatus, ProjectionStatus, Progress } from '../log/views
 import { at } from './api.js';
 import { positive } from './arguments.js';
 import { usageFailure } from './failure.js';
-import { addScript, apiOf, type CommonOptions, metaOf, report, type Session } from './script.js';
+import { actorHeader, addScript, apiOf, type CommonOptions, report, type Session } from './script.js';
 import { type Cell, type Column, type Paint, table } from './terminal.js';
 
 /** Adds `projections`: the position of the feed, and of every view. */
@@ -27,7 +27,7 @@ const viewColumns: readonly Column[] = [
   { title: 'POSITION', align: 'right' },
   { title: 'BEHIND', align: 'right' },
   { title: 'FOR', align: 'right' },
-  { title: 'SET ASIDE', align: 'right' },
+  { title: 'PARKED', align: 'right' },
   { title: 'REBUILD' },
 ];
 
@@ -98,12 +98,12 @@ interface ParkedPage {
 /** Adds `parked list`, `parked retry` and `parked skip`. */
 export function addParked(program: Command, session: Session): void {
   const parked = addScript(program, 'parked', {
-    summary: 'see events that a view could not apply, try them again, or leave them out',
+    summary: 'list events that a view could not apply, retry or skip them',
     examples: ['parked list customers', 'parked retry customers 018f… --reason "mended in version 2"'],
   });
   addList(parked, session);
-  addIntervention(parked, session, 'retry', 'try the event that an order has set aside once more');
-  addIntervention(parked, session, 'skip', 'leave the event that an order has set aside out of the view');
+  addIntervention(parked, session, 'retry', 'retry the first parked event of an order');
+  addIntervention(parked, session, 'skip', 'skip the first parked event of an order');
 }
 
 const parkedColumns: readonly Column[] = [
@@ -118,7 +118,7 @@ const parkedColumns: readonly Column[] = [
 
 function addList(parked: Command, session: Session): void {
   const command = addScript(parked, 'list', {
-    summary: 'list the events that a view has set aside, in the order of the feed',
+    summary: 'list the parked events of a view, in the order of the feed',
     examples: ['parked list customers', 'parked list customers --order 018f…'],
   })
     .argument('<view>', 'the view')
@@ -135,7 +135,7 @@ function addList(parked: Command, session: Session): void {
 }
 
 function listLines({ data, nextCursor }: ParkedPage, { terminal: { paint } }: Session): readonly string[] {
-  if (data.length === 0) return ['nothing is set aside'];
+  if (data.length === 0) return ['nothing is parked'];
   const rows = data.map(({ orderId, version, type, position, status, at: since, error = '' }): Cell[] => [
     orderId,
     String(version),
@@ -164,17 +164,16 @@ function addIntervention(
     examples: [`parked ${action} customers 018f… --reason "looked into it"`],
   })
     .argument('<view>', 'the view')
-    .argument('<event>', 'the order, or ORDER:VERSION: then only if that event is the first set aside')
+    .argument('<event>', 'the order, or ORDER:VERSION: then only if that event is the first parked one')
     .requiredOption('--reason <text>', 'why')
-    .option('--actor <name>', 'who does it (default: cli:<your user name>)');
+    .option('--actor <name>', 'who does it, without a key (default: cli:<your user name>)');
   command.action(async (view: string, event: string) => {
     const options = command.optsWithGlobals<InterveneOptions>();
     const { orderId, version } = parse(event);
-    const { actor } = metaOf(options.actor === undefined ? {} : { actor: options.actor });
     const done = await apiOf(session, options).submit<Omit<Intervened, 'kind'>>(
       at`/v1/projections/${view}/parked/${orderId}/${action}`,
       { reason: options.reason, ...(version === undefined ? {} : { version }) },
-      { 'x-actor': actor },
+      actorHeader(session, options),
     );
     report(session, options, done, () => doneLines(done, orderId));
   });
@@ -190,7 +189,7 @@ function doneLines(
   { applied, remaining, parked }: Omit<Intervened, 'kind'>,
   orderId: string,
 ): readonly string[] {
-  const rest = remaining === 0 ? 'nothing of it is set aside any more' : `${remaining} are still set aside`;
+  const rest = remaining === 0 ? 'none is parked any more' : `${remaining} are still parked`;
   return [
     `order ${orderId} · ${applied} events applied, ${rest}`,
     ...(parked === undefined ? [] : [`version ${parked.version} cannot be applied: ${parked.error}`]),

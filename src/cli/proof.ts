@@ -146,7 +146,7 @@ function addReconcile(program: Command, session: Session): void {
     report(session, options, latest, () => reconciliationLines(latest, session.terminal.paint));
     if (latest.found > 0) {
       const remedy = latest.discrepancies[0]?.remedy ?? 'see each of them';
-      const message = `${counted(latest.found, 'discrepancy', 'discrepancies')} that no retry mends; for the first: ${remedy}`;
+      const message = `${counted(latest.found, 'discrepancy', 'discrepancies')} that no retry repairs; for the first: ${remedy}`;
       throw new Failure(exitCodes.refused, { code: 'not_reconciled', message });
     }
   });
@@ -218,7 +218,7 @@ async function lookedAt(
 
 function notDone(): Failure {
   const message =
-    'it does not go on: is a process of the role `feed` running? Once it is, the comparison is made, and `npx orders reconcile` shows it';
+    'it makes no progress: is a process of the role `feed` running? Once it is, the comparison is made, and `npx orders reconcile` shows it';
   return new Failure(exitCodes.unavailable, { code: 'not_done_yet', message });
 }
 
@@ -239,7 +239,7 @@ export function reconciliationLines(
       ? 'nothing was behind'
       : paint(
           'yellow',
-          `${counted(repaired, 'order was', 'orders were')} behind and mended: ${repairedOrders.join(', ')}`,
+          `${counted(repaired, 'order was', 'orders were')} behind and repaired: ${repairedOrders.join(', ')}`,
         ),
     ...(discrepancies.length === 0
       ? [paint('green', 'nothing differs')]

@@ -20,8 +20,8 @@ export function addRebuild(program: Command, session: Session): void {
   const command = addScript(program, 'rebuild', {
     summary: 'rebuild a view from the journal, or the journal from the workflow histories',
     details:
-      'The new build replaces the current one when it has caught up. The build before stays for a roll-back, which is ' +
-      'instant. To go back with orders, rebuild it with the older code. A rebuild goes on if the script is interrupted.',
+      'The new build replaces the current one when it has caught up. The previous build is kept for a roll-back, which is ' +
+      'instant. To roll back orders, rebuild it with the older code. A rebuild goes on if the script is interrupted.',
     examples: [
       'rebuild customers',
       'rebuild orders',
@@ -35,7 +35,7 @@ export function addRebuild(program: Command, session: Session): void {
         .choices(['journal', 'history'])
         .default('journal'),
     )
-    .addOption(new Option('--rollback', 'go back to the build before the last rebuild').conflicts('from'))
+    .addOption(new Option('--rollback', 'roll back to the build before the last rebuild').conflicts('from'))
     .option('--no-wait', 'do not wait for it');
   command.action(async (view: string | undefined) => {
     const options = command.optsWithGlobals<RebuildOptions>();
@@ -71,8 +71,7 @@ interface Requested {
 
 function nameOf(view: string | undefined, { from }: RebuildOptions): string {
   if (from === 'history') {
-    if (view !== undefined)
-      throw usageFailure('all is rebuilt from the histories, not one view: leave it out');
+    if (view !== undefined) throw usageFailure('a rebuild from the histories covers every view: name none');
     return 'journal';
   }
   if (view === undefined) throw usageFailure('say which view, or --from history');
@@ -110,7 +109,7 @@ async function watch(api: Api, name: string, rebuildId: string): Promise<Rebuilt
 }
 
 function overtaken(name: string, rebuildId: string): Failure {
-  const message = `another rebuild of ${name} has come after ${rebuildId}: \`orders projections\` shows what is read now`;
+  const message = `another rebuild of ${name} has replaced ${rebuildId}: \`orders projections\` shows what is read now`;
   return new Failure(exitCodes.refused, { code: 'rebuild_overtaken', message });
 }
 
@@ -133,7 +132,7 @@ function doneLines(done: Rebuilt): readonly string[] {
   const { name, exceptions } = done;
   if (exceptions === undefined || exceptions.count === 0) return [`${name} is rebuilt`];
   return [
-    `${name} is rebuilt, but for ${exceptions.count} orders that could not be made from their first event on:`,
+    `${name} is rebuilt, except ${exceptions.count} orders that could not be folded from their first event on:`,
     ...exceptions.orderIds.map((orderId) => `  ${orderId}`),
     'these are read as they were before, or from their last run: `npx orders verify --order <id>` says what each lacks, and what to do',
   ];

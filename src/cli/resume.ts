@@ -3,8 +3,19 @@ import process from 'node:process';
 import type { Command } from 'commander';
 import type { ResumeReport } from '../log/journal/resume.js';
 import { commandIdOf } from '../log/workflow/command-id.js';
+import { at } from './api.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
-import { addScript, type CommonOptions, configOf, metaOf, report, type Session } from './script.js';
+import {
+  addScript,
+  apiOf,
+  type CommonOptions,
+  configOf,
+  isOverHttp,
+  metaOf,
+  refuseActor,
+  report,
+  type Session,
+} from './script.js';
 import { type Column, counted, type Format, type Paint, progressBar, table } from './terminal.js';
 
 interface ResumeCommandOptions extends CommonOptions {
@@ -33,7 +44,7 @@ export function addResume(program: Command, session: Session): void {
     .option('--all', 'every order that is not finished')
     .option('--dry-run', 'say what would be done, and change nothing')
     .option('--reason <text>', 'why, for the log', 'resumed by hand')
-    .option('--actor <name>', 'who does it (default: cli:<your user name>)');
+    .option('--actor <name>', 'who does it, without a key (default: temporal:<your user name>)');
   command.action(async (orderId: string | undefined) => {
     const options = command.optsWithGlobals<ResumeCommandOptions>();
     if ((orderId === undefined) !== (options.all === true)) throw usageFailure('say which order, or --all');
@@ -66,8 +77,10 @@ export interface Resumed {
 async function resume(
   session: Session,
   orderId: string | undefined,
-  { reason, dryRun, actor }: ResumeCommandOptions,
+  options: ResumeCommandOptions,
 ): Promise<Resumed> {
+  const { reason, dryRun, actor } = options;
+  if (isOverHttp(session, options)) return await resumeOverHttp(session, orderId, options);
   const config = configOf(session);
   // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
   const [{ reachTemporal, withStores }, one, { resumeAll }] = await Promise.all([
@@ -91,11 +104,27 @@ async function resume(
       taskQueue: temporal.taskQueue,
       ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
     };
-    const options = { isDryRun: dryRun === true, answerWithinMs: ANSWER_WITHIN_MS };
-    if (orderId === undefined) return await collected(resumeAll(resuming, asked, options));
-    const order = await one.resume(resuming, orderId, asked, options);
+    const how = { isDryRun: dryRun === true, answerWithinMs: ANSWER_WITHIN_MS };
+    if (orderId === undefined) return await collected(resumeAll(resuming, asked, how));
+    const order = await one.resume(resuming, orderId, asked, how);
     return { looked: 1, counts: { [order.outcome]: 1 }, orders: [order] };
   });
+}
+
+/** Asks the API, which resumes one order at a time. */
+async function resumeOverHttp(
+  session: Session,
+  orderId: string | undefined,
+  options: ResumeCommandOptions,
+): Promise<Resumed> {
+  refuseActor(options);
+  if (orderId === undefined || options.dryRun === true)
+    throw usageFailure('--all and --dry-run work on Temporal and MongoDB themselves: add --direct');
+  const { reason } = options;
+  const order = await apiOf(session, options).submit<ResumeReport>(at`/v1/orders/${orderId}/resume`, {
+    reason,
+  });
+  return { looked: 1, counts: { [order.outcome]: 1 }, orders: [order] };
 }
 
 async function collected(reports: AsyncIterable<ResumeReport>): Promise<Resumed> {
@@ -139,7 +168,7 @@ export function resumeLines(
   { isDryRun, paint }: { readonly isDryRun: boolean; readonly paint: Paint },
 ): readonly string[] {
   if (orders.length === 0)
-    return [paint('green', `${counted(looked, 'order', 'orders')} looked at: nothing is to be resumed`)];
+    return [paint('green', `${counted(looked, 'order', 'orders')} checked: nothing to resume`)];
   const left = orders.filter(({ remedy }) => remedy !== undefined);
   const others = orders.filter(({ remedy }) => remedy === undefined);
   const rows = [...left, ...others.slice(0, listedAtMost)].map((order) => [
@@ -160,7 +189,7 @@ function whatOf({ detail, remedy, recorded, setAside, messages, refused = [] }: 
     detail,
     ...(recorded.length === 0 ? [] : [`recorded first: versions ${recorded.join(', ')}`]),
     ...(setAside.length === 0 ? [] : [`set aside: versions ${setAside.join(', ')}`]),
-    ...(messages.length === 0 ? [] : [`judged again: ${counted(messages.length, 'message', 'messages')}`]),
+    ...(messages.length === 0 ? [] : [`decided again: ${counted(messages.length, 'message', 'messages')}`]),
     ...refused.map(({ commandId, message }) => `refused ${commandId}: ${message}`),
     ...(remedy === undefined ? [] : [remedy]),
   ].join('; ');

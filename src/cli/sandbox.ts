@@ -125,7 +125,7 @@ function addSettle(program: Command, session: Session): void {
     const { outcome: _, ...data } = fact;
     const body = JSON.stringify({ type: `payment.${outcome}`, data: { orderId, ...data } });
     // The id is the same if this is sent again, so the API recognizes a repetition.
-    const headers = signature(config.secrets.paymentsWebhook, `settled:${reference}`, body);
+    const headers = signature(config.secrets.paymentsWebhook[0], `settled:${reference}`, body);
     await api.post('/v1/webhooks/payments', body, headers);
     report(session, options, fact, () => [
       `order ${orderId} · payment ${fact.authorizationId} ${fact.outcome}`,

@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { type Command, Option } from 'commander';
 import type { CommandMeta } from '../api/commands/gateway.js';
+import { messageOf } from '../outages/message-of.js';
+import { withoutSecrets } from '../outages/secrets.js';
 import { type Config, readConfig } from '../server/config.js';
 import { type Api, connectApi, printExact } from './api.js';
 import { positive, seconds } from './arguments.js';
 import type { WriteSide } from './connections.js';
-import { usageFailure } from './failure.js';
+import { exitCodes, Failure, usageFailure } from './failure.js';
 import type { Terminal } from './terminal.js';
 
 /** What a script works with; tests pass their own. */
@@ -33,6 +36,8 @@ export function processSession(terminal: Terminal): Session {
 export interface CommonOptions {
   readonly json?: true;
   readonly url?: string;
+  readonly keyFile?: string;
+  readonly direct?: true;
 }
 
 /** Options of every script that sends a command. */
@@ -40,6 +45,7 @@ export interface CommandOptions extends CommonOptions {
   readonly key?: string;
   readonly ifMatch?: number;
   readonly actor?: string;
+  readonly onBehalfOf?: string;
   readonly async?: true;
   readonly wait?: number;
 }
@@ -53,27 +59,85 @@ export function configOf({ env }: Session): Config {
 }
 
 /** The API of `--url`, `ORDERS_URL`, or `HTTP_HOST` and `HTTP_PORT`. */
-export function apiOf(session: Session, { url }: CommonOptions): Api {
-  const given = url ?? session.env['ORDERS_URL'];
+export function apiOf(session: Session, options: CommonOptions): Api {
+  const given = options.url ?? session.env['ORDERS_URL'];
+  const key = keyOf(session, options);
   if (given !== undefined && given !== '') {
     if (!/^https?:$/.test(URL.canParse(given) ? new URL(given).protocol : ''))
-      throw usageFailure(`${given} is no URL of the API: expected http://host:port`);
-    return connectApi(given);
+      throw usageFailure(`${withoutSecrets(given)} is no URL of the API: expected http://host:port`);
+    return connectApi(given, key);
   }
   const { host, port } = configOf(session).http;
   // A server that listens on all interfaces is reached over the loopback interface.
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return connectApi(`http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`);
+  return connectApi(`http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`, key);
 }
 
-/** Who sends a command, under which key, and for which version. */
-export function metaOf({ key, ifMatch, actor }: CommandOptions): CommandMeta {
-  const issuer = actor ?? `cli:${userName()}`;
+/** The API key of `--key-file` or `ORDERS_KEY`; undefined if there is none. */
+function keyOf({ env }: Session, { keyFile }: CommonOptions): string | undefined {
+  const given = (keyFile === undefined ? env['ORDERS_KEY'] : readKey(keyFile))?.trim() ?? '';
+  if (given === '' && keyFile === undefined) return undefined;
+  if (!/^[!-~]+$/.test(given))
+    throw usageFailure(`${keyFile ?? 'ORDERS_KEY'} has no key: expected one line without spaces`);
+  return given;
+}
+
+function readKey(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw usageFailure(`${path} cannot be read: ${messageOf(error)}`);
+  }
+}
+
+/**
+ * Whether commands go to the API, which knows by the key who sends them. Otherwise they go to
+ * Temporal directly.
+ *
+ * @throws Failure if a key is needed and missing
+ */
+export function isOverHttp(session: Session, options: CommonOptions): boolean {
+  if (options.direct === true) return false;
+  if (keyOf(session, options) !== undefined) return true;
+  if (session.env['AUTH'] !== 'on') return false;
+  const message =
+    'authentication is on (AUTH=on): set ORDERS_KEY or --key-file, or speak to Temporal itself with --direct';
+  throw new Failure(exitCodes.usage, { code: 'key_missing', message });
+}
+
+/**
+ * The actor of a request, as a header; none if a key says who it is.
+ *
+ * @throws Failure if both are given
+ */
+export function actorHeader(
+  session: Session,
+  options: CommonOptions & { readonly actor?: string },
+): Readonly<Record<string, string>> {
+  if (keyOf(session, options) === undefined) return { 'x-actor': options.actor ?? `cli:${userName()}` };
+  refuseActor(options);
+  return {};
+}
+
+/** @throws Failure if an actor is given beside a key */
+export function refuseActor({ actor }: { readonly actor?: string }): void {
+  if (actor !== undefined)
+    throw usageFailure(
+      '--actor does not go with a key, which says who sends it: leave it out, or use --direct',
+    );
+}
+
+/**
+ * Who sends a command to Temporal directly, under which key, and for which version. The issuer has
+ * an older name than the actor, since it is in the ids of stored commands.
+ */
+export function metaOf({ key, ifMatch, actor, onBehalfOf }: CommandOptions): CommandMeta {
   return {
-    issuer,
+    issuer: actor ?? `cli:${userName()}`,
     key: key ?? randomUUID(),
     ...(key === undefined ? { fresh: true } : {}),
-    actor: issuer,
+    actor: actor ?? `temporal:${userName()}`,
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
     correlationId: randomUUID(),
     ...(ifMatch === undefined ? {} : { expectedVersion: ifMatch }),
   };
@@ -102,7 +166,8 @@ export function addCommandOptions(command: Command): Command {
 export function addSendOptions(command: Command): Command {
   return command
     .option('--key <key>', 'Idempotency-Key: the same key and command again give the same answer')
-    .option('--actor <name>', 'who sends it (default: cli:<your user name>)')
+    .option('--actor <name>', 'who sends it, without a key (default: temporal:<your user name>)')
+    .option('--on-behalf-of <name>', 'for whom; recorded beside the actor')
     .addOption(
       new Option('--async', 'do not wait for the answer, only until it is durable').conflicts('wait'),
     )

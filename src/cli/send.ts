@@ -1,9 +1,10 @@
 import type { CommandMeta, CommandResult, Gateway } from '../api/commands/gateway.js';
 import type { Api } from './api.js';
-import { exitCodes, Failure, failureLine, failureOfRefusal } from './failure.js';
+import { isReserved, isSystemName } from '../access/actors.js';
+import { exitCodes, Failure, failureLine, failureOfRefusal, usageFailure } from './failure.js';
 import { isAtRest, until } from './follow.js';
 import type * as Input from './input.js';
-import { type CommandOptions, metaOf, type Session } from './script.js';
+import { type CommandOptions, isOverHttp, metaOf, refuseActor, type Session } from './script.js';
 
 /** The outcome of a command, as `--json` prints it. */
 export interface Sent {
@@ -19,7 +20,7 @@ export interface Sent {
   readonly settled?: boolean;
 }
 
-type Send = (gateway: Gateway, meta: CommandMeta) => Promise<CommandResult>;
+type Send = (gateway: Omit<Gateway, 'fact'>, meta: CommandMeta) => Promise<CommandResult>;
 
 /**
  * Sends one command, waits for the order if `--wait` asks for it, and prints the outcome.
@@ -35,7 +36,8 @@ export async function sendAndReport(
   // Imported on use: queries and help need no schemas, and start in half the time without them.
   const input = await import('./input.js');
   const meta = metaOf(options);
-  input.checkKeys({ key: meta.key, actor: meta.actor });
+  if (isOverHttp(session, options)) refuseActor(options);
+  checkWho(input, meta);
   const send = await prepare(input);
   const { openSides } = await import('./connections.js');
   const { api, gateway, close } = await openSides(session, options);
@@ -50,8 +52,16 @@ export async function sendAndReport(
   print(options.json === true ? JSON.stringify(sent) : sentLine(sent));
 }
 
+/** @throws Failure if a name or the key is not one that the HTTP API would take */
+function checkWho({ checkKeys }: typeof Input, { key, actor, onBehalfOf }: CommandMeta): void {
+  checkKeys({ key, actor, ...(onBehalfOf === undefined ? {} : { onBehalfOf }) });
+  const isOwn = /^temporal:/i.test(actor);
+  if ((isReserved(actor) && !isOwn) || (onBehalfOf !== undefined && isSystemName(onBehalfOf)))
+    throw usageFailure('only the system, or a key, gives such a name: choose another for --actor');
+}
+
 /** @throws Failure if the command was refused, or its outcome is unknown */
-export async function sendTo(gateway: Gateway, meta: CommandMeta, send: Send): Promise<Sent> {
+export async function sendTo(gateway: Omit<Gateway, 'fact'>, meta: CommandMeta, send: Send): Promise<Sent> {
   const result = await send(gateway, meta);
   switch (result.kind) {
     case 'answered':

@@ -1,7 +1,7 @@
 import { Context, getClient } from '@temporalio/activity';
 import type { Db } from 'mongodb';
 import type { KeyStore } from '../access/persons/key-store.js';
-import { batches } from '../log/journal/chunks.js';
+import { batches } from '../concurrency/async-iterables.js';
 import { commandIdOf } from '../log/workflow/command-id.js';
 import type { ForgetPerson } from '../order/commands.js';
 import { signCertificate } from './certificate.js';
@@ -53,7 +53,7 @@ export function createForgetting({ db, keyStore, taskQueue }: ForgettingDeps): F
       }
     },
     async certify({ forgetting, keys }) {
-      const { id, customerId, reason, lawfulBasis, actor, requestedAt } = forgetting;
+      const { id, customerId, reason, lawfulBasis, actor, onBehalfOf, requestedAt } = forgetting;
       const inspection = await inspectPlaces({ stores: storesNow(), keyStore, customerId, keys, heartbeat });
       const certificate = signCertificate(
         {
@@ -62,6 +62,7 @@ export function createForgetting({ db, keyStore, taskQueue }: ForgettingDeps): F
           reason,
           ...(lawfulBasis !== undefined && { lawfulBasis }),
           actor,
+          ...(onBehalfOf !== undefined && { onBehalfOf }),
           requestedAt,
           forgottenAt: new Date().toISOString(),
           keys,
@@ -75,7 +76,7 @@ export function createForgetting({ db, keyStore, taskQueue }: ForgettingDeps): F
 }
 
 function messageTo(
-  { id, customerId, reason, lawfulBasis, hash, correlationId, actor }: Forgetting,
+  { id, customerId, reason, lawfulBasis, hash, correlationId, actor, onBehalfOf }: Forgetting,
   keys: readonly string[],
 ): ForgetMessage {
   const data: ForgetPerson['data'] = {
@@ -90,6 +91,7 @@ function messageTo(
     hash,
     correlationId,
     actor,
+    ...(onBehalfOf !== undefined && { onBehalfOf }),
     requestId: id,
   };
 }

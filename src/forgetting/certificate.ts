@@ -25,8 +25,9 @@ export interface Certificate {
   readonly customerId: string;
   readonly reason: string;
   readonly lawfulBasis?: string;
-  /** who asked for it, and when (ISO-8601 UTC) */
+  /** who asked for it, for whom, and when (ISO-8601 UTC) */
   readonly actor: string;
+  readonly onBehalfOf?: string;
   readonly requestedAt: string;
   readonly forgottenAt: string;
   /** ids of the destroyed keys */

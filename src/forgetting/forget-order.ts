@@ -10,7 +10,7 @@ import type { Db } from 'mongodb';
 import { recallCommands } from '../log/journal/command-memory.js';
 import { readStored } from '../log/journal/journal.js';
 import { startOptionsOf } from '../log/journal/order-start.js';
-import { unbroken } from '../log/journal/time-travel.js';
+import { contiguous } from '../log/journal/time-travel.js';
 import { type Message, messageId, type RefusedUpdate } from '../log/workflow/messages.js';
 import { forgetPerson, type ForgetPerson } from '../order/commands.js';
 import { orders } from '../order/entity.js';
@@ -44,7 +44,7 @@ export async function forgetInOrder(
   const { db } = stores;
   const answer = await update(stores, orderId, message);
   if (answer === 'ended') {
-    const log = unbroken(await readStored(db, orderId)).map((event) => upcast(event));
+    const log = contiguous(await readStored(db, orderId)).map((event) => upcast(event));
     const order = fold(log);
     if (order === undefined) return false;
     const decision = forget(order, message.data);
@@ -97,7 +97,7 @@ async function startAgain(
 ): Promise<void> {
   if (created === undefined) return;
   const { orderId, commandId: creation, causationId, actor: creator } = created;
-  const { commandId, hash, correlationId, actor } = message;
+  const { commandId, hash, correlationId, actor, onBehalfOf } = message;
   const previousRunId = await lastRunId(client, orderId);
   const resumed: ResumedOrder = {
     orderId,
@@ -107,6 +107,7 @@ async function startAgain(
       hash,
       correlationId,
       actor,
+      ...(onBehalfOf !== undefined && { onBehalfOf }),
       reason: 'its person is forgotten',
       ...(previousRunId !== undefined && { previousRunId }),
       messages: [{ name: forgetPerson, message }],

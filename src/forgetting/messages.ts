@@ -21,6 +21,8 @@ export interface Forgetting {
   readonly hash: string;
   readonly correlationId: string;
   readonly actor: string;
+  /** for whom the actor did it; absent if for itself */
+  readonly onBehalfOf?: string;
   /** ISO-8601 UTC */
   readonly requestedAt: string;
   /**

@@ -17,6 +17,8 @@ export interface Cause {
    */
   readonly causationId: string;
   readonly actor: string;
+  /** for whom the actor did it; absent if for itself */
+  readonly onBehalfOf?: string;
 }
 
 export interface Envelope extends Cause {

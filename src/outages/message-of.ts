@@ -1,4 +1,6 @@
-/** The message of a caught value, which need not be an `Error`. */
+import { withoutSecrets } from './secrets.js';
+
+/** The message of a caught value, which need not be an `Error`; without secrets. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return withoutSecrets(error instanceof Error ? error.message : String(error));
 }

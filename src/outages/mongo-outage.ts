@@ -11,7 +11,7 @@ import {
   MongoTopologyClosedError,
   MongoUnexpectedServerResponseError,
 } from 'mongodb';
-import { NoAnswer } from './timeout.js';
+import { DeadlineExceeded } from './timeout.js';
 
 /**
  * True if MongoDB could not be reached, has no primary or did not answer in time (`withTimeout`).
@@ -19,7 +19,7 @@ import { NoAnswer } from './timeout.js';
  * not MongoDB's.
  */
 export function isMongoOutage(error: unknown): boolean {
-  if (error instanceof NoAnswer || isBrokenSocket(error)) return true;
+  if (error instanceof DeadlineExceeded || isBrokenSocket(error)) return true;
   if (error instanceof MongoServerError) {
     return (
       // A bulk write wraps the error that ended it.

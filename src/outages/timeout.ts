@@ -1,18 +1,18 @@
 /** There was no answer in time. The request may have taken effect. */
-export class NoAnswer extends Error {
-  override readonly name = 'NoAnswer';
+export class DeadlineExceeded extends Error {
+  override readonly name = 'DeadlineExceeded';
 }
 
 /**
  * Awaits a promise for at most `ms`. Needed because a server that hangs enforces no timeout of its
  * own.
  *
- * @throws NoAnswer after `ms`; what the promise settles to later is ignored
+ * @throws DeadlineExceeded after `ms`; what the promise settles to later is ignored
  */
 export async function withTimeout<T>(ms: number, pending: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new NoAnswer(`no answer in ${ms} ms`)), ms);
+    timer = setTimeout(() => reject(new DeadlineExceeded(`no answer in ${ms} ms`)), ms);
   });
   try {
     return await Promise.race([pending, late]);

@@ -1,12 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { keepConnectionString, keepSecret, withoutSecrets } from '../outages/secrets.js';
 
 export const ROLES = ['write', 'read', 'worker', 'feed'] as const;
 export type Role = (typeof ROLES)[number];
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** At least one. */
+export type Secrets = readonly [string, ...string[]];
 
 /** TLS settings for Temporal, as the SDK takes them. */
 export interface TemporalTls {
@@ -25,6 +29,17 @@ export interface Config {
     readonly port: number;
     /** maximum number of open event streams */
     readonly maxStreams: number;
+    /** port of operations, which are then served there only; 0 for any free port */
+    readonly opsPort?: number;
+  };
+  /** Whose requests are taken. */
+  readonly edge: {
+    /** host names of this API, in lower case, besides those of the loopback interface */
+    readonly hosts: readonly string[];
+    /** origins whose pages may use the API */
+    readonly origins: readonly string[];
+    /** requests that a caller may send to this process in a minute; absent for any number */
+    readonly perMinute?: number;
   };
   readonly temporal: {
     /** `host:port`; the embedded server's if none is given */
@@ -76,13 +91,16 @@ export interface Config {
       readonly scopesClaim: string;
     };
   };
+  /** Lists, for rotation: the first one signs, and each verifies. */
   readonly secrets: {
-    /** signs list cursors */
-    readonly cursor: string;
-    /** Standard Webhooks secret: `whsec_` and base64 */
-    readonly paymentsWebhook: string;
-    readonly carriersWebhook: string;
+    /** sign list cursors */
+    readonly cursor: Secrets;
+    /** Standard Webhooks secrets: `whsec_` and base64 */
+    readonly paymentsWebhook: Secrets;
+    readonly carriersWebhook: Secrets;
   };
+  /** whether the sandbox providers may be used */
+  readonly sandbox: boolean;
   /** age from which an owed effect or a pending payment is listed for attention */
   readonly attentionAfterMs: number;
   /** interval of the reconciliation of Temporal with the journal and the views */
@@ -101,7 +119,16 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-/** Public, so they are accepted only if the API listens on a loopback interface. */
+/** @throws ConfigError if a worker would pretend to charge real customers */
+export function assertSandboxAllowed({ roles, sandbox }: Config): void {
+  if (!roles.has('worker') || sandbox) return;
+  throw new ConfigError(
+    'The payment provider is the sandbox, which charges nobody: set SANDBOX=on if nothing here is real. ' +
+      'Without it, a worker starts only if HTTP_HOST is a loopback address.',
+  );
+}
+
+/** Public, so they are accepted on a loopback interface only, or with `SANDBOX=on`. */
 const SANDBOX_SECRETS = {
   CURSOR_SECRET: 'sandbox-cursor-secret',
   PAYMENTS_WEBHOOK_SECRET: `whsec_${Buffer.from('sandbox-payments-webhook-secret').toString('base64')}`,
@@ -111,34 +138,45 @@ const SANDBOX_SECRETS = {
 type Env = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads the environment variables. An empty value counts as not set.
+ * Reads the environment variables. An empty value counts as not set. A secret may come from the
+ * file that `<NAME>_FILE` names. From then on, `withoutSecrets` hides it.
  *
  * @throws ConfigError for the first unusable value
  */
 export function readConfig(env: Env): Config {
   const roles = readRoles(env);
   const host = text(env, 'HTTP_HOST', '127.0.0.1');
+  const sandbox = oneOf(env, 'SANDBOX', ['on', 'off'], isLoopback(host) ? 'on' : 'off') === 'on';
   const temporalPort = port(env, 'TEMPORAL_PORT', 7233);
   const uiPort = port(env, 'TEMPORAL_UI_PORT', 8233);
   const mongodbPort = port(env, 'MONGODB_PORT', 27017);
   const temporalAddress = matching(
-    env,
     'TEMPORAL_ADDRESS',
+    value(env, 'TEMPORAL_ADDRESS'),
     /^[^\s:/]+:\d{1,5}$|^\[[\da-f:]+\]:\d{1,5}$/i,
     'host:port',
   );
   const mongodbUri = mongodb(env, 'MONGODB_URI');
   const mongodbDb =
-    matching(env, 'MONGODB_DB', /^[\w-]{1,55}$/, 'letters, digits, _ and -, at most 55') ?? 'orders';
+    matching(
+      'MONGODB_DB',
+      value(env, 'MONGODB_DB'),
+      /^[\w-]{1,55}$/,
+      'letters, digits, _ and -, at most 55',
+    ) ?? 'orders';
   const keysUri = mongodb(env, 'KEYS_MONGODB_URI');
   const masterKeyFile = value(env, 'MASTER_KEY_FILE');
-  const apiKey = value(env, 'TEMPORAL_API_KEY');
+  const apiKey = secret(env, 'TEMPORAL_API_KEY');
+  if (apiKey !== undefined) keepSecret(apiKey);
   const tls = readTls(env, apiKey !== undefined);
   const continueAsNewAfter = value(env, 'CONTINUE_AS_NEW_AFTER')
     ? integer(env, 'CONTINUE_AS_NEW_AFTER', 0, 10, 50_000)
     : undefined;
-  const secret = (name: keyof typeof SANDBOX_SECRETS, neededBy: Role): string =>
-    readSecret(env, name, roles.has(neededBy) && !isLoopback(host));
+  const auth = readAuth(env, host, roles);
+  const opsPort = value(env, 'OPS_PORT') === undefined ? undefined : port(env, 'OPS_PORT', 0);
+  const perMinute = readRateLimit(env, auth.isOn);
+  const secrets = (name: keyof typeof SANDBOX_SECRETS, neededBy: Role): Secrets =>
+    readSecrets(env, name, sandbox || !roles.has(neededBy));
   return {
     roles,
     logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS, 'info'),
@@ -146,6 +184,14 @@ export function readConfig(env: Env): Config {
       host,
       port: port(env, 'HTTP_PORT', 8080),
       maxStreams: integer(env, 'MAX_STREAMS', 200, 1, 100_000),
+      ...(opsPort !== undefined && { opsPort }),
+    },
+    edge: {
+      hosts: list(env, 'ALLOWED_HOSTS', isHostName, 'host names without ports').map((host) =>
+        host.toLowerCase(),
+      ),
+      origins: list(env, 'CORS_ORIGINS', isOrigin, 'origins such as https://shop.example'),
+      ...(perMinute !== undefined && { perMinute }),
     },
     temporal: {
       address: temporalAddress ?? `127.0.0.1:${temporalPort}`,
@@ -173,12 +219,13 @@ export function readConfig(env: Env): Config {
       returnWindowMs: duration(env, 'RETURN_WINDOW', '30d'),
       authorizationTtlMs: duration(env, 'AUTHORIZATION_TTL', '7d'),
     },
-    auth: readAuth(env, host, roles),
+    auth,
     secrets: {
-      cursor: secret('CURSOR_SECRET', 'read'),
-      paymentsWebhook: secret('PAYMENTS_WEBHOOK_SECRET', 'write'),
-      carriersWebhook: secret('CARRIERS_WEBHOOK_SECRET', 'write'),
+      cursor: secrets('CURSOR_SECRET', 'read'),
+      paymentsWebhook: secrets('PAYMENTS_WEBHOOK_SECRET', 'write'),
+      carriersWebhook: secrets('CARRIERS_WEBHOOK_SECRET', 'write'),
     },
+    sandbox,
     attentionAfterMs: duration(env, 'ATTENTION_AFTER', '5m'),
     reconcileEveryMs: duration(env, 'RECONCILE_INTERVAL', '5m', 1_000),
     ...(continueAsNewAfter !== undefined && { continueAsNewAfter }),
@@ -202,19 +249,59 @@ function text(env: Env, name: string, byDefault: string): string {
   return value(env, name) ?? byDefault;
 }
 
+/** @param given shown without user name, password and options, in case it is a connection string */
 function bad(name: string, given: string, expected: string): ConfigError {
-  const shown = given.replace(/\/\/[^@/]*@/, '//***@');
+  const shown = withoutSecrets(given.replace(/^.*@/s, '***@').replace(/\?.*$/s, '?***'));
   return new ConfigError(`${name}=${shown} cannot be used: expected ${expected}.`);
 }
 
-function matching(env: Env, name: string, pattern: RegExp, expected: string): string | undefined {
+/** A secret, from its variable or from the file that `<NAME>_FILE` names. */
+function secret(env: Env, name: string): string | undefined {
   const given = value(env, name);
+  const content = file(env, `${name}_FILE`)?.toString('utf8').trim();
+  if (content === undefined) return given;
+  if (given !== undefined) throw new ConfigError(`${name} and ${name}_FILE are both set: unset one of them.`);
+  if (content === '')
+    throw new ConfigError(`${name}_FILE names an empty file: expected the value of ${name}.`);
+  return content;
+}
+
+function matching(
+  name: string,
+  given: string | undefined,
+  pattern: RegExp,
+  expected: string,
+): string | undefined {
   if (given !== undefined && !pattern.test(given)) throw bad(name, given, expected);
   return given;
 }
 
+/** A connection string, which may have a password. */
 function mongodb(env: Env, name: string): string | undefined {
-  return matching(env, name, /^mongodb(\+srv)?:\/\/\S+$/, 'mongodb://… or mongodb+srv://…');
+  const uri = matching(
+    name,
+    secret(env, name),
+    /^mongodb(\+srv)?:\/\/\S+$/,
+    'mongodb://… or mongodb+srv://…',
+  );
+  if (uri !== undefined) keepConnectionString(uri);
+  return uri;
+}
+
+/** A list whose items are separated by commas. */
+function list(env: Env, name: string, isOne: (item: string) => boolean, expected: string): readonly string[] {
+  const given = value(env, name);
+  const items = given?.split(',').map((item) => item.trim()) ?? [];
+  if (given !== undefined && !items.every(isOne)) throw bad(name, given, `${expected}, separated by commas`);
+  return items;
+}
+
+function isHostName(item: string): boolean {
+  return /^[a-z\d]([a-z\d._-]*[a-z\d])?$/i.test(item);
+}
+
+function isOrigin(item: string): boolean {
+  return /^https?:/.test(item) && URL.canParse(item) && new URL(item).origin === item;
 }
 
 function integer(env: Env, name: string, byDefault: number, min: number, max: number): number {
@@ -273,6 +360,12 @@ function readRoles(env: Env): ReadonlySet<Role> {
     return role;
   });
   return new Set(roles);
+}
+
+/** With AUTH=off, all callers are on this machine: there is no limit by default. */
+function readRateLimit(env: Env, isOn: boolean): number | undefined {
+  if (text(env, 'RATE_LIMIT', isOn ? '' : 'off') === 'off') return undefined;
+  return integer(env, 'RATE_LIMIT', 60_000, 1, 1_000_000_000);
 }
 
 /** @throws ConfigError if the API would be open to more than this machine */
@@ -340,20 +433,41 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
-function readSecret(env: Env, name: keyof typeof SANDBOX_SECRETS, mustBeGiven: boolean): string {
-  const given = value(env, name);
+/** A list whose items are separated by commas or line ends. */
+function readSecrets(env: Env, name: keyof typeof SANDBOX_SECRETS, maySandbox: boolean): Secrets {
+  const given = secret(env, name);
   if (given === undefined) {
-    if (mustBeGiven)
-      throw new ConfigError(`${name} is missing: it must be set when HTTP_HOST is not a loopback address.`);
-    return SANDBOX_SECRETS[name];
+    if (maySandbox) return [SANDBOX_SECRETS[name]];
+    throw new ConfigError(
+      `${name} is missing: set it or ${name}_FILE, or SANDBOX=on if nothing here is real.`,
+    );
+  }
+  const [first, ...others] = given
+    .split(/[,\n]/)
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+    .map((item) => readSecretItem(name, item, maySandbox));
+  if (first === undefined) throw new ConfigError(`${name} is an empty list: expected at least one secret.`);
+  return [first, ...others];
+}
+
+function readSecretItem(name: keyof typeof SANDBOX_SECRETS, item: string, maySandbox: boolean): string {
+  if (item === SANDBOX_SECRETS[name]) {
+    if (maySandbox) return item;
+    throw new ConfigError(
+      `${name} has the sandbox's secret, which is public: set another one, or SANDBOX=on if nothing here is real.`,
+    );
   }
   if (name === 'CURSOR_SECRET') {
-    if (given.length < 16) throw new ConfigError(`${name} is too short: expected at least 16 characters.`);
-    return given;
+    if (item.length < 16) throw new ConfigError(`${name} is too short: expected at least 16 characters.`);
+  } else {
+    const [, base64 = ''] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(item) ?? [];
+    if (Buffer.from(base64, 'base64').length < 24) {
+      throw new ConfigError(
+        `${name} cannot be used: expected whsec_ followed by at least 24 bytes in base64.`,
+      );
+    }
   }
-  const [, base64 = ''] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(given) ?? [];
-  if (Buffer.from(base64, 'base64').length < 24) {
-    throw new ConfigError(`${name} cannot be used: expected whsec_ followed by at least 24 bytes in base64.`);
-  }
-  return given;
+  keepSecret(item);
+  return item;
 }

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
-import { type Db, MongoClient } from 'mongodb';
+import { type Db, MongoClient, type MongoClientOptions } from 'mongodb';
 import { type KeyStore, openKeyStore } from '../access/persons/key-store.js';
 import { keptKeys } from '../access/persons/kept-keys.js';
 import type { MasterKeys } from '../access/persons/master-keys.js';
 import { bindKeys } from '../access/persons/stores.js';
-import type { Config } from './config.js';
+import { messageOf } from '../outages/message-of.js';
+import { type Config, ConfigError } from './config.js';
 import { masterKeysOf } from './master-keys.js';
 import { isTooLarge } from '../outages/temporal-outage.js';
 
@@ -61,11 +62,14 @@ const RECONNECT_EVERY_MS = 250;
  * A MongoDB client that can be made while MongoDB is away. During an outage, every operation fails
  * with a `MongoError` within 10 s, usually within 2 s, and works again when MongoDB is back. Writes
  * are acknowledged by a majority and journaled; reads see only such writes.
+ *
+ * @throws ConfigError if the connection string cannot be used
  */
 export function connectMongo(config: Config): Mongo {
   const closed = new AbortController();
-  const orders = connect(config.mongodb.uri, closed.signal);
-  const ofKeys = config.keys.uri === undefined ? orders : connect(config.keys.uri, closed.signal);
+  const orders = connect('MONGODB_URI', config.mongodb.uri, closed.signal);
+  const ofKeys =
+    config.keys.uri === undefined ? orders : connect('KEYS_MONGODB_URI', config.keys.uri, closed.signal);
   const db = orders.client.db(config.mongodb.db);
   let masterKeys: MasterKeys | undefined;
   const keys = openKeyStore(
@@ -90,10 +94,11 @@ export function connectMongo(config: Config): Mongo {
 }
 
 function connect(
+  name: string,
   uri: string,
   closed: AbortSignal,
 ): { readonly client: MongoClient; readonly connected: Promise<void> } {
-  const client = new MongoClient(uri, {
+  const client = clientOf(name, uri, {
     appName: 'orders',
     writeConcern: { w: 'majority', journal: true },
     readConcern: { level: 'majority' },
@@ -107,6 +112,14 @@ function connect(
     heartbeatFrequencyMS: 1_000,
   });
   return { client, connected: connectUntilDone(client, closed) };
+}
+
+function clientOf(name: string, uri: string, options: MongoClientOptions): MongoClient {
+  try {
+    return new MongoClient(uri, options);
+  } catch (error) {
+    throw new ConfigError(`${name} cannot be used: ${messageOf(error)}.`, { cause: error });
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino';
+import { withoutSecrets } from '../outages/secrets.js';
 import type { LogLevel } from './config.js';
 
 export type { Logger };
@@ -12,12 +13,20 @@ export const format = {
 
 /**
  * Structured logs on standard output: one JSON object per line, or one readable line in a terminal.
+ * A log line has no secret.
  */
 export function createLogger(level: LogLevel): Logger {
-  const options = { ...format, level };
-  return process.stdout.isTTY
-    ? pino(options, { write: (line) => process.stdout.write(readable(line)) })
-    : pino(options);
+  const out = process.stdout.isTTY ? undefined : pino.destination(process.stdout.fd);
+  return pino(
+    { ...format, level },
+    {
+      write(line) {
+        const shown = withoutSecrets(line);
+        if (out === undefined) process.stdout.write(readable(shown));
+        else out.write(shown);
+      },
+    },
+  );
 }
 
 /** A log line as pino writes it. */

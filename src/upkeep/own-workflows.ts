@@ -7,13 +7,13 @@ import { views } from '../views/views.js';
 import { rebuildWorkflow, rollBackWorkflow } from '../log/workflow/rebuild-messages.js';
 import { reconcileScheduleId } from '../log/workflow/reconcile-messages.js';
 import {
-  type StandingTask,
-  standingWorkflow,
-  standingWorkflowId,
+  type SingletonTask,
+  singletonWorkflow,
+  singletonWorkflowId,
 } from '../log/workflow/singleton-messages.js';
 
 /** Work that must always be running, each task in exactly one workflow. */
-export const singletonTasks: readonly StandingTask[] = [
+export const singletonTasks: readonly SingletonTask[] = [
   { activity: 'sequence', name: 'feed' },
   ...views.map(({ name }) => ({ activity: 'project', name }) as const),
 ];
@@ -38,7 +38,7 @@ export interface EndedRebuild {
 /** The system's own workflows as Temporal's list shows them, which lags by a moment. */
 export interface OwnWorkflows {
   /** tasks that have no running workflow */
-  readonly missing: readonly StandingTask[];
+  readonly missing: readonly SingletonTask[];
   readonly endedRebuilds: readonly EndedRebuild[];
   readonly schedule: ScheduleState;
 }
@@ -49,7 +49,7 @@ export interface OwnWorkflows {
 export type ScheduleState = 'running' | 'gone' | { readonly pausedFor: string };
 
 const maxListed = 200;
-const own = [standingWorkflow, rebuildWorkflow, rollBackWorkflow].map((type) => `'${type}'`).join(', ');
+const own = [singletonWorkflow, rebuildWorkflow, rollBackWorkflow].map((type) => `'${type}'`).join(', ');
 
 /**
  * Takes two requests to Temporal, however many workflows there are.
@@ -63,7 +63,7 @@ export async function listOwnWorkflows(deployment: Deployment, since: string): P
   const [{ executions }, schedule] = await Promise.all([
     client.workflowService.listWorkflowExecutions({
       namespace,
-      query: `TaskQueue = ${JSON.stringify(taskQueue)} AND WorkflowType IN (${own}) AND (ExecutionStatus = 'Running' OR (WorkflowType != '${standingWorkflow}' AND ${ended}))`,
+      query: `TaskQueue = ${JSON.stringify(taskQueue)} AND WorkflowType IN (${own}) AND (ExecutionStatus = 'Running' OR (WorkflowType != '${singletonWorkflow}' AND ${ended}))`,
       pageSize: maxListed,
     }),
     scheduleState(deployment),
@@ -76,7 +76,7 @@ export async function listOwnWorkflows(deployment: Deployment, since: string): P
   }));
   const running = new Set(listed.filter(({ isOpen }) => isOpen).map(({ workflowId }) => workflowId));
   return {
-    missing: singletonTasks.filter((task) => !running.has(standingWorkflowId(task, taskQueue))),
+    missing: singletonTasks.filter((task) => !running.has(singletonWorkflowId(task, taskQueue))),
     endedRebuilds: listed.flatMap(({ workflowId, runId, type, isOpen }) => {
       const [, name] = /^rebuild-(.+)@/.exec(workflowId) ?? [];
       const isRebuild = type === rebuildWorkflow || type === rollBackWorkflow;
@@ -100,11 +100,11 @@ export async function scheduleState({ client, orderTaskQueue }: Deployment): Pro
 /** @returns false if its workflow is already running, which the list did not show yet */
 export async function startSingleton(
   { client, taskQueue }: Deployment,
-  task: StandingTask,
+  task: SingletonTask,
 ): Promise<boolean> {
   try {
-    await client.workflow.start(standingWorkflow, {
-      workflowId: standingWorkflowId(task, taskQueue),
+    await client.workflow.start(singletonWorkflow, {
+      workflowId: singletonWorkflowId(task, taskQueue),
       taskQueue,
       args: [task],
       staticSummary: `${task.activity} ${task.name}`,
@@ -119,10 +119,10 @@ export async function startSingleton(
 /** How and when the workflow of a task ended; undefined if it is running. */
 export async function whyStopped(
   { client, taskQueue }: Deployment,
-  task: StandingTask,
+  task: SingletonTask,
 ): Promise<string | undefined> {
   const { status, closeTime } = await client.workflow
-    .getHandle(standingWorkflowId(task, taskQueue))
+    .getHandle(singletonWorkflowId(task, taskQueue))
     .describe();
   if (status.name === 'RUNNING') return undefined;
   return `${endings[status.name] ?? 'ended'}${closeTime === undefined ? '' : ` at ${closeTime.toISOString()}`}`;

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { addKey } from '../../src/access/keys.js';
+import { addKey, revokeKey } from '../../src/access/keys.js';
 import { type Scope, scopes } from '../../src/access/scopes.js';
 import { createHttp } from '../../src/api/server.js';
 import { createLogger } from '../../src/server/logger.js';
+import { until } from '../support/until.js';
 import { orderBody, startTestApi, type TestApi } from '../support/api.js';
 
 let api: TestApi;
@@ -11,7 +12,7 @@ let all: string;
 const allBut = new Map<Scope, string>();
 
 beforeAll(async () => {
-  api = await startTestApi({ AUTH: 'on' });
+  api = await startTestApi({ AUTH: 'on' }, { checkStreamsEveryMs: 50 });
   const keyFor = async (given: readonly Scope[]) =>
     (await addKey(api.mongo.db, { client: 'shop', scopes: given })).key;
   all = await keyFor(scopes);
@@ -30,9 +31,9 @@ describe('the table of routes', () => {
       'open /',
       'open /docs',
       'open /docs/',
+      'open /docs/js/nonce.js',
       'open /docs/js/scalar.js',
-      'open /docs/openapi.json',
-      'open /docs/openapi.yaml',
+      'open /docs/js/start.js',
       'open /health/live',
       'open /health/ready',
       'open /openapi.json',
@@ -77,10 +78,36 @@ describe('the table of routes', () => {
   });
 
   test('an application with a route that says nothing does not start', async () => {
-    const app = createHttp(createLogger('silent'));
+    const app = await createHttp(createLogger('silent'));
     app.get('/forgotten', async () => ({}));
     await expect(app.ready()).rejects.toThrow('/forgotten must say who may use it');
   });
+});
+
+test('a client is given a key over HTTP, which works until it is revoked', async () => {
+  const body = { client: 'pos', scopes: ['orders:read'], expires: '1h' };
+  const made = await api.post('/v1/keys', { body, headers: bearer() });
+  expect(made).toMatchObject({ status: 201, body: { client: 'pos', status: 'active' } });
+  expect(made.headers['cache-control']).toBe('no-store');
+  const { key, keyId } = made.body;
+  expect((await api.get('/v1/stock', bearer(key))).status).toBe(200);
+  const listed = await api.get('/v1/keys', bearer());
+  expect(listed.body.data).toContainEqual(expect.objectContaining({ keyId, scopes: ['orders:read'] }));
+  expect(JSON.stringify(listed.body)).not.toContain(key);
+  const revoked = await api.post(`/v1/keys/${keyId}/revoke`, { headers: bearer() });
+  expect(revoked).toMatchObject({ status: 200, body: { status: 'revoked' } });
+  await until(async () => expect((await api.get('/v1/stock', bearer(key))).status).toBe(401));
+  expect((await api.post('/v1/keys/none/revoke', { headers: bearer() })).status).toBe(404);
+  expect((await api.post('/v1/keys', { body: { ...body, scopes: [] }, headers: bearer() })).status).toBe(400);
+});
+
+test('a stream ends when its key is revoked', async () => {
+  const { key, keyId } = await addKey(api.mongo.db, { client: 'reader', scopes: ['events:read'] });
+  const address = await api.app.listen({ host: '127.0.0.1', port: 0 });
+  const stream = await fetch(`${address}/v1/events/stream`, { headers: bearer(key) });
+  expect(stream.status).toBe(200);
+  await revokeKey(api.mongo.db, keyId);
+  await expect(stream.text()).rejects.toThrow();
 });
 
 describe('a refusal', () => {
@@ -120,11 +147,61 @@ describe('the actor', () => {
     expect(again.headers['idempotent-replayed']).toBe('true');
   });
 
+  test('may act for somebody, with the scope act-as: that is in the log, and in no id', async () => {
+    const body = orderBody();
+    const send = (more: Readonly<Record<string, string>>, key = all) =>
+      api.post('/v1/orders', { body, headers: { 'idempotency-key': 'k-2', ...bearer(key), ...more } });
+    const first = await send({ 'on-behalf-of': 'user:ada' });
+    expect(first.status).toBe(201);
+    expect(await send({ 'on-behalf-of': 'bob' })).toMatchObject({ body: first.body });
+    await api.startWorker();
+    const path = `/v1/orders/${first.body.orderId}`;
+    const noted = await api.post(`${path}/notes`, {
+      body: { text: 'rings twice' },
+      headers: { ...bearer(), 'on-behalf-of': 'bob' },
+    });
+    expect(noted.status).toBe(200);
+    for (const source of ['history', 'journal'])
+      await until(async () => {
+        const { body: log } = await api.get(`${path}/events?source=${source}`, bearer());
+        const told = log.data.filter(({ onBehalfOf }: { onBehalfOf?: string }) => onBehalfOf !== undefined);
+        expect(told).toMatchObject([
+          { type: 'OrderCreated', actor: 'key:shop', onBehalfOf: 'user:ada', commandId: 'key:shop k-2' },
+          { type: 'NoteAdded', actor: 'key:shop', onBehalfOf: 'bob' },
+        ]);
+      });
+    expect(await send({ 'on-behalf-of': 'bob' }, allBut.get('act-as'))).toMatchObject({
+      status: 403,
+      body: { code: 'scope_missing', scope: 'act-as' },
+    });
+    expect(await send({ 'on-behalf-of': 'payments' })).toMatchObject({
+      status: 400,
+      body: { code: 'actor_reserved', errors: [{ pointer: '/on-behalf-of', in: 'header' }] },
+    });
+    expect(await send({ 'on-behalf-of': 'a b' })).toMatchObject({ status: 400 });
+  });
+
   test('is not taken from X-Actor', async () => {
     const reply = await api.get('/v1/orders', { ...bearer(), 'x-actor': 'ada' });
     expect(reply).toMatchObject({
       status: 400,
       body: { code: 'actor_claimed', errors: [{ pointer: '/x-actor', in: 'header' }] },
     });
+  });
+
+  test('with AUTH=off, is a claim, but for the names that only the system gives', async () => {
+    const open = await startTestApi();
+    try {
+      expect(await open.get('/v1/stock', { 'x-actor': 'ada', 'on-behalf-of': 'user:bob' })).toMatchObject({
+        status: 200,
+      });
+      for (const name of ['payments', 'clock', 'key:shop', 'user:ada', 'temporal:ada'])
+        expect(await open.get('/v1/stock', { 'x-actor': name })).toMatchObject({
+          status: 400,
+          body: { code: 'actor_reserved', errors: [{ pointer: '/x-actor' }] },
+        });
+    } finally {
+      await open.close();
+    }
   });
 });

@@ -15,9 +15,8 @@ afterEach(async () => {
   await app.close();
 });
 
-function appWith(limits: HttpLimits = {}): Http {
-  app = createHttp(createLogger('silent'), limits);
-  return app;
+async function appWith(limits: HttpLimits = {}): Promise<void> {
+  app = await createHttp(createLogger('silent'), limits);
 }
 
 /** A connection that reads nothing by itself. */
@@ -47,7 +46,7 @@ describe('what is too much', () => {
   async function listen(bounds: Partial<Bounds>): Promise<Admission> {
     [ends, begun] = [[], 0];
     const admission = createAdmission({ ...defaultBounds, ...bounds });
-    appWith({ admission });
+    await appWith({ admission });
     app.post('/held', { config: { access: 'open', work: 'create' } }, async ({ headers }) => {
       begun += 1;
       await new Promise<void>((resolve) => ends.push(resolve));
@@ -125,7 +124,7 @@ describe('what is too much', () => {
 });
 
 test('a request that takes too long to arrive is answered 408 in the time that is configured', async () => {
-  appWith({ arrivesWithinMs: 1_500 });
+  await appWith({ arrivesWithinMs: 1_500 });
   app.post('/slow', { config: { access: 'open' } }, async () => ({}));
   await app.listen({ host: '127.0.0.1', port: 0 });
   const socket = await connected();
@@ -147,7 +146,7 @@ describe('a stream that is not read', () => {
         yield page;
       }
     }
-    appWith(limits);
+    await appWith(limits);
     app.get('/stream', { config: { access: 'open', work: 'stream' } }, async (_request, reply) => {
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());

@@ -263,7 +263,7 @@ describe('the list of what needs a person', () => {
   const nameOf = ({ orderId, detail }: AttentionRow) => orderId ?? /SKU-\d/.exec(detail)?.[0];
 
   test.each([1, 2, 7, 50, 200])(
-    'comes in pages of %d, each row once, the gravest and oldest first',
+    'comes in pages of %d, each row once, the most serious and oldest first',
     async (limit) => {
       const found: AttentionRow[] = [];
       let path = `/v1/attention?limit=${limit}`;

@@ -151,7 +151,7 @@ describe('verify and reconcile', () => {
     await reconciled();
     expect(await orders('reconcile')).toMatchObject({
       exitCode: 0,
-      out: expect.stringContaining(`1 order was behind and mended: ${orderId}`),
+      out: expect.stringContaining(`1 order was behind and repaired: ${orderId}`),
     });
   });
 

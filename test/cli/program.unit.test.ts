@@ -118,7 +118,64 @@ describe('each script sends its command', () => {
   test('under a key of its own, by the user of this machine, where none is given', async () => {
     const [first, second] = [await orders('release o-1'), await orders('release o-1')];
     expect(first.taken[0]?.meta.key).not.toBe(second.taken[0]?.meta.key);
-    expect(first.taken[0]?.meta).toMatchObject({ fresh: true, actor: expect.stringMatching(/^cli:./) });
+    expect(first.taken[0]?.meta).toMatchObject({
+      fresh: true,
+      issuer: expect.stringMatching(/^cli:./),
+      actor: expect.stringMatching(/^temporal:./),
+    });
+  });
+});
+
+test.each(['payments', 'key:shop', 'user:ada'])('nobody is %s by saying so', async (name) => {
+  const { exitCode, err, taken } = await orders(`release o-1 --actor ${name}`);
+  expect({ exitCode, taken }).toEqual({ exitCode: 2, taken: [] });
+  expect(err).toContain('choose another');
+});
+
+test('for somebody else', async () => {
+  const { taken } = await orders('release o-1 --on-behalf-of user:ada');
+  expect(taken[0]?.meta).toMatchObject({ onBehalfOf: 'user:ada' });
+});
+
+describe('with authentication', () => {
+  /** Runs a script that must not reach Temporal. */
+  async function withEnv(line: string, env: Session['env']) {
+    const err: string[] = [];
+    const exitCode = await run(line.split(' '), {
+      terminal: {
+        print: () => {},
+        complain: (text) => err.push(text),
+        paint: (_, text) => text,
+        readInput: async () => Buffer.alloc(0),
+      },
+      env: { ORDERS_URL: 'http://127.0.0.1:1', ...env },
+      openWriteSide: () => Promise.reject(new Error('over Temporal')),
+    });
+    return { exitCode, err: err.join('\n') };
+  }
+
+  test.each<[string, string, Session['env'], number, string]>([
+    ['AUTH=on needs a key', 'release o-1', { AUTH: 'on' }, 2, 'set ORDERS_KEY or --key-file'],
+    ['a key goes to the API', 'release o-1 --key k-1', { ORDERS_KEY: 'k' }, 4, 'add --key k-1'],
+    [
+      '--direct goes to Temporal',
+      'release o-1 --direct',
+      { AUTH: 'on', ORDERS_KEY: 'k' },
+      5,
+      'over Temporal',
+    ],
+    [
+      'a key says who it is',
+      'release o-1 --actor ada',
+      { ORDERS_KEY: 'k' },
+      2,
+      '--actor does not go with a key',
+    ],
+    ['a file without a key', 'list --key-file /dev/null', {}, 2, '/dev/null has no key'],
+    ['a file that is not there', 'list --key-file /none', {}, 2, '/none cannot be read'],
+    ['all orders are resumed directly', 'resume --all', { ORDERS_KEY: 'k' }, 2, 'add --direct'],
+  ])('%s', async (_, line, env, exitCode, said) => {
+    expect(await withEnv(line, env)).toEqual({ exitCode, err: expect.stringContaining(said) });
   });
 });
 

@@ -14,7 +14,7 @@ import {
 } from 'mongodb';
 import { isMongoOutage } from '../../src/outages/mongo-outage.js';
 import { isServerError } from '../../src/outages/server-error.js';
-import { NoAnswer } from '../../src/outages/timeout.js';
+import { DeadlineExceeded } from '../../src/outages/timeout.js';
 
 function withCode(error: Error, code: string | number): Error {
   return Object.assign(error, { code });
@@ -45,7 +45,7 @@ test.each([
 });
 
 test('no answer in time is an outage', () => {
-  expect(isMongoOutage(new NoAnswer('no answer in 5 ms'))).toBe(true);
+  expect(isMongoOutage(new DeadlineExceeded('no answer in 5 ms'))).toBe(true);
 });
 
 test.each([

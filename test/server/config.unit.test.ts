@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { ConfigError, readConfig } from '../../src/server/config.js';
+import { assertSandboxAllowed, ConfigError, readConfig } from '../../src/server/config.js';
 
 const minute = 60_000;
 const day = 24 * 60 * minute;
@@ -115,10 +115,18 @@ describe('secrets', () => {
 
   test('given ones are used', () => {
     expect(readConfig({ ...given, HTTP_HOST: '0.0.0.0' }).secrets).toEqual({
-      cursor: given.CURSOR_SECRET,
-      paymentsWebhook: webhookSecret,
-      carriersWebhook: webhookSecret,
+      cursor: [given.CURSOR_SECRET],
+      paymentsWebhook: [webhookSecret],
+      carriersWebhook: [webhookSecret],
     });
+  });
+
+  test('a list is for rotation: the first one signs', () => {
+    const other = `whsec_${Buffer.alloc(32, 8).toString('base64')}`;
+    const { secrets } = readConfig({ PAYMENTS_WEBHOOK_SECRET: `${other}, ${webhookSecret}` });
+    expect(secrets.paymentsWebhook).toEqual([other, webhookSecret]);
+    expect(() => readConfig({ PAYMENTS_WEBHOOK_SECRET: `${other},whsec_short` })).toThrow(ConfigError);
+    expect(() => readConfig({ CURSOR_SECRET: ' , ' })).toThrow('CURSOR_SECRET is an empty list');
   });
 
   test('a short one is refused without being shown', () => {
@@ -126,6 +134,65 @@ describe('secrets', () => {
     expect(() => readConfig({ PAYMENTS_WEBHOOK_SECRET: 'whsec_aHVzaA==' })).toThrow(
       /^PAYMENTS_WEBHOOK_SECRET (?!.*aHVzaA)/,
     );
+  });
+});
+
+describe('the sandbox', () => {
+  const webhook = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
+  const reachable = {
+    AUTH: 'on',
+    HTTP_HOST: '0.0.0.0',
+    CURSOR_SECRET: 'sixteen or more characters',
+    PAYMENTS_WEBHOOK_SECRET: webhook,
+    CARRIERS_WEBHOOK_SECRET: webhook,
+  };
+
+  test('is allowed where only this machine reaches the API, unless it is switched off', () => {
+    expect(readConfig({}).sandbox).toBe(true);
+    expect(readConfig(reachable).sandbox).toBe(false);
+    expect(() => readConfig({ SANDBOX: 'off' })).toThrow(/^CURSOR_SECRET is missing: .*SANDBOX=on/);
+  });
+
+  test.each(['CURSOR_SECRET', 'PAYMENTS_WEBHOOK_SECRET', 'CARRIERS_WEBHOOK_SECRET'])(
+    'elsewhere its %s is refused, given or not, unless SANDBOX=on',
+    (name) => {
+      const [sandbox] = Object.entries(readConfig({}).secrets).flatMap(([key, [secret]]) =>
+        name.toLowerCase().startsWith(key.toLowerCase().slice(0, 6)) ? [secret] : [],
+      );
+      expect(() => readConfig({ ...reachable, [name]: sandbox })).toThrow(
+        /^\w+ has the sandbox's secret, which is public: .*SANDBOX=on/,
+      );
+      for (const value of [sandbox, undefined])
+        expect(() => readConfig({ ...reachable, SANDBOX: 'on', [name]: value })).not.toThrow();
+    },
+  );
+
+  test('elsewhere a worker does not start with its payment provider, unless SANDBOX=on', () => {
+    const worker = { HTTP_HOST: '0.0.0.0', ROLES: 'worker' };
+    expect(() => assertSandboxAllowed(readConfig(worker))).toThrow(/payment provider .*SANDBOX=on/);
+    for (const env of [{}, { ...worker, SANDBOX: 'on' }, { ...worker, ROLES: 'feed' }])
+      expect(() => assertSandboxAllowed(readConfig(env))).not.toThrow();
+  });
+});
+
+describe('the edge', () => {
+  test('takes lists of host names and of origins', () => {
+    expect(readConfig({}).edge).toMatchObject({ hosts: [], origins: [] });
+    const env = { ALLOWED_HOSTS: 'Orders.example, write', CORS_ORIGINS: 'https://a.example,http://b:81' };
+    expect(readConfig(env).edge).toMatchObject({
+      hosts: ['orders.example', 'write'],
+      origins: ['https://a.example', 'http://b:81'],
+    });
+  });
+
+  test.each([
+    ['ALLOWED_HOSTS', 'orders.example:8080'],
+    ['ALLOWED_HOSTS', 'a,,b'],
+    ['CORS_ORIGINS', '*'],
+    ['CORS_ORIGINS', 'a.example'],
+    ['CORS_ORIGINS', 'https://a.example/'],
+  ])('%s=%s is refused', (name, value) => {
+    expect(() => readConfig({ [name]: value })).toThrow(`${name}=${value} cannot be used: expected `);
   });
 });
 

@@ -28,6 +28,12 @@ test('whether authentication is on: then how to get a key, and where it goes', (
   expect(said).toContain('-H "authorization: Bearer $ORDERS_KEY"');
 });
 
+test('the address of operations, if they have a port of their own', () => {
+  expect(text(all, 'read')).not.toContain('Operations');
+  const split = { ...all, operations: 'http://127.0.0.1:9090' };
+  expect(text(split, 'read')).toContain('  Operations       http://127.0.0.1:9090\n');
+});
+
 describe('a process says only what its roles can do', () => {
   const elsewhere: Started = { hasServers: false, api: all.api ?? '' };
 

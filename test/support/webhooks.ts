@@ -17,7 +17,7 @@ export function deliver(
 ): Promise<Reply> {
   const { paymentsWebhook, carriersWebhook } = api.config.secrets;
   const ours = to === 'payments' ? paymentsWebhook : carriersWebhook;
-  const { id = randomUUID(), at = new Date(), secret = ours } = delivery;
+  const { id = randomUUID(), at = new Date(), secret = ours[0] } = delivery;
   const body = typeof message === 'string' ? message : JSON.stringify(message);
   return api.send('POST', `/v1/webhooks/${to}`, body, {
     'content-type': 'application/json',

@@ -12,7 +12,7 @@ import { viewNamed } from '../../src/views/views.js';
 import { singletonTasks } from '../../src/upkeep/own-workflows.js';
 import { rebuildWorkflow, rebuildWorkflowId } from '../../src/log/workflow/rebuild-messages.js';
 import { reconcileScheduleId } from '../../src/log/workflow/reconcile-messages.js';
-import { feedTaskQueue, standingWorkflowId } from '../../src/log/workflow/singleton-messages.js';
+import { feedTaskQueue, singletonWorkflowId } from '../../src/log/workflow/singleton-messages.js';
 import { startFeed } from '../../workers/feed.js';
 import type { RunningWorker } from '../../workers/worker.js';
 import { placedOrder, startTestApi, type TestApi, workflowBundle } from '../support/api.js';
@@ -39,7 +39,7 @@ afterAll(async () => {
     .getHandle(scheduleId)
     .delete()
     .catch(() => undefined);
-  for (const task of singletonTasks) await runOf(standingWorkflowId(task, taskQueue)).terminate();
+  for (const task of singletonTasks) await runOf(singletonWorkflowId(task, taskQueue)).terminate();
   await api.close();
 });
 
@@ -85,7 +85,7 @@ test('with everything running, readiness has nothing to say of it', async () => 
 });
 
 test('each of the workflows is started again after it was terminated, and works', async () => {
-  const workflows = singletonTasks.map((task) => runOf(standingWorkflowId(task, taskQueue)));
+  const workflows = singletonTasks.map((task) => runOf(singletonWorkflowId(task, taskQueue)));
   const runIds = () => Promise.all(workflows.map(async (one) => (await one.describe()).runId));
   const before = await runIds();
   for (const workflow of workflows) await workflow.terminate('by mistake');
@@ -99,8 +99,8 @@ test('each of the workflows is started again after it was terminated, and works'
   await goesOn();
 });
 
-test('standing work that was cancelled is started again, too', async () => {
-  await Promise.all(singletonTasks.map((task) => runOf(standingWorkflowId(task, taskQueue)).cancel()));
+test('a singleton that was cancelled is started again, too', async () => {
+  await Promise.all(singletonTasks.map((task) => runOf(singletonWorkflowId(task, taskQueue)).cancel()));
   await until(async () => expect((await saidOf('feed')).status).toBe('up'));
   await goesOn();
 });

@@ -34,7 +34,7 @@ import type { Scenario } from '../order/specification.js';
 import { logOf } from '../support/database.js';
 
 const { db, run } = await openViews();
-const because = { actor: 'tester', reason: 'it is mended' };
+const because = { actor: 'tester', reason: 'it is repaired' };
 const all = { page: { limit: 100 } };
 
 /** What the list has after the log of one order. */

@@ -87,6 +87,8 @@ export interface CommandMeta {
   /** true if the key was generated for this request, so it cannot be a repetition */
   readonly fresh?: boolean;
   readonly actor: string;
+  /** for whom the actor acts */
+  readonly onBehalfOf?: string;
   readonly correlationId: string;
   /** refuse the command if the order is at another version */
   readonly expectedVersion?: number;
@@ -233,6 +235,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     const decision = decide(undefined, { type: 'CreateOrder', data: message.data }, now);
     if ('refusal' in decision) return { kind: 'refused', refusal: decision.refusal };
     const { commandId, correlationId, actor } = message;
+    // Only its versions and types are used: the workflow makes the events.
     const cause = { occurredAt: now, commandId, correlationId, causationId: messageId(message), actor };
     const { order, events } = append(orderId, undefined, decision.events, cause);
     const answer = answerOf(order, events);
@@ -514,13 +517,14 @@ function messageTo<D>(
   data: D,
   meta: CommandMeta,
 ): Message<D> {
-  const { issuer, key, correlationId, actor, expectedVersion } = meta;
+  const { issuer, key, correlationId, actor, onBehalfOf, expectedVersion } = meta;
   return {
     data,
     commandId: commandIdOf(issuer, key),
     hash: hashOf({ type, orderId, data }),
     correlationId,
     actor,
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
     ...(expectedVersion === undefined ? {} : { expectedVersion }),
     requestId: randomUUID(),
   };

@@ -27,13 +27,14 @@ export function keyRequests(app: Http): void {
 
 /** The metadata of a command by its headers, which the route's schema has checked. */
 export function metaOf(request: FastifyRequest): CommandMeta {
-  const { actor, issuer } = request.principal;
+  const { actor, issuer, onBehalfOf } = request.principal;
   const expectedVersion = versionOf(header(request, 'if-match') ?? '*');
   return {
     issuer,
     key: request.idempotencyKey,
     fresh: header(request, 'idempotency-key') === undefined,
     actor,
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
     correlationId: request.id,
     ...(expectedVersion === undefined ? {} : { expectedVersion }),
   };

@@ -61,7 +61,7 @@ export function registerPersonCommands(app: Http, { db, forgetPerson }: PersonCo
       const { customerId } = request.params;
       const { reason, lawfulBasis, whenFinished = false } = request.body;
       const { waitSeconds = 0 } = preferencesOf(request);
-      const { issuer, key, correlationId, actor } = metaOf(request);
+      const { issuer, key, correlationId, actor, onBehalfOf } = metaOf(request);
       const basis = lawfulBasis === undefined ? {} : { lawfulBasis };
       const requested = await forgetPerson({
         customerId,
@@ -72,6 +72,7 @@ export function registerPersonCommands(app: Http, { db, forgetPerson }: PersonCo
         hash: hashOf({ type: 'ForgetPerson', customerId, reason, ...basis, whenFinished }),
         correlationId,
         actor,
+        ...(onBehalfOf !== undefined && { onBehalfOf }),
       });
       if (requested.kind !== 'accepted') throw problemOf(requested, customerId, key);
       // A request that only waits gives its place to another.

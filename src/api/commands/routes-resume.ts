@@ -23,7 +23,7 @@ const Resumed = closed({
   recorded: Type.Unsafe<readonly number[]>(Versions),
   setAside: Type.Unsafe<readonly number[]>(Versions),
   messages: Type.Unsafe<readonly string[]>(
-    Type.Array(Type.String(), { description: 'commands and facts that are judged again' }),
+    Type.Array(Type.String(), { description: 'commands and facts that are decided again' }),
   ),
   refused: Type.Optional(
     Type.Unsafe<ResumeReport['refused']>(
@@ -44,8 +44,8 @@ export function registerResume(app: Http, { resume }: ResumeDeps): void {
     {
       config: { access: 'ops' },
       schema: {
-        summary: 'Start the workflow of an order anew from the journal',
-        description: 'An order that is well is left alone. Needs Temporal and MongoDB.',
+        summary: 'Restart the workflow of an order from the journal',
+        description: 'An order that needs no restart is left alone. Needs Temporal and MongoDB.',
         tags: ['operations'],
         headers: CreateHeaders,
         params: OrderPath,
@@ -64,10 +64,17 @@ export function registerResume(app: Http, { resume }: ResumeDeps): void {
     async (request, reply) => {
       const { orderId } = request.params;
       const { reason = 'resumed by hand' } = request.body;
-      const { issuer, key, correlationId, actor } = metaOf(request);
+      const { issuer, key, correlationId, actor, onBehalfOf } = metaOf(request);
       const commandId = commandIdOf(issuer, key);
       const hash = hashOf({ type: 'ResumeOrder', orderId, reason });
-      const report = await resume(orderId, { commandId, hash, correlationId, actor, reason });
+      const report = await resume(orderId, {
+        commandId,
+        hash,
+        correlationId,
+        actor,
+        ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
+        reason,
+      });
       return await reply.send(answerTo(report));
     },
   );

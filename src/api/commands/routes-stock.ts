@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { CountRefused, countStock } from '../../effects/inventory/stock-counts.js';
 import { HttpProblem, problem } from '../problem.js';
-import { closed, IfMatch, Key, Stock, StockPath, StockCount } from '../schemas.js';
+import { Actors, closed, IfMatch, Key, Stock, StockPath, StockCount } from '../schemas.js';
 import type { Http } from '../server.js';
 import { Type } from 'typebox';
 import { metaOf } from './request.js';
@@ -25,7 +25,7 @@ export function registerStockCommands(app: Http, { db, noteCounts }: StockComman
         headers: Type.Object({
           'idempotency-key': Type.Optional(Key),
           'if-match': Type.Optional(IfMatch),
-          'x-actor': Type.Optional(Key),
+          ...Actors.properties,
           'x-correlation-id': Type.Optional(Key),
         }),
         params: StockPath,

@@ -1,6 +1,7 @@
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
 import { type Static, type TSchema, Type } from 'typebox';
 import type { Fact } from '../../order/commands.js';
+import type { Secrets } from '../../server/config.js';
 import { textOf } from '../body.js';
 import { HttpProblem, problem } from '../problem.js';
 import { closed, Id, Key, Name } from '../schemas.js';
@@ -11,8 +12,8 @@ import type { CommandMeta, CommandResult, Gateway } from './gateway.js';
 
 export interface WebhookDeps {
   readonly gateway: Gateway;
-  /** Standard Webhooks secrets, `whsec_` and base64 */
-  readonly secrets: { readonly payments: string; readonly carriers: string };
+  /** Standard Webhooks secrets, `whsec_` and base64; a signature of any of them is accepted */
+  readonly secrets: { readonly payments: Secrets; readonly carriers: Secrets };
 }
 
 /**
@@ -162,15 +163,15 @@ function acknowledge(result: CommandResult): void {
  * Refuses every unsigned body of this scope. The signature covers the bytes, so it is checked
  * before parsing.
  */
-function verifySignatures(app: Http, secret: string): void {
-  const signer = new Webhook(secret);
+function verifySignatures(app: Http, secrets: Secrets): void {
+  const signers = secrets.map((secret) => new Webhook(secret));
   app.removeContentTypeParser('application/json');
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) =>
     done(null, textOf(request, body)),
   );
   app.addHook('preValidation', async (request) => {
     const { body, headers } = request;
-    if (typeof body !== 'string' || !isSigned(signer, body, headers)) {
+    if (typeof body !== 'string' || !signers.some((signer) => isSigned(signer, body, headers))) {
       const detail =
         'The signature is missing, wrong or older than five minutes. Sign by the Standard Webhooks scheme.';
       throw new HttpProblem(401, 'invalid_signature', detail);

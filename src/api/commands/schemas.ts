@@ -1,11 +1,11 @@
 import { Type } from 'typebox';
-import { closed, IfMatch, Key } from '../schemas.js';
+import { Actors, closed, IfMatch, Key } from '../schemas.js';
 
 /** Takes other headers too: every request has many that this API does not read. */
 export const CreateHeaders = Type.Object({
   'idempotency-key': Type.Optional(Key),
   prefer: Type.Optional(Type.String({ description: '`respond-async`, or `wait=<seconds>` from 0 to 30' })),
-  'x-actor': Type.Optional(Key),
+  ...Actors.properties,
   'x-correlation-id': Type.Optional(Key),
 });
 

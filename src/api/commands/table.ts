@@ -127,7 +127,7 @@ const table = {
   },
   DispatchShipment: {
     scope: 'orders:write',
-    summary: 'A shipment leaves: its part is captured',
+    summary: 'Dispatch a shipment: its part of the payment is captured',
     body: (is) => is.closed({ carrier: is.Name, trackingNumber: is.Name }),
     verb: 'dispatch',
     fields: {
@@ -184,7 +184,7 @@ const table = {
   },
   ReceiveReturn: {
     scope: 'orders:write',
-    summary: 'Returned goods are back: they are restocked and refunded',
+    summary: 'Receive returned goods: they are restocked and refunded',
     body: (is) => is.closed({}),
     verb: 'receive',
     fields: {},

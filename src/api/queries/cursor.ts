@@ -1,4 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import type { Secrets } from '../../server/config.js';
 import { HttpProblem } from '../problem.js';
 
 /** Where a page ends: the values of its last item in the fields that the list is sorted by. */
@@ -13,10 +14,11 @@ export interface Cursors {
 
 /**
  * Cursors that a client can keep, but neither make nor use for another list. They are signed with
- * `secret` and bound to `list`, which is the list's name, filters and sort.
+ * the first of `secrets`, verified with each, and bound to `list`, which is the list's name,
+ * filters and sort.
  */
-export function createCursors(secret: string): Cursors {
-  const sign = (text: string) => createHmac('sha256', secret).update(text).digest();
+export function createCursors(secrets: Secrets): Cursors {
+  const sign = (text: string, secret = secrets[0]) => createHmac('sha256', secret).update(text).digest();
   const digest = (list: unknown) =>
     createHash('sha256').update(JSON.stringify(list)).digest('base64url').slice(0, 16);
   return {
@@ -26,9 +28,11 @@ export function createCursors(secret: string): Cursors {
     },
     read(list, cursor) {
       const [content = '', signature = ''] = cursor.split('.');
-      const expected = sign(content);
       const given = Buffer.from(signature, 'base64url');
-      const isOurs = given.length === expected.length && timingSafeEqual(given, expected);
+      const isOurs = secrets.some((secret) => {
+        const expected = sign(content, secret);
+        return given.length === expected.length && timingSafeEqual(given, expected);
+      });
       if (!isOurs) throw badCursor('was not given by this API: use nextCursor as it is');
       // The signature proves that `write` made the content.
       const [of, ...place] = JSON.parse(Buffer.from(content, 'base64url').toString()) as [string, ...Place];

@@ -3,8 +3,8 @@ import { fold } from '../../order/evolve.js';
 import type { Order } from '../../order/order.js';
 import { upcast } from '../../order/upcasters.js';
 import { answering } from '../../log/journal/durability.js';
-import { laterBeginnings, readStored } from '../../log/journal/journal.js';
-import { type Diff, diff, eventsUntil, type Moment, unbroken } from '../../log/journal/time-travel.js';
+import { truncationPoints, readStored } from '../../log/journal/journal.js';
+import { type Diff, diff, eventsUntil, type Moment, contiguous } from '../../log/journal/time-travel.js';
 import { HttpProblem } from '../problem.js';
 import { badQuery } from './instant.js';
 import type { OrderReader } from './order-reader.js';
@@ -34,7 +34,7 @@ export function createPast(db: Db, reader: OrderReader): Past {
   /** The events of an order from the first one up to a gap, `limit` at most. */
   async function logOf(orderId: string, limit?: number) {
     const found = await readStored(db, orderId, { maxTimeMS, ...(limit === undefined ? {} : { limit }) });
-    const log = unbroken(found);
+    const log = contiguous(found);
     if (log.length < found.length) await assertPast(orderId);
     if (log.length > 0) return log;
     const order = await reader.read(orderId);
@@ -45,9 +45,9 @@ export function createPast(db: Db, reader: OrderReader): Past {
 
   /** @throws HttpProblem 404 if the gap in the order's log can never be filled */
   async function assertPast(orderId: string): Promise<void> {
-    const version = (await laterBeginnings(db, [orderId], { maxTimeMS })).get(orderId);
+    const version = (await truncationPoints(db, [orderId], { maxTimeMS })).get(orderId);
     if (version === undefined) return;
-    const detail = `Nobody has the events of order ${orderId} before version ${version} any more: how it was cannot be told.`;
+    const detail = `The events of order ${orderId} before version ${version} are lost: how it was is not known.`;
     throw new HttpProblem(404, 'log_incomplete', detail, { version });
   }
 

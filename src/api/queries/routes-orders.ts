@@ -8,7 +8,7 @@ import { toView } from '../../order/view.js';
 import { answering } from '../../log/journal/durability.js';
 import { foldHistory } from '../../log/journal/history.js';
 import { readStored } from '../../log/journal/journal.js';
-import { type Moment, unbroken } from '../../log/journal/time-travel.js';
+import { type Moment, contiguous } from '../../log/journal/time-travel.js';
 import type { Kind } from '../admission.js';
 import type { PersonsAtEdge } from '../persons.js';
 import { HttpProblem, problem } from '../problem.js';
@@ -212,13 +212,13 @@ export function registerOrderQueries(
     const events = await read();
     if (events.length === 0) await refuseUnknownVersion({ db, reader }, orderId, after);
     const first = events[0]?.version ?? 1;
-    if (after > 0 || first === 1) return unbroken(events, after);
+    if (after > 0 || first === 1) return contiguous(events, after);
     // If the view has a version beyond the gap, the missing events have come since the first read,
     // or never will: the journal was rebuilt from a history that had lost its first runs, and
     // begins later than version 1.
     if (((await views.read(orderId))?.version ?? 0) < first) return [];
     const known = await read();
-    return unbroken(known, (known[0]?.version ?? 1) - 1);
+    return contiguous(known, (known[0]?.version ?? 1) - 1);
   }
 
   async function historyAfter(orderId: string, after: number) {

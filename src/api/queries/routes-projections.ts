@@ -5,7 +5,7 @@ import { unreachable } from '../../order/unreachable.js';
 import { answering } from '../../log/journal/durability.js';
 import { feedHead } from '../../log/feed/feed.js';
 import { HttpProblem, problem } from '../problem.js';
-import { closed, Id, Key, Text, Version } from '../schemas.js';
+import { Actors, closed, Id, Text, Version } from '../schemas.js';
 import type { Http } from '../server.js';
 import { intervene, listParked, type NotIntervened } from '../../log/views/feeding/parked.js';
 import { requestAnotherRebuild } from '../../log/views/rebuilding/request-rebuild.js';
@@ -145,7 +145,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
     {
       config: { access: 'ops' },
       schema: {
-        summary: 'Go back to the build of a view before the last rebuild',
+        summary: 'Roll a view back to the build before the last rebuild',
         description:
           'At once. The build then catches up from its position. A second roll-back undoes the first. Earlier builds of `orders` and of the journal are not kept.',
         tags,
@@ -214,7 +214,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
             'Takes the first parked event of the order, which must be of `version` if that is given. Then the events that wait for it are applied, up to the next one that fails. The audit log records it.',
           tags,
           params: closed({ ...NamePath.properties, orderId: Id }),
-          headers: Type.Object({ 'x-actor': Type.Optional(Key) }),
+          headers: Actors,
           body: closed({ reason: Text, version: Type.Optional(Version) }),
           response: { 200: Intervened, ...refusals },
         },
@@ -223,11 +223,12 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
         const { name, orderId } = request.params;
         const view = existing(name);
         const { reason, version } = request.body;
-        const { actor } = request.principal;
+        const { actor, onBehalfOf } = request.principal;
         const done = await intervene(db, view, {
           action,
           orderId,
           actor,
+          ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
           reason,
           ...(version === undefined ? {} : { version }),
         });
@@ -257,7 +258,7 @@ function underWay(name: string): HttpProblem {
 function noPreviousBuild(name: string): HttpProblem {
   const remedy =
     name === 'orders' ? ' Deploy the older code, then rebuild it: POST /v1/projections/orders/rebuild.' : '';
-  return new HttpProblem(409, 'no_previous_build', `Of ${name} no build is kept to go back to.${remedy}`);
+  return new HttpProblem(409, 'no_previous_build', `No build of ${name} is kept to roll back to.${remedy}`);
 }
 
 function existing(name: string): View {

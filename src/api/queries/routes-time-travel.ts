@@ -25,6 +25,7 @@ const Diff = closed({
       type: Type.String(),
       occurredAt: Type.String(),
       actor: Type.String(),
+      onBehalfOf: Type.Optional(Type.String()),
       commandId: Type.String(),
       correlationId: Type.String(),
       causationId: Type.String({ description: 'the message, effect or deadline that caused the event' }),

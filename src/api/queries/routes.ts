@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
+import type { Secrets } from '../../server/config.js';
 import type { FeedTail } from '../../log/feed/feed.js';
 import type { PersonsAtEdge } from '../persons.js';
 import type { Http } from '../server.js';
@@ -30,8 +31,8 @@ export interface QueryDeps {
   readonly attentionAfterMs: number;
   /** opens the sealed values in plain data */
   readonly openPersons: (value: object) => Promise<unknown>;
-  /** signs the cursors of lists */
-  readonly cursorSecret: string;
+  /** of the cursors of lists */
+  readonly cursorSecrets: Secrets;
 }
 
 /** The read side. */
@@ -46,11 +47,11 @@ export function registerQueries(
     feedTaskQueue,
     orderTaskQueue,
     attentionAfterMs,
-    cursorSecret,
+    cursorSecrets,
     openPersons,
   }: QueryDeps,
 ): void {
-  const cursors = createCursors(cursorSecret);
+  const cursors = createCursors(cursorSecrets);
   const reader = createOrderReader(client, views);
   const past = createPast(db, reader);
   const attention = { client, db, orderTaskQueue, attentionAfterMs };

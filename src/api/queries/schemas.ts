@@ -120,6 +120,7 @@ export const Event = closed({
   correlationId: Type.String(),
   causationId: Type.String(),
   actor: Type.String(),
+  onBehalfOf: optional(Type.String({ description: 'for whom the actor did it; absent if for itself' })),
   recordedAt: optional(Time),
   position: optional(Type.Integer()),
 });

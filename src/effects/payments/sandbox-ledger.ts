@@ -1,5 +1,5 @@
 import type { Collection, Db } from 'mongodb';
-import { batches } from '../../log/journal/chunks.js';
+import { batches } from '../../concurrency/async-iterables.js';
 import { committed, insertMissing } from '../../log/journal/durability.js';
 import type { EffectOf, OutcomeOf } from '../../order/effects.js';
 

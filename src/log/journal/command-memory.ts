@@ -4,7 +4,7 @@ import { answerOf } from '../workflow/answer.js';
 import { isSameCommand, keyOf } from '../workflow/command-id.js';
 import type { Remembered } from '../workflow/messages.js';
 import { committed } from './durability.js';
-import { journal, laterBeginnings, readStored } from './journal.js';
+import { journal, truncationPoints, readStored } from './journal.js';
 
 /**
  * The journal lacks recorded events of an entity, so it cannot tell which commands the entity has
@@ -69,7 +69,7 @@ export async function recallCommands<S extends State, D extends Draft, F extends
   upTo: number,
 ): Promise<readonly Remembered[]> {
   const { name } = entity;
-  const begins = (await laterBeginnings(db, [orderId], { entity: name })).get(orderId) ?? 1;
+  const begins = (await truncationPoints(db, [orderId], { entity: name })).get(orderId) ?? 1;
   const version = { $gte: begins, $lte: upTo };
   const lacks = upTo - begins + 1 - (await journal(db, name).countDocuments({ orderId, version }, committed));
   if (lacks > 0)

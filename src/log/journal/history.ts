@@ -182,10 +182,17 @@ function contiguous(sent: readonly StoredEvent[]): readonly OrderEvent[] {
 
 /** Computes the workflow's first decision with the same code. */
 function forecast({ orderId, create }: NewOrder, occurredAt: string): readonly OrderEvent[] {
-  const { data, commandId, correlationId, actor } = create;
+  const { data, commandId, correlationId, actor, onBehalfOf } = create;
   const decision = decide(undefined, { type: 'CreateOrder', data }, occurredAt);
   if ('refusal' in decision) return [];
-  const cause = { occurredAt, commandId, correlationId, causationId: messageId(create), actor };
+  const cause = {
+    occurredAt,
+    commandId,
+    correlationId,
+    causationId: messageId(create),
+    actor,
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
+  };
   return append(orderId, undefined, decision.events, cause).events;
 }
 

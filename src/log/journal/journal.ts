@@ -4,7 +4,7 @@ import type { OrderEvent, StoredEvent } from '../../order/events.js';
 import { orders } from '../../order/entity.js';
 import { upcast } from '../../order/upcasters.js';
 import type { Draft, Entity } from '../entity.js';
-import { batches } from './chunks.js';
+import { batches } from '../../concurrency/async-iterables.js';
 import { asStored, committed, durable, isDuplicateKey, type QueryTime } from './durability.js';
 import { forkFailure, noteFork, supersededFailure } from './fork.js';
 
@@ -159,7 +159,7 @@ export async function* notJournaled(
 }
 
 /** The first version of those orders whose earlier events are lost everywhere. */
-export async function laterBeginnings(
+export async function truncationPoints(
   db: Db,
   orderIds: readonly string[],
   { entity, ...time }: QueryTime & { readonly entity?: string } = {},
@@ -212,8 +212,8 @@ async function lastResumption(
  * True if the order's log begins after version 1 (see `restoreLog`), and the journal has all events
  * from there to `version`.
  */
-export async function holdsShortenedLog(db: Db, orderId: string, version: number): Promise<boolean> {
-  const first = (await laterBeginnings(db, [orderId])).get(orderId);
+export async function holdsTruncatedLog(db: Db, orderId: string, version: number): Promise<boolean> {
+  const first = (await truncationPoints(db, [orderId])).get(orderId);
   if (first === undefined || first > version) return false;
   const count = await journal(db).countDocuments(
     { orderId, version: { $gte: first, $lte: version } },
@@ -264,7 +264,7 @@ export function isSameEvent(
 
 function content(stored: StoredEvent, entity: Pick<Journaled, 'upcast'>): unknown {
   const { orderId, version, type, schemaVersion, data, ...event } = entity.upcast(stored);
-  const { occurredAt, commandId, correlationId, causationId, actor } = event;
+  const { occurredAt, commandId, correlationId, causationId, actor, onBehalfOf } = event;
   const envelope = {
     orderId,
     version,
@@ -275,6 +275,7 @@ function content(stored: StoredEvent, entity: Pick<Journaled, 'upcast'>): unknow
     correlationId,
     causationId,
     actor,
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
   };
   return asStored({ ...envelope, data });
 }

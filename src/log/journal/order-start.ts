@@ -15,6 +15,7 @@ export interface Creation {
   /** of the command's body */
   readonly hash: string;
   readonly actor: string;
+  readonly onBehalfOf?: string;
 }
 
 /**
@@ -23,7 +24,7 @@ export interface Creation {
  */
 export function startOptionsOf(
   order: Order,
-  { commandId, hash, actor }: Creation,
+  { commandId, hash, actor, onBehalfOf }: Creation,
 ): Pick<
   WorkflowStartOptions,
   'workflowId' | 'priority' | 'typedSearchAttributes' | 'memo' | 'staticSummary' | 'staticDetails'
@@ -45,7 +46,7 @@ export function startOptionsOf(
         ({ sku, quantity, unitPrice }) => `- ${quantity} × ${sku} at ${formatMoney(unitPrice, currency)}`,
       ),
       '',
-      `Total **${formatMoney(total, currency)}**, placed by ${actor}`,
+      `Total **${formatMoney(total, currency)}**, placed by ${actor}${onBehalfOf === undefined ? '' : ` for ${onBehalfOf}`}`,
     ].join('\n'),
   };
 }

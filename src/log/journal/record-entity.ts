@@ -2,7 +2,7 @@ import type { Collection, Db, Document } from 'mongodb';
 import type { Draft, Effect, Entity, State, StoredEvent } from '../entity.js';
 import { committed, durable, isDuplicateKey } from './durability.js';
 import { appendToJournal, readStored, refuseReplacedRun } from './journal.js';
-import { unbroken } from './time-travel.js';
+import { contiguous } from './time-travel.js';
 
 /** An entity's state as it is stored, with its id as `_id`. */
 export type StateDocument<S extends State> = S & { readonly _id: string };
@@ -44,7 +44,7 @@ async function foldIntoView<S extends State, D extends Draft, F extends Effect>(
   const seen = found === null ? undefined : (found as unknown as S);
   const stored = await readStored(db, id, { from: (seen?.version ?? 0) + 1, entity: entity.name });
   let state = seen;
-  for (const event of unbroken(stored, seen?.version)) state = entity.evolve(state, entity.upcast(event));
+  for (const event of contiguous(stored, seen?.version)) state = entity.evolve(state, entity.upcast(event));
   if (state === undefined || state === seen) return true;
   if (seen !== undefined) {
     const { matchedCount } = await views.replaceOne({ _id: id, version: seen.version }, state, durable);

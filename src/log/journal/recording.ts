@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
 import type { StoredEvent } from '../entity.js';
 import type { Order } from '../../order/order.js';
-import { appendToJournal, insertIntoJournal, holdsShortenedLog, refuseReplacedRun } from './journal.js';
+import { appendToJournal, insertIntoJournal, holdsTruncatedLog, refuseReplacedRun } from './journal.js';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { type Replacement, extended, projectOrder, replaceViews } from '../../views/orders.js';
@@ -118,7 +118,7 @@ export function createRecorder(db: Db): Recorder {
         (await recordAndRemember(events, resumption)) ??
         (await projectOrder(db, orderId, { recorder: recorderId }));
       if (order !== undefined && order.version >= version) return;
-      if (await holdsShortenedLog(db, orderId, version)) return;
+      if (await holdsTruncatedLog(db, orderId, version)) return;
       throw new LogIncomplete(`the journal lacks events of order ${orderId} up to version ${version}`);
     },
   };

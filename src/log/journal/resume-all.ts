@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { orders, unfinishedOrders } from '../../views/orders.js';
-import { batches } from './chunks.js';
+import { batches } from '../../concurrency/async-iterables.js';
 import { committed } from './durability.js';
 import { journaledOrders, notJournaled } from './journal.js';
 import { listOrderWorkflows } from './order-workflows.js';

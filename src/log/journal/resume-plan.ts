@@ -4,7 +4,7 @@ import { type Order, isFinished } from '../../order/order.js';
 import { upcast } from '../../order/upcasters.js';
 import type { HistoryLog } from './history.js';
 import { isSameEvent } from './journal.js';
-import { unbroken } from './time-travel.js';
+import { contiguous } from './time-travel.js';
 
 /** What is known of an order. The fields have to be read in this order. */
 export interface Known {
@@ -64,7 +64,7 @@ export function planResumption({
   isHalted,
   isReplaced = false,
 }: Known): Plan {
-  const seen = unbroken(journal);
+  const seen = contiguous(journal);
   const beyond = journal.slice(seen.length);
   if (history === undefined) {
     if (journal.length === 0) return { kind: 'unknown' };
@@ -111,7 +111,7 @@ function fromBoth(
   const record = decided.filter(({ version }) => !has.has(version));
   if (history.isOpen && !isHalted) return { kind: 'running', record, setAside };
   const log = [...seen, ...decided.filter(({ version }) => version > seen.length)];
-  if (unbroken(log).length < log.length || log.length === 0) {
+  if (contiguous(log).length < log.length || log.length === 0) {
     const detail = `versions 1 to ${history.firstVersion - 1} are no longer in any history, and the journal lacks some of them`;
     return { kind: 'incomplete', detail };
   }

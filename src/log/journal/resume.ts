@@ -35,7 +35,7 @@ export interface ResumeDeps {
 }
 
 /** Who resumes the order, and why. Idempotent by its command id. */
-export type ResumeCommand = Pick<ResumeRequest, 'commandId' | 'hash' | 'correlationId' | 'actor' | 'reason'>;
+export type ResumeCommand = Omit<ResumeRequest, 'previousRunId' | 'messages' | 'arrived'>;
 
 export interface ResumeOptions {
   /** only report what would be done */
@@ -314,7 +314,7 @@ async function startResumed(
 ): Promise<boolean> {
   const [created] = journal;
   if (created === undefined) return false;
-  const { commandId, causationId, actor } = created;
+  const { commandId, causationId } = created;
   const carried = messages.slice(0, countThatFit(messages));
   const resumed: ResumedOrder = {
     orderId,
@@ -323,7 +323,7 @@ async function startResumed(
   };
   const isStarted = await unlessStarted(() =>
     client.workflow.start(orderWorkflow, {
-      ...startOptionsOf(order, { commandId, hash: causationId.slice(commandId.length + 1), actor }),
+      ...startOptionsOf(order, { ...created, hash: causationId.slice(commandId.length + 1) }),
       taskQueue,
       args: [resumed],
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',

@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import type { StoredEvent } from '../entity.js';
 import { insertIntoJournal, isSameEvent, type Journaled, readStored, type StoredRecord } from './journal.js';
 import { setAside } from './set-aside.js';
-import { unbroken } from './time-travel.js';
+import { contiguous } from './time-travel.js';
 import type { ResumptionActivities } from '../workflow/messages.js';
 
 /**
@@ -24,7 +24,7 @@ export function createResumptionActivities(db: Db, asked: () => Journaled): Resu
         limit: page.events,
         entity: asked().name,
       });
-      const events = unbroken(stored, after).map(asDecided);
+      const events = contiguous(stored, after).map(asDecided);
       let characters = 0;
       const end = events.findIndex((event, index) => {
         characters += JSON.stringify(event).length;

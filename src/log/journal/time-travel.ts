@@ -15,7 +15,7 @@ export type Moment = { readonly version: number } | { readonly at: string };
  *
  * @param events ascending
  */
-export function unbroken<E extends Pick<OrderEvent, 'version'>>(
+export function contiguous<E extends Pick<OrderEvent, 'version'>>(
   events: readonly E[],
   after = 0,
 ): readonly E[] {
@@ -32,7 +32,7 @@ export function eventsUntil<E extends Pick<OrderEvent, 'version' | 'occurredAt'>
   log: readonly E[],
   moment: Moment,
 ): readonly E[] {
-  const known = unbroken(log);
+  const known = contiguous(log);
   if ('version' in moment) return known.slice(0, moment.version);
   const end = known.findIndex(({ occurredAt }) => occurredAt > moment.at);
   return end === -1 ? known : known.slice(0, end);
@@ -59,7 +59,7 @@ export interface Diff {
 
 export interface DiffStep extends Pick<
   OrderEvent,
-  'version' | 'type' | 'occurredAt' | 'actor' | 'commandId' | 'correlationId' | 'causationId'
+  'version' | 'type' | 'occurredAt' | 'actor' | 'onBehalfOf' | 'commandId' | 'correlationId' | 'causationId'
 > {
   /** as the event gives it; absent if it gives none */
   readonly reason?: string;
@@ -96,13 +96,14 @@ export function diff(log: readonly OrderEvent[], from: number, to: number): Diff
 }
 
 function stepOf(event: OrderEvent, changes: readonly Change[]): DiffStep {
-  const { version, type, occurredAt, actor, commandId, correlationId, causationId } = event;
+  const { version, type, occurredAt, actor, onBehalfOf, commandId, correlationId, causationId } = event;
   const reason = reasonOf(event);
   return {
     version,
     type,
     occurredAt,
     actor,
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
     commandId,
     correlationId,
     causationId,

@@ -10,7 +10,7 @@ const giveUpAfterMs = 5_000;
  * writes are durable. When it rejects they may be durable, too, so `work` has to write something
  * that shows the next attempt that it is done.
  *
- * @throws MongoError during an outage; NoAnswer after 5 s
+ * @throws MongoError during an outage; DeadlineExceeded after 5 s
  */
 export async function inTransaction<T>(db: Db, work: (session: ClientSession) => Promise<T>): Promise<T> {
   return await db.client.withSession((session) =>

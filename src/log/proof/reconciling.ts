@@ -3,7 +3,7 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { isFinished } from '../../order/order.js';
 import { later } from '../../order/time.js';
-import { batches } from '../journal/chunks.js';
+import { batches } from '../../concurrency/async-iterables.js';
 import { type Comparison, compareOrder, type Discrepancy } from './comparison.js';
 import { committed } from '../journal/durability.js';
 import { forks } from '../journal/fork.js';

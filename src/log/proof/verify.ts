@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { orders, viewedOrders } from '../../views/orders.js';
 import { later } from '../../order/time.js';
-import { batches } from '../journal/chunks.js';
+import { batches } from '../../concurrency/async-iterables.js';
 import { compareOrder, type Comparison, type Discrepancy } from './comparison.js';
 import { committed } from '../journal/durability.js';
 import { feedHead } from '../feed/feed.js';

@@ -4,7 +4,7 @@ import type { FeedTail } from '../feed/feed.js';
 import { project } from './feeding/project.js';
 import { requestRebuild } from './rebuilding/request-rebuild.js';
 import { viewNamed } from '../../views/views.js';
-import type { StandingActivities } from '../workflow/singleton-messages.js';
+import type { SingletonActivities } from '../workflow/singleton-messages.js';
 import { currentTenure } from '../feed/tenure.js';
 
 /** Feeds the views across orders, with one long-running activity for each. */
@@ -14,7 +14,7 @@ export function createProjecting({
 }: {
   readonly db: Db;
   readonly tail: FeedTail;
-}): Pick<StandingActivities, 'project'> {
+}): Pick<SingletonActivities, 'project'> {
   return {
     project: async (name) => {
       const view = viewNamed(name);

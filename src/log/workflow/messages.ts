@@ -22,6 +22,8 @@ export interface Message<D = unknown> {
   readonly hash: string;
   readonly correlationId: string;
   readonly actor: string;
+  /** for whom the actor sends it; no part of the command's id or hash */
+  readonly onBehalfOf?: string;
   /** refused unless the entity is at this version (`If-Match`) */
   readonly expectedVersion?: number;
   /** new for each try: an answer with a different one was made for an earlier try */
@@ -44,6 +46,7 @@ export function isMessage(message: unknown): message is Message {
     ['commandId', 'hash', 'correlationId', 'actor'].every(
       (key) => typeof Reflect.get(message, key) === 'string',
     ) &&
+    ['string', 'undefined'].includes(typeof Reflect.get(message, 'onBehalfOf')) &&
     typeof Reflect.get(message, 'data') === 'object'
   );
 }
@@ -136,7 +139,10 @@ export interface ResumedEntity<S> extends Omit<NewEntity, 'create'> {
   readonly taken?: Pick<ContinuedEntity<S>, 'order' | 'remembered'> & { readonly memoryFrom: number };
 }
 
-export interface ResumeRequest extends Pick<Message, 'commandId' | 'hash' | 'correlationId' | 'actor'> {
+export interface ResumeRequest extends Pick<
+  Message,
+  'commandId' | 'hash' | 'correlationId' | 'actor' | 'onBehalfOf'
+> {
   /** for a person who reads the log */
   readonly reason: string;
   /** the run that this one replaces; absent if Temporal has none */

@@ -164,7 +164,8 @@ function remember(
 }
 
 function causeOf(resume: ResumeRequest) {
-  const { commandId, correlationId, actor } = resume;
+  const { commandId, correlationId, actor, onBehalfOf } = resume;
   const occurredAt = new Date().toISOString();
-  return { occurredAt, commandId, correlationId, causationId: messageId(resume), actor };
+  const cause = { occurredAt, commandId, correlationId, causationId: messageId(resume), actor };
+  return onBehalfOf === undefined ? cause : { ...cause, onBehalfOf };
 }

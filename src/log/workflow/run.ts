@@ -703,6 +703,8 @@ function now(): string {
   return new Date().toISOString();
 }
 
-function causeOf({ commandId, correlationId, actor }: Message, causationId: string): Cause {
-  return { occurredAt: now(), commandId, correlationId, causationId, actor };
+function causeOf(message: Message, causationId: string): Cause {
+  const { commandId, correlationId, actor, onBehalfOf } = message;
+  const cause = { occurredAt: now(), commandId, correlationId, causationId, actor };
+  return onBehalfOf === undefined ? cause : { ...cause, onBehalfOf };
 }

@@ -1,3 +1,4 @@
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { embeddedMongodbUri } from '../config.js';
 import { messageOf } from '../../outages/message-of.js';
@@ -63,6 +64,7 @@ function unusableFolder(dataDir: string, cause: unknown): Error {
 
 async function joinServers(options: ServersOptions): Promise<Servers> {
   const { dataDir, report = () => undefined } = options;
+  makePrivate(dataDir);
   const embedded = (kind: ServerKind) => new EmbeddedServer(kind, dataDir, report);
   const temporal = options.temporal && embedded(temporalServer(options.temporal));
   const mongodb = options.mongodb && embedded(mongodbServer(options.mongodb));
@@ -103,6 +105,13 @@ async function joinServers(options: ServersOptions): Promise<Servers> {
     },
     stop,
   };
+}
+
+/** Creates the folder for its owner only. A folder of ours that others may enter is closed to them. */
+function makePrivate(dataDir: string): void {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const { mode, uid } = statSync(dataDir);
+  if ((mode & 0o077) !== 0 && uid === process.getuid?.()) chmodSync(dataDir, 0o700);
 }
 
 async function watch(

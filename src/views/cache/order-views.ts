@@ -17,7 +17,7 @@ export interface OrderViews {
   /**
    * @param atLeast a version the view is known to have; a cached older one is not used
    * @returns undefined if there is no view
-   * @throws NoAnswer after 1.5 s, or MongoError before
+   * @throws DeadlineExceeded after 1.5 s, or MongoError before
    */
   read(orderId: string, atLeast?: number): Promise<StoredView | undefined>;
   /**

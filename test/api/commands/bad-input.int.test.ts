@@ -365,7 +365,7 @@ describe('what cannot be read as a request is answered with', () => {
 
 test('a client that goes before its body has come is no outage of a server of ours', async () => {
   const logged: string[] = [];
-  const app = createHttp(pino({ level: 'warn' }, { write: (text: string) => void logged.push(text) }));
+  const app = await createHttp(pino({ level: 'warn' }, { write: (text: string) => void logged.push(text) }));
   const answered: number[] = [];
   app.addHook('onSend', async (_request, reply) => void answered.push(reply.statusCode));
   let isReading = false;
@@ -387,7 +387,7 @@ test('a client that goes before its body has come is no outage of a server of ou
 
 test('what nobody foresaw is a 500 that tells nothing, and is logged under the correlation id', async () => {
   const logged: string[] = [];
-  const app = createHttp(pino({ level: 'error' }, { write: (text: string) => void logged.push(text) }));
+  const app = await createHttp(pino({ level: 'error' }, { write: (text: string) => void logged.push(text) }));
   app.get('/broken', { config: { access: 'open' } }, () => {
     throw new Error('the password is swordfish');
   });

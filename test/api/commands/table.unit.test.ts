@@ -7,6 +7,7 @@ import { registerDocs } from '../../../src/api/docs.js';
 import { createHttp, type Http } from '../../../src/api/server.js';
 import { run } from '../../../src/cli/program.js';
 import { type CommandType, followUpTypes, segments } from '../../../src/order/commands.js';
+import type { Secrets } from '../../../src/server/config.js';
 import { createLogger } from '../../../src/server/logger.js';
 
 const types: readonly CommandType[] = ['CreateOrder', ...followUpTypes];
@@ -27,9 +28,9 @@ let app: Http;
 let operations: ReadonlyMap<string, Operation>;
 
 beforeAll(async () => {
-  app = createHttp(createLogger('silent'));
+  app = await createHttp(createLogger('silent'));
   await registerDocs(app);
-  const secret = `whsec_${Buffer.from('a secret of 24 characters').toString('base64')}`;
+  const secret: Secrets = [`whsec_${Buffer.from('a secret of 24 characters').toString('base64')}`];
   // No request is sent, so nothing that the routes depend on is used.
   registerCommands(app, { secrets: { payments: secret, carriers: secret } } as CommandDeps);
   await app.ready();

@@ -90,7 +90,7 @@ describe('the payments webhook', () => {
         'content-type': 'application/json',
         'webhook-id': 'w-8',
         'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
-        'webhook-signature': new Webhook(api.config.secrets.paymentsWebhook).sign(
+        'webhook-signature': new Webhook(api.config.secrets.paymentsWebhook[0]).sign(
           'w-8',
           at,
           '{"type":"\uFFFD"}',
@@ -165,7 +165,7 @@ describe('a webhook is refused with 401', () => {
   });
 
   test('with the signature of another sender', async () => {
-    const secret = api.config.secrets.paymentsWebhook;
+    const [secret] = api.config.secrets.paymentsWebhook;
     expect(await deliver(api, 'carriers', message, { secret })).toMatchObject(unauthorized);
   });
 
@@ -185,13 +185,13 @@ describe('a webhook is refused with 401', () => {
   });
 
   test('with a body that was changed on its way', async () => {
-    const { carriersWebhook } = api.config.secrets;
+    const [secret] = api.config.secrets.carriersWebhook;
     const at = new Date();
     const reply = await api.send('POST', '/v1/webhooks/carriers', JSON.stringify({ ...message, more: 1 }), {
       'content-type': 'application/json',
       'webhook-id': 'w-1',
       'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
-      'webhook-signature': new Webhook(carriersWebhook).sign('w-1', at, JSON.stringify(message)),
+      'webhook-signature': new Webhook(secret).sign('w-1', at, JSON.stringify(message)),
     });
     expect(reply).toMatchObject(unauthorized);
   });

@@ -153,7 +153,7 @@ describe('a cursor', () => {
     ['lost its signature', async () => `cursor=${(await cursor()).split('.')[0]}`],
     [
       'was signed by somebody else',
-      async () => `cursor=${createCursors('x'.repeat(16)).write([], ['a', 'b'])}`,
+      async () => `cursor=${createCursors(['x'.repeat(16)]).write([], ['a', 'b'])}`,
     ],
     ['is nonsense', async () => 'cursor=abc'],
     ['is empty', async () => 'cursor='],
@@ -173,7 +173,7 @@ test('a search without a word is refused: it would be a filter that everything p
 });
 
 describe('a page comes from an index, in its order,', () => {
-  const cursors = createCursors('a secret of this test');
+  const cursors = createCursors(['a secret of this test']);
   const filters: OrderListQuery[] = [
     {},
     { status: 'confirmed' },

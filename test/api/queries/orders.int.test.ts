@@ -244,7 +244,21 @@ describe('operations', () => {
       ]),
     );
     const statuses = Object.keys(body.paths['/v1/orders/{orderId}/hold'].post.responses);
-    expect(statuses).toEqual(['200', '202', '400', '404', '409', '412', '413', '415', '422', '503']);
+    expect(statuses).toEqual([
+      '200',
+      '202',
+      '400',
+      '401',
+      '403',
+      '404',
+      '409',
+      '412',
+      '413',
+      '415',
+      '421',
+      '422',
+      '503',
+    ]);
     expect(body.components.schemas).toHaveProperty('Problem');
     expect(JSON.stringify(body)).not.toContain('schema-0');
   });

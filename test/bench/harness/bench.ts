@@ -47,12 +47,19 @@ export interface Bench extends BenchOptions {
   product(): Promise<string>;
   /** A fresh process of the product with some variables of its own. The one with all roles is ended before. */
   productWith(env: Readonly<Record<string, string>>): Promise<RoleProcess>;
+  /** A process of the product beside the others, with some variables of its own. @returns its address */
+  beside(env: Readonly<Record<string, string>>): Promise<string>;
   /** The shape of an order on the happy path. */
   orderShape(): Promise<readonly Phase[]>;
   bareOrders(): Promise<Remote<BareOrders>>;
   /** @returns its address */
   bareApi(): Promise<string>;
-  connect(address: string, count: number): Promise<readonly [HttpConnection, ...HttpConnection[]]>;
+  /** @param headers sent with every request */
+  connect(
+    address: string,
+    count: number,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<readonly [HttpConnection, ...HttpConnection[]]>;
   /** Ends what goes on from one measurement to the next, but for the servers. */
   alone(): Promise<void>;
   /** `end` is called when the measurement ends, the last one first. */
@@ -130,9 +137,9 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
       return kept.product.address;
     }
 
-    async function connect(address: string, count: number) {
-      const first = await HttpConnection.open(address);
-      const others = Array.from({ length: count - 1 }, () => HttpConnection.open(address));
+    async function connect(address: string, count: number, headers?: Readonly<Record<string, string>>) {
+      const first = await HttpConnection.open(address, headers);
+      const others = Array.from({ length: count - 1 }, () => HttpConnection.open(address, headers));
       const connections: [HttpConnection, ...HttpConnection[]] = [first, ...(await Promise.all(others))];
       atEnd(() => connections.forEach((one) => one.close()));
       return connections;
@@ -159,6 +166,12 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
         const started = await startProduct(env);
         atEnd(() => started.stop());
         return started;
+      },
+      async beside(env) {
+        note('starting another process');
+        const started = await startProduct(env);
+        atEnd(() => started.stop());
+        return started.address;
       },
       orderShape: () =>
         (shape ??= (async () => {

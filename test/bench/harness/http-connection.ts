@@ -14,28 +14,36 @@ export interface HttpAnswer {
 export class HttpConnection {
   readonly #socket: Socket;
   readonly #host: string;
+  readonly #headers: Readonly<Record<string, string>>;
   #received: Buffer = Buffer.alloc(0);
   #settle:
     { readonly resolve: (answer: HttpAnswer) => void; readonly reject: (error: Error) => void } | undefined;
 
-  private constructor(socket: Socket, host: string) {
+  private constructor(socket: Socket, host: string, headers: Readonly<Record<string, string>>) {
     this.#socket = socket;
     this.#host = host;
+    this.#headers = headers;
     socket.on('data', (chunk) => this.#receive(chunk));
     socket.on('error', (error) => this.#settle?.reject(error));
     socket.on('close', () => this.#settle?.reject(new Error('The server closed the connection.')));
   }
 
-  /** @param address `http://host:port` */
-  static async open(address: string): Promise<HttpConnection> {
+  /**
+   * @param address `http://host:port`
+   * @param headers sent with every request
+   */
+  static async open(
+    address: string,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<HttpConnection> {
     const { hostname, port, host } = new URL(address);
     const socket = connect({ host: hostname, port: Number(port), noDelay: true });
     await once(socket, 'connect');
-    return new HttpConnection(socket, host);
+    return new HttpConnection(socket, host, headers);
   }
 
   get(path: string): Promise<HttpAnswer> {
-    return this.#send(`GET ${path} HTTP/1.1\r\nhost: ${this.#host}\r\n\r\n`);
+    return this.#send(`GET ${path} HTTP/1.1\r\n${this.#lines({})}\r\n`);
   }
 
   /** Sends JSON, and reads it. @throws Error where the status is another one */
@@ -54,13 +62,19 @@ export class HttpConnection {
   /** Sends JSON, whatever the answer will be. */
   tryPost(path: string, body: unknown, headers: Readonly<Record<string, string>> = {}): Promise<HttpAnswer> {
     const text = JSON.stringify(body);
-    const lines = Object.entries({
-      host: this.#host,
+    const lines = this.#lines({
       'content-type': 'application/json',
       'content-length': String(Buffer.byteLength(text)),
       ...headers,
-    }).map(([name, value]) => `${name}: ${value}\r\n`);
-    return this.#send(`POST ${path} HTTP/1.1\r\n${lines.join('')}\r\n${text}`);
+    });
+    return this.#send(`POST ${path} HTTP/1.1\r\n${lines}\r\n${text}`);
+  }
+
+  #lines(more: Readonly<Record<string, string>>): string {
+    const headers = { host: this.#host, ...this.#headers, ...more };
+    return Object.entries(headers)
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join('');
   }
 
   close(): void {

@@ -1,4 +1,5 @@
 import type { Measurement } from '../harness/bench.js';
+import { access } from './access.js';
 import { historyCosts } from './history-cost.js';
 import { ordersAccept } from './orders-accept.js';
 import { ordersConfirm } from './orders-confirm.js';
@@ -24,6 +25,7 @@ export const measurements: readonly Measurement[] = [
   historyCosts,
   queryGet,
   queryGetHot,
+  access,
   queryList,
   recordBatch,
   recordLong,

@@ -41,7 +41,7 @@ function breakable(broken: Set<string>): View {
   };
 }
 
-const because = { actor: 'tester', reason: 'it is mended' };
+const because = { actor: 'tester', reason: 'it is repaired' };
 
 test.each(views.map((view) => [view.name, view] as const))(
   '%s has what its fold makes of each event',
@@ -173,7 +173,7 @@ describe('an event that a view cannot apply', () => {
     return { sick, well, broken, view, id, orderId: third?.orderId ?? '' };
   }
 
-  test('is set aside, later ones of its order wait behind it, and all others go on', async () => {
+  test('is parked, later ones of its order wait behind it, and all others go on', async () => {
     const { sick, well, view, orderId } = await withOneBroken();
     expect(await parkedOf(db, view)).toMatchObject([
       { orderId, version: 3, status: 'parked', error: 'This event cannot be applied.' },
@@ -187,7 +187,7 @@ describe('an event that a view cannot apply', () => {
     expect(await listParked(db, view, { limit: 2 })).toHaveLength(2);
   });
 
-  test('is applied with those behind it once it is tried again and the view is mended', async () => {
+  test('is applied with those behind it once it is tried again and the view is repaired', async () => {
     const { sick, well, view, broken, orderId } = await withOneBroken();
     broken.clear();
     expect(await intervene(db, view, { action: 'retry', orderId, ...because })).toEqual({
@@ -236,7 +236,7 @@ describe('an event that a view cannot apply', () => {
     expect(await parkedOf(db, view)).toEqual([]);
   });
 
-  test('is left alone where another is meant, or nothing is set aside', async () => {
+  test('is left alone where another is meant, or nothing is parked', async () => {
     const { view, orderId } = await withOneBroken();
     expect(await intervene(db, view, { action: 'skip', orderId, version: 4, ...because })).toEqual({
       kind: 'other_version',
@@ -315,32 +315,29 @@ describe('an event that was altered so that nobody can read it', () => {
     await journal(db).updateOne({ _id: `${orderId}:${version}` }, { $set: change });
   }
 
-  test.each(altered)(
-    '%s: is set aside by every view, and applied once it is put right',
-    async (_, change) => {
-      const [sick = [], well = []] = newLogs('refunded', 'completed');
-      const [, second] = sick;
-      if (second === undefined) throw new Error('It has two events.');
-      await publish(db, interleaved(sick, well));
-      await alter(second, change);
-      for (const view of views) run(view);
-      for (const view of views) {
-        await caughtUp(db, view);
-        expect(await parkedOf(db, view)).toMatchObject([
-          { version: 2, status: 'parked', error: expect.anything() },
-          ...sick.slice(2).map(({ version }) => ({ version, status: 'waiting' })),
-        ]);
-        expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, view, [sick.slice(0, 1), well]));
-      }
-      const retry = { action: 'retry', orderId: second.orderId, ...because } as const;
-      expect(await intervene(db, customers, retry)).toMatchObject({ applied: 0, parked: { version: 2 } });
-      await alter(second, second);
-      for (const view of views) {
-        expect(await intervene(db, view, retry)).toMatchObject({ applied: sick.length - 1, remaining: 0 });
-        expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, view, [sick, well]));
-      }
-    },
-  );
+  test.each(altered)('%s: is parked by every view, and applied once it is put right', async (_, change) => {
+    const [sick = [], well = []] = newLogs('refunded', 'completed');
+    const [, second] = sick;
+    if (second === undefined) throw new Error('It has two events.');
+    await publish(db, interleaved(sick, well));
+    await alter(second, change);
+    for (const view of views) run(view);
+    for (const view of views) {
+      await caughtUp(db, view);
+      expect(await parkedOf(db, view)).toMatchObject([
+        { version: 2, status: 'parked', error: expect.anything() },
+        ...sick.slice(2).map(({ version }) => ({ version, status: 'waiting' })),
+      ]);
+      expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, view, [sick.slice(0, 1), well]));
+    }
+    const retry = { action: 'retry', orderId: second.orderId, ...because } as const;
+    expect(await intervene(db, customers, retry)).toMatchObject({ applied: 0, parked: { version: 2 } });
+    await alter(second, second);
+    for (const view of views) {
+      expect(await intervene(db, view, retry)).toMatchObject({ applied: sick.length - 1, remaining: 0 });
+      expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, view, [sick, well]));
+    }
+  });
 
   test('stops none but the later events of its order where a view has it already', async () => {
     const [sick = [], well = []] = newLogs('refunded', 'completed');
@@ -363,7 +360,7 @@ describe('an event that was altered so that nobody can read it', () => {
     );
   });
 
-  test('is waited for where a newer version wrote it: nothing is set aside', async () => {
+  test('is waited for where a newer version wrote it: nothing is parked', async () => {
     const [newer = [], well = []] = newLogs('completed', 'completed');
     const [, second] = newer;
     if (second === undefined) throw new Error('It has two events.');

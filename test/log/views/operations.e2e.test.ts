@@ -221,7 +221,7 @@ test('the view of orders is rebuilt at start where it is of an older version, an
   expect(await viewOf('orders')).toMatchObject({ rebuildId: newer });
 });
 
-test('an event that was set aside is listed, tried again and skipped over HTTP', async () => {
+test('an event that was parked is listed, tried again and skipped over HTTP', async () => {
   const { id } = await api.place();
   await upToDate();
   // As if the view could not apply the order's last event.
@@ -259,7 +259,7 @@ test('an event that was set aside is listed, tried again and skipped over HTTP',
       ]),
     }),
   );
-  const reason = { reason: 'it is mended' };
+  const reason = { reason: 'it is repaired' };
   expect(await api.post(`${path}/${id}/skip`, { ...reason, version: 1 })).toMatchObject({
     status: 409,
     body: { code: 'other_version_parked', version },
@@ -392,7 +392,7 @@ test('the client scripts show the views, rebuild them and roll them back', async
   });
   expect((await script('rebuild --from history')).out).toBe('journal is rebuilt');
 
-  expect((await script('parked list customers')).out).toBe('nothing is set aside');
+  expect((await script('parked list customers')).out).toBe('nothing is parked');
   expect(await script(`parked skip customers ${id}:3 --reason trial`)).toMatchObject({
     exitCode: 3,
     err: expect.stringContaining('nothing_parked'),

@@ -204,13 +204,13 @@ test('a new version is built while the old one is read, and takes over by itself
   await runners.at(-1)?.stop();
   await rollBack(db, customers.name);
   const asked: string[] = [];
-  const standing = run(next, { requestRebuild: async ({ name }) => void asked.push(name) });
-  await standing.hasBegun;
+  const waiting = run(next, { requestRebuild: async ({ name }) => void asked.push(name) });
+  await waiting.hasBegun;
   const [more = []] = newLogs('completed');
   await publish(db, more);
   run(customers);
   await caughtUp(db, customers);
-  expect(await standing.ended).toBeInstanceOf(Superseded);
+  expect(await waiting.ended).toBeInstanceOf(Superseded);
   expect(asked).toEqual([]);
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [...logs, more]));
 });
@@ -618,6 +618,37 @@ test('a rebuild of the view of orders to another version is left to those that h
   expect(await rebuildOrders(rebuilding(rebuildId, ended.signal))).toBe(false);
   await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { version: ordersVersion + 1 } });
   await expect(rebuildOrders(rebuilding(rebuildId))).rejects.toThrow(Superseded);
+});
+
+test('a rebuild of the view of orders to an older version ends, and one to this version takes its place', async () => {
+  const rebuildId = randomUUID();
+  const ended = new AbortController();
+  ended.abort();
+  const logs = newLogs('completed', 'cancelled');
+  for (const log of logs) await record(db, log);
+  expect(await rebuildOrders(rebuilding(rebuildId, ended.signal))).toBe(false);
+  const older = { $set: { version: ordersVersion - 1 } };
+  await storeRebuilds(db).updateOne({ _id: 'orders' }, older);
+  await expect(rebuildOrders(rebuilding(rebuildId))).rejects.toMatchObject({
+    nonRetryable: true,
+    message: expect.stringContaining(`which version ${ordersVersion} replaces`),
+  });
+  expect(await areOrdersOutdated(db)).toBe(true);
+  expect(await rebuildOrders(rebuilding())).toBe(true);
+  expect(await storedOrders()).toEqual(wholeOrders(logs));
+});
+
+test('a rebuild of the view of orders whose collection was not noted goes on in it', async () => {
+  const rebuildId = randomUUID();
+  const ended = new AbortController();
+  const logs = newLogs('completed', 'cancelled');
+  for (const log of logs) await record(db, log);
+  expect(await rebuildOrders(rebuilding(rebuildId, ended.signal, () => ended.abort()))).toBe(false);
+  await db.collection(`orders_next_${rebuildId}`).rename('orders_next');
+  await storeRebuilds(db).updateOne({ _id: 'orders' }, { $unset: { collection: '' } });
+  expect(await rebuildOrders(rebuilding(rebuildId))).toBe(true);
+  expect(await storedOrders()).toEqual(wholeOrders(logs));
+  expect(await db.listCollections({ name: /^orders_next/ }).toArray()).toEqual([]);
 });
 
 test('how far behind everything is, is told in events and in time', async () => {

@@ -4,7 +4,7 @@ import type { Order } from '../../../order/order.js';
 import type { StoredEvent } from '../../entity.js';
 import { NewerEvent, upcast } from '../../../order/upcasters.js';
 import { committed } from '../../journal/durability.js';
-import { journal, laterBeginnings, readJournalsBefore } from '../../journal/journal.js';
+import { journal, truncationPoints, readJournalsBefore } from '../../journal/journal.js';
 import type { PositionedEvent } from '../../feed/feed.js';
 import { RecentOrders } from '../../../views/recent-orders.js';
 import type { View } from '../view.js';
@@ -91,7 +91,7 @@ export class OrderStates {
         states.set(orderId, gap(orderId, state));
     }
     const broken = [...missing.keys()].filter((orderId) => states.get(orderId) instanceof Error);
-    for (const [orderId, version] of await laterBeginnings(this.db, broken)) {
+    for (const [orderId, version] of await truncationPoints(this.db, broken)) {
       if (version <= (missing.get(orderId) ?? 0)) states.set(orderId, new LostPast(orderId));
     }
     const notInMemory = events.filter(({ orderId }) => !inMemory.has(orderId));

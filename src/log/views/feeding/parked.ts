@@ -18,6 +18,8 @@ export interface ParkedAudit {
   readonly version: number;
   readonly action: 'retry' | 'skip';
   readonly actor: string;
+  /** for whom the actor did it; absent if for itself */
+  readonly onBehalfOf?: string;
   readonly reason: string;
   /** ISO-8601 UTC */
   readonly at: string;
@@ -33,6 +35,8 @@ export interface Intervention {
   /** the version that is meant; by default the order's first parked event */
   readonly version?: number;
   readonly actor: string;
+  /** for whom the actor did it; absent if for itself */
+  readonly onBehalfOf?: string;
   readonly reason: string;
 }
 
@@ -120,7 +124,7 @@ async function once(db: Db, view: View, intervention: Intervention): Promise<Int
 async function attempt(
   db: Db,
   view: View,
-  { action, orderId, version, actor, reason }: Intervention,
+  { action, orderId, version, actor, onBehalfOf, reason }: Intervention,
 ): Promise<Intervened | NotIntervened | undefined> {
   const state = await projections(db).findOne({ _id: view.name }, committed);
   if (state === null) return { kind: 'nothing_parked' };
@@ -150,6 +154,7 @@ async function attempt(
     version: first.version,
     action,
     actor,
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
     reason,
     at: new Date().toISOString(),
     applied: tried.length - folded.parked.length,

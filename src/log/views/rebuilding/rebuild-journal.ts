@@ -4,7 +4,7 @@ import { recognizeDatabase } from '../../../effects/inventory/recognize-database
 import { beginRestore, endRestore } from '../../../effects/inventory/stock-restore.js';
 import { workflowId } from '../../../order-log.js';
 import { NewerEvent } from '../../../order/upcasters.js';
-import { mapInOrder } from '../../journal/chunks.js';
+import { mapInOrder } from '../../../concurrency/async-iterables.js';
 import { foldHistory, readHistoryLog } from '../../journal/history.js';
 import { ensureJournalIndexes } from '../../journal/journal.js';
 import { countOrderWorkflows, listOrderWorkflows, type OrderPage } from '../../journal/order-workflows.js';
@@ -67,6 +67,7 @@ async function restoreAll(rebuilding: JournalRebuilding): Promise<boolean> {
     const broken = orders.flatMap(({ orderId, isBroken }) => (isBroken ? [orderId] : []));
     exceptions.push(...broken, ...(await restoreOrders(db, kept, alive)));
     done += orders.length;
+    alive();
     if (page === undefined) return;
     await rebuilder.advance({
       done,

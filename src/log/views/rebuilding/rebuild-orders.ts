@@ -1,5 +1,6 @@
+import { ApplicationFailure } from '@temporalio/common';
 import { type Collection, type Db, type Filter, MongoNetworkTimeoutError } from 'mongodb';
-import { prefetch } from '../../journal/chunks.js';
+import { prefetch } from '../../../concurrency/async-iterables.js';
 import { committed, durable, insertMissing } from '../../journal/durability.js';
 import { feedHead } from '../../feed/feed.js';
 import { type JournalDocument, journal, notJournaled, readJournals } from '../../journal/journal.js';
@@ -38,18 +39,19 @@ const rounds = 10;
  * event on, or is gone, is taken over as it was.
  *
  * @returns false if `signal` ended it before it was done
- * @throws Superseded if another holder has taken it over, or its version is not the one of this
- *   process; and any error of MongoDB: call it again, it continues
+ * @throws Superseded if another holder has taken it over, or its version is newer than the one of
+ *   this process; and any error of MongoDB: call it again, it continues. ApplicationFailure, which
+ *   is not retried, if its version is older.
  */
 export async function rebuildOrders(rebuilding: Rebuilding): Promise<boolean> {
   const { db, heartbeat, rebuildId } = rebuilding;
   const rebuilder = await takeOver(rebuilding);
-  const { phase, collection = 'orders_next' } = rebuilder.state;
-  const version = versionOf(rebuilder.state);
-  if (version !== ordersVersion)
-    throw new Superseded(`The view orders is rebuilt as version ${version}; here is ${ordersVersion}.`);
+  const { phase } = rebuilder.state;
   if (phase === 'done') return true;
-  await dropUnusedBuilds(db, rebuilder);
+  refuseOtherVersion(versionOf(rebuilder.state));
+  // An earlier version of the code kept no name, and had only one.
+  const collection = rebuilder.state.collection ?? 'orders_next';
+  await dropUnusedBuilds(db, rebuilder, collection);
   const target: Target = { db, next: db.collection(collection), rebuildId };
   if (phase === 'running') {
     if (!(await fill(target, rebuilder, rebuilding))) return false;
@@ -69,8 +71,22 @@ export async function rebuildOrders(rebuilding: Rebuilding): Promise<boolean> {
     heartbeat(rebuilder.state.done);
   }
   await rebuilder.advance({ phase: 'done' });
-  await dropUnusedBuilds(db, rebuilder);
+  await dropUnusedBuilds(db, rebuilder, collection);
   return true;
+}
+
+/**
+ * @throws Superseded for a newer version: a worker that has it continues. ApplicationFailure, not
+ *   retried, for an older one: a rebuild to the version of this process takes its place.
+ */
+function refuseOtherVersion(version: number): void {
+  if (version > ordersVersion)
+    throw new Superseded(`The view orders is rebuilt as version ${version}; here is ${ordersVersion}.`);
+  if (version < ordersVersion)
+    throw ApplicationFailure.nonRetryable(
+      `This rebuild makes version ${version} of the view orders, which version ${ordersVersion} replaces.`,
+      'RebuildOutdated',
+    );
 }
 
 /**
@@ -123,12 +139,12 @@ async function identityOf(db: Db, name: string): Promise<string | undefined> {
 /**
  * Drops what other rebuilds have left, `orders_before_…` of earlier versions of this code included.
  */
-async function dropUnusedBuilds(db: Db, rebuilder: StoreRebuilder): Promise<void> {
+async function dropUnusedBuilds(db: Db, rebuilder: StoreRebuilder, collection: string): Promise<void> {
   const found = await db.listCollections({ name: /^orders_(next|before)/ }, { nameOnly: true }).toArray();
   // Checks, after the list was read, that no other rebuild has taken over. A rebuild that takes
   // over later is not in the list.
   await rebuilder.advance({});
-  for (const { name } of found) if (name !== rebuilder.state.collection) await db.dropCollection(name);
+  for (const { name } of found) if (name !== collection) await db.dropCollection(name);
 }
 
 /** Writes every order, by id, from the rebuild's checkpoint on. */

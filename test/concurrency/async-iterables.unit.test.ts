@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { prefetch } from '../../../src/log/journal/chunks.js';
+import { prefetch } from '../../src/concurrency/async-iterables.js';
 
 /** Items, and what was asked of them. */
 function source(count: number, failsAt = Infinity) {

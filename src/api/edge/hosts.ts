@@ -1,0 +1,28 @@
+import { isIP } from 'node:net';
+import { HttpProblem } from '../problem.js';
+import type { Http } from '../server.js';
+
+const LOOPBACK = 'localhost';
+
+/**
+ * Refuses requests for another host name, because a page of another site can let its own name lead
+ * to this address (DNS rebinding). A name cannot be an IP address, so a health check by address
+ * passes.
+ *
+ * @param names of this API, in lower case, besides `localhost`
+ */
+export function refuseOtherHosts(app: Http, names: readonly string[]): void {
+  const known = new Set([LOOPBACK, ...names]);
+  app.addHook('onRequest', (request, _reply, done) => {
+    const { host } = request.headers;
+    // A browser always sends one.
+    if (host === undefined || isKnown(host, known)) return done();
+    const detail = `This API is not known as ${host}. Its names are in ALLOWED_HOSTS.`;
+    return done(new HttpProblem(421, 'host_not_allowed', detail));
+  });
+}
+
+function isKnown(host: string, known: ReadonlySet<string>): boolean {
+  const [, ipv6, name = ''] = /^(?:\[([\da-f:.]+)\]|([^:]+))(?::\d+)?$/i.exec(host) ?? [];
+  return isIP(ipv6 ?? name) !== 0 || known.has(name.toLowerCase());
+}

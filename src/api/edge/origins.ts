@@ -1,0 +1,50 @@
+import cors from '@fastify/cors';
+import type { FastifyRequest } from 'fastify';
+import { HttpProblem } from '../problem.js';
+import type { Http } from '../server.js';
+
+/** How long a browser may remember what it is allowed. */
+const REMEMBERED_S = 600;
+/** Headers of answers that a page of another origin may read. */
+const exposed = [
+  'ETag',
+  'Location',
+  'Retry-After',
+  'Idempotency-Key',
+  'Idempotent-Replayed',
+  'X-Correlation-Id',
+  'Served-By',
+];
+
+/**
+ * Lets pages of `origins` use the API, and refuses what a page of any other origin sends to change
+ * something. A browser tells the origin with each such request; other clients send none.
+ */
+export async function refuseOtherOrigins(app: Http, origins: readonly string[]): Promise<void> {
+  if (origins.length > 0) {
+    await app.register(cors, {
+      origin: [...origins],
+      methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+      exposedHeaders: exposed,
+      maxAge: REMEMBERED_S,
+      strictPreflight: false,
+    });
+  }
+  const allowed = new Set(origins);
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (isSafe(request.method) || isAllowed(request, allowed)) return done();
+    const detail = 'A page of another origin sent this request. Its origin is not in CORS_ORIGINS.';
+    return done(new HttpProblem(403, 'origin_not_allowed', detail));
+  });
+}
+
+/** Methods that change nothing. */
+export function isSafe(method: string | readonly string[]): boolean {
+  return [method].flat().every((one) => one === 'GET' || one === 'HEAD' || one === 'OPTIONS');
+}
+
+function isAllowed({ headers }: FastifyRequest, allowed: ReadonlySet<string>): boolean {
+  const { origin, host, 'sec-fetch-site': site } = headers;
+  if (origin === undefined) return site === undefined || site === 'same-origin' || site === 'none';
+  return allowed.has(origin) || (URL.canParse(origin) && new URL(origin).host === host?.toLowerCase());
+}

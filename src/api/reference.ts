@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { setHeadersOfPages } from './edge/headers.js';
+import type { Http } from './server.js';
+
+/**
+ * Serves `/docs/`: the reference, which shows `/openapi.json` and works offline. All of it comes
+ * from this origin, and its scripts are files.
+ */
+export async function registerReference(app: Http): Promise<void> {
+  const scalar = readFileSync(join(dirname(require.resolve(PACKAGE)), 'js', 'standalone.js'));
+  const javascript = 'text/javascript; charset=utf-8';
+  const hidden = { config: { access: 'open' }, schema: { hide: true } } as const;
+
+  app.get('/', hidden, async (_request, reply) => reply.redirect('/docs/'));
+  await app.register(async (docs: Http) => {
+    await setHeadersOfPages(docs);
+    docs.get('/docs', hidden, async (_request, reply) => reply.redirect('/docs/', 301));
+    docs.get('/docs/', { ...hidden, helmet: { enableCSPNonces: true } }, async (_request, reply) =>
+      reply.type('text/html; charset=utf-8').send(page(reply.cspNonce.style)),
+    );
+    docs.get('/docs/js/scalar.js', hidden, async (_request, reply) => reply.type(javascript).send(scalar));
+    docs.get('/docs/js/start.js', hidden, async (_request, reply) => reply.type(javascript).send(START));
+    docs.get('/docs/js/nonce.js', hidden, async (_request, reply) => reply.type(javascript).send(NONCE));
+  });
+}
+
+const require = createRequire(import.meta.url);
+const PACKAGE = '@scalar/fastify-api-reference';
+
+/** @param nonce of the styles that its scripts make */
+function page(nonce: string): string {
+  return `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8" />
+    <meta name="viewport" content="width=device-width, initial-scale=1" />
+    <title>Orders API</title>
+  </head>
+  <body>
+    <div id="app"></div>
+    <script src="js/nonce.js" data-style-nonce="${nonce}"></script>
+    <script src="js/scalar.js"></script>
+    <script src="js/start.js"></script>
+  </body>
+</html>
+`;
+}
+
+/** Scalar writes its styles into elements that it makes. They are allowed by the page's nonce. */
+const NONCE = `const { styleNonce } = document.currentScript.dataset;
+const create = document.createElement.bind(document);
+document.createElement = (...args) => {
+  const element = create(...args);
+  if (element instanceof HTMLStyleElement) element.nonce = styleNonce;
+  return element;
+};
+`;
+
+const START = `Scalar.createApiReference('#app', ${JSON.stringify({
+  url: '../openapi.json',
+  withDefaultFonts: false,
+  hideClientButton: true,
+  telemetry: false,
+})});
+`;

@@ -1,0 +1,159 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { registerDocs } from '../../../src/api/docs.js';
+import { createHttp, type Http } from '../../../src/api/server.js';
+import { createLogger } from '../../../src/server/logger.js';
+
+const OWN = 'orders.example:8080';
+const PARTNER = 'https://partner.example';
+const EVIL = 'https://evil.example';
+
+let app: Http;
+let rebuilds = 0;
+
+async function appFor(origins: readonly string[]): Promise<Http> {
+  const edge = { hosts: ['orders.example'], origins };
+  const made = await createHttp(createLogger('silent'), { edge });
+  await registerDocs(made);
+  const config = { access: 'open' } as const;
+  made.get('/things', { config, schema: { summary: 'Things' } }, async () => ({ data: [] }));
+  made.post('/rebuild', { config, schema: { summary: 'Rebuild' } }, async () => ({ rebuilds: ++rebuilds }));
+  await made.ready();
+  return made;
+}
+
+beforeAll(async () => {
+  app = await appFor([PARTNER]);
+});
+afterAll(() => app.close());
+
+type Headers = Readonly<Record<string, string>>;
+const get = (headers: Headers, url = '/things') => app.inject({ url, headers });
+const post = (headers: Headers) =>
+  app.inject({ method: 'POST', url: '/rebuild', headers: { host: OWN, ...headers } });
+
+describe('a host name', () => {
+  test.each([
+    'localhost',
+    'localhost:8080',
+    'LocalHost',
+    '127.0.0.1:8080',
+    '[::1]:8080',
+    '10.2.3.4:8080',
+    OWN,
+    'Orders.Example',
+  ])('such as %s is taken: this machine, an address as a health check uses it, or ours', async (host) => {
+    expect((await get({ host })).statusCode).toBe(200);
+  });
+
+  test.each(['evil.example', 'orders.example.evil.example', '127.0.0.1.evil.example', 'x@localhost', ''])(
+    'such as "%s" is refused with 421, health and pages included',
+    async (host) => {
+      for (const url of ['/things', '/docs/', '/openapi.json', '/nothing']) {
+        const reply = await get({ host }, url);
+        expect(reply.statusCode).toBe(421);
+        expect(reply.json()).toMatchObject({ code: 'host_not_allowed', status: 421 });
+      }
+    },
+  );
+});
+
+describe('a request that changes something', () => {
+  test.each([
+    ['says no origin', {}],
+    ['is of our own page', { origin: `http://${OWN}`, 'sec-fetch-site': 'same-origin' }],
+    ['is of our own page behind TLS', { origin: `https://${OWN}` }],
+    ['is of an origin that may use the API', { origin: PARTNER, 'sec-fetch-site': 'cross-site' }],
+  ])('is taken if it %s', async (_what, headers) => {
+    const before = rebuilds;
+    expect((await post(headers)).statusCode).toBe(200);
+    expect(rebuilds).toBe(before + 1);
+  });
+
+  test.each([
+    ['another origin', { origin: EVIL }],
+    ['another port of this host', { origin: 'https://orders.example' }],
+    ['a page without an origin', { origin: 'null' }],
+    ['no readable origin', { origin: 'evil' }],
+    ['another site, by the browser', { 'sec-fetch-site': 'cross-site' }],
+    ['a sister host, by the browser', { 'sec-fetch-site': 'same-site' }],
+  ])('is refused with 403 if it is of %s, and changes nothing', async (_what, headers) => {
+    const before = rebuilds;
+    const reply = await post(headers);
+    expect(reply.statusCode).toBe(403);
+    expect(reply.json()).toMatchObject({ code: 'origin_not_allowed' });
+    expect(rebuilds).toBe(before);
+  });
+});
+
+describe('a page of another origin', () => {
+  const preflight = (origin: string) =>
+    app.inject({
+      method: 'OPTIONS',
+      url: '/rebuild',
+      headers: { host: OWN, origin, 'access-control-request-method': 'POST' },
+    });
+
+  test('may use the API if CORS_ORIGINS has its origin, and reads errors too', async () => {
+    const { statusCode, headers } = await preflight(PARTNER);
+    expect(statusCode).toBe(204);
+    expect(headers).toMatchObject({
+      'access-control-allow-origin': PARTNER,
+      'access-control-allow-methods': expect.stringContaining('POST'),
+    });
+    for (const url of ['/things', '/nothing']) {
+      const reply = await get({ host: OWN, origin: PARTNER }, url);
+      expect(reply.headers['access-control-allow-origin']).toBe(PARTNER);
+      expect(reply.headers['access-control-expose-headers']).toContain('ETag');
+    }
+  });
+
+  test('reads nothing otherwise', async () => {
+    expect((await preflight(EVIL)).headers).not.toHaveProperty('access-control-allow-origin');
+    expect((await get({ host: OWN, origin: EVIL })).headers).not.toHaveProperty(
+      'access-control-allow-origin',
+    );
+  });
+
+  test('may by default not use it, whatever its origin', async () => {
+    const none = await appFor([]);
+    const url = '/things';
+    const reply = await none.inject({ url, headers: { host: OWN, origin: PARTNER } });
+    expect(Object.keys(reply.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
+    expect((await none.inject({ method: 'OPTIONS', url, headers: { host: OWN } })).statusCode).toBe(405);
+    await none.close();
+  });
+});
+
+test('an unknown path is 404, though a preflight request is taken for every path', async () => {
+  expect((await get({}, '/nothing')).statusCode).toBe(404);
+});
+
+describe('the headers', () => {
+  test.each(['/things', '/nothing', '/openapi.json'])('of %s let a browser run nothing', async (url) => {
+    expect((await get({}, url)).headers).toMatchObject({
+      'content-security-policy': "default-src 'none';frame-ancestors 'none'",
+      'cross-origin-resource-policy': 'same-origin',
+      'x-content-type-options': 'nosniff',
+    });
+  });
+
+  test('of the reference allow what comes from this origin, and nothing inline', async () => {
+    const { headers, body } = await get({}, '/docs/');
+    const policy = String(headers['content-security-policy']);
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("connect-src 'self'");
+    expect(policy).not.toMatch(/unsafe|https?:|\*/);
+    expect(body).not.toMatch(/<script(?![^>]* src=)|<style| style=| on\w+=/);
+    const scripts = [...body.matchAll(/<script src="([^"]+)"/g)].map(([, path = '']) => path);
+    expect(scripts).toHaveLength(3);
+    for (const path of scripts) expect((await get({}, `/docs/${path}`)).statusCode).toBe(200);
+    expect(policy).toContain(/data-style-nonce="(\w+)"/.exec(body)?.[1]);
+    expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' });
+  });
+});
+
+test('OpenAPI has these answers', async () => {
+  const { paths } = (await get({}, '/openapi.json')).json();
+  expect(Object.keys(paths['/things'].get.responses)).toContain('421');
+  expect(Object.keys(paths['/rebuild'].post.responses)).toEqual(expect.arrayContaining(['403', '421']));
+});

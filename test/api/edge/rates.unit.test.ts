@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { registerDocs } from '../../../src/api/docs.js';
+import { createHttp, type Http } from '../../../src/api/server.js';
+import { createLogger } from '../../../src/server/logger.js';
+
+const PER_MINUTE = 3;
+
+let app: Http;
+
+beforeAll(async () => {
+  const edge = { hosts: [], origins: [], perMinute: PER_MINUTE };
+  // The key is the client's name.
+  const authenticate = async (authorization = '') => {
+    const actor = `key:${authorization}`;
+    return { actor, issuer: actor, scopes: new Set(['orders:read'] as const) };
+  };
+  app = await createHttp(createLogger('silent'), { edge, authenticate });
+  await registerDocs(app);
+  app.get('/things', { config: { access: 'orders:read' }, schema: { summary: 'Things' } }, async () => ({}));
+  app.get('/health', { config: { access: 'open', work: 'none' } }, async () => ({}));
+  app.get('/open', { config: { access: 'open' } }, async () => ({}));
+  await app.ready();
+});
+afterAll(() => app.close());
+
+const get = (url: string, authorization: string, remoteAddress = '10.0.0.1') =>
+  app.inject({ url, headers: { authorization }, remoteAddress });
+
+describe('a caller who sends more than the limit in a minute', () => {
+  test('is refused with 429, and told when to come again', async () => {
+    for (let left = PER_MINUTE - 1; left >= 0; left -= 1) {
+      const { statusCode, headers } = await get('/things', 'shop');
+      expect({ statusCode, headers }).toMatchObject({
+        statusCode: 200,
+        headers: { 'ratelimit-limit': String(PER_MINUTE), 'ratelimit-remaining': String(left) },
+      });
+    }
+    const refused = await get('/things', 'shop');
+    expect(refused.statusCode).toBe(429);
+    expect(refused.headers['content-type']).toMatch(/^application\/problem\+json/);
+    expect(refused.json()).toMatchObject({ code: 'rate_limited', status: 429 });
+    const seconds = Number(refused.headers['retry-after']);
+    expect(seconds).toBeGreaterThan(0);
+    expect(seconds).toBeLessThanOrEqual(60);
+    expect(refused.headers).toMatchObject({ 'ratelimit-remaining': '0', 'ratelimit-reset': String(seconds) });
+  });
+
+  test('is one client, wherever it is, and no other client is refused with it', async () => {
+    expect((await get('/things', 'shop', '10.0.0.9')).statusCode).toBe(429);
+    expect((await get('/things', 'warehouse')).statusCode).toBe(200);
+  });
+
+  test('still reads health', async () => {
+    for (let n = 0; n < 3 * PER_MINUTE; n += 1)
+      expect((await get('/health', 'shop')).headers).not.toHaveProperty('ratelimit-limit');
+    expect((await get('/health', 'shop')).statusCode).toBe(200);
+  });
+
+  test('is an address where nobody says who it is', async () => {
+    for (let n = 0; n < PER_MINUTE; n += 1) await get('/open', `x${n}`, '10.0.0.7');
+    expect((await get('/open', 'y', '10.0.0.7')).statusCode).toBe(429);
+    expect((await get('/open', 'y', '10.0.0.8')).statusCode).toBe(200);
+  });
+});
+
+test('OpenAPI has this answer', async () => {
+  const { paths } = (await get('/openapi.json', '', '10.0.0.5')).json();
+  expect(Object.keys(paths['/things'].get.responses)).toContain('429');
+});
