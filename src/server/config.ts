@@ -276,7 +276,6 @@ function matching(
   return given;
 }
 
-/** A connection string, which may have a password. */
 function mongodb(env: Env, name: string): string | undefined {
   const uri = matching(
     name,

@@ -67,9 +67,8 @@ const RECONNECT_EVERY_MS = 250;
  */
 export function connectMongo(config: Config): Mongo {
   const closed = new AbortController();
-  const orders = connect('MONGODB_URI', config.mongodb.uri, closed.signal);
-  const ofKeys =
-    config.keys.uri === undefined ? orders : connect('KEYS_MONGODB_URI', config.keys.uri, closed.signal);
+  const orders = connect(config.mongodb.uri, closed.signal);
+  const ofKeys = config.keys.uri === undefined ? orders : connect(config.keys.uri, closed.signal);
   const db = orders.client.db(config.mongodb.db);
   let masterKeys: MasterKeys | undefined;
   const keys = openKeyStore(
@@ -94,11 +93,10 @@ export function connectMongo(config: Config): Mongo {
 }
 
 function connect(
-  name: string,
   uri: string,
   closed: AbortSignal,
 ): { readonly client: MongoClient; readonly connected: Promise<void> } {
-  const client = clientOf(name, uri, {
+  const client = clientOf(uri, {
     appName: 'orders',
     writeConcern: { w: 'majority', journal: true },
     readConcern: { level: 'majority' },
@@ -114,11 +112,11 @@ function connect(
   return { client, connected: connectUntilDone(client, closed) };
 }
 
-function clientOf(name: string, uri: string, options: MongoClientOptions): MongoClient {
+function clientOf(uri: string, options: MongoClientOptions): MongoClient {
   try {
     return new MongoClient(uri, options);
   } catch (error) {
-    throw new ConfigError(`${name} cannot be used: ${messageOf(error)}.`, { cause: error });
+    throw new ConfigError(`MONGODB_URI cannot be used: ${messageOf(error)}.`, { cause: error });
   }
 }
 

@@ -162,7 +162,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
 
   const findKeys = createBatcher({ size: 100, concurrency: 4 }, async (keyIds: readonly string[]) => {
     const found = await rows.find({ _id: { $in: keyIds } }, committed).toArray();
-    return new Map(found.map((row) => [row._id, row]));
+    return new Map(found.map(({ _id: keyId, ...row }) => [keyId, { _id: keyId, ...row }]));
   });
   const findSealing = createBatcher({ size: 100, concurrency: 4 }, async (customers: readonly string[]) => {
     const found = await rows

@@ -19,8 +19,12 @@ const sku = `S-${randomUUID()}`;
 const person = {
   customer: { id: customerId, name: `Ada ${secret}`, email: `${secret}@example.com` },
   shippingAddress: {
-    ...{ name: `Bob ${secret}`, street: `1 ${secret} St`, city: `${secret}ville`, country: 'DE' },
-    ...{ postalCode: `1${secret}`, region: `${secret}shire` },
+    name: `Bob ${secret}`,
+    street: `1 ${secret} St`,
+    city: `${secret}ville`,
+    country: 'DE',
+    postalCode: `1${secret}`,
+    region: `${secret}shire`,
   },
   note: `ring ${secret}`,
 };
@@ -119,8 +123,8 @@ test('somebody who may read persons gets them all, and finds them by whole words
   }
   const first = (await api.get(`/v1/orders/${orderId}/events`, all)).body.data[0];
   expect(first.data).toMatchObject({ ...person, payment: { method: 'tok_ok' } });
-  const ids = async (q: string, headers: Readonly<Record<string, string>>) => {
-    const list = await api.get(`/v1/orders?q=${encodeURIComponent(q)}`, headers);
+  const ids = async (q: string, asked: Readonly<Record<string, string>>) => {
+    const list = await api.get(`/v1/orders?q=${encodeURIComponent(q)}`, asked);
     return list.body.data.map((order: { orderId: string }) => order.orderId).toSorted();
   };
   const both = [orderId, declined].toSorted();
