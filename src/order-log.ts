@@ -1,5 +1,8 @@
 import { append as appendTo } from './log/append.js';
 import type { Cause } from './log/entity.js';
+import { type EntityLog, workflowIdOf } from './log/journal/entity-log.js';
+import type { HistoryLog } from './log/journal/history.js';
+import type { RecordedEvent } from './log/journal/journal.js';
 import { answerOf as answerTo } from './log/workflow/answer.js';
 import type {
   Answer as EntityAnswer,
@@ -16,14 +19,38 @@ import type { EffectOf, EffectType, OutcomeOf } from './order/effects.js';
 import { orders, partsCreated } from './order/entity.js';
 import type { EventDraft, EventType, OrderEvent } from './order/events.js';
 import type { Order, OrderStatus } from './order/order.js';
+import { toView } from './order/view.js';
+import { startOptionsOf } from './views/order-start.js';
+import { ordersView } from './views/orders.js';
 
 /** What `log/` offers, with the types of an order. */
+
+/** The log of orders. */
+export const orderLog: EntityLog<Order, EventDraft> = {
+  entity: orders,
+  feed: 'feed',
+  journal: 'journal',
+  view: ordersView,
+  shape: { of: toView, ids: ['shipmentId', 'refundId', 'returnId', 'sku'] },
+  startOptions: startOptionsOf,
+  reconciliations: 'reconciliations',
+  commands: {
+    resume: (orderId) => `npx orders resume ${orderId}`,
+    verify: (orderId) => `npx orders verify --order ${orderId}`,
+    events: (orderId) => `npx orders events ${orderId}`,
+  },
+};
+
+/** An order's log, from Temporal's histories. */
+export type OrderHistory = HistoryLog<Order, EventDraft>;
+/** An event of an order, from the journal. */
+export type RecordedOrderEvent = RecordedEvent<EventDraft>;
 
 /** Name of the workflow type; an order's workflow id is `order-<orderId>`. */
 export const orderWorkflow = orders.name;
 
 export function workflowId(orderId: string): string {
-  return `${orderWorkflow}-${orderId}`;
+  return workflowIdOf(orderLog, orderId);
 }
 
 export type CommandMessage<T extends CommandType> = Message<CommandData[T]>;

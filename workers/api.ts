@@ -1,4 +1,3 @@
-import { orders } from '../src/order/entity.js';
 import { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { createGateway, type GatewayOptions, gatewaySettings } from '../src/api/commands/gateway.js';
@@ -10,7 +9,7 @@ import { forks } from '../src/log/journal/fork.js';
 import { readJournal } from '../src/log/journal/journal.js';
 import { concernOf, latestReconciliations } from '../src/log/proof/reconciliations.js';
 import { requestForgetting } from '../src/forgetting/request.js';
-import { resume } from '../src/log/journal/resume.js';
+import { resume } from '../src/log/resume/resume.js';
 import { type Bounds, createAdmission, defaultBounds } from '../src/api/admission.js';
 import { admissionMetrics } from '../src/api/admit.js';
 import type { Edge } from '../src/api/edge/edge.js';
@@ -36,8 +35,11 @@ import { registerQueries } from '../src/api/queries/routes.js';
 import { scheduleConcern, singletonConcern } from '../src/upkeep/concern.js';
 import { feedTaskQueue } from '../src/log/workflow/singleton-messages.js';
 import type { RoleContext, RunningRole } from './role.js';
+import { orderLog } from '../src/order-log.js';
 import { type Authenticate, createAuthenticate } from '../src/access/authenticate.js';
 import { openKnownKeys } from '../src/access/known-keys.js';
+import { views as viewsOfOrders } from '../src/views/views.js';
+import { logs } from '../src/logs.js';
 
 export interface RunningApi extends RunningRole {
   /** `http://host:port` */
@@ -128,8 +130,9 @@ export async function buildApi(
     const gateway = createGateway({
       client,
       ...gatewaySettings(config),
-      readJournal: (orderId, limit) => readJournal(db, orderId, limit === undefined ? {} : { limit }),
-      recall: (orderId, commandIds, upTo) => recallCommands(db, orders, orderId, commandIds, upTo),
+      readJournal: (orderId, limit) =>
+        readJournal(orderLog, db, orderId, limit === undefined ? {} : { limit }),
+      recall: (orderId, commandIds, upTo) => recallCommands(orderLog, db, orderId, commandIds, upTo),
       hasRoomForFacts: (orderId) => hasRoomForFactsInView(db, orderId),
       customerInView: (orderId) => customerInView(db, orderId),
       keys,
@@ -146,7 +149,8 @@ export async function buildApi(
     };
     registerCommands(app, {
       gateway,
-      resume: (orderId, asked) => resume(resuming, orderId, asked, { answerWithinMs: RESUMED_WITHIN_MS }),
+      resume: (orderId, asked) =>
+        resume(orderLog, resuming, orderId, asked, { answerWithinMs: RESUMED_WITHIN_MS }),
       forgetPerson: (asked) => requestForgetting({ client, db, taskQueue }, { ...asked, keyInUseMs }),
       db,
       noteCounts: createMarkUpdates({ client, db, taskQueue }),
@@ -255,7 +259,7 @@ function dependencies({ client, config, db, exposure }: DependencyDeps): Depende
       checkedThrough: 'mongodb',
       check: async () => {
         const [lag, ...others] = await Promise.all([
-          projectionsStatus(db).then((status) => lagBeyond(status, LAG_LIMIT_MS)),
+          projectionsStatus(orderLog, db, viewsOfOrders).then((status) => lagBeyond(status, LAG_LIMIT_MS)),
           soon(() => singletonConcern(deployment)),
           presence.missing(deployment.taskQueue).catch(unknown),
         ]);
@@ -268,7 +272,7 @@ function dependencies({ client, config, db, exposure }: DependencyDeps): Depende
       cost: 'these orders are halted: their journal and their history differ',
       checkedThrough: 'mongodb',
       check: async () => {
-        const found = await forks(db).find({}, { limit: 10 }).toArray();
+        const found = await forks(orderLog, db).find({}, { limit: 10 }).toArray();
         return found.length === 0
           ? undefined
           : `forked: ${found.map(({ _id: orderId }) => orderId).join(', ')}`;
@@ -279,11 +283,11 @@ function dependencies({ client, config, db, exposure }: DependencyDeps): Depende
       cost: 'some orders differ between Temporal and MongoDB; `npx orders reconcile` lists them',
       checkedThrough: 'mongodb',
       check: async () => {
-        const [[latest], schedule] = await Promise.all([
-          latestReconciliations(db, 1),
+        const [reports, schedule] = await Promise.all([
+          Promise.all(logs.map((log) => latestReconciliations(log, db, 1))),
           soon(() => scheduleConcern(deployment)),
         ]);
-        const concerns = [concernOf(latest, config.reconcileEveryMs), schedule];
+        const concerns = [...reports.map(([latest]) => concernOf(latest, config.reconcileEveryMs)), schedule];
         return concerns.filter((concern) => concern !== undefined).join('; ') || undefined;
       },
     },

@@ -4,7 +4,8 @@ import { createFeedActivities } from './feed-activities.js';
 import { logChanges } from '../src/server/log-changes.js';
 import { messageOf } from '../src/outages/message-of.js';
 import { withTimeout } from '../src/outages/timeout.js';
-import { areOrdersOutdated } from '../src/log/views/rebuilding/rebuild-orders.js';
+import { isStateViewOutdated } from '../src/log/views/rebuilding/rebuild-state-view.js';
+import { logs } from '../src/logs.js';
 import { requestRebuild } from '../src/log/views/rebuilding/request-rebuild.js';
 import { restartEndedRebuild } from '../src/upkeep/ended-rebuilds.js';
 import {
@@ -46,7 +47,7 @@ export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
   const deployment = { client, taskQueue, orderTaskQueue };
   const started = startTasks(context, deployment, stopping.signal);
   const kept = started.then(() => restartEnded(context, deployment, stopping.signal));
-  const rebuilt = rebuildOutdatedOrders(context, taskQueue, stopping.signal);
+  const rebuilt = rebuildOutdated(context, taskQueue, stopping.signal);
   return {
     ready: Promise.all([worker.ready, started]).then(() => undefined),
     async stop() {
@@ -116,25 +117,28 @@ async function restartEnded(
 }
 
 /**
- * Requests a rebuild of the view `orders` until one to this version has started. The views across
- * orders start their own rebuilds.
+ * Requests a rebuild of each state view, such as `orders`, until one to this version has started. The
+ * views across orders start their own rebuilds.
  */
-async function rebuildOutdatedOrders(
+async function rebuildOutdated(
   { temporal, config, mongo, logger }: RoleContext,
   taskQueue: string,
   stopping: AbortSignal,
 ) {
   const client = new Client({ connection: temporal, namespace: config.temporal.namespace });
   const changes = logChanges(logger, {
-    fails: (problem) => `Cannot check yet whether the view orders has to be rebuilt: ${problem}`,
-    works: 'The check whether the view orders has to be rebuilt works.',
+    fails: (problem) => `Cannot check yet whether the views of states have to be rebuilt: ${problem}`,
+    works: 'The check whether the views of states have to be rebuilt works.',
   });
   while (!stopping.aborted) {
     try {
-      const areOutdated = await withTimeout(QUERY_TIMEOUT_MS, areOrdersOutdated(mongo.db));
-      if (areOutdated) await requestRebuild({ client, taskQueue }, 'orders');
+      const outdated: string[] = [];
+      for (const log of logs)
+        if (await withTimeout(QUERY_TIMEOUT_MS, isStateViewOutdated(log, mongo.db)))
+          outdated.push(log.view.collection);
+      for (const name of outdated) await requestRebuild({ client, taskQueue }, name);
       changes.worked();
-      if (!areOutdated) return;
+      if (outdated.length === 0) return;
     } catch (error) {
       changes.failed(error);
     }

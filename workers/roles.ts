@@ -1,8 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Db } from 'mongodb';
-import { endpoints } from '../src/endpoint/endpoint.js';
-import { orders } from '../src/order/entity.js';
+import { logs } from '../src/logs.js';
 import { recognizeDatabase } from '../src/effects/inventory/recognize-database.js';
 import { setUpSandbox } from '../src/effects/payments/sandbox-ledger.js';
 import { ensureStockIndexes } from '../src/effects/inventory/stock.js';
@@ -17,7 +16,7 @@ import { connectMongo, connectTemporal } from '../src/server/connections.js';
 import { createLogger } from '../src/server/logger.js';
 import { masterKeysOf } from '../src/server/master-keys.js';
 import { setUp } from '../src/server/set-up.js';
-import { ensureOrderIndexes } from '../src/views/orders.js';
+import { ensureStateViewIndexes } from '../src/log/journal/state-view.js';
 import { ensureParkedEventIndexes } from '../src/log/views/feeding/parked-events.js';
 import type { RunningApi } from './api.js';
 import { startFeed } from './feed.js';
@@ -25,12 +24,14 @@ import { stage } from './progress.mjs';
 import type { RoleContext } from './role.js';
 import type { Closer } from './stop.js';
 import { installRuntime, startOrderWorker } from './worker.js';
+import { orderLog } from '../src/order-log.js';
 
 const WORKFLOW_BUNDLE = { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };
 const INDEXES = [
-  (db: Db) => ensureJournalIndexes(db, orders),
-  (db: Db) => ensureJournalIndexes(db, endpoints),
-  ensureOrderIndexes,
+  ...logs.flatMap((log) => [
+    (db: Db) => ensureJournalIndexes(log, db),
+    (db: Db) => ensureStateViewIndexes(log, db),
+  ]),
   ensureParkedEventIndexes,
   ensureStockIndexes,
   ensureAttentionIndexes,
@@ -70,7 +71,7 @@ export async function startRoles({
   const mongo = connectMongo(config);
   destroyBeforeUse(mongo, stopping);
   closers.push({ limitMs: 500, close: () => mongo.close() });
-  const tail = followFeed(mongo.db);
+  const tail = followFeed(orderLog, mongo.db);
   closers.push({ limitMs: 500, close: () => tail.stop() });
   const context: RoleContext = {
     config,

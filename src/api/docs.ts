@@ -50,7 +50,7 @@ export async function registerDocs(app: Http, isSplit = false): Promise<void> {
   });
   const open = { config: { access: 'open' }, schema: { hide: true } } as const;
   const served = isSplit ? listServedRoutes(app) : undefined;
-  app.get('/openapi.json', open, async (request) => {
+  app.get('/openapi.json', open, (request) => {
     const document = app.swagger();
     if (served === undefined) return document;
     const paths = Object.entries(document.paths ?? {}).map(([path, operations]) => {

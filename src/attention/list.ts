@@ -9,6 +9,7 @@ import { type OrderDocument, orders } from '../views/orders.js';
 import { withAttempts } from './attempts.js';
 import { type AttentionCode, attentionCodes, type AttentionRow, type Concerned, rowsOf } from './rows.js';
 import { oldestUndecided } from './undecided.js';
+import { orderLog } from '../order-log.js';
 
 export interface AttentionDeps {
   readonly client: Client;
@@ -136,7 +137,7 @@ async function stopped(query: SourceQuery, code: AttentionCode): Promise<readonl
 
 /** Reads `order_forks`, which is written before the view is marked. */
 async function forked({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {
-  const found = await forks(db)
+  const found = await forks(orderLog, db)
     .find(pageFilter('detectedAt', before, after), answering)
     .sort({ detectedAt: 1, _id: 1 })
     .limit(limit)
@@ -224,7 +225,7 @@ async function toBeCounted({ db, before, after, limit }: SourceQuery): Promise<r
 /** Creates the indexes that only these queries need. */
 export async function ensureAttentionIndexes(db: Db): Promise<void> {
   await Promise.all([
-    forks(db).createIndex({ detectedAt: 1, _id: 1 }),
+    forks(orderLog, db).createIndex({ detectedAt: 1, _id: 1 }),
     parkedEvents(db).createIndex({ status: 1, at: 1, _id: 1 }),
     db
       .collection<StockToBeCounted>('stock')

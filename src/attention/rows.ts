@@ -2,7 +2,8 @@ import type { Filter } from 'mongodb';
 import type { Effect } from '../order/effects.js';
 import { formatMoney } from '../order/money.js';
 import { isFinished, type Order } from '../order/order.js';
-import { type Concerns, pendingAuthorizations, type Stopped, unmatchedFacts } from '../views/concerns.js';
+import { type Concerns, pendingAuthorizations, unmatchedFacts } from '../views/concerns.js';
+import type { Stopped } from '../log/journal/entity-log.js';
 import type { OrderDocument } from '../views/orders.js';
 
 /** Codes of rows, the most serious first; the list is sorted in this order. */
@@ -69,10 +70,16 @@ export function rowsOf(order: Concerned, owedBy: string): readonly AttentionRow[
   const { stopped } = order;
   const { orderId } = order.state;
   return [
-    ...(stopped === undefined ? effectRow(order.state, owedBy) : [{ orderId, ...stopped }]),
+    ...(stopped === undefined
+      ? effectRow(order.state, owedBy)
+      : [{ orderId, ...stopped, code: codeOf(stopped) }]),
     ...paymentRow(order.state, owedBy),
     ...factRow(order.state),
   ];
+}
+
+function codeOf({ code }: Stopped): AttentionCode {
+  return code === 'workflow_ended' || code === 'workflow_rewound' ? code : 'order_forked';
 }
 
 /**

@@ -1,7 +1,7 @@
-import { orderWorkflow, workflowId } from '../order-log.js';
 import type { Client } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import type { Db } from 'mongodb';
+import { orderWorkflow, workflowId, orderLog } from '../order-log.js';
 import { answering } from '../log/journal/durability.js';
 import { journal } from '../log/journal/journal.js';
 import type { AttentionRow } from './rows.js';
@@ -61,7 +61,7 @@ export async function oldestUndecided(
       since: new Date(optionalTsToMs(startTime) ?? 0).toISOString(),
     }))
     .toSorted((one, other) => (one.since < other.since ? -1 : 1));
-  const recorded = await journal(db)
+  const recorded = await journal(orderLog, db)
     .find(
       { _id: { $in: accepted.map(({ orderId }) => `${orderId}:1`) } },
       { ...answering, projection: { orderId: 1 } },

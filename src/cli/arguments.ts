@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import type { Field } from '../api/commands/entry.js';
 import type { AmendedLine, LineQuantity, NewLine } from '../order/commands.js';
 
@@ -94,3 +94,10 @@ export const readers: Readonly<Record<NonNullable<Field['reads']>, Reader>> = {
   amendedLines,
   quantities,
 };
+
+export type EntityName = 'order' | 'endpoint';
+
+/** Of which kind of entity the id is. */
+export function entityOption(): Option {
+  return new Option('--entity <name>', 'the kind of entity').choices(['order', 'endpoint']).default('order');
+}

@@ -2,7 +2,6 @@ import { Client, type Connection, isGrpcServiceError } from '@temporalio/client'
 import type { Db } from 'mongodb';
 import { Compile } from 'typebox/compile';
 import { createGateway, gatewaySettings, type Gateway } from '../api/commands/gateway.js';
-import { orders } from '../order/entity.js';
 import { recallCommands } from '../log/journal/command-memory.js';
 import { readJournal } from '../log/journal/journal.js';
 import { messageOf } from '../outages/message-of.js';
@@ -17,6 +16,7 @@ import type { Api } from './api.js';
 import { exitCodes, Failure } from './failure.js';
 import { httpGateway } from './http-gateway.js';
 import { apiOf, type CommonOptions, configOf, isOverHttp, type Session } from './script.js';
+import { orderLog } from '../order-log.js';
 
 /** Both sides of one system: queries go to its API; commands too with a key, or to its Temporal. */
 export interface Sides {
@@ -128,8 +128,9 @@ export async function openWriteSide(config: Config): Promise<WriteSide> {
   const gateway = createGateway({
     client: new Client({ connection, namespace: config.temporal.namespace }),
     ...gatewaySettings(config),
-    readJournal: (orderId, limit) => readJournal(db(), orderId, limit === undefined ? {} : { limit }),
-    recall: (orderId, commandIds, upTo) => recallCommands(db(), orders, orderId, commandIds, upTo),
+    readJournal: (orderId, limit) =>
+      readJournal(orderLog, db(), orderId, limit === undefined ? {} : { limit }),
+    recall: (orderId, commandIds, upTo) => recallCommands(orderLog, db(), orderId, commandIds, upTo),
     hasRoomForFacts: (orderId) => hasRoomForFactsInView(db(), orderId),
     customerInView: (orderId) => customerInView(db(), orderId),
     keys: {

@@ -4,9 +4,9 @@ import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import type { Discrepancy } from '../log/proof/comparison.js';
 import { type Reconciliation, withRemedy } from '../log/proof/reconciliations.js';
-import type { VerifyReport } from '../log/proof/verify.js';
+import type { Verified, VerifyOptions, VerifyReport } from '../log/proof/verify.js';
 import type { Config } from '../server/config.js';
-import { positive } from './arguments.js';
+import { type EntityName, entityOption, positive } from './arguments.js';
 import type { Stores } from './connections.js';
 import { exitCodes, Failure } from './failure.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from './script.js';
@@ -18,9 +18,10 @@ export function addProof(program: Command, session: Session): void {
   addReconcile(program, session);
 }
 
-interface VerifyOptions extends CommonOptions {
+interface VerifyCommandOptions extends CommonOptions {
   readonly sample?: number;
   readonly order?: string;
+  readonly entity: EntityName;
 }
 
 /** Adds `verify`: proves that all stores agree on every order. */
@@ -33,20 +34,21 @@ function addVerify(program: Command, session: Session): void {
     examples: ['verify', 'verify --sample 100', 'verify --order 018f… --json'],
   })
     .option('--sample <number>', 'only this many orders, chosen at random', positive)
-    .option('--order <orderId>', 'only this order');
+    .option('--order <orderId>', 'only this order')
+    .addOption(entityOption());
   command.action(async () => {
-    const options = command.optsWithGlobals<VerifyOptions>();
+    const options = command.optsWithGlobals<VerifyCommandOptions>();
     const config = configOf(session);
     // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
-    const [{ reachTemporal, withStores }, { verify }] = await Promise.all([
+    const [{ reachTemporal, withStores }, verifyEntity] = await Promise.all([
       import('./connections.js'),
-      import('../log/proof/verify.js'),
+      verifierOf(options.entity),
     ]);
     const bar = progressBar(process.stderr);
     const verified = await withStores(config, async (stores) => {
       await reachTemporal(stores);
       try {
-        return await verify(
+        return await verifyEntity(
           { ...stores, taskQueue: config.temporal.taskQueue },
           {
             ...(options.sample === undefined ? {} : { sample: options.sample }),
@@ -74,6 +76,16 @@ function addVerify(program: Command, session: Session): void {
       throw new Failure(exitCodes.refused, { code: 'not_verified', message });
     }
   });
+}
+
+/** `verify` for a kind of entity. */
+async function verifierOf(entity: EntityName) {
+  if (entity === 'order') return (await import('../effects/proof.js')).verifyOrders;
+  const [{ verify }, { endpointLog }] = await Promise.all([
+    import('../log/proof/verify.js'),
+    import('../endpoint/endpoint-log.js'),
+  ]);
+  return async (verified: Verified, asked: VerifyOptions) => await verify(endpointLog, verified, asked);
 }
 
 /** What was verified and found, for a person. */
@@ -154,8 +166,11 @@ function addReconcile(program: Command, session: Session): void {
 
 async function latestOf(stores: Stores, config: Config, isWanted: boolean): Promise<Reconciliation> {
   if (isWanted) return await reconcileNow(stores, config);
-  const { latestReconciliations } = await import('../log/proof/reconciliations.js');
-  const [latest] = await latestReconciliations(stores.db, 1);
+  const [{ latestReconciliations }, { orderLog }] = await Promise.all([
+    import('../log/proof/reconciliations.js'),
+    import('../order-log.js'),
+  ]);
+  const [latest] = await latestReconciliations(orderLog, stores.db, 1);
   return latest ?? none();
 }
 
@@ -164,13 +179,19 @@ async function latestOf(stores: Stores, config: Config, isWanted: boolean): Prom
  */
 async function reconcileNow(stores: Stores, config: Config): Promise<Reconciliation> {
   const { client, db } = stores;
-  const [{ reconciliationOf }, { reachTemporal }, { reconcileScheduleId }, { ScheduleNotFoundError }] =
-    await Promise.all([
-      import('../log/proof/reconciliations.js'),
-      import('./connections.js'),
-      import('../log/workflow/reconcile-messages.js'),
-      import('@temporalio/client'),
-    ]);
+  const [
+    { reconciliationOf },
+    { orderLog },
+    { reachTemporal },
+    { reconcileScheduleId },
+    { ScheduleNotFoundError },
+  ] = await Promise.all([
+    import('../log/proof/reconciliations.js'),
+    import('../order-log.js'),
+    import('./connections.js'),
+    import('../log/workflow/reconcile-messages.js'),
+    import('@temporalio/client'),
+  ]);
   await reachTemporal(stores);
   const schedule = client.schedule.getHandle(reconcileScheduleId(config.temporal.taskQueue));
   const runs = async () =>
@@ -184,7 +205,7 @@ async function reconcileNow(stores: Stores, config: Config): Promise<Reconciliat
     for (;;) {
       const run = (await runs()).find(({ firstExecutionRunId }) => !known.has(firstExecutionRunId));
       if (run !== undefined) {
-        const made = await reconciliationOf(db, run.firstExecutionRunId);
+        const made = await reconciliationOf(orderLog, db, run.firstExecutionRunId);
         if (made !== undefined) return made;
       }
       const looked = run === undefined ? undefined : await lookedAt(client, run);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import process from 'node:process';
 import type { Command } from 'commander';
-import type { ResumeReport } from '../log/journal/resume.js';
+import type { ResumeReport } from '../log/resume/resume.js';
 import { commandIdOf } from '../log/workflow/command-id.js';
 import { at } from './api.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
@@ -17,10 +17,12 @@ import {
   type Session,
 } from './script.js';
 import { type Column, counted, type Format, type Paint, progressBar, table } from './terminal.js';
+import { type EntityName, entityOption } from './arguments.js';
 
 interface ResumeCommandOptions extends CommonOptions {
   readonly all?: true;
   readonly dryRun?: true;
+  readonly entity: EntityName;
   readonly reason: string;
   readonly actor?: string;
 }
@@ -42,6 +44,7 @@ export function addResume(program: Command, session: Session): void {
   })
     .argument('[orderId]', 'the order')
     .option('--all', 'every order that is not finished')
+    .addOption(entityOption())
     .option('--dry-run', 'say what would be done, and change nothing')
     .option('--reason <text>', 'why, for the log', 'resumed by hand')
     .option('--actor <name>', 'who does it, without a key (default: temporal:<your user name>)');
@@ -79,15 +82,18 @@ async function resume(
   orderId: string | undefined,
   options: ResumeCommandOptions,
 ): Promise<Resumed> {
-  const { reason, dryRun, actor } = options;
+  const { reason, dryRun, actor, entity } = options;
   if (isOverHttp(session, options)) return await resumeOverHttp(session, orderId, options);
   const config = configOf(session);
   // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
-  const [{ reachTemporal, withStores }, one, { resumeAll }] = await Promise.all([
-    import('./connections.js'),
-    import('../log/journal/resume.js'),
-    import('../log/journal/resume-all.js'),
-  ]);
+  const [{ reachTemporal, withStores }, one, { resumeAll }, { orderLog }, { endpointLog }] =
+    await Promise.all([
+      import('./connections.js'),
+      import('../log/resume/resume.js'),
+      import('../log/resume/resume-all.js'),
+      import('../order-log.js'),
+      import('../endpoint/endpoint-log.js'),
+    ]);
   const { actor: who, correlationId } = metaOf(actor === undefined ? {} : { actor });
   const asked = {
     commandId: commandIdOf(who, randomUUID()),
@@ -105,9 +111,15 @@ async function resume(
       ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
     };
     const how = { isDryRun: dryRun === true, answerWithinMs: ANSWER_WITHIN_MS };
-    if (orderId === undefined) return await collected(resumeAll(resuming, asked, how));
-    const order = await one.resume(resuming, orderId, asked, how);
-    return { looked: 1, counts: { [order.outcome]: 1 }, orders: [order] };
+    const isOrder = entity === 'order';
+    if (orderId === undefined)
+      return await collected(
+        isOrder ? resumeAll(orderLog, resuming, asked, how) : resumeAll(endpointLog, resuming, asked, how),
+      );
+    const found = isOrder
+      ? await one.resume(orderLog, resuming, orderId, asked, how)
+      : await one.resume(endpointLog, resuming, orderId, asked, how);
+    return { looked: 1, counts: { [found.outcome]: 1 }, orders: [found] };
   });
 }
 
@@ -118,8 +130,8 @@ async function resumeOverHttp(
   options: ResumeCommandOptions,
 ): Promise<Resumed> {
   refuseActor(options);
-  if (orderId === undefined || options.dryRun === true)
-    throw usageFailure('--all and --dry-run work on Temporal and MongoDB themselves: add --direct');
+  if (orderId === undefined || options.dryRun === true || options.entity !== 'order')
+    throw usageFailure('--all, --dry-run and --entity work on Temporal and MongoDB themselves: add --direct');
   const { reason } = options;
   const order = await apiOf(session, options).submit<ResumeReport>(at`/v1/orders/${orderId}/resume`, {
     reason,

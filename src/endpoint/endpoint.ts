@@ -6,6 +6,7 @@ export interface Endpoint {
   readonly orderId: string;
   readonly version: number;
   readonly status: 'enabled' | 'disabled' | 'deleted';
+  readonly updatedAt: string;
   /** absolute, https */
   readonly url: string;
   /** the event types to deliver; empty for all */
@@ -27,7 +28,7 @@ export interface EndpointCommands {
   DeleteEndpoint: object;
 }
 
-type Event =
+export type EndpointEvent =
   | { readonly type: 'EndpointCreated'; readonly data: EndpointCommands['CreateEndpoint'] }
   | { readonly type: 'EndpointChanged'; readonly data: EndpointCommands['ChangeEndpoint'] }
   | { readonly type: 'SecretRotated'; readonly data: EndpointCommands['RotateSecret'] }
@@ -47,7 +48,7 @@ const secretsKept = 2;
 const rejectionsKept = 50;
 
 /** The decider of webhook endpoints. */
-export const endpoints: Entity<Endpoint, Event, Effect> = {
+export const endpoints: Entity<Endpoint, EndpointEvent, Effect> = {
   name: 'endpoint',
   creation: 'CreateEndpoint',
   commands: ['ChangeEndpoint', 'RotateSecret', 'DisableEndpoint', 'EnableEndpoint', 'DeleteEndpoint'],
@@ -62,7 +63,7 @@ export const endpoints: Entity<Endpoint, Event, Effect> = {
     CommandRejected: 1,
   },
   // Each event type has one schema version.
-  upcast: (stored) => stored as Event & Envelope,
+  upcast: (stored) => stored as EndpointEvent & Envelope,
   decide,
   evolve,
   consequence: () => undefined,
@@ -82,7 +83,7 @@ export const endpoints: Entity<Endpoint, Event, Effect> = {
   details: ({ status, url, version }) => `**${status}** · ${url} · version ${version}`,
 };
 
-function decide(endpoint: Endpoint | undefined, type: string, data: unknown): Decision<Event> {
+function decide(endpoint: Endpoint | undefined, type: string, data: unknown): Decision<EndpointEvent> {
   const given = data as Partial<EndpointCommands['CreateEndpoint'] & EndpointCommands['DisableEndpoint']>;
   const { url, eventTypes, secretId, reason } = given;
   if (endpoint?.status === 'deleted') return refused('not_allowed', 'not_allowed', 'it is deleted');
@@ -114,14 +115,15 @@ function decide(endpoint: Endpoint | undefined, type: string, data: unknown): De
   }
 }
 
-function evolve(before: Endpoint | undefined, event: Event & Envelope): Endpoint {
-  const { orderId, version } = event;
+function evolve(before: Endpoint | undefined, event: EndpointEvent & Envelope): Endpoint {
+  const { orderId, version, occurredAt: updatedAt } = event;
   if (event.type === 'EndpointCreated') {
     const { url, eventTypes, secretId } = event.data;
-    return { orderId, version, status: 'enabled', url, eventTypes, secretIds: [secretId], rejections: 0 };
+    const secretIds = [secretId];
+    return { orderId, version, updatedAt, status: 'enabled', url, eventTypes, secretIds, rejections: 0 };
   }
   if (before === undefined) throw new TypeError(`The log of ${orderId} does not start with EndpointCreated.`);
-  const endpoint = { ...before, version };
+  const endpoint = { ...before, version, updatedAt };
   switch (event.type) {
     case 'EndpointChanged':
       return { ...endpoint, ...event.data };
@@ -142,10 +144,15 @@ function evolve(before: Endpoint | undefined, event: Event & Envelope): Endpoint
   }
 }
 
-function decided(event: Event): Decision<Event> {
+function decided(event: EndpointEvent): Decision<EndpointEvent> {
   return { events: [event] };
 }
 
-function refused(kind: Refusal['kind'], code: string, message: string, pointer?: string): Decision<Event> {
+function refused(
+  kind: Refusal['kind'],
+  code: string,
+  message: string,
+  pointer?: string,
+): Decision<EndpointEvent> {
   return { refusal: { kind, code, message, ...(pointer !== undefined && { pointer }) } };
 }

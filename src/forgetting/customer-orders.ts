@@ -3,10 +3,11 @@ import type { Db } from 'mongodb';
 import { keyIdIn } from '../access/persons/sealing.js';
 import { committed } from '../log/journal/durability.js';
 import { foldHistory, readHistoryLog } from '../log/journal/history.js';
-import { listOrderWorkflows } from '../log/journal/order-workflows.js';
+import { listWorkflows } from '../log/journal/workflow-list.js';
 import { searchAttributes } from '../log/workflow/messages.js';
 import { FORGOTTEN, mayForget, personalTexts } from '../order/forget.js';
 import type { Order } from '../order/order.js';
+import { orderLog } from '../order-log.js';
 import { orders } from '../views/orders.js';
 import type { OpenOrders } from './messages.js';
 
@@ -28,13 +29,13 @@ export async function* ordersOf(
   );
   for await (const { state } of viewed) yield state;
   const filter = `${searchAttributes.customer} = ${JSON.stringify(customerId)}`;
-  for await (const { orders: listed } of listOrderWorkflows(client, taskQueue, { filter })) {
+  for await (const { listed } of listWorkflows(orderLog, client, taskQueue, { filter })) {
     const orderIds = listed.map(({ orderId }) => orderId);
     const known = new Set(await orders(db).distinct('_id', { _id: { $in: orderIds } }, committed));
     for (const orderId of orderIds.filter((id) => !known.has(id))) {
-      const log = await readHistoryLog(client, orderId);
+      const log = await readHistoryLog(orderLog, client, orderId);
       // Its start command is refused: it is no order.
-      const order = log && foldHistory(log);
+      const order = log && foldHistory(orderLog, log);
       if (order !== undefined) yield order;
     }
   }

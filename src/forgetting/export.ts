@@ -5,6 +5,7 @@ import { readStored } from '../log/journal/journal.js';
 import { eventsSetAside } from '../log/journal/set-aside.js';
 import type { Order } from '../order/order.js';
 import { toView } from '../order/view.js';
+import { orderLog } from '../order-log.js';
 import { ordersOf, type Stores } from './customer-orders.js';
 import { forgettings } from './forgettings.js';
 
@@ -45,9 +46,10 @@ async function exportedOrder(
   order: Order,
 ): Promise<object> {
   const { orderId } = order;
-  const recorded = await readStored(db, orderId);
-  const events = recorded.length > 0 ? recorded : ((await readHistoryLog(client, orderId))?.events ?? []);
-  const aside = await eventsSetAside(db)
+  const recorded = await readStored(orderLog, db, orderId);
+  const events =
+    recorded.length > 0 ? recorded : ((await readHistoryLog(orderLog, client, orderId))?.events ?? []);
+  const aside = await eventsSetAside(orderLog, db)
     .find({ orderId }, { ...committed, projection: { _id: 0 } })
     .toArray();
   return {

@@ -9,17 +9,15 @@ import {
 import type { Db } from 'mongodb';
 import { recallCommands } from '../log/journal/command-memory.js';
 import { readStored } from '../log/journal/journal.js';
-import { startOptionsOf } from '../log/journal/order-start.js';
 import { contiguous } from '../log/journal/time-travel.js';
 import { type Message, messageId, type RefusedUpdate } from '../log/workflow/messages.js';
 import { forgetPerson, type ForgetPerson } from '../order/commands.js';
-import { orders } from '../order/entity.js';
 import type { OrderEvent } from '../order/events.js';
 import { fold } from '../order/evolve.js';
 import { forget, withoutPerson } from '../order/forget.js';
 import type { Order } from '../order/order.js';
 import { upcast } from '../order/upcasters.js';
-import { type CommandAnswer, orderWorkflow, type ResumedOrder, workflowId } from '../order-log.js';
+import { type CommandAnswer, orderLog, orderWorkflow, type ResumedOrder, workflowId } from '../order-log.js';
 import type { Stores } from './customer-orders.js';
 
 export type ForgetMessage = Message<ForgetPerson['data']>;
@@ -44,7 +42,7 @@ export async function forgetInOrder(
   const { db } = stores;
   const answer = await update(stores, orderId, message);
   if (answer === 'ended') {
-    const log = contiguous(await readStored(db, orderId)).map((event) => upcast(event));
+    const log = contiguous(await readStored(orderLog, db, orderId)).map((event) => upcast(event));
     const order = fold(log);
     if (order === undefined) return false;
     const decision = forget(order, message.data);
@@ -75,7 +73,7 @@ async function update(
     if (error instanceof WorkflowNotFoundError) return 'ended';
     const upTo = memoryFromIn(error);
     if (upTo === undefined || message.absentUpTo === upTo) throw error;
-    const [known] = await recallCommands(db, orders, orderId, [message.commandId], upTo);
+    const [known] = await recallCommands(orderLog, db, orderId, [message.commandId], upTo);
     if (known !== undefined) return { events: [] };
     return await update({ client, db }, orderId, { ...message, absentUpTo: upTo });
   }
@@ -115,7 +113,8 @@ async function startAgain(
   };
   try {
     await client.workflow.start(orderWorkflow, {
-      ...startOptionsOf(withoutPerson(order), {
+      workflowId: workflowId(orderId),
+      ...orderLog.startOptions(withoutPerson(order), {
         commandId: creation,
         hash: causationId.slice(creation.length + 1),
         actor: creator,
@@ -142,7 +141,7 @@ async function lastRunId(client: Client, orderId: string): Promise<string | unde
 async function untilRecorded(db: Db, orderId: string, { commandId }: ForgetMessage): Promise<void> {
   const giveUpAt = Date.now() + RECORDED_WITHIN_MS;
   const recorded = async () => {
-    const events = await readStored(db, orderId);
+    const events = await readStored(orderLog, db, orderId);
     return events.some((event) => event.type === 'PersonForgotten' && event.commandId === commandId);
   };
   while (!(await recorded())) {

@@ -1,5 +1,6 @@
 import { committed } from '../log/journal/durability.js';
 import { journal } from '../log/journal/journal.js';
+import { orderLog } from '../order-log.js';
 import { ordersOf, type Stores } from './customer-orders.js';
 import { addPersons, noPersons } from './persons-in.js';
 
@@ -15,7 +16,7 @@ export async function keysNamedBy(
   const found = noPersons();
   for await (const { orderId } of ordersOf(stores, customerId)) {
     heartbeat();
-    const events = journal(stores.db).find({ orderId }, { ...committed, projection: { data: 1 } });
+    const events = journal(orderLog, stores.db).find({ orderId }, { ...committed, projection: { data: 1 } });
     for await (const { data } of events) addPersons(found, data);
   }
   return [...found.sealed.keys()];

@@ -5,6 +5,7 @@ import { readStored } from '../log/journal/journal.js';
 import { eventsSetAside } from '../log/journal/set-aside.js';
 import { dropUnusedBuilds, projections, projectionState } from '../log/views/feeding/state.js';
 import { documents } from '../log/views/view.js';
+import { orderLog } from '../order-log.js';
 import { orders } from '../views/orders.js';
 import { views } from '../views/views.js';
 import type { CheckedPlace, NotReached } from './certificate.js';
@@ -53,8 +54,8 @@ export async function inspectPlaces({
     if (order.forgotten === undefined) continue;
     const { orderId } = order;
     orderIds.push(orderId);
-    for (const { data } of await readStored(db, orderId)) await journals.add(orderId, data);
-    for await (const { data } of eventsSetAside(db).find({ orderId }, committed))
+    for (const { data } of await readStored(orderLog, db, orderId)) await journals.add(orderId, data);
+    for await (const { data } of eventsSetAside(orderLog, db).find({ orderId }, committed))
       await aside.add(orderId, data);
     for await (const { values } of keptRuns(client, orderId)) {
       runs += 1;

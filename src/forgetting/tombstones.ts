@@ -4,12 +4,13 @@ import type { KeyStore } from '../access/persons/key-store.js';
 import { committed } from '../log/journal/durability.js';
 import { journal } from '../log/journal/journal.js';
 import type { EventData } from '../order/events.js';
+import { orderLog } from '../order-log.js';
 
 const type = 'PersonForgotten';
 
 /** So that the events of this type are found without reading all others. */
 export async function ensureTombstoneIndex(db: Db): Promise<void> {
-  await journal(db).createIndexes([
+  await journal(orderLog, db).createIndexes([
     { key: { type: 1, orderId: 1, version: 1 }, partialFilterExpression: { type } },
   ]);
 }
@@ -19,7 +20,7 @@ export async function ensureTombstoneIndex(db: Db): Promise<void> {
  * restored from a backup may have such keys. No person may be opened before this has resolved.
  */
 export async function destroyForgottenKeys(db: Db, keyStore: KeyStore): Promise<void> {
-  const found = journal(db)
+  const found = journal(orderLog, db)
     .find({ type }, committed)
     .project<{ readonly actor: string; readonly occurredAt: string; readonly data: EventData[typeof type] }>({
       _id: 0,

@@ -1,4 +1,4 @@
-import type { Cause, Draft, Effect, Entity, Envelope, State } from './entity.js';
+import type { Cause, Decider, Draft, Envelope, State } from './entity.js';
 
 export interface Appended<S, D> {
   readonly state: S;
@@ -11,8 +11,8 @@ export interface Appended<S, D> {
  *
  * @param before undefined if these events create the entity
  */
-export function append<S extends State, D extends Draft, F extends Effect>(
-  { evolve, consequence, schemaVersions }: Entity<S, D, F>,
+export function append<S extends State, D extends Draft>(
+  { evolve, consequence, schemaVersions }: Decider<S, D>,
   id: string,
   before: S | undefined,
   drafts: readonly D[],

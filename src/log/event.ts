@@ -41,3 +41,11 @@ export interface StoredEvent extends Envelope {
 /** Event types of every entity: a refused command, and a fact that does not fit yet. */
 export const COMMAND_REJECTED = 'CommandRejected';
 export const FACT_RECEIVED = 'FactReceived';
+
+/**
+ * A newer version of the code wrote the event, so a process of that version has to handle it.
+ * `Entity.upcast` throws it.
+ */
+export class NewerEvent extends TypeError {
+  override readonly name = 'NewerEvent';
+}

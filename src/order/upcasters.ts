@@ -1,3 +1,4 @@
+import { NewerEvent } from '../log/entity.js';
 import { type EventType, type OrderEvent, type StoredEvent, schemaVersions } from './events.js';
 
 /** Turns the data of one schema version into that of the next. */
@@ -17,11 +18,6 @@ const upcasters: Readonly<Record<string, Upcaster>> = {
    */
   'OrderCreated@2': (data) => ({ rules: 1, ...data }),
 };
-
-/** A newer version of this code wrote the event, so a newer process must handle it. */
-export class NewerEvent extends TypeError {
-  override readonly name = 'NewerEvent';
-}
 
 /**
  * Converts a stored event of any version to today's shape. Fields that a store has added stay as

@@ -187,8 +187,8 @@ export function readConfig(env: Env): Config {
       ...(opsPort !== undefined && { opsPort }),
     },
     edge: {
-      hosts: list(env, 'ALLOWED_HOSTS', isHostName, 'host names without ports').map((host) =>
-        host.toLowerCase(),
+      hosts: list(env, 'ALLOWED_HOSTS', isHostName, 'host names without ports').map((name) =>
+        name.toLowerCase(),
       ),
       origins: list(env, 'CORS_ORIGINS', isOrigin, 'origins such as https://shop.example'),
       ...(perMinute !== undefined && { perMinute }),

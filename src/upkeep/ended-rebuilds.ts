@@ -2,7 +2,8 @@ import type { Db } from 'mongodb';
 import { committed } from '../log/journal/durability.js';
 import { projectionState } from '../log/views/feeding/state.js';
 import { requestRebuild } from '../log/views/rebuilding/request-rebuild.js';
-import { storeNames, storeRebuilds, substituteId } from '../log/views/rebuilding/store-rebuild.js';
+import { storeRebuilds, storesOf, substituteId } from '../log/views/rebuilding/store-rebuild.js';
+import { logs } from '../logs.js';
 import type { Deployment, EndedRebuild } from './own-workflows.js';
 
 /**
@@ -19,9 +20,9 @@ export async function restartEndedRebuild(
 }
 
 async function hasWorkLeft(db: Db, { name, runId }: EndedRebuild): Promise<boolean> {
-  const store = storeNames.find((one) => one === name);
-  if (store === undefined) return (await projectionState(db, name))?.rebuilding?.rebuildId === runId;
-  const last = await storeRebuilds(db).findOne({ _id: store }, committed);
+  if (!logs.flatMap(storesOf).includes(name))
+    return (await projectionState(db, name))?.rebuilding?.rebuildId === runId;
+  const last = await storeRebuilds(db).findOne({ _id: name }, committed);
   if (last === null || last.phase === 'done') return false;
   return last.rebuildId === runId || last.rebuildId === substituteId(runId);
 }

@@ -3,6 +3,7 @@ import {
   WorkflowExecutionAlreadyStartedError,
   type WorkflowExecutionStatusName,
 } from '@temporalio/client';
+import { logs } from '../logs.js';
 import { views } from '../views/views.js';
 import { rebuildWorkflow, rollBackWorkflow } from '../log/workflow/rebuild-messages.js';
 import { reconcileScheduleId } from '../log/workflow/reconcile-messages.js';
@@ -14,7 +15,7 @@ import {
 
 /** Work that must always be running, each task in exactly one workflow. */
 export const singletonTasks: readonly SingletonTask[] = [
-  { activity: 'sequence', name: 'feed' },
+  ...logs.map(({ feed }) => ({ activity: 'sequence', name: feed }) as const),
   ...views.map(({ name }) => ({ activity: 'project', name }) as const),
 ];
 

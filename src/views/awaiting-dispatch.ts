@@ -2,8 +2,8 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import type { LineQuantity } from '../order/commands.js';
 import { type AsOf, readView } from '../log/views/feeding/read-view.js';
-import type { EntityView } from '../log/views/view.js';
 import { closed, Instant, type Page, pageOf, type ViewQuery, viewQuery } from './query.js';
+import type { ViewPerOrder } from './view.js';
 
 /** A shipment that was created, and is not dispatched yet. */
 export interface AwaitingShipment {
@@ -59,7 +59,7 @@ const queries: readonly ViewQuery[] = [
   }),
 ];
 
-export const awaitingDispatch: EntityView<AwaitingOrder> & { readonly queries: readonly ViewQuery[] } = {
+export const awaitingDispatch: ViewPerOrder<AwaitingOrder> = {
   name: 'awaiting-dispatch',
   version: 1,
   keyedBy: 'entity',

@@ -15,17 +15,6 @@ export interface Concerns {
   readonly unmatchedSince?: string;
 }
 
-/**
- * Why an order does not continue by itself, as the process that found out writes it into the view.
- */
-export interface Stopped {
-  readonly code: 'order_forked' | 'workflow_ended' | 'workflow_rewound';
-  /** ISO-8601 UTC */
-  readonly since: string;
-  readonly detail: string;
-  readonly remedy: string;
-}
-
 /** Sparse: most orders have none of these fields. */
 export const concernIndexes: readonly IndexDescription[] = [
   { key: { owedSince: 1, _id: 1 }, sparse: true },

@@ -5,8 +5,9 @@ import type { Order } from '../order/order.js';
 import { capturedAmount, refundedAmount } from '../order/view.js';
 import { type StoredSum, type Sum, sumOf } from '../log/views/decimals.js';
 import { type AsOf, readView } from '../log/views/feeding/read-view.js';
-import type { Change, SummaryView } from '../log/views/view.js';
+import type { Change } from '../log/views/view.js';
 import { closed, Count, Instant, Money, type ViewQuery, viewQuery } from './query.js';
+import type { OrdersSummary } from './view.js';
 
 /** A customer by its orders. Amounts in minor units. */
 export interface CustomerSummary {
@@ -55,7 +56,7 @@ const queries: readonly ViewQuery[] = [
   }),
 ];
 
-export const customers: SummaryView & { readonly queries: readonly ViewQuery[] } = {
+export const customers: OrdersSummary = {
   name: 'customers',
   version: 3,
   indexes: [],

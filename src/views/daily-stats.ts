@@ -5,8 +5,9 @@ import type { Order } from '../order/order.js';
 import { capturedAmount, refundedAmount } from '../order/view.js';
 import { type StoredSum, type Sum, sumOf } from '../log/views/decimals.js';
 import { type AsOf, readView } from '../log/views/feeding/read-view.js';
-import type { Change, SummaryView } from '../log/views/view.js';
+import type { Change } from '../log/views/view.js';
 import { BadParameter, closed, Count, Money, type ViewQuery, viewQuery } from './query.js';
+import type { OrdersSummary } from './view.js';
 
 /** What happened on one day (UTC) in one currency. Amounts in minor units. */
 export interface DailyStats {
@@ -102,7 +103,7 @@ const queries: readonly ViewQuery[] = [
   }),
 ];
 
-export const dailyStats: SummaryView & { readonly queries: readonly ViewQuery[] } = {
+export const dailyStats: OrdersSummary = {
   name: 'daily-stats',
   version: 2,
   indexes: [],

@@ -2,8 +2,9 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import type { Line, Order } from '../order/order.js';
 import { type AsOf, readView } from '../log/views/feeding/read-view.js';
-import type { Change, SummaryView } from '../log/views/view.js';
+import type { Change } from '../log/views/view.js';
 import { closed, Count, pageOf, type ViewQuery, viewQuery } from './query.js';
+import type { OrdersSummary } from './view.js';
 
 /** Units of a product in all orders, by what happened to them. */
 export interface ProductDemand {
@@ -56,7 +57,7 @@ const queries: readonly ViewQuery[] = [
   }),
 ];
 
-export const productDemand: SummaryView & { readonly queries: readonly ViewQuery[] } = {
+export const productDemand: OrdersSummary = {
   name: 'product-demand',
   version: 1,
   indexes: [],

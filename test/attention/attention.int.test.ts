@@ -1,7 +1,7 @@
-import { append } from '../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
+import { append, orderLog } from '../../src/order-log.js';
 import { createActivities } from '../../workers/activities.js';
 import { ensureAttentionIndexes } from '../../src/attention/list.js';
 import type { AttentionRow } from '../../src/attention/rows.js';
@@ -13,7 +13,8 @@ import { forks } from '../../src/log/journal/fork.js';
 import { createLogger } from '../../src/server/logger.js';
 import { parkedEvents } from '../../src/log/views/feeding/parked-events.js';
 import { projections } from '../../src/log/views/feeding/state.js';
-import { ensureOrderIndexes, orders, toDocument } from '../../src/views/orders.js';
+import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
+import { orders, toDocument } from '../../src/views/orders.js';
 import { startWorker } from '../../workers/worker.js';
 import { orderBody, startTestApi, type TestApi, workflowBundle } from '../support/api.js';
 import { until } from '../support/until.js';
@@ -45,7 +46,7 @@ describe('an effect that is owed for long', () => {
 
   beforeAll(async () => {
     api = await startTestApi({ ATTENTION_AFTER: '1s' });
-    await ensureOrderIndexes(api.mongo.db);
+    await ensureStateViewIndexes(orderLog, api.mongo.db);
     // The runtime of this process is set up by the API's own worker.
     const first = await api.startWorker();
     await first.stop();
@@ -192,7 +193,7 @@ describe('the list of what needs a person', () => {
   beforeAll(async () => {
     api = await startTestApi();
     ({ db } = api.mongo);
-    await Promise.all([ensureOrderIndexes(db), ensureAttentionIndexes(db)]);
+    await Promise.all([ensureStateViewIndexes(orderLog, db), ensureAttentionIndexes(db)]);
     const some = [5, 4, 3, 2, 1];
     const quiet = Array.from({ length: 200 }, (_, n) => toDocument(orderOf(`quiet-${n}`)));
     const stopped = (code: 'workflow_ended' | 'workflow_rewound', hours: number) => ({
@@ -207,7 +208,7 @@ describe('the list of what needs a person', () => {
       ...some.map((hours) => stopped('workflow_ended', hours)),
       ...some.map((hours) => stopped('workflow_rewound', hours)),
     ]);
-    await forks(db).insertMany(
+    await forks(orderLog, db).insertMany(
       some.map((hours) => ({
         _id: `forked-${hours}`,
         version: 3,

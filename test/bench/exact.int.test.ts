@@ -1,11 +1,11 @@
-import type { Steps } from '../../src/order-log.js';
 /** The costs that do not depend on how fast a machine is. A change that moves one of these numbers moves it here, too. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type Steps, orderLog } from '../../src/order-log.js';
 import { createActivities } from '../../workers/activities.js';
 import { setUpSandbox } from '../../src/effects/payments/sandbox-ledger.js';
 import type { Effect, Outcome } from '../../src/order/effects.js';
-import { restoreOrders } from '../../src/log/views/rebuilding/restore-orders.js';
+import { restore } from '../../src/log/views/rebuilding/restore.js';
 import { keptOrder, manyStates, newLogs } from '../log/views/support.js';
 import { eventually, orderBody, startTestApi, type TestApi } from '../support/api.js';
 import { shared } from '../support/servers.js';
@@ -13,6 +13,7 @@ import { fill } from './data/dataset.js';
 import { historyCost, untilAtRest } from './data/order-history.js';
 import { delivery, happyPath, Story, type StoryStep } from './data/story.js';
 import { examinedBy, type MongoCommands, watchCommands } from './mongo-commands.js';
+import { stockOutside } from '../../src/effects/outside.js';
 
 const orderCount = 300;
 
@@ -77,7 +78,9 @@ test('round trips to MongoDB of orders that are restored from their histories, h
   const [closed, open] = [newLogs(...manyStates), newLogs(...manyStates)];
   const trips = async (logs: typeof open, isOpen: boolean): Promise<string> => {
     const kept = logs.map((log) => keptOrder(log, isOpen));
-    const started = await commands.of(() => restoreOrders(api.mongo.db, kept, () => undefined));
+    const started = await commands.of(() =>
+      restore(orderLog, { db: api.mongo.db, outside: stockOutside }, kept, () => undefined),
+    );
     return started.map(({ commandName }) => commandName).join(' ');
   };
   expect(await trips(closed, false)).toBe(`${stockPutBack} distinct insert insert`);

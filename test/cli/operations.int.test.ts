@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { reconcile } from '../../src/log/proof/reconciling.js';
 import { barLine, progressBar } from '../../src/cli/terminal.js';
 import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/script.js';
@@ -12,6 +11,8 @@ import { orders as views } from '../../src/views/orders.js';
 import { placedOrder, startTestApi, terminateWhenRecorded, type TestApi } from '../support/api.js';
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
+import { orderLog } from '../../src/order-log.js';
+import { reconcileOrders } from '../../src/effects/outside.js';
 
 let api: TestApi;
 let env: Session['env'];
@@ -129,8 +130,8 @@ describe('verify and reconcile', () => {
   });
 
   test('name the order, the version and what differs, and end with 1', async () => {
-    const before = await journal(api.mongo.db).findOne({ _id: `${orderId}:2` });
-    await journal(api.mongo.db).updateOne({ _id: `${orderId}:2` }, { $set: { actor: 'nobody' } });
+    const before = await journal(orderLog, api.mongo.db).findOne({ _id: `${orderId}:2` });
+    await journal(orderLog, api.mongo.db).updateOne({ _id: `${orderId}:2` }, { $set: { actor: 'nobody' } });
     await reconciled();
     for (const line of ['verify', `verify --order ${orderId}`, 'reconcile'])
       await until(async () => {
@@ -143,7 +144,7 @@ describe('verify and reconcile', () => {
       const { out } = await orders('verify --json');
       expect(JSON.parse(out)).toMatchObject({ found: 1, discrepancies: [{ orderId, version: 2 }] });
     });
-    if (before !== null) await journal(api.mongo.db).replaceOne({ _id: `${orderId}:2` }, before);
+    if (before !== null) await journal(orderLog, api.mongo.db).replaceOne({ _id: `${orderId}:2` }, before);
   });
 
   test('reconcile tells what it has mended', async () => {
@@ -168,9 +169,9 @@ describe('verify and reconcile', () => {
 
   async function reconciled(): Promise<void> {
     const { client, config, mongo } = api;
-    const these = { client, db: mongo.db, orderTaskQueue: config.temporal.taskQueue };
+    const these = { client, db: mongo.db, taskQueue: config.temporal.taskQueue };
     await until(async () => {
-      const { orders: count } = await reconcile(these, { runId: randomUUID() }, () => undefined);
+      const { orders: count } = await reconcileOrders(these, { runId: randomUUID() }, () => undefined);
       expect(count).toBe(1);
     });
   }
@@ -204,7 +205,7 @@ describe('resume', () => {
   test('ends with 1 where a person must look, and 3 where there is no such order', async () => {
     const broken = await placedOrder(api);
     await terminateWhenRecorded(api, broken);
-    await journal(api.mongo.db).updateOne({ _id: `${broken}:3` }, { $set: { actor: 'nobody' } });
+    await journal(orderLog, api.mongo.db).updateOne({ _id: `${broken}:3` }, { $set: { actor: 'nobody' } });
     const { exitCode, out, err } = await orders(`resume ${broken}`);
     expect({ exitCode, err }).toEqual({ exitCode: 1, err: expect.stringMatching(/^not_resumed: 1 order/) });
     expect(out).toMatch(new RegExp(`${broken} +contradiction`));

@@ -3,12 +3,13 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { BSON, type Db } from 'mongodb';
 import { sandboxDatabase } from '../../src/effects/payments/sandbox-ledger.js';
 import { readFeed } from '../../src/log/feed/feed.js';
-import { verify } from '../../src/log/proof/verify.js';
-import { areOrdersOutdated } from '../../src/log/views/rebuilding/rebuild-orders.js';
+import { isStateViewOutdated } from '../../src/log/views/rebuilding/rebuild-state-view.js';
 import type { RunningWorker } from '../../workers/worker.js';
 import { startTestApi, type TestApi } from '../support/api.js';
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
+import { orderLog } from '../../src/order-log.js';
+import { verifyOrders } from '../../src/effects/proof.js';
 
 /**
  * `databases.json` is what version 0.1.0 left in MongoDB: six orders of different states, their
@@ -70,9 +71,9 @@ test.each([
 });
 
 test('the view needs no rebuild, and the feed has the events at their positions', async () => {
-  expect(await areOrdersOutdated(db)).toBe(false);
+  expect(await isStateViewOutdated(orderLog, db)).toBe(false);
   const events = dump.orders['order_events'] ?? [];
-  const feed = await readFeed(db, 0, events.length);
+  const feed = await readFeed(orderLog, db, 0, events.length);
   expect(feed.map(({ position }) => position)).toEqual(events.map((_event, index) => index + 1));
 });
 
@@ -93,7 +94,7 @@ describe('an order is resumed', () => {
     await until(async () => expect((await api.get(`/v1/orders/${id}`)).body.status).toBe('completed'));
     const options = { client: api.client, db, taskQueue: api.config.temporal.taskQueue };
     await until(async () => {
-      const { discrepancies } = await verify(options, { orderId: id });
+      const { discrepancies } = await verifyOrders(options, { orderId: id });
       expect(discrepancies.filter(({ where }) => where !== 'positions')).toEqual([]);
     });
   });

@@ -1,8 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Endpoint, endpoints } from '../../src/endpoint/endpoint.js';
-import { journal } from '../../src/log/journal/journal.js';
-import { entityViews, recordEntity } from '../../src/log/journal/record-entity.js';
+import { endpointLog } from '../../src/endpoint/endpoint-log.js';
+import { stateViews } from '../../src/log/journal/entity-log.js';
+import { foldHistory, readHistoryLog } from '../../src/log/journal/history.js';
+import { journal, readJournal, ensureJournalIndexes } from '../../src/log/journal/journal.js';
+import { record } from '../../src/log/journal/recording.js';
+import { diff, stateAt } from '../../src/log/journal/time-travel.js';
+import { resume } from '../../src/log/resume/resume.js';
 import {
   type Answer,
   type EntityState,
@@ -13,12 +18,20 @@ import {
 import type { RunningWorker } from '../../workers/worker.js';
 import { startTestApi, type TestApi } from '../support/api.js';
 import { until } from '../support/until.js';
+import { orderLog } from '../../src/order-log.js';
+import { sequence } from '../../src/log/feed/sequencer.js';
+import { feedHead, readFeed } from '../../src/log/feed/feed.js';
+import { verify } from '../../src/log/proof/verify.js';
+import { reconcile } from '../../src/log/proof/reconciling.js';
+import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
+import { rebuildJournal } from '../../src/log/views/rebuilding/rebuild-journal.js';
 
 let api: TestApi;
 let worker: RunningWorker;
 beforeAll(async () => {
   api = await startTestApi();
   worker = await api.startWorker();
+  await ensureJournalIndexes(endpointLog, api.mongo.db);
 });
 afterAll(async () => {
   await worker.stop();
@@ -39,7 +52,13 @@ async function start(id: string) {
   });
 }
 
-const views = () => entityViews<Endpoint>(api.mongo.db, endpoints);
+/** As Temporal lists them, which is a moment later. */
+async function listed(count: number): Promise<void> {
+  const query = `WorkflowType = 'endpoint' AND TaskQueue = '${api.config.temporal.taskQueue}'`;
+  await until(async () => expect((await api.client.workflow.count(query)).count).toBe(count));
+}
+
+const views = () => stateViews(endpointLog, api.mongo.db);
 
 test('an endpoint lives on the log of orders: history, journal and view of its own', async () => {
   const id = randomUUID();
@@ -59,12 +78,85 @@ test('an endpoint lives on the log of orders: history, journal and view of its o
   await until(async () => expect(await views().findOne({ _id: id })).toMatchObject(state.order));
   await handle.cancel();
   expect(await handle.result()).toEqual({ orderId: id, status: 'deleted', version: 3 });
-  const events = await journal(api.mongo.db, 'endpoint').find({ orderId: id }).sort({ version: 1 }).toArray();
+  const events = await journal(endpointLog, api.mongo.db)
+    .find({ orderId: id })
+    .sort({ version: 1 })
+    .toArray();
   expect(events.map(({ type }) => type)).toEqual(['EndpointCreated', 'SecretRotated', 'EndpointDeleted']);
   expect(await views().findOne({ _id: id })).toMatchObject({ version: 3, status: 'deleted' });
+  const history = await readHistoryLog(endpointLog, api.client, id);
+  if (history === undefined) throw new Error('Temporal has no history of it.');
+  expect(history).toMatchObject({ isComplete: true, isOpen: false, ending: 'completed' });
+  expect(foldHistory(endpointLog, history)).toMatchObject({ version: 3, status: 'deleted' });
+  const recorded = await readJournal(endpointLog, api.mongo.db, id);
+  expect(recorded).toMatchObject(history.events);
+  expect(stateAt(endpointLog, recorded, { version: 1 })).toMatchObject({ status: 'enabled' });
+  expect(diff(endpointLog, recorded, 1, 3)).toMatchObject({
+    changes: [
+      { path: '/status', before: 'enabled', after: 'deleted' },
+      { path: '/secretIds', after: 'two' },
+    ],
+    steps: [{ type: 'SecretRotated' }, { type: 'EndpointDeleted' }],
+  });
   // Nothing of it is an order's.
-  expect(await journal(api.mongo.db).countDocuments({ orderId: id })).toBe(0);
+  expect(await journal(orderLog, api.mongo.db).countDocuments({ orderId: id })).toBe(0);
   expect((await api.get(`/v1/orders/${id}`)).status).toBe(404);
+});
+
+test('its feed, its proof, its view and its journal are its own', async () => {
+  const { db } = api.mongo;
+  const deps = { client: api.client, db, taskQueue: api.config.temporal.taskQueue };
+  const [one, other] = [randomUUID(), randomUUID()];
+  const handles = await Promise.all([start(one), start(other)]);
+  const rotate = message('rotate', { secretId: 'two' });
+  await handles[0].executeUpdate('RotateSecret', { args: [rotate], updateId: messageId(rotate) });
+  await until(async () => expect(await views().findOne({ _id: one })).toMatchObject({ version: 2 }));
+  await until(async () => expect(await views().findOne({ _id: other })).toMatchObject({ version: 1 }));
+  await listed(3);
+
+  // The feed.
+  const giving = new AbortController();
+  const sequencing = { log: endpointLog, db, signal: giving.signal, heartbeat: () => undefined };
+  const sequenced = sequence(sequencing);
+  const events = await journal(endpointLog, db).countDocuments();
+  await until(async () => expect(await feedHead(endpointLog, db)).toBe(events));
+  const fed = await readFeed(endpointLog, db, 0, 100);
+  expect(fed.map(({ position }) => position)).toEqual(fed.map((_, index) => index + 1));
+  expect(fed.filter(({ orderId }) => orderId === one).map(({ type }) => type)).toEqual([
+    'EndpointCreated',
+    'SecretRotated',
+  ]);
+  expect(await feedHead(orderLog, db)).toBe(0);
+  expect((await api.get('/v1/events')).body).toMatchObject({ data: [] });
+
+  // The proof: history, journal, view, workflow and positions.
+  const proof = async () => await verify(endpointLog, deps);
+  expect(await proof()).toMatchObject({ orders: 3, events, head: events, found: 0 });
+  await views().updateOne({ _id: one }, { $set: { url: 'https://other.example' } });
+  expect(await proof()).toMatchObject({
+    discrepancies: [{ orderId: one, where: 'view', remedy: expect.stringContaining('rebuild endpoints') }],
+  });
+
+  // The view is rebuilt from the journal, beside the one that is read.
+  const rebuilding = { db, signal: giving.signal, heartbeat: () => undefined };
+  expect(await rebuildStateView(endpointLog, { ...rebuilding, rebuildId: 'r-1' })).toBe(true);
+  expect(await proof()).toMatchObject({ found: 0 });
+
+  // What is behind is recorded from the history, by a reconciliation or by a rebuild of the journal.
+  await journal(endpointLog, db).deleteMany({ orderId: other });
+  await views().deleteOne({ _id: other });
+  const report = await reconcile(endpointLog, deps, { runId: randomUUID() }, () => undefined);
+  expect(report).toMatchObject({ orders: 3, repaired: 1, found: 0 });
+  await journal(endpointLog, db).deleteMany({ orderId: one });
+  const restoring = { ...rebuilding, ...deps, recognize: async () => undefined, rebuildId: 'r-2' };
+  expect(await rebuildJournal(endpointLog, restoring)).toBe(true);
+  await until(async () => expect(await journal(endpointLog, db).countDocuments()).toBe(events));
+  const { discrepancies } = await proof();
+  expect(discrepancies.filter(({ where }) => where !== 'positions')).toEqual([]);
+  expect(await db.collection('orders').countDocuments()).toBe(0);
+  giving.abort();
+  await sequenced;
+  await Promise.all(handles.map((handle) => handle.terminate()));
 });
 
 test('its recording may be repeated and reordered, and a fork stops it', async () => {
@@ -72,7 +164,7 @@ test('its recording may be repeated and reordered, and a fork stops it', async (
   const id = randomUUID();
   const handle = await start(id);
   await until(async () => expect(await views().findOne({ _id: id })).toMatchObject({ version: 1 }));
-  const [first] = await journal(db, 'endpoint').find({ orderId: id }).toArray();
+  const [first] = await journal(endpointLog, db).find({ orderId: id }).toArray();
   if (first === undefined) throw new Error('Nothing was recorded.');
   const { _id: _, recordedAt: _at, unsequenced: _not, ...created } = first;
   const [second, third] = [2, 3].map((version) => ({
@@ -82,12 +174,12 @@ test('its recording may be repeated and reordered, and a fork stops it', async (
     data: { secretId: `s-${version}` },
   }));
   if (second === undefined || third === undefined) throw new Error('There are two.');
-  await recordEntity(db, endpoints, [third]);
+  await record(endpointLog, db, [third]);
   expect(await views().findOne({ _id: id })).toMatchObject({ version: 1 });
-  await Promise.all([recordEntity(db, endpoints, [created, second]), recordEntity(db, endpoints, [second])]);
+  await Promise.all([record(endpointLog, db, [created, second]), record(endpointLog, db, [second])]);
   expect(await views().findOne({ _id: id })).toMatchObject({ version: 3, secretIds: ['s-3', 's-2'] });
   const other = { ...second, data: { secretId: 'another' } };
-  await expect(recordEntity(db, endpoints, [other])).rejects.toMatchObject({ type: 'EventFork' });
+  await expect(record(endpointLog, db, [other])).rejects.toMatchObject({ type: 'EventFork' });
   expect(await views().findOne({ _id: id })).toMatchObject({ version: 3, secretIds: ['s-3', 's-2'] });
   await handle.terminate();
 });
@@ -100,13 +192,12 @@ test('it is resumed from its journal, and the run that was replaced records noth
   await lost.executeUpdate('RotateSecret', { args: [rotate], updateId: messageId(rotate) });
   await until(async () => expect(await views().findOne({ _id: id })).toMatchObject({ version: 2 }));
   await lost.terminate();
-  const { commandId, hash, correlationId, actor } = message('resume', {});
-  const resume = { commandId, hash, correlationId, actor, reason: 'terminated', messages: [] };
-  const resumed = await api.client.workflow.start(endpoints.name, {
-    workflowId: `endpoint-${id}`,
-    taskQueue: api.config.temporal.taskQueue,
-    args: [{ orderId: id, resume }],
-  });
+  const deps = { client: api.client, db, taskQueue: api.config.temporal.taskQueue };
+  const asked = { ...message('resume', {}), reason: 'terminated' };
+  const report = await resume(endpointLog, deps, id, asked, { answerWithinMs: 20_000 });
+  expect(report).toMatchObject({ outcome: 'resumed', version: 2, messages: [], refused: [] });
+  expect(await resume(endpointLog, deps, id, asked)).toMatchObject({ outcome: 'already_resumed' });
+  const resumed = api.client.workflow.getHandle(`endpoint-${id}`);
   const view = { version: 3, secretIds: ['two', 'one'], resumed: { version: 3 } };
   await until(async () => expect(await views().findOne({ _id: id })).toMatchObject(view));
   // A command that the run before has had is known.
@@ -115,12 +206,12 @@ test('it is resumed from its journal, and the run that was replaced records noth
     updateId: messageId(rotate),
   });
   expect(version).toBe(2);
-  const events = await journal(db, 'endpoint').find({ orderId: id }).sort({ version: 1 }).toArray();
+  const events = await journal(endpointLog, db).find({ orderId: id }).sort({ version: 1 }).toArray();
   expect(events.map(({ type }) => type)).toEqual(['EndpointCreated', 'SecretRotated', 'EndpointResumed']);
   const [created] = events;
   if (created === undefined) throw new Error('Nothing was recorded.');
   const { _id: _, recordedAt: _at, unsequenced: _not, ...late } = { ...created, version: 4 };
-  await expect(recordEntity(db, endpoints, [late])).rejects.toMatchObject({ type: 'Superseded' });
+  await expect(record(endpointLog, db, [late])).rejects.toMatchObject({ type: 'Superseded' });
   await resumed.cancel();
   expect(await resumed.result()).toMatchObject({ status: 'deleted' });
 });

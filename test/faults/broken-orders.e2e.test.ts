@@ -1,6 +1,6 @@
-import { workflowId } from '../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { workflowId, orderLog } from '../../src/order-log.js';
 import { sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
 import { readJournal } from '../../src/log/journal/journal.js';
 import { orders } from '../../src/views/orders.js';
@@ -40,7 +40,7 @@ async function shipAndDeliver(order: PlacedOrder): Promise<void> {
 
 /** Records an event that the order's workflow has not decided, as the next one: as if the workflow had been put back. */
 async function forge(order: PlacedOrder): Promise<void> {
-  const last = (await readJournal(system.db, order.id)).at(-1);
+  const last = (await readJournal(orderLog, system.db, order.id)).at(-1);
   if (last === undefined) throw new Error('The order has no events.');
   const version = last.version + 1;
   const event = { ...last, version, type: 'NoteAdded', data: { text: 'forged' } };

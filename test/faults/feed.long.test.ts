@@ -6,6 +6,7 @@ import { breakableMongodb } from '../support/breakable-server.js';
 import { apiAt, orderOf } from '../support/orders-over-http.js';
 import { createSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
+import { orderLog } from '../../src/order-log.js';
 
 const BATCH = 12;
 
@@ -42,13 +43,13 @@ test('holders that are killed or frozen and a MongoDB that dies: the feed has no
     await createSome();
 
     const events = 5 * BATCH * 4;
-    await until(async () => expect(await feedHead(system.db)).toBe(events), 120);
+    await until(async () => expect(await feedHead(orderLog, system.db)).toBe(events), 120);
     reading.abort();
-    const feed = await readFeed(system.db, 0, events + 1);
+    const feed = await readFeed(orderLog, system.db, 0, events + 1);
     expect(feed.map(({ position }) => position)).toEqual(
       Array.from({ length: events }, (_, index) => index + 1),
     );
-    expect(await journal(system.db).countDocuments({ unsequenced: true })).toBe(0);
+    expect(await journal(orderLog, system.db).countDocuments({ unsequenced: true })).toBe(0);
     const versions = new Map<string, number>();
     for (const { orderId, version } of feed) {
       expect(version).toBe((versions.get(orderId) ?? 0) + 1);
@@ -66,15 +67,15 @@ test('holders that are killed or frozen and a MongoDB that dies: the feed has no
 
 /** Whoever holds the feed now gives positions to what is recorded now. */
 async function grows({ db }: System): Promise<void> {
-  const before = await feedHead(db);
-  await until(async () => expect(await feedHead(db)).toBeGreaterThan(before), 60);
+  const before = await feedHead(orderLog, db);
+  await until(async () => expect(await feedHead(orderLog, db)).toBeGreaterThan(before), 60);
 }
 
 /** What a reader sees that looks all the while, whatever breaks. */
 async function follow({ db }: System, signal: AbortSignal): Promise<readonly string[]> {
   const seen: string[] = [];
   while (!signal.aborted) {
-    const events = await readFeed(db, seen.length, 50).catch(() => []);
+    const events = await readFeed(orderLog, db, seen.length, 50).catch(() => []);
     for (const { orderId, version, position } of events) {
       expect(position).toBe(seen.length + 1);
       seen.push(`${orderId}:${version}`);

@@ -1,5 +1,5 @@
-import { workflowId } from '../../src/order-log.js';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { workflowId, orderLog } from '../../src/order-log.js';
 import { derivedOrderId } from '../../src/api/commands/identity.js';
 import { readJournal } from '../../src/log/journal/journal.js';
 import { audit } from '../support/audit.js';
@@ -60,7 +60,7 @@ test(
     const answer = apiAt(first.address).post(path, byDhl, { ...sent, ...slowly });
     const lost = expect(answer).rejects.toThrow();
     const dispatched = await until(async () => {
-      const event = (await readJournal(system.db, order.id)).find(
+      const event = (await readJournal(orderLog, system.db, order.id)).find(
         ({ type }) => type === 'ShipmentDispatched',
       );
       expect(event).toBeDefined();

@@ -1,15 +1,13 @@
-import { workflowId } from '../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { cp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { reconcile } from '../../src/log/proof/reconciling.js';
 import { Client } from '@temporalio/client';
+import { workflowId, orderLog } from '../../src/order-log.js';
 import { isFinished } from '../../src/order/order.js';
 import { forks } from '../../src/log/journal/fork.js';
-import { resumeAll } from '../../src/log/journal/resume-all.js';
-import { resume, type ResumeReport } from '../../src/log/journal/resume.js';
-import { verify } from '../../src/log/proof/verify.js';
+import { resumeAll } from '../../src/log/resume/resume-all.js';
+import { resume, type ResumeReport } from '../../src/log/resume/resume.js';
 import { readConfig } from '../../src/server/config.js';
 import { connectTemporal } from '../../src/server/connections.js';
 import { orders } from '../../src/views/orders.js';
@@ -19,6 +17,8 @@ import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../
 import type { RoleProcess } from '../support/role-process.js';
 import { createSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
+import { verifyOrders } from '../../src/effects/proof.js';
+import { reconcileOrders } from '../../src/effects/outside.js';
 
 const LIMIT_MS = 900_000;
 const noWait = { prefer: '' };
@@ -50,6 +50,7 @@ async function resumed(): Promise<readonly ResumeReport[]> {
   const asked = { commandId: `tester ${randomUUID()}`, hash: 'resume', correlationId: 'c', actor: 'tester' };
   const reports: ResumeReport[] = [];
   for await (const report of resumeAll(
+    orderLog,
     system,
     { ...asked, reason: 'Temporal was lost' },
     { answerWithinMs: 60_000 },
@@ -190,8 +191,8 @@ async function settled(): Promise<void> {
 
 async function reconciled(by = {}) {
   const { client, db, taskQueue } = system;
-  const these = { client, db, orderTaskQueue: taskQueue, rotationLimit: 0, recentLimit: 0 };
-  return await reconcile(these, { runId: randomUUID(), ...by }, () => undefined);
+  const these = { client, db, taskQueue, rotationLimit: 0, recentLimit: 0 };
+  return await reconcileOrders(these, { runId: randomUUID(), ...by }, () => undefined);
 }
 
 describe('Temporal is emptied under 200 orders in every state', () => {
@@ -325,7 +326,7 @@ test(
         reason: 'moved',
       };
       for (const { id } of [order, late])
-        expect(await resume(these, id, asked, { answerWithinMs: 60_000 })).toMatchObject({
+        expect(await resume(orderLog, these, id, asked, { answerWithinMs: 60_000 })).toMatchObject({
           outcome: 'resumed',
           version: 4,
         });
@@ -334,7 +335,7 @@ test(
       const old = system.client.workflow.getHandle(workflowId(order.id));
       await until(async () => expect((await old.describe()).status.name).toBe('FAILED'));
       await expect(old.result()).rejects.toMatchObject({ cause: { type: 'Superseded' } });
-      expect(await forks(system.db).countDocuments()).toBe(0);
+      expect(await forks(orderLog, system.db).countDocuments()).toBe(0);
       const told = await api.post(`/v1/orders/${order.id}/notes`, { text: 'too late' });
       expect(told.body).toMatchObject({ code: 'workflow_ended' });
 
@@ -344,7 +345,7 @@ test(
         await next.order(id).tell(`shipments/${body.shipmentId}/dispatch`, byDhl);
         await next.order(id).tell(`shipments/${body.shipmentId}/deliver`);
         expect(await next.order(id).view()).toMatchObject({ status: 'completed', notes: [], captured: 3998 });
-        const { discrepancies } = await verify(these, { orderId: id });
+        const { discrepancies } = await verifyOrders(these, { orderId: id });
         expect(discrepancies.filter(({ where }) => where !== 'positions')).toEqual([]);
       }
     } finally {

@@ -3,7 +3,6 @@ import { expect, test } from '@jest/globals';
 import type { Db, Document } from 'mongodb';
 import { sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
 import { movements, stock } from '../../src/effects/inventory/stock.js';
-import { verify } from '../../src/log/proof/verify.js';
 import { journal } from '../../src/log/journal/journal.js';
 import { orders } from '../../src/views/orders.js';
 import { readMark } from '../../src/effects/inventory/database-mark.js';
@@ -12,6 +11,8 @@ import { type BreakableServer, breakableMongodb } from '../support/breakable-ser
 import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../support/orders-over-http.js';
 import { createSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
+import { orderLog } from '../../src/order-log.js';
+import { verifyOrders } from '../../src/effects/proof.js';
 
 const LIMIT_MS = 300_000;
 const roles = 'write,read,worker,feed';
@@ -186,7 +187,7 @@ async function contents(db: Db, ids: readonly string[]) {
   const all = (found: { toArray(): Promise<readonly Document[]> }) => found.toArray();
   return {
     events: await all(
-      journal(db)
+      journal(orderLog, db)
         .find(ofOrders, { projection: { recordedAt: 0, position: 0, unsequenced: 0 } })
         .sort({ _id: 1 }),
     ),
@@ -260,7 +261,7 @@ async function rebuilt(api: Api): Promise<void> {
 
 async function agrees({ db, client, taskQueue }: System): Promise<void> {
   await until(async () => {
-    const { discrepancies } = await verify({ db, client, taskQueue });
+    const { discrepancies } = await verifyOrders({ db, client, taskQueue });
     expect(discrepancies.filter(({ where }) => where !== 'positions')).toEqual([]);
   }, 90);
 }

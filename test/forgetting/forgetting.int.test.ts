@@ -3,16 +3,18 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
 import { keyRows } from '../../src/access/persons/key-store.js';
 import { createForgetting } from '../../src/forgetting/activities.js';
+import { recognizeDatabase } from '../../src/effects/inventory/recognize-database.js';
+import { stockOutside } from '../../src/effects/outside.js';
 import { openCertificate } from '../../src/forgetting/certificate.js';
 import { destroyBeforeUse, ensureTombstoneIndex } from '../../src/forgetting/tombstones.js';
 import { journal, readJournal } from '../../src/log/journal/journal.js';
-import { resume } from '../../src/log/journal/resume.js';
+import { resume } from '../../src/log/resume/resume.js';
 import { verify } from '../../src/log/proof/verify.js';
 import { projectionState } from '../../src/log/views/feeding/state.js';
 import { rebuildJournal } from '../../src/log/views/rebuilding/rebuild-journal.js';
-import { rebuildOrders } from '../../src/log/views/rebuilding/rebuild-orders.js';
+import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
 import { rebuild } from '../../src/log/views/rebuilding/rebuild.js';
-import { type NewOrder, orderWorkflow, workflowId } from '../../src/order-log.js';
+import { type NewOrder, orderLog, orderWorkflow, workflowId } from '../../src/order-log.js';
 import { rulesToday } from '../../src/order/rules.js';
 import { connectMongo } from '../../src/server/connections.js';
 import { createLogger } from '../../src/server/logger.js';
@@ -95,17 +97,19 @@ function forget(customerId: string, more: object = {}, headers: Readonly<Record<
 
 async function discrepancies(orderId: string) {
   const { taskQueue } = api.config.temporal;
-  const report = await verify({ client: api.client, db, taskQueue }, { orderId });
+  const report = await verify(orderLog, { client: api.client, db, taskQueue }, { orderId });
   return report.discrepancies.filter(({ where }) => where !== 'positions');
 }
 
 function rebuilding() {
   const { signal } = new AbortController();
-  const orderTaskQueue = api.config.temporal.taskQueue;
+  const { taskQueue } = api.config.temporal;
   return {
     db,
     client: api.client,
-    orderTaskQueue,
+    taskQueue,
+    recognize: recognizeDatabase,
+    outside: stockOutside,
     signal,
     rebuildId: randomUUID(),
     heartbeat: () => undefined,
@@ -150,10 +154,12 @@ test(
     const { customerId, name, secrets, order } = newPerson();
     const [completed, ended] = await Promise.all([completedOrder(order), endedOrder(order)]);
     const orderIds = [completed, ended];
-    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+    );
     // Twice, so that there is a kept build.
-    await rebuild(customers, rebuilding());
-    await rebuild(customers, rebuilding());
+    await rebuild(orderLog, customers, rebuilding());
+    await rebuild(orderLog, customers, rebuilding());
     for (const secret of secrets) expect(await readable(customerId, orderIds)).toContain(secret);
     const before = (await api.get(`/v1/orders/${completed}`)).body;
 
@@ -204,7 +210,7 @@ test(
 
     // The logs go on without a gap, and still prove themselves.
     for (const orderId of orderIds) {
-      const log = await readJournal(db, orderId);
+      const log = await readJournal(orderLog, db, orderId);
       expect(log.map(({ version }) => version)).toEqual(log.map((_, index) => index + 1));
       expect(log.at(-1)).toMatchObject({
         type: 'PersonForgotten',
@@ -213,6 +219,7 @@ test(
       await until(async () => expect(await discrepancies(orderId)).toEqual([]));
     }
     const resumed = await resume(
+      orderLog,
       { client: api.client, db, taskQueue: api.config.temporal.taskQueue },
       ended,
       { commandId: `tester ${randomUUID()}`, hash: '', correlationId: '', actor: 'tester', reason: 'a test' },
@@ -220,16 +227,18 @@ test(
     expect(resumed).toMatchObject({ outcome: 'ended' });
 
     // Rebuilds show nothing of the person either.
-    await rebuildOrders(rebuilding());
+    await rebuildStateView(orderLog, rebuilding());
     await everything();
-    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
-    await rebuild(customers, rebuilding());
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+    );
+    await rebuild(orderLog, customers, rebuilding());
     await everything();
     await Promise.all([
-      journal(db).deleteMany({ orderId: { $in: orderIds } }),
+      journal(orderLog, db).deleteMany({ orderId: { $in: orderIds } }),
       orders(db).deleteMany({ _id: { $in: orderIds } }),
     ]);
-    await rebuildJournal(rebuilding());
+    await rebuildJournal(orderLog, rebuilding());
     await everything();
 
     // Money and stock: goods come back, and are paid for.
@@ -303,14 +312,14 @@ test(
     const keys = keyRows(api.mongo.client.db(config.keys.db));
     await until(async () => expect(await keys.countDocuments(isDestroyed)).toBe(1));
     await dying.stop();
-    expect((await readJournal(db, orderId)).at(-1)).not.toMatchObject({ type: 'PersonForgotten' });
+    expect((await readJournal(orderLog, db, orderId)).at(-1)).not.toMatchObject({ type: 'PersonForgotten' });
     worker = await api.startWorker();
     await until(async () =>
       expect((await api.get(`/v1/customers/${customerId}/forget`)).body).toMatchObject({
         status: 'forgotten',
       }),
     );
-    expect((await readJournal(db, orderId)).at(-1)).toMatchObject({ type: 'PersonForgotten' });
+    expect((await readJournal(orderLog, db, orderId)).at(-1)).toMatchObject({ type: 'PersonForgotten' });
   },
   LIMIT_MS,
 );
@@ -370,17 +379,21 @@ test(
     });
     await until(async () => expect((await api.get(`/v1/orders/${orderId}`)).body.status).toBe('confirmed'));
     await tell(orderId, 'cancel', { reason: 'twice' });
-    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
-    await rebuild(customers, rebuilding());
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+    );
+    await rebuild(orderLog, customers, rebuilding());
     expect((await findCustomer(db, customerId)).found).toMatchObject({ name });
 
     const { body } = await forget(customerId, {}, { prefer: 'wait=0' });
     expect(body).toMatchObject({ status: 'forgetting' });
     await until(async () =>
-      expect((await readJournal(db, orderId)).at(-1)).toMatchObject({ type: 'PersonForgotten' }),
+      expect((await readJournal(orderLog, db, orderId)).at(-1)).toMatchObject({ type: 'PersonForgotten' }),
     );
-    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
-    await rebuild(customers, rebuilding());
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+    );
+    await rebuild(orderLog, customers, rebuilding());
     const kept = (await projectionState(db, customers.name))?.previous?.collection;
     await until(async () =>
       expect((await api.get(`/v1/customers/${customerId}/forget`)).body).toMatchObject({

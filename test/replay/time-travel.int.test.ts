@@ -1,9 +1,9 @@
-import type { OrderState } from '../../src/order-log.js';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from '@jest/globals';
 import { temporal } from '@temporalio/proto';
 import { bundleWorkflowCode, type InjectedSinks, DefaultLogger, Worker } from '@temporalio/worker';
-import { orderAt } from '../../src/log/journal/time-travel.js';
+import { type OrderState, orderLog } from '../../src/order-log.js';
+import { stateAt } from '../../src/log/journal/time-travel.js';
 import { readHistoryLog } from '../../src/log/journal/history.js';
 import { Orders } from '../log/workflow/support.js';
 import { paths } from './paths.js';
@@ -74,10 +74,10 @@ test.each(['happy', 'amended, then refused', 'returned and refunded', 'partly sh
     await order.until((state) => state.unrecorded === 0 && state.order.owed.length === 0);
     const history = await order.history();
     const orderId = order.handle.workflowId.replace(/^order-/, '');
-    const { events = [] } = (await readHistoryLog(orders.client, orderId)) ?? {};
+    const { events = [] } = (await readHistoryLog(orderLog, orders.client, orderId)) ?? {};
     const states = await replayedStates(history);
     for (const state of states)
-      expect(state.order).toStrictEqual(orderAt(events, { version: state.order.version }));
+      expect(state.order).toStrictEqual(stateAt(orderLog, events, { version: state.order.version }));
     // What a task decided is in one activity's input: no task is passed over.
     const seen = new Set(states.map((state) => state.order.version));
     for (const step of orders.world.steps) {

@@ -1,17 +1,17 @@
-import { workflowId } from '../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import process from 'node:process';
 import { expect } from '@jest/globals';
 import { Client, type Connection } from '@temporalio/client';
 import { pino } from 'pino';
+import { workflowId, orderLog } from '../../src/order-log.js';
 import { type FeedTail, followFeed } from '../../src/log/feed/feed.js';
 import { ensureJournalIndexes } from '../../src/log/journal/journal.js';
 import { type Config, readConfig } from '../../src/server/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../../src/server/connections.js';
 import type { Http } from '../../src/api/server.js';
 import { createLogger, format, type Logger } from '../../src/server/logger.js';
-import { ensureOrderIndexes } from '../../src/views/orders.js';
+import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
 import { defaultBounds, kinds } from '../../src/api/admission.js';
 import { type ApiLimits, buildApi } from '../../workers/api.js';
 import { installRuntime, type RunningWorker, startOrderWorker } from '../../workers/worker.js';
@@ -100,7 +100,7 @@ export async function startTestApi(
     log === undefined ? createLogger(config.logLevel) : pino({ ...format, level: 'trace' }, { write: log });
   const temporal = connectTemporal(config);
   const mongo = connectMongo(config);
-  const tail = followFeed(mongo.db);
+  const tail = followFeed(orderLog, mongo.db);
   const context = { config, temporal, mongo, tail, logger };
   const bounds = { ...patient.bounds, ...limits.bounds };
   const app = await buildApi(context, { ...patient, ...limits, bounds });
@@ -143,7 +143,11 @@ export async function startTestApi(
     async startWorker() {
       const { db } = mongo;
       await answering(mongo);
-      await Promise.all([ensureJournalIndexes(db), ensureOrderIndexes(db), foundStock(db)]);
+      await Promise.all([
+        ensureJournalIndexes(orderLog, db),
+        ensureStateViewIndexes(orderLog, db),
+        foundStock(db),
+      ]);
       runtime ??= install(logger);
       const worker = startOrderWorker({ ...context, workflowBundle });
       workers.push(worker);

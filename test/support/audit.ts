@@ -1,5 +1,5 @@
-import { type OrderState, workflowId } from '../../src/order-log.js';
 import { expect } from '@jest/globals';
+import { type OrderState, workflowId, orderLog } from '../../src/order-log.js';
 import { getStock, movements, type StockMovement } from '../../src/effects/inventory/stock.js';
 import { type LedgerEntry, sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
 import type { OrderEvent } from '../../src/order/events.js';
@@ -87,13 +87,13 @@ async function auditLog(
     expect(state).toMatchObject({ unrecorded: 0, order: { orderId, owed: [] } });
     return state;
   }, 60);
-  const log = await readHistoryLog(client, orderId);
+  const log = await readHistoryLog(orderLog, client, orderId);
   if (log === undefined) throw new Error(`Temporal knows no order ${orderId}.`);
   const { events } = log;
   expect(events.map(({ version }) => version)).toEqual(events.map((_, index) => index + 1));
-  const journal = await readJournal(db, orderId);
+  const journal = await readJournal(orderLog, db, orderId);
   expect(journal.map(({ recordedAt: _recordedAt, position: _position, ...event }) => event)).toEqual(events);
-  const folded = foldHistory(log);
+  const folded = foldHistory(orderLog, log);
   if (folded === undefined) throw new Error(`Order ${orderId} has no events.`);
   expect(order).toEqual(folded);
   const view = await orders(db).findOne({ _id: orderId }, { projection: { recorder: 0, persons: 0 } });
@@ -106,7 +106,7 @@ async function auditJournal(
   { db }: System,
   orderId: string,
 ): Promise<{ readonly order: Order; readonly events: readonly OrderEvent[] }> {
-  const events = await readJournal(db, orderId);
+  const events = await readJournal(orderLog, db, orderId);
   expect(events.map(({ version }) => version)).toEqual(events.map((_, index) => index + 1));
   const order = fold(events);
   if (order === undefined) throw new Error(`Order ${orderId} has no events.`);

@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
 import { sequence } from '../../src/log/feed/sequencer.js';
+import { orderLog } from '../../src/order-log.js';
 
 /**
  * Runs the sequencer, which gives the events of the journal their positions, as the role `feed`
@@ -9,7 +10,7 @@ import { sequence } from '../../src/log/feed/sequencer.js';
  */
 export function startSequencing(db: Db): () => Promise<void> {
   const stopping = new AbortController();
-  const ended = sequence({ db, signal: stopping.signal, heartbeat: () => undefined });
+  const ended = sequence({ log: orderLog, db, signal: stopping.signal, heartbeat: () => undefined });
   return async () => {
     stopping.abort();
     await ended;

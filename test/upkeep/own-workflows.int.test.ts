@@ -5,7 +5,7 @@ import { journal } from '../../src/log/journal/journal.js';
 import { createLogger } from '../../src/server/logger.js';
 import { projectionState } from '../../src/log/views/feeding/state.js';
 import { rebuild } from '../../src/log/views/rebuilding/rebuild.js';
-import { rebuildOrders } from '../../src/log/views/rebuilding/rebuild-orders.js';
+import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
 import { storeRebuilds } from '../../src/log/views/rebuilding/store-rebuild.js';
 import { ensureParkedEventIndexes } from '../../src/log/views/feeding/parked-events.js';
 import { viewNamed } from '../../src/views/views.js';
@@ -17,6 +17,7 @@ import { startFeed } from '../../workers/feed.js';
 import type { RunningWorker } from '../../workers/worker.js';
 import { placedOrder, startTestApi, type TestApi, workflowBundle } from '../support/api.js';
 import { until } from '../support/until.js';
+import { orderLog } from '../../src/order-log.js';
 
 let api: TestApi;
 let db: Db;
@@ -71,7 +72,7 @@ async function goesOn(): Promise<void> {
   await placedOrder(api);
   await until(async () => {
     const { body } = await api.get('/v1/projections');
-    expect(body.feed).toMatchObject({ unsequenced: 0, head: await journal(db).countDocuments() });
+    expect(body.feed).toMatchObject({ unsequenced: 0, head: await journal(orderLog, db).countDocuments() });
     for (const view of body.views) expect(view.eventsBehind).toBe(0);
   });
 }
@@ -110,10 +111,10 @@ test.each<[string, () => Promise<unknown>]>([
   ['had its own workflow terminated', () => runOf(`temporal-sys-scheduler:${scheduleId}`).terminate()],
 ])('the schedule of the reconciliation is made again after it %s, and reconciles', async (_, end) => {
   await end();
-  const [before] = await latestReconciliations(db, 1);
+  const [before] = await latestReconciliations(orderLog, db, 1);
   const endedAt = new Date().toISOString();
   await until(async () => {
-    const [latest] = await latestReconciliations(db, 1);
+    const [latest] = await latestReconciliations(orderLog, db, 1);
     expect(latest?.runId).not.toBe(before?.runId);
     expect((latest?.startedAt ?? '') > endedAt).toBe(true);
     expect(await api.client.schedule.getHandle(scheduleId).describe()).toMatchObject({
@@ -169,8 +170,8 @@ test('a rebuild that was terminated before its end is begun again', async () => 
         args: [name],
       });
       const rebuildId = handle.firstExecutionRunId;
-      if (name === 'orders') expect(await rebuildOrders({ ...ended, rebuildId })).toBe(false);
-      else expect(await rebuild(customers, { ...ended, rebuildId })).toBe(false);
+      if (name === 'orders') expect(await rebuildStateView(orderLog, { ...ended, rebuildId })).toBe(false);
+      else expect(await rebuild(orderLog, customers, { ...ended, rebuildId })).toBe(false);
       await handle.terminate('by mistake');
       return rebuildId;
     }),

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import type { OrderEvent } from '../../src/order/events.js';
+import type { OrderEvent, EventDraft } from '../../src/order/events.js';
 import { journal } from '../../src/log/journal/journal.js';
 import { intervene } from '../../src/log/views/feeding/parked.js';
 import { projectionState, rollBack } from '../../src/log/views/feeding/state.js';
@@ -32,6 +32,8 @@ import {
 } from '../order/examples.js';
 import type { Scenario } from '../order/specification.js';
 import { logOf } from '../support/database.js';
+import { orderLog } from '../../src/order-log.js';
+import type { Order } from '../../src/order/order.js';
 
 const { db, run } = await openViews();
 const because = { actor: 'tester', reason: 'it is repaired' };
@@ -170,7 +172,9 @@ test('a shipment leaves whose dispatch was lost and has come back, also when the
   expect(await contentsOf(db, awaitingDispatch)).toEqual([]);
   const { signal } = new AbortController();
   const rebuildId = randomUUID();
-  expect(await rebuild(awaitingDispatch, { db, rebuildId, signal, heartbeat: () => undefined })).toBe(true);
+  expect(
+    await rebuild(orderLog, awaitingDispatch, { db, rebuildId, signal, heartbeat: () => undefined }),
+  ).toBe(true);
   await caughtUp(db, awaitingDispatch);
   expect(await contentsOf(db, awaitingDispatch)).toEqual([]);
 });
@@ -181,12 +185,15 @@ test('a feeder that remembers nothing does not bring a dispatched shipment back'
   const id = `${event.orderId}:${event.version}`;
   // Recorded in time, and given its position last.
   const recordedAt = event.occurredAt;
-  await journal(db).insertOne({ ...event, _id: id, recordedAt, unsequenced: true });
+  await journal(orderLog, db).insertOne({ ...event, _id: id, recordedAt, unsequenced: true });
   const head = await publish(db, rest);
   const runner = run(awaitingDispatch);
   await caughtUp(db, awaitingDispatch);
   await runner.stop();
-  await journal(db).updateOne({ _id: id }, { $set: { position: head + 1 }, $unset: { unsequenced: '' } });
+  await journal(orderLog, db).updateOne(
+    { _id: id },
+    { $set: { position: head + 1 }, $unset: { unsequenced: '' } },
+  );
   run(awaitingDispatch);
   await caughtUp(db, awaitingDispatch);
   expect(await projectionState(db, awaitingDispatch.name)).toMatchObject({ position: head + 1 });
@@ -216,7 +223,9 @@ test('a rebuild under live writes comes to the same, and a roll-back catches up'
   })();
   const signal = new AbortController().signal;
   const rebuildId = randomUUID();
-  expect(await rebuild(awaitingDispatch, { db, rebuildId, signal, heartbeat: () => undefined })).toBe(true);
+  expect(
+    await rebuild(orderLog, awaitingDispatch, { db, rebuildId, signal, heartbeat: () => undefined }),
+  ).toBe(true);
   await stream;
   await caughtUp(db, awaitingDispatch);
   const expected = await foldedAnew(db, awaitingDispatch, logs);
@@ -234,7 +243,7 @@ describe('an event that the view cannot apply', () => {
     const [sick = [], well = []] = newLogs('heldWithShipment', 'readyToDispatch');
     const orderId = sick[0]?.orderId ?? '';
     const broken = new Set([orderId]);
-    const view: EntityView = {
+    const view: EntityView<Order, EventDraft> = {
       ...awaitingDispatch,
       fold(document, event, order) {
         if (event.type === 'ShipmentCreated' && broken.has(event.orderId))
@@ -260,7 +269,7 @@ describe('an event that the view cannot apply', () => {
   test('is applied with those that wait once it is tried again', async () => {
     const { sick, well, orderId, broken, view } = await withOneBroken();
     broken.clear();
-    expect(await intervene(db, view, { action: 'retry', orderId, ...because })).toMatchObject({
+    expect(await intervene(orderLog, db, view, { action: 'retry', orderId, ...because })).toMatchObject({
       applied: 2,
       remaining: 0,
     });
@@ -269,7 +278,7 @@ describe('an event that the view cannot apply', () => {
 
   test('leaves the document as it was if it is skipped, and its order goes on', async () => {
     const { sick, orderId, view } = await withOneBroken();
-    expect(await intervene(db, view, { action: 'skip', orderId, ...because })).toMatchObject({
+    expect(await intervene(orderLog, db, view, { action: 'skip', orderId, ...because })).toMatchObject({
       applied: 1,
       remaining: 0,
     });
@@ -289,7 +298,9 @@ describe('an event that the view cannot apply', () => {
     await publish(db, [event]);
     await caughtUp(db, awaitingDispatch);
     const { orderId } = event;
-    expect(await intervene(db, awaitingDispatch, { action: 'retry', orderId, ...because })).toMatchObject({
+    expect(
+      await intervene(orderLog, db, awaitingDispatch, { action: 'retry', orderId, ...because }),
+    ).toMatchObject({
       applied: 2,
       remaining: 0,
     });

@@ -3,38 +3,34 @@ import { randomUUID } from 'node:crypto';
 import type { Document, Filter, Sort } from 'mongodb';
 import { appendToJournal } from '../../src/log/journal/journal.js';
 import { fold } from '../../src/order/evolve.js';
-import {
-  ensureOrderIndexes,
-  type OrderDocument,
-  orders,
-  projectOrder,
-  toDocument,
-} from '../../src/views/orders.js';
+import { ensureStateViewIndexes, projectState } from '../../src/log/journal/state-view.js';
+import { type OrderDocument, orders, toDocument } from '../../src/views/orders.js';
 import { logOf, openDatabase } from '../support/database.js';
 import { create, states } from '../order/examples.js';
 import { Scenario } from '../order/specification.js';
 import { pausedBefore } from '../log/views/support.js';
+import { orderLog } from '../../src/order-log.js';
 
 const database = await openDatabase();
 const { db } = database;
-beforeAll(() => ensureOrderIndexes(db));
+beforeAll(() => ensureStateViewIndexes(orderLog, db));
 afterAll(() => database.close());
 
 test('the view of an order with no journal is left as it is', async () => {
   const orderId = randomUUID();
-  await projectOrder(db, orderId);
+  await projectState(orderLog, db, orderId);
   expect(await orders(db).findOne({ _id: orderId })).toBeNull();
 });
 
 test('the view is as far as the journal has no gap', async () => {
   const orderId = randomUUID();
   const log = logOf(states.confirmed, orderId);
-  await appendToJournal(db, log.slice(0, 2));
-  await appendToJournal(db, log.slice(3));
-  await projectOrder(db, orderId);
+  await appendToJournal(orderLog, db, log.slice(0, 2));
+  await appendToJournal(orderLog, db, log.slice(3));
+  await projectState(orderLog, db, orderId);
   expect(await orders(db).findOne({ _id: orderId })).toMatchObject({ version: 2 });
-  await appendToJournal(db, log.slice(2, 3));
-  await projectOrder(db, orderId);
+  await appendToJournal(orderLog, db, log.slice(2, 3));
+  await projectState(orderLog, db, orderId);
   expect(await orders(db).findOne({ _id: orderId })).toStrictEqual(toDocument(stateOf(log)));
 });
 
@@ -43,8 +39,8 @@ test('projecting at once from several sides comes to the same', async () => {
   const log = logOf(states.refunded, orderId);
   await Promise.all(
     log.map(async (event) => {
-      await appendToJournal(db, [event]);
-      await projectOrder(db, orderId);
+      await appendToJournal(orderLog, db, [event]);
+      await projectState(orderLog, db, orderId);
     }),
   );
   expect(await orders(db).findOne({ _id: orderId })).toStrictEqual(toDocument(stateOf(log)));
@@ -53,14 +49,14 @@ test('projecting at once from several sides comes to the same', async () => {
 test('a writer that was overtaken takes nothing back', async () => {
   const orderId = randomUUID();
   const log = logOf(states.confirmed, orderId);
-  await appendToJournal(db, log.slice(0, 2));
-  await projectOrder(db, orderId);
-  await appendToJournal(db, log.slice(2, 3));
+  await appendToJournal(orderLog, db, log.slice(0, 2));
+  await projectState(orderLog, db, orderId);
+  await appendToJournal(orderLog, db, log.slice(2, 3));
   const slow = pausedBefore(db, 'replaceOne');
-  const overtaken = projectOrder(slow.db, orderId);
+  const overtaken = projectState(orderLog, slow.db, orderId);
   await slow.isThere;
-  await appendToJournal(db, log.slice(3));
-  await projectOrder(db, orderId);
+  await appendToJournal(orderLog, db, log.slice(3));
+  await projectState(orderLog, db, orderId);
   slow.goOn();
   await overtaken;
   expect(await orders(db).findOne({ _id: orderId })).toStrictEqual(toDocument(stateOf(log)));

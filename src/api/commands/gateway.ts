@@ -1,4 +1,11 @@
-import { orders } from '../../order/entity.js';
+import { randomUUID } from 'node:crypto';
+import {
+  ApplicationFailure,
+  type Client,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+} from '@temporalio/client';
 import {
   asOrderAnswer,
   append,
@@ -9,15 +16,8 @@ import {
   type NewOrder,
   orderWorkflow,
   workflowId,
+  orderLog,
 } from '../../order-log.js';
-import { randomUUID } from 'node:crypto';
-import {
-  ApplicationFailure,
-  type Client,
-  WorkflowExecutionAlreadyStartedError,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-} from '@temporalio/client';
 import {
   type CommandData,
   type CommandType,
@@ -34,7 +34,7 @@ import { isFinished, type Order } from '../../order/order.js';
 import { rulesToday } from '../../order/rules.js';
 import type { CustomerKey } from '../../access/persons/sealing.js';
 import { commandIn } from '../../log/journal/command-memory.js';
-import { startOptionsOf } from '../../log/journal/order-start.js';
+import { startOptionsOf } from '../../views/order-start.js';
 import { ended, wordOf } from '../../log/journal/stops.js';
 import type { Config } from '../../server/config.js';
 import type { Logger } from '../../server/logger.js';
@@ -346,6 +346,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
     };
     await client.workflow.start(orderWorkflow, {
+      workflowId: workflowId(order.orderId),
       ...startOptionsOf(order, message),
       taskQueue,
       args: [newOrder],
@@ -483,7 +484,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       // A run fails by itself only if its start has no valid order.
       return isOver || status === 'FAILED' ? orderClosed(orderId) : workflowEnded(orderId, status);
     }
-    const known = commandIn(orders, events, message.commandId);
+    const known = commandIn(orderLog, events, message.commandId);
     const repeated = known && repeatedOf(known, message);
     if (repeated?.kind === 'refused') return repeated;
     if (sent === 'signal' && known !== undefined) return { kind: 'accepted', orderId, replayed: true };
@@ -596,7 +597,7 @@ function orderClosed(orderId: string): Refused {
 
 /** @param status of its last run, in Temporal's words; undefined if Temporal knows no run */
 function workflowEnded(orderId: string, status: string | undefined): Refused {
-  const { code, detail, remedy } = ended(orderId, status && wordOf(status));
+  const { code, detail, remedy } = ended(orderLog, orderId, status && wordOf(status));
   return {
     kind: 'refused',
     refusal: { kind: 'halted', code, message: `${detail}: ${remedy}` },

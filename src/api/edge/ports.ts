@@ -50,7 +50,8 @@ export async function listenForOperations(
   { host, port }: { readonly host: string; readonly port: number },
 ): Promise<OperationsPort> {
   const { requestTimeout, headersTimeout, keepAliveTimeout, timeout } = app.server;
-  const server = createServer({ requestTimeout, headersTimeout, keepAliveTimeout }, app.routing);
+  const limits = { requestTimeout, headersTimeout, keepAliveTimeout };
+  const server = createServer(limits, (request, response) => app.routing(request, response));
   server.timeout = timeout;
   server.on('connection', (socket) => toOperations.add(socket));
   for (const answer of app.server.listeners('clientError'))

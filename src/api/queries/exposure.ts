@@ -7,6 +7,7 @@ import { answering } from '../../log/journal/durability.js';
 import { journal } from '../../log/journal/journal.js';
 import { ageOf } from '../../log/feed/lag.js';
 import { withTimeout } from '../../outages/timeout.js';
+import { orderLog } from '../../order-log.js';
 
 /**
  * How much is acknowledged and not recorded yet. It would be lost if Temporal's database were lost.
@@ -64,7 +65,7 @@ export async function unrecordedOrders(db: Db, tally: StepTally): Promise<Exposu
   const ids = open.slice(0, lookedUpAtMost).map(({ id }) => id);
   const found = await withTimeout(
     WITHIN_MS,
-    journal(db)
+    journal(orderLog, db)
       .find({ _id: { $in: ids } }, { ...answering, projection: { _id: 1 } })
       .toArray(),
   ).catch(() => []);

@@ -1,8 +1,8 @@
-import { type OrderState, workflowId } from '../../order-log.js';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import { type OrderState, workflowId, type OrderHistory, orderLog } from '../../order-log.js';
 import { type Order, isFinished } from '../../order/order.js';
 import { toView } from '../../order/view.js';
-import { foldHistory, type HistoryLog, readHistoryLog } from '../../log/journal/history.js';
+import { foldHistory, readHistoryLog } from '../../log/journal/history.js';
 import { type Cause, ended, forked, wordOf } from '../../log/journal/stops.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { concernsOf } from '../../views/concerns.js';
@@ -35,7 +35,7 @@ export interface OrderReader {
    */
   readStrong(orderId: string): Promise<FoundOrder | undefined>;
   /** Reads the order's log in Temporal, however long it is. Fails while Temporal is away. */
-  readHistory(orderId: string): Promise<HistoryLog | undefined>;
+  readHistory(orderId: string): Promise<OrderHistory | undefined>;
 }
 
 const WORKFLOW_WITHIN_MS = 2_000;
@@ -58,7 +58,7 @@ export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'
       const stop =
         halted === undefined
           ? unlessFinished(order, status.name === 'RUNNING', wordOf(status.name))
-          : forked(orderId, halted.message);
+          : forked(orderLog, orderId, halted.message);
       return { ...stored(order, stop), servedBy: 'workflow' };
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;
@@ -69,17 +69,17 @@ export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'
 
   async function fromHistory(orderId: string): Promise<FoundOrder | undefined> {
     const log = await client.connection.withDeadline(Date.now() + HISTORY_WITHIN_MS, () =>
-      readHistoryLog(client, orderId),
+      readHistoryLog(orderLog, client, orderId),
     );
     // A run that still takes its order over from the journal does not have the order's latest
     // version.
     if (log === undefined || log.isResuming) return undefined;
-    const order = foldHistory(log);
+    const order = foldHistory(orderLog, log);
     return order && { ...stored(order, unlessFinished(order, log.isOpen, log.ending)), servedBy: 'history' };
   }
 
   return {
-    readHistory: (orderId) => readHistoryLog(client, orderId, { pageWithinMs: HISTORY_WITHIN_MS }),
+    readHistory: (orderId) => readHistoryLog(orderLog, client, orderId, { pageWithinMs: HISTORY_WITHIN_MS }),
     async read(orderId, atLeast) {
       let outage: unknown;
       try {
@@ -100,7 +100,7 @@ export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'
 }
 
 function unlessFinished(order: Order, isRunning: boolean, status?: string): Cause | undefined {
-  return isRunning || isFinished(order) ? undefined : ended(order.orderId, status);
+  return isRunning || isFinished(order) ? undefined : ended(orderLog, order.orderId, status);
 }
 
 function stored(order: Order, stop: Cause | undefined): StoredView {

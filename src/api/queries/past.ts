@@ -9,6 +9,7 @@ import { HttpProblem } from '../problem.js';
 import { badQuery } from './instant.js';
 import type { OrderReader } from './order-reader.js';
 import { logUnreadable, orderNotFound } from './resume-points.js';
+import { orderLog } from '../../order-log.js';
 
 const { maxTimeMS } = answering;
 
@@ -33,7 +34,10 @@ export interface Past {
 export function createPast(db: Db, reader: OrderReader): Past {
   /** The events of an order from the first one up to a gap, `limit` at most. */
   async function logOf(orderId: string, limit?: number) {
-    const found = await readStored(db, orderId, { maxTimeMS, ...(limit === undefined ? {} : { limit }) });
+    const found = await readStored(orderLog, db, orderId, {
+      maxTimeMS,
+      ...(limit === undefined ? {} : { limit }),
+    });
     const log = contiguous(found);
     if (log.length < found.length) await assertPast(orderId);
     if (log.length > 0) return log;
@@ -45,7 +49,7 @@ export function createPast(db: Db, reader: OrderReader): Past {
 
   /** @throws HttpProblem 404 if the gap in the order's log can never be filled */
   async function assertPast(orderId: string): Promise<void> {
-    const version = (await truncationPoints(db, [orderId], { maxTimeMS })).get(orderId);
+    const version = (await truncationPoints(orderLog, db, [orderId], { maxTimeMS })).get(orderId);
     if (version === undefined) return;
     const detail = `The events of order ${orderId} before version ${version} are lost: how it was is not known.`;
     throw new HttpProblem(404, 'log_incomplete', detail, { version });
@@ -72,6 +76,7 @@ export function createPast(db: Db, reader: OrderReader): Past {
       if (log.length < last) throw noVersion(orderId, last, log.length);
       return readable(orderId, () =>
         diff(
+          orderLog,
           log.map((event) => upcast(event)),
           from,
           last,

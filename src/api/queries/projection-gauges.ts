@@ -3,6 +3,8 @@ import { Gauge } from 'prom-client';
 import type { Instruments } from '../metrics.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { projectionsStatus } from '../../log/views/feeding/status.js';
+import { orderLog } from '../../order-log.js';
+import { views } from '../../views/views.js';
 
 const WITHIN_MS = 1_000;
 
@@ -22,11 +24,11 @@ export function projectionGauges(db: Db): Instruments {
       for (const ofFeed of [head, unsequenced, feedLag]) ofFeed.remove();
       for (const ofViews of [position, events, lag, parked]) ofViews.reset();
       try {
-        const { feed, views } = await withTimeout(WITHIN_MS, projectionsStatus(db));
+        const { feed, views: fed } = await withTimeout(WITHIN_MS, projectionsStatus(orderLog, db, views));
         head.set(feed.head);
         unsequenced.set(feed.unsequenced);
         feedLag.set(feed.behindMs / 1_000);
-        for (const view of views) {
+        for (const view of fed) {
           const labels = { view: view.name };
           position.set(labels, view.position);
           events.set(labels, view.eventsBehind);

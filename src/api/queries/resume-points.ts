@@ -5,6 +5,7 @@ import { readStored } from '../../log/journal/journal.js';
 import { HttpProblem } from '../problem.js';
 import { messageOf } from '../../outages/message-of.js';
 import type { OrderReader } from './order-reader.js';
+import { orderLog } from '../../order-log.js';
 
 export function orderNotFound(orderId: string): HttpProblem {
   return new HttpProblem(404, 'order_not_found', `There is no order ${orderId}.`);
@@ -30,7 +31,11 @@ export async function refuseUnknownVersion(
   const found = await reader.read(orderId);
   if (found === undefined) throw orderNotFound(orderId);
   if (after <= found.version) return;
-  const recorded = await readStored(db, orderId, { from: after, limit: 1, maxTimeMS: answering.maxTimeMS });
+  const recorded = await readStored(orderLog, db, orderId, {
+    from: after,
+    limit: 1,
+    maxTimeMS: answering.maxTimeMS,
+  });
   if (recorded.length > 0) return;
   refuseVersionBeyond(orderId, after, (await reader.readStrong(orderId))?.version ?? found.version);
 }

@@ -26,6 +26,7 @@ import { sendEvents } from './event-page.js';
 import type { OrderReader } from './order-reader.js';
 import { refuseOtherGeneration, refusePositionBeyond, refuseUnknownVersion } from './resume-points.js';
 import { FeedPage } from './schemas.js';
+import { orderLog } from '../../order-log.js';
 
 export interface FeedDeps {
   readonly db: Db;
@@ -95,10 +96,12 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
       const { after = 0, generation, limit = PAGE } = request.query;
       // Read before the events: if the next generation begins in between, the client hears of it
       // with its next request.
-      const generations = await feedGenerations(db, answering);
+      const generations = await feedGenerations(orderLog, db, answering);
       if (generation !== undefined) refuseOtherGeneration(after, generation, generations);
-      const data = (await readFeed(db, after, limit, answering)).map((event) => upcastIfKnown(event));
-      if (data.length === 0) refusePositionBeyond(after, await feedHead(db, answering));
+      const data = (await readFeed(orderLog, db, after, limit, answering)).map((event) =>
+        upcastIfKnown(event),
+      );
+      if (data.length === 0) refusePositionBeyond(after, await feedHead(orderLog, db, answering));
       const isLastPage = data.length < limit;
       return await sendEvents(reply, data, isLastPage ? undefined : data.at(-1)?.position, {
         more: placeIn(generations),
@@ -125,7 +128,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
     async (request, reply) => {
       const given = checkpointOf(request.headers['last-event-id'], request.query);
       await sendOnceReachable(reply, async (signal) => {
-        const { generations, head } = await feedEnd(db, answering);
+        const { generations, head } = await feedEnd(orderLog, db, answering);
         const { after = head, generation } = given;
         if (generation !== undefined) refuseOtherGeneration(after, generation, generations);
         refusePositionBeyond(after, head);
@@ -185,7 +188,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
     const isOver = () => tail.generation !== undefined && tail.generation !== generation;
     return live(
       after,
-      { read, isMore, isOver, pass: (position) => skipLostPositions(db, position, answering) },
+      { read, isMore, isOver, pass: (position) => skipLostPositions(orderLog, db, position, answering) },
       signal,
     );
   }
@@ -194,7 +197,9 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
   async function* orderFrom(orderId: string, after: number, signal: AbortSignal): Items {
     const news = tail.listenTo(orderId);
     const read = async (version: number) => {
-      const events = await turn(() => readStored(db, orderId, { from: version + 1, limit: PAGE, maxTimeMS }));
+      const events = await turn(() =>
+        readStored(orderLog, db, orderId, { from: version + 1, limit: PAGE, maxTimeMS }),
+      );
       const end = events.findIndex(({ position }) => position === undefined);
       const given = events.slice(0, end === -1 ? PAGE : end);
       return {

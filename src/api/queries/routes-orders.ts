@@ -25,6 +25,7 @@ import type { FoundOrder, OrderReader } from './order-reader.js';
 import type { Past } from './past.js';
 import { logUnreadable, orderNotFound, refuseUnknownVersion, refuseVersionBeyond } from './resume-points.js';
 import { Event, Order, OrderWithAttention, page } from './schemas.js';
+import { orderLog } from '../../order-log.js';
 
 export interface OrderQueryDeps {
   readonly db: Db;
@@ -206,7 +207,7 @@ export function registerOrderQueries(
   /** The events after a version up to a gap, which later events may fill. */
   async function journalAfter(orderId: string, after: number, limit: number) {
     const read = async () =>
-      (await readStored(db, orderId, { from: after + 1, limit, maxTimeMS })).map((event) =>
+      (await readStored(orderLog, db, orderId, { from: after + 1, limit, maxTimeMS })).map((event) =>
         upcastIfKnown(event),
       );
     const events = await read();
@@ -227,7 +228,7 @@ export function registerOrderQueries(
     });
     if (log !== undefined) {
       const events = log.isForecast ? [] : log.events.filter(({ version }) => version > after);
-      if (events.length === 0) refuseVersionBeyond(orderId, after, foldHistory(log)?.version ?? 0);
+      if (events.length === 0) refuseVersionBeyond(orderId, after, foldHistory(orderLog, log)?.version ?? 0);
       return events;
     }
     if ((await reader.read(orderId)) === undefined) throw orderNotFound(orderId);

@@ -11,8 +11,11 @@ import { intervene, listParked, type NotIntervened } from '../../log/views/feedi
 import { requestAnotherRebuild } from '../../log/views/rebuilding/request-rebuild.js';
 import { rollBack } from '../../log/views/feeding/state.js';
 import { type ProjectionsStatus, projectionsStatus } from '../../log/views/feeding/status.js';
-import { storeNames } from '../../log/views/rebuilding/store-rebuild.js';
-import type { View } from '../../log/views/view.js';
+import { storesOf } from '../../log/views/rebuilding/store-rebuild.js';
+import { logs } from '../../logs.js';
+import { orderLog } from '../../order-log.js';
+import type { AnyView } from '../../log/views/view.js';
+import type { ViewOfOrders } from '../../views/view.js';
 import { viewNamed, views } from '../../views/views.js';
 import { refusePositionBeyond } from './resume-points.js';
 import { page } from './schemas.js';
@@ -116,7 +119,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
         response: { 200: Status, 503: problem(503) },
       },
     },
-    async (_request, reply) => await reply.send(toAnswer(await projectionsStatus(db))),
+    async (_request, reply) => await reply.send(toAnswer(await projectionsStatus(orderLog, db, views))),
   );
 
   app.post(
@@ -187,7 +190,8 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
       const { limit = 200, ...query } = request.query;
       const found = await listParked(db, view, { ...query, limit: limit + 1 });
       const { after = 0 } = query;
-      if (found.length === 0 && after > 0) refusePositionBeyond(after, await feedHead(db, answering));
+      if (found.length === 0 && after > 0)
+        refusePositionBeyond(after, await feedHead(orderLog, db, answering));
       const data = found.slice(0, limit).map(({ orderId, version, type, position, status, error, at }) => ({
         orderId,
         version,
@@ -224,7 +228,7 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
         const view = existing(name);
         const { reason, version } = request.body;
         const { actor, onBehalfOf } = request.principal;
-        const done = await intervene(db, view, {
+        const done = await intervene(orderLog, db, view, {
           action,
           orderId,
           actor,
@@ -239,6 +243,9 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
     );
   }
 }
+
+/** What is rebuilt, but is no view across orders. */
+const storeNames = logs.flatMap(storesOf);
 
 const summaries = {
   retry: 'Retry the event of an order that a view could not apply',
@@ -261,7 +268,7 @@ function noPreviousBuild(name: string): HttpProblem {
   return new HttpProblem(409, 'no_previous_build', `No build of ${name} is kept to roll back to.${remedy}`);
 }
 
-function existing(name: string): View {
+function existing(name: string): ViewOfOrders {
   const view = viewNamed(name);
   if (view === undefined) throw unknown(name);
   return view;
@@ -272,7 +279,7 @@ function unknown(name: string): HttpProblem {
   return new HttpProblem(404, 'projection_not_found', `There is no view ${name}. There are ${names}.`);
 }
 
-function refused({ name, version }: View, orderId: string, reason: NotIntervened): HttpProblem {
+function refused({ name, version }: AnyView, orderId: string, reason: NotIntervened): HttpProblem {
   switch (reason.kind) {
     case 'nothing_parked':
       return new HttpProblem(404, 'nothing_parked', `${name} has no parked event of order ${orderId}.`);

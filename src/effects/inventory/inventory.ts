@@ -9,6 +9,7 @@ import { assertWhole, stockState, StockUnknown } from './stock-state.js';
 import { done, movements, stock, type StockDocument, type StockEffect, untouched } from './stock.js';
 import { skuQueue } from './sku-queue.js';
 import { inTransaction } from '../../log/journal/transaction.js';
+import { orderLog } from '../../order-log.js';
 
 /**
  * Reserves all of the lines for the order, or none. The first answer to a key is final: repeated
@@ -48,7 +49,7 @@ async function moveOrRestore<T extends 'release' | 'deduct' | 'restock'>(
   const first = await move<T>(db, effect, done);
   if (first !== undefined) return first;
   const { key, lines } = effect;
-  await restoreStock(db, [{ events: await readJournal(db, orderOf(key)) }]);
+  await restoreStock(db, [{ events: await readJournal(orderLog, db, orderOf(key)) }]);
   const second = await move<T>(db, effect, done);
   if (second !== undefined) return second;
   throw new Error(`${key}: fewer units are in stock than were reserved: ${JSON.stringify(lines)}`);

@@ -10,6 +10,7 @@ import { type Counts, readMark, writeMark } from './database-mark.js';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { type StockState, stockState, stockStates } from './stock-state.js';
 import { movements, stock } from './stock.js';
+import { logs } from '../../logs.js';
 
 export interface Stores {
   readonly client: Client;
@@ -38,7 +39,8 @@ export async function recognizeDatabase(stores: Stores): Promise<StockState> {
   const isAsNoted =
     mark === undefined || (mark.database === found.database && mark.comparisons <= found.comparisons);
   // Positions that this database lacks were given to readers, and are given again.
-  if (!isAsNoted) await beginGeneration(db, { commonUntil: await feedHead(db) });
+  if (!isAsNoted)
+    for (const log of logs) await beginGeneration(log, db, { commonUntil: await feedHead(log, db) });
   const isOlder =
     mark?.database === found.database && mark.comparisons > found.comparisons && found.outdated === undefined;
   if (isOlder) {

@@ -19,6 +19,7 @@ import {
 } from './stock.js';
 import { skuQueue } from './sku-queue.js';
 import { inTransaction } from '../../log/journal/transaction.js';
+import { orderLog } from '../../order-log.js';
 
 /**
  * Restores the movements that the logs of orders prove and the stock lacks: reserve, release,
@@ -159,7 +160,7 @@ async function carryOver(db: Db, log: Log): Promise<void> {
   if (base === undefined) return;
   const { orderId, version } = base;
   const earlier = { orderId, version: { $lte: version } };
-  if ((await journal(db).countDocuments(earlier, committed)) === version) return;
+  if ((await journal(orderLog, db).countDocuments(earlier, committed)) === version) return;
   const later = new Set([...movementsOf(log).map(({ _id }) => _id), ...base.owed.map(({ key }) => key)]);
   const recorded = (await movements(db).find(ofOrder(orderId), committed).toArray()).filter(
     ({ _id }) => !later.has(_id),

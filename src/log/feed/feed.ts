@@ -4,6 +4,7 @@ import { createMutex } from '../../concurrency/mutex.js';
 import { type JournalDelete, type Position, areNoDeletes, openPositions } from './journal-changes.js';
 import { feedGenerations, feedState, Generations } from './generations.js';
 import { answering, committed, type QueryTime } from '../journal/durability.js';
+import type { AnyLog } from '../journal/entity-log.js';
 import { type JournalDocument, type StoredRecord, eventOf, journal, onlyEvent } from '../journal/journal.js';
 
 /** An event as it was written, with its position in the feed: the one order of all events. */
@@ -13,23 +14,24 @@ export type PositionedEvent = StoredRecord & { readonly position: number };
  * The last position; 0 if there is none. All positions up to it are given, and readers see all of
  * them: nothing is ever added below it.
  */
-export async function feedHead(db: Db, time: QueryTime = {}): Promise<number> {
-  return (await feedEnd(db, time)).head;
+export async function feedHead(log: AnyLog, db: Db, time: QueryTime = {}): Promise<number> {
+  return (await feedEnd(log, db, time)).head;
 }
 
 /** The current generation, and its last position (`feedHead`). */
 export async function feedEnd(
+  log: AnyLog,
   db: Db,
   time: QueryTime = {},
 ): Promise<{ readonly generations: Generations; readonly head: number }> {
-  const state = await feedState(db).findOne({ _id: 'feed' }, { ...committed, ...time });
-  const head = await lastWithoutGap(db, state?.position ?? 0, time);
+  const state = await feedState(db).findOne({ _id: log.feed }, { ...committed, ...time });
+  const head = await lastWithoutGap(log, db, state?.position ?? 0, time);
   return { generations: new Generations(state), head };
 }
 
 /** The last of the positions that follow `noted` without a gap. */
-async function lastWithoutGap(db: Db, noted: number, time: QueryTime): Promise<number> {
-  const beyond = journal(db)
+async function lastWithoutGap(log: AnyLog, db: Db, noted: number, time: QueryTime): Promise<number> {
+  const beyond = journal(log, db)
     .find({ position: { $gt: noted } }, { ...committed, ...time })
     .project<{ position: number }>({ _id: 0, position: 1 })
     .sort({ position: 1 });
@@ -47,36 +49,46 @@ async function lastWithoutGap(db: Db, noted: number, time: QueryTime): Promise<n
  * `limit` means that the feed ends there.
  */
 export async function readFeed(
+  log: AnyLog,
   db: Db,
   after: number,
   limit: number,
   time: QueryTime = {},
 ): Promise<PositionedEvent[]> {
-  const found = await readBetween(db, { $gt: after }, limit, time);
+  const found = await readBetween(log, db, { $gt: after }, limit, time);
   if (found.every(({ position }, index) => position === after + index + 1)) return found;
   // Positions up to the head are all given by now, so what is missing up to there is lost.
-  const head = await feedHead(db, time);
-  return await readBetween(db, { $gt: after, $lte: head }, limit, time);
+  const head = await feedHead(log, db, time);
+  return await readBetween(log, db, { $gt: after, $lte: head }, limit, time);
 }
 
 /**
  * The position from which a reader that found nothing after `after` continues: the head if every
  * event up to it is lost, otherwise `after`.
  */
-export async function skipLostPositions(db: Db, after: number, time: QueryTime = {}): Promise<number> {
-  const head = await feedHead(db, time);
+export async function skipLostPositions(
+  log: AnyLog,
+  db: Db,
+  after: number,
+  time: QueryTime = {},
+): Promise<number> {
+  const head = await feedHead(log, db, time);
   if (head <= after) return after;
-  const left = await journal(db).findOne({ position: { $gt: after, $lte: head } }, { ...committed, ...time });
+  const left = await journal(log, db).findOne(
+    { position: { $gt: after, $lte: head } },
+    { ...committed, ...time },
+  );
   return left === null ? head : after;
 }
 
 async function readBetween(
+  log: AnyLog,
   db: Db,
   position: { readonly $gt: number; readonly $lte?: number },
   limit: number,
   time: QueryTime,
 ): Promise<PositionedEvent[]> {
-  return await journal(db)
+  return await journal(log, db)
     .find({ position }, { ...committed, ...time })
     .project<PositionedEvent>(onlyEvent)
     .sort({ position: 1 })
@@ -105,8 +117,8 @@ export interface FeedTail {
   read(generation: number, after: number, limit: number): Promise<readonly PositionedEvent[] | undefined>;
   /** the generation as it was seen last; undefined until it is known */
   readonly generation: number | undefined;
-  /** Starts to listen for events of one order. */
-  listenTo(orderId: string): OrderListener;
+  /** Starts to listen for events of one entity. */
+  listenTo(orderId: string): EntityListener;
   /**
    * For the sequencer in this process: what it publishes arrives sooner than by a change stream.
    */
@@ -125,8 +137,8 @@ export interface GivenPosition extends Position {
   readonly event?: JournalDocument | undefined;
 }
 
-export interface OrderListener {
-  /** True if the order may have new events; false if time is up or `signal` aborts first. */
+export interface EntityListener {
+  /** True if the entity may have new events; false if time is up or `signal` aborts first. */
   next(signal: AbortSignal, withinMs: number): Promise<boolean>;
   close(): void;
 }
@@ -141,8 +153,8 @@ const AWAIT_MS = 300;
  * also polled while this process gives the positions, because another leader may have given some
  * just before.
  */
-export function followFeed(db: Db): FeedTail {
-  const tail = new Tail(db);
+export function followFeed(log: AnyLog, db: Db): FeedTail {
+  const tail = new Tail(log, db);
   const oneAtATime = createMutex();
   const reading = new Map<string, ReturnType<FeedTail['read']>>();
   /** Concurrent reads of one page are shared; different pages are read one after the other. */
@@ -152,8 +164,8 @@ export function followFeed(db: Db): FeedTail {
     if (shared !== undefined) return shared;
     const read = oneAtATime(async () => {
       const [{ current }, events] = await Promise.all([
-        feedGenerations(db, answering),
-        readFeed(db, after, limit, answering),
+        feedGenerations(log, db, answering),
+        readFeed(log, db, after, limit, answering),
       ]);
       tail.enter(current.generation);
       return current.generation === generation ? events : undefined;
@@ -185,6 +197,7 @@ export function followFeed(db: Db): FeedTail {
 class Tail {
   readonly stopping = new AbortController();
   generation: number | undefined;
+  private readonly log: AnyLog;
   private readonly db: Db;
   private head = 0;
   private localPublishers = 0;
@@ -193,7 +206,8 @@ class Tail {
   private readonly waiting = new Set<() => void>();
   private readonly listeners = new Map<string, Set<() => void>>();
 
-  constructor(db: Db) {
+  constructor(log: AnyLog, db: Db) {
+    this.log = log;
     this.db = db;
   }
 
@@ -204,7 +218,7 @@ class Tail {
     return this.head;
   }
 
-  listenTo(orderId: string): OrderListener {
+  listenTo(orderId: string): EntityListener {
     const wakes = new Set<() => void>();
     let isNews = false;
     const tell = (): void => {
@@ -267,7 +281,7 @@ class Tail {
   }
 
   private async watch(signal: AbortSignal): Promise<void> {
-    const stream = await openPositions(this.db);
+    const stream = await openPositions(this.log, this.db);
     try {
       // The stream was opened first, so a position given in between is seen twice, but never
       // missed.
@@ -297,7 +311,7 @@ class Tail {
   private advance(positions: readonly Position[]): void {
     const [first, last] = [positions[0], positions.at(-1)];
     if (first === undefined || last === undefined) return;
-    // Another leader may have given positions in between, to orders that are not known here.
+    // Another leader may have given positions in between, to entities that are not known here.
     const areNext = first.position === this.head + 1;
     this.goTo(last.position);
     if (this.listeners.size === 0) return;
@@ -308,7 +322,7 @@ class Tail {
   /** Something may have been missed: wakes every reader. */
   private async poll(): Promise<void> {
     const known = this.head;
-    const { generations, head } = await feedEnd(this.db);
+    const { generations, head } = await feedEnd(this.log, this.db);
     this.enter(generations.current.generation);
     // A local publisher has already advanced the head, or nothing was missed.
     if (this.head !== known || (this.localPublishers > 0 && head === known)) return;

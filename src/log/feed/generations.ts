@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
 import { committed, durable, isDuplicateKey, type QueryTime } from '../journal/durability.js';
+import type { AnyLog } from '../journal/entity-log.js';
 
 /**
  * A generation of the feed: as long as it lasts, a position belongs to one event. The next one
@@ -23,7 +24,8 @@ export interface Generation {
  * then, always after the positions that it covers.
  */
 export interface FeedState {
-  readonly _id: 'feed';
+  /** `EntityLog.feed` */
+  readonly _id: string;
   /** fencing token: incremented by each new leader, and with each new generation */
   readonly epoch: number;
   /** all positions up to this one are given, and maybe later ones; 0 before the first */
@@ -69,8 +71,8 @@ export class Generations {
   }
 }
 
-export async function feedGenerations(db: Db, time: QueryTime = {}): Promise<Generations> {
-  return new Generations(await feedState(db).findOne({ _id: 'feed' }, { ...committed, ...time }));
+export async function feedGenerations(log: AnyLog, db: Db, time: QueryTime = {}): Promise<Generations> {
+  return new Generations(await feedState(db).findOne({ _id: log.feed }, { ...committed, ...time }));
 }
 
 /**
@@ -81,12 +83,13 @@ export async function feedGenerations(db: Db, time: QueryTime = {}): Promise<Gen
  * @returns undefined if that leader was replaced
  */
 export async function beginGeneration(
+  log: AnyLog,
   db: Db,
   begins: Pick<Generation, 'commonUntil'> & { readonly lost?: number; readonly position?: number },
   epoch?: number,
 ): Promise<FeedState | undefined> {
   for (;;) {
-    const state = await feedState(db).findOne({ _id: 'feed' }, committed);
+    const state = await feedState(db).findOne({ _id: log.feed }, committed);
     if (epoch !== undefined && state?.epoch !== epoch) return undefined;
     const { all, current } = new Generations(state);
     const { commonUntil, lost = current.lost, position } = begins;
@@ -95,7 +98,7 @@ export async function beginGeneration(
     try {
       const begun = await feedState(db).findOneAndUpdate(
         // The epoch is another if a leader has taken over, or another generation has begun.
-        { _id: 'feed', epoch: state === null ? { $exists: false } : state.epoch },
+        { _id: log.feed, epoch: state === null ? { $exists: false } : state.epoch },
         {
           $set: { generations, ...(position !== undefined && { position }) },
           $inc: { epoch: 1 },

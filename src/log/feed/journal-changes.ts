@@ -1,8 +1,9 @@
 import { type Db, MongoServerError } from 'mongodb';
 import { openChangeStream } from '../../concurrency/change-batches.js';
-import type { JournalDocument } from '../journal/journal.js';
+import type { AnyLog } from '../journal/entity-log.js';
+import { type JournalDocument, journalName } from '../journal/journal.js';
 
-/** An event was inserted, or marked as the first of its order's log (`begins`). */
+/** An event was inserted, or marked as the first of its entity's log (`begins`). */
 export interface JournalInsert {
   readonly orderId: string;
   /** 0 if the event was only marked */
@@ -35,9 +36,9 @@ export function areNoDeletes<C extends object>(
  * @throws ChangeStreamEnded; MongoServerError, for which `isLostToken` tells if the token is
  *   unusable
  */
-export async function openJournalInserts(db: Db, resumeToken?: unknown) {
+export async function openJournalInserts(log: AnyLog, db: Db, resumeToken?: unknown) {
   return await openChangeStream<JournalInsert | JournalDelete>(db, {
-    collection: 'order_events',
+    collection: journalName(log),
     pipeline: [
       {
         $match: {
@@ -72,10 +73,10 @@ export interface Position {
  * Opens the stream of positions that are given from now on, in their order. An event that is
  * inserted by hand may already have one.
  */
-export async function openPositions(db: Db) {
+export async function openPositions(log: AnyLog, db: Db) {
   const position = { $ifNull: ['$updateDescription.updatedFields.position', '$fullDocument.position'] };
   return await openChangeStream<Position | JournalDelete>(db, {
-    collection: 'order_events',
+    collection: journalName(log),
     pipeline: [
       {
         $match: {

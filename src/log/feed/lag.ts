@@ -1,6 +1,7 @@
 import type { Db } from 'mongodb';
 import { answering } from '../journal/durability.js';
 import { feedEnd } from './feed.js';
+import type { AnyLog } from '../journal/entity-log.js';
 import { journal } from '../journal/journal.js';
 
 /** The end of the feed, and how far the sequencer is behind the journal. */
@@ -18,16 +19,16 @@ export interface FeedLag {
 
 const maxCounted = 100_000;
 
-export async function feedLag(db: Db): Promise<FeedLag> {
+export async function feedLag(log: AnyLog, db: Db): Promise<FeedLag> {
   const unsequenced = { unsequenced: true, recordedAt: { $gt: '' } } as const;
   const [{ generations, head }, oldest, count] = await Promise.all([
-    feedEnd(db, answering),
-    journal(db).findOne(unsequenced, {
+    feedEnd(log, db, answering),
+    journal(log, db).findOne(unsequenced, {
       ...answering,
       projection: { _id: 0, recordedAt: 1 },
       sort: { recordedAt: 1 },
     }),
-    journal(db).countDocuments(unsequenced, { ...answering, limit: maxCounted }),
+    journal(log, db).countDocuments(unsequenced, { ...answering, limit: maxCounted }),
   ]);
   const { generation, commonUntil } = generations.current;
   return { head, generation, commonUntil, unsequenced: count, behindMs: ageOf(oldest?.recordedAt) };

@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
 import { committed } from '../journal/durability.js';
+import type { AnyLog } from '../journal/entity-log.js';
 import { journal } from '../journal/journal.js';
 
 const countBatchSize = 1_000_000;
@@ -10,6 +11,7 @@ const countBatchSize = 1_000_000;
  * @param heartbeat called between two queries
  */
 export async function lostPositions(
+  log: AnyLog,
   db: Db,
   last: number,
   heartbeat: () => void,
@@ -17,7 +19,7 @@ export async function lostPositions(
   let [kept, whole] = [0, 0];
   for (let after = 0; after < last; after += countBatchSize) {
     const end = Math.min(last, after + countBatchSize);
-    kept += await countBetween(db, after, end);
+    kept += await countBetween(log, db, after, end);
     if (kept === end) whole = end;
     heartbeat();
   }
@@ -26,13 +28,13 @@ export async function lostPositions(
   let end = Math.min(last, whole + countBatchSize);
   while (end - whole > 1) {
     const middle = Math.floor((whole + end) / 2);
-    if ((await countBetween(db, whole, middle)) === middle - whole) whole = middle;
+    if ((await countBetween(log, db, whole, middle)) === middle - whole) whole = middle;
     else end = middle;
     heartbeat();
   }
   return { count: last - kept, first: end };
 }
 
-async function countBetween(db: Db, after: number, last: number): Promise<number> {
-  return await journal(db).countDocuments({ position: { $gt: after, $lte: last } }, committed);
+async function countBetween(log: AnyLog, db: Db, after: number, last: number): Promise<number> {
+  return await journal(log, db).countDocuments({ position: { $gt: after, $lte: last } }, committed);
 }

@@ -11,6 +11,7 @@ import { committed, durable, isDuplicateKey } from '../journal/durability.js';
 import type { LocalPublisher } from './feed.js';
 import { beginGeneration, type FeedState, feedState, firstGeneration, Generations } from './generations.js';
 import { lostPositions } from './lost-positions.js';
+import type { AnyLog } from '../journal/entity-log.js';
 import { journal } from '../journal/journal.js';
 
 /** Another leader has taken over, so this one's write was refused. */
@@ -24,6 +25,7 @@ class LeaderOutdated extends Error {
 }
 
 export interface Sequencing {
+  readonly log: AnyLog;
   readonly db: Db;
   /** aborted when this leader shall stop */
   readonly signal: AbortSignal;
@@ -37,13 +39,13 @@ const waitMs = 500;
 const noteMs = 250;
 const CONVERSION_FAILURE = 241;
 const backlogBatch = 500;
-const rememberedOrders = 50_000;
+const rememberedEntities = 50_000;
 
 /**
  * Gives each event of the journal its position in the feed: 1, 2, 3 … without gaps, in the order of
- * commits, and within an order in the order of versions. An event waits until the version before it
+ * commits, and within an entity in the order of versions. An event waits until the version before it
  * is recorded, unless that one is lost for good. A lost event that is restored after later ones of
- * its order does not wait.
+ * its entity does not wait.
  *
  * The contract of the feed rests on three rules:
  *
@@ -76,8 +78,8 @@ export async function sequence(sequencing: Sequencing): Promise<void> {
   }
 }
 
-async function lead(leader: Leader, { db, signal, heartbeat }: Sequencing): Promise<void> {
-  const { stream, resumed } = await open(db, leader.resumeToken);
+async function lead(leader: Leader, { log, db, signal, heartbeat }: Sequencing): Promise<void> {
+  const { stream, resumed } = await open(log, db, leader.resumeToken);
   try {
     if (!resumed) {
       await leader.markStart();
@@ -107,14 +109,14 @@ function insertsOf(changes: readonly (JournalInsert | JournalDelete)[]): readonl
   throw new LeaderOutdated('Events were deleted from the journal.');
 }
 
-async function open(db: Db, resumeToken: unknown) {
+async function open(log: AnyLog, db: Db, resumeToken: unknown) {
   try {
     if (resumeToken !== undefined)
-      return { stream: await openJournalInserts(db, resumeToken), resumed: true };
+      return { stream: await openJournalInserts(log, db, resumeToken), resumed: true };
   } catch (error) {
     if (!isLostToken(error)) throw error;
   }
-  return { stream: await openJournalInserts(db), resumed: false };
+  return { stream: await openJournalInserts(log, db), resumed: false };
 }
 
 /**
@@ -122,7 +124,7 @@ async function open(db: Db, resumeToken: unknown) {
  * stream, which is already open.
  */
 async function stampBacklog(leader: Leader, signal: AbortSignal, heartbeat: Sequencing['heartbeat']) {
-  const unsequenced = journal(leader.db)
+  const unsequenced = journal(leader.log, leader.db)
     .find({ unsequenced: true }, committed)
     .project<JournalInsert>({ _id: 0, orderId: 1, version: 1, unsequenced: 1 })
     .sort({ recordedAt: 1 })
@@ -141,7 +143,7 @@ async function stampBacklog(leader: Leader, signal: AbortSignal, heartbeat: Sequ
 }
 
 /** What a leader works with. */
-type LeaderDeps = Pick<Sequencing, 'db' | 'onPositions'>;
+type LeaderDeps = Pick<Sequencing, 'log' | 'db' | 'onPositions'>;
 
 type Stampable = Pick<JournalInsert, 'orderId' | 'version'>;
 
@@ -156,7 +158,7 @@ function stampOf(position: number): Document[] {
   ];
 }
 
-/** The version before the log of an order, if the event is marked as its first one. */
+/** The version before the log of an entity, if the event is marked as its first one. */
 const beforeTheLog = { $cond: ['$begins', { $subtract: ['$version', 1] }, null] };
 
 /**
@@ -170,22 +172,22 @@ function needsRestart(error: unknown): boolean {
 }
 
 async function becomeLeader(deps: LeaderDeps): Promise<Leader> {
-  const { db } = deps;
+  const { log, db } = deps;
   const first = { position: 0, generations: [firstGeneration] };
   const state = await feedState(db).findOneAndUpdate(
-    { _id: 'feed' },
+    { _id: log.feed },
     { $inc: { epoch: 1 }, $setOnInsert: first },
     { upsert: true, returnDocument: 'after', ...durable },
   );
   if (state === null) throw new Error('The state of the feed cannot be read.');
-  const last = await journal(db).findOne(
+  const last = await journal(log, db).findOne(
     { position: { $gt: 0 } },
     { ...committed, projection: { position: 1 }, sort: { position: -1 } },
   );
   if (last !== null || state.position === 0)
     return new Leader(deps, state, Math.max(state.position, last?.position ?? 0));
   // The journal has lost every position: the next generation begins at position 1.
-  const begun = await beginGeneration(db, { commonUntil: 0, lost: 0, position: 0 }, state.epoch);
+  const begun = await beginGeneration(log, db, { commonUntil: 0, lost: 0, position: 0 }, state.epoch);
   if (begun === undefined) throw superseded(state.epoch);
   return new Leader(deps, begun, 0);
 }
@@ -194,8 +196,8 @@ function superseded(epoch: number): Superseded {
   return new Superseded(`Epoch ${epoch} of the sequencer is over.`);
 }
 
-/** What a leader knows of an order. */
-interface KnownOrder {
+/** What a leader knows of an entity. */
+interface KnownEntity {
   /** the last version that has a position; if none has, the version before the log begins */
   last: number;
   /** versions without a position */
@@ -205,21 +207,22 @@ interface KnownOrder {
 }
 
 /**
- * Takes the versions that can be stamped now, in order. Restored versions before `last` need not
+ * Takes the versions that can be stamped now, in entity. Restored versions before `last` need not
  * wait.
  */
-function* takeDue(order: KnownOrder): Generator<number, void> {
-  for (const version of order.waiting) {
-    if (version < order.last && order.waiting.delete(version)) yield version;
+function* takeDue(entity: KnownEntity): Generator<number, void> {
+  for (const version of entity.waiting) {
+    if (version < entity.last && entity.waiting.delete(version)) yield version;
   }
-  while (order.waiting.delete(order.last + 1)) {
-    order.last += 1;
-    yield order.last;
+  while (entity.waiting.delete(entity.last + 1)) {
+    entity.last += 1;
+    yield entity.last;
   }
 }
 
 /** The process that gives the positions, until another one takes over. */
 class Leader {
+  readonly log: AnyLog;
   readonly db: Db;
   readonly onPositions: Sequencing['onPositions'];
   readonly resumeToken: unknown;
@@ -229,9 +232,10 @@ class Leader {
   private generations: Generations;
   private notedAt = 0;
   private noted: number;
-  private readonly orders = new Map<string, KnownOrder>();
+  private readonly known = new Map<string, KnownEntity>();
 
-  constructor({ db, onPositions }: LeaderDeps, state: FeedState, position: number) {
+  constructor({ log, db, onPositions }: LeaderDeps, state: FeedState, position: number) {
+    this.log = log;
     this.db = db;
     this.onPositions = onPositions;
     this.epoch = state.epoch;
@@ -251,7 +255,7 @@ class Leader {
       const id = `${orderId}:${version}`;
       return { id, orderId, position: this.position + index + 1, event: events.get(id) };
     });
-    await journal(this.db).bulkWrite(
+    await journal(this.log, this.db).bulkWrite(
       given.map(({ id, position }) => ({
         // The upsert makes the update fail if the event does not exist.
         updateOne: { filter: { _id: id }, update: stampOf(position), upsert: true },
@@ -287,13 +291,20 @@ class Leader {
    * the first of them. Call it when the change stream is open: it tells of later losses.
    */
   async checkForLoss(heartbeat: Sequencing['heartbeat']): Promise<void> {
-    const { count, first } = await lostPositions(this.db, this.position, () => heartbeat(this.position));
+    const { count, first } = await lostPositions(this.log, this.db, this.position, () =>
+      heartbeat(this.position),
+    );
     const { all, current } = this.generations;
     if (first === undefined || count <= current.lost) {
       const generations = [...all.slice(0, -1), { ...current, lost: count }];
       return await this.update({ $set: { generations }, $unset: { begunAnew: '' } });
     }
-    const begun = await beginGeneration(this.db, { commonUntil: first - 1, lost: count }, this.epoch);
+    const begun = await beginGeneration(
+      this.log,
+      this.db,
+      { commonUntil: first - 1, lost: count },
+      this.epoch,
+    );
     if (begun === undefined) throw superseded(this.epoch);
     this.epoch = begun.epoch;
     this.generations = new Generations(begun);
@@ -314,42 +325,46 @@ class Leader {
 
   private async update(change: UpdateFilter<FeedState>): Promise<void> {
     const { epoch } = this;
-    const { matchedCount } = await feedState(this.db).updateOne({ _id: 'feed', epoch }, change, durable);
+    const { matchedCount } = await feedState(this.db).updateOne(
+      { _id: this.log.feed, epoch },
+      change,
+      durable,
+    );
     if (matchedCount === 0) throw superseded(epoch);
   }
 
   /**
    * The events that can be stamped now: in the order of the inserts, and of the versions within an
-   * order.
+   * entity.
    */
   private async due(inserts: readonly JournalInsert[]): Promise<readonly Stampable[]> {
-    await this.loadUnknownOrders(inserts);
+    await this.loadUnknown(inserts);
     const due: Stampable[] = [];
     for (const { orderId, version, unsequenced } of inserts) {
-      const order = this.orders.get(orderId) ?? { last: 0, waiting: new Set(), hasGaps: false };
-      this.orders.set(orderId, order);
+      const entity = this.known.get(orderId) ?? { last: 0, waiting: new Set(), hasGaps: false };
+      this.known.set(orderId, entity);
       // An event that was inserted by hand, with a position.
-      if (!unsequenced) order.last = Math.max(order.last, version);
-      else if (version > order.last) order.waiting.add(version);
-      for (const next of takeDue(order)) due.push({ orderId, version: next });
+      if (!unsequenced) entity.last = Math.max(entity.last, version);
+      else if (version > entity.last) entity.waiting.add(version);
+      for (const next of takeDue(entity)) due.push({ orderId, version: next });
     }
     return due;
   }
 
   /**
-   * Loads from the journal what is not known of these orders. The stream also repeats events that
+   * Loads from the journal what is not known of these entities. The stream also repeats events that
    * were stamped from the journal before; only the journal tells those from events that were
    * restored late.
    */
-  private async loadUnknownOrders(inserts: readonly JournalInsert[]): Promise<void> {
-    if (this.orders.size > rememberedOrders) this.orders.clear();
+  private async loadUnknown(inserts: readonly JournalInsert[]): Promise<void> {
+    if (this.known.size > rememberedEntities) this.known.clear();
     const isKnown = ({ orderId, version, begins }: JournalInsert): boolean => {
-      const order = this.orders.get(orderId);
-      return order !== undefined && !begins && !(order.hasGaps && version < order.last);
+      const entity = this.known.get(orderId);
+      return entity !== undefined && !begins && !(entity.hasGaps && version < entity.last);
     };
     const unknown = new Set(inserts.filter((insert) => !isKnown(insert)).map(({ orderId }) => orderId));
     if (unknown.size === 0) return;
-    const found = await journal(this.db)
+    const found = await journal(this.log, this.db)
       .aggregate<{ _id: string; last: number | null; positions: number; waiting: number[] }>(
         [
           { $match: { orderId: { $in: [...unknown] } } },
@@ -366,7 +381,7 @@ class Leader {
       )
       .toArray();
     for (const { _id, last, positions, waiting } of found) {
-      this.orders.set(_id, { last: last ?? 0, waiting: new Set(waiting), hasGaps: positions < (last ?? 0) });
+      this.known.set(_id, { last: last ?? 0, waiting: new Set(waiting), hasGaps: positions < (last ?? 0) });
     }
   }
 }

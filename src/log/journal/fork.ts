@@ -3,14 +3,15 @@ import type { Db } from 'mongodb';
 import type { StoredEvent } from '../entity.js';
 import { eventFork, superseded } from '../workflow/messages.js';
 import { durable } from './durability.js';
+import type { AnyLog } from './entity-log.js';
 import { forked, markStopped } from './stops.js';
 
 /**
- * An order for which the journal and the workflow have different events under one version. One per
- * order.
+ * An entity for which the journal and the workflow have different events under one version. One per
+ * entity.
  */
 export interface Fork {
-  /** the order's id */
+  /** the entity's id */
   readonly _id: string;
   /** the first version at which the two differ */
   readonly version: number;
@@ -22,15 +23,20 @@ export interface Fork {
   readonly detectedAt: string;
 }
 
-export function forks(db: Db) {
-  return db.collection<Fork>('order_forks');
+export function forks({ entity }: AnyLog, db: Db) {
+  return db.collection<Fork>(`${entity.name}_forks`);
 }
 
 /**
- * Stores the first fork of an order and marks its view. Later forks are ignored: they follow from
+ * Stores the first fork of an entity and marks its view. Later forks are ignored: they follow from
  * the first.
  */
-export async function noteFork(db: Db, journaled: StoredEvent, decided: StoredEvent): Promise<void> {
+export async function noteFork(
+  log: AnyLog,
+  db: Db,
+  journaled: StoredEvent,
+  decided: StoredEvent,
+): Promise<void> {
   const fork = {
     version: decided.version,
     journal: journaled.type,
@@ -38,16 +44,20 @@ export async function noteFork(db: Db, journaled: StoredEvent, decided: StoredEv
     detectedAt: new Date().toISOString(),
   };
   const { orderId } = decided;
-  await forks(db).updateOne({ _id: orderId }, { $setOnInsert: fork }, { upsert: true, ...durable });
-  await markStopped(db, orderId, forked(orderId, forkFailure(journaled, decided).message));
+  await forks(log, db).updateOne({ _id: orderId }, { $setOnInsert: fork }, { upsert: true, ...durable });
+  await markStopped(log, db, orderId, forked(log, orderId, forkFailure(log, journaled, decided).message));
 }
 
 /** The failure for two different events under one version; it is not retryable. */
-export function forkFailure(known: StoredEvent, other: StoredEvent, entity = 'order'): ApplicationFailure {
+export function forkFailure(
+  { entity }: Pick<AnyLog, 'entity'>,
+  known: StoredEvent,
+  other: StoredEvent,
+): ApplicationFailure {
   const { orderId, version } = known;
   const types = known.type === other.type ? `two different ${known.type}` : `${known.type} and ${other.type}`;
   return ApplicationFailure.nonRetryable(
-    `${entity} ${orderId} has ${types} as version ${version}`,
+    `${entity.name} ${orderId} has ${types} as version ${version}`,
     eventFork,
   );
 }
@@ -56,7 +66,7 @@ export function forkFailure(known: StoredEvent, other: StoredEvent, entity = 'or
  * The failure for a run that goes on after its entity was resumed in another run. The run has to
  * end; the entity itself is fine.
  */
-export function supersededFailure({ orderId, version }: StoredEvent, entity = 'order'): ApplicationFailure {
-  const message = `${entity} ${orderId} was resumed in another run, as version ${version}`;
+export function supersededFailure({ entity }: AnyLog, { orderId, version }: StoredEvent): ApplicationFailure {
+  const message = `${entity.name} ${orderId} was resumed in another run, as version ${version}`;
   return ApplicationFailure.nonRetryable(message, superseded);
 }

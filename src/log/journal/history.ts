@@ -1,36 +1,32 @@
-import {
-  append,
-  type ContinuedOrder,
-  type NewOrder,
-  type ResumedOrder,
-  type Step,
-  workflowId,
-} from '../../order-log.js';
 import type { Client } from '@temporalio/client';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { requiredTsToMs } from '@temporalio/common/lib/time.js';
 import proto, { type temporal } from '@temporalio/proto';
-import { decide } from '../../order/decide.js';
-import type { OrderEvent, StoredEvent } from '../../order/events.js';
-import { fold } from '../../order/evolve.js';
-import type { Order } from '../../order/order.js';
-import { upcast } from '../../order/upcasters.js';
-import { messageId, type ResumeRequest } from '../workflow/messages.js';
+import { append } from '../append.js';
+import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
+import {
+  type ContinuedEntity,
+  type EntityStep,
+  messageId,
+  type NewEntity,
+  type ResumedEntity,
+} from '../workflow/messages.js';
+import { type AnyLog, type EntityLog, fold, workflowIdOf } from './entity-log.js';
 import { forkFailure } from './fork.js';
 import { type Execution, type HistoryEvent, historyEvents, type ReadOptions } from './history-events.js';
-import { isSameEvent } from './journal.js';
+import { isSameEvent, resumptionType } from './journal.js';
 
-/** The log of an order, from Temporal's histories. */
-export interface HistoryLog {
+/** The log of an entity, from Temporal's histories. */
+export interface HistoryLog<S extends State, D extends Draft> {
   readonly orderId: string;
   /** ascending, without gaps, upcast */
-  readonly events: readonly OrderEvent[];
-  /** version of the first event; above 1 if Temporal no longer keeps the order's earlier runs */
+  readonly events: readonly (D & Envelope)[];
+  /** version of the first event; above 1 if Temporal no longer keeps the entity's earlier runs */
   readonly firstVersion: number;
   /** the log starts at version 1 */
   readonly isComplete: boolean;
-  /** the order with which the oldest kept run started; absent if that is the order's first run */
-  readonly base?: Order;
+  /** the state with which the oldest kept run started; absent if that is the entity's first run */
+  readonly base?: S;
   /**
    * no worker has decided anything yet: the events are computed from the start command, and their
    * times may differ
@@ -47,27 +43,28 @@ export interface HistoryLog {
 }
 
 /**
- * Reads an order's log from the inputs of the activities in its histories, over all of its runs. It
- * needs no worker and replays no decision. Only if no worker has processed the order yet is the
+ * Reads an entity's log from the inputs of the activities in its histories, over all of its runs. It
+ * needs no worker and replays no decision. Only if no worker has processed the entity yet is the
  * first decision computed here.
  *
- * @returns undefined if Temporal does not know the order
+ * @returns undefined if Temporal does not know the entity
  * @throws ApplicationFailure of type `EventFork` if two different events have one version; Error if
  *   an event is missing or this history cannot be read; gRPC errors if Temporal cannot be reached
  */
-export async function readHistoryLog(
+export async function readHistoryLog<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
   client: Client,
   orderId: string,
   options: ReadOptions = {},
-): Promise<HistoryLog | undefined> {
-  const runs = await readRuns(client, orderId, options);
+): Promise<HistoryLog<S, D> | undefined> {
+  const runs = await readRuns(log, client, orderId, options);
   const first = runs[0];
   if (first === undefined) return undefined;
-  const start = await startOf(client, first);
+  const start = await startOf<S>(client, first);
   const base = 'order' in start ? start : undefined;
-  const logged = contiguous([...(base?.unrecorded ?? []), ...(await loggedEvents(client, runs))]);
+  const logged = contiguous(log, [...(base?.unrecorded ?? []), ...(await loggedEvents(client, runs))]);
   const isForecast = logged.length === 0 && 'create' in start;
-  const events = isForecast ? forecast(start, acceptedAt(first)) : logged;
+  const events = isForecast ? forecast(log, start, acceptedAt(first)) : logged;
   const firstVersion = events[0]?.version ?? (base?.order.version ?? 0) + 1;
   const ending = endings.get(runs.at(-1)?.last.eventType ?? 0);
   return {
@@ -79,20 +76,24 @@ export async function readHistoryLog(
     isForecast,
     isOpen: ending === undefined,
     ...(ending === undefined ? {} : { ending }),
-    isResuming: 'resume' in start && !logged.some((event) => isResumption(event, start.resume)),
+    isResuming:
+      'resume' in start &&
+      !logged.some(
+        ({ type, commandId }) => type === resumptionType(log) && commandId === start.resume.commandId,
+      ),
   };
 }
 
-/** The order that the log folds to; undefined if its start command is invalid. */
-export function foldHistory({ events, base }: HistoryLog): Order | undefined {
+/** The state that the log folds to; undefined if its start command is invalid. */
+export function foldHistory<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  { events, base }: HistoryLog<S, D>,
+): S | undefined {
   return fold(
+    log,
     events.filter((event) => event.version > (base?.version ?? 0)),
     base,
   );
-}
-
-function isResumption({ type, commandId }: StoredEvent, resume: ResumeRequest): boolean {
-  return type === 'OrderResumed' && commandId === resume.commandId;
 }
 
 type Payloads = temporal.api.common.v1.IPayload[] | null | undefined;
@@ -116,11 +117,16 @@ const endings = new Map<number, string>([
 ]);
 
 /** The runs that Temporal keeps, oldest first. */
-async function readRuns(client: Client, orderId: string, options: ReadOptions): Promise<readonly Run[]> {
+async function readRuns(
+  log: AnyLog,
+  client: Client,
+  orderId: string,
+  options: ReadOptions,
+): Promise<readonly Run[]> {
   const runs: Run[] = [];
   let runId = '';
   do {
-    const run = await readRun(client, { workflowId: workflowId(orderId), runId }, options);
+    const run = await readRun(client, { workflowId: workflowIdOf(log, orderId), runId }, options);
     if (run === undefined) break;
     runs.unshift(run);
     runId = run.first.workflowExecutionStartedEventAttributes?.continuedExecutionRunId ?? '';
@@ -142,21 +148,20 @@ async function readRun(client: Client, execution: Execution, options: ReadOption
   return first && last && { first, last, steps };
 }
 
-type Start = NewOrder | ContinuedOrder | ResumedOrder;
+type Start<S> = NewEntity | ContinuedEntity<S> | ResumedEntity<S>;
 
-async function startOf(client: Client, { first }: Run): Promise<Start> {
+async function startOf<S>(client: Client, { first }: Run): Promise<Start<S>> {
   const [start] = await decoded(client, first.workflowExecutionStartedEventAttributes?.input?.payloads);
   // The workflow is only ever started with one of these.
-  return start as Start;
+  return start as Start<S>;
 }
 
 async function loggedEvents(client: Client, runs: readonly Run[]): Promise<readonly StoredEvent[]> {
   const inputs = await Promise.all(
     runs.flatMap(({ steps }) => steps.map((payloads) => decoded(client, payloads))),
   );
-  // Every activity of an order has events in its input, except those that load a resumed order's
-  // log.
-  return inputs.flatMap(([step]) => (step as Partial<Step>).events ?? []);
+  // Every activity of an entity has events in its input, except those that load a resumed one's log.
+  return inputs.flatMap(([step]) => (step as Partial<EntityStep>).events ?? []);
 }
 
 /** Uses the client's data converter, so encrypted or compressed payloads can be read. */
@@ -165,15 +170,19 @@ async function decoded(client: Client, payloads: Payloads): Promise<readonly unk
 }
 
 /** Drops events that were sent again, and checks that they are the same. */
-function contiguous(sent: readonly StoredEvent[]): readonly OrderEvent[] {
-  const events: OrderEvent[] = [];
+function contiguous<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  sent: readonly StoredEvent[],
+): readonly (D & Envelope)[] {
+  const { name, upcast } = log.entity;
+  const events: (D & Envelope)[] = [];
   const first = sent[0]?.version ?? 1;
   for (const event of sent) {
     const known = events[event.version - first];
-    if (known !== undefined && !isSameEvent(known, event)) throw forkFailure(known, event);
+    if (known !== undefined && !isSameEvent(log, known, event)) throw forkFailure(log, known, event);
     if (known !== undefined) continue;
     if (event.version !== first + events.length) {
-      throw new Error(`the history of order ${event.orderId} lacks version ${first + events.length}`);
+      throw new Error(`the history of ${name} ${event.orderId} lacks version ${first + events.length}`);
     }
     events.push(upcast(event));
   }
@@ -181,9 +190,13 @@ function contiguous(sent: readonly StoredEvent[]): readonly OrderEvent[] {
 }
 
 /** Computes the workflow's first decision with the same code. */
-function forecast({ orderId, create }: NewOrder, occurredAt: string): readonly OrderEvent[] {
+function forecast<S extends State, D extends Draft>(
+  { entity }: EntityLog<S, D>,
+  { orderId, create }: NewEntity,
+  occurredAt: string,
+): readonly (D & Envelope)[] {
   const { data, commandId, correlationId, actor, onBehalfOf } = create;
-  const decision = decide(undefined, { type: 'CreateOrder', data }, occurredAt);
+  const decision = entity.decide(undefined, entity.creation, data, occurredAt);
   if ('refusal' in decision) return [];
   const cause = {
     occurredAt,
@@ -193,11 +206,11 @@ function forecast({ orderId, create }: NewOrder, occurredAt: string): readonly O
     actor,
     ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
   };
-  return append(orderId, undefined, decision.events, cause).events;
+  return append(entity, orderId, undefined, decision.events, cause).events;
 }
 
 /**
- * The time of an order's creation is when its workflow was accepted, even if a worker decides it
+ * The time of an entity's creation is when its workflow was accepted, even if a worker decides it
  * later.
  */
 function acceptedAt({ first }: Run): string {

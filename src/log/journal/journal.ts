@@ -1,11 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ClientSession, Db, Filter } from 'mongodb';
-import type { OrderEvent, StoredEvent } from '../../order/events.js';
-import { orders } from '../../order/entity.js';
-import { upcast } from '../../order/upcasters.js';
-import type { Draft, Entity } from '../entity.js';
+import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
 import { batches } from '../../concurrency/async-iterables.js';
 import { asStored, committed, durable, isDuplicateKey, type QueryTime } from './durability.js';
+import type { AnyLog, EntityLog } from './entity-log.js';
 import { forkFailure, noteFork, supersededFailure } from './fork.js';
 
 /** What the journal adds to an event. */
@@ -17,7 +15,7 @@ export interface Recorded {
 }
 
 /** An event read from the journal, upcast to the current schema version. */
-export type RecordedEvent = OrderEvent & Recorded;
+export type RecordedEvent<D extends Draft> = D & Envelope & Recorded;
 
 /**
  * An event read from the journal as it was written. For readers that must not fail on an event that
@@ -30,7 +28,7 @@ export type JournalDocument = StoredRecord & {
   readonly _id: string;
   /** present until the event has a position */
   readonly unsequenced?: true;
-  /** the order's log begins here, because earlier events are lost everywhere (`restoreLog`) */
+  /** the entity's log begins here, because earlier events are lost everywhere (`restoreLog`) */
   readonly begins?: true;
 };
 
@@ -43,31 +41,27 @@ export function eventOf(document: JournalDocument): StoredRecord {
   return event;
 }
 
-/** What a journal needs to know about its kind of entity. */
-export type Journaled = Pick<Entity<never, Draft, never>, 'name' | 'upcast' | 'resumption'>;
+/** The name of the journal's collection; persisted. */
+export function journalName({ entity }: Pick<AnyLog, 'entity'>): string {
+  return `${entity.name}_events`;
+}
 
-/** The journal of one kind of entity; `order_events` for orders. */
-export function journal(db: Db, name: string = orders.name) {
-  return db.collection<JournalDocument>(`${name}_events`);
+export function journal(log: Pick<AnyLog, 'entity'>, db: Db) {
+  return db.collection<JournalDocument>(journalName(log));
 }
 
 interface Writing {
   readonly session?: ClientSession;
-  /** the kind of entity; orders by default */
-  readonly entity?: Journaled;
 }
 
 /** The type of the event that a run writes when it takes an entity over. */
-function resumptionType({ resumption }: Pick<Journaled, 'resumption'>): string {
-  return resumption({ reason: '' }).type;
+export function resumptionType({ entity }: Pick<AnyLog, 'entity'>): string {
+  return entity.resumption({ reason: '' }).type;
 }
 
-export async function ensureJournalIndexes(
-  db: Db,
-  entity: Pick<Journaled, 'name' | 'resumption'> = orders,
-): Promise<void> {
-  const type = resumptionType(entity);
-  await journal(db, entity.name).createIndexes([
+export async function ensureJournalIndexes(log: AnyLog, db: Db): Promise<void> {
+  const type = resumptionType(log);
+  await journal(log, db).createIndexes([
     { key: { orderId: 1, version: 1 }, unique: true },
     { key: { position: 1 }, unique: true, partialFilterExpression: { position: { $gt: 0 } } },
     { key: { recordedAt: 1 }, partialFilterExpression: { unsequenced: true } },
@@ -76,30 +70,32 @@ export async function ensureJournalIndexes(
 }
 
 /**
- * Writes events of one order, ascending, to the journal. Events that are there already are left
+ * Writes events of one entity, ascending, to the journal. Events that are there already are left
  * alone, so it is idempotent: any part of the log may be repeated, in any order and concurrently.
  * Nothing is written after an event that differs.
  *
  * @throws ApplicationFailure, not retryable, if the journal has a different event under the same
- *   version: of type `Superseded` if that event is an `OrderResumed`, otherwise `EventFork`, which
- *   is also stored in `order_forks`
+ *   version: of type `Superseded` if that event is a resumption, otherwise `EventFork`, which is also
+ *   stored (`noteFork`)
  */
 export async function appendToJournal(
+  log: AnyLog,
   db: Db,
   events: readonly StoredEvent[],
   options: Writing = {},
 ): Promise<void> {
   let missing = events;
-  while (missing.length > 0 && !(await insertIntoJournal(db, missing, options))) {
-    missing = await withoutRecorded(db, missing, options);
+  while (missing.length > 0 && !(await insertIntoJournal(log, db, missing, options))) {
+    missing = await withoutRecorded(log, db, missing, options);
   }
 }
 
 /** Inserts events in this sequence until one exists already. True if all were inserted. */
 export async function insertIntoJournal(
+  log: AnyLog,
   db: Db,
   events: readonly StoredEvent[],
-  { entity = orders, ...options }: Writing = {},
+  options: Writing = {},
 ): Promise<boolean> {
   const recordedAt = new Date().toISOString();
   const documents = events.map((event) => ({
@@ -109,7 +105,7 @@ export async function insertIntoJournal(
     unsequenced: true as const,
   }));
   try {
-    await journal(db, entity.name).insertMany(documents, { ...options, ...durable, ordered: true });
+    await journal(log, db).insertMany(documents, { ...options, ...durable, ordered: true });
     return true;
   } catch (error) {
     if (isDuplicateKey(error)) return false;
@@ -118,54 +114,61 @@ export async function insertIntoJournal(
 }
 
 /**
- * Writes an order's log, as far as its history has it, to the journal (see `appendToJournal`). If
+ * Writes an entity's log, as far as its history has it, to the journal (see `appendToJournal`). If
  * it starts after version 1 and the journal lacks the version before, earlier events are lost
  * everywhere: the first one is then marked with `begins`.
  */
-export async function restoreLog(db: Db, events: readonly StoredEvent[]): Promise<void> {
-  await appendToJournal(db, events);
+export async function restoreLog(log: AnyLog, db: Db, events: readonly StoredEvent[]): Promise<void> {
+  await appendToJournal(log, db, events);
   const [first] = events;
   if (first === undefined || first.version === 1) return;
   const { orderId, version } = first;
-  const before = await journal(db).findOne({ orderId, version: version - 1 }, committed);
-  if (before === null) await journal(db).updateOne({ orderId, version }, { $set: { begins: true } }, durable);
+  const before = await journal(log, db).findOne({ orderId, version: version - 1 }, committed);
+  if (before === null)
+    await journal(log, db).updateOne({ orderId, version }, { $set: { begins: true } }, durable);
 }
 
-/** Ids of the orders in the journal. Uses only the index: one seek per order. */
-export async function* journaledOrders(db: Db): AsyncGenerator<string, void> {
-  const found = journal(db).aggregate<{ _id: string }>(
+/** Ids of the entities in the journal. Uses only the index: one seek per entity. */
+export async function* journaledIds(log: AnyLog, db: Db): AsyncGenerator<string, void> {
+  const found = journal(log, db).aggregate<{ _id: string }>(
     [{ $sort: { orderId: 1, version: 1 } }, { $group: { _id: '$orderId', first: { $first: '$version' } } }],
     committed,
   );
   for await (const { _id: orderId } of found) yield orderId;
 }
 
-/** Which of the orders have events in the journal. */
-export async function journaled(db: Db, orderIds: readonly string[]): Promise<ReadonlySet<string>> {
-  return new Set(await journal(db).distinct('orderId', { orderId: { $in: [...orderIds] } }, committed));
+/** Which of these have events in the journal. */
+export async function journaled(
+  log: AnyLog,
+  db: Db,
+  orderIds: readonly string[],
+): Promise<ReadonlySet<string>> {
+  return new Set(await journal(log, db).distinct('orderId', { orderId: { $in: [...orderIds] } }, committed));
 }
 
 const lookupBatchSize = 500;
 
-/** The orders without events in the journal, in batches; a batch may be empty. */
+/** Those without events in the journal, in batches; a batch may be empty. */
 export async function* notJournaled(
+  log: AnyLog,
   db: Db,
   orderIds: AsyncIterable<string>,
 ): AsyncGenerator<readonly string[], void> {
   for await (const batch of batches(orderIds, lookupBatchSize)) {
-    const known = await journaled(db, batch);
+    const known = await journaled(log, db, batch);
     yield batch.filter((orderId) => !known.has(orderId));
   }
 }
 
-/** The first version of those orders whose earlier events are lost everywhere. */
+/** The first version of those whose earlier events are lost everywhere. */
 export async function truncationPoints(
+  log: AnyLog,
   db: Db,
   orderIds: readonly string[],
-  { entity, ...time }: QueryTime & { readonly entity?: string } = {},
+  time: QueryTime = {},
 ): Promise<ReadonlyMap<string, number>> {
   if (orderIds.length === 0) return new Map();
-  const found = await journal(db, entity)
+  const found = await journal(log, db)
     .find({ orderId: { $in: [...orderIds] }, begins: true }, { ...committed, ...time })
     .sort({ version: -1 })
     .toArray();
@@ -180,6 +183,7 @@ export async function truncationPoints(
  * @throws ApplicationFailure of type `Superseded`, which is not retried
  */
 export async function refuseReplacedRun(
+  log: AnyLog,
   db: Db,
   events: readonly StoredEvent[],
   resumption: number,
@@ -188,18 +192,19 @@ export async function refuseReplacedRun(
   const [first] = events;
   const last = events.at(-1);
   if (first === undefined || last === undefined || first.version === 1) return;
-  const resumed = await lastResumption(db, first.orderId, options);
+  const resumed = await lastResumption(log, db, first.orderId, options);
   if (resumed !== undefined && resumed.version > resumption && last.version > resumed.version)
-    throw supersededFailure(resumed, (options.entity ?? orders).name);
+    throw supersededFailure(log, resumed);
 }
 
 async function lastResumption(
+  log: AnyLog,
   db: Db,
   orderId: string,
-  { entity = orders, ...options }: Writing,
+  options: Writing,
 ): Promise<StoredEvent | undefined> {
-  const type = resumptionType(entity);
-  const found = await journal(db, entity.name)
+  const type = resumptionType(log);
+  const found = await journal(log, db)
     .find({ orderId, type }, { ...options, ...committed })
     .project<StoredRecord>(onlyEvent)
     .sort({ version: -1 })
@@ -209,13 +214,18 @@ async function lastResumption(
 }
 
 /**
- * True if the order's log begins after version 1 (see `restoreLog`), and the journal has all events
+ * True if the entity's log begins after version 1 (see `restoreLog`), and the journal has all events
  * from there to `version`.
  */
-export async function holdsTruncatedLog(db: Db, orderId: string, version: number): Promise<boolean> {
-  const first = (await truncationPoints(db, [orderId])).get(orderId);
+export async function holdsTruncatedLog(
+  log: AnyLog,
+  db: Db,
+  orderId: string,
+  version: number,
+): Promise<boolean> {
+  const first = (await truncationPoints(log, db, [orderId])).get(orderId);
   if (first === undefined || first > version) return false;
-  const count = await journal(db).countDocuments(
+  const count = await journal(log, db).countDocuments(
     { orderId, version: { $gte: first, $lte: version } },
     committed,
   );
@@ -228,23 +238,24 @@ export async function holdsTruncatedLog(db: Db, orderId: string, version: number
  * @throws ApplicationFailure as `appendToJournal` does
  */
 async function withoutRecorded(
+  log: AnyLog,
   db: Db,
   events: readonly StoredEvent[],
-  { entity = orders, ...options }: Writing,
+  options: Writing,
 ): Promise<readonly StoredEvent[]> {
-  const resumed = resumptionType(entity);
+  const resumed = resumptionType(log);
   const ids = events.map((event) => `${event.orderId}:${event.version}`);
-  const found = await journal(db, entity.name)
+  const found = await journal(log, db)
     .find({ _id: { $in: ids } }, { ...options, ...committed })
     .toArray();
   const recorded = new Map(found.map((event) => [event.version, event]));
   if (recorded.size === 0) throw new Error(`The journal of ${ids[0]} cannot be read yet.`);
   for (const event of events) {
     const known = recorded.get(event.version);
-    if (known === undefined || isSameEvent(known, event, entity)) continue;
-    if (known.type === resumed) throw supersededFailure(known, entity.name);
-    if (entity.name === orders.name) await noteFork(db, known, event);
-    throw forkFailure(known, event, entity.name);
+    if (known === undefined || isSameEvent(log, known, event)) continue;
+    if (known.type === resumed) throw supersededFailure(log, known);
+    await noteFork(log, db, known, event);
+    throw forkFailure(log, known, event);
   }
   return events.filter((event) => !recorded.has(event.version));
 }
@@ -255,14 +266,14 @@ async function withoutRecorded(
  * own schema version.
  */
 export function isSameEvent(
+  { entity }: Pick<AnyLog, 'entity'>,
   one: StoredEvent,
   other: StoredEvent,
-  entity: Pick<Journaled, 'upcast'> = orders,
 ): boolean {
-  return isDeepStrictEqual(content(one, entity), content(other, entity));
+  return isDeepStrictEqual(content(entity, one), content(entity, other));
 }
 
-function content(stored: StoredEvent, entity: Pick<Journaled, 'upcast'>): unknown {
+function content(entity: AnyLog['entity'], stored: StoredEvent): unknown {
   const { orderId, version, type, schemaVersion, data, ...event } = entity.upcast(stored);
   const { occurredAt, commandId, correlationId, causationId, actor, onBehalfOf } = event;
   const envelope = {
@@ -284,26 +295,39 @@ interface Range extends QueryTime {
   readonly from?: number;
   readonly limit?: number;
   readonly session?: ClientSession;
-  /** name of the entity; `order` by default */
-  readonly entity?: string;
 }
 
 /**
- * Recorded events of an order, ascending, from version `from` (1), at most `limit` (all).
+ * Recorded events of an entity, ascending, from version `from` (1), at most `limit` (all).
  *
  * @throws TypeError if one of them cannot be upcast
  */
-export async function readJournal(db: Db, orderId: string, range: Range = {}): Promise<RecordedEvent[]> {
-  return (await readStored(db, orderId, range)).map((event) => upcast(event));
+export async function readJournal<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  db: Db,
+  orderId: string,
+  range: Range = {},
+): Promise<RecordedEvent<D>[]> {
+  return (await readStored(log, db, orderId, range)).map((event) => upcastRecord(log, event));
+}
+
+/** `upcast` for an event with fields that its store has added. */
+export function upcastRecord<S extends State, D extends Draft, E extends StoredEvent>(
+  { entity }: EntityLog<S, D>,
+  stored: E,
+): D & Envelope & Omit<E, keyof StoredEvent> {
+  // `upcast` keeps fields that it does not know.
+  return entity.upcast(stored) as D & Envelope & Omit<E, keyof StoredEvent>;
 }
 
 /** `readJournal` without upcasting. */
 export async function readStored(
+  log: AnyLog,
   db: Db,
   orderId: string,
-  { from = 1, limit = 0, entity, ...options }: Range = {},
+  { from = 1, limit = 0, ...options }: Range = {},
 ): Promise<StoredRecord[]> {
-  return await journal(db, entity)
+  return await journal(log, db)
     .find({ orderId, version: { $gte: from } }, { ...options, ...committed })
     .project<StoredRecord>(onlyEvent)
     .sort({ version: 1 })
@@ -312,27 +336,29 @@ export async function readStored(
 }
 
 /**
- * All recorded events that match, as they were written, by order and version. Any number: it
+ * All recorded events that match, as they were written, by entity and version. Any number: it
  * streams.
  */
 export async function* readJournals(
+  log: AnyLog,
   db: Db,
   filter: Filter<JournalDocument>,
 ): AsyncGenerator<StoredRecord, void> {
-  yield* journal(db)
+  yield* journal(log, db)
     .find(filter, committed)
     .project<StoredRecord>(onlyEvent)
     .sort({ orderId: 1, version: 1 });
 }
 
-/** `readJournals` for several orders, for each only the versions below the one given for it. */
+/** `readJournals` for several entities, for each only the versions below the one given for it. */
 export async function* readJournalsBefore(
+  log: AnyLog,
   db: Db,
   below: ReadonlyMap<string, number>,
 ): AsyncGenerator<StoredRecord, void> {
   if (below.size === 0) return;
   const filter = { orderId: { $in: [...below.keys()] }, version: { $lt: Math.max(...below.values()) } };
-  for await (const event of readJournals(db, filter)) {
+  for await (const event of readJournals(log, db, filter)) {
     if (event.version < (below.get(event.orderId) ?? 0)) yield event;
   }
 }

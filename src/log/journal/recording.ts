@@ -1,33 +1,34 @@
-import type { Step } from '../../order-log.js';
 import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
-import type { StoredEvent } from '../entity.js';
-import type { Order } from '../../order/order.js';
+import type { Draft, State, StoredEvent } from '../entity.js';
+import type { EntityStep } from '../workflow/messages.js';
+import type { EntityLog } from './entity-log.js';
 import { appendToJournal, insertIntoJournal, holdsTruncatedLog, refuseReplacedRun } from './journal.js';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
-import { type Replacement, extended, projectOrder, replaceViews } from '../../views/orders.js';
-import { RecentOrders } from '../../views/recent-orders.js';
+import { RecentStates } from './recent-states.js';
+import { type Replacement, extended, projectState, replaceViews } from './state-view.js';
 
-/** The size of a worker's workflow cache: with one worker, these are the active orders. */
-const recentOrders = 1_000;
+/** The size of a worker's workflow cache: with one worker, these are the active entities. */
+const recentStates = 1_000;
 const batchSize = 50;
 
 /**
- * Records events of one order, ascending: first in the journal, then in the view. Idempotent, also
+ * Records events of one entity, ascending: first in the journal, then in the view. Idempotent, also
  * if calls overlap or arrive out of order. When it resolves, the journal has the events, and so has
  * the view, unless an earlier event is still missing.
  *
  * @param options `recorder`: id of the recorder that will remember the result (see
- *   `createRecorder`); `resumption`: see `Step`
- * @returns the order as the view has it; undefined if there is no view
+ *   `createRecorder`); `resumption`: see `EntityStep`
+ * @returns the state as the view has it; undefined if there is no view
  * @throws ApplicationFailure of type `EventFork` or `Superseded` (see `appendToJournal`)
  */
-export async function record(
+export async function record<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
   db: Db,
   events: readonly StoredEvent[],
   { recorder, resumption = 0 }: { readonly recorder?: string; readonly resumption?: Resumption } = {},
-): Promise<Order | undefined> {
+): Promise<S | undefined> {
   const [first] = events;
   const last = events.at(-1);
   if (first === undefined || last === undefined) return undefined;
@@ -35,9 +36,9 @@ export async function record(
   // failover.
   return await db.client.withSession({ causalConsistency: true }, async (session) => {
     // A replaced run is refused even if the journal has nothing under its versions yet.
-    await refuseReplacedRun(db, events, resumption, { session });
-    await appendToJournal(db, events, { session });
-    return await projectOrder(db, first.orderId, {
+    await refuseReplacedRun(log, db, events, resumption, { session });
+    await appendToJournal(log, db, events, { session });
+    return await projectState(log, db, first.orderId, {
       session,
       isNew: first.version === 1,
       ...(recorder !== undefined && { recorder }),
@@ -45,81 +46,81 @@ export async function record(
   });
 }
 
-/** See `Step`. */
-type Resumption = Step['resumption'];
+type Resumption = EntityStep['resumption'];
 
 export interface Recorder {
   /** See the function `record`. */
   readonly record: (events: readonly StoredEvent[], resumption?: Resumption) => Promise<void>;
   /**
-   * Like `record`, but resolves only if the journal holds the order's log without a gap up to
+   * Like `record`, but resolves only if the journal holds the entity's log without a gap up to
    * `version`.
    *
    * @throws LogIncomplete if it does not: then the effect that `version` made owed must wait
    */
   readonly recordUpTo: (
-    orderId: string,
+    id: string,
     version: number,
     events: readonly StoredEvent[],
     resumption?: Resumption,
   ) => Promise<void>;
 }
 
-/** The journal lacks earlier events of the order. They are on their way, or have to be restored. */
+/** The journal lacks earlier events of the entity. They are on their way, or have to be restored. */
 export class LogIncomplete extends Error {
   override readonly name = 'LogIncomplete';
 }
 
 /**
- * `record` with a cache of recent orders, for a worker. Events that directly follow a cached order
- * take two writes and no read, and share these writes with other orders (micro-batches). In every
+ * `record` with a cache of recent states, for a worker. Events that directly follow a cached state
+ * take two writes and no read, and share these writes with other entities (micro-batches). In every
  * other case they are recorded by `record`.
  */
-export function createRecorder(db: Db): Recorder {
+export function createRecorder<S extends State, D extends Draft>(log: EntityLog<S, D>, db: Db): Recorder {
   const recorderId = randomUUID();
-  const recent = new RecentOrders<Order>(recentOrders);
+  const recent = new RecentStates<S>(recentStates);
   const insert = createBatcher({ size: batchSize }, (steps: readonly (readonly StoredEvent[])[]) =>
-    tryBatch(steps, () => insertIntoJournal(db, steps.flat())),
+    tryBatch(steps, () => insertIntoJournal(log, db, steps.flat())),
   );
-  const replace = createBatcher({ size: batchSize }, (replacements: readonly Replacement[]) =>
-    tryBatch(replacements, () => replaceViews(db, replacements, recorderId)),
+  const replace = createBatcher({ size: batchSize }, (replacements: readonly Replacement<S>[]) =>
+    tryBatch(replacements, () => replaceViews(log, db, replacements, recorderId)),
   );
 
   async function recordNext(
-    known: Order,
+    known: S,
     events: readonly StoredEvent[],
     resumption: Resumption,
-  ): Promise<Order | undefined> {
+  ): Promise<S | undefined> {
     if (events[0]?.version !== known.version + 1 || known.resumed?.version !== resumption) return undefined;
     if (!(await insert(events))) return undefined;
-    const order = extended(known, events);
-    return order !== undefined && (await replace({ order, seen: known.version })) ? order : undefined;
+    const state = extended(log, known, events);
+    return state !== undefined && (await replace({ state, seen: known.version })) ? state : undefined;
   }
 
-  /** @returns the order as the view has it now */
+  /** @returns the state as the view has it now */
   async function recordAndRemember(
     events: readonly StoredEvent[],
     resumption: Resumption,
-  ): Promise<Order | undefined> {
+  ): Promise<S | undefined> {
     const known = events[0] && recent.get(events[0].orderId);
-    const order =
+    const state =
       (known && (await recordNext(known, events, resumption))) ??
-      (await record(db, events, { recorder: recorderId, resumption }));
-    if (order !== undefined) recent.keep(order);
-    return order;
+      (await record(log, db, events, { recorder: recorderId, resumption }));
+    if (state !== undefined) recent.keep(state);
+    return state;
   }
 
   return {
     async record(events, resumption) {
       await recordAndRemember(events, resumption);
     },
-    async recordUpTo(orderId, version, events, resumption) {
-      const order =
+    async recordUpTo(id, version, events, resumption) {
+      const state =
         (await recordAndRemember(events, resumption)) ??
-        (await projectOrder(db, orderId, { recorder: recorderId }));
-      if (order !== undefined && order.version >= version) return;
-      if (await holdsTruncatedLog(db, orderId, version)) return;
-      throw new LogIncomplete(`the journal lacks events of order ${orderId} up to version ${version}`);
+        (await projectState(log, db, id, { recorder: recorderId }));
+      if (state !== undefined && state.version >= version) return;
+      if (await holdsTruncatedLog(log, db, id, version)) return;
+      const { name } = log.entity;
+      throw new LogIncomplete(`the journal lacks events of ${name} ${id} up to version ${version}`);
     },
   };
 }

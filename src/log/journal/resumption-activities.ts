@@ -1,6 +1,7 @@
 import type { Db } from 'mongodb';
 import type { StoredEvent } from '../entity.js';
-import { insertIntoJournal, isSameEvent, type Journaled, readStored, type StoredRecord } from './journal.js';
+import type { AnyLog } from './entity-log.js';
+import { insertIntoJournal, isSameEvent, readStored, type StoredRecord } from './journal.js';
 import { setAside } from './set-aside.js';
 import { contiguous } from './time-travel.js';
 import type { ResumptionActivities } from '../workflow/messages.js';
@@ -11,19 +12,11 @@ import type { ResumptionActivities } from '../workflow/messages.js';
  */
 const page = { events: 200, characters: 128 * 1024 };
 
-/**
- * The activities with which a resumed run loads its entity from the journal.
- *
- * @param asked the entity whose workflow runs the activity
- */
-export function createResumptionActivities(db: Db, asked: () => Journaled): ResumptionActivities {
+/** The activities with which a resumed run loads its entity from the journal. */
+export function createResumptionActivities(log: AnyLog, db: Db): ResumptionActivities {
   return {
     async loadLog({ orderId, after }) {
-      const stored = await readStored(db, orderId, {
-        from: after + 1,
-        limit: page.events,
-        entity: asked().name,
-      });
+      const stored = await readStored(log, db, orderId, { from: after + 1, limit: page.events });
       const events = contiguous(stored, after).map(asDecided);
       let characters = 0;
       const end = events.findIndex((event, index) => {
@@ -34,13 +27,10 @@ export function createResumptionActivities(db: Db, asked: () => Journaled): Resu
     },
     async claimResumption({ resumption }) {
       const { orderId, version } = resumption;
-      const entity = asked();
-      const [next, ...others] = await readStored(db, orderId, { from: version, entity: entity.name });
-      if (next?.version === version) return isSameEvent(next, resumption, entity);
-      await setAside(db, next === undefined ? [] : [next, ...others], entity.name);
-      return (
-        (await insertIntoJournal(db, [resumption], { entity })) || (await isRecorded(db, resumption, entity))
-      );
+      const [next, ...others] = await readStored(log, db, orderId, { from: version });
+      if (next?.version === version) return isSameEvent(log, next, resumption);
+      await setAside(log, db, next === undefined ? [] : [next, ...others]);
+      return (await insertIntoJournal(log, db, [resumption])) || (await isRecorded(log, db, resumption));
     },
   };
 }
@@ -50,8 +40,7 @@ function asDecided({ recordedAt: _recordedAt, position: _position, ...event }: S
   return event;
 }
 
-async function isRecorded(db: Db, event: StoredEvent, entity: Journaled): Promise<boolean> {
-  const range = { from: event.version, limit: 1, entity: entity.name };
-  const [found] = await readStored(db, event.orderId, range);
-  return found?.version === event.version && isSameEvent(found, event, entity);
+async function isRecorded(log: AnyLog, db: Db, event: StoredEvent): Promise<boolean> {
+  const [found] = await readStored(log, db, event.orderId, { from: event.version, limit: 1 });
+  return found?.version === event.version && isSameEvent(log, found, event);
 }

@@ -1,11 +1,11 @@
 import type { Db } from 'mongodb';
-import { orders } from '../../order/entity.js';
 import type { StoredEvent } from '../entity.js';
 import { committed, durable } from './durability.js';
+import type { AnyLog } from './entity-log.js';
 import { journal, type JournalDocument } from './journal.js';
 
 /**
- * An event that was recorded after a gap, before its order was resumed without it. No effect was
+ * An event that was recorded after a gap, before its entity was resumed without it. No effect was
  * performed because of it.
  */
 export type EventSetAside = Omit<JournalDocument, '_id'> & {
@@ -13,27 +13,23 @@ export type EventSetAside = Omit<JournalDocument, '_id'> & {
   readonly setAsideAt: string;
 };
 
-export function eventsSetAside(db: Db, entity: string = orders.name) {
-  return db.collection<EventSetAside>(`${entity}_events_set_aside`);
+export function eventsSetAside({ entity }: AnyLog, db: Db) {
+  return db.collection<EventSetAside>(`${entity.name}_events_set_aside`);
 }
 
 /** Moves events out of the journal, and keeps them for inspection. Idempotent. */
-export async function setAside(
-  db: Db,
-  events: readonly StoredEvent[],
-  entity: string = orders.name,
-): Promise<void> {
+export async function setAside(log: AnyLog, db: Db, events: readonly StoredEvent[]): Promise<void> {
   for (const { orderId, version, occurredAt, causationId, type } of events) {
     // Matches this event only: another one may have taken its version meanwhile.
     const filter = { _id: `${orderId}:${version}`, occurredAt, causationId, type };
-    const found = await journal(db, entity).findOne(filter, committed);
+    const found = await journal(log, db).findOne(filter, committed);
     if (found === null) continue;
     const { _id, ...event } = found;
-    await eventsSetAside(db, entity).updateOne(
+    await eventsSetAside(log, db).updateOne(
       { orderId, version, occurredAt, causationId },
       { $setOnInsert: { ...event, setAsideAt: new Date().toISOString() } },
       { upsert: true, ...durable },
     );
-    await journal(db, entity).deleteOne(filter, durable);
+    await journal(log, db).deleteOne(filter, durable);
   }
 }

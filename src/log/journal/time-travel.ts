@@ -1,11 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { OrderEvent } from '../../order/events.js';
-import { evolve, fold } from '../../order/evolve.js';
-import type { Order } from '../../order/order.js';
-import { toView } from '../../order/view.js';
+import type { Cause, Draft, Envelope, State } from '../entity.js';
+import { type EntityLog, fold, type Shape } from './entity-log.js';
 
 /**
- * A point in an order's life: after the event of a version, or after all events up to a time
+ * A point in an entity's life: after the event of a version, or after all events up to a time
  * (ISO-8601 UTC).
  */
 export type Moment = { readonly version: number } | { readonly at: string };
@@ -15,7 +13,7 @@ export type Moment = { readonly version: number } | { readonly at: string };
  *
  * @param events ascending
  */
-export function contiguous<E extends Pick<OrderEvent, 'version'>>(
+export function contiguous<E extends Pick<Envelope, 'version'>>(
   events: readonly E[],
   after = 0,
 ): readonly E[] {
@@ -24,29 +22,33 @@ export function contiguous<E extends Pick<OrderEvent, 'version'>>(
 }
 
 /**
- * The events of an order up to a moment, or up to a gap.
+ * The events of an entity up to a moment, or up to a gap.
  *
- * @param log ascending, from version 1
+ * @param events ascending, from version 1
  */
-export function eventsUntil<E extends Pick<OrderEvent, 'version' | 'occurredAt'>>(
-  log: readonly E[],
+export function eventsUntil<E extends Pick<Envelope, 'version' | 'occurredAt'>>(
+  events: readonly E[],
   moment: Moment,
 ): readonly E[] {
-  const known = contiguous(log);
+  const known = contiguous(events);
   if ('version' in moment) return known.slice(0, moment.version);
   const end = known.findIndex(({ occurredAt }) => occurredAt > moment.at);
   return end === -1 ? known : known.slice(0, end);
 }
 
 /**
- * The order at a moment; undefined if it did not exist yet. A version beyond the log gives the
- * latest state.
+ * The state at a moment; undefined if the entity did not exist yet. A version beyond the last event
+ * gives the latest state.
  */
-export function orderAt(log: readonly OrderEvent[], moment: Moment): Order | undefined {
-  return fold(eventsUntil(log, moment));
+export function stateAt<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  events: readonly (D & Envelope)[],
+  moment: Moment,
+): S | undefined {
+  return fold(log, eventsUntil(events, moment));
 }
 
-/** The differences of an order between two of its versions. */
+/** The differences of an entity between two of its versions. */
 export interface Diff {
   readonly orderId: string;
   readonly from: number;
@@ -57,17 +59,16 @@ export interface Diff {
   readonly steps: readonly DiffStep[];
 }
 
-export interface DiffStep extends Pick<
-  OrderEvent,
-  'version' | 'type' | 'occurredAt' | 'actor' | 'onBehalfOf' | 'commandId' | 'correlationId' | 'causationId'
-> {
+export interface DiffStep extends Cause {
+  readonly version: number;
+  readonly type: string;
   /** as the event gives it; absent if it gives none */
   readonly reason?: string;
   readonly changes: readonly Change[];
 }
 
 /**
- * One difference in the public shape of an order. `path` is a JSON pointer. Entries of a list are
+ * One difference in the public shape of an entity. `path` is a JSON pointer. Entries of a list are
  * named by their own id, as in `/lines/A-1/shipped` and `/shipments/s1/status`; for entries without
  * an id it is the path of their list. Without `before`, the value was added; without `after`, it
  * was removed.
@@ -79,23 +80,29 @@ export interface Change {
 }
 
 /**
- * @param log ascending, from version 1, without gaps up to `to`
+ * @param events ascending, from version 1, without gaps up to `to`
  * @param from 1 ≤ from ≤ to
  */
-export function diff(log: readonly OrderEvent[], from: number, to: number): Diff {
-  const start = orderAt(log, { version: from });
+export function diff<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  events: readonly (D & Envelope)[],
+  from: number,
+  to: number,
+): Diff {
+  const start = stateAt(log, events, { version: from });
   if (start === undefined) throw new RangeError(`The log does not reach version ${from}.`);
   const steps: DiffStep[] = [];
-  let order = start;
-  for (const event of log.slice(from, to)) {
-    const next = evolve(order, event);
-    steps.push(stepOf(event, changesBetween(order, next)));
-    order = next;
+  let state = start;
+  for (const event of events.slice(from, to)) {
+    const next = log.entity.evolve(state, event);
+    steps.push(stepOf(event, changesBetween(log.shape, state, next)));
+    state = next;
   }
-  return { orderId: order.orderId, from, to, changes: changesBetween(start, order), steps };
+  const changes = changesBetween(log.shape, start, state);
+  return { orderId: state.orderId, from, to, changes, steps };
 }
 
-function stepOf(event: OrderEvent, changes: readonly Change[]): DiffStep {
+function stepOf(event: Draft & Envelope, changes: readonly Change[]): DiffStep {
   const { version, type, occurredAt, actor, onBehalfOf, commandId, correlationId, causationId } = event;
   const reason = reasonOf(event);
   return {
@@ -112,14 +119,14 @@ function stepOf(event: OrderEvent, changes: readonly Change[]): DiffStep {
   };
 }
 
-function reasonOf({ data }: OrderEvent): string {
+function reasonOf({ data }: Draft): string {
   const what = 'reason' in data ? data.reason : 'code' in data ? data.code : undefined;
   const more = 'detail' in data ? data.detail : 'message' in data ? data.message : undefined;
-  return [what, more].filter((text) => text !== undefined).join(': ');
+  return [what, more].filter((text) => typeof text === 'string').join(': ');
 }
 
-function changesBetween(before: Order, after: Order): readonly Change[] {
-  return changed('', toView(before), toView(after));
+function changesBetween<S>({ of, ids }: Shape<S>, before: S, after: S): readonly Change[] {
+  return changed('', of(before), of(after), ids);
 }
 
 /**
@@ -128,13 +135,12 @@ function changesBetween(before: Order, after: Order): readonly Change[] {
  */
 const leftOut = new Set(['version', 'updatedAt', 'allowedCommands', 'blockedCommands']);
 
-/** The member that names an entry in its list. */
-const ids = ['shipmentId', 'refundId', 'returnId', 'sku'] as const;
+type Ids = Shape<never>['ids'];
 
-function changed(path: string, before: unknown, after: unknown): readonly Change[] {
+function changed(path: string, before: unknown, after: unknown, ids: Ids): readonly Change[] {
   if (isDeepStrictEqual(before, after)) return [];
-  if (Array.isArray(before) && Array.isArray(after)) return changedList(path, before, after);
-  if (isObject(before) && isObject(after)) return changedMembers(path, before, after);
+  if (Array.isArray(before) && Array.isArray(after)) return changedList(path, before, after, ids);
+  if (isObject(before) && isObject(after)) return changedMembers(path, before, after, ids);
   return [
     {
       path,
@@ -146,10 +152,10 @@ function changed(path: string, before: unknown, after: unknown): readonly Change
 
 type Members = Readonly<Record<string, unknown>>;
 
-function changedMembers(path: string, before: Members, after: Members): readonly Change[] {
+function changedMembers(path: string, before: Members, after: Members, ids: Ids): readonly Change[] {
   return [...new Set([...Object.keys(after), ...Object.keys(before)])]
     .filter((name) => !leftOut.has(name))
-    .flatMap((name) => changed(`${path}/${name}`, own(before, name), own(after, name)));
+    .flatMap((name) => changed(`${path}/${name}`, own(before, name), own(after, name), ids));
 }
 
 /** The value of a member of the object itself; inherited ones such as `toString` do not count. */
@@ -157,11 +163,16 @@ function own(members: Members, name: string): unknown {
   return Object.hasOwn(members, name) ? members[name] : undefined;
 }
 
-function changedList(path: string, before: readonly unknown[], after: readonly unknown[]): readonly Change[] {
-  if ([...before, ...after].every((entry) => idOf(entry) !== undefined)) {
-    const [these, those] = [byId(before), byId(after)];
+function changedList(
+  path: string,
+  before: readonly unknown[],
+  after: readonly unknown[],
+  ids: Ids,
+): readonly Change[] {
+  if ([...before, ...after].every((entry) => idOf(entry, ids) !== undefined)) {
+    const [these, those] = [byId(before, ids), byId(after, ids)];
     return [...new Set([...those.keys(), ...these.keys()])].flatMap((id) =>
-      changed(`${path}/${id}`, these.get(id), those.get(id)),
+      changed(`${path}/${id}`, these.get(id), those.get(id), ids),
     );
   }
   const missingIn = (others: readonly unknown[]) => (entry: unknown) =>
@@ -172,11 +183,12 @@ function changedList(path: string, before: readonly unknown[], after: readonly u
   ];
 }
 
-function byId(list: readonly unknown[]): ReadonlyMap<string | undefined, unknown> {
-  return new Map(list.map((entry) => [idOf(entry), entry]));
+function byId(list: readonly unknown[], ids: Ids): ReadonlyMap<string | undefined, unknown> {
+  return new Map(list.map((entry) => [idOf(entry, ids), entry]));
 }
 
-function idOf(entry: unknown): string | undefined {
+/** By the first of the members `ids` that the entry has; undefined if it has none. */
+function idOf(entry: unknown, ids: Ids): string | undefined {
   const id = isObject(entry)
     ? ids.map((name) => entry[name]).find((value) => value !== undefined)
     : undefined;

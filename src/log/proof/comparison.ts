@@ -1,39 +1,42 @@
-import { type OrderState, workflowId } from '../../order-log.js';
 import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { type Db, MongoError } from 'mongodb';
-import { fold } from '../../order/evolve.js';
-import { type Order, isFinished } from '../../order/order.js';
-import { upcast } from '../../order/upcasters.js';
 import { messageOf } from '../../outages/message-of.js';
 import { isServerError } from '../../outages/server-error.js';
-import { type OrderDocument, orders, toDocument } from '../../views/orders.js';
-import { stateQuery } from '../workflow/messages.js';
+import type { Draft, State } from '../entity.js';
 import { asStored, committed } from '../journal/durability.js';
+import {
+  type AnyLog,
+  type EntityLog,
+  type StateDocument,
+  stateViews,
+  workflowIdOf,
+} from '../journal/entity-log.js';
 import { foldHistory, type HistoryLog, readHistoryLog } from '../journal/history.js';
-import { remedyOf } from './remedies.js';
-import { isSameEvent, type RecordedEvent, readStored } from '../journal/journal.js';
+import { isSameEvent, type RecordedEvent, readStored, upcastRecord } from '../journal/journal.js';
 import { type Cause, ended, rewound } from '../journal/stops.js';
-import { eventsUntil, orderAt } from '../journal/time-travel.js';
+import { eventsUntil, stateAt } from '../journal/time-travel.js';
+import { type EntityState, stateQuery } from '../workflow/messages.js';
+import { remedyOf } from './remedies.js';
 
-/** Something about an order that is not the same everywhere. */
+/** Something about an entity that is not the same everywhere. */
 export interface Discrepancy {
-  /** absent if it is not about one order */
+  /** absent if it is not about one entity */
   readonly orderId?: string;
-  /** the first version that is affected; absent if it is about the order as a whole */
+  /** the first version that is affected; absent if it is about the entity as a whole */
   readonly version?: number;
   readonly where: 'journal' | 'history' | 'view' | 'workflow' | 'positions' | 'stock' | 'payments';
   /** the effect's key, or the SKU, if it is about one */
   readonly key?: string;
   /**
    * `differs`: two places disagree; `behind`: one lacks what another has already; `stopped`: the
-   * order cannot continue on its own; `unanswered`: it could not be checked
+   * entity cannot continue on its own; `unanswered`: it could not be checked
    */
   readonly kind: 'differs' | 'behind' | 'stopped' | 'unanswered';
   /** what was found and what was expected, in words */
   readonly detail: string;
-  /** why the order cannot continue; only for `stopped` */
+  /** why the entity cannot continue; only for `stopped` */
   readonly code?: Cause['code'];
   /** what a person has to do */
   readonly remedy?: string;
@@ -42,11 +45,11 @@ export interface Discrepancy {
 export interface Comparison {
   /** number of events in the journal */
   readonly events: number;
-  /** true if Temporal keeps the order's history, or a part of it */
+  /** true if Temporal keeps the entity's history, or a part of it */
   readonly hasHistory: boolean;
   /** empty if history, journal, fold, view and workflow agree */
   readonly discrepancies: readonly Discrepancy[];
-  /** false if the order could not be read */
+  /** false if the entity could not be read */
   readonly isProven?: false;
 }
 
@@ -69,19 +72,23 @@ const LONGEST_PAUSE_MS = 1_600;
 const QUERY_WITHIN_MS = 2_000;
 
 /**
- * Compares all that is known of an order. If something is only behind, which is normal while an
- * order is being processed, it is compared again for about three seconds; missing positions are not
- * waited for. If reading fails for this order alone, while both servers answer, the result is
- * `unanswered`, so that one order does not keep the others from being compared.
+ * Compares all that is known of an entity. If something is only behind, which is normal while an
+ * entity is being processed, it is compared again for about three seconds; missing positions are not
+ * waited for. If reading fails for this entity alone, while both servers answer, the result is
+ * `unanswered`, so that one entity does not keep the others from being compared.
  *
  * @throws errors of MongoDB and Temporal if one of them is away
  */
-export async function compareOrder(compared: Compared, orderId: string): Promise<Comparison> {
+export async function compareEntity<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  compared: Compared,
+  orderId: string,
+): Promise<Comparison> {
   const { longestPauseMs = LONGEST_PAUSE_MS } = compared;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
-    const comparison = await compareOnce(compared, orderId).catch(async (error: unknown) => {
+    const comparison = await compareOnce(log, compared, orderId).catch(async (error: unknown) => {
       await rethrowInOutage(compared, error);
-      return unproven(orderId, error);
+      return unproven(log, orderId, error);
     });
     const { discrepancies, isProven = true } = comparison;
     const isUnderWay = discrepancies.some(({ kind, where }) => kind === 'behind' && where !== 'positions');
@@ -102,14 +109,14 @@ async function rethrowInOutage({ client, db }: Compared, error: unknown): Promis
   }
 }
 
-function unproven(orderId: string, error: unknown): Comparison {
+function unproven(log: AnyLog, orderId: string, error: unknown): Comparison {
   const where = error instanceof MongoError ? 'journal' : 'history';
   const found = { orderId, where, kind: 'unanswered' } as const;
   return {
     events: 0,
     hasHistory: true,
     isProven: false,
-    discrepancies: [{ ...found, detail: messageOf(error), remedy: remedyOf(found) }],
+    discrepancies: [{ ...found, detail: messageOf(error), remedy: remedyOf(log, found) }],
   };
 }
 
@@ -117,26 +124,30 @@ function unproven(orderId: string, error: unknown): Comparison {
  * Reads in the opposite direction of the data flow, so that what is read later is never behind what
  * was read before.
  */
-async function compareOnce(
+async function compareOnce<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
   { client, db, asksWorkflow, positionedBefore }: Compared,
   orderId: string,
 ): Promise<Comparison> {
-  const view = await orders(db).findOne(
+  const view = await stateViews(log, db).findOne<StateDocument<S>>(
     { _id: orderId },
     { ...committed, projection: { ahead: 0, recorder: 0, stopped: 0 } },
   );
-  const stored = await readStored(db, orderId);
-  const history = await historyOf(client, orderId);
+  const stored = await readStored(log, db, orderId);
+  const history = await historyOf(log, client, orderId);
   const isAsked = asksWorkflow && typeof history === 'object' && history.isOpen && !history.isForecast;
-  const state = isAsked ? await stateOf(client, orderId) : undefined;
+  const state = isAsked ? await stateOf<S>(log, client, orderId) : undefined;
   const found = ifReadable(() => {
-    const journal = stored.map((event) => upcast(event));
+    const journal = stored.map((event) => upcastRecord(log, event));
     return [
-      ...ifReadable(() => compareView(view ?? undefined, journal)),
+      ...ifReadable(() => compareView(log, view ?? undefined, journal)),
       ...(typeof history === 'string'
         ? [differs('history', undefined, history)]
-        : [...compareLogs(journal, history), ...ifReadable(() => compareLiveness(journal, history))]),
-      ...(isAsked ? compareWorkflow(history, state) : []),
+        : [
+            ...compareLogs(log, journal, history),
+            ...ifReadable(() => compareLiveness(log, journal, history)),
+          ]),
+      ...(isAsked ? compareWorkflow(log, history, state) : []),
       ...(positionedBefore === undefined
         ? []
         : [...comparePositions(journal), ...lackedPositions(journal, positionedBefore)]),
@@ -147,7 +158,7 @@ async function compareOnce(
     hasHistory: history !== undefined,
     discrepancies: distinct(found).map((one) => ({
       orderId,
-      remedy: remedyOf({ orderId, ...one }),
+      remedy: remedyOf(log, { orderId, ...one }),
       ...one,
     })),
   };
@@ -169,19 +180,27 @@ function distinct(found: readonly Found[]): readonly Found[] {
 }
 
 /** The history, or what is wrong with it if it is not a consistent log. */
-async function historyOf(client: Client, orderId: string): Promise<HistoryLog | string | undefined> {
+async function historyOf<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  client: Client,
+  orderId: string,
+): Promise<HistoryLog<S, D> | string | undefined> {
   try {
-    return await readHistoryLog(client, orderId);
+    return await readHistoryLog(log, client, orderId);
   } catch (error) {
     if (isServerError(error)) throw error;
     return messageOf(error);
   }
 }
 
-async function stateOf(client: Client, orderId: string): Promise<OrderState | string | undefined> {
+async function stateOf<S>(
+  log: AnyLog,
+  client: Client,
+  orderId: string,
+): Promise<EntityState<S> | string | undefined> {
   try {
     return await client.connection.withDeadline(Date.now() + QUERY_WITHIN_MS, () =>
-      client.workflow.getHandle(workflowId(orderId)).query<OrderState>(stateQuery),
+      client.workflow.getHandle(workflowIdOf(log, orderId)).query<EntityState<S>>(stateQuery),
     );
   } catch (error) {
     return error instanceof WorkflowNotFoundError ? undefined : messageOf(error);
@@ -190,7 +209,11 @@ async function stateOf(client: Client, orderId: string): Promise<OrderState | st
 
 type Found = Omit<Discrepancy, 'orderId'>;
 
-function compareLogs(journal: readonly RecordedEvent[], history: HistoryLog | undefined): readonly Found[] {
+function compareLogs<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  journal: readonly RecordedEvent<D>[],
+  history: HistoryLog<S, D> | undefined,
+): readonly Found[] {
   const lastInJournal = journal.at(-1)?.version ?? 0;
   const recorded = new Map(journal.map((event) => [event.version, event]));
   if (history === undefined) {
@@ -213,43 +236,41 @@ function compareLogs(journal: readonly RecordedEvent[], history: HistoryLog | un
       : [behind('journal', first.version, `it lacks ${missing.length} of the history's events`)]),
     ...history.events.flatMap((event) => {
       const known = recorded.get(event.version);
-      if (known === undefined || isSameEvent(known, event)) return [];
+      if (known === undefined || isSameEvent(log, known, event)) return [];
       return [differs('journal', event.version, `${known.type} is not the history's ${event.type}`)];
     }),
     ...journal
       .filter(({ version }) => version > lastInHistory)
       .map(({ version, type }) => differs('journal', version, `the history has no such ${type}`)),
-    ...compareBase(journal, history),
+    ...compareBase(log, journal, history),
   ];
 }
 
 /**
- * Finds orders that are not finished, and have no running workflow, or one that is behind the
+ * Finds entities that are not finished, and have no running workflow, or one that is behind the
  * journal.
  */
-function compareLiveness(
-  journal: readonly RecordedEvent[],
-  history: HistoryLog | undefined,
+function compareLiveness<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  journal: readonly RecordedEvent<D>[],
+  history: HistoryLog<S, D> | undefined,
 ): readonly Found[] {
+  const isOver = (state: S | undefined) => state !== undefined && log.entity.isFinished(state);
   const last = journal.at(-1);
-  const known = last && fold(eventsUntil(journal, { version: last.version }));
+  const known = last && stateAt(log, journal, { version: last.version });
   if (history === undefined) {
     if (last === undefined || isOver(known)) return [];
-    return [stopped(ended(last.orderId, undefined))];
+    return [stopped(ended(log, last.orderId, undefined))];
   }
   const { orderId, isOpen, ending, isForecast, isResuming, firstVersion, events } = history;
   if (!isOpen) {
     const isRefused = isForecast && events.length === 0;
-    const isDone = isOver(known) || (!isForecast && isOver(foldHistory(history)));
-    return isDone || isRefused ? [] : [stopped(ended(orderId, ending))];
+    const isDone = isOver(known) || (!isForecast && isOver(foldHistory(log, history)));
+    return isDone || isRefused ? [] : [stopped(ended(log, orderId, ending))];
   }
   const lastInHistory = isForecast ? 0 : firstVersion - 1 + events.length;
   if (isResuming || last === undefined || last.version <= lastInHistory) return [];
-  return [stopped(rewound(orderId, lastInHistory + 1))];
-}
-
-function isOver(order: Order | undefined): boolean {
-  return order !== undefined && isFinished(order);
+  return [stopped(rewound(log, orderId, lastInHistory + 1))];
 }
 
 function stopped({ code, detail, remedy }: Cause): Found {
@@ -265,49 +286,62 @@ function lost(recorded: ReadonlyMap<number, unknown>, upTo: number): readonly Fo
 }
 
 /**
- * The order with which the oldest kept run started must equal the fold of the journal up to its
+ * The state with which the oldest kept run started must equal the fold of the journal up to its
  * version.
  */
-function compareBase(journal: readonly RecordedEvent[], { base }: HistoryLog): readonly Found[] {
+function compareBase<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  journal: readonly RecordedEvent<D>[],
+  { base }: HistoryLog<S, D>,
+): readonly Found[] {
   if (base === undefined) return [];
-  const order = orderAt(journal, base);
-  if (order?.version !== base.version) return [];
-  const fields = differing(membersOf(order, base), base);
+  const state = stateAt(log, journal, base);
+  if (state?.version !== base.version) return [];
+  const fields = differing(membersOf(state, base), base);
   if (fields === '') return [];
   return [differs('history', base.version, `the run started with other ${fields} than the journal's fold`)];
 }
 
-function compareView(view: OrderDocument | undefined, journal: readonly RecordedEvent[]): readonly Found[] {
-  const log = eventsUntil(journal, { version: journal.length });
-  if (view === undefined) return log.length === 0 ? [] : [behind('view', 1, 'the order has no view')];
-  if (view.version > log.length)
-    return [differs('view', view.version, `the journal goes to version ${log.length}`)];
-  const order = orderAt(log, view);
-  // The words of sealed persons are no fold: they go when a key is destroyed.
-  const { persons: _, ...folded } = view;
-  const fields = order === undefined ? 'everything' : differing(folded, toDocument(order));
+function compareView<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  view: StateDocument<S> | undefined,
+  journal: readonly RecordedEvent<D>[],
+): readonly Found[] {
+  const events = eventsUntil(journal, { version: journal.length });
+  if (view === undefined)
+    return events.length === 0 ? [] : [behind('view', 1, `the ${log.entity.name} has no view`)];
+  if (view.version > events.length)
+    return [differs('view', view.version, `the journal goes to version ${events.length}`)];
+  const state = stateAt(log, events, view);
+  const further = new Set(log.view.further?.members);
+  const kept = Object.fromEntries(Object.entries(view).filter(([name]) => !further.has(name)));
+  const fields = state === undefined ? 'everything' : differing(kept, log.view.toDocument(state));
   return [
     ...(fields === '' ? [] : [differs('view', view.version, `other ${fields} than the journal's fold`)]),
-    ...(view.version < log.length
-      ? [behind('view', view.version + 1, `the journal goes to version ${log.length}`)]
+    ...(view.version < events.length
+      ? [behind('view', view.version + 1, `the journal goes to version ${events.length}`)]
       : []),
   ];
 }
 
-function compareWorkflow(history: HistoryLog, state: OrderState | string | undefined): readonly Found[] {
+function compareWorkflow<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  history: HistoryLog<S, D>,
+  state: EntityState<S> | string | undefined,
+): readonly Found[] {
   if (typeof state === 'string') return [{ where: 'workflow', kind: 'unanswered', detail: state }];
   if (state === undefined) return [behind('workflow', undefined, 'it has just ended')];
   const { order, halted } = state;
   if (halted !== undefined) return [differs('workflow', undefined, `it is halted: ${halted.message}`)];
-  const folded = foldHistory(history);
+  const folded = foldHistory(log, history);
   const version = folded?.version ?? 0;
   if (order.version > version) return [behind('history', version + 1, 'the workflow has just continued')];
   const fields = folded === undefined ? 'everything' : differing(order, folded);
   return fields === '' ? [] : [differs('workflow', order.version, `other ${fields} than the history's fold`)];
 }
 
-/** Within an order, positions must ascend with versions. */
-function comparePositions(journal: readonly RecordedEvent[]): readonly Found[] {
+/** Within an entity, positions must ascend with versions. */
+function comparePositions(journal: readonly RecordedEvent<Draft>[]): readonly Found[] {
   return journal.flatMap(({ version, position }, index) => {
     const before = journal[index - 1];
     if (before === undefined || position === undefined) return [];
@@ -323,7 +357,7 @@ function comparePositions(journal: readonly RecordedEvent[]): readonly Found[] {
   });
 }
 
-function lackedPositions(journal: readonly RecordedEvent[], before: string): readonly Found[] {
+function lackedPositions(journal: readonly RecordedEvent<Draft>[], before: string): readonly Found[] {
   const without = journal.filter(({ position, recordedAt }) => position === undefined && recordedAt < before);
   const [first] = without;
   if (first === undefined) return [];
@@ -338,7 +372,7 @@ function lackedPositions(journal: readonly RecordedEvent[], before: string): rea
 
 /**
  * The members of `whole` that `part` also has. An older version of this code may have handed over
- * an order without the newer members.
+ * a state without the newer members.
  */
 function membersOf(whole: unknown, part: unknown): object {
   if (Array.isArray(whole) && Array.isArray(part)) return whole.map((one, index) => ofPart(one, part[index]));

@@ -1,6 +1,7 @@
 import type { Db } from 'mongodb';
 import type { Discrepancy } from './comparison.js';
 import { committed, durable } from '../journal/durability.js';
+import type { AnyLog } from '../journal/entity-log.js';
 
 /** The report of one reconciliation: a comparison of Temporal with the journal and the views. */
 export interface Reconciliation {
@@ -10,11 +11,11 @@ export interface Reconciliation {
   /** ISO-8601 UTC */
   readonly startedAt: string;
   readonly finishedAt: string;
-  /** orders that were listed: the open ones, and those closed since the last run */
+  /** entities that were listed; the name is persisted: the open ones, and those closed since the last run */
   readonly orders: number;
-  /** orders that were compared event by event */
+  /** entities that were compared event by event */
   readonly compared: number;
-  /** orders that were behind and were repaired */
+  /** entities that were behind and were repaired */
   readonly repaired: number;
   /** the first of them */
   readonly repairedOrders: readonly string[];
@@ -22,19 +23,19 @@ export interface Reconciliation {
   readonly found: number;
   /** the first of them */
   readonly discrepancies: readonly Discrepancy[];
-  /** id of the order with which the rotation stopped; the next run continues after it */
+  /** id of the entity with which the rotation stopped; the next run continues after it */
   readonly cursor?: string;
 }
 
 const maxKept = 100;
 
-export function reconciliations(db: Db) {
-  return db.collection<Reconciliation & { readonly _id: string }>('reconciliations');
+export function reconciliations(log: AnyLog, db: Db) {
+  return db.collection<Reconciliation & { readonly _id: string }>(log.reconciliations);
 }
 
 /** The stored reports, latest first, at most `limit`. */
-export async function latestReconciliations(db: Db, limit: number): Promise<Reconciliation[]> {
-  return await reconciliations(db)
+export async function latestReconciliations(log: AnyLog, db: Db, limit: number): Promise<Reconciliation[]> {
+  return await reconciliations(log, db)
     .find({}, committed)
     .project<Reconciliation>({ _id: 0 })
     .sort({ startedAt: -1 })
@@ -43,17 +44,24 @@ export async function latestReconciliations(db: Db, limit: number): Promise<Reco
 }
 
 /** The report of a run; undefined if there is none yet. */
-export async function reconciliationOf(db: Db, runId: string): Promise<Reconciliation | undefined> {
-  const report = await reconciliations(db).findOne({ _id: runId }, { ...committed, projection: { _id: 0 } });
+export async function reconciliationOf(
+  log: AnyLog,
+  db: Db,
+  runId: string,
+): Promise<Reconciliation | undefined> {
+  const report = await reconciliations(log, db).findOne(
+    { _id: runId },
+    { ...committed, projection: { _id: 0 } },
+  );
   return report ?? undefined;
 }
 
 /** Stores a report, replacing that of an earlier attempt of the same run; deletes old reports. */
-export async function keepReconciliation(db: Db, report: Reconciliation): Promise<void> {
-  await reconciliations(db).replaceOne({ _id: report.runId }, report, { upsert: true, ...durable });
-  const [oldestKept] = (await latestReconciliations(db, maxKept)).slice(maxKept - 1);
+export async function keepReconciliation(log: AnyLog, db: Db, report: Reconciliation): Promise<void> {
+  await reconciliations(log, db).replaceOne({ _id: report.runId }, report, { upsert: true, ...durable });
+  const [oldestKept] = (await latestReconciliations(log, db, maxKept)).slice(maxKept - 1);
   if (oldestKept !== undefined)
-    await reconciliations(db).deleteMany({ startedAt: { $lt: oldestKept.startedAt } }, durable);
+    await reconciliations(log, db).deleteMany({ startedAt: { $lt: oldestKept.startedAt } }, durable);
 }
 
 /**

@@ -1,27 +1,30 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { orders, viewedOrders } from '../../views/orders.js';
-import { later } from '../../order/time.js';
-import { batches } from '../../concurrency/async-iterables.js';
-import { compareOrder, type Comparison, type Discrepancy } from './comparison.js';
-import { committed } from '../journal/durability.js';
+import type { Draft, State } from '../entity.js';
 import { feedHead } from '../feed/feed.js';
-import { journal, journaledOrders, notJournaled } from '../journal/journal.js';
-import { listOrderWorkflows } from '../journal/order-workflows.js';
-import { compareOutside, effectsOfUnknownOrders, wrongStock } from './providers.js';
+import { batches } from '../../concurrency/async-iterables.js';
+import { committed } from '../journal/durability.js';
+import { type AnyLog, type EntityLog, stateViews } from '../journal/entity-log.js';
+import { journal, journaledIds, notJournaled } from '../journal/journal.js';
+import { viewedIds } from '../journal/state-view.js';
+import { listWorkflows } from '../journal/workflow-list.js';
+import { compareEntity, type Comparison, type Discrepancy } from './comparison.js';
+import type { OutsideProof } from './outside-proof.js';
 import { remedyOf } from './remedies.js';
 
 export interface Verified {
   readonly client: Client;
   readonly db: Db;
-  /** of the order workflows */
+  /** of the entities' workflows */
   readonly taskQueue: string;
+  /** absent if the effects of the entity move nothing that a log proves */
+  readonly outside?: OutsideProof;
 }
 
 export interface VerifyOptions {
-  /** only this order */
+  /** only this entity */
   readonly orderId?: string;
-  /** number of orders to draw at random; all by default */
+  /** number of entities to draw at random; all by default */
   readonly sample?: number;
   /** see `Compared` */
   readonly longestPauseMs?: number | undefined;
@@ -36,9 +39,10 @@ export interface Progress {
 }
 
 export interface VerifyReport {
+  /** how many entities; the name is public */
   readonly orders: number;
   readonly events: number;
-  /** orders whose history Temporal no longer keeps, so that only their journal was checked */
+  /** entities whose history Temporal no longer keeps, so that only their journal was checked */
   readonly withoutHistory: number;
   /** the last position; absent if the feed's positions were not checked */
   readonly head?: number;
@@ -56,33 +60,37 @@ const progressEvery = 1_000;
 const positionedWithinMs = 10_000;
 
 /**
- * Checks, order by order, that history, journal, fold, view and workflow agree; that the stock's
- * movements and the sandbox provider's ledger are what the logs prove; and that positions are 1, 2,
- * 3 … without gaps, except for events of the last seconds. Only reads, with bounded memory.
+ * Checks, entity by entity, that history, journal, fold, view and workflow agree; that what effects
+ * have moved outside is what the logs prove; and that positions are 1, 2, 3 … without gaps, except
+ * for events of the last seconds. Only reads, with bounded memory.
  *
  * @throws errors of MongoDB and Temporal during an outage
  */
-export async function verify(verified: Verified, options: VerifyOptions = {}): Promise<VerifyReport> {
+export async function verify<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  verified: Verified,
+  options: VerifyOptions = {},
+): Promise<VerifyReport> {
   const { orderId, sample, longestPauseMs, onProgress } = options;
-  const { client, db, taskQueue } = verified;
+  const { client, db, taskQueue, outside } = verified;
   const report = { orders: 0, events: 0, withoutHistory: 0, found: 0, discrepancies: [] as Discrepancy[] };
   const note = (discrepancies: readonly Discrepancy[]): void => {
     report.found += discrepancies.length;
     report.discrepancies.push(...discrepancies.slice(0, reportedAtMost - report.discrepancies.length));
   };
-  const total = orderId === undefined ? (sample ?? (await orders(db).estimatedDocumentCount())) : 1;
+  const total = orderId === undefined ? (sample ?? (await stateViews(log, db).estimatedDocumentCount())) : 1;
 
-  const positionedBefore = later(new Date().toISOString(), -positionedWithinMs);
+  const positionedBefore = new Date(Date.now() - positionedWithinMs).toISOString();
   const compared = { client, db, asksWorkflow: true, positionedBefore, longestPauseMs };
 
   async function compareAll(id: string): Promise<Comparison> {
-    const comparison = await compareOrder(compared, id);
+    const comparison = await compareEntity(log, compared, id);
     const isLogWhole = comparison.discrepancies.every(
       ({ where }) => where !== 'journal' && where !== 'history',
     );
-    if (comparison.events === 0 || !isLogWhole) return comparison;
-    const outside = await compareOutside(db, id);
-    return { ...comparison, discrepancies: [...comparison.discrepancies, ...outside] };
+    if (outside === undefined || comparison.events === 0 || !isLogWhole) return comparison;
+    const found = await outside.compare(db, id);
+    return { ...comparison, discrepancies: [...comparison.discrepancies, ...found] };
   }
 
   async function verifyAll(orderIds: AsyncIterable<string>): Promise<void> {
@@ -102,17 +110,17 @@ export async function verify(verified: Verified, options: VerifyOptions = {}): P
     return report;
   }
   if (sample !== undefined) {
-    await verifyAll(someOrders(db, sample));
+    await verifyAll(sampled(log, db, sample));
   } else {
-    await verifyAll(journaledOrders(db));
-    await verifyAll(each(notJournaled(db, viewedOrders(db))));
-    await verifyAll(each(notJournaled(db, workflowOrders(client, taskQueue))));
-    for await (const discrepancy of effectsOfUnknownOrders(db, client)) note([discrepancy]);
+    await verifyAll(journaledIds(log, db));
+    await verifyAll(each(notJournaled(log, db, viewedIds(log, db))));
+    await verifyAll(each(notJournaled(log, db, workflowIds(log, client, taskQueue))));
+    for await (const discrepancy of outside?.ofUnknown(db, client) ?? []) note([discrepancy]);
   }
   const onMovements = (done: number) => onProgress?.({ what: 'movements', done });
-  for await (const discrepancy of wrongStock(db, onMovements)) note([discrepancy]);
-  const head = await feedHead(db);
-  for await (const discrepancy of wrongPositions(db, head, onProgress)) note([discrepancy]);
+  for await (const discrepancy of outside?.sums(db, onMovements) ?? []) note([discrepancy]);
+  const head = await feedHead(log, db);
+  for await (const discrepancy of wrongPositions(log, db, head, onProgress)) note([discrepancy]);
   return { ...report, head };
 }
 
@@ -120,10 +128,10 @@ async function* only(orderId: string): AsyncGenerator<string, void> {
   yield orderId;
 }
 
-async function* someOrders(db: Db, size: number): AsyncGenerator<string, void> {
+async function* sampled(log: AnyLog, db: Db, size: number): AsyncGenerator<string, void> {
   // `$sample` may return a document more than once.
   const drawn = new Set<string>();
-  const found = orders(db).aggregate<{ _id: string }>(
+  const found = stateViews(log, db).aggregate<{ _id: string }>(
     [{ $sample: { size } }, { $project: { _id: 1 } }],
     committed,
   );
@@ -131,8 +139,8 @@ async function* someOrders(db: Db, size: number): AsyncGenerator<string, void> {
   yield* drawn;
 }
 
-async function* workflowOrders(client: Client, taskQueue: string): AsyncGenerator<string, void> {
-  for await (const { orders: listed } of listOrderWorkflows(client, taskQueue))
+async function* workflowIds(log: AnyLog, client: Client, taskQueue: string): AsyncGenerator<string, void> {
+  for await (const { listed } of listWorkflows(log, client, taskQueue))
     for (const { orderId } of listed) yield orderId;
 }
 
@@ -142,12 +150,13 @@ async function* each(groups: AsyncIterable<readonly string[]>): AsyncGenerator<s
 
 /** Gaps and duplicates up to the head, and positions after it. */
 async function* wrongPositions(
+  log: AnyLog,
   db: Db,
   head: number,
   onProgress: VerifyOptions['onProgress'],
 ): AsyncGenerator<Discrepancy, void> {
   let last = 0;
-  const positioned = journal(db)
+  const positioned = journal(log, db)
     .find({ position: { $gt: 0, $lte: head } }, committed)
     .project<{ orderId: string; version: number; position: number }>({
       _id: 0,
@@ -157,27 +166,27 @@ async function* wrongPositions(
     })
     .sort({ position: 1 });
   for await (const { orderId, version, position } of positioned) {
-    if (position === last) yield { ...wrongPosition(`${position} is given twice`), orderId, version };
-    else if (position !== last + 1) yield missingPositions(last + 1, position - 1);
+    if (position === last) yield { ...wrongPosition(log, `${position} is given twice`), orderId, version };
+    else if (position !== last + 1) yield missingPositions(log, last + 1, position - 1);
     last = position;
     if (position % progressEvery === 0) onProgress?.({ what: 'positions', done: position, total: head });
   }
-  if (last < head) yield missingPositions(last + 1, head);
+  if (last < head) yield missingPositions(log, last + 1, head);
 
-  const beyond = journal(db).find({ position: { $gt: head } }, committed);
+  const beyond = journal(log, db).find({ position: { $gt: head } }, committed);
   for await (const { orderId, version, position = 0 } of beyond.sort({ position: -1 }).limit(1)) {
     // Positions may have been given since the head was read, so read it again.
-    const headNow = await feedHead(db);
+    const headNow = await feedHead(log, db);
     if (position > headNow)
-      yield { ...wrongPosition(`${position} is beyond the head, ${headNow}`), orderId, version };
+      yield { ...wrongPosition(log, `${position} is beyond the head, ${headNow}`), orderId, version };
   }
 }
 
-function missingPositions(from: number, to: number): Discrepancy {
-  return wrongPosition(from === to ? `no event has ${from}` : `no event has ${from} to ${to}`);
+function missingPositions(log: AnyLog, from: number, to: number): Discrepancy {
+  return wrongPosition(log, from === to ? `no event has ${from}` : `no event has ${from} to ${to}`);
 }
 
-function wrongPosition(detail: string): Discrepancy {
+function wrongPosition(log: AnyLog, detail: string): Discrepancy {
   const found = { where: 'positions', kind: 'differs' } as const;
-  return { ...found, detail, remedy: remedyOf(found) };
+  return { ...found, detail, remedy: remedyOf(log, found) };
 }

@@ -1,6 +1,5 @@
 import type { Db, IndexDescription } from 'mongodb';
-import type { OrderEvent } from '../../order/events.js';
-import type { Order } from '../../order/order.js';
+import type { Draft, Envelope, State } from '../entity.js';
 
 type Scalar = string | number;
 /** A whole number; a sum of money is a bigint, since it may exceed `Number.MAX_SAFE_INTEGER`. */
@@ -25,7 +24,8 @@ export interface Change {
   readonly max?: Bounds;
 }
 
-interface Described {
+/** A view, without its fold. */
+export interface AnyView {
   readonly name: string;
   /** Raise it with every change of `fold`: the view is then rebuilt beside the old one. */
   readonly version: number;
@@ -33,39 +33,43 @@ interface Described {
 }
 
 /**
- * A view whose documents gather many orders, such as the days of a year: it may only add, min and
+ * A view whose documents gather many entities, such as the days of a year: it may only add, min and
  * max.
  */
-export interface SummaryView extends Described {
+export interface SummaryView<S extends State, D extends Draft> extends AnyView {
   readonly keyedBy?: undefined;
   /**
-   * Pure. `before` and `after` are the order of the event, before and after it. If it throws, the
-   * event is parked, and later events of that order wait for it.
+   * Pure. `before` and `after` are the entity of the event, before and after it. If it throws, the
+   * event is parked, and later events of that entity wait for it.
    */
-  readonly fold: (event: OrderEvent, before: Order | undefined, after: Order) => readonly Change[];
+  readonly fold: (event: D & Envelope, before: S | undefined, after: S) => readonly Change[];
 }
 
 /**
  * A view with at most one document for each entity, under its id. The document may hold anything
  * that follows from the events.
  */
-export interface EntityView<D extends object = object> extends Described {
+export interface EntityView<
+  S extends State,
+  D extends Draft,
+  Document extends object = object,
+> extends AnyView {
   readonly keyedBy: 'entity';
   /**
    * Pure. The document after an event; undefined deletes it. The feeder sees to it that each event
    * is folded once, in the sequence of versions. If it throws, the event is parked, and later
-   * events of that order wait for it; one that is skipped leaves the document as it was.
+   * events of that entity wait for it; one that is skipped leaves the document as it was.
    *
-   * @param order as it is after the event
+   * @param state the entity after the event
    */
-  fold(document: D | undefined, event: OrderEvent, order: Order): D | undefined;
+  fold(document: Document | undefined, event: D & Envelope, state: S): Document | undefined;
 }
 
 /**
  * A view that is built from the feed by its fold alone. One file holds all of it: fold, indexes and
  * queries.
  */
-export type View = SummaryView | EntityView;
+export type View<S extends State, D extends Draft> = SummaryView<S, D> | EntityView<S, D>;
 
 export interface ViewDocument {
   readonly _id: string;

@@ -1,4 +1,3 @@
-import { orders } from '../../../src/order/entity.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { recallCommands } from '../../../src/log/journal/command-memory.js';
@@ -7,6 +6,7 @@ import { orders as views } from '../../../src/views/orders.js';
 import { until } from '../../support/until.js';
 import { deliver } from '../../support/webhooks.js';
 import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
+import { orderLog } from '../../../src/order-log.js';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -18,7 +18,7 @@ afterAll(async () => {
 });
 
 async function typesOf(orderId: string): Promise<readonly string[]> {
-  return (await readJournal(api.mongo.db, orderId)).map((event) => event.type);
+  return (await readJournal(orderLog, api.mongo.db, orderId)).map((event) => event.type);
 }
 
 async function countOf(orderId: string, type: string): Promise<number> {
@@ -113,7 +113,9 @@ describe('a key belongs to its issuer', () => {
       const noted = await api.post(`/v1/orders/${orderId}/notes`, { body: { text: 'x' }, headers });
       expect({ actor, status: noted.status }).toEqual({ actor, status });
     }
-    const pending = (await readJournal(api.mongo.db, orderId)).find(({ type }) => type === 'PaymentPending');
+    const pending = (await readJournal(orderLog, api.mongo.db, orderId)).find(
+      ({ type }) => type === 'PaymentPending',
+    );
     const { authorizationId } = (pending?.data ?? {}) as { authorizationId?: string };
     const tracked = { orderId, shipmentId: 's1', carrier: 'DHL', trackingNumber: 'T-1' };
     await deliver(api, 'carriers', { type: 'shipment.dispatched', data: tracked }, { id: '1' });
@@ -137,7 +139,7 @@ test('a key stays that of the command which had it first, whatever is refused un
   expect(again).toMatchObject({ status: 200, headers: { 'idempotent-replayed': 'true' } });
   expect(again.body).toEqual(first.body);
   expect(await countOf(orderId, 'NoteAdded')).toBe(1);
-  const known = await recallCommands(api.mongo.db, orders, orderId, ['anonymous K'], 6);
+  const known = await recallCommands(orderLog, api.mongo.db, orderId, ['anonymous K'], 6);
   expect(known).toMatchObject([{ answer: { version: 5, events: [{ type: 'NoteAdded' }] } }]);
 });
 
@@ -153,7 +155,7 @@ describe('a fact', () => {
     const body = { carrier: 'DHL', trackingNumber: 'T-1' };
     await api.post(`/v1/orders/${orderId}/shipments/s1/dispatch`, { body });
     await untilThere(orderId, 'OrderCompleted', 1);
-    const delivery = (await readJournal(api.mongo.db, orderId)).find(
+    const delivery = (await readJournal(orderLog, api.mongo.db, orderId)).find(
       ({ type }) => type === 'ShipmentDelivered',
     );
     expect(delivery).toMatchObject({ commandId: `webhook carriers ${id}`, actor: 'carriers' });

@@ -1,7 +1,7 @@
-import { workflowId } from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { msToTs } from '@temporalio/common/lib/time.js';
+import { workflowId, orderLog } from '../../../src/order-log.js';
 import { readJournal } from '../../../src/log/journal/journal.js';
 import {
   eventually,
@@ -46,7 +46,7 @@ const note = (text = 'x') => ({ text });
 /** Waits until the order has an event of the type. */
 async function eventOf(orderId: string, type: string) {
   return await eventually(async () =>
-    (await readJournal(api.mongo.db, orderId)).find((event) => event.type === type),
+    (await readJournal(orderLog, api.mongo.db, orderId)).find((event) => event.type === type),
   );
 }
 

@@ -7,6 +7,7 @@ import { concernOfStock, stockState, stockStates } from '../../../src/effects/in
 import { stock } from '../../../src/effects/inventory/stock.js';
 import { type Reply, startTestApi, type TestApi } from '../../support/api.js';
 import { until } from '../../support/until.js';
+import { orderLog } from '../../../src/order-log.js';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -119,7 +120,7 @@ test('a process that writes its note late takes no count back', async () => {
 
 test('a MongoDB that is empty, or older than Temporal has noted, is known as such', async () => {
   const { db } = api.mongo;
-  const generations = async () => (await feedGenerations(db)).all.length;
+  const generations = async () => (await feedGenerations(orderLog, db)).all.length;
   // With a mark of its own: the API writes its mark late, after the counts of earlier tests.
   const own = { ...stores(), taskQueue: `${stores().taskQueue}-older` };
   const named = await recognizeDatabase(own);

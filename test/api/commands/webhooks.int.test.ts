@@ -1,7 +1,7 @@
-import { workflowId } from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
+import { workflowId, orderLog } from '../../../src/order-log.js';
 import { readJournal } from '../../../src/log/journal/journal.js';
 import { eventually, placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { deliver } from '../../support/webhooks.js';
@@ -16,12 +16,12 @@ afterAll(async () => {
 });
 
 async function typesOf(orderId: string): Promise<string[]> {
-  return (await readJournal(api.mongo.db, orderId)).map((event) => event.type);
+  return (await readJournal(orderLog, api.mongo.db, orderId)).map((event) => event.type);
 }
 
 async function eventOf(orderId: string, type: string) {
   return await eventually(async () =>
-    (await readJournal(api.mongo.db, orderId)).find((event) => event.type === type),
+    (await readJournal(orderLog, api.mongo.db, orderId)).find((event) => event.type === type),
   );
 }
 

@@ -13,12 +13,13 @@ import {
   readStored,
 } from '../../../src/log/journal/journal.js';
 import { sequence } from '../../../src/log/feed/sequencer.js';
-import { projectOrder } from '../../../src/views/orders.js';
+import { projectState } from '../../../src/log/journal/state-view.js';
 import { logOf } from '../../support/database.js';
 import { states } from '../../order/examples.js';
 import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { breakableMongodb } from '../../support/breakable-server.js';
 import { until } from '../../support/until.js';
+import { orderLog } from '../../../src/order-log.js';
 
 let api: TestApi;
 let address: string;
@@ -27,9 +28,14 @@ let sequencing: Promise<unknown>;
 
 beforeAll(async () => {
   api = await startTestApi();
-  await ensureJournalIndexes(api.mongo.db);
+  await ensureJournalIndexes(orderLog, api.mongo.db);
   address = await api.app.listen({ host: '127.0.0.1', port: 0 });
-  sequencing = sequence({ db: api.mongo.db, signal: stopping.signal, heartbeat: () => undefined });
+  sequencing = sequence({
+    log: orderLog,
+    db: api.mongo.db,
+    signal: stopping.signal,
+    heartbeat: () => undefined,
+  });
 });
 afterAll(async () => {
   stopping.abort();
@@ -42,8 +48,8 @@ async function recordOrder(): Promise<{ orderId: string; count: number }> {
   const { db } = api.mongo;
   const orderId = randomUUID();
   const log = logOf(states.refunded, orderId);
-  await appendToJournal(db, log);
-  await projectOrder(db, orderId);
+  await appendToJournal(orderLog, db, log);
+  await projectState(orderLog, db, orderId);
   await untilPositioned(db, orderId);
   return { orderId, count: log.length };
 }
@@ -115,7 +121,7 @@ describe('the feed', () => {
   });
 
   test('refuses a position that cannot be, with the one that is the last', async () => {
-    const head = await feedHead(api.mongo.db);
+    const head = await feedHead(orderLog, api.mongo.db);
     expect(await api.get(`/v1/events?after=${head + 1}`)).toMatchObject({
       status: 400,
       body: { code: 'position_unknown', head },
@@ -147,7 +153,7 @@ describe('the feed', () => {
 describe('the live feed', () => {
   test('goes on after Last-Event-ID, from the past into what is recorded later', async () => {
     const { count } = await recordOrder();
-    const head = await feedHead(api.mongo.db);
+    const head = await feedHead(orderLog, api.mongo.db);
     const receiving = receive('/v1/events/stream', count + 3, { 'last-event-id': String(head - 3) });
     await recordOrder();
     const received = await receiving;
@@ -170,7 +176,7 @@ describe('the live feed', () => {
 
   test('begins with what comes next where nothing is asked for', async () => {
     await recordOrder();
-    const head = await feedHead(api.mongo.db);
+    const head = await feedHead(orderLog, api.mongo.db);
     const opened = new EventEmitter();
     const isOpen = once(opened, 'open');
     const stream = open('/v1/events/stream', {}, () => void opened.emit('open'));
@@ -193,10 +199,10 @@ describe('the live feed', () => {
     const own = await startTestApi();
     try {
       const { db } = own.mongo;
-      await ensureJournalIndexes(db);
+      await ensureJournalIndexes(orderLog, db);
       const ownAddress = await own.app.listen({ host: '127.0.0.1', port: 0 });
       const record = async (log: ReturnType<typeof logOf>) => {
-        await appendToJournal(db, log);
+        await appendToJournal(orderLog, db, log);
         await positioned(own, log[0]?.orderId ?? '');
       };
       const first = logOf(states.refunded, randomUUID());
@@ -207,7 +213,7 @@ describe('the live feed', () => {
         for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) text += chunk;
       })();
       await until(async () => expect(text).toContain(`id: ${first.length}\n`));
-      await journal(db).deleteMany({});
+      await journal(orderLog, db).deleteMany({});
       await record(logOf(states.confirmed, randomUUID()));
       await told;
       const ids = [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
@@ -218,7 +224,7 @@ describe('the live feed', () => {
   });
 
   test('a reader that does not read costs no memory, and has every event in the end', async () => {
-    const head = await feedHead(api.mongo.db);
+    const head = await feedHead(orderLog, api.mongo.db);
     const stream = open('/v1/events/stream', { 'last-event-id': String(head) });
     const counts = [];
     for (let order = 0; order < 20; order += 1) counts.push((await recordOrder()).count);
@@ -236,13 +242,13 @@ describe('the live feed', () => {
 test('a reader goes on behind events that were lost, in the next generation', async () => {
   const own = await startTestApi();
   const { db } = own.mongo;
-  await ensureJournalIndexes(db);
+  await ensureJournalIndexes(orderLog, db);
   const ownAddress = await own.app.listen({ host: '127.0.0.1', port: 0 });
   const done = new AbortController();
-  const giving = sequence({ db, signal: done.signal, heartbeat: () => undefined });
+  const giving = sequence({ log: orderLog, db, signal: done.signal, heartbeat: () => undefined });
   try {
     const record = async (log: ReturnType<typeof logOf>) => {
-      await appendToJournal(db, log);
+      await appendToJournal(orderLog, db, log);
       await untilPositioned(db, log[0]?.orderId ?? '');
     };
     const [kept, lost, next] = [states.completed, states.refunded, states.refunded].map((state) =>
@@ -251,11 +257,11 @@ test('a reader goes on behind events that were lost, in the next generation', as
     if (kept === undefined || lost === undefined || next === undefined) throw new Error('There are three.');
     await record(kept);
     await record(lost);
-    const head = await feedHead(db);
-    await journal(db).deleteMany({ orderId: lost[0]?.orderId ?? '' });
+    const head = await feedHead(orderLog, db);
+    await journal(orderLog, db).deleteMany({ orderId: lost[0]?.orderId ?? '' });
     await record(next);
     await until(async () =>
-      expect((await feedGenerations(db)).current).toMatchObject({
+      expect((await feedGenerations(orderLog, db)).current).toMatchObject({
         commonUntil: kept.length,
         lost: lost.length,
       }),
@@ -287,21 +293,21 @@ describe('a feed that was restored', () => {
   beforeAll(async () => {
     own = await startTestApi();
     const { db } = own.mongo;
-    await ensureJournalIndexes(db);
+    await ensureJournalIndexes(orderLog, db);
     ownAddress = await own.app.listen({ host: '127.0.0.1', port: 0 });
     const record = async (log: ReturnType<typeof logOf>) => {
-      await appendToJournal(db, log);
+      await appendToJournal(orderLog, db, log);
       await positioned(own, log[0]?.orderId ?? '');
     };
     await record(logOf(states.completed, randomUUID()));
-    kept = await feedHead(db);
+    kept = await feedHead(orderLog, db);
     const backup = await feedState(db).findOne();
     await record(logOf(states.refunded, randomUUID()));
-    given = await feedHead(db);
-    await journal(db).deleteMany({ position: { $gt: kept } });
+    given = await feedHead(orderLog, db);
+    await journal(orderLog, db).deleteMany({ position: { $gt: kept } });
     if (backup !== null) await feedState(db).replaceOne({ _id: 'feed' }, backup);
-    await beginGeneration(db, { commonUntil: kept });
-    ({ generation } = (await feedGenerations(db)).current);
+    await beginGeneration(orderLog, db, { commonUntil: kept });
+    ({ generation } = (await feedGenerations(orderLog, db)).current);
     // As far as it was, and farther, with other events.
     for (let orders = 0; orders < 3; orders += 1) await record(logOf(states.refunded, randomUUID()));
   });
@@ -393,9 +399,9 @@ describe('the live log of an order', () => {
     const { db } = api.mongo;
     const orderId = randomUUID();
     const log = logOf(states.refunded, orderId);
-    await appendToJournal(db, log.slice(0, 4));
-    await projectOrder(db, orderId);
-    await appendToJournal(db, log.slice(4));
+    await appendToJournal(orderLog, db, log.slice(0, 4));
+    await projectState(orderLog, db, orderId);
+    await appendToJournal(orderLog, db, log.slice(4));
     const lastEventId = { 'last-event-id': String(log.length - 1) };
     const [received] = await receive(`/v1/orders/${orderId}/stream`, 1, lastEventId);
     expect(received?.id).toBe(log.length);
@@ -405,11 +411,11 @@ describe('the live log of an order', () => {
     const { db } = api.mongo;
     const orderId = randomUUID();
     const log = logOf(states.refunded, orderId);
-    await appendToJournal(db, log.slice(0, 4));
-    await projectOrder(db, orderId);
+    await appendToJournal(orderLog, db, log.slice(0, 4));
+    await projectState(orderLog, db, orderId);
     const receiving = receive(`/v1/orders/${orderId}/stream`, log.length);
     await recordOrder();
-    await appendToJournal(db, log.slice(4));
+    await appendToJournal(orderLog, db, log.slice(4));
     const received = await receiving;
     expect(received.map(({ event }) => `${event.orderId}:${event.version}`)).toEqual(
       log.map(({ version }) => `${orderId}:${version}`),
@@ -420,11 +426,11 @@ describe('the live log of an order', () => {
     const { db } = api.mongo;
     const orderId = randomUUID();
     const [first] = logOf(states.reserving, orderId);
-    await appendToJournal(db, [first]);
-    await projectOrder(db, orderId);
+    await appendToJournal(orderLog, db, [first]);
+    await projectState(orderLog, db, orderId);
     // More pages than there is time for, were each waited for as what is to come is.
     const log = Array.from({ length: 1_001 }, (_, index) => ({ ...first, version: index + 1 }));
-    await appendToJournal(db, log);
+    await appendToJournal(orderLog, db, log);
     await untilPositioned(db, orderId);
     const received = await receive(`/v1/orders/${orderId}/stream`, log.length);
     expect(received.at(-1)?.id).toBe(log.length);
@@ -488,7 +494,8 @@ describe('the live log of an order', () => {
 describe('an event that was not written by this version of the code', () => {
   /** As it is told by the feed, live and not, and by its order. */
   async function told({ orderId }: { orderId: string }, version: number) {
-    const { position = 0 } = (await readStored(api.mongo.db, orderId, { from: version, limit: 1 }))[0] ?? {};
+    const { position = 0 } =
+      (await readStored(orderLog, api.mongo.db, orderId, { from: version, limit: 1 }))[0] ?? {};
     const pages = await Promise.all([
       api.get(`/v1/events?after=${position - 1}&limit=1`),
       api.get(`/v1/orders/${orderId}/events?after=${version - 1}&limit=1`),
@@ -504,7 +511,7 @@ describe('an event that was not written by this version of the code', () => {
   test('is told as one of today where an older one wrote it', async () => {
     const order = await recordOrder();
     const fees = { 'data.shippingFee': 490, 'data.tax': 0, 'data.discount': 0 };
-    await journal(api.mongo.db).updateOne(
+    await journal(orderLog, api.mongo.db).updateOne(
       { _id: `${order.orderId}:1` },
       { $set: { schemaVersion: 1, ...fees }, $unset: { 'data.charges': '' } },
     );
@@ -518,8 +525,8 @@ describe('an event that was not written by this version of the code', () => {
     ['a part of it was removed', { $unset: { actor: '' as const } }],
   ])('is told as it stands where %s, and the others as ever', async (_, change) => {
     const order = await recordOrder();
-    await journal(api.mongo.db).updateOne({ _id: `${order.orderId}:2` }, change);
-    const [stored] = await readStored(api.mongo.db, order.orderId, { from: 2, limit: 1 });
+    await journal(orderLog, api.mongo.db).updateOne({ _id: `${order.orderId}:2` }, change);
+    const [stored] = await readStored(orderLog, api.mongo.db, order.orderId, { from: 2, limit: 1 });
     for (const event of await told(order, 2)) expect(event).toEqual(stored);
     const { body } = await api.get(`/v1/orders/${order.orderId}/events`);
     expect(body.data).toHaveLength(order.count);
@@ -527,13 +534,15 @@ describe('an event that was not written by this version of the code', () => {
 });
 
 async function untilPositioned(db: Db, orderId: string): Promise<void> {
-  await until(async () => expect((await readJournal(db, orderId)).at(-1)?.position).toBeGreaterThan(0));
+  await until(async () =>
+    expect((await readJournal(orderLog, db, orderId)).at(-1)?.position).toBeGreaterThan(0),
+  );
 }
 
 /** The events of an order have their positions, and nobody gives any more. */
 async function positioned({ mongo: { db } }: TestApi, orderId: string): Promise<void> {
   const done = new AbortController();
-  const sequenced = sequence({ db, signal: done.signal, heartbeat: () => undefined });
+  const sequenced = sequence({ log: orderLog, db, signal: done.signal, heartbeat: () => undefined });
   await untilPositioned(db, orderId);
   done.abort();
   await sequenced;

@@ -1,10 +1,11 @@
-import { append } from '../../../src/order-log.js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { append, orderLog } from '../../../src/order-log.js';
 import { decide } from '../../../src/order/decide.js';
 import type { OrderView } from '../../../src/order/view.js';
 import { createCursors } from '../../../src/api/queries/cursor.js';
 import { type OrderListQuery, toFind } from '../../../src/api/queries/list-orders.js';
-import { ensureOrderIndexes, orders, toDocument } from '../../../src/views/orders.js';
+import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
+import { orders, toDocument } from '../../../src/views/orders.js';
 import { startTestApi, type TestApi } from '../../support/api.js';
 
 const COUNT = 600;
@@ -15,7 +16,7 @@ let all: OrderView[];
 
 beforeAll(async () => {
   api = await startTestApi();
-  await ensureOrderIndexes(api.mongo.db);
+  await ensureStateViewIndexes(orderLog, api.mongo.db);
   const documents = Array.from({ length: COUNT }, (_, i) => documentOf(i));
   await orders(api.mongo.db).insertMany(documents);
   all = documents.map(

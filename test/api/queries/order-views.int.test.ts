@@ -4,17 +4,19 @@ import type { Db, Document, FindCursor } from 'mongodb';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { toView } from '../../../src/order/view.js';
 import { appendToJournal } from '../../../src/log/journal/journal.js';
-import { ensureOrderIndexes, type orders, projectOrder } from '../../../src/views/orders.js';
+import { ensureStateViewIndexes, projectState } from '../../../src/log/journal/state-view.js';
+import type { orders } from '../../../src/views/orders.js';
 import { openOrderViews, type OrderViews } from '../../../src/views/cache/order-views.js';
 import { logOf, openDatabase } from '../../support/database.js';
 import { states } from '../../order/examples.js';
 import { door } from '../../support/door.js';
 import { until } from '../../support/until.js';
+import { orderLog } from '../../../src/order-log.js';
 
 const database = await openDatabase();
 const { db } = database;
 const opened: OrderViews[] = [];
-beforeAll(() => ensureOrderIndexes(db));
+beforeAll(() => ensureStateViewIndexes(orderLog, db));
 afterAll(async () => {
   await Promise.all(opened.map((views) => views.close()));
   await database.close();
@@ -47,8 +49,8 @@ async function isRemembered(views: OrderViews, orderId: string): Promise<boolean
 }
 
 async function write(events: readonly OrderEvent[]): Promise<void> {
-  await appendToJournal(db, events);
-  await projectOrder(db, events[0]?.orderId ?? '');
+  await appendToJournal(orderLog, db, events);
+  await projectState(orderLog, db, events[0]?.orderId ?? '');
 }
 
 async function versionIn(views: OrderViews, orderId: string): Promise<number | undefined> {
@@ -233,8 +235,8 @@ describe('a hot view', () => {
       const views = openOrderViews(own.db);
       opened.push(views);
       const orderId = randomUUID();
-      await appendToJournal(own.db, logOf(states.confirmed, orderId));
-      await projectOrder(own.db, orderId);
+      await appendToJournal(orderLog, own.db, logOf(states.confirmed, orderId));
+      await projectState(orderLog, own.db, orderId);
       await until(async () => expect(await isRemembered(views, orderId)).toBe(true));
       await own.db.dropCollection('orders');
       await until(async () => expect(await views.read(orderId)).toBeUndefined());

@@ -5,6 +5,7 @@ import { openAll } from '../../../src/access/persons/opening.js';
 import { orders } from '../../../src/views/orders.js';
 import { eventually, orderBody, placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { until } from '../../support/until.js';
+import { orderLog } from '../../../src/order-log.js';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -132,7 +133,7 @@ describe('the log of an order', () => {
     );
     const beyond = `?after=${body.version}`;
     expect(await pageOf(orderId, beyond)).toEqual({ versions: [], next: undefined });
-    await journal(db).deleteOne({ _id: `${orderId}:${body.version}` });
+    await journal(orderLog, db).deleteOne({ _id: `${orderId}:${body.version}` });
     expect(await pageOf(orderId, beyond)).toEqual({ versions: [], next: undefined });
   });
 
@@ -140,11 +141,11 @@ describe('the log of an order', () => {
     const orderId = await placedOrder(api);
     await api.post(`/v1/orders/${orderId}/notes?consistency=projected`, { body: { text: 'x' } });
     expect(await pageOf(orderId)).toEqual({ versions: [1, 2, 3, 4, 5], next: undefined });
-    const late = await journal(api.mongo.db).findOneAndDelete({ _id: `${orderId}:3` });
+    const late = await journal(orderLog, api.mongo.db).findOneAndDelete({ _id: `${orderId}:3` });
     expect(await pageOf(orderId)).toEqual({ versions: [1, 2], next: undefined });
     expect(await pageOf(orderId, '?limit=2')).toEqual({ versions: [1, 2], next: undefined });
     expect(await pageOf(orderId, '?after=2')).toEqual({ versions: [], next: undefined });
-    if (late !== null) await journal(api.mongo.db).insertOne(late);
+    if (late !== null) await journal(orderLog, api.mongo.db).insertOne(late);
     expect(await pageOf(orderId, '?after=2')).toEqual({ versions: [3, 4, 5], next: undefined });
   });
 
@@ -152,15 +153,15 @@ describe('the log of an order', () => {
     const orderId = await placedOrder(api);
     const { db } = api.mongo;
     await orders(db).deleteOne({ _id: orderId });
-    const first = await journal(db).findOneAndDelete({ _id: `${orderId}:1` });
+    const first = await journal(orderLog, db).findOneAndDelete({ _id: `${orderId}:1` });
     await until(async () => expect((await pageOf(orderId)).versions).toEqual([]));
-    if (first !== null) await journal(db).insertOne(first);
+    if (first !== null) await journal(orderLog, db).insertOne(first);
     expect((await pageOf(orderId)).versions).toEqual([1, 2, 3, 4]);
   });
 
   test('is read from where it begins in a journal that lost its first events for good', async () => {
     const orderId = await placedOrder(api);
-    await journal(api.mongo.db).deleteOne({ _id: `${orderId}:1` });
+    await journal(orderLog, api.mongo.db).deleteOne({ _id: `${orderId}:1` });
     expect(await pageOf(orderId, '?limit=1')).toEqual({ versions: [2], next: '2' });
     expect(await pageOf(orderId, '?after=2')).toEqual({ versions: [3, 4], next: undefined });
   });

@@ -1,7 +1,7 @@
-import { workflowId } from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { openAll } from '../../../src/access/persons/opening.js';
+import { workflowId, orderLog } from '../../../src/order-log.js';
 import { readFeed } from '../../../src/log/feed/feed.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { sequence } from '../../../src/log/feed/sequencer.js';
@@ -56,7 +56,7 @@ describe('an order whose history is gone', () => {
     api = await startTestApi({ RETURN_WINDOW: '1s' });
     const { db } = api.mongo;
     await api.startWorker();
-    sequencing = sequence({ db, signal: stopping.signal, heartbeat: () => undefined });
+    sequencing = sequence({ log: orderLog, db, signal: stopping.signal, heartbeat: () => undefined });
     const headers = { 'idempotency-key': key, prefer: 'wait=20' };
     const created = await api.post('/v1/orders', { body, headers });
     orderId = created.body.orderId;
@@ -74,7 +74,9 @@ describe('an order whose history is gone', () => {
     await send('shipments/s1/dispatch', { carrier: 'DHL', trackingNumber: '1' });
     await send('shipments/s1/deliver', {});
     await api.client.workflow.getHandle(workflowId(orderId)).result();
-    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+    );
     before = { order: await api.get(path), events: await api.get(`${path}/events`), created, noted };
     await deleteHistory(api.client, orderId);
   });
@@ -91,7 +93,7 @@ describe('an order whose history is gone', () => {
     expect((await api.get(`${path}/events`)).body).toEqual(before.events.body);
     const log = before.events.body.data;
     expect(log.at(-1).type).toBe('OrderClosed');
-    const feed = await openAll(api.mongo.keys, await readFeed(api.mongo.db, 0, 1_000));
+    const feed = await openAll(api.mongo.keys, await readFeed(orderLog, api.mongo.db, 0, 1_000));
     expect(feed.value).toEqual(log);
   });
 

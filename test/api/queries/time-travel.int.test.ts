@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { journal } from '../../../src/log/journal/journal.js';
 import { orderBody, placedOrder, type Reply, startTestApi, type TestApi } from '../../support/api.js';
+import { orderLog } from '../../../src/order-log.js';
 
 let api: TestApi;
 let orderId: string;
@@ -116,7 +117,7 @@ describe('an order as it was', () => {
 
   test('is known up to a gap in the journal', async () => {
     const id = await placedOrder(api);
-    await journal(api.mongo.db).deleteOne({ _id: `${id}:2` });
+    await journal(orderLog, api.mongo.db).deleteOne({ _id: `${id}:2` });
     expect((await api.get(`/v1/orders/${id}?version=1`)).status).toBe(200);
     const reply = await api.get(`/v1/orders/${id}?version=2`);
     expect(reply).toMatchObject({ status: 404, body: { code: 'version_not_found', version: 1 } });
@@ -176,7 +177,7 @@ describe('a log with an event that nobody can read', () => {
     const path = `/v1/orders/${own}`;
     const unreadable = { status: 404, body: { code: 'log_unreadable' } };
     const before = await api.get(`${path}?version=1`);
-    await journal(api.mongo.db).updateOne({ _id: `${own}:2` }, change);
+    await journal(orderLog, api.mongo.db).updateOne({ _id: `${own}:2` }, change);
     expect(await api.get(`${path}?version=1`)).toMatchObject({ status: 200, body: before.body });
     expect(await api.get(`${path}?version=2`)).toMatchObject(unreadable);
     expect(await api.get(`${path}?at=${new Date().toISOString()}`)).toMatchObject(unreadable);

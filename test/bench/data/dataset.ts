@@ -2,17 +2,13 @@ import type { Db } from 'mongodb';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { ensureJournalIndexes, type JournalDocument, journal } from '../../../src/log/journal/journal.js';
-import {
-  ensureOrderIndexes,
-  type OrderDocument,
-  orders,
-  ordersVersion,
-  toDocument,
-} from '../../../src/views/orders.js';
+import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
+import { type OrderDocument, orders, ordersVersion, toDocument } from '../../../src/views/orders.js';
 import { noteFirstVersion } from '../../../src/log/views/rebuilding/store-rebuild.js';
 import { rebuild } from '../../../src/log/views/rebuilding/rebuild.js';
 import { views } from '../../../src/views/views.js';
 import { create, deliver, dispatch, hold, release, ship, Story } from './story.js';
+import { orderLog } from '../../../src/order-log.js';
 
 /** Orders that were in the database before anything was measured. */
 export interface Dataset {
@@ -46,18 +42,18 @@ export async function fill(db: Db, count: number, note: (text: string) => void):
     }
     await Promise.all([
       orders(db).insertMany(documents, { ordered: false, writeConcern: { w: 1 } }),
-      journal(db).insertMany(records, { ordered: false, writeConcern: { w: 1 } }),
+      journal(orderLog, db).insertMany(records, { ordered: false, writeConcern: { w: 1 } }),
     ]);
     if ((from + batchSize) % 10_000 === 0) note(`${from + documents.length} of ${count} orders`);
   }
   await feedState(db).insertOne({ _id: 'feed', epoch: 0, position: events });
   await noteFirstVersion(db, 'orders', ordersVersion);
   note('indexes');
-  await Promise.all([ensureOrderIndexes(db), ensureJournalIndexes(db)]);
+  await Promise.all([ensureStateViewIndexes(orderLog, db), ensureJournalIndexes(orderLog, db)]);
   for (const view of views) {
     note(view.name);
     const { signal } = new AbortController();
-    await rebuild(view, { db, signal, rebuildId: 'bench', heartbeat: () => undefined });
+    await rebuild(orderLog, view, { db, signal, rebuildId: 'bench', heartbeat: () => undefined });
   }
   return { orderIds, completed, events };
 }

@@ -7,6 +7,7 @@ import type { Bench, Measurement } from '../harness/bench.js';
 import { openEventStream } from '../harness/event-stream.js';
 import type { HttpConnection } from '../harness/http-connection.js';
 import { block, percentileOf } from '../harness/interleave.js';
+import { orderLog } from '../../../src/order-log.js';
 
 const atOnce = 20;
 
@@ -76,7 +77,7 @@ async function halfLoad(
 }
 
 async function receiveChanges(bench: Bench, tell: (lag: number) => void): Promise<void> {
-  const stream = journal(bench.db).watch([{ $match: { operationType: 'insert' } }]);
+  const stream = journal(orderLog, bench.db).watch([{ $match: { operationType: 'insert' } }]);
   bench.atEnd(() => stream.close());
   stream.on('change', (change) => {
     if (change.operationType === 'insert') tell(lagOf(change.fullDocument));

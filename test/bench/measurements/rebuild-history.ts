@@ -1,6 +1,6 @@
-import { orderWorkflow } from '../../../src/order-log.js';
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
+import { orderWorkflow, orderLog } from '../../../src/order-log.js';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { complete } from '../data/order-over-http.js';
@@ -33,7 +33,7 @@ export const rebuildFromHistory: Measurement = {
         async product(): Promise<Block> {
           await empty(db);
           const ms = await rebuild(api, 'journal');
-          events = await journal(db).countDocuments();
+          events = await journal(orderLog, db).countDocuments();
           await untilCaughtUp(api);
           return { operations: events, ms, times: [] };
         },

@@ -4,6 +4,7 @@ import { rebuild } from '../data/projections.js';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { type Block, interleave } from '../harness/interleave.js';
 import { single } from '../harness/result.js';
+import { orderLog } from '../../../src/order-log.js';
 
 const batchSize = 1_000;
 
@@ -17,7 +18,7 @@ export const rebuildFromJournal: Measurement = {
   async run(bench) {
     const address = await bench.product();
     const [api] = await bench.connect(address, 1);
-    const events = await journal(bench.db).countDocuments();
+    const events = await journal(orderLog, bench.db).countDocuments();
     const across = bench.pick(views, []).map(({ name }) => name);
     const results = [];
     for (const view of ['orders', ...across]) {
@@ -47,7 +48,7 @@ async function copyJournal({ db }: Bench): Promise<Block> {
     operations += batch.length;
     batch = [];
   };
-  for await (const event of journal(db).find().sort({ orderId: 1, version: 1 })) {
+  for await (const event of journal(orderLog, db).find().sort({ orderId: 1, version: 1 })) {
     batch.push(event);
     if (batch.length === batchSize) await write();
   }

@@ -7,10 +7,12 @@ import type { Order } from '../../../src/order/order.js';
 import { ensureJournalIndexes, type JournalDocument, journal } from '../../../src/log/journal/journal.js';
 import { readConfig } from '../../../src/server/config.js';
 import { connectMongo } from '../../../src/server/connections.js';
-import { ensureOrderIndexes, type OrderDocument, orders, toDocument } from '../../../src/views/orders.js';
+import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
+import { type OrderDocument, orders, toDocument } from '../../../src/views/orders.js';
 import { happyPath, Story } from '../data/story.js';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { type Block, block, interleave, rate } from '../harness/interleave.js';
+import { orderLog } from '../../../src/order-log.js';
 
 const atOnce = 20;
 const durable = { writeConcern: { w: 'majority', journal: true } } as const;
@@ -68,7 +70,7 @@ async function writeOrders(db: Db, all: readonly Steps[]): Promise<Block> {
     let seen: number | undefined;
     for (const { records, document } of prepared[n] ?? []) {
       await time(async () => {
-        await journal(db).insertMany(records, durable);
+        await journal(orderLog, db).insertMany(records, durable);
         await writeView(db, document, seen);
       });
       seen = document.version;
@@ -114,6 +116,6 @@ export async function openDatabase(bench: Bench, name: string): Promise<Db> {
     await mongo.close();
   });
   await mongo.client.connect();
-  await Promise.all([ensureJournalIndexes(mongo.db), ensureOrderIndexes(mongo.db)]);
+  await Promise.all([ensureJournalIndexes(orderLog, mongo.db), ensureStateViewIndexes(orderLog, mongo.db)]);
   return mongo.db;
 }

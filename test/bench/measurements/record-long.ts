@@ -7,6 +7,7 @@ import { create, hold, release, Story } from '../data/story.js';
 import type { Measurement } from '../harness/bench.js';
 import { type Block, block, duration, interleave } from '../harness/interleave.js';
 import { openDatabase } from './record-batch.js';
+import { orderLog } from '../../../src/order-log.js';
 
 const short = 10;
 
@@ -44,7 +45,7 @@ async function orderOf(db: Db, events: number): Promise<Story> {
     story.tell(hold);
     story.tell(release);
   }
-  await appendToJournal(db, story.events);
+  await appendToJournal(orderLog, db, story.events);
   await orders(db).insertOne(toDocument(story.order));
   return story;
 }

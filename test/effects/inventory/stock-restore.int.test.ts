@@ -12,13 +12,14 @@ import { insertIntoJournal, journal } from '../../../src/log/journal/journal.js'
 import { states } from '../../order/examples.js';
 import { foundStock } from '../../support/stock.js';
 import { logOf, openDatabase } from '../../support/database.js';
+import { orderLog } from '../../../src/order-log.js';
 
 const database = await openDatabase();
 const { db } = database;
 afterAll(() => database.close());
 beforeEach(async () => {
   await Promise.all(
-    [stock(db), movements(db), stockStates(db), journal(db)].map((one) => one.deleteMany({})),
+    [stock(db), movements(db), stockStates(db), journal(orderLog, db)].map((one) => one.deleteMany({})),
   );
   await foundStock(db);
 });
@@ -125,11 +126,11 @@ test('what was counted is to be counted again, where the count itself is lost, a
 
 test('goods that were promised by the log alone leave all the same', async () => {
   const events = logOf(states.completed, randomUUID());
-  await insertIntoJournal(db, events);
+  await insertIntoJournal(orderLog, db, events);
   const settled = effectsOf({ events })?.settled ?? [];
   const deducting = settled.map(({ effect }) => effect).find(({ type }) => type === 'deduct');
   if (deducting?.type !== 'deduct') throw new Error('Nothing was deducted.');
-  await journal(db).deleteMany({ version: { $gt: Number(deducting.key.split(':')[2]) } });
+  await journal(orderLog, db).deleteMany({ version: { $gt: Number(deducting.key.split(':')[2]) } });
   expect(await deduct(db, deducting)).toEqual({ type: 'done' });
   for (const { reserved } of await stock(db).find().toArray()) expect(reserved).toBe(0);
 });

@@ -26,13 +26,14 @@ import { Superseded, sequence } from '../../../src/log/feed/sequencer.js';
 import { logOf, openDatabase } from '../../support/database.js';
 import { states } from '../../order/examples.js';
 import { until } from '../../support/until.js';
+import { orderLog } from '../../../src/order-log.js';
 
 const database = await openDatabase();
 const { db } = database;
 afterAll(() => database.close());
 beforeEach(async () => {
-  await Promise.all([journal(db).deleteMany({}), feedState(db).deleteMany({})]);
-  await ensureJournalIndexes(db);
+  await Promise.all([journal(orderLog, db).deleteMany({}), feedState(db).deleteMany({})]);
+  await ensureJournalIndexes(orderLog, db);
 });
 
 let holders: { stop(): Promise<void> }[] = [];
@@ -46,6 +47,7 @@ function hold(gave?: LocalPublisher['publish']) {
   const stopping = new AbortController();
   let beats = 0;
   const ended = sequence({
+    log: orderLog,
     db,
     signal: stopping.signal,
     heartbeat: () => (beats += 1),
@@ -71,15 +73,15 @@ function newOrder(): readonly [OrderEvent, ...OrderEvent[]] {
 }
 
 async function record(...events: readonly OrderEvent[]): Promise<void> {
-  for (const event of events) await appendToJournal(db, [event]);
+  for (const event of events) await appendToJournal(orderLog, db, [event]);
 }
 
 /** The contract: 1, 2, 3 … without gaps, each event once, and within an order positions follow versions. */
 async function expectSound(count: number): Promise<void> {
-  await until(async () => expect(await feedHead(db)).toBeGreaterThanOrEqual(count));
-  const feed = await readFeed(db, 0, count + 1);
+  await until(async () => expect(await feedHead(orderLog, db)).toBeGreaterThanOrEqual(count));
+  const feed = await readFeed(orderLog, db, 0, count + 1);
   expect(feed.map((event) => event.position)).toEqual(Array.from({ length: count }, (_, index) => index + 1));
-  expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0);
+  expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0);
   const versions = new Map<string, number>();
   for (const { orderId, version } of feed) {
     expect(version).toBe((versions.get(orderId) ?? 0) + 1);
@@ -95,7 +97,7 @@ test('events get positions 1, 2, 3 … in the order in which they were recorded'
   const recorded = [one[0], another[0], ...another.slice(1), ...one.slice(1)];
   await record(...recorded);
   await expectSound(recorded.length);
-  const feed = await readFeed(db, 0, 1000);
+  const feed = await readFeed(orderLog, db, 0, 1000);
   expect(feed.map(({ orderId, version }) => `${orderId}:${version}`)).toEqual(
     recorded.map(({ orderId, version }) => `${orderId}:${version}`),
   );
@@ -105,7 +107,7 @@ test('an event recorded before its predecessor waits for it, and holds nobody el
   hold();
   const [late, other] = [newOrder(), newOrder()];
   await record(late[0], ...late.slice(2), ...other);
-  await until(async () => expect(await feedHead(db)).toBe(1 + other.length));
+  await until(async () => expect(await feedHead(orderLog, db)).toBe(1 + other.length));
   await record(...late.slice(1, 2));
   await expectSound(late.length + other.length);
 });
@@ -119,7 +121,7 @@ test('concurrent writers, and holders that are replaced all the time: no gap, no
     const seen: string[] = [];
     let position = 0;
     while (seen.length < count) {
-      for (const event of await readFeed(db, position, 7)) {
+      for (const event of await readFeed(orderLog, db, position, 7)) {
         expect(event.position).toBe(position + 1);
         position = event.position;
         seen.push(`${event.orderId}:${event.version}`);
@@ -139,7 +141,9 @@ test('concurrent writers, and holders that are replaced all the time: no gap, no
   hold();
   await expectSound(count);
   const seen = await readers;
-  expect(seen).toEqual((await readFeed(db, 0, count)).map(({ orderId, version }) => `${orderId}:${version}`));
+  expect(seen).toEqual(
+    (await readFeed(orderLog, db, 0, count)).map(({ orderId, version }) => `${orderId}:${version}`),
+  );
 });
 
 describe('a holder', () => {
@@ -166,7 +170,7 @@ describe('a holder', () => {
     const first = hold();
     const [before, meanwhile, after] = [newOrder(), newOrder(), newOrder()];
     await record(...before);
-    await until(async () => expect(await feedHead(db)).toBe(before.length));
+    await until(async () => expect(await feedHead(orderLog, db)).toBe(before.length));
     await first.stop();
     await record(...meanwhile);
     hold();
@@ -178,7 +182,7 @@ describe('a holder', () => {
     const first = hold();
     const [before, meanwhile] = [newOrder(), newOrder()];
     await record(...before);
-    await until(async () => expect(await feedHead(db)).toBe(before.length));
+    await until(async () => expect(await feedHead(orderLog, db)).toBe(before.length));
     await first.stop();
     await record(...meanwhile);
     // A token of another stream, as after a restore, and one that is no token at all.
@@ -189,14 +193,14 @@ describe('a holder', () => {
 
   test('that is stopped in a long backlog has noted how far it came', async () => {
     const logs = Array.from({ length: 60 }, newOrder);
-    for (const log of logs) await appendToJournal(db, log);
+    for (const log of logs) await appendToJournal(orderLog, db, log);
     const stopping = new AbortController();
     let stamped = 0;
     const heartbeat = (position: number) => {
       stamped = position;
       stopping.abort();
     };
-    await sequence({ db, signal: stopping.signal, heartbeat });
+    await sequence({ log: orderLog, db, signal: stopping.signal, heartbeat });
     expect(stamped).toBeLessThan(logs.flat().length);
     expect(await feedState(db).findOne()).toMatchObject({ position: stamped });
     hold();
@@ -213,7 +217,7 @@ describe('a holder', () => {
 
 test('an event recorded in the moment in which the first holder begins is not overlooked', async () => {
   for (let round = 0; round < 20; round += 1) {
-    await Promise.all([journal(db).deleteMany({}), feedState(db).deleteMany({})]);
+    await Promise.all([journal(orderLog, db).deleteMany({}), feedState(db).deleteMany({})]);
     const holder = hold();
     await setTimeout(round % 10);
     await record(...newOrder().slice(0, 1));
@@ -231,10 +235,10 @@ describe('hands in the journal', () => {
     await first.stop();
     const [gone, other] = [newOrder().slice(0, 1), newOrder()];
     await record(...gone, ...other);
-    const kept = await journal(db).findOneAndDelete({ _id: `${gone[0]?.orderId}:1` });
+    const kept = await journal(orderLog, db).findOneAndDelete({ _id: `${gone[0]?.orderId}:1` });
     hold();
     await expectSound(before.length + other.length);
-    if (kept !== null) await journal(db).insertOne(kept);
+    if (kept !== null) await journal(orderLog, db).insertOne(kept);
     await expectSound(before.length + other.length + 1);
   });
 
@@ -242,11 +246,13 @@ describe('hands in the journal', () => {
     const log = newOrder();
     const count = log.length;
     const isLast = async (version: number, position: number) =>
-      await until(async () => expect(await journal(db).findOne({ position })).toMatchObject({ version }));
+      await until(async () =>
+        expect(await journal(orderLog, db).findOne({ position })).toMatchObject({ version }),
+      );
     hold();
     await record(...log.slice(0, 6));
     await isLast(6, 6);
-    await journal(db).deleteMany({ version: { $in: [2, 3] } });
+    await journal(orderLog, db).deleteMany({ version: { $in: [2, 3] } });
     await record(...log.slice(1, 2));
     await isLast(2, 7);
     // Of an order that the holder has met with its gap, too.
@@ -254,7 +260,7 @@ describe('hands in the journal', () => {
     await isLast(count, count + 1);
     await record(...log.slice(2, 3));
     await isLast(3, count + 2);
-    await until(async () => expect(await feedHead(db)).toBe(count + 2));
+    await until(async () => expect(await feedHead(orderLog, db)).toBe(count + 2));
   });
 
   test('what is in the stream once more is not taken for late', async () => {
@@ -264,7 +270,7 @@ describe('hands in the journal', () => {
     await until(async () => expect((await feedState(db).findOne())?.position).toBe(2));
     const token = (await feedState(db).findOne())?.resumeToken;
     await record(...log.slice(2));
-    await until(async () => expect(await feedHead(db)).toBe(log.length));
+    await until(async () => expect(await feedHead(orderLog, db)).toBe(log.length));
     await first.stop();
     await feedState(db).updateOne({ _id: 'feed' }, { $set: { resumeToken: token } });
     const epoch = (await feedState(db).findOne())?.epoch ?? 0;
@@ -285,14 +291,18 @@ describe('hands in the journal', () => {
       hold();
       await record(...log.slice(6, 7));
       await record(...other.slice(0, 1));
-      await until(async () => expect(await feedHead(db)).toBe(1));
+      await until(async () => expect(await feedHead(orderLog, db)).toBe(1));
     }
-    await restoreLog(db, log.slice(4, 7));
+    await restoreLog(orderLog, db, log.slice(4, 7));
     if (!isHeld) hold();
-    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+    );
     await record(...log.slice(7));
-    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
-    const feed = (await readFeed(db, 0, 100)).filter(({ orderId }) => orderId === log[0].orderId);
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+    );
+    const feed = (await readFeed(orderLog, db, 0, 100)).filter(({ orderId }) => orderId === log[0].orderId);
     expect(feed.map(({ version }) => version)).toEqual(log.slice(4).map(({ version }) => version));
     expect(feed[0]).not.toHaveProperty('begins');
   });
@@ -301,8 +311,8 @@ describe('hands in the journal', () => {
     const old = hold();
     const [before, after] = [newOrder(), newOrder()];
     await record(...before);
-    await until(async () => expect(await feedHead(db)).toBe(before.length));
-    await Promise.all([feedState(db).deleteMany({}), journal(db).deleteMany({})]);
+    await until(async () => expect(await feedHead(orderLog, db)).toBe(before.length));
+    await Promise.all([feedState(db).deleteMany({}), journal(orderLog, db).deleteMany({})]);
     await record(...after.slice(0, 1));
     expect(await old.ended).toBeInstanceOf(Superseded);
     hold();
@@ -315,12 +325,14 @@ describe('hands in the journal', () => {
     const [before, after] = [newOrder(), newOrder()];
     await record(...before);
     await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
-    await journal(db).drop();
-    await ensureJournalIndexes(db);
+    await journal(orderLog, db).drop();
+    await ensureJournalIndexes(orderLog, db);
     await record(...after);
-    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+    );
     await expectSound(after.length);
-    const { current, all } = await feedGenerations(db);
+    const { current, all } = await feedGenerations(orderLog, db);
     expect(all.length).toBeGreaterThan(1);
     expect(current).toMatchObject({ commonUntil: 0, lost: 0 });
   });
@@ -331,10 +343,12 @@ describe('hands in the journal', () => {
     await record(...before);
     await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
     await first.stop();
-    await journal(db).deleteMany({});
+    await journal(orderLog, db).deleteMany({});
     await record(...after);
     hold();
-    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+    );
     await expectSound(after.length);
   });
 
@@ -346,21 +360,21 @@ describe('hands in the journal', () => {
     await first.stop();
     // As a holder leaves it that is killed before it has noted more.
     await feedState(db).updateOne({ _id: 'feed' }, { $set: { position: 2 }, $unset: { resumeToken: '' } });
-    await journal(db).deleteMany({ position: { $in: [4, 5] } });
+    await journal(orderLog, db).deleteMany({ position: { $in: [4, 5] } });
     hold();
     await record(...after);
     const last = before.length + 1;
-    await until(async () => expect(await feedHead(db)).toBe(last));
+    await until(async () => expect(await feedHead(orderLog, db)).toBe(last));
     const left = Array.from({ length: last }, (_, index) => index + 1).filter((n) => n !== 4 && n !== 5);
-    expect((await readFeed(db, 0, 100)).map(({ position }) => position)).toEqual(left);
-    expect((await readFeed(db, 3, 2)).map(({ position }) => position)).toEqual([6, 7]);
-    expect(await skipLostPositions(db, 3)).toBe(3);
-    expect((await feedGenerations(db)).all).toEqual([
+    expect((await readFeed(orderLog, db, 0, 100)).map(({ position }) => position)).toEqual(left);
+    expect((await readFeed(orderLog, db, 3, 2)).map(({ position }) => position)).toEqual([6, 7]);
+    expect(await skipLostPositions(orderLog, db, 3)).toBe(3);
+    expect((await feedGenerations(orderLog, db)).all).toEqual([
       { generation: 1, commonUntil: 0, lost: 0 },
       { generation: expect.any(Number), commonUntil: 3, lost: 2 },
     ]);
-    await journal(db).deleteMany({ position: { $gt: 6 } });
-    expect(await skipLostPositions(db, 6)).toBe(last);
+    await journal(orderLog, db).deleteMany({ position: { $gt: 6 } });
+    expect(await skipLostPositions(orderLog, db, 6)).toBe(last);
   });
 
   test('what is beyond a gap is not read until all before it is known to be given', async () => {
@@ -371,8 +385,8 @@ describe('hands in the journal', () => {
       recordedAt: event.occurredAt,
       position: index < 2 ? index + 1 : index + 2,
     }));
-    await journal(db).insertMany(gapped);
-    const positions = async () => (await readFeed(db, 0, 10)).map(({ position }) => position);
+    await journal(orderLog, db).insertMany(gapped);
+    const positions = async () => (await readFeed(orderLog, db, 0, 10)).map(({ position }) => position);
     expect(await positions()).toEqual([1, 2]);
     await feedState(db).insertOne({ _id: 'feed', epoch: 1, position: 4 });
     expect(await positions()).toEqual([1, 2, 4, 5]);
@@ -380,7 +394,7 @@ describe('hands in the journal', () => {
 
   test('an event put back with its position takes nobody back', async () => {
     hold();
-    const tail = followFeed(db);
+    const tail = followFeed(orderLog, db);
     try {
       const log = newOrder();
       await record(...log);
@@ -388,8 +402,8 @@ describe('hands in the journal', () => {
       expect(await tail.beyond(log.length - 1, signal, 30_000)).toBe(log.length);
       // Until then, the head that a deletion makes readers look for may be before the event.
       await until(async () => expect((await feedState(db).findOne())?.position).toBe(log.length));
-      const put = await journal(db).findOneAndDelete({ position: 2 });
-      if (put !== null) await journal(db).insertOne(put);
+      const put = await journal(orderLog, db).findOneAndDelete({ position: 2 });
+      if (put !== null) await journal(orderLog, db).insertOne(put);
       const next = newOrder().slice(0, 1);
       await record(...next);
       expect(await tail.beyond(log.length, signal, 30_000)).toBe(log.length + 1);
@@ -407,12 +421,12 @@ describe('a generation', () => {
     const first = hold();
     const [before, after] = [newOrder(), newOrder()];
     await record(...before);
-    await until(async () => expect(await feedHead(db)).toBe(before.length));
+    await until(async () => expect(await feedHead(orderLog, db)).toBe(before.length));
     await first.stop();
     await record(...after);
     hold();
     await expectSound(before.length + after.length);
-    expect(numbers(await feedGenerations(db))).toEqual([1]);
+    expect(numbers(await feedGenerations(orderLog, db))).toEqual([1]);
   });
 
   test('begins with each loss of positions, and not again when the events come back', async () => {
@@ -420,34 +434,34 @@ describe('a generation', () => {
     const [one, another] = [newOrder(), newOrder()];
     await record(...one, ...another);
     const count = one.length + another.length;
-    await until(async () => expect(await feedHead(db)).toBe(count));
+    await until(async () => expect(await feedHead(orderLog, db)).toBe(count));
     const begun = async (generations: number, commonUntil: number, lost: number) =>
       await until(async () => {
-        const { all, current } = await feedGenerations(db);
+        const { all, current } = await feedGenerations(orderLog, db);
         expect(all).toHaveLength(generations);
         expect(current).toMatchObject({ commonUntil, lost });
       });
-    await journal(db).deleteOne({ position: 5 });
+    await journal(orderLog, db).deleteOne({ position: 5 });
     await begun(2, 4, 1);
     await record(...one);
-    await until(async () => expect(await feedHead(db)).toBe(count + 1));
+    await until(async () => expect(await feedHead(orderLog, db)).toBe(count + 1));
     await begun(2, 4, 1);
-    await journal(db).deleteOne({ position: 3 });
+    await journal(orderLog, db).deleteOne({ position: 3 });
     await begun(3, 2, 2);
-    expect(numbers(await feedGenerations(db)).toSorted((a, b) => a - b)).toEqual(
-      numbers(await feedGenerations(db)),
+    expect(numbers(await feedGenerations(orderLog, db)).toSorted((a, b) => a - b)).toEqual(
+      numbers(await feedGenerations(orderLog, db)),
     );
   });
 
   test('has another number each time, whoever begins it', async () => {
-    await Promise.all(Array.from({ length: 5 }, () => beginGeneration(db, { commonUntil: 7 })));
-    const begun = numbers(await feedGenerations(db));
+    await Promise.all(Array.from({ length: 5 }, () => beginGeneration(orderLog, db, { commonUntil: 7 })));
+    const begun = numbers(await feedGenerations(orderLog, db));
     expect(new Set(begun).size).toBe(6);
     // As after the same backup is put back again, a second later.
     await feedState(db).deleteMany({});
     const now = Math.floor(Date.now() / 1_000);
     expect(
-      (await beginGeneration(db, { commonUntil: 7 }))?.generations?.at(-1)?.generation,
+      (await beginGeneration(orderLog, db, { commonUntil: 7 }))?.generations?.at(-1)?.generation,
     ).toBeGreaterThanOrEqual(now);
   });
 
@@ -466,7 +480,7 @@ describe('a generation', () => {
     await feedState(db).insertOne({ _id: 'feed', epoch: 7, position: 0, begunAnew: 7 });
     hold();
     await expectSound(log.length);
-    expect(numbers(await feedGenerations(db))).toEqual([7]);
+    expect(numbers(await feedGenerations(orderLog, db))).toEqual([7]);
   });
 
   test('begins where a backup was put back: others get the positions that it lacks', async () => {
@@ -476,21 +490,21 @@ describe('a generation', () => {
     await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
     const backup = await feedState(db).findOne();
     await record(...lost);
-    await until(async () => expect(await feedHead(db)).toBe(before.length + lost.length));
+    await until(async () => expect(await feedHead(orderLog, db)).toBe(before.length + lost.length));
     await first.stop();
-    await journal(db).deleteMany({ position: { $gt: before.length } });
+    await journal(orderLog, db).deleteMany({ position: { $gt: before.length } });
     if (backup !== null) await feedState(db).replaceOne({ _id: 'feed' }, backup);
-    const head = await feedHead(db);
-    await beginGeneration(db, { commonUntil: head });
+    const head = await feedHead(orderLog, db);
+    await beginGeneration(orderLog, db, { commonUntil: head });
     hold();
     await record(...after, ...lost);
     await expectSound(before.length + after.length + lost.length);
-    expect((await feedGenerations(db)).commonWith(1)).toBe(before.length);
-    expect(numbers(await feedGenerations(db))).toHaveLength(2);
+    expect((await feedGenerations(orderLog, db)).commonWith(1)).toBe(before.length);
+    expect(numbers(await feedGenerations(orderLog, db))).toHaveLength(2);
   });
 
   test('is refused to readers of an earlier one, in the process that gives the positions, too', async () => {
-    const tail = followFeed(db);
+    const tail = followFeed(orderLog, db);
     const { signal } = new AbortController();
     try {
       const publisher = tail.publishLocally();
@@ -499,12 +513,12 @@ describe('a generation', () => {
       await record(...log);
       await until(async () => expect(await tail.read(1, log.length - 1, 1)).toHaveLength(1));
       const waiting = tail.beyond(log.length, signal, 10_000);
-      await beginGeneration(db, { commonUntil: 2 });
+      await beginGeneration(orderLog, db, { commonUntil: 2 });
       await record(...after);
       expect(await first.ended).toBeInstanceOf(Superseded);
       hold((...given) => publisher.publish(...given));
       await waiting;
-      const { generation } = (await feedGenerations(db)).current;
+      const { generation } = (await feedGenerations(orderLog, db)).current;
       await until(async () =>
         expect(await tail.read(generation, log.length, 100)).toHaveLength(after.length),
       );
@@ -517,7 +531,7 @@ describe('a generation', () => {
 });
 
 test('readers in the process that gives the positions learn of them from it, of all others none the less', async () => {
-  const tail = followFeed(db);
+  const tail = followFeed(orderLog, db);
   const [ours, theirs, last] = [newOrder(), newOrder(), newOrder()];
   const soon = [new AbortController().signal, 30_000] as const;
   try {
@@ -539,16 +553,16 @@ test('readers in the process that gives the positions learn of them from it, of 
       [2, 100],
       [ours.length, 100],
     ] as const)
-      expect(await tail.read(1, after, limit)).toEqual(await readFeed(db, after, limit));
+      expect(await tail.read(1, after, limit)).toEqual(await readFeed(orderLog, db, after, limit));
     // Nobody has asked MongoDB.
-    await journal(db).updateOne({ position: 3 }, { $set: { actor: 'somebody else' } });
+    await journal(orderLog, db).updateOne({ position: 3 }, { $set: { actor: 'somebody else' } });
     expect((await tail.read(1, 2, 1))?.[0]?.actor).toBe(ours[2]?.actor);
     await here.stop();
     // The local publisher does not know yet that another leader has taken over.
     const there = hold();
     await record(...theirs);
     expect(await tail.beyond(ours.length + theirs.length - 1, ...soon)).toBe(ours.length + theirs.length);
-    expect(await tail.read(1, ours.length, 100)).toEqual(await readFeed(db, ours.length, 100));
+    expect(await tail.read(1, ours.length, 100)).toEqual(await readFeed(orderLog, db, ours.length, 100));
     publisher.close();
     await record(...last);
     const all = ours.length + theirs.length + last.length;
@@ -561,7 +575,7 @@ test('readers in the process that gives the positions learn of them from it, of 
 });
 
 test('where another holder has given positions between, every order is told of', async () => {
-  const tail = followFeed(db);
+  const tail = followFeed(orderLog, db);
   const { signal } = new AbortController();
   try {
     const publisher = tail.publishLocally();
@@ -579,7 +593,7 @@ test('where another holder has given positions between, every order is told of',
 });
 
 test('whoever waits for the feed leaves nothing behind on a signal that lives for long', async () => {
-  const tail = followFeed(db);
+  const tail = followFeed(orderLog, db);
   const news = tail.listenTo(randomUUID());
   const { signal } = new AbortController();
   try {

@@ -7,6 +7,7 @@ import { isMongoOutage } from '../../../src/outages/mongo-outage.js';
 import { logOf } from '../../support/database.js';
 import { states } from '../../order/examples.js';
 import { shared, uniqueName } from '../../support/servers.js';
+import { orderLog } from '../../../src/order-log.js';
 
 /** A connection that would be content with less. */
 const client = new MongoClient(shared.mongodbUri, {
@@ -24,8 +25,8 @@ test('an event is recorded when a majority has it on disk, whatever the connecti
   const commands: CommandStartedEvent[] = [];
   client.on('commandStarted', (event) => commands.push(event));
   const log = logOf(states.confirmed, randomUUID());
-  await record(db, log.slice(0, 2));
-  await record(db, log);
+  await record(orderLog, db, log.slice(0, 2));
+  await record(orderLog, db, log);
   const writes = commands.filter(({ commandName }) => ['insert', 'update'].includes(commandName));
   expect(new Set(writes.map(({ command }) => command[command['insert'] ? 'insert' : 'update']))).toEqual(
     new Set(['order_events', 'orders']),

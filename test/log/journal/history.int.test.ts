@@ -1,11 +1,18 @@
-import { type ContinuedOrder, type NewOrder, orderWorkflow, workflowId } from '../../../src/order-log.js';
 import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
+import {
+  type ContinuedOrder,
+  type NewOrder,
+  orderWorkflow,
+  workflowId,
+  type OrderHistory,
+  orderLog,
+} from '../../../src/order-log.js';
 import { fold } from '../../../src/order/evolve.js';
-import { foldHistory, type HistoryLog, readHistoryLog } from '../../../src/log/journal/history.js';
+import { foldHistory, readHistoryLog } from '../../../src/log/journal/history.js';
 import { eventFork, messageId } from '../../../src/log/workflow/messages.js';
 import { logOf } from '../../support/database.js';
 import { states } from '../../order/examples.js';
@@ -24,8 +31,8 @@ async function startUnattended(start: NewOrder | ContinuedOrder, client = orders
   });
 }
 
-async function historyOf(orderId: string, client = orders.client): Promise<HistoryLog> {
-  const log = await readHistoryLog(client, orderId);
+async function historyOf(orderId: string, client = orders.client): Promise<OrderHistory> {
+  const log = await readHistoryLog(orderLog, client, orderId);
   if (log === undefined) throw new Error(`Temporal knows no order ${orderId}`);
   return log;
 }
@@ -74,7 +81,7 @@ async function deleteRun(orderId: string, runId: string): Promise<void> {
 }
 
 test('there is no log of an order that Temporal does not know', async () => {
-  expect(await readHistoryLog(orders.client, randomUUID())).toBeUndefined();
+  expect(await readHistoryLog(orderLog, orders.client, randomUUID())).toBeUndefined();
 });
 
 test('the log is what the activities were given, and its fold is the state of the workflow', async () => {
@@ -94,7 +101,7 @@ test('the log is what the activities were given, and its fold is the state of th
   });
   expect(log).not.toHaveProperty('base');
   expect(log.events).toStrictEqual(recorded(orderId));
-  expect(foldHistory(log)).toStrictEqual(state.order);
+  expect(foldHistory(orderLog, log)).toStrictEqual(state.order);
 });
 
 test('the log of an order that no worker has come to is what its start command will lead to', async () => {
@@ -108,7 +115,7 @@ test('the log of an order that no worker has come to is what its start command w
   expect(log.events).toMatchObject([
     { type: 'OrderCreated', version: 1, commandId, correlationId, causationId, actor },
   ]);
-  expect(foldHistory(log)).toMatchObject({ orderId, status: 'pending', total: 3998 });
+  expect(foldHistory(orderLog, log)).toMatchObject({ orderId, status: 'pending', total: 3998 });
 });
 
 test('a start command that is no order leads to nothing', async () => {
@@ -116,7 +123,7 @@ test('a start command that is no order leads to nothing', async () => {
   await startUnattended({ orderId, create: messageOf({ ...newOrder, lines: [] }) });
   const log = await historyOf(orderId);
   expect(log.events).toStrictEqual([]);
-  expect(foldHistory(log)).toBeUndefined();
+  expect(foldHistory(orderLog, log)).toBeUndefined();
 });
 
 test('the log goes over all runs of an order', async () => {
@@ -126,7 +133,7 @@ test('the log goes over all runs of an order', async () => {
   const log = await historyOf(orderId);
   expect(log).toMatchObject({ firstVersion: 1, isComplete: true });
   expect(log.events).toStrictEqual(recorded(orderId));
-  expect(foldHistory(log)).toStrictEqual(state);
+  expect(foldHistory(orderLog, log)).toStrictEqual(state);
 });
 
 test('where an earlier run is not kept any more, the log starts behind it, and goes on from the state it handed over', async () => {
@@ -139,7 +146,7 @@ test('where an earlier run is not kept any more, the log starts behind it, and g
   expect(log.isComplete).toBe(false);
   expect(log.firstVersion).toBeGreaterThan(1);
   expect(log.events).toStrictEqual(recorded(orderId).slice(log.firstVersion - 1));
-  expect(foldHistory(log)).toStrictEqual(state);
+  expect(foldHistory(orderLog, log)).toStrictEqual(state);
 });
 
 test('events that a run was handed over and has not sent yet are in the log', async () => {
@@ -150,7 +157,7 @@ test('events that a run was handed over and has not sent yet are in the log', as
   await startUnattended({ orderId, order, unrecorded: log.slice(2), remembered: [] });
   const read = await historyOf(orderId);
   expect(read).toMatchObject({ events: log.slice(2), firstVersion: 3, isComplete: false, isForecast: false });
-  expect(foldHistory(read)).toStrictEqual(order);
+  expect(foldHistory(orderLog, read)).toStrictEqual(order);
 });
 
 test('where nothing is left in the kept runs, the log starts with the next version', async () => {
@@ -160,7 +167,7 @@ test('where nothing is left in the kept runs, the log starts with the next versi
   await startUnattended({ orderId, order, unrecorded: [], remembered: [] });
   const read = await historyOf(orderId);
   expect(read).toMatchObject({ events: [], firstVersion: order.version + 1, isComplete: false });
-  expect(foldHistory(read)).toStrictEqual(order);
+  expect(foldHistory(orderLog, read)).toStrictEqual(order);
 });
 
 test('two different events under one version are a fork; a version that is missing is an error', async () => {

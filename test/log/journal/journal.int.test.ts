@@ -3,16 +3,17 @@ import { randomUUID } from 'node:crypto';
 import { appendToJournal, ensureJournalIndexes, readJournal } from '../../../src/log/journal/journal.js';
 import { logOf, openDatabase } from '../../support/database.js';
 import { states } from '../../order/examples.js';
+import { orderLog } from '../../../src/order-log.js';
 
 const database = await openDatabase();
 const { db } = database;
-await ensureJournalIndexes(db);
+await ensureJournalIndexes(orderLog, db);
 afterAll(() => database.close());
 
 async function journaled() {
   const orderId = randomUUID();
   const log = logOf(states.refunded, orderId);
-  await appendToJournal(db, log.toReversed());
+  await appendToJournal(orderLog, db, log.toReversed());
   return { orderId, log };
 }
 
@@ -22,17 +23,17 @@ function versions(events: readonly { readonly version: number }[]): readonly num
 
 test('an order is read in the order of its versions, from any of them, as many as are wanted', async () => {
   const { orderId, log } = await journaled();
-  expect(versions(await readJournal(db, orderId))).toStrictEqual(versions(log));
-  expect(versions(await readJournal(db, orderId, { from: 3, limit: 2 }))).toStrictEqual([3, 4]);
-  expect(await readJournal(db, orderId, { from: log.length + 1 })).toStrictEqual([]);
-  expect(await readJournal(db, randomUUID())).toStrictEqual([]);
+  expect(versions(await readJournal(orderLog, db, orderId))).toStrictEqual(versions(log));
+  expect(versions(await readJournal(orderLog, db, orderId, { from: 3, limit: 2 }))).toStrictEqual([3, 4]);
+  expect(await readJournal(orderLog, db, orderId, { from: log.length + 1 })).toStrictEqual([]);
+  expect(await readJournal(orderLog, db, randomUUID())).toStrictEqual([]);
 });
 
 test('each event is told with the time at which it was first recorded', async () => {
   const { orderId, log } = await journaled();
-  const before = await readJournal(db, orderId);
-  await appendToJournal(db, log);
-  expect(await readJournal(db, orderId)).toStrictEqual(before);
+  const before = await readJournal(orderLog, db, orderId);
+  await appendToJournal(orderLog, db, log);
+  expect(await readJournal(orderLog, db, orderId)).toStrictEqual(before);
   expect(before.map(({ recordedAt }) => new Date(recordedAt).toISOString())).toStrictEqual(
     before.map(({ recordedAt }) => recordedAt),
   );

@@ -8,21 +8,22 @@ import { toView } from '../../../src/order/view.js';
 import { forks } from '../../../src/log/journal/fork.js';
 import { appendToJournal, ensureJournalIndexes, readJournal } from '../../../src/log/journal/journal.js';
 import { onlyView, orders } from '../../../src/views/orders.js';
-import { rebuildOrders } from '../../../src/log/views/rebuilding/rebuild-orders.js';
+import { rebuildStateView } from '../../../src/log/views/rebuilding/rebuild-state-view.js';
 import { eventFork } from '../../../src/log/workflow/messages.js';
 import { states } from '../../order/examples.js';
 import { logOf, openDatabase } from '../../support/database.js';
+import { orderLog } from '../../../src/order-log.js';
 
 const database = await openDatabase();
 const { db } = database;
-await ensureJournalIndexes(db);
+await ensureJournalIndexes(orderLog, db);
 afterAll(() => database.close());
 
 /** A recorder that remembers nothing. */
-const alone = async (events: readonly OrderEvent[]) => void (await record(db, events));
+const alone = async (events: readonly OrderEvent[]) => void (await record(orderLog, db, events));
 
 async function journaled(orderId: string): Promise<OrderEvent[]> {
-  const recorded = await readJournal(db, orderId);
+  const recorded = await readJournal(orderLog, db, orderId);
   return recorded.map(({ recordedAt, ...event }) => {
     expect(Date.parse(recordedAt)).not.toBeNaN();
     return event;
@@ -52,12 +53,12 @@ function nth(log: readonly OrderEvent[], index: number): OrderEvent {
 
 test('the journal gets the events, and the view their fold', async () => {
   const log = logOf(states.refunded, randomUUID());
-  await record(db, log);
+  await record(orderLog, db, log);
   await expectRecorded(log);
 });
 
 test('nothing is recorded where there is nothing to record', async () => {
-  await record(db, []);
+  await record(orderLog, db, []);
   expect(await orders(db).countDocuments({ _id: '' })).toBe(0);
 });
 
@@ -69,7 +70,7 @@ test('however a log is cut, repeated, overtaken and recorded at once, it comes t
   await fc.assert(
     fc.asyncProperty(fc.array(part, { minLength: 1, maxLength: 25 }), async (parts) => {
       const log = logOf(states.refunded, randomUUID());
-      const workers = [createRecorder(db).record, createRecorder(db).record, alone];
+      const workers = [createRecorder(orderLog, db).record, createRecorder(orderLog, db).record, alone];
       const rest = Array.from({ length: Math.ceil(length / 4) }, (_, n) => [n * 4, 4, n % 2] as const);
       await Promise.all(
         [...parts, ...rest].map(
@@ -85,20 +86,20 @@ test('however a log is cut, repeated, overtaken and recorded at once, it comes t
 test('events that overtake others wait in the journal until the view can have them', async () => {
   const orderId = randomUUID();
   const log = logOf(states.confirmed, orderId);
-  await record(db, log.slice(2));
+  await record(orderLog, db, log.slice(2));
   expect(await journaled(orderId)).toStrictEqual(log.slice(2));
   expect(await stateInView(orderId)).toBeUndefined();
-  await record(db, log.slice(0, 2));
+  await record(orderLog, db, log.slice(0, 2));
   await expectRecorded(log);
 });
 
 test('whoever fills a gap finds what was recorded ahead of it, though it need not read the view', async () => {
   const orderId = randomUUID();
   const log = logOf(states.refunded, orderId);
-  const worker = createRecorder(db);
+  const worker = createRecorder(orderLog, db);
   await worker.record(log.slice(0, 2));
-  await record(db, log.slice(5, 7));
-  await record(db, log.slice(3, 4));
+  await record(orderLog, db, log.slice(5, 7));
+  await record(orderLog, db, log.slice(3, 4));
   expect(await orders(db).findOne({ _id: orderId })).toMatchObject({ version: 2, ahead: 7 });
   await worker.record(log.slice(2, 3));
   expect(await orders(db).findOne({ _id: orderId })).toMatchObject({ version: 4, ahead: 7 });
@@ -110,9 +111,9 @@ test('whoever fills a gap finds what was recorded ahead of it, though it need no
 test('what was recorded ahead while there was no view yet is not forgotten either', async () => {
   const orderId = randomUUID();
   const log = logOf(states.confirmed, orderId);
-  await appendToJournal(db, log.slice(0, 1));
-  await record(db, log.slice(2));
-  const worker = createRecorder(db);
+  await appendToJournal(orderLog, db, log.slice(0, 1));
+  await record(orderLog, db, log.slice(2));
+  const worker = createRecorder(orderLog, db);
   await worker.record(log.slice(0, 1));
   await worker.record(log.slice(1, 2));
   await expectRecorded(log);
@@ -120,12 +121,12 @@ test('what was recorded ahead while there was no view yet is not forgotten eithe
 
 test('orders recorded at once share writes, and nothing else: one that is forked halts none of the others', async () => {
   const logs = Array.from({ length: 30 }, () => logOf(states.confirmed, randomUUID()));
-  const worker = createRecorder(db);
+  const worker = createRecorder(orderLog, db);
   await Promise.all(logs.map((log) => worker.record(log.slice(0, 2))));
   const [victim, repeated, ...others] = logs;
   if (victim === undefined || repeated === undefined) throw new Error('no logs');
-  await appendToJournal(db, [{ ...nth(victim, 2), actor: 'somebody else' }]);
-  await record(db, repeated.slice(2, 3));
+  await appendToJournal(orderLog, db, [{ ...nth(victim, 2), actor: 'somebody else' }]);
+  await record(orderLog, db, repeated.slice(2, 3));
   const [forked, ...recorded] = await Promise.allSettled(
     [victim, repeated, ...others].map((log) => worker.record(log.slice(2))),
   );
@@ -138,14 +139,14 @@ test('orders recorded at once share writes, and nothing else: one that is forked
 test('a worker goes on from what a rebuild has made, not from what it remembers', async () => {
   const log = logOf(states.refunded, randomUUID());
   const [{ orderId }] = log;
-  const worker = createRecorder(db);
-  await record(db, log.slice(0, 2));
+  const worker = createRecorder(orderLog, db);
+  await record(orderLog, db, log.slice(0, 2));
   // As an older version of the fold had left it.
   await orders(db).updateOne({ _id: orderId }, { $set: { tags: ['old'], 'state.tags': ['old'] } });
   await worker.record(log.slice(2, 3));
   expect(await orders(db).findOne({ _id: orderId })).toMatchObject({ tags: ['old'] });
   const { signal } = new AbortController();
-  await rebuildOrders({ db, rebuildId: randomUUID(), signal, heartbeat: () => undefined });
+  await rebuildStateView(orderLog, { db, rebuildId: randomUUID(), signal, heartbeat: () => undefined });
   await worker.record(log.slice(3));
   await expectRecorded(log);
 });
@@ -153,7 +154,7 @@ test('a worker goes on from what a rebuild has made, not from what it remembers'
 test('a worker goes on from what a second rebuild has made, not from what it remembers of the first', async () => {
   const log = logOf(states.refunded, randomUUID());
   const [{ orderId }] = log;
-  const worker = createRecorder(db);
+  const worker = createRecorder(orderLog, db);
   const rebuilding = () => ({
     db,
     rebuildId: randomUUID(),
@@ -161,10 +162,10 @@ test('a worker goes on from what a second rebuild has made, not from what it rem
     heartbeat: () => undefined,
   });
   await worker.record(log.slice(0, 2));
-  await rebuildOrders(rebuilding());
+  await rebuildStateView(orderLog, rebuilding());
   // A repetition: now it remembers what the rebuild has made.
   await worker.record(log.slice(0, 2));
-  await rebuildOrders(rebuilding());
+  await rebuildStateView(orderLog, rebuilding());
   // As the rebuild of another version would leave it.
   await orders(db).updateOne({ _id: orderId }, { $set: { tags: ['old'], 'state.tags': ['old'] } });
   await worker.record(log.slice(2));
@@ -177,9 +178,9 @@ test('a worker goes on from what a second rebuild has made, not from what it rem
 
 test('a memory that is behind the view does no harm', async () => {
   const log = logOf(states.confirmed, randomUUID());
-  const worker = createRecorder(db);
+  const worker = createRecorder(orderLog, db);
   await worker.record(log.slice(0, 1));
-  await appendToJournal(db, log.slice(1, 2));
+  await appendToJournal(orderLog, db, log.slice(1, 2));
   await worker.record(log.slice(2, 3));
   await worker.record(log.slice(3));
   await expectRecorded(log);
@@ -188,31 +189,31 @@ test('a memory that is behind the view does no harm', async () => {
 test('a recorder that died between journal and view is made good by its retry', async () => {
   const orderId = randomUUID();
   const log = logOf(states.confirmed, orderId);
-  await record(db, log.slice(0, 1));
-  await appendToJournal(db, log.slice(1));
+  await record(orderLog, db, log.slice(0, 1));
+  await appendToJournal(orderLog, db, log.slice(1));
   expect(await stateInView(orderId)).toStrictEqual(fold(log.slice(0, 1)));
-  await record(db, log.slice(1));
+  await record(orderLog, db, log.slice(1));
   await expectRecorded(log);
 });
 
 test('a late retry of old events takes nothing back', async () => {
   const log = logOf(states.refunded, randomUUID());
-  await record(db, log);
-  await record(db, log.slice(0, 3));
+  await record(orderLog, db, log);
+  await record(orderLog, db, log.slice(0, 3));
   await expectRecorded(log);
 });
 
 test('twenty recorders of the same events at once write each of them once', async () => {
   const log = logOf(states.confirmed, randomUUID());
-  await Promise.all(Array.from({ length: 20 }, () => record(db, log)));
+  await Promise.all(Array.from({ length: 20 }, () => record(orderLog, db, log)));
   await expectRecorded(log);
 });
 
 test('the same content is no fork, whatever the order of its keys', async () => {
   const log = logOf(states.confirmed, randomUUID());
-  await record(db, log);
+  await record(orderLog, db, log);
   const reversed = log.map((event) => reverseKeys(event));
-  await record(db, reversed);
+  await record(orderLog, db, reversed);
   await expectRecorded(log);
 });
 
@@ -220,8 +221,8 @@ test('text that is no well-formed Unicode is no fork of itself', async () => {
   const [created] = logOf(states.confirmed, randomUUID());
   if (created.type !== 'OrderCreated') throw new Error('not the first event');
   const odd = { ...created, data: { ...created.data, note: 'half a pair: \ud800' } };
-  await record(db, [odd]);
-  await record(db, [odd]);
+  await record(orderLog, db, [odd]);
+  await record(orderLog, db, [odd]);
   expect(await journaled(created.orderId)).toHaveLength(1);
 });
 
@@ -229,17 +230,17 @@ test('another event under the same version is refused for good, noted, and nothi
   const orderId = randomUUID();
   const log = logOf(states.confirmed, orderId);
   const known = log.slice(0, 3);
-  await record(db, known);
+  await record(orderLog, db, known);
   const [, second, third, fourth] = log;
   if (second === undefined || third === undefined || fourth === undefined) throw new Error('too short a log');
   const forked: OrderEvent = { ...third, type: 'NoteAdded', data: { text: 'decided anew after a reset' } };
 
-  const failure = await record(db, [second, forked, fourth]).catch((error: unknown) => error);
+  const failure = await record(orderLog, db, [second, forked, fourth]).catch((error: unknown) => error);
 
   expect(failure).toMatchObject({ type: eventFork, nonRetryable: true });
   expect(String(failure)).toContain(`order ${orderId} has ${third.type} and NoteAdded as version 3`);
   await expectRecorded(known);
-  expect(await forks(db).findOne({ _id: orderId })).toMatchObject({
+  expect(await forks(orderLog, db).findOne({ _id: orderId })).toMatchObject({
     version: 3,
     journal: third.type,
     workflow: 'NoteAdded',
@@ -248,21 +249,21 @@ test('another event under the same version is refused for good, noted, and nothi
 
 test('the same type with other data is a fork, too', async () => {
   const log = logOf(states.confirmed, randomUUID());
-  await record(db, log);
+  await record(orderLog, db, log);
   const [created] = log;
   const forked = { ...created, occurredAt: '2026-01-02T00:00:00.000Z' };
-  await expect(record(db, [forked])).rejects.toMatchObject({ type: eventFork });
+  await expect(record(orderLog, db, [forked])).rejects.toMatchObject({ type: eventFork });
   await expectRecorded(log);
 });
 
 test('of several forks of an order, the first is kept for people to see', async () => {
   const orderId = randomUUID();
   const log = logOf(states.confirmed, orderId);
-  await record(db, log);
+  await record(orderLog, db, log);
   const altered = log.map((event) => ({ ...event, actor: 'somebody else' }));
-  await expect(record(db, altered.slice(1))).rejects.toMatchObject({ type: eventFork });
-  await expect(record(db, altered.slice(2))).rejects.toMatchObject({ type: eventFork });
-  expect(await forks(db).findOne({ _id: orderId })).toMatchObject({ version: 2 });
+  await expect(record(orderLog, db, altered.slice(1))).rejects.toMatchObject({ type: eventFork });
+  await expect(record(orderLog, db, altered.slice(2))).rejects.toMatchObject({ type: eventFork });
+  expect(await forks(orderLog, db).findOne({ _id: orderId })).toMatchObject({ version: 2 });
 });
 
 function reverseKeys(event: OrderEvent): OrderEvent {

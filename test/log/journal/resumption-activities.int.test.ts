@@ -1,4 +1,3 @@
-import { orders as entity } from '../../../src/order/entity.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { createRecorder, record } from '../../../src/log/journal/recording.js';
@@ -9,10 +8,11 @@ import { eventsSetAside } from '../../../src/log/journal/set-aside.js';
 import { orders } from '../../../src/views/orders.js';
 import { note, states } from '../../order/examples.js';
 import { logOf, openDatabase } from '../../support/database.js';
+import { orderLog } from '../../../src/order-log.js';
 
 const database = await openDatabase();
 const { db } = database;
-await ensureJournalIndexes(db);
+await ensureJournalIndexes(orderLog, db);
 afterAll(() => database.close());
 
 /** Four events, then `OrderResumed`, a note in the new run, and two in the one that was replaced. */
@@ -24,24 +24,24 @@ function resumedOrder() {
 }
 
 async function versions(orderId: string): Promise<readonly string[]> {
-  return (await readJournal(db, orderId)).map(({ version, type }) => `${version} ${type}`);
+  return (await readJournal(orderLog, db, orderId)).map(({ version, type }) => `${version} ${type}`);
 }
 
 describe('a step of a run that was replaced records nothing, and is no fork', () => {
   test.each(['a worker that remembers the order', 'a worker that does not'])('by %s', async (who) => {
     const { orderId, before, resumption, next, replaced } = resumedOrder();
-    const worker = createRecorder(db);
+    const worker = createRecorder(orderLog, db);
     await worker.record(before);
     await worker.record(resumption, 5);
-    const other = who.includes('not') ? createRecorder(db) : worker;
+    const other = who.includes('not') ? createRecorder(orderLog, db) : worker;
     for (const late of [replaced.slice(4), replaced.slice(4, 5), replaced.slice(5)])
       await expect(other.record(late)).rejects.toMatchObject({ type: 'Superseded', nonRetryable: true });
     // What the journal has already, it may tell again.
     await other.record(before);
     await other.record(next, 5);
     expect((await versions(orderId)).slice(4)).toEqual(['5 OrderResumed', '6 NoteAdded']);
-    expect((await readJournal(db, orderId)).at(-1)).toMatchObject(next[0] ?? {});
-    expect(await forks(db).findOne({ _id: orderId })).toBeNull();
+    expect((await readJournal(orderLog, db, orderId)).at(-1)).toMatchObject(next[0] ?? {});
+    expect(await forks(orderLog, db).findOne({ _id: orderId })).toBeNull();
     expect(await orders(db).findOne({ _id: orderId })).toMatchObject({ version: 6 });
     expect(await orders(db).findOne({ _id: orderId })).not.toHaveProperty('stopped');
   });
@@ -50,33 +50,33 @@ describe('a step of a run that was replaced records nothing, and is no fork', ()
 describe('a resumption is claimed', () => {
   test('once: what comes as its version before it is loaded first', async () => {
     const { orderId, before, resumption, replaced } = resumedOrder();
-    const { claimResumption } = createResumptionActivities(db, () => entity);
+    const { claimResumption } = createResumptionActivities(orderLog, db);
     const [claim, late] = [resumption[0], replaced[4]];
     if (claim === undefined || late === undefined) throw new Error('There is none.');
-    await record(db, before);
+    await record(orderLog, db, before);
     expect(await claimResumption({ resumption: claim })).toBe(true);
     expect(await claimResumption({ resumption: claim })).toBe(true);
     expect(await claimResumption({ resumption: { ...claim, commandId: 'another' } })).toBe(false);
     expect((await versions(orderId)).at(-1)).toBe('5 OrderResumed');
 
     const other = resumedOrder();
-    await record(db, other.replaced.slice(0, 5));
+    await record(orderLog, db, other.replaced.slice(0, 5));
     expect(await claimResumption({ resumption: { ...claim, orderId: other.orderId } })).toBe(false);
     expect((await versions(other.orderId)).at(-1)).toBe('5 NoteAdded');
   });
 
   test('and what was recorded beyond it, ahead of its turn, is set aside', async () => {
     const { orderId, before, resumption, next, replaced } = resumedOrder();
-    const { claimResumption } = createResumptionActivities(db, () => entity);
-    await record(db, before);
-    await record(db, replaced.slice(5));
+    const { claimResumption } = createResumptionActivities(orderLog, db);
+    await record(orderLog, db, before);
+    await record(orderLog, db, replaced.slice(5));
     const [claim] = resumption;
     if (claim === undefined) throw new Error('There is none.');
     expect(await claimResumption({ resumption: claim })).toBe(true);
-    expect(await eventsSetAside(db).find({ orderId }).toArray()).toEqual([
+    expect(await eventsSetAside(orderLog, db).find({ orderId }).toArray()).toEqual([
       expect.objectContaining({ version: 6, causationId: replaced[5]?.causationId }),
     ]);
-    await record(db, [claim, ...next], { resumption: 5 });
+    await record(orderLog, db, [claim, ...next], { resumption: 5 });
     expect((await versions(orderId)).slice(4)).toEqual(['5 OrderResumed', '6 NoteAdded']);
     expect(await orders(db).findOne({ _id: orderId })).toMatchObject({ version: 6 });
   });
@@ -84,12 +84,12 @@ describe('a resumption is claimed', () => {
 
 test('a log is loaded as it was decided, page by page, up to a gap', async () => {
   const { orderId, before } = resumedOrder();
-  const { loadLog } = createResumptionActivities(db, () => entity);
-  await record(db, before.slice(0, 2));
-  await record(db, before.slice(3));
+  const { loadLog } = createResumptionActivities(orderLog, db);
+  await record(orderLog, db, before.slice(0, 2));
+  await record(orderLog, db, before.slice(3));
   expect(await loadLog({ orderId, after: 0 })).toEqual(before.slice(0, 2));
   expect(await loadLog({ orderId, after: 1 })).toEqual(before.slice(1, 2));
   expect(await loadLog({ orderId, after: 2 })).toEqual([]);
-  await record(db, before.slice(2));
+  await record(orderLog, db, before.slice(2));
   expect(await loadLog({ orderId, after: 2 })).toEqual(before.slice(2));
 });

@@ -3,31 +3,32 @@ import type { OrderEvent } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
 import type { Order } from '../../../src/order/order.js';
 import { toView } from '../../../src/order/view.js';
-import { type Change, diff, orderAt } from '../../../src/log/journal/time-travel.js';
+import { type Change, diff, stateAt } from '../../../src/log/journal/time-travel.js';
 import { amend, hold, note, states } from '../../order/examples.js';
+import { orderLog } from '../../../src/order-log.js';
 
 const all = Object.entries(states).map(([name, scenario]) => [name, scenario.log] as const);
 
 describe('an order as it was', () => {
   test.each(all)('behind each of its versions is the fold up to there (%s)', (_name, log) => {
     for (const { version } of log)
-      expect(orderAt(log, { version })).toStrictEqual(fold(log.slice(0, version)));
+      expect(stateAt(orderLog, log, { version })).toStrictEqual(fold(log.slice(0, version)));
   });
 
   test.each(all)('at a time is the fold of all that had happened by then (%s)', (_name, log) => {
     for (const { occurredAt } of log) {
       const happened = log.filter((event) => event.occurredAt <= occurredAt);
-      expect(orderAt(log, { at: occurredAt })).toStrictEqual(fold(happened));
+      expect(stateAt(orderLog, log, { at: occurredAt })).toStrictEqual(fold(happened));
     }
-    expect(orderAt(log, { at: '2025-12-31T23:59:59.999Z' })).toBeUndefined();
-    expect(orderAt(log, { at: '9999-01-01T00:00:00.000Z' })).toStrictEqual(fold(log));
+    expect(stateAt(orderLog, log, { at: '2025-12-31T23:59:59.999Z' })).toBeUndefined();
+    expect(stateAt(orderLog, log, { at: '9999-01-01T00:00:00.000Z' })).toStrictEqual(fold(log));
   });
 
   test('is known up to a gap in the log', () => {
     const { log } = states.confirmed;
     const gapped = log.filter(({ version }) => version !== 3);
-    expect(orderAt(gapped, { version: 4 })?.version).toBe(2);
-    expect(orderAt(gapped, { at: '9999-01-01T00:00:00.000Z' })?.version).toBe(2);
+    expect(stateAt(orderLog, gapped, { version: 4 })?.version).toBe(2);
+    expect(stateAt(orderLog, gapped, { at: '9999-01-01T00:00:00.000Z' })?.version).toBe(2);
   });
 });
 
@@ -92,7 +93,7 @@ describe('a diff', () => {
     for (const from of versions(log)) {
       for (const to of versions(log).filter((version) => version >= from)) {
         const [before, after] = [told(at(log, from)), told(at(log, to))];
-        const { changes, steps } = diff(log, from, to);
+        const { changes, steps } = diff(orderLog, log, from, to);
         expect(applied(before, changes)).toEqual(after);
         expect(steps.map(({ version }) => version)).toEqual(versions(log.slice(from, to)));
         expect(steps.reduce((whole, step) => applied(whole, step.changes), before)).toEqual(after);
@@ -101,13 +102,18 @@ describe('a diff', () => {
   });
 
   test('of a version with itself is empty', () => {
-    expect(diff(states.confirmed.log, 2, 2)).toMatchObject({ from: 2, to: 2, changes: [], steps: [] });
+    expect(diff(orderLog, states.confirmed.log, 2, 2)).toMatchObject({
+      from: 2,
+      to: 2,
+      changes: [],
+      steps: [],
+    });
   });
 
   test('is small, and tells by whom and why', () => {
     const { log } = states.confirmed.do(hold, note);
     const { length } = log;
-    expect(diff(log, length - 2, length)).toEqual({
+    expect(diff(orderLog, log, length - 2, length)).toEqual({
       orderId: 'o-1',
       from: length - 2,
       to: length,
@@ -149,7 +155,7 @@ describe('a diff', () => {
 
   test('names an entry of a list by its own id, and leaves out what is unchanged in it', () => {
     const before = states.readyToDispatch.log.length;
-    const { changes } = diff(states.onItsWay.log, before, states.onItsWay.log.length);
+    const { changes } = diff(orderLog, states.onItsWay.log, before, states.onItsWay.log.length);
     expect(changes).toContainEqual({ path: '/shipments/s1/status', before: 'created', after: 'dispatched' });
     expect(changes).toContainEqual({ path: '/lines/A-1/shipped', before: 0, after: 2 });
     expect(changes.map(({ path }) => path)).not.toContain('/lines/A-1/quantity');
@@ -159,7 +165,7 @@ describe('a diff', () => {
     const skus = ['toString', 'constructor', 'valueOf', 'version', 'updatedAt'];
     const lines = skus.map((sku) => ({ sku, quantity: 1, unitPrice: 10 }));
     const { log } = states.confirmed.do(amend(...lines)).settle('reserve');
-    const { changes } = diff(log, states.confirmed.log.length, log.length);
+    const { changes } = diff(orderLog, log, states.confirmed.log.length, log.length);
     const came = skus.map((sku) => ({
       path: `/lines/${sku}`,
       after: expect.objectContaining({ sku, quantity: 1 }),
@@ -174,7 +180,7 @@ function versions(log: readonly OrderEvent[]): readonly number[] {
 }
 
 function at(log: readonly OrderEvent[], version: number): Order {
-  const order = orderAt(log, { version });
+  const order = stateAt(orderLog, log, { version });
   if (order === undefined) throw new Error('There is no such version.');
   return order;
 }

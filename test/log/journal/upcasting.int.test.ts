@@ -1,6 +1,6 @@
-import { type ContinuedOrder, orderWorkflow, workflowId } from '../../../src/order-log.js';
 import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { type ContinuedOrder, orderWorkflow, workflowId, orderLog } from '../../../src/order-log.js';
 import { record } from '../../../src/log/journal/recording.js';
 import type { OrderEvent, StoredEvent } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
@@ -17,7 +17,7 @@ import { Orders } from '../workflow/support.js';
 
 const database = await openDatabase();
 const { db } = database;
-await ensureJournalIndexes(db);
+await ensureJournalIndexes(orderLog, db);
 const orders = await Orders.open();
 const runs = await storedRuns();
 afterAll(() => Promise.all([database.close(), orders.close()]));
@@ -34,19 +34,19 @@ function oldLog(
 }
 
 async function inJournal(orderId: string) {
-  const found = await journal(db).find({ orderId }).sort({ version: 1 }).toArray();
+  const found = await journal(orderLog, db).find({ orderId }).sort({ version: 1 }).toArray();
   return found.map(({ _id, recordedAt: _recordedAt, unsequenced: _unsequenced, ...event }) => event);
 }
 
 test('an old log is recorded as it was written, and read as one of today', async () => {
   const orderId = randomUUID();
   const log = oldLog(orderId);
-  await record(db, log);
+  await record(orderLog, db, log);
   expect(await inJournal(orderId)).toStrictEqual(log);
 
   const today = log.map((event) => upcast(event));
   expect(today[0]).toMatchObject({ schemaVersion: 3, data: { charges: { shippingFee: 0 }, rules: 1 } });
-  const read = await readJournal(db, orderId);
+  const read = await readJournal(orderLog, db, orderId);
   expect(read.map(({ recordedAt: _recordedAt, ...event }) => event)).toStrictEqual(today);
   expect((await orderViews(db).findOne({ _id: orderId }))?.state).toStrictEqual(fold(today));
 });
@@ -60,27 +60,27 @@ test.each([
   const [created] = oldLog(orderId);
   const [first, second] = versionsOf(created);
   if (first === undefined || second === undefined) throw new Error('two of them');
-  await record(db, [first]);
-  await record(db, [second]);
+  await record(orderLog, db, [first]);
+  await record(orderLog, db, [second]);
   expect(await inJournal(orderId)).toStrictEqual([first]);
-  expect(await forks(db).findOne({ _id: orderId })).toBeNull();
+  expect(await forks(orderLog, db).findOne({ _id: orderId })).toBeNull();
 });
 
 test('another event is a fork, whichever version it was written in', async () => {
   const orderId = randomUUID();
   const [created] = oldLog(orderId);
-  await record(db, [created]);
+  await record(orderLog, db, [created]);
   const other = { ...created, data: { ...created.data, shippingFee: 1 } };
-  await expect(record(db, [other])).rejects.toMatchObject({ type: eventFork });
-  await expect(record(db, [upcast(other)])).rejects.toMatchObject({ type: eventFork });
+  await expect(record(orderLog, db, [other])).rejects.toMatchObject({ type: eventFork });
+  await expect(record(orderLog, db, [upcast(other)])).rejects.toMatchObject({ type: eventFork });
 });
 
 test('an event of a newer version is kept, and told of by nobody who does not know it; a newer worker goes on', async () => {
   const orderId = randomUUID();
   const [created] = oldLog(orderId);
   const newer: StoredEvent = { ...created, schemaVersion: 99 };
-  await expect(record(db, [newer])).rejects.toThrow('OrderCreated@99');
-  await expect(readJournal(db, orderId)).rejects.toThrow('OrderCreated@99');
+  await expect(record(orderLog, db, [newer])).rejects.toThrow('OrderCreated@99');
+  await expect(readJournal(orderLog, db, orderId)).rejects.toThrow('OrderCreated@99');
   expect(await inJournal(orderId)).toStrictEqual([newer]);
   expect(await orderViews(db).findOne({ _id: orderId })).toBeNull();
 });
@@ -101,9 +101,9 @@ test('a run takes over old events that are not recorded yet and passes them on a
     .flatMap(({ events }) => events)
     .filter((event) => event.orderId === orderId);
   expect(sent).toStrictEqual(unrecorded);
-  const log = await readHistoryLog(orders.client, orderId);
+  const log = await readHistoryLog(orderLog, orders.client, orderId);
   expect(log?.events).toStrictEqual(unrecorded.map((event) => upcast(event)));
-  expect(log && foldHistory(log)).toStrictEqual(order);
+  expect(log && foldHistory(orderLog, log)).toStrictEqual(order);
 });
 
 test('a history with both versions of one event is one log', async () => {
@@ -117,6 +117,6 @@ test('a history with both versions of one event is one log', async () => {
     taskQueue: uniqueName('unattended'),
     args: [{ orderId, order, unrecorded: [...unrecorded, ...today], remembered: [] }],
   });
-  const log = await readHistoryLog(orders.client, orderId);
+  const log = await readHistoryLog(orderLog, orders.client, orderId);
   expect(log?.events).toStrictEqual(today);
 });

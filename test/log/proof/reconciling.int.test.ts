@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db, UpdateFilter } from 'mongodb';
-import { reconcile } from '../../../src/log/proof/reconciling.js';
 import { feedGenerations, feedState } from '../../../src/log/feed/generations.js';
 import { sequence } from '../../../src/log/feed/sequencer.js';
-import { verify } from '../../../src/log/proof/verify.js';
 import { journal, type JournalDocument } from '../../../src/log/journal/journal.js';
 import { ended, markStopped } from '../../../src/log/journal/stops.js';
 import { latestReconciliations, reconciliations } from '../../../src/log/proof/reconciliations.js';
-import { orders, projectOrder } from '../../../src/views/orders.js';
+import { orders } from '../../../src/views/orders.js';
+import { projectState } from '../../../src/log/journal/state-view.js';
 import { reconcileScheduleId } from '../../../src/log/workflow/reconcile-messages.js';
 import { startFeed } from '../../../workers/feed.js';
 import {
@@ -21,6 +20,9 @@ import {
 import { deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
 import { createLogger } from '../../../src/server/logger.js';
+import { orderLog } from '../../../src/order-log.js';
+import { verifyOrders } from '../../../src/effects/proof.js';
+import { reconcileOrders } from '../../../src/effects/outside.js';
 
 let api: TestApi;
 let db: Db;
@@ -35,11 +37,11 @@ afterAll(async () => {
 
 async function reconciled(rotationLimit?: number) {
   const { client, config } = api;
-  return await reconcile(
+  return await reconcileOrders(
     {
       client,
       db,
-      orderTaskQueue: config.temporal.taskQueue,
+      taskQueue: config.temporal.taskQueue,
       longestPauseMs: 0,
       ...(rotationLimit !== undefined && { rotationLimit, recentLimit: 0 }),
     },
@@ -71,8 +73,8 @@ async function terminated(orderId: string): Promise<void> {
 /** Waits until every event has a position, and the sequencer has noted the last one. */
 async function positioned(): Promise<void> {
   await until(async () => {
-    expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0);
-    const [last] = await journal(db).find().sort({ position: -1 }).limit(1).toArray();
+    expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0);
+    const [last] = await journal(orderLog, db).find().sort({ position: -1 }).limit(1).toArray();
     expect((await feedState(db).findOne())?.position).toBe(last?.position);
   });
 }
@@ -87,7 +89,7 @@ async function place(more: Readonly<Record<string, unknown>> = {}): Promise<stri
 
 /** But for its positions: mostly, nobody gives any here. */
 async function proven(orderId: string) {
-  const { discrepancies } = await verify(
+  const { discrepancies } = await verifyOrders(
     { client: api.client, db, taskQueue: api.config.temporal.taskQueue },
     { orderId, longestPauseMs: 0 },
   );
@@ -105,15 +107,15 @@ describe('a reconciliation', () => {
     await place({ payment: { method: 'tok_declined' } });
     const report = await reconciled();
     expect(report).toMatchObject({ orders: 2, compared: 2, repaired: 0, found: 0, discrepancies: [] });
-    expect(await latestReconciliations(db, 1)).toEqual([report]);
+    expect(await latestReconciliations(orderLog, db, 1)).toEqual([report]);
   });
 
   test.each<[string, (orderId: string) => Promise<unknown>]>([
-    ['the journal lacks', (orderId) => journal(db).deleteOne({ _id: `${orderId}:2` })],
+    ['the journal lacks', (orderId) => journal(orderLog, db).deleteOne({ _id: `${orderId}:2` })],
     [
       'the journal and the view lack',
       async (orderId) => {
-        await journal(db).deleteMany({ orderId });
+        await journal(orderLog, db).deleteMany({ orderId });
         await orders(db).deleteOne({ _id: orderId });
       },
     ],
@@ -139,9 +141,9 @@ describe('a reconciliation', () => {
       const { body } = await api.post(`/v1/orders/${orderId}/notes?consistency=projected`, {
         body: { text: 'lost' },
       });
-      await journal(db).deleteOne({ _id: `${orderId}:${body.version}` });
+      await journal(orderLog, db).deleteOne({ _id: `${orderId}:${body.version}` });
       await orders(db).deleteOne({ _id: orderId });
-      await projectOrder(db, orderId);
+      await projectState(orderLog, db, orderId);
     }
     const repaired: string[] = [];
     for (let looked = 0; looked < placed; looked += 2) {
@@ -155,18 +157,18 @@ describe('a reconciliation', () => {
 
   test('puts back events that had positions: a generation of the feed has begun without them', async () => {
     const orderId = await place();
-    const begun = async () => (await feedGenerations(db)).all.length;
-    await journal(db).deleteOne({ _id: `${orderId}:2` });
+    const begun = async () => (await feedGenerations(orderLog, db)).all.length;
+    await journal(orderLog, db).deleteOne({ _id: `${orderId}:2` });
     expect(await reconciled()).toMatchObject({ repaired: 1, found: 0 });
 
     const stopping = new AbortController();
-    const sequencing = sequence({ db, signal: stopping.signal, heartbeat: () => undefined });
+    const sequencing = sequence({ log: orderLog, db, signal: stopping.signal, heartbeat: () => undefined });
     await positioned();
     expect(await begun()).toBe(1);
-    const lost = await journal(db).findOneAndDelete({ _id: `${orderId}:2` });
+    const lost = await journal(orderLog, db).findOneAndDelete({ _id: `${orderId}:2` });
     expect(await reconciled()).toMatchObject({ repaired: 1, found: 0 });
     await until(async () => {
-      const { current, all } = await feedGenerations(db);
+      const { current, all } = await feedGenerations(orderLog, db);
       expect(all).toHaveLength(2);
       expect(current).toMatchObject({ commonUntil: (lost?.position ?? 0) - 1, lost: 1 });
     });
@@ -179,10 +181,10 @@ describe('a reconciliation', () => {
 
   test('reports what differs, and writes nothing over', async () => {
     const orderId = await place();
-    await journal(db).updateOne({ _id: `${orderId}:2` }, { $set: { actor: 'nobody' } });
+    await journal(orderLog, db).updateOne({ _id: `${orderId}:2` }, { $set: { actor: 'nobody' } });
     await orders(db).updateOne({ _id: orderId }, { $set: { total: 1 } });
     const before = [
-      await journal(db).find({ orderId }).toArray(),
+      await journal(orderLog, db).find({ orderId }).toArray(),
       await orders(db).findOne({ _id: orderId }),
     ];
     const report = await reconciled();
@@ -192,7 +194,7 @@ describe('a reconciliation', () => {
       expect.objectContaining({ orderId, version: 2, where: 'journal', kind: 'differs' }),
     ]);
     expect([
-      await journal(db).find({ orderId }).toArray(),
+      await journal(orderLog, db).find({ orderId }).toArray(),
       await orders(db).findOne({ _id: orderId }),
     ]).toEqual(before);
     await until(async () =>
@@ -206,7 +208,7 @@ describe('a reconciliation', () => {
     );
     await terminateWhenRecorded(api, orderId);
     await deleteHistory(api.client, orderId);
-    await journal(db).deleteMany({ orderId });
+    await journal(orderLog, db).deleteMany({ orderId });
     await orders(db).deleteOne({ _id: orderId });
     placed -= 1;
     await listed(placed);
@@ -260,7 +262,7 @@ describe('a reconciliation', () => {
 
   test('takes the mark away from an order whose workflow runs', async () => {
     const orderId = await place();
-    await markStopped(db, orderId, ended(orderId, 'terminated'));
+    await markStopped(orderLog, db, orderId, ended(orderLog, orderId, 'terminated'));
     expect((await api.get(`/v1/orders/${orderId}`)).body.allowedCommands).toEqual([]);
     expect(await reconciled()).toMatchObject({ found: 0 });
     await until(async () =>
@@ -275,8 +277,8 @@ describe('a reconciliation', () => {
   ])('reports an event that cannot be read, by %s, and mends the other orders', async (_, change) => {
     const [altered, behind] = [await place(), await place()];
     const event = { _id: `${altered}:1` };
-    const kept = await journal(db).findOne(event);
-    await journal(db).updateOne(event, change);
+    const kept = await journal(orderLog, db).findOne(event);
+    await journal(orderLog, db).updateOne(event, change);
     await orders(db).deleteOne({ _id: behind });
     const report = await reconciled();
     expect(report).toMatchObject({ repaired: 1, repairedOrders: [behind] });
@@ -284,7 +286,7 @@ describe('a reconciliation', () => {
       expect.objectContaining({ orderId: altered, where: 'journal', kind: 'differs' }),
     );
     expect(report.discrepancies.every(({ orderId }) => orderId === altered)).toBe(true);
-    if (kept !== null) await journal(db).replaceOne(event, kept);
+    if (kept !== null) await journal(orderLog, db).replaceOne(event, kept);
     expect(await reconciled()).toMatchObject({ found: 0 });
   });
 
@@ -295,15 +297,15 @@ describe('a reconciliation', () => {
       const runId = randomUUID();
       return { ...report, _id: runId, runId, startedAt: at, finishedAt: at };
     });
-    await reconciliations(db).insertMany(older);
+    await reconciliations(orderLog, db).insertMany(older);
     await reconciled();
-    expect(await reconciliations(db).countDocuments()).toBe(100);
+    expect(await reconciliations(orderLog, db).countDocuments()).toBe(100);
   });
 });
 
 test('the role feed reconciles every so often, and again after it was started anew', async () => {
   const orderId = await place();
-  await journal(db).deleteMany({ orderId });
+  await journal(orderLog, db).deleteMany({ orderId });
   const context = {
     config: api.config,
     temporal: api.temporal,

@@ -7,7 +7,7 @@ import { done, movements, stock } from '../../../src/effects/inventory/stock.js'
 import { feedHead } from '../../../src/log/feed/feed.js';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { journal, type JournalDocument } from '../../../src/log/journal/journal.js';
-import { verify, type VerifyOptions } from '../../../src/log/proof/verify.js';
+import { type VerifyOptions } from '../../../src/log/proof/verify.js';
 import { connectTemporal } from '../../../src/server/connections.js';
 import { orders } from '../../../src/views/orders.js';
 import {
@@ -20,6 +20,8 @@ import {
 import { startSequencing } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
 import { continuedAsNew, deleteHistory } from '../../support/retention.js';
+import { orderLog } from '../../../src/order-log.js';
+import { verifyOrders } from '../../../src/effects/proof.js';
 
 let api: TestApi;
 let db: Db;
@@ -44,7 +46,7 @@ afterAll(async () => {
 async function verified(options: VerifyOptions = {}) {
   const these = { client: api.client, db, taskQueue: api.config.temporal.taskQueue };
   return await until(async () => {
-    const report = await verify(these, { longestPauseMs: 0, ...options });
+    const report = await verifyOrders(these, { longestPauseMs: 0, ...options });
     expect(report.discrepancies.filter(({ kind }) => kind === 'unanswered')).toEqual([]);
     return report;
   });
@@ -53,7 +55,9 @@ async function verified(options: VerifyOptions = {}) {
 /** An order with nothing under way, and all of its events in the feed. */
 async function order(more: Readonly<Record<string, unknown>> = {}): Promise<string> {
   const orderId = await placedOrder(api, more);
-  await until(async () => expect(await journal(db).countDocuments({ orderId, unsequenced: true })).toBe(0));
+  await until(async () =>
+    expect(await journal(orderLog, db).countDocuments({ orderId, unsequenced: true })).toBe(0),
+  );
   return orderId;
 }
 
@@ -62,7 +66,7 @@ test('orders as they are made are one and the same wherever they are kept', asyn
   const progress: unknown[] = [];
   const report = await verified({ onProgress: (step) => progress.push(step) });
   expect(report).toMatchObject({ orders: 4, found: 0, discrepancies: [], withoutHistory: 0 });
-  expect(report.events).toBe(await journal(db).countDocuments());
+  expect(report.events).toBe(await journal(orderLog, db).countDocuments());
   expect(report.head).toBe(report.events);
   expect(progress.at(-1)).toEqual({ what: 'orders', done: 4, total: 4 });
   expect(await verified({ orderId })).toMatchObject({ orders: 1, found: 0 });
@@ -81,13 +85,13 @@ describe('it is found', () => {
   let keptView: Awaited<ReturnType<typeof view>>;
   beforeEach(async () => {
     orderId = await order();
-    kept = await journal(db).find({ orderId }).toArray();
+    kept = await journal(orderLog, db).find({ orderId }).toArray();
     keptView = await view();
   });
   // What one test has broken is mended for the others.
   afterEach(async () => {
-    await journal(db).deleteMany({ orderId });
-    await journal(db).insertMany([...kept]);
+    await journal(orderLog, db).deleteMany({ orderId });
+    await journal(orderLog, db).insertMany([...kept]);
     await orders(db).deleteOne({ _id: orderId });
     if (keptView !== null) await orders(db).insertOne(keptView);
   });
@@ -97,7 +101,7 @@ describe('it is found', () => {
   }
 
   async function alterEvent(version: number, change: UpdateFilter<JournalDocument>): Promise<void> {
-    await journal(db).updateOne({ _id: `${orderId}:${version}` }, change);
+    await journal(orderLog, db).updateOne({ _id: `${orderId}:${version}` }, change);
   }
 
   async function alterView(change: UpdateFilter<{ _id: string }>): Promise<void> {
@@ -137,7 +141,7 @@ describe('it is found', () => {
     ],
     [
       'an event that is missing',
-      () => journal(db).deleteOne({ _id: `${orderId}:2` }),
+      () => journal(orderLog, db).deleteOne({ _id: `${orderId}:2` }),
       { version: 2, where: 'journal', kind: 'behind' },
     ],
     [
@@ -146,7 +150,7 @@ describe('it is found', () => {
         const last = kept.at(-1);
         if (last === undefined) throw new Error('There is no event.');
         const { position: _, ...event } = { ...last, _id: `${orderId}:${kept.length + 1}` };
-        await journal(db).insertOne({ ...event, version: kept.length + 1 });
+        await journal(orderLog, db).insertOne({ ...event, version: kept.length + 1 });
       },
       { where: 'journal', kind: 'differs', detail: expect.stringContaining('the history has no such') },
     ],
@@ -211,7 +215,7 @@ describe('it is found', () => {
 
   /** The head, once the sequencer has noted it: from then on it leaves it as it is. */
   async function notedHead(): Promise<number> {
-    const head = await feedHead(db);
+    const head = await feedHead(orderLog, db);
     await until(async () => expect((await feedState(db).findOne())?.position).toBe(head));
     return head;
   }
@@ -267,7 +271,7 @@ describe('it is found', () => {
   });
 
   test('an order of which the journal and the views have nothing', async () => {
-    await journal(db).deleteMany({ orderId });
+    await journal(orderLog, db).deleteMany({ orderId });
     await orders(db).deleteOne({ _id: orderId });
     const { discrepancies } = await verified();
     expect(discrepancies).toContainEqual(
@@ -284,7 +288,7 @@ describe('it is found', () => {
     await stock(db).deleteOne({ _id: moved?.lines[0]?.sku ?? '' });
     await movements(db).deleteMany({ orderId: lost });
     await sandboxLedger(db).deleteMany({ orderId: lost });
-    await journal(db).deleteMany({ orderId: lost });
+    await journal(orderLog, db).deleteMany({ orderId: lost });
     await orders(db).deleteOne({ _id: lost });
     expect(withoutHistory).toBe(1);
     expect(discrepancies).toEqual([
@@ -428,7 +432,7 @@ test('an order that is over needs no history, but then all of its journal', asyn
   const orderId = await order({ payment: { method: 'tok_declined' } });
   await deleteHistory(api.client, orderId);
   expect(await verified({ orderId })).toMatchObject({ orders: 1, withoutHistory: 1, found: 0 });
-  await journal(db).deleteOne({ _id: `${orderId}:2` });
+  await journal(orderLog, db).deleteOne({ _id: `${orderId}:2` });
   const { discrepancies } = await verified({ orderId });
   expect(discrepancies).toContainEqual(
     expect.objectContaining({ orderId, version: 2, where: 'journal', kind: 'differs' }),
@@ -446,10 +450,14 @@ test('a history whose earlier runs are gone may start behind them, where the jou
     await deleteHistory(other.client, orderId, firstRun);
     const these = { client: other.client, db: other.mongo.db, taskQueue: other.config.temporal.taskQueue };
     await until(async () =>
-      expect(await verify(these, { orderId })).toMatchObject({ orders: 1, found: 0, withoutHistory: 0 }),
+      expect(await verifyOrders(these, { orderId })).toMatchObject({
+        orders: 1,
+        found: 0,
+        withoutHistory: 0,
+      }),
     );
-    await journal(other.mongo.db).deleteOne({ _id: `${orderId}:1` });
-    const { discrepancies } = await verify(these, { orderId });
+    await journal(orderLog, other.mongo.db).deleteOne({ _id: `${orderId}:1` });
+    const { discrepancies } = await verifyOrders(these, { orderId });
     expect(discrepancies).toContainEqual(
       expect.objectContaining({ orderId, version: 1, where: 'journal', kind: 'differs' }),
     );
@@ -468,7 +476,7 @@ test('a workflow that nobody can ask is not taken for proven', async () => {
     const orderId = await placedOrder(other);
     await worker.stop();
     const these = { client: other.client, db: other.mongo.db, taskQueue: other.config.temporal.taskQueue };
-    const { discrepancies } = await verify(these, { orderId });
+    const { discrepancies } = await verifyOrders(these, { orderId });
     expect(discrepancies).toEqual([
       expect.objectContaining({ orderId, where: 'workflow', kind: 'unanswered' }),
     ]);
@@ -489,7 +497,9 @@ describe('with a history larger than one message', () => {
       );
       expect(replies.map(({ status }) => status)).toEqual(replies.map(() => 200));
     }
-    await until(async () => expect(await journal(db).countDocuments({ orderId, unsequenced: true })).toBe(0));
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ orderId, unsequenced: true })).toBe(0),
+    );
     return orderId;
   }
 
@@ -498,7 +508,7 @@ describe('with a history larger than one message', () => {
     const connection = connectTemporal(api.config, bytes);
     const client = new Client({ connection });
     try {
-      return await verify({ client, db, taskQueue: api.config.temporal.taskQueue }, options);
+      return await verifyOrders({ client, db, taskQueue: api.config.temporal.taskQueue }, options);
     } finally {
       await connection.close();
     }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import type { OrderEvent } from '../../../src/order/events.js';
-import { NewerEvent } from '../../../src/order/upcasters.js';
+import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
+import { NewerEvent } from '../../../src/log/entity.js';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { Superseded } from '../../../src/log/feed/sequencer.js';
@@ -27,11 +27,13 @@ import {
   parkedOf,
   publish,
 } from './support.js';
+import { orderLog } from '../../../src/order-log.js';
+import type { Order } from '../../../src/order/order.js';
 
 const { db, run, runners } = await openViews();
 
 /** A view that some events make fail, for as long as they are in `broken`. */
-function breakable(broken: Set<string>): View {
+function breakable(broken: Set<string>): View<Order, EventDraft> {
   return {
     ...customers,
     fold(event, before, after) {
@@ -99,9 +101,15 @@ test('an event is applied once, however often the view changes hands in between'
 test('what an older holder still writes is refused, document and position', async () => {
   const [log] = newLogs('completed');
   await publish(db, log ?? []);
-  const older = new BuildFeeder(db, customers, 'active', await takeOverProjection(db, customers));
-  await takeOverProjection(db, customers);
-  const events = await journal(db).find().sort({ position: 1 }).toArray();
+  const older = new BuildFeeder(
+    orderLog,
+    db,
+    customers,
+    'active',
+    await takeOverProjection(orderLog, db, customers),
+  );
+  await takeOverProjection(orderLog, db, customers);
+  const events = await journal(orderLog, db).find().sort({ position: 1 }).toArray();
   expect(await older.apply(events as never)).toBe(false);
   expect(await contentsOf(db, customers)).toEqual([]);
   expect(await projectionState(db, customers.name)).toMatchObject({ position: 0 });
@@ -134,7 +142,7 @@ test('events of an order whose past is lost for good are passed over, and all ot
   const [lost = [], well = []] = newLogs('refunded', 'completed');
   const orderId = lost[0]?.orderId ?? '';
   await publish(db, [...lost.slice(4, 6), ...well]);
-  await journal(db).updateOne({ orderId, version: 5 }, { $set: { begins: true } });
+  await journal(orderLog, db).updateOne({ orderId, version: 5 }, { $set: { begins: true } });
   run(productDemand);
   await caughtUp(db, productDemand);
   await publish(db, lost.slice(6));
@@ -149,7 +157,7 @@ test('in an emptied database a view begins anew', async () => {
   await publish(db, first ?? []);
   await caughtUp(db, customers);
   await Promise.all([
-    journal(db).deleteMany({}),
+    journal(orderLog, db).deleteMany({}),
     feedState(db).deleteMany({}),
     projections(db).deleteMany({}),
   ]);
@@ -190,7 +198,7 @@ describe('an event that a view cannot apply', () => {
   test('is applied with those behind it once it is tried again and the view is repaired', async () => {
     const { sick, well, view, broken, orderId } = await withOneBroken();
     broken.clear();
-    expect(await intervene(db, view, { action: 'retry', orderId, ...because })).toEqual({
+    expect(await intervene(orderLog, db, view, { action: 'retry', orderId, ...because })).toEqual({
       kind: 'done',
       applied: 4,
       remaining: 0,
@@ -207,7 +215,7 @@ describe('an event that a view cannot apply', () => {
   test('stays aside while the view is as it was', async () => {
     const { view, orderId } = await withOneBroken();
     const error = 'This event cannot be applied.';
-    expect(await intervene(db, view, { action: 'retry', orderId, ...because })).toEqual({
+    expect(await intervene(orderLog, db, view, { action: 'retry', orderId, ...because })).toEqual({
       kind: 'done',
       applied: 0,
       remaining: 4,
@@ -219,7 +227,9 @@ describe('an event that a view cannot apply', () => {
   test('is left out when it is skipped, and the next that fails stops it again', async () => {
     const { sick, view, broken, orderId } = await withOneBroken();
     broken.add(`${orderId}:5`);
-    expect(await intervene(db, view, { action: 'skip', orderId, version: 3, ...because })).toMatchObject({
+    expect(
+      await intervene(orderLog, db, view, { action: 'skip', orderId, version: 3, ...because }),
+    ).toMatchObject({
       applied: 1,
       remaining: 2,
       parked: { version: 5 },
@@ -228,7 +238,7 @@ describe('an event that a view cannot apply', () => {
       { version: 5, status: 'parked' },
       { version: 6, status: 'waiting' },
     ]);
-    expect(await intervene(db, view, { action: 'skip', orderId, ...because })).toMatchObject({
+    expect(await intervene(orderLog, db, view, { action: 'skip', orderId, ...because })).toMatchObject({
       remaining: 0,
     });
     await publish(db, sick.slice(6));
@@ -238,13 +248,15 @@ describe('an event that a view cannot apply', () => {
 
   test('is left alone where another is meant, or nothing is parked', async () => {
     const { view, orderId } = await withOneBroken();
-    expect(await intervene(db, view, { action: 'skip', orderId, version: 4, ...because })).toEqual({
+    expect(await intervene(orderLog, db, view, { action: 'skip', orderId, version: 4, ...because })).toEqual({
       kind: 'other_version',
       version: 3,
     });
     const other = { action: 'skip', orderId: 'o-unknown', ...because } as const;
-    expect(await intervene(db, view, other)).toEqual({ kind: 'nothing_parked' });
-    expect(await intervene(db, { ...view, version: view.version + 1 }, { ...other, orderId })).toEqual({
+    expect(await intervene(orderLog, db, view, other)).toEqual({ kind: 'nothing_parked' });
+    expect(
+      await intervene(orderLog, db, { ...view, version: view.version + 1 }, { ...other, orderId }),
+    ).toEqual({
       kind: 'other_view_version',
       version: view.version,
     });
@@ -254,7 +266,7 @@ describe('an event that a view cannot apply', () => {
   test('is tried again with what came back behind it, and with nothing that lies between', async () => {
     const [log = []] = newLogs('refunded');
     const orderId = log[0]?.orderId ?? '';
-    const view: View = {
+    const view: View<Order, EventDraft> = {
       ...customers,
       fold: ({ version }) => [{ id: orderId, add: { [`v${version}`]: 1 } }],
     };
@@ -262,7 +274,7 @@ describe('an event that a view cannot apply', () => {
     await publish(db, log.slice(0, 4));
     await caughtUp(db, view);
     await runner.stop();
-    await journal(db).deleteOne({ orderId, version: 2 });
+    await journal(orderLog, db).deleteOne({ orderId, version: 2 });
     run(view);
     // The view meets version 5 while version 2 is away: only then is there something to park.
     await publish(db, log.slice(4, 5));
@@ -270,7 +282,9 @@ describe('an event that a view cannot apply', () => {
     await publish(db, log.slice(1, 2));
     await caughtUp(db, view);
     expect(await parkedOf(db, view)).toMatchObject([{ version: 5 }, { version: 2 }]);
-    expect(await intervene(db, view, { action: 'retry', orderId, ...because })).toMatchObject({ applied: 2 });
+    expect(await intervene(orderLog, db, view, { action: 'retry', orderId, ...because })).toMatchObject({
+      applied: 2,
+    });
     expect(await contentsOf(db, view)).toEqual([{ _id: orderId, v1: 1, v2: 2, v3: 1, v4: 1, v5: 1 }]);
   });
 
@@ -283,11 +297,11 @@ describe('an event that a view cannot apply', () => {
     };
     const [, ...outcomes] = await Promise.all([
       stream(interleaved(sick.slice(6), ...more)),
-      ...[1, 2, 3].map(() => intervene(db, view, { action: 'retry', orderId, ...because })),
+      ...[1, 2, 3].map(() => intervene(orderLog, db, view, { action: 'retry', orderId, ...because })),
     ]);
     expect(outcomes.map(({ kind }) => kind).toSorted()).toEqual(['done', 'nothing_parked', 'nothing_parked']);
     await caughtUp(db, view);
-    await intervene(db, view, { action: 'retry', orderId, ...because });
+    await intervene(orderLog, db, view, { action: 'retry', orderId, ...because });
     expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, customers, [sick, well, ...more]));
     expect(await projectionState(db, view.name)).toMatchObject({ parked: 0 });
   });
@@ -312,7 +326,7 @@ describe('an event that was altered so that nobody can read it', () => {
   ];
 
   async function alter({ orderId, version }: OrderEvent, change: object): Promise<void> {
-    await journal(db).updateOne({ _id: `${orderId}:${version}` }, { $set: change });
+    await journal(orderLog, db).updateOne({ _id: `${orderId}:${version}` }, { $set: change });
   }
 
   test.each(altered)('%s: is parked by every view, and applied once it is put right', async (_, change) => {
@@ -331,10 +345,16 @@ describe('an event that was altered so that nobody can read it', () => {
       expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, view, [sick.slice(0, 1), well]));
     }
     const retry = { action: 'retry', orderId: second.orderId, ...because } as const;
-    expect(await intervene(db, customers, retry)).toMatchObject({ applied: 0, parked: { version: 2 } });
+    expect(await intervene(orderLog, db, customers, retry)).toMatchObject({
+      applied: 0,
+      parked: { version: 2 },
+    });
     await alter(second, second);
     for (const view of views) {
-      expect(await intervene(db, view, retry)).toMatchObject({ applied: sick.length - 1, remaining: 0 });
+      expect(await intervene(orderLog, db, view, retry)).toMatchObject({
+        applied: sick.length - 1,
+        remaining: 0,
+      });
       expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, view, [sick, well]));
     }
   });

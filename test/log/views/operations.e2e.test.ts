@@ -17,6 +17,7 @@ import { shared } from '../../support/servers.js';
 import type { RoleProcess } from '../../support/role-process.js';
 import { createSystem } from '../../support/system.js';
 import { until } from '../../support/until.js';
+import { orderLog } from '../../../src/order-log.js';
 
 const system = createSystem();
 const { db } = system;
@@ -49,7 +50,7 @@ async function upToDate(): Promise<void> {
     const { body } = await api.get('/v1/projections');
     expect(body.feed.unsequenced).toBe(0);
     expect(body.views.map((view: ProjectionStatus) => view.eventsBehind)).toEqual(views.map(() => 0));
-    expect(body.feed.head).toBe(await journal(db).countDocuments());
+    expect(body.feed.head).toBe(await journal(orderLog, db).countDocuments());
   });
 }
 
@@ -225,7 +226,7 @@ test('an event that was parked is listed, tried again and skipped over HTTP', as
   const { id } = await api.place();
   await upToDate();
   // As if the view could not apply the order's last event.
-  const [event] = (await readJournal(db, id)).slice(-1);
+  const [event] = (await readJournal(orderLog, db, id)).slice(-1);
   const state = await db
     .collection('projections')
     .findOneAndUpdate({ _id: 'product-demand' as never }, { $inc: { parked: 1 } });
@@ -328,7 +329,7 @@ test('a comparison that is asked for is made, and what it found is printed', asy
   const { exitCode, out, err } = await script('reconcile --now');
   expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' });
   expect(out).toMatch(/orders?, \d+ of them event by event\n.*\nnothing differs/);
-  const reports = async () => await latestReconciliations(db, 100);
+  const reports = async () => await latestReconciliations(orderLog, db, 100);
   const before = (await reports()).length;
   const json = await script('reconcile --now --json');
   expect(json).toMatchObject({ exitCode: 0 });
@@ -416,7 +417,7 @@ test('journal and views come back from the workflow histories alone', async () =
   for (const method of ['tok_ok', 'tok_declined']) await api.place({ payment: { method } });
   await upToDate();
   const log = async () =>
-    await journal(db)
+    await journal(orderLog, db)
       .find({}, { projection: { recordedAt: 0, position: 0 } })
       .sort({ _id: 1 })
       .toArray();
@@ -446,7 +447,7 @@ test('journal and views come back from the workflow histories alone', async () =
   const { asOf: _, ...customer } = before.customers;
   await until(async () => expect((await api.get('/v1/customers/c-1')).body).toMatchObject(customer));
   await until(async () => expect((await api.get('/v1/products')).body.data).toEqual(before.products.data));
-  const feedNow = await readFeed(db, 0, before.log.length + 1);
+  const feedNow = await readFeed(orderLog, db, 0, before.log.length + 1);
   expect(feedNow.map(({ position }) => position)).toEqual(before.log.map((_event, index) => index + 1));
   expect(await viewOf('journal')).toMatchObject({ exceptions: { count: 0, orderIds: [] } });
 });

@@ -1,6 +1,12 @@
-import { type ContinuedOrder, type OrderState, orderWorkflow, workflowId } from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import {
+  type ContinuedOrder,
+  type OrderState,
+  orderWorkflow,
+  workflowId,
+  orderLog,
+} from '../../../src/order-log.js';
 import { fold } from '../../../src/order/evolve.js';
 import { toView } from '../../../src/order/view.js';
 import { forks } from '../../../src/log/journal/fork.js';
@@ -17,6 +23,9 @@ import { states } from '../../order/examples.js';
 import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { continuedAsNew, deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
+import { views } from '../../../src/views/views.js';
+import { stockOutside } from '../../../src/effects/outside.js';
+import { recognizeDatabase } from '../../../src/effects/inventory/recognize-database.js';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -27,8 +36,16 @@ afterAll(() => api.close());
 
 function rebuilding(signal = new AbortController().signal, rebuildId: string = randomUUID(), of = api) {
   const { mongo, client, config } = of;
-  const orderTaskQueue = config.temporal.taskQueue;
-  return { db: mongo.db, client, orderTaskQueue, signal, rebuildId, heartbeat: () => undefined };
+  return {
+    db: mongo.db,
+    client,
+    taskQueue: config.temporal.taskQueue,
+    recognize: recognizeDatabase,
+    outside: stockOutside,
+    signal,
+    rebuildId,
+    heartbeat: () => undefined,
+  };
 }
 
 /** Once visibility, which is a moment behind, has all orders. */
@@ -56,19 +73,19 @@ test('journal and orders come back from the histories, over several runs of an o
   placed = await Promise.all([placedOrder(api), placedOrder(api), placedOrder(api)]);
   await continuedAsNew(api, placed[0] ?? '', 2);
   await listed(3);
-  const before = await Promise.all(placed.map((orderId) => readJournal(db, orderId)));
-  await Promise.all([journal(db).deleteMany({}), orders(db).deleteMany({})]);
+  const before = await Promise.all(placed.map((orderId) => readJournal(orderLog, db, orderId)));
+  await Promise.all([journal(orderLog, db).deleteMany({}), orders(db).deleteMany({})]);
 
   const given = rebuilding();
-  expect(await rebuildJournal(given)).toBe(true);
+  expect(await rebuildJournal(orderLog, given)).toBe(true);
   for (const [index, orderId] of placed.entries()) {
-    const after = await readJournal(db, orderId);
+    const after = await readJournal(orderLog, db, orderId);
     expect(after.map(({ recordedAt: _recordedAt, ...event }) => event)).toEqual(
       before[index]?.map(({ recordedAt: _recordedAt, position: _position, ...event }) => event),
     );
     expect(await storedView(orderId)).toEqual(await stateOf(orderId));
   }
-  expect((await projectionsStatus(db)).stores[1]).toMatchObject({
+  expect((await projectionsStatus(orderLog, db, views)).stores[1]).toMatchObject({
     rebuildId: given.rebuildId,
     exceptions: { count: 0, orderIds: [] },
   });
@@ -76,9 +93,9 @@ test('journal and orders come back from the histories, over several runs of an o
 
 test('where all is there already, nothing changes', async () => {
   const { db } = api.mongo;
-  const all = async () => await journal(db).find().sort({ _id: 1 }).toArray();
+  const all = async () => await journal(orderLog, db).find().sort({ _id: 1 }).toArray();
   const before = await all();
-  expect(await rebuildJournal(rebuilding())).toBe(true);
+  expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
   expect(await all()).toEqual(before);
 });
 
@@ -86,30 +103,32 @@ test('a rebuild that is ended before goes on later', async () => {
   const { db } = api.mongo;
   await orders(db).deleteMany({});
   const rebuildId = randomUUID();
-  expect(await rebuildJournal(rebuilding(AbortSignal.abort(), rebuildId))).toBe(false);
-  const [, store] = (await projectionsStatus(db)).stores;
+  expect(await rebuildJournal(orderLog, rebuilding(AbortSignal.abort(), rebuildId))).toBe(false);
+  const [, store] = (await projectionsStatus(orderLog, db, views)).stores;
   expect(store).toMatchObject({ rebuilding: { rebuildId, done: 0, total: placed.length } });
-  expect(await rebuildJournal(rebuilding(undefined, rebuildId))).toBe(true);
+  expect(await rebuildJournal(orderLog, rebuilding(undefined, rebuildId))).toBe(true);
   expect(await orders(db).countDocuments()).toBe(placed.length);
 });
 
 test('a rebuild whose worker ends half-way goes on where it was', async () => {
   const { db } = api.mongo;
-  await Promise.all([journal(db).deleteMany({}), orders(db).deleteMany({})]);
+  await Promise.all([journal(orderLog, db).deleteMany({}), orders(db).deleteMany({})]);
   const rebuildId = randomUUID();
   const crash = new AbortController();
   const heartbeat = (done: number) => {
     if (done === 1) crash.abort();
   };
-  expect(await rebuildJournal({ ...rebuilding(crash.signal, rebuildId), heartbeat, pageSize: 1 })).toBe(
-    false,
-  );
+  expect(
+    await rebuildJournal(orderLog, { ...rebuilding(crash.signal, rebuildId), heartbeat, pageSize: 1 }),
+  ).toBe(false);
   const restored = (await orders(db).find().toArray()).map(({ orderId }) => orderId);
   expect(restored).toHaveLength(1);
-  expect((await projectionsStatus(db)).stores[1]).toMatchObject({ rebuilding: { rebuildId, done: 1 } });
+  expect((await projectionsStatus(orderLog, db, views)).stores[1]).toMatchObject({
+    rebuilding: { rebuildId, done: 1 },
+  });
 
   await orders(db).deleteMany({});
-  expect(await rebuildJournal({ ...rebuilding(undefined, rebuildId), pageSize: 1 })).toBe(true);
+  expect(await rebuildJournal(orderLog, { ...rebuilding(undefined, rebuildId), pageSize: 1 })).toBe(true);
   const others = (await orders(db).find().toArray()).map(({ orderId }) => orderId);
   expect([...restored, ...others].toSorted()).toEqual(placed.toSorted());
   expect(await storeRebuilds(db).findOne({ rebuildId })).toMatchObject({ phase: 'done', done: 3, total: 3 });
@@ -123,15 +142,15 @@ test('orders that go on while they are restored are whole in the end', async () 
     const open = await Promise.all(Array.from({ length: 4 }, () => placedOrder(own)));
     await listed(open.length, own);
     for (let round = 0; round < 3; round += 1) {
-      await Promise.all([journal(db).deleteMany({}), orders(db).deleteMany({})]);
+      await Promise.all([journal(orderLog, db).deleteMany({}), orders(db).deleteMany({})]);
       const body = { text: `round ${round}` };
       const told = open.map((orderId) => own.post(`/v1/orders/${orderId}/notes`, { body }));
-      expect(await rebuildJournal(rebuilding(undefined, undefined, own))).toBe(true);
+      expect(await rebuildJournal(orderLog, rebuilding(undefined, undefined, own))).toBe(true);
       for (const { status } of await Promise.all(told)) expect(status).toBe(200);
       for (const orderId of open) {
         const state = await stateOf(orderId, own);
         await until(async () => expect(await storedView(orderId, own)).toEqual(state));
-        const versions = (await readJournal(db, orderId)).map(({ version }) => version);
+        const versions = (await readJournal(orderLog, db, orderId)).map(({ version }) => version);
         expect(versions).toEqual(Array.from({ length: state.version }, (_, index) => index + 1));
       }
     }
@@ -143,18 +162,18 @@ test('orders that go on while they are restored are whole in the end', async () 
 test('where events come back that had positions, a generation of the feed has begun without them', async () => {
   const { db } = api.mongo;
   const stopping = new AbortController();
-  const sequencing = sequence({ db, signal: stopping.signal, heartbeat: () => undefined });
-  await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
-  const { generation } = (await feedGenerations(db)).current;
-  expect(await rebuildJournal(rebuilding())).toBe(true);
-  expect((await feedGenerations(db)).current).toMatchObject({ generation });
+  const sequencing = sequence({ log: orderLog, db, signal: stopping.signal, heartbeat: () => undefined });
+  await until(async () => expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0));
+  const { generation } = (await feedGenerations(orderLog, db)).current;
+  expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
+  expect((await feedGenerations(orderLog, db)).current).toMatchObject({ generation });
   const orderId = placed[0] ?? '';
-  const [first] = await journal(db).find({ orderId }).sort({ position: 1 }).toArray();
-  await journal(db).deleteMany({ orderId });
-  expect(await rebuildJournal(rebuilding())).toBe(true);
+  const [first] = await journal(orderLog, db).find({ orderId }).sort({ position: 1 }).toArray();
+  await journal(orderLog, db).deleteMany({ orderId });
+  expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
   await until(async () => {
-    expect((await feedGenerations(db)).commonWith(generation)).toBe((first?.position ?? 0) - 1);
-    expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0);
+    expect((await feedGenerations(orderLog, db)).commonWith(generation)).toBe((first?.position ?? 0) - 1);
+    expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0);
   });
   stopping.abort();
   await sequencing;
@@ -166,14 +185,14 @@ test('an order whose first runs are gone comes back as it is now, with the event
   const [firstRun] = await continuedAsNew(api, orderId, 1);
   await deleteHistory(api.client, orderId, (await runsOf(orderId))[0] ?? firstRun);
   const last = (await stateOf(orderId)).version;
-  await Promise.all([journal(db).deleteMany({ orderId }), orders(db).deleteMany({ _id: orderId })]);
+  await Promise.all([journal(orderLog, db).deleteMany({ orderId }), orders(db).deleteMany({ _id: orderId })]);
 
-  expect(await rebuildJournal(rebuilding())).toBe(true);
+  expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
   expect(await storedView(orderId)).toEqual(await stateOf(orderId));
-  const events = await readJournal(db, orderId);
+  const events = await readJournal(orderLog, db, orderId);
   expect(events[0]?.version).toBeGreaterThan(1);
   expect(events.at(-1)?.version).toBe(last);
-  expect((await projectionsStatus(db)).stores[1]).toMatchObject({
+  expect((await projectionsStatus(orderLog, db, views)).stores[1]).toMatchObject({
     exceptions: { count: 1, orderIds: [orderId] },
   });
 
@@ -182,8 +201,8 @@ test('an order whose first runs are gone comes back as it is now, with the event
     body: { code: 'log_incomplete', version: events[0]?.version },
   });
   const sequencing = new AbortController();
-  const sequenced = sequence({ db, signal: sequencing.signal, heartbeat: () => undefined });
-  await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+  const sequenced = sequence({ log: orderLog, db, signal: sequencing.signal, heartbeat: () => undefined });
+  await until(async () => expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0));
   sequencing.abort();
   await sequenced;
 
@@ -199,11 +218,11 @@ test('an order whose journal tells another story is named, and nothing of it is 
   const { db } = api.mongo;
   const orderId = placed[1] ?? '';
   const altered = { _id: `${orderId}:2` };
-  await journal(db).updateOne(altered, { $set: { actor: 'somebody else' } });
-  expect(await rebuildJournal(rebuilding())).toBe(true);
-  expect(await journal(db).findOne(altered)).toMatchObject({ actor: 'somebody else' });
-  expect(await forks(db).findOne({ _id: orderId })).toMatchObject({ version: 2 });
-  const { exceptions } = (await projectionsStatus(db)).stores[1] ?? {};
+  await journal(orderLog, db).updateOne(altered, { $set: { actor: 'somebody else' } });
+  expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
+  expect(await journal(orderLog, db).findOne(altered)).toMatchObject({ actor: 'somebody else' });
+  expect(await forks(orderLog, db).findOne({ _id: orderId })).toMatchObject({ version: 2 });
+  const { exceptions } = (await projectionsStatus(orderLog, db, views)).stores[1] ?? {};
   expect(exceptions?.orderIds).toContain(orderId);
 });
 
@@ -215,10 +234,14 @@ test('an order whose history is no log is named, and keeps no other from coming 
     logOf(states.confirmed, orderId).filter(({ version }) => version !== 2),
   );
   await listed(placed.length + 1);
-  await Promise.all([journal(db).deleteMany({}), orders(db).deleteMany({}), forks(db).deleteMany({})]);
+  await Promise.all([
+    journal(orderLog, db).deleteMany({}),
+    orders(db).deleteMany({}),
+    forks(orderLog, db).deleteMany({}),
+  ]);
 
-  expect(await rebuildJournal(rebuilding())).toBe(true);
-  const { exceptions } = (await projectionsStatus(db)).stores[1] ?? {};
+  expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
+  const { exceptions } = (await projectionsStatus(orderLog, db, views)).stores[1] ?? {};
   expect(exceptions?.orderIds).toContain(orderId);
   for (const other of placed) expect(await storedView(other)).toEqual(await stateOf(other));
 });
@@ -229,9 +252,9 @@ test('an order of which no event is left comes back as its last run took it over
   await continued(orderId, []);
   await listed(placed.length + 2);
 
-  expect(await rebuildJournal(rebuilding())).toBe(true);
+  expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
   expect(await storedView(orderId)).toEqual(await stateOf(orderId));
-  const { exceptions } = (await projectionsStatus(db)).stores[1] ?? {};
+  const { exceptions } = (await projectionsStatus(orderLog, db, views)).stores[1] ?? {};
   expect(exceptions?.orderIds).toContain(orderId);
 });
 

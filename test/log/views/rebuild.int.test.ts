@@ -1,14 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { record } from '../../../src/log/journal/recording.js';
-import type { OrderEvent } from '../../../src/order/events.js';
+import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
 import { beginGeneration, feedGenerations } from '../../../src/log/feed/generations.js';
 import { feedHead } from '../../../src/log/feed/feed.js';
 import { appendToJournal, journal } from '../../../src/log/journal/journal.js';
 import { sequence, Superseded } from '../../../src/log/feed/sequencer.js';
 import { customers, findCustomer } from '../../../src/views/customers.js';
 import { type OrderDocument, orders, ordersVersion, toDocument } from '../../../src/views/orders.js';
-import { areOrdersOutdated, rebuildOrders } from '../../../src/log/views/rebuilding/rebuild-orders.js';
+import {
+  isStateViewOutdated,
+  rebuildStateView,
+} from '../../../src/log/views/rebuilding/rebuild-state-view.js';
 import { rebuild } from '../../../src/log/views/rebuilding/rebuild.js';
 import { projectionState, rollBack } from '../../../src/log/views/feeding/state.js';
 import { projectionsStatus } from '../../../src/log/views/feeding/status.js';
@@ -28,6 +31,9 @@ import {
   pausedBefore,
   publish,
 } from './support.js';
+import { orderLog } from '../../../src/order-log.js';
+import { views } from '../../../src/views/views.js';
+import type { Order } from '../../../src/order/order.js';
 
 const { db, run, runners } = await openViews();
 
@@ -39,7 +45,7 @@ function rebuilding(
   return { db, rebuildId, signal, heartbeat };
 }
 
-async function collectionsOf(view: View): Promise<readonly string[]> {
+async function collectionsOf(view: View<Order, EventDraft>): Promise<readonly string[]> {
   const found = await db
     .listCollections({ name: { $regex: `^${view.name}_` } }, { nameOnly: true })
     .toArray();
@@ -57,7 +63,7 @@ test('a view is built anew beside the one that is read, under live writes, and c
     for (let from = 100; from < events.length; from += 5) await publish(db, events.slice(from, from + 5));
   })();
   const rebuildId = randomUUID();
-  expect(await rebuild(customers, rebuilding(rebuildId))).toBe(true);
+  expect(await rebuild(orderLog, customers, rebuilding(rebuildId))).toBe(true);
   await stream;
   await caughtUp(db, customers);
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
@@ -81,7 +87,7 @@ test('readers see no moment in which the view is less far, nor one without it', 
       seen.push(asOf.position);
     }
   })();
-  for (let times = 0; times < 3; times += 1) await rebuild(customers, rebuilding());
+  for (let times = 0; times < 3; times += 1) await rebuild(orderLog, customers, rebuilding());
   over.abort();
   await reader;
   expect(seen).toEqual(seen.toSorted((a, b) => a - b));
@@ -95,6 +101,7 @@ test('a rebuild that ends half-way goes on where it was', async () => {
   const crash = new AbortController();
   expect(
     await rebuild(
+      orderLog,
       customers,
       rebuilding(rebuildId, crash.signal, () => crash.abort()),
     ),
@@ -102,16 +109,18 @@ test('a rebuild that ends half-way goes on where it was', async () => {
   const half = (await projectionState(db, customers.name))?.rebuilding;
   expect(half?.position).toBeGreaterThan(0);
   expect(half?.position).toBeLessThan(events.length);
-  const [status] = (await projectionsStatus(db)).views;
+  const [status] = (await projectionsStatus(orderLog, db, views)).views;
   expect(status).toMatchObject({ rebuilding: { rebuildId, done: half?.position, total: events.length } });
 
   let first: number | undefined;
   const goOn = rebuilding(rebuildId);
-  expect(await rebuild(customers, { ...goOn, heartbeat: (position) => (first ??= position) })).toBe(true);
+  expect(await rebuild(orderLog, customers, { ...goOn, heartbeat: (position) => (first ??= position) })).toBe(
+    true,
+  );
   expect(first).toBe(half?.position);
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
   // Once more, as a retry after an answer that was lost: nothing begins again.
-  expect(await rebuild(customers, rebuilding(rebuildId))).toBe(true);
+  expect(await rebuild(orderLog, customers, rebuilding(rebuildId))).toBe(true);
   expect(await projectionState(db, customers.name)).toMatchObject({ collection: half?.collection });
 });
 
@@ -120,13 +129,13 @@ test('of two that go on with one rebuild, the older is refused, and each event i
   await publish(db, interleaved(...logs));
   const rebuildId = randomUUID();
   const outcomes = await Promise.allSettled([
-    rebuild(customers, rebuilding(rebuildId)),
-    rebuild(customers, rebuilding(rebuildId)),
+    rebuild(orderLog, customers, rebuilding(rebuildId)),
+    rebuild(orderLog, customers, rebuilding(rebuildId)),
   ]);
   for (const outcome of outcomes) {
     if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(Superseded);
   }
-  expect(await rebuild(customers, rebuilding(rebuildId))).toBe(true);
+  expect(await rebuild(orderLog, customers, rebuilding(rebuildId))).toBe(true);
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
 });
 
@@ -136,7 +145,7 @@ test('a roll-back is at once what was before, and is brought up to date from the
   const runner = run(customers);
   await caughtUp(db, customers);
   await runner.stop();
-  await rebuild(customers, rebuilding());
+  await rebuild(orderLog, customers, rebuilding());
   const rebuilt = await projectionState(db, customers.name);
   run(customers);
   await publish(db, second);
@@ -156,7 +165,7 @@ test('only the build before the last is kept', async () => {
   const [log = []] = newLogs('completed');
   await publish(db, log);
   const expected = new Set<string | undefined>();
-  for (let times = 0; times < 4; times += 1) await rebuild(customers, rebuilding());
+  for (let times = 0; times < 4; times += 1) await rebuild(orderLog, customers, rebuilding());
   const state = await projectionState(db, customers.name);
   expected.add(state?.collection).add(state?.previous?.collection);
   expect(new Set(await collectionsOf(customers))).toEqual(expected);
@@ -166,11 +175,12 @@ test('a rebuild that nobody goes on with is given up for the next', async () => 
   await publish(db, interleaved(...newLogs(...Array.from({ length: 40 }, () => manyStates).flat())));
   const crash = new AbortController();
   await rebuild(
+    orderLog,
     customers,
     rebuilding('lost', crash.signal, () => crash.abort()),
   );
   const lost = (await projectionState(db, customers.name))?.rebuilding?.collection;
-  expect(await rebuild(customers, rebuilding('next'))).toBe(true);
+  expect(await rebuild(orderLog, customers, rebuilding('next'))).toBe(true);
   expect(await projectionState(db, customers.name)).toMatchObject({ rebuildId: 'next' });
   expect(await collectionsOf(customers)).not.toContain(lost);
 });
@@ -181,7 +191,7 @@ test('a new version is built while the old one is read, and takes over by itself
   const old = run(customers);
   await caughtUp(db, customers);
   await old.stop();
-  const next: View = {
+  const next: View<Order, EventDraft> = {
     ...customers,
     version: customers.version + 1,
     fold: (event, before, after) => [
@@ -193,7 +203,7 @@ test('a new version is built while the old one is read, and takes over by itself
   run(next, {
     requestRebuild: async (view) => {
       expect((await findCustomer(db, 'c-1')).found?.orders).toBe(logs.length);
-      request ??= rebuild(view, rebuilding());
+      request ??= rebuild(orderLog, view, rebuilding());
     },
   });
   await caughtUp(db, next);
@@ -218,10 +228,12 @@ test('a new version is built while the old one is read, and takes over by itself
 test('a view is built anew when its feed began anew in a journal that was restored', async () => {
   await publish(db, interleaved(...newLogs(...manyStates)));
   let request: Promise<boolean> | undefined;
-  run(customers, { requestRebuild: async (view) => void (request ??= rebuild(view, rebuilding())) });
+  run(customers, {
+    requestRebuild: async (view) => void (request ??= rebuild(orderLog, view, rebuilding())),
+  });
   await caughtUp(db, customers);
-  await journal(db).deleteMany({});
-  await beginGeneration(db, { commonUntil: 0, position: 0 });
+  await journal(orderLog, db).deleteMany({});
+  await beginGeneration(orderLog, db, { commonUntil: 0, position: 0 });
   const [log = []] = newLogs('completed');
   await publish(db, log);
   await until(async () => {
@@ -237,13 +249,15 @@ test('a view is built anew when its feed began anew, however far that is by then
   const first = run(customers);
   await caughtUp(db, customers);
   await first.stop();
-  await journal(db).deleteMany({});
-  await beginGeneration(db, { commonUntil: 0, position: 0 });
+  await journal(orderLog, db).deleteMany({});
+  await beginGeneration(orderLog, db, { commonUntil: 0, position: 0 });
   const logs = newLogs(...manyStates);
   const head = await publish(db, interleaved(...logs));
-  run(customers, { requestRebuild: async (view) => void (request ??= rebuild(view, rebuilding())) });
+  run(customers, {
+    requestRebuild: async (view) => void (request ??= rebuild(orderLog, view, rebuilding())),
+  });
   await until(async () => {
-    const { generation: feed } = (await feedGenerations(db)).current;
+    const { generation: feed } = (await feedGenerations(orderLog, db)).current;
     expect(await projectionState(db, customers.name)).toMatchObject({ feed, position: head });
   });
   expect(await request).toBe(true);
@@ -258,8 +272,8 @@ test('a view that has only what two generations have in common goes on in the ne
   run(customers, options);
   await caughtUp(db, customers);
   const { collection } = (await projectionState(db, customers.name)) ?? {};
-  await beginGeneration(db, { commonUntil: head });
-  const { generation: feed } = (await feedGenerations(db)).current;
+  await beginGeneration(orderLog, db, { commonUntil: head });
+  const { generation: feed } = (await feedGenerations(orderLog, db)).current;
   const [more = []] = newLogs('completed');
   await publish(db, more);
   await caughtUp(db, customers);
@@ -271,22 +285,28 @@ test('a view that has only what two generations have in common goes on in the ne
 test('events that were lost and come back are counted once, by a view that had counted them', async () => {
   const logs = newLogs('completed', 'cancelled', 'refunded');
   const giving = new AbortController();
-  const sequencing = sequence({ db, signal: giving.signal, heartbeat: () => undefined });
+  const sequencing = sequence({ log: orderLog, db, signal: giving.signal, heartbeat: () => undefined });
   const options = {
-    requestRebuild: async (view: View) => void (await rebuild(view, rebuilding('after the loss'))),
+    requestRebuild: async (view: View<Order, EventDraft>) =>
+      void (await rebuild(orderLog, view, rebuilding('after the loss'))),
   };
   try {
-    for (const log of logs) await appendToJournal(db, log);
-    await until(async () => expect(await feedHead(db)).toBe(logs.flat().length));
+    for (const log of logs) await appendToJournal(orderLog, db, log);
+    await until(async () => expect(await feedHead(orderLog, db)).toBe(logs.flat().length));
     run(customers, options);
     await caughtUp(db, customers);
     const [lost = []] = logs;
-    await journal(db).deleteMany({ orderId: lost[0]?.orderId ?? '' });
-    await appendToJournal(db, lost);
-    await until(async () => expect(await journal(db).countDocuments({ unsequenced: true })).toBe(0));
+    await journal(orderLog, db).deleteMany({ orderId: lost[0]?.orderId ?? '' });
+    await appendToJournal(orderLog, db, lost);
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+    );
     await until(async () => {
-      const { generation: feed } = (await feedGenerations(db)).current;
-      expect(await projectionState(db, customers.name)).toMatchObject({ feed, position: await feedHead(db) });
+      const { generation: feed } = (await feedGenerations(orderLog, db)).current;
+      expect(await projectionState(db, customers.name)).toMatchObject({
+        feed,
+        position: await feedHead(orderLog, db),
+      });
     });
     expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
   } finally {
@@ -300,17 +320,18 @@ test('a rebuild that has more than the generations have in common begins again',
   await publish(db, interleaved(...logs));
   const crash = new AbortController();
   await rebuild(
+    orderLog,
     customers,
     rebuilding('begun', crash.signal, () => crash.abort()),
   );
   const first = (await projectionState(db, customers.name))?.rebuilding?.collection;
-  await journal(db).deleteMany({});
-  await beginGeneration(db, { commonUntil: 0, position: 0 });
+  await journal(orderLog, db).deleteMany({});
+  await beginGeneration(orderLog, db, { commonUntil: 0, position: 0 });
   const head = await publish(db, interleaved(...logs.slice(1)));
-  expect(await rebuild(customers, rebuilding('begun'))).toBe(true);
+  expect(await rebuild(orderLog, customers, rebuilding('begun'))).toBe(true);
   const { collection, feed, position } = (await projectionState(db, customers.name)) ?? {};
   expect({ feed, position }).toEqual({
-    feed: (await feedGenerations(db)).current.generation,
+    feed: (await feedGenerations(orderLog, db)).current.generation,
     position: head,
   });
   expect(collection).not.toBe(first);
@@ -322,32 +343,32 @@ test('where events were lost, views and rebuilds go on behind them, up to the he
   const [first = [], ...others] = logs;
   const events = [...interleaved(lost.slice(0, -1), ...logs), ...lost.slice(-1)];
   const head = await publish(db, events);
-  await journal(db).deleteMany({ orderId: lost[0]?.orderId ?? '' });
+  await journal(orderLog, db).deleteMany({ orderId: lost[0]?.orderId ?? '' });
   run(customers);
   await caughtUp(db, customers);
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
-  expect(await rebuild(customers, rebuilding())).toBe(true);
+  expect(await rebuild(orderLog, customers, rebuilding())).toBe(true);
   await until(async () =>
     expect(await projectionState(db, customers.name)).toMatchObject({ position: head }),
   );
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
 
   // What comes back has other positions than it had: a rebuild has it once.
-  await journal(db).deleteMany({ orderId: first[0]?.orderId ?? '' });
+  await journal(orderLog, db).deleteMany({ orderId: first[0]?.orderId ?? '' });
   await publish(db, first);
-  expect(await rebuild(customers, rebuilding())).toBe(true);
+  expect(await rebuild(orderLog, customers, rebuilding())).toBe(true);
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [first, ...others]));
 });
 
 test('an older version does not touch what a newer one has built', async () => {
   await publish(db, interleaved(...newLogs('completed')));
-  await rebuild({ ...customers, version: customers.version + 1 }, rebuilding());
+  await rebuild(orderLog, { ...customers, version: customers.version + 1 }, rebuilding());
   expect(await run(customers).ended).toBeInstanceOf(Superseded);
 });
 
 test('what a view could not apply is tried again by a rebuild, and is of that build alone', async () => {
   const [log = []] = newLogs('completed');
-  const broken: View = {
+  const broken: View<Order, EventDraft> = {
     ...customers,
     fold() {
       throw new Error('This version applies nothing.');
@@ -358,7 +379,7 @@ test('what a view could not apply is tried again by a rebuild, and is of that bu
   await caughtUp(db, broken);
   expect(await parkedOf(db, broken)).toHaveLength(log.length);
   const mended = { ...customers, version: customers.version + 1 };
-  await rebuild(mended, rebuilding());
+  await rebuild(orderLog, mended, rebuilding());
   expect(await parkedOf(db, mended)).toEqual([]);
   expect(await contentsOf(db, mended)).toEqual(await foldedAnew(db, mended, [log]));
   await rollBack(db, customers.name);
@@ -390,11 +411,11 @@ test('the view of orders is built anew while events are recorded, and none is lo
   const logs = newLogs(...Array.from({ length: 40 }, () => manyStates).flat());
   const [under, later] = [newLogs(...manyStates), newLogs(...manyStates)];
   await publish(db, logs.flat());
-  for (const log of under) await record(db, log.slice(0, 2));
+  for (const log of under) await record(orderLog, db, log.slice(0, 2));
   // A view that went wrong.
   await orders(db).updateMany({}, { $set: { total: -1 } });
-  const recorded = Promise.all([...under, ...later].map((log) => record(db, log)));
-  expect(await rebuildOrders(rebuilding())).toBe(true);
+  const recorded = Promise.all([...under, ...later].map((log) => record(orderLog, db, log)));
+  expect(await rebuildStateView(orderLog, rebuilding())).toBe(true);
   await recorded;
   expect(await storedOrders()).toEqual(wholeOrders([...logs, ...under, ...later]));
   expect(await orders(db).indexExists('search_1_createdAt_1__id_1')).toBe(true);
@@ -407,31 +428,39 @@ test('a rebuild of the view of orders that ends anywhere goes on where it was', 
   let tries = 0;
   for (let isDone = false; !isDone; tries += 1) {
     const crash = new AbortController();
-    isDone = await rebuildOrders(rebuilding(rebuildId, crash.signal, () => crash.abort()));
+    isDone = await rebuildStateView(
+      orderLog,
+      rebuilding(rebuildId, crash.signal, () => crash.abort()),
+    );
   }
   expect(tries).toBeGreaterThan(1);
   expect(await storedOrders()).toEqual(wholeOrders(logs));
-  expect(await rebuildOrders(rebuilding(rebuildId))).toBe(true);
+  expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
 });
 
 test('a crash between the swap and what was recorded since loses nothing', async () => {
   const [one = [], other = []] = newLogs('completed', 'cancelled');
-  await record(db, one.slice(0, 3));
+  await record(orderLog, db, one.slice(0, 3));
   const rebuildId = randomUUID();
-  await rebuildOrders(rebuilding(rebuildId));
+  await rebuildStateView(orderLog, rebuilding(rebuildId));
   // As it was when the swap was done: the order's last events are in the journal, and in the view that is gone.
-  await record(db, one);
-  await record(db, other);
+  await record(orderLog, db, one);
+  await record(orderLog, db, other);
   await orders(db).deleteMany({ _id: other[0]?.orderId ?? '' });
   await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { phase: 'swapping' } });
-  expect(await rebuildOrders(rebuilding(rebuildId))).toBe(true);
+  expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
   expect(await storedOrders()).toEqual(wholeOrders([one, other]));
 });
 
 /** A rebuild of the view of orders that ends when it has some of them. */
 async function halfRebuild(rebuildId: string = randomUUID()): Promise<void> {
   const crash = new AbortController();
-  expect(await rebuildOrders(rebuilding(rebuildId, crash.signal, () => crash.abort()))).toBe(false);
+  expect(
+    await rebuildStateView(
+      orderLog,
+      rebuilding(rebuildId, crash.signal, () => crash.abort()),
+    ),
+  ).toBe(false);
 }
 
 test('a holder that froze before its swap does not put in place what the next rebuild has half built', async () => {
@@ -439,9 +468,9 @@ test('a holder that froze before its swap does not put in place what the next re
   await publish(db, logs.flat());
   const rebuildId = randomUUID();
   const frozen = pausedBefore(db, 'rename');
-  const late = rebuildOrders({ ...rebuilding(rebuildId), db: frozen.db });
+  const late = rebuildStateView(orderLog, { ...rebuilding(rebuildId), db: frozen.db });
   await frozen.isThere;
-  expect(await rebuildOrders(rebuilding(rebuildId))).toBe(true);
+  expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
   await halfRebuild();
   frozen.goOn();
   await expect(late).rejects.toThrow();
@@ -453,18 +482,18 @@ test('what a holder that froze before a write leaves behind the swap is not put 
   await publish(db, logs.flat());
   const rebuildId = randomUUID();
   const frozen = pausedBefore(db, 'bulkWrite');
-  const late = rebuildOrders({ ...rebuilding(rebuildId), db: frozen.db });
+  const late = rebuildStateView(orderLog, { ...rebuilding(rebuildId), db: frozen.db });
   await frozen.isThere;
-  expect(await rebuildOrders(rebuilding(rebuildId))).toBe(true);
+  expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
   // As if the holder that swapped had ended right after.
   await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { phase: 'swapping' } });
   frozen.goOn();
   await expect(late).rejects.toThrow(Superseded);
-  expect(await rebuildOrders(rebuilding(rebuildId))).toBe(true);
+  expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
   expect(await storedOrders()).toEqual(wholeOrders(logs));
 
   await halfRebuild('given-up');
-  expect(await rebuildOrders(rebuilding('last'))).toBe(true);
+  expect(await rebuildStateView(orderLog, rebuilding('last'))).toBe(true);
   const left = await db.listCollections({ name: /^orders_/ }).toArray();
   expect(left).toEqual([]);
 });
@@ -472,15 +501,15 @@ test('what a holder that froze before a write leaves behind the swap is not put 
 test('who has seen an order in the view that is replaced writes nothing from it into the new one', async () => {
   const [log = []] = newLogs('completed');
   const orderId = log[0]?.orderId ?? '';
-  await record(db, log.slice(0, 2));
+  await record(orderLog, db, log.slice(0, 2));
   // As an older version of the fold had left it.
   await orders(db).updateOne({ _id: orderId }, { $set: { 'state.tags': ['old'] } });
   const swap = pausedBefore(db, 'rename');
   const last = pausedBefore(swap.db, 'replaceOne', 'orders');
-  const rebuilt = rebuildOrders({ ...rebuilding(), db: last.db });
+  const rebuilt = rebuildStateView(orderLog, { ...rebuilding(), db: last.db });
   await swap.isThere;
   const recorder = pausedBefore(db, 'replaceOne');
-  const recorded = record(recorder.db, log.slice(2));
+  const recorded = record(orderLog, recorder.db, log.slice(2));
   await recorder.isThere;
   swap.goOn();
   await last.isThere;
@@ -504,70 +533,73 @@ test('of two that begin a rebuild of a store at once, one is refused', async () 
 
 test('an order that cannot be made from its first event on is taken over as it was', async () => {
   const [whole = [], maimed = []] = newLogs('completed', 'completed');
-  await record(db, whole);
-  await record(db, maimed);
+  await record(orderLog, db, whole);
+  await record(orderLog, db, maimed);
   const orderId = maimed[0]?.orderId ?? '';
-  await journal(db).deleteOne({ orderId, version: 1 });
-  await rebuildOrders(rebuilding());
+  await journal(orderLog, db).deleteOne({ orderId, version: 1 });
+  await rebuildStateView(orderLog, rebuilding());
   expect(await storedOrders()).toEqual(wholeOrders([whole, maimed]));
-  const { stores } = await projectionsStatus(db);
+  const { stores } = await projectionsStatus(orderLog, db, views);
   expect(stores[0]).toMatchObject({ name: 'orders', exceptions: { count: 1, orderIds: [orderId] } });
 });
 
 test('an order that the journal has nothing of is taken over as it was, too', async () => {
   const [whole = [], lost = []] = newLogs('completed', 'completed');
-  await record(db, whole);
-  await record(db, lost);
+  await record(orderLog, db, whole);
+  await record(orderLog, db, lost);
   const orderId = lost[0]?.orderId ?? '';
-  await journal(db).deleteMany({ orderId });
-  await rebuildOrders(rebuilding());
+  await journal(orderLog, db).deleteMany({ orderId });
+  await rebuildStateView(orderLog, rebuilding());
   expect(await storedOrders()).toEqual(wholeOrders([whole, lost]));
   const exceptions = { count: 1, orderIds: [orderId] };
-  expect((await projectionsStatus(db)).stores[0]).toMatchObject({ name: 'orders', exceptions });
+  expect((await projectionsStatus(orderLog, db, views)).stores[0]).toMatchObject({
+    name: 'orders',
+    exceptions,
+  });
 });
 
 test('an order with an event that nobody can read is taken over as it was, and keeps nobody from the others', async () => {
   const logs = newLogs('completed', 'completed', 'cancelled');
   await publish(db, logs.flat());
-  for (const log of logs) await record(db, log);
+  for (const log of logs) await record(orderLog, db, log);
   const orderId = logs[1]?.[0].orderId ?? '';
-  await journal(db).updateOne({ _id: `${orderId}:3` }, { $set: { type: 'Nonsense' } });
+  await journal(orderLog, db).updateOne({ _id: `${orderId}:3` }, { $set: { type: 'Nonsense' } });
   // As one that is recorded just now: it is looked at again after the swap.
   const [late = []] = newLogs('completed');
-  await record(db, late);
-  await journal(db).updateOne({ _id: `${late[0]?.orderId}:2` }, { $set: { type: 'Nonsense' } });
+  await record(orderLog, db, late);
+  await journal(orderLog, db).updateOne({ _id: `${late[0]?.orderId}:2` }, { $set: { type: 'Nonsense' } });
   await orders(db).updateOne({ _id: late[0]?.orderId ?? '' }, { $set: { version: 1 } });
   const lateOne = async () => (await storedOrders()).find(({ _id }) => _id === late[0]?.orderId);
   const before = await lateOne();
-  expect(await rebuildOrders(rebuilding())).toBe(true);
+  expect(await rebuildStateView(orderLog, rebuilding())).toBe(true);
   expect((await storedOrders()).find(({ _id }) => _id === orderId)).toEqual(wholeOrders(logs.slice(1, 2))[0]);
   expect(await lateOne()).toEqual(before);
-  const { stores } = await projectionsStatus(db);
+  const { stores } = await projectionsStatus(orderLog, db, views);
   expect(stores[0]?.exceptions?.count).toBe(2);
   expect(stores[0]?.exceptions?.orderIds).toEqual(expect.arrayContaining([orderId, late[0]?.orderId]));
 });
 
 test('the view of orders is outdated until a rebuild to its version is begun; one that was never rebuilt is of version 1', async () => {
   const [log = []] = newLogs('completed');
-  await record(db, log);
-  expect(await areOrdersOutdated(db)).toBe(ordersVersion > 1);
-  await rebuildOrders(rebuilding());
+  await record(orderLog, db, log);
+  expect(await isStateViewOutdated(orderLog, db)).toBe(ordersVersion > 1);
+  await rebuildStateView(orderLog, rebuilding());
   await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { version: 0 } });
-  expect(await areOrdersOutdated(db)).toBe(true);
+  expect(await isStateViewOutdated(orderLog, db)).toBe(true);
   const rebuildId = randomUUID();
   const ended = new AbortController();
   ended.abort();
-  expect(await rebuildOrders(rebuilding(rebuildId, ended.signal))).toBe(false);
-  expect(await areOrdersOutdated(db)).toBe(false);
-  expect(await rebuildOrders(rebuilding(rebuildId))).toBe(true);
-  expect(await areOrdersOutdated(db)).toBe(false);
+  expect(await rebuildStateView(orderLog, rebuilding(rebuildId, ended.signal))).toBe(false);
+  expect(await isStateViewOutdated(orderLog, db)).toBe(false);
+  expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
+  expect(await isStateViewOutdated(orderLog, db)).toBe(false);
 });
 
 test.each(['running', 'swapping', 'done'] as const)(
   'a view of orders that an earlier version of the code has rolled back (%s) is rebuilt, and its kept build dropped',
   async (phase) => {
     const logs = newLogs(...manyStates);
-    for (const log of logs) await record(db, log);
+    for (const log of logs) await record(orderLog, db, log);
     await orders(db).updateMany({}, { $set: { tags: ['old'], 'state.tags': ['old'] } });
     await db.collection('orders_before_back').insertOne({ total: 1 });
     await db.collection('orders_next_back').insertOne({ total: 1 });
@@ -591,22 +623,25 @@ test.each(['running', 'swapping', 'done'] as const)(
       previous: { collection: 'orders_before_back', version: ordersVersion },
     };
     await storeRebuilds(db).replaceOne({ _id: 'orders' }, rolledBack, { upsert: true });
-    expect(await areOrdersOutdated(db)).toBe(phase !== 'running' && ordersVersion > 1);
-    expect(await rebuildOrders(rebuilding())).toBe(true);
+    expect(await isStateViewOutdated(orderLog, db)).toBe(phase !== 'running' && ordersVersion > 1);
+    expect(await rebuildStateView(orderLog, rebuilding())).toBe(true);
     expect(await storedOrders()).toEqual(wholeOrders(logs));
-    expect(await areOrdersOutdated(db)).toBe(false);
+    expect(await isStateViewOutdated(orderLog, db)).toBe(false);
     expect(await db.listCollections({ name: /^orders_(next|before)/ }).toArray()).toEqual([]);
   },
 );
 
 test('the view of orders is of this version from the beginning, where there is no order yet', async () => {
-  expect(await areOrdersOutdated(db)).toBe(false);
+  expect(await isStateViewOutdated(orderLog, db)).toBe(false);
   const [log = []] = newLogs('completed');
-  await record(db, log);
-  expect(await areOrdersOutdated(db)).toBe(false);
-  expect((await projectionsStatus(db)).stores[0]).toEqual({ name: 'orders', version: ordersVersion });
-  await rebuildOrders(rebuilding());
-  expect((await projectionsStatus(db)).stores[0]).toMatchObject({ version: ordersVersion });
+  await record(orderLog, db, log);
+  expect(await isStateViewOutdated(orderLog, db)).toBe(false);
+  expect((await projectionsStatus(orderLog, db, views)).stores[0]).toEqual({
+    name: 'orders',
+    version: ordersVersion,
+  });
+  await rebuildStateView(orderLog, rebuilding());
+  expect((await projectionsStatus(orderLog, db, views)).stores[0]).toMatchObject({ version: ordersVersion });
 });
 
 test('a rebuild of the view of orders to another version is left to those that have it', async () => {
@@ -615,9 +650,9 @@ test('a rebuild of the view of orders to another version is left to those that h
   ended.abort();
   const [log = []] = newLogs('completed');
   await publish(db, log);
-  expect(await rebuildOrders(rebuilding(rebuildId, ended.signal))).toBe(false);
+  expect(await rebuildStateView(orderLog, rebuilding(rebuildId, ended.signal))).toBe(false);
   await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { version: ordersVersion + 1 } });
-  await expect(rebuildOrders(rebuilding(rebuildId))).rejects.toThrow(Superseded);
+  await expect(rebuildStateView(orderLog, rebuilding(rebuildId))).rejects.toThrow(Superseded);
 });
 
 test('a rebuild of the view of orders to an older version ends, and one to this version takes its place', async () => {
@@ -625,16 +660,16 @@ test('a rebuild of the view of orders to an older version ends, and one to this 
   const ended = new AbortController();
   ended.abort();
   const logs = newLogs('completed', 'cancelled');
-  for (const log of logs) await record(db, log);
-  expect(await rebuildOrders(rebuilding(rebuildId, ended.signal))).toBe(false);
+  for (const log of logs) await record(orderLog, db, log);
+  expect(await rebuildStateView(orderLog, rebuilding(rebuildId, ended.signal))).toBe(false);
   const older = { $set: { version: ordersVersion - 1 } };
   await storeRebuilds(db).updateOne({ _id: 'orders' }, older);
-  await expect(rebuildOrders(rebuilding(rebuildId))).rejects.toMatchObject({
+  await expect(rebuildStateView(orderLog, rebuilding(rebuildId))).rejects.toMatchObject({
     nonRetryable: true,
     message: expect.stringContaining(`which version ${ordersVersion} replaces`),
   });
-  expect(await areOrdersOutdated(db)).toBe(true);
-  expect(await rebuildOrders(rebuilding())).toBe(true);
+  expect(await isStateViewOutdated(orderLog, db)).toBe(true);
+  expect(await rebuildStateView(orderLog, rebuilding())).toBe(true);
   expect(await storedOrders()).toEqual(wholeOrders(logs));
 });
 
@@ -642,11 +677,16 @@ test('a rebuild of the view of orders whose collection was not noted goes on in 
   const rebuildId = randomUUID();
   const ended = new AbortController();
   const logs = newLogs('completed', 'cancelled');
-  for (const log of logs) await record(db, log);
-  expect(await rebuildOrders(rebuilding(rebuildId, ended.signal, () => ended.abort()))).toBe(false);
+  for (const log of logs) await record(orderLog, db, log);
+  expect(
+    await rebuildStateView(
+      orderLog,
+      rebuilding(rebuildId, ended.signal, () => ended.abort()),
+    ),
+  ).toBe(false);
   await db.collection(`orders_next_${rebuildId}`).rename('orders_next');
   await storeRebuilds(db).updateOne({ _id: 'orders' }, { $unset: { collection: '' } });
-  expect(await rebuildOrders(rebuilding(rebuildId))).toBe(true);
+  expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
   expect(await storedOrders()).toEqual(wholeOrders(logs));
   expect(await db.listCollections({ name: /^orders_next/ }).toArray()).toEqual([]);
 });
@@ -655,13 +695,13 @@ test('how far behind everything is, is told in events and in time', async () => 
   const [log = []] = newLogs('completed');
   await publish(db, log);
   const past = new Date(Date.now() - 60_000).toISOString();
-  await journal(db).updateOne({ position: 1 }, { $set: { recordedAt: past } });
+  await journal(orderLog, db).updateOne({ position: 1 }, { $set: { recordedAt: past } });
   const [late = []] = newLogs('completed');
-  await record(db, late.slice(0, 2));
+  await record(orderLog, db, late.slice(0, 2));
   await until(async () => {
-    const { feed, views } = await projectionsStatus(db);
+    const { feed, views: fed } = await projectionsStatus(orderLog, db, views);
     expect(feed).toMatchObject({ head: log.length, unsequenced: 2 });
-    expect(views[0]).toMatchObject({ name: 'customers', version: 0, position: 0, eventsBehind: log.length });
-    expect(views[0]?.msBehind).toBeGreaterThanOrEqual(60_000);
+    expect(fed[0]).toMatchObject({ name: 'customers', version: 0, position: 0, eventsBehind: log.length });
+    expect(fed[0]?.msBehind).toBeGreaterThanOrEqual(60_000);
   });
 });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeEach } from '@jest/globals';
 import type { Db } from 'mongodb';
-import type { OrderEvent } from '../../../src/order/events.js';
+import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
 import type { Order } from '../../../src/order/order.js';
 import { type FeedTail, feedHead, followFeed } from '../../../src/log/feed/feed.js';
@@ -12,14 +12,16 @@ import { parkedAudit } from '../../../src/log/views/feeding/parked.js';
 import { ensureParkedEventIndexes, parkedEvents } from '../../../src/log/views/feeding/parked-events.js';
 import { type Projecting, project } from '../../../src/log/views/feeding/project.js';
 import { projections, projectionState } from '../../../src/log/views/feeding/state.js';
-import { ensureOrderIndexes, orders } from '../../../src/views/orders.js';
-import type { KeptOrder } from '../../../src/log/views/rebuilding/restore-orders.js';
+import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
+import { orders } from '../../../src/views/orders.js';
+import type { Kept } from '../../../src/log/views/rebuilding/restore.js';
 import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
 import { documents, type EntityView, type View } from '../../../src/log/views/view.js';
 import { logOf, openDatabase } from '../../support/database.js';
 import { type StateName, states } from '../../order/examples.js';
 import { door } from '../../support/door.js';
 import { until } from '../../support/until.js';
+import { orderLog } from '../../../src/order-log.js';
 
 /** The logs of some new orders, of each state that is named. */
 export function newLogs(...names: readonly StateName[]): readonly (readonly [OrderEvent, ...OrderEvent[]])[] {
@@ -49,7 +51,7 @@ export function interleaved(...logs: readonly (readonly OrderEvent[])[]): readon
 
 /** Puts events at the end of the feed, as recording and the sequencer do. */
 export async function publish(db: Db, events: readonly OrderEvent[]): Promise<number> {
-  const head = await feedHead(db);
+  const head = await feedHead(orderLog, db);
   const recordedAt = new Date().toISOString();
   const stamped = events.map((event, index) => ({
     ...event,
@@ -57,7 +59,7 @@ export async function publish(db: Db, events: readonly OrderEvent[]): Promise<nu
     recordedAt,
     position: head + index + 1,
   }));
-  await journal(db).insertMany(stamped);
+  await journal(orderLog, db).insertMany(stamped);
   const position = head + events.length;
   await feedState(db).updateOne({ _id: 'feed' }, { $set: { position } }, { upsert: true });
   return position;
@@ -72,12 +74,12 @@ export interface Runner {
   stop(): Promise<void>;
 }
 
-type RunnerOptions = Partial<Pick<Projecting, 'requestRebuild' | 'heartbeat'>>;
+type RunnerOptions = Partial<Pick<Projecting<Order, EventDraft>, 'requestRebuild' | 'heartbeat'>>;
 
-function startRunner(db: Db, tail: FeedTail, view: View, more: RunnerOptions): Runner {
+function startRunner(db: Db, tail: FeedTail, view: View<Order, EventDraft>, more: RunnerOptions): Runner {
   const stopping = new AbortController();
   const begun = door();
-  const ended = project(view, {
+  const ended = project(orderLog, view, {
     db,
     tail,
     signal: stopping.signal,
@@ -108,11 +110,11 @@ function startRunner(db: Db, tail: FeedTail, view: View, more: RunnerOptions): R
 export async function openViews() {
   const database = await openDatabase();
   const { db } = database;
-  const tail = followFeed(db);
+  const tail = followFeed(orderLog, db);
   const runners: Runner[] = [];
   beforeEach(async () => {
     const used = [
-      journal(db),
+      journal(orderLog, db),
       feedState(db),
       projections(db),
       parkedEvents(db),
@@ -121,7 +123,11 @@ export async function openViews() {
       orders(db),
     ];
     await Promise.all(used.map((collection) => collection.deleteMany({})));
-    await Promise.all([ensureJournalIndexes(db), ensureParkedEventIndexes(db), ensureOrderIndexes(db)]);
+    await Promise.all([
+      ensureJournalIndexes(orderLog, db),
+      ensureParkedEventIndexes(db),
+      ensureStateViewIndexes(orderLog, db),
+    ]);
   });
   afterEach(async () => {
     await Promise.all(runners.map((runner) => runner.stop()));
@@ -131,7 +137,7 @@ export async function openViews() {
     await tail.stop();
     await database.close();
   });
-  const run = (view: View, more: RunnerOptions = {}): Runner => {
+  const run = (view: View<Order, EventDraft>, more: RunnerOptions = {}): Runner => {
     const runner = startRunner(db, tail, view, more);
     runners.push(runner);
     return runner;
@@ -140,16 +146,16 @@ export async function openViews() {
 }
 
 /** Waits until the active build of a view is at the head of the feed. */
-export async function caughtUp(db: Db, view: View): Promise<void> {
+export async function caughtUp(db: Db, view: View<Order, EventDraft>): Promise<void> {
   await until(async () => {
-    const [state, head] = [await projectionState(db, view.name), await feedHead(db)];
+    const [state, head] = [await projectionState(db, view.name), await feedHead(orderLog, db)];
     if (state === undefined || state.position < head || state.version !== view.version)
       throw new Error(`${view.name} is at ${state?.position}, the feed at ${head}`);
   });
 }
 
 /** Every document of a view's active build, by id. */
-export async function contentsOf(db: Db, view: View): Promise<readonly object[]> {
+export async function contentsOf(db: Db, view: View<Order, EventDraft>): Promise<readonly object[]> {
   const state = await projectionState(db, view.name);
   return await documents(db, state?.collection ?? 'none')
     .find()
@@ -157,7 +163,7 @@ export async function contentsOf(db: Db, view: View): Promise<readonly object[]>
     .toArray();
 }
 
-export async function parkedOf(db: Db, view: View) {
+export async function parkedOf(db: Db, view: View<Order, EventDraft>) {
   const state = await projectionState(db, view.name);
   return await parkedEvents(db)
     .find({ collection: state?.collection ?? 'none' })
@@ -168,7 +174,7 @@ export async function parkedOf(db: Db, view: View) {
 /** What a view is to hold after some logs, by nothing but its fold: each event alone, each order alone. */
 export async function foldedAnew(
   db: Db,
-  view: View,
+  view: View<Order, EventDraft>,
   logs: readonly (readonly OrderEvent[])[],
 ): Promise<readonly object[]> {
   if (view.keyedBy !== undefined) return foldedAlone(view, logs);
@@ -177,14 +183,14 @@ export async function foldedAnew(
     for (const [index, event] of log.entries()) {
       const { orderId } = event;
       const order = fold(log.slice(0, index));
-      const state = order && { orderId, version: order.version, order };
+      const state = order && { orderId, version: order.version, state: order };
       const start = {
         states: new Map([[orderId, state]]),
         overtaken: new Set<number>(),
         recalled: new Set<string>(),
       };
       const positioned = { ...event, recordedAt: event.occurredAt, position: 1 };
-      const { writes } = foldBatch(view, 'scratch', [positioned], start, new Set());
+      const { writes } = foldBatch(orderLog, view, 'scratch', [positioned], start, new Set());
       if (writes.length > 0) await scratch.bulkWrite(writes);
     }
   }
@@ -194,7 +200,10 @@ export async function foldedAnew(
 }
 
 /** `foldedAnew` of a view that is keyed by entity: nothing but its fold. */
-function foldedAlone(view: EntityView, logs: readonly (readonly OrderEvent[])[]): readonly object[] {
+function foldedAlone(
+  view: EntityView<Order, EventDraft>,
+  logs: readonly (readonly OrderEvent[])[],
+): readonly object[] {
   const contents = logs.flatMap((log) => {
     let document: object | undefined;
     for (const [index, event] of log.entries())
@@ -233,11 +242,19 @@ export function orderOf(log: readonly OrderEvent[]): Order {
 }
 
 /** An order whose history was read when it had these events. */
-export function keptOrder(events: readonly OrderEvent[], isOpen = true): KeptOrder {
+export function keptOrder(events: readonly OrderEvent[], isOpen = true): Kept<Order, EventDraft> {
   const order = orderOf(events);
   const { orderId } = order;
   return {
-    log: { orderId, events, firstVersion: 1, isComplete: true, isForecast: false, isOpen, isResuming: false },
-    order,
+    history: {
+      orderId,
+      events,
+      firstVersion: 1,
+      isComplete: true,
+      isForecast: false,
+      isOpen,
+      isResuming: false,
+    },
+    state: order,
   };
 }

@@ -1,9 +1,9 @@
-import { workflowId } from '../../../src/order-log.js';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { NativeConnection, Worker } from '@temporalio/worker';
+import { workflowId, orderLog } from '../../../src/order-log.js';
 import { createActivities } from '../../../workers/activities.js';
 import { ensureJournalIndexes } from '../../../src/log/journal/journal.js';
-import { ensureOrderIndexes } from '../../../src/views/orders.js';
+import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
 import { temporalConnectionOptions } from '../../../src/server/connections.js';
 import { createLogger } from '../../../src/server/logger.js';
 import { installRuntime } from '../../../workers/worker.js';
@@ -17,7 +17,10 @@ let api: TestApi;
 beforeAll(async () => {
   installRuntime(createLogger('silent'));
   api = await startTestApi();
-  await Promise.all([ensureJournalIndexes(api.mongo.db), ensureOrderIndexes(api.mongo.db)]);
+  await Promise.all([
+    ensureJournalIndexes(orderLog, api.mongo.db),
+    ensureStateViewIndexes(orderLog, api.mongo.db),
+  ]);
 });
 afterAll(async () => {
   await api.close();

@@ -1,38 +1,40 @@
 import type { AnyBulkWriteOperation } from 'mongodb';
-import { NewerEvent, upcast } from '../../../order/upcasters.js';
+import { type Draft, NewerEvent, type State } from '../../entity.js';
 import type { PositionedEvent } from '../../feed/feed.js';
+import type { EntityLog } from '../../journal/entity-log.js';
 import { Changes } from '../increments.js';
-import { type BatchStart, documentAfter, LostPast, next, type OrderState } from './order-states.js';
-import { type ParkedEvent, toParked } from './parked-events.js';
 import type { View, ViewDocument } from '../view.js';
+import { type BatchStart, documentAfter, type Folded, LostPast, next } from './entity-states.js';
+import { type ParkedEvent, toParked } from './parked-events.js';
 
 /** What a batch of events comes to in a view. */
-export interface FoldedBatch {
+export interface FoldedBatch<S extends State> {
   /** one for each document that changes */
   readonly writes: AnyBulkWriteOperation<ViewDocument>[];
   readonly parked: readonly ParkedEvent[];
-  /** the orders after the batch, to go on from */
-  readonly states: readonly OrderState[];
+  /** the entities after the batch, to go on from */
+  readonly states: readonly Folded<S>[];
 }
 
 /**
- * Folds a batch into writes. An event that fails is parked, and later ones of its order wait for
- * it; all others go on. Events of an order whose past is lost are left out.
+ * Folds a batch into writes. An event that fails is parked, and later ones of its entity wait
+ * for it; all others go on. Events of an entity whose past is lost are left out.
  *
- * @param blocked ids of orders that have a parked event already
+ * @param blocked ids of entities that have a parked event already
  * @throws NewerEvent
  */
-export function foldBatch(
-  view: View,
+export function foldBatch<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  view: View<S, D>,
   collection: string,
   events: readonly PositionedEvent[],
-  { states: before, overtaken, recalled }: BatchStart,
+  { states: before, overtaken, recalled }: BatchStart<S>,
   blocked: ReadonlySet<string>,
-): FoldedBatch {
+): FoldedBatch<S> {
   const changes = new Changes();
   const documents = new Map<string, object | undefined>();
   const parked: ParkedEvent[] = [];
-  const states = new Map<string, OrderState>();
+  const states = new Map<string, Folded<S>>();
   const stale = new Set<string>();
   const waiting = new Set(blocked);
   for (const event of events) {
@@ -42,13 +44,13 @@ export function foldBatch(
       continue;
     }
     try {
-      const state = orThrow(states.get(orderId) ?? before.get(orderId));
-      const order = orThrow(next(state?.order, event));
-      const document = documentAfter(view, state, event, order);
+      const known = orThrow(states.get(orderId) ?? before.get(orderId));
+      const state = orThrow(next(log, known?.state, event));
+      const document = documentAfter(log, view, known, event, state);
       if (view.keyedBy === undefined)
-        for (const change of view.fold(upcast(event), state?.order, order)) changes.merge(change);
+        for (const change of view.fold(log.entity.upcast(event), known?.state, state)) changes.merge(change);
       else if (!overtaken.has(event.position)) documents.set(orderId, document);
-      states.set(orderId, { orderId, version, order, document });
+      states.set(orderId, { orderId, version, state, document });
       if (overtaken.has(event.position)) stale.add(orderId);
       else stale.delete(orderId);
     } catch (error) {
@@ -69,7 +71,7 @@ export function foldBatch(
   };
 }
 
-function documentOf(states: BatchStart['states'], orderId: string): object | undefined {
+function documentOf(states: BatchStart<State>['states'], orderId: string): object | undefined {
   const state = states.get(orderId);
   return state instanceof Error ? undefined : state?.document;
 }

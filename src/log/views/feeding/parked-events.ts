@@ -3,7 +3,7 @@ import type { PositionedEvent } from '../../feed/feed.js';
 import { messageOf } from '../../../outages/message-of.js';
 
 /**
- * A dead letter: an event that a view could not apply, or a later one of its order, which waits. A
+ * A dead letter: an event that a view could not apply, or a later one of its entity, which waits. A
  * reference, not a copy.
  */
 export interface ParkedEvent {
@@ -34,7 +34,7 @@ export async function ensureParkedEventIndexes(db: Db): Promise<void> {
   ]);
 }
 
-/** Parks an event: with its error, or without one if it waits for an earlier event of its order. */
+/** Parks an event: with its error, or without one if it waits for an earlier event of its entity. */
 export function toParked(
   view: string,
   collection: string,

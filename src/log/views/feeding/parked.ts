@@ -4,10 +4,12 @@ import { answering, committed } from '../../journal/durability.js';
 import type { PositionedEvent } from '../../feed/feed.js';
 import { readStored } from '../../journal/journal.js';
 import { foldBatch } from './fold-batch.js';
-import { consecutive, OrderStates } from './order-states.js';
+import { consecutive, EntityStates } from './entity-states.js';
 import { type ParkedEvent, parkedEvents } from './parked-events.js';
 import { projections } from './state.js';
-import { documents, type View } from '../view.js';
+import type { Draft, State } from '../../entity.js';
+import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
+import { type AnyView, documents, type View } from '../view.js';
 
 /** What a person did about a parked event, and why. */
 export interface ParkedAudit {
@@ -23,7 +25,7 @@ export interface ParkedAudit {
   readonly reason: string;
   /** ISO-8601 UTC */
   readonly at: string;
-  /** how many events of the order were applied */
+  /** how many events of the entity were applied */
   readonly applied: number;
   /** why a retry failed again */
   readonly error?: string;
@@ -32,7 +34,7 @@ export interface ParkedAudit {
 export interface Intervention {
   readonly action: 'retry' | 'skip';
   readonly orderId: string;
-  /** the version that is meant; by default the order's first parked event */
+  /** the version that is meant; by default the entity's first parked event */
   readonly version?: number;
   readonly actor: string;
   /** for whom the actor did it; absent if for itself */
@@ -43,9 +45,9 @@ export interface Intervention {
 /** The result. */
 export interface Intervened {
   readonly kind: 'done';
-  /** how many events of the order were applied */
+  /** how many events of the entity were applied */
   readonly applied: number;
-  /** events of the order that are still parked */
+  /** events of the entity that are still parked */
   readonly remaining: number;
   /** the event that failed, if one did */
   readonly parked?: { readonly version: number; readonly error: string };
@@ -54,13 +56,13 @@ export interface Intervened {
 /** Why nothing was done. */
 export type NotIntervened =
   | { readonly kind: 'nothing_parked' }
-  /** another event is the order's first parked one */
+  /** another event is the entity's first parked one */
   | { readonly kind: 'other_version'; readonly version: number }
   /** the view was built by another version of its fold than this process has */
   | { readonly kind: 'other_view_version'; readonly version: number };
 
 /**
- * Events in one transaction. More events of an order, or versions with a gap between them, take
+ * Events in one transaction. More events of an entity, or versions with a gap between them, take
  * several transactions.
  */
 const batchSize = 500;
@@ -72,7 +74,7 @@ export function parkedAudit(db: Db) {
 /** The parked events of the active build, by position, after position `after`, `limit` at most. */
 export async function listParked(
   db: Db,
-  { name }: View,
+  { name }: AnyView,
   {
     after = 0,
     limit,
@@ -91,39 +93,46 @@ export async function listParked(
 }
 
 /**
- * Retries or skips the first parked event of an order, then applies those that wait for it, up to
+ * Retries or skips the first parked event of an entity, then applies those that wait for it, up to
  * the next that fails. Documents, parked events and the audit are written in one transaction, which
  * also lowers the count in the view's state: a feeder that runs at the same time notices that, and
  * reads the state again.
  */
-export async function intervene(
+export async function intervene<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
   db: Db,
-  view: View,
+  view: View<S, D>,
   intervention: Intervention,
 ): Promise<Intervened | NotIntervened> {
-  let step = await once(db, view, intervention);
+  let step = await once(log, db, view, intervention);
   let applied = 0;
   // More events than one transaction takes.
   while (step.kind === 'done' && step.parked === undefined && step.remaining > 0) {
     applied += step.applied;
     const { version: _, ...rest } = intervention;
-    step = await once(db, view, { ...rest, action: 'retry' });
+    step = await once(log, db, view, { ...rest, action: 'retry' });
     if (step.kind === 'nothing_parked') return { kind: 'done', applied, remaining: 0 };
   }
   return step.kind === 'done' ? { ...step, applied: applied + step.applied } : step;
 }
 
-async function once(db: Db, view: View, intervention: Intervention): Promise<Intervened | NotIntervened> {
+async function once<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  db: Db,
+  view: View<S, D>,
+  intervention: Intervention,
+): Promise<Intervened | NotIntervened> {
   for (;;) {
-    const done = await attempt(db, view, intervention);
+    const done = await attempt(log, db, view, intervention);
     if (done !== undefined) return done;
   }
 }
 
 /** Undefined if the view has changed since it was read. */
-async function attempt(
+async function attempt<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
   db: Db,
-  view: View,
+  view: View<S, D>,
   { action, orderId, version, actor, onBehalfOf, reason }: Intervention,
 ): Promise<Intervened | NotIntervened | undefined> {
   const state = await projections(db).findOne({ _id: view.name }, committed);
@@ -141,10 +150,13 @@ async function attempt(
   if (version !== undefined && version !== first.version)
     return { kind: 'other_version', version: first.version };
 
-  const events = await eventsOf(db, parked);
+  const events = await eventsOf(log, db, parked);
   const tried = action === 'skip' ? events.slice(1) : events;
-  const start = await new OrderStates(db, view).before(tried, new Set(found.map(({ position }) => position)));
-  const folded = foldBatch(view, collection, tried, start, new Set());
+  const start = await new EntityStates(log, db, view).before(
+    tried,
+    new Set(found.map(({ position }) => position)),
+  );
+  const folded = foldBatch(log, view, collection, tried, start, new Set());
   const [stuck] = folded.parked;
   const gone = parked.slice(0, parked.length - folded.parked.length).map(({ _id }) => _id);
   const audit: ParkedAudit = {
@@ -189,10 +201,14 @@ async function attempt(
 }
 
 /** The parked events as the journal has them now: a parked event is only a reference. */
-async function eventsOf(db: Db, parked: readonly ParkedEvent[]): Promise<readonly PositionedEvent[]> {
+async function eventsOf(
+  log: AnyLog,
+  db: Db,
+  parked: readonly ParkedEvent[],
+): Promise<readonly PositionedEvent[]> {
   const [first] = parked;
   if (first === undefined) return [];
-  const events = await readStored(db, first.orderId, { from: first.version, limit: parked.length });
+  const events = await readStored(log, db, first.orderId, { from: first.version, limit: parked.length });
   return events.map((event, index) => ({ ...event, position: parked[index]?.position ?? 0 }));
 }
 

@@ -5,9 +5,11 @@ import { feedGenerations } from '../../feed/generations.js';
 import { Superseded } from '../../feed/sequencer.js';
 import { BuildFeeder } from '../rebuilding/feed-build.js';
 import { generationOf, type ProjectionState, projectionState, takeOverProjection } from './state.js';
-import type { View } from '../view.js';
+import type { Draft, State } from '../../entity.js';
+import type { EntityLog } from '../../journal/entity-log.js';
+import type { AnyView, View } from '../view.js';
 
-export interface Projecting {
+export interface Projecting<S extends State, D extends Draft> {
   readonly db: Db;
   readonly tail: FeedTail;
   /** aborted when another worker should continue */
@@ -15,7 +17,7 @@ export interface Projecting {
   /** called at least once a second while all is well */
   readonly heartbeat: (position: number) => void;
   /** asks for a rebuild of the view; called repeatedly until it is done */
-  readonly requestRebuild: (view: View) => Promise<void>;
+  readonly requestRebuild: (view: View<S, D>) => Promise<void>;
 }
 
 const batchSize = 500;
@@ -35,12 +37,13 @@ const PACE_MS = 500;
  * @throws Superseded if another feeder has taken over, or a newer version of the fold has built the
  *   view; and any error of MongoDB: call it again, it continues
  */
-export async function project(
-  view: View,
-  { db, tail, signal, heartbeat, requestRebuild }: Projecting,
+export async function project<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  view: View<S, D>,
+  { db, tail, signal, heartbeat, requestRebuild }: Projecting<S, D>,
 ): Promise<void> {
-  let state = await takeOverProjection(db, view);
-  const feeder = new BuildFeeder(db, view, 'active', state);
+  let state = await takeOverProjection(log, db, view);
+  const feeder = new BuildFeeder(log, db, view, 'active', state);
   const lookAnew = async (): Promise<void> => {
     state = await stillMine(db, view, state.epoch);
     const { collection, position, parked } = feeder.held;
@@ -63,7 +66,7 @@ export async function project(
     const generation = generationOf(feeder.held);
     const events = hasEvents ? await tail.read(generation, position, batchSize) : [];
     // Read after the events, so these belong to this generation or to an earlier one.
-    const generations = await feedGenerations(db);
+    const generations = await feedGenerations(log, db);
     if (generations.current.generation !== generation) {
       if (position <= generations.commonWith(generation)) {
         await feeder.enter(generations.current.generation);
@@ -78,7 +81,7 @@ export async function project(
       if (events.length < batchSize) await pause(beganAt + PACE_MS - Date.now(), signal);
     } else {
       await lookAnew();
-      const behindLost = await skipLostPositions(db, feeder.held.position);
+      const behindLost = await skipLostPositions(log, db, feeder.held.position);
       if (behindLost > feeder.held.position) await feeder.pass(behindLost);
       // The tail knows a later position than the journal has.
       else if (hasEvents) await pause(LOOK_AGAIN_MS, signal);
@@ -91,11 +94,11 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /** Whether neither the active build nor the one that was rolled back has this version. */
-function isOutdated({ version, previous }: ProjectionState, view: View): boolean {
+function isOutdated({ version, previous }: ProjectionState, view: AnyView): boolean {
   return view.version > Math.max(version, previous?.version ?? 0);
 }
 
-async function stillMine(db: Db, { name, version }: View, epoch: number): Promise<ProjectionState> {
+async function stillMine(db: Db, { name, version }: AnyView, epoch: number): Promise<ProjectionState> {
   const state = await projectionState(db, name);
   if (state === undefined || state.epoch !== epoch) throw new Superseded(`Another feeds the view ${name}.`);
   if (state.version > version)

@@ -1,7 +1,7 @@
 import type { AggregationCursor, Db, Document, Filter, FindCursor, WithId } from 'mongodb';
 import { answering } from '../../journal/durability.js';
 import { type Build, projections } from './state.js';
-import { documents, type View, type ViewDocument } from '../view.js';
+import { type AnyView, documents, type ViewDocument } from '../view.js';
 import { withTimeout } from '../../../outages/timeout.js';
 
 /** How far a view was when it was read. */
@@ -28,7 +28,7 @@ export interface Reading<D extends ViewDocument> {
  */
 export async function readView<D extends ViewDocument, T>(
   db: Db,
-  { name }: View,
+  { name }: AnyView,
   query: (view: Reading<D>) => Promise<T>,
 ): Promise<{ readonly found: T; readonly asOf: AsOf }> {
   const reading = db.client.withSession({ snapshot: true }, async (session) => {

@@ -2,7 +2,8 @@ import { type Db, MongoServerError, type UpdateFilter } from 'mongodb';
 import { committed, durable, isDuplicateKey } from '../../journal/durability.js';
 import { feedGenerations, firstGeneration } from '../../feed/generations.js';
 import { parkedEvents } from './parked-events.js';
-import { documents, type View } from '../view.js';
+import type { AnyLog } from '../../journal/entity-log.js';
+import { type AnyView, documents } from '../view.js';
 
 /** A collection that a view was built in, and its checkpoint. */
 export interface Build {
@@ -65,10 +66,10 @@ export async function projectionState(db: Db, name: string): Promise<ProjectionS
 }
 
 /** Takes over feeding the active build: an earlier feeder is refused from now on. */
-export async function takeOverProjection(db: Db, view: View): Promise<ProjectionState> {
+export async function takeOverProjection(log: AnyLog, db: Db, view: AnyView): Promise<ProjectionState> {
   for (;;) {
     const state = await update(db, { _id: view.name }, { $inc: { epoch: 1 } });
-    if (state === undefined) await createState(db, view);
+    if (state === undefined) await createState(log, db, view);
     else return await withCollection(db, view, state, state.collection);
   }
 }
@@ -77,23 +78,28 @@ export async function takeOverProjection(db: Db, view: View): Promise<Projection
  * Takes over the rebuild with this id, and begins it if needed; a rebuild with another id is
  * abandoned.
  */
-export async function takeOverRebuild(db: Db, view: View, rebuildId: string): Promise<ProjectionState> {
+export async function takeOverRebuild(
+  log: AnyLog,
+  db: Db,
+  view: AnyView,
+  rebuildId: string,
+): Promise<ProjectionState> {
   for (;;) {
     const mine = { _id: view.name, 'rebuilding.rebuildId': rebuildId };
     const state = await update(db, mine, { $inc: { 'rebuilding.epoch': 1 } });
     if (state?.rebuilding) return await withCollection(db, view, state, state.rebuilding.collection);
     const known = await projectionState(db, view.name);
-    if (known === undefined) await createState(db, view);
+    if (known === undefined) await createState(log, db, view);
     else if (known.rebuildId === rebuildId) return known;
-    else await beginRebuild(db, view, known, rebuildId);
+    else await beginRebuild(log, db, view, known, rebuildId);
   }
 }
 
-async function createState(db: Db, view: View): Promise<void> {
+async function createState(log: AnyLog, db: Db, view: AnyView): Promise<void> {
   // A number that no collection has: the state may be gone while its collections are still there.
   const n = Math.max(0, ...(await buildCollections(db, view.name)).map(({ n: used }) => used)) + 1;
   try {
-    const build = await newBuild(db, view, n);
+    const build = await newBuild(log, db, view, n);
     await projections(db).insertOne({ ...build, _id: view.name, epoch: 0, builds: n }, durable);
   } catch (error) {
     if (!isDuplicateKey(error)) throw error;
@@ -101,12 +107,13 @@ async function createState(db: Db, view: View): Promise<void> {
 }
 
 async function beginRebuild(
+  log: AnyLog,
   db: Db,
-  view: View,
+  view: AnyView,
   { builds }: ProjectionState,
   rebuildId: string,
 ): Promise<void> {
-  const build = await newBuild(db, view, builds + 1);
+  const build = await newBuild(log, db, view, builds + 1);
   const rebuilding = { ...build, rebuildId, epoch: 0, startedAt: build.at, eventsPerSecond: 0 };
   await update(db, { _id: view.name, builds }, { $set: { rebuilding, builds: builds + 1 } });
 }
@@ -116,8 +123,8 @@ export async function abandonRebuild(db: Db, name: string, rebuildId: string): P
   await update(db, { _id: name, 'rebuilding.rebuildId': rebuildId }, { $unset: { rebuilding: '' } });
 }
 
-async function newBuild(db: Db, { name, version }: View, n: number): Promise<Build> {
-  const { generation: feed } = (await feedGenerations(db)).current;
+async function newBuild(log: AnyLog, db: Db, { name, version }: AnyView, n: number): Promise<Build> {
+  const { generation: feed } = (await feedGenerations(log, db)).current;
   return {
     collection: `${name}_${n}`,
     version,
@@ -130,7 +137,7 @@ async function newBuild(db: Db, { name, version }: View, n: number): Promise<Bui
 
 async function withCollection(
   db: Db,
-  view: View,
+  view: AnyView,
   state: ProjectionState,
   collection: string,
 ): Promise<ProjectionState> {

@@ -6,16 +6,15 @@ import { type ProjectionState, projections, type Rebuild } from './state.js';
 import {
   type Exceptions,
   neverRebuilt,
-  type StoreName,
-  storeNames,
   type StoreRebuild,
   storeRebuilds,
+  storesOf,
   versionRead,
 } from '../rebuilding/store-rebuild.js';
-import type { View } from '../view.js';
-import { views } from '../../../views/views.js';
+import type { AnyLog } from '../../journal/entity-log.js';
+import type { AnyView } from '../view.js';
 
-/** The state of a view across orders. */
+/** The state of a view. */
 export interface ProjectionStatus {
   readonly name: string;
   /** of the fold that built the active build; 0 if the view was never fed */
@@ -41,18 +40,18 @@ export interface ProjectionStatus {
 
 /** A store that is not built from the feed, and its last rebuild. */
 export interface StoreStatus {
-  readonly name: StoreName;
+  readonly name: string;
   /** of the fold that built the store; absent if the store has no versions, or was never rebuilt */
   readonly version?: number;
   /** of the last rebuild that was completed, and when */
   readonly rebuildId?: string;
   readonly at?: string;
-  /** orders that this rebuild could not fold from their first event on */
+  /** entities that this rebuild could not fold from their first event on */
   readonly exceptions?: Exceptions;
   readonly rebuilding?: Progress;
 }
 
-/** The progress of a rebuild: in events, or in orders for a store. */
+/** The progress of a rebuild: in events, or in entities for a store. */
 export interface Progress {
   readonly rebuildId: string;
   readonly startedAt: string;
@@ -72,19 +71,23 @@ export interface ProjectionsStatus {
   readonly stores: readonly StoreStatus[];
 }
 
-/** The state and the lag of everything that is derived from events. */
-export async function projectionsStatus(db: Db): Promise<ProjectionsStatus> {
+/** The state and the lag of everything that is derived from the events of a log. */
+export async function projectionsStatus(
+  log: AnyLog,
+  db: Db,
+  views: readonly AnyView[],
+): Promise<ProjectionsStatus> {
   const [feed, states, rebuilds] = await Promise.all([
-    feedLag(db),
+    feedLag(log, db),
     projections(db).find({}, answering).toArray(),
     storeRebuilds(db).find({}, answering).toArray(),
   ]);
-  const statusOf = async (view: View): Promise<ProjectionStatus> => {
+  const statusOf = async (view: AnyView): Promise<ProjectionStatus> => {
     const state = states.find(({ _id }) => _id === view.name);
     const position = state?.position ?? 0;
     const next =
       position < feed.head
-        ? await journal(db).findOne(
+        ? await journal(log, db).findOne(
             { position: { $gt: position } },
             { ...answering, projection: { recordedAt: 1 }, sort: { position: 1 } },
           )
@@ -94,7 +97,7 @@ export async function projectionsStatus(db: Db): Promise<ProjectionsStatus> {
   return {
     feed,
     views: await Promise.all(views.map(statusOf)),
-    stores: storeNames.map((name) =>
+    stores: storesOf(log).map((name) =>
       toStoreStatus(
         name,
         rebuilds.find(({ _id }) => _id === name),
@@ -119,7 +122,7 @@ export function lagBeyond({ feed, views: all }: ProjectionsStatus, limitMs: numb
 }
 
 function toStatus(
-  { name, version }: View,
+  { name, version }: AnyView,
   state: ProjectionState | undefined,
   head: number,
 ): Omit<ProjectionStatus, 'msBehind'> {
@@ -142,7 +145,7 @@ function toStatus(
   };
 }
 
-function toStoreStatus(name: StoreName, rebuild: StoreRebuild | undefined): StoreStatus {
+function toStoreStatus(name: string, rebuild: StoreRebuild | undefined): StoreStatus {
   if (rebuild === undefined) return { name };
   const { rebuildId, phase, startedAt, at, done, total, perSecond, exceptions } = rebuild;
   const read = {

@@ -3,9 +3,11 @@ import { inTransaction } from '../../journal/transaction.js';
 import { committed, durable } from '../../journal/durability.js';
 import type { PositionedEvent } from '../../feed/feed.js';
 import { foldBatch, type FoldedBatch } from '../feeding/fold-batch.js';
-import { consecutive, OrderStates } from '../feeding/order-states.js';
+import { consecutive, EntityStates } from '../feeding/entity-states.js';
 import { parkedEvents } from '../feeding/parked-events.js';
 import { type Build, projections } from '../feeding/state.js';
+import type { Draft, State } from '../../entity.js';
+import type { EntityLog } from '../../journal/entity-log.js';
 import { documents, type View } from '../view.js';
 
 /** The build that is fed, and the epoch of this feeder. */
@@ -19,18 +21,20 @@ export type Slot = 'active' | 'rebuilding';
  * transaction, which fails unless the build is still as this feeder knows it. So no event is
  * applied twice or left out, even after a crash.
  */
-export class BuildFeeder {
+export class BuildFeeder<S extends State, D extends Draft> {
+  private readonly log: EntityLog<S, D>;
   private readonly db: Db;
-  private readonly view: View;
+  private readonly view: View<S, D>;
   private readonly slot: Slot;
-  private readonly states: OrderStates;
+  private readonly states: EntityStates<S, D>;
   held: Held;
 
-  constructor(db: Db, view: View, slot: Slot, held: Held) {
+  constructor(log: EntityLog<S, D>, db: Db, view: View<S, D>, slot: Slot, held: Held) {
+    this.log = log;
     this.db = db;
     this.view = view;
     this.slot = slot;
-    this.states = new OrderStates(db, view);
+    this.states = new EntityStates(log, db, view);
     this.held = held;
   }
 
@@ -55,7 +59,7 @@ export class BuildFeeder {
     const { collection, parked } = this.held;
     const start = await this.states.before(events);
     const blocked = parked === 0 ? new Set<string>() : await this.blocked([...start.states.keys()]);
-    const folded = foldBatch(this.view, collection, events, start, blocked);
+    const folded = foldBatch(this.log, this.view, collection, events, start, blocked);
     const next: Held = {
       ...this.held,
       position: events.at(-1)?.position ?? this.held.position,
@@ -93,7 +97,7 @@ export class BuildFeeder {
   private async write(
     next: Held,
     more: Readonly<Record<string, number>>,
-    { writes, parked }: FoldedBatch,
+    { writes, parked }: FoldedBatch<S>,
   ): Promise<boolean> {
     // Most events change nothing in a view. Then only its checkpoint is written, without a
     // transaction.

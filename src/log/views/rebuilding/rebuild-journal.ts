@@ -1,24 +1,26 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
-import { recognizeDatabase } from '../../../effects/inventory/recognize-database.js';
-import { beginRestore, endRestore } from '../../../effects/inventory/stock-restore.js';
-import { workflowId } from '../../../order-log.js';
-import { NewerEvent } from '../../../order/upcasters.js';
+import { isServerError } from '../../../outages/server-error.js';
+import { type Draft, NewerEvent, type State } from '../../entity.js';
 import { mapInOrder } from '../../../concurrency/async-iterables.js';
+import { type AnyLog, type EntityLog, workflowIdOf } from '../../journal/entity-log.js';
 import { foldHistory, readHistoryLog } from '../../journal/history.js';
 import { ensureJournalIndexes } from '../../journal/journal.js';
-import { countOrderWorkflows, listOrderWorkflows, type OrderPage } from '../../journal/order-workflows.js';
-import { isServerError } from '../../../outages/server-error.js';
-import { ensureOrderIndexes } from '../../../views/orders.js';
+import type { Outside, Recognize } from '../../journal/outside.js';
+import { ensureStateViewIndexes } from '../../journal/state-view.js';
+import { countWorkflows, listWorkflows, type ListPage } from '../../journal/workflow-list.js';
 import type { Rebuilding } from './rebuild.js';
-import { type KeptOrder, restoreOrders } from './restore-orders.js';
+import { type Kept, restore } from './restore.js';
 import { StoreRebuilder } from './store-rebuild.js';
 
-export interface JournalRebuilding extends Rebuilding {
+export interface JournalRebuilding<S extends State, D extends Draft> extends Rebuilding {
   readonly client: Client;
-  /** of the orders' workflows */
-  readonly orderTaskQueue: string;
-  /** orders between two checkpoints; by default a page of Temporal's list */
+  /** of the entities' workflows */
+  readonly taskQueue: string;
+  readonly recognize: Recognize;
+  /** see `restore` */
+  readonly outside?: Outside<S, D> | undefined;
+  /** entities between two checkpoints; by default a page of Temporal's list */
   readonly pageSize?: number;
 }
 
@@ -29,44 +31,50 @@ const DECIDED_WITHIN_MS = 20_000;
 const eventsAtATime = 500;
 
 /**
- * Restores stock movements, journal and the view `orders` from the workflow histories, while orders
- * are recorded as usual. What exists is left as it is. Positions and views across orders follow as
- * for any recorded event.
+ * Restores the outside, the journal and the state view from the workflow histories, while entities
+ * are recorded as usual. What exists is left as it is. Positions and views follow as for any
+ * recorded event.
  *
- * If Temporal no longer has an order's first runs, its later events are restored, and its view from
- * the state that its oldest run took over. Such orders are counted and named as exceptions, and so
- * are those whose journal differs from the history, or whose history is not a log.
+ * If Temporal no longer has an entity's first runs, its later events are restored, and its view
+ * from the state that its oldest run took over. Such entities are counted and named as exceptions,
+ * and so are those whose journal differs from the history, or whose history is not a log.
  *
  * @returns false if `signal` ended it before it was done
  * @throws Superseded if another worker has taken it over; and any error of the servers: call it
  *   again, it continues from its checkpoint
  */
-export async function rebuildJournal(rebuilding: JournalRebuilding): Promise<boolean> {
-  const { db, client, orderTaskQueue } = rebuilding;
-  await recognizeDatabase({ db, client, taskQueue: orderTaskQueue });
-  await beginRestore(db);
-  if (!(await restoreAll(rebuilding))) return false;
-  await endRestore(db);
+export async function rebuildJournal<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  rebuilding: JournalRebuilding<S, D>,
+): Promise<boolean> {
+  const { db, client, taskQueue, recognize, outside } = rebuilding;
+  await recognize({ db, client, taskQueue });
+  await outside?.beginRestore(db);
+  if (!(await restoreAll(log, rebuilding))) return false;
+  await outside?.endRestore(db);
   return true;
 }
 
-async function restoreAll(rebuilding: JournalRebuilding): Promise<boolean> {
-  const { db, client, orderTaskQueue, signal, heartbeat, rebuildId } = rebuilding;
-  await Promise.all([ensureJournalIndexes(db), ensureOrderIndexes(db)]);
-  const rebuilder = await StoreRebuilder.takeOver(db, 'journal', rebuildId, async () => ({
+async function restoreAll<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  rebuilding: JournalRebuilding<S, D>,
+): Promise<boolean> {
+  const { db, client, taskQueue, signal, heartbeat, rebuildId } = rebuilding;
+  await Promise.all([ensureJournalIndexes(log, db), ensureStateViewIndexes(log, db)]);
+  const rebuilder = await StoreRebuilder.takeOver(db, log.journal, rebuildId, async () => ({
     since: 0,
-    total: await countOrderWorkflows(client, orderTaskQueue),
+    total: await countWorkflows(log, client, taskQueue),
   }));
   if (rebuilder.state.phase === 'done') return true;
   let { done } = rebuilder.state;
   const alive = (): void => heartbeat(done);
   let exceptions: string[] = [];
 
-  async function restore({ orders, page }: Batch): Promise<void> {
-    const kept = orders.flatMap((order) => order.kept ?? []);
-    const broken = orders.flatMap(({ orderId, isBroken }) => (isBroken ? [orderId] : []));
-    exceptions.push(...broken, ...(await restoreOrders(db, kept, alive)));
-    done += orders.length;
+  async function restoreBatch({ entities, page }: Batch<S, D>): Promise<void> {
+    const kept = entities.flatMap((one) => one.kept ?? []);
+    const broken = entities.flatMap(({ orderId, isBroken }) => (isBroken ? [orderId] : []));
+    exceptions.push(...broken, ...(await restore(log, rebuilding, kept, alive)));
+    done += entities.length;
     alive();
     if (page === undefined) return;
     await rebuilder.advance({
@@ -79,11 +87,11 @@ async function restoreAll(rebuilding: JournalRebuilding): Promise<boolean> {
 
   let restoring = Promise.resolve();
   try {
-    for await (const batch of readBatches(rebuilding, rebuilder.state.place, alive)) {
+    for await (const batch of readBatches(log, rebuilding, rebuilder.state.place, alive)) {
       await restoring;
       if (signal.aborted) return false;
       // Reads the next batch while this one is written.
-      restoring = restore(batch);
+      restoring = restoreBatch(batch);
       restoring.catch(() => undefined);
     }
   } finally {
@@ -92,58 +100,60 @@ async function restoreAll(rebuilding: JournalRebuilding): Promise<boolean> {
   return true;
 }
 
-/** An order of Temporal's list. */
-interface ReadOrder {
+/** An entity of Temporal's list. */
+interface Read<S extends State, D extends Draft> {
   readonly orderId: string;
   /** absent if nothing is decided yet: it will be recorded as usual */
-  readonly kept?: KeptOrder;
+  readonly kept?: Kept<S, D>;
   /** its history is not a log */
   readonly isBroken: boolean;
 }
 
-interface Batch {
-  readonly orders: readonly ReadOrder[];
+interface Batch<S extends State, D extends Draft> {
+  readonly entities: readonly Read<S, D>[];
   /** the page of Temporal's list that this batch completes, if it does */
-  readonly page?: OrderPage;
+  readonly page?: ListPage;
 }
 
 /** @param place the checkpoint of an earlier attempt in Temporal's list */
-async function* readBatches(
-  { client, orderTaskQueue, pageSize }: JournalRebuilding,
+async function* readBatches<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  { client, taskQueue, pageSize }: JournalRebuilding<S, D>,
   place: string | undefined,
   alive: () => void,
-): AsyncGenerator<Batch, void> {
-  // For all orders together: without a worker, no task is ever decided.
+): AsyncGenerator<Batch<S, D>, void> {
+  // For all entities together: without a worker, no task is ever decided.
   const giveUpAt = Date.now() + DECIDED_WITHIN_MS;
-  for await (const page of listOrderWorkflows(client, orderTaskQueue, { from: place, pageSize })) {
-    let orders: ReadOrder[] = [];
+  for await (const page of listWorkflows(log, client, taskQueue, { from: place, pageSize })) {
+    let entities: Read<S, D>[] = [];
     let events = 0;
-    for await (const order of mapInOrder(page.orders, historiesAtOnce, (one) =>
-      readOrder(client, one.orderId, { giveUpAt, alive }),
+    for await (const read of mapInOrder(page.listed, historiesAtOnce, (one) =>
+      readOne(log, client, one.orderId, { giveUpAt, alive }),
     )) {
       alive();
-      orders.push(order);
-      events += order.kept?.log.events.length ?? 0;
+      entities.push(read);
+      events += read.kept?.history.events.length ?? 0;
       if (events < eventsAtATime) continue;
-      yield { orders };
-      orders = [];
+      yield { entities };
+      entities = [];
       events = 0;
     }
-    yield { orders, page };
+    yield { entities, page };
   }
 }
 
-async function readOrder(
+async function readOne<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
   client: Client,
   orderId: string,
   waiting: { readonly giveUpAt: number; readonly alive: () => void },
-): Promise<ReadOrder> {
+): Promise<Read<S, D>> {
   try {
-    let kept = await readKept(client, orderId);
-    // What the order owes may be done already: its outcome is an event once the next task is decided.
-    if (kept !== undefined && kept.order.owed.length > 0) {
-      await untilDecided(client, orderId, waiting);
-      kept = await readKept(client, orderId);
+    let kept = await readKept(log, client, orderId);
+    // What it owes may be done already: its outcome is an event once the next task is decided.
+    if (kept !== undefined && log.entity.effects(kept.state).length > 0) {
+      await untilDecided(log, client, orderId, waiting);
+      kept = await readKept(log, client, orderId);
     }
     return { orderId, isBroken: false, ...(kept && { kept }) };
   } catch (error) {
@@ -153,19 +163,24 @@ async function readOrder(
 }
 
 /** @returns undefined if nothing is decided yet */
-async function readKept(client: Client, orderId: string): Promise<KeptOrder | undefined> {
-  const log = await readHistoryLog(client, orderId);
-  const order = log === undefined || log.isForecast ? undefined : foldHistory(log);
-  return log && order && { log, order };
+async function readKept<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  client: Client,
+  orderId: string,
+): Promise<Kept<S, D> | undefined> {
+  const history = await readHistoryLog(log, client, orderId);
+  const state = history === undefined || history.isForecast ? undefined : foldHistory(log, history);
+  return history && state && { history, state };
 }
 
-/** Waits while a workflow task of the order is with a worker, or waits for one. */
+/** Waits while a workflow task of the entity is with a worker, or waits for one. */
 async function untilDecided(
+  log: AnyLog,
   client: Client,
   orderId: string,
   { giveUpAt, alive }: { readonly giveUpAt: number; readonly alive: () => void },
 ): Promise<void> {
-  const workflow = client.workflow.getHandle(workflowId(orderId));
+  const workflow = client.workflow.getHandle(workflowIdOf(log, orderId));
   while (Date.now() < giveUpAt && (await workflow.describe()).raw.pendingWorkflowTask) {
     alive();
     await setTimeout(LOOK_AGAIN_MS);

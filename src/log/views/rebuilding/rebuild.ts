@@ -13,7 +13,9 @@ import {
   swap,
   takeOverRebuild,
 } from '../feeding/state.js';
-import type { View } from '../view.js';
+import type { Draft, State } from '../../entity.js';
+import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
+import type { AnyView, View } from '../view.js';
 
 export interface Rebuilding {
   readonly db: Db;
@@ -36,51 +38,55 @@ const PAUSE_MS = 10;
  * @throws Superseded if another worker has taken it over; and any error of MongoDB: call it again,
  *   it continues from its checkpoint
  */
-export async function rebuild(view: View, rebuilding: Rebuilding): Promise<boolean> {
+export async function rebuild<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  view: View<S, D>,
+  rebuilding: Rebuilding,
+): Promise<boolean> {
   const { db, signal, heartbeat, rebuildId } = rebuilding;
-  const state = await takeOverRebuild(db, view, rebuildId);
+  const state = await takeOverRebuild(log, db, view, rebuildId);
   if (state.rebuilding === undefined || state.rebuildId === rebuildId) {
     await dropUnusedBuilds(db, view.name);
     return true;
   }
   assertSameVersion(view, state.rebuilding);
   await dropUnusedBuilds(db, view.name);
-  const feeder = new BuildFeeder(db, view, 'rebuilding', state.rebuilding);
+  const feeder = new BuildFeeder(log, db, view, 'rebuilding', state.rebuilding);
   const began = { at: Date.now(), position: feeder.held.position };
-  let ahead = read(db, feeder.held.position);
+  let ahead = read(log, db, feeder.held.position);
   while (!signal.aborted) {
     const events = await ahead;
     heartbeat(feeder.held.position);
     const last = events.at(-1);
     if (last !== undefined) {
       // Reads the next batch while this one is applied.
-      ahead = read(db, last.position);
+      ahead = read(log, db, last.position);
       const eventsPerSecond = rateSince(began, last.position);
       if (!(await feeder.apply(events, { eventsPerSecond }))) throw superseded(view);
       continue;
     }
-    const position = await skipLostPositions(db, feeder.held.position);
+    const position = await skipLostPositions(log, db, feeder.held.position);
     if (position > feeder.held.position && !(await feeder.pass(position))) throw superseded(view);
-    if (feeder.held.position > (await feedGenerations(db)).commonWith(generationOf(feeder.held))) {
+    if (feeder.held.position > (await feedGenerations(log, db)).commonWith(generationOf(feeder.held))) {
       // It has events that the feed may not have any more.
       await abandonRebuild(db, view.name, rebuildId);
-      return await rebuild(view, rebuilding);
+      return await rebuild(log, view, rebuilding);
     }
-    if (await swap(db, view.name, rebuildId, await feedHead(db))) {
+    if (await swap(db, view.name, rebuildId, await feedHead(log, db))) {
       await dropUnusedBuilds(db, view.name);
       return true;
     }
     await assertStillMine(db, view, feeder.held);
     // The active build has events that have just arrived.
     await setTimeout(PAUSE_MS);
-    ahead = read(db, feeder.held.position);
+    ahead = read(log, db, feeder.held.position);
   }
   return false;
 }
 
 /** If nothing awaits the result any more, its failure must not be an unhandled rejection. */
-function read(db: Db, position: number) {
-  const events = readFeed(db, position, batchSize);
+function read(log: AnyLog, db: Db, position: number) {
+  const events = readFeed(log, db, position, batchSize);
   events.catch(() => undefined);
   return events;
 }
@@ -89,16 +95,16 @@ function rateSince(began: { readonly at: number; readonly position: number }, po
   return Math.round(((position - began.position) * 1_000) / Math.max(1, Date.now() - began.at));
 }
 
-async function assertStillMine(db: Db, view: View, { epoch, collection }: Held): Promise<void> {
+async function assertStillMine(db: Db, view: AnyView, { epoch, collection }: Held): Promise<void> {
   const { rebuilding } = (await projectionState(db, view.name)) ?? {};
   if (rebuilding?.epoch !== epoch || rebuilding.collection !== collection) throw superseded(view);
 }
 
-function superseded({ name }: View): Superseded {
+function superseded({ name }: AnyView): Superseded {
   return new Superseded(`Another rebuilds the view ${name}.`);
 }
 
-function assertSameVersion({ name, version }: View, rebuilding: Rebuild): void {
+function assertSameVersion({ name, version }: AnyView, rebuilding: Rebuild): void {
   if (rebuilding.version !== version)
     throw new Superseded(`The view ${name} is rebuilt as version ${rebuilding.version}; here is ${version}.`);
 }

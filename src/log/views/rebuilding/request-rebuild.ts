@@ -4,7 +4,7 @@ import { committed } from '../../journal/durability.js';
 import { withTimeout } from '../../../outages/timeout.js';
 import { rebuildWorkflow, rebuildWorkflowId } from '../../workflow/rebuild-messages.js';
 import { projectionState } from '../feeding/state.js';
-import { storeNames, storeRebuilds } from './store-rebuild.js';
+import { storeRebuilds } from './store-rebuild.js';
 
 interface Starting {
   readonly client: Client;
@@ -63,7 +63,7 @@ export async function requestAnotherRebuild(
 }
 
 async function isDone(db: Db, name: string, rebuildId: string): Promise<boolean> {
-  const store = storeNames.find((one) => one === name);
-  if (store === undefined) return (await projectionState(db, name))?.rebuildId === rebuildId;
-  return (await storeRebuilds(db).countDocuments({ _id: store, rebuildId, phase: 'done' }, committed)) > 0;
+  const store = await storeRebuilds(db).findOne({ _id: name }, committed);
+  if (store !== null) return store.rebuildId === rebuildId && store.phase === 'done';
+  return (await projectionState(db, name))?.rebuildId === rebuildId;
 }

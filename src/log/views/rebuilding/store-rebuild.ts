@@ -1,17 +1,15 @@
 import type { Db } from 'mongodb';
 import { committed, durable, isDuplicateKey } from '../../journal/durability.js';
+import type { AnyLog } from '../../journal/entity-log.js';
 import { Superseded } from '../../feed/sequencer.js';
 
 /**
- * The stores that are not built from the feed: `orders` is rebuilt from the journal, the journal
- * from the histories.
+ * The last rebuild, running or done, of a store that is not built from the feed: of a state view,
+ * which is rebuilt from the journal, or of a journal, which is rebuilt from the histories.
  */
-export const storeNames = ['orders', 'journal'] as const;
-export type StoreName = (typeof storeNames)[number];
-
-/** The last rebuild of a store, running or done. */
 export interface StoreRebuild {
-  readonly _id: StoreName;
+  /** the view's collection, or `AnyLog.journal` */
+  readonly _id: string;
   readonly rebuildId: string;
   /** fencing token: a worker with an older epoch is refused */
   readonly epoch: number;
@@ -19,13 +17,13 @@ export interface StoreRebuild {
   /** ISO-8601 UTC */
   readonly startedAt: string;
   readonly at: string;
-  /** orders that are rebuilt so far */
+  /** entities that are rebuilt so far */
   readonly done: number;
-  /** orders in all, as far as known */
+  /** entities in all, as far as known */
   readonly total: number;
   /** recent average */
   readonly perSecond: number;
-  /** the checkpoint: an order's id, or the token of a page; absent at the beginning */
+  /** the checkpoint: an entity's id, or the token of a page; absent at the beginning */
   readonly place?: string;
   /** a position of the feed; the rebuild has everything that was recorded before it */
   readonly since: number;
@@ -41,7 +39,7 @@ export interface StoreRebuild {
 }
 
 /**
- * Orders that could not be rebuilt from their first event on: their number, and the first hundred
+ * Entities that could not be rebuilt from their first event on: their number, and the first hundred
  * ids.
  */
 export interface Exceptions {
@@ -57,12 +55,17 @@ export const neverRebuilt = 'none';
 
 const namedExceptions = 100;
 
+/** The stores of a log: its state view, and its journal. */
+export function storesOf({ view, journal }: Pick<AnyLog, 'view' | 'journal'>): readonly string[] {
+  return [view.collection, journal];
+}
+
 export function storeRebuilds(db: Db) {
   return db.collection<StoreRebuild>('store_rebuilds');
 }
 
 /** Saves the version of a store that is still empty, unless one is saved. */
-export async function noteFirstVersion(db: Db, name: StoreName, version: number): Promise<void> {
+export async function noteFirstVersion(db: Db, name: string, version: number): Promise<void> {
   const now = new Date().toISOString();
   const first: Omit<StoreRebuild, '_id'> = {
     rebuildId: neverRebuilt,
@@ -106,7 +109,7 @@ export class StoreRebuilder {
    */
   static async takeOver(
     db: Db,
-    name: StoreName,
+    name: string,
     rebuildId: string,
     begin: (last: StoreRebuild | null) => Promise<Pick<StoreRebuild, 'since' | 'total' | Made>>,
   ): Promise<StoreRebuilder> {

@@ -1,16 +1,33 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Client } from '@temporalio/client';
 import { type Collection, type Db, MongoServerError } from 'mongodb';
-import { type LedgerEntry, sandboxLedger } from '../../effects/payments/sandbox-ledger.js';
-import { effectsOf, type SettledEffect } from '../../effects/settled-effects.js';
-import { changesOf, movementOf, ofOrder } from '../../effects/inventory/stock-restore.js';
-import { movements, movesGoods, stock, type StockMovement } from '../../effects/inventory/stock.js';
-import { upcast } from '../../order/upcasters.js';
-import { isServerError } from '../../outages/server-error.js';
-import type { Discrepancy } from './comparison.js';
-import { asStored, committed } from '../journal/durability.js';
-import { readHistoryLog } from '../journal/history.js';
-import { notJournaled, readStored } from '../journal/journal.js';
+import { type LedgerEntry, sandboxLedger } from './payments/sandbox-ledger.js';
+import { effectsOf, type SettledEffect } from './settled-effects.js';
+import { changesOf, movementOf, ofOrder } from './inventory/stock-restore.js';
+import { movements, movesGoods, stock, type StockMovement } from './inventory/stock.js';
+import { isServerError } from '../outages/server-error.js';
+import type { Discrepancy } from '../log/proof/comparison.js';
+import { asStored, committed } from '../log/journal/durability.js';
+import { readHistoryLog } from '../log/journal/history.js';
+import { notJournaled, readJournal } from '../log/journal/journal.js';
+import { orderLog } from '../order-log.js';
+import type { OutsideProof } from '../log/proof/outside-proof.js';
+import { verify, type Verified, type VerifyOptions, type VerifyReport } from '../log/proof/verify.js';
+
+/** Proves the stock and the payments of orders. */
+const proofOfEffects: OutsideProof = {
+  compare: compareOutside,
+  ofUnknown: effectsOfUnknownOrders,
+  sums: wrongStock,
+};
+
+/** `verify` for orders, their stock and their payments. */
+export async function verifyOrders(
+  verified: Omit<Verified, 'outside'>,
+  options?: VerifyOptions,
+): Promise<VerifyReport> {
+  return await verify(orderLog, { ...verified, outside: proofOfEffects }, options);
+}
 
 const putBack = 'restore it with `npx orders rebuild --from history`';
 const countAgain = 'find out what wrote it, then count these goods: `npx orders stock set <sku> <onHand>`';
@@ -22,7 +39,7 @@ const askProvider = 'compare with the payment provider, and correct by hand what
  * read first, and the log read afterwards has their effects as owed or settled; what is missing is
  * looked up once more.
  */
-export async function compareOutside(db: Db, orderId: string): Promise<readonly Discrepancy[]> {
+async function compareOutside(db: Db, orderId: string): Promise<readonly Discrepancy[]> {
   const [moved, paid] = await Promise.all([
     movements(db).find(ofOrder(orderId), committed).toArray(),
     sandboxLedger(db).find(ofOrder(orderId), committed).toArray(),
@@ -91,7 +108,7 @@ export async function compareOutside(db: Db, orderId: string): Promise<readonly 
  */
 async function recordedEffects(db: Db, orderId: string) {
   try {
-    const events = (await readStored(db, orderId)).map((event) => upcast(event));
+    const events = await readJournal(orderLog, db, orderId);
     return events.every(({ version }, index) => version === index + 1) ? effectsOf({ events }) : undefined;
   } catch (error) {
     if (isServerError(error)) throw error;
@@ -163,16 +180,17 @@ function isOutcome({ outcome, authorization, capture }: LedgerEntry, event: Sett
 }
 
 /** Movements and entries of orders that neither the journal nor Temporal knows; each order once. */
-export async function* effectsOfUnknownOrders(db: Db, client: Client): AsyncGenerator<Discrepancy, void> {
+async function* effectsOfUnknownOrders(db: Db, client: Client): AsyncGenerator<Discrepancy, void> {
   for (const [collection, other] of [
     [movements(db), undefined],
     [sandboxLedger(db), movements(db)],
   ] as const) {
-    for await (const unknown of notJournaled(db, ordersIn(collection))) {
+    for await (const unknown of notJournaled(orderLog, db, ordersIn(collection))) {
       for (const orderId of unknown) {
         // The first pass has reported this order.
         if (other !== undefined && (await other.findOne(ofOrder(orderId), committed)) !== null) continue;
-        if ((await readHistoryLog(client, orderId)) === undefined) yield* await compareOutside(db, orderId);
+        if ((await readHistoryLog(orderLog, client, orderId)) === undefined)
+          yield* await compareOutside(db, orderId);
       }
     }
   }
@@ -200,10 +218,7 @@ const SNAPSHOT_TOO_OLD = 239;
  * Both are read from one snapshot, and what is found is checked twice, so orders in progress cause
  * no false alarm. Memory grows with the number of SKUs only.
  */
-export async function* wrongStock(
-  db: Db,
-  onProgress: (done: number) => void,
-): AsyncGenerator<Discrepancy, void> {
+async function* wrongStock(db: Db, onProgress: (done: number) => void): AsyncGenerator<Discrepancy, void> {
   const found = await compareStock(db, onProgress);
   if (found.length === 0) return;
   const again = await compareStock(db, onProgress);

@@ -1,5 +1,5 @@
-/** The latest known states of orders. The least recently seen are dropped. */
-export class RecentOrders<S extends { readonly orderId: string; readonly version: number }> {
+/** The latest known states of entities. The least recently seen are dropped. */
+export class RecentStates<S extends { readonly orderId: string; readonly version: number }> {
   private readonly limit: number;
   /** in the sequence in which they were seen */
   private readonly states = new Map<string, S>();

@@ -1,21 +1,21 @@
-import { orderWorkflow, workflowId } from '../../order-log.js';
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { decodeTypedSearchAttributes } from '@temporalio/common/lib/converter/payload-search-attributes.js';
 import proto, { type temporal } from '@temporalio/proto';
 import { searchAttributes } from '../workflow/messages.js';
+import { type AnyLog, workflowIdOf } from './entity-log.js';
 
-/** An order's workflow in Temporal's list, which lags by a moment. */
-export interface ListedOrder {
+/** An entity's workflow in Temporal's list, which lags by a moment. */
+export interface ListedEntity {
   readonly orderId: string;
   readonly isOpen: boolean;
-  /** of the order, by its search attribute */
+  /** of the entity, by its search attribute */
   readonly status?: string;
 }
 
-export interface OrderPage {
-  readonly orders: readonly ListedOrder[];
+export interface ListPage {
+  readonly listed: readonly ListedEntity[];
   /** token for the next page; absent on the last one */
   readonly next?: string;
 }
@@ -25,7 +25,7 @@ export interface ListOptions {
   readonly filter?: string;
   /** `next` of an earlier page; the first page by default */
   readonly from?: string | undefined;
-  /** maximum number of orders in a page */
+  /** maximum number of entities in a page */
   readonly pageSize?: number | undefined;
 }
 
@@ -35,19 +35,20 @@ const BETWEEN_PAGES_MS = 250;
 
 const { WORKFLOW_EXECUTION_STATUS_RUNNING: running } = proto.temporal.api.enums.v1.WorkflowExecutionStatus;
 const statusAttribute = defineSearchAttributeKey(searchAttributes.status, SearchAttributeType.KEYWORD);
-const prefix = workflowId('');
 
 /**
- * The orders that Temporal knows, each once, in no particular order; at least one page. Pages are
+ * The entities that Temporal knows, each once, in no particular order; at least one page. Pages are
  * requested on demand, and not faster than Temporal's rate limit allows.
  */
-export async function* listOrderWorkflows(
+export async function* listWorkflows(
+  log: AnyLog,
   client: Client,
   taskQueue: string,
   { filter, from, pageSize = usualPageSize }: ListOptions = {},
-): AsyncGenerator<OrderPage, void> {
+): AsyncGenerator<ListPage, void> {
   const { namespace } = client.options;
-  const query = queryOf(taskQueue, filter);
+  const query = queryOf(log, taskQueue, filter);
+  const prefix = workflowIdOf(log, '');
   let token = from;
   do {
     const askedAt = Date.now();
@@ -58,26 +59,29 @@ export async function* listOrderWorkflows(
       ...(token === undefined ? {} : { nextPageToken: Buffer.from(token, 'base64') }),
     });
     token = nextPageToken.length === 0 ? undefined : Buffer.from(nextPageToken).toString('base64');
-    yield { orders: executions.map(toListed), ...(token === undefined ? {} : { next: token }) };
+    yield {
+      listed: executions.map((found) => toListed(found, prefix)),
+      ...(token === undefined ? {} : { next: token }),
+    };
     if (token !== undefined) await setTimeout(Math.max(0, askedAt + BETWEEN_PAGES_MS - Date.now()));
   } while (token !== undefined);
 }
 
-/** Number of orders that Temporal knows; it lags by a moment. */
-export async function countOrderWorkflows(client: Client, taskQueue: string): Promise<number> {
-  return (await client.workflow.count(queryOf(taskQueue))).count;
+/** Number of entities that Temporal knows; it lags by a moment. */
+export async function countWorkflows(log: AnyLog, client: Client, taskQueue: string): Promise<number> {
+  return (await client.workflow.count(queryOf(log, taskQueue))).count;
 }
 
-/** Matches the latest run of each order. */
-function queryOf(taskQueue: string, filter?: string): string {
+/** Matches the latest run of each entity. */
+function queryOf({ entity }: AnyLog, taskQueue: string, filter?: string): string {
   return [
-    `WorkflowType = '${orderWorkflow}' AND TaskQueue = ${JSON.stringify(taskQueue)}`,
+    `WorkflowType = '${entity.name}' AND TaskQueue = ${JSON.stringify(taskQueue)}`,
     `ExecutionStatus != 'ContinuedAsNew'`,
     ...(filter === undefined ? [] : [`(${filter})`]),
   ].join(' AND ');
 }
 
-function toListed(found: temporal.api.workflow.v1.IWorkflowExecutionInfo): ListedOrder {
+function toListed(found: temporal.api.workflow.v1.IWorkflowExecutionInfo, prefix: string): ListedEntity {
   const status = decodeTypedSearchAttributes(found.searchAttributes?.indexedFields).get(statusAttribute);
   return {
     orderId: (found.execution?.workflowId ?? '').slice(prefix.length),

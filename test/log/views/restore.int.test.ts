@@ -6,23 +6,26 @@ import type { OrderEvent } from '../../../src/order/events.js';
 import { forks } from '../../../src/log/journal/fork.js';
 import { ensureJournalIndexes, journal, readJournal } from '../../../src/log/journal/journal.js';
 import { orders, toDocument } from '../../../src/views/orders.js';
-import { restoreOrders } from '../../../src/log/views/rebuilding/restore-orders.js';
+import { restore } from '../../../src/log/views/rebuilding/restore.js';
 import { logOf, openDatabase } from '../../support/database.js';
 import { states } from '../../order/examples.js';
 import { keptOrder, orderOf } from './support.js';
+import { orderLog } from '../../../src/order-log.js';
+import { stockOutside } from '../../../src/effects/outside.js';
 
 const database = await openDatabase();
 const { db } = database;
-beforeAll(() => ensureJournalIndexes(db));
+beforeAll(() => ensureJournalIndexes(orderLog, db));
 afterAll(() => database.close());
 
 function newLog(): readonly [OrderEvent, ...OrderEvent[]] {
   return logOf(states.refunded, randomUUID());
 }
 
-async function restore(into: Db, ...logs: (readonly OrderEvent[])[]): Promise<readonly string[]> {
-  return await restoreOrders(
-    into,
+async function restored(into: Db, ...logs: (readonly OrderEvent[])[]): Promise<readonly string[]> {
+  return await restore(
+    orderLog,
+    { db: into, outside: stockOutside },
     logs.map((log) => keptOrder(log)),
     () => undefined,
   );
@@ -45,7 +48,7 @@ function meanwhile(collection: 'order_events' | 'orders', act: () => Promise<unk
 
 async function expectWhole(log: readonly [OrderEvent, ...OrderEvent[]]): Promise<void> {
   const [{ orderId }] = log;
-  const recorded = await readJournal(db, orderId);
+  const recorded = await readJournal(orderLog, db, orderId);
   expect(recorded).toEqual(log.map((event) => expect.objectContaining(event)));
   const view = await orders(db).findOne({ _id: orderId }, { projection: { recorder: 0 } });
   expect(view).toStrictEqual(toDocument(orderOf(log)));
@@ -53,25 +56,25 @@ async function expectWhole(log: readonly [OrderEvent, ...OrderEvent[]]): Promise
 
 test('orders come back, whether the journal has nothing of them, a part or all', async () => {
   const [none, part, late, all] = [newLog(), newLog(), newLog(), newLog()];
-  await record(db, part.slice(0, 3));
-  await record(db, late.slice(3));
-  await record(db, all);
-  expect(await restore(db, none, part, late, all)).toEqual([]);
+  await record(orderLog, db, part.slice(0, 3));
+  await record(orderLog, db, late.slice(3));
+  await record(orderLog, db, all);
+  expect(await restored(db, none, part, late, all)).toEqual([]);
   for (const log of [none, part, late, all]) await expectWhole(log);
 });
 
 test('a view that is there without a journal is brought up to it', async () => {
   const log = newLog();
   await orders(db).insertOne(toDocument(orderOf(log.slice(0, 4))));
-  expect(await restore(db, log, newLog())).toEqual([]);
+  expect(await restored(db, log, newLog())).toEqual([]);
   await expectWhole(log);
 });
 
 test('what is recorded before the journal is written is in the view', async () => {
   const [log, other] = [newLog(), newLog()];
   const last = log.length - 1;
-  const act = () => record(db, log.slice(last));
-  expect(await restore(meanwhile('order_events', act), log.slice(0, last), other)).toEqual([]);
+  const act = () => record(orderLog, db, log.slice(last));
+  expect(await restored(meanwhile('order_events', act), log.slice(0, last), other)).toEqual([]);
   await expectWhole(log);
   await expectWhole(other);
 });
@@ -79,11 +82,11 @@ test('what is recorded before the journal is written is in the view', async () =
 test('what is recorded ahead of its turn before the journal is written is not forgotten', async () => {
   const log = newLog();
   const read = log.length - 2;
-  const remembering = createRecorder(db);
+  const remembering = createRecorder(orderLog, db);
   await remembering.record(log.slice(0, read));
-  await Promise.all([journal(db).deleteMany({}), orders(db).deleteMany({})]);
-  const act = () => record(db, log.slice(read + 1));
-  expect(await restore(meanwhile('order_events', act), log.slice(0, read))).toEqual([]);
+  await Promise.all([journal(orderLog, db).deleteMany({}), orders(db).deleteMany({})]);
+  const act = () => record(orderLog, db, log.slice(read + 1));
+  expect(await restored(meanwhile('order_events', act), log.slice(0, read))).toEqual([]);
   await remembering.record(log.slice(read, read + 1));
   await expectWhole(log);
 });
@@ -91,15 +94,15 @@ test('what is recorded ahead of its turn before the journal is written is not fo
 test('what is recorded before the view is written is in the view', async () => {
   const log = newLog();
   const last = log.length - 1;
-  const act = () => record(db, log.slice(last));
-  expect(await restore(meanwhile('orders', act), log.slice(0, last))).toEqual([]);
+  const act = () => record(orderLog, db, log.slice(last));
+  expect(await restored(meanwhile('orders', act), log.slice(0, last))).toEqual([]);
   await expectWhole(log);
 });
 
 test('events of the same order that are recorded meanwhile are the same events', async () => {
   const [log, other] = [newLog(), newLog()];
-  const act = () => record(db, log.slice(0, 3));
-  expect(await restore(meanwhile('order_events', act), other, log)).toEqual([]);
+  const act = () => record(orderLog, db, log.slice(0, 3));
+  expect(await restored(meanwhile('order_events', act), other, log)).toEqual([]);
   await expectWhole(log);
   await expectWhole(other);
 });
@@ -108,10 +111,12 @@ test('another event under the same version is a fork: noted, named, nothing writ
   const [before, log, after] = [newLog(), newLog(), newLog()];
   const [{ orderId }, second] = log;
   if (second === undefined) throw new Error('Too short a log.');
-  const act = () => record(db, [{ ...second, actor: 'somebody else' }]);
-  expect(await restore(meanwhile('order_events', act), before, log, after)).toEqual([orderId]);
-  expect(await forks(db).findOne({ _id: orderId })).toMatchObject({ version: 2 });
-  expect((await readJournal(db, orderId)).map(({ version, actor }) => ({ version, actor }))).toEqual([
+  const act = () => record(orderLog, db, [{ ...second, actor: 'somebody else' }]);
+  expect(await restored(meanwhile('order_events', act), before, log, after)).toEqual([orderId]);
+  expect(await forks(orderLog, db).findOne({ _id: orderId })).toMatchObject({ version: 2 });
+  expect(
+    (await readJournal(orderLog, db, orderId)).map(({ version, actor }) => ({ version, actor })),
+  ).toEqual([
     { version: 1, actor: log[0].actor },
     { version: 2, actor: 'somebody else' },
   ]);

@@ -1,40 +1,41 @@
-import {
-  type NewOrder,
-  orderWorkflow,
-  type OrderState,
-  type ResumedOrder,
-  workflowId,
-} from '../../order-log.js';
 import { setTimeout } from 'node:timers/promises';
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { factTypes } from '../../order/commands.js';
-import type { StoredEvent } from '../entity.js';
 import { messageOf } from '../../outages/message-of.js';
 import { isServerError } from '../../outages/server-error.js';
-import { orders, projectOrder } from '../../views/orders.js';
+import type { Draft, State, StoredEvent } from '../entity.js';
+import { COMMAND_REJECTED } from '../event.js';
+import { committed } from '../journal/durability.js';
+import { type AnyLog, type EntityLog, stateViews, workflowIdOf } from '../journal/entity-log.js';
+import { forkFailure, forks, noteFork } from '../journal/fork.js';
+import { readHistoryLog } from '../journal/history.js';
+import { readStored, restoreLog, resumptionType } from '../journal/journal.js';
+import { setAside } from '../journal/set-aside.js';
+import { projectState } from '../journal/state-view.js';
+import { clearStopped, ended, markStopped } from '../journal/stops.js';
 import { keyOf } from '../workflow/command-id.js';
-import { type Message, type Signal, type ResumeRequest, stateQuery } from '../workflow/messages.js';
-import { committed } from './durability.js';
-import { forkFailure, forks, noteFork } from './fork.js';
-import { readHistoryLog } from './history.js';
-import { readStored, restoreLog } from './journal.js';
+import {
+  type EntityState,
+  type Message,
+  type NewEntity,
+  type ResumedEntity,
+  type ResumeRequest,
+  type Signal,
+  stateQuery,
+} from '../workflow/messages.js';
 import { type LastRun, readLastRun } from './last-run.js';
-import { startOptionsOf } from './order-start.js';
 import { type Plan, planResumption } from './resume-plan.js';
-import { setAside } from './set-aside.js';
-import { clearStopped, ended, markStopped } from './stops.js';
 
 export interface ResumeDeps {
   readonly client: Client;
   readonly db: Db;
-  /** of the order workflows */
+  /** of the entities' workflows */
   readonly taskQueue: string;
-  /** see `NewOrder` */
+  /** see `NewEntity` */
   readonly continueAsNewAfter?: number;
 }
 
-/** Who resumes the order, and why. Idempotent by its command id. */
+/** Who resumes the entity, and why. Idempotent by its command id. */
 export type ResumeCommand = Omit<ResumeRequest, 'previousRunId' | 'messages' | 'arrived'>;
 
 export interface ResumeOptions {
@@ -46,16 +47,16 @@ export interface ResumeOptions {
   readonly answerWithinMs?: number;
 }
 
-/** What was done with an order; in a dry run, what would be. */
+/** What was done with an entity; in a dry run, what would be. */
 export interface ResumeReport {
   readonly orderId: string;
   /**
    * `running`: the workflow is running and agrees with the journal; `resumed`: started again from
    * the journal; `restarted`: the workflow had ended before it decided anything, and starts from
-   * its create command; `already_resumed`: another resumption came first; `ended`: the order and
+   * its create command; `already_resumed`: another resumption came first; `ended`: the entity and
    * its workflow are finished; `contradiction`: history and journal hold different recorded events;
    * `incomplete`: events are missing in both; `unknown`: neither Temporal nor the journal knows the
-   * order
+   * entity
    */
   readonly outcome:
     | 'running'
@@ -70,11 +71,11 @@ export interface ResumeReport {
   readonly detail: string;
   /** what a person has to do; absent if nothing */
   readonly remedy?: string;
-  /** version from which the order was resumed */
+  /** version from which the entity was resumed */
   readonly version?: number;
   /** versions from the history that the journal lacked; they were recorded first */
   readonly recorded: readonly number[];
-  /** versions after a gap in the journal; they were moved to `order_events_set_aside` */
+  /** versions after a gap in the journal; they were set aside (`setAside`) */
   readonly setAside: readonly number[];
   /** ids of commands and facts that earlier runs received and the new run handles again */
   readonly messages: readonly string[];
@@ -90,13 +91,14 @@ export interface ResumeReport {
 const maxAttempts = 4;
 
 /**
- * Resumes an order whose workflow ended before the order was finished, or was restored to an
+ * Resumes an entity whose workflow ended before the entity was finished, or was restored to an
  * earlier state. The journal decides what happened (see `planResumption`). A history that agrees
  * with it and is longer is recorded first.
  *
  * @throws errors of MongoDB and Temporal
  */
-export async function resume(
+export async function resume<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
   deps: ResumeDeps,
   orderId: string,
   command: ResumeCommand,
@@ -104,35 +106,43 @@ export async function resume(
 ): Promise<ResumeReport> {
   let isReplaced = false;
   for (let left = maxAttempts; ; left -= 1) {
-    const { plan, run, journal } = await inspect(deps, orderId, isReplaced);
-    const found = reportOf(orderId, plan, journal, command);
+    const { plan, run, journal }: Inspected<S> = await inspect(log, deps, orderId, isReplaced);
+    const found = reportOf(log, orderId, plan, journal, command);
     if (isDryRun || found.outcome === 'already_resumed') return found;
-    const report = await carryOut(deps, { orderId, command, plan, run, found });
-    if (report !== undefined) return await withRefusals(deps, report, command, answerWithinMs);
+    const report = await carryOut(log, deps, { orderId, command, plan, run, found });
+    if (report !== undefined) return await withRefusals(log, deps, report, command, answerWithinMs);
     isReplaced ||= plan.kind === 'resume' && run?.isRunning === true;
     if (left === 1) return { ...found, outcome: 'already_resumed', detail: 'another resumption came first' };
   }
 }
 
-interface Inspected {
-  readonly plan: Plan;
+interface Inspected<S> {
+  readonly plan: Plan<S>;
   readonly run: LastRun | undefined;
   readonly journal: readonly StoredEvent[];
 }
 
 /**
- * In this sequence, so that a healthy order's history includes everything that its journal had
+ * In this sequence, so that a healthy entity's history includes everything that its journal had
  * before.
  */
-async function inspect({ client, db }: ResumeDeps, orderId: string, isReplaced: boolean): Promise<Inspected> {
-  const view = await orders(db).findOne({ _id: orderId }, { ...committed, projection: { version: 1 } });
-  const fork = await forks(db).findOne({ _id: orderId }, committed);
-  const journal = await readStored(db, orderId);
+async function inspect<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  { client, db }: ResumeDeps,
+  orderId: string,
+  isReplaced: boolean,
+): Promise<Inspected<S>> {
+  const view = await stateViews(log, db).findOne(
+    { _id: orderId },
+    { ...committed, projection: { version: 1 } },
+  );
+  const fork = await forks(log, db).findOne({ _id: orderId }, committed);
+  const journal = await readStored(log, db, orderId);
   let run: LastRun | undefined;
   try {
-    run = await readLastRun(client, orderId);
-    const history = await readHistoryLog(client, orderId);
-    const plan = planResumption({
+    run = await readLastRun(log, client, orderId);
+    const history = await readHistoryLog(log, client, orderId);
+    const plan = planResumption(log, {
       viewed: view?.version ?? 0,
       journal,
       ...(history === undefined ? {} : { history }),
@@ -150,22 +160,24 @@ async function inspect({ client, db }: ResumeDeps, orderId: string, isReplaced: 
 const noChanges = { recorded: [], setAside: [], messages: [] } as const;
 
 function reportOf(
+  log: AnyLog,
   orderId: string,
-  plan: Plan,
+  plan: Plan<State>,
   journal: readonly StoredEvent[],
   command: ResumeCommand,
 ): ResumeReport {
   const isDone = journal.some(
-    ({ type, commandId }) => type === 'OrderResumed' && commandId === command.commandId,
+    ({ type, commandId }) => type === resumptionType(log) && commandId === command.commandId,
   );
   if (isDone || plan.kind === 'resuming')
     return { orderId, outcome: 'already_resumed', detail: 'it was resumed already', ...noChanges };
+  const { name } = log.entity;
   switch (plan.kind) {
     case 'unknown':
       return {
         orderId,
         outcome: 'unknown',
-        detail: 'neither Temporal nor the journal knows the order',
+        detail: `neither Temporal nor the journal knows the ${name}`,
         ...noChanges,
       };
     case 'incomplete':
@@ -173,11 +185,11 @@ function reportOf(
         orderId,
         outcome: 'incomplete',
         detail: plan.detail,
-        remedy: 'restore a backup that has these events, then resume the order again',
+        remedy: `restore a backup that has these events, then resume the ${name} again`,
         ...noChanges,
       };
     case 'contradiction': {
-      const { message } = forkFailure(plan.journal, plan.history);
+      const { message } = forkFailure(log, plan.journal, plan.history);
       return {
         orderId,
         outcome: 'contradiction',
@@ -194,12 +206,12 @@ function reportOf(
       return {
         orderId,
         outcome: plan.kind,
-        detail: plan.kind === 'running' ? 'its workflow runs' : 'the order is finished',
+        detail: plan.kind === 'running' ? 'its workflow runs' : `the ${name} is finished`,
         ...repairsOf(plan),
         messages: [],
       };
     case 'resume': {
-      const { version } = plan.order;
+      const { version } = plan.state;
       const detail = `its workflow starts from version ${version}`;
       return { orderId, outcome: 'resumed', version, detail, ...repairsOf(plan), messages: [] };
     }
@@ -208,23 +220,24 @@ function reportOf(
   }
 }
 
-function repairsOf({ record, setAside: beyond }: Extract<Plan, { readonly record: unknown }>) {
+function repairsOf({ record, setAside: beyond }: Extract<Plan<State>, { readonly record: unknown }>) {
   const versions = (events: readonly StoredEvent[]) => events.map(({ version }) => version);
   return { recorded: versions(record), setAside: versions(beyond) };
 }
 
-interface Action {
+interface Action<S> {
   readonly orderId: string;
   readonly command: ResumeCommand;
-  readonly plan: Plan;
+  readonly plan: Plan<S>;
   readonly run: LastRun | undefined;
   readonly found: ResumeReport;
 }
 
-/** @returns undefined if the situation has changed: inspect the order again */
-async function carryOut(
+/** @returns undefined if the situation has changed: inspect the entity again */
+async function carryOut<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
   deps: ResumeDeps,
-  { orderId, command, plan, run, found }: Action,
+  { orderId, command, plan, run, found }: Action<S>,
 ): Promise<ResumeReport | undefined> {
   const { client, db } = deps;
   switch (plan.kind) {
@@ -232,30 +245,30 @@ async function carryOut(
     case 'resuming':
       return found;
     case 'incomplete':
-      await markStopped(db, orderId, { ...ended(orderId, undefined), detail: plan.detail });
+      await markStopped(log, db, orderId, { ...ended(log, orderId, undefined), detail: plan.detail });
       return found;
     case 'contradiction':
-      await noteFork(db, plan.journal, plan.history);
+      await noteFork(log, db, plan.journal, plan.history);
       return found;
     case 'restart':
-      return (await restart(deps, orderId, run)) ? found : undefined;
+      return (await restart(log, deps, orderId, run)) ? found : undefined;
     case 'running':
     case 'ended':
-      await repair(db, orderId, plan);
-      if (plan.kind === 'running') await clearStopped(db, orderId);
+      await repair(log, db, orderId, plan);
+      if (plan.kind === 'running') await clearStopped(log, db, orderId);
       return found;
     case 'resume': {
       if (run?.isRunning === true) {
         // If the run decides something before it is terminated, the next inspection finds it.
-        await terminate(client, orderId, run.runId);
+        await terminate(log, client, orderId, run.runId);
         return undefined;
       }
-      await repair(db, orderId, plan);
-      const journal = await readStored(db, orderId);
-      const messages = unrecorded(run?.messages ?? [], journal);
-      const isStarted = await startResumed(deps, { orderId, command, plan, run, journal, messages });
+      await repair(log, db, orderId, plan);
+      const journal = await readStored(log, db, orderId);
+      const messages = unrecorded(log, run?.messages ?? [], journal);
+      const isStarted = await startResumed(log, deps, { orderId, command, plan, run, journal, messages });
       if (!isStarted) return undefined;
-      await forks(db).deleteOne({ _id: orderId });
+      await forks(log, db).deleteOne({ _id: orderId });
       return { ...found, messages: messages.map(({ message }) => message.commandId) };
     }
     default:
@@ -263,15 +276,16 @@ async function carryOut(
   }
 }
 
-async function repair(
+async function repair<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
   db: Db,
   orderId: string,
-  { record, setAside: beyond }: Extract<Plan, { readonly record: unknown }>,
+  { record, setAside: beyond }: Extract<Plan<S>, { readonly record: unknown }>,
 ): Promise<void> {
   if (record.length === 0 && beyond.length === 0) return;
-  await setAside(db, beyond);
-  if (record.length > 0) await restoreLog(db, record);
-  await projectOrder(db, orderId);
+  await setAside(log, db, beyond);
+  if (record.length > 0) await restoreLog(log, db, record);
+  await projectState(log, db, orderId);
 }
 
 /**
@@ -279,17 +293,21 @@ async function repair(
  * so a command before the last known one was refused without an event, and is left out; facts are
  * kept.
  */
-function unrecorded(messages: readonly Signal[], journal: readonly StoredEvent[]): readonly Signal[] {
+function unrecorded<S extends State, D extends Draft>(
+  { entity }: EntityLog<S, D>,
+  messages: readonly Signal[],
+  journal: readonly StoredEvent[],
+): readonly Signal[] {
   const known = new Set(journal.map(({ commandId }) => commandId));
   const isKnown = ({ message: { commandId } }: Signal) => known.has(commandId) || known.has(keyOf(commandId));
   const lastKnown = messages.findLastIndex(isKnown);
-  const isFact = ({ name }: Signal) => factTypes.some((type) => type === name);
+  const isFact = ({ name }: Signal) => entity.facts?.types.includes(name) === true;
   return messages.filter((one, index) => !isKnown(one) && (index > lastKnown || isFact(one)));
 }
 
-async function terminate(client: Client, orderId: string, runId: string): Promise<void> {
+async function terminate(log: AnyLog, client: Client, orderId: string, runId: string): Promise<void> {
   try {
-    await client.workflow.getHandle(workflowId(orderId), runId).terminate('resumed from the journal');
+    await client.workflow.getHandle(workflowIdOf(log, orderId), runId).terminate('resumed from the journal');
   } catch (error) {
     // It ended on its own.
     if (!(error instanceof WorkflowNotFoundError)) throw error;
@@ -297,17 +315,18 @@ async function terminate(client: Client, orderId: string, runId: string): Promis
 }
 
 /** @returns false if another run was started meanwhile */
-async function startResumed(
+async function startResumed<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
   { client, taskQueue, continueAsNewAfter }: ResumeDeps,
   {
     orderId,
     command,
-    plan: { order },
+    plan: { state },
     run,
     journal,
     messages,
-  }: Pick<Action, 'orderId' | 'command' | 'run'> & {
-    readonly plan: Extract<Plan, { readonly kind: 'resume' }>;
+  }: Pick<Action<S>, 'orderId' | 'command' | 'run'> & {
+    readonly plan: Extract<Plan<S>, { readonly kind: 'resume' }>;
     readonly journal: readonly StoredEvent[];
     readonly messages: readonly Signal[];
   },
@@ -316,21 +335,22 @@ async function startResumed(
   if (created === undefined) return false;
   const { commandId, causationId } = created;
   const carried = messages.slice(0, countThatFit(messages));
-  const resumed: ResumedOrder = {
+  const resumed: ResumedEntity<S> = {
     orderId,
     resume: { ...command, ...(run === undefined ? {} : { previousRunId: run.runId }), messages: carried },
     ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
   };
   const isStarted = await unlessStarted(() =>
-    client.workflow.start(orderWorkflow, {
-      ...startOptionsOf(order, { ...created, hash: causationId.slice(commandId.length + 1) }),
+    client.workflow.start(log.entity.name, {
+      workflowId: workflowIdOf(log, orderId),
+      ...log.startOptions(state, { ...created, hash: causationId.slice(commandId.length + 1) }),
       taskQueue,
       args: [resumed],
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
       workflowIdConflictPolicy: 'FAIL',
     }),
   );
-  const handle = client.workflow.getHandle(workflowId(orderId));
+  const handle = client.workflow.getHandle(workflowIdOf(log, orderId));
   if (isStarted)
     for (const { name, message } of messages.slice(carried.length))
       await handle.signal<[Message]>(name, message);
@@ -348,22 +368,23 @@ function countThatFit(messages: readonly Signal[]): number {
 }
 
 /**
- * Restarts an order that was accepted but never decided: from its start command, with the messages
+ * Restarts an entity that was accepted but never decided: from its start command, with the messages
  * that it received.
  */
 async function restart(
+  log: AnyLog,
   { client, taskQueue }: ResumeDeps,
   orderId: string,
   run: LastRun | undefined,
 ): Promise<boolean> {
   if (run === undefined || !('create' in run.start)) return false;
-  const start: NewOrder = { ...run.start, messages: [...(run.start.messages ?? []), ...run.messages] };
+  const start: NewEntity = { ...run.start, messages: [...(run.start.messages ?? []), ...run.messages] };
   const { memo, typedSearchAttributes } = await client.workflow
-    .getHandle(workflowId(orderId), run.runId)
+    .getHandle(workflowIdOf(log, orderId), run.runId)
     .describe();
   return await unlessStarted(() =>
-    client.workflow.start(orderWorkflow, {
-      workflowId: workflowId(orderId),
+    client.workflow.start(log.entity.name, {
+      workflowId: workflowIdOf(log, orderId),
       taskQueue,
       args: [start],
       ...(memo === undefined ? {} : { memo }),
@@ -390,6 +411,7 @@ const POLL_EVERY_MS = 100;
  * Adds to the report which messages were refused, as soon as the new run has handled all of them.
  */
 async function withRefusals(
+  log: AnyLog,
   { client, db }: ResumeDeps,
   report: ResumeReport,
   command: ResumeCommand,
@@ -400,15 +422,15 @@ async function withRefusals(
   for (const giveUpAt = Date.now() + withinMs; Date.now() < giveUpAt; await setTimeout(POLL_EVERY_MS)) {
     const state = await client.connection
       .withDeadline(giveUpAt, () =>
-        client.workflow.getHandle(workflowId(orderId)).query<OrderState>(stateQuery),
+        client.workflow.getHandle(workflowIdOf(log, orderId)).query<EntityState<State>>(stateQuery),
       )
       // The run is still loading its log, or there is no worker.
       .catch(() => undefined);
     if (state === undefined || state.unrecorded > 0) continue;
-    const events = await readStored(db, orderId, { from: version + 1 });
+    const events = await readStored(log, db, orderId, { from: version + 1 });
     if (!events.some(({ commandId }) => commandId === command.commandId)) continue;
     const refused = events.flatMap(({ type, commandId, data }) =>
-      type === 'CommandRejected' && messages.includes(commandId)
+      type === COMMAND_REJECTED && messages.includes(commandId)
         ? [
             {
               commandId,

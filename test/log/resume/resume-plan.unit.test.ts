@@ -1,14 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
-import type { StoredEvent } from '../../../src/order/events.js';
-import type { HistoryLog } from '../../../src/log/journal/history.js';
-import { type Known, planResumption } from '../../../src/log/journal/resume-plan.js';
+import type { EventDraft, StoredEvent } from '../../../src/order/events.js';
+import type { Order } from '../../../src/order/order.js';
+import { type OrderHistory, orderLog } from '../../../src/order-log.js';
+import { type Known, planResumption } from '../../../src/log/resume/resume-plan.js';
 import { states } from '../../order/examples.js';
 
 const { log } = states.onItsWay;
 const finished = states.cancelled.log;
 const n = log.length;
 
-function history(events: HistoryLog['events'], more: Partial<HistoryLog> = {}): HistoryLog {
+function history(events: OrderHistory['events'], more: Partial<OrderHistory> = {}): OrderHistory {
   return {
     orderId: 'o-1',
     events,
@@ -21,8 +22,8 @@ function history(events: HistoryLog['events'], more: Partial<HistoryLog> = {}): 
   };
 }
 
-function plan(known: Partial<Known>) {
-  return planResumption({
+function plan(known: Partial<Known<Order, EventDraft>>) {
+  return planResumption(orderLog, {
     viewed: 0,
     journal: log,
     recorded: new Set(log.map(({ version }) => version)),
@@ -79,22 +80,22 @@ describe('a history that was put back', () => {
     const back = history(log.slice(0, version));
     expect(plan({ history: back, viewed: n })).toMatchObject({
       kind: 'resume',
-      order: { version: n },
+      state: { version: n },
       ...none,
     });
   });
 
   test('and went on otherwise, unrecorded: the journal wins', () => {
-    const otherwise = [...log.slice(0, 4), other(log[4])] as HistoryLog['events'];
+    const otherwise = [...log.slice(0, 4), other(log[4])] as OrderHistory['events'];
     const recorded = new Set([1, 2, 3, 4]);
     expect(plan({ history: history(otherwise), recorded })).toMatchObject({
       kind: 'resume',
-      order: { version: n },
+      state: { version: n },
     });
   });
 
   test('and went on otherwise, and was recorded: neither wins', () => {
-    const otherwise = [...log.slice(0, 4), other(log[4])] as HistoryLog['events'];
+    const otherwise = [...log.slice(0, 4), other(log[4])] as OrderHistory['events'];
     expect(plan({ history: history(otherwise) })).toEqual({
       kind: 'contradiction',
       journal: log[4],
@@ -104,7 +105,7 @@ describe('a history that was put back', () => {
 
   test('to before its first task: the journal wins', () => {
     const forecast = history(log.slice(0, 1), { isForecast: true });
-    expect(plan({ history: forecast })).toMatchObject({ kind: 'resume', order: { version: n } });
+    expect(plan({ history: forecast })).toMatchObject({ kind: 'resume', state: { version: n } });
   });
 
   test('under an order that has finished: its run is replaced', () => {
@@ -116,11 +117,11 @@ describe('a history that was put back', () => {
 
 describe('without a history', () => {
   test('the journal wins; what is beyond a gap is set aside', () => {
-    expect(plan({ viewed: n })).toMatchObject({ kind: 'resume', order: { version: n }, ...none });
+    expect(plan({ viewed: n })).toMatchObject({ kind: 'resume', state: { version: n }, ...none });
     const journal = log.filter(({ version }) => version !== n - 1);
     expect(plan({ journal, viewed: n - 2 })).toMatchObject({
       kind: 'resume',
-      order: { version: n - 2 },
+      state: { version: n - 2 },
       setAside: log.slice(n - 1),
     });
   });
@@ -147,7 +148,7 @@ describe('a workflow that has decided nothing', () => {
 test('a run that takes the order over just now is left to do so', () => {
   const partly = history(log.slice(0, 2), { isResuming: true });
   expect(plan({ history: partly })).toEqual({ kind: 'resuming' });
-  expect(plan({ history: { ...partly, ...ended } })).toMatchObject({ kind: 'resume', order: { version: n } });
+  expect(plan({ history: { ...partly, ...ended } })).toMatchObject({ kind: 'resume', state: { version: n } });
 });
 
 test('a history whose first runs are gone needs a journal that has them', () => {

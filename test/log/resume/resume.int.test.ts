@@ -1,15 +1,15 @@
-import { workflowId } from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
+import { workflowId, orderLog } from '../../../src/order-log.js';
 import { forks } from '../../../src/log/journal/fork.js';
 import { readHistoryLog } from '../../../src/log/journal/history.js';
 import { journal, readJournal } from '../../../src/log/journal/journal.js';
-import { resume, type ResumeOptions, type ResumeReport } from '../../../src/log/journal/resume.js';
+import { resume, type ResumeOptions, type ResumeReport } from '../../../src/log/resume/resume.js';
 import { eventsSetAside } from '../../../src/log/journal/set-aside.js';
-import { verify } from '../../../src/log/proof/verify.js';
-import { orders, projectOrder } from '../../../src/views/orders.js';
+import { orders } from '../../../src/views/orders.js';
+import { projectState } from '../../../src/log/journal/state-view.js';
 import type { RunningWorker } from '../../../workers/worker.js';
 import {
   orderBody,
@@ -21,6 +21,7 @@ import {
 } from '../../support/api.js';
 import { deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
+import { verifyOrders } from '../../../src/effects/proof.js';
 
 const LIMIT_MS = 120_000;
 
@@ -59,7 +60,7 @@ async function resumed(
   };
   const { client, config } = api;
   const resuming = { client, db, taskQueue: config.temporal.taskQueue, ...more };
-  return await resume(resuming, orderId, asked, { isDryRun, answerWithinMs });
+  return await resume(orderLog, resuming, orderId, asked, { isDryRun, answerWithinMs });
 }
 
 async function tell(orderId: string, command: string, body: object = {}): Promise<Reply> {
@@ -69,13 +70,13 @@ async function tell(orderId: string, command: string, body: object = {}): Promis
 }
 
 async function types(orderId: string): Promise<readonly string[]> {
-  return (await readJournal(db, orderId)).map(({ type }) => type);
+  return (await readJournal(orderLog, db, orderId)).map(({ type }) => type);
 }
 
 /** History, journal, fold, view and workflow are one, positions aside: nobody gives any here. */
 async function discrepancies(orderId: string) {
   const { taskQueue } = api.config.temporal;
-  const report = await verify({ client: api.client, db, taskQueue }, { orderId });
+  const report = await verifyOrders({ client: api.client, db, taskQueue }, { orderId });
   return report.discrepancies.filter(({ where }) => where !== 'positions');
 }
 
@@ -115,9 +116,9 @@ describe('an order whose workflow was terminated', () => {
       const reply = await api.post(`/v1/orders/${orderId}/resume`, { body: { reason: 'it was terminated' } });
       expect(reply).toMatchObject({ status: 200, body: { outcome: 'resumed', version: 4, messages: [] } });
       await until(async () => expect(await discrepancies(orderId)).toEqual([]));
-      const last = (await readJournal(db, orderId)).at(-1);
+      const last = (await readJournal(orderLog, db, orderId)).at(-1);
       expect(last).toMatchObject({ version: 5, type: 'OrderResumed', data: { reason: 'it was terminated' } });
-      const log = await readHistoryLog(api.client, orderId);
+      const log = await readHistoryLog(orderLog, api.client, orderId);
       expect(log).toMatchObject({ isComplete: true, isOpen: true, isResuming: false });
       expect(log?.events.map(({ version }) => version)).toEqual([1, 2, 3, 4, 5]);
       await fulfil(orderId);
@@ -154,9 +155,9 @@ describe('an order whose workflow was terminated', () => {
         await api.post(`/v1/orders/${orderId}/${command}`, { body: { reason: command }, headers: async });
       await api.post(`/v1/orders/${orderId}/release`, { headers: async });
       await workflow(orderId).terminate();
-      await journal(db).deleteOne({ _id: `${orderId}:5` });
+      await journal(orderLog, db).deleteOne({ _id: `${orderId}:5` });
       await orders(db).deleteOne({ _id: orderId });
-      await projectOrder(db, orderId);
+      await projectState(orderLog, db, orderId);
       worker = await api.startWorker();
       const report = await resumed(orderId);
       expect(report).toMatchObject({ outcome: 'resumed', version: 5, recorded: [5] });
@@ -241,9 +242,9 @@ test(
     await until(async () => expect(await discrepancies(orderId)).toEqual([]));
     await fulfil(orderId);
     const view = await orders(db).findOne({ _id: orderId });
-    await journal(db).deleteMany({ orderId });
+    await journal(orderLog, db).deleteMany({ orderId });
     await orders(db).deleteOne({ _id: orderId });
-    const log = await readHistoryLog(api.client, orderId);
+    const log = await readHistoryLog(orderLog, api.client, orderId);
     expect(log?.events.map(({ type }) => type)).toContain('OrderResumed');
     expect(log).toMatchObject({ isComplete: true });
     expect(log?.events.at(-1)?.version).toBe(view?.version);
@@ -258,7 +259,7 @@ test(
     const note = { body: { text: 'x'.repeat(1_900) }, headers: { prefer: 'respond-async' } };
     for (let left = 4; left > 0; left -= 1)
       await Promise.all(Array.from({ length: 20 }, () => api.post(`/v1/orders/${orderId}/notes`, note)));
-    await until(async () => expect((await readJournal(db, orderId)).at(-1)?.version).toBe(84));
+    await until(async () => expect((await readJournal(orderLog, db, orderId)).at(-1)?.version).toBe(84));
     await workflow(orderId).terminate();
     expect(await resumed(orderId, { continueAsNewAfter: 8 })).toMatchObject({
       outcome: 'resumed',
@@ -267,7 +268,7 @@ test(
     await until(async () => {
       const { events } = await workflow(orderId).fetchHistory();
       expect(events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId).not.toBe('');
-      const log = await readHistoryLog(api.client, orderId);
+      const log = await readHistoryLog(orderLog, api.client, orderId);
       expect(log?.events.at(-1)).toMatchObject({ version: 85, type: 'OrderResumed' });
       expect(log).toMatchObject({ isComplete: true, isResuming: false });
     });
@@ -311,7 +312,7 @@ describe('nothing is changed of', () => {
   test('an order whose history and journal were both recorded, and differ', async () => {
     const orderId = await placedOrder(api);
     await terminateWhenRecorded(api, orderId);
-    await journal(db).updateOne({ _id: `${orderId}:3` }, { $set: { 'data.amount': 1 } });
+    await journal(orderLog, db).updateOne({ _id: `${orderId}:3` }, { $set: { 'data.amount': 1 } });
     const reply = await api.post(`/v1/orders/${orderId}/resume`, { body: {} });
     expect(reply).toMatchObject({ status: 409, body: { code: 'order_forked' } });
     expect((await workflow(orderId).describe()).status.name).toBe('TERMINATED');
@@ -324,10 +325,10 @@ describe('nothing is changed of', () => {
     const orderId = await placedOrder(api);
     await workflow(orderId).terminate();
     await deleteHistory(api.client, orderId);
-    await journal(db).deleteOne({ _id: `${orderId}:3` });
+    await journal(orderLog, db).deleteOne({ _id: `${orderId}:3` });
     const reply = await api.post(`/v1/orders/${orderId}/resume`, { body: {} });
     expect(reply).toMatchObject({ status: 409, body: { code: 'log_incomplete' } });
-    expect((await readJournal(db, orderId)).map(({ version }) => version)).toEqual([1, 2, 4]);
+    expect((await readJournal(orderLog, db, orderId)).map(({ version }) => version)).toEqual([1, 2, 4]);
   });
 });
 
@@ -356,7 +357,7 @@ describe('an order whose workflow was put back', () => {
       await tell(orderId, `shipments/${body.shipmentId}/dispatch`, { carrier: 'DHL', trackingNumber: '1' });
       const seen = await types(orderId);
       await putBack(orderId);
-      await until(async () => expect(await forks(db).findOne({ _id: orderId })).not.toBeNull());
+      await until(async () => expect(await forks(orderLog, db).findOne({ _id: orderId })).not.toBeNull());
       // The fork is noted before the view is marked.
       const view = await until(async () => {
         const found = await api.get(`/v1/orders/${orderId}`, { 'if-none-match': `"${seen.length}"` });
@@ -368,7 +369,7 @@ describe('an order whose workflow was put back', () => {
 
       const report = await resumed(orderId);
       expect(report).toMatchObject({ outcome: 'resumed', version: seen.length });
-      expect(await forks(db).findOne({ _id: orderId })).toBeNull();
+      expect(await forks(orderLog, db).findOne({ _id: orderId })).toBeNull();
       await until(async () => expect(await discrepancies(orderId)).toEqual([]));
       await tell(orderId, `shipments/${body.shipmentId}/deliver`);
       expect(await types(orderId)).toEqual([...seen, 'OrderResumed', 'ShipmentDelivered', 'OrderCompleted']);
@@ -387,7 +388,7 @@ describe('an order whose workflow was put back', () => {
         headers: { prefer: 'respond-async' },
       });
       worker = await api.startWorker();
-      await until(async () => expect(await forks(db).findOne({ _id: orderId })).not.toBeNull());
+      await until(async () => expect(await forks(orderLog, db).findOne({ _id: orderId })).not.toBeNull());
       const report = await resumed(orderId);
       expect(report).toMatchObject({ outcome: 'resumed', version: 4, refused: [] });
       expect(report.messages).toHaveLength(1);
@@ -403,12 +404,12 @@ test(
   async () => {
     const orderId = await placedOrder(api);
     await workflow(orderId).terminate();
-    const last = (await readJournal(db, orderId)).at(-1);
+    const last = (await readJournal(orderLog, db, orderId)).at(-1);
     if (last === undefined) throw new Error('There is no event.');
     const { position: _, ...early } = { ...last, _id: `${orderId}:7`, version: 7 };
-    await journal(db).insertOne(early);
+    await journal(orderLog, db).insertOne(early);
     expect(await resumed(orderId)).toMatchObject({ outcome: 'resumed', version: 4, setAside: [7] });
-    expect(await eventsSetAside(db).find({ orderId }).toArray()).toEqual([
+    expect(await eventsSetAside(orderLog, db).find({ orderId }).toArray()).toEqual([
       expect.objectContaining({ version: 7, type: last.type }),
     ]);
     await fulfil(orderId);
@@ -459,7 +460,7 @@ test(
       actor: 'tester',
       reason: 'x',
     };
-    await resume({ client, db, taskQueue, continueAsNewAfter: 8 }, orderId, asked);
+    await resume(orderLog, { client, db, taskQueue, continueAsNewAfter: 8 }, orderId, asked);
     const headers = { prefer: 'respond-async' };
     const note = await api.post(`/v1/orders/${orderId}/notes`, { body: { text: 'while away' }, headers });
     expect(note.status).toBe(202);
@@ -467,7 +468,7 @@ test(
     // An update waits until the order is taken over.
     const after = { body: { text: 'after' }, headers: { prefer: 'wait=20', 'idempotency-key': 'after' } };
     await until(async () => expect((await api.post(`/v1/orders/${orderId}/notes`, after)).status).toBe(200));
-    const texts = (await readJournal(db, orderId)).flatMap(({ type, data }) =>
+    const texts = (await readJournal(orderLog, db, orderId)).flatMap(({ type, data }) =>
       type === 'NoteAdded' && 'text' in data ? [data.text] : [],
     );
     expect(texts.slice(-2)).toEqual(['while away', 'after']);

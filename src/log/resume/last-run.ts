@@ -1,31 +1,36 @@
-import {
-  type ContinuedOrder,
-  type NewOrder,
-  type ResumedOrder,
-  type Step,
-  workflowId,
-} from '../../order-log.js';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { temporal } from '@temporalio/proto';
-import { isMessage, type Signal } from '../workflow/messages.js';
-import { type HistoryEvent, historyEvents } from './history-events.js';
+import { type AnyLog, workflowIdOf } from '../journal/entity-log.js';
+import { type HistoryEvent, historyEvents } from '../journal/history-events.js';
+import {
+  type ContinuedEntity,
+  type EntityStep,
+  isMessage,
+  type NewEntity,
+  type ResumedEntity,
+  type Signal,
+} from '../workflow/messages.js';
 
-/** What Temporal keeps of an order's workflow besides its log. */
+/** What Temporal keeps of an entity's workflow besides its log. */
 export interface LastRun {
   readonly runId: string;
   readonly isRunning: boolean;
   /** start argument of the oldest kept run */
-  readonly start: NewOrder | ContinuedOrder | ResumedOrder;
+  readonly start: NewEntity | ContinuedEntity<unknown> | ResumedEntity<unknown>;
   /** versions of the events whose step has completed, so they were in the journal at that time */
   readonly recorded: ReadonlySet<number>;
   /** all messages that its kept runs received, in that order */
   readonly messages: readonly Signal[];
 }
 
-/** @returns undefined if Temporal knows no workflow of the order */
-export async function readLastRun(client: Client, orderId: string): Promise<LastRun | undefined> {
-  const id = workflowId(orderId);
+/** @returns undefined if Temporal knows no workflow of the entity */
+export async function readLastRun(
+  log: AnyLog,
+  client: Client,
+  orderId: string,
+): Promise<LastRun | undefined> {
+  const id = workflowIdOf(log, orderId);
   const latest = await describe(client, id);
   if (latest === undefined) return undefined;
   const recorded = new Set<number>();
@@ -95,7 +100,7 @@ async function recordedIn(client: Client, events: readonly HistoryEvent[]): Prom
   for (const { eventId, activityTaskScheduledEventAttributes: scheduled } of events) {
     if (!scheduled || !done.has(String(eventId))) continue;
     const [step] = await decoded(client, scheduled.input?.payloads);
-    versions.push(...((step as Partial<Step>).events ?? []).map(({ version }) => version));
+    versions.push(...((step as Partial<EntityStep>).events ?? []).map(({ version }) => version));
   }
   return versions;
 }

@@ -1,76 +1,76 @@
 import type { Db } from 'mongodb';
-import { evolve } from '../../../order/evolve.js';
-import type { Order } from '../../../order/order.js';
-import type { StoredEvent } from '../../entity.js';
-import { NewerEvent, upcast } from '../../../order/upcasters.js';
-import { committed } from '../../journal/durability.js';
-import { journal, truncationPoints, readJournalsBefore } from '../../journal/journal.js';
+import { type Draft, NewerEvent, type State, type StoredEvent } from '../../entity.js';
 import type { PositionedEvent } from '../../feed/feed.js';
-import { RecentOrders } from '../../../views/recent-orders.js';
+import { committed } from '../../journal/durability.js';
+import type { EntityLog } from '../../journal/entity-log.js';
+import { journal, truncationPoints, readJournalsBefore } from '../../journal/journal.js';
+import { RecentStates } from '../../journal/recent-states.js';
 import type { View } from '../view.js';
 
-const rememberedOrders = 5_000;
+const rememberedStates = 5_000;
 const onlyPlace = { _id: 0, orderId: 1, version: 1, position: 1 } as const;
 
 /**
- * Earlier events of an order are lost for good, so no view can compute what a later event changes.
+ * Earlier events of an entity are lost for good, so no view can compute what a later event changes.
  */
 export class LostPast extends Error {
   override readonly name = 'LostPast';
 }
 
-/** An order after an event, and its document in a view that is keyed by entity. */
-export interface OrderState {
+/** An entity after an event, and its document in a view that is keyed by entity. */
+export interface Folded<S extends State> {
   readonly orderId: string;
   readonly version: number;
-  readonly order: Order;
+  readonly state: S;
   readonly document?: object | undefined;
 }
 
 /** The states from which a batch of events is folded. */
-export interface BatchStart {
+export interface BatchStart<S extends State> {
   /**
-   * Each order of the batch, before the first of its events in it. Undefined if that event is the
-   * order's first; an error if the log has a gap or cannot be folded; a LostPast if the gap will
+   * Each entity of the batch, before the first of its events in it. Undefined if that event is the
+   * entity's first; an error if the log has a gap or cannot be folded; a LostPast if the gap will
    * never be filled.
    */
-  readonly states: ReadonlyMap<string, OrderState | Error | undefined>;
+  readonly states: ReadonlyMap<string, Folded<S> | Error | undefined>;
   /**
-   * Positions of events that come after a later version of their order in the feed. An entity's
+   * Positions of events that come after a later version of their entity in the feed. An entity's
    * document has them already, because it is folded from the journal. Empty for any other view.
    */
   readonly overtaken: ReadonlySet<number>;
   /**
-   * Orders whose state was folded from the journal. It may have events that come later in the feed,
+   * Entities whose state was folded from the journal. It may have events that come later in the feed,
    * so the collection may hold another document.
    */
   readonly recalled: ReadonlySet<string>;
 }
 
 /**
- * Finds the state of each order before its next events: in memory, otherwise by folding the
+ * Finds the state of each entity before its next events: in memory, otherwise by folding the
  * journal.
  */
-export class OrderStates {
+export class EntityStates<S extends State, D extends Draft> {
+  private readonly log: EntityLog<S, D>;
   private readonly db: Db;
-  private readonly view: View;
-  private readonly recent = new RecentOrders<OrderState>(rememberedOrders);
+  private readonly view: View<S, D>;
+  private readonly recent = new RecentStates<Folded<S>>(rememberedStates);
 
-  constructor(db: Db, view: View) {
+  constructor(log: EntityLog<S, D>, db: Db, view: View<S, D>) {
+    this.log = log;
     this.db = db;
     this.view = view;
   }
 
   /**
-   * @param events the versions of each order are consecutive (`consecutive`)
+   * @param events the versions of each entity are consecutive (`consecutive`)
    * @param parked positions of events that no document has yet, so they have overtaken none
    * @throws NewerEvent
    */
   async before(
     events: readonly PositionedEvent[],
     parked: ReadonlySet<number> = new Set(),
-  ): Promise<BatchStart> {
-    const states = new Map<string, OrderState | Error | undefined>();
+  ): Promise<BatchStart<S>> {
+    const states = new Map<string, Folded<S> | Error | undefined>();
     const missing = new Map<string, number>();
     const inMemory = new Set<string>();
     for (const { orderId, version } of events) {
@@ -81,17 +81,17 @@ export class OrderStates {
       if (isNext) inMemory.add(orderId);
       else if (version > 1) missing.set(orderId, version);
     }
-    for await (const event of readJournalsBefore(this.db, missing)) {
+    for await (const event of readJournalsBefore(this.log, this.db, missing)) {
       const before = states.get(event.orderId);
-      if (!(before instanceof Error)) states.set(event.orderId, recall(this.view, before, event));
+      if (!(before instanceof Error)) states.set(event.orderId, recall(this.log, this.view, before, event));
     }
     for (const [orderId, version] of missing) {
       const state = states.get(orderId);
       if (!(state instanceof Error) && state?.version !== version - 1)
-        states.set(orderId, gap(orderId, state));
+        states.set(orderId, gap(this.log.entity.name, orderId, state));
     }
     const broken = [...missing.keys()].filter((orderId) => states.get(orderId) instanceof Error);
-    for (const [orderId, version] of await truncationPoints(this.db, broken)) {
+    for (const [orderId, version] of await truncationPoints(this.log, this.db, broken)) {
       if (version <= (missing.get(orderId) ?? 0)) states.set(orderId, new LostPast(orderId));
     }
     const notInMemory = events.filter(({ orderId }) => !inMemory.has(orderId));
@@ -100,7 +100,7 @@ export class OrderStates {
   }
 
   /**
-   * @param events of orders that are not in memory. An order in memory is at its highest version,
+   * @param events of entities that are not in memory. One in memory is at its highest version,
    *   so no later version came before its next event.
    */
   private async overtaken(
@@ -108,7 +108,7 @@ export class OrderStates {
     parked: ReadonlySet<number>,
   ): Promise<ReadonlySet<number>> {
     if (this.view.keyedBy === undefined || events.length === 0) return new Set();
-    const found = await journal(this.db)
+    const found = await journal(this.log, this.db)
       .find(
         {
           orderId: { $in: [...new Set(events.map(({ orderId }) => orderId))] },
@@ -119,15 +119,15 @@ export class OrderStates {
       )
       .project<Pick<PositionedEvent, 'orderId' | 'version' | 'position'>>(onlyPlace)
       .toArray();
-    const byOrder = new Map<string, typeof found>();
+    const byId = new Map<string, typeof found>();
     for (const one of found)
-      if (!parked.has(one.position)) byOrder.set(one.orderId, [...(byOrder.get(one.orderId) ?? []), one]);
+      if (!parked.has(one.position)) byId.set(one.orderId, [...(byId.get(one.orderId) ?? []), one]);
     const isOvertaken = ({ orderId, version, position }: PositionedEvent): boolean =>
-      byOrder.get(orderId)?.some((one) => one.version > version && one.position < position) ?? false;
+      byId.get(orderId)?.some((one) => one.version > version && one.position < position) ?? false;
     return new Set(events.filter(isOvertaken).map(({ position }) => position));
   }
 
-  remember(states: Iterable<OrderState>): void {
+  remember(states: Iterable<Folded<S>>): void {
     for (const state of states) this.recent.keep(state);
   }
 
@@ -137,8 +137,8 @@ export class OrderStates {
 }
 
 /**
- * Splits events into parts in which the versions of each order are consecutive. A lost event that
- * was restored after later ones starts a new part: the order's state before it is read from the
+ * Splits events into parts in which the versions of each entity are consecutive. A lost event that
+ * was restored after later ones starts a new part: the entity's state before it is read from the
  * journal.
  */
 export function* consecutive<E extends Pick<StoredEvent, 'orderId' | 'version'>>(
@@ -157,19 +157,23 @@ export function* consecutive<E extends Pick<StoredEvent, 'orderId' | 'version'>>
   if (from < events.length) yield events.slice(from);
 }
 
-/** The journal lacks an order's next event. */
+/** The journal lacks an entity's next event. */
 export class Gap extends Error {
   override readonly name = 'Gap';
 }
 
 /**
- * The order after an event; an error if it cannot be computed.
+ * The entity after an event; an error if it cannot be computed.
  *
  * @throws NewerEvent if a newer version of the code wrote the event: a worker of that version
  *   continues
  */
-export function next(before: Order | undefined, event: StoredEvent): Order | Error {
-  if (event.version !== (before?.version ?? 0) + 1) return gap(event.orderId, before);
+export function next<S extends State, D extends Draft>(
+  { entity: { name, evolve, upcast } }: EntityLog<S, D>,
+  before: S | undefined,
+  event: StoredEvent,
+): S | Error {
+  if (event.version !== (before?.version ?? 0) + 1) return gap(name, event.orderId, before);
   try {
     return evolve(before, upcast(event));
   } catch (error) {
@@ -181,27 +185,33 @@ export function next(before: Order | undefined, event: StoredEvent): Order | Err
 /**
  * The state after an event that the view has applied: if its fold throws, the event was skipped.
  */
-function recall(view: View, before: OrderState | undefined, event: StoredEvent): OrderState | Error {
-  const order = next(before?.order, event);
-  if (order instanceof Error) return order;
-  const { orderId, version } = order;
+function recall<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  view: View<S, D>,
+  before: Folded<S> | undefined,
+  event: StoredEvent,
+): Folded<S> | Error {
+  const state = next(log, before?.state, event);
+  if (state instanceof Error) return state;
+  const { orderId, version } = state;
   try {
-    return { orderId, version, order, document: documentAfter(view, before, event, order) };
+    return { orderId, version, state, document: documentAfter(log, view, before, event, state) };
   } catch {
-    return { orderId, version, order, document: before?.document };
+    return { orderId, version, state, document: before?.document };
   }
 }
 
-/** An order's document after an event; undefined in a view that is not keyed by entity. */
-export function documentAfter(
-  view: View,
-  before: OrderState | undefined,
+/** An entity's document after an event; undefined in a view that is not keyed by entity. */
+export function documentAfter<S extends State, D extends Draft>(
+  { entity }: EntityLog<S, D>,
+  view: View<S, D>,
+  before: Folded<S> | undefined,
   event: StoredEvent,
-  order: Order,
+  state: S,
 ): object | undefined {
-  return view.keyedBy === undefined ? undefined : view.fold(before?.document, upcast(event), order);
+  return view.keyedBy === undefined ? undefined : view.fold(before?.document, entity.upcast(event), state);
 }
 
-function gap(orderId: string, state: { readonly version: number } | undefined): Gap {
-  return new Gap(`The journal of order ${orderId} lacks version ${(state?.version ?? 0) + 1}.`);
+function gap(name: string, id: string, before: { readonly version: number } | undefined): Gap {
+  return new Gap(`The journal of ${name} ${id} lacks version ${(before?.version ?? 0) + 1}.`);
 }

@@ -1,37 +1,17 @@
 import { createHash } from 'node:crypto';
-import { workflowId } from '../../order-log.js';
-import type { WorkflowStartOptions } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import { formatMoney } from '../../order/money.js';
-import type { Order } from '../../order/order.js';
-import { searchAttributes } from '../workflow/messages.js';
+import type { Creation, StartOptions } from '../log/journal/entity-log.js';
+import { searchAttributes } from '../log/workflow/messages.js';
+import { formatMoney } from '../order/money.js';
+import type { Order } from '../order/order.js';
 
 const statusAttribute = defineSearchAttributeKey(searchAttributes.status, SearchAttributeType.KEYWORD);
 const customerAttribute = defineSearchAttributeKey(searchAttributes.customer, SearchAttributeType.KEYWORD);
 
-/** Facts about the command that created an order. */
-export interface Creation {
-  readonly commandId: string;
-  /** of the command's body */
-  readonly hash: string;
-  readonly actor: string;
-  readonly onBehalfOf?: string;
-}
-
-/**
- * The options that every run of an order's workflow is started with: its id, and how it is found
- * and shown in Temporal. No person is in them.
- */
-export function startOptionsOf(
-  order: Order,
-  { commandId, hash, actor, onBehalfOf }: Creation,
-): Pick<
-  WorkflowStartOptions,
-  'workflowId' | 'priority' | 'typedSearchAttributes' | 'memo' | 'staticSummary' | 'staticDetails'
-> {
+/** How each run of an order's workflow is found and shown in Temporal. No person is in it. */
+export function startOptionsOf(order: Order, { commandId, hash, actor, onBehalfOf }: Creation): StartOptions {
   const { orderId, status, customer, total, currency, lines } = order;
   return {
-    workflowId: workflowId(orderId),
     priority: { fairnessKey: fairnessKeyOf(actor) },
     typedSearchAttributes: [
       { key: statusAttribute, value: status },

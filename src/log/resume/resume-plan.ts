@@ -1,43 +1,41 @@
-import type { StoredEvent } from '../entity.js';
-import { fold } from '../../order/evolve.js';
-import { type Order, isFinished } from '../../order/order.js';
-import { upcast } from '../../order/upcasters.js';
-import type { HistoryLog } from './history.js';
-import { isSameEvent } from './journal.js';
-import { contiguous } from './time-travel.js';
+import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
+import { type EntityLog, fold } from '../journal/entity-log.js';
+import type { HistoryLog } from '../journal/history.js';
+import { isSameEvent } from '../journal/journal.js';
+import { contiguous } from '../journal/time-travel.js';
 
-/** What is known of an order. The fields have to be read in this order. */
-export interface Known {
+/** What is known of an entity. The fields have to be read in this order. */
+export interface Known<S extends State, D extends Draft> {
   /** version of its view; 0 if there is none */
   readonly viewed: number;
   /** ascending; there may be gaps */
   readonly journal: readonly StoredEvent[];
   /** absent if Temporal keeps none */
-  readonly history?: HistoryLog;
+  readonly history?: HistoryLog<S, D>;
   /** versions of the history's events whose step has completed */
   readonly recorded: ReadonlySet<number>;
   /** the workflow has halted because of a fork */
   readonly isHalted: boolean;
   /**
-   * this resumption has already terminated the workflow, so a new run is needed even if the order
+   * this resumption has already terminated the workflow, so a new run is needed even if the entity
    * is finished
    */
   readonly isReplaced?: boolean;
 }
 
-/** What to do with an order. */
-export type Plan =
+/** What to do with an entity. */
+export type Plan<S> =
   | { readonly kind: 'unknown' }
-  /** a run is loading the order's log from the journal right now */
+  /** a run is loading the entity's log from the journal right now */
   | { readonly kind: 'resuming' }
   /** the workflow is running and agrees with the journal */
   | ({ readonly kind: 'running' } & Repairs)
-  /** the order and its workflow are finished */
+  /** the entity and its workflow are finished */
   | ({ readonly kind: 'ended' } & Repairs)
   /** the workflow ended before it decided anything */
   | { readonly kind: 'restart' }
-  /** `order` is the state with which the new run starts */
-  | ({ readonly kind: 'resume'; readonly order: Order } & Repairs)
+  /** `state` is the one with which the new run starts */
+  | ({ readonly kind: 'resume'; readonly state: S } & Repairs)
   /** journal and history hold different recorded events under one version */
   | { readonly kind: 'contradiction'; readonly journal: StoredEvent; readonly history: StoredEvent }
   /** events are missing in both */
@@ -51,24 +49,20 @@ interface Repairs {
 }
 
 /**
- * Compares an order's journal with its history. The journal up to its first gap is what the outside
+ * Compares an entity's journal with its history. The journal up to its first gap is what the outside
  * world has seen, because effects are performed only after the journal holds the events that made
  * them owed. So the journal wins over a history that is shorter, or that differs in events that
  * were never recorded. A history that agrees and is longer wins over the journal.
  */
-export function planResumption({
-  viewed,
-  journal,
-  history,
-  recorded,
-  isHalted,
-  isReplaced = false,
-}: Known): Plan {
+export function planResumption<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  { viewed, journal, history, recorded, isHalted, isReplaced = false }: Known<S, D>,
+): Plan<S> {
   const seen = contiguous(journal);
   const beyond = journal.slice(seen.length);
   if (history === undefined) {
     if (journal.length === 0) return { kind: 'unknown' };
-    return fromJournal(seen, beyond, { viewed, isRunning: false });
+    return fromJournal(log, seen, beyond, { viewed, isRunning: false });
   }
   if (history.isResuming && history.isOpen) return { kind: 'resuming' };
   const decided = history.isForecast ? [] : history.events;
@@ -78,7 +72,7 @@ export function planResumption({
   const inHistory = new Map<number, StoredEvent>(decided.map((event) => [event.version, event]));
   const differing = journal.flatMap((event) => {
     const other = inHistory.get(event.version);
-    return other === undefined || isSameEvent(event, other) ? [] : [{ journal: event, history: other }];
+    return other === undefined || isSameEvent(log, event, other) ? [] : [{ journal: event, history: other }];
   });
   const contradiction = differing.find(({ history: { version } }) => recorded.has(version));
   if (contradiction !== undefined) return { kind: 'contradiction', ...contradiction };
@@ -86,46 +80,51 @@ export function planResumption({
   const differsAt = differing[0]?.journal.version ?? Infinity;
   const lastInHistory = (history.isForecast ? 0 : history.firstVersion - 1) + decided.length;
   if (lastInHistory < seen.length || differsAt <= seen.length)
-    return fromJournal(seen, beyond, { viewed, isRunning: history.isOpen || isReplaced });
-  return fromBoth(seen, beyond, { history, decided, isHalted });
+    return fromJournal(log, seen, beyond, { viewed, isRunning: history.isOpen || isReplaced });
+  return fromBoth(log, seen, beyond, { history, decided, isHalted });
 }
 
 /** For a history that agrees with the journal and is at least as long. */
-function fromBoth(
+function fromBoth<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
   seen: readonly StoredEvent[],
   beyond: readonly StoredEvent[],
   {
     history,
     decided,
     isHalted,
-  }: Pick<Known, 'isHalted'> & { readonly history: HistoryLog; readonly decided: readonly StoredEvent[] },
-): Plan {
+  }: Pick<Known<S, D>, 'isHalted'> & {
+    readonly history: HistoryLog<S, D>;
+    readonly decided: readonly (D & Envelope)[];
+  },
+): Plan<S> {
   const inHistory = new Map(decided.map((event) => [event.version, event]));
   const setAside = beyond.filter((event) => {
     const other = inHistory.get(event.version);
-    return other === undefined || !isSameEvent(event, other);
+    return other === undefined || !isSameEvent(log, event, other);
   });
   const has = new Set(
     [...seen, ...beyond.filter((event) => !setAside.includes(event))].map(({ version }) => version),
   );
   const record = decided.filter(({ version }) => !has.has(version));
   if (history.isOpen && !isHalted) return { kind: 'running', record, setAside };
-  const log = [...seen, ...decided.filter(({ version }) => version > seen.length)];
-  if (contiguous(log).length < log.length || log.length === 0) {
+  const all = [...seen, ...decided.filter(({ version }) => version > seen.length)];
+  if (contiguous(all).length < all.length || all.length === 0) {
     const detail = `versions 1 to ${history.firstVersion - 1} are no longer in any history, and the journal lacks some of them`;
     return { kind: 'incomplete', detail };
   }
-  const order = folded(log);
-  return !history.isOpen && isFinished(order)
+  const state = folded(log, all);
+  return !history.isOpen && log.entity.isFinished(state)
     ? { kind: 'ended', record, setAside }
-    : { kind: 'resume', order, record, setAside };
+    : { kind: 'resume', state, record, setAside };
 }
 
-function fromJournal(
+function fromJournal<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
   seen: readonly StoredEvent[],
   beyond: readonly StoredEvent[],
-  { viewed, isRunning }: Pick<Known, 'viewed'> & { readonly isRunning: boolean },
-): Plan {
+  { viewed, isRunning }: Pick<Known<S, D>, 'viewed'> & { readonly isRunning: boolean },
+): Plan<S> {
   if (seen.length === 0 || viewed > seen.length) {
     const missing = seen.length + 1;
     return {
@@ -133,14 +132,17 @@ function fromJournal(
       detail: `version ${missing} is missing in the journal and in the history`,
     };
   }
-  const order = folded(seen);
-  return isFinished(order) && !isRunning
+  const state = folded(log, seen);
+  return log.entity.isFinished(state) && !isRunning
     ? { kind: 'ended', record: [], setAside: beyond }
-    : { kind: 'resume', order, record: [], setAside: beyond };
+    : { kind: 'resume', state, record: [], setAside: beyond };
 }
 
-function folded(log: readonly StoredEvent[]): Order {
-  const order = fold(log.map((event) => upcast(event)));
-  if (order === undefined) throw new TypeError('A log without events leads to no order.');
-  return order;
+function folded<S extends State, D extends Draft>(log: EntityLog<S, D>, events: readonly StoredEvent[]): S {
+  const state = fold(
+    log,
+    events.map((event) => log.entity.upcast(event)),
+  );
+  if (state === undefined) throw new TypeError(`A log without events leads to no ${log.entity.name}.`);
+  return state;
 }

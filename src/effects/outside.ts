@@ -1,0 +1,25 @@
+import type { Outside } from '../log/journal/outside.js';
+import { reconcile, type Reconciled } from '../log/proof/reconciling.js';
+import type { Reconciliation } from '../log/proof/reconciliations.js';
+import { orderLog } from '../order-log.js';
+import type { EventDraft } from '../order/events.js';
+import type { Order } from '../order/order.js';
+import { recognizeDatabase } from './inventory/recognize-database.js';
+import { beginRestore, endRestore, restoreStock } from './inventory/stock-restore.js';
+
+/** What the effects of orders move that their logs can restore: stock. */
+export const stockOutside: Outside<Order, EventDraft> = {
+  beginRestore,
+  endRestore,
+  restore: restoreStock,
+};
+
+/** `reconcile` for orders, and their stock. */
+export async function reconcileOrders(
+  given: Omit<Reconciled<Order, EventDraft>, 'recognize' | 'outside'>,
+  by: Pick<Reconciliation, 'runId' | 'workflowId'>,
+  heartbeat: (done: number) => void,
+): Promise<Reconciliation> {
+  const reconciled = { ...given, recognize: recognizeDatabase, outside: stockOutside };
+  return await reconcile(orderLog, reconciled, by, heartbeat);
+}

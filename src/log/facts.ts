@@ -1,0 +1,39 @@
+import type { Refused } from './decision.js';
+import type { Cause } from './event.js';
+
+/**
+ * What an outside system reports, such as a delivery. A fact cannot be refused: if it does not fit
+ * yet, it waits in the log.
+ */
+export interface Facts<S, D> {
+  /** each is a signal of this name */
+  readonly types: readonly string[];
+  readonly judge: (state: S, type: string, data: unknown, now: string) => FactJudgement<D> | Refused;
+  /** the event that stores a fact which does not fit yet */
+  readonly received: (type: string, data: unknown, reason: string) => D;
+  /** whether a fact with this command id is waiting */
+  readonly isWaiting: (state: S, commandId: string) => boolean;
+  readonly hasRoom: (state: S) => boolean;
+  /** the first waiting fact that fits now; undefined if there is none */
+  readonly fitting: (state: S, now: string) => FittingFact<D> | undefined;
+  /**
+   * judges facts without an issuer, of an early version of this code; undefined if the fact is
+   * ignored
+   */
+  readonly judgeWithoutIssuer?: (
+    ...fact: Parameters<Facts<S, D>['judge']>
+  ) => FactJudgement<D> | Refused | undefined;
+}
+
+/** `settles`: the key of the effect that the fact settles. `holds`: the state has it already. */
+export type FactJudgement<D> =
+  | { readonly kind: 'applies'; readonly events: readonly D[]; readonly settles?: string }
+  | { readonly kind: 'holds' }
+  | { readonly kind: 'waits'; readonly reason: string };
+
+/** A waiting fact that fits now. `fact`: the ids with which it was received. */
+export interface FittingFact<D> {
+  readonly fact: Pick<Cause, 'commandId' | 'causationId'>;
+  readonly events: readonly D[];
+  readonly cause: Cause;
+}

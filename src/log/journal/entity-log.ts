@@ -1,0 +1,140 @@
+import type { WorkflowStartOptions } from '@temporalio/client';
+import type { Db, IndexDescription } from 'mongodb';
+import type { Decider, Draft, Effect, Entity, Envelope, State } from '../entity.js';
+
+/**
+ * The log of a kind of entity, whichever it is. Its collections have the entity's name:
+ * `<name>_events` is the journal, `<name>_forks` and `<name>_events_set_aside` are beside it.
+ */
+export interface AnyLog {
+  readonly entity: Pick<Decider<never, Draft>, 'name' | 'upcast' | 'resumption'>;
+  /** the id of its feed's state, and the name of the task that gives its positions; persisted */
+  readonly feed: string;
+  /** the name under which its journal is rebuilt from the histories; persisted */
+  readonly journal: string;
+  readonly view: Pick<StateView<never>, 'collection' | 'version' | 'indexes'>;
+  /** the collection of the reports of its reconciliations; persisted */
+  readonly reconciliations: string;
+  /** the command lines in the remedies that people read */
+  readonly commands: {
+    readonly resume: (id: string) => string;
+    readonly verify: (id: string) => string;
+    /** prints the events of an entity; absent if no command does */
+    readonly events?: (id: string) => string;
+  };
+}
+
+/**
+ * The log of one kind of entity: all that journal, history, feed, views and proof know of what they
+ * keep. The functions of the log take it as their first argument.
+ *
+ * @typeParam D its events, without their envelopes
+ */
+export interface EntityLog<S extends State, D extends Draft> extends AnyLog {
+  readonly entity: Decider<S, D> & Pick<Entity<S, D, Effect>, 'effects'>;
+  readonly view: StateView<S>;
+  readonly shape: Shape<S>;
+  /** how each run of its workflow is found and shown in Temporal */
+  readonly startOptions: (state: S, creation: Creation) => StartOptions;
+}
+
+/** The view that recording keeps: one document for each entity, with its state. */
+export interface StateView<S extends State> {
+  /** the collection; persisted */
+  readonly collection: string;
+  /**
+   * Raise it with every change of `toDocument`, the state or `evolve`: the view is then rebuilt
+   * beside the old one.
+   */
+  readonly version: number;
+  readonly indexes: readonly IndexDescription[];
+  readonly toDocument: (state: S) => StateDocument<S>;
+  /** members that no state has, such as what is made with keys; absent if there are none */
+  readonly further?: Further<S>;
+}
+
+/** Members of a document beside those of `toDocument`. `verify` does not compare them. */
+export interface Further<S> {
+  readonly members: readonly string[];
+  /** May fail, as the database may: the document is written later. */
+  readonly make: (db: Db, state: S) => Promise<object>;
+}
+
+/** The document of a state, with its further members. */
+export async function documentOf<S extends State>(
+  { view }: { readonly view: StateView<S> },
+  db: Db,
+  state: S,
+): Promise<StateDocument<S>> {
+  return { ...view.toDocument(state), ...(await view.further?.make(db, state)) };
+}
+
+/** What each document of a state view has; it may have more. */
+export interface StateDocument<S extends State> extends Pick<S, 'version' | 'status' | 'updatedAt'> {
+  /** the entity's id */
+  readonly _id: string;
+  /** its workflow has nothing more to do; if false, a workflow must be running */
+  readonly finished: boolean;
+  /** the next event is folded on it */
+  readonly state: S;
+  /** the highest recorded version after a gap; absent if there is no gap */
+  readonly ahead?: number;
+  /** why the entity does not continue by itself; the next event that is folded removes it */
+  readonly stopped?: Stopped;
+  /**
+   * the recorder or rebuild that wrote it last; a recorder that finds its own name knows the
+   * document without reading it
+   */
+  readonly recorder?: string;
+}
+
+/** Why an entity does not continue by itself. */
+export interface Stopped {
+  /** `<entity>_forked` if its journal and its history differ */
+  readonly code: 'workflow_ended' | 'workflow_rewound' | `${string}_forked`;
+  /** ISO-8601 UTC, when that was found */
+  readonly since: string;
+  readonly detail: string;
+  readonly remedy: string;
+}
+
+/** How the differences of two states are told (`diff`). */
+export interface Shape<S> {
+  /** the public shape of a state */
+  readonly of: (state: S) => object;
+  /** members that name an entry in its list */
+  readonly ids: readonly string[];
+}
+
+/** Facts about the command that created an entity. */
+export interface Creation {
+  readonly commandId: string;
+  /** of the command's body */
+  readonly hash: string;
+  readonly actor: string;
+  readonly onBehalfOf?: string;
+}
+
+export type StartOptions = Pick<
+  WorkflowStartOptions,
+  'priority' | 'typedSearchAttributes' | 'memo' | 'staticSummary' | 'staticDetails'
+>;
+
+export function workflowIdOf({ entity }: Pick<AnyLog, 'entity'>, id: string): string {
+  return `${entity.name}-${id}`;
+}
+
+export function stateViews({ view }: AnyLog, db: Db) {
+  return db.collection<StateDocument<State>>(view.collection);
+}
+
+/** The state after these events; undefined if there are none, and no state before them. */
+export function fold<S extends State, D extends Draft>(
+  { entity: { evolve } }: EntityLog<S, D>,
+  events: Iterable<D & Envelope>,
+  before?: S,
+): S | undefined {
+  let state = before;
+  for (const event of events) state = evolve(state, event);
+  return state;
+}

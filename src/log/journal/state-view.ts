@@ -1,0 +1,209 @@
+import type { ClientSession, Db } from 'mongodb';
+import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
+import { committed, durable, isDuplicateKey } from './durability.js';
+import { type AnyLog, documentOf, type EntityLog, type StateDocument, stateViews } from './entity-log.js';
+import { readJournal } from './journal.js';
+
+export async function ensureStateViewIndexes(log: AnyLog, db: Db): Promise<void> {
+  const { indexes } = log.view;
+  if (indexes.length > 0) await stateViews(log, db).createIndexes([...indexes]);
+}
+
+/** The ids of all entities that have a view, ascending. */
+export function viewedIds(log: AnyLog, db: Db): AsyncIterable<string> {
+  return stateViews(log, db)
+    .find({}, { ...committed, projection: { _id: 1 } })
+    .sort({ _id: 1 })
+    .map(({ _id }) => _id);
+}
+
+const idsInPage = 500;
+
+/**
+ * The ids of entities that must have a running workflow, by their views, ascending. Read page by
+ * page, so that the caller may take its time with each.
+ *
+ * @param changedSince ISO-8601 UTC: leaves out those whose last event is older; all by default
+ */
+export async function* unfinishedIds(log: AnyLog, db: Db, changedSince = ''): AsyncGenerator<string, void> {
+  let page: readonly string[];
+  let after = '';
+  do {
+    page = await stateViews(log, db)
+      .find(
+        { finished: false, _id: { $gt: after }, updatedAt: { $gte: changedSince } },
+        { ...committed, projection: { _id: 1 } },
+      )
+      .sort({ _id: 1 })
+      .limit(idsInPage)
+      .map(({ _id }) => _id)
+      .toArray();
+    yield* page;
+    after = page.at(-1) ?? '';
+  } while (page.length === idsInPage);
+}
+
+/**
+ * Brings the view of an entity up to its journal: folds the contiguous events after the version it
+ * has. Any number of callers may do so at once. When it resolves, the view has every contiguous
+ * event that the journal held at the call.
+ *
+ * @param recorder name of the caller, if it remembers the state that is returned
+ * @param isNew probably there is no view yet: try to insert one without reading first
+ * @returns the state as it is in the view; undefined if the journal lacks the first event
+ */
+export async function projectState<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  db: Db,
+  id: string,
+  { isNew = false, ...options }: Projecting & { readonly isNew?: boolean } = {},
+): Promise<S | undefined> {
+  let view = isNew ? null : await look<S>(log, db, id, options);
+  for (;;) {
+    const advanced = await advance(log, db, id, view, options);
+    if (advanced !== undefined) return advanced.state;
+    view = await look<S>(log, db, id, options);
+  }
+}
+
+interface Projecting {
+  readonly recorder?: string;
+  readonly session?: ClientSession;
+}
+
+async function look<S extends State>(
+  log: AnyLog,
+  db: Db,
+  id: string,
+  { session }: Projecting,
+): Promise<Known<S> | null> {
+  const projection = { _id: 0, version: 1, state: 1, ahead: 1, recorder: 1 };
+  return await stateViews(log, db).findOne<Known<S>>(
+    { _id: id },
+    { ...(session && { session }), ...committed, projection },
+  );
+}
+
+/** One attempt. @returns undefined if the view has changed since it was read */
+async function advance<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  db: Db,
+  id: string,
+  view: Known<S> | null,
+  { recorder, ...options }: Projecting,
+): Promise<{ readonly state: S | undefined } | undefined> {
+  const seen = view?.version ?? 0;
+  const recorded = await readJournal(log, db, id, { ...options, from: seen + 1 });
+  const state = foldContiguous(log, view?.state, recorded);
+  if (state === undefined) return { state };
+  const last = recorded.at(-1)?.version ?? seen;
+  const ahead = last > state.version ? last : undefined;
+  if (state.version === seen && ahead === view?.ahead) return { state };
+  const document = {
+    ...(await documentOf(log, db, state)),
+    ...(ahead !== undefined && { ahead }),
+    ...(recorder !== undefined && { recorder }),
+  };
+  const isWritten =
+    view === null
+      ? await insert(log, db, document, options)
+      : await replace(log, db, document, view, options);
+  return isWritten ? { state } : undefined;
+}
+
+/** The state after these events; undefined if they do not follow it without a gap. */
+export function extended<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  state: S,
+  events: readonly StoredEvent[],
+): S | undefined {
+  const after = foldContiguous(
+    log,
+    state,
+    events.map((event) => log.entity.upcast(event)),
+  );
+  return after?.version === state.version + events.length ? after : undefined;
+}
+
+/** A state, and the version that its view must have. */
+export interface Replacement<S extends State> {
+  readonly state: S;
+  readonly seen: number;
+}
+
+/**
+ * Brings views up to states whose last events were just recorded, without reading view or journal.
+ * That works if the same recorder wrote each view last. A recorder that found a gap has set
+ * `ahead`, and a rebuild has written its own name: then the guard refuses the write.
+ *
+ * @returns false if a guard refused, or a view has another version: call `projectState` for all of
+ *   them
+ */
+export async function replaceViews<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  db: Db,
+  replacements: readonly Replacement<S>[],
+  recorder: string,
+): Promise<boolean> {
+  const documents = await Promise.all(replacements.map(({ state }) => documentOf(log, db, state)));
+  const { matchedCount } = await stateViews(log, db).bulkWrite(
+    replacements.map(({ state, seen }, index) => ({
+      replaceOne: {
+        filter: guardOf(state.orderId, { version: seen, recorder }),
+        replacement: { ...(documents[index] ?? log.view.toDocument(state)), recorder },
+      },
+    })),
+    { ...durable, ordered: false },
+  );
+  return matchedCount === replacements.length;
+}
+
+function foldContiguous<S extends State, D extends Draft>(
+  { entity: { evolve } }: EntityLog<S, D>,
+  before: S | undefined,
+  events: readonly (D & Envelope)[],
+): S | undefined {
+  let state = before;
+  for (const event of events) {
+    if (event.version !== (state?.version ?? 0) + 1) break;
+    state = evolve(state, event);
+  }
+  return state;
+}
+
+async function insert(
+  log: AnyLog,
+  db: Db,
+  document: StateDocument<State>,
+  options: { session?: ClientSession },
+): Promise<boolean> {
+  try {
+    await stateViews(log, db).insertOne(document, { ...options, ...durable });
+    return true;
+  } catch (error) {
+    if (isDuplicateKey(error)) return false;
+    throw error;
+  }
+}
+
+async function replace(
+  log: AnyLog,
+  db: Db,
+  document: StateDocument<State>,
+  seen: Seen,
+  options: { session?: ClientSession },
+): Promise<boolean> {
+  const { _id: id } = document;
+  const guard = guardOf(id, seen);
+  const { matchedCount } = await stateViews(log, db).replaceOne(guard, document, { ...options, ...durable });
+  return matchedCount === 1;
+}
+
+type Seen = Pick<StateDocument<State>, 'version' | 'ahead' | 'recorder'>;
+type Known<S extends State> = Seen & Pick<StateDocument<S>, 'state'>;
+
+/** A filter for the view of an entity, if it has not changed since it was seen. */
+function guardOf(id: string, { version, ahead, recorder }: Seen) {
+  const none = { $exists: false };
+  return { _id: id, version, ahead: ahead ?? none, recorder: recorder ?? none };
+}

@@ -1,0 +1,13 @@
+import type { Client } from '@temporalio/client';
+import type { Db } from 'mongodb';
+import type { Discrepancy } from './comparison.js';
+
+/** Compares what logs prove with what effects have moved outside of them, such as stock. */
+export interface OutsideProof {
+  /** for one entity with a whole log */
+  readonly compare: (db: Db, id: string) => Promise<readonly Discrepancy[]>;
+  /** what was moved for entities that neither the journal nor Temporal knows */
+  readonly ofUnknown: (db: Db, client: Client) => AsyncIterable<Discrepancy>;
+  /** sums over all entities */
+  readonly sums: (db: Db, onProgress: (done: number) => void) => AsyncIterable<Discrepancy>;
+}

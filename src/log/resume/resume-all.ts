@@ -1,0 +1,85 @@
+import type { Client } from '@temporalio/client';
+import type { Db } from 'mongodb';
+import type { Draft, State } from '../entity.js';
+import { batches } from '../../concurrency/async-iterables.js';
+import { committed } from '../journal/durability.js';
+import { type AnyLog, type EntityLog, stateViews } from '../journal/entity-log.js';
+import { journaledIds, notJournaled } from '../journal/journal.js';
+import { unfinishedIds } from '../journal/state-view.js';
+import { listWorkflows } from '../journal/workflow-list.js';
+import {
+  type ResumeCommand,
+  resume,
+  type ResumeOptions,
+  type ResumeReport,
+  type ResumeDeps,
+} from './resume.js';
+
+const concurrency = 8;
+
+/**
+ * Resumes every entity that needs it; one report for each that was checked: those that are not
+ * finished or have no view; those that are finished but have a running workflow; and those whose
+ * workflow ended before anything was recorded.
+ *
+ * @throws errors of MongoDB and Temporal; it may be run again
+ */
+export async function* resumeAll<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  deps: ResumeDeps,
+  command: ResumeCommand,
+  options: ResumeOptions = {},
+): AsyncGenerator<ResumeReport, void> {
+  let { answerWithinMs = 0 } = options;
+  for await (const batch of batches(candidates(log, deps), concurrency)) {
+    const each = { ...options, answerWithinMs };
+    const reports = await Promise.all(batch.map((orderId) => resume(log, deps, orderId, command, each)));
+    // No new run answered, so there may be no worker: later ones are not waited for.
+    if (reports.some(({ outcome, refused }) => outcome === 'resumed' && refused === undefined))
+      answerWithinMs = 0;
+    yield* reports;
+  }
+}
+
+async function* candidates(log: AnyLog, { client, db, taskQueue }: ResumeDeps): AsyncGenerator<string, void> {
+  yield* unfinishedIds(log, db);
+  for await (const batch of batches(journaledIds(log, db), 500)) yield* await notViewed(log, db, batch);
+  yield* runningFinished(log, { client, db, taskQueue });
+  yield* endedUnrecorded(log, { client, db, taskQueue });
+}
+
+/**
+ * Entities that are finished by their views, but have a running workflow: it was restored to an
+ * earlier state, or is about to end.
+ */
+async function* runningFinished(
+  log: AnyLog,
+  { client, db, taskQueue }: Omit<ResumeDeps, 'continueAsNewAfter'>,
+): AsyncGenerator<string, void> {
+  const filter = `ExecutionStatus = 'Running'`;
+  for await (const { listed } of listWorkflows(log, client, taskQueue, { filter })) {
+    const orderIds = listed.map(({ orderId }) => orderId);
+    yield* await stateViews(log, db).distinct('_id', { _id: { $in: orderIds }, finished: true }, committed);
+  }
+}
+
+/** Entities whose workflow failed or was stopped before any of their events was recorded. */
+export async function* endedUnrecorded(
+  log: AnyLog,
+  { client, db, taskQueue }: Omit<ResumeDeps, 'continueAsNewAfter'>,
+): AsyncGenerator<string, void> {
+  for await (const batch of notJournaled(log, db, endedIds(log, client, taskQueue))) yield* batch;
+}
+
+async function notViewed(log: AnyLog, db: Db, orderIds: readonly string[]): Promise<readonly string[]> {
+  const viewed = new Set(
+    await stateViews(log, db).distinct('_id', { _id: { $in: [...orderIds] } }, committed),
+  );
+  return orderIds.filter((orderId) => !viewed.has(orderId));
+}
+
+async function* endedIds(log: AnyLog, client: Client, taskQueue: string): AsyncGenerator<string, void> {
+  const filter = `ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed', 'Canceled')`;
+  for await (const { listed } of listWorkflows(log, client, taskQueue, { filter }))
+    for (const { orderId } of listed) yield orderId;
+}

@@ -1,0 +1,155 @@
+import type { Db } from 'mongodb';
+import { isServerError } from '../../../outages/server-error.js';
+import { type Draft, NewerEvent, type State } from '../../entity.js';
+import { committed, durable, insertMissing, isDuplicateKey } from '../../journal/durability.js';
+import { documentOf, type AnyLog, type EntityLog, stateViews } from '../../journal/entity-log.js';
+import type { HistoryLog } from '../../journal/history.js';
+import { insertIntoJournal, journal, journaled, restoreLog } from '../../journal/journal.js';
+import type { Outside } from '../../journal/outside.js';
+import { projectState } from '../../journal/state-view.js';
+
+/** An entity, read from its history. */
+export interface Kept<S extends State, D extends Draft> {
+  readonly history: HistoryLog<S, D>;
+  /** the fold of the history */
+  readonly state: S;
+}
+
+const atOnce = 8;
+
+/**
+ * Restores what the outside, the journal and the view lack of these entities. Their workflows may
+ * write the same meanwhile. Entities without events in the journal are written together. For any
+ * other, what exists is compared and left as it is.
+ *
+ * @param outside absent if the effects of the entity move nothing that a log can restore
+ * @param heartbeat called after every write
+ * @returns ids of entities that could not be restored from their first event on, or whose journal
+ *   differs from their history
+ * @throws errors of MongoDB
+ */
+export async function restore<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  { db, outside }: { readonly db: Db; readonly outside?: Outside<S, D> | undefined },
+  kept: readonly Kept<S, D>[],
+  heartbeat: () => void,
+): Promise<readonly string[]> {
+  // Before the journal: as soon as that is complete, the entities' next effects rely on it.
+  await outside?.restore(
+    db,
+    kept.map(({ history }) => history),
+  );
+  heartbeat();
+  const known = await journaled(
+    log,
+    db,
+    kept.map(({ history }) => history.orderId),
+  );
+  const fresh = kept.filter(({ history }) => history.isComplete && !known.has(history.orderId));
+  const isWritten = await insertAll(log, db, fresh);
+  heartbeat();
+  const others = isWritten ? kept.filter((one) => !fresh.includes(one)) : kept;
+  const exceptions: string[] = [];
+  for (let from = 0; from < others.length; from += atOnce) {
+    const some = others.slice(from, from + atOnce);
+    const restored = await Promise.all(some.map((one) => restoreOne(log, db, one)));
+    exceptions.push(
+      ...some.flatMap(({ history }, index) => (restored[index] === true ? [] : [history.orderId])),
+    );
+    heartbeat();
+  }
+  return exceptions;
+}
+
+/**
+ * Writes entities with complete logs. False, and nothing is written after it, if the journal has an
+ * event of theirs by now.
+ */
+async function insertAll<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  db: Db,
+  fresh: readonly Kept<S, D>[],
+): Promise<boolean> {
+  if (fresh.length === 0) return true;
+  const areInserted = await insertIntoJournal(
+    log,
+    db,
+    fresh.flatMap(({ history }) => history.events),
+  );
+  if (!areInserted) return false;
+  const viewed = await insertViews(log, db, fresh);
+  // Checked after the views are written: an event that is recorded later finds a view to continue
+  // from.
+  const later = await overtaken(log, db, fresh);
+  for (const orderId of new Set([...viewed, ...later])) await projectState(log, db, orderId);
+  return true;
+}
+
+/** @returns ids of the entities that have a view already */
+async function insertViews<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  db: Db,
+  fresh: readonly Kept<S, D>[],
+): Promise<readonly string[]> {
+  const documents = await Promise.all(fresh.map(({ state }) => documentOf(log, db, state)));
+  return (await insertMissing(stateViews(log, db), documents)).map(({ _id }) => _id);
+}
+
+/** The entities that have new events since their history was read. */
+async function overtaken<S extends State, D extends Draft>(
+  log: AnyLog,
+  db: Db,
+  fresh: readonly Kept<S, D>[],
+): Promise<readonly string[]> {
+  const open = new Map(
+    fresh.filter(({ history }) => history.isOpen).map(({ state }) => [state.orderId, state.version]),
+  );
+  if (open.size === 0) return [];
+  const found = await journal(log, db)
+    .aggregate<{ _id: string; last: number }>(
+      [
+        { $match: { orderId: { $in: [...open.keys()] } } },
+        { $group: { _id: '$orderId', last: { $max: '$version' } } },
+      ],
+      committed,
+    )
+    .toArray();
+  return found.flatMap(({ _id: orderId, last }) => (last > (open.get(orderId) ?? last) ? [orderId] : []));
+}
+
+/** False if not all of the entity can be restored. */
+async function restoreOne<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  db: Db,
+  { history, state }: Kept<S, D>,
+): Promise<boolean> {
+  try {
+    await restoreLog(log, db, history.events);
+    const projected = await projectState(log, db, history.orderId);
+    if ((projected?.version ?? 0) >= state.version) return true;
+    await projectFromHistory(log, db, state);
+    return false;
+  } catch (error) {
+    if (isServerError(error) || error instanceof NewerEvent) throw error;
+    return false;
+  }
+}
+
+async function projectFromHistory<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  db: Db,
+  state: S,
+): Promise<void> {
+  const { orderId, version } = state;
+  try {
+    const older = { _id: orderId, version: { $lt: version } };
+    await stateViews(log, db).replaceOne(older, await documentOf(log, db, state), {
+      upsert: true,
+      ...durable,
+    });
+  } catch (error) {
+    // Its view has this version, or a later one.
+    if (!isDuplicateKey(error)) throw error;
+  }
+  await projectState(log, db, orderId);
+}

@@ -1,0 +1,19 @@
+import type { EntityView, SummaryView } from '../log/views/view.js';
+import type { EventDraft } from '../order/events.js';
+import type { Order } from '../order/order.js';
+import type { ViewQuery } from './query.js';
+
+interface Queried {
+  /** as the API serves them */
+  readonly queries: readonly ViewQuery[];
+}
+
+/** A view whose documents gather many orders. */
+export type OrdersSummary = SummaryView<Order, EventDraft> & Queried;
+
+/** A view with at most one document for each order. */
+export type ViewPerOrder<Document extends object = object> = EntityView<Order, EventDraft, Document> &
+  Queried;
+
+/** A view that is built from the feed of orders. */
+export type ViewOfOrders = OrdersSummary | ViewPerOrder;

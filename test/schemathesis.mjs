@@ -1,0 +1,107 @@
+/**
+ * `node test/schemathesis.mjs <schemathesis>`: whether the API answers as its OpenAPI says, whatever
+ * is sent: no status 500 or above, and no status, content type, header or body that is not described.
+ * Starts a system of its own on free ports, with authentication on, and tries keys of each kind.
+ */
+import { execFile, spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { promisify } from 'node:util';
+import { exitOf, fail, prepare, root } from '../workers/bootstrap.mjs';
+import { stage } from '../workers/progress.mjs';
+
+const PORTS = { HTTP_PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', MONGODB_PORT: '0' };
+const CHECKS = [
+  'not_a_server_error',
+  'status_code_conformance',
+  'content_type_conformance',
+  'response_headers_conformance',
+  'response_schema_conformance',
+];
+/** Scopes by the name of a client, and the seconds that it is tried for. */
+const CLIENTS = [
+  { name: 'everything', seconds: 100 },
+  { name: 'reader', seconds: 25, scopes: 'orders:read,events:read' },
+  { name: 'operator', seconds: 25, scopes: 'ops,admin' },
+  { name: 'nobody', seconds: 15, scopes: '' },
+];
+
+const [schemathesis = ''] = process.argv.slice(2);
+const dataDir = await mkdtemp(join(tmpdir(), 'orders-schemathesis-'));
+const env = { ...process.env, ...PORTS, DATA_DIR: dataDir, LOG_LEVEL: 'warn', AUTH: 'on', RATE_LIMIT: 'off' };
+const problem = await tryAll().catch((error) => error);
+await rm(dataDir, { recursive: true, force: true });
+if (problem !== undefined) fail(problem);
+
+async function tryAll() {
+  await prepare();
+  const child = spawn(process.execPath, ['workers/start.mjs'], {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = exitOf(child);
+  try {
+    const address = await stage('Starting', () => addressOf(child, ended));
+    for (const client of CLIENTS) await tryAs(client, address);
+  } finally {
+    child.kill('SIGTERM');
+    await ended;
+  }
+}
+
+/**
+ * @param {{ readonly name: string, readonly seconds: number, readonly scopes?: string }} client
+ * @param {string} address
+ */
+async function tryAs({ name, seconds, scopes }, address) {
+  const args = ['run', `${address}/openapi.json`, `--max-time=${seconds}`, `--checks=${CHECKS.join(',')}`];
+  // A stream does not end.
+  args.push('--exclude-path-regex=/stream$', '--continue-on-failure', '--workers=2', '--request-timeout=35');
+  args.push('--no-color', '--warnings=off', '--suppress-health-check=all');
+  if (scopes !== '') args.push(`--header=Authorization: Bearer ${await createKey(name, scopes)}`);
+  process.stdout.write(`schemathesis as ${name}, ${seconds} s\n`);
+  const { code } = await exitOf(
+    spawn(schemathesis, args, { cwd: dataDir, stdio: ['ignore', 'inherit', 'inherit'] }),
+  );
+  if (code !== 0) throw new Error(`The API does not keep to its OpenAPI, with the key of ${name}.`);
+}
+
+/**
+ * @param {string} name
+ * @param {string} [scopes] all by default
+ * @returns {Promise<string>}
+ */
+async function createKey(name, scopes) {
+  const { ports } = JSON.parse(await readFile(join(dataDir, 'run', 'mongodb', 'server.json'), 'utf8'));
+  const { scopes: all } = await import(new URL('../dist/src/access/scopes.js', import.meta.url).href);
+  const args = ['keys', 'create', '--json', '--name', name, '--scopes', scopes ?? all.join(',')];
+  const { stdout } = await promisify(execFile)(process.execPath, ['src/cli/orders.mjs', ...args], {
+    cwd: root,
+    env: { ...env, MONGODB_PORT: String(ports.port) },
+  });
+  return JSON.parse(stdout).key;
+}
+
+/**
+ * Waits until it says where its API is.
+ * @param {import('node:child_process').ChildProcessByStdio<null, import('node:stream').Readable, null>} child
+ * @param {Promise<unknown>} ended
+ * @returns {Promise<string>}
+ */
+async function addressOf(child, ended) {
+  let output = '';
+  /** @type {Promise<string>} */
+  const found = new Promise((resolve) => {
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      output += text;
+      const [, address] = /\nReady in [^]*API +(http:\S+)/.exec(output) ?? [];
+      if (address !== undefined) resolve(address);
+    });
+  });
+  const address = await Promise.race([found, ended.then(() => undefined)]);
+  if (address === undefined) throw new Error(`It did not start:\n${output}`);
+  return address;
+}
