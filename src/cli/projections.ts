@@ -5,7 +5,14 @@ import type { ProjectionsStatus, ProjectionStatus, Progress } from '../log/views
 import { at } from './api.js';
 import { positive } from './arguments.js';
 import { usageFailure } from './failure.js';
-import { actorHeader, addScript, apiOf, type CommonOptions, report, type Session } from './script.js';
+import {
+  actorHeader,
+  addScript,
+  operationsApiOf,
+  type CommonOptions,
+  report,
+  type Session,
+} from './script.js';
 import { type Cell, type Column, type Paint, table } from './terminal.js';
 
 /** Adds `projections`: the position of the feed, and of every view. */
@@ -16,7 +23,7 @@ export function addProjections(program: Command, session: Session): void {
   });
   command.action(async () => {
     const options = command.optsWithGlobals<CommonOptions>();
-    const status = await apiOf(session, options).get<ProjectionsStatus>('/v1/projections');
+    const status = await operationsApiOf(session, options).get<ProjectionsStatus>('/v1/projections');
     report(session, options, status, () => statusLines(status, session.terminal.paint));
   });
 }
@@ -126,7 +133,7 @@ function addList(parked: Command, session: Session): void {
     .option('--limit <number>', 'how many at most, up to 1000', positive);
   command.action(async (view: string) => {
     const options = command.optsWithGlobals<ListOptions>();
-    const page = await apiOf(session, options).get<ParkedPage>(at`/v1/projections/${view}/parked`, {
+    const page = await operationsApiOf(session, options).get<ParkedPage>(at`/v1/projections/${view}/parked`, {
       orderId: options.order,
       limit: options.limit,
     });
@@ -170,7 +177,7 @@ function addIntervention(
   command.action(async (view: string, event: string) => {
     const options = command.optsWithGlobals<InterveneOptions>();
     const { orderId, version } = parse(event);
-    const done = await apiOf(session, options).submit<Omit<Intervened, 'kind'>>(
+    const done = await operationsApiOf(session, options).submit<Omit<Intervened, 'kind'>>(
       at`/v1/projections/${view}/parked/${orderId}/${action}`,
       { reason: options.reason, ...(version === undefined ? {} : { version }) },
       actorHeader(session, options),

@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import type { ProjectionsStatus, ProjectionStatus, StoreStatus } from '../log/views/feeding/status.js';
 import { type Api, at } from './api.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
-import { addScript, apiOf, type CommonOptions, report, type Session } from './script.js';
+import { addScript, operationsApiOf, type CommonOptions, report, type Session } from './script.js';
 import { progressBar } from './terminal.js';
 
 interface RebuildOptions extends CommonOptions {
@@ -40,7 +40,7 @@ export function addRebuild(program: Command, session: Session): void {
   command.action(async (view: string | undefined) => {
     const options = command.optsWithGlobals<RebuildOptions>();
     const name = nameOf(view, options);
-    const api = apiOf(session, options);
+    const api = operationsApiOf(session, options);
     const action = options.rollback === true ? 'rollback' : 'rebuild';
     const answer = await api.submit<Build | Requested>(at`/v1/projections/${name}/${action}`, {});
     if ('position' in answer) {

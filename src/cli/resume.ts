@@ -7,7 +7,7 @@ import { at } from './api.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
 import {
   addScript,
-  apiOf,
+  operationsApiOf,
   type CommonOptions,
   configOf,
   isOverHttp,
@@ -133,9 +133,12 @@ async function resumeOverHttp(
   if (orderId === undefined || options.dryRun === true || options.entity !== 'order')
     throw usageFailure('--all, --dry-run and --entity work on Temporal and MongoDB themselves: add --direct');
   const { reason } = options;
-  const order = await apiOf(session, options).submit<ResumeReport>(at`/v1/orders/${orderId}/resume`, {
-    reason,
-  });
+  const order = await operationsApiOf(session, options).submit<ResumeReport>(
+    at`/v1/orders/${orderId}/resume`,
+    {
+      reason,
+    },
+  );
   return { looked: 1, counts: { [order.outcome]: 1 }, orders: [order] };
 }
 

@@ -4,7 +4,7 @@ import { userInfo } from 'node:os';
 import { type Command, Option } from 'commander';
 import type { CommandMeta } from '../api/commands/gateway.js';
 import { messageOf } from '../outages/message-of.js';
-import { withoutSecrets } from '../outages/secrets.js';
+import { keepSecret, withoutSecrets } from '../outages/secrets.js';
 import { type Config, readConfig } from '../server/config.js';
 import { type Api, connectApi, printExact } from './api.js';
 import { positive, seconds } from './arguments.js';
@@ -68,9 +68,24 @@ export function apiOf(session: Session, options: CommonOptions): Api {
     return connectApi(given, key);
   }
   const { host, port } = configOf(session).http;
+  return connectApi(addressOf(host, port), key);
+}
+
+/**
+ * The API for operations: where they have a port of their own (`OPS_PORT`), that port of `HTTP_HOST`,
+ * unless an address is given.
+ */
+export function operationsApiOf(session: Session, options: CommonOptions): Api {
+  const { host, opsPort } = configOf(session).http;
+  const given = options.url ?? session.env['ORDERS_URL'] ?? '';
+  if (opsPort === undefined || given !== '') return apiOf(session, options);
+  return apiOf(session, { ...options, url: addressOf(host, opsPort) });
+}
+
+function addressOf(host: string, port: number): string {
   // A server that listens on all interfaces is reached over the loopback interface.
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return connectApi(`http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`, key);
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }
 
 /** The API key of `--key-file` or `ORDERS_KEY`; undefined if there is none. */
@@ -79,6 +94,7 @@ function keyOf({ env }: Session, { keyFile }: CommonOptions): string | undefined
   if (given === '' && keyFile === undefined) return undefined;
   if (!/^[!-~]+$/.test(given))
     throw usageFailure(`${keyFile ?? 'ORDERS_KEY'} has no key: expected one line without spaces`);
+  keepSecret(given);
   return given;
 }
 

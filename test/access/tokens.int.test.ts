@@ -3,7 +3,12 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT, UnsecuredJWT } from 'jose';
+import { createAuthenticate } from '../../src/access/authenticate.js';
+import type { KnownKeys } from '../../src/access/known-keys.js';
+import { NotAuthenticated } from '../../src/access/refusals.js';
 import { openTokens, type Tokens, type TokensOptions } from '../../src/access/tokens.js';
+import { createHttp } from '../../src/api/server.js';
+import { createLogger } from '../../src/server/logger.js';
 
 type Pair = Awaited<ReturnType<typeof generateKeyPair>>;
 
@@ -130,6 +135,26 @@ describe('a token', () => {
   ])('%s is refused', async (_, token) => {
     await expect(open().check(await token())).rejects.toMatchObject({ code: 'invalid_token' });
   });
+});
+
+test('over HTTP a token is a bearer as a key is, with its scopes', async () => {
+  const keys: KnownKeys = { check: () => Promise.reject(new NotAuthenticated('invalid_key', 'no such key')) };
+  const authenticate = createAuthenticate(keys, open());
+  const app = await createHttp(createLogger('silent'), { authenticate });
+  app.get('/read', { config: { access: 'orders:read' } }, async ({ principal }) => principal.actor);
+  app.get('/write', { config: { access: 'orders:write' } }, async () => 'done');
+  const get = async (url: string, token: string) => {
+    const { statusCode, body } = await app.inject({ url, headers: { authorization: `Bearer ${token}` } });
+    return { statusCode, body };
+  };
+  expect(await get('/read', await valid())).toEqual({ statusCode: 200, body: 'user:ada' });
+  expect((await get('/write', await valid())).statusCode).toBe(403);
+  expect((await get('/read', 'ordk_none')).body).toContain('invalid_key');
+  expect((await get('/read', 'a.b.c')).body).toContain('invalid_token');
+  isAway = true;
+  const unknown = createAuthenticate(keys, openTokens({ issuer, audience: 'orders', scopesClaim: 'scope' }));
+  await expect(unknown(`Bearer ${await valid()}`)).rejects.toMatchObject({ name: 'AccessUnavailable' });
+  await app.close();
 });
 
 describe("the issuer's keys", () => {

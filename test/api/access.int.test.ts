@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { addKey, revokeKey } from '../../src/access/keys.js';
 import { type Scope, scopes } from '../../src/access/scopes.js';
+import { derivedOrderId } from '../../src/api/commands/identity.js';
 import { createHttp } from '../../src/api/server.js';
 import { createLogger } from '../../src/server/logger.js';
 import { until } from '../support/until.js';
@@ -179,6 +180,18 @@ describe('the actor', () => {
       body: { code: 'actor_reserved', errors: [{ pointer: '/on-behalf-of', in: 'header' }] },
     });
     expect(await send({ 'on-behalf-of': 'a b' })).toMatchObject({ status: 400 });
+  });
+
+  test("has order ids of its own: nobody can take the one that another's key leads to", async () => {
+    const other = await addKey(api.mongo.db, { client: 'rival', scopes: ['orders:write'] });
+    const id = derivedOrderId('key:shop', 'k-3');
+    const taken = await api.post('/v1/orders', { body: orderBody({ id }), headers: bearer(other.key) });
+    expect(taken).toMatchObject({ status: 422, body: { code: 'id_reserved', errors: [{ pointer: '/id' }] } });
+    const headers = { 'idempotency-key': 'k-3', ...bearer() };
+    expect(await api.post('/v1/orders', { body: orderBody(), headers })).toMatchObject({
+      status: 201,
+      body: { orderId: id },
+    });
   });
 
   test('is not taken from X-Actor', async () => {

@@ -22,10 +22,13 @@ import { until } from '../support/until.js';
 const hour = 3_600_000;
 const ago = (ms: number) => new Date(Date.now() - ms).toISOString();
 
+/** Asks again while a busy MongoDB does not answer in time. */
 async function rowsOf(api: TestApi, query = ''): Promise<AttentionRow[]> {
-  const { status, body } = await api.get(`/v1/attention?${query}`);
-  expect({ status, body }).toMatchObject({ status: 200, body: { data: expect.any(Array) } });
-  return body.data;
+  return await until(async () => {
+    const { status, body } = await api.get(`/v1/attention?${query}`);
+    expect({ status, body }).toMatchObject({ status: 200, body: { data: expect.any(Array) } });
+    return body.data;
+  });
 }
 
 /** Of the metrics, those about orders, a line each. */

@@ -25,6 +25,7 @@ JSON object. Memory and times of start are of this machine: run it while nothing
   orders.confirm     POST /v1/orders → confirmed in the view the no-op workflow, as far
   history.cost       what an order costs Temporal            the design's budget
   query.get          GET /v1/orders/{id}, 50 connections     fastify + findOne
+  access             a create and a hot read with a key     the same without authentication
   query.list         a filtered, sorted page of 50           fastify + find on the same index
   record.batch       events recorded, in journal and view    the same writes
   record.long        the same in an order of 10,000 events   an order of 10 events

@@ -179,6 +179,27 @@ describe('with authentication', () => {
   });
 });
 
+test.each([
+  ['list', {}, 'http://127.0.0.1:1'],
+  ['projections', {}, 'http://127.0.0.1:2'],
+  ['rebuild customers', {}, 'http://127.0.0.1:2'],
+  ['projections', { ORDERS_URL: 'http://127.0.0.1:3' }, 'http://127.0.0.1:3'],
+  ['projections --url http://127.0.0.1:4', {}, 'http://127.0.0.1:4'],
+])('with OPS_PORT, `orders %s` with %j goes to %s', async (line, env, url) => {
+  const err: string[] = [];
+  await run(line.split(' '), {
+    terminal: {
+      print: () => {},
+      complain: (text) => err.push(text),
+      paint: (_, text) => text,
+      readInput: async () => Buffer.alloc(0),
+    },
+    env: { HTTP_PORT: '1', OPS_PORT: '2', ...env },
+    openWriteSide: () => Promise.reject(new Error('over Temporal')),
+  });
+  expect(err.join('\n')).toContain(`the API at ${url} cannot be reached`);
+});
+
 describe('create', () => {
   test('places an order for the sandbox without options', async () => {
     const { taken, out } = await orders('create');

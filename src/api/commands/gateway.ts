@@ -51,7 +51,7 @@ import {
   type Remembered,
   searchAttributes,
 } from '../../log/workflow/messages.js';
-import { derivedOrderId, hashOf } from './identity.js';
+import { derivedOrderId, hashOf, looksDerived } from './identity.js';
 import { hasPersons, otherKeys, sealed, type SealingKeys } from './sealed.js';
 
 /**
@@ -220,7 +220,9 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 
   async function create(id: string | undefined, body: OrderBody, meta: CommandMeta): Promise<CommandResult> {
-    const orderId = id ?? derivedOrderId(meta.issuer, meta.key);
+    const derived = derivedOrderId(meta.issuer, meta.key);
+    const orderId = id ?? derived;
+    if (orderId !== derived && looksDerived(orderId)) return idReserved(orderId);
     // Read in parallel with the decision below.
     const recorded = id === undefined && meta.fresh === true ? undefined : firstRecorded(orderId);
     const plain = { orderId, type: 'CreateOrder', data: body } as const;
@@ -579,6 +581,11 @@ function keysUnavailable(): Refused {
 function tooManyFacts(orderId: string): Refused {
   const message = `${limits.facts} facts wait to fit order ${orderId}: send it again later, and see \`npx orders attention\``;
   return { kind: 'refused', refusal: { kind: 'busy', code: 'facts_waiting', message } };
+}
+
+function idReserved(orderId: string): Refused {
+  const message = `${orderId} has the form of an id that derives from a client and its key (UUID version 8): choose another, or none`;
+  return { kind: 'refused', refusal: { kind: 'invalid', code: 'id_reserved', message, pointer: '/id' } };
 }
 
 function orderExists(orderId: string): Refused {

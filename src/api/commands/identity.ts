@@ -16,6 +16,14 @@ export function derivedOrderId(principal: string, key: string): string {
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
+/**
+ * Whether an id has the form of a derived one. Nobody may choose such an id, so that nobody can
+ * take the id that another client's key will lead to.
+ */
+export function looksDerived(id: string): boolean {
+  return /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id);
+}
+
 function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }

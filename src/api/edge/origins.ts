@@ -14,6 +14,8 @@ const exposed = [
   'Idempotent-Replayed',
   'X-Correlation-Id',
   'Served-By',
+  'Feed-Generation',
+  'Feed-Common-Until',
 ];
 
 /**

@@ -326,7 +326,7 @@ describe('what cannot be read as a request is answered with', () => {
     };
   }
 
-  const lastHeaders = 'host: x\r\nconnection: close\r\n\r\n';
+  const lastHeaders = 'host: localhost\r\nconnection: close\r\n\r\n';
 
   test.each(['QUERY', 'PROPFIND', 'TRACE', 'BREW'])('405 for the method %s', async (method) => {
     const reply = await exchange(`${method} /v1/orders HTTP/1.1\r\n${lastHeaders}`);

@@ -2,6 +2,7 @@ import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { sandboxLedger, setUpSandbox } from '../../../src/effects/payments/sandbox-ledger.js';
 import { sandboxPayments } from '../../../src/effects/payments/sandbox-payments.js';
+import { isMongoOutage } from '../../../src/outages/mongo-outage.js';
 import type { EffectOf, OutcomeOf } from '../../../src/order/effects.js';
 import { later } from '../../../src/order/time.js';
 import { day } from '../../order/examples.js';
@@ -76,8 +77,19 @@ async function captured(amount: number): Promise<string> {
   return outcome.captureId;
 }
 
+/** Tries again, as a step does, while a busy MongoDB does not answer in time. */
+async function answered<T>(act: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await act();
+    } catch (error) {
+      if (!isMongoOutage(error)) throw error;
+    }
+  }
+}
+
 function tenTimes<T>(act: (index: number) => Promise<T>): Promise<T[]> {
-  return Promise.all(Array.from({ length: 10 }, (_, index) => act(index)));
+  return Promise.all(Array.from({ length: 10 }, (_, index) => answered(() => act(index))));
 }
 
 function count(outcomes: readonly OutcomeOf<'capture'>[], type: OutcomeOf<'capture'>['type']): number {
@@ -150,8 +162,9 @@ test('never more is captured than was authorized, by however many at once', asyn
 
 test('never more is refunded than was captured, by however many at once', async () => {
   const captureId = await captured(1_000);
+  const requests = Array.from({ length: 10 }, () => refunding(captureId, 300));
   const results = await Promise.allSettled(
-    Array.from({ length: 10 }, () => payments.refund(refunding(captureId, 300))),
+    requests.map((request) => answered(() => payments.refund(request))),
   );
   expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(3);
   expect((await ledger.findOne({ 'capture.id': captureId }))?.capture?.refunded).toBe(900);
@@ -196,9 +209,11 @@ test('a void gives back what was not captured, and nothing can be captured after
 
 test('of a void and captures at once, none is captured after the void', async () => {
   const { key, id } = await authorized();
+  const voidRequest = voiding(id);
+  const requests = Array.from({ length: 5 }, (_, index) => capturing(key, id, 100, 20 + index));
   const [voided, ...captures] = await Promise.all([
-    payments.void(voiding(id)),
-    ...Array.from({ length: 5 }, (_, index) => payments.capture(capturing(key, id, 100, 20 + index))),
+    answered(() => payments.void(voidRequest)),
+    ...requests.map((request) => answered(() => payments.capture(request))),
   ]);
   expect(voided).toStrictEqual({ type: 'voided' });
   const before = 100 * count(captures, 'captured');
