@@ -8,6 +8,7 @@ import { recallCommands } from '../src/log/journal/command-memory.js';
 import { forks } from '../src/log/journal/fork.js';
 import { readJournal } from '../src/log/journal/journal.js';
 import { concernOf, latestReconciliations } from '../src/log/proof/reconciliations.js';
+import { requestForgetting } from '../src/forgetting/request.js';
 import { resume } from '../src/log/resume/resume.js';
 import { type Bounds, createAdmission, defaultBounds } from '../src/api/admission.js';
 import { admissionMetrics } from '../src/api/admit.js';
@@ -28,6 +29,7 @@ import { lagBeyond, projectionsStatus } from '../src/log/views/feeding/status.js
 import { exposureConcern, type ExposureDeps, undecidedOrders } from '../src/api/queries/exposure.js';
 import { exposureGauges, orderGauges } from '../src/api/queries/order-gauges.js';
 import { projectionGauges } from '../src/api/queries/projection-gauges.js';
+import { openAll } from '../src/access/persons/opening.js';
 import { openPersons } from '../src/api/persons.js';
 import { registerQueries } from '../src/api/queries/routes.js';
 import { scheduleConcern, singletonConcern } from '../src/upkeep/concern.js';
@@ -71,6 +73,8 @@ export interface ApiLimits
     Omit<HttpLimits, 'admission' | 'authenticate' | 'edge' | 'isSplit'>,
     Pick<GatewayOptions, 'answerWithinMs' | 'journalWithinMs'> {
   readonly bounds?: Partial<Bounds>;
+  /** see `Forgetting` */
+  readonly keyInUseMs?: number;
   /** see `createAdmission` */
   readonly isBehind?: () => boolean;
   /** see `openOrderViews` */
@@ -80,7 +84,15 @@ export interface ApiLimits
 /** The application without a listening server: the write side, the read side, or both. */
 export async function buildApi(
   { config, temporal: connection, mongo, tail, tally, logger }: RoleContext,
-  { bounds, isBehind, liveForMs, answerWithinMs, journalWithinMs, ...limits }: ApiLimits = {},
+  {
+    bounds,
+    keyInUseMs = KEY_IN_USE_MS,
+    isBehind,
+    liveForMs,
+    answerWithinMs,
+    journalWithinMs,
+    ...limits
+  }: ApiLimits = {},
 ): Promise<Http> {
   const { roles, secrets } = config;
   const { namespace, taskQueue } = config.temporal;
@@ -139,6 +151,7 @@ export async function buildApi(
       gateway,
       resume: (orderId, asked) =>
         resume(orderLog, resuming, orderId, asked, { answerWithinMs: RESUMED_WITHIN_MS }),
+      forgetPerson: (asked) => requestForgetting({ client, db, taskQueue }, { ...asked, keyInUseMs }),
       db,
       noteCounts: createMarkUpdates({ client, db, taskQueue }),
       views,
@@ -153,6 +166,7 @@ export async function buildApi(
       tail,
       views,
       persons,
+      openPersons: async (value) => (await openAll(keys, value)).value,
       feedTaskQueue: feedTaskQueue(taskQueue),
       orderTaskQueue: taskQueue,
       attentionAfterMs: config.attentionAfterMs,
@@ -170,6 +184,12 @@ export async function buildApi(
 function edgeOf({ http, edge }: Config): Edge {
   return { ...edge, hosts: [http.host.toLowerCase(), ...edge.hosts] };
 }
+
+/**
+ * A key is used for a second without asking the store, and a start is waited for for ten seconds.
+ * See `Forgetting`.
+ */
+const KEY_IN_USE_MS = 15_000;
 
 /** Undefined with AUTH=off. */
 async function authenticateBy({ auth }: Config, db: Db): Promise<Authenticate | undefined> {

@@ -6,6 +6,8 @@ import { recognizeDatabase } from '../src/effects/inventory/recognize-database.j
 import { setUpSandbox } from '../src/effects/payments/sandbox-ledger.js';
 import { ensureStockIndexes } from '../src/effects/inventory/stock.js';
 import { ensureAttentionIndexes } from '../src/attention/list.js';
+import { ensureForgettingIndexes } from '../src/forgetting/forgettings.js';
+import { destroyBeforeUse, ensureTombstoneIndex } from '../src/forgetting/tombstones.js';
 import { createStepTally } from '../src/log/journal/step-tally.js';
 import { followFeed } from '../src/log/feed/feed.js';
 import { ensureJournalIndexes } from '../src/log/journal/journal.js';
@@ -33,6 +35,8 @@ const INDEXES = [
   ensureParkedEventIndexes,
   ensureStockIndexes,
   ensureAttentionIndexes,
+  ensureForgettingIndexes,
+  ensureTombstoneIndex,
   setUpSandbox,
 ];
 /** How long to wait for a server before the start continues without it. */
@@ -65,6 +69,7 @@ export async function startRoles({
   const temporal = connectTemporal(config);
   closers.push({ limitMs: 500, close: () => temporal.close() });
   const mongo = connectMongo(config);
+  destroyBeforeUse(mongo, stopping);
   closers.push({ limitMs: 500, close: () => mongo.close() });
   const tail = followFeed(orderLog, mongo.db);
   closers.push({ limitMs: 500, close: () => tail.stop() });
@@ -92,6 +97,7 @@ export async function startRoles({
       const { startApi } = await import('./api.js');
       // A separate connection pool, so that queries do not wait for the workers' writes.
       const mongoOfApi = connectMongo(config);
+      destroyBeforeUse(mongoOfApi, stopping);
       closers.push({ limitMs: 500, close: () => mongoOfApi.close() });
       const api = await startApi({ ...context, mongo: mongoOfApi });
       closers.push({ limitMs: 2_500, close: () => api.stop() });

@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { logFailures } from '../src/server/log-failures.js';
 import { createActivities } from './activities.js';
+import { createForgetting } from '../src/forgetting/activities.js';
 import { temporalConnectionOptions } from '../src/server/connections.js';
 import { logChanges } from '../src/server/log-changes.js';
 import type { Logger } from '../src/server/logger.js';
@@ -53,7 +54,10 @@ export function startOrderWorker(context: WorkerContext): RunningWorker {
   const { taskQueue } = context.config.temporal;
   return startWorker(context, {
     taskQueue,
-    activities: createActivities({ db: context.mongo.db, ...(context.tally && { tally: context.tally }) }),
+    activities: {
+      ...createActivities({ db: context.mongo.db, ...(context.tally && { tally: context.tally }) }),
+      ...createForgetting({ db: context.mongo.db, keyStore: context.mongo.keys, taskQueue }),
+    },
   });
 }
 

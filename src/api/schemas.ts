@@ -96,6 +96,7 @@ export function closed<P extends Parameters<typeof Type.Object>[0]>(
   return Type.Object(properties, { ...options, additionalProperties: false });
 }
 
+export const CustomerPath = closed({ customerId: Id });
 export const OrderPath = closed({ orderId: Id });
 
 const keyPattern = new RegExp(patterns.key[0]);

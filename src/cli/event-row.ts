@@ -148,6 +148,7 @@ function words(event: OrderEvent, currency: string): string {
     case 'CommandRejected':
       return `${event.data.command}: ${event.data.message}`;
     case 'OrderResumed':
+    case 'PersonForgotten':
       return event.data.reason;
     default:
       return membersInShort(event.data);

@@ -1,9 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { consequence } from '../order/consequences.js';
-import { isReadyToClose } from '../order/deadlines.js';
 import type { OrderEvent } from '../order/events.js';
 import { evolve } from '../order/evolve.js';
-import { isFinished, type Order } from '../order/order.js';
+import { isFinished, isReadyToClose, type Order } from '../order/order.js';
 import { contiguous } from '../log/journal/time-travel.js';
 import { type Api, at } from './api.js';
 import { exitCodes, Failure } from './failure.js';

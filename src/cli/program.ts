@@ -6,6 +6,7 @@ import { asFailure, exitCodes, failureLine } from './failure.js';
 import { addKeys } from './keys.js';
 import { addOrderCommands } from './order-commands.js';
 import { addOrderQueries } from './order-queries.js';
+import { addPersons } from './persons.js';
 import { addParked, addProjections } from './projections.js';
 import { addProof } from './proof.js';
 import { addRebuild } from './rebuild.js';
@@ -64,6 +65,7 @@ function createProgram(session: Session): Command {
   addProjections(program, session);
   addRebuild(program, session);
   addParked(program, session);
+  addPersons(program, session);
   addKeys(program, session);
   program.commandsGroup('Sandbox:');
   addSandbox(program, session);

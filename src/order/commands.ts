@@ -1,3 +1,5 @@
+import type { EventData } from './events.js';
+
 /** The shapes of all commands. `decide` says when each is allowed and which events it leads to. */
 
 export interface Customer {
@@ -92,7 +94,18 @@ export type CommandType = keyof CommandData;
 export type CommandOf<T extends CommandType> = {
   [K in T]: { readonly type: K; readonly data: CommandData[K] };
 }[T];
-export type Command = CommandOf<CommandType>;
+
+/**
+ * The system's own command, which no client may send: `forget-person` does, after it has destroyed
+ * the keys.
+ */
+export interface ForgetPerson {
+  readonly type: 'ForgetPerson';
+  readonly data: EventData['PersonForgotten'];
+}
+export const forgetPerson = 'ForgetPerson' satisfies ForgetPerson['type'];
+
+export type Command = CommandOf<CommandType> | ForgetPerson;
 
 /** A command to an order that exists already. */
 export type FollowUpType = Exclude<CommandType, 'CreateOrder'>;

@@ -1,7 +1,6 @@
-import { isReadyToClose } from './deadlines.js';
 import type { EventDraft } from './events.js';
 import { unmatchedDraft, waitingFacts } from './facts.js';
-import { type Order, dueAt, isFinished, isUnpaid, sum } from './order.js';
+import { type Order, dueAt, isFinished, isReadyToClose, isUnpaid, sum } from './order.js';
 import { isPaymentSecured, isStockSecured } from './pending-effects.js';
 import { later } from './time.js';
 

@@ -1,6 +1,6 @@
 import type { EventDraft } from './events.js';
 import { unmatchedAt, unmatchedDraft, waitingFacts } from './facts.js';
-import { type Authorization, type Order, dueAt, owes } from './order.js';
+import { type Authorization, type Order, dueAt, isReadyToClose, owes } from './order.js';
 import { isNeeded } from './pending-effects.js';
 
 /** A time at which the order changes without a command. */
@@ -45,14 +45,4 @@ export function expire(order: Order, now: string): readonly EventDraft[] {
 function expiring(order: Order): readonly Authorization[] {
   if (owes(order, 'capture')) return [];
   return order.authorizations.filter((entry) => isNeeded(order, entry));
-}
-
-/** Completed, with no return or effect in flight: only the return window keeps the order open. */
-export function isReadyToClose(order: Order): boolean {
-  return (
-    order.status === 'completed' &&
-    !order.closed &&
-    order.owed.length === 0 &&
-    order.returns.every((entry) => entry.status === 'received')
-  );
 }

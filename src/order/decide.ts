@@ -12,6 +12,7 @@ import {
 } from './commands.js';
 import { entitlement } from './entitlement.js';
 import type { EventData, EventDraft } from './events.js';
+import { forget } from './forget.js';
 import { isCurrency, orderTotal } from './money.js';
 import { type Order, dueAt, isFinished, refundable, sum, unallocated, undispatched } from './order.js';
 import { returnRefund, shipmentCharge } from './prices.js';
@@ -31,6 +32,7 @@ export function decide(order: Order | undefined, command: Command, now: string):
       : refuse('not_allowed', 'order_exists', `order ${order.orderId} exists already`);
   }
   if (order === undefined) return refuse('not_found', 'order_not_found', 'there is no such order');
+  if (command.type === 'ForgetPerson') return forget(order, command.data);
   if (isFinished(order))
     return refuse('not_allowed', 'order_closed', 'the order is closed: it takes no command');
   switch (command.type) {

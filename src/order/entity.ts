@@ -1,6 +1,13 @@
 import type { Entity } from '../log/entity.js';
 import { allowedCommands } from './allowed.js';
-import { type Command, type Fact, type FactType, factTypes, followUpTypes } from './commands.js';
+import {
+  type Command,
+  type Fact,
+  type FactType,
+  factTypes,
+  followUpTypes,
+  forgetPerson,
+} from './commands.js';
 import { consequence } from './consequences.js';
 import { expire, nextDeadline } from './deadlines.js';
 import { decide } from './decide.js';
@@ -21,7 +28,7 @@ import { effectSummary, orderDetails } from './web-ui.js';
 export const orders: Entity<Order, EventDraft, Effect> = {
   name: 'order',
   creation: 'CreateOrder',
-  commands: followUpTypes,
+  commands: [...followUpTypes, forgetPerson],
   schemaVersions,
   upcast,
 

@@ -105,6 +105,18 @@ export interface EventData {
    * or was put back, if it is known.
    */
   OrderResumed: { readonly reason: string; readonly previousRunId?: string };
+  /**
+   * The keys of the order's customer are destroyed: nobody can open what was sealed under them. It
+   * must not name the person: it stays.
+   */
+  PersonForgotten: {
+    readonly customerId: string;
+    /** ids of the destroyed keys; a key store that was restored from a backup destroys them again */
+    readonly keys: readonly string[];
+    readonly reason: string;
+    /** such as `GDPR Art. 17` */
+    readonly lawfulBasis?: string;
+  };
   NoteAdded: { readonly text: string };
   /** A command did not fit the state, and its caller does not wait for an answer. */
   CommandRejected: { readonly command: string; readonly code: string; readonly message: string };
@@ -184,6 +196,7 @@ export const schemaVersions: Readonly<Record<EventType, number>> = {
   OrderCompleted: 1,
   OrderClosed: 1,
   OrderResumed: 1,
+  PersonForgotten: 1,
   NoteAdded: 1,
   CommandRejected: 1,
   FactReceived: 1,

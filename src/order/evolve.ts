@@ -1,6 +1,7 @@
 import { type LineQuantity, type NewLine, limits } from './commands.js';
 import { factOf, factsOf, holds } from './facts.js';
 import { afterClaims, capturedLines, chargedLines, entitlement, goodwill, partsOf } from './entitlement.js';
+import { forgotten } from './forget.js';
 import { isChargeInTurn, wantedEffects } from './pending-effects.js';
 import { rejectionKey } from './rejection.js';
 import type { EventData, HoldCause, OrderEvent } from './events.js';
@@ -164,6 +165,8 @@ function apply(before: Order | undefined, event: OrderEvent): Order {
       return received(order, event);
     case 'FactUnmatched':
       return unmatched(order, event.data);
+    case 'PersonForgotten':
+      return forgotten(order, event);
     case 'OrderResumed':
       return {
         ...order,

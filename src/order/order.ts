@@ -74,8 +74,18 @@ export interface Order {
     /** keys (`rejectionKey`) of the refusals since the order last changed */
     readonly unchanged: readonly string[];
   };
+  /** when its person was forgotten; absent if that did not happen */
+  readonly forgotten?: Forgotten;
   /** its last resumption; absent if there was none */
   readonly resumed?: Resumption;
+}
+
+/** The order's person was forgotten (`PersonForgotten`). */
+export interface Forgotten {
+  /** ISO-8601 UTC, the last time */
+  readonly at: string;
+  /** ids of all keys that were destroyed */
+  readonly keys: readonly string[];
 }
 
 /** A restart of the order's workflow from the journal. */
@@ -223,6 +233,16 @@ export function isDead(order: Order): boolean {
 /** The order is over, and owes nothing: no event will ever follow. */
 export function isFinished(order: Order): boolean {
   return (isDead(order) || order.closed) && order.owed.length === 0;
+}
+
+/** Completed, with no return or effect in flight: only the return window keeps the order open. */
+export function isReadyToClose(order: Order): boolean {
+  return (
+    order.status === 'completed' &&
+    !order.closed &&
+    order.owed.length === 0 &&
+    order.returns.every((entry) => entry.status === 'received')
+  );
 }
 
 export function owes(order: Order, type: Effect['type']): boolean {

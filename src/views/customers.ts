@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
+import { FORGOTTEN } from '../order/forget.js';
 import type { Order } from '../order/order.js';
 import { capturedAmount, refundedAmount } from '../order/view.js';
 import { type StoredSum, type Sum, sumOf } from '../log/views/decimals.js';
@@ -57,14 +58,15 @@ const queries: readonly ViewQuery[] = [
 
 export const customers: OrdersSummary = {
   name: 'customers',
-  version: 2,
+  version: 3,
   indexes: [],
   queries,
-  fold(_event, before, after) {
+  fold(event, before, after) {
     const changes: Change[] = [];
     const open = openOrders(after) - openOrders(before);
     const value = lifetimeValue(after) - lifetimeValue(before);
     if (before === undefined) changes.push(ordered(after));
+    if (event.type === 'PersonForgotten') changes.push(named(after, GREATEST_NAME));
     if (open !== 0) changes.push({ id: after.customer.id, add: { openOrders: open } });
     if (value !== 0)
       changes.push({ id: after.customer.id, add: { lifetimeValue: { [after.currency]: BigInt(value) } } });
@@ -72,13 +74,20 @@ export const customers: OrdersSummary = {
   },
 };
 
-function ordered({ customer, orderId, createdAt }: Order): Change {
+/** Takes the place of a name that is forgotten: greater than each, so that `max` keeps it. */
+const GREATEST_NAME = '\u{10FFFF}';
+
+function ordered(order: Order): Change {
   return {
-    id: customer.id,
     add: { orders: 1 },
-    min: { firstOrderAt: createdAt },
-    max: { lastOrder: { createdAt, orderId, name: customer.name } },
+    min: { firstOrderAt: order.createdAt },
+    ...named(order, order.customer.name),
   };
+}
+
+/** The name that the customer has in this order, if it is the last one. */
+function named({ customer, orderId, createdAt }: Order, name: string): Change {
+  return { id: customer.id, max: { lastOrder: { createdAt, orderId, name } } };
 }
 
 function openOrders(order: Order | undefined): number {
@@ -108,5 +117,6 @@ function toSummary({
 }: CustomerDocument): CustomerSummary {
   const { name, orderId, createdAt } = lastOrder;
   const sums = Object.fromEntries(Object.entries(value).map(([currency, sum]) => [currency, sumOf(sum)]));
-  return { customerId: _id, name, ...counts, lifetimeValue: sums, lastOrder: { orderId, createdAt } };
+  const shown = name === GREATEST_NAME ? FORGOTTEN : name;
+  return { customerId: _id, name: shown, ...counts, lifetimeValue: sums, lastOrder: { orderId, createdAt } };
 }

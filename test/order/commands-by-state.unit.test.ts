@@ -207,6 +207,8 @@ const table: Readonly<Record<StateName, Row>> = {
   refunded: returned,
   returningPastWindow: { ...returning, returns: 'returns were accepted until 2026-01-31T00:00:00.000Z' },
   closed: finished,
+  completedForgotten: completed,
+  closedForgotten: finished,
   resumed: confirmed,
   cancelling,
   cancelled: finished,

@@ -4,6 +4,7 @@ import type {
   CommandOf,
   Fact,
   FollowUpCommand,
+  ForgetPerson,
   LineQuantity,
   Terms,
 } from '../../src/order/commands.js';
@@ -71,6 +72,11 @@ export function refund(amount: number): FollowUpCommand {
 }
 export const note: FollowUpCommand = { type: 'AddNote', data: { text: 'rings twice' } };
 
+export const forget: ForgetPerson = {
+  type: 'ForgetPerson',
+  data: { customerId: 'c-1', keys: ['key-1'], reason: 'asked by the person', lawfulBasis: 'GDPR Art. 17' },
+};
+
 export const oneOfA: LineQuantity = { sku: 'A-1', quantity: 1 };
 export const oneOfB: LineQuantity = { sku: 'B-2', quantity: 1 };
 export const allLines: readonly LineQuantity[] = [{ sku: 'A-1', quantity: 2 }, oneOfB];
@@ -132,6 +138,8 @@ export const states = {
   refunded: returning.do(receive()).settleAll(),
   returningPastWindow: returning.wait(31 * day),
   closed: completed.wait(31 * day),
+  completedForgotten: completed.do(forget),
+  closedForgotten: completed.wait(31 * day).do(forget),
   resumed: confirmed.resume(),
   cancelling: confirmed.do(cancel),
   cancelled: confirmed.do(cancel).settleAll(),

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { type Collection, type Db, MongoServerError } from 'mongodb';
+import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { type Collection, type Db, type Filter, MongoServerError } from 'mongodb';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { withTimeout } from '../../outages/timeout.js';
@@ -39,14 +39,27 @@ export interface KeyStore {
   /** The ids of the customer's keys that are not destroyed, the one that seals first. */
   keysOf(customerId: string): Promise<readonly string[]>;
   /**
-   * Destroys all keys of a customer, and leaves a row without key material for each. May be
-   * repeated.
+   * Takes all keys of a customer out of use for new values, which get another key from then on. What
+   * they have sealed can still be opened.
    *
-   * @param also further key ids that the customer's orders name, such as from before the store was
-   *   restored from a backup; they need not be in the store
-   * @returns the ids of all keys of the customer, which are destroyed now
+   * @param also further key ids that the customer's orders name; those of another customer are left
+   *   alone, since an order may name any key
+   * @returns the ids of all keys of the customer that are not destroyed, and of those of `also` that
+   *   are not in the store
    */
-  destroy(customerId: string, why: Destruction, also?: readonly string[]): Promise<readonly string[]>;
+  retire(customerId: string, also?: readonly string[]): Promise<readonly string[]>;
+  /**
+   * Destroys these keys of a customer, and leaves a row without key material for each. They need not
+   * be in the store, and may be destroyed already; a key of another customer is left alone.
+   */
+  destroy(customerId: string, why: Destruction, keyIds: readonly string[]): Promise<void>;
+  /**
+   * Until this has resolved, no key that is in the store is used: it may have to be destroyed again.
+   * Opening then fails as if the store were away, and values are sealed under new keys.
+   */
+  holdUntil(ready: Promise<unknown>): void;
+  /** The Ed25519 key that signs certificates. */
+  signingKey(): Promise<KeyObject>;
   /** The key of the hashes that persons are searched by. */
   searchKey(): Promise<Buffer>;
   /**
@@ -70,11 +83,14 @@ interface KeyRow {
   readonly customerId?: string;
   /** new values of the customer are sealed under this key; one key of each customer has it */
   readonly sealing?: true;
+  /** it seals no new values, because its person is to be forgotten */
+  readonly retired?: true;
   readonly destroyed?: Destruction;
 }
 
-interface SearchKeyRow {
-  readonly _id: 'search';
+/** A key of the system: of the hashes that persons are searched by, or of certificates. */
+interface SystemKeyRow {
+  readonly _id: 'search' | 'certificates';
   readonly wrapped: string;
 }
 
@@ -99,7 +115,7 @@ const committed = { readConcern: { level: 'majority' } } as const;
 
 /** The collections of a key store, for set-up and tests. */
 export const keyRows = (db: Db): Collection<KeyRow> => db.collection<KeyRow>('customer_keys');
-const searchKeyRows = (db: Db): Collection<SearchKeyRow> => db.collection<SearchKeyRow>('search_key');
+const systemKeyRows = (db: Db): Collection<SystemKeyRow> => db.collection<SystemKeyRow>('system_keys');
 
 /**
  * @param db the key store's database
@@ -116,7 +132,9 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
   let isClosed = false;
   let filling: Promise<void> | undefined;
   let indexes: Promise<unknown> | undefined;
-  let search: Promise<Buffer> | undefined;
+  /** see `holdUntil`; undefined if nothing is waited for */
+  let held: Promise<unknown> | undefined;
+  const systemKeys = new Map<SystemKeyRow['_id'], Promise<Buffer>>();
 
   /** Asks the store, unless it did not answer a moment ago. */
   async function ask<T>(query: () => Promise<T>, withinMs = ANSWER_WITHIN_MS): Promise<T> {
@@ -148,7 +166,10 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
   });
   const findSealing = createBatcher({ size: 100, concurrency: 4 }, async (customers: readonly string[]) => {
     const found = await rows
-      .find({ customerId: { $in: customers }, wrapped: { $exists: true } }, committed)
+      .find(
+        { customerId: { $in: customers }, wrapped: { $exists: true }, retired: { $exists: false } },
+        committed,
+      )
       .sort({ customerId: 1, sealing: 1, _id: -1 })
       .toArray();
     // The last one of a customer wins: the one that seals.
@@ -193,7 +214,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
       return undefined;
     });
     const row = stored?.get(customerId);
-    if (row !== undefined) return remember(customerId, keyIn(row));
+    if (row !== undefined && (await isReady())) return remember(customerId, keyIn(row));
     // Given out while the store was away, or just now, and not claimed yet: unless it is destroyed.
     if (known !== undefined && (stored === undefined || (await isSpare(known.key.keyId)))) {
       return remember(customerId, known.key);
@@ -225,9 +246,22 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
     }
   }
 
+  async function release(waiting: Promise<unknown>): Promise<void> {
+    await waiting;
+    if (held === waiting) held = undefined;
+  }
+
+  async function isReady(): Promise<boolean> {
+    if (held === undefined) return true;
+    return await withTimeout(ANSWER_WITHIN_MS, held).then(
+      () => true,
+      () => false,
+    );
+  }
+
   async function isSpare(keyId: string): Promise<boolean> {
     const row = (await ask(() => findKeys(keyId))).get(keyId);
-    return row?.wrapped !== undefined;
+    return row?.wrapped !== undefined && row.retired === undefined;
   }
 
   /** Makes a key for a customer, unless another process has just done so. */
@@ -261,6 +295,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
     const known = opened.get(keyId);
     if (known !== undefined && isFresh(known)) return known.key;
     try {
+      if (held !== undefined) await withTimeout(ANSWER_WITHIN_MS, held);
       const row = (await ask(() => findKeys(keyId))).get(keyId) ?? (await keptRow(keyId));
       if (row?.wrapped === undefined) {
         opened.delete(keyId);
@@ -308,17 +343,28 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
     void work.finally(() => claims.delete(work));
   }
 
-  async function readSearchKey(): Promise<Buffer> {
-    const found = await searchKeyRows(db).findOne({ _id: 'search' }, committed);
-    if (found !== null) return unwrap(masterKeys(), 'search', found.wrapped);
+  function systemKey(name: SystemKeyRow['_id'], make: () => Buffer): Promise<Buffer> {
+    let reading = systemKeys.get(name);
+    if (reading === undefined) {
+      reading = ask(() => readSystemKey(name, make)).catch((error: unknown) => {
+        systemKeys.delete(name);
+        throw error;
+      });
+      systemKeys.set(name, reading);
+    }
+    return reading;
+  }
+
+  async function readSystemKey(name: SystemKeyRow['_id'], make: () => Buffer): Promise<Buffer> {
+    const found = await systemKeyRows(db).findOne({ _id: name }, committed);
+    if (found !== null) return unwrap(masterKeys(), name, found.wrapped);
     try {
-      const wrapped = wrap(masterKeys(), 'search', randomBytes(32));
-      await searchKeyRows(db).insertOne({ _id: 'search', wrapped }, durable);
+      await systemKeyRows(db).insertOne({ _id: name, wrapped: wrap(masterKeys(), name, make()) }, durable);
     } catch (error) {
       // Another process was faster.
       if (!isDuplicateKey(error)) throw error;
     }
-    return await readSearchKey();
+    return await readSystemKey(name, make);
   }
 
   return {
@@ -331,18 +377,40 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
         .toArray();
       return found.map(({ _id }) => _id);
     },
-    async destroy(customerId, why, also = []) {
+    async retire(customerId, also = []) {
       await Promise.all(claims);
       sealing.delete(customerId);
+      await rows.updateMany(
+        { ...ownOrUnclaimed(customerId, also), wrapped: { $exists: true } },
+        { $set: { customerId, retired: true }, $unset: { sealing: 1 } },
+        durable,
+      );
+      const found = await rows
+        .find({ $or: [{ customerId }, { _id: { $in: [...also] } }] }, committed)
+        .toArray();
+      const known = new Map(found.map(({ _id, ...row }) => [_id, row]));
+      const ids = new Set([...known.keys(), ...also]);
+      return [...ids].filter((id) => {
+        const row = known.get(id);
+        return row === undefined || (row.customerId === customerId && row.destroyed === undefined);
+      });
+    },
+    async destroy(customerId, why, keyIds) {
+      sealing.delete(customerId);
+      if (keyIds.length === 0) return;
       await rows.bulkWrite(
         [
           {
             updateMany: {
-              filter: { $or: [{ customerId }, { _id: { $in: [...also] } }], destroyed: { $exists: false } },
+              filter: {
+                ...ownOrUnclaimed(customerId, keyIds),
+                _id: { $in: [...keyIds] },
+                wrapped: { $exists: true },
+              },
               update: { $set: { customerId, destroyed: why }, $unset: { wrapped: 1, sealing: 1 } },
             },
           },
-          ...also.map((keyId) => ({
+          ...keyIds.map((keyId) => ({
             updateOne: {
               filter: { _id: keyId },
               update: { $setOnInsert: { customerId, destroyed: why } },
@@ -352,20 +420,23 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
         ],
         durable,
       );
-      const found = await rows.find({ customerId }, { ...committed, projection: { _id: 1 } }).toArray();
-      for (const { _id } of found) opened.delete(_id);
-      return found.map(({ _id }) => _id);
+      for (const keyId of keyIds) opened.delete(keyId);
     },
-    searchKey() {
-      search ??= ask(readSearchKey).catch((error: unknown) => {
-        search = undefined;
-        throw error;
-      });
-      return search;
+    holdUntil(ready) {
+      const waiting = Promise.all([held, ready]);
+      held = waiting;
+      void release(waiting);
+    },
+    searchKey: () => systemKey('search', () => randomBytes(32)),
+    async signingKey() {
+      const der = await systemKey('certificates', () =>
+        generateKeyPairSync('ed25519').privateKey.export({ format: 'der', type: 'pkcs8' }),
+      );
+      return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
     },
     async rewrap() {
       let count = 0;
-      for (const collection of [rows, searchKeyRows(db)] as readonly Collection<WrappedRow>[]) {
+      for (const collection of [rows, systemKeyRows(db)] as readonly Collection<WrappedRow>[]) {
         for await (const { _id, wrapped } of collection.find({ wrapped: { $exists: true } }, committed)) {
           if (isWrappedByFirst(masterKeys(), wrapped)) continue;
           const key = unwrap(masterKeys(), _id, wrapped);
@@ -387,6 +458,11 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
       );
     },
   };
+}
+
+/** The keys of a customer, and those of `keyIds` that nobody has. */
+function ownOrUnclaimed(customerId: string, keyIds: readonly string[]): Filter<KeyRow> {
+  return { $or: [{ customerId }, { _id: { $in: [...keyIds] }, customerId: { $exists: false } }] };
 }
 
 interface WrappedRow {

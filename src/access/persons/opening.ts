@@ -1,10 +1,8 @@
+import { FORGOTTEN } from '../../order/forget.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { fieldOf, type Path } from './fields.js';
 import type { KeyStore } from './key-store.js';
 import { keyIdIn, open } from './sealing.js';
-
-/** Stands where a person was. */
-export const FORGOTTEN = 'forgotten';
 
 /** How the persons of an answer are shown. */
 export type Shown =

@@ -1,17 +1,19 @@
 import type { Http } from '../server.js';
 import { keyRequests } from './request.js';
 import { type OrderCommandDeps, registerOrderCommands } from './routes-orders.js';
+import { type PersonCommandDeps, registerPersonCommands } from './routes-persons.js';
 import { registerResume, type ResumeDeps } from './routes-resume.js';
 import { registerStockCommands, type StockCommandDeps } from './routes-stock.js';
 import { registerWebhooks, type WebhookDeps } from './routes-webhooks.js';
 
-export type CommandDeps = OrderCommandDeps & ResumeDeps & WebhookDeps & StockCommandDeps;
+export type CommandDeps = OrderCommandDeps & PersonCommandDeps & ResumeDeps & WebhookDeps & StockCommandDeps;
 
 /** The write side. */
 export function registerCommands(app: Http, deps: CommandDeps): void {
   void app.register(async (scope: Http) => {
     keyRequests(scope);
     registerOrderCommands(scope, deps);
+    registerPersonCommands(scope, deps);
     registerResume(scope, deps);
     registerStockCommands(scope, deps);
   });

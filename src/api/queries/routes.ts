@@ -11,6 +11,7 @@ import { registerAttention } from './routes-attention.js';
 import { createPast } from './past.js';
 import { registerFeedQueries } from './routes-feed.js';
 import { registerOrderQueries } from './routes-orders.js';
+import { registerPersonQueries } from './routes-persons.js';
 import { registerProjections } from './routes-projections.js';
 import { registerStockQueries } from './routes-stock.js';
 import { registerTimeTravel } from './routes-time-travel.js';
@@ -28,6 +29,8 @@ export interface QueryDeps {
   readonly orderTaskQueue: string;
   /** an effect or a payment that is open for longer than this needs a person */
   readonly attentionAfterMs: number;
+  /** opens the sealed values in plain data */
+  readonly openPersons: (value: object) => Promise<unknown>;
   /** of the cursors of lists */
   readonly cursorSecrets: Secrets;
 }
@@ -45,6 +48,7 @@ export function registerQueries(
     orderTaskQueue,
     attentionAfterMs,
     cursorSecrets,
+    openPersons,
   }: QueryDeps,
 ): void {
   const cursors = createCursors(cursorSecrets);
@@ -57,5 +61,11 @@ export function registerQueries(
   registerFeedQueries(app, { db, reader, tail });
   registerStockQueries(app, { db, cursors });
   registerViewQueries(app, { db, cursors });
+  registerPersonQueries(app, {
+    db,
+    stores: { client, db, taskQueue: orderTaskQueue },
+    attention,
+    open: openPersons,
+  });
   registerProjections(app, { db, client, feedTaskQueue });
 }

@@ -84,13 +84,32 @@ describe('the key of a customer', () => {
   });
 });
 
+describe('a key that was taken out of use', () => {
+  test('opens what it has sealed, and seals nothing new in any process a second later', async () => {
+    const [here, there] = [process(), process()];
+    const { keyId, key } = await here.sealingKey('c-retired');
+    await there.sealingKey('c-retired');
+    expect(await here.retire('c-retired')).toEqual([keyId]);
+    await until(async () => expect((await there.sealingKey('c-retired')).keyId).not.toBe(keyId));
+    expect(await there.opening(keyId)).toEqual(key);
+  });
+
+  test('may be named by the orders of its customer, not by those of another', async () => {
+    const store = process();
+    const { keyId } = await store.sealingKey('c-owner');
+    expect(await store.retire('c-thief', [keyId, 'neverseenkey'])).toEqual(['neverseenkey']);
+    await store.destroy('c-thief', why, [keyId]);
+    expect((await store.sealingKey('c-owner')).keyId).toBe(keyId);
+  });
+});
+
 describe('a key that was destroyed', () => {
   test('is gone for every process within a second, and the next one of the customer is another', async () => {
     const [here, there] = [process(), process()];
     const { keyId } = await here.sealingKey('c-gone');
     expect(await there.opening(keyId)).toBeInstanceOf(Buffer);
-    expect(await here.destroy('c-gone', why)).toEqual([keyId]);
-    expect(await here.destroy('c-gone', why)).toEqual([keyId]);
+    await here.destroy('c-gone', why, [keyId]);
+    await here.destroy('c-gone', why, [keyId]);
     await until(async () => expect(await there.opening(keyId)).toBe('destroyed'));
     expect(await keyRows(database.db).findOne({ _id: keyId })).toEqual({
       _id: keyId,
@@ -103,7 +122,7 @@ describe('a key that was destroyed', () => {
   test('stays so in a store that was restored from before it was made', async () => {
     const store = process();
     expect(await store.opening('neverseenkey')).toBe('unknown');
-    expect(await store.destroy('c-lost', why, ['neverseenkey'])).toEqual(['neverseenkey']);
+    await store.destroy('c-lost', why, ['neverseenkey']);
     expect(await store.opening('neverseenkey')).toBe('destroyed');
   });
 });

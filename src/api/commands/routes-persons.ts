@@ -1,0 +1,125 @@
+import { setTimeout } from 'node:timers/promises';
+import { Type } from 'typebox';
+import type { Db } from 'mongodb';
+import { type ForgettingRow, latestForgetting } from '../../forgetting/forgettings.js';
+import type { OpenOrders } from '../../forgetting/messages.js';
+import type { ForgetRequest, Requested } from '../../forgetting/request.js';
+import { commandIdOf } from '../../log/workflow/command-id.js';
+import { ForgettingAnswer, forgettingAnswer } from '../forgetting.js';
+import { HttpProblem, problem } from '../problem.js';
+import { closed, CustomerPath, Name, Text } from '../schemas.js';
+import type { Http } from '../server.js';
+import { hashOf } from './identity.js';
+import { metaOf, preferencesOf } from './request.js';
+import { CreateHeaders } from './schemas.js';
+
+export interface PersonCommandDeps {
+  readonly db: Db;
+  /** see `requestForgetting`; needs Temporal and MongoDB */
+  readonly forgetPerson: (asked: Omit<ForgetRequest, 'keyInUseMs'>) => Promise<Requested>;
+}
+
+const LOOK_EVERY_MS = 100;
+
+/** Forgets the person of a customer. */
+export function registerPersonCommands(app: Http, { db, forgetPerson }: PersonCommandDeps): void {
+  app.post(
+    '/v1/customers/:customerId/forget',
+    {
+      config: { access: 'persons:erase' },
+      schema: {
+        summary: 'Forget the person of a customer',
+        description:
+          'Destroys the keys under which the person is sealed, notes it in each of the orders, checks every place that ' +
+          'held the values, and signs a certificate of that. It takes some seconds, and goes on by itself: ask again ' +
+          'with `GET`, or wait with `Prefer: wait`. Open orders are refused, or waited for. A later order of this ' +
+          'customer id is under a new key.',
+        tags: ['persons'],
+        headers: CreateHeaders,
+        params: CustomerPath,
+        body: closed({
+          reason: Text,
+          lawfulBasis: Type.Optional(Name),
+          whenFinished: Type.Optional(
+            Type.Boolean({ description: 'wait until each order is finished, however long that takes' }),
+          ),
+        }),
+        response: {
+          200: ForgettingAnswer,
+          202: ForgettingAnswer,
+          400: problem(400),
+          404: problem(404),
+          409: problem(409),
+          413: problem(413),
+          415: problem(415),
+          422: problem(422),
+          503: problem(503),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { customerId } = request.params;
+      const { reason, lawfulBasis, whenFinished = false } = request.body;
+      const { waitSeconds = 0 } = preferencesOf(request);
+      const { issuer, key, correlationId, actor, onBehalfOf } = metaOf(request);
+      const basis = lawfulBasis === undefined ? {} : { lawfulBasis };
+      const requested = await forgetPerson({
+        customerId,
+        reason,
+        ...basis,
+        whenFinished,
+        commandId: commandIdOf(issuer, key),
+        hash: hashOf({ type: 'ForgetPerson', customerId, reason, ...basis, whenFinished }),
+        correlationId,
+        actor,
+        ...(onBehalfOf !== undefined && { onBehalfOf }),
+      });
+      if (requested.kind !== 'accepted') throw problemOf(requested, customerId, key);
+      // A request that only waits gives its place to another.
+      if (waitSeconds > 0) request.leave();
+      const row = await settled(db, requested.row, waitSeconds * 1_000);
+      if (row.status === 'refused') throw openOrdersProblem(row.open);
+      return await reply.code(row.status === 'forgotten' ? 200 : 202).send(forgettingAnswer(row));
+    },
+  );
+}
+
+/** The forgetting when it is done or refused, or as it is after this time. */
+async function settled(db: Db, row: ForgettingRow, withinMs: number): Promise<ForgettingRow> {
+  const giveUpAt = Date.now() + withinMs;
+  let latest = row;
+  while (!isSettled(latest) && Date.now() < giveUpAt) {
+    await setTimeout(LOOK_EVERY_MS);
+    latest = (await latestForgetting(db, row.customerId)) ?? row;
+  }
+  return latest;
+}
+
+function isSettled({ status }: ForgettingRow): boolean {
+  return status === 'forgotten' || status === 'refused';
+}
+
+function problemOf(
+  requested: Exclude<Requested, { readonly kind: 'accepted' }>,
+  customerId: string,
+  key: string,
+): HttpProblem {
+  switch (requested.kind) {
+    case 'open':
+      return openOrdersProblem(requested.open);
+    case 'unknown_customer':
+      return new HttpProblem(404, 'customer_not_found', `There is no order of a customer ${customerId}`);
+    case 'key_reused':
+      return new HttpProblem(422, 'key_reused', `the key ${key} was used with another body: use a new key`);
+    default:
+      return requested satisfies never;
+  }
+}
+
+function openOrdersProblem({ count, orderIds }: OpenOrders = { count: 0, orderIds: [] }): HttpProblem {
+  const more = count > orderIds.length ? ` and ${count - orderIds.length} more` : '';
+  const detail =
+    `${count} orders are not finished: ${orderIds.join(', ')}${more}. ` +
+    'Finish or cancel them, or forget the person when they are finished (whenFinished).';
+  return new HttpProblem(409, 'orders_open', detail);
+}

@@ -1,0 +1,88 @@
+import { Readable } from 'node:stream';
+import type { Db } from 'mongodb';
+import { Type } from 'typebox';
+import { type Exporting, exportPerson } from '../../forgetting/export.js';
+import { latestForgetting } from '../../forgetting/forgettings.js';
+import { ForgettingAnswer, forgettingAnswer } from '../forgetting.js';
+import { HttpProblem, problem } from '../problem.js';
+import { CustomerPath } from '../schemas.js';
+import type { Http } from '../server.js';
+
+export interface PersonQueryDeps extends Exporting {
+  readonly db: Db;
+}
+
+/** All that is held of a person, and how far its forgetting is. */
+export function registerPersonQueries(app: Http, { db, ...exporting }: PersonQueryDeps): void {
+  app.get(
+    '/v1/customers/:customerId/export',
+    {
+      config: { access: 'persons:read', work: 'history' },
+      schema: {
+        summary: 'All that is held of a customer, for a subject access request',
+        description:
+          'Each order as it is, with its whole log and what needs a person, and earlier forgettings. It is sent order by ' +
+          'order: an answer that was cut off is no JSON.',
+        tags: ['persons'],
+        params: CustomerPath,
+        response: {
+          200: {
+            description: 'personal values are opened',
+            content: {
+              'application/json': {
+                schema: Type.Object({
+                  customerId: Type.String(),
+                  exportedAt: Type.String({ description: 'ISO-8601 UTC' }),
+                  orders: Type.Array(Type.Object({ orderId: Type.String() })),
+                  forgettings: Type.Array(Type.Object({ customerId: Type.String() })),
+                }),
+              },
+            },
+          },
+          400: problem(400),
+          404: problem(404),
+          503: problem(503),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { customerId } = request.params;
+      const pieces = exportPerson(exporting, customerId);
+      // An outage before the first order is answered with a problem.
+      const first = await pieces.next();
+      if (first.done === true) throw noCustomer(customerId);
+      return await reply
+        .type('application/json; charset=utf-8')
+        .send(Readable.from(after(first.value, pieces)));
+    },
+  );
+
+  app.get(
+    '/v1/customers/:customerId/forget',
+    {
+      config: { access: 'persons:erase' },
+      schema: {
+        summary: 'The last forgetting of a customer, with its certificate',
+        tags: ['persons'],
+        params: CustomerPath,
+        response: { 200: ForgettingAnswer, 400: problem(400), 404: problem(404), 503: problem(503) },
+      },
+    },
+    async (request, reply) => {
+      const { customerId } = request.params;
+      const row = await latestForgetting(db, customerId);
+      if (row === undefined)
+        throw new HttpProblem(404, 'forgetting_not_found', `Customer ${customerId} was not forgotten.`);
+      return await reply.send(forgettingAnswer(row));
+    },
+  );
+}
+
+async function* after(first: string, rest: AsyncIterable<string>): AsyncGenerator<string, void> {
+  yield first;
+  yield* rest;
+}
+
+function noCustomer(customerId: string): HttpProblem {
+  return new HttpProblem(404, 'customer_not_found', `There is no order of a customer ${customerId}`);
+}

@@ -1,0 +1,97 @@
+import { Context, getClient } from '@temporalio/activity';
+import type { Db } from 'mongodb';
+import type { KeyStore } from '../access/persons/key-store.js';
+import { batches } from '../concurrency/async-iterables.js';
+import { commandIdOf } from '../log/workflow/command-id.js';
+import type { ForgetPerson } from '../order/commands.js';
+import { signCertificate } from './certificate.js';
+import { isUnder, openOrders, ordersOf, type Stores } from './customer-orders.js';
+import { type ForgetMessage, forgetInOrder } from './forget-order.js';
+import { noteStatus } from './forgettings.js';
+import { keysNamedBy } from './keys-named.js';
+import type { Forgetting, ForgettingActivities } from './messages.js';
+import { inspectPlaces } from './places.js';
+
+export interface ForgettingDeps {
+  readonly db: Db;
+  readonly keyStore: KeyStore;
+  /** of the order workflows */
+  readonly taskQueue: string;
+}
+
+const concurrency = 8;
+
+/** The activities of `forgetPerson`. */
+export function createForgetting({ db, keyStore, taskQueue }: ForgettingDeps): ForgettingActivities {
+  const storesNow = (): Stores => ({ client: getClient(), db, taskQueue });
+  const heartbeat = () => Context.current().heartbeat();
+  return {
+    async findOpenOrders({ forgetting, keys }) {
+      await noteStatus(db, forgetting, 'forgetting');
+      return await openOrders(storesNow(), forgetting.customerId, keys, heartbeat);
+    },
+    async noteForgetting({ forgetting, status, open }) {
+      await noteStatus(db, forgetting, status, { open });
+    },
+    async retireKeys({ customerId }) {
+      const named = await keysNamedBy(storesNow(), customerId, heartbeat);
+      return (await keyStore.retire(customerId, named)).toSorted();
+    },
+    async destroyKeys({ forgetting: { customerId, reason, actor, requestedAt: at }, keys }) {
+      await keyStore.destroy(customerId, { reason, actor, at }, keys);
+    },
+    async forgetInOrders({ forgetting, keys }) {
+      const stores = storesNow();
+      const message = messageTo(forgetting, keys);
+      const concerned = async function* () {
+        for await (const order of ordersOf(stores, forgetting.customerId))
+          if (isUnder(order, keys)) yield order.orderId;
+      };
+      for await (const orderIds of batches(concerned(), concurrency)) {
+        heartbeat();
+        await Promise.all(orderIds.map((orderId) => forgetInOrder(stores, orderId, message)));
+      }
+    },
+    async certify({ forgetting, keys }) {
+      const { id, customerId, reason, lawfulBasis, actor, onBehalfOf, requestedAt } = forgetting;
+      const inspection = await inspectPlaces({ stores: storesNow(), keyStore, customerId, keys, heartbeat });
+      const certificate = signCertificate(
+        {
+          forgettingId: id,
+          customerId,
+          reason,
+          ...(lawfulBasis !== undefined && { lawfulBasis }),
+          actor,
+          ...(onBehalfOf !== undefined && { onBehalfOf }),
+          requestedAt,
+          forgottenAt: new Date().toISOString(),
+          keys,
+          ...inspection,
+        },
+        await keyStore.signingKey(),
+      );
+      await noteStatus(db, forgetting, 'forgotten', { certificate });
+    },
+  };
+}
+
+function messageTo(
+  { id, customerId, reason, lawfulBasis, hash, correlationId, actor, onBehalfOf }: Forgetting,
+  keys: readonly string[],
+): ForgetMessage {
+  const data: ForgetPerson['data'] = {
+    customerId,
+    keys,
+    reason,
+    ...(lawfulBasis !== undefined && { lawfulBasis }),
+  };
+  return {
+    data,
+    commandId: commandIdOf('system', `forget.${id}`),
+    hash,
+    correlationId,
+    actor,
+    ...(onBehalfOf !== undefined && { onBehalfOf }),
+    requestId: id,
+  };
+}

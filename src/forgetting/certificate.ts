@@ -1,0 +1,74 @@
+import { createPublicKey, type JsonWebKey, type KeyObject, sign, verify } from 'node:crypto';
+
+/** A place that held the person's values, and how it was checked. */
+export interface CheckedPlace {
+  readonly place: string;
+  /** what it holds now, in words */
+  readonly finding: string;
+  /** how that was found out */
+  readonly checked: string;
+  /** number of things looked at, such as events */
+  readonly count: number;
+}
+
+/** What a forgetting cannot reach. */
+export interface NotReached {
+  readonly what: string;
+  readonly why: string;
+  /** ids of the orders; absent if it is not about orders */
+  readonly orders?: readonly string[];
+}
+
+/** What was forgotten, because of whom, and how every place was checked. */
+export interface Certificate {
+  readonly forgettingId: string;
+  readonly customerId: string;
+  readonly reason: string;
+  readonly lawfulBasis?: string;
+  /** who asked for it, for whom, and when (ISO-8601 UTC) */
+  readonly actor: string;
+  readonly onBehalfOf?: string;
+  readonly requestedAt: string;
+  readonly forgottenAt: string;
+  /** ids of the destroyed keys */
+  readonly keys: readonly string[];
+  readonly orders: number;
+  readonly places: readonly CheckedPlace[];
+  readonly notReached: readonly NotReached[];
+}
+
+/** A certificate, and the same as a JWS that anybody with the public key can check. */
+export interface SignedCertificate {
+  readonly certificate: Certificate;
+  /** compact JWS (RFC 7515, RFC 8037), of which the payload is the certificate */
+  readonly jws: string;
+  /** the public key as a JWK: compare it with the one that was published before */
+  readonly publicKey: JsonWebKey;
+}
+
+const header = base64url(JSON.stringify({ alg: 'EdDSA', typ: 'person-forgotten+json' }));
+
+/** @param key an Ed25519 private key */
+export function signCertificate(certificate: Certificate, key: KeyObject): SignedCertificate {
+  const signed = `${header}.${base64url(JSON.stringify(certificate))}`;
+  const signature = sign(null, Buffer.from(signed), key).toString('base64url');
+  return {
+    certificate,
+    jws: `${signed}.${signature}`,
+    publicKey: createPublicKey(key).export({ format: 'jwk' }),
+  };
+}
+
+/** The certificate in a JWS; undefined if its signature is not of this key. */
+export function openCertificate(jws: string, publicKey: JsonWebKey): Certificate | undefined {
+  const [head = '', payload = '', signature = ''] = jws.split('.');
+  const key = createPublicKey({ key: publicKey, format: 'jwk' });
+  const isSigned =
+    head === header &&
+    verify(null, Buffer.from(`${head}.${payload}`), key, Buffer.from(signature, 'base64url'));
+  return isSigned ? (JSON.parse(Buffer.from(payload, 'base64url').toString()) as Certificate) : undefined;
+}
+
+function base64url(text: string): string {
+  return Buffer.from(text).toString('base64url');
+}

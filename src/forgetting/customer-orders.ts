@@ -1,0 +1,75 @@
+import type { Client } from '@temporalio/client';
+import type { Db } from 'mongodb';
+import { keyIdIn } from '../access/persons/sealing.js';
+import { committed } from '../log/journal/durability.js';
+import { foldHistory, readHistoryLog } from '../log/journal/history.js';
+import { listWorkflows } from '../log/journal/workflow-list.js';
+import { searchAttributes } from '../log/workflow/messages.js';
+import { FORGOTTEN, mayForget, personalTexts } from '../order/forget.js';
+import type { Order } from '../order/order.js';
+import { orderLog } from '../order-log.js';
+import { orders } from '../views/orders.js';
+import type { OpenOrders } from './messages.js';
+
+export interface Stores {
+  readonly client: Client;
+  readonly db: Db;
+  /** of the order workflows */
+  readonly taskQueue: string;
+}
+
+/** The orders of a customer: those that have a view, then those that Temporal alone knows. */
+export async function* ordersOf(
+  { client, db, taskQueue }: Stores,
+  customerId: string,
+): AsyncGenerator<Order, void> {
+  const viewed = orders(db).find(
+    { 'customer.id': customerId },
+    { ...committed, projection: { _id: 0, state: 1 } },
+  );
+  for await (const { state } of viewed) yield state;
+  const filter = `${searchAttributes.customer} = ${JSON.stringify(customerId)}`;
+  for await (const { listed } of listWorkflows(orderLog, client, taskQueue, { filter })) {
+    const orderIds = listed.map(({ orderId }) => orderId);
+    const known = new Set(await orders(db).distinct('_id', { _id: { $in: orderIds } }, committed));
+    for (const orderId of orderIds.filter((id) => !known.has(id))) {
+      const log = await readHistoryLog(orderLog, client, orderId);
+      // Its start command is refused: it is no order.
+      const order = log && foldHistory(orderLog, log);
+      if (order !== undefined) yield order;
+    }
+  }
+}
+
+/** Whether the order has a personal value that is in plain text, or sealed under one of the keys. */
+export function isUnder(order: Order, keys: readonly string[]): boolean {
+  return personalTexts(order).some((text) => {
+    if (text === FORGOTTEN) return false;
+    const keyId = keyIdIn(text);
+    return keyId === undefined || keys.includes(keyId);
+  });
+}
+
+const namedAtMost = 100;
+
+/**
+ * The customer's orders that are not finished.
+ *
+ * @param keys see `ForgettingActivities.findOpenOrders`
+ */
+export async function openOrders(
+  stores: Stores,
+  customerId: string,
+  keys?: readonly string[],
+  heartbeat: () => void = () => undefined,
+): Promise<OpenOrders> {
+  let count = 0;
+  const orderIds: string[] = [];
+  for await (const order of ordersOf(stores, customerId)) {
+    heartbeat();
+    if (mayForget(order) || (keys !== undefined && !isUnder(order, keys))) continue;
+    count += 1;
+    if (orderIds.length < namedAtMost) orderIds.push(order.orderId);
+  }
+  return { count, orderIds };
+}

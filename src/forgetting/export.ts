@@ -1,0 +1,62 @@
+import { type AttentionDeps, attentionOf } from '../attention/list.js';
+import { committed } from '../log/journal/durability.js';
+import { readHistoryLog } from '../log/journal/history.js';
+import { readStored } from '../log/journal/journal.js';
+import { eventsSetAside } from '../log/journal/set-aside.js';
+import type { Order } from '../order/order.js';
+import { toView } from '../order/view.js';
+import { orderLog } from '../order-log.js';
+import { ordersOf, type Stores } from './customer-orders.js';
+import { forgettings } from './forgettings.js';
+
+export interface Exporting {
+  readonly stores: Stores;
+  readonly attention: AttentionDeps;
+  /** opens the sealed values in plain data */
+  readonly open: (value: object) => Promise<unknown>;
+}
+
+/**
+ * All that is held of a customer, as the text of one JSON value, piece by piece: one order at a time
+ * is in memory. Nothing if the customer has no order.
+ */
+export async function* exportPerson(
+  { stores, attention, open }: Exporting,
+  customerId: string,
+): AsyncGenerator<string, void> {
+  let separator = '';
+  for await (const order of ordersOf(stores, customerId)) {
+    if (separator === '')
+      yield `{"customerId":${JSON.stringify(customerId)},"exportedAt":"${new Date().toISOString()}","orders":[`;
+    yield separator + JSON.stringify(await open(await exportedOrder(stores, attention, order)));
+    separator = ',';
+  }
+  if (separator === '') return;
+  const rows = await forgettings(stores.db)
+    .find({ customerId }, committed)
+    .sort({ requestedAt: 1 })
+    .toArray();
+  yield `],"forgettings":${JSON.stringify(rows)}}`;
+}
+
+/** The order as people see it, its whole log, and what needs a person. */
+async function exportedOrder(
+  { client, db }: Stores,
+  attention: AttentionDeps,
+  order: Order,
+): Promise<object> {
+  const { orderId } = order;
+  const recorded = await readStored(orderLog, db, orderId);
+  const events =
+    recorded.length > 0 ? recorded : ((await readHistoryLog(orderLog, client, orderId))?.events ?? []);
+  const aside = await eventsSetAside(orderLog, db)
+    .find({ orderId }, { ...committed, projection: { _id: 0 } })
+    .toArray();
+  return {
+    orderId,
+    order: toView(order),
+    events,
+    ...(aside.length > 0 && { eventsSetAside: aside }),
+    attention: await attentionOf(attention, orderId),
+  };
+}

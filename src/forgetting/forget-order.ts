@@ -1,0 +1,151 @@
+import { setTimeout } from 'node:timers/promises';
+import {
+  ApplicationFailure,
+  type Client,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+} from '@temporalio/client';
+import type { Db } from 'mongodb';
+import { recallCommands } from '../log/journal/command-memory.js';
+import { readStored } from '../log/journal/journal.js';
+import { contiguous } from '../log/journal/time-travel.js';
+import { type Message, messageId, type RefusedUpdate } from '../log/workflow/messages.js';
+import { forgetPerson, type ForgetPerson } from '../order/commands.js';
+import type { OrderEvent } from '../order/events.js';
+import { fold } from '../order/evolve.js';
+import { forget, withoutPerson } from '../order/forget.js';
+import type { Order } from '../order/order.js';
+import { upcast } from '../order/upcasters.js';
+import { type CommandAnswer, orderLog, orderWorkflow, type ResumedOrder, workflowId } from '../order-log.js';
+import type { Stores } from './customer-orders.js';
+
+export type ForgetMessage = Message<ForgetPerson['data']>;
+
+const ANSWER_WITHIN_MS = 5_000;
+const RECORDED_WITHIN_MS = 20_000;
+const LOOK_EVERY_MS = 50;
+
+/**
+ * Has an order forget its person. A running workflow takes the command. An order whose workflow has
+ * ended gets a new run, which takes it over from the journal. When this resolves, the journal has
+ * the event. Idempotent.
+ *
+ * @returns false if the journal lacks the first events of an ended order: no run can take it over
+ * @throws Error if it is not done yet: call it again
+ */
+export async function forgetInOrder(
+  stores: Stores,
+  orderId: string,
+  message: ForgetMessage,
+): Promise<boolean> {
+  const { db } = stores;
+  const answer = await update(stores, orderId, message);
+  if (answer === 'ended') {
+    const log = contiguous(await readStored(orderLog, db, orderId)).map((event) => upcast(event));
+    const order = fold(log);
+    if (order === undefined) return false;
+    const decision = forget(order, message.data);
+    if ('refusal' in decision) throw new Error(`order ${orderId}: ${decision.refusal.message}`);
+    if (decision.events.length === 0) return true;
+    await startAgain(stores, log, order, message);
+  } else if (answer.events.length === 0) return true;
+  await untilRecorded(db, orderId, message);
+  return true;
+}
+
+/** The workflow's answer, or `ended` if no workflow of the order is running. */
+async function update(
+  { client, db }: Pick<Stores, 'client' | 'db'>,
+  orderId: string,
+  message: ForgetMessage,
+): Promise<Pick<CommandAnswer, 'events'> | 'ended'> {
+  try {
+    return await client.connection.withDeadline(Date.now() + ANSWER_WITHIN_MS, () =>
+      client.workflow
+        .getHandle(workflowId(orderId))
+        .executeUpdate<CommandAnswer, [ForgetMessage]>(forgetPerson, {
+          args: [message],
+          updateId: messageId(message),
+        }),
+    );
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return 'ended';
+    const upTo = memoryFromIn(error);
+    if (upTo === undefined || message.absentUpTo === upTo) throw error;
+    const [known] = await recallCommands(orderLog, db, orderId, [message.commandId], upTo);
+    if (known !== undefined) return { events: [] };
+    return await update({ client, db }, orderId, { ...message, absentUpTo: upTo });
+  }
+}
+
+function memoryFromIn(error: unknown): number | undefined {
+  if (!(error instanceof WorkflowUpdateFailedError) || !(error.cause instanceof ApplicationFailure))
+    return undefined;
+  const [refused] = (error.cause.details ?? []) as readonly RefusedUpdate[];
+  return refused?.memoryFrom;
+}
+
+/** Another run may have been started meanwhile: then the next attempt finds it. */
+async function startAgain(
+  { client, taskQueue }: Stores,
+  [created]: readonly OrderEvent[],
+  order: Order,
+  message: ForgetMessage,
+): Promise<void> {
+  if (created === undefined) return;
+  const { orderId, commandId: creation, causationId, actor: creator } = created;
+  const { commandId, hash, correlationId, actor, onBehalfOf } = message;
+  const previousRunId = await lastRunId(client, orderId);
+  const resumed: ResumedOrder = {
+    orderId,
+    resume: {
+      // Not the id of the forgetting: a run that finds it in the log counts its message as known.
+      commandId: `${commandId}.resume`,
+      hash,
+      correlationId,
+      actor,
+      ...(onBehalfOf !== undefined && { onBehalfOf }),
+      reason: 'its person is forgotten',
+      ...(previousRunId !== undefined && { previousRunId }),
+      messages: [{ name: forgetPerson, message }],
+    },
+  };
+  try {
+    await client.workflow.start(orderWorkflow, {
+      workflowId: workflowId(orderId),
+      ...orderLog.startOptions(withoutPerson(order), {
+        commandId: creation,
+        hash: causationId.slice(creation.length + 1),
+        actor: creator,
+      }),
+      taskQueue,
+      args: [resumed],
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      workflowIdConflictPolicy: 'FAIL',
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+}
+
+async function lastRunId(client: Client, orderId: string): Promise<string | undefined> {
+  try {
+    return (await client.workflow.getHandle(workflowId(orderId)).describe()).runId;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+async function untilRecorded(db: Db, orderId: string, { commandId }: ForgetMessage): Promise<void> {
+  const giveUpAt = Date.now() + RECORDED_WITHIN_MS;
+  const recorded = async () => {
+    const events = await readStored(orderLog, db, orderId);
+    return events.some((event) => event.type === 'PersonForgotten' && event.commandId === commandId);
+  };
+  while (!(await recorded())) {
+    if (Date.now() > giveUpAt) throw new Error(`the journal lacks PersonForgotten of order ${orderId}`);
+    await setTimeout(LOOK_EVERY_MS);
+  }
+}

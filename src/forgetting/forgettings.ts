@@ -1,0 +1,54 @@
+import type { Db } from 'mongodb';
+import { committed, durable } from '../log/journal/durability.js';
+import type { SignedCertificate } from './certificate.js';
+import type { Forgetting, OpenOrders } from './messages.js';
+
+/** How far a forgetting is. `refused`: an order was open, and it was not to wait. */
+export type ForgettingStatus = 'forgetting' | 'waiting' | 'refused' | 'forgotten';
+
+/** A forgetting, and its certificate once it is done. */
+export interface ForgettingRow extends Omit<Forgetting, 'id' | 'keyInUseMs'> {
+  /** `Forgetting.id` */
+  readonly _id: string;
+  readonly status: ForgettingStatus;
+  /** the orders that it waits for, or was refused for; absent if there are none */
+  readonly open?: OpenOrders;
+  readonly certificate?: SignedCertificate;
+}
+
+export function forgettings(db: Db) {
+  return db.collection<ForgettingRow>('forgettings');
+}
+
+export async function ensureForgettingIndexes(db: Db): Promise<void> {
+  await forgettings(db).createIndexes([{ key: { customerId: 1, requestedAt: -1 } }]);
+}
+
+/** Sets how far a forgetting is. Creates its row, if there is none. */
+export async function noteStatus(
+  db: Db,
+  { id, ...forgetting }: Forgetting,
+  status: ForgettingStatus,
+  more: Pick<ForgettingRow, 'open' | 'certificate'> = {},
+): Promise<void> {
+  const { keyInUseMs: _, ...asked } = forgetting;
+  await forgettings(db).updateOne(
+    { _id: id, status: { $ne: 'forgotten' } },
+    {
+      $setOnInsert: asked,
+      $set: { status, ...more },
+      ...(more.open === undefined && { $unset: { open: true } }),
+    },
+    { ...durable, upsert: true },
+  );
+}
+
+/** The last forgetting of a customer. */
+export async function latestForgetting(db: Db, customerId: string): Promise<ForgettingRow | undefined> {
+  const found = await forgettings(db)
+    .find({ customerId }, committed)
+    .sort({ requestedAt: -1 })
+    .limit(1)
+    .toArray();
+  return found[0];
+}

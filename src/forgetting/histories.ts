@@ -1,0 +1,33 @@
+import type { Client } from '@temporalio/client';
+import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import type { temporal } from '@temporalio/proto';
+import { historyEvents } from '../log/journal/history-events.js';
+import { workflowId } from '../order-log.js';
+
+type Payload = temporal.api.common.v1.IPayload;
+
+/** Everything that Temporal keeps of one run of an order, decoded. */
+export interface KeptRun {
+  readonly runId: string;
+  readonly values: readonly unknown[];
+}
+
+/** All runs of an order that Temporal keeps: also those before it was started again. */
+export async function* keptRuns(client: Client, orderId: string): AsyncGenerator<KeptRun, void> {
+  const id = workflowId(orderId);
+  for await (const { runId } of client.workflow.list({ query: `WorkflowId = ${JSON.stringify(id)}` })) {
+    const values: unknown[] = [];
+    for await (const event of historyEvents(client, { workflowId: id, runId })) {
+      const payloads = payloadsIn(event);
+      values.push(...(await decodeArrayFromPayloads(client.options.loadedDataConverter, payloads)));
+    }
+    yield { runId, values };
+  }
+}
+
+/** Every payload in a part of a history, wherever it is. */
+function payloadsIn(part: unknown): Payload[] {
+  if (typeof part !== 'object' || part === null || part instanceof Uint8Array) return [];
+  if ('metadata' in part && 'data' in part && part.data instanceof Uint8Array) return [part as Payload];
+  return Object.values(part).flatMap(payloadsIn);
+}

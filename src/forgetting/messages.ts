@@ -1,0 +1,71 @@
+/** Name of the workflow type that forgets a person. */
+export const forgetWorkflow = 'forgetPerson';
+
+/** One id for each customer: the same person is never forgotten twice at a time. */
+export function forgetWorkflowId(customerId: string, taskQueue: string): string {
+  return `forget-${customerId}@${taskQueue}`;
+}
+
+/** A request to forget a person: what starts the workflow. It names nobody, because it stays. */
+export interface Forgetting {
+  /** of this forgetting; it follows from the command */
+  readonly id: string;
+  readonly customerId: string;
+  readonly reason: string;
+  /** such as `GDPR Art. 17` */
+  readonly lawfulBasis?: string;
+  /** wait until each of the person's orders is finished; otherwise an open one ends the forgetting */
+  readonly whenFinished: boolean;
+  readonly commandId: string;
+  /** of the command's body */
+  readonly hash: string;
+  readonly correlationId: string;
+  readonly actor: string;
+  /** for whom the actor did it; absent if for itself */
+  readonly onBehalfOf?: string;
+  /** ISO-8601 UTC */
+  readonly requestedAt: string;
+  /**
+   * how long a process may go on to use a key that was taken out of use, until its last order has
+   * started
+   */
+  readonly keyInUseMs: number;
+}
+
+/** Orders that keep a person from being forgotten. */
+export interface OpenOrders {
+  readonly count: number;
+  /** the first of them */
+  readonly orderIds: readonly string[];
+}
+
+interface Keyed {
+  readonly forgetting: Forgetting;
+  /** ids of the keys that this forgetting destroys */
+  readonly keys: readonly string[];
+}
+
+/** Each is idempotent, and retried until it succeeds. */
+export interface ForgettingActivities {
+  /**
+   * The person's orders that are not finished. With `keys`, those that have nothing under one of
+   * these keys, and nothing in plain text, are left out: they began later.
+   */
+  findOpenOrders(asked: {
+    readonly forgetting: Forgetting;
+    readonly keys?: readonly string[];
+  }): Promise<OpenOrders>;
+  /** Notes how far the forgetting is, for those who ask. */
+  noteForgetting(noted: {
+    readonly forgetting: Forgetting;
+    readonly status: 'waiting' | 'refused';
+    readonly open: OpenOrders;
+  }): Promise<void>;
+  /** Takes the person's keys out of use; returns their ids. */
+  retireKeys(forgetting: Forgetting): Promise<readonly string[]>;
+  destroyKeys(asked: Keyed): Promise<void>;
+  /** Appends `PersonForgotten` to each of the person's orders that has something under the keys. */
+  forgetInOrders(asked: Keyed): Promise<void>;
+  /** Checks every place that held the values, and signs the certificate. */
+  certify(asked: Keyed): Promise<void>;
+}

@@ -1,0 +1,42 @@
+import { keyIdIn } from '../access/persons/sealing.js';
+import { FORGOTTEN } from '../order/forget.js';
+
+/** The personal values in some data. */
+export interface Persons {
+  /** number of values by the id of the key that they are sealed under */
+  readonly sealed: Map<string, number>;
+  /** number of values in plain text */
+  plain: number;
+}
+
+/** Members whose texts are personal, by the member that they are in. */
+const personal: Readonly<Record<string, ReadonlySet<string>>> = {
+  customer: new Set(['name', 'email']),
+  shippingAddress: new Set(['name', 'street', 'city', 'postalCode', 'region', 'country']),
+  payment: new Set(['method']),
+  // of the view `customers`
+  lastOrder: new Set(['name']),
+};
+/** Members whose texts are personal wherever they are: notes, and the payment method of an effect. */
+const personalAnywhere = new Set(['note', 'text', 'method']);
+
+/** Adds up the personal values in plain data, such as an event, a message or a document. */
+export function addPersons(found: Persons, value: unknown, name = '', owner = ''): void {
+  if (typeof value === 'string') {
+    const keyId = keyIdIn(value);
+    if (keyId !== undefined) found.sealed.set(keyId, (found.sealed.get(keyId) ?? 0) + 1);
+    else if (value !== FORGOTTEN && isPersonal(name, owner)) found.plain += 1;
+  } else if (Array.isArray(value)) {
+    for (const entry of value) addPersons(found, entry, name, owner);
+  } else if (typeof value === 'object' && value !== null) {
+    for (const [member, inner] of Object.entries(value)) addPersons(found, inner, member, name);
+  }
+}
+
+function isPersonal(name: string, owner: string): boolean {
+  return personalAnywhere.has(name) || (personal[owner]?.has(name) ?? false);
+}
+
+export function noPersons(): Persons {
+  return { sealed: new Map(), plain: 0 };
+}

@@ -1,0 +1,264 @@
+import type { Db } from 'mongodb';
+import type { KeyStore } from '../access/persons/key-store.js';
+import { committed, durable } from '../log/journal/durability.js';
+import { readStored } from '../log/journal/journal.js';
+import { eventsSetAside } from '../log/journal/set-aside.js';
+import { dropUnusedBuilds, projections, projectionState } from '../log/views/feeding/state.js';
+import { documents } from '../log/views/view.js';
+import { orderLog } from '../order-log.js';
+import { orders } from '../views/orders.js';
+import { views } from '../views/views.js';
+import type { CheckedPlace, NotReached } from './certificate.js';
+import { isUnder, ordersOf, type Stores } from './customer-orders.js';
+import { keptRuns } from './histories.js';
+import { addPersons, noPersons, type Persons } from './persons-in.js';
+
+/** What was found in all places. */
+export interface Inspection {
+  /** number of orders whose person is forgotten */
+  readonly orders: number;
+  readonly places: readonly CheckedPlace[];
+  readonly notReached: readonly NotReached[];
+}
+
+interface Asked {
+  readonly stores: Stores;
+  readonly keyStore: KeyStore;
+  readonly customerId: string;
+  /** ids of the destroyed keys */
+  readonly keys: readonly string[];
+  readonly heartbeat: () => void;
+}
+
+/**
+ * Looks at every place that held values of a customer.
+ *
+ * @throws Error if a view has not followed yet, or a key is still there: call it again
+ */
+export async function inspectPlaces({
+  stores,
+  keyStore,
+  customerId,
+  keys,
+  heartbeat,
+}: Asked): Promise<Inspection> {
+  const { client, db } = stores;
+  const histories = new Tally(keyStore);
+  const journals = new Tally(keyStore);
+  const aside = new Tally(keyStore);
+  const orderIds: string[] = [];
+  let runs = 0;
+  for await (const order of ordersOf(stores, customerId)) {
+    heartbeat();
+    if (isUnder(order, keys)) throw new Error(`order ${order.orderId} still has its person: its view lags`);
+    if (order.forgotten === undefined) continue;
+    const { orderId } = order;
+    orderIds.push(orderId);
+    for (const { data } of await readStored(orderLog, db, orderId)) await journals.add(orderId, data);
+    for await (const { data } of eventsSetAside(orderLog, db).find({ orderId }, committed))
+      await aside.add(orderId, data);
+    for await (const { values } of keptRuns(client, orderId)) {
+      runs += 1;
+      for (const value of values) await histories.add(orderId, value);
+    }
+  }
+  const destroyed = await assertDestroyed(keyStore, keys);
+  const viewed = await inspectOrdersView(db, customerId, keys);
+  const built = await inspectBuilds(db, [customerId, ...orderIds], heartbeat);
+  const places: readonly CheckedPlace[] = [
+    {
+      place: 'key store',
+      finding: 'the keys are destroyed: their rows have no key material',
+      checked: 'each key was asked for',
+      count: destroyed,
+    },
+    {
+      place: 'Temporal histories',
+      finding: histories.finding(),
+      checked: `every payload of all ${runs} kept runs of the orders was decoded`,
+      count: histories.looked,
+    },
+    {
+      place: 'journal',
+      finding: journals.finding(),
+      checked: 'every event of the orders was read',
+      count: journals.looked,
+    },
+    {
+      place: 'feed and event streams',
+      finding: 'they have no copy: they read the journal',
+      checked: 'by construction',
+      count: 0,
+    },
+    {
+      place: 'events set aside by a resumption',
+      finding: aside.finding(),
+      checked: 'every event of the orders was read',
+      count: aside.looked,
+    },
+    {
+      place: 'view orders, with its search words',
+      finding: 'the orders show forgotten in the place of each personal value',
+      checked: 'the document of each order was read',
+      count: viewed,
+    },
+    {
+      place: 'views across orders, with their kept builds',
+      finding:
+        built.dropped === 0
+          ? 'no document has a personal value in plain text'
+          : `no document has a personal value in plain text; ${built.dropped} kept builds that had one were dropped`,
+      checked: 'the documents of the customer and of the orders were read in every build',
+      count: built.looked,
+    },
+    {
+      place: 'caches of the API',
+      finding: 'they have documents of the view orders, and follow it; no opened value is kept',
+      checked: 'by construction',
+      count: 0,
+    },
+    {
+      place: 'delivery logs',
+      finding: 'there are none',
+      checked: 'by construction',
+      count: 0,
+    },
+  ];
+  return { orders: orderIds.length, places, notReached: notReached({ histories, journals, aside }) };
+}
+
+/** The personal values that one place has. */
+class Tally {
+  looked = 0;
+  private unreadable = 0;
+  /** ids of orders that have values in plain text */
+  readonly plain = new Set<string>();
+  /** ids of orders that have values under a key that is not destroyed */
+  readonly readable = new Set<string>();
+  private readonly keyStore: KeyStore;
+  private readonly isDestroyed = new Map<string, boolean>();
+
+  constructor(keyStore: KeyStore) {
+    this.keyStore = keyStore;
+  }
+
+  async add(orderId: string, value: unknown): Promise<void> {
+    const found: Persons = noPersons();
+    addPersons(found, value);
+    this.looked += 1;
+    if (found.plain > 0) this.plain.add(orderId);
+    for (const [keyId, count] of found.sealed) {
+      if (await this.isGone(keyId)) this.unreadable += count;
+      else this.readable.add(orderId);
+    }
+  }
+
+  private async isGone(keyId: string): Promise<boolean> {
+    const known = this.isDestroyed.get(keyId);
+    if (known !== undefined) return known;
+    const isGone = typeof (await this.keyStore.opening(keyId)) === 'string';
+    this.isDestroyed.set(keyId, isGone);
+    return isGone;
+  }
+
+  finding(): string {
+    const sealed = `${this.unreadable} values are sealed under destroyed keys`;
+    const plain = this.plain.size === 0 ? '' : `; ${this.plain.size} orders have values in plain text`;
+    return `${sealed}${plain}`;
+  }
+}
+
+async function assertDestroyed(keyStore: KeyStore, keys: readonly string[]): Promise<number> {
+  for (const keyId of keys)
+    if ((await keyStore.opening(keyId)) !== 'destroyed') throw new Error(`the key ${keyId} is not destroyed`);
+  return keys.length;
+}
+
+async function inspectOrdersView(db: Db, customerId: string, keys: readonly string[]): Promise<number> {
+  let count = 0;
+  for await (const { state } of orders(db).find(
+    { 'customer.id': customerId },
+    { ...committed, projection: { state: 1 } },
+  )) {
+    if (isUnder(state, keys)) throw new Error(`the view of order ${state.orderId} lags`);
+    if (state.forgotten !== undefined) count += 1;
+  }
+  return count;
+}
+
+/**
+ * Reads the documents with these ids in every build of every view across orders. A kept build that
+ * has a value in plain text is dropped; it is only needed for a roll-back.
+ */
+async function inspectBuilds(
+  db: Db,
+  ids: readonly string[],
+  heartbeat: () => void,
+): Promise<{ readonly looked: number; readonly dropped: number }> {
+  let looked = 0;
+  let dropped = 0;
+  for (const { name } of views) {
+    const state = await projectionState(db, name);
+    if (state === undefined) continue;
+    for (const build of [state.previous, state.rebuilding, state]) {
+      if (build === undefined) continue;
+      const found = noPersons();
+      for (let from = 0; from < ids.length; from += idsAtATime) {
+        heartbeat();
+        const some = { _id: { $in: ids.slice(from, from + idsAtATime) } };
+        for await (const document of documents(db, build.collection).find(some, committed)) {
+          looked += 1;
+          addPersons(found, document);
+        }
+      }
+      if (found.plain === 0) continue;
+      if (build !== state.previous) throw new Error(`the view ${name} lags`);
+      await projections(db).updateOne(
+        { _id: name, 'previous.collection': build.collection },
+        { $unset: { previous: true } },
+        durable,
+      );
+      await dropUnusedBuilds(db, name);
+      dropped += 1;
+    }
+  }
+  return { looked, dropped };
+}
+
+const idsAtATime = 500;
+
+function notReached(
+  tallies: Readonly<Record<'histories' | 'journals' | 'aside', Tally>>,
+): readonly NotReached[] {
+  const all = Object.values(tallies);
+  const plain = new Set(all.flatMap((tally) => [...tally.plain]));
+  const readable = new Set(all.flatMap((tally) => [...tally.readable]));
+  return [
+    ...(plain.size === 0
+      ? []
+      : [
+          {
+            what: 'values in plain text, in the journal and the histories of these orders, and in backups',
+            why: 'they were written before persons were sealed',
+            orders: [...plain],
+          },
+        ]),
+    ...(readable.size === 0
+      ? []
+      : [
+          {
+            what: 'values of these orders under a key that is not destroyed',
+            why: 'they were added while the person was being forgotten: forget the person again',
+            orders: [...readable],
+          },
+        ]),
+    {
+      what: 'backups of the key store',
+      why: 'a key that is restored from one is destroyed again at the next start; destroy the backups in their time',
+    },
+    {
+      what: 'the payment provider, carriers, and others that were given values',
+      why: 'they are not part of this system: ask them',
+    },
+  ];
+}

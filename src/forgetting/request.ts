@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { committed, durable } from '../log/journal/durability.js';
+import { openOrders, ordersOf, type Stores } from './customer-orders.js';
+import { forgettings, type ForgettingRow, latestForgetting } from './forgettings.js';
+import { type Forgetting, forgetWorkflow, forgetWorkflowId, type OpenOrders } from './messages.js';
+
+/** A request to forget a person, without the id and the time that it gets. */
+export type ForgetRequest = Omit<Forgetting, 'id' | 'requestedAt'>;
+
+export type Requested =
+  /** it has begun, or is done: its row says how far it is */
+  | { readonly kind: 'accepted'; readonly row: ForgettingRow }
+  /** the customer has open orders, and they are not to be waited for */
+  | { readonly kind: 'open'; readonly open: OpenOrders }
+  | { readonly kind: 'unknown_customer' }
+  /** the key of this command was used with another body */
+  | { readonly kind: 'key_reused' };
+
+/**
+ * Starts the workflow that forgets a person, unless one is under way for this customer. A command
+ * that was answered before is answered again.
+ *
+ * @throws errors of MongoDB and Temporal during an outage
+ */
+export async function requestForgetting(stores: Stores, asked: ForgetRequest): Promise<Requested> {
+  const { client, db, taskQueue } = stores;
+  const { customerId, whenFinished, commandId, hash } = asked;
+  const id = createHash('sha256').update(commandId).digest('hex').slice(0, 32);
+  const known = await forgettings(db).findOne({ _id: id }, committed);
+  if (known !== null && known.hash !== hash) return { kind: 'key_reused' };
+  if (known !== null && known.status !== 'refused') return { kind: 'accepted', row: known };
+  if (!(await hasOrders(stores, customerId))) return { kind: 'unknown_customer' };
+  if (!whenFinished) {
+    const open = await openOrders(stores, customerId);
+    if (open.count > 0) return { kind: 'open', open };
+  }
+  const forgetting: Forgetting = { ...asked, id, requestedAt: new Date().toISOString() };
+  try {
+    await client.workflow.start(forgetWorkflow, {
+      workflowId: forgetWorkflowId(customerId, taskQueue),
+      taskQueue,
+      args: [forgetting],
+      staticSummary: `forget the person of customer ${customerId}`,
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    const row = await latestForgetting(db, customerId);
+    if (row !== undefined && row.status !== 'forgotten') return { kind: 'accepted', row };
+    throw error;
+  }
+  const { id: _id, keyInUseMs: _, ...row } = { ...forgetting, status: 'forgetting' as const };
+  await forgettings(db).updateOne({ _id }, { $setOnInsert: row }, { ...durable, upsert: true });
+  return { kind: 'accepted', row: { _id, ...row } };
+}
+
+async function hasOrders(stores: Stores, customerId: string): Promise<boolean> {
+  for await (const _ of ordersOf(stores, customerId)) return true;
+  return false;
+}

@@ -1,0 +1,63 @@
+import { setTimeout } from 'node:timers/promises';
+import type { Db } from 'mongodb';
+import type { KeyStore } from '../access/persons/key-store.js';
+import { committed } from '../log/journal/durability.js';
+import { journal } from '../log/journal/journal.js';
+import type { EventData } from '../order/events.js';
+import { orderLog } from '../order-log.js';
+
+const type = 'PersonForgotten';
+
+/** So that the events of this type are found without reading all others. */
+export async function ensureTombstoneIndex(db: Db): Promise<void> {
+  await journal(orderLog, db).createIndexes([
+    { key: { type: 1, orderId: 1, version: 1 }, partialFilterExpression: { type } },
+  ]);
+}
+
+/**
+ * Destroys again every key that a `PersonForgotten` in the journal names. A key store that was
+ * restored from a backup may have such keys. No person may be opened before this has resolved.
+ */
+export async function destroyForgottenKeys(db: Db, keyStore: KeyStore): Promise<void> {
+  const found = journal(orderLog, db)
+    .find({ type }, committed)
+    .project<{ readonly actor: string; readonly occurredAt: string; readonly data: EventData[typeof type] }>({
+      _id: 0,
+      actor: 1,
+      occurredAt: 1,
+      data: 1,
+    })
+    .sort({ orderId: 1, version: 1 });
+  // The orders of one customer name the same keys.
+  const done = new Set<string>();
+  for await (const { actor, occurredAt: at, data } of found) {
+    const keys = data.keys.filter((keyId) => !done.has(keyId));
+    for (const keyId of keys) done.add(keyId);
+    await keyStore.destroy(data.customerId, { reason: data.reason, actor, at }, keys);
+  }
+}
+
+const AGAIN_MS = 1_000;
+
+/** Lets no key of the store be used before `destroyForgottenKeys` has succeeded. */
+export function destroyBeforeUse(
+  { db, keys }: { readonly db: Db; readonly keys: KeyStore },
+  stopping: AbortSignal,
+): void {
+  keys.holdUntil(untilDone(() => destroyForgottenKeys(db, keys), stopping));
+}
+
+async function untilDone(work: () => Promise<void>, stopping: AbortSignal): Promise<void> {
+  while (!stopping.aborted) {
+    try {
+      await work();
+      return;
+    } catch {
+      // MongoDB is away, which readiness reports.
+      await setTimeout(AGAIN_MS, undefined, { signal: stopping, ref: false }).catch(() => undefined);
+    }
+  }
+  // No key is used by a process that stops.
+  await new Promise(() => undefined);
+}

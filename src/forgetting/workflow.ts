@@ -1,0 +1,49 @@
+import { continueAsNew, proxyActivities, sleep, workflowInfo } from '@temporalio/workflow';
+import type { Forgetting, ForgettingActivities, OpenOrders } from './messages.js';
+
+const options = {
+  startToCloseTimeout: '10 minutes',
+  heartbeatTimeout: '30s',
+  retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '5s' },
+} as const;
+const { findOpenOrders, noteForgetting, retireKeys, destroyKeys, forgetInOrders, certify } =
+  proxyActivities<ForgettingActivities>(options);
+
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 5 * 60_000;
+
+/**
+ * Forgets a person. It survives any outage, since each step is repeated until it succeeds.
+ *
+ * First the person's keys are taken out of use, and only when no process uses them any more are the
+ * orders looked at again. So no order that has just been created is sealed under a key that will be
+ * destroyed: it is seen here, or has another key.
+ */
+export async function forgetPerson(forgetting: Forgetting): Promise<void> {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+    const keys = await keysWhenFinished(forgetting);
+    if (keys !== undefined) {
+      await destroyKeys({ forgetting, keys });
+      await forgetInOrders({ forgetting, keys });
+      await certify({ forgetting, keys });
+      return;
+    }
+    if (!forgetting.whenFinished) return;
+    await sleep(pauseMs);
+    if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof forgetPerson>(forgetting);
+  }
+}
+
+/** The keys to destroy; undefined if an order is open. */
+async function keysWhenFinished(forgetting: Forgetting): Promise<readonly string[] | undefined> {
+  if (await isKept(forgetting, await findOpenOrders({ forgetting }))) return undefined;
+  const keys = await retireKeys(forgetting);
+  await sleep(forgetting.keyInUseMs);
+  return (await isKept(forgetting, await findOpenOrders({ forgetting, keys }))) ? undefined : keys;
+}
+
+async function isKept(forgetting: Forgetting, open: OpenOrders): Promise<boolean> {
+  if (open.count === 0) return false;
+  await noteForgetting({ forgetting, status: forgetting.whenFinished ? 'waiting' : 'refused', open });
+  return true;
+}

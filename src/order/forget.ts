@@ -1,0 +1,79 @@
+import type { Address, ForgetPerson } from './commands.js';
+import type { Envelope, EventData } from './events.js';
+import { type Order, isFinished, isReadyToClose } from './order.js';
+import { type Decision, refuse } from './refusal.js';
+
+/** What is shown in the place of a personal value after its person was forgotten. */
+export const FORGOTTEN = 'forgotten';
+
+/**
+ * Whether the order's person may be forgotten: nothing is left to ship, to pay or to take back. The
+ * return window may still be open.
+ */
+export function mayForget(order: Order): boolean {
+  return isFinished(order) || isReadyToClose(order);
+}
+
+/** Without events if the person is forgotten already, and nothing personal was added since. */
+export function forget(order: Order, data: ForgetPerson['data']): Decision {
+  if (data.customerId !== order.customer.id)
+    return refuse(
+      'invalid',
+      'other_customer',
+      `the order is of customer ${order.customer.id}`,
+      '/customerId',
+    );
+  if (!mayForget(order)) {
+    const message =
+      'the order is not finished: finish or cancel it, or forget the person when it is finished (--when-finished)';
+    return refuse('not_allowed', 'order_open', message);
+  }
+  const known = order.forgotten?.keys ?? [];
+  const isDone =
+    order.forgotten !== undefined && !isPersonal(order) && data.keys.every((key) => known.includes(key));
+  return { events: isDone ? [] : [{ type: 'PersonForgotten', data }] };
+}
+
+/** The order after its person was forgotten: it has no personal value any more. */
+export function forgotten(
+  order: Order,
+  { occurredAt, data }: Pick<Envelope, 'occurredAt'> & { readonly data: EventData['PersonForgotten'] },
+): Order {
+  const keys = [...new Set([...(order.forgotten?.keys ?? []), ...data.keys])];
+  return { ...withoutPerson(order), forgotten: { at: occurredAt, keys } };
+}
+
+/** All personal values of the order, as it has them: in plain text, or sealed. */
+export function personalTexts({ customer, shippingAddress, payment, notes }: Order): readonly string[] {
+  return [
+    customer.name,
+    ...(customer.email === undefined ? [] : [customer.email]),
+    ...(shippingAddress === undefined ? [] : Object.values(shippingAddress)),
+    payment.method,
+    ...notes.map(({ text }) => text),
+  ];
+}
+
+function isPersonal(order: Order): boolean {
+  return personalTexts(order).some((text) => text !== FORGOTTEN);
+}
+
+/** The order with `FORGOTTEN` in the place of each personal value. */
+export function withoutPerson(order: Order): Order {
+  const { customer, shippingAddress } = order;
+  return {
+    ...order,
+    customer: {
+      ...customer,
+      name: FORGOTTEN,
+      ...(customer.email !== undefined && { email: FORGOTTEN }),
+    },
+    ...(shippingAddress !== undefined && { shippingAddress: nowhere(shippingAddress) }),
+    payment: { ...order.payment, method: FORGOTTEN },
+    notes: order.notes.map((note) => ({ ...note, text: FORGOTTEN })),
+  };
+}
+
+function nowhere(address: Address): Address {
+  return { ...address, ...Object.fromEntries(Object.keys(address).map((name) => [name, FORGOTTEN])) };
+}

@@ -1,0 +1,409 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Db } from 'mongodb';
+import { keyRows } from '../../src/access/persons/key-store.js';
+import { createForgetting } from '../../src/forgetting/activities.js';
+import { recognizeDatabase } from '../../src/effects/inventory/recognize-database.js';
+import { stockOutside } from '../../src/effects/outside.js';
+import { openCertificate } from '../../src/forgetting/certificate.js';
+import { destroyBeforeUse, ensureTombstoneIndex } from '../../src/forgetting/tombstones.js';
+import { journal, readJournal } from '../../src/log/journal/journal.js';
+import { resume } from '../../src/log/resume/resume.js';
+import { verify } from '../../src/log/proof/verify.js';
+import { projectionState } from '../../src/log/views/feeding/state.js';
+import { rebuildJournal } from '../../src/log/views/rebuilding/rebuild-journal.js';
+import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
+import { rebuild } from '../../src/log/views/rebuilding/rebuild.js';
+import { type NewOrder, orderLog, orderWorkflow, workflowId } from '../../src/order-log.js';
+import { rulesToday } from '../../src/order/rules.js';
+import { connectMongo } from '../../src/server/connections.js';
+import { createLogger } from '../../src/server/logger.js';
+import { customers, findCustomer } from '../../src/views/customers.js';
+import { orders } from '../../src/views/orders.js';
+import { createActivities } from '../../workers/activities.js';
+import { type RunningWorker, startWorker } from '../../workers/worker.js';
+import {
+  orderBody,
+  placedOrder,
+  type Reply,
+  startTestApi,
+  type TestApi,
+  workflowBundle,
+} from '../support/api.js';
+import { startSequencing } from '../support/sequencing.js';
+import { until } from '../support/until.js';
+
+const LIMIT_MS = 60_000;
+
+let api: TestApi;
+let db: Db;
+let worker: RunningWorker;
+let stopSequencing: () => Promise<void>;
+
+beforeAll(async () => {
+  api = await startTestApi({}, { keyInUseMs: 100 });
+  ({ db } = api.mongo);
+  await ensureTombstoneIndex(db);
+  worker = await api.startWorker();
+  stopSequencing = startSequencing(db);
+}, LIMIT_MS);
+afterAll(async () => {
+  await stopSequencing();
+  await api.close();
+});
+
+/** A person that no other test knows. */
+function newPerson() {
+  const id = randomUUID().slice(0, 8);
+  const name = `Ada${id} Lovelace`;
+  const customer = { id: `c-${id}`, name, email: `ada@${id}.example` };
+  const shippingAddress = { street: `${id} Main Street`, city: 'Berlin', country: 'DE' };
+  return {
+    customerId: customer.id,
+    name,
+    secrets: [name, customer.email, shippingAddress.street],
+    order: { customer, shippingAddress },
+  };
+}
+
+async function tell(orderId: string, command: string, body: object = {}): Promise<Reply> {
+  const reply = await api.post(`/v1/orders/${orderId}/${command}`, { body, headers: { prefer: 'wait=20' } });
+  expect(reply).toMatchObject({ status: 200 });
+  return reply;
+}
+
+/** An order within its return window. */
+async function completedOrder(more: object): Promise<string> {
+  const orderId = await placedOrder(api, { ...more });
+  await tell(orderId, 'shipments');
+  await tell(orderId, 'shipments/s1/dispatch', { carrier: 'DHL', trackingNumber: '1' });
+  await tell(orderId, 'shipments/s1/deliver');
+  await tell(orderId, 'notes', { text: 'rings twice' });
+  return orderId;
+}
+
+/** An order whose workflow has ended. */
+async function endedOrder(more: object): Promise<string> {
+  const orderId = await placedOrder(api, { ...more });
+  await tell(orderId, 'cancel', { reason: 'changed their mind' });
+  await api.client.workflow.getHandle(workflowId(orderId)).result();
+  return orderId;
+}
+
+function forget(customerId: string, more: object = {}, headers: Readonly<Record<string, string>> = {}) {
+  const body = { reason: 'asked by letter 4711', ...more };
+  return api.post(`/v1/customers/${customerId}/forget`, { body, headers: { prefer: 'wait=20', ...headers } });
+}
+
+async function discrepancies(orderId: string) {
+  const { taskQueue } = api.config.temporal;
+  const report = await verify(orderLog, { client: api.client, db, taskQueue }, { orderId });
+  return report.discrepancies.filter(({ where }) => where !== 'positions');
+}
+
+function rebuilding() {
+  const { signal } = new AbortController();
+  const { taskQueue } = api.config.temporal;
+  return {
+    db,
+    client: api.client,
+    taskQueue,
+    recognize: recognizeDatabase,
+    outside: stockOutside,
+    signal,
+    rebuildId: randomUUID(),
+    heartbeat: () => undefined,
+  };
+}
+
+/** Everything that can be read of an order, and of its customer. */
+async function readable(customerId: string, orderIds: readonly string[]): Promise<string> {
+  const paths = orderIds.flatMap((orderId) => [
+    `/v1/orders/${orderId}`,
+    `/v1/orders/${orderId}?consistency=strong`,
+    `/v1/orders/${orderId}?version=1`,
+    `/v1/orders/${orderId}/events`,
+    `/v1/orders/${orderId}/diff?from=1&to=3`,
+  ]);
+  const answers = await Promise.all(
+    [...paths, `/v1/orders?customerId=${customerId}`, `/v1/customers/${customerId}/export`].map((path) =>
+      api.get(path),
+    ),
+  );
+  const { found } = await findCustomer(db, customerId);
+  return JSON.stringify([answers.map(({ body }) => body), found]);
+}
+
+test('open orders are refused, and named', async () => {
+  const { customerId, order } = newPerson();
+  const orderId = await placedOrder(api, order);
+  const refused = await forget(customerId);
+  expect(refused).toMatchObject({ status: 409, body: { code: 'orders_open' } });
+  expect(refused.body.detail).toContain(orderId);
+  expect((await api.get(`/v1/orders/${orderId}`)).body.customer).toEqual(order.customer);
+  expect(await api.get(`/v1/customers/${customerId}/forget`)).toMatchObject({ status: 404 });
+});
+
+test('a customer without an order is unknown', async () => {
+  expect(await forget('c-nobody')).toMatchObject({ status: 404, body: { code: 'customer_not_found' } });
+});
+
+test(
+  'a person is forgotten everywhere, and everything else goes on',
+  async () => {
+    const { customerId, name, secrets, order } = newPerson();
+    const [completed, ended] = await Promise.all([completedOrder(order), endedOrder(order)]);
+    const orderIds = [completed, ended];
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+    );
+    // Twice, so that there is a kept build.
+    await rebuild(orderLog, customers, rebuilding());
+    await rebuild(orderLog, customers, rebuilding());
+    for (const secret of secrets) expect(await readable(customerId, orderIds)).toContain(secret);
+    const before = (await api.get(`/v1/orders/${completed}`)).body;
+
+    const key = randomUUID();
+    const reply = await forget(customerId, { lawfulBasis: 'GDPR Art. 17' }, { 'idempotency-key': key });
+    expect(reply).toMatchObject({ status: 200, body: { status: 'forgotten', customerId } });
+    expect(
+      await forget(customerId, { lawfulBasis: 'GDPR Art. 17' }, { 'idempotency-key': key }),
+    ).toMatchObject({
+      status: 200,
+      body: { jws: reply.body.jws },
+    });
+    expect(await api.get(`/v1/customers/${customerId}/forget`)).toMatchObject({
+      status: 200,
+      body: reply.body,
+    });
+
+    // The certificate.
+    const { certificate, jws, publicKey } = reply.body;
+    expect(openCertificate(jws, publicKey)).toEqual(certificate);
+    expect(certificate).toMatchObject({ customerId, orders: 2, lawfulBasis: 'GDPR Art. 17' });
+    const places = certificate.places.map(({ place }: { readonly place: string }) => place).join();
+    for (const place of [
+      'histories',
+      'journal',
+      'feed',
+      'view',
+      'kept builds',
+      'caches',
+      'key store',
+      'delivery',
+    ])
+      expect(places).toContain(place);
+    expect(certificate.notReached.filter((one: { readonly orders?: unknown }) => one.orders)).toEqual([]);
+
+    // Nothing of the person is left to read or to find.
+    const everything = async () => {
+      const text = await readable(customerId, orderIds);
+      for (const secret of secrets) expect(text).not.toContain(secret);
+      expect(text).not.toContain('rings twice');
+    };
+    await everything();
+    expect((await api.get(`/v1/orders?q=${encodeURIComponent(name)}`)).body.data).toEqual([]);
+    expect((await api.get(`/v1/orders/${ended}`)).body).toMatchObject({
+      customer: { id: customerId, name: 'forgotten', email: 'forgotten' },
+      shippingAddress: { street: 'forgotten', city: 'forgotten' },
+    });
+
+    // The logs go on without a gap, and still prove themselves.
+    for (const orderId of orderIds) {
+      const log = await readJournal(orderLog, db, orderId);
+      expect(log.map(({ version }) => version)).toEqual(log.map((_, index) => index + 1));
+      expect(log.at(-1)).toMatchObject({
+        type: 'PersonForgotten',
+        data: { customerId, keys: certificate.keys },
+      });
+      await until(async () => expect(await discrepancies(orderId)).toEqual([]));
+    }
+    const resumed = await resume(
+      orderLog,
+      { client: api.client, db, taskQueue: api.config.temporal.taskQueue },
+      ended,
+      { commandId: `tester ${randomUUID()}`, hash: '', correlationId: '', actor: 'tester', reason: 'a test' },
+    );
+    expect(resumed).toMatchObject({ outcome: 'ended' });
+
+    // Rebuilds show nothing of the person either.
+    await rebuildStateView(orderLog, rebuilding());
+    await everything();
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+    );
+    await rebuild(orderLog, customers, rebuilding());
+    await everything();
+    await Promise.all([
+      journal(orderLog, db).deleteMany({ orderId: { $in: orderIds } }),
+      orders(db).deleteMany({ _id: { $in: orderIds } }),
+    ]);
+    await rebuildJournal(orderLog, rebuilding());
+    await everything();
+
+    // Money and stock: goods come back, and are paid for.
+    const { status, captured, refunded, total } = before;
+    expect((await api.get(`/v1/orders/${completed}`)).body).toMatchObject({
+      status,
+      captured,
+      refunded,
+      total,
+    });
+    const [{ sku }] = before.lines;
+    await tell(completed, 'returns', { lines: [{ sku, quantity: 1 }], reason: 'too small' });
+    await tell(completed, 'returns/r1/receive');
+    await until(async () =>
+      expect((await api.get(`/v1/orders/${completed}`)).body).toMatchObject({ refunded: 1999 }),
+    );
+  },
+  LIMIT_MS,
+);
+
+test(
+  'a forgetting waits for open orders, and a later order of the customer is under a new key',
+  async () => {
+    const { customerId, name, order } = newPerson();
+    const orderId = await placedOrder(api, order);
+    const asked = await forget(customerId, { whenFinished: true }, { prefer: 'wait=0' });
+    expect(asked).toMatchObject({ status: 202 });
+    const forgetting = async () => (await api.get(`/v1/customers/${customerId}/forget`)).body;
+    await until(async () =>
+      expect(await forgetting()).toMatchObject({
+        status: 'waiting',
+        openOrders: { count: 1, orderIds: [orderId] },
+      }),
+    );
+    await tell(orderId, 'cancel', { reason: 'twice' });
+    await until(async () => expect(await forgetting()).toMatchObject({ status: 'forgotten' }));
+
+    const later = await placedOrder(api, order);
+    expect((await api.get(`/v1/orders/${later}`)).body.customer.name).toBe(name);
+    expect((await api.get(`/v1/orders/${orderId}`)).body.customer.name).toBe('forgotten');
+    expect((await api.get(`/v1/orders?q=${encodeURIComponent(name)}`)).body.data).toMatchObject([
+      { orderId: later },
+    ]);
+  },
+  LIMIT_MS,
+);
+
+test(
+  'a forgetting whose worker ends after the keys are destroyed goes on with the next one',
+  async () => {
+    const { customerId, order } = newPerson();
+    const orderId = await endedOrder(order);
+    await worker.stop();
+    const { config } = api;
+    const { taskQueue } = config.temporal;
+    const keyStore = api.mongo.keys;
+    const dying = startWorker(
+      { config, mongo: api.mongo, logger: createLogger('silent'), workflowBundle },
+      {
+        taskQueue,
+        activities: {
+          ...createActivities({ db }),
+          ...createForgetting({ db, keyStore, taskQueue }),
+          forgetInOrders: async () => await Promise.reject(new Error('the worker is about to end')),
+        },
+      },
+    );
+    await dying.ready;
+    await forget(customerId, {}, { prefer: 'wait=0' });
+    const isDestroyed = { customerId, destroyed: { $exists: true } };
+    const keys = keyRows(api.mongo.client.db(config.keys.db));
+    await until(async () => expect(await keys.countDocuments(isDestroyed)).toBe(1));
+    await dying.stop();
+    expect((await readJournal(orderLog, db, orderId)).at(-1)).not.toMatchObject({ type: 'PersonForgotten' });
+    worker = await api.startWorker();
+    await until(async () =>
+      expect((await api.get(`/v1/customers/${customerId}/forget`)).body).toMatchObject({
+        status: 'forgotten',
+      }),
+    );
+    expect((await readJournal(orderLog, db, orderId)).at(-1)).toMatchObject({ type: 'PersonForgotten' });
+  },
+  LIMIT_MS,
+);
+
+test(
+  'a key store that is restored from a backup destroys the keys again before it serves',
+  async () => {
+    const { customerId, order } = newPerson();
+    await endedOrder(order);
+    const rows = keyRows(api.mongo.client.db(api.config.keys.db));
+    const backup = await rows.find({ customerId }).toArray();
+    const { body } = await forget(customerId);
+    expect(body).toMatchObject({ status: 'forgotten' });
+    const keyId = backup[0]?.['_id'] ?? '';
+    expect(body.certificate.keys).toEqual([keyId]);
+    for (const { _id, ...row } of backup) await rows.replaceOne({ _id }, row);
+
+    const unguarded = connectMongo(api.config);
+    expect(await unguarded.keys.opening(keyId)).toBeInstanceOf(Buffer);
+    await unguarded.close();
+    const restarted = connectMongo(api.config);
+    destroyBeforeUse(restarted, new AbortController().signal);
+    expect(await restarted.keys.opening(keyId)).toBe('destroyed');
+    expect((await restarted.keys.sealingKey(customerId)).keyId).not.toBe(keyId);
+    await restarted.close();
+  },
+  LIMIT_MS,
+);
+
+test(
+  'an order from before persons were sealed shows forgotten, and the certificate says what is not reached',
+  async () => {
+    const { customerId, name, order } = newPerson();
+    const orderId = randomUUID();
+    const {
+      paymentDeadlineMs: paymentDeadline,
+      returnWindowMs: returnWindow,
+      authorizationTtlMs,
+    } = api.config.terms;
+    const terms = { paymentDeadline, returnWindow, authorizationTtl: authorizationTtlMs };
+    const start: NewOrder = {
+      orderId,
+      create: {
+        data: { ...orderBody(), ...order, terms, rules: rulesToday },
+        commandId: `tester ${orderId}`,
+        hash: '0',
+        correlationId: orderId,
+        actor: 'tester',
+        requestId: orderId,
+      },
+    };
+    const { taskQueue } = api.config.temporal;
+    await api.client.workflow.start(orderWorkflow, {
+      workflowId: workflowId(orderId),
+      taskQueue,
+      args: [start],
+    });
+    await until(async () => expect((await api.get(`/v1/orders/${orderId}`)).body.status).toBe('confirmed'));
+    await tell(orderId, 'cancel', { reason: 'twice' });
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+    );
+    await rebuild(orderLog, customers, rebuilding());
+    expect((await findCustomer(db, customerId)).found).toMatchObject({ name });
+
+    const { body } = await forget(customerId, {}, { prefer: 'wait=0' });
+    expect(body).toMatchObject({ status: 'forgetting' });
+    await until(async () =>
+      expect((await readJournal(orderLog, db, orderId)).at(-1)).toMatchObject({ type: 'PersonForgotten' }),
+    );
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+    );
+    await rebuild(orderLog, customers, rebuilding());
+    const kept = (await projectionState(db, customers.name))?.previous?.collection;
+    await until(async () =>
+      expect((await api.get(`/v1/customers/${customerId}/forget`)).body).toMatchObject({
+        status: 'forgotten',
+        certificate: { notReached: expect.arrayContaining([expect.objectContaining({ orders: [orderId] })]) },
+      }),
+    );
+    expect((await api.get(`/v1/orders/${orderId}`)).body.customer.name).toBe('forgotten');
+    expect((await findCustomer(db, customerId)).found).toMatchObject({ name: 'forgotten' });
+    expect(await db.listCollections({ name: kept }).toArray()).toEqual([]);
+  },
+  LIMIT_MS,
+);
