@@ -43,7 +43,7 @@ A server is embedded unless its address is set.
   PAYMENTS_WEBHOOK_SECRET  whsec_…, verifies webhooks of the payment provider
   CARRIERS_WEBHOOK_SECRET  whsec_…, verifies webhooks of carriers
                            (the three are lists, by commas: the first one signs, each verifies)
-  MONGODB_URI_FILE, TEMPORAL_API_KEY_FILE, CURSOR_SECRET_FILE, PAYMENTS_WEBHOOK_SECRET_FILE, CARRIERS_WEBHOOK_SECRET_FILE
+  MONGODB_URI_FILE, KEYS_MONGODB_URI_FILE, TEMPORAL_API_KEY_FILE, CURSOR_SECRET_FILE, PAYMENTS_WEBHOOK_SECRET_FILE, CARRIERS_WEBHOOK_SECRET_FILE
                            files that have these values
   RECONCILE_INTERVAL       how often Temporal and MongoDB are compared (5m)
   ATTENTION_AFTER          how long something may be owed before it needs a person (5m)

@@ -40,18 +40,14 @@ async function replayedStates(history: temporal.api.history.v1.IHistory): Promis
       step: { fn: () => undefined, callDuringReplay: true },
     },
   };
-  const replays = [...events.entries()]
-    .filter(([, event]) => event.workflowTaskCompletedEventAttributes)
-    .map(([index]) => {
-      const end = events.findIndex((later, at) => at > index && !isOutcomeOfTask(later));
-      const upToHere = events.slice(0, end === -1 ? undefined : end);
-      return {
-        workflowId: `up-to-${index}`,
-        history: temporal.api.history.v1.History.create({ events: upToHere }),
-      };
+  for (const [index, event] of events.entries()) {
+    if (!event.workflowTaskCompletedEventAttributes) continue;
+    const end = events.findIndex((later, at) => at > index && !isOutcomeOfTask(later));
+    const upToHere = temporal.api.history.v1.History.create({
+      events: events.slice(0, end === -1 ? undefined : end),
     });
-  for await (const { error } of Worker.runReplayHistories({ workflowBundle, sinks }, replays))
-    if (error !== undefined) throw error;
+    await Worker.runReplayHistory({ workflowBundle, sinks }, upToHere);
+  }
   return states;
 }
 

@@ -1,4 +1,5 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { type Collection, type Db, type Filter, MongoServerError } from 'mongodb';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
@@ -109,6 +110,8 @@ const SEALS_WITHIN_MS = 300;
 const REST_MS = 2_000;
 const LARGEST_CACHE = 10_000;
 const REFILL_AGAIN_MS = 1_000;
+const READ_AGAIN_MS = 20;
+const READ_TRIES = 100;
 
 const durable = { writeConcern: { w: 'majority', journal: true } } as const;
 const committed = { readConcern: { level: 'majority' } } as const;
@@ -273,9 +276,13 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
       return remember(customerId, key);
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
-      const row = (await findSealing(customerId)).get(customerId);
-      if (row === undefined) throw new Error(`The key of customer ${customerId} changes.`, { cause: error });
-      return remember(customerId, keyIn(row));
+      // The other's key can be read when a majority has it.
+      for (let tries = 0; tries < READ_TRIES; tries += 1) {
+        const row = (await findSealing(customerId)).get(customerId);
+        if (row !== undefined) return remember(customerId, keyIn(row));
+        await setTimeout(READ_AGAIN_MS);
+      }
+      throw new Error(`The key of customer ${customerId} changes.`, { cause: error });
     }
   }
 
@@ -334,7 +341,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
       spares.push(...fresh);
     } catch {
       // Nothing depends on spare keys while the store answers.
-      if (!isClosed) setTimeout(refill, REFILL_AGAIN_MS).unref();
+      if (!isClosed) void setTimeout(REFILL_AGAIN_MS, undefined, { ref: false }).then(refill);
     }
   }
 
