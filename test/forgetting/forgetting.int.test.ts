@@ -33,7 +33,7 @@ import {
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
 
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 120_000;
 
 let api: TestApi;
 let db: Db;
