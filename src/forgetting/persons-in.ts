@@ -1,5 +1,6 @@
 import { keyIdIn } from '../access/persons/sealing.js';
 import { FORGOTTEN } from '../order/forget.js';
+import { GREATEST_NAME } from '../views/customers.js';
 
 /** The personal values in some data. */
 export interface Persons {
@@ -25,12 +26,17 @@ export function addPersons(found: Persons, value: unknown, name = '', owner = ''
   if (typeof value === 'string') {
     const keyId = keyIdIn(value);
     if (keyId !== undefined) found.sealed.set(keyId, (found.sealed.get(keyId) ?? 0) + 1);
-    else if (value !== FORGOTTEN && isPersonal(name, owner)) found.plain += 1;
+    else if (!isForgotten(value) && isPersonal(name, owner)) found.plain += 1;
   } else if (Array.isArray(value)) {
     for (const entry of value) addPersons(found, entry, name, owner);
   } else if (typeof value === 'object' && value !== null) {
     for (const [member, inner] of Object.entries(value)) addPersons(found, inner, member, name);
   }
+}
+
+/** In the view `customers`, another text takes the place of a name. */
+function isForgotten(text: string): boolean {
+  return text === FORGOTTEN || text === GREATEST_NAME;
 }
 
 function isPersonal(name: string, owner: string): boolean {

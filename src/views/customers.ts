@@ -75,7 +75,7 @@ export const customers: OrdersSummary = {
 };
 
 /** Takes the place of a name that is forgotten: greater than each, so that `max` keeps it. */
-const GREATEST_NAME = '\u{10FFFF}';
+export const GREATEST_NAME = '\u{10FFFF}';
 
 function ordered(order: Order): Change {
   return {

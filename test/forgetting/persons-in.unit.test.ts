@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { seal } from '../../src/access/persons/sealing.js';
 import { addPersons, noPersons } from '../../src/forgetting/persons-in.js';
+import { GREATEST_NAME } from '../../src/views/customers.js';
 import { states } from '../order/examples.js';
 
 const key = { keyId: 'AAAAAAAAAAAA', key: Buffer.alloc(32, 1) };
@@ -21,6 +22,7 @@ test.each([
   ['a name in the view of customers', { lastOrder: { orderId: 'o-1', name: 'Ada' } }, 1],
   ['what is not personal', { lines: [{ sku: 'A', name: 'Anvil' }], reason: 'late', tags: ['a'] }, 0],
   ['what is forgotten', { customer: { id: 'c-1', name: 'forgotten' } }, 0],
+  ['what is forgotten in the view of customers', { lastOrder: { name: GREATEST_NAME } }, 0],
 ])('in plain text: %s', (_, value, plain) => {
   expect(personsIn(value)).toEqual({ plain, sealed: {} });
 });
