@@ -1,5 +1,6 @@
 import { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
+import type { KeyStore } from '../../src/access/persons/key-store.js';
 import { readConfig } from '../../src/server/config.js';
 import { connectMongo, connectTemporal } from '../../src/server/connections.js';
 import { dropDatabases } from './databases.js';
@@ -15,6 +16,7 @@ export const webhookSecrets = {
 /** Processes of this project with one database and one task queue, and direct access to both. */
 export interface System {
   readonly db: Db;
+  readonly keys: KeyStore;
   readonly client: Client;
   readonly taskQueue: string;
   /** Starts a process with `roles` (separated by commas) and further variables. */
@@ -48,6 +50,7 @@ export function createSystem({
   const processes: RoleProcess[] = [];
   return {
     db: mongo.db,
+    keys: mongo.keys,
     client: new Client({ connection, namespace: config.temporal.namespace }),
     taskQueue: name,
     async start(roles, env = {}) {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { openAll } from '../../../src/access/persons/opening.js';
 import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
 import { workflowId, orderLog } from '../../../src/order-log.js';
@@ -468,7 +469,8 @@ test(
     // An update waits until the order is taken over.
     const after = { body: { text: 'after' }, headers: { prefer: 'wait=20', 'idempotency-key': 'after' } };
     await until(async () => expect((await api.post(`/v1/orders/${orderId}/notes`, after)).status).toBe(200));
-    const texts = (await readJournal(orderLog, db, orderId)).flatMap(({ type, data }) =>
+    const { value: events } = await openAll(api.mongo.keys, await readJournal(orderLog, db, orderId));
+    const texts = events.flatMap(({ type, data }) =>
       type === 'NoteAdded' && 'text' in data ? [data.text] : [],
     );
     expect(texts.slice(-2)).toEqual(['while away', 'after']);

@@ -402,7 +402,7 @@ test('the client scripts show the views, rebuild them and roll them back', async
 
 test.each([
   ['rebuild', 2, 'say which view'],
-  ['rebuild customers --from history', 2, 'leave it out'],
+  ['rebuild customers --from history', 2, 'name none'],
   ['rebuild nothing', 3, 'projection_not_found'],
   ['parked retry customers o-1:0 --reason x', 2, 'expected ORDER or ORDER:VERSION'],
   ['parked retry customers o-1', 2, '--reason'],
