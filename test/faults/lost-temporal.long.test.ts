@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { cp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { openAll } from '../../src/access/persons/opening.js';
 import { Client } from '@temporalio/client';
 import { workflowId, orderLog } from '../../src/order-log.js';
 import { isFinished } from '../../src/order/order.js';
@@ -299,7 +300,8 @@ describe('Temporal is put back to an older copy while orders go on', () => {
       const gone = lost.filter((orderId) => !known.has(workflowId(orderId)));
       const audited = await audit(system, [], gone);
       const order = audited.find(({ orderId }) => orderId === early)?.order;
-      expect(order?.notes.map(({ text }) => text)).toEqual(['early']);
+      const { value: opened } = await openAll(system.keys, order);
+      expect(opened?.notes.map(({ text }) => text)).toEqual(['early']);
     },
     LIMIT_MS,
   );
