@@ -2,9 +2,12 @@
 /** `npx orders`: runs the built client scripts. */
 import { existsSync } from 'node:fs';
 import process from 'node:process';
+import { fileURLToPath } from 'node:url';
 
 const main = new URL('../../dist/src/cli/main.js', import.meta.url);
 const packages = new URL('../../node_modules/commander', import.meta.url);
+// As `npm start` has it, from whichever folder a script is run: the keys of persons are there.
+process.env['DATA_DIR'] ||= fileURLToPath(new URL('../../.data', import.meta.url));
 if (existsSync(main) && existsSync(packages)) {
   await import(main.href);
 } else {

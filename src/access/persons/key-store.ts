@@ -222,6 +222,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
     if (known !== undefined && (stored === undefined || (await isSpare(known.key.keyId)))) {
       return remember(customerId, known.key);
     }
+    if (stored !== undefined) await searchKey();
     const spare = spares.pop();
     if (spare === undefined) return await (stored === undefined ? keepKey(customerId) : mint(customerId));
     refill();
@@ -335,6 +336,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
   async function fill(): Promise<void> {
     try {
       await ensureIndexes();
+      await searchKey();
       await storeKept(kept.all());
       const fresh = Array.from({ length: SPARES - spares.length }, newKey);
       await rows.insertMany(fresh.map(rowOf), durable);
@@ -348,6 +350,14 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
   function track(work: Promise<unknown>): void {
     claims.add(work);
     void work.finally(() => claims.delete(work));
+  }
+
+  /**
+   * It also shows that this process has the master keys of the store: a key that another master key
+   * wraps could not be opened by the other processes.
+   */
+  function searchKey(): Promise<Buffer> {
+    return systemKey('search', () => randomBytes(32));
   }
 
   function systemKey(name: SystemKeyRow['_id'], make: () => Buffer): Promise<Buffer> {
@@ -434,7 +444,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
       held = waiting;
       void release(waiting);
     },
-    searchKey: () => systemKey('search', () => randomBytes(32)),
+    searchKey,
     async signingKey() {
       const der = await systemKey('certificates', () =>
         generateKeyPairSync('ed25519').privateKey.export({ format: 'der', type: 'pkcs8' }),

@@ -67,7 +67,9 @@ export function unwrap({ byId }: MasterKeys, name: string, wrapped: string): Buf
   const [id = '', sealed = ''] = wrapped.split(':', 2);
   const master = byId.get(id);
   if (master === undefined)
-    throw new Error(`MASTER_KEY_FILE lacks the master key ${id}, which wraps the key ${name}.`);
+    throw new Error(
+      `MASTER_KEY_FILE lacks the master key ${id}, which wraps the key ${name}. All processes of a system need the same: set MASTER_KEY_FILE, or the same DATA_DIR.`,
+    );
   const bytes = Buffer.from(sealed, 'base64url');
   const decipher = createDecipheriv('aes-256-gcm', master.key, bytes.subarray(0, NONCE_BYTES))
     .setAAD(Buffer.from(name))

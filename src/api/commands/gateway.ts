@@ -243,15 +243,18 @@ export function createGateway(options: GatewayOptions): Gateway {
     const answer = answerOf(order, events);
 
     /** The hashes that the same create has under other keys, and had before persons were sealed. */
-    const otherHashes = async (): Promise<readonly string[]> => {
-      const others = await furtherKeys(body.customer.id, key);
+    const otherHashes = (others: readonly CustomerKey[]): readonly string[] => {
       return [body, ...others.map((other) => sealed(plain, other))].map((same) =>
         hashOf({ type: 'CreateOrder', orderId, data: same }),
       );
     };
     const repeated = async (hash: string | undefined): Promise<CommandResult> => {
-      const isSame = hash === message.hash || (hash !== undefined && (await otherHashes()).includes(hash));
-      if (isSame) return { kind: 'answered', answer, replayed: true };
+      const same: CommandResult = { kind: 'answered', answer, replayed: true };
+      if (hash === message.hash) return same;
+      const others = await furtherKeys(body.customer.id, key);
+      // It may be the same create, sealed under a key that cannot be asked for now.
+      if (others === undefined) return keysUnavailable();
+      if (hash !== undefined && otherHashes(others).includes(hash)) return same;
       return id === undefined ? keyReused(meta.key) : orderExists(orderId);
     };
     const first = await recorded;
@@ -283,13 +286,16 @@ export function createGateway(options: GatewayOptions): Gateway {
     }
   }
 
-  /** None while the key store is away. */
-  async function furtherKeys(customerId: string, than: CustomerKey): Promise<readonly CustomerKey[]> {
+  /** Undefined while the key store is away. */
+  async function furtherKeys(
+    customerId: string,
+    than: CustomerKey,
+  ): Promise<readonly CustomerKey[] | undefined> {
     try {
       return await withTimeout(journalWithinMs, otherKeys(keys, customerId, than));
     } catch (error) {
       if (!isMongoOutage(error)) throw error;
-      return [];
+      return undefined;
     }
   }
 
@@ -314,7 +320,9 @@ export function createGateway(options: GatewayOptions): Gateway {
       ({ type, data: sealed<object>({ orderId, type, data }, one) }) as FollowUpCommand;
     const result = await ask(sealedUnder(key));
     if (meta.fresh === true || !isKeyReused(result)) return result;
-    for (const other of await furtherKeys(customerId, key)) {
+    const others = await furtherKeys(customerId, key);
+    if (others === undefined) return keysUnavailable();
+    for (const other of others) {
       const again = await ask(sealedUnder(other));
       if (!isKeyReused(again)) return again;
     }
