@@ -25,6 +25,8 @@ beforeAll(async () => {
   commands = watchCommands(api.mongo.client);
   await fill(api.mongo.db, orderCount, () => undefined);
   await setUpSandbox(api.mongo.db);
+  // Read once in a process.
+  await api.mongo.keys.searchKey();
   await api.startWorker();
 });
 afterAll(async () => {
