@@ -20,6 +20,9 @@ COPY --from=build /app/dist dist
 # The client scripts, in any folder of the image: orders list
 COPY --from=build /app/src/cli/orders.mjs src/cli/orders.mjs
 RUN ln -s /app/src/cli/orders.mjs /usr/local/bin/orders
+# Keys of persons wait here while the key store is away: give it a volume.
+RUN install --directory --mode=700 --owner=node --group=node /app/.data
+VOLUME /app/.data
 USER node
 EXPOSE 8080
 CMD ["node", "--enable-source-maps", "dist/workers/main.js"]

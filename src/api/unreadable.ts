@@ -15,7 +15,8 @@ export function answerUnreadable(logger: Logger) {
       return;
     }
     const correlationId = randomUUID();
-    logger.debug({ err: error, correlationId }, 'unreadable request');
+    // The error itself has the whole request, with its key and its persons.
+    logger.debug({ code: error.code, correlationId }, 'unreadable request');
     const problem = problemOf(error);
     const { headers, body } = rawProblem(problem, correlationId);
     const head = [

@@ -154,6 +154,7 @@ export function exitCodeOf(status: number): number {
     case 412:
     case 422:
       return exitCodes.refused;
+    case 429:
     case 502:
     case 503:
     case 504:

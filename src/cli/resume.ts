@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { ResumeReport } from '../log/resume/resume.js';
 import { commandIdOf } from '../log/workflow/command-id.js';
 import { at } from './api.js';
+import { checkWho } from './send.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
 import {
   addScript,
@@ -94,7 +95,9 @@ async function resume(
       import('../order-log.js'),
       import('../endpoint/endpoint-log.js'),
     ]);
-  const { actor: who, correlationId } = metaOf(actor === undefined ? {} : { actor });
+  const meta = metaOf(actor === undefined ? {} : { actor });
+  checkWho(await import('./input.js'), meta);
+  const { actor: who, correlationId } = meta;
   const asked = {
     commandId: commandIdOf(who, randomUUID()),
     hash: 'resume',

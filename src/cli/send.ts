@@ -53,7 +53,7 @@ export async function sendAndReport(
 }
 
 /** @throws Failure if a name or the key is not one that the HTTP API would take */
-function checkWho({ checkKeys }: typeof Input, { key, actor, onBehalfOf }: CommandMeta): void {
+export function checkWho({ checkKeys }: typeof Input, { key, actor, onBehalfOf }: CommandMeta): void {
   checkKeys({ key, actor, ...(onBehalfOf === undefined ? {} : { onBehalfOf }) });
   const isOwn = /^temporal:/i.test(actor);
   if ((isReserved(actor) && !isOwn) || (onBehalfOf !== undefined && isSystemName(onBehalfOf)))

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { committed, durable } from '../log/journal/durability.js';
+import { committed, durable, isDuplicateKey } from '../log/journal/durability.js';
 import type { SignedCertificate } from './certificate.js';
 import type { Forgetting, OpenOrders } from './messages.js';
 
@@ -32,15 +32,21 @@ export async function noteStatus(
   more: Pick<ForgettingRow, 'open' | 'certificate'> = {},
 ): Promise<void> {
   const { keyInUseMs: _, ...asked } = forgetting;
-  await forgettings(db).updateOne(
-    { _id: id, status: { $ne: 'forgotten' } },
-    {
-      $setOnInsert: asked,
-      $set: { status, ...more },
-      ...(more.open === undefined && { $unset: { open: true } }),
-    },
-    { ...durable, upsert: true },
-  );
+  try {
+    await forgettings(db).updateOne(
+      { _id: id, status: { $ne: 'forgotten' } },
+      {
+        $setOnInsert: asked,
+        $set: { status, ...more },
+        ...(more.open === undefined && { $unset: { open: true } }),
+      },
+      { ...durable, upsert: true },
+    );
+  } catch (error) {
+    // The activity is repeated after its write: it is forgotten already.
+    const row = isDuplicateKey(error) ? await forgettings(db).findOne({ _id: id }, committed) : null;
+    if (row?.status !== 'forgotten') throw error;
+  }
 }
 
 /** The last forgetting of a customer. */

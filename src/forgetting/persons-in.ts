@@ -25,6 +25,8 @@ const personalAnywhere = new Set(['note', 'text', 'method']);
 export function addPersons(found: Persons, value: unknown, name = '', owner = ''): void {
   if (typeof value === 'string') {
     const keyId = keyIdIn(value);
+    // Elsewhere, such as in a tag, it is a text that somebody copied: it names no key of this person.
+    if (keyId !== undefined && !isPersonal(name, owner)) return;
     if (keyId !== undefined) found.sealed.set(keyId, (found.sealed.get(keyId) ?? 0) + 1);
     else if (!isForgotten(value) && isPersonal(name, owner)) found.plain += 1;
   } else if (Array.isArray(value)) {

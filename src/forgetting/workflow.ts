@@ -6,8 +6,13 @@ const options = {
   heartbeatTimeout: '30s',
   retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '5s' },
 } as const;
-const { findOpenOrders, noteForgetting, retireKeys, destroyKeys, forgetInOrders, certify } =
+const { findOpenOrders, noteForgetting, retireKeys, destroyKeys } =
   proxyActivities<ForgettingActivities>(options);
+/** They visit every order of the customer, and heartbeat meanwhile. */
+const { forgetInOrders, certify } = proxyActivities<ForgettingActivities>({
+  ...options,
+  startToCloseTimeout: '24 hours',
+});
 
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 5 * 60_000;

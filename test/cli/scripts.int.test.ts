@@ -205,7 +205,11 @@ test('stock is set and shown', async () => {
 describe('with something away', () => {
   test('MongoDB: orders are taken', async () => {
     // A worker that reaches MongoDB would bring the customer's key there, where the second script cannot look.
-    const withoutMongo = { MONGODB_URI: 'mongodb://127.0.0.1:1/', TEMPORAL_TASK_QUEUE: newId() };
+    const withoutMongo = {
+      MONGODB_URI: 'mongodb://127.0.0.1:1/',
+      TEMPORAL_TASK_QUEUE: newId(),
+      ORDERS_URL: 'http://127.0.0.1:1',
+    };
     const id = newId();
     expect(await orders(`create --id ${id}`, withoutMongo)).toMatchObject({ exitCode: 0, err: '' });
     const again = await orders(`create --id ${id}`, withoutMongo);

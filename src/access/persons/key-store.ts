@@ -409,7 +409,11 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
       const ids = new Set([...known.keys(), ...also]);
       return [...ids].filter((id) => {
         const row = known.get(id);
-        return row === undefined || (row.customerId === customerId && row.destroyed === undefined);
+        // One that was given to the customer just now is not retired, and goes on.
+        return (
+          row === undefined ||
+          (row.customerId === customerId && row.retired === true && row.destroyed === undefined)
+        );
       });
     },
     async destroy(customerId, why, keyIds) {

@@ -32,7 +32,7 @@ import type { OrderEvent } from '../../order/events.js';
 import { fold } from '../../order/evolve.js';
 import { isFinished, type Order } from '../../order/order.js';
 import { rulesToday } from '../../order/rules.js';
-import type { CustomerKey } from '../../access/persons/sealing.js';
+import { type CustomerKey, keyIdIn } from '../../access/persons/sealing.js';
 import { commandIn } from '../../log/journal/command-memory.js';
 import { startOptionsOf } from '../../views/order-start.js';
 import { ended, wordOf } from '../../log/journal/stops.js';
@@ -222,7 +222,8 @@ export function createGateway(options: GatewayOptions): Gateway {
   async function create(id: string | undefined, body: OrderBody, meta: CommandMeta): Promise<CommandResult> {
     const derived = derivedOrderId(meta.issuer, meta.key);
     const orderId = id ?? derived;
-    if (orderId !== derived && looksDerived(orderId)) return idReserved(orderId);
+    /** Nobody can take an id that another caller's key will lead to. An order that exists has it. */
+    const isReserved = orderId !== derived && looksDerived(orderId);
     // Read in parallel with the decision below.
     const recorded = id === undefined && meta.fresh === true ? undefined : firstRecorded(orderId);
     const plain = { orderId, type: 'CreateOrder', data: body } as const;
@@ -242,32 +243,34 @@ export function createGateway(options: GatewayOptions): Gateway {
     const { order, events } = append(orderId, undefined, decision.events, cause);
     const answer = answerOf(order, events);
 
-    /** The hashes that the same create has under other keys, and had before persons were sealed. */
-    const otherHashes = (others: readonly CustomerKey[]): readonly string[] => {
-      return [body, ...others.map((other) => sealed(plain, other))].map((same) =>
-        hashOf({ type: 'CreateOrder', orderId, data: same }),
-      );
-    };
-    const repeated = async (hash: string | undefined): Promise<CommandResult> => {
+    const repeated = async (existing: Created): Promise<CommandResult> => {
       const same: CommandResult = { kind: 'answered', answer, replayed: true };
-      if (hash === message.hash) return same;
-      const others = await furtherKeys(body.customer.id, key);
+      if (existing.hash === message.hash) return same;
+      const others =
+        existing.keyId === undefined
+          ? await furtherKeys(body.customer.id, key)
+          : await keyNamed(existing.keyId);
       // It may be the same create, sealed under a key that cannot be asked for now.
       if (others === undefined) return keysUnavailable();
-      if (hash !== undefined && otherHashes(others).includes(hash)) return same;
+      // An order from before persons were sealed has the hash of the plain body.
+      const alike = [body, ...others.map((other) => sealed(plain, other))];
+      const hashes = alike.map((content) => hashOf({ type: 'CreateOrder', orderId, data: content }));
+      if (existing.hash !== undefined && hashes.includes(existing.hash)) return same;
       return id === undefined ? keyReused(meta.key) : orderExists(orderId);
     };
+    const describe = () => inTime(() => client.workflow.getHandle(workflowId(orderId)).describe());
     const first = await recorded;
-    if (first !== undefined) return await repeated(hashPart(first.causationId));
+    if (first !== undefined) return await repeated(createdBy(first));
     return outcomeOf(orderId, message, async () => {
       try {
+        if (isReserved) return await repeated(startedWith(await describe()));
         // A start that was sent may have happened, so a late answer is better than none.
-        await inTime(() => start(message, order), START_TIMES * answerWithinMs);
+        await inTime(() => start(message, order, key), START_TIMES * answerWithinMs);
         return { kind: 'answered', answer, replayed: false };
       } catch (error) {
+        if (isReserved && error instanceof WorkflowNotFoundError) return idReserved(orderId);
         if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-        const { memo } = await inTime(() => client.workflow.getHandle(workflowId(orderId)).describe());
-        return await repeated(typeof memo?.['hash'] === 'string' ? memo['hash'] : undefined);
+        return await repeated(startedWith(await describe()));
       }
     });
   }
@@ -282,6 +285,22 @@ export function createGateway(options: GatewayOptions): Gateway {
     } catch (error) {
       if (!isMongoOutage(error)) throw error;
       logger.warn({ err: error, correlationId }, 'the key store does not answer');
+      return undefined;
+    }
+  }
+
+  /**
+   * The key that an order names; none if it was destroyed.
+   *
+   * @returns undefined if it cannot be asked for now
+   */
+  async function keyNamed(keyId: string): Promise<readonly CustomerKey[] | undefined> {
+    try {
+      const found = await withTimeout(answerWithinMs, keys.opening(keyId));
+      if (found === 'destroyed') return [];
+      return found === 'unknown' ? undefined : [{ keyId, key: found }];
+    } catch (error) {
+      if (!isMongoOutage(error)) throw error;
       return undefined;
     }
   }
@@ -310,8 +329,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     ask: (command: FollowUpCommand) => Promise<CommandResult>,
   ): Promise<CommandResult> {
     if (!hasPersons(command)) return await ask(command);
-    const customerId = await customerOf(orderId);
+    const customerId = await customerOf(orderId).catch((error: unknown) => {
+      if (!isMongoOutage(error)) throw error;
+      return journalUnavailable();
+    });
     if (customerId === undefined) return notFound(orderId);
+    if (typeof customerId !== 'string') return customerId;
     const key = await sealingKeyOf(customerId, meta);
     if (key === undefined) return keysUnavailable();
     const { type, data } = command;
@@ -333,6 +356,7 @@ export function createGateway(options: GatewayOptions): Gateway {
    * The customer of an order, which never changes.
    *
    * @returns undefined if there is no such order
+   * @throws errors of MongoDB if only the journal can tell
    */
   async function customerOf(orderId: string): Promise<string | undefined> {
     const viewed = await knowsCustomer(orderId);
@@ -345,19 +369,25 @@ export function createGateway(options: GatewayOptions): Gateway {
     } catch (error) {
       if (!(error instanceof WorkflowNotFoundError)) throw error;
     }
-    const first = await firstRecorded(orderId);
+    const [first] = await withTimeout(answerWithinMs, readJournal(orderId, 1));
     return first?.type === 'OrderCreated' ? first.data.customer.id : undefined;
   }
 
-  async function start(message: CommandMessage<'CreateOrder'>, order: Order): Promise<void> {
+  async function start(
+    message: CommandMessage<'CreateOrder'>,
+    order: Order,
+    { keyId }: CustomerKey,
+  ): Promise<void> {
     const newOrder: NewOrder = {
       orderId: order.orderId,
       create: message,
       ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
     };
+    const options = startOptionsOf(order, message);
     await client.workflow.start(orderWorkflow, {
       workflowId: workflowId(order.orderId),
-      ...startOptionsOf(order, message),
+      ...options,
+      memo: { ...options.memo, keyId },
       taskQueue,
       args: [newOrder],
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
@@ -547,6 +577,24 @@ function idsOf({ issuer, key, correlationId }: CommandMeta): Pick<Message, 'comm
 
 function isKeyReused(result: CommandResult): boolean {
   return result.kind === 'refused' && result.refusal.code === 'key_reused';
+}
+
+/** What is known of the create of an order that exists. */
+interface Created {
+  /** undefined if it is not known */
+  readonly hash?: string | undefined;
+  /** the key that its persons are sealed under; undefined if they are not, or it is not known */
+  readonly keyId?: string | undefined;
+}
+
+function createdBy(first: OrderEvent): Created {
+  const keyId = first.type === 'OrderCreated' ? keyIdIn(first.data.customer.name) : undefined;
+  return { hash: hashPart(first.causationId), keyId };
+}
+
+function startedWith({ memo }: { readonly memo?: Record<string, unknown> | undefined }): Created {
+  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+  return { hash: text(memo?.['hash']), keyId: text(memo?.['keyId']) };
 }
 
 /** The `hash` of a `messageId`. */
