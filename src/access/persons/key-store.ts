@@ -133,6 +133,10 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
   const claims = new Set<Promise<unknown>>();
   let restUntil = 0;
   let isClosed = false;
+  /** spare keys are wanted: this process seals for long */
+  let isKeeping = false;
+  /** keys may wait on this machine for the store */
+  let hasKept = true;
   let filling: Promise<void> | undefined;
   let indexes: Promise<unknown> | undefined;
   /** see `holdUntil`; undefined if nothing is waited for */
@@ -236,6 +240,8 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
     const key = newKey();
     const { wrapped } = rowOf(key);
     const { keyId, ...file } = kept.keep({ keyId: key.keyId, customerId, wrapped });
+    hasKept = true;
+    if (isKeeping) refill();
     return remember(customerId, keyIn({ _id: keyId, wrapped: file.wrapped }));
   }
 
@@ -257,7 +263,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
 
   async function isReady(): Promise<boolean> {
     if (held === undefined) return true;
-    return await withTimeout(ANSWER_WITHIN_MS, held).then(
+    return await withTimeout(SEALS_WITHIN_MS, held).then(
       () => true,
       () => false,
     );
@@ -302,9 +308,10 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
   async function opening(keyId: string, of?: string): Promise<Buffer | 'destroyed' | 'unknown'> {
     const known = opened.get(keyId);
     if (known !== undefined && isFresh(known)) return known.key;
+    const withinMs = known === undefined ? ANSWER_WITHIN_MS : SEALS_WITHIN_MS;
     try {
-      if (held !== undefined) await withTimeout(ANSWER_WITHIN_MS, held);
-      const row = (await ask(() => findKeys(keyId))).get(keyId) ?? (await keptRow(keyId));
+      if (held !== undefined) await withTimeout(withinMs, held);
+      const row = (await ask(() => findKeys(keyId), withinMs)).get(keyId) ?? (await keptRow(keyId));
       if (row?.wrapped === undefined) {
         opened.delete(keyId);
         return row === undefined ? 'unknown' : 'destroyed';
@@ -327,7 +334,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
   }
 
   function refill(): void {
-    if (isClosed || filling !== undefined || spares.length > SPARES / 2) return;
+    if (isClosed || filling !== undefined || (spares.length > SPARES / 2 && !hasKept)) return;
     filling = fill().finally(() => {
       filling = undefined;
     });
@@ -337,11 +344,14 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
     try {
       await ensureIndexes();
       await searchKey();
+      hasKept = false;
       await storeKept(kept.all());
       const fresh = Array.from({ length: SPARES - spares.length }, newKey);
+      if (fresh.length === 0) return;
       await rows.insertMany(fresh.map(rowOf), durable);
       spares.push(...fresh);
     } catch {
+      hasKept = true;
       // Nothing depends on spare keys while the store answers.
       if (!isClosed) void setTimeout(REFILL_AGAIN_MS, undefined, { ref: false }).then(refill);
     }
@@ -468,7 +478,10 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
       }
       return count;
     },
-    keepSpares: refill,
+    keepSpares() {
+      isKeeping = true;
+      refill();
+    },
     async close() {
       isClosed = true;
       await Promise.all([filling, ...claims]);

@@ -15,6 +15,11 @@ interface MasterKey {
   readonly key: Buffer;
 }
 
+/** This process was not given the master key that wraps a key. */
+export class MasterKeyMissing extends Error {
+  override readonly name = 'MasterKeyMissing';
+}
+
 export const MASTER_KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
@@ -61,13 +66,13 @@ export function wrap({ first }: MasterKeys, name: string, key: Buffer): string {
 /**
  * The key that was wrapped under this name.
  *
- * @throws Error if its master key is not given, or it was changed
+ * @throws MasterKeyMissing if its master key is not given; Error if it was changed
  */
 export function unwrap({ byId }: MasterKeys, name: string, wrapped: string): Buffer {
   const [id = '', sealed = ''] = wrapped.split(':', 2);
   const master = byId.get(id);
   if (master === undefined)
-    throw new Error(
+    throw new MasterKeyMissing(
       `MASTER_KEY_FILE lacks the master key ${id}, which wraps the key ${name}. All processes of a system need the same: set MASTER_KEY_FILE, or the same DATA_DIR.`,
     );
   const bytes = Buffer.from(sealed, 'base64url');

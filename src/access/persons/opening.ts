@@ -2,6 +2,7 @@ import { FORGOTTEN } from '../../order/forget.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { fieldOf, type Path } from './fields.js';
 import type { KeyStore } from './key-store.js';
+import { MasterKeyMissing } from './master-keys.js';
 import { keyIdIn, open } from './sealing.js';
 
 /** How the persons of an answer are shown. */
@@ -78,7 +79,7 @@ async function keysById(keys: KeyStore, ids: ReadonlySet<string>): Promise<Found
       try {
         return [id, await keys.opening(id)] as const;
       } catch (error) {
-        if (!isMongoOutage(error)) throw error;
+        if (!isMongoOutage(error) && !(error instanceof MasterKeyMissing)) throw error;
         return [id, 'unknown'] as const;
       }
     }),
