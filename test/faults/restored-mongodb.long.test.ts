@@ -1,6 +1,6 @@
 import { cp, mkdir, rm } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
-import type { Db, Document } from 'mongodb';
+import type { Collection, Db, Document } from 'mongodb';
 import { sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
 import { movements, stock } from '../../src/effects/inventory/stock.js';
 import { journal } from '../../src/log/journal/journal.js';
@@ -211,13 +211,20 @@ async function contents(db: Db, ids: readonly string[]) {
   };
 }
 
-/** Puts MongoDB back; the payment provider is somebody else, and keeps what it knows. */
+/** Puts MongoDB back. The provider is somebody else, and the key store has a backup of its own: both keep what they know. */
 async function putBack({ db }: System, replace: () => Promise<void>): Promise<void> {
-  const known = await sandboxLedger(db).find().toArray();
+  const keys = db.client.db(`${db.databaseName}_keys`);
+  const apart: readonly Collection[] = [
+    sandboxLedger(db) as unknown as Collection,
+    keys.collection('customer_keys'),
+    keys.collection('system_keys'),
+  ];
+  const known = await Promise.all(apart.map((collection) => collection.find().toArray()));
   await replace();
-  const ledger = sandboxLedger(db);
-  await until(async () => await ledger.deleteMany({}));
-  await ledger.insertMany(known);
+  for (const [index, collection] of apart.entries()) {
+    await until(async () => await collection.deleteMany({}));
+    await collection.insertMany(known[index] ?? []);
+  }
 }
 
 async function replaceWith(mongodb: BreakableServer, backup?: string): Promise<void> {
