@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import { feedHead, readFeed } from '../../src/log/feed/feed.js';
 import { journal } from '../../src/log/journal/journal.js';
 import { breakableMongodb } from '../support/breakable-server.js';
-import { apiAt, orderOf } from '../support/orders-over-http.js';
+import { apiAt } from '../support/orders-over-http.js';
 import { createSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
 import { orderLog } from '../../src/order-log.js';
@@ -22,7 +22,7 @@ test('holders that are killed or frozen and a MongoDB that dies: the feed has no
     ]);
     const api = apiAt(address);
     const createSome = async () =>
-      await Promise.all(Array.from({ length: BATCH }, () => api.post('/v1/orders', orderOf())));
+      await Promise.all(Array.from({ length: BATCH }, () => api.place({}, { prefer: '' })));
     const read = follow(system, reading.signal);
 
     await createSome();

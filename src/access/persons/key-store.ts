@@ -106,6 +106,8 @@ export const FRESH_MS = 1_000;
 const ANSWER_WITHIN_MS = 3_000;
 /** For what has a substitute: a new customer gets a spare key. */
 const SEALS_WITHIN_MS = 300;
+/** A key that is known goes on without an answer. */
+const CONFIRMS_WITHIN_MS = 100;
 /** After an outage, the store is not asked for so long. */
 const REST_MS = 2_000;
 const LARGEST_CACHE = 10_000;
@@ -216,7 +218,8 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
 
   async function findSealingKey(customerId: string): Promise<CustomerKey> {
     const known = sealing.get(customerId);
-    const stored = await ask(() => findSealing(customerId), SEALS_WITHIN_MS).catch((error: unknown) => {
+    const withinMs = known === undefined ? SEALS_WITHIN_MS : CONFIRMS_WITHIN_MS;
+    const stored = await ask(() => findSealing(customerId), withinMs).catch((error: unknown) => {
       if (!isMongoOutage(error)) throw error;
       return undefined;
     });
@@ -308,7 +311,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
   async function opening(keyId: string, of?: string): Promise<Buffer | 'destroyed' | 'unknown'> {
     const known = opened.get(keyId);
     if (known !== undefined && isFresh(known)) return known.key;
-    const withinMs = known === undefined ? ANSWER_WITHIN_MS : SEALS_WITHIN_MS;
+    const withinMs = known === undefined ? ANSWER_WITHIN_MS : CONFIRMS_WITHIN_MS;
     try {
       if (held !== undefined) await withTimeout(withinMs, held);
       const row = (await ask(() => findKeys(keyId), withinMs)).get(keyId) ?? (await keptRow(keyId));
