@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { findProgram, MONGOD, TEMPORAL } from '../src/server/binaries.js';
 import { assertSandboxAllowed, type Config, readConfig } from '../src/server/config.js';
+import { assertMasterKeys } from '../src/server/master-keys.js';
 import { assertPortFree } from '../src/server/embedded/ports.js';
 import { type Servers, startServers } from '../src/server/embedded/servers.js';
 import { messageOf } from '../src/outages/message-of.js';
@@ -28,6 +29,7 @@ let problem: string | undefined;
 try {
   const config = readConfig(process.env);
   assertSandboxAllowed(config);
+  assertMasterKeys(config);
   process.stdout.write(welcome(await start(config), config.roles, performance.now()));
   if (!stopping.aborted) await once(stopping, 'abort');
 } catch (error) {

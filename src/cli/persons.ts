@@ -56,14 +56,18 @@ function addForget(program: Command, session: Session): void {
     const { reason, lawfulBasis, whenFinished, key = randomUUID() } = options;
     const api = apiOf(session, options);
     const path = at`/v1/customers/${customerId}/forget`;
-    let forgetting = await api.submit<Forgetting>(
-      path,
-      { reason, ...(lawfulBasis !== undefined && { lawfulBasis }), ...(whenFinished && { whenFinished }) },
-      { 'idempotency-key': key, ...actorHeader(session, options) },
-    );
+    const body = {
+      reason,
+      ...(lawfulBasis !== undefined && { lawfulBasis }),
+      ...(whenFinished && { whenFinished }),
+    };
+    const headers = { 'idempotency-key': key, ...actorHeader(session, options) };
+    // The same command again is answered with how far it is, by the write side alone.
+    const ask = () => api.submit<Forgetting>(path, body, headers);
+    let forgetting = await ask();
     while (forgetting.status === 'forgetting') {
       await setTimeout(LOOK_EVERY_MS);
-      forgetting = await api.get<Forgetting>(path);
+      forgetting = await ask();
     }
     if (forgetting.status === 'refused')
       throw new Failure(exitCodes.refused, { code: 'orders_open', message: openIn(forgetting) });

@@ -174,6 +174,8 @@ export function readConfig(env: Env): Config {
     : undefined;
   const auth = readAuth(env, host, roles);
   const opsPort = value(env, 'OPS_PORT') === undefined ? undefined : port(env, 'OPS_PORT', 0);
+  if (opsPort !== undefined && opsPort !== 0 && opsPort === port(env, 'HTTP_PORT', 8080))
+    throw bad('OPS_PORT', String(opsPort), 'another port than HTTP_PORT');
   const perMinute = readRateLimit(env, auth.isOn);
   const secrets = (name: keyof typeof SANDBOX_SECRETS, neededBy: Role): Secrets =>
     readSecrets(env, name, sandbox || !roles.has(neededBy));

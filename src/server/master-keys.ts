@@ -25,6 +25,15 @@ export function masterKeysOf(config: Config): MasterKeys {
   return keys;
 }
 
+/**
+ * Checks what must be given before anything starts, and makes nothing.
+ *
+ * @throws ConfigError as `masterKeysOf`
+ */
+export function assertMasterKeys(config: Config): void {
+  if (config.keys.masterKeyFile !== undefined || !isLocal(config)) masterKeysOf(config);
+}
+
 function text(path: string): string {
   try {
     return readFileSync(path, 'utf8');
