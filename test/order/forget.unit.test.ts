@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { ForgetPerson } from '../../src/order/commands.js';
-import { mayForget } from '../../src/order/forget.js';
+import { mayForget, personalTexts } from '../../src/order/forget.js';
 import { capturedAmount, refundedAmount, toView } from '../../src/order/view.js';
 import {
   create,
@@ -30,6 +30,21 @@ const completed = Scenario.empty
   .do(ship(), dispatch())
   .settleAll()
   .do(note, deliver());
+
+test('the personal values of an order are all that it has, and no others', () => {
+  expect(personalTexts(states.completed.order)).toEqual([
+    states.completed.order.customer.name,
+    states.completed.order.payment.method,
+  ]);
+  const { customer, shippingAddress, payment, note: first } = person;
+  expect(personalTexts(Scenario.empty.do(create(person)).order)).toEqual([
+    customer.name,
+    customer.email,
+    ...Object.values(shippingAddress),
+    payment.method,
+    first,
+  ]);
+});
 
 test('the order shows forgotten where the person was, and everything else stays', () => {
   const forgotten = completed.do(forget);
