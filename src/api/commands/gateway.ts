@@ -383,11 +383,11 @@ export function createGateway(options: GatewayOptions): Gateway {
       create: message,
       ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
     };
-    const options = startOptionsOf(order, message);
+    const shown = startOptionsOf(order, message);
     await client.workflow.start(orderWorkflow, {
       workflowId: workflowId(order.orderId),
-      ...options,
-      memo: { ...options.memo, keyId },
+      ...shown,
+      memo: { ...shown.memo, keyId },
       taskQueue,
       args: [newOrder],
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
