@@ -29,7 +29,6 @@ import { lagBeyond, projectionsStatus } from '../src/log/views/feeding/status.js
 import { exposureConcern, type ExposureDeps, undecidedOrders } from '../src/api/queries/exposure.js';
 import { exposureGauges, orderGauges } from '../src/api/queries/order-gauges.js';
 import { projectionGauges } from '../src/api/queries/projection-gauges.js';
-import { openAll } from '../src/access/persons/opening.js';
 import { openPersons } from '../src/api/persons.js';
 import { registerQueries } from '../src/api/queries/routes.js';
 import { scheduleConcern, singletonConcern } from '../src/upkeep/concern.js';
@@ -166,7 +165,6 @@ export async function buildApi(
       tail,
       views,
       persons,
-      openPersons: async (value) => (await openAll(keys, value)).value,
       feedTaskQueue: feedTaskQueue(taskQueue),
       orderTaskQueue: taskQueue,
       attentionAfterMs: config.attentionAfterMs,

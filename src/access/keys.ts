@@ -36,9 +36,6 @@ export interface KeyRequest {
   readonly expiresAt?: Date;
 }
 
-/** 1 to 64 letters, digits, `.`, `_` or `-`, the first one a letter or digit. */
-export const clientName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-
 /** How long MongoDB may take for an answer. */
 export const KEY_QUERY_MS = 2_000;
 

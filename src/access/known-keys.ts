@@ -5,7 +5,7 @@ import { hasHash, keyIdOf } from './api-key.js';
 import { apiKeys, KEY_QUERY_MS, type KeyDocument } from './keys.js';
 import type { Principal } from './principal.js';
 import { AccessUnavailable, NotAuthenticated } from './refusals.js';
-import { scopes } from './scopes.js';
+import { scopesIn } from './scopes.js';
 
 /** The keys of MongoDB, remembered in this process. */
 export interface KnownKeys {
@@ -129,6 +129,5 @@ export function openKnownKeys(db: Db, options: KnownKeysOptions = {}): KnownKeys
 
 function principalOf({ client, scopes: given }: KeyDocument): Principal {
   const name = `key:${client}`;
-  // A scope that this version does not know allows nothing.
-  return { actor: name, issuer: name, scopes: new Set(scopes.filter((scope) => given.includes(scope))) };
+  return { actor: name, issuer: name, scopes: scopesIn(given) };
 }

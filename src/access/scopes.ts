@@ -12,3 +12,8 @@ export const scopes = [
   'admin',
 ] as const;
 export type Scope = (typeof scopes)[number];
+
+/** The scopes among these names. Others, such as those of another API, allow nothing. */
+export function scopesIn(names: readonly unknown[]): ReadonlySet<Scope> {
+  return new Set(scopes.filter((scope) => names.includes(scope)));
+}

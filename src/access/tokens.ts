@@ -2,7 +2,7 @@ import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTPayload, jwtVeri
 import { actorOfSubject } from './actors.js';
 import type { Principal } from './principal.js';
 import { AccessUnavailable, NotAuthenticated } from './refusals.js';
-import { type Scope, scopes } from './scopes.js';
+import { type Scope, scopesIn } from './scopes.js';
 
 export interface TokenSettings {
   /** URL of the OpenID issuer: `iss` of its tokens */
@@ -161,11 +161,10 @@ function invalid(reason: string): NotAuthenticated {
   return new NotAuthenticated('invalid_token', `The access token is not valid: ${reason}. Get a new one.`);
 }
 
-/** Scopes of other APIs are left out. */
 function scopesOf(claim: unknown): ReadonlySet<Scope> {
   const given: readonly unknown[] =
     typeof claim === 'string' ? claim.split(' ') : Array.isArray(claim) ? claim : [];
-  return new Set(scopes.filter((scope) => given.includes(scope)));
+  return scopesIn(given);
 }
 
 async function fetchKeys(issuer: string): Promise<JSONWebKeySet> {

@@ -56,7 +56,7 @@ export function guardRoutes(
     const { access, work } = request.routeOptions.config;
     if (access === undefined) throw new TypeError(`${request.routeOptions.url} has no access.`);
     if (access === 'open' || access === 'signed') {
-      request.principal = nobody;
+      request.principal = unidentified;
       return;
     }
     const check = async () => {
@@ -114,8 +114,8 @@ function describe(route: RouteOptions, access: Access): void {
   };
 }
 
-const nobody: Principal = { actor: 'anonymous', issuer: 'anonymous', scopes: new Set() };
-const anonymous: Principal = { ...nobody, scopes: new Set(scopes) };
+const unidentified: Principal = { actor: 'anonymous', issuer: 'anonymous', scopes: new Set() };
+const anonymous: Principal = { ...unidentified, scopes: new Set(scopes) };
 
 /** @throws HttpProblem 400, if the name is not to be claimed */
 function claimed({ headers }: FastifyRequest): Principal {

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import type { ForgettingRow } from '../forgetting/forgettings.js';
+import { HttpProblem } from './problem.js';
 import { closed } from './schemas.js';
 
 const Instant = Type.String({ description: 'ISO-8601 UTC' });
@@ -83,4 +84,8 @@ export function forgettingAnswer({
     ...(open !== undefined && { openOrders: open }),
     ...signed,
   } as Static<typeof ForgettingAnswer>;
+}
+
+export function noCustomer(customerId: string): HttpProblem {
+  return new HttpProblem(404, 'customer_not_found', `There is no order of a customer ${customerId}`);
 }

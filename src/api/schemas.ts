@@ -52,6 +52,7 @@ function matching(name: keyof typeof patterns, options: { maxLength?: number; de
   return Type.String({ pattern: patterns[name][0], ...options });
 }
 
+export const idPattern = patterns.id[0];
 export const Id = matching('id');
 export const Sku = matching('sku');
 /** One line of text, such as a name or a carrier. */

@@ -6,7 +6,8 @@ import { messageOf } from '../outages/message-of.js';
 import { durationMs } from '../server/config.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
 import { addRewrap } from './rewrap.js';
-import { addScript, type CommonOptions, configOf, report, type Session } from './script.js';
+import { withMongo } from './mongo.js';
+import { addScript, type CommonOptions, report, type Session } from './script.js';
 import { type Cell, type Column, table } from './terminal.js';
 
 interface CreateOptions extends CommonOptions {
@@ -42,8 +43,11 @@ function addCreate(keys: Command, session: Session): void {
     .option('--expires <duration>', 'when it ends, such as 90d (default: never)', expiry);
   command.action(async () => {
     const options = command.optsWithGlobals<CreateOptions>();
-    const { addKey, clientName } = await import('../access/keys.js');
-    if (!clientName.test(options.name))
+    const [{ addKey }, { idPattern }] = await Promise.all([
+      import('../access/keys.js'),
+      import('../api/schemas.js'),
+    ]);
+    if (!new RegExp(idPattern).test(options.name))
       throw usageFailure(
         `${options.name} cannot be a client: expected 1 to 64 letters, digits, ".", "_" or "-", the first one a letter or digit`,
       );
@@ -132,23 +136,13 @@ function expiry(text: string): number {
   return ms;
 }
 
-/** @throws Failure if MongoDB cannot be reached */
-async function withDatabase<T>(session: Session, work: (db: Db) => Promise<T>): Promise<T> {
-  // Loaded here, since MongoDB's driver takes long to load and most scripts do without it.
-  const [{ isMongoOutage }, { connectMongo }] = await Promise.all([
-    import('../outages/mongo-outage.js'),
-    import('../server/connections.js'),
-  ]);
-  const mongo = connectMongo(configOf(session));
-  try {
-    return await work(mongo.db);
-  } catch (error) {
-    if (!isMongoOutage(error)) throw error;
-    throw new Failure(exitCodes.unavailable, {
+function withDatabase<T>(session: Session, work: (db: Db) => Promise<T>): Promise<T> {
+  return withMongo(
+    session,
+    ({ db }) => work(db),
+    (error) => ({
       code: 'mongodb_unreachable',
       message: `MongoDB, which has the keys, cannot be reached: ${messageOf(error)}; start it with \`npm start\`, or set MONGODB_URI`,
-    });
-  } finally {
-    await mongo.close();
-  }
+    }),
+  );
 }

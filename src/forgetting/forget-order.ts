@@ -1,15 +1,12 @@
 import { setTimeout } from 'node:timers/promises';
-import {
-  ApplicationFailure,
-  type Client,
-  WorkflowExecutionAlreadyStartedError,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-} from '@temporalio/client';
+import { ApplicationFailure, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { recallCommands } from '../log/journal/command-memory.js';
-import { readStored } from '../log/journal/journal.js';
+import { committed } from '../log/journal/durability.js';
+import { journal, readStored } from '../log/journal/journal.js';
 import { contiguous } from '../log/journal/time-travel.js';
+import { latestRun } from '../log/resume/last-run.js';
+import { startAgain } from '../log/resume/start-again.js';
 import { type Message, messageId, type RefusedUpdate } from '../log/workflow/messages.js';
 import { forgetPerson, type ForgetPerson } from '../order/commands.js';
 import type { OrderEvent } from '../order/events.js';
@@ -17,7 +14,7 @@ import { fold } from '../order/evolve.js';
 import { forget, withoutPerson } from '../order/forget.js';
 import type { Order } from '../order/order.js';
 import { upcast } from '../order/upcasters.js';
-import { type CommandAnswer, orderLog, orderWorkflow, type ResumedOrder, workflowId } from '../order-log.js';
+import { type CommandAnswer, orderLog, type ResumedOrder, workflowId } from '../order-log.js';
 import type { Stores } from './customer-orders.js';
 
 export type ForgetMessage = Message<ForgetPerson['data']>;
@@ -48,7 +45,7 @@ export async function forgetInOrder(
     const decision = forget(order, message.data);
     if ('refusal' in decision) throw new Error(`order ${orderId}: ${decision.refusal.message}`);
     if (decision.events.length === 0) return true;
-    await startAgain(stores, log, order, message);
+    await takeOver(stores, log, order, message);
   } else if (answer.events.length === 0) return true;
   await untilRecorded(db, orderId, message);
   return true;
@@ -87,7 +84,7 @@ function memoryFromIn(error: unknown): number | undefined {
 }
 
 /** Another run may have been started meanwhile: then the next attempt finds it. */
-async function startAgain(
+async function takeOver(
   { client, taskQueue }: Stores,
   [created]: readonly OrderEvent[],
   order: Order,
@@ -96,7 +93,7 @@ async function startAgain(
   if (created === undefined) return;
   const { orderId, commandId: creation, causationId, actor: creator } = created;
   const { commandId, hash, correlationId, actor, onBehalfOf } = message;
-  const previousRunId = await lastRunId(client, orderId);
+  const previousRunId = (await latestRun(client, workflowId(orderId)))?.runId;
   const resumed: ResumedOrder = {
     orderId,
     resume: {
@@ -111,40 +108,18 @@ async function startAgain(
       messages: [{ name: forgetPerson, message }],
     },
   };
-  try {
-    await client.workflow.start(orderWorkflow, {
-      workflowId: workflowId(orderId),
-      ...orderLog.startOptions(withoutPerson(order), {
-        commandId: creation,
-        hash: causationId.slice(creation.length + 1),
-        actor: creator,
-      }),
-      taskQueue,
-      args: [resumed],
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      workflowIdConflictPolicy: 'FAIL',
-    });
-  } catch (error) {
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-  }
-}
-
-async function lastRunId(client: Client, orderId: string): Promise<string | undefined> {
-  try {
-    return (await client.workflow.getHandle(workflowId(orderId)).describe()).runId;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    throw error;
-  }
+  const options = orderLog.startOptions(withoutPerson(order), {
+    commandId: creation,
+    hash: causationId.slice(creation.length + 1),
+    actor: creator,
+  });
+  await startAgain(orderLog, { client, taskQueue }, resumed, options);
 }
 
 async function untilRecorded(db: Db, orderId: string, { commandId }: ForgetMessage): Promise<void> {
   const giveUpAt = Date.now() + RECORDED_WITHIN_MS;
-  const recorded = async () => {
-    const events = await readStored(orderLog, db, orderId);
-    return events.some((event) => event.type === 'PersonForgotten' && event.commandId === commandId);
-  };
-  while (!(await recorded())) {
+  const event = { orderId, type: 'PersonForgotten', commandId };
+  while ((await journal(orderLog, db).findOne(event, { ...committed, projection: { _id: 1 } })) === null) {
     if (Date.now() > giveUpAt) throw new Error(`the journal lacks PersonForgotten of order ${orderId}`);
     await setTimeout(LOOK_EVERY_MS);
   }

@@ -173,8 +173,9 @@ export function readConfig(env: Env): Config {
     ? integer(env, 'CONTINUE_AS_NEW_AFTER', 0, 10, 50_000)
     : undefined;
   const auth = readAuth(env, host, roles);
+  const httpPort = port(env, 'HTTP_PORT', 8080);
   const opsPort = value(env, 'OPS_PORT') === undefined ? undefined : port(env, 'OPS_PORT', 0);
-  if (opsPort !== undefined && opsPort !== 0 && opsPort === port(env, 'HTTP_PORT', 8080))
+  if (opsPort !== undefined && opsPort !== 0 && opsPort === httpPort)
     throw bad('OPS_PORT', String(opsPort), 'another port than HTTP_PORT');
   const perMinute = readRateLimit(env, auth.isOn);
   const secrets = (name: keyof typeof SANDBOX_SECRETS, neededBy: Role): Secrets =>
@@ -184,7 +185,7 @@ export function readConfig(env: Env): Config {
     logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS, 'info'),
     http: {
       host,
-      port: port(env, 'HTTP_PORT', 8080),
+      port: httpPort,
       maxStreams: integer(env, 'MAX_STREAMS', 200, 1, 100_000),
       ...(opsPort !== undefined && { opsPort }),
     },

@@ -3,11 +3,11 @@ import { setTimeout } from 'node:timers/promises';
 import { Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 import { type Db, MongoClient, type MongoClientOptions } from 'mongodb';
 import { type KeyStore, openKeyStore } from '../access/persons/key-store.js';
-import { keptKeys } from '../access/persons/kept-keys.js';
 import type { MasterKeys } from '../access/persons/master-keys.js';
 import { bindKeys } from '../access/persons/stores.js';
 import { messageOf } from '../outages/message-of.js';
 import { type Config, ConfigError } from './config.js';
+import { keptKeys } from './kept-keys.js';
 import { masterKeysOf } from './master-keys.js';
 import { isTooLarge } from '../outages/temporal-outage.js';
 

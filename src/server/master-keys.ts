@@ -1,8 +1,8 @@
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isFileError } from '../access/persons/kept-keys.js';
 import { type MasterKeys, newMasterKey, readMasterKeys } from '../access/persons/master-keys.js';
 import { type Config, ConfigError, isLoopback } from './config.js';
+import { createFile } from './embedded/files.js';
 
 const expected = 'one key a line, 32 bytes in base64: `openssl rand -base64 32` makes one';
 
@@ -42,19 +42,10 @@ function text(path: string): string {
   }
 }
 
-/** Any number of processes may do this at once: the first one makes the key. */
 function madeKeyFile(dataDir: string): string {
   const path = join(dataDir, 'master.key');
-  const draft = `${path}.${process.pid}`;
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  writeFileSync(draft, `${newMasterKey()}\n`, { mode: 0o600 });
-  try {
-    linkSync(draft, path);
-  } catch (error) {
-    if (!isFileError(error, 'EEXIST')) throw error;
-  } finally {
-    rmSync(draft, { force: true });
-  }
+  createFile(path, `${newMasterKey()}\n`);
   return path;
 }
 

@@ -1,7 +1,8 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import { type Collection, type Db, type Filter, MongoServerError } from 'mongodb';
+import type { Collection, Db, Filter } from 'mongodb';
 import { createBatcher } from '../../concurrency/batcher.js';
+import { committed, durable, isDuplicateKey } from '../../log/journal/durability.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { withTimeout } from '../../outages/timeout.js';
 import type { KeptKey, KeptKeys } from './kept-keys.js';
@@ -32,9 +33,9 @@ export interface KeyStore {
   /**
    * The key with this id: to open what it has sealed.
    *
-   * @param of the customer of the order that names the key, which claims a key that nobody has. A
-   *   key that was given out while the store was away becomes the customer's so.
-   * @throws MongoError or NoAnswer if the store is away and the key is unknown here
+   * @param of the customer of the order that names the key. If the key is no customer's yet, because
+   *   it was given out while the store was away, it becomes the key of this one.
+   * @throws MongoError or DeadlineExceeded if the store is away and the key is unknown here
    */
   opening(keyId: string, of?: string): Promise<Buffer | 'destroyed' | 'unknown'>;
   /** The ids of the customer's keys that are not destroyed, the one that seals first. */
@@ -115,9 +116,6 @@ const REFILL_AGAIN_MS = 1_000;
 const READ_AGAIN_MS = 20;
 const READ_TRIES = 100;
 
-const durable = { writeConcern: { w: 'majority', journal: true } } as const;
-const committed = { readConcern: { level: 'majority' } } as const;
-
 /** The collections of a key store, for set-up and tests. */
 export const keyRows = (db: Db): Collection<KeyRow> => db.collection<KeyRow>('customer_keys');
 const systemKeyRows = (db: Db): Collection<SystemKeyRow> => db.collection<SystemKeyRow>('system_keys');
@@ -171,7 +169,12 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
 
   const findKeys = createBatcher({ size: 100, concurrency: 4 }, async (keyIds: readonly string[]) => {
     const found = await rows.find({ _id: { $in: keyIds } }, committed).toArray();
-    return new Map(found.map(({ _id: keyId, ...row }) => [keyId, { _id: keyId, ...row }]));
+    return new Map(
+      found.map((row) => {
+        const { _id: keyId } = row;
+        return [keyId, row];
+      }),
+    );
   });
   const findSealing = createBatcher({ size: 100, concurrency: 4 }, async (customers: readonly string[]) => {
     const found = await rows
@@ -233,7 +236,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
     const spare = spares.pop();
     if (spare === undefined) return await (stored === undefined ? keepKey(customerId) : mint(customerId));
     refill();
-    // In the meantime the value names its key, and whoever opens it claims it.
+    // Until then, the value names its key, and the first process that opens it claims it.
     track(claim(spare.keyId, customerId).catch(() => undefined));
     return remember(customerId, spare);
   }
@@ -497,7 +500,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
   };
 }
 
-/** The keys of a customer, and those of `keyIds` that nobody has. */
+/** The keys of a customer, and those of `keyIds` that are no customer's. */
 function ownOrUnclaimed(customerId: string, keyIds: readonly string[]): Filter<KeyRow> {
   return { $or: [{ customerId }, { _id: { $in: [...keyIds] }, customerId: { $exists: false } }] };
 }
@@ -519,8 +522,4 @@ function keep<V>(cache: Map<string, V>, name: string, value: V): void {
   cache.delete(name);
   cache.set(name, value);
   if (cache.size > LARGEST_CACHE) cache.delete(cache.keys().next().value ?? '');
-}
-
-function isDuplicateKey(error: unknown): boolean {
-  return error instanceof MongoServerError && error.code === 11_000;
 }

@@ -222,7 +222,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   async function create(id: string | undefined, body: OrderBody, meta: CommandMeta): Promise<CommandResult> {
     const derived = derivedOrderId(meta.issuer, meta.key);
     const orderId = id ?? derived;
-    /** Nobody can take an id that another caller's key will lead to. An order that exists has it. */
+    // Only an order that exists may be named by such an id.
     const isReserved = orderId !== derived && looksDerived(orderId);
     // Read in parallel with the decision below.
     const recorded = id === undefined && meta.fresh === true ? undefined : firstRecorded(orderId);

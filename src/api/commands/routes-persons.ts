@@ -5,7 +5,7 @@ import { type ForgettingRow, latestForgetting } from '../../forgetting/forgettin
 import type { OpenOrders } from '../../forgetting/messages.js';
 import type { ForgetRequest, Requested } from '../../forgetting/request.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';
-import { ForgettingAnswer, forgettingAnswer } from '../forgetting.js';
+import { ForgettingAnswer, forgettingAnswer, noCustomer } from '../forgetting.js';
 import { HttpProblem, problem } from '../problem.js';
 import { closed, CustomerPath, Name, Text } from '../schemas.js';
 import type { Http } from '../server.js';
@@ -108,7 +108,7 @@ function problemOf(
     case 'open':
       return openOrdersProblem(requested.open);
     case 'unknown_customer':
-      return new HttpProblem(404, 'customer_not_found', `There is no order of a customer ${customerId}`);
+      return noCustomer(customerId);
     case 'key_reused':
       return new HttpProblem(422, 'key_reused', `the key ${key} was used with another body: use a new key`);
     default:

@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { type Exporting, exportPerson } from '../../forgetting/export.js';
 import { latestForgetting } from '../../forgetting/forgettings.js';
-import { ForgettingAnswer, forgettingAnswer } from '../forgetting.js';
+import { ForgettingAnswer, forgettingAnswer, noCustomer } from '../forgetting.js';
 import { HttpProblem, problem } from '../problem.js';
 import { CustomerPath } from '../schemas.js';
 import type { Http } from '../server.js';
@@ -81,8 +81,4 @@ export function registerPersonQueries(app: Http, { db, ...exporting }: PersonQue
 async function* after(first: string, rest: AsyncIterable<string>): AsyncGenerator<string, void> {
   yield first;
   yield* rest;
-}
-
-function noCustomer(customerId: string): HttpProblem {
-  return new HttpProblem(404, 'customer_not_found', `There is no order of a customer ${customerId}`);
 }

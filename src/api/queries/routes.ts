@@ -29,8 +29,6 @@ export interface QueryDeps {
   readonly orderTaskQueue: string;
   /** an effect or a payment that is open for longer than this needs a person */
   readonly attentionAfterMs: number;
-  /** opens the sealed values in plain data */
-  readonly openPersons: (value: object) => Promise<unknown>;
   /** of the cursors of lists */
   readonly cursorSecrets: Secrets;
 }
@@ -48,7 +46,6 @@ export function registerQueries(
     orderTaskQueue,
     attentionAfterMs,
     cursorSecrets,
-    openPersons,
   }: QueryDeps,
 ): void {
   const cursors = createCursors(cursorSecrets);
@@ -65,7 +62,7 @@ export function registerQueries(
     db,
     stores: { client, db, taskQueue: orderTaskQueue },
     attention,
-    open: openPersons,
+    open: (value) => persons.open(value),
   });
   registerProjections(app, { db, client, feedTaskQueue });
 }

@@ -31,7 +31,7 @@ export async function readLastRun(
   orderId: string,
 ): Promise<LastRun | undefined> {
   const id = workflowIdOf(log, orderId);
-  const latest = await describe(client, id);
+  const latest = await latestRun(client, id);
   if (latest === undefined) return undefined;
   const recorded = new Set<number>();
   const messages: Signal[] = [];
@@ -57,7 +57,8 @@ export async function readLastRun(
 
 type Payloads = temporal.api.common.v1.IPayload[] | null | undefined;
 
-async function describe(
+/** The last run of a workflow; undefined if Temporal knows none. */
+export async function latestRun(
   client: Client,
   id: string,
 ): Promise<Pick<LastRun, 'runId' | 'isRunning'> | undefined> {

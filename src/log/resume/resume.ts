@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { messageOf } from '../../outages/message-of.js';
 import { isServerError } from '../../outages/server-error.js';
@@ -25,6 +25,7 @@ import {
 } from '../workflow/messages.js';
 import { type LastRun, readLastRun } from './last-run.js';
 import { type Plan, planResumption } from './resume-plan.js';
+import { startAgain } from './start-again.js';
 
 export interface ResumeDeps {
   readonly client: Client;
@@ -340,16 +341,8 @@ async function startResumed<S extends State, D extends Draft>(
     resume: { ...command, ...(run === undefined ? {} : { previousRunId: run.runId }), messages: carried },
     ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
   };
-  const isStarted = await unlessStarted(() =>
-    client.workflow.start(log.entity.name, {
-      workflowId: workflowIdOf(log, orderId),
-      ...log.startOptions(state, { ...created, hash: causationId.slice(commandId.length + 1) }),
-      taskQueue,
-      args: [resumed],
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      workflowIdConflictPolicy: 'FAIL',
-    }),
-  );
+  const options = log.startOptions(state, { ...created, hash: causationId.slice(commandId.length + 1) });
+  const isStarted = await startAgain(log, { client, taskQueue }, resumed, options);
   const handle = client.workflow.getHandle(workflowIdOf(log, orderId));
   if (isStarted)
     for (const { name, message } of messages.slice(carried.length))
@@ -382,27 +375,8 @@ async function restart(
   const { memo, typedSearchAttributes } = await client.workflow
     .getHandle(workflowIdOf(log, orderId), run.runId)
     .describe();
-  return await unlessStarted(() =>
-    client.workflow.start(log.entity.name, {
-      workflowId: workflowIdOf(log, orderId),
-      taskQueue,
-      args: [start],
-      ...(memo === undefined ? {} : { memo }),
-      typedSearchAttributes,
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      workflowIdConflictPolicy: 'FAIL',
-    }),
-  );
-}
-
-async function unlessStarted(start: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await start();
-    return true;
-  } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
-    throw error;
-  }
+  const options = { ...(memo === undefined ? {} : { memo }), typedSearchAttributes };
+  return await startAgain(log, { client, taskQueue }, start, options);
 }
 
 const POLL_EVERY_MS = 100;

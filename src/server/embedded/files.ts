@@ -1,5 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 
 /**
  * Reads a JSON file; undefined if it does not exist, or if a power cut left it empty or truncated.
@@ -34,6 +44,32 @@ export function writeJson(path: string, content: unknown): void {
   const draft = `${path}.${randomUUID()}`;
   writeFileSync(draft, JSON.stringify(content));
   renameSync(draft, path);
+}
+
+/**
+ * Creates a file with its content, for its owner only. Any number of processes may try at once: the
+ * first one creates it. It is on the disk when this returns.
+ *
+ * @returns false if it exists
+ */
+export function createFile(path: string, content: string): boolean {
+  const draft = `${path}.${randomUUID()}`;
+  const file = openSync(draft, 'w', 0o600);
+  try {
+    writeSync(file, content);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  try {
+    linkSync(draft, path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  } finally {
+    rmSync(draft);
+  }
 }
 
 /** The code of a file system error, such as `EEXIST`. */

@@ -1,8 +1,7 @@
-import { linkSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { randomUUID } from 'node:crypto';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { codeOf, isObject, readJson, writeJson } from './files.js';
+import { createFile, isObject, readJson, writeJson } from './files.js';
 import { isAlive, isProcessId, type ProcessId, processId } from './process.js';
 
 /** The content of a lock file; without a holder, the lock is free. */
@@ -72,7 +71,8 @@ function tryAcquire(folder: string): Tried {
   if (heldBy !== undefined && isAlive(heldBy)) return { heldBy };
 
   const next = highest + 1;
-  if (!create(folder, next)) return {};
+  const holder: Holder = { heldBy: processId(process.pid) };
+  if (!createFile(join(folder, String(next)), JSON.stringify(holder))) return {};
   const now = generations(folder);
   const passed = Math.max(...now) > next ? [next] : now.filter((generation) => generation < next - KEPT);
   for (const generation of passed) rmSync(join(folder, String(generation)), { force: true });
@@ -83,20 +83,4 @@ function generations(folder: string): number[] {
   return readdirSync(folder)
     .filter((name) => /^\d+$/.test(name))
     .map(Number);
-}
-
-/** Creates the numbered file with its content atomically; false if it exists. */
-function create(folder: string, generation: number): boolean {
-  const draft = join(folder, randomUUID());
-  const holder: Holder = { heldBy: processId(process.pid) };
-  writeFileSync(draft, JSON.stringify(holder));
-  try {
-    linkSync(draft, join(folder, String(generation)));
-    return true;
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
-    throw error;
-  } finally {
-    rmSync(draft);
-  }
 }

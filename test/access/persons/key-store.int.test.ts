@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { keptKeys } from '../../../src/access/persons/kept-keys.js';
+import { keptKeys } from '../../../src/server/kept-keys.js';
 import { type KeyStore, keyRows, openKeyStore } from '../../../src/access/persons/key-store.js';
 import { type MasterKeys, newMasterKey, readMasterKeys } from '../../../src/access/persons/master-keys.js';
 import { readConfig } from '../../../src/server/config.js';
