@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { addKey } from '../../src/access/keys.js';
 import type { Scope } from '../../src/access/scopes.js';
-import { run } from '../../src/cli/program.js';
 import { startTestApi, type TestApi } from '../support/api.js';
+import { runWithoutTemporal } from './without-temporal.js';
 
 let api: TestApi;
 let url: string;
@@ -22,19 +22,7 @@ async function keyFor(scopes: readonly Scope[]): Promise<string> {
 
 /** Runs a script that reaches the API only. */
 async function orders(line: string, env: Readonly<Record<string, string>> = { ORDERS_KEY: key }) {
-  const out: string[] = [];
-  const err: string[] = [];
-  const exitCode = await run(line.split(' '), {
-    terminal: {
-      print: (text) => out.push(text),
-      complain: (text) => err.push(text),
-      paint: (_, text) => text,
-      readInput: async () => Buffer.alloc(0),
-    },
-    env: { ORDERS_URL: url, ...env },
-    openWriteSide: () => Promise.reject(new Error('Temporal is not to be reached.')),
-  });
-  return { exitCode, out: out.join('\n'), err: err.join('\n') };
+  return await runWithoutTemporal(line, { ORDERS_URL: url, ...env });
 }
 
 test('an order is created, changed and read with a key alone', async () => {

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { openKnownKeys } from '../../src/access/known-keys.js';
-import { run } from '../../src/cli/program.js';
 import { type Database, openDatabase } from '../support/database.js';
 import { shared } from '../support/servers.js';
+import { runWithoutTemporal } from './without-temporal.js';
 
 let database: Database;
 beforeAll(async () => {
@@ -11,19 +11,7 @@ beforeAll(async () => {
 afterAll(() => database.close());
 
 async function orders(line: string, MONGODB_URI = shared.mongodbUri) {
-  const out: string[] = [];
-  const err: string[] = [];
-  const exitCode = await run(line.split(' '), {
-    terminal: {
-      print: (text) => out.push(text),
-      complain: (text) => err.push(text),
-      paint: (_, text) => text,
-      readInput: async () => Buffer.alloc(0),
-    },
-    env: { MONGODB_URI, MONGODB_DB: database.db.databaseName },
-    openWriteSide: () => Promise.reject(new Error('Keys are no commands.')),
-  });
-  return { exitCode, out: out.join('\n'), err: err.join('\n') };
+  return await runWithoutTemporal(line, { MONGODB_URI, MONGODB_DB: database.db.databaseName });
 }
 
 test('a key is created, used, listed without its secret, and revoked', async () => {

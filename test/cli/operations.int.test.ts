@@ -4,13 +4,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { barLine, progressBar } from '../../src/cli/terminal.js';
-import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/script.js';
 import { journal } from '../../src/log/journal/journal.js';
 import { orders as views } from '../../src/views/orders.js';
 import { placedOrder, startTestApi, terminateWhenRecorded, type TestApi } from '../support/api.js';
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
+import { runWithoutTemporal } from './without-temporal.js';
 import { orderLog } from '../../src/order-log.js';
 import { reconcileOrders } from '../../src/effects/outside.js';
 
@@ -39,20 +39,7 @@ afterAll(async () => {
 });
 
 async function orders(line: string, more: Session['env'] = {}) {
-  const out: string[] = [];
-  const err: string[] = [];
-  const session: Session = {
-    terminal: {
-      print: (text) => out.push(text),
-      complain: (text) => err.push(text),
-      paint: (_, text) => text,
-      readInput: async () => Buffer.alloc(0),
-    },
-    env: { ...env, ...more },
-    openWriteSide: () => Promise.reject(new Error('These scripts only read.')),
-  };
-  const exitCode = await run(line.split(' '), session);
-  return { exitCode, out: out.join('\n'), err: err.join('\n') };
+  return await runWithoutTemporal(line, { ...env, ...more });
 }
 
 describe('time travel', () => {

@@ -8,6 +8,7 @@ import type { CommandMeta, CommandResult, Gateway, OrderBody } from '../../src/a
 import type { FollowUpCommand } from '../../src/order/commands.js';
 import { readConfig } from '../../src/server/config.js';
 import { systemOf } from '../../src/server/system.js';
+import { runWithoutTemporal } from './without-temporal.js';
 
 interface Taken {
   readonly how: 'create' | 'execute' | 'signal';
@@ -138,21 +139,10 @@ test('for somebody else', async () => {
 });
 
 describe('with authentication', () => {
-  /** Runs a script that must not reach Temporal. */
-  async function withEnv(line: string, env: Session['env']) {
-    const err: string[] = [];
-    const exitCode = await run(line.split(' '), {
-      terminal: {
-        print: () => {},
-        complain: (text) => err.push(text),
-        paint: (_, text) => text,
-        readInput: async () => Buffer.alloc(0),
-      },
-      env: { ORDERS_URL: 'http://127.0.0.1:1', ...env },
-      openWriteSide: () => Promise.reject(new Error('over Temporal')),
-    });
-    return { exitCode, err: err.join('\n') };
-  }
+  const withEnv = async (line: string, env: Session['env']) => {
+    const { exitCode, err } = await runWithoutTemporal(line, { ORDERS_URL: 'http://127.0.0.1:1', ...env });
+    return { exitCode, err };
+  };
 
   test.each<[string, string, Session['env'], number, string]>([
     ['AUTH=on needs a key', 'release o-1', { AUTH: 'on' }, 2, 'set ORDERS_KEY or --key-file'],
@@ -186,18 +176,8 @@ test.each([
   ['projections', { ORDERS_URL: 'http://127.0.0.1:3' }, 'http://127.0.0.1:3'],
   ['projections --url http://127.0.0.1:4', {}, 'http://127.0.0.1:4'],
 ])('with OPS_PORT, `orders %s` with %j goes to %s', async (line, env, url) => {
-  const err: string[] = [];
-  await run(line.split(' '), {
-    terminal: {
-      print: () => {},
-      complain: (text) => err.push(text),
-      paint: (_, text) => text,
-      readInput: async () => Buffer.alloc(0),
-    },
-    env: { HTTP_PORT: '1', OPS_PORT: '2', ...env },
-    openWriteSide: () => Promise.reject(new Error('over Temporal')),
-  });
-  expect(err.join('\n')).toContain(`the API at ${url} cannot be reached`);
+  const { err } = await runWithoutTemporal(line, { HTTP_PORT: '1', OPS_PORT: '2', ...env });
+  expect(err).toContain(`the API at ${url} cannot be reached`);
 });
 
 describe('create', () => {

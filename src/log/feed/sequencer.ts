@@ -50,8 +50,9 @@ const rememberedEntities = 50_000;
  * The contract of the feed rests on three rules:
  *
  * - One event per position. A leader stamps events one by one in one ordered bulk write, starting
- *   after the last position that it gave, or found when it started. If the position is taken, or the event already has one, the write stops there, and
- *   the leader restarts or ends. So two leaders produce neither a duplicate nor a gap.
+ *   after the last position that it gave, or found when it started. If the position is taken, or the
+ *   event already has one, the write stops there, and the leader restarts or ends. So two leaders
+ *   produce neither a duplicate nor a gap.
  * - After commit. An event is stamped only after a majority has it.
  * - Nothing is skipped. A resume token is stored only after everything before it is stamped. If the
  *   server no longer knows the token, a new stream is opened before the journal is searched for
@@ -207,7 +208,7 @@ interface KnownEntity {
 }
 
 /**
- * Takes the versions that can be stamped now, in entity. Restored versions before `last` need not
+ * Takes the versions that can be stamped now, in order. Restored versions before `last` need not
  * wait.
  */
 function* takeDue(entity: KnownEntity): Generator<number, void> {

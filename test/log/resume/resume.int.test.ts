@@ -451,17 +451,7 @@ test(
     for (let n = 0; n < 30; n += 1) await tell(orderId, 'notes', { text: `note ${n}` });
     await workflow(orderId).terminate();
     await worker.stop();
-    const { client, config } = api;
-    const taskQueue = config.temporal.taskQueue;
-    const id = randomUUID();
-    const asked = {
-      commandId: `tester ${id}`,
-      hash: 'resume',
-      correlationId: id,
-      actor: 'tester',
-      reason: 'x',
-    };
-    await resume(orderLog, { client, db, taskQueue, continueAsNewAfter: 8 }, orderId, asked);
+    await resumed(orderId, { answerWithinMs: 0, continueAsNewAfter: 8 });
     const headers = { prefer: 'respond-async' };
     const note = await api.post(`/v1/orders/${orderId}/notes`, { body: { text: 'while away' }, headers });
     expect(note.status).toBe(202);
