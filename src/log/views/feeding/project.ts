@@ -31,8 +31,8 @@ const PACE_MS = 500;
 /**
  * Feeds a view until `signal` aborts. If the view was built by an older version of its fold, or the
  * view has events that the feed's generation may not have, it requests a rebuild and waits until
- * that is swapped in. It also waits
- * while the view is rolled back to another version than that of this process.
+ * that is swapped in. It also waits while the view is rolled back to another version than that of
+ * this process.
  *
  * @throws Superseded if another feeder has taken over, or a newer version of the fold has built the
  *   view; and any error of MongoDB: call it again, it continues
@@ -70,12 +70,11 @@ export async function project<S extends State, D extends Draft>(
     if (generations.current.generation !== generation) {
       if (position <= generations.commonWith(generation)) {
         await feeder.enter(generations.current.generation);
-        await lookAnew();
       } else {
         await requestRebuild(view);
         await pause(LOOK_AGAIN_MS, signal);
-        await lookAnew();
       }
+      await lookAnew();
     } else if (events !== undefined && events.length > 0) {
       if (!(await feeder.apply(events))) await lookAnew();
       if (events.length < batchSize) await pause(beganAt + PACE_MS - Date.now(), signal);
