@@ -49,7 +49,7 @@ async function open(url: string, system: System) {
 }
 
 function named(variables: Record<string, string> = {}, namespaceId?: string): System {
-  return systemOf(readConfig(variables), namespaceId);
+  return systemOf(readConfig({ ROLES: 'worker', ...variables }), namespaceId);
 }
 
 test.each<[string, System, System]>([
