@@ -56,7 +56,12 @@ test('the members that are sealed, those that are forgotten, and those that are 
   expect(sealedFields).toEqual(new Set(forgottenFields));
   for (const [type, paths] of marked)
     for (const path of paths)
-      expect({ type, path, ...personsIn(withText({}, path, 'Ada')) }).toEqual({ type, path, plain: 1, sealed: {} });
+      expect({ type, path, ...personsIn(withText({}, path, 'Ada')) }).toEqual({
+        type,
+        path,
+        plain: 1,
+        sealed: {},
+      });
 });
 
 test('an order that has every personal member forgets each', () => {
