@@ -51,9 +51,14 @@ async function start(given: Config): Promise<Started> {
   }
 
   const servers = await embed(given);
+  const webUi = given.temporal.webUi ?? servers?.temporal?.uiUrl;
   const config: Config = {
     ...given,
-    temporal: { ...given.temporal, address: servers?.temporal?.address ?? given.temporal.address },
+    temporal: {
+      ...given.temporal,
+      address: servers?.temporal?.address ?? given.temporal.address,
+      ...(webUi !== undefined && { webUi }),
+    },
     mongodb: { ...given.mongodb, uri: servers?.mongodb?.uri ?? given.mongodb.uri },
   };
   const [{ startRoles }] = await Promise.all([

@@ -46,6 +46,8 @@ export interface Config {
     readonly address: string;
     readonly namespace: string;
     readonly taskQueue: string;
+    /** address of its Web UI; absent if it is not known */
+    readonly webUi?: string;
     readonly tls?: TemporalTls;
     readonly apiKey?: string;
   };
@@ -173,6 +175,12 @@ export function readConfig(env: Env): Config {
     (mongodbUri === undefined || isLocalUri(mongodbUri));
   const sandbox = oneOf(env, 'SANDBOX', ['on', 'off'], isLocal ? 'on' : 'off') === 'on';
   const masterKeyFile = value(env, 'MASTER_KEY_FILE');
+  const webUi = matching(
+    'TEMPORAL_UI',
+    value(env, 'TEMPORAL_UI'),
+    /^https?:\/\/[^\s@?#]+$/,
+    'the URL of the Temporal Web UI',
+  )?.replace(/\/+$/, '');
   const apiKey = secret(env, 'TEMPORAL_API_KEY');
   if (apiKey !== undefined) keepSecret(apiKey);
   const tls = readTls(env, apiKey !== undefined);
@@ -207,6 +215,7 @@ export function readConfig(env: Env): Config {
       address: temporalAddress ?? `127.0.0.1:${temporalPort}`,
       namespace: text(env, 'TEMPORAL_NAMESPACE', 'default'),
       taskQueue: text(env, 'TEMPORAL_TASK_QUEUE', 'orders'),
+      ...(webUi !== undefined && { webUi }),
       ...(tls && { tls }),
       ...(apiKey !== undefined && { apiKey }),
     },

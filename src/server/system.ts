@@ -20,6 +20,9 @@ export const System = Type.Object(
           Type.String({ description: 'unique to this Temporal; absent when Temporal does not answer' }),
         ),
         taskQueue: Type.String(),
+        webUi: Type.Optional(
+          Type.String({ description: 'address of its Web UI; absent if it is not known' }),
+        ),
       },
       closed,
     ),
@@ -48,9 +51,15 @@ interface Ids {
 
 /** The system, by this process's configuration. */
 export function systemOf({ temporal, mongodb, keys }: Config, { namespaceId, keyStoreId }: Ids = {}): System {
-  const { address, namespace, taskQueue } = temporal;
+  const { address, namespace, taskQueue, webUi } = temporal;
   return {
-    temporal: { address, namespace, ...(namespaceId !== undefined && { namespaceId }), taskQueue },
+    temporal: {
+      address,
+      namespace,
+      ...(namespaceId !== undefined && { namespaceId }),
+      taskQueue,
+      ...(webUi !== undefined && { webUi }),
+    },
     mongodb: { db: mongodb.db },
     keys: { db: keys.db, ...(keyStoreId !== undefined && { id: keyStoreId }) },
   };
