@@ -171,7 +171,7 @@ export async function buildApi(
       cursorSecrets: secrets.cursor,
     });
   }
-  registerSystem(app, config, connection);
+  registerSystem(app, config, connection, keys);
   registerKeys(app, db);
   registerHealth(app, served, dependencies({ client, config, db, exposure }));
   await app.ready();
