@@ -15,6 +15,7 @@ export const System = Type.Object(
           Type.String({ description: 'unique to this Temporal; absent when Temporal does not answer' }),
         ),
         taskQueue: Type.String(),
+        uiUrl: Type.Optional(Type.String({ description: 'of its Web UI, if it is known' })),
       },
       closed,
     ),
@@ -26,9 +27,15 @@ export type System = Static<typeof System>;
 
 /** The system, by this process's configuration. @param namespaceId from Temporal, if it answers */
 export function systemOf({ temporal, mongodb }: Config, namespaceId?: string): System {
-  const { address, namespace, taskQueue } = temporal;
+  const { address, namespace, taskQueue, uiUrl } = temporal;
   return {
-    temporal: { address, namespace, ...(namespaceId === undefined ? {} : { namespaceId }), taskQueue },
+    temporal: {
+      address,
+      namespace,
+      ...(namespaceId !== undefined && { namespaceId }),
+      taskQueue,
+      ...(uiUrl !== undefined && { uiUrl }),
+    },
     mongodb: { db: mongodb.db },
   };
 }

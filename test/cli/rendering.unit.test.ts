@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { eventRow, inShort } from '../../src/cli/event-row.js';
+import { eventRow } from '../../src/cli/event-row.js';
+import { inShort } from '../../src/event-words.js';
 import { orderCard } from '../../src/cli/order-card.js';
 import { type Paint, table, visible } from '../../src/cli/terminal.js';
 import { toView } from '../../src/order/view.js';
