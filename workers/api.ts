@@ -180,7 +180,7 @@ export async function buildApi(
   }
   if (roles.has('read')) await registerPage(app, page);
   else redirectToReference(app);
-  registerSystem(app, config, connection);
+  registerSystem(app, config, connection, keys);
   registerKeys(app, db);
   registerHealth(app, served, dependencies({ client, config, db, exposure }));
   await app.ready();
