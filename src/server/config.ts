@@ -319,8 +319,8 @@ function isOrigin(item: string): boolean {
   return /^https?:/.test(item) && URL.canParse(item) && new URL(item).origin === item;
 }
 
-function isWebAddress(text: string): boolean {
-  return /^https?:/.test(text) && URL.canParse(text);
+function isWebAddress(given: string): boolean {
+  return /^https?:/.test(given) && URL.canParse(given);
 }
 
 function integer(env: Env, name: string, byDefault: number, min: number, max: number): number {
