@@ -1,10 +1,10 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
+import { Order } from '../order-shapes.js';
 import { problem } from '../problem.js';
 import { closed } from '../schemas.js';
 import type { Http } from '../server.js';
 import { countByStatus } from './order-gauges.js';
-import { Order } from './schemas.js';
 
 /** Counts are kept for so many times as long as counting took, so that it never is all that is done. */
 const KEPT_FOR_TIMES = 50;
