@@ -51,13 +51,12 @@ async function start(given: Config): Promise<Started> {
   }
 
   const servers = await embed(given);
-  const webUi = given.temporal.webUi ?? servers?.temporal?.uiUrl;
   const config: Config = {
     ...given,
     temporal: {
       ...given.temporal,
       address: servers?.temporal?.address ?? given.temporal.address,
-      ...(webUi !== undefined && { webUi }),
+      ...(servers?.temporal && { uiUrl: servers.temporal.uiUrl }),
     },
     mongodb: { ...given.mongodb, uri: servers?.mongodb?.uri ?? given.mongodb.uri },
   };

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { previewOf } from '../../src/api/commands/preview.js';
-import { eventRow, inShort } from '../../src/cli/event-row.js';
+import { eventRow } from '../../src/cli/event-row.js';
+import { inShort } from '../../src/event-words.js';
 import { orderCard } from '../../src/cli/order-card.js';
 import { previewCard } from '../../src/cli/preview-card.js';
 import { type Paint, table, visible } from '../../src/cli/terminal.js';

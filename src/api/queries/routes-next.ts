@@ -58,11 +58,11 @@ export interface NextDeps {
   readonly db: Db;
   readonly reader: OrderReader;
   /** address of the Temporal Web UI, if it is known */
-  readonly webUi: string | undefined;
+  readonly uiUrl: string | undefined;
 }
 
 /** What an order waits for. */
-export function registerNext(app: Http, { client, db, reader, webUi }: NextDeps): void {
+export function registerNext(app: Http, { client, db, reader, uiUrl }: NextDeps): void {
   app.get(
     '/v1/orders/:orderId/next',
     {
@@ -118,7 +118,7 @@ export function registerNext(app: Http, { client, db, reader, webUi }: NextDeps)
       id,
       runId,
       status: wordOf(status),
-      ...(webUi !== undefined && { url: `${webUi}/${path.map(encodeURIComponent).join('/')}` }),
+      ...(uiUrl !== undefined && { url: `${uiUrl}/${path.map(encodeURIComponent).join('/')}` }),
     };
   }
 }

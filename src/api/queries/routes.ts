@@ -6,9 +6,9 @@ import type { PersonsAtEdge } from '../persons.js';
 import type { Http } from '../server.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
 import { createCursors } from './cursor.js';
-import { registerOrderCounts } from './order-counts.js';
 import { createOrderReader } from './order-reader.js';
 import { registerAttention } from './routes-attention.js';
+import { registerCounts } from './routes-counts.js';
 import { createPast } from './past.js';
 import { registerFeedQueries } from './routes-feed.js';
 import { registerOrderQueries } from './routes-orders.js';
@@ -35,7 +35,7 @@ export interface QueryDeps {
   /** of the cursors of lists */
   readonly cursorSecrets: Secrets;
   /** address of the Temporal Web UI, if it is known */
-  readonly webUi: string | undefined;
+  readonly uiUrl: string | undefined;
 }
 
 /** The read side. */
@@ -51,7 +51,7 @@ export function registerQueries(
     orderTaskQueue,
     attentionAfterMs,
     cursorSecrets,
-    webUi,
+    uiUrl,
   }: QueryDeps,
 ): void {
   const cursors = createCursors(cursorSecrets);
@@ -59,12 +59,12 @@ export function registerQueries(
   const past = createPast(db, reader);
   const attention = { client, db, orderTaskQueue, attentionAfterMs };
   registerOrderQueries(app, { db, views, reader, past, cursors, attention, persons });
-  registerOrderCounts(app, db);
-  registerNext(app, { client, db, reader, webUi });
+  registerNext(app, { client, db, reader, uiUrl });
   registerProof(app, { client, db, orderTaskQueue });
   registerAttention(app, { ...attention, cursors });
   registerTimeTravel(app, past);
   registerFeedQueries(app, { db, reader, tail });
+  registerCounts(app, db);
   registerStockQueries(app, { db, cursors });
   registerViewQueries(app, { db, cursors });
   registerPersonQueries(app, {
