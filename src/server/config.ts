@@ -342,7 +342,7 @@ const UNIT_MS = new Map([
   ['h', 3_600_000],
   ['d', 86_400_000],
 ]);
-const LONGEST_MS = 3_650 * 86_400_000;
+export const LONGEST_MS = 3_650 * 86_400_000;
 
 function duration(env: Env, name: string, byDefault: string, atLeastMs = 1): number {
   const given = text(env, name, byDefault);

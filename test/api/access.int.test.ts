@@ -85,6 +85,14 @@ describe('the table of routes', () => {
   });
 });
 
+test.each(['282663026d', '99999999h', '0', 'soon'])('a key cannot expire in %s', async (expires) => {
+  const refused = await api.post('/v1/keys', {
+    body: { client: 'pos', scopes: ['orders:read'], expires },
+    headers: bearer(),
+  });
+  expect(refused).toMatchObject({ status: 400, body: { errors: [{ pointer: '/expires' }] } });
+});
+
 test('a client is given a key over HTTP, which works until it is revoked', async () => {
   const body = { client: 'pos', scopes: ['orders:read'], expires: '1h' };
   const made = await api.post('/v1/keys', { body, headers: bearer() });

@@ -3,6 +3,7 @@ import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { fieldOf, type Path } from './fields.js';
 import type { KeyStore } from './key-store.js';
 import { MasterKeyMissing } from './master-keys.js';
+import { openAgain } from './opened-texts.js';
 import { keyIdIn, open } from './sealing.js';
 
 /** How the persons of an answer are shown. */
@@ -97,7 +98,7 @@ function openText(found: Found, text: string, orderId: string, path: Path): stri
   if (key === 'destroyed') return FORGOTTEN;
   if (key === undefined || key === 'unknown') return undefined;
   try {
-    return open(key, { orderId, field: fieldOf(path) }, text);
+    return openAgain(key, { orderId, field: fieldOf(path) }, text);
   } catch {
     return undefined;
   }
@@ -129,10 +130,18 @@ function replaced(
   const changed = changedPathIn(value);
   return Object.fromEntries(
     Object.entries(value).map(([name, inner]) => {
+      if (isShownAsIs(inner)) return [name, inner];
       const path = changed !== undefined && changes.has(name) ? changed : [...around.path, name];
       return [name, replaced(inner, { orderId, path }, show)];
     }),
   );
+}
+
+/** Most members are. */
+function isShownAsIs(value: unknown): boolean {
+  return typeof value === 'string'
+    ? keyIdIn(value) === undefined
+    : typeof value !== 'object' || value === null;
 }
 
 function orderIdIn(value: object): string | undefined {
