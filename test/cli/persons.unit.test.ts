@@ -11,7 +11,7 @@ async function withApi(line: string, answers: readonly Answer[]) {
   const asked: string[] = [];
   const server = createServer((request, response) => {
     const [status, body] = answers[asked.length] ?? [500, {}];
-    asked.push(`${request.method} ${request.headers['idempotency-key'] ?? ''}`.trim());
+    asked.push([request.method, request.headers['idempotency-key']].flat().join(' ').trim());
     response.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
     response.end(JSON.stringify(body));
   }).listen(0, '127.0.0.1');
