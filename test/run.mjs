@@ -10,6 +10,7 @@ import { constants } from 'node:os';
 import process from 'node:process';
 import { cacheDir, exitOf, fail, prepare, root } from '../workers/bootstrap.mjs';
 import { stage } from '../workers/progress.mjs';
+import { findBrowser } from './support/browser.mjs';
 
 const SECOND_TRY = '--second-try';
 /** More failures than these are not chance. */
@@ -24,7 +25,11 @@ const asked = given.filter((argument) => argument !== SECOND_TRY);
 process.stdout.write(`${whatRuns()}\n`);
 
 await prepare().catch(fail);
-if (!process.env['NO_SERVERS']) await stage('Looking for Temporal and MongoDB', findPrograms).catch(fail);
+if (!process.env['NO_SERVERS']) {
+  await stage('Looking for Temporal and MongoDB', findPrograms).catch(fail);
+  // Without a browser, only the tests of the page fail, which say so, too.
+  if (mayNeedBrowser()) await stage('Looking for a browser', findBrowser).catch(complain);
+}
 
 const chosen = isLong
   ? ['--testMatch=**/*.long.test.ts']
@@ -34,7 +39,17 @@ const everything = [
   ['--config', 'test/order/jest.config.mjs'],
   [...chosen, '--testPathIgnorePatterns=/test/order/'],
 ];
-/** What the reporter of each run counted last. @type {{ files: number, failedFiles: readonly string[], passed: number, failed: number, skipped: number }[]} */
+/**
+ * @typedef {object} Counts
+ * @property {number} files
+ * @property {readonly string[]} failedFiles
+ * @property {number} passedInFailedFiles
+ * @property {number} passed
+ * @property {number} failed
+ * @property {number} skipped
+ */
+
+/** What the reporter of each run counted last. @type {Counts[]} */
 const counts = [];
 /** A run failed although no file did: it was killed, or too little is covered. */
 let failedOtherwise = false;
@@ -52,6 +67,9 @@ if (isWorthATry) {
   process.stdout.write(`A second try of ${failedFiles.join(', ')}\n`);
   process.exitCode = await jest(['--runInBand', '--runTestsByPath', ...failedFiles]);
 }
+/** Without the second try. */
+const firstTry = isWorthATry ? counts.slice(0, -1) : counts;
+const again = isWorthATry ? counts.at(-1) : undefined;
 /** Files that passed only at the second try. */
 const unsteady = isWorthATry && process.exitCode === 0 ? failedFiles : [];
 process.stdout.write(`${tally()}\n`);
@@ -71,6 +89,15 @@ async function jest(args) {
   return signal === undefined ? (code ?? 1) : 128 + constants.signals[signal];
 }
 
+function mayNeedBrowser() {
+  return !isLong && (asked.length === 0 || asked.some((argument) => argument.includes('web')));
+}
+
+/** @param {unknown} error */
+function complain(error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+}
+
 function whatRuns() {
   const which = isLong
     ? 'The tests that take minutes each'
@@ -79,15 +106,25 @@ function whatRuns() {
 }
 
 function tally() {
-  const sum = (/** @type {'passed' | 'failed' | 'skipped' | 'files'} */ key) =>
-    counts.reduce((all, one) => all + one[key], 0);
   const seconds = Math.round((Date.now() - began) / 1_000);
   const time = `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
   const end = process.exitCode ? 'Failed' : 'All is well';
-  const tests = `${sum('passed')} tests passed, ${sum('failed')} failed, ${sum('skipped')} skipped`;
-  const line = `${end}: ${tests}; ${failedFiles.length} of ${sum('files')} files failed; ${time}.`;
-  if (unsteady.length === 0) return line;
-  return `${line}\nUnsteady: ${unsteady.join(', ')} passed only at the second try. Find the race and mend it.`;
+  const steadiness =
+    unsteady.length === 0
+      ? ''
+      : `Unsteady: ${unsteady.join(', ')} passed only at the second try. Find the race and mend it.\n`;
+  const { files, passed, failed, skipped } = total();
+  // CI reads the last line to know that tests ran.
+  return `${steadiness}${end}: ${failedFiles.length} of ${files} files failed; ${time}.\nTests: ${passed} passed, ${failed} failed, ${skipped} skipped`;
+}
+
+/** Of a file that was tried twice, the second try counts. */
+function total() {
+  const sum = (/** @type {'files' | 'passed' | 'passedInFailedFiles' | 'failed' | 'skipped'} */ key) =>
+    firstTry.reduce((all, one) => all + one[key], 0);
+  const all = { files: sum('files'), passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') };
+  if (again === undefined) return all;
+  return { ...all, passed: all.passed - sum('passedInFailedFiles') + again.passed, failed: again.failed };
 }
 
 /** @param {(note: string) => void} note */

@@ -16,7 +16,7 @@ A server is embedded unless its address is set.
   RATE_LIMIT               requests that a caller may send in a minute, or off (60000 with AUTH=on, else off)
   OPS_PORT                 port of operations and metrics, which are then served there only (none)
   SANDBOX                  on: sandbox secrets and the sandbox payment provider are fine on any address
-                           (on if HTTP_HOST is a loopback address, else off)
+                           (on if HTTP_HOST, Temporal and MongoDB are loopback addresses, else off)
   MAX_STREAMS              event streams that this process keeps open at most (200)
   TEMPORAL_ADDRESS         host:port; if set, Temporal is not embedded
   TEMPORAL_NAMESPACE       default
@@ -29,6 +29,7 @@ A server is embedded unless its address is set.
                            client certificate and its key; set both
   TEMPORAL_PORT            port of the embedded Temporal (7233)
   TEMPORAL_UI_PORT         port of its Web UI (8233)
+  TEMPORAL_UI_URL          URL of the Web UI of a Temporal that is not embedded, for links to it
   MONGODB_URI              mongodb://…; if set, MongoDB is not embedded
   MONGODB_DB               orders
   MONGODB_PORT             port of the embedded MongoDB (27017)

@@ -1,4 +1,5 @@
 import type { Db } from 'mongodb';
+import { createBatcher } from '../concurrency/batcher.js';
 import { isMongoOutage } from '../outages/mongo-outage.js';
 import { withTimeout } from '../outages/timeout.js';
 import { hasHash, keyIdOf } from './api-key.js';
@@ -30,7 +31,9 @@ export interface KnownKeysOptions {
 }
 
 /** So that guessed keys do not take the connections to MongoDB from everybody else. */
-const READ_AT_ONCE = 20;
+const READ_BATCHES = { size: 100, concurrency: 2 };
+/** Further unknown keys are refused until these have been read. */
+const READING_AT_MOST = 1_000;
 
 interface Entry {
   readonly document: KeyDocument;
@@ -47,12 +50,17 @@ export function openKnownKeys(db: Db, options: KnownKeysOptions = {}): KnownKeys
   /** The last reading failed. Known keys then do not wait for the next one. */
   let isAway = false;
 
+  const findKeys = createBatcher(READ_BATCHES, async (keyIds: readonly string[]) => {
+    const query = apiKeys(db).find({ _id: { $in: keyIds } }, { maxTimeMS: KEY_QUERY_MS });
+    const found = await withTimeout(KEY_QUERY_MS, query.toArray());
+    return new Map(found.map((document) => [document['_id'], document]));
+  });
+
   async function read(keyId: string): Promise<Entry | undefined> {
-    const query = apiKeys(db).findOne({ _id: keyId }, { maxTimeMS: KEY_QUERY_MS });
     try {
-      const document = await withTimeout(KEY_QUERY_MS, query);
+      const document = (await withTimeout(KEY_QUERY_MS, findKeys(keyId))).get(keyId);
       isAway = false;
-      if (document === null) {
+      if (document === undefined) {
         entries.delete(keyId);
         return undefined;
       }
@@ -79,7 +87,7 @@ export function openKnownKeys(db: Db, options: KnownKeysOptions = {}): KnownKeys
     const entry = entries.get(keyId);
     const age = entry === undefined ? Number.POSITIVE_INFINITY : performance.now() - entry.readAt;
     if (age < freshMs) return entry;
-    if (entry === undefined && !reading.has(keyId) && reading.size >= READ_AT_ONCE)
+    if (entry === undefined && !reading.has(keyId) && reading.size >= READING_AT_MOST)
       throw new AccessUnavailable('Too many unknown keys are being looked up. Try again soon.');
     const asked = readOnce(keyId);
     if (age < staleMs || (isAway && age < keptMs)) {

@@ -4,6 +4,7 @@ import type { Authenticate } from '../access/authenticate.js';
 import type { Principal } from '../access/principal.js';
 import { AccessUnavailable, NotAuthenticated } from '../access/refusals.js';
 import { type Scope, scopes } from '../access/scopes.js';
+import type { CountRefused } from './edge/rates.js';
 import { HttpProblem, problem } from './problem.js';
 import { isKey } from './schemas.js';
 import type { Http } from './server.js';
@@ -36,18 +37,24 @@ declare module 'fastify' {
   }
 }
 
+interface GuardOptions {
+  readonly checkStreamsEveryMs?: number;
+  readonly countRefused?: CountRefused;
+}
+
 /**
  * Lets a request through if its principal has the scope of its route. Registered after admission,
  * so that a refusal under overload is cheap, and before the body is read.
  *
  * @param authenticate absent with AUTH=off: a caller is then whom `X-Actor` claims, and may do
  *   everything
- * @param options how often an open stream is checked again: it ends when its key is revoked
+ * @param options how often an open stream is checked again: it ends when its key is revoked; and what
+ *   counts refused requests
  */
 export function guardRoutes(
   app: Http,
   authenticate?: Authenticate,
-  { checkStreamsEveryMs = 5_000 } = {},
+  { checkStreamsEveryMs = 5_000, countRefused }: GuardOptions = {},
 ): void {
   listRoutes(app);
   app.decorateRequest('principal');
@@ -55,18 +62,26 @@ export function guardRoutes(
     if (request.is404) return;
     const { access, work } = request.routeOptions.config;
     if (access === undefined) throw new TypeError(`${request.routeOptions.url} has no access.`);
-    if (access === 'open' || access === 'signed') {
-      request.principal = unidentified;
-      return;
-    }
+    request.principal = unidentified;
+    if (access === 'open' || access === 'signed') return;
     const check = async () => {
       const principal = authenticate ? await proven(request, authenticate) : claimed(request);
+      request.principal = principal;
       if (!principal.scopes.has(access)) throw scopeMissing(access);
-      return forWhom(request, principal);
+      request.principal = forWhom(request, principal);
     };
-    request.principal = await check();
+    try {
+      await check();
+    } catch (error) {
+      if (error instanceof HttpProblem && isRefusal(error)) await countRefused?.(request);
+      throw error;
+    }
     if (authenticate && work === 'stream') endOnceRefused(reply, check, checkStreamsEveryMs);
   });
+}
+
+function isRefusal({ status }: HttpProblem): boolean {
+  return status === 401 || status === 403;
 }
 
 /** Checks an open stream again and again, and closes its connection when it is refused. */

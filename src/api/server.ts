@@ -99,9 +99,12 @@ export async function createHttp(logger: Logger, limits: HttpLimits = {}): Promi
     reply.header('x-correlation-id', request.id);
     refuseWrongUrl(request.url);
   });
-  if (edge !== undefined) await guardEdge(app, edge);
+  const countRefused = edge && (await guardEdge(app, edge));
   admitRequests(app, admission, logger);
-  guardRoutes(app, authenticate, { ...(checkStreamsEveryMs !== undefined && { checkStreamsEveryMs }) });
+  guardRoutes(app, authenticate, {
+    ...(checkStreamsEveryMs !== undefined && { checkStreamsEveryMs }),
+    ...(countRefused && { countRefused }),
+  });
   answerWrongPaths(app, isSplit ? isServedHere : () => true);
   acceptOnlyJson(app);
   refuseUnknownQueries(app);

@@ -1,15 +1,16 @@
 import type { Connection } from '@temporalio/client';
+import type { KeyStore } from '../access/persons/key-store.js';
 import type { Config } from '../server/config.js';
 import type { Http } from './server.js';
-import { namespaceIdOf, System, systemOf } from '../server/system.js';
+import { keyStoreIdOf, namespaceIdOf, System, systemOf } from '../server/system.js';
 
 const TIMEOUT_MS = 1_000;
 
 /**
- * `GET /v1/system`: which Temporal, namespace, task queue and database this process works with.
- * Answers even if they are away.
+ * `GET /v1/system`: which Temporal, namespace, task queue, database and key store this process works
+ * with. Answers even if they are away.
  */
-export function registerSystem(app: Http, config: Config, connection: Connection): void {
+export function registerSystem(app: Http, config: Config, connection: Connection, keys: KeyStore): void {
   app.get(
     '/v1/system',
     {
@@ -24,8 +25,11 @@ export function registerSystem(app: Http, config: Config, connection: Connection
     },
     async () => {
       const { namespace } = config.temporal;
-      const id = await namespaceIdOf(connection, namespace, TIMEOUT_MS).catch(() => undefined);
-      return systemOf(config, id);
+      const [namespaceId, keyStoreId] = await Promise.all([
+        namespaceIdOf(connection, namespace, TIMEOUT_MS).catch(() => undefined),
+        keyStoreIdOf(keys, TIMEOUT_MS),
+      ]);
+      return systemOf(config, { namespaceId, keyStoreId });
     },
   );
 }

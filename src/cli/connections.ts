@@ -1,6 +1,7 @@
 import { Client, type Connection, isGrpcServiceError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { Compile } from 'typebox/compile';
+import type { KeyStore } from '../access/persons/key-store.js';
 import { createGateway, gatewaySettings, type Gateway } from '../api/commands/gateway.js';
 import { recallCommands } from '../log/journal/command-memory.js';
 import { readJournal } from '../log/journal/journal.js';
@@ -10,7 +11,7 @@ import { isTemporalOutage } from '../outages/temporal-outage.js';
 import type { Config } from '../server/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../server/connections.js';
 import { createLogger } from '../server/logger.js';
-import { isSameSystem, namespaceIdOf, System, systemOf } from '../server/system.js';
+import { isSameSystem, keyStoreIdOf, namespaceIdOf, System, systemOf } from '../server/system.js';
 import { customerInView, hasRoomForFactsInView } from '../views/orders.js';
 import type { Api } from './api.js';
 import { exitCodes, Failure } from './failure.js';
@@ -70,8 +71,8 @@ function isRefusal({ details: { code } }: Failure): boolean {
 }
 
 const REMEDY =
-  'set TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TASK_QUEUE and MONGODB_DB as the API has them, or say with --url ' +
-  '(ORDERS_URL) where the right API is';
+  'set TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TASK_QUEUE, MONGODB_URI, MONGODB_DB and KEYS_MONGODB_URI as the API ' +
+  'has them, or say with --url (ORDERS_URL) where the right API is';
 
 function otherSystem(sentTo: System, served: System, api: Api): Failure {
   const message =
@@ -87,10 +88,16 @@ function unknownSystem(api: Api): Failure {
   return new Failure(exitCodes.usage, { code: 'other_system', message });
 }
 
-function textOf({ temporal, mongodb }: System): string {
+function textOf({ temporal, mongodb, keys }: System): string {
   const { address, namespace, namespaceId, taskQueue } = temporal;
-  const id = namespaceId === undefined ? '' : ` (${namespaceId})`;
-  return `Temporal ${address}, namespace ${namespace}${id}, task queue ${taskQueue}, database ${mongodb.db}`;
+  return (
+    `Temporal ${address}, namespace ${namespace}${inBrackets(namespaceId)}, task queue ${taskQueue}, ` +
+    `database ${mongodb.db}, key store ${keys.db}${inBrackets(keys.id)}`
+  );
+}
+
+function inBrackets(id: string | undefined): string {
+  return id === undefined ? '' : ` (${id})`;
 }
 
 export interface WriteSide {
@@ -101,6 +108,8 @@ export interface WriteSide {
 }
 
 const REACHED_WITHIN_MS = 3_000;
+/** A command without persons does not need the key store, so it does not wait for it. */
+const KEYS_ASKED_FOR_MS = 1_000;
 /** gRPC's code. */
 const NOT_FOUND = 5;
 
@@ -120,7 +129,7 @@ export async function openWriteSide(config: Config): Promise<WriteSide> {
   };
   let system: System;
   try {
-    system = await reach(connection, config);
+    system = await reach(connection, config, stores().keys);
   } catch (error) {
     await close();
     throw error;
@@ -143,10 +152,12 @@ export async function openWriteSide(config: Config): Promise<WriteSide> {
   return { gateway, system, close };
 }
 
-async function reach(connection: Connection, config: Config): Promise<System> {
+async function reach(connection: Connection, config: Config, keys: KeyStore): Promise<System> {
   const { address, namespace } = config.temporal;
+  const keyStore = keyStoreIdOf(keys, KEYS_ASKED_FOR_MS);
   try {
-    return systemOf(config, await namespaceIdOf(connection, namespace, REACHED_WITHIN_MS));
+    const namespaceId = await namespaceIdOf(connection, namespace, REACHED_WITHIN_MS);
+    return systemOf(config, { namespaceId, keyStoreId: await keyStore });
   } catch (error) {
     if (isNoSuchNamespace(error)) {
       throw new Failure(exitCodes.usage, {
@@ -154,7 +165,7 @@ async function reach(connection: Connection, config: Config): Promise<System> {
         message: `Temporal at ${address} has no namespace ${namespace}, nothing was sent: set TEMPORAL_NAMESPACE`,
       });
     }
-    if (!isTemporalOutage(error)) return systemOf(config);
+    if (!isTemporalOutage(error)) return systemOf(config, { keyStoreId: await keyStore });
     throw new Failure(exitCodes.unavailable, {
       code: 'temporal_unreachable',
       message: `Temporal at ${address} cannot be reached, nothing was sent: start it with \`npm start\`, or set TEMPORAL_ADDRESS`,

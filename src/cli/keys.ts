@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 import type { KeySummary } from '../access/keys.js';
 import { type Scope, scopes } from '../access/scopes.js';
 import { messageOf } from '../outages/message-of.js';
-import { durationMs } from '../server/config.js';
+import { durationMs, LONGEST_MS } from '../server/config.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
 import { addRewrap } from './rewrap.js';
 import { withMongo } from './mongo.js';
@@ -132,7 +132,8 @@ function scopesOf(text: string): readonly Scope[] {
 
 function expiry(text: string): number {
   const ms = durationMs(text);
-  if (!(ms > 0)) throw new InvalidArgumentError('Expected a duration such as 12h or 90d.');
+  if (!(ms > 0 && ms <= LONGEST_MS))
+    throw new InvalidArgumentError('Expected a duration of up to ten years, such as 12h or 90d.');
   return ms;
 }
 

@@ -1,5 +1,5 @@
 import { keyIdIn } from '../access/persons/sealing.js';
-import { FORGOTTEN } from '../order/forget.js';
+import { FORGOTTEN, personalMembers } from '../order/forget.js';
 import { GREATEST_NAME } from '../views/customers.js';
 
 /** The personal values in some data. */
@@ -11,15 +11,13 @@ export interface Persons {
 }
 
 /** Members whose texts are personal, by the member that they are in. */
-const personal: Readonly<Record<string, ReadonlySet<string>>> = {
-  customer: new Set(['name', 'email']),
-  shippingAddress: new Set(['name', 'street', 'city', 'postalCode', 'region', 'country']),
-  payment: new Set(['method']),
+const personal: Readonly<Record<string, readonly string[]>> = {
+  ...personalMembers,
   // of the view `customers`
-  lastOrder: new Set(['name']),
+  lastOrder: ['name'],
 };
 /** Members whose texts are personal wherever they are: notes, and the payment method of an effect. */
-const personalAnywhere = new Set(['note', 'text', 'method']);
+const personalAnywhere: readonly string[] = ['note', ...personalMembers.notes, ...personalMembers.payment];
 
 /** Adds up the personal values in plain data, such as an event, a message or a document. */
 export function addPersons(found: Persons, value: unknown, name = '', owner = ''): void {
@@ -42,7 +40,7 @@ function isForgotten(text: string): boolean {
 }
 
 function isPersonal(name: string, owner: string): boolean {
-  return personalAnywhere.has(name) || (personal[owner]?.has(name) ?? false);
+  return personalAnywhere.includes(name) || (personal[owner]?.includes(name) ?? false);
 }
 
 export function noPersons(): Persons {

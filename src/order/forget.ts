@@ -1,10 +1,21 @@
-import type { Address, ForgetPerson } from './commands.js';
+import type { ForgetPerson } from './commands.js';
 import type { Envelope, EventData } from './events.js';
 import { type Order, isFinished, isReadyToClose } from './order.js';
 import { type Decision, refuse } from './refusal.js';
 
 /** What is shown in the place of a personal value after its person was forgotten. */
 export const FORGOTTEN = 'forgotten';
+
+/**
+ * The personal members of an order, by the member that has them. The schemas of commands mark the
+ * same members, and a test compares them.
+ */
+export const personalMembers = {
+  customer: ['name', 'email'],
+  shippingAddress: ['name', 'street', 'city', 'postalCode', 'region', 'country'],
+  payment: ['method'],
+  notes: ['text'],
+} as const;
 
 /**
  * Whether the order's person may be forgotten: nothing is left to ship, to pay or to take back. The
@@ -46,12 +57,18 @@ export function forgotten(
 /** All personal values of the order, as it has them: in plain text, or sealed. */
 export function personalTexts({ customer, shippingAddress, payment, notes }: Order): readonly string[] {
   return [
-    customer.name,
-    ...(customer.email === undefined ? [] : [customer.email]),
-    ...(shippingAddress === undefined ? [] : Object.values(shippingAddress)),
-    payment.method,
-    ...notes.map(({ text }) => text),
+    ...textsIn(customer, personalMembers.customer),
+    ...(shippingAddress === undefined ? [] : textsIn(shippingAddress, personalMembers.shippingAddress)),
+    ...textsIn(payment, personalMembers.payment),
+    ...notes.flatMap((note) => textsIn(note, personalMembers.notes)),
   ];
+}
+
+function textsIn<N extends string>(
+  part: Readonly<Partial<Record<N, string>>>,
+  names: readonly N[],
+): readonly string[] {
+  return names.flatMap((name) => part[name] ?? []);
 }
 
 function isPersonal(order: Order): boolean {
@@ -60,20 +77,19 @@ function isPersonal(order: Order): boolean {
 
 /** The order with `FORGOTTEN` in the place of each personal value. */
 export function withoutPerson(order: Order): Order {
-  const { customer, shippingAddress } = order;
+  const { customer, shippingAddress, payment, notes } = order;
   return {
     ...order,
-    customer: {
-      ...customer,
-      name: FORGOTTEN,
-      ...(customer.email !== undefined && { email: FORGOTTEN }),
-    },
-    ...(shippingAddress !== undefined && { shippingAddress: nowhere(shippingAddress) }),
-    payment: { ...order.payment, method: FORGOTTEN },
-    notes: order.notes.map((note) => ({ ...note, text: FORGOTTEN })),
+    customer: without(customer, personalMembers.customer),
+    ...(shippingAddress !== undefined && {
+      shippingAddress: without(shippingAddress, personalMembers.shippingAddress),
+    }),
+    payment: without(payment, personalMembers.payment),
+    notes: notes.map((note) => without(note, personalMembers.notes)),
   };
 }
 
-function nowhere(address: Address): Address {
-  return { ...address, ...Object.fromEntries(Object.keys(address).map((name) => [name, FORGOTTEN])) };
+function without<T extends object>(part: T, names: readonly (keyof T)[]): T {
+  const present = names.filter((name) => part[name] !== undefined);
+  return { ...part, ...Object.fromEntries(present.map((name) => [name, FORGOTTEN])) };
 }

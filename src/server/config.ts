@@ -46,6 +46,8 @@ export interface Config {
     readonly address: string;
     readonly namespace: string;
     readonly taskQueue: string;
+    /** of its Web UI, for links; absent if there is none, or it is not known */
+    readonly uiUrl?: string;
     readonly tls?: TemporalTls;
     readonly apiKey?: string;
   };
@@ -99,7 +101,10 @@ export interface Config {
     readonly paymentsWebhook: Secrets;
     readonly carriersWebhook: Secrets;
   };
-  /** whether the sandbox providers may be used */
+  /**
+   * whether the sandbox's secrets and providers may be used; by default, while the API and the
+   * servers are on a loopback interface
+   */
   readonly sandbox: boolean;
   /** age from which an owed effect or a pending payment is listed for attention */
   readonly attentionAfterMs: number;
@@ -124,11 +129,11 @@ export function assertSandboxAllowed({ roles, sandbox }: Config): void {
   if (!roles.has('worker') || sandbox) return;
   throw new ConfigError(
     'The payment provider is the sandbox, which charges nobody: set SANDBOX=on if nothing here is real. ' +
-      'Without it, a worker starts only if HTTP_HOST is a loopback address.',
+      'Without it, a worker starts only if HTTP_HOST, TEMPORAL_ADDRESS and MONGODB_URI are loopback addresses.',
   );
 }
 
-/** Public, so they are accepted on a loopback interface only, or with `SANDBOX=on`. */
+/** Public, so they are accepted while all is on a loopback interface, or with `SANDBOX=on`. */
 const SANDBOX_SECRETS = {
   CURSOR_SECRET: 'sandbox-cursor-secret',
   PAYMENTS_WEBHOOK_SECRET: `whsec_${Buffer.from('sandbox-payments-webhook-secret').toString('base64')}`,
@@ -146,7 +151,6 @@ type Env = Readonly<Record<string, string | undefined>>;
 export function readConfig(env: Env): Config {
   const roles = readRoles(env);
   const host = text(env, 'HTTP_HOST', '127.0.0.1');
-  const sandbox = oneOf(env, 'SANDBOX', ['on', 'off'], isLoopback(host) ? 'on' : 'off') === 'on';
   const temporalPort = port(env, 'TEMPORAL_PORT', 7233);
   const uiPort = port(env, 'TEMPORAL_UI_PORT', 8233);
   const mongodbPort = port(env, 'MONGODB_PORT', 27017);
@@ -165,7 +169,15 @@ export function readConfig(env: Env): Config {
       'letters, digits, _ and -, at most 55',
     ) ?? 'orders';
   const keysUri = mongodb(env, 'KEYS_MONGODB_URI');
+  const isLocal =
+    isLoopback(host) &&
+    (temporalAddress === undefined || isLocalServer(temporalAddress)) &&
+    (mongodbUri === undefined || isLocalUri(mongodbUri));
+  const sandbox = oneOf(env, 'SANDBOX', ['on', 'off'], isLocal ? 'on' : 'off') === 'on';
   const masterKeyFile = value(env, 'MASTER_KEY_FILE');
+  const uiUrl = value(env, 'TEMPORAL_UI_URL');
+  if (uiUrl !== undefined && !isWebAddress(uiUrl))
+    throw bad('TEMPORAL_UI_URL', uiUrl, 'a URL such as https://temporal.example');
   const apiKey = secret(env, 'TEMPORAL_API_KEY');
   if (apiKey !== undefined) keepSecret(apiKey);
   const tls = readTls(env, apiKey !== undefined);
@@ -200,6 +212,7 @@ export function readConfig(env: Env): Config {
       address: temporalAddress ?? `127.0.0.1:${temporalPort}`,
       namespace: text(env, 'TEMPORAL_NAMESPACE', 'default'),
       taskQueue: text(env, 'TEMPORAL_TASK_QUEUE', 'orders'),
+      ...(uiUrl !== undefined && { uiUrl: uiUrl.replace(/\/+$/, '') }),
       ...(tls && { tls }),
       ...(apiKey !== undefined && { apiKey }),
     },
@@ -306,6 +319,10 @@ function isOrigin(item: string): boolean {
   return /^https?:/.test(item) && URL.canParse(item) && new URL(item).origin === item;
 }
 
+function isWebAddress(given: string): boolean {
+  return /^https?:/.test(given) && URL.canParse(given);
+}
+
 function integer(env: Env, name: string, byDefault: number, min: number, max: number): number {
   const given = value(env, name);
   if (given === undefined) return byDefault;
@@ -335,7 +352,7 @@ const UNIT_MS = new Map([
   ['h', 3_600_000],
   ['d', 86_400_000],
 ]);
-const LONGEST_MS = 3_650 * 86_400_000;
+export const LONGEST_MS = 3_650 * 86_400_000;
 
 function duration(env: Env, name: string, byDefault: string, atLeastMs = 1): number {
   const given = text(env, name, byDefault);
@@ -429,6 +446,17 @@ function file(env: Env, name: string): Buffer | undefined {
   } catch {
     throw bad(name, path, 'the path of a file that can be read');
   }
+}
+
+/** Whether all servers of a connection string are on this machine. */
+export function isLocalUri(uri: string): boolean {
+  const [, servers = ''] = /^mongodb:\/\/(?:[^@/]*@)?([^/?]+)/.exec(uri) ?? [];
+  return servers.split(',').every((server) => isLocalServer(server));
+}
+
+/** @param server with or without a port */
+function isLocalServer(server: string): boolean {
+  return isLoopback(server.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1'));
 }
 
 export function isLoopback(host: string): boolean {

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type MasterKeys, newMasterKey, readMasterKeys } from '../access/persons/master-keys.js';
-import { type Config, ConfigError, isLoopback } from './config.js';
+import { type Config, ConfigError, isLocalUri, isLoopback } from './config.js';
 import { createFile } from './embedded/files.js';
 
 const expected = 'one key a line, 32 bytes in base64: `openssl rand -base64 32` makes one';
@@ -53,11 +53,4 @@ function isLocal({ http, mongodb, keys }: Config): boolean {
   return (
     isLoopback(http.host) && [mongodb.uri, keys.uri].every((uri) => uri === undefined || isLocalUri(uri))
   );
-}
-
-/** Whether all servers of a connection string are on this machine. */
-function isLocalUri(uri: string): boolean {
-  const [, servers = ''] = /^mongodb:\/\/(?:[^@/]*@)?([^/?]+)/.exec(uri) ?? [];
-  const hosts = servers.split(',').map((server) => server.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1'));
-  return hosts.every((host) => isLoopback(host));
 }

@@ -1,10 +1,15 @@
 import type { Connection } from '@temporalio/client';
 import { Type, type Static } from 'typebox';
+import type { KeyStore } from '../access/persons/key-store.js';
+import { withTimeout } from '../outages/timeout.js';
 import type { Config } from './config.js';
 
 const closed = { additionalProperties: false } as const;
 
-/** The Temporal and the database that a process works with: the answer of `GET /v1/system`. */
+/**
+ * The Temporal, the database and the key store that a process works with: the answer of
+ * `GET /v1/system`.
+ */
 export const System = Type.Object(
   {
     temporal: Type.Object(
@@ -15,22 +20,55 @@ export const System = Type.Object(
           Type.String({ description: 'unique to this Temporal; absent when Temporal does not answer' }),
         ),
         taskQueue: Type.String(),
+        uiUrl: Type.Optional(Type.String({ description: 'of its Web UI, if it is known' })),
       },
       closed,
     ),
     mongodb: Type.Object({ db: Type.String() }, closed),
+    keys: Type.Object(
+      {
+        db: Type.String(),
+        id: Type.Optional(
+          Type.String({ description: 'unique to this key store; absent when it does not answer' }),
+        ),
+      },
+      closed,
+    ),
   },
   closed,
 );
 export type System = Static<typeof System>;
 
-/** The system, by this process's configuration. @param namespaceId from Temporal, if it answers */
-export function systemOf({ temporal, mongodb }: Config, namespaceId?: string): System {
-  const { address, namespace, taskQueue } = temporal;
+/** What tells servers of the same name apart; absent if the server does not answer. */
+interface Ids {
+  /** `namespaceIdOf` */
+  readonly namespaceId?: string | undefined;
+  /** `KeyStore.identity` */
+  readonly keyStoreId?: string | undefined;
+}
+
+/** The system, by this process's configuration. */
+export function systemOf({ temporal, mongodb, keys }: Config, { namespaceId, keyStoreId }: Ids = {}): System {
+  const { address, namespace, taskQueue, uiUrl } = temporal;
   return {
-    temporal: { address, namespace, ...(namespaceId === undefined ? {} : { namespaceId }), taskQueue },
+    temporal: {
+      address,
+      namespace,
+      ...(namespaceId !== undefined && { namespaceId }),
+      taskQueue,
+      ...(uiUrl !== undefined && { uiUrl }),
+    },
     mongodb: { db: mongodb.db },
+    keys: { db: keys.db, ...(keyStoreId !== undefined && { id: keyStoreId }) },
   };
+}
+
+/** The id of the key store; undefined if it does not say in time, or needs another master key. */
+export async function keyStoreIdOf(
+  keys: Pick<KeyStore, 'identity'>,
+  withinMs: number,
+): Promise<string | undefined> {
+  return await withTimeout(withinMs, keys.identity()).catch(() => undefined);
 }
 
 /**
@@ -56,14 +94,17 @@ export async function namespaceIdOf(
  */
 export function isSameSystem(one: System, other: System): boolean {
   const [here, there] = [one.temporal, other.temporal];
-  const isSameTemporal =
-    here.namespaceId === undefined || there.namespaceId === undefined
-      ? here.address === there.address
-      : here.namespaceId === there.namespaceId;
   return (
-    isSameTemporal &&
+    (isSame(here.namespaceId, there.namespaceId) ?? here.address === there.address) &&
     here.namespace === there.namespace &&
     here.taskQueue === there.taskQueue &&
-    one.mongodb.db === other.mongodb.db
+    one.mongodb.db === other.mongodb.db &&
+    one.keys.db === other.keys.db &&
+    (isSame(one.keys.id, other.keys.id) ?? true)
   );
+}
+
+/** Undefined if one of them is not known. */
+function isSame(id: string | undefined, other: string | undefined): boolean | undefined {
+  return id === undefined || other === undefined ? undefined : id === other;
 }

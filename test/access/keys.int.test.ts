@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
+import { createKey } from '../../src/access/api-key.js';
 import { addKey, apiKeys, listKeys, revokeKey } from '../../src/access/keys.js';
 import { type KnownKeysOptions, openKnownKeys } from '../../src/access/known-keys.js';
 import { readConfig } from '../../src/server/config.js';
@@ -91,6 +92,21 @@ test('the last use is written, and not for every request', async () => {
   });
   for (let i = 0; i < 3; i += 1) await keys.check(key);
   expect(await lastUse()).toEqual(first);
+});
+
+test('a burst of new keys waits its turn, and a flood of guessed ones is not read', async () => {
+  const keys = openKnownKeys(db);
+  const added = await Promise.all(
+    Array.from({ length: 50 }, (_, n) => addKey(db, { client: `burst-${n}`, scopes: ['ops'] })),
+  );
+  const actors = await Promise.all(added.map(async ({ key }) => (await keys.check(key)).actor));
+  expect(actors).toEqual(added.map(({ client }) => `key:${client}`));
+
+  const guesses = Array.from({ length: 2_000 }, () => keys.check(createKey().key));
+  const reasons = (await Promise.allSettled(guesses)).map(
+    (one) => one.status === 'rejected' && one.reason.name,
+  );
+  expect(new Set(reasons)).toEqual(new Set(['NotAuthenticated', 'AccessUnavailable']));
 });
 
 test('while MongoDB is away, a known key goes on for a time, and an unknown one is not judged', async () => {

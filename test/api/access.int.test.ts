@@ -30,6 +30,9 @@ describe('the table of routes', () => {
     const urls = [...new Set(open.map(({ url, access }) => `${access} ${url}`))].toSorted();
     expect(urls).toEqual([
       'open /',
+      'open /assets/*',
+      'open /attention',
+      'open /customers/:customerId',
       'open /docs',
       'open /docs/',
       'open /docs/js/nonce.js',
@@ -38,6 +41,10 @@ describe('the table of routes', () => {
       'open /health/live',
       'open /health/ready',
       'open /openapi.json',
+      'open /orders',
+      'open /orders/:orderId',
+      'open /stock',
+      'open /system',
       'signed /v1/webhooks/carriers',
       'signed /v1/webhooks/payments',
     ]);
@@ -83,6 +90,14 @@ describe('the table of routes', () => {
     app.get('/forgotten', async () => ({}));
     await expect(app.ready()).rejects.toThrow('/forgotten must say who may use it');
   });
+});
+
+test.each(['282663026d', '99999999h', '0', 'soon'])('a key cannot expire in %s', async (expires) => {
+  const refused = await api.post('/v1/keys', {
+    body: { client: 'pos', scopes: ['orders:read'], expires },
+    headers: bearer(),
+  });
+  expect(refused).toMatchObject({ status: 400, body: { errors: [{ pointer: '/expires' }] } });
 });
 
 test('a client is given a key over HTTP, which works until it is revoked', async () => {

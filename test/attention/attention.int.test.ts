@@ -301,9 +301,12 @@ describe('the list of what needs a person', () => {
     expect(await names(`code=${code}&olderThan=210m`)).toEqual([`${prefix}-5`, `${prefix}-4`]);
   });
 
-  test.each(['code=nonsense', 'olderThan=long', 'cursor=x', 'limit=0'])('refuses %s', async (query) => {
-    expect((await api.get(`/v1/attention?${query}`)).status).toBe(400);
-  });
+  test.each(['code=nonsense', 'olderThan=long', 'olderThan=282663026d', 'cursor=x', 'limit=0'])(
+    'refuses %s',
+    async (query) => {
+      expect((await api.get(`/v1/attention?${query}`)).status).toBe(400);
+    },
+  );
 
   test('and the filter of orders agree', async () => {
     const { body } = await api.get('/v1/orders?attention=true&limit=200');

@@ -29,7 +29,14 @@ async function apiThatAnswers(body: unknown, status = 200): Promise<string> {
 const nothing = async (): Promise<CommandResult> => {
   throw new Error('Nothing is to be sent.');
 };
-const gateway: Gateway = { create: nothing, execute: nothing, signal: nothing, fact: nothing };
+const gateway: Gateway = {
+  create: nothing,
+  execute: nothing,
+  signal: nothing,
+  previewCreate: nothing,
+  preview: nothing,
+  fact: nothing,
+};
 
 /** Opens both sides with a write side that works on `system`. */
 async function open(url: string, system: System) {
@@ -48,8 +55,8 @@ async function open(url: string, system: System) {
   return { outcome, closed };
 }
 
-function named(variables: Record<string, string> = {}, namespaceId?: string): System {
-  return systemOf(readConfig(variables), namespaceId);
+function named(variables: Record<string, string> = {}, namespaceId?: string, keyStoreId?: string): System {
+  return systemOf(readConfig({ ROLES: 'worker', ...variables }), { namespaceId, keyStoreId });
 }
 
 test.each<[string, System, System]>([
@@ -60,6 +67,7 @@ test.each<[string, System, System]>([
     named({ TEMPORAL_ADDRESS: 'localhost:7233' }, 'id-1'),
   ],
   ['the API cannot ask its Temporal now', named({}, 'id-1'), named()],
+  ['the API cannot ask its key store now', named({}, 'id-1', 'keys-1'), named({}, 'id-1')],
 ])('both sides are of one system: %s', async (_, here, served) => {
   expect(await open(await apiThatAnswers(served), here)).toMatchObject({ outcome: { gateway }, closed: 0 });
 });
@@ -89,6 +97,12 @@ test.each<[string, System, System, RegExp]>([
     named({ TEMPORAL_TASK_QUEUE: 'one' }),
     named({ TEMPORAL_TASK_QUEUE: 'two' }),
     /queue one.*queue two/,
+  ],
+  [
+    'key store',
+    named({}, 'id-1', 'keys-1'),
+    named({}, 'id-1', 'keys-2'),
+    /orders_keys \(keys-1\).*orders_keys \(keys-2\)/,
   ],
   ['database', named({ MONGODB_DB: 'one' }), named({ MONGODB_DB: 'two' }), /database one.*database two/],
 ])('another %s is refused on one line that names both and the remedy', async (_, here, served, both) => {

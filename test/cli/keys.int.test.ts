@@ -40,6 +40,7 @@ test.each([
   ['keys create --name a.b! --scopes ops', 2, 'a.b! cannot be a client'],
   ['keys create --name a --scopes ops,nonsense', 2, 'nonsense is no scope'],
   ['keys create --name a --scopes ops --expires soon', 2, 'Expected a duration'],
+  ['keys create --name a --scopes ops --expires 9999d', 2, 'up to ten years'],
   ['keys revoke nonsense', 3, 'key_not_found'],
 ])('%s is refused', async (line, exitCode, said) => {
   const refused = await orders(line);

@@ -1,8 +1,14 @@
 import { expect, test } from '@jest/globals';
+import { fieldOf, type Path, personalMembers } from '../../src/access/persons/fields.js';
 import { seal } from '../../src/access/persons/sealing.js';
+import { bodyParts } from '../../src/api/commands/body-parts.js';
+import { commands } from '../../src/api/commands/table.js';
 import { addPersons, noPersons } from '../../src/forgetting/persons-in.js';
+import { followUpTypes } from '../../src/order/commands.js';
+import { personalMembers as ofOrder, personalTexts, withoutPerson } from '../../src/order/forget.js';
 import { GREATEST_NAME } from '../../src/views/customers.js';
-import { states } from '../order/examples.js';
+import { create, states } from '../order/examples.js';
+import { Scenario } from '../order/specification.js';
 
 const key = { keyId: 'AAAAAAAAAAAA', key: Buffer.alloc(32, 1) };
 const sealed = seal(key, { orderId: 'o-1', field: 'customer.name' }, 'Ada');
@@ -36,3 +42,43 @@ test('an order that was forgotten has none', () => {
   expect(personsIn(states.closedForgotten.order)).toEqual({ plain: 0, sealed: {} });
   expect(personsIn(states.closed.order).plain).toBeGreaterThan(0);
 });
+
+/** The personal members of every command, by the marks in its schema. */
+const marked = (['CreateOrder', ...followUpTypes] as const).map(
+  (type) => [type, personalMembers(commands[type].body(bodyParts))] as const,
+);
+
+test('the members that are sealed, those that are forgotten, and those that are searched for are the same', () => {
+  const sealedFields = new Set(marked.flatMap(([, paths]) => paths.map(fieldOf)));
+  const forgottenFields = Object.entries(ofOrder).flatMap(([owner, names]) =>
+    names.map((name) => fieldOf([owner, name])),
+  );
+  expect(sealedFields).toEqual(new Set(forgottenFields));
+  for (const [type, paths] of marked)
+    for (const path of paths)
+      expect({ type, path, ...personsIn(withText({}, path, 'Ada')) }).toEqual({
+        type,
+        path,
+        plain: 1,
+        sealed: {},
+      });
+});
+
+test('an order that has every personal member forgets each', () => {
+  const [, paths = []] = marked.find(([type]) => type === 'CreateOrder') ?? [];
+  const texts = paths.map((path) => `text of ${path.join('.')}`);
+  const everything = paths.reduce<object>(
+    (data, path, index) => withText(data, path, texts[index] ?? ''),
+    create().data,
+  );
+  const { order } = Scenario.empty.do(create(everything));
+  expect(personalTexts(order).toSorted()).toEqual(texts.toSorted());
+  const left = JSON.stringify(withoutPerson(order));
+  expect(texts.filter((text) => left.includes(text))).toEqual([]);
+});
+
+function withText(data: object, [name = '', ...rest]: Path, text: string): object {
+  if (rest.length === 0) return { ...data, [name]: text };
+  const inner: unknown = Reflect.get(data, name);
+  return { ...data, [name]: withText(typeof inner === 'object' && inner !== null ? inner : {}, rest, text) };
+}

@@ -37,6 +37,7 @@ test('a server whose address is given is not embedded', () => {
   const config = readConfig({
     TEMPORAL_ADDRESS: 'temporal.example:7233',
     MONGODB_URI: 'mongodb://a,b/?replicaSet=r',
+    SANDBOX: 'on',
   });
   expect(config.temporal.address).toBe('temporal.example:7233');
   expect(config.mongodb.uri).toBe('mongodb://a,b/?replicaSet=r');
@@ -148,9 +149,17 @@ describe('the sandbox', () => {
     CARRIERS_WEBHOOK_SECRET: webhook,
   };
 
-  test('is allowed where only this machine reaches the API, unless it is switched off', () => {
+  test('is allowed while all of the system is on this machine, unless it is switched off', () => {
     expect(readConfig({}).sandbox).toBe(true);
+    const local = { TEMPORAL_ADDRESS: '[::1]:7233', MONGODB_URI: 'mongodb://u:p@127.0.0.1:1,localhost/' };
+    expect(readConfig(local).sandbox).toBe(true);
     expect(readConfig(reachable).sandbox).toBe(false);
+    for (const elsewhere of [
+      { TEMPORAL_ADDRESS: 'temporal.internal:7233' },
+      { MONGODB_URI: 'mongodb://localhost,db2/' },
+      { MONGODB_URI: 'mongodb+srv://localhost/' },
+    ])
+      expect(readConfig({ ...reachable, HTTP_HOST: 'localhost', ...elsewhere }).sandbox).toBe(false);
     expect(() => readConfig({ SANDBOX: 'off' })).toThrow(/^CURSOR_SECRET is missing: .*SANDBOX=on/);
   });
 
@@ -169,8 +178,11 @@ describe('the sandbox', () => {
   );
 
   test('elsewhere a worker does not start with its payment provider, unless SANDBOX=on', () => {
-    const worker = { HTTP_HOST: '0.0.0.0', ROLES: 'worker' };
-    expect(() => assertSandboxAllowed(readConfig(worker))).toThrow(/payment provider .*SANDBOX=on/);
+    const worker = { TEMPORAL_ADDRESS: 'temporal.internal:7233', ROLES: 'worker' };
+    for (const env of [worker, { HTTP_HOST: '0.0.0.0', ROLES: 'worker' }])
+      expect(() => assertSandboxAllowed(readConfig(env))).toThrow(
+        /payment provider .*SANDBOX=on .*TEMPORAL_ADDRESS/,
+      );
     for (const env of [{}, { ...worker, SANDBOX: 'on' }, { ...worker, ROLES: 'feed' }])
       expect(() => assertSandboxAllowed(readConfig(env))).not.toThrow();
   });

@@ -79,6 +79,7 @@ export default class ProgressReporter {
  * @typedef {object} FileResult
  * @property {string} testFilePath
  * @property {number} numFailingTests
+ * @property {number} numPassingTests
  * @property {unknown} [testExecError] why the file could not be run
  */
 
@@ -89,11 +90,11 @@ function hasFailed({ numFailingTests, testExecError }) {
 
 /** @param {Results} results so far */
 function countedIn(results) {
+  const failed = results.testResults.filter(hasFailed);
   return {
     files: results.numTotalTestSuites,
-    failedFiles: results.testResults
-      .filter(hasFailed)
-      .map(({ testFilePath }) => relative(process.cwd(), testFilePath)),
+    failedFiles: failed.map(({ testFilePath }) => relative(process.cwd(), testFilePath)),
+    passedInFailedFiles: failed.reduce((sum, { numPassingTests }) => sum + numPassingTests, 0),
     passed: results.numPassedTests,
     failed: results.numFailedTests,
     skipped: results.numPendingTests + results.numTodoTests,

@@ -1,4 +1,4 @@
-import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { createHmac, createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Collection, Db, Filter } from 'mongodb';
 import { createBatcher } from '../../concurrency/batcher.js';
@@ -64,6 +64,13 @@ export interface KeyStore {
   signingKey(): Promise<KeyObject>;
   /** The key of the hashes that persons are searched by. */
   searchKey(): Promise<Buffer>;
+  /**
+   * Tells this store from those of other systems, and shows nothing of its keys: `empty` while it has
+   * none.
+   *
+   * @throws MongoError or DeadlineExceeded if the store is away
+   */
+  identity(): Promise<string>;
   /**
    * Wraps every key with the first master key.
    *
@@ -465,6 +472,14 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
       void release(waiting);
     },
     searchKey,
+    async identity() {
+      const found = await ask(() => systemKeyRows(db).findOne({ _id: 'search' }, committed));
+      if (found === null) return 'empty';
+      return createHmac('sha256', await searchKey())
+        .update('key store')
+        .digest('hex')
+        .slice(0, 16);
+    },
     async signingKey() {
       const der = await systemKey('certificates', () =>
         generateKeyPairSync('ed25519').privateKey.export({ format: 'der', type: 'pkcs8' }),

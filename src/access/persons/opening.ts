@@ -3,7 +3,10 @@ import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { fieldOf, type Path } from './fields.js';
 import type { KeyStore } from './key-store.js';
 import { MasterKeyMissing } from './master-keys.js';
+import { openAgain } from './opened-texts.js';
 import { keyIdIn, open } from './sealing.js';
+
+type Opening = Pick<KeyStore, 'opening'>;
 
 /** How the persons of an answer are shown. */
 export type Shown =
@@ -24,7 +27,7 @@ export interface Opened<T> {
  *
  * The order that a text belongs to is named by the nearest `orderId` around it.
  */
-export async function openAll<T>(keys: KeyStore, value: T): Promise<Opened<T>> {
+export async function openAll<T>(keys: Opening, value: T): Promise<Opened<T>> {
   const ids = new Set<string>();
   collect(value, ids);
   if (ids.size === 0) return { value, persons: 'open' };
@@ -41,7 +44,7 @@ export async function openAll<T>(keys: KeyStore, value: T): Promise<Opened<T>> {
 }
 
 /** `openAll` for a text of JSON. */
-export async function openJson(keys: KeyStore, json: string): Promise<Opened<string>> {
+export async function openJson(keys: Opening, json: string): Promise<Opened<string>> {
   if (!hasSealed(json)) return { value: json, persons: 'open' };
   const { value, persons } = await openAll<unknown>(keys, JSON.parse(json));
   return { value: JSON.stringify(value), persons };
@@ -59,7 +62,7 @@ export function hasSealed(json: string): boolean {
  * @throws Error if the key is not there, or the text was moved; MongoError if the store is away
  */
 export async function openOne(
-  keys: KeyStore,
+  keys: Opening,
   { orderId, customerId, path }: { orderId: string; customerId?: string; path: Path },
   text: string,
 ): Promise<string | undefined> {
@@ -73,7 +76,7 @@ export async function openOne(
 
 type Found = ReadonlyMap<string, Buffer | 'destroyed' | 'unknown'>;
 
-async function keysById(keys: KeyStore, ids: ReadonlySet<string>): Promise<Found> {
+async function keysById(keys: Opening, ids: ReadonlySet<string>): Promise<Found> {
   const found = await Promise.all(
     [...ids].map(async (id) => {
       try {
@@ -94,7 +97,7 @@ function openText(found: Found, text: string, orderId: string, path: Path): stri
   if (key === 'destroyed') return FORGOTTEN;
   if (key === undefined || key === 'unknown') return undefined;
   try {
-    return open(key, { orderId, field: fieldOf(path) }, text);
+    return openAgain(key, { orderId, field: fieldOf(path) }, text);
   } catch {
     return undefined;
   }
@@ -126,10 +129,18 @@ function replaced(
   const changed = changedPathIn(value);
   return Object.fromEntries(
     Object.entries(value).map(([name, inner]) => {
+      if (isShownAsIs(inner)) return [name, inner];
       const path = changed !== undefined && changes.has(name) ? changed : [...around.path, name];
       return [name, replaced(inner, { orderId, path }, show)];
     }),
   );
+}
+
+/** Most members are. */
+function isShownAsIs(value: unknown): boolean {
+  return typeof value === 'string'
+    ? keyIdIn(value) === undefined
+    : typeof value !== 'object' || value === null;
 }
 
 function orderIdIn(value: object): string | undefined {

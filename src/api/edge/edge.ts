@@ -2,7 +2,7 @@ import { problem } from '../problem.js';
 import type { Http } from '../server.js';
 import { setHeadersOfData } from './headers.js';
 import { refuseOtherHosts } from './hosts.js';
-import { limitRates } from './rates.js';
+import { type CountRefused, limitRates } from './rates.js';
 import { isSafe, refuseOtherOrigins } from './origins.js';
 
 /** Whose requests an application takes. */
@@ -15,13 +15,20 @@ export interface Edge {
   readonly perMinute?: number;
 }
 
-/** What is checked first for every request, and set for every answer, errors included. */
-export async function guardEdge(app: Http, { hosts, origins, perMinute }: Edge): Promise<void> {
+/**
+ * What is checked first for every request, and set for every answer, errors included.
+ *
+ * @returns what counts requests that are refused later; undefined without a limit
+ */
+export async function guardEdge(
+  app: Http,
+  { hosts, origins, perMinute }: Edge,
+): Promise<CountRefused | undefined> {
   describeRefusals(app);
   setHeadersOfData(app);
   refuseOtherHosts(app, hosts);
   await refuseOtherOrigins(app, origins);
-  if (perMinute !== undefined) await limitRates(app, perMinute);
+  return perMinute === undefined ? undefined : await limitRates(app, perMinute);
 }
 
 /** In OpenAPI, each route has the answers of this check. */

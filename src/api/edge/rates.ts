@@ -7,11 +7,24 @@ const MINUTE_MS = 60_000;
 /** Callers that are counted at once; the one that was seen least recently is forgotten first. */
 const MOST_CALLERS = 10_000;
 
+/** Of the requests that an address may send, one in so many may fail to authenticate. */
+const FAILING_ONE_IN = 100;
+
+/**
+ * Counts a request that is refused before its route's own count.
+ *
+ * @throws HttpProblem 429, if there were too many
+ */
+export type CountRefused = (request: FastifyRequest) => Promise<void>;
+
 /**
  * Refuses the requests of a caller beyond `perMinute` in one minute. A caller is a proven client or
  * user, else an address. Health and metrics are never refused. Each process counts for itself.
+ *
+ * @returns counts a refused request: of a proven caller with its others; of anybody else by address,
+ *   with a limit of its own, so that one who guesses keys takes no requests from others there
  */
-export async function limitRates(app: Http, perMinute: number): Promise<void> {
+export async function limitRates(app: Http, perMinute: number): Promise<CountRefused> {
   app.addHook('onRoute', (route) => {
     if (route.config?.work === 'none') route.config = { ...route.config, rateLimit: false };
     else if (route.schema !== undefined && route.schema.hide !== true)
@@ -25,16 +38,28 @@ export async function limitRates(app: Http, perMinute: number): Promise<void> {
     cache: MOST_CALLERS,
     enableDraftSpec: true,
     keyGenerator: callerOf,
-    errorResponseBuilder: () =>
-      new HttpProblem(
-        429,
-        'rate_limited',
-        `More than ${perMinute} requests in a minute. Nothing was started. Try again after the seconds of Retry-After.`,
-      ),
+    errorResponseBuilder: () => tooMany(`More than ${perMinute} requests in a minute.`),
   });
+  const failing = Math.ceil(perMinute / FAILING_ONE_IN);
+  const countCaller = app.createRateLimit();
+  const countFailing = app.createRateLimit({ max: failing, keyGenerator: ({ ip }) => ip });
+  return async (request) => {
+    const isProven = provenNames.test(request.principal.actor);
+    const count = await (isProven ? countCaller : countFailing)(request);
+    if (count.isAllowed || !count.isExceeded) return;
+    const what = isProven ? `${perMinute} requests` : `${failing} requests without a valid key or token`;
+    throw tooMany(`More than ${what} in a minute.`, { 'retry-after': String(count.ttlInSeconds) });
+  };
+}
+
+function tooMany(what: string, headers: Readonly<Record<string, string>> = {}): HttpProblem {
+  const detail = `${what} Nothing was started. Try again after the seconds of Retry-After.`;
+  return new HttpProblem(429, 'rate_limited', detail, {}, headers);
 }
 
 /** Only proven actors have these names; others may change theirs with each request. */
+const provenNames = /^(key|user):/;
+
 function callerOf({ principal, ip }: FastifyRequest): string {
-  return /^(key|user):/.test(principal.actor) ? principal.actor : ip;
+  return provenNames.test(principal.actor) ? principal.actor : ip;
 }

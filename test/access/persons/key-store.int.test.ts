@@ -43,6 +43,23 @@ function process(db = database.db, masters = masterKeys(old)): KeyStore {
   return store;
 }
 
+test('a store tells itself from those of other systems, also after a rotation', async () => {
+  const other = await openDatabase();
+  try {
+    const store = process(other.db);
+    expect(await store.identity()).toBe('empty');
+    await store.searchKey();
+    const identity = await store.identity();
+    const rotating = process(other.db, masterKeys(fresh, old));
+    await rotating.rewrap();
+    expect(await process(other.db, masterKeys(fresh)).identity()).toBe(identity);
+    await process().searchKey();
+    expect(await process().identity()).not.toBe(identity);
+  } finally {
+    await other.close();
+  }
+});
+
 describe('the key of a customer', () => {
   test('is the same for all processes, also if they ask for it at once', async () => {
     const processes = [process(), process(), process()];

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { changedAt, fieldOf, personalMembers } from '../../../src/access/persons/fields.js';
 import { newMasterKey, readMasterKeys, unwrap, wrap } from '../../../src/access/persons/master-keys.js';
+import { openAgain } from '../../../src/access/persons/opened-texts.js';
 import { isSealed, keyIdIn, open, seal } from '../../../src/access/persons/sealing.js';
 import { hasPersons, sealed } from '../../../src/api/commands/sealed.js';
 import { bodyParts } from '../../../src/api/commands/body-parts.js';
@@ -44,6 +45,19 @@ describe('a sealed value', () => {
   ])('does not open for %s', (_, opener, where) => {
     const value = seal(key, place, 'Ada');
     expect(() => open(opener, where, value)).toThrow();
+  });
+
+  test('that was opened before does not open for another order, field or key', () => {
+    const again = seal(key, place, 'Ada');
+    expect(openAgain(key.key, place, again)).toBe('Ada');
+    expect(openAgain(key.key, place, again)).toBe('Ada');
+    for (const [otherKey, otherPlace] of [
+      [key.key, { ...place, orderId: 'o-2' }],
+      [key.key, { ...place, field: 'customer.email' }],
+      [other.key, place],
+    ] as const) {
+      expect(() => openAgain(otherKey, otherPlace, again)).toThrow();
+    }
   });
 
   test('does not open if any of its bytes was changed', () => {

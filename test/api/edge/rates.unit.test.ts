@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { NotAuthenticated } from '../../../src/access/refusals.js';
 import { registerDocs } from '../../../src/api/docs.js';
 import { createHttp, type Http } from '../../../src/api/server.js';
 import { createLogger } from '../../../src/server/logger.js';
 
 const PER_MINUTE = 3;
+/** one in a hundred of these */
+const FAILING_PER_MINUTE = 1;
 
 let app: Http;
 
@@ -11,12 +14,14 @@ beforeAll(async () => {
   const edge = { hosts: [], origins: [], perMinute: PER_MINUTE };
   // The key is the client's name.
   const authenticate = async (authorization = '') => {
+    if (authorization.startsWith('guess')) throw new NotAuthenticated('invalid_key', 'There is none.');
     const actor = `key:${authorization}`;
     return { actor, issuer: actor, scopes: new Set(['orders:read'] as const) };
   };
   app = await createHttp(createLogger('silent'), { edge, authenticate });
   await registerDocs(app);
   app.get('/things', { config: { access: 'orders:read' }, schema: { summary: 'Things' } }, async () => ({}));
+  app.get('/keys', { config: { access: 'admin' }, schema: { summary: 'Keys' } }, async () => ({}));
   app.get('/health', { config: { access: 'open', work: 'none' } }, async () => ({}));
   app.get('/open', { config: { access: 'open' } }, async () => ({}));
   await app.ready();
@@ -61,6 +66,27 @@ describe('a caller who sends more than the limit in a minute', () => {
     expect((await get('/open', 'y', '10.0.0.7')).statusCode).toBe(429);
     expect((await get('/open', 'y', '10.0.0.8')).statusCode).toBe(200);
   });
+});
+
+test('an address that guesses keys is refused with 429, and a client there is not', async () => {
+  for (let n = 0; n < FAILING_PER_MINUTE; n += 1)
+    expect((await get('/things', `guess-${n}`, '10.0.0.2')).statusCode).toBe(401);
+  const refused = await get('/things', 'guess', '10.0.0.2');
+  expect(refused.statusCode).toBe(429);
+  expect(refused.json()).toMatchObject({ code: 'rate_limited' });
+  expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+  const { statusCode, headers } = await get('/things', 'behind-nat', '10.0.0.2');
+  expect({ statusCode, left: headers['ratelimit-remaining'] }).toEqual({
+    statusCode: 200,
+    left: String(PER_MINUTE - 1),
+  });
+  expect((await get('/things', 'guess', '10.0.0.3')).statusCode).toBe(401);
+});
+
+test('requests that lack a scope count as the other requests of the client do', async () => {
+  for (let n = 0; n < PER_MINUTE; n += 1) expect((await get('/keys', 'curious')).statusCode).toBe(403);
+  expect((await get('/keys', 'curious')).statusCode).toBe(429);
+  expect((await get('/things', 'curious')).statusCode).toBe(429);
 });
 
 test('OpenAPI has this answer', async () => {

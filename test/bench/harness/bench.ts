@@ -9,7 +9,7 @@ import { type Dataset, fill } from '../data/dataset.js';
 import { orderShape } from '../data/order-history.js';
 import { HttpConnection } from './http-connection.js';
 import type { Judged } from './result.js';
-import { type Remote, startRemote } from './remote.js';
+import { type Offer, type Remote, startRemote } from './remote.js';
 
 /** One subject: what is measured, and against what. */
 export interface Measurement {
@@ -54,6 +54,8 @@ export interface Bench extends BenchOptions {
   bareOrders(): Promise<Remote<BareOrders>>;
   /** @returns its address */
   bareApi(): Promise<string>;
+  /** Another process, which ends with the measurement; see `startRemote`. */
+  remote<O extends Offer>(module: string, env?: Readonly<Record<string, string>>): Promise<Remote<O>>;
   /** @param headers sent with every request */
   connect(
     address: string,
@@ -145,6 +147,12 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
       return connections;
     }
 
+    async function remote<O extends Offer>(module: string, env: Readonly<Record<string, string>> = {}) {
+      const started = await start(() => startRemote<O>(module, env));
+      atEnd(() => started.stop());
+      return started;
+    }
+
     return {
       ...options,
       temporalAddress,
@@ -186,10 +194,10 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
       },
       async bareApi() {
         const env = { MONGODB_URI: mongodbUri, MONGODB_DB: DATABASE };
-        const bare = await start(() => startRemote<BareApi>('baselines/bare-api.js', env));
-        atEnd(() => bare.stop());
+        const bare = await remote<BareApi>('baselines/bare-api.js', env);
         return await bare.call('address');
       },
+      remote,
       connect,
     };
   }

@@ -7,6 +7,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { orderBody } from '../data/story.js';
 import type { Measurement } from '../harness/bench.js';
+import type { HealthProbe } from '../harness/health-probe.js';
 import { type HttpAnswer, HttpConnection } from '../harness/http-connection.js';
 import { percentileOf } from '../harness/interleave.js';
 import { MB, memoryOf } from '../harness/memory.js';
@@ -22,7 +23,6 @@ const few = { creators: 8, readers: 4 };
 /** More a second than any of them has answers. */
 const unlimited = 10_000;
 const list = '/v1/orders?limit=200';
-const HEALTH_EVERY_MS = 50;
 /** An answer that comes later is of no use to a client that waits. */
 const USEFUL_WITHIN_MS = 2_000;
 /** It is as before when so many of each kind are served one after the other. */
@@ -85,10 +85,10 @@ export const overload: Measurement = {
     bench.note(`${times} times that`);
     const [api] = await bench.connect(address, 1);
     const memory = await memoryOf(api);
-    const ended = new AbortController();
-    const watching = healthTimes(api, ended.signal);
-    const flood = await offer(times * creates, times * pages).finally(() => ended.abort());
-    const health = await watching;
+    const probe = await bench.remote<HealthProbe>('harness/health-probe.js');
+    await probe.call('begin', address);
+    const flood = await offer(times * creates, times * pages);
+    const health = await probe.call('end');
     const growth = (await memoryOf(api)) - memory;
 
     bench.note('waiting until it is as before');
@@ -159,19 +159,6 @@ async function openUnread(address: string): Promise<Socket> {
   socket.pause();
   socket.write(`GET /v1/events/stream?after=0 HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
   return socket;
-}
-
-/** How long the health check took each time, until `signal` aborts. */
-async function healthTimes(api: HttpConnection, signal: AbortSignal): Promise<readonly number[]> {
-  const taken: number[] = [];
-  while (!signal.aborted) {
-    const before = performance.now();
-    const { status } = await api.get('/health/live');
-    if (status !== 200) throw new Error(`/health/live: ${status}`);
-    taken.push(performance.now() - before);
-    await setTimeout(HEALTH_EVERY_MS);
-  }
-  return taken;
 }
 
 type Send = (connection: HttpConnection) => Promise<HttpAnswer>;
