@@ -4,7 +4,7 @@ import { problem } from '../problem.js';
 import { closed } from '../schemas.js';
 import type { Http } from '../server.js';
 import { countByStatus } from './order-gauges.js';
-import { Order } from './schemas.js';
+import { Order } from '../order-shapes.js';
 
 /** Counts are kept for so many times as long as counting took, so that it never is all that is done. */
 const KEPT_FOR_TIMES = 50;
