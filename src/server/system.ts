@@ -20,7 +20,6 @@ export const System = Type.Object(
           Type.String({ description: 'unique to this Temporal; absent when Temporal does not answer' }),
         ),
         taskQueue: Type.String(),
-        uiUrl: Type.Optional(Type.String({ description: 'of its Web UI, if it is known' })),
       },
       closed,
     ),
@@ -49,15 +48,9 @@ interface Ids {
 
 /** The system, by this process's configuration. */
 export function systemOf({ temporal, mongodb, keys }: Config, { namespaceId, keyStoreId }: Ids = {}): System {
-  const { address, namespace, taskQueue, uiUrl } = temporal;
+  const { address, namespace, taskQueue } = temporal;
   return {
-    temporal: {
-      address,
-      namespace,
-      ...(namespaceId !== undefined && { namespaceId }),
-      taskQueue,
-      ...(uiUrl !== undefined && { uiUrl }),
-    },
+    temporal: { address, namespace, ...(namespaceId !== undefined && { namespaceId }), taskQueue },
     mongodb: { db: mongodb.db },
     keys: { db: keys.db, ...(keyStoreId !== undefined && { id: keyStoreId }) },
   };
