@@ -6,9 +6,9 @@ import type { PersonsAtEdge } from '../persons.js';
 import type { Http } from '../server.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
 import { createCursors } from './cursor.js';
+import { registerOrderCounts } from './order-counts.js';
 import { createOrderReader } from './order-reader.js';
 import { registerAttention } from './routes-attention.js';
-import { registerCounts } from './routes-counts.js';
 import { createPast } from './past.js';
 import { registerFeedQueries } from './routes-feed.js';
 import { registerOrderQueries } from './routes-orders.js';
@@ -64,7 +64,7 @@ export function registerQueries(
   registerAttention(app, { ...attention, cursors });
   registerTimeTravel(app, past);
   registerFeedQueries(app, { db, reader, tail });
-  registerCounts(app, db);
+  registerOrderCounts(app, db);
   registerStockQueries(app, { db, cursors });
   registerViewQueries(app, { db, cursors });
   registerPersonQueries(app, {
