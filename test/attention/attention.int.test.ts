@@ -49,7 +49,7 @@ describe('an effect that is owed for long', () => {
   const fails = () => Promise.reject(new Error('the gateway does not answer'));
 
   beforeAll(async () => {
-    api = await startTestApi({ ATTENTION_AFTER: '1s' });
+    api = await startTestApi({ ATTENTION_AFTER: '1s', TEMPORAL_UI_URL: 'http://ui.example/' });
     await ensureStateViewIndexes(orderLog, api.mongo.db);
     // The runtime of this process is set up by the API's own worker.
     const first = await api.startWorker();
@@ -89,6 +89,33 @@ describe('an effect that is owed for long', () => {
     });
   });
 
+  test('is what its order waits for, with its workflow', async () => {
+    const { body } = await api.get(`/v1/orders/${orderId}/next`);
+    expect(body).toEqual({
+      orderId,
+      version: 2,
+      deadlines: [],
+      effects: [
+        {
+          type: 'authorize',
+          key: `${orderId}:authorize:2`,
+          summary: 'authorize EUR 39.98',
+          amount: 3998,
+          since: expect.any(String),
+          attempts: expect.any(Number),
+          lastError: expect.stringContaining('the gateway does not answer'),
+          nextTryAt: expect.any(String),
+        },
+      ],
+      workflow: {
+        id: `order-${orderId}`,
+        runId: expect.any(String),
+        status: 'running',
+        url: `http://ui.example/namespaces/default/workflows/order-${orderId}/${body.workflow.runId}/history`,
+      },
+    });
+  });
+
   test('shows in the answer of its order, whatever copy of that version the client has', async () => {
     const { body, headers } = await api.get(`/v1/orders/${orderId}`);
     const since = body.attention?.[0]?.since;
@@ -125,6 +152,10 @@ describe('an effect that is owed for long', () => {
       expect(row).toMatchObject({ orderId, code: 'effect_owed' });
       expect(row).not.toHaveProperty('attempts');
       expect((await cut.get(`/v1/orders/${orderId}`)).body.attention).toHaveLength(1);
+      const { body: next } = await cut.get(`/v1/orders/${orderId}/next`);
+      expect(next.effects).toMatchObject([{ type: 'authorize' }]);
+      expect(next.effects[0]).not.toHaveProperty('attempts');
+      expect(next).not.toHaveProperty('workflow');
     } finally {
       // Its database is the other's.
       await cut.app.close();
