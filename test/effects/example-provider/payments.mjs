@@ -133,7 +133,7 @@ function perform({ authorizations, captures }, request, at) {
       if (of !== undefined) of.status = 'voided';
       return { type: 'voided' };
     }
-    case 'refund': {
+    default: {
       const from = captures.get(request.captureId);
       if (from === undefined || request.amount > from.left) return undefined;
       from.left -= request.amount;
