@@ -15,6 +15,7 @@ import { addRebuild } from './rebuild.js';
 import { addResume } from './resume.js';
 import { addSandbox } from './sandbox.js';
 import type { Session } from './script.js';
+import { addWebhooks } from './webhooks.js';
 import { addViewQueries } from './view-queries.js';
 
 /**
@@ -69,6 +70,7 @@ function createProgram(session: Session): Command {
   addParked(program, session);
   addPersons(program, session);
   addKeys(program, session);
+  addWebhooks(program, session);
   program.commandsGroup('Sandbox:');
   addSandbox(program, session);
   addDemo(program, session);
