@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { addKey } from '../../src/access/keys.js';
 import { type BreakableServer, breakableMongodb } from '../support/breakable-server.js';
 import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../support/orders-over-http.js';
 import type { RoleProcess } from '../support/role-process.js';
@@ -60,10 +61,12 @@ describe('an order', () => {
     const [pending] = (await api.get('/v1/orders/watched/events')).body.data.filter(
       ({ type }: { type: string }) => type === 'PaymentPending',
     );
-    await api.webhook('payments', 'payment.authorized', {
+    const settled = {
+      orderId: body.orderId,
       reference: pending.causationId,
       authorizationId: pending.data.authorizationId,
-    });
+    };
+    expect((await api.webhook('payments', 'payment.authorized', settled)).status).toBe(202);
     await page.locator('.order-head .status.good').getByText('confirmed').waitFor();
     await shows('Order confirmed');
     expect(await page.evaluate(() => 'isTheSame' in globalThis)).toBe(true);
@@ -202,6 +205,26 @@ describe('the page', () => {
     }
     await many.close();
   });
+});
+
+test('with AUTH=on the page signs in, and has only the buttons that its reader may use', async () => {
+  const guarded = await system.start('read', { AUTH: 'on', CURSOR_SECRET: 'a-secret-of-the-tests' });
+  const { key } = await addKey(system.db, { client: 'desk', scopes: ['orders:read', 'events:read'] });
+  const own = await browser.newContext({ viewport: desktop });
+  const reader = await own.newPage();
+  await reader.goto(`${guarded.address}/orders/told`);
+  await reader.getByLabel('API key').fill('ordk_wrong');
+  await reader.getByRole('button', { name: 'Sign in' }).click();
+  await reader.getByRole('alert').getByText(/key/).waitFor();
+  await reader.getByLabel('API key').fill(key);
+  await reader.getByRole('button', { name: 'Sign in' }).click();
+  await reader.getByText('key:desk').waitFor();
+  await reader.getByText('As it is').waitFor();
+  await reader.getByText('(not for this key)').first().waitFor();
+  expect(await reader.locator('.commands button').count()).toBe(0);
+  expect(await reader.evaluate('document.cookie')).toBe('');
+  await own.close();
+  await guarded.stop();
 });
 
 describe('an outage', () => {
