@@ -31,7 +31,7 @@ beforeAll(async () => {
   api = apiAt(server.address);
   context = await browser.newContext({ viewport: desktop });
   page = await context.newPage();
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(60_000);
   told = await api.place({ id: 'told' });
   const { body } = await told.tell('shipments');
   await told.tell(`shipments/${body.shipmentId}/dispatch`, byDhl);
