@@ -6,6 +6,7 @@ import type { PersonsAtEdge } from '../persons.js';
 import type { Http } from '../server.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
 import { createCursors } from './cursor.js';
+import { registerOrderCounts } from './order-counts.js';
 import { createOrderReader } from './order-reader.js';
 import { registerAttention } from './routes-attention.js';
 import { createPast } from './past.js';
@@ -63,6 +64,7 @@ export function registerQueries(
   registerAttention(app, { ...attention, cursors });
   registerTimeTravel(app, past);
   registerFeedQueries(app, { db, reader, tail });
+  registerOrderCounts(app, db);
   registerStockQueries(app, { db, cursors });
   registerViewQueries(app, { db, cursors });
   registerPersonQueries(app, {
