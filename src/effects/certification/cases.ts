@@ -145,12 +145,12 @@ export async function runCases(
   return results;
 }
 
-async function runCase(bench: Bench, { name, expected, run }: Case): Promise<CaseResult> {
-  const about = { case: name, expected };
+async function runCase(bench: Bench, given: Case): Promise<CaseResult> {
+  const about = { case: given.name, expected: given.expected };
   if (bench.isSilent)
     return { ...about, happened: 'not tried: nothing is answered', passed: false, risk: risks.waits };
   try {
-    await run(bench);
+    await given.run(bench);
     return { ...about, happened: 'as expected', passed: true };
   } catch (error) {
     if (!(error instanceof Wrong)) throw error;
