@@ -16,6 +16,7 @@ import { addRebuild } from './rebuild.js';
 import { addResume } from './resume.js';
 import { addSandbox } from './sandbox.js';
 import type { Session } from './script.js';
+import { addWebhooks } from './webhooks.js';
 import { addViewQueries } from './view-queries.js';
 
 /**
@@ -71,6 +72,7 @@ function createProgram(session: Session): Command {
   addPersons(program, session);
   addKeys(program, session);
   addCertify(program, session);
+  addWebhooks(program, session);
   program.commandsGroup('Sandbox:');
   addSandbox(program, session);
   addDemo(program, session);
