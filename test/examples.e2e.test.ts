@@ -104,6 +104,21 @@ test('the shell takes an order through its life', async () => {
   expect(streamed).toEqual(versions.slice(0, streamed.length));
 });
 
+test('the client scripts show what happens to all orders', async () => {
+  const watching = start('node', '../src/cli/orders.mjs', 'watch');
+  try {
+    // It shows what happens from when it is connected.
+    await until(async () => {
+      const { id } = await api.place();
+      const rows = watching.lines().filter((line) => line.startsWith(id));
+      expect(rows.join('\n')).toMatch(/4 {2}\S+ {2}OrderConfirmed/);
+    });
+    expect(watching.lines()[0]).toMatch(/^ORDER +VERSION +TIME +EVENT/);
+  } finally {
+    await watching.kill();
+  }
+});
+
 test('a feed consumer that is killed again and again counts each order once', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'orders-examples-'));
   const file = join(folder, 'sales.json');

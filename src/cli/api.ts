@@ -12,6 +12,8 @@ export interface Api {
   submit<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
   /** A command, with the status and the headers of its answer. */
   send<T>(path: string, body: unknown, headers: Headers): Promise<Answered<T>>;
+  /** The body of a `GET` that does not end. A connection that breaks throws a TypeError. */
+  open(path: string, headers: Headers): Promise<AsyncIterable<Uint8Array>>;
   /** Sends the text as the body, so that a signature over it stays valid. */
   post(path: string, body: string, headers: Headers): Promise<void>;
 }
@@ -33,6 +35,7 @@ type Headers = Readonly<Record<string, string>>;
 
 /** Longer than any request takes the API. */
 const ANSWER_WITHIN_MS = 40_000;
+const NO_LIMIT = Infinity;
 
 /**
  * Every call may throw a `Failure`: the API's problem, or `api_unreachable`.
@@ -56,7 +59,8 @@ export function connectApi(baseUrl: string, key?: string): Api {
     let response: Response;
     try {
       const headers = { ...init.headers, ...(key !== undefined && { authorization: `Bearer ${key}` }) };
-      response = await fetch(url, { ...init, headers, signal: AbortSignal.timeout(withinMs) });
+      const limit = withinMs === NO_LIMIT ? {} : { signal: AbortSignal.timeout(withinMs) };
+      response = await fetch(url, { ...init, headers, ...limit });
     } catch (error) {
       throw unreachable(addressOf(base), error);
     }
@@ -76,6 +80,10 @@ export function connectApi(baseUrl: string, key?: string): Api {
     async send(path, body, headers) {
       const response = await send('POST', path, body, headers);
       return { status: response.status, headers: response.headers, body: await jsonOf(response) };
+    },
+    async open(path, headers) {
+      const { body } = await request(path, {}, { headers }, NO_LIMIT);
+      return body ?? (async function* nothing() {})();
     },
     async post(path, body, headers) {
       const init = { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body };

@@ -4,9 +4,10 @@ import type { OrderEvent } from '../order/events.js';
 import { type Api, at } from './api.js';
 import { positive } from './arguments.js';
 import { eventColumns, eventRow, liveColumns, whoDid } from './event-row.js';
+import { currencies, followFeed } from './feed.js';
 import { eventsOf, follow, isSettled } from './follow.js';
 import { addScript, apiOf, type CommonOptions, report, type Session } from './script.js';
-import { type Paint, table, untitled, visible } from './terminal.js';
+import { type Cell, type Column, type Paint, table, untitled, visible } from './terminal.js';
 
 /** Adds the scripts that read an order's event log. */
 export function addEventLog(program: Command, session: Session): void {
@@ -49,15 +50,19 @@ interface WatchOptions extends CommonOptions {
 
 function addWatch(program: Command, session: Session): void {
   const command = addScript(program, 'watch', {
-    summary: "follow an order's events live",
-    details: 'It ends when the order is completed, rejected, cancelled or expired and nothing is under way.',
-    examples: ['watch 018f…', 'watch 018f… --follow --json | jq .type'],
+    summary: "follow an order's events live, or those of all orders",
+    details:
+      'It ends when the order is completed, rejected, cancelled or expired and nothing is under way. Without an ' +
+      'order it shows what happens to any, from now on, until interrupted.',
+    examples: ['watch', 'watch 018f…', 'watch 018f… --follow --json | jq .type'],
   })
-    .argument('<orderId>', 'the order')
+    .argument('[orderId]', 'the order; all of them by default')
     .option('--follow', 'go on until interrupted');
-  command.action(async (orderId: string) => {
+  command.action(async (orderId: string | undefined) => {
     const options = command.optsWithGlobals<WatchOptions>();
-    await watch(session, apiOf(session, options), orderId, options);
+    const api = apiOf(session, options);
+    if (orderId === undefined) await watchAll(session, api, options);
+    else await watch(session, api, orderId, options);
   });
 }
 
@@ -72,13 +77,30 @@ async function watch(session: Session, api: Api, orderId: string, options: Watch
   }
 }
 
-/** Rows for events that arrive one by one; the first has the heading above it. */
-export function liveLines({
-  terminal: { paint },
-}: Session): (event: OrderEvent, currency: string) => readonly string[] {
+/** Prints the events of all orders as they are recorded. Ends only by a failure. */
+async function watchAll(session: Session, api: Api, { json }: WatchOptions): Promise<void> {
+  const { print, complain } = session.terminal;
+  const lines = liveLines(session, [{ title: 'ORDER'.padEnd(36) }]);
+  const currencyOfOrder = currencies(api);
+  const onTrouble = ({ message }: Error) => complain(`${message}; waiting for it`);
+  for await (const event of followFeed(api, onTrouble)) {
+    if (json === true) print(JSON.stringify(event));
+    else for (const line of lines(event, await currencyOfOrder(event), [event.orderId])) print(line);
+  }
+}
+
+/**
+ * Rows for events that arrive one by one; the first has the heading above it.
+ *
+ * @param before columns before those of an event
+ */
+function liveLines(
+  { terminal: { paint } }: Session,
+  before: readonly Column[] = [],
+): (event: OrderEvent, currency: string, cells?: readonly Cell[]) => readonly string[] {
   let isFirst = true;
-  return (event, currency) => {
-    const lines = table(liveColumns, [eventRow(event, currency)], paint);
+  return (event, currency, cells = []) => {
+    const lines = table([...before, ...liveColumns], [[...cells, ...eventRow(event, currency)]], paint);
     const shown = isFirst ? lines : lines.slice(1);
     isFirst = false;
     return shown;

@@ -1,12 +1,13 @@
 import process from 'node:process';
 import { exitCodes } from './failure.js';
+import { exitWhenInterrupted } from './interrupt.js';
 import { run } from './program.js';
 import { processSession } from './script.js';
 import { processTerminal } from './terminal.js';
 
 /** The process of `npx orders`. It ends when its connections are closed. */
 
-process.on('SIGINT', () => process.exit(exitCodes.interrupted));
+exitWhenInterrupted();
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // The reader closed the pipe, as `… | head` does.
   if (error.code === 'EPIPE') process.exit(exitCodes.done);

@@ -8,7 +8,13 @@ const main = new URL('../../dist/src/cli/main.js', import.meta.url);
 const packages = new URL('../../node_modules/commander', import.meta.url);
 // As `npm start` has it, from whichever folder a script is run: the keys of persons are there.
 process.env['DATA_DIR'] ||= fileURLToPath(new URL('../../.data', import.meta.url));
-if (existsSync(main) && existsSync(packages)) {
+const isBuilt = existsSync(main) && existsSync(packages);
+if (!isBuilt && process.argv[2] === 'demo') {
+  // The first thing that one may try in a fresh checkout.
+  const { fail, prepare } = await import('../../workers/bootstrap.mjs');
+  await prepare().catch(fail);
+}
+if (isBuilt || process.argv[2] === 'demo') {
   await import(main.href);
 } else {
   process.stderr.write('orders is not built yet: run `npm start` or `npm run build` first.\n');

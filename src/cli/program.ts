@@ -1,9 +1,11 @@
 import { Command, CommanderError } from 'commander';
 import { addAttention } from './attention.js';
-import { addDemo } from './demo.js';
+import { addCompletion } from './completion.js';
+import { addDemo } from './demo/demo.js';
 import { addEventLog } from './event-log.js';
 import { asFailure, exitCodes, failureLine } from './failure.js';
 import { addKeys } from './keys.js';
+import { addLoad } from './load.js';
 import { addOrderCommands } from './order-commands.js';
 import { addOrderQueries } from './order-queries.js';
 import { addPersons } from './persons.js';
@@ -70,6 +72,9 @@ function createProgram(session: Session): Command {
   program.commandsGroup('Sandbox:');
   addSandbox(program, session);
   addDemo(program, session);
+  addLoad(program, session);
+  program.commandsGroup('Shell:');
+  addCompletion(program, session);
   return program;
 }
 

@@ -99,6 +99,8 @@ export interface Step {
   readonly total?: number;
   /** if it is known; otherwise the bar computes it */
   readonly perSecond?: number;
+  /** what else there is to say */
+  readonly note?: string;
 }
 
 export interface ProgressBar {
@@ -135,7 +137,7 @@ export function progressBar(stream: Pick<WriteStream, 'isTTY' | 'write'>, now = 
 }
 
 /** `orders  ██████░░░░  1,200 of 4,800  25 %  310/s  12 s left` */
-export function barLine({ what, done, total, perSecond: known }: Step, seconds: number): string {
+export function barLine({ what, done, total, perSecond: known, note }: Step, seconds: number): string {
   const rate = known ?? (seconds > 0 ? done / seconds : 0);
   const perSecond = `${Math.round(rate).toLocaleString('en')}/s`;
   if (total === undefined || total === 0) return `${what}  ${done.toLocaleString('en')}  ${perSecond}`;
@@ -148,5 +150,6 @@ export function barLine({ what, done, total, perSecond: known }: Step, seconds: 
     `${done.toLocaleString('en')} of ${total.toLocaleString('en')}`,
     `${Math.floor(share * 100)} %`,
     `${perSecond}${left}`,
+    ...(note === undefined ? [] : [note]),
   ].join('  ');
 }

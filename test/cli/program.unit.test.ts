@@ -1,17 +1,24 @@
+import { execFile as execFileWithCallback } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/script.js';
 import type { CommandMeta, CommandResult, Gateway, OrderBody } from '../../src/api/commands/gateway.js';
+import { previewOf } from '../../src/api/commands/preview.js';
 import type { FollowUpCommand } from '../../src/order/commands.js';
 import { readConfig } from '../../src/server/config.js';
 import { systemOf } from '../../src/server/system.js';
+import { create } from '../order/examples.js';
+import { Scenario } from '../order/specification.js';
 import { runWithoutTemporal } from './without-temporal.js';
 
+const execFile = promisify(execFileWithCallback);
+
 interface Taken {
-  readonly how: 'create' | 'execute' | 'signal';
+  readonly how: 'create' | 'execute' | 'signal' | 'previewCreate' | 'preview';
   readonly orderId: string | undefined;
   readonly what: OrderBody | FollowUpCommand;
   readonly meta: CommandMeta;
@@ -37,6 +44,8 @@ async function orders(
     create: async (orderId, what, meta) => take({ how: 'create', orderId, what, meta }),
     execute: async (orderId, what, meta) => take({ how: 'execute', orderId, what, meta }),
     signal: async (orderId, what, meta) => take({ how: 'signal', orderId, what, meta }),
+    previewCreate: async (orderId, what, meta) => take({ how: 'previewCreate', orderId, what, meta }),
+    preview: async (orderId, what, meta) => take({ how: 'preview', orderId, what, meta }),
     fact: async () => result,
   };
   function take(one: Taken): CommandResult {
@@ -63,7 +72,7 @@ async function orders(
 }
 
 describe('each script sends its command', () => {
-  test.each<[string, FollowUpCommand]>([
+  const scripts: readonly (readonly [string, FollowUpCommand])[] = [
     ['hold o-1 --reason check', { type: 'HoldOrder', data: { reason: 'check' } }],
     ['release o-1', { type: 'ReleaseOrder', data: {} }],
     ['cancel o-1 --reason twice', { type: 'CancelOrder', data: { reason: 'twice' } }],
@@ -97,10 +106,26 @@ describe('each script sends its command', () => {
       { type: 'RefundPayment', data: { amount: 500, reason: 'late' } },
     ],
     ['note o-1 hello', { type: 'AddNote', data: { text: 'hello' } }],
-  ])('%s', async (line, command) => {
+  ];
+
+  test.each(scripts)('%s', async (line, command) => {
     const { taken, exitCode, closed } = await orders(line);
     expect(taken).toMatchObject([{ how: 'execute', orderId: 'o-1', what: command }]);
     expect({ exitCode, closed }).toEqual({ exitCode: 0, closed: 1 });
+  });
+
+  test.each(scripts)('%s --preview sends nothing, and tells what it would do', async (line, command) => {
+    const preview = previewOf(Scenario.empty.do(create()).order, []);
+    const { taken, out, exitCode } = await orders(`${line} --preview`, {
+      kind: 'previewed',
+      preview,
+      replayed: false,
+    });
+    expect(taken).toMatchObject([{ how: 'preview', orderId: 'o-1', what: command }]);
+    expect({ exitCode, out }).toMatchObject({
+      exitCode: 0,
+      out: expect.stringContaining('nothing was sent'),
+    });
   });
 
   test('with key, actor and version, as a signal where it is not waited for', async () => {
@@ -361,10 +386,47 @@ describe('--help', () => {
 
   const names =
     'create hold release cancel amend ship dispatch deliver capture write-off return receive refund note ' +
-    'get list events watch stock settle demo';
+    'get list events watch stock settle demo load completion';
   test.each(names.split(' '))('of %s has an example', async (name) => {
     const { exitCode, out } = await orders([name, '--help']);
     expect(exitCode).toBe(0);
     expect(out).toMatch(/Examples:\n {2}npx orders /);
+  });
+});
+
+describe('completion', () => {
+  /** What bash offers after the words. */
+  async function offered(...words: readonly string[]): Promise<readonly string[]> {
+    const { out } = await orders('completion bash');
+    const ask = 'COMP_WORDS=(orders "$@"); COMP_CWORD=$#; _orders; printf "%s\\n" "${COMPREPLY[@]}"';
+    const { stdout } = await execFile('bash', ['-c', `${out}\n${ask}`, 'bash', ...words]);
+    return stdout.trim().split('\n');
+  }
+
+  /** Names of scripts, or of options, as the help of a script lists them. */
+  async function helped(line: string, pattern: RegExp): Promise<readonly string[]> {
+    const { out } = await orders(`${line} --help`.trim());
+    return [...out.matchAll(pattern)].map(([, name = '']) => name);
+  }
+
+  test('in bash offers every script, the scripts below one, and their options', async () => {
+    const scripts = /^ {2}([a-z]\S*) (?=.* {2})/gm;
+    const options = /^ {2}(?:-\w, )?(--[\w-]+)/gm;
+    const names = (await helped('', scripts)).filter((name) => name !== 'help' && name !== 'npx');
+    expect(names.length).toBeGreaterThan(30);
+    expect((await offered('')).filter((word) => !word.startsWith('-'))).toEqual(names);
+    for (const line of ['create', 'stock set', 'keys create'])
+      expect(await offered(...line.split(' '), '--')).toEqual(await helped(line, options));
+    expect(await offered('stock', 's')).toEqual(['set']);
+    expect(await offered('verify', '--entity', '')).toEqual(['order', 'endpoint']);
+    expect(await offered('completion', 'f')).toEqual(['fish']);
+  });
+
+  test.each(['zsh', 'fish'])('in %s knows every script and option that bash knows', async (shell) => {
+    const [{ out }, bash] = [await orders(['completion', shell]), await orders('completion bash')];
+    const words = new Set(bash.out.match(/(?<=words='[^']*)[\w-]+/g));
+    expect(words.size).toBeGreaterThan(60);
+    const missing = [...words].filter((word) => !out.includes(word.replace(/^--/, '')));
+    expect(missing).toEqual([]);
   });
 });

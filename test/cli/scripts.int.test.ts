@@ -160,11 +160,14 @@ test('a pending payment is settled by the signed webhook, once', async () => {
   });
 });
 
-test('the demo delivers one order, cancels one and has one declined', async () => {
-  expect(await json('demo')).toMatchObject([
-    { status: 'completed' },
-    { status: 'cancelled' },
-    { status: 'rejected' },
+test('the demo places its orders on a system that runs, if it is told which', async () => {
+  const { orders: told } = (await json(`demo --url ${env['ORDERS_URL']}`)) as { orders: object[] };
+  expect(told).toMatchObject([
+    { title: 'A happy order', status: 'completed' },
+    { title: 'A declined payment', status: 'rejected' },
+    { title: 'Out of stock', status: 'rejected' },
+    { title: 'A cancellation in flight', status: 'cancelled' },
+    { title: 'Two shipments and a return', status: 'completed' },
   ]);
 });
 
@@ -192,6 +195,17 @@ describe('watch', () => {
     });
     expect(await ended).toMatchObject({ exitCode: 130, err: '' });
   });
+});
+
+test('a load is accepted, and says how long that took', async () => {
+  expect(await json('load --rate 100 --count 20')).toMatchObject({
+    sent: 20,
+    accepted: 20,
+    failed: {},
+    p50: expect.any(Number),
+  });
+  const nobody = await orders('load --count 1 --url http://127.0.0.1:1');
+  expect(nobody).toMatchObject({ exitCode: 4, err: expect.stringContaining('no order was accepted') });
 });
 
 test('stock is set and shown', async () => {

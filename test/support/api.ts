@@ -101,7 +101,7 @@ export async function startTestApi(
   const temporal = connectTemporal(config);
   const mongo = connectMongo(config);
   const tail = followFeed(orderLog, mongo.db);
-  const context = { config, temporal, mongo, tail, logger };
+  const context = { config, temporal, mongo, tail, logger, page: join(process.cwd(), 'dist', 'web') };
   const bounds = { ...patient.bounds, ...limits.bounds };
   const app = await buildApi(context, { ...patient, ...limits, bounds });
   if (env['MONGODB_URI'] === undefined) {

@@ -1,0 +1,128 @@
+import type { LedgerEntry } from '../../effects/payments/sandbox-ledger.js';
+import type { VerifyReport } from '../../log/proof/verify.js';
+import type { OrderEvent } from '../../order/events.js';
+import { formatMoney } from '../../order/money.js';
+import type { Api } from '../api.js';
+import type { Stores } from '../connections.js';
+import { eventsOf } from '../follow.js';
+import { verifyLines } from '../proof.js';
+import { counted, type Paint, untitled } from '../terminal.js';
+
+/** What the ledgers say of the orders of the demo. */
+export interface Ledgers {
+  /** of each order that was accepted, in Temporal */
+  readonly histories: ReadonlyMap<string, readonly OrderEvent[]>;
+  /** the same, in MongoDB */
+  readonly journals: ReadonlyMap<string, readonly OrderEvent[]>;
+  /** the payment provider's own */
+  readonly payments: readonly LedgerEntry[];
+}
+
+export interface Score {
+  readonly orders: { readonly accepted: number; readonly inJournal: number };
+  readonly events: { readonly inHistories: number; readonly inJournal: number; readonly lost: number };
+  readonly charges: {
+    readonly captures: number;
+    /** minor units */
+    readonly amount: number;
+    /** captures of a shipment that was captured already, and second authorizations that stand */
+    readonly double: number;
+    /** keys that the provider was asked under, and how often it was asked */
+    readonly keys: number;
+    readonly calls: number;
+  };
+}
+
+/** Reads the ledgers: histories and journal through the API, and the provider's in its database. */
+export async function readLedgers(api: Api, { db }: Stores, orderIds: readonly string[]): Promise<Ledgers> {
+  const { sandboxLedger } = await import('../../effects/payments/sandbox-ledger.js');
+  const logs = async (source: string) => {
+    const events = new Map<string, readonly OrderEvent[]>();
+    for (const orderId of orderIds) events.set(orderId, await eventsOf(api, orderId, { source }));
+    return events;
+  };
+  const payments = await sandboxLedger(db)
+    .find({ orderId: { $in: [...orderIds] } })
+    .toArray();
+  return { histories: await logs('history'), journals: await logs('journal'), payments };
+}
+
+/** Counts what the ledgers say. */
+export function score({ histories, journals, payments }: Ledgers): Score {
+  const captures = payments.filter(({ capture }) => capture !== undefined);
+  const standing = payments.filter(({ authorization }) => authorization?.status === 'authorized');
+  return {
+    orders: {
+      accepted: histories.size,
+      inJournal: [...journals.values()].filter((events) => events.length > 0).length,
+    },
+    events: {
+      inHistories: sum([...histories.values()].map(({ length }) => length)),
+      inJournal: sum([...journals.values()].map(({ length }) => length)),
+      lost: sum([...histories].map(([orderId, events]) => missing(events, journals.get(orderId) ?? []))),
+    },
+    charges: {
+      captures: captures.length,
+      amount: sum(captures.map(({ amount = 0 }) => amount)),
+      double: repeated(captures.map(shipmentOf)) + repeated(standing.map(({ orderId }) => orderId)),
+      keys: payments.length,
+      calls: sum(payments.map(({ calls }) => calls)),
+    },
+  };
+}
+
+/** How many events of a history the journal lacks; an order without any event has lost its first. */
+function missing(history: readonly OrderEvent[], journal: readonly OrderEvent[]): number {
+  const versions = new Set(journal.map(({ version }) => version));
+  if (history.length === 0 && versions.size === 0) return 1;
+  return history.filter(({ version }) => !versions.has(version)).length;
+}
+
+function shipmentOf({ orderId, request }: LedgerEntry): string {
+  return `${orderId} ${request.type === 'capture' ? request.shipmentId : ''}`;
+}
+
+function repeated(names: readonly string[]): number {
+  return names.length - new Set(names).size;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
+/** What was done to the stack. */
+export interface Crashes {
+  readonly workersKilled: number;
+  readonly mongodbAwayMs: number;
+}
+
+/** The scorecard, for a person. */
+export function scoreLines(
+  { orders, events, charges }: Score,
+  { workersKilled, mongodbAwayMs }: Crashes,
+  verified: VerifyReport,
+  paint: Paint,
+): readonly string[] {
+  const nothing = (count: number) =>
+    ({ text: String(count), format: count === 0 ? 'green' : 'red' }) as const;
+  const money = formatMoney(charges.amount, 'EUR');
+  const asked = `the bank was asked ${charges.calls} times under ${charges.keys} keys`;
+  return [
+    paint('bold', 'Scorecard, counted in the ledgers'),
+    ...untitled(
+      [
+        ['orders', `${orders.accepted} accepted, ${orders.inJournal} in the journal`],
+        [
+          '  crashes',
+          `${counted(workersKilled, 'worker', 'workers')} killed, MongoDB away for ${(mongodbAwayMs / 1_000).toFixed(1)} s`,
+        ],
+        ['charges', `${charges.captures}, of ${money}; ${asked}`],
+        ['double charges', nothing(charges.double)],
+        ['events', `${events.inHistories} in Temporal's histories, ${events.inJournal} in the journal`],
+        ['lost events', nothing(events.lost)],
+        ['verified', verifyLines(verified, paint)[0] ?? ''],
+      ],
+      paint,
+    ).map((line) => `  ${line}`),
+  ];
+}
