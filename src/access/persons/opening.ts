@@ -1,12 +1,8 @@
 import { FORGOTTEN } from '../../order/forget.js';
-import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { fieldOf, type Path } from './fields.js';
 import type { KeyStore } from './key-store.js';
-import { MasterKeyMissing } from './master-keys.js';
 import { openAgain } from './opened-texts.js';
 import { keyIdIn, open } from './sealing.js';
-
-type Opening = Pick<KeyStore, 'opening'>;
 
 /** How the persons of an answer are shown. */
 export type Shown =
@@ -27,11 +23,11 @@ export interface Opened<T> {
  *
  * The order that a text belongs to is named by the nearest `orderId` around it.
  */
-export async function openAll<T>(keys: Opening, value: T): Promise<Opened<T>> {
+export async function openAll<T>(keys: Pick<KeyStore, 'openingAll'>, value: T): Promise<Opened<T>> {
   const ids = new Set<string>();
   collect(value, ids);
   if (ids.size === 0) return { value, persons: 'open' };
-  const found = await keysById(keys, ids);
+  const found = await keys.openingAll(ids);
   let persons: Shown = 'open';
   const show = (text: string, orderId: string, path: Path): string => {
     const shown = openText(found, text, orderId, path);
@@ -44,7 +40,7 @@ export async function openAll<T>(keys: Opening, value: T): Promise<Opened<T>> {
 }
 
 /** `openAll` for a text of JSON. */
-export async function openJson(keys: Opening, json: string): Promise<Opened<string>> {
+export async function openJson(keys: KeyStore, json: string): Promise<Opened<string>> {
   if (!hasSealed(json)) return { value: json, persons: 'open' };
   const { value, persons } = await openAll<unknown>(keys, JSON.parse(json));
   return { value: JSON.stringify(value), persons };
@@ -62,7 +58,7 @@ export function hasSealed(json: string): boolean {
  * @throws Error if the key is not there, or the text was moved; MongoError if the store is away
  */
 export async function openOne(
-  keys: Opening,
+  keys: KeyStore,
   { orderId, customerId, path }: { orderId: string; customerId?: string; path: Path },
   text: string,
 ): Promise<string | undefined> {
@@ -78,20 +74,6 @@ export async function openOne(
 }
 
 type Found = ReadonlyMap<string, Buffer | 'destroyed' | 'unknown'>;
-
-async function keysById(keys: Opening, ids: ReadonlySet<string>): Promise<Found> {
-  const found = await Promise.all(
-    [...ids].map(async (id) => {
-      try {
-        return [id, await keys.opening(id)] as const;
-      } catch (error) {
-        if (!isMongoOutage(error) && !(error instanceof MasterKeyMissing)) throw error;
-        return [id, 'unknown'] as const;
-      }
-    }),
-  );
-  return new Map(found);
-}
 
 function openText(found: Found, text: string, orderId: string, path: Path): string | undefined {
   const keyId = keyIdIn(text);

@@ -2,12 +2,14 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { MongoClient } from 'mongodb';
 import { keptKeys } from '../../../src/server/kept-keys.js';
 import { type KeyStore, keyRows, openKeyStore } from '../../../src/access/persons/key-store.js';
 import { type MasterKeys, newMasterKey, readMasterKeys } from '../../../src/access/persons/master-keys.js';
 import { readConfig } from '../../../src/server/config.js';
 import { connectMongo, type Mongo } from '../../../src/server/connections.js';
 import { type Database, openDatabase } from '../../support/database.js';
+import { shared } from '../../support/servers.js';
 import { until } from '../../support/until.js';
 
 const [old, fresh] = [newMasterKey(), newMasterKey()];
@@ -118,6 +120,27 @@ describe('a key that was taken out of use', () => {
     await store.destroy({ customerId: 'c-thief', keyIds: [keyId], why });
     expect((await store.sealingKey('c-owner')).keyId).toBe(keyId);
   });
+});
+
+test('the keys of a page of orders are asked for at once', async () => {
+  const store = process();
+  const customers = Array.from({ length: 250 }, (_, n) => `c-page-${n}`);
+  const ids = new Set(
+    (await Promise.all(customers.map((id) => store.sealingKey(id)))).map((one) => one.keyId),
+  );
+  await store.destroy({ customerId: 'c-page-0', keyIds: [...ids].slice(0, 1), why });
+  const client = new MongoClient(shared.mongodbUri, { monitorCommands: true });
+  let asked = 0;
+  client.on('commandStarted', ({ commandName }) => void (asked += commandName === 'find' ? 1 : 0));
+  try {
+    const reading = process(client.db(database.db.databaseName));
+    const found = await reading.openingAll(new Set([...ids, 'neverseenkey']));
+    expect([...found.values()].slice(1, -1).every((key) => Buffer.isBuffer(key))).toBe(true);
+    expect([found.get([...ids][0] ?? ''), found.get('neverseenkey')]).toEqual(['destroyed', 'unknown']);
+    expect(asked).toBe(1);
+  } finally {
+    await client.close();
+  }
 });
 
 describe('a key that was destroyed', () => {
