@@ -36,8 +36,8 @@ afterAll(async () => {
 const recording = { first: 'insert find insert', later: 'insert update' };
 const moving = 'insert update commitTransaction';
 const stockPutBack = 'distinct find insert update update commitTransaction';
-const authorizing = 'findAndModify update';
-const capturing = 'find findAndModify find update update commitTransaction';
+const authorizing = 'findAndModify';
+const capturing = 'findAndModify findAndModify update';
 
 test('round trips to MongoDB of each step of an order', async () => {
   const activities = createActivities({ db: api.mongo.db });
