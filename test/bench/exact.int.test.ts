@@ -70,6 +70,17 @@ test('round trips to MongoDB of each step of an order', async () => {
   ]);
 });
 
+test('round trips of orders whose first events are recorded at once: they share them', async () => {
+  const { record } = createActivities({ db: api.mongo.db });
+  const logs = newLogs(...manyStates, ...manyStates);
+  const started = await commands.of(
+    async () => await Promise.all(logs.map(async ([created]) => await record({ events: [created] }))),
+  );
+  // The first begins at once, and all others meanwhile become one batch.
+  const trips = `${recording.first} ${recording.first}`;
+  expect(started.map(({ commandName }) => commandName).join(' ')).toBe(trips);
+});
+
 /** The activity that is named after the effect, as the workflow calls it. */
 async function perform(activities: Steps, events: StoryStep['events'], effect: Effect): Promise<Outcome> {
   const step = activities[effect.type] as (input: StoryStep) => Promise<Outcome>;
