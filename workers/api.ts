@@ -21,6 +21,7 @@ import { type Dependency, registerHealth, type ServedRole } from '../src/api/hea
 import { registerKeys } from '../src/api/keys-routes.js';
 import { registerMetrics } from '../src/api/metrics.js';
 import { registerSystem } from '../src/api/system-route.js';
+import { registerSession } from '../src/api/session.js';
 import { createHttp, type Http, type HttpLimits } from '../src/api/server.js';
 import { isTemporalOutage } from '../src/outages/temporal-outage.js';
 import { createWorkerPresence } from '../src/server/worker-presence.js';
@@ -176,12 +177,14 @@ export async function buildApi(
       orderTaskQueue: taskQueue,
       attentionAfterMs: config.attentionAfterMs,
       cursorSecrets: secrets.cursor,
+      uiUrl: config.temporal.uiUrl,
     });
   }
   if (roles.has('read')) await registerPage(app, page);
   else redirectToReference(app);
   registerSystem(app, config, connection, keys);
   registerKeys(app, db);
+  registerSession(app);
   registerHealth(app, served, dependencies({ client, config, db, exposure }));
   await app.ready();
   return app;

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
 import { append, orderLog } from '../../src/order-log.js';
 import { createActivities } from '../../workers/activities.js';
+import { defaultLimits } from '../../src/effects/provider-modules.js';
 import { ensureAttentionIndexes } from '../../src/attention/list.js';
 import type { AttentionRow } from '../../src/attention/rows.js';
 import { run } from '../../src/cli/program.js';
@@ -48,15 +49,16 @@ describe('an effect that is owed for long', () => {
   const fails = () => Promise.reject(new Error('the gateway does not answer'));
 
   beforeAll(async () => {
-    api = await startTestApi({ ATTENTION_AFTER: '1s' });
+    api = await startTestApi({ ATTENTION_AFTER: '1s', TEMPORAL_UI_URL: 'http://ui.example/' });
     await ensureStateViewIndexes(orderLog, api.mongo.db);
     // The runtime of this process is set up by the API's own worker.
     const first = await api.startWorker();
     await first.stop();
     const { config, mongo } = api;
     const context = { config, mongo, logger: createLogger('silent'), workflowBundle };
-    const payments = { authorize: fails, capture: fails, void: fails, refund: fails };
-    const activities = createActivities({ db: mongo.db, payments });
+    const port = { authorize: fails, capture: fails, void: fails, refund: fails, lookUp: fails };
+    const payments = { name: 'payments (test)', port, limits: defaultLimits };
+    const activities = createActivities({ db: mongo.db, providers: { payments } });
     const worker = startWorker(context, { taskQueue: config.temporal.taskQueue, activities });
     await worker.ready;
     stop = () => worker.stop();
@@ -84,6 +86,33 @@ describe('an effect that is owed for long', () => {
         nextTryAt: expect.any(String),
       });
       expect(row?.attempts).toBeGreaterThan(2);
+    });
+  });
+
+  test('is what its order waits for, with its workflow', async () => {
+    const { body } = await api.get(`/v1/orders/${orderId}/next`);
+    expect(body).toEqual({
+      orderId,
+      version: 2,
+      deadlines: [],
+      effects: [
+        {
+          type: 'authorize',
+          key: `${orderId}:authorize:2`,
+          summary: 'authorize EUR 39.98',
+          amount: 3998,
+          since: expect.any(String),
+          attempts: expect.any(Number),
+          lastError: expect.stringContaining('the gateway does not answer'),
+          nextTryAt: expect.any(String),
+        },
+      ],
+      workflow: {
+        id: `order-${orderId}`,
+        runId: expect.any(String),
+        status: 'running',
+        url: `http://ui.example/namespaces/default/workflows/order-${orderId}/${body.workflow.runId}/history`,
+      },
     });
   });
 
@@ -123,6 +152,10 @@ describe('an effect that is owed for long', () => {
       expect(row).toMatchObject({ orderId, code: 'effect_owed' });
       expect(row).not.toHaveProperty('attempts');
       expect((await cut.get(`/v1/orders/${orderId}`)).body.attention).toHaveLength(1);
+      const { body: next } = await cut.get(`/v1/orders/${orderId}/next`);
+      expect(next.effects).toMatchObject([{ type: 'authorize' }]);
+      expect(next.effects[0]).not.toHaveProperty('attempts');
+      expect(next).not.toHaveProperty('workflow');
     } finally {
       // Its database is the other's.
       await cut.app.close();

@@ -69,6 +69,7 @@ test.each([
   ['TEMPORAL_PORT', '1e3'],
   ['TEMPORAL_ADDRESS', 'localhost'],
   ['TEMPORAL_ADDRESS', 'http://localhost:7233'],
+  ['TEMPORAL_UI_URL', 'localhost:8233'],
   ['TEMPORAL_TLS', 'yes'],
   ['TEMPORAL_TLS_SERVER_CA_CERT_PATH', '/no/such/file'],
   ['MONGODB_URI', 'localhost:27017'],
@@ -82,6 +83,7 @@ test.each([
   ['AUTHORIZATION_TTL', '99999d'],
   ['CONTINUE_AS_NEW_AFTER', '1'],
   ['LOG_LEVEL', 'loud'],
+  ['CARRIERS', 'dhl'],
 ])('%s=%s is refused in one line that names it and what was expected', (name, value) => {
   const read = () => readConfig({ [name]: value });
   expect(read).toThrow(ConfigError);
@@ -183,7 +185,8 @@ describe('the sandbox', () => {
       expect(() => assertSandboxAllowed(readConfig(env))).toThrow(
         /payment provider .*SANDBOX=on .*TEMPORAL_ADDRESS/,
       );
-    for (const env of [{}, { ...worker, SANDBOX: 'on' }, { ...worker, ROLES: 'feed' }])
+    const own = { PAYMENTS: './bank.mjs' };
+    for (const env of [{}, { ...worker, SANDBOX: 'on' }, { ...worker, ROLES: 'feed' }, { ...worker, ...own }])
       expect(() => assertSandboxAllowed(readConfig(env))).not.toThrow();
   });
 });
