@@ -223,10 +223,10 @@ async function captureAtOnce(
     { $inc: { 'authorization.captured': amount }, $push: { 'authorization.captures': key } },
     { returnDocument: 'after', ...durable },
   );
-  return entry?.authorization && (await keep<'capture'>(db, key, captured(key, entry.authorization)));
+  return entry?.authorization && (await keep<'capture'>(db, key, captureOf(key, entry.authorization)));
 }
 
-function captured(key: string, { method }: Authorization): Answer<'capture'> {
+function captureOf(key: string, { method }: Authorization): Answer<'capture'> {
   const id = newId('cap', key);
   return { outcome: { type: 'captured', captureId: id }, capture: { id, method, refunded: 0 } };
 }
@@ -240,11 +240,11 @@ async function capture(
   const { key, amount } = request;
   const entry = await findAuthorization(db, request.authorizationId, session);
   const { _id, authorization: current } = entry;
-  if (current.captures?.includes(key)) return captured(key, current);
+  if (current.captures?.includes(key)) return captureOf(key, current);
   const refusal = refuseCapture(entry, request, now) ?? (await declineFirst(db, entry, request, session));
   if (refusal !== undefined) return { outcome: refusal };
   await ledger(db).updateOne({ _id }, { $inc: { 'authorization.captured': amount } }, { session });
-  return captured(key, current);
+  return captureOf(key, current);
 }
 
 function refuseCapture(
