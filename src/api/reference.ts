@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { setHeadersOfPages } from './edge/headers.js';
+import { registerProblemPages } from './reference/problem-pages.js';
 import type { Http } from './server.js';
 
 /**
@@ -16,6 +17,7 @@ export async function registerReference(app: Http): Promise<void> {
   app.get('/', hidden, async (_request, reply) => reply.redirect('/docs/'));
   await app.register(async (docs: Http) => {
     await setHeadersOfPages(docs);
+    registerProblemPages(docs);
     docs.get('/docs', hidden, async (_request, reply) => reply.redirect('/docs/', 301));
     docs.get('/docs/', { ...hidden, helmet: { enableCSPNonces: true } }, async (_request, reply) =>
       reply.type('text/html; charset=utf-8').send(page(reply.cspNonce.style)),
