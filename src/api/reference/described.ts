@@ -37,7 +37,7 @@ function events(): Record<string, object> {
     Object.entries(eventSchemas).map(([type, schema]) => {
       // The keys of the catalogue are the types of events.
       const known = type as EventType;
-      const description = `${eventWords[known]} The data of the event, in schemaVersion ${schemaVersions[known]}.`;
+      const description = `${eventWords[known] ?? ''} The data of the event, in schemaVersion ${schemaVersions[known]}.`;
       return [type, { ...schema, description }];
     }),
   );
