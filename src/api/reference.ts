@@ -65,5 +65,7 @@ const START = `Scalar.createApiReference('#app', ${JSON.stringify({
   withDefaultFonts: false,
   hideClientButton: true,
   telemetry: false,
+  // It shares the document with, and asks for code from, servers of others.
+  showDeveloperTools: 'never',
 })});
 `;

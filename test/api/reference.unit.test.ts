@@ -43,7 +43,7 @@ describe('every problem', () => {
   });
 });
 
-describe('the pages', () => {
+describe('the pages of the reference', () => {
   let app: Http;
   beforeAll(async () => {
     app = await createHttp(createLogger('silent'));
@@ -52,7 +52,17 @@ describe('the pages', () => {
   });
   afterAll(() => app.close());
 
-  test('are at the address that each problem names', async () => {
+  test('ask nobody else for fonts, code or numbers', async () => {
+    const { body } = await app.inject('/docs/js/start.js');
+    const [, configuration = ''] = /createApiReference\('#app', (.*)\)/.exec(body) ?? [];
+    expect(JSON.parse(configuration)).toMatchObject({
+      withDefaultFonts: false,
+      telemetry: false,
+      showDeveloperTools: 'never',
+    });
+  });
+
+  test('of problems are at the address that each names', async () => {
     const refused = (await app.inject('/nothing')).json<{ code: string; help: string }>();
     expect(refused).toMatchObject({ code: 'unknown_path', help: '/docs/problems/unknown_path' });
     const page = await app.inject(refused.help);
@@ -62,7 +72,7 @@ describe('the pages', () => {
     expect(page.body).toContain('There is no such route');
   });
 
-  test('are listed, and no other has one', async () => {
+  test('of problems are listed, and no other has one', async () => {
     const { body } = await app.inject('/docs/problems/');
     for (const code of Object.keys(problems)) expect(body).toContain(`<a href="${code}">${code}</a>`);
     expect(await app.inject('/docs/problems/toString')).toMatchObject({ statusCode: 404 });
