@@ -244,6 +244,7 @@ describe('the reference', () => {
           ({ stdout }) => stdout.trim(),
           (error: Error & { readonly stderr?: string }) => error.stderr ?? error.message,
         );
+      expect(await readFile('docs/guides/webhooks.md', 'utf8')).toContain(code);
       expect(await sign(webhookSecrets.payments)).toBe('202');
       expect(await sign(webhookSecrets.carriers)).toContain('401');
     } finally {
@@ -310,7 +311,7 @@ const walk: readonly (readonly [name: string, prepare?: Prepare])[] = [
   ['GET /v1/keys'],
   [
     'POST /v1/keys/{keyId}/revoke',
-    async () => ({ keyId: (answers.get('POST /v1/keys') as { id: string }).id }),
+    async () => ({ keyId: (answers.get('POST /v1/keys') as { keyId: string }).keyId }),
   ],
   ['POST /v1/customers/{customerId}/forget'],
   ['GET /v1/customers/{customerId}/forget'],

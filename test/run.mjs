@@ -10,6 +10,7 @@ import { constants } from 'node:os';
 import process from 'node:process';
 import { cacheDir, exitOf, fail, prepare, root } from '../workers/bootstrap.mjs';
 import { stage } from '../workers/progress.mjs';
+import { findBrowser } from './support/browser.mjs';
 
 const SECOND_TRY = '--second-try';
 /** More failures than these are not chance. */
@@ -24,7 +25,11 @@ const asked = given.filter((argument) => argument !== SECOND_TRY);
 process.stdout.write(`${whatRuns()}\n`);
 
 await prepare().catch(fail);
-if (!process.env['NO_SERVERS']) await stage('Looking for Temporal and MongoDB', findPrograms).catch(fail);
+if (!process.env['NO_SERVERS']) {
+  await stage('Looking for Temporal and MongoDB', findPrograms).catch(fail);
+  // Without a browser, only the tests of the page fail, which say so, too.
+  if (mayNeedBrowser()) await stage('Looking for a browser', findBrowser).catch(complain);
+}
 
 const chosen = isLong
   ? ['--testMatch=**/*.long.test.ts']
@@ -82,6 +87,15 @@ async function jest(args) {
   });
   const { code, signal } = await exitOf(child);
   return signal === undefined ? (code ?? 1) : 128 + constants.signals[signal];
+}
+
+function mayNeedBrowser() {
+  return !isLong && (asked.length === 0 || asked.some((argument) => argument.includes('web')));
+}
+
+/** @param {unknown} error */
+function complain(error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
 }
 
 function whatRuns() {

@@ -15,6 +15,7 @@ import { admissionMetrics } from '../src/api/admit.js';
 import type { Edge } from '../src/api/edge/edge.js';
 import { listenForOperations } from '../src/api/edge/ports.js';
 import { registerDocs } from '../src/api/docs.js';
+import { redirectToReference } from '../src/api/reference.js';
 import type { Config } from '../src/server/config.js';
 import { type Dependency, registerHealth, type ServedRole } from '../src/api/health.js';
 import { registerKeys } from '../src/api/keys-routes.js';
@@ -33,6 +34,7 @@ import { openPersons } from '../src/api/persons.js';
 import { registerQueries } from '../src/api/queries/routes.js';
 import { scheduleConcern, singletonConcern } from '../src/upkeep/concern.js';
 import { feedTaskQueue } from '../src/log/workflow/singleton-messages.js';
+import { registerPage } from '../src/api/page/page.js';
 import type { RoleContext, RunningRole } from './role.js';
 import { orderLog } from '../src/order-log.js';
 import { type Authenticate, createAuthenticate } from '../src/access/authenticate.js';
@@ -47,11 +49,16 @@ export interface RunningApi extends RunningRole {
   readonly opsAddress?: string;
 }
 
+export interface ApiContext extends RoleContext {
+  /** folder of the page that browsers get */
+  readonly page: string;
+}
+
 /**
  * Serves the roles that have an HTTP API. Temporal and MongoDB may be away at any time, also at the
  * start.
  */
-export async function startApi(context: RoleContext): Promise<RunningApi> {
+export async function startApi(context: ApiContext): Promise<RunningApi> {
   const app = await buildApi(context);
   const { host, port, opsPort } = context.config.http;
   const address = await app.listen({ host, port });
@@ -82,7 +89,7 @@ export interface ApiLimits
 
 /** The application without a listening server: the write side, the read side, or both. */
 export async function buildApi(
-  { config, temporal: connection, mongo, tail, tally, logger }: RoleContext,
+  { config, temporal: connection, mongo, tail, tally, logger, page }: ApiContext,
   {
     bounds,
     keyInUseMs = KEY_IN_USE_MS,
@@ -171,6 +178,8 @@ export async function buildApi(
       cursorSecrets: secrets.cursor,
     });
   }
+  if (roles.has('read')) await registerPage(app, page);
+  else redirectToReference(app);
   registerSystem(app, config, connection, keys);
   registerKeys(app, db);
   registerHealth(app, served, dependencies({ client, config, db, exposure }));

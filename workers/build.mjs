@@ -1,8 +1,9 @@
-/** Compiles `src` and `workers` to `dist`, and bundles the workflows there. */
+/** Compiles `src` and `workers` to `dist`, and bundles the workflows and the page there. */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheDir, dist, fail, hashOfSources, root, run, SOURCES } from './bootstrap.mjs';
 import { bundle } from './bundle.mjs';
+import { buildPage } from './page.mjs';
 
 await build().catch(fail);
 
@@ -19,6 +20,7 @@ async function build() {
   await Promise.all([
     bundle(join('src', 'workflows.ts'), join(made, 'workflow-bundle.js')),
     run(tsc, ['--project', 'workers/tsconfig.json', '--outDir', made]),
+    buildPage(join(made, 'web')),
   ]);
   writeFileSync(join(made, SOURCES), sources);
   rmSync(dist, { recursive: true, force: true });

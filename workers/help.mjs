@@ -29,6 +29,7 @@ A server is embedded unless its address is set.
                            client certificate and its key; set both
   TEMPORAL_PORT            port of the embedded Temporal (7233)
   TEMPORAL_UI_PORT         port of its Web UI (8233)
+  TEMPORAL_UI_URL          URL of the Web UI of a Temporal that is not embedded, for links to it
   MONGODB_URI              mongodb://…; if set, MongoDB is not embedded
   MONGODB_DB               orders
   MONGODB_PORT             port of the embedded MongoDB (27017)

@@ -53,7 +53,11 @@ async function start(given: Config): Promise<Started> {
   const servers = await embed(given);
   const config: Config = {
     ...given,
-    temporal: { ...given.temporal, address: servers?.temporal?.address ?? given.temporal.address },
+    temporal: {
+      ...given.temporal,
+      address: servers?.temporal?.address ?? given.temporal.address,
+      ...(servers?.temporal && { uiUrl: servers.temporal.uiUrl }),
+    },
     mongodb: { ...given.mongodb, uri: servers?.mongodb?.uri ?? given.mongodb.uri },
   };
   const [{ startRoles }] = await Promise.all([

@@ -27,6 +27,8 @@ import { installRuntime, startOrderWorker } from './worker.js';
 import { orderLog } from '../src/order-log.js';
 
 const WORKFLOW_BUNDLE = { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };
+/** The page, as `workers/page.mjs` has built it. */
+const PAGE = fileURLToPath(new URL('../web', import.meta.url));
 const INDEXES = [
   ...logs.flatMap((log) => [
     (db: Db) => ensureJournalIndexes(log, db),
@@ -99,7 +101,7 @@ export async function startRoles({
       const mongoOfApi = connectMongo(config);
       destroyBeforeUse(mongoOfApi, stopping);
       closers.push({ limitMs: 500, close: () => mongoOfApi.close() });
-      const api = await startApi({ ...context, mongo: mongoOfApi });
+      const api = await startApi({ ...context, mongo: mongoOfApi, page: PAGE });
       closers.push({ limitMs: 2_500, close: () => api.stop() });
       addresses = api;
     });

@@ -15,7 +15,7 @@ export interface PersonsAtEdge {
    */
   json(request: FastifyRequest, reply: FastifyReply, json: string, kept?: object): Promise<string>;
   /** Plain data with its persons opened, for a route that needs `persons:read`. */
-  open(value: object): Promise<unknown>;
+  open(value: object): Promise<Opened<unknown>>;
   /** Whether the client gets this text with its persons opened. */
   opens(request: FastifyRequest, json: string): boolean;
   /**
@@ -53,7 +53,7 @@ export function openPersons(app: Http, keys: KeyStore): PersonsAtEdge {
       if (kept !== undefined) known.set(kept, { opened, at });
       return told(reply, opened);
     },
-    open: async (value) => (await openAll(keys, value)).value,
+    open: async (value) => await openAll<unknown>(keys, value),
     opens: (request, json) => mayRead(request) && hasSealed(json),
     async search(request, reply, words) {
       if (!mayRead(request) || words.length === 0) return new Map();

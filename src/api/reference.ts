@@ -14,7 +14,6 @@ export async function registerReference(app: Http): Promise<void> {
   const javascript = 'text/javascript; charset=utf-8';
   const hidden = { config: { access: 'open' }, schema: { hide: true } } as const;
 
-  app.get('/', hidden, async (_request, reply) => reply.redirect('/docs/'));
   await app.register(async (docs: Http) => {
     await setHeadersOfPages(docs);
     registerProblemPages(docs);
@@ -26,6 +25,13 @@ export async function registerReference(app: Http): Promise<void> {
     docs.get('/docs/js/start.js', hidden, async (_request, reply) => reply.type(javascript).send(START));
     docs.get('/docs/js/nonce.js', hidden, async (_request, reply) => reply.type(javascript).send(NONCE));
   });
+}
+
+/** For a process that does not serve the page. */
+export function redirectToReference(app: Http): void {
+  app.get('/', { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) =>
+    reply.redirect('/docs/'),
+  );
 }
 
 const require = createRequire(import.meta.url);

@@ -5,6 +5,7 @@ import { type Scope, scopes } from '../access/scopes.js';
 import { messageOf } from '../outages/message-of.js';
 import { durationMs, LONGEST_MS } from '../server/config.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
+import { addGiveUp } from './give-up.js';
 import { addRewrap } from './rewrap.js';
 import { withMongo } from './mongo.js';
 import { addScript, type CommonOptions, report, type Session } from './script.js';
@@ -16,7 +17,7 @@ interface CreateOptions extends CommonOptions {
   readonly expires?: number;
 }
 
-/** Adds `keys create`, `list`, `revoke` and `rewrap`, which work on MongoDB itself. */
+/** Adds `keys create`, `list`, `revoke`, `rewrap` and `give-up`, which work on MongoDB itself. */
 export function addKeys(program: Command, session: Session): void {
   const keys = addScript(program, 'keys', {
     summary: 'give clients API keys, list them, and revoke them',
@@ -27,6 +28,7 @@ export function addKeys(program: Command, session: Session): void {
   addList(keys, session);
   addRevoke(keys, session);
   addRewrap(keys, session);
+  addGiveUp(keys, session);
 }
 
 function addCreate(keys: Command, session: Session): void {

@@ -2,7 +2,7 @@ import type { AttentionRow } from '../attention/rows.js';
 import { formatMoney } from '../order/money.js';
 import type { OrderView } from '../order/view.js';
 import { rowLines } from './attention.js';
-import { linesInShort } from './event-row.js';
+import { linesInShort } from '../event-words.js';
 import { verbOf } from './failure.js';
 import { type Cell, type Format, type Paint, table, untitled, visible } from './terminal.js';
 

@@ -42,6 +42,7 @@ function addCreate(program: Command, session: Session): void {
       const given = path === undefined ? dataOf(inputs) : await readOrder(path, session.terminal);
       const order = newOrder(id === undefined ? given : { ...given, id });
       return async (gateway, meta) => {
+        if (options.preview === true) return await gateway.previewCreate(order.id, order.body, meta);
         const result = await gateway.create(order.id, order.body, meta);
         // A start is answered as soon as it is durable: `--async` has nothing to skip.
         return options.async === true && result.kind === 'answered'
@@ -63,10 +64,8 @@ function addFollowUp(program: Command, session: Session, type: FollowUpType): vo
     const options = script.optsWithGlobals<CommandOptions>();
     await sendAndReport(session, options, async ({ followUp }) => {
       const command = followUp(orderId, type, dataOf(inputs));
-      return async (gateway, meta) =>
-        options.async === true
-          ? await gateway.signal(orderId, command, meta)
-          : await gateway.execute(orderId, command, meta);
+      const how = options.preview === true ? 'preview' : options.async === true ? 'signal' : 'execute';
+      return async (gateway, meta) => await gateway[how](orderId, command, meta);
     });
   });
 }

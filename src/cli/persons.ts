@@ -7,7 +7,7 @@ import type { OpenOrders } from '../forgetting/messages.js';
 import { at } from './api.js';
 import { exitCodes, Failure } from './failure.js';
 import { actorHeader, addScript, apiOf, type CommonOptions, report, type Session } from './script.js';
-import { visible } from './terminal.js';
+import { counted, visible } from './terminal.js';
 
 interface ForgetOptions extends CommonOptions {
   readonly reason: string;
@@ -24,6 +24,11 @@ interface Forgetting {
   readonly openOrders?: OpenOrders;
   readonly certificate?: Certificate;
   readonly jws?: string;
+}
+
+/** What matters here of all that is held of a customer. */
+interface Held {
+  readonly sealedOrders: readonly string[];
 }
 
 const LOOK_EVERY_MS = 1_000;
@@ -78,13 +83,20 @@ function addForget(program: Command, session: Session): void {
 function addExport(program: Command, session: Session): void {
   const command = addScript(program, 'export-person', {
     summary: 'print all that is held of a customer, as JSON',
-    details: 'For a subject access request. Personal values are opened; keep the file accordingly.',
+    details:
+      'For a subject access request. Personal values are opened; keep the file accordingly. The exit code is 4 if some ' +
+      'could not be opened: `sealedOrders` names their orders.',
     examples: ['export-person c-1 > c-1.json'],
   }).argument('<customerId>', 'whose person');
   command.action(async (customerId: string) => {
     const options = command.optsWithGlobals<CommonOptions>();
-    const held = await apiOf(session, options).get(at`/v1/customers/${customerId}/export`);
+    const held = await apiOf(session, options).get<Held>(at`/v1/customers/${customerId}/export`);
     report(session, { ...options, json: true }, held, () => []);
+    const { length: sealed } = held.sealedOrders;
+    if (sealed === 0) return;
+    const what = counted(sealed, 'order has', 'orders have');
+    const message = `${what} values that could not be opened (sealedOrders): the key store is away, or lacks their key`;
+    throw new Failure(exitCodes.unavailable, { code: 'persons_sealed', message });
   });
 }
 

@@ -48,6 +48,7 @@ export interface CommandOptions extends CommonOptions {
   readonly onBehalfOf?: string;
   readonly async?: true;
   readonly wait?: number;
+  readonly preview?: true;
 }
 
 /**
@@ -187,7 +188,10 @@ export function addSendOptions(command: Command): Command {
     .addOption(
       new Option('--async', 'do not wait for the answer, only until it is durable').conflicts('wait'),
     )
-    .option('--wait <seconds>', 'wait until the order has nothing left to do by itself, 0 to 30', seconds);
+    .option('--wait <seconds>', 'wait until the order has nothing left to do by itself, 0 to 30', seconds)
+    .addOption(
+      new Option('--preview', 'tell what it would do, and change nothing').conflicts(['async', 'wait']),
+    );
 }
 
 export interface Help {

@@ -4,7 +4,8 @@ import { isReserved, isSystemName } from '../access/actors.js';
 import { exitCodes, Failure, failureLine, failureOfRefusal, usageFailure } from './failure.js';
 import { isAtRest, until } from './follow.js';
 import type * as Input from './input.js';
-import { type CommandOptions, isOverHttp, metaOf, refuseActor, type Session } from './script.js';
+import { previewCard } from './preview-card.js';
+import { type CommandOptions, isOverHttp, metaOf, refuseActor, report, type Session } from './script.js';
 
 /** The outcome of a command, as `--json` prints it. */
 export interface Sent {
@@ -41,12 +42,17 @@ export async function sendAndReport(
   const send = await prepare(input);
   const { openSides } = await import('./connections.js');
   const { api, gateway, close } = await openSides(session, options);
-  let sent: Sent;
+  let outcome: Outcome;
   try {
-    sent = await sendTo(gateway, meta, send);
+    outcome = await outcomeOf(gateway, meta, send);
   } finally {
     await close();
   }
+  if (outcome.kind === 'previewed') {
+    const { preview } = outcome;
+    return report(session, options, preview, () => previewCard(preview, session.terminal.paint));
+  }
+  let sent = sentOf(outcome);
   if (options.wait !== undefined && options.wait > 0) sent = await settled(session, api, sent, options.wait);
   const { print } = session.terminal;
   print(options.json === true ? JSON.stringify(sent) : sentLine(sent));
@@ -60,14 +66,33 @@ export function checkWho({ checkKeys }: typeof Input, { key, actor, onBehalfOf }
     throw usageFailure('only the system, or a key, gives such a name: choose another for --actor');
 }
 
-/** @throws Failure if the command was refused, or its outcome is unknown */
+/**
+ * Sends one command.
+ *
+ * @throws Failure if the command was refused, or its outcome is unknown
+ */
 export async function sendTo(gateway: Omit<Gateway, 'fact'>, meta: CommandMeta, send: Send): Promise<Sent> {
+  const outcome = await outcomeOf(gateway, meta, send);
+  if (outcome.kind === 'previewed') throw new TypeError('A preview sends nothing.');
+  return sentOf(outcome);
+}
+
+type Outcome = Exclude<CommandResult, { readonly kind: 'refused' | 'unknown-outcome' }>;
+
+function sentOf(outcome: Exclude<Outcome, { readonly kind: 'previewed' }>): Sent {
+  const { replayed } = outcome;
+  return outcome.kind === 'answered'
+    ? { ...outcome.answer, replayed }
+    : { orderId: outcome.orderId, replayed };
+}
+
+async function outcomeOf(gateway: Omit<Gateway, 'fact'>, meta: CommandMeta, send: Send): Promise<Outcome> {
   const result = await send(gateway, meta);
   switch (result.kind) {
     case 'answered':
-      return { ...result.answer, replayed: result.replayed };
     case 'accepted':
-      return { orderId: result.orderId, replayed: result.replayed };
+    case 'previewed':
+      return result;
     case 'refused':
       throw failureOfRefusal(result);
     case 'unknown-outcome':

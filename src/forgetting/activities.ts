@@ -5,7 +5,7 @@ import { batches } from '../concurrency/async-iterables.js';
 import { commandIdOf } from '../log/workflow/command-id.js';
 import type { ForgetPerson } from '../order/commands.js';
 import { signCertificate } from './certificate.js';
-import { isUnder, openOrders, ordersOf, type Stores } from './customer-orders.js';
+import { isConcerned, openOrders, ordersOf, type Stores } from './customer-orders.js';
 import { type ForgetMessage, forgetInOrder } from './forget-order.js';
 import { noteStatus } from './forgettings.js';
 import { keysNamedBy } from './keys-named.js';
@@ -35,17 +35,17 @@ export function createForgetting({ db, keyStore, taskQueue }: ForgettingDeps): F
     },
     async retireKeys({ customerId }) {
       const named = await keysNamedBy(storesNow(), customerId, heartbeat);
-      return (await keyStore.retire(customerId, named)).toSorted();
+      return (await keyStore.retire(customerId, [...named.keys()])).toSorted();
     },
     async destroyKeys({ forgetting: { customerId, reason, actor, requestedAt: at }, keys }) {
-      await keyStore.destroy(customerId, { reason, actor, at }, keys);
+      await keyStore.destroy({ customerId, keyIds: keys, why: { reason, actor, at } });
     },
     async forgetInOrders({ forgetting, keys }) {
       const stores = storesNow();
       const message = messageTo(forgetting, keys);
       const concerned = async function* () {
         for await (const order of ordersOf(stores, forgetting.customerId))
-          if (isUnder(order, keys)) yield order.orderId;
+          if (await isConcerned(db, order, keys)) yield order.orderId;
       };
       for await (const orderIds of batches(concerned(), concurrency)) {
         heartbeat();

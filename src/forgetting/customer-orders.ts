@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { keyIdIn } from '../access/persons/sealing.js';
 import { committed } from '../log/journal/durability.js';
+import { journal } from '../log/journal/journal.js';
 import { foldHistory, readHistoryLog } from '../log/journal/history.js';
 import { listWorkflows } from '../log/journal/workflow-list.js';
 import { searchAttributes } from '../log/workflow/messages.js';
@@ -10,6 +11,7 @@ import type { Order } from '../order/order.js';
 import { orderLog } from '../order-log.js';
 import { orders } from '../views/orders.js';
 import type { OpenOrders } from './messages.js';
+import { addPersons, noPersons } from './persons-in.js';
 
 export interface Stores {
   readonly client: Client;
@@ -50,6 +52,28 @@ export function isUnder(order: Order, keys: readonly string[]): boolean {
   });
 }
 
+/** The keys under which values in an order's journal are sealed. */
+export async function keysInJournal(db: Db, orderId: string): Promise<ReadonlySet<string>> {
+  const found = noPersons();
+  const events = journal(orderLog, db).find({ orderId }, { ...committed, projection: { _id: 0, data: 1 } });
+  for await (const { data } of events) addPersons(found, data);
+  return new Set(found.sealed.keys());
+}
+
+/**
+ * Whether a forgetting of these keys concerns the order: it has something under them, or its person
+ * was forgotten before and its journal has a value under one that was not destroyed then. Such a
+ * value was added during the earlier forgetting, and its key needs a tombstone as well.
+ */
+export async function isConcerned(db: Db, order: Order, keys: readonly string[]): Promise<boolean> {
+  if (isUnder(order, keys)) return true;
+  const { forgotten, orderId } = order;
+  const others = keys.filter((keyId) => forgotten !== undefined && !forgotten.keys.includes(keyId));
+  if (others.length === 0) return false;
+  const named = await keysInJournal(db, orderId);
+  return others.some((keyId) => named.has(keyId));
+}
+
 const namedAtMost = 100;
 
 /**
@@ -67,7 +91,7 @@ export async function openOrders(
   const orderIds: string[] = [];
   for await (const order of ordersOf(stores, customerId)) {
     heartbeat();
-    if (mayForget(order) || (keys !== undefined && !isUnder(order, keys))) continue;
+    if (mayForget(order) || (keys !== undefined && !(await isConcerned(stores.db, order, keys)))) continue;
     count += 1;
     if (orderIds.length < namedAtMost) orderIds.push(order.orderId);
   }

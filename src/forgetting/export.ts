@@ -1,3 +1,4 @@
+import type { Opened } from '../access/persons/opening.js';
 import { type AttentionDeps, attentionOf } from '../attention/list.js';
 import { committed } from '../log/journal/durability.js';
 import { readHistoryLog } from '../log/journal/history.js';
@@ -13,22 +14,26 @@ export interface Exporting {
   readonly stores: Stores;
   readonly attention: AttentionDeps;
   /** opens the sealed values in plain data */
-  readonly open: (value: object) => Promise<unknown>;
+  readonly open: (value: object) => Promise<Opened<unknown>>;
 }
 
 /**
  * All that is held of a customer, as the text of one JSON value, piece by piece: one order at a time
- * is in memory. Nothing if the customer has no order.
+ * is in memory. Nothing if the customer has no order. `sealedOrders` at its end names the orders that
+ * have a value which could not be opened: the key store is away, or lacks its key.
  */
 export async function* exportPerson(
   { stores, attention, open }: Exporting,
   customerId: string,
 ): AsyncGenerator<string, void> {
   let separator = '';
+  const sealedOrders: string[] = [];
   for await (const order of ordersOf(stores, customerId)) {
     if (separator === '')
       yield `{"customerId":${JSON.stringify(customerId)},"exportedAt":"${new Date().toISOString()}","orders":[`;
-    yield separator + JSON.stringify(await open(await exportedOrder(stores, attention, order)));
+    const { value, persons } = await open(await exportedOrder(stores, attention, order));
+    if (persons === 'sealed') sealedOrders.push(order.orderId);
+    yield separator + JSON.stringify(value);
     separator = ',';
   }
   if (separator === '') return;
@@ -36,7 +41,7 @@ export async function* exportPerson(
     .find({ customerId }, committed)
     .sort({ requestedAt: 1 })
     .toArray();
-  yield `],"forgettings":${JSON.stringify(rows)}}`;
+  yield `],"forgettings":${JSON.stringify(rows)},"sealedOrders":${JSON.stringify(sealedOrders)}}`;
 }
 
 /** The order as people see it, its whole log, and what needs a person. */

@@ -1,23 +1,20 @@
-import { committed } from '../log/journal/durability.js';
-import { journal } from '../log/journal/journal.js';
-import { orderLog } from '../order-log.js';
-import { ordersOf, type Stores } from './customer-orders.js';
-import { addPersons, noPersons } from './persons-in.js';
+import { keysInJournal, ordersOf, type Stores } from './customer-orders.js';
 
 /**
- * The ids of all keys under which values in the journals of a customer's orders are sealed. A key
- * that was given out while the key store was away may not be known there as the customer's.
+ * All keys under which values in the journals of a customer's orders are sealed: the ids of these
+ * orders by the key's. A key that was given out while the key store was away may not be known there
+ * as the customer's.
  */
 export async function keysNamedBy(
   stores: Stores,
   customerId: string,
-  heartbeat: () => void,
-): Promise<readonly string[]> {
-  const found = noPersons();
+  heartbeat: () => void = () => undefined,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const orderIds = new Map<string, string[]>();
   for await (const { orderId } of ordersOf(stores, customerId)) {
     heartbeat();
-    const events = journal(orderLog, stores.db).find({ orderId }, { ...committed, projection: { data: 1 } });
-    for await (const { data } of events) addPersons(found, data);
+    for (const keyId of await keysInJournal(stores.db, orderId))
+      orderIds.set(keyId, [...(orderIds.get(keyId) ?? []), orderId]);
   }
-  return [...found.sealed.keys()];
+  return orderIds;
 }

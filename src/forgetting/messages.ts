@@ -48,8 +48,8 @@ interface Keyed {
 /** Each is idempotent, and retried until it succeeds. */
 export interface ForgettingActivities {
   /**
-   * The person's orders that are not finished. With `keys`, those that have nothing under one of
-   * these keys, and nothing in plain text, are left out: they began later.
+   * The person's orders that are not finished. With `keys`, those that a forgetting of these keys
+   * does not concern (`isConcerned`) are left out: they began later.
    */
   findOpenOrders(asked: {
     readonly forgetting: Forgetting;

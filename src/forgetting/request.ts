@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { committed, durable } from '../log/journal/durability.js';
 import { openOrders, ordersOf, type Stores } from './customer-orders.js';
@@ -14,6 +15,8 @@ export type Requested =
   /** the customer has open orders, and they are not to be waited for */
   | { readonly kind: 'open'; readonly open: OpenOrders }
   | { readonly kind: 'unknown_customer' }
+  /** another forgetting of the customer is done, but has not ended yet: ask again soon */
+  | { readonly kind: 'another_ends' }
   /** the key of this command was used with another body */
   | { readonly kind: 'key_reused' };
 
@@ -24,7 +27,7 @@ export type Requested =
  * @throws errors of MongoDB and Temporal during an outage
  */
 export async function requestForgetting(stores: Stores, asked: ForgetRequest): Promise<Requested> {
-  const { client, db, taskQueue } = stores;
+  const { db } = stores;
   const { customerId, whenFinished, commandId, hash } = asked;
   const id = createHash('sha256').update(commandId).digest('hex').slice(0, 32);
   const known = await forgettings(db).findOne({ _id: id }, committed);
@@ -36,6 +39,27 @@ export async function requestForgetting(stores: Stores, asked: ForgetRequest): P
     if (open.count > 0) return { kind: 'open', open };
   }
   const forgetting: Forgetting = { ...asked, id, requestedAt: new Date().toISOString() };
+  const started = await start(stores, forgetting);
+  if (started !== true) return started;
+  const { id: _id, keyInUseMs: _, ...row } = { ...forgetting, status: 'forgetting' as const };
+  await forgettings(db).updateOne({ _id }, { $setOnInsert: row }, { ...durable, upsert: true });
+  return { kind: 'accepted', row: { _id, ...row } };
+}
+
+const AGAIN_MS = 100;
+const TRIES = 50;
+
+/**
+ * Starts the workflow of a forgetting.
+ *
+ * @returns what to answer instead, if another one is running
+ */
+async function start(
+  { client, db, taskQueue }: Stores,
+  forgetting: Forgetting,
+  tries = TRIES,
+): Promise<true | Requested> {
+  const { customerId } = forgetting;
   try {
     await client.workflow.start(forgetWorkflow, {
       workflowId: forgetWorkflowId(customerId, taskQueue),
@@ -43,15 +67,16 @@ export async function requestForgetting(stores: Stores, asked: ForgetRequest): P
       args: [forgetting],
       staticSummary: `forget the person of customer ${customerId}`,
     });
+    return true;
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     const row = await latestForgetting(db, customerId);
     if (row !== undefined && row.status !== 'forgotten') return { kind: 'accepted', row };
-    throw error;
+    if (tries <= 1) return { kind: 'another_ends' };
+    // The other one has its certificate and is about to end, or has no row yet.
+    await setTimeout(AGAIN_MS);
+    return await start({ client, db, taskQueue }, forgetting, tries - 1);
   }
-  const { id: _id, keyInUseMs: _, ...row } = { ...forgetting, status: 'forgetting' as const };
-  await forgettings(db).updateOne({ _id }, { $setOnInsert: row }, { ...durable, upsert: true });
-  return { kind: 'accepted', row: { _id, ...row } };
 }
 
 async function hasOrders(stores: Stores, customerId: string): Promise<boolean> {

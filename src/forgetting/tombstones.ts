@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import type { KeyStore } from '../access/persons/key-store.js';
+import type { Doomed, KeyStore } from '../access/persons/key-store.js';
+import { batches } from '../concurrency/async-iterables.js';
 import { committed } from '../log/journal/durability.js';
 import { journal } from '../log/journal/journal.js';
 import type { EventData } from '../order/events.js';
@@ -20,6 +21,12 @@ export async function ensureTombstoneIndex(db: Db): Promise<void> {
  * restored from a backup may have such keys. No person may be opened before this has resolved.
  */
 export async function destroyForgottenKeys(db: Db, keyStore: KeyStore): Promise<void> {
+  for await (const doomed of batches(forgottenKeys(db), doomedAtATime)) await keyStore.destroy(...doomed);
+}
+
+const doomedAtATime = 1_000;
+
+async function* forgottenKeys(db: Db): AsyncGenerator<Doomed, void> {
   const found = journal(orderLog, db)
     .find({ type }, committed)
     .project<{ readonly actor: string; readonly occurredAt: string; readonly data: EventData[typeof type] }>({
@@ -32,9 +39,10 @@ export async function destroyForgottenKeys(db: Db, keyStore: KeyStore): Promise<
   // The orders of one customer name the same keys.
   const done = new Set<string>();
   for await (const { actor, occurredAt: at, data } of found) {
-    const keys = data.keys.filter((keyId) => !done.has(keyId));
-    for (const keyId of keys) done.add(keyId);
-    await keyStore.destroy(data.customerId, { reason: data.reason, actor, at }, keys);
+    const keyIds = data.keys.filter((keyId) => !done.has(keyId));
+    for (const keyId of keyIds) done.add(keyId);
+    if (keyIds.length === 0) continue;
+    yield { customerId: data.customerId, keyIds, why: { reason: data.reason, actor, at } };
   }
 }
 

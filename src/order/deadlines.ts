@@ -12,16 +12,21 @@ export interface Deadline {
 
 /** The earliest deadline; `undefined` if there is none. */
 export function nextDeadline(order: Order): Deadline | undefined {
-  const deadlines: Deadline[] = expiring(order).map(({ status, until }) => ({
+  return deadlines(order)[0];
+}
+
+/** The deadlines ahead, the earliest first. */
+export function deadlines(order: Order): readonly Deadline[] {
+  const ahead: Deadline[] = expiring(order).map(({ status, until }) => ({
     name: status === 'pending' ? 'payment-deadline' : 'authorization-expiry',
     at: dueAt(order, until),
   }));
   for (const fact of waitingFacts(order))
-    deadlines.push({ name: 'fact-unmatched', at: dueAt(order, unmatchedAt(fact)) });
+    ahead.push({ name: 'fact-unmatched', at: dueAt(order, unmatchedAt(fact)) });
   if (order.returnsUntil !== undefined && isReadyToClose(order)) {
-    deadlines.push({ name: 'return-window', at: dueAt(order, order.returnsUntil) });
+    ahead.push({ name: 'return-window', at: dueAt(order, order.returnsUntil) });
   }
-  return deadlines.toSorted((a, b) => (a.at < b.at ? -1 : 1))[0];
+  return ahead.toSorted((a, b) => (a.at < b.at ? -1 : 1));
 }
 
 /**

@@ -46,6 +46,8 @@ export interface Config {
     readonly address: string;
     readonly namespace: string;
     readonly taskQueue: string;
+    /** of its Web UI, for links; absent if there is none, or it is not known */
+    readonly uiUrl?: string;
     readonly tls?: TemporalTls;
     readonly apiKey?: string;
   };
@@ -173,6 +175,9 @@ export function readConfig(env: Env): Config {
     (mongodbUri === undefined || isLocalUri(mongodbUri));
   const sandbox = oneOf(env, 'SANDBOX', ['on', 'off'], isLocal ? 'on' : 'off') === 'on';
   const masterKeyFile = value(env, 'MASTER_KEY_FILE');
+  const uiUrl = value(env, 'TEMPORAL_UI_URL');
+  if (uiUrl !== undefined && !isWebAddress(uiUrl))
+    throw bad('TEMPORAL_UI_URL', uiUrl, 'a URL such as https://temporal.example');
   const apiKey = secret(env, 'TEMPORAL_API_KEY');
   if (apiKey !== undefined) keepSecret(apiKey);
   const tls = readTls(env, apiKey !== undefined);
@@ -207,6 +212,7 @@ export function readConfig(env: Env): Config {
       address: temporalAddress ?? `127.0.0.1:${temporalPort}`,
       namespace: text(env, 'TEMPORAL_NAMESPACE', 'default'),
       taskQueue: text(env, 'TEMPORAL_TASK_QUEUE', 'orders'),
+      ...(uiUrl !== undefined && { uiUrl: uiUrl.replace(/\/+$/, '') }),
       ...(tls && { tls }),
       ...(apiKey !== undefined && { apiKey }),
     },
@@ -311,6 +317,10 @@ function isHostName(item: string): boolean {
 
 function isOrigin(item: string): boolean {
   return /^https?:/.test(item) && URL.canParse(item) && new URL(item).origin === item;
+}
+
+function isWebAddress(given: string): boolean {
+  return /^https?:/.test(given) && URL.canParse(given);
 }
 
 function integer(env: Env, name: string, byDefault: number, min: number, max: number): number {

@@ -20,6 +20,7 @@ export const System = Type.Object(
           Type.String({ description: 'unique to this Temporal; absent when Temporal does not answer' }),
         ),
         taskQueue: Type.String(),
+        uiUrl: Type.Optional(Type.String({ description: 'of its Web UI, if it is known' })),
       },
       closed,
     ),
@@ -48,9 +49,15 @@ interface Ids {
 
 /** The system, by this process's configuration. */
 export function systemOf({ temporal, mongodb, keys }: Config, { namespaceId, keyStoreId }: Ids = {}): System {
-  const { address, namespace, taskQueue } = temporal;
+  const { address, namespace, taskQueue, uiUrl } = temporal;
   return {
-    temporal: { address, namespace, ...(namespaceId !== undefined && { namespaceId }), taskQueue },
+    temporal: {
+      address,
+      namespace,
+      ...(namespaceId !== undefined && { namespaceId }),
+      taskQueue,
+      ...(uiUrl !== undefined && { uiUrl }),
+    },
     mongodb: { db: mongodb.db },
     keys: { db: keys.db, ...(keyStoreId !== undefined && { id: keyStoreId }) },
   };

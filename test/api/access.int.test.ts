@@ -30,6 +30,9 @@ describe('the table of routes', () => {
     const urls = [...new Set(open.map(({ url, access }) => `${access} ${url}`))].toSorted();
     expect(urls).toEqual([
       'open /',
+      'open /assets/*',
+      'open /attention',
+      'open /customers/:customerId',
       'open /docs',
       'open /docs/',
       'open /docs/js/nonce.js',
@@ -38,6 +41,10 @@ describe('the table of routes', () => {
       'open /health/live',
       'open /health/ready',
       'open /openapi.json',
+      'open /orders',
+      'open /orders/:orderId',
+      'open /stock',
+      'open /system',
       'signed /v1/webhooks/carriers',
       'signed /v1/webhooks/payments',
     ]);

@@ -2,9 +2,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { registerDocs } from '../../src/api/docs.js';
+import { eventSchemas } from '../../src/api/reference/event-schemas.js';
+import { eventWords } from '../../src/api/reference/event-words.js';
 import { problems } from '../../src/api/reference/problems.js';
 import { createHttp, type Http } from '../../src/api/server.js';
+import { type EventType, schemaVersions } from '../../src/order/events.js';
 import { createLogger } from '../../src/server/logger.js';
+import type { JsonSchema } from '../golden/event-schemas.js';
 
 const sources = readdirSync('src', { withFileTypes: true, recursive: true })
   .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
@@ -42,6 +46,34 @@ describe('every problem', () => {
     for (const text of [cause, remedy]) expect(text).toMatch(/^[A-Z`].*\.$/s);
   });
 });
+
+test('the reference says of each event when it happens, and the docs list the same', () => {
+  expect(Object.keys(eventWords).toSorted()).toEqual(Object.keys(schemaVersions).toSorted());
+  const docs = readFileSync('docs/reference/events.md', 'utf8');
+  const rows = docs.split('\n').filter((line) => line.startsWith('| `'));
+  expect(
+    rows.map((row) =>
+      row
+        .split('|')
+        .map((cell) => cell.trim())
+        .slice(1, -1),
+    ),
+  ).toEqual(
+    Object.entries(schemaVersions).map(([type, version]) => [
+      `\`${type}\``,
+      String(version),
+      membersOf(eventSchemas[type]),
+      eventWords[type as EventType],
+    ]),
+  );
+});
+
+/** \`amount\`, and in brackets what may be absent. */
+function membersOf(schema: JsonSchema = {}): string {
+  return Object.keys(schema.properties ?? {})
+    .map((name) => (schema.required?.includes(name) ? `\`${name}\`` : `[\`${name}\`]`))
+    .join(' ');
+}
 
 describe('the pages of the reference', () => {
   let app: Http;

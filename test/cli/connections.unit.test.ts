@@ -29,7 +29,14 @@ async function apiThatAnswers(body: unknown, status = 200): Promise<string> {
 const nothing = async (): Promise<CommandResult> => {
   throw new Error('Nothing is to be sent.');
 };
-const gateway: Gateway = { create: nothing, execute: nothing, signal: nothing, fact: nothing };
+const gateway: Gateway = {
+  create: nothing,
+  execute: nothing,
+  signal: nothing,
+  previewCreate: nothing,
+  preview: nothing,
+  fact: nothing,
+};
 
 /** Opens both sides with a write side that works on `system`. */
 async function open(url: string, system: System) {

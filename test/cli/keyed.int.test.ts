@@ -34,6 +34,8 @@ test('an order is created, changed and read with a key alone', async () => {
     out: expect.stringContaining('answered before'),
   });
   const { version } = JSON.parse(created.out);
+  const preview = await orders('ship keyed-1 --preview --json');
+  expect(JSON.parse(preview.out)).toMatchObject({ version, events: [{ type: 'ShipmentCreated' }] });
   const shipped = await orders(`ship keyed-1 --if-match ${version} --on-behalf-of user:ada`);
   expect(shipped).toMatchObject({ exitCode: 0, out: expect.stringContaining('shipment s1') });
   const dispatched = await orders('dispatch keyed-1 s1 --carrier DHL --tracking T-1');

@@ -7,15 +7,18 @@ import { describe, expect, test } from '@jest/globals';
 import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/script.js';
 import type { CommandMeta, CommandResult, Gateway, OrderBody } from '../../src/api/commands/gateway.js';
+import { previewOf } from '../../src/api/commands/preview.js';
 import type { FollowUpCommand } from '../../src/order/commands.js';
 import { readConfig } from '../../src/server/config.js';
 import { systemOf } from '../../src/server/system.js';
+import { create } from '../order/examples.js';
+import { Scenario } from '../order/specification.js';
 import { runWithoutTemporal } from './without-temporal.js';
 
 const execFile = promisify(execFileWithCallback);
 
 interface Taken {
-  readonly how: 'create' | 'execute' | 'signal';
+  readonly how: 'create' | 'execute' | 'signal' | 'previewCreate' | 'preview';
   readonly orderId: string | undefined;
   readonly what: OrderBody | FollowUpCommand;
   readonly meta: CommandMeta;
@@ -41,6 +44,8 @@ async function orders(
     create: async (orderId, what, meta) => take({ how: 'create', orderId, what, meta }),
     execute: async (orderId, what, meta) => take({ how: 'execute', orderId, what, meta }),
     signal: async (orderId, what, meta) => take({ how: 'signal', orderId, what, meta }),
+    previewCreate: async (orderId, what, meta) => take({ how: 'previewCreate', orderId, what, meta }),
+    preview: async (orderId, what, meta) => take({ how: 'preview', orderId, what, meta }),
     fact: async () => result,
   };
   function take(one: Taken): CommandResult {
@@ -67,7 +72,7 @@ async function orders(
 }
 
 describe('each script sends its command', () => {
-  test.each<[string, FollowUpCommand]>([
+  const scripts: readonly (readonly [string, FollowUpCommand])[] = [
     ['hold o-1 --reason check', { type: 'HoldOrder', data: { reason: 'check' } }],
     ['release o-1', { type: 'ReleaseOrder', data: {} }],
     ['cancel o-1 --reason twice', { type: 'CancelOrder', data: { reason: 'twice' } }],
@@ -101,10 +106,26 @@ describe('each script sends its command', () => {
       { type: 'RefundPayment', data: { amount: 500, reason: 'late' } },
     ],
     ['note o-1 hello', { type: 'AddNote', data: { text: 'hello' } }],
-  ])('%s', async (line, command) => {
+  ];
+
+  test.each(scripts)('%s', async (line, command) => {
     const { taken, exitCode, closed } = await orders(line);
     expect(taken).toMatchObject([{ how: 'execute', orderId: 'o-1', what: command }]);
     expect({ exitCode, closed }).toEqual({ exitCode: 0, closed: 1 });
+  });
+
+  test.each(scripts)('%s --preview sends nothing, and tells what it would do', async (line, command) => {
+    const preview = previewOf(Scenario.empty.do(create()).order, []);
+    const { taken, out, exitCode } = await orders(`${line} --preview`, {
+      kind: 'previewed',
+      preview,
+      replayed: false,
+    });
+    expect(taken).toMatchObject([{ how: 'preview', orderId: 'o-1', what: command }]);
+    expect({ exitCode, out }).toMatchObject({
+      exitCode: 0,
+      out: expect.stringContaining('nothing was sent'),
+    });
   });
 
   test('with key, actor and version, as a signal where it is not waited for', async () => {

@@ -1,9 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { eventRow, inShort } from '../../src/cli/event-row.js';
+import { previewOf } from '../../src/api/commands/preview.js';
+import { eventRow } from '../../src/cli/event-row.js';
+import { inShort } from '../../src/event-words.js';
 import { orderCard } from '../../src/cli/order-card.js';
+import { previewCard } from '../../src/cli/preview-card.js';
 import { type Paint, table, visible } from '../../src/cli/terminal.js';
 import { toView } from '../../src/order/view.js';
-import { create, deliver, dispatch, hold, ship } from '../order/examples.js';
+import { cancel, create, deliver, dispatch, hold, ship } from '../order/examples.js';
 import { Scenario } from '../order/specification.js';
 
 const plain: Paint = (_, text) => text;
@@ -36,6 +39,19 @@ describe('a table', () => {
 
 test('text from outside cannot steer a terminal', () => {
   expect(visible('a\u001b[31mb\nc\u202ed')).toBe('a\u{FFFD}[31mb c\u{FFFD}d');
+});
+
+test('the card of a preview has what would happen, what it would owe, and its money now and then', () => {
+  const { order } = confirmed;
+  const after = confirmed.do(cancel);
+  const lines = previewCard(previewOf(order, after.log.slice(confirmed.log.length)), plain);
+  expect(lines.join('\n')).toMatch(
+    /^Order \S+ · version 4 · nothing was sent\nwould be cancelled at version 5\n/,
+  );
+  expect(lines).toContainEqual(expect.stringMatching(/^ +5 .* OrderCancelled /));
+  expect(lines).toContain('  release 2 × A-1, 1 × B-2');
+  expect(lines).toContainEqual(expect.stringMatching(/^ +authorized +EUR 52.21 +EUR 52.21$/));
+  expect(previewCard(previewOf(order, []), plain)[1]).toBe('the command would change nothing');
 });
 
 describe('the card of an order', () => {

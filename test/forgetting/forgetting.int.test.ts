@@ -1,10 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { keyRows } from '../../src/access/persons/key-store.js';
 import { createForgetting } from '../../src/forgetting/activities.js';
 import { recognizeDatabase } from '../../src/effects/inventory/recognize-database.js';
 import { stockOutside } from '../../src/effects/outside.js';
+import { forgetInOrder } from '../../src/forgetting/forget-order.js';
+import { noteStatus } from '../../src/forgetting/forgettings.js';
+import { requestForgetting } from '../../src/forgetting/request.js';
 import { openCertificate } from '../../src/forgetting/certificate.js';
 import { destroyBeforeUse, ensureTombstoneIndex } from '../../src/forgetting/tombstones.js';
 import { journal, readJournal } from '../../src/log/journal/journal.js';
@@ -30,6 +34,7 @@ import {
   type TestApi,
   workflowBundle,
 } from '../support/api.js';
+import { runWithoutTemporal } from '../cli/without-temporal.js';
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
 
@@ -345,6 +350,124 @@ test(
     expect(await restarted.keys.opening(keyId)).toBe('destroyed');
     expect((await restarted.keys.sealingKey(customerId)).keyId).not.toBe(keyId);
     await restarted.close();
+  },
+  LIMIT_MS,
+);
+
+test(
+  'a note that was added during a forgetting is forgotten by the next one, which leaves a tombstone for its key',
+  async () => {
+    const { customerId, order } = newPerson();
+    const orderId = await completedOrder(order);
+    const { taskQueue } = api.config.temporal;
+    const { keys } = api.mongo;
+    const first = await keys.retire(customerId);
+    await tell(orderId, 'notes', { text: 'rings three times' });
+    const second = await keys.keysOf(customerId);
+    const reason = 'asked by letter 4711';
+    await keys.destroy({ customerId, keyIds: first, why: { reason, actor: 'tester', at: '' } });
+    const commandId = `system forget.${randomUUID()}`;
+    const sent = { commandId, hash: '', correlationId: '', actor: 'tester', requestId: commandId };
+    await forgetInOrder({ client: api.client, db, taskQueue }, orderId, {
+      data: { customerId, keys: first, reason },
+      ...sent,
+    });
+
+    const { body } = await forget(customerId);
+    expect(body).toMatchObject({ status: 'forgotten', certificate: { orders: 1 } });
+    expect(body.certificate.keys).toEqual(expect.arrayContaining([...first, ...second]));
+    expect((await readJournal(orderLog, db, orderId)).at(-1)).toMatchObject({
+      type: 'PersonForgotten',
+      data: { keys: expect.arrayContaining([...second]) },
+    });
+    expect(body.certificate.notReached.filter((one: { readonly orders?: unknown }) => one.orders)).toEqual(
+      [],
+    );
+  },
+  LIMIT_MS,
+);
+
+test('a request is accepted while an earlier forgetting has its certificate and has not ended', async () => {
+  const { customerId, order } = newPerson();
+  await endedOrder(order);
+  const asked = {
+    customerId,
+    reason: 'again',
+    whenFinished: false,
+    commandId: `tester ${randomUUID()}`,
+    hash: '',
+    correlationId: '',
+    actor: 'tester',
+    keyInUseMs: 0,
+  };
+  await noteStatus(db, { ...asked, id: randomUUID(), requestedAt: '2026-01-01' }, 'forgotten');
+  let starts = 0;
+  const workflow = {
+    list: api.client.workflow.list.bind(api.client.workflow),
+    async start() {
+      starts += 1;
+      if (starts === 1) throw new WorkflowExecutionAlreadyStartedError('', '', '');
+    },
+  };
+  const client = Object.create(api.client, { workflow: { value: workflow } });
+  const { taskQueue } = api.config.temporal;
+  expect(await requestForgetting({ client, db, taskQueue }, asked)).toMatchObject({
+    kind: 'accepted',
+    row: { status: 'forgetting', commandId: asked.commandId },
+  });
+  expect(starts).toBe(2);
+});
+
+test(
+  'a lost key that is given up lets its payment be declined, and its person be forgotten',
+  async () => {
+    const { customerId, order } = newPerson();
+    await worker.stop();
+    const { body: created } = await api.post('/v1/orders', { body: { ...orderBody(), ...order } });
+    const keys = keyRows(api.mongo.client.db(api.config.keys.db));
+    const lost = await until(async () => {
+      const row = await keys.findOneAndDelete({ customerId });
+      expect(row).not.toBeNull();
+      return row?.['_id'];
+    });
+    worker = await api.startWorker();
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ orderId: created.orderId })).toBe(2),
+    );
+    expect(await forget(customerId)).toMatchObject({ status: 409, body: { code: 'orders_open' } });
+
+    const { temporal, mongodb } = api.config;
+    const giveUp = async (more = '') =>
+      await runWithoutTemporal(`keys give-up ${customerId} --reason lost --json${more}`, {
+        TEMPORAL_ADDRESS: temporal.address,
+        TEMPORAL_TASK_QUEUE: temporal.taskQueue,
+        MONGODB_URI: mongodb.uri,
+        MONGODB_DB: mongodb.db,
+      });
+    const exported = async () => (await api.get(`/v1/customers/${customerId}/export`)).body.sealedOrders;
+    await until(async () => expect(await exported()).toEqual([created.orderId]));
+    const found = [{ keyId: lost, orderIds: [created.orderId] }];
+    expect(JSON.parse((await giveUp()).out)).toEqual({ customerId, lost: found, givenUp: false });
+    expect(await keys.findOne({ _id: lost ?? '' })).toBeNull();
+    expect(JSON.parse((await giveUp(' --yes')).out)).toEqual({ customerId, lost: found, givenUp: true });
+    expect(JSON.parse((await giveUp()).out)).toMatchObject({ lost: [] });
+
+    await until(async () =>
+      expect((await api.get(`/v1/orders/${created.orderId}`)).body).toMatchObject({
+        status: 'rejected',
+        customer: { name: 'forgotten' },
+      }),
+    );
+    expect(await exported()).toEqual([]);
+    await api.client.workflow.getHandle(workflowId(created.orderId)).result();
+    const declined = (await readJournal(orderLog, db, created.orderId)).find(
+      ({ type }) => type === 'PaymentDeclined',
+    );
+    expect(declined).toMatchObject({ data: { code: 'payment_method_forgotten' } });
+    expect(await forget(customerId)).toMatchObject({
+      status: 200,
+      body: { status: 'forgotten', certificate: { keys: expect.arrayContaining([lost]) } },
+    });
   },
   LIMIT_MS,
 );

@@ -1,10 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
-import { type EventType, schemaVersions } from '../../src/order/events.js';
-import { eventWords } from '../../src/api/reference/event-words.js';
+import { schemaVersions } from '../../src/order/events.js';
 import { eventSchemas as shown } from '../../src/api/reference/event-schemas.js';
 import { catalogueOf } from './catalogue.js';
-import { eventSchemas, eventSources, type JsonSchema } from './event-schemas.js';
+import { eventSchemas, eventSources } from './event-schemas.js';
 import { additions, readLock, violations } from './lock.js';
 
 const sources = await eventSources();
@@ -21,34 +19,6 @@ test('every version that is written is locked: `npm run events:lock` adds a new 
 test('the reference shows the data of each event: `npm run events:lock` writes it', async () => {
   expect(shown).toEqual(catalogueOf(await eventSchemas(sources, schemaVersions)));
 });
-
-test('the reference says of each event when it happens, and the docs list the same', async () => {
-  expect(Object.keys(eventWords).toSorted()).toEqual(Object.keys(schemaVersions).toSorted());
-  const docs = await readFile('docs/reference/events.md', 'utf8');
-  const rows = docs.split('\n').filter((line) => line.startsWith('| `'));
-  expect(
-    rows.map((row) =>
-      row
-        .split('|')
-        .map((cell) => cell.trim())
-        .slice(1, -1),
-    ),
-  ).toEqual(
-    Object.entries(schemaVersions).map(([type, version]) => [
-      `\`${type}\``,
-      String(version),
-      membersOf(shown[type]),
-      eventWords[type as EventType],
-    ]),
-  );
-});
-
-/** \`amount\`, and in brackets what may be absent. */
-function membersOf(schema: JsonSchema = {}): string {
-  return Object.keys(schema.properties ?? {})
-    .map((name) => (schema.required?.includes(name) ? `\`${name}\`` : `[\`${name}\`]`))
-    .join(' ');
-}
 
 /** The declarations, `from` replaced by `to`. */
 async function altered(from: string | RegExp, to: string, versions = schemaVersions) {

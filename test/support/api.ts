@@ -9,6 +9,7 @@ import { type FeedTail, followFeed } from '../../src/log/feed/feed.js';
 import { ensureJournalIndexes } from '../../src/log/journal/journal.js';
 import { type Config, readConfig } from '../../src/server/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../../src/server/connections.js';
+import { problems } from '../../src/api/reference/problems.js';
 import type { Http } from '../../src/api/server.js';
 import { createLogger, format, type Logger } from '../../src/server/logger.js';
 import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
@@ -101,7 +102,7 @@ export async function startTestApi(
   const temporal = connectTemporal(config);
   const mongo = connectMongo(config);
   const tail = followFeed(orderLog, mongo.db);
-  const context = { config, temporal, mongo, tail, logger };
+  const context = { config, temporal, mongo, tail, logger, page: join(process.cwd(), 'dist', 'web') };
   const bounds = { ...patient.bounds, ...limits.bounds };
   const app = await buildApi(context, { ...patient, ...limits, bounds });
   if (env['MONGODB_URI'] === undefined) {
@@ -119,6 +120,9 @@ export async function startTestApi(
       ...(payload === undefined ? {} : { payload }),
     });
     const isJson = String(response.headers['content-type']).includes('json');
+    // Whatever a test provokes, its code has a page.
+    if (response.headers['content-type'] === 'application/problem+json')
+      expect(problems).toHaveProperty([response.json<{ code: string }>().code]);
     return {
       status: response.statusCode,
       headers: response.headers,

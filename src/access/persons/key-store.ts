@@ -1,6 +1,6 @@
 import { createHmac, createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import type { Collection, Db, Filter } from 'mongodb';
+import type { AnyBulkWriteOperation, Collection, Db, Filter } from 'mongodb';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { committed, durable, isDuplicateKey } from '../../log/journal/durability.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
@@ -16,6 +16,13 @@ export interface Destruction {
   readonly actor: string;
   /** ISO-8601 UTC */
   readonly at: string;
+}
+
+/** Keys of a customer that are to be destroyed. */
+export interface Doomed {
+  readonly customerId: string;
+  readonly keyIds: readonly string[];
+  readonly why: Destruction;
 }
 
 /**
@@ -46,15 +53,15 @@ export interface KeyStore {
    *
    * @param also further key ids that the customer's orders name; those of another customer are left
    *   alone, since an order may name any key
-   * @returns the ids of all keys of the customer that are not destroyed, and of those of `also` that
-   *   are not in the store
+   * @returns the ids of all keys of the customer that are not destroyed, and those of `also` that are
+   *   destroyed, or not in the store
    */
   retire(customerId: string, also?: readonly string[]): Promise<readonly string[]>;
   /**
-   * Destroys these keys of a customer, and leaves a row without key material for each. They need not
-   * be in the store, and may be destroyed already; a key of another customer is left alone.
+   * Destroys keys, and leaves a row without key material for each. They need not be in the store, and
+   * may be destroyed already; a key of another customer is left alone.
    */
-  destroy(customerId: string, why: Destruction, keyIds: readonly string[]): Promise<void>;
+  destroy(...doomed: readonly Doomed[]): Promise<void>;
   /**
    * Until this has resolved, no key that is in the store is used: it may have to be destroyed again.
    * Opening then fails as if the store were away, and values are sealed under new keys.
@@ -433,38 +440,16 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
       return [...ids].filter((id) => {
         const row = known.get(id);
         // One that was given to the customer just now is not retired, and goes on.
-        return (
-          row === undefined ||
-          (row.customerId === customerId && row.retired === true && row.destroyed === undefined)
-        );
+        if (row === undefined) return true;
+        const isConcerned = row.destroyed === undefined ? row.retired === true : also.includes(id);
+        return row.customerId === customerId && isConcerned;
       });
     },
-    async destroy(customerId, why, keyIds) {
-      sealing.delete(customerId);
-      if (keyIds.length === 0) return;
-      await rows.bulkWrite(
-        [
-          {
-            updateMany: {
-              filter: {
-                ...ownOrUnclaimed(customerId, keyIds),
-                _id: { $in: [...keyIds] },
-                wrapped: { $exists: true },
-              },
-              update: { $set: { customerId, destroyed: why }, $unset: { wrapped: 1, sealing: 1 } },
-            },
-          },
-          ...keyIds.map((keyId) => ({
-            updateOne: {
-              filter: { _id: keyId },
-              update: { $setOnInsert: { customerId, destroyed: why } },
-              upsert: true,
-            },
-          })),
-        ],
-        durable,
-      );
-      for (const keyId of keyIds) opened.delete(keyId);
+    async destroy(...doomed) {
+      for (const { customerId } of doomed) sealing.delete(customerId);
+      const changes = doomed.flatMap(destructionOf);
+      if (changes.length > 0) await rows.bulkWrite(changes, durable);
+      for (const keyId of doomed.flatMap(({ keyIds }) => keyIds)) opened.delete(keyId);
     },
     holdUntil(ready) {
       const waiting = Promise.all([held, ready]);
@@ -513,6 +498,26 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
       );
     },
   };
+}
+
+function destructionOf({ customerId, keyIds, why }: Doomed): AnyBulkWriteOperation<KeyRow>[] {
+  if (keyIds.length === 0) return [];
+  const own = {
+    ...ownOrUnclaimed(customerId, keyIds),
+    _id: { $in: [...keyIds] },
+    wrapped: { $exists: true },
+  };
+  const update = { $set: { customerId, destroyed: why }, $unset: { wrapped: 1, sealing: 1 } } as const;
+  return [
+    { updateMany: { filter: own, update } },
+    ...keyIds.map((keyId) => ({
+      updateOne: {
+        filter: { _id: keyId },
+        update: { $setOnInsert: { customerId, destroyed: why } },
+        upsert: true,
+      },
+    })),
+  ];
 }
 
 /** The keys of a customer, and those of `keyIds` that are no customer's. */

@@ -6,6 +6,8 @@ import { MasterKeyMissing } from './master-keys.js';
 import { openAgain } from './opened-texts.js';
 import { keyIdIn, open } from './sealing.js';
 
+type Opening = Pick<KeyStore, 'opening'>;
+
 /** How the persons of an answer are shown. */
 export type Shown =
   /** all are in plain text, or there are none */
@@ -25,7 +27,7 @@ export interface Opened<T> {
  *
  * The order that a text belongs to is named by the nearest `orderId` around it.
  */
-export async function openAll<T>(keys: KeyStore, value: T): Promise<Opened<T>> {
+export async function openAll<T>(keys: Opening, value: T): Promise<Opened<T>> {
   const ids = new Set<string>();
   collect(value, ids);
   if (ids.size === 0) return { value, persons: 'open' };
@@ -42,7 +44,7 @@ export async function openAll<T>(keys: KeyStore, value: T): Promise<Opened<T>> {
 }
 
 /** `openAll` for a text of JSON. */
-export async function openJson(keys: KeyStore, json: string): Promise<Opened<string>> {
+export async function openJson(keys: Opening, json: string): Promise<Opened<string>> {
   if (!hasSealed(json)) return { value: json, persons: 'open' };
   const { value, persons } = await openAll<unknown>(keys, JSON.parse(json));
   return { value: JSON.stringify(value), persons };
@@ -60,7 +62,7 @@ export function hasSealed(json: string): boolean {
  * @throws Error if the key is not there, or the text was moved; MongoError if the store is away
  */
 export async function openOne(
-  keys: KeyStore,
+  keys: Opening,
   { orderId, customerId, path }: { orderId: string; customerId?: string; path: Path },
   text: string,
 ): Promise<string | undefined> {
@@ -68,13 +70,16 @@ export async function openOne(
   if (keyId === undefined) return text;
   const key = await keys.opening(keyId, customerId);
   if (key === 'destroyed') return undefined;
-  if (key === 'unknown') throw new Error(`The key store has no key ${keyId}, which order ${orderId} names.`);
+  if (key === 'unknown') {
+    const remedy = 'Put its backup back, or give the key up: `npx orders keys give-up`.';
+    throw new Error(`The key store has no key ${keyId}, which order ${orderId} names. ${remedy}`);
+  }
   return open(key, { orderId, field: fieldOf(path) }, text);
 }
 
 type Found = ReadonlyMap<string, Buffer | 'destroyed' | 'unknown'>;
 
-async function keysById(keys: KeyStore, ids: ReadonlySet<string>): Promise<Found> {
+async function keysById(keys: Opening, ids: ReadonlySet<string>): Promise<Found> {
   const found = await Promise.all(
     [...ids].map(async (id) => {
       try {

@@ -28,8 +28,13 @@ export async function answer(
   result: CommandResult,
   { respondAsync, waitSeconds, projected }: AnswerOptions,
 ): Promise<FastifyReply> {
-  if (result.kind !== 'answered' && result.kind !== 'accepted') throw problemOf(result);
+  if (result.kind === 'refused' || result.kind === 'unknown-outcome') throw problemOf(result);
   if (result.replayed) reply.header('idempotent-replayed', 'true');
+  if (result.kind === 'previewed') {
+    const { preview } = result;
+    if (preview.version > 0) reply.header('etag', `"${preview.version}"`);
+    return await reply.code(200).send(preview);
+  }
   if (result.kind === 'accepted' || respondAsync) {
     const orderId = result.kind === 'accepted' ? result.orderId : result.answer.orderId;
     reply.header('preference-applied', 'respond-async').header('location', `/v1/orders/${orderId}`);
@@ -73,7 +78,9 @@ const statusOf = {
 } as const satisfies Record<Refused['refusal']['kind'], number>;
 
 /** Maps every outcome other than success to HTTP. */
-export function problemOf(result: Exclude<CommandResult, { kind: 'answered' | 'accepted' }>): HttpProblem {
+export function problemOf(
+  result: Extract<CommandResult, { kind: 'refused' | 'unknown-outcome' }>,
+): HttpProblem {
   if (result.kind === 'unknown-outcome') {
     const detail =
       'There was no answer in time. The outcome is unknown: it may still take effect. Send it again with the same Idempotency-Key.';

@@ -28,12 +28,14 @@ import {
   type Terms,
 } from '../../order/commands.js';
 import { decide } from '../../order/decide.js';
+import { orders } from '../../order/entity.js';
 import type { OrderEvent } from '../../order/events.js';
 import { fold } from '../../order/evolve.js';
 import { isFinished, type Order } from '../../order/order.js';
 import { rulesToday } from '../../order/rules.js';
 import { type CustomerKey, keyIdIn } from '../../access/persons/sealing.js';
 import { commandIn } from '../../log/journal/command-memory.js';
+import { foldHistory, readHistoryLog } from '../../log/journal/history.js';
 import { startOptionsOf } from '../../views/order-start.js';
 import { ended, wordOf } from '../../log/journal/stops.js';
 import type { Config } from '../../server/config.js';
@@ -43,16 +45,22 @@ import { isTaskFailure, isTemporalOutage } from '../../outages/temporal-outage.j
 import { withTimeout } from '../../outages/timeout.js';
 import { didNothing } from '../../log/workflow/answer.js';
 import { commandIdOf, keyOf } from '../../log/workflow/command-id.js';
+import { eventsOf } from '../../log/workflow/preview.js';
 import {
+  causeOf,
+  type EntityPreview,
   type Message,
   messageId,
   messagesWaiting,
+  type PreviewRequest,
+  previewQuery,
   type RefusedUpdate,
   type Remembered,
   searchAttributes,
 } from '../../log/workflow/messages.js';
 import { derivedOrderId, hashOf, looksDerived } from './identity.js';
-import { hasPersons, otherKeys, sealed, type SealingKeys } from './sealed.js';
+import { type Preview, previewOf } from './preview.js';
+import { hasPersons, otherKeys, previewKey, sealed, type SealingKeys, withoutPreviewKey } from './sealed.js';
 
 /**
  * Sends commands and facts to an order's workflow, for the HTTP API and the client scripts alike.
@@ -72,6 +80,13 @@ export interface Gateway {
    * `CommandRejected` event.
    */
   signal(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult>;
+  /** What `create` would do, without doing any of it: no key is taken, and none is made. */
+  previewCreate(id: string | undefined, order: OrderBody, meta: CommandMeta): Promise<CommandResult>;
+  /**
+   * What `execute` would do, or why it would be refused. The workflow is asked; if no worker
+   * answers, its history tells.
+   */
+  preview(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult>;
   /** Sends a fact: durable when accepted. If it does not fit yet, it waits in the order's log. */
   fact(orderId: string, fact: Fact, meta: CommandMeta): Promise<CommandResult>;
 }
@@ -98,6 +113,8 @@ export type CommandResult =
   | { readonly kind: 'answered'; readonly answer: CommandAnswer; readonly replayed: boolean }
   /** durable, without an answer of the workflow */
   | { readonly kind: 'accepted'; readonly orderId: string; readonly replayed: boolean }
+  /** nothing was done; `replayed`: nor would be, since the same command was answered before */
+  | { readonly kind: 'previewed'; readonly preview: Preview; readonly replayed: boolean }
   | Refused
   /** No answer in time: the command may still take effect. The caller retries with the same key. */
   | { readonly kind: 'unknown-outcome'; readonly orderId: string };
@@ -168,6 +185,8 @@ export function gatewaySettings({
 }
 
 const JOURNAL_REST_MS = 5_000;
+/** How long a workflow is waited for until its history is read instead. */
+const PREVIEW_WITHIN_MS = 2_000;
 const RESEND_AFTER_MS = 100;
 /** How many times longer to wait for the answer to a start. */
 const START_TIMES = 2;
@@ -219,7 +238,13 @@ export function createGateway(options: GatewayOptions): Gateway {
     }
   }
 
-  async function create(id: string | undefined, body: OrderBody, meta: CommandMeta): Promise<CommandResult> {
+  /** The first decision of a new order, and whether there is one already. Sends nothing. */
+  async function newOrder(
+    id: string | undefined,
+    body: OrderBody,
+    meta: CommandMeta,
+    keyFor: (customerId: string) => Promise<CustomerKey | undefined>,
+  ): Promise<Wish | Refused> {
     const derived = derivedOrderId(meta.issuer, meta.key);
     const orderId = id ?? derived;
     // Only an order that exists may be named by such an id.
@@ -227,7 +252,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     // Read in parallel with the decision below.
     const recorded = id === undefined && meta.fresh === true ? undefined : firstRecorded(orderId);
     const plain = { orderId, type: 'CreateOrder', data: body } as const;
-    const key = await sealingKeyOf(body.customer.id, meta);
+    const key = await keyFor(body.customer.id);
     if (key === undefined) return keysUnavailable();
     const data = sealed(plain, key);
     const message: CommandMessage<'CreateOrder'> = {
@@ -237,10 +262,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     const now = new Date().toISOString();
     const decision = decide(undefined, { type: 'CreateOrder', data: message.data }, now);
     if ('refusal' in decision) return { kind: 'refused', refusal: decision.refusal };
-    const { commandId, correlationId, actor } = message;
-    // Only its versions and types are used: the workflow makes the events.
-    const cause = { occurredAt: now, commandId, correlationId, causationId: messageId(message), actor };
-    const { order, events } = append(orderId, undefined, decision.events, cause);
+    // The workflow makes the events that are kept.
+    const { order, events } = append(orderId, undefined, decision.events, causeOf(message, now));
     const answer = answerOf(order, events);
 
     const repeated = async (existing: Created): Promise<CommandResult> => {
@@ -258,20 +281,64 @@ export function createGateway(options: GatewayOptions): Gateway {
       if (existing.hash !== undefined && hashes.includes(existing.hash)) return same;
       return id === undefined ? keyReused(meta.key) : orderExists(orderId);
     };
-    const describe = () => inTime(() => client.workflow.getHandle(workflowId(orderId)).describe());
-    const first = await recorded;
-    if (first !== undefined) return await repeated(createdBy(first));
+    return {
+      message,
+      order,
+      events,
+      key,
+      isReserved,
+      async recorded() {
+        const first = await recorded;
+        return first && (await repeated(createdBy(first)));
+      },
+      async started() {
+        try {
+          const handle = client.workflow.getHandle(workflowId(orderId));
+          return await repeated(startedWith(await inTime(() => handle.describe())));
+        } catch (error) {
+          if (error instanceof WorkflowNotFoundError) return undefined;
+          throw error;
+        }
+      },
+    };
+  }
+
+  async function create(id: string | undefined, body: OrderBody, meta: CommandMeta): Promise<CommandResult> {
+    const wish = await newOrder(id, body, meta, (customerId) => sealingKeyOf(customerId, meta));
+    if ('kind' in wish) return wish;
+    const { message, order, events, key } = wish;
+    const { orderId } = order;
+    const recorded = await wish.recorded();
+    if (recorded !== undefined) return recorded;
     return outcomeOf(orderId, message, async () => {
+      if (wish.isReserved) return (await wish.started()) ?? idReserved(orderId);
       try {
-        if (isReserved) return await repeated(startedWith(await describe()));
         // A start that was sent may have happened, so a late answer is better than none.
         await inTime(() => start(message, order, key), START_TIMES * answerWithinMs);
-        return { kind: 'answered', answer, replayed: false };
+        return { kind: 'answered', answer: answerOf(order, events), replayed: false };
       } catch (error) {
-        if (isReserved && error instanceof WorkflowNotFoundError) return idReserved(orderId);
         if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-        return await repeated(startedWith(await describe()));
+        const started = await wish.started();
+        if (started === undefined) throw error;
+        return started;
       }
+    });
+  }
+
+  async function previewCreate(
+    id: string | undefined,
+    body: OrderBody,
+    meta: CommandMeta,
+  ): Promise<CommandResult> {
+    const wish = await newOrder(id, body, meta, keyForPreview);
+    if ('kind' in wish) return wish;
+    const { message, order, events, isReserved } = wish;
+    const { orderId } = order;
+    return await previewed(orderId, message, async () => {
+      const existing = (await wish.recorded()) ?? (await wish.started());
+      if (existing !== undefined) return existing;
+      if (isReserved) return idReserved(orderId);
+      return { kind: 'previewed', preview: previewOf(undefined, events), replayed: false };
     });
   }
 
@@ -327,6 +394,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     command: FollowUpCommand,
     meta: CommandMeta,
     ask: (command: FollowUpCommand) => Promise<CommandResult>,
+    keyFor = (customerId: string) => sealingKeyOf(customerId, meta),
   ): Promise<CommandResult> {
     if (!hasPersons(command)) return await ask(command);
     const customerId = await customerOf(orderId).catch((error: unknown) => {
@@ -335,7 +403,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     });
     if (customerId === undefined) return notFound(orderId);
     if (typeof customerId !== 'string') return customerId;
-    const key = await sealingKeyOf(customerId, meta);
+    const key = await keyFor(customerId);
     if (key === undefined) return keysUnavailable();
     const { type, data } = command;
     const sealedUnder = (one: CustomerKey) =>
@@ -378,7 +446,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     order: Order,
     { keyId }: CustomerKey,
   ): Promise<void> {
-    const newOrder: NewOrder = {
+    const first: NewOrder = {
       orderId: order.orderId,
       create: message,
       ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
@@ -389,24 +457,23 @@ export function createGateway(options: GatewayOptions): Gateway {
       ...shown,
       memo: { ...shown.memo, keyId },
       taskQueue,
-      args: [newOrder],
+      args: [first],
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
     });
   }
 
-  function executeSealed(
+  /** Asks until the order is not busy, and knows whether it had the command before. */
+  function askAgain(
     orderId: string,
-    command: FollowUpCommand,
-    meta: CommandMeta,
+    first: Message,
+    ask: (message: Message, giveUpAt: number) => Promise<CommandResult | 'unprocessed'>,
   ): Promise<CommandResult> {
-    let message: Message = messageTo(orderId, command.type, command.data, meta);
+    let message = first;
     return outcomeOf(orderId, message, async () => {
       const giveUpAt = Date.now() + answerWithinMs;
       const isLate = () => Date.now() + RESEND_AFTER_MS > giveUpAt;
       for (;;) {
-        const result = await client.connection.withDeadline(giveUpAt, () =>
-          update(orderId, command.type, message),
-        );
+        const result = await ask(message, giveUpAt);
         if (result === 'unprocessed') {
           if (isLate()) return { kind: 'unknown-outcome', orderId };
           await pause(RESEND_AFTER_MS);
@@ -419,6 +486,16 @@ export function createGateway(options: GatewayOptions): Gateway {
         } else return result;
       }
     });
+  }
+
+  function executeSealed(
+    orderId: string,
+    { type, data }: FollowUpCommand,
+    meta: CommandMeta,
+  ): Promise<CommandResult> {
+    return askAgain(orderId, messageTo(orderId, type, data, meta), (message, giveUpAt) =>
+      client.connection.withDeadline(giveUpAt, () => update(orderId, type, message)),
+    );
   }
 
   /**
@@ -468,6 +545,100 @@ export function createGateway(options: GatewayOptions): Gateway {
     return outcomeOf(orderId, idsOf(meta), () =>
       sealedTo(orderId, command, meta, (one) => executeSealed(orderId, one, meta)),
     );
+  }
+
+  async function preview(
+    orderId: string,
+    command: FollowUpCommand,
+    meta: CommandMeta,
+  ): Promise<CommandResult> {
+    const ask = ({ type, data }: FollowUpCommand) => {
+      const asked = messageTo<object>(orderId, type, data, meta);
+      return askAgain(orderId, asked, (message) => previewIn(orderId, type, message));
+    };
+    return await previewed(orderId, idsOf(meta), () => sealedTo(orderId, command, meta, ask, keyForPreview));
+  }
+
+  /** Asks the workflow; if no worker answers, its history. */
+  async function previewIn(orderId: string, type: FollowUpType, message: Message): Promise<CommandResult> {
+    const at = new Date().toISOString();
+    try {
+      const handle = client.workflow.getHandle(workflowId(orderId));
+      const [answer, { status }] = await inTime(
+        () =>
+          Promise.all([
+            handle.query<EntityPreview<Order>, [PreviewRequest]>(previewQuery, { type, message, at }),
+            handle.describe(),
+          ]),
+        Math.min(PREVIEW_WITHIN_MS, answerWithinMs),
+      );
+      if (status.name !== 'RUNNING') return await withoutWorkflow(orderId, message, 'update');
+      if ('refused' in answer) return { kind: 'refused', ...answer.refused };
+      const { order, events, replayed } = answer;
+      const upcast = events.map((event) => orderLog.entity.upcast(event));
+      return { kind: 'previewed', preview: previewOf(order, upcast), replayed };
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return await withoutWorkflow(orderId, message, 'update');
+      return await previewInHistory(orderId, type, message, at);
+    }
+  }
+
+  async function previewInHistory(
+    orderId: string,
+    type: FollowUpType,
+    message: Message,
+    at: string,
+  ): Promise<CommandResult> {
+    const log = await inTime(() => readHistoryLog(orderLog, client, orderId));
+    const order = log && foldHistory(orderLog, log);
+    if (log === undefined || order === undefined || !log.isOpen)
+      return await withoutWorkflow(orderId, message, 'update');
+    if (log.isResuming) return { kind: 'unknown-outcome', orderId };
+    const known = commandIn(orderLog, log.events, message.commandId);
+    const repeated = known && repeatedOf(known, message);
+    if (repeated !== undefined) return repeated;
+    const { version, status } = order;
+    const { expectedVersion } = message;
+    if (expectedVersion !== undefined && expectedVersion !== version) return stale(order, expectedVersion);
+    const decision = orders.decide(order, type, message.data, at);
+    if ('refusal' in decision) {
+      const { allowedCommands } = orders.allowed(order);
+      return { kind: 'refused', refusal: decision.refusal, version, status, allowedCommands };
+    }
+    const events = eventsOf(orders, order, type, message, at);
+    return { kind: 'previewed', preview: previewOf(order, events), replayed: false };
+  }
+
+  /** Completes a preview: a command that was answered before would do nothing. */
+  async function previewed(
+    orderId: string,
+    ids: Pick<Message, 'commandId' | 'correlationId'>,
+    ask: () => Promise<CommandResult>,
+  ): Promise<CommandResult> {
+    const result = await outcomeOf(orderId, ids, async () => {
+      const found = await ask();
+      if (found.kind !== 'answered') return found;
+      const order = await latest(orderId);
+      if (order === undefined) return { kind: 'unknown-outcome', orderId };
+      return { kind: 'previewed', preview: previewOf(order, []), replayed: true };
+    });
+    if (result.kind === 'unknown-outcome') return previewUnavailable(orderId);
+    if (result.kind !== 'previewed') return result;
+    return { ...result, preview: await withoutPreviewKey(result.preview) };
+  }
+
+  /** The order by its history or, if Temporal does not keep it any more, by its journal. */
+  async function latest(orderId: string): Promise<Order | undefined> {
+    const log = await inTime(() => readHistoryLog(orderLog, client, orderId));
+    return (
+      (log && foldHistory(orderLog, log)) ?? fold(await withTimeout(answerWithinMs, readJournal(orderId)))
+    );
+  }
+
+  /** A preview makes no key for a customer that has none. */
+  async function keyForPreview(customerId: string): Promise<CustomerKey> {
+    const [sealing] = (await furtherKeys(customerId, previewKey)) ?? [];
+    return sealing ?? previewKey;
   }
 
   function signal(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult> {
@@ -549,7 +720,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     }
   }
 
-  return { create, execute, signal, fact };
+  return { create, execute, signal, previewCreate, preview, fact };
 }
 
 function messageTo<D>(
@@ -577,6 +748,21 @@ function idsOf({ issuer, key, correlationId }: CommandMeta): Pick<Message, 'comm
 
 function isKeyReused(result: CommandResult): boolean {
   return result.kind === 'refused' && result.refusal.code === 'key_reused';
+}
+
+/** A create that was decided and not sent. */
+interface Wish {
+  readonly message: CommandMessage<'CreateOrder'>;
+  readonly order: Order;
+  readonly events: readonly OrderEvent[];
+  /** its persons are sealed under it */
+  readonly key: CustomerKey;
+  /** only an order that exists may have its id */
+  readonly isReserved: boolean;
+  /** The answer if the journal has the order already. */
+  readonly recorded: () => Promise<CommandResult | undefined>;
+  /** The answer if Temporal has it already. */
+  readonly started: () => Promise<CommandResult | undefined>;
 }
 
 /** What is known of the create of an order that exists. */
@@ -626,6 +812,11 @@ function journalUnavailable(): Refused {
   const message =
     'the journal must be asked whether this key was used before, and MongoDB does not answer: try again with the same key';
   return { kind: 'refused', refusal: { kind: 'busy', code: 'journal_unavailable', message } };
+}
+
+function previewUnavailable(orderId: string): Refused {
+  const message = `order ${orderId} cannot be asked now what the command would do: try again`;
+  return { kind: 'refused', refusal: { kind: 'busy', code: 'preview_unavailable', message } };
 }
 
 function keysUnavailable(): Refused {

@@ -1,3 +1,4 @@
+import { Type } from 'typebox';
 import { type FollowUpCommand, type FollowUpType, followUpTypes, partOf } from '../../order/commands.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
 import { problem } from '../problem.js';
@@ -34,14 +35,15 @@ function registerCreate(app: Http, { gateway, views }: OrderCommandDeps): void {
         headers: schemas.CreateHeaders,
         querystring: schemas.CommandQuery,
         body: entry.body(bodyParts),
-        response: { 201: schemas.CommandAnswer, 202: schemas.Accepted, ...refusals },
+        response: { 200: schemas.Preview, 201: schemas.CommandAnswer, 202: schemas.Accepted, ...refusals },
       },
     },
     async (request, reply) => {
       const preferences = preferencesOf(request);
       // The schema was checked, and the table makes sure that it is the shape of the data.
       const { id, ...order } = request.body as OrderBody & { readonly id?: string };
-      const result = await gateway.create(id, order, metaOf(request));
+      const create = isPreview(request.query) ? 'previewCreate' : 'create';
+      const result = await gateway[create](id, order, metaOf(request));
       const projected = isProjected(request.query);
       return await answer(views, reply, 201, result, { ...preferences, projected });
     },
@@ -62,7 +64,7 @@ function registerFollowUp(app: Http, type: FollowUpType, { gateway, views }: Ord
         params: paths[partOf(type) ?? 'order'],
         body: entry.body(bodyParts),
         response: {
-          200: schemas.CommandAnswer,
+          200: Type.Union([schemas.CommandAnswer, schemas.Preview]),
           202: schemas.Accepted,
           404: problem(404),
           412: problem(412),
@@ -75,7 +77,8 @@ function registerFollowUp(app: Http, type: FollowUpType, { gateway, views }: Ord
       const { orderId, ...ids } = request.params;
       // The schema was checked, and the table makes sure that it is the shape of the data.
       const command = { type, data: { ...ids, ...(request.body as object) } } as FollowUpCommand;
-      const send = preferences.respondAsync ? 'signal' : 'execute';
+      const sent = preferences.respondAsync ? 'signal' : 'execute';
+      const send = isPreview(request.query) ? 'preview' : sent;
       const result = await gateway[send](orderId, command, metaOf(request));
       const projected = isProjected(request.query);
       return await answer(views, reply, 200, result, { ...preferences, projected });
@@ -91,6 +94,10 @@ const paths = {
 
 function isProjected({ consistency }: { readonly consistency?: 'projected' }): boolean {
   return consistency === 'projected';
+}
+
+function isPreview({ preview }: { readonly preview?: 'true' | 'false' }): boolean {
+  return preview === 'true';
 }
 
 function operation({ summary, description }: CommandEntry) {

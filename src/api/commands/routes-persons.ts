@@ -109,6 +109,10 @@ function problemOf(
       return openOrdersProblem(requested.open);
     case 'unknown_customer':
       return noCustomer(customerId);
+    case 'another_ends': {
+      const detail = 'Another forgetting of this customer is about to end. Try again soon.';
+      return new HttpProblem(503, 'forgetting_ends', detail);
+    }
     case 'key_reused':
       return new HttpProblem(422, 'key_reused', `the key ${key} was used with another body: use a new key`);
     default:

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { Commands, Event, Instant, Minor, Order } from '../order-shapes.js';
 import { Actors, closed, IfMatch, Key } from '../schemas.js';
 
 /** Takes other headers too: every request has many that this API does not read. */
@@ -16,6 +17,11 @@ export const CommandHeaders = Type.Object({
 
 export const CommandQuery = closed({
   consistency: Type.Optional(Type.Enum(['projected'], { description: 'answer when the view has caught up' })),
+  preview: Type.Optional(
+    Type.Enum(['true', 'false'], {
+      description: 'true: tells what the command would do, and changes nothing; `Prefer` is then ignored',
+    }),
+  ),
 });
 
 const OrderStatus = Type.Enum(['pending', 'confirmed', 'completed', 'rejected', 'cancelled', 'expired']);
@@ -34,5 +40,44 @@ export const CommandAnswer = closed({
     ),
   ),
 });
+
+const Money = closed({
+  total: Minor,
+  authorized: Minor,
+  captured: Minor,
+  refunded: Minor,
+  paymentStatus: Order.properties.paymentStatus,
+});
+
+export const Preview = closed(
+  {
+    orderId: Type.String(),
+    version: Type.Integer({
+      description:
+        'of the order now, as in `ETag`: the command sent with it as `If-Match` does just this, or is answered 412; 0 for a create',
+    }),
+    events: Type.Array(Event),
+    effects: Type.Array(
+      closed({
+        type: Type.String(),
+        key: Type.String({ description: 'the idempotency key that the outside system would get' }),
+        summary: Type.String(),
+        amount: Type.Optional(Minor),
+      }),
+      { description: 'what the order would owe the outside world because of it' },
+    ),
+    money: closed(
+      { before: Money, after: Money },
+      { description: 'after the events, and before any effect is performed' },
+    ),
+    deadlines: Type.Array(closed({ what: Type.String(), at: Instant }), {
+      description: 'all that would be ahead then, the earliest first',
+    }),
+    allowedCommands: Commands,
+    blockedCommands: Order.properties.blockedCommands,
+    order: Order,
+  },
+  { description: 'with `preview=true`: what the command would do' },
+);
 
 export const Accepted = closed({ orderId: Type.String() });

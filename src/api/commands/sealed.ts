@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { changedAt, fieldOf, hasText, type Path, personalMembers } from '../../access/persons/fields.js';
 import type { KeyStore } from '../../access/persons/key-store.js';
+import { openAll } from '../../access/persons/opening.js';
 import { type CustomerKey, seal } from '../../access/persons/sealing.js';
 import { type CommandType, followUpTypes } from '../../order/commands.js';
 import { bodyParts } from './body-parts.js';
@@ -48,6 +50,15 @@ export async function otherKeys(
   const ids = (await keys.keysOf(customerId)).filter((keyId) => keyId !== than.keyId);
   const found = await Promise.all(ids.map(async (keyId) => ({ keyId, key: await keys.opening(keyId) })));
   return found.flatMap(({ keyId, key }) => (typeof key === 'string' ? [] : [{ keyId, key }]));
+}
+
+/** Seals what a preview sends, for a customer without a key. It is kept nowhere. */
+export const previewKey: CustomerKey = { keyId: 'preview-only', key: randomBytes(32) };
+
+/** Opens what `previewKey` has sealed: the caller's own words. */
+export async function withoutPreviewKey<T>(preview: T): Promise<T> {
+  const opening = async (keyId: string) => (keyId === previewKey.keyId ? previewKey.key : 'unknown');
+  return (await openAll({ opening }, preview)).value;
 }
 
 function membersOf(type: CommandType): readonly Path[] {

@@ -52,7 +52,7 @@ export function orderGauges(db: Db): Instruments {
 }
 
 /** Reads only the index of statuses. */
-async function countByStatus(db: Db) {
+export async function countByStatus(db: Db) {
   return await orders(db)
     .aggregate<{ _id: OrderStatus; count: number }>([{ $group: { _id: '$status', count: { $sum: 1 } } }], {
       ...committed,

@@ -146,16 +146,17 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
       exposeHeadRoute: false,
       schema: {
         summary: 'The log of an order, live',
-        description: 'From its first event, or after the version in `Last-Event-ID`.',
+        description: 'From its first event, or after the version in `Last-Event-ID` or `after`.',
         tags,
         headers: lastEventIdOf('^(0|[1-9]\\d{0,14})$'),
         params: OrderPath,
+        querystring: closed({ after: Type.Optional(Position) }),
         response: stream,
       },
     },
     async (request, reply) => {
       const { orderId } = request.params;
-      const after = Number(request.headers['last-event-id'] ?? 0);
+      const after = Number(request.headers['last-event-id'] ?? request.query.after ?? 0);
       await sendOnceReachable(reply, async (signal) => {
         await refuseUnknownVersion({ db, reader }, orderId, after);
         return orderFrom(orderId, after, signal);

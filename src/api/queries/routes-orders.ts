@@ -10,6 +10,7 @@ import { foldHistory } from '../../log/journal/history.js';
 import { readStored } from '../../log/journal/journal.js';
 import { type Moment, contiguous } from '../../log/journal/time-travel.js';
 import type { Kind } from '../admission.js';
+import { Event, Order } from '../order-shapes.js';
 import type { PersonsAtEdge } from '../persons.js';
 import { HttpProblem, problem } from '../problem.js';
 import { Amount, closed, Id, Name, OrderPath, Sku, Tag, Time, Version } from '../schemas.js';
@@ -24,7 +25,7 @@ import { listOrders, sorts } from './list-orders.js';
 import type { FoundOrder, OrderReader } from './order-reader.js';
 import type { Past } from './past.js';
 import { logUnreadable, orderNotFound, refuseUnknownVersion, refuseVersionBeyond } from './resume-points.js';
-import { Event, Order, OrderWithAttention, page } from './schemas.js';
+import { OrderWithAttention, page } from './schemas.js';
 import { orderLog } from '../../order-log.js';
 
 export interface OrderQueryDeps {

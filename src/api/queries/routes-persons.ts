@@ -35,6 +35,10 @@ export function registerPersonQueries(app: Http, { db, ...exporting }: PersonQue
                   exportedAt: Type.String({ description: 'ISO-8601 UTC' }),
                   orders: Type.Array(Type.Object({ orderId: Type.String() })),
                   forgettings: Type.Array(Type.Object({ customerId: Type.String() })),
+                  sealedOrders: Type.Array(Type.String(), {
+                    description:
+                      'orders with a value that could not be opened: the key store is away, or lacks its key',
+                  }),
                 }),
               },
             },

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import { getStock, listStock } from '../../effects/inventory/stock.js';
+import { getStock, latestMovements, listStock, type StockMovement } from '../../effects/inventory/stock.js';
 import { problem } from '../problem.js';
 import { closed, Stock, StockPath } from '../schemas.js';
 import type { Http } from '../server.js';
@@ -57,4 +57,39 @@ export function registerStockQueries(
       return await reply.header('etag', `"${version}"`).send(stock);
     },
   );
+
+  app.get(
+    '/v1/stock/:sku/movements',
+    {
+      config: { access: 'orders:read', work: 'list' },
+      schema: {
+        summary: 'The latest movements of a SKU, the last one first',
+        tags,
+        params: StockPath,
+        querystring: closed({
+          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
+        }),
+        response: { 200: closed({ data: Type.Array(Movement) }), 400: problem(400), 503: problem(503) },
+      },
+    },
+    async (request, reply) => {
+      const { sku } = request.params;
+      const found = await latestMovements(db, sku, request.query.limit ?? 50);
+      return await reply.send({ data: found.map((movement) => movementOf(movement, sku)) });
+    },
+  );
+}
+
+const Movement = closed({
+  id: Type.String({ description: 'the key of the effect that moved it, or of the count' }),
+  at: Type.String({ description: 'ISO-8601 UTC' }),
+  type: Type.Enum(['reserve', 'release', 'deduct', 'restock', 'set', 'carried']),
+  quantity: Type.Integer({ description: 'units moved; for `set`, the units on hand then' }),
+  outcome: Type.String(),
+  orderId: Type.Optional(Type.String()),
+});
+
+function movementOf({ _id, at, type, lines, outcome, orderId }: StockMovement, sku: string) {
+  const quantity = lines.find((line) => line.sku === sku)?.quantity ?? 0;
+  return { id: _id, at, type, quantity, outcome: outcome.type, ...(orderId !== undefined && { orderId }) };
 }

@@ -8,6 +8,7 @@ import type { OrderViews } from '../../views/cache/order-views.js';
 import { createCursors } from './cursor.js';
 import { createOrderReader } from './order-reader.js';
 import { registerAttention } from './routes-attention.js';
+import { registerCounts } from './routes-counts.js';
 import { createPast } from './past.js';
 import { registerFeedQueries } from './routes-feed.js';
 import { registerOrderQueries } from './routes-orders.js';
@@ -56,6 +57,7 @@ export function registerQueries(
   registerAttention(app, { ...attention, cursors });
   registerTimeTravel(app, past);
   registerFeedQueries(app, { db, reader, tail });
+  registerCounts(app, db);
   registerStockQueries(app, { db, cursors });
   registerViewQueries(app, { db, cursors });
   registerPersonQueries(app, {

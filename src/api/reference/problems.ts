@@ -137,6 +137,10 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     cause: 'Too many events of the order wait to be recorded, so it takes no further command.',
     remedy: `${sameKey} An operator looks at MongoDB and the workers.`,
   },
+  preview_unavailable: {
+    cause: 'Neither a worker nor Temporal could say what the command would do.',
+    remedy: `${later} A preview changes nothing, so it may be repeated.`,
+  },
   memory_from: {
     cause: 'The order must be told what the journal knows of the key, and was not told in time.',
     remedy: sameKey,
@@ -305,6 +309,7 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     cause: 'A person is to be forgotten in an order of another customer.',
     remedy: 'Nothing, if the workflow that forgets sent it: it passes the order over.',
   },
+  forgetting_ends: { cause: 'An earlier forgetting of this customer is about to end.', remedy: later },
   forgetting_not_found: { cause: 'This customer was not forgotten.', remedy: 'Check the id.' },
 
   // --- operations ---

@@ -1,6 +1,6 @@
 import type { OrderEvent } from '../../order/events.js';
 import { formatMoney } from '../../order/money.js';
-import { inShort, linesInShort } from '../event-row.js';
+import { inShort, linesInShort } from '../../event-words.js';
 
 /** What an event says to somebody who has never seen an order processor. */
 export function plainly(event: OrderEvent, currency: string): string {

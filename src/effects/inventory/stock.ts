@@ -69,6 +69,7 @@ export async function ensureStockIndexes(db: Db): Promise<void> {
     { key: { counts: 1 }, sparse: true },
     { key: { toBeCounted: 1 }, sparse: true },
   ]);
+  await movements(db).createIndex({ 'lines.sku': 1, at: -1 });
 }
 
 /** The sandbox's initial stock: 1,000 units, or none if the SKU starts with `OUT-`. */
@@ -123,4 +124,9 @@ export async function listStock(
     .limit(limit)
     .toArray();
   return found.map((document) => known(document).stock);
+}
+
+/** The latest movements of a SKU, the last one first. */
+export async function latestMovements(db: Db, sku: string, limit: number): Promise<StockMovement[]> {
+  return await movements(db).find({ 'lines.sku': sku }, answering).sort({ at: -1 }).limit(limit).toArray();
 }

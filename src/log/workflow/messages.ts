@@ -1,4 +1,4 @@
-import type { Refusal, StoredEvent } from '../entity.js';
+import type { Cause, Refusal, StoredEvent } from '../entity.js';
 
 /** Names of the search attributes. Each is a keyword, registered by set-up. */
 export const searchAttributes = { status: 'OrderStatus', customer: 'CustomerId' } as const;
@@ -7,6 +7,8 @@ export const SEARCH_ATTRIBUTES: readonly string[] = Object.values(searchAttribut
 
 /** Name of the query for the workflow's state (`EntityState`). */
 export const stateQuery = 'state';
+/** Name of the query for what a command would do (`PreviewRequest`, `EntityPreview`). */
+export const previewQuery = 'preview';
 
 /**
  * A command or a fact on its way to an entity. If the caller wants an answer, it is an update with
@@ -54,6 +56,17 @@ export function isMessage(message: unknown): message is Message {
 /** The id of an update, and the `causationId` of the events that a command leads to. */
 export function messageId({ commandId, hash }: Pick<Message, 'commandId' | 'hash'>): string {
   return `${commandId}.${hash}`;
+}
+
+/** The cause of the events that a message leads to. */
+export function causeOf(
+  message: Pick<Message, 'commandId' | 'hash' | 'correlationId' | 'actor' | 'onBehalfOf'>,
+  occurredAt: string,
+  causationId = messageId(message),
+): Cause {
+  const { commandId, correlationId, actor, onBehalfOf } = message;
+  const cause = { occurredAt, commandId, correlationId, causationId, actor };
+  return onBehalfOf === undefined ? cause : { ...cause, onBehalfOf };
 }
 
 /** The answer to a command. `Entity.told` may add fields. */
@@ -211,6 +224,26 @@ export interface EntityState<S> {
   readonly unrecorded: number;
   readonly halted?: Halt;
 }
+
+/** The argument of `previewQuery`. */
+export interface PreviewRequest {
+  /** of the command */
+  readonly type: string;
+  readonly message: Message;
+  /** ISO-8601 UTC: a query runs at the time of the last workflow task, which may be long ago */
+  readonly at: string;
+}
+
+/** The answer to `previewQuery`: why the command would be refused, or what it would do. */
+export type EntityPreview<S> =
+  | { readonly refused: RefusedUpdate }
+  | {
+      /** before the command */
+      readonly order: S;
+      readonly events: readonly StoredEvent[];
+      /** the entity had the command before, so it would do nothing */
+      readonly replayed: boolean;
+    };
 
 /** What the workflow returns when it ends. */
 export interface EntityEnd {

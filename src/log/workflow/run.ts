@@ -35,8 +35,10 @@ import {
 } from './guard.js';
 import {
   type Answer,
+  causeOf,
   type ContinuedEntity,
   type EntityEnd,
+  type EntityPreview,
   type EntityState,
   type EntityStep,
   eventFork,
@@ -47,6 +49,8 @@ import {
   messageId,
   messagesWaiting,
   type NewEntity,
+  type PreviewRequest,
+  previewQuery,
   type RefusedUpdate,
   type Remembered,
   rememberedCommands,
@@ -55,6 +59,7 @@ import {
   type Signal,
   stateQuery,
 } from './messages.js';
+import { eventsOf } from './preview.js';
 import { endSuperseded, stepOf, supersededBy, takeOver } from './resumption.js';
 import { details, stepSummary } from './web-ui.js';
 
@@ -195,7 +200,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
       const { orderId, create } = input;
       // The time at which the API accepted it, even if a worker came much later.
       const occurredAt = workflowInfo().startTime.toISOString();
-      const cause = { ...causeOf(create, messageId(create)), occurredAt };
+      const cause = causeOf(create, occurredAt);
       const created = append(entity, orderId, undefined, judgeNew(entity, create, occurredAt), cause);
       this.current = created.state;
       this.queued = created.events;
@@ -221,6 +226,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
 
   listen(): void {
     setHandler(defineQuery<EntityState<S>>(stateQuery), () => this.state());
+    setHandler(defineQuery<EntityPreview<S>, [PreviewRequest]>(previewQuery), (asked) => this.preview(asked));
     for (const type of this.entity.commands) {
       setHandler(defineUpdate<Answer, [Message]>(type), (message) => this.answer(type, message), {
         validator: (message) => this.validate(type, message),
@@ -256,31 +262,45 @@ class Run<S extends State, D extends Draft, F extends Effect> {
    * with 503, 422 and 412, and the entity's own.
    */
   private validate(type: string, message: Message): void {
+    const refused = this.refusalOf(type, message, now());
+    if (refused === undefined) return;
+    throw ApplicationFailure.create({
+      message: refused.refusal.message,
+      type: refused.refusal.code,
+      details: [refused],
+      nonRetryable: true,
+    });
+  }
+
+  private refusalOf(type: string, message: Message, at: string): RefusedUpdate | undefined {
     const known = this.remembers(message);
-    if (known !== undefined && isSameBody(known, message) && !didNothing(known)) return;
+    if (isRepetition(known, message)) return undefined;
     const { version, status } = this.current;
-    const decision = judge(this.entity, this.current, type, message, now());
+    const decision = judge(this.entity, this.current, type, message, at);
     const refusal =
       this.unavailable() ??
       keyConflict(message, known) ??
       this.forgotten(message) ??
       versionConflict(this.entity, message, version) ??
       ('refusal' in decision ? decision.refusal : undefined);
-    if (refusal === undefined) return;
+    if (refusal === undefined) return undefined;
     const { memoryFrom } = this;
-    const refused: RefusedUpdate = {
+    return {
       refusal,
       version,
       status,
       ...this.entity.allowed(this.current),
       ...(refusal.kind === 'memory_from' && { memoryFrom }),
     };
-    throw ApplicationFailure.create({
-      message: refusal.message,
-      type: refusal.code,
-      details: [refused],
-      nonRetryable: true,
-    });
+  }
+
+  /** What an update would answer or do at this time. Changes nothing. */
+  private preview({ type, message, at }: PreviewRequest): EntityPreview<S> {
+    const refused = this.refusalOf(type, message, at);
+    if (refused !== undefined) return { refused };
+    const { entity, current } = this;
+    const replayed = isRepetition(this.remembers(message), message);
+    return { order: current, events: replayed ? [] : eventsOf(entity, current, type, message, at), replayed };
   }
 
   /** Runs after `validate`, on the same state. */
@@ -433,11 +453,12 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     // Histories without issuers remember this refusal under the key.
     if (!hasIssuer(message.commandId)) return this.reject(name, message, refusal);
     const drafts = this.entity.rejection(this.current, name, refusal);
-    if (drafts.length > 0) this.decided(drafts, causeOf(message, messageId(message)));
+    if (drafts.length > 0) this.decided(drafts, causeOf(message, now()));
   }
 
   private accept(message: Message, drafts: readonly D[], causationId: string): Answer {
-    const decided = drafts.length === 0 ? undefined : this.decided(drafts, causeOf(message, causationId));
+    const decided =
+      drafts.length === 0 ? undefined : this.decided(drafts, causeOf(message, now(), causationId));
     const { commandId, hash, requestId } = message;
     const { state, events } = decided ?? { state: this.current, events: [] };
     const answer = { ...answerOf(state, events, this.entity.told), requestId };
@@ -698,13 +719,12 @@ function oldestRemembered(remembered: readonly Remembered[]): number {
   return oldest?.answer.version ?? 0;
 }
 
+/** Whether an update gets the answer that the same command got before. */
+function isRepetition(known: Remembered | undefined, message: Message): boolean {
+  return known !== undefined && isSameBody(known, message) && !didNothing(known);
+}
+
 /** The workflow's clock: when the current task started. It is the same in every replay. */
 function now(): string {
   return new Date().toISOString();
-}
-
-function causeOf(message: Message, causationId: string): Cause {
-  const { commandId, correlationId, actor, onBehalfOf } = message;
-  const cause = { occurredAt: now(), commandId, correlationId, causationId, actor };
-  return onBehalfOf === undefined ? cause : { ...cause, onBehalfOf };
 }

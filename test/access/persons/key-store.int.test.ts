@@ -115,7 +115,7 @@ describe('a key that was taken out of use', () => {
     const store = process();
     const { keyId } = await store.sealingKey('c-owner');
     expect(await store.retire('c-thief', [keyId, 'neverseenkey'])).toEqual(['neverseenkey']);
-    await store.destroy('c-thief', why, [keyId]);
+    await store.destroy({ customerId: 'c-thief', keyIds: [keyId], why });
     expect((await store.sealingKey('c-owner')).keyId).toBe(keyId);
   });
 });
@@ -125,8 +125,8 @@ describe('a key that was destroyed', () => {
     const [here, there] = [process(), process()];
     const { keyId } = await here.sealingKey('c-gone');
     expect(await there.opening(keyId)).toBeInstanceOf(Buffer);
-    await here.destroy('c-gone', why, [keyId]);
-    await here.destroy('c-gone', why, [keyId]);
+    await here.destroy({ customerId: 'c-gone', keyIds: [keyId], why });
+    await here.destroy({ customerId: 'c-gone', keyIds: [keyId], why });
     await until(async () => expect(await there.opening(keyId)).toBe('destroyed'));
     expect(await keyRows(database.db).findOne({ _id: keyId })).toEqual({
       _id: keyId,
@@ -139,7 +139,7 @@ describe('a key that was destroyed', () => {
   test('stays so in a store that was restored from before it was made', async () => {
     const store = process();
     expect(await store.opening('neverseenkey')).toBe('unknown');
-    await store.destroy('c-lost', why, ['neverseenkey']);
+    await store.destroy({ customerId: 'c-lost', keyIds: ['neverseenkey'], why });
     expect(await store.opening('neverseenkey')).toBe('destroyed');
   });
 });

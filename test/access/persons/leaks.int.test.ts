@@ -7,6 +7,7 @@ import { addKey } from '../../../src/access/keys.js';
 import { keyRows } from '../../../src/access/persons/key-store.js';
 import { scopes } from '../../../src/access/scopes.js';
 import { workflowId } from '../../../src/order-log.js';
+import { runWithoutTemporal } from '../../cli/without-temporal.js';
 import { orderBody, startTestApi, type TestApi } from '../../support/api.js';
 import { startSequencing } from '../../support/sequencing.js';
 import { shared } from '../../support/servers.js';
@@ -98,6 +99,25 @@ function found(text: string, seen: string) {
 }
 const nothing = { seen: true, secret: false };
 
+let address: Promise<string> | undefined;
+const listening = () => (address ??= api.app.listen({ host: '127.0.0.1', port: 0 }));
+
+/** What a stream sends, up to this version of the order. */
+async function streamed(
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  version: number,
+): Promise<string> {
+  const { body } = await fetch(`${await listening()}${path}`, { headers });
+  if (body === null) throw new Error('no stream');
+  let text = '';
+  for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    if (text.includes(`"orderId":"${orderId}","version":${version},`)) break;
+  }
+  return text;
+}
+
 const paths = () => [
   `/v1/orders/${orderId}`,
   `/v1/orders/${orderId}?consistency=strong`,
@@ -162,6 +182,35 @@ describe('what an attacker sees of a person: nothing', () => {
       name: expect.stringMatching(/^sealed:1:/),
       email: expect.stringMatching(/^sealed:1:/),
     });
+  });
+
+  test('in what the client scripts print with such a key', async () => {
+    const ORDERS_URL = await listening();
+    const [, ORDERS_KEY] = String(reader['authorization']).split(' ');
+    for (const line of [
+      `get ${orderId}`,
+      `get ${orderId} --version 1`,
+      `list --customer ${customerId}`,
+      `events ${orderId}`,
+      `diff ${orderId}`,
+      'attention',
+      'awaiting-dispatch',
+    ])
+      for (const how of ['', ' --json']) {
+        const { exitCode, out, err } = await runWithoutTemporal(line + how, { ORDERS_URL, ORDERS_KEY });
+        const text = out + err;
+        expect({ line, exitCode, ...found(text, '') }).toEqual({ line, exitCode: 0, ...nothing });
+      }
+  });
+
+  test('in event streams, not even with a key that may read persons', async () => {
+    const { version } = (await api.get(`/v1/orders/${orderId}`, all)).body;
+    for (const path of ['/v1/events/stream?after=0', `/v1/orders/${orderId}/stream`])
+      for (const headers of [all, reader])
+        expect({ path, ...found(await streamed(path, headers, version), 'sealed:1:') }).toEqual({
+          path,
+          ...nothing,
+        });
   });
 
   test('in answers that refuse a command, and in logs', () => {

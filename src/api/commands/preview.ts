@@ -1,0 +1,87 @@
+import { deadlines } from '../../order/deadlines.js';
+import type { Effect } from '../../order/effects.js';
+import { orders } from '../../order/entity.js';
+import type { OrderEvent } from '../../order/events.js';
+import { fold } from '../../order/evolve.js';
+import type { Order } from '../../order/order.js';
+import { type OrderView, type PaymentStatus, toView } from '../../order/view.js';
+
+/** What a command would do. */
+export interface Preview {
+  readonly orderId: string;
+  /** of the order now, before the command; 0 if it would create the order */
+  readonly version: number;
+  readonly events: readonly OrderEvent[];
+  /** what the order would owe the outside world because of it */
+  readonly effects: readonly OwedEffect[];
+  /** `after`: with the events, and before any effect is performed */
+  readonly money: { readonly before: Money; readonly after: Money };
+  /** all that would be ahead then */
+  readonly deadlines: readonly Ahead[];
+  readonly allowedCommands: readonly string[];
+  readonly blockedCommands: Readonly<Record<string, string>>;
+  /** as it would be */
+  readonly order: OrderView;
+}
+
+/** Minor units of the order's currency. */
+export interface Money {
+  readonly total: number;
+  readonly authorized: number;
+  readonly captured: number;
+  readonly refunded: number;
+  readonly paymentStatus: PaymentStatus;
+}
+
+export interface OwedEffect {
+  readonly type: string;
+  /** the idempotency key that the outside system would get */
+  readonly key: string;
+  /** in a few words: `capture EUR 39.98` */
+  readonly summary: string;
+  readonly amount?: number;
+}
+
+export interface Ahead {
+  readonly what: string;
+  /** ISO-8601 UTC */
+  readonly at: string;
+}
+
+/**
+ * @param before undefined if the command creates the order
+ * @param events that the command leads to; the first of an order that does not exist yet
+ */
+export function previewOf(before: Order | undefined, events: readonly OrderEvent[]): Preview {
+  const after = fold(events, before);
+  if (after === undefined) throw new TypeError('Without an order, a preview needs events.');
+  const order = toView(after);
+  const { orderId, allowedCommands, blockedCommands } = order;
+  const owed = new Set(before?.owed.map(({ key }) => key));
+  return {
+    orderId,
+    version: before?.version ?? 0,
+    events,
+    effects: orders
+      .effects(after)
+      .filter(({ key }) => !owed.has(key))
+      .map(effectOf),
+    money: { before: before === undefined ? nothing : moneyOf(toView(before)), after: moneyOf(order) },
+    deadlines: deadlines(after).map(({ name, at }) => ({ what: name, at })),
+    allowedCommands,
+    blockedCommands,
+    order,
+  };
+}
+
+const nothing: Money = { total: 0, authorized: 0, captured: 0, refunded: 0, paymentStatus: 'none' };
+
+function moneyOf({ total, authorized, captured, refunded, paymentStatus }: OrderView): Money {
+  return { total, authorized, captured, refunded, paymentStatus };
+}
+
+function effectOf(effect: Effect): OwedEffect {
+  const { type, key } = effect;
+  const summary = orders.summary(effect);
+  return { type, key, summary, ...('amount' in effect && { amount: effect.amount }) };
+}

@@ -1,0 +1,107 @@
+import type { LineQuantity } from './order/commands.js';
+import { type OrderEvent, schemaVersions } from './order/events.js';
+import { formatMoney } from './order/money.js';
+
+/**
+ * What happened, in a few words. Empty if the event's name says it all, or its shape is not today's.
+ */
+export function inShort(event: OrderEvent, currency: string): string {
+  return schemaVersions[event.type] === event.schemaVersion ? words(event, currency) : '';
+}
+
+function words(event: OrderEvent, currency: string): string {
+  const money = (amount: number) => formatMoney(amount, currency);
+  switch (event.type) {
+    case 'OrderCreated': {
+      const { total, customer, lines } = event.data;
+      return `${money(total)} for ${customer.name} (${customer.id}): ${linesInShort(lines)}`;
+    }
+    case 'StockReserved':
+    case 'StockReleased':
+      return linesInShort(event.data.lines);
+    case 'StockRefused':
+      return event.data.missing
+        .map(({ sku, requested, available }) => `${sku}: ${requested} wanted, ${available} available`)
+        .join('; ');
+    case 'StockDeducted':
+    case 'ShipmentDelivered':
+      return event.data.shipmentId;
+    case 'StockRestocked':
+    case 'ReturnReceived':
+      return event.data.returnId;
+    case 'PaymentAuthorized':
+      return `${money(event.data.amount)} until ${event.data.expiresAt}`;
+    case 'PaymentPending':
+      return `${money(event.data.amount)}, to be settled by ${event.data.deadline}`;
+    case 'PaymentDeclined':
+      return event.data.code;
+    case 'PaymentTimedOut':
+    case 'AuthorizationExpired':
+      return event.data.authorizationId;
+    case 'AuthorizationVoided':
+      return money(event.data.amount);
+    case 'PaymentCaptured':
+      return `${money(event.data.amount)} for ${event.data.shipmentId}`;
+    case 'CaptureDeclined':
+      return `${money(event.data.amount)} for ${event.data.shipmentId}: ${event.data.code}`;
+    case 'CaptureRequested':
+      return event.data.payment === undefined ? '' : `with ${event.data.payment.method}`;
+    case 'CaptureWrittenOff':
+      return `${money(event.data.amount)}: ${event.data.reason}`;
+    case 'PaymentRefunded':
+      return `${money(event.data.amount)} for ${event.data.refundId}`;
+    case 'OrderRejected':
+    case 'AmendmentRefused':
+      return `${event.data.reason}: ${event.data.detail}`;
+    case 'OrderHeld':
+      return event.data.reason;
+    case 'OrderReleased':
+      return event.data.cause === 'capture_declined' ? 'the capture is settled' : '';
+    case 'OrderCancelled':
+      return `${event.data.reason}: ${linesInShort(event.data.lines)}`;
+    case 'AmendmentRequested': {
+      const { lines, total, shippingAddress } = event.data;
+      return [
+        ...(lines === undefined ? [] : [linesInShort(lines)]),
+        ...(total === undefined ? [] : [`for ${money(total)}`]),
+        ...(shippingAddress === undefined ? [] : [`to ${shippingAddress.city}`]),
+      ].join(' ');
+    }
+    case 'ShipmentCreated':
+      return `${event.data.shipmentId}: ${linesInShort(event.data.lines)}`;
+    case 'ShipmentDispatched': {
+      const { shipmentId, carrier, trackingNumber, amount } = event.data;
+      return `${shipmentId} with ${carrier} ${trackingNumber}, ${money(amount)} due`;
+    }
+    case 'ReturnRequested':
+      return `${event.data.returnId}: ${linesInShort(event.data.lines)}: ${event.data.reason}`;
+    case 'RefundRequested':
+      return `${event.data.refundId}: ${money(event.data.amount)}: ${event.data.reason}`;
+    case 'OrderCompleted':
+      return `returns until ${event.data.returnsUntil}`;
+    case 'NoteAdded':
+      return event.data.text;
+    case 'FactReceived':
+      return `${event.data.fact} waits: ${event.data.reason}`;
+    case 'FactUnmatched':
+      return `${event.data.fact} could never be applied`;
+    case 'CommandRejected':
+      return `${event.data.command}: ${event.data.message}`;
+    case 'OrderResumed':
+    case 'PersonForgotten':
+      return event.data.reason;
+    default:
+      return membersInShort(event.data);
+  }
+}
+
+/** The data of an event that has no words of its own above. */
+function membersInShort(data: object): string {
+  return Object.entries(data)
+    .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(', ');
+}
+
+export function linesInShort(lines: readonly LineQuantity[]): string {
+  return lines.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ');
+}

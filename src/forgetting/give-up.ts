@@ -1,0 +1,39 @@
+import type { Destruction, KeyStore } from '../access/persons/key-store.js';
+import type { Stores } from './customer-orders.js';
+import { keysNamedBy } from './keys-named.js';
+
+/** A key that is not in the key store, though orders have values under it. */
+export interface LostKey {
+  readonly keyId: string;
+  readonly orderIds: readonly string[];
+}
+
+/**
+ * The keys of a customer that the key store lacks. One may still wait on the disk of a machine that
+ * made it while the store was away (`KeptKeys`).
+ *
+ * @throws errors of MongoDB and Temporal during an outage
+ */
+export async function lostKeys(
+  stores: Stores,
+  keyStore: KeyStore,
+  customerId: string,
+): Promise<readonly LostKey[]> {
+  const lost: LostKey[] = [];
+  for (const [keyId, orderIds] of await keysNamedBy(stores, customerId))
+    if ((await keyStore.opening(keyId)) === 'unknown') lost.push({ keyId, orderIds });
+  return lost;
+}
+
+/**
+ * Gives lost keys up for good: from then on they count as destroyed. Their values are shown as
+ * forgotten, a payment that needs one is declined, and the person can be forgotten.
+ */
+export async function giveUpKeys(
+  keyStore: KeyStore,
+  customerId: string,
+  lost: readonly LostKey[],
+  why: Destruction,
+): Promise<void> {
+  await keyStore.destroy({ customerId, keyIds: lost.map(({ keyId }) => keyId), why });
+}

@@ -1,0 +1,79 @@
+import { signal } from '@preact/signals';
+
+/** An answer that is an error: the problem that the API has sent, or none if it did not answer. */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+  /** 0 if there was no answer */
+  readonly status: number;
+  readonly code: string;
+  readonly body: Readonly<Record<string, unknown>>;
+  constructor(status: number, code: string, message: string, body: Readonly<Record<string, unknown>> = {}) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.body = body;
+  }
+
+  /** It may be different in a moment, without anybody doing anything. */
+  get isOutage(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+}
+
+export interface Answer<T> {
+  readonly status: number;
+  readonly body: T;
+  readonly headers: Headers;
+}
+
+/** Whether the last request was refused for lack of a key. */
+export const isSignInNeeded = signal(false);
+
+interface Sent extends Omit<RequestInit, 'headers'> {
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** @throws Problem */
+export async function request<T>(path: string, init: Sent = {}): Promise<Answer<T>> {
+  let response: Response;
+  try {
+    response = await fetch(path, { ...init, headers: { accept: 'application/json', ...init.headers } });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    throw new Problem(0, 'unreachable', 'The API does not answer.');
+  }
+  const body: unknown = await response.json().catch(() => undefined);
+  if (response.ok) return { status: response.status, body: body as T, headers: response.headers };
+  if (response.status === 401) isSignInNeeded.value = true;
+  const {
+    code = `http_${response.status}`,
+    detail,
+    title,
+  } = (body ?? {}) as Readonly<Record<string, string>>;
+  throw new Problem(response.status, code, detail ?? title ?? response.statusText, Object(body));
+}
+
+/** @throws Problem */
+export async function get<T>(path: string, until?: AbortSignal): Promise<T> {
+  return (await request<T>(path, until && { signal: until })).body;
+}
+
+/** @throws Problem */
+export async function post<T>(
+  path: string,
+  body: object = {},
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answer<T>> {
+  return await request<T>(path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+}
+
+/** A path with the parameters that have a value. */
+export function pathOf(path: string, query: Readonly<Record<string, string | number | undefined>>): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== '');
+  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  return text === '' ? path : `${path}?${text}`;
+}

@@ -1,0 +1,35 @@
+import './styles/all.css';
+import { render } from 'preact';
+import { lazy, LocationProvider, Route, Router } from 'preact-iso';
+import { Shell } from './shell.js';
+import { AttentionPage } from './attention.js';
+import { CustomerPage } from './customer.js';
+import { NotFound } from './parts/states.js';
+import { OrderPage } from './order/page.js';
+import { OrdersPage } from './orders/page.js';
+import { StockPage } from './stock.js';
+
+/** Loaded when it is opened, since its charts are a third of all code. */
+const SystemPage = lazy(async () => (await import('./system/page.js')).SystemPage);
+
+function App() {
+  return (
+    <LocationProvider scope={/^\/(?!docs|openapi|v1|health|metrics)/}>
+      <Shell>
+        <Router>
+          <Route path="/" component={OrdersPage} />
+          <Route path="/orders" component={OrdersPage} />
+          <Route path="/orders/:orderId" component={OrderPage} />
+          <Route path="/attention" component={AttentionPage} />
+          <Route path="/system" component={SystemPage} />
+          <Route path="/customers/:customerId" component={CustomerPage} />
+          <Route path="/stock" component={StockPage} />
+          <Route default component={NotFound} />
+        </Router>
+      </Shell>
+    </LocationProvider>
+  );
+}
+
+const place = document.querySelector('#app');
+if (place !== null) render(<App />, place);

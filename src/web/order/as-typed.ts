@@ -1,0 +1,51 @@
+/** A command as people type it in a terminal. */
+import type { Field } from '../../api/commands/entry.js';
+import { commands } from '../../api/commands/table.js';
+import type { Choice } from './choices.js';
+
+export interface Target {
+  readonly orderId: string;
+  readonly version: number;
+}
+
+export function asCurl({ path }: Choice, body: object, { orderId, version }: Target): string {
+  return [
+    `curl -s ${location.origin}/v1/orders/${encodeURIComponent(orderId)}/${path}`,
+    `-H 'content-type: application/json'`,
+    `-H 'If-Match: "${version}"'`,
+    `-d ${quoted(JSON.stringify(body))}`,
+  ].join(' ');
+}
+
+export function asScript({ type, part }: Choice, body: object, { orderId, version }: Target): string {
+  const { verb, fields } = commands[type];
+  const given = Object.entries(fields).flatMap(([member, all]) => {
+    const value: unknown = Object.entries(body).find(([name]) => name === member)?.[1];
+    const [field] = [all].flat() as readonly Field[];
+    return value === undefined || field === undefined ? [] : optionOf(field, value);
+  });
+  return [
+    'npx orders',
+    verb,
+    orderId,
+    ...(part === undefined ? [] : [part]),
+    ...given,
+    `--if-match ${version}`,
+  ].join(' ');
+}
+
+function optionOf({ typed, reads, member }: Field, value: unknown): readonly string[] {
+  const [option = ''] = typed.split(' ');
+  if (reads === 'quantities' || reads === 'amendedLines') {
+    const lines = value as readonly { readonly sku: string; readonly quantity: number }[];
+    return lines.map(({ sku, quantity }) => `${option} ${sku}:${quantity}`);
+  }
+  const one = member === undefined ? value : Object(value)[member];
+  const text = quoted(typeof one === 'object' ? JSON.stringify(one) : String(one));
+  return [option.startsWith('--') ? `${option} ${text}` : text];
+}
+
+/** As one word for a shell. */
+function quoted(text: string): string {
+  return /^[\w.:/-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}

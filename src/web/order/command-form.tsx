@@ -1,0 +1,144 @@
+import { type Signal, useSignal } from '@preact/signals';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
+import type { OrderView } from '../../order/view.js';
+import { Problem } from '../api.js';
+import { Copied } from '../parts/copied.js';
+import { asCurl, asScript } from './as-typed.js';
+import type { Choice } from './choices.js';
+import { bodyOf, type Input, inputsOf, type Typed } from './inputs.js';
+import { type Preview, preview, send } from './send.js';
+import { WhatItWouldDo } from './what-it-would-do.js';
+
+interface FormProps {
+  readonly order: OrderView;
+  readonly choice: Choice;
+  readonly previewed: Signal<Preview | undefined>;
+  readonly onClose: () => void;
+  readonly onDone: () => void;
+}
+
+/** A command: what it needs, what it would do, and then to do it, for the version it was previewed at. */
+export function CommandForm({ order, choice, previewed, onClose, onDone }: FormProps) {
+  const { orderId, version } = order;
+  // Made once: what is typed stays, whatever happens to the order meanwhile.
+  const inputs = useMemo(() => inputsOf(choice.type, order), []);
+  const typed = useSignal<Typed>({});
+  const problem = useSignal('');
+  const isBusy = useSignal(false);
+  const key = useRef('');
+  const form = useRef<HTMLFormElement>(null);
+  const body = bodyOf(choice.type, inputs, typed.value, order);
+  const found = previewed.value;
+  const isStale = found !== undefined && found.version !== version;
+
+  useEffect(() => form.current?.querySelector<HTMLElement>('input, button')?.focus(), []);
+
+  const type = (name: string, value: string): void => {
+    typed.value = { ...typed.value, [name]: value };
+    previewed.value = undefined;
+    problem.value = '';
+  };
+  const attempt = async (act: (body: object) => Promise<void>): Promise<void> => {
+    if (typeof body === 'string') {
+      problem.value = body;
+      return;
+    }
+    isBusy.value = true;
+    problem.value = '';
+    try {
+      await act(body);
+    } catch (error) {
+      problem.value = error instanceof Problem ? inWords(error) : String(error);
+      if (error instanceof Problem && error.status === 412) previewed.value = undefined;
+    } finally {
+      isBusy.value = false;
+    }
+  };
+  const onSubmit = (event: Event): void => {
+    event.preventDefault();
+    void attempt(async (given) => {
+      if (found === undefined) {
+        previewed.value = await preview(orderId, choice, given);
+        key.current = crypto.randomUUID();
+      } else {
+        await send(orderId, choice, given, { version: found.version, key: key.current });
+        onDone();
+      }
+    });
+  };
+  const target = { orderId, version: found?.version ?? version };
+  return (
+    <form
+      ref={form}
+      onSubmit={onSubmit}
+      onKeyDown={(event) => {
+        if (event.key === 'Escape') onClose();
+      }}
+    >
+      <h2>
+        {choice.title} <span class="quiet">{choice.summary}</span>
+      </h2>
+      {inputs.map((input) => (
+        <InputRow key={input.name} input={input} onType={type} />
+      ))}
+      {choice.reason !== undefined && <p class="problem">Not allowed any more: {choice.reason}.</p>}
+      {found !== undefined && <WhatItWouldDo preview={found} before={order} />}
+      {isStale && <p class="problem">The order has changed since: preview it again.</p>}
+      <p class="problem" role="alert">
+        {problem}
+      </p>
+      <p class="acts">
+        <button type="submit" class="primary" disabled={isBusy.value}>
+          {found === undefined ? 'Preview' : `Confirm: ${choice.title.toLowerCase()}`}
+        </button>
+        <button type="button" onClick={onClose}>
+          Back
+        </button>
+      </p>
+      {typeof body !== 'string' && (
+        <div class="typed-lines">
+          <Copied text={asCurl(choice, body, target)} />
+          <Copied text={asScript(choice, body, target)} />
+        </div>
+      )}
+    </form>
+  );
+}
+
+function InputRow({
+  input,
+  onType,
+}: {
+  readonly input: Input;
+  readonly onType: (name: string, value: string) => void;
+}) {
+  const { name, label, kind, isRequired, initial, most } = input;
+  return (
+    <label class="field">
+      <span>{label}</span>
+      <input
+        name={name}
+        type={kind === 'units' ? 'number' : 'text'}
+        defaultValue={initial}
+        required={isRequired}
+        autocomplete="off"
+        {...(kind === 'units' && { min: 0, step: 1, ...(most !== undefined && { max: most }) })}
+        {...(kind === 'amount' && { inputMode: 'decimal' as const })}
+        onInput={(event) => onType(name, event.currentTarget.value)}
+      />
+    </label>
+  );
+}
+
+function inWords({ status, message }: Problem): string {
+  switch (status) {
+    case 412:
+      return 'The order has changed since you looked: nothing was done. Preview it again.';
+    case 409:
+      return `It is not allowed: ${message}`;
+    case 0:
+      return 'The API does not answer. Try again: it happens once, however often it is sent.';
+    default:
+      return message;
+  }
+}

@@ -1,0 +1,92 @@
+import { type Signal, useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import type { OrderView } from '../../order/view.js';
+import { type Choice, choicesOf } from './choices.js';
+import { CommandForm } from './command-form.js';
+import type { Preview } from './send.js';
+
+interface CommandsProps {
+  /** as it is now */
+  readonly order: OrderView;
+  /** the version that is shown, if it is not the last one */
+  readonly past: OrderView | undefined;
+  readonly previewed: Signal<Preview | undefined>;
+  readonly onDone: () => void;
+}
+
+/** Buttons for what is allowed; the others say why they are not. */
+export function Commands({ order, past, previewed, onDone }: CommandsProps) {
+  const chosen = useSignal<string | undefined>(undefined);
+  const opener = useRef<string | undefined>(undefined);
+  const panel = useRef<HTMLElement>(null);
+  const choice = choicesOf(order).find(({ key }) => key === chosen.value);
+  const close = (): void => {
+    opener.current = chosen.value;
+    chosen.value = undefined;
+    previewed.value = undefined;
+  };
+  useEffect(() => {
+    if (chosen.value !== undefined || opener.current === undefined) return;
+    panel.current?.querySelector<HTMLButtonElement>(`[data-key="${CSS.escape(opener.current)}"]`)?.focus();
+    opener.current = undefined;
+  });
+  return (
+    <section class="panel commands" aria-label="Commands" ref={panel}>
+      {choice === undefined ? (
+        <>
+          <h2>{past === undefined ? 'What can be done' : `What could be done at version ${past.version}`}</h2>
+          <ul>
+            {choicesOf(past ?? order).map((one) => (
+              <CommandRow
+                key={one.key}
+                choice={one}
+                isPast={past !== undefined}
+                onChoose={() => (chosen.value = one.key)}
+              />
+            ))}
+          </ul>
+        </>
+      ) : (
+        <CommandForm
+          key={choice.key}
+          order={order}
+          choice={choice}
+          previewed={previewed}
+          onClose={close}
+          onDone={() => {
+            close();
+            onDone();
+          }}
+        />
+      )}
+    </section>
+  );
+}
+
+function CommandRow({
+  choice,
+  isPast,
+  onChoose,
+}: {
+  readonly choice: Choice;
+  readonly isPast: boolean;
+  readonly onChoose: () => void;
+}) {
+  const { key, title, summary, reason } = choice;
+  const isAllowed = reason === undefined;
+  const id = `why-${key.replaceAll(' ', '-')}`;
+  return (
+    <li class={isAllowed ? 'allowed' : 'blocked'}>
+      <button
+        type="button"
+        data-key={key}
+        disabled={!isAllowed || isPast}
+        aria-describedby={id}
+        onClick={onChoose}
+      >
+        {title}
+      </button>
+      <span id={id}>{reason ?? summary}</span>
+    </li>
+  );
+}

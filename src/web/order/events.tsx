@@ -1,0 +1,70 @@
+import { inShort } from '../../event-words.js';
+import { now } from '../clock.js';
+import { dayOf, duration, eventName, person, soon, timeOfDay, withTimes } from '../format.js';
+import type { RecordedEvent } from '../shapes.js';
+import { toneOf } from './event-tone.js';
+import type { Ghost, Step } from './story.js';
+
+interface EventsProps {
+  readonly steps: readonly Step[];
+  readonly ghosts: readonly Ghost[];
+  readonly shown: number;
+  readonly onShow: (index: number) => void;
+}
+
+/** Every event, the oldest first, then what is to come. New ones come at the end: no row moves. */
+export function Events({ steps, ghosts, shown, onShow }: EventsProps) {
+  const currency = steps[0]?.view.currency ?? '';
+  return (
+    <section class="panel events" aria-label="Events">
+      <h2>What happened</h2>
+      <ol>
+        {steps.map(({ event }, index) => {
+          const before = steps[index - 1]?.event.occurredAt;
+          return (
+            <li key={event.version} class={index === shown ? 'shown' : index > shown ? 'later' : ''}>
+              {(before === undefined || dayOf(before) !== dayOf(event.occurredAt)) && (
+                <span class="day">{dayOf(event.occurredAt)}</span>
+              )}
+              <button
+                type="button"
+                class="event"
+                aria-current={index === shown ? 'step' : undefined}
+                onClick={() => onShow(index)}
+              >
+                <span class="version">{event.version}</span>
+                <span class={`mark ${toneOf(event)}`} />
+                <span class="what">
+                  <b>{eventName(event.type)}</b> {shortly(event, currency)}
+                </span>
+                <span class="who">{event.actor}</span>
+                <time dateTime={event.occurredAt}>{timeOfDay(event.occurredAt)}</time>
+              </button>
+            </li>
+          );
+        })}
+      </ol>
+      {ghosts.length > 0 && (
+        <ol class="ahead" aria-label="What is to come">
+          {ghosts.map((ghost) => (
+            <li key={ghost.key} class={`ghost-row ${ghost.kind}`}>
+              <span class="mark" />
+              <span class="what">{ghost.title}</span>
+              <span class="who">
+                {ghost.at === undefined
+                  ? 'at any moment'
+                  : `in ${duration(Date.parse(ghost.at) - now.value)}`}
+              </span>
+              {ghost.at !== undefined && <time dateTime={ghost.at}>{soon(ghost.at)}</time>}
+            </li>
+          ))}
+        </ol>
+      )}
+    </section>
+  );
+}
+
+/** In a few words, without sealed values, and with times as people read them. */
+export function shortly(event: RecordedEvent, currency: string): string {
+  return withTimes(inShort(event, currency)).replaceAll(/sealed:[\w.:+/=-]+/g, person('sealed:'));
+}

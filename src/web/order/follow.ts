@@ -1,0 +1,121 @@
+import { type ReadonlySignal, signal } from '@preact/signals';
+import { useEffect, useMemo } from 'preact/hooks';
+import { get, pathOf, Problem, request } from '../api.js';
+import { note } from '../resource.js';
+import type { OrderNow, Page, RecordedEvent } from '../shapes.js';
+import { useStream } from '../stream.js';
+import { type Step, tell } from './story.js';
+
+/** An order and its events, as they are now. */
+export interface Followed {
+  readonly order?: OrderNow;
+  readonly steps: readonly Step[];
+  /** the events cannot be folded, or not read: only the present is shown */
+  readonly untold?: string;
+  readonly problem?: Problem;
+  /** `workflow` or `history` if the view could not answer */
+  readonly servedBy?: string;
+}
+
+export interface Following {
+  readonly now: ReadonlySignal<Followed>;
+  readonly reload: () => void;
+}
+
+const LIMIT = 1_000;
+const TRY_AGAIN_MS = 1_500;
+/** If the stream says nothing, for example because no process sequences the feed. */
+const LOOK_EVERY_MS = 10_000;
+
+/** Follows an order: its events come by the stream, and are read then. */
+export function useOrder(orderId: string): Following {
+  const following = useMemo(() => follow(orderId), [orderId]);
+  useEffect(() => {
+    following.reload();
+    return following.close;
+  }, [following]);
+  const { steps, order } = following.now.value;
+  const isThere = order !== undefined;
+  const base = `/v1/orders/${encodeURIComponent(orderId)}`;
+  const [first] = useMemo(() => [steps.length], [base, isThere]);
+  useStream(isThere ? pathOf(`${base}/stream`, { after: first }) : undefined, ({ version }) => {
+    if (version > following.now.value.steps.length) following.reload();
+  });
+  return following;
+}
+
+function follow(orderId: string): Following & { readonly close: () => void } {
+  const now = signal<Followed>({ steps: [] });
+  const base = `/v1/orders/${encodeURIComponent(orderId)}`;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isReading = false;
+  let isAskedAgain = false;
+  let isClosed = false;
+
+  async function readEvents(): Promise<readonly RecordedEvent[]> {
+    const known = now.value.steps.map(({ event }) => event);
+    for (;;) {
+      const path = pathOf(`${base}/events`, { after: known.length, limit: LIMIT });
+      const { data, nextCursor } = await get<Page<RecordedEvent>>(path).catch((error: unknown) => {
+        // MongoDB is away: Temporal has the events, too.
+        if (error instanceof Problem && error.status === 503)
+          return get<Page<RecordedEvent>>(`${path}&source=history`);
+        throw error;
+      });
+      known.push(...data);
+      if (nextCursor === undefined || data.length === 0) return known;
+    }
+  }
+
+  async function read(): Promise<undefined> {
+    const [answer, events] = await Promise.all([
+      request<OrderNow>(base),
+      readEvents().catch((error: unknown) => (error instanceof Problem ? error : Promise.reject(error))),
+    ]);
+    const servedBy = answer.headers.get('served-by') ?? '';
+    const found = { order: answer.body, ...(servedBy !== 'view' && { servedBy }) };
+    if (events instanceof Problem) {
+      now.value = { ...found, steps: now.value.steps, untold: events.message };
+      throw events;
+    }
+    now.value = { ...found, ...told(events) };
+  }
+
+  function told(events: readonly RecordedEvent[]): Pick<Followed, 'steps' | 'untold'> {
+    try {
+      if (events[0]?.version !== 1) return { steps: [], untold: 'Its first events are not kept.' };
+      return { steps: tell(events, now.value.steps) };
+    } catch (error) {
+      return { steps: now.value.steps, untold: `Its events cannot be told: ${String(error)}` };
+    }
+  }
+
+  const reload = (): void => {
+    if (isReading) {
+      isAskedAgain = true;
+      return;
+    }
+    isReading = true;
+    clearTimeout(timer);
+    void attempt();
+  };
+  async function attempt(): Promise<void> {
+    const problem = await read().catch((error: unknown) =>
+      error instanceof Problem ? error : new Problem(0, 'unreadable', String(error)),
+    );
+    isReading = false;
+    if (isClosed) return;
+    const isOutage = problem?.isOutage === true;
+    if (problem !== undefined && (now.value.order === undefined || !isOutage))
+      now.value = { ...now.value, problem };
+    note(base, isOutage ? problem : undefined);
+    timer = setTimeout(reload, isAskedAgain ? 0 : isOutage ? TRY_AGAIN_MS : LOOK_EVERY_MS);
+    isAskedAgain = false;
+  }
+  const close = (): void => {
+    isClosed = true;
+    clearTimeout(timer);
+    note(base, undefined);
+  };
+  return { now, reload, close };
+}

@@ -1,0 +1,124 @@
+import type { FollowUpType } from '../../order/commands.js';
+import type { OrderView } from '../../order/view.js';
+import { commands } from '../../api/commands/table.js';
+import type { Field } from '../../api/commands/entry.js';
+import { parseAmount } from '../format.js';
+
+/** A field of the form of a command, made from the command's entry in the table. */
+export interface Input {
+  /** member of the body, and part of it if there are several */
+  readonly name: string;
+  readonly label: string;
+  readonly kind: 'text' | 'amount' | 'units';
+  readonly isRequired: boolean;
+  readonly initial: string;
+  /** of units */
+  readonly sku?: string;
+  readonly most?: number;
+}
+
+const address = ['street', 'city', 'postalCode', 'country'] as const;
+
+export function inputsOf(type: FollowUpType, view: OrderView): readonly Input[] {
+  return Object.entries(commands[type].fields).flatMap(([member, fields]) =>
+    [fields].flat().flatMap((field: Field) => inputsOfField(member, field, view)),
+  );
+}
+
+function inputsOfField(member: string, field: Field, view: OrderView): readonly Input[] {
+  const text = { name: member, label: field.says, isRequired: isRequired(field), initial: '' };
+  switch (field.reads) {
+    case 'amount':
+      return [{ ...text, label: `${member}, in ${view.currency}`, kind: 'amount' }];
+    case 'json':
+      return address.map((part) => ({
+        name: `${member}.${part}`,
+        label: part === 'postalCode' ? 'postal code' : part === 'country' ? 'country (DE)' : part,
+        kind: 'text',
+        isRequired: false,
+        initial: '',
+      }));
+    case 'quantities':
+    case 'amendedLines':
+      return view.lines.map((line) => {
+        const free = freeUnits(member, field, line);
+        return {
+          name: `${member}.${line.sku}`,
+          label: line.name ?? line.sku,
+          kind: 'units',
+          isRequired: false,
+          initial: field.reads === 'amendedLines' ? String(line.quantity) : String(free ?? ''),
+          sku: line.sku,
+          ...(free !== undefined && { most: free }),
+        };
+      });
+    default:
+      return [{ ...text, kind: 'text' }];
+  }
+}
+
+function isRequired({ required, typed }: Field): boolean {
+  return required === true || typed.startsWith('<');
+}
+
+/** What can come back, or be shipped; undefined if the command sets the number. */
+function freeUnits(_member: string, { reads, required }: Field, line: OrderView['lines'][number]) {
+  if (reads === 'amendedLines') return undefined;
+  return required ? line.delivered - line.returned : line.quantity - line.cancelled - line.shipped;
+}
+
+/** What was typed, by the names of inputs. */
+export type Typed = Readonly<Record<string, string>>;
+
+/** The body of the command; a text if something that was typed cannot be used. */
+export function bodyOf(
+  type: FollowUpType,
+  inputs: readonly Input[],
+  typed: Typed,
+  view: OrderView,
+): object | string {
+  const body: Record<string, unknown> = {};
+  for (const [member, fields] of Object.entries(commands[type].fields)) {
+    const [field] = [fields].flat() as readonly Field[];
+    if (field === undefined) continue;
+    const mine = inputs.filter(({ name }) => name === member || name.startsWith(`${member}.`));
+    const value = valueOf(field, mine, typed, view);
+    if (value instanceof Error) return value.message;
+    if (value !== undefined) body[member] = value;
+  }
+  return body;
+}
+
+function valueOf(field: Field, inputs: readonly Input[], typed: Typed, view: OrderView): unknown {
+  const text = (input: Input) => (typed[input.name] ?? input.initial).trim();
+  const [first] = inputs;
+  if (first === undefined) return undefined;
+  switch (field.reads) {
+    case 'amount': {
+      const amount = parseAmount(text(first), view.currency);
+      return amount === undefined || amount === 0
+        ? new Error('The amount is missing, such as 5.00.')
+        : amount;
+    }
+    case 'json': {
+      const parts = inputs.flatMap((input) =>
+        text(input) === '' ? [] : [[input.name.split('.')[1] ?? '', text(input)]],
+      );
+      return parts.length === 0 ? undefined : Object.fromEntries(parts);
+    }
+    case 'quantities':
+    case 'amendedLines': {
+      const lines = inputs.flatMap((input) => {
+        const quantity = Number(text(input));
+        return quantity > 0 ? [{ sku: input.sku ?? '', quantity }] : [];
+      });
+      if (inputs.every((input) => text(input) === input.initial) && field.required !== true) return undefined;
+      return lines.length === 0 ? new Error('No units are chosen.') : lines;
+    }
+    default: {
+      const given = text(first);
+      if (given === '') return isRequired(field) ? new Error(`Say ${first.label}.`) : undefined;
+      return field.member === undefined ? given : { [field.member]: given };
+    }
+  }
+}

@@ -1,0 +1,174 @@
+import { useComputed, useSignal } from '@preact/signals';
+import { useLocation, useRoute } from 'preact-iso';
+import { useEffect } from 'preact/hooks';
+import { pathOf } from '../api.js';
+import { money, person } from '../format.js';
+import { Refused, Skeleton } from '../parts/states.js';
+import { Status } from '../parts/status.js';
+import { useTitle } from '../parts/title.js';
+import type { OrderNow } from '../shapes.js';
+import { isLive } from '../stream.js';
+import { AsItWas } from './as-it-was.js';
+import { Commands } from './commands.js';
+import { Events } from './events.js';
+import { type Followed, type Following, useOrder } from './follow.js';
+import type { Preview } from './send.js';
+import { type Ghost, ghostsOf, indexAt, type Step, tell } from './story.js';
+import { Timeline } from './timeline.js';
+import { Waits } from './waits.js';
+import { Why } from './why.js';
+
+export function OrderPage() {
+  const { orderId = '' } = useRoute().params;
+  useTitle(`Order ${orderId}`);
+  const following = useOrder(orderId);
+  const { order, problem } = following.now.value;
+  if (order === undefined) return problem === undefined ? <Loading /> : <Refused problem={problem} />;
+  return <Told key={orderId} following={following} order={order} />;
+}
+
+function Loading() {
+  return (
+    <section class="order">
+      <Skeleton lines={3} />
+      <div class="skeleton-line" />
+      <Skeleton lines={12} />
+    </section>
+  );
+}
+
+function Told({ following, order }: { readonly following: Following; readonly order: OrderNow }) {
+  const previewed = useSignal<Preview | undefined>(undefined);
+  const { steps, untold, servedBy } = following.now.value;
+  const { shown, show } = useShown(order.orderId, steps);
+  const last = steps.at(-1);
+  const step = steps[shown];
+  const isPast = step !== undefined && shown < steps.length - 1;
+  const then = useComputed(() => after(following.now.value, previewed.value));
+  const ghosts = ghostsNow(last, previewed.value);
+  const drawn = isPast ? undefined : then.value;
+  useArrowKeys(shown, show, steps.length);
+  return (
+    <section class="order">
+      <Head order={order} servedBy={servedBy} />
+      {untold !== undefined && <p class="notice">{untold}</p>}
+      {step === undefined ? (
+        <Commands order={order} past={undefined} previewed={previewed} onDone={following.reload} />
+      ) : (
+        <>
+          <Timeline steps={steps} ghosts={ghosts} shown={shown} onShow={show} />
+          <div class="columns">
+            <div class="state">
+              <p class={`as-of ${isPast ? 'past' : ''} ${drawn ? 'preview' : ''}`}>
+                {drawn
+                  ? 'As it would be'
+                  : isPast
+                    ? `As it was after version ${step.event.version}`
+                    : 'As it is'}
+                {isPast && (
+                  <button type="button" class="small" onClick={() => show(steps.length - 1)}>
+                    To now
+                  </button>
+                )}
+              </p>
+              <AsItWas step={drawn ?? step} before={drawn ? last : steps[shown - 1]} />
+            </div>
+            <div class="story">
+              <Why event={step.event} currency={order.currency} />
+              <Events steps={steps} ghosts={ghosts} shown={shown} onShow={show} />
+            </div>
+            <div class="acting">
+              <Commands
+                order={order}
+                past={isPast ? step.view : undefined}
+                previewed={previewed}
+                onDone={following.reload}
+              />
+              <Waits order={order} last={last} />
+            </div>
+          </div>
+        </>
+      )}
+    </section>
+  );
+}
+
+function Head({ order, servedBy }: { readonly order: OrderNow; readonly servedBy: string | undefined }) {
+  return (
+    <header class="order-head">
+      <h1>
+        <span class="quiet">Order</span> {order.orderId}
+      </h1>
+      <Status of={order.status} />
+      {order.held && <span class="status warn">held</span>}
+      <b class="total">{money(order.total, order.currency)}</b>
+      <a href={`/customers/${encodeURIComponent(order.customer.id)}`}>{person(order.customer.name)}</a>
+      <span class="live" title={isLive.value === true ? 'New events appear by themselves' : 'Connecting'}>
+        <i class={isLive.value === true ? 'on' : ''} />
+        {isLive.value === true ? 'live' : 'connecting'}
+      </span>
+      {servedBy !== undefined && <span class="status warn">read from its {servedBy}</span>}
+    </header>
+  );
+}
+
+/** The version that is shown is in the address; the last one is followed. */
+function useShown(orderId: string, steps: readonly Step[]) {
+  const { query, route } = useLocation();
+  const last = steps.length - 1;
+  const { v, at } = query;
+  const asked =
+    v !== undefined && /^\d+$/.test(v)
+      ? Number(v) - 1
+      : at === undefined || Number.isNaN(Date.parse(at))
+        ? last
+        : indexAt(steps, at);
+  const shown = Math.max(0, Math.min(last, asked));
+  const show = (index: number): void => {
+    const to = Math.max(0, Math.min(last, index));
+    const path = `/orders/${encodeURIComponent(orderId)}`;
+    route(pathOf(path, { v: to === last ? undefined : to + 1 }), true);
+  };
+  return { shown, show };
+}
+
+/** ← and → anywhere on the page but where something is typed. */
+function useArrowKeys(shown: number, show: (index: number) => void, many: number): void {
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent): void => {
+      const { target, key, altKey, ctrlKey, metaKey } = event;
+      const isTyping = target instanceof Element && target.closest('input, textarea, select, [role=slider]');
+      if (isTyping || altKey || ctrlKey || metaKey || event.defaultPrevented) return;
+      if (key === 'ArrowLeft' && shown > 0) show(shown - 1);
+      if (key === 'ArrowRight' && shown < many - 1) show(shown + 1);
+    };
+    document.addEventListener('keydown', onKeyDown);
+    return () => document.removeEventListener('keydown', onKeyDown);
+  });
+}
+
+/** The order as a previewed command would leave it. */
+function after({ steps }: Followed, preview: Preview | undefined): Step | undefined {
+  if (preview === undefined || preview.version !== steps.length || preview.events.length === 0)
+    return undefined;
+  return tell([...steps.map(({ event }) => event), ...preview.events], steps).at(-1);
+}
+
+function ghostsNow(last: Step | undefined, preview: Preview | undefined): readonly Ghost[] {
+  if (last === undefined) return [];
+  if (preview === undefined) return ghostsOf(last.state);
+  return [
+    ...preview.events.map((event): Ghost => ({
+      key: `preview ${event.version}`,
+      kind: 'preview',
+      title: `${event.type}, previewed`,
+    })),
+    ...preview.effects.map(({ key, summary }): Ghost => ({ key, kind: 'effect', title: summary })),
+    ...preview.deadlines.map(({ what, at }): Ghost => ({
+      key: `${what} ${at}`,
+      kind: 'deadline',
+      title: what,
+      at,
+    })),
+  ];
+}

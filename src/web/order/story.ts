@@ -1,0 +1,92 @@
+import { type Deadline, deadlines } from '../../order/deadlines.js';
+import type { OwedEffect } from '../../order/effects.js';
+import { evolve } from '../../order/evolve.js';
+import type { Order } from '../../order/order.js';
+import { type OrderView, toView } from '../../order/view.js';
+import type { RecordedEvent } from '../shapes.js';
+
+/** One event, and the order after it. */
+export interface Step {
+  readonly event: RecordedEvent;
+  readonly state: Order;
+  readonly view: OrderView;
+}
+
+/**
+ * Folds the events as the workflow and the views do, so each version is at hand at once. The steps
+ * that are known already are taken over.
+ *
+ * @param events from version 1, without gaps
+ * @throws TypeError if this page is too old for an event
+ */
+export function tell(events: readonly RecordedEvent[], known: readonly Step[] = []): readonly Step[] {
+  const steps = [...known];
+  for (const event of events.slice(known.length)) {
+    const state = evolve(steps.at(-1)?.state, event);
+    steps.push({ event, state, view: toView(state) });
+  }
+  return steps;
+}
+
+/** Something that is to come. */
+export interface Ghost {
+  readonly key: string;
+  readonly kind: 'effect' | 'deadline' | 'preview';
+  readonly title: string;
+  /** ISO-8601 UTC; absent if it may happen at any moment */
+  readonly at?: string;
+}
+
+const titles: Readonly<Record<Deadline['name'], string>> = {
+  'payment-deadline': 'Pending payment times out',
+  'authorization-expiry': 'Authorization expires',
+  'return-window': 'Return window closes',
+  'fact-unmatched': 'A report that does not fit is given up',
+};
+
+/** What comes after now: effects that are owed, then deadlines, the earliest first. */
+export function ghostsOf(state: Order, tries: ReadonlyMap<string, string> = new Map()): readonly Ghost[] {
+  const owed = state.owed.map((effect): Ghost => {
+    const at = tries.get(effect.key);
+    return {
+      key: effect.key,
+      kind: 'effect',
+      title: `${verbs[effect.type]}, owed`,
+      ...(at !== undefined && { at }),
+    };
+  });
+  const ahead = deadlines(state).map(({ name, at }): Ghost => ({
+    key: `${name} ${at}`,
+    kind: 'deadline',
+    title: titles[name],
+    at,
+  }));
+  return [...owed, ...ahead];
+}
+
+export const verbs: Readonly<Record<OwedEffect['type'], string>> = {
+  reserve: 'Reserve stock',
+  release: 'Release stock',
+  deduct: 'Take from stock',
+  restock: 'Put back to stock',
+  authorize: 'Authorize payment',
+  capture: 'Capture payment',
+  void: 'Void authorization',
+  refund: 'Refund',
+};
+
+/** The index of the step at a time; the first one if the order did not exist yet. */
+export function indexAt(steps: readonly Step[], time: string): number {
+  const after = steps.findIndex(({ event }) => Date.parse(event.occurredAt) > Date.parse(time));
+  return after === -1 ? steps.length - 1 : Math.max(0, after - 1);
+}
+
+/** Whether a part of the order is another one after a step than before it. */
+export function isChanged(
+  step: Step,
+  before: Step | undefined,
+  part: (view: OrderView, state: Order) => unknown,
+): boolean {
+  if (before === undefined) return false;
+  return JSON.stringify(part(step.view, step.state)) !== JSON.stringify(part(before.view, before.state));
+}

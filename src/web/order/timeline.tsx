@@ -1,0 +1,173 @@
+import { useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
+import { now } from '../clock.js';
+import { dayAndTime, duration, eventName, soon } from '../format.js';
+import { toneOf } from './event-tone.js';
+import { nearest, type Places, placesOf, type Scale } from './places.js';
+import type { Ghost, Step } from './story.js';
+
+interface TimelineProps {
+  readonly steps: readonly Step[];
+  readonly ghosts: readonly Ghost[];
+  /** index of the step that is shown */
+  readonly shown: number;
+  readonly onShow: (index: number) => void;
+}
+
+const keys: Readonly<Record<string, (at: number, last: number) => number>> = {
+  ArrowLeft: (at) => at - 1,
+  ArrowRight: (at) => at + 1,
+  ArrowDown: (at) => at - 1,
+  ArrowUp: (at) => at + 1,
+  PageDown: (at) => at - 10,
+  PageUp: (at) => at + 10,
+  Home: () => 0,
+  End: (_, last) => last,
+};
+
+/** Narrower gaps have no room for how long they are. */
+const LABELLED = 0.055;
+/** More of them have no room for what they are; the list of events has it. */
+const LABELLED_GHOSTS = 2;
+
+/** The line of the order's events, and of what is to come; the handle shows a version. */
+export function Timeline({ steps, ghosts, shown, onShow }: TimelineProps) {
+  const scale = useSignal<Scale>('versions');
+  const held = useSignal<Places | undefined>(undefined);
+  const line = useRef<HTMLDivElement>(null);
+  const current = placesOf(steps, ghosts, scale.value, now.value);
+  // Nothing moves under the pointer: events that come meanwhile are drawn when it has left.
+  const places = held.value?.steps.length === steps.length ? held.value : (held.value ?? current);
+  const last = steps.length - 1;
+  const step = steps[shown];
+  const show = (index: number) => onShow(Math.max(0, Math.min(last, index)));
+  const showAt = (event: PointerEvent): void => {
+    const box = line.current?.getBoundingClientRect();
+    if (box !== undefined) show(nearest(places.steps, (event.clientX - box.left) / box.width));
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const move = event.altKey || event.metaKey || event.ctrlKey ? undefined : keys[event.key];
+    if (move === undefined) return;
+    event.preventDefault();
+    show(move(shown, last));
+  };
+  return (
+    <section class="timeline" aria-label="Timeline">
+      <header>
+        <button
+          type="button"
+          class="small"
+          onClick={() => show(shown - 1)}
+          disabled={shown <= 0}
+          aria-label="One event back"
+        >
+          ←
+        </button>
+        <button
+          type="button"
+          class="small"
+          onClick={() => show(shown + 1)}
+          disabled={shown >= last}
+          aria-label="One event on"
+        >
+          →
+        </button>
+        <p class="when">
+          {step && (
+            <>
+              <b>
+                Version {step.event.version} of {steps.length}
+              </b>{' '}
+              {dayAndTime(step.event.occurredAt)}
+            </>
+          )}
+        </p>
+        <div class="scales" role="group" aria-label="Scale">
+          {(['versions', 'clock'] as const).map((name) => (
+            <button
+              key={name}
+              type="button"
+              class="small"
+              aria-pressed={scale.value === name}
+              onClick={() => (scale.value = name)}
+            >
+              {name === 'versions' ? 'By version' : 'By clock'}
+            </button>
+          ))}
+        </div>
+      </header>
+      <div
+        class="line"
+        ref={line}
+        role="slider"
+        tabIndex={0}
+        aria-label="Version of the order"
+        aria-valuemin={1}
+        aria-valuemax={steps.length}
+        aria-valuenow={shown + 1}
+        aria-valuetext={step && `Version ${shown + 1}: ${eventName(step.event.type)}`}
+        onKeyDown={onKeyDown}
+        onPointerEnter={() => (held.value = current)}
+        onPointerLeave={() => (held.value = undefined)}
+        onPointerDown={(event) => {
+          line.current?.setPointerCapture(event.pointerId);
+          showAt(event);
+        }}
+        onPointerMove={(event) => {
+          if (event.buttons === 1) showAt(event);
+        }}
+      >
+        <div class="future" style={{ left: percent(places.now) }} />
+        <div class="past" style={{ width: percent(places.now) }} />
+        <div class="gone" style={{ width: percent(places.steps[shown] ?? places.now) }} />
+        {places.gaps.map(({ at, ms, share }, index) =>
+          share > LABELLED && ms >= 60_000 ? (
+            <span key={index} class="gap" style={{ left: percent(at) }}>
+              {duration(ms)}
+            </span>
+          ) : null,
+        )}
+        {places.steps.map((at, index) => {
+          const event = steps[index]?.event;
+          return (
+            event && (
+              <span
+                key={event.version}
+                class={`dot ${toneOf(event)} ${index > shown ? 'later' : ''}`}
+                style={{ left: percent(at) }}
+                title={`${event.version} ${eventName(event.type)}`}
+              />
+            )
+          );
+        })}
+        <span class="now" style={{ left: percent(places.now) }}>
+          now
+        </span>
+        {ghosts.map((ghost, index) => {
+          const at = places.ghosts[index];
+          return (
+            at !== undefined && (
+              <span
+                key={ghost.key}
+                class={`ghost ${ghost.kind}`}
+                style={{ left: percent(at) }}
+                title={titleOf(ghost)}
+              >
+                {ghosts.length <= LABELLED_GHOSTS && <small>{titleOf(ghost)}</small>}
+              </span>
+            )
+          );
+        })}
+        <span class="handle" style={{ left: percent(places.steps[shown] ?? 0) }} />
+      </div>
+    </section>
+  );
+}
+
+function titleOf({ title, at }: Ghost): string {
+  return at === undefined ? title : `${title} ${soon(at)}`;
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(3)}%`;
+}

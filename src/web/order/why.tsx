@@ -1,0 +1,67 @@
+import type { ComponentChildren } from 'preact';
+import { dayAndTime, duration, eventName } from '../format.js';
+import { useResource } from '../resource.js';
+import type { RecordedEvent, SystemAnswer } from '../shapes.js';
+import { shortly } from './events.js';
+
+/** Why an event happened: who caused it, by which command and request, and where to look on. */
+export function Why({ event, currency }: { readonly event: RecordedEvent; readonly currency: string }) {
+  const system = useResource<SystemAnswer>('/v1/system');
+  const { actor, onBehalfOf, causationId, commandId, correlationId, recordedAt, occurredAt } = event;
+  const rows: readonly (readonly [string, ComponentChildren])[] = [
+    ['By', onBehalfOf === undefined ? actor : `${actor} for ${onBehalfOf}`],
+    ['Because of', causeOf(event)],
+    ['Command', commandId],
+    ['Cause', causationId],
+    ['Request', correlationId],
+    [
+      'Recorded',
+      recordedAt === undefined
+        ? 'in the workflow history'
+        : `${duration(Date.parse(recordedAt) - Date.parse(occurredAt))} later, position ${event.position ?? 'to come'}`,
+    ],
+  ];
+  const link = webUiOf(system.now.value.data, event.orderId);
+  return (
+    <section class="panel why" aria-label="Why">
+      <h2>
+        <span class="version">{event.version}</span> {eventName(event.type)}
+      </h2>
+      <p class="what">{shortly(event, currency) || ' '}</p>
+      <dl>
+        {rows.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      <p>
+        <span class="quiet">{dayAndTime(occurredAt)}</span>
+        {link !== undefined && (
+          <>
+            {' · '}
+            <a href={link} target="_blank" rel="noreferrer">
+              Its workflow in Temporal
+            </a>
+          </>
+        )}
+      </p>
+    </section>
+  );
+}
+
+/** In words: a command of a client, the outcome of an effect, or a deadline. */
+function causeOf({ causationId, orderId, version, actor }: RecordedEvent): string {
+  if (version === 1) return 'the command that created the order';
+  if (actor === 'clock') return 'a deadline that passed';
+  const [effect = '', of] = causationId.slice(orderId.length + 1).split(':');
+  const isOutcome = causationId.startsWith(`${orderId}:`) && of !== undefined;
+  return isOutcome ? `the outcome of ${effect}, owed since version ${of}` : 'a command';
+}
+
+function webUiOf(system: SystemAnswer | undefined, orderId: string): string | undefined {
+  if (system?.temporal.uiUrl === undefined) return undefined;
+  const { uiUrl, namespace } = system.temporal;
+  return `${uiUrl}/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(`order-${orderId}`)}`;
+}

@@ -1,0 +1,98 @@
+import { useLocation } from 'preact-iso';
+import { pathOf } from '../api.js';
+import { words } from '../format.js';
+import { choices, type Filters, flags, typed } from './filters.js';
+
+/** The filters as links, so that each list has an address; what is typed is sent with Enter. */
+export function FilterBar({
+  filters,
+  counts,
+}: {
+  readonly filters: Filters;
+  readonly counts: ReadonlyMap<string, number>;
+}) {
+  return (
+    <div class="filters">
+      <Typed filters={filters} />
+      <div class="choices">
+        {choices.map(([name, values]) => (
+          <div key={name} class="choice" role="group" aria-label={words(titles[name])}>
+            <span class="label">{titles[name]}</span>
+            {values.map((value) => (
+              <Choice key={value} filters={filters} name={name} value={value}>
+                {words(value)}
+                {name === 'status' && counts.has(value) && (
+                  <small>{counts.get(value)?.toLocaleString('en')}</small>
+                )}
+              </Choice>
+            ))}
+          </div>
+        ))}
+        <div class="choice" role="group" aria-label="Flags">
+          <span class="label">Only</span>
+          {flags.map((name) => (
+            <Choice key={name} filters={filters} name={name} value="true">
+              {name === 'held' ? 'held' : 'needs attention'}
+            </Choice>
+          ))}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+const titles = { status: 'Status', paymentStatus: 'Payment', fulfillmentStatus: 'Fulfilment' } as const;
+
+interface ChoiceProps {
+  readonly filters: Filters;
+  readonly name: string;
+  readonly value: string;
+  readonly children: preact.ComponentChildren;
+}
+
+/** Chosen once more, the filter goes. */
+function Choice({ filters, name, value, children }: ChoiceProps) {
+  const isChosen = filters[name] === value;
+  const { [name]: _, ...others } = filters;
+  return (
+    <a
+      class="chip"
+      href={pathOf('/orders', isChosen ? others : { ...filters, [name]: value })}
+      aria-current={isChosen ? 'true' : undefined}
+    >
+      {children}
+    </a>
+  );
+}
+
+function Typed({ filters }: { readonly filters: Filters }) {
+  const { route } = useLocation();
+  const apply = (event: SubmitEvent): void => {
+    event.preventDefault();
+    if (!(event.currentTarget instanceof HTMLFormElement)) return;
+    const given = [...new FormData(event.currentTarget)].map(([name, value]) => [
+      name,
+      typeof value === 'string' ? value.trim() : '',
+    ]);
+    route(pathOf('/orders', { ...filters, ...Object.fromEntries(given) }));
+  };
+  const isAny = Object.keys(filters).length > 0;
+  return (
+    <form class="typed" role="search" onSubmit={apply} key={JSON.stringify(filters)}>
+      {typed.map(([name, label, type]) => (
+        <label key={name} class={`field ${type === 'number' ? 'amount' : type}`}>
+          <span>{label}</span>
+          <input
+            name={name}
+            type={type}
+            defaultValue={filters[name] ?? ''}
+            {...(type === 'search' && { placeholder: 'id, name, SKU, tag …' })}
+            {...(type === 'number' && { placeholder: 'minor units', min: 0, step: 1 })}
+          />
+        </label>
+      ))}
+      <button type="submit">Search</button>
+      {isAny && <a href="/orders">Clear</a>}
+    </form>
+  );
+}

@@ -1,0 +1,51 @@
+/** The filters of the list, as they are in the address of the page and in that of the API. */
+export type Filters = Readonly<Record<string, string>>;
+
+/** Those with a fixed set of values, as links. */
+export const choices = [
+  ['status', ['pending', 'confirmed', 'completed', 'rejected', 'cancelled', 'expired']],
+  [
+    'paymentStatus',
+    ['none', 'pending', 'authorized', 'captured', 'partially_refunded', 'refunded', 'voided'],
+  ],
+  ['fulfillmentStatus', ['none', 'partially_shipped', 'shipped', 'delivered']],
+] as const;
+
+export const flags = ['held', 'attention'] as const;
+
+/** Those that are typed; their values go to the API as they are. */
+export const typed = [
+  ['q', 'Words', 'search'],
+  ['createdAt[gte]', 'Created from', 'date'],
+  ['createdAt[lt]', 'Created before', 'date'],
+  ['total[gte]', 'Total from', 'number'],
+  ['total[lte]', 'Total to', 'number'],
+] as const;
+
+const others = ['customerId', 'sku', 'tag', 'sort'] as const;
+const known: ReadonlySet<string> = new Set([
+  ...choices.map(([name]) => name),
+  ...flags,
+  ...typed.map(([name]) => name),
+  ...others,
+]);
+
+/** Those of the page's address that the list knows. */
+export function filtersOf(query: Readonly<Record<string, string>>): Filters {
+  return Object.fromEntries(Object.entries(query).filter(([name, value]) => known.has(name) && value !== ''));
+}
+
+/** As the API takes them: a day becomes its first moment, in the reader's time zone. */
+export function asQuery(filters: Filters): Filters {
+  return Object.fromEntries(
+    Object.entries(filters).map(([name, value]) => [name, isDay(value) ? midnight(value) : value]),
+  );
+}
+
+function isDay(value: string): boolean {
+  return /^\d{4}-\d{2}-\d{2}$/.test(value);
+}
+
+function midnight(day: string): string {
+  return new Date(`${day}T00:00:00`).toISOString();
+}

@@ -1,0 +1,76 @@
+import { useLocation } from 'preact-iso';
+import { useEffect, useMemo } from 'preact/hooks';
+import { count } from '../format.js';
+import { useStream } from '../stream.js';
+import { Empty, Refused, Skeleton } from '../parts/states.js';
+import { useTitle } from '../parts/title.js';
+import { useResource } from '../resource.js';
+import { FilterBar } from './filter-bar.js';
+import { type Filters, filtersOf } from './filters.js';
+import { FirstOrder } from './first-order.js';
+import { listRows, type RowList } from './rows.js';
+import { OrderTable } from './table.js';
+
+const COUNT_EVERY_MS = 5_000;
+
+export function OrdersPage() {
+  useTitle('Orders');
+  const { url, query } = useLocation();
+  // oxlint-disable-next-line react-hooks/exhaustive-deps -- the address is what the filters are in
+  const filters = useMemo(() => filtersOf(query), [url]);
+  const list = useMemo(() => listRows(filters), [filters]);
+  useEffect(() => {
+    list.more();
+    return list.close;
+  }, [list]);
+  useStream('/v1/events/stream', (event) => list.changed(event.orderId, event.type === 'OrderCreated'));
+  const counted = useResource<{ readonly data: readonly { status: string; count: number }[] }>(
+    '/v1/views/orders-by-status',
+    COUNT_EVERY_MS,
+  );
+  const counts = new Map(counted.now.value.data?.data.map(({ status, count: many }) => [status, many]));
+  return (
+    <section class="orders">
+      <h1 class="hidden">Orders</h1>
+      <FilterBar filters={filters} counts={counts} />
+      <List list={list} filters={filters} />
+    </section>
+  );
+}
+
+function List({ list, filters }: { readonly list: RowList; readonly filters: Filters }) {
+  const found = list.now.value;
+  if (found === undefined) return <Skeleton lines={14} />;
+  const { rows, isComplete, problem, created } = found;
+  if (rows.length === 0 && problem !== undefined) return <Refused problem={problem} />;
+  if (rows.length === 0 && isComplete) {
+    const isFiltered = Object.keys(filters).some((name) => name !== 'sort');
+    return isFiltered ? (
+      <Empty title="No order is like this">
+        <p>
+          <a href="/orders">All orders</a>
+        </p>
+      </Empty>
+    ) : (
+      <FirstOrder onPlaced={list.restart} />
+    );
+  }
+  return (
+    <>
+      <p class="list-news" aria-live="polite">
+        {created > 0 ? (
+          <button type="button" class="link" onClick={list.restart}>
+            {count(created, 'new order')}: show
+          </button>
+        ) : (
+          <span class="quiet">
+            {isComplete
+              ? count(rows.length, 'order')
+              : `${rows.length.toLocaleString('en')} read, more below`}
+          </span>
+        )}
+      </p>
+      <OrderTable rows={rows} isComplete={isComplete} more={list.more} />
+    </>
+  );
+}

@@ -1,0 +1,110 @@
+import { type ReadonlySignal, signal } from '@preact/signals';
+import { get, pathOf, Problem } from '../api.js';
+import { note } from '../resource.js';
+import type { OrderNow, Page } from '../shapes.js';
+import { asQuery, type Filters } from './filters.js';
+
+const PAGE = 100;
+const TRY_AGAIN_MS = 1_500;
+/** Changes are collected for so long, and read together. */
+const GATHER_MS = 400;
+/** More changed rows than these at a time are read with the next scrolling, not at once. */
+const REFRESHED_AT_ONCE = 20;
+
+/** The rows of the list that were read so far. */
+export interface Rows {
+  readonly rows: readonly OrderNow[];
+  readonly isComplete: boolean;
+  readonly problem?: Problem;
+  /** orders created since: they are shown when the reader asks for them, so no row moves */
+  readonly created: number;
+}
+
+export interface RowList {
+  readonly now: ReadonlySignal<Rows | undefined>;
+  /** Reads the next page, unless it is being read. */
+  readonly more: () => void;
+  /** Reads from the first page. */
+  readonly restart: () => void;
+  /** An order has changed: its row is read anew, where it is. */
+  readonly changed: (orderId: string, isCreated: boolean) => void;
+  readonly close: () => void;
+}
+
+export function listRows(filters: Filters): RowList {
+  const now = signal<Rows | undefined>(undefined);
+  const path = pathOf('/v1/orders', { ...asQuery(filters), limit: PAGE });
+  let cursor: string | undefined;
+  let reading: AbortController | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let gathering: ReturnType<typeof setTimeout> | undefined;
+  const stale = new Set<string>();
+
+  const more = (): void => {
+    if (reading !== undefined || now.value?.isComplete === true) return;
+    reading = new AbortController();
+    void read(reading);
+  };
+
+  async function read(mine: AbortController): Promise<void> {
+    try {
+      const page = await get<Page<OrderNow>>(
+        cursor === undefined ? path : `${path}&cursor=${encodeURIComponent(cursor)}`,
+        mine.signal,
+      );
+      const before = cursor === undefined ? [] : (now.value?.rows ?? []);
+      cursor = page.nextCursor;
+      now.value = { rows: [...before, ...page.data], isComplete: cursor === undefined, created: 0 };
+      note(path, undefined);
+      reading = undefined;
+    } catch (error) {
+      if (mine.signal.aborted) return;
+      const problem = error instanceof Problem ? error : new Problem(0, 'unreadable', String(error));
+      now.value = { ...(now.value ?? { rows: [], isComplete: false, created: 0 }), problem };
+      reading = undefined;
+      if (!problem.isOutage) return;
+      note(path, problem);
+      timer = setTimeout(more, TRY_AGAIN_MS);
+    }
+  }
+
+  async function refresh(): Promise<void> {
+    gathering = undefined;
+    const ids = [...stale].slice(0, REFRESHED_AT_ONCE);
+    stale.clear();
+    const found = await Promise.all(
+      ids.map((id) => get<OrderNow>(`/v1/orders/${encodeURIComponent(id)}`).catch(() => undefined)),
+    );
+    const fresh = new Map(found.flatMap((order) => (order === undefined ? [] : [[order.orderId, order]])));
+    const { value } = now;
+    if (value === undefined || fresh.size === 0) return;
+    now.value = { ...value, rows: value.rows.map((row) => fresh.get(row.orderId) ?? row) };
+  }
+
+  const list: RowList = {
+    now,
+    more,
+    restart() {
+      list.close();
+      cursor = undefined;
+      reading = undefined;
+      now.value = now.value && { ...now.value, isComplete: false };
+      more();
+    },
+    changed(orderId, isCreated) {
+      const { value } = now;
+      if (value === undefined) return;
+      if (value.rows.some((row) => row.orderId === orderId)) {
+        stale.add(orderId);
+        gathering ??= setTimeout(() => void refresh(), GATHER_MS);
+      } else if (isCreated) now.value = { ...value, created: value.created + 1 };
+    },
+    close() {
+      reading?.abort();
+      clearTimeout(timer);
+      clearTimeout(gathering);
+      note(path, undefined);
+    },
+  };
+  return list;
+}

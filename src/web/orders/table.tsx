@@ -1,0 +1,142 @@
+import {
+  elementScroll,
+  observeElementOffset,
+  observeElementRect,
+  type VirtualItem,
+  Virtualizer,
+} from '@tanstack/virtual-core';
+import { useEffect, useLayoutEffect, useReducer, useRef, useState } from 'preact/hooks';
+import { count, money, person, words } from '../format.js';
+import { Ago } from '../parts/time.js';
+import { Status } from '../parts/status.js';
+import type { OrderNow } from '../shapes.js';
+
+const columns = [
+  'Order',
+  'Status',
+  'Customer',
+  'Goods',
+  'Total',
+  'Payment',
+  'Fulfilment',
+  'Created',
+] as const;
+const OVERSCAN = 8;
+/** So many rows before the last one that was read, the next page is asked for. */
+const AHEAD = 40;
+const narrow = matchMedia('(max-width: 720px)');
+const heightOf = () => (narrow.matches ? 68 : 37);
+
+interface TableProps {
+  readonly rows: readonly OrderNow[];
+  readonly isComplete: boolean;
+  readonly more: () => void;
+}
+
+/** Any number of orders; only the rows in sight are in the document. */
+export function OrderTable({ rows, isComplete, more }: TableProps) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const virtual = useVirtualizer(rows.length, () => scroller.current);
+  const items = virtual.getVirtualItems();
+  const last = items.at(-1)?.index ?? 0;
+  useEffect(() => {
+    if (!isComplete && last >= rows.length - AHEAD) more();
+  }, [last, rows.length, isComplete, more]);
+  return (
+    <div
+      class="orders-table"
+      role="table"
+      aria-label="Orders"
+      aria-rowcount={isComplete ? rows.length + 1 : -1}
+    >
+      <div class="orders-head" role="rowgroup">
+        <div class="orders-row" role="row">
+          {columns.map((name) => (
+            <span key={name} role="columnheader" class={`c-${name.toLowerCase()}`}>
+              {name}
+            </span>
+          ))}
+        </div>
+      </div>
+      <div class="orders-scroller" ref={scroller} role="rowgroup" tabIndex={0} aria-label="Rows">
+        <div class="orders-space" style={{ height: `${virtual.getTotalSize()}px` }} role="presentation">
+          {items.map((item) => {
+            const order = rows[item.index];
+            return order && <Row key={item.key} order={order} item={item} />;
+          })}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function Row({ order, item }: { readonly order: OrderNow; readonly item: VirtualItem }) {
+  const { orderId, currency } = order;
+  return (
+    <div
+      class="orders-row"
+      role="row"
+      aria-rowindex={item.index + 2}
+      style={{ transform: `translateY(${item.start}px)`, height: `${item.size}px` }}
+    >
+      <span role="cell" class="c-order">
+        <a href={`/orders/${encodeURIComponent(orderId)}`}>{orderId}</a>
+      </span>
+      <span role="cell" class="c-status">
+        <Status of={order.status} />
+        {order.held && <span class="status warn">held</span>}
+      </span>
+      <span role="cell" class="c-customer">
+        {person(order.customer.name)}
+      </span>
+      <span role="cell" class="c-goods" title={goodsOf(order)}>
+        {goodsOf(order)}
+      </span>
+      <span role="cell" class="c-total">
+        {money(order.total, currency)}
+      </span>
+      <span role="cell" class="c-payment">
+        {words(order.paymentStatus)}
+      </span>
+      <span role="cell" class="c-fulfilment">
+        {words(order.fulfillmentStatus)}
+      </span>
+      <span role="cell" class="c-created">
+        <Ago at={order.createdAt} />
+      </span>
+    </div>
+  );
+}
+
+function goodsOf({ lines }: OrderNow): string {
+  const [first, ...others] = lines;
+  if (first === undefined) return '';
+  const rest = others.length === 0 ? '' : ` and ${count(others.length, 'other line')}`;
+  return `${first.quantity} × ${first.name ?? first.sku}${rest}`;
+}
+
+function useVirtualizer(many: number, scroller: () => HTMLDivElement | null) {
+  const [, draw] = useReducer((times: number) => times + 1, 0);
+  const options = {
+    count: many,
+    getScrollElement: scroller,
+    estimateSize: heightOf,
+    overscan: OVERSCAN,
+    observeElementRect,
+    observeElementOffset,
+    scrollToFn: elementScroll,
+    onChange: () => draw(undefined),
+  };
+  const [virtual] = useState(() => new Virtualizer<HTMLDivElement, HTMLDivElement>(options));
+  virtual.setOptions(options);
+  // oxlint-disable no-underscore-dangle -- what the library's own adapters call
+  useLayoutEffect(() => virtual._didMount(), [virtual]);
+  useLayoutEffect(() => virtual._willUpdate());
+  // oxlint-enable no-underscore-dangle
+  useEffect(() => {
+    const measure = () => virtual.measure();
+    narrow.addEventListener('change', measure);
+    return () => narrow.removeEventListener('change', measure);
+  }, [virtual]);
+  return virtual;
+}

@@ -1,0 +1,19 @@
+import type { Tone } from './status.js';
+
+/** How much of a whole there is; the number stands beside it. */
+export function Bar({
+  part,
+  whole,
+  tone,
+}: {
+  readonly part: number;
+  readonly whole: number;
+  readonly tone: Tone;
+}) {
+  const share = whole === 0 ? 0 : Math.min(1, part / whole);
+  return (
+    <span class={`bar ${tone}`} aria-hidden="true">
+      <span style={{ width: `${(share * 100).toFixed(2)}%` }} />
+    </span>
+  );
+}

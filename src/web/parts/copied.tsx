@@ -1,0 +1,17 @@
+import { useSignal } from '@preact/signals';
+
+/** A line for a terminal, with a button that copies it. */
+export function Copied({ text }: { readonly text: string }) {
+  const isDone = useSignal(false);
+  const copy = (): void => {
+    void navigator.clipboard.writeText(text).then(() => (isDone.value = true));
+  };
+  return (
+    <span class="copied">
+      <code tabIndex={0}>{text}</code>
+      <button type="button" class="small" onClick={copy} aria-label={`Copy ${text.slice(0, 40)}`}>
+        {isDone.value ? 'Copied' : 'Copy'}
+      </button>
+    </span>
+  );
+}

@@ -1,0 +1,66 @@
+import type { ComponentChildren } from 'preact';
+import type { Problem } from '../api.js';
+import type { Resource } from '../resource.js';
+
+/** Grey lines of the size of what is coming. */
+export function Skeleton({ lines = 6 }: { readonly lines?: number }) {
+  return (
+    <div class="skeleton" aria-busy="true" aria-label="Loading">
+      {Array.from({ length: lines }, (_, index) => (
+        <div key={index} class="line" />
+      ))}
+    </div>
+  );
+}
+
+/** What a page says that has nothing to show. */
+export function Empty({
+  title,
+  children,
+}: {
+  readonly title: string;
+  readonly children?: ComponentChildren;
+}) {
+  return (
+    <div class="empty">
+      <h2>{title}</h2>
+      {children}
+    </div>
+  );
+}
+
+export function Refused({ problem }: { readonly problem: Problem }) {
+  const title =
+    problem.status === 404 ? 'Not found' : problem.isOutage ? 'It cannot be read now' : 'It was refused';
+  return (
+    <Empty title={title}>
+      <p>{problem.message}</p>
+      <p class="quiet">{problem.isOutage ? 'It is tried again by itself.' : <code>{problem.code}</code>}</p>
+    </Empty>
+  );
+}
+
+/** The data of a resource; what stands for it while there is none. */
+export function Shown<T>({
+  of: { data, problem },
+  lines,
+  children,
+}: {
+  readonly of: Resource<T>;
+  readonly lines?: number;
+  readonly children: (data: T) => ComponentChildren;
+}) {
+  if (data !== undefined) return <>{children(data)}</>;
+  if (problem !== undefined) return <Refused problem={problem} />;
+  return <Skeleton {...(lines !== undefined && { lines })} />;
+}
+
+export function NotFound() {
+  return (
+    <Empty title="There is no such page">
+      <p>
+        <a href="/orders">All orders</a>
+      </p>
+    </Empty>
+  );
+}

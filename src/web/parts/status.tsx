@@ -1,0 +1,32 @@
+import { words } from '../format.js';
+
+/** How a state is to be taken. */
+export type Tone = 'good' | 'bad' | 'warn' | 'busy' | 'plain';
+
+const tones: Readonly<Record<string, Tone>> = {
+  pending: 'busy',
+  confirmed: 'good',
+  completed: 'good',
+  rejected: 'bad',
+  cancelled: 'plain',
+  expired: 'bad',
+  authorized: 'busy',
+  partially_captured: 'busy',
+  captured: 'good',
+  partially_refunded: 'warn',
+  refunded: 'warn',
+  delivered: 'good',
+  shipped: 'busy',
+  partially_shipped: 'busy',
+  partially_delivered: 'busy',
+  up: 'good',
+  ready: 'good',
+  degraded: 'warn',
+  down: 'bad',
+  unavailable: 'bad',
+};
+
+/** A status as a word with its colour; the word alone says it all. */
+export function Status({ of }: { readonly of: string }) {
+  return <span class={`status ${tones[of] ?? 'plain'}`}>{words(of)}</span>;
+}

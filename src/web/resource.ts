@@ -1,0 +1,76 @@
+import { type ReadonlySignal, signal } from '@preact/signals';
+import { useEffect, useMemo } from 'preact/hooks';
+import { get, Problem } from './api.js';
+
+/** Something that is read from the API, and stays while it cannot be read anew. */
+export interface Resource<T> {
+  readonly data?: T;
+  /** why the last read failed; with `data`, that is what was there before */
+  readonly problem?: Problem;
+}
+
+const TRY_AGAIN_MS = 1_500;
+
+/** What cannot be read now, by path: the banner shows it. */
+export const failing = signal<ReadonlyMap<string, Problem>>(new Map());
+
+/** Notes that something cannot be read, or can again. */
+export function note(path: string, problem: Problem | undefined): void {
+  if (problem === undefined && !failing.value.has(path)) return;
+  const next = new Map(failing.value);
+  if (problem === undefined) next.delete(path);
+  else next.set(path, problem);
+  failing.value = next;
+}
+
+export interface Loaded<T> {
+  readonly now: ReadonlySignal<Resource<T>>;
+  /** Reads it anew, at once. */
+  readonly reload: () => void;
+}
+
+/**
+ * Reads a path, again in an outage until it answers, and every `everyMs` if that is given.
+ *
+ * @param path absent: nothing is read yet
+ */
+export function useResource<T>(path: string | undefined, everyMs?: number): Loaded<T> {
+  const loaded = useMemo(() => load<T>(path, everyMs), [path, everyMs]);
+  useEffect(() => {
+    loaded.reload();
+    return loaded.close;
+  }, [loaded]);
+  return loaded;
+}
+
+function load<T>(path: string | undefined, everyMs: number | undefined): Loaded<T> & { close: () => void } {
+  const now = signal<Resource<T>>({});
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let reading = new AbortController();
+  const read = async (): Promise<void> => {
+    if (path === undefined) return;
+    clearTimeout(timer);
+    reading.abort();
+    reading = new AbortController();
+    const { signal: aborted } = reading;
+    try {
+      now.value = { data: await get<T>(path, aborted) };
+      note(path, undefined);
+      if (everyMs !== undefined) timer = setTimeout(reload, everyMs);
+    } catch (error) {
+      if (aborted.aborted) return;
+      const problem = error instanceof Problem ? error : new Problem(0, 'unreadable', String(error));
+      now.value = { ...now.value, problem };
+      if (!problem.isOutage) return note(path, undefined);
+      note(path, problem);
+      timer = setTimeout(reload, TRY_AGAIN_MS);
+    }
+  };
+  const reload = () => void read();
+  const close = (): void => {
+    clearTimeout(timer);
+    reading.abort();
+    if (path !== undefined) note(path, undefined);
+  };
+  return { now, reload, close };
+}

@@ -1,0 +1,65 @@
+import type { ComponentChildren } from 'preact';
+import { useLocation } from 'preact-iso';
+import { Banner } from './parts/banner.js';
+import { useResource } from './resource.js';
+import type { AttentionRow, Page } from './shapes.js';
+
+const places = [
+  ['/orders', 'Orders'],
+  ['/attention', 'Attention'],
+  ['/stock', 'Stock'],
+  ['/system', 'System'],
+] as const;
+const LOOK_EVERY_MS = 15_000;
+
+/** What each page has around it: the way to the others, and what is wrong with the API. */
+export function Shell({ children }: { readonly children: ComponentChildren }) {
+  return (
+    <>
+      <a class="skip" href="#main">
+        Skip to content
+      </a>
+      <header class="shell">
+        <a class="brand" href="/orders">
+          <img src={icon} alt="" width="20" height="20" />
+          Orders
+        </a>
+        <Navigation />
+        <a class="docs" href="/docs/" target="_self">
+          API
+        </a>
+      </header>
+      <Banner />
+      <main id="main" tabIndex={-1}>
+        {children}
+      </main>
+    </>
+  );
+}
+
+const icon = new URL('./icon.svg', import.meta.url).pathname;
+
+function Navigation() {
+  const { path } = useLocation();
+  const attention = useResource<Page<AttentionRow>>('/v1/attention?limit=20', LOOK_EVERY_MS);
+  const { data: rows = [], nextCursor } = attention.now.value.data ?? {};
+  return (
+    <nav aria-label="Pages">
+      {places.map(([href, name]) => (
+        <a href={href} aria-current={isAt(path, href) ? 'page' : undefined}>
+          {name}
+          {href === '/attention' && rows.length > 0 && (
+            <span class="badge bad">
+              {rows.length}
+              {nextCursor !== undefined && '+'}
+            </span>
+          )}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
+function isAt(path: string, href: string): boolean {
+  return path === href || path.startsWith(`${href}/`) || (path === '/' && href === '/orders');
+}

@@ -1,0 +1,85 @@
+import { useLocation } from 'preact-iso';
+import { pathOf } from './api.js';
+import { Bar } from './parts/bar.js';
+import { Empty, Shown } from './parts/states.js';
+import { Ago } from './parts/time.js';
+import { useTitle } from './parts/title.js';
+import { useResource } from './resource.js';
+import type { Page, Stock } from './shapes.js';
+import { Movements } from './stock-movements.js';
+
+const LOOK_EVERY_MS = 5_000;
+
+/** What is on hand and promised, and how it came to that. */
+export function StockPage() {
+  useTitle('Stock');
+  const { query } = useLocation();
+  const { sku, cursor } = query;
+  const found = useResource<Page<Stock>>(pathOf('/v1/stock', { cursor, limit: 100 }), LOOK_EVERY_MS);
+  return (
+    <section class="reading wide">
+      <h1>Stock</h1>
+      <div class="beside">
+        <Shown of={found.now.value}>
+          {({ data, nextCursor }) =>
+            data.length === 0 ? (
+              <Empty title="No stock has moved yet">
+                <p>A SKU is listed here once it was reserved, or counted.</p>
+              </Empty>
+            ) : (
+              <div>
+                <StockTable rows={data} chosen={sku} />
+                {nextCursor !== undefined && (
+                  <p>
+                    <a href={pathOf('/stock', { cursor: nextCursor })}>Next page</a>
+                  </p>
+                )}
+              </div>
+            )
+          }
+        </Shown>
+        {sku !== undefined && <Movements sku={sku} />}
+      </div>
+    </section>
+  );
+}
+
+function StockTable({
+  rows,
+  chosen,
+}: {
+  readonly rows: readonly Stock[];
+  readonly chosen: string | undefined;
+}) {
+  return (
+    <table class="plain">
+      <thead>
+        <tr>
+          <th>SKU</th>
+          <th class="number">On hand</th>
+          <th class="number">Reserved</th>
+          <th class="number">Free</th>
+          <th class="wide-only">Reserved of what is on hand</th>
+          <th class="wide-only">Changed</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(({ sku, onHand, reserved, updatedAt, toBeCounted }) => (
+          <tr key={sku} class={sku === chosen ? 'chosen' : ''}>
+            <td>
+              <a href={pathOf('/stock', { sku })}>{sku}</a>
+              {toBeCounted && <span class="status warn">to be counted</span>}
+            </td>
+            <td class="number">{onHand.toLocaleString('en')}</td>
+            <td class="number">{reserved.toLocaleString('en')}</td>
+            <td class="number">{(onHand - reserved).toLocaleString('en')}</td>
+            <td class="wide-only">
+              <Bar part={reserved} whole={onHand} tone="busy" />
+            </td>
+            <td class="wide-only">{updatedAt !== undefined && <Ago at={updatedAt} />}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

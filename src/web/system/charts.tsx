@@ -1,0 +1,91 @@
+import 'uplot/dist/uPlot.min.css';
+import { useEffect, useRef } from 'preact/hooks';
+import uPlot from 'uplot';
+import { Empty, Shown } from '../parts/states.js';
+import { useResource } from '../resource.js';
+import type { Day } from '../shapes.js';
+import { type Chart, chartsOf } from './series.js';
+
+const LOOK_EVERY_MS = 30_000;
+const HEIGHT = 150;
+
+/** What happened day by day, in the last thirty days. */
+export function Charts() {
+  const found = useResource<{ readonly from: string; readonly to: string; readonly data: readonly Day[] }>(
+    '/v1/stats',
+    LOOK_EVERY_MS,
+  );
+  return (
+    <section class="panel charts">
+      <h2>Day by day</h2>
+      <Shown of={found.now.value} lines={10}>
+        {({ from, to, data }) =>
+          data.length === 0 ? (
+            <Empty title="Nothing in thirty days" />
+          ) : (
+            <div class="grid">
+              {chartsOf(from, to, data).map((chart) => (
+                <Plot key={chart.title} of={chart} />
+              ))}
+            </div>
+          )
+        }
+      </Shown>
+    </section>
+  );
+}
+
+function Plot({ of }: { readonly of: Chart }) {
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const { current } = place;
+    if (current === null) return undefined;
+    const plot = new uPlot(
+      optionsOf(of, current),
+      [of.days.map((day) => day / 1_000), ...of.values.map((values) => [...values])],
+      current,
+    );
+    const sized = new ResizeObserver(() => plot.setSize({ width: current.clientWidth, height: HEIGHT }));
+    sized.observe(current);
+    return () => {
+      sized.disconnect();
+      plot.destroy();
+    };
+  }, [of]);
+  const last = of.names.map((name, index) => `${name} ${of.shown(of.values[index]?.at(-1) ?? null)}`);
+  return (
+    <figure>
+      <figcaption>
+        {of.title} <span class="quiet">{last.join(', ')} today</span>
+      </figcaption>
+      <div ref={place} class="plot" role="img" aria-label={`${of.title} by day; ${last.join(', ')} today`} />
+    </figure>
+  );
+}
+
+const inks = ['--ink-busy', '--ink-warn', '--ink-bad'];
+
+function optionsOf(of: Chart, place: Element): uPlot.Options {
+  const ink = (name: string) => getComputedStyle(place).getPropertyValue(name).trim();
+  const axis = { stroke: ink('--quiet'), grid: { stroke: ink('--line'), width: 1 }, ticks: { show: false } };
+  return {
+    width: place.clientWidth,
+    height: HEIGHT,
+    legend: { show: false },
+    cursor: { show: false },
+    scales: { y: { range: (_self, _min, max) => [0, Math.max(1, max * 1.1)] } },
+    axes: [
+      { ...axis, grid: { show: false }, values: '{D} {MMM}', space: 60, size: 30 },
+      { ...axis, size: 62, values: (_self, marks) => marks.map((mark) => of.shown(mark)) },
+    ],
+    series: [
+      {},
+      ...of.names.map((label, index) => ({
+        label,
+        stroke: ink(inks[index] ?? '--ink-busy'),
+        width: 1.5,
+        points: { show: true, size: 4, fill: ink(inks[index] ?? '--ink-busy') },
+      })),
+    ],
+  };
+}

@@ -1,0 +1,187 @@
+import { useComputed, useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { post, Problem } from '../api.js';
+import { count, duration, words } from '../format.js';
+import { Bar } from '../parts/bar.js';
+import { Figures } from '../parts/figures.js';
+import { Shown } from '../parts/states.js';
+import { Status } from '../parts/status.js';
+import { useTitle } from '../parts/title.js';
+import { useResource } from '../resource.js';
+import type { Progress, Projections, Readiness, ViewStatus } from '../shapes.js';
+import { Charts } from './charts.js';
+import { Parked } from './parked.js';
+
+const LOOK_EVERY_MS = 2_000;
+
+export function SystemPage() {
+  useTitle('System');
+  return (
+    <section class="system">
+      <h1 class="hidden">System</h1>
+      <Dependencies />
+      <Views />
+      <Charts />
+    </section>
+  );
+}
+
+function Dependencies() {
+  const ready = useResource<Readiness>('/health/ready', LOOK_EVERY_MS);
+  return (
+    <section class="panel">
+      <h2>What works</h2>
+      <Shown of={answered(ready.now.value)} lines={8}>
+        {({ dependencies }) => (
+          <ul class="dependencies">
+            {dependencies.map(({ name, status, detail, cost }) => (
+              <li key={name}>
+                <Status of={status} />
+                <b>{name}</b>
+                {status !== 'up' && (
+                  <span>
+                    {detail}
+                    {cost !== undefined && <span class="quiet"> Meanwhile: {cost}.</span>}
+                  </span>
+                )}
+              </li>
+            ))}
+          </ul>
+        )}
+      </Shown>
+    </section>
+  );
+}
+
+/** A process that is not ready answers 503, and says why in the same shape. */
+function answered({ data, problem }: ReturnType<typeof useResource<Readiness>>['now']['value']) {
+  if (problem !== undefined && 'dependencies' in problem.body)
+    return { data: problem.body as unknown as Readiness };
+  return { ...(data !== undefined && { data }), ...(problem !== undefined && { problem }) };
+}
+
+function Views() {
+  const found = useResource<Projections>('/v1/projections', LOOK_EVERY_MS);
+  const rate = useRate(found.now.value.data?.feed.head);
+  const lag = useComputed(() => found.now.value.data?.feed.behindMs ?? 0);
+  return (
+    <section class="panel">
+      <h2>Events and views</h2>
+      <Shown of={found.now.value} lines={10}>
+        {({ feed, views, stores }) => (
+          <>
+            <Figures
+              of={[
+                ['Events', feed.head.toLocaleString('en')],
+                ['Events per second', rate.value === undefined ? '…' : rate.value.toFixed(1)],
+                ['Without a position yet', feed.unsequenced.toLocaleString('en')],
+                ['Feed behind', duration(lag.value)],
+              ]}
+            />
+            <table class="plain">
+              <thead>
+                <tr>
+                  <th>View</th>
+                  <th class="number">Version</th>
+                  <th class="number">Behind</th>
+                  <th class="number">Parked</th>
+                  <th>Rebuild</th>
+                </tr>
+              </thead>
+              <tbody>
+                {views.map((view) => (
+                  <ViewRow key={view.name} view={view} reload={found.reload} />
+                ))}
+                {stores.map(({ name, rebuilding }) => (
+                  <tr key={name}>
+                    <td>{name}</td>
+                    <td class="number" />
+                    <td class="number quiet">with each order</td>
+                    <td class="number" />
+                    <td>
+                      {rebuilding ? (
+                        <RebuildProgress of={rebuilding} />
+                      ) : (
+                        <Rebuild name={name} onDone={found.reload} />
+                      )}
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+            {views
+              .filter(({ parked }) => parked > 0)
+              .map(({ name }) => (
+                <Parked key={name} view={name} onDone={found.reload} />
+              ))}
+          </>
+        )}
+      </Shown>
+    </section>
+  );
+}
+
+function ViewRow({ view, reload }: { readonly view: ViewStatus; readonly reload: () => void }) {
+  const { name, version, latestVersion, eventsBehind, msBehind, parked, rebuilding } = view;
+  return (
+    <tr>
+      <td>{name}</td>
+      <td class="number">{version === latestVersion ? version : `${version} of ${latestVersion}`}</td>
+      <td class="number">
+        {eventsBehind === 0 ? (
+          <span class="quiet">0</span>
+        ) : (
+          `${count(eventsBehind, 'event')}, ${duration(msBehind)}`
+        )}
+      </td>
+      <td class="number">{parked === 0 ? <span class="quiet">0</span> : <b class="bad">{parked}</b>}</td>
+      <td>{rebuilding ? <RebuildProgress of={rebuilding} /> : <Rebuild name={name} onDone={reload} />}</td>
+    </tr>
+  );
+}
+
+function RebuildProgress({ of }: { readonly of: Progress }) {
+  const { done, total, perSecond, secondsLeft } = of;
+  return (
+    <span class="progress">
+      <Bar part={done} whole={Math.max(done, total)} tone="busy" />
+      {`${done.toLocaleString('en')} of ${total.toLocaleString('en')}, ${perSecond.toLocaleString('en')}/s`}
+      {secondsLeft !== undefined && `, ${duration(secondsLeft * 1_000)} left`}
+    </span>
+  );
+}
+
+function Rebuild({ name, onDone }: { readonly name: string; readonly onDone: () => void }) {
+  const problem = useSignal('');
+  const ask = async (): Promise<void> => {
+    try {
+      await post(`/v1/projections/${name}/rebuild`);
+      onDone();
+    } catch (error) {
+      problem.value = error instanceof Problem ? error.message : words(String(error));
+    }
+  };
+  return (
+    <>
+      <button type="button" class="small" onClick={() => void ask()} aria-label={`Rebuild ${name}`}>
+        Rebuild
+      </button>
+      <span class="problem">{problem}</span>
+    </>
+  );
+}
+
+/** Events per second between two looks; undefined after the first one. */
+function useRate(head: number | undefined) {
+  const rate = useSignal<number | undefined>(undefined);
+  const last = useRef<{ readonly head: number; readonly at: number } | undefined>(undefined);
+  useEffect(() => {
+    if (head === undefined) return;
+    const at = Date.now();
+    const before = last.current;
+    if (before !== undefined && at > before.at)
+      rate.value = Math.max(0, ((head - before.head) * 1_000) / (at - before.at));
+    last.current = { head, at };
+  });
+  return rate;
+}

@@ -1,0 +1,64 @@
+import { amountOf, duration } from '../format.js';
+import type { Day } from '../shapes.js';
+
+export interface Chart {
+  readonly title: string;
+  /** their beginnings, in milliseconds */
+  readonly days: readonly number[];
+  readonly names: readonly string[];
+  /** of each name, a value for each day; null if there is none */
+  readonly values: readonly (readonly (number | null)[])[];
+  readonly shown: (value: number | null) => string;
+}
+
+const DAY_MS = 86_400_000;
+
+/** Charts of all days from one to another; days on which nothing happened count as 0. */
+export function chartsOf(from: string, to: string, found: readonly Day[]): readonly Chart[] {
+  const days: string[] = [];
+  for (let time = Date.parse(from); time <= Date.parse(to); time += DAY_MS)
+    days.push(new Date(time).toISOString().slice(0, 10));
+  const times = days.map((day) => Date.parse(day));
+  const sums = (value: (day: Day) => number) =>
+    days.map((day) => found.filter((one) => one.day === day).reduce((sum, one) => sum + value(one), 0));
+  const whole = (value: number | null) => (value === null ? '–' : Math.round(value).toLocaleString('en'));
+  const currencies = [...new Set(found.map(({ currency }) => currency))].slice(0, 3);
+  const [currency = 'EUR'] = currencies;
+  const ofMain = (day: string) => found.find((one) => one.day === day && one.currency === currency);
+  return [
+    {
+      title: 'Orders',
+      days: times,
+      names: ['created', 'cancelled', 'rejected'],
+      values: [
+        sums(({ created }) => created),
+        sums(({ cancelled }) => cancelled),
+        sums(({ rejected, expired }) => rejected + expired),
+      ],
+      shown: whole,
+    },
+    {
+      title: `Revenue, ${currencies.join(', ')}`,
+      days: times,
+      names: currencies,
+      values: currencies.map((one) =>
+        days.map((day) => Number(found.find((it) => it.day === day && it.currency === one)?.revenue ?? 0)),
+      ),
+      shown: (value) => (value === null ? '–' : amountOf(Math.round(value), currency)),
+    },
+    {
+      title: 'Time to confirm',
+      days: times,
+      names: ['average'],
+      values: [days.map((day) => ofMain(day)?.timeToConfirm?.average ?? null)],
+      shown: (value) => (value === null ? '–' : duration(value)),
+    },
+    {
+      title: 'Cancelled, of those created',
+      days: times,
+      names: ['share'],
+      values: [days.map((day) => ofMain(day)?.cancellationRate ?? null)],
+      shown: (value) => (value === null ? '–' : `${Math.round(value * 100)} %`),
+    },
+  ];
+}

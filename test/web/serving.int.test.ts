@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { addKey } from '../../src/access/keys.js';
+import { orderCard } from '../../src/api/page/card.js';
+import type { OrderView } from '../../src/order/view.js';
+import { orderBody, startTestApi, type TestApi } from '../support/api.js';
+
+let api: TestApi;
+let guarded: TestApi;
+
+beforeAll(async () => {
+  [api, guarded] = await Promise.all([startTestApi(), startTestApi({ AUTH: 'on' })]);
+});
+afterAll(async () => {
+  await Promise.all([api.close(), guarded.close()]);
+});
+
+const html = { 'content-type': expect.stringContaining('text/html') };
+
+test('each path of the page is the page, and other paths are not', async () => {
+  for (const path of [
+    '/',
+    '/orders',
+    '/orders?status=pending',
+    '/attention',
+    '/system',
+    '/customers/c-1',
+    '/stock',
+  ])
+    expect(await api.get(path)).toMatchObject({ status: 200, headers: html });
+  expect(await api.get('/orders/o-1/x')).toMatchObject({ status: 404, body: { code: 'unknown_path' } });
+  expect((await api.get('/docs/')).status).toBe(200);
+});
+
+test('everything comes from this origin, and nothing inline runs', async () => {
+  const { headers } = await api.get('/orders/o-1?v=1');
+  const policy = String(headers['content-security-policy']);
+  expect(policy).toContain("script-src 'self'");
+  expect(policy).not.toContain('unsafe');
+});
+
+test('files are kept for good, come compressed, and stay in their folder', async () => {
+  const { body } = await api.get('/');
+  const [, script = ''] = /src="(\/assets\/[^"]+\.js)"/.exec(String(body)) ?? [];
+  expect(await api.get(script, { 'accept-encoding': 'gzip' })).toMatchObject({
+    status: 200,
+    headers: {
+      'content-type': expect.stringContaining('javascript'),
+      'content-encoding': 'gzip',
+      'cache-control': expect.stringContaining('immutable'),
+    },
+  });
+  expect((await api.get('/assets/nothing.js')).status).toBe(404);
+  expect((await api.get('/assets/..%2f..%2fpackage.json')).status).toBeGreaterThanOrEqual(400);
+});
+
+test('an order can be read without JavaScript', async () => {
+  const { body } = await api.post('/v1/orders', { body: orderBody({ id: 'card-1' }) });
+  expect(body.orderId).toBe('card-1');
+  const page = String((await api.get('/orders/card-1')).body);
+  expect(page).toMatch(/<noscript>[^]*Order card-1[^]*Ada Example \(c-1\)[^]*EUR 39\.98[^]*<\/noscript>/);
+  const none = await api.get('/orders/nothing');
+  expect(none.status).toBe(200);
+  expect(String(none.body)).not.toContain('class="card"');
+});
+
+test('what a person wrote is text in it, not HTML', () => {
+  const order = { orderId: '<b>', lines: [], customer: { id: 'c', name: '<img src=x onerror="alert(1)">' } };
+  const card = orderCard({
+    ...order,
+    currency: 'EUR',
+    total: 0,
+    captured: 0,
+    refunded: 0,
+  } as unknown as OrderView);
+  expect(card).toContain('&lt;img src=x onerror=&quot;alert(1)&quot;&gt;');
+  expect(card).not.toMatch(/<img|<b>/);
+});
+
+test('an order is in the page only for who may read it', async () => {
+  const { key } = await addKey(guarded.mongo.db, { client: 'shop', scopes: ['orders:write', 'orders:read'] });
+  const bearer = { authorization: `Bearer ${key}` };
+  await guarded.post('/v1/orders', { body: orderBody({ id: 'card-2' }), headers: bearer });
+  expect((await guarded.get('/v1/orders/card-2', bearer)).status).toBe(200);
+  const page = await guarded.get('/orders/card-2');
+  expect(page.status).toBe(200);
+  expect(String(page.body)).not.toContain('card-2');
+});

@@ -1,0 +1,28 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { expect, test } from '@jest/globals';
+
+const folder = join('dist', 'web');
+const html = readFileSync(join(folder, 'index.html'), 'utf8');
+const MOST = 60 * 1024;
+
+test('the first page is at most 60 kB, compressed', () => {
+  const files = [...html.matchAll(/(?:src|href)="\/(assets\/[^"]+)"/g)].map(([, name = '']) => name);
+  expect(files.some((name) => name.endsWith('.js'))).toBe(true);
+  expect(files.some((name) => name.endsWith('.css'))).toBe(true);
+  const sizes = [html, ...files.map((name) => readFileSync(join(folder, name)))].map(
+    (content) => gzipSync(content).length,
+  );
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(MOST);
+});
+
+test('nothing comes from elsewhere, and nothing is inline', () => {
+  expect(html).not.toMatch(/(?:src|href)="(?:https?:)?\/\//);
+  expect(html).not.toMatch(/<script(?![^>]* src=)|<style| style=| on\w+=/);
+});
+
+test('every file has a compressed one beside it', () => {
+  const names = readdirSync(join(folder, 'assets'));
+  for (const name of names.filter((one) => !one.endsWith('.gz'))) expect(names).toContain(`${name}.gz`);
+});
