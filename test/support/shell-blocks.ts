@@ -66,7 +66,9 @@ export async function openShell(
   return {
     run: async (script) =>
       await new Promise((done, failed) => {
-        const args = ['-ec', script.replaceAll('http://127.0.0.1:8080', address)];
+        // However busy this machine is, the order is waited for.
+        const patient = script.replaceAll(/--wait \d+/g, '--wait 30');
+        const args = ['-ec', patient.replaceAll('http://127.0.0.1:8080', address)];
         execFile('sh', args, { cwd: folder, env }, (error, stdout, stderr) =>
           error === null
             ? done(stdout)
