@@ -8,7 +8,7 @@ import type { Order } from './order/order.js';
 export { rebuild, rollBackOrders } from './log/workflow/rebuild.js';
 export { reconcile } from './log/workflow/reconcile.js';
 export { forgetPerson } from './forgetting/workflow.js';
-export { singleton as standing } from './log/workflow/singleton.js';
+export { standing } from './log/workflow/standing.js';
 
 export async function order(input: Input<Order>): Promise<EntityEnd> {
   return await run(orders, input);

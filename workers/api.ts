@@ -21,6 +21,7 @@ import { type Dependency, registerHealth, type ServedRole } from '../src/api/hea
 import { registerKeys } from '../src/api/keys-routes.js';
 import { registerMetrics } from '../src/api/metrics.js';
 import { registerSystem } from '../src/api/system-route.js';
+import { registerSession } from '../src/api/session.js';
 import { createHttp, type Http, type HttpLimits } from '../src/api/server.js';
 import { isTemporalOutage } from '../src/outages/temporal-outage.js';
 import { createWorkerPresence } from '../src/server/worker-presence.js';
@@ -32,8 +33,8 @@ import { exposureGauges, orderGauges } from '../src/api/queries/order-gauges.js'
 import { projectionGauges } from '../src/api/queries/projection-gauges.js';
 import { openPersons } from '../src/api/persons.js';
 import { registerQueries } from '../src/api/queries/routes.js';
-import { scheduleConcern, singletonConcern } from '../src/upkeep/concern.js';
-import { feedTaskQueue } from '../src/log/workflow/singleton-messages.js';
+import { scheduleConcern, standingConcern } from '../src/upkeep/concern.js';
+import { feedTaskQueue } from '../src/log/workflow/task-queues.js';
 import { registerPage } from '../src/api/page/page.js';
 import type { RoleContext, RunningRole } from './role.js';
 import { orderLog } from '../src/order-log.js';
@@ -176,12 +177,14 @@ export async function buildApi(
       orderTaskQueue: taskQueue,
       attentionAfterMs: config.attentionAfterMs,
       cursorSecrets: secrets.cursor,
+      uiUrl: config.temporal.uiUrl,
     });
   }
   if (roles.has('read')) await registerPage(app, page);
   else redirectToReference(app);
   registerSystem(app, config, connection, keys);
   registerKeys(app, db);
+  registerSession(app);
   registerHealth(app, served, dependencies({ client, config, db, exposure }));
   await app.ready();
   return app;
@@ -267,7 +270,7 @@ function dependencies({ client, config, db, exposure }: DependencyDeps): Depende
       check: async () => {
         const [lag, ...others] = await Promise.all([
           projectionsStatus(orderLog, db, viewsOfOrders).then((status) => lagBeyond(status, LAG_LIMIT_MS)),
-          soon(() => singletonConcern(deployment)),
+          standingConcern(db),
           presence.missing(deployment.taskQueue).catch(unknown),
         ]);
         const concerns = [...others, lag].filter((concern) => concern !== undefined);

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
-import { createFeedActivities } from './feed-activities.js';
+import { createFeedWork } from './feed-activities.js';
 import { logChanges } from '../src/server/log-changes.js';
 import { messageOf } from '../src/outages/message-of.js';
 import { withTimeout } from '../src/outages/timeout.js';
@@ -8,14 +8,12 @@ import { isStateViewOutdated } from '../src/log/views/rebuilding/rebuild-state-v
 import { logs } from '../src/logs.js';
 import { requestRebuild } from '../src/log/views/rebuilding/request-rebuild.js';
 import { restartEndedRebuild } from '../src/upkeep/ended-rebuilds.js';
-import {
-  listOwnWorkflows,
-  singletonTasks,
-  startSingleton,
-  type Deployment,
-} from '../src/upkeep/own-workflows.js';
-import { feedTaskQueue } from '../src/log/workflow/singleton-messages.js';
+import { listOwnWorkflows, type Deployment } from '../src/upkeep/own-workflows.js';
+import { doStanding } from '../src/log/feed/standing.js';
+import { watchStates } from '../src/log/views/feeding/state-changes.js';
+import { feedTaskQueue } from '../src/log/workflow/task-queues.js';
 import { ensureReconcileSchedule } from './reconcile-schedule.js';
+import type { Logger } from '../src/server/logger.js';
 import type { RoleContext } from './role.js';
 import { type RunningWorker, type WorkerContext, startWorker } from './worker.js';
 
@@ -23,52 +21,58 @@ const RETRY_MS = 1_000;
 const QUERY_TIMEOUT_MS = 1_000;
 const REBUILD_TIMEOUT_MS = 10_000;
 /** How often Temporal is asked whether the system's own workflows are running. */
-const CHECK_EVERY_MS = 3_000;
+const CHECK_EVERY_MS = 10_000;
 /** Covers the lag of Temporal's list and the difference of clocks. */
 const OVERLAP_MS = 5 * 60_000;
 const FIRST_LOOK_BACK_MS = 7 * 86_400_000;
 
 /**
  * The role `feed`: gives positions to events, and updates the views across orders. Any number of
- * processes may run: for each task one is active, the others stand by.
+ * processes may run: one is active, the others stand by.
  */
 export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
   const orderTaskQueue = context.config.temporal.taskQueue;
   const taskQueue = feedTaskQueue(orderTaskQueue);
-  const worker = startWorker(context, {
-    taskQueue,
-    activities: createFeedActivities({ db: context.mongo.db, tail: context.tail, orderTaskQueue }),
-  });
-  const stopping = new AbortController();
   const client = new Client({
     connection: context.temporal,
     namespace: context.config.temporal.namespace,
   });
+  const { db } = context.mongo;
+  const { standing, activities } = createFeedWork({ db, client, tail: context.tail, orderTaskQueue });
+  const worker = startWorker(context, { taskQueue, activities });
+  const stopping = new AbortController();
   const deployment = { client, taskQueue, orderTaskQueue };
-  const started = startTasks(context, deployment, stopping.signal);
-  const kept = started.then(() => restartEnded(context, deployment, stopping.signal));
-  const rebuilt = rebuildOutdated(context, taskQueue, stopping.signal);
+  const { signal } = stopping;
+  const stood = doStanding({ db, tasks: standing, signal, report: reportsTo(context.logger) });
+  const watched = watchStates(db, signal, () => context.tail.wake());
+  const started = startSchedule(context, deployment, signal);
+  const kept = started.then(() => restartEnded(context, deployment, signal));
+  const rebuilt = rebuildOutdated(context, taskQueue, signal);
   return {
     ready: Promise.all([worker.ready, started]).then(() => undefined),
     async stop() {
       stopping.abort();
-      await Promise.all([worker.stop(), kept, rebuilt]);
+      await Promise.all([worker.stop(), stood, watched, kept, rebuilt]);
     },
   };
 }
 
-/**
- * Starts the singleton workflows and the schedule, unless they exist. Retries until Temporal is
- * there.
- */
-async function startTasks({ config, logger }: RoleContext, deployment: Deployment, stopping: AbortSignal) {
+function reportsTo(logger: Logger) {
+  return (task: string) =>
+    logChanges(logger, {
+      fails: (problem) => `The task ${task} fails: ${problem}. It is tried again until it works.`,
+      works: `The task ${task} works again.`,
+    });
+}
+
+/** Creates the schedule, unless it exists. Retries until Temporal is there. */
+async function startSchedule({ config, logger }: RoleContext, deployment: Deployment, stopping: AbortSignal) {
   const changes = logChanges(logger, {
-    fails: (problem) => `The feed's workflows are not started yet: ${problem}`,
-    works: "The feed's workflows are started.",
+    fails: (problem) => `The schedule of the reconciliation is not there yet: ${problem}`,
+    works: 'The schedule of the reconciliation is there.',
   });
   while (!stopping.aborted) {
     try {
-      for (const task of singletonTasks) await startSingleton(deployment, task);
       await ensureReconcileSchedule({ ...deployment, everyMs: config.reconcileEveryMs });
       changes.worked();
       return;
@@ -80,8 +84,7 @@ async function startTasks({ config, logger }: RoleContext, deployment: Deploymen
 }
 
 /**
- * Starts again what was ended from outside: singleton workflows, the reconciliation's schedule,
- * rebuilds. A paused schedule stays paused, because a person has paused it; readiness reports that.
+ * Starts again what was ended from outside: the reconciliation's schedule, and rebuilds. A paused schedule stays paused, because a person has paused it; readiness reports that.
  */
 async function restartEnded(
   { config, mongo, logger }: RoleContext,
@@ -92,14 +95,7 @@ async function restartEnded(
   while (!stopping.aborted) {
     const lookedAt = Date.now();
     try {
-      const { missing, endedRebuilds, schedule } = await listOwnWorkflows(
-        deployment,
-        new Date(since).toISOString(),
-      );
-      for (const task of missing) {
-        if (await startSingleton(deployment, task))
-          logger.warn(`The workflow of ${task.activity} ${task.name} had ended and was started again.`);
-      }
+      const { endedRebuilds, schedule } = await listOwnWorkflows(deployment, new Date(since).toISOString());
       if (schedule === 'gone') {
         await ensureReconcileSchedule({ ...deployment, everyMs: config.reconcileEveryMs });
         logger.warn('The schedule of the reconciliation was gone and was created again.');

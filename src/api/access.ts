@@ -4,10 +4,12 @@ import type { Authenticate } from '../access/authenticate.js';
 import type { Principal } from '../access/principal.js';
 import { AccessUnavailable, NotAuthenticated } from '../access/refusals.js';
 import { type Scope, scopes } from '../access/scopes.js';
+import { isOwnPage, isSafe } from './edge/origins.js';
 import type { CountRefused } from './edge/rates.js';
 import { HttpProblem, problem } from './problem.js';
 import { isKey } from './schemas.js';
 import type { Http } from './server.js';
+import { keyInCookie } from './session.js';
 
 /**
  * Who may use a route: who has this scope, everybody, or everybody whose body is signed, which the
@@ -30,6 +32,12 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** every route, once the application is ready */
     readonly routeAccess: readonly RouteAccess[];
+    /** false with AUTH=off */
+    readonly isAuthenticating: boolean;
+    /** The principal of a request to an open route; undefined without valid credentials. */
+    readonly whoIs: (request: FastifyRequest) => Promise<Principal | undefined>;
+    /** The principal that has a key. @throws HttpProblem 401 */
+    readonly signIn: (request: FastifyRequest, key: string) => Promise<Principal>;
   }
   interface FastifySchema {
     /** in OpenAPI: what a caller must be allowed to do */
@@ -58,6 +66,31 @@ export function guardRoutes(
 ): void {
   listRoutes(app);
   app.decorateRequest('principal');
+  const identify = async (request: FastifyRequest) =>
+    authenticate ? await proven(request, authenticate) : claimed(request);
+  /** Counts what is refused, before it is. */
+  const counted = async <T>(request: FastifyRequest, check: () => Promise<T>): Promise<T> => {
+    try {
+      return await check();
+    } catch (error) {
+      if (error instanceof HttpProblem && isRefusal(error)) await countRefused?.(request);
+      throw error;
+    }
+  };
+  app.decorate('isAuthenticating', authenticate !== undefined);
+  app.decorate('whoIs', async (request: FastifyRequest) => {
+    try {
+      return await identify(request);
+    } catch (error) {
+      if (error instanceof HttpProblem && error.status === 401) return undefined;
+      throw error;
+    }
+  });
+  app.decorate('signIn', async (request: FastifyRequest, key: string) =>
+    authenticate
+      ? await counted(request, () => principalBy(authenticate, `Bearer ${key}`))
+      : claimed(request),
+  );
   app.addHook('preParsing', async (request, reply) => {
     if (request.is404) return;
     const { access, work } = request.routeOptions.config;
@@ -65,17 +98,12 @@ export function guardRoutes(
     request.principal = unidentified;
     if (access === 'open' || access === 'signed') return;
     const check = async () => {
-      const principal = authenticate ? await proven(request, authenticate) : claimed(request);
+      const principal = await identify(request);
       request.principal = principal;
       if (!principal.scopes.has(access)) throw scopeMissing(access);
       request.principal = forWhom(request, principal);
     };
-    try {
-      await check();
-    } catch (error) {
-      if (error instanceof HttpProblem && isRefusal(error)) await countRefused?.(request);
-      throw error;
-    }
+    await counted(request, check);
     if (authenticate && work === 'stream') endOnceRefused(reply, check, checkStreamsEveryMs);
   });
 }
@@ -144,21 +172,44 @@ function claimed({ headers }: FastifyRequest): Principal {
   return { actor: name, issuer: name, scopes: anonymous.scopes };
 }
 
-/** @throws HttpProblem 401, 503, or 400 if the request claims a name as well */
-async function proven({ headers }: FastifyRequest, authenticate: Authenticate): Promise<Principal> {
-  let principal: Principal;
-  try {
-    principal = await authenticate(headers.authorization);
-  } catch (error) {
-    if (error instanceof NotAuthenticated) throw unauthenticated(error);
-    if (error instanceof AccessUnavailable) throw new HttpProblem(503, 'access_unavailable', error.message);
-    throw error;
-  }
+/**
+ * By `Authorization`, else by the cookie of a signed-in page.
+ *
+ * @throws HttpProblem 401, 503, 400 if the request claims a name as well, or 403 if it changes
+ *   something by the cookie and no page of ours has sent it
+ */
+async function proven(request: FastifyRequest, authenticate: Authenticate): Promise<Principal> {
+  const { headers, method } = request;
+  const key = headers.authorization === undefined ? keyInCookie(request) : undefined;
+  if (key !== undefined && !isSafe(method) && !isOwnPage(headers)) throw otherOrigin();
+  const principal = await principalBy(
+    authenticate,
+    key === undefined ? headers.authorization : `Bearer ${key}`,
+  );
   if (headers['x-actor'] !== undefined) {
     const detail = 'is not taken, since the key or token says who you are: leave it out';
     throw refusedHeader('x-actor', 'actor_claimed', detail);
   }
   return principal;
+}
+
+/** @throws HttpProblem 401 or 503 */
+async function principalBy(
+  authenticate: Authenticate,
+  authorization: string | undefined,
+): Promise<Principal> {
+  try {
+    return await authenticate(authorization);
+  } catch (error) {
+    if (error instanceof NotAuthenticated) throw unauthenticated(error);
+    if (error instanceof AccessUnavailable) throw new HttpProblem(503, 'access_unavailable', error.message);
+    throw error;
+  }
+}
+
+function otherOrigin(): HttpProblem {
+  const detail = 'A request that changes something by a cookie must come from a page of this origin.';
+  return new HttpProblem(403, 'origin_not_allowed', detail);
 }
 
 /**

@@ -29,6 +29,7 @@ const patterns = {
     'must be an address such as ada@example.com',
   ],
   key: ['^[\\u0021-\\u007e]{1,200}$', 'must be 1 to 200 visible ASCII characters without spaces'],
+  credential: ['^[A-Za-z0-9._~+/=-]{1,4000}$', 'must be an API key or an access token'],
   ifMatch: [
     '^(\\*|[ ,]*(W/)?"[^"\\s]*"([ ,]+(W/)?"[^"\\s]*")*[ ,]*)$',
     'must be the ETag of a version, such as "3" with its quotes, or *',
@@ -68,6 +69,8 @@ export const Currency = matching('currency');
 export const Country = matching('country');
 export const Email = matching('email', { maxLength: 254 });
 export const Key = matching('key');
+/** An API key or an access token. */
+export const Credential = matching('credential');
 /** Headers that say who acts, and for whom. */
 export const Actors = Type.Object({
   'x-actor': Type.Optional(

@@ -1,13 +1,61 @@
 import { workflowId } from '../order-log.js';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
-import type { temporal } from '@temporalio/proto';
 import { mapInOrder } from '../concurrency/async-iterables.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
 import type { AttentionRow } from './rows.js';
 
 const TIMEOUT_MS = 1_500;
 const concurrency = 8;
+
+/** What Temporal knows of an order's latest workflow run. */
+export interface OrderRun {
+  readonly runId: string;
+  /** in Temporal's words, such as `RUNNING` */
+  readonly status: string;
+  /** of its steps that have not ended */
+  readonly tries: readonly Tries[];
+}
+
+/** The tries of a step: of an effect, or of recording alone. */
+export interface Tries {
+  /** of the effect, or `record` */
+  readonly type: string;
+  /** so far */
+  readonly attempts: number;
+  readonly lastError?: string;
+  /** ISO-8601 UTC; absent while it is tried */
+  readonly nextTryAt?: string;
+}
+
+/**
+ * @returns undefined if Temporal has no workflow of the order
+ * @throws errors of Temporal if it does not answer in 1.5 s, or until `giveUpAt`
+ */
+export async function runOf(
+  client: Client,
+  orderId: string,
+  giveUpAt = Date.now() + TIMEOUT_MS,
+): Promise<OrderRun | undefined> {
+  try {
+    const handle = client.workflow.getHandle(workflowId(orderId));
+    const { raw, runId, status } = await client.connection.withDeadline(giveUpAt, () => handle.describe());
+    const tries = (raw.pendingActivities ?? []).map((pending): Tries => {
+      const lastError = pending.lastFailure?.message ?? undefined;
+      const nextTryAt = optionalTsToMs(pending.nextAttemptScheduleTime);
+      return {
+        type: pending.activityType?.name ?? '',
+        attempts: pending.attempt ?? 0,
+        ...(lastError !== undefined && { lastError }),
+        ...(nextTryAt !== undefined && { nextTryAt: new Date(nextTryAt).toISOString() }),
+      };
+    });
+    return { runId, status: status.name, tries };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
 
 /**
  * Adds to rows of code `effect_owed` what Temporal knows of their retries: attempts so far, the
@@ -26,34 +74,24 @@ async function withAttempt(client: Client, row: AttentionRow, giveUpAt: number):
   const { code, orderId } = row;
   if (code !== 'effect_owed' || orderId === undefined || Date.now() > giveUpAt) return row;
   try {
-    const handle = client.workflow.getHandle(workflowId(orderId));
-    const { raw, status } = await client.connection.withDeadline(giveUpAt, () => handle.describe());
-    return status.name === 'RUNNING'
-      ? withRetries(row, raw.pendingActivities ?? [])
-      : withoutWorkflow(row, orderId);
+    const run = await runOf(client, orderId, giveUpAt);
+    return run?.status === 'RUNNING' ? withRetries(row, run.tries) : withoutWorkflow(row, orderId);
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return withoutWorkflow(row, orderId);
     if (isTemporalOutage(error)) return row;
     throw error;
   }
 }
 
-/** The activity with the most attempts is taken as the one that blocks the order. */
-function withRetries(
-  row: AttentionRow,
-  pending: readonly temporal.api.workflow.v1.IPendingActivityInfo[],
-): AttentionRow {
-  const [worst] = pending.toSorted((one, other) => (other.attempt ?? 0) - (one.attempt ?? 0));
+/** The step with the most attempts is taken as the one that blocks the order. */
+function withRetries(row: AttentionRow, tries: readonly Tries[]): AttentionRow {
+  const [worst] = tries.toSorted((one, other) => other.attempts - one.attempts);
   if (worst === undefined) return row;
-  const attempts = worst.attempt ?? 0;
-  const failure = worst.lastFailure?.message;
-  const nextTryAt = optionalTsToMs(worst.nextAttemptScheduleTime);
+  const { type, attempts, lastError, nextTryAt } = worst;
   return {
     ...row,
-    ...(failure !== undefined &&
-      failure !== null && { detail: `${row.detail}; ${worst.activityType?.name} failed: ${failure}` }),
+    ...(lastError !== undefined && { detail: `${row.detail}; ${type} failed: ${lastError}` }),
     attempts,
-    ...(nextTryAt !== undefined && { nextTryAt: new Date(nextTryAt).toISOString() }),
+    ...(nextTryAt !== undefined && { nextTryAt }),
   };
 }
 

@@ -1,9 +1,9 @@
 import { type Db, type Document, Long } from 'mongodb';
 
-/** The changes of a collection in commit order, in batches. */
+/** The changes of a collection, or of a database, in commit order, in batches. */
 export interface ChangeStream<C> {
-  /** The next batch; it is empty if `waitMs` pass without a change. */
-  next(waitMs: number): Promise<ChangeBatch<C>>;
+  /** The next batch; it is empty if `waitMs` pass without a change, or `signal` aborts. */
+  next(waitMs: number, signal?: AbortSignal): Promise<ChangeBatch<C>>;
   close(): Promise<void>;
 }
 
@@ -16,7 +16,8 @@ export interface ChangeBatch<C> {
 }
 
 export interface ChangeStreamQuery {
-  readonly collection: string;
+  /** absent for all collections of the database */
+  readonly collection?: string;
   /** stages after `$changeStream`; they determine the shape `C` */
   readonly pipeline: readonly Document[];
   /** where to start; if absent, with the next change */
@@ -42,7 +43,7 @@ export function asLong(id: Long | number): Long {
   return typeof id === 'number' ? Long.fromNumber(id) : id;
 }
 
-/** The stream was invalidated: the collection was dropped or renamed. */
+/** The stream was invalidated: the collection or the database was dropped, or renamed. */
 export class ChangeStreamEnded extends Error {
   override readonly name = 'ChangeStreamEnded';
 }
@@ -59,12 +60,15 @@ export async function openChangeStream<C>(
   db: Db,
   { collection, pipeline, resumeToken }: ChangeStreamQuery,
 ): Promise<ChangeBatch<C> & ChangeStream<C>> {
+  // The server's name of the cursors of a whole database.
+  const cursors = collection ?? '$cmd.aggregate';
   const session = db.client.startSession();
   const endSession = async (): Promise<void> => await session.endSession().catch(() => undefined);
-  const command = async (body: object) => {
+  const command = async (body: object, signal?: AbortSignal) => {
     // The shape is the server's contract for these two commands, and the pipeline's for `C`.
-    const { cursor } = (await db.command(body, { session })) as CursorReply<C>;
-    if (Number(cursor.id) === 0) throw new ChangeStreamEnded(`The change stream of ${collection} has ended.`);
+    const { cursor } = (await db.command(body, { session, ...(signal && { signal }) })) as CursorReply<C>;
+    if (Number(cursor.id) === 0)
+      throw new ChangeStreamEnded(`The change stream of ${collection ?? db.databaseName} has ended.`);
     const changes = cursor.firstBatch ?? cursor.nextBatch ?? [];
     const batch: ChangeBatch<C> = {
       changes,
@@ -76,16 +80,25 @@ export async function openChangeStream<C>(
   try {
     const $changeStream = resumeToken === undefined ? {} : { resumeAfter: resumeToken };
     const { id, batch } = await command({
-      aggregate: collection,
+      aggregate: collection ?? 1,
       pipeline: [{ $changeStream }, ...pipeline],
       cursor: { batchSize },
     });
+    let last = batch;
     return {
       ...batch,
-      next: async (waitMs) =>
-        (await command({ getMore: id, collection, batchSize, maxTimeMS: waitMs })).batch,
+      async next(waitMs, signal) {
+        try {
+          const more = { getMore: id, collection: cursors, batchSize, maxTimeMS: waitMs };
+          last = (await command(more, signal)).batch;
+          return last;
+        } catch (error) {
+          if (!signal?.aborted) throw error;
+          return { ...last, changes: [], isFull: false };
+        }
+      },
       async close() {
-        await db.command({ killCursors: collection, cursors: [id] }, { session }).catch(() => undefined);
+        await db.command({ killCursors: cursors, cursors: [id] }, { session }).catch(() => undefined);
         await endSession();
       },
     };

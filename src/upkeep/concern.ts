@@ -1,20 +1,27 @@
-import { WorkflowNotFoundError } from '@temporalio/client';
+import type { Db } from 'mongodb';
+import { idleTasks } from '../log/feed/leases.js';
+import { projecting, sequencing } from '../log/feed/standing.js';
+import { logs } from '../logs.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
-import { whyStopped, scheduleState, singletonTasks, type Deployment } from './own-workflows.js';
+import { views } from '../views/views.js';
+import { scheduleState, type Deployment } from './own-workflows.js';
 
-/** Which singleton workflows are not running, and why; undefined if all run or Temporal is away. */
-export async function singletonConcern(deployment: Deployment): Promise<string | undefined> {
-  return await undefinedInOutage(async () => {
-    const found = await Promise.all(
-      singletonTasks.map(async (task) => {
-        const cause = await whyStopped(deployment, task).catch(neverStarted);
-        return cause === undefined ? [] : [`the workflow of ${task.activity} ${task.name} ${cause}`];
-      }),
-    );
-    const stopped = found.flat();
-    if (stopped.length === 0) return undefined;
-    return `${stopped.join('; ')}: a process of the role feed starts it again within seconds`;
-  });
+/** What must always be done by some process of the role `feed`. */
+const standingTasks = [
+  ...logs.map(({ feed }) => sequencing(feed)),
+  ...views.map(({ name }) => projecting(name)),
+];
+
+/** Which standing tasks no process does, and since when; undefined if all are done. */
+export async function standingConcern(db: Db): Promise<string | undefined> {
+  const idle = await idleTasks(db, standingTasks);
+  if (idle.length === 0) return undefined;
+  const told = idle.map(({ task, since }) =>
+    since === undefined
+      ? `${task} was never done`
+      : `${task} is done by no process since ${since.toISOString()}`,
+  );
+  return `${told.join('; ')}: a process of the role feed takes it within seconds`;
 }
 
 /** Why the scheduled reconciliation does not run; undefined if it does or Temporal is away. */
@@ -26,11 +33,6 @@ export async function scheduleConcern(deployment: Deployment): Promise<string | 
       return 'its schedule is gone: a process of the role feed makes it again within seconds';
     return `its schedule is paused${state.pausedFor === '' ? '' : ` (${state.pausedFor})`}: it goes on when a person unpauses it in Temporal`;
   });
-}
-
-function neverStarted(error: unknown): string {
-  if (error instanceof WorkflowNotFoundError) return 'was never started, or is forgotten';
-  throw error;
 }
 
 async function undefinedInOutage(ask: () => Promise<string | undefined>): Promise<string | undefined> {

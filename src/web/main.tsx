@@ -4,6 +4,7 @@ import { lazy, LocationProvider, Route, Router } from 'preact-iso';
 import { Shell } from './shell.js';
 import { AttentionPage } from './attention.js';
 import { CustomerPage } from './customer.js';
+import { loadSession } from './session.js';
 import { NotFound } from './parts/states.js';
 import { OrderPage } from './order/page.js';
 import { OrdersPage } from './orders/page.js';
@@ -33,3 +34,4 @@ function App() {
 
 const place = document.querySelector('#app');
 if (place !== null) render(<App />, place);
+void loadSession();

@@ -103,13 +103,40 @@ export interface Stock {
   readonly toBeCounted?: true;
 }
 
-export interface SystemAnswer {
-  readonly temporal: {
-    readonly address: string;
-    readonly namespace: string;
-    readonly taskQueue: string;
-    readonly uiUrl?: string;
-  };
+/** What an order waits for. */
+export interface Next {
+  readonly deadlines: readonly { readonly what: string; readonly at: string }[];
+  readonly effects: readonly {
+    readonly type: string;
+    readonly key: string;
+    readonly summary: string;
+    readonly since: string;
+    readonly attempts?: number;
+    readonly lastError?: string;
+    readonly nextTryAt?: string;
+  }[];
+  readonly workflow?: { readonly status: string; readonly url?: string };
+}
+
+/** Whether an order's copies agree. */
+export interface Proof {
+  readonly checkedAt: string;
+  readonly version: number;
+  readonly position?: number;
+  readonly agrees: boolean;
+  readonly hasHistory: boolean;
+  readonly differences: readonly {
+    readonly where: string;
+    readonly kind: string;
+    readonly detail: string;
+    readonly remedy?: string;
+  }[];
+}
+
+export interface Session {
+  readonly authentication: 'on' | 'off';
+  readonly actor?: string;
+  readonly scopes: readonly string[];
 }
 
 /** One change of the stock of a SKU. */

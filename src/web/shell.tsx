@@ -1,8 +1,11 @@
 import type { ComponentChildren } from 'preact';
 import { useLocation } from 'preact-iso';
+import { isSignInNeeded } from './api.js';
 import { Banner } from './parts/banner.js';
 import { useResource } from './resource.js';
+import { session, signOut } from './session.js';
 import type { AttentionRow, Page } from './shapes.js';
+import { SignIn } from './sign-in.js';
 
 const places = [
   ['/orders', 'Orders'],
@@ -25,13 +28,14 @@ export function Shell({ children }: { readonly children: ComponentChildren }) {
           Orders
         </a>
         <Navigation />
+        <Reader />
         <a class="docs" href="/docs/" target="_self">
           API
         </a>
       </header>
       <Banner />
       <main id="main" tabIndex={-1}>
-        {children}
+        {isSignInNeeded.value ? <SignIn /> : children}
       </main>
     </>
   );
@@ -41,7 +45,10 @@ const icon = new URL('./icon.svg', import.meta.url).pathname;
 
 function Navigation() {
   const { path } = useLocation();
-  const attention = useResource<Page<AttentionRow>>('/v1/attention?limit=20', LOOK_EVERY_MS);
+  const attention = useResource<Page<AttentionRow>>(
+    isSignInNeeded.value ? undefined : '/v1/attention?limit=20',
+    LOOK_EVERY_MS,
+  );
   const { data: rows = [], nextCursor } = attention.now.value.data ?? {};
   return (
     <nav aria-label="Pages">
@@ -57,6 +64,20 @@ function Navigation() {
         </a>
       ))}
     </nav>
+  );
+}
+
+/** Who is signed in. */
+function Reader() {
+  const { value } = session;
+  if (value?.authentication !== 'on' || value.actor === undefined) return null;
+  return (
+    <span class="reader">
+      {value.actor}
+      <button type="button" class="small" onClick={() => void signOut()}>
+        Sign out
+      </button>
+    </span>
   );
 }
 

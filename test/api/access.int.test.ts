@@ -5,7 +5,7 @@ import { derivedOrderId } from '../../src/api/commands/identity.js';
 import { createHttp } from '../../src/api/server.js';
 import { createLogger } from '../../src/server/logger.js';
 import { until } from '../support/until.js';
-import { orderBody, startTestApi, type TestApi } from '../support/api.js';
+import { orderBody, type Reply, startTestApi, type TestApi } from '../support/api.js';
 
 let api: TestApi;
 let all: string;
@@ -45,6 +45,7 @@ describe('the table of routes', () => {
       'open /orders/:orderId',
       'open /stock',
       'open /system',
+      'open /v1/session',
       'signed /v1/webhooks/carriers',
       'signed /v1/webhooks/payments',
     ]);
@@ -124,6 +125,64 @@ test('a stream ends when its key is revoked', async () => {
   expect(stream.status).toBe(200);
   await revokeKey(api.mongo.db, keyId);
   await expect(stream.text()).rejects.toThrow();
+});
+
+describe('a page that signs in', () => {
+  const own = { host: 'localhost:8080', origin: 'http://localhost:8080' };
+  const signIn = async (key: string, headers: Readonly<Record<string, string>> = own) =>
+    await api.post('/v1/session', { body: { key }, headers });
+  const cookieOf = (reply: Reply) => String(reply.headers['set-cookie']);
+  const notesOf = (orderId: string) => `/v1/orders/${orderId}/notes`;
+
+  test('has a cookie that authenticates as its key does, until it signs out', async () => {
+    expect(await api.get('/v1/session')).toMatchObject({
+      status: 200,
+      body: { authentication: 'on', scopes: [] },
+    });
+    const signedIn = await signIn(all);
+    expect(signedIn).toMatchObject({
+      status: 200,
+      body: { authentication: 'on', actor: 'key:shop', scopes: [...scopes] },
+    });
+    expect(cookieOf(signedIn)).toBe(
+      `orders_session=${all}; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict`,
+    );
+    const cookie = { cookie: `theme=dark; orders_session=${all}` };
+    expect((await api.get('/v1/session', cookie)).body).toEqual(signedIn.body);
+    expect((await api.get('/v1/stock', cookie)).status).toBe(200);
+    const created = await api.post('/v1/orders', { body: orderBody(), headers: { ...own, ...cookie } });
+    expect(created.status).toBe(201);
+    const signedOut = await api.send('DELETE', '/v1/session', undefined, own);
+    expect(signedOut.status).toBe(204);
+    expect(cookieOf(signedOut)).toMatch(/^orders_session=; Path=\/; Max-Age=0;/);
+  });
+
+  test('changes nothing by the cookie unless a page of this origin sends it', async () => {
+    const cookie = { host: own.host, cookie: `orders_session=${all}` };
+    const write = async (headers: Readonly<Record<string, string>>) =>
+      await api.post(notesOf('x'), { body: { text: 'a' }, headers: { ...cookie, ...headers } });
+    const refused = { status: 403, body: { code: 'origin_not_allowed' } };
+    expect(await write({})).toMatchObject(refused);
+    expect(await write({ origin: 'http://localhost:9090' })).toMatchObject(refused);
+    expect(await write({ 'sec-fetch-site': 'none' })).toMatchObject(refused);
+    expect((await write({ 'sec-fetch-site': 'same-origin' })).status).toBe(404);
+    // A key in the header names no origin.
+    expect((await write({ ...bearer() })).status).toBe(404);
+  });
+
+  test('by https gets a cookie for https only; with a wrong key none, and with less scopes less', async () => {
+    const secure = await signIn(all, { host: 'localhost', origin: 'https://localhost' });
+    expect(cookieOf(secure)).toMatch(/; Secure$/);
+    const wrong = await signIn('ordk_no');
+    expect(wrong).toMatchObject({ status: 401, body: { code: 'invalid_key' } });
+    expect(wrong.headers).not.toHaveProperty('set-cookie');
+    expect(await signIn('a b')).toMatchObject({ status: 400, body: { errors: [{ pointer: '/key' }] } });
+    const cookie = { cookie: `orders_session=${allBut.get('orders:read')}` };
+    expect(await api.get('/v1/stock', cookie)).toMatchObject({ status: 403, body: { scope: 'orders:read' } });
+    const revoked = { cookie: 'orders_session=ordk_no' };
+    expect(await api.get('/v1/stock', revoked)).toMatchObject({ status: 401 });
+    expect((await api.get('/v1/session', revoked)).body).toEqual({ authentication: 'on', scopes: [] });
+  });
 });
 
 describe('a refusal', () => {
@@ -220,6 +279,9 @@ describe('the actor', () => {
   test('with AUTH=off, is a claim, but for the names that only the system gives', async () => {
     const open = await startTestApi();
     try {
+      const session = await open.post('/v1/session', { body: { key: 'any' } });
+      expect(session).toMatchObject({ status: 200, body: { authentication: 'off', actor: 'anonymous' } });
+      expect(session.headers).not.toHaveProperty('set-cookie');
       expect(await open.get('/v1/stock', { 'x-actor': 'ada', 'on-behalf-of': 'user:bob' })).toMatchObject({
         status: 200,
       });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { registerDocs } from '../../src/api/docs.js';
 import { eventSchemas } from '../../src/api/reference/event-schemas.js';
-import { eventWords } from '../../src/api/reference/event-words.js';
+import { eventMeanings } from '../../src/api/reference/event-meanings.js';
 import { problems } from '../../src/api/reference/problems.js';
 import { createHttp, type Http } from '../../src/api/server.js';
 import { type EventType, schemaVersions } from '../../src/order/events.js';
@@ -48,7 +48,7 @@ describe('every problem', () => {
 });
 
 test('the reference says of each event when it happens, and the docs list the same', () => {
-  expect(Object.keys(eventWords).toSorted()).toEqual(Object.keys(schemaVersions).toSorted());
+  expect(Object.keys(eventMeanings).toSorted()).toEqual(Object.keys(schemaVersions).toSorted());
   const docs = readFileSync('docs/reference/events.md', 'utf8');
   const rows = docs.split('\n').filter((line) => line.startsWith('| `'));
   expect(
@@ -63,7 +63,7 @@ test('the reference says of each event when it happens, and the docs list the sa
       `\`${type}\``,
       String(version),
       membersOf(eventSchemas[type]),
-      eventWords[type as EventType],
+      eventMeanings[type as EventType],
     ]),
   );
 });

@@ -48,7 +48,7 @@ describe('an effect that is owed for long', () => {
   const fails = () => Promise.reject(new Error('the gateway does not answer'));
 
   beforeAll(async () => {
-    api = await startTestApi({ ATTENTION_AFTER: '1s' });
+    api = await startTestApi({ ATTENTION_AFTER: '1s', TEMPORAL_UI_URL: 'http://ui.example/' });
     await ensureStateViewIndexes(orderLog, api.mongo.db);
     // The runtime of this process is set up by the API's own worker.
     const first = await api.startWorker();
@@ -84,6 +84,33 @@ describe('an effect that is owed for long', () => {
         nextTryAt: expect.any(String),
       });
       expect(row?.attempts).toBeGreaterThan(2);
+    });
+  });
+
+  test('is what its order waits for, with its workflow', async () => {
+    const { body } = await api.get(`/v1/orders/${orderId}/next`);
+    expect(body).toEqual({
+      orderId,
+      version: 2,
+      deadlines: [],
+      effects: [
+        {
+          type: 'authorize',
+          key: `${orderId}:authorize:2`,
+          summary: 'authorize EUR 39.98',
+          amount: 3998,
+          since: expect.any(String),
+          attempts: expect.any(Number),
+          lastError: expect.stringContaining('the gateway does not answer'),
+          nextTryAt: expect.any(String),
+        },
+      ],
+      workflow: {
+        id: `order-${orderId}`,
+        runId: expect.any(String),
+        status: 'running',
+        url: `http://ui.example/namespaces/default/workflows/order-${orderId}/${body.workflow.runId}/history`,
+      },
     });
   });
 
@@ -123,6 +150,10 @@ describe('an effect that is owed for long', () => {
       expect(row).toMatchObject({ orderId, code: 'effect_owed' });
       expect(row).not.toHaveProperty('attempts');
       expect((await cut.get(`/v1/orders/${orderId}`)).body.attention).toHaveLength(1);
+      const { body: next } = await cut.get(`/v1/orders/${orderId}/next`);
+      expect(next.effects).toMatchObject([{ type: 'authorize' }]);
+      expect(next.effects[0]).not.toHaveProperty('attempts');
+      expect(next).not.toHaveProperty('workflow');
     } finally {
       // Its database is the other's.
       await cut.app.close();

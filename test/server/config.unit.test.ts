@@ -69,6 +69,7 @@ test.each([
   ['TEMPORAL_PORT', '1e3'],
   ['TEMPORAL_ADDRESS', 'localhost'],
   ['TEMPORAL_ADDRESS', 'http://localhost:7233'],
+  ['TEMPORAL_UI_URL', 'localhost:8233'],
   ['TEMPORAL_TLS', 'yes'],
   ['TEMPORAL_TLS_SERVER_CA_CERT_PATH', '/no/such/file'],
   ['MONGODB_URI', 'localhost:27017'],

@@ -9,10 +9,9 @@ import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-v
 import { storeRebuilds } from '../../src/log/views/rebuilding/store-rebuild.js';
 import { ensureParkedEventIndexes } from '../../src/log/views/feeding/parked-events.js';
 import { viewNamed } from '../../src/views/views.js';
-import { singletonTasks } from '../../src/upkeep/own-workflows.js';
 import { rebuildWorkflow, rebuildWorkflowId } from '../../src/log/workflow/rebuild-messages.js';
 import { reconcileScheduleId } from '../../src/log/workflow/reconcile-messages.js';
-import { feedTaskQueue, singletonWorkflowId } from '../../src/log/workflow/singleton-messages.js';
+import { feedTaskQueue } from '../../src/log/workflow/task-queues.js';
 import { startFeed } from '../../workers/feed.js';
 import type { RunningWorker } from '../../workers/worker.js';
 import { placedOrder, startTestApi, type TestApi, workflowBundle } from '../support/api.js';
@@ -40,7 +39,6 @@ afterAll(async () => {
     .getHandle(scheduleId)
     .delete()
     .catch(() => undefined);
-  for (const task of singletonTasks) await runOf(singletonWorkflowId(task, taskQueue)).terminate();
   await api.close();
 });
 
@@ -85,24 +83,21 @@ test('with everything running, readiness has nothing to say of it', async () => 
   });
 });
 
-test('each of the workflows is started again after it was terminated, and works', async () => {
-  const workflows = singletonTasks.map((task) => runOf(singletonWorkflowId(task, taskQueue)));
-  const runIds = () => Promise.all(workflows.map(async (one) => (await one.describe()).runId));
-  const before = await runIds();
-  for (const workflow of workflows) await workflow.terminate('by mistake');
-  await until(async () => {
-    for (const [index, workflow] of workflows.entries()) {
-      const { status, runId } = await workflow.describe();
-      expect(status.name).toBe('RUNNING');
-      expect(runId).not.toBe(before[index]);
-    }
-  });
+test('what the process that has the feed leaves is taken by one that stands by', async () => {
+  const next = await started();
+  await feed.stop();
+  feed = next;
   await goesOn();
 });
 
-test('a singleton that was cancelled is started again, too', async () => {
-  await Promise.all(singletonTasks.map((task) => runOf(singletonWorkflowId(task, taskQueue)).cancel()));
-  await until(async () => expect((await saidOf('feed')).status).toBe('up'));
+test('a workflow that was the lease of an earlier version ends, and the feed goes on', async () => {
+  const work = { activity: 'sequence', name: 'feed' };
+  const lease = await api.client.workflow.start('standing', {
+    workflowId: `sequence-feed@${taskQueue}`,
+    taskQueue,
+    args: [work],
+  });
+  await lease.result();
   await goesOn();
 });
 
@@ -139,13 +134,12 @@ test('a schedule that a person has paused stays paused, and readiness says why',
   await until(async () => expect((await saidOf('reconciliation')).status).toBe('up'));
 });
 
-test('while no process of the role feed runs, readiness names what is dead, and why', async () => {
+test('while no process of the role feed runs, readiness names what is not done, and why', async () => {
   await feed.stop();
-  await runOf(`sequence-feed@${taskQueue}`).terminate();
   await until(async () =>
     expect(await saidOf('feed')).toMatchObject({
       status: 'degraded',
-      detail: expect.stringMatching(/the workflow of sequence feed was terminated at 20/),
+      detail: expect.stringMatching(/sequence-feed is done by no process since 20/),
     }),
   );
   await until(async () =>

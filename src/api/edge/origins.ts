@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import cors from '@fastify/cors';
 import type { FastifyRequest } from 'fastify';
 import { HttpProblem } from '../problem.js';
@@ -46,7 +47,13 @@ export function isSafe(method: string | readonly string[]): boolean {
 }
 
 function isAllowed({ headers }: FastifyRequest, allowed: ReadonlySet<string>): boolean {
-  const { origin, host, 'sec-fetch-site': site } = headers;
+  const { origin, 'sec-fetch-site': site } = headers;
   if (origin === undefined) return site === undefined || site === 'same-origin' || site === 'none';
-  return allowed.has(origin) || (URL.canParse(origin) && new URL(origin).host === host?.toLowerCase());
+  return allowed.has(origin) || isOwnPage(headers);
+}
+
+/** Whether a browser says that a page of this origin has sent the request. */
+export function isOwnPage({ origin, host, 'sec-fetch-site': site }: IncomingHttpHeaders): boolean {
+  if (origin === undefined) return site === 'same-origin';
+  return URL.canParse(origin) && new URL(origin).host === host?.toLowerCase();
 }

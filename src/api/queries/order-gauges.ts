@@ -1,11 +1,11 @@
 import type { Db } from 'mongodb';
 import { Counter, Gauge } from 'prom-client';
-import type { OrderStatus } from '../../order/order.js';
 import { committed } from '../../log/journal/durability.js';
 import { ageOf } from '../../log/feed/lag.js';
 import type { Instruments } from '../metrics.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { orders } from '../../views/orders.js';
+import { countByStatus } from './order-counts.js';
 import { type Exposure, type ExposureDeps, unrecordedOrders } from './exposure.js';
 
 const WITHIN_MS = 2_000;
@@ -41,7 +41,7 @@ export function orderGauges(db: Db): Instruments {
         for (const { _id: effect, since } of oldest) owed.set({ effect }, ageOf(since) / 1_000);
         if (counts === undefined) return;
         byStatus.reset();
-        for (const { _id: status, count } of counts) byStatus.set({ status }, count);
+        for (const { status, count } of counts) byStatus.set({ status }, count);
         countedAt = Date.now();
       } catch {
         // Unset when unknown; alert on absence.
@@ -49,17 +49,6 @@ export function orderGauges(db: Db): Instruments {
       }
     };
   };
-}
-
-/** Reads only the index of statuses. */
-export async function countByStatus(db: Db) {
-  return await orders(db)
-    .aggregate<{ _id: OrderStatus; count: number }>([{ $group: { _id: '$status', count: { $sum: 1 } } }], {
-      ...committed,
-      hint: { status: 1, createdAt: 1, _id: 1 },
-      maxTimeMS: WITHIN_MS,
-    })
-    .toArray();
 }
 
 async function oldestOwed(db: Db) {

@@ -6,14 +6,16 @@ import type { PersonsAtEdge } from '../persons.js';
 import type { Http } from '../server.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
 import { createCursors } from './cursor.js';
+import { registerOrderCounts } from './order-counts.js';
 import { createOrderReader } from './order-reader.js';
 import { registerAttention } from './routes-attention.js';
-import { registerCounts } from './routes-counts.js';
 import { createPast } from './past.js';
 import { registerFeedQueries } from './routes-feed.js';
 import { registerOrderQueries } from './routes-orders.js';
 import { registerPersonQueries } from './routes-persons.js';
+import { registerNext } from './routes-next.js';
 import { registerProjections } from './routes-projections.js';
+import { registerProof } from './routes-proof.js';
 import { registerStockQueries } from './routes-stock.js';
 import { registerTimeTravel } from './routes-time-travel.js';
 import { registerViewQueries } from './routes-views.js';
@@ -32,6 +34,8 @@ export interface QueryDeps {
   readonly attentionAfterMs: number;
   /** of the cursors of lists */
   readonly cursorSecrets: Secrets;
+  /** address of the Temporal Web UI, if it is known */
+  readonly uiUrl: string | undefined;
 }
 
 /** The read side. */
@@ -47,6 +51,7 @@ export function registerQueries(
     orderTaskQueue,
     attentionAfterMs,
     cursorSecrets,
+    uiUrl,
   }: QueryDeps,
 ): void {
   const cursors = createCursors(cursorSecrets);
@@ -54,10 +59,12 @@ export function registerQueries(
   const past = createPast(db, reader);
   const attention = { client, db, orderTaskQueue, attentionAfterMs };
   registerOrderQueries(app, { db, views, reader, past, cursors, attention, persons });
+  registerNext(app, { client, db, reader, uiUrl });
+  registerProof(app, { client, db, orderTaskQueue });
   registerAttention(app, { ...attention, cursors });
   registerTimeTravel(app, past);
   registerFeedQueries(app, { db, reader, tail });
-  registerCounts(app, db);
+  registerOrderCounts(app, db);
   registerStockQueries(app, { db, cursors });
   registerViewQueries(app, { db, cursors });
   registerPersonQueries(app, {

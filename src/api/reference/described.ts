@@ -1,7 +1,7 @@
 import { type EventType, schemaVersions } from '../../order/events.js';
 import { bodyExamples, idExamples } from './examples.js';
 import { eventSchemas } from './event-schemas.js';
-import { eventWords } from './event-words.js';
+import { eventMeanings } from './event-meanings.js';
 
 /** As much of an OpenAPI document as is added to here. */
 interface Document {
@@ -37,7 +37,7 @@ function events(): Record<string, object> {
     Object.entries(eventSchemas).map(([type, schema]) => {
       // The keys of the catalogue are the types of events.
       const known = type as EventType;
-      const description = `${eventWords[known] ?? ''} The data of the event, in schemaVersion ${schemaVersions[known]}.`;
+      const description = `${eventMeanings[known] ?? ''} The data of the event, in schemaVersion ${schemaVersions[known]}.`;
       return [type, { ...schema, description }];
     }),
   );

@@ -48,6 +48,7 @@ export const bodyExamples: Readonly<Record<string, object>> = {
   'POST /v1/projections/{name}/parked/{orderId}/retry': { reason: 'the view is mended' },
   'POST /v1/projections/{name}/parked/{orderId}/skip': { reason: 'it was corrected by hand' },
   'POST /v1/keys': { client: 'shop', scopes: ['orders:read', 'orders:write'] },
+  'POST /v1/session': { key: 'ordk_0123456789abcdef_the-secret-of-your-key' },
   'POST /v1/webhooks/payments': {
     type: 'payment.authorized',
     data: { orderId: 'example', reference: 'example:authorize:2', authorizationId: 'auth_1' },

@@ -1,6 +1,6 @@
 import { type Client, ScheduleAlreadyRunning, ScheduleNotFoundError } from '@temporalio/client';
 import { reconcileWorkflow } from '../../log/workflow/reconcile-messages.js';
-import { feedTaskQueue } from '../../log/workflow/singleton-messages.js';
+import { feedTaskQueue } from '../../log/workflow/task-queues.js';
 
 /**
  * What Temporal remembers about MongoDB, so that an empty MongoDB or an older backup is recognized.

@@ -105,9 +105,13 @@ async function readBetween(
 export interface FeedTail {
   /**
    * Resolves with the head: when it is beyond `position`, when the next generation begins, when
-   * time is up or when `signal` aborts.
+   * `woken` is not what was given, when time is up or when `signal` aborts.
    */
-  beyond(position: number, signal: AbortSignal, withinMs: number): Promise<number>;
+  beyond(position: number, signal: AbortSignal, withinMs: number, woken?: number): Promise<number>;
+  /** Wakes the readers: something else has changed that they may depend on. */
+  wake(): void;
+  /** how often they were woken */
+  readonly woken: number;
   /**
    * `readFeed` for a reader of a generation, from memory if this process gave the positions just
    * now; then more events may follow even if fewer than `limit` are returned.
@@ -127,9 +131,11 @@ export interface FeedTail {
 }
 
 export interface LocalPublisher {
+  /** This process gives the positions from now on; this is the last one so far. */
+  readonly lead: (position: number, generation: number) => void;
   /** These positions were given in a generation, in this sequence, and a majority has them. */
-  publish(given: readonly GivenPosition[], generation: number): void;
-  close(): void;
+  readonly publish: (given: readonly GivenPosition[], generation: number) => void;
+  readonly close: () => void;
 }
 
 export interface GivenPosition extends Position {
@@ -144,14 +150,16 @@ export interface EntityListener {
 }
 
 const POLL_EVERY_MS = 1_000;
+/** Of a timer; the wait goes on after it. */
+const LONGEST_WAIT_MS = 86_400_000;
 const rememberedEvents = 500;
 /** The longest time that `stop` waits for the change stream. */
 const AWAIT_MS = 300;
 
 /**
  * If the change stream fails, the head is polled every second until a new stream is open. It is
- * also polled while this process gives the positions, because another leader may have given some
- * just before.
+ * also polled while this process is about to give the positions, because another leader may still
+ * give some.
  */
 export function followFeed(log: AnyLog, db: Db): FeedTail {
   const tail = new Tail(log, db);
@@ -179,7 +187,11 @@ export function followFeed(log: AnyLog, db: Db): FeedTail {
     return tail;
   };
   return {
-    beyond: (position, signal, withinMs) => followed().beyond(position, signal, withinMs),
+    beyond: (position, signal, withinMs, woken) => followed().beyond(position, signal, withinMs, woken),
+    wake: () => tail.wake(),
+    get woken() {
+      return tail.woken;
+    },
     read: async (generation, after, limit) =>
       tail.remembered(generation, after, limit) ?? (await readShared(generation, after, limit)),
     get generation() {
@@ -197,10 +209,13 @@ export function followFeed(log: AnyLog, db: Db): FeedTail {
 class Tail {
   readonly stopping = new AbortController();
   generation: number | undefined;
+  woken = 0;
   private readonly log: AnyLog;
   private readonly db: Db;
   private head = 0;
   private localPublishers = 0;
+  /** a local publisher gives the positions, and nobody else */
+  private isLeading = false;
   /** the last events that this process gave positions in this generation, without gaps */
   private recent: PositionedEvent[] = [];
   private readonly waiting = new Set<() => void>();
@@ -211,11 +226,17 @@ class Tail {
     this.db = db;
   }
 
-  async beyond(position: number, signal: AbortSignal, withinMs: number): Promise<number> {
+  async beyond(position: number, signal: AbortSignal, withinMs: number, woken = this.woken): Promise<number> {
     const { generation } = this;
-    const isNews = () => this.head > position || (generation !== undefined && this.generation !== generation);
+    const isNext = () => generation !== undefined && this.generation !== generation;
+    const isNews = () => this.head > position || this.woken !== woken || isNext();
     await untilHolds(this.waiting, isNews, signal, withinMs);
     return this.head;
+  }
+
+  wake(): void {
+    this.woken += 1;
+    for (const wake of this.waiting) wake();
   }
 
   listenTo(orderId: string): EntityListener {
@@ -244,6 +265,12 @@ class Tail {
   publishLocally(): LocalPublisher {
     this.localPublishers += 1;
     return {
+      lead: (position, generation) => {
+        this.isLeading = true;
+        this.enter(generation);
+        this.goTo(position);
+        this.tellAll();
+      },
       publish: (given, generation) => {
         this.enter(generation);
         for (const one of given) this.remember(one);
@@ -251,7 +278,9 @@ class Tail {
       },
       close: () => {
         this.localPublishers -= 1;
+        this.isLeading = false;
         this.recent = [];
+        this.wake();
       },
     };
   }
@@ -274,6 +303,7 @@ class Tail {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       if (this.localPublishers === 0) await this.watch(signal).catch(() => undefined);
+      await untilHolds(this.waiting, () => !this.isLeading, signal, LONGEST_WAIT_MS);
       if (signal.aborted) return;
       await this.poll().catch(() => undefined);
       await setTimeout(POLL_EVERY_MS, undefined, { signal }).catch(() => undefined);
@@ -327,6 +357,10 @@ class Tail {
     // A local publisher has already advanced the head, or nothing was missed.
     if (this.head !== known || (this.localPublishers > 0 && head === known)) return;
     this.goTo(head);
+    this.tellAll();
+  }
+
+  private tellAll(): void {
     for (const orderId of this.listeners.keys()) this.tell(orderId);
   }
 

@@ -29,13 +29,16 @@ export interface Sequencing {
   readonly db: Db;
   /** aborted when this leader shall stop */
   readonly signal: AbortSignal;
-  /** called at least once a second while all is well */
+  /** called at least every `waitMs` while all is well */
   readonly heartbeat: (position: number) => void;
   /** called with all positions that were given, and their generation */
   readonly onPositions?: LocalPublisher['publish'] | undefined;
+  /** called when it leads and has caught up, with its last position and the generation */
+  readonly onLead?: LocalPublisher['lead'] | undefined;
 }
 
-const waitMs = 500;
+/** Less than the silence after which the driver gives a socket up. */
+const waitMs = 2_000;
 const noteMs = 250;
 const CONVERSION_FAILURE = 241;
 const backlogBatch = 500;
@@ -79,7 +82,7 @@ export async function sequence(sequencing: Sequencing): Promise<void> {
   }
 }
 
-async function lead(leader: Leader, { log, db, signal, heartbeat }: Sequencing): Promise<void> {
+async function lead(leader: Leader, { log, db, signal, heartbeat, onLead }: Sequencing): Promise<void> {
   const { stream, resumed } = await open(log, db, leader.resumeToken);
   try {
     if (!resumed) {
@@ -87,6 +90,7 @@ async function lead(leader: Leader, { log, db, signal, heartbeat }: Sequencing):
       await leader.checkForLoss(heartbeat);
       await stampBacklog(leader, signal, heartbeat);
     }
+    onLead?.(leader.position, leader.generation);
     let { changes, resumeToken } = stream;
     let noting = Promise.resolve();
     while (!signal.aborted) {
@@ -96,7 +100,7 @@ async function lead(leader: Leader, { log, db, signal, heartbeat }: Sequencing):
       // Stored while the next changes arrive and are stamped, so it adds no latency.
       noting = leader.note(resumeToken);
       noting.catch(() => undefined);
-      ({ changes, resumeToken } = await stream.next(waitMs));
+      ({ changes, resumeToken } = await stream.next(waitMs, signal));
     }
     await noting;
   } finally {
@@ -247,6 +251,10 @@ class Leader {
     this.position = position;
   }
 
+  get generation(): number {
+    return this.generations.current.generation;
+  }
+
   /** Stamps the inserted events, and those that were waiting for them, one after the other. */
   async stamp(inserts: readonly JournalInsert[]): Promise<void> {
     const due = await this.due(inserts);
@@ -264,7 +272,7 @@ class Leader {
       { ordered: true, ...durable },
     );
     this.position += due.length;
-    this.onPositions?.(given, this.generations.current.generation);
+    this.onPositions?.(given, this.generation);
   }
 
   /**

@@ -1,8 +1,8 @@
 import { Context } from '@temporalio/activity';
 
 /**
- * Well below the `startToCloseTimeout` of singleton activities, so that one tenure ends before the
- * next starts.
+ * Well below the `startToCloseTimeout` of these activities, so that one tenure ends before the next
+ * starts.
  */
 const TENURE_MS = 50 * 60_000;
 

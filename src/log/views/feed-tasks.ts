@@ -1,11 +1,13 @@
-import { Context, getClient } from '@temporalio/activity';
+import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { Draft, State } from '../entity.js';
 import type { FeedTail } from '../feed/feed.js';
 import { sequence } from '../feed/sequencer.js';
+import { projecting, sequencing, type StandingTask } from '../feed/standing.js';
 import { currentTenure } from '../feed/tenure.js';
 import type { EntityLog } from '../journal/entity-log.js';
 import type { Outside, Recognize } from '../journal/outside.js';
+import { feedTaskQueue } from '../workflow/task-queues.js';
 import { project } from './feeding/project.js';
 import { rebuildJournal } from './rebuilding/rebuild-journal.js';
 import { rebuildStateView } from './rebuilding/rebuild-state-view.js';
@@ -13,16 +15,20 @@ import { rebuild } from './rebuilding/rebuild.js';
 import { requestRebuild } from './rebuilding/request-rebuild.js';
 import type { View } from './view.js';
 
-/** What the role `feed` does for one kind of entity: each task under its name. */
+/** What the role `feed` does for one kind of entity. */
 export interface FeedTasks {
-  readonly sequence: Readonly<Record<string, () => Promise<void>>>;
-  readonly project: Readonly<Record<string, () => Promise<void>>>;
-  /** @returns false if the rebuild is not complete and this must be called again */
+  readonly standing: readonly StandingTask[];
+  /**
+   * In activities, by name: each runs until it is done or cancelled, or its tenure ends.
+   *
+   * @returns false if the rebuild is not complete and this must be called again
+   */
   readonly rebuild: Readonly<Record<string, (rebuildId: string) => Promise<boolean>>>;
 }
 
 export interface FeedTasksDeps<S extends State, D extends Draft> {
   readonly db: Db;
+  readonly client: Client;
   /** of the entity's feed */
   readonly tail: FeedTail;
   /** the views that are built from the feed */
@@ -34,35 +40,41 @@ export interface FeedTasksDeps<S extends State, D extends Draft> {
   readonly outside?: Outside<S, D>;
 }
 
-/** The tasks run in activities: each until it is cancelled, or its tenure ends. */
 export function createFeedTasks<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  { db, tail, views, taskQueue, recognize, outside }: FeedTasksDeps<S, D>,
+  { db, client, tail, views, taskQueue, recognize, outside }: FeedTasksDeps<S, D>,
 ): FeedTasks {
-  const sequenceFeed = async () => {
+  const sequenceFeed: StandingTask['work'] = async (signal, heartbeat) => {
     // Before a position is given in a database that was put back.
-    await recognize({ db, client: getClient(), taskQueue });
+    await recognize({ db, client, taskQueue });
     const publisher = tail.publishLocally();
     await sequence({
       log,
       db,
-      ...currentTenure(),
-      onPositions: (...given) => publisher.publish(...given),
+      signal,
+      heartbeat,
+      onLead: publisher.lead,
+      onPositions: publisher.publish,
     }).finally(() => publisher.close());
   };
-  const feed = async (view: View<S, D>) => {
-    const starting = { client: getClient(), taskQueue: Context.current().info.taskQueue };
+  const starting = { client, taskQueue: feedTaskQueue(taskQueue) };
+  const feed = async (view: View<S, D>, signal: AbortSignal, heartbeat: () => void) =>
     await project(log, view, {
       db,
       tail,
-      ...currentTenure(),
+      signal,
+      heartbeat,
       requestRebuild: async () => void (await requestRebuild(starting, view.name)),
     });
-  };
   const rebuilding = (rebuildId: string) => ({ db, rebuildId, ...currentTenure() });
   return {
-    sequence: { [log.feed]: sequenceFeed },
-    project: Object.fromEntries(views.map((view) => [view.name, async () => await feed(view)])),
+    standing: [
+      { name: sequencing(log.feed), work: sequenceFeed },
+      ...views.map((view) => ({
+        name: projecting(view.name),
+        work: async (signal: AbortSignal, heartbeat: () => void) => await feed(view, signal, heartbeat),
+      })),
+    ],
     rebuild: {
       ...Object.fromEntries(
         views.map((view) => [
@@ -74,7 +86,7 @@ export function createFeedTasks<S extends State, D extends Draft>(
       [log.journal]: async (rebuildId) =>
         await rebuildJournal(log, {
           ...rebuilding(rebuildId),
-          client: getClient(),
+          client,
           taskQueue,
           recognize,
           outside,

@@ -1,6 +1,8 @@
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { OrderView } from '../../order/view.js';
+import { commands } from '../../api/commands/table.js';
+import { may } from '../session.js';
 import { type Choice, choicesOf } from './choices.js';
 import { CommandForm } from './command-form.js';
 import type { Preview } from './send.js';
@@ -36,14 +38,16 @@ export function Commands({ order, past, previewed, onDone }: CommandsProps) {
         <>
           <h2>{past === undefined ? 'What can be done' : `What could be done at version ${past.version}`}</h2>
           <ul>
-            {choicesOf(past ?? order).map((one) => (
-              <CommandRow
-                key={one.key}
-                choice={one}
-                isPast={past !== undefined}
-                onChoose={() => (chosen.value = one.key)}
-              />
-            ))}
+            {choicesOf(past ?? order)
+              .filter(({ type }) => may(commands[type].scope))
+              .map((one) => (
+                <CommandRow
+                  key={one.key}
+                  choice={one}
+                  isPast={past !== undefined}
+                  onChoose={() => (chosen.value = one.key)}
+                />
+              ))}
           </ul>
         </>
       ) : (

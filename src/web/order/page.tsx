@@ -2,21 +2,26 @@ import { useComputed, useSignal } from '@preact/signals';
 import { useLocation, useRoute } from 'preact-iso';
 import { useEffect } from 'preact/hooks';
 import { pathOf } from '../api.js';
-import { money, person } from '../format.js';
+import { eventName, money, person, words } from '../format.js';
 import { Refused, Skeleton } from '../parts/states.js';
 import { Status } from '../parts/status.js';
 import { useTitle } from '../parts/title.js';
-import type { OrderNow } from '../shapes.js';
+import { useResource } from '../resource.js';
+import type { Next, OrderNow } from '../shapes.js';
 import { isLive } from '../stream.js';
 import { AsItWas } from './as-it-was.js';
 import { Commands } from './commands.js';
 import { Events } from './events.js';
 import { type Followed, type Following, useOrder } from './follow.js';
+import { ProofBadge } from './proof.js';
 import type { Preview } from './send.js';
 import { type Ghost, ghostsOf, indexAt, type Step, tell } from './story.js';
 import { Timeline } from './timeline.js';
 import { Waits } from './waits.js';
 import { Why } from './why.js';
+
+const LOOK_OFTEN_MS = 3_000;
+const LOOK_EVERY_MS = 15_000;
 
 export function OrderPage() {
   const { orderId = '' } = useRoute().params;
@@ -45,7 +50,8 @@ function Told({ following, order }: { readonly following: Following; readonly or
   const step = steps[shown];
   const isPast = step !== undefined && shown < steps.length - 1;
   const then = useComputed(() => after(following.now.value, previewed.value));
-  const ghosts = ghostsNow(last, previewed.value);
+  const next = useNext(order);
+  const ghosts = ghostsNow(last, previewed.value, next);
   const drawn = isPast ? undefined : then.value;
   useArrowKeys(shown, show, steps.length);
   return (
@@ -74,7 +80,7 @@ function Told({ following, order }: { readonly following: Following; readonly or
               <AsItWas step={drawn ?? step} before={drawn ? last : steps[shown - 1]} />
             </div>
             <div class="story">
-              <Why event={step.event} currency={order.currency} />
+              <Why event={step.event} currency={order.currency} workflowUrl={next?.workflow?.url} />
               <Events steps={steps} ghosts={ghosts} shown={shown} onShow={show} />
             </div>
             <div class="acting">
@@ -84,7 +90,7 @@ function Told({ following, order }: { readonly following: Following; readonly or
                 previewed={previewed}
                 onDone={following.reload}
               />
-              <Waits order={order} last={last} />
+              <Waits order={order} last={last} next={next} />
             </div>
           </div>
         </>
@@ -107,6 +113,7 @@ function Head({ order, servedBy }: { readonly order: OrderNow; readonly servedBy
         <i class={isLive.value === true ? 'on' : ''} />
         {isLive.value === true ? 'live' : 'connecting'}
       </span>
+      <ProofBadge orderId={order.orderId} />
       {servedBy !== undefined && <span class="status warn">read from its {servedBy}</span>}
     </header>
   );
@@ -147,6 +154,17 @@ function useArrowKeys(shown: number, show: (index: number) => void, many: number
   });
 }
 
+/** What Temporal knows of what the order waits for; read anew with each version. */
+function useNext({ orderId, version, attention }: OrderNow): Next | undefined {
+  const isSlow = attention !== undefined;
+  const found = useResource<Next>(
+    `/v1/orders/${encodeURIComponent(orderId)}/next`,
+    isSlow ? LOOK_OFTEN_MS : LOOK_EVERY_MS,
+  );
+  useEffect(found.reload, [version]);
+  return found.now.value.data;
+}
+
 /** The order as a previewed command would leave it. */
 function after({ steps }: Followed, preview: Preview | undefined): Step | undefined {
   if (preview === undefined || preview.version !== steps.length || preview.events.length === 0)
@@ -154,20 +172,29 @@ function after({ steps }: Followed, preview: Preview | undefined): Step | undefi
   return tell([...steps.map(({ event }) => event), ...preview.events], steps).at(-1);
 }
 
-function ghostsNow(last: Step | undefined, preview: Preview | undefined): readonly Ghost[] {
+function ghostsNow(
+  last: Step | undefined,
+  preview: Preview | undefined,
+  next: Next | undefined,
+): readonly Ghost[] {
   if (last === undefined) return [];
-  if (preview === undefined) return ghostsOf(last.state);
+  if (preview === undefined) {
+    const tries = next?.effects.flatMap(({ key, nextTryAt }) =>
+      nextTryAt === undefined ? [] : [[key, nextTryAt] as const],
+    );
+    return ghostsOf(last.state, new Map(tries));
+  }
   return [
     ...preview.events.map((event): Ghost => ({
       key: `preview ${event.version}`,
       kind: 'preview',
-      title: `${event.type}, previewed`,
+      title: `${eventName(event.type)}, previewed`,
     })),
     ...preview.effects.map(({ key, summary }): Ghost => ({ key, kind: 'effect', title: summary })),
     ...preview.deadlines.map(({ what, at }): Ghost => ({
       key: `${what} ${at}`,
       kind: 'deadline',
-      title: what,
+      title: words(what),
       at,
     })),
   ];

@@ -2,11 +2,18 @@ import { effectSummary } from '../../order/web-ui.js';
 import { now } from '../clock.js';
 import { AttentionRows } from '../attention.js';
 import { ago, duration } from '../format.js';
-import type { OrderNow } from '../shapes.js';
+import type { Next, OrderNow } from '../shapes.js';
 import type { Step } from './story.js';
 
+interface WaitsProps {
+  readonly order: OrderNow;
+  readonly last: Step | undefined;
+  /** absent until it was read */
+  readonly next: Next | undefined;
+}
+
 /** What the order waits for now: effects that it owes, and what needs a person. */
-export function Waits({ order, last }: { readonly order: OrderNow; readonly last: Step | undefined }) {
+export function Waits({ order, last, next }: WaitsProps) {
   const owed = last?.state.owed ?? [];
   const { attention = [] } = order;
   return (
@@ -15,14 +22,19 @@ export function Waits({ order, last }: { readonly order: OrderNow; readonly last
       {owed.length === 0 && attention.length === 0 && <p class="quiet">{idle(order)}</p>}
       {owed.length > 0 && (
         <ul class="rows">
-          {owed.map((effect) => (
-            <li key={effect.key}>
-              <span class="status busy">owed</span> <b>{effectSummary(effect)}</b>{' '}
-              <span class="quiet">
-                {effect.since !== undefined && ago(effect.since, now.value)} {triesOf(order)}
-              </span>
-            </li>
-          ))}
+          {owed.map((effect) => {
+            const tried = next?.effects.find(({ key }) => key === effect.key);
+            return (
+              <li key={effect.key}>
+                <span class="status busy">owed</span> <b>{effectSummary(effect)}</b>{' '}
+                <span class="quiet">
+                  {effect.since !== undefined && ago(effect.since, now.value)}
+                  {tried !== undefined && triesOf(tried)}
+                </span>
+                {tried?.lastError !== undefined && <p class="problem">{tried.lastError}</p>}
+              </li>
+            );
+          })}
         </ul>
       )}
       {attention.length > 0 && <AttentionRows rows={attention} ofOrder />}
@@ -36,10 +48,8 @@ function idle({ allowedCommands, status }: OrderNow): string {
   return status === 'confirmed' ? 'A command.' : 'Nothing: only the return window keeps it open.';
 }
 
-function triesOf({ attention = [] }: OrderNow): string {
-  const tried = attention.find(({ attempts }) => attempts !== undefined);
-  if (tried === undefined) return '';
-  const again =
-    tried.nextTryAt === undefined ? '' : `, again in ${duration(Date.parse(tried.nextTryAt) - now.value)}`;
-  return `tried ${tried.attempts} times${again}`;
+function triesOf({ attempts, nextTryAt }: Next['effects'][number]): string {
+  const tries = attempts === undefined ? '' : `, try ${attempts}`;
+  const again = nextTryAt === undefined ? '' : `, again in ${duration(Date.parse(nextTryAt) - now.value)}`;
+  return tries + again;
 }

@@ -1,12 +1,17 @@
 import type { ComponentChildren } from 'preact';
 import { dayAndTime, duration, eventName } from '../format.js';
-import { useResource } from '../resource.js';
-import type { RecordedEvent, SystemAnswer } from '../shapes.js';
+import type { RecordedEvent } from '../shapes.js';
 import { shortly } from './events.js';
 
+interface WhyProps {
+  readonly event: RecordedEvent;
+  readonly currency: string;
+  /** in the Temporal Web UI, if its address is known */
+  readonly workflowUrl: string | undefined;
+}
+
 /** Why an event happened: who caused it, by which command and request, and where to look on. */
-export function Why({ event, currency }: { readonly event: RecordedEvent; readonly currency: string }) {
-  const system = useResource<SystemAnswer>('/v1/system');
+export function Why({ event, currency, workflowUrl }: WhyProps) {
   const { actor, onBehalfOf, causationId, commandId, correlationId, recordedAt, occurredAt } = event;
   const rows: readonly (readonly [string, ComponentChildren])[] = [
     ['By', onBehalfOf === undefined ? actor : `${actor} for ${onBehalfOf}`],
@@ -21,7 +26,6 @@ export function Why({ event, currency }: { readonly event: RecordedEvent; readon
         : `${duration(Date.parse(recordedAt) - Date.parse(occurredAt))} later, position ${event.position ?? 'to come'}`,
     ],
   ];
-  const link = webUiOf(system.now.value.data, event.orderId);
   return (
     <section class="panel why" aria-label="Why">
       <h2>
@@ -38,10 +42,10 @@ export function Why({ event, currency }: { readonly event: RecordedEvent; readon
       </dl>
       <p>
         <span class="quiet">{dayAndTime(occurredAt)}</span>
-        {link !== undefined && (
+        {workflowUrl !== undefined && (
           <>
             {' · '}
-            <a href={link} target="_blank" rel="noreferrer">
+            <a href={workflowUrl} target="_blank" rel="noreferrer">
               Its workflow in Temporal
             </a>
           </>
@@ -58,10 +62,4 @@ function causeOf({ causationId, orderId, version, actor }: RecordedEvent): strin
   const [effect = '', of] = causationId.slice(orderId.length + 1).split(':');
   const isOutcome = causationId.startsWith(`${orderId}:`) && of !== undefined;
   return isOutcome ? `the outcome of ${effect}, owed since version ${of}` : 'a command';
-}
-
-function webUiOf(system: SystemAnswer | undefined, orderId: string): string | undefined {
-  if (system?.temporal.uiUrl === undefined) return undefined;
-  const { uiUrl, namespace } = system.temporal;
-  return `${uiUrl}/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(`order-${orderId}`)}`;
 }

@@ -25,7 +25,7 @@ export function OrdersPage() {
   }, [list]);
   useStream('/v1/events/stream', (event) => list.changed(event.orderId, event.type === 'OrderCreated'));
   const counted = useResource<{ readonly data: readonly { status: string; count: number }[] }>(
-    '/v1/views/orders-by-status',
+    '/v1/order-counts',
     COUNT_EVERY_MS,
   );
   const counts = new Map(counted.now.value.data?.data.map(({ status, count: many }) => [status, many]));

@@ -84,8 +84,13 @@ function optionsOf(of: Chart, place: Element): uPlot.Options {
         label,
         stroke: ink(inks[index] ?? '--ink-busy'),
         width: 1.5,
-        points: { show: true, size: 4, fill: ink(inks[index] ?? '--ink-busy') },
+        points: { show: isSparse(of.values[index]), size: 5, fill: ink(inks[index] ?? '--ink-busy') },
       })),
     ],
   };
+}
+
+/** A line through a single value would not be seen. */
+function isSparse(values: readonly (number | null)[] = []): boolean {
+  return values.filter((value) => value !== null).length < 3;
 }

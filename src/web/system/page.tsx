@@ -10,6 +10,7 @@ import { useTitle } from '../parts/title.js';
 import { useResource } from '../resource.js';
 import type { Progress, Projections, Readiness, ViewStatus } from '../shapes.js';
 import { Charts } from './charts.js';
+import { may } from '../session.js';
 import { Parked } from './parked.js';
 
 const LOOK_EVERY_MS = 2_000;
@@ -151,6 +152,7 @@ function RebuildProgress({ of }: { readonly of: Progress }) {
   );
 }
 
+/** Not there for whom it would be refused. */
 function Rebuild({ name, onDone }: { readonly name: string; readonly onDone: () => void }) {
   const problem = useSignal('');
   const ask = async (): Promise<void> => {
@@ -161,6 +163,7 @@ function Rebuild({ name, onDone }: { readonly name: string; readonly onDone: () 
       problem.value = error instanceof Problem ? error.message : words(String(error));
     }
   };
+  if (!may('ops')) return null;
   return (
     <>
       <button type="button" class="small" onClick={() => void ask()} aria-label={`Rebuild ${name}`}>

@@ -57,6 +57,42 @@ describe('an order', () => {
     expect(strong.body).toEqual(view.body);
   });
 
+  test('says what it waits for: nothing but deadlines while it is at rest', async () => {
+    const orderId = await placedOrder(api);
+    const { status, body } = await api.get(`/v1/orders/${orderId}/next`);
+    expect({ status, body }).toMatchObject({
+      status: 200,
+      body: {
+        orderId,
+        version: 4,
+        deadlines: [{ what: 'authorization-expiry' }],
+        effects: [],
+        workflow: { id: `order-${orderId}`, status: 'running' },
+      },
+    });
+    expect(body.workflow).not.toHaveProperty('url');
+    expect((await api.get('/v1/orders/unknown/next')).status).toBe(404);
+  });
+
+  test('is proven: history, journal and view agree, or what differs is told', async () => {
+    const orderId = await placedOrder(api);
+    const proof = await api.get(`/v1/orders/${orderId}/proof`);
+    expect(proof).toMatchObject({
+      status: 200,
+      body: { orderId, version: 4, hasHistory: true, checkedAt: expect.any(String) },
+    });
+    const found = proof.body.differences.filter(({ where }: { where: string }) => where !== 'positions');
+    expect(found).toEqual([]);
+    await orders(api.mongo.db).updateOne({ _id: orderId }, { $set: { total: 1 } });
+    expect((await api.get(`/v1/orders/${orderId}/proof`)).body).toMatchObject({
+      agrees: false,
+      differences: expect.arrayContaining([
+        expect.objectContaining({ where: 'view', kind: 'differs', detail: expect.any(String) }),
+      ]),
+    });
+    expect((await api.get('/v1/orders/unknown/proof')).status).toBe(404);
+  });
+
   test('is waited for until its view has a version', async () => {
     const orderId = await placedOrder(api);
     const { body } = await api.post(`/v1/orders/${orderId}/notes`, { body: { text: 'x' } });

@@ -12,6 +12,7 @@ import { parkedAudit } from '../../../src/log/views/feeding/parked.js';
 import { ensureParkedEventIndexes, parkedEvents } from '../../../src/log/views/feeding/parked-events.js';
 import { type Projecting, project } from '../../../src/log/views/feeding/project.js';
 import { projections, projectionState } from '../../../src/log/views/feeding/state.js';
+import { watchStates } from '../../../src/log/views/feeding/state-changes.js';
 import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
 import { orders } from '../../../src/views/orders.js';
 import type { Kept } from '../../../src/log/views/rebuilding/restore.js';
@@ -111,6 +112,8 @@ export async function openViews() {
   const database = await openDatabase();
   const { db } = database;
   const tail = followFeed(orderLog, db);
+  const closing = new AbortController();
+  const watched = watchStates(db, closing.signal, () => tail.wake());
   const runners: Runner[] = [];
   beforeEach(async () => {
     const used = [
@@ -134,6 +137,8 @@ export async function openViews() {
     runners.length = 0;
   });
   afterAll(async () => {
+    closing.abort();
+    await watched;
     await tail.stop();
     await database.close();
   });

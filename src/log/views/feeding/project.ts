@@ -11,10 +11,11 @@ import type { AnyView, View } from '../view.js';
 
 export interface Projecting<S extends State, D extends Draft> {
   readonly db: Db;
+  /** woken when the state of a view or of the feed has changed (`watchStates`) */
   readonly tail: FeedTail;
-  /** aborted when another worker should continue */
+  /** aborted when another process should continue */
   readonly signal: AbortSignal;
-  /** called at least once a second while all is well */
+  /** called while all is well: at the start, and after whatever wakes it */
   readonly heartbeat: (position: number) => void;
   /** asks for a rebuild of the view; called repeatedly until it is done */
   readonly requestRebuild: (view: View<S, D>) => Promise<void>;
@@ -22,6 +23,8 @@ export interface Projecting<S extends State, D extends Draft> {
 
 const batchSize = 500;
 const LOOK_AGAIN_MS = 1_000;
+/** A view looks when it is woken; this bounds what a bug may cost. */
+const LONGEST_WAIT_MS = 10 * 60_000;
 /**
  * Minimum time from a micro-batch that was not full to the next one, so that under load a batch has
  * many events.
@@ -42,9 +45,12 @@ export async function project<S extends State, D extends Draft>(
   view: View<S, D>,
   { db, tail, signal, heartbeat, requestRebuild }: Projecting<S, D>,
 ): Promise<void> {
+  // Read before the state, so that no change is missed.
+  let { woken } = tail;
   let state = await takeOverProjection(log, db, view);
   const feeder = new BuildFeeder(log, db, view, 'active', state);
   const lookAnew = async (): Promise<void> => {
+    ({ woken } = tail);
     state = await stillMine(db, view, state.epoch);
     const { collection, position, parked } = feeder.held;
     const isAsKnown =
@@ -54,14 +60,14 @@ export async function project<S extends State, D extends Draft>(
   while (!signal.aborted) {
     heartbeat(feeder.held.position);
     if (feeder.held.version !== view.version) {
-      if (isOutdated(state, view)) await requestRebuild(view);
-      await pause(LOOK_AGAIN_MS, signal);
+      const isAsked = isOutdated(state, view);
+      if (isAsked) await requestRebuild(view);
+      await tail.beyond(Infinity, signal, isAsked ? LOOK_AGAIN_MS : LONGEST_WAIT_MS, woken);
       await lookAnew();
       continue;
     }
     const { position } = feeder.held;
-    // Waits a second at most, because the active build may be swapped for another one.
-    const hasEvents = (await tail.beyond(position, signal, LOOK_AGAIN_MS)) > position;
+    const hasEvents = (await tail.beyond(position, signal, LONGEST_WAIT_MS, woken)) > position;
     const beganAt = Date.now();
     const generation = generationOf(feeder.held);
     const events = hasEvents ? await tail.read(generation, position, batchSize) : [];

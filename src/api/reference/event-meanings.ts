@@ -1,7 +1,7 @@
 import type { EventType } from '../../order/events.js';
 
 /** When each event happens, in a sentence. A test holds that none is missing. */
-export const eventWords: Readonly<Partial<Record<EventType, string>>> = {
+export const eventMeanings: Readonly<Partial<Record<EventType, string>>> = {
   OrderCreated: 'An order was accepted; its first event.',
   StockReserved: 'The warehouse has set the lines aside.',
   StockRefused: 'The warehouse has too few of a SKU.',

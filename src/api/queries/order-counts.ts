@@ -1,0 +1,84 @@
+import type { Db } from 'mongodb';
+import { Type } from 'typebox';
+import { committed } from '../../log/journal/durability.js';
+import type { OrderStatus } from '../../order/order.js';
+import { orders } from '../../views/orders.js';
+import { Instant, Order } from '../order-shapes.js';
+import { problem } from '../problem.js';
+import { closed } from '../schemas.js';
+import type { Http } from '../server.js';
+
+const WITHIN_MS = 2_000;
+/** Counting takes time in a large collection, so the counts may be this old. */
+const COUNTED_EVERY_MS = 10_000;
+
+const Count = Type.Integer({ minimum: 0 });
+
+const Counts = closed({
+  data: Type.Array(closed({ status: Order.properties.status, count: Count })),
+  held: Count,
+  countedAt: Instant,
+});
+
+interface Counted {
+  readonly data: { readonly status: OrderStatus; readonly count: number }[];
+  readonly held: number;
+  readonly countedAt: string;
+}
+
+/** How many orders there are. */
+export function registerOrderCounts(app: Http, db: Db): void {
+  let latest: Promise<Counted> | undefined;
+  let countedAt = Number.NEGATIVE_INFINITY;
+
+  function counts(): Promise<Counted> {
+    if (latest !== undefined && performance.now() - countedAt < COUNTED_EVERY_MS) return latest;
+    countedAt = performance.now();
+    const counting = count(db);
+    // What could not be counted is counted again at the next request.
+    counting.catch(() => (latest = undefined));
+    latest = counting;
+    return counting;
+  }
+
+  app.get(
+    '/v1/order-counts',
+    {
+      config: { access: 'orders:read', work: 'list' },
+      schema: {
+        summary: 'How many orders there are, by status',
+        description:
+          'Counted every ten seconds at most, from the views. A status without orders is left out.',
+        tags: ['queries'],
+        response: { 200: Counts, 503: problem(503) },
+      },
+    },
+    async (_request, reply) => await reply.send(await counts()),
+  );
+}
+
+async function count(db: Db): Promise<Counted> {
+  const countedAt = new Date().toISOString();
+  const [data, held] = await Promise.all([
+    countByStatus(db),
+    orders(db).countDocuments(
+      { held: true },
+      { ...committed, hint: { held: 1, createdAt: 1, _id: 1 }, maxTimeMS: WITHIN_MS },
+    ),
+  ]);
+  return { data, held, countedAt };
+}
+
+/** Reads only the index of statuses. */
+export async function countByStatus(db: Db) {
+  return await orders(db)
+    .aggregate<{ status: OrderStatus; count: number }>(
+      [
+        { $group: { _id: '$status', count: { $sum: 1 } } },
+        { $sort: { _id: 1 } },
+        { $project: { _id: 0, status: '$_id', count: 1 } },
+      ],
+      { ...committed, hint: { status: 1, createdAt: 1, _id: 1 }, maxTimeMS: WITHIN_MS },
+    )
+    .toArray();
+}

@@ -1,0 +1,134 @@
+import type { Client } from '@temporalio/client';
+import type { Db } from 'mongodb';
+import { Type } from 'typebox';
+import { type OrderRun, runOf } from '../../attention/attempts.js';
+import { answering } from '../../log/journal/durability.js';
+import { foldHistory } from '../../log/journal/history.js';
+import { wordOf } from '../../log/journal/stops.js';
+import { deadlines } from '../../order/deadlines.js';
+import { orders as entity } from '../../order/entity.js';
+import type { Order } from '../../order/order.js';
+import { orderLog, workflowId } from '../../order-log.js';
+import { undefinedInOutage } from '../../outages/mongo-outage.js';
+import { isTemporalOutage } from '../../outages/temporal-outage.js';
+import { type OrderDocument, orders } from '../../views/orders.js';
+import { Instant, Minor } from '../order-shapes.js';
+import { problem } from '../problem.js';
+import { closed, OrderPath } from '../schemas.js';
+import type { Http } from '../server.js';
+import type { OrderReader } from './order-reader.js';
+import { orderNotFound } from './resume-points.js';
+
+const optional = Type.Optional;
+
+const Next = closed({
+  orderId: Type.String(),
+  version: Type.Integer(),
+  deadlines: Type.Array(closed({ what: Type.String(), at: Instant }), {
+    description: 'times at which the order changes without a command, the earliest first',
+  }),
+  effects: Type.Array(
+    closed({
+      type: Type.String(),
+      key: Type.String({ description: 'the idempotency key that the outside system gets' }),
+      summary: Type.String(),
+      amount: optional(Minor),
+      since: Instant,
+      attempts: optional(Type.Integer({ description: 'so far; absent if Temporal does not say' })),
+      lastError: optional(Type.String()),
+      nextTryAt: optional(Instant),
+    }),
+    { description: 'what the order owes the outside world' },
+  ),
+  workflow: optional(
+    closed(
+      {
+        id: Type.String(),
+        runId: Type.String(),
+        status: Type.String({ description: 'of the latest run, such as `running` or `completed`' }),
+        url: optional(Type.String({ description: 'in the Temporal Web UI, if its address is known' })),
+      },
+      { description: 'absent if Temporal does not answer, or does not keep it' },
+    ),
+  ),
+});
+
+export interface NextDeps {
+  readonly client: Client;
+  readonly db: Db;
+  readonly reader: OrderReader;
+  /** address of the Temporal Web UI, if it is known */
+  readonly uiUrl: string | undefined;
+}
+
+/** What an order waits for. */
+export function registerNext(app: Http, { client, db, reader, uiUrl }: NextDeps): void {
+  app.get(
+    '/v1/orders/:orderId/next',
+    {
+      config: { access: 'orders:read', work: 'history' },
+      schema: {
+        summary: 'What an order waits for now',
+        description:
+          'Deadlines ahead, effects that are owed with their tries, and its workflow. From the view and Temporal; if the view cannot be read, from the history.',
+        tags: ['queries'],
+        params: OrderPath,
+        response: { 200: Next, 400: problem(400), 404: problem(404), 503: problem(503) },
+      },
+    },
+    async (request, reply) => {
+      const { orderId } = request.params;
+      const [order, run] = await Promise.all([stateOf(orderId), runIfKnown(orderId)]);
+      if (order === undefined) throw orderNotFound(orderId);
+      return await reply.send({
+        orderId,
+        version: order.version,
+        deadlines: deadlines(order).map(({ name, at }) => ({ what: name, at })),
+        effects: effectsOf(order, run),
+        ...(run && { workflow: workflowOf(orderId, run) }),
+      });
+    },
+  );
+
+  async function stateOf(orderId: string): Promise<Order | undefined> {
+    const found = await undefinedInOutage(
+      orders(db).findOne<Pick<OrderDocument, 'state'>>(
+        { _id: orderId },
+        { ...answering, projection: { _id: 0, state: 1 } },
+      ),
+    );
+    if (found) return found.state;
+    const log = await reader.readHistory(orderId);
+    return log && foldHistory(orderLog, log);
+  }
+
+  async function runIfKnown(orderId: string): Promise<OrderRun | undefined> {
+    try {
+      return await runOf(client, orderId);
+    } catch (error) {
+      if (isTemporalOutage(error)) return undefined;
+      throw error;
+    }
+  }
+
+  function workflowOf(orderId: string, { runId, status }: OrderRun) {
+    const id = workflowId(orderId);
+    const path = ['namespaces', client.options.namespace, 'workflows', id, runId, 'history'];
+    return {
+      id,
+      runId,
+      status: wordOf(status),
+      ...(uiUrl !== undefined && { url: `${uiUrl}/${path.map(encodeURIComponent).join('/')}` }),
+    };
+  }
+}
+
+/** An order owes one effect of a type at most, and its step has the name of the type. */
+function effectsOf({ owed, updatedAt }: Order, run: OrderRun | undefined) {
+  return owed.map(({ since = updatedAt, ...effect }) => {
+    const { type, key } = effect;
+    const { type: _, ...tries } = run?.tries.find((one) => one.type === type) ?? {};
+    const amount = 'amount' in effect && { amount: effect.amount };
+    return { type, key, summary: entity.summary(effect), ...amount, since, ...tries };
+  });
+}

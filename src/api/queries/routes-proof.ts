@@ -1,0 +1,92 @@
+import type { Client } from '@temporalio/client';
+import type { Db } from 'mongodb';
+import { Type } from 'typebox';
+import { verifyOrders } from '../../effects/proof.js';
+import { answering } from '../../log/journal/durability.js';
+import { journal } from '../../log/journal/journal.js';
+import type { Discrepancy } from '../../log/proof/comparison.js';
+import { orderLog } from '../../order-log.js';
+import { Instant } from '../order-shapes.js';
+import { problem } from '../problem.js';
+import { closed, OrderPath } from '../schemas.js';
+import type { Http } from '../server.js';
+import { orderNotFound } from './resume-points.js';
+
+const optional = Type.Optional;
+
+const Proof = closed({
+  orderId: Type.String(),
+  checkedAt: Instant,
+  version: Type.Integer({ description: 'of the last event in the journal; 0 if it has none' }),
+  position: optional(Type.Integer({ description: 'of that event in the feed; absent if it has none yet' })),
+  agrees: Type.Boolean(),
+  hasHistory: Type.Boolean({
+    description: 'false if Temporal does not keep the history any more: then the journal is checked alone',
+  }),
+  differences: Type.Array(
+    closed({
+      where: Type.Enum(['journal', 'history', 'view', 'workflow', 'positions', 'stock', 'payments']),
+      kind: Type.Enum(['differs', 'behind', 'stopped', 'unanswered']),
+      version: optional(Type.Integer()),
+      key: optional(Type.String({ description: 'of the effect' })),
+      detail: Type.String(),
+      remedy: optional(Type.String()),
+    }),
+  ),
+});
+
+export interface ProofDeps {
+  readonly client: Client;
+  readonly db: Db;
+  readonly orderTaskQueue: string;
+}
+
+/** `npx orders verify --order`, over HTTP. */
+export function registerProof(app: Http, { client, db, orderTaskQueue }: ProofDeps): void {
+  app.get(
+    '/v1/orders/:orderId/proof',
+    {
+      config: { access: 'orders:read', work: 'history' },
+      schema: {
+        summary: 'Whether history, journal, view and workflow of an order agree',
+        description:
+          'Also whether stock and payments are what its log says. Only reads; waits up to three seconds for what is only behind.',
+        tags: ['queries'],
+        params: OrderPath,
+        response: { 200: Proof, 400: problem(400), 404: problem(404), 503: problem(503) },
+      },
+    },
+    async (request, reply) => {
+      const { orderId } = request.params;
+      const [last] = await journal(orderLog, db)
+        .find({ orderId }, { ...answering, projection: { _id: 0, version: 1, position: 1 } })
+        .sort({ version: -1 })
+        .limit(1)
+        .toArray();
+      const verified = { client, db, taskQueue: orderTaskQueue };
+      const { events, withoutHistory, discrepancies } = await verifyOrders(verified, { orderId });
+      const hasHistory = withoutHistory === 0;
+      if (events === 0 && !hasHistory && discrepancies.length === 0) throw orderNotFound(orderId);
+      return await reply.header('cache-control', 'no-store').send({
+        orderId,
+        checkedAt: new Date().toISOString(),
+        version: last?.version ?? 0,
+        ...(last?.position !== undefined && { position: last.position }),
+        agrees: discrepancies.length === 0,
+        hasHistory,
+        differences: discrepancies.map(differenceOf),
+      });
+    },
+  );
+}
+
+function differenceOf({ where, kind, version, key, detail, remedy }: Discrepancy) {
+  return {
+    where,
+    kind,
+    ...(version !== undefined && { version }),
+    ...(key !== undefined && { key }),
+    detail,
+    ...(remedy !== undefined && { remedy }),
+  };
+}

@@ -1,0 +1,80 @@
+import type { Db } from 'mongodb';
+import { answering, durable } from '../journal/durability.js';
+
+/**
+ * The right of one process to do a task, until a time by MongoDB's clock. A process that lost it
+ * may not know that yet: a lease keeps two processes from doing the same work, and the guarded
+ * writes of the task keep them from harm.
+ */
+export interface Lease {
+  /** id of the process */
+  readonly holder: string;
+  readonly until: Date;
+}
+
+/** The leases of all tasks, by task. One document, so that one command renews them. */
+interface Leases {
+  readonly _id: 'feed';
+  readonly tasks: Readonly<Record<string, Lease>>;
+}
+
+/** A process that renews no lease for this long has lost it. */
+const LEASE_MS = 3_000;
+export const RENEW_EVERY_MS = 1_500;
+
+function leases(db: Db) {
+  return db.collection<Leases>('leases');
+}
+
+/**
+ * Takes the leases of these tasks that have run out, and renews those that `holder` has.
+ *
+ * @returns the tasks that `holder` has now
+ */
+export async function takeLeases(
+  db: Db,
+  holder: string,
+  tasks: readonly string[],
+): Promise<ReadonlySet<string>> {
+  if (tasks.length === 0) return new Set();
+  const mine = { holder, until: { $add: ['$$NOW', LEASE_MS] } };
+  const taken = (task: string) => {
+    const mayTake = [{ $eq: [`$tasks.${task}.holder`, holder] }, { $lte: [`$tasks.${task}.until`, '$$NOW'] }];
+    return { $cond: [{ $or: mayTake }, mine, `$tasks.${task}`] };
+  };
+  const state = await leases(db).findOneAndUpdate(
+    { _id: 'feed' },
+    [{ $set: Object.fromEntries(tasks.map((task) => [`tasks.${task}`, taken(task)])) }],
+    { upsert: true, returnDocument: 'after', ...durable },
+  );
+  return new Set(tasks.filter((task) => state?.tasks[task]?.holder === holder));
+}
+
+/** Ends the leases that `holder` has, so that the next process need not wait. */
+export async function releaseLeases(db: Db, holder: string, tasks: readonly string[]): Promise<void> {
+  await Promise.all(
+    tasks.map((task) =>
+      leases(db).updateOne(
+        { _id: 'feed', [`tasks.${task}.holder`]: holder },
+        { $currentDate: { [`tasks.${task}.until`]: true } },
+        durable,
+      ),
+    ),
+  );
+}
+
+/** The tasks that no process does now, and since when; without a time if none ever did. */
+export async function idleTasks(
+  db: Db,
+  tasks: readonly string[],
+): Promise<readonly { readonly task: string; readonly since?: Date }[]> {
+  const state = await leases(db).findOne<Pick<Leases, 'tasks'> & { readonly now: Date }>(
+    { _id: 'feed' },
+    { ...answering, projection: { tasks: 1, now: '$$NOW' } },
+  );
+  return tasks.flatMap((task) => {
+    const since = state?.tasks[task]?.until;
+    if (state === null || since === undefined) return [{ task }];
+    return since > state.now ? [] : [{ task, since }];
+  });
+}

@@ -1,0 +1,50 @@
+import { setTimeout } from 'node:timers/promises';
+import type { Db } from 'mongodb';
+import { openChangeStream } from '../../../concurrency/change-batches.js';
+import { feedState } from '../../feed/generations.js';
+import { projections } from './state.js';
+
+/** Less than the silence after which the driver gives a socket up. */
+const AWAIT_MS = 2_000;
+const OPEN_AGAIN_MS = 1_000;
+/** Fields that a feeder, or a sequencer, does not write while it makes headway. */
+const changed = ['epoch', 'collection', 'parked'].map((field) => ({
+  [`updateDescription.updatedFields.${field}`]: { $exists: true },
+}));
+
+/**
+ * Calls `onChange` when the state of a view or of a feed was changed, other than by headway: the
+ * active build was swapped, an event was parked or tried again, another process took over, the next
+ * generation began. Also calls it when changes may have been missed. Until `signal` aborts.
+ */
+export async function watchStates(db: Db, signal: AbortSignal, onChange: () => void): Promise<void> {
+  while (!signal.aborted) {
+    await watch(db, signal, onChange).catch(() => undefined);
+    await setTimeout(OPEN_AGAIN_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+async function watch(db: Db, signal: AbortSignal, onChange: () => void): Promise<void> {
+  const collections = [feedState(db), projections(db)].map(({ collectionName }) => collectionName);
+  const stream = await openChangeStream(db, {
+    pipeline: [
+      {
+        $match: {
+          'ns.coll': { $in: collections },
+          $or: [{ operationType: { $ne: 'update' } }, ...changed],
+        },
+      },
+      { $project: { _id: 1 } },
+    ],
+  });
+  try {
+    onChange();
+    await stream.next(AWAIT_MS, signal);
+    // Once more: what a majority did not have yet when the stream opened may be missing from both
+    // the stream and what was read.
+    onChange();
+    while (!signal.aborted) if ((await stream.next(AWAIT_MS, signal)).changes.length > 0) onChange();
+  } finally {
+    await stream.close();
+  }
+}

@@ -1,0 +1,36 @@
+import { signal } from '@preact/signals';
+import { get, isSignInNeeded, post, request } from './api.js';
+import type { Session } from './shapes.js';
+
+/** Who the reader is; undefined until it is known. */
+export const session = signal<Session | undefined>(undefined);
+
+/** With AUTH=off everything is allowed. */
+export function may(scope: string): boolean {
+  const { value } = session;
+  return value === undefined || value.authentication === 'off' || value.scopes.includes(scope);
+}
+
+export async function loadSession(): Promise<void> {
+  try {
+    take(await get<Session>('/v1/session'));
+  } catch {
+    // Nothing is shown by it alone; each request says itself what it lacks.
+  }
+}
+
+/** The key stays in a cookie that no script can read. @throws Problem */
+export async function signIn(key: string): Promise<void> {
+  const { body } = await post<Session>('/v1/session', { key });
+  take(body);
+}
+
+export async function signOut(): Promise<void> {
+  await request('/v1/session', { method: 'DELETE' }).catch(() => undefined);
+  location.assign('/orders');
+}
+
+function take(found: Session): void {
+  session.value = found;
+  isSignInNeeded.value = found.authentication === 'on' && found.actor === undefined;
+}

@@ -1,0 +1,36 @@
+import { useSignal } from '@preact/signals';
+import { Problem } from './api.js';
+import { signIn } from './session.js';
+
+export function SignIn() {
+  const problem = useSignal('');
+  const onSubmit = async (event: SubmitEvent): Promise<void> => {
+    event.preventDefault();
+    if (!(event.currentTarget instanceof HTMLFormElement)) return;
+    const key = new FormData(event.currentTarget).get('key');
+    try {
+      await signIn(typeof key === 'string' ? key.trim() : '');
+    } catch (error) {
+      problem.value = error instanceof Problem ? error.message : String(error);
+    }
+  };
+  return (
+    <form class="sign-in panel" onSubmit={(event) => void onSubmit(event)}>
+      <h1>Sign in</h1>
+      <label class="field">
+        <span>API key</span>
+        <input name="key" type="password" required autocomplete="current-password" />
+      </label>
+      <p class="problem" role="alert">
+        {problem}
+      </p>
+      <button type="submit" class="primary">
+        Sign in
+      </button>
+      <p class="quiet">
+        <code>npx orders keys create --name ada --scopes orders:read,events:read,persons:read</code> makes
+        one. The browser keeps it in a cookie that no script can read.
+      </p>
+    </form>
+  );
+}

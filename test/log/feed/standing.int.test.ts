@@ -1,0 +1,139 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import type { CommandStartedEvent, Db } from 'mongodb';
+import { idleTasks } from '../../../src/log/feed/leases.js';
+import { doStanding, type StandingTask } from '../../../src/log/feed/standing.js';
+import { watchStates } from '../../../src/log/views/feeding/state-changes.js';
+import { createFeedWork } from '../../../workers/feed-activities.js';
+import { startTestApi, type TestApi } from '../../support/api.js';
+import { shared } from '../../support/servers.js';
+import { until } from '../../support/until.js';
+
+let api: TestApi;
+let db: Db;
+beforeAll(async () => {
+  api = await startTestApi({ MONGODB_URI: `${shared.mongodbUri}&monitorCommands=true` });
+  ({ db } = api.mongo);
+});
+afterAll(async () => {
+  await api.close();
+});
+
+const processes: { stop(): Promise<void> }[] = [];
+afterEach(async () => {
+  await Promise.all(processes.map((one) => one.stop()));
+  processes.length = 0;
+});
+
+/** A process that does these tasks. It can be cut off from MongoDB. */
+function start(tasks: readonly StandingTask[]) {
+  const stopping = new AbortController();
+  const failures: unknown[] = [];
+  let isCut = false;
+  const collection = (name: string) => {
+    if (isCut) throw new Error('This process does not reach MongoDB.');
+    return db.collection(name);
+  };
+  const done = doStanding({
+    db: Object.create(db, { collection: { value: collection } }),
+    tasks,
+    signal: stopping.signal,
+    report: () => ({ failed: (error) => failures.push(error), worked: () => undefined }),
+  });
+  const process = {
+    failures,
+    cut: (is: boolean) => void (isCut = is),
+    async stop() {
+      stopping.abort();
+      await done;
+    },
+  };
+  processes.push(process);
+  return process;
+}
+
+/** Tasks that note in `at` who is at them. */
+function tasksOf(who: string, names: readonly string[], at: Map<string, string[]>): readonly StandingTask[] {
+  return names.map((name) => ({
+    name,
+    async work(signal) {
+      at.set(name, [...(at.get(name) ?? []), who]);
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+      at.set(
+        name,
+        (at.get(name) ?? []).filter((one) => one !== who),
+      );
+    },
+  }));
+}
+
+const twoNames = () => [`first-${randomUUID()}`, `second-${randomUUID()}`];
+
+test('one of two processes has all tasks, and the other has them when that one stops', async () => {
+  const names = twoNames();
+  const at = new Map<string, string[]>();
+  const one = start(tasksOf('one', names, at));
+  await until(async () => expect([...at]).toEqual(names.map((name) => [name, ['one']])));
+  start(tasksOf('two', names, at));
+  expect(await idleTasks(db, names)).toEqual([]);
+  await one.stop();
+  expect(await idleTasks(db, names)).toEqual(names.map((task) => ({ task, since: expect.any(Date) })));
+  await until(async () => expect([...at]).toEqual(names.map((name) => [name, ['two']])));
+  expect(await idleTasks(db, [...names, 'unheard-of'])).toEqual([{ task: 'unheard-of' }]);
+});
+
+test('a process that is cut off loses its tasks, and ends them when it is back', async () => {
+  const [name = ''] = twoNames();
+  const at = new Map<string, string[]>();
+  const one = start(tasksOf('one', [name], at));
+  await until(async () => expect(at.get(name)).toEqual(['one']));
+  one.cut(true);
+  start(tasksOf('two', [name], at));
+  // It does not know yet that it has lost them.
+  await until(async () => expect(at.get(name)).toEqual(['one', 'two']));
+  one.cut(false);
+  await until(async () => expect(at.get(name)).toEqual(['two']));
+});
+
+test('what fails again and again in one process is left to another one', async () => {
+  const [broken = '', well = ''] = twoNames();
+  const at = new Map<string, string[]>();
+  const failing = { name: broken, work: async () => await Promise.reject(new Error('not here')) };
+  const one = start([failing, ...tasksOf('one', [well], at)]);
+  await until(async () => expect(at.get(well)).toEqual(['one']));
+  start(tasksOf('two', [broken, well], at));
+  await until(async () => expect(at.get(broken)).toEqual(['two']));
+  expect(at.get(well)).toEqual(['one']);
+  expect(one.failures.length).toBeGreaterThan(1);
+});
+
+test('with nothing to do, the feed and all views renew their leases by one command, and await changes', async () => {
+  const commands: CommandStartedEvent[] = [];
+  const { client, config, mongo, tail } = api;
+  mongo.client.on('commandStarted', (command) => commands.push(command));
+  const orderTaskQueue = config.temporal.taskQueue;
+  const { standing } = createFeedWork({ db, client, tail, orderTaskQueue });
+  const watching = new AbortController();
+  const watched = watchStates(db, watching.signal, () => tail.wake());
+  start(standing);
+  try {
+    await until(async () => {
+      const names = commands.map(({ commandName }) => commandName);
+      // From one renewal to the third after it; what comes between has no limit in time.
+      const renewals = names.flatMap((name, index) => (name === 'findAndModify' ? [index] : []));
+      const idle = names.slice(renewals.at(-4) ?? 0);
+      expect(renewals.length).toBeGreaterThan(4);
+      expect(new Set(idle)).toEqual(new Set(['findAndModify', 'getMore']));
+      expect(idle.filter((name) => name === 'findAndModify')).toHaveLength(4);
+    });
+    expect(
+      await idleTasks(
+        db,
+        standing.map(({ name }) => name),
+      ),
+    ).toEqual([]);
+  } finally {
+    watching.abort();
+    await watched;
+  }
+});
