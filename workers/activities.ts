@@ -1,24 +1,33 @@
 import { asyncLocalStorage } from '@temporalio/activity';
 import type { Db } from 'mongodb';
 import { keysOfDatabase } from '../src/access/persons/stores.js';
-import { deduct, release, reserve, restock } from '../src/effects/inventory/inventory.js';
+import { stockInventory } from '../src/effects/inventory/provider.js';
 import { openingMethods } from '../src/effects/payments/opening.js';
-import type { PaymentProvider } from '../src/effects/payments/payments.js';
+import { performInventory, performPayments, type Performing } from '../src/effects/performing.js';
+import type { Limits } from '../src/effects/port.js';
+import type { Providers } from '../src/effects/provider-modules.js';
 import { sandboxPayments } from '../src/effects/payments/sandbox-payments.js';
 import { endpointLog } from '../src/endpoint/endpoint-log.js';
 import { createLogActivities } from '../src/log/journal/log-activities.js';
 import { createRecorder } from '../src/log/journal/recording.js';
 import { createStepTally, type StepTally } from '../src/log/journal/step-tally.js';
 import type { LogActivities, ResumptionActivities } from '../src/log/workflow/messages.js';
-import { type EffectOf, type EffectType, orderOf, type OutcomeOf, versionOf } from '../src/order/effects.js';
+import { type EffectType, orderOf, type OutcomeOf, versionOf } from '../src/order/effects.js';
 import { orderLog, type Step, type Steps } from '../src/order-log.js';
 
 export interface ActivityDeps {
   readonly db: Db;
-  /** the sandbox by default */
-  readonly payments?: PaymentProvider;
+  /** by default, those that are built in */
+  readonly providers?: Providers;
   /** counts steps that are not recorded yet */
   readonly tally?: StepTally;
+}
+
+const sandboxLimits: Limits = { concurrency: 100, timeoutMs: 8_000 };
+
+/** The calls to providers that may be under way or in line, at most. */
+export function slotsOfProviders({ payments, inventory }: Providers = {}): number {
+  return 2 * ((payments?.limits ?? sandboxLimits).concurrency + (inventory?.limits.concurrency ?? 0));
 }
 
 /**
@@ -30,11 +39,18 @@ export interface ActivityDeps {
  */
 export function createActivities({
   db,
-  payments: provider = sandboxPayments(db),
+  providers = {},
   tally = createStepTally(),
 }: ActivityDeps): Steps & ResumptionActivities {
   const recorder = createRecorder(orderLog, db);
-  const payments = openingMethods(keysOfDatabase(db), provider);
+  const { name, port, limits } = providers.payments ?? {
+    name: 'payments (sandbox)',
+    port: sandboxPayments(db),
+    limits: sandboxLimits,
+  };
+  const payments = performPayments({ name, port: openingMethods(keysOfDatabase(db), port), limits });
+  // The built-in inventory is in the database that steps record in, so nothing is to be kept apart.
+  const inventory = providers.inventory ? performInventory(providers.inventory) : stockInventory(db);
   /** by the name of the entity, which is its workflow type */
   const byEntity: Readonly<Record<string, LogActivities & ResumptionActivities>> = {
     [orderLog.entity.name]: createLogActivities(orderLog, { db, tally, recorder }),
@@ -42,12 +58,12 @@ export function createActivities({
   };
   /** Those of the entity whose workflow runs the activity; outside of an activity, those of orders. */
   const current = () => {
-    const name = asyncLocalStorage.getStore()?.info.workflowType ?? orderLog.entity.name;
-    const found = byEntity[name];
-    if (found === undefined) throw new TypeError(`No activities are here for the entity ${name}.`);
+    const entity = asyncLocalStorage.getStore()?.info.workflowType ?? orderLog.entity.name;
+    const found = byEntity[entity];
+    if (found === undefined) throw new TypeError(`No activities are here for the entity ${entity}.`);
     return found;
   };
-  function step<T extends EffectType>(type: T, perform: (effect: EffectOf<T>) => Promise<OutcomeOf<T>>) {
+  function step<T extends EffectType>(type: T, perform: Performing<T>[T]) {
     return async ({ events, effect, resumption }: Step<T>): Promise<OutcomeOf<T>> => {
       if (effect === undefined)
         throw new TypeError('A step without an effect has to use the activity `record`.');
@@ -55,7 +71,7 @@ export function createActivities({
         await tally.recording(events, () =>
           recorder.recordUpTo(orderOf(effect.key), versionOf(effect.key), events, resumption),
         );
-        return await perform(effect);
+        return await perform(effect, attempt() > 1 || resumption !== undefined);
       });
     };
   }
@@ -64,13 +80,18 @@ export function createActivities({
     recall: async (asked) => await current().recall(asked),
     loadLog: async (asked) => await current().loadLog(asked),
     claimResumption: async (asked) => await current().claimResumption(asked),
-    reserve: step('reserve', (effect) => reserve(db, effect)),
-    release: step('release', (effect) => release(db, effect)),
-    deduct: step('deduct', (effect) => deduct(db, effect)),
-    restock: step('restock', (effect) => restock(db, effect)),
-    authorize: step('authorize', (effect) => payments.authorize(effect)),
-    capture: step('capture', (effect) => payments.capture(effect)),
-    void: step('void', (effect) => payments.void(effect)),
-    refund: step('refund', (effect) => payments.refund(effect)),
+    reserve: step('reserve', inventory.reserve),
+    release: step('release', inventory.release),
+    deduct: step('deduct', inventory.deduct),
+    restock: step('restock', inventory.restock),
+    authorize: step('authorize', payments.authorize),
+    capture: step('capture', payments.capture),
+    void: step('void', payments.void),
+    refund: step('refund', payments.refund),
   };
+}
+
+/** How often the activity was tried, this time included. */
+function attempt(): number {
+  return asyncLocalStorage.getStore()?.info.attempt ?? 1;
 }

@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { loadProviders, type Providers } from '../src/effects/provider-modules.js';
 import { findProgram, MONGOD, TEMPORAL } from '../src/server/binaries.js';
 import { assertSandboxAllowed, type Config, readConfig } from '../src/server/config.js';
 import { assertMasterKeys } from '../src/server/master-keys.js';
@@ -30,7 +31,8 @@ try {
   const config = readConfig(process.env);
   assertSandboxAllowed(config);
   assertMasterKeys(config);
-  process.stdout.write(welcome(await start(config), config.roles, performance.now()));
+  const providers = config.roles.has('worker') ? await loadProviders(config) : {};
+  process.stdout.write(welcome(await start(config, providers), config.roles, performance.now()));
   if (!stopping.aborted) await once(stopping, 'abort');
 } catch (error) {
   if (!stopping.aborted) problem = messageOf(error);
@@ -43,7 +45,7 @@ if (problem !== undefined) {
 process.exit();
 
 /** Starts everything in the order of dependencies; it is closed in reverse. */
-async function start(given: Config): Promise<Started> {
+async function start(given: Config, providers: Providers): Promise<Started> {
   const { http, roles } = given;
   if (roles.has('write') || roles.has('read')) {
     await assertPortFree(http.host, http.port, 'HTTP_PORT');
@@ -65,7 +67,7 @@ async function start(given: Config): Promise<Started> {
     servers && stage(`Starting ${namesOf(given)}`, () => servers.ready(stopping)),
   ]);
   stopping.throwIfAborted();
-  const api = await startRoles({ config, stopping, closers });
+  const api = await startRoles({ config, providers, stopping, closers });
   return {
     hasServers: servers !== undefined,
     ...(api && { api: api.address, isAuthOn: config.auth.isOn }),

@@ -1,4 +1,5 @@
 import type { Connection } from '@temporalio/client';
+import type { Providers } from '../src/effects/provider-modules.js';
 import type { StepTally } from '../src/log/journal/step-tally.js';
 import type { FeedTail } from '../src/log/feed/feed.js';
 import type { Config } from '../src/server/config.js';
@@ -15,6 +16,8 @@ export interface RoleContext {
   /** of the workers in this process; absent if it has none */
   readonly tally?: StepTally;
   readonly logger: Logger;
+  /** the worker's; by default, they are built in */
+  readonly providers?: Providers;
 }
 
 export interface RunningRole {

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { Db } from 'mongodb';
 import { logs } from '../src/logs.js';
 import { recognizeDatabase } from '../src/effects/inventory/recognize-database.js';
+import type { Providers } from '../src/effects/provider-modules.js';
 import { setUpSandbox } from '../src/effects/payments/sandbox-ledger.js';
 import { ensureStockIndexes } from '../src/effects/inventory/stock.js';
 import { ensureAttentionIndexes } from '../src/attention/list.js';
@@ -46,6 +47,7 @@ const PATIENCE_MS = 10_000;
 
 export interface RolesOptions {
   readonly config: Config;
+  readonly providers: Providers;
   readonly stopping: AbortSignal;
   /** collects what has to be closed, as soon as it exists */
   readonly closers: Closer[];
@@ -60,6 +62,7 @@ export type ApiAddresses = Pick<RunningApi, 'address' | 'opsAddress'>;
  */
 export async function startRoles({
   config,
+  providers,
   stopping,
   closers,
 }: RolesOptions): Promise<ApiAddresses | undefined> {
@@ -81,6 +84,7 @@ export async function startRoles({
     mongo,
     tail,
     logger,
+    providers,
     ...(roles.has('worker') && { tally: createStepTally() }),
   };
 

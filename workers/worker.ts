@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { logFailures } from '../src/server/log-failures.js';
-import { createActivities } from './activities.js';
+import { createActivities, slotsOfProviders } from './activities.js';
 import { createForgetting } from '../src/forgetting/activities.js';
 import { temporalConnectionOptions } from '../src/server/connections.js';
 import { logChanges } from '../src/server/log-changes.js';
@@ -20,6 +20,8 @@ export interface WorkerContext extends Omit<RoleContext, 'temporal' | 'tail'> {
 export interface Work {
   readonly taskQueue: string;
   readonly activities: object;
+  /** activities at a time; `slotsBesideProviders` by default */
+  readonly slots?: number;
 }
 
 export interface RunningWorker extends RunningRole {
@@ -27,6 +29,8 @@ export interface RunningWorker extends RunningRole {
   readonly ready: Promise<void>;
 }
 
+/** As many steps can record while all calls to providers are under way. */
+const slotsBesideProviders = 100;
 const FIRST_BACK_OFF_MS = 250;
 const LONGEST_BACK_OFF_MS = 10_000;
 const LOG_METHODS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
@@ -52,11 +56,13 @@ export function installRuntime(logger: Logger): void {
 /** The role `worker`: the orders' workflows and activities. */
 export function startOrderWorker(context: WorkerContext): RunningWorker {
   const { taskQueue } = context.config.temporal;
+  const { mongo, providers, tally } = context;
   return startWorker(context, {
     taskQueue,
+    slots: slotsBesideProviders + slotsOfProviders(providers),
     activities: {
-      ...createActivities({ db: context.mongo.db, ...(context.tally && { tally: context.tally }) }),
-      ...createForgetting({ db: context.mongo.db, keyStore: context.mongo.keys, taskQueue }),
+      ...createActivities({ db: mongo.db, ...(providers && { providers }), ...(tally && { tally }) }),
+      ...createForgetting({ db: context.mongo.db, keyStore: mongo.keys, taskQueue }),
     },
   });
 }
@@ -116,7 +122,7 @@ async function buildId(bundle: WorkerContext['workflowBundle']): Promise<string>
 /** Runs one worker until it is stopped or fails. */
 async function work(
   { config, workflowBundle, logger }: WorkerContext,
-  { taskQueue, activities }: Work,
+  { taskQueue, activities, slots = slotsBesideProviders }: Work,
   stopping: AbortSignal,
   onRunning: () => void,
 ): Promise<void> {
@@ -135,6 +141,7 @@ async function work(
         version: { deploymentName: 'orders', buildId: await buildId(workflowBundle) },
         useWorkerVersioning: false,
       },
+      maxConcurrentActivityTaskExecutions: slots,
       maxCachedWorkflows: 1_000,
       maxConcurrentWorkflowTaskExecutions: 8,
       workflowTaskPollerBehavior: { type: 'autoscaling' },

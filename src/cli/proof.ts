@@ -42,7 +42,7 @@ function addVerify(program: Command, session: Session): void {
     // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
     const [{ reachTemporal, withStores }, verifyEntity] = await Promise.all([
       import('./connections.js'),
-      verifierOf(options.entity),
+      verifierOf(options.entity, config),
     ]);
     const bar = progressBar(process.stderr);
     const verified = await withStores(config, async (stores) => {
@@ -79,8 +79,16 @@ function addVerify(program: Command, session: Session): void {
 }
 
 /** `verify` for a kind of entity. */
-async function verifierOf(entity: EntityName) {
-  if (entity === 'order') return (await import('../effects/proof.js')).verifyOrders;
+async function verifierOf(entity: EntityName, config: Config) {
+  if (entity === 'order') {
+    const [{ verifyOrders }, { loadProviders }] = await Promise.all([
+      import('../effects/proof.js'),
+      import('../effects/provider-modules.js'),
+    ]);
+    const providers = await loadProviders(config);
+    return async (verified: Verified, asked: VerifyOptions) =>
+      await verifyOrders({ ...verified, providers }, asked);
+  }
   const [{ verify }, { endpointLog }] = await Promise.all([
     import('../log/proof/verify.js'),
     import('../endpoint/endpoint-log.js'),

@@ -1,7 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Client } from '@temporalio/client';
 import { type Collection, type Db, MongoServerError } from 'mongodb';
-import { type LedgerEntry, sandboxLedger } from './payments/sandbox-ledger.js';
+import type { Effect, Outcome } from '../order/effects.js';
+import { messageOf } from '../outages/message-of.js';
+import { withTimeout } from '../outages/timeout.js';
+import { outcomeIn, saysType } from './answers.js';
+import {
+  type Authorization,
+  type Capture,
+  type LedgerEntry,
+  sandboxLedger,
+} from './payments/sandbox-ledger.js';
+import type { Providers } from './provider-modules.js';
 import { effectsOf, type SettledEffect } from './settled-effects.js';
 import { changesOf, movementOf, ofOrder } from './inventory/stock-restore.js';
 import { movements, movesGoods, stock, type StockMovement } from './inventory/stock.js';
@@ -14,19 +24,30 @@ import { orderLog } from '../order-log.js';
 import type { OutsideProof } from '../log/proof/outside-proof.js';
 import { verify, type Verified, type VerifyOptions, type VerifyReport } from '../log/proof/verify.js';
 
-/** Proves the stock and the payments of orders. */
-const proofOfEffects: OutsideProof = {
-  compare: compareOutside,
-  ofUnknown: effectsOfUnknownOrders,
-  sums: wrongStock,
-};
+/**
+ * Proves the stock and the payments of orders. What built-in providers have is read as a whole; a
+ * provider of one's own is asked for the key of each effect.
+ */
+function proofOfEffects(providers: Providers): OutsideProof {
+  return {
+    compare: (db, orderId) => compareOutside(db, orderId, providers),
+    ofUnknown: (db, client) => effectsOfUnknownOrders(db, client, providers),
+    async *sums(db, onProgress) {
+      if (providers.inventory === undefined) yield* wrongStock(db, onProgress);
+    },
+  };
+}
 
-/** `verify` for orders, their stock and their payments. */
+/**
+ * `verify` for orders, their stock and their payments.
+ *
+ * @param verified `providers`: as the workers have them; by default, those that are built in
+ */
 export async function verifyOrders(
-  verified: Omit<Verified, 'outside'>,
+  { providers = {}, ...verified }: Omit<Verified, 'outside'> & { readonly providers?: Providers },
   options?: VerifyOptions,
 ): Promise<VerifyReport> {
-  return await verify(orderLog, { ...verified, outside: proofOfEffects }, options);
+  return await verify(orderLog, { ...verified, outside: proofOfEffects(providers) }, options);
 }
 
 const putBack = 'restore it with `npx orders rebuild --from history`';
@@ -39,7 +60,11 @@ const askProvider = 'compare with the payment provider, and correct by hand what
  * read first, and the log read afterwards has their effects as owed or settled; what is missing is
  * looked up once more.
  */
-async function compareOutside(db: Db, orderId: string): Promise<readonly Discrepancy[]> {
+async function compareOutside(
+  db: Db,
+  orderId: string,
+  providers: Providers,
+): Promise<readonly Discrepancy[]> {
   const [moved, paid] = await Promise.all([
     movements(db).find(ofOrder(orderId), committed).toArray(),
     sandboxLedger(db).find(ofOrder(orderId), committed).toArray(),
@@ -47,8 +72,9 @@ async function compareOutside(db: Db, orderId: string): Promise<readonly Discrep
   const effects = await recordedEffects(db, orderId);
   if (effects === undefined) return [];
   const { settled, owed } = effects;
-  const ofStock = settled.filter(({ effect }) => movesGoods(effect));
-  const ofMoney = settled.filter(({ effect }) => !movesGoods(effect));
+  const atBuiltIn = settled.filter(({ effect }) => ownProviderOf(effect, providers) === undefined);
+  const ofStock = atBuiltIn.filter(({ effect }) => movesGoods(effect));
+  const ofMoney = atBuiltIn.filter(({ effect }) => !movesGoods(effect));
   const [movementAt, entryAt] = await Promise.all([
     withLater(moved, ofStock, (keys) =>
       movements(db)
@@ -99,7 +125,58 @@ async function compareOutside(db: Db, orderId: string): Promise<readonly Discrep
       remedy: askProvider,
     })),
   ];
-  return found.map((one) => ({ orderId, kind: 'differs', ...one }));
+  return [
+    ...found.map((one) => ({ orderId, kind: 'differs' as const, ...one })),
+    ...(await compareWithOwn(orderId, settled, providers)),
+  ];
+}
+
+function ownProviderOf(effect: Effect, { payments, inventory }: Providers) {
+  return movesGoods(effect) ? inventory : payments;
+}
+
+/** Compares effects with what providers of one's own say about their keys. */
+async function compareWithOwn(
+  orderId: string,
+  settled: readonly SettledEffect[],
+  providers: Providers,
+): Promise<readonly Discrepancy[]> {
+  const found: Discrepancy[] = [];
+  for (const { effect, event } of settled) {
+    const own = ownProviderOf(effect, providers);
+    if (own === undefined) continue;
+    const { key, type } = effect;
+    const where = movesGoods(effect) ? 'stock' : 'payments';
+    const about = { orderId, where, version: event.version, key, remedy: askProvider } as const;
+    const { name, port, limits } = own;
+    try {
+      const signal = AbortSignal.timeout(limits.timeoutMs);
+      const asked: Promise<unknown> = port.lookUp(key, { signal });
+      const known = await withTimeout(limits.timeoutMs, asked);
+      const outcome = outcomeIn(type, known);
+      if (outcome !== undefined && isOutcome(asEntry(outcome), event)) continue;
+      const detail = `${event.type}: ${name} says ${JSON.stringify(known)} of ${key}`;
+      found.push({ ...about, kind: saysType(known, 'unknown') ? 'unanswered' : 'differs', detail });
+    } catch (error) {
+      found.push({ ...about, kind: 'unanswered', detail: `${name}: lookUp of ${key}: ${messageOf(error)}` });
+    }
+  }
+  return found;
+}
+
+/** An answer, as an entry of the sandbox's ledger has it. */
+function asEntry(outcome: Outcome): Answered {
+  return {
+    outcome,
+    // The webhook may have said later that the customer declined.
+    ...('authorizationId' in outcome && {
+      authorization: {
+        id: outcome.authorizationId,
+        status: outcome.type === 'pending' ? 'declined' : 'authorized',
+      },
+    }),
+    ...('captureId' in outcome && { capture: { id: outcome.captureId } }),
+  };
 }
 
 /**
@@ -158,8 +235,22 @@ function wrongEntry(entry: LedgerEntry | undefined, { effect, event }: SettledEf
   return isOutcome(entry, event) ? undefined : `the provider answered ${JSON.stringify(outcome)} to`;
 }
 
-function isOutcome({ outcome, authorization, capture }: LedgerEntry, event: SettledEffect['event']): boolean {
+interface Answered {
+  readonly outcome?: Outcome;
+  readonly authorization?: Pick<Authorization, 'id' | 'status'>;
+  readonly capture?: Pick<Capture, 'id'>;
+}
+
+function isOutcome({ outcome, authorization, capture }: Answered, event: SettledEffect['event']): boolean {
   switch (event.type) {
+    case 'StockReserved':
+      return outcome?.type === 'reserved';
+    case 'StockRefused':
+      return outcome?.type === 'out_of_stock';
+    case 'StockReleased':
+    case 'StockDeducted':
+    case 'StockRestocked':
+      return outcome?.type === 'done';
     case 'PaymentAuthorized':
     case 'PaymentPending':
       return authorization?.id === event.data.authorizationId;
@@ -180,7 +271,11 @@ function isOutcome({ outcome, authorization, capture }: LedgerEntry, event: Sett
 }
 
 /** Movements and entries of orders that neither the journal nor Temporal knows; each order once. */
-async function* effectsOfUnknownOrders(db: Db, client: Client): AsyncGenerator<Discrepancy, void> {
+async function* effectsOfUnknownOrders(
+  db: Db,
+  client: Client,
+  providers: Providers,
+): AsyncGenerator<Discrepancy, void> {
   for (const [collection, other] of [
     [movements(db), undefined],
     [sandboxLedger(db), movements(db)],
@@ -190,7 +285,7 @@ async function* effectsOfUnknownOrders(db: Db, client: Client): AsyncGenerator<D
         // The first pass has reported this order.
         if (other !== undefined && (await other.findOne(ofOrder(orderId), committed)) !== null) continue;
         if ((await readHistoryLog(orderLog, client, orderId)) === undefined)
-          yield* await compareOutside(db, orderId);
+          yield* await compareOutside(db, orderId, providers);
       }
     }
   }

@@ -106,6 +106,11 @@ export interface Config {
    * servers are on a loopback interface
    */
   readonly sandbox: boolean;
+  /** the outside systems: `builtIn`, or the path of a module that implements the port */
+  readonly providers: {
+    readonly payments: string;
+    readonly inventory: string;
+  };
   /** age from which an owed effect or a pending payment is listed for attention */
   readonly attentionAfterMs: number;
   /** interval of the reconciliation of Temporal with the journal and the views */
@@ -124,11 +129,14 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
+/** Name of the providers that come with this project. */
+export const builtIn = 'sandbox';
+
 /** @throws ConfigError if a worker would pretend to charge real customers */
-export function assertSandboxAllowed({ roles, sandbox }: Config): void {
-  if (!roles.has('worker') || sandbox) return;
+export function assertSandboxAllowed({ roles, sandbox, providers }: Config): void {
+  if (!roles.has('worker') || sandbox || providers.payments !== builtIn) return;
   throw new ConfigError(
-    'The payment provider is the sandbox, which charges nobody: set SANDBOX=on if nothing here is real. ' +
+    'The payment provider is the sandbox, which charges nobody: set PAYMENTS to your own, or SANDBOX=on if nothing here is real. ' +
       'Without it, a worker starts only if HTTP_HOST, TEMPORAL_ADDRESS and MONGODB_URI are loopback addresses.',
   );
 }
@@ -242,6 +250,7 @@ export function readConfig(env: Env): Config {
       carriersWebhook: secrets('CARRIERS_WEBHOOK_SECRET', 'write'),
     },
     sandbox,
+    providers: readProviders(env),
     attentionAfterMs: duration(env, 'ATTENTION_AFTER', '5m'),
     reconcileEveryMs: duration(env, 'RECONCILE_INTERVAL', '5m', 1_000),
     ...(continueAsNewAfter !== undefined && { continueAsNewAfter }),
@@ -368,6 +377,17 @@ function duration(env: Env, name: string, byDefault: string, atLeastMs = 1): num
 export function durationMs(given: string): number {
   const [, amount, unit = ''] = /^(\d+)(ms|s|m|h|d)$/.exec(given) ?? [];
   return Number(amount) * (UNIT_MS.get(unit) ?? Number.NaN);
+}
+
+function readProviders(env: Env): Config['providers'] {
+  const carriers = text(env, 'CARRIERS', builtIn);
+  if (carriers !== builtIn)
+    throw bad(
+      'CARRIERS',
+      carriers,
+      `${builtIn}: orders call no carrier, a dispatch names it and its tracking number`,
+    );
+  return { payments: text(env, 'PAYMENTS', builtIn), inventory: text(env, 'INVENTORY', builtIn) };
 }
 
 function readRoles(env: Env): ReadonlySet<Role> {

@@ -83,6 +83,7 @@ test.each([
   ['AUTHORIZATION_TTL', '99999d'],
   ['CONTINUE_AS_NEW_AFTER', '1'],
   ['LOG_LEVEL', 'loud'],
+  ['CARRIERS', 'dhl'],
 ])('%s=%s is refused in one line that names it and what was expected', (name, value) => {
   const read = () => readConfig({ [name]: value });
   expect(read).toThrow(ConfigError);
@@ -184,7 +185,8 @@ describe('the sandbox', () => {
       expect(() => assertSandboxAllowed(readConfig(env))).toThrow(
         /payment provider .*SANDBOX=on .*TEMPORAL_ADDRESS/,
       );
-    for (const env of [{}, { ...worker, SANDBOX: 'on' }, { ...worker, ROLES: 'feed' }])
+    const own = { PAYMENTS: './bank.mjs' };
+    for (const env of [{}, { ...worker, SANDBOX: 'on' }, { ...worker, ROLES: 'feed' }, { ...worker, ...own }])
       expect(() => assertSandboxAllowed(readConfig(env))).not.toThrow();
   });
 });

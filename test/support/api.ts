@@ -6,6 +6,7 @@ import { Client, type Connection } from '@temporalio/client';
 import { pino } from 'pino';
 import { workflowId, orderLog } from '../../src/order-log.js';
 import { type FeedTail, followFeed } from '../../src/log/feed/feed.js';
+import { loadProviders } from '../../src/effects/provider-modules.js';
 import { ensureJournalIndexes } from '../../src/log/journal/journal.js';
 import { type Config, readConfig } from '../../src/server/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../../src/server/connections.js';
@@ -153,7 +154,8 @@ export async function startTestApi(
         foundStock(db),
       ]);
       runtime ??= install(logger);
-      const worker = startOrderWorker({ ...context, workflowBundle });
+      const providers = await loadProviders(config);
+      const worker = startOrderWorker({ ...context, providers, workflowBundle });
       workers.push(worker);
       await worker.ready;
       return worker;

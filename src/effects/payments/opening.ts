@@ -10,11 +10,11 @@ import type { PaymentProvider } from './payments.js';
 export function openingMethods(keys: KeyStore, provider: PaymentProvider): PaymentProvider {
   return {
     ...provider,
-    async authorize(request) {
+    async authorize(request, options) {
       const place = { orderId: orderOf(request.key), path: ['payment', 'method'] };
       const method = await openOne(keys, place, request.method);
       if (method === undefined) return { type: 'declined', code: 'payment_method_forgotten' };
-      return await provider.authorize({ ...request, method });
+      return await provider.authorize({ ...request, method }, options);
     },
   };
 }

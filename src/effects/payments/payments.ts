@@ -1,17 +1,15 @@
 import type { EffectOf, OutcomeOf } from '../../order/effects.js';
+import type { CallOptions, Known, Limits, Unknown } from '../port.js';
+
+export type PaymentType = 'authorize' | 'capture' | 'void' | 'refund';
 
 /**
- * The port to a payment provider. Contract of every implementation:
+ * The port to a payment provider. The contract of all ports (`port.ts`) holds, and:
  *
- * - `key` is the idempotency key. A call that is repeated with it, after any failure or
- *   concurrently, takes effect once, and every answer is the first. With other parameters, the key
- *   is refused by an error, without effect.
- * - An answer is a business answer, final for its key. An error says nothing: the effect may have
- *   happened. Call again.
  * - For each authorization, captured ≤ authorized, and for each capture, refunded ≤ captured,
  *   whatever is called.
  *
- * Amounts are in minor units of `currency`.
+ * Amounts are in minor units of `currency`, an ISO-4217 code.
  */
 export interface PaymentProvider {
   /**
@@ -19,17 +17,52 @@ export interface PaymentProvider {
    * provider's webhook will report the result. Voiding a pending authorization makes sure that
    * nothing is set aside.
    */
-  authorize(request: EffectOf<'authorize'>): Promise<OutcomeOf<'authorize'>>;
+  authorize(request: EffectOf<'authorize'>, options: CallOptions): Promise<OutcomeOf<'authorize'> | Unknown>;
   /**
    * Takes part of an authorization. `expired`: it has lapsed. A voided or pending one answers
-   * `declined`.
+   * `declined`, and so does more than is left of it.
    */
-  capture(request: EffectOf<'capture'>): Promise<OutcomeOf<'capture'>>;
+  capture(request: EffectOf<'capture'>, options: CallOptions): Promise<OutcomeOf<'capture'> | Unknown>;
   /**
    * Releases what was not captured of an authorization, pending or not; it cannot be captured from
    * afterwards.
    */
-  void(request: EffectOf<'void'>): Promise<OutcomeOf<'void'>>;
+  void(request: EffectOf<'void'>, options: CallOptions): Promise<OutcomeOf<'void'> | Unknown>;
   /** Gives back part of a capture. More than was captured is refused by an error. */
-  refund(request: EffectOf<'refund'>): Promise<OutcomeOf<'refund'>>;
+  refund(request: EffectOf<'refund'>, options: CallOptions): Promise<OutcomeOf<'refund'> | Unknown>;
+  /** What became of the call with this key: its answer, even if no caller ever got it. */
+  lookUp(key: string, options: CallOptions): Promise<Known<PaymentType>>;
 }
+
+/** A module that `PAYMENTS` may name: the port's functions are its exports. */
+export interface PaymentModule extends PaymentProvider {
+  readonly limits?: Partial<Limits>;
+  /** For certification: the money of the order, which is the part of its keys before `:<type>:`. */
+  balance?(orderId: string): Promise<Balance>;
+  /** For certification: values of `method` that go a known way. By default, those of the sandbox. */
+  readonly testMethods?: Partial<TestMethods>;
+}
+
+/** Sums over an order, in minor units. */
+export interface Balance {
+  /** authorized, and neither captured nor released */
+  readonly held: number;
+  readonly captured: number;
+  readonly refunded: number;
+}
+
+export interface TestMethods {
+  readonly approved: string;
+  readonly declined: string;
+  /** the customer has yet to agree */
+  readonly pending: string;
+  /** approved, a second or more after the call began */
+  readonly slow: string;
+}
+
+export const sandboxMethods: TestMethods = {
+  approved: 'tok_ok',
+  declined: 'tok_declined',
+  pending: 'tok_pending',
+  slow: 'tok_slow',
+};

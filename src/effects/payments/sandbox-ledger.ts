@@ -2,8 +2,7 @@ import type { Collection, Db } from 'mongodb';
 import { batches } from '../../concurrency/async-iterables.js';
 import { committed, insertMissing } from '../../log/journal/durability.js';
 import type { EffectOf, OutcomeOf } from '../../order/effects.js';
-
-export type PaymentType = 'authorize' | 'capture' | 'void' | 'refund';
+import type { PaymentType } from './payments.js';
 
 /** One document per idempotency key: the request, the answer and the number of calls. */
 export interface LedgerEntry {

@@ -6,18 +6,24 @@ import { type EffectOf, type OutcomeOf, orderOf } from '../../order/effects.js';
 import type { PaymentFact } from '../../order/commands.js';
 import { later } from '../../order/time.js';
 import { asStored, committed, durable } from '../../log/journal/durability.js';
-import type { PaymentProvider } from './payments.js';
+import type { Known } from '../port.js';
+import type { Balance, PaymentProvider, PaymentType } from './payments.js';
 import {
   type Authorization,
   type Capture,
   ensureLedgerInPlace,
   type LedgerEntry,
-  type PaymentType,
   sandboxLedger as ledger,
 } from './sandbox-ledger.js';
 import { inTransaction } from '../../log/journal/transaction.js';
 
 export interface SandboxPayments extends PaymentProvider {
+  authorize(request: EffectOf<'authorize'>): Promise<OutcomeOf<'authorize'>>;
+  capture(request: EffectOf<'capture'>): Promise<OutcomeOf<'capture'>>;
+  void(request: EffectOf<'void'>): Promise<OutcomeOf<'void'>>;
+  refund(request: EffectOf<'refund'>): Promise<OutcomeOf<'refund'>>;
+  lookUp(key: string): Promise<Known<PaymentType>>;
+  balance(orderId: string): Promise<Balance>;
   /**
    * The customer accepts or declines a pending payment. May be repeated.
    *
@@ -71,6 +77,15 @@ export function sandboxPayments(db: Db, now = () => new Date().toISOString()): S
       return await answer<'refund'>(db, request, method, () =>
         keepAll(db, request.key, (session) => refund(db, request, session)),
       );
+    },
+    async lookUp(key) {
+      await ensureLedgerInPlace(db);
+      const entry = await ledger(db).findOne({ _id: key }, committed);
+      return entry?.outcome ?? { type: 'none' };
+    },
+    async balance(orderId) {
+      await ensureLedgerInPlace(db);
+      return balanceOf(await ledger(db).find({ orderId }, committed).toArray());
     },
     async settlePending(reference, outcome) {
       await ensureLedgerInPlace(db);
@@ -271,6 +286,16 @@ async function settlePending(
   }
   const fact = { reference, authorizationId: current.id, outcome };
   return outcome === 'declined' ? { ...fact, code: 'customer_declined' } : fact;
+}
+
+function balanceOf(entries: readonly LedgerEntry[]): Balance {
+  let [held, captured, refunded] = [0, 0, 0];
+  for (const { amount = 0, authorization: granted, capture: taken } of entries) {
+    if (granted?.status === 'authorized') held += amount - granted.captured;
+    if (taken !== undefined) captured += amount;
+    refunded += taken?.refunded ?? 0;
+  }
+  return { held, captured, refunded };
 }
 
 // --- the ledger ---

@@ -1,0 +1,86 @@
+import type { EffectType, Outcome, OutcomeOf } from '../order/effects.js';
+import type { MissingStock } from '../order/events.js';
+
+/** Ids and codes stay in the log of the order. */
+const longestText = 500;
+
+type Answer = Readonly<Record<string, unknown>>;
+
+/**
+ * The outcome of an effect that an answer is, with its own fields only; undefined if it is none.
+ * A provider may answer anything.
+ */
+export function outcomeIn<T extends EffectType>(type: T, answer: unknown): OutcomeOf<T> | undefined {
+  if (typeof answer !== 'object' || answer === null) return undefined;
+  // Each reader returns an outcome of its type.
+  return readers[type](answer as Answer) as OutcomeOf<T> | undefined;
+}
+
+/** `{ type: 'declined', code }, { type: 'expired' }`: the outcomes of an effect, for a message. */
+export function expectedOf(type: EffectType): string {
+  return expected[type];
+}
+
+/** Whether an answer says that it is of this type. */
+export function saysType(answer: unknown, type: 'none' | 'unknown'): boolean {
+  return typeof answer === 'object' && answer !== null && 'type' in answer && answer.type === type;
+}
+
+const readers: Readonly<Record<EffectType, (answer: Answer) => Outcome | undefined>> = {
+  reserve(answer) {
+    if (answer['type'] === 'reserved') return { type: 'reserved' };
+    const missing = answer['type'] === 'out_of_stock' ? missingIn(answer['missing']) : undefined;
+    return missing && { type: 'out_of_stock', missing };
+  },
+  release: doneIn,
+  deduct: doneIn,
+  restock: doneIn,
+  authorize(answer) {
+    const { type, authorizationId, code } = answer;
+    if ((type === 'authorized' || type === 'pending') && isText(authorizationId))
+      return { type, authorizationId };
+    return type === 'declined' && isText(code) ? { type, code } : undefined;
+  },
+  capture(answer) {
+    const { type, captureId, code } = answer;
+    if (type === 'captured' && isText(captureId)) return { type, captureId };
+    if (type === 'declined' && isText(code)) return { type, code };
+    return type === 'expired' ? { type } : undefined;
+  },
+  void: ({ type }) => (type === 'voided' || type === 'expired' ? { type } : undefined),
+  refund: ({ type }) => (type === 'refunded' ? { type } : undefined),
+};
+
+const expected: Readonly<Record<EffectType, string>> = {
+  reserve: "{ type: 'reserved' } or { type: 'out_of_stock', missing: [{ sku, requested, available }] }",
+  release: "{ type: 'done' }",
+  deduct: "{ type: 'done' }",
+  restock: "{ type: 'done' }",
+  authorize: "{ type: 'authorized' | 'pending', authorizationId } or { type: 'declined', code }",
+  capture: "{ type: 'captured', captureId }, { type: 'declined', code } or { type: 'expired' }",
+  void: "{ type: 'voided' } or { type: 'expired' }",
+  refund: "{ type: 'refunded' }",
+};
+
+function doneIn({ type }: Answer): Outcome | undefined {
+  return type === 'done' ? { type } : undefined;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= longestText;
+}
+
+function missingIn(value: unknown): readonly MissingStock[] | undefined {
+  if (!Array.isArray(value) || value.length === 0 || value.length > 200) return undefined;
+  const missing = value.map((item: unknown) => {
+    const { sku, requested, available } = (item ?? {}) as Answer;
+    return isText(sku) && isCount(requested) && isCount(available)
+      ? { sku, requested, available }
+      : undefined;
+  });
+  return missing.every((item) => item !== undefined) ? missing : undefined;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value);
+}

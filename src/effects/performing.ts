@@ -1,0 +1,96 @@
+import { inspect } from 'node:util';
+import type { EffectOf, EffectType, OutcomeOf } from '../order/effects.js';
+import { messageOf } from '../outages/message-of.js';
+import { expectedOf, outcomeIn, saysType } from './answers.js';
+import { createGate } from './gate.js';
+import type { InventoryProvider } from './inventory/provider.js';
+import type { StockEffect } from './inventory/stock.js';
+import type { PaymentProvider, PaymentType } from './payments/payments.js';
+import type { CallOptions, Limits } from './port.js';
+
+/** A provider as steps use it. */
+export interface Provider<P> {
+  /** for messages: `payments (./my-provider.mjs)` */
+  readonly name: string;
+  readonly port: P;
+  readonly limits: Limits;
+}
+
+/**
+ * Performs effects. Each function throws if there is no business answer; then the effect stays owed.
+ * `mayBeRepeated`: it may have been tried before.
+ */
+export type Performing<T extends EffectType> = {
+  readonly [K in T]: (effect: EffectOf<K>, mayBeRepeated: boolean) => Promise<OutcomeOf<K>>;
+};
+
+/** There is no business answer. The effect is looked up before it is tried again. */
+export class OutcomeUnknown extends Error {
+  override readonly name = 'OutcomeUnknown';
+}
+
+export function performPayments(provider: Provider<PaymentProvider>): Performing<PaymentType> {
+  const { port } = provider;
+  const perform = performing(provider);
+  return {
+    authorize: (effect, again) =>
+      perform('authorize', effect.key, (its) => port.authorize(effect, its), again),
+    capture: (effect, again) => perform('capture', effect.key, (its) => port.capture(effect, its), again),
+    void: (effect, again) => perform('void', effect.key, (its) => port.void(effect, its), again),
+    refund: (effect, again) => perform('refund', effect.key, (its) => port.refund(effect, its), again),
+  };
+}
+
+export function performInventory(provider: Provider<InventoryProvider>): Performing<StockEffect> {
+  const { port } = provider;
+  const perform = performing(provider);
+  return {
+    reserve: (effect, again) => perform('reserve', effect.key, (its) => port.reserve(effect, its), again),
+    release: (effect, again) => perform('release', effect.key, (its) => port.release(effect, its), again),
+    deduct: (effect, again) => perform('deduct', effect.key, (its) => port.deduct(effect, its), again),
+    restock: (effect, again) => perform('restock', effect.key, (its) => port.restock(effect, its), again),
+  };
+}
+
+interface AnyPort {
+  lookUp(key: string, options: CallOptions): Promise<unknown>;
+}
+
+/**
+ * An effect that may have been tried before is looked up first, and is called again only if nothing
+ * took effect. What is no business answer is never taken for one.
+ */
+function performing({ name, port, limits }: Provider<AnyPort>) {
+  const gate = createGate(name, limits);
+
+  async function ask(what: string, call: () => Promise<unknown>): Promise<unknown> {
+    try {
+      return await call();
+    } catch (error) {
+      throw new OutcomeUnknown(`${name}: ${what} failed: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  function outcome<T extends EffectType>(type: T, answer: unknown, asked: string): OutcomeOf<T> {
+    if (saysType(answer, 'unknown'))
+      throw new OutcomeUnknown(`${name}: ${asked}: the outcome is not known yet`);
+    const found = outcomeIn(type, answer);
+    if (found !== undefined) return found;
+    const shown = inspect(answer, { depth: 2, breakLength: Infinity }).slice(0, 200);
+    throw new OutcomeUnknown(`${name}: ${asked} answered ${shown}: expected ${expectedOf(type)}`);
+  }
+
+  return async <T extends EffectType>(
+    type: T,
+    key: string,
+    call: (options: CallOptions) => Promise<unknown>,
+    mayBeRepeated: boolean,
+  ): Promise<OutcomeOf<T>> =>
+    await gate.call(key, async (signal) => {
+      if (mayBeRepeated) {
+        const known = await ask('lookUp', () => port.lookUp(key, { signal }));
+        if (!saysType(known, 'none')) return outcome(type, known, 'lookUp');
+      }
+      return outcome(type, await ask(type, () => call({ signal })), type);
+    });
+}

@@ -1,0 +1,90 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { messageOf } from '../outages/message-of.js';
+import { builtIn, type Config, ConfigError } from '../server/config.js';
+import type { InventoryModule } from './inventory/provider.js';
+import type { PaymentModule } from './payments/payments.js';
+import type { Provider } from './performing.js';
+import type { Limits } from './port.js';
+
+/** Absent ones are built in. */
+export interface Providers {
+  readonly payments?: Provider<PaymentModule>;
+  readonly inventory?: Provider<InventoryModule>;
+}
+
+/** The functions of each port, which a module has to export. */
+const functions = {
+  payments: ['authorize', 'capture', 'void', 'refund', 'lookUp'],
+  inventory: ['reserve', 'release', 'deduct', 'restock', 'lookUp'],
+} as const;
+const variables = { payments: 'PAYMENTS', inventory: 'INVENTORY' } as const;
+
+export const defaultLimits: Limits = { concurrency: 50, timeoutMs: 5_000 };
+/** A step also records, and may wait in line; its activity has 10 s. */
+const limitRanges = { concurrency: [1, 1_000], perSecond: [0.01, 100_000], timeoutMs: [100, 8_000] } as const;
+
+/**
+ * Loads the modules that `PAYMENTS` and `INVENTORY` name.
+ *
+ * @throws ConfigError if a module is missing, or lacks functions
+ */
+export async function loadProviders({ providers }: Pick<Config, 'providers'>): Promise<Providers> {
+  const [payments, inventory] = await Promise.all([
+    providers.payments === builtIn ? undefined : loadProvider('payments', providers.payments),
+    providers.inventory === builtIn ? undefined : loadProvider('inventory', providers.inventory),
+  ]);
+  return { ...(payments && { payments }), ...(inventory && { inventory }) };
+}
+
+interface Modules {
+  readonly payments: PaymentModule;
+  readonly inventory: InventoryModule;
+}
+
+/**
+ * Loads a module that implements a port.
+ *
+ * @param path relative to the working directory, or absolute
+ * @throws ConfigError if it cannot be loaded, or lacks functions
+ */
+export async function loadProvider<K extends keyof Modules>(
+  kind: K,
+  path: string,
+): Promise<Provider<Modules[K]>> {
+  const file = resolve(path);
+  const refuse = (problem: string): never => {
+    const exported = functions[kind].join(', ');
+    throw new ConfigError(
+      `${variables[kind]}=${path} cannot be used: ${problem}; expected sandbox, or the path of a module that exports the functions ${exported}.`,
+    );
+  };
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) refuse(`there is no file ${file}`);
+  const loaded = await load(file).catch((error: unknown) => refuse(`it does not load: ${messageOf(error)}`));
+  const missing = functions[kind].filter((name) => typeof loaded[name] !== 'function');
+  if (missing.length > 0) refuse(`it does not export ${missing.join(', ')}`);
+  return {
+    name: `${kind} (${path})`,
+    // It has the functions of the port; what they answer is checked at each call.
+    port: loaded as unknown as Modules[K],
+    limits: { ...defaultLimits, ...limitsIn(loaded['limits'], refuse) },
+  };
+}
+
+async function load(file: string): Promise<Readonly<Record<string, unknown>>> {
+  return (await import(pathToFileURL(file).href)) as Readonly<Record<string, unknown>>;
+}
+
+function limitsIn(given: unknown, refuse: (problem: string) => never): Partial<Limits> {
+  if (given === undefined) return {};
+  if (typeof given !== 'object' || given === null) return refuse('its `limits` is no object');
+  for (const [name, value] of Object.entries(given)) {
+    const range = name in limitRanges ? limitRanges[name as keyof typeof limitRanges] : undefined;
+    if (range === undefined) return refuse(`there is no limit ${name}`);
+    const [least, most] = range;
+    if (typeof value !== 'number' || !(value >= least && value <= most))
+      return refuse(`its limit ${name} is not a number from ${least} to ${most}`);
+  }
+  return given;
+}

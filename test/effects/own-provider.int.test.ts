@@ -1,0 +1,96 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import process from 'node:process';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { verifyOrders } from '../../src/effects/proof.js';
+import { loadProviders } from '../../src/effects/provider-modules.js';
+import { orderBody, startTestApi, type TestApi } from '../support/api.js';
+import { until } from '../support/until.js';
+
+const example = resolve('test/effects/example-provider/payments.mjs');
+
+let api: TestApi;
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'orders-own-provider-'));
+  process.env['EXAMPLE_LEDGER'] = join(folder, 'ledger');
+  // Outside of the project, a module of one's own builds on the example, and misbehaves by method.
+  const path = join(folder, 'misbehaving.mjs');
+  await writeFile(
+    path,
+    `export * from ${JSON.stringify(example)};
+    import { authorize as willingly } from ${JSON.stringify(example)};
+    export const limits = { concurrency: 2, timeoutMs: 200 };
+    export async function authorize(request, options) {
+      if (request.method === 'tok_hang') await new Promise(() => {});
+      if (request.method === 'tok_throw') throw new Error('no route to the bank');
+      if (request.method === 'tok_nonsense') return { ok: true };
+      return await willingly(request, options);
+    }`,
+  );
+  api = await startTestApi({ PAYMENTS: path, ATTENTION_AFTER: '1s' });
+  await api.startWorker();
+});
+afterAll(async () => {
+  await api.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function place(method: string): Promise<string> {
+  const { status, body } = await api.post('/v1/orders', { body: orderBody({ payment: { method } }) });
+  expect(status).toBe(201);
+  return String(body.orderId);
+}
+
+async function becomes(orderId: string, expected: object): Promise<void> {
+  await until(async () => expect((await api.get(`/v1/orders/${orderId}`)).body).toMatchObject(expected));
+}
+
+test('an order is paid at a provider from outside the project, and proven by its look-up', async () => {
+  const orderId = await place('tok_ok');
+  await becomes(orderId, { status: 'confirmed', paymentStatus: 'authorized' });
+  const { body: shipped } = await api.post(`/v1/orders/${orderId}/shipments`, { body: {} });
+  const tracking = { carrier: 'DHL', trackingNumber: '1' };
+  const { shipmentId } = shipped;
+  await api.post(`/v1/orders/${orderId}/shipments/${shipmentId}/dispatch`, { body: tracking });
+  await becomes(orderId, { paymentStatus: 'captured', captured: 3998 });
+  const ledger = (await readFile(join(folder, 'ledger'), 'utf8')).trim().split('\n');
+  const requests = ledger.map((line) => JSON.parse(line).request);
+  expect(requests.filter(({ key }) => key.startsWith(orderId))).toMatchObject([
+    { type: 'authorize', amount: 3998, currency: 'EUR', method: 'tok_ok' },
+    { type: 'capture', amount: 3998 },
+  ]);
+  const { client, config, mongo } = api;
+  const verified = { client, db: mongo.db, taskQueue: config.temporal.taskQueue };
+  const providers = await loadProviders(config);
+  expect((await verifyOrders({ ...verified, providers }, { orderId })).discrepancies).toEqual([]);
+});
+
+test('a provider that hangs, throws or answers nonsense is named, and delays no neighbour', async () => {
+  const [hangs, throws, lies] = [
+    await place('tok_hang'),
+    await place('tok_throw'),
+    await place('tok_nonsense'),
+  ];
+  await becomes(await place('tok_ok'), { status: 'confirmed' });
+  const problems = [
+    [hangs, 'payments \\(.*misbehaving.mjs\\) did not answer in 200 ms; the outcome is unknown'],
+    [throws, 'payments \\(.*misbehaving.mjs\\): authorize failed: no route to the bank'],
+    [lies, 'payments \\(.*misbehaving.mjs\\): authorize answered { ok: true }: expected { type: .authorized'],
+  ] as const;
+  await until(async () => {
+    const { data } = (await api.get('/v1/attention?code=effect_owed')).body;
+    for (const [orderId, problem] of problems)
+      expect(data).toContainEqual(
+        expect.objectContaining({
+          orderId,
+          detail: expect.stringMatching(problem),
+          attempts: expect.any(Number),
+        }),
+      );
+  });
+  // Once more, now that all of them have failed and are tried again.
+  await becomes(await place('tok_ok'), { status: 'confirmed' });
+});

@@ -1,0 +1,108 @@
+import { describe, expect, test } from '@jest/globals';
+import { outcomeIn } from '../../src/effects/answers.js';
+import type { PaymentProvider } from '../../src/effects/payments/payments.js';
+import { OutcomeUnknown, performPayments } from '../../src/effects/performing.js';
+import type { EffectType } from '../../src/order/effects.js';
+
+const request = {
+  type: 'void',
+  key: 'o-1:void:7',
+  correlationId: 'c',
+  authorizationId: 'auth-1',
+} as const;
+const voided = { type: 'voided' };
+
+/** A provider whose answers are given, with what it was asked. */
+function provider(known: unknown, answer: unknown) {
+  const asked: string[] = [];
+  const give = (what: string, given: unknown) => async () => {
+    asked.push(what);
+    if (given instanceof Error) throw given;
+    return given;
+  };
+  // It may answer anything.
+  const port = { lookUp: give('lookUp', known), void: give('void', answer) } as unknown as PaymentProvider;
+  const { void: perform } = performPayments({
+    name: 'bank',
+    port,
+    limits: { concurrency: 1, timeoutMs: 60_000 },
+  });
+  return { asked, perform: (mayBeRepeated: boolean) => perform(request, mayBeRepeated) };
+}
+
+test('a first call is not looked up', async () => {
+  const { asked, perform } = provider(voided, voided);
+  expect(await perform(false)).toEqual(voided);
+  expect(asked).toEqual(['void']);
+});
+
+describe('an effect that may have been tried before', () => {
+  test('takes the outcome that its key has', async () => {
+    const { asked, perform } = provider({ type: 'expired' }, voided);
+    expect(await perform(true)).toEqual({ type: 'expired' });
+    expect(asked).toEqual(['lookUp']);
+  });
+
+  test('is called again if nothing took effect', async () => {
+    const { asked, perform } = provider({ type: 'none' }, voided);
+    expect(await perform(true)).toEqual(voided);
+    expect(asked).toEqual(['lookUp', 'void']);
+  });
+
+  test.each([
+    ['the outcome is not known yet', { type: 'unknown' }],
+    ['lookUp failed: down', new Error('down')],
+    ["lookUp answered { type: 'paid' }: expected { type: 'voided' }", { type: 'paid' }],
+    ['lookUp answered undefined', undefined],
+  ])('waits, and is not called, if %s', async (problem, known) => {
+    const { asked, perform } = provider(known, voided);
+    await expect(perform(true)).rejects.toThrow(problem);
+    expect(asked).toEqual(['lookUp']);
+  });
+});
+
+test.each([
+  ['unknown', { type: 'unknown' }],
+  ['an error', new Error('402')],
+  ['of another effect', { type: 'refunded' }],
+  ['no object', 'ok'],
+  ['a declined that a void cannot have', { type: 'declined', code: 'x' }],
+])('an answer that is %s is no outcome', async (_, answer) => {
+  await expect(provider(voided, answer).perform(false)).rejects.toThrow(OutcomeUnknown);
+});
+
+test.each<[EffectType, object]>([
+  ['authorize', { type: 'authorized', authorizationId: 'a' }],
+  ['authorize', { type: 'pending', authorizationId: 'a' }],
+  ['authorize', { type: 'declined', code: 'no' }],
+  ['capture', { type: 'captured', captureId: 'c' }],
+  ['capture', { type: 'declined', code: 'no' }],
+  ['capture', { type: 'expired' }],
+  ['void', { type: 'voided' }],
+  ['void', { type: 'expired' }],
+  ['refund', { type: 'refunded' }],
+  ['reserve', { type: 'reserved' }],
+  ['reserve', { type: 'out_of_stock', missing: [{ sku: 's', requested: 2, available: 1 }] }],
+  ['release', { type: 'done' }],
+  ['deduct', { type: 'done' }],
+  ['restock', { type: 'done' }],
+])('%s may answer %j, whatever else is in it', (type, outcome) => {
+  expect(outcomeIn(type, { ...outcome, more: 1n })).toEqual(outcome);
+});
+
+test.each<[EffectType, unknown]>([
+  ['authorize', { type: 'authorized' }],
+  ['authorize', { type: 'authorized', authorizationId: 7 }],
+  ['authorize', { type: 'authorized', authorizationId: 'x'.repeat(501) }],
+  ['authorize', { type: 'declined' }],
+  ['authorize', { type: 'expired' }],
+  ['capture', { type: 'captured', captureId: '' }],
+  ['capture', { type: 'declined', code: null }],
+  ['refund', { type: 'declined', code: 'no' }],
+  ['reserve', { type: 'out_of_stock', missing: [] }],
+  ['reserve', { type: 'out_of_stock', missing: [null] }],
+  ['reserve', { type: 'out_of_stock', missing: [{ sku: 's', requested: 2, available: 0.5 }] }],
+  ['release', { type: 'released' }],
+])('%s may not answer %j', (type, answer) => {
+  expect(outcomeIn(type, answer)).toBeUndefined();
+});

@@ -1,0 +1,59 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from '@jest/globals';
+import { loadProviders } from '../../src/effects/provider-modules.js';
+import { ConfigError, readConfig } from '../../src/server/config.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'orders-provider-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const whole = ['reserve', 'release', 'deduct', 'restock', 'lookUp'].map(
+  (name) => `export function ${name}() {}`,
+);
+
+function moduleOf(name: string, ...lines: readonly string[]): string {
+  const path = join(folder, name);
+  writeFileSync(path, lines.join('\n'));
+  return path;
+}
+
+test('providers are built in, unless a variable names a module', async () => {
+  expect(await loadProviders(readConfig({}))).toEqual({});
+  expect(await loadProviders(readConfig({ PAYMENTS: 'sandbox', INVENTORY: 'sandbox' }))).toEqual({});
+});
+
+test('a module is the port, with its limits', async () => {
+  const path = moduleOf('whole.mjs', ...whole, 'export const limits = { perSecond: 5, timeoutMs: 900 };');
+  const { inventory, payments } = await loadProviders(readConfig({ INVENTORY: path }));
+  expect(payments).toBeUndefined();
+  expect(inventory).toMatchObject({
+    name: `inventory (${path})`,
+    limits: { concurrency: 50, perSecond: 5, timeoutMs: 900 },
+  });
+  expect(typeof inventory?.port.lookUp).toBe('function');
+});
+
+test.each([
+  ['there is no file', join(folder, 'missing.mjs')],
+  ['there is no file', folder],
+  ['it does not load: no account', moduleOf('throws.mjs', "throw new Error('no account');")],
+  ['it does not export restock, lookUp', moduleOf('part.mjs', ...whole.slice(0, 3))],
+  ['it does not export reserve, release', moduleOf('default.mjs', 'export default {};')],
+  [
+    'there is no limit concurency',
+    moduleOf('typo.mjs', ...whole, 'export const limits = { concurency: 5 };'),
+  ],
+  [
+    'its limit timeoutMs is not a number from 100 to 8000',
+    moduleOf('late.mjs', ...whole, 'export const limits = { timeoutMs: 60_000 };'),
+  ],
+  ['its `limits` is no object', moduleOf('limits.mjs', ...whole, 'export const limits = 5;')],
+])('a module is refused because %s', async (problem, path) => {
+  const loading = loadProviders(readConfig({ INVENTORY: path }));
+  await expect(loading).rejects.toThrow(ConfigError);
+  await expect(loading).rejects.toThrow(`INVENTORY=${path} cannot be used: ${problem}`);
+  await expect(loading).rejects.toThrow(
+    'expected sandbox, or the path of a module that exports the functions reserve, release, deduct, restock, lookUp.',
+  );
+});
