@@ -540,10 +540,11 @@ test('an event that another leader stamps before this one sees it is known to it
   // In one transaction, so that the leader here can only see it stamped.
   await db.client.withSession(async (session) => {
     await session.withTransaction(async () => {
-      const event = { ...first, _id: `${first.orderId}:1`, recordedAt: first.occurredAt };
-      await journal(orderLog, db).insertOne({ ...event, unsequenced: true }, { session });
+      const id = `${first.orderId}:1`;
+      const event = { ...first, _id: id, recordedAt: first.occurredAt, unsequenced: true } as const;
+      await journal(orderLog, db).insertOne(event, { session });
       const stamp = { $set: { position }, $unset: { unsequenced: '' } } as const;
-      await journal(orderLog, db).updateOne({ _id: event._id }, stamp, { session });
+      await journal(orderLog, db).updateOne({ _id: id }, stamp, { session });
     });
   });
   await until(async () => expect((await feedState(db).findOne())?.position).toBe(position));
