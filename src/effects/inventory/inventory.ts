@@ -200,7 +200,7 @@ function uncounted(skus: readonly string[]): StockUnknown {
  */
 async function earlierOutcome<T extends StockEffect>(
   db: Db,
-  { key, lines }: Pick<EffectOf<T>, 'key' | 'lines'>,
+  { key, lines }: Pick<EffectOf<StockEffect>, 'key' | 'lines'>,
 ): Promise<OutcomeOf<T>> {
   const movement = await movements(db).findOne({ _id: key }, { readConcern: { level: 'linearizable' } });
   if (movement === null) throw changedConcurrently(key);
