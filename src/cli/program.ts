@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addAttention } from './attention.js';
+import { addCertify } from './certify.js';
 import { addCompletion } from './completion.js';
 import { addDemo } from './demo/demo.js';
 import { addEventLog } from './event-log.js';
@@ -70,6 +71,7 @@ function createProgram(session: Session): Command {
   addParked(program, session);
   addPersons(program, session);
   addKeys(program, session);
+  addCertify(program, session);
   addWebhooks(program, session);
   program.commandsGroup('Sandbox:');
   addSandbox(program, session);
