@@ -9,6 +9,7 @@ import { eventOf, journal } from '../log/journal/journal.js';
 import { upcastIfKnown } from '../order/upcasters.js';
 import { orderLog } from '../order-log.js';
 import { cloudEventOf } from './cloud-events.js';
+import { endpointViews } from './endpoints.js';
 import {
   failed,
   type Health,
@@ -107,9 +108,12 @@ class Delivering {
     return !this.deps.signal.aborted && !this.isDisabled && !isResting(this.health, Date.now());
   }
 
-  /** An endpoint that seems to be down is tried with what waits. */
+  /** Not if the endpoint was changed meanwhile. One that seems to be down is tried with what waits. */
   private async mayReadOn(): Promise<boolean> {
-    const { orderId: endpointId } = this.endpoint;
+    const { orderId: endpointId, version } = this.endpoint;
+    const projection = { version: 1 };
+    const now = await endpointViews(this.deps.db).findOne({ _id: endpointId }, { ...committed, projection });
+    if (now?.version !== version) return false;
     const waiting = await waitingRows(this.deps.db).distinct(
       'orderId',
       { endpointId, nextTryAt: { $exists: true } },
