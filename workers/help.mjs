@@ -48,7 +48,7 @@ A server is embedded unless its address is set.
                            files that have these values
   WEBHOOKS_ALLOW_PRIVATE   on: webhooks go to private addresses too, and by http (off)
   PAYMENTS, INVENTORY      the payment provider and the inventory: sandbox, or the path of a module of your own
-                           that implements the port: docs/own-provider.md (sandbox)
+                           that implements the port: docs/guides/own-provider.md (sandbox)
   CARRIERS                 sandbox: orders call no carrier, a dispatch names it and its tracking number
   RECONCILE_INTERVAL       how often Temporal and MongoDB are compared (5m)
   ATTENTION_AFTER          how long something may be owed before it needs a person (5m)

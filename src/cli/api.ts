@@ -13,7 +13,7 @@ export interface Api {
   exchange<T>(method: 'PATCH' | 'DELETE', path: string, body: unknown, headers?: Headers): Promise<T>;
   /** A command, with the status and the headers of its answer. */
   send<T>(path: string, body: unknown, headers: Headers): Promise<Answered<T>>;
-  /** The body of a `GET` that does not end. A connection that breaks throws a TypeError. */
+  /** The body of a `GET` that does not end. It throws when the connection breaks. */
   open(path: string, headers: Headers): Promise<AsyncIterable<Uint8Array>>;
   /** Sends the text as the body, so that a signature over it stays valid. */
   post(path: string, body: string, headers: Headers): Promise<void>;

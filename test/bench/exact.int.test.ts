@@ -36,8 +36,8 @@ afterAll(async () => {
 const recording = { first: 'insert find insert', later: 'insert update' };
 const moving = 'insert update commitTransaction';
 const stockPutBack = 'distinct find insert update update commitTransaction';
-const authorizing = 'findAndModify update';
-const capturing = 'find findAndModify find update update commitTransaction';
+const authorizing = 'findAndModify';
+const capturing = 'findAndModify findAndModify update';
 
 test('round trips to MongoDB of each step of an order', async () => {
   const activities = createActivities({ db: api.mongo.db });
@@ -68,6 +68,17 @@ test('round trips to MongoDB of each step of an order', async () => {
     ['record', recording.later],
     ['record', recording.later],
   ]);
+});
+
+test('round trips of orders whose first events are recorded at once: they share them', async () => {
+  const { record } = createActivities({ db: api.mongo.db });
+  const logs = newLogs(...manyStates, ...manyStates);
+  const started = await commands.of(
+    async () => await Promise.all(logs.map(async ([created]) => await record({ events: [created] }))),
+  );
+  // The first begins at once, and all others meanwhile become one batch.
+  const trips = `${recording.first} ${recording.first}`;
+  expect(started.map(({ commandName }) => commandName).join(' ')).toBe(trips);
 });
 
 /** The activity that is named after the effect, as the workflow calls it. */

@@ -125,7 +125,8 @@ class Goods {
       shipmentId: 's1',
       lines,
     };
-    return this.trial(request, { ...request, shipmentId: 's2' }, 'done', risks.losesUnits, 4);
+    const other = { ...request, lines: [{ sku: this.sku, quantity: 1 }] };
+    return this.trial(request, other, 'done', risks.losesUnits, 4);
   }
 
   async restocking(): Promise<Trial> {
@@ -138,7 +139,8 @@ class Goods {
       returnId: 'r1',
       lines,
     };
-    return this.trial(request, { ...request, returnId: 'r2' }, 'done', risks.promisesTwice, 3);
+    const other = { ...request, lines: [{ sku: this.sku, quantity: 1 }] };
+    return this.trial(request, other, 'done', risks.promisesTwice, 3);
   }
 
   private trial(

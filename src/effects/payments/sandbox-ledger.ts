@@ -31,6 +31,8 @@ export interface Authorization {
   readonly expiresAt?: string;
   /** minor units; at most the entry's amount */
   readonly captured: number;
+  /** keys of captures that `captured` has; their own entries may have no answer yet */
+  readonly captures?: readonly string[];
 }
 
 /** The current state of a capture; absent if it was declined. */

@@ -53,28 +53,31 @@ export function sandboxPayments(db: Db, now = () => new Date().toISOString()): S
   return {
     async authorize(request) {
       await ensureLedgerInPlace(db);
-      return await answer<'authorize'>(db, request, request.method, () =>
-        keep(db, request.key, authorization(request, now())),
-      );
+      const { key, method } = request;
+      const counted = await countCall(db, request, isPlain(method) ? authorization(request, now()) : {});
+      return await answer<'authorize'>(counted, method, () => keep(db, key, authorization(request, now())));
     },
     async capture(request) {
       await ensureLedgerInPlace(db);
+      const counted = await countCall(db, request);
+      const captured = counted.outcome ?? (await captureAtOnce(db, request, now()));
+      if (captured !== undefined) return captured as OutcomeOf<'capture'>;
       const { method } = (await findAuthorization(db, request.authorizationId)).authorization;
-      return await answer<'capture'>(db, request, method, () =>
+      return await answer<'capture'>(counted, method, () =>
         keepAll(db, request.key, (session) => capture(db, request, now(), session)),
       );
     },
     async void(request) {
       await ensureLedgerInPlace(db);
       const { method } = (await findAuthorization(db, request.authorizationId)).authorization;
-      return await answer<'void'>(db, request, method, () =>
+      return await answer<'void'>(await countCall(db, request), method, () =>
         keepAll(db, request.key, (session) => voidRest(db, request, now(), session)),
       );
     },
     async refund(request) {
       await ensureLedgerInPlace(db);
       const { method } = (await findCapture(db, request.captureId)).capture;
-      return await answer<'refund'>(db, request, method, () =>
+      return await answer<'refund'>(await countCall(db, request), method, () =>
         keepAll(db, request.key, (session) => refund(db, request, session)),
       );
     },
@@ -96,18 +99,23 @@ export function sandboxPayments(db: Db, now = () => new Date().toISOString()): S
 
 // --- one answer for each key ---
 
-/** Counts the call, then returns the key's answer, making it if there is none yet. */
+/** Methods that fail at first, take long, or are declined because of what came before. */
+const specialMethods = ['tok_flaky', 'tok_slow', 'tok_capture_declined'];
+
+function isPlain(method: string): boolean {
+  return !specialMethods.includes(method);
+}
+
+/** The answer to a call that was counted, making it if there is none yet. */
 async function answer<T extends PaymentType>(
-  db: Db,
-  request: EffectOf<PaymentType>,
+  { _id: key, calls, outcome }: LedgerEntry,
   method: string,
   make: () => Promise<OutcomeOf<T>>,
 ): Promise<OutcomeOf<T>> {
-  const { calls, outcome } = await countCall(db, request);
   // A key belongs to one effect type, so the outcome is of that type.
   if (outcome !== undefined) return outcome as OutcomeOf<T>;
   if (method === 'tok_flaky' && calls <= 3)
-    throw new Error(`The sandbox does not answer call ${calls} of ${request.key}.`);
+    throw new Error(`The sandbox does not answer call ${calls} of ${key}.`);
   if (method === 'tok_slow') await setTimeout(2_000);
   return await make();
 }
@@ -143,12 +151,17 @@ async function keep<T extends PaymentType>(
   return earlier.outcome as OutcomeOf<T>;
 }
 
-async function countCall(db: Db, request: EffectOf<PaymentType>): Promise<LedgerEntry> {
+/** @param made stored with the key if this is its first call */
+async function countCall(
+  db: Db,
+  request: EffectOf<PaymentType>,
+  made: Partial<Answer<PaymentType>> = {},
+): Promise<LedgerEntry> {
   const { key, type } = request;
   const money = 'amount' in request ? { amount: request.amount, currency: request.currency } : {};
   const entry = await ledger(db).findOneAndUpdate(
     { _id: key },
-    { $inc: { calls: 1 }, $setOnInsert: { orderId: orderOf(key), type, ...money, request } },
+    { $inc: { calls: 1 }, $setOnInsert: { orderId: orderOf(key), type, ...money, request, ...made } },
     { upsert: true, returnDocument: 'after', ...durable },
   );
   if (entry === null || !isDeepStrictEqual(entry.request, asStored(request))) {
@@ -185,6 +198,39 @@ function authorization(request: EffectOf<'authorize'>, now: string): Answer<'aut
   }
 }
 
+/**
+ * Captures by one guarded update of the authorization, without a transaction. The update notes the
+ * key, so that a call which dies before its answer is stored is answered the same when it is
+ * repeated.
+ *
+ * @returns undefined if nothing was captured, or was before: `capture` tells why
+ */
+async function captureAtOnce(
+  db: Db,
+  { key, authorizationId, amount, currency }: EffectOf<'capture'>,
+  now: string,
+): Promise<OutcomeOf<'capture'> | undefined> {
+  const entry = await ledger(db).findOneAndUpdate(
+    {
+      'authorization.id': authorizationId,
+      'authorization.status': 'authorized',
+      'authorization.method': { $nin: specialMethods },
+      'authorization.expiresAt': { $gt: now },
+      'authorization.captures': { $ne: key },
+      currency,
+      $expr: { $lte: [{ $add: ['$authorization.captured', amount] }, '$amount'] },
+    },
+    { $inc: { 'authorization.captured': amount }, $push: { 'authorization.captures': key } },
+    { returnDocument: 'after', ...durable },
+  );
+  return entry?.authorization && (await keep<'capture'>(db, key, captureOf(key, entry.authorization)));
+}
+
+function captureOf(key: string, { method }: Authorization): Answer<'capture'> {
+  const id = newId('cap', key);
+  return { outcome: { type: 'captured', captureId: id }, capture: { id, method, refunded: 0 } };
+}
+
 async function capture(
   db: Db,
   request: EffectOf<'capture'>,
@@ -194,14 +240,11 @@ async function capture(
   const { key, amount } = request;
   const entry = await findAuthorization(db, request.authorizationId, session);
   const { _id, authorization: current } = entry;
+  if (current.captures?.includes(key)) return captureOf(key, current);
   const refusal = refuseCapture(entry, request, now) ?? (await declineFirst(db, entry, request, session));
   if (refusal !== undefined) return { outcome: refusal };
   await ledger(db).updateOne({ _id }, { $inc: { 'authorization.captured': amount } }, { session });
-  const id = newId('cap', key);
-  return {
-    outcome: { type: 'captured', captureId: id },
-    capture: { id, method: current.method, refunded: 0 },
-  };
+  return captureOf(key, current);
 }
 
 function refuseCapture(

@@ -113,6 +113,11 @@ export interface FeedTail {
   /** how often they were woken */
   readonly woken: number;
   /**
+   * The events after a position, if this process gave them their positions just now, in this
+   * generation; undefined if it did not.
+   */
+  remembered(generation: number, after: number, limit: number): readonly PositionedEvent[] | undefined;
+  /**
    * `readFeed` for a reader of a generation, from memory if this process gave the positions just
    * now; then more events may follow even if fewer than `limit` are returned.
    *
@@ -192,6 +197,7 @@ export function followFeed(log: AnyLog, db: Db): FeedTail {
     get woken() {
       return tail.woken;
     },
+    remembered: (generation, after, limit) => tail.remembered(generation, after, limit),
     read: async (generation, after, limit) =>
       tail.remembered(generation, after, limit) ?? (await readShared(generation, after, limit)),
     get generation() {
@@ -292,7 +298,6 @@ class Tail {
     if (this.recent.length > 2 * rememberedEvents) this.recent = this.recent.slice(-rememberedEvents);
   }
 
-  /** @returns undefined if the event after `after` is not in memory */
   remembered(generation: number, after: number, limit: number): readonly PositionedEvent[] | undefined {
     if (generation !== this.generation) return undefined;
     const from = after + 1 - (this.recent[0]?.position ?? Infinity);

@@ -343,9 +343,10 @@ export async function* readJournals(
   log: AnyLog,
   db: Db,
   filter: Filter<JournalDocument>,
+  options: Writing = {},
 ): AsyncGenerator<StoredRecord, void> {
   yield* journal(log, db)
-    .find(filter, committed)
+    .find(filter, { ...options, ...committed })
     .project<StoredRecord>(onlyEvent)
     .sort({ orderId: 1, version: 1 });
 }

@@ -7,7 +7,7 @@ import { appendToJournal, insertIntoJournal, holdsTruncatedLog, refuseReplacedRu
 import { createBatcher } from '../../concurrency/batcher.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { RecentStates } from './recent-states.js';
-import { type Replacement, extended, projectState, replaceViews } from './state-view.js';
+import { type Replacement, extended, insertViews, projectState, replaceViews } from './state-view.js';
 
 /** The size of a worker's workflow cache: with one worker, these are the active entities. */
 const recentStates = 1_000;
@@ -72,8 +72,8 @@ export class LogIncomplete extends Error {
 
 /**
  * `record` with a cache of recent states, for a worker. Events that directly follow a cached state
- * take two writes and no read, and share these writes with other entities (micro-batches). In every
- * other case they are recorded by `record`.
+ * take two writes and no read, and share these writes with other entities (micro-batches). The first
+ * events of entities share their commands, too. In every other case they are recorded by `record`.
  */
 export function createRecorder<S extends State, D extends Draft>(log: EntityLog<S, D>, db: Db): Recorder {
   const recorderId = randomUUID();
@@ -84,6 +84,25 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
   const replace = createBatcher({ size: batchSize }, (replacements: readonly Replacement<S>[]) =>
     tryBatch(replacements, () => replaceViews(log, db, replacements, recorderId)),
   );
+
+  const begin = createBatcher({ size: batchSize }, (steps: readonly (readonly StoredEvent[])[]) =>
+    tryBatch(steps, () => beginLogs(steps.flat())),
+  );
+
+  /** @returns the states by id; undefined if something of it was there already */
+  async function beginLogs(events: readonly StoredEvent[]): Promise<ReadonlyMap<string, S> | undefined> {
+    const ids = [...new Set(events.map(({ orderId }) => orderId))];
+    return await db.client.withSession({ causalConsistency: true }, async (session) =>
+      (await insertIntoJournal(log, db, events, { session }))
+        ? await insertViews(log, db, ids, { session, recorder: recorderId })
+        : undefined,
+    );
+  }
+
+  async function recordFirst(events: readonly StoredEvent[]): Promise<S | undefined> {
+    const [first] = events;
+    return first?.version === 1 ? (await begin(events))?.get(first.orderId) : undefined;
+  }
 
   async function recordNext(
     known: S,
@@ -103,7 +122,7 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
   ): Promise<S | undefined> {
     const known = events[0] && recent.get(events[0].orderId);
     const state =
-      (known && (await recordNext(known, events, resumption))) ??
+      (await (known ? recordNext(known, events, resumption) : recordFirst(events))) ??
       (await record(log, db, events, { recorder: recorderId, resumption }));
     if (state !== undefined) recent.keep(state);
     return state;
@@ -126,13 +145,14 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
 }
 
 /**
- * If a batch fails because of one of its items, returns false, so that each is recorded by itself.
+ * If a batch fails because of one of its items, returns undefined, so that each is recorded by
+ * itself.
  */
-async function tryBatch(batch: readonly unknown[], write: () => Promise<boolean>): Promise<boolean> {
+async function tryBatch<T>(batch: readonly unknown[], write: () => Promise<T>): Promise<T | undefined> {
   try {
     return await write();
   } catch (error) {
     if (batch.length === 1 || isMongoOutage(error)) throw error;
-    return false;
+    return undefined;
   }
 }

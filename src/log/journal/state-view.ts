@@ -2,7 +2,7 @@ import type { ClientSession, Db } from 'mongodb';
 import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
 import { committed, durable, isDuplicateKey } from './durability.js';
 import { type AnyLog, documentOf, type EntityLog, type StateDocument, stateViews } from './entity-log.js';
-import { readJournal } from './journal.js';
+import { readJournal, readJournals, upcastRecord } from './journal.js';
 
 export async function ensureStateViewIndexes(log: AnyLog, db: Db): Promise<void> {
   const { indexes } = log.view;
@@ -94,21 +94,52 @@ async function advance<S extends State, D extends Draft>(
 ): Promise<{ readonly state: S | undefined } | undefined> {
   const seen = view?.version ?? 0;
   const recorded = await readJournal(log, db, id, { ...options, from: seen + 1 });
-  const state = foldContiguous(log, view?.state, recorded);
+  const { state, ahead } = folded(log, view?.state, recorded);
   if (state === undefined) return { state };
-  const last = recorded.at(-1)?.version ?? seen;
-  const ahead = last > state.version ? last : undefined;
   if (state.version === seen && ahead === view?.ahead) return { state };
-  const document = {
-    ...(await documentOf(log, db, state)),
-    ...(ahead !== undefined && { ahead }),
-    ...(recorder !== undefined && { recorder }),
-  };
+  const document = await viewOf(log, db, state, { ahead, recorder });
   const isWritten =
     view === null
       ? await insert(log, db, document, options)
       : await replace(log, db, document, view, options);
   return isWritten ? { state } : undefined;
+}
+
+/**
+ * Inserts the views of entities whose first events were just recorded: of all that their journals
+ * have without a gap.
+ *
+ * @returns the states; undefined if there was a view already: call `projectState` for all of them
+ */
+export async function insertViews<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  db: Db,
+  ids: readonly string[],
+  { recorder, ...options }: Projecting,
+): Promise<ReadonlyMap<string, S> | undefined> {
+  const recorded = new Map<string, (D & Envelope)[]>();
+  for await (const event of readJournals(log, db, { orderId: { $in: [...ids] } }, options)) {
+    const { orderId } = event;
+    recorded.set(orderId, [...(recorded.get(orderId) ?? []), upcastRecord(log, event)]);
+  }
+  const states = new Map<string, S>();
+  const views = [...recorded].map(async ([id, events]) => {
+    const { state, ahead } = folded(log, undefined, events);
+    if (state === undefined) throw new Error(`The journal of ${id} cannot be read yet.`);
+    states.set(id, state);
+    return await viewOf(log, db, state, { ahead, recorder });
+  });
+  try {
+    await stateViews(log, db).insertMany(await Promise.all(views), {
+      ...options,
+      ...durable,
+      ordered: false,
+    });
+    return states;
+  } catch (error) {
+    if (isDuplicateKey(error)) return undefined;
+    throw error;
+  }
 }
 
 /** The state after these events; undefined if they do not follow it without a gap. */
@@ -156,6 +187,31 @@ export async function replaceViews<S extends State, D extends Draft>(
     { ...durable, ordered: false },
   );
   return matchedCount === replacements.length;
+}
+
+/** What events lead to; `ahead` is the last version behind a gap. */
+function folded<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  before: S | undefined,
+  recorded: readonly (D & Envelope)[],
+): { readonly state: S | undefined; readonly ahead: number | undefined } {
+  const state = foldContiguous(log, before, recorded);
+  const last = recorded.at(-1)?.version;
+  const isBehind = state !== undefined && last !== undefined && last > state.version;
+  return { state, ahead: isBehind ? last : undefined };
+}
+
+async function viewOf<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  db: Db,
+  state: S,
+  { ahead, recorder }: { readonly ahead: number | undefined; readonly recorder: string | undefined },
+): Promise<StateDocument<S>> {
+  return {
+    ...(await documentOf(log, db, state)),
+    ...(ahead !== undefined && { ahead }),
+    ...(recorder !== undefined && { recorder }),
+  };
 }
 
 function foldContiguous<S extends State, D extends Draft>(

@@ -160,6 +160,16 @@ test('never more is captured than was authorized, by however many at once', asyn
   expect((await ledger.findOne({ _id: key }))?.authorization?.captured).toBe(900);
 });
 
+test('a capture that died before its answer was stored is answered the same, and captured once', async () => {
+  const { key, id } = await authorized();
+  const request = capturing(key, id, 600);
+  const outcome = await payments.capture(request);
+  await ledger.updateOne({ _id: request.key }, { $unset: { outcome: '', capture: '' } });
+  expect(await payments.capture(request)).toStrictEqual(outcome);
+  expect((await ledger.findOne({ _id: key }))?.authorization?.captured).toBe(600);
+  expect(await ledger.findOne({ _id: request.key })).toMatchObject({ outcome, capture: { refunded: 0 } });
+});
+
 test('never more is refunded than was captured, by however many at once', async () => {
   const captureId = await captured(1_000);
   const requests = Array.from({ length: 10 }, () => refunding(captureId, 300));

@@ -136,6 +136,22 @@ test('orders recorded at once share writes, and nothing else: one that is forked
   for (const log of [repeated, ...others]) await expectRecorded(log);
 });
 
+test('logs begun at once share writes: one that was begun before, or overtaken, harms none of the others', async () => {
+  const logs = Array.from({ length: 30 }, () => logOf(states.confirmed, randomUUID()));
+  const [begun, overtaken, forked] = logs;
+  if (begun === undefined || overtaken === undefined || forked === undefined) throw new Error('no logs');
+  await record(orderLog, db, begun.slice(0, 1));
+  await record(orderLog, db, overtaken.slice(2));
+  await appendToJournal(orderLog, db, [{ ...nth(forked, 0), actor: 'somebody else' }]);
+  const worker = createRecorder(orderLog, db);
+  const results = await Promise.allSettled(logs.map((log) => worker.record(log.slice(0, 2))));
+  expect(results.map(({ status }) => status)).toEqual(
+    logs.map((log) => (log === forked ? 'rejected' : 'fulfilled')),
+  );
+  await expectRecorded(overtaken);
+  for (const log of logs) if (log !== forked && log !== overtaken) await expectRecorded(log.slice(0, 2));
+});
+
 test('a worker goes on from what a rebuild has made, not from what it remembers', async () => {
   const log = logOf(states.refunded, randomUUID());
   const [{ orderId }] = log;

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { type FeedTail, skipLostPositions } from '../../feed/feed.js';
+import { type FeedTail, type PositionedEvent, skipLostPositions } from '../../feed/feed.js';
 import { feedGenerations } from '../../feed/generations.js';
 import { Superseded } from '../../feed/sequencer.js';
 import { BuildFeeder } from '../rebuilding/feed-build.js';
@@ -60,6 +60,10 @@ export async function project<S extends State, D extends Draft>(
       state.collection === collection && state.position === position && state.parked === parked;
     if (!isAsKnown) feeder.resume(state);
   };
+  const apply = async (events: readonly PositionedEvent[], beganAt: number): Promise<void> => {
+    if (!(await feeder.apply(events))) await lookAnew();
+    if (events.length < batchSize) await pause(beganAt + PACE_MS - Date.now(), signal);
+  };
   let waitMs = LONGEST_WAIT_MS;
   while (!signal.aborted) {
     requireVersion(state, view);
@@ -75,6 +79,11 @@ export async function project<S extends State, D extends Draft>(
     waitMs = LONGEST_WAIT_MS;
     const beganAt = Date.now();
     const generation = generationOf(feeder.held);
+    const remembered = tail.remembered(generation, position, batchSize);
+    if (remembered !== undefined) {
+      await apply(remembered, beganAt);
+      continue;
+    }
     const events = await tail.read(generation, position, batchSize);
     // Read after the events, so these belong to this generation or to an earlier one.
     const generations = await feedGenerations(log, db);
@@ -89,8 +98,7 @@ export async function project<S extends State, D extends Draft>(
       }
       await lookAnew();
     } else if (events !== undefined && events.length > 0) {
-      if (!(await feeder.apply(events))) await lookAnew();
-      if (events.length < batchSize) await pause(beganAt + PACE_MS - Date.now(), signal);
+      await apply(events, beganAt);
     } else {
       await lookAnew();
       const behindLost = await skipLostPositions(log, db, feeder.held.position);
