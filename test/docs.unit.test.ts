@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { run } from '../src/cli/program.js';
 
-const pages = ['.', 'docs', 'docs/decisions', 'examples']
+const pages = ['.', 'docs', 'docs/decisions', 'docs/guides', 'docs/reference', 'examples']
   .filter((folder) => existsSync(folder))
   .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
   .filter((path) => path.endsWith('.md'));

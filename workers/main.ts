@@ -11,7 +11,7 @@ import { assertMasterKeys } from '../src/server/master-keys.js';
 import { assertPortFree } from '../src/server/embedded/ports.js';
 import { type Servers, startServers } from '../src/server/embedded/servers.js';
 import { messageOf } from '../src/outages/message-of.js';
-import { SEARCH_ATTRIBUTES } from '../src/log/workflow/messages.js';
+import { SEARCH_ATTRIBUTES } from '../src/server/search-attributes.js';
 import { isHelpAsked } from './arguments.mjs';
 import { HELP } from './help.mjs';
 import { stage } from './progress.mjs';

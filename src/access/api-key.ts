@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** Begins every API key, so that a scanner for leaked secrets recognizes it. */
 export const KEY_PREFIX = 'ordk_';
@@ -23,11 +23,11 @@ export function keyIdOf(key: string): string | undefined {
 
 /** SHA-256 is enough: 256 random bits cannot be guessed, so a slow hash would add nothing. */
 export function hashOfKey(key: string): Buffer {
-  return createHash('sha256').update(key).digest();
+  return hash('sha256', key, 'buffer');
 }
 
 /** Whether the key has this hash, in a time that does not depend on where they differ. */
-export function hasHash(key: string, hash: Uint8Array): boolean {
+export function hasHash(key: string, expected: Uint8Array): boolean {
   const own = hashOfKey(key);
-  return own.length === hash.length && timingSafeEqual(own, hash);
+  return own.length === expected.length && timingSafeEqual(own, expected);
 }

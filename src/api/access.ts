@@ -82,8 +82,10 @@ export function guardRoutes(
     try {
       return await identify(request);
     } catch (error) {
-      if (error instanceof HttpProblem && error.status === 401) return undefined;
-      throw error;
+      if (!(error instanceof HttpProblem) || error.status !== 401) throw error;
+      // Whoever sends no key or token guesses none.
+      if (error.code !== 'unauthenticated') await countRefused?.(request);
+      return undefined;
     }
   });
   app.decorate('signIn', async (request: FastifyRequest, key: string) =>

@@ -1,5 +1,7 @@
 import swagger from '@fastify/swagger';
 import { listServedRoutes } from './edge/ports.js';
+import { described } from './reference/described.js';
+import { signingInWords } from './reference/signing.js';
 import { registerReference } from './reference.js';
 import type { Http } from './server.js';
 
@@ -19,7 +21,8 @@ export async function registerDocs(app: Http, isSplit = false): Promise<void> {
         version: '1',
         description:
           'Commands are answered by the order’s workflow, queries by views. Every error is answered with an ' +
-          'RFC 9457 problem that has a `code`. A command may be repeated with the same `Idempotency-Key` any number of times.',
+          'RFC 9457 problem that has a `code`, and in `help` the page of its cause and remedy. The data of each event is ' +
+          'among the models, under the name of its type. A command may be repeated with the same `Idempotency-Key` any number of times.',
       },
       tags: [
         { name: 'commands', description: 'commands to orders' },
@@ -27,7 +30,7 @@ export async function registerDocs(app: Http, isSplit = false): Promise<void> {
         { name: 'stock' },
         {
           name: 'webhooks',
-          description: 'facts from payment providers and carriers, signed by the Standard Webhooks scheme',
+          description: `Facts from payment providers and carriers. ${signingInWords}`,
         },
         { name: 'operations' },
       ],
@@ -42,6 +45,11 @@ export async function registerDocs(app: Http, isSplit = false): Promise<void> {
           },
         },
       },
+    },
+    transformObject(document) {
+      if (!('openapiObject' in document)) throw new TypeError('The document is not of OpenAPI 3.');
+      described(document.openapiObject as Parameters<typeof described>[0]);
+      return document.openapiObject;
     },
     refResolver: {
       buildLocalReference: (schema, _base, _fragment, i) =>

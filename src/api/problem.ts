@@ -61,6 +61,7 @@ export const Problem = Type.Object(
     status: Type.Integer(),
     code: Type.String({ description: 'for programs' }),
     detail: Type.String({ description: 'for people: what is wrong, and what would be right' }),
+    help: Type.String({ description: 'the page of its cause and remedy, on this server' }),
     instance: Type.Optional(
       Type.String({ description: 'the path of the request; absent if it could not be read' }),
     ),
@@ -134,6 +135,7 @@ function problemBody(
     status,
     code,
     detail: message,
+    help: `/docs/problems/${code}`,
     instance,
     correlationId,
     ...members,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { setHeadersOfPages } from './edge/headers.js';
+import { registerProblemPages } from './reference/problem-pages.js';
 import type { Http } from './server.js';
 
 /**
@@ -15,6 +16,7 @@ export async function registerReference(app: Http): Promise<void> {
 
   await app.register(async (docs: Http) => {
     await setHeadersOfPages(docs);
+    registerProblemPages(docs);
     docs.get('/docs', hidden, async (_request, reply) => reply.redirect('/docs/', 301));
     docs.get('/docs/', { ...hidden, helmet: { enableCSPNonces: true } }, async (_request, reply) =>
       reply.type('text/html; charset=utf-8').send(page(reply.cspNonce.style)),
@@ -69,5 +71,7 @@ const START = `Scalar.createApiReference('#app', ${JSON.stringify({
   withDefaultFonts: false,
   hideClientButton: true,
   telemetry: false,
+  // It shares the document with, and asks for code from, servers of others.
+  showDeveloperTools: 'never',
 })});
 `;

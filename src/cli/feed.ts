@@ -22,25 +22,31 @@ export async function* followFeed(
   let hasAnswered = false;
   let isAway = false;
   for (;;) {
+    const headers = last === undefined ? {} : { 'last-event-id': last };
     try {
-      const headers = last === undefined ? {} : { 'last-event-id': last };
       const body = await api.open('/v1/events/stream', headers);
       hasAnswered = true;
       isAway = false;
-      for await (const { id, data } of serverSent(body)) {
+      for await (const { id, data } of serverSent(untilBroken(body))) {
         last = id;
         yield JSON.parse(data) as OrderEvent;
       }
     } catch (error) {
-      // `fetch` throws a TypeError when a connection breaks.
-      if (!(error instanceof TypeError)) {
-        const isOutage = error instanceof Failure && error.exitCode === exitCodes.unavailable;
-        if (!hasAnswered || !isOutage) throw error;
-        if (!isAway) onTrouble(error);
-        isAway = true;
-      }
+      const isOutage = error instanceof Failure && error.exitCode === exitCodes.unavailable;
+      if (!hasAnswered || !isOutage) throw error;
+      if (!isAway) onTrouble(error);
+      isAway = true;
     }
     await setTimeout(RECONNECT_MS);
+  }
+}
+
+/** What comes before the connection ends, in whichever way. */
+async function* untilBroken(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  try {
+    yield* body;
+  } catch {
+    // It is opened again.
   }
 }
 

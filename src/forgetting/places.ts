@@ -114,7 +114,8 @@ export async function inspectPlaces({
     },
     {
       place: 'caches of the API',
-      finding: 'they have documents of the view orders, and follow it; no opened value is kept',
+      finding:
+        'they have documents of the view orders, and follow it; an opened value is kept for a minute at most, and shown only while its key is known',
       checked: 'by construction',
       count: 0,
     },

@@ -69,6 +69,16 @@ export interface Decider<S extends State, D extends Draft> {
   readonly told: (events: readonly (D & Envelope)[]) => object;
   /** Markdown, for the workflow's details in the Web UI */
   readonly details: (state: S) => string;
+  /** search attributes of the workflow, besides its status; absent if there are none */
+  readonly listing?: (state: S) => readonly Attribute[];
+}
+
+/** A search attribute of a workflow, by which Temporal's list finds it. */
+export interface Attribute {
+  readonly name: string;
+  readonly value: string | boolean | number;
+  /** its change is told by itself; otherwise together with the next that is, or with the status */
+  readonly atOnce: boolean;
 }
 
 /** Fields of every entity's state. */

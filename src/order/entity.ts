@@ -15,6 +15,7 @@ import type { Effect, EffectType, Settlement } from './effects.js';
 import { type EventDraft, type OrderEvent, schemaVersions } from './events.js';
 import { evolve } from './evolve.js';
 import { fittingFact, hasRoomForFacts, judgeFact, parseFact } from './facts.js';
+import { listing } from './listing.js';
 import { isFinished, type Order } from './order.js';
 import { pendingEffects } from './pending-effects.js';
 import { refuse } from './refusal.js';
@@ -84,6 +85,7 @@ export const orders: Entity<Order, EventDraft, Effect> = {
   told: partsCreated,
   summary: effectSummary,
   details: orderDetails,
+  listing,
 };
 
 const performers: Readonly<Record<EffectType, string>> = {

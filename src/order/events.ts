@@ -16,7 +16,7 @@ export type { Cause, Envelope, StoredEvent } from '../log/entity.js';
 
 /**
  * The persisted shape of every event, by its type. A change needs a new version in `schemaVersions`
- * and an upcaster (docs/versioning.md). Types are in the past tense. Amounts are in minor units of
+ * and an upcaster (docs/guides/own-event.md). Types are in the past tense. Amounts are in minor units of
  * the order's currency. Times are ISO-8601 UTC.
  */
 export interface EventData {

@@ -3,11 +3,11 @@ import { Client, type Connection } from '@temporalio/client';
 import { msToTs, optionalTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
-import { SEARCH_ATTRIBUTES } from '../log/workflow/messages.js';
 import type { Config } from './config.js';
 import type { Mongo } from './connections.js';
 import type { Logger } from './logger.js';
 import { logChanges } from './log-changes.js';
+import { SEARCH_ATTRIBUTES } from './search-attributes.js';
 
 const DAY_MS = 86_400_000;
 /** Retention of the embedded server for closed workflows. */
@@ -15,7 +15,12 @@ const RETENTION_MS = 90 * DAY_MS;
 const FIRST_BACK_OFF_MS = 250;
 const LONGEST_BACK_OFF_MS = 10_000;
 
-const { INDEXED_VALUE_TYPE_KEYWORD } = proto.temporal.api.enums.v1.IndexedValueType;
+const { IndexedValueType } = proto.temporal.api.enums.v1;
+const indexedTypes = {
+  Keyword: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+  Bool: IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
+  Int: IndexedValueType.INDEXED_VALUE_TYPE_INT,
+};
 
 export interface SetUpOptions {
   readonly config: Config;
@@ -82,11 +87,11 @@ export async function setUp({
 
 async function registerSearchAttributes({ operatorService }: Connection, namespace: string): Promise<void> {
   const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
-  const missing = SEARCH_ATTRIBUTES.filter((name) => !(name in (customAttributes ?? {})));
+  const missing = Object.entries(SEARCH_ATTRIBUTES).filter(([name]) => !(name in (customAttributes ?? {})));
   if (missing.length === 0) return;
   await operatorService.addSearchAttributes({
     namespace,
-    searchAttributes: Object.fromEntries(missing.map((name) => [name, INDEXED_VALUE_TYPE_KEYWORD])),
+    searchAttributes: Object.fromEntries(missing.map(([name, type]) => [name, indexedTypes[type]])),
   });
 }
 

@@ -18,6 +18,7 @@ import {
 import type { RunningWorker } from '../../workers/worker.js';
 import { startTestApi, type TestApi } from '../support/api.js';
 import { until } from '../support/until.js';
+import { runWithoutTemporal } from '../cli/without-temporal.js';
 import { orderLog } from '../../src/order-log.js';
 import { sequence } from '../../src/log/feed/sequencer.js';
 import { feedHead, readFeed } from '../../src/log/feed/feed.js';
@@ -56,6 +57,17 @@ async function start(id: string) {
 async function listed(count: number): Promise<void> {
   const query = `WorkflowType = 'endpoint' AND TaskQueue = '${api.config.temporal.taskQueue}'`;
   await until(async () => expect((await api.client.workflow.count(query)).count).toBe(count));
+}
+
+/** A client script for endpoints. */
+async function script(line: string) {
+  const { temporal, mongodb } = api.config;
+  return await runWithoutTemporal(`${line} --entity endpoint`, {
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_TASK_QUEUE: temporal.taskQueue,
+    MONGODB_URI: mongodb.uri,
+    MONGODB_DB: mongodb.db,
+  });
 }
 
 const views = () => stateViews(endpointLog, api.mongo.db);
@@ -132,9 +144,17 @@ test('its feed, its proof, its view and its journal are its own', async () => {
   // The proof: history, journal, view, workflow and positions.
   const proof = async () => await verify(endpointLog, deps);
   expect(await proof()).toMatchObject({ orders: 3, events, head: events, found: 0 });
+  expect(JSON.parse((await script('verify --json')).out)).toMatchObject({ orders: 3, events, found: 0 });
+  const { stores } = (await api.get('/v1/projections')).body;
+  expect(stores).toEqual(expect.arrayContaining([{ name: 'endpoint-journal' }]));
+  expect(stores.map(({ name }: { readonly name: string }) => name)).toContain('endpoints');
   await views().updateOne({ _id: one }, { $set: { url: 'https://other.example' } });
   expect(await proof()).toMatchObject({
     discrepancies: [{ orderId: one, where: 'view', remedy: expect.stringContaining('rebuild endpoints') }],
+  });
+  expect(await script(`verify --order ${one}`)).toMatchObject({
+    exitCode: 1,
+    err: expect.stringContaining('rebuild endpoints'),
   });
 
   // The view is rebuilt from the journal, beside the one that is read.
@@ -194,9 +214,14 @@ test('it is resumed from its journal, and the run that was replaced records noth
   await lost.terminate();
   const deps = { client: api.client, db, taskQueue: api.config.temporal.taskQueue };
   const asked = { ...message('resume', {}), reason: 'terminated' };
+  expect(JSON.parse((await script(`resume ${id} --dry-run --json`)).out)).toMatchObject({
+    orderId: id,
+    outcome: 'resumed',
+  });
   const report = await resume(endpointLog, deps, id, asked, { answerWithinMs: 20_000 });
   expect(report).toMatchObject({ outcome: 'resumed', version: 2, messages: [], refused: [] });
   expect(await resume(endpointLog, deps, id, asked)).toMatchObject({ outcome: 'already_resumed' });
+  expect(JSON.parse((await script(`resume ${id} --json`)).out)).toMatchObject({ outcome: 'running' });
   const resumed = api.client.workflow.getHandle(`endpoint-${id}`);
   const view = { version: 3, secretIds: ['two', 'one'], resumed: { version: 3 } };
   await until(async () => expect(await views().findOne({ _id: id })).toMatchObject(view));

@@ -1,5 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { schemaVersions } from '../../src/order/events.js';
+import { eventSchemas as shown } from '../../src/api/reference/event-schemas.js';
+import { catalogueOf } from './catalogue.js';
 import { eventSchemas, eventSources } from './event-schemas.js';
 import { additions, readLock, violations } from './lock.js';
 
@@ -12,6 +14,10 @@ test('no persisted event changes its shape without a new version', async () => {
 
 test('every version that is written is locked: `npm run events:lock` adds a new one', async () => {
   expect(additions(locked, await eventSchemas(sources, schemaVersions))).toEqual([]);
+});
+
+test('the reference shows the data of each event: `npm run events:lock` writes it', async () => {
+  expect(shown).toEqual(catalogueOf(await eventSchemas(sources, schemaVersions)));
 });
 
 /** The declarations, `from` replaced by `to`. */

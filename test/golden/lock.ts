@@ -48,7 +48,7 @@ function remedy(name: string): string {
   if (version === undefined) return 'An envelope has no version: leave what is there as it is.';
   return (
     `Write ${type} ${Number(version) + 1} (schemaVersions in src/order/events.ts), upcast ${name} to it ` +
-    '(src/order/upcasters.ts), then `npm run events:lock`. See docs/versioning.md.'
+    '(src/order/upcasters.ts), then `npm run events:lock`. See docs/guides/own-event.md.'
   );
 }
 

@@ -3,6 +3,7 @@ import { expect, test } from '@jest/globals';
 import { type StoredEvent, schemaVersions } from '../../src/order/events.js';
 import { eventSchemas, eventSources } from './event-schemas.js';
 import { goldenEvents, goldenFile } from './golden-events.js';
+import { writeCatalogue } from './catalogue.js';
 import { additions, readLock, violations, writeLock } from './lock.js';
 import { storedRuns } from './stored-events.js';
 
@@ -27,6 +28,7 @@ test('the shapes and golden events of new versions', async () => {
   expect(violations(locked, today)).toEqual([]);
   const added = additions(locked, today);
   await writeLock({ ...locked, ...today });
+  await writeCatalogue(today);
 
   // Not before their shapes are locked: each event of an example is checked against its own.
   const { create, states } = await import('../order/examples.js');

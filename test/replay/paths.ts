@@ -85,6 +85,19 @@ export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedO
     return await idle(order);
   },
 
+  /** Each change that Temporal's list is told by itself, in a first run and in a resumed one. */
+  async 'listed, and listed anew'(orders) {
+    const order = await confirmed(orders);
+    await order.update('HoldOrder', { reason: 'fraud check' });
+    await order.update('ReleaseOrder', {});
+    await order.update('CreateShipment', { lines: [{ sku: 'A-1', quantity: 1 }] });
+    await dispatch(order, 's1');
+    await idle(order);
+    const next = await resumed(orders, order, []);
+    await next.update('HoldOrder', { reason: 'again' });
+    return await idle(next);
+  },
+
   async 'amended, then refused'(orders) {
     const order = await confirmed(orders);
     await order.update('AmendOrder', { lines: [{ sku: 'A-1', quantity: 3 }] });

@@ -47,7 +47,7 @@ const onlyTemporal = {
     port: 0,
     uiPort: 0,
     namespace: 'default',
-    searchAttributes: ['OrderStatus'],
+    searchAttributes: { OrderStatus: 'Keyword' as const },
     fast: true,
   },
 };

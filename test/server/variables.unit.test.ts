@@ -21,12 +21,12 @@ function variablesRead(): readonly string[] {
   return [...read];
 }
 
-const readme = readFileSync(join(process.cwd(), 'README.md'), 'utf8');
+const reference = readFileSync(join(process.cwd(), 'docs', 'reference', 'variables.md'), 'utf8');
 
-test.each(variablesRead())('%s is in the help of `npm start` and in the README', (name) => {
+test.each(variablesRead())('%s is in the help of `npm start` and in the reference', (name) => {
   const word = new RegExp(`\\b${name}\\b`);
   expect(HELP).toMatch(word);
-  expect(readme).toMatch(word);
+  expect(reference).toMatch(word);
 });
 
 test('the help names no variable that is not read', () => {

@@ -10,6 +10,7 @@ import { loadProviders } from '../../src/effects/provider-modules.js';
 import { ensureJournalIndexes } from '../../src/log/journal/journal.js';
 import { type Config, readConfig } from '../../src/server/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../../src/server/connections.js';
+import { problems } from '../../src/api/reference/problems.js';
 import type { Http } from '../../src/api/server.js';
 import { createLogger, format, type Logger } from '../../src/server/logger.js';
 import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
@@ -120,6 +121,9 @@ export async function startTestApi(
       ...(payload === undefined ? {} : { payload }),
     });
     const isJson = String(response.headers['content-type']).includes('json');
+    // Whatever a test provokes, its code has a page.
+    if (response.headers['content-type'] === 'application/problem+json')
+      expect(problems).toHaveProperty([response.json<{ code: string }>().code]);
     return {
       status: response.statusCode,
       headers: response.headers,

@@ -7,7 +7,7 @@ import { embeddedMongodbUri } from '../../src/server/config.js';
 import { mongodbServer } from '../../src/server/embedded/mongodb.js';
 import { EmbeddedServer } from '../../src/server/embedded/server.js';
 import { temporalServer } from '../../src/server/embedded/temporal.js';
-import { SEARCH_ATTRIBUTES } from '../../src/log/workflow/messages.js';
+import { SEARCH_ATTRIBUTES } from '../../src/server/search-attributes.js';
 import { program } from './servers.js';
 import { until } from './until.js';
 

@@ -15,7 +15,7 @@ export default async function startSharedServers() {
     import(new URL(`../../dist/src/${path}`, import.meta.url).href);
   const { findProgram, MONGOD, TEMPORAL } = await built('server/binaries.js');
   const { startServers } = await built('server/embedded/servers.js');
-  const { SEARCH_ATTRIBUTES } = await built('log/workflow/messages.js');
+  const { SEARCH_ATTRIBUTES } = await built('server/search-attributes.js');
   const dataDir = await mkdtemp(join(tmpdir(), 'orders-test-'));
   const servers = await startServers({
     dataDir,

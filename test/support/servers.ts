@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findProgram, MONGOD, TEMPORAL } from '../../src/server/binaries.js';
 import { type Servers, startServers } from '../../src/server/embedded/servers.js';
-import { SEARCH_ATTRIBUTES } from '../../src/log/workflow/messages.js';
+import { SEARCH_ATTRIBUTES } from '../../src/server/search-attributes.js';
 
 /** The servers that all test files of this run share. @throws Error if the run has none */
 export const shared = {

@@ -5,8 +5,9 @@ import { createBatcher } from '../../concurrency/batcher.js';
 import { committed, durable, isDuplicateKey } from '../../log/journal/durability.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { withTimeout } from '../../outages/timeout.js';
+import { webhookSecretRows } from '../webhook-secrets.js';
 import type { KeptKey, KeptKeys } from './kept-keys.js';
-import { isWrappedByFirst, type MasterKeys, unwrap, wrap } from './master-keys.js';
+import { isWrappedByFirst, MasterKeyMissing, type MasterKeys, unwrap, wrap } from './master-keys.js';
 import type { CustomerKey } from './sealing.js';
 
 /** Why keys were destroyed. It is kept with their ids. */
@@ -45,6 +46,11 @@ export interface KeyStore {
    * @throws MongoError or DeadlineExceeded if the store is away and the key is unknown here
    */
   opening(keyId: string, of?: string): Promise<Buffer | 'destroyed' | 'unknown'>;
+  /**
+   * `opening` for many keys, which the store is asked for at once. A key is `unknown` also if it cannot
+   * be had: the store is away, or another master key wraps it.
+   */
+  openingAll(keyIds: ReadonlySet<string>): Promise<ReadonlyMap<string, Buffer | 'destroyed' | 'unknown'>>;
   /** The ids of the customer's keys that are not destroyed, the one that seals first. */
   keysOf(customerId: string): Promise<readonly string[]>;
   /**
@@ -181,7 +187,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
     return indexes;
   }
 
-  const findKeys = createBatcher({ size: 100, concurrency: 4 }, async (keyIds: readonly string[]) => {
+  async function readKeys(keyIds: readonly string[]): Promise<ReadonlyMap<string, KeyRow>> {
     const found = await rows.find({ _id: { $in: keyIds } }, committed).toArray();
     return new Map(
       found.map((row) => {
@@ -189,7 +195,8 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
         return [keyId, row];
       }),
     );
-  });
+  }
+  const findKeys = createBatcher({ size: 100, concurrency: 4 }, readKeys);
   const findSealing = createBatcher({ size: 100, concurrency: 4 }, async (customers: readonly string[]) => {
     const found = await rows
       .find(
@@ -325,13 +332,18 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
     }
   }
 
-  async function opening(keyId: string, of?: string): Promise<Buffer | 'destroyed' | 'unknown'> {
+  /** @param find reads the rows of this key and perhaps others */
+  async function opening(
+    keyId: string,
+    of?: string,
+    find: typeof findKeys = findKeys,
+  ): Promise<Buffer | 'destroyed' | 'unknown'> {
     const known = opened.get(keyId);
     if (known !== undefined && isFresh(known)) return known.key;
     const withinMs = known === undefined ? ANSWER_WITHIN_MS : CONFIRMS_WITHIN_MS;
     try {
       if (held !== undefined) await withTimeout(withinMs, held);
-      const row = (await ask(() => findKeys(keyId), withinMs)).get(keyId) ?? (await keptRow(keyId));
+      const row = (await ask(() => find(keyId), withinMs)).get(keyId) ?? (await keptRow(keyId));
       if (row?.wrapped === undefined) {
         opened.delete(keyId);
         return row === undefined ? 'unknown' : 'destroyed';
@@ -416,7 +428,22 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
 
   return {
     sealingKey,
-    opening,
+    opening: (keyId, of) => opening(keyId, of),
+    async openingAll(keyIds) {
+      let reading: ReturnType<typeof readKeys> | undefined;
+      const together = () => (reading ??= readKeys([...keyIds]));
+      const keys = await Promise.all(
+        [...keyIds].map(async (keyId) => {
+          try {
+            return [keyId, await opening(keyId, undefined, together)] as const;
+          } catch (error) {
+            if (!isMongoOutage(error) && !(error instanceof MasterKeyMissing)) throw error;
+            return [keyId, 'unknown'] as const;
+          }
+        }),
+      );
+      return new Map(keys);
+    },
     async keysOf(customerId) {
       const found = await rows
         .find({ customerId, wrapped: { $exists: true } }, { ...committed, projection: { _id: 1 } })
@@ -473,7 +500,11 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
     },
     async rewrap() {
       let count = 0;
-      for (const collection of [rows, systemKeyRows(db)] as readonly Collection<WrappedRow>[]) {
+      for (const collection of [
+        rows,
+        systemKeyRows(db),
+        webhookSecretRows(db),
+      ] as readonly Collection<WrappedRow>[]) {
         for await (const { _id, wrapped } of collection.find({ wrapped: { $exists: true } }, committed)) {
           if (isWrappedByFirst(masterKeys(), wrapped)) continue;
           const key = unwrap(masterKeys(), _id, wrapped);

@@ -1,12 +1,8 @@
 import { FORGOTTEN } from '../../order/forget.js';
-import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { fieldOf, type Path } from './fields.js';
 import type { KeyStore } from './key-store.js';
-import { MasterKeyMissing } from './master-keys.js';
 import { openAgain } from './opened-texts.js';
-import { keyIdIn, open } from './sealing.js';
-
-type Opening = Pick<KeyStore, 'opening'>;
+import { keyIdIn, mayBeSealed, open } from './sealing.js';
 
 /** How the persons of an answer are shown. */
 export type Shown =
@@ -27,24 +23,24 @@ export interface Opened<T> {
  *
  * The order that a text belongs to is named by the nearest `orderId` around it.
  */
-export async function openAll<T>(keys: Opening, value: T): Promise<Opened<T>> {
+export async function openAll<T>(keys: Pick<KeyStore, 'openingAll'>, value: T): Promise<Opened<T>> {
   const ids = new Set<string>();
   collect(value, ids);
   if (ids.size === 0) return { value, persons: 'open' };
-  const found = await keysById(keys, ids);
+  const found = await keys.openingAll(ids);
   let persons: Shown = 'open';
-  const show = (text: string, orderId: string, path: Path): string => {
-    const shown = openText(found, text, orderId, path);
+  const show = (text: string, at: Around): string => {
+    const shown = openText(found, text, at);
     if (shown === undefined) persons = 'sealed';
     return shown ?? text;
   };
   // Only texts are replaced, so the type stays.
-  const shown = replaced(value, { orderId: '', path: [] }, show) as T;
+  const shown = replaced(value, { orderId: '', owner: '', name: '' }, show) as T;
   return { value: shown, persons };
 }
 
 /** `openAll` for a text of JSON. */
-export async function openJson(keys: Opening, json: string): Promise<Opened<string>> {
+export async function openJson(keys: KeyStore, json: string): Promise<Opened<string>> {
   if (!hasSealed(json)) return { value: json, persons: 'open' };
   const { value, persons } = await openAll<unknown>(keys, JSON.parse(json));
   return { value: JSON.stringify(value), persons };
@@ -62,7 +58,7 @@ export function hasSealed(json: string): boolean {
  * @throws Error if the key is not there, or the text was moved; MongoError if the store is away
  */
 export async function openOne(
-  keys: Opening,
+  keys: KeyStore,
   { orderId, customerId, path }: { orderId: string; customerId?: string; path: Path },
   text: string,
 ): Promise<string | undefined> {
@@ -79,28 +75,14 @@ export async function openOne(
 
 type Found = ReadonlyMap<string, Buffer | 'destroyed' | 'unknown'>;
 
-async function keysById(keys: Opening, ids: ReadonlySet<string>): Promise<Found> {
-  const found = await Promise.all(
-    [...ids].map(async (id) => {
-      try {
-        return [id, await keys.opening(id)] as const;
-      } catch (error) {
-        if (!isMongoOutage(error) && !(error instanceof MasterKeyMissing)) throw error;
-        return [id, 'unknown'] as const;
-      }
-    }),
-  );
-  return new Map(found);
-}
-
-function openText(found: Found, text: string, orderId: string, path: Path): string | undefined {
+function openText(found: Found, text: string, { orderId, owner, name }: Around): string | undefined {
   const keyId = keyIdIn(text);
   if (keyId === undefined) return text;
   const key = found.get(keyId);
   if (key === 'destroyed') return FORGOTTEN;
   if (key === undefined || key === 'unknown') return undefined;
   try {
-    return openAgain(key, { orderId, field: fieldOf(path) }, text);
+    return openAgain(key, { orderId, field: fieldOf([owner, name]) }, text);
   } catch {
     return undefined;
   }
@@ -115,35 +97,33 @@ function collect(value: unknown, ids: Set<string>): void {
   }
 }
 
+/** Where a value is: its order, its name, and the name of what it is in. */
 interface Around {
   readonly orderId: string;
-  readonly path: Path;
+  readonly owner: string;
+  readonly name: string;
 }
 
-function replaced(
-  value: unknown,
-  around: Around,
-  show: (text: string, orderId: string, path: Path) => string,
-): unknown {
-  if (typeof value === 'string') return show(value, around.orderId, around.path);
-  if (Array.isArray(value)) return value.map((entry) => replaced(entry, around, show));
+/** What has no sealed text is not copied: that is most of a page. */
+function replaced(value: unknown, around: Around, show: (text: string, at: Around) => string): unknown {
+  if (typeof value === 'string') return mayBeSealed(value) ? show(value, around) : value;
   if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) {
+    const shown = value.map((entry) => replaced(entry, around, show));
+    return shown.some((entry, index) => entry !== value[index]) ? shown : value;
+  }
   const orderId = orderIdIn(value) ?? around.orderId;
   const changed = changedPathIn(value);
-  return Object.fromEntries(
-    Object.entries(value).map(([name, inner]) => {
-      if (isShownAsIs(inner)) return [name, inner];
-      const path = changed !== undefined && changes.has(name) ? changed : [...around.path, name];
-      return [name, replaced(inner, { orderId, path }, show)];
-    }),
-  );
-}
-
-/** Most members are. */
-function isShownAsIs(value: unknown): boolean {
-  return typeof value === 'string'
-    ? keyIdIn(value) === undefined
-    : typeof value !== 'object' || value === null;
+  let copy: Record<string, unknown> | undefined;
+  for (const [name, inner] of Object.entries(value)) {
+    if (typeof inner === 'string' ? !mayBeSealed(inner) : typeof inner !== 'object') continue;
+    const [owner, member] = changed !== undefined && changes.has(name) ? changed : [around.name, name];
+    const shown = replaced(inner, { orderId, owner, name: member }, show);
+    if (shown === inner) continue;
+    copy ??= { ...value };
+    copy[name] = shown;
+  }
+  return copy ?? value;
 }
 
 function orderIdIn(value: object): string | undefined {
@@ -155,8 +135,12 @@ function orderIdIn(value: object): string | undefined {
 
 const changes = new Set(['before', 'after']);
 
-/** Where the member is whose change this is; undefined if it is no change (`Diff`). */
-function changedPathIn(value: object): Path | undefined {
+/**
+ * What has the member whose change this is, and the member's name; undefined if it is no change
+ * (`Diff`).
+ */
+function changedPathIn(value: object): readonly [owner: string, name: string] | undefined {
   if (!('path' in value) || typeof value.path !== 'string') return undefined;
-  return value.path.split('/').slice(1);
+  const [owner = '', name = ''] = `/${value.path}`.split('/').slice(-2);
+  return [owner, name];
 }

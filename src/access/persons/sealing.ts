@@ -36,9 +36,14 @@ export function seal({ keyId, key }: CustomerKey, place: Place, text: string): s
   return `${SEALED}1:${keyId}:${sealed.toString('base64url')}`;
 }
 
+/** False for a text that is not sealed, without reading all of it. */
+export function mayBeSealed(text: string): boolean {
+  return text.startsWith(SEALED);
+}
+
 /** The key under which a value is sealed; undefined if the text is not a sealed value. */
 export function keyIdIn(text: string): string | undefined {
-  return text.startsWith(SEALED) ? pattern.exec(text)?.[1] : undefined;
+  return mayBeSealed(text) ? pattern.exec(text)?.[1] : undefined;
 }
 
 export function isSealed(text: string): boolean {

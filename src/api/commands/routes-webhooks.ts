@@ -28,7 +28,15 @@ export function registerWebhooks(app: Http, { gateway, secrets }: WebhookDeps): 
       '/v1/webhooks/payments',
       {
         config: { access: 'signed', work: 'message' },
-        schema: { summary: 'The payment provider settles a pending payment', ...webhook },
+        schema: {
+          summary: 'The payment provider settles a pending payment',
+          ...webhook,
+          description:
+            '`payment.authorized`, or `payment.declined` with a `code` that says why. `reference` is the key that the ' +
+            'order asked under, `<orderId>:authorize:<version>`, as the provider was given it: it names the one of the ' +
+            'order’s payments that is meant. `authorizationId` is the provider’s own name for it. ' +
+            webhook.description,
+        },
       },
       async (request, reply) => {
         const outcome = paymentOutcomes.get(request.body.type);
@@ -48,7 +56,13 @@ export function registerWebhooks(app: Http, { gateway, secrets }: WebhookDeps): 
       '/v1/webhooks/carriers',
       {
         config: { access: 'signed', work: 'message' },
-        schema: { summary: 'A carrier tracks a shipment', ...webhook },
+        schema: {
+          summary: 'A carrier tracks a shipment',
+          ...webhook,
+          description:
+            '`shipment.dispatched`, with `carrier` and `trackingNumber`, or `shipment.delivered`. ' +
+            webhook.description,
+        },
       },
       async (request, reply) => {
         const { type } = request.body;

@@ -119,7 +119,8 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
         response: { 200: Status, 503: problem(503) },
       },
     },
-    async (_request, reply) => await reply.send(toAnswer(await projectionsStatus(orderLog, db, views))),
+    async (_request, reply) =>
+      await reply.send(toAnswer(await projectionsStatus(orderLog, db, views, storeNames))),
   );
 
   app.post(

@@ -40,8 +40,6 @@ export function plainly(event: OrderEvent, currency: string): string {
       return `${event.data.shipmentId} leaves with ${event.data.carrier}`;
     case 'ShipmentDelivered':
       return `${event.data.shipmentId} arrives`;
-    case 'ReturnRequested':
-      return `the customer sends back ${linesInShort(event.data.lines)}: ${event.data.reason}`;
     case 'ReturnReceived':
       return `${event.data.returnId} arrives`;
     default:

@@ -96,6 +96,8 @@ export interface Crashes {
   readonly mongodbAwayMs: number;
 }
 
+const plain: Paint = (_, text) => text;
+
 /** The scorecard, for a person. */
 export function scoreLines(
   { orders, events, charges }: Score,
@@ -113,14 +115,17 @@ export function scoreLines(
       [
         ['orders', `${orders.accepted} accepted, ${orders.inJournal} in the journal`],
         [
-          '  crashes',
+          'crashes',
           `${counted(workersKilled, 'worker', 'workers')} killed, MongoDB away for ${(mongodbAwayMs / 1_000).toFixed(1)} s`,
         ],
         ['charges', `${charges.captures}, of ${money}; ${asked}`],
         ['double charges', nothing(charges.double)],
         ['events', `${events.inHistories} in Temporal's histories, ${events.inJournal} in the journal`],
         ['lost events', nothing(events.lost)],
-        ['verified', verifyLines(verified, paint)[0] ?? ''],
+        [
+          'verified',
+          { text: verifyLines(verified, plain)[0] ?? '', format: verified.found === 0 ? 'green' : 'red' },
+        ],
       ],
       paint,
     ).map((line) => `  ${line}`),

@@ -150,7 +150,7 @@ function workerOf(first: ChildProcess, startOne: () => Promise<ChildProcess>): W
 // Both read what the folder says of a server: nothing is started.
 
 function temporalIn(folder: string): EmbeddedServer {
-  const none = { binary: '', port: 0, uiPort: 0, namespace: '', searchAttributes: [] };
+  const none = { binary: '', port: 0, uiPort: 0, namespace: '', searchAttributes: {} };
   return new EmbeddedServer(temporalServer(none), folder);
 }
 

@@ -1,8 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { AnyBulkWriteOperation, Db } from 'mongodb';
 import type { LineQuantity } from '../../order/commands.js';
 import { type EffectOf, type OutcomeOf, orderOf } from '../../order/effects.js';
 import type { MissingStock } from '../../order/events.js';
-import { committed, durable, isDuplicateKey } from '../../log/journal/durability.js';
+import { asStored, committed, durable, isDuplicateKey } from '../../log/journal/durability.js';
 import { readJournal } from '../../log/journal/journal.js';
 import { restoreStock } from './stock-restore.js';
 import { assertWhole, stockState, StockUnknown } from './stock-state.js';
@@ -70,7 +71,7 @@ async function move<T extends StockEffect>(
     const isMoved = await skuQueue.run(skus, () => moveInTransaction(db, effect, outcome));
     return isMoved ? outcome : undefined;
   } catch (error) {
-    if (isDuplicateKey(error)) return await earlierOutcome<T>(db, effect.key);
+    if (isDuplicateKey(error)) return await earlierOutcome<T>(db, effect);
     throw error;
   }
 }
@@ -157,7 +158,7 @@ async function refuseReservation(
     await movements(db).insertOne(movement, durable);
     return outcome;
   } catch (error) {
-    if (isDuplicateKey(error)) return await earlierOutcome<'reserve'>(db, key);
+    if (isDuplicateKey(error)) return await earlierOutcome<'reserve'>(db, { key, lines });
     throw error;
   }
 }
@@ -192,10 +193,19 @@ function uncounted(skus: readonly string[]): StockUnknown {
   return new StockUnknown(`${skus.join(', ')}: must be counted (PUT /v1/stock) after a restore.`);
 }
 
-/** Linearizable, so that an outcome that is returned cannot be rolled back. */
-async function earlierOutcome<T extends StockEffect>(db: Db, key: string): Promise<OutcomeOf<T>> {
+/**
+ * Linearizable, so that an outcome that is returned cannot be rolled back.
+ *
+ * @throws Error if the key was used for other lines
+ */
+async function earlierOutcome<T extends StockEffect>(
+  db: Db,
+  { key, lines }: Pick<EffectOf<StockEffect>, 'key' | 'lines'>,
+): Promise<OutcomeOf<T>> {
   const movement = await movements(db).findOne({ _id: key }, { readConcern: { level: 'linearizable' } });
   if (movement === null) throw changedConcurrently(key);
+  if (!isDeepStrictEqual(asStored(movement.lines), asStored(lines)))
+    throw new Error(`The key ${key} was used for other lines: another movement needs a new key.`);
   // A key belongs to one effect type, so the outcome is of that type.
   return movement.outcome as OutcomeOf<T>;
 }

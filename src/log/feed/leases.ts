@@ -18,12 +18,20 @@ interface Leases {
   readonly tasks: Readonly<Record<string, Lease>>;
 }
 
-/** A process that renews no lease for this long has lost it. */
-const LEASE_MS = 3_000;
+/** A lease that is not renewed for this long has run out. */
+export const LEASE_MS = 3_000;
 export const RENEW_EVERY_MS = 1_500;
 
 function leases(db: Db) {
   return db.collection<Leases>('leases');
+}
+
+/**
+ * Whether a lease has run out. One that lasts for longer than any lease was given before the clock
+ * of MongoDB was put back.
+ */
+function hasRunOut(until: string) {
+  return { $or: [{ $lte: [until, '$$NOW'] }, { $gt: [until, { $add: ['$$NOW', LEASE_MS] }] }] };
 }
 
 /**
@@ -39,7 +47,7 @@ export async function takeLeases(
   if (tasks.length === 0) return new Set();
   const mine = { holder, until: { $add: ['$$NOW', LEASE_MS] } };
   const taken = (task: string) => {
-    const mayTake = [{ $eq: [`$tasks.${task}.holder`, holder] }, { $lte: [`$tasks.${task}.until`, '$$NOW'] }];
+    const mayTake = [{ $eq: [`$tasks.${task}.holder`, holder] }, hasRunOut(`$tasks.${task}.until`)];
     return { $cond: [{ $or: mayTake }, mine, `$tasks.${task}`] };
   };
   const state = await leases(db).findOneAndUpdate(
@@ -50,16 +58,12 @@ export async function takeLeases(
   return new Set(tasks.filter((task) => state?.tasks[task]?.holder === holder));
 }
 
-/** Ends the leases that `holder` has, so that the next process need not wait. */
-export async function releaseLeases(db: Db, holder: string, tasks: readonly string[]): Promise<void> {
-  await Promise.all(
-    tasks.map((task) =>
-      leases(db).updateOne(
-        { _id: 'feed', [`tasks.${task}.holder`]: holder },
-        { $currentDate: { [`tasks.${task}.until`]: true } },
-        durable,
-      ),
-    ),
+/** Ends the lease if `holder` has it, so that the next process need not wait. */
+export async function releaseLease(db: Db, holder: string, task: string): Promise<void> {
+  await leases(db).updateOne(
+    { _id: 'feed', [`tasks.${task}.holder`]: holder },
+    { $currentDate: { [`tasks.${task}.until`]: true } },
+    durable,
   );
 }
 
@@ -75,6 +79,7 @@ export async function idleTasks(
   return tasks.flatMap((task) => {
     const since = state?.tasks[task]?.until;
     if (state === null || since === undefined) return [{ task }];
-    return since > state.now ? [] : [{ task, since }];
+    const leftMs = since.getTime() - state.now.getTime();
+    return leftMs > 0 && leftMs <= LEASE_MS ? [] : [{ task, since }];
   });
 }

@@ -211,6 +211,19 @@ interface KnownEntity {
   readonly hasGaps: boolean;
 }
 
+interface EntityInJournal {
+  /** the entity's id */
+  readonly _id: string;
+  /** as in `KnownEntity` */
+  readonly last: number | null;
+  /** the greatest position of an event */
+  readonly lastPosition: number | null;
+  /** how many events have one */
+  readonly positions: number;
+  /** versions without one */
+  readonly waiting: readonly number[];
+}
+
 /**
  * Takes the versions that can be stamped now, in order. Restored versions before `last` need not
  * wait.
@@ -364,6 +377,8 @@ class Leader {
    * Loads from the journal what is not known of these entities. The stream also repeats events that
    * were stamped from the journal before; only the journal tells those from events that were
    * restored late.
+   *
+   * @throws LeaderOutdated if another leader has stamped one of them: readers here would not be told
    */
   private async loadUnknown(inserts: readonly JournalInsert[]): Promise<void> {
     if (this.known.size > rememberedEntities) this.known.clear();
@@ -374,13 +389,14 @@ class Leader {
     const unknown = new Set(inserts.filter((insert) => !isKnown(insert)).map(({ orderId }) => orderId));
     if (unknown.size === 0) return;
     const found = await journal(this.log, this.db)
-      .aggregate<{ _id: string; last: number | null; positions: number; waiting: number[] }>(
+      .aggregate<EntityInJournal>(
         [
           { $match: { orderId: { $in: [...unknown] } } },
           {
             $group: {
               _id: '$orderId',
               last: { $max: { $cond: [{ $gt: ['$position', 0] }, '$version', beforeTheLog] } },
+              lastPosition: { $max: '$position' },
               positions: { $sum: { $cond: [{ $gt: ['$position', 0] }, 1, 0] } },
               waiting: { $push: { $cond: ['$unsequenced', '$version', '$$REMOVE'] } },
             },
@@ -389,7 +405,9 @@ class Leader {
         committed,
       )
       .toArray();
-    for (const { _id, last, positions, waiting } of found) {
+    for (const { _id, last, lastPosition, positions, waiting } of found) {
+      if ((lastPosition ?? 0) > this.position)
+        throw new LeaderOutdated('Another leader has given a later position.');
       this.known.set(_id, { last: last ?? 0, waiting: new Set(waiting), hasGaps: positions < (last ?? 0) });
     }
   }

@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { releaseLeases, RENEW_EVERY_MS, takeLeases } from './leases.js';
+import { withTimeout } from '../../outages/timeout.js';
+import { LEASE_MS, releaseLease, RENEW_EVERY_MS, takeLeases } from './leases.js';
 
 /** Work without an end, which one process at a time does. */
 export interface StandingTask {
   readonly name: string;
   /**
-   * Works until `signal` aborts. If it fails, here or elsewhere it is called again.
+   * Works until `signal` aborts. If it fails, it is called again, in this process or another.
    *
-   * @param heartbeat called while all is well
+   * @param heartbeat called once the work has begun, and as often as it likes while all is well
    */
   readonly work: (signal: AbortSignal, heartbeat: () => void) => Promise<void>;
 }
@@ -32,6 +33,10 @@ export interface Standing {
   readonly report: (task: string) => StandingReport;
 }
 
+/** What is told of the leases is told as if renewing them was a task. */
+const RENEWING = 'renew-leases';
+/** The work is well if it has not failed for this long since it began. */
+const WELL_AFTER_MS = 5_000;
 const FIRST_REST_MS = 200;
 const LONGEST_REST_MS = 1_600;
 /** Longer than a lease and the time to the next look of another process. */
@@ -44,27 +49,32 @@ const GIVEN_UP_MS = 5_000;
  */
 export async function doStanding({ db, tasks, signal, report }: Standing): Promise<void> {
   const holder = randomUUID();
-  const names = tasks.map(({ name }) => name);
-  const turns = tasks.map((task) => new Turn(task, report(task.name)));
+  const renewing = report(RENEWING);
+  const turns = tasks.map((task) => {
+    const release = async () => await releaseLease(db, holder, task.name);
+    return new Turn(task, report(task.name), release);
+  });
+  let renewedAt = performance.now();
   while (!signal.aborted) {
     const due = turns.filter((turn) => turn.isDue());
+    const askedAt = performance.now();
     try {
-      const held = await takeLeases(
-        db,
-        holder,
-        due.map(({ name }) => name),
-      );
+      const names = due.map(({ name }) => name);
+      const held = await withTimeout(LEASE_MS, takeLeases(db, holder, names));
+      renewedAt = askedAt;
+      renewing.worked();
       for (const turn of due) {
-        if (held.has(turn.name)) turn.begin();
-        else void turn.end();
+        if (!held.has(turn.name)) void turn.end();
+        else if (!signal.aborted) turn.begin();
       }
-    } catch {
-      // MongoDB is away: no other process has the leases either, and each task reports it.
+    } catch (error) {
+      if (!signal.aborted) renewing.failed(error);
+      // By now another process may have the leases.
+      if (performance.now() - renewedAt >= LEASE_MS) for (const turn of turns) void turn.end();
     }
     await pause(RENEW_EVERY_MS, signal);
   }
   await Promise.all(turns.map((turn) => turn.end()));
-  await releaseLeases(db, holder, names).catch(() => undefined);
 }
 
 /** A task in this process while it has the lease. */
@@ -72,24 +82,29 @@ class Turn {
   readonly name: string;
   private readonly task: StandingTask;
   private readonly report: StandingReport;
+  private readonly release: () => Promise<void>;
   private running: { readonly stopping: AbortController; readonly ended: Promise<void> } | undefined;
   private dueAt = 0;
 
-  constructor(task: StandingTask, report: StandingReport) {
+  constructor(task: StandingTask, report: StandingReport, release: () => Promise<void>) {
     this.name = task.name;
     this.task = task;
     this.report = report;
+    this.release = release;
   }
 
   /** False while the lease is left to another process. */
   isDue(): boolean {
-    return Date.now() >= this.dueAt;
+    return performance.now() >= this.dueAt;
   }
 
   begin(): void {
-    if (this.running !== undefined) return;
+    if (this.running !== undefined || !this.isDue()) return;
     const stopping = new AbortController();
-    const ended = this.tryOften(stopping.signal).finally(() => (this.running = undefined));
+    const ended = this.tryOften(stopping.signal)
+      .then(this.release)
+      .catch(() => undefined)
+      .finally(() => (this.running = undefined));
     this.running = { stopping, ended };
   }
 
@@ -99,25 +114,28 @@ class Turn {
   }
 
   /**
-   * Until it has failed again and again. Then the lease runs out, since a process of another version
-   * may be able to do it.
+   * Until it has failed again and again, without being well in between. Then this process gives the
+   * lease up, since one of another version may be able to do it.
    */
   private async tryOften(signal: AbortSignal): Promise<void> {
     let restMs = FIRST_REST_MS;
-    const heartbeat = (): void => {
+    const isWell = (): void => {
       restMs = FIRST_REST_MS;
       this.report.worked();
     };
     while (!signal.aborted && restMs <= LONGEST_REST_MS) {
+      let timer: NodeJS.Timeout | undefined;
       try {
-        await this.task.work(signal, heartbeat);
+        await this.task.work(signal, () => void (timer ??= globalThis.setTimeout(isWell, WELL_AFTER_MS)));
       } catch (error) {
         if (!signal.aborted) this.report.failed(error);
+      } finally {
+        clearTimeout(timer);
       }
       await pause(restMs, signal);
       restMs *= 2;
     }
-    if (!signal.aborted) this.dueAt = Date.now() + GIVEN_UP_MS;
+    if (!signal.aborted) this.dueAt = performance.now() + GIVEN_UP_MS;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
+import { withTimeout } from '../../outages/timeout.js';
 import type { Draft, State } from '../entity.js';
 import type { FeedTail } from '../feed/feed.js';
 import { sequence } from '../feed/sequencer.js';
@@ -40,13 +41,17 @@ export interface FeedTasksDeps<S extends State, D extends Draft> {
   readonly outside?: Outside<S, D>;
 }
 
+/** A task that hangs would keep its lease. */
+const TEMPORAL_TIMEOUT_MS = 5_000;
+
 export function createFeedTasks<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   { db, client, tail, views, taskQueue, recognize, outside }: FeedTasksDeps<S, D>,
 ): FeedTasks {
   const sequenceFeed: StandingTask['work'] = async (signal, heartbeat) => {
     // Before a position is given in a database that was put back.
-    await recognize({ db, client, taskQueue });
+    await withTimeout(TEMPORAL_TIMEOUT_MS, recognize({ db, client, taskQueue }));
+    if (signal.aborted) return;
     const publisher = tail.publishLocally();
     await sequence({
       log,
@@ -64,7 +69,8 @@ export function createFeedTasks<S extends State, D extends Draft>(
       tail,
       signal,
       heartbeat,
-      requestRebuild: async () => void (await requestRebuild(starting, view.name)),
+      requestRebuild: async () =>
+        void (await withTimeout(TEMPORAL_TIMEOUT_MS, requestRebuild(starting, view.name))),
     });
   const rebuilding = (rebuildId: string) => ({ db, rebuildId, ...currentTenure() });
   return {

@@ -1,9 +1,12 @@
 import type { Cause, Refusal, StoredEvent } from '../entity.js';
 
-/** Names of the search attributes. Each is a keyword, registered by set-up. */
-export const searchAttributes = { status: 'OrderStatus', customer: 'CustomerId' } as const;
-/** Their names. */
-export const SEARCH_ATTRIBUTES: readonly string[] = Object.values(searchAttributes);
+/** Names of search attributes that the log itself reads or sets. */
+export const searchAttributes = {
+  status: 'OrderStatus',
+  customer: 'CustomerId',
+  /** of the entity's `listing`; also true while it is halted */
+  attention: 'NeedsAttention',
+} as const;
 
 /** Name of the query for the workflow's state (`EntityState`). */
 export const stateQuery = 'state';

@@ -1,4 +1,4 @@
-import { defineSearchAttributeKey } from '@temporalio/common';
+import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
 import {
   ActivityFailure,
   type ActivityOptions,
@@ -21,7 +21,17 @@ import {
 } from '@temporalio/workflow';
 import { append, type Appended } from '../append.js';
 import { versionOf } from '../decision.js';
-import type { Cause, Deadline, Draft, Effect, Entity, Refusal, State, StoredEvent } from '../entity.js';
+import type {
+  Attribute,
+  Cause,
+  Deadline,
+  Draft,
+  Effect,
+  Entity,
+  Refusal,
+  State,
+  StoredEvent,
+} from '../entity.js';
 import { answerOf, didNothing } from './answer.js';
 import { commandIdOf, hasIssuer, isSameCommand } from './command-id.js';
 import {
@@ -79,8 +89,6 @@ const untilDone: ActivityOptions = {
 const { record, recall } = proxyActivities<LogActivities>(untilDone);
 const performers = proxyActivities<Record<string, (step: EntityStep) => Promise<unknown>>>(untilDone);
 
-const statusAttribute = defineSearchAttributeKey(searchAttributes.status, 'KEYWORD');
-
 const recalledAtOnce = 100;
 
 /**
@@ -121,6 +129,7 @@ async function resumedRun<S extends State, D extends Draft, F extends Effect>(
   keepUntilTakenOver(entity, input, arriving);
   const { continued, messages } = await takeOver(entity, input, untilDone, arriving);
   const taken = new Run(entity, continued);
+  taken.relist();
   taken.takeAgain(messages);
   return taken;
 }
@@ -176,7 +185,10 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   private replaced: string | undefined;
   private readonly characters = new WeakMap<StoredEvent, number>();
   private timer: { readonly deadline: Deadline; readonly scope: CancellationScope } | undefined;
-  private listedStatus: string;
+  /** what Temporal's list has of the entity; a resumed run cannot know it */
+  private listed: ReadonlyMap<string, Attribute['value']> = new Map();
+  /** the list may lack attributes that have not changed */
+  private isListed: boolean;
   /** grows with each change that the main loop must handle */
   private changes = 0;
   private readonly continueAsNewAfter: number | undefined;
@@ -191,7 +203,8 @@ class Run<S extends State, D extends Draft, F extends Effect> {
       this.memoryFrom = input.memoryFrom ?? oldestRemembered(input.remembered);
       this.crowded = input.crowded ?? [];
       this.halted = input.halted;
-      this.listedStatus = input.order.status;
+      this.listed = valuesOf(this.attributes());
+      this.isListed = true;
       // The SDK may replay a first task without commands together with the second as one task. An
       // update in the second task is then answered at another place among the commands (sdk-core,
       // issue 1146). This marker is a command, so the first task always has one.
@@ -209,8 +222,9 @@ class Run<S extends State, D extends Draft, F extends Effect> {
       this.remembered = [{ commandId, hash, answer }];
       this.memoryFrom = 0;
       this.crowded = [];
-      // The search attribute that the workflow was started with.
-      this.listedStatus = 'pending';
+      // The workflow was started with this status, and with no other attribute of these.
+      this.listed = valuesOf(this.attributes()).set(searchAttributes.status, 'pending');
+      this.isListed = false;
       this.takeAgain(input.messages ?? []);
     }
   }
@@ -670,10 +684,39 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   }
 
   private show(): void {
-    const { status } = this.current;
-    if (status !== this.listedStatus) upsertSearchAttributes([{ key: statusAttribute, value: status }]);
-    this.listedStatus = status;
+    this.list();
     setCurrentDetails(details(this.entity, this.current, this.halted));
+  }
+
+  /** Tells Temporal's list what has changed. Each time costs the order an event of its history. */
+  private list(): void {
+    const { listed } = this;
+    const attributes = this.attributes();
+    const changed = attributes.filter(({ name, value }) => listed.get(name) !== value);
+    const isStatus = changed.some(({ name }) => name === searchAttributes.status);
+    if (!isStatus && !changed.some(({ atOnce }) => atOnce)) return;
+    this.listed = valuesOf(attributes);
+    // Histories of an earlier version of this code have an upsert for the status only.
+    if (!isStatus && !patched('listed-attributes')) return;
+    const told = this.isListed ? changed : attributes;
+    this.isListed = true;
+    upsertSearchAttributes(told.map(pairOf));
+  }
+
+  private attributes(): readonly Attribute[] {
+    const { entity, current, halted } = this;
+    return [
+      { name: searchAttributes.status, value: current.status, atOnce: true },
+      ...(entity.listing?.(current) ?? []).map((one) =>
+        one.name === searchAttributes.attention && halted !== undefined ? { ...one, value: true } : one,
+      ),
+    ];
+  }
+
+  /** Tells Temporal's list everything: the start of a resumed run has told it the status alone. */
+  relist(): void {
+    this.listed = new Map([[searchAttributes.status, this.current.status]]);
+    this.isListed = false;
   }
 
   /**
@@ -717,6 +760,16 @@ class Run<S extends State, D extends Draft, F extends Effect> {
 function oldestRemembered(remembered: readonly Remembered[]): number {
   const [oldest] = remembered.length < rememberedCommands ? [] : remembered;
   return oldest?.answer.version ?? 0;
+}
+
+function valuesOf(attributes: readonly Attribute[]): Map<string, Attribute['value']> {
+  return new Map(attributes.map(({ name, value }) => [name, value]));
+}
+
+function pairOf({ name, value }: Attribute): SearchAttributePair {
+  if (typeof value === 'string') return { key: defineSearchAttributeKey(name, 'KEYWORD'), value };
+  if (typeof value === 'boolean') return { key: defineSearchAttributeKey(name, 'BOOL'), value };
+  return { key: defineSearchAttributeKey(name, 'INT'), value };
 }
 
 /** Whether an update gets the answer that the same command got before. */

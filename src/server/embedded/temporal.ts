@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type * as client from '@temporalio/client';
+import type { SearchAttributes } from '../search-attributes.js';
 import type { ServerKind } from './server.js';
 
 export interface TemporalOptions {
@@ -10,8 +11,8 @@ export interface TemporalOptions {
   readonly port: number;
   readonly uiPort: number;
   readonly namespace: string;
-  /** search attributes to register, of type Keyword */
-  readonly searchAttributes: readonly string[];
+  /** to register */
+  readonly searchAttributes: SearchAttributes;
   /** for tests: acknowledged writes survive a crash of the process, but not a power cut */
   readonly fast?: boolean;
   /** further arguments of `temporal server start-dev` */
@@ -45,7 +46,7 @@ export function temporalServer(options: TemporalOptions): ServerKind {
       '--sqlite-pragma=journal_mode=WAL',
       `--sqlite-pragma=synchronous=${options.fast ? 'NORMAL' : 'FULL'}`,
       `--namespace=${options.namespace}`,
-      ...options.searchAttributes.map((name) => `--search-attribute=${name}=Keyword`),
+      ...Object.entries(options.searchAttributes).map(([name, type]) => `--search-attribute=${name}=${type}`),
       // Task queues are fair by issuer, so a bulk import does not delay other issuers' orders.
       '--dynamic-config-value=matching.enableFairness=true',
       // By default the server reads these queues 20 times a second, so each step of a lone order waits

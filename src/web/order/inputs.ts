@@ -1,4 +1,5 @@
 import type { FollowUpType } from '../../order/commands.js';
+import { quantityOf } from '../../order/order.js';
 import type { OrderView } from '../../order/view.js';
 import { commands } from '../../api/commands/table.js';
 import type { Field } from '../../api/commands/entry.js';
@@ -40,16 +41,17 @@ function inputsOfField(member: string, field: Field, view: OrderView): readonly 
       }));
     case 'quantities':
     case 'amendedLines':
-      return view.lines.map((line) => {
-        const free = freeUnits(member, field, line);
+      return view.lines.flatMap((line) => {
+        const most = freeUnits(field, line, view);
+        if (most === 0) return [];
         return {
           name: `${member}.${line.sku}`,
           label: line.name ?? line.sku,
           kind: 'units',
           isRequired: false,
-          initial: field.reads === 'amendedLines' ? String(line.quantity) : String(free ?? ''),
+          initial: String(most ?? line.quantity),
           sku: line.sku,
-          ...(free !== undefined && { most: free }),
+          ...(most !== undefined && { most }),
         };
       });
     default:
@@ -62,9 +64,17 @@ function isRequired({ required, typed }: Field): boolean {
 }
 
 /** What can come back, or be shipped; undefined if the command sets the number. */
-function freeUnits(_member: string, { reads, required }: Field, line: OrderView['lines'][number]) {
+function freeUnits(
+  { reads, required }: Field,
+  line: OrderView['lines'][number],
+  { shipments }: OrderView,
+): number | undefined {
   if (reads === 'amendedLines') return undefined;
-  return required ? line.delivered - line.returned : line.quantity - line.cancelled - line.shipped;
+  if (required) return line.delivered - line.returned;
+  const waiting = shipments
+    .filter(({ status }) => status === 'created')
+    .reduce((sum, { lines }) => sum + quantityOf(lines, line.sku), 0);
+  return line.quantity - line.cancelled - line.shipped - waiting;
 }
 
 /** What was typed, by the names of inputs. */

@@ -1,13 +1,21 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { MongoClient } from 'mongodb';
 import { keptKeys } from '../../../src/server/kept-keys.js';
 import { type KeyStore, keyRows, openKeyStore } from '../../../src/access/persons/key-store.js';
-import { type MasterKeys, newMasterKey, readMasterKeys } from '../../../src/access/persons/master-keys.js';
+import {
+  type MasterKeys,
+  newMasterKey,
+  readMasterKeys,
+  wrap,
+} from '../../../src/access/persons/master-keys.js';
 import { readConfig } from '../../../src/server/config.js';
 import { connectMongo, type Mongo } from '../../../src/server/connections.js';
 import { type Database, openDatabase } from '../../support/database.js';
+import { shared } from '../../support/servers.js';
 import { until } from '../../support/until.js';
 
 const [old, fresh] = [newMasterKey(), newMasterKey()];
@@ -118,6 +126,32 @@ describe('a key that was taken out of use', () => {
     await store.destroy({ customerId: 'c-thief', keyIds: [keyId], why });
     expect((await store.sealingKey('c-owner')).keyId).toBe(keyId);
   });
+});
+
+test('the keys of a page of orders are asked for at once', async () => {
+  const ids = Array.from({ length: 250 }, () => randomBytes(9).toString('base64url'));
+  const masters = masterKeys(old);
+  await keyRows(database.db).insertMany(
+    ids.map((_id) => ({ _id, customerId: `c-${_id}`, wrapped: wrap(masters, _id, randomBytes(32)) })),
+  );
+  const [first = ''] = ids;
+  await process().destroy({ customerId: `c-${first}`, keyIds: [first], why });
+  const client = new MongoClient(shared.mongodbUri, { monitorCommands: true });
+  // The driver asks again if a connection breaks, so answers are counted.
+  const answers: unknown[] = [];
+  client.on('commandSucceeded', ({ commandName, reply }) => {
+    if (commandName === 'find') answers.push(Reflect.get(Object(reply), 'cursor')?.ns);
+  });
+  try {
+    await client.db().command({ ping: 1 });
+    const reading = process(client.db(database.db.databaseName));
+    const found = await reading.openingAll(new Set([...ids, 'neverseenkey']));
+    expect([...found.values()].slice(1, -1).every((key) => Buffer.isBuffer(key))).toBe(true);
+    expect([found.get(first), found.get('neverseenkey')]).toEqual(['destroyed', 'unknown']);
+    expect(answers).toEqual([`${database.db.databaseName}.customer_keys`]);
+  } finally {
+    await client.close();
+  }
 });
 
 describe('a key that was destroyed', () => {

@@ -83,8 +83,8 @@ describe.each(entries)('%s', (type, { summary, scope, verb, fields, examples }) 
   });
 });
 
-test('docs/commands.md lists the commands as the table has them', async () => {
-  const docs = await readFile(new URL('../../../docs/commands.md', import.meta.url), 'utf8');
+test('docs/reference/commands.md lists the commands as the table has them', async () => {
+  const docs = await readFile(new URL('../../../docs/reference/commands.md', import.meta.url), 'utf8');
   expect(docs).toContain(listOfCommands());
 });
 
@@ -107,7 +107,7 @@ async function helpOf(verb: string) {
   return { exitCode, text: lines.join('\n') };
 }
 
-/** The table of docs/commands.md, with its columns aligned as prettier aligns them. */
+/** The table of docs/reference/commands.md, with its columns aligned as prettier aligns them. */
 function listOfCommands(): string {
   const rows = entries.map(([type, { verb, scope, summary }]) => [
     `\`${type}\``,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { NotAuthenticated } from '../../../src/access/refusals.js';
 import { registerDocs } from '../../../src/api/docs.js';
+import { registerSession } from '../../../src/api/session.js';
 import { createHttp, type Http } from '../../../src/api/server.js';
 import { createLogger } from '../../../src/server/logger.js';
 
@@ -20,6 +21,7 @@ beforeAll(async () => {
   };
   app = await createHttp(createLogger('silent'), { edge, authenticate });
   await registerDocs(app);
+  registerSession(app);
   app.get('/things', { config: { access: 'orders:read' }, schema: { summary: 'Things' } }, async () => ({}));
   app.get('/keys', { config: { access: 'admin' }, schema: { summary: 'Keys' } }, async () => ({}));
   app.get('/health', { config: { access: 'open', work: 'none' } }, async () => ({}));
@@ -81,6 +83,12 @@ test('an address that guesses keys is refused with 429, and a client there is no
     left: String(PER_MINUTE - 1),
   });
   expect((await get('/things', 'guess', '10.0.0.3')).statusCode).toBe(401);
+});
+
+test('so is one that guesses them where a page asks who it is', async () => {
+  const ask = async (authorization: string) =>
+    (await get('/v1/session', authorization, '10.0.0.4')).statusCode;
+  expect([await ask('guess'), await ask('guess')]).toEqual([200, 429]);
 });
 
 test('requests that lack a scope count as the other requests of the client do', async () => {

@@ -10,7 +10,7 @@ import { mongodbServer } from '../../../src/server/embedded/mongodb.js';
 import { assertListening, freePort } from '../../../src/server/embedded/ports.js';
 import type { ServerKind } from '../../../src/server/embedded/server.js';
 import { temporalServer } from '../../../src/server/embedded/temporal.js';
-import { SEARCH_ATTRIBUTES } from '../../../src/log/workflow/messages.js';
+import { SEARCH_ATTRIBUTES } from '../../../src/server/search-attributes.js';
 import { program } from '../../support/servers.js';
 import type { Measurement } from '../harness/bench.js';
 import { type Block, duration, interleave } from '../harness/interleave.js';

@@ -114,6 +114,16 @@ test('one key has one effect, however many ask at once, and all get the same ans
   expect(await countsOf(item)).toStrictEqual({ onHand: 995, reserved: 0 });
 });
 
+test('a key that was used for other lines is refused, without effect', async () => {
+  const item = sku();
+  const reserving = effect('reserve', { sku: item, quantity: 5 });
+  await reserve(db, reserving);
+  const other = { ...reserving, lines: [{ sku: item, quantity: 4 }] };
+  await expect(reserve(db, other)).rejects.toThrow('was used for other lines');
+  expect(await reserve(db, reserving)).toStrictEqual({ type: 'reserved' });
+  expect(await countsOf(item)).toStrictEqual({ onHand: 1_000, reserved: 5 });
+});
+
 test('a refusal stands for its key, even when there is stock later', async () => {
   const item = sku();
   await setStock(item, 1);

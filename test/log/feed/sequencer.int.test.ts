@@ -42,7 +42,7 @@ afterEach(async () => {
   holders = [];
 });
 
-/** A holder as the activity runs it, over again where it fails for anything but an older epoch. */
+/** A leader, until it fails or is stopped. */
 function hold(gave?: LocalPublisher['publish']) {
   const stopping = new AbortController();
   let beats = 0;
@@ -528,6 +528,26 @@ describe('a generation', () => {
       await tail.stop();
     }
   });
+});
+
+test('an event that another leader stamps before this one sees it is known to its readers', async () => {
+  const log = newOrder();
+  hold();
+  await record(...log);
+  await until(async () => expect((await feedState(db).findOne())?.position).toBe(log.length));
+  const [first] = newOrder();
+  const position = log.length + 1;
+  // In one transaction, so that the leader here can only see it stamped.
+  await db.client.withSession(async (session) => {
+    await session.withTransaction(async () => {
+      const id = `${first.orderId}:1`;
+      const event = { ...first, _id: id, recordedAt: first.occurredAt, unsequenced: true } as const;
+      await journal(orderLog, db).insertOne(event, { session });
+      const stamp = { $set: { position }, $unset: { unsequenced: '' } } as const;
+      await journal(orderLog, db).updateOne({ _id: id }, stamp, { session });
+    });
+  });
+  await until(async () => expect((await feedState(db).findOne())?.position).toBe(position));
 });
 
 test('readers in the process that gives the positions learn of them from it, of all others none the less', async () => {

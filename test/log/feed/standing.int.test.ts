@@ -1,10 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { CommandStartedEvent, Db } from 'mongodb';
+import { customers } from '../../../src/views/customers.js';
+import { createFeedTasks } from '../../../src/log/views/feed-tasks.js';
+import { orderLog } from '../../../src/order-log.js';
 import { idleTasks } from '../../../src/log/feed/leases.js';
 import { doStanding, type StandingTask } from '../../../src/log/feed/standing.js';
 import { watchStates } from '../../../src/log/views/feeding/state-changes.js';
 import { createFeedWork } from '../../../workers/feed-activities.js';
+import { DeadlineExceeded } from '../../../src/outages/timeout.js';
 import { startTestApi, type TestApi } from '../../support/api.js';
 import { shared } from '../../support/servers.js';
 import { until } from '../../support/until.js';
@@ -82,23 +86,57 @@ test('one of two processes has all tasks, and the other has them when that one s
   expect(await idleTasks(db, [...names, 'unheard-of'])).toEqual([{ task: 'unheard-of' }]);
 });
 
-test('a process that is cut off loses its tasks, and ends them when it is back', async () => {
+test('a process that is cut off tells of it and ends its tasks, and another one has them', async () => {
   const [name = ''] = twoNames();
   const at = new Map<string, string[]>();
   const one = start(tasksOf('one', [name], at));
   await until(async () => expect(at.get(name)).toEqual(['one']));
   one.cut(true);
   start(tasksOf('two', [name], at));
-  // It does not know yet that it has lost them.
-  await until(async () => expect(at.get(name)).toEqual(['one', 'two']));
-  one.cut(false);
   await until(async () => expect(at.get(name)).toEqual(['two']));
+  expect(one.failures).toContainEqual(new Error('This process does not reach MongoDB.'));
+});
+
+test('a lease that was given before the clock of MongoDB was put back has run out', async () => {
+  const [name = ''] = twoNames();
+  const lease = { holder: 'before', until: new Date(Date.now() + 3_600_000) };
+  await db
+    .collection<{ _id: string }>('leases')
+    .updateOne({ _id: 'feed' }, { $set: { [`tasks.${name}`]: lease } }, { upsert: true });
+  expect(await idleTasks(db, [name])).toEqual([{ task: name, since: lease.until }]);
+  const at = new Map<string, string[]>();
+  start(tasksOf('one', [name], at));
+  await until(async () => expect(at.get(name)).toEqual(['one']));
+  expect(await idleTasks(db, [name])).toEqual([]);
+});
+
+test('the sequencer fails if Temporal does not answer, so that another process may lead', async () => {
+  const { client, tail } = api;
+  const never = new Promise<never>(() => undefined);
+  const deps = {
+    db,
+    client,
+    tail,
+    views: [customers],
+    taskQueue: 'none',
+    recognize: async () => await never,
+  };
+  const [sequencer] = createFeedTasks(orderLog, deps).standing;
+  await expect(sequencer?.work(new AbortController().signal, () => undefined)).rejects.toBeInstanceOf(
+    DeadlineExceeded,
+  );
 });
 
 test('what fails again and again in one process is left to another one', async () => {
   const [broken = '', well = ''] = twoNames();
   const at = new Map<string, string[]>();
-  const failing = { name: broken, work: async () => await Promise.reject(new Error('not here')) };
+  const failing: StandingTask = {
+    name: broken,
+    async work(_, heartbeat) {
+      heartbeat();
+      throw new Error('not here');
+    },
+  };
   const one = start([failing, ...tasksOf('one', [well], at)]);
   await until(async () => expect(at.get(well)).toEqual(['one']));
   start(tasksOf('two', [broken, well], at));

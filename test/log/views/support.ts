@@ -66,7 +66,7 @@ export async function publish(db: Db, events: readonly OrderEvent[]): Promise<nu
   return position;
 }
 
-/** A runner of a view, as the activity runs it; over again where it is to be called again. */
+/** A runner of a view, which feeds it until it fails or is stopped. */
 export interface Runner {
   /** settles once it feeds the view, so that an earlier runner is refused; or once it has ended */
   readonly hasBegun: Promise<unknown>;
@@ -105,8 +105,8 @@ function startRunner(db: Db, tail: FeedTail, view: View<Order, EventDraft>, more
 }
 
 /**
- * A database of a test file's own, in which views are fed. Each test finds it empty, and leaves none behind of `runners`, which
- * are those that it has started.
+ * A database of a test file's own, in which views are fed. Each test finds it empty. The `runners`
+ * that it has started are stopped after it.
  */
 export async function openViews() {
   const database = await openDatabase();

@@ -9,12 +9,14 @@ import { limits } from '../../../src/order/commands.js';
 import { fold } from '../../../src/order/evolve.js';
 import { type RefusedUpdate, eventFork } from '../../../src/log/workflow/messages.js';
 import { door } from '../../support/door.js';
+import { until } from '../../support/until.js';
 import {
   Orders,
   StartedOrder,
   type World,
   fastForward,
   messageOf,
+  resumed,
   terms,
   workflowBundle,
 } from './support.js';
@@ -262,6 +264,52 @@ describe('continue-as-new', () => {
     expect(await order.runId()).not.toBe(firstRun);
     expect((await order.current().describe()).searchAttributes['OrderStatus']).toEqual(['confirmed']);
     expect(await order.update('AddNote', { text: 'first' }, { commandId: 'first' })).toEqual(first);
+  });
+});
+
+describe("Temporal's list", () => {
+  const listed = async (order: StartedOrder) => (await order.current().describe()).searchAttributes;
+  const upserts = async (order: StartedOrder) =>
+    ((await order.history()).events ?? []).filter(
+      (event) => event.upsertWorkflowSearchAttributesEventAttributes,
+    ).length;
+
+  test('has what an order waits for, told with its status or by itself', async () => {
+    const { order } = await confirmed();
+    expect(await listed(order)).toMatchObject({
+      OrderStatus: ['confirmed'],
+      PaymentStatus: ['authorized'],
+      FulfillmentStatus: ['none'],
+      OrderHeld: [false],
+      NeedsAttention: [false],
+      OrderTotal: [3998],
+    });
+    await order.update('AddNote', { text: 'no news to the list' });
+    expect(await upserts(order)).toBe(1);
+    await order.update('HoldOrder', { reason: 'fraud check' });
+    await until(async () => expect(await listed(order)).toMatchObject({ OrderHeld: [true] }));
+    await order.update('ReleaseOrder', {});
+    await order.update('CreateShipment', { lines: [{ sku: 'A-1', quantity: 1 }] });
+    await order.update('DispatchShipment', { shipmentId: 's1', carrier: 'DHL', trackingNumber: '1' });
+    await order.until(idle);
+    await until(async () =>
+      expect(await listed(order)).toMatchObject({
+        OrderHeld: [false],
+        PaymentStatus: ['partially_captured'],
+        FulfillmentStatus: ['partially_shipped'],
+      }),
+    );
+    const next = await resumed(orders, order, []);
+    await until(async () =>
+      expect(await listed(next)).toMatchObject({
+        OrderTotal: [3998],
+        FulfillmentStatus: ['partially_shipped'],
+      }),
+    );
+    await until(async () => {
+      const query = `WorkflowId = "${order.handle.workflowId}" AND ExecutionStatus = "Running" AND OrderTotal > 3000 AND OrderHeld = false`;
+      expect((await orders.client.workflow.count(query)).count).toBe(1);
+    });
   });
 });
 

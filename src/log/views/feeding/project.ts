@@ -15,7 +15,7 @@ export interface Projecting<S extends State, D extends Draft> {
   readonly tail: FeedTail;
   /** aborted when another process should continue */
   readonly signal: AbortSignal;
-  /** called while all is well: at the start, and after whatever wakes it */
+  /** called while all is well: once it has begun, and after whatever wakes it */
   readonly heartbeat: (position: number) => void;
   /** asks for a rebuild of the view; called repeatedly until it is done */
   readonly requestRebuild: (view: View<S, D>) => Promise<void>;
@@ -34,11 +34,11 @@ const PACE_MS = 500;
 /**
  * Feeds a view until `signal` aborts. If the view was built by an older version of its fold, or the
  * view has events that the feed's generation may not have, it requests a rebuild and waits until
- * that is swapped in. It also waits while the view is rolled back to another version than that of
- * this process.
+ * that is swapped in.
  *
- * @throws Superseded if another feeder has taken over, or a newer version of the fold has built the
- *   view; and any error of MongoDB: call it again, it continues
+ * @throws Superseded if another feeder has taken over, or the view belongs to another version: a
+ *   newer one has built it, or it is rolled back; and any error of MongoDB: call it again, it
+ *   continues
  */
 export async function project<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
@@ -47,6 +47,9 @@ export async function project<S extends State, D extends Draft>(
 ): Promise<void> {
   // Read before the state, so that no change is missed.
   let { woken } = tail;
+  // Before it is taken over, which all feeders are told of.
+  const found = await projectionState(db, view.name);
+  if (found !== undefined) requireVersion(found, view);
   let state = await takeOverProjection(log, db, view);
   const feeder = new BuildFeeder(log, db, view, 'active', state);
   const lookAnew = async (): Promise<void> => {
@@ -61,17 +64,19 @@ export async function project<S extends State, D extends Draft>(
     if (!(await feeder.apply(events))) await lookAnew();
     if (events.length < batchSize) await pause(beganAt + PACE_MS - Date.now(), signal);
   };
+  let waitMs = LONGEST_WAIT_MS;
   while (!signal.aborted) {
+    requireVersion(state, view);
     heartbeat(feeder.held.position);
     if (feeder.held.version !== view.version) {
-      const isAsked = isOutdated(state, view);
-      if (isAsked) await requestRebuild(view);
-      await tail.beyond(Infinity, signal, isAsked ? LOOK_AGAIN_MS : LONGEST_WAIT_MS, woken);
+      await requestRebuild(view);
+      await tail.beyond(Infinity, signal, LOOK_AGAIN_MS, woken);
       await lookAnew();
       continue;
     }
     const { position } = feeder.held;
-    const hasEvents = (await tail.beyond(position, signal, LONGEST_WAIT_MS, woken)) > position;
+    const hasEvents = (await tail.beyond(position, signal, waitMs, woken)) > position;
+    waitMs = LONGEST_WAIT_MS;
     const beganAt = Date.now();
     const generation = generationOf(feeder.held);
     const remembered = tail.remembered(generation, position, batchSize);
@@ -79,7 +84,7 @@ export async function project<S extends State, D extends Draft>(
       await apply(remembered, beganAt);
       continue;
     }
-    const events = hasEvents ? await tail.read(generation, position, batchSize) : [];
+    const events = await tail.read(generation, position, batchSize);
     // Read after the events, so these belong to this generation or to an earlier one.
     const generations = await feedGenerations(log, db);
     if (generations.current.generation !== generation) {
@@ -88,6 +93,8 @@ export async function project<S extends State, D extends Draft>(
       } else {
         await requestRebuild(view);
         await pause(LOOK_AGAIN_MS, signal);
+        // It is asked for again, unless it is swapped in.
+        waitMs = 0;
       }
       await lookAnew();
     } else if (events !== undefined && events.length > 0) {
@@ -106,15 +113,17 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   if (ms > 0) await setTimeout(ms, undefined, { signal }).catch(() => undefined);
 }
 
-/** Whether neither the active build nor the one that was rolled back has this version. */
-function isOutdated({ version, previous }: ProjectionState, view: AnyView): boolean {
-  return view.version > Math.max(version, previous?.version ?? 0);
+/**
+ * @throws Superseded if the active build is of another version, unless this one is newer than it and
+ *   than the build that was rolled back
+ */
+function requireVersion({ version, previous }: ProjectionState, view: AnyView): void {
+  if (version === view.version || view.version > Math.max(version, previous?.version ?? 0)) return;
+  throw new Superseded(`The view ${view.name} is of version ${version}; here is ${view.version}.`);
 }
 
-async function stillMine(db: Db, { name, version }: AnyView, epoch: number): Promise<ProjectionState> {
+async function stillMine(db: Db, { name }: AnyView, epoch: number): Promise<ProjectionState> {
   const state = await projectionState(db, name);
   if (state === undefined || state.epoch !== epoch) throw new Superseded(`Another feeds the view ${name}.`);
-  if (state.version > version)
-    throw new Superseded(`The view ${name} is of version ${state.version}; here is ${version}.`);
   return state;
 }

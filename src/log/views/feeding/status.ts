@@ -71,11 +71,16 @@ export interface ProjectionsStatus {
   readonly stores: readonly StoreStatus[];
 }
 
-/** The state and the lag of everything that is derived from the events of a log. */
+/**
+ * The state and the lag of everything that is derived from the events of a log.
+ *
+ * @param stores names; by default, those of the log
+ */
 export async function projectionsStatus(
   log: AnyLog,
   db: Db,
   views: readonly AnyView[],
+  stores: readonly string[] = storesOf(log),
 ): Promise<ProjectionsStatus> {
   const [feed, states, rebuilds] = await Promise.all([
     feedLag(log, db),
@@ -97,7 +102,7 @@ export async function projectionsStatus(
   return {
     feed,
     views: await Promise.all(views.map(statusOf)),
-    stores: storesOf(log).map((name) =>
+    stores: stores.map((name) =>
       toStoreStatus(
         name,
         rebuilds.find(({ _id }) => _id === name),

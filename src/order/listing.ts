@@ -1,0 +1,41 @@
+import type { Attribute } from '../log/entity.js';
+import type { Order } from './order.js';
+import { type FulfillmentStatus, fulfillmentStatus, type PaymentStatus, paymentStatus } from './view.js';
+
+/** Search attributes of an order's workflow, besides its status, and their types in Temporal. */
+export const listedAttributes = {
+  PaymentStatus: 'Keyword',
+  FulfillmentStatus: 'Keyword',
+  OrderHeld: 'Bool',
+  NeedsAttention: 'Bool',
+  OrderTotal: 'Int',
+} as const;
+
+/**
+ * Steps of the usual way. They are told with the next change of the status, which follows by itself:
+ * an upsert for each of them would add to the cost of every order.
+ */
+const passing: ReadonlySet<PaymentStatus | FulfillmentStatus> = new Set([
+  'none',
+  'authorized',
+  'captured',
+  'shipped',
+  'delivered',
+]);
+
+/** How an order is found in Temporal's list. */
+export function listing(order: Order): readonly Attribute[] {
+  const payment = paymentStatus(order);
+  const fulfillment = fulfillmentStatus(order);
+  return [
+    { name: 'PaymentStatus', value: payment, atOnce: !passing.has(payment) },
+    { name: 'FulfillmentStatus', value: fulfillment, atOnce: !passing.has(fulfillment) },
+    { name: 'OrderHeld', value: order.holds.length > 0, atOnce: true },
+    {
+      name: 'NeedsAttention',
+      value: order.facts?.some(({ unmatched }) => unmatched === true) ?? false,
+      atOnce: true,
+    },
+    { name: 'OrderTotal', value: order.total, atOnce: true },
+  ];
+}
