@@ -4,7 +4,7 @@ import type { CommandStartedEvent, Db } from 'mongodb';
 import { customers } from '../../../src/views/customers.js';
 import { createFeedTasks } from '../../../src/log/views/feed-tasks.js';
 import { orderLog } from '../../../src/order-log.js';
-import { idleTasks } from '../../../src/log/feed/leases.js';
+import { unheldTasks } from '../../../src/log/feed/leases.js';
 import { doStanding, type StandingTask } from '../../../src/log/feed/standing.js';
 import { watchStates } from '../../../src/log/views/feeding/state-changes.js';
 import { createFeedWork } from '../../../workers/feed-activities.js';
@@ -79,11 +79,11 @@ test('one of two processes has all tasks, and the other has them when that one s
   const one = start(tasksOf('one', names, at));
   await until(async () => expect([...at]).toEqual(names.map((name) => [name, ['one']])));
   start(tasksOf('two', names, at));
-  expect(await idleTasks(db, names)).toEqual([]);
+  expect(await unheldTasks(db, names)).toEqual([]);
   await one.stop();
-  expect(await idleTasks(db, names)).toEqual(names.map((task) => ({ task, since: expect.any(Date) })));
+  expect(await unheldTasks(db, names)).toEqual(names.map((task) => ({ task, since: expect.any(Date) })));
   await until(async () => expect([...at]).toEqual(names.map((name) => [name, ['two']])));
-  expect(await idleTasks(db, [...names, 'unheard-of'])).toEqual([{ task: 'unheard-of' }]);
+  expect(await unheldTasks(db, [...names, 'unheard-of'])).toEqual([{ task: 'unheard-of' }]);
 });
 
 test('a process that is cut off tells of it and ends its tasks, and another one has them', async () => {
@@ -103,11 +103,11 @@ test('a lease that was given before the clock of MongoDB was put back has run ou
   await db
     .collection<{ _id: string }>('leases')
     .updateOne({ _id: 'feed' }, { $set: { [`tasks.${name}`]: lease } }, { upsert: true });
-  expect(await idleTasks(db, [name])).toEqual([{ task: name, since: lease.until }]);
+  expect(await unheldTasks(db, [name])).toEqual([{ task: name, since: lease.until }]);
   const at = new Map<string, string[]>();
   start(tasksOf('one', [name], at));
   await until(async () => expect(at.get(name)).toEqual(['one']));
-  expect(await idleTasks(db, [name])).toEqual([]);
+  expect(await unheldTasks(db, [name])).toEqual([]);
 });
 
 test('the sequencer fails if Temporal does not answer, so that another process may lead', async () => {
@@ -165,7 +165,7 @@ test('with nothing to do, the feed and all views renew their leases by one comma
       expect(idle.filter((name) => name === 'findAndModify')).toHaveLength(4);
     });
     expect(
-      await idleTasks(
+      await unheldTasks(
         db,
         standing.map(({ name }) => name),
       ),
