@@ -1,11 +1,13 @@
 import { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
+import { createEndpointGateway } from '../src/api/commands/endpoint-gateway.js';
 import { createGateway, type GatewayOptions, gatewaySettings } from '../src/api/commands/gateway.js';
 import { loadProviders } from '../src/effects/provider-modules.js';
 import { createMarkUpdates } from '../src/effects/inventory/recognize-database.js';
 import { concernOfStock, stockState } from '../src/effects/inventory/stock-state.js';
 import { registerCommands } from '../src/api/commands/routes.js';
 import { recallCommands } from '../src/log/journal/command-memory.js';
+import { createSender } from '../src/delivery/sender.js';
 import { forks } from '../src/log/journal/fork.js';
 import { readJournal } from '../src/log/journal/journal.js';
 import { concernOf, latestReconciliations } from '../src/log/proof/reconciliations.js';
@@ -105,7 +107,7 @@ export async function buildApi(
   const { roles, secrets } = config;
   const { namespace, taskQueue } = config.temporal;
   const client = new Client({ connection, namespace });
-  const { db, keys } = mongo;
+  const { db, keys, webhookSecrets } = mongo;
 
   const stream = { ...defaultBounds.stream, most: config.http.maxStreams };
   const admission = createAdmission({ ...defaultBounds, stream, ...bounds }, isBehind);
@@ -155,6 +157,8 @@ export async function buildApi(
       taskQueue,
       ...(continueAsNewAfter !== undefined && { continueAsNewAfter }),
     };
+    const sender = createSender({ allowPrivate: config.webhooksAllowPrivate });
+    app.addHook('onClose', () => sender.close());
     registerCommands(app, {
       gateway,
       resume: (orderId, asked) =>
@@ -163,6 +167,12 @@ export async function buildApi(
       db,
       noteCounts: createMarkUpdates({ client, db, taskQueue }),
       views,
+      endpoints: {
+        gateway: createEndpointGateway({ client, taskQueue, answerWithinMs }),
+        secrets: webhookSecrets,
+        sender,
+        allowHttp: config.webhooksAllowPrivate,
+      },
       secrets: { payments: secrets.paymentsWebhook, carriers: secrets.carriersWebhook },
     });
   }

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
 import { createFeedWork } from './feed-activities.js';
+import { deliverWebhooks } from '../src/delivery/webhooks.js';
 import { logChanges } from '../src/server/log-changes.js';
 import { messageOf } from '../src/outages/message-of.js';
 import { withTimeout } from '../src/outages/timeout.js';
@@ -27,7 +28,8 @@ const OVERLAP_MS = 5 * 60_000;
 const FIRST_LOOK_BACK_MS = 7 * 86_400_000;
 
 /**
- * The role `feed`: gives positions to events, and updates the views across orders. Any number of
+ * The role `feed`: gives positions to events, updates the views across orders, and delivers
+ * webhooks. Any number of
  * processes may run: one is active, the others stand by.
  */
 export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
@@ -37,14 +39,23 @@ export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
     connection: context.temporal,
     namespace: context.config.temporal.namespace,
   });
-  const { db } = context.mongo;
-  const { standing, activities } = createFeedWork({ db, client, tail: context.tail, orderTaskQueue });
+  const { config, logger, tail } = context;
+  const { db, webhookSecrets } = context.mongo;
+  const { standing, activities } = createFeedWork({ db, client, tail, orderTaskQueue });
+  const webhooks = deliverWebhooks({
+    db,
+    client,
+    tail,
+    secrets: webhookSecrets,
+    allowPrivate: config.webhooksAllowPrivate,
+    failed: (endpointId, err) => logger.warn({ err, endpointId }, 'cannot deliver to a webhook endpoint yet'),
+  });
   const worker = startWorker(context, { taskQueue, activities });
   const stopping = new AbortController();
   const deployment = { client, taskQueue, orderTaskQueue };
   const { signal } = stopping;
-  const stood = doStanding({ db, tasks: standing, signal, report: reportsTo(context.logger) });
-  const watched = watchStates(db, signal, () => context.tail.wake());
+  const stood = doStanding({ db, tasks: [...standing, webhooks], signal, report: reportsTo(logger) });
+  const watched = watchStates(db, signal, () => tail.wake());
   const started = startSchedule(context, deployment, signal);
   const kept = started.then(() => restartEnded(context, deployment, signal));
   const rebuilt = rebuildOutdated(context, taskQueue, signal);

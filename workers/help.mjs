@@ -46,6 +46,7 @@ A server is embedded unless its address is set.
                            (the three are lists, by commas: the first one signs, each verifies)
   MONGODB_URI_FILE, KEYS_MONGODB_URI_FILE, TEMPORAL_API_KEY_FILE, CURSOR_SECRET_FILE, PAYMENTS_WEBHOOK_SECRET_FILE, CARRIERS_WEBHOOK_SECRET_FILE
                            files that have these values
+  WEBHOOKS_ALLOW_PRIVATE   on: webhooks go to private addresses too, and by http (off)
   PAYMENTS, INVENTORY      the payment provider and the inventory: sandbox, or the path of a module of your own
                            that implements the port: docs/own-provider.md (sandbox)
   CARRIERS                 sandbox: orders call no carrier, a dispatch names it and its tracking number

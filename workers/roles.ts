@@ -7,6 +7,7 @@ import type { Providers } from '../src/effects/provider-modules.js';
 import { setUpSandbox } from '../src/effects/payments/sandbox-ledger.js';
 import { ensureStockIndexes } from '../src/effects/inventory/stock.js';
 import { ensureAttentionIndexes } from '../src/attention/list.js';
+import { ensureDeliveryIndexes } from '../src/delivery/rows.js';
 import { ensureForgettingIndexes } from '../src/forgetting/forgettings.js';
 import { destroyBeforeUse, ensureTombstoneIndex } from '../src/forgetting/tombstones.js';
 import { createStepTally } from '../src/log/journal/step-tally.js';
@@ -39,6 +40,7 @@ const INDEXES = [
   ensureStockIndexes,
   ensureAttentionIndexes,
   ensureForgettingIndexes,
+  ensureDeliveryIndexes,
   ensureTombstoneIndex,
   setUpSandbox,
 ];

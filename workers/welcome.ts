@@ -25,6 +25,7 @@ export function welcome(
   tookMs: number,
 ): string {
   const addresses = [
+    ...(api === undefined || !roles.has('read') ? [] : [`  Page             ${api}/`]),
     ...(api === undefined ? [] : [`  API              ${api}`, `  Reference        ${api}/docs`]),
     ...(operations === undefined ? [] : [`  Operations       ${operations}`]),
     ...(temporalUi === undefined ? [] : [`  Temporal Web UI  ${temporalUi}`]),

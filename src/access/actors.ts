@@ -8,6 +8,7 @@ export const systemActors: ReadonlySet<string> = new Set([
   'payments',
   'system',
   'temporal',
+  'webhooks',
 ]);
 
 /** Begin the names that are proven, or that only the system gives. */

@@ -5,6 +5,7 @@ export const scopes = [
   'money:write',
   'stock:write',
   'events:read',
+  'webhooks:write',
   'persons:read',
   'persons:erase',
   'act-as',

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Db, Filter, Sort } from 'mongodb';
 import { answering } from '../log/journal/durability.js';
+import { waitingRows } from '../delivery/rows.js';
 import { forks } from '../log/journal/fork.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
 import { parkedEvents } from '../log/views/feeding/parked-events.js';
@@ -107,6 +108,7 @@ const sources: Readonly<Record<AttentionCode, (query: SourceQuery) => Promise<re
   fact_unmatched: (query) => ordersWith(query, 'fact_unmatched', 'unmatchedSince', query.before),
   order_undecided: undecided,
   event_parked: parked,
+  delivery_parked: undelivered,
   stock_to_be_counted: toBeCounted,
 };
 
@@ -192,6 +194,25 @@ async function parked({ db, before, after, limit }: SourceQuery): Promise<readon
       since: at,
       detail: `the view ${view} could not apply version ${version}, ${type}: ${error}`,
       remedy: `npx orders parked retry ${view} ${orderId}:${version} --reason "…", once the cause is fixed`,
+    },
+  }));
+}
+
+/** Events that an endpoint of webhooks has refused for three days. */
+async function undelivered({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {
+  const found = await waitingRows(db)
+    .find(pageFilter('parkedAt', before, after), answering)
+    .sort({ parkedAt: 1, _id: 1 })
+    .limit(limit)
+    .toArray();
+  return found.map(({ _id: id, endpointId, orderId, version, type, attempts, failure, parkedAt }) => ({
+    id,
+    row: {
+      orderId,
+      code: 'delivery_parked',
+      since: parkedAt ?? '',
+      detail: `the webhook endpoint ${endpointId} did not take version ${version}, ${type}, in ${attempts} attempts: ${failure ?? ''}; later events of the order wait`,
+      remedy: `npx orders webhooks retry ${endpointId} ${orderId}:${version}, once the receiver takes it`,
     },
   }));
 }

@@ -16,6 +16,7 @@ export const attentionCodes = [
   'fact_unmatched',
   'order_undecided',
   'event_parked',
+  'delivery_parked',
   'stock_to_be_counted',
 ] as const;
 export type AttentionCode = (typeof attentionCodes)[number];

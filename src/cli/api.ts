@@ -10,6 +10,7 @@ export interface Api {
   get<T>(path: string, query?: Query): Promise<T>;
   put<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
   submit<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
+  exchange<T>(method: 'PATCH' | 'DELETE', path: string, body: unknown, headers?: Headers): Promise<T>;
   /** A command, with the status and the headers of its answer. */
   send<T>(path: string, body: unknown, headers: Headers): Promise<Answered<T>>;
   /** The body of a `GET` that does not end. A connection that breaks throws a TypeError. */
@@ -77,6 +78,8 @@ export function connectApi(baseUrl: string, key?: string): Api {
     get: async (path, query = {}) => await jsonOf(await request(path, query, {})),
     put: async (path, body, headers = {}) => await jsonOf(await send('PUT', path, body, headers)),
     submit: async (path, body, headers = {}) => await jsonOf(await send('POST', path, body, headers)),
+    exchange: async (method, path, body, headers = {}) =>
+      await jsonOf(await send(method, path, body, headers)),
     async send(path, body, headers) {
       const response = await send('POST', path, body, headers);
       return { status: response.status, headers: response.headers, body: await jsonOf(response) };

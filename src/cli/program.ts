@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addAttention } from './attention.js';
+import { addCertify } from './certify.js';
 import { addCompletion } from './completion.js';
 import { addDemo } from './demo/demo.js';
 import { addEventLog } from './event-log.js';
@@ -15,6 +16,7 @@ import { addRebuild } from './rebuild.js';
 import { addResume } from './resume.js';
 import { addSandbox } from './sandbox.js';
 import type { Session } from './script.js';
+import { addWebhooks } from './webhooks.js';
 import { addViewQueries } from './view-queries.js';
 
 /**
@@ -69,6 +71,8 @@ function createProgram(session: Session): Command {
   addParked(program, session);
   addPersons(program, session);
   addKeys(program, session);
+  addCertify(program, session);
+  addWebhooks(program, session);
   program.commandsGroup('Sandbox:');
   addSandbox(program, session);
   addDemo(program, session);

@@ -8,7 +8,7 @@ export const endpointLog: EntityLog<Endpoint, EndpointEvent> = {
   journal: 'endpoint-journal',
   view: {
     collection: 'endpoints',
-    version: 1,
+    version: 2,
     indexes: [{ key: { finished: 1, _id: 1 }, partialFilterExpression: { finished: false } }],
     toDocument,
   },

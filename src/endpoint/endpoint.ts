@@ -1,16 +1,39 @@
 import type { Decision, Effect, Entity, Envelope, Refusal } from '../log/entity.js';
 
+/** What is delivered to an endpoint, and how. */
+export interface EndpointSettings {
+  /** absolute, https unless private addresses are allowed */
+  readonly url: string;
+  /** the event types to deliver; empty for all */
+  readonly eventTypes: readonly string[];
+  /** the customers whose orders' events are delivered; empty for all */
+  readonly customers: readonly string[];
+  /** an order has at least one of them; empty for all */
+  readonly tags: readonly string[];
+  /** ids alone, the event, or the event with the order after it */
+  readonly payload: 'thin' | 'event' | 'order';
+  readonly description?: string;
+  /** deliveries a second, at most; absent for any number */
+  readonly perSecond?: number;
+}
+
+/** A place in the feed: a position belongs to a generation of it. */
+export interface FeedPlace {
+  readonly generation: number;
+  readonly position: number;
+}
+
 /** A webhook endpoint: the URL to which a subscriber's events are delivered. */
-export interface Endpoint {
+export interface Endpoint extends EndpointSettings {
   /** the endpoint's id; the name is persisted */
   readonly orderId: string;
   readonly version: number;
   readonly status: 'enabled' | 'disabled' | 'deleted';
   readonly updatedAt: string;
-  /** absolute, https */
-  readonly url: string;
-  /** the event types to deliver; empty for all */
-  readonly eventTypes: readonly string[];
+  /** deliveries begin after it; absent for the beginning of the feed */
+  readonly after?: FeedPlace;
+  /** why it is disabled; absent if it is not */
+  readonly disabledBecause?: string;
   /** ids of its signing secrets, the newest first. A secret itself never enters the log. */
   readonly secretIds: readonly string[];
   /** number of `CommandRejected` events in the log, at most `rejectionsKept` */
@@ -20,17 +43,28 @@ export interface Endpoint {
 
 /** Each command's data, by the command's name. */
 export interface EndpointCommands {
-  CreateEndpoint: Pick<Endpoint, 'url' | 'eventTypes'> & { readonly secretId: string };
-  ChangeEndpoint: Partial<Pick<Endpoint, 'url' | 'eventTypes'>>;
+  CreateEndpoint: Partial<EndpointSettings> &
+    Pick<EndpointSettings, 'url'> & { readonly secretId: string; readonly after?: FeedPlace } & Allowing;
+  ChangeEndpoint: Partial<EndpointSettings> & Allowing;
   RotateSecret: { readonly secretId: string };
   DisableEndpoint: { readonly reason: string };
   EnableEndpoint: object;
   DeleteEndpoint: object;
 }
 
+/** A member of a command that no event has. */
+interface Allowing {
+  /** the configuration allows http when the command is sent */
+  readonly allowHttp?: true;
+}
+
 export type EndpointEvent =
-  | { readonly type: 'EndpointCreated'; readonly data: EndpointCommands['CreateEndpoint'] }
-  | { readonly type: 'EndpointChanged'; readonly data: EndpointCommands['ChangeEndpoint'] }
+  | {
+      readonly type: 'EndpointCreated';
+      readonly data: Omit<EndpointCommands['CreateEndpoint'], 'allowHttp'> &
+        Pick<EndpointSettings, 'eventTypes'>;
+    }
+  | { readonly type: 'EndpointChanged'; readonly data: Partial<EndpointSettings> }
   | { readonly type: 'SecretRotated'; readonly data: EndpointCommands['RotateSecret'] }
   | { readonly type: 'EndpointDisabled'; readonly data: EndpointCommands['DisableEndpoint'] }
   | { readonly type: 'EndpointEnabled' | 'EndpointDeleted'; readonly data: object }
@@ -85,19 +119,20 @@ export const endpoints: Entity<Endpoint, EndpointEvent, Effect> = {
 
 function decide(endpoint: Endpoint | undefined, type: string, data: unknown): Decision<EndpointEvent> {
   const given = data as Partial<EndpointCommands['CreateEndpoint'] & EndpointCommands['DisableEndpoint']>;
-  const { url, eventTypes, secretId, reason } = given;
+  const { url, secretId, reason, after, allowHttp } = given;
   if (endpoint?.status === 'deleted') return refused('not_allowed', 'not_allowed', 'it is deleted');
-  if (url !== undefined && !/^https:\/\/[^\s/?#]+\S*$/.test(url))
+  if (url !== undefined && !isDeliverable(url, allowHttp === true))
     return refused('invalid', 'invalid_url', `${url} is no absolute https URL`, '/url');
   switch (type) {
     case 'CreateEndpoint':
       if (url === undefined || secretId === undefined)
         return refused('invalid', 'missing_field', 'an endpoint has a url and a secretId');
-      return decided({ type: 'EndpointCreated', data: { url, secretId, eventTypes: eventTypes ?? [] } });
-    case 'ChangeEndpoint': {
-      const changes = { ...(url !== undefined && { url }), ...(eventTypes !== undefined && { eventTypes }) };
-      return decided({ type: 'EndpointChanged', data: changes });
-    }
+      return decided({
+        type: 'EndpointCreated',
+        data: { eventTypes: [], ...settingsIn(given), url, secretId, ...(after && { after }) },
+      });
+    case 'ChangeEndpoint':
+      return decided({ type: 'EndpointChanged', data: settingsIn(given) });
     case 'RotateSecret':
       if (secretId === undefined)
         return refused('invalid', 'missing_field', 'name the secretId', '/secretId');
@@ -118,9 +153,19 @@ function decide(endpoint: Endpoint | undefined, type: string, data: unknown): De
 function evolve(before: Endpoint | undefined, event: EndpointEvent & Envelope): Endpoint {
   const { orderId, version, occurredAt: updatedAt } = event;
   if (event.type === 'EndpointCreated') {
-    const { url, eventTypes, secretId } = event.data;
-    const secretIds = [secretId];
-    return { orderId, version, updatedAt, status: 'enabled', url, eventTypes, secretIds, rejections: 0 };
+    const { secretId, ...settings } = event.data;
+    return {
+      orderId,
+      version,
+      updatedAt,
+      status: 'enabled',
+      customers: [],
+      tags: [],
+      payload: 'event',
+      ...settings,
+      secretIds: [secretId],
+      rejections: 0,
+    };
   }
   if (before === undefined) throw new TypeError(`The log of ${orderId} does not start with EndpointCreated.`);
   const endpoint = { ...before, version, updatedAt };
@@ -130,9 +175,11 @@ function evolve(before: Endpoint | undefined, event: EndpointEvent & Envelope): 
     case 'SecretRotated':
       return { ...endpoint, secretIds: [event.data.secretId, ...before.secretIds].slice(0, secretsKept) };
     case 'EndpointDisabled':
-      return { ...endpoint, status: 'disabled' };
-    case 'EndpointEnabled':
-      return { ...endpoint, status: 'enabled' };
+      return { ...endpoint, status: 'disabled', disabledBecause: event.data.reason };
+    case 'EndpointEnabled': {
+      const { disabledBecause: _, ...others } = endpoint;
+      return { ...others, status: 'enabled' };
+    }
     case 'EndpointDeleted':
       return { ...endpoint, status: 'deleted' };
     case 'EndpointResumed':
@@ -142,6 +189,26 @@ function evolve(before: Endpoint | undefined, event: EndpointEvent & Envelope): 
     default:
       return event satisfies never;
   }
+}
+
+const settings = [
+  'url',
+  'eventTypes',
+  'customers',
+  'tags',
+  'payload',
+  'description',
+  'perSecond',
+] as const satisfies readonly (keyof EndpointSettings)[];
+
+/** The settings among a command's data. */
+function settingsIn(data: Partial<EndpointSettings>): Partial<EndpointSettings> {
+  const given = settings.filter((name) => data[name] !== undefined);
+  return Object.fromEntries(given.map((name) => [name, data[name]]));
+}
+
+function isDeliverable(url: string, allowHttp: boolean): boolean {
+  return /^https:\/\/[^\s/?#]+\S*$/.test(allowHttp ? url.replace(/^http:/, 'https:') : url);
 }
 
 function decided(event: EndpointEvent): Decision<EndpointEvent> {

@@ -113,6 +113,8 @@ export interface Config {
   };
   /** age from which an owed effect or a pending payment is listed for attention */
   readonly attentionAfterMs: number;
+  /** whether webhooks go to private addresses too, and by http */
+  readonly webhooksAllowPrivate: boolean;
   /** interval of the reconciliation of Temporal with the journal and the views */
   readonly reconcileEveryMs: number;
   /**
@@ -252,6 +254,7 @@ export function readConfig(env: Env): Config {
     sandbox,
     providers: readProviders(env),
     attentionAfterMs: duration(env, 'ATTENTION_AFTER', '5m'),
+    webhooksAllowPrivate: oneOf(env, 'WEBHOOKS_ALLOW_PRIVATE', ['on', 'off'], 'off') === 'on',
     reconcileEveryMs: duration(env, 'RECONCILE_INTERVAL', '5m', 1_000),
     ...(continueAsNewAfter !== undefined && { continueAsNewAfter }),
   };

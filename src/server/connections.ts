@@ -4,6 +4,7 @@ import { Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@
 import { type Db, MongoClient, type MongoClientOptions } from 'mongodb';
 import { type KeyStore, openKeyStore } from '../access/persons/key-store.js';
 import type { MasterKeys } from '../access/persons/master-keys.js';
+import { openWebhookSecrets, type WebhookSecrets } from '../access/webhook-secrets.js';
 import { bindKeys } from '../access/persons/stores.js';
 import { messageOf } from '../outages/message-of.js';
 import { type Config, ConfigError } from './config.js';
@@ -51,6 +52,7 @@ export interface Mongo {
   readonly db: Db;
   /** the keys of the persons in that database */
   readonly keys: KeyStore;
+  readonly webhookSecrets: WebhookSecrets;
   close(): Promise<void>;
 }
 
@@ -70,10 +72,12 @@ export function connectMongo(config: Config): Mongo {
   const orders = connect(config.mongodb.uri, closed.signal);
   const ofKeys = config.keys.uri === undefined ? orders : connect(config.keys.uri, closed.signal);
   const db = orders.client.db(config.mongodb.db);
-  let masterKeys: MasterKeys | undefined;
+  const keysDb = ofKeys.client.db(config.keys.db);
+  let known: MasterKeys | undefined;
+  const masterKeys = () => (known ??= masterKeysOf(config));
   const keys = openKeyStore(
-    ofKeys.client.db(config.keys.db),
-    () => (masterKeys ??= masterKeysOf(config)),
+    keysDb,
+    masterKeys,
     keptKeys(join(config.embedded.dataDir, 'keys-to-store', config.keys.db)),
   );
   bindKeys(db, keys);
@@ -81,6 +85,7 @@ export function connectMongo(config: Config): Mongo {
     client: orders.client,
     db,
     keys,
+    webhookSecrets: openWebhookSecrets(keysDb, masterKeys),
     async close() {
       await keys.close();
       closed.abort();

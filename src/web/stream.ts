@@ -8,6 +8,8 @@ export interface News {
   readonly type: string;
 }
 
+const OPEN_AGAIN_MS = 5_000;
+
 /** Whether the stream of the page is open; undefined if it has none. */
 export const isLive = signal<boolean | undefined>(undefined);
 
@@ -20,12 +22,22 @@ export function useStream(path: string | undefined, onEvent: (event: News) => vo
   latest.current = onEvent;
   useEffect(() => {
     if (path === undefined) return undefined;
-    const source = new EventSource(path);
+    let source: EventSource;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const open = (): void => {
+      source = new EventSource(path);
+      source.addEventListener('open', () => (isLive.value = true));
+      source.addEventListener('error', () => {
+        isLive.value = false;
+        // An answer that is no stream, such as 503, is final for the browser.
+        if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, OPEN_AGAIN_MS);
+      });
+      source.addEventListener('message', ({ data }) => latest.current(JSON.parse(String(data)) as News));
+    };
     isLive.value = false;
-    source.addEventListener('open', () => (isLive.value = true));
-    source.addEventListener('error', () => (isLive.value = false));
-    source.addEventListener('message', ({ data }) => latest.current(JSON.parse(String(data)) as News));
+    open();
     return () => {
+      clearTimeout(timer);
       source.close();
       isLive.value = undefined;
     };

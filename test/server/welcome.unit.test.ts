@@ -15,6 +15,7 @@ function text(started: Started, ...roles: Role[]): string {
 test('all roles: the addresses, the time since the process began, and a first order', () => {
   const said = text(all, 'write', 'read', 'worker', 'feed');
   expect(said).toMatch(/^\nReady in 12\.3 s\. Ctrl-C stops everything; the data stays\.\n/);
+  expect(said).toContain('  Page             http://127.0.0.1:8080/\n');
   expect(said).toContain('  API              http://127.0.0.1:8080\n');
   expect(said).toContain('  Temporal Web UI  http://127.0.0.1:8233/namespaces/default/workflows\n');
   expect(said).toMatch(/Create an order:\n\n {2}curl -s http:\/\/127\.0\.0\.1:8080\/v1\/orders -H .* -d '\{/);
@@ -39,6 +40,7 @@ describe('a process says only what its roles can do', () => {
 
   test('write: an order can be created', () => {
     expect(text(elsewhere, 'write')).toContain('Create an order:');
+    expect(text(elsewhere, 'write')).not.toContain('Page');
   });
 
   test('read: orders can be listed, not created', () => {

@@ -84,4 +84,6 @@ test('an order is in the page only for who may read it', async () => {
   const page = await guarded.get('/orders/card-2');
   expect(page.status).toBe(200);
   expect(String(page.body)).not.toContain('card-2');
+  const signedIn = await guarded.get('/orders/card-2', { cookie: `orders_session=${key}` });
+  expect(String(signedIn.body)).toContain('Order card-2');
 });

@@ -5,6 +5,7 @@ import { createBatcher } from '../../concurrency/batcher.js';
 import { committed, durable, isDuplicateKey } from '../../log/journal/durability.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { withTimeout } from '../../outages/timeout.js';
+import { webhookSecretRows } from '../webhook-secrets.js';
 import type { KeptKey, KeptKeys } from './kept-keys.js';
 import { isWrappedByFirst, type MasterKeys, unwrap, wrap } from './master-keys.js';
 import type { CustomerKey } from './sealing.js';
@@ -473,7 +474,11 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
     },
     async rewrap() {
       let count = 0;
-      for (const collection of [rows, systemKeyRows(db)] as readonly Collection<WrappedRow>[]) {
+      for (const collection of [
+        rows,
+        systemKeyRows(db),
+        webhookSecretRows(db),
+      ] as readonly Collection<WrappedRow>[]) {
         for await (const { _id, wrapped } of collection.find({ wrapped: { $exists: true } }, committed)) {
           if (isWrappedByFirst(masterKeys(), wrapped)) continue;
           const key = unwrap(masterKeys(), _id, wrapped);

@@ -1,12 +1,18 @@
 import type { Http } from '../server.js';
 import { keyRequests } from './request.js';
+import { type EndpointDeps, registerEndpoints } from './routes-endpoints.js';
 import { type OrderCommandDeps, registerOrderCommands } from './routes-orders.js';
 import { type PersonCommandDeps, registerPersonCommands } from './routes-persons.js';
 import { registerResume, type ResumeDeps } from './routes-resume.js';
 import { registerStockCommands, type StockCommandDeps } from './routes-stock.js';
 import { registerWebhooks, type WebhookDeps } from './routes-webhooks.js';
 
-export type CommandDeps = OrderCommandDeps & PersonCommandDeps & ResumeDeps & WebhookDeps & StockCommandDeps;
+export type CommandDeps = OrderCommandDeps &
+  PersonCommandDeps &
+  ResumeDeps &
+  WebhookDeps &
+  StockCommandDeps &
+  EndpointDeps;
 
 /** The write side. */
 export function registerCommands(app: Http, deps: CommandDeps): void {
@@ -16,6 +22,7 @@ export function registerCommands(app: Http, deps: CommandDeps): void {
     registerPersonCommands(scope, deps);
     registerResume(scope, deps);
     registerStockCommands(scope, deps);
+    registerEndpoints(scope, deps);
   });
   registerWebhooks(app, deps);
 }

@@ -11,6 +11,7 @@ import { registerOrderCounts } from './order-counts.js';
 import { createOrderReader } from './order-reader.js';
 import { registerAttention } from './routes-attention.js';
 import { createPast } from './past.js';
+import { registerEndpointQueries } from './routes-endpoints.js';
 import { registerFeedQueries } from './routes-feed.js';
 import { registerOrderQueries } from './routes-orders.js';
 import { registerPersonQueries } from './routes-persons.js';
@@ -68,6 +69,7 @@ export function registerQueries(
   registerAttention(app, { ...attention, cursors });
   registerTimeTravel(app, past);
   registerFeedQueries(app, { db, reader, tail });
+  registerEndpointQueries(app, { db });
   registerOrderCounts(app, db);
   registerStockQueries(app, { db, cursors });
   registerViewQueries(app, { db, cursors });

@@ -21,6 +21,8 @@ export function Commands({ order, past, previewed, onDone }: CommandsProps) {
   const chosen = useSignal<string | undefined>(undefined);
   const opener = useRef<string | undefined>(undefined);
   const panel = useRef<HTMLElement>(null);
+  // What the reader may not do is not there.
+  const choices = choicesOf(past ?? order).filter(({ type }) => may(commands[type].scope));
   const choice = choicesOf(order).find(({ key }) => key === chosen.value);
   const close = (): void => {
     opener.current = chosen.value;
@@ -37,17 +39,16 @@ export function Commands({ order, past, previewed, onDone }: CommandsProps) {
       {choice === undefined ? (
         <>
           <h2>{past === undefined ? 'What can be done' : `What could be done at version ${past.version}`}</h2>
+          {choices.length === 0 && <p class="quiet">This key may not change orders.</p>}
           <ul>
-            {choicesOf(past ?? order)
-              .filter(({ type }) => may(commands[type].scope))
-              .map((one) => (
-                <CommandRow
-                  key={one.key}
-                  choice={one}
-                  isPast={past !== undefined}
-                  onChoose={() => (chosen.value = one.key)}
-                />
-              ))}
+            {choices.map((one) => (
+              <CommandRow
+                key={one.key}
+                choice={one}
+                isPast={past !== undefined}
+                onChoose={() => (chosen.value = one.key)}
+              />
+            ))}
           </ul>
         </>
       ) : (

@@ -44,23 +44,26 @@ export function Events({ steps, ghosts, shown, onShow }: EventsProps) {
           );
         })}
       </ol>
-      {ghosts.length > 0 && (
-        <ol class="ahead" aria-label="What is to come">
-          {ghosts.map((ghost) => (
-            <li key={ghost.key} class={`ghost-row ${ghost.kind}`}>
-              <span class="mark" />
-              <span class="what">{ghost.title}</span>
-              <span class="who">
-                {ghost.at === undefined
-                  ? 'at any moment'
-                  : `in ${duration(Date.parse(ghost.at) - now.value)}`}
-              </span>
-              {ghost.at !== undefined && <time dateTime={ghost.at}>{soon(ghost.at)}</time>}
-            </li>
-          ))}
-        </ol>
-      )}
+      {ghosts.length > 0 && <Ahead ghosts={ghosts} />}
     </section>
+  );
+}
+
+/** Drawn every second, unlike what has happened. */
+function Ahead({ ghosts }: { readonly ghosts: readonly Ghost[] }) {
+  return (
+    <ol class="ahead" aria-label="What is to come">
+      {ghosts.map((ghost) => (
+        <li key={ghost.key} class={`ghost-row ${ghost.kind}`}>
+          <span class="mark" />
+          <span class="what">{ghost.title}</span>
+          <span class="who">
+            {ghost.at === undefined ? 'at any moment' : `in ${duration(Date.parse(ghost.at) - now.value)}`}
+          </span>
+          {ghost.at !== undefined && <time dateTime={ghost.at}>{soon(ghost.at)}</time>}
+        </li>
+      ))}
+    </ol>
   );
 }
 

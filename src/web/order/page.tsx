@@ -65,7 +65,7 @@ function Told({ following, order }: { readonly following: Following; readonly or
           <Timeline steps={steps} ghosts={ghosts} shown={shown} onShow={show} />
           <div class="columns">
             <div class="state">
-              <p class={`as-of ${isPast ? 'past' : ''} ${drawn ? 'preview' : ''}`}>
+              <h2 class={`as-of ${isPast ? 'past' : ''} ${drawn ? 'preview' : ''}`}>
                 {drawn
                   ? 'As it would be'
                   : isPast
@@ -76,7 +76,7 @@ function Told({ following, order }: { readonly following: Following; readonly or
                     To now
                   </button>
                 )}
-              </p>
+              </h2>
               <AsItWas step={drawn ?? step} before={drawn ? last : steps[shown - 1]} />
             </div>
             <div class="story">

@@ -35,9 +35,9 @@ export function Timeline({ steps, ghosts, shown, onShow }: TimelineProps) {
   const scale = useSignal<Scale>('versions');
   const held = useSignal<Places | undefined>(undefined);
   const line = useRef<HTMLDivElement>(null);
-  const current = placesOf(steps, ghosts, scale.value, now.value);
+  const current = placesOf(steps, ghosts, scale.value, scale.value === 'clock' ? now.value : 0);
   // Nothing moves under the pointer: events that come meanwhile are drawn when it has left.
-  const places = held.value?.steps.length === steps.length ? held.value : (held.value ?? current);
+  const places = held.value ?? current;
   const last = steps.length - 1;
   const step = steps[shown];
   const show = (index: number) => onShow(Math.max(0, Math.min(last, index)));
@@ -158,7 +158,7 @@ export function Timeline({ steps, ghosts, shown, onShow }: TimelineProps) {
             )
           );
         })}
-        <span class="handle" style={{ left: percent(places.steps[shown] ?? 0) }} />
+        <span class="handle" style={{ left: percent(places.steps[shown] ?? places.now) }} />
       </div>
     </section>
   );

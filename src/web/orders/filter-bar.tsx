@@ -76,7 +76,7 @@ function Typed({ filters }: { readonly filters: Filters }) {
     ]);
     route(pathOf('/orders', { ...filters, ...Object.fromEntries(given) }));
   };
-  const isAny = Object.keys(filters).length > 0;
+  const isAny = Object.keys(filters).some((name) => name !== 'sort');
   return (
     <form class="typed" role="search" onSubmit={apply} key={JSON.stringify(filters)}>
       {typed.map(([name, label, type]) => (

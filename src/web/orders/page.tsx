@@ -70,7 +70,7 @@ function List({ list, filters }: { readonly list: RowList; readonly filters: Fil
           </span>
         )}
       </p>
-      <OrderTable rows={rows} isComplete={isComplete} more={list.more} />
+      <OrderTable filters={filters} rows={rows} isComplete={isComplete} more={list.more} />
     </>
   );
 }

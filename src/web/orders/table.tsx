@@ -6,10 +6,12 @@ import {
   Virtualizer,
 } from '@tanstack/virtual-core';
 import { useEffect, useLayoutEffect, useReducer, useRef, useState } from 'preact/hooks';
+import { pathOf } from '../api.js';
 import { count, money, person, words } from '../format.js';
 import { Ago } from '../parts/time.js';
 import { Status } from '../parts/status.js';
 import type { OrderNow } from '../shapes.js';
+import type { Filters } from './filters.js';
 
 const columns = [
   'Order',
@@ -21,6 +23,9 @@ const columns = [
   'Fulfilment',
   'Created',
 ] as const;
+/** What the list can be sorted by. */
+const sorted: Readonly<Record<string, string>> = { Total: 'total', Created: 'createdAt' };
+const byDefault = '-createdAt';
 const OVERSCAN = 8;
 /** So many rows before the last one that was read, the next page is asked for. */
 const AHEAD = 40;
@@ -28,13 +33,14 @@ const narrow = matchMedia('(max-width: 720px)');
 const heightOf = () => (narrow.matches ? 68 : 37);
 
 interface TableProps {
+  readonly filters: Filters;
   readonly rows: readonly OrderNow[];
   readonly isComplete: boolean;
   readonly more: () => void;
 }
 
 /** Any number of orders; only the rows in sight are in the document. */
-export function OrderTable({ rows, isComplete, more }: TableProps) {
+export function OrderTable({ filters, rows, isComplete, more }: TableProps) {
   const scroller = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer(rows.length, () => scroller.current);
   const items = virtual.getVirtualItems();
@@ -53,7 +59,7 @@ export function OrderTable({ rows, isComplete, more }: TableProps) {
         <div class="orders-row" role="row">
           {columns.map((name) => (
             <span key={name} role="columnheader" class={`c-${name.toLowerCase()}`}>
-              {name}
+              <Heading name={name} filters={filters} />
             </span>
           ))}
         </div>
@@ -68,6 +74,16 @@ export function OrderTable({ rows, isComplete, more }: TableProps) {
       </div>
     </div>
   );
+}
+
+/** Chosen once more, the sequence is turned round. */
+function Heading({ name, filters }: { readonly name: string; readonly filters: Filters }) {
+  const field = sorted[name];
+  if (field === undefined) return <>{name}</>;
+  const { sort = byDefault } = filters;
+  const next = sort === `-${field}` ? field : `-${field}`;
+  const mark = sort === field ? ' ↑' : sort === `-${field}` ? ' ↓' : '';
+  return <a href={pathOf('/orders', { ...filters, sort: next })}>{`${name}${mark}`}</a>;
 }
 
 function Row({ order, item }: { readonly order: OrderNow; readonly item: VirtualItem }) {

@@ -37,6 +37,19 @@ test('a count under a key is done once: again, it has the first answer, also whe
   expect((await api.get(`/v1/stock/${sku}`)).body).toMatchObject({ onHand: 3 });
 });
 
+test('the movements of a SKU are told, the last one first', async () => {
+  await count('K-moved', 10, keyed('first'));
+  await count('K-moved', 7, keyed('second'));
+  await count('K-other', 1);
+  const { status, body } = await api.get('/v1/stock/K-moved/movements');
+  expect(status).toBe(200);
+  expect(body.data).toMatchObject([
+    { type: 'set', quantity: 7, outcome: 'done', id: expect.stringMatching(/ second$/) },
+    { type: 'set', quantity: 10, outcome: 'done', id: expect.stringMatching(/ first$/) },
+  ]);
+  expect((await api.get('/v1/stock/K-moved/movements?limit=1')).body.data).toHaveLength(1);
+});
+
 test('without a key, each count is one of its own, and its key is told', async () => {
   const first = await count('K-2', 10);
   const second = await count('K-2', 10);

@@ -120,6 +120,12 @@ describe('the feed', () => {
     expect(positions.length).toBeGreaterThanOrEqual(count);
   });
 
+  test('streams the log of an order after a version', async () => {
+    const { orderId, count } = await recordOrder();
+    const received = await receive(`/v1/orders/${orderId}/stream?after=2`, count - 2);
+    expect(received.map(({ id }) => id)).toEqual(Array.from({ length: count - 2 }, (_, index) => index + 3));
+  });
+
   test('refuses a position that cannot be, with the one that is the last', async () => {
     const head = await feedHead(orderLog, api.mongo.db);
     expect(await api.get(`/v1/events?after=${head + 1}`)).toMatchObject({

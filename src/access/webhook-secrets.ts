@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto';
+import type { Db } from 'mongodb';
+import { committed, durable } from '../log/journal/durability.js';
+import { type MasterKeys, unwrap, wrap } from './persons/master-keys.js';
+
+/** The secrets that sign webhooks, in the key store's database. Logs have their ids alone. */
+export interface WebhookSecrets {
+  /**
+   * Makes a secret, as receivers know it: `whsec_` and base64. The same id again gives the same one.
+   *
+   * @param secretId the endpoint's id, a dot, and what tells its secrets apart
+   */
+  make(secretId: string): Promise<string>;
+  /** In the order of the ids. @throws Error if one of them is not there */
+  read(secretIds: readonly string[]): Promise<readonly string[]>;
+  removeAll(endpointId: string): Promise<void>;
+}
+
+interface SecretRow {
+  readonly _id: string;
+  /** see `wrap` */
+  readonly wrapped: string;
+}
+
+/** Of a key store's database. */
+export const webhookSecretRows = (db: Db) => db.collection<SecretRow>('webhook_secrets');
+
+const SECRET_BYTES = 32;
+
+export function openWebhookSecrets(db: Db, masterKeys: () => MasterKeys): WebhookSecrets {
+  const rows = webhookSecretRows(db);
+  const secretIn = ({ _id, wrapped }: SecretRow) =>
+    `whsec_${unwrap(masterKeys(), _id, wrapped).toString('base64')}`;
+  return {
+    async make(secretId) {
+      const wrapped = wrap(masterKeys(), secretId, randomBytes(SECRET_BYTES));
+      const row = await rows.findOneAndUpdate(
+        { _id: secretId },
+        { $setOnInsert: { wrapped } },
+        { upsert: true, returnDocument: 'after', ...durable },
+      );
+      return secretIn(row ?? { _id: secretId, wrapped });
+    },
+    async read(secretIds) {
+      const found = await rows.find({ _id: { $in: [...secretIds] } }, committed).toArray();
+      return secretIds.map((secretId) => {
+        const row = found.find(({ _id }) => _id === secretId);
+        if (row === undefined) throw new Error(`The key store lacks the webhook secret ${secretId}.`);
+        return secretIn(row);
+      });
+    },
+    async removeAll(endpointId) {
+      // Ids compare byte by byte, and "/" follows ".".
+      await rows.deleteMany({ _id: { $gt: `${endpointId}.`, $lt: `${endpointId}/` } }, durable);
+    },
+  };
+}

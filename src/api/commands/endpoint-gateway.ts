@@ -1,0 +1,168 @@
+import { randomUUID } from 'node:crypto';
+import {
+  ApplicationFailure,
+  type Client,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+} from '@temporalio/client';
+import { type Endpoint, type EndpointCommands, endpoints } from '../../endpoint/endpoint.js';
+import { endpointLog } from '../../endpoint/endpoint-log.js';
+import { append } from '../../log/append.js';
+import { workflowIdOf } from '../../log/journal/entity-log.js';
+import { commandIdOf } from '../../log/workflow/command-id.js';
+import {
+  type Answer,
+  causeOf,
+  type EntityState,
+  type Message,
+  messageId,
+  type RefusedUpdate,
+  stateQuery,
+} from '../../log/workflow/messages.js';
+import { isTaskFailure, isTemporalOutage } from '../../outages/temporal-outage.js';
+import { HttpProblem } from '../problem.js';
+import { problemOf } from './answers.js';
+import type { CommandMeta } from './gateway.js';
+import { hashOf } from './identity.js';
+
+type Types = keyof EndpointCommands;
+
+/** Sends commands to the workflows of endpoints. Whatever is not done is thrown as a problem. */
+export interface EndpointGateway {
+  /**
+   * @param body what the client sent: the same key with another one is refused
+   */
+  create(
+    endpointId: string,
+    data: EndpointCommands['CreateEndpoint'],
+    body: object,
+    meta: CommandMeta,
+  ): Promise<Told>;
+  execute<T extends Exclude<Types, 'CreateEndpoint'>>(
+    endpointId: string,
+    type: T,
+    data: EndpointCommands[T],
+    meta: CommandMeta,
+  ): Promise<Told>;
+  /** The endpoint by its workflow; undefined if there is none. */
+  read(endpointId: string): Promise<Endpoint | undefined>;
+}
+
+export interface Told {
+  readonly endpoint: Endpoint;
+  readonly replayed: boolean;
+}
+
+const ANSWER_WITHIN_MS = 5_000;
+
+export function createEndpointGateway({
+  client,
+  taskQueue,
+  answerWithinMs = ANSWER_WITHIN_MS,
+}: {
+  readonly client: Client;
+  /** of the entities' workflows */
+  readonly taskQueue: string;
+  readonly answerWithinMs?: number | undefined;
+}): EndpointGateway {
+  const workflow = (endpointId: string) => client.workflow.getHandle(workflowIdOf(endpointLog, endpointId));
+
+  /** @throws HttpProblem 503 if Temporal or the workers do not answer in time */
+  async function inTime<R>(call: () => Promise<R>): Promise<R> {
+    try {
+      return await client.connection.withDeadline(Date.now() + answerWithinMs, call);
+    } catch (error) {
+      if (!isTemporalOutage(error) && !isTaskFailure(error)) throw error;
+      throw problemOf({ kind: 'unknown-outcome', orderId: '' });
+    }
+  }
+
+  async function stateOf(endpointId: string): Promise<Endpoint> {
+    return (await workflow(endpointId).query<EntityState<Endpoint>>(stateQuery)).order;
+  }
+
+  return {
+    async create(endpointId, data, body, meta) {
+      const message = messageTo(endpointId, 'CreateEndpoint', data, body, meta);
+      const now = new Date().toISOString();
+      const decision = endpoints.decide(undefined, 'CreateEndpoint', data, now);
+      if ('refusal' in decision) throw problemOf({ kind: 'refused', refusal: decision.refusal });
+      const { state } = append(endpoints, endpointId, undefined, decision.events, causeOf(message, now));
+      return await inTime(async () => {
+        try {
+          await client.workflow.start(endpoints.name, {
+            workflowId: workflowIdOf(endpointLog, endpointId),
+            ...endpointLog.startOptions(state, message),
+            taskQueue,
+            args: [{ orderId: endpointId, create: message }],
+            workflowIdReusePolicy: 'REJECT_DUPLICATE',
+          });
+          return { endpoint: state, replayed: false };
+        } catch (error) {
+          if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+          const { memo } = await workflow(endpointId).describe();
+          if (memo?.['hash'] === message.hash) return { endpoint: await stateOf(endpointId), replayed: true };
+          const detail = `the key ${meta.key} was used with another body: use a new key`;
+          throw new HttpProblem(422, 'key_reused', detail);
+        }
+      });
+    },
+
+    execute: (endpointId, type, data, meta) =>
+      inTime(async () => {
+        const message = messageTo(endpointId, type, data, data, meta);
+        try {
+          const { requestId } = await workflow(endpointId).executeUpdate<Answer, [Message]>(type, {
+            args: [message],
+            updateId: messageId(message),
+          });
+          return { endpoint: await stateOf(endpointId), replayed: requestId !== message.requestId };
+        } catch (error) {
+          if (error instanceof WorkflowNotFoundError) throw noEndpoint(endpointId);
+          if (!(error instanceof WorkflowUpdateFailedError) || !(error.cause instanceof ApplicationFailure))
+            throw error;
+          const [refused] = error.cause.details ?? [];
+          if (!isRefused(refused)) throw error;
+          throw problemOf({ kind: 'refused', ...refused });
+        }
+      }),
+
+    read: (endpointId) =>
+      inTime(async () => {
+        try {
+          return await stateOf(endpointId);
+        } catch (error) {
+          if (error instanceof WorkflowNotFoundError) return undefined;
+          throw error;
+        }
+      }),
+  };
+}
+
+export function noEndpoint(endpointId: string): HttpProblem {
+  return new HttpProblem(404, 'endpoint_not_found', `There is no webhook endpoint ${endpointId}.`);
+}
+
+function messageTo<D>(
+  endpointId: string,
+  type: string,
+  data: D,
+  body: object,
+  { issuer, key, correlationId, actor, onBehalfOf, expectedVersion }: CommandMeta,
+): Message<D> {
+  return {
+    data,
+    commandId: commandIdOf(issuer, key),
+    hash: hashOf({ type, endpointId, body }),
+    correlationId,
+    actor,
+    ...(onBehalfOf !== undefined && { onBehalfOf }),
+    ...(expectedVersion !== undefined && { expectedVersion }),
+    requestId: randomUUID(),
+  };
+}
+
+function isRefused(value: unknown): value is RefusedUpdate {
+  return typeof value === 'object' && value !== null && 'refusal' in value;
+}

@@ -1,0 +1,311 @@
+import type { FastifyReply } from 'fastify';
+import type { Db } from 'mongodb';
+import { Type } from 'typebox';
+import type { WebhookSecrets } from '../../access/webhook-secrets.js';
+import { deliveryAnswer } from '../../delivery/deliveries.js';
+import { forgetEndpoint, replayFrom, retryDelivery, sendTest } from '../../delivery/requests.js';
+import type { Sender } from '../../delivery/sender.js';
+import type { Endpoint, EndpointSettings } from '../../endpoint/endpoint.js';
+import { feedEnd } from '../../log/feed/feed.js';
+import { answering } from '../../log/journal/durability.js';
+import { orderLog } from '../../order-log.js';
+import {
+  DeliveryAnswer,
+  EndpointAnswer,
+  endpointAnswer,
+  EndpointPath,
+  EndpointWithSecret,
+  settings,
+  tags,
+  Url,
+} from '../endpoint-shapes.js';
+import { HttpProblem, problem } from '../problem.js';
+import { closed, Id, Time } from '../schemas.js';
+import type { Http } from '../server.js';
+import { type EndpointGateway, noEndpoint, type Told } from './endpoint-gateway.js';
+import { derivedOrderId, hashOf } from './identity.js';
+import { metaOf } from './request.js';
+import { CommandHeaders, CreateHeaders } from './schemas.js';
+
+export interface EndpointDeps {
+  readonly db: Db;
+  readonly endpoints: {
+    readonly gateway: EndpointGateway;
+    readonly secrets: WebhookSecrets;
+    /** for tests of an endpoint */
+    readonly sender: Sender;
+    readonly allowHttp: boolean;
+  };
+}
+
+const Position = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1_000 });
+const refusals = {
+  400: problem(400),
+  404: problem(404),
+  409: problem(409),
+  412: problem(412),
+  413: problem(413),
+  415: problem(415),
+  422: problem(422),
+  503: problem(503),
+};
+const config = { access: 'webhooks:write' } as const;
+const root = '/v1/webhook-endpoints';
+const one = `${root}/:endpointId`;
+
+/** Endpoints: the receivers of webhooks. */
+export function registerEndpoints(app: Http, { db, endpoints }: EndpointDeps): void {
+  app.post(
+    root,
+    {
+      config,
+      schema: {
+        summary: 'Deliver events to a URL',
+        description:
+          'Events are posted as CloudEvents 1.0, signed by the Standard Webhooks scheme, at least once and in ' +
+          'order within each order. They begin after position `after` of the feed, by default with what happens ' +
+          'from now on. The answer has the secret; the same request with the same key gives it again.',
+        tags,
+        headers: CreateHeaders,
+        body: closed({ url: Url, ...settings, after: Type.Optional(Position) }),
+        response: { 201: EndpointWithSecret, ...refusals },
+      },
+    },
+    async (request, reply) => {
+      const { url, events, after, ...others } = request.body;
+      const { allowHttp, gateway, secrets } = endpoints;
+      refuseUrl(url);
+      const { generations, head } = await feedEnd(orderLog, db, answering);
+      refuseBeyond(after, head);
+      const meta = metaOf(request);
+      const endpointId = derivedOrderId(`${meta.issuer} endpoint`, meta.key);
+      const secretId = secretIdOf(endpointId, meta.key);
+      const secret = await secrets.make(secretId);
+      const data = {
+        url,
+        ...others,
+        ...(events && { eventTypes: events }),
+        secretId,
+        after: { generation: generations.current.generation, position: after ?? head },
+        ...(allowHttp && { allowHttp }),
+      };
+      const told = await gateway.create(endpointId, data, request.body, meta);
+      headers(reply, told);
+      return await reply
+        .code(201)
+        .header('location', `${root}/${endpointId}`)
+        .header('cache-control', 'no-store')
+        .send({ ...endpointAnswer(told.endpoint), secret });
+    },
+  );
+
+  app.patch(
+    one,
+    {
+      config,
+      schema: {
+        summary: 'Change an endpoint, disable it, or enable it again',
+        description: 'After a change, everything that failed is tried again at once.',
+        tags,
+        headers: CommandHeaders,
+        params: EndpointPath,
+        body: closed({ url: Type.Optional(Url), ...settings, enabled: Type.Optional(Type.Boolean()) }),
+        response: { 200: EndpointAnswer, ...refusals },
+      },
+    },
+    async (request, reply) => {
+      const { endpointId } = request.params;
+      const { events, enabled, ...others } = request.body;
+      const { allowHttp, gateway } = endpoints;
+      if (others.url !== undefined) refuseUrl(others.url);
+      const changes: Partial<EndpointSettings> = { ...others, ...(events && { eventTypes: events }) };
+      const meta = metaOf(request);
+      let told: Told | undefined;
+      if (Object.keys(changes).length > 0 || enabled === undefined) {
+        const data = { ...changes, ...(allowHttp && { allowHttp }) };
+        told = await gateway.execute(endpointId, 'ChangeEndpoint', data, meta);
+      }
+      if (enabled !== undefined) {
+        const { expectedVersion, ...further } = meta;
+        const ofStatus = {
+          ...further,
+          key: `${meta.key}.enabled`,
+          ...(told === undefined && expectedVersion !== undefined && { expectedVersion }),
+        };
+        told = enabled
+          ? await gateway.execute(endpointId, 'EnableEndpoint', {}, ofStatus)
+          : await gateway.execute(endpointId, 'DisableEndpoint', { reason: 'by request' }, ofStatus);
+      }
+      if (told === undefined) throw noEndpoint(endpointId);
+      return await answered(reply, told);
+    },
+  );
+
+  app.delete(
+    one,
+    {
+      config,
+      schema: {
+        summary: 'Delete an endpoint, with its secrets and what waits for it',
+        tags,
+        headers: CommandHeaders,
+        params: EndpointPath,
+        response: { 200: EndpointAnswer, ...refusals },
+      },
+    },
+    async (request, reply) => {
+      const { endpointId } = request.params;
+      const { gateway, secrets } = endpoints;
+      const told = await gateway.execute(endpointId, 'DeleteEndpoint', {}, metaOf(request));
+      await forgetEndpoint(db, endpointId);
+      await secrets.removeAll(endpointId);
+      return await answered(reply, told);
+    },
+  );
+
+  app.post(
+    `${one}/rotate-secret`,
+    {
+      config,
+      schema: {
+        summary: 'Give an endpoint a new secret',
+        description: 'Until the next rotation, the old one signs too: each message has both signatures.',
+        tags,
+        headers: CommandHeaders,
+        params: EndpointPath,
+        body: closed({}),
+        response: { 200: EndpointWithSecret, ...refusals },
+      },
+    },
+    async (request, reply) => {
+      const { endpointId } = request.params;
+      const meta = metaOf(request);
+      await existing(endpointId);
+      const secretId = secretIdOf(endpointId, `${meta.issuer} ${meta.key}`);
+      const secret = await endpoints.secrets.make(secretId);
+      const told = await endpoints.gateway.execute(endpointId, 'RotateSecret', { secretId }, meta);
+      headers(reply, told);
+      return await reply
+        .header('cache-control', 'no-store')
+        .send({ ...endpointAnswer(told.endpoint), secret });
+    },
+  );
+
+  app.post(
+    `${one}/test`,
+    {
+      config,
+      schema: {
+        summary: 'Send an endpoint a test message now',
+        description:
+          'Of type `webhook.test.v1`, once, also to a disabled endpoint. The answer says what came of it.',
+        tags,
+        headers: CreateHeaders,
+        params: EndpointPath,
+        body: closed({}),
+        response: { 200: DeliveryAnswer, ...refusals },
+      },
+    },
+    async (request, reply) => {
+      const { secrets, sender } = endpoints;
+      const { orderId: endpointId, url, secretIds } = await existing(request.params.endpointId);
+      const receiver = { endpointId, url, secrets: await secrets.read(secretIds) };
+      // A request that only waits gives its place to another.
+      request.leave();
+      return await reply.send(deliveryAnswer(await sendTest(db, sender, receiver)));
+    },
+  );
+
+  app.post(
+    `${one}/replay`,
+    {
+      config,
+      schema: {
+        summary: 'Deliver the feed again, from a position or a time',
+        description: 'Events after the position, or that were recorded at this time or later.',
+        tags,
+        headers: CreateHeaders,
+        params: EndpointPath,
+        body: closed({ after: Type.Optional(Position), from: Type.Optional(Time) }),
+        response: {
+          200: closed({ endpointId: Type.String(), generation: Type.Integer(), after: Type.Integer() }),
+          ...refusals,
+        },
+      },
+    },
+    async (request, reply) => {
+      const { after, from } = request.body;
+      if ((after === undefined) === (from === undefined))
+        throw new HttpProblem(422, 'replay_place', 'Say either after (a position) or from (a time).');
+      const { generations, head } = await feedEnd(orderLog, db, answering);
+      refuseBeyond(after, head);
+      const endpoint = await existing(request.params.endpointId);
+      const place = after ?? { from: new Date(from ?? '').toISOString(), head };
+      const position = await replayFrom(db, endpoint, generations, place);
+      const { generation } = generations.current;
+      return await reply.send({ endpointId: endpoint.orderId, generation, after: position });
+    },
+  );
+
+  app.post(
+    `${one}/deliveries/:eventId/retry`,
+    {
+      config,
+      schema: {
+        summary: 'Deliver one event now: one that waits, is parked, or was delivered before',
+        tags,
+        headers: CreateHeaders,
+        params: closed({
+          endpointId: Id,
+          eventId: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}:[1-9]\\d{0,8}$' }),
+        }),
+        body: closed({}),
+        response: { 202: closed({ endpointId: Type.String(), eventId: Type.String() }), ...refusals },
+      },
+    },
+    async (request, reply) => {
+      const { endpointId, eventId } = request.params;
+      await existing(endpointId);
+      if (!(await retryDelivery(db, endpointId, eventId)))
+        throw new HttpProblem(404, 'event_not_found', `The feed has no event ${eventId}.`);
+      return await reply.code(202).send({ endpointId, eventId });
+    },
+  );
+
+  /** @throws HttpProblem 404 */
+  async function existing(endpointId: string): Promise<Endpoint> {
+    const endpoint = await endpoints.gateway.read(endpointId);
+    if (endpoint === undefined || endpoint.status === 'deleted') throw noEndpoint(endpointId);
+    return endpoint;
+  }
+}
+
+/** The same for the same request, so that a repetition gets the same secret. */
+function secretIdOf(endpointId: string, key: string): string {
+  return `${endpointId}.${hashOf(key)}`;
+}
+
+/** The endpoint's own decision refuses what is not https. */
+function refuseUrl(url: string): void {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed !== undefined && parsed.username === '' && parsed.password === '') return;
+  const detail = 'is no absolute URL without user and password';
+  throw new HttpProblem(422, 'invalid_url', `url: ${detail}.`, {
+    errors: [{ pointer: '/url', in: 'body', detail }],
+  });
+}
+
+function refuseBeyond(after: number | undefined, head: number): void {
+  if (after === undefined || after <= head) return;
+  throw new HttpProblem(422, 'position_unknown', `The feed ends at position ${head}, before ${after}.`);
+}
+
+function headers(reply: FastifyReply, { endpoint, replayed }: Told): void {
+  reply.header('etag', `"${endpoint.version}"`);
+  if (replayed) reply.header('idempotent-replayed', 'true');
+}
+
+async function answered(reply: FastifyReply, told: Told): Promise<FastifyReply> {
+  headers(reply, told);
+  return await reply.send(endpointAnswer(told.endpoint));
+}

@@ -1,0 +1,98 @@
+import { type Static, Type } from 'typebox';
+import type { Endpoint } from '../endpoint/endpoint.js';
+import { Instant } from './order-shapes.js';
+import { closed, Id, Tag, Text } from './schemas.js';
+
+const optional = Type.Optional;
+
+/** What a client may set of an endpoint, except its URL. */
+export const settings = {
+  events: optional(
+    Type.Array(Type.String({ pattern: '^[A-Z][A-Za-z]{0,63}$' }), {
+      maxItems: 100,
+      description: 'types of events, such as OrderConfirmed; empty for all',
+    }),
+  ),
+  customers: optional(
+    Type.Array(Id, { maxItems: 1_000, description: 'only events of their orders; empty for all' }),
+  ),
+  tags: optional(
+    Type.Array(Tag, {
+      maxItems: 100,
+      description: 'only events of orders with one of them; empty for all',
+    }),
+  ),
+  payload: optional(
+    Type.Enum(['thin', 'event', 'order'], {
+      description: 'ids alone, the event (by default), or the event with the order after it',
+    }),
+  ),
+  description: optional(Text),
+  perSecond: optional(
+    Type.Integer({ minimum: 1, maximum: 1_000, description: 'deliveries a second, at most' }),
+  ),
+};
+
+export const Url = Type.String({
+  maxLength: 2_000,
+  description: 'absolute, https; with WEBHOOKS_ALLOW_PRIVATE=on also http',
+});
+
+/** An endpoint in answers. */
+export const EndpointAnswer = closed({
+  endpointId: Type.String(),
+  version: Type.Integer(),
+  status: Type.Enum(['enabled', 'disabled', 'deleted']),
+  disabledBecause: optional(Type.String()),
+  url: Type.String(),
+  events: Type.Array(Type.String()),
+  customers: Type.Array(Type.String()),
+  tags: Type.Array(Type.String()),
+  payload: Type.Enum(['thin', 'event', 'order']),
+  description: optional(Type.String()),
+  perSecond: optional(Type.Integer()),
+  updatedAt: Instant,
+});
+
+export const EndpointWithSecret = closed({
+  ...EndpointAnswer.properties,
+  secret: Type.String({
+    description: 'of Standard Webhooks: `whsec_` and base64; no other answer has it again',
+  }),
+});
+
+export const EndpointPath = closed({ endpointId: Id });
+
+/** An attempt to deliver an event. */
+export const DeliveryAnswer = closed({
+  eventId: Type.String({ description: '`<orderId>:<version>`, the `webhook-id`' }),
+  type: Type.String(),
+  position: optional(Type.Integer()),
+  at: Instant,
+  ms: Type.Integer({ description: 'how long it took' }),
+  isDelivered: Type.Boolean(),
+  status: optional(Type.Integer({ description: 'of HTTP; absent without an answer' })),
+  error: optional(Type.String({ description: 'why there is no answer' })),
+  answer: optional(Type.String({ description: 'its first 1,024 bytes' })),
+});
+
+export const tags = ['webhook endpoints'];
+
+export function endpointAnswer(endpoint: Endpoint): Static<typeof EndpointAnswer> {
+  const { orderId, version, status, disabledBecause, url, eventTypes, customers, ...more } = endpoint;
+  const { tags: ofOrders, payload, description, perSecond, updatedAt } = more;
+  return {
+    endpointId: orderId,
+    version,
+    status,
+    ...(disabledBecause !== undefined && { disabledBecause }),
+    url,
+    events: [...eventTypes],
+    customers: [...customers],
+    tags: [...ofOrders],
+    payload,
+    ...(description !== undefined && { description }),
+    ...(perSecond !== undefined && { perSecond }),
+    updatedAt,
+  };
+}

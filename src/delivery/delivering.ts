@@ -1,0 +1,344 @@
+import { setTimeout } from 'node:timers/promises';
+import type { Db } from 'mongodb';
+import type { WebhookSecrets } from '../access/webhook-secrets.js';
+import type { Endpoint } from '../endpoint/endpoint.js';
+import { type PositionedEvent, readFeed, skipLostPositions } from '../log/feed/feed.js';
+import type { Generations } from '../log/feed/generations.js';
+import { committed, durable } from '../log/journal/durability.js';
+import { eventOf, journal } from '../log/journal/journal.js';
+import { upcastIfKnown } from '../order/upcasters.js';
+import { orderLog } from '../order-log.js';
+import { cloudEventOf } from './cloud-events.js';
+import {
+  failed,
+  type Health,
+  isDown,
+  isGivenUp,
+  isResting,
+  type Patience,
+  retryInMs,
+  succeeded,
+} from './health.js';
+import { deliveryRow, failureOf, isAcknowledged, postSigned } from './message.js';
+import { orderAfter, ordersFor } from './orders-of.js';
+import {
+  type DeliveryRow,
+  deliveryRows,
+  type SubscriptionRow,
+  subscriptionRows,
+  type WaitingRow,
+  waitingRows,
+} from './rows.js';
+import type { Sender } from './sender.js';
+import { subscriptionOf } from './subscription.js';
+
+export interface DeliveringDeps {
+  readonly db: Db;
+  readonly secrets: WebhookSecrets;
+  readonly sender: Sender;
+  readonly patience: Patience;
+  /** Tells the endpoint's workflow, durably. */
+  readonly disable: (endpoint: Endpoint, reason: string) => Promise<void>;
+  /** the time from which an endpoint with a rate may be sent the next event, in ms */
+  readonly nextSlots: Map<string, number>;
+  readonly signal: AbortSignal;
+}
+
+const PAGE = 100;
+/** Orders that are delivered at the same time. */
+const CONCURRENCY = 8;
+/** While so many orders wait, no further events are read. */
+const MOST_WAITING = 100;
+/** An endpoint that is being disabled is left alone for so long. */
+const DISABLING_MS = 60_000;
+/** When an event is looked at again that waits for a parked one; a retry of that sends it at once. */
+const BEHIND_PARKED_MS = 3_600_000;
+
+/**
+ * Delivers what is due to an endpoint: first what waits, then the feed to its end. At least once,
+ * and in order within each order, whatever is killed: the checkpoint moves after the answers.
+ */
+export async function deliverDue(
+  deps: DeliveringDeps,
+  endpoint: Endpoint,
+  generations: Generations,
+): Promise<void> {
+  const subscription = await subscriptionOf(deps.db, endpoint, generations);
+  if (isResting(subscription.health, Date.now())) return;
+  const secrets = await deps.secrets.read(endpoint.secretIds);
+  await new Delivering(deps, endpoint, secrets, subscription).run();
+}
+
+/** `later`: it was not sent, or this process ends. */
+type Outcome = 'delivered' | 'later' | { readonly failure: string; readonly retryAfterMs: number };
+
+/** One pass over what is due. */
+class Delivering {
+  private readonly deps: DeliveringDeps;
+  private readonly endpoint: Endpoint;
+  private readonly secrets: readonly string[];
+  private subscription: SubscriptionRow;
+  private health: Health;
+  private delivered = 0;
+  private attempts: DeliveryRow[] = [];
+  private isDisabled = false;
+
+  constructor(
+    deps: DeliveringDeps,
+    endpoint: Endpoint,
+    secrets: readonly string[],
+    subscription: SubscriptionRow,
+  ) {
+    this.deps = deps;
+    this.endpoint = endpoint;
+    this.secrets = secrets;
+    this.subscription = subscription;
+    this.health = subscription.health;
+  }
+
+  async run(): Promise<void> {
+    await this.deliverWaiting();
+    while (this.maySend() && (await this.mayReadOn())) {
+      if (!(await this.deliverPage())) return;
+    }
+  }
+
+  private maySend(): boolean {
+    return !this.deps.signal.aborted && !this.isDisabled && !isResting(this.health, Date.now());
+  }
+
+  /** An endpoint that seems to be down is tried with what waits. */
+  private async mayReadOn(): Promise<boolean> {
+    const { orderId: endpointId } = this.endpoint;
+    const waiting = await waitingRows(this.deps.db).distinct(
+      'orderId',
+      { endpointId, nextTryAt: { $exists: true } },
+      committed,
+    );
+    return waiting.length < (isDown(this.health) ? 1 : MOST_WAITING);
+  }
+
+  private async deliverWaiting(): Promise<void> {
+    const due = await waitingRows(this.deps.db)
+      .find({ endpointId: this.endpoint.orderId, nextTryAt: { $lte: new Date() } }, committed)
+      .sort({ nextTryAt: 1, position: 1 })
+      .limit(PAGE)
+      .toArray();
+    if (due.length === 0) return;
+    const orderIds = [...new Set(due.map(({ orderId }) => orderId))];
+    await this.eachOrder(orderIds, (orderId) => this.deliverOrder(orderId));
+    await this.note({});
+  }
+
+  /** Delivers what waits of an order, the earliest first, until one fails. */
+  private async deliverOrder(orderId: string): Promise<void> {
+    const { db } = this.deps;
+    const rows = waitingRows(db);
+    const ofOrder = { endpointId: this.endpoint.orderId, orderId };
+    for (;;) {
+      const first = await rows.findOne(ofOrder, { ...committed, sort: { version: 1 } });
+      if (first === null) return;
+      const now = Date.now();
+      const { _id, nextTryAt, attempts, failingSince } = first;
+      if (nextTryAt === undefined || nextTryAt.getTime() > now) {
+        const looksAgainAt = nextTryAt ?? new Date(now + BEHIND_PARKED_MS);
+        const behind = { ...ofOrder, version: { $gt: first.version }, nextTryAt: { $lte: new Date(now) } };
+        await rows.updateMany(behind, { $set: { nextTryAt: looksAgainAt } }, durable);
+        return;
+      }
+      const outcome = await this.sendAgain(first);
+      if (outcome === 'later') return;
+      if (outcome !== 'delivered') {
+        const later = this.afterFailure(outcome, attempts + 1, failingSince);
+        const isParked = later.parkedAt !== undefined;
+        await rows.updateOne(
+          { _id },
+          { $set: later, ...(isParked && { $unset: { nextTryAt: 1 } }) },
+          durable,
+        );
+        return;
+      }
+      const next = { ...ofOrder, version: { $gt: first.version }, parkedAt: { $exists: false } };
+      await rows.findOneAndUpdate(
+        next,
+        { $set: { nextTryAt: new Date() } },
+        { sort: { version: 1 }, ...durable },
+      );
+      await rows.deleteOne({ _id }, durable);
+    }
+  }
+
+  private async sendAgain({ orderId, version, position }: WaitingRow): Promise<Outcome> {
+    const stored = await journal(orderLog, this.deps.db).findOne({ _id: `${orderId}:${version}` }, committed);
+    // The feed was restored without it.
+    if (stored === null) return 'delivered';
+    return await this.send({ ...eventOf(stored), position: stored.position ?? position });
+  }
+
+  /** @returns false at the end of the feed, or if the checkpoint was moved meanwhile */
+  private async deliverPage(): Promise<boolean> {
+    const { db } = this.deps;
+    const { position } = this.subscription;
+    const events = await readFeed(orderLog, db, position, PAGE);
+    const last = events.at(-1)?.position ?? (await skipLostPositions(orderLog, db, position));
+    if (last === position) return false;
+    const wanted = await this.wantedOf(events);
+    const waiting = await this.deliverEvents(wanted);
+    if (waiting.length > 0) {
+      await waitingRows(db).bulkWrite(
+        waiting.map(({ _id, ...row }) => ({
+          updateOne: { filter: { _id }, update: { $setOnInsert: row }, upsert: true },
+        })),
+        { ordered: false, ...durable },
+      );
+    }
+    return await this.note({ position: last });
+  }
+
+  private async wantedOf(events: readonly PositionedEvent[]): Promise<readonly PositionedEvent[]> {
+    const { eventTypes } = this.endpoint;
+    const ofType = events.filter(({ type }) => eventTypes.length === 0 || eventTypes.includes(type));
+    const orderIds = new Set(ofType.map(({ orderId }) => orderId));
+    if (orderIds.size === 0) return [];
+    const chosen = await ordersFor(this.deps.db, this.endpoint, orderIds);
+    return ofType.filter(({ orderId }) => chosen.has(orderId));
+  }
+
+  /** @returns those that have to wait */
+  private async deliverEvents(events: readonly PositionedEvent[]): Promise<readonly WaitingRow[]> {
+    if (events.length === 0) return [];
+    const byOrder = new Map<string, PositionedEvent[]>();
+    for (const event of events) byOrder.set(event.orderId, [...(byOrder.get(event.orderId) ?? []), event]);
+    const { orderId: endpointId } = this.endpoint;
+    const blocked = await waitingRows(this.deps.db).distinct(
+      'orderId',
+      { endpointId, orderId: { $in: [...byOrder.keys()] } },
+      committed,
+    );
+    const waits = new Set(blocked);
+    const waiting: WaitingRow[] = [];
+    await this.eachOrder([...byOrder.keys()], async (orderId) => {
+      for (const event of byOrder.get(orderId) ?? []) {
+        const outcome = waits.has(orderId) ? 'later' : await this.send(event);
+        if (outcome === 'delivered') continue;
+        waits.add(orderId);
+        waiting.push(this.waitingRow(event, outcome));
+      }
+    });
+    return waiting;
+  }
+
+  private waitingRow(event: PositionedEvent, outcome: Exclude<Outcome, 'delivered'>): WaitingRow {
+    const { orderId: endpointId } = this.endpoint;
+    const { orderId, version, position, type } = event;
+    return {
+      _id: `${endpointId}/${orderId}:${version}`,
+      endpointId,
+      orderId,
+      version,
+      position,
+      type,
+      ...(outcome === 'later'
+        ? { attempts: 0, nextTryAt: new Date() }
+        : this.afterFailure(outcome, 1, undefined)),
+    };
+  }
+
+  private afterFailure(
+    { failure, retryAfterMs }: Exclude<Outcome, string>,
+    attempts: number,
+    since: string | undefined,
+  ): Pick<WaitingRow, 'attempts' | 'failure' | 'failingSince' | 'nextTryAt' | 'parkedAt'> {
+    const now = Date.now();
+    const { patience } = this.deps;
+    const failingSince = since ?? new Date(now).toISOString();
+    const inMs = Math.max(retryAfterMs, retryInMs(attempts, patience));
+    return {
+      attempts,
+      failure,
+      failingSince,
+      ...(isGivenUp(since, now, patience)
+        ? { parkedAt: new Date(now).toISOString() }
+        : { nextTryAt: new Date(now + inMs) }),
+    };
+  }
+
+  private async send(event: PositionedEvent): Promise<Outcome> {
+    if (!(await this.slot())) return 'later';
+    const { orderId: endpointId, url, payload } = this.endpoint;
+    const { db, sender, patience, signal } = this.deps;
+    const { orderId, version, position, type } = event;
+    const order = payload === 'order' ? await orderAfter(db, orderId, version) : undefined;
+    const { generation } = this.subscription;
+    const message = cloudEventOf(upcastIfKnown(event), generation, payload, order);
+    const sent = await postSigned(sender, { endpointId, url, secrets: this.secrets }, message);
+    const now = Date.now();
+    const isDelivered = isAcknowledged(sent);
+    // This process ends, and has broken the connection itself.
+    if (signal.aborted && !isDelivered) return 'later';
+    this.attempts.push(deliveryRow({ endpointId }, { id: message.id, type, position }, sent));
+    if (isDelivered) {
+      this.delivered += 1;
+      this.health = succeeded(now);
+      return 'delivered';
+    }
+    const { status, retryAfterMs = 0 } = sent;
+    this.health = failed(this.health, now, patience, status === 429 || status === 503 ? retryAfterMs : 0);
+    if (status === 410) await this.disable('it answered 410 Gone');
+    else if (isGivenUp(this.health.failingSince, now, patience))
+      await this.disable(`nothing was delivered since ${this.health.failingSince}: ${failureOf(sent)}`);
+    return { failure: failureOf(sent), retryAfterMs };
+  }
+
+  /** Waits for the endpoint's rate. False if nothing may be sent now. */
+  private async slot(): Promise<boolean> {
+    const { perSecond, orderId } = this.endpoint;
+    const { nextSlots, signal } = this.deps;
+    if (perSecond !== undefined) {
+      const at = Math.max(Date.now(), nextSlots.get(orderId) ?? 0);
+      nextSlots.set(orderId, at + 1_000 / perSecond);
+      await setTimeout(at - Date.now(), undefined, { signal }).catch(() => undefined);
+    }
+    return this.maySend();
+  }
+
+  private async disable(reason: string): Promise<void> {
+    if (this.isDisabled) return;
+    this.isDisabled = true;
+    this.health = { ...this.health, restUntil: new Date(Date.now() + DISABLING_MS).toISOString() };
+    await this.deps.disable(this.endpoint, reason);
+  }
+
+  /** An endpoint that seems to be down gets one at a time. */
+  private async eachOrder(
+    orderIds: readonly string[],
+    deliver: (orderId: string) => Promise<void>,
+  ): Promise<void> {
+    const queue = orderIds.values();
+    const work = async (): Promise<void> => {
+      for (const orderId of queue) await deliver(orderId);
+    };
+    await Promise.all(Array.from({ length: isDown(this.health) ? 1 : CONCURRENCY }, work));
+  }
+
+  /**
+   * Stores the attempts and the health, and moves the checkpoint.
+   *
+   * @returns false if the checkpoint was moved by somebody else, such as a replay
+   */
+  private async note(moved: { readonly position?: number }): Promise<boolean> {
+    const { db } = this.deps;
+    const attempts = this.attempts.splice(0);
+    if (attempts.length > 0) await deliveryRows(db).insertMany(attempts, { ordered: false });
+    const { _id, generation, position } = this.subscription;
+    const { health, delivered } = this;
+    this.delivered = 0;
+    const noted = await subscriptionRows(db).updateOne(
+      { _id, generation, position },
+      { $set: { health, ...moved }, $inc: { delivered } },
+      durable,
+    );
+    this.subscription = { ...this.subscription, ...moved, health };
+    return noted.matchedCount === 1;
+  }
+}

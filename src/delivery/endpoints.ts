@@ -1,0 +1,9 @@
+import type { Db } from 'mongodb';
+import type { Endpoint } from '../endpoint/endpoint.js';
+import { endpointLog } from '../endpoint/endpoint-log.js';
+import type { StateDocument } from '../log/journal/entity-log.js';
+
+/** The view of endpoints. */
+export function endpointViews(db: Db) {
+  return db.collection<StateDocument<Endpoint>>(endpointLog.view.collection);
+}

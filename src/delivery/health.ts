@@ -1,0 +1,70 @@
+/** How an endpoint has answered of late. Times are ISO-8601 UTC. */
+export interface Health {
+  /** attempts in a row that failed, whatever their orders */
+  readonly failures: number;
+  /** of the first of these failures; absent if there are none */
+  readonly failingSince?: string;
+  readonly lastSuccessAt?: string;
+  /** nothing is sent before */
+  readonly restUntil?: string;
+}
+
+/** How long failures are waited out. Tests have shorter times. */
+export interface Patience {
+  /** after the first failure; it doubles with each further one */
+  readonly firstRetryMs: number;
+  readonly longestRetryMs: number;
+  /** then an event is parked, and an endpoint without any success is disabled */
+  readonly giveUpAfterMs: number;
+}
+
+export const patience: Patience = {
+  firstRetryMs: 5_000,
+  longestRetryMs: 3_600_000,
+  giveUpAfterMs: 3 * 86_400_000,
+};
+
+export const healthy: Health = { failures: 0 };
+
+/** From so many failures in a row, the endpoint itself is taken to be down. */
+export const DOWN_AFTER = 10;
+const LONGEST_REST_MS = 10 * 60_000;
+
+/** An endpoint that seems to be down gets one event at a time, until it takes one. */
+export function isDown({ failures }: Health): boolean {
+  return failures >= DOWN_AFTER;
+}
+
+export function isResting({ restUntil = '' }: Health, now: number): boolean {
+  return restUntil > new Date(now).toISOString();
+}
+
+export function succeeded(now: number): Health {
+  return { failures: 0, lastSuccessAt: new Date(now).toISOString() };
+}
+
+/**
+ * @param restMs for how long the receiver asked to be left alone (`Retry-After`)
+ */
+export function failed(health: Health, now: number, { firstRetryMs }: Patience, restMs = 0): Health {
+  const failures = health.failures + 1;
+  const downMs =
+    failures < DOWN_AFTER ? 0 : Math.min(LONGEST_REST_MS, firstRetryMs * 2 ** (failures - DOWN_AFTER));
+  const rest = Math.max(restMs, downMs);
+  return {
+    ...health,
+    failures,
+    failingSince: health.failingSince ?? new Date(now).toISOString(),
+    ...(rest > 0 && { restUntil: new Date(now + rest).toISOString() }),
+  };
+}
+
+/** When an event that has failed so often is tried again, in ms from now. */
+export function retryInMs(attempts: number, { firstRetryMs, longestRetryMs }: Patience): number {
+  return Math.min(longestRetryMs, firstRetryMs * 2 ** (attempts - 1));
+}
+
+/** Whether it has failed for so long that it is given up. */
+export function isGivenUp(since: string | undefined, now: number, { giveUpAfterMs }: Patience): boolean {
+  return since !== undefined && now - Date.parse(since) >= giveUpAfterMs;
+}

@@ -1,0 +1,70 @@
+import { lookup } from 'node:dns';
+import { BlockList, isIP, type LookupFunction } from 'node:net';
+
+/** Addresses that are not those of a public server (the IANA special-purpose registries). */
+const special = new BlockList();
+for (const [net, bits] of [
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.0.2.0', 24],
+  ['192.88.99.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
+  ['198.51.100.0', 24],
+  ['203.0.113.0', 24],
+  ['224.0.0.0', 3],
+] as const)
+  special.addSubnet(net, bits, 'ipv4');
+// Teredo and other protocols, documentation, and 6to4, which leads to an IPv4 address.
+for (const [net, bits] of [
+  ['2001::', 23],
+  ['2001:db8::', 32],
+  ['2002::', 16],
+  ['3fff::', 20],
+] as const)
+  special.addSubnet(net, bits, 'ipv6');
+
+/** All public IPv6 addresses; loopback, link-local, mapped and translated ones are outside. */
+const global = new BlockList();
+global.addSubnet('2000::', 3, 'ipv6');
+
+export function isPublic(address: string): boolean {
+  if (isIP(address) === 4) return !special.check(address, 'ipv4');
+  return isIP(address) === 6 && global.check(address, 'ipv6') && !special.check(address, 'ipv6');
+}
+
+/** The URL leads to an address that is not public, or is not https. */
+export class NotPublic extends Error {
+  override readonly name = 'NotPublic';
+}
+
+/**
+ * Resolves a name for a connection, which then goes to just these addresses: the name cannot lead
+ * elsewhere after the check.
+ */
+export const lookupPublic: LookupFunction = (hostname, options, callback) => {
+  lookup(hostname, { ...options, all: true }, (error, addresses) => {
+    const [first] = addresses ?? [];
+    if (error !== null || first === undefined) {
+      callback(error ?? new Error(`${hostname} has no address`), '', 0);
+      return;
+    }
+    const other = addresses.find(({ address }) => !isPublic(address));
+    if (other !== undefined)
+      callback(new NotPublic(`${hostname} is ${other.address}, which is no public address`), '', 0);
+    else if (options.all === true) callback(null, addresses);
+    else callback(null, first.address, first.family);
+  });
+};
+
+/** @throws NotPublic for what `lookupPublic` does not see: another scheme, or an address as the host */
+export function refusePrivate({ protocol, hostname }: URL): void {
+  if (protocol !== 'https:') throw new NotPublic('it is not https');
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  if (isIP(host) !== 0 && !isPublic(host)) throw new NotPublic(`${host} is no public address`);
+}

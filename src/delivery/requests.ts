@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto';
+import type { Db } from 'mongodb';
+import type { Endpoint } from '../endpoint/endpoint.js';
+import type { Generations } from '../log/feed/generations.js';
+import { answering, durable } from '../log/journal/durability.js';
+import { journal } from '../log/journal/journal.js';
+import { orderLog } from '../order-log.js';
+import { deliveryRow, postSigned, type Receiver } from './message.js';
+import { type DeliveryRow, deliveryRows, subscriptionRows, waitingRows } from './rows.js';
+import type { Sender } from './sender.js';
+import { subscriptionOf } from './subscription.js';
+
+/** What people ask of deliveries. */
+
+/** Sends a message that is no event, once. */
+export async function sendTest(db: Db, sender: Sender, receiver: Receiver): Promise<DeliveryRow> {
+  const type = 'webhook.test.v1';
+  const id = `test:${randomUUID()}`;
+  const sent = await postSigned(sender, receiver, {
+    specversion: '1.0',
+    id,
+    source: '/v1/webhook-endpoints',
+    type,
+    subject: receiver.endpointId,
+    time: new Date().toISOString(),
+    datacontenttype: 'application/json',
+    data: {},
+  });
+  const row = deliveryRow(receiver, { id, type }, sent);
+  await deliveryRows(db).insertOne(row);
+  return row;
+}
+
+/**
+ * Moves the checkpoint to a position of the current generation, or before what was recorded from a
+ * time on.
+ *
+ * @returns the position
+ */
+export async function replayFrom(
+  db: Db,
+  endpoint: Endpoint,
+  generations: Generations,
+  place: number | { readonly from: string; readonly head: number },
+): Promise<number> {
+  const position = typeof place === 'number' ? place : await positionBefore(db, place.from, place.head);
+  const { _id } = await subscriptionOf(db, endpoint, generations);
+  const { generation } = generations.current;
+  await subscriptionRows(db).updateOne({ _id }, { $set: { generation, position } }, durable);
+  return position;
+}
+
+/**
+ * The last position before the first that was recorded at this time or later. Positions are given in
+ * about the order of recording, so it is searched by halves.
+ */
+async function positionBefore(db: Db, from: string, head: number): Promise<number> {
+  let [low, high] = [0, head];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2) + 1;
+    const event = await journal(orderLog, db).findOne(
+      { position: { $gte: middle, $lte: high } },
+      { ...answering, sort: { position: 1 }, projection: { recordedAt: 1 } },
+    );
+    if (event === null || event.recordedAt >= from) high = middle - 1;
+    else low = middle;
+  }
+  return low;
+}
+
+/** Has an event delivered soon, whatever became of it before. False if the feed lacks it. */
+export async function retryDelivery(db: Db, endpointId: string, eventId: string): Promise<boolean> {
+  const event = await journal(orderLog, db).findOne({ _id: eventId, position: { $exists: true } }, answering);
+  if (event === null) return false;
+  const { orderId, version, position = 0, type } = event;
+  await waitingRows(db).updateOne(
+    { _id: `${endpointId}/${eventId}` },
+    {
+      $set: { nextTryAt: new Date() },
+      $unset: { parkedAt: 1, failingSince: 1 },
+      $setOnInsert: { endpointId, orderId, version, position, type, attempts: 0 },
+    },
+    { upsert: true, ...durable },
+  );
+  await subscriptionRows(db).updateOne({ _id: endpointId }, { $unset: { 'health.restUntil': 1 } }, durable);
+  return true;
+}
+
+/** Removes what is kept of a deleted endpoint, except the log of its attempts, which ends by itself. */
+export async function forgetEndpoint(db: Db, endpointId: string): Promise<void> {
+  await waitingRows(db).deleteMany({ endpointId }, durable);
+  await subscriptionRows(db).deleteOne({ _id: endpointId }, durable);
+}

@@ -1,0 +1,52 @@
+import type { Db } from 'mongodb';
+import type { Endpoint, FeedPlace } from '../endpoint/endpoint.js';
+import { type Generations, firstGeneration } from '../log/feed/generations.js';
+import { committed, durable } from '../log/journal/durability.js';
+import { healthy } from './health.js';
+import { type SubscriptionRow, subscriptionRows, waitingRows } from './rows.js';
+
+/**
+ * The subscription of an endpoint in the current generation of the feed. It begins where the
+ * endpoint says; after a change of the endpoint, everything that failed is tried again.
+ */
+export async function subscriptionOf(
+  db: Db,
+  endpoint: Endpoint,
+  generations: Generations,
+): Promise<SubscriptionRow> {
+  const { orderId: _id, version: endpointVersion, after } = endpoint;
+  const rows = subscriptionRows(db);
+  const begin = after ?? { generation: firstGeneration.generation, position: 0 };
+  const fresh = { ...begin, endpointVersion, health: healthy, delivered: 0 };
+  const found =
+    (await rows.findOne({ _id }, committed)) ??
+    (await rows.findOneAndUpdate(
+      { _id },
+      { $setOnInsert: fresh },
+      { upsert: true, returnDocument: 'after', ...durable },
+    ));
+  const row = found ?? { _id, ...fresh };
+  const place = placeIn(generations, row);
+  const isChanged = row.endpointVersion !== endpointVersion;
+  if (!isChanged && place.generation === row.generation) return row;
+  if (isChanged) {
+    await waitingRows(db).updateMany(
+      { endpointId: _id, nextTryAt: { $exists: true } },
+      { $set: { nextTryAt: new Date() }, $unset: { failingSince: 1 } },
+      durable,
+    );
+  }
+  const change = { ...place, endpointVersion, health: isChanged ? healthy : row.health };
+  await rows.updateOne({ _id }, { $set: change }, durable);
+  return { ...row, ...change };
+}
+
+/** The place in the current generation: what an older one has in common with it was delivered. */
+export function placeIn(generations: Generations, { generation, position }: FeedPlace): FeedPlace {
+  const { current } = generations;
+  if (generation === current.generation) return { generation, position };
+  return {
+    generation: current.generation,
+    position: Math.min(position, generations.commonWith(generation)),
+  };
+}

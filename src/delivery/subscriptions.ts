@@ -1,0 +1,93 @@
+import type { Db } from 'mongodb';
+import { feedEnd } from '../log/feed/feed.js';
+import { answering } from '../log/journal/durability.js';
+import { orderLog } from '../order-log.js';
+import { endpointViews } from './endpoints.js';
+import { healthy } from './health.js';
+import { subscriptionRows, waitingRows } from './rows.js';
+import { placeIn } from './subscription.js';
+
+/** How far a subscription has come. Times are ISO-8601 UTC. */
+export interface SubscriptionStatus {
+  readonly name: string;
+  readonly kind: 'webhook';
+  readonly to: string;
+  readonly status: 'enabled' | 'disabled' | 'deleted';
+  readonly generation: number;
+  /** everything up to it was delivered, or waits */
+  readonly position: number;
+  /** events of the feed after the position */
+  readonly lag: number;
+  /** events that are tried again later, or wait for one that is */
+  readonly waiting: number;
+  /** events that are not tried again by themselves */
+  readonly parked: number;
+  /** deliveries that were acknowledged */
+  readonly delivered: number;
+  /** attempts in a row that failed */
+  readonly failures: number;
+  readonly failingSince?: string;
+  readonly lastSuccessAt?: string;
+  /** nothing is sent before */
+  readonly restUntil?: string;
+}
+
+const MOST = 1_000;
+
+/** The subscriptions of all endpoints that are not deleted. */
+export async function subscriptionsStatus(db: Db): Promise<readonly SubscriptionStatus[]> {
+  const endpoints = await endpointViews(db)
+    .find({ finished: false }, answering)
+    .sort({ _id: 1 })
+    .limit(MOST)
+    .toArray();
+  const ids = endpoints.map(({ _id }) => _id);
+  const [{ generations, head }, rows, counts] = await Promise.all([
+    feedEnd(orderLog, db, answering),
+    subscriptionRows(db)
+      .find({ _id: { $in: ids } }, answering)
+      .toArray(),
+    countWaiting(db, ids),
+  ]);
+  return endpoints.map(({ _id: name, state: { status, url, after } }) => {
+    const row = rows.find(({ _id }) => _id === name);
+    const place = placeIn(generations, row ?? after ?? { generation: 1, position: 0 });
+    return {
+      name,
+      kind: 'webhook',
+      to: url,
+      status,
+      ...place,
+      lag: Math.max(0, head - place.position),
+      waiting: counts.get(name)?.waiting ?? 0,
+      parked: counts.get(name)?.parked ?? 0,
+      delivered: row?.delivered ?? 0,
+      ...(row?.health ?? healthy),
+    };
+  });
+}
+
+interface Waiting {
+  readonly waiting: number;
+  readonly parked: number;
+}
+
+async function countWaiting(db: Db, endpointIds: readonly string[]): Promise<ReadonlyMap<string, Waiting>> {
+  const isParked = { $eq: [{ $type: '$parkedAt' }, 'string'] };
+  const counts = await waitingRows(db)
+    .aggregate<Waiting & { readonly _id: string }>(
+      [
+        { $match: { endpointId: { $in: endpointIds } } },
+        {
+          $group: {
+            _id: '$endpointId',
+            waiting: { $sum: { $cond: [isParked, 0, 1] } },
+            parked: { $sum: { $cond: [isParked, 1, 0] } },
+          },
+        },
+      ],
+      answering,
+    )
+    .toArray();
+  return new Map(counts.map(({ _id, ...count }) => [_id, count]));
+}

@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { Db } from 'mongodb';
+import type { WebhookSecrets } from '../access/webhook-secrets.js';
+import type { Endpoint } from '../endpoint/endpoint.js';
+import { endpointLog } from '../endpoint/endpoint-log.js';
+import { feedEnd, type FeedTail } from '../log/feed/feed.js';
+import type { StandingTask } from '../log/feed/standing.js';
+import { committed } from '../log/journal/durability.js';
+import { workflowIdOf } from '../log/journal/entity-log.js';
+import { commandIdOf } from '../log/workflow/command-id.js';
+import type { Message } from '../log/workflow/messages.js';
+import { orderLog } from '../order-log.js';
+import { deliverDue } from './delivering.js';
+import { endpointViews } from './endpoints.js';
+import { isResting, type Patience, patience as usual } from './health.js';
+import { subscriptionRows, waitingRows } from './rows.js';
+import { createSender, type SenderOptions } from './sender.js';
+
+export interface WebhookDeps extends SenderOptions {
+  readonly db: Db;
+  readonly client: Client;
+  /** of the feed of orders */
+  readonly tail: FeedTail;
+  readonly secrets: WebhookSecrets;
+  /** Is told of what fails with one endpoint, and not because of it. */
+  readonly failed: (endpointId: string, error: unknown) => void;
+  readonly patience?: Patience;
+  /** how often to look for changed endpoints, and for what is due; every 2 s by default */
+  readonly lookEveryMs?: number;
+}
+
+const LOOK_EVERY_MS = 2_000;
+
+/** The task that delivers the feed to the endpoints of webhooks. */
+export function deliverWebhooks(deps: WebhookDeps): StandingTask {
+  return { name: 'deliver-webhooks', work: (signal, heartbeat) => work(deps, signal, heartbeat) };
+}
+
+/** An endpoint that is slow or fails holds up no other. */
+async function work(deps: WebhookDeps, signal: AbortSignal, heartbeat: () => void): Promise<void> {
+  const { db, client, tail, secrets, patience = usual, lookEveryMs = LOOK_EVERY_MS } = deps;
+  const sender = createSender(deps);
+  const running = new Map<string, Promise<void>>();
+  const disable = (endpoint: Endpoint, reason: string) => disableEndpoint(client, endpoint, reason);
+  const delivering = { db, secrets, sender, patience, disable, nextSlots: new Map<string, number>(), signal };
+  const stop = () => sender.close();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    while (!signal.aborted) {
+      const endpoints = await enabled(db);
+      const { generations, head } = await feedEnd(orderLog, db);
+      const idle = endpoints.filter(({ orderId }) => !running.has(orderId));
+      for (const endpoint of await withWork(db, idle, generations.current.generation, head)) {
+        const { orderId } = endpoint;
+        const pass = deliverDue(delivering, endpoint, generations)
+          .catch((error: unknown) => deps.failed(orderId, error))
+          .finally(() => running.delete(orderId));
+        running.set(orderId, pass);
+      }
+      heartbeat();
+      if (endpoints.length === 0) await pause(lookEveryMs, signal);
+      else await tail.beyond(head, signal, lookEveryMs);
+    }
+  } finally {
+    signal.removeEventListener('abort', stop);
+    sender.close();
+    await Promise.all(running.values());
+  }
+}
+
+async function enabled(db: Db): Promise<readonly Endpoint[]> {
+  const found = await endpointViews(db)
+    .find({ finished: false, status: 'enabled' }, committed)
+    .project<{ state: Endpoint }>({ _id: 0, state: 1 })
+    .toArray();
+  return found.map(({ state }) => state);
+}
+
+/** The endpoints that the feed is ahead of, or for which something that waits is due. */
+async function withWork(
+  db: Db,
+  endpoints: readonly Endpoint[],
+  generation: number,
+  head: number,
+): Promise<readonly Endpoint[]> {
+  if (endpoints.length === 0) return [];
+  const ids = endpoints.map(({ orderId }) => orderId);
+  const [rows, due] = await Promise.all([
+    subscriptionRows(db)
+      .find({ _id: { $in: ids } }, committed)
+      .toArray(),
+    waitingRows(db).distinct('endpointId', { nextTryAt: { $lte: new Date() } }, committed),
+  ]);
+  const byId = new Map(rows.map(({ _id, ...row }) => [_id, row]));
+  return endpoints.filter(({ orderId, version }) => {
+    const row = byId.get(orderId);
+    if (row === undefined || row.endpointVersion !== version || row.generation !== generation) return true;
+    if (isResting(row.health, Date.now())) return false;
+    return row.position < head || due.includes(orderId);
+  });
+}
+
+/** Told again, it changes nothing: the command has one id for each version of the endpoint. */
+async function disableEndpoint(
+  client: Client,
+  { orderId, version }: Endpoint,
+  reason: string,
+): Promise<void> {
+  const key = `disable-${version}`;
+  const message: Message = {
+    data: { reason },
+    commandId: commandIdOf('webhooks', key),
+    hash: key,
+    correlationId: `${orderId}.${key}`,
+    actor: 'webhooks',
+    expectedVersion: version,
+    requestId: randomUUID(),
+  };
+  const workflow = client.workflow.getHandle(workflowIdOf(endpointLog, orderId));
+  try {
+    await workflow.signal<[Message]>('DisableEndpoint', message);
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(ms, undefined, { signal }).catch(() => undefined);
+}

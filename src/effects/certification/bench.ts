@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import type { EffectOf, EffectType, Outcome } from '../../order/effects.js';
+import { outcomeIn, saysType } from '../answers.js';
+import type { Kind, Ready } from './messages.js';
+import { type CallSettings, type ProviderProcess, type Reply, startProvider } from './provider-process.js';
+
+export type Request = EffectOf<EffectType>;
+
+/** What a caller learns of a call. `error`: no business answer, as an `unknown`. */
+export type Learned = Outcome | { readonly type: 'error' | 'none' | 'unknown' };
+
+/** A case has failed. */
+export class Wrong extends Error {
+  override readonly name = 'Wrong';
+  /** what it would cost */
+  readonly risk: string;
+
+  constructor(happened: string, risk: string) {
+    super(happened);
+    this.risk = risk;
+  }
+}
+
+export const risks = {
+  chargesTwice: 'would charge twice',
+  losesMoney: 'would lose money',
+  promisesTwice: 'would promise units twice',
+  losesUnits: 'would lose units',
+  waits: 'the order would wait for ever',
+  decides: 'a time-out would decide an order',
+} as const;
+
+const SETTLED_WITHIN_MS = 10_000;
+const LOOK_EVERY_MS = 100;
+const silencesBeforeGivingUp = 3;
+
+/** Two processes with the provider under test. One that is killed is replaced. */
+export class Bench {
+  readonly about: Ready;
+  private readonly start: () => Promise<ProviderProcess>;
+  private first: ProviderProcess;
+  private readonly second: ProviderProcess;
+  private spare: Promise<ProviderProcess>;
+  private silences = 0;
+
+  private constructor(
+    start: () => Promise<ProviderProcess>,
+    [first, second]: readonly [ProviderProcess, ProviderProcess],
+  ) {
+    this.start = start;
+    this.first = first;
+    this.second = second;
+    this.about = first.about;
+    this.spare = start();
+  }
+
+  /** @throws Unusable */
+  static async open(kind: Kind, path: string): Promise<Bench> {
+    const start = () => startProvider(kind, path);
+    return new Bench(start, await Promise.all([start(), start()]));
+  }
+
+  async close(): Promise<void> {
+    for (const one of [this.first, this.second, await this.spare]) one.kill();
+  }
+
+  has(name: string): boolean {
+    return this.about.has.includes(name);
+  }
+
+  /** Kills the first process, and goes on with another one. */
+  async crash(): Promise<void> {
+    this.first.kill();
+    this.first = await this.spare;
+    this.spare = this.start();
+  }
+
+  /** Kills the first process as soon as the call has begun, and goes on with another one. */
+  async crashInCall(request: Request): Promise<void> {
+    await this.first.call(request.type, request, { killInCall: true });
+    await this.crash();
+  }
+
+  /** Makes the call. @throws Wrong if the answer has no known shape */
+  async ask(request: Request, settings?: CallSettings): Promise<Learned> {
+    return this.learned(request, request.type, await this.first.call(request.type, request, settings));
+  }
+
+  /** Makes the call so many times at once, from both processes. */
+  async askAtOnce(requests: readonly Request[]): Promise<readonly Learned[]> {
+    return await Promise.all(
+      requests.map(async (request, index) => {
+        const from = index % 2 === 0 ? this.first : this.second;
+        return this.learned(request, request.type, await from.call(request.type, request));
+      }),
+    );
+  }
+
+  async lookUp(request: Request): Promise<Learned> {
+    return this.learned(request, 'lookUp', await this.first.call('lookUp', request.key));
+  }
+
+  /** Calls an optional function of the module. */
+  async use(name: string, argument: unknown): Promise<unknown> {
+    const reply = await this.first.call(name, argument);
+    if ('answer' in reply) return reply.answer;
+    throw new Wrong(`${name}: ${'error' in reply ? reply.error : 'no answer'}`, risks.waits);
+  }
+
+  /** Does as the system does: looks up, calls after `none`, and repeats both until there is an outcome. */
+  async settle(request: Request): Promise<Outcome> {
+    const giveUpAt = Date.now() + SETTLED_WITHIN_MS;
+    for (;;) {
+      const known = await this.lookUp(request);
+      const learned = known.type === 'none' ? await this.ask(request) : known;
+      if (isOutcome(learned)) return learned;
+      if (Date.now() > giveUpAt) throw new Wrong(`${request.type} has no outcome in 10 s`, risks.waits);
+      await setTimeout(LOOK_EVERY_MS);
+    }
+  }
+
+  private learned({ type }: Request, asked: string, reply: Reply): Learned {
+    if ('silent' in reply) {
+      this.silences += 1;
+      throw new Wrong(`${asked} did not answer in 10 s`, risks.waits);
+    }
+    this.silences = 0;
+    if (!('answer' in reply)) return { type: 'error' };
+    const { answer } = reply;
+    if (saysType(answer, 'unknown')) return { type: 'unknown' };
+    if (asked === 'lookUp' && saysType(answer, 'none')) return { type: 'none' };
+    const outcome = outcomeIn(type, answer);
+    if (outcome === undefined) throw new Wrong(`${asked} answered ${JSON.stringify(answer)}`, risks.waits);
+    return outcome;
+  }
+
+  /** Whether the provider answers nothing any more. */
+  get isSilent(): boolean {
+    return this.silences >= silencesBeforeGivingUp;
+  }
+}
+
+export function isOutcome(learned: Learned): learned is Outcome {
+  return learned.type !== 'error' && learned.type !== 'none' && learned.type !== 'unknown';
+}
+
+/** @throws Wrong if the call did not lead to an outcome of this type */
+export function expectType(what: string, learned: Learned, type: Learned['type'], risk: string): void {
+  if (learned.type !== type) throw new Wrong(`${what}: ${shown(learned)}`, risk);
+}
+
+/** @throws Wrong if the two answers differ */
+export function expectSame(what: string, learned: Learned, first: Learned, risk: string): void {
+  if (!isDeepStrictEqual(learned, first))
+    throw new Wrong(`${what}: ${shown(learned)}, after ${shown(first)}`, risk);
+}
+
+/** Ids of payments are long, and differ at their ends. */
+function shown(learned: Learned): string {
+  const { type } = learned;
+  const id =
+    'authorizationId' in learned ? learned.authorizationId : 'captureId' in learned ? learned.captureId : '';
+  return id.length > 12 ? `${type} …${id.slice(-12)}` : `${type} ${id}`.trim();
+}
+
+/** An order of its own, for the keys of its effects. */
+export function newOrder(): { readonly orderId: string; key(type: EffectType): string } {
+  const orderId = `certify-${randomUUID()}`;
+  let version = 1;
+  return {
+    orderId,
+    key(type) {
+      version += 1;
+      return `${orderId}:${type}:${version}`;
+    },
+  };
+}

@@ -1,0 +1,159 @@
+import { setTimeout } from 'node:timers/promises';
+import type { EffectType, Outcome } from '../../order/effects.js';
+import { type Bench, expectSame, expectType, isOutcome, type Request, risks, Wrong } from './bench.js';
+
+/** One thing that may happen to a provider. */
+export interface Case {
+  readonly name: string;
+  readonly expected: string;
+  /** @throws Wrong */
+  run(bench: Bench): Promise<void>;
+}
+
+/** An effect under test: a call that succeeds, and what proves that it took effect once. */
+export interface Trial {
+  readonly request: Request;
+  /** the same key with other parameters */
+  readonly other: Request;
+  readonly outcome: Outcome['type'];
+  /** the risk if it takes effect more than once */
+  readonly twice: string;
+  /** @throws Wrong unless it took effect exactly once */
+  readonly prove: () => Promise<void>;
+}
+
+/** Prepares a trial of its own, in which earlier calls have been made. */
+export type Prepare = (bench: Bench, isSlow: boolean) => Promise<Trial>;
+
+/** The cases that each effect goes through. */
+export function casesOf(type: EffectType, prepare: Prepare): readonly Case[] {
+  const trial = (
+    name: string,
+    expected: string,
+    run: (bench: Bench, trial: Trial) => Promise<void>,
+    isSlow = false,
+  ): Case => ({
+    name: `${type}: ${name}`,
+    expected,
+    run: async (bench) => await run(bench, await prepare(bench, isSlow)),
+  });
+  return [
+    trial(
+      'repeated',
+      'takes effect once, with one answer',
+      async (bench, { request, outcome, twice, prove }) => {
+        const first = await bench.ask(request);
+        expectType('the call', first, outcome, risks.waits);
+        expectSame('the call again', await bench.ask(request), first, twice);
+        await prove();
+      },
+    ),
+    trial('at once, from two processes', 'takes effect once, with one answer', async (bench, given) => {
+      const { request, outcome, twice, prove } = given;
+      const answers = await bench.askAtOnce([request, request, request, request]);
+      const settled = await bench.settle(request);
+      expectType('the call', settled, outcome, risks.waits);
+      // A call that did not get its turn may fail: it is looked up.
+      for (const answer of answers.filter(isOutcome)) expectSame('one of four calls', answer, settled, twice);
+      await prove();
+    }),
+    trial('crash before the call', 'is not known, then takes effect', async (bench, given) => {
+      const { request, outcome, prove } = given;
+      await bench.crash();
+      expectType('lookUp', await bench.lookUp(request), 'none', risks.losesMoney);
+      expectType('the call', await bench.settle(request), outcome, risks.waits);
+      await prove();
+    }),
+    trial('crash in the call', 'takes effect once, then or when tried again', async (bench, given) => {
+      const { request, outcome, twice, prove } = given;
+      await bench.crashInCall(request);
+      const settled = await bench.settle(request);
+      expectType('the call', settled, outcome, twice);
+      expectSame('the call again', await bench.ask(request), settled, twice);
+      await prove();
+    }),
+    trial('crash after the call', 'is looked up with its answer', async (bench, given) => {
+      const { request, outcome, twice, prove } = given;
+      const first = await bench.ask(request);
+      expectType('the call', first, outcome, risks.waits);
+      await bench.crash();
+      expectSame('lookUp', await bench.lookUp(request), first, twice);
+      expectSame('the call again', await bench.ask(request), first, twice);
+      await prove();
+    }),
+    trial('answer lost', 'is looked up with its answer', async (bench, { request, twice, prove }) => {
+      const first = await bench.ask(request);
+      expectSame('lookUp', await bench.lookUp(request), first, twice);
+      await prove();
+    }),
+    trial(
+      'time-out that took effect',
+      'no answer or the right one, and never a decision',
+      async (bench, { request, outcome, twice, prove }) => {
+        const told = await bench.ask(request, { abortAfterMs: type === 'authorize' ? 300 : 1 });
+        if (isOutcome(told)) expectType('the call that was given up', told, outcome, risks.decides);
+        const settled = await bench.settle(request);
+        expectType('the call', settled, outcome, risks.decides);
+        if (isOutcome(told)) expectSame('lookUp', settled, told, twice);
+        await prove();
+      },
+      true,
+    ),
+    trial('duplicate that comes late', 'gets the first answer, without effect', async (bench, given) => {
+      const { request, twice, prove } = given;
+      const first = await bench.ask(request);
+      await prove();
+      expectSame('the late call', await bench.ask(request), first, twice);
+      expectSame('lookUp', await bench.lookUp(request), first, twice);
+    }),
+    trial(
+      'other parameters under the key',
+      'is refused by an error, without effect',
+      async (bench, given) => {
+        const { request, other, twice, prove } = given;
+        const first = await bench.ask(request);
+        const answer = await bench.ask(other);
+        if (isOutcome(answer)) throw new Wrong(`the other call was answered ${answer.type}`, twice);
+        expectSame('the first call again', await bench.ask(request), first, twice);
+        await prove();
+      },
+    ),
+  ];
+}
+
+export interface CaseResult {
+  readonly case: string;
+  readonly expected: string;
+  readonly happened: string;
+  readonly passed: boolean;
+  /** what it would cost; absent if it passed */
+  readonly risk?: string;
+}
+
+/** Runs cases one after the other. After three calls without an answer, the rest is not tried. */
+export async function runCases(
+  bench: Bench,
+  cases: readonly Case[],
+  onProgress: (done: number) => void,
+): Promise<readonly CaseResult[]> {
+  const results: CaseResult[] = [];
+  for (const one of cases) {
+    results.push(await runCase(bench, one));
+    onProgress(results.length);
+    await setTimeout(0);
+  }
+  return results;
+}
+
+async function runCase(bench: Bench, given: Case): Promise<CaseResult> {
+  const about = { case: given.name, expected: given.expected };
+  if (bench.isSilent)
+    return { ...about, happened: 'not tried: nothing is answered', passed: false, risk: risks.waits };
+  try {
+    await given.run(bench);
+    return { ...about, happened: 'as expected', passed: true };
+  } catch (error) {
+    if (!(error instanceof Wrong)) throw error;
+    return { ...about, happened: error.message, passed: false, risk: error.risk };
+  }
+}

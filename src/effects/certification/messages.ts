@@ -1,0 +1,25 @@
+/** What the process under test is told. */
+export interface Call {
+  readonly id: number;
+  /** a function of the port */
+  readonly name: string;
+  readonly argument: unknown;
+  /** when the signal of the call is aborted; absent for never */
+  readonly abortAfterMs?: number;
+}
+
+/** What it says: that it is ready, that a call begins, and how it ended. */
+export type Report =
+  | { readonly ready: Ready }
+  | { readonly unusable: string }
+  | { readonly id: number; readonly started: true }
+  | { readonly id: number; readonly answer: unknown }
+  | { readonly id: number; readonly error: string };
+
+export interface Ready {
+  /** the optional functions that the module has */
+  readonly has: readonly string[];
+  readonly testMethods?: unknown;
+}
+
+export type Kind = 'payments' | 'inventory';

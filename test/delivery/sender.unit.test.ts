@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { cloudEventType } from '../../src/delivery/cloud-events.js';
+import {
+  DOWN_AFTER,
+  failed,
+  healthy,
+  isDown,
+  isResting,
+  patience,
+  retryInMs,
+  succeeded,
+} from '../../src/delivery/health.js';
+import { isPublic, refusePrivate } from '../../src/delivery/public-addresses.js';
+import { createSender, retryAfter } from '../../src/delivery/sender.js';
+import { type Receiver, startReceiver } from './receiver.js';
+
+let receiver: Receiver;
+beforeAll(async () => {
+  receiver = await startReceiver();
+});
+afterAll(() => receiver.close());
+
+describe('the guard of private addresses', () => {
+  test.each(['8.8.8.8', '93.184.216.34', '2606:4700::1111'])('%s is public', (address) => {
+    expect(isPublic(address)).toBe(true);
+  });
+
+  test.each([
+    '0.0.0.0',
+    '10.1.2.3',
+    '100.64.0.1',
+    '127.0.0.1',
+    '169.254.169.254',
+    '172.31.0.1',
+    '192.168.1.1',
+    '224.0.0.1',
+    '255.255.255.255',
+    '::',
+    '::1',
+    '::ffff:127.0.0.1',
+    '::ffff:8.8.8.8',
+    '64:ff9b::7f00:1',
+    '2002:7f00:1::',
+    '2001::1',
+    'fe80::1',
+    'fc00::1',
+    'ff02::1',
+    'localhost',
+    '',
+  ])('%s is not', (address) => {
+    expect(isPublic(address)).toBe(false);
+  });
+
+  test.each([
+    'http://8.8.8.8/',
+    'https://127.0.0.1/',
+    'https://0x7f.1/',
+    'https://2130706433/',
+    'https://[::1]/',
+  ])('%s is refused', (url) => {
+    expect(() => refusePrivate(new URL(url))).toThrow(expect.objectContaining({ name: 'NotPublic' }));
+  });
+
+  test('nothing is sent to what is private, whether it is an address or a name', async () => {
+    const sender = createSender({ allowPrivate: false });
+    for (const host of ['127.0.0.1', 'localhost']) {
+      const sent = await sender.post(`https://${host}:${new URL(receiver.url).port}/`, '{}', {});
+      expect(sent).toMatchObject({ error: expect.stringContaining('no public address') });
+    }
+    expect(await sender.post(receiver.url, '{}', {})).toMatchObject({ error: 'it is not https' });
+    expect(receiver.received).toEqual([]);
+    sender.close();
+  });
+});
+
+test('an answer without an end is given up, and its beginning is kept', async () => {
+  const sender = createSender({ allowPrivate: true });
+  receiver.answer('/endless', (_message, response) => {
+    response.writeHead(200);
+    const more = (): void => void (response.destroyed || response.write('x'.repeat(16_384), more));
+    more();
+  });
+  const sent = await sender.post(`${receiver.url}/endless`, '{}', {});
+  expect(sent).toMatchObject({ status: 200, answer: 'x'.repeat(1_024) });
+  sender.close();
+});
+
+test('Retry-After is seconds or a date, and an hour at most', () => {
+  const now = Date.parse('2026-01-01T00:00:00Z');
+  const given = [
+    '120',
+    'Thu, 01 Jan 2026 00:01:00 GMT',
+    'Wed, 31 Dec 2025 00:00:00 GMT',
+    '999999',
+    'soon',
+    undefined,
+  ];
+  expect(given.map((value) => retryAfter(value, now))).toEqual([
+    120_000,
+    60_000,
+    0,
+    3_600_000,
+    undefined,
+    undefined,
+  ]);
+});
+
+test('failures are waited out for longer and longer, and an endpoint that is down rests', () => {
+  const now = Date.parse('2026-01-01T00:00:00Z');
+  expect([1, 2, 3, 30].map((attempts) => retryInMs(attempts, patience))).toEqual([
+    5_000, 10_000, 20_000, 3_600_000,
+  ]);
+  let health = failed(healthy, now, patience);
+  expect(health).toEqual({ failures: 1, failingSince: '2026-01-01T00:00:00.000Z' });
+  for (let count = 1; count < DOWN_AFTER; count += 1) health = failed(health, now + count, patience);
+  expect(health).toMatchObject({ failingSince: '2026-01-01T00:00:00.000Z' });
+  expect([isDown(health), isResting(health, now), isResting(health, now + 3_600_000)]).toEqual([
+    true,
+    true,
+    false,
+  ]);
+  expect(isResting(failed(healthy, now, patience, 1_000), now + 999)).toBe(true);
+  expect(succeeded(now)).toEqual({ failures: 0, lastSuccessAt: '2026-01-01T00:00:00.000Z' });
+});
+
+test.each([
+  ['OrderConfirmed', 1, 'order.confirmed.v1'],
+  ['CaptureWrittenOff', 2, 'capture.written_off.v2'],
+])('%s of schema version %i is %s', (type, version, name) => {
+  expect(cloudEventType(type, version)).toBe(name);
+});

@@ -1,0 +1,323 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Db } from 'mongodb';
+import { ensureDeliveryIndexes, subscriptionRows, waitingRows } from '../../src/delivery/rows.js';
+import { deliverWebhooks } from '../../src/delivery/webhooks.js';
+import { endpointLog } from '../../src/endpoint/endpoint-log.js';
+import { feedHead } from '../../src/log/feed/feed.js';
+import { ensureJournalIndexes, journal } from '../../src/log/journal/journal.js';
+import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
+import { orderLog } from '../../src/order-log.js';
+import { placedOrder, startTestApi, type TestApi } from '../support/api.js';
+import { startSequencing } from '../support/sequencing.js';
+import { until } from '../support/until.js';
+import { isSignedBy, type Receiver, startReceiver } from './receiver.js';
+
+let api: TestApi;
+let db: Db;
+let receiver: Receiver;
+let stopSequencing: () => Promise<void>;
+let stopDelivering: () => Promise<void>;
+const failures: unknown[] = [];
+
+beforeAll(async () => {
+  api = await startTestApi({ WEBHOOKS_ALLOW_PRIVATE: 'on' });
+  ({ db } = api.mongo);
+  await api.startWorker();
+  await Promise.all([
+    ensureJournalIndexes(endpointLog, db),
+    ensureStateViewIndexes(endpointLog, db),
+    ensureDeliveryIndexes(db),
+  ]);
+  receiver = await startReceiver();
+  stopSequencing = startSequencing(db);
+  stopDelivering = startDelivering();
+});
+afterAll(async () => {
+  await stopDelivering();
+  await stopSequencing();
+  await receiver.close();
+  await api.close();
+});
+
+/** The task of the role `feed`, with short times. */
+function startDelivering(): () => Promise<void> {
+  const stopping = new AbortController();
+  const { work } = deliverWebhooks({
+    db,
+    client: api.client,
+    tail: api.tail,
+    secrets: api.mongo.webhookSecrets,
+    allowPrivate: true,
+    answerWithinMs: 1_500,
+    failed: (_endpointId, error) => failures.push(error),
+    patience: { firstRetryMs: 30, longestRetryMs: 100, giveUpAfterMs: 86_400_000 },
+    lookEveryMs: 50,
+  });
+  const done = work(stopping.signal, () => undefined);
+  return async () => {
+    stopping.abort();
+    await done;
+  };
+}
+
+const root = '/v1/webhook-endpoints';
+
+async function endpoint(more: object = {}, key: string = randomUUID()) {
+  const path = `/${randomUUID()}`;
+  const body = { url: `${receiver.url}${path}`, ...more };
+  const reply = await api.post(root, { body, headers: { 'idempotency-key': key } });
+  expect(reply.status).toBe(201);
+  const { endpointId, secret } = reply.body;
+  return { path, body, key, reply, id: String(endpointId), secret: String(secret) };
+}
+
+async function changed(id: string, body: object) {
+  const json = { 'content-type': 'application/json' };
+  const reply = await api.send('PATCH', `${root}/${id}`, JSON.stringify(body), json);
+  expect(reply.status).toBe(200);
+}
+
+async function idsOf(orderIds: readonly string[]): Promise<readonly string[]> {
+  const events = await journal(orderLog, db)
+    .find({ orderId: { $in: [...orderIds] } })
+    .sort({ position: 1 })
+    .toArray();
+  expect(events.every(({ position }) => position !== undefined)).toBe(true);
+  return events.map(({ _id }) => _id);
+}
+
+/** Each event of these orders was received, and first in the order of versions. */
+async function arrived(path: string, orderIds: readonly string[]): Promise<void> {
+  for (const orderId of orderIds) {
+    const ids = await idsOf([orderId]);
+    expect(ids.length).toBeGreaterThan(2);
+    expect(receiver.ids(path).filter((id) => id.startsWith(`${orderId}:`))).toEqual(ids);
+  }
+}
+
+async function statusOf(id: string) {
+  const { body } = await api.get('/v1/subscriptions');
+  return body.data.find(({ name }: { name: string }) => name === id);
+}
+
+test('events are posted as CloudEvents, signed, in order, to each endpoint what it asks for', async () => {
+  const customer = `c-${randomUUID().slice(0, 8)}`;
+  const all = await endpoint();
+  const filter = { events: ['OrderConfirmed'], customers: [customer], tags: ['vip'], payload: 'order' };
+  const some = await endpoint(filter);
+  const thin = await endpoint({ payload: 'thin' });
+  const wishes = [{ customer: { id: customer, name: 'Ada' }, tags: ['vip'] }, { tags: ['vip'] }, {}];
+  const [vip = '', ...others] = await Promise.all(wishes.map((more) => placedOrder(api, more)));
+  await until(() => arrived(all.path, [vip, ...others]));
+  await until(() => arrived(thin.path, [vip, ...others]));
+  await until(async () => expect(receiver.ids(some.path)).toHaveLength(1));
+  await until(async () => expect(await statusOf(some.id)).toMatchObject({ lag: 0, waiting: 0, failures: 0 }));
+
+  const first = receiver.received.find(({ path, id }) => path === all.path && id === `${vip}:1`);
+  const { data } = (await api.get(`/v1/orders/${vip}/events`)).body;
+  expect(first?.event).toMatchObject({
+    specversion: '1.0',
+    id: `${vip}:1`,
+    source: '/v1/orders',
+    type: expect.stringMatching(/^order\.created\.v\d$/),
+    subject: vip,
+    time: data[0].occurredAt,
+    sequence: expect.stringMatching(/^\d+$/),
+    data: { orderId: vip, version: 1, type: 'OrderCreated', data: { customer: { id: customer } } },
+  });
+  // Persons are sealed, as in the feed.
+  expect(first?.body).not.toContain('Ada');
+  const [confirmed] = receiver.received.filter(({ path }) => path === some.path);
+  expect(confirmed?.event).toMatchObject({
+    type: 'order.confirmed.v1',
+    data: { event: { type: 'OrderConfirmed' }, order: { orderId: vip, status: 'confirmed', tags: ['vip'] } },
+  });
+  const ids = receiver.received.find(({ path, id }) => path === thin.path && id === `${vip}:2`);
+  expect(ids?.event['data']).toEqual({ orderId: vip, version: 2 });
+  for (const message of receiver.received) {
+    const { secret } = [all, some, thin].find(({ path }) => path === message.path) ?? all;
+    expect(isSignedBy(secret, message)).toBe(true);
+  }
+  expect(failures).toEqual([]);
+});
+
+test('the secret is told once; a repetition is known, and another body under its key is refused', async () => {
+  const { body, key, id, secret, reply } = await endpoint({ description: 'stock' });
+  expect(secret).toMatch(/^whsec_/);
+  const again = await api.post(root, { body, headers: { 'idempotency-key': key } });
+  // The first answer has the time of the API, and this one that of the workflow.
+  const body201 = { ...reply.body, updatedAt: expect.any(String) };
+  expect(again).toMatchObject({ status: 201, body: body201, headers: { 'idempotent-replayed': 'true' } });
+  const other = { body: { ...body, payload: 'thin' }, headers: { 'idempotency-key': key } };
+  expect(await api.post(root, other)).toMatchObject({ status: 422, body: { code: 'key_reused' } });
+  await until(async () => expect((await api.get(`${root}/${id}`)).status).toBe(200));
+  const shown = await api.get(`${root}/${id}`);
+  expect(shown.body).toMatchObject({ endpointId: id, status: 'enabled', description: 'stock' });
+  expect(JSON.stringify([shown.body, (await api.get(root)).body])).not.toContain('whsec_');
+  const events = await journal(endpointLog, db).find({ orderId: id }).toArray();
+  expect(JSON.stringify(events)).not.toContain(secret.slice('whsec_'.length));
+});
+
+test('a receiver that fails, hangs, redirects and lies gets every event, and no order holds up another', async () => {
+  const { path, id } = await endpoint();
+  const failing = randomUUID();
+  let isBroken = true;
+  const seen = new Map<string, number>();
+  receiver.answer(path, ({ id: eventId }, response) => {
+    const times = (seen.get(eventId) ?? 0) + 1;
+    seen.set(eventId, times);
+    if (eventId.startsWith(failing)) response.writeHead(isBroken ? 500 : 200).end('x'.repeat(100_000));
+    else if (times === 1 && eventId.endsWith(':1'))
+      return; // hangs
+    else if (times === 1 && eventId.endsWith(':2')) response.writeHead(302, { location: '/elsewhere' }).end();
+    else if (times === 1) {
+      response.writeHead(200, { 'content-length': '10' }).write('half');
+      response.destroy();
+    } else response.writeHead(200).end();
+  });
+  const [, ...others] = await Promise.all([{ id: failing }, {}, {}].map((more) => placedOrder(api, more)));
+  await until(() => arrived(path, others));
+  expect(receiver.ids(path).filter((eventId) => eventId.startsWith(failing))).toEqual([`${failing}:1`]);
+  expect(receiver.ids('/elsewhere')).toEqual([]);
+  await until(async () => expect(await statusOf(id)).toMatchObject({ lag: 0 }));
+  expect((await statusOf(id)).waiting).toBeGreaterThan(2);
+  isBroken = false;
+  await until(() => arrived(path, [failing]));
+  await until(async () => expect(await statusOf(id)).toMatchObject({ waiting: 0, failures: 0 }));
+  const log = await api.get(`${root}/${id}/deliveries?event=${failing}:1&limit=200`);
+  expect(log.body.data.at(-1)).toMatchObject({ isDelivered: false, status: 500 });
+  expect(log.body.data[0]).toMatchObject({ isDelivered: true, status: 200, answer: 'x'.repeat(1_024) });
+});
+
+test('an event that fails for too long is parked and named, its order waits, and a person sends it again', async () => {
+  const { path, id } = await endpoint();
+  receiver.answer(path, (message, response) =>
+    response.writeHead(message.id.endsWith(':1') ? 422 : 204).end(),
+  );
+  const order = await placedOrder(api);
+  const waiting = { _id: `${id}/${order}:1`, failingSince: { $exists: true } };
+  await until(async () => {
+    const old = { $set: { failingSince: '2026-01-01T00:00:00.000Z' } };
+    expect((await waitingRows(db).updateOne(waiting, old)).matchedCount).toBe(1);
+  });
+  await until(async () => expect(await statusOf(id)).toMatchObject({ parked: 1 }));
+  const { body } = await api.get('/v1/attention?code=delivery_parked');
+  expect(body.data).toEqual([
+    expect.objectContaining({ orderId: order, code: 'delivery_parked', detail: expect.stringContaining(id) }),
+  ]);
+  expect(receiver.ids(path)).toEqual([`${order}:1`]);
+  receiver.answer(path, undefined);
+  const retry = await api.post(`${root}/${id}/deliveries/${order}:1/retry`);
+  expect(retry.status).toBe(202);
+  await until(() => arrived(path, [order]));
+  await until(async () => expect(await statusOf(id)).toMatchObject({ waiting: 0, parked: 0 }));
+});
+
+test('while a secret rotates, both sign', async () => {
+  const { path, id, secret } = await endpoint();
+  const rotated = await api.post(`${root}/${id}/rotate-secret`);
+  expect(rotated).toMatchObject({ status: 200, body: { version: 2 } });
+  const secrets = [secret, String(rotated.body.secret)];
+  expect(new Set(secrets).size).toBe(2);
+  const tested = await api.post(`${root}/${id}/test`);
+  expect(tested).toMatchObject({
+    status: 200,
+    body: { type: 'webhook.test.v1', isDelivered: true, status: 204 },
+  });
+  const [message] = receiver.received.filter((one) => one.path === path);
+  if (message === undefined) throw new Error('The test was not received.');
+  expect(secrets.map((one) => isSignedBy(one, message))).toEqual([true, true]);
+});
+
+test('an endpoint that is gone is disabled in its log, and goes on when it is enabled', async () => {
+  const { path, id } = await endpoint();
+  receiver.answer(path, (_message, response) => response.writeHead(410).end());
+  const order = await placedOrder(api);
+  await until(async () =>
+    expect((await api.get(`${root}/${id}`)).body).toMatchObject({
+      status: 'disabled',
+      disabledBecause: 'it answered 410 Gone',
+    }),
+  );
+  const events = await journal(endpointLog, db).find({ orderId: id }).sort({ version: 1 }).toArray();
+  expect(events.at(-1)).toMatchObject({ type: 'EndpointDisabled', actor: 'webhooks' });
+  receiver.answer(path, undefined);
+  await changed(id, { enabled: true, description: 'back' });
+  await until(() => arrived(path, [order]));
+  await until(async () =>
+    expect((await api.get(`${root}/${id}`)).body).toMatchObject({ status: 'enabled', description: 'back' }),
+  );
+});
+
+test('an endpoint without any success for too long is disabled; one that asks for a rest has it', async () => {
+  const [silent, busy] = [await endpoint(), await endpoint()];
+  receiver.answer(silent.path, (_message, response) => response.writeHead(503).end());
+  receiver.answer(busy.path, (_message, response) =>
+    response.writeHead(429, { 'retry-after': '3000' }).end(),
+  );
+  const order = await placedOrder(api);
+  await until(async () => {
+    const old = { $set: { 'health.failingSince': '2026-01-01T00:00:00.000Z' } };
+    const failing = { _id: silent.id, 'health.failingSince': { $exists: true } };
+    await subscriptionRows(db).updateOne(failing, old);
+    const { body } = await api.get(`${root}/${silent.id}`);
+    expect(body).toMatchObject({
+      status: 'disabled',
+      disabledBecause: expect.stringContaining('nothing was delivered since 2026'),
+    });
+  });
+  await until(async () => {
+    const status = await statusOf(busy.id);
+    expect(Date.parse(status.restUntil)).toBeGreaterThan(Date.now() + 1_000_000);
+  });
+  // A person does not want to wait.
+  receiver.answer(busy.path, undefined);
+  const { status } = await api.post(`${root}/${busy.id}/deliveries/${order}:1/retry`);
+  expect(status).toBe(202);
+  await until(async () => expect(receiver.ids(busy.path)[0]).toBe(`${order}:1`));
+});
+
+test('the feed is delivered again from a position or a time, also by another process', async () => {
+  const order = await placedOrder(api);
+  const head = await feedHead(orderLog, db);
+  const { path, id } = await endpoint({ after: 0 });
+  await until(() => arrived(path, [order]));
+  await until(async () => expect(await statusOf(id)).toMatchObject({ lag: 0 }));
+  await stopDelivering();
+  stopDelivering = startDelivering();
+  const [first] = await journal(orderLog, db).find({ orderId: order }).sort({ version: 1 }).toArray();
+  if (first?.position === undefined) throw new Error('It has no position.');
+  const count = () => receiver.received.filter((one) => one.path === path && one.id === `${order}:1`).length;
+  const before = count();
+  const replay = await api.post(`${root}/${id}/replay`, { body: { after: first.position - 1 } });
+  expect(replay).toMatchObject({ status: 200, body: { after: first.position - 1, generation: 1 } });
+  await until(async () => expect(count()).toBeGreaterThan(before));
+  const byTime = await api.post(`${root}/${id}/replay`, { body: { from: first.recordedAt } });
+  expect(byTime.status).toBe(200);
+  expect(byTime.body.after).toBeLessThan(first.position);
+  await until(async () => expect(count()).toBeGreaterThan(before + 1));
+  for (const body of [{}, { after: 1, from: '2026-01-01' }, { after: head + 1_000_000 }])
+    expect((await api.post(`${root}/${id}/replay`, { body })).status).toBe(422);
+});
+
+test('a deleted endpoint gets nothing more, and wrong requests are refused', async () => {
+  const { path, id } = await endpoint();
+  const deleted = await api.send('DELETE', `${root}/${id}`);
+  expect(deleted).toMatchObject({ status: 200, body: { status: 'deleted' } });
+  expect((await api.post(`${root}/${id}/test`)).status).toBe(404);
+  await placedOrder(api);
+  expect(receiver.ids(path)).toEqual([]);
+  const [created] = await journal(endpointLog, db).find({ orderId: id }).sort({ version: 1 }).toArray();
+  if (created?.type !== 'EndpointCreated') throw new Error('Its log has no beginning.');
+  const { secretId } = created.data as { secretId: string };
+  await expect(api.mongo.webhookSecrets.read([secretId])).rejects.toThrow('lacks the webhook secret');
+  for (const url of ['ftp://shop.example', 'shop.example', 'https://ada:secret@shop.example'])
+    expect(await api.post(root, { body: { url } })).toMatchObject({
+      status: 422,
+      body: { code: 'invalid_url' },
+    });
+  expect((await api.post(root, { body: { url: receiver.url, after: 1_000_000_000 } })).status).toBe(422);
+  expect((await api.get(`${root}/none`)).status).toBe(404);
+  expect((await api.post(`${root}/none/rotate-secret`)).status).toBe(404);
+});

@@ -1,0 +1,58 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { type Certified, certify } from '../support/certify.js';
+
+const providers = {
+  example: 'test/effects/example-provider/payments.mjs',
+  chargesTwice: 'test/effects/wrong-providers/charges-twice.mjs',
+  forgets: 'test/effects/wrong-providers/forgets.mjs',
+  declinesOnTimeOut: 'test/effects/wrong-providers/declines-on-time-out.mjs',
+};
+
+let folder: string;
+let certified: Readonly<Record<keyof typeof providers, Certified>>;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'orders-certification-'));
+  const of = (name: keyof typeof providers) =>
+    certify('payments', providers[name], { EXAMPLE_LEDGER: join(folder, name) });
+  const [example, chargesTwice, forgets, declinesOnTimeOut] = await Promise.all([
+    of('example'),
+    of('chargesTwice'),
+    of('forgets'),
+    of('declinesOnTimeOut'),
+  ]);
+  certified = { example, chargesTwice, forgets, declinesOnTimeOut };
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+test('the example is certified', () => {
+  const { exitCode, failed, certificate } = certified.example;
+  expect({ exitCode, failed }).toEqual({ exitCode: 0, failed: [] });
+  expect(certificate).toMatchObject({ kind: 'payments', provider: providers.example, passed: true });
+  expect(certificate.cases).toHaveLength(46);
+});
+
+test('a provider that charges twice for a key is not', () => {
+  const { exitCode, failed, certificate } = certified.chargesTwice;
+  expect({ exitCode, passed: certificate.passed }).toEqual({ exitCode: 1, passed: false });
+  expect(failed).toContain('capture: repeated: would charge twice');
+  expect(failed).toContain('capture: crash after the call: would charge twice');
+  expect(failed.filter((one) => /^(authorize|void|refund)/.test(one))).toEqual([]);
+});
+
+test('a provider that forgets a charge that took effect is not', () => {
+  const { exitCode, failed } = certified.forgets;
+  expect(exitCode).toBe(1);
+  expect(failed).toContain('authorize: crash after the call: would charge twice');
+  expect(failed).toContain('authorize: time-out that took effect: would charge twice');
+  expect(failed).not.toContain('authorize: repeated: would charge twice');
+});
+
+test('a provider that declines on a time-out is not', () => {
+  const { exitCode, failed } = certified.declinesOnTimeOut;
+  expect(exitCode).toBe(1);
+  expect(failed).toContain('authorize: time-out that took effect: a time-out would decide an order');
+});

@@ -1,0 +1,34 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import process from 'node:process';
+import type { Certificate } from '../../src/effects/certification/certify.js';
+
+export interface Certified {
+  readonly exitCode: number;
+  readonly certificate: Certificate;
+  /** names of the cases that failed, with what it would cost */
+  readonly failed: readonly string[];
+}
+
+/** Runs `orders certify` as a user does. */
+export async function certify(
+  kind: Certificate['kind'],
+  provider: string,
+  env: Readonly<Record<string, string>>,
+): Promise<Certified> {
+  const script = join(process.cwd(), 'dist', 'src', 'cli', 'main.js');
+  const { exitCode, stdout } = await new Promise<{ exitCode: number; stdout: string }>((resolve) => {
+    const options = { env: { PATH: process.env['PATH'], ...env } };
+    const child = execFile(
+      process.execPath,
+      [script, 'certify', kind, provider, '--json'],
+      options,
+      (_, out) => resolve({ exitCode: child.exitCode ?? -1, stdout: out }),
+    );
+  });
+  const certificate: Certificate = JSON.parse(stdout);
+  const failed = certificate.cases
+    .filter(({ passed }) => !passed)
+    .map(({ case: name, risk }) => `${name}: ${risk}`);
+  return { exitCode, certificate, failed };
+}

@@ -1,0 +1,272 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { addKey } from '../../src/access/keys.js';
+import { type BreakableServer, breakableMongodb } from '../support/breakable-server.js';
+import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../support/orders-over-http.js';
+import type { RoleProcess } from '../support/role-process.js';
+import { createSystem, type System } from '../support/system.js';
+import { until } from '../support/until.js';
+import { desktop, expectAccessible, expectFits, openBrowser, phone } from './browser.js';
+
+let mongodb: BreakableServer;
+let system: System;
+let server: RoleProcess;
+let api: Api;
+let browser: Browser;
+let context: BrowserContext;
+let page: Page;
+/** An order that was shipped and delivered. */
+let told: PlacedOrder;
+
+/** On the port of its first start. */
+async function startServer(port = '0'): Promise<RoleProcess> {
+  return await system.start('write,read', { HTTP_PORT: port, ATTENTION_AFTER: '1s' });
+}
+
+beforeAll(async () => {
+  const opening = openBrowser();
+  mongodb = await breakableMongodb();
+  system = createSystem({ mongodb: mongodb.address });
+  [server, browser] = await Promise.all([startServer(), opening, system.start('worker,feed')]);
+  api = apiAt(server.address);
+  context = await browser.newContext({ viewport: desktop });
+  page = await context.newPage();
+  page.setDefaultTimeout(60_000);
+  told = await api.place({ id: 'told' });
+  const { body } = await told.tell('shipments');
+  await told.tell(`shipments/${body.shipmentId}/dispatch`, byDhl);
+  await told.tell(`shipments/${body.shipmentId}/deliver`);
+}, 120_000);
+afterEach(async () => {
+  await page.setViewportSize(desktop);
+});
+afterAll(async () => {
+  await browser?.close();
+  await system?.end();
+  await mongodb?.end();
+}, 60_000);
+
+const open = async (path: string) => await page.goto(`${server.address}${path}`);
+const shows = async (text: string | RegExp) => await page.getByText(text).first().waitFor();
+const press = async (name: string) => await page.getByRole('button', { name, exact: true }).click();
+const banner = () => page.locator('.banner');
+
+describe('an order', () => {
+  test('is seen to be confirmed without a reload', async () => {
+    const { body } = await api.post('/v1/orders', orderOf({ id: 'watched', ...paidWith('tok_pending') }));
+    await open(`/orders/${body.orderId}`);
+    await shows('Payment pending');
+    await page.locator('.order-head .status.busy').getByText('pending').waitFor();
+    await page.evaluate(() => Object.assign(globalThis, { isTheSame: true }));
+    const [pending] = (await api.get('/v1/orders/watched/events')).body.data.filter(
+      ({ type }: { type: string }) => type === 'PaymentPending',
+    );
+    const settled = {
+      orderId: body.orderId,
+      reference: pending.causationId,
+      authorizationId: pending.data.authorizationId,
+    };
+    expect((await api.webhook('payments', 'payment.authorized', settled)).status).toBe(202);
+    await page.locator('.order-head .status.good').getByText('confirmed').waitFor();
+    await shows('Order confirmed');
+    expect(await page.evaluate(() => 'isTheSame' in globalThis)).toBe(true);
+  });
+
+  test('is seen as it was, with what changed, and with what was allowed then', async () => {
+    await open('/orders/told');
+    await shows('As it is');
+    await page.getByRole('slider').focus();
+    await page.keyboard.press('Home');
+    await shows('As it was after version 1');
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowRight');
+    await shows('As it was after version 3');
+    expect(new URL(page.url()).search).toBe('?v=3');
+    expect(await page.locator('[data-changed]').allInnerTexts()).toEqual([
+      expect.stringContaining('Authorized'),
+    ]);
+    await shows('What could be done at version 3');
+    await page.keyboard.press('End');
+    await shows('As it is');
+    expect(new URL(page.url()).search).toBe('');
+    const [, second] = (await api.get('/v1/orders/told/events')).body.data;
+    await open(`/orders/told?at=${second.occurredAt}`);
+    await shows(/As it was after version/);
+    await page.locator('.why').getByText('Stock reserved').waitFor();
+    await shows('the outcome of reserve, owed since version 1');
+  });
+
+  test('is cancelled as its preview said, after it was seen in the timeline', async () => {
+    const order = await api.place({ id: 'cancelled' });
+    await open(`/orders/${order.id}`);
+    await press('Cancel');
+    await page.getByRole('textbox', { name: 'why' }).fill('changed their mind');
+    await press('Preview');
+    await shows('As it would be');
+    await page.locator('.line .ghost.preview').first().waitFor();
+    expect(await order.view()).toMatchObject({ status: 'confirmed', version: 4 });
+    expect(await page.locator('.typed-lines code').allInnerTexts()).toEqual([
+      expect.stringMatching(/^curl .*\/v1\/orders\/cancelled\/cancel .*If-Match: "4".*changed their mind/),
+      `npx orders cancel cancelled --reason 'changed their mind' --if-match 4`,
+    ]);
+    await press('Confirm: cancel');
+    await page.locator('.order-head .status').getByText('cancelled').waitFor();
+    expect((await order.log()).slice(4)).toContain('OrderCancelled');
+    await shows('the order is cancelled');
+    expect(await page.getByRole('button', { name: 'Hold', exact: true }).isDisabled()).toBe(true);
+  });
+
+  test('is not changed by a page that is out of date', async () => {
+    const order = await api.place({ id: 'stale' });
+    await open(`/orders/${order.id}`);
+    await press('Hold');
+    await page.getByRole('textbox', { name: 'why' }).fill('looks wrong');
+    await press('Preview');
+    await shows('As it would be');
+    await order.tell('cancel', { reason: 'meanwhile' });
+    await press('Confirm: hold');
+    await page
+      .getByRole('alert')
+      .getByText(/has changed|not allowed/)
+      .waitFor();
+    expect(await order.view()).toMatchObject({ status: 'cancelled', held: false });
+  });
+
+  test('can be read without JavaScript', async () => {
+    const plain = await browser.newContext({ javaScriptEnabled: false });
+    const reader = await plain.newPage();
+    await reader.goto(`${server.address}/orders/told`);
+    expect(await reader.locator('article').innerText()).toMatch(/Order told[^]*completed[^]*EUR 39\.98/);
+    await plain.close();
+  });
+});
+
+describe('the page', () => {
+  const paths = [
+    '/orders',
+    '/orders/told',
+    '/orders/told?v=3',
+    '/attention',
+    '/system',
+    '/customers/c-1',
+    '/stock?sku=A-1',
+  ];
+
+  test.each(['light', 'dark'] as const)('is accessible in %s', async (colorScheme) => {
+    await page.emulateMedia({ colorScheme });
+    for (const path of paths) {
+      await open(path);
+      await page.locator('main :is(table, [role=table], .attention, .empty)').first().waitFor();
+      await expectAccessible(page);
+    }
+    await page.emulateMedia({ colorScheme: null });
+  });
+
+  test('fits a phone', async () => {
+    await page.setViewportSize(phone);
+    for (const path of paths) {
+      await open(path);
+      await page.locator('main :is(table, [role=table], .attention, .empty)').first().waitFor();
+      await expectFits(page);
+    }
+  });
+
+  test('is used by the keyboard alone', async () => {
+    await open('/orders?status=completed');
+    await page.getByRole('link', { name: 'told', exact: true }).waitFor();
+    await page.keyboard.press('Tab');
+    expect(await page.locator(':focus').innerText()).toBe('Skip to content');
+    await page.keyboard.press('Enter');
+    const focused = () => page.evaluate<string>('document.activeElement.textContent');
+    for (let steps = 0; steps < 100 && (await focused()) !== 'told'; steps += 1)
+      await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.waitForURL('**/orders/told');
+    await shows('As it is');
+    await page.keyboard.press('ArrowLeft');
+    await shows(/As it was after version/);
+  });
+
+  test('lists any number of orders with few rows in the document', async () => {
+    const many = await context.newPage();
+    await many.addInitScript({ content: answerWithMany(await told.view()) });
+    await many.goto(`${server.address}/orders`);
+    await many.getByText('100,000 orders').waitFor();
+    const rows = many.locator('.orders-space [role=row]');
+    for (const [share, seen] of [
+      [0.5, 'many-50000'],
+      [1, 'many-99999'],
+    ] as const) {
+      await many.evaluate<unknown>(
+        `{ const it = document.querySelector('.orders-scroller'); it.scrollTo(0, it.scrollHeight * ${share}); }`,
+      );
+      await many.getByRole('link', { name: seen, exact: true }).waitFor();
+      expect(await rows.count()).toBeLessThanOrEqual(100);
+    }
+    await many.close();
+  });
+});
+
+test('with AUTH=on the page signs in, and has only the buttons that its reader may use', async () => {
+  const guarded = await system.start('read', { AUTH: 'on', CURSOR_SECRET: 'a-secret-of-the-tests' });
+  const { key } = await addKey(system.db, { client: 'desk', scopes: ['orders:read', 'events:read'] });
+  const own = await browser.newContext({ viewport: desktop });
+  const reader = await own.newPage();
+  await reader.goto(`${guarded.address}/orders/told`);
+  await reader.getByLabel('API key').fill('ordk_wrong');
+  await reader.getByRole('button', { name: 'Sign in' }).click();
+  await reader.getByRole('alert').getByText(/key/).waitFor();
+  await reader.getByLabel('API key').fill(key);
+  await reader.getByRole('button', { name: 'Sign in' }).click();
+  await reader.getByText('key:desk').waitFor();
+  await reader.getByText('As it is').waitFor();
+  await reader.getByText('(not for this key)').first().waitFor();
+  expect(await reader.locator('.commands button').count()).toBe(0);
+  expect(await reader.evaluate('document.cookie')).toBe('');
+  await own.close();
+  await guarded.stop();
+});
+
+describe('an outage', () => {
+  test('of the API is said, and over by itself', async () => {
+    await open('/orders/told');
+    await shows('live');
+    const { port } = new URL(server.address);
+    await server.kill();
+    await banner().getByText('The API does not answer').waitFor();
+    await shows('connecting');
+    expect(await page.locator('.order-head').innerText()).toContain('told');
+    server = await startServer(port);
+    await banner().waitFor({ state: 'hidden' });
+    await told.tell('notes', { text: 'after the outage' });
+    await shows('after the outage');
+  });
+
+  test('of MongoDB leaves an order to be read, and is over by itself', async () => {
+    await mongodb.stop();
+    await open('/orders/told');
+    await page
+      .locator('.order-head')
+      .getByText(/read from its (workflow|history)/)
+      .waitFor();
+    await page.locator('.events').getByText('Order completed').waitFor();
+    await banner().getByText('it is tried again by itself').waitFor();
+    await mongodb.revive();
+    await banner().waitFor({ state: 'hidden', timeout: 60_000 });
+    await until(async () => {
+      await page.reload();
+      expect(await page.locator('.order-head').innerText()).not.toContain('read from');
+    });
+  });
+});
+
+/** A script that answers a request for the list with 100,000 orders like this one. */
+function answerWithMany(order: object): string {
+  return `{
+    const answer = globalThis.fetch;
+    const data = Array.from({ length: 100_000 }, (_, index) => ({ ...${JSON.stringify(order)}, orderId: 'many-' + index }));
+    globalThis.fetch = (path, init) => String(path).startsWith('/v1/orders?')
+      ? Promise.resolve({ ok: true, status: 200, headers: new Headers(), json: () => Promise.resolve({ data }) })
+      : answer(path, init);
+  }`;
+}
