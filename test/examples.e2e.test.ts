@@ -322,6 +322,17 @@ const walk: readonly (readonly [name: string, prepare?: Prepare])[] = [
     'POST /v1/keys/{keyId}/revoke',
     async () => ({ keyId: (answers.get('POST /v1/keys') as { keyId: string }).keyId }),
   ],
+  ['POST /v1/webhook-endpoints'],
+  ['GET /v1/webhook-endpoints'],
+  ['GET /v1/webhook-endpoints/{endpointId}', endpoint],
+  ['PATCH /v1/webhook-endpoints/{endpointId}', endpoint],
+  ['POST /v1/webhook-endpoints/{endpointId}/rotate-secret', endpoint],
+  ['POST /v1/webhook-endpoints/{endpointId}/test', endpoint],
+  ['POST /v1/webhook-endpoints/{endpointId}/replay', endpoint],
+  ['GET /v1/webhook-endpoints/{endpointId}/deliveries', endpoint],
+  ['POST /v1/webhook-endpoints/{endpointId}/deliveries/{eventId}/retry', endpoint],
+  ['GET /v1/subscriptions'],
+  ['DELETE /v1/webhook-endpoints/{endpointId}', endpoint],
   ['POST /v1/customers/{customerId}/forget'],
   ['GET /v1/customers/{customerId}/forget'],
   ['GET /metrics'],
@@ -386,6 +397,11 @@ function exampleIs(status: string): Prepare {
     await api.order('example').becomes({ status });
     return {};
   };
+}
+
+/** The endpoint that was made before. */
+async function endpoint() {
+  return answers.get('POST /v1/webhook-endpoints') as { endpointId: string };
 }
 
 /** An order whose capture was declined. */

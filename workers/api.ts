@@ -2,6 +2,7 @@ import { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { createEndpointGateway } from '../src/api/commands/endpoint-gateway.js';
 import { createGateway, type GatewayOptions, gatewaySettings } from '../src/api/commands/gateway.js';
+import { loadProviders } from '../src/effects/provider-modules.js';
 import { createMarkUpdates } from '../src/effects/inventory/recognize-database.js';
 import { concernOfStock, stockState } from '../src/effects/inventory/stock-state.js';
 import { registerCommands } from '../src/api/commands/routes.js';
@@ -185,6 +186,7 @@ export async function buildApi(
       persons,
       feedTaskQueue: feedTaskQueue(taskQueue),
       orderTaskQueue: taskQueue,
+      loadProviders: () => loadProviders(config),
       attentionAfterMs: config.attentionAfterMs,
       cursorSecrets: secrets.cursor,
       uiUrl: config.temporal.uiUrl,

@@ -29,8 +29,7 @@ const FIRST_LOOK_BACK_MS = 7 * 86_400_000;
 
 /**
  * The role `feed`: gives positions to events, updates the views across orders, and delivers
- * webhooks. Any number of
- * processes may run: one is active, the others stand by.
+ * webhooks. Any number of processes may run: one is active, the others stand by.
  */
 export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
   const orderTaskQueue = context.config.temporal.taskQueue;
@@ -95,7 +94,8 @@ async function startSchedule({ config, logger }: RoleContext, deployment: Deploy
 }
 
 /**
- * Starts again what was ended from outside: the reconciliation's schedule, and rebuilds. A paused schedule stays paused, because a person has paused it; readiness reports that.
+ * Starts again what was ended from outside: the reconciliation's schedule, and rebuilds. A paused
+ * schedule stays paused, because a person has paused it; readiness reports that.
  */
 async function restartEnded(
   { config, mongo, logger }: RoleContext,

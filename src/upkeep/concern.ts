@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { idleTasks } from '../log/feed/leases.js';
+import { unheldTasks } from '../log/feed/leases.js';
 import { projecting, sequencing } from '../log/feed/standing.js';
 import { logs } from '../logs.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
@@ -14,7 +14,7 @@ const standingTasks = [
 
 /** Which standing tasks no process does, and since when; undefined if all are done. */
 export async function standingConcern(db: Db): Promise<string | undefined> {
-  const idle = await idleTasks(db, standingTasks);
+  const idle = await unheldTasks(db, standingTasks);
   if (idle.length === 0) return undefined;
   const told = idle.map(({ task, since }) =>
     since === undefined

@@ -6,6 +6,7 @@ import process from 'node:process';
 export interface RoleProcess {
   /** `http://host:port`; empty if it serves no HTTP */
   readonly address: string;
+  readonly pid: number;
   isRunning(): boolean;
   /** Suspends the process until `thaw`. Its connections stay open. */
   freeze(): void;
@@ -51,6 +52,7 @@ export async function startRoleProcess(env: Readonly<Record<string, string>>): P
   }
   return {
     address: /API +(http:\S+)/.exec(output)?.[1] ?? '',
+    pid: child.pid ?? 0,
     isRunning,
     freeze: () => child.kill('SIGSTOP'),
     thaw: () => child.kill('SIGCONT'),

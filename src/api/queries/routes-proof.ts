@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { verifyOrders } from '../../effects/proof.js';
+import type { Providers } from '../../effects/provider-modules.js';
 import { answering } from '../../log/journal/durability.js';
 import { journal } from '../../log/journal/journal.js';
 import type { Discrepancy } from '../../log/proof/comparison.js';
@@ -39,10 +40,12 @@ export interface ProofDeps {
   readonly client: Client;
   readonly db: Db;
   readonly orderTaskQueue: string;
+  /** as the workers have them */
+  readonly loadProviders: () => Promise<Providers>;
 }
 
 /** `npx orders verify --order`, over HTTP. */
-export function registerProof(app: Http, { client, db, orderTaskQueue }: ProofDeps): void {
+export function registerProof(app: Http, { client, db, orderTaskQueue, loadProviders }: ProofDeps): void {
   app.get(
     '/v1/orders/:orderId/proof',
     {
@@ -63,7 +66,7 @@ export function registerProof(app: Http, { client, db, orderTaskQueue }: ProofDe
         .sort({ version: -1 })
         .limit(1)
         .toArray();
-      const verified = { client, db, taskQueue: orderTaskQueue };
+      const verified = { client, db, taskQueue: orderTaskQueue, providers: await loadProviders() };
       const { events, withoutHistory, discrepancies } = await verifyOrders(verified, { orderId });
       const hasHistory = withoutHistory === 0;
       if (events === 0 && !hasHistory && discrepancies.length === 0) throw orderNotFound(orderId);

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { Secrets } from '../../server/config.js';
+import type { Providers } from '../../effects/provider-modules.js';
 import type { FeedTail } from '../../log/feed/feed.js';
 import type { PersonsAtEdge } from '../persons.js';
 import type { Http } from '../server.js';
@@ -31,6 +32,8 @@ export interface QueryDeps {
   readonly feedTaskQueue: string;
   /** of the orders' workflows */
   readonly orderTaskQueue: string;
+  /** the providers of the workers */
+  readonly loadProviders: () => Promise<Providers>;
   /** an effect or a payment that is open for longer than this needs a person */
   readonly attentionAfterMs: number;
   /** of the cursors of lists */
@@ -50,6 +53,7 @@ export function registerQueries(
     persons,
     feedTaskQueue,
     orderTaskQueue,
+    loadProviders,
     attentionAfterMs,
     cursorSecrets,
     uiUrl,
@@ -61,7 +65,7 @@ export function registerQueries(
   const attention = { client, db, orderTaskQueue, attentionAfterMs };
   registerOrderQueries(app, { db, views, reader, past, cursors, attention, persons });
   registerNext(app, { client, db, reader, uiUrl });
-  registerProof(app, { client, db, orderTaskQueue });
+  registerProof(app, { client, db, orderTaskQueue, loadProviders });
   registerAttention(app, { ...attention, cursors });
   registerTimeTravel(app, past);
   registerFeedQueries(app, { db, reader, tail });

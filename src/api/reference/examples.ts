@@ -11,6 +11,7 @@ export const idExamples: Readonly<Record<string, string>> = {
   sku: 'A-1',
   customerId: 'c-1',
   name: 'customers',
+  eventId: 'example:1',
 };
 
 const order = {
@@ -49,6 +50,9 @@ export const bodyExamples: Readonly<Record<string, object>> = {
   'POST /v1/projections/{name}/parked/{orderId}/skip': { reason: 'it was corrected by hand' },
   'POST /v1/keys': { client: 'shop', scopes: ['orders:read', 'orders:write'] },
   'POST /v1/session': { key: 'ordk_0123456789abcdef_the-secret-of-your-key' },
+  'POST /v1/webhook-endpoints': { url: 'https://shop.example/hooks', events: ['OrderConfirmed'] },
+  'PATCH /v1/webhook-endpoints/{endpointId}': { events: ['OrderConfirmed', 'OrderCompleted'] },
+  'POST /v1/webhook-endpoints/{endpointId}/replay': { after: 0 },
   'POST /v1/webhooks/payments': {
     type: 'payment.authorized',
     data: { orderId: 'example', reference: 'example:authorize:2', authorizationId: 'auth_1' },

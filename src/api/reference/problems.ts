@@ -31,8 +31,8 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     remedy: 'Send it again; a command with the same Idempotency-Key.',
   },
   invalid_url: {
-    cause: 'The path is not encoded correctly.',
-    remedy: 'Encode each part of the path: a % starts two hexadecimal digits of UTF-8.',
+    cause: 'The path is not encoded correctly; or the URL of a webhook endpoint cannot be used.',
+    remedy: 'Encode each part: a % starts two hexadecimal digits of UTF-8. Of an endpoint, see `errors`.',
   },
   unknown_path: {
     cause: 'There is no such route, or not in a process of this role.',
@@ -333,6 +333,18 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
   other_view_version: {
     cause: 'The view was built by another version of its code than this process has.',
     remedy: 'Rebuild the view, or ask a process of that version.',
+  },
+  endpoint_not_found: {
+    cause: 'There is no such webhook endpoint, or it was deleted.',
+    remedy: 'List them: `npx orders webhooks list`.',
+  },
+  event_not_found: {
+    cause: 'The feed has no such event.',
+    remedy: 'Name it by its order and version, as the message had it.',
+  },
+  replay_place: {
+    cause: 'A replay was asked for from two places, or from none.',
+    remedy: 'Say either `after` or `from`.',
   },
   key_not_found: { cause: 'There is no such API key.', remedy: 'List them: `npx orders keys list`.' },
 };

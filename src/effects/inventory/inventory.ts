@@ -204,7 +204,7 @@ async function earlierOutcome<T extends StockEffect>(
 ): Promise<OutcomeOf<T>> {
   const movement = await movements(db).findOne({ _id: key }, { readConcern: { level: 'linearizable' } });
   if (movement === null) throw changedConcurrently(key);
-  if (!isDeepStrictEqual(asStored(movement.lines), asStored(lines)))
+  if (!isDeepStrictEqual(asStored({ lines: movement.lines }), asStored({ lines })))
     throw new Error(`The key ${key} was used for other lines: another movement needs a new key.`);
   // A key belongs to one effect type, so the outcome is of that type.
   return movement.outcome as OutcomeOf<T>;

@@ -155,7 +155,7 @@ export interface EntityListener {
 }
 
 const POLL_EVERY_MS = 1_000;
-/** Of a timer; the wait goes on after it. */
+/** After this the feed is polled once, and the wait begins anew. */
 const LONGEST_WAIT_MS = 86_400_000;
 const rememberedEvents = 500;
 /** The longest time that `stop` waits for the change stream. */

@@ -39,7 +39,7 @@ function hasRunOut(until: string) {
  *
  * @returns the tasks that `holder` has now
  */
-export async function takeLeases(
+export async function acquireLeases(
   db: Db,
   holder: string,
   tasks: readonly string[],
@@ -68,7 +68,7 @@ export async function releaseLease(db: Db, holder: string, task: string): Promis
 }
 
 /** The tasks that no process does now, and since when; without a time if none ever did. */
-export async function idleTasks(
+export async function unheldTasks(
   db: Db,
   tasks: readonly string[],
 ): Promise<readonly { readonly task: string; readonly since?: Date }[]> {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
 import { withTimeout } from '../../outages/timeout.js';
-import { LEASE_MS, releaseLease, RENEW_EVERY_MS, takeLeases } from './leases.js';
+import { LEASE_MS, releaseLease, RENEW_EVERY_MS, acquireLeases } from './leases.js';
 
 /** Work without an end, which one process at a time does. */
 export interface StandingTask {
@@ -50,35 +50,35 @@ const GIVEN_UP_MS = 5_000;
 export async function doStanding({ db, tasks, signal, report }: Standing): Promise<void> {
   const holder = randomUUID();
   const renewing = report(RENEWING);
-  const turns = tasks.map((task) => {
+  const terms = tasks.map((task) => {
     const release = async () => await releaseLease(db, holder, task.name);
-    return new Turn(task, report(task.name), release);
+    return new Term(task, report(task.name), release);
   });
   let renewedAt = performance.now();
   while (!signal.aborted) {
-    const due = turns.filter((turn) => turn.isDue());
+    const due = terms.filter((term) => term.isDue());
     const askedAt = performance.now();
     try {
       const names = due.map(({ name }) => name);
-      const held = await withTimeout(LEASE_MS, takeLeases(db, holder, names));
+      const held = await withTimeout(LEASE_MS, acquireLeases(db, holder, names));
       renewedAt = askedAt;
       renewing.worked();
-      for (const turn of due) {
-        if (!held.has(turn.name)) void turn.end();
-        else if (!signal.aborted) turn.begin();
+      for (const term of due) {
+        if (!held.has(term.name)) void term.end();
+        else if (!signal.aborted) term.begin();
       }
     } catch (error) {
       if (!signal.aborted) renewing.failed(error);
       // By now another process may have the leases.
-      if (performance.now() - renewedAt >= LEASE_MS) for (const turn of turns) void turn.end();
+      if (performance.now() - renewedAt >= LEASE_MS) for (const term of terms) void term.end();
     }
     await pause(RENEW_EVERY_MS, signal);
   }
-  await Promise.all(turns.map((turn) => turn.end()));
+  await Promise.all(terms.map((term) => term.end()));
 }
 
 /** A task in this process while it has the lease. */
-class Turn {
+class Term {
   readonly name: string;
   private readonly task: StandingTask;
   private readonly report: StandingReport;

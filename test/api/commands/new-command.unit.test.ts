@@ -18,12 +18,16 @@ beforeAll(async () => {
   // Below this checkout, so that the compiler and Node find its packages.
   copy = await mkdtemp(join(root, '.cache', 'new-command-'));
   await cp(join(root, 'src'), join(copy, 'src'), { recursive: true });
+  // The client scripts install what is missing, as `npm start` does.
+  const filter = (path: string) => !path.endsWith('.ts');
+  await cp(join(root, 'workers'), join(copy, 'workers'), { recursive: true, filter });
   await writeFile(
     join(copy, 'tsconfig.json'),
     JSON.stringify({
       extends: join(root, 'tsconfig.json'),
       compilerOptions: { rootDir: '.', outDir: 'dist', noEmitOnError: true, sourceMap: false },
       include: ['src'],
+      exclude: ['src/web'],
     }),
   );
 });

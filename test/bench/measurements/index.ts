@@ -1,6 +1,7 @@
 import type { Measurement } from '../harness/bench.js';
 import { access } from './access.js';
 import { historyCosts } from './history-cost.js';
+import { idle } from './idle.js';
 import { ordersAccept } from './orders-accept.js';
 import { ordersConfirm } from './orders-confirm.js';
 import { ordersThroughput } from './orders-throughput.js';
@@ -35,6 +36,7 @@ export const measurements: readonly Measurement[] = [
   feedLag,
   streamMemory,
   workerMemory,
+  idle,
   overload,
   startReady,
 ];

@@ -4,7 +4,7 @@ import type { CommandStartedEvent, Db } from 'mongodb';
 import { customers } from '../../../src/views/customers.js';
 import { createFeedTasks } from '../../../src/log/views/feed-tasks.js';
 import { orderLog } from '../../../src/order-log.js';
-import { idleTasks } from '../../../src/log/feed/leases.js';
+import { unheldTasks } from '../../../src/log/feed/leases.js';
 import { doStanding, type StandingTask } from '../../../src/log/feed/standing.js';
 import { watchStates } from '../../../src/log/views/feeding/state-changes.js';
 import { createFeedWork } from '../../../workers/feed-activities.js';
@@ -78,12 +78,14 @@ test('one of two processes has all tasks, and the other has them when that one s
   const at = new Map<string, string[]>();
   const one = start(tasksOf('one', names, at));
   await until(async () => expect([...at]).toEqual(names.map((name) => [name, ['one']])));
-  start(tasksOf('two', names, at));
-  expect(await idleTasks(db, names)).toEqual([]);
+  const two = start(tasksOf('two', names, at));
+  await until(async () =>
+    expect(await unheldTasks(db, [...names, 'unheard-of'])).toEqual([{ task: 'unheard-of' }]),
+  );
   await one.stop();
-  expect(await idleTasks(db, names)).toEqual(names.map((task) => ({ task, since: expect.any(Date) })));
   await until(async () => expect([...at]).toEqual(names.map((name) => [name, ['two']])));
-  expect(await idleTasks(db, [...names, 'unheard-of'])).toEqual([{ task: 'unheard-of' }]);
+  await two.stop();
+  expect(await unheldTasks(db, names)).toEqual(names.map((task) => ({ task, since: expect.any(Date) })));
 });
 
 test('a process that is cut off tells of it and ends its tasks, and another one has them', async () => {
@@ -103,11 +105,11 @@ test('a lease that was given before the clock of MongoDB was put back has run ou
   await db
     .collection<{ _id: string }>('leases')
     .updateOne({ _id: 'feed' }, { $set: { [`tasks.${name}`]: lease } }, { upsert: true });
-  expect(await idleTasks(db, [name])).toEqual([{ task: name, since: lease.until }]);
+  expect(await unheldTasks(db, [name])).toEqual([{ task: name, since: lease.until }]);
   const at = new Map<string, string[]>();
   start(tasksOf('one', [name], at));
   await until(async () => expect(at.get(name)).toEqual(['one']));
-  expect(await idleTasks(db, [name])).toEqual([]);
+  await until(async () => expect(await unheldTasks(db, [name])).toEqual([]));
 });
 
 test('the sequencer fails if Temporal does not answer, so that another process may lead', async () => {
@@ -141,7 +143,8 @@ test('what fails again and again in one process is left to another one', async (
   await until(async () => expect(at.get(well)).toEqual(['one']));
   start(tasksOf('two', [broken, well], at));
   await until(async () => expect(at.get(broken)).toEqual(['two']));
-  expect(at.get(well)).toEqual(['one']);
+  // A process that is late with its renewals may lose one to the other.
+  await until(async () => expect(at.get(well)).toHaveLength(1));
   expect(one.failures.length).toBeGreaterThan(1);
 });
 
@@ -164,12 +167,8 @@ test('with nothing to do, the feed and all views renew their leases by one comma
       expect(new Set(idle)).toEqual(new Set(['findAndModify', 'getMore']));
       expect(idle.filter((name) => name === 'findAndModify')).toHaveLength(4);
     });
-    expect(
-      await idleTasks(
-        db,
-        standing.map(({ name }) => name),
-      ),
-    ).toEqual([]);
+    const tasks = standing.map(({ name }) => name);
+    await until(async () => expect(await unheldTasks(db, tasks)).toEqual([]));
   } finally {
     watching.abort();
     await watched;

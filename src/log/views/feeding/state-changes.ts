@@ -8,7 +8,7 @@ import { projections } from './state.js';
 const AWAIT_MS = 2_000;
 const OPEN_AGAIN_MS = 1_000;
 /** Fields that a feeder, or a sequencer, does not write while it makes headway. */
-const changed = ['epoch', 'collection', 'parked'].map((field) => ({
+const otherThanHeadway = ['epoch', 'collection', 'parked'].map((field) => ({
   [`updateDescription.updatedFields.${field}`]: { $exists: true },
 }));
 
@@ -31,7 +31,7 @@ async function watch(db: Db, signal: AbortSignal, onChange: () => void): Promise
       {
         $match: {
           'ns.coll': { $in: collections },
-          $or: [{ operationType: { $ne: 'update' } }, ...changed],
+          $or: [{ operationType: { $ne: 'update' } }, ...otherThanHeadway],
         },
       },
       { $project: { _id: 1 } },
