@@ -3,9 +3,10 @@ import type { Db } from 'mongodb';
 import type { WebhookSecrets } from '../access/webhook-secrets.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { type PositionedEvent, readFeed, skipLostPositions } from '../log/feed/feed.js';
-import type { Generations } from '../log/feed/generations.js';
+import { feedGenerations, type Generations } from '../log/feed/generations.js';
 import { committed, durable } from '../log/journal/durability.js';
 import { eventOf, journal } from '../log/journal/journal.js';
+import { messageOf } from '../outages/message-of.js';
 import { upcastIfKnown } from '../order/upcasters.js';
 import { orderLog } from '../order-log.js';
 import { cloudEventOf } from './cloud-events.js';
@@ -38,7 +39,7 @@ export interface DeliveringDeps {
   readonly secrets: WebhookSecrets;
   readonly sender: Sender;
   readonly patience: Patience;
-  /** Tells the endpoint's workflow, durably. */
+  /** Tells the endpoint's workflow, durably. Never fails. */
   readonly disable: (endpoint: Endpoint, reason: string) => Promise<void>;
   /** the time from which an endpoint with a rate may be sent the next event, in ms */
   readonly nextSlots: Map<string, number>;
@@ -98,7 +99,9 @@ class Delivering {
   }
 
   async run(): Promise<void> {
-    await this.deliverWaiting();
+    // An endpoint may only seem to be down, by events that it refuses: a further one shows it.
+    if (isDown(this.health) && (await this.mayReadOn())) await this.deliverPage();
+    if (this.maySend() && (await this.isCurrent())) await this.deliverWaiting();
     while (this.maySend() && (await this.mayReadOn())) {
       if (!(await this.deliverPage())) return;
     }
@@ -108,18 +111,27 @@ class Delivering {
     return !this.deps.signal.aborted && !this.isDisabled && !isResting(this.health, Date.now());
   }
 
-  /** Not if the endpoint was changed meanwhile. One that seems to be down is tried with what waits. */
-  private async mayReadOn(): Promise<boolean> {
-    const { orderId: endpointId, version } = this.endpoint;
+  /** Not if the endpoint was changed meanwhile, or the feed has another generation. */
+  private async isCurrent(): Promise<boolean> {
+    const { db } = this.deps;
+    const { orderId: _id, version } = this.endpoint;
     const projection = { version: 1 };
-    const now = await endpointViews(this.deps.db).findOne({ _id: endpointId }, { ...committed, projection });
-    if (now?.version !== version) return false;
-    const waiting = await waitingRows(this.deps.db).distinct(
-      'orderId',
-      { endpointId, nextTryAt: { $exists: true } },
-      committed,
-    );
-    return waiting.length < (isDown(this.health) ? 1 : MOST_WAITING);
+    const [now, { current }] = await Promise.all([
+      endpointViews(db).findOne({ _id }, { ...committed, projection }),
+      feedGenerations(orderLog, db),
+    ]);
+    return now?.version === version && current.generation === this.subscription.generation;
+  }
+
+  private async mayReadOn(): Promise<boolean> {
+    if (!(await this.isCurrent())) return false;
+    const { orderId: endpointId } = this.endpoint;
+    const rows = waitingRows(this.deps.db);
+    // What waits for a person holds the feed up no more.
+    const parked = await rows.distinct('orderId', { endpointId, parkedAt: { $exists: true } }, committed);
+    const others = { endpointId, nextTryAt: { $exists: true }, orderId: { $nin: parked } };
+    const waiting = await rows.distinct('orderId', others, committed);
+    return waiting.length < MOST_WAITING;
   }
 
   private async deliverWaiting(): Promise<void> {
@@ -155,8 +167,9 @@ class Delivering {
       if (outcome !== 'delivered') {
         const later = this.afterFailure(outcome, attempts + 1, failingSince);
         const isParked = later.parkedAt !== undefined;
+        // Not if a person asked for a retry meanwhile.
         await rows.updateOne(
-          { _id },
+          { _id, nextTryAt },
           { $set: later, ...(isParked && { $unset: { nextTryAt: 1 } }) },
           durable,
         );
@@ -261,7 +274,7 @@ class Delivering {
       attempts,
       failure,
       failingSince,
-      ...(isGivenUp(since, now, patience)
+      ...(isGivenUp(attempts, since, now, patience)
         ? { parkedAt: new Date(now).toISOString() }
         : { nextTryAt: new Date(now + inMs) }),
     };
@@ -272,8 +285,14 @@ class Delivering {
     const { orderId: endpointId, url, payload } = this.endpoint;
     const { db, sender, patience, signal } = this.deps;
     const { orderId, version, position, type } = event;
-    const order = payload === 'order' ? await orderAfter(db, orderId, version) : undefined;
     const { generation } = this.subscription;
+    let order: object | undefined;
+    try {
+      if (payload === 'order') order = await orderAfter(db, orderId, version);
+    } catch (error) {
+      // Such as an order with an event of a later version of the code: only it waits.
+      return { failure: `the order cannot be read: ${messageOf(error)}`, retryAfterMs: 0 };
+    }
     const message = cloudEventOf(upcastIfKnown(event), generation, payload, order);
     const sent = await postSigned(sender, { endpointId, url, secrets: this.secrets }, message);
     const now = Date.now();
@@ -289,7 +308,7 @@ class Delivering {
     const { status, retryAfterMs = 0 } = sent;
     this.health = failed(this.health, now, patience, status === 429 || status === 503 ? retryAfterMs : 0);
     if (status === 410) await this.disable('it answered 410 Gone');
-    else if (isGivenUp(this.health.failingSince, now, patience))
+    else if (isGivenUp(this.health.failures, this.health.failingSince, now, patience))
       await this.disable(`nothing was delivered since ${this.health.failingSince}: ${failureOf(sent)}`);
     return { failure: failureOf(sent), retryAfterMs };
   }
@@ -322,7 +341,10 @@ class Delivering {
     const work = async (): Promise<void> => {
       for (const orderId of queue) await deliver(orderId);
     };
-    await Promise.all(Array.from({ length: isDown(this.health) ? 1 : CONCURRENCY }, work));
+    const workers = Array.from({ length: isDown(this.health) ? 1 : CONCURRENCY }, work);
+    // All end before one's failure is told, so that none works beside the next pass.
+    await Promise.allSettled(workers);
+    await Promise.all(workers);
   }
 
   /**

@@ -14,7 +14,7 @@ export interface Patience {
   /** after the first failure; it doubles with each further one */
   readonly firstRetryMs: number;
   readonly longestRetryMs: number;
-  /** then an event is parked, and an endpoint without any success is disabled */
+  /** then an event is parked, and an endpoint without any success is disabled, if it was tried often */
   readonly giveUpAfterMs: number;
 }
 
@@ -64,7 +64,15 @@ export function retryInMs(attempts: number, { firstRetryMs, longestRetryMs }: Pa
   return Math.min(longestRetryMs, firstRetryMs * 2 ** (attempts - 1));
 }
 
-/** Whether it has failed for so long that it is given up. */
-export function isGivenUp(since: string | undefined, now: number, { giveUpAfterMs }: Patience): boolean {
-  return since !== undefined && now - Date.parse(since) >= giveUpAfterMs;
+/**
+ * Whether it has failed for so long that it is given up. It must have been tried often as well:
+ * nothing is delivered in an outage of our own, which is no failure of the receiver.
+ */
+export function isGivenUp(
+  failures: number,
+  since: string | undefined,
+  now: number,
+  { giveUpAfterMs }: Patience,
+): boolean {
+  return failures >= DOWN_AFTER && since !== undefined && now - Date.parse(since) >= giveUpAfterMs;
 }

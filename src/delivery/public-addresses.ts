@@ -1,4 +1,4 @@
-import { lookup } from 'node:dns';
+import { lookup, type LookupAddress } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 
 /** Addresses that are not those of a public server (the IANA special-purpose registries). */
@@ -43,13 +43,31 @@ export class NotPublic extends Error {
   override readonly name = 'NotPublic';
 }
 
+type Answer = (error: NodeJS.ErrnoException | null, addresses?: readonly LookupAddress[]) => void;
+const answers = new Map<string, Answer[]>();
+
+/** A lookup takes one of a few threads of the process, so a slow name takes no second one. */
+function lookupOnce(hostname: string, answer: Answer): void {
+  const pending = answers.get(hostname);
+  if (pending !== undefined) {
+    pending.push(answer);
+    return;
+  }
+  const all = [answer];
+  answers.set(hostname, all);
+  lookup(hostname, { all: true }, (error, addresses) => {
+    answers.delete(hostname);
+    for (const one of all) one(error, addresses);
+  });
+}
+
 /**
  * Resolves a name for a connection, which then goes to just these addresses: the name cannot lead
  * elsewhere after the check.
  */
 export const lookupPublic: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, { ...options, all: true }, (error, addresses) => {
-    const [first] = addresses ?? [];
+  lookupOnce(hostname, (error, addresses = []) => {
+    const [first] = addresses;
     if (error !== null || first === undefined) {
       callback(error ?? new Error(`${hostname} has no address`), '', 0);
       return;
@@ -57,7 +75,7 @@ export const lookupPublic: LookupFunction = (hostname, options, callback) => {
     const other = addresses.find(({ address }) => !isPublic(address));
     if (other !== undefined)
       callback(new NotPublic(`${hostname} is ${other.address}, which is no public address`), '', 0);
-    else if (options.all === true) callback(null, addresses);
+    else if (options.all === true) callback(null, [...addresses]);
     else callback(null, first.address, first.family);
   });
 };

@@ -68,11 +68,16 @@ async function positionBefore(db: Db, from: string, head: number): Promise<numbe
   return low;
 }
 
-/** Has an event delivered soon, whatever became of it before. False if the feed lacks it. */
+/**
+ * Has an event delivered soon, whatever became of it before. One after the checkpoint comes with the
+ * feed, after the earlier ones of its order. False if the feed lacks it.
+ */
 export async function retryDelivery(db: Db, endpointId: string, eventId: string): Promise<boolean> {
   const event = await journal(orderLog, db).findOne({ _id: eventId, position: { $exists: true } }, answering);
   if (event === null) return false;
   const { orderId, version, position = 0, type } = event;
+  const checkpoint = await subscriptionRows(db).findOne({ _id: endpointId }, answering);
+  const isPassed = checkpoint === null || position <= checkpoint.position;
   await waitingRows(db).updateOne(
     { _id: `${endpointId}/${eventId}` },
     {
@@ -80,7 +85,7 @@ export async function retryDelivery(db: Db, endpointId: string, eventId: string)
       $unset: { parkedAt: 1, failingSince: 1 },
       $setOnInsert: { endpointId, orderId, version, position, type, attempts: 0 },
     },
-    { upsert: true, ...durable },
+    { upsert: isPassed, ...durable },
   );
   await subscriptionRows(db).updateOne({ _id: endpointId }, { $unset: { 'health.restUntil': 1 } }, durable);
   return true;

@@ -55,7 +55,8 @@ export function createSender({ allowPrivate, answerWithinMs = ANSWER_WITHIN_MS }
     );
     try {
       const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-        sent.once('response', resolve).on('error', reject).end(body);
+        const unanswered = () => reject(new Error('the connection was closed without an answer'));
+        sent.once('response', resolve).on('error', reject).once('close', unanswered).end(body);
       });
       const text = await beginningOf(answer);
       const retryAfterMs = retryAfter(answer.headers['retry-after'], Date.now());

@@ -12,9 +12,11 @@ import { workflowIdOf } from '../log/journal/entity-log.js';
 import { commandIdOf } from '../log/workflow/command-id.js';
 import type { Message } from '../log/workflow/messages.js';
 import { orderLog } from '../order-log.js';
+import { withTimeout } from '../outages/timeout.js';
 import { deliverDue } from './delivering.js';
 import { endpointViews } from './endpoints.js';
 import { isResting, type Patience, patience as usual } from './health.js';
+import { forgetEndpoint } from './requests.js';
 import { subscriptionRows, waitingRows } from './rows.js';
 import { createSender, type SenderOptions } from './sender.js';
 
@@ -32,6 +34,8 @@ export interface WebhookDeps extends SenderOptions {
 }
 
 const LOOK_EVERY_MS = 2_000;
+const DISABLE_WITHIN_MS = 5_000;
+const END_WITHIN_MS = 5_000;
 
 /** The task that delivers the feed to the endpoints of webhooks. */
 export function deliverWebhooks(deps: WebhookDeps): StandingTask {
@@ -43,10 +47,19 @@ async function work(deps: WebhookDeps, signal: AbortSignal, heartbeat: () => voi
   const { db, client, tail, secrets, patience = usual, lookEveryMs = LOOK_EVERY_MS } = deps;
   const sender = createSender(deps);
   const running = new Map<string, Promise<void>>();
-  const disable = (endpoint: Endpoint, reason: string) => disableEndpoint(client, endpoint, reason);
-  const delivering = { db, secrets, sender, patience, disable, nextSlots: new Map<string, number>(), signal };
-  const stop = () => sender.close();
-  signal.addEventListener('abort', stop, { once: true });
+  // While Temporal is away, the endpoint rests, and is disabled after its next failure.
+  const disable = (endpoint: Endpoint, reason: string) =>
+    disableEndpoint(client, endpoint, reason).catch((error: unknown) => deps.failed(endpoint.orderId, error));
+  const ending = new AbortController();
+  // A connection that is broken then is no failure of the receiver.
+  const end = () => {
+    ending.abort();
+    sender.close();
+  };
+  signal.addEventListener('abort', end, { once: true });
+  const forgetting = forgetDeleted(deps, ending.signal).catch(() => undefined);
+  const nextSlots = new Map<string, number>();
+  const delivering = { db, secrets, sender, patience, disable, nextSlots, signal: ending.signal };
   try {
     while (!signal.aborted) {
       const endpoints = await enabled(db);
@@ -64,9 +77,24 @@ async function work(deps: WebhookDeps, signal: AbortSignal, heartbeat: () => voi
       else await tail.beyond(head, signal, lookEveryMs);
     }
   } finally {
-    signal.removeEventListener('abort', stop);
-    sender.close();
-    await Promise.all(running.values());
+    signal.removeEventListener('abort', end);
+    end();
+    // A pass that hangs must not keep this process from working again: it sends nothing any more.
+    await withTimeout(END_WITHIN_MS, Promise.all([forgetting, ...running.values()])).catch(() => undefined);
+  }
+}
+
+/** Removes what an interrupted deletion has left. */
+async function forgetDeleted({ db, secrets, failed }: WebhookDeps, signal: AbortSignal): Promise<void> {
+  const deleted = endpointViews(db).find({ finished: true }, committed).project<{ _id: string }>({ _id: 1 });
+  for await (const { _id } of deleted) {
+    if (signal.aborted) return;
+    try {
+      await secrets.removeAll(_id);
+      await forgetEndpoint(db, _id);
+    } catch (error) {
+      failed(_id, error);
+    }
   }
 }
 
@@ -120,7 +148,9 @@ async function disableEndpoint(
   };
   const workflow = client.workflow.getHandle(workflowIdOf(endpointLog, orderId));
   try {
-    await workflow.signal<[Message]>('DisableEndpoint', message);
+    await client.connection.withDeadline(Date.now() + DISABLE_WITHIN_MS, () =>
+      workflow.signal<[Message]>('DisableEndpoint', message),
+    );
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   }

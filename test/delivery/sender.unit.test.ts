@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { cloudEventType } from '../../src/delivery/cloud-events.js';
 import {
@@ -5,6 +7,7 @@ import {
   failed,
   healthy,
   isDown,
+  isGivenUp,
   isResting,
   patience,
   retryInMs,
@@ -83,6 +86,29 @@ test('an answer without an end is given up, and its beginning is kept', async ()
   const sent = await sender.post(`${receiver.url}/endless`, '{}', {});
   expect(sent).toMatchObject({ status: 200, answer: 'x'.repeat(1_024) });
   sender.close();
+});
+
+test('an answer that switches protocols is a failure at once', async () => {
+  const switching = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n';
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => socket.write(switching));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  // A server that listens on TCP has such an address.
+  const { port } = server.address() as AddressInfo;
+  const sender = createSender({ allowPrivate: true });
+  const sent = await sender.post(`http://127.0.0.1:${port}/`, '{}', {});
+  expect(sent).toMatchObject({ error: 'the connection was closed without an answer' });
+  sender.close();
+  server.close();
+});
+
+test('what was tried a few times is not given up, however long that took', () => {
+  const [since, now] = ['2026-01-01T00:00:00Z', Date.parse('2026-01-04T00:00:00Z')];
+  const givenUp = [isGivenUp(2, since, now, patience), isGivenUp(DOWN_AFTER, since, now, patience)];
+  expect([...givenUp, isGivenUp(DOWN_AFTER, since, now - 1, patience)]).toEqual([false, true, false]);
 });
 
 test('Retry-After is seconds or a date, and an hour at most', () => {

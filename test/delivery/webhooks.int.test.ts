@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
-import { ensureDeliveryIndexes, subscriptionRows, waitingRows } from '../../src/delivery/rows.js';
+import { endpointViews } from '../../src/delivery/endpoints.js';
+import { DOWN_AFTER } from '../../src/delivery/health.js';
+import {
+  ensureDeliveryIndexes,
+  subscriptionRows,
+  type WaitingRow,
+  waitingRows,
+} from '../../src/delivery/rows.js';
 import { deliverWebhooks } from '../../src/delivery/webhooks.js';
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import { feedHead } from '../../src/log/feed/feed.js';
@@ -94,6 +101,16 @@ async function arrived(path: string, orderIds: readonly string[]): Promise<void>
     expect(ids.length).toBeGreaterThan(2);
     expect(receiver.ids(path).filter((id) => id.startsWith(`${orderId}:`))).toEqual(ids);
   }
+}
+
+/** An event that is parked, and one that waits for it. */
+function parked(endpointId: string, orderId: string): readonly WaitingRow[] {
+  const row = { endpointId, orderId, position: 1, type: 'OrderTagged', attempts: 10 };
+  const later = new Date(Date.now() + 3_600_000);
+  return [
+    { ...row, _id: `${endpointId}/${orderId}:1`, version: 1, parkedAt: new Date().toISOString() },
+    { ...row, _id: `${endpointId}/${orderId}:2`, version: 2, nextTryAt: later },
+  ];
 }
 
 async function statusOf(id: string) {
@@ -208,10 +225,51 @@ test('an event that fails for too long is parked and named, its order waits, and
   ]);
   expect(receiver.ids(path)).toEqual([`${order}:1`]);
   receiver.answer(path, undefined);
+  // However many orders wait for a person, the others get on.
+  const parkedOrders = Array.from({ length: 100 }, () => randomUUID());
+  await waitingRows(db).insertMany(parkedOrders.flatMap((orderId) => parked(id, orderId)));
+  const other = await placedOrder(api);
+  await until(() => arrived(path, [other]));
+  await waitingRows(db).deleteMany({ endpointId: id, orderId: { $in: parkedOrders } });
   const retry = await api.post(`${root}/${id}/deliveries/${order}:1/retry`);
   expect(retry.status).toBe(202);
   await until(() => arrived(path, [order]));
   await until(async () => expect(await statusOf(id)).toMatchObject({ waiting: 0, parked: 0 }));
+});
+
+test('one order that is always refused stops neither the others nor the endpoint', async () => {
+  const { path, id } = await endpoint();
+  const refused = randomUUID();
+  receiver.answer(path, (message, response) =>
+    response.writeHead(message.id.startsWith(refused) ? 500 : 204).end(),
+  );
+  await placedOrder(api, { id: refused });
+  await until(async () => expect((await statusOf(id)).failures).toBeGreaterThanOrEqual(DOWN_AFTER));
+  const other = await placedOrder(api);
+  await until(() => arrived(path, [other]));
+  expect(await statusOf(id)).toMatchObject({ status: 'enabled', lastSuccessAt: expect.any(String) });
+});
+
+test('an order that cannot be read waits, and no other does', async () => {
+  const after = await feedHead(orderLog, db);
+  const [unreadable, other] = await Promise.all([placedOrder(api), placedOrder(api)]);
+  const eventId = `${unreadable}:2`;
+  const stored = await until(async () => {
+    const found = await journal(orderLog, db).findOne({ _id: eventId, position: { $exists: true } });
+    if (found === null) throw new Error('It is not in the feed.');
+    return found;
+  });
+  await journal(orderLog, db).updateOne({ _id: eventId }, { $set: { type: 'OrderTeleported' } });
+  const { path, id } = await endpoint({ payload: 'order', after });
+  await until(() => arrived(path, [other]));
+  await until(async () =>
+    expect(await waitingRows(db).findOne({ _id: `${id}/${eventId}` })).toMatchObject({
+      failure: expect.stringContaining('the order cannot be read'),
+    }),
+  );
+  expect(receiver.ids(path)).toContain(`${unreadable}:1`);
+  await journal(orderLog, db).updateOne({ _id: eventId }, { $set: { type: stored.type } });
+  await until(() => arrived(path, [unreadable]));
 });
 
 test('while a secret rotates, both sign', async () => {
@@ -312,6 +370,16 @@ test('a deleted endpoint gets nothing more, and wrong requests are refused', asy
   if (created?.type !== 'EndpointCreated') throw new Error('Its log has no beginning.');
   const { secretId } = created.data as { secretId: string };
   await expect(api.mongo.webhookSecrets.read([secretId])).rejects.toThrow('lacks the webhook secret');
+  // As if the process had ended before it removed them.
+  await api.mongo.webhookSecrets.make(secretId);
+  await until(async () =>
+    expect(await endpointViews(db).findOne({ _id: id })).toMatchObject({ finished: true }),
+  );
+  await stopDelivering();
+  stopDelivering = startDelivering();
+  await until(() =>
+    expect(api.mongo.webhookSecrets.read([secretId])).rejects.toThrow('lacks the webhook secret'),
+  );
   for (const url of ['ftp://shop.example', 'shop.example', 'https://ada:secret@shop.example'])
     expect(await api.post(root, { body: { url } })).toMatchObject({
       status: 422,

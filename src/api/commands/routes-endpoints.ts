@@ -157,8 +157,8 @@ export function registerEndpoints(app: Http, { db, endpoints }: EndpointDeps): v
       const { endpointId } = request.params;
       const { gateway, secrets } = endpoints;
       const told = await gateway.execute(endpointId, 'DeleteEndpoint', {}, metaOf(request));
-      await forgetEndpoint(db, endpointId);
       await secrets.removeAll(endpointId);
+      await forgetEndpoint(db, endpointId);
       return await answered(reply, told);
     },
   );
