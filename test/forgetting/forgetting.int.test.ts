@@ -449,7 +449,13 @@ test(
     const found = [{ keyId: lost, orderIds: [created.orderId] }];
     expect(JSON.parse((await giveUp()).out)).toEqual({ customerId, lost: found, givenUp: false });
     expect(await keys.findOne({ _id: lost ?? '' })).toBeNull();
-    expect(JSON.parse((await giveUp(' --yes')).out)).toEqual({ customerId, lost: found, givenUp: true });
+    const other = await giveUp(` --yes ${lost},k-other`);
+    expect(other).toMatchObject({ exitCode: 2, err: expect.stringContaining('k-other is no lost key') });
+    expect(JSON.parse((await giveUp(` --yes ${lost}`)).out)).toEqual({
+      customerId,
+      lost: found,
+      givenUp: true,
+    });
     expect(JSON.parse((await giveUp()).out)).toMatchObject({ lost: [] });
 
     await until(async () =>
