@@ -21,6 +21,18 @@ export function expectedOf(type: EffectType): string {
   return expected[type];
 }
 
+/**
+ * An answer by its type and the names of its members: `{ type: 'odd', holder }`. Its other values
+ * may be of a person, and messages are also for those who may not see persons.
+ */
+export function shapeOf(answer: unknown): string {
+  if (typeof answer !== 'object' || answer === null) return answer === null ? 'null' : typeof answer;
+  const members = Object.entries(answer).map(([name, value]) =>
+    name === 'type' && typeof value === 'string' && /^\w{1,50}$/.test(value) ? `type: '${value}'` : name,
+  );
+  return `{ ${members.join(', ').slice(0, 200)} }`;
+}
+
 /** Whether an answer says that it is of this type. */
 export function saysType(answer: unknown, type: 'none' | 'unknown'): boolean {
   return typeof answer === 'object' && answer !== null && 'type' in answer && answer.type === type;

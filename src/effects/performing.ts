@@ -1,7 +1,6 @@
-import { inspect } from 'node:util';
 import type { EffectOf, EffectType, OutcomeOf } from '../order/effects.js';
 import { messageOf } from '../outages/message-of.js';
-import { expectedOf, outcomeIn, saysType } from './answers.js';
+import { expectedOf, outcomeIn, saysType, shapeOf } from './answers.js';
 import { createGate } from './gate.js';
 import type { InventoryProvider } from './inventory/provider.js';
 import type { StockEffect } from './inventory/stock.js';
@@ -76,8 +75,7 @@ function performing({ name, port, limits }: Provider<AnyPort>) {
       throw new OutcomeUnknown(`${name}: ${asked}: the outcome is not known yet`);
     const found = outcomeIn(type, answer);
     if (found !== undefined) return found;
-    const shown = inspect(answer, { depth: 2, breakLength: Infinity }).slice(0, 200);
-    throw new OutcomeUnknown(`${name}: ${asked} answered ${shown}: expected ${expectedOf(type)}`);
+    throw new OutcomeUnknown(`${name}: ${asked} answered ${shapeOf(answer)}: expected ${expectedOf(type)}`);
   }
 
   return async <T extends EffectType>(
