@@ -21,6 +21,22 @@ export function expectedOf(type: EffectType): string {
   return expected[type];
 }
 
+/**
+ * `{ type: 'authorized', authorizationId: number }`: a wrong answer, for a message. It has the type,
+ * and no other text or number of the answer, which may be personal.
+ */
+export function shapeOf(answer: unknown): string {
+  if (typeof answer !== 'object' || answer === null) return kindOf(answer);
+  const fields = Object.entries(answer).map(([field, value]: [string, unknown]) =>
+    field === 'type' && typeof value === 'string' ? `type: '${value}'` : `${field}: ${kindOf(value)}`,
+  );
+  return `{ ${fields.join(', ')} }`.slice(0, 200);
+}
+
+function kindOf(value: unknown): string {
+  return value === null || typeof value === 'boolean' ? String(value) : typeof value;
+}
+
 /** Whether an answer says that it is of this type. */
 export function saysType(answer: unknown, type: 'none' | 'unknown'): boolean {
   return typeof answer === 'object' && answer !== null && 'type' in answer && answer.type === type;
