@@ -2,7 +2,6 @@ import { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { createEndpointGateway } from '../src/api/commands/endpoint-gateway.js';
 import { createGateway, type GatewayOptions, gatewaySettings } from '../src/api/commands/gateway.js';
-import { loadProviders } from '../src/effects/provider-modules.js';
 import { createMarkUpdates } from '../src/effects/inventory/recognize-database.js';
 import { concernOfStock, stockState } from '../src/effects/inventory/stock-state.js';
 import { registerCommands } from '../src/api/commands/routes.js';
@@ -93,7 +92,7 @@ export interface ApiLimits
 
 /** The application without a listening server: the write side, the read side, or both. */
 export async function buildApi(
-  { config, temporal: connection, mongo, tail, tally, logger, page }: ApiContext,
+  { config, temporal: connection, mongo, tail, tally, logger, page, providers = {} }: ApiContext,
   {
     bounds,
     keyInUseMs = KEY_IN_USE_MS,
@@ -186,7 +185,7 @@ export async function buildApi(
       persons,
       feedTaskQueue: feedTaskQueue(taskQueue),
       orderTaskQueue: taskQueue,
-      loadProviders: () => loadProviders(config),
+      providers,
       attentionAfterMs: config.attentionAfterMs,
       cursorSecrets: secrets.cursor,
       uiUrl: config.temporal.uiUrl,

@@ -31,7 +31,7 @@ try {
   const config = readConfig(process.env);
   assertSandboxAllowed(config);
   assertMasterKeys(config);
-  const providers = config.roles.has('worker') ? await loadProviders(config) : {};
+  const providers = needsProviders(config) ? await loadProviders(config) : {};
   process.stdout.write(welcome(await start(config, providers), config.roles, performance.now()));
   if (!stopping.aborted) await once(stopping, 'abort');
 } catch (error) {
@@ -43,6 +43,11 @@ if (problem !== undefined) {
   process.exitCode = 1;
 }
 process.exit();
+
+/** A worker calls them, and a proof over HTTP asks them. */
+function needsProviders({ roles }: Config): boolean {
+  return roles.has('worker') || roles.has('read');
+}
 
 /** Starts everything in the order of dependencies; it is closed in reverse. */
 async function start(given: Config, providers: Providers): Promise<Started> {

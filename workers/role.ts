@@ -16,7 +16,7 @@ export interface RoleContext {
   /** of the workers in this process; absent if it has none */
   readonly tally?: StepTally;
   readonly logger: Logger;
-  /** the worker's; by default, they are built in */
+  /** those of the worker, and of proofs; by default, they are built in */
   readonly providers?: Providers;
 }
 

@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
 import type { LostKey } from '../forgetting/give-up.js';
+import { exitCodes, Failure } from './failure.js';
 import { addScript, type CommonOptions, configOf, metaOf, report, type Session } from './script.js';
 import { counted, visible } from './terminal.js';
 
 interface GiveUpOptions extends CommonOptions {
   readonly reason: string;
-  readonly yes?: true;
+  /** ids of keys */
+  readonly yes?: readonly string[];
   readonly actor?: string;
 }
 
@@ -19,16 +21,16 @@ export function addGiveUp(keys: Command, session: Session): void {
       'processes of each machine that served the role write, since a key may still wait on its disk.',
     examples: [
       "keys give-up c-1 --reason 'no backup of the key store'",
-      "keys give-up c-1 --reason 'no backup of the key store' --yes",
+      "keys give-up c-1 --reason 'no backup of the key store' --yes k-1,k-2",
     ],
   })
     .argument('<customerId>', 'whose keys')
     .requiredOption('--reason <text>', 'why; it is kept with the ids of the keys')
-    .option('--yes', 'give them up')
+    .option('--yes <keyIds>', 'give up these lost keys, with commas between', (ids) => ids.split(','))
     .option('--actor <name>', 'who does it (default: temporal:<your user name>)');
   command.action(async (customerId: string) => {
     const options = command.optsWithGlobals<GiveUpOptions>();
-    const { reason, yes: givenUp = false } = options;
+    const { reason, yes: named } = options;
     // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
     const [{ withStores }, { keysOfDatabase }, { giveUpKeys, lostKeys }] = await Promise.all([
       import('./connections.js'),
@@ -39,11 +41,28 @@ export function addGiveUp(keys: Command, session: Session): void {
     const lost = await withStores(config, async (stores) => {
       const keyStore = keysOfDatabase(stores.db);
       const found = await lostKeys({ ...stores, taskQueue: config.temporal.taskQueue }, keyStore, customerId);
+      if (named === undefined) return found;
+      const chosen = chosenOf(found, named);
       const why = { reason, actor: metaOf(options).actor, at: new Date().toISOString() };
-      if (givenUp) await giveUpKeys(keyStore, customerId, found, why);
-      return found;
+      await giveUpKeys(keyStore, customerId, chosen, why);
+      return chosen;
     });
+    const givenUp = named !== undefined;
     report(session, options, { customerId, lost, givenUp }, () => linesOf(customerId, lost, givenUp));
+  });
+}
+
+/**
+ * Only what a person has seen is given up: another key may be lost since.
+ *
+ * @throws Failure if one is not lost
+ */
+function chosenOf(lost: readonly LostKey[], named: readonly string[]): readonly LostKey[] {
+  return named.map((id) => {
+    const chosen = lost.find(({ keyId }) => keyId === id);
+    if (chosen !== undefined) return chosen;
+    const message = `key ${visible(id)} of this customer is not lost, so no key was given up: look again without --yes`;
+    throw new Failure(exitCodes.refused, { code: 'key_not_lost', message });
   });
 }
 
@@ -59,7 +78,7 @@ function linesOf(customerId: string, lost: readonly LostKey[], givenUp: boolean)
     }),
     givenUp
       ? `customer ${visible(customerId)} · ${counted(lost.length, 'key', 'keys')} given up`
-      : 'With --yes, their values are shown as forgotten from then on, and payments that wait for them are declined. ' +
-        'Nothing was changed.',
+      : `With --yes ${lost.map(({ keyId }) => keyId).join(',')}, their values are shown as forgotten from then on, ` +
+        'and payments that wait for them are declined. Nothing was changed.',
   ];
 }

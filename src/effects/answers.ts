@@ -22,19 +22,15 @@ export function expectedOf(type: EffectType): string {
 }
 
 /**
- * `{ type: 'authorized', authorizationId: number }`: a wrong answer, for a message. It has the type,
- * and no other text or number of the answer, which may be personal.
+ * An answer by its type and the names of its members: `{ type: 'odd', holder }`. Its other values
+ * may be of a person, and messages are also for those who may not see persons.
  */
 export function shapeOf(answer: unknown): string {
-  if (typeof answer !== 'object' || answer === null) return kindOf(answer);
-  const fields = Object.entries(answer).map(([field, value]: [string, unknown]) =>
-    field === 'type' && typeof value === 'string' ? `type: '${value}'` : `${field}: ${kindOf(value)}`,
+  if (typeof answer !== 'object' || answer === null) return answer === null ? 'null' : typeof answer;
+  const members = Object.entries(answer).map(([name, value]) =>
+    name === 'type' && typeof value === 'string' && /^\w{1,50}$/.test(value) ? `type: '${value}'` : name,
   );
-  return `{ ${fields.join(', ')} }`.slice(0, 200);
-}
-
-function kindOf(value: unknown): string {
-  return value === null || typeof value === 'boolean' ? String(value) : typeof value;
+  return `{ ${members.join(', ').slice(0, 200)} }`;
 }
 
 /** Whether an answer says that it is of this type. */

@@ -4,7 +4,7 @@ import { type Collection, type Db, MongoServerError } from 'mongodb';
 import type { Effect, Outcome } from '../order/effects.js';
 import { messageOf } from '../outages/message-of.js';
 import { withTimeout } from '../outages/timeout.js';
-import { outcomeIn, saysType } from './answers.js';
+import { outcomeIn, saysType, shapeOf } from './answers.js';
 import {
   type Authorization,
   type Capture,
@@ -24,14 +24,22 @@ import { orderLog } from '../order-log.js';
 import type { OutsideProof } from '../log/proof/outside-proof.js';
 import { verify, type Verified, type VerifyOptions, type VerifyReport } from '../log/proof/verify.js';
 
+/** The providers to compare with. */
+interface AskedProviders {
+  readonly providers: Providers;
+  /** epoch in ms */
+  readonly askUntil: number;
+}
+
 /**
  * Proves the stock and the payments of orders. What built-in providers have is read as a whole; a
  * provider of one's own is asked for the key of each effect.
  */
-function proofOfEffects(providers: Providers): OutsideProof {
+function proofOfEffects(asked: AskedProviders): OutsideProof {
+  const { providers } = asked;
   return {
-    compare: (db, orderId) => compareOutside(db, orderId, providers),
-    ofUnknown: (db, client) => effectsOfUnknownOrders(db, client, providers),
+    compare: (db, orderId) => compareOutside(db, orderId, asked),
+    ofUnknown: (db, client) => effectsOfUnknownOrders(db, client, asked),
     async *sums(db, onProgress) {
       if (providers.inventory === undefined) yield* wrongStock(db, onProgress);
     },
@@ -41,13 +49,15 @@ function proofOfEffects(providers: Providers): OutsideProof {
 /**
  * `verify` for orders, their stock and their payments.
  *
- * @param verified `providers`: as the workers have them; by default, those that are built in
+ * @param verified `providers`: as the workers have them; by default, those that are built in.
+ *   `askUntil`: how long providers of one's own are asked; the rest is `unanswered`
  */
 export async function verifyOrders(
-  { providers = {}, ...verified }: Omit<Verified, 'outside'> & { readonly providers?: Providers },
+  { providers = {}, askUntil = Infinity, ...verified }: Omit<Verified, 'outside'> & Partial<AskedProviders>,
   options?: VerifyOptions,
 ): Promise<VerifyReport> {
-  return await verify(orderLog, { ...verified, outside: proofOfEffects(providers) }, options);
+  const outside = proofOfEffects({ providers, askUntil });
+  return await verify(orderLog, { ...verified, outside }, options);
 }
 
 const putBack = 'restore it with `npx orders rebuild --from history`';
@@ -63,8 +73,9 @@ const askProvider = 'compare with the payment provider, and correct by hand what
 async function compareOutside(
   db: Db,
   orderId: string,
-  providers: Providers,
+  asked: AskedProviders,
 ): Promise<readonly Discrepancy[]> {
+  const { providers } = asked;
   const [moved, paid] = await Promise.all([
     movements(db).find(ofOrder(orderId), committed).toArray(),
     sandboxLedger(db).find(ofOrder(orderId), committed).toArray(),
@@ -127,7 +138,7 @@ async function compareOutside(
   ];
   return [
     ...found.map((one) => ({ orderId, kind: 'differs' as const, ...one })),
-    ...(await compareWithOwn(orderId, settled, providers)),
+    ...(await compareWithOwn(orderId, settled, asked)),
   ];
 }
 
@@ -139,7 +150,7 @@ function ownProviderOf(effect: Effect, { payments, inventory }: Providers) {
 async function compareWithOwn(
   orderId: string,
   settled: readonly SettledEffect[],
-  providers: Providers,
+  { providers, askUntil }: AskedProviders,
 ): Promise<readonly Discrepancy[]> {
   const found: Discrepancy[] = [];
   for (const { effect, event } of settled) {
@@ -150,12 +161,14 @@ async function compareWithOwn(
     const about = { orderId, where, version: event.version, key, remedy: askProvider } as const;
     const { name, port, limits } = own;
     try {
-      const signal = AbortSignal.timeout(limits.timeoutMs);
-      const asked: Promise<unknown> = port.lookUp(key, { signal });
-      const known = await withTimeout(limits.timeoutMs, asked);
+      const withinMs = Math.min(limits.timeoutMs, askUntil - Date.now());
+      if (withinMs <= 0) throw new Error('there was no time left to ask');
+      const asked: Promise<unknown> = port.lookUp(key, { signal: AbortSignal.timeout(withinMs) });
+      const known = await withTimeout(withinMs, asked);
       const outcome = outcomeIn(type, known);
       if (outcome !== undefined && isOutcome(asEntry(outcome), event)) continue;
-      const detail = `${event.type}: ${name} says ${JSON.stringify(known)} of ${key}`;
+      const said = outcome === undefined ? shapeOf(known) : JSON.stringify(outcome);
+      const detail = `${event.type}: ${name} says ${said} of ${key}`;
       found.push({ ...about, kind: saysType(known, 'unknown') ? 'unanswered' : 'differs', detail });
     } catch (error) {
       found.push({ ...about, kind: 'unanswered', detail: `${name}: lookUp of ${key}: ${messageOf(error)}` });
@@ -274,7 +287,7 @@ function isOutcome({ outcome, authorization, capture }: Answered, event: Settled
 async function* effectsOfUnknownOrders(
   db: Db,
   client: Client,
-  providers: Providers,
+  asked: AskedProviders,
 ): AsyncGenerator<Discrepancy, void> {
   for (const [collection, other] of [
     [movements(db), undefined],
@@ -285,7 +298,7 @@ async function* effectsOfUnknownOrders(
         // The first pass has reported this order.
         if (other !== undefined && (await other.findOne(ofOrder(orderId), committed)) !== null) continue;
         if ((await readHistoryLog(orderLog, client, orderId)) === undefined)
-          yield* await compareOutside(db, orderId, providers);
+          yield* await compareOutside(db, orderId, asked);
       }
     }
   }

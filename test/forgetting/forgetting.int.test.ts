@@ -449,7 +449,13 @@ test(
     const found = [{ keyId: lost, orderIds: [created.orderId] }];
     expect(JSON.parse((await giveUp()).out)).toEqual({ customerId, lost: found, givenUp: false });
     expect(await keys.findOne({ _id: lost ?? '' })).toBeNull();
-    expect(JSON.parse((await giveUp(' --yes')).out)).toEqual({ customerId, lost: found, givenUp: true });
+    expect(await giveUp(` --yes ${lost},k-other`)).toMatchObject({
+      exitCode: 1,
+      err: expect.stringContaining('key_not_lost'),
+    });
+    expect(await keys.findOne({ _id: lost ?? '' })).toBeNull();
+    const given = await giveUp(` --yes ${lost}`);
+    expect(JSON.parse(given.out)).toEqual({ customerId, lost: found, givenUp: true });
     expect(JSON.parse((await giveUp()).out)).toMatchObject({ lost: [] });
 
     await until(async () =>

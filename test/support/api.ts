@@ -103,7 +103,9 @@ export async function startTestApi(
   const temporal = connectTemporal(config);
   const mongo = connectMongo(config);
   const tail = followFeed(orderLog, mongo.db);
-  const context = { config, temporal, mongo, tail, logger, page: join(process.cwd(), 'dist', 'web') };
+  const page = join(process.cwd(), 'dist', 'web');
+  const providers = await loadProviders(config);
+  const context = { config, temporal, mongo, tail, logger, page, providers };
   const bounds = { ...patient.bounds, ...limits.bounds };
   const app = await buildApi(context, { ...patient, ...limits, bounds });
   if (env['MONGODB_URI'] === undefined) {
@@ -154,8 +156,7 @@ export async function startTestApi(
         foundStock(db),
       ]);
       runtime ??= install(logger);
-      const providers = await loadProviders(config);
-      const worker = startOrderWorker({ ...context, providers, workflowBundle });
+      const worker = startOrderWorker({ ...context, workflowBundle });
       workers.push(worker);
       await worker.ready;
       return worker;

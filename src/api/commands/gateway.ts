@@ -597,6 +597,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     const known = commandIn(orderLog, log.events, message.commandId);
     const repeated = known && repeatedOf(known, message);
     if (repeated !== undefined) return repeated;
+    if (!log.isComplete) {
+      // Temporal no longer keeps the runs that had the earlier commands.
+      const earlier = await fromJournal(message, orderId, log.firstVersion - 1, Date.now() + answerWithinMs);
+      if (earlier !== undefined) return earlier;
+    }
     const { version, status } = order;
     const { expectedVersion } = message;
     if (expectedVersion !== undefined && expectedVersion !== version) return stale(order, expectedVersion);

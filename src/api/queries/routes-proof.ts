@@ -41,11 +41,16 @@ export interface ProofDeps {
   readonly db: Db;
   readonly orderTaskQueue: string;
   /** as the workers have them */
-  readonly loadProviders: () => Promise<Providers>;
+  readonly providers: Providers;
 }
 
+/** How long a proof asks providers of one's own: less than a connection lasts. */
+const ASK_FOR_MS = 10_000;
+
 /** `npx orders verify --order`, over HTTP. */
-export function registerProof(app: Http, { client, db, orderTaskQueue, loadProviders }: ProofDeps): void {
+export function registerProof(app: Http, { client, db, orderTaskQueue, providers }: ProofDeps): void {
+  const underWay = new Map<string, ReturnType<typeof prove>>();
+
   app.get(
     '/v1/orders/:orderId/proof',
     {
@@ -53,7 +58,7 @@ export function registerProof(app: Http, { client, db, orderTaskQueue, loadProvi
       schema: {
         summary: 'Whether history, journal, view and workflow of an order agree',
         description:
-          'Also whether stock and payments are what its log says. Only reads; waits up to three seconds for what is only behind.',
+          'Also whether stock and payments are what its log says. Only reads; waits up to three seconds for what is only behind. Requests at the same time share one proof.',
         tags: ['queries'],
         params: OrderPath,
         response: { 200: Proof, 400: problem(400), 404: problem(404), 503: problem(503) },
@@ -61,18 +66,13 @@ export function registerProof(app: Http, { client, db, orderTaskQueue, loadProvi
     },
     async (request, reply) => {
       const { orderId } = request.params;
-      const [last] = await journal(orderLog, db)
-        .find({ orderId }, { ...answering, projection: { _id: 0, version: 1, position: 1 } })
-        .sort({ version: -1 })
-        .limit(1)
-        .toArray();
-      const verified = { client, db, taskQueue: orderTaskQueue, providers: await loadProviders() };
-      const { events, withoutHistory, discrepancies } = await verifyOrders(verified, { orderId });
+      const { last, report, checkedAt } = await sharedProof(orderId);
+      const { events, withoutHistory, discrepancies } = report;
       const hasHistory = withoutHistory === 0;
       if (events === 0 && !hasHistory && discrepancies.length === 0) throw orderNotFound(orderId);
       return await reply.header('cache-control', 'no-store').send({
         orderId,
-        checkedAt: new Date().toISOString(),
+        checkedAt,
         version: last?.version ?? 0,
         ...(last?.position !== undefined && { position: last.position }),
         agrees: discrepancies.length === 0,
@@ -81,6 +81,27 @@ export function registerProof(app: Http, { client, db, orderTaskQueue, loadProvi
       });
     },
   );
+
+  /** A provider is not asked twice at the same time. */
+  function sharedProof(orderId: string): ReturnType<typeof prove> {
+    const shared = underWay.get(orderId);
+    if (shared !== undefined) return shared;
+    const proof = prove(orderId).finally(() => underWay.delete(orderId));
+    underWay.set(orderId, proof);
+    return proof;
+  }
+
+  async function prove(orderId: string) {
+    const [last] = await journal(orderLog, db)
+      .find({ orderId }, { ...answering, projection: { _id: 0, version: 1, position: 1 } })
+      .sort({ version: -1 })
+      .limit(1)
+      .toArray();
+    const askUntil = Date.now() + ASK_FOR_MS;
+    const verified = { client, db, taskQueue: orderTaskQueue, providers, askUntil };
+    const report = await verifyOrders(verified, { orderId });
+    return { last, report, checkedAt: new Date().toISOString() };
+  }
 }
 
 function differenceOf({ where, kind, version, key, detail, remedy }: Discrepancy) {

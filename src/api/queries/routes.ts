@@ -33,7 +33,7 @@ export interface QueryDeps {
   /** of the orders' workflows */
   readonly orderTaskQueue: string;
   /** the providers of the workers */
-  readonly loadProviders: () => Promise<Providers>;
+  readonly providers: Providers;
   /** an effect or a payment that is open for longer than this needs a person */
   readonly attentionAfterMs: number;
   /** of the cursors of lists */
@@ -53,7 +53,7 @@ export function registerQueries(
     persons,
     feedTaskQueue,
     orderTaskQueue,
-    loadProviders,
+    providers,
     attentionAfterMs,
     cursorSecrets,
     uiUrl,
@@ -65,7 +65,7 @@ export function registerQueries(
   const attention = { client, db, orderTaskQueue, attentionAfterMs };
   registerOrderQueries(app, { db, views, reader, past, cursors, attention, persons });
   registerNext(app, { client, db, reader, uiUrl });
-  registerProof(app, { client, db, orderTaskQueue, loadProviders });
+  registerProof(app, { client, db, orderTaskQueue, providers });
   registerAttention(app, { ...attention, cursors });
   registerTimeTravel(app, past);
   registerFeedQueries(app, { db, reader, tail });

@@ -16,6 +16,7 @@ import {
   startTestApi,
   type TestApi,
 } from '../../support/api.js';
+import { continuedAsNew, deleteHistory } from '../../support/retention.js';
 
 let api: TestApi;
 /** with AUTH=on, over the same orders */
@@ -276,6 +277,25 @@ test('while no worker answers, the history tells it', async () => {
       body: { allowedCommands: expect.arrayContaining(['hold']) },
     });
     expect(late).toMatchObject({ status: 412, body: { version: 1 } });
+  } finally {
+    await alone.close();
+  }
+});
+
+test('a command of a run that Temporal no longer keeps is known by the journal', async () => {
+  const alone = await startTestApi({ CONTINUE_AS_NEW_AFTER: '10' });
+  try {
+    const worker = await alone.startWorker();
+    const orderId = await placedOrder(alone);
+    const hold = path(orderId, 'HoldOrder');
+    const sent = { body: { reason: 'fraud check' }, headers: { 'idempotency-key': randomUUID() } };
+    expect((await alone.post(`${hold}?consistency=projected`, sent)).status).toBe(200);
+    const [first] = await continuedAsNew(alone, orderId, 1);
+    await worker.stop();
+    await deleteHistory(alone.client, orderId, first);
+    const again = await alone.post(`${hold}?preview=true`, sent);
+    expect(again).toMatchObject({ status: 200, body: { events: [], order: { held: true } } });
+    expect(again.headers['idempotent-replayed']).toBe('true');
   } finally {
     await alone.close();
   }
