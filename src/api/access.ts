@@ -114,6 +114,11 @@ function isRefusal({ status }: HttpProblem): boolean {
   return status === 401 || status === 403;
 }
 
+/** For what needs a scope beside its route's. @throws HttpProblem 403 */
+export function needScope({ principal }: Pick<FastifyRequest, 'principal'>, scope: Scope): void {
+  if (!principal.scopes.has(scope)) throw scopeMissing(scope);
+}
+
 /** Checks an open stream again and again, and closes its connection when it is refused. */
 function endOnceRefused({ raw }: FastifyReply, check: () => Promise<unknown>, everyMs: number): void {
   const timer = setInterval(() => {

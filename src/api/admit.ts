@@ -91,9 +91,9 @@ function kindOf(request: FastifyRequest): Kind | undefined {
   const { config, method } = request.routeOptions;
   const { work = method === 'GET' || method === 'HEAD' ? 'read' : 'command' } = config;
   if (work === 'none') return undefined;
-  if (typeof work === 'function') return work(request);
+  const kind = typeof work === 'function' ? work(request) : work;
   // A signal, which no worker answers.
-  return work === 'command' && isAsync(request) ? 'message' : work;
+  return kind === 'command' && isAsync(request) ? 'message' : kind;
 }
 
 function isAsync({ headers: { prefer } }: FastifyRequest): boolean {

@@ -165,11 +165,15 @@ function answerWrongPaths(app: Http, isServed: typeof isServedHere): void {
         .flatMap(({ methods }) => methods),
     );
     if (allowed.size === 0 || allowed.has(request.method)) {
-      throw new HttpProblem(404, 'unknown_path', `There is nothing at ${path}. /docs lists what there is.`);
+      throw unknownPath(path);
     }
     const allow = [...allowed].join(', ');
     throw new HttpProblem(405, 'method_not_allowed', `${path} takes ${allow}.`, {}, { allow });
   });
+}
+
+export function unknownPath(path: string): HttpProblem {
+  return new HttpProblem(404, 'unknown_path', `There is nothing at ${path}. /docs lists what there is.`);
 }
 
 interface KnownRoute {

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { Principal } from '../access/principal.js';
@@ -13,9 +14,12 @@ const Session = closed({
 });
 
 const COOKIE = 'orders_session';
+/** By https. The prefix keeps other hosts of the domain from setting it (RFC 6265bis, 4.1.3). */
+const SECURE_COOKIE = `__Host-${COOKIE}`;
 const LASTS_S = 12 * 60 * 60;
 const tags = ['operations'];
-const config = { access: 'open' } as const;
+/** A page can sign out while commands are too many. */
+const config = { access: 'open', work: 'read' } as const;
 
 /**
  * Signs a page in by a cookie that scripts cannot read, so that it need not keep the key. The cookie
@@ -88,19 +92,26 @@ async function answer(app: Http, reply: FastifyReply, principal: Principal | und
   });
 }
 
-/** Only by https if the page came by https, also through a proxy. */
+/** Only by https if the page came by https. */
 function setCookie({ headers }: FastifyRequest, reply: FastifyReply, key: string, seconds: number): void {
-  const isSecure = headers.origin?.startsWith('https:') === true || headers['x-forwarded-proto'] === 'https';
-  const secure = isSecure ? '; Secure' : '';
+  const [name, secure] = isByHttps(headers) ? [SECURE_COOKIE, '; Secure'] : [COOKIE, ''];
   reply.header(
     'set-cookie',
-    `${COOKIE}=${key}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Strict${secure}`,
+    `${name}=${key}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Strict${secure}`,
   );
 }
 
 /** The key in the cookie of a request; undefined if it has none. */
 export function keyInCookie({ headers }: Pick<FastifyRequest, 'headers'>): string | undefined {
-  return cookiePattern.exec(headers.cookie ?? '')?.[1];
+  const secure = cookieIn(headers, SECURE_COOKIE);
+  return secure ?? (isByHttps(headers) ? undefined : cookieIn(headers, COOKIE));
 }
 
-const cookiePattern = new RegExp(`(?:^|;) *${COOKIE}=([^;, "]+)`);
+function cookieIn({ cookie = '' }: IncomingHttpHeaders, name: string): string | undefined {
+  return new RegExp(`(?:^|;) *${name}=([^;, "]+)`).exec(cookie)?.[1];
+}
+
+/** By what the browser or a proxy says. */
+function isByHttps({ origin, 'x-forwarded-proto': proto }: IncomingHttpHeaders): boolean {
+  return origin?.startsWith('https:') === true || proto === 'https';
+}

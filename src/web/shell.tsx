@@ -1,6 +1,7 @@
+import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useLocation } from 'preact-iso';
-import { isSignInNeeded } from './api.js';
+import { isSignInNeeded, Problem } from './api.js';
 import { Banner } from './parts/banner.js';
 import { useResource } from './resource.js';
 import { session, signOut } from './session.js';
@@ -70,11 +71,22 @@ function Navigation() {
 /** Who is signed in. */
 function Reader() {
   const { value } = session;
+  const problem = useSignal('');
+  const leave = async (): Promise<void> => {
+    try {
+      await signOut();
+    } catch (error) {
+      problem.value = `Still signed in: ${error instanceof Problem ? error.message : String(error)}`;
+    }
+  };
   if (value?.authentication !== 'on' || value.actor === undefined) return null;
   return (
     <span class="reader">
+      <span class="problem" role="alert">
+        {problem}
+      </span>
       {value.actor}
-      <button type="button" class="small" onClick={() => void signOut()}>
+      <button type="button" class="small" onClick={() => void leave()}>
         Sign out
       </button>
     </span>

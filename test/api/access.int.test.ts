@@ -170,13 +170,22 @@ describe('a page that signs in', () => {
     expect(await write({ origin: 'http://localhost:9090' })).toMatchObject(refused);
     expect(await write({ 'sec-fetch-site': 'none' })).toMatchObject(refused);
     expect((await write({ 'sec-fetch-site': 'same-origin' })).status).toBe(404);
+    // Behind a proxy that changes Host.
+    const proxied = { origin: 'http://shop.example', 'sec-fetch-site': 'same-origin' };
+    expect((await write(proxied)).status).toBe(404);
+    expect(await write({ ...proxied, 'sec-fetch-site': 'same-site' })).toMatchObject(refused);
     // A key in the header names no origin.
     expect((await write({ ...bearer() })).status).toBe(404);
   });
 
   test('by https gets a cookie for https only; with a wrong key none, and with less scopes less', async () => {
     const secure = await signIn(all, { host: 'localhost', origin: 'https://localhost' });
-    expect(cookieOf(secure)).toMatch(/; Secure$/);
+    expect(cookieOf(secure)).toMatch(/^__Host-orders_session=.*; Path=\/;.*; Secure$/);
+    // Another host of the domain can set a cookie of the plain name only.
+    const tossed = `orders_session=ordk_no; __Host-orders_session=${all}`;
+    expect((await api.get('/v1/stock', { cookie: tossed })).status).toBe(200);
+    const plain = { cookie: `orders_session=${all}`, 'x-forwarded-proto': 'https' };
+    expect((await api.get('/v1/stock', plain)).status).toBe(401);
     const wrong = await signIn('ordk_no');
     expect(wrong).toMatchObject({ status: 401, body: { code: 'invalid_key' } });
     expect(wrong.headers).not.toHaveProperty('set-cookie');

@@ -49,8 +49,8 @@ test('files are kept for good, come compressed, and stay in their folder', async
       'cache-control': expect.stringContaining('immutable'),
     },
   });
-  expect((await api.get('/assets/nothing.js')).status).toBe(404);
-  expect((await api.get('/assets/..%2f..%2fpackage.json')).status).toBeGreaterThanOrEqual(400);
+  for (const name of ['nothing.js', '', '%00', '..%2findex.html', '..%2f..%2fpackage.json'])
+    expect(await api.get(`/assets/${name}`)).toMatchObject({ status: 404, body: { code: 'unknown_path' } });
 });
 
 test('an order can be read without JavaScript', async () => {
@@ -61,6 +61,16 @@ test('an order can be read without JavaScript', async () => {
   const none = await api.get('/orders/nothing');
   expect(none.status).toBe(200);
   expect(String(none.body)).not.toContain('class="card"');
+});
+
+test('its page holds no place while the order is read', async () => {
+  const narrow = await startTestApi({}, { bounds: { read: { most: 1, waiting: 0, waitMs: 0 } } });
+  try {
+    await narrow.post('/v1/orders', { body: orderBody({ id: 'card-3' }) });
+    expect(String((await narrow.get('/orders/card-3')).body)).toContain('Order card-3');
+  } finally {
+    await narrow.close();
+  }
 });
 
 test('what a person wrote is text in it, not HTML', () => {

@@ -1,6 +1,8 @@
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { type FollowUpCommand, type FollowUpType, followUpTypes, partOf } from '../../order/commands.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
+import { needScope } from '../access.js';
 import { problem } from '../problem.js';
 import { closed, Id, OrderPath } from '../schemas.js';
 import type { Http } from '../server.js';
@@ -29,7 +31,7 @@ function registerCreate(app: Http, { gateway, views }: OrderCommandDeps): void {
   app.post(
     pathOf('CreateOrder'),
     {
-      config: { access: entry.scope, work: 'create' },
+      config: { access: entry.scope, work: ({ query }) => (isPreview(query) ? 'history' : 'create') },
       schema: {
         ...operation(entry),
         headers: schemas.CreateHeaders,
@@ -42,7 +44,7 @@ function registerCreate(app: Http, { gateway, views }: OrderCommandDeps): void {
       const preferences = preferencesOf(request);
       // The schema was checked, and the table makes sure that it is the shape of the data.
       const { id, ...order } = request.body as OrderBody & { readonly id?: string };
-      const create = isPreview(request.query) ? 'previewCreate' : 'create';
+      const create = wantsPreview(request) ? 'previewCreate' : 'create';
       const result = await gateway[create](id, order, metaOf(request));
       const projected = isProjected(request.query);
       return await answer(views, reply, 201, result, { ...preferences, projected });
@@ -56,7 +58,7 @@ function registerFollowUp(app: Http, type: FollowUpType, { gateway, views }: Ord
   app.post(
     pathOf(type),
     {
-      config: { access: entry.scope },
+      config: { access: entry.scope, work: ({ query }) => (isPreview(query) ? 'history' : 'command') },
       schema: {
         ...operation(entry),
         headers: schemas.CommandHeaders,
@@ -78,7 +80,7 @@ function registerFollowUp(app: Http, type: FollowUpType, { gateway, views }: Ord
       // The schema was checked, and the table makes sure that it is the shape of the data.
       const command = { type, data: { ...ids, ...(request.body as object) } } as FollowUpCommand;
       const sent = preferences.respondAsync ? 'signal' : 'execute';
-      const send = isPreview(request.query) ? 'preview' : sent;
+      const send = wantsPreview(request) ? 'preview' : sent;
       const result = await gateway[send](orderId, command, metaOf(request));
       const projected = isProjected(request.query);
       return await answer(views, reply, 200, result, { ...preferences, projected });
@@ -96,8 +98,19 @@ function isProjected({ consistency }: { readonly consistency?: 'projected' }): b
   return consistency === 'projected';
 }
 
-function isPreview({ preview }: { readonly preview?: 'true' | 'false' }): boolean {
-  return preview === 'true';
+/**
+ * A preview shows the whole order, as a read does.
+ *
+ * @throws HttpProblem 403 without the scope of a read
+ */
+function wantsPreview(request: Pick<FastifyRequest, 'query' | 'principal'>): boolean {
+  if (!isPreview(request.query)) return false;
+  needScope(request, 'orders:read');
+  return true;
+}
+
+function isPreview(query: unknown): boolean {
+  return (query as { readonly preview?: unknown }).preview === 'true';
 }
 
 function operation({ summary, description }: CommandEntry) {

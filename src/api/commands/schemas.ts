@@ -19,7 +19,8 @@ export const CommandQuery = closed({
   consistency: Type.Optional(Type.Enum(['projected'], { description: 'answer when the view has caught up' })),
   preview: Type.Optional(
     Type.Enum(['true', 'false'], {
-      description: 'true: tells what the command would do, and changes nothing; `Prefer` is then ignored',
+      description:
+        'true: tells what the command would do, and changes nothing; needs `orders:read` too, and ignores `Prefer`',
     }),
   ),
 });

@@ -52,7 +52,7 @@ export async function otherKeys(
   return found.flatMap(({ keyId, key }) => (typeof key === 'string' ? [] : [{ keyId, key }]));
 }
 
-/** Seals what a preview sends, for a customer without a key. It is kept nowhere. */
+/** Seals what a preview sends. It is kept nowhere. */
 export const previewKey: CustomerKey = { keyId: 'preview-only', key: randomBytes(32) };
 
 /** Opens what `previewKey` has sealed: the caller's own words. */

@@ -52,8 +52,11 @@ function isAllowed({ headers }: FastifyRequest, allowed: ReadonlySet<string>): b
   return allowed.has(origin) || isOwnPage(headers);
 }
 
-/** Whether a browser says that a page of this origin has sent the request. */
+/**
+ * Whether a browser says that a page of this origin has sent the request. No script can set
+ * `Sec-Fetch-Site`, and it holds behind a proxy that changes `Host`.
+ */
 export function isOwnPage({ origin, host, 'sec-fetch-site': site }: IncomingHttpHeaders): boolean {
-  if (origin === undefined) return site === 'same-origin';
-  return URL.canParse(origin) && new URL(origin).host === host?.toLowerCase();
+  if (site === 'same-origin') return true;
+  return origin !== undefined && URL.canParse(origin) && new URL(origin).host === host?.toLowerCase();
 }

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import files from '@fastify/static';
 import type { FastifyRequest } from 'fastify';
 import { setHeadersOfPages } from '../edge/headers.js';
-import type { Http } from '../server.js';
+import { type Http, unknownPath } from '../server.js';
 import { orderCard } from './card.js';
 
 const hidden = { config: { access: 'open' }, schema: { hide: true } } as const;
@@ -18,13 +18,16 @@ const PLACE = '<!-- order -->';
  */
 export async function registerPage(app: Http, folder: string): Promise<void> {
   const html = readFileSync(join(folder, 'index.html'), 'utf8');
+  const assets = new Set(readdirSync(join(folder, 'assets')));
   await app.register(async (page: Http) => {
     await setHeadersOfPages(page);
     await page.register(files, { root: folder, serve: false, preCompressed: true, index: false });
     // Their names have a hash of what they contain.
-    page.get<{ Params: { '*': string } }>('/assets/*', hidden, (request, reply) =>
-      reply.sendFile(`assets/${request.params['*']}`, { maxAge: '365d', immutable: true }),
-    );
+    page.get<{ Params: { '*': string } }>('/assets/*', hidden, (request, reply) => {
+      const name = request.params['*'];
+      if (!assets.has(name)) throw unknownPath(`/assets/${name}`);
+      return reply.sendFile(`assets/${name}`, { maxAge: '365d', immutable: true });
+    });
     for (const path of paths)
       page.get(path, hidden, (_request, reply) =>
         reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache').send(html),
@@ -45,11 +48,16 @@ export async function registerPage(app: Http, folder: string): Promise<void> {
  */
 async function readCard(
   app: Http,
-  { params, headers }: FastifyRequest<{ Params: { orderId: string } }>,
+  request: FastifyRequest<{ Params: { orderId: string } }>,
 ): Promise<string> {
-  const { host, cookie } = headers;
+  const { params, ip } = request;
+  const { host, cookie } = request.headers;
+  // The read takes a place of its own.
+  request.leave();
   const { statusCode, payload } = await app.inject({
     url: `/v1/orders/${encodeURIComponent(params.orderId)}`,
+    // A wrong key counts for this client's address.
+    remoteAddress: ip,
     headers: { ...(host !== undefined && { host }), ...(cookie !== undefined && { cookie }) },
   });
   return statusCode === 200 ? orderCard(JSON.parse(payload)) : '';

@@ -25,7 +25,8 @@ export function CommandForm({ order, choice, previewed, onClose, onDone }: FormP
   const typed = useSignal<Typed>({});
   const problem = useSignal('');
   const isBusy = useSignal(false);
-  const key = useRef('');
+  /** What the preview was made of: this is sent, whatever was typed meanwhile. */
+  const sent = useRef({ body: {}, key: '' });
   const form = useRef<HTMLFormElement>(null);
   const body = bodyOf(choice.type, inputs, typed.value, order);
   const found = previewed.value;
@@ -58,10 +59,14 @@ export function CommandForm({ order, choice, previewed, onClose, onDone }: FormP
     event.preventDefault();
     void attempt(async (given) => {
       if (found === undefined) {
-        previewed.value = await preview(orderId, choice, given);
-        key.current = crypto.randomUUID();
+        const answer = await preview(orderId, choice, given);
+        // Another form may be open by now.
+        if (form.current === null) return;
+        sent.current = { body: given, key: crypto.randomUUID() };
+        previewed.value = answer;
       } else {
-        await send(orderId, choice, given, { version: found.version, key: key.current });
+        const { body: shown, key } = sent.current;
+        await send(orderId, choice, shown, { version: found.version, key });
         onDone();
       }
     });
@@ -79,7 +84,7 @@ export function CommandForm({ order, choice, previewed, onClose, onDone }: FormP
         {choice.title} <span class="quiet">{choice.summary}</span>
       </h2>
       {inputs.map((input) => (
-        <InputRow key={input.name} input={input} onType={type} />
+        <InputRow key={input.name} input={input} isFixed={isBusy.value} onType={type} />
       ))}
       {choice.reason !== undefined && <p class="problem">Not allowed any more: {choice.reason}.</p>}
       {found !== undefined && <WhatItWouldDo preview={found} before={order} />}
@@ -107,9 +112,12 @@ export function CommandForm({ order, choice, previewed, onClose, onDone }: FormP
 
 function InputRow({
   input,
+  isFixed,
   onType,
 }: {
   readonly input: Input;
+  /** while an answer is under way */
+  readonly isFixed: boolean;
   readonly onType: (name: string, value: string) => void;
 }) {
   const { name, label, kind, isRequired, initial, most } = input;
@@ -121,6 +129,7 @@ function InputRow({
         type={kind === 'units' ? 'number' : 'text'}
         defaultValue={initial}
         required={isRequired}
+        readOnly={isFixed}
         autocomplete="off"
         {...(kind === 'units' && { min: 0, step: 1, ...(most !== undefined && { max: most }) })}
         {...(kind === 'amount' && { inputMode: 'decimal' as const })}

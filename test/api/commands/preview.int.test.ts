@@ -244,17 +244,38 @@ test('what would be refused is refused in the same words', async () => {
   await expectSameRefusal('/v1/orders', 422, 'id_reserved', orderBody(derived));
 });
 
-test('it needs the scope of its command, and shows no person to who may not read persons', async () => {
+test('it needs the scopes of its command and of a read, and shows no person to who may not read persons', async () => {
   const orderId = await placedOrder(api, { lines });
-  const ask = async (scope: Scope) => {
-    const { key } = await addKey(api.mongo.db, { client: 'shop', scopes: [scope] });
-    const headers = { authorization: `Bearer ${key}` };
+  const ask = async (scopes: readonly Scope[], more: Readonly<Record<string, string>> = {}) => {
+    const { key } = await addKey(api.mongo.db, { client: 'shop', scopes });
+    const headers = { authorization: `Bearer ${key}`, ...more };
     return await guarded.post(`${path(orderId, 'AddNote')}?preview=true`, { body: { text: 'a' }, headers });
   };
-  expect(await ask('orders:read')).toMatchObject({ status: 403, body: { scope: 'orders:write' } });
-  const allowed = await ask('orders:write');
+  expect(await ask(['orders:read'])).toMatchObject({ status: 403, body: { scope: 'orders:write' } });
+  expect(await ask(['orders:write'])).toMatchObject({
+    status: 403,
+    body: { code: 'scope_missing', scope: 'orders:read' },
+  });
+  const allowed = await ask(['orders:read', 'orders:write']);
   expect(allowed).toMatchObject({ status: 200, body: { order: { customer: { id: 'c-1' } } } });
   expect(allowed.body.order.customer.name).toMatch(/^sealed:/);
+  // Under the customer's own key it could be compared with what the order shows.
+  const keyed = await ask(['orders:read', 'orders:write'], { 'idempotency-key': 'k-guess' });
+  for (const { body } of [allowed, keyed]) expect(body.events[0].data.text).toBe('a');
+});
+
+test('it has a place of its own kind, so it takes none from commands, creates and webhooks', async () => {
+  const full = await startTestApi({}, { bounds: { history: { most: 0, waiting: 0, waitMs: 0 } } });
+  try {
+    const refused = { status: 503, body: { code: 'overloaded' } };
+    const prefer = { prefer: 'respond-async' };
+    const note = { body: { text: 'a' }, headers: prefer };
+    expect(await full.post('/v1/orders/x/notes?preview=true', note)).toMatchObject(refused);
+    expect(await full.post('/v1/orders?preview=true', { body: orderBody() })).toMatchObject(refused);
+    expect((await full.post('/v1/orders', { body: orderBody() })).status).toBe(201);
+  } finally {
+    await full.close();
+  }
 });
 
 test('while no worker answers, the history tells it', async () => {

@@ -62,6 +62,10 @@ describe('a request that changes something', () => {
     ['says no origin', {}],
     ['is of our own page', { origin: `http://${OWN}`, 'sec-fetch-site': 'same-origin' }],
     ['is of our own page behind TLS', { origin: `https://${OWN}` }],
+    [
+      'is of our own page behind a proxy that changes Host',
+      { origin: EVIL, 'sec-fetch-site': 'same-origin' },
+    ],
     ['is of an origin that may use the API', { origin: PARTNER, 'sec-fetch-site': 'cross-site' }],
   ])('is taken if it %s', async (_what, headers) => {
     const before = rebuilds;
