@@ -17,7 +17,8 @@ export interface Provider<P> {
 
 /**
  * Performs effects. Each function throws if there is no business answer; then the effect stays owed.
- * `mayBeRepeated`: it may have been tried before.
+ * `mayBeRepeated`: it is looked up first, because it may have been tried before. A first call may
+ * repeat one of an earlier run of the workflow all the same: then its key protects it.
  */
 export type Performing<T extends EffectType> = {
   readonly [K in T]: (effect: EffectOf<K>, mayBeRepeated: boolean) => Promise<OutcomeOf<K>>;
@@ -51,6 +52,9 @@ export function performInventory(provider: Provider<InventoryProvider>): Perform
   };
 }
 
+/** Of an error's text. It is part of a failure that Temporal keeps for each effect. */
+const longestProblem = 500;
+
 interface AnyPort {
   lookUp(key: string, options: CallOptions): Promise<unknown>;
 }
@@ -66,7 +70,8 @@ function performing({ name, port, limits }: Provider<AnyPort>) {
     try {
       return await call();
     } catch (error) {
-      throw new OutcomeUnknown(`${name}: ${what} failed: ${messageOf(error)}`, { cause: error });
+      // Without the `cause`: a module may have put anything into it, and Temporal would keep it.
+      throw new OutcomeUnknown(`${name}: ${what} failed: ${messageOf(error).slice(0, longestProblem)}`);
     }
   }
 
@@ -88,6 +93,8 @@ function performing({ name, port, limits }: Provider<AnyPort>) {
       if (mayBeRepeated) {
         const known = await ask('lookUp', () => port.lookUp(key, { signal }));
         if (!saysType(known, 'none')) return outcome(type, known, 'lookUp');
+        // After the time-out another attempt may be under way, so nothing is called any more.
+        signal.throwIfAborted();
       }
       return outcome(type, await ask(type, () => call({ signal })), type);
     });

@@ -22,8 +22,8 @@ const functions = {
 const variables = { payments: 'PAYMENTS', inventory: 'INVENTORY' } as const;
 
 export const defaultLimits: Limits = { concurrency: 50, timeoutMs: 5_000 };
-/** A step also records, and may wait in line; its activity has 10 s. */
-const limitRanges = { concurrency: [1, 1_000], perSecond: [0.01, 100_000], timeoutMs: [100, 8_000] } as const;
+/** A step's activity has 10 s: it also waits in line and for its turn, a second each, and records. */
+const limitRanges = { concurrency: [1, 1_000], perSecond: [0.01, 100_000], timeoutMs: [100, 7_000] } as const;
 
 /**
  * Loads the modules that `PAYMENTS` and `INVENTORY` name.

@@ -59,6 +59,34 @@ describe('an effect that may have been tried before', () => {
     await expect(perform(true)).rejects.toThrow(problem);
     expect(asked).toEqual(['lookUp']);
   });
+
+  test('is not called any more if the look-up answers after the time-out', async () => {
+    const asked: string[] = [];
+    let answer: (known: unknown) => void = () => undefined;
+    const lookUp = () => new Promise((resolve) => (answer = resolve));
+    const call = () => asked.push('void');
+    const { void: perform } = performPayments({
+      name: 'bank',
+      port: { lookUp, void: call } as unknown as PaymentProvider,
+      limits: { concurrency: 1, timeoutMs: 20 },
+    });
+    await expect(perform(request, true)).rejects.toThrow('the outcome is unknown');
+    answer({ type: 'none' });
+    await new Promise(setImmediate);
+    expect(asked).toEqual([]);
+  });
+});
+
+test('an answer that is no outcome is told without what may be personal in it', async () => {
+  const answer = { type: 'paid', card: { number: '4242' }, name: 'Ada' };
+  await expect(provider(voided, answer).perform(false)).rejects.toThrow(
+    "bank: void answered { type: 'paid', card, name }: expected { type: 'voided' }",
+  );
+});
+
+test('of a long error, the beginning is kept', async () => {
+  const error = new Error('x'.repeat(10_000));
+  await expect(provider(voided, error).perform(false)).rejects.toThrow(/^bank: void failed: x{500}$/);
 });
 
 test.each([

@@ -45,8 +45,8 @@ test.each([
     moduleOf('typo.mjs', ...whole, 'export const limits = { concurency: 5 };'),
   ],
   [
-    'its limit timeoutMs is not a number from 100 to 8000',
-    moduleOf('late.mjs', ...whole, 'export const limits = { timeoutMs: 60_000 };'),
+    'its limit timeoutMs is not a number from 100 to 7000',
+    moduleOf('late.mjs', ...whole, 'export const limits = { timeoutMs: 7_001 };'),
   ],
   ['its `limits` is no object', moduleOf('limits.mjs', ...whole, 'export const limits = 5;')],
 ])('a module is refused because %s', async (problem, path) => {

@@ -58,7 +58,7 @@ export function hasSealed(json: string): boolean {
  * @throws Error if the key is not there, or the text was moved; MongoError if the store is away
  */
 export async function openOne(
-  keys: KeyStore,
+  keys: Pick<KeyStore, 'opening'>,
   { orderId, customerId, path }: { orderId: string; customerId?: string; path: Path },
   text: string,
 ): Promise<string | undefined> {

@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto';
+import { expect, test } from '@jest/globals';
+import { seal } from '../../../src/access/persons/sealing.js';
+import { openingMethods } from '../../../src/effects/payments/opening.js';
+import type { PaymentProvider } from '../../../src/effects/payments/payments.js';
+import { performPayments } from '../../../src/effects/performing.js';
+
+const customerKey = { keyId: 'key-of-ada-0', key: randomBytes(32) };
+const method = 'tok_4242';
+const request = {
+  type: 'authorize',
+  key: 'o-1:authorize:2',
+  correlationId: 'c',
+  amount: 1999,
+  currency: 'EUR',
+  ttl: 60_000,
+  method: seal(customerKey, { orderId: 'o-1', field: 'payment.method' }, method),
+} as const;
+
+/** A provider that has this `authorize` only. */
+function opening(authorize: PaymentProvider['authorize'], signal = new AbortController().signal) {
+  const keys = { opening: () => Promise.resolve(customerKey.key) };
+  // Nothing else of it is called.
+  const port = openingMethods(keys, { authorize } as PaymentProvider);
+  return { port, call: () => port.authorize(request, { signal }) };
+}
+
+test('a provider gets the payment method in plain text', async () => {
+  const { call } = opening(({ method: code }) => Promise.resolve({ type: 'declined', code }));
+  expect(await call()).toEqual({ type: 'declined', code: method });
+});
+
+test('what is left of an error of the provider does not tell the payment method', async () => {
+  const { port } = opening(({ method: token }) => {
+    const cause = new Error(`402 for ${token}`);
+    return Promise.reject(new Error(`bank: ${token} was refused, ${token}`, { cause }));
+  });
+  const { authorize } = performPayments({
+    name: 'bank',
+    port,
+    limits: { concurrency: 1, timeoutMs: 60_000 },
+  });
+  const error: unknown = await authorize(request, false).catch((caught: unknown) => caught);
+  expect(error).toMatchObject({ message: 'bank: authorize failed: bank: *** was refused, ***' });
+  expect(error).not.toHaveProperty('cause');
+  expect((error as Error).stack).not.toContain(method);
+});
+
+test('if nobody waits any more once the method is opened, the provider is not called', async () => {
+  let isCalled = false;
+  const { call } = opening(() => {
+    isCalled = true;
+    return Promise.resolve({ type: 'unknown' });
+  }, AbortSignal.abort());
+  await expect(call()).rejects.toThrow('aborted');
+  expect(isCalled).toBe(false);
+});
