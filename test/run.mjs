@@ -32,7 +32,7 @@ if (!process.env['NO_SERVERS']) {
 }
 
 const chosen = isLong
-  ? ['--testMatch=**/*.long.test.ts']
+  ? ['--testMatch=**/*.long.test.ts', '--maxWorkers=2']
   : ['--testPathIgnorePatterns=/node_modules/', '--testPathIgnorePatterns=\\.long\\.test\\.ts$'];
 /** The order first, since it needs no servers and its coverage must be whole; then the rest. */
 const everything = [
