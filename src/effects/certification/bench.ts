@@ -32,7 +32,8 @@ export const risks = {
   decides: 'a time-out would decide an order',
 } as const;
 
-const SETTLED_WITHIN_MS = 10_000;
+/** A database may keep the locks of a process that was killed: MongoDB ends its transaction after 60 s. */
+const SETTLED_WITHIN_MS = 90_000;
 const LOOK_EVERY_MS = 100;
 const silencesBeforeGivingUp = 3;
 
