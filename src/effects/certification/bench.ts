@@ -117,7 +117,8 @@ export class Bench {
       const known = await this.lookUp(request);
       const learned = known.type === 'none' ? await this.ask(request) : known;
       if (isOutcome(learned)) return learned;
-      if (Date.now() > giveUpAt) throw new Wrong(`${request.type} has no outcome in ${SETTLED_WITHIN_MS / 1_000} s`, risks.waits);
+      if (Date.now() > giveUpAt)
+        throw new Wrong(`${request.type} has no outcome in ${SETTLED_WITHIN_MS / 1_000} s`, risks.waits);
       await setTimeout(LOOK_EVERY_MS);
     }
   }
