@@ -430,6 +430,10 @@ test(
       expect(row).not.toBeNull();
       return row?.['_id'];
     });
+    // The worker shares this process's key store, which may use the key for a second without asking.
+    await until(async () =>
+      expect((await api.get(`/v1/orders/${created.orderId}`)).headers['persons']).toBe('sealed'),
+    );
     worker = await api.startWorker();
     await until(async () =>
       expect(await journal(orderLog, db).countDocuments({ orderId: created.orderId })).toBe(2),
