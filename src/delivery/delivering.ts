@@ -1,6 +1,6 @@
-import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
 import type { WebhookSecrets } from '../access/webhook-secrets.js';
+import { pause } from '../concurrency/pause.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { type PositionedEvent, readFeed, skipLostPositions } from '../log/feed/feed.js';
 import { feedGenerations, type Generations } from '../log/feed/generations.js';
@@ -320,7 +320,7 @@ class Delivering {
     if (perSecond !== undefined) {
       const at = Math.max(Date.now(), nextSlots.get(orderId) ?? 0);
       nextSlots.set(orderId, at + 1_000 / perSecond);
-      await setTimeout(at - Date.now(), undefined, { signal }).catch(() => undefined);
+      await pause(at - Date.now(), signal);
     }
     return this.maySend();
   }

@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events';
-import { setTimeout } from 'node:timers/promises';
 import type { FastifyReply } from 'fastify';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
+import { pause } from '../../concurrency/pause.js';
 import { upcastIfKnown } from '../../order/upcasters.js';
 import { answering } from '../../log/journal/durability.js';
 import {
@@ -239,7 +239,7 @@ async function* onceReachable(open: () => Promise<Items>, signal: AbortSignal): 
       break;
     }
     yield keepAlive;
-    await setTimeout(LOOK_AGAIN_MS, undefined, { signal }).catch(() => undefined);
+    await pause(LOOK_AGAIN_MS, signal);
   }
 }
 
@@ -280,7 +280,7 @@ async function* live(
     const found = await undefinedInOutage(read(last));
     if (found === undefined) {
       yield keepAlive;
-      await setTimeout(LOOK_AGAIN_MS, undefined, { signal }).catch(() => undefined);
+      await pause(LOOK_AGAIN_MS, signal);
       continue;
     }
     const { items } = found;

@@ -1,6 +1,6 @@
-import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
 import { createMutex } from '../../concurrency/mutex.js';
+import { pause } from '../../concurrency/pause.js';
 import { type JournalDelete, type Position, areNoDeletes, openPositions } from './journal-changes.js';
 import { feedGenerations, feedState, Generations } from './generations.js';
 import { answering, committed, type QueryTime } from '../journal/durability.js';
@@ -311,7 +311,7 @@ class Tail {
       await untilHolds(this.waiting, () => !this.isLeading, signal, LONGEST_WAIT_MS);
       if (signal.aborted) return;
       await this.poll().catch(() => undefined);
-      await setTimeout(POLL_EVERY_MS, undefined, { signal }).catch(() => undefined);
+      await pause(POLL_EVERY_MS, signal);
     }
   }
 
@@ -409,7 +409,7 @@ async function untilHolds(
     const wake = (): void => {
       if (holds()) end();
     };
-    const timer = globalThis.setTimeout(end, withinMs);
+    const timer = setTimeout(end, withinMs);
     wakes.add(wake);
     signal.addEventListener('abort', end, { once: true });
   });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
+import { pause } from '../../concurrency/pause.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { LEASE_MS, releaseLease, RENEW_EVERY_MS, acquireLeases } from './leases.js';
 
@@ -137,8 +137,4 @@ class Term {
     }
     if (!signal.aborted) this.dueAt = performance.now() + GIVEN_UP_MS;
   }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await setTimeout(ms, undefined, { signal }).catch(() => undefined);
 }

@@ -1,5 +1,5 @@
-import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
+import { pause } from '../../../concurrency/pause.js';
 import { type FeedTail, type PositionedEvent, skipLostPositions } from '../../feed/feed.js';
 import { feedGenerations } from '../../feed/generations.js';
 import { Superseded } from '../../feed/sequencer.js';
@@ -107,10 +107,6 @@ export async function project<S extends State, D extends Draft>(
       else if (hasEvents) await pause(LOOK_AGAIN_MS, signal);
     }
   }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (ms > 0) await setTimeout(ms, undefined, { signal }).catch(() => undefined);
 }
 
 /**

@@ -1,6 +1,6 @@
-import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
 import { openChangeStream } from '../../../concurrency/change-batches.js';
+import { pause } from '../../../concurrency/pause.js';
 import { feedState } from '../../feed/generations.js';
 import { projections } from './state.js';
 
@@ -20,7 +20,7 @@ const otherThanHeadway = ['epoch', 'collection', 'parked'].map((field) => ({
 export async function watchStates(db: Db, signal: AbortSignal, onChange: () => void): Promise<void> {
   while (!signal.aborted) {
     await watch(db, signal, onChange).catch(() => undefined);
-    await setTimeout(OPEN_AGAIN_MS, undefined, { signal }).catch(() => undefined);
+    await pause(OPEN_AGAIN_MS, signal);
   }
 }
 
