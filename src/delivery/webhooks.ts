@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout } from 'node:timers/promises';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { WebhookSecrets } from '../access/webhook-secrets.js';
+import { pause } from '../concurrency/pause.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { endpointLog } from '../endpoint/endpoint-log.js';
 import { feedEnd, type FeedTail } from '../log/feed/feed.js';
@@ -63,6 +63,11 @@ async function work(deps: WebhookDeps, signal: AbortSignal, heartbeat: () => voi
   try {
     while (!signal.aborted) {
       const endpoints = await enabled(db);
+      heartbeat();
+      if (endpoints.length === 0) {
+        await pause(lookEveryMs, signal);
+        continue;
+      }
       const { generations, head } = await feedEnd(orderLog, db);
       const idle = endpoints.filter(({ orderId }) => !running.has(orderId));
       for (const endpoint of await withWork(db, idle, generations.current.generation, head)) {
@@ -72,9 +77,7 @@ async function work(deps: WebhookDeps, signal: AbortSignal, heartbeat: () => voi
           .finally(() => running.delete(orderId));
         running.set(orderId, pass);
       }
-      heartbeat();
-      if (endpoints.length === 0) await pause(lookEveryMs, signal);
-      else await tail.beyond(head, signal, lookEveryMs);
+      await tail.beyond(head, signal, lookEveryMs);
     }
   } finally {
     signal.removeEventListener('abort', end);
@@ -154,8 +157,4 @@ async function disableEndpoint(
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await setTimeout(ms, undefined, { signal }).catch(() => undefined);
 }
