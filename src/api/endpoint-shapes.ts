@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { Instant } from './order-shapes.js';
+import { HttpProblem } from './problem.js';
 import { closed, Id, Tag, Text } from './schemas.js';
 
 const optional = Type.Optional;
@@ -95,4 +96,8 @@ export function endpointAnswer(endpoint: Endpoint): Static<typeof EndpointAnswer
     ...(perSecond !== undefined && { perSecond }),
     updatedAt,
   };
+}
+
+export function noEndpoint(endpointId: string): HttpProblem {
+  return new HttpProblem(404, 'endpoint_not_found', `There is no webhook endpoint ${endpointId}.`);
 }

@@ -1,13 +1,14 @@
 import { setTimeout } from 'node:timers/promises';
-import { ApplicationFailure, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { recallCommands } from '../log/journal/command-memory.js';
 import { committed } from '../log/journal/durability.js';
 import { journal, readStored } from '../log/journal/journal.js';
+import { refusalIn } from '../log/journal/refused-update.js';
 import { contiguous } from '../log/journal/time-travel.js';
 import { latestRun } from '../log/resume/last-run.js';
 import { startAgain } from '../log/resume/start-again.js';
-import { type Message, messageId, type RefusedUpdate } from '../log/workflow/messages.js';
+import { type Message, messageId } from '../log/workflow/messages.js';
 import { forgetPerson, type ForgetPerson } from '../order/commands.js';
 import type { OrderEvent } from '../order/events.js';
 import { fold } from '../order/evolve.js';
@@ -68,19 +69,12 @@ async function update(
     );
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return 'ended';
-    const upTo = memoryFromIn(error);
+    const upTo = refusalIn(error)?.memoryFrom;
     if (upTo === undefined || message.absentUpTo === upTo) throw error;
     const [known] = await recallCommands(orderLog, db, orderId, [message.commandId], upTo);
     if (known !== undefined) return { events: [] };
     return await update({ client, db }, orderId, { ...message, absentUpTo: upTo });
   }
-}
-
-function memoryFromIn(error: unknown): number | undefined {
-  if (!(error instanceof WorkflowUpdateFailedError) || !(error.cause instanceof ApplicationFailure))
-    return undefined;
-  const [refused] = (error.cause.details ?? []) as readonly RefusedUpdate[];
-  return refused?.memoryFrom;
 }
 
 /** Another run may have been started meanwhile: then the next attempt finds it. */

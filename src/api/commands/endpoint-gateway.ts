@@ -1,30 +1,24 @@
-import { randomUUID } from 'node:crypto';
-import {
-  ApplicationFailure,
-  type Client,
-  WorkflowExecutionAlreadyStartedError,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-} from '@temporalio/client';
+import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import { type Endpoint, type EndpointCommands, endpoints } from '../../endpoint/endpoint.js';
 import { endpointLog } from '../../endpoint/endpoint-log.js';
 import { append } from '../../log/append.js';
 import { workflowIdOf } from '../../log/journal/entity-log.js';
-import { commandIdOf } from '../../log/workflow/command-id.js';
+import { refusalIn } from '../../log/journal/refused-update.js';
 import {
   type Answer,
   causeOf,
   type EntityState,
   type Message,
   messageId,
-  type RefusedUpdate,
   stateQuery,
 } from '../../log/workflow/messages.js';
 import { isTaskFailure, isTemporalOutage } from '../../outages/temporal-outage.js';
+import { noEndpoint } from '../endpoint-shapes.js';
 import { HttpProblem } from '../problem.js';
 import { problemOf } from './answers.js';
 import type { CommandMeta } from './gateway.js';
 import { hashOf } from './identity.js';
+import { messageWith } from './message.js';
 
 type Types = keyof EndpointCommands;
 
@@ -120,10 +114,8 @@ export function createEndpointGateway({
           return { endpoint: await stateOf(endpointId), replayed: requestId !== message.requestId };
         } catch (error) {
           if (error instanceof WorkflowNotFoundError) throw noEndpoint(endpointId);
-          if (!(error instanceof WorkflowUpdateFailedError) || !(error.cause instanceof ApplicationFailure))
-            throw error;
-          const [refused] = error.cause.details ?? [];
-          if (!isRefused(refused)) throw error;
+          const refused = refusalIn(error);
+          if (refused === undefined) throw error;
           throw problemOf({ kind: 'refused', ...refused });
         }
       }),
@@ -140,29 +132,12 @@ export function createEndpointGateway({
   };
 }
 
-export function noEndpoint(endpointId: string): HttpProblem {
-  return new HttpProblem(404, 'endpoint_not_found', `There is no webhook endpoint ${endpointId}.`);
-}
-
 function messageTo<D>(
   endpointId: string,
   type: string,
   data: D,
   body: object,
-  { issuer, key, correlationId, actor, onBehalfOf, expectedVersion }: CommandMeta,
+  meta: CommandMeta,
 ): Message<D> {
-  return {
-    data,
-    commandId: commandIdOf(issuer, key),
-    hash: hashOf({ type, endpointId, body }),
-    correlationId,
-    actor,
-    ...(onBehalfOf !== undefined && { onBehalfOf }),
-    ...(expectedVersion !== undefined && { expectedVersion }),
-    requestId: randomUUID(),
-  };
-}
-
-function isRefused(value: unknown): value is RefusedUpdate {
-  return typeof value === 'object' && value !== null && 'refusal' in value;
+  return messageWith(data, hashOf({ type, endpointId, body }), meta);
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import {
   ApplicationFailure,
   type Client,
@@ -36,6 +35,7 @@ import { rulesToday } from '../../order/rules.js';
 import { type CustomerKey, keyIdIn } from '../../access/persons/sealing.js';
 import { commandIn } from '../../log/journal/command-memory.js';
 import { foldHistory, readHistoryLog } from '../../log/journal/history.js';
+import { refusalIn } from '../../log/journal/refused-update.js';
 import { startOptionsOf } from '../../views/order-start.js';
 import { ended, wordOf } from '../../log/journal/stops.js';
 import type { Config } from '../../server/config.js';
@@ -59,6 +59,7 @@ import {
   searchAttributes,
 } from '../../log/workflow/messages.js';
 import { derivedOrderId, hashOf, looksDerived } from './identity.js';
+import { messageWith } from './message.js';
 import { type Preview, previewOf } from './preview.js';
 import { hasPersons, otherKeys, previewKey, sealed, type SealingKeys, withoutPreviewKey } from './sealed.js';
 
@@ -532,11 +533,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return withoutWorkflow(orderId, message, 'update');
       if (isTaskFailure(error)) return 'unprocessed';
-      if (!(error instanceof WorkflowUpdateFailedError) || !(error.cause instanceof ApplicationFailure))
-        throw error;
-      if (unprocessed.has(error.cause.type ?? '')) return 'unprocessed';
-      const [refused] = error.cause.details ?? [];
-      if (!isRefusedUpdate(refused)) throw error;
+      if (isUnprocessed(error)) return 'unprocessed';
+      const refused = refusalIn(error);
+      if (refused === undefined) throw error;
       return { kind: 'refused', ...refused };
     }
   }
@@ -735,17 +734,7 @@ function messageTo<D>(
   data: D,
   meta: CommandMeta,
 ): Message<D> {
-  const { issuer, key, correlationId, actor, onBehalfOf, expectedVersion } = meta;
-  return {
-    data,
-    commandId: commandIdOf(issuer, key),
-    hash: hashOf({ type, orderId, data }),
-    correlationId,
-    actor,
-    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
-    ...(expectedVersion === undefined ? {} : { expectedVersion }),
-    requestId: randomUUID(),
-  };
+  return messageWith(data, hashOf({ type, orderId, data }), meta);
 }
 
 function idsOf({ issuer, key, correlationId }: CommandMeta): Pick<Message, 'commandId' | 'correlationId'> {
@@ -805,8 +794,10 @@ function repeatedOf(known: Remembered, message: Message): CommandResult | undefi
   return { kind: 'answered', answer: asOrderAnswer(answer), replayed: true };
 }
 
-function isRefusedUpdate(value: unknown): value is RefusedUpdate {
-  return typeof value === 'object' && value !== null && 'refusal' in value;
+function isUnprocessed(error: unknown): boolean {
+  if (!(error instanceof WorkflowUpdateFailedError) || !(error.cause instanceof ApplicationFailure))
+    return false;
+  return unprocessed.has(error.cause.type ?? '');
 }
 
 function keyReused(key: string): Refused {

@@ -15,6 +15,7 @@ import {
   endpointAnswer,
   EndpointPath,
   EndpointWithSecret,
+  noEndpoint,
   settings,
   tags,
   Url,
@@ -22,7 +23,7 @@ import {
 import { HttpProblem, problem } from '../problem.js';
 import { closed, Id, Time } from '../schemas.js';
 import type { Http } from '../server.js';
-import { type EndpointGateway, noEndpoint, type Told } from './endpoint-gateway.js';
+import type { EndpointGateway, Told } from './endpoint-gateway.js';
 import { derivedOrderId, hashOf } from './identity.js';
 import { metaOf } from './request.js';
 import { CommandHeaders, CreateHeaders } from './schemas.js';
@@ -120,23 +121,20 @@ export function registerEndpoints(app: Http, { db, endpoints }: EndpointDeps): v
       if (others.url !== undefined) refuseUrl(others.url);
       const changes: Partial<EndpointSettings> = { ...others, ...(events && { eventTypes: events }) };
       const meta = metaOf(request);
-      let told: Told | undefined;
-      if (Object.keys(changes).length > 0 || enabled === undefined) {
-        const data = { ...changes, ...(allowHttp && { allowHttp }) };
-        told = await gateway.execute(endpointId, 'ChangeEndpoint', data, meta);
-      }
-      if (enabled !== undefined) {
-        const { expectedVersion, ...further } = meta;
-        const ofStatus = {
-          ...further,
-          key: `${meta.key}.enabled`,
-          ...(told === undefined && expectedVersion !== undefined && { expectedVersion }),
-        };
-        told = enabled
-          ? await gateway.execute(endpointId, 'EnableEndpoint', {}, ofStatus)
-          : await gateway.execute(endpointId, 'DisableEndpoint', { reason: 'by request' }, ofStatus);
-      }
-      if (told === undefined) throw noEndpoint(endpointId);
+      const data = { ...changes, ...(allowHttp && { allowHttp }) };
+      const change = () => gateway.execute(endpointId, 'ChangeEndpoint', data, meta);
+      if (enabled === undefined) return await answered(reply, await change());
+      const isChanged = Object.keys(changes).length > 0;
+      if (isChanged) await change();
+      const { expectedVersion, ...further } = meta;
+      const ofStatus = {
+        ...further,
+        key: `${meta.key}.enabled`,
+        ...(!isChanged && expectedVersion !== undefined && { expectedVersion }),
+      };
+      const told = enabled
+        ? await gateway.execute(endpointId, 'EnableEndpoint', {}, ofStatus)
+        : await gateway.execute(endpointId, 'DisableEndpoint', { reason: 'by request' }, ofStatus);
       return await answered(reply, told);
     },
   );

@@ -4,9 +4,16 @@ import { deliveryAnswer, listDeliveries } from '../../delivery/deliveries.js';
 import { endpointViews } from '../../delivery/endpoints.js';
 import { type SubscriptionStatus, subscriptionsStatus } from '../../delivery/subscriptions.js';
 import { answering } from '../../log/journal/durability.js';
-import { DeliveryAnswer, EndpointAnswer, endpointAnswer, EndpointPath, tags } from '../endpoint-shapes.js';
+import {
+  DeliveryAnswer,
+  EndpointAnswer,
+  endpointAnswer,
+  EndpointPath,
+  noEndpoint,
+  tags,
+} from '../endpoint-shapes.js';
 import { Instant } from '../order-shapes.js';
-import { HttpProblem, problem } from '../problem.js';
+import { problem } from '../problem.js';
 import { closed, Time } from '../schemas.js';
 import type { Http } from '../server.js';
 
@@ -63,8 +70,7 @@ export function registerEndpointQueries(app: Http, { db }: { readonly db: Db }):
     async (request, reply) => {
       const { endpointId } = request.params;
       const found = await endpointViews(db).findOne({ _id: endpointId }, answering);
-      if (found === null)
-        throw new HttpProblem(404, 'endpoint_not_found', `There is no webhook endpoint ${endpointId}.`);
+      if (found === null) throw noEndpoint(endpointId);
       return await reply.header('etag', `"${found.version}"`).send(endpointAnswer(found.state));
     },
   );

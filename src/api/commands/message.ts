@@ -1,0 +1,23 @@
+import { randomUUID } from 'node:crypto';
+import { commandIdOf } from '../../log/workflow/command-id.js';
+import type { Message } from '../../log/workflow/messages.js';
+import type { CommandMeta } from './gateway.js';
+
+/**
+ * What is sent to an entity's workflow for a client.
+ *
+ * @param hash of what the client sent: the same key with another one is refused
+ */
+export function messageWith<D>(data: D, hash: string, meta: CommandMeta): Message<D> {
+  const { issuer, key, correlationId, actor, onBehalfOf, expectedVersion } = meta;
+  return {
+    data,
+    commandId: commandIdOf(issuer, key),
+    hash,
+    correlationId,
+    actor,
+    ...(onBehalfOf !== undefined && { onBehalfOf }),
+    ...(expectedVersion !== undefined && { expectedVersion }),
+    requestId: randomUUID(),
+  };
+}
