@@ -1,5 +1,6 @@
 import { formatMoney } from '../../order/money.js';
 import type { OrderView } from '../../order/view.js';
+import { escapeHtml } from '../html.js';
 
 /** The last state of an order as HTML, for a browser without JavaScript. */
 export function orderCard(order: OrderView): string {
@@ -26,16 +27,12 @@ export function orderCard(order: OrderView): string {
   ]);
   const head = ['SKU', 'Name', 'Price', 'Ordered', 'Shipped', 'Delivered', 'Returned'];
   return [
-    `<article class="card"><h1>Order ${escaped(order.orderId)}</h1><dl>`,
-    ...facts.map(([name = '', value = '']) => `<dt>${name}</dt><dd>${escaped(value)}</dd>`),
+    `<article class="card"><h1>Order ${escapeHtml(order.orderId)}</h1><dl>`,
+    ...facts.map(([name = '', value = '']) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`),
     `</dl><table><thead><tr>${head.map((name) => `<th>${name}</th>`).join('')}</tr></thead><tbody>`,
-    ...lines.map((cells) => `<tr>${cells.map((cell) => `<td>${escaped(String(cell))}</td>`).join('')}</tr>`),
+    ...lines.map(
+      (cells) => `<tr>${cells.map((cell) => `<td>${escapeHtml(String(cell))}</td>`).join('')}</tr>`,
+    ),
     '</tbody></table></article>',
   ].join('\n');
-}
-
-const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-
-function escaped(text: string): string {
-  return text.replaceAll(/[&<>"]/g, (character) => entities[character] ?? character);
 }

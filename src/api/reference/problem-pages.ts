@@ -1,3 +1,4 @@
+import { escapeHtml } from '../html.js';
 import type { Http } from '../server.js';
 import { HttpProblem } from '../problem.js';
 import { type ProblemPage, problems } from './problems.js';
@@ -63,8 +64,5 @@ dd { margin: 0; }
 
 /** Text of our own, with `code` in backquotes. */
 function marked(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll(/`([^`]+)`/g, '<code>$1</code>');
+  return escapeHtml(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>');
 }
