@@ -14,10 +14,9 @@ export async function subscriptionOf(
   endpoint: Endpoint,
   generations: Generations,
 ): Promise<SubscriptionRow> {
-  const { orderId: _id, version: endpointVersion, after } = endpoint;
+  const { orderId: _id, version: endpointVersion } = endpoint;
   const rows = subscriptionRows(db);
-  const begin = after ?? { generation: firstGeneration.generation, position: 0 };
-  const fresh = { ...begin, endpointVersion, health: healthy, delivered: 0 };
+  const fresh = { ...beginOf(endpoint), endpointVersion, health: healthy, delivered: 0 };
   const found =
     (await rows.findOne({ _id }, committed)) ??
     (await rows.findOneAndUpdate(
@@ -39,6 +38,11 @@ export async function subscriptionOf(
   const change = { ...place, endpointVersion, health: isChanged ? healthy : row.health };
   await rows.updateOne({ _id }, { $set: change }, durable);
   return { ...row, ...change };
+}
+
+/** Where the subscription of an endpoint begins. */
+export function beginOf({ after }: Endpoint): FeedPlace {
+  return after ?? { generation: firstGeneration.generation, position: 0 };
 }
 
 /** The place in the current generation: what an older one has in common with it was delivered. */

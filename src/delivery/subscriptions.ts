@@ -5,7 +5,7 @@ import { orderLog } from '../order-log.js';
 import { endpointViews } from './endpoints.js';
 import { healthy } from './health.js';
 import { subscriptionRows, waitingRows } from './rows.js';
-import { placeIn } from './subscription.js';
+import { beginOf, placeIn } from './subscription.js';
 
 /** How far a subscription has come. Times are ISO-8601 UTC. */
 export interface SubscriptionStatus {
@@ -49,9 +49,11 @@ export async function subscriptionsStatus(db: Db): Promise<readonly Subscription
       .toArray(),
     countWaiting(db, ids),
   ]);
-  return endpoints.map(({ _id: name, state: { status, url, after } }) => {
-    const row = rows.find(({ _id }) => _id === name);
-    const place = placeIn(generations, row ?? after ?? { generation: 1, position: 0 });
+  const byId = new Map(rows.map(({ _id, ...row }) => [_id, row]));
+  return endpoints.map(({ _id: name, state }) => {
+    const { status, url } = state;
+    const row = byId.get(name);
+    const place = placeIn(generations, row ?? beginOf(state));
     return {
       name,
       kind: 'webhook',

@@ -26,20 +26,12 @@ export async function standingConcern(db: Db): Promise<string | undefined> {
 
 /** Why the scheduled reconciliation does not run; undefined if it does or Temporal is away. */
 export async function scheduleConcern(deployment: Deployment): Promise<string | undefined> {
-  return await undefinedInOutage(async () => {
-    const state = await scheduleState(deployment);
-    if (state === 'running') return undefined;
-    if (state === 'gone')
-      return 'its schedule is gone: a process of the role feed makes it again within seconds';
-    return `its schedule is paused${state.pausedFor === '' ? '' : ` (${state.pausedFor})`}: it goes on when a person unpauses it in Temporal`;
+  const state = await scheduleState(deployment).catch((error: unknown) => {
+    if (!isTemporalOutage(error)) throw error;
+    return 'unknown' as const;
   });
-}
-
-async function undefinedInOutage(ask: () => Promise<string | undefined>): Promise<string | undefined> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (isTemporalOutage(error)) return undefined;
-    throw error;
-  }
+  if (state === 'running' || state === 'unknown') return undefined;
+  if (state === 'gone')
+    return 'its schedule is gone: a process of the role feed makes it again within seconds';
+  return `its schedule is paused${state.pausedFor === '' ? '' : ` (${state.pausedFor})`}: it goes on when a person unpauses it in Temporal`;
 }

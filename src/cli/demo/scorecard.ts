@@ -2,6 +2,7 @@ import type { LedgerEntry } from '../../effects/payments/sandbox-ledger.js';
 import type { VerifyReport } from '../../log/proof/verify.js';
 import type { OrderEvent } from '../../order/events.js';
 import { formatMoney } from '../../order/money.js';
+import { sum } from '../../order/order.js';
 import type { Api } from '../api.js';
 import type { Stores } from '../connections.js';
 import { eventsOf } from '../follow.js';
@@ -57,16 +58,16 @@ export function score({ histories, journals, payments }: Ledgers): Score {
       inJournal: [...journals.values()].filter((events) => events.length > 0).length,
     },
     events: {
-      inHistories: sum([...histories.values()].map(({ length }) => length)),
-      inJournal: sum([...journals.values()].map(({ length }) => length)),
-      lost: sum([...histories].map(([orderId, events]) => missing(events, journals.get(orderId) ?? []))),
+      inHistories: sum([...histories.values()], ({ length }) => length),
+      inJournal: sum([...journals.values()], ({ length }) => length),
+      lost: sum([...histories], ([orderId, events]) => missing(events, journals.get(orderId) ?? [])),
     },
     charges: {
       captures: captures.length,
-      amount: sum(captures.map(({ amount = 0 }) => amount)),
+      amount: sum(captures, ({ amount = 0 }) => amount),
       double: repeated(captures.map(shipmentOf)) + repeated(standing.map(({ orderId }) => orderId)),
       keys: payments.length,
-      calls: sum(payments.map(({ calls }) => calls)),
+      calls: sum(payments, ({ calls }) => calls),
     },
   };
 }
@@ -84,10 +85,6 @@ function shipmentOf({ orderId, request }: LedgerEntry): string {
 
 function repeated(names: readonly string[]): number {
   return names.length - new Set(names).size;
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }
 
 /** What was done to the stack. */
