@@ -83,7 +83,7 @@ export function guardRoutes(
       return await identify(request);
     } catch (error) {
       if (!(error instanceof HttpProblem) || error.status !== 401) throw error;
-      // Whoever sends no key or token guesses none.
+      // A request without a key or token is no guess.
       if (error.code !== 'unauthenticated') await countRefused?.(request);
       return undefined;
     }

@@ -26,7 +26,7 @@ export interface NotDone {
 export type Known<T extends EffectType> = OutcomeOf<T> | NotDone | Unknown;
 
 export interface CallOptions {
-  /** aborted when nobody waits for the answer any more */
+  /** aborted when the system no longer waits for the answer */
   readonly signal: AbortSignal;
 }
 
