@@ -1,10 +1,9 @@
-import { deadlines } from '../../order/deadlines.js';
-import type { Effect } from '../../order/effects.js';
 import { orders } from '../../order/entity.js';
 import type { OrderEvent } from '../../order/events.js';
 import { fold } from '../../order/evolve.js';
 import type { Order } from '../../order/order.js';
 import { type OrderView, type PaymentStatus, toView } from '../../order/view.js';
+import { type Ahead, aheadOf, type ShownEffect, shownEffectOf } from '../ahead.js';
 
 /** What a command would do. */
 export interface Preview {
@@ -13,7 +12,7 @@ export interface Preview {
   readonly version: number;
   readonly events: readonly OrderEvent[];
   /** what the order would owe the outside world because of it */
-  readonly effects: readonly OwedEffect[];
+  readonly effects: readonly ShownEffect[];
   /** `after`: with the events, and before any effect is performed */
   readonly money: { readonly before: Money; readonly after: Money };
   /** all that would be ahead then */
@@ -33,21 +32,6 @@ export interface Money {
   readonly paymentStatus: PaymentStatus;
 }
 
-export interface OwedEffect {
-  readonly type: string;
-  /** the idempotency key that the outside system would get */
-  readonly key: string;
-  /** in a few words: `capture EUR 39.98` */
-  readonly summary: string;
-  readonly amount?: number;
-}
-
-export interface Ahead {
-  readonly what: string;
-  /** ISO-8601 UTC */
-  readonly at: string;
-}
-
 /**
  * @param before undefined if the command creates the order
  * @param events that the command leads to; the first of an order that does not exist yet
@@ -65,9 +49,9 @@ export function previewOf(before: Order | undefined, events: readonly OrderEvent
     effects: orders
       .effects(after)
       .filter(({ key }) => !owed.has(key))
-      .map(effectOf),
+      .map(shownEffectOf),
     money: { before: before === undefined ? nothing : moneyOf(toView(before)), after: moneyOf(order) },
-    deadlines: deadlines(after).map(({ name, at }) => ({ what: name, at })),
+    deadlines: aheadOf(after),
     allowedCommands,
     blockedCommands,
     order,
@@ -78,10 +62,4 @@ const nothing: Money = { total: 0, authorized: 0, captured: 0, refunded: 0, paym
 
 function moneyOf({ total, authorized, captured, refunded, paymentStatus }: OrderView): Money {
   return { total, authorized, captured, refunded, paymentStatus };
-}
-
-function effectOf(effect: Effect): OwedEffect {
-  const { type, key } = effect;
-  const summary = orders.summary(effect);
-  return { type, key, summary, ...('amount' in effect && { amount: effect.amount }) };
 }

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
-import { Commands, Event, Instant, Minor, Order } from '../order-shapes.js';
+import { Ahead, effectMembers } from '../ahead.js';
+import { Commands, Event, Minor, Order } from '../order-shapes.js';
 import { Actors, closed, IfMatch, Key } from '../schemas.js';
 
 /** Takes other headers too: every request has many that this API does not read. */
@@ -58,20 +59,14 @@ export const Preview = closed(
         'of the order now, as in `ETag`: the command sent with it as `If-Match` does just this, or is answered 412; 0 for a create',
     }),
     events: Type.Array(Event),
-    effects: Type.Array(
-      closed({
-        type: Type.String(),
-        key: Type.String({ description: 'the idempotency key that the outside system would get' }),
-        summary: Type.String(),
-        amount: Type.Optional(Minor),
-      }),
-      { description: 'what the order would owe the outside world because of it' },
-    ),
+    effects: Type.Array(closed(effectMembers), {
+      description: 'what the order would owe the outside world because of it',
+    }),
     money: closed(
       { before: Money, after: Money },
       { description: 'after the events, and before any effect is performed' },
     ),
-    deadlines: Type.Array(closed({ what: Type.String(), at: Instant }), {
+    deadlines: Type.Array(Ahead, {
       description: 'all that would be ahead then, the earliest first',
     }),
     allowedCommands: Commands,

@@ -5,14 +5,13 @@ import { type OrderRun, runOf } from '../../attention/attempts.js';
 import { answering } from '../../log/journal/durability.js';
 import { foldHistory } from '../../log/journal/history.js';
 import { wordOf } from '../../log/journal/stops.js';
-import { deadlines } from '../../order/deadlines.js';
-import { orders as entity } from '../../order/entity.js';
 import type { Order } from '../../order/order.js';
 import { orderLog, workflowId } from '../../order-log.js';
 import { undefinedInOutage } from '../../outages/mongo-outage.js';
 import { isTemporalOutage } from '../../outages/temporal-outage.js';
 import { type OrderDocument, orders } from '../../views/orders.js';
-import { Instant, Minor } from '../order-shapes.js';
+import { Ahead, aheadOf, effectMembers, shownEffectOf } from '../ahead.js';
+import { Instant } from '../order-shapes.js';
 import { problem } from '../problem.js';
 import { closed, OrderPath } from '../schemas.js';
 import type { Http } from '../server.js';
@@ -24,15 +23,12 @@ const optional = Type.Optional;
 const Next = closed({
   orderId: Type.String(),
   version: Type.Integer(),
-  deadlines: Type.Array(closed({ what: Type.String(), at: Instant }), {
+  deadlines: Type.Array(Ahead, {
     description: 'times at which the order changes without a command, the earliest first',
   }),
   effects: Type.Array(
     closed({
-      type: Type.String(),
-      key: Type.String({ description: 'the idempotency key that the outside system gets' }),
-      summary: Type.String(),
-      amount: optional(Minor),
+      ...effectMembers,
       since: Instant,
       attempts: optional(Type.Integer({ description: 'so far; absent if Temporal does not say' })),
       lastError: optional(Type.String()),
@@ -83,7 +79,7 @@ export function registerNext(app: Http, { client, db, reader, uiUrl }: NextDeps)
       return await reply.send({
         orderId,
         version: order.version,
-        deadlines: deadlines(order).map(({ name, at }) => ({ what: name, at })),
+        deadlines: aheadOf(order),
         effects: effectsOf(order, run),
         ...(run && { workflow: workflowOf(orderId, run) }),
       });
@@ -126,9 +122,7 @@ export function registerNext(app: Http, { client, db, reader, uiUrl }: NextDeps)
 /** An order owes one effect of a type at most, and its step has the name of the type. */
 function effectsOf({ owed, updatedAt }: Order, run: OrderRun | undefined) {
   return owed.map(({ since = updatedAt, ...effect }) => {
-    const { type, key } = effect;
-    const { type: _, ...tries } = run?.tries.find((one) => one.type === type) ?? {};
-    const amount = 'amount' in effect && { amount: effect.amount };
-    return { type, key, summary: entity.summary(effect), ...amount, since, ...tries };
+    const { type: _, ...tries } = run?.tries.find(({ type }) => type === effect.type) ?? {};
+    return { ...shownEffectOf(effect), since, ...tries };
   });
 }
