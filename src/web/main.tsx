@@ -15,7 +15,7 @@ const SystemPage = lazy(async () => (await import('./system/page.js')).SystemPag
 
 function App() {
   return (
-    <LocationProvider scope={/^\/(?!docs|openapi|v1|health|metrics)/}>
+    <LocationProvider scope={/^\/(?!docs|openapi|asyncapi|v1|health|metrics)/}>
       <Shell>
         <Router>
           <Route path="/" component={OrdersPage} />

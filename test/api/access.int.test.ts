@@ -31,6 +31,7 @@ describe('the table of routes', () => {
     expect(urls).toEqual([
       'open /',
       'open /assets/*',
+      'open /asyncapi.json',
       'open /attention',
       'open /customers/:customerId',
       'open /docs',

@@ -159,6 +159,26 @@ test('events are posted as CloudEvents, signed, in order, to each endpoint what 
   expect(failures).toEqual([]);
 });
 
+test('events belong to the trace of their command, also those of its effects', async () => {
+  const traceId = randomUUID().replaceAll('-', '');
+  const { path } = await endpoint();
+  const [traced, other] = await Promise.all([
+    placedOrder(api, {}, { traceparent: `00-${traceId}-00f067aa0ba902b7-01` }),
+    placedOrder(api, {}, { traceparent: 'none' }),
+  ]);
+  await until(() => arrived(path, [traced, other]));
+  const events = receiver.received.filter((message) => message.path === path).map(({ event }) => event);
+  const parents = events.filter(({ subject }) => subject === traced).map((event) => event['traceparent']);
+  expect(parents.length).toBeGreaterThan(2);
+  expect(new Set(parents).size).toBe(parents.length);
+  for (const parent of parents)
+    expect(parent).toMatch(new RegExp(`^00-${traceId}-(?!0{16})[0-9a-f]{16}-01$`));
+  expect(events.filter(({ subject }) => subject === other)).not.toHaveLength(0);
+  for (const event of events) if (event['subject'] === other) expect(event).not.toHaveProperty('traceparent');
+  const { data } = (await api.get(`/v1/orders/${traced}/events`)).body;
+  expect(new Set(data.map((event: { traceId?: string }) => event.traceId))).toEqual(new Set([traceId]));
+});
+
 test('the secret is told once; a repetition is known, and another body under its key is refused', async () => {
   const { body, key, id, secret, reply } = await endpoint({ description: 'stock' });
   expect(secret).toMatch(/^whsec_/);

@@ -5,9 +5,9 @@ import proto, { type temporal } from '@temporalio/proto';
 import { append } from '../append.js';
 import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
 import {
+  causeOf,
   type ContinuedEntity,
   type EntityStep,
-  messageId,
   type NewEntity,
   type ResumedEntity,
 } from '../workflow/messages.js';
@@ -195,18 +195,9 @@ function forecast<S extends State, D extends Draft>(
   { orderId, create }: NewEntity,
   occurredAt: string,
 ): readonly (D & Envelope)[] {
-  const { data, commandId, correlationId, actor, onBehalfOf } = create;
-  const decision = entity.decide(undefined, entity.creation, data, occurredAt);
+  const decision = entity.decide(undefined, entity.creation, create.data, occurredAt);
   if ('refusal' in decision) return [];
-  const cause = {
-    occurredAt,
-    commandId,
-    correlationId,
-    causationId: messageId(create),
-    actor,
-    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
-  };
-  return append(entity, orderId, undefined, decision.events, cause).events;
+  return append(entity, orderId, undefined, decision.events, causeOf(create, occurredAt)).events;
 }
 
 /**
