@@ -356,6 +356,43 @@ test('an endpoint without any success for too long is disabled; one that asks fo
   await until(async () => expect(receiver.ids(busy.path)[0]).toBe(`${order}:1`));
 });
 
+test('an endpoint gets no more a second than it asks for', async () => {
+  const after = await feedHead(orderLog, db);
+  const orderIds = await Promise.all([placedOrder(api), placedOrder(api)]);
+  const events = await until(() => idsOf(orderIds));
+  const begunAt = Date.now();
+  const { path } = await endpoint({ after, perSecond: 20 });
+  const times: number[] = [];
+  receiver.answer(path, (_message, response) => {
+    times.push(Date.now());
+    response.writeHead(204).end();
+  });
+  await until(() => arrived(path, orderIds));
+  expect(times).toHaveLength(events.length);
+  // Each may come late, and none early: timers count whole milliseconds.
+  for (const [index, at] of times.entries()) expect(at - begunAt).toBeGreaterThanOrEqual(index * 50 - 1);
+});
+
+test('while nobody delivers, readiness names it, if there is an endpoint', async () => {
+  const saidOfFeed = async () => {
+    const { body } = await api.get('/health/ready');
+    return body.dependencies.find(({ name }: { name: string }) => name === 'feed');
+  };
+  await endpoint();
+  await until(async () =>
+    expect(await saidOfFeed()).toMatchObject({
+      status: 'degraded',
+      detail: expect.stringContaining('deliver-webhooks was never done'),
+    }),
+  );
+  const all = await endpointViews(db).find({ status: 'enabled' }).toArray();
+  await endpointViews(db).updateMany({}, { $set: { status: 'disabled' } });
+  const { detail } = await saidOfFeed();
+  expect(detail).not.toContain('deliver-webhooks');
+  const ids = all.map(({ _id }) => _id);
+  await endpointViews(db).updateMany({ _id: { $in: ids } }, { $set: { status: 'enabled' } });
+});
+
 test('the feed is delivered again from a position or a time, also by another process', async () => {
   const order = await placedOrder(api);
   const head = await feedHead(orderLog, db);
