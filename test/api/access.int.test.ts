@@ -51,6 +51,7 @@ describe('the table of routes', () => {
       'open /stock',
       'open /system',
       'open /v1/session',
+      'open /webhooks',
       'signed /v1/webhooks/carriers',
       'signed /v1/webhooks/payments',
     ]);

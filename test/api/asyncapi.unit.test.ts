@@ -15,7 +15,7 @@ interface Document {
   readonly components: { readonly messages: Readonly<Record<string, object>> };
 }
 
-const schema = createRequire(import.meta.url)('@asyncapi/specs/schemas/3.0.0.json') as object;
+const schema = createRequire(import.meta.url)('@asyncapi/specs/schemas/3.0.0-without-$id.json') as object;
 const ajv = new Ajv({ strict: false, validateFormats: false });
 
 let app: Http;
@@ -31,10 +31,9 @@ afterAll(() => app.close());
 
 /** What an event is refused for as the payload of a message; empty if it is one. */
 function refusals(message: string, payload: object): unknown {
-  const name = message.replaceAll('.', '\\.');
-  expect(document).toHaveProperty(`components.messages.${name}`);
-  ajv.validate({ $ref: `document#/components/messages/${message}/payload` }, payload);
-  return ajv.errors ?? [];
+  expect(document).toHaveProperty(['components', 'messages', message]);
+  const validate = ajv.getSchema(`document#/components/messages/${message}/payload`);
+  return validate?.(payload) === true ? [] : (validate?.errors ?? 'no such payload');
 }
 
 const today = [...(await goldenEvents())]

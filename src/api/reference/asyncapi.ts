@@ -84,6 +84,7 @@ function eventMessage(type: EventType): object {
 
 function cloudEventMessage(type: EventType): object {
   const stored = Type.Unsafe({ $ref: `#/components/schemas/${type}.event` });
+  const order = Type.Unsafe({ $ref: '#/components/schemas/Order' });
   return {
     name: cloudTypeOf(type),
     title: `${type} as a CloudEvent`,
