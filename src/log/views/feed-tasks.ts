@@ -4,7 +4,7 @@ import { withTimeout } from '../../outages/timeout.js';
 import type { Draft, State } from '../entity.js';
 import type { FeedTail } from '../feed/feed.js';
 import { sequence } from '../feed/sequencer.js';
-import { projecting, sequencing, type StandingTask } from '../feed/standing.js';
+import { projecting, sequencing, type LeasedTask } from '../feed/leased-tasks.js';
 import { currentTenure } from '../feed/tenure.js';
 import type { EntityLog } from '../journal/entity-log.js';
 import type { Outside, Recognize } from '../journal/outside.js';
@@ -18,7 +18,7 @@ import type { View } from './view.js';
 
 /** What the role `feed` does for one kind of entity. */
 export interface FeedTasks {
-  readonly standing: readonly StandingTask[];
+  readonly leased: readonly LeasedTask[];
   /**
    * In activities, by name: each runs until it is done or cancelled, or its tenure ends.
    *
@@ -48,7 +48,7 @@ export function createFeedTasks<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   { db, client, tail, views, taskQueue, recognize, outside }: FeedTasksDeps<S, D>,
 ): FeedTasks {
-  const sequenceFeed: StandingTask['work'] = async (signal, heartbeat) => {
+  const sequenceFeed: LeasedTask['work'] = async (signal, heartbeat) => {
     // Before a position is given in a database that was put back.
     await withTimeout(TEMPORAL_TIMEOUT_MS, recognize({ db, client, taskQueue }));
     if (signal.aborted) return;
@@ -74,7 +74,7 @@ export function createFeedTasks<S extends State, D extends Draft>(
     });
   const rebuilding = (rebuildId: string) => ({ db, rebuildId, ...currentTenure() });
   return {
-    standing: [
+    leased: [
       { name: sequencing(log.feed), work: sequenceFeed },
       ...views.map((view) => ({
         name: projecting(view.name),
