@@ -4,7 +4,7 @@ import type { Db } from 'mongodb';
 import { recognizeDatabase } from '../src/effects/inventory/recognize-database.js';
 import { reconcileOrders, stockOutside } from '../src/effects/outside.js';
 import { endpointLog } from '../src/endpoint/endpoint-log.js';
-import { type FeedTail, followFeed } from '../src/log/feed/feed.js';
+import { type FeedTail, followFeed } from '../src/log/feed/tail.js';
 import type { LeasedTask } from '../src/log/feed/leased-tasks.js';
 import { reconcile } from '../src/log/proof/reconciling.js';
 import { createFeedTasks } from '../src/log/views/feed-tasks.js';

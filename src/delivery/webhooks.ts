@@ -5,7 +5,8 @@ import type { WebhookSecrets } from '../access/webhook-secrets.js';
 import { pause } from '../concurrency/pause.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { endpointLog } from '../endpoint/endpoint-log.js';
-import { feedEnd, type FeedTail } from '../log/feed/feed.js';
+import { feedEnd } from '../log/feed/feed.js';
+import type { FeedTail } from '../log/feed/tail.js';
 import type { LeasedTask } from '../log/feed/leased-tasks.js';
 import { committed } from '../log/journal/durability.js';
 import { workflowIdOf } from '../log/journal/entity-log.js';
@@ -77,7 +78,7 @@ async function work(deps: WebhookDeps, signal: AbortSignal, heartbeat: () => voi
           .finally(() => running.delete(orderId));
         running.set(orderId, pass);
       }
-      await tail.beyond(head, signal, lookEveryMs);
+      await tail.waitBeyond(head, signal, lookEveryMs);
     }
   } finally {
     signal.removeEventListener('abort', end);

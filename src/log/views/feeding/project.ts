@@ -1,8 +1,9 @@
 import type { Db } from 'mongodb';
 import { pause } from '../../../concurrency/pause.js';
-import { type FeedTail, type PositionedEvent, skipLostPositions } from '../../feed/feed.js';
+import { type PositionedEvent, skipLostPositions } from '../../feed/feed.js';
+import type { FeedTail } from '../../feed/tail.js';
 import { feedGenerations } from '../../feed/generations.js';
-import { Superseded } from '../../feed/sequencer.js';
+import { Fenced } from '../../feed/fencing.js';
 import { BuildFeeder } from '../rebuilding/feed-build.js';
 import { generationOf, type ProjectionState, projectionState, takeOverProjection } from './state.js';
 import type { Draft, State } from '../../entity.js';
@@ -36,7 +37,7 @@ const PACE_MS = 500;
  * view has events that the feed's generation may not have, it requests a rebuild and waits until
  * that is swapped in.
  *
- * @throws Superseded if another feeder has taken over, or the view belongs to another version: a
+ * @throws Fenced if another feeder has taken over, or the view belongs to another version: a
  *   newer one has built it, or it is rolled back; and any error of MongoDB: call it again, it
  *   continues
  */
@@ -70,12 +71,12 @@ export async function project<S extends State, D extends Draft>(
     heartbeat(feeder.held.position);
     if (feeder.held.version !== view.version) {
       await requestRebuild(view);
-      await tail.beyond(Infinity, signal, LOOK_AGAIN_MS, woken);
+      await tail.waitBeyond(Infinity, signal, LOOK_AGAIN_MS, woken);
       await lookAnew();
       continue;
     }
     const { position } = feeder.held;
-    const hasEvents = (await tail.beyond(position, signal, waitMs, woken)) > position;
+    const hasEvents = (await tail.waitBeyond(position, signal, waitMs, woken)) > position;
     waitMs = LONGEST_WAIT_MS;
     const beganAt = Date.now();
     const generation = generationOf(feeder.held);
@@ -110,16 +111,16 @@ export async function project<S extends State, D extends Draft>(
 }
 
 /**
- * @throws Superseded if the active build is of another version, unless this one is newer than it and
+ * @throws Fenced if the active build is of another version, unless this one is newer than it and
  *   than the build that was rolled back
  */
 function requireVersion({ version, previous }: ProjectionState, view: AnyView): void {
   if (version === view.version || view.version > Math.max(version, previous?.version ?? 0)) return;
-  throw new Superseded(`The view ${view.name} is of version ${version}; here is ${view.version}.`);
+  throw new Fenced(`The view ${view.name} is of version ${version}; here is ${view.version}.`);
 }
 
 async function stillMine(db: Db, { name }: AnyView, epoch: number): Promise<ProjectionState> {
   const state = await projectionState(db, name);
-  if (state === undefined || state.epoch !== epoch) throw new Superseded(`Another feeds the view ${name}.`);
+  if (state === undefined || state.epoch !== epoch) throw new Fenced(`Another feeds the view ${name}.`);
   return state;
 }

@@ -3,7 +3,7 @@ import { type Collection, type Db, type Filter, MongoNetworkTimeoutError } from 
 import { isServerError } from '../../../outages/server-error.js';
 import type { Draft, State } from '../../entity.js';
 import { feedHead } from '../../feed/feed.js';
-import { Superseded } from '../../feed/sequencer.js';
+import { Fenced } from '../../feed/fencing.js';
 import { prefetch } from '../../../concurrency/async-iterables.js';
 import { committed, durable, insertMissing } from '../../journal/durability.js';
 import {
@@ -38,7 +38,7 @@ const rounds = 10;
  * on, or is gone, is taken over as it was.
  *
  * @returns false if `signal` ended it before it was done
- * @throws Superseded if another holder has taken it over, or its version is newer than the one of
+ * @throws Fenced if another holder has taken it over, or its version is newer than the one of
  *   this process; and any error of MongoDB: call it again, it continues. ApplicationFailure, which
  *   is not retried, if its version is older.
  */
@@ -79,13 +79,13 @@ export async function rebuildStateView<S extends State, D extends Draft>(
 }
 
 /**
- * @throws Superseded for a newer version: a worker that has it continues. ApplicationFailure, not
+ * @throws Fenced for a newer version: a worker that has it continues. ApplicationFailure, not
  *   retried, for an older one: a rebuild to the version of this process takes its place.
  */
 function refuseOtherVersion({ view }: AnyLog, version: number): void {
   const { collection: name, version: latest } = view;
   if (version > latest)
-    throw new Superseded(`The view ${name} is rebuilt as version ${version}; here is ${latest}.`);
+    throw new Fenced(`The view ${name} is rebuilt as version ${version}; here is ${latest}.`);
   if (version < latest)
     throw ApplicationFailure.nonRetryable(
       `This rebuild makes version ${version} of the view ${name}, which version ${latest} replaces.`,

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { committed, durable, isDuplicateKey } from '../../journal/durability.js';
 import type { AnyLog } from '../../journal/entity-log.js';
-import { Superseded } from '../../feed/sequencer.js';
+import { Fenced } from '../../feed/fencing.js';
 
 /**
  * The last rebuild, running or done, of a store that is not built from the feed: of a state view,
@@ -105,7 +105,7 @@ export class StoreRebuilder {
   /**
    * Starts the rebuild with this id, or continues it. A rebuild with another id is abandoned.
    *
-   * @throws Superseded if another rebuild began at the same moment: call it again
+   * @throws Fenced if another rebuild began at the same moment: call it again
    */
   static async takeOver(
     db: Db,
@@ -133,7 +133,7 @@ export class StoreRebuilder {
       exceptions: { count: 0, orderIds: [] },
       ...(await begin(last)),
     };
-    if (!(await succeed(db, last, fresh))) throw new Superseded(`Another rebuilds ${name}.`);
+    if (!(await succeed(db, last, fresh))) throw new Fenced(`Another rebuilds ${name}.`);
     return new StoreRebuilder(db, fresh);
   }
 
@@ -144,7 +144,7 @@ export class StoreRebuilder {
   }
 
   /**
-   * @throws Superseded if another worker has taken it over, or another rebuild of this store has
+   * @throws Fenced if another worker has taken it over, or another rebuild of this store has
    *   begun
    */
   async advance(
@@ -161,7 +161,7 @@ export class StoreRebuilder {
       { $set: changes },
       durable,
     );
-    if (matchedCount === 0) throw new Superseded(`Another rebuilds ${_id}.`);
+    if (matchedCount === 0) throw new Fenced(`Another rebuilds ${_id}.`);
     this.state = { ...this.state, ...changes };
   }
 
