@@ -29,7 +29,7 @@ import { isTemporalOutage } from '../src/outages/temporal-outage.js';
 import { createWorkerPresence } from '../src/server/worker-presence.js';
 import { openOrderViews } from '../src/views/cache/order-views.js';
 import { customerInView, hasRoomForFactsInView } from '../src/views/orders.js';
-import { lagBeyond, projectionsStatus } from '../src/log/views/feeding/status.js';
+import { lagBeyond, projectionsStatus } from '../src/log/views/status.js';
 import { exposureConcern, type ExposureDeps, undecidedOrders } from '../src/api/queries/exposure.js';
 import { exposureGauges, orderGauges } from '../src/api/queries/order-gauges.js';
 import { projectionGauges } from '../src/api/queries/projection-gauges.js';

@@ -11,7 +11,7 @@ import { requestRebuild } from '../src/log/views/rebuilding/request-rebuild.js';
 import { restartEndedRebuild } from '../src/upkeep/ended-rebuilds.js';
 import { listOwnWorkflows, type Deployment } from '../src/upkeep/own-workflows.js';
 import { runLeasedTasks } from '../src/log/feed/leased-tasks.js';
-import { watchStates } from '../src/log/views/feeding/state-changes.js';
+import { watchStates } from '../src/log/views/feeding/watch-states.js';
 import { feedTaskQueue } from '../src/log/workflow/task-queues.js';
 import { ensureReconcileSchedule } from './reconcile-schedule.js';
 import type { Logger } from '../src/server/logger.js';

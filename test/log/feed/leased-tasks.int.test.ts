@@ -6,7 +6,7 @@ import { createFeedTasks } from '../../../src/log/views/feed-tasks.js';
 import { orderLog } from '../../../src/order-log.js';
 import { unheldTasks } from '../../../src/log/feed/leases.js';
 import { runLeasedTasks, type LeasedTask } from '../../../src/log/feed/leased-tasks.js';
-import { watchStates } from '../../../src/log/views/feeding/state-changes.js';
+import { watchStates } from '../../../src/log/views/feeding/watch-states.js';
 import { createFeedWork } from '../../../workers/feed-activities.js';
 import { DeadlineExceeded } from '../../../src/outages/timeout.js';
 import { startTestApi, type TestApi } from '../../support/api.js';

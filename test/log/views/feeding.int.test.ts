@@ -7,10 +7,14 @@ import { journal } from '../../../src/log/journal/journal.js';
 import { Fenced } from '../../../src/log/feed/fencing.js';
 import { customers, findCustomer } from '../../../src/views/customers.js';
 import { dailyStats, listDailyStats } from '../../../src/views/daily-stats.js';
-import { BuildFeeder } from '../../../src/log/views/rebuilding/feed-build.js';
+import { BuildFeeder } from '../../../src/log/views/feeding/build-feeder.js';
 import { intervene, listParked, parkedAudit } from '../../../src/log/views/feeding/parked.js';
 import { productDemand } from '../../../src/views/product-demand.js';
-import { projections, projectionState, takeOverProjection } from '../../../src/log/views/feeding/state.js';
+import {
+  projections,
+  projectionState,
+  takeOverProjection,
+} from '../../../src/log/views/feeding/projection-state.js';
 import type { View } from '../../../src/log/views/view.js';
 import { logOf } from '../../support/database.js';
 import { create, dispatch, refund, ship } from '../../order/examples.js';

@@ -14,8 +14,8 @@ import {
   rebuildStateView,
 } from '../../../src/log/views/rebuilding/rebuild-state-view.js';
 import { rebuild } from '../../../src/log/views/rebuilding/rebuild.js';
-import { projectionState, rollBack } from '../../../src/log/views/feeding/state.js';
-import { projectionsStatus } from '../../../src/log/views/feeding/status.js';
+import { projectionState, rollBack } from '../../../src/log/views/feeding/projection-state.js';
+import { projectionsStatus } from '../../../src/log/views/status.js';
 import { StoreRebuilder, storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
 import type { View } from '../../../src/log/views/view.js';
 import { fold } from '../../../src/order/evolve.js';

@@ -4,13 +4,18 @@ import { type PositionedEvent, skipLostPositions } from '../../feed/feed.js';
 import type { FeedTail } from '../../feed/tail.js';
 import { feedGenerations } from '../../feed/generations.js';
 import { Fenced } from '../../feed/fencing.js';
-import { BuildFeeder } from '../rebuilding/feed-build.js';
-import { generationOf, type ProjectionState, projectionState, takeOverProjection } from './state.js';
+import { BuildFeeder } from './build-feeder.js';
+import {
+  generationOf,
+  type ProjectionState,
+  projectionState,
+  takeOverProjection,
+} from './projection-state.js';
 import type { Draft, State } from '../../entity.js';
 import type { EntityLog } from '../../journal/entity-log.js';
 import type { AnyView, View } from '../view.js';
 
-export interface Projecting<S extends State, D extends Draft> {
+export interface ProjectDeps<S extends State, D extends Draft> {
   readonly db: Db;
   /** woken when the state of a view or of the feed has changed (`watchStates`) */
   readonly tail: FeedTail;
@@ -44,7 +49,7 @@ const PACE_MS = 500;
 export async function project<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   view: View<S, D>,
-  { db, tail, signal, heartbeat, requestRebuild }: Projecting<S, D>,
+  { db, tail, signal, heartbeat, requestRebuild }: ProjectDeps<S, D>,
 ): Promise<void> {
   // Read before the state, so that no change is missed.
   let { woken } = tail;
@@ -53,7 +58,7 @@ export async function project<S extends State, D extends Draft>(
   if (found !== undefined) requireVersion(found, view);
   let state = await takeOverProjection(log, db, view);
   const feeder = new BuildFeeder(log, db, view, 'active', state);
-  const lookAnew = async (): Promise<void> => {
+  const lookAgain = async (): Promise<void> => {
     ({ woken } = tail);
     state = await stillMine(db, view, state.epoch);
     const { collection, position, parked } = feeder.held;
@@ -62,7 +67,7 @@ export async function project<S extends State, D extends Draft>(
     if (!isAsKnown) feeder.resume(state);
   };
   const apply = async (events: readonly PositionedEvent[], beganAt: number): Promise<void> => {
-    if (!(await feeder.apply(events))) await lookAnew();
+    if (!(await feeder.apply(events))) await lookAgain();
     if (events.length < batchSize) await pause(beganAt + PACE_MS - Date.now(), signal);
   };
   let waitMs = LONGEST_WAIT_MS;
@@ -72,7 +77,7 @@ export async function project<S extends State, D extends Draft>(
     if (feeder.held.version !== view.version) {
       await requestRebuild(view);
       await tail.waitBeyond(Infinity, signal, LOOK_AGAIN_MS, woken);
-      await lookAnew();
+      await lookAgain();
       continue;
     }
     const { position } = feeder.held;
@@ -97,13 +102,13 @@ export async function project<S extends State, D extends Draft>(
         // It is asked for again, unless it is swapped in.
         waitMs = 0;
       }
-      await lookAnew();
+      await lookAgain();
     } else if (events !== undefined && events.length > 0) {
       await apply(events, beganAt);
     } else {
-      await lookAnew();
-      const behindLost = await skipLostPositions(log, db, feeder.held.position);
-      if (behindLost > feeder.held.position) await feeder.pass(behindLost);
+      await lookAgain();
+      const afterGap = await skipLostPositions(log, db, feeder.held.position);
+      if (afterGap > feeder.held.position) await feeder.skipTo(afterGap);
       // The tail knows a later position than the journal has.
       else if (hasEvents) await pause(LOOK_AGAIN_MS, signal);
     }

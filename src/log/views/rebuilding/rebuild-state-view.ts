@@ -22,7 +22,7 @@ import {
   noteFirstVersion,
   StoreRebuilder,
   storeRebuilds,
-  versionOf,
+  versionBuilt,
   versionRead,
 } from './store-rebuild.js';
 
@@ -51,7 +51,7 @@ export async function rebuildStateView<S extends State, D extends Draft>(
   const rebuilder = await takeOver(log, rebuilding);
   const { phase } = rebuilder.state;
   if (phase === 'done') return true;
-  refuseOtherVersion(log, versionOf(rebuilder.state));
+  refuseOtherVersion(log, versionBuilt(rebuilder.state));
   // An earlier version of the code kept no name, and had only one.
   const collection = rebuilder.state.collection ?? `${name}_next`;
   await dropUnusedBuilds(log, db, rebuilder, collection);
@@ -106,7 +106,7 @@ export async function isStateViewOutdated(log: AnyLog, db: Db): Promise<boolean>
     await noteFirstVersion(db, collection, version);
     return false;
   }
-  return Math.max(versionOf(rebuild), versionRead(rebuild)) < version;
+  return Math.max(versionBuilt(rebuild), versionRead(rebuild)) < version;
 }
 
 async function takeOver(log: AnyLog, { db, rebuildId }: Rebuilding): Promise<StoreRebuilder> {

@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 import { feedHead, skipLostPositions, readFeed } from '../../feed/feed.js';
 import { Fenced } from '../../feed/fencing.js';
 import { feedGenerations } from '../../feed/generations.js';
-import { BuildFeeder, type Held } from './feed-build.js';
+import { BuildFeeder, type HeldBuild } from '../feeding/build-feeder.js';
 import {
   abandonRebuild,
   dropUnusedBuilds,
@@ -12,7 +12,7 @@ import {
   type Rebuild,
   swap,
   takeOverRebuild,
-} from '../feeding/state.js';
+} from '../feeding/projection-state.js';
 import type { Draft, State } from '../../entity.js';
 import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
 import type { AnyView, View } from '../view.js';
@@ -66,7 +66,7 @@ export async function rebuild<S extends State, D extends Draft>(
       continue;
     }
     const position = await skipLostPositions(log, db, feeder.held.position);
-    if (position > feeder.held.position && !(await feeder.pass(position))) throw fenced(view);
+    if (position > feeder.held.position && !(await feeder.skipTo(position))) throw fenced(view);
     if (feeder.held.position > (await feedGenerations(log, db)).commonWith(generationOf(feeder.held))) {
       // It has events that the feed may not have any more.
       await abandonRebuild(db, view.name, rebuildId);
@@ -95,7 +95,7 @@ function rateSince(began: { readonly at: number; readonly position: number }, po
   return Math.round(((position - began.position) * 1_000) / Math.max(1, Date.now() - began.at));
 }
 
-async function assertStillMine(db: Db, view: AnyView, { epoch, collection }: Held): Promise<void> {
+async function assertStillMine(db: Db, view: AnyView, { epoch, collection }: HeldBuild): Promise<void> {
   const { rebuilding } = (await projectionState(db, view.name)) ?? {};
   if (rebuilding?.epoch !== epoch || rebuilding.collection !== collection) throw fenced(view);
 }

@@ -87,13 +87,13 @@ export async function noteFirstVersion(db: Db, name: string, version: number): P
 type Made = 'version' | 'replaces' | 'collection';
 
 /** The version that a rebuild makes; 1 for a store that was never rebuilt. */
-export function versionOf(rebuild: StoreRebuild | null): number {
+export function versionBuilt(rebuild: StoreRebuild | null): number {
   return rebuild?.version ?? 1;
 }
 
 /** The version of the store that is read now. */
 export function versionRead(rebuild: StoreRebuild | null): number {
-  return rebuild?.phase === 'running' ? (rebuild.replaces ?? 1) : versionOf(rebuild);
+  return rebuild?.phase === 'running' ? (rebuild.replaces ?? 1) : versionBuilt(rebuild);
 }
 
 /** Holds the rebuild of a store until another worker takes it over. */
@@ -133,7 +133,7 @@ export class StoreRebuilder {
       exceptions: { count: 0, orderIds: [] },
       ...(await begin(last)),
     };
-    if (!(await succeed(db, last, fresh))) throw new Fenced(`Another rebuilds ${name}.`);
+    if (!(await replaceLast(db, last, fresh))) throw new Fenced(`Another rebuilds ${name}.`);
     return new StoreRebuilder(db, fresh);
   }
 
@@ -173,7 +173,7 @@ export class StoreRebuilder {
 }
 
 /** Replaces the last rebuild. False if that has changed since it was read. */
-async function succeed(db: Db, last: StoreRebuild | null, fresh: StoreRebuild): Promise<boolean> {
+async function replaceLast(db: Db, last: StoreRebuild | null, fresh: StoreRebuild): Promise<boolean> {
   const seen =
     last === null
       ? { rebuildId: { $exists: false } }
