@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { endpointViews, isEnabled } from '../delivery/endpoints.js';
 import { deliveringWebhooks } from '../delivery/webhooks.js';
 import { unheldTasks } from '../log/feed/leases.js';
-import { projecting, sequencing } from '../log/feed/standing.js';
+import { projecting, sequencing } from '../log/feed/leased-tasks.js';
 import { answering } from '../log/journal/durability.js';
 import { logs } from '../logs.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
@@ -10,18 +10,18 @@ import { views } from '../views/views.js';
 import { scheduleState, type Deployment } from './own-workflows.js';
 
 /** What must always be done by some process of the role `feed`. */
-const standingTasks = [
+const leasedTasks = [
   ...logs.map(({ feed }) => sequencing(feed)),
   ...views.map(({ name }) => projecting(name)),
 ];
 
 /**
- * Which standing tasks no process does, and since when; undefined if all are done. That webhooks are
+ * Which leased tasks no process does, and since when; undefined if all are done. That webhooks are
  * delivered matters only if there are endpoints to deliver to.
  */
-export async function standingConcern(db: Db): Promise<string | undefined> {
+export async function unheldTaskConcern(db: Db): Promise<string | undefined> {
   const endpoint = await endpointViews(db).findOne(isEnabled, { ...answering, projection: { _id: 1 } });
-  const needed = endpoint === null ? standingTasks : [...standingTasks, deliveringWebhooks];
+  const needed = endpoint === null ? leasedTasks : [...leasedTasks, deliveringWebhooks];
   const idle = await unheldTasks(db, needed);
   if (idle.length === 0) return undefined;
   const told = idle.map(({ task, since }) =>

@@ -102,10 +102,7 @@ function cloudEventMessage(type: EventType): object {
       data: Type.Union([
         closed({ orderId: Type.String(), version: Type.Integer() }, { description: 'payload `thin`' }),
         stored,
-        closed(
-          { event: stored, order: Order },
-          { description: 'payload `order`: the order after the event' },
-        ),
+        closed({ event: stored, order }, { description: 'payload `order`: the order after the event' }),
       ]),
     }),
   };
