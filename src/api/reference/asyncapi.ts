@@ -34,6 +34,7 @@ export function asyncApi(): object {
       schemas: {
         ...eventSchemas,
         ...Object.fromEntries(types.map((type) => [`${type}.event`, event(type)])),
+        Order,
       },
       messages: Object.fromEntries([
         ...types.map((type) => [type, eventMessage(type)]),
