@@ -30,7 +30,11 @@ beforeAll(async () => {
       return await willingly(request, options);
     }`,
   );
-  api = await startTestApi({ PAYMENTS: path, ATTENTION_AFTER: '1s' });
+  process.env['EXAMPLE_STOCK'] = join(folder, 'stock');
+  const warehouse = join(folder, 'warehouse.mjs');
+  const stocks = JSON.stringify(resolve('test/effects/example-provider/inventory.mjs'));
+  await writeFile(warehouse, `export * from ${stocks};`);
+  api = await startTestApi({ PAYMENTS: path, INVENTORY: warehouse, ATTENTION_AFTER: '1s' });
   await api.startWorker();
 });
 afterAll(async () => {
@@ -91,6 +95,17 @@ test('an order is paid at a provider from outside the project, and proven by its
   const { discrepancies } = await verifyOrders({ ...verified, providers: odd }, { orderId });
   expect(discrepancies).toMatchObject([differs, differs]);
   expect(JSON.stringify(discrepancies)).not.toContain('Ada');
+});
+
+test('goods are reserved and taken at an inventory from outside the project', async () => {
+  const scarce = orderBody({ lines: [{ sku: 'MANY', quantity: 1_001, unitPrice: 1 }] });
+  const { body } = await api.post('/v1/orders', { body: scarce, headers: { prefer: 'wait=20' } });
+  await becomes(body.orderId, { status: 'rejected' });
+  const lines = (await readFile(join(folder, 'stock'), 'utf8')).trim().split('\n');
+  const types = lines.map((line) => JSON.parse(line).request.type);
+  expect(new Set(types)).toEqual(new Set(['reserve', 'deduct']));
+  // Nothing of it is in the inventory that comes built in.
+  expect(await api.mongo.db.collection('stock_movements').countDocuments()).toBe(0);
 });
 
 test('a provider that hangs, throws or answers nonsense is named, and delays no neighbour', async () => {

@@ -98,6 +98,10 @@ describe('an order', () => {
     await shows(/As it was after version/);
     await page.locator('.why').getByText('Stock reserved').waitFor();
     await shows('the outcome of reserve, owed since version 1');
+    // What was to come then, and not what is to come now.
+    await page.getByRole('list', { name: 'What was to come after version 2' }).waitFor();
+    await page.locator('.ahead').getByText('Authorize payment, owed').waitFor();
+    await page.locator('.line .ghost.effect').waitFor();
   });
 
   test('is cancelled as its preview said, after it was seen in the timeline', async () => {
