@@ -51,7 +51,7 @@ export function Attempts({ endpoint }: { readonly endpoint: Endpoint }) {
                     <td class="when">
                       <Ago at={one.at} />
                     </td>
-                    <td class="event">
+                    <td class="which">
                       <EventLink of={one} />
                     </td>
                     <td class="outcome">

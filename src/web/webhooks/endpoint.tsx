@@ -5,7 +5,6 @@ import { duration, words } from '../format.js';
 import { Copied } from '../parts/copied.js';
 import { Figures } from '../parts/figures.js';
 import { Status } from '../parts/status.js';
-import { Ago } from '../parts/time.js';
 import { type Acting, useActing } from './acting.js';
 import { Attempts, Outcome } from './attempts.js';
 import {
@@ -147,7 +146,7 @@ function Health({ of }: { readonly of: Subscription }) {
       />
       {failingSince !== undefined && (
         <p class="problem">
-          It fails since <Ago at={failingSince} />
+          It has failed for {duration(now.value - Date.parse(failingSince))}
           {restMs > 0 && `, and is tried again in ${duration(restMs)}`}.
         </p>
       )}
@@ -166,7 +165,7 @@ function WhatItGets({
     ['Of customers', customers.length === 0 ? undefined : customers.join(', ')],
     ['Of orders with a tag', tags.length === 0 ? undefined : tags.join(', ')],
     ['Payload', words(payload)],
-    ['A second, at most', perSecond],
+    ['Deliveries a second', perSecond === undefined ? undefined : `at most ${perSecond}`],
   ] as const;
   return (
     <dl class="gets">

@@ -45,7 +45,7 @@ export function EndpointList({ endpoints, subscriptions, chosen }: ListProps) {
                   found?.failures
                 )}
               </td>
-              <td class="wide-only">
+              <td class="wide-only when">
                 {found?.lastSuccessAt !== undefined && <Ago at={found.lastSuccessAt} />}
               </td>
             </tr>

@@ -66,7 +66,7 @@ export function SettingsForm({ title, endpoint, onSend, onClose }: FormProps) {
       </label>
       <Text
         name="perSecond"
-        label="A second, at most"
+        label="Deliveries a second, at most"
         type="number"
         value={first?.perSecond}
         isRequired={first?.perSecond !== undefined}
