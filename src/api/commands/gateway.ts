@@ -48,6 +48,7 @@ import { commandIdOf, keyOf } from '../../log/workflow/command-id.js';
 import { eventsOf } from '../../log/workflow/preview.js';
 import {
   causeOf,
+  hashIn,
   type EntityPreview,
   type Message,
   messageId,
@@ -770,17 +771,12 @@ interface Created {
 
 function createdBy(first: OrderEvent): Created {
   const keyId = first.type === 'OrderCreated' ? keyIdIn(first.data.customer.name) : undefined;
-  return { hash: hashPart(first.causationId), keyId };
+  return { hash: hashIn(first), keyId };
 }
 
 function startedWith({ memo }: { readonly memo?: Record<string, unknown> | undefined }): Created {
   const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
   return { hash: text(memo?.['hash']), keyId: text(memo?.['keyId']) };
-}
-
-/** The `hash` of a `messageId`. */
-function hashPart(causationId: string): string {
-  return causationId.slice(causationId.lastIndexOf('.') + 1);
 }
 
 /**

@@ -5,9 +5,9 @@ import proto, { type temporal } from '@temporalio/proto';
 import { append } from '../append.js';
 import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
 import {
+  causeOf,
   type ContinuedEntity,
   type EntityStep,
-  messageId,
   type NewEntity,
   type ResumedEntity,
 } from '../workflow/messages.js';
@@ -62,7 +62,7 @@ export async function readHistoryLog<S extends State, D extends Draft>(
   if (first === undefined) return undefined;
   const start = await startOf<S>(client, first);
   const base = 'order' in start ? start : undefined;
-  const logged = contiguous(log, [...(base?.unrecorded ?? []), ...(await loggedEvents(client, runs))]);
+  const logged = deduplicated(log, [...(base?.unrecorded ?? []), ...(await loggedEvents(client, runs))]);
   const isForecast = logged.length === 0 && 'create' in start;
   const events = isForecast ? forecast(log, start, acceptedAt(first)) : logged;
   const firstVersion = events[0]?.version ?? (base?.order.version ?? 0) + 1;
@@ -170,7 +170,7 @@ async function decoded(client: Client, payloads: Payloads): Promise<readonly unk
 }
 
 /** Drops events that were sent again, and checks that they are the same. */
-function contiguous<S extends State, D extends Draft>(
+function deduplicated<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   sent: readonly StoredEvent[],
 ): readonly (D & Envelope)[] {
@@ -195,18 +195,9 @@ function forecast<S extends State, D extends Draft>(
   { orderId, create }: NewEntity,
   occurredAt: string,
 ): readonly (D & Envelope)[] {
-  const { data, commandId, correlationId, actor, onBehalfOf } = create;
-  const decision = entity.decide(undefined, entity.creation, data, occurredAt);
+  const decision = entity.decide(undefined, entity.creation, create.data, occurredAt);
   if ('refusal' in decision) return [];
-  const cause = {
-    occurredAt,
-    commandId,
-    correlationId,
-    causationId: messageId(create),
-    actor,
-    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
-  };
-  return append(entity, orderId, undefined, decision.events, cause).events;
+  return append(entity, orderId, undefined, decision.events, causeOf(create, occurredAt)).events;
 }
 
 /**
