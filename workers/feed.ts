@@ -1,5 +1,6 @@
-import { setTimeout } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
+import { pause } from '../src/concurrency/pause.js';
+import { retryUntilDone } from '../src/concurrency/retry-until-done.js';
 import { createFeedWork } from './feed-activities.js';
 import { deliverWebhooks } from '../src/delivery/webhooks.js';
 import { logChanges } from '../src/server/log-changes.js';
@@ -77,20 +78,13 @@ function healthIn(logger: Logger) {
 
 /** Creates the schedule, unless it exists. Retries until Temporal is there. */
 async function startSchedule({ config, logger }: RoleContext, deployment: Deployment, stopping: AbortSignal) {
-  const changes = logChanges(logger, {
+  const health = logChanges(logger, {
     fails: (problem) => `The schedule of the reconciliation is not there yet: ${problem}`,
     works: 'The schedule of the reconciliation is there.',
   });
-  while (!stopping.aborted) {
-    try {
-      await ensureReconcileSchedule({ ...deployment, everyMs: config.reconcileEveryMs });
-      changes.worked();
-      return;
-    } catch (error) {
-      changes.failed(error);
-      await setTimeout(RETRY_MS, undefined, { signal: stopping }).catch(() => undefined);
-    }
-  }
+  const ensure = async () =>
+    await ensureReconcileSchedule({ ...deployment, everyMs: config.reconcileEveryMs });
+  await retryUntilDone(ensure, { signal: stopping, pauseMs: RETRY_MS, health });
 }
 
 /**
@@ -119,7 +113,7 @@ async function restartEnded(
     } catch (error) {
       logger.debug(`Cannot check whether the feed's workflows are running: ${messageOf(error)}`);
     }
-    await setTimeout(CHECK_EVERY_MS, undefined, { signal: stopping }).catch(() => undefined);
+    await pause(CHECK_EVERY_MS, stopping);
   }
 }
 
@@ -149,6 +143,6 @@ async function rebuildOutdated(
     } catch (error) {
       changes.failed(error);
     }
-    await setTimeout(RETRY_MS, undefined, { signal: stopping }).catch(() => undefined);
+    await pause(RETRY_MS, stopping);
   }
 }

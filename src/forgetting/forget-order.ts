@@ -1,11 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
+import { contiguous } from '../log/journal/fold.js';
 import { recallCommands } from '../log/journal/command-memory.js';
 import { committed } from '../log/journal/durability.js';
 import { journal, readStored } from '../log/journal/journal.js';
 import { refusalIn } from '../log/journal/refused-update.js';
-import { contiguous } from '../log/journal/time-travel.js';
 import { latestRun } from '../log/resume/last-run.js';
 import { startAgain } from '../log/resume/start-again.js';
 import { hashIn, type Message, messageId } from '../log/workflow/messages.js';

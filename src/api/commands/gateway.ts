@@ -26,6 +26,7 @@ import {
   limits,
   type Terms,
 } from '../../order/commands.js';
+import { pause } from '../../concurrency/pause.js';
 import { decide } from '../../order/decide.js';
 import { orders } from '../../order/entity.js';
 import type { OrderEvent } from '../../order/events.js';
@@ -865,10 +866,6 @@ function stale({ version, status }: Order, expectedVersion: number): Refused {
     version,
     status,
   };
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /**

@@ -20,12 +20,11 @@ export function eventsSetAside({ entity }: AnyLog, db: Db) {
 /** Moves events out of the journal, and keeps them for inspection. Idempotent. */
 export async function setAside(log: AnyLog, db: Db, events: readonly StoredEvent[]): Promise<void> {
   for (const { orderId, version, occurredAt, causationId, type } of events) {
-    const _id = eventId({ orderId, version });
     // Matches this event only: another one may have taken its version meanwhile.
-    const filter = { _id, occurredAt, causationId, type };
+    const filter = { _id: eventId({ orderId, version }), occurredAt, causationId, type };
     const found = await journal(log, db).findOne(filter, committed);
     if (found === null) continue;
-    const { _id: _, ...event } = found;
+    const { _id, ...event } = found;
     await eventsSetAside(log, db).updateOne(
       { orderId, version, occurredAt, causationId },
       { $setOnInsert: { ...event, setAsideAt: new Date().toISOString() } },
