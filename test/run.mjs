@@ -29,8 +29,7 @@ await prepare().catch(fail);
 if (!process.env['NO_SERVERS']) {
   await stage('Looking for Temporal and MongoDB', findPrograms).catch(fail);
   // Without one of them, only its tests fail, which say so, too.
-  if (mayNeed('kafka'))
-    await stage('Looking for Kafka', (note) => findKafka(cacheDir, note)).catch(complain);
+  if (mayNeed('kafka')) await stage('Looking for Kafka', (note) => findKafka(cacheDir, note)).catch(complain);
   if (!isLong && mayNeed('web')) await stage('Looking for a browser', findBrowser).catch(complain);
 }
 
