@@ -103,7 +103,6 @@ export async function startRoles({
     const { startKafka } = await import('./kafka.js');
     const running = startKafka(context, config.kafka);
     closers.push({ limitMs: 3_500, close: () => running.stop() });
-    needed.push(running.ready);
   }
   let addresses: ApiAddresses | undefined;
   if (roles.has('write') || roles.has('read')) {

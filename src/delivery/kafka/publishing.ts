@@ -1,7 +1,8 @@
 import type { Db } from 'mongodb';
-import { type FeedTail, readFeed, skipLostPositions } from '../../log/feed/feed.js';
+import { readFeed, skipLostPositions } from '../../log/feed/feed.js';
 import { feedGenerations } from '../../log/feed/generations.js';
-import type { StandingTask } from '../../log/feed/standing.js';
+import type { LeasedTask } from '../../log/feed/leased-tasks.js';
+import type { FeedTail } from '../../log/feed/tail.js';
 import { orderLog } from '../../order-log.js';
 import { placeIn } from '../subscription.js';
 import { kafkaProblem, type KafkaSettings, topicsOf } from './connection.js';
@@ -21,7 +22,7 @@ const PAGE = 1_000;
 const LOOK_EVERY_MS = 10_000;
 
 /** The task that publishes the feed in a topic of Kafka. */
-export function publishFeed(deps: PublishingDeps): StandingTask {
+export function publishFeed(deps: PublishingDeps): LeasedTask {
   const { db, settings } = deps;
   const { events: topic } = topicsOf(settings);
   return {
@@ -75,6 +76,6 @@ async function publish(
     }
     if (events.length > 0) continue;
     if (last > position) await session.publish([], { generation, position: last });
-    else await tail.beyond(position, signal, LOOK_EVERY_MS);
+    else await tail.waitBeyond(position, signal, LOOK_EVERY_MS);
   }
 }
