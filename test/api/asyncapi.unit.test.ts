@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Ajv } from 'ajv';
+import { commands } from '../../src/api/commands/table.js';
 import { registerDocs } from '../../src/api/docs.js';
 import { createHttp, type Http } from '../../src/api/server.js';
 import { cloudEventOf, cloudEventType } from '../../src/delivery/cloud-events.js';
@@ -55,6 +56,8 @@ test('each channel has every event, by name', () => {
   expect(namesOf('feed')).toEqual(types);
   expect(namesOf('order')).toEqual(types);
   expect(namesOf('webhooks')).toEqual([...ofClouds, 'webhook.test.v1']);
+  expect(namesOf('kafkaEvents')).toEqual(types.map((type) => `${type}.record`));
+  expect(namesOf('kafkaCommands')).toEqual(Object.keys(commands));
   for (const { messages } of Object.values(document.channels))
     for (const [name, { $ref }] of Object.entries(messages)) {
       expect($ref).toBe(`#/components/messages/${name}`);
@@ -67,6 +70,7 @@ describe.each(today.map((event) => [event.type, event] as const))('%s', (type, e
 
   test('is as the document says, in the feed and as a CloudEvent', () => {
     expect(refusals(type, positioned)).toEqual([]);
+    expect(refusals(`${type}.record`, positioned)).toEqual([]);
     for (const payload of ['thin', 'event'] as const) {
       const message = cloudEventOf(positioned, 1, payload);
       expect(refusals(message.type, message)).toEqual([]);

@@ -1,6 +1,7 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type { ClientRequest } from 'node:http';
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import type { RequestOptions } from 'node:https';
+import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
+import { expect, jest, test } from '@jest/globals';
 
 type Answer = (error: null, addresses: readonly { readonly address: string; readonly family: 4 }[]) => void;
 
@@ -13,22 +14,21 @@ jest.unstable_mockModule('node:dns', () => ({
     setImmediate(() => answer(null, [{ address, family: 4 }]));
   },
 }));
-const { createSender } = await import('../../src/delivery/sender.js');
 
 /** Where connections were about to go; none of them goes there. */
 const attempts: string[] = [];
-function stopRequest(message: unknown): void {
-  const { request } = message as { readonly request: ClientRequest };
-  request.once('socket', (socket) =>
-    socket.once('lookup', (_error: Error | null, address: string) => {
-      if (address) attempts.push(address);
-      socket.destroy(new Error('stopped by the test'));
-    }),
-  );
+function stop(socket: Socket): void {
+  socket.once('lookup', (_error: Error | null, address: string) => {
+    if (address) attempts.push(address);
+    socket.destroy(new Error('stopped by the test'));
+  });
 }
-const started = 'http.client.request.start';
-beforeAll(() => subscribe(started, stopRequest));
-afterAll(() => void unsubscribe(started, stopRequest));
+const https = createRequire(import.meta.url)('node:https') as typeof import('node:https');
+jest.unstable_mockModule('node:https', () => ({
+  Agent: https.Agent,
+  request: (url: URL, options: RequestOptions) => https.request(url, options).once('socket', stop),
+}));
+const { createSender } = await import('../../src/delivery/sender.js');
 
 test('a name that leads elsewhere after it was checked: the connection goes where the check has seen', async () => {
   const sender = createSender({ allowPrivate: false });

@@ -3,21 +3,22 @@ import { cloudEventType } from '../../delivery/cloud-events.js';
 import { type EventType, schemaVersions } from '../../order/events.js';
 import { Event, Order } from '../order-shapes.js';
 import { closed } from '../schemas.js';
+import { Problem } from '../problem.js';
+import type { AsyncChannels } from './async-channels.js';
+import { kafkaChannels } from './asyncapi-kafka.js';
 import { eventMeanings } from './event-meanings.js';
 import { eventSchemas } from './event-schemas.js';
-
-/** Some channels of the document, and what is sent or received there. */
-export interface AsyncChannels {
-  readonly channels: Readonly<Record<string, object>>;
-  readonly operations: Readonly<Record<string, object>>;
-}
 
 /**
  * The AsyncAPI document: every event, and the ways on which events leave. It comes from the schemas
  * that OpenAPI has, so the two cannot differ.
  */
 export function asyncApi(): object {
-  const parts: readonly AsyncChannels[] = [streams, webhooks];
+  const parts: readonly AsyncChannels[] = [
+    streams,
+    webhooks,
+    kafkaChannels(types.map((type) => [type, eventMessage(type)])),
+  ];
   return {
     asyncapi: '3.0.0',
     info: {
@@ -35,12 +36,9 @@ export function asyncApi(): object {
         ...eventSchemas,
         ...Object.fromEntries(types.map((type) => [`${type}.event`, event(type)])),
         Order,
+        Problem,
       },
-      messages: Object.fromEntries([
-        ...types.map((type) => [type, eventMessage(type)]),
-        ...types.map((type) => [cloudTypeOf(type), cloudEventMessage(type)]),
-        [TEST, testMessage],
-      ]),
+      messages: Object.assign({}, ...parts.map(({ messages }) => messages)),
     },
   };
 }
@@ -48,11 +46,6 @@ export function asyncApi(): object {
 // The keys of the catalogue are the types of events.
 const types = Object.keys(schemaVersions) as EventType[];
 const TEST = 'webhook.test.v1';
-
-/** Every event, as a channel's messages. */
-export const eventMessages = messagesOf(types);
-/** Every event in the form of CloudEvents, as a channel's messages. */
-export const cloudEventMessages = messagesOf(types.map(cloudTypeOf));
 
 function messagesOf(names: readonly string[]): Readonly<Record<string, object>> {
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/messages/${name}` }]));
@@ -140,7 +133,7 @@ const streams: AsyncChannels = {
       description:
         'Server-Sent Events. The `id` of each is its position, or `<position>@<generation>` in a later generation ' +
         'of the feed; the stream goes on after `Last-Event-ID`.',
-      messages: eventMessages,
+      messages: messagesOf(types),
     },
     order: {
       address: '/v1/orders/{orderId}/stream',
@@ -148,13 +141,14 @@ const streams: AsyncChannels = {
       description:
         'Server-Sent Events. The `id` of each is its version; the stream goes on after `Last-Event-ID`.',
       parameters: { orderId: { description: 'the id of the order' } },
-      messages: eventMessages,
+      messages: messagesOf(types),
     },
   },
   operations: {
     streamFeed: { action: 'send', channel: { $ref: '#/channels/feed' }, bindings: get },
     streamOrder: { action: 'send', channel: { $ref: '#/channels/order' }, bindings: get },
   },
+  messages: Object.fromEntries(types.map((type) => [type, eventMessage(type)])),
 };
 
 const webhooks: AsyncChannels = {
@@ -165,7 +159,7 @@ const webhooks: AsyncChannels = {
       description:
         'The URL of each endpoint (`/v1/webhook-endpoints`). Messages are signed by the scheme of Standard Webhooks; ' +
         'any status from 200 to 299 acknowledges. At least once, and in order within an order.',
-      messages: { ...cloudEventMessages, ...messagesOf([TEST]) },
+      messages: messagesOf([...types.map(cloudTypeOf), TEST]),
     },
   },
   operations: {
@@ -175,4 +169,8 @@ const webhooks: AsyncChannels = {
       bindings: { http: { method: 'POST', bindingVersion: '0.3.0' } },
     },
   },
+  messages: Object.fromEntries([
+    ...types.map((type) => [cloudTypeOf(type), cloudEventMessage(type)]),
+    [TEST, testMessage],
+  ]),
 };
