@@ -5,6 +5,7 @@ import { idle } from './idle.js';
 import { ordersAccept } from './orders-accept.js';
 import { ordersConfirm } from './orders-confirm.js';
 import { ordersThroughput } from './orders-throughput.js';
+import { page } from './page.js';
 import { queryGet, queryGetHot } from './query-get.js';
 import { queryList } from './query-list.js';
 import { overload } from './overload.js';
@@ -28,6 +29,7 @@ export const measurements: readonly Measurement[] = [
   queryGetHot,
   access,
   queryList,
+  page,
   recordBatch,
   recordLong,
   rebuildFromJournal,
