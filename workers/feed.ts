@@ -10,8 +10,8 @@ import { logs } from '../src/logs.js';
 import { requestRebuild } from '../src/log/views/rebuilding/request-rebuild.js';
 import { restartEndedRebuild } from '../src/upkeep/ended-rebuilds.js';
 import { listOwnWorkflows, type Deployment } from '../src/upkeep/own-workflows.js';
-import { doStanding } from '../src/log/feed/standing.js';
-import { watchStates } from '../src/log/views/feeding/state-changes.js';
+import { runLeasedTasks } from '../src/log/feed/leased-tasks.js';
+import { watchStates } from '../src/log/views/feeding/watch-states.js';
 import { feedTaskQueue } from '../src/log/workflow/task-queues.js';
 import { ensureReconcileSchedule } from './reconcile-schedule.js';
 import type { Logger } from '../src/server/logger.js';
@@ -40,7 +40,7 @@ export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
   });
   const { config, logger, tail } = context;
   const { db, webhookSecrets } = context.mongo;
-  const { standing, activities } = createFeedWork({ db, client, tail, orderTaskQueue });
+  const { leased, activities } = createFeedWork({ db, client, tail, orderTaskQueue });
   const webhooks = deliverWebhooks({
     db,
     client,
@@ -53,7 +53,7 @@ export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
   const stopping = new AbortController();
   const deployment = { client, taskQueue, orderTaskQueue };
   const { signal } = stopping;
-  const stood = doStanding({ db, tasks: [...standing, webhooks], signal, report: reportsTo(logger) });
+  const leasing = runLeasedTasks({ db, tasks: [...leased, webhooks], signal, healthOf: healthIn(logger) });
   const watched = watchStates(db, signal, () => tail.wake());
   const started = startSchedule(context, deployment, signal);
   const kept = started.then(() => restartEnded(context, deployment, signal));
@@ -62,12 +62,12 @@ export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
     ready: Promise.all([worker.ready, started]).then(() => undefined),
     async stop() {
       stopping.abort();
-      await Promise.all([worker.stop(), stood, watched, kept, rebuilt]);
+      await Promise.all([worker.stop(), leasing, watched, kept, rebuilt]);
     },
   };
 }
 
-function reportsTo(logger: Logger) {
+function healthIn(logger: Logger) {
   return (task: string) =>
     logChanges(logger, {
       fails: (problem) => `The task ${task} fails: ${problem}. It is tried again until it works.`,

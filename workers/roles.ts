@@ -11,7 +11,7 @@ import { ensureDeliveryIndexes } from '../src/delivery/rows.js';
 import { ensureForgettingIndexes } from '../src/forgetting/forgettings.js';
 import { destroyBeforeUse, ensureTombstoneIndex } from '../src/forgetting/tombstones.js';
 import { createStepTally } from '../src/log/journal/step-tally.js';
-import { followFeed } from '../src/log/feed/feed.js';
+import { followFeed } from '../src/log/feed/tail.js';
 import { ensureJournalIndexes } from '../src/log/journal/journal.js';
 import type { Config } from '../src/server/config.js';
 import { connectMongo, connectTemporal } from '../src/server/connections.js';

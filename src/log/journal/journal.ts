@@ -128,7 +128,11 @@ export async function restoreLog(log: AnyLog, db: Db, events: readonly StoredEve
     .toArray();
   const begin = found.findLast(({ version }, index) => version !== (found[index - 1]?.version ?? 0) + 1);
   if (begin !== undefined)
-    await journal(log, db).updateOne({ _id: begin._id }, { $set: { begins: true } }, durable);
+    await journal(log, db).updateOne(
+      { orderId, version: begin.version },
+      { $set: { begins: true } },
+      durable,
+    );
 }
 
 /** Ids of the entities in the journal. Uses only the index: one seek per entity. */

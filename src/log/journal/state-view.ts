@@ -56,7 +56,7 @@ export async function projectState<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   id: string,
-  { isNew = false, ...options }: Projecting & { readonly isNew?: boolean } = {},
+  { isNew = false, ...options }: ProjectOptions & { readonly isNew?: boolean } = {},
 ): Promise<S | undefined> {
   let view = isNew ? null : await look<S>(log, db, id, options);
   for (;;) {
@@ -66,7 +66,7 @@ export async function projectState<S extends State, D extends Draft>(
   }
 }
 
-interface Projecting {
+interface ProjectOptions {
   readonly recorder?: string;
   readonly session?: ClientSession;
 }
@@ -75,7 +75,7 @@ async function look<S extends State>(
   log: AnyLog,
   db: Db,
   id: string,
-  { session }: Projecting,
+  { session }: ProjectOptions,
 ): Promise<Known<S> | null> {
   const projection = { _id: 0, version: 1, state: 1, ahead: 1, recorder: 1 };
   return await stateViews(log, db).findOne<Known<S>>(
@@ -90,7 +90,7 @@ async function advance<S extends State, D extends Draft>(
   db: Db,
   id: string,
   view: Known<S> | null,
-  { recorder, ...options }: Projecting,
+  { recorder, ...options }: ProjectOptions,
 ): Promise<{ readonly state: S | undefined } | undefined> {
   const seen = view?.version ?? 0;
   const recorded = await readJournal(log, db, id, { ...options, from: seen + 1 });
@@ -115,7 +115,7 @@ export async function insertViews<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   ids: readonly string[],
-  { recorder, ...options }: Projecting,
+  { recorder, ...options }: ProjectOptions,
 ): Promise<ReadonlyMap<string, S> | undefined> {
   const recorded = new Map<string, (D & Envelope)[]>();
   for await (const event of readJournals(log, db, { orderId: { $in: [...ids] } }, options)) {

@@ -95,14 +95,14 @@ export function diff<S extends State, D extends Draft>(
   let state = start;
   for (const event of events.slice(from, to)) {
     const next = log.entity.evolve(state, event);
-    steps.push(stepOf(event, changesBetween(log.shape, state, next)));
+    steps.push(diffStepOf(event, changesBetween(log.shape, state, next)));
     state = next;
   }
   const changes = changesBetween(log.shape, start, state);
   return { orderId: state.orderId, from, to, changes, steps };
 }
 
-function stepOf(event: Draft & Envelope, changes: readonly Change[]): DiffStep {
+function diffStepOf(event: Draft & Envelope, changes: readonly Change[]): DiffStep {
   const { version, type, occurredAt, actor, onBehalfOf, commandId, correlationId, causationId } = event;
   const reason = reasonOf(event);
   return {

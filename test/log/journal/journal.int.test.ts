@@ -62,8 +62,8 @@ test('reads are served by indexes', async () => {
 
 test('a log that has lost events more than once begins after the last that is lost', async () => {
   const { orderId, log } = await journaled();
-  const lose = (...versions: readonly number[]) =>
-    journalOf(orderLog, db).deleteMany({ orderId, version: { $in: versions } });
+  const lose = (...lost: readonly number[]) =>
+    journalOf(orderLog, db).deleteMany({ orderId, version: { $in: lost } });
   const begins = async () => (await truncationPoints(orderLog, db, [orderId])).get(orderId);
   await restoreLog(orderLog, db, log.slice(2));
   expect(await begins()).toBeUndefined();
