@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
 import { createFeedWork } from './feed-activities.js';
 import { deliverWebhooks } from '../src/delivery/webhooks.js';
+import { endpointLog } from '../src/endpoint/endpoint-log.js';
 import { logChanges } from '../src/server/log-changes.js';
 import { messageOf } from '../src/outages/message-of.js';
 import { withTimeout } from '../src/outages/timeout.js';
@@ -54,7 +55,7 @@ export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
   const deployment = { client, taskQueue, orderTaskQueue };
   const { signal } = stopping;
   const leasing = runLeasedTasks({ db, tasks: [...leased, webhooks], signal, healthOf: healthIn(logger) });
-  const watched = watchStates(db, signal, () => tail.wake());
+  const watched = watchStates(db, [endpointLog.view.collection], signal, () => tail.wake());
   const started = startSchedule(context, deployment, signal);
   const kept = started.then(() => restartEnded(context, deployment, signal));
   const rebuilt = rebuildOutdated(context, taskQueue, signal);
