@@ -18,8 +18,9 @@ jest.unstable_mockModule('node:dns', () => ({
 /** Where connections were about to go; none of them goes there. */
 const attempts: string[] = [];
 function stop(socket: Socket): void {
-  socket.once('lookup', (_error: Error | null, address: string) => {
-    if (address) attempts.push(address);
+  socket.once('lookup', (error: Error | null, address: string) => {
+    if (error !== null) return;
+    attempts.push(address);
     socket.destroy(new Error('stopped by the test'));
   });
 }
