@@ -101,7 +101,8 @@ export function createActivities({
  * An effect as a provider is asked for it: without its trace, which older workers do not know. One key
  * always stands for the same request.
  */
-function requestOf<T extends EffectType>({ traceId: _, ...request }: EffectOf<T>): EffectOf<T> {
+function requestOf<T extends EffectType>(effect: EffectOf<T>): EffectOf<T> {
+  const { traceId: _, ...request } = effect;
   return request as EffectOf<T>;
 }
 

@@ -1,4 +1,4 @@
-import type { RequestOptions } from 'node:https';
+import type * as Https from 'node:https';
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { expect, jest, test } from '@jest/globals';
@@ -24,10 +24,10 @@ function stop(socket: Socket): void {
     socket.destroy(new Error('stopped by the test'));
   });
 }
-const https = createRequire(import.meta.url)('node:https') as typeof import('node:https');
+const https = createRequire(import.meta.url)('node:https') as Pick<typeof Https, 'Agent' | 'request'>;
 jest.unstable_mockModule('node:https', () => ({
   Agent: https.Agent,
-  request: (url: URL, options: RequestOptions) => https.request(url, options).once('socket', stop),
+  request: (url: URL, options: Https.RequestOptions) => https.request(url, options).once('socket', stop),
 }));
 const { createSender } = await import('../../src/delivery/sender.js');
 
