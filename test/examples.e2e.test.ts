@@ -10,7 +10,7 @@ import { Webhook } from 'standardwebhooks';
 import { signing } from '../src/api/reference/signing.js';
 import type { PositionedEvent } from '../src/log/feed/feed.js';
 import { parkedEvents, toParked } from '../src/log/views/feeding/parked-events.js';
-import { projections } from '../src/log/views/feeding/state.js';
+import { projections } from '../src/log/views/feeding/projection-state.js';
 import { rulesToday } from '../src/order/rules.js';
 import { readConfig } from '../src/server/config.js';
 import { type Api, apiAt, byDhl, type PlacedOrder } from './support/orders-over-http.js';

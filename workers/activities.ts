@@ -12,7 +12,7 @@ import { createLogActivities } from '../src/log/journal/log-activities.js';
 import { createRecorder } from '../src/log/journal/recording.js';
 import { createStepTally, type StepTally } from '../src/log/journal/step-tally.js';
 import type { LogActivities, ResumptionActivities } from '../src/log/workflow/messages.js';
-import { type EffectType, orderOf, type OutcomeOf, versionOf } from '../src/order/effects.js';
+import { type EffectType, orderOf, type OutcomeOf, versionInKey } from '../src/order/effects.js';
 import { orderLog, type Step, type Steps } from '../src/order-log.js';
 
 export interface ActivityDeps {
@@ -69,7 +69,7 @@ export function createActivities({
         throw new TypeError('A step without an effect has to use the activity `record`.');
       return await tally.attempt(type, async () => {
         await tally.recording(events, () =>
-          recorder.recordUpTo(orderOf(effect.key), versionOf(effect.key), events, resumption),
+          recorder.recordUpTo(orderOf(effect.key), versionInKey(effect.key), events, resumption),
         );
         return await perform(effect, attempt() > 1 || resumption !== undefined);
       });

@@ -29,13 +29,13 @@ import { isTemporalOutage } from '../src/outages/temporal-outage.js';
 import { createWorkerPresence } from '../src/server/worker-presence.js';
 import { openOrderViews } from '../src/views/cache/order-views.js';
 import { customerInView, hasRoomForFactsInView } from '../src/views/orders.js';
-import { lagBeyond, projectionsStatus } from '../src/log/views/feeding/status.js';
+import { lagBeyond, projectionsStatus } from '../src/log/views/status.js';
 import { exposureConcern, type ExposureDeps, undecidedOrders } from '../src/api/queries/exposure.js';
 import { exposureGauges, orderGauges } from '../src/api/queries/order-gauges.js';
 import { projectionGauges } from '../src/api/queries/projection-gauges.js';
 import { openPersons } from '../src/api/persons.js';
 import { registerQueries } from '../src/api/queries/routes.js';
-import { scheduleConcern, standingConcern } from '../src/upkeep/concern.js';
+import { scheduleConcern, unheldTaskConcern } from '../src/upkeep/concern.js';
 import { feedTaskQueue } from '../src/log/workflow/task-queues.js';
 import { registerPage } from '../src/api/page/page.js';
 import type { RoleContext, RunningRole } from './role.js';
@@ -281,7 +281,7 @@ function dependencies({ client, config, db, exposure }: DependencyDeps): Depende
       check: async () => {
         const [lag, ...others] = await Promise.all([
           projectionsStatus(orderLog, db, viewsOfOrders).then((status) => lagBeyond(status, LAG_LIMIT_MS)),
-          standingConcern(db),
+          unheldTaskConcern(db),
           presence.missing(deployment.taskQueue).catch(unknown),
         ]);
         const concerns = [...others, lag].filter((concern) => concern !== undefined);

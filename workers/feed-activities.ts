@@ -4,8 +4,8 @@ import type { Db } from 'mongodb';
 import { recognizeDatabase } from '../src/effects/inventory/recognize-database.js';
 import { reconcileOrders, stockOutside } from '../src/effects/outside.js';
 import { endpointLog } from '../src/endpoint/endpoint-log.js';
-import { type FeedTail, followFeed } from '../src/log/feed/feed.js';
-import type { StandingTask } from '../src/log/feed/standing.js';
+import { type FeedTail, followFeed } from '../src/log/feed/tail.js';
+import type { LeasedTask } from '../src/log/feed/leased-tasks.js';
 import { reconcile } from '../src/log/proof/reconciling.js';
 import { createFeedTasks } from '../src/log/views/feed-tasks.js';
 import { substituteId } from '../src/log/views/rebuilding/store-rebuild.js';
@@ -26,7 +26,7 @@ export interface FeedDeps {
 
 /** What the role `feed` does: without an end, and in activities. */
 export interface FeedWork {
-  readonly standing: readonly StandingTask[];
+  readonly leased: readonly LeasedTask[];
   readonly activities: StandingActivities & RebuildActivities & ReconcileActivities;
 }
 
@@ -43,7 +43,7 @@ export function createFeedWork({ db, client, tail, orderTaskQueue }: FeedDeps): 
   };
   const leaseOfEarlierVersion = async () => undefined;
   return {
-    standing: tasks.flatMap(({ standing }) => standing),
+    leased: tasks.flatMap(({ leased }) => leased),
     activities: {
       reconcile: async () => {
         const context = Context.current();

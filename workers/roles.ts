@@ -11,7 +11,7 @@ import { ensureDeliveryIndexes } from '../src/delivery/rows.js';
 import { ensureForgettingIndexes } from '../src/forgetting/forgettings.js';
 import { destroyBeforeUse, ensureTombstoneIndex } from '../src/forgetting/tombstones.js';
 import { createStepTally } from '../src/log/journal/step-tally.js';
-import { followFeed } from '../src/log/feed/feed.js';
+import { followFeed } from '../src/log/feed/tail.js';
 import { ensureJournalIndexes } from '../src/log/journal/journal.js';
 import type { Config } from '../src/server/config.js';
 import { connectMongo, connectTemporal } from '../src/server/connections.js';
@@ -97,6 +97,12 @@ export async function startRoles({
     const running = startRole[role]({ ...context, workflowBundle: WORKFLOW_BUNDLE });
     closers.push({ limitMs: 3_500, close: () => running.stop() });
     needed.push(running.ready);
+  }
+  if (roles.has('kafka') && config.kafka !== undefined) {
+    // Its client is loaded only where it is used.
+    const { startKafka } = await import('./kafka.js');
+    const running = startKafka(context, config.kafka);
+    closers.push({ limitMs: 3_500, close: () => running.stop() });
   }
   let addresses: ApiAddresses | undefined;
   if (roles.has('write') || roles.has('read')) {

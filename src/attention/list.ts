@@ -5,7 +5,7 @@ import { waitingRows } from '../delivery/rows.js';
 import { forks } from '../log/journal/fork.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
 import { parkedEvents } from '../log/views/feeding/parked-events.js';
-import { projections } from '../log/views/feeding/state.js';
+import { projections } from '../log/views/feeding/projection-state.js';
 import { type OrderDocument, orders } from '../views/orders.js';
 import { withAttempts } from './attempts.js';
 import { type AttentionCode, attentionCodes, type AttentionRow, type Concerned, rowsOf } from './rows.js';

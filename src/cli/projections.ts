@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { ParkedEvent } from '../log/views/feeding/parked-events.js';
 import type { Intervened, ParkedAudit } from '../log/views/feeding/parked.js';
-import type { ProjectionsStatus, ProjectionStatus, Progress } from '../log/views/feeding/status.js';
+import type { ProjectionsStatus, ProjectionStatus, Progress } from '../log/views/status.js';
 import { at } from './api.js';
 import { positive } from './arguments.js';
 import { usageFailure } from './failure.js';

@@ -1,7 +1,7 @@
 import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
-import type { ProjectionsStatus, ProjectionStatus, StoreStatus } from '../log/views/feeding/status.js';
+import type { ProjectionsStatus, ProjectionStatus, StoreStatus } from '../log/views/status.js';
 import { type Api, at } from './api.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
 import { addScript, operationsApiOf, type CommonOptions, report, type Session } from './script.js';

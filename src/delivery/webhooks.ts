@@ -5,8 +5,9 @@ import type { WebhookSecrets } from '../access/webhook-secrets.js';
 import { pause } from '../concurrency/pause.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { endpointLog } from '../endpoint/endpoint-log.js';
-import { feedEnd, type FeedTail } from '../log/feed/feed.js';
-import type { StandingTask } from '../log/feed/standing.js';
+import { feedEnd } from '../log/feed/feed.js';
+import type { FeedTail } from '../log/feed/tail.js';
+import type { LeasedTask } from '../log/feed/leased-tasks.js';
 import { committed } from '../log/journal/durability.js';
 import { workflowIdOf } from '../log/journal/entity-log.js';
 import { commandIdOf } from '../log/workflow/command-id.js';
@@ -38,7 +39,7 @@ const DISABLE_WITHIN_MS = 5_000;
 const END_WITHIN_MS = 5_000;
 
 /** The task that delivers the feed to the endpoints of webhooks. */
-export function deliverWebhooks(deps: WebhookDeps): StandingTask {
+export function deliverWebhooks(deps: WebhookDeps): LeasedTask {
   return { name: 'deliver-webhooks', work: (signal, heartbeat) => work(deps, signal, heartbeat) };
 }
 
@@ -77,7 +78,7 @@ async function work(deps: WebhookDeps, signal: AbortSignal, heartbeat: () => voi
           .finally(() => running.delete(orderId));
         running.set(orderId, pass);
       }
-      await tail.beyond(head, signal, lookEveryMs);
+      await tail.waitBeyond(head, signal, lookEveryMs);
     }
   } finally {
     signal.removeEventListener('abort', end);

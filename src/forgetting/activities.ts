@@ -5,7 +5,7 @@ import { batches } from '../concurrency/async-iterables.js';
 import { commandIdOf } from '../log/workflow/command-id.js';
 import type { ForgetPerson } from '../order/commands.js';
 import { signCertificate } from './certificate.js';
-import { isConcerned, openOrders, ordersOf, type Stores } from './customer-orders.js';
+import { needsForgetting, openOrders, ordersOf, type Stores } from './customer-orders.js';
 import { type ForgetMessage, forgetInOrder } from './forget-order.js';
 import { noteStatus } from './forgettings.js';
 import { keysNamedBy } from './keys-named.js';
@@ -45,7 +45,7 @@ export function createForgetting({ db, keyStore, taskQueue }: ForgettingDeps): F
       const message = messageTo(forgetting, keys);
       const concerned = async function* () {
         for await (const order of ordersOf(stores, forgetting.customerId))
-          if (await isConcerned(db, order, keys)) yield order.orderId;
+          if (await needsForgetting(db, order, keys)) yield order.orderId;
       };
       for await (const orderIds of batches(concerned(), concurrency)) {
         heartbeat();

@@ -44,7 +44,7 @@ export async function* ordersOf(
 }
 
 /** Whether the order has a personal value that is in plain text, or sealed under one of the keys. */
-export function isUnder(order: Order, keys: readonly string[]): boolean {
+export function holdsPersonUnder(order: Order, keys: readonly string[]): boolean {
   return personalTexts(order).some((text) => {
     if (text === FORGOTTEN) return false;
     const keyId = keyIdIn(text);
@@ -65,8 +65,8 @@ export async function keysInJournal(db: Db, orderId: string): Promise<ReadonlySe
  * was forgotten before and its journal has a value under one that was not destroyed then. Such a
  * value was added during the earlier forgetting, and its key needs a tombstone as well.
  */
-export async function isConcerned(db: Db, order: Order, keys: readonly string[]): Promise<boolean> {
-  if (isUnder(order, keys)) return true;
+export async function needsForgetting(db: Db, order: Order, keys: readonly string[]): Promise<boolean> {
+  if (holdsPersonUnder(order, keys)) return true;
   const { forgotten, orderId } = order;
   const others = keys.filter((keyId) => forgotten !== undefined && !forgotten.keys.includes(keyId));
   if (others.length === 0) return false;
@@ -91,7 +91,8 @@ export async function openOrders(
   const orderIds: string[] = [];
   for await (const order of ordersOf(stores, customerId)) {
     heartbeat();
-    if (mayForget(order) || (keys !== undefined && !(await isConcerned(stores.db, order, keys)))) continue;
+    if (mayForget(order) || (keys !== undefined && !(await needsForgetting(stores.db, order, keys))))
+      continue;
     count += 1;
     if (orderIds.length < namedAtMost) orderIds.push(order.orderId);
   }

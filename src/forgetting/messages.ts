@@ -49,7 +49,7 @@ interface Keyed {
 export interface ForgettingActivities {
   /**
    * The person's orders that are not finished. With `keys`, those that a forgetting of these keys
-   * does not concern (`isConcerned`) are left out: they began later.
+   * does not concern (`needsForgetting`) are left out: they began later.
    */
   findOpenOrders(asked: {
     readonly forgetting: Forgetting;

@@ -3,13 +3,13 @@ import type { KeyStore } from '../access/persons/key-store.js';
 import { committed, durable } from '../log/journal/durability.js';
 import { readStored } from '../log/journal/journal.js';
 import { eventsSetAside } from '../log/journal/set-aside.js';
-import { dropUnusedBuilds, projections, projectionState } from '../log/views/feeding/state.js';
+import { dropUnusedBuilds, projections, projectionState } from '../log/views/feeding/projection-state.js';
 import { documents } from '../log/views/view.js';
 import { orderLog } from '../order-log.js';
 import { orders } from '../views/orders.js';
 import { views } from '../views/views.js';
 import type { CheckedPlace, NotReached } from './certificate.js';
-import { isUnder, ordersOf, type Stores } from './customer-orders.js';
+import { holdsPersonUnder, ordersOf, type Stores } from './customer-orders.js';
 import { keptRuns } from './histories.js';
 import { addPersons, noPersons, type Persons } from './persons-in.js';
 
@@ -50,7 +50,8 @@ export async function inspectPlaces({
   let runs = 0;
   for await (const order of ordersOf(stores, customerId)) {
     heartbeat();
-    if (isUnder(order, keys)) throw new Error(`order ${order.orderId} still has its person: its view lags`);
+    if (holdsPersonUnder(order, keys))
+      throw new Error(`order ${order.orderId} still has its person: its view lags`);
     if (order.forgotten === undefined) continue;
     const { orderId } = order;
     orderIds.push(orderId);

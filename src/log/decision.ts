@@ -32,6 +32,6 @@ export interface Effect {
 }
 
 /** The version of the event that made the effect with this key owed. */
-export function versionOf(key: string): number {
+export function versionInKey(key: string): number {
   return Number(key.slice(key.lastIndexOf(':') + 1));
 }

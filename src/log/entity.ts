@@ -2,8 +2,8 @@ import type { Deadline, Decision, Effect, Refusal } from './decision.js';
 import type { Draft, Envelope, StoredEvent } from './event.js';
 import type { Facts } from './facts.js';
 
-export { versionOf } from './decision.js';
-export { NewerEvent } from './event.js';
+export { versionInKey } from './decision.js';
+export { eventId, NewerEvent } from './event.js';
 export type { Deadline, Decision, Effect, Refusal, Refused } from './decision.js';
 export type { Cause, Draft, Envelope, StoredEvent } from './event.js';
 export type { FactJudgement, Facts, FittingFact } from './facts.js';

@@ -17,7 +17,7 @@ import { isCurrency, orderTotal } from './money.js';
 import { type Order, dueAt, isFinished, refundable, sum, unallocated, undispatched } from './order.js';
 import { returnRefund, shipmentCharge } from './prices.js';
 import { type Decision, refuse } from './refusal.js';
-import { isUnder, rulesToday } from './rules.js';
+import { followsRules, rulesToday } from './rules.js';
 
 /**
  * Decides a command against the current order: the events it leads to, or the reason why it is
@@ -210,7 +210,7 @@ function receive(order: Order, { returnId }: CommandData['ReceiveReturn']): Deci
     return refuse('not_found', 'return_not_found', `the order has no return ${returnId}`);
   const reason = blockedForReturn(order, returned, 'ReceiveReturn');
   if (reason !== undefined) return notAllowed(reason);
-  const amount = isUnder(order, 2)
+  const amount = followsRules(order, 2)
     ? sum(entitlement(order, returned.lines), (claim) => claim.amount)
     : returnRefund(order, returned.lines, refundable(order));
   const received: EventDraft = { type: 'ReturnReceived', data: { returnId } };

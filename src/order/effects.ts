@@ -1,7 +1,7 @@
 import type { LineQuantity } from './commands.js';
 import type { MissingStock } from './events.js';
 
-export { versionOf } from '../log/entity.js';
+export { versionInKey } from '../log/entity.js';
 
 /**
  * A change outside that an order owes. `key` is the idempotency key that the outside system gets:

@@ -20,7 +20,7 @@ import { isFinished, type Order } from './order.js';
 import { pendingEffects } from './pending-effects.js';
 import { refuse } from './refusal.js';
 import { rejectionOf } from './rejection.js';
-import { isUnder } from './rules.js';
+import { followsRules } from './rules.js';
 import { learnPayment, settle } from './settle.js';
 import { upcast } from './upcasters.js';
 import { effectSummary, orderDetails } from './web-ui.js';
@@ -68,7 +68,7 @@ export const orders: Entity<Order, EventDraft, Effect> = {
   cancel: (order) => ({
     type: 'CancelOrder',
     data: { reason: 'cancellation requested in Temporal' },
-    hasIssuer: isUnder(order, 2),
+    hasIssuer: followsRules(order, 2),
   }),
 
   effects: pendingEffects,

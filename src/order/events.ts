@@ -31,7 +31,7 @@ export interface EventData {
     readonly note?: string;
     readonly tags: readonly string[];
     readonly terms: Terms;
-    /** the rules that the order is decided by, from its creation to its end (`isUnder`) */
+    /** the rules that the order is decided by, from its creation to its end (`followsRules`) */
     readonly rules: number;
   };
   StockReserved: { readonly lines: readonly LineQuantity[] };

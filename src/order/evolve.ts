@@ -15,7 +15,7 @@ import {
   type ShipmentCharge,
   quantityOf,
 } from './order.js';
-import { isUnder } from './rules.js';
+import { followsRules } from './rules.js';
 import { later } from './time.js';
 import { unreachable } from './unreachable.js';
 
@@ -326,7 +326,7 @@ function requestCapture(order: Order, { payment }: EventData['CaptureRequested']
 /** A refund that does not belong to a return is a goodwill refund. */
 function promised(order: Order, data: EventData['RefundRequested']): Order {
   const refund: Refund = { ...data, refunded: 0 };
-  if (!isUnder(order, 2)) return { ...order, refunds: [...order.refunds, refund] };
+  if (!followsRules(order, 2)) return { ...order, refunds: [...order.refunds, refund] };
   const entitled = order.returns.find(({ returnId }) => returnId === data.returnId)?.entitled;
   const claims = entitled === undefined ? goodwill(order, data.amount) : [];
   const parts = entitled ?? partsOf(claims);
@@ -358,7 +358,7 @@ function dispatched(order: Order, data: EventData['ShipmentDispatched']): Order 
     amount,
     captured: 0,
     status: amount === 0 ? 'captured' : 'due',
-    ...(isUnder(order, 2) && { lines: chargedLines(order, lines, amount) }),
+    ...(followsRules(order, 2) && { lines: chargedLines(order, lines, amount) }),
   };
   const next = withShipment(order, shipmentId, () => ({
     status: 'dispatched',
@@ -370,7 +370,7 @@ function dispatched(order: Order, data: EventData['ShipmentDispatched']): Order 
 }
 
 function returned(order: Order, { returnId }: EventData['ReturnReceived']): Order {
-  if (!isUnder(order, 2)) return withReturn(order, returnId, { status: 'received' });
+  if (!followsRules(order, 2)) return withReturn(order, returnId, { status: 'received' });
   const lines = order.returns.filter((entry) => entry.returnId === returnId).flatMap((entry) => entry.lines);
   const claims = entitlement(order, lines);
   return withReturn(afterClaims(order, claims), returnId, { status: 'received', entitled: partsOf(claims) });

@@ -41,7 +41,7 @@ export interface Order {
   /** the latest `limits.notes` notes; the log has all of them */
   readonly notes: readonly Note[];
   readonly terms: Terms;
-  /** the rules it is decided by (`isUnder`); absent for rules 1 */
+  /** the rules it is decided by (`followsRules`); absent for rules 1 */
   readonly rules?: number;
   readonly createdAt: string;
   readonly updatedAt: string;

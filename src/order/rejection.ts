@@ -2,7 +2,7 @@ import { limits } from './commands.js';
 import type { EventDraft } from './events.js';
 import type { Order } from './order.js';
 import type { Refusal } from './refusal.js';
-import { isUnder } from './rules.js';
+import { followsRules } from './rules.js';
 
 /**
  * The event for a refused command whose caller does not wait for an answer. To bound the log, an
@@ -16,7 +16,7 @@ export function rejectionOf(
 ): readonly EventDraft[] {
   const rejection = { command, code, message };
   const known = order.rejections;
-  if (isUnder(order, 2) && known !== undefined) {
+  if (followsRules(order, 2) && known !== undefined) {
     if (known.total >= limits.rejections || known.unchanged.includes(rejectionKey(rejection))) return [];
   }
   return [{ type: 'CommandRejected', data: rejection }];

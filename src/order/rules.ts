@@ -3,7 +3,7 @@ import type { Order } from './order.js';
 /**
  * The rules by which new orders are decided. An order keeps its rules to its end, because a replay
  * decides again what was decided before and must reach the same result. So a decision that changes
- * must ask `isUnder`.
+ * must ask `followsRules`.
  *
  * | rules | what changed                                                 |
  * | ----- | ------------------------------------------------------------ |
@@ -16,6 +16,6 @@ export const rulesToday = 2;
  * Whether the order is decided by `rules` or newer ones. `Order.rules` is absent in orders under
  * rules 1, because they are older than the field.
  */
-export function isUnder(order: Order, rules: number): boolean {
+export function followsRules(order: Order, rules: number): boolean {
   return (order.rules ?? 1) >= rules;
 }

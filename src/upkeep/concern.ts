@@ -1,20 +1,20 @@
 import type { Db } from 'mongodb';
 import { unheldTasks } from '../log/feed/leases.js';
-import { projecting, sequencing } from '../log/feed/standing.js';
+import { projecting, sequencing } from '../log/feed/leased-tasks.js';
 import { logs } from '../logs.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
 import { views } from '../views/views.js';
 import { scheduleState, type Deployment } from './own-workflows.js';
 
 /** What must always be done by some process of the role `feed`. */
-const standingTasks = [
+const leasedTasks = [
   ...logs.map(({ feed }) => sequencing(feed)),
   ...views.map(({ name }) => projecting(name)),
 ];
 
 /** Which standing tasks no process does, and since when; undefined if all are done. */
-export async function standingConcern(db: Db): Promise<string | undefined> {
-  const idle = await unheldTasks(db, standingTasks);
+export async function unheldTaskConcern(db: Db): Promise<string | undefined> {
+  const idle = await unheldTasks(db, leasedTasks);
   if (idle.length === 0) return undefined;
   const told = idle.map(({ task, since }) =>
     since === undefined

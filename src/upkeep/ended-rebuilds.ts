@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { committed } from '../log/journal/durability.js';
-import { projectionState } from '../log/views/feeding/state.js';
+import { projectionState } from '../log/views/feeding/projection-state.js';
 import { requestRebuild } from '../log/views/rebuilding/request-rebuild.js';
 import { storeRebuilds, storesOf, substituteId } from '../log/views/rebuilding/store-rebuild.js';
 import { logs } from '../logs.js';

@@ -13,7 +13,7 @@ import type { Order } from '../../src/order/order.js';
 import { forks } from '../../src/log/journal/fork.js';
 import { createLogger } from '../../src/server/logger.js';
 import { parkedEvents } from '../../src/log/views/feeding/parked-events.js';
-import { projections } from '../../src/log/views/feeding/state.js';
+import { projections } from '../../src/log/views/feeding/projection-state.js';
 import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
 import { orders, toDocument } from '../../src/views/orders.js';
 import { startWorker } from '../../workers/worker.js';

@@ -14,7 +14,7 @@ import { destroyBeforeUse, ensureTombstoneIndex } from '../../src/forgetting/tom
 import { journal, readJournal } from '../../src/log/journal/journal.js';
 import { resume } from '../../src/log/resume/resume.js';
 import { verify } from '../../src/log/proof/verify.js';
-import { projectionState } from '../../src/log/views/feeding/state.js';
+import { projectionState } from '../../src/log/views/feeding/projection-state.js';
 import { rebuildJournal } from '../../src/log/views/rebuilding/rebuild-journal.js';
 import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
 import { rebuild } from '../../src/log/views/rebuilding/rebuild.js';

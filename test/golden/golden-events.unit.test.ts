@@ -3,7 +3,7 @@ import { append, orderLog } from '../../src/order-log.js';
 import { decide } from '../../src/order/decide.js';
 import { type OrderEvent, type StoredEvent, schemaVersions } from '../../src/order/events.js';
 import { evolve, fold } from '../../src/order/evolve.js';
-import { isUnder } from '../../src/order/rules.js';
+import { followsRules } from '../../src/order/rules.js';
 import { upcast } from '../../src/order/upcasters.js';
 import { isSameEvent } from '../../src/log/journal/journal.js';
 import { messageId } from '../../src/log/workflow/messages.js';
@@ -76,7 +76,7 @@ test('an order of any stored run, decided anew in a replay, is the order that wa
     expect(decided.events.map((event, at) => isSameEvent(orderLog, event, events[at] ?? event))).toEqual([
       true,
     ]);
-    expect(isUnder(decided.order, 2)).toBe((data.rules ?? 1) >= 2);
+    expect(followsRules(decided.order, 2)).toBe((data.rules ?? 1) >= 2);
   }
   expect(
     firsts.filter(({ start }) => 'create' in start && start.create.data.rules === undefined),

@@ -28,7 +28,7 @@ import {
   undispatched,
 } from '../../src/order/order.js';
 import { wantedEffects } from '../../src/order/pending-effects.js';
-import { isUnder } from '../../src/order/rules.js';
+import { followsRules } from '../../src/order/rules.js';
 import { learnPayment, settle } from '../../src/order/settle.js';
 import { later } from '../../src/order/time.js';
 import { unreachable } from '../../src/order/unreachable.js';
@@ -395,7 +395,7 @@ function checkEvent(before: Order | undefined, event: OrderEvent, after: Order, 
     assert.ok((charge?.captured ?? 0) <= (charge?.amount ?? 0));
     if (charge?.status === 'captured') assert.equal(charge.captured, charge.amount);
   }
-  if (isUnder(after, 2)) for (const shipment of after.shipments) checkEntitlement(after, shipment);
+  if (followsRules(after, 2)) for (const shipment of after.shipments) checkEntitlement(after, shipment);
   for (const { amount, parts } of after.refunds) {
     if (parts !== undefined)
       assert.equal(

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { StoredEvent } from '../../src/order/events.js';
 import { fold } from '../../src/order/evolve.js';
-import { isUnder } from '../../src/order/rules.js';
+import { followsRules } from '../../src/order/rules.js';
 import { NewerEvent } from '../../src/log/entity.js';
 import { upcast, upcastIfKnown } from '../../src/order/upcasters.js';
 import { goldenEvents } from '../golden/golden-events.js';
@@ -28,7 +28,7 @@ test('OrderCreated 2 → 3: an order keeps the rules it was created under', () =
   const passedOn = { ...old, data: { ...old.data, rules: 2 } };
   expect(upcast(passedOn)).toMatchObject({ data: { rules: 2 } });
   const [before, today] = [fold([upcast(old)]), states.confirmed.order];
-  expect([before, today].map((order) => order && isUnder(order, 2))).toEqual([false, true]);
+  expect([before, today].map((order) => order && followsRules(order, 2))).toEqual([false, true]);
 });
 
 test('an event of today is what it was', () => {

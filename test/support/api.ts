@@ -5,7 +5,7 @@ import { expect } from '@jest/globals';
 import { Client, type Connection } from '@temporalio/client';
 import { pino } from 'pino';
 import { workflowId, orderLog } from '../../src/order-log.js';
-import { type FeedTail, followFeed } from '../../src/log/feed/feed.js';
+import { type FeedTail, followFeed } from '../../src/log/feed/tail.js';
 import { loadProviders } from '../../src/effects/provider-modules.js';
 import { ensureJournalIndexes } from '../../src/log/journal/journal.js';
 import { type Config, readConfig } from '../../src/server/config.js';

@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 import { latestReconciliations } from '../../src/log/proof/reconciliations.js';
 import { journal } from '../../src/log/journal/journal.js';
 import { createLogger } from '../../src/server/logger.js';
-import { projectionState } from '../../src/log/views/feeding/state.js';
+import { projectionState } from '../../src/log/views/feeding/projection-state.js';
 import { rebuild } from '../../src/log/views/rebuilding/rebuild.js';
 import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
 import { storeRebuilds } from '../../src/log/views/rebuilding/store-rebuild.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { HttpProblem } from '../problem.js';
-import { isKey, versionOf } from '../schemas.js';
+import { isKey, versionIn } from '../schemas.js';
 import type { Http } from '../server.js';
 import type { CommandMeta } from './gateway.js';
 
@@ -28,7 +28,7 @@ export function keyRequests(app: Http): void {
 /** The metadata of a command by its headers, which the route's schema has checked. */
 export function metaOf(request: FastifyRequest): CommandMeta {
   const { actor, issuer, onBehalfOf } = request.principal;
-  const expectedVersion = versionOf(header(request, 'if-match') ?? '*');
+  const expectedVersion = versionIn(header(request, 'if-match') ?? '*');
   return {
     issuer,
     key: request.idempotencyKey,

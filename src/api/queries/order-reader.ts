@@ -3,7 +3,7 @@ import { type OrderState, workflowId, type OrderHistory, orderLog } from '../../
 import { type Order, isFinished } from '../../order/order.js';
 import { toView } from '../../order/view.js';
 import { foldHistory, readHistoryLog } from '../../log/journal/history.js';
-import { type Cause, ended, forked, wordOf } from '../../log/journal/stops.js';
+import { type StopReason, ended, forked, wordOf } from '../../log/journal/stops.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { concernsOf } from '../../views/concerns.js';
 import type { StoredView } from '../../views/cache/order-cache.js';
@@ -99,11 +99,11 @@ export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'
   };
 }
 
-function unlessFinished(order: Order, isRunning: boolean, status?: string): Cause | undefined {
+function unlessFinished(order: Order, isRunning: boolean, status?: string): StopReason | undefined {
   return isRunning || isFinished(order) ? undefined : ended(orderLog, order.orderId, status);
 }
 
-function stored(order: Order, stop: Cause | undefined): StoredView {
+function stored(order: Order, stop: StopReason | undefined): StoredView {
   const { version, updatedAt } = order;
   const view = toView(order);
   if (stop === undefined) return { version, json: JSON.stringify(view), concerns: concernsOf(order) };

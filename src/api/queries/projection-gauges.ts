@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { Gauge } from 'prom-client';
 import type { Instruments } from '../metrics.js';
 import { withTimeout } from '../../outages/timeout.js';
-import { projectionsStatus } from '../../log/views/feeding/status.js';
+import { projectionsStatus } from '../../log/views/status.js';
 import { orderLog } from '../../order-log.js';
 import { views } from '../../views/views.js';
 

@@ -5,14 +5,8 @@ import { Type } from 'typebox';
 import { pause } from '../../concurrency/pause.js';
 import { upcastIfKnown } from '../../order/upcasters.js';
 import { answering } from '../../log/journal/durability.js';
-import {
-  feedEnd,
-  feedHead,
-  type FeedTail,
-  skipLostPositions,
-  type PositionedEvent,
-  readFeed,
-} from '../../log/feed/feed.js';
+import { feedEnd, feedHead, skipLostPositions, type PositionedEvent, readFeed } from '../../log/feed/feed.js';
+import type { FeedTail } from '../../log/feed/tail.js';
 import { feedGenerations, firstGeneration, type Generations } from '../../log/feed/generations.js';
 import { readStored } from '../../log/journal/journal.js';
 import { createMutex } from '../../concurrency/mutex.js';
@@ -185,7 +179,7 @@ export function registerFeedQueries(app: Http, { db, reader, tail }: FeedDeps): 
       return { items: pageOf(events ?? [], generation), last: events?.at(-1)?.position };
     };
     const isMore = async (position: number) =>
-      (await tail.beyond(position, signal, KEEP_ALIVE_MS)) > position;
+      (await tail.waitBeyond(position, signal, KEEP_ALIVE_MS)) > position;
     const isOver = () => tail.generation !== undefined && tail.generation !== generation;
     return live(
       after,

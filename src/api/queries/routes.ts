@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { Secrets } from '../../server/config.js';
 import type { Providers } from '../../effects/provider-modules.js';
-import type { FeedTail } from '../../log/feed/feed.js';
+import type { FeedTail } from '../../log/feed/tail.js';
 import type { PersonsAtEdge } from '../persons.js';
 import type { Http } from '../server.js';
 import type { OrderViews } from '../../views/cache/order-views.js';

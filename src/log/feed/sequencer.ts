@@ -8,16 +8,13 @@ import {
   openJournalInserts,
 } from './journal-changes.js';
 import { committed, durable, isDuplicateKey } from '../journal/durability.js';
-import type { LocalPublisher } from './feed.js';
+import { Fenced } from './fencing.js';
+import type { LocalPublisher } from './tail.js';
 import { beginGeneration, type FeedState, feedState, firstGeneration, Generations } from './generations.js';
 import { lostPositions } from './lost-positions.js';
+import { eventId } from '../entity.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { journal } from '../journal/journal.js';
-
-/** Another leader has taken over, so this one's write was refused. */
-export class Superseded extends Error {
-  override readonly name = 'Superseded';
-}
 
 /** What this leader knows of the journal is wrong: it has to restart from the journal. */
 class LeaderOutdated extends Error {
@@ -39,7 +36,7 @@ export interface Sequencing {
 
 /** Less than the silence after which the driver gives a socket up. */
 const waitMs = 2_000;
-const noteMs = 250;
+const checkpointMs = 250;
 const CONVERSION_FAILURE = 241;
 const backlogBatch = 500;
 const rememberedEntities = 50_000;
@@ -66,7 +63,7 @@ const rememberedEntities = 50_000;
  *
  * Runs until aborted.
  *
- * @throws Superseded; and any error of MongoDB: call it again, it continues from its last state
+ * @throws Fenced; and any error of MongoDB: call it again, it continues from its last state
  */
 export async function sequence(sequencing: Sequencing): Promise<void> {
   let leader = await becomeLeader(sequencing);
@@ -92,17 +89,17 @@ async function lead(leader: Leader, { log, db, signal, heartbeat, onLead }: Sequ
     }
     onLead?.(leader.position, leader.generation);
     let { changes, resumeToken } = stream;
-    let noting = Promise.resolve();
+    let saving = Promise.resolve();
     while (!signal.aborted) {
       await leader.stamp(insertsOf(changes));
       heartbeat(leader.position);
-      await noting;
+      await saving;
       // Stored while the next changes arrive and are stamped, so it adds no latency.
-      noting = leader.note(resumeToken);
-      noting.catch(() => undefined);
+      saving = leader.saveCheckpoint(resumeToken);
+      saving.catch(() => undefined);
       ({ changes, resumeToken } = await stream.next(waitMs, signal));
     }
-    await noting;
+    await saving;
   } finally {
     await stream.close();
   }
@@ -139,7 +136,7 @@ async function stampBacklog(leader: Leader, signal: AbortSignal, heartbeat: Sequ
     inserts.push(event);
     if (inserts.length < backlogBatch) continue;
     await leader.stamp(inserts);
-    await leader.note();
+    await leader.saveCheckpoint();
     heartbeat(leader.position);
     inserts = [];
     if (signal.aborted) return;
@@ -193,12 +190,12 @@ async function becomeLeader(deps: LeaderDeps): Promise<Leader> {
     return new Leader(deps, state, Math.max(state.position, last?.position ?? 0));
   // The journal has lost every position: the next generation begins at position 1.
   const begun = await beginGeneration(log, db, { commonUntil: 0, lost: 0, position: 0 }, state.epoch);
-  if (begun === undefined) throw superseded(state.epoch);
+  if (begun === undefined) throw fenced(state.epoch);
   return new Leader(deps, begun, 0);
 }
 
-function superseded(epoch: number): Superseded {
-  return new Superseded(`Epoch ${epoch} of the sequencer is over.`);
+function fenced(epoch: number): Fenced {
+  return new Fenced(`Epoch ${epoch} of the sequencer is over.`);
 }
 
 /** What a leader knows of an entity. */
@@ -248,8 +245,9 @@ class Leader {
   position: number;
   private epoch: number;
   private generations: Generations;
-  private notedAt = 0;
-  private noted: number;
+  private savedAt = 0;
+  /** the last position stored */
+  private checkpoint: number;
   private readonly known = new Map<string, KnownEntity>();
 
   constructor({ log, db, onPositions }: LeaderDeps, state: FeedState, position: number) {
@@ -260,7 +258,7 @@ class Leader {
     this.generations = new Generations(state);
     // An earlier version of the code wrote no generations, and did not check for loss.
     this.resumeToken = state.generations === undefined ? undefined : state.resumeToken;
-    this.noted = state.position;
+    this.checkpoint = state.position;
     this.position = position;
   }
 
@@ -272,9 +270,10 @@ class Leader {
   async stamp(inserts: readonly JournalInsert[]): Promise<void> {
     const due = await this.due(inserts);
     if (due.length === 0) return;
-    const events = new Map(inserts.map(({ orderId, version, event }) => [`${orderId}:${version}`, event]));
-    const given = due.map(({ orderId, version }, index) => {
-      const id = `${orderId}:${version}`;
+    const events = new Map(inserts.map((insert) => [eventId(insert), insert.event]));
+    const given = due.map((event, index) => {
+      const id = eventId(event);
+      const { orderId } = event;
       return { id, orderId, position: this.position + index + 1, event: events.get(id) };
     });
     await journal(this.log, this.db).bulkWrite(
@@ -289,14 +288,14 @@ class Leader {
   }
 
   /**
-   * Stores, at most every `noteMs`, where the next leader continues: everything inserted before
+   * Stores, at most every `checkpointMs`, where the next leader continues: everything inserted before
    * `resumeToken` is stamped. Without a token it starts by reading the journal.
    */
-  async note(resumeToken?: unknown): Promise<void> {
+  async saveCheckpoint(resumeToken?: unknown): Promise<void> {
     const { position } = this;
-    if (position === this.noted || Date.now() - this.notedAt < noteMs) return;
+    if (position === this.checkpoint || Date.now() - this.savedAt < checkpointMs) return;
     await this.update({ $set: { position, ...(resumeToken !== undefined && { resumeToken }) } });
-    [this.noted, this.notedAt] = [position, Date.now()];
+    [this.checkpoint, this.savedAt] = [position, Date.now()];
   }
 
   /**
@@ -327,7 +326,7 @@ class Leader {
       { commonUntil: first - 1, lost: count },
       this.epoch,
     );
-    if (begun === undefined) throw superseded(this.epoch);
+    if (begun === undefined) throw fenced(this.epoch);
     this.epoch = begun.epoch;
     this.generations = new Generations(begun);
   }
@@ -352,7 +351,7 @@ class Leader {
       change,
       durable,
     );
-    if (matchedCount === 0) throw superseded(epoch);
+    if (matchedCount === 0) throw fenced(epoch);
   }
 
   /**

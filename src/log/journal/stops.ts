@@ -3,15 +3,15 @@ import { durable } from './durability.js';
 import { type AnyLog, stateViews, type Stopped } from './entity-log.js';
 
 /** Why an entity that is not finished takes no commands; without the time when that was found. */
-export type Cause = Omit<Stopped, 'since'>;
+export type StopReason = Omit<Stopped, 'since'>;
 
 /** The history and the journal have different events under one version. */
-export function forked({ entity, commands }: AnyLog, id: string, detail: string): Cause {
+export function forked({ entity, commands }: AnyLog, id: string, detail: string): StopReason {
   return { code: `${entity.name}_forked`, detail, remedy: commands.resume(id) };
 }
 
 /** @param status of the last run, such as `TIMED_OUT`; undefined if Temporal knows no run */
-export function ended({ entity, commands }: AnyLog, id: string, status: string | undefined): Cause {
+export function ended({ entity, commands }: AnyLog, id: string, status: string | undefined): StopReason {
   const detail =
     status === undefined
       ? `the ${entity.name} is not finished, and Temporal has no workflow of it`
@@ -20,7 +20,7 @@ export function ended({ entity, commands }: AnyLog, id: string, status: string |
 }
 
 /** @param version the first version that the workflow lacks */
-export function rewound({ entity, commands }: AnyLog, id: string, version: number): Cause {
+export function rewound({ entity, commands }: AnyLog, id: string, version: number): StopReason {
   const detail = `the workflow of the ${entity.name} was restored to a state before version ${version}`;
   return { code: 'workflow_rewound', detail, remedy: commands.resume(id) };
 }
@@ -38,7 +38,7 @@ export async function markStopped(
   log: AnyLog,
   db: Db,
   id: string,
-  { code, detail, remedy }: Cause,
+  { code, detail, remedy }: StopReason,
 ): Promise<void> {
   const stopped: Stopped = { code, since: new Date().toISOString(), detail, remedy };
   const unmarked = { _id: id, 'stopped.code': { $ne: code } };

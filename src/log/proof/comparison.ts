@@ -15,7 +15,7 @@ import {
 } from '../journal/entity-log.js';
 import { foldHistory, type HistoryLog, readHistoryLog } from '../journal/history.js';
 import { isSameEvent, type RecordedEvent, readStored, upcastRecord } from '../journal/journal.js';
-import { type Cause, ended, rewound } from '../journal/stops.js';
+import { type StopReason, ended, rewound } from '../journal/stops.js';
 import { eventsUntil, stateAt } from '../journal/time-travel.js';
 import { type EntityState, stateQuery } from '../workflow/messages.js';
 import { remedyOf } from './remedies.js';
@@ -37,7 +37,7 @@ export interface Discrepancy {
   /** what was found and what was expected, in words */
   readonly detail: string;
   /** why the entity cannot continue; only for `stopped` */
-  readonly code?: Cause['code'];
+  readonly code?: StopReason['code'];
   /** what a person has to do */
   readonly remedy?: string;
 }
@@ -273,7 +273,7 @@ function compareLiveness<S extends State, D extends Draft>(
   return [stopped(rewound(log, orderId, lastInHistory + 1))];
 }
 
-function stopped({ code, detail, remedy }: Cause): Found {
+function stopped({ code, detail, remedy }: StopReason): Found {
   return { where: 'workflow', kind: 'stopped', detail, code, remedy };
 }
 

@@ -1,11 +1,11 @@
+import { Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { withTimeout } from '../../outages/timeout.js';
 import type { Draft, State } from '../entity.js';
-import type { FeedTail } from '../feed/feed.js';
+import type { FeedTail } from '../feed/tail.js';
 import { sequence } from '../feed/sequencer.js';
-import { projecting, sequencing, type StandingTask } from '../feed/standing.js';
-import { currentTenure } from '../feed/tenure.js';
+import { projecting, sequencing, type LeasedTask } from '../feed/leased-tasks.js';
 import type { EntityLog } from '../journal/entity-log.js';
 import type { Outside, Recognize } from '../journal/outside.js';
 import { feedTaskQueue } from '../workflow/task-queues.js';
@@ -18,9 +18,9 @@ import type { View } from './view.js';
 
 /** What the role `feed` does for one kind of entity. */
 export interface FeedTasks {
-  readonly standing: readonly StandingTask[];
+  readonly leased: readonly LeasedTask[];
   /**
-   * In activities, by name: each runs until it is done or cancelled, or its tenure ends.
+   * In activities, by name: each runs until it is done or cancelled, or its time is up.
    *
    * @returns false if the rebuild is not complete and this must be called again
    */
@@ -41,6 +41,8 @@ export interface FeedTasksDeps<S extends State, D extends Draft> {
   readonly outside?: Outside<S, D>;
 }
 
+/** Well below the `startToCloseTimeout` of these activities, so that one ends before the next starts. */
+const ACTIVITY_MS = 50 * 60_000;
 /** A task that hangs would keep its lease. */
 const TEMPORAL_TIMEOUT_MS = 5_000;
 
@@ -48,7 +50,7 @@ export function createFeedTasks<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   { db, client, tail, views, taskQueue, recognize, outside }: FeedTasksDeps<S, D>,
 ): FeedTasks {
-  const sequenceFeed: StandingTask['work'] = async (signal, heartbeat) => {
+  const sequenceFeed: LeasedTask['work'] = async (signal, heartbeat) => {
     // Before a position is given in a database that was put back.
     await withTimeout(TEMPORAL_TIMEOUT_MS, recognize({ db, client, taskQueue }));
     if (signal.aborted) return;
@@ -72,9 +74,9 @@ export function createFeedTasks<S extends State, D extends Draft>(
       requestRebuild: async () =>
         void (await withTimeout(TEMPORAL_TIMEOUT_MS, requestRebuild(starting, view.name))),
     });
-  const rebuilding = (rebuildId: string) => ({ db, rebuildId, ...currentTenure() });
+  const rebuilding = (rebuildId: string) => ({ db, rebuildId, ...activityLifetime() });
   return {
-    standing: [
+    leased: [
       { name: sequencing(log.feed), work: sequenceFeed },
       ...views.map((view) => ({
         name: projecting(view.name),
@@ -98,5 +100,18 @@ export function createFeedTasks<S extends State, D extends Draft>(
           outside,
         }),
     },
+  };
+}
+
+/**
+ * The lifetime of the activity that runs: `signal` aborts when it is cancelled or its time is up.
+ * Temporal considers it alive while it calls `heartbeat`.
+ */
+function activityLifetime() {
+  const context = Context.current();
+  return {
+    // oxlint-disable-next-line no-restricted-properties -- once in the life of either
+    signal: AbortSignal.any([context.cancellationSignal, AbortSignal.timeout(ACTIVITY_MS)]),
+    heartbeat: (done: number) => context.heartbeat(done),
   };
 }

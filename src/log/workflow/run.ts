@@ -20,7 +20,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { append, type Appended } from '../append.js';
-import { versionOf } from '../decision.js';
+import { versionInKey } from '../decision.js';
 import type {
   Attribute,
   Cause,
@@ -588,7 +588,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     const { queued } = this;
     if (queued.length > 0 || first !== undefined) void this.step(queued, first);
     for (const effect of others) {
-      const owedSince = versionOf(effect.key);
+      const owedSince = versionInKey(effect.key);
       void this.step(
         queued.filter(({ version }) => version <= owedSince),
         effect,

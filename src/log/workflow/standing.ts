@@ -18,7 +18,7 @@ const activities = proxyActivities<StandingActivities>({
 });
 
 /**
- * The lease of an earlier version, which kept it in a workflow for each task: `doStanding` keeps
+ * The lease of an earlier version, which kept it in a workflow for each task: `runLeasedTasks` keeps
  * leases in MongoDB. One that still runs ends when a worker of this version has its activity.
  */
 export async function standing({ activity, name }: StandingWork): Promise<void> {

@@ -3,13 +3,8 @@ import { getEventListeners } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { OrderEvent } from '../../../src/order/events.js';
-import {
-  feedHead,
-  followFeed,
-  type LocalPublisher,
-  skipLostPositions,
-  readFeed,
-} from '../../../src/log/feed/feed.js';
+import { feedHead, skipLostPositions, readFeed } from '../../../src/log/feed/feed.js';
+import { followFeed, type LocalPublisher } from '../../../src/log/feed/tail.js';
 import {
   beginGeneration,
   feedGenerations,
@@ -22,7 +17,8 @@ import {
   journal,
   restoreLog,
 } from '../../../src/log/journal/journal.js';
-import { Superseded, sequence } from '../../../src/log/feed/sequencer.js';
+import { Fenced } from '../../../src/log/feed/fencing.js';
+import { sequence } from '../../../src/log/feed/sequencer.js';
 import { logOf, openDatabase } from '../../support/database.js';
 import { states } from '../../order/examples.js';
 import { until } from '../../support/until.js';
@@ -163,7 +159,7 @@ describe('a holder', () => {
       count += log.length;
       await expectSound(count);
     }
-    expect(ended).toEqual([expect.any(Superseded)]);
+    expect(ended).toEqual([expect.any(Fenced)]);
   });
 
   test('goes on where the one before stopped, with what was recorded meanwhile', async () => {
@@ -314,7 +310,7 @@ describe('hands in the journal', () => {
     await until(async () => expect(await feedHead(orderLog, db)).toBe(before.length));
     await Promise.all([feedState(db).deleteMany({}), journal(orderLog, db).deleteMany({})]);
     await record(...after.slice(0, 1));
-    expect(await old.ended).toBeInstanceOf(Superseded);
+    expect(await old.ended).toBeInstanceOf(Fenced);
     hold();
     await record(...after.slice(1));
     await expectSound(after.length);
@@ -399,14 +395,14 @@ describe('hands in the journal', () => {
       const log = newOrder();
       await record(...log);
       const { signal } = new AbortController();
-      expect(await tail.beyond(log.length - 1, signal, 30_000)).toBe(log.length);
+      expect(await tail.waitBeyond(log.length - 1, signal, 30_000)).toBe(log.length);
       // Until then, the head that a deletion makes readers look for may be before the event.
       await until(async () => expect((await feedState(db).findOne())?.position).toBe(log.length));
       const put = await journal(orderLog, db).findOneAndDelete({ position: 2 });
       if (put !== null) await journal(orderLog, db).insertOne(put);
       const next = newOrder().slice(0, 1);
       await record(...next);
-      expect(await tail.beyond(log.length, signal, 30_000)).toBe(log.length + 1);
+      expect(await tail.waitBeyond(log.length, signal, 30_000)).toBe(log.length + 1);
       await expectSound(log.length + 1);
     } finally {
       await tail.stop();
@@ -512,10 +508,10 @@ describe('a generation', () => {
       const [log, after] = [newOrder(), newOrder()];
       await record(...log);
       await until(async () => expect(await tail.read(1, log.length - 1, 1)).toHaveLength(1));
-      const waiting = tail.beyond(log.length, signal, 10_000);
+      const waiting = tail.waitBeyond(log.length, signal, 10_000);
       await beginGeneration(orderLog, db, { commonUntil: 2 });
       await record(...after);
-      expect(await first.ended).toBeInstanceOf(Superseded);
+      expect(await first.ended).toBeInstanceOf(Fenced);
       hold((...given) => publisher.publish(...given));
       await waiting;
       const { generation } = (await feedGenerations(orderLog, db)).current;
@@ -564,7 +560,7 @@ test('readers in the process that gives the positions learn of them from it, of 
     await until(async () => expect(here.isAtWork()).toBe(true));
     const news = tail.listenTo(ours[0].orderId);
     await record(...ours);
-    expect(await tail.beyond(ours.length - 1, ...soon)).toBe(ours.length);
+    expect(await tail.waitBeyond(ours.length - 1, ...soon)).toBe(ours.length);
     expect(await news.next(...soon)).toBe(true);
     news.close();
     expect(told).toEqual(ours.map((_, index) => index + 1));
@@ -581,12 +577,12 @@ test('readers in the process that gives the positions learn of them from it, of 
     // The local publisher does not know yet that another leader has taken over.
     const there = hold();
     await record(...theirs);
-    expect(await tail.beyond(ours.length + theirs.length - 1, ...soon)).toBe(ours.length + theirs.length);
+    expect(await tail.waitBeyond(ours.length + theirs.length - 1, ...soon)).toBe(ours.length + theirs.length);
     expect(await tail.read(1, ours.length, 100)).toEqual(await readFeed(orderLog, db, ours.length, 100));
     publisher.close();
     await record(...last);
     const all = ours.length + theirs.length + last.length;
-    expect(await tail.beyond(all - 1, ...soon)).toBe(all);
+    expect(await tail.waitBeyond(all - 1, ...soon)).toBe(all);
     await there.stop();
     await expectSound(all);
   } finally {
@@ -602,7 +598,7 @@ test('where another holder has given positions between, every order is told of',
     hold();
     const log = newOrder();
     await record(...log);
-    expect(await tail.beyond(log.length - 1, signal, 30_000)).toBe(log.length);
+    expect(await tail.waitBeyond(log.length - 1, signal, 30_000)).toBe(log.length);
     const news = tail.listenTo('another');
     publisher.publish([{ orderId: 'one', position: log.length + 2 }], 1);
     expect(await news.next(signal, 1)).toBe(true);
@@ -618,7 +614,7 @@ test('whoever waits for the feed leaves nothing behind on a signal that lives fo
   const { signal } = new AbortController();
   try {
     for (let turn = 0; turn < 3; turn += 1) {
-      expect(await tail.beyond(0, signal, 1)).toBe(0);
+      expect(await tail.waitBeyond(0, signal, 1)).toBe(0);
       await news.next(signal, 1);
       expect(getEventListeners(signal, 'abort')).toEqual([]);
     }

@@ -4,13 +4,17 @@ import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
 import { NewerEvent } from '../../../src/log/entity.js';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { journal } from '../../../src/log/journal/journal.js';
-import { Superseded } from '../../../src/log/feed/sequencer.js';
+import { Fenced } from '../../../src/log/feed/fencing.js';
 import { customers, findCustomer } from '../../../src/views/customers.js';
 import { dailyStats, listDailyStats } from '../../../src/views/daily-stats.js';
-import { BuildFeeder } from '../../../src/log/views/rebuilding/feed-build.js';
+import { BuildFeeder } from '../../../src/log/views/feeding/build-feeder.js';
 import { intervene, listParked, parkedAudit } from '../../../src/log/views/feeding/parked.js';
 import { productDemand } from '../../../src/views/product-demand.js';
-import { projections, projectionState, takeOverProjection } from '../../../src/log/views/feeding/state.js';
+import {
+  projections,
+  projectionState,
+  takeOverProjection,
+} from '../../../src/log/views/feeding/projection-state.js';
 import type { View } from '../../../src/log/views/view.js';
 import { logOf } from '../../support/database.js';
 import { create, dispatch, refund, ship } from '../../order/examples.js';
@@ -95,7 +99,7 @@ test('an event is applied once, however often the view changes hands in between'
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
   const last = runners.at(-1);
   const ended = await Promise.all(runners.filter((runner) => runner !== last).map((runner) => runner.ended));
-  expect(ended.every((error) => error instanceof Superseded)).toBe(true);
+  expect(ended.every((error) => error instanceof Fenced)).toBe(true);
 });
 
 test('what an older holder still writes is refused, document and position', async () => {
@@ -161,7 +165,7 @@ test('in an emptied database a view begins anew', async () => {
     feedState(db).deleteMany({}),
     projections(db).deleteMany({}),
   ]);
-  expect(await runner.ended).toBeInstanceOf(Superseded);
+  expect(await runner.ended).toBeInstanceOf(Fenced);
   run(customers);
   await publish(db, second ?? []);
   await caughtUp(db, customers);

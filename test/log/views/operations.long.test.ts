@@ -8,7 +8,7 @@ import { latestReconciliations } from '../../../src/log/proof/reconciliations.js
 import { orders } from '../../../src/views/orders.js';
 import { parkedAudit } from '../../../src/log/views/feeding/parked.js';
 import { parkedEvents } from '../../../src/log/views/feeding/parked-events.js';
-import type { ProjectionStatus, StoreStatus } from '../../../src/log/views/feeding/status.js';
+import type { ProjectionStatus, StoreStatus } from '../../../src/log/views/status.js';
 import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
 import { customers } from '../../../src/views/customers.js';
 import { views } from '../../../src/views/views.js';

@@ -16,7 +16,7 @@ import { sequence } from '../../../src/log/feed/sequencer.js';
 import { onlyView, orders } from '../../../src/views/orders.js';
 import { rebuildJournal } from '../../../src/log/views/rebuilding/rebuild-journal.js';
 import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
-import { projectionsStatus } from '../../../src/log/views/feeding/status.js';
+import { projectionsStatus } from '../../../src/log/views/status.js';
 import { stateQuery } from '../../../src/log/workflow/messages.js';
 import { logOf } from '../../support/database.js';
 import { states } from '../../order/examples.js';

@@ -5,7 +5,8 @@ import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
 import { beginGeneration, feedGenerations } from '../../../src/log/feed/generations.js';
 import { feedHead } from '../../../src/log/feed/feed.js';
 import { appendToJournal, journal } from '../../../src/log/journal/journal.js';
-import { sequence, Superseded } from '../../../src/log/feed/sequencer.js';
+import { Fenced } from '../../../src/log/feed/fencing.js';
+import { sequence } from '../../../src/log/feed/sequencer.js';
 import { customers, findCustomer } from '../../../src/views/customers.js';
 import { type OrderDocument, orders, ordersVersion, toDocument } from '../../../src/views/orders.js';
 import {
@@ -13,8 +14,8 @@ import {
   rebuildStateView,
 } from '../../../src/log/views/rebuilding/rebuild-state-view.js';
 import { rebuild } from '../../../src/log/views/rebuilding/rebuild.js';
-import { projectionState, rollBack } from '../../../src/log/views/feeding/state.js';
-import { projectionsStatus } from '../../../src/log/views/feeding/status.js';
+import { projectionState, rollBack } from '../../../src/log/views/feeding/projection-state.js';
+import { projectionsStatus } from '../../../src/log/views/status.js';
 import { StoreRebuilder, storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
 import type { View } from '../../../src/log/views/view.js';
 import { fold } from '../../../src/order/evolve.js';
@@ -133,7 +134,7 @@ test('of two that go on with one rebuild, the older is refused, and each event i
     rebuild(orderLog, customers, rebuilding(rebuildId)),
   ]);
   for (const outcome of outcomes) {
-    if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(Superseded);
+    if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(Fenced);
   }
   expect(await rebuild(orderLog, customers, rebuilding(rebuildId))).toBe(true);
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
@@ -216,7 +217,7 @@ test('a new version is built while the old one is read, and takes over by itself
   const asked: string[] = [];
   const { epoch } = (await projectionState(db, customers.name)) ?? {};
   const refused = run(next, { requestRebuild: async ({ name }) => void asked.push(name) });
-  expect(await refused.ended).toBeInstanceOf(Superseded);
+  expect(await refused.ended).toBeInstanceOf(Fenced);
   expect(await projectionState(db, customers.name)).toMatchObject({ epoch });
   const [more = []] = newLogs('completed');
   await publish(db, more);
@@ -369,7 +370,7 @@ test('where events were lost, views and rebuilds go on behind them, up to the he
 test('an older version does not touch what a newer one has built', async () => {
   await publish(db, interleaved(...newLogs('completed')));
   await rebuild(orderLog, { ...customers, version: customers.version + 1 }, rebuilding());
-  expect(await run(customers).ended).toBeInstanceOf(Superseded);
+  expect(await run(customers).ended).toBeInstanceOf(Fenced);
 });
 
 test('what a view could not apply is tried again by a rebuild, and is of that build alone', async () => {
@@ -494,7 +495,7 @@ test('what a holder that froze before a write leaves behind the swap is not put 
   // As if the holder that swapped had ended right after.
   await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { phase: 'swapping' } });
   frozen.goOn();
-  await expect(late).rejects.toThrow(Superseded);
+  await expect(late).rejects.toThrow(Fenced);
   expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
   expect(await storedOrders()).toEqual(wholeOrders(logs));
 
@@ -533,7 +534,7 @@ test('of two that begin a rebuild of a store at once, one is refused', async () 
     await StoreRebuilder.takeOver(db, 'orders', 'next', begin);
     return await begin();
   });
-  await expect(late).rejects.toThrow(Superseded);
+  await expect(late).rejects.toThrow(Fenced);
   expect(await storeRebuilds(db).findOne({ _id: 'orders' })).toMatchObject({ rebuildId: 'next' });
 });
 
@@ -658,7 +659,7 @@ test('a rebuild of the view of orders to another version is left to those that h
   await publish(db, log);
   expect(await rebuildStateView(orderLog, rebuilding(rebuildId, ended.signal))).toBe(false);
   await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { version: ordersVersion + 1 } });
-  await expect(rebuildStateView(orderLog, rebuilding(rebuildId))).rejects.toThrow(Superseded);
+  await expect(rebuildStateView(orderLog, rebuilding(rebuildId))).rejects.toThrow(Fenced);
 });
 
 test('a rebuild of the view of orders to an older version ends, and one to this version takes its place', async () => {

@@ -4,15 +4,16 @@ import type { Db } from 'mongodb';
 import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
 import type { Order } from '../../../src/order/order.js';
-import { type FeedTail, feedHead, followFeed } from '../../../src/log/feed/feed.js';
+import { feedHead } from '../../../src/log/feed/feed.js';
+import { type FeedTail, followFeed } from '../../../src/log/feed/tail.js';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
 import { foldBatch } from '../../../src/log/views/feeding/fold-batch.js';
 import { parkedAudit } from '../../../src/log/views/feeding/parked.js';
 import { ensureParkedEventIndexes, parkedEvents } from '../../../src/log/views/feeding/parked-events.js';
-import { type Projecting, project } from '../../../src/log/views/feeding/project.js';
-import { projections, projectionState } from '../../../src/log/views/feeding/state.js';
-import { watchStates } from '../../../src/log/views/feeding/state-changes.js';
+import { type ProjectDeps, project } from '../../../src/log/views/feeding/project.js';
+import { projections, projectionState } from '../../../src/log/views/feeding/projection-state.js';
+import { watchStates } from '../../../src/log/views/feeding/watch-states.js';
 import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
 import { orders } from '../../../src/views/orders.js';
 import type { Kept } from '../../../src/log/views/rebuilding/restore.js';
@@ -75,7 +76,7 @@ export interface Runner {
   stop(): Promise<void>;
 }
 
-type RunnerOptions = Partial<Pick<Projecting<Order, EventDraft>, 'requestRebuild' | 'heartbeat'>>;
+type RunnerOptions = Partial<Pick<ProjectDeps<Order, EventDraft>, 'requestRebuild' | 'heartbeat'>>;
 
 function startRunner(db: Db, tail: FeedTail, view: View<Order, EventDraft>, more: RunnerOptions): Runner {
   const stopping = new AbortController();

@@ -6,7 +6,7 @@ import { readStored } from '../../journal/journal.js';
 import { foldBatch } from './fold-batch.js';
 import { consecutive, EntityStates } from './entity-states.js';
 import { type ParkedEvent, parkedEvents } from './parked-events.js';
-import { projections } from './state.js';
+import { projections } from './projection-state.js';
 import type { Draft, State } from '../../entity.js';
 import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
 import { type AnyView, documents, type View } from '../view.js';

@@ -1,15 +1,21 @@
 import type { Db } from 'mongodb';
 import { pause } from '../../../concurrency/pause.js';
-import { type FeedTail, type PositionedEvent, skipLostPositions } from '../../feed/feed.js';
+import { type PositionedEvent, skipLostPositions } from '../../feed/feed.js';
+import type { FeedTail } from '../../feed/tail.js';
 import { feedGenerations } from '../../feed/generations.js';
-import { Superseded } from '../../feed/sequencer.js';
-import { BuildFeeder } from '../rebuilding/feed-build.js';
-import { generationOf, type ProjectionState, projectionState, takeOverProjection } from './state.js';
+import { Fenced } from '../../feed/fencing.js';
+import { BuildFeeder } from './build-feeder.js';
+import {
+  generationOf,
+  type ProjectionState,
+  projectionState,
+  takeOverProjection,
+} from './projection-state.js';
 import type { Draft, State } from '../../entity.js';
 import type { EntityLog } from '../../journal/entity-log.js';
 import type { AnyView, View } from '../view.js';
 
-export interface Projecting<S extends State, D extends Draft> {
+export interface ProjectDeps<S extends State, D extends Draft> {
   readonly db: Db;
   /** woken when the state of a view or of the feed has changed (`watchStates`) */
   readonly tail: FeedTail;
@@ -36,14 +42,14 @@ const PACE_MS = 500;
  * view has events that the feed's generation may not have, it requests a rebuild and waits until
  * that is swapped in.
  *
- * @throws Superseded if another feeder has taken over, or the view belongs to another version: a
+ * @throws Fenced if another feeder has taken over, or the view belongs to another version: a
  *   newer one has built it, or it is rolled back; and any error of MongoDB: call it again, it
  *   continues
  */
 export async function project<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   view: View<S, D>,
-  { db, tail, signal, heartbeat, requestRebuild }: Projecting<S, D>,
+  { db, tail, signal, heartbeat, requestRebuild }: ProjectDeps<S, D>,
 ): Promise<void> {
   // Read before the state, so that no change is missed.
   let { woken } = tail;
@@ -52,7 +58,7 @@ export async function project<S extends State, D extends Draft>(
   if (found !== undefined) requireVersion(found, view);
   let state = await takeOverProjection(log, db, view);
   const feeder = new BuildFeeder(log, db, view, 'active', state);
-  const lookAnew = async (): Promise<void> => {
+  const lookAgain = async (): Promise<void> => {
     ({ woken } = tail);
     state = await stillMine(db, view, state.epoch);
     const { collection, position, parked } = feeder.held;
@@ -61,7 +67,7 @@ export async function project<S extends State, D extends Draft>(
     if (!isAsKnown) feeder.resume(state);
   };
   const apply = async (events: readonly PositionedEvent[], beganAt: number): Promise<void> => {
-    if (!(await feeder.apply(events))) await lookAnew();
+    if (!(await feeder.apply(events))) await lookAgain();
     if (events.length < batchSize) await pause(beganAt + PACE_MS - Date.now(), signal);
   };
   let waitMs = LONGEST_WAIT_MS;
@@ -70,12 +76,12 @@ export async function project<S extends State, D extends Draft>(
     heartbeat(feeder.held.position);
     if (feeder.held.version !== view.version) {
       await requestRebuild(view);
-      await tail.beyond(Infinity, signal, LOOK_AGAIN_MS, woken);
-      await lookAnew();
+      await tail.waitBeyond(Infinity, signal, LOOK_AGAIN_MS, woken);
+      await lookAgain();
       continue;
     }
     const { position } = feeder.held;
-    const hasEvents = (await tail.beyond(position, signal, waitMs, woken)) > position;
+    const hasEvents = (await tail.waitBeyond(position, signal, waitMs, woken)) > position;
     waitMs = LONGEST_WAIT_MS;
     const beganAt = Date.now();
     const generation = generationOf(feeder.held);
@@ -96,13 +102,13 @@ export async function project<S extends State, D extends Draft>(
         // It is asked for again, unless it is swapped in.
         waitMs = 0;
       }
-      await lookAnew();
+      await lookAgain();
     } else if (events !== undefined && events.length > 0) {
       await apply(events, beganAt);
     } else {
-      await lookAnew();
-      const behindLost = await skipLostPositions(log, db, feeder.held.position);
-      if (behindLost > feeder.held.position) await feeder.pass(behindLost);
+      await lookAgain();
+      const afterGap = await skipLostPositions(log, db, feeder.held.position);
+      if (afterGap > feeder.held.position) await feeder.skipTo(afterGap);
       // The tail knows a later position than the journal has.
       else if (hasEvents) await pause(LOOK_AGAIN_MS, signal);
     }
@@ -110,16 +116,16 @@ export async function project<S extends State, D extends Draft>(
 }
 
 /**
- * @throws Superseded if the active build is of another version, unless this one is newer than it and
+ * @throws Fenced if the active build is of another version, unless this one is newer than it and
  *   than the build that was rolled back
  */
 function requireVersion({ version, previous }: ProjectionState, view: AnyView): void {
   if (version === view.version || view.version > Math.max(version, previous?.version ?? 0)) return;
-  throw new Superseded(`The view ${view.name} is of version ${version}; here is ${view.version}.`);
+  throw new Fenced(`The view ${view.name} is of version ${version}; here is ${view.version}.`);
 }
 
 async function stillMine(db: Db, { name }: AnyView, epoch: number): Promise<ProjectionState> {
   const state = await projectionState(db, name);
-  if (state === undefined || state.epoch !== epoch) throw new Superseded(`Another feeds the view ${name}.`);
+  if (state === undefined || state.epoch !== epoch) throw new Fenced(`Another feeds the view ${name}.`);
   return state;
 }

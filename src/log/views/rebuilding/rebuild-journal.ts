@@ -40,7 +40,7 @@ const eventsAtATime = 500;
  * and so are those whose journal differs from the history, or whose history is not a log.
  *
  * @returns false if `signal` ended it before it was done
- * @throws Superseded if another worker has taken it over; and any error of the servers: call it
+ * @throws Fenced if another worker has taken it over; and any error of the servers: call it
  *   again, it continues from its checkpoint
  */
 export async function rebuildJournal<S extends State, D extends Draft>(

@@ -3,7 +3,7 @@ import { type Collection, type Db, type Filter, MongoNetworkTimeoutError } from 
 import { isServerError } from '../../../outages/server-error.js';
 import type { Draft, State } from '../../entity.js';
 import { feedHead } from '../../feed/feed.js';
-import { Superseded } from '../../feed/sequencer.js';
+import { Fenced } from '../../feed/fencing.js';
 import { prefetch } from '../../../concurrency/async-iterables.js';
 import { committed, durable, insertMissing } from '../../journal/durability.js';
 import {
@@ -22,7 +22,7 @@ import {
   noteFirstVersion,
   StoreRebuilder,
   storeRebuilds,
-  versionOf,
+  versionBuilt,
   versionRead,
 } from './store-rebuild.js';
 
@@ -38,7 +38,7 @@ const rounds = 10;
  * on, or is gone, is taken over as it was.
  *
  * @returns false if `signal` ended it before it was done
- * @throws Superseded if another holder has taken it over, or its version is newer than the one of
+ * @throws Fenced if another holder has taken it over, or its version is newer than the one of
  *   this process; and any error of MongoDB: call it again, it continues. ApplicationFailure, which
  *   is not retried, if its version is older.
  */
@@ -51,7 +51,7 @@ export async function rebuildStateView<S extends State, D extends Draft>(
   const rebuilder = await takeOver(log, rebuilding);
   const { phase } = rebuilder.state;
   if (phase === 'done') return true;
-  refuseOtherVersion(log, versionOf(rebuilder.state));
+  refuseOtherVersion(log, versionBuilt(rebuilder.state));
   // An earlier version of the code kept no name, and had only one.
   const collection = rebuilder.state.collection ?? `${name}_next`;
   await dropUnusedBuilds(log, db, rebuilder, collection);
@@ -79,13 +79,13 @@ export async function rebuildStateView<S extends State, D extends Draft>(
 }
 
 /**
- * @throws Superseded for a newer version: a worker that has it continues. ApplicationFailure, not
+ * @throws Fenced for a newer version: a worker that has it continues. ApplicationFailure, not
  *   retried, for an older one: a rebuild to the version of this process takes its place.
  */
 function refuseOtherVersion({ view }: AnyLog, version: number): void {
   const { collection: name, version: latest } = view;
   if (version > latest)
-    throw new Superseded(`The view ${name} is rebuilt as version ${version}; here is ${latest}.`);
+    throw new Fenced(`The view ${name} is rebuilt as version ${version}; here is ${latest}.`);
   if (version < latest)
     throw ApplicationFailure.nonRetryable(
       `This rebuild makes version ${version} of the view ${name}, which version ${latest} replaces.`,
@@ -106,7 +106,7 @@ export async function isStateViewOutdated(log: AnyLog, db: Db): Promise<boolean>
     await noteFirstVersion(db, collection, version);
     return false;
   }
-  return Math.max(versionOf(rebuild), versionRead(rebuild)) < version;
+  return Math.max(versionBuilt(rebuild), versionRead(rebuild)) < version;
 }
 
 async function takeOver(log: AnyLog, { db, rebuildId }: Rebuilding): Promise<StoreRebuilder> {

@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
 import { feedHead, skipLostPositions, readFeed } from '../../feed/feed.js';
-import { Superseded } from '../../feed/sequencer.js';
+import { Fenced } from '../../feed/fencing.js';
 import { feedGenerations } from '../../feed/generations.js';
-import { BuildFeeder, type Held } from './feed-build.js';
+import { BuildFeeder, type HeldBuild } from '../feeding/build-feeder.js';
 import {
   abandonRebuild,
   dropUnusedBuilds,
@@ -12,7 +12,7 @@ import {
   type Rebuild,
   swap,
   takeOverRebuild,
-} from '../feeding/state.js';
+} from '../feeding/projection-state.js';
 import type { Draft, State } from '../../entity.js';
 import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
 import type { AnyView, View } from '../view.js';
@@ -35,7 +35,7 @@ const PAUSE_MS = 10;
  * caught up. The build that is replaced is kept for a roll-back; older ones are dropped.
  *
  * @returns false if `signal` ended it before it was done
- * @throws Superseded if another worker has taken it over; and any error of MongoDB: call it again,
+ * @throws Fenced if another worker has taken it over; and any error of MongoDB: call it again,
  *   it continues from its checkpoint
  */
 export async function rebuild<S extends State, D extends Draft>(
@@ -62,11 +62,11 @@ export async function rebuild<S extends State, D extends Draft>(
       // Reads the next batch while this one is applied.
       ahead = read(log, db, last.position);
       const eventsPerSecond = rateSince(began, last.position);
-      if (!(await feeder.apply(events, { eventsPerSecond }))) throw superseded(view);
+      if (!(await feeder.apply(events, { eventsPerSecond }))) throw fenced(view);
       continue;
     }
     const position = await skipLostPositions(log, db, feeder.held.position);
-    if (position > feeder.held.position && !(await feeder.pass(position))) throw superseded(view);
+    if (position > feeder.held.position && !(await feeder.skipTo(position))) throw fenced(view);
     if (feeder.held.position > (await feedGenerations(log, db)).commonWith(generationOf(feeder.held))) {
       // It has events that the feed may not have any more.
       await abandonRebuild(db, view.name, rebuildId);
@@ -95,16 +95,16 @@ function rateSince(began: { readonly at: number; readonly position: number }, po
   return Math.round(((position - began.position) * 1_000) / Math.max(1, Date.now() - began.at));
 }
 
-async function assertStillMine(db: Db, view: AnyView, { epoch, collection }: Held): Promise<void> {
+async function assertStillMine(db: Db, view: AnyView, { epoch, collection }: HeldBuild): Promise<void> {
   const { rebuilding } = (await projectionState(db, view.name)) ?? {};
-  if (rebuilding?.epoch !== epoch || rebuilding.collection !== collection) throw superseded(view);
+  if (rebuilding?.epoch !== epoch || rebuilding.collection !== collection) throw fenced(view);
 }
 
-function superseded({ name }: AnyView): Superseded {
-  return new Superseded(`Another rebuilds the view ${name}.`);
+function fenced({ name }: AnyView): Fenced {
+  return new Fenced(`Another rebuilds the view ${name}.`);
 }
 
 function assertSameVersion({ name, version }: AnyView, rebuilding: Rebuild): void {
   if (rebuilding.version !== version)
-    throw new Superseded(`The view ${name} is rebuilt as version ${rebuilding.version}; here is ${version}.`);
+    throw new Fenced(`The view ${name} is rebuilt as version ${rebuilding.version}; here is ${version}.`);
 }

@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 import { committed } from '../../journal/durability.js';
 import { withTimeout } from '../../../outages/timeout.js';
 import { rebuildWorkflow, rebuildWorkflowId } from '../../workflow/rebuild-messages.js';
-import { projectionState } from '../feeding/state.js';
+import { projectionState } from '../feeding/projection-state.js';
 import { storeRebuilds } from './store-rebuild.js';
 
 interface Starting {

@@ -77,16 +77,16 @@ async function insertAll<S extends State, D extends Draft>(
     fresh.flatMap(({ history }) => history.events),
   );
   if (!areInserted) return false;
-  const viewed = await insertViews(log, db, fresh);
+  const viewed = await insertFreshViews(log, db, fresh);
   // Checked after the views are written: an event that is recorded later finds a view to continue
   // from.
-  const later = await overtaken(log, db, fresh);
+  const later = await withLaterEvents(log, db, fresh);
   for (const orderId of new Set([...viewed, ...later])) await projectState(log, db, orderId);
   return true;
 }
 
 /** @returns ids of the entities that have a view already */
-async function insertViews<S extends State, D extends Draft>(
+async function insertFreshViews<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   fresh: readonly Kept<S, D>[],
@@ -96,7 +96,7 @@ async function insertViews<S extends State, D extends Draft>(
 }
 
 /** The entities that have new events since their history was read. */
-async function overtaken<S extends State, D extends Draft>(
+async function withLaterEvents<S extends State, D extends Draft>(
   log: AnyLog,
   db: Db,
   fresh: readonly Kept<S, D>[],

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { committed, durable, isDuplicateKey } from '../../journal/durability.js';
 import type { AnyLog } from '../../journal/entity-log.js';
-import { Superseded } from '../../feed/sequencer.js';
+import { Fenced } from '../../feed/fencing.js';
 
 /**
  * The last rebuild, running or done, of a store that is not built from the feed: of a state view,
@@ -87,13 +87,13 @@ export async function noteFirstVersion(db: Db, name: string, version: number): P
 type Made = 'version' | 'replaces' | 'collection';
 
 /** The version that a rebuild makes; 1 for a store that was never rebuilt. */
-export function versionOf(rebuild: StoreRebuild | null): number {
+export function versionBuilt(rebuild: StoreRebuild | null): number {
   return rebuild?.version ?? 1;
 }
 
 /** The version of the store that is read now. */
 export function versionRead(rebuild: StoreRebuild | null): number {
-  return rebuild?.phase === 'running' ? (rebuild.replaces ?? 1) : versionOf(rebuild);
+  return rebuild?.phase === 'running' ? (rebuild.replaces ?? 1) : versionBuilt(rebuild);
 }
 
 /** Holds the rebuild of a store until another worker takes it over. */
@@ -105,7 +105,7 @@ export class StoreRebuilder {
   /**
    * Starts the rebuild with this id, or continues it. A rebuild with another id is abandoned.
    *
-   * @throws Superseded if another rebuild began at the same moment: call it again
+   * @throws Fenced if another rebuild began at the same moment: call it again
    */
   static async takeOver(
     db: Db,
@@ -133,7 +133,7 @@ export class StoreRebuilder {
       exceptions: { count: 0, orderIds: [] },
       ...(await begin(last)),
     };
-    if (!(await succeed(db, last, fresh))) throw new Superseded(`Another rebuilds ${name}.`);
+    if (!(await replaceLast(db, last, fresh))) throw new Fenced(`Another rebuilds ${name}.`);
     return new StoreRebuilder(db, fresh);
   }
 
@@ -144,7 +144,7 @@ export class StoreRebuilder {
   }
 
   /**
-   * @throws Superseded if another worker has taken it over, or another rebuild of this store has
+   * @throws Fenced if another worker has taken it over, or another rebuild of this store has
    *   begun
    */
   async advance(
@@ -161,7 +161,7 @@ export class StoreRebuilder {
       { $set: changes },
       durable,
     );
-    if (matchedCount === 0) throw new Superseded(`Another rebuilds ${_id}.`);
+    if (matchedCount === 0) throw new Fenced(`Another rebuilds ${_id}.`);
     this.state = { ...this.state, ...changes };
   }
 
@@ -173,7 +173,7 @@ export class StoreRebuilder {
 }
 
 /** Replaces the last rebuild. False if that has changed since it was read. */
-async function succeed(db: Db, last: StoreRebuild | null, fresh: StoreRebuild): Promise<boolean> {
+async function replaceLast(db: Db, last: StoreRebuild | null, fresh: StoreRebuild): Promise<boolean> {
   const seen =
     last === null
       ? { rebuildId: { $exists: false } }

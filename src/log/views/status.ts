@@ -1,8 +1,8 @@
 import type { Db } from 'mongodb';
-import { answering } from '../../journal/durability.js';
-import { journal } from '../../journal/journal.js';
-import { ageOf, type FeedLag, feedLag } from '../../feed/lag.js';
-import { type ProjectionState, projections, type Rebuild } from './state.js';
+import { answering } from '../journal/durability.js';
+import { journal } from '../journal/journal.js';
+import { ageOf, type FeedLag, feedLag } from '../feed/lag.js';
+import { type ProjectionState, projections, type Rebuild } from './feeding/projection-state.js';
 import {
   type Exceptions,
   neverRebuilt,
@@ -10,9 +10,9 @@ import {
   storeRebuilds,
   storesOf,
   versionRead,
-} from '../rebuilding/store-rebuild.js';
-import type { AnyLog } from '../../journal/entity-log.js';
-import type { AnyView } from '../view.js';
+} from './rebuilding/store-rebuild.js';
+import type { AnyLog } from '../journal/entity-log.js';
+import type { AnyView } from './view.js';
 
 /** The state of a view. */
 export interface ProjectionStatus {

@@ -5,8 +5,8 @@ import { customers } from '../../../src/views/customers.js';
 import { createFeedTasks } from '../../../src/log/views/feed-tasks.js';
 import { orderLog } from '../../../src/order-log.js';
 import { unheldTasks } from '../../../src/log/feed/leases.js';
-import { doStanding, type StandingTask } from '../../../src/log/feed/standing.js';
-import { watchStates } from '../../../src/log/views/feeding/state-changes.js';
+import { runLeasedTasks, type LeasedTask } from '../../../src/log/feed/leased-tasks.js';
+import { watchStates } from '../../../src/log/views/feeding/watch-states.js';
 import { createFeedWork } from '../../../workers/feed-activities.js';
 import { DeadlineExceeded } from '../../../src/outages/timeout.js';
 import { startTestApi, type TestApi } from '../../support/api.js';
@@ -30,7 +30,7 @@ afterEach(async () => {
 });
 
 /** A process that does these tasks. It can be cut off from MongoDB. */
-function start(tasks: readonly StandingTask[]) {
+function start(tasks: readonly LeasedTask[]) {
   const stopping = new AbortController();
   const failures: unknown[] = [];
   let isCut = false;
@@ -38,11 +38,11 @@ function start(tasks: readonly StandingTask[]) {
     if (isCut) throw new Error('This process does not reach MongoDB.');
     return db.collection(name);
   };
-  const done = doStanding({
+  const done = runLeasedTasks({
     db: Object.create(db, { collection: { value: collection } }),
     tasks,
     signal: stopping.signal,
-    report: () => ({ failed: (error) => failures.push(error), worked: () => undefined }),
+    healthOf: () => ({ failed: (error) => failures.push(error), worked: () => undefined }),
   });
   const process = {
     failures,
@@ -57,7 +57,7 @@ function start(tasks: readonly StandingTask[]) {
 }
 
 /** Tasks that note in `at` who is at them. */
-function tasksOf(who: string, names: readonly string[], at: Map<string, string[]>): readonly StandingTask[] {
+function tasksOf(who: string, names: readonly string[], at: Map<string, string[]>): readonly LeasedTask[] {
   return names.map((name) => ({
     name,
     async work(signal) {
@@ -123,7 +123,7 @@ test('the sequencer fails if Temporal does not answer, so that another process m
     taskQueue: 'none',
     recognize: async () => await never,
   };
-  const [sequencer] = createFeedTasks(orderLog, deps).standing;
+  const [sequencer] = createFeedTasks(orderLog, deps).leased;
   await expect(sequencer?.work(new AbortController().signal, () => undefined)).rejects.toBeInstanceOf(
     DeadlineExceeded,
   );
@@ -132,7 +132,7 @@ test('the sequencer fails if Temporal does not answer, so that another process m
 test('what fails again and again in one process is left to another one', async () => {
   const [broken = '', well = ''] = twoNames();
   const at = new Map<string, string[]>();
-  const failing: StandingTask = {
+  const failing: LeasedTask = {
     name: broken,
     async work(_, heartbeat) {
       heartbeat();
@@ -153,10 +153,10 @@ test('with nothing to do, the feed and all views renew their leases by one comma
   const { client, config, mongo, tail } = api;
   mongo.client.on('commandStarted', (command) => commands.push(command));
   const orderTaskQueue = config.temporal.taskQueue;
-  const { standing } = createFeedWork({ db, client, tail, orderTaskQueue });
+  const { leased } = createFeedWork({ db, client, tail, orderTaskQueue });
   const watching = new AbortController();
   const watched = watchStates(db, watching.signal, () => tail.wake());
-  start(standing);
+  start(leased);
   try {
     await until(async () => {
       const names = commands.map(({ commandName }) => commandName);
@@ -167,7 +167,7 @@ test('with nothing to do, the feed and all views renew their leases by one comma
       expect(new Set(idle)).toEqual(new Set(['findAndModify', 'getMore']));
       expect(idle.filter((name) => name === 'findAndModify')).toHaveLength(4);
     });
-    const tasks = standing.map(({ name }) => name);
+    const tasks = leased.map(({ name }) => name);
     await until(async () => expect(await unheldTasks(db, tasks)).toEqual([]));
   } finally {
     watching.abort();

@@ -2,16 +2,16 @@ import type { Db, UpdateOptions } from 'mongodb';
 import { inTransaction } from '../../journal/transaction.js';
 import { committed, durable } from '../../journal/durability.js';
 import type { PositionedEvent } from '../../feed/feed.js';
-import { foldBatch, type FoldedBatch } from '../feeding/fold-batch.js';
-import { consecutive, EntityStates } from '../feeding/entity-states.js';
-import { parkedEvents } from '../feeding/parked-events.js';
-import { type Build, projections } from '../feeding/state.js';
+import { foldBatch, type FoldedBatch } from './fold-batch.js';
+import { consecutive, EntityStates } from './entity-states.js';
+import { parkedEvents } from './parked-events.js';
+import { type Build, projections } from './projection-state.js';
 import type { Draft, State } from '../../entity.js';
 import type { EntityLog } from '../../journal/entity-log.js';
 import { documents, type View } from '../view.js';
 
 /** The build that is fed, and the epoch of this feeder. */
-export type Held = Build & { readonly epoch: number };
+export type HeldBuild = Build & { readonly epoch: number };
 
 /** Where a view's state keeps a build: the active one, or the one of a rebuild. */
 export type Slot = 'active' | 'rebuilding';
@@ -27,9 +27,9 @@ export class BuildFeeder<S extends State, D extends Draft> {
   private readonly view: View<S, D>;
   private readonly slot: Slot;
   private readonly states: EntityStates<S, D>;
-  held: Held;
+  held: HeldBuild;
 
-  constructor(log: EntityLog<S, D>, db: Db, view: View<S, D>, slot: Slot, held: Held) {
+  constructor(log: EntityLog<S, D>, db: Db, view: View<S, D>, slot: Slot, held: HeldBuild) {
     this.log = log;
     this.db = db;
     this.view = view;
@@ -60,7 +60,7 @@ export class BuildFeeder<S extends State, D extends Draft> {
     const start = await this.states.before(events);
     const blocked = parked === 0 ? new Set<string>() : await this.blocked([...start.states.keys()]);
     const folded = foldBatch(this.log, this.view, collection, events, start, blocked);
-    const next: Held = {
+    const next: HeldBuild = {
       ...this.held,
       position: events.at(-1)?.position ?? this.held.position,
       parked: parked + folded.parked.length,
@@ -73,8 +73,8 @@ export class BuildFeeder<S extends State, D extends Draft> {
   }
 
   /** Moves the checkpoint past positions whose events are lost. Returns as `apply` does. */
-  async pass(position: number): Promise<boolean> {
-    const next: Held = { ...this.held, position, at: new Date().toISOString() };
+  async skipTo(position: number): Promise<boolean> {
+    const next: HeldBuild = { ...this.held, position, at: new Date().toISOString() };
     if (!(await this.advance(next, {}, durable))) return false;
     this.held = next;
     return true;
@@ -82,20 +82,20 @@ export class BuildFeeder<S extends State, D extends Draft> {
 
   /** Moves the checkpoint to another generation of the feed. Returns as `apply` does. */
   async enter(feed: number): Promise<boolean> {
-    const next: Held = { ...this.held, feed };
+    const next: HeldBuild = { ...this.held, feed };
     if (!(await this.advance(next, { feed }, durable))) return false;
     this.held = next;
     return true;
   }
 
   /** Goes on from the build as it was read. */
-  resume(held: Held): void {
+  resume(held: HeldBuild): void {
     this.states.forget();
     this.held = held;
   }
 
   private async write(
-    next: Held,
+    next: HeldBuild,
     more: Readonly<Record<string, number>>,
     { writes, parked }: FoldedBatch<S>,
   ): Promise<boolean> {
@@ -112,7 +112,7 @@ export class BuildFeeder<S extends State, D extends Draft> {
   }
 
   private async advance(
-    { position, parked, at }: Held,
+    { position, parked, at }: HeldBuild,
     more: Readonly<Record<string, number>>,
     options: UpdateOptions,
   ): Promise<boolean> {

@@ -5,7 +5,7 @@ import { withTimeout } from '../../outages/timeout.js';
 import { LEASE_MS, releaseLease, RENEW_EVERY_MS, acquireLeases } from './leases.js';
 
 /** Work without an end, which one process at a time does. */
-export interface StandingTask {
+export interface LeasedTask {
   readonly name: string;
   /**
    * Works until `signal` aborts. If it fails, it is called again, in this process or another.
@@ -20,20 +20,20 @@ export const sequencing = (feed: string): string => `sequence-${feed}`;
 /** The task that feeds a view. */
 export const projecting = (view: string): string => `project-${view}`;
 
-/** What is told of a task in this process. */
-export interface StandingReport {
+/** Whether a task works in this process, as its runner reports it. */
+export interface TaskHealth {
   failed(error: unknown): void;
   worked(): void;
 }
 
-export interface Standing {
+export interface LeasedTasks {
   readonly db: Db;
-  readonly tasks: readonly StandingTask[];
+  readonly tasks: readonly LeasedTask[];
   readonly signal: AbortSignal;
-  readonly report: (task: string) => StandingReport;
+  readonly healthOf: (task: string) => TaskHealth;
 }
 
-/** What is told of the leases is told as if renewing them was a task. */
+/** Renewing the leases is reported like a task, under this name. */
 const RENEWING = 'renew-leases';
 /** The work is well if it has not failed for this long since it began. */
 const WELL_AFTER_MS = 5_000;
@@ -47,12 +47,12 @@ const GIVEN_UP_MS = 5_000;
  * dies, another one has its tasks within five seconds. All leases are taken at once, so one process
  * usually has all of them.
  */
-export async function doStanding({ db, tasks, signal, report }: Standing): Promise<void> {
+export async function runLeasedTasks({ db, tasks, signal, healthOf }: LeasedTasks): Promise<void> {
   const holder = randomUUID();
-  const renewing = report(RENEWING);
+  const renewing = healthOf(RENEWING);
   const terms = tasks.map((task) => {
     const release = async () => await releaseLease(db, holder, task.name);
-    return new Term(task, report(task.name), release);
+    return new LeaseTerm(task, healthOf(task.name), release);
   });
   let renewedAt = performance.now();
   while (!signal.aborted) {
@@ -78,18 +78,18 @@ export async function doStanding({ db, tasks, signal, report }: Standing): Promi
 }
 
 /** A task in this process while it has the lease. */
-class Term {
+class LeaseTerm {
   readonly name: string;
-  private readonly task: StandingTask;
-  private readonly report: StandingReport;
+  private readonly task: LeasedTask;
+  private readonly health: TaskHealth;
   private readonly release: () => Promise<void>;
   private running: { readonly stopping: AbortController; readonly ended: Promise<void> } | undefined;
   private dueAt = 0;
 
-  constructor(task: StandingTask, report: StandingReport, release: () => Promise<void>) {
+  constructor(task: LeasedTask, health: TaskHealth, release: () => Promise<void>) {
     this.name = task.name;
     this.task = task;
-    this.report = report;
+    this.health = health;
     this.release = release;
   }
 
@@ -101,7 +101,7 @@ class Term {
   begin(): void {
     if (this.running !== undefined || !this.isDue()) return;
     const stopping = new AbortController();
-    const ended = this.tryOften(stopping.signal)
+    const ended = this.retryUntilGivenUp(stopping.signal)
       .then(this.release)
       .catch(() => undefined)
       .finally(() => (this.running = undefined));
@@ -114,21 +114,21 @@ class Term {
   }
 
   /**
-   * Until it has failed again and again, without being well in between. Then this process gives the
-   * lease up, since one of another version may be able to do it.
+   * Works, and begins again after a failure, until it has failed several times in a row. Then this
+   * process gives the lease up: one of another version may be able to do the task.
    */
-  private async tryOften(signal: AbortSignal): Promise<void> {
+  private async retryUntilGivenUp(signal: AbortSignal): Promise<void> {
     let restMs = FIRST_REST_MS;
     const isWell = (): void => {
       restMs = FIRST_REST_MS;
-      this.report.worked();
+      this.health.worked();
     };
     while (!signal.aborted && restMs <= LONGEST_REST_MS) {
       let timer: NodeJS.Timeout | undefined;
       try {
         await this.task.work(signal, () => void (timer ??= globalThis.setTimeout(isWell, WELL_AFTER_MS)));
       } catch (error) {
-        if (!signal.aborted) this.report.failed(error);
+        if (!signal.aborted) this.health.failed(error);
       } finally {
         clearTimeout(timer);
       }

@@ -2,18 +2,18 @@ import type { Db } from 'mongodb';
 import { openChangeStream } from '../../../concurrency/change-batches.js';
 import { pause } from '../../../concurrency/pause.js';
 import { feedState } from '../../feed/generations.js';
-import { projections } from './state.js';
+import { projections } from './projection-state.js';
 
 /** Less than the silence after which the driver gives a socket up. */
 const AWAIT_MS = 2_000;
 const OPEN_AGAIN_MS = 1_000;
-/** Fields that a feeder, or a sequencer, does not write while it makes headway. */
-const otherThanHeadway = ['epoch', 'collection', 'parked'].map((field) => ({
+/** Fields that a feeder, or a sequencer, does not write while it only makes progress. */
+const besidesProgress = ['epoch', 'collection', 'parked'].map((field) => ({
   [`updateDescription.updatedFields.${field}`]: { $exists: true },
 }));
 
 /**
- * Calls `onChange` when the state of a view or of a feed was changed, other than by headway: the
+ * Calls `onChange` when the state of a view or of a feed was changed, other than by progress: the
  * active build was swapped, an event was parked or tried again, another process took over, the next
  * generation began. Also calls it when changes may have been missed. Until `signal` aborts.
  */
@@ -31,7 +31,7 @@ async function watch(db: Db, signal: AbortSignal, onChange: () => void): Promise
       {
         $match: {
           'ns.coll': { $in: collections },
-          $or: [{ operationType: { $ne: 'update' } }, ...otherThanHeadway],
+          $or: [{ operationType: { $ne: 'update' } }, ...besidesProgress],
         },
       },
       { $project: { _id: 1 } },

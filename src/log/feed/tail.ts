@@ -1,0 +1,332 @@
+import type { Db } from 'mongodb';
+import { createMutex } from '../../concurrency/mutex.js';
+import { pause } from '../../concurrency/pause.js';
+import { answering } from '../journal/durability.js';
+import type { AnyLog } from '../journal/entity-log.js';
+import { type JournalDocument, eventOf } from '../journal/journal.js';
+import { feedEnd, type PositionedEvent, readFeed } from './feed.js';
+import { feedGenerations } from './generations.js';
+import { type JournalDelete, type Position, areNoDeletes, openPositions } from './journal-changes.js';
+
+/**
+ * Tells the readers of a process when the feed grows. It opens one change stream however many wait:
+ * none before the first, and none while this process gives the positions itself.
+ */
+export interface FeedTail {
+  /**
+   * Resolves with the head: when it is beyond `position`, when the next generation begins, when
+   * `woken` is not what was given, when time is up or when `signal` aborts.
+   */
+  waitBeyond(position: number, signal: AbortSignal, withinMs: number, woken?: number): Promise<number>;
+  /** Wakes the readers: something else has changed that they may depend on. */
+  wake(): void;
+  /** how often they were woken */
+  readonly woken: number;
+  /**
+   * The events after a position, if this process gave them their positions just now, in this
+   * generation; undefined if it did not.
+   */
+  remembered(generation: number, after: number, limit: number): readonly PositionedEvent[] | undefined;
+  /**
+   * `readFeed` for a reader of a generation, from memory if this process gave the positions just
+   * now; then more events may follow even if fewer than `limit` are returned.
+   *
+   * @returns undefined if the feed is of another generation
+   */
+  read(generation: number, after: number, limit: number): Promise<readonly PositionedEvent[] | undefined>;
+  /** the generation as it was seen last; undefined until it is known */
+  readonly generation: number | undefined;
+  /** Starts to listen for events of one entity. */
+  listenTo(orderId: string): EntityListener;
+  /**
+   * For the sequencer in this process: what it publishes arrives sooner than by a change stream.
+   */
+  publishLocally(): LocalPublisher;
+  stop(): Promise<void>;
+}
+
+export interface LocalPublisher {
+  /** This process gives the positions from now on; this is the last one so far. */
+  readonly lead: (position: number, generation: number) => void;
+  /** These positions were given in a generation, in this sequence, and a majority has them. */
+  readonly publish: (given: readonly GivenPosition[], generation: number) => void;
+  readonly close: () => void;
+}
+
+export interface GivenPosition extends Position {
+  /** the recorded event, if known, so that readers need not load it */
+  readonly event?: JournalDocument | undefined;
+}
+
+export interface EntityListener {
+  /** True if the entity may have new events; false if time is up or `signal` aborts first. */
+  next(signal: AbortSignal, withinMs: number): Promise<boolean>;
+  close(): void;
+}
+
+const POLL_EVERY_MS = 1_000;
+/** After this the feed is polled once, and the wait begins again. */
+const LONGEST_WAIT_MS = 86_400_000;
+const rememberedEvents = 500;
+/** The longest time that `stop` waits for the change stream. */
+const AWAIT_MS = 300;
+
+/**
+ * If the change stream fails, the head is polled every second until a new stream is open. It is
+ * also polled while this process is about to give the positions, because another leader may still
+ * give some.
+ */
+export function followFeed(log: AnyLog, db: Db): FeedTail {
+  const tail = new Tail(log, db);
+  const oneAtATime = createMutex();
+  const reading = new Map<string, ReturnType<FeedTail['read']>>();
+  /** Concurrent reads of one page are shared; different pages are read one after the other. */
+  const readShared: FeedTail['read'] = (generation, after, limit) => {
+    const key = `${generation} ${after} ${limit}`;
+    const shared = reading.get(key);
+    if (shared !== undefined) return shared;
+    const read = oneAtATime(async () => {
+      const [{ current }, events] = await Promise.all([
+        feedGenerations(log, db, answering),
+        readFeed(log, db, after, limit, answering),
+      ]);
+      tail.setGeneration(current.generation);
+      return current.generation === generation ? events : undefined;
+    }).finally(() => reading.delete(key));
+    reading.set(key, read);
+    return read;
+  };
+  let following: Promise<void> | undefined;
+  const followed = (): Tail => {
+    following ??= tail.follow();
+    return tail;
+  };
+  return {
+    waitBeyond: (position, signal, withinMs, woken) =>
+      followed().waitBeyond(position, signal, withinMs, woken),
+    wake: () => tail.wake(),
+    get woken() {
+      return tail.woken;
+    },
+    remembered: (generation, after, limit) => tail.remembered(generation, after, limit),
+    read: async (generation, after, limit) =>
+      tail.remembered(generation, after, limit) ?? (await readShared(generation, after, limit)),
+    get generation() {
+      return tail.generation;
+    },
+    listenTo: (orderId) => followed().listenTo(orderId),
+    publishLocally: () => tail.publishLocally(),
+    async stop() {
+      tail.stopping.abort();
+      await following;
+    },
+  };
+}
+
+class Tail {
+  readonly stopping = new AbortController();
+  generation: number | undefined;
+  woken = 0;
+  private readonly log: AnyLog;
+  private readonly db: Db;
+  private head = 0;
+  private localPublishers = 0;
+  /** a local publisher gives the positions, and no other process does */
+  private isLeading = false;
+  /** the last events that this process gave positions in this generation, without gaps */
+  private recent: PositionedEvent[] = [];
+  private readonly waiting = new Set<() => void>();
+  private readonly listeners = new Map<string, Set<() => void>>();
+
+  constructor(log: AnyLog, db: Db) {
+    this.log = log;
+    this.db = db;
+  }
+
+  async waitBeyond(
+    position: number,
+    signal: AbortSignal,
+    withinMs: number,
+    woken = this.woken,
+  ): Promise<number> {
+    const { generation } = this;
+    const isNext = () => generation !== undefined && this.generation !== generation;
+    const hasChanged = () => this.head > position || this.woken !== woken || isNext();
+    await untilHolds(this.waiting, hasChanged, signal, withinMs);
+    return this.head;
+  }
+
+  wake(): void {
+    this.woken += 1;
+    for (const wake of this.waiting) wake();
+  }
+
+  listenTo(orderId: string): EntityListener {
+    const wakes = new Set<() => void>();
+    let hasNews = false;
+    const notify = (): void => {
+      hasNews = true;
+      for (const wake of wakes) wake();
+    };
+    const all = this.listeners.get(orderId) ?? new Set();
+    this.listeners.set(orderId, all.add(notify));
+    return {
+      async next(signal, withinMs) {
+        await untilHolds(wakes, () => hasNews, signal, withinMs);
+        const was = hasNews;
+        hasNews = false;
+        return was;
+      },
+      close: () => {
+        all.delete(notify);
+        if (all.size === 0) this.listeners.delete(orderId);
+      },
+    };
+  }
+
+  publishLocally(): LocalPublisher {
+    this.localPublishers += 1;
+    return {
+      lead: (position, generation) => {
+        this.isLeading = true;
+        this.setGeneration(generation);
+        this.setHead(position);
+        this.notifyAll();
+      },
+      publish: (given, generation) => {
+        this.setGeneration(generation);
+        for (const one of given) this.remember(one);
+        this.advance(given);
+      },
+      close: () => {
+        this.localPublishers -= 1;
+        this.isLeading = false;
+        this.recent = [];
+        this.wake();
+      },
+    };
+  }
+
+  private remember({ position, event }: GivenPosition): void {
+    if (event === undefined || position !== (this.recent.at(-1)?.position ?? 0) + 1) this.recent = [];
+    if (event === undefined) return;
+    this.recent.push({ ...eventOf(event), position });
+    if (this.recent.length > 2 * rememberedEvents) this.recent = this.recent.slice(-rememberedEvents);
+  }
+
+  remembered(generation: number, after: number, limit: number): readonly PositionedEvent[] | undefined {
+    if (generation !== this.generation) return undefined;
+    const from = after + 1 - (this.recent[0]?.position ?? Infinity);
+    return from < 0 || from >= this.recent.length ? undefined : this.recent.slice(from, from + limit);
+  }
+
+  async follow(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      if (this.localPublishers === 0) await this.watch(signal).catch(() => undefined);
+      await untilHolds(this.waiting, () => !this.isLeading, signal, LONGEST_WAIT_MS);
+      if (signal.aborted) return;
+      await this.poll().catch(() => undefined);
+      await pause(POLL_EVERY_MS, signal);
+    }
+  }
+
+  private async watch(signal: AbortSignal): Promise<void> {
+    const stream = await openPositions(this.log, this.db);
+    try {
+      // The stream was opened first, so a position given in between is seen twice, but never
+      // missed.
+      await this.poll();
+      let { changes } = await stream.next(AWAIT_MS);
+      // Once more: a position that a majority did not have yet when the stream opened is missing
+      // from both the stream and that read.
+      await this.poll();
+      while (!signal.aborted && this.localPublishers === 0) {
+        if (changes.length > 0) await this.onChanges(changes);
+        ({ changes } = await stream.next(AWAIT_MS));
+      }
+    } finally {
+      await stream.close();
+    }
+  }
+
+  private async onChanges(changes: readonly (Position | JournalDelete)[]): Promise<void> {
+    const next = this.head + 1;
+    // False if a position was seen twice, or someone changed the journal by hand.
+    const areNext =
+      areNoDeletes<Position>(changes) && changes.every(({ position }, index) => position === next + index);
+    if (areNext) this.advance(changes);
+    else await this.poll();
+  }
+
+  private advance(positions: readonly Position[]): void {
+    const [first, last] = [positions[0], positions.at(-1)];
+    if (first === undefined || last === undefined) return;
+    // Another leader may have given positions in between, to entities that are not known here.
+    const areNext = first.position === this.head + 1;
+    this.setHead(last.position);
+    if (this.listeners.size === 0) return;
+    const orderIds = areNext ? new Set(positions.map(({ orderId }) => orderId)) : this.listeners.keys();
+    for (const orderId of orderIds) this.notify(orderId);
+  }
+
+  /** Something may have been missed: wakes every reader. */
+  private async poll(): Promise<void> {
+    const known = this.head;
+    const { generations, head } = await feedEnd(this.log, this.db);
+    this.setGeneration(generations.current.generation);
+    // A local publisher has already advanced the head, or nothing was missed.
+    if (this.head !== known || (this.localPublishers > 0 && head === known)) return;
+    this.setHead(head);
+    this.notifyAll();
+  }
+
+  private notifyAll(): void {
+    for (const orderId of this.listeners.keys()) this.notify(orderId);
+  }
+
+  /** Wakes every reader if the feed is of another generation than before. */
+  setGeneration(generation: number): void {
+    if (generation === this.generation) return;
+    this.recent = [];
+    this.generation = generation;
+    for (const wake of this.waiting) wake();
+  }
+
+  private setHead(head: number): void {
+    if (head < this.head) this.recent = [];
+    this.head = head;
+    for (const wake of this.waiting) wake();
+  }
+
+  private notify(orderId: string): void {
+    for (const notify of this.listeners.get(orderId) ?? []) notify();
+  }
+}
+
+/**
+ * Resolves when `holds` is true (checked each time it is woken through `wakes`), when time is up or
+ * when `signal` aborts. Leaves no listener on `signal`.
+ */
+async function untilHolds(
+  wakes: Set<() => void>,
+  holds: () => boolean,
+  signal: AbortSignal,
+  withinMs: number,
+): Promise<void> {
+  if (holds() || signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      wakes.delete(wake);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const wake = (): void => {
+      if (holds()) end();
+    };
+    const timer = setTimeout(end, withinMs);
+    wakes.add(wake);
+    signal.addEventListener('abort', end, { once: true });
+  });
+}
