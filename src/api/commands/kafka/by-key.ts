@@ -1,0 +1,35 @@
+/**
+ * Runs work one after the other for each key, and for different keys at the same time.
+ */
+export class ByKey {
+  private readonly last = new Map<string, Promise<void>>();
+
+  /** @param work never fails */
+  add(key: string, work: () => Promise<void>): void {
+    const done: Promise<void> = (this.last.get(key) ?? Promise.resolve()).then(work).then(() => {
+      if (this.last.get(key) === done) this.last.delete(key);
+    });
+    this.last.set(key, done);
+  }
+
+  async allDone(): Promise<void> {
+    await Promise.all(this.last.values());
+  }
+}
+
+/** At most so much at a time; the rest waits for its turn. */
+export function createTurns(most: number): <R>(work: () => Promise<R>) => Promise<R> {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async (work) => {
+    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve));
+    else running += 1;
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) running -= 1;
+      else next();
+    }
+  };
+}
