@@ -6,6 +6,7 @@ import { gatewayOf } from './gateway.js';
 import { createMarkUpdates } from '../src/effects/inventory/recognize-database.js';
 import { concernOfStock, stockState } from '../src/effects/inventory/stock-state.js';
 import { registerCommands } from '../src/api/commands/routes.js';
+import { kafkaConcern } from '../src/delivery/kafka/concern.js';
 import { createSender } from '../src/delivery/sender.js';
 import { forks } from '../src/log/journal/fork.js';
 import { concernOf, latestReconciliations } from '../src/log/proof/reconciliations.js';
@@ -274,6 +275,7 @@ function dependencies({ client, config, db, exposure }: DependencyDeps): Depende
         return concerns.length === 0 ? undefined : concerns.join('; ');
       },
     },
+    ...(config.kafka === undefined ? [] : [dependencyOnKafka(db, config.kafka)]),
     {
       name: 'forks',
       cost: 'these orders are halted: their journal and their history differ',
@@ -304,6 +306,15 @@ function dependencies({ client, config, db, exposure }: DependencyDeps): Depende
       check: async () => concernOfStock(await stockState(db)),
     },
   ];
+}
+
+function dependencyOnKafka(db: Db, settings: NonNullable<Config['kafka']>): Dependency {
+  return {
+    name: 'kafka',
+    cost: 'events do not reach Kafka, and no command comes from there; the rest goes on',
+    checkedThrough: 'mongodb',
+    check: () => kafkaConcern(db, settings),
+  };
 }
 
 /** If Temporal is away, the dependency `temporal` reports it. */

@@ -1,7 +1,7 @@
 import { Client } from '@temporalio/client';
 import { takeCommands } from '../src/api/commands/kafka/taking.js';
-import type { KafkaSettings } from '../src/delivery/kafka/connection.js';
 import { publishFeed } from '../src/delivery/kafka/publishing.js';
+import type { KafkaSettings } from '../src/delivery/kafka/settings.js';
 import { runLeasedTasks } from '../src/log/feed/leased-tasks.js';
 import { gatewayOf } from './gateway.js';
 import type { RoleContext, RunningRole } from './role.js';

@@ -2,6 +2,7 @@ import type { Measurement } from '../harness/bench.js';
 import { access } from './access.js';
 import { historyCosts } from './history-cost.js';
 import { idle } from './idle.js';
+import { kafkaOut } from './kafka-out.js';
 import { ordersAccept } from './orders-accept.js';
 import { ordersConfirm } from './orders-confirm.js';
 import { ordersThroughput } from './orders-throughput.js';
@@ -34,6 +35,7 @@ export const measurements: readonly Measurement[] = [
   rebuildFromHistory,
   seal,
   feedLag,
+  kafkaOut,
   streamMemory,
   workerMemory,
   idle,

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Admin, Consumer, Producer } from '@platformatic/kafka';
 import { type CommittedRecord, fetchCommitted } from '../../../src/delivery/kafka/committed-records.js';
-import { clientOptions, type KafkaSettings, topicsOf } from '../../../src/delivery/kafka/connection.js';
+import { clientOptions } from '../../../src/delivery/kafka/connection.js';
+import { type KafkaSettings, topicsOf } from '../../../src/delivery/kafka/settings.js';
 import type { Broker } from './broker.js';
 
 export function settingsOf({ address }: Pick<Broker, 'address'>, prefix = 'orders'): KafkaSettings {

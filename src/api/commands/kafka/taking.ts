@@ -1,13 +1,8 @@
-import { Consumer, Producer } from '@platformatic/kafka';
+import { Consumer, ProduceAcks, Producer } from '@platformatic/kafka';
 import { pause } from '../../../concurrency/pause.js';
 import { type CommittedRecord, fetchCommitted } from '../../../delivery/kafka/committed-records.js';
-import {
-  clientOptions,
-  ensureTopics,
-  kafkaProblem,
-  type KafkaSettings,
-  topicsOf,
-} from '../../../delivery/kafka/connection.js';
+import { clientOptions, ensureTopics, kafkaProblem } from '../../../delivery/kafka/connection.js';
+import { type KafkaSettings, topicsOf } from '../../../delivery/kafka/settings.js';
 import { withTimeout } from '../../../outages/timeout.js';
 import type { Logger } from '../../../server/logger.js';
 import { type HttpProblem, rawProblem } from '../../problem.js';
@@ -73,7 +68,8 @@ async function takeUntilFailure(deps: TakingDeps, works: () => void): Promise<vo
     rebalanceTimeout: SESSION_MS,
     heartbeatInterval: HEARTBEAT_MS,
   });
-  const producer = new Producer({ ...clientOptions(settings), idempotent: true });
+  // Not idempotent: sends at the same time would take the same sequence numbers, and be lost.
+  const producer = new Producer(clientOptions(settings));
   // Calls that fail say so themselves.
   for (const client of [consumer, producer]) client.on('error', () => undefined);
   try {
@@ -182,6 +178,7 @@ class Tenure {
     const value = Buffer.from(rawProblem(found, correlationId, place).body);
     try {
       await this.producer.send({
+        acks: ProduceAcks.ALL,
         messages: [{ topic: refused, value, headers, ...(record.key && { key: record.key }) }],
       });
       logger.warn({ record: place, correlationId, code }, `a command of Kafka was refused: ${message}`);
