@@ -1,7 +1,9 @@
-import { setTimeout } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
+import { pause } from '../src/concurrency/pause.js';
+import { retryUntilDone } from '../src/concurrency/retry-until-done.js';
 import { createFeedWork } from './feed-activities.js';
 import { deliverWebhooks } from '../src/delivery/webhooks.js';
+import { endpointLog } from '../src/endpoint/endpoint-log.js';
 import { logChanges } from '../src/server/log-changes.js';
 import { healthIn } from './task-health.js';
 import { messageOf } from '../src/outages/message-of.js';
@@ -54,7 +56,7 @@ export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
   const deployment = { client, taskQueue, orderTaskQueue };
   const { signal } = stopping;
   const leasing = runLeasedTasks({ db, tasks: [...leased, webhooks], signal, healthOf: healthIn(logger) });
-  const watched = watchStates(db, signal, () => tail.wake());
+  const watched = watchStates(db, [endpointLog.view.collection], signal, () => tail.wake());
   const started = startSchedule(context, deployment, signal);
   const kept = started.then(() => restartEnded(context, deployment, signal));
   const rebuilt = rebuildOutdated(context, taskQueue, signal);
@@ -69,20 +71,13 @@ export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
 
 /** Creates the schedule, unless it exists. Retries until Temporal is there. */
 async function startSchedule({ config, logger }: RoleContext, deployment: Deployment, stopping: AbortSignal) {
-  const changes = logChanges(logger, {
+  const health = logChanges(logger, {
     fails: (problem) => `The schedule of the reconciliation is not there yet: ${problem}`,
     works: 'The schedule of the reconciliation is there.',
   });
-  while (!stopping.aborted) {
-    try {
-      await ensureReconcileSchedule({ ...deployment, everyMs: config.reconcileEveryMs });
-      changes.worked();
-      return;
-    } catch (error) {
-      changes.failed(error);
-      await setTimeout(RETRY_MS, undefined, { signal: stopping }).catch(() => undefined);
-    }
-  }
+  const ensure = async () =>
+    await ensureReconcileSchedule({ ...deployment, everyMs: config.reconcileEveryMs });
+  await retryUntilDone(ensure, { signal: stopping, pauseMs: RETRY_MS, health });
 }
 
 /**
@@ -111,7 +106,7 @@ async function restartEnded(
     } catch (error) {
       logger.debug(`Cannot check whether the feed's workflows are running: ${messageOf(error)}`);
     }
-    await setTimeout(CHECK_EVERY_MS, undefined, { signal: stopping }).catch(() => undefined);
+    await pause(CHECK_EVERY_MS, stopping);
   }
 }
 
@@ -141,6 +136,6 @@ async function rebuildOutdated(
     } catch (error) {
       changes.failed(error);
     }
-    await setTimeout(RETRY_MS, undefined, { signal: stopping }).catch(() => undefined);
+    await pause(RETRY_MS, stopping);
   }
 }

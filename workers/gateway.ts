@@ -8,7 +8,7 @@ import {
 import { recallCommands } from '../src/log/journal/command-memory.js';
 import { readJournal } from '../src/log/journal/journal.js';
 import { orderLog } from '../src/order-log.js';
-import { customerInView, hasRoomForFactsInView } from '../src/views/orders.js';
+import { customerInView, hasRoomForFactsInView, orderInView } from '../src/views/orders.js';
 import type { RoleContext } from './role.js';
 
 interface GatewayDeps extends Pick<RoleContext, 'config' | 'mongo' | 'logger'> {
@@ -28,6 +28,7 @@ export function gatewayOf(
     recall: (orderId, commandIds, upTo) => recallCommands(orderLog, db, orderId, commandIds, upTo),
     hasRoomForFacts: (orderId) => hasRoomForFactsInView(db, orderId),
     customerInView: (orderId) => customerInView(db, orderId),
+    orderInView: (orderId) => orderInView(db, orderId),
     keys,
     logger,
     ...waits,

@@ -3,8 +3,10 @@ import { access } from './access.js';
 import { historyCosts } from './history-cost.js';
 import { idle } from './idle.js';
 import { kafkaOut } from './kafka-out.js';
-import { ordersAccept } from './orders-accept.js';
-import { ordersConfirm } from './orders-confirm.js';
+import { ordersAccept, ordersAcceptBusy } from './orders-accept.js';
+import { ordersComplete, ordersConfirm } from './orders-alone.js';
+import { ordersCpu } from './orders-cpu.js';
+import { ordersMemory } from './orders-memory.js';
 import { ordersThroughput } from './orders-throughput.js';
 import { queryGet, queryGetHot } from './query-get.js';
 import { queryList } from './query-list.js';
@@ -22,8 +24,11 @@ import { workerMemory } from './worker-memory.js';
 /** All of them, in the order in which they run. */
 export const measurements: readonly Measurement[] = [
   ordersThroughput,
+  ordersCpu,
   ordersAccept,
+  ordersAcceptBusy,
   ordersConfirm,
+  ordersComplete,
   historyCosts,
   queryGet,
   queryGetHot,
@@ -38,6 +43,7 @@ export const measurements: readonly Measurement[] = [
   kafkaOut,
   streamMemory,
   workerMemory,
+  ordersMemory,
   idle,
   overload,
   startReady,

@@ -6,15 +6,24 @@ export class ByKey {
 
   /** @param work never fails */
   add(key: string, work: () => Promise<void>): void {
-    const done: Promise<void> = (this.last.get(key) ?? Promise.resolve()).then(work).then(() => {
-      if (this.last.get(key) === done) this.last.delete(key);
-    });
+    const done = after(this.last.get(key), work);
     this.last.set(key, done);
+    void this.forget(key, done);
+  }
+
+  private async forget(key: string, done: Promise<void>): Promise<void> {
+    await done;
+    if (this.last.get(key) === done) this.last.delete(key);
   }
 
   async allDone(): Promise<void> {
     await Promise.all(this.last.values());
   }
+}
+
+async function after(before: Promise<void> | undefined, work: () => Promise<void>): Promise<void> {
+  await before;
+  await work();
 }
 
 /** At most so much at a time; the rest waits for its turn. */

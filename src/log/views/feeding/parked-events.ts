@@ -1,4 +1,5 @@
 import type { Db } from 'mongodb';
+import { eventId } from '../../entity.js';
 import type { PositionedEvent } from '../../feed/feed.js';
 import { messageOf } from '../../../outages/message-of.js';
 
@@ -38,12 +39,12 @@ export async function ensureParkedEventIndexes(db: Db): Promise<void> {
 export function toParked(
   view: string,
   collection: string,
-  { orderId, version, type, position }: PositionedEvent,
+  { orderId, version, type, position }: Pick<PositionedEvent, 'orderId' | 'version' | 'type' | 'position'>,
   error?: unknown,
 ): ParkedEvent {
   const at = new Date().toISOString();
   const event = {
-    _id: `${collection}:${orderId}:${version}`,
+    _id: `${collection}:${eventId({ orderId, version })}`,
     view,
     collection,
     orderId,
