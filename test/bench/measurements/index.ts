@@ -2,6 +2,7 @@ import type { Measurement } from '../harness/bench.js';
 import { access } from './access.js';
 import { historyCosts } from './history-cost.js';
 import { idle } from './idle.js';
+import { kafkaOut } from './kafka-out.js';
 import { ordersAccept, ordersAcceptBusy } from './orders-accept.js';
 import { ordersComplete, ordersConfirm } from './orders-alone.js';
 import { ordersCpu } from './orders-cpu.js';
@@ -41,6 +42,7 @@ export const measurements: readonly Measurement[] = [
   rebuildFromHistory,
   seal,
   feedLag,
+  kafkaOut,
   streamMemory,
   workerMemory,
   ordersMemory,
