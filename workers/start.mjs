@@ -10,8 +10,8 @@ if (isHelpAsked('npm start')) {
   process.stdout.write(HELP);
 } else {
   await prepare().catch(fail);
-  /** @type {{ enableCompileCache?: (folder: string) => unknown }} Node 22 and newer keep what they compile */
-  const { enableCompileCache } = module;
-  enableCompileCache?.(join(cacheDir, 'compiled'));
+  // Node 22 and newer keep what they compile.
+  if ('enableCompileCache' in module && typeof module.enableCompileCache === 'function')
+    module.enableCompileCache(join(cacheDir, 'compiled'));
   await import(new URL('../dist/workers/main.js', import.meta.url).href);
 }
