@@ -28,7 +28,7 @@ import { createHttp, type Http, type HttpLimits } from '../src/api/server.js';
 import { isTemporalOutage } from '../src/outages/temporal-outage.js';
 import { createWorkerPresence } from '../src/server/worker-presence.js';
 import { openOrderViews } from '../src/views/cache/order-views.js';
-import { customerInView, hasRoomForFactsInView } from '../src/views/orders.js';
+import { customerInView, hasRoomForFactsInView, orderInView } from '../src/views/orders.js';
 import { lagBeyond, projectionsStatus } from '../src/log/views/status.js';
 import { exposureConcern, type ExposureDeps, undecidedOrders } from '../src/api/queries/exposure.js';
 import { exposureGauges, orderGauges } from '../src/api/queries/order-gauges.js';
@@ -144,6 +144,7 @@ export async function buildApi(
       recall: (orderId, commandIds, upTo) => recallCommands(orderLog, db, orderId, commandIds, upTo),
       hasRoomForFacts: (orderId) => hasRoomForFactsInView(db, orderId),
       customerInView: (orderId) => customerInView(db, orderId),
+      orderInView: (orderId) => orderInView(db, orderId),
       keys,
       logger,
       answerWithinMs,

@@ -49,8 +49,8 @@ export interface Bench extends BenchOptions {
   pids(): Promise<{ readonly product: number; readonly temporal: number; readonly mongodb: number }>;
   /** A fresh process of the product with some variables of its own. The one with all roles is ended before. */
   productWith(env: Readonly<Record<string, string>>): Promise<RoleProcess>;
-  /** A process of the product beside the others, with some variables of its own. @returns its address */
-  beside(env: Readonly<Record<string, string>>): Promise<string>;
+  /** A process of the product beside the others, with some variables of its own. */
+  beside(env: Readonly<Record<string, string>>): Promise<RoleProcess>;
   /** The shape of an order on the happy path. */
   orderShape(): Promise<readonly Phase[]>;
   bareOrders(): Promise<Remote<BareOrders>>;
@@ -182,7 +182,7 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
         note('starting another process');
         const started = await startProduct(env);
         atEnd(() => started.stop());
-        return started.address;
+        return started;
       },
       orderShape: () =>
         (shape ??= (async () => {
