@@ -4,6 +4,7 @@ import { retryUntilDone } from '../src/concurrency/retry-until-done.js';
 import { createFeedWork } from './feed-activities.js';
 import { deliverWebhooks } from '../src/delivery/webhooks.js';
 import { logChanges } from '../src/server/log-changes.js';
+import { healthIn } from './task-health.js';
 import { messageOf } from '../src/outages/message-of.js';
 import { withTimeout } from '../src/outages/timeout.js';
 import { isStateViewOutdated } from '../src/log/views/rebuilding/rebuild-state-view.js';
@@ -15,7 +16,6 @@ import { runLeasedTasks } from '../src/log/feed/leased-tasks.js';
 import { watchStates } from '../src/log/views/feeding/watch-states.js';
 import { feedTaskQueue } from '../src/log/workflow/task-queues.js';
 import { ensureReconcileSchedule } from './reconcile-schedule.js';
-import type { Logger } from '../src/server/logger.js';
 import type { RoleContext } from './role.js';
 import { type RunningWorker, type WorkerContext, startWorker } from './worker.js';
 
@@ -66,14 +66,6 @@ export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
       await Promise.all([worker.stop(), leasing, watched, kept, rebuilt]);
     },
   };
-}
-
-function healthIn(logger: Logger) {
-  return (task: string) =>
-    logChanges(logger, {
-      fails: (problem) => `The task ${task} fails: ${problem}. It is tried again until it works.`,
-      works: `The task ${task} works again.`,
-    });
 }
 
 /** Creates the schedule, unless it exists. Retries until Temporal is there. */
