@@ -269,9 +269,12 @@ class MongoKeyStore implements KeyStore {
   holdUntil(ready: Promise<unknown>): void {
     const waiting = Promise.all([this.held, ready]);
     this.held = waiting;
-    void waiting.then(() => {
-      if (this.held === waiting) this.held = undefined;
-    });
+    void this.release(waiting);
+  }
+
+  private async release(waiting: Promise<unknown>): Promise<void> {
+    await waiting;
+    if (this.held === waiting) this.held = undefined;
   }
 
   private async isReady(): Promise<boolean> {

@@ -60,11 +60,12 @@ export class SpareKeys {
   /** The customer's key that waits on this machine; a new one if it has none. */
   keepOnMachine(customerId: string): WrappedKeyRow {
     const { masterKeys, kept } = this.deps;
-    const made = wrapped(newKey(), masterKeys());
-    const { keyId, ...file } = kept.keep({ keyId: made._id, customerId, wrapped: made.wrapped });
+    const key = newKey();
+    const made = { keyId: key.keyId, customerId, wrapped: wrap(masterKeys(), key.keyId, key.key) };
+    const found = kept.keep(made);
     this.hasKept = true;
     if (this.isKeeping) this.refill();
-    return { _id: keyId, wrapped: file.wrapped };
+    return { _id: found.keyId, wrapped: found.wrapped };
   }
 
   /** The row of a key that waited on this machine until now; undefined if it did not. */
