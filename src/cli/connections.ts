@@ -12,7 +12,7 @@ import type { Config } from '../server/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../server/connections.js';
 import { createLogger } from '../server/logger.js';
 import { isSameSystem, keyStoreIdOf, namespaceIdOf, System, systemOf } from '../server/system.js';
-import { customerInView, hasRoomForFactsInView } from '../views/orders.js';
+import { customerInView, hasRoomForFactsInView, orderInView } from '../views/orders.js';
 import type { Api } from './api.js';
 import { exitCodes, Failure } from './failure.js';
 import { httpGateway } from './http-gateway.js';
@@ -142,6 +142,7 @@ export async function openWriteSide(config: Config): Promise<WriteSide> {
     recall: (orderId, commandIds, upTo) => recallCommands(orderLog, db(), orderId, commandIds, upTo),
     hasRoomForFacts: (orderId) => hasRoomForFactsInView(db(), orderId),
     customerInView: (orderId) => customerInView(db(), orderId),
+    orderInView: (orderId) => orderInView(db(), orderId),
     keys: {
       sealingKey: (customerId) => stores().keys.sealingKey(customerId),
       keysOf: (customerId) => stores().keys.keysOf(customerId),

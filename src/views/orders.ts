@@ -97,6 +97,12 @@ export async function customerInView(db: Db, orderId: string): Promise<string | 
   return view?.customer.id;
 }
 
+/** The order in its view, which may lag; undefined if it has none. */
+export async function orderInView(db: Db, orderId: string): Promise<Order | undefined> {
+  const projection = { _id: 0, state: 1 };
+  return (await orders(db).findOne<Pick<OrderDocument, 'state'>>({ _id: orderId }, { projection }))?.state;
+}
+
 /** A view, and whether its order has stopped. */
 export type ShownView = OrderView & Pick<OrderDocument, 'stopped'>;
 

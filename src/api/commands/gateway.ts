@@ -161,6 +161,8 @@ export interface GatewayOptions {
   readonly hasRoomForFacts: (orderId: string) => Promise<boolean>;
   /** The customer of an order, by its view; undefined if it has none. May fail. */
   readonly customerInView: (orderId: string) => Promise<string | undefined>;
+  /** The order in its view; undefined if it has none. May fail. */
+  readonly orderInView: (orderId: string) => Promise<Order | undefined>;
   /** seal the persons in commands */
   readonly keys: SealingKeys;
   readonly logger: Logger;
@@ -210,6 +212,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     recall,
     hasRoomForFacts,
     customerInView,
+    orderInView,
     keys,
     logger,
     answerWithinMs = 5_000,
@@ -595,7 +598,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     if (log === undefined || order === undefined || !log.isOpen)
       return await withoutWorkflow(orderId, message, 'update');
     if (log.isResuming) return { kind: 'unknown-outcome', orderId };
-    const known = commandIn(orderLog, log.events, message.commandId);
+    const known = commandIn(orderLog, log.events, message.commandId, order.status);
     const repeated = known && repeatedOf(known, message);
     if (repeated !== undefined) return repeated;
     if (!log.isComplete) {
@@ -636,9 +639,19 @@ export function createGateway(options: GatewayOptions): Gateway {
   /** The order by its history or, if Temporal does not keep it any more, by its journal. */
   async function latest(orderId: string): Promise<Order | undefined> {
     const log = await inTime(() => readHistoryLog(orderLog, client, orderId));
-    return (
-      (log && foldHistory(orderLog, log)) ?? fold(await withTimeout(answerWithinMs, readJournal(orderId)))
-    );
+    return (log && foldHistory(orderLog, log)) ?? (await recordedOrder(orderId)).order;
+  }
+
+  /**
+   * An order's events in the journal, and the order after them; by its view, if the first events are
+   * lost.
+   */
+  async function recordedOrder(
+    orderId: string,
+  ): Promise<{ readonly events: readonly OrderEvent[]; readonly order: Order | undefined }> {
+    const events = await withTimeout(answerWithinMs, readJournal(orderId));
+    if (events.length === 0 || events[0]?.version === 1) return { events, order: fold(events) };
+    return { events, order: await withTimeout(answerWithinMs, orderInView(orderId)) };
   }
 
   function signal(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult> {
@@ -675,9 +688,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     message: Message,
     sent: 'update' | 'signal',
   ): Promise<CommandResult> {
-    let events: readonly OrderEvent[];
+    let found: Awaited<ReturnType<typeof recordedOrder>>;
     try {
-      events = await withTimeout(answerWithinMs, readJournal(orderId));
+      found = await recordedOrder(orderId);
     } catch (error) {
       logger.warn(
         { err: error, orderId, correlationId: message.correlationId },
@@ -685,7 +698,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       );
       return { kind: 'unknown-outcome', orderId };
     }
-    const order = fold(events);
+    const { events, order } = found;
     const status = order !== undefined && isFinished(order) ? 'COMPLETED' : await statusOf(orderId);
     // Another run has started in the meantime.
     if (status === 'RUNNING') return { kind: 'unknown-outcome', orderId };
@@ -695,7 +708,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       // A run fails by itself only if its start has no valid order.
       return isOver || status === 'FAILED' ? orderClosed(orderId) : workflowEnded(orderId, status);
     }
-    const known = commandIn(orderLog, events, message.commandId);
+    const known = commandIn(orderLog, events, message.commandId, order.status);
     const repeated = known && repeatedOf(known, message);
     if (repeated?.kind === 'refused') return repeated;
     if (sent === 'signal' && known !== undefined) return { kind: 'accepted', orderId, replayed: true };

@@ -4,8 +4,12 @@ import { answerOf } from '../workflow/answer.js';
 import { isSameCommand, keyOf } from '../workflow/command-id.js';
 import { hashIn, type Remembered } from '../workflow/messages.js';
 import { committed } from './durability.js';
-import type { EntityLog } from './entity-log.js';
+import { type EntityLog, stateViews } from './entity-log.js';
 import { journal, truncationPoints, readJournal } from './journal.js';
+import { stateAt } from './time-travel.js';
+
+/** In an answer if neither the log nor a view tells the status. */
+const unknownStatus = 'unknown';
 
 /**
  * The journal lacks recorded events of an entity, so it cannot tell which commands the entity has
@@ -18,13 +22,16 @@ export class JournalIncomplete extends Error {
 /**
  * The answer to a command, reconstructed from the events that it caused.
  *
- * @param recorded the events of the entity, ascending, from version 1 to at least the last event of the command
+ * @param recorded the events of the entity, ascending, to at least the last event of the command
+ * @param status of the entity now. The answer has it if earlier events are lost, since the state
+ *   after the command cannot be computed then.
  * @returns undefined if the command caused no event
  */
 export function commandIn<S extends State, D extends Draft>(
-  { entity: { evolve, told } }: EntityLog<S, D>,
+  log: EntityLog<S, D>,
   recorded: readonly (D & Envelope)[],
   commandId: string,
+  status: string,
 ): Remembered | undefined {
   const caused = recorded.filter((event) => isCausedBy(event, commandId));
   const hash = caused.map(hashIn).find((found) => found !== undefined);
@@ -32,13 +39,13 @@ export function commandIn<S extends State, D extends Draft>(
   const events = caused.filter((event) => [hash, undefined].includes(hashIn(event)));
   const last = events.at(-1);
   if (last === undefined) return undefined;
-  let state: S | undefined;
-  for (const event of recorded) if (event.version <= last.version) state = evolve(state, event);
-  if (state === undefined) return undefined;
+  const { orderId, version } = last;
+  const state = stateAt(log, recorded, { version });
+  const after = state?.version === version ? state : { orderId, version, status };
   return {
     commandId: last.commandId,
     ...(hash !== undefined && { hash }),
-    answer: { ...answerOf(state, events, told), requestId: '' },
+    answer: { ...answerOf(after, events, log.entity.told), requestId: '' },
   };
 }
 
@@ -48,10 +55,11 @@ function isCausedBy(event: Envelope, commandId: string): boolean {
 }
 
 /**
- * Looks for commands among the events of an entity up to version `upTo`.
+ * Looks for commands among the events of an entity up to version `upTo`. A command whose events are
+ * lost everywhere is not found.
  *
  * @returns the commands that are found, with their answers
- * @throws JournalIncomplete if the journal lacks one of these events
+ * @throws JournalIncomplete if the journal lacks one of these events and may get it back
  */
 export async function recallCommands<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
@@ -68,14 +76,11 @@ export async function recallCommands<S extends State, D extends Draft>(
     throw new JournalIncomplete(`the journal lacks ${lacks} events of ${name} ${orderId} up to ${upTo}`);
   const ids = commandIds.flatMap((commandId) => [commandId, keyOf(commandId)]);
   const last = await journal(log, db).findOne(
-    { orderId, version, commandId: { $in: ids } },
+    { orderId, version: { $lte: upTo }, commandId: { $in: ids } },
     { ...committed, projection: { version: 1 }, sort: { version: -1 } },
   );
   if (last === null) return [];
-  if (begins > 1)
-    throw new JournalIncomplete(
-      `the journal of ${name} ${orderId} begins at version ${begins}: earlier events are lost`,
-    );
   const recorded = await readJournal(log, db, orderId, { limit: last.version });
-  return commandIds.flatMap((commandId) => commandIn(log, recorded, commandId) ?? []);
+  const status = (await stateViews(log, db).findOne({ _id: orderId }, committed))?.status ?? unknownStatus;
+  return commandIds.flatMap((commandId) => commandIn(log, recorded, commandId, status) ?? []);
 }

@@ -114,18 +114,25 @@ export async function insertIntoJournal(
 }
 
 /**
- * Writes an entity's log, as far as its history has it, to the journal (see `appendToJournal`). If
- * it starts after version 1 and the journal lacks the version before, earlier events are lost
- * everywhere: the first one is then marked with `begins`.
+ * Writes an entity's log, as far as its history has it, to the journal (see `appendToJournal`). What
+ * the journal lacks then is lost everywhere: the event after it is marked with `begins`.
  */
 export async function restoreLog(log: AnyLog, db: Db, events: readonly StoredEvent[]): Promise<void> {
   await appendToJournal(log, db, events);
   const [first] = events;
   if (first === undefined || first.version === 1) return;
-  const { orderId, version } = first;
-  const before = await journal(log, db).findOne({ orderId, version: version - 1 }, committed);
-  if (before === null)
-    await journal(log, db).updateOne({ orderId, version }, { $set: { begins: true } }, durable);
+  const { orderId } = first;
+  const found = await journal(log, db)
+    .find({ orderId, version: { $lte: first.version } }, { ...committed, projection: { version: 1 } })
+    .sort({ version: 1 })
+    .toArray();
+  const begin = found.findLast(({ version }, index) => version !== (found[index - 1]?.version ?? 0) + 1);
+  if (begin !== undefined)
+    await journal(log, db).updateOne(
+      { orderId, version: begin.version },
+      { $set: { begins: true } },
+      durable,
+    );
 }
 
 /** Ids of the entities in the journal. Uses only the index: one seek per entity. */
@@ -160,7 +167,7 @@ export async function* notJournaled(
   }
 }
 
-/** The first version of those whose earlier events are lost everywhere. */
+/** Of those that have lost events everywhere: the version after the last lost one. */
 export async function truncationPoints(
   log: AnyLog,
   db: Db,
@@ -170,7 +177,7 @@ export async function truncationPoints(
   if (orderIds.length === 0) return new Map();
   const found = await journal(log, db)
     .find({ orderId: { $in: [...orderIds] }, begins: true }, { ...committed, ...time })
-    .sort({ version: -1 })
+    .sort({ version: 1 })
     .toArray();
   return new Map(found.map(({ orderId, version }) => [orderId, version]));
 }

@@ -8,7 +8,7 @@ import type { Answer, Remembered } from './messages.js';
  * @param told gives what the entity adds to the answer
  */
 export function answerOf<E extends Draft & Envelope, T extends object>(
-  { orderId, version, status }: State,
+  { orderId, version, status }: Pick<State, 'orderId' | 'version' | 'status'>,
   events: readonly E[],
   told: (events: readonly E[]) => T,
 ): Omit<Answer, 'requestId'> & T {

@@ -250,6 +250,59 @@ describe('an event that a view cannot apply', () => {
     expect(await parkedOf(db, view)).toEqual([]);
   });
 
+  describe('stays parked while the journal lacks it', () => {
+    /** Deletes an event from the journal. @returns puts it back */
+    async function lose(orderId: string, version: number): Promise<() => Promise<unknown>> {
+      const lost = await journal(orderLog, db).findOneAndDelete({ orderId, version });
+      if (lost === null) throw new Error(`The journal lacks version ${version} already.`);
+      return () => journal(orderLog, db).insertOne(lost);
+    }
+
+    const lacks = (orderId: string, version: number) =>
+      `The journal of order ${orderId} lacks version ${version}.`;
+
+    test('wherever it waits, and is applied when it is back', async () => {
+      const { sick, well, view, broken, orderId } = await withOneBroken();
+      broken.clear();
+      const [, , fifth, sixth] = await parkedOf(db, view);
+      const retry = { action: 'retry', orderId, ...because } as const;
+      const putBack = await lose(orderId, 5);
+      const error = lacks(orderId, 5);
+      const parked = { version: 5, error };
+      expect(await intervene(orderLog, db, view, retry)).toEqual({
+        kind: 'done',
+        applied: 2,
+        remaining: 2,
+        parked,
+      });
+      expect(await parkedOf(db, view)).toEqual([
+        { ...fifth, status: 'parked', error, at: expect.any(String) },
+        sixth,
+      ]);
+      await putBack();
+      const putLastBack = await lose(orderId, 6);
+      expect(await intervene(orderLog, db, view, retry)).toMatchObject({
+        applied: 1,
+        remaining: 1,
+        parked: { version: 6 },
+      });
+      await putLastBack();
+      expect(await intervene(orderLog, db, view, retry)).toEqual({ kind: 'done', applied: 1, remaining: 0 });
+      expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, customers, [sick.slice(0, 6), well]));
+    });
+
+    test('and if it is skipped, nothing else is', async () => {
+      const { view, orderId } = await withOneBroken();
+      await lose(orderId, 3);
+      expect(await intervene(orderLog, db, view, { action: 'skip', orderId, ...because })).toEqual({
+        kind: 'done',
+        applied: 0,
+        remaining: 3,
+        parked: { version: 4, error: lacks(orderId, 3) },
+      });
+    });
+  });
+
   test('is left alone where another is meant, or nothing is parked', async () => {
     const { view, orderId } = await withOneBroken();
     expect(await intervene(orderLog, db, view, { action: 'skip', orderId, version: 4, ...because })).toEqual({

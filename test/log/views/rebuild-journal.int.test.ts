@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   type ContinuedOrder,
   type OrderState,
@@ -10,7 +10,9 @@ import {
 import { fold } from '../../../src/order/evolve.js';
 import { toView } from '../../../src/order/view.js';
 import { forks } from '../../../src/log/journal/fork.js';
-import { journal, readJournal } from '../../../src/log/journal/journal.js';
+import type { StoredEvent } from '../../../src/log/entity.js';
+import { journal, readJournal, readStored, restoreLog } from '../../../src/log/journal/journal.js';
+import { upcast } from '../../../src/order/upcasters.js';
 import { feedGenerations } from '../../../src/log/feed/generations.js';
 import { sequence } from '../../../src/log/feed/sequencer.js';
 import { onlyView, orders } from '../../../src/views/orders.js';
@@ -258,12 +260,69 @@ test('an order of which no event is left comes back as its last run took it over
   expect(exceptions?.orderIds).toContain(orderId);
 });
 
+describe('an order whose first events are lost, and that no longer remembers its commands', () => {
+  const note = (orderId: string, key: string, headers = {}) =>
+    api.post(`/v1/orders/${orderId}/notes`, {
+      body: { text: key },
+      headers: { 'idempotency-key': key, ...headers },
+    });
+
+  async function withoutBeginning() {
+    const { client, mongo } = api;
+    const orderId = await placedOrder(api);
+    expect((await note(orderId, 'K')).status).toBe(200);
+    const version = (await stateOf(orderId)).version;
+    await until(async () => expect(await storedView(orderId)).toMatchObject({ version }));
+    const log = await readStored(orderLog, mongo.db, orderId);
+    await client.workflow.getHandle(workflowId(orderId)).terminate();
+    await journal(orderLog, mongo.db).deleteMany({ orderId });
+    await restoreLog(orderLog, mongo.db, log.slice(2));
+    await continued(orderId, [], { log, memoryFrom: version });
+    return { orderId, version };
+  }
+
+  const notesOf = async (orderId: string) =>
+    (await readJournal(orderLog, api.mongo.db, orderId)).filter(({ type }) => type === 'NoteAdded');
+
+  test('knows a command that the journal still has, and goes on', async () => {
+    const { orderId, version } = await withoutBeginning();
+    expect((await note(orderId, 'K', { prefer: 'respond-async' })).status).toBe(202);
+    expect(await note(orderId, 'L')).toMatchObject({ status: 200, body: { version: version + 1 } });
+    expect(await note(orderId, 'K')).toMatchObject({
+      status: 200,
+      headers: { 'idempotent-replayed': 'true' },
+      body: { version, status: 'confirmed', events: [{ version, type: 'NoteAdded' }] },
+    });
+    await until(async () => expect(await notesOf(orderId)).toHaveLength(2));
+  });
+
+  test('answers when its workflow has ended, too', async () => {
+    const { orderId, version } = await withoutBeginning();
+    await api.client.workflow.getHandle(workflowId(orderId)).terminate();
+    expect(await note(orderId, 'K')).toMatchObject({
+      status: 200,
+      headers: { 'idempotent-replayed': 'true' },
+    });
+    expect(await note(orderId, 'L')).toMatchObject({
+      status: 409,
+      body: { code: 'workflow_ended', version },
+    });
+  });
+});
+
 /** Starts the second run of an order, of whose first nothing is kept. */
-async function continued(orderId: string, unrecorded: ContinuedOrder['unrecorded']): Promise<void> {
+async function continued(
+  orderId: string,
+  unrecorded: ContinuedOrder['unrecorded'],
+  {
+    log = logOf(states.confirmed, orderId),
+    ...more
+  }: Partial<ContinuedOrder> & { readonly log?: readonly StoredEvent[] } = {},
+): Promise<void> {
   const { client, config } = api;
-  const order = fold(logOf(states.confirmed, orderId));
+  const order = fold(log.map((event) => upcast(event)));
   if (order === undefined) throw new Error('The log is empty.');
-  const start: ContinuedOrder = { orderId, order, unrecorded, remembered: [] };
+  const start: ContinuedOrder = { orderId, order, unrecorded, remembered: [], ...more };
   const { taskQueue } = config.temporal;
   await client.workflow.start(orderWorkflow, { workflowId: workflowId(orderId), taskQueue, args: [start] });
   await until(async () => {

@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { type Draft, NewerEvent, type State, type StoredEvent } from '../../entity.js';
 import type { PositionedEvent } from '../../feed/feed.js';
 import { committed } from '../../journal/durability.js';
-import type { EntityLog } from '../../journal/entity-log.js';
+import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
 import { journal, truncationPoints, readJournalsBefore } from '../../journal/journal.js';
 import { RecentStates } from '../../journal/recent-states.js';
 import type { View } from '../view.js';
@@ -88,7 +88,7 @@ export class EntityStates<S extends State, D extends Draft> {
     for (const [orderId, version] of missing) {
       const state = states.get(orderId);
       if (!(state instanceof Error) && state?.version !== version - 1)
-        states.set(orderId, gap(this.log.entity.name, orderId, state));
+        states.set(orderId, lacking(this.log, orderId, (state?.version ?? 0) + 1));
     }
     const broken = [...missing.keys()].filter((orderId) => states.get(orderId) instanceof Error);
     for (const [orderId, version] of await truncationPoints(this.log, this.db, broken)) {
@@ -169,13 +169,14 @@ export class Gap extends Error {
  *   continues
  */
 export function next<S extends State, D extends Draft>(
-  { entity: { name, evolve, upcast } }: EntityLog<S, D>,
+  log: EntityLog<S, D>,
   before: S | undefined,
   event: StoredEvent,
 ): S | Error {
-  if (event.version !== (before?.version ?? 0) + 1) return gap(name, event.orderId, before);
+  const version = (before?.version ?? 0) + 1;
+  if (event.version !== version) return lacking(log, event.orderId, version);
   try {
-    return evolve(before, upcast(event));
+    return log.entity.evolve(before, log.entity.upcast(event));
   } catch (error) {
     if (error instanceof NewerEvent) throw error;
     return error instanceof Error ? error : new Error(String(error));
@@ -212,6 +213,7 @@ export function documentAfter<S extends State, D extends Draft>(
   return view.keyedBy === undefined ? undefined : view.fold(before?.document, entity.upcast(event), state);
 }
 
-function gap(name: string, id: string, before: { readonly version: number } | undefined): Gap {
-  return new Gap(`The journal of ${name} ${id} lacks version ${(before?.version ?? 0) + 1}.`);
+/** The error about an event that the journal lacks. */
+export function lacking({ entity }: Pick<AnyLog, 'entity'>, id: string, version: number): Gap {
+  return new Gap(`The journal of ${entity.name} ${id} lacks version ${version}.`);
 }

@@ -39,7 +39,7 @@ export async function ensureParkedEventIndexes(db: Db): Promise<void> {
 export function toParked(
   view: string,
   collection: string,
-  { orderId, version, type, position }: PositionedEvent,
+  { orderId, version, type, position }: Pick<PositionedEvent, 'orderId' | 'version' | 'type' | 'position'>,
   error?: unknown,
 ): ParkedEvent {
   const at = new Date().toISOString();

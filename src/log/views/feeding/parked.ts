@@ -4,8 +4,8 @@ import { answering, committed } from '../../journal/durability.js';
 import type { PositionedEvent } from '../../feed/feed.js';
 import { readStored } from '../../journal/journal.js';
 import { foldBatch } from './fold-batch.js';
-import { consecutive, EntityStates } from './entity-states.js';
-import { type ParkedEvent, parkedEvents } from './parked-events.js';
+import { consecutive, EntityStates, lacking } from './entity-states.js';
+import { type ParkedEvent, parkedEvents, toParked } from './parked-events.js';
 import { projections } from './projection-state.js';
 import type { Draft, State } from '../../entity.js';
 import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
@@ -150,15 +150,18 @@ async function attempt<S extends State, D extends Draft>(
   if (version !== undefined && version !== first.version)
     return { kind: 'other_version', version: first.version };
 
-  const events = await eventsOf(log, db, parked);
-  const tried = action === 'skip' ? events.slice(1) : events;
+  const tried = action === 'skip' ? parked.slice(1) : parked;
+  const events = await eventsOf(log, db, tried);
   const start = await new EntityStates(log, db, view).before(
-    tried,
+    events,
     new Set(found.map(({ position }) => position)),
   );
-  const folded = foldBatch(log, view, collection, tried, start, new Set());
-  const [stuck] = folded.parked;
-  const gone = parked.slice(0, parked.length - folded.parked.length).map(({ _id }) => _id);
+  const folded = foldBatch(log, view, collection, events, start, new Set());
+  const applied = events.length - folded.parked.length;
+  const gone = parked.slice(0, parked.length - tried.length + applied).map(({ _id }) => _id);
+  const lost = tried[events.length];
+  const stuck =
+    folded.parked[0] ?? (lost && toParked(view.name, collection, lost, lacking(log, orderId, lost.version)));
   const audit: ParkedAudit = {
     view: view.name,
     collection,
@@ -169,7 +172,7 @@ async function attempt<S extends State, D extends Draft>(
     ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
     reason,
     at: new Date().toISOString(),
-    applied: tried.length - folded.parked.length,
+    applied,
     ...(stuck?.error === undefined ? {} : { error: stuck.error }),
   };
   return await inTransaction(db, async (session) => {
@@ -194,13 +197,15 @@ async function attempt<S extends State, D extends Draft>(
     }
     await parkedAudit(db).insertOne({ ...audit }, { session });
     const remaining = await countOf(db, collection, orderId, session);
-    const { applied } = audit;
     if (stuck?.error === undefined) return { kind: 'done', applied, remaining };
     return { kind: 'done', applied, remaining, parked: { version: stuck.version, error: stuck.error } };
   });
 }
 
-/** The parked events as the journal has them now: a parked event is only a reference. */
+/**
+ * The parked events as the journal has them now, up to the first that it has lost: a parked event is
+ * only a reference.
+ */
 async function eventsOf(
   log: AnyLog,
   db: Db,
@@ -209,7 +214,10 @@ async function eventsOf(
   const [first] = parked;
   if (first === undefined) return [];
   const events = await readStored(log, db, first.orderId, { from: first.version, limit: parked.length });
-  return events.map((event, index) => ({ ...event, position: parked[index]?.position ?? 0 }));
+  return parked.flatMap(({ version, position }, index) => {
+    const event = events[index];
+    return event?.version === version ? [{ ...event, position }] : [];
+  });
 }
 
 async function countOf(db: Db, collection: string, orderId: string, session: ClientSession): Promise<number> {
