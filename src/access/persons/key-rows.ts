@@ -109,11 +109,7 @@ export class KeyRows {
 
   /** Inserts the key of a customer, unless it is there, and claims it. */
   async store(keyId: string, customerId: string, wrapped: string): Promise<void> {
-    await this.rows.updateOne(
-      { _id: keyId },
-      { $setOnInsert: { wrapped } },
-      { upsert: true, ...durable },
-    );
+    await this.rows.updateOne({ _id: keyId }, { $setOnInsert: { wrapped } }, { upsert: true, ...durable });
     await this.claim(keyId, customerId);
   }
 
