@@ -11,7 +11,7 @@ import { hashOf } from './identity.js';
  * @param hash of what the client sent: the same key with another one is refused
  */
 export function messageWith<D>(data: D, hash: string, meta: CommandMeta): Message<D> {
-  const { issuer, key, correlationId, actor, onBehalfOf, expectedVersion } = meta;
+  const { issuer, key, correlationId, actor, onBehalfOf, traceId, expectedVersion } = meta;
   return {
     data,
     commandId: commandIdOf(issuer, key),
@@ -19,6 +19,7 @@ export function messageWith<D>(data: D, hash: string, meta: CommandMeta): Messag
     correlationId,
     actor,
     ...(onBehalfOf !== undefined && { onBehalfOf }),
+    ...(traceId !== undefined && { traceId }),
     ...(expectedVersion !== undefined && { expectedVersion }),
     requestId: randomUUID(),
   };
