@@ -80,7 +80,7 @@ test('an order is paid at a provider from outside the project, and proven by its
   const detail = expect.stringContaining('there was no time left to ask');
   const paid = { where: 'payments', kind: 'unanswered', detail, remedy: expect.stringContaining('charged') };
   const moved = { where: 'stock', kind: 'unanswered', detail, remedy: expect.stringContaining('inventory') };
-  const byPlace = late.discrepancies.toSorted((one, other) => (one.where < other.where ? -1 : 1));
+  const byPlace = late.discrepancies.toSorted((left, right) => (left.where < right.where ? -1 : 1));
   expect(byPlace).toMatchObject([paid, paid, moved, moved]);
 
   const { payments } = providers;
