@@ -17,7 +17,7 @@ import { SystemKeys, systemKeyRows } from './system-keys.js';
 /**
  * The keys under which the persons of orders are sealed, in a database of their own. A key is used
  * for at most a second without asking the store whether it was destroyed, unless the store is away:
- * then known keys go on.
+ * then known keys stay in use.
  */
 export interface KeyStore {
   /**
@@ -78,7 +78,7 @@ export interface KeyStore {
    * @returns how many keys another had wrapped
    */
   rewrap(): Promise<number>;
-  /** Keeps some hundred spare keys, so that new customers go on while the store is away. */
+  /** Keeps some hundred spare keys, so that new customers get a key while the store is away. */
   keepSpares(): void;
   /** Removes the spare keys that were not used. */
   close(): Promise<void>;
