@@ -263,7 +263,7 @@ function dependencies({ client, config, db, exposure }: DependencyDeps): Depende
     },
     {
       name: 'feed',
-      cost: 'the feed or the views across orders lag; orders themselves do not',
+      cost: 'the feed, the views across orders or webhooks lag; orders themselves do not',
       checkedThrough: 'mongodb',
       check: async () => {
         const [lag, ...others] = await Promise.all([

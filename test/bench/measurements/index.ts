@@ -8,6 +8,7 @@ import { ordersComplete, ordersConfirm } from './orders-alone.js';
 import { ordersCpu } from './orders-cpu.js';
 import { ordersMemory } from './orders-memory.js';
 import { ordersThroughput } from './orders-throughput.js';
+import { page } from './page.js';
 import { queryGet, queryGetHot } from './query-get.js';
 import { queryList } from './query-list.js';
 import { overload } from './overload.js';
@@ -34,6 +35,7 @@ export const measurements: readonly Measurement[] = [
   queryGetHot,
   access,
   queryList,
+  page,
   recordBatch,
   recordLong,
   rebuildFromJournal,
