@@ -11,6 +11,7 @@ import process from 'node:process';
 import { cacheDir, exitOf, fail, prepare, root } from '../workers/bootstrap.mjs';
 import { stage } from '../workers/progress.mjs';
 import { findBrowser } from './support/browser.mjs';
+import { findKafka } from './support/kafka/find-kafka.mjs';
 
 const SECOND_TRY = '--second-try';
 /** More failures than these are not chance. */
@@ -27,8 +28,9 @@ process.stdout.write(`${whatRuns()}\n`);
 await prepare().catch(fail);
 if (!process.env['NO_SERVERS']) {
   await stage('Looking for Temporal and MongoDB', findPrograms).catch(fail);
-  // Without a browser, only the tests of the page fail, which say so, too.
-  if (mayNeedBrowser()) await stage('Looking for a browser', findBrowser).catch(complain);
+  // Without one of them, only its tests fail, which say so, too.
+  if (mayNeed('kafka')) await stage('Looking for Kafka', (note) => findKafka(cacheDir, note)).catch(complain);
+  if (!isLong && mayNeed('web')) await stage('Looking for a browser', findBrowser).catch(complain);
 }
 
 const chosen = isLong
@@ -89,8 +91,9 @@ async function jest(args) {
   return signal === undefined ? (code ?? 1) : 128 + constants.signals[signal];
 }
 
-function mayNeedBrowser() {
-  return !isLong && (asked.length === 0 || asked.some((argument) => argument.includes('web')));
+/** @param {string} part of the paths of the tests that need it */
+function mayNeed(part) {
+  return asked.length === 0 || asked.some((argument) => argument.includes(part));
 }
 
 /** @param {unknown} error */

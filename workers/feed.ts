@@ -1,8 +1,10 @@
-import { setTimeout } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
+import { pause } from '../src/concurrency/pause.js';
+import { retryUntilDone } from '../src/concurrency/retry-until-done.js';
 import { createFeedWork } from './feed-activities.js';
 import { deliverWebhooks } from '../src/delivery/webhooks.js';
 import { logChanges } from '../src/server/log-changes.js';
+import { healthIn } from './task-health.js';
 import { messageOf } from '../src/outages/message-of.js';
 import { withTimeout } from '../src/outages/timeout.js';
 import { isStateViewOutdated } from '../src/log/views/rebuilding/rebuild-state-view.js';
@@ -14,7 +16,6 @@ import { runLeasedTasks } from '../src/log/feed/leased-tasks.js';
 import { watchStates } from '../src/log/views/feeding/watch-states.js';
 import { feedTaskQueue } from '../src/log/workflow/task-queues.js';
 import { ensureReconcileSchedule } from './reconcile-schedule.js';
-import type { Logger } from '../src/server/logger.js';
 import type { RoleContext } from './role.js';
 import { type RunningWorker, type WorkerContext, startWorker } from './worker.js';
 
@@ -67,30 +68,15 @@ export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
   };
 }
 
-function healthIn(logger: Logger) {
-  return (task: string) =>
-    logChanges(logger, {
-      fails: (problem) => `The task ${task} fails: ${problem}. It is tried again until it works.`,
-      works: `The task ${task} works again.`,
-    });
-}
-
 /** Creates the schedule, unless it exists. Retries until Temporal is there. */
 async function startSchedule({ config, logger }: RoleContext, deployment: Deployment, stopping: AbortSignal) {
-  const changes = logChanges(logger, {
+  const health = logChanges(logger, {
     fails: (problem) => `The schedule of the reconciliation is not there yet: ${problem}`,
     works: 'The schedule of the reconciliation is there.',
   });
-  while (!stopping.aborted) {
-    try {
-      await ensureReconcileSchedule({ ...deployment, everyMs: config.reconcileEveryMs });
-      changes.worked();
-      return;
-    } catch (error) {
-      changes.failed(error);
-      await setTimeout(RETRY_MS, undefined, { signal: stopping }).catch(() => undefined);
-    }
-  }
+  const ensure = async () =>
+    await ensureReconcileSchedule({ ...deployment, everyMs: config.reconcileEveryMs });
+  await retryUntilDone(ensure, { signal: stopping, pauseMs: RETRY_MS, health });
 }
 
 /**
@@ -119,7 +105,7 @@ async function restartEnded(
     } catch (error) {
       logger.debug(`Cannot check whether the feed's workflows are running: ${messageOf(error)}`);
     }
-    await setTimeout(CHECK_EVERY_MS, undefined, { signal: stopping }).catch(() => undefined);
+    await pause(CHECK_EVERY_MS, stopping);
   }
 }
 
@@ -149,6 +135,6 @@ async function rebuildOutdated(
     } catch (error) {
       changes.failed(error);
     }
-    await setTimeout(RETRY_MS, undefined, { signal: stopping }).catch(() => undefined);
+    await pause(RETRY_MS, stopping);
   }
 }

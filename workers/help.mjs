@@ -4,7 +4,8 @@ export const HELP = `Usage: npm start            (npm start -- --help for this t
 Installs what is missing, builds, starts the embedded servers, and runs the roles.
 A server is embedded unless its address is set.
 
-  ROLES                    which roles to run: any of write,read,worker,feed (default: all)
+  ROLES                    which roles to run: any of write,read,worker,feed,kafka
+                           (default: all; kafka only with KAFKA_BROKERS)
   HTTP_HOST                address that the API listens on (127.0.0.1)
   HTTP_PORT                port of the API (8080); 0 takes any free port, for the servers too
   AUTH                     on: requests need an API key or a token; off is possible on a loopback address only (off)
@@ -47,6 +48,17 @@ A server is embedded unless its address is set.
   MONGODB_URI_FILE, KEYS_MONGODB_URI_FILE, TEMPORAL_API_KEY_FILE, CURSOR_SECRET_FILE, PAYMENTS_WEBHOOK_SECRET_FILE, CARRIERS_WEBHOOK_SECRET_FILE
                            files that have these values
   WEBHOOKS_ALLOW_PRIVATE   on: webhooks go to private addresses too, and by http (off)
+  KAFKA_BROKERS            host:port of brokers, by commas: events are published, and commands taken, by the role kafka (none)
+  KAFKA_PREFIX             begins the names of topics, of the group and of the transactional id (orders)
+  KAFKA_PARTITIONS         of a topic that is made (6)
+  KAFKA_USERNAME, KAFKA_PASSWORD, KAFKA_PASSWORD_FILE
+                           for SASL; set both
+  KAFKA_SASL_MECHANISM     PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512 (SCRAM-SHA-512)
+  KAFKA_TLS                true or false; on by default if one of the next four is set
+  KAFKA_TLS_SERVER_CA_CERT_PATH, KAFKA_TLS_SERVER_NAME
+                           CA certificate of the brokers, and the name in their certificates
+  KAFKA_TLS_CLIENT_CERT_PATH, KAFKA_TLS_CLIENT_KEY_PATH
+                           client certificate and its key; set both
   PAYMENTS, INVENTORY      the payment provider and the inventory: sandbox, or the path of a module of your own
                            that implements the port: docs/guides/own-provider.md (sandbox)
   CARRIERS                 sandbox: orders call no carrier, a dispatch names it and its tracking number

@@ -98,6 +98,12 @@ export async function startRoles({
     closers.push({ limitMs: 3_500, close: () => running.stop() });
     needed.push(running.ready);
   }
+  if (roles.has('kafka') && config.kafka !== undefined) {
+    // Its client is loaded only where it is used.
+    const { startKafka } = await import('./kafka.js');
+    const running = startKafka(context, config.kafka);
+    closers.push({ limitMs: 3_500, close: () => running.stop() });
+  }
   let addresses: ApiAddresses | undefined;
   if (roles.has('write') || roles.has('read')) {
     await stage('Starting the API', async () => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { setTimeout } from 'node:timers/promises';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { pause } from '../src/concurrency/pause.js';
 import { logFailures } from '../src/server/log-failures.js';
 import { createActivities, slotsOfProviders } from './activities.js';
 import { createForgetting } from '../src/forgetting/activities.js';
@@ -107,7 +107,7 @@ async function keepWorking(
     } catch (error) {
       if (stopping.aborted) return;
       changes.failed(error);
-      await setTimeout(backOffMs, undefined, { signal: stopping }).catch(() => undefined);
+      await pause(backOffMs, stopping);
       backOffMs = Math.min(backOffMs * 2, LONGEST_BACK_OFF_MS);
     }
   }

@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import type { Db } from 'mongodb';
 import { orderWorkflow, workflowId, orderLog } from '../order-log.js';
+import { eventId } from '../log/entity.js';
 import { answering } from '../log/journal/durability.js';
 import { journal } from '../log/journal/journal.js';
 import type { AttentionRow } from './rows.js';
@@ -63,7 +64,7 @@ export async function oldestUndecided(
     .toSorted((one, other) => (one.since < other.since ? -1 : 1));
   const recorded = await journal(orderLog, db)
     .find(
-      { _id: { $in: accepted.map(({ orderId }) => `${orderId}:1`) } },
+      { _id: { $in: accepted.map(({ orderId }) => eventId({ orderId, version: 1 })) } },
       { ...answering, projection: { orderId: 1 } },
     )
     .toArray();

@@ -1,9 +1,9 @@
-import { setTimeout } from 'node:timers/promises';
+import { contiguous } from '../log/journal/fold.js';
+import { pause } from '../concurrency/pause.js';
 import { consequence } from '../order/consequences.js';
 import type { OrderEvent } from '../order/events.js';
 import { evolve } from '../order/evolve.js';
 import { isFinished, isReadyToClose, type Order } from '../order/order.js';
-import { contiguous } from '../log/journal/time-travel.js';
 import { type Api, at } from './api.js';
 import { exitCodes, Failure } from './failure.js';
 
@@ -51,7 +51,7 @@ export async function* follow(
   let order = from;
   let hasAnswered = from !== undefined;
   let isAway = false;
-  let pause = POLL_MS.shortest;
+  let pauseMs = POLL_MS.shortest;
   for (;;) {
     if (signal?.aborted === true) return;
     let events: readonly OrderEvent[] = [];
@@ -70,8 +70,8 @@ export async function* follow(
       order = evolve(order, event);
       yield { event, order };
     }
-    pause = events.length > 0 ? POLL_MS.shortest : Math.min(pause * 1.5, POLL_MS.longest);
-    await setTimeout(pause, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
+    pauseMs = events.length > 0 ? POLL_MS.shortest : Math.min(pauseMs * 1.5, POLL_MS.longest);
+    await pause(pauseMs, signal);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
+import { fold } from '../log/journal/fold.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
-import { fold } from '../log/journal/entity-log.js';
 import { committed } from '../log/journal/durability.js';
 import { journal, readJournal } from '../log/journal/journal.js';
 import { upcastIfKnown } from '../order/upcasters.js';

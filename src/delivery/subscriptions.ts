@@ -1,16 +1,19 @@
 import type { Db } from 'mongodb';
 import { feedEnd } from '../log/feed/feed.js';
+import type { FeedPlace } from '../endpoint/endpoint.js';
 import { answering } from '../log/journal/durability.js';
 import { orderLog } from '../order-log.js';
 import { endpointViews } from './endpoints.js';
 import { healthy } from './health.js';
+import { kafkaRows } from './kafka/rows.js';
 import { subscriptionRows, waitingRows } from './rows.js';
 import { beginOf, placeIn } from './subscription.js';
 
 /** How far a subscription has come. Times are ISO-8601 UTC. */
 export interface SubscriptionStatus {
   readonly name: string;
-  readonly kind: 'webhook';
+  readonly kind: 'webhook' | 'kafka';
+  /** the URL, or the topic */
   readonly to: string;
   readonly status: 'enabled' | 'disabled' | 'deleted';
   readonly generation: number;
@@ -34,7 +37,7 @@ export interface SubscriptionStatus {
 
 const MOST = 1_000;
 
-/** The subscriptions of all endpoints that are not deleted. */
+/** The subscriptions of all endpoints that are not deleted, and of Kafka. */
 export async function subscriptionsStatus(db: Db): Promise<readonly SubscriptionStatus[]> {
   const endpoints = await endpointViews(db)
     .find({ finished: false }, answering)
@@ -42,31 +45,49 @@ export async function subscriptionsStatus(db: Db): Promise<readonly Subscription
     .limit(MOST)
     .toArray();
   const ids = endpoints.map(({ _id }) => _id);
-  const [{ generations, head }, rows, counts] = await Promise.all([
+  const [{ generations, head }, rows, counts, topics] = await Promise.all([
     feedEnd(orderLog, db, answering),
     subscriptionRows(db)
       .find({ _id: { $in: ids } }, answering)
       .toArray(),
     countWaiting(db, ids),
+    kafkaRows(db).find({}, answering).toArray(),
   ]);
+  const reached = (place: FeedPlace) => {
+    const { generation, position } = placeIn(generations, place);
+    return { generation, position, lag: Math.max(0, head - position) };
+  };
   const byId = new Map(rows.map(({ _id, ...row }) => [_id, row]));
-  return endpoints.map(({ _id: name, state }) => {
+  const ofEndpoints = endpoints.map(({ _id: name, state }): SubscriptionStatus => {
     const { status, url } = state;
     const row = byId.get(name);
-    const place = placeIn(generations, row ?? beginOf(state));
     return {
       name,
       kind: 'webhook',
       to: url,
       status,
-      ...place,
-      lag: Math.max(0, head - place.position),
+      ...reached(row ?? beginOf(state)),
       waiting: counts.get(name)?.waiting ?? 0,
       parked: counts.get(name)?.parked ?? 0,
       delivered: row?.delivered ?? 0,
       ...(row?.health ?? healthy),
     };
   });
+  const ofTopics = topics.map(({ _id: topic, delivered, health, ...place }): SubscriptionStatus => {
+    const { failure: _, ...shown } = health;
+    const nothingWaits = { waiting: 0, parked: 0 };
+    return {
+      name: 'kafka',
+      kind: 'kafka',
+      to: topic,
+      status: 'enabled',
+      ...reached(place),
+      ...nothingWaits,
+      delivered,
+      ...shown,
+    };
+  });
+  return [...ofEndpoints, ...ofTopics];
 }
 
 interface Waiting {

@@ -1,3 +1,4 @@
+import { pause } from '../concurrency/pause.js';
 import type { Limits } from './port.js';
 import { DeadlineExceeded, withTimeout } from '../outages/timeout.js';
 import { messageOf } from '../outages/message-of.js';
@@ -88,7 +89,7 @@ export function createGate(name: string, { concurrency, perSecond, timeoutMs }: 
     if (start - now > longestWaitMs)
       throw new ProviderBusy(`${name} is asked ${perSecond} times a second, and no more`);
     nextStart = start + 1_000 / perSecond;
-    await new Promise((resolve) => setTimeout(resolve, start - now));
+    await pause(start - now);
   }
 
   async function timed<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -1,14 +1,14 @@
 import { setTimeout } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
+import { contiguous } from '../log/journal/fold.js';
 import { recallCommands } from '../log/journal/command-memory.js';
 import { committed } from '../log/journal/durability.js';
 import { journal, readStored } from '../log/journal/journal.js';
 import { refusalIn } from '../log/journal/refused-update.js';
-import { contiguous } from '../log/journal/time-travel.js';
 import { latestRun } from '../log/resume/last-run.js';
 import { startAgain } from '../log/resume/start-again.js';
-import { type Message, messageId } from '../log/workflow/messages.js';
+import { hashIn, type Message, messageId } from '../log/workflow/messages.js';
 import { forgetPerson, type ForgetPerson } from '../order/commands.js';
 import type { OrderEvent } from '../order/events.js';
 import { fold } from '../order/evolve.js';
@@ -85,7 +85,7 @@ async function takeOver(
   message: ForgetMessage,
 ): Promise<void> {
   if (created === undefined) return;
-  const { orderId, commandId: creation, causationId, actor: creator } = created;
+  const { orderId, commandId: creation, actor: creator } = created;
   const { commandId, hash, correlationId, actor, onBehalfOf } = message;
   const previousRunId = (await latestRun(client, workflowId(orderId)))?.runId;
   const resumed: ResumedOrder = {
@@ -104,7 +104,7 @@ async function takeOver(
   };
   const options = orderLog.startOptions(withoutPerson(order), {
     commandId: creation,
-    hash: causationId.slice(creation.length + 1),
+    hash: hashIn(created) ?? '',
     actor: creator,
   });
   await startAgain(orderLog, { client, taskQueue }, resumed, options);

@@ -3,7 +3,7 @@ import type { Draft, Envelope, StoredEvent } from './event.js';
 import type { Facts } from './facts.js';
 
 export { versionInKey } from './decision.js';
-export { NewerEvent } from './event.js';
+export { eventId, NewerEvent } from './event.js';
 export type { Deadline, Decision, Effect, Refusal, Refused } from './decision.js';
 export type { Cause, Draft, Envelope, StoredEvent } from './event.js';
 export type { FactJudgement, Facts, FittingFact } from './facts.js';

@@ -29,6 +29,11 @@ export interface Envelope extends Cause {
   readonly schemaVersion: number;
 }
 
+/** The id of an event, in the journal and for receivers. */
+export function eventId({ orderId, version }: Pick<Envelope, 'orderId' | 'version'>): string {
+  return `${orderId}:${version}`;
+}
+
 /**
  * An event as it was written, of today's schema version or an older one. It is the same in the
  * workflow history and in the journal. `Entity.upcast` gives it today's shape.

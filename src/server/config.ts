@@ -3,16 +3,18 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { keepConnectionString, keepSecret, withoutSecrets } from '../outages/secrets.js';
 
-export const ROLES = ['write', 'read', 'worker', 'feed'] as const;
+export const ROLES = ['write', 'read', 'worker', 'feed', 'kafka'] as const;
 export type Role = (typeof ROLES)[number];
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+const SASL_MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
+
 /** At least one. */
 export type Secrets = readonly [string, ...string[]];
 
-/** TLS settings for Temporal, as the SDK takes them. */
+/** TLS settings, as Temporal's SDK takes them. */
 export interface TemporalTls {
   readonly serverRootCACertificate?: Buffer;
   readonly serverNameOverride?: string;
@@ -111,6 +113,25 @@ export interface Config {
     readonly payments: string;
     readonly inventory: string;
   };
+  /** absent if no broker is given */
+  readonly kafka?: {
+    readonly brokers: readonly { readonly host: string; readonly port: number }[];
+    /** the names of topics begin with it */
+    readonly prefix: string;
+    /** of a topic that is made */
+    readonly partitions: number;
+    readonly tls?: {
+      readonly ca?: Buffer;
+      readonly cert?: Buffer;
+      readonly key?: Buffer;
+      readonly serverName?: string;
+    };
+    readonly sasl?: {
+      readonly mechanism: (typeof SASL_MECHANISMS)[number];
+      readonly username: string;
+      readonly password: string;
+    };
+  };
   /** age from which an owed effect or a pending payment is listed for attention */
   readonly attentionAfterMs: number;
   /** whether webhooks go to private addresses too, and by http */
@@ -179,10 +200,12 @@ export function readConfig(env: Env): Config {
       'letters, digits, _ and -, at most 55',
     ) ?? 'orders';
   const keysUri = mongodb(env, 'KEYS_MONGODB_URI');
+  const kafka = readKafka(env, roles);
   const isLocal =
     isLoopback(host) &&
     (temporalAddress === undefined || isLocalServer(temporalAddress)) &&
-    (mongodbUri === undefined || isLocalUri(mongodbUri));
+    (mongodbUri === undefined || isLocalUri(mongodbUri)) &&
+    (kafka?.brokers ?? []).every((broker) => isLoopback(broker.host));
   const sandbox = oneOf(env, 'SANDBOX', ['on', 'off'], isLocal ? 'on' : 'off') === 'on';
   const masterKeyFile = value(env, 'MASTER_KEY_FILE');
   const uiUrl = value(env, 'TEMPORAL_UI_URL');
@@ -190,7 +213,7 @@ export function readConfig(env: Env): Config {
     throw bad('TEMPORAL_UI_URL', uiUrl, 'a URL such as https://temporal.example');
   const apiKey = secret(env, 'TEMPORAL_API_KEY');
   if (apiKey !== undefined) keepSecret(apiKey);
-  const tls = readTls(env, apiKey !== undefined);
+  const tls = readTls(env, 'TEMPORAL', apiKey !== undefined);
   const continueAsNewAfter = value(env, 'CONTINUE_AS_NEW_AFTER')
     ? integer(env, 'CONTINUE_AS_NEW_AFTER', 0, 10, 50_000)
     : undefined;
@@ -253,6 +276,7 @@ export function readConfig(env: Env): Config {
     },
     sandbox,
     providers: readProviders(env),
+    ...(kafka && { kafka }),
     attentionAfterMs: duration(env, 'ATTENTION_AFTER', '5m'),
     webhooksAllowPrivate: oneOf(env, 'WEBHOOKS_ALLOW_PRIVATE', ['on', 'off'], 'off') === 'on',
     reconcileEveryMs: duration(env, 'RECONCILE_INTERVAL', '5m', 1_000),
@@ -395,13 +419,59 @@ function readProviders(env: Env): Config['providers'] {
 
 function readRoles(env: Env): ReadonlySet<Role> {
   const given = value(env, 'ROLES');
-  if (given === undefined) return new Set(ROLES);
+  if (given === undefined)
+    return new Set(ROLES.filter((role) => role !== 'kafka' || value(env, 'KAFKA_BROKERS') !== undefined));
   const roles = given.split(',').map((name) => {
     const role = ROLES.find((one) => one === name.trim());
     if (role === undefined) throw bad('ROLES', given, `any of ${ROLES.join(',')}`);
     return role;
   });
   return new Set(roles);
+}
+
+/** @throws ConfigError if the role has no broker */
+function readKafka(env: Env, roles: ReadonlySet<Role>): Config['kafka'] {
+  const brokers = list(env, 'KAFKA_BROKERS', (item) => HOST_AND_PORT.test(item), 'host:port');
+  const prefix = text(env, 'KAFKA_PREFIX', 'orders');
+  matching('KAFKA_PREFIX', prefix, /^[\w.-]{1,200}$/, 'letters, digits, ".", "_" and "-", at most 200');
+  const partitions = integer(env, 'KAFKA_PARTITIONS', 6, 1, 1_000);
+  const sasl = readSasl(env);
+  const tls = readTls(env, 'KAFKA', false);
+  if (brokers.length === 0) {
+    if (!roles.has('kafka')) return undefined;
+    throw new ConfigError('KAFKA_BROKERS is missing: the role kafka needs it.');
+  }
+  const { crt: cert, key } = tls?.clientCertPair ?? {};
+  return {
+    brokers: brokers.map((broker) => {
+      const [, host = '', onPort = ''] = HOST_AND_PORT.exec(broker) ?? [];
+      return { host, port: Number(onPort) };
+    }),
+    prefix,
+    partitions,
+    ...(tls && {
+      tls: {
+        ...(tls.serverRootCACertificate && { ca: tls.serverRootCACertificate }),
+        ...(tls.serverNameOverride !== undefined && { serverName: tls.serverNameOverride }),
+        ...(cert && key && { cert, key }),
+      },
+    }),
+    ...(sasl && { sasl }),
+  };
+}
+
+const HOST_AND_PORT = /^([\w.-]+):(\d{1,5})$/;
+
+function readSasl(env: Env): NonNullable<Config['kafka']>['sasl'] {
+  const username = value(env, 'KAFKA_USERNAME');
+  const password = secret(env, 'KAFKA_PASSWORD');
+  const mechanism = oneOf(env, 'KAFKA_SASL_MECHANISM', SASL_MECHANISMS, 'SCRAM-SHA-512');
+  if (username === undefined && password === undefined) return undefined;
+  if (username === undefined) throw new ConfigError('KAFKA_USERNAME is missing: KAFKA_PASSWORD is for it.');
+  if (password === undefined)
+    throw new ConfigError('KAFKA_PASSWORD is missing: set it or KAFKA_PASSWORD_FILE.');
+  keepSecret(password);
+  return { mechanism, username, password };
 }
 
 /** With AUTH=off, all callers are on this machine: there is no limit by default. */
@@ -441,18 +511,18 @@ function isIssuer(given: string): boolean {
   return isSafe && search === '' && hash === '';
 }
 
-/** The variables have the names of Temporal's own environment configuration. */
-function readTls(env: Env, onByDefault: boolean): TemporalTls | undefined {
-  const ca = file(env, 'TEMPORAL_TLS_SERVER_CA_CERT_PATH');
-  const crt = file(env, 'TEMPORAL_TLS_CLIENT_CERT_PATH');
-  const key = file(env, 'TEMPORAL_TLS_CLIENT_KEY_PATH');
-  const serverName = value(env, 'TEMPORAL_TLS_SERVER_NAME');
+/** Temporal's variables have the names of its own environment configuration; Kafka's are like them. */
+function readTls(env: Env, of: 'TEMPORAL' | 'KAFKA', onByDefault: boolean): TemporalTls | undefined {
+  const ca = file(env, `${of}_TLS_SERVER_CA_CERT_PATH`);
+  const crt = file(env, `${of}_TLS_CLIENT_CERT_PATH`);
+  const key = file(env, `${of}_TLS_CLIENT_KEY_PATH`);
+  const serverName = value(env, `${of}_TLS_SERVER_NAME`);
   if (crt && !key)
-    throw new ConfigError('TEMPORAL_TLS_CLIENT_KEY_PATH is missing: the client certificate needs its key.');
+    throw new ConfigError(`${of}_TLS_CLIENT_KEY_PATH is missing: the client certificate needs its key.`);
   if (key && !crt)
-    throw new ConfigError('TEMPORAL_TLS_CLIENT_CERT_PATH is missing: the client key needs its certificate.');
+    throw new ConfigError(`${of}_TLS_CLIENT_CERT_PATH is missing: the client key needs its certificate.`);
   const impliedByOthers = onByDefault || ca !== undefined || crt !== undefined || serverName !== undefined;
-  if (oneOf(env, 'TEMPORAL_TLS', ['true', 'false'], impliedByOthers ? 'true' : 'false') === 'false')
+  if (oneOf(env, `${of}_TLS`, ['true', 'false'], impliedByOthers ? 'true' : 'false') === 'false')
     return undefined;
   return {
     ...(ca && { serverRootCACertificate: ca }),

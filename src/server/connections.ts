@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 import { type Db, MongoClient, type MongoClientOptions } from 'mongodb';
+import { retryUntilDone } from '../concurrency/retry-until-done.js';
 import { type KeyStore, openKeyStore } from '../access/persons/key-store.js';
 import type { MasterKeys } from '../access/persons/master-keys.js';
 import { openWebhookSecrets, type WebhookSecrets } from '../access/webhook-secrets.js';
@@ -130,12 +130,5 @@ function clientOf(uri: string, options: MongoClientOptions): MongoClient {
  * closed.
  */
 async function connectUntilDone(client: MongoClient, closed: AbortSignal): Promise<void> {
-  while (!closed.aborted) {
-    try {
-      await client.connect();
-      return;
-    } catch {
-      await setTimeout(RECONNECT_EVERY_MS);
-    }
-  }
+  await retryUntilDone(async () => await client.connect(), { signal: closed, pauseMs: RECONNECT_EVERY_MS });
 }

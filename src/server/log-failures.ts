@@ -1,4 +1,5 @@
 import type { Step } from '../order-log.js';
+import { orderOf } from '../order/effects.js';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import type { Logger } from './logger.js';
@@ -66,7 +67,7 @@ function subjectOf(input: unknown, workflowId: string | undefined) {
   const { events, effect } = input;
   const [first] = events;
   return {
-    orderId: first?.orderId ?? effect?.key.split(':', 1)[0],
+    orderId: first?.orderId ?? (effect && orderOf(effect.key)),
     correlationId: effect?.correlationId ?? events.at(-1)?.correlationId,
     ...(effect && { effect: effect.key }),
   };

@@ -1,8 +1,8 @@
-import { setTimeout } from 'node:timers/promises';
 import { Client, type Connection } from '@temporalio/client';
 import { msToTs, optionalTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
+import { retryUntilDone } from '../concurrency/retry-until-done.js';
 import type { Config } from './config.js';
 import type { Mongo } from './connections.js';
 import type { Logger } from './logger.js';
@@ -54,24 +54,16 @@ export async function setUp({
 }: SetUpOptions): Promise<void> {
   const { namespace, taskQueue } = config.temporal;
   const untilDone = async (title: string, work: () => Promise<unknown>): Promise<void> => {
-    const changes = logChanges(logger, {
+    const health = logChanges(logger, {
       fails: (problem) => `${title} is not set up yet: ${problem}`,
       works: `${title} is set up.`,
     });
-    for (
-      let backOffMs = FIRST_BACK_OFF_MS;
-      !abort.aborted;
-      backOffMs = Math.min(backOffMs * 2, LONGEST_BACK_OFF_MS)
-    ) {
-      try {
-        await work();
-        changes.worked();
-        return;
-      } catch (error) {
-        changes.failed(error);
-        await setTimeout(backOffMs, undefined, { signal: abort }).catch(() => undefined);
-      }
-    }
+    await retryUntilDone(work, {
+      signal: abort,
+      pauseMs: FIRST_BACK_OFF_MS,
+      longestPauseMs: LONGEST_BACK_OFF_MS,
+      health,
+    });
   };
   await Promise.all([
     untilDone('Temporal', async () => {

@@ -26,6 +26,7 @@ import {
   limits,
   type Terms,
 } from '../../order/commands.js';
+import { pause } from '../../concurrency/pause.js';
 import { decide } from '../../order/decide.js';
 import { orders } from '../../order/entity.js';
 import type { OrderEvent } from '../../order/events.js';
@@ -48,6 +49,7 @@ import { commandIdOf, keyOf } from '../../log/workflow/command-id.js';
 import { eventsOf } from '../../log/workflow/preview.js';
 import {
   causeOf,
+  hashIn,
   type EntityPreview,
   type Message,
   messageId,
@@ -783,17 +785,12 @@ interface Created {
 
 function createdBy(first: OrderEvent): Created {
   const keyId = first.type === 'OrderCreated' ? keyIdIn(first.data.customer.name) : undefined;
-  return { hash: hashPart(first.causationId), keyId };
+  return { hash: hashIn(first), keyId };
 }
 
 function startedWith({ memo }: { readonly memo?: Record<string, unknown> | undefined }): Created {
   const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
   return { hash: text(memo?.['hash']), keyId: text(memo?.['keyId']) };
-}
-
-/** The `hash` of a `messageId`. */
-function hashPart(causationId: string): string {
-  return causationId.slice(causationId.lastIndexOf('.') + 1);
 }
 
 /**
@@ -882,10 +879,6 @@ function stale({ version, status }: Order, expectedVersion: number): Refused {
     version,
     status,
   };
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /**

@@ -1,10 +1,11 @@
 import type { Db } from 'mongodb';
+import { contiguous } from '../../log/journal/fold.js';
 import { fold } from '../../order/evolve.js';
 import type { Order } from '../../order/order.js';
 import { upcast } from '../../order/upcasters.js';
 import { answering } from '../../log/journal/durability.js';
 import { truncationPoints, readStored } from '../../log/journal/journal.js';
-import { type Diff, diff, eventsUntil, type Moment, contiguous } from '../../log/journal/time-travel.js';
+import { type Diff, diff, eventsUntil, type Moment } from '../../log/journal/time-travel.js';
 import { HttpProblem } from '../problem.js';
 import { badQuery } from './instant.js';
 import type { OrderReader } from './order-reader.js';

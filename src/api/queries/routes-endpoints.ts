@@ -22,9 +22,9 @@ const config = { access: 'webhooks:write' } as const;
 const LARGEST_PAGE = 200;
 
 const Subscription = closed({
-  name: Type.String({ description: "the endpoint's id" }),
-  kind: Type.Enum(['webhook']),
-  to: Type.String({ description: 'the URL' }),
+  name: Type.String({ description: "the endpoint's id, or `kafka`" }),
+  kind: Type.Enum(['webhook', 'kafka']),
+  to: Type.String({ description: 'the URL, or the topic' }),
   status: Type.Enum(['enabled', 'disabled', 'deleted']),
   generation: Type.Integer(),
   position: Type.Integer({ description: 'everything up to it was delivered, or waits' }),

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
+import { contiguous } from '../../log/journal/fold.js';
 import { type AttentionDeps, attentionOf } from '../../attention/list.js';
 import { isConcerned } from '../../attention/rows.js';
 import { upcastIfKnown } from '../../order/upcasters.js';
@@ -8,7 +9,7 @@ import { toView } from '../../order/view.js';
 import { answering } from '../../log/journal/durability.js';
 import { foldHistory } from '../../log/journal/history.js';
 import { readStored } from '../../log/journal/journal.js';
-import { type Moment, contiguous } from '../../log/journal/time-travel.js';
+import type { Moment } from '../../log/journal/time-travel.js';
 import type { Kind } from '../admission.js';
 import { Event, Order } from '../order-shapes.js';
 import type { PersonsAtEdge } from '../persons.js';

@@ -12,6 +12,7 @@ import { Fenced } from './fencing.js';
 import type { LocalPublisher } from './tail.js';
 import { beginGeneration, type FeedState, feedState, firstGeneration, Generations } from './generations.js';
 import { lostPositions } from './lost-positions.js';
+import { eventId } from '../entity.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { journal } from '../journal/journal.js';
 
@@ -269,9 +270,10 @@ class Leader {
   async stamp(inserts: readonly JournalInsert[]): Promise<void> {
     const due = await this.due(inserts);
     if (due.length === 0) return;
-    const events = new Map(inserts.map(({ orderId, version, event }) => [`${orderId}:${version}`, event]));
-    const given = due.map(({ orderId, version }, index) => {
-      const id = `${orderId}:${version}`;
+    const events = new Map(inserts.map((insert) => [eventId(insert), insert.event]));
+    const given = due.map((event, index) => {
+      const id = eventId(event);
+      const { orderId } = event;
       return { id, orderId, position: this.position + index + 1, event: events.get(id) };
     });
     await journal(this.log, this.db).bulkWrite(

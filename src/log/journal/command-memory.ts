@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import type { Draft, Envelope, State } from '../entity.js';
 import { answerOf } from '../workflow/answer.js';
 import { isSameCommand, keyOf } from '../workflow/command-id.js';
-import type { Remembered } from '../workflow/messages.js';
+import { hashIn, type Remembered } from '../workflow/messages.js';
 import { committed } from './durability.js';
 import { type EntityLog, stateViews } from './entity-log.js';
 import { journal, truncationPoints, readJournal } from './journal.js';
@@ -47,15 +47,6 @@ export function commandIn<S extends State, D extends Draft>(
     ...(hash !== undefined && { hash }),
     answer: { ...answerOf(after, events, log.entity.told), requestId: '' },
   };
-}
-
-/**
- * The hash of the message that caused the event. Undefined for the events of a fact that settled an
- * effect: their cause is the effect's key.
- */
-function hashIn({ commandId, causationId }: Envelope): string | undefined {
-  const prefix = `${commandId}.`;
-  return causationId.startsWith(prefix) ? causationId.slice(prefix.length) : undefined;
 }
 
 /** Outcomes and deadlines have the same id as command and cause; no message caused them. */

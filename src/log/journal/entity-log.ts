@@ -1,6 +1,6 @@
 import type { WorkflowStartOptions } from '@temporalio/client';
 import type { Db, IndexDescription } from 'mongodb';
-import type { Decider, Draft, Effect, Entity, Envelope, State } from '../entity.js';
+import type { Decider, Draft, Effect, Entity, State } from '../entity.js';
 
 /**
  * The log of a kind of entity, whichever it is. Its collections have the entity's name:
@@ -126,15 +126,4 @@ export function workflowIdOf({ entity }: Pick<AnyLog, 'entity'>, id: string): st
 
 export function stateViews({ view }: AnyLog, db: Db) {
   return db.collection<StateDocument<State>>(view.collection);
-}
-
-/** The state after these events; undefined if there are none, and no state before them. */
-export function fold<S extends State, D extends Draft>(
-  { entity: { evolve } }: EntityLog<S, D>,
-  events: Iterable<D & Envelope>,
-  before?: S,
-): S | undefined {
-  let state = before;
-  for (const event of events) state = evolve(state, event);
-  return state;
 }

@@ -2,16 +2,17 @@ import type { Client } from '@temporalio/client';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { requiredTsToMs } from '@temporalio/common/lib/time.js';
 import proto, { type temporal } from '@temporalio/proto';
+import { fold } from './fold.js';
 import { append } from '../append.js';
 import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
 import {
+  causeOf,
   type ContinuedEntity,
   type EntityStep,
-  messageId,
   type NewEntity,
   type ResumedEntity,
 } from '../workflow/messages.js';
-import { type AnyLog, type EntityLog, fold, workflowIdOf } from './entity-log.js';
+import { type AnyLog, type EntityLog, workflowIdOf } from './entity-log.js';
 import { forkFailure } from './fork.js';
 import { type Execution, type HistoryEvent, historyEvents, type ReadOptions } from './history-events.js';
 import { isSameEvent, resumptionType } from './journal.js';
@@ -62,7 +63,7 @@ export async function readHistoryLog<S extends State, D extends Draft>(
   if (first === undefined) return undefined;
   const start = await startOf<S>(client, first);
   const base = 'order' in start ? start : undefined;
-  const logged = contiguous(log, [...(base?.unrecorded ?? []), ...(await loggedEvents(client, runs))]);
+  const logged = deduplicated(log, [...(base?.unrecorded ?? []), ...(await loggedEvents(client, runs))]);
   const isForecast = logged.length === 0 && 'create' in start;
   const events = isForecast ? forecast(log, start, acceptedAt(first)) : logged;
   const firstVersion = events[0]?.version ?? (base?.order.version ?? 0) + 1;
@@ -170,7 +171,7 @@ async function decoded(client: Client, payloads: Payloads): Promise<readonly unk
 }
 
 /** Drops events that were sent again, and checks that they are the same. */
-function contiguous<S extends State, D extends Draft>(
+function deduplicated<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   sent: readonly StoredEvent[],
 ): readonly (D & Envelope)[] {
@@ -195,18 +196,9 @@ function forecast<S extends State, D extends Draft>(
   { orderId, create }: NewEntity,
   occurredAt: string,
 ): readonly (D & Envelope)[] {
-  const { data, commandId, correlationId, actor, onBehalfOf } = create;
-  const decision = entity.decide(undefined, entity.creation, data, occurredAt);
+  const decision = entity.decide(undefined, entity.creation, create.data, occurredAt);
   if ('refusal' in decision) return [];
-  const cause = {
-    occurredAt,
-    commandId,
-    correlationId,
-    causationId: messageId(create),
-    actor,
-    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
-  };
-  return append(entity, orderId, undefined, decision.events, cause).events;
+  return append(entity, orderId, undefined, decision.events, causeOf(create, occurredAt)).events;
 }
 
 /**

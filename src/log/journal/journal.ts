@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ClientSession, Db, Filter } from 'mongodb';
-import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
+import { type Draft, type Envelope, eventId, type State, type StoredEvent } from '../entity.js';
 import { batches } from '../../concurrency/async-iterables.js';
 import { asStored, committed, durable, isDuplicateKey, type QueryTime } from './durability.js';
 import type { AnyLog, EntityLog } from './entity-log.js';
@@ -100,7 +100,7 @@ export async function insertIntoJournal(
   const recordedAt = new Date().toISOString();
   const documents = events.map((event) => ({
     ...event,
-    _id: `${event.orderId}:${event.version}`,
+    _id: eventId(event),
     recordedAt,
     unsequenced: true as const,
   }));
@@ -251,7 +251,7 @@ async function withoutRecorded(
   options: Writing,
 ): Promise<readonly StoredEvent[]> {
   const resumed = resumptionType(log);
-  const ids = events.map((event) => `${event.orderId}:${event.version}`);
+  const ids = events.map(eventId);
   const found = await journal(log, db)
     .find({ _id: { $in: ids } }, { ...options, ...committed })
     .toArray();

@@ -7,7 +7,7 @@ import { appendToJournal, insertIntoJournal, holdsTruncatedLog, refuseReplacedRu
 import { createBatcher } from '../../concurrency/batcher.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { RecentStates } from './recent-states.js';
-import { type Replacement, extended, insertViews, projectState, replaceViews } from './state-view.js';
+import { type Replacement, foldFollowing, insertViews, projectState, replaceViews } from './state-view.js';
 
 /** The size of a worker's workflow cache: with one worker, these are the active entities. */
 const recentStates = 1_000;
@@ -111,7 +111,7 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
   ): Promise<S | undefined> {
     if (events[0]?.version !== known.version + 1 || known.resumed?.version !== resumption) return undefined;
     if (!(await insert(events))) return undefined;
-    const state = extended(log, known, events);
+    const state = foldFollowing(log, known, events);
     return state !== undefined && (await replace({ state, seen: known.version })) ? state : undefined;
   }
 

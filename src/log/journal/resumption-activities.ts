@@ -1,9 +1,9 @@
 import type { Db } from 'mongodb';
+import { contiguous } from './fold.js';
 import type { StoredEvent } from '../entity.js';
 import type { AnyLog } from './entity-log.js';
 import { insertIntoJournal, isSameEvent, readStored, type StoredRecord } from './journal.js';
 import { setAside } from './set-aside.js';
-import { contiguous } from './time-travel.js';
 import type { ResumptionActivities } from '../workflow/messages.js';
 
 /**

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import type { StoredEvent } from '../entity.js';
+import { eventId, type StoredEvent } from '../entity.js';
 import { committed, durable } from './durability.js';
 import type { AnyLog } from './entity-log.js';
 import { journal, type JournalDocument } from './journal.js';
@@ -21,7 +21,7 @@ export function eventsSetAside({ entity }: AnyLog, db: Db) {
 export async function setAside(log: AnyLog, db: Db, events: readonly StoredEvent[]): Promise<void> {
   for (const { orderId, version, occurredAt, causationId, type } of events) {
     // Matches this event only: another one may have taken its version meanwhile.
-    const filter = { _id: `${orderId}:${version}`, occurredAt, causationId, type };
+    const filter = { _id: eventId({ orderId, version }), occurredAt, causationId, type };
     const found = await journal(log, db).findOne(filter, committed);
     if (found === null) continue;
     const { _id, ...event } = found;

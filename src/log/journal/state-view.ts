@@ -2,6 +2,7 @@ import type { ClientSession, Db } from 'mongodb';
 import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
 import { committed, durable, isDuplicateKey } from './durability.js';
 import { type AnyLog, documentOf, type EntityLog, type StateDocument, stateViews } from './entity-log.js';
+import { contiguous, fold } from './fold.js';
 import { readJournal, readJournals, upcastRecord } from './journal.js';
 
 export async function ensureStateViewIndexes(log: AnyLog, db: Db): Promise<void> {
@@ -143,16 +144,13 @@ export async function insertViews<S extends State, D extends Draft>(
 }
 
 /** The state after these events; undefined if they do not follow it without a gap. */
-export function extended<S extends State, D extends Draft>(
+export function foldFollowing<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   state: S,
   events: readonly StoredEvent[],
 ): S | undefined {
-  const after = foldContiguous(
-    log,
-    state,
-    events.map((event) => log.entity.upcast(event)),
-  );
+  const upcast = events.map((event) => log.entity.upcast(event));
+  const after = fold(log, contiguous(upcast, state.version), state);
   return after?.version === state.version + events.length ? after : undefined;
 }
 
@@ -189,13 +187,13 @@ export async function replaceViews<S extends State, D extends Draft>(
   return matchedCount === replacements.length;
 }
 
-/** What events lead to; `ahead` is the last version behind a gap. */
+/** What events lead to; `ahead` is the last version after a gap. */
 function folded<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   before: S | undefined,
   recorded: readonly (D & Envelope)[],
 ): { readonly state: S | undefined; readonly ahead: number | undefined } {
-  const state = foldContiguous(log, before, recorded);
+  const state = fold(log, contiguous(recorded, before?.version), before);
   const last = recorded.at(-1)?.version;
   const isBehind = state !== undefined && last !== undefined && last > state.version;
   return { state, ahead: isBehind ? last : undefined };
@@ -212,19 +210,6 @@ async function viewOf<S extends State, D extends Draft>(
     ...(ahead !== undefined && { ahead }),
     ...(recorder !== undefined && { recorder }),
   };
-}
-
-function foldContiguous<S extends State, D extends Draft>(
-  { entity: { evolve } }: EntityLog<S, D>,
-  before: S | undefined,
-  events: readonly (D & Envelope)[],
-): S | undefined {
-  let state = before;
-  for (const event of events) {
-    if (event.version !== (state?.version ?? 0) + 1) break;
-    state = evolve(state, event);
-  }
-  return state;
 }
 
 async function insert(

@@ -1,4 +1,4 @@
-import type { StoredEvent } from '../entity.js';
+import { eventId, type StoredEvent } from '../entity.js';
 
 /**
  * Counts, for one process, the steps that its workers have not recorded yet and the attempts that
@@ -34,7 +34,7 @@ export function createStepTally(): StepTally {
   return {
     failures,
     async recording([first], record) {
-      const id = first && `${first.orderId}:${first.version}`;
+      const id = first && eventId(first);
       if (first !== undefined && id !== undefined) {
         const { orderId, occurredAt } = first;
         open.set(id, { id, orderId, occurredAt, givenAt: Date.now() });

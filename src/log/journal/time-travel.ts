@@ -1,25 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Cause, Draft, Envelope, State } from '../entity.js';
-import { type EntityLog, fold, type Shape } from './entity-log.js';
+import type { EntityLog, Shape } from './entity-log.js';
+import { contiguous, fold } from './fold.js';
 
 /**
  * A point in an entity's life: after the event of a version, or after all events up to a time
  * (ISO-8601 UTC).
  */
 export type Moment = { readonly version: number } | { readonly at: string };
-
-/**
- * The events after version `after` up to the first gap. Later ones cannot be used yet.
- *
- * @param events ascending
- */
-export function contiguous<E extends Pick<Envelope, 'version'>>(
-  events: readonly E[],
-  after = 0,
-): readonly E[] {
-  const end = events.findIndex(({ version }, index) => version !== after + 1 + index);
-  return end === -1 ? events : events.slice(0, end);
-}
 
 /**
  * The events of an entity up to a moment, or up to a gap.

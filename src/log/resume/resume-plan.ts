@@ -1,8 +1,8 @@
+import { contiguous, fold } from '../journal/fold.js';
 import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
-import { type EntityLog, fold } from '../journal/entity-log.js';
+import type { EntityLog } from '../journal/entity-log.js';
 import type { HistoryLog } from '../journal/history.js';
 import { isSameEvent } from '../journal/journal.js';
-import { contiguous } from '../journal/time-travel.js';
 
 /** What is known of an entity. The fields have to be read in this order. */
 export interface Known<S extends State, D extends Draft> {

@@ -22,6 +22,7 @@ import {
   type ResumeRequest,
   type Signal,
   stateQuery,
+  hashIn,
 } from '../workflow/messages.js';
 import { type LastRun, readLastRun } from './last-run.js';
 import { type Plan, planResumption } from './resume-plan.js';
@@ -334,14 +335,13 @@ async function startResumed<S extends State, D extends Draft>(
 ): Promise<boolean> {
   const [created] = journal;
   if (created === undefined) return false;
-  const { commandId, causationId } = created;
   const carried = messages.slice(0, countThatFit(messages));
   const resumed: ResumedEntity<S> = {
     orderId,
     resume: { ...command, ...(run === undefined ? {} : { previousRunId: run.runId }), messages: carried },
     ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
   };
-  const options = log.startOptions(state, { ...created, hash: causationId.slice(commandId.length + 1) });
+  const options = log.startOptions(state, { ...created, hash: hashIn(created) ?? '' });
   const isStarted = await startAgain(log, { client, taskQueue }, resumed, options);
   const handle = client.workflow.getHandle(workflowIdOf(log, orderId));
   if (isStarted)

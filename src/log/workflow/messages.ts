@@ -61,6 +61,15 @@ export function messageId({ commandId, hash }: Pick<Message, 'commandId' | 'hash
   return `${commandId}.${hash}`;
 }
 
+/**
+ * The hash of the message that led to an event. Undefined for the events of an outcome, of a deadline,
+ * and of a fact that settled an effect: their cause is the effect or the deadline.
+ */
+export function hashIn({ commandId, causationId }: Pick<Cause, 'commandId' | 'causationId'>) {
+  const prefix = `${commandId}.`;
+  return causationId.startsWith(prefix) ? causationId.slice(prefix.length) : undefined;
+}
+
 /** The cause of the events that a message leads to. */
 export function causeOf(
   message: Pick<Message, 'commandId' | 'hash' | 'correlationId' | 'actor' | 'onBehalfOf'>,

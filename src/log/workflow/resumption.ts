@@ -11,14 +11,14 @@ import type { Draft, Effect, Entity, Envelope, State, StoredEvent } from '../ent
 import { answerOf, didNothing } from './answer.js';
 import { keyOf } from './command-id.js';
 import {
+  causeOf,
   type ContinuedEntity,
   type EntityEnd,
   type LogActivities,
-  messageId,
+  hashIn,
   type Remembered,
   rememberedCommands,
   type ResumedEntity,
-  type ResumeRequest,
   type ResumptionActivities,
   type Signal,
   superseded,
@@ -74,7 +74,7 @@ export async function takeOver<S extends State, D extends Draft, F extends Effec
     if (taken === undefined)
       throw ApplicationFailure.nonRetryable(`the journal has no event of ${entity.name} ${orderId}`, 'NoLog');
     const data = { reason, ...(previousRunId !== undefined && { previousRunId }) };
-    const resumed = append(entity, orderId, taken.order, [entity.resumption(data)], causeOf(resume));
+    const resumed = append(entity, orderId, taken.order, [entity.resumption(data)], causeOf(resume, new Date().toISOString()));
     const [resumption] = resumed.events;
     if (resumption === undefined || !(await claimResumption({ resumption }))) continue;
     return {
@@ -145,9 +145,8 @@ function remember(
   event: Draft & Envelope,
   { events: added, ...answer }: Omit<Remembered['answer'], 'requestId'>,
 ): readonly Remembered[] {
-  const { commandId, causationId, version } = event;
-  const prefix = `${commandId}.`;
-  const hash = causationId.startsWith(prefix) ? causationId.slice(prefix.length) : undefined;
+  const { commandId, version } = event;
+  const hash = hashIn(event);
   const first = known.find((entry) => entry.commandId === commandId && entry.hash !== undefined);
   // This event rejects another command that reused the key. The key belongs to the first.
   if (hash !== undefined && first !== undefined && first.hash !== hash) return known;
@@ -161,11 +160,4 @@ function remember(
     answer: { ...before, ...answer, events: [...events, ...added], requestId: '' },
   };
   return [...(isSame ? known.slice(0, -1) : known), command];
-}
-
-function causeOf(resume: ResumeRequest) {
-  const { commandId, correlationId, actor, onBehalfOf } = resume;
-  const occurredAt = new Date().toISOString();
-  const cause = { occurredAt, commandId, correlationId, causationId: messageId(resume), actor };
-  return onBehalfOf === undefined ? cause : { ...cause, onBehalfOf };
 }

@@ -1,5 +1,5 @@
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
+import { pause } from '../../concurrency/pause.js';
 import { embeddedMongodbUri } from '../config.js';
 import { messageOf } from '../../outages/message-of.js';
 import { isObject } from './files.js';
@@ -121,7 +121,7 @@ async function watch(
 ): Promise<void> {
   let pauseMs = LOOK_EVERY_MS;
   while (!leaving.aborted) {
-    await setTimeout(pauseMs, undefined, { signal: leaving }).catch(() => undefined);
+    await pause(pauseMs, leaving);
     if (leaving.aborted || server.isAlive()) continue;
     report(`${server.title} is gone; starting it again on its data.`);
     try {

@@ -1,5 +1,5 @@
-import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
+import { pause } from '../../concurrency/pause.js';
 import { openChangeStream } from '../../concurrency/change-batches.js';
 import type { OrderDocument } from '../orders.js';
 
@@ -62,7 +62,7 @@ export function followOrders(db: Db, listener: OrderChangeListener, liveForMs = 
       // MongoDB is away, or the stream ended because the collection was dropped.
       await follow().catch(() => undefined);
       upToDateAt = Number.NEGATIVE_INFINITY;
-      await setTimeout(OPEN_AGAIN_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
+      await pause(OPEN_AGAIN_MS, stopping.signal);
     }
   }
 

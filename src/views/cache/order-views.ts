@@ -1,5 +1,5 @@
-import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
+import { pause } from '../../concurrency/pause.js';
 import { committed } from '../../log/journal/durability.js';
 import { undefinedInOutage } from '../../outages/mongo-outage.js';
 import { createBatcher } from '../../concurrency/batcher.js';
@@ -141,7 +141,7 @@ export function openOrderViews(db: Db, liveForMs?: number): OrderViews {
           if (seen !== undefined && isEnough(seen)) return seen;
           const pauseMs = Math.min(stream.isLive() ? LIVE_PAUSE_MS : blindMs, giveUpAt - Date.now());
           if (pauseMs <= 0) return seen;
-          await setTimeout(pauseMs, undefined, { signal: wake.signal }).catch(() => undefined);
+          await pause(pauseMs, wake.signal);
           if (seen !== undefined && isEnough(seen)) return seen;
         }
       } finally {

@@ -1,4 +1,5 @@
 import type { Db } from 'mongodb';
+import { eventId } from '../../entity.js';
 import type { PositionedEvent } from '../../feed/feed.js';
 import { messageOf } from '../../../outages/message-of.js';
 
@@ -43,7 +44,7 @@ export function toParked(
 ): ParkedEvent {
   const at = new Date().toISOString();
   const event = {
-    _id: `${collection}:${orderId}:${version}`,
+    _id: `${collection}:${eventId({ orderId, version })}`,
     view,
     collection,
     orderId,

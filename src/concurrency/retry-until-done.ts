@@ -1,0 +1,29 @@
+import { pause } from './pause.js';
+
+export interface Retrying {
+  /** ends it */
+  readonly signal: AbortSignal;
+  /** before the second attempt; twice as long before each further one */
+  readonly pauseMs: number;
+  /** by default, each pause is `pauseMs` */
+  readonly longestPauseMs?: number;
+  /** told of each attempt */
+  readonly health?: { failed(error: unknown): void; worked(): void };
+}
+
+/** Attempts the work until it succeeds, or `signal` aborts. It never fails. */
+export async function retryUntilDone(
+  work: () => Promise<unknown>,
+  { signal, pauseMs, longestPauseMs = pauseMs, health }: Retrying,
+): Promise<void> {
+  for (let restMs = pauseMs; !signal.aborted; restMs = Math.min(restMs * 2, longestPauseMs)) {
+    try {
+      await work();
+      health?.worked();
+      return;
+    } catch (error) {
+      health?.failed(error);
+      await pause(restMs, signal);
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import type { Db } from 'mongodb';
+import { readFeed, skipLostPositions } from '../../log/feed/feed.js';
+import { feedGenerations } from '../../log/feed/generations.js';
+import type { LeasedTask } from '../../log/feed/leased-tasks.js';
+import type { FeedTail } from '../../log/feed/tail.js';
+import { orderLog } from '../../order-log.js';
+import { placeIn } from '../subscription.js';
+import { kafkaProblem, type KafkaSettings, topicsOf } from './connection.js';
+import { groups, recordOf } from './records.js';
+import { noteFailed, notePublished } from './rows.js';
+import { openSession, type Session } from './session.js';
+
+export interface PublishingDeps {
+  readonly db: Db;
+  /** of the feed of orders */
+  readonly tail: FeedTail;
+  readonly settings: KafkaSettings;
+}
+
+export const publishingTask = 'publish-kafka';
+const PAGE = 1_000;
+const LOOK_EVERY_MS = 10_000;
+
+/** The task that publishes the feed in a topic of Kafka. */
+export function publishFeed(deps: PublishingDeps): LeasedTask {
+  const { db, settings } = deps;
+  const { events: topic } = topicsOf(settings);
+  return {
+    name: publishingTask,
+    async work(signal, heartbeat) {
+      try {
+        const session = await openSession(settings);
+        try {
+          await publish(deps, session, signal, heartbeat);
+        } finally {
+          await session.close().catch(() => undefined);
+        }
+      } catch (error) {
+        const problem = kafkaProblem(error);
+        if (!signal.aborted) await noteFailed(db, topic, problem).catch(() => undefined);
+        throw new Error(problem, { cause: error });
+      }
+    },
+  };
+}
+
+async function publish(
+  { db, tail, settings }: PublishingDeps,
+  session: Session,
+  signal: AbortSignal,
+  heartbeat: () => void,
+): Promise<void> {
+  const { events: topic } = topicsOf(settings);
+  await notePublished(db, topic, session.checkpoint, 0);
+  let generations = await feedGenerations(orderLog, db);
+  while (!signal.aborted) {
+    heartbeat();
+    const { generation, position } = placeIn(generations, session.checkpoint);
+    const events = await readFeed(orderLog, db, position, PAGE);
+    const last = events.at(-1)?.position ?? (await skipLostPositions(orderLog, db, position));
+    // Asked after the events were read, so they are of this generation.
+    generations = await feedGenerations(orderLog, db);
+    if (generations.current.generation !== generation) continue;
+    const records = events.map((event) => ({
+      record: recordOf(topic, event, generation),
+      position: event.position,
+    }));
+    for (const group of groups(records)) {
+      if (signal.aborted) return;
+      const place = { generation, position: group.at(-1)?.position ?? last };
+      await session.publish(
+        group.map(({ record }) => record),
+        place,
+      );
+      await notePublished(db, topic, place, group.length);
+    }
+    if (events.length > 0) continue;
+    if (last > position) await session.publish([], { generation, position: last });
+    else await tail.waitBeyond(position, signal, LOOK_EVERY_MS);
+  }
+}

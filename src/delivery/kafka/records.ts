@@ -1,0 +1,43 @@
+import type { MessageToProduce } from '@platformatic/kafka';
+import type { PositionedEvent } from '../../log/feed/feed.js';
+import { upcastIfKnown } from '../../order/upcasters.js';
+import { cloudEventOf } from '../cloud-events.js';
+
+export type TextRecord = MessageToProduce<string, string, string, string>;
+
+/**
+ * An event as a record: the binary form of CloudEvents for Kafka, in which each attribute is a
+ * header, and the value is the data. Persons are sealed in it, as they are in the log.
+ */
+export function recordOf(topic: string, event: PositionedEvent, generation: number): TextRecord {
+  const { data, datacontenttype, ...attributes } = cloudEventOf(upcastIfKnown(event), generation, 'event');
+  const headers = Object.entries(attributes).map(([name, value]) => [`ce_${name}`, String(value)] as const);
+  return {
+    topic,
+    key: event.orderId,
+    value: JSON.stringify(data),
+    headers: new Map([['content-type', datacontenttype], ...headers]),
+  };
+}
+
+/**
+ * Groups records so that none of the groups is too large for a broker, whose default limit is a
+ * megabyte; a larger record is a group of its own.
+ */
+export function* groups<R extends { readonly record: TextRecord }>(records: readonly R[]): Generator<R[]> {
+  let group: R[] = [];
+  let bytes = 0;
+  for (const one of records) {
+    const size = Buffer.byteLength(one.record.value ?? '') + HEADERS_BYTES;
+    if (group.length > 0 && bytes + size > MOST_BYTES) {
+      yield group;
+      [group, bytes] = [[], 0];
+    }
+    group.push(one);
+    bytes += size;
+  }
+  if (group.length > 0) yield group;
+}
+
+const MOST_BYTES = 900_000;
+const HEADERS_BYTES = 400;

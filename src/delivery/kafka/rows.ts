@@ -1,0 +1,49 @@
+import type { Db } from 'mongodb';
+import type { FeedPlace } from '../../endpoint/endpoint.js';
+import { durable } from '../../log/journal/durability.js';
+import { type Health, healthy, succeeded } from '../health.js';
+
+/**
+ * How far a topic has come, for people: Kafka has the checkpoint. It is written after each
+ * transaction, so it may lag by one.
+ */
+export interface KafkaRow extends FeedPlace {
+  /** the topic */
+  readonly _id: string;
+  readonly health: Health & { readonly failure?: string };
+  /** events that were published */
+  readonly delivered: number;
+}
+
+export const kafkaRows = (db: Db) => db.collection<KafkaRow>('kafka_subscriptions');
+
+export async function notePublished(
+  db: Db,
+  _id: string,
+  { generation, position }: FeedPlace,
+  delivered: number,
+): Promise<void> {
+  const $set = { generation, position, health: succeeded(Date.now()) };
+  await kafkaRows(db).updateOne({ _id }, { $set, $inc: { delivered } }, { upsert: true });
+}
+
+export async function noteFailed(db: Db, _id: string, failure: string): Promise<void> {
+  const now = new Date().toISOString();
+  const health = { $mergeObjects: [healthy, '$health', { failure }] };
+  const failures = { $add: [{ $ifNull: ['$health.failures', 0] }, 1] };
+  const failingSince = { $ifNull: ['$health.failingSince', now] };
+  const first = { generation: { $ifNull: ['$generation', 1] }, position: { $ifNull: ['$position', 0] } };
+  await kafkaRows(db).updateOne(
+    { _id },
+    [
+      {
+        $set: {
+          ...first,
+          delivered: { $ifNull: ['$delivered', 0] },
+          health: { $mergeObjects: [health, { failures, failingSince }] },
+        },
+      },
+    ],
+    { upsert: true, ...durable },
+  );
+}

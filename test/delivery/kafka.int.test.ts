@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Db } from 'mongodb';
+import { publishFeed } from '../../src/delivery/kafka/publishing.js';
+import { openSession } from '../../src/delivery/kafka/session.js';
+import { subscriptionsStatus } from '../../src/delivery/subscriptions.js';
+import { feedHead } from '../../src/log/feed/feed.js';
+import { beginGeneration } from '../../src/log/feed/generations.js';
+import { eventOf, journal } from '../../src/log/journal/journal.js';
+import { orderLog } from '../../src/order-log.js';
+import { placedOrder, startTestApi, type TestApi } from '../support/api.js';
+import { type Broker, startBroker } from '../support/kafka/broker.js';
+import { headersOf, positionsOf, readTopic, settingsOf } from '../support/kafka/topics.js';
+import { startSequencing } from '../support/sequencing.js';
+import { until } from '../support/until.js';
+
+let api: TestApi;
+let db: Db;
+let broker: Broker;
+let stopSequencing: (() => Promise<void>) | undefined;
+
+beforeAll(async () => {
+  [api, broker] = await Promise.all([startTestApi(), startBroker()]);
+  ({ db } = api.mongo);
+  await api.startWorker();
+  stopSequencing = startSequencing(db);
+});
+afterAll(async () => {
+  await stopSequencing?.();
+  await Promise.all([api?.close(), broker?.stop()]);
+});
+
+/** The task of the role `kafka`. */
+function startPublishing() {
+  const stopping = new AbortController();
+  const { work } = publishFeed({ db, tail: api.tail, settings: settingsOf(broker) });
+  const done = work(stopping.signal, () => undefined);
+  return {
+    done,
+    async stop() {
+      stopping.abort();
+      await done;
+    },
+  };
+}
+
+const published = () => readTopic(settingsOf(broker), 'orders.events');
+
+/** The feed as it is has come, and each position once. */
+async function isPublished(generation = 1): Promise<void> {
+  const head = await until(async () => {
+    const [first, rest] = [await feedHead(orderLog, db), await journal(orderLog, db).countDocuments()];
+    expect(first).toBe(rest);
+    return first;
+  });
+  const all = Array.from({ length: head }, (_, index) => `${generation}/${index + 1}`);
+  await until(async () => expect(positionsOf(await published())).toEqual(all));
+}
+
+test('each event is a record once, in the binary form of CloudEvents, whoever publishes', async () => {
+  const orderId = await placedOrder(api);
+  const first = startPublishing();
+  await isPublished();
+  await first.stop();
+  const second = startPublishing();
+  await placedOrder(api);
+  await isPublished();
+  await second.stop();
+  const ofOrder = (await published()).filter(({ key }) => key?.toString() === orderId);
+  const stored = await journal(orderLog, db).find({ orderId }).sort({ version: 1 }).toArray();
+  expect(ofOrder.map(({ value }) => JSON.parse(String(value)))).toEqual(
+    stored.map((event) => ({ ...eventOf(event), position: event.position })),
+  );
+  expect(new Set(ofOrder.map(({ partition }) => partition)).size).toBe(1);
+  expect(ofOrder.map(headersOf)[0]).toEqual({
+    'content-type': 'application/json',
+    ce_specversion: '1.0',
+    ce_id: `${orderId}:1`,
+    ce_source: '/v1/orders',
+    ce_type: 'order.created.v3',
+    ce_subject: orderId,
+    ce_time: stored[0]?.occurredAt,
+    ce_sequence: String(stored[0]?.position),
+    ce_generation: '1',
+  });
+});
+
+test('the subscription shows its position and its failures beside those of webhooks', async () => {
+  const head = await feedHead(orderLog, db);
+  const [status] = await subscriptionsStatus(db);
+  expect(status).toMatchObject({ kind: 'kafka', to: 'orders.events', position: head, lag: 0, failures: 0 });
+});
+
+test('a session that another one has replaced can publish nothing', async () => {
+  const settings = settingsOf(broker, 'fenced');
+  const first = await openSession(settings);
+  const record = (key: string) => ({ topic: 'fenced.events', key, value: '{}' });
+  await first.publish([record('a')], { generation: 1, position: 1 });
+  const second = await openSession(settings);
+  expect(second.checkpoint).toMatchObject({ generation: 1, position: 1 });
+  await expect(first.publish([record('b')], { generation: 1, position: 2 })).rejects.toThrow();
+  await second.publish([record('c')], { generation: 1, position: 2 });
+  await Promise.all([first.close(), second.close()]);
+  const keys = (await readTopic(settings, 'fenced.events')).map(({ key }) => String(key));
+  expect(keys.toSorted()).toEqual(['a', 'c']);
+});
+
+test('a new generation of the feed is published from what it has in common with the one before', async () => {
+  const head = await feedHead(orderLog, db);
+  const before = positionsOf(await published());
+  const begun = await beginGeneration(orderLog, db, { commonUntil: head - 2 });
+  const generation = begun?.generations?.at(-1)?.generation;
+  const publishing = startPublishing();
+  const again = [head - 1, head].map((position) => `${generation}/${position}`);
+  await until(async () => {
+    expect(positionsOf(await published()).toSorted()).toEqual([...before, ...again].toSorted());
+  });
+  await publishing.stop();
+});

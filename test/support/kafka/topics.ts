@@ -1,0 +1,98 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Admin, Consumer, Producer } from '@platformatic/kafka';
+import { type CommittedRecord, fetchCommitted } from '../../../src/delivery/kafka/committed-records.js';
+import { clientOptions, type KafkaSettings } from '../../../src/delivery/kafka/connection.js';
+import type { Broker } from './broker.js';
+
+export function settingsOf({ address }: Pick<Broker, 'address'>, prefix = 'orders'): KafkaSettings {
+  const [host = '', port] = address.split(':');
+  return { brokers: [{ host, port: Number(port) }], prefix, partitions: 3 };
+}
+
+/** All records of a topic that are committed now, by partition and offset. */
+export async function readTopic(settings: KafkaSettings, topic: string): Promise<readonly CommittedRecord[]> {
+  const consumer = new Consumer({ ...clientOptions(settings), groupId: 'test' });
+  try {
+    const ask = { topics: [topic], isolationLevel: 1 };
+    const ends = (await consumer.listOffsets({ ...ask, timestamp: -1n })).get(topic) ?? [];
+    const at = new Map(ends.map((_end, partition) => [partition, 0n]));
+    const found: CommittedRecord[] = [];
+    for (;;) {
+      const left = new Map([...at].filter(([partition, offset]) => offset < (ends[partition] ?? 0n)));
+      if (left.size === 0) return found;
+      const { records, next } = await fetchCommitted(consumer, topic, left, 100);
+      found.push(...records);
+      for (const [partition, offset] of next) at.set(partition, offset);
+    }
+  } finally {
+    await consumer.close();
+  }
+}
+
+/** The records' headers, as text. */
+export function headersOf({ headers }: CommittedRecord): Readonly<Record<string, string>> {
+  return Object.fromEntries([...headers].map(([name, value]) => [name, value.toString()]));
+}
+
+/** `<generation>/<position>` of each record, sorted. */
+export function positionsOf(records: readonly CommittedRecord[]): readonly string[] {
+  return records
+    .map(headersOf)
+    .toSorted((a, b) => Number(a['ce_sequence']) - Number(b['ce_sequence']))
+    .map(({ ce_generation, ce_sequence }) => `${ce_generation}/${ce_sequence}`);
+}
+
+export interface Sent {
+  readonly key?: string | undefined;
+  readonly value: string | Buffer;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly partition?: number;
+}
+
+export async function send(settings: KafkaSettings, topic: string, records: readonly Sent[]): Promise<void> {
+  const producer = new Producer({ ...clientOptions(settings), acks: -1 });
+  try {
+    await producer.send({
+      acks: -1,
+      messages: records.map(({ key, value, headers = {}, partition }) => ({
+        topic,
+        value: Buffer.from(value),
+        headers: new Map(
+          Object.entries(headers).map(([name, text]) => [Buffer.from(name), Buffer.from(text)]),
+        ),
+        ...(key !== undefined && { key: Buffer.from(key) }),
+        ...(partition !== undefined && { partition }),
+      })),
+    });
+  } finally {
+    await producer.close();
+  }
+}
+
+export async function deleteTopic(settings: KafkaSettings, topic: string): Promise<void> {
+  const admin = new Admin(clientOptions(settings));
+  try {
+    await admin.deleteTopics({ topics: [topic] });
+  } finally {
+    await admin.close();
+  }
+}
+
+/** The headers of so many records, as Kafka's own consumer reads them when it reads committed ones. */
+export async function consoleConsumer(
+  { address, jars }: Broker,
+  topic: string,
+  most: number,
+): Promise<readonly string[]> {
+  const { stdout } = await promisify(execFile)(
+    'java',
+    `-Xmx256m -Dorg.slf4j.simpleLogger.defaultLogLevel=error -cp ${join(jars, '*')}
+     org.apache.kafka.tools.consumer.ConsoleConsumer --bootstrap-server ${address} --topic ${topic}
+     --from-beginning --isolation-level read_committed --max-messages ${most} --timeout-ms 60000
+     --formatter-property print.headers=true --formatter-property print.value=false`.split(/\s+/),
+    { maxBuffer: 1_000_000_000 },
+  );
+  return stdout.split('\n').filter((line) => line !== '');
+}
