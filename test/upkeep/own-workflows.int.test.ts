@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { logs } from '../../src/logs.js';
 import type { Db } from 'mongodb';
 import { latestReconciliations } from '../../src/log/proof/reconciliations.js';
 import { journal } from '../../src/log/journal/journal.js';
@@ -112,6 +113,10 @@ test.each<[string, () => Promise<unknown>]>([
     const [latest] = await latestReconciliations(orderLog, db, 1);
     expect(latest?.runId).not.toBe(before?.runId);
     expect((latest?.startedAt ?? '') > endedAt).toBe(true);
+    for (const log of logs) {
+      const [ofLog] = await latestReconciliations(log, db, 1);
+      expect((ofLog?.startedAt ?? '') > endedAt).toBe(true);
+    }
     expect(await api.client.schedule.getHandle(scheduleId).describe()).toMatchObject({
       spec: { intervals: [{ every: 1_000 }] },
     });
