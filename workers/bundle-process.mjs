@@ -10,8 +10,11 @@ import { fail, root } from './bootstrap.mjs';
 
 const [workflows = '', out = ''] = process.argv.slice(2);
 const symlinks = !process.execArgv.includes('--preserve-symlinks');
+const workflowsPath = join(root, workflows);
 const { code } = await bundleWorkflowCode({
-  workflowsPath: join(root, workflows),
+  workflowsPath,
+  // Loaded once and frozen, not once for each workflow: none of these modules has state of its own.
+  preloadModules: [join(root, 'workers', 'short-stacks.mjs'), workflowsPath],
   logger: new DefaultLogger('WARN'),
   webpackConfigHook: (config) => ({
     ...config,

@@ -3,6 +3,7 @@ import { pause } from '../src/concurrency/pause.js';
 import { retryUntilDone } from '../src/concurrency/retry-until-done.js';
 import { createFeedWork } from './feed-activities.js';
 import { deliverWebhooks } from '../src/delivery/webhooks.js';
+import { endpointLog } from '../src/endpoint/endpoint-log.js';
 import { logChanges } from '../src/server/log-changes.js';
 import { healthIn } from './task-health.js';
 import { messageOf } from '../src/outages/message-of.js';
@@ -55,7 +56,7 @@ export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
   const deployment = { client, taskQueue, orderTaskQueue };
   const { signal } = stopping;
   const leasing = runLeasedTasks({ db, tasks: [...leased, webhooks], signal, healthOf: healthIn(logger) });
-  const watched = watchStates(db, signal, () => tail.wake());
+  const watched = watchStates(db, [endpointLog.view.collection], signal, () => tail.wake());
   const started = startSchedule(context, deployment, signal);
   const kept = started.then(() => restartEnded(context, deployment, signal));
   const rebuilt = rebuildOutdated(context, taskQueue, signal);

@@ -142,7 +142,6 @@ async function work(
         useWorkerVersioning: false,
       },
       maxConcurrentActivityTaskExecutions: slots,
-      maxCachedWorkflows: 1_000,
       maxConcurrentWorkflowTaskExecutions: 8,
       workflowTaskPollerBehavior: { type: 'autoscaling' },
       activityTaskPollerBehavior: { type: 'autoscaling' },

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { WebhookSecrets } from '../access/webhook-secrets.js';
-import { pause } from '../concurrency/pause.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { endpointLog } from '../endpoint/endpoint-log.js';
 import { feedEnd } from '../log/feed/feed.js';
@@ -24,17 +23,18 @@ import { createSender, type SenderOptions } from './sender.js';
 export interface WebhookDeps extends SenderOptions {
   readonly db: Db;
   readonly client: Client;
-  /** of the feed of orders */
+  /** of the feed of orders; woken when an endpoint was changed */
   readonly tail: FeedTail;
   readonly secrets: WebhookSecrets;
   /** Is told of what fails with one endpoint, and not because of it. */
   readonly failed: (endpointId: string, error: unknown) => void;
   readonly patience?: Patience;
-  /** how often to look for changed endpoints, and for what is due; every 2 s by default */
+  /** how often to look for what is due; by default every 2 s, or every minute without endpoints */
   readonly lookEveryMs?: number;
 }
 
 const LOOK_EVERY_MS = 2_000;
+const LOOK_WITHOUT_ENDPOINTS_MS = 60_000;
 const DISABLE_WITHIN_MS = 5_000;
 const END_WITHIN_MS = 5_000;
 
@@ -45,7 +45,7 @@ export function deliverWebhooks(deps: WebhookDeps): LeasedTask {
 
 /** An endpoint that is slow or fails holds up no other. */
 async function work(deps: WebhookDeps, signal: AbortSignal, heartbeat: () => void): Promise<void> {
-  const { db, client, tail, secrets, patience = usual, lookEveryMs = LOOK_EVERY_MS } = deps;
+  const { db, client, tail, secrets, patience = usual, lookEveryMs } = deps;
   const sender = createSender(deps);
   const running = new Map<string, Promise<void>>();
   // While Temporal is away, the endpoint rests, and is disabled after its next failure.
@@ -63,10 +63,13 @@ async function work(deps: WebhookDeps, signal: AbortSignal, heartbeat: () => voi
   const delivering = { db, secrets, sender, patience, disable, nextSlots, signal: ending.signal };
   try {
     while (!signal.aborted) {
+      // A change of an endpoint from here on is seen at once.
+      const { woken } = tail;
       const endpoints = await enabled(db);
       heartbeat();
       if (endpoints.length === 0) {
-        await pause(lookEveryMs, signal);
+        const never = Number.POSITIVE_INFINITY;
+        await tail.waitBeyond(never, signal, lookEveryMs ?? LOOK_WITHOUT_ENDPOINTS_MS, woken);
         continue;
       }
       const { generations, head } = await feedEnd(orderLog, db);
@@ -78,7 +81,7 @@ async function work(deps: WebhookDeps, signal: AbortSignal, heartbeat: () => voi
           .finally(() => running.delete(orderId));
         running.set(orderId, pass);
       }
-      await tail.waitBeyond(head, signal, lookEveryMs);
+      await tail.waitBeyond(head, signal, lookEveryMs ?? LOOK_EVERY_MS, woken);
     }
   } finally {
     signal.removeEventListener('abort', end);

@@ -21,19 +21,26 @@ JSON object. Memory and times of start are of this machine: run it while nothing
   --profile <folder> CPU profiles of the product's processes go there
 
   orders.throughput  orders/s over HTTP, 20 at a time        a no-op workflow of the same shape, no HTTP, no MongoDB
+  orders.cpu         CPU of an order, 20 at a time           the same no-op workflow
   orders.accept      POST /v1/orders → 201                   client.workflow.start alone
+  orders.accept.busy the same, 20 at a time                  the same, 20 at a time
   orders.confirm     POST /v1/orders → confirmed in the view the no-op workflow, as far
+  orders.complete    POST /v1/orders → completed in the view the whole no-op workflow
   history.cost       what an order costs Temporal            the design's budget
   query.get          GET /v1/orders/{id}, 50 connections     fastify + findOne
+  query.get.hot      the same 100 orders again and again     the same
   access             a create and a hot read with a key     the same without authentication
   query.list         a filtered, sorted page of 50           fastify + find on the same index
   record.batch       events recorded, in journal and view    the same writes
   record.long        the same in an order of 10,000 events   an order of 10 events
   rebuild.journal    a view made anew from the journal       a cursor and bulk inserts
   rebuild.history    the journal made anew from histories    a loop of fetchHistory
+  seal               a customer's texts, sealed              a hash of them
   feed.lag           recorded → received over SSE            a change stream
   stream.memory      memory while a slow reader streams      the bytes it was sent
   worker.memory      memory of 1,000 open orders             the no-op workflow
+  orders.memory      memory after 1,000 completed orders     the no-op worker and client
+  idle               CPU and commands while nobody uses it   none
   overload           ten times the load it can serve         its best with the same clients and CPU hog
   start.ready        a second npm start                      the two servers alone
 `;

@@ -7,13 +7,12 @@ export type Phase = readonly number[];
 export type BareOrders = {
   /** Whole workflows, `atOnce` at a time; timed from the start to the end of the last phase's activities. */
   readonly run: (phases: readonly Phase[], count: number, atOnce: number) => Promise<Block>;
-  /** One at a time up to the end of the first phase; `start` times the start alone, `first` the first phase too. */
+  /** The same up to the end of the first phase; `start` times the start alone, `first` the first phase too. */
   readonly open: (
     phases: readonly Phase[],
     count: number,
+    atOnce: number,
   ) => Promise<{ readonly start: Block; readonly first: Block }>;
-  /** Opens more, `atOnce` at a time, up to the end of the first phase; then tells the memory of the process, in bytes. */
-  readonly hold: (phases: readonly Phase[], count: number, atOnce: number) => Promise<number>;
 };
 
 /** A bare HTTP server over MongoDB. */

@@ -44,7 +44,6 @@ const worker = await Worker.create({
   taskQueue,
   workflowBundle: { codePath },
   activities: { nothing },
-  maxCachedWorkflows: 1_000,
   shutdownGraceTime: '1s',
 });
 const ended = worker.run();
@@ -74,9 +73,9 @@ const bareOrders: BareOrders = {
       await untilDone(handle.workflowId, activitiesIn(phases));
       done.delete(handle.workflowId);
     }),
-  async open(phases, count) {
+  async open(phases, count, atOnce) {
     const starts: number[] = [];
-    const whole = await block(count, 1, async () => {
+    const whole = await block(count, atOnce, async () => {
       const before = performance.now();
       const handle = await start(phases);
       starts.push(performance.now() - before);
@@ -84,14 +83,6 @@ const bareOrders: BareOrders = {
       done.delete(handle.workflowId);
     });
     return { start: { ...whole, times: starts }, first: whole };
-  },
-  async hold(phases, count, atOnce) {
-    await block(count, atOnce, async () => {
-      const handle = await start(phases);
-      await first(phases, handle);
-      done.delete(handle.workflowId);
-    });
-    return process.memoryUsage.rss();
   },
 };
 

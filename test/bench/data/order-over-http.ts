@@ -35,6 +35,8 @@ export async function confirm(api: HttpConnection): Promise<string> {
 export async function untilConfirmed(api: HttpConnection, orderId: string): Promise<void> {
   for (let version = 1; ;) {
     const { status, body } = await api.get(`/v1/orders/${orderId}?minVersion=${version + 1}`);
+    // On a busy machine, not within the time that the server waits.
+    if (status === 503) continue;
     if (status !== 200) throw new Error(`Order ${orderId}: ${status} ${body.toString()}`);
     const view = JSON.parse(body.toString()) as Answer;
     if (view.status === 'confirmed') return;

@@ -45,10 +45,12 @@ export interface Bench extends BenchOptions {
   dataset(): Dataset;
   /** The product as a user starts it: all roles in one process. @returns its address */
   product(): Promise<string>;
+  /** The process ids of the servers and of `product`. */
+  pids(): Promise<{ readonly product: number; readonly temporal: number; readonly mongodb: number }>;
   /** A fresh process of the product with some variables of its own. The one with all roles is ended before. */
   productWith(env: Readonly<Record<string, string>>): Promise<RoleProcess>;
-  /** A process of the product beside the others, with some variables of its own. @returns its address */
-  beside(env: Readonly<Record<string, string>>): Promise<string>;
+  /** A process of the product beside the others, with some variables of its own. */
+  beside(env: Readonly<Record<string, string>>): Promise<RoleProcess>;
   /** The shape of an order on the happy path. */
   orderShape(): Promise<readonly Phase[]>;
   bareOrders(): Promise<Remote<BareOrders>>;
@@ -131,12 +133,12 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
 
   function benchOf(note: (text: string) => void): Bench {
     const atEnd = (end: () => void | Promise<void>): void => void ends.push(end);
-    async function product(): Promise<string> {
+    async function product(): Promise<RoleProcess> {
       if (kept.product === undefined) {
         note('starting the product');
         kept.product = await startProduct({});
       }
-      return kept.product.address;
+      return kept.product;
     }
 
     async function connect(address: string, count: number, headers?: Readonly<Record<string, string>>) {
@@ -167,7 +169,8 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
         return dataset;
       },
       alone,
-      product,
+      product: async () => (await product()).address,
+      pids: async () => ({ product: (await product()).pid, ...servers.pids() }),
       async productWith(env) {
         await alone();
         note('starting the product');
@@ -179,11 +182,11 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
         note('starting another process');
         const started = await startProduct(env);
         atEnd(() => started.stop());
-        return started.address;
+        return started;
       },
       orderShape: () =>
         (shape ??= (async () => {
-          const [api] = await connect(await product(), 1);
+          const [api] = await connect((await product()).address, 1);
           return await orderShape(new Client({ connection }), api);
         })()),
       async bareOrders() {

@@ -1,6 +1,9 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import type { Block } from './interleave.js';
+
+const OVERLOADED_FOR_MS = 100;
 
 export interface HttpAnswer {
   readonly status: number;
@@ -46,14 +49,21 @@ export class HttpConnection {
     return this.#send(`GET ${path} HTTP/1.1\r\n${this.#lines({})}\r\n`);
   }
 
-  /** Sends JSON, and reads it. @throws Error where the status is another one */
+  /**
+   * Sends JSON, and reads it. A refusal for overload is tried again, as a client does: what else runs on the machine may be the
+   * cause. @throws Error where the status is another one
+   */
   async post<T>(
     path: string,
     body: unknown,
     headers: Readonly<Record<string, string>>,
     status: number,
   ): Promise<T> {
-    const answer = await this.tryPost(path, body, headers);
+    let answer = await this.tryPost(path, body, headers);
+    while (answer.status === 503) {
+      await setTimeout(OVERLOADED_FOR_MS);
+      answer = await this.tryPost(path, body, headers);
+    }
     if (answer.status !== status) throw new Error(`${path}: ${answer.status} ${answer.body.toString()}`);
     // The public contract says what it is.
     return JSON.parse(answer.body.toString()) as T;

@@ -9,9 +9,9 @@ export interface Block {
   readonly times: readonly number[];
 }
 
-export interface Sides {
-  readonly product: () => Promise<Block>;
-  readonly baseline: () => Promise<Block>;
+export interface Sides<T> {
+  readonly product: () => Promise<T>;
+  readonly baseline: () => Promise<T>;
 }
 
 /** All blocks of one side together. */
@@ -26,26 +26,36 @@ export interface Measured {
   readonly baseline: Series;
 }
 
-/**
- * Measures both sides in turns, so that what the machine does meanwhile falls on both. The first block of each warms up and
- * is not counted.
- */
+/** Measures blocks of both sides in turns; see `inTurns`. */
 export async function interleave(
-  { product, baseline }: Sides,
+  sides: Sides<Block>,
   blocks: number,
   note: (text: string) => void,
 ): Promise<Measured> {
+  const { product, baseline } = await inTurns(sides, blocks, note);
+  return { product: series(product), baseline: series(baseline) };
+}
+
+/**
+ * Does the work of both sides in turns, so that what the machine does meanwhile falls on both. The first turn of each warms up
+ * and is not counted.
+ */
+export async function inTurns<T>(
+  { product, baseline }: Sides<T>,
+  turns: number,
+  note: (text: string) => void,
+): Promise<{ readonly product: readonly T[]; readonly baseline: readonly T[] }> {
   note('warming up');
   await product();
   await baseline();
-  const seen: { readonly product: Block[]; readonly baseline: Block[] } = { product: [], baseline: [] };
-  for (let turn = 1; turn <= blocks; turn += 1) {
-    note(`product, block ${turn} of ${blocks}`);
+  const seen: { readonly product: T[]; readonly baseline: T[] } = { product: [], baseline: [] };
+  for (let turn = 1; turn <= turns; turn += 1) {
+    note(`product, block ${turn} of ${turns}`);
     seen.product.push(await product());
-    note(`baseline, block ${turn} of ${blocks}`);
+    note(`baseline, block ${turn} of ${turns}`);
     seen.baseline.push(await baseline());
   }
-  return { product: series(seen.product), baseline: series(seen.baseline) };
+  return seen;
 }
 
 export function series(blocks: readonly Block[]): Series {

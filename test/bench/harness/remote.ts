@@ -20,6 +20,7 @@ interface Return {
 
 /** A process that was started to be called. */
 export interface Remote<O extends Offer> {
+  readonly pid: number;
   call<N extends keyof O & string>(name: N, ...args: Parameters<O[N]>): ReturnType<O[N]>;
   stop(): Promise<void>;
 }
@@ -59,6 +60,7 @@ export async function startRemote<O extends Offer>(
     });
   await call('ready', []);
   return {
+    pid: child.pid ?? 0,
     // The promise of what the function of this name resolves to, in the process that offers it.
     call: <N extends keyof O & string>(name: N, ...args: Parameters<O[N]>) =>
       call(name, args) as ReturnType<O[N]>,

@@ -1,12 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
 import type { Measurement } from '../harness/bench.js';
 import { single } from '../harness/result.js';
+import { cpuOf } from '../harness/usage.js';
 
 const SETTLES_WITHIN_MS = 10_000;
-/** Of `utime` and `stime` in `/proc/<pid>/stat`. */
-const ticksPerSecond = 100;
 /** Sent by every client of MongoDB, and by this measurement. */
 const notCounted = ['hello', 'isMaster', 'serverStatus', 'getMore'];
 
@@ -17,16 +15,16 @@ export const idle: Measurement = {
     const product = await bench.productWith({});
     await setTimeout(SETTLES_WITHIN_MS);
     const minutes = bench.pick(2, 0.5);
-    const before = { commands: await commandsOf(bench.db), cpu: await cpuOf(product.pid) };
+    const before = { commands: await commandsOf(bench.db), cpuMs: await cpuOf(product.pid) };
     bench.note(`${minutes} min`);
     await setTimeout(minutes * 60_000);
     const commands = (await commandsOf(bench.db)) - before.commands;
-    const cpu = (await cpuOf(product.pid)) - before.cpu;
+    const cpuMs = (await cpuOf(product.pid)) - before.cpuMs;
     return [
       single('idle.commands', commands / minutes, 'commands/min', {
         goal: { of: 'value', is: '≤', limit: 60 },
       }),
-      single('idle.cpu', cpu / minutes, 's/min', { goal: { of: 'value', is: '≤', limit: 1.2 } }),
+      single('idle.cpu', cpuMs / 1_000 / minutes, 's/min', { goal: { of: 'value', is: '≤', limit: 1.2 } }),
     ];
   },
 };
@@ -38,15 +36,4 @@ async function commandsOf(db: Db): Promise<number> {
   return Object.entries(counts)
     .filter(([name]) => !notCounted.includes(name))
     .reduce((sum, [, { total }]) => sum + Number(total ?? 0), 0);
-}
-
-/** Seconds of CPU that a process has used. */
-async function cpuOf(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  const [utime = 0, stime = 0] = stat
-    .slice(stat.lastIndexOf(')') + 2)
-    .split(' ')
-    .slice(11, 13)
-    .map(Number);
-  return (utime + stime) / ticksPerSecond;
 }

@@ -2,8 +2,10 @@ import type { Measurement } from '../harness/bench.js';
 import { access } from './access.js';
 import { historyCosts } from './history-cost.js';
 import { idle } from './idle.js';
-import { ordersAccept } from './orders-accept.js';
-import { ordersConfirm } from './orders-confirm.js';
+import { ordersAccept, ordersAcceptBusy } from './orders-accept.js';
+import { ordersComplete, ordersConfirm } from './orders-alone.js';
+import { ordersCpu } from './orders-cpu.js';
+import { ordersMemory } from './orders-memory.js';
 import { ordersThroughput } from './orders-throughput.js';
 import { queryGet, queryGetHot } from './query-get.js';
 import { queryList } from './query-list.js';
@@ -21,8 +23,11 @@ import { workerMemory } from './worker-memory.js';
 /** All of them, in the order in which they run. */
 export const measurements: readonly Measurement[] = [
   ordersThroughput,
+  ordersCpu,
   ordersAccept,
+  ordersAcceptBusy,
   ordersConfirm,
+  ordersComplete,
   historyCosts,
   queryGet,
   queryGetHot,
@@ -36,6 +41,7 @@ export const measurements: readonly Measurement[] = [
   feedLag,
   streamMemory,
   workerMemory,
+  ordersMemory,
   idle,
   overload,
   startReady,

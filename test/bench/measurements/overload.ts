@@ -10,7 +10,7 @@ import type { Measurement } from '../harness/bench.js';
 import type { HealthProbe } from '../harness/health-probe.js';
 import { type HttpAnswer, HttpConnection } from '../harness/http-connection.js';
 import { percentileOf } from '../harness/interleave.js';
-import { MB, memoryOf } from '../harness/memory.js';
+import { MB, residentMemoryOf } from '../harness/usage.js';
 import { offerLoad, type Served } from '../harness/offered-load.js';
 import { type Goal, type Judged, single } from '../harness/result.js';
 
@@ -44,7 +44,7 @@ export const overload: Measurement = {
   name: 'overload',
   needsDataset: true,
   async run(bench) {
-    const { address } = await bench.productWith({ MAX_STREAMS: String(unreadStreams) });
+    const { address, pid } = await bench.productWith({ MAX_STREAMS: String(unreadStreams) });
     const customer = { id: `overload-${randomUUID().slice(0, 8)}`, name: 'Ada Example' };
     let accepted = 0;
     const create = async (connection: HttpConnection): Promise<HttpAnswer> => {
@@ -84,12 +84,12 @@ export const overload: Measurement = {
 
     bench.note(`${times} times that`);
     const [api] = await bench.connect(address, 1);
-    const memory = await memoryOf(api);
+    const memory = await residentMemoryOf(pid);
     const probe = await bench.remote<HealthProbe>('harness/health-probe.js');
     await probe.call('begin', address);
     const flood = await offer(times * creates, times * pages);
     const health = await probe.call('end');
-    const growth = (await memoryOf(api)) - memory;
+    const growth = (await residentMemoryOf(pid)) - memory;
 
     bench.note('waiting until it is as before');
     const recoveredMs = await untilServed(api, [create, read]);

@@ -51,7 +51,7 @@ export const rebuildFromHistory: Measurement = {
     return [
       single('rebuild.history', product.perSecond, 'events/s', {
         baseline: baseline.perSecond,
-        goal: { of: 'ratio', is: '≥', limit: 0.8 },
+        goal: { of: 'ratio', is: '≥', limit: 0.6 },
       }),
     ];
   },

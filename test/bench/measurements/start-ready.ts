@@ -50,7 +50,7 @@ export const startReady: Measurement = {
       bench.pick(5, 1),
       bench.note,
     );
-    return [duration('start.ready', measured, { of: 'ratio', is: '≤', limit: 2 })];
+    return [duration('start.ready', measured, { of: 'ratio', is: '≤', limit: 2.5 })];
   },
 };
 

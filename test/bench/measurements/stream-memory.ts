@@ -2,9 +2,8 @@ import { setTimeout } from 'node:timers/promises';
 import { untilCaughtUp } from '../data/projections.js';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { openEventStream } from '../harness/event-stream.js';
-import type { HttpConnection } from '../harness/http-connection.js';
-import { MB, memoryOf } from '../harness/memory.js';
 import { single } from '../harness/result.js';
+import { MB, residentMemoryOf } from '../harness/usage.js';
 
 /** At most 10,000 events a second are read. */
 const REST_EVERY = 100;
@@ -24,12 +23,12 @@ export const streamMemory: Measurement = {
   async run(bench) {
     const { events } = bench.dataset();
     const count = Math.min(events, bench.pick(1_000_000, 20_000));
-    const { address } = await bench.productWith({});
+    const { address, pid } = await bench.productWith({});
     const [api] = await bench.connect(address, 1);
     bench.note('waiting for the views across orders');
     await untilCaughtUp(api);
-    const before = await mostMemory(api, () => read(bench, address, count / 5));
-    const all = await mostMemory(api, () => read(bench, address, count));
+    const before = await mostMemory(pid, () => read(bench, address, count / 5));
+    const all = await mostMemory(pid, () => read(bench, address, count));
     return [
       single('stream.memory', Math.max(0, all.most - before.most) / MB, 'MB', {
         baseline: all.result / MB,
@@ -41,14 +40,14 @@ export const streamMemory: Measurement = {
 
 /** The most memory that the product has while something goes on. */
 async function mostMemory<R>(
-  api: HttpConnection,
+  pid: number,
   goOn: () => Promise<R>,
 ): Promise<{ readonly most: number; readonly result: R }> {
   const ended = new AbortController();
-  let most = await memoryOf(api);
+  let most = await residentMemoryOf(pid);
   const watching = (async () => {
     while (!ended.signal.aborted) {
-      most = Math.max(most, await memoryOf(api));
+      most = Math.max(most, await residentMemoryOf(pid));
       await setTimeout(LOOK_EVERY_MS);
     }
   })();

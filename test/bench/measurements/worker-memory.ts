@@ -1,8 +1,8 @@
 import { confirm } from '../data/order-over-http.js';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { block } from '../harness/interleave.js';
-import { MB, memoryOf } from '../harness/memory.js';
 import { single } from '../harness/result.js';
+import { MB, residentMemoryOf } from '../harness/usage.js';
 
 const atOnce = 20;
 /** A worker keeps a thousand workflows in its cache: those that warm it up count. */
@@ -30,18 +30,16 @@ export const workerMemory: Measurement = {
 };
 
 async function productMemory(bench: Bench, warmUp: number, orders: number): Promise<number> {
-  // The worker's process serves HTTP too, for it tells its memory there; nobody reads an order from it.
-  const worker = await bench.productWith({ ROLES: 'worker,read' });
+  const worker = await bench.productWith({ ROLES: 'worker' });
   const writer = await bench.productWith({ ROLES: 'write' });
   const connections = await bench.connect(writer.address, atOnce);
-  const [metrics] = await bench.connect(worker.address, 1);
   const open = (count: number) =>
     block(count, atOnce, async (lane) => void (await confirm(connections[lane] ?? connections[0])));
   bench.note('product');
   await open(warmUp);
-  const before = await memoryOf(metrics);
+  const before = await residentMemoryOf(worker.pid);
   await open(orders);
-  const after = await memoryOf(metrics);
+  const after = await residentMemoryOf(worker.pid);
   await Promise.all([worker.stop(), writer.stop()]);
   return after - before;
 }
@@ -51,6 +49,8 @@ async function bareMemory(bench: Bench, warmUp: number, orders: number): Promise
   await bench.alone();
   bench.note('baseline');
   const bare = await bench.bareOrders();
-  const before = await bare.call('hold', phases, warmUp, atOnce);
-  return (await bare.call('hold', phases, orders, atOnce)) - before;
+  await bare.call('open', phases, warmUp, atOnce);
+  const before = await residentMemoryOf(bare.pid);
+  await bare.call('open', phases, orders, atOnce);
+  return (await residentMemoryOf(bare.pid)) - before;
 }

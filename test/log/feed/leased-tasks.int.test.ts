@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { CommandStartedEvent, Db } from 'mongodb';
+import { subscriptionRows } from '../../../src/delivery/rows.js';
+import { deliverWebhooks } from '../../../src/delivery/webhooks.js';
+import { endpoints } from '../../../src/endpoint/endpoint.js';
+import { endpointLog } from '../../../src/endpoint/endpoint-log.js';
+import { append } from '../../../src/log/append.js';
+import { record } from '../../../src/log/journal/recording.js';
 import { customers } from '../../../src/views/customers.js';
 import { createFeedTasks } from '../../../src/log/views/feed-tasks.js';
 import { orderLog } from '../../../src/order-log.js';
@@ -12,6 +18,9 @@ import { DeadlineExceeded } from '../../../src/outages/timeout.js';
 import { startTestApi, type TestApi } from '../../support/api.js';
 import { shared } from '../../support/servers.js';
 import { until } from '../../support/until.js';
+
+const now = '2026-01-01T00:00:00.000Z';
+const cause = { occurredAt: now, commandId: 'shop 1', correlationId: 'c', causationId: 'x', actor: 'shop' };
 
 let api: TestApi;
 let db: Db;
@@ -148,15 +157,24 @@ test('what fails again and again in one process is left to another one', async (
   expect(one.failures.length).toBeGreaterThan(1);
 });
 
-test('with nothing to do, the feed and all views renew their leases by one command, and await changes', async () => {
+test('with nothing to do, the feed, all views and the webhooks renew their leases by one command, and await changes', async () => {
   const commands: CommandStartedEvent[] = [];
   const { client, config, mongo, tail } = api;
   mongo.client.on('commandStarted', (command) => commands.push(command));
   const orderTaskQueue = config.temporal.taskQueue;
   const { leased } = createFeedWork({ db, client, tail, orderTaskQueue });
+  const failures: unknown[] = [];
+  const webhooks = deliverWebhooks({
+    db,
+    client,
+    tail,
+    secrets: mongo.webhookSecrets,
+    allowPrivate: false,
+    failed: (_endpointId, error) => failures.push(error),
+  });
   const watching = new AbortController();
-  const watched = watchStates(db, watching.signal, () => tail.wake());
-  start(leased);
+  const watched = watchStates(db, [endpointLog.view.collection], watching.signal, () => tail.wake());
+  start([...leased, webhooks]);
   try {
     await until(async () => {
       const names = commands.map(({ commandName }) => commandName);
@@ -167,8 +185,16 @@ test('with nothing to do, the feed and all views renew their leases by one comma
       expect(new Set(idle)).toEqual(new Set(['findAndModify', 'getMore']));
       expect(idle.filter((name) => name === 'findAndModify')).toHaveLength(4);
     });
-    const tasks = leased.map(({ name }) => name);
+    const tasks = [...leased, webhooks].map(({ name }) => name);
     await until(async () => expect(await unheldTasks(db, tasks)).toEqual([]));
+    // The first endpoint is seen when it is recorded: the webhooks would look for one in a minute.
+    await mongo.webhookSecrets.make('s-1');
+    const data = { url: 'https://shop.example', secretId: 's-1' };
+    const decision = endpoints.decide(undefined, 'CreateEndpoint', data, now);
+    if ('refusal' in decision) throw new Error(decision.refusal.message);
+    await record(endpointLog, db, append(endpoints, 'e-1', undefined, decision.events, cause).events);
+    await until(async () => expect(await subscriptionRows(db).findOne({ _id: 'e-1' })).not.toBeNull(), 30);
+    expect(failures).toEqual([]);
   } finally {
     watching.abort();
     await watched;

@@ -114,7 +114,7 @@ export async function openViews() {
   const { db } = database;
   const tail = followFeed(orderLog, db);
   const closing = new AbortController();
-  const watched = watchStates(db, closing.signal, () => tail.wake());
+  const watched = watchStates(db, [], closing.signal, () => tail.wake());
   const runners: Runner[] = [];
   beforeEach(async () => {
     const used = [

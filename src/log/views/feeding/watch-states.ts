@@ -15,23 +15,41 @@ const besidesProgress = ['epoch', 'collection', 'parked'].map((field) => ({
 /**
  * Calls `onChange` when the state of a view or of a feed was changed, other than by progress: the
  * active build was swapped, an event was parked or tried again, another process took over, the next
- * generation began. Also calls it when changes may have been missed. Until `signal` aborts.
+ * generation began. Also calls it for any change of the `others`, and when changes may have been
+ * missed. Until `signal` aborts.
+ *
+ * @param others names of collections
  */
-export async function watchStates(db: Db, signal: AbortSignal, onChange: () => void): Promise<void> {
+export async function watchStates(
+  db: Db,
+  others: readonly string[],
+  signal: AbortSignal,
+  onChange: () => void,
+): Promise<void> {
   while (!signal.aborted) {
-    await watch(db, signal, onChange).catch(() => undefined);
+    await watch(db, others, signal, onChange).catch(() => undefined);
     await pause(OPEN_AGAIN_MS, signal);
   }
 }
 
-async function watch(db: Db, signal: AbortSignal, onChange: () => void): Promise<void> {
-  const collections = [feedState(db), projections(db)].map(({ collectionName }) => collectionName);
+async function watch(
+  db: Db,
+  others: readonly string[],
+  signal: AbortSignal,
+  onChange: () => void,
+): Promise<void> {
+  const states = [feedState(db), projections(db)].map(({ collectionName }) => collectionName);
   const stream = await openChangeStream(db, {
     pipeline: [
       {
         $match: {
-          'ns.coll': { $in: collections },
-          $or: [{ operationType: { $ne: 'update' } }, ...besidesProgress],
+          $or: [
+            { 'ns.coll': { $in: others } },
+            {
+              'ns.coll': { $in: states },
+              $or: [{ operationType: { $ne: 'update' } }, ...besidesProgress],
+            },
+          ],
         },
       },
       { $project: { _id: 1 } },
