@@ -6,9 +6,11 @@ import { orderLog } from './order-log.js';
 /** The logs of all kinds of entities. */
 export const logs: readonly AnyLog[] = [orderLog, endpointLog];
 
-/** The log of the kind of entity with this name; undefined if there is none. */
-export function logNamed(name: string): AnyLog | undefined {
-  return logs.find(({ entity }) => entity.name === name);
+/** The log of the kind of entity with this name. */
+export function logNamed(name: string): AnyLog {
+  const log = logs.find(({ entity }) => entity.name === name);
+  if (log === undefined) throw new RangeError(`There is no kind of entity ${name}.`);
+  return log;
 }
 
 /** A log for functions of any entity. It is given only states and events that it has made itself. */

@@ -1,8 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import type { Field } from '../api/commands/entry.js';
-import type { AnyLog } from '../log/journal/entity-log.js';
+import { logs } from '../logs.js';
 import type { AmendedLine, LineQuantity, NewLine } from '../order/commands.js';
-import { usageFailure } from './failure.js';
 
 /**
  * Readers of arguments and options. They only parse: whether a value is allowed, the command's
@@ -97,21 +96,8 @@ export const readers: Readonly<Record<NonNullable<Field['reads']>, Reader>> = {
   quantities,
 };
 
-/** The kind of entity whose id is meant, by `logOf`. */
+/** The kind of entity whose id is meant. */
 export function entityOption(): Option {
-  return new Option('--entity <name>', 'the kind of entity').default('order');
-}
-
-/**
- * The log of the kind of entity that `--entity` names.
- *
- * @throws Failure if there is no such kind
- */
-export async function logOf(name: string): Promise<AnyLog> {
-  // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
-  const { logNamed, logs } = await import('../logs.js');
-  const log = logNamed(name);
-  if (log !== undefined) return log;
-  const known = logs.map(({ entity }) => entity.name).join(', ');
-  throw usageFailure(`--entity ${name}: expected one of ${known}`);
+  const names = logs.map(({ entity }) => entity.name);
+  return new Option('--entity <name>', 'the kind of entity').choices(names).default('order');
 }

@@ -5,8 +5,9 @@ import type { Command } from 'commander';
 import type { Discrepancy } from '../log/proof/comparison.js';
 import { type Reconciliation, withRemedy } from '../log/proof/reconciliations.js';
 import type { Verified, VerifyOptions, VerifyReport } from '../log/proof/verify.js';
+import { logNamed } from '../logs.js';
 import type { Config } from '../server/config.js';
-import { entityOption, logOf, positive } from './arguments.js';
+import { entityOption, positive } from './arguments.js';
 import type { Stores } from './connections.js';
 import { exitCodes, Failure } from './failure.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from './script.js';
@@ -80,14 +81,13 @@ function addVerify(program: Command, session: Session): void {
 
 /** `verify` for a kind of entity. */
 async function verifierOf(entity: string, config: Config) {
-  const log = await logOf(entity);
   const [{ verifyEntity }, { loadProviders }] = await Promise.all([
     import('../effects/proof.js'),
     import('../effects/provider-modules.js'),
   ]);
   const providers = await loadProviders(config);
   return async (verified: Verified, asked: VerifyOptions) =>
-    await verifyEntity(log, { ...verified, providers }, asked);
+    await verifyEntity(logNamed(entity), { ...verified, providers }, asked);
 }
 
 /** What was verified and found, for a person. */

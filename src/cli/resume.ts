@@ -3,6 +3,7 @@ import process from 'node:process';
 import type { Command } from 'commander';
 import type { ResumeReport } from '../log/resume/resume.js';
 import { commandIdOf } from '../log/workflow/command-id.js';
+import { logNamed, ofAnyEntity } from '../logs.js';
 import { at } from './api.js';
 import { checkWho } from './send.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
@@ -18,7 +19,7 @@ import {
   type Session,
 } from './script.js';
 import { type Column, counted, type Format, type Paint, progressBar, table } from './terminal.js';
-import { entityOption, logOf } from './arguments.js';
+import { entityOption } from './arguments.js';
 
 interface ResumeCommandOptions extends CommonOptions {
   readonly all?: true;
@@ -87,13 +88,12 @@ async function resume(
   if (isOverHttp(session, options)) return await resumeOverHttp(session, orderId, options);
   const config = configOf(session);
   // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
-  const [{ reachTemporal, withStores }, one, { resumeAll }, { ofAnyEntity }] = await Promise.all([
+  const [{ reachTemporal, withStores }, one, { resumeAll }] = await Promise.all([
     import('./connections.js'),
     import('../log/resume/resume.js'),
     import('../log/resume/resume-all.js'),
-    import('../logs.js'),
   ]);
-  const log = ofAnyEntity(await logOf(entity));
+  const log = ofAnyEntity(logNamed(entity));
   const meta = metaOf(actor === undefined ? {} : { actor });
   checkWho(await import('./input.js'), meta);
   const { actor: who, correlationId } = meta;

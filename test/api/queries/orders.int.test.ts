@@ -245,17 +245,17 @@ describe('operations', () => {
   });
 
   test.each(logs.map((log) => [log.entity.name, log] as const))('a forked %s is named', async (name, log) => {
-    const _id = `${name}-forked`;
+    const id = `${name}-forked`;
     const fork = { version: 2, journal: 'A', workflow: 'B', detectedAt: new Date().toISOString() };
-    await forks(log, api.mongo.db).insertOne({ _id, ...fork });
+    await forks(log, api.mongo.db).insertOne({ _id: id, ...fork });
     await until(async () => {
       const { status, body } = await api.get('/health/ready');
       expect({ status, state: body.status }).toEqual({ status: 200, state: 'degraded' });
       expect(body.dependencies).toContainEqual(
-        expect.objectContaining({ name: 'forks', status: 'degraded', detail: `forked: ${_id}` }),
+        expect.objectContaining({ name: 'forks', status: 'degraded', detail: `forked: ${id}` }),
       );
     });
-    await forks(log, api.mongo.db).deleteOne({ _id });
+    await forks(log, api.mongo.db).deleteOne({ _id: id });
   });
 
   test('requests are measured by route', async () => {
