@@ -12,7 +12,13 @@ import { createLogActivities } from '../src/log/journal/log-activities.js';
 import { createRecorder } from '../src/log/journal/recording.js';
 import { createStepTally, type StepTally } from '../src/log/journal/step-tally.js';
 import type { LogActivities, ResumptionActivities } from '../src/log/workflow/messages.js';
-import { type EffectType, orderOf, type OutcomeOf, versionInKey } from '../src/order/effects.js';
+import {
+  type EffectOf,
+  type EffectType,
+  orderOf,
+  type OutcomeOf,
+  versionInKey,
+} from '../src/order/effects.js';
 import { orderLog, type Step, type Steps } from '../src/order-log.js';
 
 export interface ActivityDeps {
@@ -71,7 +77,7 @@ export function createActivities({
         await tally.recording(events, () =>
           recorder.recordUpTo(orderOf(effect.key), versionInKey(effect.key), events, resumption),
         );
-        return await perform(effect, attempt() > 1 || resumption !== undefined);
+        return await perform(requestOf(effect), attempt() > 1 || resumption !== undefined);
       });
     };
   }
@@ -89,6 +95,15 @@ export function createActivities({
     void: step('void', payments.void),
     refund: step('refund', payments.refund),
   };
+}
+
+/**
+ * An effect as a provider is asked for it: without its trace, which older workers do not know. One key
+ * always stands for the same request.
+ */
+function requestOf<T extends EffectType>(effect: EffectOf<T>): EffectOf<T> {
+  const { traceId: _, ...request } = effect;
+  return request as EffectOf<T>;
 }
 
 /** How often the activity was tried, this time included. */

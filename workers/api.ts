@@ -1,14 +1,14 @@
 import { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { createEndpointGateway } from '../src/api/commands/endpoint-gateway.js';
-import { createGateway, type GatewayOptions, gatewaySettings } from '../src/api/commands/gateway.js';
+import type { GatewayOptions } from '../src/api/commands/gateway.js';
+import { gatewayOf } from './gateway.js';
 import { createMarkUpdates } from '../src/effects/inventory/recognize-database.js';
 import { concernOfStock, stockState } from '../src/effects/inventory/stock-state.js';
 import { registerCommands } from '../src/api/commands/routes.js';
-import { recallCommands } from '../src/log/journal/command-memory.js';
+import { kafkaConcern } from '../src/delivery/kafka/concern.js';
 import { createSender } from '../src/delivery/sender.js';
 import { forks } from '../src/log/journal/fork.js';
-import { readJournal } from '../src/log/journal/journal.js';
 import { concernOf, latestReconciliations } from '../src/log/proof/reconciliations.js';
 import { requestForgetting } from '../src/forgetting/request.js';
 import { resume } from '../src/log/resume/resume.js';
@@ -28,7 +28,6 @@ import { createHttp, type Http, type HttpLimits } from '../src/api/server.js';
 import { isTemporalOutage } from '../src/outages/temporal-outage.js';
 import { createWorkerPresence } from '../src/server/worker-presence.js';
 import { openOrderViews } from '../src/views/cache/order-views.js';
-import { customerInView, hasRoomForFactsInView, orderInView } from '../src/views/orders.js';
 import { lagBeyond, projectionsStatus } from '../src/log/views/status.js';
 import { exposureConcern, type ExposureDeps, undecidedOrders } from '../src/api/queries/exposure.js';
 import { exposureGauges, orderGauges } from '../src/api/queries/order-gauges.js';
@@ -136,20 +135,7 @@ export async function buildApi(
   if (roles.has('write')) {
     served.push({ name: 'write', needsAnyOf: ['temporal'] });
     keys.keepSpares();
-    const gateway = createGateway({
-      client,
-      ...gatewaySettings(config),
-      readJournal: (orderId, limit) =>
-        readJournal(orderLog, db, orderId, limit === undefined ? {} : { limit }),
-      recall: (orderId, commandIds, upTo) => recallCommands(orderLog, db, orderId, commandIds, upTo),
-      hasRoomForFacts: (orderId) => hasRoomForFactsInView(db, orderId),
-      customerInView: (orderId) => customerInView(db, orderId),
-      orderInView: (orderId) => orderInView(db, orderId),
-      keys,
-      logger,
-      answerWithinMs,
-      journalWithinMs,
-    });
+    const gateway = gatewayOf({ client, config, mongo, logger }, { answerWithinMs, journalWithinMs });
     const { continueAsNewAfter } = config;
     const resuming = {
       client,
@@ -277,7 +263,7 @@ function dependencies({ client, config, db, exposure }: DependencyDeps): Depende
     },
     {
       name: 'feed',
-      cost: 'the feed or the views across orders lag; orders themselves do not',
+      cost: 'the feed, the views across orders or webhooks lag; orders themselves do not',
       checkedThrough: 'mongodb',
       check: async () => {
         const [lag, ...others] = await Promise.all([
@@ -290,6 +276,7 @@ function dependencies({ client, config, db, exposure }: DependencyDeps): Depende
         return concerns.length === 0 ? undefined : concerns.join('; ');
       },
     },
+    ...(config.kafka === undefined ? [] : [dependencyOnKafka(db, config.kafka)]),
     {
       name: 'forks',
       cost: 'these orders or endpoints are halted: their journal and their history differ',
@@ -321,6 +308,15 @@ function dependencies({ client, config, db, exposure }: DependencyDeps): Depende
       check: async () => concernOfStock(await stockState(db)),
     },
   ];
+}
+
+function dependencyOnKafka(db: Db, settings: NonNullable<Config['kafka']>): Dependency {
+  return {
+    name: 'kafka',
+    cost: 'events do not reach Kafka, and no command comes from there; the rest goes on',
+    checkedThrough: 'mongodb',
+    check: () => kafkaConcern(db, settings),
+  };
 }
 
 /** If Temporal is away, the dependency `temporal` reports it. */

@@ -1,23 +1,36 @@
-import type { KafkaSettings } from '../src/delivery/kafka/connection.js';
+import { Client } from '@temporalio/client';
+import { takeCommands } from '../src/api/commands/kafka/taking.js';
 import { publishFeed } from '../src/delivery/kafka/publishing.js';
+import type { KafkaSettings } from '../src/delivery/kafka/settings.js';
 import { runLeasedTasks } from '../src/log/feed/leased-tasks.js';
+import { gatewayOf } from './gateway.js';
 import type { RoleContext, RunningRole } from './role.js';
 import { healthIn } from './task-health.js';
 
 /**
- * The role `kafka`: publishes the feed in Kafka. Any number of processes may run: one publishes, the
- * others stand by.
+ * The role `kafka`: publishes the feed in Kafka, and takes commands from there. Any number of
+ * processes may run: one publishes while the others stand by; all take commands.
  */
-export function startKafka({ logger, mongo, tail }: RoleContext, settings: KafkaSettings): RunningRole {
+export function startKafka(context: RoleContext, settings: KafkaSettings): RunningRole {
+  const { config, logger, mongo, tail, temporal: connection } = context;
   const { db } = mongo;
   const stopping = new AbortController();
   const { signal } = stopping;
-  const tasks = [publishFeed({ db, tail, settings })];
-  const publishing = runLeasedTasks({ db, tasks, signal, healthOf: healthIn(logger) });
+  const healthOf = healthIn(logger);
+  const client = new Client({ connection, namespace: config.temporal.namespace });
+  mongo.keys.keepSpares();
+  const publishing = runLeasedTasks({ db, tasks: [publishFeed({ db, tail, settings })], signal, healthOf });
+  const taking = takeCommands({
+    settings,
+    gateway: gatewayOf({ client, config, mongo, logger }),
+    logger,
+    health: healthOf('take-kafka-commands'),
+    signal,
+  });
   return {
     async stop() {
       stopping.abort();
-      await publishing;
+      await Promise.all([publishing, taking]);
     },
   };
 }

@@ -12,7 +12,7 @@ export const systemActors: ReadonlySet<string> = new Set([
 ]);
 
 /** Begin the names that are proven, or that only the system gives. */
-const provenPrefix = /^(key|user|temporal|webhook):/i;
+const provenPrefix = /^(key|user|temporal|webhook|kafka):/i;
 
 /** Whether the system itself acts under the name, in whichever case it is written. */
 export function isSystemName(name: string): boolean {

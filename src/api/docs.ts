@@ -1,13 +1,16 @@
 import swagger from '@fastify/swagger';
 import { listServedRoutes } from './edge/ports.js';
+import { asyncApi } from './reference/asyncapi.js';
 import { described } from './reference/described.js';
 import { signingInWords } from './reference/signing.js';
 import { registerReference } from './reference.js';
 import type { Http } from './server.js';
 
+const asyncApiDocument = asyncApi();
+
 /**
- * Serves `/openapi.json`, generated from the schemas of the routes that are registered later, and
- * `/docs`, which shows it and works offline.
+ * Serves `/openapi.json`, generated from the schemas of the routes that are registered later,
+ * `/asyncapi.json`, and `/docs`, which shows the first and works offline.
  *
  * @param isSplit whether operations have a port of their own: each port then describes its own
  *   routes
@@ -22,7 +25,8 @@ export async function registerDocs(app: Http, isSplit = false): Promise<void> {
         description:
           'Commands are answered by the order’s workflow, queries by views. Every error is answered with an ' +
           'RFC 9457 problem that has a `code`, and in `help` the page of its cause and remedy. The data of each event is ' +
-          'among the models, under the name of its type. A command may be repeated with the same `Idempotency-Key` any number of times.',
+          'among the models, under the name of its type. A command may be repeated with the same `Idempotency-Key` any number of times. ' +
+          'Streams and outgoing webhooks, with the messages of each, are in the [AsyncAPI document](/asyncapi.json).',
       },
       tags: [
         { name: 'commands', description: 'commands to orders' },
@@ -70,5 +74,6 @@ export async function registerDocs(app: Http, isSplit = false): Promise<void> {
       paths: Object.fromEntries(paths.filter(([, here]) => Object.keys(here).length > 0)),
     };
   });
+  app.get('/asyncapi.json', open, () => asyncApiDocument);
   await registerReference(app);
 }

@@ -56,13 +56,21 @@ function page(nonce: string): string {
 `;
 }
 
-/** Scalar writes its styles into elements that it makes. They are allowed by the page's nonce. */
+/**
+ * Scalar writes its styles into elements that it makes, which the page's nonce allows, and into
+ * attributes, which nothing allows but setting the same by script.
+ */
 const NONCE = `const { styleNonce } = document.currentScript.dataset;
 const create = document.createElement.bind(document);
 document.createElement = (...args) => {
   const element = create(...args);
   if (element instanceof HTMLStyleElement) element.nonce = styleNonce;
   return element;
+};
+const setAttribute = Element.prototype.setAttribute;
+Element.prototype.setAttribute = function (name, value) {
+  if (name === 'style') this.style.cssText = value;
+  else setAttribute.call(this, name, value);
 };
 `;
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { EndpointSettings } from '../endpoint/endpoint.js';
 import type { PositionedEvent } from '../log/feed/feed.js';
 
@@ -15,6 +16,8 @@ export interface CloudEvent {
   readonly sequence: string;
   /** of the feed, to which the position belongs */
   readonly generation: number;
+  /** the event as a span of the trace of its command (CloudEvents' extension for distributed tracing) */
+  readonly traceparent?: string;
   readonly datacontenttype: 'application/json';
   readonly data: object;
 }
@@ -30,17 +33,19 @@ export function cloudEventOf(
   payload: EndpointSettings['payload'],
   order?: object,
 ): CloudEvent {
-  const { orderId, version, type, schemaVersion, occurredAt, position } = event;
+  const { orderId, version, type, schemaVersion, occurredAt, position, traceId } = event;
+  const id = `${orderId}:${version}`;
   const data = { thin: { orderId, version }, event, order: { event, order } }[payload];
   return {
     specversion: '1.0',
-    id: `${orderId}:${version}`,
+    id,
     source: '/v1/orders',
     type: cloudEventType(type, schemaVersion),
     subject: orderId,
     time: occurredAt,
     sequence: String(position),
     generation,
+    ...(traceId !== undefined && { traceparent: traceparentOf(traceId, id) }),
     datacontenttype: 'application/json',
     data,
   };
@@ -53,4 +58,10 @@ export function cloudEventType(type: string, schemaVersion: number): string {
     .toLowerCase()
     .split('_');
   return `${subject}.${what.join('_')}.v${schemaVersion}`;
+}
+
+/** W3C Trace Context. The event's span has an id that follows from the event's. */
+function traceparentOf(traceId: string, id: string): string {
+  const spanId = createHash('sha256').update(id).digest('hex').slice(0, 16);
+  return `00-${traceId}-${spanId}-01`;
 }

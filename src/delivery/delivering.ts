@@ -2,8 +2,9 @@ import type { Db } from 'mongodb';
 import type { WebhookSecrets } from '../access/webhook-secrets.js';
 import { pause } from '../concurrency/pause.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
-import { type PositionedEvent, readFeed, skipLostPositions } from '../log/feed/feed.js';
+import { type PositionedEvent, skipLostPositions } from '../log/feed/feed.js';
 import { feedGenerations, type Generations } from '../log/feed/generations.js';
+import type { FeedTail } from '../log/feed/tail.js';
 import { committed, durable } from '../log/journal/durability.js';
 import { eventOf, journal } from '../log/journal/journal.js';
 import { messageOf } from '../outages/message-of.js';
@@ -22,7 +23,7 @@ import {
   succeeded,
 } from './health.js';
 import { deliveryRow, failureOf, isAcknowledged, postSigned } from './message.js';
-import { orderAfter, ordersFor } from './orders-of.js';
+import { foldOrder, type OrderAfter, ordersFor } from './orders-of.js';
 import {
   type DeliveryRow,
   deliveryRows,
@@ -36,6 +37,8 @@ import { subscriptionOf } from './subscription.js';
 
 export interface DeliveringDeps {
   readonly db: Db;
+  /** of the feed of orders; endpoints that are at the same position share a read */
+  readonly tail: FeedTail;
   readonly secrets: WebhookSecrets;
   readonly sender: Sender;
   readonly patience: Patience;
@@ -150,6 +153,7 @@ class Delivering {
   private async deliverOrder(orderId: string): Promise<void> {
     const { db } = this.deps;
     const rows = waitingRows(db);
+    const orderAfter = foldOrder(db, orderId);
     const ofOrder = { endpointId: this.endpoint.orderId, orderId };
     for (;;) {
       const first = await rows.findOne(ofOrder, { ...committed, sort: { version: 1 } });
@@ -162,7 +166,7 @@ class Delivering {
         await rows.updateMany(behind, { $set: { nextTryAt: looksAgainAt } }, durable);
         return;
       }
-      const outcome = await this.sendAgain(first);
+      const outcome = await this.sendAgain(first, orderAfter);
       if (outcome === 'later') return;
       if (outcome !== 'delivered') {
         const later = this.afterFailure(outcome, attempts + 1, failingSince);
@@ -185,18 +189,22 @@ class Delivering {
     }
   }
 
-  private async sendAgain({ orderId, version, position }: WaitingRow): Promise<Outcome> {
+  private async sendAgain(
+    { orderId, version, position }: WaitingRow,
+    orderAfter: OrderAfter,
+  ): Promise<Outcome> {
     const stored = await journal(orderLog, this.deps.db).findOne({ _id: `${orderId}:${version}` }, committed);
     // The feed was restored without it.
     if (stored === null) return 'delivered';
-    return await this.send({ ...eventOf(stored), position: stored.position ?? position });
+    return await this.send({ ...eventOf(stored), position: stored.position ?? position }, orderAfter);
   }
 
-  /** @returns false at the end of the feed, or if the checkpoint was moved meanwhile */
+  /** @returns false at the end of this generation of the feed, or if the checkpoint was moved meanwhile */
   private async deliverPage(): Promise<boolean> {
-    const { db } = this.deps;
-    const { position } = this.subscription;
-    const events = await readFeed(orderLog, db, position, PAGE);
+    const { db, tail } = this.deps;
+    const { generation, position } = this.subscription;
+    const events = await tail.read(generation, position, PAGE);
+    if (events === undefined) return false;
     const last = events.at(-1)?.position ?? (await skipLostPositions(orderLog, db, position));
     if (last === position) return false;
     const wanted = await this.wantedOf(events);
@@ -235,8 +243,10 @@ class Delivering {
     const waits = new Set(blocked);
     const waiting: WaitingRow[] = [];
     await this.eachOrder([...byOrder.keys()], async (orderId) => {
-      for (const event of byOrder.get(orderId) ?? []) {
-        const outcome = waits.has(orderId) ? 'later' : await this.send(event);
+      const ofOrder = byOrder.get(orderId) ?? [];
+      const orderAfter = foldOrder(this.deps.db, orderId, ofOrder.at(-1)?.version);
+      for (const event of ofOrder) {
+        const outcome = waits.has(orderId) ? 'later' : await this.send(event, orderAfter);
         if (outcome === 'delivered') continue;
         waits.add(orderId);
         waiting.push(this.waitingRow(event, outcome));
@@ -280,15 +290,15 @@ class Delivering {
     };
   }
 
-  private async send(event: PositionedEvent): Promise<Outcome> {
+  private async send(event: PositionedEvent, orderAfter: OrderAfter): Promise<Outcome> {
     if (!(await this.slot())) return 'later';
     const { orderId: endpointId, url, payload } = this.endpoint;
-    const { db, sender, patience, signal } = this.deps;
-    const { orderId, version, position, type } = event;
+    const { sender, patience, signal } = this.deps;
+    const { version, position, type } = event;
     const { generation } = this.subscription;
     let order: object | undefined;
     try {
-      if (payload === 'order') order = await orderAfter(db, orderId, version);
+      if (payload === 'order') order = await orderAfter(version);
     } catch (error) {
       // Such as an order with an event of a later version of the code: only it waits.
       return { failure: `the order cannot be read: ${messageOf(error)}`, retryAfterMs: 0 };

@@ -3,6 +3,9 @@ import type { Endpoint } from '../endpoint/endpoint.js';
 import { endpointLog } from '../endpoint/endpoint-log.js';
 import type { StateDocument } from '../log/journal/entity-log.js';
 
+/** Filter: events are delivered to it. */
+export const isEnabled = { finished: false, status: 'enabled' } as const;
+
 /** The view of endpoints. */
 export function endpointViews(db: Db) {
   return db.collection<StateDocument<Endpoint>>(endpointLog.view.collection);

@@ -14,7 +14,7 @@ import type { Message } from '../log/workflow/messages.js';
 import { orderLog } from '../order-log.js';
 import { withTimeout } from '../outages/timeout.js';
 import { deliverDue } from './delivering.js';
-import { endpointViews } from './endpoints.js';
+import { endpointViews, isEnabled } from './endpoints.js';
 import { isResting, type Patience, patience as usual } from './health.js';
 import { forgetEndpoint } from './requests.js';
 import { subscriptionRows, waitingRows } from './rows.js';
@@ -38,9 +38,12 @@ const LOOK_WITHOUT_ENDPOINTS_MS = 60_000;
 const DISABLE_WITHIN_MS = 5_000;
 const END_WITHIN_MS = 5_000;
 
+/** Name of the leased task. */
+export const deliveringWebhooks = 'deliver-webhooks';
+
 /** The task that delivers the feed to the endpoints of webhooks. */
 export function deliverWebhooks(deps: WebhookDeps): LeasedTask {
-  return { name: 'deliver-webhooks', work: (signal, heartbeat) => work(deps, signal, heartbeat) };
+  return { name: deliveringWebhooks, work: (signal, heartbeat) => work(deps, signal, heartbeat) };
 }
 
 /** An endpoint that is slow or fails holds up no other. */
@@ -60,7 +63,7 @@ async function work(deps: WebhookDeps, signal: AbortSignal, heartbeat: () => voi
   signal.addEventListener('abort', end, { once: true });
   const forgetting = forgetDeleted(deps, ending.signal).catch(() => undefined);
   const nextSlots = new Map<string, number>();
-  const delivering = { db, secrets, sender, patience, disable, nextSlots, signal: ending.signal };
+  const delivering = { db, tail, secrets, sender, patience, disable, nextSlots, signal: ending.signal };
   try {
     while (!signal.aborted) {
       // A change of an endpoint from here on is seen at once.
@@ -107,7 +110,7 @@ async function forgetDeleted({ db, secrets, failed }: WebhookDeps, signal: Abort
 
 async function enabled(db: Db): Promise<readonly Endpoint[]> {
   const found = await endpointViews(db)
-    .find({ finished: false, status: 'enabled' }, committed)
+    .find(isEnabled, committed)
     .project<{ state: Endpoint }>({ _id: 0, state: 1 })
     .toArray();
   return found.map(({ state }) => state);

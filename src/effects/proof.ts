@@ -76,6 +76,7 @@ export async function verifyEntity(
 const putBack = 'restore it with `npx orders rebuild --from history`';
 const countAgain = 'find out what wrote it, then count these goods: `npx orders stock set <sku> <onHand>`';
 const askProvider = 'compare with the payment provider, and correct by hand what the customer was charged';
+const askInventory = 'compare with the inventory, and correct by hand what it has of these goods';
 
 /**
  * Compares the effects that an order's log proves with the stock's movements and the sandbox
@@ -170,8 +171,10 @@ async function compareWithOwn(
     const own = ownProviderOf(effect, providers);
     if (own === undefined) continue;
     const { key, type } = effect;
-    const where = movesGoods(effect) ? 'stock' : 'payments';
-    const about = { orderId, where, version: event.version, key, remedy: askProvider } as const;
+    const outside = movesGoods(effect)
+      ? ({ where: 'stock', remedy: askInventory } as const)
+      : ({ where: 'payments', remedy: askProvider } as const);
+    const about = { orderId, version: event.version, key, ...outside };
     const { name, port, limits } = own;
     try {
       const withinMs = Math.min(limits.timeoutMs, askUntil - Date.now());

@@ -29,6 +29,7 @@ export interface Effect {
   readonly key: string;
   /** of the event that made it owed */
   readonly correlationId: string;
+  readonly traceId?: string;
 }
 
 /** The version of the event that made the effect with this key owed. */

@@ -19,6 +19,11 @@ export interface Cause {
   readonly actor: string;
   /** for whom the actor did it; absent if for itself */
   readonly onBehalfOf?: string;
+  /**
+   * 32 hex digits: the recorded trace that the command belongs to (W3C Trace Context); absent if
+   * there is none
+   */
+  readonly traceId?: string;
 }
 
 export interface Envelope extends Cause {

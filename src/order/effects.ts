@@ -12,8 +12,9 @@ export type Effect = { [T in EffectType]: Owed & { readonly type: T } & EffectDa
 
 interface Owed {
   readonly key: string;
-  /** copied from the event that made it owed */
+  /** copied, as `traceId`, from the event that made it owed */
   readonly correlationId: string;
+  readonly traceId?: string;
 }
 
 /** An effect as the order's state keeps it. */

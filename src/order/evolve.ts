@@ -40,6 +40,7 @@ export function evolve(order: Order | undefined, event: OrderEvent): Order {
     ...effect,
     key: `${event.orderId}:${effect.type}:${event.version}`,
     correlationId: event.correlationId,
+    ...(event.traceId !== undefined && { traceId: event.traceId }),
     since: event.occurredAt,
   }));
   return newlyOwed.length === 0 ? next : { ...next, owed: [...owed, ...newlyOwed] };

@@ -1,6 +1,9 @@
 import type { Db } from 'mongodb';
+import { endpointViews, isEnabled } from '../delivery/endpoints.js';
+import { deliveringWebhooks } from '../delivery/webhooks.js';
 import { unheldTasks } from '../log/feed/leases.js';
 import { projecting, sequencing } from '../log/feed/leased-tasks.js';
+import { answering } from '../log/journal/durability.js';
 import { logs } from '../logs.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
 import { views } from '../views/views.js';
@@ -12,9 +15,14 @@ const leasedTasks = [
   ...views.map(({ name }) => projecting(name)),
 ];
 
-/** Which standing tasks no process does, and since when; undefined if all are done. */
+/**
+ * Which leased tasks no process does, and since when; undefined if all are done. That webhooks are
+ * delivered matters only if there are endpoints to deliver to.
+ */
 export async function unheldTaskConcern(db: Db): Promise<string | undefined> {
-  const idle = await unheldTasks(db, leasedTasks);
+  const endpoint = await endpointViews(db).findOne(isEnabled, { ...answering, projection: { _id: 1 } });
+  const needed = endpoint === null ? leasedTasks : [...leasedTasks, deliveringWebhooks];
+  const idle = await unheldTasks(db, needed);
   if (idle.length === 0) return undefined;
   const told = idle.map(({ task, since }) =>
     since === undefined

@@ -64,8 +64,18 @@ export async function post<T>(
   body: object = {},
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Answer<T>> {
+  return await send<T>('POST', path, body, headers);
+}
+
+/** @throws Problem */
+export async function send<T>(
+  method: 'POST' | 'PATCH' | 'DELETE',
+  path: string,
+  body: object = {},
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answer<T>> {
   return await request<T>(path, {
-    method: 'POST',
+    method,
     headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
   });

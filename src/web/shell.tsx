@@ -4,7 +4,7 @@ import { useLocation } from 'preact-iso';
 import { isSignInNeeded, Problem } from './api.js';
 import { Banner } from './parts/banner.js';
 import { useResource } from './resource.js';
-import { session, signOut } from './session.js';
+import { may, session, signOut } from './session.js';
 import type { AttentionRow, Page } from './shapes.js';
 import { SignIn } from './sign-in.js';
 
@@ -13,6 +13,7 @@ const places = [
   ['/attention', 'Attention'],
   ['/stock', 'Stock'],
   ['/system', 'System'],
+  ['/webhooks', 'Webhooks', 'webhooks:write'],
 ] as const;
 const LOOK_EVERY_MS = 15_000;
 
@@ -51,9 +52,10 @@ function Navigation() {
     LOOK_EVERY_MS,
   );
   const { data: rows = [], nextCursor } = attention.now.value.data ?? {};
+  const shown = places.filter(([, , scope]) => scope === undefined || may(scope));
   return (
     <nav aria-label="Pages">
-      {places.map(([href, name]) => (
+      {shown.map(([href, name]) => (
         <a href={href} aria-current={isAt(path, href) ? 'page' : undefined}>
           {name}
           {href === '/attention' && rows.length > 0 && (

@@ -31,6 +31,7 @@ describe('the table of routes', () => {
     expect(urls).toEqual([
       'open /',
       'open /assets/*',
+      'open /asyncapi.json',
       'open /attention',
       'open /customers/:customerId',
       'open /docs',
@@ -50,6 +51,7 @@ describe('the table of routes', () => {
       'open /stock',
       'open /system',
       'open /v1/session',
+      'open /webhooks',
       'signed /v1/webhooks/carriers',
       'signed /v1/webhooks/payments',
     ]);

@@ -31,6 +31,7 @@ JSON object. Memory and times of start are of this machine: run it while nothing
   query.get.hot      the same 100 orders again and again     the same
   access             a create and a hot read with a key     the same without authentication
   query.list         a filtered, sorted page of 50           fastify + find on the same index
+  page               an order and the list in a browser      200 ms, 50 ms, GET of the order
   record.batch       events recorded, in journal and view    the same writes
   record.long        the same in an order of 10,000 events   an order of 10 events
   rebuild.journal    a view made anew from the journal       a cursor and bulk inserts

@@ -2,6 +2,9 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { addKey } from '../../src/access/keys.js';
 import type { Scope } from '../../src/access/scopes.js';
 import { startTestApi, type TestApi } from '../support/api.js';
+import { startReceiver } from '../delivery/receiver.js';
+import { startSequencing } from '../support/sequencing.js';
+import { until } from '../support/until.js';
 import { runWithoutTemporal } from './without-temporal.js';
 
 let api: TestApi;
@@ -9,7 +12,7 @@ let url: string;
 let key: string;
 
 beforeAll(async () => {
-  api = await startTestApi({ AUTH: 'on' });
+  api = await startTestApi({ AUTH: 'on', WEBHOOKS_ALLOW_PRIVATE: 'on' });
   await api.startWorker();
   url = await api.app.listen({ host: '127.0.0.1', port: 0 });
   key = await keyFor(['orders:read', 'orders:write', 'events:read', 'act-as']);
@@ -63,4 +66,54 @@ test('a refusal of the order, of the scope, and of the key', async () => {
     exitCode: 2,
     err: expect.stringContaining('invalid_key'),
   });
+});
+
+test('webhooks: an endpoint is made, tried, changed, read, sent to again and deleted', async () => {
+  const receiver = await startReceiver();
+  const stopSequencing = startSequencing(api.mongo.db);
+  const env = { ORDERS_KEY: await keyFor(['webhooks:write', 'events:read', 'orders:write']) };
+  const did = async (line: string) => {
+    const { exitCode, out, err } = await orders(line, env);
+    expect({ line, exitCode, err }).toEqual({ line, exitCode: 0, err: '' });
+    return out;
+  };
+  try {
+    const made = await did(
+      `webhooks create ${receiver.url}/hook --events OrderCreated --payload thin --json`,
+    );
+    const { endpointId: id, secret } = JSON.parse(made);
+    expect(secret).toMatch(/^whsec_/);
+    await until(async () => expect(await did('webhooks list')).toContain(`endpoint ${id} · enabled`));
+    expect(await did('webhooks list')).not.toContain('whsec_');
+    expect(await did(`webhooks test ${id}`)).toMatch(/^delivered: HTTP 204, \d+ ms$/);
+    expect(receiver.received).toMatchObject([{ path: '/hook', event: { type: 'webhook.test.v1' } }]);
+    await until(async () => expect(await did(`webhooks deliveries ${id}`)).toContain('webhook.test.v1'));
+    expect(await did(`webhooks change ${id} --payload order --per-second 5`)).toContain('· order');
+    expect(await did(`webhooks rotate-secret ${id}`)).toMatch(/\nwhsec_/);
+    expect(await did(`webhooks disable ${id}`)).toContain('disabled');
+    expect(await did(`webhooks enable ${id}`)).toContain('enabled');
+    const { orderId } = JSON.parse(await did('create --json'));
+    const again = `${orderId}:1`;
+    await until(async () =>
+      expect(await did(`webhooks retry ${id} ${again}`)).toContain('is delivered soon'),
+    );
+    expect(await did(`webhooks replay ${id} --after 0`)).toBe('events after position 0 are delivered again');
+    const shown = JSON.parse(await did('subscriptions --json'));
+    expect(shown).toMatchObject([{ name: id, status: 'enabled', position: 0, failures: 0, waiting: 1 }]);
+    expect(shown[0].lag).toBeGreaterThan(0);
+    expect(await did('subscriptions')).toMatch(/POSITION +LAG +WAITING +PARKED +FAILURES/);
+    expect(await did(`webhooks delete ${id}`)).toContain('deleted');
+    await until(async () => expect(await did('webhooks list')).toBe('no endpoints'));
+  } finally {
+    await stopSequencing();
+    await receiver.close();
+  }
+});
+
+test('webhooks: without the scope, nothing of them is shown or done', async () => {
+  for (const verb of ['list', 'create https://shop.example/', 'test none', 'deliveries none', 'delete none'])
+    expect(await orders(`webhooks ${verb}`)).toMatchObject({
+      exitCode: 2,
+      err: expect.stringContaining('scope_missing: This needs the scope webhooks:write'),
+    });
 });

@@ -1,15 +1,20 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
+import { takeCommands } from '../../src/api/commands/kafka/taking.js';
 import { publishFeed } from '../../src/delivery/kafka/publishing.js';
 import { openSession } from '../../src/delivery/kafka/session.js';
+import type { KafkaSettings } from '../../src/delivery/kafka/settings.js';
 import { subscriptionsStatus } from '../../src/delivery/subscriptions.js';
 import { feedHead } from '../../src/log/feed/feed.js';
 import { beginGeneration } from '../../src/log/feed/generations.js';
 import { eventOf, journal } from '../../src/log/journal/journal.js';
 import { orderLog } from '../../src/order-log.js';
-import { placedOrder, startTestApi, type TestApi } from '../support/api.js';
+import { createLogger } from '../../src/server/logger.js';
+import { gatewayOf } from '../../workers/gateway.js';
+import { orderBody, placedOrder, startTestApi, type TestApi } from '../support/api.js';
 import { type Broker, startBroker } from '../support/kafka/broker.js';
-import { headersOf, positionsOf, readTopic, settingsOf } from '../support/kafka/topics.js';
+import { headersOf, positionsOf, readTopic, send, settingsOf, uncommitted } from '../support/kafka/topics.js';
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
 
@@ -36,6 +41,26 @@ function startPublishing() {
   const done = work(stopping.signal, () => undefined);
   return {
     done,
+    async stop() {
+      stopping.abort();
+      await done;
+    },
+  };
+}
+
+/** Takes commands, as the role `kafka` does. */
+function startTaking(settings: KafkaSettings) {
+  const stopping = new AbortController();
+  const logger = createLogger('silent');
+  const { client, config, mongo } = api;
+  const done = takeCommands({
+    settings,
+    gateway: gatewayOf({ client, config, mongo, logger }, { answerWithinMs: 30_000 }),
+    logger,
+    health: { failed: () => undefined, worked: () => undefined },
+    signal: stopping.signal,
+  });
+  return {
     async stop() {
       stopping.abort();
       await done;
@@ -107,7 +132,10 @@ test('a session that another one has replaced can publish nothing', async () => 
 test('a new generation of the feed is published from what it has in common with the one before', async () => {
   const head = await feedHead(orderLog, db);
   const before = positionsOf(await published());
+  // The sequencer would be fenced.
+  await stopSequencing?.();
   const begun = await beginGeneration(orderLog, db, { commonUntil: head - 2 });
+  stopSequencing = startSequencing(db);
   const generation = begun?.generations?.at(-1)?.generation;
   const publishing = startPublishing();
   const again = [head - 1, head].map((position) => `${generation}/${position}`);
@@ -115,4 +143,60 @@ test('a new generation of the feed is published from what it has in common with 
     expect(positionsOf(await published()).toSorted()).toEqual([...before, ...again].toSorted());
   });
   await publishing.stop();
+});
+
+test('records are commands, and what can never be one is refused without holding up the others', async () => {
+  const settings = settingsOf(broker, 'in');
+  const taking = startTaking(settings);
+  const [orderId, other] = [randomUUID(), randomUUID()];
+  const create = (id: string) => ({
+    key: id,
+    headers: { command: 'CreateOrder' },
+    value: JSON.stringify(orderBody()),
+  });
+  const hold = { command: 'HoldOrder', 'idempotency-key': 'hold-1', 'on-behalf-of': 'ada' };
+  await until(async () => {
+    await send(settings, 'in.commands', [create(orderId)]);
+  });
+  const reason = JSON.stringify({ reason: 'looks wrong' });
+  const bad = [
+    { key: undefined, headers: hold, value: reason },
+    { key: 'not an id', headers: hold, value: reason },
+    { key: other, headers: {}, value: reason },
+    { key: other, headers: { command: 'BlowUp' }, value: reason },
+    { key: other, headers: { command: 'HoldOrder' }, value: Buffer.from([0x22, 0xff, 0x22]) },
+    { key: other, headers: { command: 'HoldOrder' }, value: '{"reason"' },
+    { key: other, headers: { command: 'HoldOrder' }, value: JSON.stringify({ reason: 'x'.repeat(500_000) }) },
+    { key: other, headers: { command: 'DeliverShipment' }, value: '{}' },
+    { key: randomUUID(), headers: { command: 'ReleaseOrder', mine: 'kept' }, value: '{}' },
+  ];
+  await send(settings, 'in.commands', [
+    ...bad,
+    { key: orderId, headers: hold, value: reason },
+    create(other),
+  ]);
+  await send(settings, 'in.commands', [{ key: orderId, headers: hold, value: reason }]);
+  await until(async () => {
+    expect(await journal(orderLog, db).countDocuments({ orderId, type: 'OrderHeld' })).toBe(1);
+    expect((await api.get(`/v1/orders/${other}`)).status).toBe(200);
+  });
+  await until(async () => expect(await uncommitted(settings)).toBe(0n));
+  await taking.stop();
+  const events = await journal(orderLog, db).find({ orderId }).sort({ version: 1 }).toArray();
+  expect(events.filter(({ type }) => type === 'OrderHeld')).toMatchObject([
+    { commandId: expect.stringContaining('hold-1'), actor: 'kafka:in.commands', onBehalfOf: 'ada' },
+  ]);
+  const refused = await readTopic(settings, 'in.commands.refused');
+  const codes = refused.map(({ value }) => (JSON.parse(String(value)) as { code: string }).code);
+  expect(codes.toSorted()).toEqual(
+    [
+      ...Array.from({ length: 6 }, () => 'invalid_request'),
+      'invalid_json',
+      'invalid_utf8',
+      'order_not_found',
+    ].toSorted(),
+  );
+  const kept = refused.find(({ headers }) => headers.has('mine'));
+  expect(kept?.key?.toString()).toBe(bad.at(-1)?.key);
+  expect(kept && headersOf(kept)).toMatchObject({ command: 'ReleaseOrder', mine: 'kept' });
 });

@@ -159,6 +159,26 @@ test('events are posted as CloudEvents, signed, in order, to each endpoint what 
   expect(failures).toEqual([]);
 });
 
+test('events belong to the trace of their command, also those of its effects', async () => {
+  const traceId = randomUUID().replaceAll('-', '');
+  const { path } = await endpoint();
+  const [traced, other] = await Promise.all([
+    placedOrder(api, {}, { traceparent: `00-${traceId}-00f067aa0ba902b7-01` }),
+    placedOrder(api, {}, { traceparent: 'none' }),
+  ]);
+  await until(() => arrived(path, [traced, other]));
+  const events = receiver.received.filter((message) => message.path === path).map(({ event }) => event);
+  const parents = events.filter(({ subject }) => subject === traced).map((event) => event['traceparent']);
+  expect(parents.length).toBeGreaterThan(2);
+  expect(new Set(parents).size).toBe(parents.length);
+  for (const parent of parents)
+    expect(parent).toMatch(new RegExp(`^00-${traceId}-(?!0{16})[0-9a-f]{16}-01$`));
+  expect(events.filter(({ subject }) => subject === other)).not.toHaveLength(0);
+  for (const event of events) if (event['subject'] === other) expect(event).not.toHaveProperty('traceparent');
+  const { data } = (await api.get(`/v1/orders/${traced}/events`)).body;
+  expect(new Set(data.map((event: { traceId?: string }) => event.traceId))).toEqual(new Set([traceId]));
+});
+
 test('the secret is told once; a repetition is known, and another body under its key is refused', async () => {
   const { body, key, id, secret, reply } = await endpoint({ description: 'stock' });
   expect(secret).toMatch(/^whsec_/);
@@ -334,6 +354,43 @@ test('an endpoint without any success for too long is disabled; one that asks fo
   const { status } = await api.post(`${root}/${busy.id}/deliveries/${order}:1/retry`);
   expect(status).toBe(202);
   await until(async () => expect(receiver.ids(busy.path)[0]).toBe(`${order}:1`));
+});
+
+test('an endpoint gets no more a second than it asks for', async () => {
+  const after = await feedHead(orderLog, db);
+  const orderIds = await Promise.all([placedOrder(api), placedOrder(api)]);
+  const events = await until(() => idsOf(orderIds));
+  const begunAt = Date.now();
+  const { path } = await endpoint({ after, perSecond: 20 });
+  const times: number[] = [];
+  receiver.answer(path, (_message, response) => {
+    times.push(Date.now());
+    response.writeHead(204).end();
+  });
+  await until(() => arrived(path, orderIds));
+  expect(times).toHaveLength(events.length);
+  // Each may come late, and none early: timers count whole milliseconds.
+  for (const [index, at] of times.entries()) expect(at - begunAt).toBeGreaterThanOrEqual(index * 50 - 1);
+});
+
+test('while nobody delivers, readiness names it, if there is an endpoint', async () => {
+  const saidOfFeed = async () => {
+    const { body } = await api.get('/health/ready');
+    return body.dependencies.find(({ name }: { name: string }) => name === 'feed');
+  };
+  await endpoint();
+  await until(async () =>
+    expect(await saidOfFeed()).toMatchObject({
+      status: 'degraded',
+      detail: expect.stringContaining('deliver-webhooks was never done'),
+    }),
+  );
+  const all = await endpointViews(db).find({ status: 'enabled' }).toArray();
+  await endpointViews(db).updateMany({}, { $set: { status: 'disabled' } });
+  const { detail } = await saidOfFeed();
+  expect(detail).not.toContain('deliver-webhooks');
+  const ids = all.map(({ _id }) => _id);
+  await endpointViews(db).updateMany({ _id: { $in: ids } }, { $set: { status: 'enabled' } });
 });
 
 test('the feed is delivered again from a position or a time, also by another process', async () => {

@@ -11,6 +11,8 @@ const providers = {
   declinesOnTimeOut: 'test/effects/wrong-providers/declines-on-time-out.mjs',
 };
 
+const inventory = 'test/effects/example-provider/inventory.mjs';
+
 let folder: string;
 let certified: Readonly<Record<keyof typeof providers, Certified>>;
 
@@ -33,6 +35,15 @@ test('the example is certified', () => {
   expect({ exitCode, failed }).toEqual({ exitCode: 0, failed: [] });
   expect(certificate).toMatchObject({ kind: 'payments', provider: providers.example, passed: true });
   expect(certificate.cases).toHaveLength(46);
+});
+
+test('the example of an inventory is certified', async () => {
+  const { exitCode, failed, certificate } = await certify('inventory', inventory, {
+    EXAMPLE_STOCK: join(folder, 'stock'),
+  });
+  expect({ exitCode, failed }).toEqual({ exitCode: 0, failed: [] });
+  expect(certificate).toMatchObject({ kind: 'inventory', provider: inventory, passed: true });
+  expect(certificate.cases).toHaveLength(39);
 });
 
 test('a provider that charges twice for a key is not', () => {

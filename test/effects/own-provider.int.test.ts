@@ -30,7 +30,11 @@ beforeAll(async () => {
       return await willingly(request, options);
     }`,
   );
-  api = await startTestApi({ PAYMENTS: path, ATTENTION_AFTER: '1s' });
+  process.env['EXAMPLE_STOCK'] = join(folder, 'stock');
+  const warehouse = join(folder, 'warehouse.mjs');
+  const stocks = JSON.stringify(resolve('test/effects/example-provider/inventory.mjs'));
+  await writeFile(warehouse, `export * from ${stocks};`);
+  api = await startTestApi({ PAYMENTS: path, INVENTORY: warehouse, ATTENTION_AFTER: '1s' });
   await api.startWorker();
 });
 afterAll(async () => {
@@ -73,17 +77,16 @@ test('an order is paid at a provider from outside the project, and proven by its
 
   // Out of time, nothing is asked.
   const late = await verifyOrders({ ...verified, providers, askUntil: 0 }, { orderId });
-  const unanswered = {
-    where: 'payments',
-    kind: 'unanswered',
-    detail: expect.stringContaining('there was no time left to ask'),
-  };
-  expect(late.discrepancies).toMatchObject([unanswered, unanswered]);
+  const detail = expect.stringContaining('there was no time left to ask');
+  const paid = { where: 'payments', kind: 'unanswered', detail, remedy: expect.stringContaining('charged') };
+  const moved = { where: 'stock', kind: 'unanswered', detail, remedy: expect.stringContaining('inventory') };
+  const byPlace = late.discrepancies.toSorted((one, other) => (one.where < other.where ? -1 : 1));
+  expect(byPlace).toMatchObject([paid, paid, moved, moved]);
 
   const { payments } = providers;
   if (payments === undefined) throw new Error('the module is not loaded');
   const lookUp = async () => ({ type: 'refunded', cardholder: 'Ada Example' }) as const;
-  const odd = { payments: { ...payments, port: { ...payments.port, lookUp } } };
+  const odd = { ...providers, payments: { ...payments, port: { ...payments.port, lookUp } } };
   const differs = {
     kind: 'differs',
     detail: expect.stringContaining("says { type: 'refunded', cardholder } of"),
@@ -91,6 +94,17 @@ test('an order is paid at a provider from outside the project, and proven by its
   const { discrepancies } = await verifyOrders({ ...verified, providers: odd }, { orderId });
   expect(discrepancies).toMatchObject([differs, differs]);
   expect(JSON.stringify(discrepancies)).not.toContain('Ada');
+});
+
+test('goods are reserved and taken at an inventory from outside the project', async () => {
+  const scarce = orderBody({ lines: [{ sku: 'MANY', quantity: 1_001, unitPrice: 1 }] });
+  const { body } = await api.post('/v1/orders', { body: scarce, headers: { prefer: 'wait=20' } });
+  await becomes(body.orderId, { status: 'rejected' });
+  const lines = (await readFile(join(folder, 'stock'), 'utf8')).trim().split('\n');
+  const types = lines.map((line) => JSON.parse(line).request.type);
+  expect(new Set(types)).toEqual(new Set(['reserve', 'deduct']));
+  // Nothing of it is in the inventory that comes built in.
+  expect(await api.mongo.db.collection('stock_movements').countDocuments()).toBe(0);
 });
 
 test('a provider that hangs, throws or answers nonsense is named, and delays no neighbour', async () => {

@@ -63,6 +63,16 @@ test('each effect has its performer, and is settled by its outcome', () => {
   ]);
 });
 
+test('what an event makes owed belongs to the trace of the event', () => {
+  const [created] = states.reserving.log;
+  if (created === undefined) throw new Error('there is no event');
+  const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+  expect(orders.effects(orders.evolve(undefined, { ...created, traceId }))).toMatchObject([
+    { type: 'reserve', traceId },
+  ]);
+  expect(orders.effects(orders.evolve(undefined, created))[0]).not.toHaveProperty('traceId');
+});
+
 test('a command is decided, a cancellation of the workflow is one, and an answer names the parts', () => {
   expect(orders.decide(confirmed, 'AddNote', { text: 'n' }, now)).toMatchObject({
     events: [{ type: 'NoteAdded' }],

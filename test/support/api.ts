@@ -198,8 +198,10 @@ export function orderBody(more: Readonly<Record<string, unknown>> = {}) {
 export async function placedOrder(
   api: TestApi,
   more: Readonly<Record<string, unknown>> = {},
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<string> {
-  const reply = await api.post('/v1/orders', { body: orderBody(more), headers: { prefer: 'wait=20' } });
+  const sent = { body: orderBody(more), headers: { prefer: 'wait=20', ...headers } };
+  const reply = await api.post('/v1/orders', sent);
   expect(reply.status).toBe(201);
   return String(reply.body.orderId);
 }

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { addKey } from '../../src/access/keys.js';
+import { startReceiver } from '../delivery/receiver.js';
 import { type BreakableServer, breakableMongodb } from '../support/breakable-server.js';
 import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../support/orders-over-http.js';
 import type { RoleProcess } from '../support/role-process.js';
@@ -18,16 +19,19 @@ let page: Page;
 /** An order that was shipped and delivered. */
 let told: PlacedOrder;
 
+/** The receiver of the tests is on the loopback address. */
+const anyReceiver = { WEBHOOKS_ALLOW_PRIVATE: 'on' };
+
 /** On the port of its first start. */
 async function startServer(port = '0'): Promise<RoleProcess> {
-  return await system.start('write,read', { HTTP_PORT: port, ATTENTION_AFTER: '1s' });
+  return await system.start('write,read', { HTTP_PORT: port, ATTENTION_AFTER: '1s', ...anyReceiver });
 }
 
 beforeAll(async () => {
   const opening = openBrowser();
   mongodb = await breakableMongodb();
   system = createSystem({ mongodb: mongodb.address });
-  [server, browser] = await Promise.all([startServer(), opening, system.start('worker,feed')]);
+  [server, browser] = await Promise.all([startServer(), opening, system.start('worker,feed', anyReceiver)]);
   api = apiAt(server.address);
   context = await browser.newContext({ viewport: desktop });
   page = await context.newPage();
@@ -94,6 +98,10 @@ describe('an order', () => {
     await shows(/As it was after version/);
     await page.locator('.why').getByText('Stock reserved').waitFor();
     await shows('the outcome of reserve, owed since version 1');
+    // What was to come then, and not what is to come now.
+    await page.getByRole('list', { name: 'What was to come after version 2' }).waitFor();
+    await page.locator('.ahead').getByText('Authorize payment, owed').waitFor();
+    await page.locator('.line .ghost.effect').waitFor();
   });
 
   test('is cancelled as its preview said, after it was seen in the timeline', async () => {
@@ -141,6 +149,62 @@ describe('an order', () => {
   });
 });
 
+test('an endpoint of webhooks is made, tried, changed, sent to again and deleted', async () => {
+  const receiver = await startReceiver();
+  const panel = page.getByRole('region', { name: 'Endpoint' });
+  await open('/webhooks');
+  await shows('Nothing is delivered yet');
+  await press('New endpoint');
+  await page.getByLabel('URL').fill(`${receiver.url}/hook`);
+  await page.getByLabel('Events').fill('OrderCreated, OrderConfirmd');
+  await press('Create');
+  await page.getByRole('alert').getByText('There is no event OrderConfirmd').waitFor();
+  await page.getByLabel('Events').fill('OrderCreated');
+  await page.getByLabel('Description').fill('the warehouse');
+  await press('Create');
+  await panel.getByText(/^whsec_/).waitFor();
+  await press('Send a test');
+  await panel
+    .getByText(/HTTP 204/)
+    .first()
+    .waitFor();
+  const { id } = await api.place({ id: 'sent' });
+  await panel
+    .getByRole('link', { name: `${id}:1`, exact: true })
+    .first()
+    .waitFor();
+  await press(`Send ${id}:1 again`);
+  await shows(`${id}:1 is sent again soon.`);
+  await until(async () => expect(receiver.received.filter((one) => one.id === `${id}:1`)).toHaveLength(2));
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    await expectAccessible(page);
+  }
+  await page.emulateMedia({ colorScheme: null });
+  await page.setViewportSize(phone);
+  await expectFits(page);
+  await page.setViewportSize(desktop);
+  await press('Disable');
+  await panel.getByText('disabled', { exact: true }).waitFor();
+  await press('Enable');
+  await panel.getByText('enabled', { exact: true }).waitFor();
+  await press('Rotate secret');
+  await shows('the old secret signs too');
+  await press('Change');
+  await panel.getByLabel('Payload').selectOption('thin');
+  await panel.locator('form').getByRole('button', { name: 'Change', exact: true }).click();
+  await shows('It is changed');
+  await panel.locator('.gets').getByText('thin').waitFor();
+  await press('Replay');
+  await panel.getByLabel('After position').fill('0');
+  await press('Deliver again');
+  await shows('What comes after position 0 is delivered again.');
+  await press('Delete');
+  await press('Delete it');
+  await shows('Nothing is delivered yet');
+  await receiver.close();
+});
+
 describe('the page', () => {
   const paths = [
     '/orders',
@@ -150,6 +214,7 @@ describe('the page', () => {
     '/system',
     '/customers/c-1',
     '/stock?sku=A-1',
+    '/webhooks',
   ];
 
   test.each(['light', 'dark'] as const)('is accessible in %s', async (colorScheme) => {
@@ -222,6 +287,7 @@ test('with AUTH=on the page signs in, and has only the buttons that its reader m
   await reader.getByText('As it is').waitFor();
   await reader.getByText('(not for this key)').first().waitFor();
   expect(await reader.locator('.commands button').count()).toBe(0);
+  expect(await reader.getByRole('link', { name: 'Webhooks' }).count()).toBe(0);
   expect(await reader.evaluate('document.cookie')).toBe('');
   await own.close();
   await guarded.stop();

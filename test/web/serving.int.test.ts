@@ -25,6 +25,7 @@ test('each path of the page is the page, and other paths are not', async () => {
     '/system',
     '/customers/c-1',
     '/stock',
+    '/webhooks',
   ])
     expect(await api.get(path)).toMatchObject({ status: 200, headers: html });
   expect(await api.get('/orders/o-1/x')).toMatchObject({ status: 404, body: { code: 'unknown_path' } });

@@ -108,6 +108,8 @@ export interface CommandMeta {
   /** for whom the actor acts */
   readonly onBehalfOf?: string;
   readonly correlationId: string;
+  /** of the recorded trace that it belongs to */
+  readonly traceId?: string;
   /** refuse the command if the order is at another version */
   readonly expectedVersion?: number;
 }

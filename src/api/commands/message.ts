@@ -9,7 +9,7 @@ import type { CommandMeta } from './gateway.js';
  * @param hash of what the client sent: the same key with another one is refused
  */
 export function messageWith<D>(data: D, hash: string, meta: CommandMeta): Message<D> {
-  const { issuer, key, correlationId, actor, onBehalfOf, expectedVersion } = meta;
+  const { issuer, key, correlationId, actor, onBehalfOf, traceId, expectedVersion } = meta;
   return {
     data,
     commandId: commandIdOf(issuer, key),
@@ -17,6 +17,7 @@ export function messageWith<D>(data: D, hash: string, meta: CommandMeta): Messag
     correlationId,
     actor,
     ...(onBehalfOf !== undefined && { onBehalfOf }),
+    ...(traceId !== undefined && { traceId }),
     ...(expectedVersion !== undefined && { expectedVersion }),
     requestId: randomUUID(),
   };

@@ -4,6 +4,7 @@ import { HttpProblem } from '../problem.js';
 import { isKey, versionIn } from '../schemas.js';
 import type { Http } from '../server.js';
 import type { CommandMeta } from './gateway.js';
+import { traceIdOf } from './trace.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -29,6 +30,7 @@ export function keyRequests(app: Http): void {
 export function metaOf(request: FastifyRequest): CommandMeta {
   const { actor, issuer, onBehalfOf } = request.principal;
   const expectedVersion = versionIn(header(request, 'if-match') ?? '*');
+  const traceId = traceIdOf(header(request, 'traceparent'));
   return {
     issuer,
     key: request.idempotencyKey,
@@ -36,6 +38,7 @@ export function metaOf(request: FastifyRequest): CommandMeta {
     actor,
     ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
     correlationId: request.id,
+    ...(traceId === undefined ? {} : { traceId }),
     ...(expectedVersion === undefined ? {} : { expectedVersion }),
   };
 }

@@ -9,6 +9,11 @@ export const CreateHeaders = Type.Object({
   prefer: Type.Optional(Type.String({ description: '`respond-async`, or `wait=<seconds>` from 0 to 30' })),
   ...Actors.properties,
   'x-correlation-id': Type.Optional(Key),
+  traceparent: Type.Optional(
+    Type.String({
+      description: 'of W3C Trace Context: the id of a sampled trace is kept in the events, as `traceId`',
+    }),
+  ),
 });
 
 export const CommandHeaders = Type.Object({

@@ -7,7 +7,7 @@ import { type Http, unknownPath } from '../server.js';
 import { orderCard } from './card.js';
 
 const hidden = { config: { access: 'open' }, schema: { hide: true } } as const;
-const paths = ['/', '/orders', '/attention', '/system', '/customers/:customerId', '/stock'];
+const paths = ['/', '/orders', '/attention', '/system', '/customers/:customerId', '/stock', '/webhooks'];
 /** In `index.html`, where a browser without JavaScript finds the order. */
 const PLACE = '<!-- order -->';
 

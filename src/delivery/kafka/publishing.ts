@@ -5,10 +5,11 @@ import type { LeasedTask } from '../../log/feed/leased-tasks.js';
 import type { FeedTail } from '../../log/feed/tail.js';
 import { orderLog } from '../../order-log.js';
 import { placeIn } from '../subscription.js';
-import { kafkaProblem, type KafkaSettings, topicsOf } from './connection.js';
+import { kafkaProblem } from './connection.js';
 import { groups, recordOf } from './records.js';
-import { noteFailed, notePublished } from './rows.js';
+import { noteFailed, notePublished, publishingTask } from './rows.js';
 import { openSession, type Session } from './session.js';
+import { type KafkaSettings, topicsOf } from './settings.js';
 
 export interface PublishingDeps {
   readonly db: Db;
@@ -17,7 +18,6 @@ export interface PublishingDeps {
   readonly settings: KafkaSettings;
 }
 
-export const publishingTask = 'publish-kafka';
 const PAGE = 1_000;
 const LOOK_EVERY_MS = 10_000;
 

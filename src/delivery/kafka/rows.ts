@@ -15,6 +15,9 @@ export interface KafkaRow extends FeedPlace {
   readonly delivered: number;
 }
 
+/** The leased task that publishes. */
+export const publishingTask = 'publish-kafka';
+
 export const kafkaRows = (db: Db) => db.collection<KafkaRow>('kafka_subscriptions');
 
 export async function notePublished(

@@ -2,8 +2,9 @@ import { Consumer, Producer, stringSerializers } from '@platformatic/kafka';
 import { firstGeneration } from '../../log/feed/generations.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { type Checkpoint, checkpointText, readCheckpoint } from './checkpoint.js';
-import { clientOptions, ensureTopics, type KafkaSettings, topicsOf } from './connection.js';
+import { clientOptions, ensureTopics } from './connection.js';
 import type { TextRecord } from './records.js';
+import { type KafkaSettings, topicsOf } from './settings.js';
 
 /** The right to publish: it ends when another session begins. */
 export interface Session {

@@ -29,6 +29,8 @@ export interface Message<D = unknown> {
   readonly actor: string;
   /** for whom the actor sends it; no part of the command's id or hash */
   readonly onBehalfOf?: string;
+  /** of the trace it belongs to (`Cause.traceId`); no part of the command's id or hash */
+  readonly traceId?: string;
   /** refused unless the entity is at this version (`If-Match`) */
   readonly expectedVersion?: number;
   /** new for each try: an answer with a different one was made for an earlier try */
@@ -51,7 +53,9 @@ export function isMessage(message: unknown): message is Message {
     ['commandId', 'hash', 'correlationId', 'actor'].every(
       (key) => typeof Reflect.get(message, key) === 'string',
     ) &&
-    ['string', 'undefined'].includes(typeof Reflect.get(message, 'onBehalfOf')) &&
+    ['onBehalfOf', 'traceId'].every((key) =>
+      ['string', 'undefined'].includes(typeof Reflect.get(message, key)),
+    ) &&
     typeof Reflect.get(message, 'data') === 'object'
   );
 }
@@ -72,13 +76,20 @@ export function hashIn({ commandId, causationId }: Pick<Cause, 'commandId' | 'ca
 
 /** The cause of the events that a message leads to. */
 export function causeOf(
-  message: Pick<Message, 'commandId' | 'hash' | 'correlationId' | 'actor' | 'onBehalfOf'>,
+  message: Pick<Message, 'commandId' | 'hash' | 'correlationId' | 'actor' | 'onBehalfOf' | 'traceId'>,
   occurredAt: string,
   causationId = messageId(message),
 ): Cause {
-  const { commandId, correlationId, actor, onBehalfOf } = message;
-  const cause = { occurredAt, commandId, correlationId, causationId, actor };
-  return onBehalfOf === undefined ? cause : { ...cause, onBehalfOf };
+  const { commandId, correlationId, actor, onBehalfOf, traceId } = message;
+  return {
+    occurredAt,
+    commandId,
+    correlationId,
+    causationId,
+    actor,
+    ...(onBehalfOf !== undefined && { onBehalfOf }),
+    ...(traceId !== undefined && { traceId }),
+  };
 }
 
 /** The answer to a command. `Entity.told` may add fields. */

@@ -618,7 +618,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     effect: F,
     options: { readonly summary: string },
   ): Promise<void> {
-    const { key, correlationId, type } = effect;
+    const { key, correlationId, traceId, type } = effect;
     this.issued.add(key);
     const perform = performers[type];
     if (perform === undefined) throw new TypeError(`There is no activity for the effect ${type}.`);
@@ -630,6 +630,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
       correlationId,
       causationId: key,
       actor: performer(effect),
+      ...(traceId !== undefined && { traceId }),
     });
   }
 

@@ -44,21 +44,35 @@ export function Events({ steps, ghosts, shown, onShow }: EventsProps) {
           );
         })}
       </ol>
-      {ghosts.length > 0 && <Ahead ghosts={ghosts} />}
+      {ghosts.length > 0 && (
+        <Ahead ghosts={ghosts} then={shown < steps.length - 1 ? steps[shown]?.event : undefined} />
+      )}
     </section>
   );
 }
 
+interface AheadProps {
+  readonly ghosts: readonly Ghost[];
+  /** the event of the past after which they were to come; absent if they are to come now */
+  readonly then: RecordedEvent | undefined;
+}
+
 /** Drawn every second, unlike what has happened. */
-function Ahead({ ghosts }: { readonly ghosts: readonly Ghost[] }) {
+function Ahead({ ghosts, then }: AheadProps) {
+  const from = then === undefined ? now.value : Date.parse(then.occurredAt);
+  const whenOf = (ms: number) => (then === undefined ? `in ${duration(ms)}` : `${duration(ms)} later`);
   return (
-    <ol class="ahead" aria-label="What is to come">
+    <ol
+      class="ahead"
+      aria-label={then === undefined ? 'What is to come' : `What was to come after version ${then.version}`}
+    >
+      {then !== undefined && <li class="label">Then to come:</li>}
       {ghosts.map((ghost) => (
         <li key={ghost.key} class={`ghost-row ${ghost.kind}`}>
           <span class="mark" />
           <span class="what">{ghost.title}</span>
           <span class="who">
-            {ghost.at === undefined ? 'at any moment' : `in ${duration(Date.parse(ghost.at) - now.value)}`}
+            {ghost.at === undefined ? 'at any moment' : whenOf(Date.parse(ghost.at) - from)}
           </span>
           {ghost.at !== undefined && <time dateTime={ghost.at}>{soon(ghost.at)}</time>}
         </li>

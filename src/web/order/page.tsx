@@ -51,7 +51,7 @@ function Told({ following, order }: { readonly following: Following; readonly or
   const isPast = step !== undefined && shown < steps.length - 1;
   const then = useComputed(() => after(following.now.value, previewed.value));
   const next = useNext(order);
-  const ghosts = ghostsNow(last, previewed.value, next);
+  const ghosts = isPast ? ghostsOf(step.state) : ghostsNow(last, previewed.value, next);
   const drawn = isPast ? undefined : then.value;
   useArrowKeys(shown, show, steps.length);
   return (

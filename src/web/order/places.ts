@@ -1,5 +1,5 @@
 /** Where on the line events stand. */
-import type { Ghost, Step } from './story.js';
+import type { Step } from './story.js';
 
 export type Scale = 'versions' | 'clock';
 
@@ -14,12 +14,11 @@ export interface Places {
   /** of each step, 0 to 1 */
   readonly steps: readonly number[];
   readonly now: number;
-  readonly ghosts: readonly number[];
   /** spans between events in which nothing happened */
   readonly gaps: readonly Gap[];
 }
 
-/** Space for what is to come. */
+/** Space for what is to come, also while nothing is: stepping through the versions moves no event. */
 const AHEAD = 0.22;
 const MARGIN = 0.015;
 
@@ -28,18 +27,13 @@ function widthOf(ms: number): number {
   return 0.25 + Math.log10(1 + Math.max(0, ms) / 1_000);
 }
 
-export function placesOf(
-  steps: readonly Step[],
-  ghosts: readonly Ghost[],
-  scale: Scale,
-  nowMs: number,
-): Places {
+export function placesOf(steps: readonly Step[], scale: Scale, nowMs: number): Places {
   const times = steps.map(({ event }) => Date.parse(event.occurredAt));
   const spans = times.map((time, index) => Math.max(0, (times[index + 1] ?? nowMs) - time));
   const widths = spans.map((ms, index) =>
     scale === 'clock' ? widthOf(ms) : index === spans.length - 1 ? 0.6 : 1,
   );
-  const end = ghosts.length === 0 ? 1 - MARGIN : 1 - AHEAD;
+  const end = 1 - AHEAD;
   const whole = widths.reduce((sum, width) => sum + width, 0) || 1;
   const length = end - MARGIN;
   const at: number[] = [];
@@ -51,8 +45,13 @@ export function placesOf(
     if (scale === 'clock') gaps.push({ at: (at[index] ?? 0) + share / 2, ms: spans[index] ?? 0, share });
     passed += width;
   }
-  const apart = (AHEAD - MARGIN * 2) / Math.max(1, ghosts.length);
-  return { steps: at, now: end, ghosts: ghosts.map((_, index) => end + apart * (index + 0.8)), gaps };
+  return { steps: at, now: end, gaps };
+}
+
+/** Where so many things that are to come stand, beyond now. */
+export function placesAhead(many: number): readonly number[] {
+  const apart = (AHEAD - MARGIN * 2) / Math.max(1, many);
+  return Array.from({ length: many }, (_, index) => 1 - AHEAD + apart * (index + 0.8));
 }
 
 /** The index of the place that is nearest. */

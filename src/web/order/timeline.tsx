@@ -3,11 +3,12 @@ import { useRef } from 'preact/hooks';
 import { now } from '../clock.js';
 import { dayAndTime, duration, eventName, soon } from '../format.js';
 import { toneOf } from './event-tone.js';
-import { nearest, type Places, placesOf, type Scale } from './places.js';
+import { nearest, type Places, placesAhead, placesOf, type Scale } from './places.js';
 import type { Ghost, Step } from './story.js';
 
 interface TimelineProps {
   readonly steps: readonly Step[];
+  /** what comes after the step that is shown */
   readonly ghosts: readonly Ghost[];
   /** index of the step that is shown */
   readonly shown: number;
@@ -35,9 +36,10 @@ export function Timeline({ steps, ghosts, shown, onShow }: TimelineProps) {
   const scale = useSignal<Scale>('versions');
   const held = useSignal<Places | undefined>(undefined);
   const line = useRef<HTMLDivElement>(null);
-  const current = placesOf(steps, ghosts, scale.value, scale.value === 'clock' ? now.value : 0);
+  const current = placesOf(steps, scale.value, scale.value === 'clock' ? now.value : 0);
   // Nothing moves under the pointer: events that come meanwhile are drawn when it has left.
   const places = held.value ?? current;
+  const ahead = placesAhead(ghosts.length);
   const last = steps.length - 1;
   const step = steps[shown];
   const show = (index: number) => onShow(Math.max(0, Math.min(last, index)));
@@ -144,18 +146,16 @@ export function Timeline({ steps, ghosts, shown, onShow }: TimelineProps) {
           now
         </span>
         {ghosts.map((ghost, index) => {
-          const at = places.ghosts[index];
+          const at = ahead[index] ?? 1;
           return (
-            at !== undefined && (
-              <span
-                key={ghost.key}
-                class={`ghost ${ghost.kind}`}
-                style={{ left: percent(at) }}
-                title={titleOf(ghost)}
-              >
-                {ghosts.length <= LABELLED_GHOSTS && <small>{titleOf(ghost)}</small>}
-              </span>
-            )
+            <span
+              key={ghost.key}
+              class={`ghost ${ghost.kind}`}
+              style={{ left: percent(at) }}
+              title={titleOf(ghost)}
+            >
+              {ghosts.length <= LABELLED_GHOSTS && <small>{titleOf(ghost)}</small>}
+            </span>
           );
         })}
         <span class="handle" style={{ left: percent(places.steps[shown] ?? places.now) }} />

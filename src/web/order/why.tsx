@@ -12,13 +12,14 @@ interface WhyProps {
 
 /** Why an event happened: who caused it, by which command and request, and where to look on. */
 export function Why({ event, currency, workflowUrl }: WhyProps) {
-  const { actor, onBehalfOf, causationId, commandId, correlationId, recordedAt, occurredAt } = event;
+  const { actor, onBehalfOf, causationId, commandId, correlationId, traceId, recordedAt, occurredAt } = event;
   const rows: readonly (readonly [string, ComponentChildren])[] = [
     ['By', onBehalfOf === undefined ? actor : `${actor} for ${onBehalfOf}`],
     ['Because of', causeOf(event)],
     ['Command', commandId],
     ['Cause', causationId],
     ['Request', correlationId],
+    ...(traceId === undefined ? [] : [['Trace', traceId] as const]),
     [
       'Recorded',
       recordedAt === undefined

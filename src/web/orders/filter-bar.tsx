@@ -1,3 +1,4 @@
+import { useSignal } from '@preact/signals';
 import { useLocation } from 'preact-iso';
 import { pathOf } from '../api.js';
 import { words } from '../format.js';
@@ -76,9 +77,16 @@ function Typed({ filters }: { readonly filters: Filters }) {
     ]);
     route(pathOf('/orders', { ...filters, ...Object.fromEntries(given) }));
   };
+  const hasMore = typed.some(([name]) => name !== 'q' && filters[name] !== undefined);
+  const isOpen = useSignal(hasMore);
   const isAny = Object.keys(filters).some((name) => name !== 'sort');
   return (
-    <form class="typed" role="search" onSubmit={apply} key={JSON.stringify(filters)}>
+    <form
+      class={`typed ${isOpen.value ? 'open' : ''}`}
+      role="search"
+      onSubmit={apply}
+      key={JSON.stringify(filters)}
+    >
       {typed.map(([name, label, type]) => (
         <label key={name} class={`field ${type === 'number' ? 'amount' : type}`}>
           <span>{label}</span>
@@ -92,6 +100,14 @@ function Typed({ filters }: { readonly filters: Filters }) {
         </label>
       ))}
       <button type="submit">Search</button>
+      <button
+        type="button"
+        class="more"
+        aria-expanded={isOpen.value}
+        onClick={() => (isOpen.value = !isOpen.value)}
+      >
+        Dates and totals
+      </button>
       {isAny && <a href="/orders">Clear</a>}
     </form>
   );

@@ -19,6 +19,8 @@ const tones: Readonly<Record<string, Tone>> = {
   shipped: 'busy',
   partially_shipped: 'busy',
   partially_delivered: 'busy',
+  enabled: 'good',
+  disabled: 'warn',
   up: 'good',
   ready: 'good',
   degraded: 'warn',

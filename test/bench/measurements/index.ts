@@ -2,11 +2,13 @@ import type { Measurement } from '../harness/bench.js';
 import { access } from './access.js';
 import { historyCosts } from './history-cost.js';
 import { idle } from './idle.js';
+import { kafkaOut } from './kafka-out.js';
 import { ordersAccept, ordersAcceptBusy } from './orders-accept.js';
 import { ordersComplete, ordersConfirm } from './orders-alone.js';
 import { ordersCpu } from './orders-cpu.js';
 import { ordersMemory } from './orders-memory.js';
 import { ordersThroughput } from './orders-throughput.js';
+import { page } from './page.js';
 import { queryGet, queryGetHot } from './query-get.js';
 import { queryList } from './query-list.js';
 import { overload } from './overload.js';
@@ -33,12 +35,14 @@ export const measurements: readonly Measurement[] = [
   queryGetHot,
   access,
   queryList,
+  page,
   recordBatch,
   recordLong,
   rebuildFromJournal,
   rebuildFromHistory,
   seal,
   feedLag,
+  kafkaOut,
   streamMemory,
   workerMemory,
   ordersMemory,

@@ -3,13 +3,13 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import process from 'node:process';
 import { promisify } from 'node:util';
 import { installByApt, whichOf } from '../programs.mjs';
 
 const run = promisify(execFile);
 const RESOLVE_WITHIN_MS = 300_000;
-const POM = fileURLToPath(new URL('pom.xml', import.meta.url));
+const POM = join(process.cwd(), 'test', 'support', 'kafka', 'pom.xml');
 const COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies';
 
 /**

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Admin, Consumer, Producer } from '@platformatic/kafka';
 import { type CommittedRecord, fetchCommitted } from '../../../src/delivery/kafka/committed-records.js';
-import { clientOptions, type KafkaSettings } from '../../../src/delivery/kafka/connection.js';
+import { clientOptions } from '../../../src/delivery/kafka/connection.js';
+import { type KafkaSettings, topicsOf } from '../../../src/delivery/kafka/settings.js';
 import type { Broker } from './broker.js';
 
 export function settingsOf({ address }: Pick<Broker, 'address'>, prefix = 'orders'): KafkaSettings {
@@ -95,4 +96,21 @@ export async function consoleConsumer(
     { maxBuffer: 1_000_000_000 },
   );
   return stdout.split('\n').filter((line) => line !== '');
+}
+
+/** How many records of commands are not committed by the group that takes them. */
+export async function uncommitted(settings: KafkaSettings): Promise<bigint> {
+  const { commands: topic } = topicsOf(settings);
+  const consumer = new Consumer({ ...clientOptions(settings), groupId: topic });
+  try {
+    const ends = (await consumer.listOffsets({ topics: [topic], timestamp: -1n })).get(topic) ?? [];
+    const topics = [{ topic, partitions: ends.map((_end, partition) => partition) }];
+    const committed = (await consumer.listCommittedOffsets({ topics })).get(topic) ?? [];
+    return ends.reduce((sum, end, partition) => {
+      const at = committed[partition] ?? -1n;
+      return sum + end - (at < 0n ? 0n : at);
+    }, 0n);
+  } finally {
+    await consumer.close();
+  }
 }

@@ -1,0 +1,44 @@
+/**
+ * Runs work one after the other for each key, and for different keys at the same time.
+ */
+export class ByKey {
+  private readonly last = new Map<string, Promise<void>>();
+
+  /** @param work never fails */
+  add(key: string, work: () => Promise<void>): void {
+    const done = after(this.last.get(key), work);
+    this.last.set(key, done);
+    void this.forget(key, done);
+  }
+
+  private async forget(key: string, done: Promise<void>): Promise<void> {
+    await done;
+    if (this.last.get(key) === done) this.last.delete(key);
+  }
+
+  async allDone(): Promise<void> {
+    await Promise.all(this.last.values());
+  }
+}
+
+async function after(before: Promise<void> | undefined, work: () => Promise<void>): Promise<void> {
+  await before;
+  await work();
+}
+
+/** At most so much at a time; the rest waits for its turn. */
+export function createTurns(most: number): <R>(work: () => Promise<R>) => Promise<R> {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async (work) => {
+    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve));
+    else running += 1;
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) running -= 1;
+      else next();
+    }
+  };
+}

@@ -1,0 +1,136 @@
+import { Type, type TSchema } from 'typebox';
+import type { CommittedRecord } from '../../../delivery/kafka/committed-records.js';
+import { type CommandType, type FollowUpCommand, partOf } from '../../../order/commands.js';
+import { HttpProblem } from '../../problem.js';
+import { Id, IfMatch, isKey, Key, versionIn } from '../../schemas.js';
+import { validatorCompiler } from '../../validation.js';
+import { bodyParts } from '../body-parts.js';
+import type { CommandMeta, OrderBody } from '../gateway.js';
+import { commands } from '../table.js';
+
+/** A command that a record asks for. */
+export interface AskedCommand {
+  readonly orderId: string;
+  readonly command: { readonly type: 'CreateOrder'; readonly data: OrderBody } | FollowUpCommand;
+  readonly meta: CommandMeta;
+}
+
+const types: readonly string[] = Object.keys(commands);
+
+/** Records may have other headers, too. */
+const Headers = Type.Object({
+  command: Type.Enum(types),
+  'idempotency-key': Type.Optional(Key),
+  'x-correlation-id': Type.Optional(Key),
+  'on-behalf-of': Type.Optional(Key),
+  'if-match': Type.Optional(IfMatch),
+  'shipment-id': Type.Optional(Id),
+  'return-id': Type.Optional(Id),
+});
+
+const KeyOfRecord = Type.Object({ key: Id });
+
+/** `<topic>:<partition>:<offset>` */
+export function placeOf(topic: string, { partition, offset }: CommittedRecord): string {
+  return `${topic}:${partition}:${offset}`;
+}
+
+/** How a record is followed up in logs; also if nothing else of it can be read. */
+export function correlationIdOf(topic: string, record: CommittedRecord): string {
+  const given = record.headers.get('x-correlation-id')?.toString('utf8');
+  return given !== undefined && isKey(given) ? given : placeOf(topic, record);
+}
+
+/**
+ * Reads a record as a request is read.
+ *
+ * @throws HttpProblem if it can never be a command
+ */
+export function commandIn(topic: string, record: CommittedRecord): AskedCommand {
+  const orderId = keyOf(record);
+  const given = Object.fromEntries([...record.headers].map(([name, value]) => [name, text(value)]));
+  const headers = checked(Headers, 'headers', given) as Readonly<Record<string, string | undefined>>;
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the schema has these values only
+  const type = headers['command'] as CommandType;
+  const actor = `kafka:${topic}`;
+  const expectedVersion = versionIn(headers['if-match'] ?? '*');
+  const onBehalfOf = headers['on-behalf-of'];
+  const meta: CommandMeta = {
+    issuer: actor,
+    key: headers['idempotency-key'] ?? placeOf(topic, record),
+    actor,
+    ...(onBehalfOf !== undefined && { onBehalfOf }),
+    correlationId: correlationIdOf(topic, record),
+    ...(expectedVersion !== undefined && { expectedVersion }),
+  };
+  const body = checked(schemaOf(type), 'body', json(record.value)) as object;
+  if (type === 'CreateOrder') return { orderId, command: { type, data: orderIn(orderId, body) }, meta };
+  const data = { ...partIn(partOf(type), headers), ...body };
+  // The schema was checked, and the table makes sure that it is the shape of the data.
+  return { orderId, command: { type, data } as FollowUpCommand, meta };
+}
+
+function keyOf({ key }: CommittedRecord): string {
+  if (key === undefined || key.length === 0)
+    throw invalid('The record has no key: it must be the order’s id.');
+  const orderId = text(key);
+  checked(KeyOfRecord, 'headers', { key: orderId });
+  return orderId;
+}
+
+function orderIn(orderId: string, { id = orderId, ...order }: { readonly id?: string }): OrderBody {
+  if (id !== orderId) throw invalid('The id in the body is not the key of the record.');
+  return order as OrderBody;
+}
+
+function partIn(
+  part: 'shipment' | 'return' | undefined,
+  headers: Readonly<Record<string, string | undefined>>,
+): object {
+  if (part === undefined) return {};
+  const id = headers[`${part}-id`];
+  if (id === undefined) throw invalid(`The header ${part}-id is missing.`);
+  return { [`${part}Id`]: id };
+}
+
+function json(value: Buffer | undefined): unknown {
+  if (value === undefined || value.length === 0) return {};
+  const content = text(value);
+  try {
+    return JSON.parse(content);
+  } catch {
+    throw new HttpProblem(400, 'invalid_json', 'The value is not valid JSON.');
+  }
+}
+
+function text(bytes: Buffer): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw new HttpProblem(400, 'invalid_utf8', 'The record is not UTF-8. Send it as Unicode in UTF-8.');
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+const bodies = new Map<CommandType, TSchema>();
+
+function schemaOf(type: CommandType): TSchema {
+  const schema = bodies.get(type) ?? commands[type].body(bodyParts);
+  bodies.set(type, schema);
+  return schema;
+}
+
+const validators = new Map<TSchema, (given: unknown) => unknown>();
+
+/** @throws HttpProblem that lists every error */
+function checked(schema: TSchema, httpPart: 'headers' | 'body', given: unknown): unknown {
+  const validate = validators.get(schema) ?? validatorCompiler({ schema, httpPart, method: '', url: '' });
+  validators.set(schema, validate);
+  validate(given);
+  return given;
+}
+
+function invalid(detail: string): HttpProblem {
+  return new HttpProblem(400, 'invalid_request', detail);
+}

@@ -1,0 +1,176 @@
+import { Type } from 'typebox';
+import { cloudEventType } from '../../delivery/cloud-events.js';
+import { type EventType, schemaVersions } from '../../order/events.js';
+import { Event, Order } from '../order-shapes.js';
+import { closed } from '../schemas.js';
+import { Problem } from '../problem.js';
+import type { AsyncChannels } from './async-channels.js';
+import { kafkaChannels } from './asyncapi-kafka.js';
+import { eventMeanings } from './event-meanings.js';
+import { eventSchemas } from './event-schemas.js';
+
+/**
+ * The AsyncAPI document: every event, and the ways on which events leave. It comes from the schemas
+ * that OpenAPI has, so the two cannot differ.
+ */
+export function asyncApi(): object {
+  const parts: readonly AsyncChannels[] = [
+    streams,
+    webhooks,
+    kafkaChannels(types.map((type) => [type, eventMessage(type)])),
+  ];
+  return {
+    asyncapi: '3.0.0',
+    info: {
+      title: 'Orders',
+      version: '1',
+      description:
+        'The events of orders, by each way on which they leave: all have one position in the feed. Persons are sealed. ' +
+        'Requests and their answers are in `/openapi.json`, where `/docs` has the meaning of each error.',
+    },
+    defaultContentType: 'application/json',
+    channels: Object.assign({}, ...parts.map(({ channels }) => channels)),
+    operations: Object.assign({}, ...parts.map(({ operations }) => operations)),
+    components: {
+      schemas: {
+        ...eventSchemas,
+        ...Object.fromEntries(types.map((type) => [`${type}.event`, event(type)])),
+        Order,
+        Problem,
+      },
+      messages: Object.assign({}, ...parts.map(({ messages }) => messages)),
+    },
+  };
+}
+
+// The keys of the catalogue are the types of events.
+const types = Object.keys(schemaVersions) as EventType[];
+const TEST = 'webhook.test.v1';
+
+function messagesOf(names: readonly string[]): Readonly<Record<string, object>> {
+  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/messages/${name}` }]));
+}
+
+function cloudTypeOf(type: EventType): string {
+  return cloudEventType(type, schemaVersions[type]);
+}
+
+/** An event with its data, as the feed has it. */
+function event(type: EventType): object {
+  return closed({
+    ...Event.properties,
+    type: Type.Literal(type),
+    schemaVersion: Type.Literal(schemaVersions[type]),
+    data: Type.Unsafe({ $ref: `#/components/schemas/${type}` }),
+  });
+}
+
+function eventMessage(type: EventType): object {
+  return {
+    name: type,
+    title: type,
+    summary: eventMeanings[type],
+    contentType: 'application/json',
+    correlationId: { location: '$message.payload#/correlationId' },
+    payload: { $ref: `#/components/schemas/${type}.event` },
+  };
+}
+
+function cloudEventMessage(type: EventType): object {
+  const stored = Type.Unsafe({ $ref: `#/components/schemas/${type}.event` });
+  const order = Type.Unsafe({ $ref: '#/components/schemas/Order' });
+  return {
+    name: cloudTypeOf(type),
+    title: `${type} as a CloudEvent`,
+    summary: eventMeanings[type],
+    contentType: 'application/cloudevents+json',
+    payload: closed({
+      ...cloudEvent(cloudTypeOf(type), '/v1/orders'),
+      sequence: Type.String({ description: 'the position in the feed' }),
+      generation: Type.Integer({ description: 'of the feed, to which the position belongs' }),
+      traceparent: Type.Optional(
+        Type.String({
+          description: 'of W3C Trace Context; absent if the command belonged to no sampled trace',
+        }),
+      ),
+      data: Type.Union([
+        closed({ orderId: Type.String(), version: Type.Integer() }, { description: 'payload `thin`' }),
+        stored,
+        closed({ event: stored, order }, { description: 'payload `order`: the order after the event' }),
+      ]),
+    }),
+  };
+}
+
+const testMessage = {
+  name: TEST,
+  title: 'A test, which a person asked for',
+  contentType: 'application/cloudevents+json',
+  payload: closed({ ...cloudEvent(TEST, '/v1/webhook-endpoints'), data: closed({}) }),
+};
+
+/** The members of every message in the JSON format of CloudEvents 1.0. */
+function cloudEvent(type: string, source: string) {
+  return {
+    specversion: Type.Literal('1.0'),
+    id: Type.String({ description: '`<orderId>:<version>`, the same however often it comes' }),
+    source: Type.Literal(source),
+    type: Type.Literal(type),
+    subject: Type.String({ description: 'the id of the order, or of the endpoint' }),
+    time: Type.String({ format: 'date-time' }),
+    datacontenttype: Type.Literal('application/json'),
+  };
+}
+
+const get = { http: { method: 'GET', bindingVersion: '0.3.0' } };
+
+/** Server-Sent Events. */
+const streams: AsyncChannels = {
+  channels: {
+    feed: {
+      address: '/v1/events/stream',
+      title: 'The feed, live',
+      description:
+        'Server-Sent Events. The `id` of each is its position, or `<position>@<generation>` in a later generation ' +
+        'of the feed; the stream goes on after `Last-Event-ID`.',
+      messages: messagesOf(types),
+    },
+    order: {
+      address: '/v1/orders/{orderId}/stream',
+      title: 'The log of an order, live',
+      description:
+        'Server-Sent Events. The `id` of each is its version; the stream goes on after `Last-Event-ID`.',
+      parameters: { orderId: { description: 'the id of the order' } },
+      messages: messagesOf(types),
+    },
+  },
+  operations: {
+    streamFeed: { action: 'send', channel: { $ref: '#/channels/feed' }, bindings: get },
+    streamOrder: { action: 'send', channel: { $ref: '#/channels/order' }, bindings: get },
+  },
+  messages: Object.fromEntries(types.map((type) => [type, eventMessage(type)])),
+};
+
+const webhooks: AsyncChannels = {
+  channels: {
+    webhooks: {
+      address: null,
+      title: 'Webhooks out',
+      description:
+        'The URL of each endpoint (`/v1/webhook-endpoints`). Messages are signed by the scheme of Standard Webhooks; ' +
+        'any status from 200 to 299 acknowledges. At least once, and in order within an order.',
+      messages: messagesOf([...types.map(cloudTypeOf), TEST]),
+    },
+  },
+  operations: {
+    deliverWebhooks: {
+      action: 'send',
+      channel: { $ref: '#/channels/webhooks' },
+      bindings: { http: { method: 'POST', bindingVersion: '0.3.0' } },
+    },
+  },
+  messages: Object.fromEntries([
+    ...types.map((type) => [cloudTypeOf(type), cloudEventMessage(type)]),
+    [TEST, testMessage],
+  ]),
+};

@@ -1,0 +1,38 @@
+import { type Signal, useSignal } from '@preact/signals';
+import { Problem } from '../api.js';
+
+export interface Acting {
+  readonly isBusy: Signal<boolean>;
+  readonly problem: Signal<string>;
+  /** Does it, and says what is wrong if it fails. */
+  readonly act: (what: () => Promise<void>) => Promise<void>;
+}
+
+/** One thing after the other, and why the last one failed. */
+export function useActing(): Acting {
+  const isBusy = useSignal(false);
+  const problem = useSignal('');
+  const act: Acting['act'] = async (what) => {
+    isBusy.value = true;
+    problem.value = '';
+    try {
+      await what();
+    } catch (error) {
+      problem.value = error instanceof Problem ? inWords(error) : String(error);
+    } finally {
+      isBusy.value = false;
+    }
+  };
+  return { isBusy, problem, act };
+}
+
+function inWords({ status, message }: Problem): string {
+  switch (status) {
+    case 412:
+      return 'The endpoint has changed since you looked: nothing was done. Look again.';
+    case 0:
+      return 'The API does not answer: it may have been done. Look again in a moment.';
+    default:
+      return message;
+  }
+}

@@ -1,0 +1,103 @@
+import '../styles/webhooks.css';
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { useLocation } from 'preact-iso';
+import { pathOf } from '../api.js';
+import { Empty, Shown } from '../parts/states.js';
+import { useTitle } from '../parts/title.js';
+import { useResource } from '../resource.js';
+import { may } from '../session.js';
+import type { Page } from '../shapes.js';
+import { EndpointPanel } from './endpoint.js';
+import { create, type Endpoint, root, type Subscription } from './endpoints.js';
+import { EndpointList } from './list.js';
+import { SettingsForm } from './settings-form.js';
+
+const LOOK_EVERY_MS = 3_000;
+
+/** Where events are delivered to, and how that goes. */
+export function WebhooksPage() {
+  useTitle('Webhooks');
+  const { query, route } = useLocation();
+  const { endpoint: chosen } = query;
+  const found = useResource<Page<Endpoint>>(root, LOOK_EVERY_MS);
+  const subscribed = useResource<Page<Subscription>>(
+    may('events:read') ? '/v1/subscriptions' : undefined,
+    LOOK_EVERY_MS,
+  );
+  const isMaking = useSignal(false);
+  /** What the API has answered to a change: the list may not have it yet. */
+  const answered = useSignal<ReadonlyMap<string, Endpoint>>(new Map());
+  const secret = useSignal({ of: '', text: '' });
+  // It is shown once: not when its endpoint is opened again.
+  useEffect(() => {
+    if (secret.value.of !== chosen) secret.value = { of: '', text: '' };
+  }, [chosen]);
+  const take = (endpoint: Endpoint): void => {
+    answered.value = new Map(answered.value).set(endpoint.endpointId, endpoint);
+    found.reload();
+    subscribed.reload();
+  };
+  const make = async (settings: object, key: string): Promise<void> => {
+    const { secret: text, ...made } = await create(settings, key);
+    secret.value = { of: made.endpointId, text };
+    isMaking.value = false;
+    take(made);
+    route(pathOf('/webhooks', { endpoint: made.endpointId }));
+  };
+  const subscriptions = new Map(subscribed.now.value.data?.data.map((one) => [one.name, one]));
+  return (
+    <section class="webhooks">
+      <header>
+        <h1>Webhooks</h1>
+        {may('webhooks:write') && !isMaking.value && (
+          <button type="button" class="primary" onClick={() => (isMaking.value = true)}>
+            New endpoint
+          </button>
+        )}
+      </header>
+      {isMaking.value && (
+        <SettingsForm title="A new endpoint" onSend={make} onClose={() => (isMaking.value = false)} />
+      )}
+      <Shown of={found.now.value}>
+        {({ data }) => {
+          const endpoints = latest(data, answered.value);
+          const open = endpoints.find(({ endpointId }) => endpointId === chosen);
+          if (endpoints.length === 0)
+            return (
+              <Empty title="Nothing is delivered yet">
+                <p>
+                  An endpoint is a URL that gets the events of orders as they happen, signed, and in order
+                  within each order.
+                </p>
+              </Empty>
+            );
+          return (
+            <div class={open === undefined ? '' : 'both'}>
+              <EndpointList endpoints={endpoints} subscriptions={subscriptions} chosen={chosen} />
+              {open !== undefined && (
+                <EndpointPanel
+                  key={open.endpointId}
+                  endpoint={open}
+                  subscription={subscriptions.get(open.endpointId)}
+                  secret={secret.value.of === open.endpointId ? secret.value.text : undefined}
+                  onSecret={(text) => (secret.value = { of: open.endpointId, text })}
+                  onChange={take}
+                />
+              )}
+            </div>
+          );
+        }}
+      </Shown>
+    </section>
+  );
+}
+
+/** Each endpoint at its latest version, without those that are deleted. */
+function latest(listed: readonly Endpoint[], answered: ReadonlyMap<string, Endpoint>): readonly Endpoint[] {
+  const all = new Map(listed.map((one) => [one.endpointId, one]));
+  for (const [id, one] of answered) if (one.version > (all.get(id)?.version ?? 0)) all.set(id, one);
+  return [...all.values()]
+    .filter(({ status }) => status !== 'deleted')
+    .toSorted((one, other) => (one.endpointId < other.endpointId ? -1 : 1));
+}

@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto';
+import { ProduceAcks, Producer, stringSerializers } from '@platformatic/kafka';
+import type { Db } from 'mongodb';
+import { clientOptions, ensureTopics } from '../../../src/delivery/kafka/connection.js';
+import { publishFeed } from '../../../src/delivery/kafka/publishing.js';
+import { recordOf, type TextRecord } from '../../../src/delivery/kafka/records.js';
+import { kafkaRows } from '../../../src/delivery/kafka/rows.js';
+import { topicsOf } from '../../../src/delivery/kafka/settings.js';
+import { readFeed } from '../../../src/log/feed/feed.js';
+import { followFeed } from '../../../src/log/feed/tail.js';
+import { readConfig } from '../../../src/server/config.js';
+import { connectMongo } from '../../../src/server/connections.js';
+import { ensureJournalIndexes } from '../../../src/log/journal/journal.js';
+import { orderLog } from '../../../src/order-log.js';
+import { startBroker } from '../../support/kafka/broker.js';
+import { fillFeed } from '../../support/kafka/fill-feed.js';
+import { settingsOf } from '../../support/kafka/topics.js';
+import { until } from '../../support/until.js';
+import type { Bench, Measurement } from '../harness/bench.js';
+import { type Block, interleave, rate } from '../harness/interleave.js';
+
+const PAGE = 1_000;
+
+/**
+ * The feed, from MongoDB to a topic, in transactions with their checkpoints; against a bare producer that sends the same
+ * records, made before, a thousand at a time.
+ */
+export const kafkaOut: Measurement = {
+  name: 'kafka.out',
+  async run(bench) {
+    const count = bench.pick(50_000, 3_000);
+    const db = await openFeed(bench, count);
+    bench.note('starting Kafka');
+    const broker = await startBroker();
+    bench.atEnd(() => broker.stop());
+    const tail = followFeed(orderLog, db);
+    bench.atEnd(() => tail.stop());
+    const settings = () => settingsOf(broker, `bench-${randomUUID()}`);
+    const records = await recordsOf(db, count);
+    const product = async (): Promise<Block> => {
+      const ofBlock = settings();
+      const stopping = new AbortController();
+      const began = performance.now();
+      const { events } = topicsOf(ofBlock);
+      const working = publishFeed({ db, tail, settings: ofBlock }).work(stopping.signal, () => undefined);
+      await until(async () => {
+        const row = await kafkaRows(db).findOne({ _id: events });
+        if (row?.position !== count) throw new Error('It is not published yet.');
+      });
+      const ms = performance.now() - began;
+      stopping.abort();
+      await working;
+      return { operations: count, ms, times: [] };
+    };
+    const baseline = async (): Promise<Block> => {
+      const ofBlock = settings();
+      const { events: topic } = topicsOf(ofBlock);
+      const began = performance.now();
+      await ensureTopics(ofBlock, [{ name: topic }]);
+      const producer = new Producer({ ...clientOptions(ofBlock), serializers: stringSerializers });
+      for (let from = 0; from < count; from += PAGE) {
+        const messages = records.slice(from, from + PAGE).map((record) => ({ ...record, topic }));
+        await producer.send({ messages, acks: ProduceAcks.ALL });
+      }
+      const ms = performance.now() - began;
+      await producer.close();
+      return { operations: count, ms, times: [] };
+    };
+    const measured = await interleave({ product, baseline }, bench.pick(4, 1), bench.note);
+    return [rate('kafka.out', 'events/s', measured, { of: 'ratio', is: '≥', limit: 0.5 })];
+  },
+};
+
+async function openFeed(bench: Bench, count: number): Promise<Db> {
+  const mongo = connectMongo(
+    readConfig({ MONGODB_URI: bench.mongodbUri, MONGODB_DB: `kafka-${randomUUID().slice(0, 8)}` }),
+  );
+  bench.atEnd(() => mongo.close());
+  bench.note('filling the feed');
+  await ensureJournalIndexes(orderLog, mongo.db);
+  await fillFeed(mongo.db, 1, count);
+  return mongo.db;
+}
+
+async function recordsOf(db: Db, count: number): Promise<readonly TextRecord[]> {
+  const records: TextRecord[] = [];
+  while (records.length < count) {
+    const events = await readFeed(orderLog, db, records.length, PAGE);
+    records.push(...events.map((event) => recordOf('bare', event, 1)));
+  }
+  return records;
+}

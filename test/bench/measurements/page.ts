@@ -1,0 +1,99 @@
+import { chromium, type Page } from 'playwright-core';
+import { findBrowser } from '../../support/browser.mjs';
+import type { Bench, Measurement } from '../harness/bench.js';
+import { askFor } from '../harness/http-connection.js';
+import { interleave, percentileOf, rate } from '../harness/interleave.js';
+import { type Judged, single } from '../harness/result.js';
+
+const connections = 20;
+/** A task of the page that is longer delays what its reader does. */
+const longTask = 50;
+
+/** The page in a browser: how soon an order is seen, and whether scrolling the list stops for anything. */
+export const page: Measurement = {
+  name: 'page',
+  needsDataset: true,
+  async run(bench) {
+    const address = await bench.product();
+    const executablePath = await findBrowser(bench.note);
+    const browser = await chromium.launch({
+      executablePath,
+      args: ['--no-sandbox', '--disable-dev-shm-usage'],
+    });
+    bench.atEnd(() => browser.close());
+    const tab = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+    return [
+      await painting(bench, tab, address),
+      await scrolling(bench, tab, address),
+      await answering(bench, address),
+    ];
+  },
+};
+
+/** From the end of the HTML until the frame after the one that shows the order. */
+const noticeOrder = `globalThis.seen = new Promise((resolve) => {
+  const look = () => {
+    if (document.querySelector('.order-head') === null) return requestAnimationFrame(look);
+    const [{ responseEnd }] = performance.getEntriesByType('navigation');
+    requestAnimationFrame(() => resolve(performance.now() - responseEnd));
+  };
+  look();
+});`;
+
+async function painting(bench: Bench, tab: Page, address: string): Promise<Judged> {
+  bench.note('opening orders');
+  await tab.addInitScript({ content: noticeOrder });
+  const times: number[] = [];
+  for (const orderId of bench.dataset().orderIds.slice(0, bench.pick(60, 10))) {
+    await tab.goto(`${address}/orders/${orderId}`);
+    times.push(await tab.evaluate<number>('globalThis.seen'));
+  }
+  // The first one fills the browser's cache.
+  const percentile = percentileOf(times.slice(1));
+  const [p50, p95, p99] = [percentile(0.5), percentile(0.95), percentile(0.99)];
+  const result = { name: 'page.paint', value: p50, unit: 'ms', baseline: null, ratio: null, p50, p95, p99 };
+  return { result, goal: { of: 'value', is: '≤', limit: 200 } };
+}
+
+/** @returns the longest task that is a long one, in milliseconds; 0 if there was none */
+const scroll = (frames: number) => `(async () => {
+  const tasks = [];
+  const note = (list) => tasks.push(...list.getEntries().map(({ duration }) => duration));
+  const observer = new PerformanceObserver(note);
+  observer.observe({ type: 'longtask' });
+  const list = document.querySelector('.orders-scroller');
+  for (let frame = 0; frame < ${frames}; frame += 1) {
+    list.scrollTop += 500;
+    await new Promise(requestAnimationFrame);
+  }
+  note({ getEntries: () => observer.takeRecords() });
+  observer.disconnect();
+  return Math.max(0, ...tasks);
+})()`;
+
+async function scrolling(bench: Bench, tab: Page, address: string): Promise<Judged> {
+  bench.note('scrolling the list');
+  await tab.goto(`${address}/orders`);
+  await tab.locator('.orders-space [role=row]').first().waitFor();
+  const longest = await tab.evaluate<number>(scroll(bench.pick(1_200, 200)));
+  return single('page.scroll', longest, 'ms', { goal: { of: 'value', is: '≤', limit: longTask } });
+}
+
+/** The page of an order, which has the order in it, against the order alone. */
+async function answering(bench: Bench, address: string): Promise<Judged> {
+  const opened = await bench.connect(address, connections);
+  const { orderIds } = bench.dataset();
+  const ms = bench.pick(4_000, 500);
+  const asking = (path: string) => () =>
+    askFor({
+      connections: opened,
+      ms,
+      path: () => `${path}/${orderIds[Math.floor(Math.random() * orderIds.length)]}`,
+    });
+  const measured = await interleave(
+    { product: asking('/orders'), baseline: asking('/v1/orders') },
+    bench.pick(5, 2),
+    bench.note,
+  );
+  return rate('page.answer', 'requests/s', measured, { of: 'ratio', is: '≥', limit: 0.5 });
+}

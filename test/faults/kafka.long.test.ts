@@ -1,0 +1,214 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { openSession } from '../../src/delivery/kafka/session.js';
+import { feedHead } from '../../src/log/feed/feed.js';
+import { journal } from '../../src/log/journal/journal.js';
+import { orderLog } from '../../src/order-log.js';
+import { orderBody } from '../support/api.js';
+import { type Broker, startBroker } from '../support/kafka/broker.js';
+import { fillFeed } from '../support/kafka/fill-feed.js';
+import {
+  consoleConsumer,
+  deleteTopic,
+  headersOf,
+  positionsOf,
+  readTopic,
+  send,
+  settingsOf,
+  uncommitted,
+} from '../support/kafka/topics.js';
+import type { RoleProcess } from '../support/role-process.js';
+import { createSystem, type System } from '../support/system.js';
+import { until } from '../support/until.js';
+
+const topic = 'orders.events';
+const patience = 180;
+let broker: Broker;
+let system: System;
+
+beforeEach(async () => {
+  broker = await startBroker();
+  system = createSystem();
+});
+afterEach(async () => {
+  await system.end();
+  await broker.stop();
+}, 60_000);
+
+const settings = () => settingsOf(broker);
+const startRole = () => system.start('kafka', { KAFKA_BROKERS: broker.address });
+
+const fill = (from: number, to: number) => fillFeed(system.db, from, to);
+const positions = (count: number) => Array.from({ length: count }, (_, index) => `1/${index + 1}`);
+
+async function isPublished(count: number): Promise<void> {
+  await until(
+    async () => expect((await readTopic(settings(), topic)).length).toBeGreaterThanOrEqual(count),
+    patience,
+  );
+  expect(positionsOf(await readTopic(settings(), topic))).toEqual(positions(count));
+}
+
+async function hasBegun(): Promise<void> {
+  await until(async () => expect((await readTopic(settings(), topic)).length).toBeGreaterThan(0), patience);
+}
+
+test('100,000 events: Kafka’s own consumer sees each position once, whatever was killed', async () => {
+  const count = 100_000;
+  await fill(1, count);
+  let role = await startRole();
+  for (let kills = 0; kills < 4; kills += 1) {
+    const before = await publishedNow();
+    await until(async () => expect(await publishedNow()).toBeGreaterThan(before), patience);
+    await role.kill();
+    role = await startRole();
+  }
+  await until(async () => expect(await publishedNow()).toBe(count), patience);
+  const lines = await consoleConsumer(broker, topic, count);
+  const seen = lines.map((line) => Number(/ce_sequence:(\d+)/.exec(line)?.[1]));
+  expect(seen).toHaveLength(count);
+  expect(new Set(seen).size).toBe(count);
+  expect(Math.max(...seen.slice(-5_000))).toBeLessThanOrEqual(count);
+  expect(await readTopic(settings(), topic)).toHaveLength(count);
+}, 600_000);
+
+async function publishedNow(): Promise<number> {
+  return (await readTopic(settings(), topic).catch(() => [])).length;
+}
+
+test('a broker that is killed in a transaction: it is over when the broker is back', async () => {
+  await fill(1, 20_000);
+  await startRole();
+  await hasBegun();
+  await broker.kill();
+  await broker.start();
+  await isPublished(20_000);
+  await broker.kill();
+  await fill(20_001, 20_500);
+  await broker.start();
+  await isPublished(20_500);
+}, 600_000);
+
+test('a process that dies between sending and the checkpoint leaves nothing that is seen', async () => {
+  await fill(1, 100);
+  const session = await openSession(settings());
+  const record = { topic, key: 'half', value: '{}', headers: new Map([['ce_sequence', '1']]) };
+  // The broker takes the records, and stops before the end of the transaction.
+  const half = session.publish([record], { generation: 1, position: 100 }).catch(() => undefined);
+  await broker.kill();
+  await half;
+  await session.close().catch(() => undefined);
+  await broker.start();
+  const other = await openSession(settings());
+  const { position } = other.checkpoint;
+  await other.close();
+  // Either both are there, or none.
+  const seen = (await readTopic(settings(), topic)).length;
+  expect([seen, position]).toEqual(position === 0 ? [0, 0] : [1, 100]);
+}, 300_000);
+
+test('of two processes, one publishes; a frozen one that comes back can publish nothing', async () => {
+  await fill(1, 30_000);
+  const first = await startRole();
+  await hasBegun();
+  first.freeze();
+  await startRole();
+  await isPublished(30_000);
+  first.thaw();
+  await fill(30_001, 31_000);
+  await isPublished(31_000);
+}, 600_000);
+
+test('a topic that was deleted is made again, and gets the whole feed', async () => {
+  await fill(1, 500);
+  await startRole();
+  await isPublished(500);
+  await deleteTopic(settings(), topic);
+  await fill(501, 600);
+  await isPublished(600);
+}, 600_000);
+
+test('lost checkpoints: nothing is published twice, and readiness says why', async () => {
+  await fill(1, 500);
+  const role = await startRole();
+  await isPublished(500);
+  await role.kill();
+  await deleteTopic(settings(), `${topic}.checkpoints`);
+  await startRole();
+  const { address } = await system.start('read', { KAFKA_BROKERS: broker.address });
+  await until(async () => {
+    const ready = await (await fetch(`${address}/health/ready`)).text();
+    expect(ready).toContain('does not say up to which position');
+  }, patience);
+  expect(await readTopic(settings(), topic)).toHaveLength(500);
+}, 600_000);
+
+const create = (key: string) => ({
+  key,
+  headers: { command: 'CreateOrder' },
+  value: JSON.stringify(orderBody()),
+});
+const note = (key: string, text: string) => ({
+  key,
+  headers: { command: 'AddNote' },
+  value: JSON.stringify({ text }),
+});
+
+async function textsOf(orderId: string): Promise<readonly string[]> {
+  const notes = await journal(orderLog, system.db)
+    .find({ orderId, type: 'NoteAdded' })
+    .sort({ version: 1 })
+    .toArray();
+  return notes.map(({ data }) => (data as { text: string }).text);
+}
+
+test('processes that come and die take each command once, and in the order of its key', async () => {
+  const ids = Array.from({ length: 20 }, () => randomUUID());
+  let role: RoleProcess = await startRole();
+  await system.start('worker,feed');
+  await until(async () => await send(settings(), 'orders.commands', ids.map(create)), patience);
+  const texts = Array.from({ length: 20 }, (_, index) => `note ${index}`);
+  const records = texts.flatMap((text) => ids.map((id) => note(id, text)));
+  await send(settings(), 'orders.commands', records.slice(0, 200));
+  await role.kill();
+  role = await startRole();
+  await startRole();
+  await send(settings(), 'orders.commands', records.slice(200));
+  await role.kill();
+  await until(async () => expect(await uncommitted(settings())).toBe(0n), patience);
+  await until(async () => {
+    for (const id of ids) expect(await textsOf(id)).toEqual(texts);
+  }, patience);
+  expect(await readTopic(settings(), 'orders.commands.refused')).toHaveLength(0);
+}, 600_000);
+
+test('an outage of workers delays commands, and refuses none; rebalancing skips none', async () => {
+  const ids = Array.from({ length: 5 }, () => randomUUID());
+  await startRole();
+  await until(async () => await send(settings(), 'orders.commands', ids.map(create)), patience);
+  await send(
+    settings(),
+    'orders.commands',
+    ids.map((id) => note(id, 'first')),
+  );
+  // Without a worker, the first process is slow: it waits for answers while a second one joins.
+  await startRole();
+  await send(
+    settings(),
+    'orders.commands',
+    ids.map((id) => note(id, 'second')),
+  );
+  await system.start('worker,feed');
+  await until(async () => expect(await uncommitted(settings())).toBe(0n), patience);
+  await until(async () => {
+    for (const id of ids) expect(await textsOf(id)).toEqual(['first', 'second']);
+  }, patience);
+  expect(await readTopic(settings(), 'orders.commands.refused')).toHaveLength(0);
+  const head = await feedHead(orderLog, system.db);
+  await until(
+    async () => expect((await readTopic(settings(), topic)).length).toBeGreaterThanOrEqual(head),
+    patience,
+  );
+  const [first] = await readTopic(settings(), topic);
+  expect(first && headersOf(first)).toMatchObject({ ce_specversion: '1.0' });
+}, 600_000);

@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Client, Connection } from '@temporalio/client';
+import { temporal } from '@temporalio/proto';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { until } from '../../support/until.js';
+import { Orders, terms, type World } from './support.js';
+
+const { EVENT_TYPE_TIMER_FIRED: timerFired, EVENT_TYPE_ACTIVITY_TASK_COMPLETED: activityCompleted } =
+  temporal.api.enums.v1.EventType;
+const address = process.env['TEST_TEMPORAL_ADDRESS'] ?? '';
+
+let native: NativeConnection;
+let connection: Connection;
+beforeAll(async () => {
+  [native, connection] = await Promise.all([
+    NativeConnection.connect({ address }),
+    Connection.connect({ address }),
+  ]);
+});
+afterAll(async () => {
+  await Promise.all([native.close(), connection.close()]);
+});
+
+interface Waiting {
+  readonly workflowId: string;
+  readonly taskQueue: string;
+  readonly world: World;
+}
+
+/** An order that waits for a timer, and for the stock of its amendment, while no worker is there. */
+async function amending(authorizationTtl: number): Promise<Waiting> {
+  const taskQueue = `t-${randomUUID().slice(0, 8)}`;
+  const orders = await Orders.open(taskQueue);
+  const { world } = orders;
+  const { order } = await orders.start({ terms: { ...terms, authorizationTtl } });
+  await order.until(
+    ({ order: { status, owed }, unrecorded }) => status === 'confirmed' && owed.length + unrecorded === 0,
+  );
+  world.on('reserve', async () => {
+    throw new Error('away');
+  });
+  await order.update('AmendOrder', { lines: [{ sku: 'A-1', quantity: 3 }] });
+  await until(async () => expect(world.effects().at(-1)).toMatch(/:reserve:5$/));
+  await orders.close();
+  return { workflowId: order.handle.workflowId, taskQueue, world };
+}
+
+async function happened({ workflowId }: Waiting): Promise<readonly unknown[]> {
+  const { events } = await new Client({ connection }).workflow.getHandle(workflowId).fetchHistory();
+  return (events ?? []).map(({ eventType }) => eventType);
+}
+
+// Decision 12 rests on this: without the result, the timer would have decided version 6.
+test('a result that joins a task is decided before a timer that fired earlier', async () => {
+  let authorizationTtl = 8_000;
+  let waiting = await amending(authorizationTtl);
+  // The timer has to fire while no worker is there.
+  while ((await happened(waiting)).includes(timerFired)) waiting = await amending((authorizationTtl *= 2));
+  const { world, taskQueue } = waiting;
+  await until(async () => expect(await happened(waiting)).toContain(timerFired));
+
+  // A worker that runs no workflows: the result comes after the timer, and no task has begun.
+  world.on('reserve', async () => ({ type: 'reserved' }));
+  const hands = await Worker.create({ connection: native, taskQueue, activities: world.activities() });
+  await hands.runUntil(
+    until(async () => {
+      const types = await happened(waiting);
+      expect(types.lastIndexOf(activityCompleted)).toBeGreaterThan(types.indexOf(timerFired));
+    }),
+  );
+
+  const orders = await Orders.open(taskQueue);
+  const decided = () => orders.world.recorded().map(({ version, type }) => `${version} ${type}`);
+  await until(async () => expect(decided()).toContain('7 AuthorizationExpired'));
+  expect(decided()).toContain('6 StockReserved');
+  await orders.close();
+});
