@@ -230,7 +230,7 @@ describe('the list of what needs a person', () => {
   beforeAll(async () => {
     api = await startTestApi();
     ({ db } = api.mongo);
-    await Promise.all([ensureStateViewIndexes(orderLog, db), ensureAttentionIndexes(db)]);
+    await Promise.all([...logs.map((log) => ensureStateViewIndexes(log, db)), ensureAttentionIndexes(db)]);
     const some = [5, 4, 3, 2, 1];
     const quiet = Array.from({ length: 200 }, (_, n) => toDocument(orderOf(`quiet-${n}`)));
     const stopped = (code: 'workflow_ended' | 'workflow_rewound', hours: number) => ({

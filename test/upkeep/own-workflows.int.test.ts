@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { isEnabled } from '../../src/delivery/endpoints.js';
+import { unheldTaskConcern } from '../../src/upkeep/concern.js';
 import { logs } from '../../src/logs.js';
 import type { Db } from 'mongodb';
 import { latestReconciliations } from '../../src/log/proof/reconciliations.js';
@@ -82,6 +84,25 @@ test('with everything running, readiness has nothing to say of it', async () => 
     expect(await saidOf('feed')).toEqual({ name: 'feed', status: 'up' });
     expect(await saidOf('reconciliation')).toEqual({ name: 'reconciliation', status: 'up' });
   });
+});
+
+test('readiness names each task that the feed did, once no process does it', async () => {
+  const leases = await db.collection<{ readonly _id: string; readonly tasks: object }>('leases').findOne();
+  const tasks = Object.keys(leases?.tasks ?? {});
+  expect(tasks.length).toBeGreaterThan(logs.length);
+  // Without an endpoint, nobody has to deliver webhooks.
+  const endpoint = { _id: 'e-1', ...isEnabled };
+  await db.collection<{ readonly _id: string }>('endpoints').insertOne(endpoint);
+  await feed.stop();
+  try {
+    await until(async () => {
+      const concern = await unheldTaskConcern(db);
+      expect(tasks.filter((task) => concern?.includes(`${task} `) !== true)).toEqual([]);
+    });
+  } finally {
+    await db.collection<{ readonly _id: string }>('endpoints').deleteOne({ _id: 'e-1' });
+    feed = await started();
+  }
 });
 
 test('what the process that has the feed leaves is taken by one that stands by', async () => {
