@@ -146,7 +146,9 @@ async function stopped(query: SourceQuery, code: AttentionCode): Promise<readonl
       .project<Pick<StateDocument<State>, '_id' | 'stopped'>>({ stopped: 1 })
       .toArray();
     return found.flatMap(({ _id: id, stopped: why }) =>
-      why === undefined ? [] : [{ id, row: { ...about(log, id, why.detail), since: why.since, remedy: why.remedy, code } }],
+      why === undefined
+        ? []
+        : [{ id, row: { ...about(log, id, why.detail), since: why.since, remedy: why.remedy, code } }],
     );
   });
 }

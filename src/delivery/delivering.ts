@@ -321,7 +321,9 @@ class Delivering {
     this.health = failed(this.health, now, patience, status === 429 || status === 503 ? retryAfterMs : 0);
     if (status === 410) await this.disable('it answered 410 Gone');
     else if (isGivenUp(this.health.failures, this.health.failingSince, now, patience))
-      await this.disable(`nothing was delivered since ${this.health.failingSince}: ${failureOf(withoutAnswer)}`);
+      await this.disable(
+        `nothing was delivered since ${this.health.failingSince}: ${failureOf(withoutAnswer)}`,
+      );
     return { failure: failureOf(sent), retryAfterMs };
   }
 
