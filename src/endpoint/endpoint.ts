@@ -112,7 +112,7 @@ export const endpoints: Entity<Endpoint, EndpointEvent, Effect> = {
   isFinished: ({ status }) => status === 'deleted',
   resumption: (data) => ({ type: 'EndpointResumed', data }),
   allowed: ({ status }) => ({ allowedCommands: status === 'deleted' ? [] : endpoints.commands }),
-  told: () => ({}),
+  answerFields: () => ({}),
   summary: ({ type }) => type,
   details: ({ status, url, version }) => `**${status}** · ${url} · version ${version}`,
 };

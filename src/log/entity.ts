@@ -66,7 +66,7 @@ export interface Decider<S extends State, D extends Draft> {
   // --- how people see it ---
   readonly allowed: (state: S) => { readonly allowedCommands: readonly string[] };
   /** what an answer has in addition to version, status and event types */
-  readonly told: (events: readonly (D & Envelope)[]) => object;
+  readonly answerFields: (events: readonly (D & Envelope)[]) => object;
   /** Markdown, for the workflow's details in the Web UI */
   readonly details: (state: S) => string;
   /** search attributes of the workflow, besides its status; absent if there are none */
@@ -77,7 +77,7 @@ export interface Decider<S extends State, D extends Draft> {
 export interface Attribute {
   readonly name: string;
   readonly value: string | boolean | number;
-  /** its change is told by itself; otherwise together with the next that is, or with the status */
+  /** a change is upserted at once; otherwise with the next upsert, such as that of the status */
   readonly atOnce: boolean;
 }
 

@@ -82,7 +82,7 @@ export const orders: Entity<Order, EventDraft, Effect> = {
   resumption: (data) => ({ type: 'OrderResumed', data }),
 
   allowed: allowedCommands,
-  told: partsCreated,
+  answerFields: partsCreated,
   summary: effectSummary,
   details: orderDetails,
   listing,

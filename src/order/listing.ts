@@ -12,8 +12,8 @@ export const listedAttributes = {
 } as const;
 
 /**
- * Steps of the usual way. They are told with the next change of the status, which follows by itself:
- * an upsert for each of them would add to the cost of every order.
+ * Steps of the usual way. They are upserted with the next change of the status, which follows by
+ * itself: an upsert for each of them would add to the cost of every order.
  */
 const passing: ReadonlySet<PaymentStatus | FulfillmentStatus> = new Set([
   'none',

@@ -80,9 +80,9 @@ test('a command is decided, a cancellation of the workflow is one, and an answer
   expect(orders.cancel(confirmed)).toMatchObject({ type: 'CancelOrder', hasIssuer: true });
   const { rules: _, ...older } = confirmed;
   expect(orders.cancel(older)).toMatchObject({ hasIssuer: false });
-  expect(orders.told(states.readyToDispatch.log)).toEqual({ shipmentId: 's1' });
-  expect(orders.told(states.returning.log)).toEqual({ shipmentId: 's1', returnId: 'r1' });
-  expect(orders.told([])).toEqual({});
+  expect(orders.answerFields(states.readyToDispatch.log)).toEqual({ shipmentId: 's1' });
+  expect(orders.answerFields(states.returning.log)).toEqual({ shipmentId: 's1', returnId: 'r1' });
+  expect(orders.answerFields([])).toEqual({});
   expect(orders.resumption({ reason: 'lost' })).toEqual({ type: 'OrderResumed', data: { reason: 'lost' } });
 });
 

@@ -45,7 +45,7 @@ export function commandIn<S extends State, D extends Draft>(
   return {
     commandId: last.commandId,
     ...(hash !== undefined && { hash }),
-    answer: { ...answerOf(after, events, log.entity.told), requestId: '' },
+    answer: { ...answerOf(after, events, log.entity.answerFields), requestId: '' },
   };
 }
 

@@ -5,19 +5,19 @@ import type { Answer, Remembered } from './messages.js';
 /**
  * The answer to a command that led to `events`. The state is the one after the last of them.
  *
- * @param told gives what the entity adds to the answer
+ * @param answerFields gives what the entity adds to the answer
  */
 export function answerOf<E extends Draft & Envelope, T extends object>(
   { orderId, version, status }: Pick<State, 'orderId' | 'version' | 'status'>,
   events: readonly E[],
-  told: (events: readonly E[]) => T,
+  answerFields: (events: readonly E[]) => T,
 ): Omit<Answer, 'requestId'> & T {
   return {
     orderId,
     version,
     status,
     events: events.map((event) => ({ version: event.version, type: event.type })),
-    ...told(events),
+    ...answerFields(events),
   };
 }
 

@@ -1,7 +1,9 @@
 import { ApplicationFailure } from '@temporalio/workflow';
 import type { Decision, Draft, Effect, Entity, FactJudgement, Facts, Refused, State } from '../entity.js';
+import { didNothing } from './answer.js';
 import { keyOf } from './command-id.js';
 import type { Message, RefusedUpdate, Remembered } from './messages.js';
+import type { RememberedCommands } from './remembered-commands.js';
 
 export type Obstacle = RefusedUpdate['refusal'];
 
@@ -68,6 +70,25 @@ export function keyConflict(message: Message, known: Remembered | undefined): Ob
 
 export function isSameBody({ hash }: Remembered, message: Message): boolean {
   return hash === undefined || hash === message.hash;
+}
+
+/** Whether an update gets the answer that the same command got before. */
+export function isRepetition(known: Remembered | undefined, message: Message): boolean {
+  return known !== undefined && isSameBody(known, message) && !didNothing(known);
+}
+
+/** The refusal of a message if only the journal can say whether its command is new. */
+export function journalNeeded(
+  { name }: { readonly name: string },
+  message: Message,
+  memory: RememberedCommands,
+): Obstacle | undefined {
+  if (!memory.needsJournal(message)) return undefined;
+  return {
+    kind: 'memory_from',
+    code: 'memory_from',
+    message: `the ${name} remembers its commands since version ${memory.memoryFrom}: the journal knows the earlier ones`,
+  };
 }
 
 /**

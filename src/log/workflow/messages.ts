@@ -92,7 +92,7 @@ export function causeOf(
   };
 }
 
-/** The answer to a command. `Entity.told` may add fields. */
+/** The answer to a command. `Entity.answerFields` may add fields. */
 export interface Answer {
   readonly orderId: string;
   readonly version: number;

@@ -125,7 +125,7 @@ export function endSuperseded(message: string): never {
 type Taken<S> = NonNullable<ResumedEntity<S>['taken']>;
 
 function extended<S extends State, D extends Draft, F extends Effect>(
-  { upcast, evolve, told }: Entity<S, D, F>,
+  { upcast, evolve, answerFields }: Entity<S, D, F>,
   taken: Taken<S> | undefined,
   loaded: readonly StoredEvent[],
 ): Taken<S> {
@@ -135,7 +135,7 @@ function extended<S extends State, D extends Draft, F extends Effect>(
     order = evolve(order, event);
     // The event of an outcome or a deadline has the same id as both: no command led to it.
     if (event.causationId === event.commandId) continue;
-    remembered = remember(remembered ?? [], event, answerOf(order, [event], told));
+    remembered = remember(remembered ?? [], event, answerOf(order, [event], answerFields));
     const [oldest] = remembered;
     if (oldest === undefined || remembered.length <= rememberedCommands) continue;
     memoryFrom = oldest.answer.version;

@@ -1,4 +1,3 @@
-import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
 import {
   ActivityFailure,
   type ActivityOptions,
@@ -16,7 +15,6 @@ import {
   setCurrentDetails,
   setHandler,
   sleep,
-  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import { append, type Appended } from '../append.js';
@@ -35,7 +33,9 @@ import type {
 import { answerOf, didNothing } from './answer.js';
 import { commandIdOf, hasIssuer, isSameCommand } from './command-id.js';
 import {
+  isRepetition,
   isSameBody,
+  journalNeeded,
   judge,
   judgeFact,
   judgeNew,
@@ -62,15 +62,14 @@ import {
   type PreviewRequest,
   previewQuery,
   type RefusedUpdate,
-  type Remembered,
-  rememberedCommands,
   type ResumedEntity,
-  searchAttributes,
   type Signal,
   stateQuery,
 } from './messages.js';
 import { eventsOf } from './preview.js';
+import { RememberedCommands } from './remembered-commands.js';
 import { endSuperseded, stepOf, supersededBy, takeOver } from './resumption.js';
+import { attributesOf, ListedAttributes } from './search-attributes.js';
 import { details, stepSummary } from './web-ui.js';
 
 /**
@@ -128,10 +127,10 @@ async function resumedRun<S extends State, D extends Draft, F extends Effect>(
   const arriving: Signal[] = [];
   keepUntilTakenOver(entity, input, arriving);
   const { continued, messages } = await takeOver(entity, input, untilDone, arriving);
-  const taken = new Run(entity, continued);
-  taken.relist();
-  taken.takeAgain(messages);
-  return taken;
+  const resumed = new Run(entity, continued);
+  resumed.relist();
+  resumed.handleAgain(messages);
+  return resumed;
 }
 
 /**
@@ -170,25 +169,21 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   private readonly recording = new Set<readonly StoredEvent[]>();
   /** keys of the effects for which this run has scheduled an activity */
   private readonly issued = new Set<string>();
-  private remembered: readonly Remembered[];
-  /** see `ContinuedEntity` */
-  private memoryFrom: number;
+  private readonly memory: RememberedCommands;
   /**
    * Signals that wait, in order, because too much is unrecorded, or because the journal must say
    * whether the first one's command is known. They are durable in the history.
    */
   private waiting: readonly Signal[] = [];
   private isRecalling = false;
-  private crowded: readonly Signal[];
+  /** facts that came while the log had no room for more waiting facts */
+  private deferred: readonly Signal[];
   private halted: Halt | undefined;
   /** if a later run has replaced this one: the failure message that says so */
   private replaced: string | undefined;
   private readonly characters = new WeakMap<StoredEvent, number>();
   private timer: { readonly deadline: Deadline; readonly scope: CancellationScope } | undefined;
-  /** what Temporal's list has of the entity; a resumed run cannot know it */
-  private listed: ReadonlyMap<string, Attribute['value']> = new Map();
-  /** the list may lack attributes that have not changed */
-  private isListed: boolean;
+  private listed: ListedAttributes;
   /** grows with each change that the main loop must handle */
   private changes = 0;
   private readonly continueAsNewAfter: number | undefined;
@@ -199,12 +194,10 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     if ('order' in input) {
       this.current = input.order;
       this.queued = input.unrecorded;
-      this.remembered = input.remembered;
-      this.memoryFrom = input.memoryFrom ?? oldestRemembered(input.remembered);
-      this.crowded = input.crowded ?? [];
+      this.memory = new RememberedCommands(input.remembered, input.memoryFrom);
+      this.deferred = input.crowded ?? [];
       this.halted = input.halted;
-      this.listed = valuesOf(this.attributes());
-      this.isListed = true;
+      this.listed = ListedAttributes.ofContinued(this.attributes());
       // The SDK may replay a first task without commands together with the second as one task. An
       // update in the second task is then answered at another place among the commands (sdk-core,
       // issue 1146). This marker is a command, so the first task always has one.
@@ -218,14 +211,11 @@ class Run<S extends State, D extends Draft, F extends Effect> {
       this.current = created.state;
       this.queued = created.events;
       const { commandId, hash, requestId } = create;
-      const answer = { ...answerOf(created.state, created.events, entity.told), requestId };
-      this.remembered = [{ commandId, hash, answer }];
-      this.memoryFrom = 0;
-      this.crowded = [];
-      // The workflow was started with this status, and with no other attribute of these.
-      this.listed = valuesOf(this.attributes()).set(searchAttributes.status, 'pending');
-      this.isListed = false;
-      this.takeAgain(input.messages ?? []);
+      const answer = { ...answerOf(created.state, created.events, entity.answerFields), requestId };
+      this.memory = new RememberedCommands([{ commandId, hash, answer }], 0);
+      this.deferred = [];
+      this.listed = ListedAttributes.ofNew(this.attributes());
+      this.handleAgain(input.messages ?? []);
     }
   }
 
@@ -233,7 +223,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
    * Handles messages of earlier runs that were not decided, or not recorded, before any new
    * message.
    */
-  takeAgain(messages: readonly Signal[]): void {
+  handleAgain(messages: readonly Signal[]): void {
     this.applyFacts();
     for (const message of messages) this.receive(message);
   }
@@ -254,8 +244,8 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   async untilFinished(): Promise<EntityEnd> {
     for (;;) {
       if (this.replaced !== undefined) endSuperseded(this.replaced);
-      this.takeWaiting();
-      this.takeCrowded();
+      this.handleWaiting();
+      this.handleDeferred();
       this.issueSteps();
       this.show();
       const { orderId, status, version } = this.current;
@@ -287,18 +277,18 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   }
 
   private refusalOf(type: string, message: Message, at: string): RefusedUpdate | undefined {
-    const known = this.remembers(message);
+    const known = this.memory.find(message);
     if (isRepetition(known, message)) return undefined;
     const { version, status } = this.current;
     const decision = judge(this.entity, this.current, type, message, at);
     const refusal =
       this.unavailable() ??
       keyConflict(message, known) ??
-      this.forgotten(message) ??
+      journalNeeded(this.entity, message, this.memory) ??
       versionConflict(this.entity, message, version) ??
       ('refusal' in decision ? decision.refusal : undefined);
     if (refusal === undefined) return undefined;
-    const { memoryFrom } = this;
+    const { memoryFrom } = this.memory;
     return {
       refusal,
       version,
@@ -313,13 +303,13 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     const refused = this.refusalOf(type, message, at);
     if (refused !== undefined) return { refused };
     const { entity, current } = this;
-    const replayed = isRepetition(this.remembers(message), message);
+    const replayed = isRepetition(this.memory.find(message), message);
     return { order: current, events: replayed ? [] : eventsOf(entity, current, type, message, at), replayed };
   }
 
   /** Runs after `validate`, on the same state. */
   private answer(type: string, message: Message): Answer {
-    const known = this.remembers(message);
+    const known = this.memory.find(message);
     if (known !== undefined && !didNothing(known)) return known.answer;
     const decision = judge(this.entity, this.current, type, message, now());
     if ('refusal' in decision)
@@ -346,24 +336,24 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   private receive(signal: Signal): void {
     if (!isMessage(signal.message)) {
       log.warn(`${signal.name}: not a message of this project, ignored`);
-    } else if (this.isBehind() || this.forgotten(signal.message)) {
+    } else if (this.isBehind() || this.memory.needsJournal(signal.message)) {
       this.waiting = [...this.waiting, signal];
       this.changes += 1;
     } else {
-      this.take(signal);
+      this.handle(signal);
     }
   }
 
-  private takeWaiting(): void {
+  private handleWaiting(): void {
     while (this.halted !== undefined || !this.isOverLimit()) {
       const [next] = this.waiting;
       if (next === undefined) return;
-      if (this.halted === undefined && this.forgotten(next.message)) {
+      if (this.halted === undefined && this.memory.needsJournal(next.message)) {
         void this.recall();
         return;
       }
       this.waiting = this.waiting.slice(1);
-      this.take(next);
+      this.handle(next);
     }
   }
 
@@ -375,17 +365,19 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     if (this.isRecalling) return;
     this.isRecalling = true;
     const { orderId } = this.current;
-    const asked = this.waiting.filter(({ message }) => this.forgotten(message)).slice(0, recalledAtOnce);
+    const asked = this.waiting
+      .filter(({ message }) => this.memory.needsJournal(message))
+      .slice(0, recalledAtOnce);
     const commandIds = asked.map(({ message }) => message.commandId);
-    const upTo = this.memoryFrom;
+    const upTo = this.memory.memoryFrom;
     const summary = `are ${commandIds.length} messages repetitions?`;
     const known = await recall.executeWithOptions({ summary }, [{ events: [], orderId, commandIds, upTo }]);
-    this.remembered = [...known, ...this.remembered];
+    this.memory.addRecalled(known);
     const isAbsent = (signal: Signal) =>
       asked.includes(signal) &&
       !known.some(({ commandId }) => isSameCommand(commandId, signal.message.commandId));
-    // A known command may be forgotten again before its signal is handled. Then the journal is
-    // asked again.
+    // The memory may drop a known command before its signal is handled. Then the journal is asked
+    // again.
     this.waiting = this.waiting.map((signal) =>
       isAbsent(signal) ? { ...signal, message: { ...signal.message, absentUpTo: upTo } } : signal,
     );
@@ -394,32 +386,33 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   }
 
   /** Handles the facts for which the log had no room, once it has room again. */
-  private takeCrowded(): void {
-    const { crowded } = this;
-    if (crowded.length === 0 || (!this.hasRoomForFacts() && !this.entity.isFinished(this.current))) return;
-    this.crowded = [];
-    for (const signal of crowded) this.take(signal);
+  private handleDeferred(): void {
+    const { deferred } = this;
+    if (deferred.length === 0 || (!this.hasRoomForFacts() && !this.entity.isFinished(this.current))) return;
+    this.deferred = [];
+    for (const signal of deferred) this.handle(signal);
   }
 
   private hasRoomForFacts(): boolean {
     return this.entity.facts?.hasRoom(this.current) ?? true;
   }
 
-  private take({ name, message }: Signal): void {
+  private handle({ name, message }: Signal): void {
     const { commandId } = message;
     const { entity, halted } = this;
     if (halted !== undefined)
       return log.warn(`${name}: the ${entity.name} is halted, ignored`, { commandId });
-    const known = this.remembers(message);
+    const known = this.memory.find(message);
     const isFact = entity.facts?.types.includes(name) === true;
-    const mayCome = isFact && hasIssuer(commandId);
+    const isJudgedAgain = isFact && hasIssuer(commandId);
     const isKnown = known !== undefined && isSameBody(known, message);
-    if (isKnown && !(mayCome && didNothing(known))) return;
+    if (isKnown && !(isJudgedAgain && didNothing(known))) return;
     const reused = keyConflict(message, known);
     if (reused !== undefined) return this.rejectReuse(name, message, reused);
     const obstacle = versionConflict(entity, message, this.current.version);
     if (obstacle !== undefined) return this.reject(name, message, obstacle);
-    if (isFact) return mayCome ? this.takeFact(name, message) : this.takeFactWithoutIssuer(name, message);
+    if (isFact)
+      return isJudgedAgain ? this.handleFact(name, message) : this.handleFactWithoutIssuer(name, message);
     if (!entity.commands.includes(name)) return;
     const decision = judge(entity, this.current, name, message, now());
     if ('refusal' in decision) return this.reject(name, message, decision.refusal);
@@ -430,7 +423,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
    * A fact cannot be refused. If it does not fit yet, it waits in the log and is applied when it
    * fits.
    */
-  private takeFact(type: string, message: Message): void {
+  private handleFact(type: string, message: Message): void {
     const { facts } = this.entity;
     if (facts === undefined || facts.isWaiting(this.current, message.commandId)) return;
     const judgement = judgeFact(facts, this.current, type, message, now());
@@ -441,7 +434,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     } else if (judgement.kind === 'waits') {
       if (facts.hasRoom(this.current))
         this.accept(message, [facts.received(type, message.data, judgement.reason)], id);
-      else this.crowded = [...this.crowded, { name: type, message }];
+      else this.deferred = [...this.deferred, { name: type, message }];
     }
   }
 
@@ -449,7 +442,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
    * Handles a fact without an issuer as an early version of this code did: if it does not fit, it
    * is refused.
    */
-  private takeFactWithoutIssuer(type: string, message: Message): void {
+  private handleFactWithoutIssuer(type: string, message: Message): void {
     const judgement = this.entity.facts?.judgeWithoutIssuer?.(this.current, type, message.data, now());
     if (judgement === undefined) return;
     if ('refusal' in judgement) return this.reject(type, message, judgement.refusal);
@@ -475,37 +468,9 @@ class Run<S extends State, D extends Draft, F extends Effect> {
       drafts.length === 0 ? undefined : this.decided(drafts, causeOf(message, now(), causationId));
     const { commandId, hash, requestId } = message;
     const { state, events } = decided ?? { state: this.current, events: [] };
-    const answer = { ...answerOf(state, events, this.entity.told), requestId };
-    this.remember({ commandId, hash, answer });
+    const answer = { ...answerOf(state, events, this.entity.answerFields), requestId };
+    this.memory.add({ commandId, hash, answer }, this.recordedVersion());
     return answer;
-  }
-
-  private remember(command: Remembered): void {
-    this.remembered = [...this.remembered, command];
-    const surplus = this.remembered.length - rememberedCommands;
-    if (surplus <= 0) return;
-    const [firstUnrecorded] = this.unrecorded();
-    const recorded = firstUnrecorded === undefined ? this.current.version : firstUnrecorded.version - 1;
-    const forgotten = this.remembered.slice(0, surplus).filter(({ answer }) => answer.version <= recorded);
-    this.remembered = this.remembered.slice(forgotten.length);
-    this.memoryFrom = Math.max(this.memoryFrom, ...forgotten.map(({ answer }) => answer.version));
-  }
-
-  private remembers({ commandId }: Message): Remembered | undefined {
-    return this.remembered.findLast((entry) => isSameCommand(entry.commandId, commandId));
-  }
-
-  /** The refusal of a message if only the journal can say whether its command is new. */
-  private forgotten(message: Message): Obstacle | undefined {
-    const { commandId, absentUpTo = 0 } = message;
-    // In histories without issuers, a command that is not remembered counts as new.
-    if (!hasIssuer(commandId) || absentUpTo >= this.memoryFrom) return undefined;
-    if (this.remembers(message) !== undefined) return undefined;
-    return {
-      kind: 'memory_from',
-      code: 'memory_from',
-      message: `the ${this.entity.name} remembers its commands since version ${this.memoryFrom}: the journal knows the earlier ones`,
-    };
   }
 
   private unavailable(): Obstacle | undefined {
@@ -558,13 +523,14 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   }
 
   private applyFacts(): void {
-    const { facts, told } = this.entity;
+    const { facts, answerFields } = this.entity;
     for (let next = facts?.fitting(this.current, now()); next; next = facts?.fitting(this.current, now())) {
       const { commandId, causationId } = next.fact;
       const { state, events } = this.append(next.events, next.cause);
       // If the fact is delivered again, this shows that it is applied.
-      const answer = { ...answerOf(state, events, told), requestId: '' };
-      this.remember({ commandId, hash: causationId.slice(commandId.length + 1), answer });
+      const answer = { ...answerOf(state, events, answerFields), requestId: '' };
+      const hash = causationId.slice(commandId.length + 1);
+      this.memory.add({ commandId, hash, answer }, this.recordedVersion());
     }
   }
 
@@ -675,6 +641,12 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     return [...byVersion.values()].toSorted((one, other) => one.version - other.version);
   }
 
+  /** The journal has every event up to this version. */
+  private recordedVersion(): number {
+    const [first] = this.unrecorded();
+    return first === undefined ? this.current.version : first.version - 1;
+  }
+
   private state(): EntityState<S> {
     const { current, halted } = this;
     return {
@@ -685,39 +657,17 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   }
 
   private show(): void {
-    this.list();
+    this.listed.update(this.attributes());
     setCurrentDetails(details(this.entity, this.current, this.halted));
   }
 
-  /** Tells Temporal's list what has changed. Each time costs the order an event of its history. */
-  private list(): void {
-    const { listed } = this;
-    const attributes = this.attributes();
-    const changed = attributes.filter(({ name, value }) => listed.get(name) !== value);
-    const isStatus = changed.some(({ name }) => name === searchAttributes.status);
-    if (!isStatus && !changed.some(({ atOnce }) => atOnce)) return;
-    this.listed = valuesOf(attributes);
-    // Histories of an earlier version of this code have an upsert for the status only.
-    if (!isStatus && !patched('listed-attributes')) return;
-    const told = this.isListed ? changed : attributes;
-    this.isListed = true;
-    upsertSearchAttributes(told.map(pairOf));
-  }
-
   private attributes(): readonly Attribute[] {
-    const { entity, current, halted } = this;
-    return [
-      { name: searchAttributes.status, value: current.status, atOnce: true },
-      ...(entity.listing?.(current) ?? []).map((one) =>
-        one.name === searchAttributes.attention && halted !== undefined ? { ...one, value: true } : one,
-      ),
-    ];
+    return attributesOf(this.entity, this.current, this.halted);
   }
 
-  /** Tells Temporal's list everything: the start of a resumed run has told it the status alone. */
+  /** The run of a resumed workflow has the input of a continued run, but not its attributes. */
   relist(): void {
-    this.listed = new Map([[searchAttributes.status, this.current.status]]);
-    this.isListed = false;
+    this.listed = ListedAttributes.ofResumed(this.current.status);
   }
 
   /**
@@ -740,42 +690,17 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   }
 
   private handedOn(): ContinuedEntity<S> {
-    const { current, remembered, memoryFrom, crowded, halted, continueAsNewAfter } = this;
+    const { current, memory, deferred, halted, continueAsNewAfter } = this;
     return {
       orderId: current.orderId,
       order: current,
       unrecorded: this.unrecorded(),
-      remembered,
-      memoryFrom,
-      ...(crowded.length === 0 ? {} : { crowded }),
+      ...memory.handedOn(),
+      ...(deferred.length === 0 ? {} : { crowded: deferred }),
       ...(halted === undefined ? {} : { halted }),
       ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
     };
   }
-}
-
-/**
- * `memoryFrom` of input by an older version of this code, which kept `rememberedCommands` at most
- * and had no such field.
- */
-function oldestRemembered(remembered: readonly Remembered[]): number {
-  const [oldest] = remembered.length < rememberedCommands ? [] : remembered;
-  return oldest?.answer.version ?? 0;
-}
-
-function valuesOf(attributes: readonly Attribute[]): Map<string, Attribute['value']> {
-  return new Map(attributes.map(({ name, value }) => [name, value]));
-}
-
-function pairOf({ name, value }: Attribute): SearchAttributePair {
-  if (typeof value === 'string') return { key: defineSearchAttributeKey(name, 'KEYWORD'), value };
-  if (typeof value === 'boolean') return { key: defineSearchAttributeKey(name, 'BOOL'), value };
-  return { key: defineSearchAttributeKey(name, 'INT'), value };
-}
-
-/** Whether an update gets the answer that the same command got before. */
-function isRepetition(known: Remembered | undefined, message: Message): boolean {
-  return known !== undefined && isSameBody(known, message) && !didNothing(known);
 }
 
 /** The workflow's clock: when the current task started. It is the same in every replay. */

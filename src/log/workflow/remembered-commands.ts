@@ -1,0 +1,63 @@
+import { hasIssuer, isSameCommand } from './command-id.js';
+import { type ContinuedEntity, type Message, type Remembered, rememberedCommands } from './messages.js';
+
+/**
+ * The last commands of an entity, with their answers, as its run has them. The journal has the
+ * earlier ones.
+ */
+export class RememberedCommands {
+  private commands: readonly Remembered[];
+  /** see `ContinuedEntity.memoryFrom` */
+  private from: number;
+
+  /** @param from absent in the input of a run that an older version of this code handed on */
+  constructor(commands: readonly Remembered[], from = oldestVersion(commands)) {
+    this.commands = commands;
+    this.from = from;
+  }
+
+  get memoryFrom(): number {
+    return this.from;
+  }
+
+  find({ commandId }: Message): Remembered | undefined {
+    return this.commands.findLast((entry) => isSameCommand(entry.commandId, commandId));
+  }
+
+  /** Whether only the journal can say if the command of a message is new. */
+  needsJournal(message: Message): boolean {
+    const { commandId, absentUpTo = 0 } = message;
+    // In histories without issuers, a command that is not remembered counts as new.
+    if (!hasIssuer(commandId) || absentUpTo >= this.from) return false;
+    return this.find(message) === undefined;
+  }
+
+  /**
+   * Adds the newest command, and drops the oldest beyond the limit that are in the journal.
+   *
+   * @param recorded the journal has every event up to this version
+   */
+  add(command: Remembered, recorded: number): void {
+    this.commands = [...this.commands, command];
+    const surplus = this.commands.length - rememberedCommands;
+    if (surplus <= 0) return;
+    const dropped = this.commands.slice(0, surplus).filter(({ answer }) => answer.version <= recorded);
+    this.commands = this.commands.slice(dropped.length);
+    this.from = Math.max(this.from, ...dropped.map(({ answer }) => answer.version));
+  }
+
+  /** Adds commands that the journal knows, as the oldest: they are the first to be dropped. */
+  addRecalled(commands: readonly Remembered[]): void {
+    this.commands = [...commands, ...this.commands];
+  }
+
+  handedOn(): Pick<ContinuedEntity<never>, 'remembered' | 'memoryFrom'> {
+    return { remembered: this.commands, memoryFrom: this.from };
+  }
+}
+
+/** An older version of this code kept `rememberedCommands` at most, and no `memoryFrom`. */
+function oldestVersion(commands: readonly Remembered[]): number {
+  const [oldest] = commands.length < rememberedCommands ? [] : commands;
+  return oldest?.answer.version ?? 0;
+}

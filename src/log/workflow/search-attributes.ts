@@ -1,0 +1,69 @@
+import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
+import { patched, upsertSearchAttributes } from '@temporalio/workflow';
+import type { Attribute, Draft, Effect, Entity, State } from '../entity.js';
+import { type Halt, searchAttributes } from './messages.js';
+
+/** The search attributes that Temporal's list has of a workflow. */
+export class ListedAttributes {
+  private listed: ReadonlyMap<string, Attribute['value']>;
+  /** if not, the list may lack attributes whose value has not changed */
+  private isComplete: boolean;
+
+  private constructor(listed: ReadonlyMap<string, Attribute['value']>, isComplete: boolean) {
+    this.listed = listed;
+    this.isComplete = isComplete;
+  }
+
+  /** A new workflow is started with the status `pending`, and with no other attribute of these. */
+  static ofNew(attributes: readonly Attribute[]): ListedAttributes {
+    return new ListedAttributes(valuesOf(attributes).set(searchAttributes.status, 'pending'), false);
+  }
+
+  /** A run that continues another has its attributes. */
+  static ofContinued(attributes: readonly Attribute[]): ListedAttributes {
+    return new ListedAttributes(valuesOf(attributes), true);
+  }
+
+  /** A workflow that takes an entity over is started with the entity's status alone. */
+  static ofResumed(status: string): ListedAttributes {
+    return new ListedAttributes(new Map([[searchAttributes.status, status]]), false);
+  }
+
+  /** Upserts what has changed, if it must be at once. Each upsert is an event in the history. */
+  update(attributes: readonly Attribute[]): void {
+    const { listed } = this;
+    const changed = attributes.filter(({ name, value }) => listed.get(name) !== value);
+    const isStatus = changed.some(({ name }) => name === searchAttributes.status);
+    if (!isStatus && !changed.some(({ atOnce }) => atOnce)) return;
+    this.listed = valuesOf(attributes);
+    // Histories of an earlier version of this code have an upsert for the status only.
+    if (!isStatus && !patched('listed-attributes')) return;
+    const upserted = this.isComplete ? changed : attributes;
+    this.isComplete = true;
+    upsertSearchAttributes(upserted.map(pairOf));
+  }
+}
+
+/** The status, and what the entity lists besides. A halted entity needs attention. */
+export function attributesOf<S extends State, D extends Draft, F extends Effect>(
+  { listing }: Entity<S, D, F>,
+  state: S,
+  halted: Halt | undefined,
+): readonly Attribute[] {
+  return [
+    { name: searchAttributes.status, value: state.status, atOnce: true },
+    ...(listing?.(state) ?? []).map((one) =>
+      one.name === searchAttributes.attention && halted !== undefined ? { ...one, value: true } : one,
+    ),
+  ];
+}
+
+function valuesOf(attributes: readonly Attribute[]): Map<string, Attribute['value']> {
+  return new Map(attributes.map(({ name, value }) => [name, value]));
+}
+
+function pairOf({ name, value }: Attribute): SearchAttributePair {
+  if (typeof value === 'string') return { key: defineSearchAttributeKey(name, 'KEYWORD'), value };
+  if (typeof value === 'boolean') return { key: defineSearchAttributeKey(name, 'BOOL'), value };
+  return { key: defineSearchAttributeKey(name, 'INT'), value };
+}
