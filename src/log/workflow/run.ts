@@ -70,6 +70,7 @@ import { eventsOf } from './preview.js';
 import { RememberedCommands } from './remembered-commands.js';
 import { endSuperseded, stepOf, supersededBy, takeOver } from './resumption.js';
 import { attributesOf, ListedAttributes } from './search-attributes.js';
+import { UnrecordedEvents } from './unrecorded-events.js';
 import { details, stepSummary } from './web-ui.js';
 
 /**
@@ -89,12 +90,6 @@ const { record, recall } = proxyActivities<LogActivities>(untilDone);
 const performers = proxyActivities<Record<string, (step: EntityStep) => Promise<unknown>>>(untilDone);
 
 const recalledAtOnce = 100;
-
-/**
- * If more than this is unrecorded, updates are refused and signals wait until the journal has
- * caught up, because the input of an activity, and of the next run, has a size limit.
- */
-const unrecordedLimit = { events: 500, characters: 256 * 1024 };
 
 /**
  * Temporal's limit for the input of the next run is 2 MiB. A workflow task that exceeds it fails on
@@ -161,12 +156,7 @@ function keepUntilTakenOver<S extends State, D extends Draft, F extends Effect>(
 class Run<S extends State, D extends Draft, F extends Effect> {
   private readonly entity: Entity<S, D, F>;
   private current: S;
-  /** events that were decided and are not yet in the input of an activity */
-  private queued: readonly StoredEvent[];
-  /**
-   * the events of each activity that has not ended; several effects of one decision share events
-   */
-  private readonly recording = new Set<readonly StoredEvent[]>();
+  private readonly unrecorded: UnrecordedEvents;
   /** keys of the effects for which this run has scheduled an activity */
   private readonly issued = new Set<string>();
   private readonly memory: RememberedCommands;
@@ -181,7 +171,6 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   private halted: Halt | undefined;
   /** if a later run has replaced this one: the failure message that says so */
   private replaced: string | undefined;
-  private readonly characters = new WeakMap<StoredEvent, number>();
   private timer: { readonly deadline: Deadline; readonly scope: CancellationScope } | undefined;
   private listed: ListedAttributes;
   /** grows with each change that the main loop must handle */
@@ -193,7 +182,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     this.continueAsNewAfter = input.continueAsNewAfter;
     if ('order' in input) {
       this.current = input.order;
-      this.queued = input.unrecorded;
+      this.unrecorded = new UnrecordedEvents(input.unrecorded);
       this.memory = new RememberedCommands(input.remembered, input.memoryFrom);
       this.deferred = input.crowded ?? [];
       this.halted = input.halted;
@@ -209,7 +198,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
       const cause = causeOf(create, occurredAt);
       const created = append(entity, orderId, undefined, judgeNew(entity, create, occurredAt), cause);
       this.current = created.state;
-      this.queued = created.events;
+      this.unrecorded = new UnrecordedEvents(created.events);
       const { commandId, hash, requestId } = create;
       const answer = { ...answerOf(created.state, created.events, entity.answerFields), requestId };
       this.memory = new RememberedCommands([{ commandId, hash, answer }], 0);
@@ -226,6 +215,11 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   handleAgain(messages: readonly Signal[]): void {
     this.applyFacts();
     for (const message of messages) this.receive(message);
+  }
+
+  /** The run of a resumed workflow has the input of a continued run, but not its attributes. */
+  relist(): void {
+    this.listed = ListedAttributes.ofResumed(this.current.status);
   }
 
   listen(): void {
@@ -249,7 +243,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
       this.issueSteps();
       this.show();
       const { orderId, status, version } = this.current;
-      const isIdle = this.recording.size === 0 && this.waiting.length === 0;
+      const isIdle = !this.unrecorded.isRecording && this.waiting.length === 0;
       if (this.entity.isFinished(this.current) && isIdle) return { orderId, status, version };
       if (this.mustContinueAsNew()) await this.continueAsNew();
       this.watch(this.halted === undefined ? this.entity.nextDeadline(this.current) : undefined);
@@ -345,7 +339,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   }
 
   private handleWaiting(): void {
-    while (this.halted !== undefined || !this.isOverLimit()) {
+    while (this.halted !== undefined || !this.unrecorded.isOverLimit()) {
       const [next] = this.waiting;
       if (next === undefined) return;
       if (this.halted === undefined && this.memory.needsJournal(next.message)) {
@@ -476,11 +470,11 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   private unavailable(): Obstacle | undefined {
     if (this.halted !== undefined)
       return { kind: 'halted', code: `${this.entity.name}_forked`, message: this.halted.message };
-    if (this.isOverLimit()) {
+    if (this.unrecorded.isOverLimit()) {
       return {
         kind: 'busy',
         code: 'journal_behind',
-        message: `${this.unrecorded().length} events wait for the journal, ${this.waiting.length} messages for them`,
+        message: `${this.unrecorded.all().length} events wait for the journal, ${this.waiting.length} messages for them`,
       };
     }
     if (this.waiting.length === 0) return undefined;
@@ -489,24 +483,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
 
   /** Whether a new signal must wait: it must not overtake one that waits. */
   private isBehind(): boolean {
-    return this.waiting.length > 0 || this.isOverLimit();
-  }
-
-  private isOverLimit(): boolean {
-    const unrecorded = this.unrecorded();
-    if (unrecorded.length > unrecordedLimit.events) return true;
-    // The length of the events as a JSON array, with brackets and commas.
-    const characters = unrecorded.reduce((sum, event) => sum + this.charactersOf(event) + 1, 1);
-    return characters > unrecordedLimit.characters;
-  }
-
-  /** Cached for each event, because every message asks for it. */
-  private charactersOf(event: StoredEvent): number {
-    const known = this.characters.get(event);
-    if (known !== undefined) return known;
-    const { length } = JSON.stringify(event);
-    this.characters.set(event, length);
-    return length;
+    return this.waiting.length > 0 || this.unrecorded.isOverLimit();
   }
 
   // --- steps ---
@@ -537,7 +514,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   private append(drafts: readonly D[], cause: Cause): Appended<S, D> {
     const appended = append(this.entity, this.current.orderId, this.current, drafts, cause);
     this.current = appended.state;
-    this.queued = [...this.queued, ...appended.events];
+    this.unrecorded.add(appended.events);
     this.changes += 1;
     return appended;
   }
@@ -551,7 +528,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   private issueSteps(): void {
     const owed = this.halted === undefined ? this.entity.effects(this.current) : [];
     const [first, ...others] = owed.filter(({ key }) => !this.issued.has(key));
-    const { queued } = this;
+    const queued = this.unrecorded.takeQueued();
     if (queued.length > 0 || first !== undefined) void this.step(queued, first);
     for (const effect of others) {
       const owedSince = versionInKey(effect.key);
@@ -560,16 +537,15 @@ class Run<S extends State, D extends Draft, F extends Effect> {
         effect,
       );
     }
-    this.queued = [];
   }
 
   private async step(events: readonly StoredEvent[], effect: F | undefined): Promise<void> {
-    this.recording.add(events);
+    this.unrecorded.begin(events);
     const options = { summary: stepSummary(this.entity, events, effect) };
     try {
       if (effect === undefined) await record.executeWithOptions(options, [stepOf(events, this.current)]);
       else await this.perform(events, effect, options);
-      this.recording.delete(events);
+      this.unrecorded.end(events);
     } catch (error) {
       if (!(error instanceof ActivityFailure)) throw error;
       this.replaced ??= supersededBy(error);
@@ -636,14 +612,9 @@ class Run<S extends State, D extends Draft, F extends Effect> {
 
   // --- what others see ---
 
-  private unrecorded(): readonly StoredEvent[] {
-    const byVersion = new Map([...this.recording, this.queued].flat().map((event) => [event.version, event]));
-    return [...byVersion.values()].toSorted((one, other) => one.version - other.version);
-  }
-
   /** The journal has every event up to this version. */
   private recordedVersion(): number {
-    const [first] = this.unrecorded();
+    const [first] = this.unrecorded.all();
     return first === undefined ? this.current.version : first.version - 1;
   }
 
@@ -651,7 +622,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     const { current, halted } = this;
     return {
       order: current,
-      unrecorded: this.unrecorded().length,
+      unrecorded: this.unrecorded.all().length,
       ...(halted === undefined ? {} : { halted }),
     };
   }
@@ -663,11 +634,6 @@ class Run<S extends State, D extends Draft, F extends Effect> {
 
   private attributes(): readonly Attribute[] {
     return attributesOf(this.entity, this.current, this.halted);
-  }
-
-  /** The run of a resumed workflow has the input of a continued run, but not its attributes. */
-  relist(): void {
-    this.listed = ListedAttributes.ofResumed(this.current.status);
   }
 
   /**
@@ -694,7 +660,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     return {
       orderId: current.orderId,
       order: current,
-      unrecorded: this.unrecorded(),
+      unrecorded: this.unrecorded.all(),
       ...memory.handedOn(),
       ...(deferred.length === 0 ? {} : { crowded: deferred }),
       ...(halted === undefined ? {} : { halted }),
