@@ -7,6 +7,7 @@ import { createMarkUpdates } from '../src/effects/inventory/recognize-database.j
 import { concernOfStock, stockState } from '../src/effects/inventory/stock-state.js';
 import { registerCommands } from '../src/api/commands/routes.js';
 import { kafkaConcern } from '../src/delivery/kafka/concern.js';
+import { topicsOf } from '../src/delivery/kafka/settings.js';
 import { createSender } from '../src/delivery/sender.js';
 import { forks } from '../src/log/journal/fork.js';
 import { concernOf, latestReconciliations } from '../src/log/proof/reconciliations.js';
@@ -175,6 +176,7 @@ export async function buildApi(
       providers,
       attentionAfterMs: config.attentionAfterMs,
       cursorSecrets: secrets.cursor,
+      kafkaTopic: config.kafka && topicsOf(config.kafka).events,
       uiUrl: config.temporal.uiUrl,
     });
   }

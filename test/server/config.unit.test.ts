@@ -274,3 +274,35 @@ describe('TLS towards Temporal', () => {
     );
   });
 });
+
+describe('Kafka', () => {
+  const kafka = (env: Readonly<Record<string, string>>) =>
+    readConfig({ KAFKA_BROKERS: 'kafka.example:9092', SANDBOX: 'on', ...env }).kafka;
+  const login = { KAFKA_USERNAME: 'orders', KAFKA_PASSWORD: 'a-password' };
+
+  test('brokers are named, or have addresses of either kind', () => {
+    expect(kafka({ KAFKA_BROKERS: 'a.example:9092, 127.0.0.1:1,[::1]:65535' })?.brokers).toEqual([
+      { host: 'a.example', port: 9092 },
+      { host: '127.0.0.1', port: 1 },
+      { host: '::1', port: 65_535 },
+    ]);
+  });
+
+  test('a password is sent by TLS, unless it is said not to be', () => {
+    expect(kafka({})?.tls).toBeUndefined();
+    expect(kafka(login)).toMatchObject({ tls: {}, sasl: { mechanism: 'SCRAM-SHA-512' } });
+    expect(kafka({ ...login, KAFKA_TLS: 'false' })?.tls).toBeUndefined();
+    const plain = { ...login, KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_TLS: 'false' };
+    expect(() => kafka(plain)).toThrow(/^KAFKA_TLS=false cannot be used with KAFKA_SASL_MECHANISM=PLAIN/);
+    expect(kafka({ ...plain, KAFKA_BROKERS: 'localhost:9092' })?.tls).toBeUndefined();
+  });
+
+  test.each([
+    [{ KAFKA_BROKERS: 'a:0' }, 'KAFKA_BROKERS=a:0 cannot be used'],
+    [{ KAFKA_BROKERS: 'a:99999' }, 'KAFKA_BROKERS=a:99999 cannot be used'],
+    [{ KAFKA_BROKERS: '', KAFKA_PREFIX: 'mine' }, 'KAFKA_BROKERS is missing: KAFKA_PREFIX'],
+    [{ KAFKA_BROKERS: '', ROLES: 'kafka' }, 'KAFKA_BROKERS is missing: the role kafka'],
+    [{ KAFKA_SASL_MECHANISM: 'PLAIN' }, 'KAFKA_USERNAME is missing'],
+    [{ KAFKA_USERNAME: 'orders' }, 'KAFKA_PASSWORD is missing'],
+  ])('refuses %j', (env, message) => expect(() => kafka(env)).toThrow(message));
+});
