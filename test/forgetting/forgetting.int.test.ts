@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { keyRows } from '../../src/access/persons/key-store.js';
+import { keyRows } from '../../src/access/persons/key-rows.js';
 import { createForgetting } from '../../src/forgetting/activities.js';
 import { recognizeDatabase } from '../../src/effects/inventory/recognize-database.js';
 import { stockOutside } from '../../src/effects/outside.js';

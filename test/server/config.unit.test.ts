@@ -304,5 +304,27 @@ describe('Kafka', () => {
     [{ KAFKA_BROKERS: '', ROLES: 'kafka' }, 'KAFKA_BROKERS is missing: the role kafka'],
     [{ KAFKA_SASL_MECHANISM: 'PLAIN' }, 'KAFKA_USERNAME is missing'],
     [{ KAFKA_USERNAME: 'orders' }, 'KAFKA_PASSWORD is missing'],
+    [{ KAFKA_PASSWORD: 'a-password' }, 'KAFKA_USERNAME is missing'],
   ])('refuses %j', (env, message) => expect(() => kafka(env)).toThrow(message));
+
+  test('the role runs only if there are brokers, and then by default', () => {
+    expect(readConfig({}).roles.has('kafka')).toBe(false);
+    const config = readConfig({ KAFKA_BROKERS: 'one:9092, two.example:9093', SANDBOX: 'on' });
+    expect(config.roles.has('kafka')).toBe(true);
+    expect(config.kafka).toEqual({
+      brokers: [
+        { host: 'one', port: 9092 },
+        { host: 'two.example', port: 9093 },
+      ],
+      prefix: 'orders',
+      partitions: 6,
+    });
+    expect(() => readConfig({ ROLES: 'kafka' })).toThrow('KAFKA_BROKERS is missing');
+  });
+
+  test('brokers elsewhere end the sandbox', () => {
+    expect(readConfig({ KAFKA_BROKERS: 'localhost:9092' }).sandbox).toBe(true);
+    const elsewhere = { KAFKA_BROKERS: 'kafka.example:9092', ROLES: 'worker' };
+    expect(readConfig(elsewhere).sandbox).toBe(false);
+  });
 });

@@ -1,3 +1,4 @@
+import { callbackify } from 'node:util';
 import {
   type Consumer,
   FetchIsolationLevels,
@@ -133,14 +134,11 @@ async function fetchApi(consumer: Consumer): Promise<FetchApi> {
 /** Works as often as the client's options say. */
 async function repeated<T>(consumer: Consumer, work: () => Promise<T>): Promise<T> {
   return await new Promise((resolve, reject) => {
-    void consumer[kPerformWithRetry]<T>(
-      'fetch',
-      (done) => void work().then((result) => done(null, result), done),
-      (error, result) => {
-        if (error === null) resolve(result as T);
-        else reject(error);
-      },
-    );
+    const once = callbackify(work);
+    void consumer[kPerformWithRetry]<T>('fetch', once, (error, result) => {
+      if (error === null) resolve(result as T);
+      else reject(error);
+    });
   });
 }
 

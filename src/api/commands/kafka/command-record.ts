@@ -7,6 +7,7 @@ import { validatorCompiler } from '../../validation.js';
 import { bodyParts } from '../body-parts.js';
 import type { CommandMeta, OrderBody } from '../gateway.js';
 import { commands } from '../table.js';
+import { traceIdOf } from '../trace.js';
 
 /** A command that a record asks for. */
 export interface AskedCommand {
@@ -55,12 +56,14 @@ export function commandIn(topic: string, record: CommittedRecord): AskedCommand 
   const actor = `kafka:${topic}`;
   const expectedVersion = versionIn(headers['if-match'] ?? '*');
   const onBehalfOf = headers['on-behalf-of'];
+  const traceId = traceIdOf(headers['traceparent']);
   const meta: CommandMeta = {
     issuer: actor,
     key: headers['idempotency-key'] ?? placeOf(topic, record),
     actor,
     ...(onBehalfOf !== undefined && { onBehalfOf }),
     correlationId: correlationIdOf(topic, record),
+    ...(traceId !== undefined && { traceId }),
     ...(expectedVersion !== undefined && { expectedVersion }),
   };
   const body = checked(schemaOf(type), 'body', json(record.value)) as object;

@@ -1,0 +1,65 @@
+import { expect, test } from '@jest/globals';
+import { commandIn } from '../../../../src/api/commands/kafka/command-record.js';
+import { HttpProblem } from '../../../../src/api/problem.js';
+
+function record(
+  headers: Readonly<Record<string, string>>,
+  value: string | Buffer = '{}',
+  key: string | undefined = 'o-1',
+) {
+  return {
+    partition: 2,
+    offset: 41n,
+    key: key === undefined ? undefined : Buffer.from(key),
+    value: Buffer.from(value),
+    headers: new Map(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)])),
+  };
+}
+
+test('a record is a command of the topic’s own principal, with a key of its own', () => {
+  const given = record({ command: 'DeliverShipment', 'shipment-id': 's1', 'if-match': '"4"', other: 'x' });
+  expect(commandIn('orders.commands', given)).toEqual({
+    orderId: 'o-1',
+    command: { type: 'DeliverShipment', data: { shipmentId: 's1' } },
+    meta: {
+      issuer: 'kafka:orders.commands',
+      key: 'orders.commands:2:41',
+      actor: 'kafka:orders.commands',
+      correlationId: 'orders.commands:2:41',
+      expectedVersion: 4,
+    },
+  });
+});
+
+test('a key of the client’s own, and for whom it is', () => {
+  const headers = {
+    command: 'HoldOrder',
+    'idempotency-key': 'k',
+    'on-behalf-of': 'ada',
+    'x-correlation-id': 'c',
+  };
+  expect(commandIn('t', record(headers, '{"reason":"why"}')).meta).toEqual({
+    issuer: 'kafka:t',
+    key: 'k',
+    actor: 'kafka:t',
+    onBehalfOf: 'ada',
+    correlationId: 'c',
+  });
+});
+
+test.each([
+  ['no key', record({ command: 'ReleaseOrder' }, '{}', '')],
+  ['no command', record({})],
+  ['an unknown command', record({ command: 'ForgetPerson' })],
+  ['a command to a shipment without its id', record({ command: 'DeliverShipment' })],
+  ['another id than the key', record({ command: 'CreateOrder' }, '{"id":"o-2"}')],
+  ['an unknown member', record({ command: 'ReleaseOrder' }, '{"force":true}')],
+  [
+    'a body that is too long',
+    record({ command: 'HoldOrder' }, JSON.stringify({ reason: 'x'.repeat(500_000) })),
+  ],
+  ['no JSON', record({ command: 'ReleaseOrder' }, '{')],
+  ['no UTF-8', record({ command: 'ReleaseOrder' }, Buffer.from([0xff]))],
+])('%s: it can never be a command', (_what, given) => {
+  expect(() => commandIn('t', given)).toThrow(HttpProblem);
+});
