@@ -21,6 +21,7 @@ import {
   positionsOf,
   readTopic,
   send,
+  sentTo,
   settingsOf,
   uncommitted,
 } from '../support/kafka/topics.js';
@@ -135,8 +136,10 @@ test('a session that another one has replaced can publish nothing', async () => 
   await expect(first.publish([record('b')], { generation: 1, position: 2 })).rejects.toThrow();
   await second.publish([record('c')], { generation: 1, position: 2 });
   await Promise.all([first.close(), second.close()]);
-  const keys = (await readTopic(settings, 'fenced.events')).map(({ key }) => String(key));
-  expect(keys.toSorted()).toEqual(['a', 'c']);
+  await until(async () => {
+    const keys = (await readTopic(settings, 'fenced.events')).map(({ key }) => String(key));
+    expect(keys.toSorted()).toEqual(['a', 'c']);
+  });
 });
 
 test('a session ends before the commit when its topic was deleted and made again', async () => {
@@ -147,6 +150,7 @@ test('a session ends before the commit when its topic was deleted and made again
   await session.publish([record], place);
   await deleteTopic(settings, topic);
   await ensureTopics(settings, [{ name: topic }]);
+  await until(async () => expect(await sentTo(settings, topic)).toBe(0n));
   await expect(session.publish([record], { generation: 1, position: 2 })).rejects.toThrow(
     'gets the whole feed',
   );
@@ -155,7 +159,7 @@ test('a session ends before the commit when its topic was deleted and made again
   expect(next.checkpoint).toMatchObject({ position: 0 });
   await next.publish([record], place);
   await next.close();
-  expect(await readTopic(settings, topic)).toHaveLength(1);
+  await until(async () => expect(await readTopic(settings, topic)).toHaveLength(1));
 });
 
 test('the topic of another system is left alone, and its session goes on', async () => {
@@ -177,7 +181,7 @@ test('an event that is larger than a broker’s default is published', async () 
   const record = { topic, key: 'a', value: 'x'.repeat(3_000_000) };
   await session.publish([record], { generation: 1, position: 1 });
   await session.close();
-  expect(await readTopic(settings, topic)).toHaveLength(1);
+  await until(async () => expect(await readTopic(settings, topic)).toHaveLength(1));
 });
 
 test('a new generation of the feed is published from what it has in common with the one before', async () => {

@@ -120,7 +120,10 @@ test('a process that dies between sending and the commit leaves nothing that is 
   expect(next.checkpoint).toMatchObject({ position: 0 });
   await next.publish([{ topic, key: 'whole', value: '{}' }], place);
   await next.close();
-  expect((await readTopic(settings(), topic)).map(({ key }) => String(key))).toEqual(['whole']);
+  await until(async () => {
+    const keys = (await readTopic(settings(), topic)).map(({ key }) => String(key));
+    expect(keys).toEqual(['whole']);
+  });
   const last = await openSession({ settings: settings() });
   expect(last.checkpoint).toMatchObject(place);
   await last.close();
