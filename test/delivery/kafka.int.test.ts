@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { kGetApi, stringSerializers } from '@platformatic/kafka';
 import type { Db } from 'mongodb';
 import { takeCommands } from '../../src/api/commands/kafka/taking.js';
-import { ensureTopics } from '../../src/delivery/kafka/connection.js';
+import { clientOptions, ensureTopics } from '../../src/delivery/kafka/connection.js';
 import { publishFeed } from '../../src/delivery/kafka/publishing.js';
+import { kafkaRows, noteDone, noteFailed, notePlace } from '../../src/delivery/kafka/rows.js';
 import { openSession } from '../../src/delivery/kafka/session.js';
 import { type KafkaSettings, topicsOf } from '../../src/delivery/kafka/settings.js';
+import { TransactionalProducer } from '../../src/delivery/kafka/transactional-producer.js';
 import { subscriptionsStatus } from '../../src/delivery/subscriptions.js';
 import { feedHead } from '../../src/log/feed/feed.js';
 import { beginGeneration } from '../../src/log/feed/generations.js';
@@ -124,6 +127,32 @@ test('the subscription shows its position and its failures beside those of webho
   const head = await feedHead(orderLog, db);
   const [status] = await subscriptionsStatus(db, 'orders.events');
   expect(status).toMatchObject({ kind: 'kafka', to: 'orders.events', position: head, lag: 0, failures: 0 });
+  // Of a former configuration.
+  expect(await subscriptionsStatus(db, 'others.events')).toEqual([]);
+});
+
+test('failures last until something is published, or nothing is left to publish', async () => {
+  const [topic, place] = ['failing.events', { generation: 1, position: 1 }];
+  const failures = async () => (await kafkaRows(db).findOne({ _id: topic }))?.health.failures;
+  await notePlace(db, topic, place);
+  await noteFailed(db, topic, 'the topic takes no records');
+  await notePlace(db, topic, place);
+  await noteFailed(db, topic, 'the topic takes no records');
+  expect(await failures()).toBe(2);
+  await noteDone(db, topic);
+  expect(await failures()).toBe(0);
+});
+
+test('a transaction asks for no right to the whole cluster', async () => {
+  const producer = new TransactionalProducer({
+    ...clientOptions(settingsOf(broker)),
+    serializers: stringSerializers,
+  });
+  const version = await new Promise((resolve) => {
+    producer[kGetApi]('AddPartitionsToTxn', (_error, asked) => resolve(asked?.version));
+  });
+  await producer.close();
+  expect(version).toBe(3);
 });
 
 test('a session that another one has replaced can publish nothing', async () => {
