@@ -21,6 +21,7 @@ export function startKafka(context: RoleContext, settings: KafkaSettings): Runni
   mongo.keys.keepSpares();
   const publishing = runLeasedTasks({ db, tasks: [publishFeed({ db, tail, settings })], signal, healthOf });
   const taking = takeCommands({
+    db,
     settings,
     gateway: gatewayOf({ client, config, mongo, logger }),
     logger,

@@ -32,6 +32,7 @@ const commandHeaders = {
   'if-match': Type.Optional(IfMatch),
   'shipment-id': Type.Optional(Id),
   'return-id': Type.Optional(Id),
+  traceparent: Type.Optional(Type.String({ description: 'of W3C Trace Context' })),
 };
 
 /** @param events a message for each type of event */
