@@ -1,6 +1,20 @@
 import { endpointLog } from './endpoint/endpoint-log.js';
-import type { AnyLog } from './log/journal/entity-log.js';
+import type { Draft, State } from './log/entity.js';
+import type { AnyLog, EntityLog } from './log/journal/entity-log.js';
 import { orderLog } from './order-log.js';
 
 /** The logs of all kinds of entities. */
 export const logs: readonly AnyLog[] = [orderLog, endpointLog];
+
+/** The log of the kind of entity with this name. */
+export function logNamed(name: string): AnyLog {
+  const log = logs.find(({ entity }) => entity.name === name);
+  if (log === undefined) throw new RangeError(`There is no kind of entity ${name}.`);
+  return log;
+}
+
+/** A log for functions of any entity. It is given only states and events that it has made itself. */
+export function ofAnyEntity(log: AnyLog): EntityLog<State, Draft> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each of `logs` is an `EntityLog`
+  return log as EntityLog<State, Draft>;
+}

@@ -2,7 +2,6 @@ import { append as appendTo } from './log/append.js';
 import type { Cause } from './log/entity.js';
 import { type EntityLog, workflowIdOf } from './log/journal/entity-log.js';
 import type { HistoryLog } from './log/journal/history.js';
-import type { RecordedEvent } from './log/journal/journal.js';
 import { answerOf as answerTo } from './log/workflow/answer.js';
 import type {
   Answer as EntityAnswer,
@@ -43,8 +42,6 @@ export const orderLog: EntityLog<Order, EventDraft> = {
 
 /** An order's log, from Temporal's histories. */
 export type OrderHistory = HistoryLog<Order, EventDraft>;
-/** An event of an order, from the journal. */
-export type RecordedOrderEvent = RecordedEvent<EventDraft>;
 
 /** Name of the workflow type; an order's workflow id is `order-<orderId>`. */
 export const orderWorkflow = orders.name;

@@ -72,7 +72,7 @@ test(
   async () => {
     const { stdout } = await jest('--testMatch=**/golden/record.ts');
     expect(stdout).toContain('Locked: OrderExpedited@1, ReturnRequested@2');
-    await jest('test/golden', 'test/cli/program', ...tests);
+    await jest('test/golden', 'test/cli/program', 'test/logs', ...tests);
   },
   LIMIT_MS,
 );

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { run } from '../src/cli/program.js';
+import { faultIn } from './cli/command-line.js';
 
 const pages = ['.', 'docs', 'docs/decisions', 'docs/guides', 'docs/reference', 'examples']
   .filter((folder) => existsSync(folder))
@@ -85,5 +86,11 @@ describe.each(pages)('%s', (page) => {
     expect(known.length).toBeGreaterThan(20);
     const named = matches(textOf(page), /npx (?:--prefix <checkout> )?orders ([a-z][a-z-]*)/g);
     expect(named.filter((verb) => !known.includes(verb))).toEqual([]);
+  });
+
+  test('every `npx orders` command in its prose has the arguments and options that the script takes', () => {
+    const lines = matches(proseOf(page), /`npx orders ([^`]+)`/g);
+    const faults = lines.map((line) => ({ line, fault: faultIn(line.replaceAll(/\s+/g, ' ')) }));
+    expect(faults.filter(({ fault }) => fault !== undefined)).toEqual([]);
   });
 });

@@ -269,24 +269,26 @@ function dependencies({ client, config, db, exposure }: DependencyDeps): Depende
       checkedThrough: 'mongodb',
       check: async () => {
         const [lag, ...others] = await Promise.all([
-          projectionsStatus(orderLog, db, viewsOfOrders).then((status) => lagBeyond(status, LAG_LIMIT_MS)),
+          Promise.all(logs.map((log) => projectionsStatus(log, db, log === orderLog ? viewsOfOrders : []))),
           unheldTaskConcern(db),
           presence.missing(deployment.taskQueue).catch(unknown),
         ]);
-        const concerns = [...others, lag].filter((concern) => concern !== undefined);
+        const late = lag.map((status) => lagBeyond(status, LAG_LIMIT_MS));
+        const concerns = [...others, ...late].filter((concern) => concern !== undefined);
         return concerns.length === 0 ? undefined : concerns.join('; ');
       },
     },
     ...(config.kafka === undefined ? [] : [dependencyOnKafka(db, config.kafka)]),
     {
       name: 'forks',
-      cost: 'these orders are halted: their journal and their history differ',
+      cost: 'these orders or endpoints are halted: their journal and their history differ',
       checkedThrough: 'mongodb',
       check: async () => {
-        const found = await forks(orderLog, db).find({}, { limit: 10 }).toArray();
-        return found.length === 0
-          ? undefined
-          : `forked: ${found.map(({ _id: orderId }) => orderId).join(', ')}`;
+        const found = await Promise.all(
+          logs.map(async (log) => await forks(log, db).find({}, { limit: 10 }).toArray()),
+        );
+        const ids = found.flat().map(({ _id }) => _id);
+        return ids.length === 0 ? undefined : `forked: ${ids.join(', ')}`;
       },
     },
     {

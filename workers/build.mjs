@@ -1,8 +1,9 @@
-/** Compiles `src` and `workers` to `dist`, and bundles the workflows and the page there. */
+/** Compiles `src` and `workers` to `dist`, and bundles the workflows, the page and the main module there. */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheDir, dist, fail, hashOfSources, root, run, SOURCES } from './bootstrap.mjs';
 import { bundle } from './bundle.mjs';
+import { bundleMain } from './main-bundle.mjs';
 import { buildPage } from './page.mjs';
 
 await build().catch(fail);
@@ -22,6 +23,7 @@ async function build() {
     run(tsc, ['--project', 'workers/tsconfig.json', '--outDir', made]),
     buildPage(join(made, 'web')),
   ]);
+  await bundleMain(join(made, 'workers'));
   writeFileSync(join(made, SOURCES), sources);
   rmSync(dist, { recursive: true, force: true });
   renameSync(made, dist);

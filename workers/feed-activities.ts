@@ -2,11 +2,10 @@ import { Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { recognizeDatabase } from '../src/effects/inventory/recognize-database.js';
-import { reconcileOrders, stockOutside } from '../src/effects/outside.js';
+import { reconcileAll, stockOutside } from '../src/effects/outside.js';
 import { endpointLog } from '../src/endpoint/endpoint-log.js';
 import { type FeedTail, followFeed } from '../src/log/feed/tail.js';
 import type { LeasedTask } from '../src/log/feed/leased-tasks.js';
-import { reconcile } from '../src/log/proof/reconciling.js';
 import { createFeedTasks } from '../src/log/views/feed-tasks.js';
 import { substituteId } from '../src/log/views/rebuilding/store-rebuild.js';
 import type { RebuildActivities } from '../src/log/workflow/rebuild-messages.js';
@@ -51,12 +50,13 @@ export function createFeedWork({ db, client, tail, orderTaskQueue }: FeedDeps): 
         const by = { runId, ...(workflowId === undefined ? {} : { workflowId }) };
         const heartbeat = (done: number) => context.heartbeat(done);
         const given = { client, db, taskQueue: orderTaskQueue };
-        const ordersReport = await reconcileOrders(given, by, heartbeat);
-        const endpointsReport = await reconcile(endpointLog, given, by, heartbeat);
+        const reports = await reconcileAll(given, by, heartbeat);
+        const sum = (field: 'repaired' | 'found') =>
+          [...reports.values()].reduce((total, report) => total + report[field], 0);
         return {
-          orders: ordersReport.orders,
-          repaired: ordersReport.repaired + endpointsReport.repaired,
-          found: ordersReport.found + endpointsReport.found,
+          orders: reports.get(orderLog)?.orders ?? 0,
+          repaired: sum('repaired'),
+          found: sum('found'),
         };
       },
       sequence: leaseOfEarlierVersion,

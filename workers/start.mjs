@@ -1,12 +1,17 @@
 /** `npm start`: prepares a fresh checkout and starts the system. */
+import module from 'node:module';
+import { join } from 'node:path';
 import process from 'node:process';
 import { isHelpAsked } from './arguments.mjs';
-import { fail, prepare } from './bootstrap.mjs';
+import { cacheDir, fail, prepare } from './bootstrap.mjs';
 import { HELP } from './help.mjs';
 
 if (isHelpAsked('npm start')) {
   process.stdout.write(HELP);
 } else {
   await prepare().catch(fail);
+  // Node 22 and newer keep what they compile.
+  if ('enableCompileCache' in module && typeof module.enableCompileCache === 'function')
+    module.enableCompileCache(join(cacheDir, 'compiled'));
   await import(new URL('../dist/workers/main.js', import.meta.url).href);
 }

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { FRESH_MS, type KeyStore } from '../access/persons/key-store.js';
+import { FRESH_MS } from '../access/persons/key-cache.js';
+import type { KeyStore } from '../access/persons/key-store.js';
 import { hasSealed, openAll, openJson, type Opened } from '../access/persons/opening.js';
 import { undefinedInOutage } from '../outages/mongo-outage.js';
 import { hashedWords } from '../views/person-words.js';

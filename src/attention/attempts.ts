@@ -1,4 +1,4 @@
-import { workflowId } from '../order-log.js';
+import { orderLog, workflowId } from '../order-log.js';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import { mapInOrder } from '../concurrency/async-iterables.js';
@@ -100,6 +100,6 @@ function withoutWorkflow(row: AttentionRow, orderId: string): AttentionRow {
   return {
     ...row,
     detail: `${row.detail}; its workflow is not running`,
-    remedy: `npx orders resume ${orderId}`,
+    remedy: orderLog.commands.resume(orderId),
   };
 }

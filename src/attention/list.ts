@@ -1,6 +1,8 @@
 import type { Client } from '@temporalio/client';
 import type { Db, Filter, Sort } from 'mongodb';
+import type { State } from '../log/entity.js';
 import { answering } from '../log/journal/durability.js';
+import { type AnyLog, type StateDocument, stateViews } from '../log/journal/entity-log.js';
 import { waitingRows } from '../delivery/rows.js';
 import { forks } from '../log/journal/fork.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
@@ -10,6 +12,7 @@ import { type OrderDocument, orders } from '../views/orders.js';
 import { withAttempts } from './attempts.js';
 import { type AttentionCode, attentionCodes, type AttentionRow, type Concerned, rowsOf } from './rows.js';
 import { oldestUndecided } from './undecided.js';
+import { logs } from '../logs.js';
 import { orderLog } from '../order-log.js';
 
 export interface AttentionDeps {
@@ -116,7 +119,7 @@ const sources: Readonly<Record<AttentionCode, (query: SourceQuery) => Promise<re
 async function ordersWith(
   { db, after, limit }: SourceQuery,
   code: AttentionCode,
-  field: 'owedSince' | 'pendingSince' | 'unmatchedSince' | 'stopped.since',
+  field: 'owedSince' | 'pendingSince' | 'unmatchedSince',
   before: string,
   further: Filter<OrderDocument> = {},
 ): Promise<readonly Found[]> {
@@ -134,26 +137,60 @@ async function ordersWith(
 }
 
 async function stopped(query: SourceQuery, code: AttentionCode): Promise<readonly Found[]> {
-  return await ordersWith(query, code, 'stopped.since', query.before, { 'stopped.code': code });
+  const { db, before, after, limit } = query;
+  return await ofEveryLog(limit, async (log) => {
+    const found = await stateViews(log, db)
+      .find(pageFilter('stopped.since', before, after, { 'stopped.code': code }), answering)
+      .sort({ 'stopped.since': 1, _id: 1 })
+      .limit(limit)
+      .project<Pick<StateDocument<State>, '_id' | 'stopped'>>({ stopped: 1 })
+      .toArray();
+    return found.flatMap(({ _id: id, stopped: why }) =>
+      why === undefined
+        ? []
+        : [{ id, row: { ...about(log, id, why.detail), since: why.since, remedy: why.remedy, code } }],
+    );
+  });
 }
 
-/** Reads `order_forks`, which is written before the view is marked. */
+/** Reads `<entity>_forks`, which is written before the view is marked. */
 async function forked({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {
-  const found = await forks(orderLog, db)
-    .find(pageFilter('detectedAt', before, after), answering)
-    .sort({ detectedAt: 1, _id: 1 })
-    .limit(limit)
-    .toArray();
-  return found.map(({ _id: orderId, version, journal, workflow, detectedAt }) => ({
-    id: orderId,
-    row: {
-      orderId,
-      code: 'order_forked',
-      since: detectedAt,
-      detail: `the order is halted: version ${version} is ${journal} in the journal and ${workflow} in the workflow's history`,
-      remedy: `npx orders verify ${orderId} shows both; npx orders resume ${orderId} goes on from the journal`,
-    },
-  }));
+  return await ofEveryLog(limit, async (log) => {
+    const found = await forks(log, db)
+      .find(pageFilter('detectedAt', before, after), answering)
+      .sort({ detectedAt: 1, _id: 1 })
+      .limit(limit)
+      .toArray();
+    return found.map(({ _id: id, version, journal, workflow, detectedAt }) => ({
+      id,
+      row: {
+        ...about(
+          log,
+          id,
+          `the ${log.entity.name} is halted: version ${version} is ${journal} in the journal and ${workflow} in the workflow's history`,
+        ),
+        code: 'order_forked',
+        since: detectedAt,
+        remedy: `${log.commands.verify(id)} shows both; ${log.commands.resume(id)} goes on from the journal`,
+      },
+    }));
+  });
+}
+
+/** The oldest `limit` rows of all kinds of entities. */
+async function ofEveryLog(
+  limit: number,
+  rowsIn: (log: AnyLog) => Promise<readonly Found[]>,
+): Promise<readonly Found[]> {
+  const found = (await Promise.all(logs.map(rowsIn))).flat();
+  const place = ({ id, row }: Found): string => `${row.since} ${id}`;
+  return found.toSorted((one, other) => (place(one) < place(other) ? -1 : 1)).slice(0, limit);
+}
+
+/** Names the entity: an order by its id, any other in the detail. */
+function about(log: AnyLog, id: string, detail: string): Pick<AttentionRow, 'orderId' | 'detail'> {
+  const { name } = log.entity;
+  return name === orderLog.entity.name ? { orderId: id, detail } : { detail: `${name} ${id}: ${detail}` };
 }
 
 /** The oldest order that no worker has decided yet. Empty while Temporal is away. */
@@ -246,7 +283,7 @@ async function toBeCounted({ db, before, after, limit }: SourceQuery): Promise<r
 /** Creates the indexes that only these queries need. */
 export async function ensureAttentionIndexes(db: Db): Promise<void> {
   await Promise.all([
-    forks(orderLog, db).createIndex({ detectedAt: 1, _id: 1 }),
+    ...logs.map((log) => forks(log, db).createIndex({ detectedAt: 1, _id: 1 })),
     parkedEvents(db).createIndex({ status: 1, at: 1, _id: 1 }),
     db
       .collection<StockToBeCounted>('stock')

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 import type { Field } from '../api/commands/entry.js';
+import { logs } from '../logs.js';
 import type { AmendedLine, LineQuantity, NewLine } from '../order/commands.js';
 
 /**
@@ -95,9 +96,8 @@ export const readers: Readonly<Record<NonNullable<Field['reads']>, Reader>> = {
   quantities,
 };
 
-export type EntityName = 'order' | 'endpoint';
-
-/** Of which kind of entity the id is. */
+/** The kind of entity whose id is meant. */
 export function entityOption(): Option {
-  return new Option('--entity <name>', 'the kind of entity').choices(['order', 'endpoint']).default('order');
+  const names = logs.map(({ entity }) => entity.name);
+  return new Option('--entity <name>', 'the kind of entity').choices(names).default('order');
 }

@@ -1,4 +1,4 @@
-import type { Refused } from '../api/commands/gateway.js';
+import type { Refused } from '../api/commands/refusals.js';
 import { commands } from '../api/commands/table.js';
 import { followUpTypes, segments } from '../order/commands.js';
 import { messageOf } from '../outages/message-of.js';

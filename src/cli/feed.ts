@@ -9,7 +9,7 @@ const REMEMBERED = 10_000;
 
 /**
  * The events of all orders, from now on, in the order of the feed and each once. When the
- * connection breaks, it goes on after the last event.
+ * connection breaks, it continues after the last event.
  *
  * @param onTrouble called when the API stops answering
  * @throws Failure if the first connection fails, or the feed cannot be resumed

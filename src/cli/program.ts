@@ -38,7 +38,8 @@ export async function run(args: readonly string[], session: Session): Promise<nu
   }
 }
 
-function createProgram(session: Session): Command {
+/** All scripts, with their arguments and options. */
+export function createProgram(session: Session): Command {
   const { print, complain } = session.terminal;
   const program = new Command('orders')
     .description('Client scripts of the order processor: send commands to orders, and look at them.')

@@ -5,8 +5,9 @@ import type { Command } from 'commander';
 import type { Discrepancy } from '../log/proof/comparison.js';
 import { type Reconciliation, withRemedy } from '../log/proof/reconciliations.js';
 import type { Verified, VerifyOptions, VerifyReport } from '../log/proof/verify.js';
+import { logNamed } from '../logs.js';
 import type { Config } from '../server/config.js';
-import { type EntityName, entityOption, positive } from './arguments.js';
+import { entityOption, positive } from './arguments.js';
 import type { Stores } from './connections.js';
 import { exitCodes, Failure } from './failure.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from './script.js';
@@ -21,7 +22,7 @@ export function addProof(program: Command, session: Session): void {
 interface VerifyCommandOptions extends CommonOptions {
   readonly sample?: number;
   readonly order?: string;
-  readonly entity: EntityName;
+  readonly entity: string;
 }
 
 /** Adds `verify`: proves that all stores agree on every order. */
@@ -66,7 +67,7 @@ function addVerify(program: Command, session: Session): void {
       verified.withoutHistory === 1 &&
       verified.found === 0
     ) {
-      const message = `there is no order ${options.order}`;
+      const message = `there is no ${options.entity} ${options.order}`;
       throw new Failure(exitCodes.notFound, { code: 'order_not_found', message });
     }
     report(session, options, verified, () => verifyLines(verified, session.terminal.paint));
@@ -79,21 +80,14 @@ function addVerify(program: Command, session: Session): void {
 }
 
 /** `verify` for a kind of entity. */
-async function verifierOf(entity: EntityName, config: Config) {
-  if (entity === 'order') {
-    const [{ verifyOrders }, { loadProviders }] = await Promise.all([
-      import('../effects/proof.js'),
-      import('../effects/provider-modules.js'),
-    ]);
-    const providers = await loadProviders(config);
-    return async (verified: Verified, asked: VerifyOptions) =>
-      await verifyOrders({ ...verified, providers }, asked);
-  }
-  const [{ verify }, { endpointLog }] = await Promise.all([
-    import('../log/proof/verify.js'),
-    import('../endpoint/endpoint-log.js'),
+async function verifierOf(entity: string, config: Config) {
+  const [{ verifyEntity }, { loadProviders }] = await Promise.all([
+    import('../effects/proof.js'),
+    import('../effects/provider-modules.js'),
   ]);
-  return async (verified: Verified, asked: VerifyOptions) => await verify(endpointLog, verified, asked);
+  const providers = await loadProviders(config);
+  return async (verified: Verified, asked: VerifyOptions) =>
+    await verifyEntity(logNamed(entity), { ...verified, providers }, asked);
 }
 
 /** What was verified and found, for a person. */

@@ -3,6 +3,7 @@ import process from 'node:process';
 import type { Command } from 'commander';
 import type { ResumeReport } from '../log/resume/resume.js';
 import { commandIdOf } from '../log/workflow/command-id.js';
+import { logNamed, ofAnyEntity } from '../logs.js';
 import { at } from './api.js';
 import { checkWho } from './send.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
@@ -18,12 +19,12 @@ import {
   type Session,
 } from './script.js';
 import { type Column, counted, type Format, type Paint, progressBar, table } from './terminal.js';
-import { type EntityName, entityOption } from './arguments.js';
+import { entityOption } from './arguments.js';
 
 interface ResumeCommandOptions extends CommonOptions {
   readonly all?: true;
   readonly dryRun?: true;
-  readonly entity: EntityName;
+  readonly entity: string;
   readonly reason: string;
   readonly actor?: string;
 }
@@ -65,7 +66,7 @@ export function addResume(program: Command, session: Session): void {
     if (orderId !== undefined && first?.outcome === 'unknown')
       throw new Failure(exitCodes.notFound, {
         code: 'order_not_found',
-        message: `there is no order ${orderId}`,
+        message: `there is no ${options.entity} ${orderId}`,
       });
   });
 }
@@ -87,14 +88,12 @@ async function resume(
   if (isOverHttp(session, options)) return await resumeOverHttp(session, orderId, options);
   const config = configOf(session);
   // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
-  const [{ reachTemporal, withStores }, one, { resumeAll }, { orderLog }, { endpointLog }] =
-    await Promise.all([
-      import('./connections.js'),
-      import('../log/resume/resume.js'),
-      import('../log/resume/resume-all.js'),
-      import('../order-log.js'),
-      import('../endpoint/endpoint-log.js'),
-    ]);
+  const [{ reachTemporal, withStores }, one, { resumeAll }] = await Promise.all([
+    import('./connections.js'),
+    import('../log/resume/resume.js'),
+    import('../log/resume/resume-all.js'),
+  ]);
+  const log = ofAnyEntity(logNamed(entity));
   const meta = metaOf(actor === undefined ? {} : { actor });
   checkWho(await import('./input.js'), meta);
   const { actor: who, correlationId } = meta;
@@ -114,14 +113,8 @@ async function resume(
       ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
     };
     const how = { isDryRun: dryRun === true, answerWithinMs: ANSWER_WITHIN_MS };
-    const isOrder = entity === 'order';
-    if (orderId === undefined)
-      return await collected(
-        isOrder ? resumeAll(orderLog, resuming, asked, how) : resumeAll(endpointLog, resuming, asked, how),
-      );
-    const found = isOrder
-      ? await one.resume(orderLog, resuming, orderId, asked, how)
-      : await one.resume(endpointLog, resuming, orderId, asked, how);
+    if (orderId === undefined) return await collected(resumeAll(log, resuming, asked, how));
+    const found = await one.resume(log, resuming, orderId, asked, how);
     return { looked: 1, counts: { [found.outcome]: 1 }, orders: [found] };
   });
 }

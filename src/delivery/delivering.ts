@@ -315,11 +315,15 @@ class Delivering {
       this.health = succeeded(now);
       return 'delivered';
     }
+    // The endpoint's log has no text of others: what a log has stays.
+    const { answer: _, ...withoutAnswer } = sent;
     const { status, retryAfterMs = 0 } = sent;
     this.health = failed(this.health, now, patience, status === 429 || status === 503 ? retryAfterMs : 0);
     if (status === 410) await this.disable('it answered 410 Gone');
     else if (isGivenUp(this.health.failures, this.health.failingSince, now, patience))
-      await this.disable(`nothing was delivered since ${this.health.failingSince}: ${failureOf(sent)}`);
+      await this.disable(
+        `nothing was delivered since ${this.health.failingSince}: ${failureOf(withoutAnswer)}`,
+      );
     return { failure: failureOf(sent), retryAfterMs };
   }
 

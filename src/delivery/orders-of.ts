@@ -28,11 +28,12 @@ export async function ordersFor(
   return new Set(chosen);
 }
 
-/** An order after a version, in its public shape; persons are sealed. Versions ascend from call to call. */
+/** An order after a version, in its public shape; persons are sealed. */
 export type OrderAfter = (version: number) => Promise<object | undefined>;
 
 /**
- * Folds an order forward, so that each event of its log is read once.
+ * Folds an order forward, so that each event of its log is read once while the versions asked for
+ * ascend.
  *
  * @param last the last version that will be asked for, if it is known: then the log is read at once
  */
@@ -40,6 +41,7 @@ export function foldOrder(db: Db, orderId: string, last = 0): OrderAfter {
   let order: Order | undefined;
   let ahead: readonly StoredEvent[] = [];
   return async (version) => {
+    if (order !== undefined && version < order.version) [order, ahead] = [undefined, []];
     const known = ahead.at(-1)?.version ?? order?.version ?? 0;
     if (known < version) {
       const limit = Math.max(version, last) - known;

@@ -68,11 +68,13 @@ export async function ensureDeliveryIndexes(db: Db): Promise<void> {
   await Promise.all([
     waitingRows(db).createIndexes([
       { key: { endpointId: 1, orderId: 1, version: 1 } },
+      { key: { orderId: 1 } },
       { key: { nextTryAt: 1 }, partialFilterExpression: { nextTryAt: { $exists: true } } },
       { key: { parkedAt: 1, _id: 1 }, partialFilterExpression: { parkedAt: { $exists: true } } },
     ]),
     deliveryRows(db).createIndexes([
       { key: { endpointId: 1, at: -1 } },
+      { key: { eventId: 1 } },
       { key: { at: 1 }, expireAfterSeconds: DELIVERIES_KEPT_S },
     ]),
   ]);

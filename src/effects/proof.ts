@@ -20,6 +20,8 @@ import type { Discrepancy } from '../log/proof/comparison.js';
 import { asStored, committed } from '../log/journal/durability.js';
 import { readHistoryLog } from '../log/journal/history.js';
 import { notJournaled, readJournal } from '../log/journal/journal.js';
+import type { AnyLog } from '../log/journal/entity-log.js';
+import { ofAnyEntity } from '../logs.js';
 import { orderLog } from '../order-log.js';
 import type { OutsideProof } from '../log/proof/outside-proof.js';
 import { verify, type Verified, type VerifyOptions, type VerifyReport } from '../log/proof/verify.js';
@@ -58,6 +60,17 @@ export async function verifyOrders(
 ): Promise<VerifyReport> {
   const outside = proofOfEffects({ providers, askUntil });
   return await verify(orderLog, { ...verified, outside }, options);
+}
+
+/** `verify` for a kind of entity; for orders, their stock and their payments, too. */
+export async function verifyEntity(
+  log: AnyLog,
+  verified: Parameters<typeof verifyOrders>[0],
+  options?: VerifyOptions,
+): Promise<VerifyReport> {
+  return log === orderLog
+    ? await verifyOrders(verified, options)
+    : await verify(ofAnyEntity(log), verified, options);
 }
 
 const putBack = 'restore it with `npx orders rebuild --from history`';

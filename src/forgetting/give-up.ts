@@ -1,4 +1,5 @@
-import type { Destruction, KeyStore } from '../access/persons/key-store.js';
+import type { Destruction } from '../access/persons/key-rows.js';
+import type { KeyStore } from '../access/persons/key-store.js';
 import type { Stores } from './customer-orders.js';
 import { keysNamedBy } from './keys-named.js';
 

@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
 import type { KeyStore } from '../access/persons/key-store.js';
+import { forgetAnswers } from '../delivery/forget-answers.js';
 import { committed, durable } from '../log/journal/durability.js';
 import { readStored } from '../log/journal/journal.js';
 import { eventsSetAside } from '../log/journal/set-aside.js';
@@ -66,6 +67,7 @@ export async function inspectPlaces({
   const destroyed = await assertDestroyed(keyStore, keys);
   const forgotten = { 'customer.id': customerId, 'state.forgotten': { $exists: true } };
   const viewed = await orders(db).countDocuments(forgotten, committed);
+  const delivered = await forgetAnswers(db, orderIds);
   const built = await inspectBuilds(db, [customerId, ...orderIds], heartbeat);
   const places: readonly CheckedPlace[] = [
     {
@@ -121,10 +123,10 @@ export async function inspectPlaces({
       count: 0,
     },
     {
-      place: 'delivery logs',
-      finding: 'there are none',
-      checked: 'by construction',
-      count: 0,
+      place: 'webhook deliveries',
+      finding: 'what receivers have answered was removed; values were sent sealed, and no body is kept',
+      checked: 'every attempt and every waiting delivery of the orders was updated',
+      count: delivered,
     },
   ];
   return { orders: orderIds.length, places, notReached: notReached({ histories, journals, aside }) };
@@ -250,6 +252,10 @@ function notReached(
     {
       what: 'the payment provider, carriers, and others that were given values',
       why: 'they are not part of this system: ask them',
+    },
+    {
+      what: 'receivers of webhooks and readers of the feed, and what receivers answer from now on',
+      why: 'events have the ids of customer and order in plain text, by which they may have looked the person up: ask them; answers are kept for 30 days',
     },
   ];
 }

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import type { Doomed, KeyStore } from '../access/persons/key-store.js';
+import type { Doomed } from '../access/persons/key-rows.js';
+import type { KeyStore } from '../access/persons/key-store.js';
 import { batches } from '../concurrency/async-iterables.js';
 import { committed } from '../log/journal/durability.js';
 import { journal } from '../log/journal/journal.js';

@@ -113,6 +113,9 @@ function connect(
     connectTimeoutMS: SELECT_SERVER_MS,
     socketTimeoutMS: SILENT_SOCKET_MS,
     heartbeatFrequencyMS: 1_000,
+    // Streaming would ask twice as often, on a second connection too, and notices a silent server no
+    // sooner. That a primary stepped down, the next command tells.
+    serverMonitoringMode: 'poll',
   });
   return { client, connected: connectUntilDone(client, closed) };
 }

@@ -20,7 +20,6 @@ export const concernIndexes: readonly IndexDescription[] = [
   { key: { owedSince: 1, _id: 1 }, sparse: true },
   { key: { pendingSince: 1, _id: 1 }, sparse: true },
   { key: { unmatchedSince: 1, _id: 1 }, sparse: true },
-  { key: { 'stopped.since': 1, _id: 1 }, sparse: true },
 ];
 
 export function concernsOf(order: Order): Concerns {

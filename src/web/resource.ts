@@ -2,7 +2,7 @@ import { type ReadonlySignal, signal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 import { get, Problem } from './api.js';
 
-/** Something that is read from the API, and stays while it cannot be read anew. */
+/** Something that is read from the API, and stays while it cannot be read again. */
 export interface Resource<T> {
   readonly data?: T;
   /** why the last read failed; with `data`, that is what was there before */
@@ -25,7 +25,7 @@ export function note(path: string, problem: Problem | undefined): void {
 
 export interface Loaded<T> {
   readonly now: ReadonlySignal<Resource<T>>;
-  /** Reads it anew, at once. */
+  /** Reads it again, at once. */
   readonly reload: () => void;
 }
 

@@ -15,7 +15,7 @@ export const isLive = signal<boolean | undefined>(undefined);
 
 /**
  * Follows a stream while the component is there. The browser opens it again after an outage, and
- * goes on after the last event.
+ * continues after the last event.
  */
 export function useStream(path: string | undefined, onEvent: (event: News) => void): void {
   const latest = useRef(onEvent);

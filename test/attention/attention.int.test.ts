@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { logs } from '../../src/logs.js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
 import { append, orderLog } from '../../src/order-log.js';
@@ -229,7 +230,7 @@ describe('the list of what needs a person', () => {
   beforeAll(async () => {
     api = await startTestApi();
     ({ db } = api.mongo);
-    await Promise.all([ensureStateViewIndexes(orderLog, db), ensureAttentionIndexes(db)]);
+    await Promise.all([...logs.map((log) => ensureStateViewIndexes(log, db)), ensureAttentionIndexes(db)]);
     const some = [5, 4, 3, 2, 1];
     const quiet = Array.from({ length: 200 }, (_, n) => toDocument(orderOf(`quiet-${n}`)));
     const stopped = (code: 'workflow_ended' | 'workflow_rewound', hours: number) => ({
@@ -333,6 +334,35 @@ describe('the list of what needs a person', () => {
     expect(await names(`code=${code}`)).toEqual([5, 4, 3, 2, 1].map((hours) => `${prefix}-${hours}`));
     expect(await names(`code=${code}&olderThan=210m`)).toEqual([`${prefix}-5`, `${prefix}-4`]);
   });
+
+  test.each(logs.map((log) => [log.entity.name, log] as const))(
+    'has a forked or an ended %s, with commands that exist',
+    async (name, log) => {
+      const since = ago(9 * hour);
+      const fork = { version: 3, journal: 'A', workflow: 'B', detectedAt: since };
+      const stopped = {
+        code: 'workflow_ended',
+        since,
+        detail: 'it has ended',
+        remedy: log.commands.resume('x-1'),
+      };
+      const views = db.collection<{ readonly _id: string }>(log.view.collection);
+      const marked = { _id: 'x-1', orderId: 'x-1', stopped };
+      await Promise.all([forks(log, db).insertOne({ _id: 'x-1', ...fork }), views.insertOne(marked)]);
+      try {
+        for (const code of ['order_forked', 'workflow_ended']) {
+          const [row] = await rowsOf(api, `code=${code}`);
+          expect(row).toMatchObject({ code, since });
+          expect(row?.orderId ?? row?.detail).toMatch(name === 'order' ? /^x-1$/ : `${name} x-1: `);
+          expect(row?.remedy).toContain(log.commands.resume('x-1'));
+        }
+        const [row] = await rowsOf(api, 'code=order_forked');
+        expect(row?.remedy).toContain(log.commands.verify('x-1'));
+      } finally {
+        await Promise.all([forks(log, db).deleteOne({ _id: 'x-1' }), views.deleteOne({ _id: 'x-1' })]);
+      }
+    },
+  );
 
   test.each(['code=nonsense', 'olderThan=long', 'olderThan=282663026d', 'cursor=x', 'limit=0'])(
     'refuses %s',

@@ -38,6 +38,7 @@ JSON object. Memory and times of start are of this machine: run it while nothing
   rebuild.history    the journal made anew from histories    a loop of fetchHistory
   seal               a customer's texts, sealed              a hash of them
   feed.lag           recorded → received over SSE            a change stream
+  kafka.out          the feed published in a topic           a bare producer of the same records
   stream.memory      memory while a slow reader streams      the bytes it was sent
   worker.memory      memory of 1,000 open orders             the no-op workflow
   orders.memory      memory after 1,000 completed orders     the no-op worker and client

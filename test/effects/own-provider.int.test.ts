@@ -6,12 +6,14 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { verifyOrders } from '../../src/effects/proof.js';
 import { loadProviders } from '../../src/effects/provider-modules.js';
 import { orderBody, startTestApi, type TestApi } from '../support/api.js';
+import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
 
 const example = resolve('test/effects/example-provider/payments.mjs');
 
 let api: TestApi;
 let folder: string;
+let stopSequencing: () => Promise<void>;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'orders-own-provider-'));
@@ -36,8 +38,10 @@ beforeAll(async () => {
   await writeFile(warehouse, `export * from ${stocks};`);
   api = await startTestApi({ PAYMENTS: path, INVENTORY: warehouse, ATTENTION_AFTER: '1s' });
   await api.startWorker();
+  stopSequencing = startSequencing(api.mongo.db);
 });
 afterAll(async () => {
+  await stopSequencing();
   await api.close();
   await rm(folder, { recursive: true, force: true });
 });
@@ -80,7 +84,7 @@ test('an order is paid at a provider from outside the project, and proven by its
   const detail = expect.stringContaining('there was no time left to ask');
   const paid = { where: 'payments', kind: 'unanswered', detail, remedy: expect.stringContaining('charged') };
   const moved = { where: 'stock', kind: 'unanswered', detail, remedy: expect.stringContaining('inventory') };
-  const byPlace = late.discrepancies.toSorted((one, other) => (one.where < other.where ? -1 : 1));
+  const byPlace = late.discrepancies.toSorted((a, b) => (a.where < b.where ? -1 : 1));
   expect(byPlace).toMatchObject([paid, paid, moved, moved]);
 
   const { payments } = providers;

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { keyRows } from '../../src/access/persons/key-store.js';
+import { deliveryRows, waitingRows } from '../../src/delivery/rows.js';
+import { keyRows } from '../../src/access/persons/key-rows.js';
 import { createForgetting } from '../../src/forgetting/activities.js';
 import { recognizeDatabase } from '../../src/effects/inventory/recognize-database.js';
 import { stockOutside } from '../../src/effects/outside.js';
@@ -167,6 +168,19 @@ test(
     await rebuild(orderLog, customers, rebuilding());
     for (const secret of secrets) expect(await readable(customerId, orderIds)).toContain(secret);
     const before = (await api.get(`/v1/orders/${completed}`)).body;
+    const attempt = { endpointId: 'e-1', type: 'OrderCreated', at: new Date(), ms: 1 };
+    const eventId = `${completed}:1`;
+    await deliveryRows(db).insertMany([
+      { ...attempt, _id: randomUUID(), eventId, isDelivered: true, answer: `hello ${name}` },
+      { ...attempt, _id: randomUUID(), eventId: 'other:1', isDelivered: true, answer: 'hello' },
+    ]);
+    const waiting = { endpointId: 'e-1', orderId: completed, version: 2, position: 2, type: 'OrderHeld' };
+    await waitingRows(db).insertOne({
+      ...waiting,
+      _id: `e-1/${completed}:2`,
+      attempts: 1,
+      failure: `HTTP 500: no such person as ${name}`,
+    });
 
     const key = randomUUID();
     const reply = await forget(customerId, { lawfulBasis: 'GDPR Art. 17' }, { 'idempotency-key': key });
@@ -186,18 +200,21 @@ test(
     const { certificate, jws, publicKey } = reply.body;
     expect(openCertificate(jws, publicKey)).toEqual(certificate);
     expect(certificate).toMatchObject({ customerId, orders: 2, lawfulBasis: 'GDPR Art. 17' });
-    const places = certificate.places.map(({ place }: { readonly place: string }) => place).join();
-    for (const place of [
-      'histories',
-      'journal',
-      'feed',
-      'view',
-      'kept builds',
-      'caches',
+    expect(certificate.places.map(({ place }: { readonly place: string }) => place)).toEqual([
       'key store',
-      'delivery',
-    ])
-      expect(places).toContain(place);
+      'Temporal histories',
+      'journal',
+      'feed and event streams',
+      'events set aside by a resumption',
+      'view orders, with its search words',
+      'views across orders, with their kept builds',
+      'caches of the API',
+      'webhook deliveries',
+    ]);
+    expect(certificate.places.at(-1)).toMatchObject({ count: 2 });
+    expect(await deliveryRows(db).findOne({ eventId })).not.toHaveProperty('answer');
+    expect(await deliveryRows(db).findOne({ eventId: 'other:1' })).toHaveProperty('answer');
+    expect(await waitingRows(db).findOne({ orderId: completed })).toMatchObject({ failure: 'HTTP 500' });
     expect(certificate.notReached.filter((one: { readonly orders?: unknown }) => one.orders)).toEqual([]);
 
     // Nothing of the person is left to read or to find.

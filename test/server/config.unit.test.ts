@@ -274,3 +274,41 @@ describe('TLS towards Temporal', () => {
     );
   });
 });
+
+describe('Kafka', () => {
+  test('the role runs only if there are brokers, and then by default', () => {
+    expect(readConfig({}).roles.has('kafka')).toBe(false);
+    const config = readConfig({ KAFKA_BROKERS: 'one:9092, two.example:9093', SANDBOX: 'on' });
+    expect(config.roles.has('kafka')).toBe(true);
+    expect(config.kafka).toEqual({
+      brokers: [
+        { host: 'one', port: 9092 },
+        { host: 'two.example', port: 9093 },
+      ],
+      prefix: 'orders',
+      partitions: 6,
+    });
+    expect(() => readConfig({ ROLES: 'kafka' })).toThrow('KAFKA_BROKERS is missing');
+  });
+
+  test('a password needs its user; TLS and SASL are off by default', () => {
+    const brokers = { KAFKA_BROKERS: '127.0.0.1:9092' };
+    expect(() => readConfig({ ...brokers, KAFKA_PASSWORD: 'secret-of-kafka' })).toThrow('KAFKA_USERNAME');
+    const sasl = {
+      ...brokers,
+      KAFKA_USERNAME: 'orders',
+      KAFKA_PASSWORD: 'secret-of-kafka',
+      KAFKA_TLS: 'true',
+    };
+    expect(readConfig(sasl).kafka).toMatchObject({
+      tls: {},
+      sasl: { mechanism: 'SCRAM-SHA-512', username: 'orders', password: 'secret-of-kafka' },
+    });
+  });
+
+  test('brokers elsewhere end the sandbox', () => {
+    expect(readConfig({ KAFKA_BROKERS: 'localhost:9092' }).sandbox).toBe(true);
+    const elsewhere = { KAFKA_BROKERS: 'kafka.example:9092', ROLES: 'worker' };
+    expect(readConfig(elsewhere).sandbox).toBe(false);
+  });
+});

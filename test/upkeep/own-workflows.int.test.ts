@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { isEnabled } from '../../src/delivery/endpoints.js';
+import { unheldTaskConcern } from '../../src/upkeep/concern.js';
+import { logs } from '../../src/logs.js';
 import type { Db } from 'mongodb';
 import { latestReconciliations } from '../../src/log/proof/reconciliations.js';
 import { journal } from '../../src/log/journal/journal.js';
@@ -83,6 +86,25 @@ test('with everything running, readiness has nothing to say of it', async () => 
   });
 });
 
+test('readiness names each task that the feed did, once no process does it', async () => {
+  const leases = await db.collection<{ readonly _id: string; readonly tasks: object }>('leases').findOne();
+  const tasks = Object.keys(leases?.tasks ?? {});
+  expect(tasks.length).toBeGreaterThan(logs.length);
+  // Without an endpoint, nobody has to deliver webhooks.
+  const endpoint = { _id: 'e-1', ...isEnabled };
+  await db.collection<{ readonly _id: string }>('endpoints').insertOne(endpoint);
+  await feed.stop();
+  try {
+    await until(async () => {
+      const concern = await unheldTaskConcern(db);
+      expect(tasks.filter((task) => concern?.includes(`${task} `) !== true)).toEqual([]);
+    });
+  } finally {
+    await db.collection<{ readonly _id: string }>('endpoints').deleteOne({ _id: 'e-1' });
+    feed = await started();
+  }
+});
+
 test('what the process that has the feed leaves is taken by one that stands by', async () => {
   const next = await started();
   await feed.stop();
@@ -112,6 +134,10 @@ test.each<[string, () => Promise<unknown>]>([
     const [latest] = await latestReconciliations(orderLog, db, 1);
     expect(latest?.runId).not.toBe(before?.runId);
     expect((latest?.startedAt ?? '') > endedAt).toBe(true);
+    for (const log of logs) {
+      const [ofLog] = await latestReconciliations(log, db, 1);
+      expect((ofLog?.startedAt ?? '') > endedAt).toBe(true);
+    }
     expect(await api.client.schedule.getHandle(scheduleId).describe()).toMatchObject({
       spec: { intervals: [{ every: 1_000 }] },
     });

@@ -1,35 +1,23 @@
-import { createHmac, createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
-import { setTimeout } from 'node:timers/promises';
-import type { AnyBulkWriteOperation, Collection, Db, Filter } from 'mongodb';
-import { createBatcher } from '../../concurrency/batcher.js';
+import type { KeyObject } from 'node:crypto';
+import type { Collection, Db } from 'mongodb';
+import { pause } from '../../concurrency/pause.js';
 import { committed, durable, isDuplicateKey } from '../../log/journal/durability.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { webhookSecretRows } from '../webhook-secrets.js';
-import type { KeptKey, KeptKeys } from './kept-keys.js';
+import { ANSWER_WITHIN_MS, createAsk } from './ask.js';
+import type { KeptKeys } from './kept-keys.js';
+import { isFresh, KeyCache } from './key-cache.js';
+import { type Doomed, type KeyRow, KeyRows, keyRows } from './key-rows.js';
 import { isWrappedByFirst, MasterKeyMissing, type MasterKeys, unwrap, wrap } from './master-keys.js';
 import type { CustomerKey } from './sealing.js';
-
-/** Why keys were destroyed. It is kept with their ids. */
-export interface Destruction {
-  /** the law or the person that asked for it */
-  readonly reason: string;
-  readonly actor: string;
-  /** ISO-8601 UTC */
-  readonly at: string;
-}
-
-/** Keys of a customer that are to be destroyed. */
-export interface Doomed {
-  readonly customerId: string;
-  readonly keyIds: readonly string[];
-  readonly why: Destruction;
-}
+import { newKey, SpareKeys, wrapped } from './spare-keys.js';
+import { SystemKeys, systemKeyRows } from './system-keys.js';
 
 /**
  * The keys under which the persons of orders are sealed, in a database of their own. A key is used
  * for at most a second without asking the store whether it was destroyed, unless the store is away:
- * then known keys go on.
+ * then known keys stay in use.
  */
 export interface KeyStore {
   /**
@@ -90,267 +78,169 @@ export interface KeyStore {
    * @returns how many keys another had wrapped
    */
   rewrap(): Promise<number>;
-  /** Keeps some hundred spare keys, so that new customers go on while the store is away. */
+  /** Keeps some hundred spare keys, so that new customers get a key while the store is away. */
   keepSpares(): void;
   /** Removes the spare keys that were not used. */
   close(): Promise<void>;
 }
 
-/** A key of a customer, or a spare one. The id of a destroyed key stays. */
-interface KeyRow {
-  readonly _id: string;
-  /** see `wrap`; absent if the key was destroyed */
-  readonly wrapped?: string;
-  /** absent while the key is a spare one */
-  readonly customerId?: string;
-  /** new values of the customer are sealed under this key; one key of each customer has it */
-  readonly sealing?: true;
-  /** it seals no new values, because its person is to be forgotten */
-  readonly retired?: true;
-  readonly destroyed?: Destruction;
-}
-
-/** A key of the system: of the hashes that persons are searched by, or of certificates. */
-interface SystemKeyRow {
-  readonly _id: 'search' | 'certificates';
-  readonly wrapped: string;
-}
-
-interface Known {
-  readonly key: CustomerKey;
-  readonly checkedAt: number;
-}
-
-const SPARES = 200;
-/** How long a key is used without asking the store. */
-export const FRESH_MS = 1_000;
-const ANSWER_WITHIN_MS = 3_000;
 /** For what has a substitute: a new customer gets a spare key. */
 const SEALS_WITHIN_MS = 300;
-/** A key that is known goes on without an answer. */
+/** A key that is known is used without an answer. */
 const CONFIRMS_WITHIN_MS = 100;
-/** After an outage, the store is not asked for so long. */
-const REST_MS = 2_000;
-const LARGEST_CACHE = 10_000;
-const REFILL_AGAIN_MS = 1_000;
 const READ_AGAIN_MS = 20;
 const READ_TRIES = 100;
-
-/** The collections of a key store, for set-up and tests. */
-export const keyRows = (db: Db): Collection<KeyRow> => db.collection<KeyRow>('customer_keys');
-const systemKeyRows = (db: Db): Collection<SystemKeyRow> => db.collection<SystemKeyRow>('system_keys');
 
 /**
  * @param db the key store's database
  * @param masterKeys called when the first key is wrapped or unwrapped
  */
 export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKeys): KeyStore {
-  const rows = keyRows(db);
-  const sealing = new Map<string, Known>();
-  const opened = new Map<string, { readonly key: Buffer; readonly checkedAt: number }>();
-  const looking = new Map<string, Promise<CustomerKey>>();
-  const spares: CustomerKey[] = [];
-  const claims = new Set<Promise<unknown>>();
-  let restUntil = 0;
-  let isClosed = false;
-  /** spare keys are wanted: this process seals for long */
-  let isKeeping = false;
-  /** keys may wait on this machine for the store */
-  let hasKept = true;
-  let filling: Promise<void> | undefined;
-  let indexes: Promise<unknown> | undefined;
+  return new MongoKeyStore(db, masterKeys, kept);
+}
+
+class MongoKeyStore implements KeyStore {
+  private readonly db: Db;
+  private readonly masterKeys: () => MasterKeys;
+  private readonly ask = createAsk();
+  private readonly cache = new KeyCache();
+  private readonly rows: KeyRows;
+  private readonly system: SystemKeys;
+  private readonly spares: SpareKeys;
+  /** the searches for sealing keys that are under way, by customer */
+  private readonly searches = new Map<string, Promise<CustomerKey>>();
+  /** the claims that are under way */
+  private readonly claims = new Set<Promise<unknown>>();
   /** see `holdUntil`; undefined if nothing is waited for */
-  let held: Promise<unknown> | undefined;
-  const systemKeys = new Map<SystemKeyRow['_id'], Promise<Buffer>>();
+  private held: Promise<unknown> | undefined;
 
-  /** Asks the store, unless it did not answer a moment ago. */
-  async function ask<T>(query: () => Promise<T>, withinMs = ANSWER_WITHIN_MS): Promise<T> {
-    const isResting = Date.now() < restUntil;
-    try {
-      return await withTimeout(isResting ? Math.min(RESTING_WITHIN_MS, withinMs) : withinMs, query());
-    } catch (error) {
-      if (isMongoOutage(error) && !isResting) restUntil = Date.now() + REST_MS;
-      throw error;
-    }
+  constructor(db: Db, masterKeys: () => MasterKeys, kept: KeptKeys) {
+    const { ask } = this;
+    this.db = db;
+    this.masterKeys = masterKeys;
+    this.rows = new KeyRows(db);
+    this.system = new SystemKeys(db, masterKeys, ask);
+    this.spares = new SpareKeys({ rows: this.rows, system: this.system, masterKeys, kept, ask });
   }
 
-  function ensureIndexes(): Promise<unknown> {
-    indexes ??= rows
-      .createIndexes([
-        { key: { customerId: 1, sealing: -1, _id: 1 } },
-        { key: { customerId: 1 }, unique: true, partialFilterExpression: { sealing: true } },
-      ])
-      .catch((error: unknown) => {
-        indexes = undefined;
-        throw error;
-      });
-    return indexes;
-  }
-
-  async function readKeys(keyIds: readonly string[]): Promise<ReadonlyMap<string, KeyRow>> {
-    const found = await rows.find({ _id: { $in: keyIds } }, committed).toArray();
-    return new Map(
-      found.map((row) => {
-        const { _id: keyId } = row;
-        return [keyId, row];
-      }),
-    );
-  }
-  const findKeys = createBatcher({ size: 100, concurrency: 4 }, readKeys);
-  const findSealing = createBatcher({ size: 100, concurrency: 4 }, async (customers: readonly string[]) => {
-    const found = await rows
-      .find(
-        { customerId: { $in: customers }, wrapped: { $exists: true }, retired: { $exists: false } },
-        committed,
-      )
-      .sort({ customerId: 1, sealing: 1, _id: -1 })
-      .toArray();
-    // The last one of a customer wins: the one that seals.
-    return new Map(found.map((row) => [row.customerId, row]));
-  });
-
-  function newKey(): CustomerKey {
-    return { keyId: randomBytes(9).toString('base64url'), key: randomBytes(32) };
-  }
-
-  function rowOf({ keyId, key }: CustomerKey): KeyRow & { wrapped: string } {
-    return { _id: keyId, wrapped: wrap(masterKeys(), keyId, key) };
-  }
-
-  function remember(customerId: string, key: CustomerKey): CustomerKey {
-    keep(sealing, customerId, { key, checkedAt: Date.now() });
-    keep(opened, key.keyId, { key: key.key, checkedAt: Date.now() });
-    return key;
-  }
-
-  function keyIn({ _id, wrapped = '' }: KeyRow): CustomerKey {
-    const known = opened.get(_id);
-    return { keyId: _id, key: known?.key ?? unwrap(masterKeys(), _id, wrapped) };
-  }
+  // --- sealing ---
 
   /** Concurrent callers for one customer get one key. */
-  function sealingKey(customerId: string): Promise<CustomerKey> {
-    const known = sealing.get(customerId);
-    if (known !== undefined && isFresh(known)) return Promise.resolve(known.key);
-    let finding = looking.get(customerId);
-    if (finding === undefined) {
-      finding = findSealingKey(customerId).finally(() => looking.delete(customerId));
-      looking.set(customerId, finding);
+  async sealingKey(customerId: string): Promise<CustomerKey> {
+    const known = this.cache.sealingOf(customerId);
+    if (known !== undefined && isFresh(known)) return known.key;
+    let search = this.searches.get(customerId);
+    if (search === undefined) {
+      search = this.findSealingKey(customerId).finally(() => this.searches.delete(customerId));
+      this.searches.set(customerId, search);
     }
-    return finding;
+    return await search;
   }
 
-  async function findSealingKey(customerId: string): Promise<CustomerKey> {
-    const known = sealing.get(customerId);
+  private async findSealingKey(customerId: string): Promise<CustomerKey> {
+    const { cache, rows, spares } = this;
+    const known = cache.sealingOf(customerId);
     const withinMs = known === undefined ? SEALS_WITHIN_MS : CONFIRMS_WITHIN_MS;
-    const stored = await ask(() => findSealing(customerId), withinMs).catch((error: unknown) => {
+    const stored = await this.ask(() => rows.findSealing(customerId), withinMs).catch((error: unknown) => {
       if (!isMongoOutage(error)) throw error;
       return undefined;
     });
     const row = stored?.get(customerId);
-    if (row !== undefined && (await isReady())) return remember(customerId, keyIn(row));
+    if (row !== undefined && (await this.isReady())) return cache.keepSealing(customerId, this.keyIn(row));
     // Given out while the store was away, or just now, and not claimed yet: unless it is destroyed.
-    if (known !== undefined && (stored === undefined || (await isSpare(known.key.keyId)))) {
-      return remember(customerId, known.key);
+    if (known !== undefined && (stored === undefined || (await this.isUsable(known.key.keyId))))
+      return cache.keepSealing(customerId, known.key);
+    if (stored !== undefined) await this.system.search();
+    const spare = spares.take();
+    if (spare === undefined) {
+      if (stored !== undefined) return await this.mint(customerId);
+      return cache.keepSealing(customerId, this.keyIn(spares.keepOnMachine(customerId)));
     }
-    if (stored !== undefined) await searchKey();
-    const spare = spares.pop();
-    if (spare === undefined) return await (stored === undefined ? keepKey(customerId) : mint(customerId));
-    refill();
     // Until then, the value names its key, and the first process that opens it claims it.
-    track(claim(spare.keyId, customerId).catch(() => undefined));
-    return remember(customerId, spare);
+    this.track(rows.claim(spare.keyId, customerId).catch(() => undefined));
+    return cache.keepSealing(customerId, spare);
   }
 
-  /** A key that waits on this machine for the store. */
-  function keepKey(customerId: string): CustomerKey {
-    const key = newKey();
-    const { wrapped } = rowOf(key);
-    const { keyId, ...file } = kept.keep({ keyId: key.keyId, customerId, wrapped });
-    hasKept = true;
-    if (isKeeping) refill();
-    return remember(customerId, keyIn({ _id: keyId, wrapped: file.wrapped }));
-  }
-
-  /** Brings the keys that wait on this machine into the store. */
-  async function storeKept(keys: readonly KeptKey[]): Promise<void> {
-    for (const one of keys) {
-      const { keyId, customerId, wrapped } = one;
-      const row = { _id: keyId };
-      await rows.updateOne(row, { $setOnInsert: { wrapped } }, { upsert: true, ...durable });
-      await claim(keyId, customerId);
-      kept.remove(one);
-    }
-  }
-
-  async function release(waiting: Promise<unknown>): Promise<void> {
-    await waiting;
-    if (held === waiting) held = undefined;
-  }
-
-  async function isReady(): Promise<boolean> {
-    if (held === undefined) return true;
-    return await withTimeout(SEALS_WITHIN_MS, held).then(
-      () => true,
-      () => false,
-    );
-  }
-
-  async function isSpare(keyId: string): Promise<boolean> {
-    const row = (await ask(() => findKeys(keyId))).get(keyId);
+  private async isUsable(keyId: string): Promise<boolean> {
+    const row = (await this.ask(() => this.rows.find(keyId))).get(keyId);
     return row?.wrapped !== undefined && row.retired === undefined;
   }
 
   /** Makes a key for a customer, unless another process has just done so. */
-  async function mint(customerId: string): Promise<CustomerKey> {
-    await ensureIndexes();
+  private async mint(customerId: string): Promise<CustomerKey> {
+    const { cache, rows } = this;
+    await rows.ensureIndexes();
     const key = newKey();
     try {
-      await rows.insertOne({ ...rowOf(key), customerId, sealing: true }, durable);
-      return remember(customerId, key);
+      await rows.insertSealing(wrapped(key, this.masterKeys()), customerId);
+      return cache.keepSealing(customerId, key);
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       // The other's key can be read when a majority has it.
       for (let tries = 0; tries < READ_TRIES; tries += 1) {
-        const row = (await findSealing(customerId)).get(customerId);
-        if (row !== undefined) return remember(customerId, keyIn(row));
-        await setTimeout(READ_AGAIN_MS);
+        const row = (await rows.findSealing(customerId)).get(customerId);
+        if (row !== undefined) return cache.keepSealing(customerId, this.keyIn(row));
+        await pause(READ_AGAIN_MS);
       }
       throw new Error(`The key of customer ${customerId} changes.`, { cause: error });
     }
   }
 
-  async function claim(keyId: string, customerId: string): Promise<void> {
-    await ensureIndexes();
-    const spare = { _id: keyId, customerId: { $exists: false } };
-    try {
-      await rows.updateOne(spare, { $set: { customerId, sealing: true } }, durable);
-    } catch (error) {
-      // The customer has a key already. It keeps both, because both have sealed something.
-      if (!isDuplicateKey(error)) throw error;
-      await rows.updateOne(spare, { $set: { customerId } }, durable);
-    }
+  private keyIn({ _id: keyId, wrapped: text = '' }: Pick<KeyRow, '_id' | 'wrapped'>): CustomerKey {
+    const known = this.cache.openingWith(keyId);
+    return { keyId, key: known?.key ?? unwrap(this.masterKeys(), keyId, text) };
+  }
+
+  private track(claim: Promise<unknown>): void {
+    this.claims.add(claim);
+    void claim.finally(() => this.claims.delete(claim));
+  }
+
+  // --- opening ---
+
+  async opening(keyId: string, of?: string): Promise<Buffer | 'destroyed' | 'unknown'> {
+    return await this.open(keyId, of, this.rows.find);
+  }
+
+  async openingAll(
+    keyIds: ReadonlySet<string>,
+  ): Promise<ReadonlyMap<string, Buffer | 'destroyed' | 'unknown'>> {
+    let reading: ReturnType<KeyRows['findAll']> | undefined;
+    const together = () => (reading ??= this.rows.findAll([...keyIds]));
+    const keys = await Promise.all(
+      [...keyIds].map(async (keyId) => {
+        try {
+          return [keyId, await this.open(keyId, undefined, together)] as const;
+        } catch (error) {
+          if (!isMongoOutage(error) && !(error instanceof MasterKeyMissing)) throw error;
+          return [keyId, 'unknown'] as const;
+        }
+      }),
+    );
+    return new Map(keys);
   }
 
   /** @param find reads the rows of this key and perhaps others */
-  async function opening(
+  private async open(
     keyId: string,
-    of?: string,
-    find: typeof findKeys = findKeys,
+    of: string | undefined,
+    find: KeyRows['find'],
   ): Promise<Buffer | 'destroyed' | 'unknown'> {
-    const known = opened.get(keyId);
+    const { ask, cache, rows } = this;
+    const known = cache.openingWith(keyId);
     if (known !== undefined && isFresh(known)) return known.key;
     const withinMs = known === undefined ? ANSWER_WITHIN_MS : CONFIRMS_WITHIN_MS;
     try {
-      if (held !== undefined) await withTimeout(withinMs, held);
-      const row = (await ask(() => find(keyId), withinMs)).get(keyId) ?? (await keptRow(keyId));
+      if (this.held !== undefined) await withTimeout(withinMs, this.held);
+      const stored = (await ask(() => find(keyId), withinMs)).get(keyId);
+      const row = stored ?? (await this.spares.storedFromMachine(keyId));
       if (row?.wrapped === undefined) {
-        opened.delete(keyId);
+        cache.dropOpening(keyId);
         return row === undefined ? 'unknown' : 'destroyed';
       }
-      const { key } = keyIn(row);
-      if (row.customerId === undefined && of !== undefined) await ask(() => claim(keyId, of));
-      keep(opened, keyId, { key, checkedAt: Date.now() });
+      const { key } = this.keyIn(row);
+      if (row.customerId === undefined && of !== undefined) await ask(() => rows.claim(keyId, of));
+      cache.keepOpening(keyId, key);
       return key;
     } catch (error) {
       if (known === undefined || !isMongoOutage(error)) throw error;
@@ -358,202 +248,68 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
     }
   }
 
-  async function keptRow(keyId: string): Promise<KeyRow | undefined> {
-    const waiting = kept.all().filter((one) => one.keyId === keyId);
-    if (waiting.length === 0) return undefined;
-    await ask(() => storeKept(waiting));
-    return (await ask(() => findKeys(keyId))).get(keyId);
+  // --- retiring and destroying ---
+
+  async keysOf(customerId: string): Promise<readonly string[]> {
+    return await this.rows.keysOf(customerId);
   }
 
-  function refill(): void {
-    if (isClosed || filling !== undefined || (spares.length > SPARES / 2 && !hasKept)) return;
-    filling = fill().finally(() => {
-      filling = undefined;
-    });
+  async retire(customerId: string, also: readonly string[] = []): Promise<readonly string[]> {
+    await Promise.all(this.claims);
+    this.cache.dropSealing(customerId);
+    return await this.rows.retire(customerId, also);
   }
 
-  async function fill(): Promise<void> {
-    try {
-      await ensureIndexes();
-      await searchKey();
-      hasKept = false;
-      await storeKept(kept.all());
-      const fresh = Array.from({ length: SPARES - spares.length }, newKey);
-      if (fresh.length === 0) return;
-      await rows.insertMany(fresh.map(rowOf), durable);
-      spares.push(...fresh);
-    } catch {
-      hasKept = true;
-      // Nothing depends on spare keys while the store answers.
-      if (!isClosed) void setTimeout(REFILL_AGAIN_MS, undefined, { ref: false }).then(refill);
-    }
+  async destroy(...doomed: readonly Doomed[]): Promise<void> {
+    for (const { customerId } of doomed) this.cache.dropSealing(customerId);
+    await this.rows.destroy(doomed);
+    for (const keyId of doomed.flatMap(({ keyIds }) => keyIds)) this.cache.dropOpening(keyId);
   }
 
-  function track(work: Promise<unknown>): void {
-    claims.add(work);
-    void work.finally(() => claims.delete(work));
+  holdUntil(ready: Promise<unknown>): void {
+    const waiting = Promise.all([this.held, ready]);
+    this.held = waiting;
+    void this.release(waiting);
   }
 
-  /**
-   * It also shows that this process has the master keys of the store: a key that another master key
-   * wraps could not be opened by the other processes.
-   */
-  function searchKey(): Promise<Buffer> {
-    return systemKey('search', () => randomBytes(32));
+  private async release(waiting: Promise<unknown>): Promise<void> {
+    await waiting;
+    if (this.held === waiting) this.held = undefined;
   }
 
-  function systemKey(name: SystemKeyRow['_id'], make: () => Buffer): Promise<Buffer> {
-    let reading = systemKeys.get(name);
-    if (reading === undefined) {
-      reading = ask(() => readSystemKey(name, make)).catch((error: unknown) => {
-        systemKeys.delete(name);
-        throw error;
-      });
-      systemKeys.set(name, reading);
-    }
-    return reading;
+  private async isReady(): Promise<boolean> {
+    if (this.held === undefined) return true;
+    return await withTimeout(SEALS_WITHIN_MS, this.held).then(
+      () => true,
+      () => false,
+    );
   }
 
-  async function readSystemKey(name: SystemKeyRow['_id'], make: () => Buffer): Promise<Buffer> {
-    const found = await systemKeyRows(db).findOne({ _id: name }, committed);
-    if (found !== null) return unwrap(masterKeys(), name, found.wrapped);
-    try {
-      await systemKeyRows(db).insertOne({ _id: name, wrapped: wrap(masterKeys(), name, make()) }, durable);
-    } catch (error) {
-      // Another process was faster.
-      if (!isDuplicateKey(error)) throw error;
-    }
-    return await readSystemKey(name, make);
+  // --- the system's keys, and the store itself ---
+
+  async searchKey(): Promise<Buffer> {
+    return await this.system.search();
   }
 
-  return {
-    sealingKey,
-    opening: (keyId, of) => opening(keyId, of),
-    async openingAll(keyIds) {
-      let reading: ReturnType<typeof readKeys> | undefined;
-      const together = () => (reading ??= readKeys([...keyIds]));
-      const keys = await Promise.all(
-        [...keyIds].map(async (keyId) => {
-          try {
-            return [keyId, await opening(keyId, undefined, together)] as const;
-          } catch (error) {
-            if (!isMongoOutage(error) && !(error instanceof MasterKeyMissing)) throw error;
-            return [keyId, 'unknown'] as const;
-          }
-        }),
-      );
-      return new Map(keys);
-    },
-    async keysOf(customerId) {
-      const found = await rows
-        .find({ customerId, wrapped: { $exists: true } }, { ...committed, projection: { _id: 1 } })
-        .sort({ customerId: 1, sealing: -1, _id: 1 })
-        .toArray();
-      return found.map(({ _id }) => _id);
-    },
-    async retire(customerId, also = []) {
-      await Promise.all(claims);
-      sealing.delete(customerId);
-      await rows.updateMany(
-        { ...ownOrUnclaimed(customerId, also), wrapped: { $exists: true } },
-        { $set: { customerId, retired: true }, $unset: { sealing: 1 } },
-        durable,
-      );
-      const found = await rows
-        .find({ $or: [{ customerId }, { _id: { $in: [...also] } }] }, committed)
-        .toArray();
-      const known = new Map(found.map(({ _id, ...row }) => [_id, row]));
-      const ids = new Set([...known.keys(), ...also]);
-      return [...ids].filter((id) => {
-        const row = known.get(id);
-        // One that was given to the customer just now is not retired, and goes on.
-        if (row === undefined) return true;
-        const isConcerned = row.destroyed === undefined ? row.retired === true : also.includes(id);
-        return row.customerId === customerId && isConcerned;
-      });
-    },
-    async destroy(...doomed) {
-      for (const { customerId } of doomed) sealing.delete(customerId);
-      const changes = doomed.flatMap(destructionOf);
-      if (changes.length > 0) await rows.bulkWrite(changes, durable);
-      for (const keyId of doomed.flatMap(({ keyIds }) => keyIds)) opened.delete(keyId);
-    },
-    holdUntil(ready) {
-      const waiting = Promise.all([held, ready]);
-      held = waiting;
-      void release(waiting);
-    },
-    searchKey,
-    async identity() {
-      const found = await ask(() => systemKeyRows(db).findOne({ _id: 'search' }, committed));
-      if (found === null) return 'empty';
-      return createHmac('sha256', await searchKey())
-        .update('key store')
-        .digest('hex')
-        .slice(0, 16);
-    },
-    async signingKey() {
-      const der = await systemKey('certificates', () =>
-        generateKeyPairSync('ed25519').privateKey.export({ format: 'der', type: 'pkcs8' }),
-      );
-      return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
-    },
-    async rewrap() {
-      let count = 0;
-      for (const collection of [
-        rows,
-        systemKeyRows(db),
-        webhookSecretRows(db),
-      ] as readonly Collection<WrappedRow>[]) {
-        for await (const { _id, wrapped } of collection.find({ wrapped: { $exists: true } }, committed)) {
-          if (isWrappedByFirst(masterKeys(), wrapped)) continue;
-          const key = unwrap(masterKeys(), _id, wrapped);
-          // Guarded, because the key may be destroyed meanwhile.
-          const change = { $set: { wrapped: wrap(masterKeys(), _id, key) } };
-          count += (await collection.updateOne({ _id, wrapped }, change, durable)).modifiedCount;
-        }
-      }
-      return count;
-    },
-    keepSpares() {
-      isKeeping = true;
-      refill();
-    },
-    async close() {
-      isClosed = true;
-      await Promise.all([filling, ...claims]);
-      const unused = spares.splice(0).map(({ keyId }) => keyId);
-      if (unused.length === 0) return;
-      await ask(() => rows.deleteMany({ _id: { $in: unused }, customerId: { $exists: false } })).catch(
-        () => undefined,
-      );
-    },
-  };
-}
+  async signingKey(): Promise<KeyObject> {
+    return await this.system.certificates();
+  }
 
-function destructionOf({ customerId, keyIds, why }: Doomed): AnyBulkWriteOperation<KeyRow>[] {
-  if (keyIds.length === 0) return [];
-  const own = {
-    ...ownOrUnclaimed(customerId, keyIds),
-    _id: { $in: [...keyIds] },
-    wrapped: { $exists: true },
-  };
-  const update = { $set: { customerId, destroyed: why }, $unset: { wrapped: 1, sealing: 1 } } as const;
-  return [
-    { updateMany: { filter: own, update } },
-    ...keyIds.map((keyId) => ({
-      updateOne: {
-        filter: { _id: keyId },
-        update: { $setOnInsert: { customerId, destroyed: why } },
-        upsert: true,
-      },
-    })),
-  ];
-}
+  async identity(): Promise<string> {
+    return await this.system.identity();
+  }
 
-/** The keys of a customer, and those of `keyIds` that are no customer's. */
-function ownOrUnclaimed(customerId: string, keyIds: readonly string[]): Filter<KeyRow> {
-  return { $or: [{ customerId }, { _id: { $in: [...keyIds] }, customerId: { $exists: false } }] };
+  async rewrap(): Promise<number> {
+    return await rewrapAll(this.db, this.masterKeys);
+  }
+
+  keepSpares(): void {
+    this.spares.keep();
+  }
+
+  async close(): Promise<void> {
+    await this.spares.close(this.claims);
+  }
 }
 
 interface WrappedRow {
@@ -561,16 +317,21 @@ interface WrappedRow {
   readonly wrapped: string;
 }
 
-/** How long an answer is waited for while the store seems to be away. */
-const RESTING_WITHIN_MS = 50;
-
-function isFresh({ checkedAt }: { readonly checkedAt: number }): boolean {
-  return Date.now() - checkedAt < FRESH_MS;
-}
-
-/** Keeps the newest entries. */
-function keep<V>(cache: Map<string, V>, name: string, value: V): void {
-  cache.delete(name);
-  cache.set(name, value);
-  if (cache.size > LARGEST_CACHE) cache.delete(cache.keys().next().value ?? '');
+/** See `KeyStore.rewrap`. */
+async function rewrapAll(db: Db, masterKeys: () => MasterKeys): Promise<number> {
+  let count = 0;
+  for (const collection of [
+    keyRows(db),
+    systemKeyRows(db),
+    webhookSecretRows(db),
+  ] as readonly Collection<WrappedRow>[]) {
+    for await (const { _id, wrapped: text } of collection.find({ wrapped: { $exists: true } }, committed)) {
+      if (isWrappedByFirst(masterKeys(), text)) continue;
+      const key = unwrap(masterKeys(), _id, text);
+      // Guarded, because the key may be destroyed meanwhile.
+      const change = { $set: { wrapped: wrap(masterKeys(), _id, key) } };
+      count += (await collection.updateOne({ _id, wrapped: text }, change, durable)).modifiedCount;
+    }
+  }
+  return count;
 }

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { commandIdOf } from '../../log/workflow/command-id.js';
 import type { Message } from '../../log/workflow/messages.js';
+import type { CommandType, Fact } from '../../order/commands.js';
 import type { CommandMeta } from './gateway.js';
+import { hashOf } from './identity.js';
 
 /**
  * What is sent to an entity's workflow for a client.
@@ -21,4 +23,14 @@ export function messageWith<D>(data: D, hash: string, meta: CommandMeta): Messag
     ...(expectedVersion !== undefined && { expectedVersion }),
     requestId: randomUUID(),
   };
+}
+
+/** A command or a fact, as it is sent to an order's workflow. */
+export function messageTo<D>(
+  orderId: string,
+  type: CommandType | Fact['type'],
+  data: D,
+  meta: CommandMeta,
+): Message<D> {
+  return messageWith(data, hashOf({ type, orderId, data }), meta);
 }

@@ -3,7 +3,7 @@ import type { OrderEvent } from '../../order/events.js';
 import { fold } from '../../order/evolve.js';
 import type { Order } from '../../order/order.js';
 import { type OrderView, type PaymentStatus, toView } from '../../order/view.js';
-import { type Ahead, aheadOf, type ShownEffect, shownEffectOf } from '../ahead.js';
+import { type UpcomingDeadline, deadlinesOf, type ShownEffect, shownEffectOf } from '../upcoming.js';
 
 /** What a command would do. */
 export interface Preview {
@@ -16,7 +16,7 @@ export interface Preview {
   /** `after`: with the events, and before any effect is performed */
   readonly money: { readonly before: Money; readonly after: Money };
   /** all that would be ahead then */
-  readonly deadlines: readonly Ahead[];
+  readonly deadlines: readonly UpcomingDeadline[];
   readonly allowedCommands: readonly string[];
   readonly blockedCommands: Readonly<Record<string, string>>;
   /** as it would be */
@@ -51,7 +51,7 @@ export function previewOf(before: Order | undefined, events: readonly OrderEvent
       .filter(({ key }) => !owed.has(key))
       .map(shownEffectOf),
     money: { before: before === undefined ? nothing : moneyOf(toView(before)), after: moneyOf(order) },
-    deadlines: aheadOf(after),
+    deadlines: deadlinesOf(after),
     allowedCommands,
     blockedCommands,
     order,

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { Ahead, effectMembers } from '../ahead.js';
+import { UpcomingDeadline, effectMembers } from '../upcoming.js';
 import { Commands, Event, Minor, Order } from '../order-shapes.js';
 import { Actors, closed, IfMatch, Key } from '../schemas.js';
 
@@ -71,7 +71,7 @@ export const Preview = closed(
       { before: Money, after: Money },
       { description: 'after the events, and before any effect is performed' },
     ),
-    deadlines: Type.Array(Ahead, {
+    deadlines: Type.Array(UpcomingDeadline, {
       description: 'all that would be ahead then, the earliest first',
     }),
     allowedCommands: Commands,

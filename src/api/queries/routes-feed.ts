@@ -256,7 +256,7 @@ interface Source {
   readonly isMore: (after: number) => Promise<boolean>;
   /** Whether the items read so far may not be followed by the next ones. */
   readonly isOver?: () => boolean;
-  /** The place to go on at if items were announced and do not exist, because they were lost. */
+  /** The place to continue at if items were announced and do not exist, because they were lost. */
   readonly pass?: (after: number) => Promise<number>;
 }
 

@@ -10,7 +10,7 @@ import { orderLog, workflowId } from '../../order-log.js';
 import { undefinedInOutage } from '../../outages/mongo-outage.js';
 import { isTemporalOutage } from '../../outages/temporal-outage.js';
 import { type OrderDocument, orders } from '../../views/orders.js';
-import { Ahead, aheadOf, effectMembers, shownEffectOf } from '../ahead.js';
+import { UpcomingDeadline, deadlinesOf, effectMembers, shownEffectOf } from '../upcoming.js';
 import { Instant } from '../order-shapes.js';
 import { problem } from '../problem.js';
 import { closed, OrderPath } from '../schemas.js';
@@ -23,7 +23,7 @@ const optional = Type.Optional;
 const Next = closed({
   orderId: Type.String(),
   version: Type.Integer(),
-  deadlines: Type.Array(Ahead, {
+  deadlines: Type.Array(UpcomingDeadline, {
     description: 'times at which the order changes without a command, the earliest first',
   }),
   effects: Type.Array(
@@ -79,7 +79,7 @@ export function registerNext(app: Http, { client, db, reader, uiUrl }: NextDeps)
       return await reply.send({
         orderId,
         version: order.version,
-        deadlines: aheadOf(order),
+        deadlines: deadlinesOf(order),
         effects: effectsOf(order, run),
         ...(run && { workflow: workflowOf(orderId, run) }),
       });

@@ -63,7 +63,7 @@ export function forkFailure(
 }
 
 /**
- * The failure for a run that goes on after its entity was resumed in another run. The run has to
+ * The failure for a run that continues after its entity was resumed in another run. The run has to
  * end; the entity itself is fine.
  */
 export function supersededFailure({ entity }: AnyLog, { orderId, version }: StoredEvent): ApplicationFailure {

@@ -1,4 +1,4 @@
-import type { ClientSession, Db } from 'mongodb';
+import type { ClientSession, Db, IndexDescription } from 'mongodb';
 import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
 import { committed, durable, isDuplicateKey } from './durability.js';
 import { type AnyLog, documentOf, type EntityLog, type StateDocument, stateViews } from './entity-log.js';
@@ -6,8 +6,12 @@ import { contiguous, fold } from './fold.js';
 import { readJournal, readJournals, upcastRecord } from './journal.js';
 
 export async function ensureStateViewIndexes(log: AnyLog, db: Db): Promise<void> {
-  const { indexes } = log.view;
-  if (indexes.length > 0) await stateViews(log, db).createIndexes([...indexes]);
+  await stateViews(log, db).createIndexes([...stateViewIndexes(log)]);
+}
+
+/** The indexes of its own, and the one by which entities that have stopped are found. */
+export function stateViewIndexes({ view }: AnyLog): readonly IndexDescription[] {
+  return [...view.indexes, { key: { 'stopped.since': 1, _id: 1 }, sparse: true }];
 }
 
 /** The ids of all entities that have a view, ascending. */

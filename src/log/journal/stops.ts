@@ -45,7 +45,7 @@ export async function markStopped(
   await stateViews(log, db).updateOne(unmarked, { $set: { stopped } }, durable);
 }
 
-/** Removes the mark, because the entity's workflow goes on. */
+/** Removes the mark, because the entity's workflow continues. */
 export async function clearStopped(log: AnyLog, db: Db, id: string): Promise<void> {
   const marked = { _id: id, stopped: { $exists: true } };
   await stateViews(log, db).updateOne(marked, { $unset: { stopped: '' } }, durable);

@@ -74,7 +74,13 @@ export async function takeOver<S extends State, D extends Draft, F extends Effec
     if (taken === undefined)
       throw ApplicationFailure.nonRetryable(`the journal has no event of ${entity.name} ${orderId}`, 'NoLog');
     const data = { reason, ...(previousRunId !== undefined && { previousRunId }) };
-    const resumed = append(entity, orderId, taken.order, [entity.resumption(data)], causeOf(resume, new Date().toISOString()));
+    const resumed = append(
+      entity,
+      orderId,
+      taken.order,
+      [entity.resumption(data)],
+      causeOf(resume, new Date().toISOString()),
+    );
     const [resumption] = resumed.events;
     if (resumption === undefined || !(await claimResumption({ resumption }))) continue;
     return {

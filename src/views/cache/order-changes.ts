@@ -18,7 +18,7 @@ export interface OrderChangeListener {
 export interface OrderChanges {
   /**
    * True if all changes up to a moment ago were reported. False while the stream is away, lagging
-   * or silent.
+   * or silent, and for a moment after nobody has asked for a while.
    */
   isLive(): boolean;
   stop(): Promise<void>;
@@ -26,6 +26,12 @@ export interface OrderChanges {
 
 /** How often the server answers if nothing changes. */
 const ANSWER_EVERY_MS = 500;
+/**
+ * The same while nobody asks whether the stream is live. Less than the silence after which the driver
+ * gives a socket up.
+ */
+const ANSWER_UNASKED_MS = 2_000;
+const UNASKED_AFTER_MS = 10_000;
 const LIVE_FOR_MS = 1_500;
 const OPEN_AGAIN_MS = 1_000;
 
@@ -55,6 +61,7 @@ const pipeline = [
 export function followOrders(db: Db, listener: OrderChangeListener, liveForMs = LIVE_FOR_MS): OrderChanges {
   const stopping = new AbortController();
   let upToDateAt = Number.NEGATIVE_INFINITY;
+  let lastAskedAt = Date.now();
   const done = keepFollowing();
 
   async function keepFollowing(): Promise<void> {
@@ -82,7 +89,8 @@ export function followOrders(db: Db, listener: OrderChangeListener, liveForMs = 
         // A batch that is not full has everything that was written before it was requested.
         if (!batch.isFull) upToDateAt = askedAt;
         askedAt = Date.now();
-        batch = await stream.next(ANSWER_EVERY_MS);
+        const isAsked = askedAt - lastAskedAt < UNASKED_AFTER_MS;
+        batch = await stream.next(isAsked ? ANSWER_EVERY_MS : ANSWER_UNASKED_MS, stopping.signal);
       }
     } finally {
       await stream.close();
@@ -90,7 +98,10 @@ export function followOrders(db: Db, listener: OrderChangeListener, liveForMs = 
   }
 
   return {
-    isLive: () => Date.now() - upToDateAt <= liveForMs,
+    isLive() {
+      lastAskedAt = Date.now();
+      return lastAskedAt - upToDateAt <= liveForMs;
+    },
     async stop() {
       stopping.abort();
       await done;

@@ -2,6 +2,7 @@ import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { OrderView } from '../../order/view.js';
 import { Problem } from '../api.js';
+import { newKey } from '../idempotency-key.js';
 import { Copied } from '../parts/copied.js';
 import { asCurl, asScript } from './as-typed.js';
 import type { Choice } from './choices.js';
@@ -62,7 +63,7 @@ export function CommandForm({ order, choice, previewed, onClose, onDone }: FormP
         const answer = await preview(orderId, choice, given);
         // Another form may be open by now.
         if (form.current === null) return;
-        sent.current = { body: given, key: crypto.randomUUID() };
+        sent.current = { body: given, key: newKey() };
         previewed.value = answer;
       } else {
         const { body: shown, key } = sent.current;

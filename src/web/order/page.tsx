@@ -154,7 +154,7 @@ function useArrowKeys(shown: number, show: (index: number) => void, many: number
   });
 }
 
-/** What Temporal knows of what the order waits for; read anew with each version. */
+/** What Temporal knows of what the order waits for; read again with each version. */
 function useNext({ orderId, version, attention }: OrderNow): Next | undefined {
   const isSlow = attention !== undefined;
   const found = useResource<Next>(

@@ -26,7 +26,7 @@ export interface RowList {
   readonly more: () => void;
   /** Reads from the first page. */
   readonly restart: () => void;
-  /** An order has changed: its row is read anew, where it is. */
+  /** An order has changed: its row is read again, where it is. */
   readonly changed: (orderId: string, isCreated: boolean) => void;
   readonly close: () => void;
 }

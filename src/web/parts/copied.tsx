@@ -1,6 +1,9 @@
 import { useSignal } from '@preact/signals';
 
-/** A line for a terminal, with a button that copies it. */
+/**
+ * A line for a terminal, with a button that copies it. A page that came by plain HTTP from another
+ * host may not copy.
+ */
 export function Copied({ text }: { readonly text: string }) {
   const isDone = useSignal(false);
   const copy = (): void => {
@@ -9,9 +12,11 @@ export function Copied({ text }: { readonly text: string }) {
   return (
     <span class="copied">
       <code tabIndex={0}>{text}</code>
-      <button type="button" class="small" onClick={copy} aria-label={`Copy ${text.slice(0, 40)}`}>
-        {isDone.value ? 'Copied' : 'Copy'}
-      </button>
+      {isSecureContext && (
+        <button type="button" class="small" onClick={copy} aria-label={`Copy ${text.slice(0, 40)}`}>
+          {isDone.value ? 'Copied' : 'Copy'}
+        </button>
+      )}
     </span>
   );
 }

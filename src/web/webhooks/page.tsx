@@ -1,5 +1,6 @@
 import '../styles/webhooks.css';
 import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 import { pathOf } from '../api.js';
 import { Empty, Shown } from '../parts/states.js';
@@ -28,6 +29,10 @@ export function WebhooksPage() {
   /** What the API has answered to a change: the list may not have it yet. */
   const answered = useSignal<ReadonlyMap<string, Endpoint>>(new Map());
   const secret = useSignal({ of: '', text: '' });
+  // It is shown once: not when its endpoint is opened again.
+  useEffect(() => {
+    if (secret.value.of !== chosen) secret.value = { of: '', text: '' };
+  }, [chosen]);
   const take = (endpoint: Endpoint): void => {
     answered.value = new Map(answered.value).set(endpoint.endpointId, endpoint);
     found.reload();

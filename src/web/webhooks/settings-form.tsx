@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { schemaVersions } from '../../order/events.js';
+import { newKey } from '../idempotency-key.js';
 import { useActing } from './acting.js';
 import type { Endpoint, Settings } from './endpoints.js';
 
@@ -22,7 +23,7 @@ const payloads = [
 export function SettingsForm({ title, endpoint, onSend, onClose }: FormProps) {
   const { isBusy, problem, act } = useActing();
   const form = useRef<HTMLFormElement>(null);
-  const key = useMemo(() => crypto.randomUUID(), []);
+  const key = useMemo(newKey, []);
   // What is typed stays, whatever happens to the endpoint meanwhile.
   const first = useMemo(() => endpoint, []);
   useEffect(() => form.current?.querySelector('input')?.focus(), []);

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { MongoClient } from 'mongodb';
 import { keptKeys } from '../../../src/server/kept-keys.js';
-import { type KeyStore, keyRows, openKeyStore } from '../../../src/access/persons/key-store.js';
+import { keyRows } from '../../../src/access/persons/key-rows.js';
+import { type KeyStore, openKeyStore } from '../../../src/access/persons/key-store.js';
 import {
   type MasterKeys,
   newMasterKey,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { addKey } from '../../../src/access/keys.js';
-import { keyRows } from '../../../src/access/persons/key-store.js';
+import { keyRows } from '../../../src/access/persons/key-rows.js';
 import { scopes } from '../../../src/access/scopes.js';
 import { workflowId } from '../../../src/order-log.js';
 import { runWithoutTemporal } from '../../cli/without-temporal.js';

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { forks } from '../../../src/log/journal/fork.js';
+import { logs } from '../../../src/logs.js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { journal } from '../../../src/log/journal/journal.js';
 import { openAll } from '../../../src/access/persons/opening.js';
@@ -242,17 +244,18 @@ describe('operations', () => {
     expect(names).toEqual(['temporal', 'mongodb', 'workers', 'recording', ...rest]);
   });
 
-  test('a forked order is named', async () => {
-    const forks = api.mongo.db.collection<{ _id: string }>('order_forks');
-    await forks.insertOne({ _id: 'o-forked' });
+  test.each(logs.map((log) => [log.entity.name, log] as const))('a forked %s is named', async (name, log) => {
+    const id = `${name}-forked`;
+    const fork = { version: 2, journal: 'A', workflow: 'B', detectedAt: new Date().toISOString() };
+    await forks(log, api.mongo.db).insertOne({ _id: id, ...fork });
     await until(async () => {
       const { status, body } = await api.get('/health/ready');
       expect({ status, state: body.status }).toEqual({ status: 200, state: 'degraded' });
       expect(body.dependencies).toContainEqual(
-        expect.objectContaining({ name: 'forks', status: 'degraded', detail: 'forked: o-forked' }),
+        expect.objectContaining({ name: 'forks', status: 'degraded', detail: `forked: ${id}` }),
       );
     });
-    await forks.deleteOne({ _id: 'o-forked' });
+    await forks(log, api.mongo.db).deleteOne({ _id: id });
   });
 
   test('requests are measured by route', async () => {

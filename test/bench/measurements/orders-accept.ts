@@ -16,9 +16,9 @@ export const ordersAcceptBusy: Measurement = {
 };
 
 async function measureAccept(bench: Bench, name: string, atOnce: number, limit: number): Promise<Judged> {
-  const connections = await bench.connect(await bench.product(), atOnce);
   const phases = await bench.orderShape();
   const bare = await bench.bareOrders();
+  const connections = await bench.connect(await bench.product(), atOnce);
   const orders = bench.pick(50, 10) * Math.min(atOnce, 4);
   const measured = await interleave(
     {

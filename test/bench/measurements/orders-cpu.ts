@@ -21,9 +21,9 @@ interface Processes {
 export const ordersCpu: Measurement = {
   name: 'orders.cpu',
   async run(bench) {
-    const connections = await bench.connect(await bench.product(), atOnce);
     const phases = await bench.orderShape();
     const bare = await bench.bareOrders();
+    const connections = await bench.connect(await bench.product(), atOnce);
     const orders = bench.pick(200, 40);
     const pids = await bench.pids();
     const { product, baseline } = await inTurns(

@@ -11,11 +11,10 @@ const atOnce = 20;
 export const ordersThroughput: Measurement = {
   name: 'orders.throughput',
   async run(bench) {
-    const address = await bench.product();
-    const connections = await bench.connect(address, atOnce);
-    const [first] = connections;
     const phases = await bench.orderShape();
     const bare = await bench.bareOrders();
+    const connections = await bench.connect(await bench.product(), atOnce);
+    const [first] = connections;
     const orders = bench.pick(200, 20);
     const measured = await interleave(
       {

@@ -78,8 +78,9 @@ async function start(env: Readonly<Record<string, string>>): Promise<Block> {
 async function startAlone(servers: readonly ServerKind[], dataDir: string): Promise<Block> {
   const before = performance.now();
   const children = servers.map((server) => {
-    const args = server.args(join(dataDir, server.name), wanted(server.ports));
-    return spawn(server.binary, args, { stdio: 'ignore' });
+    const folder = join(dataDir, server.name);
+    // As the product starts them: Temporal's database is named relative to its folder.
+    return spawn(server.binary, server.args(folder, wanted(server.ports)), { cwd: folder, stdio: 'ignore' });
   });
   await Promise.all(servers.map((server) => untilReady(server)));
   const ms = performance.now() - before;

@@ -12,13 +12,13 @@ export interface FoldedBatch<S extends State> {
   /** one for each document that changes */
   readonly writes: AnyBulkWriteOperation<ViewDocument>[];
   readonly parked: readonly ParkedEvent[];
-  /** the entities after the batch, to go on from */
+  /** the entities after the batch, to continue from */
   readonly states: readonly Folded<S>[];
 }
 
 /**
  * Folds a batch into writes. An event that fails is parked, and later ones of its entity wait
- * for it; all others go on. Events of an entity whose past is lost are left out.
+ * for it; all others are applied. Events of an entity whose past is lost are left out.
  *
  * @param blocked ids of entities that have a parked event already
  * @throws NewerEvent

@@ -28,7 +28,7 @@ export interface Build {
 /** A build that is being made to replace the active one. */
 export interface Rebuild extends Build {
   readonly rebuildId: string;
-  /** of the worker that may go on with it; an older one is refused */
+  /** of the worker that may continue it; an older one is refused */
   readonly epoch: number;
   readonly startedAt: string;
   /** recent average */

@@ -14,7 +14,7 @@ import {
   stateViews,
 } from '../../journal/entity-log.js';
 import { type JournalDocument, journal, notJournaled, readJournals } from '../../journal/journal.js';
-import { projectState, viewedIds } from '../../journal/state-view.js';
+import { projectState, stateViewIndexes, viewedIds } from '../../journal/state-view.js';
 import { Gap, next as stateAfter } from '../feeding/entity-states.js';
 import type { Rebuilding } from './rebuild.js';
 import {
@@ -216,7 +216,7 @@ async function buildIndexes<S extends State, D extends Draft>(
 ): Promise<boolean> {
   for (;;) {
     try {
-      await next.createIndexes([...log.view.indexes]);
+      await next.createIndexes([...stateViewIndexes(log)]);
       return true;
     } catch (error) {
       // The connection timed out on a long build. Asked again, MongoDB answers when the same build

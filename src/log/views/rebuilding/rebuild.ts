@@ -23,7 +23,7 @@ export interface Rebuilding {
   readonly signal: AbortSignal;
   /** called after every batch */
   readonly heartbeat: (position: number) => void;
-  /** the same for all attempts of one rebuild: each goes on where the last one was */
+  /** the same for all attempts of one rebuild: each continues where the last one was */
   readonly rebuildId: string;
 }
 

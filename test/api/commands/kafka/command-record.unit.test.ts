@@ -1,18 +1,68 @@
 import { expect, test } from '@jest/globals';
 import { commandIn } from '../../../../src/api/commands/kafka/command-record.js';
-import { keptHeaders } from '../../../../src/api/commands/kafka/refusal-topic.js';
+import { HttpProblem } from '../../../../src/api/problem.js';
 
-const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
-
-function record(headers: Readonly<Record<string, string | Buffer>>) {
+function record(
+  headers: Readonly<Record<string, string | Buffer>>,
+  value: string | Buffer = '{}',
+  key: string | undefined = 'o-1',
+) {
   return {
-    partition: 1,
-    offset: 7n,
-    key: Buffer.from('o-1'),
-    value: undefined,
-    headers: new Map(Object.entries(headers).map(([name, value]) => [name, Buffer.from(value)])),
+    partition: 2,
+    offset: 41n,
+    key: key === undefined ? undefined : Buffer.from(key),
+    value: Buffer.from(value),
+    headers: new Map(Object.entries(headers).map(([name, content]) => [name, Buffer.from(content)])),
   };
 }
+
+test('a record is a command of the topic’s own principal, with a key of its own', () => {
+  const given = record({ command: 'DeliverShipment', 'shipment-id': 's1', 'if-match': '"4"', other: 'x' });
+  expect(commandIn('orders.commands', given)).toEqual({
+    orderId: 'o-1',
+    command: { type: 'DeliverShipment', data: { shipmentId: 's1' } },
+    meta: {
+      issuer: 'kafka:orders.commands',
+      key: 'orders.commands:2:41',
+      actor: 'kafka:orders.commands',
+      correlationId: 'orders.commands:2:41',
+      expectedVersion: 4,
+    },
+  });
+});
+
+test('a key of the client’s own, and for whom it is', () => {
+  const headers = {
+    command: 'HoldOrder',
+    'idempotency-key': 'k',
+    'on-behalf-of': 'ada',
+    'x-correlation-id': 'c',
+  };
+  expect(commandIn('t', record(headers, '{"reason":"why"}')).meta).toEqual({
+    issuer: 'kafka:t',
+    key: 'k',
+    actor: 'kafka:t',
+    onBehalfOf: 'ada',
+    correlationId: 'c',
+  });
+});
+
+test.each([
+  ['no key', record({ command: 'ReleaseOrder' }, '{}', '')],
+  ['no command', record({})],
+  ['an unknown command', record({ command: 'ForgetPerson' })],
+  ['a command to a shipment without its id', record({ command: 'DeliverShipment' })],
+  ['another id than the key', record({ command: 'CreateOrder' }, '{"id":"o-2"}')],
+  ['an unknown member', record({ command: 'ReleaseOrder' }, '{"force":true}')],
+  [
+    'a body that is too long',
+    record({ command: 'HoldOrder' }, JSON.stringify({ reason: 'x'.repeat(500_000) })),
+  ],
+  ['no JSON', record({ command: 'ReleaseOrder' }, '{')],
+  ['no UTF-8', record({ command: 'ReleaseOrder' }, Buffer.from([0xff]))],
+])('%s: it can never be a command', (_what, given) => {
+  expect(() => commandIn('t', given)).toThrow(HttpProblem);
+});
 
 test('headers that are not read may be anything', () => {
   const { command, meta } = commandIn(
@@ -20,10 +70,12 @@ test('headers that are not read may be anything', () => {
     record({ command: 'ReleaseOrder', schema: Buffer.from([0, 0xff]), constructor: Buffer.from([0xff]) }),
   );
   expect(command.type).toBe('ReleaseOrder');
-  expect(meta).toMatchObject({ key: 'orders.commands:1:7', actor: 'kafka:orders.commands' });
+  expect(meta).toMatchObject({ key: 'orders.commands:2:41', actor: 'kafka:orders.commands' });
   const bad = record({ command: 'ReleaseOrder', 'on-behalf-of': Buffer.from([0xff]) });
   expect(() => commandIn('orders.commands', bad)).toThrow('UTF-8');
 });
+
+const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
 
 test.each([
   [`00-${trace}-00f067aa0ba902b7-01`, trace],
@@ -31,22 +83,4 @@ test.each([
 ])('a command belongs to the trace that %s names', (traceparent, traceId) => {
   const { meta } = commandIn('orders.commands', record({ command: 'ReleaseOrder', traceparent }));
   expect(meta.traceId).toBe(traceId);
-});
-
-test('a refusal has the headers of the command first, and none that make it too large', () => {
-  const many = Array.from({ length: 100 }, (_, index) => [`x-${index}`, 'x'.repeat(4_000)]);
-  const kept = keptHeaders(
-    record({
-      ...(Object.fromEntries(many) as Record<string, string>),
-      large: 'x'.repeat(1_000_000),
-      'refused-record': 'of another',
-      command: 'ReleaseOrder',
-    }),
-  );
-  expect(kept[0]?.[0]).toBe('command');
-  expect(kept.map(([name]) => name)).not.toContain('large');
-  expect(kept.map(([name]) => name)).not.toContain('refused-record');
-  const bytes = kept.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
-  expect(bytes).toBeGreaterThan(50_000);
-  expect(bytes).toBeLessThan(100_000);
 });

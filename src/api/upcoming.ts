@@ -7,13 +7,13 @@ import { Instant, Minor } from './order-shapes.js';
 import { closed } from './schemas.js';
 
 /** A time at which an order changes without a command. */
-export interface Ahead {
+export interface UpcomingDeadline {
   readonly what: string;
   /** ISO-8601 UTC */
   readonly at: string;
 }
 
-export const Ahead = closed({ what: Type.String(), at: Instant });
+export const UpcomingDeadline = closed({ what: Type.String(), at: Instant });
 
 /** What an order owes the outside world, as it is shown. */
 export interface ShownEffect {
@@ -34,7 +34,7 @@ export const effectMembers = {
 };
 
 /** The deadlines of an order, the earliest first. */
-export function aheadOf(order: Order): Ahead[] {
+export function deadlinesOf(order: Order): UpcomingDeadline[] {
   return deadlines(order).map(({ name, at }) => ({ what: name, at }));
 }
 

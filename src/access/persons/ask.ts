@@ -1,0 +1,25 @@
+import { isMongoOutage } from '../../outages/mongo-outage.js';
+import { withTimeout } from '../../outages/timeout.js';
+
+export const ANSWER_WITHIN_MS = 3_000;
+/** After an outage, the store is asked with less patience for so long. */
+const REST_MS = 2_000;
+/** How long an answer is waited for during that time. */
+const RESTING_WITHIN_MS = 50;
+
+/** Asks the key store, and fails if it does not answer in time. */
+export type Ask = <T>(query: () => Promise<T>, withinMs?: number) => Promise<T>;
+
+/** After an outage, each of the next answers is hardly waited for. */
+export function createAsk(): Ask {
+  let restUntil = 0;
+  return async (query, withinMs = ANSWER_WITHIN_MS) => {
+    const isResting = Date.now() < restUntil;
+    try {
+      return await withTimeout(isResting ? Math.min(RESTING_WITHIN_MS, withinMs) : withinMs, query());
+    } catch (error) {
+      if (isMongoOutage(error) && !isResting) restUntil = Date.now() + REST_MS;
+      throw error;
+    }
+  };
+}

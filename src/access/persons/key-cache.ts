@@ -1,0 +1,58 @@
+import type { CustomerKey } from './sealing.js';
+
+/** How long a key is used without asking the store. */
+export const FRESH_MS = 1_000;
+const LARGEST_CACHE = 10_000;
+
+/** A key, and when the store was asked about it. */
+interface Known<K> {
+  readonly key: K;
+  readonly checkedAt: number;
+}
+
+/** The keys that this process has used last. */
+export class KeyCache {
+  private readonly sealing = new Map<string, Known<CustomerKey>>();
+  private readonly opening = new Map<string, Known<Buffer>>();
+
+  /** The key that sealed last for the customer. */
+  sealingOf(customerId: string): Known<CustomerKey> | undefined {
+    return this.sealing.get(customerId);
+  }
+
+  /** The key with this id. */
+  openingWith(keyId: string): Known<Buffer> | undefined {
+    return this.opening.get(keyId);
+  }
+
+  /** Keeps the key that seals for the customer. */
+  keepSealing(customerId: string, key: CustomerKey): CustomerKey {
+    keep(this.sealing, customerId, key);
+    this.keepOpening(key.keyId, key.key);
+    return key;
+  }
+
+  keepOpening(keyId: string, key: Buffer): void {
+    keep(this.opening, keyId, key);
+  }
+
+  /** No value of the customer is sealed by memory from now on. */
+  dropSealing(customerId: string): void {
+    this.sealing.delete(customerId);
+  }
+
+  dropOpening(keyId: string): void {
+    this.opening.delete(keyId);
+  }
+}
+
+export function isFresh({ checkedAt }: Pick<Known<unknown>, 'checkedAt'>): boolean {
+  return Date.now() - checkedAt < FRESH_MS;
+}
+
+/** Keeps the newest entries. */
+function keep<K>(cache: Map<string, Known<K>>, name: string, key: K): void {
+  cache.delete(name);
+  cache.set(name, { key, checkedAt: Date.now() });
+  if (cache.size > LARGEST_CACHE) cache.delete(cache.keys().next().value ?? '');
+}

@@ -1,0 +1,189 @@
+import type { AnyBulkWriteOperation, Collection, Db, Filter } from 'mongodb';
+import { createBatcher } from '../../concurrency/batcher.js';
+import { committed, durable, isDuplicateKey } from '../../log/journal/durability.js';
+
+/** Why keys were destroyed. It is kept with their ids. */
+export interface Destruction {
+  /** the law or the person that asked for it */
+  readonly reason: string;
+  readonly actor: string;
+  /** ISO-8601 UTC */
+  readonly at: string;
+}
+
+/** Keys of a customer that are to be destroyed. */
+export interface Doomed {
+  readonly customerId: string;
+  readonly keyIds: readonly string[];
+  readonly why: Destruction;
+}
+
+/** A key of a customer, or a spare one. The id of a destroyed key stays. */
+export interface KeyRow {
+  readonly _id: string;
+  /** see `wrap`; absent if the key was destroyed */
+  readonly wrapped?: string;
+  /** absent while the key is a spare one */
+  readonly customerId?: string;
+  /** new values of the customer are sealed under this key; one key of each customer has it */
+  readonly sealing?: true;
+  /** it seals no new values, because its person is to be forgotten */
+  readonly retired?: true;
+  readonly destroyed?: Destruction;
+}
+
+/** A key that can be used. */
+export type WrappedKeyRow = Pick<KeyRow, '_id'> & { readonly wrapped: string };
+
+/** The collection, for set-up and tests. */
+export const keyRows = (db: Db): Collection<KeyRow> => db.collection<KeyRow>('customer_keys');
+
+/** The keys of customers in MongoDB. Its methods fail as MongoDB does. */
+export class KeyRows {
+  private readonly rows: Collection<KeyRow>;
+  private indexes: Promise<unknown> | undefined;
+  /** Finds the row of a key. */
+  readonly find = createBatcher(
+    { size: 100, concurrency: 4 },
+    async (keyIds: readonly string[]) => await this.findAll(keyIds),
+  );
+  /** Finds the row of the key that seals for a customer. */
+  readonly findSealing = createBatcher(
+    { size: 100, concurrency: 4 },
+    async (customers: readonly string[]) => await this.findAllSealing(customers),
+  );
+
+  constructor(db: Db) {
+    this.rows = keyRows(db);
+  }
+
+  /** Finds the rows of keys, by id. */
+  async findAll(keyIds: readonly string[]): Promise<ReadonlyMap<string, KeyRow>> {
+    const found = await this.rows.find({ _id: { $in: keyIds } }, committed).toArray();
+    return new Map(
+      found.map((row) => {
+        const { _id: keyId } = row;
+        return [keyId, row];
+      }),
+    );
+  }
+
+  private async findAllSealing(customers: readonly string[]) {
+    const found = await this.rows
+      .find(
+        { customerId: { $in: customers }, wrapped: { $exists: true }, retired: { $exists: false } },
+        committed,
+      )
+      .sort({ customerId: 1, sealing: 1, _id: -1 })
+      .toArray();
+    // The last one of a customer wins: the one that seals.
+    return new Map(found.map((row) => [row.customerId, row]));
+  }
+
+  ensureIndexes(): Promise<unknown> {
+    this.indexes ??= this.rows
+      .createIndexes([
+        { key: { customerId: 1, sealing: -1, _id: 1 } },
+        { key: { customerId: 1 }, unique: true, partialFilterExpression: { sealing: true } },
+      ])
+      .catch((error: unknown) => {
+        this.indexes = undefined;
+        throw error;
+      });
+    return this.indexes;
+  }
+
+  async insertSpares(spares: readonly WrappedKeyRow[]): Promise<void> {
+    await this.rows.insertMany([...spares], durable);
+  }
+
+  /** Deletes those of these keys that are still no customer's. */
+  async deleteSpares(keyIds: readonly string[]): Promise<void> {
+    await this.rows.deleteMany({ _id: { $in: [...keyIds] }, customerId: { $exists: false } });
+  }
+
+  /** Inserts the key that seals for a customer. Fails with a duplicate key if it has one. */
+  async insertSealing(key: WrappedKeyRow, customerId: string): Promise<void> {
+    await this.rows.insertOne({ ...key, customerId, sealing: true }, durable);
+  }
+
+  /** Inserts the key of a customer, unless it is there, and claims it. */
+  async store(keyId: string, customerId: string, wrapped: string): Promise<void> {
+    await this.rows.updateOne({ _id: keyId }, { $setOnInsert: { wrapped } }, { upsert: true, ...durable });
+    await this.claim(keyId, customerId);
+  }
+
+  /** Makes a key the customer's, unless it is a customer's already. */
+  async claim(keyId: string, customerId: string): Promise<void> {
+    await this.ensureIndexes();
+    const spare = { _id: keyId, customerId: { $exists: false } };
+    try {
+      await this.rows.updateOne(spare, { $set: { customerId, sealing: true } }, durable);
+    } catch (error) {
+      // The customer has a key already. It keeps both, because both have sealed something.
+      if (!isDuplicateKey(error)) throw error;
+      await this.rows.updateOne(spare, { $set: { customerId } }, durable);
+    }
+  }
+
+  /** See `KeyStore.keysOf`. */
+  async keysOf(customerId: string): Promise<readonly string[]> {
+    const found = await this.rows
+      .find({ customerId, wrapped: { $exists: true } }, { ...committed, projection: { _id: 1 } })
+      .sort({ customerId: 1, sealing: -1, _id: 1 })
+      .toArray();
+    return found.map(({ _id }) => _id);
+  }
+
+  /** See `KeyStore.retire`. */
+  async retire(customerId: string, also: readonly string[]): Promise<readonly string[]> {
+    await this.rows.updateMany(
+      { ...ownOrUnclaimed(customerId, also), wrapped: { $exists: true } },
+      { $set: { customerId, retired: true }, $unset: { sealing: 1 } },
+      durable,
+    );
+    const found = await this.rows
+      .find({ $or: [{ customerId }, { _id: { $in: [...also] } }] }, committed)
+      .toArray();
+    const known = new Map(found.map(({ _id, ...row }) => [_id, row]));
+    const ids = new Set([...known.keys(), ...also]);
+    return [...ids].filter((id) => {
+      const row = known.get(id);
+      // One that was given to the customer just now is not retired, and stays in use.
+      if (row === undefined) return true;
+      const isRetired = row.destroyed === undefined ? row.retired === true : also.includes(id);
+      return row.customerId === customerId && isRetired;
+    });
+  }
+
+  /** See `KeyStore.destroy`. */
+  async destroy(doomed: readonly Doomed[]): Promise<void> {
+    const changes = doomed.flatMap(destructionOf);
+    if (changes.length > 0) await this.rows.bulkWrite(changes, durable);
+  }
+}
+
+function destructionOf({ customerId, keyIds, why }: Doomed): AnyBulkWriteOperation<KeyRow>[] {
+  if (keyIds.length === 0) return [];
+  const own = {
+    ...ownOrUnclaimed(customerId, keyIds),
+    _id: { $in: [...keyIds] },
+    wrapped: { $exists: true },
+  };
+  const update = { $set: { customerId, destroyed: why }, $unset: { wrapped: 1, sealing: 1 } } as const;
+  return [
+    { updateMany: { filter: own, update } },
+    ...keyIds.map((keyId) => ({
+      updateOne: {
+        filter: { _id: keyId },
+        update: { $setOnInsert: { customerId, destroyed: why } },
+        upsert: true,
+      },
+    })),
+  ];
+}
+
+/** The keys of a customer, and those of `keyIds` that are no customer's. */
+function ownOrUnclaimed(customerId: string, keyIds: readonly string[]): Filter<KeyRow> {
+  return { $or: [{ customerId }, { _id: { $in: [...keyIds] }, customerId: { $exists: false } }] };
+}

@@ -1,0 +1,78 @@
+import { createHmac, createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import type { Collection, Db } from 'mongodb';
+import { committed, durable, isDuplicateKey } from '../../log/journal/durability.js';
+import type { Ask } from './ask.js';
+import { type MasterKeys, unwrap, wrap } from './master-keys.js';
+
+/** A key of the system: of the hashes that persons are searched by, or of certificates. */
+interface SystemKeyRow {
+  readonly _id: 'search' | 'certificates';
+  readonly wrapped: string;
+}
+
+export const systemKeyRows = (db: Db): Collection<SystemKeyRow> => db.collection<SystemKeyRow>('system_keys');
+
+/** The keys of the system. Each is made by the first process that needs it, and read once. */
+export class SystemKeys {
+  private readonly rows: Collection<SystemKeyRow>;
+  private readonly masterKeys: () => MasterKeys;
+  private readonly ask: Ask;
+  private readonly reading = new Map<SystemKeyRow['_id'], Promise<Buffer>>();
+
+  constructor(db: Db, masterKeys: () => MasterKeys, ask: Ask) {
+    this.rows = systemKeyRows(db);
+    this.masterKeys = masterKeys;
+    this.ask = ask;
+  }
+
+  /**
+   * The key of the hashes that persons are searched by. It also shows that this process has the
+   * master keys of the store: a key that another master key wraps could not be opened by the other
+   * processes.
+   */
+  search(): Promise<Buffer> {
+    return this.key('search', () => randomBytes(32));
+  }
+
+  /** The Ed25519 key that signs certificates. */
+  async certificates(): Promise<KeyObject> {
+    const der = await this.key('certificates', () =>
+      generateKeyPairSync('ed25519').privateKey.export({ format: 'der', type: 'pkcs8' }),
+    );
+    return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  }
+
+  /** See `KeyStore.identity`. */
+  async identity(): Promise<string> {
+    const found = await this.ask(() => this.rows.findOne({ _id: 'search' }, committed));
+    if (found === null) return 'empty';
+    return createHmac('sha256', await this.search())
+      .update('key store')
+      .digest('hex')
+      .slice(0, 16);
+  }
+
+  private key(name: SystemKeyRow['_id'], make: () => Buffer): Promise<Buffer> {
+    let reading = this.reading.get(name);
+    if (reading === undefined) {
+      reading = this.ask(() => this.read(name, make)).catch((error: unknown) => {
+        this.reading.delete(name);
+        throw error;
+      });
+      this.reading.set(name, reading);
+    }
+    return reading;
+  }
+
+  private async read(name: SystemKeyRow['_id'], make: () => Buffer): Promise<Buffer> {
+    const found = await this.rows.findOne({ _id: name }, committed);
+    if (found !== null) return unwrap(this.masterKeys(), name, found.wrapped);
+    try {
+      await this.rows.insertOne({ _id: name, wrapped: wrap(this.masterKeys(), name, make()) }, durable);
+    } catch (error) {
+      // Another process was faster.
+      if (!isDuplicateKey(error)) throw error;
+    }
+    return await this.read(name, make);
+  }
+}

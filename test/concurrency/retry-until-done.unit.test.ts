@@ -1,0 +1,29 @@
+import { expect, test } from '@jest/globals';
+import { retryUntilDone } from '../../src/concurrency/retry-until-done.js';
+
+test('work is attempted until it succeeds, and each attempt is reported', async () => {
+  const reports: unknown[] = [];
+  const health = {
+    failed: (error: unknown) => reports.push(error),
+    worked: () => reports.push('worked'),
+  };
+  let attempts = 0;
+  const work = async () => {
+    attempts += 1;
+    if (attempts < 3) throw attempts;
+  };
+  await retryUntilDone(work, { signal: new AbortController().signal, pauseMs: 1, health });
+  expect(reports).toEqual([1, 2, 'worked']);
+});
+
+test('it ends when it is aborted, also during a pause', async () => {
+  const stopping = new AbortController();
+  let attempts = 0;
+  const work = async () => {
+    attempts += 1;
+    stopping.abort();
+    throw new Error('away');
+  };
+  await retryUntilDone(work, { signal: stopping.signal, pauseMs: 3_600_000 });
+  expect(attempts).toBe(1);
+});

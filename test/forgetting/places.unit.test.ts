@@ -1,0 +1,57 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+
+/** Each collection of the product, as the source names it: its place in a certificate, or why it has none. */
+const collections: Readonly<Record<string, string>> = {
+  "'customer_keys'": 'place: key store',
+  "'orders'": 'place: view orders, with its search words',
+  'view.collection': 'place: view orders, with its search words',
+  'endpointLog.view.collection': 'no person: what an operator says of a receiver',
+  'journalName(log)': 'place: journal',
+  '`${entity.name}_events_set_aside`': 'place: events set aside by a resumption',
+  '`${entity.name}_forks`': 'no person: versions and types of events',
+  // A build of a view across orders, or of the view orders while it is rebuilt.
+  collection: 'place: views across orders, with their kept builds',
+  "'webhook_deliveries'": 'place: webhook deliveries',
+  "'webhook_waiting'": 'place: webhook deliveries',
+  "'webhook_subscriptions'": 'no person: positions and health of a receiver',
+  "'webhook_secrets'": 'no person: secrets of receivers',
+  "'kafka_subscriptions'": 'no person: positions',
+  "'parked_events'": 'no person: a reference to an event, and why its fold failed',
+  "'parked_audit'": 'no person: what an operator did, and why',
+  "'projections'": 'no person: positions of views',
+  "'store_rebuilds'": 'no person: progress of rebuilds',
+  'log.reconciliations': 'no person: ids and versions that differ; values are sealed',
+  "'feed'": 'no person: positions',
+  "'leases'": 'no person: which process does which task',
+  "'stock'": 'no person: counts of goods',
+  "'stock_state'": 'no person: counts of goods',
+  "'stock_movements'": 'no person: goods, and keys of effects',
+  // The database of the sandbox provider, which stands for the payment provider.
+  collectionName: 'no place: what the payment provider was given is not reached',
+  "'forgettings'": 'no person: the forgetting itself, with its certificate',
+  "'system_keys'": 'no person: keys of the system',
+  "'api_keys'": 'no person: hashes of keys of clients',
+};
+
+const sources = ['src', 'workers'].flatMap((folder) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => readFileSync(join(folder, name), 'utf8')),
+);
+
+test('each collection is a place of the certificate, or has a reason why it is none', () => {
+  const named = sources.flatMap((text) =>
+    [...text.matchAll(/\.collection(?:<[^(]*>)?\(((?:[^()]|\([^()]*\))+)\)/g)].map(([, name = '']) => name),
+  );
+  expect([...new Set(named)].toSorted()).toEqual(Object.keys(collections).toSorted());
+});
+
+test('each place is one of the certificate', () => {
+  const certified = readFileSync('src/forgetting/places.ts', 'utf8');
+  for (const what of Object.values(collections)) {
+    const [, place] = /^place: (.+)$/.exec(what) ?? [];
+    if (place !== undefined) expect(certified).toContain(`place: '${place}'`);
+  }
+});

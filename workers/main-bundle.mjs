@@ -1,0 +1,42 @@
+/** Bundles what `workers/main.ts` loads. */
+import { join } from 'node:path';
+import { build } from 'vite';
+import { withPlainRoot } from './plain-root.mjs';
+
+/** Packages of hundreds of small files. All others stay packages. */
+const bundled = ['typebox', 'jose'];
+
+/**
+ * Replaces `main.js` by a bundle: a few files load in half the time of a thousand small ones.
+ *
+ * @param {string} outDir absolute path of the folder with the compiled `workers`
+ */
+export async function bundleMain(outDir) {
+  await withPlainRoot(async (checkout, isLink) => {
+    await build({
+      root: checkout,
+      configFile: false,
+      logLevel: 'warn',
+      publicDir: false,
+      resolve: { preserveSymlinks: isLink },
+      ssr: { noExternal: bundled },
+      build: {
+        ssr: true,
+        outDir,
+        emptyOutDir: false,
+        target: 'node20',
+        minify: false,
+        sourcemap: true,
+        rolldownOptions: {
+          input: {
+            main: join(checkout, 'workers', 'main.ts'),
+            // A process of its own, which is looked for beside the file that starts it.
+            download: join(checkout, 'src', 'server', 'download.ts'),
+          },
+          // All in one folder: what is found from a file's own address is found from any of them.
+          output: { entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },
+        },
+      },
+    });
+  });
+}
