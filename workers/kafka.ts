@@ -29,6 +29,7 @@ export function startKafka(context: RoleContext, settings: KafkaSettings): Runni
   const tasks = [publishFeed({ db, tail, settings, system })];
   const publishing = runLeasedTasks({ db, tasks, signal, healthOf });
   const taking = takeCommands({
+    db,
     settings,
     gateway: gatewayOf({ client, config, mongo, logger }),
     logger,

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { kGetApi, stringSerializers } from '@platformatic/kafka';
 import type { Db } from 'mongodb';
+import type { Gateway } from '../../src/api/commands/gateway.js';
+import { refusalRows } from '../../src/api/commands/kafka/refusal-rows.js';
 import { takeCommands } from '../../src/api/commands/kafka/taking.js';
 import { clientOptions, ensureTopics } from '../../src/delivery/kafka/connection.js';
 import { publishFeed } from '../../src/delivery/kafka/publishing.js';
@@ -63,13 +65,14 @@ function startPublishing() {
 }
 
 /** Takes commands, as the role `kafka` does. */
-function startTaking(settings: KafkaSettings) {
+function startTaking(settings: KafkaSettings, change: (gateway: Gateway) => Gateway = (gateway) => gateway) {
   const stopping = new AbortController();
   const logger = createLogger('silent');
   const { client, config, mongo } = api;
   const done = takeCommands({
+    db,
     settings,
-    gateway: gatewayOf({ client, config, mongo, logger }, { answerWithinMs: 30_000 }),
+    gateway: change(gatewayOf({ client, config, mongo, logger }, { answerWithinMs: 30_000 })),
     logger,
     health: { failed: () => undefined, worked: () => undefined },
     signal: stopping.signal,
@@ -243,6 +246,7 @@ test('records are commands, and what can never be one is refused without holding
     await send(settings, 'in.commands', [create(orderId)]);
   });
   const reason = JSON.stringify({ reason: 'looks wrong' });
+  const bytes = Buffer.from([0xff, 0xfe]);
   const bad = [
     { key: undefined, headers: hold, value: reason },
     { key: 'not an id', headers: hold, value: reason },
@@ -252,7 +256,7 @@ test('records are commands, and what can never be one is refused without holding
     { key: other, headers: { command: 'HoldOrder' }, value: '{"reason"' },
     { key: other, headers: { command: 'HoldOrder' }, value: JSON.stringify({ reason: 'x'.repeat(500_000) }) },
     { key: other, headers: { command: 'DeliverShipment' }, value: '{}' },
-    { key: randomUUID(), headers: { command: 'ReleaseOrder', mine: 'kept' }, value: '{}' },
+    { key: randomUUID(), headers: { command: 'ReleaseOrder', mine: 'kept', bytes }, value: '{}' },
   ];
   await send(settings, 'in.commands', [
     ...bad,
@@ -283,4 +287,32 @@ test('records are commands, and what can never be one is refused without holding
   const kept = refused.find(({ headers }) => headers.has('mine'));
   expect(kept?.key?.toString()).toBe(bad.at(-1)?.key);
   expect(kept && headersOf(kept)).toMatchObject({ command: 'ReleaseOrder', mine: 'kept' });
+  expect(kept?.headers.get('bytes')).toEqual(bytes);
+});
+
+test('a command that was refused stays refused when it is read again in another state', async () => {
+  const settings = settingsOf(broker, 'again');
+  const [orderId, held] = [await placedOrder(api), randomUUID()];
+  // Nothing is committed while the first record of the partition waits.
+  const busy = (gateway: Gateway): Gateway => ({
+    ...gateway,
+    create: async () => ({ kind: 'unknown-outcome', orderId: held }),
+  });
+  const first = startTaking(settings, busy);
+  const release = { key: orderId, headers: { command: 'ReleaseOrder' }, value: '{}', partition: 0 };
+  const create = { key: held, headers: { command: 'CreateOrder' }, value: JSON.stringify(orderBody()) };
+  await until(async () => await send(settings, 'again.commands', [{ ...create, partition: 0 }, release]));
+  await until(async () => expect(await refusalRows(db).countDocuments({ isWritten: true })).toBe(1));
+  await first.stop();
+  expect((await api.post(`/v1/orders/${orderId}/hold`, { body: { reason: 'looks wrong' } })).status).toBe(
+    200,
+  );
+  const second = startTaking(settings);
+  await until(async () => expect(await uncommitted(settings)).toBe(0n));
+  await second.stop();
+  const types = await journal(orderLog, db).distinct('type', { orderId });
+  expect(types).toContain('OrderHeld');
+  expect(types).not.toContain('OrderReleased');
+  expect(await readTopic(settings, 'again.commands.refused')).toHaveLength(1);
+  expect(await refusalRows(db).countDocuments()).toBe(0);
 });

@@ -48,7 +48,7 @@ export function positionsOf(records: readonly CommittedRecord[]): readonly strin
 export interface Sent {
   readonly key?: string | undefined;
   readonly value: string | Buffer;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string | Buffer>>;
   readonly partition?: number;
 }
 
