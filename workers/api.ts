@@ -6,7 +6,9 @@ import { gatewayOf } from './gateway.js';
 import { createMarkUpdates } from '../src/effects/inventory/recognize-database.js';
 import { concernOfStock, stockState } from '../src/effects/inventory/stock-state.js';
 import { registerCommands } from '../src/api/commands/routes.js';
+import { commandsConcern } from '../src/api/commands/kafka/taking-rows.js';
 import { kafkaConcern } from '../src/delivery/kafka/concern.js';
+import { topicsOf } from '../src/delivery/kafka/settings.js';
 import { createSender } from '../src/delivery/sender.js';
 import { forks } from '../src/log/journal/fork.js';
 import { concernOf, latestReconciliations } from '../src/log/proof/reconciliations.js';
@@ -175,6 +177,7 @@ export async function buildApi(
       providers,
       attentionAfterMs: config.attentionAfterMs,
       cursorSecrets: secrets.cursor,
+      kafkaTopic: config.kafka && topicsOf(config.kafka).events,
       uiUrl: config.temporal.uiUrl,
     });
   }
@@ -315,7 +318,8 @@ function dependencyOnKafka(db: Db, settings: NonNullable<Config['kafka']>): Depe
     name: 'kafka',
     cost: 'events do not reach Kafka, and no command comes from there; the rest goes on',
     checkedThrough: 'mongodb',
-    check: () => kafkaConcern(db, settings),
+    check: async () =>
+      (await kafkaConcern(db, settings)) ?? (await commandsConcern(db, topicsOf(settings).commands)),
   };
 }
 

@@ -18,7 +18,7 @@ export interface AskedCommand {
 
 const types: readonly string[] = Object.keys(commands);
 
-/** Records may have other headers, too. */
+/** Records may have other headers, too, which need not be text. */
 const Headers = Type.Object({
   command: Type.Enum(types),
   'idempotency-key': Type.Optional(Key),
@@ -28,6 +28,9 @@ const Headers = Type.Object({
   'shipment-id': Type.Optional(Id),
   'return-id': Type.Optional(Id),
 });
+
+/** The headers that are read. */
+export const headerNames: ReadonlySet<string> = new Set([...Object.keys(Headers.properties), 'traceparent']);
 
 const KeyOfRecord = Type.Object({ key: Id });
 
@@ -49,14 +52,18 @@ export function correlationIdOf(topic: string, record: CommittedRecord): string 
  */
 export function commandIn(topic: string, record: CommittedRecord): AskedCommand {
   const orderId = keyOf(record);
-  const given = Object.fromEntries([...record.headers].map(([name, value]) => [name, text(value)]));
+  const given = Object.fromEntries(
+    [...record.headers]
+      .filter(([name]) => Object.hasOwn(Headers.properties, name))
+      .map(([name, value]) => [name, text(value)]),
+  );
   const headers = checked(Headers, 'headers', given) as Readonly<Record<string, string | undefined>>;
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the schema has these values only
   const type = headers['command'] as CommandType;
   const actor = `kafka:${topic}`;
   const expectedVersion = versionIn(headers['if-match'] ?? '*');
   const onBehalfOf = headers['on-behalf-of'];
-  const traceId = traceIdOf(headers['traceparent']);
+  const traceId = traceIdOf(record.headers.get('traceparent')?.toString('latin1'));
   const meta: CommandMeta = {
     issuer: actor,
     key: headers['idempotency-key'] ?? placeOf(topic, record),

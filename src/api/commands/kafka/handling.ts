@@ -1,19 +1,20 @@
+import { ServiceError, isGrpcServiceError } from '@temporalio/client';
 import type { CommittedRecord } from '../../../delivery/kafka/committed-records.js';
-import { isMongoOutage } from '../../../outages/mongo-outage.js';
-import { isTemporalOutage } from '../../../outages/temporal-outage.js';
-import type { Logger } from '../../../server/logger.js';
+import { messageOf } from '../../../outages/message-of.js';
+import { isTooLarge } from '../../../outages/temporal-outage.js';
 import { HttpProblem } from '../../problem.js';
 import { problemOf } from '../answers.js';
 import type { CommandResult, Gateway } from '../gateway.js';
-import { type AskedCommand, commandIn, correlationIdOf } from './command-record.js';
+import { type AskedCommand, commandIn } from './command-record.js';
 
-/** `durable`: in Temporal. `again`: there was no answer, or a server is away. */
-export type Outcome = 'durable' | 'again' | HttpProblem;
+/**
+ * `durable`: in Temporal. `again`: there was no answer, a server is away, or an error is not known:
+ * that decides nothing.
+ */
+export type Outcome = 'durable' | HttpProblem | { readonly again: string };
 
 /** From then on, a command that gets no answer is sent as a signal, which needs no worker. */
 const SIGNAL_AFTER = 5;
-/** An error that is not an outage is a defect; it may be one of a moment. */
-const MOST_DEFECTS = 5;
 
 /**
  * Does what a record asks for, at most once however often it is called: its key is the same.
@@ -21,7 +22,7 @@ const MOST_DEFECTS = 5;
  * @param attempt 1 for the first
  */
 export async function handle(
-  { gateway, logger }: { readonly gateway: Gateway; readonly logger: Logger },
+  gateway: Gateway,
   topic: string,
   record: CommittedRecord,
   attempt: number,
@@ -30,15 +31,10 @@ export async function handle(
     return outcomeOf(await send(gateway, commandIn(topic, record), attempt));
   } catch (error) {
     if (error instanceof HttpProblem) return error;
-    if (isTemporalOutage(error) || isMongoOutage(error)) return 'again';
-    const correlationId = correlationIdOf(topic, record);
-    logger.error({ err: error, correlationId, attempt }, 'a command of Kafka failed');
-    if (attempt < MOST_DEFECTS) return 'again';
-    return new HttpProblem(
-      500,
-      'internal_error',
-      `This should not have happened. It is logged under ${correlationId}.`,
-    );
+    const cause = error instanceof ServiceError ? error.cause : error;
+    if (isGrpcServiceError(cause) && isTooLarge(cause))
+      return new HttpProblem(413, 'body_too_large', 'The command is larger than Temporal takes. Send less.');
+    return { again: messageOf(error) };
   }
 }
 
@@ -55,5 +51,5 @@ async function send(
 function outcomeOf(result: CommandResult): Outcome {
   if (result.kind !== 'refused' && result.kind !== 'unknown-outcome') return 'durable';
   const problem = problemOf(result);
-  return problem.status === 503 ? 'again' : problem;
+  return problem.status === 503 ? { again: `${problem.code}: ${problem.message}` } : problem;
 }

@@ -3,7 +3,7 @@ import { commandIn } from '../../../../src/api/commands/kafka/command-record.js'
 import { HttpProblem } from '../../../../src/api/problem.js';
 
 function record(
-  headers: Readonly<Record<string, string>>,
+  headers: Readonly<Record<string, string | Buffer>>,
   value: string | Buffer = '{}',
   key: string | undefined = 'o-1',
 ) {
@@ -12,7 +12,7 @@ function record(
     offset: 41n,
     key: key === undefined ? undefined : Buffer.from(key),
     value: Buffer.from(value),
-    headers: new Map(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)])),
+    headers: new Map(Object.entries(headers).map(([name, content]) => [name, Buffer.from(content)])),
   };
 }
 
@@ -62,4 +62,25 @@ test.each([
   ['no UTF-8', record({ command: 'ReleaseOrder' }, Buffer.from([0xff]))],
 ])('%s: it can never be a command', (_what, given) => {
   expect(() => commandIn('t', given)).toThrow(HttpProblem);
+});
+
+test('headers that are not read may be anything', () => {
+  const { command, meta } = commandIn(
+    'orders.commands',
+    record({ command: 'ReleaseOrder', schema: Buffer.from([0, 0xff]), constructor: Buffer.from([0xff]) }),
+  );
+  expect(command.type).toBe('ReleaseOrder');
+  expect(meta).toMatchObject({ key: 'orders.commands:2:41', actor: 'kafka:orders.commands' });
+  const bad = record({ command: 'ReleaseOrder', 'on-behalf-of': Buffer.from([0xff]) });
+  expect(() => commandIn('orders.commands', bad)).toThrow('UTF-8');
+});
+
+const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
+
+test.each([
+  [`00-${trace}-00f067aa0ba902b7-01`, trace],
+  ['no trace', undefined],
+])('a command belongs to the trace that %s names', (traceparent, traceId) => {
+  const { meta } = commandIn('orders.commands', record({ command: 'ReleaseOrder', traceparent }));
+  expect(meta.traceId).toBe(traceId);
 });

@@ -3,7 +3,7 @@ import { ByKey, createTurns } from '../../../../src/api/commands/kafka/by-key.js
 import { PartitionProgress } from '../../../../src/api/commands/kafka/partition-progress.js';
 
 test('an offset is done only when all before it are', () => {
-  const progress = new PartitionProgress(7n);
+  const progress = new PartitionProgress(0, 7n);
   for (const offset of [7n, 8n, 9n]) progress.begin(offset);
   progress.next = 12n;
   progress.end(8n);

@@ -1,0 +1,103 @@
+import { once } from 'node:events';
+import type { Consumer } from '@platformatic/kafka';
+
+export const SESSION_MS = 10_000;
+export const HEARTBEAT_MS = 2_000;
+/** Without an answer for so long, another member soon has the partitions. */
+const SILENT_MS = SESSION_MS - HEARTBEAT_MS;
+const LOOK_EVERY_MS = 500;
+const REJOIN_WITHIN_MS = 3 * SESSION_MS;
+
+/**
+ * Whether the partitions are still those of this member. The client goes on after a heartbeat that
+ * failed without sending any further one, and says only by events that it joins again.
+ */
+export class Membership {
+  private readonly consumer: Consumer;
+  private readonly lost = new AbortController();
+  private readonly looking: NodeJS.Timeout;
+  private term = new AbortController();
+  private askedAt = 0;
+  /** when the member sent the last request that the group has answered */
+  private confirmedAt = 0;
+
+  constructor(consumer: Consumer) {
+    this.consumer = consumer;
+    this.term.abort();
+    consumer.on('consumer:group:join', () => {
+      this.confirmedAt = performance.now();
+      this.term.abort();
+      this.term = new AbortController();
+    });
+    consumer.on('consumer:group:rebalance', () => {
+      this.term.abort();
+      // Partitions may have been added; who leads the group distributes those that it knows.
+      consumer.clearMetadata();
+    });
+    consumer.on('consumer:heartbeat:start', () => void (this.askedAt = performance.now()));
+    consumer.on('consumer:heartbeat:end', () => void (this.confirmedAt = this.askedAt));
+    consumer.on('consumer:heartbeat:error', ({ error }) => this.lose(error));
+    consumer.on('error', (error) => this.lose(error));
+    this.looking = setInterval(() => {
+      if (!this.term.signal.aborted && !this.isHeld)
+        this.lose(new Error('the coordinator of the group does not answer'));
+    }, LOOK_EVERY_MS);
+  }
+
+  /** Aborts when the partitions are distributed anew, or the membership is lost. */
+  get held(): AbortSignal {
+    return this.term.signal;
+  }
+
+  get isHeld(): boolean {
+    return !this.term.signal.aborted && performance.now() - this.confirmedAt < SILENT_MS;
+  }
+
+  /** Waits until the member has partitions again. */
+  async rejoined(signal: AbortSignal): Promise<void> {
+    this.check();
+    const waiting = new AbortController();
+    const stop = stopWith(waiting, [signal, this.lost.signal]);
+    const late = setTimeout(() => this.lose(new Error('the group is not joined again')), REJOIN_WITHIN_MS);
+    try {
+      await once(this.consumer, 'consumer:group:join', { signal: waiting.signal });
+    } catch (error) {
+      this.check();
+      if (!signal.aborted) throw error;
+    } finally {
+      clearTimeout(late);
+      stop();
+    }
+  }
+
+  /** @throws why the membership is lost, if it is: another client has to join */
+  check(): void {
+    if (this.lost.signal.aborted) throw this.lost.signal.reason;
+  }
+
+  end(): void {
+    clearInterval(this.looking);
+    this.term.abort();
+  }
+
+  private lose(error: Error): void {
+    this.lost.abort(error);
+    this.term.abort();
+  }
+}
+
+/**
+ * Aborts `controller` with the first of these signals.
+ *
+ * @returns what forgets them: a signal that lives for long would keep `controller`
+ */
+export function stopWith(controller: AbortController, signals: readonly AbortSignal[]): () => void {
+  const stop = () => controller.abort();
+  for (const signal of signals) {
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  }
+  return () => {
+    for (const signal of signals) signal.removeEventListener('abort', stop);
+  };
+}

@@ -1,0 +1,60 @@
+import type { Db } from 'mongodb';
+import { committed, durable } from '../../../log/journal/durability.js';
+
+/**
+ * A command that was refused, from before that is written in the topic of refusals until its offset
+ * is committed. Without it, a record that is read again would be judged again, by another state.
+ */
+interface RefusalRow {
+  /** `<topic id>:<partition>:<offset>`, the offset with 19 digits */
+  readonly _id: string;
+  /** the value for the topic of refusals */
+  readonly problem: string;
+  /** it is in the topic of refusals */
+  readonly isWritten?: boolean;
+}
+
+/** A partition of a topic: one that is made anew has another id. */
+export interface PartitionId {
+  readonly topicId: string;
+  readonly partition: number;
+}
+
+export const refusalRows = (db: Db) => db.collection<RefusalRow>('kafka_refused_commands');
+
+/** The offsets that were refused, each with its problem if that may not be written yet. */
+export async function refusalsFrom(
+  db: Db,
+  { topicId, partition }: PartitionId,
+  offset: bigint,
+): Promise<Map<bigint, string | undefined>> {
+  const ids = { $gte: idOf({ topicId, partition }, offset), $lt: `${topicId}:${partition};` };
+  const found = new Map<bigint, string | undefined>();
+  for await (const { _id, problem, isWritten = false } of refusalRows(db).find({ _id: ids }, committed))
+    found.set(BigInt(_id.slice(_id.lastIndexOf(':') + 1)), isWritten ? undefined : problem);
+  return found;
+}
+
+export async function noteRefused(db: Db, of: PartitionId, offset: bigint, problem: string): Promise<void> {
+  const $setOnInsert = { problem };
+  await refusalRows(db).updateOne({ _id: idOf(of, offset) }, { $setOnInsert }, { upsert: true, ...durable });
+}
+
+export async function noteWritten(db: Db, of: PartitionId, offset: bigint): Promise<void> {
+  await refusalRows(db).updateOne({ _id: idOf(of, offset) }, { $set: { isWritten: true } });
+}
+
+/** @param before a committed offset: what is before it is not read again */
+export async function forgetRefusals(
+  db: Db,
+  { topicId, partition }: PartitionId,
+  before: bigint,
+): Promise<void> {
+  const ids = { $gte: `${topicId}:${partition}:`, $lt: idOf({ topicId, partition }, before) };
+  await refusalRows(db).deleteMany({ _id: ids });
+}
+
+/** Ids sort as their offsets do. */
+function idOf({ topicId, partition }: PartitionId, offset: bigint): string {
+  return `${topicId}:${partition}:${String(offset).padStart(19, '0')}`;
+}

@@ -1,0 +1,81 @@
+import { ProduceAcks, Producer } from '@platformatic/kafka';
+import type { CommittedRecord } from '../../../delivery/kafka/committed-records.js';
+import { clientOptions } from '../../../delivery/kafka/connection.js';
+import type { KafkaSettings } from '../../../delivery/kafka/settings.js';
+import { headerNames } from './command-record.js';
+
+const MOST_KEY_BYTES = 1_024;
+const MOST_HEADER_BYTES = 4_096;
+const MOST_HEADERS_BYTES = 65_536;
+
+/** Writes in the topic of refusals. */
+export class RefusalTopic {
+  private readonly settings: KafkaSettings;
+  private readonly topic: string;
+  private producer: Producer;
+
+  constructor(settings: KafkaSettings, topic: string) {
+    this.settings = settings;
+    this.topic = topic;
+    this.producer = this.open();
+  }
+
+  /**
+   * The problem goes there with the key and the headers of the record. Its value stays where it is:
+   * it may have persons in it.
+   */
+  async write(record: CommittedRecord, place: string, problem: string): Promise<void> {
+    const { key } = record;
+    const { producer } = this;
+    const headers = new Map([
+      ...keptHeaders(record).map(([name, value]) => [Buffer.from(name), value] as const),
+      [Buffer.from('refused-record'), Buffer.from(place)],
+    ]);
+    const isKeyKept = key !== undefined && key.length <= MOST_KEY_BYTES;
+    try {
+      await producer.send({
+        acks: ProduceAcks.ALL,
+        messages: [{ topic: this.topic, value: Buffer.from(problem), headers, ...(isKeyKept && { key }) }],
+      });
+    } catch (error) {
+      // A client is not used again after a time-out: its connection may have half of an answer.
+      if (producer === this.producer) {
+        this.producer = this.open();
+        void closed(producer);
+      }
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await closed(this.producer);
+  }
+
+  private open(): Producer {
+    // Not idempotent: sends at the same time would take the same sequence numbers, and be lost.
+    const producer = new Producer(clientOptions(this.settings));
+    // A call that fails says so itself.
+    producer.on('error', () => undefined);
+    return producer;
+  }
+}
+
+async function closed(producer: Producer): Promise<void> {
+  await producer.close().catch(() => undefined);
+}
+
+/** Those of commands first; without what would make the record too large for the topic. */
+export function keptHeaders({
+  headers,
+}: Pick<CommittedRecord, 'headers'>): readonly (readonly [name: string, value: Buffer])[] {
+  let bytes = 0;
+  return [...headers]
+    .filter(([name]) => name !== 'refused-record')
+    .toSorted(([a], [b]) => Number(headerNames.has(b)) - Number(headerNames.has(a)))
+    .filter(([name, value]) => {
+      const more = Buffer.byteLength(name) + value.length;
+      if (more > MOST_HEADER_BYTES || bytes + more > MOST_HEADERS_BYTES) return false;
+      bytes += more;
+      return true;
+    });
+}

@@ -1,0 +1,26 @@
+import { expect, test } from '@jest/globals';
+import { PartitionProgress } from '../../../../src/api/commands/kafka/partition-progress.js';
+
+test('what is done is all before the lowest open record', () => {
+  const progress = new PartitionProgress(0, 5n);
+  expect(progress.done).toBe(5n);
+  for (const offset of [5n, 6n, 8n]) progress.begin(offset, 10);
+  expect([progress.next, progress.openCount, progress.openBytes]).toEqual([9n, 3, 30]);
+  progress.end(6n);
+  expect(progress.done).toBe(5n);
+  progress.end(5n);
+  expect(progress.done).toBe(8n);
+  progress.end(8n);
+  expect([progress.done, progress.openCount, progress.openBytes]).toEqual([9n, 0, 0]);
+});
+
+test('a record waits since its first failure, for the reason of the last one', () => {
+  const progress = new PartitionProgress(0, 0n);
+  progress.begin(0n);
+  expect(progress.wait(0n, 'no answer')).toBe(true);
+  const { since } = progress.longestWaiting ?? {};
+  expect(progress.wait(0n, 'busy')).toBe(false);
+  expect(progress.longestWaiting).toEqual({ offset: 0n, since, why: 'busy' });
+  progress.end(0n);
+  expect(progress.longestWaiting).toBeUndefined();
+});

@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Db } from 'mongodb';
+import { PartitionProgress } from '../../../../src/api/commands/kafka/partition-progress.js';
+import {
+  noteRefused,
+  noteWritten,
+  refusalRows,
+  refusalsFrom,
+} from '../../../../src/api/commands/kafka/refusal-rows.js';
+import {
+  commandsConcern,
+  committedBefore,
+  noteLost,
+  notePartition,
+  noteTakingFailed,
+  noteTakingWorks,
+} from '../../../../src/api/commands/kafka/taking-rows.js';
+import { type Database, openDatabase } from '../../../support/database.js';
+
+let database: Database;
+let db: Db;
+beforeAll(async () => {
+  database = await openDatabase();
+  ({ db } = database);
+});
+afterAll(async () => await database?.close());
+
+test('refusals are those of a partition from an offset on, and are kept until it is committed', async () => {
+  const of = { topicId: randomUUID(), partition: 1 };
+  for (const offset of [9n, 10n, 100n]) await noteRefused(db, of, offset, `problem ${offset}`);
+  await noteRefused(db, of, 9n, 'another problem');
+  await noteRefused(db, { ...of, partition: 10 }, 10n, 'of another partition');
+  await noteRefused(db, { ...of, topicId: randomUUID() }, 10n, 'of another topic');
+  await noteWritten(db, of, 100n);
+  const all = await refusalsFrom(db, of, 0n);
+  expect([...all]).toEqual([
+    [9n, 'problem 9'],
+    [10n, 'problem 10'],
+    [100n, undefined],
+  ]);
+  await notePartition(db, 'a.commands', of, new PartitionProgress(1, 10n), 120n);
+  expect([...(await refusalsFrom(db, of, 0n)).keys()]).toEqual([10n, 100n]);
+  expect(await refusalRows(db).countDocuments()).toBe(4);
+  expect(await committedBefore(db, of)).toBe(10n);
+  expect(await committedBefore(db, { ...of, partition: 2 })).toBeUndefined();
+});
+
+test('readiness tells why commands do not come', async () => {
+  const topic = 'b.commands';
+  const of = { topicId: randomUUID(), partition: 0 };
+  expect(await commandsConcern(db, topic)).toBeUndefined();
+  await noteTakingFailed(db, topic, 'no broker');
+  expect(await commandsConcern(db, topic)).toContain('no broker');
+  await noteTakingWorks(db, topic);
+
+  const progress = new PartitionProgress(0, 0n);
+  progress.begin(0n);
+  progress.wait(0n, 'no answer');
+  await notePartition(db, topic, of, progress, 1n);
+  // Not yet for long.
+  expect(await commandsConcern(db, topic)).toBeUndefined();
+  const since = new Date(Date.now() - 60_000).toISOString();
+  await db.collection('kafka_command_partitions').updateOne({ topic }, { $set: { 'waiting.since': since } });
+  expect(await commandsConcern(db, topic)).toBe(`the command ${topic}:0:0 waits since ${since}: no answer`);
+
+  progress.failure = 'no leader';
+  await notePartition(db, topic, of, progress, 1n);
+  expect(await commandsConcern(db, topic)).toContain('no leader');
+  await noteLost(db, topic, of);
+  expect(await commandsConcern(db, topic)).toContain('deleted before they were read');
+});
