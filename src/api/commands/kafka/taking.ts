@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { Consumer } from '@platformatic/kafka';
+import type { Consumer } from '@platformatic/kafka';
 import type { Db } from 'mongodb';
 import { pause } from '../../../concurrency/pause.js';
 import { clientOptions, ensureTopics, kafkaProblem } from '../../../delivery/kafka/connection.js';
@@ -7,6 +7,7 @@ import { type KafkaSettings, topicsOf } from '../../../delivery/kafka/settings.j
 import { withTimeout } from '../../../outages/timeout.js';
 import type { Logger } from '../../../server/logger.js';
 import type { Gateway } from '../gateway.js';
+import { GroupConsumer } from './group-consumer.js';
 import { HEARTBEAT_MS, Membership, SESSION_MS } from './membership.js';
 import { RefusalTopic } from './refusal-topic.js';
 import { retryMs } from './retry.js';
@@ -55,7 +56,7 @@ async function takeUntilFailure(deps: TakingDeps, works: () => void): Promise<vo
   const { settings, signal } = deps;
   const { commands, refused } = topicsOf(settings);
   await orAborted(ensureTopics(settings, [{ name: commands }, { name: refused }]), signal);
-  const consumer = new Consumer({
+  const consumer = new GroupConsumer({
     ...clientOptions(settings),
     groupId: commands,
     sessionTimeout: SESSION_MS,
