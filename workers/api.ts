@@ -177,6 +177,7 @@ export async function buildApi(
       providers,
       attentionAfterMs: config.attentionAfterMs,
       cursorSecrets: secrets.cursor,
+      kafkaTopic: config.kafka && topicsOf(config.kafka).events,
       uiUrl: config.temporal.uiUrl,
     });
   }

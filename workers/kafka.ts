@@ -3,6 +3,7 @@ import { takeCommands } from '../src/api/commands/kafka/taking.js';
 import { publishFeed } from '../src/delivery/kafka/publishing.js';
 import type { KafkaSettings } from '../src/delivery/kafka/settings.js';
 import { runLeasedTasks } from '../src/log/feed/leased-tasks.js';
+import { namespaceIdOf } from '../src/server/system.js';
 import { gatewayOf } from './gateway.js';
 import type { RoleContext, RunningRole } from './role.js';
 import { healthIn } from './task-health.js';
@@ -14,12 +15,19 @@ import { healthIn } from './task-health.js';
 export function startKafka(context: RoleContext, settings: KafkaSettings): RunningRole {
   const { config, logger, mongo, tail, temporal: connection } = context;
   const { db } = mongo;
+  const { namespace } = config.temporal;
   const stopping = new AbortController();
   const { signal } = stopping;
   const healthOf = healthIn(logger);
-  const client = new Client({ connection, namespace: config.temporal.namespace });
+  const client = new Client({ connection, namespace });
   mongo.keys.keepSpares();
-  const publishing = runLeasedTasks({ db, tasks: [publishFeed({ db, tail, settings })], signal, healthOf });
+  // Temporal's outages do not stop the feed.
+  const system = async () => {
+    const id = await namespaceIdOf(connection, namespace, 2_000).catch(() => undefined);
+    return id && `${id}/${config.mongodb.db}`;
+  };
+  const tasks = [publishFeed({ db, tail, settings, system })];
+  const publishing = runLeasedTasks({ db, tasks, signal, healthOf });
   const taking = takeCommands({
     db,
     settings,

@@ -37,8 +37,15 @@ export interface SubscriptionStatus {
 
 const MOST = 1_000;
 
-/** The subscriptions of all endpoints that are not deleted, and of Kafka. */
-export async function subscriptionsStatus(db: Db): Promise<readonly SubscriptionStatus[]> {
+/**
+ * The subscriptions of all endpoints that are not deleted, and of Kafka.
+ *
+ * @param kafkaTopic in which the feed is published; others may be of a former configuration
+ */
+export async function subscriptionsStatus(
+  db: Db,
+  kafkaTopic: string | undefined,
+): Promise<readonly SubscriptionStatus[]> {
   const endpoints = await endpointViews(db)
     .find({ finished: false }, answering)
     .sort({ _id: 1 })
@@ -51,7 +58,7 @@ export async function subscriptionsStatus(db: Db): Promise<readonly Subscription
       .find({ _id: { $in: ids } }, answering)
       .toArray(),
     countWaiting(db, ids),
-    kafkaRows(db).find({}, answering).toArray(),
+    kafkaTopic === undefined ? [] : kafkaRows(db).find({ _id: kafkaTopic }, answering).toArray(),
   ]);
   const reached = (place: FeedPlace) => {
     const { generation, position } = placeIn(generations, place);

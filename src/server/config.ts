@@ -429,24 +429,45 @@ function readRoles(env: Env): ReadonlySet<Role> {
   return new Set(roles);
 }
 
-/** @throws ConfigError if the role has no broker */
+/** Of no use without brokers. */
+const KAFKA_NAMES = [
+  'KAFKA_PREFIX',
+  'KAFKA_PARTITIONS',
+  'KAFKA_USERNAME',
+  'KAFKA_PASSWORD',
+  'KAFKA_PASSWORD_FILE',
+  'KAFKA_SASL_MECHANISM',
+  'KAFKA_TLS',
+  'KAFKA_TLS_SERVER_CA_CERT_PATH',
+  'KAFKA_TLS_SERVER_NAME',
+  'KAFKA_TLS_CLIENT_CERT_PATH',
+  'KAFKA_TLS_CLIENT_KEY_PATH',
+];
+
+/** @throws ConfigError if there is no broker and one is needed, or a password would be sent in clear */
 function readKafka(env: Env, roles: ReadonlySet<Role>): Config['kafka'] {
-  const brokers = list(env, 'KAFKA_BROKERS', (item) => HOST_AND_PORT.test(item), 'host:port');
+  const brokers = list(env, 'KAFKA_BROKERS', (item) => brokerOf(item) !== undefined, 'host:port').flatMap(
+    (item) => brokerOf(item) ?? [],
+  );
+  if (brokers.length === 0) {
+    if (roles.has('kafka')) throw new ConfigError('KAFKA_BROKERS is missing: the role kafka needs it.');
+    const useless = KAFKA_NAMES.find((name) => value(env, name) !== undefined);
+    if (useless === undefined) return undefined;
+    throw new ConfigError(`KAFKA_BROKERS is missing: ${useless} is of no use without it.`);
+  }
   const prefix = text(env, 'KAFKA_PREFIX', 'orders');
   matching('KAFKA_PREFIX', prefix, /^[\w.-]{1,200}$/, 'letters, digits, ".", "_" and "-", at most 200');
   const partitions = integer(env, 'KAFKA_PARTITIONS', 6, 1, 1_000);
   const sasl = readSasl(env);
-  const tls = readTls(env, 'KAFKA', false);
-  if (brokers.length === 0) {
-    if (!roles.has('kafka')) return undefined;
-    throw new ConfigError('KAFKA_BROKERS is missing: the role kafka needs it.');
-  }
+  const tls = readTls(env, 'KAFKA', sasl !== undefined);
+  const remote = brokers.find(({ host }) => !isLoopback(host));
+  if (sasl?.mechanism === 'PLAIN' && tls === undefined && remote !== undefined)
+    throw new ConfigError(
+      `KAFKA_TLS=false cannot be used with KAFKA_SASL_MECHANISM=PLAIN: ${remote.host} would get KAFKA_PASSWORD unencrypted. Remove KAFKA_TLS, or use SCRAM-SHA-512.`,
+    );
   const { crt: cert, key } = tls?.clientCertPair ?? {};
   return {
-    brokers: brokers.map((broker) => {
-      const [, host = '', onPort = ''] = HOST_AND_PORT.exec(broker) ?? [];
-      return { host, port: Number(onPort) };
-    }),
+    brokers,
     prefix,
     partitions,
     ...(tls && {
@@ -460,13 +481,20 @@ function readKafka(env: Env, roles: ReadonlySet<Role>): Config['kafka'] {
   };
 }
 
-const HOST_AND_PORT = /^([\w.-]+):(\d{1,5})$/;
+function brokerOf(item: string): { readonly host: string; readonly port: number } | undefined {
+  const [, name, ipv6, digits] = /^(?:([\w.-]+)|\[([\da-f:.]+)\]):(\d{1,5})$/i.exec(item) ?? [];
+  const [host, onPort] = [name ?? ipv6, Number(digits)];
+  return host !== undefined && onPort >= 1 && onPort <= 65_535 ? { host, port: onPort } : undefined;
+}
 
 function readSasl(env: Env): NonNullable<Config['kafka']>['sasl'] {
   const username = value(env, 'KAFKA_USERNAME');
   const password = secret(env, 'KAFKA_PASSWORD');
   const mechanism = oneOf(env, 'KAFKA_SASL_MECHANISM', SASL_MECHANISMS, 'SCRAM-SHA-512');
-  if (username === undefined && password === undefined) return undefined;
+  if (username === undefined && password === undefined) {
+    if (value(env, 'KAFKA_SASL_MECHANISM') === undefined) return undefined;
+    throw new ConfigError('KAFKA_USERNAME is missing: KAFKA_SASL_MECHANISM is of no use without it.');
+  }
   if (username === undefined) throw new ConfigError('KAFKA_USERNAME is missing: KAFKA_PASSWORD is for it.');
   if (password === undefined)
     throw new ConfigError('KAFKA_PASSWORD is missing: set it or KAFKA_PASSWORD_FILE.');

@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { kGetApi, stringSerializers } from '@platformatic/kafka';
 import type { Db } from 'mongodb';
 import type { Gateway } from '../../src/api/commands/gateway.js';
 import { refusalRows } from '../../src/api/commands/kafka/refusal-rows.js';
 import { takeCommands } from '../../src/api/commands/kafka/taking.js';
+import { clientOptions, ensureTopics } from '../../src/delivery/kafka/connection.js';
 import { publishFeed } from '../../src/delivery/kafka/publishing.js';
+import { kafkaRows, noteDone, noteFailed, notePlace } from '../../src/delivery/kafka/rows.js';
 import { openSession } from '../../src/delivery/kafka/session.js';
-import type { KafkaSettings } from '../../src/delivery/kafka/settings.js';
+import { type KafkaSettings, topicsOf } from '../../src/delivery/kafka/settings.js';
+import { TransactionalProducer } from '../../src/delivery/kafka/transactional-producer.js';
 import { subscriptionsStatus } from '../../src/delivery/subscriptions.js';
 import { feedHead } from '../../src/log/feed/feed.js';
 import { beginGeneration } from '../../src/log/feed/generations.js';
@@ -16,7 +20,16 @@ import { createLogger } from '../../src/server/logger.js';
 import { gatewayOf } from '../../workers/gateway.js';
 import { orderBody, placedOrder, startTestApi, type TestApi } from '../support/api.js';
 import { type Broker, startBroker } from '../support/kafka/broker.js';
-import { headersOf, positionsOf, readTopic, send, settingsOf, uncommitted } from '../support/kafka/topics.js';
+import {
+  deleteTopic,
+  headersOf,
+  positionsOf,
+  readTopic,
+  send,
+  sentTo,
+  settingsOf,
+  uncommitted,
+} from '../support/kafka/topics.js';
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
 
@@ -39,7 +52,8 @@ afterAll(async () => {
 /** The task of the role `kafka`. */
 function startPublishing() {
   const stopping = new AbortController();
-  const { work } = publishFeed({ db, tail: api.tail, settings: settingsOf(broker) });
+  const system = () => Promise.resolve('this system');
+  const { work } = publishFeed({ db, tail: api.tail, settings: settingsOf(broker), system });
   const done = work(stopping.signal, () => undefined);
   return {
     done,
@@ -114,22 +128,92 @@ test('each event is a record once, in the binary form of CloudEvents, whoever pu
 
 test('the subscription shows its position and its failures beside those of webhooks', async () => {
   const head = await feedHead(orderLog, db);
-  const [status] = await subscriptionsStatus(db);
+  const [status] = await subscriptionsStatus(db, 'orders.events');
   expect(status).toMatchObject({ kind: 'kafka', to: 'orders.events', position: head, lag: 0, failures: 0 });
+  // Of a former configuration.
+  expect(await subscriptionsStatus(db, 'others.events')).toEqual([]);
+});
+
+test('failures last until something is published, or nothing is left to publish', async () => {
+  const [topic, place] = ['failing.events', { generation: 1, position: 1 }];
+  const failures = async () => (await kafkaRows(db).findOne({ _id: topic }))?.health.failures;
+  await notePlace(db, topic, place);
+  await noteFailed(db, topic, 'the topic takes no records');
+  await notePlace(db, topic, place);
+  await noteFailed(db, topic, 'the topic takes no records');
+  expect(await failures()).toBe(2);
+  await noteDone(db, topic);
+  expect(await failures()).toBe(0);
+});
+
+test('a transaction asks for no right to the whole cluster', async () => {
+  const producer = new TransactionalProducer({
+    ...clientOptions(settingsOf(broker)),
+    serializers: stringSerializers,
+  });
+  const version = await new Promise((resolve) => {
+    producer[kGetApi]('AddPartitionsToTxn', (_error, asked) => resolve(asked?.version));
+  });
+  await producer.close();
+  expect(version).toBe(3);
 });
 
 test('a session that another one has replaced can publish nothing', async () => {
   const settings = settingsOf(broker, 'fenced');
-  const first = await openSession(settings);
+  const first = await openSession({ settings });
   const record = (key: string) => ({ topic: 'fenced.events', key, value: '{}' });
   await first.publish([record('a')], { generation: 1, position: 1 });
-  const second = await openSession(settings);
+  const second = await openSession({ settings });
   expect(second.checkpoint).toMatchObject({ generation: 1, position: 1 });
   await expect(first.publish([record('b')], { generation: 1, position: 2 })).rejects.toThrow();
   await second.publish([record('c')], { generation: 1, position: 2 });
   await Promise.all([first.close(), second.close()]);
-  const keys = (await readTopic(settings, 'fenced.events')).map(({ key }) => String(key));
-  expect(keys.toSorted()).toEqual(['a', 'c']);
+  await until(async () => {
+    const keys = (await readTopic(settings, 'fenced.events')).map(({ key }) => String(key));
+    expect(keys.toSorted()).toEqual(['a', 'c']);
+  });
+});
+
+test('a session ends before the commit when its topic was deleted and made again', async () => {
+  const settings = settingsOf(broker, 'again');
+  const [{ events: topic }, place] = [topicsOf(settings), { generation: 1, position: 1 }];
+  const record = { topic, key: 'a', value: '{}' };
+  const session = await openSession({ settings });
+  await session.publish([record], place);
+  await deleteTopic(settings, topic);
+  await ensureTopics(settings, [{ name: topic }]);
+  await until(async () => expect(await sentTo(settings, topic)).toBe(0n));
+  await expect(session.publish([record], { generation: 1, position: 2 })).rejects.toThrow(
+    'gets the whole feed',
+  );
+  await session.close();
+  const next = await openSession({ settings });
+  expect(next.checkpoint).toMatchObject({ position: 0 });
+  await next.publish([record], place);
+  await next.close();
+  await until(async () => expect(await readTopic(settings, topic)).toHaveLength(1));
+});
+
+test('the topic of another system is left alone, and its session goes on', async () => {
+  const settings = settingsOf(broker, 'theirs');
+  const theirs = await openSession({ settings, system: 'theirs' });
+  await theirs.publish([], { generation: 1, position: 1 });
+  await expect(openSession({ settings, system: 'ours' })).rejects.toThrow('set KAFKA_PREFIX');
+  await theirs.publish([], { generation: 1, position: 2 });
+  await theirs.close();
+  const unknown = await openSession({ settings });
+  expect(unknown.checkpoint).toMatchObject({ position: 2, system: 'theirs' });
+  await unknown.close();
+});
+
+test('an event that is larger than a broker’s default is published', async () => {
+  const settings = settingsOf(broker, 'large');
+  const session = await openSession({ settings });
+  const { events: topic } = topicsOf(settings);
+  const record = { topic, key: 'a', value: 'x'.repeat(3_000_000) };
+  await session.publish([record], { generation: 1, position: 1 });
+  await session.close();
+  await until(async () => expect(await readTopic(settings, topic)).toHaveLength(1));
 });
 
 test('a new generation of the feed is published from what it has in common with the one before', async () => {

@@ -276,6 +276,37 @@ describe('TLS towards Temporal', () => {
 });
 
 describe('Kafka', () => {
+  const kafka = (env: Readonly<Record<string, string>>) =>
+    readConfig({ KAFKA_BROKERS: 'kafka.example:9092', SANDBOX: 'on', ...env }).kafka;
+  const login = { KAFKA_USERNAME: 'orders', KAFKA_PASSWORD: 'a-password' };
+
+  test('brokers are named, or have addresses of either kind', () => {
+    expect(kafka({ KAFKA_BROKERS: 'a.example:9092, 127.0.0.1:1,[::1]:65535' })?.brokers).toEqual([
+      { host: 'a.example', port: 9092 },
+      { host: '127.0.0.1', port: 1 },
+      { host: '::1', port: 65_535 },
+    ]);
+  });
+
+  test('a password is sent by TLS, unless it is said not to be', () => {
+    expect(kafka({})?.tls).toBeUndefined();
+    expect(kafka(login)).toMatchObject({ tls: {}, sasl: { mechanism: 'SCRAM-SHA-512' } });
+    expect(kafka({ ...login, KAFKA_TLS: 'false' })?.tls).toBeUndefined();
+    const plain = { ...login, KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_TLS: 'false' };
+    expect(() => kafka(plain)).toThrow(/^KAFKA_TLS=false cannot be used with KAFKA_SASL_MECHANISM=PLAIN/);
+    expect(kafka({ ...plain, KAFKA_BROKERS: 'localhost:9092' })?.tls).toBeUndefined();
+  });
+
+  test.each([
+    [{ KAFKA_BROKERS: 'a:0' }, 'KAFKA_BROKERS=a:0 cannot be used'],
+    [{ KAFKA_BROKERS: 'a:99999' }, 'KAFKA_BROKERS=a:99999 cannot be used'],
+    [{ KAFKA_BROKERS: '', KAFKA_PREFIX: 'mine' }, 'KAFKA_BROKERS is missing: KAFKA_PREFIX'],
+    [{ KAFKA_BROKERS: '', ROLES: 'kafka' }, 'KAFKA_BROKERS is missing: the role kafka'],
+    [{ KAFKA_SASL_MECHANISM: 'PLAIN' }, 'KAFKA_USERNAME is missing'],
+    [{ KAFKA_USERNAME: 'orders' }, 'KAFKA_PASSWORD is missing'],
+    [{ KAFKA_PASSWORD: 'a-password' }, 'KAFKA_USERNAME is missing'],
+  ])('refuses %j', (env, message) => expect(() => kafka(env)).toThrow(message));
+
   test('the role runs only if there are brokers, and then by default', () => {
     expect(readConfig({}).roles.has('kafka')).toBe(false);
     const config = readConfig({ KAFKA_BROKERS: 'one:9092, two.example:9093', SANDBOX: 'on' });
@@ -289,21 +320,6 @@ describe('Kafka', () => {
       partitions: 6,
     });
     expect(() => readConfig({ ROLES: 'kafka' })).toThrow('KAFKA_BROKERS is missing');
-  });
-
-  test('a password needs its user; TLS and SASL are off by default', () => {
-    const brokers = { KAFKA_BROKERS: '127.0.0.1:9092' };
-    expect(() => readConfig({ ...brokers, KAFKA_PASSWORD: 'secret-of-kafka' })).toThrow('KAFKA_USERNAME');
-    const sasl = {
-      ...brokers,
-      KAFKA_USERNAME: 'orders',
-      KAFKA_PASSWORD: 'secret-of-kafka',
-      KAFKA_TLS: 'true',
-    };
-    expect(readConfig(sasl).kafka).toMatchObject({
-      tls: {},
-      sasl: { mechanism: 'SCRAM-SHA-512', username: 'orders', password: 'secret-of-kafka' },
-    });
   });
 
   test('brokers elsewhere end the sandbox', () => {

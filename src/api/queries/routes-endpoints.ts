@@ -38,8 +38,14 @@ const Subscription = closed({
   restUntil: optional(Type.String({ description: 'nothing is sent before' })),
 });
 
+interface EndpointQueryDeps {
+  readonly db: Db;
+  /** in which the feed is published; undefined without Kafka */
+  readonly kafkaTopic: string | undefined;
+}
+
 /** Endpoints, their deliveries, and how far each subscription has come. */
-export function registerEndpointQueries(app: Http, { db }: { readonly db: Db }): void {
+export function registerEndpointQueries(app: Http, { db, kafkaTopic }: EndpointQueryDeps): void {
   app.get(
     '/v1/webhook-endpoints',
     {
@@ -115,6 +121,6 @@ export function registerEndpointQueries(app: Http, { db }: { readonly db: Db }):
         },
       },
     },
-    async (_request, reply) => await reply.send({ data: await subscriptionsStatus(db) }),
+    async (_request, reply) => await reply.send({ data: await subscriptionsStatus(db, kafkaTopic) }),
   );
 }

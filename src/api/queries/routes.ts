@@ -38,6 +38,8 @@ export interface QueryDeps {
   readonly attentionAfterMs: number;
   /** of the cursors of lists */
   readonly cursorSecrets: Secrets;
+  /** in which the feed is published; undefined without Kafka */
+  readonly kafkaTopic: string | undefined;
   /** address of the Temporal Web UI, if it is known */
   readonly uiUrl: string | undefined;
 }
@@ -56,6 +58,7 @@ export function registerQueries(
     providers,
     attentionAfterMs,
     cursorSecrets,
+    kafkaTopic,
     uiUrl,
   }: QueryDeps,
 ): void {
@@ -69,7 +72,7 @@ export function registerQueries(
   registerAttention(app, { ...attention, cursors });
   registerTimeTravel(app, past);
   registerFeedQueries(app, { db, reader, tail });
-  registerEndpointQueries(app, { db });
+  registerEndpointQueries(app, { db, kafkaTopic });
   registerOrderCounts(app, db);
   registerStockQueries(app, { db, cursors });
   registerViewQueries(app, { db, cursors });

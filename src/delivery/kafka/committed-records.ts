@@ -1,7 +1,11 @@
+import { callbackify } from 'node:util';
 import {
   type Consumer,
   FetchIsolationLevels,
+  type fetchV17,
+  kGetApi,
   type KafkaRecord,
+  kPerformWithRetry,
   type RecordsBatch,
 } from '@platformatic/kafka';
 
@@ -26,10 +30,11 @@ const IS_CONTROL = 0x20;
 const MOST_BYTES = 4 * 1_048_576;
 
 /**
- * Reads on from these offsets. The client's own filter keeps records of an aborted transaction if
- * another one of the same producer was aborted in the same answer, so it is done here.
+ * Reads on from these offsets. The client's own filter drops committed records, and keeps aborted
+ * ones, if a transaction of their producer was aborted in the same answer: so it is done here.
  *
  * @param waitMs how long the broker may wait for a record
+ * @throws Error if no leader of a partition answers; one that does not is left out
  */
 export async function fetchCommitted(
   consumer: Consumer,
@@ -37,36 +42,7 @@ export async function fetchCommitted(
   from: ReadonlyMap<number, bigint>,
   waitMs: number,
 ): Promise<Fetched> {
-  const metadata = await consumer.metadata({ topics: [topic] });
-  const { id: topicId, partitions = [] } = metadata.topics.get(topic) ?? {};
-  if (topicId === undefined) throw new Error(`There is no topic ${topic}.`);
-  const byLeader = new Map<number, [number, bigint][]>();
-  for (const one of from) {
-    const { leader = -1 } = partitions[one[0]] ?? {};
-    byLeader.set(leader, [...(byLeader.get(leader) ?? []), one]);
-  }
-  const answers = await Promise.all(
-    [...byLeader].map(([node, offsets]) =>
-      consumer.fetch({
-        node,
-        isolationLevel: FetchIsolationLevels.READ_COMMITTED,
-        maxWaitTime: waitMs,
-        maxBytes: MOST_BYTES,
-        topics: [
-          {
-            topicId,
-            partitions: offsets.map(([partition, fetchOffset]) => ({
-              partition,
-              fetchOffset,
-              partitionMaxBytes: MOST_BYTES,
-              currentLeaderEpoch: -1,
-              lastFetchedEpoch: -1,
-            })),
-          },
-        ],
-      }),
-    ),
-  );
+  const answers = await repeated(consumer, () => askLeaders(consumer, topic, from, waitMs));
   const records: CommittedRecord[] = [];
   const next = new Map<number, bigint>();
   for (const { partitionIndex: partition, ...answer } of answers
@@ -84,6 +60,86 @@ export async function fetchCommitted(
       }
   }
   return { records, next };
+}
+
+type Offset = readonly [partition: number, offset: bigint];
+
+async function askLeaders(
+  consumer: Consumer,
+  topic: string,
+  from: ReadonlyMap<number, bigint>,
+  waitMs: number,
+): Promise<readonly fetchV17.FetchResponse[]> {
+  const { brokers, topics } = await consumer.metadata({ topics: [topic] });
+  const { id: topicId, partitions = [] } = topics.get(topic) ?? {};
+  if (topicId === undefined) throw new Error(`There is no topic ${topic}.`);
+  const byLeader = new Map<number, Offset[]>();
+  for (const one of from) {
+    const { leader = -1 } = partitions[one[0]] ?? {};
+    byLeader.set(leader, [...(byLeader.get(leader) ?? []), one]);
+  }
+  const outcomes = await Promise.allSettled(
+    [...byLeader].map(async ([node, offsets]) => {
+      const broker = brokers.get(node);
+      if (broker === undefined) throw new Error(`A partition of the topic ${topic} has no leader.`);
+      const [api, connection] = [await fetchApi(consumer), await consumer.connections.get(broker)];
+      return await api.async(
+        connection,
+        waitMs,
+        1,
+        MOST_BYTES,
+        FetchIsolationLevels.READ_COMMITTED,
+        0,
+        0,
+        [{ topicId, partitions: offsets.map(partitionToFetch) }],
+        [],
+        '',
+      );
+    }),
+  );
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  const answers = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []));
+  if (failed === undefined) return answers;
+  // Other brokers may lead by now.
+  consumer.clearMetadata();
+  if (answers.length === 0) throw failed.reason;
+  return answers;
+}
+
+function partitionToFetch([partition, fetchOffset]: Offset) {
+  return {
+    partition,
+    fetchOffset,
+    partitionMaxBytes: MOST_BYTES,
+    currentLeaderEpoch: -1,
+    lastFetchedEpoch: -1,
+  };
+}
+
+type FetchApi = typeof fetchV17.api;
+
+/** Of the highest version that both know. Those that name a topic by its id are alike. */
+async function fetchApi(consumer: Consumer): Promise<FetchApi> {
+  return await new Promise((resolve, reject) => {
+    consumer[kGetApi]<Parameters<typeof fetchV17.createRequest>, fetchV17.FetchResponse>(
+      'Fetch',
+      (error, api) => {
+        if (api === undefined) reject(error ?? new Error('There is no API to fetch records.'));
+        else resolve(api);
+      },
+    );
+  });
+}
+
+/** Works as often as the client's options say. */
+async function repeated<T>(consumer: Consumer, work: () => Promise<T>): Promise<T> {
+  return await new Promise((resolve, reject) => {
+    const once = callbackify(work);
+    void consumer[kPerformWithRetry]<T>('fetch', once, (error, result) => {
+      if (error === null) resolve(result as T);
+      else reject(error);
+    });
+  });
 }
 
 interface Aborted {

@@ -1,11 +1,18 @@
 import { isIP } from 'node:net';
-import { Admin, type BaseOptions } from '@platformatic/kafka';
+import { Admin, type Base, type BaseOptions } from '@platformatic/kafka';
 import { messageOf } from '../../outages/message-of.js';
+import { withTimeout } from '../../outages/timeout.js';
 import type { KafkaSettings } from './settings.js';
 
 /** A call is repeated this often within the client; then its work is begun anew. */
 const RETRIES = 5;
 const RETRY_MS = 200;
+const CLOSE_WITHIN_MS = 1_500;
+/**
+ * The API takes bodies of a megabyte. An event has what is in one, a third more where persons are
+ * sealed, and what the domain works out from it.
+ */
+const MOST_RECORD_BYTES = 4 * 1_048_576;
 
 export function clientOptions({ brokers, prefix, tls, sasl }: KafkaSettings): BaseOptions {
   const { serverName, ...files } = tls ?? {};
@@ -19,13 +26,41 @@ export function clientOptions({ brokers, prefix, tls, sasl }: KafkaSettings): Ba
   };
 }
 
+type Client = Pick<Base, 'connections' | 'on'> & { close(): Promise<void> };
+
+/** Works with a client, and closes it then, or as soon as `signal` aborts. */
+export async function withClient<C extends Client, T>(
+  client: C,
+  signal: AbortSignal | undefined,
+  work: (client: C) => Promise<T>,
+): Promise<T> {
+  // A call that fails says so itself.
+  client.on('error', () => undefined);
+  const close = () => void closeClient(client);
+  signal?.addEventListener('abort', close, { once: true });
+  try {
+    signal?.throwIfAborted();
+    return await work(client);
+  } finally {
+    signal?.removeEventListener('abort', close);
+    await closeClient(client);
+  }
+}
+
+/** Closes a client: in time, even if a broker that hangs does not take what is still to be sent. */
+export async function closeClient(client: Client): Promise<void> {
+  const sockets = [...client.connections].map(([, { socket }]) => socket);
+  await withTimeout(CLOSE_WITHIN_MS, client.close()).catch(() => undefined);
+  for (const socket of sockets) socket.destroy();
+}
+
 /** Makes the topics that are missing. They have as many replicas as the brokers' default. */
 export async function ensureTopics(
   settings: KafkaSettings,
   topics: readonly { readonly name: string; readonly isCompacted?: true }[],
+  signal?: AbortSignal,
 ): Promise<void> {
-  const admin = new Admin(clientOptions(settings));
-  try {
+  await withClient(new Admin(clientOptions(settings)), signal, async (admin) => {
     const existing = new Set(await admin.listTopics());
     for (const { name, isCompacted } of topics) {
       if (existing.has(name)) continue;
@@ -34,16 +69,18 @@ export async function ensureTopics(
           topics: [name],
           partitions: isCompacted ? 1 : settings.partitions,
           replicas: -1,
-          configs: isCompacted ? [{ name: 'cleanup.policy', value: 'compact' }] : [],
+          configs: [
+            isCompacted
+              ? { name: 'cleanup.policy', value: 'compact' }
+              : { name: 'max.message.bytes', value: String(MOST_RECORD_BYTES) },
+          ],
         })
         .catch((error: unknown) => {
           // Another process has just made it.
           if (!hasCode(error, 'TOPIC_ALREADY_EXISTS')) throw error;
         });
     }
-  } finally {
-    await admin.close().catch(() => undefined);
-  }
+  });
 }
 
 /** Whether Kafka has answered with this error (the names are those of its protocol). */

@@ -7,7 +7,7 @@ import { orderLog } from '../../order-log.js';
 import { placeIn } from '../subscription.js';
 import { kafkaProblem } from './connection.js';
 import { groups, recordOf } from './records.js';
-import { noteFailed, notePublished, publishingTask } from './rows.js';
+import { noteDone, noteFailed, notePlace, notePublished, publishingTask } from './rows.js';
 import { openSession, type Session } from './session.js';
 import { type KafkaSettings, topicsOf } from './settings.js';
 
@@ -16,6 +16,8 @@ export interface PublishingDeps {
   /** of the feed of orders */
   readonly tail: FeedTail;
   readonly settings: KafkaSettings;
+  /** Tells this system from others; undefined if that is not known now. */
+  readonly system: () => Promise<string | undefined>;
 }
 
 const PAGE = 1_000;
@@ -23,22 +25,22 @@ const LOOK_EVERY_MS = 10_000;
 
 /** The task that publishes the feed in a topic of Kafka. */
 export function publishFeed(deps: PublishingDeps): LeasedTask {
-  const { db, settings } = deps;
+  const { db, settings, system } = deps;
   const { events: topic } = topicsOf(settings);
   return {
     name: publishingTask,
     async work(signal, heartbeat) {
+      let session: Session | undefined;
       try {
-        const session = await openSession(settings);
-        try {
-          await publish(deps, session, signal, heartbeat);
-        } finally {
-          await session.close().catch(() => undefined);
-        }
+        session = await openSession({ settings, system: await system(), signal });
+        await publish(deps, session, signal, heartbeat);
       } catch (error) {
         const problem = kafkaProblem(error);
-        if (!signal.aborted) await noteFailed(db, topic, problem).catch(() => undefined);
+        if (signal.aborted) return;
+        await noteFailed(db, topic, problem).catch(() => undefined);
         throw new Error(problem, { cause: error });
+      } finally {
+        await session?.close();
       }
     },
   };
@@ -51,7 +53,7 @@ async function publish(
   heartbeat: () => void,
 ): Promise<void> {
   const { events: topic } = topicsOf(settings);
-  await notePublished(db, topic, session.checkpoint, 0);
+  await notePlace(db, topic, session.checkpoint);
   let generations = await feedGenerations(orderLog, db);
   while (!signal.aborted) {
     heartbeat();
@@ -75,7 +77,13 @@ async function publish(
       await notePublished(db, topic, place, group.length);
     }
     if (events.length > 0) continue;
-    if (last > position) await session.publish([], { generation, position: last });
-    else await tail.waitBeyond(position, signal, LOOK_EVERY_MS);
+    if (last > position) {
+      const place = { generation, position: last };
+      await session.publish([], place);
+      await notePublished(db, topic, place, 0);
+    } else {
+      await noteDone(db, topic);
+      await tail.waitBeyond(position, signal, LOOK_EVERY_MS);
+    }
   }
 }

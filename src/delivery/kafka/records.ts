@@ -40,4 +40,4 @@ export function* groups<R extends { readonly record: TextRecord }>(records: read
 }
 
 const MOST_BYTES = 900_000;
-const HEADERS_BYTES = 400;
+const HEADERS_BYTES = 500;

@@ -20,6 +20,21 @@ export const publishingTask = 'publish-kafka';
 
 export const kafkaRows = (db: Db) => db.collection<KafkaRow>('kafka_subscriptions');
 
+/** Where publishing goes on from, which does not show yet that it works. */
+export async function notePlace(db: Db, _id: string, { generation, position }: FeedPlace): Promise<void> {
+  const $setOnInsert = { health: healthy, delivered: 0 };
+  await kafkaRows(db).updateOne({ _id }, { $set: { generation, position }, $setOnInsert }, { upsert: true });
+}
+
+/** All is published, so nothing fails. */
+export async function noteDone(db: Db, _id: string): Promise<void> {
+  const $unset = { 'health.failingSince': 1, 'health.failure': 1 } as const;
+  await kafkaRows(db).updateOne(
+    { _id, 'health.failures': { $gt: 0 } },
+    { $set: { 'health.failures': 0 }, $unset },
+  );
+}
+
 export async function notePublished(
   db: Db,
   _id: string,

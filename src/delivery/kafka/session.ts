@@ -1,10 +1,12 @@
-import { Consumer, Producer, stringSerializers } from '@platformatic/kafka';
+import { Consumer, stringSerializers } from '@platformatic/kafka';
+import type { FeedPlace } from '../../endpoint/endpoint.js';
 import { firstGeneration } from '../../log/feed/generations.js';
 import { withTimeout } from '../../outages/timeout.js';
-import { type Checkpoint, checkpointText, readCheckpoint } from './checkpoint.js';
-import { clientOptions, ensureTopics } from './connection.js';
+import { type Checkpoint, checkpointText, hasRecords, readCheckpoint } from './checkpoint.js';
+import { clientOptions, closeClient, ensureTopics, withClient } from './connection.js';
 import type { TextRecord } from './records.js';
 import { type KafkaSettings, topicsOf } from './settings.js';
+import { TransactionalProducer } from './transactional-producer.js';
 
 /** The right to publish: it ends when another session begins. */
 export interface Session {
@@ -15,24 +17,40 @@ export interface Session {
    *
    * @throws Error if it may not have happened: then this session is of no use any more
    */
-  publish(records: readonly TextRecord[], place: Omit<Checkpoint, 'topicId'>): Promise<void>;
+  publish(records: readonly TextRecord[], place: FeedPlace): Promise<void>;
   close(): Promise<void>;
 }
 
-type Texts = Producer<string, string, string, string>;
-type Transaction = Awaited<ReturnType<Texts['beginTransaction']>>;
+export interface SessionOptions {
+  readonly settings: KafkaSettings;
+  /** tells systems apart; undefined while that is not known */
+  readonly system?: string | undefined;
+  /** ends what waits for Kafka */
+  readonly signal?: AbortSignal;
+}
+
+type Transaction = Awaited<ReturnType<TransactionalProducer['beginTransaction']>>;
 
 const PUBLISH_WITHIN_MS = 20_000;
+/** So long, a transaction may still take when the process ends. */
+const END_WITHIN_MS = 1_000;
 /** A transaction that is left open for so long is aborted by Kafka. */
 const TRANSACTION_MS = 30_000;
 /** Kafka's "none": its client would otherwise ask for producer 0. */
 const anyProducer = { producerId: -1n, producerEpoch: -1 };
 
-/** Begins a session. Transactions of earlier ones are over then: committed, or aborted. */
-export async function openSession(settings: KafkaSettings): Promise<Session> {
+/**
+ * Begins a session. Transactions of earlier ones are over then: committed, or aborted.
+ *
+ * @throws Error if the topic has the events of another system, whose session goes on
+ */
+export async function openSession(options: SessionOptions): Promise<Session> {
+  const { settings, signal } = options;
   const { events, checkpoints } = topicsOf(settings);
-  await ensureTopics(settings, [{ name: events }, { name: checkpoints, isCompacted: true }]);
-  const producer: Texts = new Producer({
+  await ensureTopics(settings, [{ name: events }, { name: checkpoints, isCompacted: true }], signal);
+  // So that the session of another system is not ended.
+  await placeOf(options);
+  const producer = new TransactionalProducer({
     ...clientOptions(settings),
     serializers: stringSerializers,
     idempotent: true,
@@ -41,27 +59,30 @@ export async function openSession(settings: KafkaSettings): Promise<Session> {
   });
   // A call that fails says so itself.
   producer.on('error', () => undefined);
+  const close = () => void closeClient(producer);
+  const closeSoon = () => setTimeout(close, END_WITHIN_MS).unref();
+  signal?.addEventListener('abort', closeSoon, { once: true });
   try {
     const first = await producer.beginTransaction(anyProducer);
-    const found = await placeOf(settings);
-    const session = new OpenSession(producer, first, { ...found, events, checkpoints });
+    const { checkpoint, isNew } = await placeOf(options);
+    const session = new OpenSession(producer, first, { checkpoint, events, checkpoints });
     // From now on, a topic with records has a checkpoint.
-    if (found.isNew) await session.publish([], found.checkpoint);
+    if (isNew) await session.publish([], checkpoint);
     return session;
   } catch (error) {
-    await producer.close().catch(() => undefined);
+    await closeClient(producer);
     throw error;
   }
 }
 
 class OpenSession implements Session {
   checkpoint: Checkpoint;
-  private readonly producer: Texts;
+  private readonly producer: TransactionalProducer;
   private readonly topics: { readonly events: string; readonly checkpoints: string };
   private begun: Transaction | undefined;
 
   constructor(
-    producer: Texts,
+    producer: TransactionalProducer,
     begun: Transaction,
     of: { readonly checkpoint: Checkpoint; readonly events: string; readonly checkpoints: string },
   ) {
@@ -71,12 +92,9 @@ class OpenSession implements Session {
     this.topics = of;
   }
 
-  async publish(
-    records: readonly TextRecord[],
-    { generation, position }: Omit<Checkpoint, 'topicId'>,
-  ): Promise<void> {
+  async publish(records: readonly TextRecord[], { generation, position }: FeedPlace): Promise<void> {
     const { events, checkpoints } = this.topics;
-    const checkpoint = { generation, position, topicId: this.checkpoint.topicId };
+    const checkpoint = { ...this.checkpoint, generation, position };
     const noted = { topic: checkpoints, key: events, value: checkpointText(checkpoint) };
     await withTimeout(
       PUBLISH_WITHIN_MS,
@@ -84,41 +102,57 @@ class OpenSession implements Session {
         const transaction = this.begun ?? (await this.producer.beginTransaction(anyProducer));
         this.begun = undefined;
         await transaction.send({ messages: [...records, noted] });
+        await this.checkTopic();
         await transaction.commit();
       })(),
     );
     this.checkpoint = checkpoint;
   }
 
+  /** Records are sent to a name, which by now may be that of another topic. */
+  private async checkTopic(): Promise<void> {
+    const { events } = this.topics;
+    const { topics } = await this.producer.metadata({ topics: [events], forceUpdate: true });
+    if (topics.get(events)?.id !== this.checkpoint.topicId)
+      throw new Error(`The topic ${events} was deleted and made again: it gets the whole feed.`);
+  }
+
   async close(): Promise<void> {
-    await this.producer.close();
+    await closeClient(this.producer);
   }
 }
 
 /**
  * Where to publish on from: the last checkpoint, or the beginning for a topic that has no records.
  *
- * @throws Error if the topic has records, and nothing says which
+ * @throws Error if the topic has records, and nothing says which, or they are of another system
  */
-async function placeOf(
-  settings: KafkaSettings,
-): Promise<{ readonly checkpoint: Checkpoint; readonly isNew: boolean }> {
+async function placeOf({
+  settings,
+  system,
+  signal,
+}: SessionOptions): Promise<{ readonly checkpoint: Checkpoint; readonly isNew: boolean }> {
   const { events, checkpoints } = topicsOf(settings);
-  const consumer = new Consumer({ ...clientOptions(settings), groupId: events });
-  consumer.on('error', () => undefined);
-  try {
+  const reader = new Consumer({ ...clientOptions(settings), groupId: events });
+  return await withClient(reader, signal, async (consumer) => {
     const found = await readCheckpoint(consumer, checkpoints);
     const metadata = await consumer.metadata({ topics: [events], forceUpdate: true });
     const topicId = metadata.topics.get(events)?.id ?? '';
-    if (found?.topicId === topicId) return { checkpoint: found, isNew: false };
-    const ends = (await consumer.listOffsets({ topics: [events] })).get(events) ?? [];
-    if (ends.some((end) => end > 0n))
+    if (found?.topicId === topicId) return { checkpoint: ofSystem(found, system, events), isNew: false };
+    if (await hasRecords(consumer, events))
       throw new Error(
         `The topic ${events} has records, and ${checkpoints} does not say up to which position: delete both to publish the whole feed anew.`,
       );
     const { generation } = firstGeneration;
-    return { checkpoint: { generation, position: 0, topicId }, isNew: true };
-  } finally {
-    await consumer.close().catch(() => undefined);
-  }
+    return { checkpoint: { generation, position: 0, topicId, ...(system && { system }) }, isNew: true };
+  });
+}
+
+function ofSystem(found: Checkpoint, system: string | undefined, events: string): Checkpoint {
+  if (system === undefined) return found;
+  if (found.system !== undefined && found.system !== system)
+    throw new Error(
+      `The topic ${events} has the events of another system (${found.system}): set KAFKA_PREFIX to a name of this one's own (${system}).`,
+    );
+  return { ...found, system };
 }

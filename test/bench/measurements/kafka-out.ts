@@ -42,7 +42,8 @@ export const kafkaOut: Measurement = {
       const stopping = new AbortController();
       const began = performance.now();
       const { events } = topicsOf(ofBlock);
-      const working = publishFeed({ db, tail, settings: ofBlock }).work(stopping.signal, () => undefined);
+      const deps = { db, tail, settings: ofBlock, system: () => Promise.resolve('bench') };
+      const working = publishFeed(deps).work(stopping.signal, () => undefined);
       await until(async () => {
         const row = await kafkaRows(db).findOne({ _id: events });
         if (row?.position !== count) throw new Error('It is not published yet.');

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Admin, Consumer, Producer } from '@platformatic/kafka';
+import { Admin, Consumer, FetchIsolationLevels, Producer } from '@platformatic/kafka';
 import { type CommittedRecord, fetchCommitted } from '../../../src/delivery/kafka/committed-records.js';
 import { clientOptions } from '../../../src/delivery/kafka/connection.js';
 import { type KafkaSettings, topicsOf } from '../../../src/delivery/kafka/settings.js';
@@ -69,6 +69,20 @@ export async function send(settings: KafkaSettings, topic: string, records: read
     });
   } finally {
     await producer.close();
+  }
+}
+
+/** How many records a topic has, be they committed or not. */
+export async function sentTo(settings: KafkaSettings, topic: string): Promise<bigint> {
+  const consumer = new Consumer({ ...clientOptions(settings), groupId: 'test' });
+  try {
+    const ends = await consumer.listOffsets({
+      topics: [topic],
+      isolationLevel: FetchIsolationLevels.READ_UNCOMMITTED,
+    });
+    return (ends.get(topic) ?? []).reduce((sum, end) => sum + end, 0n);
+  } finally {
+    await consumer.close();
   }
 }
 
