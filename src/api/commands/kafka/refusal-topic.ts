@@ -1,6 +1,6 @@
 import { ProduceAcks, Producer } from '@platformatic/kafka';
 import type { CommittedRecord } from '../../../delivery/kafka/committed-records.js';
-import { clientOptions } from '../../../delivery/kafka/connection.js';
+import { clientOptions, closeClient } from '../../../delivery/kafka/connection.js';
 import type { KafkaSettings } from '../../../delivery/kafka/settings.js';
 import { headerNames } from './command-record.js';
 
@@ -41,14 +41,14 @@ export class RefusalTopic {
       // A client is not used again after a time-out: its connection may have half of an answer.
       if (producer === this.producer) {
         this.producer = this.open();
-        void closed(producer);
+        void closeClient(producer);
       }
       throw error;
     }
   }
 
   async close(): Promise<void> {
-    await closed(this.producer);
+    await closeClient(this.producer);
   }
 
   private open(): Producer {
@@ -58,10 +58,6 @@ export class RefusalTopic {
     producer.on('error', () => undefined);
     return producer;
   }
-}
-
-async function closed(producer: Producer): Promise<void> {
-  await producer.close().catch(() => undefined);
 }
 
 /** Those of commands first; without what would make the record too large for the topic. */

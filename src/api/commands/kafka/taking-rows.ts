@@ -9,14 +9,14 @@ interface PartitionRow {
   readonly _id: string;
   readonly topic: string;
   /** the last one that was committed; for when Kafka forgets that of an idle group */
-  readonly committed: string;
+  readonly committed?: string;
   /** records after the last one that is done */
-  readonly lag: number;
+  readonly lag?: number;
   /** the record that waits for the longest time; times are ISO-8601 UTC */
-  readonly waiting: { readonly record: string; readonly since: string; readonly why: string } | null;
+  readonly waiting?: { readonly record: string; readonly since: string; readonly why: string } | null;
   /** why it cannot be read */
-  readonly failure: string | null;
-  readonly seenAt: Date;
+  readonly failure?: string | null;
+  readonly seenAt?: Date;
   /** when records were gone before they were read */
   readonly lostAt?: Date;
 }
@@ -46,16 +46,17 @@ export async function notePartition(
   progress: PartitionProgress,
   end: bigint,
 ): Promise<void> {
-  const { committed, done, failure = null, longestWaiting } = progress;
-  const { offset, ...waiting } = longestWaiting ?? {};
+  const { committed, done, failure = null, longestWaiting: longest } = progress;
   const $set = {
     topic,
     committed: String(committed),
     lag: Number(end - done),
-    waiting: offset === undefined ? null : { record: `${topic}:${of.partition}:${offset}`, ...waiting },
+    waiting: longest
+      ? { record: `${topic}:${of.partition}:${longest.offset}`, since: longest.since, why: longest.why }
+      : null,
     failure,
     seenAt: new Date(),
-  } as Omit<PartitionRow, '_id'>;
+  };
   await partitionRows(db).updateOne({ _id: rowOf(of) }, { $set }, { upsert: true, ...durable });
   // Only now: a group whose offsets Kafka has forgotten goes on from that row.
   await forgetRefusals(db, of, committed);
@@ -64,7 +65,13 @@ export async function notePartition(
 /** The offset that was committed last, as far as is known here. */
 export async function committedBefore(db: Db, of: PartitionId): Promise<bigint | undefined> {
   const row = await partitionRows(db).findOne({ _id: rowOf(of) });
-  return row === null ? undefined : BigInt(row.committed);
+  return row?.committed === undefined ? undefined : BigInt(row.committed);
+}
+
+/** @param failure why the partition cannot be read */
+export async function noteUnread(db: Db, topic: string, of: PartitionId, failure: string): Promise<void> {
+  const $set = { topic, failure, waiting: null, seenAt: new Date() };
+  await partitionRows(db).updateOne({ _id: rowOf(of) }, { $set }, { upsert: true });
 }
 
 export async function noteLost(db: Db, topic: string, of: PartitionId): Promise<void> {
@@ -98,7 +105,7 @@ export async function commandsConcern(db: Db, topic: string): Promise<string | u
   if (lost !== undefined)
     return `records of ${topic} were deleted before they were read, seen at ${lost.lostAt?.toISOString()}`;
   const seen = rows.filter(({ seenAt }) => seenAt !== undefined && isRecent(seenAt));
-  const unread = seen.find(({ failure }) => failure !== null);
+  const unread = seen.find(({ failure }) => failure);
   if (unread !== undefined) return `a partition of ${topic} cannot be read: ${unread.failure}`;
   const [first] = seen
     .flatMap(({ waiting }) => waiting ?? [])

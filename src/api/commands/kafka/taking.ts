@@ -1,12 +1,16 @@
 import { once } from 'node:events';
-import { Consumer } from '@platformatic/kafka';
 import type { Db } from 'mongodb';
 import { pause } from '../../../concurrency/pause.js';
-import { clientOptions, ensureTopics, kafkaProblem } from '../../../delivery/kafka/connection.js';
+import {
+  clientOptions,
+  closeClient,
+  ensureTopics,
+  kafkaProblem,
+} from '../../../delivery/kafka/connection.js';
 import { type KafkaSettings, topicsOf } from '../../../delivery/kafka/settings.js';
-import { withTimeout } from '../../../outages/timeout.js';
 import type { Logger } from '../../../server/logger.js';
 import type { Gateway } from '../gateway.js';
+import { GroupConsumer } from './group-consumer.js';
 import { HEARTBEAT_MS, Membership, SESSION_MS } from './membership.js';
 import { RefusalTopic } from './refusal-topic.js';
 import { retryMs } from './retry.js';
@@ -21,8 +25,6 @@ export interface TakingDeps {
   readonly health: { failed(error: unknown): void; worked(): void };
   readonly signal: AbortSignal;
 }
-
-const CLOSE_WITHIN_MS = 1_000;
 
 /**
  * Takes commands from their topic until `signal` aborts. Processes share its partitions. An offset
@@ -54,8 +56,8 @@ export async function takeCommands(deps: TakingDeps): Promise<void> {
 async function takeUntilFailure(deps: TakingDeps, works: () => void): Promise<void> {
   const { settings, signal } = deps;
   const { commands, refused } = topicsOf(settings);
-  await orAborted(ensureTopics(settings, [{ name: commands }, { name: refused }]), signal);
-  const consumer = new Consumer({
+  await ensureTopics(settings, [{ name: commands }, { name: refused }], signal);
+  const consumer = new GroupConsumer({
     ...clientOptions(settings),
     groupId: commands,
     sessionTimeout: SESSION_MS,
@@ -80,18 +82,9 @@ async function takeUntilFailure(deps: TakingDeps, works: () => void): Promise<vo
     }
   } finally {
     membership.end();
-    await Promise.all([
-      closed(consumer),
-      withTimeout(CLOSE_WITHIN_MS, refusals.close()).catch(() => undefined),
-    ]);
+    await Promise.all([closeClient(consumer), refusals.close()]);
     await tenure?.allDone();
   }
-}
-
-/** A group that cannot be left keeps its connections open: they are closed without. */
-async function closed(consumer: Consumer): Promise<void> {
-  await withTimeout(CLOSE_WITHIN_MS, consumer.close()).catch(() => undefined);
-  void consumer.connections.close().catch(() => undefined);
 }
 
 /** @throws when `signal` aborts before */

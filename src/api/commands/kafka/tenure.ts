@@ -20,7 +20,7 @@ import { PartitionProgress } from './partition-progress.js';
 import { noteRefused, noteWritten, refusalsFrom } from './refusal-rows.js';
 import type { RefusalTopic } from './refusal-topic.js';
 import { retryMs } from './retry.js';
-import { committedBefore, noteLost, notePartition } from './taking-rows.js';
+import { committedBefore, noteLost, notePartition, noteUnread } from './taking-rows.js';
 
 export interface TenureDeps {
   readonly db: Db;
@@ -45,8 +45,9 @@ const AT_ONCE = 32;
 const NOTE_EVERY_MS = 5_000;
 /** Partitions that could not be read at the beginning are looked at again. */
 const LOOK_AGAIN_MS = 5_000;
-const DONE_WITHIN_MS = 1_500;
-const COMMIT_WITHIN_MS = 500;
+/** Within the time that a role has to stop. */
+const DONE_WITHIN_MS = 1_000;
+const COMMIT_WITHIN_MS = 400;
 const EARLIEST = -2n;
 const LATEST = -1n;
 /** Of an error that lists what is wrong in a large body. */
@@ -93,7 +94,7 @@ export class Tenure {
 
   /** @returns how many partitions the topic has */
   private async begin(): Promise<number> {
-    const { consumer } = this.deps;
+    const { consumer, db } = this.deps;
     const { topic } = this;
     const { brokers, topics } = await consumer.metadata({ topics: [topic] });
     const { id = '', partitions = [], partitionsCount = 0 } = topics.get(topic) ?? {};
@@ -102,17 +103,19 @@ export class Tenure {
     if (mine.length === 0) return partitionsCount;
     const asked = { topics: [{ topic, partitions: mine }] };
     const committed = (await consumer.listCommittedOffsets(asked)).get(topic) ?? [];
-    const begun = await Promise.allSettled(
-      mine.map(async (partition) => {
-        if (!brokers.has(partitions[partition]?.leader ?? -1))
-          throw new Error(`${topic}:${partition} has no leader`);
-        return await this.progressOf(partition, committed[partition] ?? -1n);
-      }),
-    );
-    const found = begun.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
-    const failed = begun.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+    const found: PartitionProgress[] = [];
+    const failed: unknown[] = [];
+    for (const partition of mine) {
+      try {
+        if (!brokers.has(partitions[partition]?.leader ?? -1)) throw new Error('it has no leader');
+        found.push(await this.progressOf(partition, committed[partition] ?? -1n));
+      } catch (err) {
+        failed.push(err);
+        const failure = `${topic}:${partition}: ${kafkaProblem(err)}`;
+        await noteUnread(db, topic, { topicId: id, partition }, failure).catch(() => undefined);
+      }
+    }
     if (found.length === 0) throw failed[0];
-    for (const err of failed) this.deps.logger.warn({ err }, 'a partition of commands cannot be read yet');
     if (failed.length > 0) void pause(LOOK_AGAIN_MS, this.ending).then(() => this.stopping.abort());
     this.partitions = new Map(found.map((progress) => [progress.partition, progress]));
     return partitionsCount;
@@ -148,10 +151,13 @@ export class Tenure {
   private async read(count: number): Promise<void> {
     const { ending, partitions } = this;
     while (!ending.aborted) {
-      const from = [...partitions.values()].filter(({ openCount }) => openCount < MOST_OPEN);
+      const from = [...partitions.values()].filter(
+        ({ openCount, failure }) => openCount < MOST_OPEN && failure === undefined,
+      );
       if (from.length === 0 || this.openBytes >= MOST_OPEN_BYTES) await pause(FETCH_WAIT_MS, ending);
       else {
-        const fetched = await this.fetch(new Map(from.map(({ partition, next }) => [partition, next])));
+        const offsets = new Map(from.map(({ partition, next }) => [partition, next]));
+        const fetched = await fetchCommitted(this.deps.consumer, this.topic, offsets, FETCH_WAIT_MS);
         await this.checkTopic(count);
         if (ending.aborted) return;
         this.take(fetched);
@@ -167,46 +173,22 @@ export class Tenure {
     return [...this.partitions.values()].reduce((sum, { openBytes }) => sum + openBytes, 0);
   }
 
-  /** If partitions cannot be read together, each is read alone: one without a leader holds up no other. */
-  private async fetch(offsets: ReadonlyMap<number, bigint>): Promise<Fetched> {
-    const { consumer } = this.deps;
-    const { topic } = this;
-    try {
-      const fetched = await fetchCommitted(consumer, topic, offsets, FETCH_WAIT_MS);
-      for (const partition of offsets.keys()) this.setFailure(partition, undefined);
-      return fetched;
-    } catch (error) {
-      const found: Fetched[] = [];
-      for (const one of offsets) {
-        if (offsets.size === 1 || this.ending.aborted) break;
-        try {
-          found.push(await fetchCommitted(consumer, topic, new Map([one]), 0));
-          this.setFailure(one[0], undefined);
-        } catch (err) {
-          this.setFailure(one[0], `${topic}:${one[0]}: ${kafkaProblem(err)}`);
-        }
-      }
-      if (found.length === 0) throw error;
-      return {
-        records: found.flatMap(({ records }) => records),
-        next: new Map(found.flatMap(({ next }) => [...next])),
-      };
-    }
-  }
-
-  private setFailure(partition: number, failure: string | undefined): void {
-    const progress = this.partitions.get(partition);
-    if (progress !== undefined) progress.failure = failure;
-  }
-
-  /** @throws if it was made anew, or has further partitions: another client joins then */
+  /**
+   * Looks which partitions have a leader.
+   *
+   * @throws if the topic was made anew, or has further partitions: another client joins then
+   */
   private async checkTopic(count: number): Promise<void> {
     const { topic, topicId } = this;
-    const { topics } = await this.deps.consumer.metadata({ topics: [topic] });
-    const { id, partitionsCount } = topics.get(topic) ?? {};
+    const { brokers, topics } = await this.deps.consumer.metadata({ topics: [topic] });
+    const { id, partitions = [], partitionsCount } = topics.get(topic) ?? {};
     if (id !== topicId) throw new Error(`${topic} was made anew`);
     if (partitionsCount !== count)
       throw new Error(`${topic} has ${partitionsCount} partitions, and had ${count}`);
+    for (const progress of this.partitions.values()) {
+      const hasLeader = brokers.has(partitions[progress.partition]?.leader ?? -1);
+      progress.failure = hasLeader ? undefined : `${topic}:${progress.partition} has no leader`;
+    }
   }
 
   /** Begins as many as may be open; the others are read again later. */
@@ -304,6 +286,7 @@ export class Tenure {
     }
     // Otherwise it is written again, if it is read again.
     await noteWritten(db, of, record.offset).catch(() => undefined);
+    refused.set(record.offset, undefined);
     return true;
   }
 
@@ -317,7 +300,7 @@ export class Tenure {
     await consumer.commit({
       offsets: moved.map(({ partition, offset }) => ({ topic, partition, offset, leaderEpoch: -1 })),
     });
-    for (const { progress, offset } of moved) progress.committed = offset;
+    for (const { progress, offset } of moved) progress.commit(offset);
   }
 
   /** What people see, which may lack. */
