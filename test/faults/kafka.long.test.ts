@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { stringSerializers } from '@platformatic/kafka';
+import { openAll } from '../../src/access/persons/opening.js';
 import { clientOptions, closeClient } from '../../src/delivery/kafka/connection.js';
 import { openSession } from '../../src/delivery/kafka/session.js';
 import { TransactionalProducer } from '../../src/delivery/kafka/transactional-producer.js';
@@ -183,7 +184,8 @@ async function textsOf(orderId: string): Promise<readonly string[]> {
     .find({ orderId, type: 'NoteAdded' })
     .sort({ version: 1 })
     .toArray();
-  return notes.map(({ data }) => (data as { text: string }).text);
+  const { value: opened } = await openAll(system.keys, notes);
+  return opened.map(({ data }) => (data as { text: string }).text);
 }
 
 test('processes that come and die take each command once, and in the order of its key', async () => {
