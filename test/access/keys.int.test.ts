@@ -106,7 +106,11 @@ test('a burst of new keys waits its turn, and a flood of guessed ones is not rea
   const reasons = (await Promise.allSettled(guesses)).map(
     (one) => one.status === 'rejected' && one.reason.name,
   );
-  expect(new Set(reasons)).toEqual(new Set(['NotAuthenticated', 'AccessUnavailable']));
+  // A busy machine may answer none of those that are read in time.
+  const unread = reasons.filter((name) => name !== 'NotAuthenticated');
+  expect(unread.length).toBeGreaterThanOrEqual(1_000);
+  expect(new Set(unread)).toEqual(new Set(['AccessUnavailable']));
+  await until(() => expect(keys.check(createKey().key)).rejects.toMatchObject({ name: 'NotAuthenticated' }));
 });
 
 test('while MongoDB is away, a known key goes on for a time, and an unknown one is not judged', async () => {
