@@ -18,6 +18,10 @@ const collections: Readonly<Record<string, string>> = {
   "'webhook_subscriptions'": 'no person: positions and health of a receiver',
   "'webhook_secrets'": 'no person: secrets of receivers',
   "'kafka_subscriptions'": 'no person: positions',
+  "'kafka_command_partitions'": 'no person: offsets',
+  "'kafka_command_failures'": 'no person: why records cannot be taken',
+  "'kafka_refused_commands'":
+    'no person: offsets, and problems of the API, which name members and not what is in them',
   "'parked_events'": 'no person: a reference to an event, and why its fold failed',
   "'parked_audit'": 'no person: what an operator did, and why',
   "'projections'": 'no person: positions of views',
