@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
+import { logs } from '../../src/logs.js';
 import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/script.js';
 import type { CommandMeta, CommandResult, Gateway, OrderBody } from '../../src/api/commands/gateway.js';
@@ -418,7 +419,7 @@ describe('completion', () => {
     for (const line of ['create', 'stock set', 'keys create'])
       expect(await offered(...line.split(' '), '--')).toEqual(await helped(line, options));
     expect(await offered('stock', 's')).toEqual(['set']);
-    expect(await offered('verify', '--entity', '')).toEqual(['order', 'endpoint']);
+    expect(await offered('verify', '--entity', '')).toEqual(logs.map(({ entity }) => entity.name));
     expect(await offered('completion', 'f')).toEqual(['fish']);
   });
 

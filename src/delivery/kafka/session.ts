@@ -2,7 +2,14 @@ import { Consumer, stringSerializers } from '@platformatic/kafka';
 import type { FeedPlace } from '../../endpoint/endpoint.js';
 import { firstGeneration } from '../../log/feed/generations.js';
 import { withTimeout } from '../../outages/timeout.js';
-import { type Checkpoint, checkpointText, hasRecords, readCheckpoint } from './checkpoint.js';
+import {
+  type Checkpoint,
+  checkpointText,
+  hangingPartitions,
+  hasRecords,
+  isBeyond,
+  readCheckpoint,
+} from './checkpoint.js';
 import { clientOptions, closeClient, ensureTopics, withClient } from './connection.js';
 import type { TextRecord } from './records.js';
 import { type KafkaSettings, topicsOf } from './settings.js';
@@ -36,6 +43,8 @@ const PUBLISH_WITHIN_MS = 20_000;
 const END_WITHIN_MS = 1_000;
 /** A transaction that is left open for so long is aborted by Kafka. */
 const TRANSACTION_MS = 30_000;
+/** Before the first event. */
+const nothing = { generation: firstGeneration.generation, position: 0 };
 /** Kafka's "none": its client would otherwise ask for producer 0. */
 const anyProducer = { producerId: -1n, producerEpoch: -1 };
 
@@ -63,7 +72,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const closeSoon = () => setTimeout(close, END_WITHIN_MS).unref();
   signal?.addEventListener('abort', closeSoon, { once: true });
   try {
-    const first = await producer.beginTransaction(anyProducer);
+    const first = await endHanging(producer, options, await producer.beginTransaction(anyProducer));
     const { checkpoint, isNew } = await placeOf(options);
     const session = new OpenSession(producer, first, { checkpoint, events, checkpoints });
     // From now on, a topic with records has a checkpoint.
@@ -123,6 +132,42 @@ class OpenSession implements Session {
 }
 
 /**
+ * A broker that dies while it ends a transaction may come back without the marks that end it in the
+ * partitions, or in some of them (seen with Kafka 4.4). The next mark of this producer would then
+ * commit its records. So they are ended here as the others were: committed if the checkpoint is, or
+ * records beyond it are; otherwise none can be seen, and they are aborted.
+ *
+ * @param begun a transaction of this producer, which has nothing yet
+ * @returns one that has nothing yet
+ */
+async function endHanging(
+  producer: TransactionalProducer,
+  { settings, signal }: SessionOptions,
+  begun: Transaction,
+): Promise<Transaction> {
+  const { events, checkpoints } = topicsOf(settings);
+  const reader = new Consumer({ ...clientOptions(settings), groupId: events });
+  const { hanging, isCommitted } = await withClient(reader, signal, async (consumer) => {
+    const ofCheckpoints = await hangingPartitions(consumer, checkpoints);
+    const found = [...(await hangingPartitions(consumer, events)), ...ofCheckpoints];
+    const last = (await readCheckpoint(consumer, checkpoints)) ?? nothing;
+    return {
+      hanging: found,
+      isCommitted: ofCheckpoints.length === 0 || (await isBeyond(consumer, events, last)),
+    };
+  });
+  if (hanging.length === 0) return begun;
+  const metadata = await producer.metadata({ topics: [events, checkpoints], forceUpdate: true });
+  const value = Buffer.alloc(0);
+  await begun.addPartitions(
+    metadata,
+    hanging.map((one) => ({ ...one, value })),
+  );
+  await (isCommitted ? begun.commit() : begun.abort());
+  return await producer.beginTransaction(anyProducer);
+}
+
+/**
  * Where to publish on from: the last checkpoint, or the beginning for a topic that has no records.
  *
  * @throws Error if the topic has records, and nothing says which, or they are of another system
@@ -143,8 +188,7 @@ async function placeOf({
       throw new Error(
         `The topic ${events} has records, and ${checkpoints} does not say up to which position: delete both to publish the whole feed anew.`,
       );
-    const { generation } = firstGeneration;
-    return { checkpoint: { generation, position: 0, topicId, ...(system && { system }) }, isNew: true };
+    return { checkpoint: { ...nothing, topicId, ...(system && { system }) }, isNew: true };
   });
 }
 
