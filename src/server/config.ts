@@ -116,9 +116,9 @@ export interface Config {
   /** absent if no broker is given */
   readonly kafka?: {
     readonly brokers: readonly { readonly host: string; readonly port: number }[];
-    /** the names of topics begin with it */
+    /** the names of topics, of the consumer group and of the transactional id begin with it */
     readonly prefix: string;
-    /** of a topic that is made */
+    /** of a topic that this project makes */
     readonly partitions: number;
     readonly tls?: {
       readonly ca?: Buffer;

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { endpointViews, isEnabled } from '../delivery/endpoints.js';
 import { deliveringWebhooks } from '../delivery/webhooks.js';
-import { unheldTasks } from '../log/feed/leases.js';
+import { unheldInWords, unheldTasks } from '../log/feed/leases.js';
 import { projecting, sequencing } from '../log/feed/leased-tasks.js';
 import { answering } from '../log/journal/durability.js';
 import { logs } from '../logs.js';
@@ -22,14 +22,7 @@ const leasedTasks = [
 export async function unheldTaskConcern(db: Db): Promise<string | undefined> {
   const endpoint = await endpointViews(db).findOne(isEnabled, { ...answering, projection: { _id: 1 } });
   const needed = endpoint === null ? leasedTasks : [...leasedTasks, deliveringWebhooks];
-  const idle = await unheldTasks(db, needed);
-  if (idle.length === 0) return undefined;
-  const told = idle.map(({ task, since }) =>
-    since === undefined
-      ? `${task} was never done`
-      : `${task} is done by no process since ${since.toISOString()}`,
-  );
-  return `${told.join('; ')}: a process of the role feed takes it within seconds`;
+  return unheldInWords(await unheldTasks(db, needed), 'feed');
 }
 
 /** Why the scheduled reconciliation does not run; undefined if it does or Temporal is away. */

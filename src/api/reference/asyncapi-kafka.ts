@@ -1,8 +1,8 @@
 import { Type } from 'typebox';
 import type { CommandType } from '../../order/commands.js';
 import { bodyParts } from '../commands/body-parts.js';
+import { optionalHeaders } from '../commands/kafka/command-headers.js';
 import { commands } from '../commands/table.js';
-import { Id, IfMatch, Key } from '../schemas.js';
 import type { AsyncChannels } from './async-channels.js';
 
 const prefix = 'With KAFKA_PREFIX, its name begins otherwise.';
@@ -26,12 +26,7 @@ const cloudEventHeaders = Type.Object({
 });
 
 const commandHeaders = {
-  'idempotency-key': Type.Optional(Key),
-  'x-correlation-id': Type.Optional(Key),
-  'on-behalf-of': Type.Optional(Key),
-  'if-match': Type.Optional(IfMatch),
-  'shipment-id': Type.Optional(Id),
-  'return-id': Type.Optional(Id),
+  ...optionalHeaders,
   traceparent: Type.Optional(Type.String({ description: 'of W3C Trace Context' })),
 };
 

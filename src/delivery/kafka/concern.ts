@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { unheldTasks } from '../../log/feed/leases.js';
+import { unheldInWords, unheldTasks } from '../../log/feed/leases.js';
 import { answering } from '../../log/journal/durability.js';
 import { type KafkaSettings, topicsOf } from './settings.js';
 import { kafkaRows, publishingTask } from './rows.js';
@@ -10,9 +10,5 @@ export async function kafkaConcern(db: Db, settings: KafkaSettings): Promise<str
   const row = await kafkaRows(db).findOne({ _id: topic }, answering);
   const { failures = 0, failingSince, failure } = row?.health ?? {};
   if (failures > 0) return `publishing in ${topic} fails since ${failingSince}: ${failure}`;
-  const [idle] = await unheldTasks(db, [publishingTask]);
-  if (idle === undefined) return undefined;
-  const since =
-    idle.since === undefined ? 'was never done' : `is done by no process since ${idle.since.toISOString()}`;
-  return `${publishingTask} ${since}: a process of the role kafka takes it within seconds`;
+  return unheldInWords(await unheldTasks(db, [publishingTask]), 'kafka');
 }

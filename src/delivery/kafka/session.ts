@@ -57,8 +57,18 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const { settings, signal } = options;
   const { events, checkpoints } = topicsOf(settings);
   await ensureTopics(settings, [{ name: events }, { name: checkpoints, isCompacted: true }], signal);
-  // So that the session of another system is not ended.
-  await placeOf(options);
+  const reader = new Consumer({ ...clientOptions(settings), groupId: events });
+  return await withClient(reader, signal, async (consumer) => {
+    // So that the session of another system is not ended.
+    await placeOf(consumer, options);
+    return await beginSession(consumer, options);
+  });
+}
+
+/** Ends and fences any other session. */
+async function beginSession(consumer: Consumer, options: SessionOptions): Promise<Session> {
+  const { settings, signal } = options;
+  const { events, checkpoints } = topicsOf(settings);
   const producer = new TransactionalProducer({
     ...clientOptions(settings),
     serializers: stringSerializers,
@@ -72,8 +82,9 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const closeSoon = () => setTimeout(close, END_WITHIN_MS).unref();
   signal?.addEventListener('abort', closeSoon, { once: true });
   try {
-    const first = await endHanging(producer, options, await producer.beginTransaction(anyProducer));
-    const { checkpoint, isNew } = await placeOf(options);
+    const begun = await producer.beginTransaction(anyProducer);
+    const first = await endHanging(producer, consumer, settings, begun);
+    const { checkpoint, isNew } = await placeOf(consumer, options);
     const session = new OpenSession(producer, first, { checkpoint, events, checkpoints });
     // From now on, a topic with records has a checkpoint.
     if (isNew) await session.publish([], checkpoint);
@@ -142,21 +153,17 @@ class OpenSession implements Session {
  */
 async function endHanging(
   producer: TransactionalProducer,
-  { settings, signal }: SessionOptions,
+  consumer: Consumer,
+  settings: KafkaSettings,
   begun: Transaction,
 ): Promise<Transaction> {
   const { events, checkpoints } = topicsOf(settings);
-  const reader = new Consumer({ ...clientOptions(settings), groupId: events });
-  const { hanging, isCommitted } = await withClient(reader, signal, async (consumer) => {
-    const ofCheckpoints = await hangingPartitions(consumer, checkpoints);
-    const found = [...(await hangingPartitions(consumer, events)), ...ofCheckpoints];
-    const last = (await readCheckpoint(consumer, checkpoints)) ?? nothing;
-    return {
-      hanging: found,
-      isCommitted: ofCheckpoints.length === 0 || (await isBeyond(consumer, events, last)),
-    };
-  });
+  const ofEvents = await hangingPartitions(consumer, events);
+  const ofCheckpoints = await hangingPartitions(consumer, checkpoints);
+  const hanging = [...ofEvents, ...ofCheckpoints];
   if (hanging.length === 0) return begun;
+  const last = (await readCheckpoint(consumer, checkpoints)) ?? nothing;
+  const isCommitted = ofCheckpoints.length === 0 || (await isBeyond(consumer, events, last));
   const metadata = await producer.metadata({ topics: [events, checkpoints], forceUpdate: true });
   const value = Buffer.alloc(0);
   await begun.addPartitions(
@@ -172,24 +179,20 @@ async function endHanging(
  *
  * @throws Error if the topic has records, and nothing says which, or they are of another system
  */
-async function placeOf({
-  settings,
-  system,
-  signal,
-}: SessionOptions): Promise<{ readonly checkpoint: Checkpoint; readonly isNew: boolean }> {
+async function placeOf(
+  consumer: Consumer,
+  { settings, system }: SessionOptions,
+): Promise<{ readonly checkpoint: Checkpoint; readonly isNew: boolean }> {
   const { events, checkpoints } = topicsOf(settings);
-  const reader = new Consumer({ ...clientOptions(settings), groupId: events });
-  return await withClient(reader, signal, async (consumer) => {
-    const found = await readCheckpoint(consumer, checkpoints);
-    const metadata = await consumer.metadata({ topics: [events], forceUpdate: true });
-    const topicId = metadata.topics.get(events)?.id ?? '';
-    if (found?.topicId === topicId) return { checkpoint: ofSystem(found, system, events), isNew: false };
-    if (await hasRecords(consumer, events))
-      throw new Error(
-        `The topic ${events} has records, and ${checkpoints} does not say up to which position: delete both to publish the whole feed anew.`,
-      );
-    return { checkpoint: { ...nothing, topicId, ...(system && { system }) }, isNew: true };
-  });
+  const found = await readCheckpoint(consumer, checkpoints);
+  const metadata = await consumer.metadata({ topics: [events], forceUpdate: true });
+  const topicId = metadata.topics.get(events)?.id ?? '';
+  if (found?.topicId === topicId) return { checkpoint: ofSystem(found, system, events), isNew: false };
+  if (await hasRecords(consumer, events))
+    throw new Error(
+      `The topic ${events} has records, and ${checkpoints} does not say up to which position: delete both to publish the whole feed anew.`,
+    );
+  return { checkpoint: { ...nothing, topicId, ...(system && { system }) }, isNew: true };
 }
 
 function ofSystem(found: Checkpoint, system: string | undefined, events: string): Checkpoint {

@@ -67,11 +67,26 @@ export async function releaseLease(db: Db, holder: string, task: string): Promis
   );
 }
 
-/** The tasks that no process does now, and since when; without a time if none ever did. */
-export async function unheldTasks(
-  db: Db,
-  tasks: readonly string[],
-): Promise<readonly { readonly task: string; readonly since?: Date }[]> {
+/** A task that no process does now. */
+interface UnheldTask {
+  readonly task: string;
+  /** absent if no process ever did it */
+  readonly since?: Date;
+}
+
+/** In words. @param role of the processes that do such tasks */
+export function unheldInWords(tasks: readonly UnheldTask[], role: string): string | undefined {
+  if (tasks.length === 0) return undefined;
+  const each = tasks.map(({ task, since }) =>
+    since === undefined
+      ? `${task} was never done`
+      : `${task} is done by no process since ${since.toISOString()}`,
+  );
+  return `${each.join('; ')}: a process of the role ${role} takes it within seconds`;
+}
+
+/** Those of the tasks that no process does now. */
+export async function unheldTasks(db: Db, tasks: readonly string[]): Promise<readonly UnheldTask[]> {
   const state = await leases(db).findOne<Pick<Leases, 'tasks'> & { readonly now: Date }>(
     { _id: 'feed' },
     { ...answering, projection: { tasks: 1, now: '$$NOW' } },

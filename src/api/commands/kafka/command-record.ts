@@ -2,12 +2,13 @@ import { Type, type TSchema } from 'typebox';
 import type { CommittedRecord } from '../../../delivery/kafka/committed-records.js';
 import { type CommandType, type FollowUpCommand, partOf } from '../../../order/commands.js';
 import { HttpProblem } from '../../problem.js';
-import { Id, IfMatch, isKey, Key, versionIn } from '../../schemas.js';
+import { Id, isKey, versionIn } from '../../schemas.js';
 import { validatorCompiler } from '../../validation.js';
 import { bodyParts } from '../body-parts.js';
 import type { CommandMeta, OrderBody } from '../gateway.js';
 import { commands } from '../table.js';
 import { traceIdOf } from '../trace.js';
+import { optionalHeaders } from './command-headers.js';
 
 /** A command that a record asks for. */
 export interface AskedCommand {
@@ -21,12 +22,7 @@ const types: readonly string[] = Object.keys(commands);
 /** Records may have other headers, too, which need not be text. */
 const Headers = Type.Object({
   command: Type.Enum(types),
-  'idempotency-key': Type.Optional(Key),
-  'x-correlation-id': Type.Optional(Key),
-  'on-behalf-of': Type.Optional(Key),
-  'if-match': Type.Optional(IfMatch),
-  'shipment-id': Type.Optional(Id),
-  'return-id': Type.Optional(Id),
+  ...optionalHeaders,
 });
 
 /** The headers that are read. */

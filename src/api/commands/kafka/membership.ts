@@ -44,7 +44,7 @@ export class Membership {
     }, LOOK_EVERY_MS);
   }
 
-  /** Aborts when the partitions are distributed anew, or the membership is lost. */
+  /** Aborts when the group rebalances, or this member is no longer in it. */
   get held(): AbortSignal {
     return this.term.signal;
   }

@@ -14,7 +14,7 @@ interface RefusalRow {
   readonly isWritten?: boolean;
 }
 
-/** A partition of a topic: one that is made anew has another id. */
+/** A partition of a topic. A topic that is deleted and created again has another id. */
 export interface PartitionId {
   readonly topicId: string;
   readonly partition: number;

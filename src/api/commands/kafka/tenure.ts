@@ -12,7 +12,7 @@ import { withTimeout } from '../../../outages/timeout.js';
 import type { Logger } from '../../../server/logger.js';
 import { HttpProblem, rawProblem } from '../../problem.js';
 import type { Gateway } from '../gateway.js';
-import { ByKey, createTurns } from './by-key.js';
+import { ByKey, createTurns } from '../../../concurrency/by-key.js';
 import { correlationIdOf, placeOf } from './command-record.js';
 import { handle } from './handling.js';
 import { type Membership, stopWith } from './membership.js';

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { ByKey, createTurns } from '../../../../src/api/commands/kafka/by-key.js';
+import { ByKey, createTurns } from '../../../../src/concurrency/by-key.js';
 import { PartitionProgress } from '../../../../src/api/commands/kafka/partition-progress.js';
 
 test('an offset is done only when all before it are', () => {
