@@ -1,7 +1,7 @@
 /**
  * `node test/schemathesis.mjs <schemathesis> [<seed>]`: whether the API answers as its OpenAPI says, whatever
- * is sent: no status 500 or above, and no status, content type, header or body that is not described.
- * Starts a system of its own on free ports, with authentication on, and tries keys of each kind.
+ * is sent: no status 500 or above, but for what `schemathesis.toml` names, and no status, content type,
+ * header or body that is not described. Starts a system of its own on free ports, with authentication on, and tries keys of each kind.
  */
 import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -61,6 +61,7 @@ async function tryAll() {
  */
 async function tryAs({ name, seconds, scopes }, address) {
   const args = [
+    `--config-file=${join(root, 'test', 'schemathesis.toml')}`,
     'run',
     `${address}/openapi.json`,
     `--max-time=${seconds}`,
