@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { createAuthenticate } from '../../../src/access/authenticate.js';
+import { addKey } from '../../../src/access/keys.js';
+import { openKnownKeys } from '../../../src/access/known-keys.js';
 import { hashOf } from '../../../src/api/commands/identity.js';
 import { sealed } from '../../../src/api/commands/sealed.js';
 import { keysOfDatabase } from '../../../src/access/persons/stores.js';
@@ -10,21 +13,26 @@ import { openDatabase } from './record-batch.js';
 const customers = 100;
 
 /**
- * What sealing adds to an accepted order: finding the key, sealing each personal text of a full
- * order, and hashing the longer body; against hashing the body in plain. Of customers whose key the
- * process knows, and of new ones, whose key the store is asked for.
+ * What checking and sealing add to an accepted order: checking the client's key, finding the
+ * customer's, sealing each personal text of a full order, and hashing the longer body; against
+ * hashing the body in plain. Of customers whose key the process knows, and of new ones, whose key
+ * the store is asked for.
  */
 export const seal: Measurement = {
   name: 'seal',
   async run(bench) {
-    const keys = keysOfDatabase(await openDatabase(bench, 'seal'));
+    const db = await openDatabase(bench, 'seal');
+    const keys = keysOfDatabase(db);
     keys.keepSpares();
+    const { key: clientKey } = await addKey(db, { client: 'bench', scopes: ['orders:write'] });
+    const authenticate = createAuthenticate(openKnownKeys(db));
     const orders = bench.pick(2_000, 200);
     const of = (customer: () => string) =>
       interleave(
         {
           product: () =>
             block(orders, 1, async () => {
+              await authenticate(`Bearer ${clientKey}`);
               const plain = { orderId: randomUUID(), type: 'CreateOrder', data: bodyOf(customer()) } as const;
               const key = await keys.sealingKey(plain.data.customer.id);
               hashOf(sealed(plain, key));
