@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { kGetApi, stringSerializers } from '@platformatic/kafka';
+import { Consumer, kGetApi, stringSerializers } from '@platformatic/kafka';
 import type { Db } from 'mongodb';
 import type { Gateway } from '../../src/api/commands/gateway.js';
 import { refusalRows } from '../../src/api/commands/kafka/refusal-rows.js';
 import { takeCommands } from '../../src/api/commands/kafka/taking.js';
+import { hangingPartitions, wasCommitted } from '../../src/delivery/kafka/checkpoint.js';
 import { clientOptions, ensureTopics } from '../../src/delivery/kafka/connection.js';
 import { publishFeed } from '../../src/delivery/kafka/publishing.js';
 import { kafkaRows, noteDone, noteFailed, notePlace } from '../../src/delivery/kafka/rows.js';
@@ -172,6 +173,43 @@ test('a session that another one has replaced can publish nothing', async () => 
     const keys = (await readTopic(settings, 'fenced.events')).map(({ key }) => String(key));
     expect(keys.toSorted()).toEqual(['a', 'c']);
   });
+});
+
+test('a transaction that hangs was committed if its records are up to the last checkpoint', async () => {
+  const settings = settingsOf(broker, 'hanging');
+  const topics = topicsOf(settings);
+  const recordAt = (position: number) => ({
+    topic: topics.events,
+    key: 'order',
+    value: '{}',
+    headers: new Map([
+      ['ce_generation', '1'],
+      ['ce_sequence', String(position)],
+    ]),
+  });
+  const session = await openSession({ settings });
+  await session.publish([recordAt(1), recordAt(2)], { generation: 1, position: 2 });
+  await session.close();
+  const producer = new TransactionalProducer({
+    ...clientOptions(settings),
+    serializers: stringSerializers,
+    idempotent: true,
+    transactionalId: 'another',
+  });
+  const consumer = new Consumer({ ...clientOptions(settings), groupId: 'test' });
+  const judged = [];
+  for (const position of [3, 2]) {
+    const transaction = await producer.beginTransaction();
+    await transaction.send({ messages: [recordAt(position)] });
+    const hanging = await hangingPartitions(consumer, topics.events);
+    judged.push([hanging.length, await wasCommitted(consumer, topics, hanging)]);
+    await transaction.abort();
+  }
+  await Promise.all([producer.close(), consumer.close()]);
+  expect(judged).toEqual([
+    [1, false],
+    [1, true],
+  ]);
 });
 
 test('a session ends before the commit when its topic was deleted and made again', async () => {

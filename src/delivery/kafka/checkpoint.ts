@@ -1,6 +1,7 @@
 import { type Consumer, FetchIsolationLevels } from '@platformatic/kafka';
 import type { FeedPlace } from '../../endpoint/endpoint.js';
-import { type CommittedRecord, fetchCommitted } from './committed-records.js';
+import { firstGeneration } from '../../log/feed/generations.js';
+import { type CommittedRecord, fetchAnyRecord, fetchCommitted } from './committed-records.js';
 
 /** What is published: all events up to a place in the feed, in one topic. */
 export interface Checkpoint extends FeedPlace {
@@ -9,6 +10,9 @@ export interface Checkpoint extends FeedPlace {
   /** whose feed it is; absent if it was never known */
   readonly system?: string;
 }
+
+/** The place before the first event. */
+export const beforeFirst: FeedPlace = { generation: firstGeneration.generation, position: 0 };
 
 const EARLIEST = -2n;
 const LATEST = -1n;
@@ -27,17 +31,39 @@ export async function readCheckpoint(consumer: Consumer, topic: string): Promise
   return text === undefined ? undefined : (JSON.parse(text) as Checkpoint);
 }
 
-/** Whether committed records of the topic of events are beyond a checkpoint. */
-export async function isBeyond(
+/** A partition in which a transaction has not ended. */
+export interface Hanging {
+  readonly topic: string;
+  readonly partition: number;
+  /** of the first record of the transaction */
+  readonly offset: bigint;
+}
+
+/**
+ * Whether the transaction that hangs in some partitions was committed in the others. It was if its
+ * records are up to the last checkpoint that is committed, or if committed records are beyond that.
+ */
+export async function wasCommitted(
   consumer: Consumer,
-  topic: string,
-  { generation, position }: FeedPlace,
+  topics: { readonly events: string; readonly checkpoints: string },
+  [first]: readonly Hanging[],
 ): Promise<boolean> {
-  const last = await lastRecords(consumer, topic);
-  return last.some((record) => {
-    const [of, at] = ['ce_generation', 'ce_sequence'].map((name) => Number(record?.headers.get(name) ?? 0));
-    return of !== undefined && at !== undefined && of === generation && at > position;
+  const last = (await readCheckpoint(consumer, topics.checkpoints)) ?? beforeFirst;
+  const record = first && (await fetchAnyRecord(consumer, topics.events, first, WAIT_MS));
+  if (record !== undefined) {
+    const { generation, position } = placeOf(record);
+    if (generation === last.generation && position <= last.position) return true;
+  }
+  return (await lastRecords(consumer, topics.events)).some((one) => {
+    if (one === undefined) return false;
+    const { generation, position } = placeOf(one);
+    return generation === last.generation && position > last.position;
   });
+}
+
+function placeOf({ headers }: CommittedRecord): FeedPlace {
+  const numberIn = (name: string) => Number(headers.get(name)?.toString() ?? 0);
+  return { generation: numberIn('ce_generation'), position: numberIn('ce_sequence') };
 }
 
 /** Whether a topic has had records. Those of transactions that were aborted do not count. */
@@ -55,16 +81,15 @@ export async function hasRecords(consumer: Consumer, topic: string): Promise<boo
   }
 }
 
-/** The partitions of a topic in which a transaction has not ended. */
-export async function hangingPartitions(
-  consumer: Consumer,
-  topic: string,
-): Promise<readonly { readonly topic: string; readonly partition: number }[]> {
+export async function hangingPartitions(consumer: Consumer, topic: string): Promise<readonly Hanging[]> {
   const ends = async (isolationLevel: number) =>
     (await consumer.listOffsets({ topics: [topic], timestamp: LATEST, isolationLevel })).get(topic) ?? [];
   const stable = await ends(FetchIsolationLevels.READ_COMMITTED);
   const all = await ends(FetchIsolationLevels.READ_UNCOMMITTED);
-  return all.flatMap((end, partition) => (end > (stable[partition] ?? 0n) ? [{ topic, partition }] : []));
+  return all.flatMap((end, partition) => {
+    const offset = stable[partition] ?? 0n;
+    return end > offset ? [{ topic, partition, offset }] : [];
+  });
 }
 
 /** By partition; the latest is before a transaction that is open. */

@@ -42,7 +42,29 @@ export async function fetchCommitted(
   from: ReadonlyMap<number, bigint>,
   waitMs: number,
 ): Promise<Fetched> {
-  const answers = await repeated(consumer, () => askLeaders(consumer, topic, from, waitMs));
+  return await fetchRecords(consumer, topic, from, waitMs, FetchIsolationLevels.READ_COMMITTED);
+}
+
+/** The first record from an offset on, of whatever transaction; undefined if there is none. */
+export async function fetchAnyRecord(
+  consumer: Consumer,
+  topic: string,
+  { partition, offset }: { readonly partition: number; readonly offset: bigint },
+  waitMs: number,
+): Promise<CommittedRecord | undefined> {
+  const from = new Map([[partition, offset]]);
+  const level = FetchIsolationLevels.READ_UNCOMMITTED;
+  return (await fetchRecords(consumer, topic, from, waitMs, level)).records[0];
+}
+
+async function fetchRecords(
+  consumer: Consumer,
+  topic: string,
+  from: ReadonlyMap<number, bigint>,
+  waitMs: number,
+  isolationLevel: number,
+): Promise<Fetched> {
+  const answers = await repeated(consumer, () => askLeaders(consumer, topic, from, waitMs, isolationLevel));
   const records: CommittedRecord[] = [];
   const next = new Map<number, bigint>();
   for (const { partitionIndex: partition, ...answer } of answers
@@ -53,7 +75,7 @@ export async function fetchCommitted(
     if (last === undefined) continue;
     next.set(partition, lastOffset(last) + 1n);
     const first = from.get(partition) ?? 0n;
-    for (const batch of withoutAborted(batches, answer.abortedTransactions))
+    for (const batch of withoutAborted(batches, answer.abortedTransactions ?? []))
       for (const record of batch.records) {
         const offset = batch.firstOffset + BigInt(record.offsetDelta);
         if (offset >= first) records.push({ partition, offset, ...contentOf(record) });
@@ -69,6 +91,7 @@ async function askLeaders(
   topic: string,
   from: ReadonlyMap<number, bigint>,
   waitMs: number,
+  isolationLevel: number,
 ): Promise<readonly fetchV17.FetchResponse[]> {
   const { brokers, topics } = await consumer.metadata({ topics: [topic] });
   const { id: topicId, partitions = [] } = topics.get(topic) ?? {};
@@ -88,7 +111,7 @@ async function askLeaders(
         waitMs,
         1,
         MOST_BYTES,
-        FetchIsolationLevels.READ_COMMITTED,
+        isolationLevel,
         0,
         0,
         [{ topicId, partitions: offsets.map(partitionToFetch) }],

@@ -1,4 +1,5 @@
 import type { Db } from 'mongodb';
+import type { FeedPlace } from '../../endpoint/endpoint.js';
 import { readFeed, skipLostPositions } from '../../log/feed/feed.js';
 import { feedGenerations } from '../../log/feed/generations.js';
 import type { LeasedTask } from '../../log/feed/leased-tasks.js';
@@ -6,7 +7,7 @@ import type { FeedTail } from '../../log/feed/tail.js';
 import { orderLog } from '../../order-log.js';
 import { placeIn } from '../subscription.js';
 import { kafkaProblem } from './connection.js';
-import { groups, recordOf } from './records.js';
+import { recordOf, type TextRecord } from './records.js';
 import { noteDone, noteFailed, notePlace, notePublished, publishingTask } from './rows.js';
 import { openSession, type Session } from './session.js';
 import { type KafkaSettings, topicsOf } from './settings.js';
@@ -20,7 +21,8 @@ export interface PublishingDeps {
   readonly system: () => Promise<string | undefined>;
 }
 
-const PAGE = 1_000;
+/** Events in one transaction at most. */
+const PAGE = 2_000;
 const LOOK_EVERY_MS = 10_000;
 
 /** The task that publishes the feed in a topic of Kafka. */
@@ -46,6 +48,15 @@ export function publishFeed(deps: PublishingDeps): LeasedTask {
   };
 }
 
+/** A page of the feed, as records, in the generation that was the current one when it was read. */
+interface Page {
+  readonly generation: number;
+  readonly after: number;
+  readonly records: readonly TextRecord[];
+  /** the position to continue after; further than the last record if events beyond it are lost */
+  readonly last: number;
+}
+
 async function publish(
   { db, tail, settings }: PublishingDeps,
   session: Session,
@@ -55,35 +66,33 @@ async function publish(
   const { events: topic } = topicsOf(settings);
   await notePlace(db, topic, session.checkpoint);
   let generations = await feedGenerations(orderLog, db);
+  const read = async (checkpoint: FeedPlace): Promise<Page> => {
+    for (;;) {
+      const { generation, position } = placeIn(generations, checkpoint);
+      const events = await readFeed(orderLog, db, position, PAGE);
+      const last = events.at(-1)?.position ?? (await skipLostPositions(orderLog, db, position));
+      // Asked after the events were read, so they are of this generation.
+      generations = await feedGenerations(orderLog, db);
+      if (generations.current.generation !== generation) continue;
+      const records = events.map((event) => recordOf(topic, event, generation));
+      return { generation, after: position, records, last };
+    }
+  };
+  let ahead: Promise<Page> | undefined;
   while (!signal.aborted) {
     heartbeat();
-    const { generation, position } = placeIn(generations, session.checkpoint);
-    const events = await readFeed(orderLog, db, position, PAGE);
-    const last = events.at(-1)?.position ?? (await skipLostPositions(orderLog, db, position));
-    // Asked after the events were read, so they are of this generation.
-    generations = await feedGenerations(orderLog, db);
-    if (generations.current.generation !== generation) continue;
-    const records = events.map((event) => ({
-      record: recordOf(topic, event, generation),
-      position: event.position,
-    }));
-    for (const group of groups(records)) {
-      if (signal.aborted) return;
-      const place = { generation, position: group.at(-1)?.position ?? last };
-      await session.publish(
-        group.map(({ record }) => record),
-        place,
-      );
-      await notePublished(db, topic, place, group.length);
-    }
-    if (events.length > 0) continue;
-    if (last > position) {
+    const { generation, after, records, last }: Page = await (ahead ?? read(session.checkpoint));
+    // After a full page there is more: it is read while this one is published.
+    ahead = records.length === PAGE ? read({ generation, position: last }) : undefined;
+    // Its failure shows when it is needed.
+    ahead?.catch(() => undefined);
+    if (last > after) {
       const place = { generation, position: last };
-      await session.publish([], place);
-      await notePublished(db, topic, place, 0);
+      await session.publish(records, place);
+      await notePublished(db, topic, place, records.length);
     } else {
       await noteDone(db, topic);
-      await tail.waitBeyond(position, signal, LOOK_EVERY_MS);
+      await tail.waitBeyond(after, signal, LOOK_EVERY_MS);
     }
   }
 }

@@ -11,29 +11,25 @@ export type TextRecord = MessageToProduce<string, string, string, string>;
  */
 export function recordOf(topic: string, event: PositionedEvent, generation: number): TextRecord {
   const { data, datacontenttype, ...attributes } = cloudEventOf(upcastIfKnown(event), generation, 'event');
-  const headers = Object.entries(attributes).map(([name, value]) => [`ce_${name}`, String(value)] as const);
-  return {
-    topic,
-    key: event.orderId,
-    value: JSON.stringify(data),
-    headers: new Map([['content-type', datacontenttype], ...headers]),
-  };
+  const headers = new Map([['content-type', datacontenttype as string]]);
+  for (const [name, value] of Object.entries(attributes)) headers.set(`ce_${name}`, String(value));
+  return { topic, key: event.orderId, value: JSON.stringify(data), headers };
 }
 
 /**
  * Groups records so that none of the groups is too large for a broker, whose default limit is a
  * megabyte; a larger record is a group of its own.
  */
-export function* groups<R extends { readonly record: TextRecord }>(records: readonly R[]): Generator<R[]> {
-  let group: R[] = [];
+export function* groups(records: readonly TextRecord[]): Generator<TextRecord[]> {
+  let group: TextRecord[] = [];
   let bytes = 0;
-  for (const one of records) {
-    const size = Buffer.byteLength(one.record.value ?? '') + HEADERS_BYTES;
+  for (const record of records) {
+    const size = Buffer.byteLength(record.value ?? '') + HEADERS_BYTES;
     if (group.length > 0 && bytes + size > MOST_BYTES) {
       yield group;
       [group, bytes] = [[], 0];
     }
-    group.push(one);
+    group.push(record);
     bytes += size;
   }
   if (group.length > 0) yield group;

@@ -1,17 +1,17 @@
 import { Consumer, stringSerializers } from '@platformatic/kafka';
 import type { FeedPlace } from '../../endpoint/endpoint.js';
-import { firstGeneration } from '../../log/feed/generations.js';
 import { withTimeout } from '../../outages/timeout.js';
 import {
+  beforeFirst,
   type Checkpoint,
   checkpointText,
   hangingPartitions,
   hasRecords,
-  isBeyond,
   readCheckpoint,
+  wasCommitted,
 } from './checkpoint.js';
 import { clientOptions, closeClient, ensureTopics, withClient } from './connection.js';
-import type { TextRecord } from './records.js';
+import { groups, type TextRecord } from './records.js';
 import { type KafkaSettings, topicsOf } from './settings.js';
 import { TransactionalProducer } from './transactional-producer.js';
 
@@ -43,8 +43,6 @@ const PUBLISH_WITHIN_MS = 20_000;
 const END_WITHIN_MS = 1_000;
 /** A transaction that is left open for so long is aborted by Kafka. */
 const TRANSACTION_MS = 30_000;
-/** Before the first event. */
-const nothing = { generation: firstGeneration.generation, position: 0 };
 /** Kafka's "none": its client would otherwise ask for producer 0. */
 const anyProducer = { producerId: -1n, producerEpoch: -1 };
 
@@ -121,7 +119,7 @@ class OpenSession implements Session {
       (async () => {
         const transaction = this.begun ?? (await this.producer.beginTransaction(anyProducer));
         this.begun = undefined;
-        await transaction.send({ messages: [...records, noted] });
+        for (const messages of groups([noted, ...records])) await transaction.send({ messages });
         await this.checkTopic();
         await transaction.commit();
       })(),
@@ -145,8 +143,7 @@ class OpenSession implements Session {
 /**
  * A broker that dies while it ends a transaction may come back without the marks that end it in the
  * partitions, or in some of them (seen with Kafka 4.4). The next mark of this producer would then
- * commit its records. So they are ended here as the others were: committed if the checkpoint is, or
- * records beyond it are; otherwise none can be seen, and they are aborted.
+ * commit its records. So they are ended here as the others were.
  *
  * @param begun a transaction of this producer, which has nothing yet
  * @returns one that has nothing yet
@@ -162,13 +159,12 @@ async function endHanging(
   const ofCheckpoints = await hangingPartitions(consumer, checkpoints);
   const hanging = [...ofEvents, ...ofCheckpoints];
   if (hanging.length === 0) return begun;
-  const last = (await readCheckpoint(consumer, checkpoints)) ?? nothing;
-  const isCommitted = ofCheckpoints.length === 0 || (await isBeyond(consumer, events, last));
+  const isCommitted = await wasCommitted(consumer, { events, checkpoints }, ofEvents);
   const metadata = await producer.metadata({ topics: [events, checkpoints], forceUpdate: true });
   const value = Buffer.alloc(0);
   await begun.addPartitions(
     metadata,
-    hanging.map((one) => ({ ...one, value })),
+    hanging.map(({ topic, partition }) => ({ topic, partition, value })),
   );
   await (isCommitted ? begun.commit() : begun.abort());
   return await producer.beginTransaction(anyProducer);
@@ -192,7 +188,7 @@ async function placeOf(
     throw new Error(
       `The topic ${events} has records, and ${checkpoints} does not say up to which position: delete both to publish the whole feed anew.`,
     );
-  return { checkpoint: { ...nothing, topicId, ...(system && { system }) }, isNew: true };
+  return { checkpoint: { ...beforeFirst, topicId, ...(system && { system }) }, isNew: true };
 }
 
 function ofSystem(found: Checkpoint, system: string | undefined, events: string): Checkpoint {
