@@ -201,12 +201,17 @@ const frameworkProblems: Readonly<Record<string, [status: number, code: string, 
     'unsupported_media_type',
     'Send JSON, as Content-Type: application/json.',
   ],
-  FST_ERR_CTP_INVALID_JSON_BODY: [400, 'invalid_json', 'The body is not valid JSON.'],
+  FST_ERR_CTP_INVALID_JSON_BODY: [
+    400,
+    'invalid_json',
+    'The body is not valid JSON, or has a member __proto__ or constructor.prototype.',
+  ],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
     400,
     'invalid_length',
     'The body is not as long as Content-Length says.',
   ],
+  FST_ERR_MAX_PARAM_LENGTH: [414, 'url_too_long', 'A part of the path is longer than 2,000 characters.'],
   FST_ERR_BAD_URL: [
     400,
     'invalid_url',

@@ -89,7 +89,9 @@ export async function createHttp(logger: Logger, limits: HttpLimits = {}): Promi
     genReqId: correlationId,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'correlationId' }),
     clientErrorHandler: answerUnreadable(logger),
-    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
+    // Hooks do not run for these.
+    frameworkErrors: (error, request, reply) =>
+      void sendProblem(error, request, reply.header('x-correlation-id', request.id)),
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   app.addSchema(Problem);

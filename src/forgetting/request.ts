@@ -10,8 +10,8 @@ import { type Forgetting, forgetWorkflow, forgetWorkflowId, type OpenOrders } fr
 export type ForgetRequest = Omit<Forgetting, 'id' | 'requestedAt'>;
 
 export type Requested =
-  /** it has begun, or is done: its row says how far it is */
-  | { readonly kind: 'accepted'; readonly row: ForgettingRow }
+  /** it has begun, or is done: its row says how far it is; `replayed`: this command began it before */
+  | { readonly kind: 'accepted'; readonly row: ForgettingRow; readonly replayed?: true }
   /** the customer has open orders, and they are not to be waited for */
   | { readonly kind: 'open'; readonly open: OpenOrders }
   | { readonly kind: 'unknown_customer' }
@@ -32,7 +32,7 @@ export async function requestForgetting(stores: Stores, asked: ForgetRequest): P
   const id = createHash('sha256').update(commandId).digest('hex').slice(0, 32);
   const known = await forgettings(db).findOne({ _id: id }, committed);
   if (known !== null && known.hash !== hash) return { kind: 'key_reused' };
-  if (known !== null && known.status !== 'refused') return { kind: 'accepted', row: known };
+  if (known !== null && known.status !== 'refused') return { kind: 'accepted', row: known, replayed: true };
   if (!(await hasOrders(stores, customerId))) return { kind: 'unknown_customer' };
   if (!whenFinished) {
     const open = await openOrders(stores, customerId);

@@ -185,10 +185,12 @@ test(
     const key = randomUUID();
     const reply = await forget(customerId, { lawfulBasis: 'GDPR Art. 17' }, { 'idempotency-key': key });
     expect(reply).toMatchObject({ status: 200, body: { status: 'forgotten', customerId } });
+    expect(reply.headers).not.toHaveProperty('idempotent-replayed');
     expect(
       await forget(customerId, { lawfulBasis: 'GDPR Art. 17' }, { 'idempotency-key': key }),
     ).toMatchObject({
       status: 200,
+      headers: { 'idempotent-replayed': 'true' },
       body: { jws: reply.body.jws },
     });
     expect(await api.get(`/v1/customers/${customerId}/forget`)).toMatchObject({

@@ -79,6 +79,7 @@ export function registerPersonCommands(app: Http, { db, forgetPerson }: PersonCo
       if (waitSeconds > 0) request.leave();
       const row = await settled(db, requested.row, waitSeconds * 1_000);
       if (row.status === 'refused') throw openOrdersProblem(row.open);
+      if (requested.replayed) reply.header('idempotent-replayed', 'true');
       return await reply.code(row.status === 'forgotten' ? 200 : 202).send(forgettingAnswer(row));
     },
   );

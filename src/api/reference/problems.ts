@@ -47,8 +47,8 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     remedy: 'Send `Content-Type: application/json`.',
   },
   invalid_json: {
-    cause: 'The body is not valid JSON in UTF-8.',
-    remedy: 'Print the body with a JSON library, not by hand.',
+    cause: 'The body is not valid JSON in UTF-8, or has a member `__proto__` or `constructor.prototype`.',
+    remedy: 'Print the body with a JSON library, not by hand; no schema has such members.',
   },
   invalid_utf8: {
     cause: 'The body is not encoded in UTF-8.',
@@ -59,6 +59,10 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     remedy: 'Leave the header to your HTTP library.',
   },
   body_too_large: { cause: 'The body is larger than 1 MiB.', remedy: 'Send less in one request.' },
+  url_too_long: {
+    cause: 'A part of the path is longer than 2,000 characters. No id is longer than 64.',
+    remedy: 'Check how the path is put together.',
+  },
   bad_request: { cause: 'HTTP itself does not allow this request.', remedy: 'Read `detail`.' },
   invalid_request: {
     cause: 'A member, a parameter or a header does not have the form that its schema asks for.',

@@ -6,6 +6,8 @@ import { type EffectOf, type OutcomeOf, orderOf } from '../../order/effects.js';
 import type { PaymentFact } from '../../order/commands.js';
 import { later } from '../../order/time.js';
 import { asStored, committed, durable } from '../../log/journal/durability.js';
+import { readJournal } from '../../log/journal/journal.js';
+import { orderLog } from '../../order-log.js';
 import type { Known } from '../port.js';
 import type { Balance, PaymentProvider, PaymentType } from './payments.js';
 import {
@@ -238,13 +240,34 @@ async function capture(
   session: ClientSession,
 ): Promise<Answer<'capture'>> {
   const { key, amount } = request;
-  const entry = await findAuthorization(db, request.authorizationId, session);
+  const found = await findAuthorization(db, request.authorizationId, session);
+  const entry = await settledByWebhook(db, found, session);
   const { _id, authorization: current } = entry;
   if (current.captures?.includes(key)) return captureOf(key, current);
   const refusal = refuseCapture(entry, request, now) ?? (await declineFirst(db, entry, request, session));
   if (refusal !== undefined) return { outcome: refusal };
   await ledger(db).updateOne({ _id }, { $inc: { 'authorization.captured': amount } }, { session });
   return captureOf(key, current);
+}
+
+/**
+ * The authorization; no longer pending if the order's journal says that it was authorized. A signed
+ * webhook may have said so: its sender plays the provider, and does not know this ledger.
+ */
+async function settledByWebhook(
+  db: Db,
+  entry: AuthorizationEntry,
+  session: ClientSession,
+): Promise<AuthorizationEntry> {
+  const { _id, authorization: current } = entry;
+  if (current.status !== 'pending') return entry;
+  for (const event of await readJournal(orderLog, db, orderOf(_id))) {
+    if (event.type !== 'PaymentAuthorized' || event.data.authorizationId !== current.id) continue;
+    const settled = { status: 'authorized', expiresAt: event.data.expiresAt } as const;
+    await setStatus(db, { _id }, settled, session);
+    return { ...entry, authorization: { ...current, ...settled } };
+  }
+  return entry;
 }
 
 function refuseCapture(

@@ -352,6 +352,7 @@ describe('what cannot be read as a request is answered with', () => {
   );
 
   test.each([
+    [414, 'url_too_long', `GET /v1/orders/${'x'.repeat(5_000)} HTTP/1.1\r\n${lastHeaders}`],
     [431, 'headers_too_large', `GET / HTTP/1.1\r\nhost: x\r\nx-much: ${'x'.repeat(17 * 1024)}\r\n\r\n`],
     [400, 'malformed_request', 'what is this\r\n\r\n'],
     [400, 'malformed_request', 'POST /v1/orders HTTP/1.1\r\nhost: x\r\ncontent-length: many\r\n\r\n'],

@@ -45,6 +45,17 @@ describe('the payments webhook', () => {
     expect(types).not.toContain('CommandRejected');
   });
 
+  test('settles a payment that is captured then, though nothing else told the sandbox', async () => {
+    const { orderId, data } = await pendingOrder();
+    await deliver(api, 'payments', { type: 'payment.authorized', data });
+    await eventOf(orderId, 'OrderConfirmed');
+    const { body } = await api.post(`/v1/orders/${orderId}/shipments`);
+    const dispatch = `/v1/orders/${orderId}/shipments/${String(body.shipmentId)}/dispatch`;
+    await api.post(dispatch, { body: { carrier: 'DHL', trackingNumber: 'T-1' } });
+    await eventOf(orderId, 'PaymentCaptured');
+    expect(await typesOf(orderId)).not.toContain('CaptureDeclined');
+  });
+
   test('declines a pending payment', async () => {
     const { orderId, data } = await pendingOrder();
     const message = { type: 'payment.declined', data: { ...data, code: 'insufficient_funds' } };
