@@ -49,7 +49,8 @@ A server is embedded unless its address is set.
                            files that have these values
   WEBHOOKS_ALLOW_PRIVATE   on: webhooks go to private addresses too, and by http (off)
   KAFKA_BROKERS            host:port of brokers, by commas: events are published, and commands taken, by the role kafka (none)
-  KAFKA_PREFIX             begins the names of topics, of the group and of the transactional id (orders)
+  KAFKA_TOPIC              the topic of events, and the transactional id (orders.events)
+  KAFKA_COMMANDS_TOPIC     the topic of commands, and the consumer group (orders.commands)
   KAFKA_PARTITIONS         of a topic that is made (6)
   KAFKA_USERNAME, KAFKA_PASSWORD, KAFKA_PASSWORD_FILE
                            for SASL; set both

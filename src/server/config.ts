@@ -116,8 +116,10 @@ export interface Config {
   /** absent if no broker is given */
   readonly kafka?: {
     readonly brokers: readonly { readonly host: string; readonly port: number }[];
-    /** the names of topics, of the consumer group and of the transactional id begin with it */
-    readonly prefix: string;
+    /** of events; also the transactional id */
+    readonly topic: string;
+    /** also the consumer group */
+    readonly commandsTopic: string;
     /** of a topic that this project makes */
     readonly partitions: number;
     readonly tls?: {
@@ -431,7 +433,8 @@ function readRoles(env: Env): ReadonlySet<Role> {
 
 /** Of no use without brokers. */
 const KAFKA_NAMES = [
-  'KAFKA_PREFIX',
+  'KAFKA_TOPIC',
+  'KAFKA_COMMANDS_TOPIC',
   'KAFKA_PARTITIONS',
   'KAFKA_USERNAME',
   'KAFKA_PASSWORD',
@@ -455,8 +458,10 @@ function readKafka(env: Env, roles: ReadonlySet<Role>): Config['kafka'] {
     if (useless === undefined) return undefined;
     throw new ConfigError(`KAFKA_BROKERS is missing: ${useless} is of no use without it.`);
   }
-  const prefix = text(env, 'KAFKA_PREFIX', 'orders');
-  matching('KAFKA_PREFIX', prefix, /^[\w.-]{1,200}$/, 'letters, digits, ".", "_" and "-", at most 200');
+  const topic = topicIn(env, 'KAFKA_TOPIC', 'orders.events');
+  const commandsTopic = topicIn(env, 'KAFKA_COMMANDS_TOPIC', 'orders.commands');
+  if (topic === commandsTopic)
+    throw new ConfigError(`KAFKA_TOPIC and KAFKA_COMMANDS_TOPIC are both ${topic}: give each a topic.`);
   const partitions = integer(env, 'KAFKA_PARTITIONS', 6, 1, 1_000);
   const sasl = readSasl(env);
   const tls = readTls(env, 'KAFKA', sasl !== undefined);
@@ -468,7 +473,8 @@ function readKafka(env: Env, roles: ReadonlySet<Role>): Config['kafka'] {
   const { crt: cert, key } = tls?.clientCertPair ?? {};
   return {
     brokers,
-    prefix,
+    topic,
+    commandsTopic,
     partitions,
     ...(tls && {
       tls: {
@@ -479,6 +485,12 @@ function readKafka(env: Env, roles: ReadonlySet<Role>): Config['kafka'] {
     }),
     ...(sasl && { sasl }),
   };
+}
+
+function topicIn(env: Env, name: string, fallback: string): string {
+  const topic = text(env, name, fallback);
+  matching(name, topic, /^[\w.-]{1,200}$/, 'letters, digits, ".", "_" and "-", at most 200');
+  return topic;
 }
 
 function brokerOf(item: string): { readonly host: string; readonly port: number } | undefined {

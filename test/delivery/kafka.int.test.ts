@@ -236,7 +236,7 @@ test('the topic of another system is left alone, and its session goes on', async
   const settings = settingsOf(broker, 'theirs');
   const theirs = await openSession({ settings, system: 'theirs' });
   await theirs.publish([], { generation: 1, position: 1 });
-  await expect(openSession({ settings, system: 'ours' })).rejects.toThrow('set KAFKA_PREFIX');
+  await expect(openSession({ settings, system: 'ours' })).rejects.toThrow('set KAFKA_TOPIC');
   await theirs.publish([], { generation: 1, position: 2 });
   await theirs.close();
   const unknown = await openSession({ settings });

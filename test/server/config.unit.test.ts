@@ -300,7 +300,9 @@ describe('Kafka', () => {
   test.each([
     [{ KAFKA_BROKERS: 'a:0' }, 'KAFKA_BROKERS=a:0 cannot be used'],
     [{ KAFKA_BROKERS: 'a:99999' }, 'KAFKA_BROKERS=a:99999 cannot be used'],
-    [{ KAFKA_BROKERS: '', KAFKA_PREFIX: 'mine' }, 'KAFKA_BROKERS is missing: KAFKA_PREFIX'],
+    [{ KAFKA_BROKERS: '', KAFKA_TOPIC: 'mine' }, 'KAFKA_BROKERS is missing: KAFKA_TOPIC'],
+    [{ KAFKA_TOPIC: 'a b' }, 'KAFKA_TOPIC=a b cannot be used'],
+    [{ KAFKA_TOPIC: 'orders.commands' }, 'KAFKA_TOPIC and KAFKA_COMMANDS_TOPIC are both orders.commands'],
     [{ KAFKA_BROKERS: '', ROLES: 'kafka' }, 'KAFKA_BROKERS is missing: the role kafka'],
     [{ KAFKA_SASL_MECHANISM: 'PLAIN' }, 'KAFKA_USERNAME is missing'],
     [{ KAFKA_USERNAME: 'orders' }, 'KAFKA_PASSWORD is missing'],
@@ -316,7 +318,8 @@ describe('Kafka', () => {
         { host: 'one', port: 9092 },
         { host: 'two.example', port: 9093 },
       ],
-      prefix: 'orders',
+      topic: 'orders.events',
+      commandsTopic: 'orders.commands',
       partitions: 6,
     });
     expect(() => readConfig({ ROLES: 'kafka' })).toThrow('KAFKA_BROKERS is missing');

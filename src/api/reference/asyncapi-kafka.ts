@@ -5,7 +5,6 @@ import { optionalHeaders } from '../commands/kafka/command-headers.js';
 import { commands } from '../commands/table.js';
 import type { AsyncChannels } from './async-channels.js';
 
-const prefix = 'With KAFKA_PREFIX, its name begins otherwise.';
 const key = (description: string) => ({
   kafka: { key: Type.String({ description }), bindingVersion: '0.5.0' },
 });
@@ -44,19 +43,22 @@ export function kafkaChannels(events: readonly (readonly [type: string, message:
       kafkaEvents: {
         address: 'orders.events',
         title: 'The feed in Kafka',
-        description: `A record for each event, in a transaction with the checkpoint, keyed by order. ${prefix}`,
+        description:
+          'A record for each event, in a transaction with the checkpoint, keyed by order. KAFKA_TOPIC gives it another name.',
         messages: named(ofEvents),
       },
       kafkaCommands: {
         address: 'orders.commands',
         title: 'Commands from Kafka',
-        description: `The value is the body of the command, as over HTTP. ${prefix}`,
+        description:
+          'The value is the body of the command, as over HTTP. KAFKA_COMMANDS_TOPIC gives it another name.',
         messages: named(ofCommands),
       },
       kafkaRefused: {
         address: 'orders.commands.refused',
         title: 'Commands from Kafka that were refused',
-        description: `The key and the headers of the record, with the problem of the API. ${prefix}`,
+        description:
+          'The key and the headers of the record, with the problem of the API. It is named after the topic of commands.',
         messages: named([['refused', undefined]]),
       },
     },

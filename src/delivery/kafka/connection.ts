@@ -14,10 +14,10 @@ const CLOSE_WITHIN_MS = 1_500;
  */
 const MOST_RECORD_BYTES = 4 * 1_048_576;
 
-export function clientOptions({ brokers, prefix, tls, sasl }: KafkaSettings): BaseOptions {
+export function clientOptions({ brokers, tls, sasl }: KafkaSettings): BaseOptions {
   const { serverName, ...files } = tls ?? {};
   return {
-    clientId: prefix,
+    clientId: 'orders',
     bootstrapBrokers: brokers.map((broker) => ({ ...broker })),
     retries: RETRIES,
     retryDelay: RETRY_MS,

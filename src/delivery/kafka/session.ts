@@ -195,7 +195,7 @@ function ofSystem(found: Checkpoint, system: string | undefined, events: string)
   if (system === undefined) return found;
   if (found.system !== undefined && found.system !== system)
     throw new Error(
-      `The topic ${events} has the events of another system (${found.system}): set KAFKA_PREFIX to a name of this one's own (${system}).`,
+      `The topic ${events} has the events of another system (${found.system}): set KAFKA_TOPIC to one of this one's own (${system}).`,
     );
   return { ...found, system };
 }

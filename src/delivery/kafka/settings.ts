@@ -3,11 +3,11 @@ import type { Config } from '../../server/config.js';
 /** How Kafka is reached, and what is called how there. */
 export type KafkaSettings = NonNullable<Config['kafka']>;
 
-export function topicsOf({ prefix }: Pick<KafkaSettings, 'prefix'>) {
+export function topicsOf({ topic, commandsTopic }: Pick<KafkaSettings, 'topic' | 'commandsTopic'>) {
   return {
-    events: `${prefix}.events`,
-    checkpoints: `${prefix}.events.checkpoints`,
-    commands: `${prefix}.commands`,
-    refused: `${prefix}.commands.refused`,
+    events: topic,
+    checkpoints: `${topic}.checkpoints`,
+    commands: commandsTopic,
+    refused: `${commandsTopic}.refused`,
   };
 }

@@ -9,7 +9,8 @@ import type { Broker } from './broker.js';
 
 export function settingsOf({ address }: Pick<Broker, 'address'>, prefix = 'orders'): KafkaSettings {
   const [host = '', port] = address.split(':');
-  return { brokers: [{ host, port: Number(port) }], prefix, partitions: 3 };
+  const topics = { topic: `${prefix}.events`, commandsTopic: `${prefix}.commands` };
+  return { brokers: [{ host, port: Number(port) }], ...topics, partitions: 3 };
 }
 
 /** All records of a topic that are committed now, by partition and offset. */
