@@ -76,6 +76,17 @@ describe('an order', () => {
     expect(await page.evaluate(() => 'isTheSame' in globalThis)).toBe(true);
   });
 
+  test('is asked for once, together with its events', async () => {
+    const fresh = await context.newPage();
+    const asked: string[] = [];
+    fresh.on('request', (request) => asked.push(request.url().slice(server.address.length)));
+    await fresh.goto(`${server.address}/orders/told`);
+    await fresh.getByText('As it is').waitFor();
+    const ofOrder = asked.filter((path) => /^\/v1\/orders\/told(\/events.*)?$/.test(path));
+    expect(ofOrder).toEqual(['/v1/orders/told', '/v1/orders/told/events?after=0&limit=1000']);
+    await fresh.close();
+  });
+
   test('is seen as it was, with what changed, and with what was allowed then', async () => {
     await open('/orders/told');
     await shows('As it is');

@@ -37,9 +37,18 @@ export async function registerPage(app: Http, folder: string): Promise<void> {
       return await reply
         .type('text/html; charset=utf-8')
         .header('cache-control', 'no-store')
+        .header('link', preloads(request.params.orderId))
         .send(html.replace(PLACE, () => card));
     });
   });
+}
+
+/** What the script asks first (`src/web/order/follow.ts`), so that the browser asks it meanwhile. */
+function preloads(orderId: string): string {
+  const order = `/v1/orders/${encodeURIComponent(orderId)}`;
+  return [order, `${order}/events?after=0&limit=1000`]
+    .map((path) => `<${path}>; rel=preload; as=fetch; crossorigin`)
+    .join(', ');
 }
 
 /**
