@@ -1,8 +1,10 @@
+import { isIP } from 'node:net';
 import type { FastifyReply } from 'fastify';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import type { WebhookSecrets } from '../../access/webhook-secrets.js';
 import { deliveryAnswer } from '../../delivery/deliveries.js';
+import { isPublic } from '../../delivery/public-addresses.js';
 import { forgetEndpoint, replayFrom, retryDelivery, sendTest } from '../../delivery/requests.js';
 import type { Sender } from '../../delivery/sender.js';
 import type { Endpoint, EndpointSettings } from '../../endpoint/endpoint.js';
@@ -75,7 +77,7 @@ export function registerEndpoints(app: Http, { db, endpoints }: EndpointDeps): v
     async (request, reply) => {
       const { url, events, after, ...others } = request.body;
       const { allowHttp, gateway, secrets } = endpoints;
-      refuseUrl(url);
+      refuseUrl(url, allowHttp);
       const { generations, head } = await feedEnd(orderLog, db, answering);
       refuseBeyond(after, head);
       const meta = metaOf(request);
@@ -118,7 +120,7 @@ export function registerEndpoints(app: Http, { db, endpoints }: EndpointDeps): v
       const { endpointId } = request.params;
       const { events, enabled, ...others } = request.body;
       const { allowHttp, gateway } = endpoints;
-      if (others.url !== undefined) refuseUrl(others.url);
+      if (others.url !== undefined) refuseUrl(others.url, allowHttp);
       const changes: Partial<EndpointSettings> = { ...others, ...(events && { eventTypes: events }) };
       const meta = metaOf(request);
       const data = { ...changes, ...(allowHttp && { allowHttp }) };
@@ -283,12 +285,21 @@ function secretIdOf(endpointId: string, key: string): string {
   return `${endpointId}.${hashOf(key)}`;
 }
 
-/** The endpoint's own decision refuses what is not https. */
-function refuseUrl(url: string): void {
+/**
+ * Refuses what could never be delivered to. The endpoint's own decision refuses what is not https;
+ * a name is looked up for each delivery.
+ */
+function refuseUrl(url: string, allowPrivate: boolean): void {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (parsed !== undefined && parsed.username === '' && parsed.password === '') return;
-  const detail = 'is no absolute URL without user and password';
-  throw new HttpProblem(422, 'invalid_url', `url: ${detail}.`, {
+  if (parsed === undefined || parsed.username !== '' || parsed.password !== '')
+    throw invalidUrl('is no absolute URL without user and password');
+  const address = parsed.hostname.replace(/^\[(.*)\]$/, '$1');
+  if (!allowPrivate && isIP(address) !== 0 && !isPublic(address))
+    throw invalidUrl(`has ${address}, which is no public address. WEBHOOKS_ALLOW_PRIVATE=on allows it`);
+}
+
+function invalidUrl(detail: string): HttpProblem {
+  return new HttpProblem(422, 'invalid_url', `url: ${detail}.`, {
     errors: [{ pointer: '/url', in: 'body', detail }],
   });
 }

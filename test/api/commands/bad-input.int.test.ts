@@ -403,6 +403,17 @@ test('what nobody foresaw is a 500 that tells nothing, and is logged under the c
   await app.close();
 });
 
+test.each(['https://127.0.0.1/x', 'https://[::1]/x', 'https://10.1.2.3', 'https://0x7f.1'])(
+  'an endpoint of webhooks that could never be delivered to is refused: %s',
+  async (url) => {
+    const reply = await api.post('/v1/webhook-endpoints', { body: { url } });
+    expect(reply).toMatchObject({
+      status: 422,
+      body: { code: 'invalid_url', detail: expect.stringContaining('WEBHOOKS_ALLOW_PRIVATE=on') },
+    });
+  },
+);
+
 test('nothing of all this has started a workflow or written an event; what is right does', async () => {
   const id = randomUUID();
   expect((await api.post('/v1/orders', { body: orderBody({ id }) })).status).toBe(201);
