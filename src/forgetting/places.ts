@@ -90,7 +90,8 @@ export async function inspectPlaces({
     },
     {
       place: 'feed and event streams',
-      finding: 'they have no copy: they read the journal',
+      finding:
+        'they have no copy: they read the journal; a topic of Kafka has events as the feed does, sealed under the destroyed keys',
       checked: 'by construction',
       count: 0,
     },
@@ -252,6 +253,10 @@ function notReached(
     {
       what: 'the payment provider, carriers, and others that were given values',
       why: 'they are not part of this system: ask them',
+    },
+    {
+      what: 'records in Kafka that asked for commands, if there are any',
+      why: 'their producers wrote them in plain text, before anything was sealed: the brokers delete them after the retention of the topic of commands',
     },
     {
       what: 'receivers of webhooks and readers of the feed, and what receivers answer from now on',

@@ -206,7 +206,7 @@ export function readConfig(env: Env): Config {
   const isLocal =
     isLoopback(host) &&
     (temporalAddress === undefined || isLocalServer(temporalAddress)) &&
-    (mongodbUri === undefined || isLocalUri(mongodbUri)) &&
+    [mongodbUri, keysUri].every((uri) => uri === undefined || isLocalUri(uri)) &&
     (kafka?.brokers ?? []).every((broker) => isLoopback(broker.host));
   const sandbox = oneOf(env, 'SANDBOX', ['on', 'off'], isLocal ? 'on' : 'off') === 'on';
   const masterKeyFile = value(env, 'MASTER_KEY_FILE');

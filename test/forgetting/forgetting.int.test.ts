@@ -15,7 +15,7 @@ import { destroyBeforeUse, ensureTombstoneIndex } from '../../src/forgetting/tom
 import { journal, readJournal } from '../../src/log/journal/journal.js';
 import { resume } from '../../src/log/resume/resume.js';
 import { verify } from '../../src/log/proof/verify.js';
-import { projectionState } from '../../src/log/views/feeding/projection-state.js';
+import { projectionState, rollBack } from '../../src/log/views/feeding/projection-state.js';
 import { rebuildJournal } from '../../src/log/views/rebuilding/rebuild-journal.js';
 import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
 import { rebuild } from '../../src/log/views/rebuilding/rebuild.js';
@@ -167,6 +167,16 @@ test(
     await rebuild(orderLog, customers, rebuilding());
     await rebuild(orderLog, customers, rebuilding());
     for (const secret of secrets) expect(await readable(customerId, orderIds)).toContain(secret);
+    const { email } = order.customer;
+    const search = async () => {
+      const answers = await Promise.all(
+        [name, email].map((text) => api.get(`/v1/orders?q=${encodeURIComponent(text)}`)),
+      );
+      return answers.map(({ body }) => body.data.length);
+    };
+    const withWords = { _id: { $in: orderIds }, persons: { $exists: true } };
+    expect(await search()).toEqual([2, 2]);
+    expect(await orders(db).countDocuments(withWords)).toBe(2);
     const before = (await api.get(`/v1/orders/${completed}`)).body;
     const attempt = { endpointId: 'e-1', type: 'OrderCreated', at: new Date(), ms: 1 };
     const eventId = `${completed}:1`;
@@ -218,6 +228,12 @@ test(
     expect(await deliveryRows(db).findOne({ eventId: 'other:1' })).toHaveProperty('answer');
     expect(await waitingRows(db).findOne({ orderId: completed })).toMatchObject({ failure: 'HTTP 500' });
     expect(certificate.notReached.filter((one: { readonly orders?: unknown }) => one.orders)).toEqual([]);
+    expect(certificate.notReached.map(({ what }: { readonly what: string }) => what)).toEqual([
+      'backups of the key store',
+      'the payment provider, carriers, and others that were given values',
+      'records in Kafka that asked for commands, if there are any',
+      expect.stringMatching(/^receivers of webhooks/),
+    ]);
 
     // Nothing of the person is left to read or to find.
     const everything = async () => {
@@ -226,7 +242,11 @@ test(
       expect(text).not.toContain('rings twice');
     };
     await everything();
-    expect((await api.get(`/v1/orders?q=${encodeURIComponent(name)}`)).body.data).toEqual([]);
+    expect(await search()).toEqual([0, 0]);
+    expect(await orders(db).countDocuments(withWords)).toBe(0);
+    // Nor in the build that is kept for a roll-back.
+    expect(await rollBack(db, customers.name)).toBeDefined();
+    await everything();
     expect((await api.get(`/v1/orders/${ended}`)).body).toMatchObject({
       customer: { id: customerId, name: 'forgotten', email: 'forgotten' },
       shippingAddress: { street: 'forgotten', city: 'forgotten' },

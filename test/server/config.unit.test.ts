@@ -160,6 +160,7 @@ describe('the sandbox', () => {
       { TEMPORAL_ADDRESS: 'temporal.internal:7233' },
       { MONGODB_URI: 'mongodb://localhost,db2/' },
       { MONGODB_URI: 'mongodb+srv://localhost/' },
+      { KEYS_MONGODB_URI: 'mongodb://keys.internal/' },
     ])
       expect(readConfig({ ...reachable, HTTP_HOST: 'localhost', ...elsewhere }).sandbox).toBe(false);
     expect(() => readConfig({ SANDBOX: 'off' })).toThrow(/^CURSOR_SECRET is missing: .*SANDBOX=on/);
