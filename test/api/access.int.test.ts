@@ -58,6 +58,31 @@ describe('the table of routes', () => {
     expect(api.app.routeAccess.length).toBeGreaterThan(60);
   });
 
+  test('operations, keys, persons and stock need a scope of their own', () => {
+    const others: readonly string[] = ['ops', 'admin', 'persons:read', 'persons:erase', 'stock:write'];
+    const listed = api.app.routeAccess
+      .filter(({ access, method }) => others.includes(access) && method !== 'HEAD')
+      .map(({ method, url, access }) => `${access} ${method} ${url}`);
+    expect(listed.toSorted()).toEqual([
+      'admin GET /v1/keys',
+      'admin POST /v1/keys',
+      'admin POST /v1/keys/:keyId/revoke',
+      'ops GET /metrics',
+      'ops GET /v1/projections',
+      'ops GET /v1/projections/:name/parked',
+      'ops GET /v1/system',
+      'ops POST /v1/orders/:orderId/resume',
+      'ops POST /v1/projections/:name/parked/:orderId/retry',
+      'ops POST /v1/projections/:name/parked/:orderId/skip',
+      'ops POST /v1/projections/:name/rebuild',
+      'ops POST /v1/projections/:name/rollback',
+      'persons:erase GET /v1/customers/:customerId/forget',
+      'persons:erase POST /v1/customers/:customerId/forget',
+      'persons:read GET /v1/customers/:customerId/export',
+      'stock:write PUT /v1/stock/:sku',
+    ]);
+  });
+
   test('without a key each is 401, without its scope 403, and with it neither', async () => {
     for (const { method, url, access } of api.app.routeAccess) {
       if (access === 'open' || access === 'signed') continue;
