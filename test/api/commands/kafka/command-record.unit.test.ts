@@ -64,6 +64,11 @@ test.each([
   expect(() => commandIn('t', given)).toThrow(HttpProblem);
 });
 
+test('no command is on behalf of the system', () => {
+  const given = record({ command: 'ReleaseOrder', 'on-behalf-of': 'Payments' });
+  expect(() => commandIn('t', given)).toThrow('Payments is a name of the system');
+});
+
 test('headers that are not read may be anything', () => {
   const { command, meta } = commandIn(
     'orders.commands',
