@@ -178,12 +178,12 @@ test('a session that another one has replaced can publish nothing', async () => 
 test('a transaction that hangs was committed if its records are up to the last checkpoint', async () => {
   const settings = settingsOf(broker, 'hanging');
   const topics = topicsOf(settings);
-  const recordAt = (position: number) => ({
+  const recordAt = (position: number, generation = 1) => ({
     topic: topics.events,
     key: 'order',
     value: '{}',
     headers: new Map([
-      ['ce_generation', '1'],
+      ['ce_generation', String(generation)],
       ['ce_sequence', String(position)],
     ]),
   });
@@ -205,9 +205,19 @@ test('a transaction that hangs was committed if its records are up to the last c
     judged.push([hanging.length, await wasCommitted(consumer, topics, hanging)]);
     await transaction.abort();
   }
+  // Committed in one partition, and the checkpoint is of the generation before.
+  const begun = await producer.beginTransaction();
+  await begun.send({ messages: [recordAt(1, 2)] });
+  await begun.commit();
+  const transaction = await producer.beginTransaction();
+  await transaction.send({ messages: [recordAt(2, 2)] });
+  const hanging = await hangingPartitions(consumer, topics.events);
+  judged.push([hanging.length, await wasCommitted(consumer, topics, hanging)]);
+  await transaction.abort();
   await Promise.all([producer.close(), consumer.close()]);
   expect(judged).toEqual([
     [1, false],
+    [1, true],
     [1, true],
   ]);
 });

@@ -50,15 +50,15 @@ export async function wasCommitted(
 ): Promise<boolean> {
   const last = (await readCheckpoint(consumer, topics.checkpoints)) ?? beforeFirst;
   const record = first && (await fetchAnyRecord(consumer, topics.events, first, WAIT_MS));
-  if (record !== undefined) {
-    const { generation, position } = placeOf(record);
-    if (generation === last.generation && position <= last.position) return true;
-  }
-  return (await lastRecords(consumer, topics.events)).some((one) => {
-    if (one === undefined) return false;
-    const { generation, position } = placeOf(one);
-    return generation === last.generation && position > last.position;
-  });
+  if (record !== undefined && !isBeyond(placeOf(record), last)) return true;
+  const found = await lastRecords(consumer, topics.events);
+  return found.some((one) => one !== undefined && isBeyond(placeOf(one), last));
+}
+
+/** Places of a later generation are beyond all of an earlier one. */
+function isBeyond(one: FeedPlace, other: FeedPlace): boolean {
+  if (one.generation !== other.generation) return one.generation > other.generation;
+  return one.position > other.position;
 }
 
 function placeOf({ headers }: CommittedRecord): FeedPlace {
