@@ -40,9 +40,12 @@ export async function subscriptionOf(
   return { ...row, ...change };
 }
 
+/** The place before the first event. */
+export const beforeFirst: FeedPlace = { generation: firstGeneration.generation, position: 0 };
+
 /** Where the subscription of an endpoint begins. */
 export function beginOf({ after }: Endpoint): FeedPlace {
-  return after ?? { generation: firstGeneration.generation, position: 0 };
+  return after ?? beforeFirst;
 }
 
 /** The place in the current generation: what an older one has in common with it was delivered. */

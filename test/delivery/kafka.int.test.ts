@@ -197,23 +197,20 @@ test('a transaction that hangs was committed if its records are up to the last c
     transactionalId: 'another',
   });
   const consumer = new Consumer({ ...clientOptions(settings), groupId: 'test' });
-  const judged = [];
-  for (const position of [3, 2]) {
+  const judge = async (position: number, generation?: number) => {
     const transaction = await producer.beginTransaction();
-    await transaction.send({ messages: [recordAt(position)] });
+    await transaction.send({ messages: [recordAt(position, generation)] });
     const hanging = await hangingPartitions(consumer, topics.events);
-    judged.push([hanging.length, await wasCommitted(consumer, topics, hanging)]);
+    const isCommitted = await wasCommitted(consumer, topics, hanging);
     await transaction.abort();
-  }
+    return [hanging.length, isCommitted];
+  };
+  const judged = [await judge(3), await judge(2)];
   // Committed in one partition, and the checkpoint is of the generation before.
   const begun = await producer.beginTransaction();
   await begun.send({ messages: [recordAt(1, 2)] });
   await begun.commit();
-  const transaction = await producer.beginTransaction();
-  await transaction.send({ messages: [recordAt(2, 2)] });
-  const hanging = await hangingPartitions(consumer, topics.events);
-  judged.push([hanging.length, await wasCommitted(consumer, topics, hanging)]);
-  await transaction.abort();
+  judged.push(await judge(2, 2));
   await Promise.all([producer.close(), consumer.close()]);
   expect(judged).toEqual([
     [1, false],

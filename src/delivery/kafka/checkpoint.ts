@@ -1,6 +1,6 @@
 import { type Consumer, FetchIsolationLevels } from '@platformatic/kafka';
 import type { FeedPlace } from '../../endpoint/endpoint.js';
-import { firstGeneration } from '../../log/feed/generations.js';
+import { beforeFirst } from '../subscription.js';
 import { type CommittedRecord, fetchAnyRecord, fetchCommitted } from './committed-records.js';
 
 /** What is published: all events up to a place in the feed, in one topic. */
@@ -10,9 +10,6 @@ export interface Checkpoint extends FeedPlace {
   /** whose feed it is; absent if it was never known */
   readonly system?: string;
 }
-
-/** The place before the first event. */
-export const beforeFirst: FeedPlace = { generation: firstGeneration.generation, position: 0 };
 
 const EARLIEST = -2n;
 const LATEST = -1n;

@@ -51,9 +51,10 @@ export function publishFeed(deps: PublishingDeps): LeasedTask {
 /** A page of the feed, as records, in the generation that was the current one when it was read. */
 interface Page {
   readonly generation: number;
+  /** the position that the page begins after */
   readonly after: number;
   readonly records: readonly TextRecord[];
-  /** the position to continue after; further than the last record if events beyond it are lost */
+  /** the position to continue after: of the last record; without records, of the last lost event */
   readonly last: number;
 }
 

@@ -11,7 +11,7 @@ export type TextRecord = MessageToProduce<string, string, string, string>;
  */
 export function recordOf(topic: string, event: PositionedEvent, generation: number): TextRecord {
   const { data, datacontenttype, ...attributes } = cloudEventOf(upcastIfKnown(event), generation, 'event');
-  const headers = new Map([['content-type', datacontenttype as string]]);
+  const headers = new Map<string, string>([['content-type', datacontenttype]]);
   for (const [name, value] of Object.entries(attributes)) headers.set(`ce_${name}`, String(value));
   return { topic, key: event.orderId, value: JSON.stringify(data), headers };
 }

@@ -1,8 +1,8 @@
 import { Consumer, stringSerializers } from '@platformatic/kafka';
 import type { FeedPlace } from '../../endpoint/endpoint.js';
 import { withTimeout } from '../../outages/timeout.js';
+import { beforeFirst } from '../subscription.js';
 import {
-  beforeFirst,
   type Checkpoint,
   checkpointText,
   hangingPartitions,
