@@ -90,7 +90,12 @@ function judged(
   { percentile }: Series,
   goal?: Goal,
 ): Judged {
-  const [p50, p95, p99] = [percentile(0.5), percentile(0.95), percentile(0.99)];
+  const at = (share: number) => {
+    const time = percentile(share);
+    // Nothing was timed by itself.
+    return Number.isNaN(time) ? null : time;
+  };
+  const [p50, p95, p99] = [at(0.5), at(0.95), at(0.99)];
   const result = { name, value, unit, baseline, ratio: value / baseline, p50, p95, p99 };
   return { result, ...(goal && { goal }) };
 }
