@@ -1,7 +1,8 @@
 /**
- * `node test/schemathesis.mjs <schemathesis> [<seed>]`: whether the API answers as its OpenAPI says, whatever
- * is sent: no status 500 or above, but for what `schemathesis.toml` names, and no status, content type,
- * header or body that is not described. Starts a system of its own on free ports, with authentication on, and tries keys of each kind.
+ * `node test/schemathesis.mjs <schemathesis> [<seed>]`: whether the API answers as its OpenAPI says,
+ * whatever is sent: no status 500 or above, but for what `schemathesis.toml` names, and no status,
+ * content type, header or body that is not described. Starts a system of its own on free ports, with
+ * authentication on, and tries keys of each kind.
  */
 import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';

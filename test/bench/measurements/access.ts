@@ -33,8 +33,8 @@ export const access: Measurement = {
 type Headers = Readonly<Record<string, string>>;
 
 /**
- * The CPU of the API for `POST` → 201, one order at a time. It varies more than a key costs, which
- * `seal` measures.
+ * The CPU of the API for `POST` → 201, one order at a time. It varies by more than a key
+ * costs, so `seal` measures what a key costs.
  */
 async function accepted(
   bench: Bench,

@@ -23,8 +23,8 @@ const PAGE = 1_000;
 
 /**
  * The feed, from MongoDB to a topic, in transactions with their checkpoints; against a bare producer that sends as many
- * records, a thousand at a time. These are the feed's first thousand, made before, each time: a process that held them all
- * would collect garbage for both.
+ * records, a thousand at a time. It sends the first thousand again and again, which are made before: if the process held all
+ * records, its garbage collection would slow down both sides.
  */
 export const kafkaOut: Measurement = {
   name: 'kafka.out',
