@@ -1,12 +1,13 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
-import { isReserved, isSystemName } from '../access/actors.js';
+import { isReserved } from '../access/actors.js';
 import type { Authenticate } from '../access/authenticate.js';
 import type { Principal } from '../access/principal.js';
 import { AccessUnavailable, NotAuthenticated } from '../access/refusals.js';
 import { type Scope, scopes } from '../access/scopes.js';
 import { isOwnPage, isSafe } from './edge/origins.js';
 import type { CountRefused } from './edge/rates.js';
-import { HttpProblem, problem } from './problem.js';
+import { refuseSystemName } from './on-behalf-of.js';
+import { HttpProblem, problem, refusedHeader } from './problem.js';
 import { isKey } from './schemas.js';
 import type { Http } from './server.js';
 import { keyInCookie } from './session.js';
@@ -230,17 +231,8 @@ function forWhom({ headers }: FastifyRequest, principal: Principal): Principal {
   if (!principal.scopes.has('act-as')) throw scopeMissing('act-as');
   if (typeof name !== 'string' || !isKey(name))
     throw refusedHeader('on-behalf-of', 'invalid_request', 'must be 1 to 200 visible ASCII characters');
-  if (isSystemName(name)) {
-    const detail = 'is a name of the system, which acts for nobody: name a person or a client';
-    throw refusedHeader('on-behalf-of', 'actor_reserved', detail);
-  }
+  refuseSystemName(name);
   return { ...principal, onBehalfOf: name };
-}
-
-function refusedHeader(name: string, code: string, detail: string): HttpProblem {
-  return new HttpProblem(400, code, `header ${name}: ${detail}.`, {
-    errors: [{ pointer: `/${name}`, in: 'header', detail }],
-  });
 }
 
 /** RFC 6750, 3.1: a request without credentials gets no error code in the challenge. */

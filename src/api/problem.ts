@@ -54,6 +54,13 @@ export class HttpProblem extends Error {
   }
 }
 
+/** A request or a record is refused because of one of its headers. */
+export function refusedHeader(name: string, code: string, detail: string): HttpProblem {
+  return new HttpProblem(400, code, `header ${name}: ${detail}.`, {
+    errors: [{ pointer: `/${name}`, in: 'header', detail }],
+  });
+}
+
 export const Problem = Type.Object(
   {
     type: Type.String({ description: 'a URN that ends with the code' }),

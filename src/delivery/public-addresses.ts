@@ -83,6 +83,15 @@ export const lookupPublic: LookupFunction = (hostname, options, callback) => {
 /** @throws NotPublic for what `lookupPublic` does not see: another scheme, or an address as the host */
 export function refusePrivate({ protocol, hostname }: URL): void {
   if (protocol !== 'https:') throw new NotPublic('it is not https');
+  const address = privateAddressIn(hostname);
+  if (address !== undefined) throw new NotPublic(`${address} is no public address`);
+}
+
+/**
+ * The address, if a URL's host name is one and it is not public; undefined for a name, which has to
+ * be looked up.
+ */
+export function privateAddressIn(hostname: string): string | undefined {
   const host = hostname.replace(/^\[(.*)\]$/, '$1');
-  if (isIP(host) !== 0 && !isPublic(host)) throw new NotPublic(`${host} is no public address`);
+  return isIP(host) !== 0 && !isPublic(host) ? host : undefined;
 }

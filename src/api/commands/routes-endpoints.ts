@@ -1,10 +1,9 @@
-import { isIP } from 'node:net';
 import type { FastifyReply } from 'fastify';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import type { WebhookSecrets } from '../../access/webhook-secrets.js';
 import { deliveryAnswer } from '../../delivery/deliveries.js';
-import { isPublic } from '../../delivery/public-addresses.js';
+import { privateAddressIn } from '../../delivery/public-addresses.js';
 import { forgetEndpoint, replayFrom, retryDelivery, sendTest } from '../../delivery/requests.js';
 import type { Sender } from '../../delivery/sender.js';
 import type { Endpoint, EndpointSettings } from '../../endpoint/endpoint.js';
@@ -286,15 +285,17 @@ function secretIdOf(endpointId: string, key: string): string {
 }
 
 /**
- * Refuses what could never be delivered to. The endpoint's own decision refuses what is not https;
- * a name is looked up for each delivery.
+ * Refuses a URL to which nothing can ever be delivered. Two checks come later: the endpoint decides
+ * whether the scheme is allowed, and each delivery looks the host's name up.
+ *
+ * @throws HttpProblem 422
  */
 function refuseUrl(url: string, allowPrivate: boolean): void {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed === undefined || parsed.username !== '' || parsed.password !== '')
     throw invalidUrl('is no absolute URL without user and password');
-  const address = parsed.hostname.replace(/^\[(.*)\]$/, '$1');
-  if (!allowPrivate && isIP(address) !== 0 && !isPublic(address))
+  const address = privateAddressIn(parsed.hostname);
+  if (!allowPrivate && address !== undefined)
     throw invalidUrl(`has ${address}, which is no public address. WEBHOOKS_ALLOW_PRIVATE=on allows it`);
 }
 

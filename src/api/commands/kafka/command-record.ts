@@ -1,7 +1,7 @@
 import { Type, type TSchema } from 'typebox';
-import { isSystemName } from '../../../access/actors.js';
 import type { CommittedRecord } from '../../../delivery/kafka/committed-records.js';
 import { type CommandType, type FollowUpCommand, partOf } from '../../../order/commands.js';
+import { refuseSystemName } from '../../on-behalf-of.js';
 import { HttpProblem } from '../../problem.js';
 import { Id, isKey, versionIn } from '../../schemas.js';
 import { validatorCompiler } from '../../validation.js';
@@ -60,12 +60,7 @@ export function commandIn(topic: string, record: CommittedRecord): AskedCommand 
   const actor = `kafka:${topic}`;
   const expectedVersion = versionIn(headers['if-match'] ?? '*');
   const onBehalfOf = headers['on-behalf-of'];
-  if (onBehalfOf !== undefined && isSystemName(onBehalfOf))
-    throw new HttpProblem(
-      400,
-      'actor_reserved',
-      `header on-behalf-of: ${onBehalfOf} is a name of the system, which acts for nobody: name a person or a client.`,
-    );
+  if (onBehalfOf !== undefined) refuseSystemName(onBehalfOf);
   const traceId = traceIdOf(record.headers.get('traceparent')?.toString('latin1'));
   const meta: CommandMeta = {
     issuer: actor,
