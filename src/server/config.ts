@@ -337,7 +337,11 @@ function mongodb(env: Env, name: string): string | undefined {
     /^mongodb(\+srv)?:\/\/\S+$/,
     'mongodb://… or mongodb+srv://…',
   );
-  if (uri !== undefined) keepConnectionString(uri);
+  if (uri === undefined) return undefined;
+  keepConnectionString(uri);
+  const options = new URLSearchParams(uri.split('?')[1]);
+  for (const option of ['tlsCAFile', 'tlsCertificateKeyFile', 'tlsCRLFile'])
+    readable(`${name}: ${option}`, options.get(option) ?? undefined);
   return uri;
 }
 
@@ -572,7 +576,10 @@ function readTls(env: Env, of: 'TEMPORAL' | 'KAFKA', onByDefault: boolean): Temp
 }
 
 function file(env: Env, name: string): Buffer | undefined {
-  const path = value(env, name);
+  return readable(name, value(env, name));
+}
+
+function readable(name: string, path: string | undefined): Buffer | undefined {
   if (path === undefined) return undefined;
   try {
     return readFileSync(path);
