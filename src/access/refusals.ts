@@ -4,7 +4,7 @@ export class NotAuthenticated extends Error {
   /** `unauthenticated` if the request has none */
   readonly code: 'unauthenticated' | 'invalid_key' | 'invalid_token';
 
-  /** @param message for a person: what is wrong, and what to do */
+  /** @param message what is wrong, and what to do */
   constructor(code: NotAuthenticated['code'], message: string) {
     super(message);
     this.code = code;

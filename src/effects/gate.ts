@@ -3,14 +3,17 @@ import type { Limits } from './port.js';
 import { DeadlineExceeded, withTimeout } from '../outages/timeout.js';
 import { messageOf } from '../outages/message-of.js';
 
-/** The call was not made: others are under way. It is made later. */
+/** The call was not made, because too many others are in flight. It is retried later. */
 export class ProviderBusy extends Error {
   override readonly name = 'ProviderBusy';
 }
 
-/** How long a call may wait in line. With a call's time-out, less than a step has. */
+/**
+ * How long a call may wait in the queue. This and a call's timeout together are shorter than a
+ * step's timeout.
+ */
 const longestWaitMs = 1_000;
-/** So many effects fail one after the other before the provider gets a pause. */
+/** How many effects have to fail in a row before calls to the provider are paused. */
 const failuresBeforePause = 5;
 const pauseMs = 5_000;
 const maxFailed = 1_000;
@@ -18,7 +21,7 @@ const maxFailed = 1_000;
 /** Lets calls to one provider through. */
 export interface Gate {
   /**
-   * Makes a call, in its turn and within the time-out.
+   * Makes a call when a place is free, and waits for its answer until the timeout.
    *
    * @param key of the effect
    * @throws ProviderBusy if the call was not made
@@ -28,13 +31,15 @@ export interface Gate {
 }
 
 /**
- * A gate with a provider's limits. Another provider's calls, and steps that only record, do not
- * notice it: a call waits in line for a second at most, and as many wait as are under way. After
- * that `ProviderBusy` makes room, and the step is retried.
+ * A gate with a provider's limits. It does not slow calls to other providers, or steps that only
+ * record: a call waits in the queue for a second at most, and the queue is no longer than the
+ * number of calls in flight. Otherwise it throws `ProviderBusy`, which frees the activity's slot,
+ * and the step is retried.
  *
- * The circuit breaker delays and never decides. After five effects in a row have failed, for five
- * seconds only one call is made at a time, and none of an effect that has failed. So a provider
- * that is down is not flooded, and an order whose own calls fail does not delay its neighbours.
+ * The circuit breaker delays calls and never decides an outcome. After five effects in a row have
+ * failed, for five seconds only one call is made at a time, and none for an effect that has failed.
+ * So a provider that is down is not flooded, and an order whose own calls fail does not delay other
+ * orders.
  *
  * @param name of the provider, for messages
  */
@@ -44,11 +49,11 @@ export function createGate(name: string, { concurrency, perSecond, timeoutMs }: 
   let nextStart = 0;
   const failed = new Set<string>();
   let pausedUntil = 0;
-  /** whether a call is under way that was let through in a pause */
+  /** whether a trial call, made during a pause, is in flight */
   let isTrying = false;
   let lastProblem = '';
 
-  /** @returns whether it is a trial, in a pause */
+  /** @returns whether the call is a trial during a pause */
   function admit(key: string): boolean {
     if (Date.now() >= pausedUntil) return false;
     if (isTrying || failed.has(key))
@@ -77,7 +82,7 @@ export function createGate(name: string, { concurrency, perSecond, timeoutMs }: 
 
   function leave(): void {
     const next = line.shift();
-    // The place is handed over, so `running` stays.
+    // The next call takes over the place, so `running` does not change.
     if (next === undefined) running -= 1;
     else next();
   }
@@ -95,7 +100,7 @@ export function createGate(name: string, { concurrency, perSecond, timeoutMs }: 
   async function timed<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const aborting = new AbortController();
     try {
-      // Wrapped, since a module's function may also throw before it returns a promise.
+      // Wrapped in a promise, because a module's function may throw before it returns one.
       return await withTimeout(timeoutMs, (async () => await work(aborting.signal))());
     } finally {
       aborting.abort();

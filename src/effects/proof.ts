@@ -34,8 +34,8 @@ interface AskedProviders {
 }
 
 /**
- * Proves the stock and the payments of orders. What built-in providers have is read as a whole; a
- * provider of one's own is asked for the key of each effect.
+ * Proves the stock and the payments of orders. Built-in providers are read as a whole; a custom
+ * provider is asked for the key of each effect.
  */
 function proofOfEffects(asked: AskedProviders): OutsideProof {
   const { providers } = asked;
@@ -51,8 +51,8 @@ function proofOfEffects(asked: AskedProviders): OutsideProof {
 /**
  * `verify` for orders, their stock and their payments.
  *
- * @param verified `providers`: as the workers have them; by default, those that are built in.
- *   `askUntil`: how long providers of one's own are asked; the rest is `unanswered`
+ * @param verified `providers`: as the workers have them; by default, the built-in ones. `askUntil`:
+ *   until when custom providers are asked; effects after that are reported as `unanswered`
  */
 export async function verifyOrders(
   { providers = {}, askUntil = Infinity, ...verified }: Omit<Verified, 'outside'> & Partial<AskedProviders>,
@@ -81,7 +81,7 @@ const askInventory = 'compare with the inventory, and correct by hand what it ha
 /**
  * Compares the effects that an order's log proves with the stock's movements and the sandbox
  * provider's ledger, key by key. Orders in progress cause no false alarm: movements and entries are
- * read first, and the log read afterwards has their effects as owed or settled; what is missing is
+ * read before the log, so the log has their effects as owed or settled; what seems to be missing is
  * looked up once more.
  */
 async function compareOutside(
@@ -160,7 +160,7 @@ function ownProviderOf(effect: Effect, { payments, inventory }: Providers) {
   return movesGoods(effect) ? inventory : payments;
 }
 
-/** Compares effects with what providers of one's own say about their keys. */
+/** Compares effects with a custom provider's answers about their keys. */
 async function compareWithOwn(
   orderId: string,
   settled: readonly SettledEffect[],
@@ -193,11 +193,11 @@ async function compareWithOwn(
   return found;
 }
 
-/** An answer, as an entry of the sandbox's ledger has it. */
+/** Converts an outcome to an answer in the format of the sandbox's ledger. */
 function asEntry(outcome: Outcome): Answered {
   return {
     outcome,
-    // The webhook may have said later that the customer declined.
+    // A later webhook may have reported that the customer declined.
     ...('authorizationId' in outcome && {
       authorization: {
         id: outcome.authorizationId,

@@ -1,7 +1,8 @@
 /**
- * The process under test: it loads a provider and calls it as it is told. It is killed at any time.
+ * The process under test: it loads a provider and makes the calls that its parent requests. The
+ * parent may kill it at any time.
  *
- * Arguments: the kind of the provider, and its path, or the name of what is built in.
+ * Arguments: the kind of the provider, and its path or the name of a built-in one.
  */
 import process from 'node:process';
 import { messageOf } from '../../outages/message-of.js';

@@ -5,11 +5,11 @@ import { messageOf } from '../../outages/message-of.js';
 import type { PaymentProvider } from './payments.js';
 
 /**
- * Gives a provider the payment method in plain text, which is sealed up to here. If its key was
- * destroyed, the payment is declined: nobody has the method any more.
+ * Wraps a provider so that it gets the payment method in plain text; until this call, the method is
+ * sealed. If its key was destroyed, the method cannot be read, and the payment is declined.
  *
- * Errors of the provider are kept by Temporal and shown to people. So they have the method hidden,
- * and no `cause`.
+ * Temporal stores the provider's errors and the Web UI shows them, so the method is removed from
+ * their text, and they have no `cause`.
  */
 export function openingMethods(keys: Pick<KeyStore, 'opening'>, provider: PaymentProvider): PaymentProvider {
   return {
