@@ -49,7 +49,7 @@ import { logs } from '../src/logs.js';
 export interface RunningApi extends RunningRole {
   /** `http://host:port` */
   readonly address: string;
-  /** of operations, if they have a port of their own */
+  /** of the operations API, if it has a separate port */
   readonly opsAddress?: string;
 }
 
@@ -59,8 +59,8 @@ export interface ApiContext extends RoleContext {
 }
 
 /**
- * Serves the roles that have an HTTP API. Temporal and MongoDB may be away at any time, also at the
- * start.
+ * Serves the roles that have an HTTP API. Temporal and MongoDB may be unavailable at any time, also
+ * at the start.
  */
 export async function startApi(context: ApiContext): Promise<RunningApi> {
   const app = await buildApi(context);
@@ -77,7 +77,7 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
   };
 }
 
-/** Limits that tests may change. */
+/** Limits that tests may override. */
 export interface ApiLimits
   extends
     Omit<HttpLimits, 'admission' | 'authenticate' | 'edge' | 'isSplit'>,
@@ -197,8 +197,8 @@ function edgeOf({ http, edge }: Config): Edge {
 }
 
 /**
- * A key is used for a second without asking the store, and a start is waited for for ten seconds.
- * See `Forgetting`.
+ * The sum of a second in which a key is used without asking the store, ten seconds in which an
+ * order may start, and a reserve. See `Forgetting`.
  */
 const KEY_IN_USE_MS = 15_000;
 
@@ -211,7 +211,7 @@ async function authenticateBy({ auth }: Config, db: Db): Promise<Authenticate | 
   return createAuthenticate(keys, openTokens(auth.tokens));
 }
 
-/** How long the new run of a resumed order is waited for. */
+/** How long to wait for the new run of a resumed order. */
 const RESUMED_WITHIN_MS = 3_000;
 const CHECK_WITHIN_MS = 1_000;
 const LAG_LIMIT_MS = 30_000;
@@ -323,7 +323,7 @@ function dependencyOnKafka(db: Db, settings: NonNullable<Config['kafka']>): Depe
   };
 }
 
-/** If Temporal is away, the dependency `temporal` reports it. */
+/** If Temporal is unavailable, the dependency `temporal` reports it. */
 function unknown(error: unknown): undefined {
   if (!isTemporalOutage(error)) throw error;
 }

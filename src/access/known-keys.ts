@@ -14,7 +14,8 @@ export interface KnownKeys {
    * The client that has the key.
    *
    * @throws NotAuthenticated if the key is unknown, revoked or expired
-   * @throws AccessUnavailable if MongoDB is away, and this process has not seen the key before
+   * @throws AccessUnavailable if MongoDB is unavailable, and this process has not seen the key
+   *   before
    */
   check(key: string): Promise<Principal>;
 }
@@ -27,7 +28,7 @@ export interface KnownKeysOptions {
    * this time
    */
   readonly staleMs?: number;
-  /** how long after its last reading a key still works while MongoDB is away */
+  /** how long after its last reading a key still works while MongoDB is unavailable */
   readonly keptMs?: number;
   /** how often the last use of a key is written */
   readonly usedEveryMs?: number;

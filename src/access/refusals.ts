@@ -11,7 +11,7 @@ export class NotAuthenticated extends Error {
   }
 }
 
-/** Credentials cannot be checked now: MongoDB, or the issuer of tokens, is away. */
+/** Credentials cannot be checked now: MongoDB, or the issuer of tokens, is unavailable. */
 export class AccessUnavailable extends Error {
   override readonly name = 'AccessUnavailable';
 }

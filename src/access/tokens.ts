@@ -19,8 +19,8 @@ export interface Tokens {
    * The user of the token.
    *
    * @throws NotAuthenticated if the token is not valid
-   * @throws AccessUnavailable if the issuer is away, and the token is signed with a key that this
-   *   process has not seen before
+   * @throws AccessUnavailable if the issuer is unavailable, and the token is signed with a key that
+   *   this process has not seen before
    */
   check(token: string): Promise<Principal>;
 }
@@ -28,7 +28,7 @@ export interface Tokens {
 export interface TokensOptions {
   /** older signing keys are loaded again in the background, while the request continues */
   readonly freshMs?: number;
-  /** how long signing keys are used while the issuer is away */
+  /** how long signing keys are used while the issuer is unavailable */
   readonly keptMs?: number;
   /** minimum time between two attempts to load them */
   readonly restMs?: number;

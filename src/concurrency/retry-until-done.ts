@@ -1,13 +1,13 @@
 import { pause } from './pause.js';
 
 export interface Retrying {
-  /** ends it */
+  /** stops the retries */
   readonly signal: AbortSignal;
   /** before the second attempt; twice as long before each further one */
   readonly pauseMs: number;
   /** by default, each pause is `pauseMs` */
   readonly longestPauseMs?: number;
-  /** told of each attempt */
+  /** called after each attempt */
   readonly health?: { failed(error: unknown): void; worked(): void };
 }
 

@@ -42,7 +42,7 @@ export interface DeliveringDeps {
   readonly secrets: WebhookSecrets;
   readonly sender: Sender;
   readonly patience: Patience;
-  /** Tells the endpoint's workflow, durably. Never fails. */
+  /** Sends the command to disable the endpoint to its workflow. Never fails. */
   readonly disable: (endpoint: Endpoint, reason: string) => Promise<void>;
   /** the time from which an endpoint with a rate may be sent the next event, in ms */
   readonly nextSlots: Map<string, number>;
@@ -50,18 +50,22 @@ export interface DeliveringDeps {
 }
 
 const PAGE = 100;
-/** Orders that are delivered at the same time. */
+/** Maximum number of orders that are delivered at the same time. */
 const CONCURRENCY = 8;
-/** While so many orders wait, no further events are read. */
+/** Maximum number of waiting orders; from then on, no further events are read. */
 const MOST_WAITING = 100;
-/** An endpoint that is being disabled is left alone for so long. */
+/** How long nothing is sent to an endpoint that is being disabled. */
 const DISABLING_MS = 60_000;
-/** When an event is looked at again that waits for a parked one; a retry of that sends it at once. */
+/**
+ * How long an event that follows a parked one waits before it is checked again. A retry of the
+ * parked one sends it at once.
+ */
 const BEHIND_PARKED_MS = 3_600_000;
 
 /**
- * Delivers what is due to an endpoint: first what waits, then the feed to its end. At least once,
- * and in order within each order, whatever is killed: the checkpoint moves after the answers.
+ * Delivers everything that is due to an endpoint: first its waiting events, then the feed to its
+ * end. Delivery is at least once, and in order within each order, whichever process is killed: the
+ * checkpoint moves after the answers.
  */
 export async function deliverDue(
   deps: DeliveringDeps,
@@ -77,7 +81,7 @@ export async function deliverDue(
 /** `later`: it was not sent, or this process ends. */
 type Outcome = 'delivered' | 'later' | { readonly failure: string; readonly retryAfterMs: number };
 
-/** One pass over what is due. */
+/** One delivery pass over an endpoint. */
 class Delivering {
   private readonly deps: DeliveringDeps;
   private readonly endpoint: Endpoint;
@@ -102,7 +106,8 @@ class Delivering {
   }
 
   async run(): Promise<void> {
-    // An endpoint may only seem to be down, by events that it refuses: a further one shows it.
+    // An endpoint may seem to be down only because it refuses certain events. Another event shows
+    // whether it is.
     if (isDown(this.health) && (await this.mayReadOn())) await this.deliverPage();
     if (this.maySend() && (await this.isCurrent())) await this.deliverWaiting();
     while (this.maySend() && (await this.mayReadOn())) {
@@ -114,7 +119,7 @@ class Delivering {
     return !this.deps.signal.aborted && !this.isDisabled && !isResting(this.health, Date.now());
   }
 
-  /** Not if the endpoint was changed meanwhile, or the feed has another generation. */
+  /** False if the endpoint was changed meanwhile, or the feed has another generation. */
   private async isCurrent(): Promise<boolean> {
     const { db } = this.deps;
     const { orderId: _id, version } = this.endpoint;
@@ -130,7 +135,7 @@ class Delivering {
     if (!(await this.isCurrent())) return false;
     const { orderId: endpointId } = this.endpoint;
     const rows = waitingRows(this.deps.db);
-    // What waits for a person holds the feed up no more.
+    // Orders with a parked event wait for an operator, so they do not count towards the limit.
     const parked = await rows.distinct('orderId', { endpointId, parkedAt: { $exists: true } }, committed);
     const others = { endpointId, nextTryAt: { $exists: true }, orderId: { $nin: parked } };
     const waiting = await rows.distinct('orderId', others, committed);
@@ -149,7 +154,7 @@ class Delivering {
     await this.note({});
   }
 
-  /** Delivers what waits of an order, the earliest first, until one fails. */
+  /** Delivers an order's waiting events, the earliest first, until one fails. */
   private async deliverOrder(orderId: string): Promise<void> {
     const { db } = this.deps;
     const rows = waitingRows(db);
@@ -171,7 +176,7 @@ class Delivering {
       if (outcome !== 'delivered') {
         const later = this.afterFailure(outcome, attempts + 1, failingSince);
         const isParked = later.parkedAt !== undefined;
-        // Not if a person asked for a retry meanwhile.
+        // `nextTryAt` guards the update: an operator may have asked for a retry meanwhile.
         await rows.updateOne(
           { _id, nextTryAt },
           { $set: later, ...(isParked && { $unset: { nextTryAt: 1 } }) },
@@ -199,7 +204,10 @@ class Delivering {
     return await this.send({ ...eventOf(stored), position: stored.position ?? position }, orderAfter);
   }
 
-  /** @returns false at the end of this generation of the feed, or if the checkpoint was moved meanwhile */
+  /**
+   * @returns false at the end of this generation of the feed, or if the checkpoint was moved
+   *   meanwhile
+   */
   private async deliverPage(): Promise<boolean> {
     const { db, tail } = this.deps;
     const { generation, position } = this.subscription;
@@ -229,7 +237,7 @@ class Delivering {
     return ofType.filter(({ orderId }) => chosen.has(orderId));
   }
 
-  /** @returns those that have to wait */
+  /** @returns the events that have to wait */
   private async deliverEvents(events: readonly PositionedEvent[]): Promise<readonly WaitingRow[]> {
     if (events.length === 0) return [];
     const byOrder = new Map<string, PositionedEvent[]>();
@@ -300,14 +308,14 @@ class Delivering {
     try {
       if (payload === 'order') order = await orderAfter(version);
     } catch (error) {
-      // Such as an order with an event of a later version of the code: only it waits.
+      // For example, the order has an event of a later version of the code. Only this order waits.
       return { failure: `the order cannot be read: ${messageOf(error)}`, retryAfterMs: 0 };
     }
     const message = cloudEventOf(upcastIfKnown(event), generation, payload, order);
     const sent = await postSigned(sender, { endpointId, url, secrets: this.secrets }, message);
     const now = Date.now();
     const isDelivered = isAcknowledged(sent);
-    // This process ends, and has broken the connection itself.
+    // The process is stopping and has closed the connection itself.
     if (signal.aborted && !isDelivered) return 'later';
     this.attempts.push(deliveryRow({ endpointId }, { id: message.id, type, position }, sent));
     if (isDelivered) {
@@ -315,7 +323,7 @@ class Delivering {
       this.health = succeeded(now);
       return 'delivered';
     }
-    // The endpoint's log has no text of others: what a log has stays.
+    // An event log is never erased, so the receiver's text does not enter the endpoint's.
     const { answer: _, ...withoutAnswer } = sent;
     const { status, retryAfterMs = 0 } = sent;
     this.health = failed(this.health, now, patience, status === 429 || status === 503 ? retryAfterMs : 0);
@@ -327,7 +335,7 @@ class Delivering {
     return { failure: failureOf(sent), retryAfterMs };
   }
 
-  /** Waits for the endpoint's rate. False if nothing may be sent now. */
+  /** Waits until the endpoint's rate allows the next request. False if nothing may be sent now. */
   private async slot(): Promise<boolean> {
     const { perSecond, orderId } = this.endpoint;
     const { nextSlots, signal } = this.deps;
@@ -346,7 +354,7 @@ class Delivering {
     await this.deps.disable(this.endpoint, reason);
   }
 
-  /** An endpoint that seems to be down gets one at a time. */
+  /** Delivers several orders at a time, or one at a time while the endpoint seems to be down. */
   private async eachOrder(
     orderIds: readonly string[],
     deliver: (orderId: string) => Promise<void>,
@@ -356,7 +364,7 @@ class Delivering {
       for (const orderId of queue) await deliver(orderId);
     };
     const workers = Array.from({ length: isDown(this.health) ? 1 : CONCURRENCY }, work);
-    // All end before one's failure is told, so that none works beside the next pass.
+    // Wait for all workers before throwing a failure, so that none of them overlaps the next pass.
     await Promise.allSettled(workers);
     await Promise.all(workers);
   }
@@ -364,7 +372,7 @@ class Delivering {
   /**
    * Stores the attempts and the health, and moves the checkpoint.
    *
-   * @returns false if the checkpoint was moved by somebody else, such as a replay
+   * @returns false if the checkpoint was moved meanwhile, for example by a replay
    */
   private async note(moved: { readonly position?: number }): Promise<boolean> {
     const { db } = this.deps;

@@ -1,4 +1,4 @@
-/** How an endpoint has answered of late. Times are ISO-8601 UTC. */
+/** How an endpoint has answered recently. Times are ISO-8601 UTC. */
 export interface Health {
   /** attempts in a row that failed, whatever their orders */
   readonly failures: number;
@@ -9,12 +9,15 @@ export interface Health {
   readonly restUntil?: string;
 }
 
-/** How long failures are waited out. Tests have shorter times. */
+/** Delays between attempts, and when to give up. Tests use shorter times. */
 export interface Patience {
   /** after the first failure; it doubles with each further one */
   readonly firstRetryMs: number;
   readonly longestRetryMs: number;
-  /** then an event is parked, and an endpoint without any success is disabled, if it was tried often */
+  /**
+   * after this long, an event is parked, and an endpoint without a successful delivery is disabled,
+   * if it was tried often
+   */
   readonly giveUpAfterMs: number;
 }
 
@@ -26,7 +29,7 @@ export const patience: Patience = {
 
 export const healthy: Health = { failures: 0 };
 
-/** From so many failures in a row, the endpoint itself is taken to be down. */
+/** After this many failures in a row, the endpoint itself counts as down. */
 export const DOWN_AFTER = 10;
 const LONGEST_REST_MS = 10 * 60_000;
 
@@ -43,9 +46,7 @@ export function succeeded(now: number): Health {
   return { failures: 0, lastSuccessAt: new Date(now).toISOString() };
 }
 
-/**
- * @param restMs for how long the receiver asked to be left alone (`Retry-After`)
- */
+/** @param restMs for how long the receiver asked to be left alone (`Retry-After`) */
 export function failed(health: Health, now: number, { firstRetryMs }: Patience, restMs = 0): Health {
   const failures = health.failures + 1;
   const downMs =
@@ -59,14 +60,15 @@ export function failed(health: Health, now: number, { firstRetryMs }: Patience, 
   };
 }
 
-/** When an event that has failed so often is tried again, in ms from now. */
+/** When an event with this many failed attempts is tried again, in ms from now. */
 export function retryInMs(attempts: number, { firstRetryMs, longestRetryMs }: Patience): number {
   return Math.min(longestRetryMs, firstRetryMs * 2 ** (attempts - 1));
 }
 
 /**
- * Whether it has failed for so long that it is given up. It must have been tried often as well:
- * nothing is delivered in an outage of our own, which is no failure of the receiver.
+ * Whether an event or endpoint is given up: it has failed for `giveUpAfterMs`, in at least
+ * `DOWN_AFTER` attempts. The time alone does not suffice, because nothing is delivered while our
+ * own system is down.
  */
 export function isGivenUp(
   failures: number,

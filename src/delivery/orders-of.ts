@@ -8,7 +8,7 @@ import type { Order } from '../order/order.js';
 import { upcastIfKnown } from '../order/upcasters.js';
 import { orderLog } from '../order-log.js';
 
-/** The ids of the orders, among these, whose events the endpoint gets. */
+/** Returns the ids of those orders whose events the endpoint gets. */
 export async function ordersFor(
   db: Db,
   { customers, tags }: Pick<Endpoint, 'customers' | 'tags'>,
@@ -32,10 +32,10 @@ export async function ordersFor(
 export type OrderAfter = (version: number) => Promise<object | undefined>;
 
 /**
- * Folds an order forward, so that each event of its log is read once while the versions asked for
+ * Folds an order forward, so that each event of its log is read once if the requested versions
  * ascend.
  *
- * @param last the last version that will be asked for, if it is known: then the log is read at once
+ * @param last the last version that will be requested, if known: then the log is read at once
  */
 export function foldOrder(db: Db, orderId: string, last = 0): OrderAfter {
   let order: Order | undefined;

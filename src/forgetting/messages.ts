@@ -6,7 +6,10 @@ export function forgetWorkflowId(customerId: string, taskQueue: string): string 
   return `forget-${customerId}@${taskQueue}`;
 }
 
-/** A request to forget a person: what starts the workflow. It names nobody, because it stays. */
+/**
+ * A request to forget a person: the argument of the workflow. It is kept, so it does not name the
+ * person.
+ */
 export interface Forgetting {
   /** of this forgetting; it follows from the command */
   readonly id: string;
@@ -14,19 +17,21 @@ export interface Forgetting {
   readonly reason: string;
   /** such as `GDPR Art. 17` */
   readonly lawfulBasis?: string;
-  /** wait until each of the person's orders is finished; otherwise an open one ends the forgetting */
+  /**
+   * wait until each of the person's orders is finished; otherwise an open one ends the forgetting
+   */
   readonly whenFinished: boolean;
   readonly commandId: string;
   /** of the command's body */
   readonly hash: string;
   readonly correlationId: string;
   readonly actor: string;
-  /** for whom the actor did it; absent if for itself */
+  /** on whose behalf the actor did it; absent if on its own */
   readonly onBehalfOf?: string;
   /** ISO-8601 UTC */
   readonly requestedAt: string;
   /**
-   * how long a process may go on to use a key that was taken out of use, until its last order has
+   * how long after a key was taken out of use a process may still use it: until its last order has
    * started
    */
   readonly keyInUseMs: number;
@@ -55,7 +60,7 @@ export interface ForgettingActivities {
     readonly forgetting: Forgetting;
     readonly keys?: readonly string[];
   }): Promise<OpenOrders>;
-  /** Notes how far the forgetting is, for those who ask. */
+  /** Stores the status of the forgetting, which the API shows. */
   noteForgetting(noted: {
     readonly forgetting: Forgetting;
     readonly status: 'waiting' | 'refused';

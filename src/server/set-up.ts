@@ -30,7 +30,7 @@ export interface SetUpOptions {
   readonly logger: Logger;
   /** Each creates the missing indexes of one view or ledger. */
   readonly indexes: readonly ((db: Db) => Promise<unknown>)[];
-  /** Compares both servers, after each is set up. */
+  /** Compares MongoDB with Temporal, once both are set up. */
   readonly recognize: (stores: {
     readonly client: Client;
     readonly db: Db;
@@ -41,8 +41,8 @@ export interface SetUpOptions {
 
 /**
  * Prepares both servers for the roles: search attributes, retention (of the embedded server only)
- * and indexes. Idempotent. Resolves when all is done, however long a server is away, or when it is
- * aborted.
+ * and indexes. Idempotent. Resolves when all is done, however long a server is unavailable, or when
+ * it is aborted.
  */
 export async function setUp({
   config,

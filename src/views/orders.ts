@@ -50,7 +50,7 @@ export const onlyShown = { ...viewAndConcerns, owedSince: 0, pendingSince: 0, un
 /** A projection to the `OrderView` of an `OrderDocument`. */
 export const onlyView = { ...onlyShown, stopped: 0 } as const;
 
-/** Each ends with `_id`, so that lists have a total order, and a cursor names one place. */
+/** Each ends with `_id`, so that lists have a total order, and a cursor identifies one place. */
 export const orderIndexes: readonly IndexDescription[] = [
   { key: { createdAt: 1, _id: 1 } },
   { key: { updatedAt: 1, _id: 1 } },
@@ -128,7 +128,11 @@ export function withoutCommands(
   };
 }
 
-/** The words that an order's sealed persons are found by. @throws MongoError if the key store is away */
+/**
+ * The search words of an order's sealed persons.
+ *
+ * @throws MongoError if the key store is unavailable
+ */
 async function wordsOfPersons(db: Db, order: Order): Promise<Pick<OrderDocument, 'persons'>> {
   const words = hasSealedPersons(order) ? await personWords(keysOfDatabase(db), order) : [];
   return words.length === 0 ? {} : { persons: words };

@@ -22,8 +22,8 @@ import { SystemKeys, systemKeyRows } from './system-keys.js';
 export interface KeyStore {
   /**
    * The key that seals new values of this customer. A new customer gets one of the spare keys of
-   * this process. If the store is away and none is left, the key is kept on this machine (see
-   * `KeptKeys`).
+   * this process. If the store is unavailable and none is left, the key is kept on this machine
+   * (see `KeptKeys`).
    */
   sealingKey(customerId: string): Promise<CustomerKey>;
   /**
@@ -31,7 +31,7 @@ export interface KeyStore {
    *
    * @param of the customer of the order that names the key. If the key is no customer's yet,
    *   because it was given out while the store was away, it becomes the key of this one.
-   * @throws MongoError or DeadlineExceeded if the store is away and the key is unknown here
+   * @throws MongoError or DeadlineExceeded if the store is unavailable and the key is unknown here
    */
   opening(keyId: string, of?: string): Promise<Buffer | 'destroyed' | 'unknown'>;
   /**

@@ -17,8 +17,8 @@ export interface OrderChangeListener {
 
 export interface OrderChanges {
   /**
-   * True if all changes up to a moment ago were reported. False while the stream is away, lagging
-   * or silent, and for a moment after nobody has asked for a while.
+   * True if all changes up to a moment ago were reported. False while the stream is closed, lagging
+   * or silent, and for a moment after a time without calls of this function.
    */
   isLive(): boolean;
   stop(): Promise<void>;
@@ -27,8 +27,8 @@ export interface OrderChanges {
 /** How often the server answers if nothing changes. */
 const ANSWER_EVERY_MS = 500;
 /**
- * The same while nobody asks whether the stream is live. Less than the silence after which the driver
- * gives a socket up.
+ * The same interval while `isLive` is not called. It is shorter than the silence after which the
+ * driver closes a socket.
  */
 const ANSWER_UNASKED_MS = 2_000;
 const UNASKED_AFTER_MS = 10_000;
@@ -56,7 +56,8 @@ const pipeline = [
  * Reports every change of the `orders` view, whichever process made it, until stopped. A stream
  * that ends is opened again.
  *
- * @param liveForMs how long an answer of the server proves that nothing was missed; 1.5 s by default
+ * @param liveForMs how long an answer of the server proves that nothing was missed; 1.5 s by
+ *   default
  */
 export function followOrders(db: Db, listener: OrderChangeListener, liveForMs = LIVE_FOR_MS): OrderChanges {
   const stopping = new AbortController();
@@ -66,7 +67,7 @@ export function followOrders(db: Db, listener: OrderChangeListener, liveForMs = 
 
   async function keepFollowing(): Promise<void> {
     while (!stopping.signal.aborted) {
-      // MongoDB is away, or the stream ended because the collection was dropped.
+      // MongoDB is unavailable, or the stream ended because the collection was dropped.
       await follow().catch(() => undefined);
       upToDateAt = Number.NEGATIVE_INFINITY;
       await pause(OPEN_AGAIN_MS, stopping.signal);
