@@ -1,9 +1,10 @@
 import { addKey } from '../../../src/access/keys.js';
+import type { Scope } from '../../../src/access/scopes.js';
 import type { RoleProcess } from '../../support/role-process.js';
-import { accept } from '../data/order-over-http.js';
+import { accept, confirm } from '../data/order-over-http.js';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { askFor, type HttpConnection } from '../harness/http-connection.js';
-import { interleave, inTurns, percentileOf, rate } from '../harness/interleave.js';
+import { block, interleave, inTurns, percentileOf, rate } from '../harness/interleave.js';
 import { type Judged, single } from '../harness/result.js';
 import { cpuOf } from '../harness/usage.js';
 
@@ -21,16 +22,21 @@ export const access: Measurement = {
     // Requests are counted, and never too many.
     const env = { ROLES: 'write,read', AUTH: 'on', RATE_LIMIT: '1000000000' };
     const guarded = await bench.beside(env);
-    const { key } = await addKey(bench.db, { client: 'bench', scopes: ['orders:read', 'orders:write'] });
-    const headers = { authorization: `Bearer ${key}` };
+    const headers = await keyWith(bench, ['orders:read', 'orders:write']);
     return [
       ...(await accepted(bench, open, guarded, headers)),
       ...(await hot(bench, open, guarded, headers)),
+      await hotPersons(bench, guarded),
     ];
   },
 };
 
 type Headers = Readonly<Record<string, string>>;
+
+async function keyWith(bench: Bench, scopes: readonly Scope[]): Promise<Headers> {
+  const { key } = await addKey(bench.db, { client: 'bench', scopes });
+  return { authorization: `Bearer ${key}` };
+}
 
 /**
  * The CPU of the API for `POST` → 201, one order at a time. It varies by more than a key
@@ -67,9 +73,7 @@ async function hot(
   const without = await bench.connect(open.address, connections);
   const bare = await bench.connect(await bench.bareApi(), connections);
   const orderIds = bench.dataset().orderIds.slice(0, hotOrders);
-  const path = () => `/v1/orders/${orderIds[Math.floor(Math.random() * orderIds.length)]}`;
-  const ms = bench.pick(4_000, 500);
-  const ask = (all: readonly HttpConnection[]) => () => askFor({ connections: all, ms, path });
+  const ask = readsOf(bench, orderIds);
   const blocks = bench.pick(5, 2);
   const product = ask(withKey);
   return [
@@ -85,4 +89,29 @@ async function hot(
       { of: 'ratio', is: '≥', limit: 2 },
     ),
   ];
+}
+
+/** The same of a hundred orders that were created over HTTP, whose persons are opened for the client. */
+async function hotPersons(bench: Bench, guarded: RoleProcess): Promise<Judged> {
+  const headers = await keyWith(bench, ['orders:read', 'orders:write', 'persons:read']);
+  const withKey = await bench.connect(guarded.address, connections, headers);
+  const bare = await bench.connect(await bench.bareApi(), connections);
+  bench.note('creating orders');
+  const orderIds: string[] = [];
+  await block(hotOrders, connections, async (lane) => {
+    orderIds.push(await confirm(withKey[lane] ?? withKey[0]));
+  });
+  const { body } = await withKey[0].get(`/v1/orders/${orderIds[0]}`);
+  if (!body.includes('Ada Example')) throw new Error(`The person is not open: ${body.toString()}`);
+  const ask = readsOf(bench, orderIds);
+  const sides = { product: ask(withKey), baseline: ask(bare) };
+  const reads = await interleave(sides, bench.pick(5, 2), bench.note);
+  const goal = { of: 'ratio', is: '≥', limit: 2 } as const;
+  return rate('access.get.hot.persons', 'requests/s', reads, goal);
+}
+
+function readsOf(bench: Bench, orderIds: readonly string[]) {
+  const path = () => `/v1/orders/${orderIds[Math.floor(Math.random() * orderIds.length)]}`;
+  const ms = bench.pick(4_000, 500);
+  return (all: readonly HttpConnection[]) => () => askFor({ connections: all, ms, path });
 }
