@@ -1,7 +1,7 @@
 import { addKey } from '../../../src/access/keys.js';
 import type { Scope } from '../../../src/access/scopes.js';
 import type { RoleProcess } from '../../support/role-process.js';
-import { accept, confirm } from '../data/order-over-http.js';
+import { accept, untilConfirmed } from '../data/order-over-http.js';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { askFor, type HttpConnection } from '../harness/http-connection.js';
 import { block, interleave, inTurns, percentileOf, rate } from '../harness/interleave.js';
@@ -99,7 +99,10 @@ async function hotPersons(bench: Bench, guarded: RoleProcess): Promise<Judged> {
   bench.note('creating orders');
   const orderIds: string[] = [];
   await block(hotOrders, connections, async (lane) => {
-    orderIds.push(await confirm(withKey[lane] ?? withKey[0]));
+    const api = withKey[lane] ?? withKey[0];
+    const orderId = await accept(api);
+    await untilConfirmed(api, orderId);
+    orderIds.push(orderId);
   });
   const { body } = await withKey[0].get(`/v1/orders/${orderIds[0]}`);
   if (!body.includes('Ada Example')) throw new Error(`The person is not open: ${body.toString()}`);
