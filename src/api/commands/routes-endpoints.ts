@@ -56,7 +56,17 @@ const root = '/v1/webhook-endpoints';
 const one = `${root}/:endpointId`;
 
 /** Endpoints: the receivers of webhooks. */
-export function registerEndpoints(app: Http, { db, endpoints }: EndpointDeps): void {
+export function registerEndpoints(app: Http, deps: EndpointDeps): void {
+  createRoute(app, deps);
+  changeRoute(app, deps);
+  deleteRoute(app, deps);
+  rotateSecretRoute(app, deps);
+  testRoute(app, deps);
+  replayRoute(app, deps);
+  retryRoute(app, deps);
+}
+
+function createRoute(app: Http, { db, endpoints }: EndpointDeps): void {
   app.post(
     root,
     {
@@ -100,7 +110,9 @@ export function registerEndpoints(app: Http, { db, endpoints }: EndpointDeps): v
         .send({ ...endpointAnswer(told.endpoint), secret });
     },
   );
+}
 
+function changeRoute(app: Http, { endpoints }: EndpointDeps): void {
   app.patch(
     one,
     {
@@ -139,7 +151,9 @@ export function registerEndpoints(app: Http, { db, endpoints }: EndpointDeps): v
       return await answered(reply, told);
     },
   );
+}
 
+function deleteRoute(app: Http, { db, endpoints }: EndpointDeps): void {
   app.delete(
     one,
     {
@@ -161,7 +175,9 @@ export function registerEndpoints(app: Http, { db, endpoints }: EndpointDeps): v
       return await answered(reply, told);
     },
   );
+}
 
+function rotateSecretRoute(app: Http, { endpoints }: EndpointDeps): void {
   app.post(
     `${one}/rotate-secret`,
     {
@@ -179,7 +195,7 @@ export function registerEndpoints(app: Http, { db, endpoints }: EndpointDeps): v
     async (request, reply) => {
       const { endpointId } = request.params;
       const meta = metaOf(request);
-      await existing(endpointId);
+      await existing(endpoints, endpointId);
       const secretId = secretIdOf(endpointId, `${meta.issuer} ${meta.key}`);
       const secret = await endpoints.secrets.make(secretId);
       const told = await endpoints.gateway.execute(endpointId, 'RotateSecret', { secretId }, meta);
@@ -189,7 +205,9 @@ export function registerEndpoints(app: Http, { db, endpoints }: EndpointDeps): v
         .send({ ...endpointAnswer(told.endpoint), secret });
     },
   );
+}
 
+function testRoute(app: Http, { db, endpoints }: EndpointDeps): void {
   app.post(
     `${one}/test`,
     {
@@ -207,14 +225,16 @@ export function registerEndpoints(app: Http, { db, endpoints }: EndpointDeps): v
     },
     async (request, reply) => {
       const { secrets, sender } = endpoints;
-      const { orderId: endpointId, url, secretIds } = await existing(request.params.endpointId);
+      const { orderId: endpointId, url, secretIds } = await existing(endpoints, request.params.endpointId);
       const receiver = { endpointId, url, secrets: await secrets.read(secretIds) };
       // A request that only waits gives its place to another.
       request.leave();
       return await reply.send(deliveryAnswer(await sendTest(db, sender, receiver)));
     },
   );
+}
 
+function replayRoute(app: Http, { db, endpoints }: EndpointDeps): void {
   app.post(
     `${one}/replay`,
     {
@@ -238,14 +258,16 @@ export function registerEndpoints(app: Http, { db, endpoints }: EndpointDeps): v
         throw new HttpProblem(422, 'replay_place', 'Say either after (a position) or from (a time).');
       const { generations, head } = await feedEnd(orderLog, db, answering);
       refuseBeyond(after, head);
-      const endpoint = await existing(request.params.endpointId);
+      const endpoint = await existing(endpoints, request.params.endpointId);
       const place = after ?? { from: new Date(from ?? '').toISOString(), head };
       const position = await replayFrom(db, endpoint, generations, place);
       const { generation } = generations.current;
       return await reply.send({ endpointId: endpoint.orderId, generation, after: position });
     },
   );
+}
 
+function retryRoute(app: Http, { db, endpoints }: EndpointDeps): void {
   app.post(
     `${one}/deliveries/:eventId/retry`,
     {
@@ -264,19 +286,19 @@ export function registerEndpoints(app: Http, { db, endpoints }: EndpointDeps): v
     },
     async (request, reply) => {
       const { endpointId, eventId } = request.params;
-      await existing(endpointId);
+      await existing(endpoints, endpointId);
       if (!(await retryDelivery(db, endpointId, eventId)))
         throw new HttpProblem(404, 'event_not_found', `The feed has no event ${eventId}.`);
       return await reply.code(202).send({ endpointId, eventId });
     },
   );
+}
 
-  /** @throws HttpProblem 404 */
-  async function existing(endpointId: string): Promise<Endpoint> {
-    const endpoint = await endpoints.gateway.read(endpointId);
-    if (endpoint === undefined || endpoint.status === 'deleted') throw noEndpoint(endpointId);
-    return endpoint;
-  }
+/** @throws HttpProblem 404 */
+async function existing({ gateway }: EndpointDeps['endpoints'], endpointId: string): Promise<Endpoint> {
+  const endpoint = await gateway.read(endpointId);
+  if (endpoint === undefined || endpoint.status === 'deleted') throw noEndpoint(endpointId);
+  return endpoint;
 }
 
 /** The same for the same request, so that a repetition gets the same secret. */
