@@ -9,7 +9,7 @@ import type { Http } from './server.js';
 
 const Session = closed({
   authentication: Type.Enum(['on', 'off'], { description: 'off: everybody may do everything' }),
-  actor: Type.Optional(Type.String({ description: 'who the caller is; absent if nobody is signed in' })),
+  actor: Type.Optional(Type.String({ description: 'who the caller is; absent without a sign-in' })),
   scopes: Type.Array(Type.Enum([...scopes]), { description: 'what the caller may do' }),
 });
 

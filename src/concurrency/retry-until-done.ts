@@ -7,7 +7,7 @@ export interface Retrying {
   readonly pauseMs: number;
   /** by default, each pause is `pauseMs` */
   readonly longestPauseMs?: number;
-  /** told of each attempt */
+  /** called after each attempt */
   readonly health?: { failed(error: unknown): void; worked(): void };
 }
 

@@ -31,7 +31,7 @@ export function registerPersonCommands(app: Http, { db, forgetPerson }: PersonCo
         summary: 'Forget the person of a customer',
         description:
           'Destroys the keys under which the person is sealed, notes it in each of the orders, checks every place that ' +
-          'held the values, and signs a certificate of that. It takes some seconds, and goes on by itself: ask again ' +
+          'held the values, and signs a certificate of that. It takes some seconds, and continues by itself: ask again ' +
           'with `GET`, or wait with `Prefer: wait`. Open orders are refused, or waited for. A later order of this ' +
           'customer id is under a new key.',
         tags: ['persons'],

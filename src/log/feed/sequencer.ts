@@ -374,10 +374,10 @@ class Leader {
 
   /**
    * Loads from the journal what is not known of these entities. The stream also repeats events that
-   * were stamped from the journal before; only the journal tells those from events that were
+   * were stamped from the journal before; only the journal distinguishes those from events that were
    * restored late.
    *
-   * @throws LeaderOutdated if another leader has stamped one of them: readers here would not be told
+   * @throws LeaderOutdated if another leader has stamped one of them: readers here would miss it
    */
   private async loadUnknown(inserts: readonly JournalInsert[]): Promise<void> {
     if (this.known.size > rememberedEntities) this.known.clear();
