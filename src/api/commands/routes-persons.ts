@@ -16,13 +16,13 @@ import { CreateHeaders } from './schemas.js';
 export interface PersonCommandDeps {
   readonly db: Db;
   /** see `requestForgetting`; needs Temporal and MongoDB */
-  readonly forgetPerson: (asked: Omit<ForgetRequest, 'keyInUseMs'>) => Promise<Requested>;
+  readonly startForgetting: (asked: Omit<ForgetRequest, 'keyInUseMs'>) => Promise<Requested>;
 }
 
 const LOOK_EVERY_MS = 100;
 
 /** Forgets the person of a customer. */
-export function registerPersonCommands(app: Http, { db, forgetPerson }: PersonCommandDeps): void {
+export function registerPersonCommands(app: Http, { db, startForgetting }: PersonCommandDeps): void {
   app.post(
     '/v1/customers/:customerId/forget',
     {
@@ -63,7 +63,7 @@ export function registerPersonCommands(app: Http, { db, forgetPerson }: PersonCo
       const { waitSeconds = 0 } = preferencesOf(request);
       const { issuer, key, correlationId, actor, onBehalfOf } = metaOf(request);
       const basis = lawfulBasis === undefined ? {} : { lawfulBasis };
-      const requested = await forgetPerson({
+      const requested = await startForgetting({
         customerId,
         reason,
         ...basis,
