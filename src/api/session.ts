@@ -18,7 +18,7 @@ const COOKIE = 'orders_session';
 const SECURE_COOKIE = `__Host-${COOKIE}`;
 const LASTS_S = 12 * 60 * 60;
 const tags = ['operations'];
-/** A page can sign out while commands are too many. */
+/** Signing out works under overload, too. */
 const config = { access: 'open', work: 'read' } as const;
 
 /**

@@ -4,7 +4,9 @@ import { undefinedInOutage } from '../../outages/mongo-outage.js';
 import { isTemporalOutage } from '../../outages/temporal-outage.js';
 import { type StreamPage, keepAlive, sendStream } from '../stream.js';
 
+/** How many items are read at a time, at most. */
 export const PAGE = 200;
+/** How often a stream without items sends a sign of life. */
 export const KEEP_ALIVE_MS = 15_000;
 /** How often to try again in an outage. */
 const LOOK_AGAIN_MS = 1_000;

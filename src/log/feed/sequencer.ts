@@ -309,7 +309,7 @@ class Leader {
   /**
    * Begins the next generation if events were lost since this one began. Events that come back get
    * new positions, so a reader that has had them would have them twice, and continues from before
-   * the first of them. Call it when the change stream is open: it tells of later losses.
+   * the first of them. Call it when the change stream is open: it reports later losses.
    */
   async checkForLoss(heartbeat: Sequencing['heartbeat']): Promise<void> {
     const { count, first } = await lostPositions(this.log, this.db, this.position, () =>

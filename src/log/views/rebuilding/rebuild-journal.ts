@@ -31,9 +31,9 @@ const DECIDED_WITHIN_MS = 20_000;
 const eventsAtATime = 500;
 
 /**
- * Restores the outside, the journal and the state view from the workflow histories, while entities
- * are recorded as usual. What exists is left as it is. Positions and views follow as for any
- * recorded event.
+ * Restores the journal, the state view, and what is outside of the log, such as stock, from the
+ * workflow histories, while entities are recorded as usual. What exists is left as it is. Positions
+ * and views follow as for any recorded event.
  *
  * If Temporal no longer has an entity's first runs, its later events are restored, and its view
  * from the state that its oldest run took over. Such entities are counted and named as exceptions,
