@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { endpointViews, isEnabled } from '../delivery/endpoints.js';
-import { deliveringWebhooks } from '../delivery/webhooks.js';
+import { deliveringWebhooks } from '../delivery/deliver-webhooks.js';
 import { unheldInWords, unheldTasks } from '../log/feed/leases.js';
 import { projecting, sequencing } from '../log/feed/leased-tasks.js';
 import { answering } from '../mongodb/durability.js';

@@ -12,7 +12,7 @@ import { kafkaRows, noteDone, noteFailed, notePlace } from '../../src/delivery/k
 import { openSession } from '../../src/delivery/kafka/session.js';
 import { type KafkaSettings, topicsOf } from '../../src/delivery/kafka/settings.js';
 import { TransactionalProducer } from '../../src/delivery/kafka/transactional-producer.js';
-import { subscriptionsStatus } from '../../src/delivery/subscriptions.js';
+import { subscriptionsStatus } from '../../src/delivery/subscription-status.js';
 import { feedHead } from '../../src/log/feed/feed.js';
 import { beginGeneration } from '../../src/log/feed/generations.js';
 import { eventOf, journal } from '../../src/log/journal/journal.js';

@@ -9,7 +9,7 @@ import {
   type WaitingRow,
   waitingRows,
 } from '../../src/delivery/rows.js';
-import { deliverWebhooks } from '../../src/delivery/webhooks.js';
+import { deliverWebhooks } from '../../src/delivery/deliver-webhooks.js';
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import { feedHead } from '../../src/log/feed/feed.js';
 import { ensureJournalIndexes, journal } from '../../src/log/journal/journal.js';
