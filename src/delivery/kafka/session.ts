@@ -154,8 +154,10 @@ async function endHanging(
   begun: Transaction,
 ): Promise<Transaction> {
   const { events, checkpoints } = topicsOf(settings);
-  const ofEvents = await hangingPartitions(consumer, events);
-  const ofCheckpoints = await hangingPartitions(consumer, checkpoints);
+  const [ofEvents, ofCheckpoints] = await Promise.all([
+    hangingPartitions(consumer, events),
+    hangingPartitions(consumer, checkpoints),
+  ]);
   const hanging = [...ofEvents, ...ofCheckpoints];
   if (hanging.length === 0) return begun;
   const isCommitted = await wasCommitted(consumer, { events, checkpoints }, ofEvents);
