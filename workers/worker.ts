@@ -7,6 +7,7 @@ import { createActivities, slotsOfProviders } from './activities.js';
 import { createForgetting } from '../src/forgetting/activities.js';
 import { temporalConnectionOptions } from '../src/server/connections.js';
 import { logChanges } from '../src/server/log-changes.js';
+import { tlsAdvice } from '../src/server/tls-advice.js';
 import type { Logger } from '../src/server/logger.js';
 import { heartbeatEveryMs } from '../src/server/worker-heartbeat.js';
 import type { RoleContext, RunningRole } from './role.js';
@@ -94,7 +95,8 @@ async function keepWorking(
 ): Promise<void> {
   let backOffMs = FIRST_BACK_OFF_MS;
   const changes = logChanges(context.logger, {
-    fails: (problem) => `The worker fails: ${problem}. It is restarted until it works.`,
+    fails: (problem) =>
+      `The worker fails: ${problem}${tlsAdvice('Temporal', problem)}. It is restarted until it works.`,
     works: 'The worker works again.',
   });
   while (!stopping.aborted) {

@@ -33,6 +33,8 @@ export interface Config {
     readonly maxStreams: number;
     /** port of operations, which are then served there only; 0 for any free port */
     readonly opsPort?: number;
+    /** port of the liveness that a thread of its own answers; 0 for any free port */
+    readonly healthPort?: number;
   };
   /** Whose requests are taken. */
   readonly edge: {
@@ -224,6 +226,9 @@ export function readConfig(env: Env): Config {
   const opsPort = value(env, 'OPS_PORT') === undefined ? undefined : port(env, 'OPS_PORT', 0);
   if (opsPort !== undefined && opsPort !== 0 && opsPort === httpPort)
     throw bad('OPS_PORT', String(opsPort), 'another port than HTTP_PORT');
+  const healthPort = value(env, 'HEALTH_PORT') === undefined ? undefined : port(env, 'HEALTH_PORT', 0);
+  if (healthPort !== undefined && healthPort !== 0 && [httpPort, opsPort].includes(healthPort))
+    throw bad('HEALTH_PORT', String(healthPort), 'another port than HTTP_PORT and OPS_PORT');
   const perMinute = readRateLimit(env, auth.isOn);
   const secrets = (name: keyof typeof SANDBOX_SECRETS, neededBy: Role): Secrets =>
     readSecrets(env, name, sandbox || !roles.has(neededBy));
@@ -235,6 +240,7 @@ export function readConfig(env: Env): Config {
       port: httpPort,
       maxStreams: integer(env, 'MAX_STREAMS', 200, 1, 100_000),
       ...(opsPort !== undefined && { opsPort }),
+      ...(healthPort !== undefined && { healthPort }),
     },
     edge: {
       hosts: list(env, 'ALLOWED_HOSTS', isHostName, 'host names without ports').map((name) =>
@@ -337,7 +343,11 @@ function mongodb(env: Env, name: string): string | undefined {
     /^mongodb(\+srv)?:\/\/\S+$/,
     'mongodb://… or mongodb+srv://…',
   );
-  if (uri !== undefined) keepConnectionString(uri);
+  if (uri === undefined) return undefined;
+  keepConnectionString(uri);
+  const options = new URLSearchParams(uri.split('?')[1]);
+  for (const option of ['tlsCAFile', 'tlsCertificateKeyFile', 'tlsCRLFile'])
+    readable(`${name}: ${option}`, options.get(option) ?? undefined);
   return uri;
 }
 
@@ -577,7 +587,10 @@ function readTls(env: Env, of: 'TEMPORAL' | 'KAFKA', onByDefault: boolean): Temp
 }
 
 function file(env: Env, name: string): Buffer | undefined {
-  const path = value(env, name);
+  return readable(name, value(env, name));
+}
+
+function readable(name: string, path: string | undefined): Buffer | undefined {
   if (path === undefined) return undefined;
   try {
     return readFileSync(path);

@@ -8,6 +8,7 @@ import type { Mongo } from './connections.js';
 import type { Logger } from './logger.js';
 import { logChanges } from './log-changes.js';
 import { SEARCH_ATTRIBUTES } from './search-attributes.js';
+import { tlsAdvice } from './tls-advice.js';
 
 const DAY_MS = 86_400_000;
 /** Retention of the embedded server for closed workflows. */
@@ -53,9 +54,13 @@ export async function setUp({
   abort,
 }: SetUpOptions): Promise<void> {
   const { namespace, taskQueue } = config.temporal;
-  const untilDone = async (title: string, work: () => Promise<unknown>): Promise<void> => {
+  const untilDone = async (
+    title: string,
+    work: () => Promise<unknown>,
+    adviceOn: (problem: string) => string = () => '',
+  ): Promise<void> => {
     const health = logChanges(logger, {
-      fails: (problem) => `${title} is not set up yet: ${problem}`,
+      fails: (problem) => `${title} is not set up yet: ${problem}${adviceOn(problem)}`,
       works: `${title} is set up.`,
     });
     await retryUntilDone(work, {
@@ -66,11 +71,19 @@ export async function setUp({
     });
   };
   await Promise.all([
-    untilDone('Temporal', async () => {
-      await registerSearchAttributes(temporal, namespace);
-      if (config.embedded.temporal) await extendRetention(temporal, namespace);
-    }),
-    untilDone('MongoDB', () => Promise.all(indexes.map((ensure) => ensure(mongo.db)))),
+    untilDone(
+      'Temporal',
+      async () => {
+        await registerSearchAttributes(temporal, namespace);
+        if (config.embedded.temporal) await extendRetention(temporal, namespace);
+      },
+      (problem) => tlsAdvice('Temporal', problem),
+    ),
+    untilDone(
+      'MongoDB',
+      () => Promise.all(indexes.map((ensure) => ensure(mongo.db))),
+      (problem) => tlsAdvice('MongoDB', problem),
+    ),
   ]);
   const client = new Client({ connection: temporal, namespace });
   await untilDone('The stock', () => recognize({ client, db: mongo.db, taskQueue }));

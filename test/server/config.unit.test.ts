@@ -65,6 +65,7 @@ test.each([
   ['HTTP_PORT', '65536'],
   ['HTTP_PORT', '-1'],
   ['OPS_PORT', '8080'],
+  ['HEALTH_PORT', '8080'],
   ['MAX_STREAMS', '0'],
   ['TEMPORAL_PORT', '1e3'],
   ['TEMPORAL_ADDRESS', 'localhost'],
