@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
 import type { WebhookSecrets } from '../access/webhook-secrets.js';
+import { backOffMs } from '../concurrency/back-off.js';
 import { pause } from '../concurrency/pause.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { type PositionedEvent, skipLostPositions } from '../log/feed/feed.js';
@@ -12,16 +13,7 @@ import { upcastIfKnown } from '../order/upcasters.js';
 import { orderLog } from '../order-log.js';
 import { cloudEventOf } from './cloud-events.js';
 import { endpointViews } from './endpoints.js';
-import {
-  failed,
-  type Health,
-  isDown,
-  isGivenUp,
-  isResting,
-  type Patience,
-  retryInMs,
-  succeeded,
-} from './health.js';
+import { failed, type Health, isDown, isGivenUp, isResting, type Patience, succeeded } from './health.js';
 import { deliveryRow, failureOf, isAcknowledged, postSigned } from './message.js';
 import { ordersFor } from './filters.js';
 import { foldOrder, type OrderAfter } from './order-after.js';
@@ -280,7 +272,7 @@ class DeliveryPass {
     const now = Date.now();
     const { patience } = this.deps;
     const failingSince = since ?? new Date(now).toISOString();
-    const inMs = Math.max(retryAfterMs, retryInMs(attempts, patience));
+    const inMs = Math.max(retryAfterMs, backOffMs(attempts, patience));
     return {
       attempts,
       failure,
