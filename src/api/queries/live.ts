@@ -65,7 +65,7 @@ async function unlessUnreachable<T>(asked: Promise<T>): Promise<T | undefined> {
 }
 
 /** What a stream reads, page by page. */
-export interface Source {
+interface Source {
   /** The items after a place, `PAGE` at most, and the place of the last one. */
   readonly read: (
     after: number,
