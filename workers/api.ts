@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 import { createEndpointGateway } from '../src/api/commands/endpoint-gateway.js';
 import type { GatewayOptions } from '../src/api/commands/gateway.js';
 import { gatewayOf } from './gateway.js';
-import { createMarkUpdates } from '../src/effects/inventory/recognize-database.js';
+import { createMarkUpdates } from '../src/effects/inventory/database-identity.js';
 import { registerCommands } from '../src/api/commands/routes.js';
 import { topicsOf } from '../src/delivery/kafka/settings.js';
 import { createSender } from '../src/delivery/sender.js';
@@ -170,7 +170,7 @@ function serveWrites(
     gateway: gatewayOf({ client, config, mongo, logger }, { answerWithinMs, journalWithinMs }),
     resume: (orderId, asked) =>
       resume(orderLog, resuming, orderId, asked, { answerWithinMs: RESUMED_WITHIN_MS }),
-    forgetPerson: (asked) => requestForgetting({ client, db, taskQueue }, { ...asked, keyInUseMs }),
+    startForgetting: (asked) => requestForgetting({ client, db, taskQueue }, { ...asked, keyInUseMs }),
     db,
     noteCounts: createMarkUpdates({ client, db, taskQueue }),
     views,

@@ -55,7 +55,7 @@ export function dependencies({ client, config, db, exposure }: ReadinessDeps): D
 function onTemporal({ connection }: Client, soon: Soon): Dependency {
   return {
     name: 'temporal',
-    cost: 'no command is taken, no order goes on, and an order without a view cannot be read',
+    cost: 'no command is taken, no order continues, and an order without a view cannot be read',
     check: async () => {
       await soon(() => connection.workflowService.getSystemInfo({}));
       return undefined;
@@ -122,7 +122,7 @@ function unknown(error: unknown): undefined {
 function onKafka(db: Db, settings: NonNullable<Config['kafka']>): Dependency {
   return {
     name: 'kafka',
-    cost: 'events do not reach Kafka, and no command comes from there; the rest goes on',
+    cost: 'events do not reach Kafka, and no command comes from there; the rest continues',
     checkedThrough: 'mongodb',
     check: async () =>
       (await kafkaConcern(db, settings)) ?? (await commandsConcern(db, topicsOf(settings).commands)),

@@ -22,7 +22,7 @@ export function keyIdOf(key: string): string | undefined {
 }
 
 /** SHA-256 is enough: 256 random bits cannot be guessed, so a slow hash would add nothing. */
-export function hashOfKey(key: string): Buffer {
+function hashOfKey(key: string): Buffer {
   return hash('sha256', key, 'buffer');
 }
 

@@ -1,3 +1,5 @@
+import { backOffMs, type BackOff } from '../concurrency/back-off.js';
+
 /** How an endpoint has answered recently. Times are ISO-8601 UTC. */
 export interface Health {
   /** attempts in a row that failed, whatever their orders */
@@ -10,13 +12,9 @@ export interface Health {
 }
 
 /** Delays between attempts, and when to give up. Tests use shorter times. */
-export interface Patience {
-  /** after the first failure; it doubles with each further one */
-  readonly firstRetryMs: number;
-  readonly longestRetryMs: number;
+export interface Patience extends BackOff {
   /**
-   * after this long, an event is parked, and an endpoint without a successful delivery is disabled,
-   * if it was tried often
+   * then an event is parked, and an endpoint without any success is disabled, if it was tried often
    */
   readonly giveUpAfterMs: number;
 }
@@ -49,8 +47,8 @@ export function succeeded(now: number): Health {
 /** @param restMs for how long the receiver asked to be left alone (`Retry-After`) */
 export function failed(health: Health, now: number, { firstRetryMs }: Patience, restMs = 0): Health {
   const failures = health.failures + 1;
-  const downMs =
-    failures < DOWN_AFTER ? 0 : Math.min(LONGEST_REST_MS, firstRetryMs * 2 ** (failures - DOWN_AFTER));
+  const rests = failures - DOWN_AFTER + 1;
+  const downMs = rests < 1 ? 0 : backOffMs(rests, { firstRetryMs, longestRetryMs: LONGEST_REST_MS });
   const rest = Math.max(restMs, downMs);
   return {
     ...health,
@@ -58,11 +56,6 @@ export function failed(health: Health, now: number, { firstRetryMs }: Patience, 
     failingSince: health.failingSince ?? new Date(now).toISOString(),
     ...(rest > 0 && { restUntil: new Date(now + rest).toISOString() }),
   };
-}
-
-/** When an event with this many failed attempts is tried again, in ms from now. */
-export function retryInMs(attempts: number, { firstRetryMs, longestRetryMs }: Patience): number {
-  return Math.min(longestRetryMs, firstRetryMs * 2 ** (attempts - 1));
 }
 
 /**

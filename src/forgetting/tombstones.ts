@@ -21,7 +21,7 @@ export async function ensureTombstoneIndex(db: Db): Promise<void> {
  * Destroys again every key that a `PersonForgotten` in the journal names. A key store that was
  * restored from a backup may have such keys. No person may be opened before this has resolved.
  */
-export async function destroyForgottenKeys(db: Db, keyStore: KeyStore): Promise<void> {
+async function destroyForgottenKeys(db: Db, keyStore: KeyStore): Promise<void> {
   for await (const doomed of batches(forgottenKeys(db), doomedAtATime)) await keyStore.destroy(...doomed);
 }
 

@@ -475,8 +475,13 @@ function readKafka(env: Env, roles: ReadonlySet<Role>): Config['kafka'] {
   }
   const topic = topicIn(env, 'KAFKA_TOPIC', 'orders.events');
   const commandsTopic = topicIn(env, 'KAFKA_COMMANDS_TOPIC', 'orders.commands');
-  if (topic === commandsTopic)
-    throw new ConfigError(`KAFKA_TOPIC and KAFKA_COMMANDS_TOPIC are both ${topic}: give each a topic.`);
+  // As `topicsOf` derives them.
+  const taken = [commandsTopic, `${commandsTopic}.refused`];
+  const shared = [topic, `${topic}.checkpoints`].find((name) => taken.includes(name));
+  if (shared !== undefined)
+    throw new ConfigError(
+      `KAFKA_TOPIC=${topic} and KAFKA_COMMANDS_TOPIC=${commandsTopic} both need the topic ${shared}: give each its own. The first also needs ${topic}.checkpoints, the second ${commandsTopic}.refused.`,
+    );
   const partitions = integer(env, 'KAFKA_PARTITIONS', 6, 1, 1_000);
   const sasl = readSasl(env);
   const tls = readTls(env, 'KAFKA', sasl !== undefined);

@@ -17,11 +17,13 @@ setInterval(() => {
   seenAt = performance.now();
 }, LOOK_EVERY_MS);
 
+const codes = { live: 200, stalled: 503, not_found: 404 };
+
 const server = createServer(({ method, url }, response) => {
   const isAsked = (method === 'GET' || method === 'HEAD') && url === '/health/live';
   const isLive = performance.now() - seenAt < stalledMs;
-  const [code, status] = !isAsked ? [404, 'not_found'] : isLive ? [200, 'live'] : [503, 'stalled'];
-  response.statusCode = code;
+  const status = !isAsked ? 'not_found' : isLive ? 'live' : 'stalled';
+  response.statusCode = codes[status];
   response.setHeader('content-type', 'application/json').setHeader('cache-control', 'no-store');
   response.end(JSON.stringify({ status }));
 });

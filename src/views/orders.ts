@@ -51,7 +51,7 @@ export const onlyShown = { ...viewAndConcerns, owedSince: 0, pendingSince: 0, un
 export const onlyView = { ...onlyShown, stopped: 0 } as const;
 
 /** Each ends with `_id`, so that lists have a total order, and a cursor identifies one place. */
-export const orderIndexes: readonly IndexDescription[] = [
+const orderIndexes: readonly IndexDescription[] = [
   { key: { createdAt: 1, _id: 1 } },
   { key: { updatedAt: 1, _id: 1 } },
   { key: { total: 1, _id: 1 } },

@@ -93,7 +93,7 @@ function unitsOf(line: Line | undefined) {
 }
 
 /** @returns undefined if no order up to the view's position has the product */
-export async function findProduct(
+async function findProduct(
   db: Db,
   sku: string,
 ): Promise<{ readonly found: ProductDemand | undefined; readonly asOf: AsOf }> {
@@ -104,7 +104,7 @@ export async function findProduct(
 }
 
 /** Products by SKU, after `after`, `limit` at most. */
-export async function listProducts(
+async function listProducts(
   db: Db,
   { after = '', limit }: { readonly after?: string; readonly limit: number },
 ): Promise<{ readonly found: readonly ProductDemand[]; readonly asOf: AsOf }> {

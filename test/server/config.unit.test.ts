@@ -304,7 +304,12 @@ describe('Kafka', () => {
     [{ KAFKA_BROKERS: 'a:99999' }, 'KAFKA_BROKERS=a:99999 cannot be used'],
     [{ KAFKA_BROKERS: '', KAFKA_TOPIC: 'mine' }, 'KAFKA_BROKERS is missing: KAFKA_TOPIC'],
     [{ KAFKA_TOPIC: 'a b' }, 'KAFKA_TOPIC=a b cannot be used'],
-    [{ KAFKA_TOPIC: 'orders.commands' }, 'KAFKA_TOPIC and KAFKA_COMMANDS_TOPIC are both orders.commands'],
+    [
+      { KAFKA_TOPIC: 'orders.commands' },
+      'KAFKA_TOPIC=orders.commands and KAFKA_COMMANDS_TOPIC=orders.commands both need the topic orders.commands',
+    ],
+    [{ KAFKA_TOPIC: 'orders.commands.refused' }, 'both need the topic orders.commands.refused'],
+    [{ KAFKA_COMMANDS_TOPIC: 'orders.events.checkpoints' }, 'both need the topic orders.events.checkpoints'],
     [{ KAFKA_BROKERS: '', ROLES: 'kafka' }, 'KAFKA_BROKERS is missing: the role kafka'],
     [{ KAFKA_SASL_MECHANISM: 'PLAIN' }, 'KAFKA_USERNAME is missing'],
     [{ KAFKA_USERNAME: 'orders' }, 'KAFKA_PASSWORD is missing'],

@@ -40,12 +40,12 @@ export async function startRoleProcess(env: Readonly<Record<string, string>>): P
     await gone;
   };
   let output = '';
-  let rest = '';
   /** Lines with personal values that this test has sent. */
   const withPersons: string[] = [];
   const check = () => assertNoPersons('the output of a process', withPersons.join('\n'));
   const welcomed = new Promise<void>((resolve) => {
     for (const stream of [child.stdout, child.stderr]) {
+      let rest = '';
       stream.setEncoding('utf8').on('data', (text: string) => {
         output = (output + text).slice(-10_000);
         const lines = (rest + text).split('\n');

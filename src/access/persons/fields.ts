@@ -1,7 +1,5 @@
-/**
- * The schema keyword of a member whose text is personal: it is sealed before it enters a command.
- */
-export const PERSONAL = 'x-personal';
+/** The schema keyword of a member whose text is personal: it is sealed before it enters a command. */
+const PERSONAL = 'x-personal';
 
 /** Marks the schema of a personal text. OpenAPI shows the mark. */
 export function personal<S extends object>(schema: S): S {

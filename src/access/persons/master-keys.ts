@@ -20,7 +20,7 @@ export class MasterKeyMissing extends Error {
   override readonly name = 'MasterKeyMissing';
 }
 
-export const MASTER_KEY_BYTES = 32;
+const MASTER_KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 

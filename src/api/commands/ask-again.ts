@@ -6,7 +6,10 @@ import { fromJournal } from './without-workflow.js';
 
 const RESEND_AFTER_MS = 100;
 
-/** Asks until the order is not busy, and knows whether it had the command before. */
+/**
+ * Asks again while the order is busy. If the order no longer remembers whether it had the command,
+ * the journal is asked.
+ */
 export function askAgain(
   context: GatewayContext,
   orderId: string,

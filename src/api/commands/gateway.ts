@@ -46,7 +46,7 @@ export interface Gateway {
   previewCreate(id: string | undefined, order: OrderBody, meta: CommandMeta): Promise<CommandResult>;
   /**
    * What `execute` would do, or why it would be refused. The workflow is asked; if no worker
-   * answers, its history tells.
+   * answers, its history is read.
    */
   preview(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult>;
   /** Sends a fact: durable when accepted. If it does not fit yet, it waits in the order's log. */
@@ -77,7 +77,7 @@ export type CommandResult =
   | { readonly kind: 'answered'; readonly answer: CommandAnswer; readonly replayed: boolean }
   /** durable, without an answer of the workflow */
   | { readonly kind: 'accepted'; readonly orderId: string; readonly replayed: boolean }
-  /** nothing was done; `replayed`: nor would be, since the same command was answered before */
+  /** nothing was done; `replayed`: the command was answered before, so it would do nothing */
   | { readonly kind: 'previewed'; readonly preview: Preview; readonly replayed: boolean }
   | Refused
   /** No answer in time: the command may still take effect. The caller retries with the same key. */
@@ -90,8 +90,8 @@ export interface GatewayOptions {
   readonly terms: Terms;
   readonly continueAsNewAfter?: number;
   /**
-   * An order's events in the journal, version 1 first, at most `limit`. May fail: the gateway goes
-   * on without.
+   * An order's events in the journal, version 1 first, at most `limit`. May fail: the gateway
+   * continues without.
    */
   readonly readJournal: (orderId: string, limit?: number) => Promise<readonly OrderEvent[]>;
   /**

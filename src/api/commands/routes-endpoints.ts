@@ -2,9 +2,9 @@ import type { FastifyReply } from 'fastify';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import type { WebhookSecrets } from '../../access/webhook-secrets.js';
-import { deliveryAnswer } from '../../delivery/deliveries.js';
+import { deliveryAnswer } from '../../delivery/delivery-log.js';
 import { privateAddressIn } from '../../delivery/public-addresses.js';
-import { forgetEndpoint, replayFrom, retryDelivery, sendTest } from '../../delivery/requests.js';
+import { forgetEndpoint, replayFrom, retryDelivery, sendTest } from '../../delivery/operator-actions.js';
 import type { Sender } from '../../delivery/sender.js';
 import type { Endpoint, EndpointSettings } from '../../endpoint/endpoint.js';
 import { feedEnd } from '../../log/feed/feed.js';
@@ -24,7 +24,7 @@ import {
 import { HttpProblem, problem } from '../problem.js';
 import { closed, Id, Time } from '../schemas.js';
 import type { Http } from '../server.js';
-import type { EndpointGateway, Told } from './endpoint-gateway.js';
+import type { EndpointGateway, EndpointResult } from './endpoint-gateway.js';
 import { derivedOrderId, hashOf } from './identity.js';
 import { metaOf } from './request.js';
 import { CommandHeaders, CreateHeaders } from './schemas.js';
@@ -101,13 +101,13 @@ function createRoute(app: Http, { db, endpoints }: EndpointDeps): void {
         after: { generation: generations.current.generation, position: after ?? head },
         ...(allowHttp && { allowHttp }),
       };
-      const told = await gateway.create(endpointId, data, request.body, meta);
-      headers(reply, told);
+      const result = await gateway.create(endpointId, data, request.body, meta);
+      headers(reply, result);
       return await reply
         .code(201)
         .header('location', `${root}/${endpointId}`)
         .header('cache-control', 'no-store')
-        .send({ ...endpointAnswer(told.endpoint), secret });
+        .send({ ...endpointAnswer(result.endpoint), secret });
     },
   );
 }
@@ -145,10 +145,10 @@ function changeRoute(app: Http, { endpoints }: EndpointDeps): void {
         key: `${meta.key}.enabled`,
         ...(!isChanged && expectedVersion !== undefined && { expectedVersion }),
       };
-      const told = enabled
+      const result = enabled
         ? await gateway.execute(endpointId, 'EnableEndpoint', {}, ofStatus)
         : await gateway.execute(endpointId, 'DisableEndpoint', { reason: 'by request' }, ofStatus);
-      return await answered(reply, told);
+      return await answered(reply, result);
     },
   );
 }
@@ -169,10 +169,10 @@ function deleteRoute(app: Http, { db, endpoints }: EndpointDeps): void {
     async (request, reply) => {
       const { endpointId } = request.params;
       const { gateway, secrets } = endpoints;
-      const told = await gateway.execute(endpointId, 'DeleteEndpoint', {}, metaOf(request));
+      const result = await gateway.execute(endpointId, 'DeleteEndpoint', {}, metaOf(request));
       await secrets.removeAll(endpointId);
       await forgetEndpoint(db, endpointId);
-      return await answered(reply, told);
+      return await answered(reply, result);
     },
   );
 }
@@ -198,11 +198,11 @@ function rotateSecretRoute(app: Http, { endpoints }: EndpointDeps): void {
       await existing(endpoints, endpointId);
       const secretId = secretIdOf(endpointId, `${meta.issuer} ${meta.key}`);
       const secret = await endpoints.secrets.make(secretId);
-      const told = await endpoints.gateway.execute(endpointId, 'RotateSecret', { secretId }, meta);
-      headers(reply, told);
+      const result = await endpoints.gateway.execute(endpointId, 'RotateSecret', { secretId }, meta);
+      headers(reply, result);
       return await reply
         .header('cache-control', 'no-store')
-        .send({ ...endpointAnswer(told.endpoint), secret });
+        .send({ ...endpointAnswer(result.endpoint), secret });
     },
   );
 }
@@ -332,12 +332,12 @@ function refuseBeyond(after: number | undefined, head: number): void {
   throw new HttpProblem(422, 'position_unknown', `The feed ends at position ${head}, before ${after}.`);
 }
 
-function headers(reply: FastifyReply, { endpoint, replayed }: Told): void {
+function headers(reply: FastifyReply, { endpoint, replayed }: EndpointResult): void {
   reply.header('etag', `"${endpoint.version}"`);
   if (replayed) reply.header('idempotent-replayed', 'true');
 }
 
-async function answered(reply: FastifyReply, told: Told): Promise<FastifyReply> {
-  headers(reply, told);
-  return await reply.send(endpointAnswer(told.endpoint));
+async function answered(reply: FastifyReply, result: EndpointResult): Promise<FastifyReply> {
+  headers(reply, result);
+  return await reply.send(endpointAnswer(result.endpoint));
 }

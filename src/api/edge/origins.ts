@@ -20,8 +20,8 @@ const exposed = [
 ];
 
 /**
- * Lets pages of `origins` use the API, and refuses what a page of any other origin sends to change
- * something. A browser tells the origin with each such request; other clients send none.
+ * Allows pages of `origins` to use the API, and refuses requests of other pages that change
+ * something. A browser sends the origin with each such request; other clients send none.
  */
 export async function refuseOtherOrigins(app: Http, origins: readonly string[]): Promise<void> {
   if (origins.length > 0) {

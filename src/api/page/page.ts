@@ -43,7 +43,9 @@ export async function registerPage(app: Http, folder: string): Promise<void> {
   });
 }
 
-/** What the script asks first (`src/web/order/follow.ts`), so that the browser asks it meanwhile. */
+/**
+ * What the script asks first (`src/web/order/follow.ts`), so that the browser asks it meanwhile.
+ */
 function preloads(orderId: string): string {
   const order = `/v1/orders/${encodeURIComponent(orderId)}`;
   return [order, `${order}/events?after=0&limit=1000`]
@@ -61,7 +63,7 @@ async function readCard(
 ): Promise<string> {
   const { params, ip } = request;
   const { host, cookie } = request.headers;
-  // The read takes a place of its own.
+  // Frees this request's place, because the injected request takes another one.
   request.leave();
   const { statusCode, payload } = await app.inject({
     url: `/v1/orders/${encodeURIComponent(params.orderId)}`,

@@ -4,7 +4,9 @@ import { undefinedInOutage } from '../../outages/mongo-outage.js';
 import { isTemporalOutage } from '../../outages/temporal-outage.js';
 import { type StreamPage, keepAlive, sendStream } from '../stream.js';
 
+/** How many items are read at a time, at most. */
 export const PAGE = 200;
+/** How often a stream without items sends a sign of life. */
 export const KEEP_ALIVE_MS = 15_000;
 /** How often to try again in an outage. */
 const LOOK_AGAIN_MS = 1_000;
@@ -63,7 +65,7 @@ async function unlessUnreachable<T>(asked: Promise<T>): Promise<T | undefined> {
 }
 
 /** What a stream reads, page by page. */
-export interface Source {
+interface Source {
   /** The items after a place, `PAGE` at most, and the place of the last one. */
   readonly read: (
     after: number,
@@ -72,7 +74,7 @@ export interface Source {
   readonly isMore: (after: number) => Promise<boolean>;
   /** Whether the items read so far may not be followed by the next ones. */
   readonly isOver?: () => boolean;
-  /** The place to continue at if items were announced and do not exist, because they were lost. */
+  /** Where to continue if announced items do not exist, because a restore has lost them. */
   readonly pass?: (after: number) => Promise<number>;
 }
 

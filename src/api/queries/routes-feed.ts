@@ -73,7 +73,7 @@ function pageRoute(app: Http, { db }: FeedDeps): void {
           'Positions are 1, 2, 3 … without gaps. No event is added later before one that was read. ' +
           'Pass `nextCursor`, or the last position you have, on as `after`, and `generation` with it. ' +
           'When the feed was restored, a position beyond what is left of its generation is refused ' +
-          'with 409 `feed_restored`, which says where to go on.',
+          'with 409 `feed_restored`, which says where to continue.',
         tags,
         querystring: closed({
           after: Type.Optional(Position),

@@ -10,8 +10,8 @@ import { eventMeanings } from './event-meanings.js';
 import { eventSchemas } from './event-schemas.js';
 
 /**
- * The AsyncAPI document: every event, and the ways on which events leave. It comes from the schemas
- * that OpenAPI has, so the two cannot differ.
+ * The AsyncAPI document: every event, and the channels that deliver events. It uses the schemas of
+ * the OpenAPI document, so the two cannot differ.
  */
 export function asyncApi(): object {
   const parts: readonly AsyncChannels[] = [
@@ -132,14 +132,14 @@ const streams: AsyncChannels = {
       title: 'The feed, live',
       description:
         'Server-Sent Events. The `id` of each is its position, or `<position>@<generation>` in a later generation ' +
-        'of the feed; the stream goes on after `Last-Event-ID`.',
+        'of the feed; the stream continues after `Last-Event-ID`.',
       messages: messagesOf(types),
     },
     order: {
       address: '/v1/orders/{orderId}/stream',
       title: 'The log of an order, live',
       description:
-        'Server-Sent Events. The `id` of each is its version; the stream goes on after `Last-Event-ID`.',
+        'Server-Sent Events. The `id` of each is its version; the stream continues after `Last-Event-ID`.',
       parameters: { orderId: { description: 'the id of the order' } },
       messages: messagesOf(types),
     },

@@ -2,7 +2,7 @@ import type { KeyStore } from '../../access/persons/key-store.js';
 import { openOne } from '../../access/persons/opening.js';
 import { orderOf } from '../../order/effects.js';
 import { messageOf } from '../../outages/message-of.js';
-import type { PaymentProvider } from './payments.js';
+import type { PaymentProvider } from './port.js';
 
 /**
  * Wraps a provider so that it gets the payment method in plain text; until this call, the method is

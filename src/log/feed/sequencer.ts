@@ -43,16 +43,16 @@ const rememberedEntities = 50_000;
 
 /**
  * Gives each event of the journal its position in the feed: 1, 2, 3 … without gaps, in the order of
- * commits, and within an entity in the order of versions. An event waits until the version before it
- * is recorded, unless that one is lost for good. A lost event that is restored after later ones of
- * its entity does not wait.
+ * commits, and within an entity in the order of versions. An event waits until the version before
+ * it is recorded, unless that one is lost for good. A lost event that is restored after later ones
+ * of its entity does not wait.
  *
  * The contract of the feed rests on three rules:
  *
  * - One event per position. A leader stamps events one by one in one ordered bulk write, starting
- *   after the last position that it gave, or found when it started. If the position is taken, or the
- *   event already has one, the write stops there, and the leader restarts or ends. So two leaders
- *   produce neither a duplicate nor a gap.
+ *   after the last position that it gave, or found when it started. If the position is taken, or
+ *   the event already has one, the write stops there, and the leader restarts or ends. So two
+ *   leaders produce neither a duplicate nor a gap.
  * - After commit. An event is stamped only after a majority has it.
  * - Nothing is skipped. A resume token is stored only after everything before it is stamped. If the
  *   server no longer knows the token, a new stream is opened before the journal is searched for
@@ -198,7 +198,7 @@ function fenced(epoch: number): Fenced {
   return new Fenced(`Epoch ${epoch} of the sequencer is over.`);
 }
 
-/** What a leader knows of an entity. */
+/** The leader's state of one entity's log. */
 interface KnownEntity {
   /** the last version that has a position; if none has, the version before the log begins */
   last: number;
@@ -288,8 +288,8 @@ class Leader {
   }
 
   /**
-   * Stores, at most every `checkpointMs`, where the next leader continues: everything inserted before
-   * `resumeToken` is stamped. Without a token it starts by reading the journal.
+   * Stores, at most every `checkpointMs`, where the next leader continues: everything inserted
+   * before `resumeToken` is stamped. Without a token it starts by reading the journal.
    */
   async saveCheckpoint(resumeToken?: unknown): Promise<void> {
     const { position } = this;
@@ -309,7 +309,7 @@ class Leader {
   /**
    * Begins the next generation if events were lost since this one began. Events that come back get
    * new positions, so a reader that has had them would have them twice, and continues from before
-   * the first of them. Call it when the change stream is open: it tells of later losses.
+   * the first of them. Call it when the change stream is open: it reports later losses.
    */
   async checkForLoss(heartbeat: Sequencing['heartbeat']): Promise<void> {
     const { count, first } = await lostPositions(this.log, this.db, this.position, () =>
@@ -374,10 +374,10 @@ class Leader {
 
   /**
    * Loads from the journal what is not known of these entities. The stream also repeats events that
-   * were stamped from the journal before; only the journal tells those from events that were
-   * restored late.
+   * were stamped from the journal before; only the journal distinguishes those from events that
+   * were restored late.
    *
-   * @throws LeaderOutdated if another leader has stamped one of them: readers here would not be told
+   * @throws LeaderOutdated if another leader has stamped one of them: readers here would miss it
    */
   private async loadUnknown(inserts: readonly JournalInsert[]): Promise<void> {
     if (this.known.size > rememberedEntities) this.known.clear();

@@ -15,7 +15,7 @@ const unknownStatus = 'unknown';
  * The journal lacks recorded events of an entity, so it cannot tell which commands the entity has
  * had.
  */
-export class JournalIncomplete extends Error {
+class JournalIncomplete extends Error {
   override readonly name = 'JournalIncomplete';
 }
 

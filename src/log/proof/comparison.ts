@@ -140,17 +140,17 @@ async function compareOnce<S extends State, D extends Draft>(
   const found = ifReadable(() => {
     const journal = stored.map((event) => upcastRecord(log, event));
     return [
-      ...ifReadable(() => compareView(log, view ?? undefined, journal)),
+      ...ifReadable(() => viewWithFold(log, view ?? undefined, journal)),
       ...(typeof history === 'string'
         ? [differs('history', undefined, history)]
         : [
-            ...compareLogs(log, journal, history),
-            ...ifReadable(() => compareLiveness(log, journal, history)),
+            ...journalWithHistory(log, journal, history),
+            ...ifReadable(() => workflowWithJournal(log, journal, history)),
           ]),
-      ...(isAsked ? compareWorkflow(log, history, state) : []),
+      ...(isAsked ? workflowWithHistory(log, history, state) : []),
       ...(positionedBefore === undefined
         ? []
-        : [...comparePositions(journal), ...lackedPositions(journal, positionedBefore)]),
+        : [...positionsWithVersions(journal), ...lackedPositions(journal, positionedBefore)]),
     ];
   });
   return {
@@ -209,7 +209,7 @@ async function stateOf<S>(
 
 type Found = Omit<Discrepancy, 'orderId'>;
 
-function compareLogs<S extends State, D extends Draft>(
+function journalWithHistory<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   journal: readonly RecordedEvent<D>[],
   history: HistoryLog<S, D> | undefined,
@@ -242,7 +242,7 @@ function compareLogs<S extends State, D extends Draft>(
     ...journal
       .filter(({ version }) => version > lastInHistory)
       .map(({ version, type }) => differs('journal', version, `the history has no such ${type}`)),
-    ...compareBase(log, journal, history),
+    ...baseWithFold(log, journal, history),
   ];
 }
 
@@ -250,7 +250,7 @@ function compareLogs<S extends State, D extends Draft>(
  * Finds entities that are not finished, and have no running workflow, or one that is behind the
  * journal.
  */
-function compareLiveness<S extends State, D extends Draft>(
+function workflowWithJournal<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   journal: readonly RecordedEvent<D>[],
   history: HistoryLog<S, D> | undefined,
@@ -289,7 +289,7 @@ function lost(recorded: ReadonlyMap<number, unknown>, upTo: number): readonly Fo
  * The state with which the oldest kept run started must equal the fold of the journal up to its
  * version.
  */
-function compareBase<S extends State, D extends Draft>(
+function baseWithFold<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   journal: readonly RecordedEvent<D>[],
   { base }: HistoryLog<S, D>,
@@ -302,7 +302,7 @@ function compareBase<S extends State, D extends Draft>(
   return [differs('history', base.version, `the run started with other ${fields} than the journal's fold`)];
 }
 
-function compareView<S extends State, D extends Draft>(
+function viewWithFold<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   view: StateDocument<S> | undefined,
   journal: readonly RecordedEvent<D>[],
@@ -324,7 +324,7 @@ function compareView<S extends State, D extends Draft>(
   ];
 }
 
-function compareWorkflow<S extends State, D extends Draft>(
+function workflowWithHistory<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   history: HistoryLog<S, D>,
   state: EntityState<S> | string | undefined,
@@ -341,7 +341,7 @@ function compareWorkflow<S extends State, D extends Draft>(
 }
 
 /** Within an entity, positions must ascend with versions. */
-function comparePositions(journal: readonly RecordedEvent<Draft>[]): readonly Found[] {
+function positionsWithVersions(journal: readonly RecordedEvent<Draft>[]): readonly Found[] {
   return journal.flatMap(({ version, position }, index) => {
     const before = journal[index - 1];
     if (before === undefined || position === undefined) return [];

@@ -42,7 +42,7 @@ export interface Intervention {
   readonly reason: string;
 }
 
-/** The result. */
+/** An intervention that was made: a parked event was retried or skipped. */
 export interface Intervened {
   readonly kind: 'done';
   /** how many events of the entity were applied */
@@ -203,8 +203,8 @@ async function attempt<S extends State, D extends Draft>(
 }
 
 /**
- * The parked events as the journal has them now, up to the first that it has lost: a parked event is
- * only a reference.
+ * The parked events as the journal has them now, up to the first that it has lost: a parked event
+ * is only a reference.
  */
 async function eventsOf(
   log: AnyLog,

@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
 import type { WebhookSecrets } from '../access/webhook-secrets.js';
+import { backOffMs } from '../concurrency/back-off.js';
 import { pause } from '../concurrency/pause.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { type PositionedEvent, skipLostPositions } from '../log/feed/feed.js';
@@ -12,18 +13,10 @@ import { upcastIfKnown } from '../order/upcasters.js';
 import { orderLog } from '../order-log.js';
 import { cloudEventOf } from './cloud-events.js';
 import { endpointViews } from './endpoints.js';
-import {
-  failed,
-  type Health,
-  isDown,
-  isGivenUp,
-  isResting,
-  type Patience,
-  retryInMs,
-  succeeded,
-} from './health.js';
+import { failed, type Health, isDown, isGivenUp, isResting, type Patience, succeeded } from './health.js';
 import { deliveryRow, failureOf, isAcknowledged, postSigned } from './message.js';
-import { foldOrder, type OrderAfter, ordersFor } from './orders-of.js';
+import { ordersFor } from './filters.js';
+import { foldOrder, type OrderAfter } from './order-after.js';
 import {
   type DeliveryRow,
   deliveryRows,
@@ -35,7 +28,7 @@ import {
 import type { Sender } from './sender.js';
 import { subscriptionOf } from './subscription.js';
 
-export interface DeliveringDeps {
+export interface DeliveryPassDeps {
   readonly db: Db;
   /** of the feed of orders; endpoints that are at the same position share a read */
   readonly tail: FeedTail;
@@ -68,22 +61,22 @@ const BEHIND_PARKED_MS = 3_600_000;
  * checkpoint moves after the answers.
  */
 export async function deliverDue(
-  deps: DeliveringDeps,
+  deps: DeliveryPassDeps,
   endpoint: Endpoint,
   generations: Generations,
 ): Promise<void> {
   const subscription = await subscriptionOf(deps.db, endpoint, generations);
   if (isResting(subscription.health, Date.now())) return;
   const secrets = await deps.secrets.read(endpoint.secretIds);
-  await new Delivering(deps, endpoint, secrets, subscription).run();
+  await new DeliveryPass(deps, endpoint, secrets, subscription).run();
 }
 
 /** `later`: it was not sent, or this process ends. */
 type Outcome = 'delivered' | 'later' | { readonly failure: string; readonly retryAfterMs: number };
 
 /** One delivery pass over an endpoint. */
-class Delivering {
-  private readonly deps: DeliveringDeps;
+class DeliveryPass {
+  private readonly deps: DeliveryPassDeps;
   private readonly endpoint: Endpoint;
   private readonly secrets: readonly string[];
   private subscription: SubscriptionRow;
@@ -93,7 +86,7 @@ class Delivering {
   private isDisabled = false;
 
   constructor(
-    deps: DeliveringDeps,
+    deps: DeliveryPassDeps,
     endpoint: Endpoint,
     secrets: readonly string[],
     subscription: SubscriptionRow,
@@ -151,7 +144,7 @@ class Delivering {
     if (due.length === 0) return;
     const orderIds = [...new Set(due.map(({ orderId }) => orderId))];
     await this.eachOrder(orderIds, (orderId) => this.deliverOrder(orderId));
-    await this.note({});
+    await this.saveProgress({});
   }
 
   /** Delivers an order's waiting events, the earliest first, until one fails. */
@@ -167,8 +160,8 @@ class Delivering {
       const { _id, nextTryAt, attempts, failingSince } = first;
       if (nextTryAt === undefined || nextTryAt.getTime() > now) {
         const looksAgainAt = nextTryAt ?? new Date(now + BEHIND_PARKED_MS);
-        const behind = { ...ofOrder, version: { $gt: first.version }, nextTryAt: { $lte: new Date(now) } };
-        await rows.updateMany(behind, { $set: { nextTryAt: looksAgainAt } }, durable);
+        const later = { ...ofOrder, version: { $gt: first.version }, nextTryAt: { $lte: new Date(now) } };
+        await rows.updateMany(later, { $set: { nextTryAt: looksAgainAt } }, durable);
         return;
       }
       const outcome = await this.sendAgain(first, orderAfter);
@@ -225,7 +218,7 @@ class Delivering {
         { ordered: false, ...durable },
       );
     }
-    return await this.note({ position: last });
+    return await this.saveProgress({ position: last });
   }
 
   private async wantedOf(events: readonly PositionedEvent[]): Promise<readonly PositionedEvent[]> {
@@ -287,7 +280,7 @@ class Delivering {
     const now = Date.now();
     const { patience } = this.deps;
     const failingSince = since ?? new Date(now).toISOString();
-    const inMs = Math.max(retryAfterMs, retryInMs(attempts, patience));
+    const inMs = Math.max(retryAfterMs, backOffMs(attempts, patience));
     return {
       attempts,
       failure,
@@ -374,7 +367,7 @@ class Delivering {
    *
    * @returns false if the checkpoint was moved meanwhile, for example by a replay
    */
-  private async note(moved: { readonly position?: number }): Promise<boolean> {
+  private async saveProgress(moved: { readonly position?: number }): Promise<boolean> {
     const { db } = this.deps;
     const attempts = this.attempts.splice(0);
     if (attempts.length > 0) await deliveryRows(db).insertMany(attempts, { ordered: false });

@@ -13,10 +13,10 @@ import { commandIdOf } from '../log/workflow/command-id.js';
 import type { Message } from '../log/workflow/messages.js';
 import { orderLog } from '../order-log.js';
 import { withTimeout } from '../outages/timeout.js';
-import { deliverDue } from './delivering.js';
+import { deliverDue } from './delivery-pass.js';
 import { endpointViews, isEnabled } from './endpoints.js';
 import { isResting, type Patience, patience as usual } from './health.js';
-import { forgetEndpoint } from './requests.js';
+import { forgetEndpoint } from './operator-actions.js';
 import { subscriptionRows, waitingRows } from './rows.js';
 import { createSender, type SenderOptions } from './sender.js';
 
