@@ -2,9 +2,7 @@ import type { LineQuantity } from './order/commands.js';
 import { type OrderEvent, schemaVersions } from './order/events.js';
 import { formatMoney } from './order/money.js';
 
-/**
- * What happened, in a few words. Empty if the event's name says it all, or its shape is not today's.
- */
+/** Describes an event in a few words. Empty if its name is enough, or its shape is not today's. */
 export function inShort(event: OrderEvent, currency: string): string {
   return schemaVersions[event.type] === event.schemaVersion ? words(event, currency) : '';
 }
@@ -95,7 +93,7 @@ function words(event: OrderEvent, currency: string): string {
   }
 }
 
-/** The data of an event that has no words of its own above. */
+/** The data of an event that has no description above. */
 function membersInShort(data: object): string {
   return Object.entries(data)
     .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)

@@ -23,7 +23,7 @@ import { orderLog, type Step, type Steps } from '../src/order-log.js';
 
 export interface ActivityDeps {
   readonly db: Db;
-  /** by default, those that are built in */
+  /** by default, the built-in ones */
   readonly providers?: Providers;
   /** counts steps that are not recorded yet */
   readonly tally?: StepTally;
@@ -31,7 +31,7 @@ export interface ActivityDeps {
 
 const sandboxLimits: Limits = { concurrency: 100, timeoutMs: 8_000 };
 
-/** The calls to providers that may be under way or in line, at most. */
+/** The maximum number of calls to providers that are in flight or queued. */
 export function slotsOfProviders({ payments, inventory }: Providers = {}): number {
   return 2 * ((payments?.limits ?? sandboxLimits).concurrency + (inventory?.limits.concurrency ?? 0));
 }
@@ -55,14 +55,17 @@ export function createActivities({
     limits: sandboxLimits,
   };
   const payments = performPayments({ name, port: openingMethods(keysOfDatabase(db), port), limits });
-  // The built-in inventory is in the database that steps record in, so nothing is to be kept apart.
+  // The built-in inventory shares the database that steps record in, so it needs no separate limit.
   const inventory = providers.inventory ? performInventory(providers.inventory) : stockInventory(db);
   /** by the name of the entity, which is its workflow type */
   const byEntity: Readonly<Record<string, LogActivities & ResumptionActivities>> = {
     [orderLog.entity.name]: createLogActivities(orderLog, { db, tally, recorder }),
     [endpointLog.entity.name]: createLogActivities(endpointLog, { db, tally }),
   };
-  /** Those of the entity whose workflow runs the activity; outside of an activity, those of orders. */
+  /**
+   * The activities of the entity whose workflow runs this one; outside of an activity, those of
+   * orders.
+   */
   const current = () => {
     const entity = asyncLocalStorage.getStore()?.info.workflowType ?? orderLog.entity.name;
     const found = byEntity[entity];
@@ -98,8 +101,8 @@ export function createActivities({
 }
 
 /**
- * An effect as a provider is asked for it: without its trace, which older workers do not know. One key
- * always stands for the same request.
+ * An effect as a provider gets it: without its trace, which older workers do not know. A key always
+ * has the same request.
  */
 function requestOf<T extends EffectType>(effect: EffectOf<T>): EffectOf<T> {
   const { traceId: _, ...request } = effect;

@@ -39,7 +39,7 @@ import { openKnownKeys } from '../src/access/known-keys.js';
 export interface RunningApi extends RunningRole {
   /** `http://host:port` */
   readonly address: string;
-  /** of operations, if they have a port of their own */
+  /** of the operations API, if it has a separate port */
   readonly opsAddress?: string;
 }
 
@@ -49,8 +49,8 @@ export interface ApiContext extends RoleContext {
 }
 
 /**
- * Serves the roles that have an HTTP API. Temporal and MongoDB may be away at any time, also at the
- * start.
+ * Serves the roles that have an HTTP API. Temporal and MongoDB may be unavailable at any time, also
+ * at the start.
  */
 export async function startApi(context: ApiContext): Promise<RunningApi> {
   const app = await buildApi(context);
@@ -67,7 +67,7 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
   };
 }
 
-/** Limits that tests may change. */
+/** Limits that tests may override. */
 export interface ApiLimits
   extends
     Omit<HttpLimits, 'admission' | 'authenticate' | 'edge' | 'isSplit'>,
@@ -214,8 +214,8 @@ function edgeOf({ http, edge }: Config): Edge {
 }
 
 /**
- * A key is used for a second without asking the store, and a start is waited for for ten seconds.
- * See `Forgetting`.
+ * The sum of a second in which a key is used without asking the store, ten seconds in which an
+ * order may start, and a reserve. See `Forgetting`.
  */
 const KEY_IN_USE_MS = 15_000;
 
@@ -228,5 +228,5 @@ async function authenticateBy({ auth }: Config, db: Db): Promise<Authenticate | 
   return createAuthenticate(keys, openTokens(auth.tokens));
 }
 
-/** How long the new run of a resumed order is waited for. */
+/** How long to wait for the new run of a resumed order. */
 const RESUMED_WITHIN_MS = 3_000;

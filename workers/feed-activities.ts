@@ -23,7 +23,7 @@ export interface FeedDeps {
   readonly orderTaskQueue: string;
 }
 
-/** What the role `feed` does: without an end, and in activities. */
+/** The work of the role `feed`: endless tasks, and activities. */
 export interface FeedWork {
   readonly leased: readonly LeasedTask[];
   readonly activities: StandingActivities & RebuildActivities & ReconcileActivities;
@@ -34,7 +34,9 @@ export function createFeedWork({ db, client, tail, orderTaskQueue }: FeedDeps): 
   const ofOrders = createFeedTasks(orderLog, { ...deps, tail, views, outside: stockOutside });
   const ofEndpoints = createFeedTasks(endpointLog, { ...deps, tail: followFeed(endpointLog, db), views: [] });
   const tasks = [ofOrders, ofEndpoints];
-  /** @throws Error if there is no such view or store here: a worker of a newer version may have it */
+  /**
+   * @throws Error if there is no such view or store here: a worker of a newer version may have it
+   */
   const rebuild = async (name: string, rebuildId: string) => {
     const of = tasks.find((some) => Object.hasOwn(some.rebuild, name))?.rebuild[name];
     if (of === undefined) throw new Error(`There is no view or store ${name} here.`);

@@ -9,7 +9,7 @@ import type { RoleContext, RunningRole } from './role.js';
 import { healthIn } from './task-health.js';
 
 /**
- * The role `kafka`: publishes the feed in Kafka, and takes commands from there. Any number of
+ * The role `kafka`: publishes the feed to Kafka, and takes commands from it. Any number of
  * processes may run: one publishes while the others stand by; all take commands.
  */
 export function startKafka(context: RoleContext, settings: KafkaSettings): RunningRole {
@@ -21,7 +21,7 @@ export function startKafka(context: RoleContext, settings: KafkaSettings): Runni
   const healthOf = healthIn(logger);
   const client = new Client({ connection, namespace });
   mongo.keys.keepSpares();
-  // Temporal's outages do not stop the feed.
+  // An outage of Temporal does not stop the feed.
   const system = async () => {
     const id = await namespaceIdOf(connection, namespace, 2_000).catch(() => undefined);
     return id && `${id}/${config.mongodb.db}`;

@@ -46,7 +46,7 @@ if (problem !== undefined) {
 }
 process.exit();
 
-/** A worker calls them, and a proof over HTTP asks them. */
+/** A worker calls providers, and `verify` over HTTP looks up their keys. */
 function needsProviders({ roles }: Config): boolean {
   return roles.has('worker') || roles.has('read');
 }
@@ -87,7 +87,7 @@ async function start(given: Config, providers: Providers): Promise<Started> {
   };
 }
 
-/** @returns the address of its check */
+/** @returns the address of the liveness check */
 async function serveLiveness({ host, healthPort }: Config['http']): Promise<string | undefined> {
   if (healthPort === undefined) return undefined;
   await assertPortFree(host, healthPort, 'HEALTH_PORT');

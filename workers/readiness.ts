@@ -114,7 +114,7 @@ function onFeed(db: Db, presence: WorkerPresence, taskQueue: string): Dependency
   };
 }
 
-/** If Temporal is away, the dependency `temporal` reports it. */
+/** If Temporal is unavailable, the dependency `temporal` reports it. */
 function unknown(error: unknown): undefined {
   if (!isTemporalOutage(error)) throw error;
 }

@@ -6,7 +6,10 @@ import type { Config } from '../src/server/config.js';
 import type { Mongo } from '../src/server/connections.js';
 import type { Logger } from '../src/server/logger.js';
 
-/** What every role works with. Both servers may be away at any time, also at the start. */
+/**
+ * The connections and settings that every role gets. Both servers may be unavailable at any time,
+ * also at the start.
+ */
 export interface RoleContext {
   readonly config: Config;
   readonly temporal: Connection;
@@ -16,7 +19,7 @@ export interface RoleContext {
   /** of the workers in this process; absent if it has none */
   readonly tally?: StepTally;
   readonly logger: Logger;
-  /** those of the worker, and of proofs; by default, they are built in */
+  /** the providers of the worker and of proofs; by default, the built-in ones */
   readonly providers?: Providers;
 }
 

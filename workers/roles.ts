@@ -69,7 +69,7 @@ export async function startRoles({
   closers,
 }: RolesOptions): Promise<ApiAddresses | undefined> {
   const { roles } = config;
-  // A process without it would take orders and could not seal their persons.
+  // Fail now: without master keys, the process would take orders that it cannot seal.
   masterKeysOf(config);
   const logger = createLogger(config.logLevel);
   installRuntime(logger);
@@ -99,7 +99,7 @@ export async function startRoles({
     needed.push(running.ready);
   }
   if (roles.has('kafka') && config.kafka !== undefined) {
-    // Its client is loaded only where it is used.
+    // Kafka's client is loaded only by this role.
     const { startKafka } = await import('./kafka.js');
     const running = startKafka(context, config.kafka);
     closers.push({ limitMs: 3_500, close: () => running.stop() });

@@ -6,9 +6,9 @@ export interface Started {
   readonly hasServers: boolean;
   /** `http://host:port`; absent if no role has an API */
   readonly api?: string;
-  /** where operations are, if they have a port of their own */
+  /** address of the operations API, if it has a separate port */
   readonly operations?: string;
-  /** where a thread of its own answers whether the process is live */
+  /** address of the liveness check, if it has a separate port */
   readonly health?: string;
   /** false with AUTH=off; absent if no role has an API */
   readonly isAuthOn?: boolean;

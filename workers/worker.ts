@@ -26,11 +26,11 @@ export interface Work {
 }
 
 export interface RunningWorker extends RunningRole {
-  /** Resolves when the worker polls for the first time; waits while Temporal is away. */
+  /** Resolves when the worker polls for the first time; waits while Temporal is unavailable. */
   readonly ready: Promise<void>;
 }
 
-/** As many steps can record while all calls to providers are under way. */
+/** Steps can still record while all slots for providers are in use. */
 const slotsBesideProviders = 100;
 const FIRST_BACK_OFF_MS = 250;
 const LONGEST_BACK_OFF_MS = 10_000;

@@ -1,4 +1,4 @@
-/** What the system itself writes as an actor. No caller can take one of these names. */
+/** Names under which the system itself acts. No caller can take one of them. */
 export const systemActors: ReadonlySet<string> = new Set([
   'carriers',
   'clock',
@@ -11,15 +11,15 @@ export const systemActors: ReadonlySet<string> = new Set([
   'webhooks',
 ]);
 
-/** Begin the names that are proven, or that only the system gives. */
+/** Prefixes of names that credentials prove, or that the system assigns. */
 const provenPrefix = /^(key|user|temporal|webhook|kafka):/i;
 
-/** Whether the system itself acts under the name, in whichever case it is written. */
+/** Whether the name is one of the system's own, in upper or lower case. */
 export function isSystemName(name: string): boolean {
   return systemActors.has(name.toLowerCase());
 }
 
-/** Whether a name cannot be claimed. */
+/** Whether a caller may not take the name. */
 export function isReserved(name: string): boolean {
   return isSystemName(name) || provenPrefix.test(name);
 }

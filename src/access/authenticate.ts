@@ -4,11 +4,11 @@ import type { Principal } from './principal.js';
 import { NotAuthenticated } from './refusals.js';
 import type { Tokens } from './tokens.js';
 
-/** Says who a request is from, by its `Authorization`. */
+/** Identifies the sender of a request by its `Authorization` header. */
 export type Authenticate = (authorization: string | undefined) => Promise<Principal>;
 
 /**
- * Takes API keys and, if there is an issuer, access tokens, both as `Authorization: Bearer`.
+ * Accepts API keys and, if there is an issuer, access tokens, both as `Authorization: Bearer`.
  *
  * @throws NotAuthenticated or AccessUnavailable
  */

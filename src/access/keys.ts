@@ -18,7 +18,7 @@ export interface KeyDocument {
   readonly lastUsedAt?: Date;
 }
 
-/** A key without its hash, for people. Times are ISO-8601 UTC. */
+/** A key without its hash, for display. Times are ISO-8601 UTC. */
 export interface KeySummary {
   readonly keyId: string;
   readonly client: string;
@@ -44,10 +44,10 @@ export function apiKeys(db: Db): Collection<KeyDocument> {
 }
 
 /**
- * Gives a client a new key. Its other keys stay valid, so a key is replaced without a gap: create,
- * deploy, revoke the old one.
+ * Creates a key for a client. Its other keys stay valid, so a key can be replaced without an
+ * outage: create, deploy, revoke the old one.
  *
- * @returns with `key`, which is shown this once
+ * @returns with `key`, which is shown only now
  */
 export async function addKey(
   db: Db,

@@ -14,25 +14,26 @@ export interface KnownKeys {
    * The client that has the key.
    *
    * @throws NotAuthenticated if the key is unknown, revoked or expired
-   * @throws AccessUnavailable if MongoDB is away, and this process has not seen the key before
+   * @throws AccessUnavailable if MongoDB is unavailable, and this process has not seen the key
+   *   before
    */
   check(key: string): Promise<Principal>;
 }
 
 export interface KnownKeysOptions {
-  /** a key that was read longer ago is read again, beside the request */
+  /** older entries are read again in the background, while the request continues */
   readonly freshMs?: number;
   /** a key that was read longer ago is read before the request continues: a revocation is that late */
   readonly staleMs?: number;
-  /** how long after its last reading a key still works while MongoDB is away */
+  /** how long after its last reading a key still works while MongoDB is unavailable */
   readonly keptMs?: number;
   /** how often the last use of a key is written */
   readonly usedEveryMs?: number;
 }
 
-/** So that guessed keys do not take the connections to MongoDB from everybody else. */
+/** A limit, so that guessed keys do not use up the connections to MongoDB. */
 const READ_BATCHES = { size: 100, concurrency: 2 };
-/** Further unknown keys are refused until these have been read. */
+/** Maximum number of unknown keys that are being read; further ones are refused meanwhile. */
 const READING_AT_MOST = 1_000;
 
 interface Entry {
@@ -44,10 +45,10 @@ interface Entry {
 
 export function openKnownKeys(db: Db, options: KnownKeysOptions = {}): KnownKeys {
   const { freshMs = 1_000, staleMs = 3_000, keptMs = 15 * 60_000, usedEveryMs = 60_000 } = options;
-  /** Holds keys that exist only, so it is no larger than the collection. */
+  /** Has only keys that exist, so it is no larger than the collection. */
   const entries = new Map<string, Entry>();
   const reading = new Map<string, Promise<Entry | undefined>>();
-  /** The last reading failed. Known keys then do not wait for the next one. */
+  /** Whether the last read failed. Then known keys do not wait for the next one. */
   let isAway = false;
 
   const findKeys = createBatcher(READ_BATCHES, async (keyIds: readonly string[]) => {
@@ -74,7 +75,7 @@ export function openKnownKeys(db: Db, options: KnownKeysOptions = {}): KnownKeys
     }
   }
 
-  /** Requests with the same key share one reading. */
+  /** Concurrent requests with the same key share one read. */
   function readOnce(keyId: string): Promise<Entry | undefined> {
     const known = reading.get(keyId);
     if (known !== undefined) return known;
@@ -91,7 +92,7 @@ export function openKnownKeys(db: Db, options: KnownKeysOptions = {}): KnownKeys
       throw new AccessUnavailable('Too many unknown keys are being looked up. Try again soon.');
     const asked = readOnce(keyId);
     if (age < staleMs || (isAway && age < keptMs)) {
-      // A failure shows when the entry is stale.
+      // A failure is reported when the entry is stale.
       asked.catch(() => undefined);
       return entry;
     }
@@ -104,7 +105,10 @@ export function openKnownKeys(db: Db, options: KnownKeysOptions = {}): KnownKeys
     }
   }
 
-  /** Writes the last use beside the request. It is for people: an outage only makes it older. */
+  /**
+   * Writes the time of the last use in the background. It is for display only, so a failed write is
+   * ignored.
+   */
   function noteUse(keyId: string, entry: Entry): void {
     const now = performance.now();
     if (now - entry.usedAt < usedEveryMs) return;

@@ -4,7 +4,7 @@ import type { Scope } from './scopes.js';
 export interface Principal {
   /** recorded with each event, such as `key:shop` or `user:ada` */
   readonly actor: string;
-  /** for whom the actor acts, from `On-Behalf-Of`; absent if for itself */
+  /** on whose behalf the actor acts, from `On-Behalf-Of`; absent if on its own */
   readonly onBehalfOf?: string;
   /** who issued the keys of commands; scopes them and derived order ids */
   readonly issuer: string;

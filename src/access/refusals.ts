@@ -4,14 +4,14 @@ export class NotAuthenticated extends Error {
   /** `unauthenticated` if the request has none */
   readonly code: 'unauthenticated' | 'invalid_key' | 'invalid_token';
 
-  /** @param message for a person: what is wrong, and what to do */
+  /** @param message what is wrong, and what to do */
   constructor(code: NotAuthenticated['code'], message: string) {
     super(message);
     this.code = code;
   }
 }
 
-/** Credentials cannot be checked now: MongoDB, or the issuer of tokens, is away. */
+/** Credentials cannot be checked now: MongoDB, or the issuer of tokens, is unavailable. */
 export class AccessUnavailable extends Error {
   override readonly name = 'AccessUnavailable';
 }

@@ -19,27 +19,27 @@ export interface Tokens {
    * The user of the token.
    *
    * @throws NotAuthenticated if the token is not valid
-   * @throws AccessUnavailable if the issuer is away, and the token is signed with a key that this
-   *   process has not seen before
+   * @throws AccessUnavailable if the issuer is unavailable, and the token is signed with a key that
+   *   this process has not seen before
    */
   check(token: string): Promise<Principal>;
 }
 
 export interface TokensOptions {
-  /** signing keys that are older are loaded again, beside the request */
+  /** older signing keys are loaded again in the background, while the request continues */
   readonly freshMs?: number;
-  /** how long signing keys are used while the issuer is away */
+  /** how long signing keys are used while the issuer is unavailable */
   readonly keptMs?: number;
-  /** the least time between two tries to load them */
+  /** minimum time between two attempts to load them */
   readonly restMs?: number;
 }
 
-/** Signatures that need the issuer's private key: no `none`, and no secret that is shared. */
+/** Only algorithms with a private key: not `none`, and none with a shared secret. */
 const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
-/** By which clocks may differ. */
+/** Tolerated difference between the issuer's clock and ours. */
 const CLOCKS_DIFFER_S = 5;
 const ANSWER_WITHIN_MS = 3_000;
-/** A token that was checked is not checked again for so long. */
+/** How long the result of a token's check is reused. */
 const CHECKED_FOR_MS = 60_000;
 const CHECKED_AT_MOST = 10_000;
 
@@ -64,7 +64,7 @@ export function openTokens(
   let loaded: Loaded | undefined;
   let loading: Promise<Loaded> | undefined;
   let triedAt = Number.NEGATIVE_INFINITY;
-  /** Why the last try failed; undefined if it did not. */
+  /** Why the last attempt failed; undefined if it succeeded. */
   let failure: string | undefined;
   /** In the order in which they were checked. */
   let checked = new Map<string, Checked>();
@@ -72,7 +72,7 @@ export function openTokens(
   async function load(): Promise<Loaded> {
     try {
       const keys = createLocalJWKSet(await fetchKeys(issuer));
-      // A key that the issuer has withdrawn must not live on in what was checked with it.
+      // Forget checked tokens too, because the issuer may have withdrawn the key that signed them.
       checked = new Map();
       failure = undefined;
       loaded = { keys, at: performance.now() };
@@ -85,7 +85,7 @@ export function openTokens(
     }
   }
 
-  /** Requests share one loading. */
+  /** Concurrent requests share one attempt. */
   function loadOnce(): Promise<Loaded> {
     loading ??= load().finally(() => (loading = undefined));
     return loading;
@@ -122,7 +122,7 @@ export function openTokens(
       return (await jwtVerify(token, known.keys, options)).payload;
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
-      // The issuer may have a new key since.
+      // The issuer may have added a key since the last attempt.
       if (!mayLoad()) throw failure === undefined ? error : unavailable();
       const { keys } = await loadOnce();
       return (await jwtVerify(token, keys, options)).payload;

@@ -3,15 +3,21 @@ import type { Db } from 'mongodb';
 import { committed, durable } from '../mongodb/durability.js';
 import { type MasterKeys, unwrap, wrap } from './persons/master-keys.js';
 
-/** The secrets that sign webhooks, in the key store's database. Logs have their ids alone. */
+/**
+ * The secrets that sign webhooks, in the key store's database. Event logs contain only their ids.
+ */
 export interface WebhookSecrets {
   /**
-   * Makes a secret, as receivers know it: `whsec_` and base64. The same id again gives the same one.
+   * Creates a secret in the format of receivers: `whsec_` and base64. The same id again returns the
+   * same one.
    *
-   * @param secretId the endpoint's id, a dot, and what tells its secrets apart
+   * @param secretId the endpoint's id, a dot, and a suffix that is unique among its secrets
    */
   make(secretId: string): Promise<string>;
-  /** In the order of the ids. @throws Error if one of them is not there */
+  /**
+   * The secrets, in the order of the ids.
+   * @throws Error if one of them does not exist
+   */
   read(secretIds: readonly string[]): Promise<readonly string[]>;
   removeAll(endpointId: string): Promise<void>;
 }
@@ -22,7 +28,7 @@ interface SecretRow {
   readonly wrapped: string;
 }
 
-/** Of a key store's database. */
+/** The collection, in a key store's database. */
 export const webhookSecretRows = (db: Db) => db.collection<SecretRow>('webhook_secrets');
 
 const SECRET_BYTES = 32;

@@ -8,7 +8,7 @@ import type { AttentionRow } from './rows.js';
 const TIMEOUT_MS = 1_500;
 const concurrency = 8;
 
-/** What Temporal knows of an order's latest workflow run. */
+/** The state of an order's latest workflow run, by Temporal. */
 export interface OrderRun {
   readonly runId: string;
   /** in Temporal's words, such as `RUNNING` */
@@ -17,7 +17,7 @@ export interface OrderRun {
   readonly tries: readonly Tries[];
 }
 
-/** The tries of a step: of an effect, or of recording alone. */
+/** The attempts of a step: of its effect, or of recording if it has no effect. */
 export interface Tries {
   /** of the effect, or `record` */
   readonly type: string;
@@ -58,9 +58,8 @@ export async function runOf(
 }
 
 /**
- * Adds to rows of code `effect_owed` what Temporal knows of their retries: attempts so far, the
- * last failure and the time of the next attempt. If Temporal does not answer in 1.5 s, rows stay as
- * they are.
+ * Adds Temporal's data on retries to rows of code `effect_owed`: attempts so far, the last failure
+ * and the time of the next attempt. If Temporal does not answer in 1.5 s, rows stay as they are.
  */
 export async function withAttempts(client: Client, rows: readonly AttentionRow[]): Promise<AttentionRow[]> {
   const giveUpAt = Date.now() + TIMEOUT_MS;

@@ -187,13 +187,13 @@ async function ofEveryLog(
   return found.toSorted((one, other) => (place(one) < place(other) ? -1 : 1)).slice(0, limit);
 }
 
-/** Names the entity: an order by its id, any other in the detail. */
+/** Identifies the entity: an order by its id, any other in the detail. */
 function about(log: AnyLog, id: string, detail: string): Pick<AttentionRow, 'orderId' | 'detail'> {
   const { name } = log.entity;
   return name === orderLog.entity.name ? { orderId: id, detail } : { detail: `${name} ${id}: ${detail}` };
 }
 
-/** The oldest order that no worker has decided yet. Empty while Temporal is away. */
+/** The oldest order that no worker has decided yet. Empty while Temporal is unavailable. */
 async function undecided({
   client,
   db,
@@ -211,7 +211,10 @@ async function undecided({
   }
 }
 
-/** Events that a view in use could not apply. Events that only wait behind them are not listed. */
+/**
+ * Events that a view in use could not apply. Later events of the same order wait for them and are
+ * not listed.
+ */
 async function parked({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {
   const built = await projections(db)
     .find({ parked: { $gt: 0 } }, { ...answering, projection: { collection: 1 } })
@@ -235,7 +238,7 @@ async function parked({ db, before, after, limit }: SourceQuery): Promise<readon
   }));
 }
 
-/** Events that an endpoint of webhooks has refused for three days. */
+/** Events that a webhook endpoint has refused for three days. */
 async function undelivered({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {
   const found = await waitingRows(db)
     .find(pageFilter('parkedAt', before, after), answering)

@@ -21,7 +21,7 @@ export const attentionCodes = [
 ] as const;
 export type AttentionCode = (typeof attentionCodes)[number];
 
-/** Something that a person has to look at. */
+/** Something that an operator has to look at. */
 export interface AttentionRow {
   /** absent if the row is not about one order */
   readonly orderId?: string;
@@ -32,9 +32,9 @@ export interface AttentionRow {
   readonly detail: string;
   /** what to do, as a command line if there is one */
   readonly remedy: string;
-  /** attempts of an effect so far; absent while Temporal is away */
+  /** attempts of an effect so far; absent while Temporal is unavailable */
   readonly attempts?: number;
-  /** ISO-8601 UTC; absent while an attempt is running or Temporal is away */
+  /** ISO-8601 UTC; absent while an attempt is running or Temporal is unavailable */
   readonly nextTryAt?: string;
 }
 

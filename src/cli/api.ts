@@ -4,7 +4,7 @@ import { exitCodes, Failure } from './failure.js';
 export interface Api {
   /** such as `http://127.0.0.1:8080`, without user name and password */
   readonly url: string;
-  /** A `GET` with a time limit of its own. */
+  /** A `GET` with its own time limit. */
   getSoon(path: string, withinMs: number): Promise<unknown>;
   /** Leaves out members of the query that are undefined. */
   get<T>(path: string, query?: Query): Promise<T>;
@@ -34,7 +34,7 @@ export interface Answered<T> {
 
 type Headers = Readonly<Record<string, string>>;
 
-/** Longer than any request takes the API. */
+/** Longer than the API takes for any request. */
 const ANSWER_WITHIN_MS = 40_000;
 const NO_LIMIT = Infinity;
 

@@ -50,7 +50,7 @@ function attentionLines({ data, nextCursor }: AttentionPage, paint: Paint): read
   ];
 }
 
-/** A row for a person, in a few lines. */
+/** A row as readable text, in a few lines. */
 export function rowLines(
   { orderId, code, since, detail, remedy, attempts, nextTryAt }: AttentionRow,
   paint: Paint,

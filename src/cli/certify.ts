@@ -51,7 +51,7 @@ const columns: readonly Column[] = [
   { title: 'SO IT' },
 ];
 
-/** A certificate, for a person. */
+/** A certificate as readable text. */
 function certificateLines({ kind, provider, passed, cases }: Certificate, paint: Paint): readonly string[] {
   const rows = cases.map(({ case: name, expected, happened, risk, passed: isGood }) => [
     isGood ? { text: 'ok', format: 'green' as const } : { text: 'FAIL', format: 'red' as const },

@@ -21,7 +21,7 @@ export function addCompletion(program: Command, { terminal: { print } }: Session
   script.action((shell: Shell) => print(printers[shell](wordsOf(program))));
 }
 
-/** What may follow the words of a script, such as `stock set`. */
+/** The completions after the words of a script, such as `stock set`. */
 interface Words {
   /** empty for the program itself */
   readonly path: string;
@@ -119,7 +119,7 @@ compdef _orders orders`,
     ].join('\n'),
 };
 
-/** Patterns of a `case` for the way from a path to the next: `''/create`. */
+/** Patterns of a `case` that leads from one path to the next: `''/create`. */
 function pathsOf(all: readonly Words[]): string {
   return all
     .filter(({ path }) => path !== '')

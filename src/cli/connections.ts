@@ -29,11 +29,11 @@ export interface Sides {
 const ANSWER_WITHIN_MS = 2_000;
 
 /**
- * Opens both sides, and makes sure that they belong to one system. If the API does not answer, a
- * command is sent all the same, because it goes to Temporal.
+ * Opens both sides, and checks that they belong to one system. If the API does not answer, commands
+ * can still be sent, because they go to Temporal.
  *
  * @throws Failure before anything is sent: `other_system` if the API serves another system, or
- * `temporal_unreachable`
+ *   `temporal_unreachable`
  */
 export async function openSides(session: Session, options: CommonOptions): Promise<Sides> {
   const api = apiOf(session, options);
@@ -65,7 +65,7 @@ async function systemBehind(api: Api): Promise<System | undefined> {
   return answer;
 }
 
-/** The API does not say, for want of a key or a scope. */
+/** Whether the API refused to answer because a key or a scope is missing. */
 function isRefusal({ details: { code } }: Failure): boolean {
   return ['unauthenticated', 'invalid_key', 'invalid_token', 'scope_missing'].includes(code);
 }
@@ -108,14 +108,14 @@ export interface WriteSide {
 }
 
 const REACHED_WITHIN_MS = 3_000;
-/** A command without persons does not need the key store, so it does not wait for it. */
+/** How long to wait for the key store. A command without persons does not need it. */
 const KEYS_ASKED_FOR_MS = 1_000;
 /** gRPC's code. */
 const NOT_FOUND = 5;
 
 /**
- * Connects the same gateway that the API uses. It asks MongoDB for the key that seals the persons in
- * a command, and reads the journal. Commands without persons work without MongoDB.
+ * Connects the same gateway that the API uses. It asks MongoDB for the key that seals the persons
+ * in a command, and reads the journal. Commands without persons work without MongoDB.
  *
  * @throws Failure `temporal_unreachable` before anything is sent
  */
@@ -184,8 +184,8 @@ export interface Stores {
 }
 
 /**
- * Gives `work` Temporal and MongoDB without the API between: a comparison of the two must read both
- * itself.
+ * Runs `work` with direct connections to Temporal and MongoDB: a comparison of the two must read
+ * both itself.
  *
  * @throws Failure `unavailable` if one of them cannot be reached
  */

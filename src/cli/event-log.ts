@@ -90,7 +90,7 @@ async function watchAll(session: Session, api: Api, { json }: WatchOptions): Pro
 }
 
 /**
- * Rows for events that arrive one by one; the first has the heading above it.
+ * Formats events that arrive one by one as rows; the first has the heading above it.
  *
  * @param before columns before those of an event
  */
@@ -130,7 +130,7 @@ function addDiff(program: Command, session: Session): void {
   });
 }
 
-/** A diff for a person: first the net result, then the changes of each event. */
+/** A diff as readable text: first the net result, then the changes of each event. */
 export function diffLines({ orderId, from, to, changes, steps }: Diff, paint: Paint): readonly string[] {
   const title = paint('bold', `Order ${visible(orderId)}, version ${from} → ${to}`);
   if (steps.length === 0) return [title, 'nothing happened'];

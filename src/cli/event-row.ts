@@ -23,12 +23,15 @@ export function eventRow(event: OrderEvent, currency: string): readonly Cell[] {
   ];
 }
 
-/** The actor of an event and, if it acted for somebody else, for whom. */
+/** The actor of an event and, if there is one, the person or client on whose behalf it acted. */
 export function whoDid({ actor, onBehalfOf }: Pick<OrderEvent, 'actor' | 'onBehalfOf'>): string {
   return onBehalfOf === undefined ? actor : `${actor} for ${onBehalfOf}`;
 }
 
-/** Fixed widths for `watch`: its rows arrive one by one, so it cannot measure them. */
+/**
+ * Columns with fixed widths for `watch`, which prints each row as it arrives and cannot measure the
+ * others.
+ */
 export const liveColumns: readonly Column[] = [
   { title: 'VERSION', align: 'right' },
   { title: 'TIME'.padEnd(24) },

@@ -87,7 +87,7 @@ export function asFailure(error: unknown): Failure {
   return new Failure(exitCodes.unexpected, { code: 'unexpected', message: messageOf(error) });
 }
 
-/** One line for a person: the code, what is wrong, where, and what would be allowed instead. */
+/** One readable line: the code, what is wrong, where, and what would be allowed instead. */
 export function failureLine({ details }: Failure): string {
   const { code, message, pointer, allowedCommands } = details;
   const where = pointer === undefined || pointer === '' ? '' : ` (at ${pointer})`;

@@ -4,7 +4,7 @@ import { type Api, at } from './api.js';
 import { exitCodes, Failure } from './failure.js';
 
 const RECONNECT_MS = 1_000;
-/** Orders whose currency is remembered. */
+/** Maximum number of orders whose currency is remembered. */
 const REMEMBERED = 10_000;
 
 /**
@@ -41,7 +41,7 @@ export async function* followFeed(
   }
 }
 
-/** What comes before the connection ends, in whichever way. */
+/** Yields events until the connection ends, whether or not with an error. */
 async function* untilBroken(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
   try {
     yield* body;
@@ -62,7 +62,7 @@ export async function* serverSent(body: AsyncIterable<Uint8Array>): AsyncGenerat
   for await (const bytes of body) {
     text += decoder.decode(bytes, { stream: true });
     const blocks = text.split('\n\n');
-    // What follows the last empty line is not complete yet.
+    // The text after the last empty line is not complete yet.
     text = blocks.pop() ?? '';
     for (const block of blocks) {
       const [, id] = /^id: (.*)$/m.exec(block) ?? [];
@@ -73,8 +73,8 @@ export async function* serverSent(body: AsyncIterable<Uint8Array>): AsyncGenerat
 }
 
 /**
- * The currency of an event's order: from its first event, or else from the API; empty if it cannot
- * say now.
+ * The currency of an event's order: from its first event, or else from the API; empty if the API
+ * does not answer.
  */
 export function currencies(api: Api): (event: OrderEvent) => Promise<string> {
   const known = new Map<string, string>();

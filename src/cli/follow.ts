@@ -17,14 +17,14 @@ export interface Happened {
 }
 
 /**
- * Whether the order has nothing left to do by itself. Between two events of one decision it has:
- * the second follows from the first.
+ * Whether the order changes only after a command, a fact or a deadline. It is false between two
+ * events of one decision, because the second follows from the first.
  */
 export function isAtRest(order: Order): boolean {
   return order.owed.length === 0 && consequence(order, order.updatedAt) === undefined;
 }
 
-/** Whether the order is over, except for returns: without a command, nothing more happens. */
+/** Whether the order is over, except for returns: it changes only after a command. */
 export function isSettled(order: Order): boolean {
   return isFinished(order) || isReadyToClose(order);
 }

@@ -11,7 +11,7 @@ interface GiveUpOptions extends CommonOptions {
   readonly actor?: string;
 }
 
-/** Adds `keys give-up`, which works on Temporal and MongoDB themselves. */
+/** Adds `keys give-up`, which connects to Temporal and MongoDB directly. */
 export function addGiveUp(keys: Command, session: Session): void {
   const command = addScript(keys, 'give-up', {
     summary: "give up a customer's keys that the key store has lost",
@@ -53,7 +53,8 @@ export function addGiveUp(keys: Command, session: Session): void {
 }
 
 /**
- * Only what a person has seen is given up: another key may be lost since.
+ * Gives up only the keys that the operator has listed with `--yes`, because another key may be lost
+ * since.
  *
  * @throws Failure if one is not lost
  */

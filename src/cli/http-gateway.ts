@@ -7,8 +7,8 @@ import type { Answered, Api } from './api.js';
 import { exitCodes, Failure } from './failure.js';
 
 /**
- * Sends commands to the API, with the key of `api`. A refusal is thrown as the `Failure` that the
- * API's problem becomes. The actor is whose key it is.
+ * Sends commands to the API, with the key of `api`, whose owner is the actor. A refusal is thrown
+ * as a `Failure` with the API's problem.
  */
 export function httpGateway(api: Api): Omit<Gateway, 'fact'> {
   return {

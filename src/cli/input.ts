@@ -22,7 +22,8 @@ export function newOrder(given: unknown): { readonly id?: string; readonly body:
 }
 
 /**
- * A command to an order that exists. Only the order itself can tell whether the command is allowed.
+ * A command to an existing order. Whether it is allowed depends on the order's state, so it is not
+ * checked here.
  */
 export function followUp(
   orderId: string,
@@ -38,7 +39,7 @@ export function followUp(
   return { type, data } as FollowUpCommand;
 }
 
-/** The key and the actor of a command, which the HTTP API takes as headers. */
+/** Checks the key and the actor of a command, which the HTTP API takes as headers. */
 export function checkKeys(keys: Readonly<Record<string, string>>): void {
   checkEach(Key, keys);
 }

@@ -9,8 +9,8 @@ export function exitWhenInterrupted(): void {
 }
 
 /**
- * Runs `work`, then `cleanUp`. A signal that asks this process to end cleans up first too, and
- * leaves `work` behind.
+ * Runs `work`, then `cleanUp`. If a signal asks this process to end, `cleanUp` runs at once, and
+ * `work` is abandoned.
  */
 export async function cleanedUp<T>(work: () => Promise<T>, cleanUp: () => Promise<void>): Promise<T> {
   let cleaning: Promise<void> | undefined;

@@ -17,7 +17,9 @@ interface CreateOptions extends CommonOptions {
   readonly expires?: number;
 }
 
-/** Adds `keys create`, `list`, `revoke`, `rewrap` and `give-up`, which work on MongoDB itself. */
+/**
+ * Adds `keys create`, `list`, `revoke`, `rewrap` and `give-up`, which connect to MongoDB directly.
+ */
 export function addKeys(program: Command, session: Session): void {
   const keys = addScript(program, 'keys', {
     summary: 'give clients API keys, list them, and revoke them',

@@ -13,7 +13,7 @@ interface LoadOptions extends CommonOptions {
   readonly payment: string;
 }
 
-/** What came of a load. Times are in milliseconds, from the request to its answer. */
+/** The result of a load. Times are in milliseconds, from the request to its answer. */
 export interface Load {
   readonly sent: number;
   readonly accepted: number;

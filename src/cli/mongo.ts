@@ -3,16 +3,16 @@ import { exitCodes, Failure, type FailureDetails } from './failure.js';
 import { configOf, type Session } from './script.js';
 
 /**
- * Gives `work` MongoDB alone.
+ * Runs `work` with a connection to MongoDB.
  *
- * @throws Failure `unavailable`, as `unreachable` tells it, if MongoDB cannot be reached
+ * @throws Failure `unavailable` with the message of `unreachable`, if MongoDB cannot be reached
  */
 export async function withMongo<T>(
   session: Session,
   work: (mongo: Mongo) => Promise<T>,
   unreachable: (error: unknown) => FailureDetails,
 ): Promise<T> {
-  // Loaded here, since MongoDB's driver takes long to load and most scripts do without it.
+  // Imported on use, because MongoDB's driver loads slowly and most scripts do without it.
   const [{ isMongoOutage }, { connectMongo }] = await Promise.all([
     import('../outages/mongo-outage.js'),
     import('../server/connections.js'),

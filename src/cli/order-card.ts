@@ -6,7 +6,7 @@ import { linesInShort } from '../event-words.js';
 import { verbOf } from './failure.js';
 import { type Cell, type Format, type Paint, table, untitled, visible } from './terminal.js';
 
-/** An order for a person: its state, what happened to it, and which commands it allows. */
+/** An order as readable text: its state, its events, and the commands that it allows. */
 export function orderCard(
   order: OrderView & { readonly attention?: readonly AttentionRow[] },
   paint: Paint,

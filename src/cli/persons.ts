@@ -17,7 +17,7 @@ interface ForgetOptions extends CommonOptions {
   readonly actor?: string;
 }
 
-/** As the API answers. */
+/** The API's answer. */
 interface Forgetting {
   readonly customerId: string;
   readonly status: ForgettingStatus;
@@ -26,7 +26,7 @@ interface Forgetting {
   readonly jws?: string;
 }
 
-/** What matters here of all that is held of a customer. */
+/** The part of a customer's export that this script uses. */
 interface Held {
   readonly sealedOrders: readonly string[];
 }
@@ -67,7 +67,7 @@ function addForget(program: Command, session: Session): void {
       ...(whenFinished && { whenFinished }),
     };
     const headers = { 'idempotency-key': key, ...actorHeader(session, options) };
-    // The same command again is answered with how far it is, by the write side alone.
+    // The same command again is answered with the current status; only the write side is needed.
     const ask = () => api.submit<Forgetting>(path, body, headers);
     let forgetting = await ask();
     while (forgetting.status === 'forgetting') {

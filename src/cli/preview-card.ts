@@ -7,7 +7,7 @@ import { type Paint, table, untitled, visible } from './terminal.js';
 
 const amounts = ['total', 'authorized', 'captured', 'refunded'] as const satisfies (keyof Money)[];
 
-/** What a command would do, for a person. */
+/** A preview as readable text. */
 export function previewCard(preview: Preview, paint: Paint): readonly string[] {
   const { orderId, version, events, effects, money, deadlines, order } = preview;
   const { before, after } = money;

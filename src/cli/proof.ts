@@ -90,7 +90,7 @@ async function verifierOf(entity: string, config: Config) {
     await verifyEntity(logNamed(entity), { ...verified, providers }, asked);
 }
 
-/** What was verified and found, for a person. */
+/** A report of `verify` as readable text. */
 export function verifyLines(
   { orders, events, withoutHistory, head, found, discrepancies }: VerifyReport,
   paint: Paint,
@@ -137,7 +137,7 @@ interface ReconcileOptions extends CommonOptions {
   readonly now?: true;
 }
 
-/** How long the script waits for the next sign of progress. */
+/** How long the script waits without progress. */
 const NOTHING_FOR_MS = 60_000;
 const LOOK_EVERY_MS = 250;
 
@@ -250,7 +250,7 @@ function none(): never {
   throw new Failure(exitCodes.notFound, { code: 'no_reconciliation', message });
 }
 
-/** A report for a person. */
+/** A report of `reconcile` as readable text. */
 export function reconciliationLines(
   { startedAt, finishedAt, orders, compared, repaired, repairedOrders, discrepancies }: Reconciliation,
   paint: Paint,

@@ -81,7 +81,7 @@ function nameOf(view: string | undefined, { from }: RebuildOptions): string {
 type Rebuilt = ProjectionStatus | StoreStatus;
 
 /**
- * Waits until the rebuild is done, also while the API is away: the rebuild does not need it.
+ * Waits until the rebuild is done, even while the API is unavailable: the rebuild does not need it.
  *
  * @throws Failure if a later rebuild replaced this one, so that its outcome is unknown
  */

@@ -30,7 +30,7 @@ interface ResumeCommandOptions extends CommonOptions {
 }
 
 const ANSWER_WITHIN_MS = 10_000;
-/** How many orders are listed at most, besides those that need a person. */
+/** Maximum number of orders that are listed, in addition to those that need an operator. */
 const listedAtMost = 50;
 const keptAtMost = 10_000;
 
@@ -173,7 +173,7 @@ const formats: Readonly<Record<ResumeReport['outcome'], Format>> = {
   unknown: 'yellow',
 };
 
-/** For a person: the orders that need one come first. */
+/** A report as readable text; orders that need an operator come first. */
 export function resumeLines(
   { looked, orders }: Resumed,
   { isDryRun, paint }: { readonly isDryRun: boolean; readonly paint: Paint },

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { withMongo } from './mongo.js';
 import { addScript, type CommonOptions, report, type Session } from './script.js';
 
-/** Adds `keys rewrap`, which works on the key store itself. */
+/** Adds `keys rewrap`, which connects to the key store directly. */
 export function addRewrap(keys: Command, session: Session): void {
   const command = addScript(keys, 'rewrap', {
     summary: 'wrap the keys of customers with the first key of MASTER_KEY_FILE',

@@ -10,7 +10,7 @@ import { eventsOf } from './follow.js';
 import { addScript, apiOf, type CommonOptions, configOf, report, type Session } from './script.js';
 import { table } from './terminal.js';
 
-/** Adds the scripts that play the warehouse and the payment provider of the sandbox. */
+/** Adds the scripts that act as the sandbox's warehouse and payment provider. */
 export function addSandbox(program: Command, session: Session): void {
   addStock(program, session);
   addSettle(program, session);
@@ -157,7 +157,7 @@ function signature(secret: string, id: string, body: string): Readonly<Record<st
  * Settles a pending payment at the sandbox provider.
  *
  * @param reference the key of the authorize effect
- * @returns what the provider's webhook then says
+ * @returns the webhook that the provider then sends
  * @throws Failure if the payment is not pending, or the ledger cannot be reached
  */
 async function settleInLedger(
@@ -165,7 +165,7 @@ async function settleInLedger(
   reference: string,
   outcome: PaymentFact['outcome'],
 ): Promise<PaymentFact> {
-  // Loaded here, since MongoDB's driver takes long to load and most scripts do without it.
+  // Imported on use, because MongoDB's driver loads slowly and most scripts do without it.
   const [{ sandboxPayments }, { isMongoOutage }, { connectMongo }] = await Promise.all([
     import('../effects/payments/sandbox-payments.js'),
     import('../outages/mongo-outage.js'),

@@ -12,7 +12,7 @@ import type { WriteSide } from './connections.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
 import type { Terminal } from './terminal.js';
 
-/** What a script works with; tests pass their own. */
+/** The environment of a script; tests pass their own. */
 export interface Session {
   readonly terminal: Terminal;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -52,8 +52,8 @@ export interface CommandOptions extends CommonOptions {
 }
 
 /**
- * The configuration by the environment. A script serves nothing, so it needs none of a server's
- * secrets.
+ * The configuration from the environment. A script serves nothing, so it needs no secrets of a
+ * server.
  */
 export function configOf({ env }: Session): Config {
   return readConfig({ ...env, ROLES: 'worker' });
@@ -73,8 +73,8 @@ export function apiOf(session: Session, options: CommonOptions): Api {
 }
 
 /**
- * The API for operations: where they have a port of their own (`OPS_PORT`), that port of `HTTP_HOST`,
- * unless an address is given.
+ * The operations API: on the port `OPS_PORT` of `HTTP_HOST` if that variable is set, unless an
+ * address is given.
  */
 export function operationsApiOf(session: Session, options: CommonOptions): Api {
   const { host, opsPort } = configOf(session).http;
@@ -108,7 +108,7 @@ function readKey(path: string): string {
 }
 
 /**
- * Whether commands go to the API, which knows by the key who sends them. Otherwise they go to
+ * Whether commands go to the API, which identifies their sender by the key. Otherwise they go to
  * Temporal directly.
  *
  * @throws Failure if a key is needed and missing
@@ -123,7 +123,7 @@ export function isOverHttp(session: Session, options: CommonOptions): boolean {
 }
 
 /**
- * The actor of a request, as a header; none if a key says who it is.
+ * The actor of a request, as a header; none if a key identifies it.
  *
  * @throws Failure if both are given
  */
@@ -136,7 +136,7 @@ export function actorHeader(
   return {};
 }
 
-/** @throws Failure if an actor is given beside a key */
+/** @throws Failure if an actor is given together with a key */
 export function refuseActor({ actor }: { readonly actor?: string }): void {
   if (actor !== undefined)
     throw usageFailure(
@@ -145,8 +145,8 @@ export function refuseActor({ actor }: { readonly actor?: string }): void {
 }
 
 /**
- * Who sends a command to Temporal directly, under which key, and for which version. The issuer has
- * an older name than the actor, since it is in the ids of stored commands.
+ * The actor, key and expected version of a command that is sent to Temporal directly. The issuer
+ * has an older name than the actor, since it is in the ids of stored commands.
  */
 export function metaOf({ key, ifMatch, actor, onBehalfOf }: CommandOptions): CommandMeta {
   return {
@@ -197,7 +197,7 @@ export function addSendOptions(command: Command): Command {
 export interface Help {
   /** what the script does, in the list of all scripts and as the first sentence of its own help */
   readonly summary: string;
-  /** what else there is to say */
+  /** further explanation */
   readonly details?: string;
   /** as they are typed after `npx orders` */
   readonly examples: readonly string[];
@@ -214,7 +214,7 @@ export function addScript(parent: Command, name: string, { summary, details, exa
     .addHelpText('after', `\nExamples:\n${examples.map((line) => `  npx orders ${line}`).join('\n')}`);
 }
 
-/** Prints a result: as exactly one JSON value, or for a person. */
+/** Prints a result: as exactly one JSON value, or as readable text. */
 export function report(
   { terminal: { print } }: Session,
   { json }: CommonOptions,

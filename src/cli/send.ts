@@ -17,7 +17,7 @@ export interface Sent {
   readonly shipmentId?: string;
   readonly returnId?: string;
   readonly replayed: boolean;
-  /** with `--wait`: whether the order has nothing left to do by itself */
+  /** with `--wait`: whether the order is at rest (`isAtRest`) */
   readonly settled?: boolean;
 }
 
@@ -58,7 +58,7 @@ export async function sendAndReport(
   print(options.json === true ? JSON.stringify(sent) : sentLine(sent));
 }
 
-/** @throws Failure if a name or the key is not one that the HTTP API would take */
+/** @throws Failure if the HTTP API would refuse the actor or the key */
 export function checkWho({ checkKeys }: typeof Input, { key, actor, onBehalfOf }: CommandMeta): void {
   checkKeys({ key, actor, ...(onBehalfOf === undefined ? {} : { onBehalfOf }) });
   const isOwn = /^temporal:/i.test(actor);
@@ -106,8 +106,8 @@ async function outcomeOf(gateway: Omit<Gateway, 'fact'>, meta: CommandMeta, send
 }
 
 /**
- * Waits until the order has nothing left to do by itself, or the time is up. The command was sent
- * already, so an API that does not answer only adds a message.
+ * Waits until the order is at rest, or the time is up. The command was sent already, so an API that
+ * does not answer only adds a message.
  */
 async function settled({ terminal }: Session, api: Api, sent: Sent, seconds: number): Promise<Sent> {
   try {

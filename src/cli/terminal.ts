@@ -33,7 +33,7 @@ export const processTerminal: Terminal = {
 
 /**
  * Text from outside, on one line and without control characters, which could change the terminal. A
- * sealed value, which says nothing to a person, is `(sealed)`.
+ * sealed value, which is unreadable, becomes `(sealed)`.
  */
 export function visible(text: string): string {
   return text
@@ -99,7 +99,7 @@ export interface Step {
   readonly total?: number;
   /** if it is known; otherwise the bar computes it */
   readonly perSecond?: number;
-  /** what else there is to say */
+  /** further explanation */
   readonly note?: string;
 }
 

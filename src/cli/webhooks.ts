@@ -86,7 +86,7 @@ export function addWebhooks(program: Command, session: Session): void {
   addSubscriptions(program, session);
 }
 
-/** Options that say what an endpoint gets. */
+/** Adds the options for an endpoint's settings. */
 function withSettings(command: Command): Command {
   return command
     .option('--events <type,…>', 'only these types, such as OrderConfirmed', (text: string) =>
@@ -170,7 +170,7 @@ function addChange(webhooks: Command, session: Session): void {
   });
 }
 
-/** A script that does one thing to an endpoint. */
+/** Adds a script that changes an endpoint. */
 function addAction(
   webhooks: Command,
   session: Session,

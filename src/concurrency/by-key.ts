@@ -1,6 +1,4 @@
-/**
- * Runs work one after the other for each key, and for different keys at the same time.
- */
+/** Runs work one after the other for each key, and for different keys at the same time. */
 export class ByKey {
   private readonly last = new Map<string, Promise<void>>();
 
@@ -26,7 +24,7 @@ async function after(before: Promise<void> | undefined, work: () => Promise<void
   await work();
 }
 
-/** At most so much at a time; the rest waits for its turn. */
+/** Limits how many calls run at a time; further ones wait, first come, first served. */
 export function createTurns(most: number): <R>(work: () => Promise<R>) => Promise<R> {
   const waiting: (() => void)[] = [];
   let running = 0;

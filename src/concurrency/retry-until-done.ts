@@ -2,7 +2,7 @@ import { backOffMs } from './back-off.js';
 import { pause } from './pause.js';
 
 export interface Retrying {
-  /** ends it */
+  /** stops the retries */
   readonly signal: AbortSignal;
   /** before the second attempt; twice as long before each further one */
   readonly pauseMs: number;

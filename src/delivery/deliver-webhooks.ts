@@ -46,16 +46,20 @@ export function deliverWebhooks(deps: WebhookDeps): LeasedTask {
   return { name: deliveringWebhooks, work: (signal, heartbeat) => work(deps, signal, heartbeat) };
 }
 
-/** An endpoint that is slow or fails holds up no other. */
+/**
+ * Runs a delivery pass for each endpoint, at the same time, so a slow one does not delay the
+ * others.
+ */
 async function work(deps: WebhookDeps, signal: AbortSignal, heartbeat: () => void): Promise<void> {
   const { db, client, tail, secrets, patience = usual, lookEveryMs } = deps;
   const sender = createSender(deps);
   const running = new Map<string, Promise<void>>();
-  // While Temporal is away, the endpoint rests, and is disabled after its next failure.
+  // While Temporal is unavailable, nothing is sent to the endpoint; it is disabled after its next
+  // failure.
   const disable = (endpoint: Endpoint, reason: string) =>
     disableEndpoint(client, endpoint, reason).catch((error: unknown) => deps.failed(endpoint.orderId, error));
   const ending = new AbortController();
-  // A connection that is broken then is no failure of the receiver.
+  // Connections that this breaks do not count as failures of the receiver.
   const end = () => {
     ending.abort();
     sender.close();
@@ -66,7 +70,7 @@ async function work(deps: WebhookDeps, signal: AbortSignal, heartbeat: () => voi
   const delivering = { db, tail, secrets, sender, patience, disable, nextSlots, signal: ending.signal };
   try {
     while (!signal.aborted) {
-      // A change of an endpoint from here on is seen at once.
+      // Read before the endpoints, so that a later change of one ends the wait below.
       const { woken } = tail;
       const endpoints = await enabled(db);
       heartbeat();
@@ -89,12 +93,13 @@ async function work(deps: WebhookDeps, signal: AbortSignal, heartbeat: () => voi
   } finally {
     signal.removeEventListener('abort', end);
     end();
-    // A pass that hangs must not keep this process from working again: it sends nothing any more.
+    // Give up a pass that hangs: this process must be able to work again, and the pass can send
+    // nothing more.
     await withTimeout(END_WITHIN_MS, Promise.all([forgetting, ...running.values()])).catch(() => undefined);
   }
 }
 
-/** Removes what an interrupted deletion has left. */
+/** Finishes deletions that were interrupted. */
 async function forgetDeleted({ db, secrets, failed }: WebhookDeps, signal: AbortSignal): Promise<void> {
   const deleted = endpointViews(db).find({ finished: true }, committed).project<{ _id: string }>({ _id: 1 });
   for await (const { _id } of deleted) {
@@ -116,7 +121,10 @@ async function enabled(db: Db): Promise<readonly Endpoint[]> {
   return found.map(({ state }) => state);
 }
 
-/** The endpoints that the feed is ahead of, or for which something that waits is due. */
+/**
+ * The endpoints whose checkpoint is before the head of the feed, or that have a waiting event which
+ * is due.
+ */
 async function withWork(
   db: Db,
   endpoints: readonly Endpoint[],

@@ -35,7 +35,7 @@ export interface DeliveryPassDeps {
   readonly secrets: WebhookSecrets;
   readonly sender: Sender;
   readonly patience: Patience;
-  /** Tells the endpoint's workflow, durably. Never fails. */
+  /** Sends the command to disable the endpoint to its workflow. Never fails. */
   readonly disable: (endpoint: Endpoint, reason: string) => Promise<void>;
   /** the time from which an endpoint with a rate may be sent the next event, in ms */
   readonly nextSlots: Map<string, number>;
@@ -43,18 +43,22 @@ export interface DeliveryPassDeps {
 }
 
 const PAGE = 100;
-/** Orders that are delivered at the same time. */
+/** Maximum number of orders that are delivered at the same time. */
 const CONCURRENCY = 8;
-/** While so many orders wait, no further events are read. */
+/** Maximum number of waiting orders; from then on, no further events are read. */
 const MOST_WAITING = 100;
-/** An endpoint that is being disabled is left alone for so long. */
+/** How long nothing is sent to an endpoint that is being disabled. */
 const DISABLING_MS = 60_000;
-/** When an event is looked at again that waits for a parked one; a retry of that sends it at once. */
+/**
+ * How long an event that follows a parked one waits before it is checked again. A retry of the
+ * parked one sends it at once.
+ */
 const BEHIND_PARKED_MS = 3_600_000;
 
 /**
- * Delivers what is due to an endpoint: first what waits, then the feed to its end. At least once,
- * and in order within each order, whatever is killed: the checkpoint moves after the answers.
+ * Delivers everything that is due to an endpoint: first its waiting events, then the feed to its
+ * end. Delivery is at least once, and in order within each order, whichever process is killed: the
+ * checkpoint moves after the answers.
  */
 export async function deliverDue(
   deps: DeliveryPassDeps,
@@ -95,7 +99,8 @@ class DeliveryPass {
   }
 
   async run(): Promise<void> {
-    // An endpoint may only seem to be down, by events that it refuses: a further one shows it.
+    // An endpoint may seem to be down only because it refuses certain events. Another event shows
+    // whether it is.
     if (isDown(this.health) && (await this.mayReadOn())) await this.deliverPage();
     if (this.maySend() && (await this.isCurrent())) await this.deliverWaiting();
     while (this.maySend() && (await this.mayReadOn())) {
@@ -107,7 +112,7 @@ class DeliveryPass {
     return !this.deps.signal.aborted && !this.isDisabled && !isResting(this.health, Date.now());
   }
 
-  /** Not if the endpoint was changed meanwhile, or the feed has another generation. */
+  /** False if the endpoint was changed meanwhile, or the feed has another generation. */
   private async isCurrent(): Promise<boolean> {
     const { db } = this.deps;
     const { orderId: _id, version } = this.endpoint;
@@ -142,7 +147,7 @@ class DeliveryPass {
     await this.saveProgress({});
   }
 
-  /** Delivers what waits of an order, the earliest first, until one fails. */
+  /** Delivers an order's waiting events, the earliest first, until one fails. */
   private async deliverOrder(orderId: string): Promise<void> {
     const { db } = this.deps;
     const rows = waitingRows(db);
@@ -164,7 +169,7 @@ class DeliveryPass {
       if (outcome !== 'delivered') {
         const later = this.afterFailure(outcome, attempts + 1, failingSince);
         const isParked = later.parkedAt !== undefined;
-        // Not if a person asked for a retry meanwhile.
+        // `nextTryAt` guards the update: an operator may have asked for a retry meanwhile.
         await rows.updateOne(
           { _id, nextTryAt },
           { $set: later, ...(isParked && { $unset: { nextTryAt: 1 } }) },
@@ -192,7 +197,10 @@ class DeliveryPass {
     return await this.send({ ...eventOf(stored), position: stored.position ?? position }, orderAfter);
   }
 
-  /** @returns false at the end of this generation of the feed, or if the checkpoint was moved meanwhile */
+  /**
+   * @returns false at the end of this generation of the feed, or if the checkpoint was moved
+   *   meanwhile
+   */
   private async deliverPage(): Promise<boolean> {
     const { db, tail } = this.deps;
     const { generation, position } = this.subscription;
@@ -222,7 +230,7 @@ class DeliveryPass {
     return ofType.filter(({ orderId }) => chosen.has(orderId));
   }
 
-  /** @returns those that have to wait */
+  /** @returns the events that have to wait */
   private async deliverEvents(events: readonly PositionedEvent[]): Promise<readonly WaitingRow[]> {
     if (events.length === 0) return [];
     const byOrder = new Map<string, PositionedEvent[]>();
@@ -293,14 +301,14 @@ class DeliveryPass {
     try {
       if (payload === 'order') order = await orderAfter(version);
     } catch (error) {
-      // Such as an order with an event of a later version of the code: only it waits.
+      // For example, the order has an event of a later version of the code. Only this order waits.
       return { failure: `the order cannot be read: ${messageOf(error)}`, retryAfterMs: 0 };
     }
     const message = cloudEventOf(upcastIfKnown(event), generation, payload, order);
     const sent = await postSigned(sender, { endpointId, url, secrets: this.secrets }, message);
     const now = Date.now();
     const isDelivered = isAcknowledged(sent);
-    // This process ends, and has broken the connection itself.
+    // The process is stopping and has closed the connection itself.
     if (signal.aborted && !isDelivered) return 'later';
     this.attempts.push(deliveryRow({ endpointId }, { id: message.id, type, position }, sent));
     if (isDelivered) {
@@ -308,7 +316,7 @@ class DeliveryPass {
       this.health = succeeded(now);
       return 'delivered';
     }
-    // The endpoint's log has no text of others: what a log has stays.
+    // An event log is never erased, so the receiver's text does not enter the endpoint's.
     const { answer: _, ...withoutAnswer } = sent;
     const { status, retryAfterMs = 0 } = sent;
     this.health = failed(this.health, now, patience, status === 429 || status === 503 ? retryAfterMs : 0);
@@ -320,7 +328,7 @@ class DeliveryPass {
     return { failure: failureOf(sent), retryAfterMs };
   }
 
-  /** Waits for the endpoint's rate. False if nothing may be sent now. */
+  /** Waits until the endpoint's rate allows the next request. False if nothing may be sent now. */
   private async slot(): Promise<boolean> {
     const { perSecond, orderId } = this.endpoint;
     const { nextSlots, signal } = this.deps;
@@ -339,7 +347,7 @@ class DeliveryPass {
     await this.deps.disable(this.endpoint, reason);
   }
 
-  /** An endpoint that seems to be down gets one at a time. */
+  /** Delivers several orders at a time, or one at a time while the endpoint seems to be down. */
   private async eachOrder(
     orderIds: readonly string[],
     deliver: (orderId: string) => Promise<void>,
@@ -357,7 +365,7 @@ class DeliveryPass {
   /**
    * Stores the attempts and the health, and moves the checkpoint.
    *
-   * @returns false if the checkpoint was moved by somebody else, such as a replay
+   * @returns false if the checkpoint was moved meanwhile, for example by a replay
    */
   private async saveProgress(moved: { readonly position?: number }): Promise<boolean> {
     const { db } = this.deps;

@@ -3,8 +3,8 @@ import { durable } from '../mongodb/durability.js';
 import { deliveryRows, waitingRows } from './rows.js';
 
 /**
- * Removes what receivers have answered to deliveries of these orders' events: it is text of others,
- * who may have looked a person up.
+ * Removes receivers' answers to deliveries of these orders' events. An answer is a third party's
+ * text, which may contain personal data.
  *
  * @returns how many deliveries there are, attempted and waiting
  */
@@ -14,7 +14,7 @@ export async function forgetAnswers(db: Db, orderIds: readonly string[]): Promis
     // `;` follows `:`, so the range is that of the ids `<orderId>:<version>`.
     const attempted = { eventId: { $gte: `${orderId}:`, $lt: `${orderId};` } };
     const attempts = await deliveryRows(db).updateMany(attempted, { $unset: { answer: true } }, durable);
-    // A failure is a status or an error, and then perhaps the answer.
+    // The text of a failure starts with a status or an error; an answer may follow.
     const withoutAnswer = { $arrayElemAt: [{ $split: ['$failure', ': '] }, 0] };
     const waiting = await waitingRows(db).updateMany(
       { orderId, failure: { $exists: true } },

@@ -25,7 +25,7 @@ export const patience: Patience = {
 
 export const healthy: Health = { failures: 0 };
 
-/** From so many failures in a row, the endpoint itself is taken to be down. */
+/** After this many failures in a row, the endpoint itself counts as down. */
 export const DOWN_AFTER = 10;
 const LONGEST_REST_MS = 10 * 60_000;
 
@@ -42,9 +42,7 @@ export function succeeded(now: number): Health {
   return { failures: 0, lastSuccessAt: new Date(now).toISOString() };
 }
 
-/**
- * @param restMs for how long the receiver asked to be left alone (`Retry-After`)
- */
+/** @param restMs for how long the receiver asked to be left alone (`Retry-After`) */
 export function failed(health: Health, now: number, { firstRetryMs }: Patience, restMs = 0): Health {
   const failures = health.failures + 1;
   const rests = failures - DOWN_AFTER + 1;
@@ -59,8 +57,9 @@ export function failed(health: Health, now: number, { firstRetryMs }: Patience, 
 }
 
 /**
- * Whether it has failed for so long that it is given up. It must have been tried often as well:
- * nothing is delivered in an outage of our own, which is no failure of the receiver.
+ * Whether an event or endpoint is given up: it has failed for `giveUpAfterMs`, in at least
+ * `DOWN_AFTER` attempts. The time alone does not suffice, because nothing is delivered while our
+ * own system is down.
  */
 export function isGivenUp(
   failures: number,

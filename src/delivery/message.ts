@@ -4,11 +4,11 @@ import { type CloudEvent, cloudEventsType } from './cloud-events.js';
 import type { DeliveryRow } from './rows.js';
 import type { Sender, Sent } from './sender.js';
 
-/** What a message is sent with. */
+/** Where a message is sent, and what signs it. */
 export interface Receiver {
   readonly endpointId: string;
   readonly url: string;
-  /** each of them signs, so that a receiver may know any */
+  /** each of them signs, so that a receiver needs to know only one */
   readonly secrets: readonly string[];
 }
 

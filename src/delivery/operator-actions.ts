@@ -10,9 +10,9 @@ import { type DeliveryRow, deliveryRows, subscriptionRows, waitingRows } from '.
 import type { Sender } from './sender.js';
 import { subscriptionOf } from './subscription.js';
 
-/** What people ask of deliveries. */
+/** What operators request of deliveries. */
 
-/** Sends a message that is no event, once. */
+/** Sends a test message, once. */
 export async function sendTest(db: Db, sender: Sender, receiver: Receiver): Promise<DeliveryRow> {
   const type = 'webhook.test.v1';
   const id = `test:${randomUUID()}`;
@@ -32,8 +32,8 @@ export async function sendTest(db: Db, sender: Sender, receiver: Receiver): Prom
 }
 
 /**
- * Moves the checkpoint to a position of the current generation, or before what was recorded from a
- * time on.
+ * Moves the checkpoint to a position of the current generation, or to the position before the first
+ * event that was recorded at or after a time.
  *
  * @returns the position
  */
@@ -51,8 +51,8 @@ export async function replayFrom(
 }
 
 /**
- * The last position before the first that was recorded at this time or later. Positions are given in
- * about the order of recording, so it is searched by halves.
+ * The last position before the first event that was recorded at or after this time. Positions
+ * follow the time of recording approximately, so a binary search finds it.
  */
 async function positionBefore(db: Db, from: string, head: number): Promise<number> {
   let [low, high] = [0, head];
@@ -69,8 +69,10 @@ async function positionBefore(db: Db, from: string, head: number): Promise<numbe
 }
 
 /**
- * Has an event delivered soon, whatever became of it before. One after the checkpoint comes with the
- * feed, after the earlier ones of its order. False if the feed lacks it.
+ * Requests another delivery of an event, whatever the result of earlier ones. An event after the
+ * checkpoint is delivered with the feed, after the earlier ones of its order.
+ *
+ * @returns false if the feed does not have the event
  */
 export async function retryDelivery(db: Db, endpointId: string, eventId: string): Promise<boolean> {
   const event = await journal(orderLog, db).findOne({ _id: eventId, position: { $exists: true } }, answering);
@@ -91,7 +93,7 @@ export async function retryDelivery(db: Db, endpointId: string, eventId: string)
   return true;
 }
 
-/** Removes what is kept of a deleted endpoint, except the log of its attempts, which ends by itself. */
+/** Removes the data of a deleted endpoint, except the log of its attempts, which expires. */
 export async function forgetEndpoint(db: Db, endpointId: string): Promise<void> {
   await waitingRows(db).deleteMany({ endpointId }, durable);
   await subscriptionRows(db).deleteOne({ _id: endpointId }, durable);

@@ -9,10 +9,10 @@ import type { Order } from '../order/order.js';
 export type OrderAfter = (version: number) => Promise<object | undefined>;
 
 /**
- * Folds an order forward, so that each event of its log is read once while the versions asked for
+ * Folds an order forward, so that each event of its log is read once if the requested versions
  * ascend.
  *
- * @param last the last version that will be asked for, if it is known: then the log is read at once
+ * @param last the last version that will be requested, if known: then the log is read at once
  */
 export function foldOrder(db: Db, orderId: string, last = 0): OrderAfter {
   let order: Order | undefined;

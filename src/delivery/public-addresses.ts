@@ -46,7 +46,9 @@ export class NotPublic extends Error {
 type Answer = (error: NodeJS.ErrnoException | null, addresses?: readonly LookupAddress[]) => void;
 const answers = new Map<string, Answer[]>();
 
-/** A lookup takes one of a few threads of the process, so a slow name takes no second one. */
+/**
+ * A lookup occupies one of the process's few threads, so concurrent lookups of a name share one.
+ */
 function lookupOnce(hostname: string, answer: Answer): void {
   const pending = answers.get(hostname);
   if (pending !== undefined) {
@@ -62,8 +64,8 @@ function lookupOnce(hostname: string, answer: Answer): void {
 }
 
 /**
- * Resolves a name for a connection, which then goes to just these addresses: the name cannot lead
- * elsewhere after the check.
+ * Resolves a name for a connection and refuses addresses that are not public. The connection uses
+ * the returned addresses, so the name cannot resolve to another one after the check.
  */
 export const lookupPublic: LookupFunction = (hostname, options, callback) => {
   lookupOnce(hostname, (error, addresses = []) => {
@@ -80,7 +82,10 @@ export const lookupPublic: LookupFunction = (hostname, options, callback) => {
   });
 };
 
-/** @throws NotPublic for what `lookupPublic` does not see: another scheme, or an address as the host */
+/**
+ * @throws NotPublic for another scheme than https, and for an address as the host, which is not
+ *   looked up
+ */
 export function refusePrivate({ protocol, hostname }: URL): void {
   if (protocol !== 'https:') throw new NotPublic('it is not https');
   const address = privateAddressIn(hostname);
@@ -88,8 +93,8 @@ export function refusePrivate({ protocol, hostname }: URL): void {
 }
 
 /**
- * The address, if a URL's host name is one and it is not public; undefined for a name, which has to
- * be looked up.
+ * The address, if a URL's host name is an address that is not public. Undefined for a name, which
+ * has to be looked up.
  */
 export function privateAddressIn(hostname: string): string | undefined {
   const host = hostname.replace(/^\[(.*)\]$/, '$1');

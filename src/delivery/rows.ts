@@ -3,13 +3,15 @@ import type { FeedPlace } from '../endpoint/endpoint.js';
 import type { Health } from './health.js';
 
 /**
- * The checkpoint of a subscription: each event up to the position was delivered, is filtered out, or
- * waits (`WaitingRow`).
+ * The checkpoint of a subscription: each event up to the position was delivered, is filtered out,
+ * or waits (`WaitingRow`).
  */
 export interface SubscriptionRow extends FeedPlace {
   /** the endpoint's id */
   readonly _id: string;
-  /** of the endpoint, when it was last looked at: a change of it begins with a clean health */
+  /**
+   * version of the endpoint at the last pass; after a change, its health starts without failures
+   */
   readonly endpointVersion: number;
   readonly health: Health;
   /** how many deliveries were acknowledged */
@@ -18,7 +20,7 @@ export interface SubscriptionRow extends FeedPlace {
 
 /**
  * An event that has to be delivered later, because it failed, or because an earlier event of its
- * order waits. Only the first of an order is tried.
+ * order waits. Only the first waiting event of an order is tried.
  */
 export interface WaitingRow {
   /** `<endpoint>/<orderId>:<version>` */
@@ -35,7 +37,7 @@ export interface WaitingRow {
   readonly failingSince?: string;
   /** of the last attempt */
   readonly failure?: string;
-  /** ISO-8601 UTC; it is not tried any more by itself */
+  /** ISO-8601 UTC; from then on it is tried only if an operator requests it */
   readonly parkedAt?: string;
 }
 

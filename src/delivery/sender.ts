@@ -3,7 +3,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { messageOf } from '../outages/message-of.js';
 import { lookupPublic, refusePrivate } from './public-addresses.js';
 
-/** What became of a request. */
+/** The result of a request. */
 export interface Sent {
   readonly ms: number;
   /** absent without an answer */
@@ -12,21 +12,21 @@ export interface Sent {
   readonly answer?: string;
   /** why there is no answer */
   readonly error?: string;
-  /** how long the receiver asks to be left alone (`Retry-After`) */
+  /** how long the receiver asks us to wait (`Retry-After`) */
   readonly retryAfterMs?: number;
 }
 
-/** Posts to receivers, which may be slow, wrong or hostile. Redirects are not followed. */
+/** Posts to receivers, which may be slow, broken or hostile. Redirects are not followed. */
 export interface Sender {
-  /** Never fails: what goes wrong is in the result. */
+  /** Never fails: errors are in the result. */
   post(url: string, body: string, headers: Readonly<Record<string, string>>): Promise<Sent>;
   close(): void;
 }
 
 export interface SenderOptions {
-  /** also by http, and to private addresses */
+  /** allows http and private addresses */
   readonly allowPrivate: boolean;
-  /** for connecting, sending and the whole answer; 10 s by default */
+  /** timeout for connecting, sending and the whole answer; 10 s by default */
   readonly answerWithinMs?: number;
 }
 
@@ -85,7 +85,9 @@ export function createSender({ allowPrivate, answerWithinMs = ANSWER_WITHIN_MS }
   };
 }
 
-/** Reads so much of an answer, keeps the beginning, and gives up the rest. */
+/**
+ * Reads up to `ANSWER_READ` bytes of an answer and returns the beginning; the rest is discarded.
+ */
 async function beginningOf(answer: IncomingMessage): Promise<string> {
   const kept: Buffer[] = [];
   let [size, read] = [0, 0];

@@ -17,13 +17,13 @@ export interface SubscriptionStatus {
   readonly to: string;
   readonly status: 'enabled' | 'disabled' | 'deleted';
   readonly generation: number;
-  /** everything up to it was delivered, or waits */
+  /** every event up to it was delivered or is waiting */
   readonly position: number;
   /** events of the feed after the position */
   readonly lag: number;
-  /** events that are tried again later, or wait for one that is */
+  /** events that will be tried again, and later ones of their orders */
   readonly waiting: number;
-  /** events that are not tried again by themselves */
+  /** events that are tried again only if an operator requests it */
   readonly parked: number;
   /** deliveries that were acknowledged */
   readonly delivered: number;
@@ -40,7 +40,7 @@ const MOST = 1_000;
 /**
  * The subscriptions of all endpoints that are not deleted, and of Kafka.
  *
- * @param kafkaTopic in which the feed is published; others may be of a former configuration
+ * @param kafkaTopic the topic of the feed; rows of other topics are of an earlier configuration
  */
 export async function subscriptionsStatus(
   db: Db,

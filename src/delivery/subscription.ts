@@ -7,7 +7,7 @@ import { type SubscriptionRow, subscriptionRows, waitingRows } from './rows.js';
 
 /**
  * The subscription of an endpoint in the current generation of the feed. It begins where the
- * endpoint says; after a change of the endpoint, everything that failed is tried again.
+ * endpoint's settings say. After a change of the endpoint, everything that failed is tried again.
  */
 export async function subscriptionOf(
   db: Db,
@@ -48,7 +48,10 @@ export function beginOf({ after }: Endpoint): FeedPlace {
   return after ?? beforeFirst;
 }
 
-/** The place in the current generation: what an older one has in common with it was delivered. */
+/**
+ * The place in the current generation. If the checkpoint is of an older one, it moves back to the
+ * last position that both have in common.
+ */
 export function placeIn(generations: Generations, { generation, position }: FeedPlace): FeedPlace {
   const { current } = generations;
   if (generation === current.generation) return { generation, position };

@@ -1,14 +1,14 @@
 import type { EffectType, Outcome, OutcomeOf } from '../order/effects.js';
 import type { MissingStock } from '../order/events.js';
 
-/** Ids and codes stay in the log of the order. */
+/** Limits the ids and codes of an answer, because they are stored in the order's log. */
 const longestText = 500;
 
 type Answer = Readonly<Record<string, unknown>>;
 
 /**
- * The outcome of an effect that an answer is, with its own fields only; undefined if it is none.
- * A provider may answer anything.
+ * Reads a provider's answer as an outcome of the effect, with that outcome's own fields only.
+ * Undefined if it is not one: a provider may answer anything.
  */
 export function outcomeIn<T extends EffectType>(type: T, answer: unknown): OutcomeOf<T> | undefined {
   if (typeof answer !== 'object' || answer === null) return undefined;
@@ -16,14 +16,14 @@ export function outcomeIn<T extends EffectType>(type: T, answer: unknown): Outco
   return readers[type](answer as Answer) as OutcomeOf<T> | undefined;
 }
 
-/** `{ type: 'declined', code }, { type: 'expired' }`: the outcomes of an effect, for a message. */
+/** The outcomes of an effect, for a message: `{ type: 'declined', code }, { type: 'expired' }`. */
 export function expectedOf(type: EffectType): string {
   return expected[type];
 }
 
 /**
- * An answer by its type and the names of its members: `{ type: 'odd', holder }`. Its other values
- * may be of a person, and messages are also for those who may not see persons.
+ * An answer's type and the names of its members, for a message: `{ type: 'odd', holder }`. Its
+ * other values may be personal, and not every reader of messages may see those.
  */
 export function shapeOf(answer: unknown): string {
   if (typeof answer !== 'object' || answer === null) return answer === null ? 'null' : typeof answer;

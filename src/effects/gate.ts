@@ -3,14 +3,17 @@ import type { Limits } from './port.js';
 import { DeadlineExceeded, withTimeout } from '../outages/timeout.js';
 import { messageOf } from '../outages/message-of.js';
 
-/** The call was not made: others are under way. It is made later. */
+/** The call was not made, because too many others are in flight. It is retried later. */
 export class ProviderBusy extends Error {
   override readonly name = 'ProviderBusy';
 }
 
-/** How long a call may wait in line. With a call's time-out, less than a step has. */
+/**
+ * How long a call may wait in the queue. This and a call's timeout together are shorter than a
+ * step's timeout.
+ */
 const longestWaitMs = 1_000;
-/** So many effects fail one after the other before the provider gets a pause. */
+/** How many effects have to fail in a row before calls to the provider are paused. */
 const failuresBeforePause = 5;
 const pauseMs = 5_000;
 const maxFailed = 1_000;
@@ -18,7 +21,7 @@ const maxFailed = 1_000;
 /** Lets calls to one provider through. */
 export interface Gate {
   /**
-   * Makes a call, in its turn and within the time-out.
+   * Makes a call when a place is free, and waits for its answer until the timeout.
    *
    * @param key of the effect
    * @throws ProviderBusy if the call was not made
@@ -28,9 +31,10 @@ export interface Gate {
 }
 
 /**
- * A gate with a provider's limits. Another provider's calls, and steps that only record, do not
- * notice it: a call waits in line for a second at most, and as many wait as are under way. After
- * that `ProviderBusy` makes room, and the step is retried.
+ * A gate with a provider's limits. It does not slow calls to other providers, or steps that only
+ * record: a call waits in the queue for a second at most, and the queue is no longer than the
+ * number of calls in flight. Otherwise it throws `ProviderBusy`, which frees the activity's slot,
+ * and the step is retried.
  *
  * @param name of the provider, for messages
  */
@@ -42,7 +46,7 @@ export function createGate(name: string, { concurrency, perSecond, timeoutMs }: 
   async function inTime<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const aborting = new AbortController();
     try {
-      // Wrapped, since a module's function may also throw before it returns a promise.
+      // Wrapped in a promise, because a module's function may throw before it returns one.
       return await withTimeout(timeoutMs, (async () => await work(aborting.signal))());
     } catch (error) {
       throw error instanceof DeadlineExceeded
@@ -64,7 +68,7 @@ export function createGate(name: string, { concurrency, perSecond, timeoutMs }: 
   };
 }
 
-/** Lets so many calls through at a time; as many more wait in line. */
+/** A queue that limits the calls in flight. It holds as many waiting calls as may be in flight. */
 class Line {
   private running = 0;
   private readonly waiting: (() => void)[] = [];
@@ -108,7 +112,7 @@ class Line {
 
   private leave(): void {
     const next = this.waiting.shift();
-    // The place is handed over, so `running` stays.
+    // The next call takes over the place, so `running` does not change.
     if (next === undefined) this.running -= 1;
     else next();
   }
@@ -138,15 +142,16 @@ class Pace {
 }
 
 /**
- * The circuit breaker, which delays and never decides. After five effects in a row have failed, for
- * five seconds only one call is made at a time, and none of an effect that has failed. So a provider
- * that is down is not flooded, and an order whose own calls fail does not delay its neighbours.
+ * The circuit breaker, which delays calls and never decides an outcome. After five effects in a row
+ * have failed, for five seconds only one call is made at a time, and none for an effect that has
+ * failed. So a provider that is down is not flooded, and an order whose own calls fail does not
+ * delay other orders.
  */
 class Breaker {
   /** keys of the effects that have failed since the last success */
   private readonly failed = new Set<string>();
   private pausedUntil = 0;
-  /** whether a call is under way that was let through in a pause */
+  /** whether a trial call, made during a pause, is in flight */
   private isTrying = false;
   private lastProblem = '';
   private readonly name: string;
@@ -173,7 +178,7 @@ class Breaker {
     }
   }
 
-  /** @returns whether it is a trial, in a pause */
+  /** @returns whether the call is a trial during a pause */
   private admit(key: string): boolean {
     if (Date.now() >= this.pausedUntil) return false;
     if (this.isTrying || this.failed.has(key))

@@ -10,7 +10,7 @@ import type { Order } from '../order/order.js';
 import { checkDatabaseIdentity } from './inventory/database-identity.js';
 import { beginRestore, endRestore, restoreStock } from './inventory/stock-restore.js';
 
-/** What the effects of orders move that their logs can restore: stock. */
+/** The external system that orders' effects change and their logs can restore: stock. */
 export const stockOutside: Outside<Order, EventDraft> = {
   beginRestore,
   endRestore,

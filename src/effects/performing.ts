@@ -16,9 +16,10 @@ export interface Provider<P> {
 }
 
 /**
- * Performs effects. Each function throws if there is no business answer; then the effect stays owed.
- * `mayBeRepeated`: it is looked up first, because it may have been tried before. A first call may
- * repeat one of an earlier run of the workflow all the same: then its key protects it.
+ * Performs effects. Each function throws if there is no business answer; then the effect stays
+ * owed. `mayBeRepeated`: the key is looked up first, because the effect may have been tried before.
+ * Without it, a call may still repeat one of an earlier run of the workflow; the idempotency key
+ * makes that harmless.
  */
 export type Performing<T extends EffectType> = {
   readonly [K in T]: (effect: EffectOf<K>, mayBeRepeated: boolean) => Promise<OutcomeOf<K>>;
@@ -52,7 +53,7 @@ export function performInventory(provider: Provider<InventoryProvider>): Perform
   };
 }
 
-/** Of an error's text. It is part of a failure that Temporal keeps for each effect. */
+/** Maximum length of an error's text, because Temporal stores it with the failed activity. */
 const longestProblem = 500;
 
 interface AnyPort {
@@ -60,8 +61,8 @@ interface AnyPort {
 }
 
 /**
- * An effect that may have been tried before is looked up first, and is called again only if nothing
- * took effect. What is no business answer is never taken for one.
+ * Looks up an effect that may have been tried before, and calls it only if nothing took effect
+ * under its key. An answer that is no outcome of the effect never counts as one.
  */
 function performing({ name, port, limits }: Provider<AnyPort>) {
   const gate = createGate(name, limits);
@@ -93,7 +94,7 @@ function performing({ name, port, limits }: Provider<AnyPort>) {
       if (mayBeRepeated) {
         const known = await ask('lookUp', () => port.lookUp(key, { signal }));
         if (!saysType(known, 'none')) return outcome(type, known, 'lookUp');
-        // After the time-out another attempt may be under way, so nothing is called any more.
+        // After the timeout, another attempt may have begun, so this one makes no further call.
         signal.throwIfAborted();
       }
       return outcome(type, await ask(type, () => call({ signal })), type);

@@ -22,7 +22,7 @@ export interface NotDone {
   readonly type: 'none';
 }
 
-/** What is known of a key. `unknown`: it cannot be said yet; the question is asked again. */
+/** What a look-up answers. `unknown`: the provider cannot say yet, so it is asked again. */
 export type Known<T extends EffectType> = OutcomeOf<T> | NotDone | Unknown;
 
 export interface CallOptions {
@@ -30,12 +30,12 @@ export interface CallOptions {
   readonly signal: AbortSignal;
 }
 
-/** How much a provider is asked, by each process of the role `worker`. */
+/** How many calls each process of the role `worker` makes to a provider. */
 export interface Limits {
   /** calls at a time */
   readonly concurrency: number;
   /** calls that may begin in a second; absent for any number */
   readonly perSecond?: number;
-  /** time for one look-up and one call together; what takes longer has an unknown outcome */
+  /** timeout of one look-up and one call together; after it, the outcome is unknown */
   readonly timeoutMs: number;
 }

@@ -33,8 +33,8 @@ interface AskedProviders {
 }
 
 /**
- * Proves the stock and the payments of orders. What built-in providers have is read as a whole; a
- * provider of one's own is asked for the key of each effect.
+ * Proves the stock and the payments of orders. Built-in providers are read as a whole; a custom
+ * provider is asked for the key of each effect.
  */
 function proofOfEffects(asked: AskedProviders): OutsideProof {
   const { providers } = asked;
@@ -50,8 +50,8 @@ function proofOfEffects(asked: AskedProviders): OutsideProof {
 /**
  * `verify` for orders, their stock and their payments.
  *
- * @param verified `providers`: as the workers have them; by default, those that are built in.
- *   `askUntil`: how long providers of one's own are asked; the rest is `unanswered`
+ * @param verified `providers`: as the workers have them; by default, the built-in ones. `askUntil`:
+ *   until when custom providers are asked; effects after that are reported as `unanswered`
  */
 export async function verifyOrders(
   { providers = {}, askUntil = Infinity, ...verified }: Omit<Verified, 'outside'> & Partial<AskedProviders>,
@@ -75,7 +75,7 @@ export async function verifyEntity(
 /**
  * Compares the effects that an order's log proves with the stock's movements and the sandbox
  * provider's ledger, key by key. Orders in progress cause no false alarm: movements and entries are
- * read first, and the log read afterwards has their effects as owed or settled; what is missing is
+ * read before the log, so the log has their effects as owed or settled; what seems to be missing is
  * looked up once more.
  */
 async function compareOutside(
@@ -116,7 +116,7 @@ function ownProviderOf(effect: Effect, { payments, inventory }: Providers) {
   return movesGoods(effect) ? inventory : payments;
 }
 
-/** Compares effects with what providers of one's own say about their keys. */
+/** Compares effects with a custom provider's answers about their keys. */
 async function compareWithOwn(
   orderId: string,
   settled: readonly SettledEffect[],

@@ -8,7 +8,7 @@ import type { PaymentModule } from './payments/port.js';
 import type { Provider } from './performing.js';
 import type { Limits } from './port.js';
 
-/** Absent ones are built in. */
+/** The loaded modules. If one is absent, the built-in provider is used. */
 export interface Providers {
   readonly payments?: Provider<PaymentModule>;
   readonly inventory?: Provider<InventoryModule>;
@@ -22,7 +22,10 @@ const functions = {
 const variables = { payments: 'PAYMENTS', inventory: 'INVENTORY' } as const;
 
 export const defaultLimits: Limits = { concurrency: 50, timeoutMs: 5_000 };
-/** A step's activity has 10 s: it also waits in line and for its turn, a second each, and records. */
+/**
+ * A step's activity has 10 s, which include a second each for the queue and for the rate limit, and
+ * the recording.
+ */
 const limitRanges = { concurrency: [1, 1_000], perSecond: [0.01, 100_000], timeoutMs: [100, 7_000] } as const;
 
 /**

@@ -3,7 +3,7 @@ import type { OrderEvent } from '../order/events.js';
 import { evolve } from '../order/evolve.js';
 import type { Order } from '../order/order.js';
 
-/** An order's log, or the end of it. */
+/** An order's log, or its last part. */
 export interface Log {
   /** ascending, without gaps */
   readonly events: readonly OrderEvent[];

@@ -54,7 +54,7 @@ export interface EndpointCommands {
 
 /** A member of a command that no event has. */
 interface Allowing {
-  /** the configuration allows http when the command is sent */
+  /** whether the configuration allowed http when the command was sent */
   readonly allowHttp?: true;
 }
 
@@ -75,8 +75,8 @@ export type EndpointEvent =
     };
 
 /**
- * How many secrets sign: the old one too until the next rotation, so that a receiver has time to
- * change over.
+ * How many secrets sign. The old one signs until the next rotation, so that a receiver has time to
+ * change.
  */
 const secretsKept = 2;
 const rejectionsKept = 50;

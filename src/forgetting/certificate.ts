@@ -5,13 +5,13 @@ export interface CheckedPlace {
   readonly place: string;
   /** what it holds now, in words */
   readonly finding: string;
-  /** how that was found out */
+  /** how it was checked */
   readonly checked: string;
-  /** number of things looked at, such as events */
+  /** number of items checked, such as events */
   readonly count: number;
 }
 
-/** What a forgetting cannot reach. */
+/** Data that a forgetting cannot reach. */
 export interface NotReached {
   readonly what: string;
   readonly why: string;
@@ -37,7 +37,7 @@ export interface Certificate {
   readonly notReached: readonly NotReached[];
 }
 
-/** A certificate, and the same as a JWS that anybody with the public key can check. */
+/** A certificate, and the same as a JWS, which can be checked with the public key. */
 export interface SignedCertificate {
   readonly certificate: Certificate;
   /** compact JWS (RFC 7515, RFC 8037), of which the payload is the certificate */

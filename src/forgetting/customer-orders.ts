@@ -20,7 +20,9 @@ export interface Stores {
   readonly taskQueue: string;
 }
 
-/** The orders of a customer: those that have a view, then those that Temporal alone knows. */
+/**
+ * The orders of a customer: first those in the view `orders`, then those that only Temporal has.
+ */
 export async function* ordersOf(
   { client, db, taskQueue }: Stores,
   customerId: string,
@@ -36,14 +38,16 @@ export async function* ordersOf(
     const known = new Set(await orders(db).distinct('_id', { _id: { $in: orderIds } }, committed));
     for (const orderId of orderIds.filter((id) => !known.has(id))) {
       const log = await readHistoryLog(orderLog, client, orderId);
-      // Its start command is refused: it is no order.
+      // Its start command was refused, so it is no order.
       const order = log && foldHistory(orderLog, log);
       if (order !== undefined) yield order;
     }
   }
 }
 
-/** Whether the order has a personal value that is in plain text, or sealed under one of the keys. */
+/**
+ * Whether the order has a personal value that is in plain text, or sealed under one of the keys.
+ */
 export function holdsPersonUnder(order: Order, keys: readonly string[]): boolean {
   return personalTexts(order).some((text) => {
     if (text === FORGOTTEN) return false;

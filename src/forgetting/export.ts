@@ -18,9 +18,9 @@ export interface Exporting {
 }
 
 /**
- * All that is held of a customer, as the text of one JSON value, piece by piece: one order at a time
- * is in memory. Nothing if the customer has no order. `sealedOrders` at its end names the orders that
- * have a value which could not be opened: the key store is away, or lacks its key.
+ * All data of a customer, as the text of one JSON value, in pieces, so that one order at a time is
+ * in memory. Empty if the customer has no order. `sealedOrders` at its end names the orders that
+ * have a value which could not be opened, because the key store is unavailable or lacks its key.
  */
 export async function* exportPerson(
   { stores, attention, open }: Exporting,
@@ -44,7 +44,7 @@ export async function* exportPerson(
   yield `],"forgettings":${JSON.stringify(rows)},"sealedOrders":${JSON.stringify(sealedOrders)}}`;
 }
 
-/** The order as people see it, its whole log, and what needs a person. */
+/** The order in its public shape, its whole log, and its rows of attention. */
 async function exportedOrder(
   { client, db }: Stores,
   attention: AttentionDeps,

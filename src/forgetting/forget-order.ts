@@ -25,9 +25,9 @@ const RECORDED_WITHIN_MS = 20_000;
 const LOOK_EVERY_MS = 50;
 
 /**
- * Has an order forget its person. A running workflow takes the command. An order whose workflow has
- * ended gets a new run, which takes it over from the journal. When this resolves, the journal has
- * the event. Idempotent.
+ * Makes an order forget its person. A running workflow takes the command. An order whose workflow
+ * has ended gets a new run, which takes it over from the journal. When this resolves, the journal
+ * has the event. Idempotent.
  *
  * @returns false if the journal lacks the first events of an ended order: no run can take it over
  * @throws Error if it is not done yet: call it again

@@ -3,7 +3,10 @@ import { committed, durable, isDuplicateKey } from '../mongodb/durability.js';
 import type { SignedCertificate } from './certificate.js';
 import type { Forgetting, OpenOrders } from './messages.js';
 
-/** How far a forgetting is. `refused`: an order was open, and it was not to wait. */
+/**
+ * Status of a forgetting. `refused`: an order was open, and the request did not allow waiting for
+ * it.
+ */
 export type ForgettingStatus = 'forgetting' | 'waiting' | 'refused' | 'forgotten';
 
 /** A forgetting, and its certificate once it is done. */
@@ -24,7 +27,7 @@ export async function ensureForgettingIndexes(db: Db): Promise<void> {
   await forgettings(db).createIndexes([{ key: { customerId: 1, requestedAt: -1 } }]);
 }
 
-/** Sets how far a forgetting is. Creates its row, if there is none. */
+/** Sets the status of a forgetting, and creates its row if there is none. */
 export async function noteStatus(
   db: Db,
   { id, ...forgetting }: Forgetting,

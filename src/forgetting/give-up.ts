@@ -10,8 +10,8 @@ export interface LostKey {
 }
 
 /**
- * The keys of a customer that the key store lacks. One may still wait on the disk of a machine that
- * made it while the store was away (`KeptKeys`).
+ * The keys of a customer that the key store lacks. One may still be on the disk of a machine that
+ * made it during an outage of the store (`KeptKeys`).
  *
  * @throws errors of MongoDB and Temporal during an outage
  */

@@ -1,9 +1,9 @@
 import { keysInJournal, ordersOf, type Stores } from './customer-orders.js';
 
 /**
- * All keys under which values in the journals of a customer's orders are sealed: the ids of these
- * orders by the key's. A key that was given out while the key store was away may not be known there
- * as the customer's.
+ * All keys under which values in the journals of a customer's orders are sealed, each with the ids
+ * of these orders. The key store may not know yet that a key is the customer's, if it was assigned
+ * during an outage.
  */
 export async function keysNamedBy(
   stores: Stores,

@@ -14,14 +14,16 @@ export interface Forgetting {
   readonly reason: string;
   /** such as `GDPR Art. 17` */
   readonly lawfulBasis?: string;
-  /** wait until each of the person's orders is finished; otherwise an open one ends the forgetting */
+  /**
+   * wait until each of the person's orders is finished; otherwise an open one ends the forgetting
+   */
   readonly whenFinished: boolean;
   readonly commandId: string;
   /** of the command's body */
   readonly hash: string;
   readonly correlationId: string;
   readonly actor: string;
-  /** for whom the actor did it; absent if for itself */
+  /** on whose behalf the actor did it; absent if on its own */
   readonly onBehalfOf?: string;
   /** ISO-8601 UTC */
   readonly requestedAt: string;
@@ -55,7 +57,7 @@ export interface ForgettingActivities {
     readonly forgetting: Forgetting;
     readonly keys?: readonly string[];
   }): Promise<OpenOrders>;
-  /** Notes how far the forgetting is, for those who ask. */
+  /** Stores the status of the forgetting, which the API shows. */
   noteForgetting(noted: {
     readonly forgetting: Forgetting;
     readonly status: 'waiting' | 'refused';

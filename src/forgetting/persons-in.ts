@@ -16,14 +16,17 @@ const personal: Readonly<Record<string, readonly string[]>> = {
   // of the view `customers`
   lastOrder: ['name'],
 };
-/** Members whose texts are personal wherever they are: notes, and the payment method of an effect. */
+/**
+ * Members whose texts are personal wherever they are: notes, and the payment method of an effect.
+ */
 const personalAnywhere: readonly string[] = ['note', ...personalMembers.notes, ...personalMembers.payment];
 
 /** Adds up the personal values in plain data, such as an event, a message or a document. */
 export function addPersons(found: Persons, value: unknown, name = '', owner = ''): void {
   if (typeof value === 'string') {
     const keyId = keyIdIn(value);
-    // Elsewhere, such as in a tag, it is a text that somebody copied: it names no key of this person.
+    // In any other member, such as a tag, it is a copied text, and its key need not be this
+    // person's.
     if (keyId !== undefined && !isPersonal(name, owner)) return;
     if (keyId !== undefined) found.sealed.set(keyId, (found.sealed.get(keyId) ?? 0) + 1);
     else if (!isForgotten(value) && isPersonal(name, owner)) found.plain += 1;
@@ -34,7 +37,7 @@ export function addPersons(found: Persons, value: unknown, name = '', owner = ''
   }
 }
 
-/** In the view `customers`, another text takes the place of a name. */
+/** The view `customers` replaces a name by another text. */
 function isForgotten(text: string): boolean {
   return text === FORGOTTEN || text === GREATEST_NAME;
 }

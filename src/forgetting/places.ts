@@ -15,7 +15,7 @@ import { keptRuns } from './histories.js';
 import { addPersons, noPersons } from './persons-in.js';
 import { Tally } from './tally.js';
 
-/** What was found in all places. */
+/** The findings for all places. */
 export interface Inspection {
   /** number of orders whose person is forgotten */
   readonly orders: number;
@@ -33,9 +33,9 @@ interface Asked {
 }
 
 /**
- * Looks at every place that held values of a customer.
+ * Checks every place that held values of a customer.
  *
- * @throws Error if a view has not followed yet, or a key is still there: call it again
+ * @throws Error if a view has not caught up yet, or a key still exists: call it again
  */
 export async function inspectPlaces(asked: Asked): Promise<Inspection> {
   const { stores, keyStore, customerId, keys, heartbeat } = asked;

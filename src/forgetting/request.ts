@@ -10,19 +10,19 @@ import { type Forgetting, forgetWorkflow, forgetWorkflowId, type OpenOrders } fr
 export type ForgetRequest = Omit<Forgetting, 'id' | 'requestedAt'>;
 
 export type Requested =
-  /** it has begun, or is done: its row says how far it is; `replayed`: this command began it before */
+  /** it has begun, or is done (its row has the status); `replayed`: this command began it before */
   | { readonly kind: 'accepted'; readonly row: ForgettingRow; readonly replayed?: true }
-  /** the customer has open orders, and they are not to be waited for */
+  /** the customer has open orders, and the request does not allow waiting for them */
   | { readonly kind: 'open'; readonly open: OpenOrders }
   | { readonly kind: 'unknown_customer' }
   /** another forgetting of the customer is done, but has not ended yet: ask again soon */
   | { readonly kind: 'another_ends' }
-  /** the key of this command was used with another body */
+  /** the command's key was used with another body */
   | { readonly kind: 'key_reused' };
 
 /**
- * Starts the workflow that forgets a person, unless one is under way for this customer. A command
- * that was answered before is answered again.
+ * Starts the workflow that forgets a person, unless one is running for this customer. A repeated
+ * command gets the same answer.
  *
  * @throws errors of MongoDB and Temporal during an outage
  */

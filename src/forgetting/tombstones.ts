@@ -10,7 +10,7 @@ import { orderLog } from '../order-log.js';
 
 const type = 'PersonForgotten';
 
-/** So that the events of this type are found without reading all others. */
+/** The index finds the events of this type without reading all others. */
 export async function ensureTombstoneIndex(db: Db): Promise<void> {
   await journal(orderLog, db).createIndexes([
     { key: { type: 1, orderId: 1, version: 1 }, partialFilterExpression: { type } },
@@ -63,10 +63,10 @@ async function untilDone(work: () => Promise<void>, stopping: AbortSignal): Prom
       await work();
       return;
     } catch {
-      // MongoDB is away, which readiness reports.
+      // MongoDB is unavailable, which readiness reports.
       await setTimeout(AGAIN_MS, undefined, { signal: stopping, ref: false }).catch(() => undefined);
     }
   }
-  // No key is used by a process that stops.
+  // A process that stops uses no key any more, so this never resolves.
   await new Promise(() => undefined);
 }

@@ -20,9 +20,9 @@ const LONGEST_PAUSE_MS = 5 * 60_000;
 /**
  * Forgets a person. It survives any outage, since each step is repeated until it succeeds.
  *
- * First the person's keys are taken out of use, and only when no process uses them any more are the
- * orders looked at again. So no order that has just been created is sealed under a key that will be
- * destroyed: it is seen here, or has another key.
+ * The person's keys are taken out of use first. The orders are looked at again once no process can
+ * use these keys any more. So an order that is created meanwhile is either seen here, or sealed
+ * under another key.
  */
 export async function forgetPersonWorkflow(forgetting: Forgetting): Promise<void> {
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {

@@ -14,7 +14,7 @@ export function nextDeadline(order: Order): Deadline | undefined {
   return deadlines(order)[0];
 }
 
-/** The deadlines ahead, the earliest first. */
+/** All deadlines of the order, the earliest first. */
 export function deadlines(order: Order): readonly Deadline[] {
   const ahead: Deadline[] = expiring(order).map(({ status, until }) => ({
     name: status === 'pending' ? 'payment-deadline' : 'authorization-expiry',

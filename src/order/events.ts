@@ -16,8 +16,8 @@ export type { Cause, Envelope, StoredEvent } from '../log/entity.js';
 
 /**
  * The persisted shape of every event, by its type. A change needs a new version in `schemaVersions`
- * and an upcaster (docs/guides/own-event.md). Types are in the past tense. Amounts are in minor units of
- * the order's currency. Times are ISO-8601 UTC.
+ * and an upcaster (docs/guides/own-event.md). Types are in the past tense. Amounts are in minor
+ * units of the order's currency. Times are ISO-8601 UTC.
  */
 export interface EventData {
   OrderCreated: {
@@ -111,7 +111,9 @@ export interface EventData {
    */
   PersonForgotten: {
     readonly customerId: string;
-    /** ids of the destroyed keys; a key store that was restored from a backup destroys them again */
+    /**
+     * ids of the destroyed keys; a key store that was restored from a backup destroys them again
+     */
     readonly keys: readonly string[];
     readonly reason: string;
     /** such as `GDPR Art. 17` */

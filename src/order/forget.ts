@@ -3,7 +3,7 @@ import type { Envelope, EventData } from './events.js';
 import { type Order, isFinished, isReadyToClose } from './order.js';
 import { type Decision, refuse } from './refusal.js';
 
-/** What is shown in the place of a personal value after its person was forgotten. */
+/** Replaces a personal value after its person was forgotten. */
 export const FORGOTTEN = 'forgotten';
 
 /**

@@ -12,8 +12,8 @@ export const listedAttributes = {
 } as const;
 
 /**
- * Steps of the usual way. They are upserted with the next change of the status, which follows by
- * itself: an upsert for each of them would add to the cost of every order.
+ * Statuses that most orders pass through without stopping. They are upserted together with the next
+ * other change, because an upsert for each of them would make every order dearer.
  */
 const passing: ReadonlySet<PaymentStatus | FulfillmentStatus> = new Set([
   'none',

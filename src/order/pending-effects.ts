@@ -202,7 +202,10 @@ function wantedRefund(order: Order): WantedEffect | undefined {
   );
 }
 
-/** The next payment of a refund: its parts in turn, each out of the captures of its shipment. */
+/**
+ * The next payment of a refund. Its parts are paid one after the other, each out of the captures of
+ * its shipment.
+ */
 function owedOf({ amount, refunded, parts = [] }: Refund): {
   readonly amount: number;
   readonly from?: string;

@@ -74,8 +74,8 @@ function authorization(
 }
 
 /**
- * An authorization that expired before its time is replaced, at most this often. After that the
- * capture counts as declined, and a person decides.
+ * How many times an authorization that expired before its time is replaced. After that the capture
+ * counts as declined, and an operator decides.
  */
 const lapsedEarlyAtMost = 3;
 

@@ -38,7 +38,8 @@ export function isMongoOutage(error: unknown): boolean {
 }
 
 /**
- * The driver's errors for a server that is away. All its other errors are mistakes in the request.
+ * The driver's errors for a server that is unavailable. All its other errors are mistakes in the
+ * request.
  */
 const outages = [
   // Includes its subclass for a connection pool that was cleared.
@@ -71,7 +72,7 @@ export function isBrokenSocket(error: unknown): boolean {
 
 const brokenSockets = new Set<unknown>(['EPIPE', 'ECONNRESET']);
 
-/** The result; undefined if MongoDB is away. */
+/** The result; undefined if MongoDB is unavailable. */
 export async function undefinedInOutage<T>(query: Promise<T>): Promise<T | undefined> {
   try {
     return await query;

@@ -1,4 +1,4 @@
-/** A shorter text may be an everyday word, which would then be missing from all output. */
+/** A shorter secret may be a common word, and hiding it would make output unreadable. */
 const SHORTEST = 8;
 
 const kept = new Set<string>();
@@ -7,11 +7,11 @@ const kept = new Set<string>();
 export function keepSecret(value: string): void {
   if (value.length < SHORTEST) return;
   kept.add(value);
-  // As it is written within JSON.
+  // the secret as it appears within JSON
   kept.add(JSON.stringify(value).slice(1, -1));
 }
 
-/** Keeps user name and password of a connection string, and what its options keep secret. */
+/** Hides the user name and password of a connection string, and the secrets among its options. */
 export function keepConnectionString(uri: string): void {
   const [, credentials = ''] = /\/\/(.*)@/s.exec(uri) ?? [];
   const password = credentials.slice(credentials.indexOf(':') + 1);

@@ -3,7 +3,8 @@ import { MongoError } from 'mongodb';
 import { isBrokenSocket } from './mongo-outage.js';
 
 /**
- * True for an error of MongoDB or Temporal itself. It says nothing about the order that was read.
+ * True for an error of MongoDB or Temporal itself, which has nothing to do with the order that was
+ * read.
  */
 export function isServerError(error: unknown): boolean {
   if (error instanceof MongoError || isBrokenSocket(error)) return true;

@@ -5,8 +5,8 @@ import {
 } from '@temporalio/client';
 
 /**
- * gRPC status codes of a server that is away, slow, overloaded or shutting down. Numbers as in the
- * gRPC specification.
+ * gRPC status codes of a server that is unavailable, slow, overloaded or shutting down. Numbers as
+ * in the gRPC specification.
  */
 const outageCodes = new Set([
   1, // CANCELLED

@@ -20,7 +20,7 @@ interface Program {
     readonly sha256: Readonly<Record<string, string>>;
     readonly path: string;
   };
-  /** What to do if it cannot be fetched. */
+  /** what the user can do if it cannot be fetched */
   readonly remedy: string;
 }
 
@@ -163,7 +163,7 @@ async function inFreshFolder(cacheDir: string, work: (folder: string) => Promise
   }
 }
 
-/** Removes what processes left that died while fetching. */
+/** Removes files of processes that died while fetching. */
 async function removeAbandoned(cacheDir: string): Promise<void> {
   for (const name of await readdir(cacheDir)) {
     if (!name.startsWith('fetch-')) continue;

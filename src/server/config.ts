@@ -33,10 +33,10 @@ export interface Config {
     readonly maxStreams: number;
     /** port of operations, which are then served there only; 0 for any free port */
     readonly opsPort?: number;
-    /** port of the liveness that a thread of its own answers; 0 for any free port */
+    /** port of the liveness check, which a separate thread answers; 0 for any free port */
     readonly healthPort?: number;
   };
-  /** Whose requests are taken. */
+  /** The requests that are accepted. */
   readonly edge: {
     /** host names of this API, in lower case, besides those of the loopback interface */
     readonly hosts: readonly string[];
@@ -85,7 +85,7 @@ export interface Config {
   };
   /** Who may use the API. */
   readonly auth: {
-    /** off: everybody may do everything, which is possible on a loopback address only */
+    /** off: every caller may do everything, which is possible on a loopback address only */
     readonly isOn: boolean;
     /** absent without an OpenID issuer */
     readonly tokens?: {
@@ -110,7 +110,7 @@ export interface Config {
    * servers are on a loopback interface
    */
   readonly sandbox: boolean;
-  /** the outside systems: `builtIn`, or the path of a module that implements the port */
+  /** the external systems: `builtIn`, or the path of a module that implements the port */
   readonly providers: {
     readonly payments: string;
     readonly inventory: string;
@@ -122,7 +122,7 @@ export interface Config {
     readonly topic: string;
     /** also the consumer group */
     readonly commandsTopic: string;
-    /** of a topic that this project makes */
+    /** of a topic that the system creates */
     readonly partitions: number;
     readonly tls?: {
       readonly ca?: Buffer;
@@ -159,7 +159,10 @@ export class ConfigError extends Error {
 /** Name of the providers that come with this project. */
 export const builtIn = 'sandbox';
 
-/** @throws ConfigError if a worker would pretend to charge real customers */
+/**
+ * @throws ConfigError if a worker would use the sandbox's payment provider where that is not
+ *   allowed
+ */
 export function assertSandboxAllowed({ roles, sandbox, providers }: Config): void {
   if (!roles.has('worker') || sandbox || providers.payments !== builtIn) return;
   throw new ConfigError(
@@ -441,7 +444,7 @@ function readRoles(env: Env): ReadonlySet<Role> {
   return new Set(roles);
 }
 
-/** Of no use without brokers. */
+/** These variables have no effect without brokers. */
 const KAFKA_NAMES = [
   'KAFKA_TOPIC',
   'KAFKA_COMMANDS_TOPIC',
@@ -457,7 +460,9 @@ const KAFKA_NAMES = [
   'KAFKA_TLS_CLIENT_KEY_PATH',
 ];
 
-/** @throws ConfigError if there is no broker and one is needed, or a password would be sent in clear */
+/**
+ * @throws ConfigError if there is no broker and one is needed, or a password would be sent in clear
+ */
 function readKafka(env: Env, roles: ReadonlySet<Role>): Config['kafka'] {
   const brokers = list(env, 'KAFKA_BROKERS', (item) => brokerOf(item) !== undefined, 'host:port').flatMap(
     (item) => brokerOf(item) ?? [],
@@ -559,14 +564,14 @@ function readAuth(env: Env, host: string, roles: ReadonlySet<Role>): Config['aut
   return { isOn, tokens: { issuer, audience, scopesClaim } };
 }
 
-/** Over http, an issuer is believed on this machine only. */
+/** An issuer is accepted over https, and over http on this machine only. */
 function isIssuer(given: string): boolean {
   const { protocol, hostname, search, hash } = URL.canParse(given) ? new URL(given) : new URL('none:');
   const isSafe = protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname));
   return isSafe && search === '' && hash === '';
 }
 
-/** Temporal's variables have the names of its own environment configuration; Kafka's are like them. */
+/** Temporal's variables have the names that its own tools use; Kafka's follow the same pattern. */
 function readTls(env: Env, of: 'TEMPORAL' | 'KAFKA', onByDefault: boolean): TemporalTls | undefined {
   const ca = file(env, `${of}_TLS_SERVER_CA_CERT_PATH`);
   const crt = file(env, `${of}_TLS_CLIENT_CERT_PATH`);

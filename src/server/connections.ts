@@ -25,7 +25,7 @@ const LARGEST_MESSAGE = 128 * 1024 * 1024;
 
 /**
  * A connection for clients. It connects lazily and reconnects after outages: while Temporal is
- * away, calls fail. Workers need a `NativeConnection` of their own.
+ * unavailable, calls fail. Workers need a `NativeConnection` of their own.
  *
  * @param largestMessage maximum size of an answer in bytes; a larger one fails at once, without
  *   retries
@@ -61,9 +61,9 @@ const SILENT_SOCKET_MS = 5_000;
 const RECONNECT_EVERY_MS = 250;
 
 /**
- * A MongoDB client that can be made while MongoDB is away. During an outage, every operation fails
- * with a `MongoError` within 10 s, usually within 2 s, and works again when MongoDB is back. Writes
- * are acknowledged by a majority and journaled; reads see only such writes.
+ * A MongoDB client that can be made while MongoDB is unavailable. During an outage, every operation
+ * fails with a `MongoError` within 10 s, usually within 2 s, and works again when MongoDB is back.
+ * Writes are acknowledged by a majority and journaled; reads see only such writes.
  *
  * @throws ConfigError if the connection string cannot be used
  */
@@ -113,8 +113,8 @@ function connect(
     connectTimeoutMS: SELECT_SERVER_MS,
     socketTimeoutMS: SILENT_SOCKET_MS,
     heartbeatFrequencyMS: 1_000,
-    // Streaming would ask twice as often, on a second connection too, and notices a silent server no
-    // sooner. That a primary stepped down, the next command tells.
+    // Streaming would send twice as many requests, on a second connection too, and would notice a
+    // silent server no sooner. If a primary steps down, the next command fails and reports it.
     serverMonitoringMode: 'poll',
   });
   return { client, connected: connectUntilDone(client, closed) };

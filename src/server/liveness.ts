@@ -1,23 +1,24 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 
-/** What the thread is given. */
+/** The data of the thread. */
 export interface LivenessThread {
   readonly host: string;
   /** 0 for any free port */
   readonly port: number;
-  /** its first element changes while the event loop turns */
+  /** its first element changes while the event loop runs */
   readonly beats: Int32Array;
   readonly stalledMs: number;
 }
 
 const BEAT_EVERY_MS = 250;
-/** Overload delays the event loop by a second or two; this long, only a fault does. */
+/** Overload delays the event loop by a second or two. Only a fault blocks it this long. */
 const STALLED_MS = 30_000;
 
 /**
- * Answers `GET /health/live` from a thread of its own, so that an orchestrator does not end a
- * process because it is busy: 200, and 503 once the event loop has not turned for `stalledMs`.
+ * Answers `GET /health/live` from a separate thread, so that an orchestrator does not kill a
+ * process because it is busy. The answer is 200, or 503 if the event loop was blocked for
+ * `stalledMs`.
  */
 export async function startLiveness(
   host: string,

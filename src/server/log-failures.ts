@@ -87,7 +87,10 @@ function codeOf(error: unknown): string {
   return typeof code === 'string' || typeof code === 'number' ? String(code) : error.name;
 }
 
-/** Ports, connection numbers and times differ between attempts without being another error. */
+/**
+ * Removes numbers: ports, connection numbers and times differ between attempts that fail with the
+ * same error.
+ */
 function withoutNumbers(text: string): string {
   return text.replaceAll(/\d+/g, '0');
 }

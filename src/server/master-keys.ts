@@ -26,7 +26,7 @@ export function masterKeysOf(config: Config): MasterKeys {
 }
 
 /**
- * Checks what must be given before anything starts, and makes nothing.
+ * Checks before the start that the master keys which must be given are there; creates nothing.
  *
  * @throws ConfigError as `masterKeysOf`
  */

@@ -41,8 +41,8 @@ export interface SetUpOptions {
 
 /**
  * Prepares both servers for the roles: search attributes, retention (of the embedded server only)
- * and indexes. Idempotent. Resolves when all is done, however long a server is away, or when it is
- * aborted.
+ * and indexes. Idempotent. Resolves when all is done, however long a server is unavailable, or when
+ * it is aborted.
  */
 export async function setUp({
   config,

@@ -7,8 +7,8 @@ import type { Config } from './config.js';
 const closed = { additionalProperties: false } as const;
 
 /**
- * The Temporal, the database and the key store that a process works with: the answer of
- * `GET /v1/system`.
+ * The Temporal, the database and the key store that a process works with: the answer of `GET
+ * /v1/system`.
  */
 export const System = Type.Object(
   {
@@ -39,7 +39,7 @@ export const System = Type.Object(
 );
 export type System = Static<typeof System>;
 
-/** What tells servers of the same name apart; absent if the server does not answer. */
+/** Ids that distinguish servers with the same name; absent if the server does not answer. */
 interface Ids {
   /** `namespaceIdOf` */
   readonly namespaceId?: string | undefined;
@@ -63,7 +63,9 @@ export function systemOf({ temporal, mongodb, keys }: Config, { namespaceId, key
   };
 }
 
-/** The id of the key store; undefined if it does not say in time, or needs another master key. */
+/**
+ * The id of the key store; undefined if it does not answer in time, or needs another master key.
+ */
 export async function keyStoreIdOf(
   keys: Pick<KeyStore, 'identity'>,
   withinMs: number,
@@ -104,7 +106,7 @@ export function isSameSystem(one: System, other: System): boolean {
   );
 }
 
-/** Undefined if one of them is not known. */
+/** Undefined if one of them is unknown. */
 function isSame(id: string | undefined, other: string | undefined): boolean | undefined {
   return id === undefined || other === undefined ? undefined : id === other;
 }

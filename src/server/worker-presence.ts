@@ -3,11 +3,11 @@ import { optionalTsToMs, requiredTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import { heartbeatEveryMs } from './worker-heartbeat.js';
 
-/** Tells whether a worker polls a task queue. One instance per process. */
+/** Checks whether a worker polls a task queue. One instance per process. */
 export interface WorkerPresence {
   /**
    * What is wrong if no worker polls the task queue; undefined if one does. Fails while Temporal is
-   * away.
+   * unavailable.
    */
   missing(taskQueue: string): Promise<string | undefined>;
 }

@@ -9,15 +9,15 @@ import { isTemporalOutage } from '../outages/temporal-outage.js';
 import { views } from '../views/views.js';
 import { scheduleState, type Deployment } from './own-workflows.js';
 
-/** What must always be done by some process of the role `feed`. */
+/** The leased tasks that some process of the role `feed` must always hold. */
 const leasedTasks = [
   ...logs.map(({ feed }) => sequencing(feed)),
   ...views.map(({ name }) => projecting(name)),
 ];
 
 /**
- * Which leased tasks no process does, and since when; undefined if all are done. That webhooks are
- * delivered matters only if there are endpoints to deliver to.
+ * Which leased tasks no process holds, and since when; undefined if all are held. The delivery of
+ * webhooks counts only if there are endpoints.
  */
 export async function unheldTaskConcern(db: Db): Promise<string | undefined> {
   const endpoint = await endpointViews(db).findOne(isEnabled, { ...answering, projection: { _id: 1 } });
@@ -25,7 +25,9 @@ export async function unheldTaskConcern(db: Db): Promise<string | undefined> {
   return unheldInWords(await unheldTasks(db, needed), 'feed');
 }
 
-/** Why the scheduled reconciliation does not run; undefined if it does or Temporal is away. */
+/**
+ * Why the scheduled reconciliation does not run; undefined if it does or Temporal is unavailable.
+ */
 export async function scheduleConcern(deployment: Deployment): Promise<string | undefined> {
   const state = await scheduleState(deployment).catch((error: unknown) => {
     if (!isTemporalOutage(error)) throw error;

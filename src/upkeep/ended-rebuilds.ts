@@ -7,7 +7,7 @@ import { logs } from '../logs.js';
 import type { Deployment, EndedRebuild } from './own-workflows.js';
 
 /**
- * Starts a rebuild again that was ended from outside before it had done its work.
+ * Restarts a rebuild whose workflow was ended from outside before it was done.
  *
  * @returns false if nothing is left to do: it was done, replaced by another one, or had not begun
  */

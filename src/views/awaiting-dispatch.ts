@@ -13,14 +13,14 @@ export interface AwaitingShipment {
   readonly lines: readonly LineQuantity[];
   /** when it was created, ISO-8601 UTC */
   readonly since: string;
-  /** its order is on hold: it cannot be dispatched until that is released */
+  /** its order is on hold, so it cannot be dispatched yet */
   readonly held: boolean;
   readonly holdReason?: string;
 }
 
 /**
- * An order with shipments that wait; other orders have no document. Cancelling the order cancels
- * these shipments.
+ * The document of an order with waiting shipments; other orders have none. Cancelling the order
+ * cancels these shipments.
  */
 interface AwaitingOrder extends Pick<AwaitingShipment, 'customer' | 'held' | 'holdReason'> {
   /** in the order of their creation; at least one */

@@ -3,8 +3,8 @@ import type { Order, ReceivedFact } from '../order/order.js';
 import { later } from '../order/time.js';
 
 /**
- * Since when (ISO-8601 UTC) an order waits for something that may need a person. Absent if it does
- * not wait.
+ * Since when (ISO-8601 UTC) an order waits for something that may need an operator. Absent if it
+ * does not wait.
  */
 export interface Concerns {
   /** the oldest effect that is owed */

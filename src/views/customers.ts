@@ -9,7 +9,7 @@ import type { Change } from '../log/views/view.js';
 import { closed, Count, Instant, Money, type ViewQuery, viewQuery } from './query.js';
 import type { OrdersSummary } from './view.js';
 
-/** A customer by its orders. Amounts in minor units. */
+/** A customer, summarized from its orders. Amounts in minor units. */
 export interface CustomerSummary {
   readonly customerId: string;
   /** as of the last order */
@@ -74,7 +74,7 @@ export const customers: OrdersSummary = {
   },
 };
 
-/** Takes the place of a name that is forgotten: greater than each, so that `max` keeps it. */
+/** Replaces a forgotten name. It sorts after every name, so that `max` keeps it. */
 export const GREATEST_NAME = '\u{10FFFF}';
 
 function ordered(order: Order): Change {
@@ -85,7 +85,7 @@ function ordered(order: Order): Change {
   };
 }
 
-/** The name that the customer has in this order, if it is the last one. */
+/** The name of the customer in this order, if it is the customer's last order. */
 function named({ customer, orderId, createdAt }: Order, name: string): Change {
   return { id: customer.id, max: { lastOrder: { createdAt, orderId, name } } };
 }

@@ -16,7 +16,7 @@ export interface DailyStats {
   readonly currency: string;
   readonly created: number;
   readonly confirmed: number;
-  /** as a whole */
+  /** orders that were cancelled completely */
   readonly cancelled: number;
   readonly rejected: number;
   readonly expired: number;

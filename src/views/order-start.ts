@@ -8,7 +8,10 @@ import type { Order } from '../order/order.js';
 const statusAttribute = defineSearchAttributeKey(searchAttributes.status, SearchAttributeType.KEYWORD);
 const customerAttribute = defineSearchAttributeKey(searchAttributes.customer, SearchAttributeType.KEYWORD);
 
-/** How each run of an order's workflow is found and shown in Temporal. No person is in it. */
+/**
+ * Search attributes, memo and priority of each run of an order's workflow. They contain no personal
+ * data.
+ */
 export function startOptionsOf(order: Order, { commandId, hash, actor, onBehalfOf }: Creation): StartOptions {
   const { orderId, status, customer, total, currency, lines } = order;
   return {
@@ -35,8 +38,8 @@ export function startOptionsOf(order: Order, { commandId, hash, actor, onBehalfO
 const FAIRNESS_KEY_BYTES = 64;
 
 /**
- * The key by which Temporal shares its workers fairly: the issuer, or its SHA-256 if the issuer is
- * too long.
+ * The fairness key, by which Temporal divides its workers among issuers: the issuer, or its SHA-256
+ * if the issuer is too long.
  */
 export function fairnessKeyOf(issuer: string): string {
   if (Buffer.byteLength(issuer) <= FAIRNESS_KEY_BYTES) return issuer;

@@ -128,7 +128,11 @@ export function withoutCommands(
   };
 }
 
-/** The words that an order's sealed persons are found by. @throws MongoError if the key store is away */
+/**
+ * The search words of an order's sealed persons.
+ *
+ * @throws MongoError if the key store is unavailable
+ */
 async function wordsOfPersons(db: Db, order: Order): Promise<Pick<OrderDocument, 'persons'>> {
   const words = hasSealedPersons(order) ? await personWords(keysOfDatabase(db), order) : [];
   return words.length === 0 ? {} : { persons: words };

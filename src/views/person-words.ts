@@ -12,7 +12,7 @@ import { wholeWords } from './search-words.js';
  * There are none for a person whose key was destroyed, and none for one in plain text, which is
  * found by `searchWords`.
  *
- * @throws MongoError if the key store is away
+ * @throws MongoError if the key store is unavailable
  */
 export async function personWords(keys: KeyStore, { orderId, customer }: Order): Promise<readonly string[]> {
   const { id: customerId, name, email = '' } = customer;
@@ -28,7 +28,7 @@ export function hasSealedPersons({ customer: { name, email } }: Order): boolean 
   return isSealed(name) || (email !== undefined && isSealed(email));
 }
 
-/** Each word as `personWords` keeps it. @throws MongoError if the key store is away */
+/** Each word as `personWords` keeps it. @throws MongoError if the key store is unavailable */
 export async function hashedWords(keys: KeyStore, words: readonly string[]): Promise<readonly string[]> {
   const key = await keys.searchKey();
   return words.map((word) =>
@@ -36,10 +36,10 @@ export async function hashedWords(keys: KeyStore, words: readonly string[]): Pro
   );
 }
 
-/** Enough that two words do not meet. */
+/** Long enough that two words do not collide. */
 const HASH_BYTES = 15;
 
-/** Undefined for a text in plain, and for one that cannot be opened any more. */
+/** Undefined for a text that is not sealed, and for one that cannot be opened any more. */
 async function opened(
   keys: KeyStore,
   place: Parameters<typeof openOne>[1],

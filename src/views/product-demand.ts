@@ -13,7 +13,8 @@ export interface ProductDemand {
   readonly orders: number;
   readonly ordered: number;
   /**
-   * cancelled with the order or with what was left of it; rejected and expired orders do not count
+   * cancelled with the order or with its undispatched rest; rejected and expired orders do not
+   * count
    */
   readonly cancelled: number;
   readonly shipped: number;

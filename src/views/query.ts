@@ -2,10 +2,13 @@ import type { Db } from 'mongodb';
 import { type Static, type TObject, type TProperties, Type } from 'typebox';
 import type { AsOf } from '../log/views/feeding/read-view.js';
 
-/** What a parameter may hold; a flag is `true` or `false`. Each arrives as text. */
+/** The kinds of parameters; a flag is `true` or `false`. Each arrives as text. */
 export type ParameterKind = 'id' | 'sku' | 'day' | 'currency' | 'flag';
 
-/** Where a page ends: the values that the list is sorted by, of its last item. */
+/**
+ * The place of an item in a list: the values that the list is sorted by. A page's last item gives
+ * the cursor.
+ */
 export type Place = readonly (string | number)[];
 
 /** The part of a list that is asked for. */
@@ -15,7 +18,7 @@ export interface Page {
   readonly after?: Place;
 }
 
-/** What a request asks for. */
+/** The arguments of a query. */
 export interface Asked<K extends string, F extends string> {
   readonly keys: Readonly<Record<K, string>>;
   readonly filters: Readonly<Partial<Record<F, string>>>;
@@ -23,7 +26,7 @@ export interface Asked<K extends string, F extends string> {
 }
 
 /**
- * The result of a query, and how far the view was. `found` is undefined if there is nothing; `next`
+ * The result of a query, and the view's position. `found` is undefined if there is nothing; `next`
  * is set if there is another page.
  */
 interface Outcome<T> {

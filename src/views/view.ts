@@ -8,7 +8,7 @@ interface Queried {
   readonly queries: readonly ViewQuery[];
 }
 
-/** A view whose documents gather many orders. */
+/** A view whose documents summarize many orders. */
 export type OrdersSummary = SummaryView<Order, EventDraft> & Queried;
 
 /** A view with at most one document for each order. */

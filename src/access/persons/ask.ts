@@ -2,15 +2,18 @@ import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { withTimeout } from '../../outages/timeout.js';
 
 export const ANSWER_WITHIN_MS = 3_000;
-/** After an outage, the store is asked with less patience for so long. */
+/** How long after a failure the shorter timeout applies. */
 const REST_MS = 2_000;
-/** How long an answer is waited for during that time. */
+/** The shorter timeout. */
 const RESTING_WITHIN_MS = 50;
 
 /** Asks the key store, and fails if it does not answer in time. */
 export type Ask = <T>(query: () => Promise<T>, withinMs?: number) => Promise<T>;
 
-/** After an outage, each of the next answers is hardly waited for. */
+/**
+ * Creates an `Ask` that has a short timeout for two seconds after a failure, so that callers in an
+ * outage do not wait long each.
+ */
 export function createAsk(): Ask {
   let restUntil = 0;
   return async (query, withinMs = ANSWER_WITHIN_MS) => {

@@ -6,12 +6,12 @@ export function personal<S extends object>(schema: S): S {
   return { ...schema, [PERSONAL]: true };
 }
 
-/** The way to a member, from the outside in; entries of a list have no part in it. */
+/** The path to a member, outermost name first, without the indexes of lists. */
 export type Path = readonly string[];
 
 /**
- * The name of a personal field by the way to it. A value has one name wherever it appears: in a
- * command, an event, a state or an answer.
+ * The name of a personal field by its path. A value has one name wherever it appears: in a command,
+ * an event, a state or an answer.
  */
 export function fieldOf(path: Path): string {
   const [owner = '', member = ''] = path.slice(-2);
@@ -23,11 +23,11 @@ export function fieldOf(path: Path): string {
 const owners = new Set(['customer', 'shippingAddress', 'payment']);
 /** Members that hold a field under another name. */
 const renamed = new Map([
-  // The note of a new order is the first of its notes.
+  // A new order's note becomes the first of its notes.
   ['note', 'text'],
-  // A view across orders has the customer's name alone.
+  // Views across orders store the customer's name without the customer object.
   ['name', 'customer.name'],
-  // What the payment provider is asked for.
+  // An effect has the payment method as `method`.
   ['method', 'payment.method'],
 ]);
 

@@ -2,19 +2,19 @@
 export interface KeptKey {
   readonly keyId: string;
   readonly customerId: string;
-  /** see `wrap` */
+  /** the key as `wrap` returns it */
   readonly wrapped: string;
 }
 
 /**
- * Keys that were made while the key store was away, and no spare one was left: by a process that
- * has not reached it since its start. They are on this machine's disk until a process on it reaches
- * the store. One customer has one, whichever processes ask.
+ * Keys that a process made while the key store was unavailable and it had no spare key. They stay
+ * on this machine's disk until a process on it reaches the store. Each customer has at most one,
+ * whichever processes make it.
  */
 export interface KeptKeys {
-  /** The customer's key, which is `made` if it has none yet. It is on the disk when this returns. */
+  /** Returns the customer's key on the disk, after storing `made` if there is none yet. */
   keep(made: KeptKey): KeptKey;
   all(): readonly KeptKey[];
-  /** The store has it now. */
+  /** Removes a key that the store has now. */
   remove(key: KeptKey): void;
 }

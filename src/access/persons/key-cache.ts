@@ -10,12 +10,15 @@ interface Known<K> {
   readonly checkedAt: number;
 }
 
-/** The keys that this process has used last. */
+/**
+ * Remembers the most recently used keys, unwrapped, with the time when the store last confirmed
+ * each.
+ */
 export class KeyCache {
   private readonly sealing = new Map<string, Known<CustomerKey>>();
   private readonly opening = new Map<string, Known<Buffer>>();
 
-  /** The key that sealed last for the customer. */
+  /** The key that last sealed a value of this customer. */
   sealingOf(customerId: string): Known<CustomerKey> | undefined {
     return this.sealing.get(customerId);
   }
@@ -36,7 +39,7 @@ export class KeyCache {
     keep(this.opening, keyId, key);
   }
 
-  /** No value of the customer is sealed by memory from now on. */
+  /** From now on, the customer's sealing key is read from the store again. */
   dropSealing(customerId: string): void {
     this.sealing.delete(customerId);
   }

@@ -76,7 +76,7 @@ export class KeyRows {
       )
       .sort({ customerId: 1, sealing: 1, _id: -1 })
       .toArray();
-    // The last one of a customer wins: the one that seals.
+    // The map keeps a customer's last row: the key that seals.
     return new Map(found.map((row) => [row.customerId, row]));
   }
 
@@ -97,7 +97,7 @@ export class KeyRows {
     await this.rows.insertMany([...spares], durable);
   }
 
-  /** Deletes those of these keys that are still no customer's. */
+  /** Deletes the given keys, except those that a customer has by now. */
   async deleteSpares(keyIds: readonly string[]): Promise<void> {
     await this.rows.deleteMany({ _id: { $in: [...keyIds] }, customerId: { $exists: false } });
   }
@@ -120,7 +120,7 @@ export class KeyRows {
     try {
       await this.rows.updateOne(spare, { $set: { customerId, sealing: true } }, durable);
     } catch (error) {
-      // The customer has a key already. It keeps both, because both have sealed something.
+      // The customer has another sealing key already. Both stay, because both have sealed values.
       if (!isDuplicateKey(error)) throw error;
       await this.rows.updateOne(spare, { $set: { customerId } }, durable);
     }
@@ -149,7 +149,7 @@ export class KeyRows {
     const ids = new Set([...known.keys(), ...also]);
     return [...ids].filter((id) => {
       const row = known.get(id);
-      // One that was given to the customer just now is not retired, and stays in use.
+      // A key that was assigned to the customer just now is not retired, and stays in use.
       if (row === undefined) return true;
       const isRetired = row.destroyed === undefined ? row.retired === true : also.includes(id);
       return row.customerId === customerId && isRetired;
@@ -183,7 +183,7 @@ function destructionOf({ customerId, keyIds, why }: Doomed): AnyBulkWriteOperati
   ];
 }
 
-/** The keys of a customer, and those of `keyIds` that are no customer's. */
+/** The keys of a customer, and those of `keyIds` that belong to no customer yet. */
 function ownOrUnclaimed(customerId: string, keyIds: readonly string[]): Filter<KeyRow> {
   return { $or: [{ customerId }, { _id: { $in: [...keyIds] }, customerId: { $exists: false } }] };
 }

@@ -15,50 +15,51 @@ import { newKey, SpareKeys, wrapped } from './spare-keys.js';
 import { SystemKeys, systemKeyRows } from './system-keys.js';
 
 /**
- * The keys under which the persons of orders are sealed, in a database of their own. A key is used
- * for at most a second without asking the store whether it was destroyed, unless the store is away:
- * then known keys stay in use.
+ * The keys under which the persons of orders are sealed, in a separate database. A key is used for
+ * at most a second without asking the store whether it was destroyed. While the store is
+ * unavailable, known keys stay in use.
  */
 export interface KeyStore {
   /**
    * The key that seals new values of this customer. A new customer gets one of the spare keys of
-   * this process. If the store is away and none is left, the key is kept on this machine (see
-   * `KeptKeys`).
+   * this process. If the store is unavailable and none is left, the key is kept on this machine
+   * (see `KeptKeys`).
    */
   sealingKey(customerId: string): Promise<CustomerKey>;
   /**
    * The key with this id: to open what it has sealed.
    *
-   * @param of the customer of the order that names the key. If the key is no customer's yet, because
-   *   it was given out while the store was away, it becomes the key of this one.
-   * @throws MongoError or DeadlineExceeded if the store is away and the key is unknown here
+   * @param of the customer of the order that names the key. If the key is no customer's yet,
+   *   because it was given out while the store was away, it becomes the key of this one.
+   * @throws MongoError or DeadlineExceeded if the store is unavailable and the key is unknown here
    */
   opening(keyId: string, of?: string): Promise<Buffer | 'destroyed' | 'unknown'>;
   /**
-   * `opening` for many keys, which the store is asked for at once. A key is `unknown` also if it cannot
-   * be had: the store is away, or another master key wraps it.
+   * `opening` for many keys, with one query. A key is also `unknown` if it cannot be read: the
+   * store is unavailable, or another master key wraps it.
    */
   openingAll(keyIds: ReadonlySet<string>): Promise<ReadonlyMap<string, Buffer | 'destroyed' | 'unknown'>>;
   /** The ids of the customer's keys that are not destroyed, the one that seals first. */
   keysOf(customerId: string): Promise<readonly string[]>;
   /**
-   * Takes all keys of a customer out of use for new values, which get another key from then on. What
-   * they have sealed can still be opened.
+   * Takes all keys of a customer out of use for new values, which get another key from then on.
+   * What they have sealed can still be opened.
    *
    * @param also further key ids that the customer's orders name; those of another customer are left
    *   alone, since an order may name any key
-   * @returns the ids of all keys of the customer that are not destroyed, and those of `also` that are
-   *   destroyed, or not in the store
+   * @returns the ids of all keys of the customer that are not destroyed, and those of `also` that
+   *   are destroyed, or not in the store
    */
   retire(customerId: string, also?: readonly string[]): Promise<readonly string[]>;
   /**
-   * Destroys keys, and leaves a row without key material for each. They need not be in the store, and
-   * may be destroyed already; a key of another customer is left alone.
+   * Destroys keys, and leaves a row without key material for each. They need not be in the store,
+   * and may be destroyed already; a key of another customer is left alone.
    */
   destroy(...doomed: readonly Doomed[]): Promise<void>;
   /**
-   * Until this has resolved, no key that is in the store is used: it may have to be destroyed again.
-   * Opening then fails as if the store were away, and values are sealed under new keys.
+   * Until this has resolved, no key of the store is used, because it may have to be destroyed
+   * again. Opening then fails as if the store were unavailable, and values are sealed under new
+   * keys.
    */
   holdUntil(ready: Promise<unknown>): void;
   /** The Ed25519 key that signs certificates. */
@@ -66,27 +67,30 @@ export interface KeyStore {
   /** The key of the hashes that persons are searched by. */
   searchKey(): Promise<Buffer>;
   /**
-   * Tells this store from those of other systems, and shows nothing of its keys: `empty` while it has
-   * none.
+   * An id that differs from those of other systems' stores, and shows nothing of its keys: `empty`
+   * while it has none.
    *
-   * @throws MongoError or DeadlineExceeded if the store is away
+   * @throws MongoError or DeadlineExceeded if the store is unavailable
    */
   identity(): Promise<string>;
   /**
    * Wraps every key with the first master key.
    *
-   * @returns how many keys another had wrapped
+   * @returns how many keys were wrapped by another one before
    */
   rewrap(): Promise<number>;
-  /** Keeps some hundred spare keys, so that new customers get a key while the store is away. */
+  /**
+   * Keeps some hundred spare keys ready, so that new customers get a key while the store is
+   * unavailable.
+   */
   keepSpares(): void;
   /** Removes the spare keys that were not used. */
   close(): Promise<void>;
 }
 
-/** For what has a substitute: a new customer gets a spare key. */
+/** Short, because a spare key is used if the store does not answer. */
 const SEALS_WITHIN_MS = 300;
-/** A key that is known is used without an answer. */
+/** Short, because a known key is used if the store does not answer. */
 const CONFIRMS_WITHIN_MS = 100;
 const READ_AGAIN_MS = 20;
 const READ_TRIES = 100;
@@ -147,7 +151,8 @@ class MongoKeyStore implements KeyStore {
     });
     const row = stored?.get(customerId);
     if (row !== undefined && (await this.isReady())) return cache.keepSealing(customerId, this.keyIn(row));
-    // Given out while the store was away, or just now, and not claimed yet: unless it is destroyed.
+    // A key assigned during an outage, or just now, and not claimed yet: used unless it was
+    // destroyed.
     if (known !== undefined && (stored === undefined || (await this.isUsable(known.key.keyId))))
       return cache.keepSealing(customerId, known.key);
     if (stored !== undefined) await this.system.search();
@@ -156,7 +161,8 @@ class MongoKeyStore implements KeyStore {
       if (stored !== undefined) return await this.mint(customerId);
       return cache.keepSealing(customerId, this.keyIn(spares.keepOnMachine(customerId)));
     }
-    // Until then, the value names its key, and the first process that opens it claims it.
+    // The claim is not awaited: if it fails, the first process that opens a value under the key
+    // repeats it.
     this.track(rows.claim(spare.keyId, customerId).catch(() => undefined));
     return cache.keepSealing(customerId, spare);
   }
@@ -176,7 +182,7 @@ class MongoKeyStore implements KeyStore {
       return cache.keepSealing(customerId, key);
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
-      // The other's key can be read when a majority has it.
+      // Another process has stored its key. It can be read once a majority has it.
       for (let tries = 0; tries < READ_TRIES; tries += 1) {
         const row = (await rows.findSealing(customerId)).get(customerId);
         if (row !== undefined) return cache.keepSealing(customerId, this.keyIn(row));

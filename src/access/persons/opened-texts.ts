@@ -1,8 +1,8 @@
 import { open, type Place } from './sealing.js';
 
-/** At most so many texts are kept: some megabytes. */
+/** Maximum number of texts in memory: some megabytes. */
 const MOST = 20_000;
-/** No text is kept for longer, so what was forgotten leaves the memory soon. */
+/** Texts are removed after this time, so that forgotten values leave the memory soon. */
 const KEPT_MS = 60_000;
 
 interface OpenedText {
@@ -15,8 +15,8 @@ interface OpenedText {
 const opened = new Map<string, OpenedText>();
 
 /**
- * `open`, without decrypting a text again that was opened under this key for this place: pages of
- * orders are read again and again. The caller has the key, so it was not destroyed.
+ * Like `open`, but decrypts each text once for each key and place, because the same pages are read
+ * again and again. The caller has the key, so it was not destroyed.
  *
  * @throws Error as `open`
  */

@@ -4,11 +4,11 @@ import type { KeyStore } from './key-store.js';
 import { openAgain } from './opened-texts.js';
 import { keyIdIn, mayBeSealed, open } from './sealing.js';
 
-/** How the persons of an answer are shown. */
+/** Whether the persons in an answer are in plain text. */
 export type Shown =
   /** all are in plain text, or there are none */
   | 'open'
-  /** at least one is still sealed: its key cannot be asked for, or is not in the store */
+  /** at least one is still sealed: its key store is unavailable, or lacks the key */
   | 'sealed';
 
 export interface Opened<T> {
@@ -18,8 +18,8 @@ export interface Opened<T> {
 
 /**
  * Opens every sealed text in plain data. A text whose key was destroyed becomes `FORGOTTEN`. A text
- * that cannot be opened stays as it is: the key store is away, its key is not there, or it was
- * moved here from another place.
+ * that cannot be opened stays as it is: the key store is unavailable or lacks its key, or the text
+ * was moved here from another place.
  *
  * The order that a text belongs to is named by the nearest `orderId` around it.
  */
@@ -55,7 +55,8 @@ export function hasSealed(json: string): boolean {
  * Opens one text of an order, which need not be sealed.
  *
  * @returns undefined if its key was destroyed
- * @throws Error if the key is not there, or the text was moved; MongoError if the store is away
+ * @throws Error if the store lacks the key, or the text was moved; MongoError if the store is
+ *   unavailable
  */
 export async function openOne(
   keys: Pick<KeyStore, 'opening'>,
@@ -97,14 +98,14 @@ function collect(value: unknown, ids: Set<string>): void {
   }
 }
 
-/** Where a value is: its order, its name, and the name of what it is in. */
+/** Where a value is: its order, its name, and the name of the object that contains it. */
 interface Around {
   readonly orderId: string;
   readonly owner: string;
   readonly name: string;
 }
 
-/** What has no sealed text is not copied: that is most of a page. */
+/** Objects without a sealed text are not copied; most of a page has none. */
 function replaced(value: unknown, around: Around, show: (text: string, at: Around) => string): unknown {
   if (typeof value === 'string') return mayBeSealed(value) ? show(value, around) : value;
   if (typeof value !== 'object' || value === null) return value;
@@ -128,7 +129,7 @@ function replaced(value: unknown, around: Around, show: (text: string, at: Aroun
 
 function orderIdIn(value: object): string | undefined {
   if ('orderId' in value && typeof value.orderId === 'string') return value.orderId;
-  // A customer has the name of its last order.
+  // A document of the view `customers` has the name from its last order.
   const last = 'lastOrder' in value ? value.lastOrder : undefined;
   return typeof last === 'object' && last !== null ? orderIdIn(last) : undefined;
 }
@@ -136,8 +137,8 @@ function orderIdIn(value: object): string | undefined {
 const changes = new Set(['before', 'after']);
 
 /**
- * What has the member whose change this is, and the member's name; undefined if it is no change
- * (`Diff`).
+ * For a change of a member (`Diff`): the name of the object that has the member, and the member's
+ * name. Undefined for anything else.
  */
 function changedPathIn(value: object): readonly [owner: string, name: string] | undefined {
   if (!('path' in value) || typeof value.path !== 'string') return undefined;

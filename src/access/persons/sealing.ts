@@ -18,7 +18,7 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const pattern = /^sealed:1:([A-Za-z0-9_-]{12}):([A-Za-z0-9_-]{38,})$/;
 
-/** What the text of every sealed value begins with. */
+/** Every sealed value begins with this text. */
 const SEALED = 'sealed:';
 
 /**
@@ -71,7 +71,7 @@ interface Subkeys {
 
 const derived = new WeakMap<Buffer, Subkeys>();
 
-/** A key for each purpose, so that no output of one says anything about the other. */
+/** Derives a key for each purpose, so that no output of one says anything about another. */
 function subkeysOf(key: Buffer): Subkeys {
   const known = derived.get(key);
   if (known !== undefined) return known;

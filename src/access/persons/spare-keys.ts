@@ -27,15 +27,16 @@ export interface SpareKeysDeps {
 }
 
 /**
- * What new customers get while the store is away: a spare key, which is in the store and no
- * customer's yet; or, if none is left, one that waits on this machine for the store.
+ * Keys for new customers while the store is unavailable: spare keys, which are in the store and
+ * belong to no customer yet; or, if none is left, keys that wait on this machine until the store is
+ * reached.
  */
 export class SpareKeys {
   private readonly deps: SpareKeysDeps;
   private readonly spares: CustomerKey[] = [];
-  /** keys may wait on this machine for the store */
+  /** whether keys on this machine may have to be stored */
   private hasKept = true;
-  /** spare keys are wanted: this process seals for long */
+  /** whether spare keys are kept ready: only in processes that run for long */
   private isKeeping = false;
   private isClosed = false;
   private filling: Promise<void> | undefined;
@@ -44,7 +45,7 @@ export class SpareKeys {
     this.deps = deps;
   }
 
-  /** Keeps spare keys from now on. */
+  /** Keeps spare keys ready from now on. */
   keep(): void {
     this.isKeeping = true;
     this.refill();
@@ -108,13 +109,13 @@ export class SpareKeys {
       this.spares.push(...fresh);
     } catch {
       this.hasKept = true;
-      // Nothing depends on spare keys while the store answers.
+      // While the store answers, no caller needs a spare key, so the failure is only retried.
       if (!this.isClosed)
         void setTimeout(REFILL_AGAIN_MS, undefined, { ref: false }).then(() => this.refill());
     }
   }
 
-  /** Brings keys that wait on this machine into the store. */
+  /** Stores the keys that wait on this machine. */
   private async store(keys: readonly KeptKey[]): Promise<void> {
     for (const one of keys) {
       await this.deps.rows.store(one.keyId, one.customerId, one.wrapped);

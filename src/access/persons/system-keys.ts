@@ -4,7 +4,7 @@ import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js'
 import type { Ask } from './ask.js';
 import { type MasterKeys, unwrap, wrap } from './master-keys.js';
 
-/** A key of the system: of the hashes that persons are searched by, or of certificates. */
+/** A key of the system, which is for search hashes or for certificates. */
 interface SystemKeyRow {
   readonly _id: 'search' | 'certificates';
   readonly wrapped: string;
@@ -26,9 +26,9 @@ export class SystemKeys {
   }
 
   /**
-   * The key of the hashes that persons are searched by. It also shows that this process has the
-   * master keys of the store: a key that another master key wraps could not be opened by the other
-   * processes.
+   * The key of the hashes that persons are searched by. Reading it also proves that this process
+   * has the store's master keys. Otherwise it would create keys that the other processes cannot
+   * unwrap.
    */
   search(): Promise<Buffer> {
     return this.key('search', () => randomBytes(32));

@@ -14,7 +14,7 @@ interface DemoOptions extends CommonOptions {
   readonly keep?: true;
 }
 
-/** Adds `demo`: tells what an order processor does, and what happens to it when servers fail. */
+/** Adds `demo`: shows what an order processor does, and what happens when servers fail. */
 export function addDemo(program: Command, session: Session): void {
   const command = addScript(program, 'demo', {
     summary: 'tell the whole story in a minute, on a throw-away system: orders, crashes, an outage',
@@ -44,7 +44,7 @@ export function addDemo(program: Command, session: Session): void {
   });
 }
 
-/** Takes an order through each story. */
+/** Plays each story with a new order. */
 async function tell(session: Session, options: CommonOptions, narrate: Narrator): Promise<readonly End[]> {
   const { play } = teller(apiOf(session, options), narrate);
   const ends: End[] = [];
@@ -116,7 +116,7 @@ async function readScorecard(session: Session, stack: Stack, orders: readonly En
   });
 }
 
-/** Where to look at the orders. */
+/** Links to the orders in the page and in Temporal's Web UI. */
 function links(api: string, orders: readonly End[]): readonly string[] {
   return ['See them:', ...orders.map(({ orderId, title }) => `  ${api}/orders/${orderId}  ${title}`)];
 }

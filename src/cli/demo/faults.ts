@@ -11,7 +11,9 @@ const ORDER_EVERY_MS = 1_000;
 const CONFIRMED_WITHIN_MS = 60_000;
 const LOOK_EVERY_MS = 200;
 
-/** Kills the worker while the provider is being asked, and lets another one finish the order. */
+/**
+ * Kills the worker during a call to the provider, and starts another one, which finishes the order.
+ */
 export async function killWorker(
   { worker }: Stack,
   { create, reach }: Teller,
@@ -31,7 +33,10 @@ export async function killWorker(
   return { orderId, title, version, status };
 }
 
-/** Stops MongoDB, takes orders meanwhile, and lets all of them be confirmed afterwards. */
+/**
+ * Stops MongoDB, places orders meanwhile, and resumes MongoDB, after which all of them are
+ * confirmed.
+ */
 export async function stopMongodb(
   { mongodb }: Stack,
   api: Api,
@@ -72,7 +77,7 @@ export async function stopMongodb(
 
 type Seen = Pick<Order, 'version' | 'status'>;
 
-/** Waits until the view says so; meanwhile it may not answer. */
+/** Waits until the order is confirmed in its view, which may be unavailable meanwhile. */
 async function confirmed(api: Api, orderId: string): Promise<Seen> {
   const end = performance.now() + CONFIRMED_WITHIN_MS;
   let seen: Seen | undefined;

@@ -2,7 +2,7 @@ import type { OrderEvent } from '../../order/events.js';
 import { formatMoney } from '../../order/money.js';
 import { inShort, linesInShort } from '../../event-words.js';
 
-/** What an event says to somebody who has never seen an order processor. */
+/** Describes an event in words for readers who do not know order processing. */
 export function plainly(event: OrderEvent, currency: string): string {
   const money = (amount: number) => formatMoney(amount, currency);
   switch (event.type) {

@@ -9,13 +9,13 @@ import { eventsOf } from '../follow.js';
 import { verifyLines } from '../proof.js';
 import { counted, type Paint, untitled } from '../terminal.js';
 
-/** What the ledgers say of the orders of the demo. */
+/** The records of the demo's orders in all stores. */
 export interface Ledgers {
-  /** of each order that was accepted, in Temporal */
+  /** histories in Temporal, of each order that was accepted */
   readonly histories: ReadonlyMap<string, readonly OrderEvent[]>;
-  /** the same, in MongoDB */
+  /** journals in MongoDB, of the same orders */
   readonly journals: ReadonlyMap<string, readonly OrderEvent[]>;
-  /** the payment provider's own */
+  /** the payment provider's ledger */
   readonly payments: readonly LedgerEntry[];
 }
 
@@ -26,9 +26,9 @@ export interface Score {
     readonly captures: number;
     /** minor units */
     readonly amount: number;
-    /** captures of a shipment that was captured already, and second authorizations that stand */
+    /** repeated captures of one shipment, and further valid authorizations of one order */
     readonly double: number;
-    /** keys that the provider was asked under, and how often it was asked */
+    /** number of keys that the provider was called with, and number of calls */
     readonly keys: number;
     readonly calls: number;
   };
@@ -48,7 +48,7 @@ export async function readLedgers(api: Api, { db }: Stores, orderIds: readonly s
   return { histories: await logs('history'), journals: await logs('journal'), payments };
 }
 
-/** Counts what the ledgers say. */
+/** Counts events and charges in the ledgers. */
 export function score({ histories, journals, payments }: Ledgers): Score {
   const captures = payments.filter(({ capture }) => capture !== undefined);
   const standing = payments.filter(({ authorization }) => authorization?.status === 'authorized');
@@ -72,7 +72,9 @@ export function score({ histories, journals, payments }: Ledgers): Score {
   };
 }
 
-/** How many events of a history the journal lacks; an order without any event has lost its first. */
+/**
+ * How many events of a history the journal lacks; an order without any event has lost its first.
+ */
 function missing(history: readonly OrderEvent[], journal: readonly OrderEvent[]): number {
   const versions = new Set(journal.map(({ version }) => version));
   if (history.length === 0 && versions.size === 0) return 1;
@@ -87,7 +89,7 @@ function repeated(names: readonly string[]): number {
   return names.length - new Set(names).size;
 }
 
-/** What was done to the stack. */
+/** The faults that the demo caused. */
 export interface Crashes {
   readonly workersKilled: number;
   readonly mongodbAwayMs: number;
@@ -95,7 +97,7 @@ export interface Crashes {
 
 const plain: Paint = (_, text) => text;
 
-/** The scorecard, for a person. */
+/** The scorecard as readable text. */
 export function scoreLines(
   { orders, events, charges }: Score,
   { workersKilled, mongodbAwayMs }: Crashes,

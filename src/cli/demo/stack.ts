@@ -11,43 +11,46 @@ import { temporalServer } from '../../server/embedded/temporal.js';
 import { embeddedMongodbUri } from '../../server/config.js';
 import { exitCodes, Failure } from '../failure.js';
 
-/** A system of its own: Temporal, MongoDB, an API and a worker, with all its data in one folder. */
+/** A separate system: Temporal, MongoDB, an API and a worker, with all its data in one folder. */
 export interface Stack {
   /** `http://host:port` */
   readonly api: string;
   /** the list of workflows in the Temporal Web UI */
   readonly temporalUi: string;
-  /** the variables by which scripts find it */
+  /** the variables with which scripts connect to it */
   readonly env: Readonly<Record<string, string>>;
   readonly worker: Worker;
   readonly mongodb: Pausable;
 }
 
 export interface Worker {
-  /** the process id of the worker that runs, or ran last */
+  /** process id of the current or last worker */
   pid(): number;
-  /** Ends it at once, as a power cut would (SIGKILL), and resolves when it is gone. */
+  /** Kills the worker at once (SIGKILL), as a power cut would, and resolves when it is gone. */
   kill(): Promise<void>;
-  /** Starts another one, and resolves when it works. */
+  /** Starts another worker, and resolves when it is ready. */
   start(): Promise<void>;
-  /** how many were ended by a signal that none can catch */
+  /** how many workers were killed */
   killed(): number;
 }
 
 export interface Pausable {
-  /** Stops the process where it is (SIGSTOP): it answers nothing. */
+  /** Suspends the process (SIGSTOP), so that it answers nothing. */
   pause(): void;
   resume(): void;
-  /** how long it has been stopped, all in all */
+  /** how long it has been suspended, in total */
   pausedMs(): number;
 }
 
 const MAIN = fileURLToPath(new URL('../../../workers/main.js', import.meta.url));
-/** Of the caller's variables, those that the programs and their download need; none that configures. */
+/**
+ * The caller's variables that the programs and their download need; none of them configures
+ * anything.
+ */
 const INHERITED = /^(PATH|HOME|TMPDIR|LANG|PIP_\w+|SSL_CERT_\w+|\w*proxy)$/i;
 const STOP_WITHIN_MS = 20_000;
 
-/** What is there of a stack; it can be ended at any time, even while it starts. */
+/** The folder of a stack; it can be ended at any time, even during its start. */
 export interface StackFolder {
   readonly folder: string;
   /** @param note called with what is being done */
@@ -69,7 +72,8 @@ export async function newStack(): Promise<StackFolder> {
     const inherited = Object.entries(process.env).filter(([name]) => INHERITED.test(name));
     const ports = ['HTTP_PORT', 'TEMPORAL_PORT', 'TEMPORAL_UI_PORT', 'MONGODB_PORT'];
     const child = spawn(process.execPath, [MAIN], {
-      // A process group of its own: Ctrl-C reaches this script alone, which stops all in order.
+      // In a separate process group: Ctrl-C reaches only this script, which stops everything in
+      // order.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
@@ -147,7 +151,7 @@ function workerOf(first: ChildProcess, startOne: () => Promise<ChildProcess>): W
   };
 }
 
-// Both read what the folder says of a server: nothing is started.
+// Both read a server's state from the folder, and start nothing.
 
 function temporalIn(folder: string): EmbeddedServer {
   const none = { binary: '', port: 0, uiPort: 0, namespace: '', searchAttributes: {} };
@@ -174,7 +178,7 @@ function pausable(folder: string): Pausable & { readonly port: number } {
   };
 }
 
-/** Lets a process end in order, and ends it if that takes too long. */
+/** Stops a process with SIGTERM, and kills it if that takes too long. */
 async function stop(child: ChildProcess): Promise<void> {
   const gone = once(child, 'close');
   child.kill('SIGTERM');
@@ -183,7 +187,7 @@ async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
-/** An address that a process has printed when it was ready. */
+/** An address in the text that a process prints when it is ready. */
 function addressIn(printed: string, name: string): string {
   return new RegExp(`${name} +(http\\S+)`).exec(printed)?.[1] ?? '';
 }

@@ -3,10 +3,10 @@ import type { FollowUpCommand, NewLine } from '../../order/commands.js';
 import type { Order, OrderStatus } from '../../order/order.js';
 import { isAtRest } from '../follow.js';
 
-/** The life of an order: the commands that it is sent, and what is waited for in between. */
+/** The life of an order: the commands that are sent, and the states that are awaited in between. */
 export interface Story {
   readonly title: string;
-  /** what there is to see */
+  /** what the story shows */
   readonly says: string;
   readonly order: OrderBody;
   readonly steps: readonly Step[];
@@ -32,12 +32,12 @@ export function orderOf(method: string, lines: readonly NewLine[] = [mugs]): Ord
   };
 }
 
-/** The order has this status, and nothing is under way. */
+/** The order has this status, and no effect is owed. */
 export function settled(status: OrderStatus): Reached {
   return { what: status, holds: (order) => order.status === status && isAtRest(order) };
 }
 
-/** The payment provider is being asked to authorize, which takes two seconds with `tok_slow`. */
+/** An authorization is in flight, which takes two seconds with `tok_slow`. */
 export const authorizing: Reached = {
   what: 'its authorization',
   holds: (order) => order.owed.some(({ type }) => type === 'authorize'),
@@ -88,7 +88,10 @@ export const stories: readonly Story[] = [
   },
 ];
 
-/** A shipment from the warehouse to the customer; of all that is left, if no lines are given. */
+/**
+ * The commands of a shipment from creation to delivery; of all remaining units, if no lines are
+ * given.
+ */
 function shipped(
   shipmentId: string,
   lines?: readonly { readonly sku: string; readonly quantity: number }[],

@@ -26,7 +26,7 @@ export interface Narrator {
   readonly say: (text: string) => void;
   readonly command: (text: string) => void;
   readonly happened: (happened: Happened) => void;
-  /** Shows that something takes a while, and what. */
+  /** Shows a title while some work runs. */
   readonly during: <T>(title: string, work: (note: (text: string) => void) => Promise<T>) => Promise<T>;
 }
 
@@ -58,7 +58,7 @@ export function narrator({ terminal }: Session, { json }: CommonOptions): Narrat
 
 const REACHED_WITHIN_MS = 60_000;
 
-/** Sends commands to orders over HTTP, and follows what becomes of them. */
+/** Sends commands to orders over HTTP, and follows their events. */
 export interface Teller {
   readonly create: (order: OrderBody) => Promise<string>;
   /** @throws Failure if it takes too long */

@@ -8,13 +8,13 @@ import { type CallSettings, type ProviderProcess, type Reply, startProvider } fr
 
 export type Request = EffectOf<EffectType>;
 
-/** What a caller learns of a call. `error`: no business answer, as an `unknown`. */
+/** What a caller learns from a call. `error`: it gave no business answer, like `unknown`. */
 export type Learned = Outcome | { readonly type: 'error' | 'none' | 'unknown' };
 
 /** A case has failed. */
 export class Wrong extends Error {
   override readonly name = 'Wrong';
-  /** what it would cost */
+  /** what the failure would cost in production */
   readonly risk: string;
 
   constructor(happened: string, risk: string) {
@@ -32,7 +32,10 @@ export const risks = {
   decides: 'a time-out would decide an order',
 } as const;
 
-/** A database may keep the locks of a process that was killed: MongoDB ends its transaction after 60 s. */
+/**
+ * A database may keep the locks of a process that was killed: MongoDB ends its transaction after 60
+ * s.
+ */
 const SETTLED_WITHIN_MS = 90_000;
 const LOOK_EVERY_MS = 100;
 const silencesBeforeGivingUp = 3;
@@ -89,7 +92,7 @@ export class Bench {
     return this.learned(request, request.type, await this.first.call(request.type, request, settings));
   }
 
-  /** Makes the call so many times at once, from both processes. */
+  /** Makes all these calls at once, from both processes. */
   async askAtOnce(requests: readonly Request[]): Promise<readonly Learned[]> {
     return await Promise.all(
       requests.map(async (request, index) => {
@@ -110,7 +113,10 @@ export class Bench {
     throw new Wrong(`${name}: ${'error' in reply ? reply.error : 'no answer'}`, risks.waits);
   }
 
-  /** Does as the system does: looks up, calls after `none`, and repeats both until there is an outcome. */
+  /**
+   * Calls the provider as a worker does: looks the key up, calls if the answer is `none`, and
+   * repeats both until there is an outcome.
+   */
   async settle(request: Request): Promise<Outcome> {
     const giveUpAt = Date.now() + SETTLED_WITHIN_MS;
     for (;;) {
@@ -138,7 +144,7 @@ export class Bench {
     return outcome;
   }
 
-  /** Whether the provider answers nothing any more. */
+  /** Whether the provider has stopped answering. */
   get isSilent(): boolean {
     return this.silences >= silencesBeforeGivingUp;
   }
@@ -167,7 +173,7 @@ function shown(learned: Learned): string {
   return id.length > 12 ? `${type} …${id.slice(-12)}` : `${type} ${id}`.trim();
 }
 
-/** An order of its own, for the keys of its effects. */
+/** A new order id, so that the keys of its effects are unused. */
 export function newOrder(): { readonly orderId: string; key(type: EffectType): string } {
   const orderId = `certify-${randomUUID()}`;
   let version = 1;

@@ -7,7 +7,10 @@ import { countStock } from '../inventory/stock-counts.js';
 import { sandboxPayments } from '../payments/sandbox-payments.js';
 import type { Kind } from './messages.js';
 
-/** What is built in, in the MongoDB that the variables name. @throws Error if that does not answer */
+/**
+ * The built-in provider, with the MongoDB that the variables name.
+ * @throws Error if MongoDB does not answer
+ */
 export async function builtInProvider(kind: Kind) {
   const { db } = connectMongo(readConfig({ ...process.env, ROLES: 'worker' }));
   await db.command({ ping: 1 });

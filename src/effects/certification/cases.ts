@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { EffectType, Outcome } from '../../order/effects.js';
 import { type Bench, expectSame, expectType, isOutcome, type Request, risks, Wrong } from './bench.js';
 
-/** One thing that may happen to a provider. */
+/** One situation that a provider has to handle. */
 export interface Case {
   readonly name: string;
   readonly expected: string;
@@ -10,7 +10,7 @@ export interface Case {
   run(bench: Bench): Promise<void>;
 }
 
-/** An effect under test: a call that succeeds, and what proves that it took effect once. */
+/** An effect under test: a call that succeeds, and a proof that it took effect exactly once. */
 export interface Trial {
   readonly request: Request;
   /** the same key with other parameters */
@@ -22,10 +22,10 @@ export interface Trial {
   readonly prove: () => Promise<void>;
 }
 
-/** Prepares a trial of its own, in which earlier calls have been made. */
+/** Prepares a trial with a new key, making the calls that must come before it. */
 export type Prepare = (bench: Bench, isSlow: boolean) => Promise<Trial>;
 
-/** The cases that each effect goes through. */
+/** The cases that every effect is tested with. */
 export function casesOf(type: EffectType, prepare: Prepare): readonly Case[] {
   const trial = (
     name: string,
@@ -53,7 +53,7 @@ export function casesOf(type: EffectType, prepare: Prepare): readonly Case[] {
       const answers = await bench.askAtOnce([request, request, request, request]);
       const settled = await bench.settle(request);
       expectType('the call', settled, outcome, risks.waits);
-      // A call that did not get its turn may fail: it is looked up.
+      // A call that was crowded out may fail, so its key is looked up.
       for (const answer of answers.filter(isOutcome)) expectSame('one of four calls', answer, settled, twice);
       await prove();
     }),
@@ -126,7 +126,7 @@ export interface CaseResult {
   readonly expected: string;
   readonly happened: string;
   readonly passed: boolean;
-  /** what it would cost; absent if it passed */
+  /** what the failure would cost in production; absent if the case passed */
   readonly risk?: string;
 }
 

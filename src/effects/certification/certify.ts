@@ -7,15 +7,16 @@ import { Unusable } from './provider-process.js';
 
 export interface Certificate {
   readonly kind: Kind;
-  /** the path of the module, or the name of what is built in */
+  /** the path of the module, or the name of a built-in provider */
   readonly provider: string;
   readonly passed: boolean;
   readonly cases: readonly CaseResult[];
 }
 
 /**
- * Takes a provider through what may happen to it, in processes of its own that are killed in the
- * middle. It is judged through its port only. It has to be one for tests: what it does stays.
+ * Tests a provider with crashes, duplicates and lost answers: it runs in child processes that are
+ * killed during calls. It is judged by its port only. Use a test account, because the calls really
+ * take effect.
  *
  * @param provider the path of a module, or `sandbox`
  * @throws Unusable if it does not load, or lacks what certification needs

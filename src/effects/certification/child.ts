@@ -1,7 +1,7 @@
 /**
  * The process under test: it loads a provider and calls it on request. It may be killed at any time.
  *
- * Arguments: the kind of the provider, and its path, or the name of what is built in.
+ * Arguments: the kind of the provider, and its path or the name of a built-in one.
  */
 import process from 'node:process';
 import { messageOf } from '../../outages/message-of.js';

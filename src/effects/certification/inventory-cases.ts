@@ -83,7 +83,7 @@ class Goods {
     return { type, key: this.order.key(type), correlationId, lines: [{ sku: this.sku, quantity }] };
   }
 
-  /** Exactly so many units can still be reserved. */
+  /** Checks that exactly this many units can still be reserved. */
   async expectLeft(quantity: number): Promise<void> {
     const all = await this.bench.settle(this.request('reserve', quantity));
     expectType(`reserve of ${quantity} that are left`, all, 'reserved', risks.losesUnits);

@@ -8,7 +8,7 @@ export interface Call {
   readonly abortAfterMs?: number;
 }
 
-/** What it says: that it is ready, that a call begins, and how it ended. */
+/** A report from the process under test: it is ready, a call has begun, or a call has ended. */
 export type Report =
   | { readonly ready: Ready }
   | { readonly unusable: string }

@@ -127,7 +127,8 @@ export function paymentCases({ about }: Bench): readonly Case[] {
       await bench.askAtOnce(requests);
       let refunded = 0;
       for (const request of requests) {
-        // Whether it was refused for ever, or only in the rush, the same call tells.
+        // A refusal may be final, or only due to the concurrent calls: the same call again shows
+        // which.
         const known = await bench.lookUp(request);
         const { type } = known.type === 'none' ? await bench.ask(request) : known;
         if (type === 'refunded') refunded += 1;
@@ -196,7 +197,7 @@ class Payment {
     expectType(`refund of ${amount} that are left`, outcome, 'refunded', risks.losesMoney);
   }
 
-  /** Nothing more can be captured. */
+  /** Checks that nothing more can be captured. */
   async expectNothingLeft(authorizationId: string): Promise<void> {
     const outcome = await this.bench.ask(this.capturing(authorizationId, 1));
     if (outcome.type === 'captured') throw new Wrong('1 more could be captured', risks.chargesTwice);
@@ -217,7 +218,7 @@ class Payment {
       );
   }
 
-  /** Does nothing if the module cannot tell. */
+  /** Checks the balance, if the module has the function `balance`. */
   async expectBalance(expected: Balance, risk: string): Promise<void> {
     const is = (await this.balance()) ?? expected;
     if (!isDeepStrictEqual(is, expected))

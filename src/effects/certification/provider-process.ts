@@ -15,7 +15,7 @@ export interface CallSettings {
   readonly killInCall?: true;
 }
 
-/** A process that has the provider. */
+/** A process that has loaded the provider. */
 export interface ProviderProcess {
   readonly about: Ready;
   call(name: string, argument: unknown, settings?: CallSettings): Promise<Reply>;
@@ -23,19 +23,19 @@ export interface ProviderProcess {
   kill(): void;
 }
 
-/** The provider cannot be certified, since it does not load. */
+/** The provider cannot be certified, because it does not load. */
 export class Unusable extends Error {
   override readonly name = 'Unusable';
 }
 
 const CHILD = fileURLToPath(new URL('./child.js', import.meta.url));
-/** A provider that takes longer to answer has not answered. */
+/** After this long, a call counts as unanswered. */
 const ANSWER_WITHIN_MS = 10_000;
 const READY_WITHIN_MS = 60_000;
 
 /** @throws Unusable */
 export async function startProvider(kind: Kind, path: string): Promise<ProviderProcess> {
-  // `advanced`, so that an answer arrives as it was given.
+  // `advanced` keeps values that JSON would change, such as dates and bigints.
   const child = fork(CHILD, [kind, path], {
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

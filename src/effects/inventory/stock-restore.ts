@@ -201,7 +201,7 @@ export async function beginRestore(db: Db): Promise<void> {
   await stockStates(db).updateOne(notYet, { $set: { restoringSince } }, durable);
 }
 
-/** Ends a restore: marks the SKUs whose stock the logs cannot tell as to be counted. */
+/** Ends a restore. SKUs whose stock the logs cannot prove are marked as to be counted. */
 export async function endRestore(db: Db): Promise<void> {
   const state = await stockState(db);
   if (state?.restoringSince === undefined) return;

@@ -44,7 +44,7 @@ export async function stockState(db: Db, session?: ClientSession): Promise<Stock
   return (await stockStates(db).findOne({ _id: 'stock' }, options)) ?? undefined;
 }
 
-/** What operators should know; undefined if the stock matches the log. */
+/** What readiness should report about the stock; undefined if it matches the log. */
 export function concernOfStock(state: StockState | undefined): string | undefined {
   if (state === undefined) return 'MongoDB was not compared with Temporal yet, or was emptied since';
   if (state.restoringSince !== undefined) return `it is being restored (since ${state.restoringSince})`;

@@ -11,7 +11,7 @@ import { stockState } from './stock-state.js';
 export interface Stock {
   readonly sku: string;
   readonly onHand: number;
-  /** units on hand that are promised to orders */
+  /** units on hand that are reserved for orders */
   readonly reserved: number;
   /** ISO-8601 UTC; absent if nothing has changed it yet */
   readonly updatedAt?: string;

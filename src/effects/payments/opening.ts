@@ -8,8 +8,8 @@ import type { PaymentProvider } from './port.js';
  * Gives a provider the payment method in plain text, which is sealed up to here. If its key was
  * destroyed, the payment is declined: its method is lost.
  *
- * Errors of the provider are kept by Temporal and shown to people. So they have the method hidden,
- * and no `cause`.
+ * Temporal stores the provider's errors and the Web UI shows them, so the method is removed from
+ * their text, and they have no `cause`.
  */
 export function openingMethods(keys: Pick<KeyStore, 'opening'>, provider: PaymentProvider): PaymentProvider {
   return {

@@ -30,16 +30,19 @@ export interface PaymentProvider {
   void(request: EffectOf<'void'>, options: CallOptions): Promise<OutcomeOf<'void'> | Unknown>;
   /** Gives back part of a capture. More than was captured is refused by an error. */
   refund(request: EffectOf<'refund'>, options: CallOptions): Promise<OutcomeOf<'refund'> | Unknown>;
-  /** What became of the call with this key: its answer, even if no caller ever got it. */
+  /** The answer to the call with this key, even if it never reached a caller. */
   lookUp(key: string, options: CallOptions): Promise<Known<PaymentType>>;
 }
 
 /** A module that `PAYMENTS` may name: the port's functions are its exports. */
 export interface PaymentModule extends PaymentProvider {
   readonly limits?: Partial<Limits>;
-  /** For certification: the money of the order, which is the part of its keys before `:<type>:`. */
+  /** For certification: the sums of one order. Its id is the part of its keys before `:<type>:`. */
   balance?(orderId: string): Promise<Balance>;
-  /** For certification: values of `method` that go a known way. By default, those of the sandbox. */
+  /**
+   * For certification: values of `method` that lead to a known outcome. By default, those of the
+   * sandbox.
+   */
   readonly testMethods?: Partial<TestMethods>;
 }
 

@@ -45,8 +45,8 @@ type Answer<T extends PaymentType> = { readonly outcome: OutcomeOf<T> } & Pick<
 /**
  * A payment provider for development and tests. Its ledger is the collection `sandbox_payments` in
  * a separate database (`sandboxDatabase`). It keeps the contract of `PaymentProvider`; the token
- * (`tok_ok`, `tok_declined` …) decides how a payment goes. Calls wait until an earlier version's
- * ledger was moved, so that no key is forgotten.
+ * (`tok_ok`, `tok_declined` …) determines the outcome. Calls wait until an earlier version's ledger
+ * was moved, so that every key stays known.
  *
  * @param db the database of the orders
  * @param now the provider's own clock, ISO-8601 UTC
@@ -132,8 +132,8 @@ async function keepAll<T extends PaymentType>(
 }
 
 /**
- * Stores the answer to a key, unless a concurrent call was faster: then that one's is returned, and
- * the transaction is rolled back.
+ * Stores the answer to a key. If a concurrent call has stored one first, the transaction is rolled
+ * back, and that answer is returned.
  */
 async function keep<T extends PaymentType>(
   db: Db,
@@ -201,11 +201,11 @@ function authorization(request: EffectOf<'authorize'>, now: string): Answer<'aut
 }
 
 /**
- * Captures by one guarded update of the authorization, without a transaction. The update notes the
- * key, so that a call which dies before its answer is stored is answered the same when it is
+ * Captures by one guarded update of the authorization, without a transaction. The update also
+ * stores the key, so a call that dies before its answer is stored gets the same answer when it is
  * repeated.
  *
- * @returns undefined if nothing was captured, or was before: `capture` tells why
+ * @returns undefined if nothing was captured, or was before: `capture` finds out why
  */
 async function captureAtOnce(
   db: Db,
@@ -251,8 +251,8 @@ async function capture(
 }
 
 /**
- * The authorization; no longer pending if the order's journal says that it was authorized. A signed
- * webhook may have said so: its sender plays the provider, and does not know this ledger.
+ * The authorization. If it is pending here, but the order's journal has it as authorized, it counts
+ * as authorized: a signed webhook sent by hand plays the provider without changing this ledger.
  */
 async function settledByWebhook(
   db: Db,

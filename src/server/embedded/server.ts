@@ -221,8 +221,7 @@ export class EmbeddedServer {
   }
 
   /**
-   * Starts the server in a process group of its own, so that Ctrl-C in a terminal does not reach
-   * it.
+   * Starts the server in a separate process group, so that Ctrl-C in a terminal does not reach it.
    */
   #spawn(ports: Ports): void {
     if ((statSync(this.#log, { throwIfNoEntry: false })?.size ?? 0) > LARGEST_LOG_BYTES) {

@@ -49,8 +49,8 @@ export function temporalServer(options: TemporalOptions): ServerKind {
       ...Object.entries(options.searchAttributes).map(([name, type]) => `--search-attribute=${name}=${type}`),
       // Task queues are fair by issuer, so a bulk import does not delay other issuers' orders.
       '--dynamic-config-value=matching.enableFairness=true',
-      // By default the server reads these queues 20 times a second, so each step of a lone order waits
-      // up to 50 ms.
+      // By default the server polls these queues 20 times a second, so each step of a single order
+      // would wait up to 50 ms.
       '--dynamic-config-value=history.transferProcessorMaxPollRPS=1000',
       '--dynamic-config-value=history.timerProcessorMaxPollRPS=1000',
       '--ui-disable-news-fetch',

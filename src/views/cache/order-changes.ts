@@ -56,7 +56,8 @@ const pipeline = [
  * Reports every change of the `orders` view, whichever process made it, until stopped. A stream
  * that ends is opened again.
  *
- * @param liveForMs how long an answer of the server proves that nothing was missed; 1.5 s by default
+ * @param liveForMs how long an answer of the server proves that nothing was missed; 1.5 s by
+ *   default
  */
 export function followOrders(db: Db, listener: OrderChangeListener, liveForMs = LIVE_FOR_MS): OrderChanges {
   const stopping = new AbortController();
@@ -66,7 +67,7 @@ export function followOrders(db: Db, listener: OrderChangeListener, liveForMs = 
 
   async function keepFollowing(): Promise<void> {
     while (!stopping.signal.aborted) {
-      // MongoDB is away, or the stream ended because the collection was dropped.
+      // MongoDB is unavailable, or the stream ended because the collection was dropped.
       await follow().catch(() => undefined);
       upToDateAt = Number.NEGATIVE_INFINITY;
       await pause(OPEN_AGAIN_MS, stopping.signal);

@@ -9,9 +9,9 @@ import { type StoredView, createOrderCache } from './order-cache.js';
 import { followOrders, type OrderChangeListener, type OrderProgress } from './order-changes.js';
 
 /**
- * The orders' views as one process reads them: recent ones from memory, kept current by a change
- * stream. For one order, answers never go back to an older version, and never below the version
- * asked for. While the stream is away, every read goes to MongoDB.
+ * The orders' views in one process: recent ones from memory, kept current by a change stream. For
+ * one order, answers never go back to an older version, and never below the version asked for.
+ * While the stream is not live, every read goes to MongoDB.
  */
 export interface OrderViews {
   /**
@@ -32,8 +32,8 @@ export interface OrderViews {
     withinMs: number,
   ): Promise<OrderProgress | undefined>;
   /**
-   * A client has seen this version elsewhere, for example in a list: older ones are not returned
-   * from now on.
+   * Reports that a client has seen this version elsewhere, for example in a list: older ones are
+   * not returned from now on.
    */
   shown(orderId: string, version: number): void;
   /** How reads were answered so far: for diagnosis and tests. */
