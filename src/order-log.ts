@@ -1,7 +1,7 @@
 import { append as appendTo } from './log/append.js';
 import type { Cause } from './log/entity.js';
 import { type EntityLog, workflowIdOf } from './log/journal/entity-log.js';
-import type { HistoryLog } from './log/journal/history.js';
+import type { HistoryLog } from './log/history/history.js';
 import { answerOf as answerTo } from './log/workflow/answer.js';
 import type {
   Answer as EntityAnswer,

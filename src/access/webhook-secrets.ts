@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Db } from 'mongodb';
-import { committed, durable } from '../log/journal/durability.js';
+import { committed, durable } from '../mongodb/durability.js';
 import { type MasterKeys, unwrap, wrap } from './persons/master-keys.js';
 
 /** The secrets that sign webhooks, in the key store's database. Logs have their ids alone. */

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Db, Filter, Sort } from 'mongodb';
 import type { State } from '../log/entity.js';
-import { answering } from '../log/journal/durability.js';
+import { answering } from '../mongodb/durability.js';
 import { type AnyLog, type StateDocument, stateViews } from '../log/journal/entity-log.js';
 import { waitingRows } from '../delivery/rows.js';
 import { forks } from '../log/journal/fork.js';

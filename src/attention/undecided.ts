@@ -3,7 +3,7 @@ import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import type { Db } from 'mongodb';
 import { orderWorkflow, workflowId, orderLog } from '../order-log.js';
 import { eventId } from '../log/entity.js';
-import { answering } from '../log/journal/durability.js';
+import { answering } from '../mongodb/durability.js';
 import { journal } from '../log/journal/journal.js';
 import type { AttentionRow } from './rows.js';
 

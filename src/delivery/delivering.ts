@@ -5,7 +5,7 @@ import type { Endpoint } from '../endpoint/endpoint.js';
 import { type PositionedEvent, skipLostPositions } from '../log/feed/feed.js';
 import { feedGenerations, type Generations } from '../log/feed/generations.js';
 import type { FeedTail } from '../log/feed/tail.js';
-import { committed, durable } from '../log/journal/durability.js';
+import { committed, durable } from '../mongodb/durability.js';
 import { eventOf, journal } from '../log/journal/journal.js';
 import { messageOf } from '../outages/message-of.js';
 import { upcastIfKnown } from '../order/upcasters.js';

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { fold } from '../log/journal/fold.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
-import { committed } from '../log/journal/durability.js';
+import { committed } from '../mongodb/durability.js';
 import { journal, readStored } from '../log/journal/journal.js';
 import type { StoredEvent } from '../order/events.js';
 import type { Order } from '../order/order.js';

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import type { Endpoint, FeedPlace } from '../endpoint/endpoint.js';
 import { type Generations, firstGeneration } from '../log/feed/generations.js';
-import { committed, durable } from '../log/journal/durability.js';
+import { committed, durable } from '../mongodb/durability.js';
 import { healthy } from './health.js';
 import { type SubscriptionRow, subscriptionRows, waitingRows } from './rows.js';
 

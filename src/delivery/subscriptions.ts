@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { feedEnd } from '../log/feed/feed.js';
 import type { FeedPlace } from '../endpoint/endpoint.js';
-import { answering } from '../log/journal/durability.js';
+import { answering } from '../mongodb/durability.js';
 import { orderLog } from '../order-log.js';
 import { endpointViews } from './endpoints.js';
 import { healthy } from './health.js';

@@ -7,7 +7,7 @@ import { endpointLog } from '../endpoint/endpoint-log.js';
 import { feedEnd } from '../log/feed/feed.js';
 import type { FeedTail } from '../log/feed/tail.js';
 import type { LeasedTask } from '../log/feed/leased-tasks.js';
-import { committed } from '../log/journal/durability.js';
+import { committed } from '../mongodb/durability.js';
 import { workflowIdOf } from '../log/journal/entity-log.js';
 import { commandIdOf } from '../log/workflow/command-id.js';
 import type { Message } from '../log/workflow/messages.js';

@@ -1,6 +1,6 @@
 import type { Draft, State } from '../log/entity.js';
 import type { AnyLog } from '../log/journal/entity-log.js';
-import type { Outside } from '../log/journal/outside.js';
+import type { Outside } from '../log/history/outside.js';
 import { reconcile, type Reconciled } from '../log/proof/reconciling.js';
 import type { Reconciliation } from '../log/proof/reconciliations.js';
 import { logs, ofAnyEntity } from '../logs.js';

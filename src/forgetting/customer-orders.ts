@@ -1,10 +1,10 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { keyIdIn } from '../access/persons/sealing.js';
-import { committed } from '../log/journal/durability.js';
+import { committed } from '../mongodb/durability.js';
 import { journal } from '../log/journal/journal.js';
-import { foldHistory, readHistoryLog } from '../log/journal/history.js';
-import { listWorkflows } from '../log/journal/workflow-list.js';
+import { foldHistory, readHistoryLog } from '../log/history/history.js';
+import { listWorkflows } from '../log/history/workflow-list.js';
 import { searchAttributes } from '../log/workflow/messages.js';
 import { FORGOTTEN, mayForget, personalTexts } from '../order/forget.js';
 import type { Order } from '../order/order.js';

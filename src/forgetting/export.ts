@@ -1,7 +1,7 @@
 import type { Opened } from '../access/persons/opening.js';
 import { type AttentionDeps, attentionOf } from '../attention/list.js';
-import { committed } from '../log/journal/durability.js';
-import { readHistoryLog } from '../log/journal/history.js';
+import { committed } from '../mongodb/durability.js';
+import { readHistoryLog } from '../log/history/history.js';
 import { readStored } from '../log/journal/journal.js';
 import { eventsSetAside } from '../log/journal/set-aside.js';
 import type { Order } from '../order/order.js';

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { committed, durable, isDuplicateKey } from '../log/journal/durability.js';
+import { committed, durable, isDuplicateKey } from '../mongodb/durability.js';
 import type { SignedCertificate } from './certificate.js';
 import type { Forgetting, OpenOrders } from './messages.js';
 

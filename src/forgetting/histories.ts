@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { temporal } from '@temporalio/proto';
-import { historyEvents } from '../log/journal/history-events.js';
+import { historyEvents } from '../log/history/history-events.js';
 import { workflowId } from '../order-log.js';
 
 type Payload = temporal.api.common.v1.IPayload;

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import type { KeyStore } from '../access/persons/key-store.js';
 import { forgetAnswers } from '../delivery/forget-answers.js';
-import { committed, durable } from '../log/journal/durability.js';
+import { committed, durable } from '../mongodb/durability.js';
 import { readStored } from '../log/journal/journal.js';
 import { eventsSetAside } from '../log/journal/set-aside.js';
 import { dropUnusedBuilds, projections, projectionState } from '../log/views/feeding/projection-state.js';

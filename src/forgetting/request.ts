@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import { committed, durable } from '../log/journal/durability.js';
+import { committed, durable } from '../mongodb/durability.js';
 import { openOrders, ordersOf, type Stores } from './customer-orders.js';
 import { forgettings, type ForgettingRow, latestForgetting } from './forgettings.js';
 import { type Forgetting, forgetWorkflow, forgetWorkflowId, type OpenOrders } from './messages.js';

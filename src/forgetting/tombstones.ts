@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 import type { Doomed } from '../access/persons/key-rows.js';
 import type { KeyStore } from '../access/persons/key-store.js';
 import { batches } from '../concurrency/async-iterables.js';
-import { committed } from '../log/journal/durability.js';
+import { committed } from '../mongodb/durability.js';
 import { journal } from '../log/journal/journal.js';
 import type { EventData } from '../order/events.js';
 import { orderLog } from '../order-log.js';

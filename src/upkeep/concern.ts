@@ -3,7 +3,7 @@ import { endpointViews, isEnabled } from '../delivery/endpoints.js';
 import { deliveringWebhooks } from '../delivery/webhooks.js';
 import { unheldInWords, unheldTasks } from '../log/feed/leases.js';
 import { projecting, sequencing } from '../log/feed/leased-tasks.js';
-import { answering } from '../log/journal/durability.js';
+import { answering } from '../mongodb/durability.js';
 import { logs } from '../logs.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
 import { views } from '../views/views.js';

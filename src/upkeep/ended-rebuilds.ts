@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { committed } from '../log/journal/durability.js';
+import { committed } from '../mongodb/durability.js';
 import { projectionState } from '../log/views/feeding/projection-state.js';
 import { requestRebuild } from '../log/views/rebuilding/request-rebuild.js';
 import { storeRebuilds, storesOf, substituteId } from '../log/views/rebuilding/store-rebuild.js';

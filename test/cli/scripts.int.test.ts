@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startTestApi, type TestApi } from '../support/api.js';
+import { assertNoPersons } from '../support/persons.js';
 
 const script = fileURLToPath(new URL('../../src/cli/orders.mjs', import.meta.url));
 
@@ -53,11 +54,10 @@ function start(
   let err = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (out += chunk));
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => (err += chunk));
-  const ended = once(child, 'close').then(([exitCode]: (number | null)[]): Ended => ({
-    exitCode: exitCode ?? null,
-    out,
-    err,
-  }));
+  const ended = once(child, 'close').then(([exitCode]: (number | null)[]): Ended => {
+    assertNoPersons(args.join(' '), err);
+    return { exitCode: exitCode ?? null, out, err };
+  });
   return { child, ended };
 }
 

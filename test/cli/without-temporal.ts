@@ -1,5 +1,6 @@
 import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/script.js';
+import { assertNoPersons } from '../support/persons.js';
 
 /** What a script that was run in this process has printed. */
 export interface Printed {
@@ -22,5 +23,6 @@ export async function runWithoutTemporal(line: string, env: Session['env']): Pro
     env,
     openWriteSide: () => Promise.reject(new Error('over Temporal')),
   });
+  assertNoPersons(line, err.join('\n'));
   return { exitCode, out: out.join('\n'), err: err.join('\n') };
 }

@@ -32,6 +32,7 @@ import {
   uncommitted,
 } from '../support/kafka/topics.js';
 import { startSequencing } from '../support/sequencing.js';
+import { assertNoPersons, rememberPersons } from '../support/persons.js';
 import { until } from '../support/until.js';
 
 let api: TestApi;
@@ -292,7 +293,14 @@ test('records are commands, and what can never be one is refused without holding
   });
   const reason = JSON.stringify({ reason: 'looks wrong' });
   const bytes = Buffer.from([0xff, 0xfe]);
+  const persons = [
+    { customer: { id: 'c-1', name: 'Nobody Else', email: 'nobody else at nowhere' } },
+    { text: 'a note that nobody else may read' },
+  ] as const;
+  persons.forEach((person) => rememberPersons(person));
   const bad = [
+    { key: randomUUID(), headers: { command: 'CreateOrder' }, value: JSON.stringify(orderBody(persons[0])) },
+    { key: randomUUID(), headers: { command: 'AddNote' }, value: JSON.stringify(persons[1]) },
     { key: undefined, headers: hold, value: reason },
     { key: 'not an id', headers: hold, value: reason },
     { key: other, headers: {}, value: reason },
@@ -323,12 +331,15 @@ test('records are commands, and what can never be one is refused without holding
   const codes = refused.map(({ value }) => (JSON.parse(String(value)) as { code: string }).code);
   expect(codes.toSorted()).toEqual(
     [
-      ...Array.from({ length: 6 }, () => 'invalid_request'),
+      ...Array.from({ length: 7 }, () => 'invalid_request'),
       'invalid_json',
       'invalid_utf8',
       'order_not_found',
+      'order_not_found',
     ].toSorted(),
   );
+  for (const record of refused)
+    assertNoPersons('a refusal', JSON.stringify([String(record.value), headersOf(record)]));
   const kept = refused.find(({ headers }) => headers.has('mine'));
   expect(kept?.key?.toString()).toBe(bad.at(-1)?.key);
   expect(kept && headersOf(kept)).toMatchObject({ command: 'ReleaseOrder', mine: 'kept' });

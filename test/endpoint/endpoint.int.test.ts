@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Endpoint, endpoints } from '../../src/endpoint/endpoint.js';
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import { stateViews } from '../../src/log/journal/entity-log.js';
-import { foldHistory, readHistoryLog } from '../../src/log/journal/history.js';
+import { foldHistory, readHistoryLog } from '../../src/log/history/history.js';
 import { journal, readJournal, ensureJournalIndexes } from '../../src/log/journal/journal.js';
 import { record } from '../../src/log/journal/recording.js';
 import { diff, stateAt } from '../../src/log/journal/time-travel.js';

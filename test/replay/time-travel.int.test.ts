@@ -4,7 +4,7 @@ import { temporal } from '@temporalio/proto';
 import { bundleWorkflowCode, type InjectedSinks, DefaultLogger, Worker } from '@temporalio/worker';
 import { type OrderState, orderLog } from '../../src/order-log.js';
 import { stateAt } from '../../src/log/journal/time-travel.js';
-import { readHistoryLog } from '../../src/log/journal/history.js';
+import { readHistoryLog } from '../../src/log/history/history.js';
 import { Orders } from '../log/workflow/support.js';
 import { paths } from './paths.js';
 import type { ProbeSinks } from './state-probe.js';

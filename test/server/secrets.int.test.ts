@@ -57,11 +57,23 @@ describe('a secret may come from a file', () => {
       MONGODB_URI_FILE: fileWith('uri', URI),
       TEMPORAL_API_KEY_FILE: fileWith('key', API_KEY),
       CURSOR_SECRET_FILE: fileWith('cursors', `${CURSOR}\nan older cursor secret`),
+      KEYS_MONGODB_URI_FILE: fileWith('keys', 'mongodb://keys.example/?replicaSet=keys'),
+      PAYMENTS_WEBHOOK_SECRET_FILE: fileWith('payments', WEBHOOK),
+      CARRIERS_WEBHOOK_SECRET_FILE: fileWith('carriers', WEBHOOK),
+      KAFKA_BROKERS: 'kafka.example:9093',
+      KAFKA_USERNAME: 'orders',
+      KAFKA_PASSWORD_FILE: fileWith('kafka', PASSWORD),
     });
     expect(config.mongodb.uri).toBe(URI);
     expect(config.embedded.mongodb).toBeUndefined();
     expect(config.temporal).toMatchObject({ apiKey: API_KEY, tls: {} });
-    expect(config.secrets.cursor).toEqual([CURSOR, 'an older cursor secret']);
+    expect(config.secrets).toMatchObject({
+      cursor: [CURSOR, 'an older cursor secret'],
+      paymentsWebhook: [WEBHOOK],
+      carriersWebhook: [WEBHOOK],
+    });
+    expect(config.keys.uri).toBe('mongodb://keys.example/?replicaSet=keys');
+    expect(config.kafka?.sasl?.password).toBe(PASSWORD);
   });
 
   test('and not from two places, from none, or from one that has nothing', () => {

@@ -65,7 +65,11 @@ async function startMongodb(): Promise<string> {
   const asked = async (user: string, ask: (admin: Db) => Promise<unknown>) => {
     const uri = `mongodb://${user}${host}/?directConnection=true&authSource=admin&${query}`;
     const client = new MongoClient(uri, { serverSelectionTimeoutMS: 30_000 });
-    await ask(client.db('admin')).finally(() => client.close());
+    try {
+      await ask(client.db('admin'));
+    } finally {
+      await client.close();
+    }
   };
   await asked('', async (admin) => {
     await admin.command({ replSetInitiate: { _id: 'orders', members: [{ _id: 0, host }] } });
@@ -134,7 +138,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await product?.stop();
-  for (const end of ended.reverse()) await end();
+  for (const end of ended.toReversed()) await end();
   rmSync(tls, { recursive: true, force: true });
 });
 

@@ -12,13 +12,14 @@ import { type Config, readConfig } from '../../src/server/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../../src/server/connections.js';
 import { problems } from '../../src/api/reference/problems.js';
 import type { Http } from '../../src/api/server.js';
-import { createLogger, format, type Logger } from '../../src/server/logger.js';
+import { format, type Logger } from '../../src/server/logger.js';
 import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
 import { defaultBounds, kinds } from '../../src/api/admission.js';
 import { type ApiLimits, buildApi } from '../../workers/api.js';
 import { installRuntime, type RunningWorker, startOrderWorker } from '../../workers/worker.js';
 import { answering } from './database.js';
 import { dropDatabases } from './databases.js';
+import { assertNoPersons, personsIn, rememberPersons } from './persons.js';
 import { shared, uniqueName } from './servers.js';
 import { foundStock } from './stock.js';
 
@@ -83,7 +84,7 @@ export const productWaits: ApiLimits = {
 /**
  * @param env further variables; they override the test's own database, task queue and servers
  * @param limits by default, they are wide
- * @param log takes each line of the log; by default, there is none
+ * @param log takes each line of the log; in no line may be a personal value that was sent
  */
 export async function startTestApi(
   env: Readonly<Record<string, string>> = {},
@@ -98,8 +99,12 @@ export async function startTestApi(
     MONGODB_DB: uniqueName('api'),
     ...env,
   });
-  const logger =
-    log === undefined ? createLogger(config.logLevel) : pino({ ...format, level: 'trace' }, { write: log });
+  const withPersons: string[] = [];
+  const write = (line: string): void => {
+    if (personsIn(line).length > 0) withPersons.push(line);
+    log?.(line);
+  };
+  const logger = pino({ ...format, level: 'trace' }, { write });
   const temporal = connectTemporal(config);
   const mongo = connectMongo(config);
   const tail = followFeed(orderLog, mongo.db);
@@ -122,6 +127,7 @@ export async function startTestApi(
       headers,
       ...(payload === undefined ? {} : { payload }),
     });
+    if (response.statusCode >= 400) assertNoPersons(`${method} ${url}`, response.body);
     const isJson = String(response.headers['content-type']).includes('json');
     // Whatever a test provokes, its code has a page.
     if (response.headers['content-type'] === 'application/problem+json')
@@ -132,10 +138,12 @@ export async function startTestApi(
       body: isJson ? response.json() : response.body,
     };
   };
-  const sendJson = (method: 'POST' | 'PUT', path: string, { body, headers = {} }: Sent = {}) =>
-    body === undefined
-      ? send(method, path, undefined, headers)
-      : send(method, path, JSON.stringify(body), { 'content-type': 'application/json', ...headers });
+  const sendJson = async (method: 'POST' | 'PUT', path: string, { body, headers = {} }: Sent = {}) => {
+    rememberPersons(body);
+    return body === undefined
+      ? await send(method, path, undefined, headers)
+      : await send(method, path, JSON.stringify(body), { 'content-type': 'application/json', ...headers });
+  };
   return {
     app,
     config,
@@ -168,6 +176,7 @@ export async function startTestApi(
       await dropDatabases(mongo.db).catch(() => undefined);
       await mongo.close();
       await temporal.close();
+      assertNoPersons('the log', withPersons.join('\n'));
     },
   };
 }

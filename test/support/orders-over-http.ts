@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { OrderView } from '../../src/order/view.js';
 import type { Reply } from './api.js';
+import { assertNoPersons, rememberPersons } from './persons.js';
 import { webhookSecrets } from './system.js';
 import { until } from './until.js';
 
@@ -64,12 +65,14 @@ export function key(value: string = randomUUID()): Headers {
 
 export function apiAt(base: string): Api {
   async function send(method: string, path: string, body: unknown, headers: Headers = {}): Promise<Reply> {
+    rememberPersons(body);
     const response = await fetch(`${base}${path}`, {
       method,
       headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
+    if (response.status >= 400) assertNoPersons(`${method} ${path}`, text);
     return {
       status: response.status,
       headers: Object.fromEntries(response.headers),

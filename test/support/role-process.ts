@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import process from 'node:process';
+import { assertNoPersons, personsIn } from './persons.js';
 
 /** A process of this project, started from the build as a user starts it. */
 export interface RoleProcess {
@@ -37,10 +38,17 @@ export async function startRoleProcess(env: Readonly<Record<string, string>>): P
     await gone;
   };
   let output = '';
+  let rest = '';
+  /** Lines with personal values that this test has sent. */
+  const withPersons: string[] = [];
+  const check = () => assertNoPersons('the output of a process', withPersons.join('\n'));
   const welcomed = new Promise<void>((resolve) => {
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
         output = (output + text).slice(-10_000);
+        const lines = (rest + text).split('\n');
+        rest = lines.pop() ?? '';
+        withPersons.push(...lines.filter((line) => !isExample(line) && personsIn(line).length > 0));
         if (output.includes('\nReady in ')) resolve();
       });
     }
@@ -56,14 +64,23 @@ export async function startRoleProcess(env: Readonly<Record<string, string>>): P
     isRunning,
     freeze: () => child.kill('SIGSTOP'),
     thaw: () => child.kill('SIGCONT'),
-    kill,
+    async kill() {
+      await kill();
+      check();
+    },
     async stop() {
       child.kill('SIGTERM');
       child.kill('SIGCONT');
       await withTimeout(gone, STOP_WITHIN_MS);
       if (isRunning()) await kill();
+      check();
     },
   };
+}
+
+/** The welcome tells how to create an order. */
+function isExample(line: string): boolean {
+  return line.trimStart().startsWith('curl ');
 }
 
 async function withTimeout(work: Promise<void>, limitMs: number): Promise<void> {

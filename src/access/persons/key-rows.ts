@@ -1,6 +1,6 @@
 import type { AnyBulkWriteOperation, Collection, Db, Filter } from 'mongodb';
 import { createBatcher } from '../../concurrency/batcher.js';
-import { committed, durable, isDuplicateKey } from '../../log/journal/durability.js';
+import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
 
 /** Why keys were destroyed. It is kept with their ids. */
 export interface Destruction {

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Collection, Db } from 'mongodb';
 import { pause } from '../../concurrency/pause.js';
-import { committed, durable, isDuplicateKey } from '../../log/journal/durability.js';
+import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { webhookSecretRows } from '../webhook-secrets.js';

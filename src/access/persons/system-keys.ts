@@ -1,6 +1,6 @@
 import { createHmac, createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import type { Collection, Db } from 'mongodb';
-import { committed, durable, isDuplicateKey } from '../../log/journal/durability.js';
+import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
 import type { Ask } from './ask.js';
 import { type MasterKeys, unwrap, wrap } from './master-keys.js';
 

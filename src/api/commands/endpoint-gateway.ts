@@ -3,7 +3,7 @@ import { type Endpoint, type EndpointCommands, endpoints } from '../../endpoint/
 import { endpointLog } from '../../endpoint/endpoint-log.js';
 import { append } from '../../log/append.js';
 import { workflowIdOf } from '../../log/journal/entity-log.js';
-import { refusalIn } from '../../log/journal/refused-update.js';
+import { refusalIn } from '../../log/history/refused-update.js';
 import {
   type Answer,
   causeOf,

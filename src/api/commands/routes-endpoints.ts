@@ -8,7 +8,7 @@ import { forgetEndpoint, replayFrom, retryDelivery, sendTest } from '../../deliv
 import type { Sender } from '../../delivery/sender.js';
 import type { Endpoint, EndpointSettings } from '../../endpoint/endpoint.js';
 import { feedEnd } from '../../log/feed/feed.js';
-import { answering } from '../../log/journal/durability.js';
+import { answering } from '../../mongodb/durability.js';
 import { orderLog } from '../../order-log.js';
 import {
   DeliveryAnswer,

@@ -3,7 +3,7 @@ import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
 import type { StepTally } from '../../log/journal/step-tally.js';
-import { answering } from '../../log/journal/durability.js';
+import { answering } from '../../mongodb/durability.js';
 import { journal } from '../../log/journal/journal.js';
 import { ageOf } from '../../log/feed/lag.js';
 import { withTimeout } from '../../outages/timeout.js';

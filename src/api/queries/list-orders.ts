@@ -2,7 +2,7 @@ import type { Db, Filter } from 'mongodb';
 import type { OrderStatus } from '../../order/order.js';
 import type { FulfillmentStatus, OrderView, PaymentStatus } from '../../order/view.js';
 import { needsAttention } from '../../attention/rows.js';
-import { answering } from '../../log/journal/durability.js';
+import { answering } from '../../mongodb/durability.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { onlyShown, type OrderDocument, orders, shown, type ShownView } from '../../views/orders.js';
 import { queryWords } from '../../views/search-words.js';

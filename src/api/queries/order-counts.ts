@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import { committed } from '../../log/journal/durability.js';
+import { committed } from '../../mongodb/durability.js';
 import type { OrderStatus } from '../../order/order.js';
 import { orders } from '../../views/orders.js';
 import { Instant, Order } from '../order-shapes.js';

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { Counter, Gauge } from 'prom-client';
-import { committed } from '../../log/journal/durability.js';
+import { committed } from '../../mongodb/durability.js';
 import { ageOf } from '../../log/feed/lag.js';
 import type { Instruments } from '../metrics.js';
 import { withTimeout } from '../../outages/timeout.js';

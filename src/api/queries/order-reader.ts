@@ -2,7 +2,7 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { type OrderState, workflowId, type OrderHistory, orderLog } from '../../order-log.js';
 import { type Order, isFinished } from '../../order/order.js';
 import { toView } from '../../order/view.js';
-import { foldHistory, readHistoryLog } from '../../log/journal/history.js';
+import { foldHistory, readHistoryLog } from '../../log/history/history.js';
 import { type StopReason, ended, forked, wordOf } from '../../log/journal/stops.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { concernsOf } from '../../views/concerns.js';

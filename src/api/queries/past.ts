@@ -3,7 +3,7 @@ import { contiguous } from '../../log/journal/fold.js';
 import { fold } from '../../order/evolve.js';
 import type { Order } from '../../order/order.js';
 import { upcast } from '../../order/upcasters.js';
-import { answering } from '../../log/journal/durability.js';
+import { answering } from '../../mongodb/durability.js';
 import { truncationPoints, readStored } from '../../log/journal/journal.js';
 import { type Diff, diff, eventsUntil, type Moment } from '../../log/journal/time-travel.js';
 import { HttpProblem } from '../problem.js';

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { answering } from '../../log/journal/durability.js';
+import { answering } from '../../mongodb/durability.js';
 import type { Generations } from '../../log/feed/generations.js';
 import { readStored } from '../../log/journal/journal.js';
 import { HttpProblem } from '../problem.js';

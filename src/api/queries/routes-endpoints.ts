@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { deliveryAnswer, listDeliveries } from '../../delivery/deliveries.js';
 import { endpointViews } from '../../delivery/endpoints.js';
 import { type SubscriptionStatus, subscriptionsStatus } from '../../delivery/subscriptions.js';
-import { answering } from '../../log/journal/durability.js';
+import { answering } from '../../mongodb/durability.js';
 import {
   DeliveryAnswer,
   EndpointAnswer,

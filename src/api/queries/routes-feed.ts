@@ -4,7 +4,7 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { pause } from '../../concurrency/pause.js';
 import { upcastIfKnown } from '../../order/upcasters.js';
-import { answering } from '../../log/journal/durability.js';
+import { answering } from '../../mongodb/durability.js';
 import { feedEnd, feedHead, skipLostPositions, type PositionedEvent, readFeed } from '../../log/feed/feed.js';
 import type { FeedTail } from '../../log/feed/tail.js';
 import { feedGenerations, firstGeneration, type Generations } from '../../log/feed/generations.js';

@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { type Static, Type } from 'typebox';
 import { unreachable } from '../../order/unreachable.js';
-import { answering } from '../../log/journal/durability.js';
+import { answering } from '../../mongodb/durability.js';
 import { feedHead } from '../../log/feed/feed.js';
 import { HttpProblem, problem } from '../problem.js';
 import { Actors, closed, Id, Text, Version } from '../schemas.js';

@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { verifyOrders } from '../../effects/proof.js';
 import type { Providers } from '../../effects/provider-modules.js';
-import { answering } from '../../log/journal/durability.js';
+import { answering } from '../../mongodb/durability.js';
 import { journal } from '../../log/journal/journal.js';
 import type { Discrepancy } from '../../log/proof/comparison.js';
 import { orderLog } from '../../order-log.js';

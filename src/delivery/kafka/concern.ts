@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { unheldInWords, unheldTasks } from '../../log/feed/leases.js';
-import { answering } from '../../log/journal/durability.js';
+import { answering } from '../../mongodb/durability.js';
 import { type KafkaSettings, topicsOf } from './settings.js';
 import { kafkaRows, publishingTask } from './rows.js';
 

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import type { FeedPlace } from '../../endpoint/endpoint.js';
-import { durable } from '../../log/journal/durability.js';
+import { durable } from '../../mongodb/durability.js';
 import { type Health, healthy, succeeded } from '../health.js';
 
 /**

@@ -3,13 +3,13 @@ import type { AnyBulkWriteOperation, Db } from 'mongodb';
 import type { LineQuantity } from '../../order/commands.js';
 import { type EffectOf, type OutcomeOf, orderOf } from '../../order/effects.js';
 import type { MissingStock } from '../../order/events.js';
-import { asStored, committed, durable, isDuplicateKey } from '../../log/journal/durability.js';
+import { asStored, committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
 import { readJournal } from '../../log/journal/journal.js';
 import { restoreStock } from './stock-restore.js';
 import { assertWhole, stockState, StockUnknown } from './stock-state.js';
 import { done, movements, stock, type StockDocument, type StockEffect, untouched } from './stock.js';
 import { skuQueue } from './sku-queue.js';
-import { inTransaction } from '../../log/journal/transaction.js';
+import { inTransaction } from '../../mongodb/transaction.js';
 import { orderLog } from '../../order-log.js';
 
 /**

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { committed } from '../../log/journal/durability.js';
+import { committed } from '../../mongodb/durability.js';
 import type { EffectOf, OutcomeOf } from '../../order/effects.js';
 import type { CallOptions, Known, Limits, Unknown } from '../port.js';
 import { deduct, release, reserve, restock } from './inventory.js';

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { committed, durable, isDuplicateKey } from '../../log/journal/durability.js';
+import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
 import { feedHead } from '../../log/feed/feed.js';
 import { beginGeneration } from '../../log/feed/generations.js';
 import { type Counts, readMark, writeMark } from './database-mark.js';

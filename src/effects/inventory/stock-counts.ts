@@ -1,9 +1,9 @@
 import type { ClientSession, Db } from 'mongodb';
-import { isDuplicateKey } from '../../log/journal/durability.js';
+import { isDuplicateKey } from '../../mongodb/durability.js';
 import { concernOfStock, stockState } from './stock-state.js';
 import { done, known, type KnownStock, movements, stock, type StockMovement, untouched } from './stock.js';
 import { skuQueue } from './sku-queue.js';
-import { inTransaction } from '../../log/journal/transaction.js';
+import { inTransaction } from '../../mongodb/transaction.js';
 
 /** The number of units on hand of a SKU, from a count or a delivery. */
 export interface Count {

@@ -3,7 +3,7 @@ import type { LineQuantity } from '../../order/commands.js';
 import type { Effect } from '../../order/effects.js';
 import type { OrderEvent } from '../../order/events.js';
 import { quantityOf } from '../../order/order.js';
-import { committed, durable, isDuplicateKey } from '../../log/journal/durability.js';
+import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
 import { journal } from '../../log/journal/journal.js';
 import { effectsOf, type Log } from '../settled-effects.js';
 import { type Outdated, stockState, stockStates } from './stock-state.js';
@@ -18,7 +18,7 @@ import {
   untouched,
 } from './stock.js';
 import { skuQueue } from './sku-queue.js';
-import { inTransaction } from '../../log/journal/transaction.js';
+import { inTransaction } from '../../mongodb/transaction.js';
 import { orderLog } from '../../order-log.js';
 
 /**

@@ -1,5 +1,5 @@
 import type { ClientSession, Db } from 'mongodb';
-import { committed } from '../../log/journal/durability.js';
+import { committed } from '../../mongodb/durability.js';
 import type { Counts } from './database-mark.js';
 
 /**

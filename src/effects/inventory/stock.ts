@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import type { LineQuantity } from '../../order/commands.js';
 import type { Effect, EffectOf, OutcomeOf } from '../../order/effects.js';
-import { answering } from '../../log/journal/durability.js';
+import { answering } from '../../mongodb/durability.js';
 import { stockState } from './stock-state.js';
 
 /**

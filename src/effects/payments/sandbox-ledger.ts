@@ -1,6 +1,6 @@
 import type { Collection, Db } from 'mongodb';
 import { batches } from '../../concurrency/async-iterables.js';
-import { committed, insertMissing } from '../../log/journal/durability.js';
+import { committed, insertMissing } from '../../mongodb/durability.js';
 import type { EffectOf, OutcomeOf } from '../../order/effects.js';
 import type { PaymentType } from './payments.js';
 

@@ -5,7 +5,7 @@ import type { ClientSession, Db } from 'mongodb';
 import { type EffectOf, type OutcomeOf, orderOf } from '../../order/effects.js';
 import type { PaymentFact } from '../../order/commands.js';
 import { later } from '../../order/time.js';
-import { asStored, committed, durable } from '../../log/journal/durability.js';
+import { asStored, committed, durable } from '../../mongodb/durability.js';
 import { readJournal } from '../../log/journal/journal.js';
 import { orderLog } from '../../order-log.js';
 import type { Known } from '../port.js';
@@ -17,7 +17,7 @@ import {
   type LedgerEntry,
   sandboxLedger as ledger,
 } from './sandbox-ledger.js';
-import { inTransaction } from '../../log/journal/transaction.js';
+import { inTransaction } from '../../mongodb/transaction.js';
 
 export interface SandboxPayments extends PaymentProvider {
   authorize(request: EffectOf<'authorize'>): Promise<OutcomeOf<'authorize'>>;

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { feedState, Generations } from './generations.js';
-import { committed, type QueryTime } from '../journal/durability.js';
+import { committed, type QueryTime } from '../../mongodb/durability.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { type StoredRecord, journal, onlyEvent } from '../journal/journal.js';
 

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { answering } from '../journal/durability.js';
+import { answering } from '../../mongodb/durability.js';
 import { feedEnd } from './feed.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { journal } from '../journal/journal.js';

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { answering, durable } from '../journal/durability.js';
+import { answering, durable } from '../../mongodb/durability.js';
 
 /**
  * The right of one process to do a task, until a time by MongoDB's clock. A process that lost it

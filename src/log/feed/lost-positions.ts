@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { committed } from '../journal/durability.js';
+import { committed } from '../../mongodb/durability.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { journal } from '../journal/journal.js';
 

@@ -7,7 +7,7 @@ import {
   isLostToken,
   openJournalInserts,
 } from './journal-changes.js';
-import { committed, durable, isDuplicateKey } from '../journal/durability.js';
+import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
 import { Fenced } from './fencing.js';
 import type { LocalPublisher } from './tail.js';
 import { beginGeneration, type FeedState, feedState, firstGeneration, Generations } from './generations.js';

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { createMutex } from '../../concurrency/mutex.js';
 import { pause } from '../../concurrency/pause.js';
-import { answering } from '../journal/durability.js';
+import { answering } from '../../mongodb/durability.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { type JournalDocument, eventOf } from '../journal/journal.js';
 import { feedEnd, type PositionedEvent, readFeed } from './feed.js';

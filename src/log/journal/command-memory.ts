@@ -3,7 +3,7 @@ import type { Draft, Envelope, State } from '../entity.js';
 import { answerOf } from '../workflow/answer.js';
 import { isSameCommand, keyOf } from '../workflow/command-id.js';
 import { hashIn, type Remembered } from '../workflow/messages.js';
-import { committed } from './durability.js';
+import { committed } from '../../mongodb/durability.js';
 import { type EntityLog, stateViews } from './entity-log.js';
 import { journal, truncationPoints, readJournal } from './journal.js';
 import { stateAt } from './time-travel.js';

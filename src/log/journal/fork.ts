@@ -2,7 +2,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { Db } from 'mongodb';
 import type { StoredEvent } from '../entity.js';
 import { eventFork, superseded } from '../workflow/messages.js';
-import { durable } from './durability.js';
+import { durable } from '../../mongodb/durability.js';
 import type { AnyLog } from './entity-log.js';
 import { forked, markStopped } from './stops.js';
 

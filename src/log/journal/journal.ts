@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ClientSession, Db, Filter } from 'mongodb';
 import { type Draft, type Envelope, eventId, type State, type StoredEvent } from '../entity.js';
 import { batches } from '../../concurrency/async-iterables.js';
-import { asStored, committed, durable, isDuplicateKey, type QueryTime } from './durability.js';
+import { asStored, committed, durable, isDuplicateKey, type QueryTime } from '../../mongodb/durability.js';
 import type { AnyLog, EntityLog } from './entity-log.js';
 import { forkFailure, noteFork, supersededFailure } from './fork.js';
 

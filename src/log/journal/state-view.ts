@@ -1,6 +1,6 @@
 import type { ClientSession, Db, IndexDescription } from 'mongodb';
 import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
-import { committed, durable, isDuplicateKey } from './durability.js';
+import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
 import { type AnyLog, documentOf, type EntityLog, type StateDocument, stateViews } from './entity-log.js';
 import { contiguous, fold } from './fold.js';
 import { readJournal, readJournals, upcastRecord } from './journal.js';

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { durable } from './durability.js';
+import { durable } from '../../mongodb/durability.js';
 import { type AnyLog, stateViews, type Stopped } from './entity-log.js';
 
 /** Why an entity that is not finished takes no commands; without the time when that was found. */

@@ -5,7 +5,7 @@ import { type Db, MongoError } from 'mongodb';
 import { messageOf } from '../../outages/message-of.js';
 import { isServerError } from '../../outages/server-error.js';
 import type { Draft, State } from '../entity.js';
-import { asStored, committed } from '../journal/durability.js';
+import { asStored, committed } from '../../mongodb/durability.js';
 import {
   type AnyLog,
   type EntityLog,
@@ -13,7 +13,7 @@ import {
   stateViews,
   workflowIdOf,
 } from '../journal/entity-log.js';
-import { foldHistory, type HistoryLog, readHistoryLog } from '../journal/history.js';
+import { foldHistory, type HistoryLog, readHistoryLog } from '../history/history.js';
 import { isSameEvent, type RecordedEvent, readStored, upcastRecord } from '../journal/journal.js';
 import { type StopReason, ended, rewound } from '../journal/stops.js';
 import { eventsUntil, stateAt } from '../journal/time-travel.js';

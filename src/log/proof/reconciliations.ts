@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import type { Discrepancy } from './comparison.js';
-import { committed, durable } from '../journal/durability.js';
+import { committed, durable } from '../../mongodb/durability.js';
 import type { AnyLog } from '../journal/entity-log.js';
 
 /** The report of one reconciliation: a comparison of Temporal with the journal and the views. */

@@ -2,7 +2,7 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { temporal } from '@temporalio/proto';
 import { type AnyLog, workflowIdOf } from '../journal/entity-log.js';
-import { type HistoryEvent, historyEvents } from '../journal/history-events.js';
+import { type HistoryEvent, historyEvents } from '../history/history-events.js';
 import {
   type ContinuedEntity,
   type EntityStep,

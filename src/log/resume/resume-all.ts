@@ -2,11 +2,11 @@ import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { Draft, State } from '../entity.js';
 import { batches } from '../../concurrency/async-iterables.js';
-import { committed } from '../journal/durability.js';
+import { committed } from '../../mongodb/durability.js';
 import { type AnyLog, type EntityLog, stateViews } from '../journal/entity-log.js';
 import { journaledIds, notJournaled } from '../journal/journal.js';
 import { unfinishedIds } from '../journal/state-view.js';
-import { listWorkflows } from '../journal/workflow-list.js';
+import { listWorkflows } from '../history/workflow-list.js';
 import {
   type ResumeCommand,
   resume,

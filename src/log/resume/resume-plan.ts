@@ -1,7 +1,7 @@
 import { contiguous, fold } from '../journal/fold.js';
 import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
 import type { EntityLog } from '../journal/entity-log.js';
-import type { HistoryLog } from '../journal/history.js';
+import type { HistoryLog } from '../history/history.js';
 import { isSameEvent } from '../journal/journal.js';
 
 /** What is known of an entity. The fields have to be read in this order. */

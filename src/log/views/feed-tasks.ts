@@ -7,7 +7,7 @@ import type { FeedTail } from '../feed/tail.js';
 import { sequence } from '../feed/sequencer.js';
 import { projecting, sequencing, type LeasedTask } from '../feed/leased-tasks.js';
 import type { EntityLog } from '../journal/entity-log.js';
-import type { Outside, Recognize } from '../journal/outside.js';
+import type { Outside, Recognize } from '../history/outside.js';
 import { feedTaskQueue } from '../workflow/task-queues.js';
 import { project } from './feeding/project.js';
 import { rebuildJournal } from './rebuilding/rebuild-journal.js';

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { answering } from '../journal/durability.js';
+import { answering } from '../../mongodb/durability.js';
 import { journal } from '../journal/journal.js';
 import { ageOf, type FeedLag, feedLag } from '../feed/lag.js';
 import { type ProjectionState, projections, type Rebuild } from './feeding/projection-state.js';

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { pause } from '../../concurrency/pause.js';
-import { committed } from '../../log/journal/durability.js';
+import { committed } from '../../mongodb/durability.js';
 import { undefinedInOutage } from '../../outages/mongo-outage.js';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { withTimeout } from '../../outages/timeout.js';

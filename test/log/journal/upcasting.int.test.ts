@@ -6,7 +6,7 @@ import type { OrderEvent, StoredEvent } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
 import { upcast } from '../../../src/order/upcasters.js';
 import { forks } from '../../../src/log/journal/fork.js';
-import { foldHistory, readHistoryLog } from '../../../src/log/journal/history.js';
+import { foldHistory, readHistoryLog } from '../../../src/log/history/history.js';
 import { ensureJournalIndexes, journal, readJournal } from '../../../src/log/journal/journal.js';
 import { orders as orderViews } from '../../../src/views/orders.js';
 import { eventFork } from '../../../src/log/workflow/messages.js';

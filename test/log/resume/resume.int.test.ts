@@ -5,7 +5,7 @@ import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
 import { workflowId, orderLog } from '../../../src/order-log.js';
 import { forks } from '../../../src/log/journal/fork.js';
-import { readHistoryLog } from '../../../src/log/journal/history.js';
+import { readHistoryLog } from '../../../src/log/history/history.js';
 import { journal, readJournal } from '../../../src/log/journal/journal.js';
 import { resume, type ResumeOptions, type ResumeReport } from '../../../src/log/resume/resume.js';
 import { eventsSetAside } from '../../../src/log/journal/set-aside.js';

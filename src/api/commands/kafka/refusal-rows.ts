@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { committed, durable } from '../../../log/journal/durability.js';
+import { committed, durable } from '../../../mongodb/durability.js';
 
 /**
  * A command that was refused, from before that is written in the topic of refusals until its offset

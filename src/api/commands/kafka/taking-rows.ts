@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { answering, durable } from '../../../log/journal/durability.js';
+import { answering, durable } from '../../../mongodb/durability.js';
 import type { PartitionProgress } from './partition-progress.js';
 import { forgetRefusals, type PartitionId } from './refusal-rows.js';
 

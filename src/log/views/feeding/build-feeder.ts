@@ -1,6 +1,6 @@
 import type { Db, UpdateOptions } from 'mongodb';
-import { inTransaction } from '../../journal/transaction.js';
-import { committed, durable } from '../../journal/durability.js';
+import { inTransaction } from '../../../mongodb/transaction.js';
+import { committed, durable } from '../../../mongodb/durability.js';
 import type { PositionedEvent } from '../../feed/feed.js';
 import { foldBatch, type FoldedBatch } from './fold-batch.js';
 import { consecutive, EntityStates } from './entity-states.js';

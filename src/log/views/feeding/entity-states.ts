@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { type Draft, NewerEvent, type State, type StoredEvent } from '../../entity.js';
 import type { PositionedEvent } from '../../feed/feed.js';
-import { committed } from '../../journal/durability.js';
+import { committed } from '../../../mongodb/durability.js';
 import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
 import { journal, truncationPoints, readJournalsBefore } from '../../journal/journal.js';
 import { RecentStates } from '../../journal/recent-states.js';

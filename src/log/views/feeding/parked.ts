@@ -1,6 +1,6 @@
 import type { ClientSession, Db } from 'mongodb';
-import { inTransaction } from '../../journal/transaction.js';
-import { answering, committed } from '../../journal/durability.js';
+import { inTransaction } from '../../../mongodb/transaction.js';
+import { answering, committed } from '../../../mongodb/durability.js';
 import type { PositionedEvent } from '../../feed/feed.js';
 import { readStored } from '../../journal/journal.js';
 import { foldBatch } from './fold-batch.js';

@@ -1,5 +1,5 @@
 import { type Db, MongoServerError, type UpdateFilter } from 'mongodb';
-import { committed, durable, isDuplicateKey } from '../../journal/durability.js';
+import { committed, durable, isDuplicateKey } from '../../../mongodb/durability.js';
 import { feedGenerations, firstGeneration } from '../../feed/generations.js';
 import { parkedEvents } from './parked-events.js';
 import type { AnyLog } from '../../journal/entity-log.js';

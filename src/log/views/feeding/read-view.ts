@@ -1,5 +1,5 @@
 import type { AggregationCursor, Db, Document, Filter, FindCursor, WithId } from 'mongodb';
-import { answering } from '../../journal/durability.js';
+import { answering } from '../../../mongodb/durability.js';
 import { type Build, projections } from './projection-state.js';
 import { type AnyView, documents, type ViewDocument } from '../view.js';
 import { withTimeout } from '../../../outages/timeout.js';

@@ -5,7 +5,7 @@ import type { Draft, State } from '../../entity.js';
 import { feedHead } from '../../feed/feed.js';
 import { Fenced } from '../../feed/fencing.js';
 import { prefetch } from '../../../concurrency/async-iterables.js';
-import { committed, durable, insertMissing } from '../../journal/durability.js';
+import { committed, durable, insertMissing } from '../../../mongodb/durability.js';
 import {
   documentOf,
   type AnyLog,

@@ -1,6 +1,6 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { committed } from '../../journal/durability.js';
+import { committed } from '../../../mongodb/durability.js';
 import { withTimeout } from '../../../outages/timeout.js';
 import { rebuildWorkflow, rebuildWorkflowId } from '../../workflow/rebuild-messages.js';
 import { projectionState } from '../feeding/projection-state.js';

@@ -1,11 +1,11 @@
 import type { Db } from 'mongodb';
 import { isServerError } from '../../../outages/server-error.js';
 import { type Draft, NewerEvent, type State } from '../../entity.js';
-import { committed, durable, insertMissing, isDuplicateKey } from '../../journal/durability.js';
+import { committed, durable, insertMissing, isDuplicateKey } from '../../../mongodb/durability.js';
 import { documentOf, type AnyLog, type EntityLog, stateViews } from '../../journal/entity-log.js';
-import type { HistoryLog } from '../../journal/history.js';
+import type { HistoryLog } from '../../history/history.js';
 import { insertIntoJournal, journal, journaled, restoreLog } from '../../journal/journal.js';
-import type { Outside } from '../../journal/outside.js';
+import type { Outside } from '../../history/outside.js';
 import { projectState } from '../../journal/state-view.js';
 
 /** An entity, read from its history. */

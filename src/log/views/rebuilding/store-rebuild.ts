@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { committed, durable, isDuplicateKey } from '../../journal/durability.js';
+import { committed, durable, isDuplicateKey } from '../../../mongodb/durability.js';
 import type { AnyLog } from '../../journal/entity-log.js';
 import { Fenced } from '../../feed/fencing.js';
 

@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { requiredTsToMs } from '@temporalio/common/lib/time.js';
 import proto, { type temporal } from '@temporalio/proto';
-import { fold } from './fold.js';
+import { fold } from '../journal/fold.js';
 import { append } from '../append.js';
 import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
 import {
@@ -12,10 +12,10 @@ import {
   type NewEntity,
   type ResumedEntity,
 } from '../workflow/messages.js';
-import { type AnyLog, type EntityLog, workflowIdOf } from './entity-log.js';
-import { forkFailure } from './fork.js';
+import { type AnyLog, type EntityLog, workflowIdOf } from '../journal/entity-log.js';
+import { forkFailure } from '../journal/fork.js';
 import { type Execution, type HistoryEvent, historyEvents, type ReadOptions } from './history-events.js';
-import { isSameEvent, resumptionType } from './journal.js';
+import { isSameEvent, resumptionType } from '../journal/journal.js';
 
 /** The log of an entity, from Temporal's histories. */
 export interface HistoryLog<S extends State, D extends Draft> {

@@ -4,7 +4,7 @@ import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/commo
 import { decodeTypedSearchAttributes } from '@temporalio/common/lib/converter/payload-search-attributes.js';
 import proto, { type temporal } from '@temporalio/proto';
 import { searchAttributes } from '../workflow/messages.js';
-import { type AnyLog, workflowIdOf } from './entity-log.js';
+import { type AnyLog, workflowIdOf } from '../journal/entity-log.js';
 
 /** An entity's workflow in Temporal's list, which lags by a moment. */
 export interface ListedEntity {

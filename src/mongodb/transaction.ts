@@ -1,6 +1,6 @@
 import type { ClientSession, Db } from 'mongodb';
 import { committed, durable } from './durability.js';
-import { withTimeout } from '../../outages/timeout.js';
+import { withTimeout } from '../outages/timeout.js';
 
 /** Well below the 10 s of an activity attempt. The driver itself would retry for 120 s. */
 const giveUpAfterMs = 5_000;

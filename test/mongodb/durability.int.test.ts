@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, expect, test } from '@jest/globals';
 import { type CommandStartedEvent, MongoClient } from 'mongodb';
-import { record } from '../../../src/log/journal/recording.js';
-import { duplicatesIn } from '../../../src/log/journal/durability.js';
-import { isMongoOutage } from '../../../src/outages/mongo-outage.js';
-import { logOf } from '../../support/database.js';
-import { states } from '../../order/examples.js';
-import { shared, uniqueName } from '../../support/servers.js';
-import { orderLog } from '../../../src/order-log.js';
+import { record } from '../../src/log/journal/recording.js';
+import { duplicatesIn } from '../../src/mongodb/durability.js';
+import { isMongoOutage } from '../../src/outages/mongo-outage.js';
+import { logOf } from '../support/database.js';
+import { states } from '../order/examples.js';
+import { shared, uniqueName } from '../support/servers.js';
+import { orderLog } from '../../src/order-log.js';
 
 /** A connection that would be content with less. */
 const client = new MongoClient(shared.mongodbUri, {

@@ -12,7 +12,7 @@ import {
   orderLog,
 } from '../../../src/order-log.js';
 import { fold } from '../../../src/order/evolve.js';
-import { foldHistory, readHistoryLog } from '../../../src/log/journal/history.js';
+import { foldHistory, readHistoryLog } from '../../../src/log/history/history.js';
 import { eventFork, messageId } from '../../../src/log/workflow/messages.js';
 import { logOf } from '../../support/database.js';
 import { states } from '../../order/examples.js';

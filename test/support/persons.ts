@@ -1,0 +1,35 @@
+import { personalMembers } from '../../src/order/forget.js';
+
+/** A shorter text, such as a country, or one of fewer characters may be in a log by chance. */
+const SHORTEST = 8;
+const FEWEST = 5;
+const personal = new Set<string>([...Object.values(personalMembers).flat(), 'note']);
+
+/** The personal values in the bodies that this test file has sent. */
+const sent = new Set<string>();
+
+/** Remembers the personal values in a body that is sent to the API. */
+export function rememberPersons(body: unknown, name = ''): void {
+  if (typeof body === 'string') {
+    if (personal.has(name) && body.length >= SHORTEST && new Set(body).size >= FEWEST) sent.add(body);
+  } else if (Array.isArray(body)) {
+    for (const entry of body) rememberPersons(entry, name);
+  } else if (typeof body === 'object' && body !== null) {
+    for (const [member, value] of Object.entries(body)) rememberPersons(value, member);
+  }
+}
+
+/** The values that were sent, and are in this text. */
+export function personsIn(text: string): readonly string[] {
+  return [...sent].filter((value) => text.includes(value));
+}
+
+/**
+ * @param where what the text is: a log, a refusal, a complaint of a script
+ * @throws Error if it has a personal value
+ */
+export function assertNoPersons(where: string, text: string): void {
+  const found = personsIn(text);
+  if (found.length > 0)
+    throw new Error(`Personal values are where they may not be: ${found.join(', ')}\n${where}\n${text}`);
+}
