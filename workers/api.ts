@@ -39,6 +39,7 @@ import { registerQueries } from '../src/api/queries/routes.js';
 import { scheduleConcern, unheldTaskConcern } from '../src/upkeep/concern.js';
 import { feedTaskQueue } from '../src/log/workflow/task-queues.js';
 import { registerPage } from '../src/api/page/page.js';
+import { createOrderReader } from '../src/api/queries/order-reader.js';
 import type { RoleContext, RunningRole } from './role.js';
 import { orderLog } from '../src/order-log.js';
 import { type Authenticate, createAuthenticate } from '../src/access/authenticate.js';
@@ -166,11 +167,13 @@ export async function buildApi(
   }
   if (roles.has('read')) {
     served.push({ name: 'read', needsAnyOf: ['mongodb', 'temporal'] });
+    const reader = createOrderReader(client, views);
     registerQueries(app, {
       client,
       db,
       tail,
       views,
+      reader,
       persons,
       feedTaskQueue: feedTaskQueue(taskQueue),
       orderTaskQueue: taskQueue,
@@ -180,9 +183,8 @@ export async function buildApi(
       kafkaTopic: config.kafka && topicsOf(config.kafka).events,
       uiUrl: config.temporal.uiUrl,
     });
-  }
-  if (roles.has('read')) await registerPage(app, page);
-  else redirectToReference(app);
+    await registerPage(app, page, { reader, persons });
+  } else redirectToReference(app);
   registerSystem(app, config, connection, keys);
   registerKeys(app, db);
   registerSession(app);

@@ -285,7 +285,7 @@ describe('an order', () => {
     await press('Preview');
     await page
       .getByRole('alert')
-      .getByText(/^It is not allowed: .*cancelled/)
+      .getByText('It is not allowed: the order is closed: it takes no command')
       .waitFor();
     await press('Back');
     const { blockedCommands } = await order.view();
