@@ -1,7 +1,7 @@
 import { asyncLocalStorage } from '@temporalio/activity';
 import type { Db } from 'mongodb';
 import { keysOfDatabase } from '../src/access/persons/stores.js';
-import { stockInventory } from '../src/effects/inventory/provider.js';
+import { stockInventory } from '../src/effects/inventory/built-in.js';
 import { openingMethods } from '../src/effects/payments/opening.js';
 import { performInventory, performPayments, type Performing } from '../src/effects/performing.js';
 import type { Limits } from '../src/effects/port.js';

@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { recognizeDatabase } from '../src/effects/inventory/recognize-database.js';
+import { checkDatabaseIdentity } from '../src/effects/inventory/database-identity.js';
 import { reconcileAll, stockOutside } from '../src/effects/outside.js';
 import { endpointLog } from '../src/endpoint/endpoint-log.js';
 import { type FeedTail, followFeed } from '../src/log/feed/tail.js';
@@ -30,7 +30,7 @@ export interface FeedWork {
 }
 
 export function createFeedWork({ db, client, tail, orderTaskQueue }: FeedDeps): FeedWork {
-  const deps = { db, client, taskQueue: orderTaskQueue, recognize: recognizeDatabase };
+  const deps = { db, client, taskQueue: orderTaskQueue, checkDatabaseIdentity };
   const ofOrders = createFeedTasks(orderLog, { ...deps, tail, views, outside: stockOutside });
   const ofEndpoints = createFeedTasks(endpointLog, { ...deps, tail: followFeed(endpointLog, db), views: [] });
   const tasks = [ofOrders, ofEndpoints];

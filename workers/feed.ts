@@ -2,7 +2,7 @@ import { Client } from '@temporalio/client';
 import { pause } from '../src/concurrency/pause.js';
 import { retryUntilDone } from '../src/concurrency/retry-until-done.js';
 import { createFeedWork } from './feed-activities.js';
-import { deliverWebhooks } from '../src/delivery/webhooks.js';
+import { deliverWebhooks } from '../src/delivery/deliver-webhooks.js';
 import { endpointLog } from '../src/endpoint/endpoint-log.js';
 import { logChanges } from '../src/server/log-changes.js';
 import { healthIn } from './task-health.js';

@@ -16,6 +16,7 @@ A server is embedded unless its address is set.
   CORS_ORIGINS             origins whose pages may use the API, such as https://shop.example, by commas (none)
   RATE_LIMIT               requests that a caller may send in a minute, or off (60000 with AUTH=on, else off)
   OPS_PORT                 port of operations and metrics, which are then served there only (none)
+  HEALTH_PORT              port of a GET /health/live that answers even while the process is busy, for every role (none)
   SANDBOX                  on: sandbox secrets and the sandbox payment provider are fine on any address
                            (on if HTTP_HOST, Temporal and MongoDB are loopback addresses, else off)
   MAX_STREAMS              event streams that this process keeps open at most (200)

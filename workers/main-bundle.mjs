@@ -32,6 +32,8 @@ export async function bundleMain(outDir) {
             main: join(checkout, 'workers', 'main.ts'),
             // A process of its own, which is looked for beside the file that starts it.
             download: join(checkout, 'src', 'server', 'download.ts'),
+            // A thread, which is looked for likewise.
+            'liveness-thread': join(checkout, 'src', 'server', 'liveness-thread.ts'),
           },
           // All in one folder: what is found from a file's own address is found from any of them.
           output: { entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },

@@ -3,10 +3,12 @@
  * meanwhile.
  */
 import { once } from 'node:events';
+import { isIPv6 } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { loadProviders, type Providers } from '../src/effects/provider-modules.js';
 import { findProgram, MONGOD, TEMPORAL } from '../src/server/binaries.js';
 import { assertSandboxAllowed, type Config, readConfig } from '../src/server/config.js';
+import { startLiveness } from '../src/server/liveness.js';
 import { assertMasterKeys } from '../src/server/master-keys.js';
 import { assertPortFree } from '../src/server/embedded/ports.js';
 import { type Servers, startServers } from '../src/server/embedded/servers.js';
@@ -56,6 +58,7 @@ async function start(given: Config, providers: Providers): Promise<Started> {
     await assertPortFree(http.host, http.port, 'HTTP_PORT');
     if (http.opsPort !== undefined) await assertPortFree(http.host, http.opsPort, 'OPS_PORT');
   }
+  const health = await serveLiveness(http);
 
   const servers = await embed(given);
   const config: Config = {
@@ -77,10 +80,20 @@ async function start(given: Config, providers: Providers): Promise<Started> {
     hasServers: servers !== undefined,
     ...(api && { api: api.address, isAuthOn: config.auth.isOn }),
     ...(api?.opsAddress !== undefined && { operations: api.opsAddress }),
+    ...(health !== undefined && { health }),
     ...(servers?.temporal && {
       temporalUi: `${servers.temporal.uiUrl}/namespaces/${encodeURIComponent(config.temporal.namespace)}/workflows`,
     }),
   };
+}
+
+/** @returns the address of its check */
+async function serveLiveness({ host, healthPort }: Config['http']): Promise<string | undefined> {
+  if (healthPort === undefined) return undefined;
+  await assertPortFree(host, healthPort, 'HEALTH_PORT');
+  const liveness = await startLiveness(host, healthPort);
+  closers.push(liveness);
+  return `http://${isIPv6(host) ? `[${host}]` : host}:${liveness.port}/health/live`;
 }
 
 /** The names of the embedded servers. */

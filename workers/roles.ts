@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Db } from 'mongodb';
 import { logs } from '../src/logs.js';
-import { recognizeDatabase } from '../src/effects/inventory/recognize-database.js';
+import { checkDatabaseIdentity } from '../src/effects/inventory/database-identity.js';
 import type { Providers } from '../src/effects/provider-modules.js';
 import { setUpSandbox } from '../src/effects/payments/sandbox-ledger.js';
 import { ensureStockIndexes } from '../src/effects/inventory/stock.js';
@@ -90,7 +90,7 @@ export async function startRoles({
     ...(roles.has('worker') && { tally: createStepTally() }),
   };
 
-  const needed = [setUp({ ...context, indexes: INDEXES, recognize: recognizeDatabase, abort: stopping })];
+  const needed = [setUp({ ...context, indexes: INDEXES, checkDatabaseIdentity, abort: stopping })];
   const startRole = { worker: startOrderWorker, feed: startFeed } as const;
   for (const role of ['worker', 'feed'] as const) {
     if (!roles.has(role)) continue;

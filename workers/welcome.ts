@@ -8,6 +8,8 @@ export interface Started {
   readonly api?: string;
   /** where operations are, if they have a port of their own */
   readonly operations?: string;
+  /** where a thread of its own answers whether the process is live */
+  readonly health?: string;
   /** false with AUTH=off; absent if no role has an API */
   readonly isAuthOn?: boolean;
   readonly temporalUi?: string;
@@ -20,7 +22,7 @@ export interface Started {
  * @param tookMs time since the process started
  */
 export function welcome(
-  { hasServers, api, operations, isAuthOn = false, temporalUi }: Started,
+  { hasServers, api, operations, health, isAuthOn = false, temporalUi }: Started,
   roles: ReadonlySet<Role>,
   tookMs: number,
 ): string {
@@ -28,6 +30,7 @@ export function welcome(
     ...(api === undefined || !roles.has('read') ? [] : [`  Page             ${api}/`]),
     ...(api === undefined ? [] : [`  API              ${api}`, `  Reference        ${api}/docs`]),
     ...(operations === undefined ? [] : [`  Operations       ${operations}`]),
+    ...(health === undefined ? [] : [`  Health           ${health}`]),
     ...(temporalUi === undefined ? [] : [`  Temporal Web UI  ${temporalUi}`]),
   ];
   const end = hasServers ? 'Ctrl-C stops everything; the data stays.' : 'Ctrl-C stops it.';

@@ -22,7 +22,7 @@ export interface KnownKeys {
 export interface KnownKeysOptions {
   /** a key that was read longer ago is read again, beside the request */
   readonly freshMs?: number;
-  /** a key that was read longer ago is read before the request goes on: a revocation is that late */
+  /** a key that was read longer ago is read before the request continues: a revocation is that late */
   readonly staleMs?: number;
   /** how long after its last reading a key still works while MongoDB is away */
   readonly keptMs?: number;

@@ -13,8 +13,8 @@ import type { Http } from './server.js';
 import { keyInCookie } from './session.js';
 
 /**
- * Who may use a route: who has this scope, everybody, or everybody whose body is signed, which the
- * route itself checks.
+ * Who may use a route: a caller with this scope, every caller, or a sender whose body is signed,
+ * which the route itself checks.
  */
 export type Access = Scope | 'open' | 'signed';
 
@@ -69,7 +69,7 @@ export function guardRoutes(
   app.decorateRequest('principal');
   const identify = async (request: FastifyRequest) =>
     authenticate ? await proven(request, authenticate) : claimed(request);
-  /** Counts what is refused, before it is. */
+  /** Counts a refusal before it is sent. */
   const counted = async <T>(request: FastifyRequest, check: () => Promise<T>): Promise<T> => {
     try {
       return await check();
@@ -84,7 +84,7 @@ export function guardRoutes(
       return await identify(request);
     } catch (error) {
       if (!(error instanceof HttpProblem) || error.status !== 401) throw error;
-      // A request without a key or token is no guess.
+      // A request without a key or token does not guess one.
       if (error.code !== 'unauthenticated') await countRefused?.(request);
       return undefined;
     }
@@ -168,7 +168,7 @@ function describe(route: RouteOptions, access: Access): void {
 const unidentified: Principal = { actor: 'anonymous', issuer: 'anonymous', scopes: new Set() };
 const anonymous: Principal = { ...unidentified, scopes: new Set(scopes) };
 
-/** @throws HttpProblem 400, if the name is not to be claimed */
+/** @throws HttpProblem 400, if the name may not be claimed */
 function claimed({ headers }: FastifyRequest): Principal {
   const name = headers['x-actor'];
   // The schema of a command refuses what is no name; other routes do not read it.

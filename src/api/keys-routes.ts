@@ -25,7 +25,7 @@ const NewKey = closed({ ...Key.properties, key: Type.String({ description: 'show
 const config = { access: 'admin' } as const;
 const tags = ['operations'];
 
-/** API keys of clients. Whoever may make keys may do everything: a key may have any scope. */
+/** API keys of clients. A client that may make keys may do everything: a key may have any scope. */
 export function registerKeys(app: Http, db: Db): void {
   app.get(
     '/v1/keys',

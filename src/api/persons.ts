@@ -41,25 +41,25 @@ export function openPersons(app: Http, keys: KeyStore): PersonsAtEdge {
   app.addHook('preSerialization', async (request, reply, payload: unknown) => {
     // An error may be answered before its client is known, and has no persons.
     if (reply.statusCode >= 400 || !mayRead(request)) return payload;
-    return told(reply, await openAll(keys, payload));
+    return marked(reply, await openAll(keys, payload));
   });
 
   return {
     async json(request, reply, json, kept) {
       if (!mayRead(request) || !hasSealed(json)) return json;
       const before = kept && known.get(kept);
-      if (before !== undefined && Date.now() - before.at < FRESH_MS) return told(reply, before.opened);
+      if (before !== undefined && Date.now() - before.at < FRESH_MS) return marked(reply, before.opened);
       const at = Date.now();
       const opened = await openJson(keys, json);
       if (kept !== undefined) known.set(kept, { opened, at });
-      return told(reply, opened);
+      return marked(reply, opened);
     },
     open: async (value) => await openAll<unknown>(keys, value),
     opens: (request, json) => mayRead(request) && hasSealed(json),
     async search(request, reply, words) {
       if (!mayRead(request) || words.length === 0) return new Map();
       const hashes = await undefinedInOutage(hashedWords(keys, words));
-      if (hashes === undefined) return told(reply, { value: new Map<string, string>(), persons: 'sealed' });
+      if (hashes === undefined) return marked(reply, { value: new Map<string, string>(), persons: 'sealed' });
       return new Map(words.map((word, index) => [word, hashes[index] ?? '']));
     },
   };
@@ -69,8 +69,8 @@ function mayRead({ principal }: FastifyRequest): boolean {
   return principal.scopes.has('persons:read');
 }
 
-/** Says so if persons could not be opened. Such an answer is not to be kept. */
-function told<T>(reply: FastifyReply, { value, persons }: Opened<T>): T {
+/** Marks an answer whose persons could not be opened. It is not to be kept. */
+function marked<T>(reply: FastifyReply, { value, persons }: Opened<T>): T {
   if (persons === 'sealed') {
     reply.header('persons', 'sealed').header('cache-control', 'no-store').removeHeader('etag');
   }

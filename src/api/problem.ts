@@ -88,7 +88,7 @@ export const Problem = Type.Object(
     head: Type.Optional(Type.Integer({ description: 'the last position of the feed' })),
     generation: Type.Optional(Type.Integer({ description: 'the generation of the feed' })),
     commonUntil: Type.Optional(
-      Type.Integer({ description: 'the position of the feed after which to go on' }),
+      Type.Integer({ description: 'the position of the feed after which to continue' }),
     ),
     scope: Type.Optional(Type.String({ description: 'the scope that is missing' })),
   },

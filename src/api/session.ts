@@ -9,7 +9,7 @@ import type { Http } from './server.js';
 
 const Session = closed({
   authentication: Type.Enum(['on', 'off'], { description: 'off: everybody may do everything' }),
-  actor: Type.Optional(Type.String({ description: 'who the caller is; absent if nobody is signed in' })),
+  actor: Type.Optional(Type.String({ description: 'who the caller is; absent without a sign-in' })),
   scopes: Type.Array(Type.Enum([...scopes]), { description: 'what the caller may do' }),
 });
 
@@ -18,7 +18,7 @@ const COOKIE = 'orders_session';
 const SECURE_COOKIE = `__Host-${COOKIE}`;
 const LASTS_S = 12 * 60 * 60;
 const tags = ['operations'];
-/** A page can sign out while commands are too many. */
+/** Signing out works under overload, too. */
 const config = { access: 'open', work: 'read' } as const;
 
 /**

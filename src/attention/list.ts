@@ -171,7 +171,7 @@ async function forked({ db, before, after, limit }: SourceQuery): Promise<readon
         ),
         code: 'order_forked',
         since: detectedAt,
-        remedy: `${log.commands.verify(id)} shows both; ${log.commands.resume(id)} goes on from the journal`,
+        remedy: `${log.commands.verify(id)} shows both; ${log.commands.resume(id)} continues from the journal`,
       },
     }));
   });

@@ -28,7 +28,7 @@ export function addAttention(program: Command, session: Session): void {
     .addOption(new Option('--code <code>', 'only rows of this code').choices(attentionCodes))
     .option('--older-than <duration>', 'only rows that are older, such as 30m or 2h')
     .option('--limit <number>', 'how many at most, up to 200', positive)
-    .option('--cursor <cursor>', 'go on from the end of an earlier list');
+    .option('--cursor <cursor>', 'continue from the end of an earlier list');
   command.action(async () => {
     const options = command.optsWithGlobals<AttentionOptions>();
     const { code, olderThan, limit, cursor } = options;

@@ -57,7 +57,7 @@ function addWatch(program: Command, session: Session): void {
     examples: ['watch', 'watch 018f…', 'watch 018f… --follow --json | jq .type'],
   })
     .argument('[orderId]', 'the order; all of them by default')
-    .option('--follow', 'go on until interrupted');
+    .option('--follow', 'continue until interrupted');
   command.action(async (orderId: string | undefined) => {
     const options = command.optsWithGlobals<WatchOptions>();
     const api = apiOf(session, options);

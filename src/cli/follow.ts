@@ -34,7 +34,7 @@ export interface FollowOptions {
   readonly from?: Order | undefined;
   /** ends the generator */
   readonly signal?: AbortSignal;
-  /** Called when the API stops answering. If it has answered before, polling goes on. */
+  /** Called when the API stops answering. If it has answered before, polling continues. */
   readonly onTrouble?: (failure: Failure) => void;
 }
 

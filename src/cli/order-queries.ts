@@ -101,7 +101,7 @@ function addList(program: Command, session: Session): void {
       'createdAt, updatedAt or total; with - in front: descending (default: -createdAt)',
     )
     .option('--limit <number>', 'how many at most, up to 200', positive)
-    .option('--cursor <cursor>', 'go on from the end of an earlier list');
+    .option('--cursor <cursor>', 'continue from the end of an earlier list');
   command.action(async () => {
     const options = command.optsWithGlobals<ListOptions>();
     const page = await apiOf(session, options).get<OrderPage>('/v1/orders', {

@@ -43,7 +43,7 @@ function addForget(program: Command, session: Session): void {
   const command = addScript(program, 'forget', {
     summary: "forget a customer's person: destroy its keys, and print the certificate",
     details:
-      'It waits until it is done. If it is interrupted, the forgetting goes on, and the same command waits again. ' +
+      'It waits until it is done. If it is interrupted, the forgetting continues, and the same command waits again. ' +
       'With --when-finished it returns while orders are open, and the forgetting waits for them.',
     examples: [
       "forget c-1 --reason 'asked by letter 4711' --lawful-basis 'GDPR Art. 17'",

@@ -94,7 +94,7 @@ Exit codes:
   1  refused: the order's state, its version or a rule does not allow it (HTTP 409, 412, 422)
   2  bad usage or input, or not allowed by the key (HTTP 400, 401, 403)
   3  not found (HTTP 404)
-  4  nobody answered: a command may still take effect, try again with the same --key (HTTP 503)
+  4  no answer: a command may still take effect, try again with the same --key (HTTP 503)
   5  unexpected
   130  interrupted
 

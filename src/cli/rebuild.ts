@@ -21,7 +21,7 @@ export function addRebuild(program: Command, session: Session): void {
     summary: 'rebuild a view from the journal, or the journal from the workflow histories',
     details:
       'The new build replaces the current one when it has caught up. The previous build is kept for a roll-back, which is ' +
-      'instant. To roll back orders, rebuild it with the older code. A rebuild goes on if the script is interrupted.',
+      'instant. To roll back orders, rebuild it with the older code. A rebuild continues if the script is interrupted.',
     examples: [
       'rebuild customers',
       'rebuild orders',

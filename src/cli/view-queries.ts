@@ -138,7 +138,7 @@ function addDemand(program: Command, session: Session): void {
   })
     .argument('[sku]', 'one product')
     .option('--limit <number>', 'how many at most, up to 1000', positive)
-    .option('--cursor <cursor>', 'go on from the end of an earlier list');
+    .option('--cursor <cursor>', 'continue from the end of an earlier list');
   command.action(async (sku: string | undefined) => {
     const options = command.optsWithGlobals<DemandOptions>();
     const api = apiOf(session, options);
@@ -197,7 +197,7 @@ function addAwaitingDispatch(program: Command, session: Session): void {
     .option('--held', 'only of orders on hold')
     .option('--sku <sku>', 'only with this product')
     .option('--limit <number>', 'at most so many, up to 200', positive)
-    .option('--cursor <cursor>', 'go on from the end of an earlier list');
+    .option('--cursor <cursor>', 'continue from the end of an earlier list');
   command.action(async () => {
     const options = command.optsWithGlobals<AwaitingOptions>();
     const { held, sku, limit, cursor } = options;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Command, Option } from 'commander';
-import type { SubscriptionStatus } from '../delivery/subscriptions.js';
+import type { SubscriptionStatus } from '../delivery/subscription-status.js';
 import { type Api, at } from './api.js';
 import { positive, texts, wholeNumber } from './arguments.js';
 import { usageFailure } from './failure.js';

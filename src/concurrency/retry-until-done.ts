@@ -1,3 +1,4 @@
+import { backOffMs } from './back-off.js';
 import { pause } from './pause.js';
 
 export interface Retrying {
@@ -7,7 +8,7 @@ export interface Retrying {
   readonly pauseMs: number;
   /** by default, each pause is `pauseMs` */
   readonly longestPauseMs?: number;
-  /** told of each attempt */
+  /** called after each attempt */
   readonly health?: { failed(error: unknown): void; worked(): void };
 }
 
@@ -16,14 +17,15 @@ export async function retryUntilDone(
   work: () => Promise<unknown>,
   { signal, pauseMs, longestPauseMs = pauseMs, health }: Retrying,
 ): Promise<void> {
-  for (let restMs = pauseMs; !signal.aborted; restMs = Math.min(restMs * 2, longestPauseMs)) {
+  const backOff = { firstRetryMs: pauseMs, longestRetryMs: longestPauseMs };
+  for (let failures = 1; !signal.aborted; failures += 1) {
     try {
       await work();
       health?.worked();
       return;
     } catch (error) {
       health?.failed(error);
-      await pause(restMs, signal);
+      await pause(backOffMs(failures, backOff), signal);
     }
   }
 }

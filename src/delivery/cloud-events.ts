@@ -53,11 +53,19 @@ export function cloudEventOf(
 
 /** `OrderConfirmed` of schema version 1 is `order.confirmed.v1`, `CaptureWrittenOff` is `capture.written_off.v1`. */
 export function cloudEventType(type: string, schemaVersion: number): string {
+  const name = names.get(type) ?? nameOf(type);
+  names.set(type, name);
+  return `${name}.v${schemaVersion}`;
+}
+
+const names = new Map<string, string>();
+
+function nameOf(type: string): string {
   const [subject = '', ...what] = type
     .replaceAll(/(?<=.)[A-Z]/g, (letter) => `_${letter}`)
     .toLowerCase()
     .split('_');
-  return `${subject}.${what.join('_')}.v${schemaVersion}`;
+  return `${subject}.${what.join('_')}`;
 }
 
 /** W3C Trace Context. The event's span has an id that follows from the event's. */

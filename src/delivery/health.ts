@@ -1,3 +1,5 @@
+import { backOffMs, type BackOff } from '../concurrency/back-off.js';
+
 /** How an endpoint has answered of late. Times are ISO-8601 UTC. */
 export interface Health {
   /** attempts in a row that failed, whatever their orders */
@@ -10,10 +12,7 @@ export interface Health {
 }
 
 /** How long failures are waited out. Tests have shorter times. */
-export interface Patience {
-  /** after the first failure; it doubles with each further one */
-  readonly firstRetryMs: number;
-  readonly longestRetryMs: number;
+export interface Patience extends BackOff {
   /** then an event is parked, and an endpoint without any success is disabled, if it was tried often */
   readonly giveUpAfterMs: number;
 }
@@ -48,8 +47,8 @@ export function succeeded(now: number): Health {
  */
 export function failed(health: Health, now: number, { firstRetryMs }: Patience, restMs = 0): Health {
   const failures = health.failures + 1;
-  const downMs =
-    failures < DOWN_AFTER ? 0 : Math.min(LONGEST_REST_MS, firstRetryMs * 2 ** (failures - DOWN_AFTER));
+  const rests = failures - DOWN_AFTER + 1;
+  const downMs = rests < 1 ? 0 : backOffMs(rests, { firstRetryMs, longestRetryMs: LONGEST_REST_MS });
   const rest = Math.max(restMs, downMs);
   return {
     ...health,
@@ -57,11 +56,6 @@ export function failed(health: Health, now: number, { firstRetryMs }: Patience, 
     failingSince: health.failingSince ?? new Date(now).toISOString(),
     ...(rest > 0 && { restUntil: new Date(now + rest).toISOString() }),
   };
-}
-
-/** When an event that has failed so often is tried again, in ms from now. */
-export function retryInMs(attempts: number, { firstRetryMs, longestRetryMs }: Patience): number {
-  return Math.min(longestRetryMs, firstRetryMs * 2 ** (attempts - 1));
 }
 
 /**

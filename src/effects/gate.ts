@@ -32,109 +32,172 @@ export interface Gate {
  * notice it: a call waits in line for a second at most, and as many wait as are under way. After
  * that `ProviderBusy` makes room, and the step is retried.
  *
- * The circuit breaker delays and never decides. After five effects in a row have failed, for five
- * seconds only one call is made at a time, and none of an effect that has failed. So a provider
- * that is down is not flooded, and an order whose own calls fail does not delay its neighbours.
- *
  * @param name of the provider, for messages
  */
 export function createGate(name: string, { concurrency, perSecond, timeoutMs }: Limits): Gate {
-  let running = 0;
-  const line: (() => void)[] = [];
-  let nextStart = 0;
-  const failed = new Set<string>();
-  let pausedUntil = 0;
-  /** whether a call is under way that was let through in a pause */
-  let isTrying = false;
-  let lastProblem = '';
+  const line = new Line(name, concurrency);
+  const pace = new Pace(name, perSecond);
+  const breaker = new Breaker(name);
 
-  /** @returns whether it is a trial, in a pause */
-  function admit(key: string): boolean {
-    if (Date.now() >= pausedUntil) return false;
-    if (isTrying || failed.has(key))
-      throw new ProviderBusy(`${name} has a pause, because calls to it fail: ${lastProblem}`);
-    return true;
+  async function inTime<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const aborting = new AbortController();
+    try {
+      // Wrapped, since a module's function may also throw before it returns a promise.
+      return await withTimeout(timeoutMs, (async () => await work(aborting.signal))());
+    } catch (error) {
+      throw error instanceof DeadlineExceeded
+        ? new DeadlineExceeded(`${name} did not answer in ${timeoutMs} ms; the outcome is unknown`)
+        : error;
+    } finally {
+      aborting.abort();
+    }
   }
 
-  async function enter(): Promise<void> {
-    if (running < concurrency) {
-      running += 1;
+  return {
+    call: (key, work) =>
+      breaker.guard(key, (watched) =>
+        line.inTurn(async () => {
+          await pace.wait();
+          return await watched(() => inTime(work));
+        }),
+      ),
+  };
+}
+
+/** Lets so many calls through at a time; as many more wait in line. */
+class Line {
+  private running = 0;
+  private readonly waiting: (() => void)[] = [];
+  private readonly name: string;
+  private readonly concurrency: number;
+
+  constructor(name: string, concurrency: number) {
+    this.name = name;
+    this.concurrency = concurrency;
+  }
+
+  /** @throws ProviderBusy */
+  async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    await this.enter();
+    try {
+      return await work();
+    } finally {
+      this.leave();
+    }
+  }
+
+  private async enter(): Promise<void> {
+    if (this.running < this.concurrency) {
+      this.running += 1;
       return;
     }
-    if (line.length >= concurrency) throw new ProviderBusy(`${name} has ${concurrency} calls under way`);
+    const full = `${this.name} has ${this.concurrency} calls under way`;
+    if (this.waiting.length >= this.concurrency) throw new ProviderBusy(full);
     await new Promise<void>((resolve, reject) => {
       const proceed = (): void => {
         clearTimeout(timer);
         resolve();
       };
       const timer = setTimeout(() => {
-        line.splice(line.indexOf(proceed), 1);
-        reject(new ProviderBusy(`${name} has ${concurrency} calls under way, and none ended in a second`));
+        this.waiting.splice(this.waiting.indexOf(proceed), 1);
+        reject(new ProviderBusy(`${full}, and none ended in a second`));
       }, longestWaitMs);
-      line.push(proceed);
+      this.waiting.push(proceed);
     });
   }
 
-  function leave(): void {
-    const next = line.shift();
+  private leave(): void {
+    const next = this.waiting.shift();
     // The place is handed over, so `running` stays.
-    if (next === undefined) running -= 1;
+    if (next === undefined) this.running -= 1;
     else next();
   }
+}
 
-  async function takeTurn(): Promise<void> {
-    if (perSecond === undefined) return;
-    const now = Date.now();
-    const start = Math.max(now, nextStart);
-    if (start - now > longestWaitMs)
-      throw new ProviderBusy(`${name} is asked ${perSecond} times a second, and no more`);
-    nextStart = start + 1_000 / perSecond;
-    await pause(start - now);
+/** Spaces the starts of calls, if the provider limits them. */
+class Pace {
+  private nextStart = 0;
+  private readonly name: string;
+  private readonly perSecond: number | undefined;
+
+  constructor(name: string, perSecond: number | undefined) {
+    this.name = name;
+    this.perSecond = perSecond;
   }
 
-  async function timed<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const aborting = new AbortController();
+  /** @throws ProviderBusy */
+  async wait(): Promise<void> {
+    if (this.perSecond === undefined) return;
+    const now = Date.now();
+    const start = Math.max(now, this.nextStart);
+    if (start - now > longestWaitMs)
+      throw new ProviderBusy(`${this.name} is asked ${this.perSecond} times a second, and no more`);
+    this.nextStart = start + 1_000 / this.perSecond;
+    await pause(start - now);
+  }
+}
+
+/**
+ * The circuit breaker, which delays and never decides. After five effects in a row have failed, for
+ * five seconds only one call is made at a time, and none of an effect that has failed. So a provider
+ * that is down is not flooded, and an order whose own calls fail does not delay its neighbours.
+ */
+class Breaker {
+  /** keys of the effects that have failed since the last success */
+  private readonly failed = new Set<string>();
+  private pausedUntil = 0;
+  /** whether a call is under way that was let through in a pause */
+  private isTrying = false;
+  private lastProblem = '';
+  private readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /**
+   * Runs `work`, which passes the provider's call through `watched`.
+   *
+   * @throws ProviderBusy in a pause
+   */
+  async guard<T>(
+    key: string,
+    work: (watched: (call: () => Promise<T>) => Promise<T>) => Promise<T>,
+  ): Promise<T> {
+    const isTrial = this.admit(key);
+    this.isTrying ||= isTrial;
     try {
-      // Wrapped, since a module's function may also throw before it returns a promise.
-      return await withTimeout(timeoutMs, (async () => await work(aborting.signal))());
+      return await work((call) => this.watched(key, call));
     } finally {
-      aborting.abort();
+      if (isTrial) this.isTrying = false;
     }
   }
 
-  function note(key: string, error: unknown): void {
-    lastProblem = messageOf(error);
-    failed.add(key);
-    const [oldest] = failed;
-    if (failed.size > maxFailed && oldest !== undefined) failed.delete(oldest);
-    if (failed.size >= failuresBeforePause) pausedUntil = Date.now() + pauseMs;
+  /** @returns whether it is a trial, in a pause */
+  private admit(key: string): boolean {
+    if (Date.now() >= this.pausedUntil) return false;
+    if (this.isTrying || this.failed.has(key))
+      throw new ProviderBusy(`${this.name} has a pause, because calls to it fail: ${this.lastProblem}`);
+    return true;
   }
 
-  return {
-    async call(key, work) {
-      const isTrial = admit(key);
-      isTrying ||= isTrial;
-      try {
-        await enter();
-      } catch (error) {
-        if (isTrial) isTrying = false;
-        throw error;
-      }
-      try {
-        await takeTurn();
-        const answer = await timed(work).catch((error: unknown) => {
-          note(key, error);
-          throw error instanceof DeadlineExceeded
-            ? new DeadlineExceeded(`${name} did not answer in ${timeoutMs} ms; the outcome is unknown`)
-            : error;
-        });
-        failed.clear();
-        pausedUntil = 0;
-        return answer;
-      } finally {
-        leave();
-        if (isTrial) isTrying = false;
-      }
-    },
-  };
+  private async watched<T>(key: string, call: () => Promise<T>): Promise<T> {
+    try {
+      const answer = await call();
+      this.failed.clear();
+      this.pausedUntil = 0;
+      return answer;
+    } catch (error) {
+      this.noteFailure(key, error);
+      throw error;
+    }
+  }
+
+  private noteFailure(key: string, error: unknown): void {
+    this.lastProblem = messageOf(error);
+    this.failed.add(key);
+    const [oldest] = this.failed;
+    if (this.failed.size > maxFailed && oldest !== undefined) this.failed.delete(oldest);
+    if (this.failed.size >= failuresBeforePause) this.pausedUntil = Date.now() + pauseMs;
+  }
 }

@@ -7,7 +7,7 @@ import { logs, ofAnyEntity } from '../logs.js';
 import { orderLog } from '../order-log.js';
 import type { EventDraft } from '../order/events.js';
 import type { Order } from '../order/order.js';
-import { recognizeDatabase } from './inventory/recognize-database.js';
+import { checkDatabaseIdentity } from './inventory/database-identity.js';
 import { beginRestore, endRestore, restoreStock } from './inventory/stock-restore.js';
 
 /** What the effects of orders move that their logs can restore: stock. */
@@ -36,10 +36,10 @@ export async function reconcileAll(
 
 /** `reconcile` for orders, and their stock. */
 export async function reconcileOrders(
-  given: Omit<Reconciled<Order, EventDraft>, 'recognize' | 'outside'>,
+  given: Omit<Reconciled<Order, EventDraft>, 'checkDatabaseIdentity' | 'outside'>,
   by: Pick<Reconciliation, 'runId' | 'workflowId'>,
   heartbeat: (done: number) => void,
 ): Promise<Reconciliation> {
-  const reconciled = { ...given, recognize: recognizeDatabase, outside: stockOutside };
+  const reconciled = { ...given, checkDatabaseIdentity, outside: stockOutside };
   return await reconcile(orderLog, reconciled, by, heartbeat);
 }

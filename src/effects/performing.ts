@@ -2,9 +2,9 @@ import type { EffectOf, EffectType, OutcomeOf } from '../order/effects.js';
 import { messageOf } from '../outages/message-of.js';
 import { expectedOf, outcomeIn, saysType, shapeOf } from './answers.js';
 import { createGate } from './gate.js';
-import type { InventoryProvider } from './inventory/provider.js';
+import type { InventoryProvider } from './inventory/port.js';
 import type { StockEffect } from './inventory/stock.js';
-import type { PaymentProvider, PaymentType } from './payments/payments.js';
+import type { PaymentProvider, PaymentType } from './payments/port.js';
 import type { CallOptions, Limits } from './port.js';
 
 /** A provider as steps use it. */

@@ -1,30 +1,29 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Client } from '@temporalio/client';
-import { type Collection, type Db, MongoServerError } from 'mongodb';
-import type { Effect, Outcome } from '../order/effects.js';
+import type { Collection, Db } from 'mongodb';
+import type { Effect } from '../order/effects.js';
 import { messageOf } from '../outages/message-of.js';
-import { withTimeout } from '../outages/timeout.js';
-import { outcomeIn, saysType, shapeOf } from './answers.js';
-import {
-  type Authorization,
-  type Capture,
-  type LedgerEntry,
-  sandboxLedger,
-} from './payments/sandbox-ledger.js';
-import type { Providers } from './provider-modules.js';
-import { effectsOf, type SettledEffect } from './settled-effects.js';
-import { changesOf, movementOf, ofOrder } from './inventory/stock-restore.js';
-import { movements, movesGoods, stock, type StockMovement } from './inventory/stock.js';
 import { isServerError } from '../outages/server-error.js';
-import type { Discrepancy } from '../log/proof/comparison.js';
-import { asStored, committed } from '../mongodb/durability.js';
+import { withTimeout } from '../outages/timeout.js';
+import { committed } from '../mongodb/durability.js';
 import { readHistoryLog } from '../log/history/history.js';
-import { notJournaled, readJournal } from '../log/journal/journal.js';
 import type { AnyLog } from '../log/journal/entity-log.js';
-import { ofAnyEntity } from '../logs.js';
-import { orderLog } from '../order-log.js';
+import { notJournaled, readJournal } from '../log/journal/journal.js';
+import type { Discrepancy } from '../log/proof/comparison.js';
 import type { OutsideProof } from '../log/proof/outside-proof.js';
 import { verify, type Verified, type VerifyOptions, type VerifyReport } from '../log/proof/verify.js';
+import { ofAnyEntity } from '../logs.js';
+import { orderLog } from '../order-log.js';
+import { outcomeIn, saysType, shapeOf } from './answers.js';
+import { compareMovements, wrongStock } from './inventory/proof.js';
+import { ofOrder } from './inventory/stock-restore.js';
+import { movements, movesGoods, type StockMovement } from './inventory/stock.js';
+import { askProvider, compareLedger } from './payments/proof.js';
+import { type LedgerEntry, sandboxLedger } from './payments/sandbox-ledger.js';
+import { answeredWith, isOutcome } from './proved-outcome.js';
+import type { Providers } from './provider-modules.js';
+import { effectsOf, type SettledEffect } from './settled-effects.js';
+
+const askInventory = 'compare with the inventory, and correct by hand what it has of these goods';
 
 /** The providers to compare with. */
 interface AskedProviders {
@@ -73,11 +72,6 @@ export async function verifyEntity(
     : await verify(ofAnyEntity(log), verified, options);
 }
 
-const putBack = 'restore it with `npx orders rebuild --from history`';
-const countAgain = 'find out what wrote it, then count these goods: `npx orders stock set <sku> <onHand>`';
-const askProvider = 'compare with the payment provider, and correct by hand what the customer was charged';
-const askInventory = 'compare with the inventory, and correct by hand what it has of these goods';
-
 /**
  * Compares the effects that an order's log proves with the stock's movements and the sandbox
  * provider's ledger, key by key. Orders in progress cause no false alarm: movements and entries are
@@ -89,7 +83,6 @@ async function compareOutside(
   orderId: string,
   asked: AskedProviders,
 ): Promise<readonly Discrepancy[]> {
-  const { providers } = asked;
   const [moved, paid] = await Promise.all([
     movements(db).find(ofOrder(orderId), committed).toArray(),
     sandboxLedger(db).find(ofOrder(orderId), committed).toArray(),
@@ -97,61 +90,24 @@ async function compareOutside(
   const effects = await recordedEffects(db, orderId);
   if (effects === undefined) return [];
   const { settled, owed } = effects;
-  const atBuiltIn = settled.filter(({ effect }) => ownProviderOf(effect, providers) === undefined);
-  const ofStock = atBuiltIn.filter(({ effect }) => movesGoods(effect));
-  const ofMoney = atBuiltIn.filter(({ effect }) => !movesGoods(effect));
-  const [movementAt, entryAt] = await Promise.all([
-    withLater(moved, ofStock, (keys) =>
-      movements(db)
-        .find({ _id: { $in: keys } }, committed)
-        .toArray(),
+  const keys = new Set([...settled.map(({ effect }) => effect.key), ...owed]);
+  const atBuiltIn = settled.filter(({ effect }) => ownProviderOf(effect, asked.providers) === undefined);
+  const found = await Promise.all([
+    compareMovements(
+      db,
+      moved,
+      atBuiltIn.filter(({ effect }) => movesGoods(effect)),
+      keys,
     ),
-    withLater(paid, ofMoney, (keys) =>
-      sandboxLedger(db)
-        .find({ _id: { $in: keys } }, committed)
-        .toArray(),
+    compareLedger(
+      db,
+      paid,
+      atBuiltIn.filter(({ effect }) => !movesGoods(effect)),
+      keys,
     ),
   ]);
-  const keys = new Set([...settled.map(({ effect }) => effect.key), ...owed]);
-  const isExtra = ({ _id }: { readonly _id: string }) => !keys.has(_id);
-  const found: readonly Omit<Discrepancy, 'orderId' | 'kind'>[] = [
-    ...ofStock.flatMap((one) => {
-      const { effect, event } = one;
-      const is = movementAt.get(effect.key);
-      const wanted = movementOf(effect, event);
-      if (wanted === undefined || (is !== undefined && isSameMovement(is, wanted))) return [];
-      const detail = is
-        ? `the movement ${effect.key} is not what ${event.type} says`
-        : `no movement ${effect.key}`;
-      const remedy = is ? countAgain : putBack;
-      return [{ where: 'stock' as const, version: event.version, key: effect.key, detail, remedy }];
-    }),
-    ...moved
-      .filter((one) => isExtra(one) && one.type !== 'carried')
-      .map(({ _id: key, type }) => ({
-        where: 'stock' as const,
-        key,
-        detail: `the log has no effect for the movement ${key} (${type})`,
-        remedy: countAgain,
-      })),
-    ...ofMoney.flatMap((one) => {
-      const { effect, event } = one;
-      const wrong = wrongEntry(entryAt.get(effect.key), one);
-      if (wrong === undefined) return [];
-      const detail = `${event.type}: ${wrong} ${effect.key}`;
-      return [
-        { where: 'payments' as const, version: event.version, key: effect.key, detail, remedy: askProvider },
-      ];
-    }),
-    ...paid.filter(isExtra).map(({ _id: key, type }) => ({
-      where: 'payments' as const,
-      key,
-      detail: `the log has no effect for the provider's entry ${key} (${type})`,
-      remedy: askProvider,
-    })),
-  ];
   return [
-    ...found.map((one) => ({ orderId, kind: 'differs' as const, ...one })),
+    ...found.flat().map((one) => ({ orderId, kind: 'differs' as const, ...one })),
     ...(await compareWithOwn(orderId, settled, asked)),
   ];
 }
@@ -182,7 +138,7 @@ async function compareWithOwn(
       const asked: Promise<unknown> = port.lookUp(key, { signal: AbortSignal.timeout(withinMs) });
       const known = await withTimeout(withinMs, asked);
       const outcome = outcomeIn(type, known);
-      if (outcome !== undefined && isOutcome(asEntry(outcome), event)) continue;
+      if (outcome !== undefined && isOutcome(answeredWith(outcome), event)) continue;
       const said = outcome === undefined ? shapeOf(known) : JSON.stringify(outcome);
       const detail = `${event.type}: ${name} says ${said} of ${key}`;
       found.push({ ...about, kind: saysType(known, 'unknown') ? 'unanswered' : 'differs', detail });
@@ -191,21 +147,6 @@ async function compareWithOwn(
     }
   }
   return found;
-}
-
-/** An answer, as an entry of the sandbox's ledger has it. */
-function asEntry(outcome: Outcome): Answered {
-  return {
-    outcome,
-    // The webhook may have said later that the customer declined.
-    ...('authorizationId' in outcome && {
-      authorization: {
-        id: outcome.authorizationId,
-        status: outcome.type === 'pending' ? 'declined' : 'authorized',
-      },
-    }),
-    ...('captureId' in outcome && { capture: { id: outcome.captureId } }),
-  };
 }
 
 /**
@@ -219,83 +160,6 @@ async function recordedEffects(db: Db, orderId: string) {
   } catch (error) {
     if (isServerError(error)) throw error;
     return undefined;
-  }
-}
-
-/**
- * Movements or entries by key. Keys of settled effects that were not seen, or had no answer, are
- * looked up again.
- */
-async function withLater<T extends { readonly _id: string }>(
-  seen: readonly T[],
-  settled: readonly SettledEffect[],
-  look: (keys: string[]) => Promise<readonly T[]>,
-): Promise<ReadonlyMap<string, T>> {
-  const done = byKey(seen);
-  const isDone = (one: T | undefined) => one !== undefined && !('calls' in one && !('outcome' in one));
-  const missing = settled.map(({ effect }) => effect.key).filter((key) => !isDone(done.get(key)));
-  return missing.length === 0 ? done : new Map([...done, ...byKey(await look(missing))]);
-}
-
-function byKey<T extends { readonly _id: string }>(found: readonly T[]): ReadonlyMap<string, T> {
-  return new Map(
-    found.map((one) => {
-      const { _id: key } = one;
-      return [key, one];
-    }),
-  );
-}
-
-type Movement = Pick<NonNullable<ReturnType<typeof movementOf>>, 'type' | 'lines' | 'outcome'>;
-
-function isSameMovement(one: Movement, other: Movement): boolean {
-  const content = ({ type, lines, outcome }: Movement) => asStored({ type, lines, outcome });
-  return isDeepStrictEqual(content(one), content(other));
-}
-
-/** What is wrong with the provider's entry for a settled effect; undefined if nothing. */
-function wrongEntry(entry: LedgerEntry | undefined, { effect, event }: SettledEffect): string | undefined {
-  if (entry === undefined) return 'the provider has no entry';
-  const { type, amount, outcome } = entry;
-  if (type !== effect.type) return `the provider has a ${type} as`;
-  if ('amount' in effect && amount !== effect.amount)
-    return `the provider has ${amount}, not ${effect.amount}, for`;
-  if (outcome === undefined) return 'the provider has not answered';
-  return isOutcome(entry, event) ? undefined : `the provider answered ${JSON.stringify(outcome)} to`;
-}
-
-interface Answered {
-  readonly outcome?: Outcome;
-  readonly authorization?: Pick<Authorization, 'id' | 'status'>;
-  readonly capture?: Pick<Capture, 'id'>;
-}
-
-function isOutcome({ outcome, authorization, capture }: Answered, event: SettledEffect['event']): boolean {
-  switch (event.type) {
-    case 'StockReserved':
-      return outcome?.type === 'reserved';
-    case 'StockRefused':
-      return outcome?.type === 'out_of_stock';
-    case 'StockReleased':
-    case 'StockDeducted':
-    case 'StockRestocked':
-      return outcome?.type === 'done';
-    case 'PaymentAuthorized':
-    case 'PaymentPending':
-      return authorization?.id === event.data.authorizationId;
-    case 'PaymentCaptured':
-      return capture?.id === event.data.captureId;
-    case 'AuthorizationVoided':
-      return outcome?.type === 'voided';
-    case 'AuthorizationExpired':
-      return outcome?.type === 'expired';
-    case 'CaptureDeclined':
-      return outcome?.type === 'declined' || outcome?.type === 'expired';
-    case 'PaymentRefunded':
-      return outcome?.type === 'refunded';
-    default:
-      // The customer may have declined an authorization that was pending.
-      return outcome?.type === 'declined' || authorization?.status === 'declined';
   }
 }
 
@@ -332,60 +196,4 @@ async function* ordersIn(
     if (orderId !== last) yield orderId;
     last = orderId;
   }
-}
-
-const SNAPSHOT_TOO_OLD = 239;
-
-/**
- * SKUs whose reserved units are not the sum of their movements. Since each order's movements are
- * checked against its log (`compareOutside`), this proves that the stock is what the orders hold.
- * Both are read from one snapshot, and what is found is checked twice, so orders in progress cause
- * no false alarm. Memory grows with the number of SKUs only.
- */
-async function* wrongStock(db: Db, onProgress: (done: number) => void): AsyncGenerator<Discrepancy, void> {
-  const found = await compareStock(db, onProgress);
-  if (found.length === 0) return;
-  const again = await compareStock(db, onProgress);
-  const before = new Set(found.map(({ key }) => key));
-  yield* again.filter(({ key }) => before.has(key));
-}
-
-async function compareStock(db: Db, onProgress: (done: number) => void): Promise<readonly Discrepancy[]> {
-  const found: Discrepancy[] = [];
-  const session = db.client.startSession({ snapshot: true });
-  try {
-    const reserved = new Map<string, number>();
-    let read = 0;
-    for await (const movement of movements(db).find({}, { session })) {
-      for (const change of changesOf(movement)) {
-        reserved.set(change.sku, (reserved.get(change.sku) ?? 0) + change.reserved);
-      }
-      read += 1;
-      if (read % 1_000 === 0) onProgress(read);
-    }
-    for await (const { sku, reserved: is } of stock(db).find({}, { session }).sort({ _id: 1 })) {
-      const wanted = reserved.get(sku) ?? 0;
-      reserved.delete(sku);
-      if (is !== wanted) found.push(wrongReservation(sku, is, wanted));
-    }
-    for (const [sku, wanted] of reserved) if (wanted !== 0) found.push(wrongReservation(sku, 0, wanted));
-    return found;
-  } catch (error) {
-    if (!(error instanceof MongoServerError && error.code === SNAPSHOT_TOO_OLD)) throw error;
-    const detail = 'there are too many movements to read them from one snapshot';
-    const remedy = 'raise MongoDB’s minSnapshotHistoryWindowInSeconds, and verify again';
-    return [{ where: 'stock', kind: 'unanswered', detail, remedy }];
-  } finally {
-    await session.endSession();
-  }
-}
-
-function wrongReservation(sku: string, is: number, wanted: number): Discrepancy {
-  return {
-    where: 'stock',
-    kind: 'differs',
-    key: sku,
-    detail: `${is} of ${sku} are reserved, and orders hold ${wanted}`,
-    remedy: `set \`reserved\` of ${sku} to ${wanted} in the collection \`stock\`, then count it: \`npx orders stock set\``,
-  };
 }

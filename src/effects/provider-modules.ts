@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { messageOf } from '../outages/message-of.js';
 import { builtIn, type Config, ConfigError } from '../server/config.js';
-import type { InventoryModule } from './inventory/provider.js';
-import type { PaymentModule } from './payments/payments.js';
+import type { InventoryModule } from './inventory/port.js';
+import type { PaymentModule } from './payments/port.js';
 import type { Provider } from './performing.js';
 import type { Limits } from './port.js';
 

@@ -7,8 +7,8 @@ import { committed } from '../mongodb/durability.js';
 import { journal, readStored } from '../log/journal/journal.js';
 import { refusalIn } from '../log/history/refused-update.js';
 import { latestRun } from '../log/resume/last-run.js';
-import { startAgain } from '../log/resume/start-again.js';
-import { hashIn, type Message, messageId } from '../log/workflow/messages.js';
+import { startAgain, startOptionsAgain } from '../log/resume/start-again.js';
+import { type Message, messageId } from '../log/workflow/messages.js';
 import { forgetPerson, type ForgetPerson } from '../order/commands.js';
 import type { OrderEvent } from '../order/events.js';
 import { fold } from '../order/evolve.js';
@@ -85,7 +85,7 @@ async function takeOver(
   message: ForgetMessage,
 ): Promise<void> {
   if (created === undefined) return;
-  const { orderId, commandId: creation, actor: creator } = created;
+  const { orderId } = created;
   const { commandId, hash, correlationId, actor, onBehalfOf } = message;
   const previousRunId = (await latestRun(client, workflowId(orderId)))?.runId;
   const resumed: ResumedOrder = {
@@ -102,11 +102,7 @@ async function takeOver(
       messages: [{ name: forgetPerson, message }],
     },
   };
-  const options = orderLog.startOptions(withoutPerson(order), {
-    commandId: creation,
-    hash: hashIn(created) ?? '',
-    actor: creator,
-  });
+  const options = startOptionsAgain(orderLog, withoutPerson(order), created);
   await startAgain(orderLog, { client, taskQueue }, resumed, options);
 }
 

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
-import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { temporal } from '@temporalio/proto';
 import { historyEvents } from '../log/history/history-events.js';
+import { decoded } from '../log/history/runs.js';
 import { workflowId } from '../order-log.js';
 
 type Payload = temporal.api.common.v1.IPayload;
@@ -12,14 +12,16 @@ export interface KeptRun {
   readonly values: readonly unknown[];
 }
 
-/** All runs of an order that Temporal keeps: also those before it was started again. */
+/**
+ * All runs of an order that Temporal keeps. They are listed, because the runs before it was started
+ * again are not linked to the later ones.
+ */
 export async function* keptRuns(client: Client, orderId: string): AsyncGenerator<KeptRun, void> {
   const id = workflowId(orderId);
   for await (const { runId } of client.workflow.list({ query: `WorkflowId = ${JSON.stringify(id)}` })) {
     const values: unknown[] = [];
     for await (const event of historyEvents(client, { workflowId: id, runId })) {
-      const payloads = payloadsIn(event);
-      values.push(...(await decodeArrayFromPayloads(client.options.loadedDataConverter, payloads)));
+      values.push(...(await decoded(client, payloadsIn(event))));
     }
     yield { runId, values };
   }

@@ -6,7 +6,7 @@ export function forgetWorkflowId(customerId: string, taskQueue: string): string 
   return `forget-${customerId}@${taskQueue}`;
 }
 
-/** A request to forget a person: what starts the workflow. It names nobody, because it stays. */
+/** A request to forget a person: what starts the workflow. It has no personal value, because it stays. */
 export interface Forgetting {
   /** of this forgetting; it follows from the command */
   readonly id: string;
@@ -26,7 +26,7 @@ export interface Forgetting {
   /** ISO-8601 UTC */
   readonly requestedAt: string;
   /**
-   * how long a process may go on to use a key that was taken out of use, until its last order has
+   * how long a process may continue to use a key that was taken out of use, until its last order has
    * started
    */
   readonly keyInUseMs: number;

@@ -12,7 +12,8 @@ import { views } from '../views/views.js';
 import type { CheckedPlace, NotReached } from './certificate.js';
 import { holdsPersonUnder, ordersOf, type Stores } from './customer-orders.js';
 import { keptRuns } from './histories.js';
-import { addPersons, noPersons, type Persons } from './persons-in.js';
+import { addPersons, noPersons } from './persons-in.js';
+import { Tally } from './tally.js';
 
 /** What was found in all places. */
 export interface Inspection {
@@ -36,13 +37,36 @@ interface Asked {
  *
  * @throws Error if a view has not followed yet, or a key is still there: call it again
  */
-export async function inspectPlaces({
-  stores,
-  keyStore,
-  customerId,
-  keys,
-  heartbeat,
-}: Asked): Promise<Inspection> {
+export async function inspectPlaces(asked: Asked): Promise<Inspection> {
+  const { stores, keyStore, customerId, keys, heartbeat } = asked;
+  const { db } = stores;
+  const logs = await inspectLogs(asked);
+  const { orderIds } = logs;
+  const places: readonly CheckedPlace[] = [
+    await keyStorePlace(keyStore, keys),
+    historiesPlace(logs),
+    journalPlace(logs),
+    feedPlace,
+    setAsidePlace(logs),
+    await orderViewPlace(db, customerId),
+    await viewsPlace(db, [customerId, ...orderIds], heartbeat),
+    cachesPlace,
+    await webhooksPlace(db, orderIds),
+  ];
+  return { orders: orderIds.length, places, notReached: notReached(logs) };
+}
+
+/** What the copies of the forgotten orders' logs have of the person. */
+interface Logs {
+  readonly orderIds: readonly string[];
+  /** number of runs that Temporal keeps of them */
+  readonly runs: number;
+  readonly histories: Tally;
+  readonly journals: Tally;
+  readonly aside: Tally;
+}
+
+async function inspectLogs({ stores, keyStore, customerId, keys, heartbeat }: Asked): Promise<Logs> {
   const { client, db } = stores;
   const histories = new Tally(keyStore);
   const journals = new Tally(keyStore);
@@ -64,120 +88,92 @@ export async function inspectPlaces({
       for (const value of values) await histories.add(orderId, value);
     }
   }
-  const destroyed = await assertDestroyed(keyStore, keys);
-  const forgotten = { 'customer.id': customerId, 'state.forgotten': { $exists: true } };
-  const viewed = await orders(db).countDocuments(forgotten, committed);
-  const delivered = await forgetAnswers(db, orderIds);
-  const built = await inspectBuilds(db, [customerId, ...orderIds], heartbeat);
-  const places: readonly CheckedPlace[] = [
-    {
-      place: 'key store',
-      finding: 'the keys are destroyed: their rows have no key material',
-      checked: 'each key was asked for',
-      count: destroyed,
-    },
-    {
-      place: 'Temporal histories',
-      finding: histories.finding(),
-      checked: `every payload of all ${runs} kept runs of the orders was decoded`,
-      count: histories.looked,
-    },
-    {
-      place: 'journal',
-      finding: journals.finding(),
-      checked: 'every event of the orders was read',
-      count: journals.looked,
-    },
-    {
-      place: 'feed and event streams',
-      finding:
-        'they have no copy: they read the journal; a topic of Kafka has events as the feed does, sealed under the destroyed keys',
-      checked: 'by construction',
-      count: 0,
-    },
-    {
-      place: 'events set aside by a resumption',
-      finding: aside.finding(),
-      checked: 'every event of the orders was read',
-      count: aside.looked,
-    },
-    {
-      place: 'view orders, with its search words',
-      finding: 'the orders show forgotten in the place of each personal value',
-      checked: 'the document of each order was read',
-      count: viewed,
-    },
-    {
-      place: 'views across orders, with their kept builds',
-      finding:
-        built.dropped === 0
-          ? 'no document has a personal value in plain text'
-          : `no document has a personal value in plain text; ${built.dropped} kept builds that had one were dropped`,
-      checked: 'the documents of the customer and of the orders were read in every build',
-      count: built.looked,
-    },
-    {
-      place: 'caches of the API',
-      finding:
-        'they have documents of the view orders, and follow it; an opened value is kept for a minute at most, and shown only while its key is known',
-      checked: 'by construction',
-      count: 0,
-    },
-    {
-      place: 'webhook deliveries',
-      finding: 'what receivers have answered was removed; values were sent sealed, and no body is kept',
-      checked: 'every attempt and every waiting delivery of the orders was updated',
-      count: delivered,
-    },
-  ];
-  return { orders: orderIds.length, places, notReached: notReached({ histories, journals, aside }) };
+  return { orderIds, runs, histories, journals, aside };
 }
 
-/** The personal values that one place has. */
-class Tally {
-  looked = 0;
-  private unreadable = 0;
-  /** ids of orders that have values in plain text */
-  readonly plain = new Set<string>();
-  /** ids of orders that have values under a key that is not destroyed */
-  readonly readable = new Set<string>();
-  private readonly keyStore: KeyStore;
-  private readonly isDestroyed = new Map<string, boolean>();
-
-  constructor(keyStore: KeyStore) {
-    this.keyStore = keyStore;
-  }
-
-  async add(orderId: string, value: unknown): Promise<void> {
-    const found: Persons = noPersons();
-    addPersons(found, value);
-    this.looked += 1;
-    if (found.plain > 0) this.plain.add(orderId);
-    for (const [keyId, count] of found.sealed) {
-      if (await this.isGone(keyId)) this.unreadable += count;
-      else this.readable.add(orderId);
-    }
-  }
-
-  private async isGone(keyId: string): Promise<boolean> {
-    const known = this.isDestroyed.get(keyId);
-    if (known !== undefined) return known;
-    const isGone = typeof (await this.keyStore.opening(keyId)) === 'string';
-    this.isDestroyed.set(keyId, isGone);
-    return isGone;
-  }
-
-  finding(): string {
-    const sealed = `${this.unreadable} values are sealed under destroyed keys`;
-    const plain = this.plain.size === 0 ? '' : `; ${this.plain.size} orders have values in plain text`;
-    return `${sealed}${plain}`;
-  }
-}
-
-async function assertDestroyed(keyStore: KeyStore, keys: readonly string[]): Promise<number> {
+async function keyStorePlace(keyStore: KeyStore, keys: readonly string[]): Promise<CheckedPlace> {
   for (const keyId of keys)
     if ((await keyStore.opening(keyId)) !== 'destroyed') throw new Error(`the key ${keyId} is not destroyed`);
-  return keys.length;
+  return {
+    place: 'key store',
+    finding: 'the keys are destroyed: their rows have no key material',
+    checked: 'each key was asked for',
+    count: keys.length,
+  };
+}
+
+function historiesPlace({ histories, runs }: Logs): CheckedPlace {
+  return {
+    place: 'Temporal histories',
+    finding: histories.finding(),
+    checked: `every payload of all ${runs} kept runs of the orders was decoded`,
+    count: histories.looked,
+  };
+}
+
+function journalPlace({ journals }: Logs): CheckedPlace {
+  return {
+    place: 'journal',
+    finding: journals.finding(),
+    checked: 'every event of the orders was read',
+    count: journals.looked,
+  };
+}
+
+const feedPlace: CheckedPlace = {
+  place: 'feed and event streams',
+  finding:
+    'they have no copy: they read the journal; a topic of Kafka has events as the feed does, sealed under the destroyed keys',
+  checked: 'by construction',
+  count: 0,
+};
+
+function setAsidePlace({ aside }: Logs): CheckedPlace {
+  return {
+    place: 'events set aside by a resumption',
+    finding: aside.finding(),
+    checked: 'every event of the orders was read',
+    count: aside.looked,
+  };
+}
+
+async function orderViewPlace(db: Db, customerId: string): Promise<CheckedPlace> {
+  const forgotten = { 'customer.id': customerId, 'state.forgotten': { $exists: true } };
+  return {
+    place: 'view orders, with its search words',
+    finding: 'the orders show forgotten in the place of each personal value',
+    checked: 'the document of each order was read',
+    count: await orders(db).countDocuments(forgotten, committed),
+  };
+}
+
+async function viewsPlace(db: Db, ids: readonly string[], heartbeat: () => void): Promise<CheckedPlace> {
+  const { looked, dropped } = await inspectBuilds(db, ids, heartbeat);
+  const clean = 'no document has a personal value in plain text';
+  return {
+    place: 'views across orders, with their kept builds',
+    finding: dropped === 0 ? clean : `${clean}; ${dropped} kept builds that had one were dropped`,
+    checked: 'the documents of the customer and of the orders were read in every build',
+    count: looked,
+  };
+}
+
+const cachesPlace: CheckedPlace = {
+  place: 'caches of the API',
+  finding:
+    'they have documents of the view orders, and follow it; an opened value is kept for a minute at most, and shown only while its key is known',
+  checked: 'by construction',
+  count: 0,
+};
+
+/** Removes what receivers have answered. */
+async function webhooksPlace(db: Db, orderIds: readonly string[]): Promise<CheckedPlace> {
+  return {
+    place: 'webhook deliveries',
+    finding: 'what receivers have answered was removed; values were sent sealed, and no body is kept',
+    checked: 'every attempt and every waiting delivery of the orders was updated',
+    count: await forgetAnswers(db, orderIds),
+  };
 }
 
 /**
@@ -221,10 +217,8 @@ async function inspectBuilds(
 
 const idsAtATime = 500;
 
-function notReached(
-  tallies: Readonly<Record<'histories' | 'journals' | 'aside', Tally>>,
-): readonly NotReached[] {
-  const all = Object.values(tallies);
+function notReached({ histories, journals, aside }: Logs): readonly NotReached[] {
+  const all = [histories, journals, aside];
   const plain = new Set(all.flatMap((tally) => [...tally.plain]));
   const readable = new Set(all.flatMap((tally) => [...tally.readable]));
   return [

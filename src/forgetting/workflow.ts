@@ -24,7 +24,7 @@ const LONGEST_PAUSE_MS = 5 * 60_000;
  * orders looked at again. So no order that has just been created is sealed under a key that will be
  * destroyed: it is seen here, or has another key.
  */
-export async function forgetPerson(forgetting: Forgetting): Promise<void> {
+export async function forgetPersonWorkflow(forgetting: Forgetting): Promise<void> {
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     const keys = await keysWhenFinished(forgetting);
     if (keys !== undefined) {
@@ -35,7 +35,7 @@ export async function forgetPerson(forgetting: Forgetting): Promise<void> {
     }
     if (!forgetting.whenFinished) return;
     await sleep(pauseMs);
-    if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof forgetPerson>(forgetting);
+    if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof forgetPersonWorkflow>(forgetting);
   }
 }
 

@@ -1,13 +1,12 @@
+import type { Deadline as AnyDeadline } from '../log/entity.js';
 import type { EventDraft } from './events.js';
 import { unmatchedAt, unmatchedDraft, waitingFacts } from './facts.js';
 import { type Authorization, type Order, dueAt, isReadyToClose, owes } from './order.js';
 import { isNeeded } from './pending-effects.js';
 
 /** A time at which the order changes without a command. */
-export interface Deadline {
+export interface Deadline extends AnyDeadline {
   readonly name: 'payment-deadline' | 'authorization-expiry' | 'return-window' | 'fact-unmatched';
-  /** ISO-8601 UTC */
-  readonly at: string;
 }
 
 /** The earliest deadline; `undefined` if there is none. */

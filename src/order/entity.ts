@@ -68,6 +68,7 @@ export const orders: Entity<Order, EventDraft, Effect> = {
   cancel: (order) => ({
     type: 'CancelOrder',
     data: { reason: 'cancellation requested in Temporal' },
+    // Under rules 1, the ids of commands did not name their issuers.
     hasIssuer: followsRules(order, 2),
   }),
 

@@ -106,8 +106,8 @@ export interface EventData {
    */
   OrderResumed: { readonly reason: string; readonly previousRunId?: string };
   /**
-   * The keys of the order's customer are destroyed: nobody can open what was sealed under them. It
-   * must not name the person: it stays.
+   * The keys of the order's customer are destroyed, so what was sealed under them cannot be opened.
+   * This event stays, so it must not name the person.
    */
   PersonForgotten: {
     readonly customerId: string;

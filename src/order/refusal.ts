@@ -1,15 +1,10 @@
-import type { Refusal } from '../log/entity.js';
+import type { Decision as DecisionOf, Refusal, Refused } from '../log/entity.js';
 import type { EventDraft } from './events.js';
 
 export type { Refusal } from '../log/entity.js';
 
-export type Decision = { readonly events: readonly EventDraft[] } | { readonly refusal: Refusal };
+export type Decision = DecisionOf<EventDraft>;
 
-export function refuse(
-  kind: Refusal['kind'],
-  code: string,
-  message: string,
-  pointer?: string,
-): { refusal: Refusal } {
+export function refuse(kind: Refusal['kind'], code: string, message: string, pointer?: string): Refused {
   return { refusal: { kind, code, message, ...(pointer === undefined ? {} : { pointer }) } };
 }

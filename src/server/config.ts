@@ -33,6 +33,8 @@ export interface Config {
     readonly maxStreams: number;
     /** port of operations, which are then served there only; 0 for any free port */
     readonly opsPort?: number;
+    /** port of the liveness that a thread of its own answers; 0 for any free port */
+    readonly healthPort?: number;
   };
   /** Whose requests are taken. */
   readonly edge: {
@@ -224,6 +226,9 @@ export function readConfig(env: Env): Config {
   const opsPort = value(env, 'OPS_PORT') === undefined ? undefined : port(env, 'OPS_PORT', 0);
   if (opsPort !== undefined && opsPort !== 0 && opsPort === httpPort)
     throw bad('OPS_PORT', String(opsPort), 'another port than HTTP_PORT');
+  const healthPort = value(env, 'HEALTH_PORT') === undefined ? undefined : port(env, 'HEALTH_PORT', 0);
+  if (healthPort !== undefined && healthPort !== 0 && [httpPort, opsPort].includes(healthPort))
+    throw bad('HEALTH_PORT', String(healthPort), 'another port than HTTP_PORT and OPS_PORT');
   const perMinute = readRateLimit(env, auth.isOn);
   const secrets = (name: keyof typeof SANDBOX_SECRETS, neededBy: Role): Secrets =>
     readSecrets(env, name, sandbox || !roles.has(neededBy));
@@ -235,6 +240,7 @@ export function readConfig(env: Env): Config {
       port: httpPort,
       maxStreams: integer(env, 'MAX_STREAMS', 200, 1, 100_000),
       ...(opsPort !== undefined && { opsPort }),
+      ...(healthPort !== undefined && { healthPort }),
     },
     edge: {
       hosts: list(env, 'ALLOWED_HOSTS', isHostName, 'host names without ports').map((name) =>
@@ -464,8 +470,13 @@ function readKafka(env: Env, roles: ReadonlySet<Role>): Config['kafka'] {
   }
   const topic = topicIn(env, 'KAFKA_TOPIC', 'orders.events');
   const commandsTopic = topicIn(env, 'KAFKA_COMMANDS_TOPIC', 'orders.commands');
-  if (topic === commandsTopic)
-    throw new ConfigError(`KAFKA_TOPIC and KAFKA_COMMANDS_TOPIC are both ${topic}: give each a topic.`);
+  // As `topicsOf` derives them.
+  const taken = [commandsTopic, `${commandsTopic}.refused`];
+  const shared = [topic, `${topic}.checkpoints`].find((name) => taken.includes(name));
+  if (shared !== undefined)
+    throw new ConfigError(
+      `KAFKA_TOPIC=${topic} and KAFKA_COMMANDS_TOPIC=${commandsTopic} both need the topic ${shared}: give each its own. The first also needs ${topic}.checkpoints, the second ${commandsTopic}.refused.`,
+    );
   const partitions = integer(env, 'KAFKA_PARTITIONS', 6, 1, 1_000);
   const sasl = readSasl(env);
   const tls = readTls(env, 'KAFKA', sasl !== undefined);

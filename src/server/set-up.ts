@@ -31,7 +31,7 @@ export interface SetUpOptions {
   /** Each creates the missing indexes of one view or ledger. */
   readonly indexes: readonly ((db: Db) => Promise<unknown>)[];
   /** Compares both servers, after each is set up. */
-  readonly recognize: (stores: {
+  readonly checkDatabaseIdentity: (stores: {
     readonly client: Client;
     readonly db: Db;
     readonly taskQueue: string;
@@ -50,7 +50,7 @@ export async function setUp({
   mongo,
   logger,
   indexes,
-  recognize,
+  checkDatabaseIdentity,
   abort,
 }: SetUpOptions): Promise<void> {
   const { namespace, taskQueue } = config.temporal;
@@ -86,7 +86,7 @@ export async function setUp({
     ),
   ]);
   const client = new Client({ connection: temporal, namespace });
-  await untilDone('The stock', () => recognize({ client, db: mongo.db, taskQueue }));
+  await untilDone('The stock', () => checkDatabaseIdentity({ client, db: mongo.db, taskQueue }));
   await untilDone('The age of backups', async () => logger.info(await oldestBackup(temporal, namespace)));
 }
 

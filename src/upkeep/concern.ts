@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { endpointViews, isEnabled } from '../delivery/endpoints.js';
-import { deliveringWebhooks } from '../delivery/webhooks.js';
+import { deliveringWebhooks } from '../delivery/deliver-webhooks.js';
 import { unheldInWords, unheldTasks } from '../log/feed/leases.js';
 import { projecting, sequencing } from '../log/feed/leased-tasks.js';
 import { answering } from '../mongodb/durability.js';
@@ -34,5 +34,5 @@ export async function scheduleConcern(deployment: Deployment): Promise<string | 
   if (state === 'running' || state === 'unknown') return undefined;
   if (state === 'gone')
     return 'its schedule is gone: a process of the role feed makes it again within seconds';
-  return `its schedule is paused${state.pausedFor === '' ? '' : ` (${state.pausedFor})`}: it goes on when a person unpauses it in Temporal`;
+  return `its schedule is paused${state.pausedFor === '' ? '' : ` (${state.pausedFor})`}: it continues when a person unpauses it in Temporal`;
 }

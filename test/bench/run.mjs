@@ -42,7 +42,7 @@ JSON object. Memory and times of start are of this machine: run it while nothing
   stream.memory      memory while a slow reader streams      the bytes it was sent
   worker.memory      memory of 1,000 open orders             the no-op workflow
   orders.memory      memory after 1,000 completed orders     the no-op worker and client
-  idle               CPU and commands while nobody uses it   none
+  idle               actions, commands and CPU while unused  none
   overload           ten times the load it can serve         its best with the same clients and CPU hog
   start.ready        a second npm start                      the two servers alone
 `;

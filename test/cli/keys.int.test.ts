@@ -1,17 +1,43 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { openKnownKeys } from '../../src/access/known-keys.js';
+import { keyRows } from '../../src/access/persons/key-rows.js';
+import {
+  type MasterKeys,
+  newMasterKey,
+  readMasterKeys,
+  unwrap,
+  wrap,
+} from '../../src/access/persons/master-keys.js';
 import { type Database, openDatabase } from '../support/database.js';
 import { shared } from '../support/servers.js';
 import { runWithoutTemporal } from './without-temporal.js';
 
+const folder = mkdtempSync(join(tmpdir(), 'orders-keys-'));
 let database: Database;
 beforeAll(async () => {
   database = await openDatabase();
 });
-afterAll(() => database.close());
+afterAll(async () => {
+  await database.close();
+  rmSync(folder, { recursive: true });
+});
 
-async function orders(line: string, MONGODB_URI = shared.mongodbUri) {
-  return await runWithoutTemporal(line, { MONGODB_URI, MONGODB_DB: database.db.databaseName });
+function variables(MONGODB_URI = shared.mongodbUri) {
+  return { MONGODB_URI, MONGODB_DB: database.db.databaseName };
+}
+
+function mastersOf(line: string): MasterKeys {
+  const keys = readMasterKeys(line);
+  if (keys === undefined) throw new Error('no keys');
+  return keys;
+}
+
+async function orders(line: string, mongodbUri?: string) {
+  return await runWithoutTemporal(line, variables(mongodbUri));
 }
 
 test('a key is created, used, listed without its secret, and revoked', async () => {
@@ -46,6 +72,24 @@ test.each([
   const refused = await orders(line);
   expect(refused.exitCode).toBe(exitCode);
   expect(refused.err).toContain(said);
+});
+
+test('the keys of customers are wrapped anew when the master key is replaced', async () => {
+  const file = join(folder, 'master.key');
+  const rewrap = async (...masters: readonly string[]) => {
+    writeFileSync(file, masters.join('\n'));
+    return await runWithoutTemporal('keys rewrap --json', { ...variables(), MASTER_KEY_FILE: file });
+  };
+  const [old, fresh] = [newMasterKey(), newMasterKey()];
+  const rows = keyRows(database.db.client.db(`${database.db.databaseName}_keys`));
+  const key = randomBytes(32);
+  await rows.insertOne({ _id: 'k-1', customerId: 'c-1', wrapped: wrap(mastersOf(old), 'k-1', key) });
+  const lacking = { exitCode: 5, err: expect.stringContaining('MASTER_KEY_FILE lacks the master key') };
+  expect(await rewrap(fresh)).toMatchObject(lacking);
+  expect(JSON.parse((await rewrap(fresh, old)).out)).toEqual({ rewrapped: 1 });
+  expect(JSON.parse((await rewrap(fresh)).out)).toEqual({ rewrapped: 0 });
+  const { wrapped = '' } = (await rows.findOne({ _id: 'k-1' })) ?? {};
+  expect(unwrap(mastersOf(fresh), 'k-1', wrapped)).toEqual(key);
 });
 
 test('without MongoDB it says so', async () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Consumer, kGetApi, stringSerializers } from '@platformatic/kafka';
+import { Consumer, kListApis } from '@platformatic/kafka';
 import type { Db } from 'mongodb';
 import type { Gateway } from '../../src/api/commands/gateway.js';
 import { refusalRows } from '../../src/api/commands/kafka/refusal-rows.js';
@@ -8,11 +8,12 @@ import { takeCommands } from '../../src/api/commands/kafka/taking.js';
 import { hangingPartitions, wasCommitted } from '../../src/delivery/kafka/checkpoint.js';
 import { clientOptions, ensureTopics } from '../../src/delivery/kafka/connection.js';
 import { publishFeed } from '../../src/delivery/kafka/publishing.js';
+import { encoded } from '../../src/delivery/kafka/records.js';
 import { kafkaRows, noteDone, noteFailed, notePlace } from '../../src/delivery/kafka/rows.js';
 import { openSession } from '../../src/delivery/kafka/session.js';
 import { type KafkaSettings, topicsOf } from '../../src/delivery/kafka/settings.js';
 import { TransactionalProducer } from '../../src/delivery/kafka/transactional-producer.js';
-import { subscriptionsStatus } from '../../src/delivery/subscriptions.js';
+import { subscriptionsStatus } from '../../src/delivery/subscription-status.js';
 import { feedHead } from '../../src/log/feed/feed.js';
 import { beginGeneration } from '../../src/log/feed/generations.js';
 import { eventOf, journal } from '../../src/log/journal/journal.js';
@@ -149,12 +150,11 @@ test('failures last until something is published, or nothing is left to publish'
 });
 
 test('a transaction asks for no right to the whole cluster', async () => {
-  const producer = new TransactionalProducer({
-    ...clientOptions(settingsOf(broker)),
-    serializers: stringSerializers,
-  });
+  const producer = new TransactionalProducer(clientOptions(settingsOf(broker)));
   const version = await new Promise((resolve) => {
-    producer[kGetApi]('AddPartitionsToTxn', (_error, asked) => resolve(asked?.version));
+    producer[kListApis]((_error, apis) =>
+      resolve(apis?.find(({ name }) => name === 'AddPartitionsToTxn')?.maxVersion),
+    );
   });
   await producer.close();
   expect(version).toBe(3);
@@ -163,7 +163,7 @@ test('a transaction asks for no right to the whole cluster', async () => {
 test('a session that another one has replaced can publish nothing', async () => {
   const settings = settingsOf(broker, 'fenced');
   const first = await openSession({ settings });
-  const record = (key: string) => ({ topic: 'fenced.events', key, value: '{}' });
+  const record = (key: string) => encoded({ topic: 'fenced.events', key, value: '{}' });
   await first.publish([record('a')], { generation: 1, position: 1 });
   const second = await openSession({ settings });
   expect(second.checkpoint).toMatchObject({ generation: 1, position: 1 });
@@ -179,21 +179,21 @@ test('a session that another one has replaced can publish nothing', async () => 
 test('a transaction that hangs was committed if its records are up to the last checkpoint', async () => {
   const settings = settingsOf(broker, 'hanging');
   const topics = topicsOf(settings);
-  const recordAt = (position: number, generation = 1) => ({
-    topic: topics.events,
-    key: 'order',
-    value: '{}',
-    headers: new Map([
-      ['ce_generation', String(generation)],
-      ['ce_sequence', String(position)],
-    ]),
-  });
+  const recordAt = (position: number, generation = 1) =>
+    encoded({
+      topic: topics.events,
+      key: 'order',
+      value: '{}',
+      headers: [
+        ['ce_generation', String(generation)],
+        ['ce_sequence', String(position)],
+      ],
+    });
   const session = await openSession({ settings });
   await session.publish([recordAt(1), recordAt(2)], { generation: 1, position: 2 });
   await session.close();
   const producer = new TransactionalProducer({
     ...clientOptions(settings),
-    serializers: stringSerializers,
     idempotent: true,
     transactionalId: 'another',
   });
@@ -223,7 +223,7 @@ test('a transaction that hangs was committed if its records are up to the last c
 test('a session ends before the commit when its topic was deleted and made again', async () => {
   const settings = settingsOf(broker, 'again');
   const [{ events: topic }, place] = [topicsOf(settings), { generation: 1, position: 1 }];
-  const record = { topic, key: 'a', value: '{}' };
+  const record = encoded({ topic, key: 'a', value: '{}' });
   const session = await openSession({ settings });
   await session.publish([record], place);
   await deleteTopic(settings, topic);
@@ -256,7 +256,7 @@ test('an event that is larger than a broker’s default is published', async () 
   const settings = settingsOf(broker, 'large');
   const session = await openSession({ settings });
   const { events: topic } = topicsOf(settings);
-  const record = { topic, key: 'a', value: 'x'.repeat(3_000_000) };
+  const record = encoded({ topic, key: 'a', value: 'x'.repeat(3_000_000) });
   await session.publish([record], { generation: 1, position: 1 });
   await session.close();
   await until(async () => expect(await readTopic(settings, topic)).toHaveLength(1));

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { backOffMs } from '../../src/concurrency/back-off.js';
 import { cloudEventType } from '../../src/delivery/cloud-events.js';
 import {
   DOWN_AFTER,
@@ -10,7 +11,6 @@ import {
   isGivenUp,
   isResting,
   patience,
-  retryInMs,
   succeeded,
 } from '../../src/delivery/health.js';
 import { isPublic, refusePrivate } from '../../src/delivery/public-addresses.js';
@@ -133,7 +133,7 @@ test('Retry-After is seconds or a date, and an hour at most', () => {
 
 test('failures are waited out for longer and longer, and an endpoint that is down rests', () => {
   const now = Date.parse('2026-01-01T00:00:00Z');
-  expect([1, 2, 3, 30].map((attempts) => retryInMs(attempts, patience))).toEqual([
+  expect([1, 2, 3, 30].map((attempts) => backOffMs(attempts, patience))).toEqual([
     5_000, 10_000, 20_000, 3_600_000,
   ]);
   let health = failed(healthy, now, patience);

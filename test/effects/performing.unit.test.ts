@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { outcomeIn } from '../../src/effects/answers.js';
-import type { PaymentProvider } from '../../src/effects/payments/payments.js';
+import type { PaymentProvider } from '../../src/effects/payments/port.js';
 import { OutcomeUnknown, performPayments } from '../../src/effects/performing.js';
 import type { EffectType } from '../../src/order/effects.js';
 

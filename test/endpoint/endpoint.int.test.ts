@@ -168,7 +168,12 @@ test('its feed, its proof, its view and its journal are its own', async () => {
   const report = await reconcile(endpointLog, deps, { runId: randomUUID() }, () => undefined);
   expect(report).toMatchObject({ orders: 3, repaired: 1, found: 0 });
   await journal(endpointLog, db).deleteMany({ orderId: one });
-  const restoring = { ...rebuilding, ...deps, recognize: async () => undefined, rebuildId: 'r-2' };
+  const restoring = {
+    ...rebuilding,
+    ...deps,
+    checkDatabaseIdentity: async () => undefined,
+    rebuildId: 'r-2',
+  };
   expect(await rebuildJournal(endpointLog, restoring)).toBe(true);
   await until(async () => expect(await journal(endpointLog, db).countDocuments()).toBe(events));
   const { discrepancies } = await proof();

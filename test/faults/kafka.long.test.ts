@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { stringSerializers } from '@platformatic/kafka';
 import { openAll } from '../../src/access/persons/opening.js';
 import { clientOptions, closeClient } from '../../src/delivery/kafka/connection.js';
+import { encoded } from '../../src/delivery/kafka/records.js';
 import { openSession } from '../../src/delivery/kafka/session.js';
 import { TransactionalProducer } from '../../src/delivery/kafka/transactional-producer.js';
 import { feedHead } from '../../src/log/feed/feed.js';
@@ -103,17 +103,16 @@ test('a process that dies between sending and the commit leaves nothing that is 
   // It never says how its transaction ends.
   const dying = new TransactionalProducer({
     ...clientOptions(settings()),
-    serializers: stringSerializers,
     idempotent: true,
     transactionalId: topic,
   });
   const transaction = await dying.beginTransaction({ producerId: -1n, producerEpoch: -1 });
-  const checkpoint = {
+  const checkpoint = encoded({
     topic: `${topic}.checkpoints`,
     key: topic,
     value: JSON.stringify({ ...place, topicId }),
-  };
-  await transaction.send({ messages: [{ topic, key: 'half', value: '{}' }, checkpoint] });
+  });
+  await transaction.send({ messages: [encoded({ topic, key: 'half', value: '{}' }), checkpoint] });
   expect(await sentTo(settings(), topic)).toBe(1n);
   await broker.kill();
   await closeClient(dying);
@@ -121,7 +120,7 @@ test('a process that dies between sending and the commit leaves nothing that is 
   expect(await readTopic(settings(), topic)).toHaveLength(0);
   const next = await openSession({ settings: settings() });
   expect(next.checkpoint).toMatchObject({ position: 0 });
-  await next.publish([{ topic, key: 'whole', value: '{}' }], place);
+  await next.publish([encoded({ topic, key: 'whole', value: '{}' })], place);
   await next.close();
   await until(async () => {
     const keys = (await readTopic(settings(), topic)).map(({ key }) => String(key));

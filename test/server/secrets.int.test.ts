@@ -51,43 +51,6 @@ const variables = {
   CARRIERS_WEBHOOK_SECRET_FILE: fileWith('carriers', WEBHOOK),
 };
 
-describe('a secret may come from a file', () => {
-  test('of its own variable', () => {
-    const config = readConfig({
-      MONGODB_URI_FILE: fileWith('uri', URI),
-      TEMPORAL_API_KEY_FILE: fileWith('key', API_KEY),
-      CURSOR_SECRET_FILE: fileWith('cursors', `${CURSOR}\nan older cursor secret`),
-      KEYS_MONGODB_URI_FILE: fileWith('keys', 'mongodb://keys.example/?replicaSet=keys'),
-      PAYMENTS_WEBHOOK_SECRET_FILE: fileWith('payments', WEBHOOK),
-      CARRIERS_WEBHOOK_SECRET_FILE: fileWith('carriers', WEBHOOK),
-      KAFKA_BROKERS: 'kafka.example:9093',
-      KAFKA_USERNAME: 'orders',
-      KAFKA_PASSWORD_FILE: fileWith('kafka', PASSWORD),
-    });
-    expect(config.mongodb.uri).toBe(URI);
-    expect(config.embedded.mongodb).toBeUndefined();
-    expect(config.temporal).toMatchObject({ apiKey: API_KEY, tls: {} });
-    expect(config.secrets).toMatchObject({
-      cursor: [CURSOR, 'an older cursor secret'],
-      paymentsWebhook: [WEBHOOK],
-      carriersWebhook: [WEBHOOK],
-    });
-    expect(config.keys.uri).toBe('mongodb://keys.example/?replicaSet=keys');
-    expect(config.kafka?.sasl?.password).toBe(PASSWORD);
-  });
-
-  test('and not from two places, from none, or from one that has nothing', () => {
-    const path = fileWith('empty', '');
-    expect(() => readConfig({ MONGODB_URI: URI, MONGODB_URI_FILE: path })).toThrow(
-      'MONGODB_URI and MONGODB_URI_FILE are both set: unset one of them.',
-    );
-    expect(() => readConfig({ MONGODB_URI_FILE: path })).toThrow(/^MONGODB_URI_FILE names an empty file/);
-    expect(() => readConfig({ MONGODB_URI_FILE: '/no/such' })).toThrow(
-      'MONGODB_URI_FILE=/no/such cannot be used: expected the path of a file that can be read.',
-    );
-  });
-});
-
 describe('no output shows a secret:', () => {
   test.each([
     `mongo://ada:${PASSWORD}@${NOWHERE}/`,

@@ -7,6 +7,8 @@ import { assertNoPersons, personsIn } from './persons.js';
 export interface RoleProcess {
   /** `http://host:port`; empty if it serves no HTTP */
   readonly address: string;
+  /** the URL of the liveness that it answers at `HEALTH_PORT`; empty without one */
+  readonly health: string;
   readonly pid: number;
   isRunning(): boolean;
   /** Suspends the process until `thaw`. Its connections stay open. */
@@ -60,6 +62,7 @@ export async function startRoleProcess(env: Readonly<Record<string, string>>): P
   }
   return {
     address: /API +(http:\S+)/.exec(output)?.[1] ?? '',
+    health: /Health +(http:\S+)/.exec(output)?.[1] ?? '',
     pid: child.pid ?? 0,
     isRunning,
     freeze: () => child.kill('SIGSTOP'),

@@ -25,6 +25,8 @@ import type { Sealing } from './sealed-send.js';
 /** How many times longer to wait for the answer to a start. */
 const START_TIMES = 2;
 
+export type Creation = ReturnType<typeof createCreation>;
+
 /** Decides new orders, and starts their workflows. */
 export function createCreation(context: GatewayContext, { sealingKeyOf, keyNamed, furtherKeys }: Sealing) {
   const {

@@ -22,7 +22,7 @@ import { messageWith } from './message.js';
 
 type Types = keyof EndpointCommands;
 
-/** Sends commands to the workflows of endpoints. Whatever is not done is thrown as a problem. */
+/** Sends commands to the workflows of endpoints. A refusal is thrown as a problem. */
 export interface EndpointGateway {
   /**
    * @param body what the client sent: the same key with another one is refused
@@ -32,18 +32,19 @@ export interface EndpointGateway {
     data: EndpointCommands['CreateEndpoint'],
     body: object,
     meta: CommandMeta,
-  ): Promise<Told>;
+  ): Promise<EndpointResult>;
   execute<T extends Exclude<Types, 'CreateEndpoint'>>(
     endpointId: string,
     type: T,
     data: EndpointCommands[T],
     meta: CommandMeta,
-  ): Promise<Told>;
+  ): Promise<EndpointResult>;
   /** The endpoint by its workflow; undefined if there is none. */
   read(endpointId: string): Promise<Endpoint | undefined>;
 }
 
-export interface Told {
+/** The endpoint after a command. */
+export interface EndpointResult {
   readonly endpoint: Endpoint;
   readonly replayed: boolean;
 }

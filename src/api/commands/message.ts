@@ -34,3 +34,12 @@ export function messageTo<D>(
 ): Message<D> {
   return messageWith(data, hashOf({ type, orderId, data }), meta);
 }
+
+/** The ids of the message that `messageWith` makes. */
+export function idsOf({
+  issuer,
+  key,
+  correlationId,
+}: CommandMeta): Pick<Message, 'commandId' | 'correlationId'> {
+  return { commandId: commandIdOf(issuer, key), correlationId };
+}

@@ -15,7 +15,7 @@ export interface Preview {
   readonly effects: readonly ShownEffect[];
   /** `after`: with the events, and before any effect is performed */
   readonly money: { readonly before: Money; readonly after: Money };
-  /** all that would be ahead then */
+  /** that the order would have then */
   readonly deadlines: readonly UpcomingDeadline[];
   readonly allowedCommands: readonly string[];
   readonly blockedCommands: Readonly<Record<string, string>>;

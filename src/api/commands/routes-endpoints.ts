@@ -2,9 +2,9 @@ import type { FastifyReply } from 'fastify';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import type { WebhookSecrets } from '../../access/webhook-secrets.js';
-import { deliveryAnswer } from '../../delivery/deliveries.js';
+import { deliveryAnswer } from '../../delivery/delivery-log.js';
 import { privateAddressIn } from '../../delivery/public-addresses.js';
-import { forgetEndpoint, replayFrom, retryDelivery, sendTest } from '../../delivery/requests.js';
+import { forgetEndpoint, replayFrom, retryDelivery, sendTest } from '../../delivery/operator-actions.js';
 import type { Sender } from '../../delivery/sender.js';
 import type { Endpoint, EndpointSettings } from '../../endpoint/endpoint.js';
 import { feedEnd } from '../../log/feed/feed.js';
@@ -24,7 +24,7 @@ import {
 import { HttpProblem, problem } from '../problem.js';
 import { closed, Id, Time } from '../schemas.js';
 import type { Http } from '../server.js';
-import type { EndpointGateway, Told } from './endpoint-gateway.js';
+import type { EndpointGateway, EndpointResult } from './endpoint-gateway.js';
 import { derivedOrderId, hashOf } from './identity.js';
 import { metaOf } from './request.js';
 import { CommandHeaders, CreateHeaders } from './schemas.js';
@@ -56,7 +56,17 @@ const root = '/v1/webhook-endpoints';
 const one = `${root}/:endpointId`;
 
 /** Endpoints: the receivers of webhooks. */
-export function registerEndpoints(app: Http, { db, endpoints }: EndpointDeps): void {
+export function registerEndpoints(app: Http, deps: EndpointDeps): void {
+  createRoute(app, deps);
+  changeRoute(app, deps);
+  deleteRoute(app, deps);
+  rotateSecretRoute(app, deps);
+  testRoute(app, deps);
+  replayRoute(app, deps);
+  retryRoute(app, deps);
+}
+
+function createRoute(app: Http, { db, endpoints }: EndpointDeps): void {
   app.post(
     root,
     {
@@ -91,16 +101,18 @@ export function registerEndpoints(app: Http, { db, endpoints }: EndpointDeps): v
         after: { generation: generations.current.generation, position: after ?? head },
         ...(allowHttp && { allowHttp }),
       };
-      const told = await gateway.create(endpointId, data, request.body, meta);
-      headers(reply, told);
+      const result = await gateway.create(endpointId, data, request.body, meta);
+      headers(reply, result);
       return await reply
         .code(201)
         .header('location', `${root}/${endpointId}`)
         .header('cache-control', 'no-store')
-        .send({ ...endpointAnswer(told.endpoint), secret });
+        .send({ ...endpointAnswer(result.endpoint), secret });
     },
   );
+}
 
+function changeRoute(app: Http, { endpoints }: EndpointDeps): void {
   app.patch(
     one,
     {
@@ -133,13 +145,15 @@ export function registerEndpoints(app: Http, { db, endpoints }: EndpointDeps): v
         key: `${meta.key}.enabled`,
         ...(!isChanged && expectedVersion !== undefined && { expectedVersion }),
       };
-      const told = enabled
+      const result = enabled
         ? await gateway.execute(endpointId, 'EnableEndpoint', {}, ofStatus)
         : await gateway.execute(endpointId, 'DisableEndpoint', { reason: 'by request' }, ofStatus);
-      return await answered(reply, told);
+      return await answered(reply, result);
     },
   );
+}
 
+function deleteRoute(app: Http, { db, endpoints }: EndpointDeps): void {
   app.delete(
     one,
     {
@@ -155,13 +169,15 @@ export function registerEndpoints(app: Http, { db, endpoints }: EndpointDeps): v
     async (request, reply) => {
       const { endpointId } = request.params;
       const { gateway, secrets } = endpoints;
-      const told = await gateway.execute(endpointId, 'DeleteEndpoint', {}, metaOf(request));
+      const result = await gateway.execute(endpointId, 'DeleteEndpoint', {}, metaOf(request));
       await secrets.removeAll(endpointId);
       await forgetEndpoint(db, endpointId);
-      return await answered(reply, told);
+      return await answered(reply, result);
     },
   );
+}
 
+function rotateSecretRoute(app: Http, { endpoints }: EndpointDeps): void {
   app.post(
     `${one}/rotate-secret`,
     {
@@ -179,17 +195,19 @@ export function registerEndpoints(app: Http, { db, endpoints }: EndpointDeps): v
     async (request, reply) => {
       const { endpointId } = request.params;
       const meta = metaOf(request);
-      await existing(endpointId);
+      await existing(endpoints, endpointId);
       const secretId = secretIdOf(endpointId, `${meta.issuer} ${meta.key}`);
       const secret = await endpoints.secrets.make(secretId);
-      const told = await endpoints.gateway.execute(endpointId, 'RotateSecret', { secretId }, meta);
-      headers(reply, told);
+      const result = await endpoints.gateway.execute(endpointId, 'RotateSecret', { secretId }, meta);
+      headers(reply, result);
       return await reply
         .header('cache-control', 'no-store')
-        .send({ ...endpointAnswer(told.endpoint), secret });
+        .send({ ...endpointAnswer(result.endpoint), secret });
     },
   );
+}
 
+function testRoute(app: Http, { db, endpoints }: EndpointDeps): void {
   app.post(
     `${one}/test`,
     {
@@ -207,14 +225,16 @@ export function registerEndpoints(app: Http, { db, endpoints }: EndpointDeps): v
     },
     async (request, reply) => {
       const { secrets, sender } = endpoints;
-      const { orderId: endpointId, url, secretIds } = await existing(request.params.endpointId);
+      const { orderId: endpointId, url, secretIds } = await existing(endpoints, request.params.endpointId);
       const receiver = { endpointId, url, secrets: await secrets.read(secretIds) };
       // A request that only waits gives its place to another.
       request.leave();
       return await reply.send(deliveryAnswer(await sendTest(db, sender, receiver)));
     },
   );
+}
 
+function replayRoute(app: Http, { db, endpoints }: EndpointDeps): void {
   app.post(
     `${one}/replay`,
     {
@@ -238,14 +258,16 @@ export function registerEndpoints(app: Http, { db, endpoints }: EndpointDeps): v
         throw new HttpProblem(422, 'replay_place', 'Say either after (a position) or from (a time).');
       const { generations, head } = await feedEnd(orderLog, db, answering);
       refuseBeyond(after, head);
-      const endpoint = await existing(request.params.endpointId);
+      const endpoint = await existing(endpoints, request.params.endpointId);
       const place = after ?? { from: new Date(from ?? '').toISOString(), head };
       const position = await replayFrom(db, endpoint, generations, place);
       const { generation } = generations.current;
       return await reply.send({ endpointId: endpoint.orderId, generation, after: position });
     },
   );
+}
 
+function retryRoute(app: Http, { db, endpoints }: EndpointDeps): void {
   app.post(
     `${one}/deliveries/:eventId/retry`,
     {
@@ -264,19 +286,19 @@ export function registerEndpoints(app: Http, { db, endpoints }: EndpointDeps): v
     },
     async (request, reply) => {
       const { endpointId, eventId } = request.params;
-      await existing(endpointId);
+      await existing(endpoints, endpointId);
       if (!(await retryDelivery(db, endpointId, eventId)))
         throw new HttpProblem(404, 'event_not_found', `The feed has no event ${eventId}.`);
       return await reply.code(202).send({ endpointId, eventId });
     },
   );
+}
 
-  /** @throws HttpProblem 404 */
-  async function existing(endpointId: string): Promise<Endpoint> {
-    const endpoint = await endpoints.gateway.read(endpointId);
-    if (endpoint === undefined || endpoint.status === 'deleted') throw noEndpoint(endpointId);
-    return endpoint;
-  }
+/** @throws HttpProblem 404 */
+async function existing({ gateway }: EndpointDeps['endpoints'], endpointId: string): Promise<Endpoint> {
+  const endpoint = await gateway.read(endpointId);
+  if (endpoint === undefined || endpoint.status === 'deleted') throw noEndpoint(endpointId);
+  return endpoint;
 }
 
 /** The same for the same request, so that a repetition gets the same secret. */
@@ -310,12 +332,12 @@ function refuseBeyond(after: number | undefined, head: number): void {
   throw new HttpProblem(422, 'position_unknown', `The feed ends at position ${head}, before ${after}.`);
 }
 
-function headers(reply: FastifyReply, { endpoint, replayed }: Told): void {
+function headers(reply: FastifyReply, { endpoint, replayed }: EndpointResult): void {
   reply.header('etag', `"${endpoint.version}"`);
   if (replayed) reply.header('idempotent-replayed', 'true');
 }
 
-async function answered(reply: FastifyReply, told: Told): Promise<FastifyReply> {
-  headers(reply, told);
-  return await reply.send(endpointAnswer(told.endpoint));
+async function answered(reply: FastifyReply, result: EndpointResult): Promise<FastifyReply> {
+  headers(reply, result);
+  return await reply.send(endpointAnswer(result.endpoint));
 }

@@ -16,13 +16,13 @@ import { CreateHeaders } from './schemas.js';
 export interface PersonCommandDeps {
   readonly db: Db;
   /** see `requestForgetting`; needs Temporal and MongoDB */
-  readonly forgetPerson: (asked: Omit<ForgetRequest, 'keyInUseMs'>) => Promise<Requested>;
+  readonly startForgetting: (asked: Omit<ForgetRequest, 'keyInUseMs'>) => Promise<Requested>;
 }
 
 const LOOK_EVERY_MS = 100;
 
 /** Forgets the person of a customer. */
-export function registerPersonCommands(app: Http, { db, forgetPerson }: PersonCommandDeps): void {
+export function registerPersonCommands(app: Http, { db, startForgetting }: PersonCommandDeps): void {
   app.post(
     '/v1/customers/:customerId/forget',
     {
@@ -31,7 +31,7 @@ export function registerPersonCommands(app: Http, { db, forgetPerson }: PersonCo
         summary: 'Forget the person of a customer',
         description:
           'Destroys the keys under which the person is sealed, notes it in each of the orders, checks every place that ' +
-          'held the values, and signs a certificate of that. It takes some seconds, and goes on by itself: ask again ' +
+          'held the values, and signs a certificate of that. It takes some seconds, and continues by itself: ask again ' +
           'with `GET`, or wait with `Prefer: wait`. Open orders are refused, or waited for. A later order of this ' +
           'customer id is under a new key.',
         tags: ['persons'],
@@ -63,7 +63,7 @@ export function registerPersonCommands(app: Http, { db, forgetPerson }: PersonCo
       const { waitSeconds = 0 } = preferencesOf(request);
       const { issuer, key, correlationId, actor, onBehalfOf } = metaOf(request);
       const basis = lawfulBasis === undefined ? {} : { lawfulBasis };
-      const requested = await forgetPerson({
+      const requested = await startForgetting({
         customerId,
         reason,
         ...basis,

@@ -19,7 +19,7 @@ const Resumed = closed({
   orderId: Type.String(),
   outcome: Type.Enum(['running', 'resumed', 'restarted', 'already_resumed', 'ended']),
   detail: Type.String({ description: 'for people: what was found, and what was done' }),
-  version: Type.Optional(Type.Integer({ description: 'from which its workflow goes on' })),
+  version: Type.Optional(Type.Integer({ description: 'from which its workflow continues' })),
   recorded: Type.Unsafe<readonly number[]>(Versions),
   setAside: Type.Unsafe<readonly number[]>(Versions),
   messages: Type.Unsafe<readonly string[]>(

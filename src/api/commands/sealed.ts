@@ -15,7 +15,7 @@ const members = new Map<CommandType, readonly Path[]>(
   ]),
 );
 
-/** What of a key store seals commands. */
+/** The part of a key store that seals commands. */
 export type SealingKeys = Pick<KeyStore, 'sealingKey' | 'keysOf' | 'opening'>;
 
 /** The data of a command whose persons are in plain text, and where it goes. */

@@ -21,8 +21,8 @@ export type CountRefused = (request: FastifyRequest) => Promise<void>;
  * Refuses the requests of a caller beyond `perMinute` in one minute. A caller is a proven client or
  * user, else an address. Health and metrics are never refused. Each process counts for itself.
  *
- * @returns counts a refused request: of a proven caller with its others; of anybody else by address,
- *   with a limit of its own, so that one who guesses keys takes no requests from others there
+ * @returns counts a refused request: of a proven caller with its others; of any other caller by
+ *   address, with a limit of its own, so that guesses of keys use up no requests of others there
  */
 export async function limitRates(app: Http, perMinute: number): Promise<CountRefused> {
   app.addHook('onRoute', (route) => {

@@ -57,7 +57,7 @@ export function refuseOtherGeneration(after: number, generation: number, generat
   const { generation: current } = generations.current;
   const detail =
     `The feed was restored: its generation is ${current}, and of generation ${generation} it has only ` +
-    `the positions up to ${commonUntil}. Go on with after=${commonUntil}&generation=${current}; events ` +
+    `the positions up to ${commonUntil}. Continue with after=${commonUntil}&generation=${current}; events ` +
     'that you have had come again, with the same order and version.';
   throw new HttpProblem(409, 'feed_restored', detail, { generation: current, commonUntil });
 }

@@ -1,8 +1,8 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import { deliveryAnswer, listDeliveries } from '../../delivery/deliveries.js';
+import { deliveryAnswer, listDeliveries } from '../../delivery/delivery-log.js';
 import { endpointViews } from '../../delivery/endpoints.js';
-import { type SubscriptionStatus, subscriptionsStatus } from '../../delivery/subscriptions.js';
+import { type SubscriptionStatus, subscriptionsStatus } from '../../delivery/subscription-status.js';
 import { answering } from '../../mongodb/durability.js';
 import {
   DeliveryAnswer,

@@ -43,10 +43,13 @@ const VERSION_WITHIN_MS = 5_000;
 const { maxTimeMS } = answering;
 const tags = ['queries'];
 
-export function registerOrderQueries(
-  app: Http,
-  { db, views, reader, past, cursors, attention, persons }: OrderQueryDeps,
-): void {
+export function registerOrderQueries(app: Http, deps: OrderQueryDeps): void {
+  orderRoute(app, deps);
+  listRoute(app, deps);
+  eventsRoute(app, deps);
+}
+
+function orderRoute(app: Http, { views, reader, past, attention, persons }: OrderQueryDeps): void {
   app.get(
     '/v1/orders/:orderId',
     {
@@ -92,10 +95,13 @@ export function registerOrderQueries(
       }
       if (found === undefined) throw orderNotFound(orderId);
       if (found.version < minVersion) throw behind(found, minVersion);
-      return await sendOrder(request, reply, persons, await withAttention(orderId, found), 'no-cache');
+      const attentive = await withAttention(attention, orderId, found);
+      return await sendOrder(request, reply, persons, attentive, 'no-cache');
     },
   );
+}
 
+function listRoute(app: Http, { db, views, cursors, attention, persons }: OrderQueryDeps): void {
   app.get(
     '/v1/orders',
     {
@@ -151,7 +157,10 @@ export function registerOrderQueries(
       return await reply.send(list);
     },
   );
+}
 
+function eventsRoute(app: Http, deps: OrderQueryDeps): void {
+  const { reader, persons } = deps;
   app.get(
     '/v1/orders/:orderId/events',
     {
@@ -179,8 +188,8 @@ export function registerOrderQueries(
       const { source = 'journal', after = 0, limit = 200 } = request.query;
       const events =
         source === 'journal'
-          ? await journalAfter(orderId, after, limit + 1)
-          : await historyAfter(orderId, after);
+          ? await journalAfter(deps, orderId, after, limit + 1)
+          : await historyAfter(reader, orderId, after);
       const data = events.slice(0, limit);
       const isLastPage = events.length <= limit;
       return await sendEvents(reply, data, isLastPage ? undefined : data.at(-1)?.version, {
@@ -188,55 +197,64 @@ export function registerOrderQueries(
       });
     },
   );
+}
 
-  /**
-   * Adds what needs a person. It is looked up only if the view says that there may be something.
-   */
-  async function withAttention(orderId: string, found: FoundOrder): Promise<FoundOrder & Attentive> {
-    const owedBy = new Date(Date.now() - attention.attentionAfterMs).toISOString();
-    if (!isConcerned(found.concerns ?? {}, owedBy)) return found;
-    const rows = await attentionOf(attention, orderId).catch((error: unknown) => {
-      if (isServerError(error)) return [];
-      throw error;
-    });
-    if (rows.length === 0) return found;
-    // Adds a member at the end of the object.
-    const json = `${found.json.slice(0, -1)},"attention":${JSON.stringify(rows)}}`;
-    const { cached: _, ...rest } = found;
-    return { ...rest, json, isAttentive: true };
-  }
+/**
+ * Adds what needs a person. It is looked up only if the view says that there may be something.
+ */
+async function withAttention(
+  attention: AttentionDeps,
+  orderId: string,
+  found: FoundOrder,
+): Promise<FoundOrder & Attentive> {
+  const owedBy = new Date(Date.now() - attention.attentionAfterMs).toISOString();
+  if (!isConcerned(found.concerns ?? {}, owedBy)) return found;
+  const rows = await attentionOf(attention, orderId).catch((error: unknown) => {
+    if (isServerError(error)) return [];
+    throw error;
+  });
+  if (rows.length === 0) return found;
+  // Adds a member at the end of the object.
+  const json = `${found.json.slice(0, -1)},"attention":${JSON.stringify(rows)}}`;
+  const { cached: _, ...rest } = found;
+  return { ...rest, json, isAttentive: true };
+}
 
-  /** The events after a version up to a gap, which later events may fill. */
-  async function journalAfter(orderId: string, after: number, limit: number) {
-    const read = async () =>
-      (await readStored(orderLog, db, orderId, { from: after + 1, limit, maxTimeMS })).map((event) =>
-        upcastIfKnown(event),
-      );
-    const events = await read();
-    if (events.length === 0) await refuseUnknownVersion({ db, reader }, orderId, after);
-    const first = events[0]?.version ?? 1;
-    if (after > 0 || first === 1) return contiguous(events, after);
-    // If the view has a version beyond the gap, the missing events have come since the first read,
-    // or never will: the journal was rebuilt from a history that had lost its first runs, and
-    // begins later than version 1.
-    if (((await views.read(orderId))?.version ?? 0) < first) return [];
-    const known = await read();
-    return contiguous(known, (known[0]?.version ?? 1) - 1);
-  }
+/** The events after a version up to a gap, which later events may fill. */
+async function journalAfter(
+  { db, reader, views }: Pick<OrderQueryDeps, 'db' | 'reader' | 'views'>,
+  orderId: string,
+  after: number,
+  limit: number,
+) {
+  const read = async () =>
+    (await readStored(orderLog, db, orderId, { from: after + 1, limit, maxTimeMS })).map((event) =>
+      upcastIfKnown(event),
+    );
+  const events = await read();
+  if (events.length === 0) await refuseUnknownVersion({ db, reader }, orderId, after);
+  const first = events[0]?.version ?? 1;
+  if (after > 0 || first === 1) return contiguous(events, after);
+  // If the view has a version beyond the gap, the missing events have come since the first read,
+  // or never will: the journal was rebuilt from a history that had lost its first runs, and
+  // begins later than version 1.
+  if (((await views.read(orderId))?.version ?? 0) < first) return [];
+  const known = await read();
+  return contiguous(known, (known[0]?.version ?? 1) - 1);
+}
 
-  async function historyAfter(orderId: string, after: number) {
-    const log = await reader.readHistory(orderId).catch((error: unknown) => {
-      throw isServerError(error) ? error : logUnreadable(orderId, error);
-    });
-    if (log !== undefined) {
-      const events = log.isForecast ? [] : log.events.filter(({ version }) => version > after);
-      if (events.length === 0) refuseVersionBeyond(orderId, after, foldHistory(orderLog, log)?.version ?? 0);
-      return events;
-    }
-    if ((await reader.read(orderId)) === undefined) throw orderNotFound(orderId);
-    const detail = `Temporal does not keep the history of order ${orderId} any more. Its journal has all of it: leave source out.`;
-    throw new HttpProblem(404, 'history_not_kept', detail);
+async function historyAfter(reader: OrderReader, orderId: string, after: number) {
+  const log = await reader.readHistory(orderId).catch((error: unknown) => {
+    throw isServerError(error) ? error : logUnreadable(orderId, error);
+  });
+  if (log !== undefined) {
+    const events = log.isForecast ? [] : log.events.filter(({ version }) => version > after);
+    if (events.length === 0) refuseVersionBeyond(orderId, after, foldHistory(orderLog, log)?.version ?? 0);
+    return events;
   }
+  if ((await reader.read(orderId)) === undefined) throw orderNotFound(orderId);
+  const detail = `Temporal does not keep the history of order ${orderId} any more. Its journal has all of it: leave source out.`;
+  throw new HttpProblem(404, 'history_not_kept', detail);
 }
 
 function orderWork(request: FastifyRequest): Kind {

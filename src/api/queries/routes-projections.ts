@@ -107,8 +107,16 @@ const tags = ['operations'];
 const location = '/v1/projections';
 
 /** Views and stores derived from events: their state, rebuilds, roll-backs and parked events. */
-export function registerProjections(app: Http, { db, client, feedTaskQueue }: ProjectionDeps): void {
-  const requesting = { db, client, taskQueue: feedTaskQueue };
+export function registerProjections(app: Http, deps: ProjectionDeps): void {
+  statusRoute(app, deps);
+  rebuildRoute(app, deps);
+  rollBackRoute(app, deps);
+  parkedRoute(app, deps);
+  interveneRoute(app, deps, 'retry');
+  interveneRoute(app, deps, 'skip');
+}
+
+function statusRoute(app: Http, { db }: ProjectionDeps): void {
   app.get(
     '/v1/projections',
     {
@@ -122,7 +130,10 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
     async (_request, reply) =>
       await reply.send(toAnswer(await projectionsStatus(orderLog, db, views, storeNames))),
   );
+}
 
+function rebuildRoute(app: Http, { db, client, feedTaskQueue }: ProjectionDeps): void {
+  const requesting = { db, client, taskQueue: feedTaskQueue };
   app.post(
     '/v1/projections/:name/rebuild',
     {
@@ -143,7 +154,9 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
       return await reply.code(202).header('location', location).send({ name, rebuildId });
     },
   );
+}
 
+function rollBackRoute(app: Http, { db }: ProjectionDeps): void {
   app.post(
     '/v1/projections/:name/rollback',
     {
@@ -168,7 +181,9 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
       return await reply.send({ name, version: state.version, position: state.position });
     },
   );
+}
 
+function parkedRoute(app: Http, { db }: ProjectionDeps): void {
   app.get(
     '/v1/projections/:name/parked',
     {
@@ -207,42 +222,43 @@ export function registerProjections(app: Http, { db, client, feedTaskQueue }: Pr
       return await reply.send({ data, ...(isLastPage ? {} : { nextCursor: String(last.position) }) });
     },
   );
+}
 
-  for (const action of ['retry', 'skip'] as const) {
-    app.post(
-      `/v1/projections/:name/parked/:orderId/${action}`,
-      {
-        config: { access: 'ops' },
-        schema: {
-          summary: summaries[action],
-          description:
-            'Takes the first parked event of the order, which must be of `version` if that is given. Then the events that wait for it are applied, up to the next one that fails. The audit log records it.',
-          tags,
-          params: closed({ ...NamePath.properties, orderId: Id }),
-          headers: Actors,
-          body: closed({ reason: Text, version: Type.Optional(Version) }),
-          response: { 200: Intervened, ...refusals },
-        },
+/** Retries or skips a parked event. */
+function interveneRoute(app: Http, { db }: ProjectionDeps, action: 'retry' | 'skip'): void {
+  app.post(
+    `/v1/projections/:name/parked/:orderId/${action}`,
+    {
+      config: { access: 'ops' },
+      schema: {
+        summary: summaries[action],
+        description:
+          'Takes the first parked event of the order, which must be of `version` if that is given. Then the events that wait for it are applied, up to the next one that fails. The audit log records it.',
+        tags,
+        params: closed({ ...NamePath.properties, orderId: Id }),
+        headers: Actors,
+        body: closed({ reason: Text, version: Type.Optional(Version) }),
+        response: { 200: Intervened, ...refusals },
       },
-      async (request, reply) => {
-        const { name, orderId } = request.params;
-        const view = existing(name);
-        const { reason, version } = request.body;
-        const { actor, onBehalfOf } = request.principal;
-        const done = await intervene(orderLog, db, view, {
-          action,
-          orderId,
-          actor,
-          ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
-          reason,
-          ...(version === undefined ? {} : { version }),
-        });
-        if (done.kind !== 'done') throw refused(view, orderId, done);
-        const { kind: _, ...answer } = done;
-        return await reply.send(answer);
-      },
-    );
-  }
+    },
+    async (request, reply) => {
+      const { name, orderId } = request.params;
+      const view = existing(name);
+      const { reason, version } = request.body;
+      const { actor, onBehalfOf } = request.principal;
+      const done = await intervene(orderLog, db, view, {
+        action,
+        orderId,
+        actor,
+        ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
+        reason,
+        ...(version === undefined ? {} : { version }),
+      });
+      if (done.kind !== 'done') throw refused(view, orderId, done);
+      const { kind: _, ...answer } = done;
+      return await reply.send(answer);
+    },
+  );
 }
 
 /** What is rebuilt, but is no view across orders. */

@@ -132,14 +132,14 @@ const streams: AsyncChannels = {
       title: 'The feed, live',
       description:
         'Server-Sent Events. The `id` of each is its position, or `<position>@<generation>` in a later generation ' +
-        'of the feed; the stream goes on after `Last-Event-ID`.',
+        'of the feed; the stream continues after `Last-Event-ID`.',
       messages: messagesOf(types),
     },
     order: {
       address: '/v1/orders/{orderId}/stream',
       title: 'The log of an order, live',
       description:
-        'Server-Sent Events. The `id` of each is its version; the stream goes on after `Last-Event-ID`.',
+        'Server-Sent Events. The `id` of each is its version; the stream continues after `Last-Event-ID`.',
       parameters: { orderId: { description: 'the id of the order' } },
       messages: messagesOf(types),
     },

@@ -146,7 +146,7 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     remedy: `${later} A preview changes nothing, so it may be repeated.`,
   },
   memory_from: {
-    cause: 'The order must be told what the journal knows of the key, and was not told in time.',
+    cause: 'The journal must be asked whether it has the key, and did not answer in time.',
     remedy: sameKey,
   },
   query_too_slow: {
@@ -284,11 +284,11 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
   },
   position_unknown: {
     cause: 'The position is beyond the end of the feed.',
-    remedy: 'Go on after `head`; if it is far away, the checkpoint is of another system.',
+    remedy: 'Continue after `head`; if it is far away, the checkpoint is of another system.',
   },
   feed_restored: {
     cause: 'MongoDB was put back to a backup: positions after `commonUntil` are of other events now.',
-    remedy: 'Go on after `commonUntil` in `generation`, and undo what you did for later positions.',
+    remedy: 'Continue after `commonUntil` in `generation`, and undo what you did for later positions.',
   },
 
   // --- stock, customers, products ---

@@ -60,7 +60,7 @@ export async function stopMongodb(
     mongodb.resume();
   }
   const ends: End[] = [];
-  await narrate.during('MongoDB is back, and the orders go on by themselves', async () => {
+  await narrate.during('MongoDB is back, and the orders continue by themselves', async () => {
     for (const orderId of placed) {
       const { version, status } = await confirmed(api, orderId);
       ends.push({ orderId, title, version, status });

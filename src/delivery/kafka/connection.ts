@@ -1,12 +1,17 @@
 import { isIP } from 'node:net';
 import { Admin, type Base, type BaseOptions } from '@platformatic/kafka';
+import { type BackOff, backOffMs } from '../../concurrency/back-off.js';
 import { messageOf } from '../../outages/message-of.js';
 import { withTimeout } from '../../outages/timeout.js';
 import type { KafkaSettings } from './settings.js';
 
-/** A call is repeated this often within the client; then its work is begun anew. */
-const RETRIES = 5;
-const RETRY_MS = 200;
+/** A call is repeated this often within the client, for about a second; then its work is begun anew. */
+const RETRIES = 7;
+/**
+ * The first ones soon: a broker that is still ending the last transaction does not begin the next,
+ * and does not know a topic that was just made.
+ */
+const retrying: BackOff = { firstRetryMs: 10, longestRetryMs: 640 };
 const CLOSE_WITHIN_MS = 1_500;
 /**
  * The API takes bodies of a megabyte. An event has what is in one, a third more where persons are
@@ -20,7 +25,7 @@ export function clientOptions({ brokers, tls, sasl }: KafkaSettings): BaseOption
     clientId: 'orders',
     bootstrapBrokers: brokers.map((broker) => ({ ...broker })),
     retries: RETRIES,
-    retryDelay: RETRY_MS,
+    retryDelay: (_client, _operation, attempt) => backOffMs(attempt, retrying),
     ...(tls && { tls: files, tlsServerName: serverName ?? brokers.every(({ host }) => isIP(host) === 0) }),
     ...(sasl && { sasl }),
   };

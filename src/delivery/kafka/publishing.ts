@@ -7,7 +7,7 @@ import type { FeedTail } from '../../log/feed/tail.js';
 import { orderLog } from '../../order-log.js';
 import { placeIn } from '../subscription.js';
 import { kafkaProblem } from './connection.js';
-import { recordOf, type TextRecord } from './records.js';
+import { type EncodedRecord, recordOf } from './records.js';
 import { noteDone, noteFailed, notePlace, notePublished, publishingTask } from './rows.js';
 import { openSession, type Session } from './session.js';
 import { type KafkaSettings, topicsOf } from './settings.js';
@@ -53,7 +53,7 @@ interface Page {
   readonly generation: number;
   /** the position that the page begins after */
   readonly after: number;
-  readonly records: readonly TextRecord[];
+  readonly records: readonly EncodedRecord[];
   /** the position to continue after: of the last record; without records, of the last lost event */
   readonly last: number;
 }

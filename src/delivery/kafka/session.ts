@@ -1,4 +1,4 @@
-import { Consumer, stringSerializers } from '@platformatic/kafka';
+import { Consumer } from '@platformatic/kafka';
 import type { FeedPlace } from '../../endpoint/endpoint.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { beforeFirst } from '../subscription.js';
@@ -11,7 +11,7 @@ import {
   wasCommitted,
 } from './checkpoint.js';
 import { clientOptions, closeClient, ensureTopics, withClient } from './connection.js';
-import { groups, type TextRecord } from './records.js';
+import { encoded, type EncodedRecord, groups } from './records.js';
 import { type KafkaSettings, topicsOf } from './settings.js';
 import { TransactionalProducer } from './transactional-producer.js';
 
@@ -24,7 +24,7 @@ export interface Session {
    *
    * @throws Error if it may not have happened: then this session is of no use any more
    */
-  publish(records: readonly TextRecord[], place: FeedPlace): Promise<void>;
+  publish(records: readonly EncodedRecord[], place: FeedPlace): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -69,7 +69,6 @@ async function beginSession(consumer: Consumer, options: SessionOptions): Promis
   const { events, checkpoints } = topicsOf(settings);
   const producer = new TransactionalProducer({
     ...clientOptions(settings),
-    serializers: stringSerializers,
     idempotent: true,
     transactionalId: events,
     timeout: TRANSACTION_MS,
@@ -110,10 +109,10 @@ class OpenSession implements Session {
     this.topics = of;
   }
 
-  async publish(records: readonly TextRecord[], { generation, position }: FeedPlace): Promise<void> {
+  async publish(records: readonly EncodedRecord[], { generation, position }: FeedPlace): Promise<void> {
     const { events, checkpoints } = this.topics;
     const checkpoint = { ...this.checkpoint, generation, position };
-    const noted = { topic: checkpoints, key: events, value: checkpointText(checkpoint) };
+    const noted = encoded({ topic: checkpoints, key: events, value: checkpointText(checkpoint) });
     await withTimeout(
       PUBLISH_WITHIN_MS,
       (async () => {
@@ -155,8 +154,10 @@ async function endHanging(
   begun: Transaction,
 ): Promise<Transaction> {
   const { events, checkpoints } = topicsOf(settings);
-  const ofEvents = await hangingPartitions(consumer, events);
-  const ofCheckpoints = await hangingPartitions(consumer, checkpoints);
+  const [ofEvents, ofCheckpoints] = await Promise.all([
+    hangingPartitions(consumer, events),
+    hangingPartitions(consumer, checkpoints),
+  ]);
   const hanging = [...ofEvents, ...ofCheckpoints];
   if (hanging.length === 0) return begun;
   const isCommitted = await wasCommitted(consumer, { events, checkpoints }, ofEvents);

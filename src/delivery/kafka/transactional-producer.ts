@@ -1,16 +1,32 @@
-import { type apiVersionsV3, type CallbackWithPromise, kListApis, Producer } from '@platformatic/kafka';
+import {
+  type apiVersionsV3,
+  type Callback,
+  type CallbackWithPromise,
+  kGetApi,
+  kListApis,
+  Producer,
+} from '@platformatic/kafka';
+import { produceEncoded } from './produce.js';
 
 type Api = apiVersionsV3.ApiVersionsResponseApi;
 
 /**
- * A producer that needs no rights but those to its topics and its transactional id. From version 4
- * on, the request that adds partitions to a transaction is for brokers, and needs a right to the
- * whole cluster; the client would take the highest version.
+ * A producer of records that are encoded already (`EncodedRecord`). It needs no rights but those to
+ * its topics and its transactional id. From version 4 on, the request that adds partitions to a
+ * transaction is for brokers, and needs a right to the whole cluster; the client would take the
+ * highest version.
  */
-export class TransactionalProducer extends Producer<string, string, string, string> {
+export class TransactionalProducer extends Producer {
   override [kListApis](callback: CallbackWithPromise<Api[]>): void {
     super[kListApis]((error, apis = []) => {
       callback(error, apis.map(upToVersion3));
+    });
+  }
+
+  override [kGetApi](name: string, callback: Callback<never>): void {
+    super[kGetApi](name, (error, api) => {
+      const found = name === 'Produce' && api ? produceEncoded(api.version) : api;
+      callback(error, found as never);
     });
   }
 }

@@ -71,14 +71,14 @@ export class Bench {
     return this.about.has.includes(name);
   }
 
-  /** Kills the first process, and goes on with another one. */
+  /** Kills the first process, and continues with another one. */
   async crash(): Promise<void> {
     this.first.kill();
     this.first = await this.spare;
     this.spare = this.start();
   }
 
-  /** Kills the first process as soon as the call has begun, and goes on with another one. */
+  /** Kills the first process as soon as the call has begun, and continues with another one. */
   async crashInCall(request: Request): Promise<void> {
     await this.first.call(request.type, request, { killInCall: true });
     await this.crash();

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import process from 'node:process';
 import { readConfig } from '../../server/config.js';
 import { connectMongo } from '../../server/connections.js';
-import { stockInventory } from '../inventory/provider.js';
+import { stockInventory } from '../inventory/built-in.js';
 import { countStock } from '../inventory/stock-counts.js';
 import { sandboxPayments } from '../payments/sandbox-payments.js';
 import type { Kind } from './messages.js';

@@ -90,11 +90,11 @@ export function casesOf(type: EffectType, prepare: Prepare): readonly Case[] {
       'time-out that took effect',
       'no answer or the right one, and never a decision',
       async (bench, { request, outcome, twice, prove }) => {
-        const told = await bench.ask(request, { abortAfterMs: type === 'authorize' ? 300 : 1 });
-        if (isOutcome(told)) expectType('the call that was given up', told, outcome, risks.decides);
+        const answer = await bench.ask(request, { abortAfterMs: type === 'authorize' ? 300 : 1 });
+        if (isOutcome(answer)) expectType('the call that was given up', answer, outcome, risks.decides);
         const settled = await bench.settle(request);
         expectType('the call', settled, outcome, risks.decides);
-        if (isOutcome(told)) expectSame('lookUp', settled, told, twice);
+        if (isOutcome(answer)) expectSame('lookUp', settled, answer, twice);
         await prove();
       },
       true,

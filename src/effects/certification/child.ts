@@ -1,5 +1,5 @@
 /**
- * The process under test: it loads a provider and calls it as it is told. It is killed at any time.
+ * The process under test: it loads a provider and calls it on request. It may be killed at any time.
  *
  * Arguments: the kind of the provider, and its path, or the name of what is built in.
  */

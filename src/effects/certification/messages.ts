@@ -1,4 +1,4 @@
-/** What the process under test is told. */
+/** Requests to the process under test. */
 export interface Call {
   readonly id: number;
   /** a function of the port */

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { EffectOf, EffectType } from '../../order/effects.js';
-import { type Balance, sandboxMethods, type TestMethods } from '../payments/payments.js';
+import { type Balance, sandboxMethods, type TestMethods } from '../payments/port.js';
 import { type Bench, expectSame, expectType, isOutcome, newOrder, risks, Wrong } from './bench.js';
 import { type Case, casesOf, type Prepare, type Trial } from './cases.js';
 

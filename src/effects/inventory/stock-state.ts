@@ -4,7 +4,7 @@ import type { Counts } from './database-mark.js';
 
 /**
  * State of the stock as a whole; one document. Absent until set-up has compared MongoDB with
- * Temporal (`recognizeDatabase`).
+ * Temporal (`checkDatabaseIdentity`).
  */
 export interface StockState {
   readonly _id: 'stock';

@@ -2,11 +2,11 @@ import type { KeyStore } from '../../access/persons/key-store.js';
 import { openOne } from '../../access/persons/opening.js';
 import { orderOf } from '../../order/effects.js';
 import { messageOf } from '../../outages/message-of.js';
-import type { PaymentProvider } from './payments.js';
+import type { PaymentProvider } from './port.js';
 
 /**
  * Gives a provider the payment method in plain text, which is sealed up to here. If its key was
- * destroyed, the payment is declined: nobody has the method any more.
+ * destroyed, the payment is declined: its method is lost.
  *
  * Errors of the provider are kept by Temporal and shown to people. So they have the method hidden,
  * and no `cause`.

@@ -2,7 +2,7 @@ import type { Collection, Db } from 'mongodb';
 import { batches } from '../../concurrency/async-iterables.js';
 import { committed, insertMissing } from '../../mongodb/durability.js';
 import type { EffectOf, OutcomeOf } from '../../order/effects.js';
-import type { PaymentType } from './payments.js';
+import type { PaymentType } from './port.js';
 
 /** One document per idempotency key: the request, the answer and the number of calls. */
 export interface LedgerEntry {

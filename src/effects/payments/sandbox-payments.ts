@@ -9,7 +9,7 @@ import { asStored, committed, durable } from '../../mongodb/durability.js';
 import { readJournal } from '../../log/journal/journal.js';
 import { orderLog } from '../../order-log.js';
 import type { Known } from '../port.js';
-import type { Balance, PaymentProvider, PaymentType } from './payments.js';
+import type { Balance, PaymentProvider, PaymentType } from './port.js';
 import {
   type Authorization,
   type Capture,

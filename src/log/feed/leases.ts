@@ -27,8 +27,8 @@ function leases(db: Db) {
 }
 
 /**
- * Whether a lease has run out. One that lasts for longer than any lease was given before the clock
- * of MongoDB was put back.
+ * Whether a lease has run out. So has one with more time left than any lease is given: it was given
+ * before MongoDB's clock was put back.
  */
 function hasRunOut(until: string) {
   return { $or: [{ $lte: [until, '$$NOW'] }, { $gt: [until, { $add: ['$$NOW', LEASE_MS] }] }] };

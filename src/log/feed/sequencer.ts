@@ -309,7 +309,7 @@ class Leader {
   /**
    * Begins the next generation if events were lost since this one began. Events that come back get
    * new positions, so a reader that has had them would have them twice, and continues from before
-   * the first of them. Call it when the change stream is open: it tells of later losses.
+   * the first of them. Call it when the change stream is open: it reports later losses.
    */
   async checkForLoss(heartbeat: Sequencing['heartbeat']): Promise<void> {
     const { count, first } = await lostPositions(this.log, this.db, this.position, () =>
@@ -374,10 +374,10 @@ class Leader {
 
   /**
    * Loads from the journal what is not known of these entities. The stream also repeats events that
-   * were stamped from the journal before; only the journal tells those from events that were
+   * were stamped from the journal before; only the journal distinguishes those from events that were
    * restored late.
    *
-   * @throws LeaderOutdated if another leader has stamped one of them: readers here would not be told
+   * @throws LeaderOutdated if another leader has stamped one of them: readers here would miss it
    */
   private async loadUnknown(inserts: readonly JournalInsert[]): Promise<void> {
     if (this.known.size > rememberedEntities) this.known.clear();

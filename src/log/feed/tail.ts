@@ -9,8 +9,8 @@ import { feedGenerations } from './generations.js';
 import { type JournalDelete, type Position, areNoDeletes, openPositions } from './journal-changes.js';
 
 /**
- * Tells the readers of a process when the feed grows. It opens one change stream however many wait:
- * none before the first, and none while this process gives the positions itself.
+ * Notifies the readers of a process when the feed grows. It opens one change stream however many
+ * wait: none before the first, and none while this process gives the positions itself.
  */
 export interface FeedTail {
   /**

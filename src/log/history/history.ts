@@ -1,7 +1,6 @@
 import type { Client } from '@temporalio/client';
-import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { requiredTsToMs } from '@temporalio/common/lib/time.js';
-import proto, { type temporal } from '@temporalio/proto';
+import proto from '@temporalio/proto';
 import { fold } from '../journal/fold.js';
 import { append } from '../append.js';
 import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
@@ -14,7 +13,8 @@ import {
 } from '../workflow/messages.js';
 import { type AnyLog, type EntityLog, workflowIdOf } from '../journal/entity-log.js';
 import { forkFailure } from '../journal/fork.js';
-import { type Execution, type HistoryEvent, historyEvents, type ReadOptions } from './history-events.js';
+import type { HistoryEvent, ReadOptions } from './history-events.js';
+import { decoded, type Payloads, runsOf, startArgument } from './runs.js';
 import { isSameEvent, resumptionType } from '../journal/journal.js';
 
 /** The log of an entity, from Temporal's histories. */
@@ -97,8 +97,6 @@ export function foldHistory<S extends State, D extends Draft>(
   );
 }
 
-type Payloads = temporal.api.common.v1.IPayload[] | null | undefined;
-
 /** The parts of a run's history from which the log is read. */
 interface Run {
   readonly first: HistoryEvent;
@@ -125,34 +123,23 @@ async function readRuns(
   options: ReadOptions,
 ): Promise<readonly Run[]> {
   const runs: Run[] = [];
-  let runId = '';
-  do {
-    const run = await readRun(client, { workflowId: workflowIdOf(log, orderId), runId }, options);
-    if (run === undefined) break;
-    runs.unshift(run);
-    runId = run.first.workflowExecutionStartedEventAttributes?.continuedExecutionRunId ?? '';
-  } while (runId !== '');
-  return runs;
-}
-
-/** @param execution the latest run if it has no run id */
-async function readRun(client: Client, execution: Execution, options: ReadOptions): Promise<Run | undefined> {
-  let first: HistoryEvent | undefined;
-  let last: HistoryEvent | undefined;
-  const steps: Payloads[] = [];
-  for await (const event of historyEvents(client, execution, options)) {
-    first ??= event;
-    last = event;
-    const { activityTaskScheduledEventAttributes: scheduled } = event;
-    if (scheduled) steps.push(scheduled.input?.payloads);
+  for await (const { first, last, events } of runsOf(
+    client,
+    { workflowId: workflowIdOf(log, orderId) },
+    options,
+  )) {
+    const steps = events.flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
+      scheduled ? [scheduled.input?.payloads] : [],
+    );
+    runs.unshift({ first, last, steps });
   }
-  return first && last && { first, last, steps };
+  return runs;
 }
 
 type Start<S> = NewEntity | ContinuedEntity<S> | ResumedEntity<S>;
 
-async function startOf<S>(client: Client, { first }: Run): Promise<Start<S>> {
-  const [start] = await decoded(client, first.workflowExecutionStartedEventAttributes?.input?.payloads);
+async function startOf<S>(client: Client, run: Run): Promise<Start<S>> {
+  const start = await startArgument(client, run);
   // The workflow is only ever started with one of these.
   return start as Start<S>;
 }
@@ -163,11 +150,6 @@ async function loggedEvents(client: Client, runs: readonly Run[]): Promise<reado
   );
   // Every activity of an entity has events in its input, except those that load a resumed one's log.
   return inputs.flatMap(([step]) => (step as Partial<EntityStep>).events ?? []);
-}
-
-/** Uses the client's data converter, so encrypted or compressed payloads can be read. */
-async function decoded(client: Client, payloads: Payloads): Promise<readonly unknown[]> {
-  return await decodeArrayFromPayloads(client.options.loadedDataConverter, payloads);
 }
 
 /** Drops events that were sent again, and checks that they are the same. */

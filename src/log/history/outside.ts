@@ -7,7 +7,7 @@ import type { HistoryLog } from './history.js';
  * Finds out whether MongoDB is the one that Temporal knows, and as new as it was. Called before
  * something relies on that.
  */
-export type Recognize = (stores: {
+export type CheckDatabaseIdentity = (stores: {
   readonly client: Client;
   readonly db: Db;
   /** of the entities' workflows */

@@ -98,7 +98,7 @@ export interface Stopped {
   readonly remedy: string;
 }
 
-/** How the differences of two states are told (`diff`). */
+/** How the differences of two states are reported (`diff`). */
 export interface Shape<S> {
   /** the public shape of a state */
   readonly of: (state: S) => object;

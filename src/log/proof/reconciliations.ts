@@ -65,8 +65,7 @@ export async function keepReconciliation(log: AnyLog, db: Db, report: Reconcilia
 }
 
 /**
- * How many runs may be missing before operators are told: one run may take longer than the
- * interval.
+ * How many runs may be missing before that is a concern: one run may take longer than the interval.
  */
 const maxMissed = 3;
 

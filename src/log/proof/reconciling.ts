@@ -8,7 +8,7 @@ import { type AnyLog, type EntityLog, type StateDocument, stateViews } from '../
 import { forks } from '../journal/fork.js';
 import { readHistoryLog } from '../history/history.js';
 import { journal, restoreLog } from '../journal/journal.js';
-import type { Outside, Recognize } from '../history/outside.js';
+import type { Outside, CheckDatabaseIdentity } from '../history/outside.js';
 import { projectState, unfinishedIds } from '../journal/state-view.js';
 import { clearStopped, forked, markStopped } from '../journal/stops.js';
 import { type ListedEntity, listWorkflows } from '../history/workflow-list.js';
@@ -22,7 +22,7 @@ export interface Reconciled<S extends State, D extends Draft> {
   /** of the entities' workflows */
   readonly taskQueue: string;
   /** absent if that was done just before */
-  readonly recognize?: Recognize;
+  readonly checkDatabaseIdentity?: CheckDatabaseIdentity;
   /** see `restore` */
   readonly outside?: Outside<S, D> | undefined;
   /** how many entities without visible problems are compared event by event; 200 by default */
@@ -68,9 +68,9 @@ export async function reconcile<S extends State, D extends Draft>(
   by: Pick<Reconciliation, 'runId' | 'workflowId'>,
   heartbeat: (done: number) => void,
 ): Promise<Reconciliation> {
-  const { client, db, taskQueue, recognize, rotationLimit = 200, recentLimit = 200 } = reconciled;
+  const { client, db, taskQueue, checkDatabaseIdentity, rotationLimit = 200, recentLimit = 200 } = reconciled;
   const startedAt = new Date().toISOString();
-  await recognize?.({ client, db, taskQueue });
+  await checkDatabaseIdentity?.({ client, db, taskQueue });
   const [last] = await latestReconciliations(log, db, 1);
   const since = last === undefined ? later(startedAt, -firstLookBackMs) : later(last.startedAt, -overlapMs);
   const report = {

@@ -1,8 +1,7 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
-import type { temporal } from '@temporalio/proto';
 import { type AnyLog, workflowIdOf } from '../journal/entity-log.js';
-import { type HistoryEvent, historyEvents } from '../history/history-events.js';
+import type { HistoryEvent } from '../history/history-events.js';
+import { decoded, runsOf, startArgument } from '../history/runs.js';
 import {
   type ContinuedEntity,
   type EntityStep,
@@ -36,26 +35,19 @@ export async function readLastRun(
   const recorded = new Set<number>();
   const messages: Signal[] = [];
   let start: LastRun['start'] | undefined;
-  for (let runId = latest.runId; runId !== '';) {
-    const events: HistoryEvent[] = [];
-    for await (const event of historyEvents(client, { workflowId: id, runId })) events.push(event);
-    const [first] = events;
-    const started = first?.workflowExecutionStartedEventAttributes;
-    // The workflow is only ever started with one of these.
-    const [argument] = await decoded(client, started?.input?.payloads);
+  for await (const run of runsOf(client, { workflowId: id, runId: latest.runId })) {
+    const argument = await startArgument(client, run);
     if (argument === undefined) break;
+    // The workflow is only ever started with one of these.
     start = argument as LastRun['start'];
     messages.unshift(
       ...('resume' in start ? start.resume.messages : []),
-      ...(await messagesIn(client, events)),
+      ...(await messagesIn(client, run.events)),
     );
-    for (const version of await recordedIn(client, events)) recorded.add(version);
-    runId = started?.continuedExecutionRunId ?? '';
+    for (const version of await recordedIn(client, run.events)) recorded.add(version);
   }
   return start && { ...latest, start, recorded, messages };
 }
-
-type Payloads = temporal.api.common.v1.IPayload[] | null | undefined;
 
 /** The last run of a workflow; undefined if Temporal knows none. */
 export async function latestRun(
@@ -104,8 +96,4 @@ async function recordedIn(client: Client, events: readonly HistoryEvent[]): Prom
     versions.push(...((step as Partial<EntityStep>).events ?? []).map(({ version }) => version));
   }
   return versions;
-}
-
-async function decoded(client: Client, payloads: Payloads): Promise<readonly unknown[]> {
-  return await decodeArrayFromPayloads(client.options.loadedDataConverter, payloads);
 }

@@ -22,11 +22,10 @@ import {
   type ResumeRequest,
   type Signal,
   stateQuery,
-  hashIn,
 } from '../workflow/messages.js';
 import { type LastRun, readLastRun } from './last-run.js';
 import { type Plan, planResumption } from './resume-plan.js';
-import { startAgain } from './start-again.js';
+import { startAgain, startOptionsAgain } from './start-again.js';
 
 export interface ResumeDeps {
   readonly client: Client;
@@ -341,7 +340,7 @@ async function startResumed<S extends State, D extends Draft>(
     resume: { ...command, ...(run === undefined ? {} : { previousRunId: run.runId }), messages: carried },
     ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
   };
-  const options = log.startOptions(state, { ...created, hash: hashIn(created) ?? '' });
+  const options = startOptionsAgain(log, state, created);
   const isStarted = await startAgain(log, { client, taskQueue }, resumed, options);
   const handle = client.workflow.getHandle(workflowIdOf(log, orderId));
   if (isStarted)

@@ -7,7 +7,7 @@ import type { FeedTail } from '../feed/tail.js';
 import { sequence } from '../feed/sequencer.js';
 import { projecting, sequencing, type LeasedTask } from '../feed/leased-tasks.js';
 import type { EntityLog } from '../journal/entity-log.js';
-import type { Outside, Recognize } from '../history/outside.js';
+import type { Outside, CheckDatabaseIdentity } from '../history/outside.js';
 import { feedTaskQueue } from '../workflow/task-queues.js';
 import { project } from './feeding/project.js';
 import { rebuildJournal } from './rebuilding/rebuild-journal.js';
@@ -36,7 +36,7 @@ export interface FeedTasksDeps<S extends State, D extends Draft> {
   readonly views: readonly View<S, D>[];
   /** of the entities' workflows */
   readonly taskQueue: string;
-  readonly recognize: Recognize;
+  readonly checkDatabaseIdentity: CheckDatabaseIdentity;
   /** see `restore` */
   readonly outside?: Outside<S, D>;
 }
@@ -48,11 +48,11 @@ const TEMPORAL_TIMEOUT_MS = 5_000;
 
 export function createFeedTasks<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  { db, client, tail, views, taskQueue, recognize, outside }: FeedTasksDeps<S, D>,
+  { db, client, tail, views, taskQueue, checkDatabaseIdentity, outside }: FeedTasksDeps<S, D>,
 ): FeedTasks {
   const sequenceFeed: LeasedTask['work'] = async (signal, heartbeat) => {
     // Before a position is given in a database that was put back.
-    await withTimeout(TEMPORAL_TIMEOUT_MS, recognize({ db, client, taskQueue }));
+    await withTimeout(TEMPORAL_TIMEOUT_MS, checkDatabaseIdentity({ db, client, taskQueue }));
     if (signal.aborted) return;
     const publisher = tail.publishLocally();
     await sequence({
@@ -96,7 +96,7 @@ export function createFeedTasks<S extends State, D extends Draft>(
           ...rebuilding(rebuildId),
           client,
           taskQueue,
-          recognize,
+          checkDatabaseIdentity,
           outside,
         }),
     },

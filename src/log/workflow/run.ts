@@ -638,7 +638,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
 
   /**
    * Whether to continue as new. If the state is too large for the input of the next run, this run
-   * goes on: Temporal's limit for a history is about ten times what it suggests.
+   * continues: Temporal's limit for a history is about ten times what it suggests.
    */
   private mustContinueAsNew(): boolean {
     if (this.waiting.length > 0) return false;

@@ -18,7 +18,7 @@ export interface OrderChangeListener {
 export interface OrderChanges {
   /**
    * True if all changes up to a moment ago were reported. False while the stream is away, lagging
-   * or silent, and for a moment after nobody has asked for a while.
+   * or silent, and for a moment when a caller asks after a pause.
    */
   isLive(): boolean;
   stop(): Promise<void>;
@@ -27,8 +27,8 @@ export interface OrderChanges {
 /** How often the server answers if nothing changes. */
 const ANSWER_EVERY_MS = 500;
 /**
- * The same while nobody asks whether the stream is live. Less than the silence after which the driver
- * gives a socket up.
+ * The same while no caller asks whether the stream is live. Less than the silence after which the
+ * driver gives a socket up.
  */
 const ANSWER_UNASKED_MS = 2_000;
 const UNASKED_AFTER_MS = 10_000;

@@ -82,6 +82,7 @@ describe('a create is refused with 400, and a pointer to each thing that is wron
     ['an operator for a number', lines({ quantity: { $gt: 0 } }), ['/lines/0/quantity']],
     ['an id with a slash', { id: 'a/b' }, ['/id']],
     ['an id with a control character', { id: 'a\u0000b' }, ['/id']],
+    ['a customer id that is an e-mail address', { customer: { id: 'ada@b.c', name: 'n' } }, ['/customer/id']],
     ['an id of 65 characters', { id: 'a'.repeat(65) }, ['/id']],
     ['an empty id', { id: '' }, ['/id']],
     ['a name with a line break', { customer: { id: 'c', name: 'a\nb' } }, ['/customer/name']],

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { readMark } from '../../../src/effects/inventory/database-mark.js';
 import { feedGenerations } from '../../../src/log/feed/generations.js';
-import { recognizeDatabase } from '../../../src/effects/inventory/recognize-database.js';
+import { checkDatabaseIdentity } from '../../../src/effects/inventory/database-identity.js';
 import { concernOfStock, stockState, stockStates } from '../../../src/effects/inventory/stock-state.js';
 import { stock } from '../../../src/effects/inventory/stock.js';
 import { type Reply, startTestApi, type TestApi } from '../../support/api.js';
@@ -110,7 +110,7 @@ test('Temporal notes which SKUs were counted, and how often', async () => {
 
 test('a process that writes its note late takes no count back', async () => {
   const late = { ...stores(), taskQueue: `${stores().taskQueue}-late` };
-  await recognizeDatabase(late);
+  await checkDatabaseIdentity(late);
   const { schedule } = api.client;
   let counted: Promise<unknown> | undefined;
   // Another count comes between its look and its note.
@@ -127,7 +127,7 @@ test('a process that writes its note late takes no count back', async () => {
       },
     },
   });
-  await recognizeDatabase({ ...late, client: Object.create(api.client, { schedule: { value: slow } }) });
+  await checkDatabaseIdentity({ ...late, client: Object.create(api.client, { schedule: { value: slow } }) });
   expect((await readMark(late))?.counts).toEqual(expect.arrayContaining([['N-2', 1]]));
 });
 
@@ -136,15 +136,15 @@ test('a MongoDB that is empty, or older than Temporal has noted, is known as suc
   const generations = async () => (await feedGenerations(orderLog, db)).all.length;
   // With a mark of its own: the API writes its mark late, after the counts of earlier tests.
   const own = { ...stores(), taskQueue: `${stores().taskQueue}-older` };
-  const named = await recognizeDatabase(own);
+  const named = await checkDatabaseIdentity(own);
   expect(concernOfStock(named)).toBeUndefined();
-  const again = await recognizeDatabase(own);
+  const again = await checkDatabaseIdentity(own);
   expect(again).toEqual({ ...named, comparisons: named.comparisons + 1 });
   expect(await generations()).toBe(1);
 
   // As in a backup that was made before.
   await stockStates(db).replaceOne({ _id: 'stock' }, { database: named.database, comparisons: 0 });
-  const older = await recognizeDatabase(own);
+  const older = await checkDatabaseIdentity(own);
   expect(await generations()).toBe(2);
   expect(older.outdated).toMatchObject({ cause: 'older', counts: expect.arrayContaining([['N-1', 2]]) });
   await until(async () =>
@@ -156,7 +156,7 @@ test('a MongoDB that is empty, or older than Temporal has noted, is known as suc
 
   await Promise.all([stockStates(db).deleteMany({}), stock(db).deleteMany({})]);
   expect(await count('N-1', 3)).toMatchObject({ status: 503, body: { code: 'stock_not_ready' } });
-  const lost = await recognizeDatabase(own);
+  const lost = await checkDatabaseIdentity(own);
   expect(lost.outdated).toMatchObject({ cause: 'lost', counts: older.outdated?.counts });
   expect(lost.database).not.toBe(named.database);
   expect(await generations()).toBe(3);
@@ -168,7 +168,7 @@ test('several processes that set up a new database at once agree on it', async (
   const { db } = api.mongo;
   const fresh = { ...stores(), taskQueue: `${stores().taskQueue}-2` };
   await stockStates(db).deleteMany({});
-  const seen = await Promise.all(Array.from({ length: 5 }, () => recognizeDatabase(fresh)));
+  const seen = await Promise.all(Array.from({ length: 5 }, () => checkDatabaseIdentity(fresh)));
   expect(new Set(seen.map(({ database }) => database)).size).toBe(1);
   expect(await stockState(db)).not.toHaveProperty('outdated');
   expect(await stockState(db)).toMatchObject({ comparisons: 5 });

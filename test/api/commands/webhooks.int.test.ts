@@ -6,9 +6,12 @@ import { readJournal } from '../../../src/log/journal/journal.js';
 import { eventually, placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { deliver } from '../../support/webhooks.js';
 
+/** While a secret is replaced. */
+const carriersSecrets = [1, 2].map((byte) => `whsec_${Buffer.alloc(24, byte).toString('base64')}`);
+
 let api: TestApi;
 beforeAll(async () => {
-  api = await startTestApi();
+  api = await startTestApi({ CARRIERS_WEBHOOK_SECRET: carriersSecrets.join(',') });
   await api.startWorker();
 });
 afterAll(async () => {
@@ -155,6 +158,12 @@ describe('the carriers webhook', () => {
       status: 400,
       body: { errors: [{ pointer: '/data/carrier' }, { pointer: '/data/trackingNumber' }] },
     });
+  });
+
+  test('may be signed with each secret of the list', async () => {
+    const message = { type: 'shipment.in_transit' };
+    for (const secret of carriersSecrets)
+      expect(await deliver(api, 'carriers', message, { secret })).toMatchObject({ status: 202 });
   });
 
   test('acknowledges and ignores other tracking', async () => {

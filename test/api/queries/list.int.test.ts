@@ -147,6 +147,15 @@ describe('a cursor', () => {
     expect((await api.get(`/v1/orders?limit=3&cursor=${await cursor()}`)).status).toBe(200);
   });
 
+  test('is signed with the first secret, and taken while its own is in the list', () => {
+    const [before, rotating, after] = [['old'], ['new', 'old'], ['new']] as const;
+    const place = ['2026-01-01T00:00:00.000Z', 'o-1'];
+    const kept = createCursors(before).write([], place);
+    expect(createCursors(rotating).read([], kept)).toEqual(place);
+    expect(() => createCursors(after).read([], kept)).toThrow('was not given by this API');
+    expect(createCursors(after).read([], createCursors(rotating).write([], place))).toEqual(place);
+  });
+
   test.each([
     ['is of other filters', async () => `status=pending&cursor=${await cursor()}`],
     ['is of another sort', async () => `sort=total&cursor=${await cursor()}`],

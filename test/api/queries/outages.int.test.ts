@@ -157,6 +157,44 @@ describe('with a MongoDB that stands still', () => {
   });
 });
 
+describe('with the key store alone away', () => {
+  let cut: TestApi;
+  beforeAll(async () => {
+    const { mongodb } = api.config;
+    cut = await apiWith({ MONGODB_URI: mongodb.uri, KEYS_MONGODB_URI: awayMongo.MONGODB_URI });
+  });
+
+  test('an order is read with its person sealed, which is said, and kept by no cache', async () => {
+    const order = await api.get(`/v1/orders/${orderId}`);
+    expect(order.headers).not.toHaveProperty('persons');
+    const sealed = await until(async () => {
+      const answer = await cut.get(`/v1/orders/${orderId}`);
+      expect(answer.status).toBe(200);
+      return answer;
+    });
+    expect(sealed.headers).toMatchObject({ persons: 'sealed', 'cache-control': 'no-store' });
+    expect(sealed.headers).not.toHaveProperty('etag');
+    const { customer, ...rest } = order.body;
+    expect(sealed.body).toMatchObject({
+      status: rest.status,
+      total: rest.total,
+      customer: { id: customer.id, name: expect.stringMatching(/^sealed:1:/) },
+    });
+  });
+
+  test('orders are created, and go on when a process of that machine brings their keys to the store', async () => {
+    const customer = { id: `c-${randomUUID()}`, name: 'Grace Away', email: 'grace@away.example' };
+    const { status, body } = await cut.post('/v1/orders', { body: orderBody({ customer }) });
+    expect(status).toBe(201);
+    await until(async () =>
+      expect((await api.get(`/v1/orders/${body.orderId}`)).body).toMatchObject({
+        status: 'confirmed',
+        customer,
+      }),
+    );
+  });
+});
+
 describe('with Temporal away', () => {
   let cut: TestApi;
   beforeAll(async () => {

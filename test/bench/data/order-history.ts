@@ -49,8 +49,13 @@ export interface HistoryCost {
   readonly otherActions: number;
 }
 
-export async function historyCost(client: Client, orderId: string): Promise<HistoryCost> {
-  const handle = client.workflow.getHandle(workflowId(orderId));
+export function historyCost(client: Client, orderId: string): Promise<HistoryCost> {
+  return workflowCost(client, workflowId(orderId));
+}
+
+/** What a workflow's latest run has cost Temporal so far. */
+export async function workflowCost(client: Client, id: string): Promise<HistoryCost> {
+  const handle = client.workflow.getHandle(id);
   const [{ events }, { raw }] = await Promise.all([handle.fetchHistory(), handle.describe()]);
   const info = raw.workflowExecutionInfo;
   const count = (types: ReadonlySet<number>) =>

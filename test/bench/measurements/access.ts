@@ -1,14 +1,17 @@
 import { addKey } from '../../../src/access/keys.js';
+import type { Scope } from '../../../src/access/scopes.js';
 import type { RoleProcess } from '../../support/role-process.js';
-import { accept } from '../data/order-over-http.js';
+import { accept, untilConfirmed } from '../data/order-over-http.js';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { askFor, type HttpConnection } from '../harness/http-connection.js';
-import { interleave, inTurns, percentileOf, rate } from '../harness/interleave.js';
+import { block, interleave, inTurns, percentileOf, rate } from '../harness/interleave.js';
 import { type Judged, single } from '../harness/result.js';
 import { cpuOf } from '../harness/usage.js';
 
 const connections = 50;
 const hotOrders = 100;
+/** Of a hot read, against the bare one. */
+const goal = { of: 'ratio', is: '≥', limit: 2 } as const;
 
 /** What a key for each request costs: an API with authentication against the same without. */
 export const access: Measurement = {
@@ -21,16 +24,21 @@ export const access: Measurement = {
     // Requests are counted, and never too many.
     const env = { ROLES: 'write,read', AUTH: 'on', RATE_LIMIT: '1000000000' };
     const guarded = await bench.beside(env);
-    const { key } = await addKey(bench.db, { client: 'bench', scopes: ['orders:read', 'orders:write'] });
-    const headers = { authorization: `Bearer ${key}` };
+    const headers = await keyWith(bench, ['orders:read', 'orders:write']);
     return [
       ...(await accepted(bench, open, guarded, headers)),
       ...(await hot(bench, open, guarded, headers)),
+      await hotPersons(bench, guarded),
     ];
   },
 };
 
 type Headers = Readonly<Record<string, string>>;
+
+async function keyWith(bench: Bench, scopes: readonly Scope[]): Promise<Headers> {
+  const { key } = await addKey(bench.db, { client: 'bench', scopes });
+  return { authorization: `Bearer ${key}` };
+}
 
 /**
  * The CPU of the API for `POST` → 201, one order at a time. It varies by more than a key
@@ -42,15 +50,17 @@ async function accepted(
   guarded: RoleProcess,
   headers: Headers,
 ): Promise<Judged[]> {
-  const [without] = await bench.connect(open.address, 1);
-  const [withKey] = await bench.connect(guarded.address, 1, headers);
   const orders = bench.pick(200, 50);
-  const create = (api: HttpConnection, pid: number) => async () => {
-    const before = await cpuOf(pid);
-    for (let order = 0; order < orders; order += 1) await accept(api);
-    return ((await cpuOf(pid)) - before) / orders;
-  };
-  const sides = { product: create(withKey, guarded.pid), baseline: create(without, open.pid) };
+  const create =
+    ({ address, pid }: RoleProcess, sent?: Headers) =>
+    async () => {
+      // A server closes a connection that waits for its turn for long.
+      const [api] = await bench.connect(address, 1, sent);
+      const before = await cpuOf(pid);
+      for (let order = 0; order < orders; order += 1) await accept(api);
+      return ((await cpuOf(pid)) - before) / orders;
+    };
+  const sides = { product: create(guarded, headers), baseline: create(open) };
   const cpu = await inTurns(sides, bench.pick(6, 4), bench.note);
   const [product, baseline] = [percentileOf(cpu.product)(0.5), percentileOf(cpu.baseline)(0.5)];
   return [single('access.accept', product, 'ms of CPU', { baseline })];
@@ -64,25 +74,44 @@ async function hot(
   headers: Headers,
 ): Promise<Judged[]> {
   const withKey = await bench.connect(guarded.address, connections, headers);
-  const without = await bench.connect(open.address, connections);
-  const bare = await bench.connect(await bench.bareApi(), connections);
   const orderIds = bench.dataset().orderIds.slice(0, hotOrders);
+  const ask = readsOf(bench, orderIds);
+  const product = ask(withKey);
+  const against = async (address: string) => {
+    const baseline = ask(await bench.connect(address, connections));
+    return await interleave({ product, baseline }, bench.pick(5, 2), bench.note);
+  };
+  const ofOpen = await against(open.address);
+  const ofBare = await against(await bench.bareApi());
+  return [
+    rate('access.get.hot', 'requests/s', ofOpen),
+    rate('access.get.hot.bare', 'requests/s', ofBare, goal),
+  ];
+}
+
+/** The same of a hundred orders that were created over HTTP, whose persons are opened for the client. */
+async function hotPersons(bench: Bench, guarded: RoleProcess): Promise<Judged> {
+  const headers = await keyWith(bench, ['orders:read', 'orders:write', 'persons:read']);
+  const withKey = await bench.connect(guarded.address, connections, headers);
+  bench.note('creating orders');
+  const orderIds: string[] = [];
+  await block(hotOrders, connections, async (lane) => {
+    const api = withKey[lane] ?? withKey[0];
+    const orderId = await accept(api);
+    await untilConfirmed(api, orderId);
+    orderIds.push(orderId);
+  });
+  const { body } = await withKey[0].get(`/v1/orders/${orderIds[0]}`);
+  if (!body.includes('Ada Example')) throw new Error(`The person is not open: ${body.toString()}`);
+  const ask = readsOf(bench, orderIds);
+  const bare = await bench.connect(await bench.bareApi(), connections);
+  const sides = { product: ask(withKey), baseline: ask(bare) };
+  const reads = await interleave(sides, bench.pick(5, 2), bench.note);
+  return rate('access.get.hot.persons', 'requests/s', reads, goal);
+}
+
+function readsOf(bench: Bench, orderIds: readonly string[]) {
   const path = () => `/v1/orders/${orderIds[Math.floor(Math.random() * orderIds.length)]}`;
   const ms = bench.pick(4_000, 500);
-  const ask = (all: readonly HttpConnection[]) => () => askFor({ connections: all, ms, path });
-  const blocks = bench.pick(5, 2);
-  const product = ask(withKey);
-  return [
-    rate(
-      'access.get.hot',
-      'requests/s',
-      await interleave({ product, baseline: ask(without) }, blocks, bench.note),
-    ),
-    rate(
-      'access.get.hot.bare',
-      'requests/s',
-      await interleave({ product, baseline: ask(bare) }, blocks, bench.note),
-      { of: 'ratio', is: '≥', limit: 2 },
-    ),
-  ];
+  return (all: readonly HttpConnection[]) => () => askFor({ connections: all, ms, path });
 }

@@ -1,15 +1,24 @@
 import { setTimeout } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
+import { reconcileScheduleId } from '../../../src/log/workflow/reconcile-messages.js';
+import { workflowCost } from '../data/order-history.js';
 import type { Measurement } from '../harness/bench.js';
 import { single } from '../harness/result.js';
 import { cpuOf } from '../harness/usage.js';
 
 /** After the start, the product is not idle yet: it compiles, and awaits requests for a while. */
 const SETTLES_WITHIN_MS = 30_000;
+const HOUR_MS = 3_600_000;
+const LOOK_EVERY_MS = 100;
+/** Of the product in the benchmark, by default. */
+const TASK_QUEUE = 'orders';
+/** What a schedule costs each time, besides the start of its workflow. */
+const SCHEDULED_ACTIONS = 2;
 /** Sent by every client of MongoDB, and by this measurement. */
 const notCounted = ['hello', 'isMaster', 'serverStatus', 'getMore'];
 
-/** What the product costs while nobody uses it: all roles in one process. `getMore` awaits changes, and is left out. */
+/** What the product costs while it is not used: all roles in one process. `getMore` awaits changes, and is left out. */
 export const idle: Measurement = {
   name: 'idle',
   async run(bench) {
@@ -22,6 +31,9 @@ export const idle: Measurement = {
     const commands = (await commandsOf(bench.db)) - before.commands;
     const cpuMs = (await cpuOf(product.pid)) - before.cpuMs;
     return [
+      single('idle.actions', await actionsAnHour(bench.temporal), 'actions/h', {
+        goal: { of: 'value', is: '≤', limit: 120 },
+      }),
       single('idle.commands', commands / minutes, 'commands/min', {
         goal: { of: 'value', is: '≤', limit: 60 },
       }),
@@ -29,6 +41,26 @@ export const idle: Measurement = {
     ];
   },
 };
+
+/**
+ * Actions of Temporal, as its cloud bills them. While no order is worked on, only the schedule of the reconciliation causes
+ * any: this counts those of one run.
+ */
+async function actionsAnHour(client: Client): Promise<number> {
+  const schedule = client.schedule.getHandle(reconcileScheduleId(TASK_QUEUE));
+  const [interval] = (await schedule.describe()).spec.intervals ?? [];
+  if (interval === undefined) throw new Error('The reconciliation has no interval.');
+  await schedule.trigger();
+  for (;;) {
+    const { recentActions, runningActions } = (await schedule.describe()).info;
+    const id = recentActions.at(-1)?.action.workflow.workflowId;
+    if (id !== undefined && runningActions.length === 0) {
+      const { actions, otherActions } = await workflowCost(client, id);
+      return (HOUR_MS / interval.every) * (actions + otherActions + SCHEDULED_ACTIONS);
+    }
+    await setTimeout(LOOK_EVERY_MS);
+  }
+}
 
 /** Commands that the server was sent so far. */
 async function commandsOf(db: Db): Promise<number> {

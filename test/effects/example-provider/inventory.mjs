@@ -3,7 +3,7 @@
 import { open, readFile } from 'node:fs/promises';
 
 /**
- * @import { InventoryModule } from '../../../src/effects/inventory/provider.js'
+ * @import { InventoryModule } from '../../../src/effects/inventory/port.js'
  * @import { StockEffect } from '../../../src/effects/inventory/stock.js'
  * @import { EffectOf, OutcomeOf } from '../../../src/order/effects.js'
  */

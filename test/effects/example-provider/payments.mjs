@@ -4,7 +4,7 @@ import { open, readFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 
 /**
- * @import { PaymentModule, PaymentType } from '../../../src/effects/payments/payments.js'
+ * @import { PaymentModule, PaymentType } from '../../../src/effects/payments/port.js'
  * @import { EffectOf, OutcomeOf } from '../../../src/order/effects.js'
  */
 /** @typedef {EffectOf<PaymentType>} Request */

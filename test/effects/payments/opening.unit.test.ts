@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { seal } from '../../../src/access/persons/sealing.js';
 import { openingMethods } from '../../../src/effects/payments/opening.js';
-import type { PaymentProvider } from '../../../src/effects/payments/payments.js';
+import type { PaymentProvider } from '../../../src/effects/payments/port.js';
 import { performPayments } from '../../../src/effects/performing.js';
 
 const customerKey = { keyId: 'key-of-ada-0', key: randomBytes(32) };

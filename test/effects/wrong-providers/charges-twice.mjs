@@ -4,7 +4,7 @@ import { capture as takes, lookUp as looksUp } from '../example-provider/payment
 
 export * from '../example-provider/payments.mjs';
 
-/** @import { PaymentModule } from '../../../src/effects/payments/payments.js' */
+/** @import { PaymentModule } from '../../../src/effects/payments/port.js' */
 
 /** @type {Map<string, string>} */
 const latest = new Map();

@@ -3,7 +3,7 @@ import { authorize as asks } from '../example-provider/payments.mjs';
 
 export * from '../example-provider/payments.mjs';
 
-/** @import { PaymentModule } from '../../../src/effects/payments/payments.js' */
+/** @import { PaymentModule } from '../../../src/effects/payments/port.js' */
 
 /** @type {PaymentModule['authorize']} */
 export async function authorize(request, options) {

@@ -6,7 +6,7 @@ import * as example from '../example-provider/payments.mjs';
 export * from '../example-provider/payments.mjs';
 
 /**
- * @import { PaymentModule, PaymentType } from '../../../src/effects/payments/payments.js'
+ * @import { PaymentModule, PaymentType } from '../../../src/effects/payments/port.js'
  * @import { OutcomeOf } from '../../../src/order/effects.js'
  */
 

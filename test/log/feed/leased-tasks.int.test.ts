@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { CommandStartedEvent, Db } from 'mongodb';
 import { subscriptionRows } from '../../../src/delivery/rows.js';
-import { deliverWebhooks } from '../../../src/delivery/webhooks.js';
+import { deliverWebhooks } from '../../../src/delivery/deliver-webhooks.js';
 import { endpoints } from '../../../src/endpoint/endpoint.js';
 import { endpointLog } from '../../../src/endpoint/endpoint-log.js';
 import { append } from '../../../src/log/append.js';
@@ -130,7 +130,7 @@ test('the sequencer fails if Temporal does not answer, so that another process m
     tail,
     views: [customers],
     taskQueue: 'none',
-    recognize: async () => await never,
+    checkDatabaseIdentity: async () => await never,
   };
   const [sequencer] = createFeedTasks(orderLog, deps).leased;
   await expect(sequencer?.work(new AbortController().signal, () => undefined)).rejects.toBeInstanceOf(

@@ -27,7 +27,7 @@ import { continuedAsNew, deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
 import { views } from '../../../src/views/views.js';
 import { stockOutside } from '../../../src/effects/outside.js';
-import { recognizeDatabase } from '../../../src/effects/inventory/recognize-database.js';
+import { checkDatabaseIdentity } from '../../../src/effects/inventory/database-identity.js';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -42,7 +42,7 @@ function rebuilding(signal = new AbortController().signal, rebuildId: string = r
     db: mongo.db,
     client,
     taskQueue: config.temporal.taskQueue,
-    recognize: recognizeDatabase,
+    checkDatabaseIdentity,
     outside: stockOutside,
     signal,
     rebuildId,

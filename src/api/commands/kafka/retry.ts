@@ -1,7 +1,4 @@
-const FIRST_RETRY_MS = 100;
-const LONGEST_RETRY_MS = 10_000;
+import type { BackOff } from '../../../concurrency/back-off.js';
 
-/** @param before attempts that failed */
-export function retryMs(before: number): number {
-  return Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** before);
-}
+/** Of a command that has no answer, and of a client that has failed. */
+export const retries: BackOff = { firstRetryMs: 100, longestRetryMs: 10_000 };

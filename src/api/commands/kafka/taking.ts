@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Db } from 'mongodb';
+import { backOffMs } from '../../../concurrency/back-off.js';
 import { pause } from '../../../concurrency/pause.js';
 import {
   clientOptions,
@@ -13,7 +14,7 @@ import type { Gateway } from '../gateway.js';
 import { GroupConsumer } from './group-consumer.js';
 import { HEARTBEAT_MS, Membership, SESSION_MS } from './membership.js';
 import { RefusalTopic } from './refusal-topic.js';
-import { retryMs } from './retry.js';
+import { retries } from './retry.js';
 import { noteTakingFailed, noteTakingWorks } from './taking-rows.js';
 import { Tenure } from './tenure.js';
 
@@ -49,7 +50,7 @@ export async function takeCommands(deps: TakingDeps): Promise<void> {
       health.failed(new Error(problem, { cause: error }));
       void noteTakingFailed(db, topic, problem).catch(() => undefined);
     }
-    await pause(retryMs(failures), signal);
+    await pause(backOffMs(failures + 1, retries), signal);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Consumer } from '@platformatic/kafka';
 import type { Db } from 'mongodb';
+import { backOffMs } from '../../../concurrency/back-off.js';
 import { pause } from '../../../concurrency/pause.js';
 import {
   type CommittedRecord,
@@ -19,7 +20,7 @@ import { type Membership, stopWith } from './membership.js';
 import { PartitionProgress } from './partition-progress.js';
 import { noteRefused, noteWritten, refusalsFrom } from './refusal-rows.js';
 import type { RefusalTopic } from './refusal-topic.js';
-import { retryMs } from './retry.js';
+import { retries } from './retry.js';
 import { committedBefore, noteLost, notePartition, noteUnread } from './taking-rows.js';
 
 export interface TenureDeps {
@@ -236,7 +237,7 @@ export class Tenure {
         return await this.isRefused(record, progress, problem);
       });
       if (isDone) return true;
-      await pause(retryMs(attempt), this.ending);
+      await pause(backOffMs(attempt, retries), this.ending);
     }
     return false;
   }

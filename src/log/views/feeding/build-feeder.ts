@@ -88,7 +88,7 @@ export class BuildFeeder<S extends State, D extends Draft> {
     return true;
   }
 
-  /** Goes on from the build as it was read. */
+  /** Continues from the build as it was read. */
   resume(held: HeldBuild): void {
     this.states.forget();
     this.held = held;

@@ -53,7 +53,7 @@ export async function project<S extends State, D extends Draft>(
 ): Promise<void> {
   // Read before the state, so that no change is missed.
   let { woken } = tail;
-  // Before it is taken over, which all feeders are told of.
+  // Before the take-over, so that a worker of another version disturbs no feeder.
   const found = await projectionState(db, view.name);
   if (found !== undefined) requireVersion(found, view);
   let state = await takeOverProjection(log, db, view);

@@ -6,7 +6,7 @@ import { mapInOrder } from '../../../concurrency/async-iterables.js';
 import { type AnyLog, type EntityLog, workflowIdOf } from '../../journal/entity-log.js';
 import { foldHistory, readHistoryLog } from '../../history/history.js';
 import { ensureJournalIndexes } from '../../journal/journal.js';
-import type { Outside, Recognize } from '../../history/outside.js';
+import type { Outside, CheckDatabaseIdentity } from '../../history/outside.js';
 import { ensureStateViewIndexes } from '../../journal/state-view.js';
 import { countWorkflows, listWorkflows, type ListPage } from '../../history/workflow-list.js';
 import type { Rebuilding } from './rebuild.js';
@@ -17,7 +17,7 @@ export interface JournalRebuilding<S extends State, D extends Draft> extends Reb
   readonly client: Client;
   /** of the entities' workflows */
   readonly taskQueue: string;
-  readonly recognize: Recognize;
+  readonly checkDatabaseIdentity: CheckDatabaseIdentity;
   /** see `restore` */
   readonly outside?: Outside<S, D> | undefined;
   /** entities between two checkpoints; by default a page of Temporal's list */
@@ -31,9 +31,9 @@ const DECIDED_WITHIN_MS = 20_000;
 const eventsAtATime = 500;
 
 /**
- * Restores the outside, the journal and the state view from the workflow histories, while entities
- * are recorded as usual. What exists is left as it is. Positions and views follow as for any
- * recorded event.
+ * Restores the journal, the state view, and what is outside of the log, such as stock, from the
+ * workflow histories, while entities are recorded as usual. What exists is left as it is. Positions
+ * and views follow as for any recorded event.
  *
  * If Temporal no longer has an entity's first runs, its later events are restored, and its view
  * from the state that its oldest run took over. Such entities are counted and named as exceptions,
@@ -47,8 +47,8 @@ export async function rebuildJournal<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   rebuilding: JournalRebuilding<S, D>,
 ): Promise<boolean> {
-  const { db, client, taskQueue, recognize, outside } = rebuilding;
-  await recognize({ db, client, taskQueue });
+  const { db, client, taskQueue, checkDatabaseIdentity, outside } = rebuilding;
+  await checkDatabaseIdentity({ db, client, taskQueue });
   await outside?.beginRestore(db);
   if (!(await restoreAll(log, rebuilding))) return false;
   await outside?.endRestore(db);

@@ -18,9 +18,9 @@ export interface Kept<S extends State, D extends Draft> {
 const atOnce = 8;
 
 /**
- * Restores what the outside, the journal and the view lack of these entities. Their workflows may
- * write the same meanwhile. Entities without events in the journal are written together. For any
- * other, what exists is compared and left as it is.
+ * Restores what the journal, the view, and stores outside of the log lack of these entities. Their
+ * workflows may write the same meanwhile. Entities without events in the journal are written
+ * together. For any other, what exists is compared and left as it is.
  *
  * @param outside absent if the effects of the entity move nothing that a log can restore
  * @param heartbeat called after every write

@@ -13,10 +13,10 @@ import { commandIdOf } from '../log/workflow/command-id.js';
 import type { Message } from '../log/workflow/messages.js';
 import { orderLog } from '../order-log.js';
 import { withTimeout } from '../outages/timeout.js';
-import { deliverDue } from './delivering.js';
+import { deliverDue } from './delivery-pass.js';
 import { endpointViews, isEnabled } from './endpoints.js';
 import { isResting, type Patience, patience as usual } from './health.js';
-import { forgetEndpoint } from './requests.js';
+import { forgetEndpoint } from './operator-actions.js';
 import { subscriptionRows, waitingRows } from './rows.js';
 import { createSender, type SenderOptions } from './sender.js';
 
@@ -26,7 +26,7 @@ export interface WebhookDeps extends SenderOptions {
   /** of the feed of orders; woken when an endpoint was changed */
   readonly tail: FeedTail;
   readonly secrets: WebhookSecrets;
-  /** Is told of what fails with one endpoint, and not because of it. */
+  /** Called with what fails with one endpoint, and not because of it. */
   readonly failed: (endpointId: string, error: unknown) => void;
   readonly patience?: Patience;
   /** how often to look for what is due; by default every 2 s, or every minute without endpoints */
@@ -140,7 +140,7 @@ async function withWork(
   });
 }
 
-/** Told again, it changes nothing: the command has one id for each version of the endpoint. */
+/** Idempotent: the command has one id for each version of the endpoint. */
 async function disableEndpoint(
   client: Client,
   { orderId, version }: Endpoint,

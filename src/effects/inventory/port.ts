@@ -1,9 +1,6 @@
-import type { Db } from 'mongodb';
-import { committed } from '../../mongodb/durability.js';
 import type { EffectOf, OutcomeOf } from '../../order/effects.js';
 import type { CallOptions, Known, Limits, Unknown } from '../port.js';
-import { deduct, release, reserve, restock } from './inventory.js';
-import { movements, type StockEffect } from './stock.js';
+import type { StockEffect } from './stock.js';
 
 /**
  * The port to an inventory. The contract of all ports (`port.ts`) holds, and units are never
@@ -27,18 +24,4 @@ export interface InventoryModule extends InventoryProvider {
   readonly limits?: Partial<Limits>;
   /** For certification, which needs it: from now on, so many units of a new SKU are on hand. */
   stockUp?(sku: string, onHand: number): Promise<void>;
-}
-
-/** The built-in inventory: the collections `stock` and `stock_movements`. */
-export function stockInventory(db: Db) {
-  return {
-    reserve: (effect: EffectOf<'reserve'>) => reserve(db, effect),
-    release: (effect: EffectOf<'release'>) => release(db, effect),
-    deduct: (effect: EffectOf<'deduct'>) => deduct(db, effect),
-    restock: (effect: EffectOf<'restock'>) => restock(db, effect),
-    async lookUp(key: string): Promise<Known<StockEffect>> {
-      const movement = await movements(db).findOne({ _id: key }, committed);
-      return movement?.outcome ?? { type: 'none' };
-    },
-  } satisfies InventoryProvider;
 }

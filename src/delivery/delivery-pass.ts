@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
 import type { WebhookSecrets } from '../access/webhook-secrets.js';
+import { backOffMs } from '../concurrency/back-off.js';
 import { pause } from '../concurrency/pause.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { type PositionedEvent, skipLostPositions } from '../log/feed/feed.js';
@@ -12,18 +13,10 @@ import { upcastIfKnown } from '../order/upcasters.js';
 import { orderLog } from '../order-log.js';
 import { cloudEventOf } from './cloud-events.js';
 import { endpointViews } from './endpoints.js';
-import {
-  failed,
-  type Health,
-  isDown,
-  isGivenUp,
-  isResting,
-  type Patience,
-  retryInMs,
-  succeeded,
-} from './health.js';
+import { failed, type Health, isDown, isGivenUp, isResting, type Patience, succeeded } from './health.js';
 import { deliveryRow, failureOf, isAcknowledged, postSigned } from './message.js';
-import { foldOrder, type OrderAfter, ordersFor } from './orders-of.js';
+import { ordersFor } from './filters.js';
+import { foldOrder, type OrderAfter } from './order-after.js';
 import {
   type DeliveryRow,
   deliveryRows,
@@ -35,7 +28,7 @@ import {
 import type { Sender } from './sender.js';
 import { subscriptionOf } from './subscription.js';
 
-export interface DeliveringDeps {
+export interface DeliveryPassDeps {
   readonly db: Db;
   /** of the feed of orders; endpoints that are at the same position share a read */
   readonly tail: FeedTail;
@@ -64,22 +57,22 @@ const BEHIND_PARKED_MS = 3_600_000;
  * and in order within each order, whatever is killed: the checkpoint moves after the answers.
  */
 export async function deliverDue(
-  deps: DeliveringDeps,
+  deps: DeliveryPassDeps,
   endpoint: Endpoint,
   generations: Generations,
 ): Promise<void> {
   const subscription = await subscriptionOf(deps.db, endpoint, generations);
   if (isResting(subscription.health, Date.now())) return;
   const secrets = await deps.secrets.read(endpoint.secretIds);
-  await new Delivering(deps, endpoint, secrets, subscription).run();
+  await new DeliveryPass(deps, endpoint, secrets, subscription).run();
 }
 
 /** `later`: it was not sent, or this process ends. */
 type Outcome = 'delivered' | 'later' | { readonly failure: string; readonly retryAfterMs: number };
 
 /** One pass over what is due. */
-class Delivering {
-  private readonly deps: DeliveringDeps;
+class DeliveryPass {
+  private readonly deps: DeliveryPassDeps;
   private readonly endpoint: Endpoint;
   private readonly secrets: readonly string[];
   private subscription: SubscriptionRow;
@@ -89,7 +82,7 @@ class Delivering {
   private isDisabled = false;
 
   constructor(
-    deps: DeliveringDeps,
+    deps: DeliveryPassDeps,
     endpoint: Endpoint,
     secrets: readonly string[],
     subscription: SubscriptionRow,
@@ -130,7 +123,7 @@ class Delivering {
     if (!(await this.isCurrent())) return false;
     const { orderId: endpointId } = this.endpoint;
     const rows = waitingRows(this.deps.db);
-    // What waits for a person holds the feed up no more.
+    // An order that waits for an operator does not block the others.
     const parked = await rows.distinct('orderId', { endpointId, parkedAt: { $exists: true } }, committed);
     const others = { endpointId, nextTryAt: { $exists: true }, orderId: { $nin: parked } };
     const waiting = await rows.distinct('orderId', others, committed);
@@ -146,7 +139,7 @@ class Delivering {
     if (due.length === 0) return;
     const orderIds = [...new Set(due.map(({ orderId }) => orderId))];
     await this.eachOrder(orderIds, (orderId) => this.deliverOrder(orderId));
-    await this.note({});
+    await this.saveProgress({});
   }
 
   /** Delivers what waits of an order, the earliest first, until one fails. */
@@ -162,8 +155,8 @@ class Delivering {
       const { _id, nextTryAt, attempts, failingSince } = first;
       if (nextTryAt === undefined || nextTryAt.getTime() > now) {
         const looksAgainAt = nextTryAt ?? new Date(now + BEHIND_PARKED_MS);
-        const behind = { ...ofOrder, version: { $gt: first.version }, nextTryAt: { $lte: new Date(now) } };
-        await rows.updateMany(behind, { $set: { nextTryAt: looksAgainAt } }, durable);
+        const later = { ...ofOrder, version: { $gt: first.version }, nextTryAt: { $lte: new Date(now) } };
+        await rows.updateMany(later, { $set: { nextTryAt: looksAgainAt } }, durable);
         return;
       }
       const outcome = await this.sendAgain(first, orderAfter);
@@ -217,7 +210,7 @@ class Delivering {
         { ordered: false, ...durable },
       );
     }
-    return await this.note({ position: last });
+    return await this.saveProgress({ position: last });
   }
 
   private async wantedOf(events: readonly PositionedEvent[]): Promise<readonly PositionedEvent[]> {
@@ -279,7 +272,7 @@ class Delivering {
     const now = Date.now();
     const { patience } = this.deps;
     const failingSince = since ?? new Date(now).toISOString();
-    const inMs = Math.max(retryAfterMs, retryInMs(attempts, patience));
+    const inMs = Math.max(retryAfterMs, backOffMs(attempts, patience));
     return {
       attempts,
       failure,
@@ -356,7 +349,7 @@ class Delivering {
       for (const orderId of queue) await deliver(orderId);
     };
     const workers = Array.from({ length: isDown(this.health) ? 1 : CONCURRENCY }, work);
-    // All end before one's failure is told, so that none works beside the next pass.
+    // Waits for all, then throws the first failure, so that none works beside the next pass.
     await Promise.allSettled(workers);
     await Promise.all(workers);
   }
@@ -366,7 +359,7 @@ class Delivering {
    *
    * @returns false if the checkpoint was moved by somebody else, such as a replay
    */
-  private async note(moved: { readonly position?: number }): Promise<boolean> {
+  private async saveProgress(moved: { readonly position?: number }): Promise<boolean> {
     const { db } = this.deps;
     const attempts = this.attempts.splice(0);
     if (attempts.length > 0) await deliveryRows(db).insertMany(attempts, { ordered: false });

@@ -30,7 +30,7 @@ const writeAttempts = 20;
  * is recorded as outdated: reservations and counts wait until it is restored. It also begins the
  * next generation of the feed.
  */
-export async function recognizeDatabase(stores: Stores): Promise<StockState> {
+export async function checkDatabaseIdentity(stores: Stores): Promise<StockState> {
   const { db } = stores;
   // In this sequence: the mark is written after a database is set up, so a mark proves that one
   // existed.

@@ -1,0 +1,14 @@
+export interface BackOff {
+  /** after the first failure; it doubles with each further one */
+  readonly firstRetryMs: number;
+  readonly longestRetryMs: number;
+}
+
+/**
+ * How long to wait before what has failed is tried again.
+ *
+ * @param failures in a row, from 1 on
+ */
+export function backOffMs(failures: number, { firstRetryMs, longestRetryMs }: BackOff): number {
+  return Math.min(longestRetryMs, firstRetryMs * 2 ** (failures - 1));
+}

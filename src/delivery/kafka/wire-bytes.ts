@@ -1,0 +1,61 @@
+/** Bytes as Kafka's protocol has them, written one after the other. */
+export class WireBytes {
+  private buffer: Buffer;
+  private at = 0;
+
+  /** @param size to begin with; it grows */
+  constructor(size: number) {
+    this.buffer = Buffer.allocUnsafe(size);
+  }
+
+  /** A whole number from 0 on, below 2^30, in as few bytes as it needs. */
+  varInt(value: number): void {
+    this.makeRoom(MOST_VAR_INT_BYTES);
+    let left = value << 1;
+    while (left >= 0x80) {
+      this.buffer[this.at++] = (left & 0x7f) | 0x80;
+      left >>>= 7;
+    }
+    this.buffer[this.at++] = left;
+  }
+
+  /** In UTF-8, after its length. */
+  text(text: string): void {
+    const length = Buffer.byteLength(text);
+    this.varInt(length);
+    this.makeRoom(length);
+    this.at += this.buffer.write(text, this.at);
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.makeRoom(bytes.length);
+    this.buffer.set(bytes, this.at);
+    this.at += bytes.length;
+  }
+
+  /** What is written, without a copy. */
+  get written(): Buffer {
+    return this.buffer.subarray(0, this.at);
+  }
+
+  /** A copy of what is written; then it begins anew. */
+  take(): Buffer {
+    const taken = Buffer.from(this.written);
+    this.at = 0;
+    return taken;
+  }
+
+  private makeRoom(bytes: number): void {
+    if (this.at + bytes <= this.buffer.length) return;
+    const larger = Buffer.allocUnsafe(2 * (this.at + bytes));
+    larger.set(this.written);
+    this.buffer = larger;
+  }
+}
+
+const MOST_VAR_INT_BYTES = 5;
+
+/** How many bytes `WireBytes.varInt` writes. */
+export function varIntLength(value: number): number {
+  return value < 1 ? 1 : Math.ceil((33 - Math.clz32(value)) / 7);
+}

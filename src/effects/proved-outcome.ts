@@ -1,0 +1,58 @@
+import type { Outcome } from '../order/effects.js';
+import type { Authorization, Capture } from './payments/sandbox-ledger.js';
+import type { SettledEffect } from './settled-effects.js';
+
+/** What a provider says of a key. */
+export interface Answered {
+  readonly outcome?: Outcome;
+  readonly authorization?: Pick<Authorization, 'id' | 'status'>;
+  readonly capture?: Pick<Capture, 'id'>;
+}
+
+/** Whether an answer is the one that settled the effect, by the event that the log has of it. */
+export function isOutcome(
+  { outcome, authorization, capture }: Answered,
+  event: SettledEffect['event'],
+): boolean {
+  switch (event.type) {
+    case 'StockReserved':
+      return outcome?.type === 'reserved';
+    case 'StockRefused':
+      return outcome?.type === 'out_of_stock';
+    case 'StockReleased':
+    case 'StockDeducted':
+    case 'StockRestocked':
+      return outcome?.type === 'done';
+    case 'PaymentAuthorized':
+    case 'PaymentPending':
+      return authorization?.id === event.data.authorizationId;
+    case 'PaymentCaptured':
+      return capture?.id === event.data.captureId;
+    case 'AuthorizationVoided':
+      return outcome?.type === 'voided';
+    case 'AuthorizationExpired':
+      return outcome?.type === 'expired';
+    case 'CaptureDeclined':
+      return outcome?.type === 'declined' || outcome?.type === 'expired';
+    case 'PaymentRefunded':
+      return outcome?.type === 'refunded';
+    default:
+      // The customer may have declined an authorization that was pending.
+      return outcome?.type === 'declined' || authorization?.status === 'declined';
+  }
+}
+
+/** An outcome, in the form in which the sandbox's ledger has it. */
+export function answeredWith(outcome: Outcome): Answered {
+  return {
+    outcome,
+    // The webhook may have said later that the customer declined.
+    ...('authorizationId' in outcome && {
+      authorization: {
+        id: outcome.authorizationId,
+        status: outcome.type === 'pending' ? 'declined' : 'authorized',
+      },
+    }),
+    ...('captureId' in outcome && { capture: { id: outcome.captureId } }),
+  };
+}
