@@ -26,10 +26,11 @@ import { openOrderViews, type OrderViews } from '../src/views/cache/order-views.
 import { type ExposureDeps, undecidedOrders } from '../src/api/queries/exposure.js';
 import { exposureGauges, orderGauges } from '../src/api/queries/order-gauges.js';
 import { projectionGauges } from '../src/api/queries/projection-gauges.js';
-import { openPersons, type PersonsAtEdge } from '../src/api/persons.js';
-import { registerQueries } from '../src/api/queries/routes.js';
+import { openPersons } from '../src/api/persons.js';
+import { type QueryDeps, registerQueries } from '../src/api/queries/routes.js';
 import { feedTaskQueue } from '../src/log/workflow/task-queues.js';
 import { registerPage } from '../src/api/page/page.js';
+import { createOrderReader } from '../src/api/queries/order-reader.js';
 import { dependencies } from './readiness.js';
 import type { RoleContext, RunningRole } from './role.js';
 import { orderLog } from '../src/order-log.js';
@@ -131,10 +132,10 @@ export async function buildApi(
   }
   if (roles.has('read')) {
     served.push({ name: 'read', needsAnyOf: ['mongodb', 'temporal'] });
-    serveReads(app, context, client, views, persons);
-  }
-  if (roles.has('read')) await registerPage(app, page);
-  else redirectToReference(app);
+    const reader = createOrderReader(client, views);
+    serveReads(app, context, { client, views, reader, persons });
+    await registerPage(app, page, { reader, persons });
+  } else redirectToReference(app);
   registerSystem(app, config, connection, keys);
   registerKeys(app, db);
   registerSession(app);
@@ -187,17 +188,13 @@ function serveWrites(
 function serveReads(
   app: Http,
   { config, mongo, tail, providers = {} }: ApiContext,
-  client: Client,
-  views: OrderViews,
-  persons: PersonsAtEdge,
+  reading: Pick<QueryDeps, 'client' | 'views' | 'reader' | 'persons'>,
 ): void {
   const { taskQueue, uiUrl } = config.temporal;
   registerQueries(app, {
-    client,
+    ...reading,
     db: mongo.db,
     tail,
-    views,
-    persons,
     feedTaskQueue: feedTaskQueue(taskQueue),
     orderTaskQueue: taskQueue,
     providers,

@@ -1,8 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import files from '@fastify/static';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { setHeadersOfPages } from '../edge/headers.js';
+import type { PersonsAtEdge } from '../persons.js';
+import type { OrderReader } from '../queries/order-reader.js';
+import { HttpProblem } from '../problem.js';
+import { OrderPath } from '../schemas.js';
 import { type Http, unknownPath } from '../server.js';
 import { orderCard } from './card.js';
 
@@ -11,12 +15,18 @@ const paths = ['/', '/orders', '/attention', '/system', '/customers/:customerId'
 /** In `index.html`, where a browser without JavaScript finds the order. */
 const PLACE = '<!-- order -->';
 
+/** How the page reads the order that it shows without JavaScript. */
+interface OrdersOfPage {
+  readonly reader: Pick<OrderReader, 'read'>;
+  readonly persons: Pick<PersonsAtEdge, 'json'>;
+}
+
 /**
  * Serves the page: its files, and `index.html` for each of its paths, which its script tells apart.
  *
  * @param folder of the page as it was built
  */
-export async function registerPage(app: Http, folder: string): Promise<void> {
+export async function registerPage(app: Http, folder: string, orders: OrdersOfPage): Promise<void> {
   const html = readFileSync(join(folder, 'index.html'), 'utf8');
   const assets = new Set(readdirSync(join(folder, 'assets')));
   await app.register(async (page: Http) => {
@@ -32,13 +42,18 @@ export async function registerPage(app: Http, folder: string): Promise<void> {
       page.get(path, hidden, (_request, reply) =>
         reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache').send(html),
       );
-    page.get<{ Params: { orderId: string } }>('/orders/:orderId', hidden, async (request, reply) => {
-      const card = await readCard(app, request);
+    const [before = '', after = ''] = html.split(PLACE);
+    // An id that is none is told by the page itself.
+    const ofOrder = { ...hidden, schema: { hide: true, params: OrderPath }, attachValidation: true } as const;
+    page.get('/orders/:orderId', ofOrder, async (request, reply) => {
+      const { orderId } = request.params;
+      const isId = request.validationError === undefined;
+      const card = isId ? await readCard(app, orders, request, reply) : '';
       return await reply
         .type('text/html; charset=utf-8')
         .header('cache-control', 'no-store')
-        .header('link', preloads(request.params.orderId))
-        .send(html.replace(PLACE, () => card));
+        .header('link', preloads(orderId))
+        .send(before + card + after);
     });
   });
 }
@@ -54,22 +69,25 @@ function preloads(orderId: string): string {
 }
 
 /**
- * The order as a browser without JavaScript shows it. It is read as this client would read it, so
- * what the client may not see is not in it.
+ * The order as a browser without JavaScript shows it; empty if it cannot be read, or not by this
+ * client. What the client may not see is not in it.
  */
 async function readCard(
   app: Http,
+  { reader, persons }: OrdersOfPage,
   request: FastifyRequest<{ Params: { orderId: string } }>,
+  reply: FastifyReply,
 ): Promise<string> {
-  const { params, ip } = request;
-  const { host, cookie } = request.headers;
-  // Frees this request's place, because the injected request takes another one.
-  request.leave();
-  const { statusCode, payload } = await app.inject({
-    url: `/v1/orders/${encodeURIComponent(params.orderId)}`,
-    // A wrong key counts for this client's address.
-    remoteAddress: ip,
-    headers: { ...(host !== undefined && { host }), ...(cookie !== undefined && { cookie }) },
-  });
-  return statusCode === 200 ? orderCard(JSON.parse(payload)) : '';
+  try {
+    const principal = await app.whoIs(request);
+    if (principal?.scopes.has('orders:read') !== true) return '';
+    request.principal = principal;
+    const found = await reader.read(request.params.orderId);
+    if (found === undefined) return '';
+    return orderCard(JSON.parse(await persons.json(request, reply, found.json, found.cached)));
+  } catch (error) {
+    // The page's script asks as well, and says what is wrong.
+    if (!(error instanceof HttpProblem)) request.log.warn({ err: error }, 'the page has no order in it');
+    return '';
+  }
 }

@@ -8,7 +8,7 @@ import type { Http } from '../server.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
 import { createCursors } from './cursor.js';
 import { registerOrderCounts } from './order-counts.js';
-import { createOrderReader } from './order-reader.js';
+import type { OrderReader } from './order-reader.js';
 import { registerAttention } from './routes-attention.js';
 import { createPast } from './past.js';
 import { registerEndpointQueries } from './routes-endpoints.js';
@@ -27,6 +27,7 @@ export interface QueryDeps {
   readonly db: Db;
   readonly tail: FeedTail;
   readonly views: OrderViews;
+  readonly reader: OrderReader;
   readonly persons: PersonsAtEdge;
   /** of the role `feed` */
   readonly feedTaskQueue: string;
@@ -52,6 +53,7 @@ export function registerQueries(
     db,
     tail,
     views,
+    reader,
     persons,
     feedTaskQueue,
     orderTaskQueue,
@@ -63,7 +65,6 @@ export function registerQueries(
   }: QueryDeps,
 ): void {
   const cursors = createCursors(cursorSecrets);
-  const reader = createOrderReader(client, views);
   const past = createPast(db, reader);
   const attention = { client, db, orderTaskQueue, attentionAfterMs };
   registerOrderQueries(app, { db, views, reader, past, cursors, attention, persons });

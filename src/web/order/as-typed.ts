@@ -46,6 +46,6 @@ function optionOf({ typed, reads, member }: Field, value: unknown): readonly str
 }
 
 /** As one word for a shell. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return /^[\w.:/-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

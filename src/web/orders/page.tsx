@@ -1,3 +1,4 @@
+import { useSignal } from '@preact/signals';
 import { useLocation } from 'preact-iso';
 import { useEffect, useMemo } from 'preact/hooks';
 import { count } from '../format.js';
@@ -7,7 +8,7 @@ import { useTitle } from '../parts/title.js';
 import { useResource } from '../resource.js';
 import { FilterBar } from './filter-bar.js';
 import { type Filters, filtersOf } from './filters.js';
-import { FirstOrder } from './first-order.js';
+import { NewOrder, PlaceOrder } from './place-order.js';
 import { listRows, type RowList } from './rows.js';
 import { OrderTable } from './table.js';
 
@@ -39,6 +40,7 @@ export function OrdersPage() {
 }
 
 function List({ list, filters }: { readonly list: RowList; readonly filters: Filters }) {
+  const isPlacing = useSignal(false);
   const found = list.now.value;
   if (found === undefined) return <Skeleton lines={14} />;
   const { rows, isComplete, problem, created } = found;
@@ -52,25 +54,45 @@ function List({ list, filters }: { readonly list: RowList; readonly filters: Fil
         </p>
       </Empty>
     ) : (
-      <FirstOrder onPlaced={list.restart} />
+      <FirstOrder />
     );
   }
   return (
     <>
-      <p class="list-news" aria-live="polite">
-        {created > 0 ? (
-          <button type="button" class="link" onClick={list.restart}>
-            {count(created, 'new order')}: show
-          </button>
-        ) : (
-          <span class="quiet">
-            {isComplete
-              ? count(rows.length, 'order')
-              : `${rows.length.toLocaleString('en')} read, more below`}
-          </span>
-        )}
-      </p>
+      <div class="list-head">
+        <p class="list-news" aria-live="polite">
+          {created > 0 ? (
+            <button type="button" class="link" onClick={list.restart}>
+              {count(created, 'new order')}: show
+            </button>
+          ) : (
+            <span class="quiet">
+              {isComplete
+                ? count(rows.length, 'order')
+                : `${rows.length.toLocaleString('en')} read, more below`}
+            </span>
+          )}
+        </p>
+        <NewOrder isOpen={isPlacing} />
+      </div>
+      {isPlacing.value && <PlaceOrder />}
       <OrderTable filters={filters} rows={rows} isComplete={isComplete} more={list.more} />
     </>
+  );
+}
+
+/** What a newcomer sees: what this is, and a first order to watch. */
+function FirstOrder() {
+  return (
+    <Empty title="No orders yet">
+      <p>
+        Each order is one durable workflow, and its events are its history. Place one and watch it reserve
+        stock, authorize the payment and confirm; then travel back through what happened.
+      </p>
+      <PlaceOrder />
+      <p>
+        or in a terminal: <code>npx orders demo</code>
+      </p>
+    </Empty>
   );
 }

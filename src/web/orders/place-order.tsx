@@ -1,0 +1,168 @@
+import { type Signal, useSignal } from '@preact/signals';
+import { useLocation } from 'preact-iso';
+import { useRef } from 'preact/hooks';
+import { post, Problem } from '../api.js';
+import { parseAmount } from '../format.js';
+import { newKey } from '../idempotency-key.js';
+import { quoted } from '../order/as-typed.js';
+import { Copied } from '../parts/copied.js';
+import { may } from '../session.js';
+
+/** How a payment goes in the sandbox, by its token. */
+const payments = [
+  ['tok_ok', 'is authorized'],
+  ['tok_slow', 'is authorized after 2 s'],
+  ['tok_flaky', 'fails three times first'],
+  ['tok_pending', 'waits for the provider'],
+  ['tok_declined', 'is declined'],
+  ['tok_capture_declined', 'is declined when goods are shipped'],
+] as const;
+
+interface Typed {
+  readonly sku: string;
+  readonly quantity: string;
+  readonly price: string;
+  readonly method: string;
+}
+
+/** An order for the sandbox. Once it is placed, its page is opened, where it is seen to go on. */
+export function PlaceOrder() {
+  const { route } = useLocation();
+  const typed = useSignal<Typed>({ sku: 'A-1', quantity: '2', price: '19.99', method: 'tok_ok' });
+  const problem = useSignal('');
+  const isBusy = useSignal(false);
+  /** the same for each attempt, so that it is placed once */
+  const key = useRef(newKey());
+  if (!may('orders:write')) return null;
+  const body = bodyOf(typed.value);
+  const type = (part: Partial<Typed>): void => {
+    typed.value = { ...typed.value, ...part };
+    problem.value = '';
+    key.current = newKey();
+  };
+  const place = async (): Promise<void> => {
+    if (typeof body === 'string') {
+      problem.value = body;
+      return;
+    }
+    isBusy.value = true;
+    problem.value = '';
+    try {
+      const placed = await post<{ readonly orderId: string }>('/v1/orders', body, {
+        'idempotency-key': key.current,
+      });
+      route(`/orders/${encodeURIComponent(placed.body.orderId)}`);
+    } catch (error) {
+      problem.value = error instanceof Problem ? error.message : String(error);
+    } finally {
+      isBusy.value = false;
+    }
+  };
+  return (
+    <form
+      class="panel place"
+      aria-label="A new order"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void place();
+      }}
+    >
+      <label class="field">
+        <span>SKU (OUT-… is out of stock)</span>
+        <input
+          required
+          value={typed.value.sku}
+          onInput={({ currentTarget }) => type({ sku: currentTarget.value })}
+        />
+      </label>
+      <label class="field">
+        <span>Units</span>
+        <input
+          type="number"
+          min={1}
+          step={1}
+          required
+          value={typed.value.quantity}
+          onInput={({ currentTarget }) => type({ quantity: currentTarget.value })}
+        />
+      </label>
+      <label class="field">
+        <span>Price in EUR</span>
+        <input
+          inputMode="decimal"
+          required
+          value={typed.value.price}
+          onInput={({ currentTarget }) => type({ price: currentTarget.value })}
+        />
+      </label>
+      <label class="field">
+        <span>The payment …</span>
+        <select
+          value={typed.value.method}
+          onChange={({ currentTarget }) => type({ method: currentTarget.value })}
+        >
+          {payments.map(([token, says]) => (
+            <option key={token} value={token}>
+              {says}
+            </option>
+          ))}
+        </select>
+      </label>
+      <button type="submit" class="primary" disabled={isBusy.value}>
+        Place order
+      </button>
+      <p class="problem" role="alert">
+        {problem}
+      </p>
+      {typeof body !== 'string' && (
+        <div class="typed-lines">
+          <Copied text={asCurl(body)} />
+          <Copied text={asScript(body)} />
+        </div>
+      )}
+    </form>
+  );
+}
+
+/** Shows and hides the form above the list. */
+export function NewOrder({ isOpen }: { readonly isOpen: Signal<boolean> }) {
+  if (!may('orders:write')) return null;
+  return (
+    <button
+      type="button"
+      class="small"
+      aria-expanded={isOpen.value}
+      onClick={() => (isOpen.value = !isOpen.value)}
+    >
+      New order
+    </button>
+  );
+}
+
+interface Body {
+  readonly customer: { readonly id: string; readonly name: string };
+  readonly currency: string;
+  readonly lines: readonly [{ readonly sku: string; readonly quantity: number; readonly unitPrice: number }];
+  readonly payment: { readonly method: string };
+}
+
+/** A text if something that was typed cannot be used. */
+function bodyOf({ sku, quantity, price, method }: Typed): Body | string {
+  const currency = 'EUR';
+  const unitPrice = parseAmount(price, currency);
+  if (unitPrice === undefined) return 'The price is missing, such as 19.99.';
+  return {
+    customer: { id: 'c-1', name: 'Ada Example' },
+    currency,
+    lines: [{ sku: sku.trim(), quantity: Number(quantity), unitPrice }],
+    payment: { method },
+  };
+}
+
+function asCurl(body: Body): string {
+  return `curl -s ${location.origin}/v1/orders -H 'content-type: application/json' -d ${quoted(JSON.stringify(body))}`;
+}
+
+function asScript({ lines: [{ sku, quantity, unitPrice }], payment: { method } }: Body): string {
+  return `npx orders create --line ${quoted(`${sku}:${quantity}:${unitPrice}`)} --payment ${method}`;
+}
