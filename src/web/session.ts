@@ -15,7 +15,7 @@ export async function loadSession(): Promise<void> {
   try {
     take(await get<Session>('/v1/session'));
   } catch {
-    // Nothing is shown by it alone; each request says itself what it lacks.
+    // Not an error here: each request reports a missing session itself.
   }
 }
 

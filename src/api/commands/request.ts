@@ -57,7 +57,8 @@ export interface Preferences {
 const LONGEST_WAIT_S = 30;
 
 /**
- * Ignores unknown preferences, as RFC 7240 asks, and refuses a `wait` that is not a time to wait.
+ * Ignores unknown preferences, as RFC 7240 requires. Refuses a `wait` that is not a number of
+ * seconds.
  */
 export function preferencesOf(request: FastifyRequest): Preferences {
   const preferences = new Map(

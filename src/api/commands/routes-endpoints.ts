@@ -227,7 +227,7 @@ function testRoute(app: Http, { db, endpoints }: EndpointDeps): void {
       const { secrets, sender } = endpoints;
       const { orderId: endpointId, url, secretIds } = await existing(endpoints, request.params.endpointId);
       const receiver = { endpointId, url, secrets: await secrets.read(secretIds) };
-      // A request that only waits gives its place to another.
+      // Frees the request's place, because all that remains is waiting.
       request.leave();
       return await reply.send(deliveryAnswer(await sendTest(db, sender, receiver)));
     },

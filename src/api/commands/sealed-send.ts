@@ -18,7 +18,7 @@ export function createSealing(context: GatewayContext) {
     context;
   const knowsCustomer = whileAvailable(customerInView, journalWithinMs);
 
-  /** Undefined if the key store is away, and this process has no key for the customer. */
+  /** Undefined if the key store is unavailable, and this process has no key for the customer. */
   async function sealingKeyOf(
     customerId: string,
     { correlationId }: CommandMeta,

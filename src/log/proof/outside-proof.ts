@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { Discrepancy } from './comparison.js';
 
-/** Compares what logs prove with what effects have moved outside of them, such as stock. */
+/** Compares what effects have changed outside of the log, such as stock, with the log. */
 export interface OutsideProof {
   /** for one entity with a whole log */
   readonly compare: (db: Db, id: string) => Promise<readonly Discrepancy[]>;

@@ -13,7 +13,7 @@ export function Skeleton({ lines = 6 }: { readonly lines?: number }) {
   );
 }
 
-/** What a page says that has nothing to show. */
+/** The text of a page that has nothing to show. */
 export function Empty({
   title,
   children,

@@ -87,7 +87,6 @@ export const overload: Measurement = {
     const best = Math.max(goodput(alone), goodput(fitting), goodput(twice));
 
     bench.note(`${times} times that`);
-    const [api] = await bench.connect(address, 1);
     const memory = await residentMemoryOf(pid);
     const [probe, probeOfApi] = [await probeOf(bench), await probeOf(bench)];
     await probe.call('begin', health);
@@ -97,6 +96,7 @@ export const overload: Measurement = {
     const growth = (await residentMemoryOf(pid)) - memory;
 
     bench.note('waiting until it is as before');
+    const [api] = await bench.connect(address, 1);
     const recoveredMs = await untilServed(api, [create, read]);
     bench.note('counting what was started');
     const started = await startedBy(bench.temporal, customer.id);

@@ -50,7 +50,7 @@ export class PartitionProgress {
     return since === undefined;
   }
 
-  /** All before it is committed: it is not read again. */
+  /** Everything before this offset is committed, and is not read again. */
   commit(offset: bigint): void {
     this.committed = offset;
     for (const refused of this.refused.keys()) if (refused < offset) this.refused.delete(refused);

@@ -58,7 +58,7 @@ const MOST_ERRORS = 20;
 export class Tenure {
   private readonly deps: TenureDeps;
   private readonly topic: string;
-  /** Aborts when no further record is begun. */
+  /** Aborted once no further record may be started. */
   private readonly ending: AbortSignal;
   private readonly stopping = new AbortController();
   private readonly forget: () => void;
