@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -82,9 +82,9 @@ async function startMongodb(): Promise<string> {
 }
 
 /** Temporal's frontend behind TLS that wants a client's certificate. The embedded server has none. */
-async function temporalBehindTls(): Promise<string> {
+async function temporalBehindTls(identityFile = join(tls, 'temporal', 'identity.pem')): Promise<string> {
   const [host = '', port = ''] = shared.temporalAddress.split(':');
-  const identity = readFileSync(join(tls, 'temporal', 'identity.pem'));
+  const identity = readFileSync(identityFile);
   const server: Server = createServer(
     {
       cert: identity,
@@ -186,7 +186,14 @@ test('certificates are made once, and again when they end', async () => {
 
 describe('a process that cannot connect says what to check:', () => {
   let strangers: string;
+  let expired: string;
   beforeAll(async () => {
+    const folder = mkdtempSync(join(tls, 'expired-'));
+    for (const part of ['authority', 'mongodb', 'temporal', 'client']) mkdirSync(join(folder, part));
+    cpSync(join(tls, 'authority'), join(folder, 'authority'), { recursive: true });
+    const script = shellOf('certificates').replaceAll(tls, folder);
+    await run('bash', ['-euc', script.replace(/-days 365\b/g, '-days 0')]);
+    expired = await temporalBehindTls(join(folder, 'temporal', 'identity.pem'));
     strangers = mkdtempSync(join(tls, 'strangers-'));
     await issueCertificates(strangers);
   });
@@ -210,6 +217,11 @@ describe('a process that cannot connect says what to check:', () => {
       'the CA of another Temporal',
       () => ({ TEMPORAL_TLS_SERVER_CA_CERT_PATH: join(strangers, 'client', 'ca.pem') }),
       /InvalidCertificate.*\(check TEMPORAL_TLS_SERVER_CA_CERT_PATH/,
+    ],
+    [
+      'a certificate of Temporal that has expired',
+      () => ({ TEMPORAL_ADDRESS: expired }),
+      /InvalidCertificate\(Expired.*\(check TEMPORAL_TLS_SERVER_CA_CERT_PATH/,
     ],
     [
       'another name than that of its certificate',

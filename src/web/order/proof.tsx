@@ -3,7 +3,7 @@ import { get, Problem } from '../api.js';
 import { Ago } from '../parts/time.js';
 import type { Proof } from '../shapes.js';
 
-/** Whether history, journal and view of the order agree: checked by a click, and told with its time. */
+/** Checks on a click whether history, journal and view of the order agree, and shows when it did. */
 export function ProofBadge({ orderId }: { readonly orderId: string }) {
   const found = useSignal<Proof | undefined>(undefined);
   const problem = useSignal('');
