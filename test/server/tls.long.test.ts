@@ -1,49 +1,25 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer, type Server } from 'node:tls';
-import { promisify } from 'node:util';
 import { type Db, MongoClient } from 'mongodb';
-import { parse } from 'yaml';
 import { MONGOD } from '../../src/server/binaries.js';
 import { freePort } from '../../src/server/embedded/ports.js';
+import { issueCertificates, services, shellOf } from '../support/certificates.js';
 import { apiAt } from '../support/orders-over-http.js';
-import { installByApt, whichOf } from '../support/programs.mjs';
 import { type RoleProcess, startRoleProcess } from '../support/role-process.js';
 import { program, shared, uniqueName } from '../support/servers.js';
 import { until } from '../support/until.js';
 
 /** The certificates, the flags and the variables are those of `docker-compose.yml`. */
-interface Service {
-  readonly command: readonly string[];
-  readonly environment?: Readonly<Record<string, string>>;
-  readonly volumes?: readonly string[];
-}
-const { services } = parse(readFileSync('docker-compose.yml', 'utf8'), { merge: true }) as {
-  readonly services: Readonly<Record<string, Service>>;
-};
-
-const run = promisify(execFile);
 const tls = mkdtempSync(join(tmpdir(), 'orders-tls-'));
 const PASSWORD = 'swordfish';
 const db = uniqueName('tls');
 const ended: (() => unknown)[] = [];
-
-/** A shell text of Compose, with its folder for certificates in this test's. */
-function shellOf(service: string): string {
-  return (services[service]?.command[0] ?? '').replaceAll('$$', '$').replaceAll('/tls', tls);
-}
-
-/** Makes the certificates of an installation, as `docker compose up` does. */
-async function issueCertificates(folder: string): Promise<void> {
-  for (const part of ['authority', 'mongodb', 'temporal', 'client'])
-    mkdirSync(join(folder, part), { recursive: true });
-  await run('bash', ['-euc', shellOf('certificates').replaceAll(tls, folder)]);
-}
 
 /** Starts MongoDB with the flags of Compose's members, as a replica set of one, and gives the orders their user. */
 async function startMongodb(): Promise<string> {
@@ -52,7 +28,8 @@ async function startMongodb(): Promise<string> {
   mkdirSync(folder);
   writeFileSync(keyFile, 'b3JkZXJzLW9uLWEtbWFjaGluZS1vZi1vbmVzLW93bg==');
   chmodSync(keyFile, 0o400);
-  const [, flags = ''] = /mongod (--replSet[^]*)/.exec(shellOf('mongodb-1').replaceAll('\\\n', '')) ?? [];
+  const [, flags = ''] =
+    /mongod (--replSet[^]*)/.exec(shellOf('mongodb-1', tls).replaceAll('\\\n', '')) ?? [];
   const given = flags
     .replaceAll(`${tls}/`, `${tls}/mongodb/`)
     .replace('/data/configdb/key', keyFile)
@@ -117,7 +94,6 @@ let variables: Record<string, string>;
 let product: RoleProcess;
 
 beforeAll(async () => {
-  if ((await whichOf(['openssl'])) === undefined) await installByApt(['openssl']);
   await issueCertificates(tls);
   const [mongodb, temporal] = [await startMongodb(), await temporalBehindTls()];
   const environment = services['worker']?.environment ?? {};
@@ -174,12 +150,10 @@ test('certificates are made once, and again when they end', async () => {
   await issueCertificates(tls);
   expect(readFileSync(file('client'), 'utf8')).toBe(before);
   const folder = mkdtempSync(join(tls, 'short-'));
-  const script = shellOf('certificates').replaceAll(tls, folder);
-  for (const part of ['authority', 'mongodb', 'temporal', 'client']) mkdirSync(join(folder, part));
-  await run('bash', ['-euc', script.replace(/-days 365\b/g, '-days 1')]);
+  await issueCertificates(folder, 1);
   const short = readFileSync(join(folder, 'client', 'identity.pem'), 'utf8');
   const other = readFileSync(join(folder, 'client', 'ca.pem'), 'utf8');
-  await run('bash', ['-euc', script]);
+  await issueCertificates(folder);
   expect(readFileSync(join(folder, 'client', 'identity.pem'), 'utf8')).not.toBe(short);
   expect(readFileSync(join(folder, 'client', 'ca.pem'), 'utf8')).toBe(other);
 });
@@ -189,10 +163,8 @@ describe('a process that cannot connect says what to check:', () => {
   let expired: string;
   beforeAll(async () => {
     const folder = mkdtempSync(join(tls, 'expired-'));
-    for (const part of ['authority', 'mongodb', 'temporal', 'client']) mkdirSync(join(folder, part));
     cpSync(join(tls, 'authority'), join(folder, 'authority'), { recursive: true });
-    const script = shellOf('certificates').replaceAll(tls, folder);
-    await run('bash', ['-euc', script.replace(/-days 365\b/g, '-days 0')]);
+    await issueCertificates(folder, 0);
     expired = await temporalBehindTls(join(folder, 'temporal', 'identity.pem'));
     strangers = mkdtempSync(join(tls, 'strangers-'));
     await issueCertificates(strangers);

@@ -95,8 +95,26 @@ export function hasCode(error: unknown, apiId: string): boolean {
   return 'errors' in error && Array.isArray(error.errors) && error.errors.some((one) => hasCode(one, apiId));
 }
 
-/** What went wrong: the client wraps the reason in a list of all its attempts. */
+function reasonsOf(error: unknown): readonly unknown[] {
+  const isList = error instanceof AggregateError && error.errors.length > 0;
+  return isList ? error.errors.flatMap(reasonsOf) : [error];
+}
+
+/** By what Kafka's refusals begin with: the rights that the user needs, as the guide has them. */
+const rights = {
+  Topic:
+    'read and write the topic of the events and the one of its checkpoints, read the topic of the commands, and write the one of the refused commands',
+  Group: 'read the consumer group that has the name of the topic of the commands',
+  'Transactional Id': 'write with the transactional id that has the name of the topic of the events',
+  Cluster: 'create topics, unless all are there',
+} as const;
+
+/** What went wrong: the client wraps the reasons in lists, of its attempts and of their parts. */
 export function kafkaProblem(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return kafkaProblem(error.errors.at(-1));
-  return messageOf(error);
+  const reasons = reasonsOf(error);
+  // Of a request that was refused for one of its topics, the others were not attempted.
+  const reason = reasons.findLast((one) => !hasCode(one, 'OPERATION_NOT_ATTEMPTED')) ?? reasons.at(-1);
+  const problem = messageOf(reason);
+  const lacking = Object.entries(rights).find(([kind]) => problem.startsWith(`${kind} authorization failed`));
+  return lacking === undefined ? problem : `${problem} KAFKA_USERNAME needs the right to ${lacking[1]}.`;
 }

@@ -19,6 +19,8 @@ export interface EncodedRecord {
   readonly topic: string;
   /** for the choice of the partition */
   readonly key: Buffer;
+  /** by default, the key chooses it */
+  readonly partition?: number;
   /** what follows the offset in a batch: key, value and headers */
   readonly value: Buffer;
 }

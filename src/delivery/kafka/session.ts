@@ -38,6 +38,8 @@ export interface SessionOptions {
 
 type Transaction = Awaited<ReturnType<TransactionalProducer['beginTransaction']>>;
 
+/** the partition of the checkpoints */
+const CHECKPOINTS = 0;
 const PUBLISH_WITHIN_MS = 20_000;
 /** So long, a transaction may still take when the process ends. */
 const END_WITHIN_MS = 1_000;
@@ -112,7 +114,9 @@ class OpenSession implements Session {
   async publish(records: readonly EncodedRecord[], { generation, position }: FeedPlace): Promise<void> {
     const { events, checkpoints } = this.topics;
     const checkpoint = { ...this.checkpoint, generation, position };
-    const noted = encoded({ topic: checkpoints, key: events, value: checkpointText(checkpoint) });
+    const record = encoded({ topic: checkpoints, key: events, value: checkpointText(checkpoint) });
+    // Where the last one is looked for, however many partitions somebody has given the topic.
+    const noted = { ...record, partition: CHECKPOINTS };
     await withTimeout(
       PUBLISH_WITHIN_MS,
       (async () => {

@@ -13,6 +13,8 @@ import { findKafka } from './find-kafka.mjs';
 export interface Broker {
   /** `host:port` */
   readonly address: string;
+  /** `host:port` of the listener for users; nothing listens there unless it was asked for */
+  readonly securedAddress: string;
   /** the folder of its jars */
   readonly jars: string;
   /** Ends it at once (SIGKILL). Its data stay. */
@@ -31,12 +33,25 @@ const READY_WITHIN_S = 60;
 const SMALL = ['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 const run = promisify(execFile);
 
-/** @param settings further lines of its `server.properties` */
-export async function startBroker(settings: readonly string[] = []): Promise<Broker> {
+/** What clients need that are not the test's own. */
+export interface Secured {
+  /** a file with the broker's key and certificate, for `127.0.0.1` */
+  readonly identity: string;
+  /** has no right yet */
+  readonly user: { readonly name: string; readonly password: string };
+}
+
+/**
+ * @param settings further lines of its `server.properties`
+ * @param secured if given, `securedAddress` takes connections by TLS of users who log in by
+ *   SCRAM-SHA-512, and may do what ACLs allow; `address` stays open, for an administrator
+ */
+export async function startBroker(settings: readonly string[] = [], secured?: Secured): Promise<Broker> {
   const jars = await findKafka(join(process.cwd(), '.cache'), () => undefined);
   const folder = await mkdtemp(join(tmpdir(), 'orders-kafka-'));
-  const [port, controller] = [await freePort(), await freePort()];
+  const [port, controller, securedPort] = [await freePort(), await freePort(), await freePort()];
   const address = `127.0.0.1:${port}`;
+  const securedAddress = `127.0.0.1:${securedPort}`;
   const properties = join(folder, 'server.properties');
   const listeners = `PLAINTEXT://${address},CONTROLLER://127.0.0.1:${controller}`;
   const lines = [
@@ -48,6 +63,7 @@ export async function startBroker(settings: readonly string[] = []): Promise<Bro
     'controller.listener.names=CONTROLLER',
     `log.dirs=${join(folder, 'data')}`,
     ...ONE_NODE,
+    ...(secured === undefined ? [] : securedBy(secured, listeners, address, securedAddress)),
     ...settings,
   ];
   await writeFile(properties, lines.join('\n'));
@@ -62,6 +78,7 @@ export async function startBroker(settings: readonly string[] = []): Promise<Bro
       'orders-of-the-tests-AA',
       '-c',
       properties,
+      ...(secured === undefined ? [] : ['--add-scram', scramOf(secured)]),
     ),
   );
   let child: ChildProcess | undefined;
@@ -90,6 +107,7 @@ export async function startBroker(settings: readonly string[] = []): Promise<Bro
   await start();
   return {
     address,
+    securedAddress,
     jars,
     kill,
     start,
@@ -101,6 +119,25 @@ export async function startBroker(settings: readonly string[] = []): Promise<Bro
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+function scramOf({ user: { name, password } }: Secured): string {
+  return `SCRAM-SHA-512=[name=${name},password=${password}]`;
+}
+
+function securedBy({ identity }: Secured, listeners: string, address: string, usersAddress: string) {
+  return [
+    `listeners=${listeners},USERS://${usersAddress}`,
+    `advertised.listeners=PLAINTEXT://${address},USERS://${usersAddress}`,
+    'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,USERS:SASL_SSL',
+    'listener.name.users.sasl.enabled.mechanisms=SCRAM-SHA-512',
+    'listener.name.users.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;',
+    'ssl.keystore.type=PEM',
+    `ssl.keystore.location=${identity}`,
+    'authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    // Who does not log in is the test, the broker itself, or its controller.
+    'super.users=User:ANONYMOUS',
+  ];
 }
 
 const ONE_NODE = [
