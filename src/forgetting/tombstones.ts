@@ -67,6 +67,6 @@ async function untilDone(work: () => Promise<void>, stopping: AbortSignal): Prom
       await setTimeout(AGAIN_MS, undefined, { signal: stopping, ref: false }).catch(() => undefined);
     }
   }
-  // A process that stops uses no key any more, so this never resolves.
+  // The process is stopping. It must not use a key after this, so the promise never resolves.
   await new Promise(() => undefined);
 }

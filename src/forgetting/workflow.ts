@@ -20,8 +20,8 @@ const LONGEST_PAUSE_MS = 5 * 60_000;
 /**
  * Forgets a person. It survives any outage, since each step is repeated until it succeeds.
  *
- * The person's keys are taken out of use first. The orders are looked at again once no process can
- * use these keys any more. So an order that is created meanwhile is either seen here, or sealed
+ * First, the person's keys are taken out of use. The orders are checked again once no process can
+ * use these keys. An order that is created in between is either found by that check, or sealed
  * under another key.
  */
 export async function forgetPersonWorkflow(forgetting: Forgetting): Promise<void> {

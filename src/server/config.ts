@@ -160,8 +160,7 @@ export class ConfigError extends Error {
 export const builtIn = 'sandbox';
 
 /**
- * @throws ConfigError if a worker would use the sandbox's payment provider where that is not
- *   allowed
+ * @throws ConfigError if a worker would use the sandbox's payment provider although SANDBOX is off
  */
 export function assertSandboxAllowed({ roles, sandbox, providers }: Config): void {
   if (!roles.has('worker') || sandbox || providers.payments !== builtIn) return;

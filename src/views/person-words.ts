@@ -39,7 +39,7 @@ export async function hashedWords(keys: KeyStore, words: readonly string[]): Pro
 /** Long enough that two words do not collide. */
 const HASH_BYTES = 15;
 
-/** Undefined for a text that is not sealed, and for one that cannot be opened any more. */
+/** Undefined if the text is not sealed, or if it can no longer be opened. */
 async function opened(
   keys: KeyStore,
   place: Parameters<typeof openOne>[1],

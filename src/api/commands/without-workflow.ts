@@ -69,7 +69,7 @@ async function statusOf(context: GatewayContext, orderId: string): Promise<strin
   }
 }
 
-/** The order by its history or, if Temporal does not keep it any more, by its journal. */
+/** The order's latest state: from its history, or from its journal if Temporal has deleted that. */
 export async function latestOrder(context: GatewayContext, orderId: string): Promise<Order | undefined> {
   const { client, inTime } = context;
   const log = await inTime(() => readHistoryLog(orderLog, client, orderId));

@@ -43,7 +43,7 @@ export async function registerPage(app: Http, folder: string, orders: OrdersOfPa
         reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache').send(html),
       );
     const [before = '', after = ''] = html.split(PLACE);
-    // An id that is none is told by the page itself.
+    // The script of the page reports an invalid id.
     const ofOrder = { ...hidden, schema: { hide: true, params: OrderPath }, attachValidation: true } as const;
     page.get('/orders/:orderId', ofOrder, async (request, reply) => {
       const { orderId } = request.params;

@@ -253,7 +253,7 @@ async function historyAfter(reader: OrderReader, orderId: string, after: number)
     return events;
   }
   if ((await reader.read(orderId)) === undefined) throw orderNotFound(orderId);
-  const detail = `Temporal does not keep the history of order ${orderId} any more. Its journal has all of it: leave source out.`;
+  const detail = `Temporal no longer has the history of order ${orderId}. Its journal is complete: leave out source.`;
   throw new HttpProblem(404, 'history_not_kept', detail);
 }
 

@@ -5,7 +5,10 @@ import { messageOf } from '../../outages/message-of.js';
 import { withTimeout } from '../../outages/timeout.js';
 import type { KafkaSettings } from './settings.js';
 
-/** A call is repeated this often within the client, for about a second; then its work is begun anew. */
+/**
+ * How often the client repeats a call, within about a second. If all fail, the caller starts its
+ * work again.
+ */
 const RETRIES = 7;
 /**
  * The first ones soon: a broker that is still ending the last transaction does not begin the next,

@@ -38,7 +38,7 @@ export class WireBytes {
     return this.buffer.subarray(0, this.at);
   }
 
-  /** A copy of what is written; then it begins anew. */
+  /** Returns a copy of what is written, and empties the buffer. */
   take(): Buffer {
     const taken = Buffer.from(this.written);
     this.at = 0;
