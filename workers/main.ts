@@ -3,10 +3,10 @@
  * meanwhile.
  */
 import { once } from 'node:events';
-import { isIPv6 } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { loadProviders, type Providers } from '../src/effects/provider-modules.js';
 import { findProgram, MONGOD, TEMPORAL } from '../src/server/binaries.js';
+import { addressOf } from '../src/server/address.js';
 import { assertSandboxAllowed, type Config, readConfig } from '../src/server/config.js';
 import { startLiveness } from '../src/server/liveness.js';
 import { assertMasterKeys } from '../src/server/master-keys.js';
@@ -93,7 +93,7 @@ async function serveLiveness({ host, healthPort }: Config['http']): Promise<stri
   await assertPortFree(host, healthPort, 'HEALTH_PORT');
   const liveness = await startLiveness(host, healthPort);
   closers.push(liveness);
-  return `http://${isIPv6(host) ? `[${host}]` : host}:${liveness.port}/health/live`;
+  return `${addressOf(host, liveness.port)}/health/live`;
 }
 
 /** The names of the embedded servers. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { type BackOff, backOffMs } from '../src/concurrency/back-off.js';
 import { pause } from '../src/concurrency/pause.js';
 import { logFailures } from '../src/server/log-failures.js';
 import { createActivities, slotsOfProviders } from './activities.js';
@@ -32,8 +33,7 @@ export interface RunningWorker extends RunningRole {
 
 /** Steps can still record while all slots for providers are in use. */
 const slotsBesideProviders = 100;
-const FIRST_BACK_OFF_MS = 250;
-const LONGEST_BACK_OFF_MS = 10_000;
+const restarting: BackOff = { firstRetryMs: 250, longestRetryMs: 10_000 };
 const LOG_METHODS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
 /** The SDK logs this for each attempt; `logFailures` logs changes instead. */
@@ -93,7 +93,7 @@ async function keepWorking(
   stopping: AbortSignal,
   onReady: () => void,
 ): Promise<void> {
-  let backOffMs = FIRST_BACK_OFF_MS;
+  let failures = 0;
   const changes = logChanges(context.logger, {
     fails: (problem) =>
       `The worker fails: ${problem}${tlsAdvice('Temporal', problem)}. It is restarted until it works.`,
@@ -102,15 +102,15 @@ async function keepWorking(
   while (!stopping.aborted) {
     try {
       await work(context, what, stopping, () => {
-        backOffMs = FIRST_BACK_OFF_MS;
+        failures = 0;
         changes.worked();
         onReady();
       });
     } catch (error) {
       if (stopping.aborted) return;
       changes.failed(error);
-      await pause(backOffMs, stopping);
-      backOffMs = Math.min(backOffMs * 2, LONGEST_BACK_OFF_MS);
+      failures += 1;
+      await pause(backOffMs(failures, restarting), stopping);
     }
   }
 }

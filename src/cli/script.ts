@@ -5,6 +5,7 @@ import { type Command, Option } from 'commander';
 import type { CommandMeta } from '../api/commands/gateway.js';
 import { messageOf } from '../outages/message-of.js';
 import { keepSecret, withoutSecrets } from '../outages/secrets.js';
+import { addressOf } from '../server/address.js';
 import { type Config, readConfig } from '../server/config.js';
 import { type Api, connectApi, printExact } from './api.js';
 import { positive, seconds } from './arguments.js';
@@ -81,12 +82,6 @@ export function operationsApiOf(session: Session, options: CommonOptions): Api {
   const given = options.url ?? session.env['ORDERS_URL'] ?? '';
   if (opsPort === undefined || given !== '') return apiOf(session, options);
   return apiOf(session, { ...options, url: addressOf(host, opsPort) });
-}
-
-function addressOf(host: string, port: number): string {
-  // A server that listens on all interfaces is reached over the loopback interface.
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }
 
 /** The API key of `--key-file` or `ORDERS_KEY`; undefined if there is none. */

@@ -54,13 +54,9 @@ export async function setUp({
   abort,
 }: SetUpOptions): Promise<void> {
   const { namespace, taskQueue } = config.temporal;
-  const untilDone = async (
-    title: string,
-    work: () => Promise<unknown>,
-    adviceOn: (problem: string) => string = () => '',
-  ): Promise<void> => {
+  const untilDone = async (title: string, work: () => Promise<unknown>): Promise<void> => {
     const health = logChanges(logger, {
-      fails: (problem) => `${title} is not set up yet: ${problem}${adviceOn(problem)}`,
+      fails: (problem) => `${title} is not set up yet: ${problem}${tlsAdvice(title, problem)}`,
       works: `${title} is set up.`,
     });
     await retryUntilDone(work, {
@@ -71,19 +67,11 @@ export async function setUp({
     });
   };
   await Promise.all([
-    untilDone(
-      'Temporal',
-      async () => {
-        await registerSearchAttributes(temporal, namespace);
-        if (config.embedded.temporal) await extendRetention(temporal, namespace);
-      },
-      (problem) => tlsAdvice('Temporal', problem),
-    ),
-    untilDone(
-      'MongoDB',
-      () => Promise.all(indexes.map((ensure) => ensure(mongo.db))),
-      (problem) => tlsAdvice('MongoDB', problem),
-    ),
+    untilDone('Temporal', async () => {
+      await registerSearchAttributes(temporal, namespace);
+      if (config.embedded.temporal) await extendRetention(temporal, namespace);
+    }),
+    untilDone('MongoDB', () => Promise.all(indexes.map((ensure) => ensure(mongo.db)))),
   ]);
   const client = new Client({ connection: temporal, namespace });
   await untilDone('The stock', () => checkDatabaseIdentity({ client, db: mongo.db, taskQueue }));

@@ -11,6 +11,12 @@ export interface Checkpoint extends FeedPlace {
   readonly system?: string;
 }
 
+/**
+ * The only partition of the topic that has checkpoints: an operator who creates the topic may give
+ * it more.
+ */
+export const CHECKPOINT_PARTITION = 0;
+
 const EARLIEST = -2n;
 const LATEST = -1n;
 const WAIT_MS = 500;
@@ -23,7 +29,7 @@ export function checkpointText(checkpoint: Checkpoint): string {
 
 /** The last checkpoint that is committed; undefined if there is none. */
 export async function readCheckpoint(consumer: Consumer, topic: string): Promise<Checkpoint | undefined> {
-  const [last] = await lastRecords(consumer, topic);
+  const last = (await lastRecords(consumer, topic))[CHECKPOINT_PARTITION];
   const text = last?.value?.toString('utf8');
   return text === undefined ? undefined : (JSON.parse(text) as Checkpoint);
 }

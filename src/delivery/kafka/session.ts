@@ -4,6 +4,7 @@ import { withTimeout } from '../../outages/timeout.js';
 import { beforeFirst } from '../subscription.js';
 import {
   type Checkpoint,
+  CHECKPOINT_PARTITION,
   checkpointText,
   hangingPartitions,
   hasRecords,
@@ -38,8 +39,6 @@ export interface SessionOptions {
 
 type Transaction = Awaited<ReturnType<TransactionalProducer['beginTransaction']>>;
 
-/** the partition of the checkpoints */
-const CHECKPOINTS = 0;
 const PUBLISH_WITHIN_MS = 20_000;
 /** So long, a transaction may still take when the process ends. */
 const END_WITHIN_MS = 1_000;
@@ -115,8 +114,7 @@ class OpenSession implements Session {
     const { events, checkpoints } = this.topics;
     const checkpoint = { ...this.checkpoint, generation, position };
     const record = encoded({ topic: checkpoints, key: events, value: checkpointText(checkpoint) });
-    // Where the last one is looked for, however many partitions somebody has given the topic.
-    const noted = { ...record, partition: CHECKPOINTS };
+    const noted = { ...record, partition: CHECKPOINT_PARTITION };
     await withTimeout(
       PUBLISH_WITHIN_MS,
       (async () => {

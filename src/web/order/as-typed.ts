@@ -9,10 +9,15 @@ export interface Target {
 }
 
 export function asCurl({ path }: Choice, body: object, { orderId, version }: Target): string {
+  return curlOf(`/v1/orders/${encodeURIComponent(orderId)}/${path}`, body, `-H 'If-Match: "${version}"'`);
+}
+
+/** A POST of JSON. */
+export function curlOf(path: string, body: object, ...options: readonly string[]): string {
   return [
-    `curl -s ${location.origin}/v1/orders/${encodeURIComponent(orderId)}/${path}`,
+    `curl -s ${location.origin}${path}`,
     `-H 'content-type: application/json'`,
-    `-H 'If-Match: "${version}"'`,
+    ...options,
     `-d ${quoted(JSON.stringify(body))}`,
   ].join(' ');
 }

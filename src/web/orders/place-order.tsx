@@ -4,7 +4,7 @@ import { useRef } from 'preact/hooks';
 import { post, Problem } from '../api.js';
 import { parseAmount } from '../format.js';
 import { newKey } from '../idempotency-key.js';
-import { quoted } from '../order/as-typed.js';
+import { curlOf, quoted } from '../order/as-typed.js';
 import { Copied } from '../parts/copied.js';
 import { may } from '../session.js';
 
@@ -25,7 +25,7 @@ interface Typed {
   readonly method: string;
 }
 
-/** An order for the sandbox. Once it is placed, its page is opened, where it is seen to go on. */
+/** A form that places an order paid by the sandbox's provider, and then opens the order's page. */
 export function PlaceOrder() {
   const { route } = useLocation();
   const typed = useSignal<Typed>({ sku: 'A-1', quantity: '2', price: '19.99', method: 'tok_ok' });
@@ -116,7 +116,7 @@ export function PlaceOrder() {
       </p>
       {typeof body !== 'string' && (
         <div class="typed-lines">
-          <Copied text={asCurl(body)} />
+          <Copied text={curlOf('/v1/orders', body)} />
           <Copied text={asScript(body)} />
         </div>
       )}
@@ -157,10 +157,6 @@ function bodyOf({ sku, quantity, price, method }: Typed): Body | string {
     lines: [{ sku: sku.trim(), quantity: Number(quantity), unitPrice }],
     payment: { method },
   };
-}
-
-function asCurl(body: Body): string {
-  return `curl -s ${location.origin}/v1/orders -H 'content-type: application/json' -d ${quoted(JSON.stringify(body))}`;
 }
 
 function asScript({ lines: [{ sku, quantity, unitPrice }], payment: { method } }: Body): string {
