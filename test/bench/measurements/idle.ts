@@ -22,7 +22,7 @@ const notCounted = ['hello', 'isMaster', 'serverStatus', 'getMore'];
 export const idle: Measurement = {
   name: 'idle',
   async run(bench) {
-    const product = await bench.productWith({});
+    const product = await bench.productWith({ RECONCILE_INTERVAL: '5m' });
     await setTimeout(SETTLES_WITHIN_MS);
     const minutes = bench.pick(2, 0.5);
     const before = { commands: await commandsOf(bench.db), cpuMs: await cpuOf(product.pid) };
