@@ -7,7 +7,7 @@ import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 
 const HEARTBEAT_MS = 500;
-/** Without a heartbeat for so long, the holder is dead or stopped. */
+/** A holder without a heartbeat for this long is dead or stopped. */
 const SILENT_MS = 4_000;
 const LOOK_EVERY_MS = 200;
 const PATIENCE_MS = 1_000;

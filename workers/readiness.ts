@@ -31,33 +31,33 @@ export interface ReadinessDeps {
 }
 
 /** Calls Temporal, and fails if it does not answer in a second. */
-type Soon = <R>(call: () => Promise<R>) => Promise<R>;
+type InTime = <R>(call: () => Promise<R>) => Promise<R>;
 
 /** What readiness checks, and what it costs when it fails. */
 export function dependencies({ client, config, db, exposure }: ReadinessDeps): Dependency[] {
   const { connection } = client;
   const { namespace, taskQueue } = config.temporal;
-  const soon: Soon = (call) => connection.withDeadline(Date.now() + CHECK_WITHIN_MS, call);
-  const presence = createWorkerPresence(connection, namespace, soon);
+  const inTime: InTime = (call) => connection.withDeadline(Date.now() + CHECK_WITHIN_MS, call);
+  const presence = createWorkerPresence(connection, namespace, inTime);
   return [
-    onTemporal(client, soon),
+    onTemporal(client, inTime),
     onMongodb(db),
     onWorkers(presence, taskQueue),
     onRecording(exposure),
     onFeed(db, presence, feedTaskQueue(taskQueue)),
     ...(config.kafka === undefined ? [] : [onKafka(db, config.kafka)]),
     onForks(db),
-    onReconciliation({ client, config, db }, soon),
+    onReconciliation({ client, config, db }, inTime),
     onStock(db),
   ];
 }
 
-function onTemporal({ connection }: Client, soon: Soon): Dependency {
+function onTemporal({ connection }: Client, inTime: InTime): Dependency {
   return {
     name: 'temporal',
     cost: 'no command is taken, no order continues, and an order without a view cannot be read',
     check: async () => {
-      await soon(() => connection.workflowService.getSystemInfo({}));
+      await inTime(() => connection.workflowService.getSystemInfo({}));
       return undefined;
     },
   };
@@ -146,7 +146,7 @@ function onForks(db: Db): Dependency {
 
 function onReconciliation(
   { client, config, db }: Pick<ReadinessDeps, 'client' | 'config' | 'db'>,
-  soon: Soon,
+  inTime: InTime,
 ): Dependency {
   const { taskQueue } = config.temporal;
   const deployment = { client, taskQueue: feedTaskQueue(taskQueue), orderTaskQueue: taskQueue };
@@ -157,7 +157,7 @@ function onReconciliation(
     check: async () => {
       const [reports, schedule] = await Promise.all([
         Promise.all(logs.map((log) => latestReconciliations(log, db, 1))),
-        soon(() => scheduleConcern(deployment)),
+        inTime(() => scheduleConcern(deployment)),
       ]);
       const concerns = [...reports.map(([latest]) => concernOf(latest, config.reconcileEveryMs)), schedule];
       return concerns.filter((concern) => concern !== undefined).join('; ') || undefined;

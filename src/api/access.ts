@@ -115,7 +115,11 @@ function isRefusal({ status }: HttpProblem): boolean {
   return status === 401 || status === 403;
 }
 
-/** For what needs a scope beside its route's. @throws HttpProblem 403 */
+/**
+ * Refuses a request that also needs `scope`, besides the scope of its route.
+ *
+ * @throws HttpProblem 403
+ */
 export function needScope({ principal }: Pick<FastifyRequest, 'principal'>, scope: Scope): void {
   if (!principal.scopes.has(scope)) throw scopeMissing(scope);
 }
@@ -124,7 +128,7 @@ export function needScope({ principal }: Pick<FastifyRequest, 'principal'>, scop
 function endOnceRefused({ raw }: FastifyReply, check: () => Promise<unknown>, everyMs: number): void {
   const timer = setInterval(() => {
     check().catch((error: unknown) => {
-      // An outage refuses nothing.
+      // While keys cannot be checked, the stream stays open.
       if (error instanceof HttpProblem && error.status < 500) raw.destroy();
     });
   }, everyMs).unref();
@@ -171,7 +175,7 @@ const anonymous: Principal = { ...unidentified, scopes: new Set(scopes) };
 /** @throws HttpProblem 400, if the name may not be claimed */
 function claimed({ headers }: FastifyRequest): Principal {
   const name = headers['x-actor'];
-  // The schema of a command refuses what is no name; other routes do not read it.
+  // An invalid name: commands refuse it by their schema, and other routes do not use it.
   if (typeof name !== 'string' || !isKey(name)) return anonymous;
   if (isReserved(name)) {
     const detail = 'is a name that only the system gives: choose another';
@@ -181,10 +185,10 @@ function claimed({ headers }: FastifyRequest): Principal {
 }
 
 /**
- * By `Authorization`, else by the cookie of a signed-in page.
+ * The principal that a request proves: by `Authorization`, or else by the session cookie.
  *
- * @throws HttpProblem 401, 503, 400 if the request claims a name as well, or 403 if it changes
- *   something by the cookie and no page of ours has sent it
+ * @throws HttpProblem 401 or 503; 400 if the request has `X-Actor` as well; 403 if it changes
+ *   something, has the cookie, and does not come from a page of this origin
  */
 async function proven(request: FastifyRequest, authenticate: Authenticate): Promise<Principal> {
   const { headers, method } = request;
@@ -221,9 +225,9 @@ function otherOrigin(): HttpProblem {
 }
 
 /**
- * Adds for whom the principal acts, which it says itself.
+ * Adds the name of `On-Behalf-Of`, which the principal asserts and nothing proves.
  *
- * @throws HttpProblem 403 without the scope `act-as`, 400 if the name cannot be
+ * @throws HttpProblem 403 without the scope `act-as`; 400 if the name is not allowed
  */
 function forWhom({ headers }: FastifyRequest, principal: Principal): Principal {
   const name = headers['on-behalf-of'];

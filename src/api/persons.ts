@@ -11,8 +11,8 @@ export interface PersonsAtEdge {
   /**
    * A text of JSON with its persons opened.
    *
-   * @param kept an object that lives as long as the text is current: the opened text is kept with
-   *   it, for as long as a key may be used without asking
+   * @param kept an object that lives as long as the text is current. The opened text is remembered
+   *   with it for as long as a key may be used without asking the store.
    */
   json(request: FastifyRequest, reply: FastifyReply, json: string, kept?: object): Promise<string>;
   /** Plain data with its persons opened, for a route that needs `persons:read`. */
@@ -69,7 +69,7 @@ function mayRead({ principal }: FastifyRequest): boolean {
   return principal.scopes.has('persons:read');
 }
 
-/** Marks an answer whose persons could not be opened. It is not to be kept. */
+/** Marks an answer whose persons could not be opened, so that no cache keeps it. */
 function marked<T>(reply: FastifyReply, { value, persons }: Opened<T>): T {
   if (persons === 'sealed') {
     reply.header('persons', 'sealed').header('cache-control', 'no-store').removeHeader('etag');

@@ -57,8 +57,8 @@ function page(nonce: string): string {
 }
 
 /**
- * Scalar writes its styles into elements that it makes, which the page's nonce allows, and into
- * attributes, which nothing allows but setting the same by script.
+ * Adapts the reference to the page's content security policy. Scalar creates style elements, which
+ * need the nonce, and sets style attributes, which the policy allows only through the DOM.
  */
 const NONCE = `const { styleNonce } = document.currentScript.dataset;
 const create = document.createElement.bind(document);
@@ -79,7 +79,8 @@ const START = `Scalar.createApiReference('#app', ${JSON.stringify({
   withDefaultFonts: false,
   hideClientButton: true,
   telemetry: false,
-  // It shares the document with, and asks for code from, servers of others.
+  // The developer tools would send the document to servers of third parties, and load code from
+  // them.
   showDeveloperTools: 'never',
 })});
 `;

@@ -92,7 +92,7 @@ async function answer(app: Http, reply: FastifyReply, principal: Principal | und
   });
 }
 
-/** Only by https if the page came by https. */
+/** The cookie is `Secure` if the page came by https. */
 function setCookie({ headers }: FastifyRequest, reply: FastifyReply, key: string, seconds: number): void {
   const [name, secure] = isByHttps(headers) ? [SECURE_COOKIE, '; Secure'] : [COOKIE, ''];
   reply.header(
@@ -111,7 +111,7 @@ function cookieIn({ cookie = '' }: IncomingHttpHeaders, name: string): string | 
   return new RegExp(`(?:^|;) *${name}=([^;, "]+)`).exec(cookie)?.[1];
 }
 
-/** By what the browser or a proxy says. */
+/** Whether the browser or a proxy says that the request came by https. */
 function isByHttps({ origin, 'x-forwarded-proto': proto }: IncomingHttpHeaders): boolean {
   return origin?.startsWith('https:') === true || proto === 'https';
 }

@@ -19,7 +19,10 @@ import { httpGateway } from './http-gateway.js';
 import { apiOf, type CommonOptions, configOf, isOverHttp, type Session } from './script.js';
 import { orderLog } from '../order-log.js';
 
-/** Both sides of one system: queries go to its API; commands too with a key, or to its Temporal. */
+/**
+ * One system, as a script reaches it: its API for queries, and a gateway for commands. Commands go
+ * to the API if there is a key, otherwise to Temporal.
+ */
 export interface Sides {
   readonly api: Api;
   readonly gateway: Omit<Gateway, 'fact'>;

@@ -6,11 +6,12 @@ import { fileURLToPath } from 'node:url';
 
 const main = new URL('../../dist/src/cli/main.js', import.meta.url);
 const packages = new URL('../../node_modules/commander', import.meta.url);
-// As `npm start` has it, from whichever folder a script is run: the keys of persons are there.
+// The data folder of `npm start`, whichever folder the script is run in. It has the keys of
+// persons.
 process.env['DATA_DIR'] ||= fileURLToPath(new URL('../../.data', import.meta.url));
 const isBuilt = existsSync(main) && existsSync(packages);
 if (!isBuilt && process.argv[2] === 'demo') {
-  // The first thing that one may try in a fresh checkout.
+  // `orders demo` also works in a fresh checkout.
   const { fail, prepare } = await import('../../workers/bootstrap.mjs');
   await prepare().catch(fail);
 }

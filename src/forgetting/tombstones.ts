@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import type { Doomed } from '../access/persons/key-rows.js';
+import type { KeysToDestroy } from '../access/persons/key-rows.js';
 import type { KeyStore } from '../access/persons/key-store.js';
 import { batches } from '../concurrency/async-iterables.js';
 import { committed } from '../mongodb/durability.js';
@@ -22,12 +22,12 @@ export async function ensureTombstoneIndex(db: Db): Promise<void> {
  * restored from a backup may have such keys. No person may be opened before this has resolved.
  */
 async function destroyForgottenKeys(db: Db, keyStore: KeyStore): Promise<void> {
-  for await (const doomed of batches(forgottenKeys(db), doomedAtATime)) await keyStore.destroy(...doomed);
+  for await (const keys of batches(forgottenKeys(db), batchSize)) await keyStore.destroy(...keys);
 }
 
-const doomedAtATime = 1_000;
+const batchSize = 1_000;
 
-async function* forgottenKeys(db: Db): AsyncGenerator<Doomed, void> {
+async function* forgottenKeys(db: Db): AsyncGenerator<KeysToDestroy, void> {
   const found = journal(orderLog, db)
     .find({ type }, committed)
     .project<{ readonly actor: string; readonly occurredAt: string; readonly data: EventData[typeof type] }>({

@@ -25,7 +25,7 @@ export function mayForget(order: Order): boolean {
   return isFinished(order) || isReadyToClose(order);
 }
 
-/** Without events if the person is forgotten already, and nothing personal was added since. */
+/** Decides no events if the person is forgotten already, and nothing personal was added since. */
 export function forget(order: Order, data: ForgetPerson['data']): Decision {
   if (data.customerId !== order.customer.id)
     return refuse(

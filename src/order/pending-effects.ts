@@ -21,7 +21,8 @@ import {
  * owed.
  */
 export function pendingEffects(order: Order): readonly Effect[] {
-  // Without `since`, which older states lack: one key must always stand for the same request.
+  // `since` is left out, because older states lack it: one key must always stand for the same
+  // request.
   return order.owed.map((owed) => {
     const { since: _, ...effect } = owed;
     return effect;

@@ -11,7 +11,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 const SASL_MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
 
-/** At least one. */
+/** A list with at least one secret. */
 export type Secrets = readonly [string, ...string[]];
 
 /** TLS settings, as Temporal's SDK takes them. */
@@ -474,7 +474,7 @@ function readKafka(env: Env, roles: ReadonlySet<Role>): Config['kafka'] {
   }
   const topic = topicIn(env, 'KAFKA_TOPIC', 'orders.events');
   const commandsTopic = topicIn(env, 'KAFKA_COMMANDS_TOPIC', 'orders.commands');
-  // As `topicsOf` derives them.
+  // The same names as `topicsOf` derives.
   const taken = [commandsTopic, `${commandsTopic}.refused`];
   const shared = [topic, `${topic}.checkpoints`].find((name) => taken.includes(name));
   if (shared !== undefined)

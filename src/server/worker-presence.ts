@@ -32,23 +32,23 @@ const { TASK_QUEUE_TYPE_WORKFLOW: ofWorkflows } = proto.temporal.api.enums.v1.Ta
  * Temporal does not support worker heartbeats, the list of pollers is used, which takes a minute
  * longer.
  *
- * @param soon makes a call with a deadline
+ * @param inTime makes a call with a deadline
  */
 export function createWorkerPresence(
   { workflowService }: ConnectionLike,
   namespace: string,
-  soon: <R>(call: () => Promise<R>) => Promise<R>,
+  inTime: <R>(call: () => Promise<R>) => Promise<R>,
 ): WorkerPresence {
   let keepsHeartbeats: boolean | undefined;
 
   async function areHeartbeatsKept(): Promise<boolean> {
-    const { namespaceInfo } = await soon(() => workflowService.describeNamespace({ namespace }));
+    const { namespaceInfo } = await inTime(() => workflowService.describeNamespace({ namespace }));
     return namespaceInfo?.capabilities?.workerHeartbeats === true;
   }
 
   async function hasHeartbeat(taskQueue: string): Promise<boolean> {
     const query = `TaskQueue = ${JSON.stringify(taskQueue)}`;
-    const { workersInfo } = await soon(() =>
+    const { workersInfo } = await inTime(() =>
       workflowService.listWorkers({ namespace, query, pageSize: maxListed }),
     );
     return workersInfo.some(({ workerHeartbeat: heartbeat }) => {
@@ -60,7 +60,7 @@ export function createWorkerPresence(
   }
 
   async function isPolling(taskQueue: string): Promise<boolean> {
-    const { pollers } = await soon(() =>
+    const { pollers } = await inTime(() =>
       workflowService.describeTaskQueue({
         namespace,
         taskQueue: { name: taskQueue },

@@ -14,7 +14,7 @@ export class Problem extends Error {
     this.body = body;
   }
 
-  /** It may be different in a moment, without anybody doing anything. */
+  /** Whether the request may succeed when it is repeated in a moment. */
   get isOutage(): boolean {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }

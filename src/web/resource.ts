@@ -2,19 +2,19 @@ import { type ReadonlySignal, signal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 import { get, Problem } from './api.js';
 
-/** Something that is read from the API, and stays while it cannot be read again. */
+/** Data from the API. The last data stay while a new read fails. */
 export interface Resource<T> {
   readonly data?: T;
-  /** why the last read failed; with `data`, that is what was there before */
+  /** why the last read failed; `data`, if present, is from an earlier read */
   readonly problem?: Problem;
 }
 
 const TRY_AGAIN_MS = 1_500;
 
-/** What cannot be read now, by path: the banner shows it. */
+/** The problems of reads that fail now, by path; the banner shows them. */
 export const failing = signal<ReadonlyMap<string, Problem>>(new Map());
 
-/** Notes that something cannot be read, or can again. */
+/** Notes that a path cannot be read, or can be read again. */
 export function note(path: string, problem: Problem | undefined): void {
   if (problem === undefined && !failing.value.has(path)) return;
   const next = new Map(failing.value);
@@ -30,7 +30,8 @@ export interface Loaded<T> {
 }
 
 /**
- * Reads a path, again in an outage until it answers, and every `everyMs` if that is given.
+ * Reads a path. Repeats the read in an outage until it succeeds, and every `everyMs` if that is
+ * given.
  *
  * @param path absent: nothing is read yet
  */

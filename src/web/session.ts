@@ -5,7 +5,7 @@ import type { Session } from './shapes.js';
 /** Who the reader is; undefined until it is known. */
 export const session = signal<Session | undefined>(undefined);
 
-/** With AUTH=off everything is allowed. */
+/** Whether the reader has this scope. With AUTH=off, every reader has. */
 export function may(scope: string): boolean {
   const { value } = session;
   return value === undefined || value.authentication === 'off' || value.scopes.includes(scope);
@@ -25,7 +25,7 @@ export async function signIn(key: string): Promise<void> {
   take(body);
 }
 
-/** @throws Problem: the cookie is then still there */
+/** @throws Problem if the sign-out failed; the cookie is then still there */
 export async function signOut(): Promise<void> {
   await request('/v1/session', { method: 'DELETE' });
   location.assign('/orders');

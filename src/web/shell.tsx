@@ -17,7 +17,7 @@ const places = [
 ] as const;
 const LOOK_EVERY_MS = 15_000;
 
-/** What each page has around it: the way to the others, and what is wrong with the API. */
+/** The frame of every page: navigation, the reader, and problems of the API. */
 export function Shell({ children }: { readonly children: ComponentChildren }) {
   return (
     <>

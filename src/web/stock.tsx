@@ -10,7 +10,7 @@ import { Movements } from './stock-movements.js';
 
 const LOOK_EVERY_MS = 5_000;
 
-/** What is on hand and promised, and how it came to that. */
+/** The stock of each SKU, on hand and reserved, with its movements. */
 export function StockPage() {
   useTitle('Stock');
   const { query } = useLocation();

@@ -40,6 +40,7 @@ test(
     const name = api.config.keys.db;
     const kept = keyRows(keyClient.db(name));
     const [row] = await kept.find({ customerId: customer.id }).toArray();
+    const { _id: keyId = '' } = row ?? {};
     expect(row).toMatchObject({ sealing: true, wrapped: expect.any(String) });
     expect(await keyRows(api.mongo.client.db(name)).countDocuments()).toBe(0);
 
@@ -55,8 +56,8 @@ test(
       expect(answer.body).toMatchObject({ status: 'forgotten' });
       return answer;
     });
-    expect(body.certificate.keys).toEqual([row?._id]);
-    const destroyed = await kept.findOne({ _id: row?._id ?? '' });
+    expect(body.certificate.keys).toEqual([keyId]);
+    const destroyed = await kept.findOne({ _id: keyId });
     expect(destroyed).toMatchObject({ destroyed: { reason: 'asked by letter 4711' } });
     expect(destroyed).not.toHaveProperty('wrapped');
     expect((await api.get(`/v1/orders/${orderId}`)).body).toMatchObject({
@@ -72,7 +73,7 @@ test(
     const other = { ...customer, id: 'c-revived', name: 'Ada Revived' };
     await placedOrder(api, { customer: other });
     const kept = keyRows(keyClient.db(api.config.keys.db));
-    const keyId = (await kept.findOne({ customerId: other.id }))?._id ?? '';
+    const { _id: keyId = '' } = (await kept.findOne({ customerId: other.id })) ?? {};
     await keyServer.kill();
     await keyServer.revive();
     // Without the keys that the API keeps in memory.

@@ -84,7 +84,8 @@ export const productWaits: ApiLimits = {
 /**
  * @param env further variables; they override the test's own database, task queue and servers
  * @param limits by default, they are wide
- * @param log takes each line of the log; in no line may be a personal value that was sent
+ * @param log receives each line of the log; a line with a personal value that was sent fails the
+ *   test
  */
 export async function startTestApi(
   env: Readonly<Record<string, string>> = {},
@@ -129,7 +130,7 @@ export async function startTestApi(
     });
     if (response.statusCode >= 400) assertNoPersons(`${method} ${url}`, response.body);
     const isJson = String(response.headers['content-type']).includes('json');
-    // Whatever a test provokes, its code has a page.
+    // Every code that a test provokes must have a page.
     if (response.headers['content-type'] === 'application/problem+json')
       expect(problems).toHaveProperty([response.json<{ code: string }>().code]);
     return {

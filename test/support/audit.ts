@@ -181,7 +181,10 @@ async function auditGoods({ db }: System, orderId: string, events: readonly Orde
   expect(settledKeys(events, /:(reserve|release|deduct|restock):\d+$/)).toEqual(keys);
 }
 
-/** Of each SKU there is what its movements say, and reserved is what the orders hold. */
+/**
+ * Checks that each SKU's stock is the sum of its movements, and that `reserved` is what the orders
+ * hold.
+ */
 async function auditStock({ db }: System, all: readonly Order[]): Promise<void> {
   const moved = await movements(db).find().sort({ at: 1 }).toArray();
   const skus = new Set(moved.flatMap(({ lines }) => lines.map(({ sku }) => sku)));

@@ -1,6 +1,6 @@
 import { personalMembers } from '../../src/order/forget.js';
 
-/** A shorter text, such as a country, or one of fewer characters may be in a log by chance. */
+/** Shorter texts, such as a country, may be in a log by chance. */
 const SHORTEST = 8;
 const FEWEST = 5;
 const personal = new Set<string>([...Object.values(personalMembers).flat(), 'note']);

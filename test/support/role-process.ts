@@ -81,7 +81,7 @@ export async function startRoleProcess(env: Readonly<Record<string, string>>): P
   };
 }
 
-/** The welcome tells how to create an order. */
+/** The welcome text shows how to create an order, with example values. */
 function isExample(line: string): boolean {
   return line.trimStart().startsWith('curl ');
 }

@@ -66,7 +66,7 @@ export async function openShell(
   return {
     run: async (script) =>
       await new Promise((done, failed) => {
-        // However busy this machine is, the order is waited for.
+        // Waits longer than the page says, because the machine may be busy.
         const patient = script.replaceAll(/--wait \d+/g, '--wait 30');
         const args = ['-ec', patient.replaceAll('http://127.0.0.1:8080', address)];
         execFile('sh', args, { cwd: folder, env }, (error, stdout, stderr) =>

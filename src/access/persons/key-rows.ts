@@ -12,7 +12,7 @@ export interface Destruction {
 }
 
 /** Keys of a customer that are to be destroyed. */
-export interface Doomed {
+export interface KeysToDestroy {
   readonly customerId: string;
   readonly keyIds: readonly string[];
   readonly why: Destruction;
@@ -157,13 +157,13 @@ export class KeyRows {
   }
 
   /** See `KeyStore.destroy`. */
-  async destroy(doomed: readonly Doomed[]): Promise<void> {
-    const changes = doomed.flatMap(destructionOf);
+  async destroy(all: readonly KeysToDestroy[]): Promise<void> {
+    const changes = all.flatMap(destructionOf);
     if (changes.length > 0) await this.rows.bulkWrite(changes, durable);
   }
 }
 
-function destructionOf({ customerId, keyIds, why }: Doomed): AnyBulkWriteOperation<KeyRow>[] {
+function destructionOf({ customerId, keyIds, why }: KeysToDestroy): AnyBulkWriteOperation<KeyRow>[] {
   if (keyIds.length === 0) return [];
   const own = {
     ...ownOrUnclaimed(customerId, keyIds),

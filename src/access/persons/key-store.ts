@@ -8,7 +8,7 @@ import { webhookSecretRows } from '../webhook-secrets.js';
 import { ANSWER_WITHIN_MS, createAsk } from './ask.js';
 import type { KeptKeys } from './kept-keys.js';
 import { isFresh, KeyCache } from './key-cache.js';
-import { type Doomed, type KeyRow, KeyRows, keyRows } from './key-rows.js';
+import { type KeysToDestroy, type KeyRow, KeyRows, keyRows } from './key-rows.js';
 import { isWrappedByFirst, MasterKeyMissing, type MasterKeys, unwrap, wrap } from './master-keys.js';
 import type { CustomerKey } from './sealing.js';
 import { newKey, SpareKeys, wrapped } from './spare-keys.js';
@@ -55,7 +55,7 @@ export interface KeyStore {
    * Destroys keys, and leaves a row without key material for each. They need not be in the store,
    * and may be destroyed already; a key of another customer is left alone.
    */
-  destroy(...doomed: readonly Doomed[]): Promise<void>;
+  destroy(...all: readonly KeysToDestroy[]): Promise<void>;
   /**
    * Until this has resolved, no key of the store is used, because it may have to be destroyed
    * again. Opening then fails as if the store were unavailable, and values are sealed under new
@@ -266,10 +266,10 @@ class MongoKeyStore implements KeyStore {
     return await this.rows.retire(customerId, also);
   }
 
-  async destroy(...doomed: readonly Doomed[]): Promise<void> {
-    for (const { customerId } of doomed) this.cache.dropSealing(customerId);
-    await this.rows.destroy(doomed);
-    for (const keyId of doomed.flatMap(({ keyIds }) => keyIds)) this.cache.dropOpening(keyId);
+  async destroy(...all: readonly KeysToDestroy[]): Promise<void> {
+    for (const { customerId } of all) this.cache.dropSealing(customerId);
+    await this.rows.destroy(all);
+    for (const keyId of all.flatMap(({ keyIds }) => keyIds)) this.cache.dropOpening(keyId);
   }
 
   holdUntil(ready: Promise<unknown>): void {

@@ -44,7 +44,7 @@ export async function setHeadersOfPages(app: Http): Promise<void> {
         frameAncestors: ["'none'"],
       },
     },
-    // Of this host only: other hosts of its domain need not be ours.
+    // Only for this host: the other hosts of its domain may not be ours.
     strictTransportSecurity: { includeSubDomains: false },
   });
 }

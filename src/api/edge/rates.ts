@@ -7,7 +7,7 @@ const MINUTE_MS = 60_000;
 /** Callers that are counted at once; the one that was seen least recently is forgotten first. */
 const MOST_CALLERS = 10_000;
 
-/** Of the requests that an address may send, one in so many may fail to authenticate. */
+/** The share of an address's requests that may fail to authenticate: one in this many. */
 const FAILING_ONE_IN = 100;
 
 /**
@@ -21,8 +21,9 @@ export type CountRefused = (request: FastifyRequest) => Promise<void>;
  * Refuses the requests of a caller beyond `perMinute` in one minute. A caller is a proven client or
  * user, else an address. Health and metrics are never refused. Each process counts for itself.
  *
- * @returns counts a refused request: of a proven caller with its others; of any other caller by
- *   address, with a limit of its own, so that guesses of keys use up no requests of others there
+ * @returns a function that counts a refused request. A proven caller's count with its other
+ *   requests; any other caller's count by address, against a lower limit, so that guessed keys do
+ *   not use up the requests of others at that address
  */
 export async function limitRates(app: Http, perMinute: number): Promise<CountRefused> {
   app.addHook('onRoute', (route) => {

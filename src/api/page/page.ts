@@ -12,7 +12,7 @@ import { orderCard } from './card.js';
 
 const hidden = { config: { access: 'open' }, schema: { hide: true } } as const;
 const paths = ['/', '/orders', '/attention', '/system', '/customers/:customerId', '/stock', '/webhooks'];
-/** In `index.html`, where a browser without JavaScript finds the order. */
+/** Placeholder in `index.html`, which the order's card replaces for browsers without JavaScript. */
 const PLACE = '<!-- order -->';
 
 /** How the page reads the order that it shows without JavaScript. */
@@ -86,7 +86,7 @@ async function readCard(
     if (found === undefined) return '';
     return orderCard(JSON.parse(await persons.json(request, reply, found.json, found.cached)));
   } catch (error) {
-    // The page's script asks as well, and says what is wrong.
+    // The page's script makes the same request, and shows the problem.
     if (!(error instanceof HttpProblem)) request.log.warn({ err: error }, 'the page has no order in it');
     return '';
   }

@@ -72,7 +72,7 @@ interface Source {
   ) => Promise<{ readonly items: StreamPage; readonly last: number | undefined }>;
   /** Waits until there may be more; false if `KEEP_ALIVE_MS` pass without any. */
   readonly isMore: (after: number) => Promise<boolean>;
-  /** Whether the items read so far may not be followed by the next ones. */
+  /** Whether the source has ended, so that no further item may follow those already read. */
   readonly isOver?: () => boolean;
   /** Where to continue if announced items do not exist, because a restore has lost them. */
   readonly pass?: (after: number) => Promise<number>;

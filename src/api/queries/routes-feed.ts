@@ -161,7 +161,7 @@ function orderStreamRoute(app: Http, { db, reader, tail }: FeedDeps, closing: Ab
   );
 }
 
-/** Ends when the next generation begins: what has the next position there may not follow. */
+/** Ends when the next generation begins: there, the next positions may belong to other events. */
 function feedFrom(
   { db, tail }: Pick<FeedDeps, 'db' | 'tail'>,
   after: number,
@@ -182,7 +182,9 @@ function feedFrom(
   );
 }
 
-/** Reads the journal when the feed has news of the order. */
+/**
+ * The events of one order. Reads the journal each time the feed announces an event of the order.
+ */
 async function* orderFrom(
   { db, tail }: Pick<FeedDeps, 'db' | 'tail'>,
   turn: Mutex,

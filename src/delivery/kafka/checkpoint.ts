@@ -3,24 +3,24 @@ import type { FeedPlace } from '../../endpoint/endpoint.js';
 import { beforeFirst } from '../subscription.js';
 import { type CommittedRecord, fetchAnyRecord, fetchCommitted } from './committed-records.js';
 
-/** What is published: all events up to a place in the feed, in one topic. */
+/** The checkpoint of a topic: all events up to a place in the feed are published. */
 export interface Checkpoint extends FeedPlace {
-  /** a topic that was deleted and made again has another id, and none of the events */
+  /** id of the topic; one that was deleted and created again has another id, and no events */
   readonly topicId: string;
-  /** whose feed it is; absent if it was never known */
+  /** the system whose feed is published; absent if it was never known */
   readonly system?: string;
 }
 
-/**
- * The only partition of the topic that has checkpoints: an operator who creates the topic may give
- * it more.
- */
+/** All checkpoints are in this partition, even if an operator has created the topic with more. */
 export const CHECKPOINT_PARTITION = 0;
 
 const EARLIEST = -2n;
 const LATEST = -1n;
 const WAIT_MS = 500;
-/** So many records from the end hold a committed one, unless the last transactions were aborted. */
+/**
+ * The last records of a partition that are searched first. One of them is committed, unless many
+ * transactions were aborted in sequence.
+ */
 const FIRST_LOOK = 100n;
 
 export function checkpointText(checkpoint: Checkpoint): string {
@@ -43,8 +43,9 @@ export interface Hanging {
 }
 
 /**
- * Whether the transaction that hangs in some partitions was committed in the others. It was if its
- * records are up to the last checkpoint that is committed, or if committed records are beyond that.
+ * Whether the transaction that has not ended in some partitions was committed in the others. It was
+ * if the last committed checkpoint includes its first record, or if the topic has committed records
+ * after that checkpoint.
  */
 export async function wasCommitted(
   consumer: Consumer,
@@ -69,7 +70,7 @@ function placeOf({ headers }: CommittedRecord): FeedPlace {
   return { generation: numberIn('ce_generation'), position: numberIn('ce_sequence') };
 }
 
-/** Whether a topic has had records. Those of transactions that were aborted do not count. */
+/** Whether a topic has, or had, committed records. */
 export async function hasRecords(consumer: Consumer, topic: string): Promise<boolean> {
   const begin = await offsetsAt(consumer, topic, EARLIEST);
   const end = await offsetsAt(consumer, topic, LATEST);
@@ -95,12 +96,12 @@ export async function hangingPartitions(consumer: Consumer, topic: string): Prom
   });
 }
 
-/** By partition; the latest is before a transaction that is open. */
+/** The offset of each partition at this time; `LATEST` is before the first open transaction. */
 async function offsetsAt(consumer: Consumer, topic: string, timestamp: bigint): Promise<readonly bigint[]> {
   return (await consumer.listOffsets({ topics: [topic], timestamp })).get(topic) ?? [];
 }
 
-/** Of each partition, the last record that is committed; undefined where there is none. */
+/** The last committed record of each partition; undefined for a partition without any. */
 async function lastRecords(consumer: Consumer, topic: string): Promise<(CommittedRecord | undefined)[]> {
   const begins = await offsetsAt(consumer, topic, EARLIEST);
   const ends = await offsetsAt(consumer, topic, LATEST);

@@ -9,19 +9,19 @@ import {
   type RecordsBatch,
 } from '@platformatic/kafka';
 
-/** A record of a transaction that was committed, or of none. */
+/** A record that is committed, or was sent without a transaction. */
 export interface CommittedRecord {
   readonly partition: number;
   readonly offset: bigint;
   readonly key: Buffer | undefined;
   readonly value: Buffer | undefined;
-  /** the last one of each name */
+  /** if a name occurs several times, the last value */
   readonly headers: ReadonlyMap<string, Buffer>;
 }
 
 export interface Fetched {
   readonly records: readonly CommittedRecord[];
-  /** by partition: from where to read on; absent for a partition that had nothing new */
+  /** the next offset to read, by partition; absent for partitions without new records */
   readonly next: ReadonlyMap<number, bigint>;
 }
 
@@ -30,11 +30,12 @@ const IS_CONTROL = 0x20;
 const MOST_BYTES = 4 * 1_048_576;
 
 /**
- * Reads on from these offsets. The client's own filter drops committed records, and keeps aborted
- * ones, if a transaction of their producer was aborted in the same answer: so it is done here.
+ * Reads records from these offsets on. Filters aborted records here, because the client's filter is
+ * wrong if an answer has aborted and committed transactions of one producer: it drops committed
+ * records and keeps aborted ones.
  *
  * @param waitMs how long the broker may wait for a record
- * @throws Error if no leader of a partition answers; one that does not is left out
+ * @throws Error if no leader answers; if only some do, the other partitions are left out
  */
 export async function fetchCommitted(
   consumer: Consumer,
@@ -45,7 +46,7 @@ export async function fetchCommitted(
   return await fetchRecords(consumer, topic, from, waitMs, FetchIsolationLevels.READ_COMMITTED);
 }
 
-/** The first record from an offset on, of whatever transaction; undefined if there is none. */
+/** The first record from an offset on, committed or not; undefined if there is none. */
 export async function fetchAnyRecord(
   consumer: Consumer,
   topic: string,
@@ -123,7 +124,7 @@ async function askLeaders(
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   const answers = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []));
   if (failed === undefined) return answers;
-  // Other brokers may lead by now.
+  // The leaders may have changed.
   consumer.clearMetadata();
   if (answers.length === 0) throw failed.reason;
   return answers;
@@ -141,7 +142,10 @@ function partitionToFetch([partition, fetchOffset]: Offset) {
 
 type FetchApi = typeof fetchV17.api;
 
-/** Of the highest version that both know. Those that name a topic by its id are alike. */
+/**
+ * The highest version that client and broker support. The versions that name topics by id have the
+ * same shape.
+ */
 async function fetchApi(consumer: Consumer): Promise<FetchApi> {
   return await new Promise((resolve, reject) => {
     consumer[kGetApi]<Parameters<typeof fetchV17.createRequest>, fetchV17.FetchResponse>(
@@ -154,7 +158,7 @@ async function fetchApi(consumer: Consumer): Promise<FetchApi> {
   });
 }
 
-/** Works as often as the client's options say. */
+/** Repeats failed work as the client's options say. */
 async function repeated<T>(consumer: Consumer, work: () => Promise<T>): Promise<T> {
   return await new Promise((resolve, reject) => {
     const once = callbackify(work);
@@ -170,7 +174,7 @@ interface Aborted {
   readonly firstOffset: bigint;
 }
 
-/** Without control batches, and without those of transactions that were aborted. */
+/** The batches without control batches and without aborted ones. */
 function withoutAborted(batches: readonly RecordsBatch[], aborted: readonly Aborted[]): RecordsBatch[] {
   const begin = aborted.toSorted((a, b) => Number(a.firstOffset - b.firstOffset));
   const aborting = new Set<bigint>();

@@ -4,7 +4,7 @@ import { answering } from '../../mongodb/durability.js';
 import { type KafkaSettings, topicsOf } from './settings.js';
 import { kafkaRows, publishingTask } from './rows.js';
 
-/** Why the feed is not published in Kafka now; undefined if it is. */
+/** Why the feed is not published to Kafka now; undefined if it is. */
 export async function kafkaConcern(db: Db, settings: KafkaSettings): Promise<string | undefined> {
   const { events: topic } = topicsOf(settings);
   const row = await kafkaRows(db).findOne({ _id: topic }, answering);

@@ -11,14 +11,14 @@ import type { KafkaSettings } from './settings.js';
  */
 const RETRIES = 7;
 /**
- * The first ones soon: a broker that is still ending the last transaction does not begin the next,
- * and does not know a topic that was just made.
+ * Short at first: for a moment, a broker that still ends the last transaction refuses the next, and
+ * does not know a topic that was just created.
  */
 const retrying: BackOff = { firstRetryMs: 10, longestRetryMs: 640 };
 const CLOSE_WITHIN_MS = 1_500;
 /**
- * The API takes bodies of a megabyte. An event has what is in one, a third more where persons are
- * sealed, and what the domain works out from it.
+ * Maximum size of an event: what a request of one megabyte contains, a third more for sealed
+ * persons, and what the domain adds.
  */
 const MOST_RECORD_BYTES = 4 * 1_048_576;
 
@@ -36,13 +36,13 @@ export function clientOptions({ brokers, tls, sasl }: KafkaSettings): BaseOption
 
 type Client = Pick<Base, 'connections' | 'on'> & { close(): Promise<void> };
 
-/** Works with a client, and closes it then, or as soon as `signal` aborts. */
+/** Runs `work` with a client. Closes the client at its end, or when `signal` aborts. */
 export async function withClient<C extends Client, T>(
   client: C,
   signal: AbortSignal | undefined,
   work: (client: C) => Promise<T>,
 ): Promise<T> {
-  // A call that fails says so itself.
+  // A failed call rejects its promise; without a listener, the event would end the process.
   client.on('error', () => undefined);
   const close = () => void closeClient(client);
   signal?.addEventListener('abort', close, { once: true });
@@ -55,14 +55,14 @@ export async function withClient<C extends Client, T>(
   }
 }
 
-/** Closes a client: in time, even if a broker that hangs does not take what is still to be sent. */
+/** Closes a client within a time limit, even if the broker hangs and data is still to be sent. */
 export async function closeClient(client: Client): Promise<void> {
   const sockets = [...client.connections].map(([, { socket }]) => socket);
   await withTimeout(CLOSE_WITHIN_MS, client.close()).catch(() => undefined);
   for (const socket of sockets) socket.destroy();
 }
 
-/** Makes the topics that are missing. They have as many replicas as the brokers' default. */
+/** Creates the topics that are missing, with the brokers' default number of replicas. */
 export async function ensureTopics(
   settings: KafkaSettings,
   topics: readonly { readonly name: string; readonly isCompacted?: true }[],
@@ -91,7 +91,7 @@ export async function ensureTopics(
   });
 }
 
-/** Whether Kafka has answered with this error (the names are those of its protocol). */
+/** Whether the error is, or contains, this error of Kafka's protocol. */
 export function hasCode(error: unknown, apiId: string): boolean {
   if (typeof error !== 'object' || error === null) return false;
   if ('apiId' in error && error.apiId === apiId) return true;
@@ -103,7 +103,7 @@ function reasonsOf(error: unknown): readonly unknown[] {
   return isList ? error.errors.flatMap(reasonsOf) : [error];
 }
 
-/** By what Kafka's refusals begin with: the rights that the user needs, as the guide has them. */
+/** The rights that the guide names, by the resource in Kafka's message. */
 const rights = {
   Topic:
     'read and write the topic of the events and the one of its checkpoints, read the topic of the commands, and write the one of the refused commands',
@@ -112,10 +112,13 @@ const rights = {
   Cluster: 'create topics, unless all are there',
 } as const;
 
-/** What went wrong: the client wraps the reasons in lists, of its attempts and of their parts. */
+/**
+ * The reason of a failure in words. The client nests errors in lists, one for each attempt and each
+ * part of a request.
+ */
 export function kafkaProblem(error: unknown): string {
   const reasons = reasonsOf(error);
-  // Of a request that was refused for one of its topics, the others were not attempted.
+  // If a request is refused for one topic, its other topics have this error.
   const reason = reasons.findLast((one) => !hasCode(one, 'OPERATION_NOT_ATTEMPTED')) ?? reasons.at(-1);
   const problem = messageOf(reason);
   const lacking = Object.entries(rights).find(([kind]) => problem.startsWith(`${kind} authorization failed`));

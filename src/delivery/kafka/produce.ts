@@ -13,10 +13,9 @@ import { varIntLength, WireBytes } from './wire-bytes.js';
 type ProduceApi = API<Parameters<typeof produceV11.createRequest>, boolean | produceV11.ProduceResponse>;
 
 /**
- * The request of Kafka's protocol that sends records, for those that are encoded already
- * (`EncodedRecord`).
+ * Kafka's produce request, for records that are encoded already (`EncodedRecord`).
  *
- * @param version from 9 on; these are alike
+ * @param version 9 or later, which all have the same shape
  */
 export function produceEncoded(version: number): ProduceApi {
   return createAPI(PRODUCE, version, createRequest, produceV11.parseResponse);
@@ -48,7 +47,7 @@ function createRequest(
 interface BatchOptions {
   readonly producerId: bigint;
   readonly producerEpoch: number;
-  /** of the first record, in its partition, since the producer began */
+  /** number of the first record in its partition, counted since the producer began */
   readonly sequence: number;
 }
 
@@ -58,7 +57,7 @@ const CHECKED_FROM = 21;
 const MAGIC = 2;
 const IS_TRANSACTIONAL = 0x10;
 
-/** Records of a transaction, in one batch of format 2. All have the time of now. */
+/** A batch in format 2, with records of one transaction. All have the current time. */
 export function batchOf(
   records: readonly Uint8Array[],
   { producerId, producerEpoch, sequence }: BatchOptions,
@@ -68,7 +67,7 @@ export function batchOf(
   wire.bytes(new Uint8Array(HEAD_BYTES));
   for (const [offset, record] of records.entries()) {
     wire.varInt(2 + varIntLength(offset) + record.length);
-    // Attributes, of which there are none, and the time after the batch's.
+    // No attributes, and no difference to the batch's time.
     wire.varInt(0);
     wire.varInt(0);
     wire.varInt(offset);
@@ -90,5 +89,5 @@ export function batchOf(
   return batch;
 }
 
-/** Of a record's length, attributes, time and offset. */
+/** Maximum size of a record's length, attributes, time and offset together. */
 const MOST_PREFIX_BYTES = 12;

@@ -17,15 +17,15 @@ export interface PublishingDeps {
   /** of the feed of orders */
   readonly tail: FeedTail;
   readonly settings: KafkaSettings;
-  /** Tells this system from others; undefined if that is not known now. */
+  /** The id of this system; undefined while it is unknown. */
   readonly system: () => Promise<string | undefined>;
 }
 
-/** Events in one transaction at most. */
+/** Maximum number of events in a transaction. */
 const PAGE = 2_000;
 const LOOK_EVERY_MS = 10_000;
 
-/** The task that publishes the feed in a topic of Kafka. */
+/** The task that publishes the feed to Kafka. */
 export function publishFeed(deps: PublishingDeps): LeasedTask {
   const { db, settings, system } = deps;
   const { events: topic } = topicsOf(settings);
@@ -48,13 +48,13 @@ export function publishFeed(deps: PublishingDeps): LeasedTask {
   };
 }
 
-/** A page of the feed, as records, in the generation that was the current one when it was read. */
+/** A page of the feed as records, and the generation that was current when it was read. */
 interface Page {
   readonly generation: number;
   /** the position that the page begins after */
   readonly after: number;
   readonly records: readonly EncodedRecord[];
-  /** the position to continue after: of the last record; without records, of the last lost event */
+  /** the position to continue after: that of the last record, or of the last lost event */
   readonly last: number;
 }
 
@@ -72,7 +72,7 @@ async function publish(
       const { generation, position } = placeIn(generations, checkpoint);
       const events = await readFeed(orderLog, db, position, PAGE);
       const last = events.at(-1)?.position ?? (await skipLostPositions(orderLog, db, position));
-      // Asked after the events were read, so they are of this generation.
+      // Read after the events: if the generation is still the same, the events belong to it.
       generations = await feedGenerations(orderLog, db);
       if (generations.current.generation !== generation) continue;
       const records = events.map((event) => recordOf(topic, event, generation));
@@ -83,9 +83,9 @@ async function publish(
   while (!signal.aborted) {
     heartbeat();
     const { generation, after, records, last }: Page = await (ahead ?? read(session.checkpoint));
-    // After a full page there is more: it is read while this one is published.
+    // After a full page, the next one is read while this one is published.
     ahead = records.length === PAGE ? read({ generation, position: last }) : undefined;
-    // Its failure shows when it is needed.
+    // A failure is thrown when the page is awaited.
     ahead?.catch(() => undefined);
     if (last > after) {
       const place = { generation, position: last };

@@ -3,7 +3,7 @@ import { upcastIfKnown } from '../../order/upcasters.js';
 import { cloudEventOf } from '../cloud-events.js';
 import { WireBytes } from './wire-bytes.js';
 
-/** A record that is to be sent. */
+/** A record before it is encoded. */
 export interface TextRecord {
   readonly topic: string;
   readonly key: string;
@@ -12,16 +12,16 @@ export interface TextRecord {
 }
 
 /**
- * A record as the protocol has it. It is encoded once, into one buffer: the client makes a buffer of
- * each header's name, value and length, which takes five times as long.
+ * A record in the format of Kafka's protocol, encoded once into one buffer. The client would make a
+ * buffer for each header's name, value and length, which takes five times as long.
  */
 export interface EncodedRecord {
   readonly topic: string;
-  /** for the choice of the partition */
+  /** determines the partition */
   readonly key: Buffer;
-  /** by default, the key chooses it */
+  /** replaces the choice by key */
   readonly partition?: number;
-  /** what follows the offset in a batch: key, value and headers */
+  /** the bytes that follow the offset in a batch: key, value and headers */
   readonly value: Buffer;
 }
 
@@ -40,7 +40,7 @@ export function textRecordOf(topic: string, event: PositionedEvent, generation: 
   return { topic, key: event.orderId, value: JSON.stringify(data), headers };
 }
 
-/** One for all records, which are encoded one after the other. */
+/** Shared by all records, because encoding is synchronous. */
 const bytes = new WireBytes(65_536);
 
 export function encoded({ topic, key, value, headers = [] }: TextRecord): EncodedRecord {
@@ -55,8 +55,8 @@ export function encoded({ topic, key, value, headers = [] }: TextRecord): Encode
 }
 
 /**
- * Groups records so that none of the groups is too large for a broker, whose default limit is a
- * megabyte; a larger record is a group of its own.
+ * Groups records so that each group fits a broker's default limit of one megabyte. A record that
+ * does not fit forms a group by itself.
  */
 export function* groups(records: readonly EncodedRecord[]): Generator<EncodedRecord[]> {
   let group: EncodedRecord[] = [];
@@ -74,5 +74,5 @@ export function* groups(records: readonly EncodedRecord[]): Generator<EncodedRec
 }
 
 const MOST_BYTES = 900_000;
-/** What a batch adds to a record, at most. */
+/** Maximum number of bytes that a batch adds to a record. */
 const RECORD_BYTES = 20;

@@ -4,7 +4,7 @@ import { durable } from '../../mongodb/durability.js';
 import { type Health, healthy, succeeded } from '../health.js';
 
 /**
- * How far a topic has come, for people: Kafka has the checkpoint. It is written after each
+ * The progress of publishing, for operators; the checkpoint itself is in Kafka. Written after each
  * transaction, so it may lag by one.
  */
 export interface KafkaRow extends FeedPlace {
@@ -20,13 +20,13 @@ export const publishingTask = 'publish-kafka';
 
 export const kafkaRows = (db: Db) => db.collection<KafkaRow>('kafka_subscriptions');
 
-/** Where publishing goes on from, which does not show yet that it works. */
+/** Notes where publishing continues. Whether it works is not known yet. */
 export async function notePlace(db: Db, _id: string, { generation, position }: FeedPlace): Promise<void> {
   const $setOnInsert = { health: healthy, delivered: 0 };
   await kafkaRows(db).updateOne({ _id }, { $set: { generation, position }, $setOnInsert }, { upsert: true });
 }
 
-/** All is published, so nothing fails. */
+/** Notes that all events are published, and clears an earlier failure. */
 export async function noteDone(db: Db, _id: string): Promise<void> {
   const $unset = { 'health.failingSince': 1, 'health.failure': 1 } as const;
   await kafkaRows(db).updateOne(

@@ -16,14 +16,15 @@ import { encoded, type EncodedRecord, groups } from './records.js';
 import { type KafkaSettings, topicsOf } from './settings.js';
 import { TransactionalProducer } from './transactional-producer.js';
 
-/** The right to publish: it ends when another session begins. */
+/** The exclusive right to publish. It ends when another session begins. */
 export interface Session {
   /** the last one that was committed */
   readonly checkpoint: Checkpoint;
   /**
-   * Publishes records, and the place up to which all is published then, in one transaction.
+   * Publishes records together with the checkpoint after them, in one transaction.
    *
-   * @throws Error if it may not have happened: then this session is of no use any more
+   * @throws Error if the transaction may not have been committed; the session cannot be used any
+   *   more
    */
   publish(records: readonly EncodedRecord[], place: FeedPlace): Promise<void>;
   close(): Promise<void>;
@@ -31,26 +32,26 @@ export interface Session {
 
 export interface SessionOptions {
   readonly settings: KafkaSettings;
-  /** tells systems apart; undefined while that is not known */
+  /** the id of this system; undefined while it is unknown */
   readonly system?: string | undefined;
-  /** ends what waits for Kafka */
+  /** aborts every wait for Kafka */
   readonly signal?: AbortSignal;
 }
 
 type Transaction = Awaited<ReturnType<TransactionalProducer['beginTransaction']>>;
 
 const PUBLISH_WITHIN_MS = 20_000;
-/** So long, a transaction may still take when the process ends. */
+/** How long a transaction may still take when the process stops. */
 const END_WITHIN_MS = 1_000;
-/** A transaction that is left open for so long is aborted by Kafka. */
+/** Kafka aborts a transaction that is open for longer than this. */
 const TRANSACTION_MS = 30_000;
-/** Kafka's "none": its client would otherwise ask for producer 0. */
+/** Kafka's value for a new producer; the client's default would ask for producer 0. */
 const anyProducer = { producerId: -1n, producerEpoch: -1 };
 
 /**
- * Begins a session. Transactions of earlier ones are over then: committed, or aborted.
+ * Opens a session. The transactions of earlier sessions have ended then, committed or aborted.
  *
- * @throws Error if the topic has the events of another system, whose session goes on
+ * @throws Error if the topic has the events of another system, whose session continues
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { settings, signal } = options;
@@ -58,13 +59,13 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   await ensureTopics(settings, [{ name: events }, { name: checkpoints, isCompacted: true }], signal);
   const reader = new Consumer({ ...clientOptions(settings), groupId: events });
   return await withClient(reader, signal, async (consumer) => {
-    // So that the session of another system is not ended.
+    // Checked first, so that the session of another system is not ended.
     await placeOf(consumer, options);
     return await beginSession(consumer, options);
   });
 }
 
-/** Ends and fences any other session. */
+/** Begins a session, which fences every other one. */
 async function beginSession(consumer: Consumer, options: SessionOptions): Promise<Session> {
   const { settings, signal } = options;
   const { events, checkpoints } = topicsOf(settings);
@@ -74,7 +75,7 @@ async function beginSession(consumer: Consumer, options: SessionOptions): Promis
     transactionalId: events,
     timeout: TRANSACTION_MS,
   });
-  // A call that fails says so itself.
+  // A failed call rejects its promise; without a listener, the event would end the process.
   producer.on('error', () => undefined);
   const close = () => void closeClient(producer);
   const closeSoon = () => setTimeout(close, END_WITHIN_MS).unref();
@@ -84,7 +85,7 @@ async function beginSession(consumer: Consumer, options: SessionOptions): Promis
     const first = await endHanging(producer, consumer, settings, begun);
     const { checkpoint, isNew } = await placeOf(consumer, options);
     const session = new OpenSession(producer, first, { checkpoint, events, checkpoints });
-    // From now on, a topic with records has a checkpoint.
+    // From its first record on, a topic has a checkpoint.
     if (isNew) await session.publish([], checkpoint);
     return session;
   } catch (error) {
@@ -128,7 +129,7 @@ class OpenSession implements Session {
     this.checkpoint = checkpoint;
   }
 
-  /** Records are sent to a name, which by now may be that of another topic. */
+  /** @throws Error if the topic of this name is another one by now: records are sent by name */
   private async checkTopic(): Promise<void> {
     const { events } = this.topics;
     const { topics } = await this.producer.metadata({ topics: [events], forceUpdate: true });
@@ -142,12 +143,13 @@ class OpenSession implements Session {
 }
 
 /**
- * A broker that dies while it ends a transaction may come back without the marks that end it in the
- * partitions, or in some of them (seen with Kafka 4.4). The next mark of this producer would then
- * commit its records. So they are ended here as the others were.
+ * Ends a transaction that is still open in some partitions. If a broker dies while it ends a
+ * transaction, it may come back without the markers that end it in each partition (seen with Kafka
+ * 4.4). The next marker of this producer would then commit those records. So they are ended as the
+ * transaction was in its other partitions.
  *
- * @param begun a transaction of this producer, which has nothing yet
- * @returns one that has nothing yet
+ * @param begun an empty transaction of this producer
+ * @returns an empty transaction
  */
 async function endHanging(
   producer: TransactionalProducer,
@@ -174,9 +176,10 @@ async function endHanging(
 }
 
 /**
- * Where to publish on from: the last checkpoint, or the beginning for a topic that has no records.
+ * Where publishing continues: at the last checkpoint, or at the beginning of the feed if the topic
+ * has no records.
  *
- * @throws Error if the topic has records, and nothing says which, or they are of another system
+ * @throws Error if the topic has records but no checkpoint, or the events of another system
  */
 async function placeOf(
   consumer: Consumer,

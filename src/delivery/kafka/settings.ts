@@ -1,6 +1,6 @@
 import type { Config } from '../../server/config.js';
 
-/** How Kafka is reached, and what is called how there. */
+/** How Kafka is reached, and the names that are used there. */
 export type KafkaSettings = NonNullable<Config['kafka']>;
 
 export function topicsOf({ topic, commandsTopic }: Pick<KafkaSettings, 'topic' | 'commandsTopic'>) {

@@ -11,10 +11,10 @@ import { produceEncoded } from './produce.js';
 type Api = apiVersionsV3.ApiVersionsResponseApi;
 
 /**
- * A producer of records that are encoded already (`EncodedRecord`). It needs no rights but those to
- * its topics and its transactional id. From version 4 on, the request that adds partitions to a
- * transaction is for brokers, and needs a right to the whole cluster; the client would take the
- * highest version.
+ * A producer of records that are encoded already (`EncodedRecord`). It needs rights only to its
+ * topics and its transactional id. So it uses version 3 of the request that adds partitions to a
+ * transaction: later versions are for brokers and need a right to the cluster, and the client would
+ * use the highest.
  */
 export class TransactionalProducer extends Producer {
   override [kListApis](callback: CallbackWithPromise<Api[]>): void {

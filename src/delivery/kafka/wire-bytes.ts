@@ -1,14 +1,14 @@
-/** Bytes as Kafka's protocol has them, written one after the other. */
+/** A growing buffer to which values are written in the format of Kafka's protocol. */
 export class WireBytes {
   private buffer: Buffer;
   private at = 0;
 
-  /** @param size to begin with; it grows */
+  /** @param size initial size in bytes */
   constructor(size: number) {
     this.buffer = Buffer.allocUnsafe(size);
   }
 
-  /** A whole number from 0 on, below 2^30, in as few bytes as it needs. */
+  /** Writes a whole number, 0 to 2^30 - 1, in as few bytes as it needs. */
   varInt(value: number): void {
     this.makeRoom(MOST_VAR_INT_BYTES);
     let left = value << 1;
@@ -19,7 +19,7 @@ export class WireBytes {
     this.buffer[this.at++] = left;
   }
 
-  /** In UTF-8, after its length. */
+  /** Writes a text in UTF-8, after its length. */
   text(text: string): void {
     const length = Buffer.byteLength(text);
     this.varInt(length);
@@ -33,12 +33,12 @@ export class WireBytes {
     this.at += bytes.length;
   }
 
-  /** What is written, without a copy. */
+  /** The bytes written so far, as a view of the buffer. */
   get written(): Buffer {
     return this.buffer.subarray(0, this.at);
   }
 
-  /** Returns a copy of what is written, and empties the buffer. */
+  /** Returns a copy of the bytes written so far, and empties the buffer. */
   take(): Buffer {
     const taken = Buffer.from(this.written);
     this.at = 0;

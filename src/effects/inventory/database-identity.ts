@@ -25,10 +25,10 @@ const BETWEEN_WRITES_MS = 500;
 const writeAttempts = 20;
 
 /**
- * Compares MongoDB with the mark in Temporal, then updates the mark. Runs at set-up and in each
+ * Compares MongoDB with the mark in Temporal, then updates the mark. Runs at set-up, in each
  * reconciliation, and before the sequencer leads. A MongoDB that is empty, or older than the mark,
- * is recorded as outdated: reservations and counts wait until it is restored. It also begins the
- * next generation of the feed.
+ * is recorded as outdated: reservations and counts wait until it is restored. The next generation
+ * of the feed begins as well.
  */
 export async function checkDatabaseIdentity(stores: Stores): Promise<StockState> {
   const { db } = stores;
@@ -38,7 +38,7 @@ export async function checkDatabaseIdentity(stores: Stores): Promise<StockState>
   const found = (await stockState(db)) ?? (await setUpState(db, mark?.counts));
   const isAsNoted =
     mark === undefined || (mark.database === found.database && mark.comparisons <= found.comparisons);
-  // Positions that this database lacks were given to readers, and are given again.
+  // Readers have seen positions that this database lacks, and that it will give to other events.
   if (!isAsNoted)
     for (const log of logs) await beginGeneration(log, db, { commonUntil: await feedHead(log, db) });
   const isOlder =

@@ -37,7 +37,10 @@ export interface PaymentProvider {
 /** A module that `PAYMENTS` may name: the port's functions are its exports. */
 export interface PaymentModule extends PaymentProvider {
   readonly limits?: Partial<Limits>;
-  /** For certification: the sums of one order. Its id is the part of its keys before `:<type>:`. */
+  /**
+   * For certification: the balance of one order. An effect's key starts with the order's id, before
+   * `:<type>:`.
+   */
   balance?(orderId: string): Promise<Balance>;
   /**
    * For certification: values of `method` that lead to a known outcome. By default, those of the

@@ -4,13 +4,13 @@ import type { AnyLog } from '../journal/entity-log.js';
 
 /**
  * A generation of the feed: as long as it lasts, a position belongs to one event. The next one
- * begins when that no longer holds, because MongoDB was put back to a backup or the journal has
+ * begins when that no longer holds, because MongoDB was restored from a backup or the journal has
  * lost events. A checkpoint is a position of a generation.
  */
 export interface Generation {
   /**
    * 1 for the first. A later one is numbered by the second in which it began, so that a backup that
-   * is put back twice does not lead to the same number twice.
+   * is restored twice does not lead to the same number twice.
    */
   readonly generation: number;
   /** up to this position, the feed is the same as in the generation before */
@@ -62,7 +62,7 @@ export class Generations {
 
   /**
    * The last position of a generation that the current one has, too; 0 for an unknown generation,
-   * such as one that began after the backup that was put back.
+   * such as one that began after the backup was made.
    */
   commonWith(generation: number): number {
     const index = this.all.findIndex((one) => one.generation === generation);

@@ -39,7 +39,7 @@ const RENEWING = 'renew-leases';
 const WELL_AFTER_MS = 5_000;
 const FIRST_REST_MS = 200;
 const LONGEST_REST_MS = 1_600;
-/** Longer than a lease and the time to the next look of another process. */
+/** Longer than a lease, and the interval at which other processes look for free ones. */
 const GIVEN_UP_MS = 5_000;
 
 /**

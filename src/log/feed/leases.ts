@@ -27,8 +27,8 @@ function leases(db: Db) {
 }
 
 /**
- * Whether a lease has run out. So has one with more time left than any lease is given: it was given
- * before MongoDB's clock was put back.
+ * Whether a lease has expired. A lease with more time left than any lease gets has expired as well:
+ * it was given before MongoDB's clock was set back.
  */
 function hasRunOut(until: string) {
   return { $or: [{ $lte: [until, '$$NOW'] }, { $gt: [until, { $add: ['$$NOW', LEASE_MS] }] }] };
@@ -74,7 +74,11 @@ interface UnheldTask {
   readonly since?: Date;
 }
 
-/** In words. @param role of the processes that do such tasks */
+/**
+ * Describes the tasks that no process does; undefined if there are none.
+ *
+ * @param role of the processes that do such tasks
+ */
 export function unheldInWords(tasks: readonly UnheldTask[], role: string): string | undefined {
   if (tasks.length === 0) return undefined;
   const each = tasks.map(({ task, since }) =>

@@ -24,7 +24,7 @@ export async function lostPositions(
     heartbeat();
   }
   if (kept === last) return { count: 0 };
-  // Positions up to `whole` all have their events, and those up to `end` do not.
+  // No position up to `whole` is lost, and at least one between `whole` and `end` is.
   let end = Math.min(last, whole + countBatchSize);
   while (end - whole > 1) {
     const middle = Math.floor((whole + end) / 2);

@@ -238,8 +238,8 @@ class Tail {
       // missed.
       await this.poll();
       let { changes } = await stream.next(AWAIT_MS);
-      // Once more: a position that a majority did not have yet when the stream opened is missing
-      // from both the stream and that read.
+      // Polls a second time: a position that a majority did not have yet when the stream opened is
+      // missing from both the stream and the first poll.
       await this.poll();
       while (!signal.aborted && this.localPublishers === 0) {
         if (changes.length > 0) await this.onChanges(changes);

@@ -8,7 +8,7 @@ import { type EntityLog, stateViews } from './entity-log.js';
 import { journal, truncationPoints, readJournal } from './journal.js';
 import { stateAt } from './time-travel.js';
 
-/** In an answer if neither the log nor a view tells the status. */
+/** The status in an answer if neither the log nor a view has it. */
 const unknownStatus = 'unknown';
 
 /**

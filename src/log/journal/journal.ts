@@ -155,7 +155,7 @@ export async function journaled(
 
 const lookupBatchSize = 500;
 
-/** Those without events in the journal, in batches; a batch may be empty. */
+/** The ids among these that have no event in the journal, in batches; a batch may be empty. */
 export async function* notJournaled(
   log: AnyLog,
   db: Db,
@@ -167,7 +167,9 @@ export async function* notJournaled(
   }
 }
 
-/** Of those that have lost events everywhere: the version after the last lost one. */
+/**
+ * For each of these entities that has lost events everywhere: the version after the last lost one.
+ */
 export async function truncationPoints(
   log: AnyLog,
   db: Db,

@@ -43,7 +43,7 @@ export interface FeedTasksDeps<S extends State, D extends Draft> {
 
 /** Well below the `startToCloseTimeout` of these activities, so that one ends before the next starts. */
 const ACTIVITY_MS = 50 * 60_000;
-/** A task that hangs would keep its lease. */
+/** A limit for calls to Temporal: a task that hangs would keep its lease. */
 const TEMPORAL_TIMEOUT_MS = 5_000;
 
 export function createFeedTasks<S extends State, D extends Draft>(
@@ -51,7 +51,7 @@ export function createFeedTasks<S extends State, D extends Draft>(
   { db, client, tail, views, taskQueue, checkDatabaseIdentity, outside }: FeedTasksDeps<S, D>,
 ): FeedTasks {
   const sequenceFeed: LeasedTask['work'] = async (signal, heartbeat) => {
-    // Before a position is given in a database that was put back.
+    // A restored database is detected before it gets new positions.
     await withTimeout(TEMPORAL_TIMEOUT_MS, checkDatabaseIdentity({ db, client, taskQueue }));
     if (signal.aborted) return;
     const publisher = tail.publishLocally();

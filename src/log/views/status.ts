@@ -111,7 +111,7 @@ export async function projectionsStatus(
   };
 }
 
-/** In words: what lags more than `limitMs`, and what is parked; undefined if nothing is. */
+/** Describes what lags more than `limitMs` and what is parked; undefined if nothing is. */
 export function lagBeyond({ feed, views: all }: ProjectionsStatus, limitMs: number): string | undefined {
   const late = (ms: number) => `${Math.round(ms / 1_000)} s behind`;
   const found = [

@@ -5,7 +5,7 @@ import type { OrderView } from '../../order/view.js';
 import { amountOf, dayAndTime, money, person, words } from '../format.js';
 import { Bar } from '../parts/bar.js';
 import { Status, type Tone } from '../parts/status.js';
-import { isChanged, type Step } from './story.js';
+import { isChanged, type Step } from './steps.js';
 
 interface Shown {
   readonly step: Step;

@@ -50,7 +50,7 @@ function optionOf({ typed, reads, member }: Field, value: unknown): readonly str
   return [option.startsWith('--') ? `${option} ${text}` : text];
 }
 
-/** As one word for a shell. */
+/** A text quoted as one word for a shell. */
 export function quoted(text: string): string {
   return /^[\w.:/-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -18,7 +18,10 @@ interface FormProps {
   readonly onDone: () => void;
 }
 
-/** A command: what it needs, what it would do, and then to do it, for the version it was previewed at. */
+/**
+ * The form of a command: its inputs, a preview, and a button that sends it for the version of the
+ * preview.
+ */
 export function CommandForm({ order, choice, previewed, onClose, onDone }: FormProps) {
   const { orderId, version } = order;
   // Made once: what is typed stays, whatever happens to the order meanwhile.
@@ -26,7 +29,7 @@ export function CommandForm({ order, choice, previewed, onClose, onDone }: FormP
   const typed = useSignal<Typed>({});
   const problem = useSignal('');
   const isBusy = useSignal(false);
-  /** What the preview was made of: this is sent, whatever was typed meanwhile. */
+  /** The body of the preview, which is what is sent, even if the inputs have changed since. */
   const sent = useRef({ body: {}, key: '' });
   const form = useRef<HTMLFormElement>(null);
   const body = bodyOf(choice.type, inputs, typed.value, order);

@@ -3,7 +3,7 @@ import { now } from '../clock.js';
 import { dayOf, duration, eventName, person, soon, timeOfDay, withTimes } from '../format.js';
 import type { RecordedEvent } from '../shapes.js';
 import { toneOf } from './event-tone.js';
-import type { Ghost, Step } from './story.js';
+import type { Ghost, Step } from './steps.js';
 
 interface EventsProps {
   readonly steps: readonly Step[];
@@ -12,7 +12,10 @@ interface EventsProps {
   readonly onShow: (index: number) => void;
 }
 
-/** Every event, the oldest first, then what is to come. New ones come at the end: no row moves. */
+/**
+ * All events, the oldest first, and then the expected ones. New events are added at the end, so no
+ * row moves.
+ */
 export function Events({ steps, ghosts, shown, onShow }: EventsProps) {
   const currency = steps[0]?.view.currency ?? '';
   return (
@@ -45,20 +48,20 @@ export function Events({ steps, ghosts, shown, onShow }: EventsProps) {
         })}
       </ol>
       {ghosts.length > 0 && (
-        <Ahead ghosts={ghosts} then={shown < steps.length - 1 ? steps[shown]?.event : undefined} />
+        <Expected ghosts={ghosts} then={shown < steps.length - 1 ? steps[shown]?.event : undefined} />
       )}
     </section>
   );
 }
 
-interface AheadProps {
+interface ExpectedProps {
   readonly ghosts: readonly Ghost[];
-  /** the event of the past after which they were to come; absent if they are to come now */
+  /** the past event whose expectations are shown; absent for the present */
   readonly then: RecordedEvent | undefined;
 }
 
-/** Drawn every second, unlike what has happened. */
-function Ahead({ ghosts, then }: AheadProps) {
+/** The expected events. Unlike the list of events, this part is drawn again every second. */
+function Expected({ ghosts, then }: ExpectedProps) {
   const from = then === undefined ? now.value : Date.parse(then.occurredAt);
   const whenOf = (ms: number) => (then === undefined ? `in ${duration(ms)}` : `${duration(ms)} later`);
   return (
@@ -81,7 +84,7 @@ function Ahead({ ghosts, then }: AheadProps) {
   );
 }
 
-/** In a few words, without sealed values, and with times as people read them. */
+/** An event in a few words, without sealed values, and with times as people read them. */
 export function shortly(event: RecordedEvent, currency: string): string {
   return withTimes(inShort(event, currency)).replaceAll(/sealed:[\w.:+/=-]+/g, person('sealed:'));
 }

@@ -4,14 +4,14 @@ import { get, pathOf, Problem, request } from '../api.js';
 import { note } from '../resource.js';
 import type { OrderNow, Page, RecordedEvent } from '../shapes.js';
 import { useStream } from '../stream.js';
-import { type Step, tell } from './story.js';
+import { type Step, stepsOf } from './steps.js';
 
 /** An order and its events, as they are now. */
 export interface Followed {
   readonly order?: OrderNow;
   readonly steps: readonly Step[];
-  /** the events cannot be folded, or not read: only the present is shown */
-  readonly untold?: string;
+  /** why the events cannot be shown; then the page has the present order only */
+  readonly eventsProblem?: string;
   readonly problem?: Problem;
   /** `workflow` or `history` if the view could not answer */
   readonly servedBy?: string;
@@ -24,10 +24,10 @@ export interface Following {
 
 const LIMIT = 1_000;
 const TRY_AGAIN_MS = 1_500;
-/** If the stream says nothing, for example because no process sequences the feed. */
+/** Polls as well, because the stream sends nothing if no process sequences the feed. */
 const LOOK_EVERY_MS = 10_000;
 
-/** Follows an order: its events come by the stream, and are read then. */
+/** Follows an order. The stream announces events, which are then read. */
 export function useOrder(orderId: string): Following {
   const following = useMemo(() => follow(orderId), [orderId]);
   useEffect(() => {
@@ -57,7 +57,7 @@ function follow(orderId: string): Following & { readonly close: () => void } {
     for (;;) {
       const path = pathOf(`${base}/events`, { after: known.length, limit: LIMIT });
       const { data, nextCursor } = await get<Page<RecordedEvent>>(path).catch((error: unknown) => {
-        // MongoDB is away: Temporal has the events, too.
+        // MongoDB is unavailable, so the events are read from Temporal.
         if (error instanceof Problem && error.status === 503)
           return get<Page<RecordedEvent>>(`${path}&source=history`);
         throw error;
@@ -75,18 +75,19 @@ function follow(orderId: string): Following & { readonly close: () => void } {
     const servedBy = answer.headers.get('served-by') ?? '';
     const found = { order: answer.body, ...(servedBy !== 'view' && { servedBy }) };
     if (events instanceof Problem) {
-      now.value = { ...found, steps: now.value.steps, untold: events.message };
+      now.value = { ...found, steps: now.value.steps, eventsProblem: events.message };
       throw events;
     }
-    now.value = { ...found, ...told(events) };
+    now.value = { ...found, ...folded(events) };
   }
 
-  function told(events: readonly RecordedEvent[]): Pick<Followed, 'steps' | 'untold'> {
+  function folded(events: readonly RecordedEvent[]): Pick<Followed, 'steps' | 'eventsProblem'> {
     try {
-      if (events[0]?.version !== 1) return { steps: [], untold: 'Its first events are not kept.' };
-      return { steps: tell(events, now.value.steps) };
+      if (events[0]?.version !== 1)
+        return { steps: [], eventsProblem: 'Its first events are no longer kept.' };
+      return { steps: stepsOf(events, now.value.steps) };
     } catch (error) {
-      return { steps: now.value.steps, untold: `Its events cannot be told: ${String(error)}` };
+      return { steps: now.value.steps, eventsProblem: `Its events cannot be shown: ${String(error)}` };
     }
   }
 

@@ -63,7 +63,7 @@ function isRequired({ required, typed }: Field): boolean {
   return required === true || typed.startsWith('<');
 }
 
-/** What can come back, or be shipped; undefined if the command sets the number. */
+/** The units that can be returned or shipped; undefined if the command sets the number. */
 function freeUnits(
   { reads, required }: Field,
   line: OrderView['lines'][number],

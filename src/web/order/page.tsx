@@ -15,7 +15,7 @@ import { Events } from './events.js';
 import { type Followed, type Following, useOrder } from './follow.js';
 import { ProofBadge } from './proof.js';
 import type { Preview } from './send.js';
-import { type Ghost, ghostsOf, indexAt, type Step, tell } from './story.js';
+import { type Ghost, ghostsOf, indexAt, type Step, stepsOf } from './steps.js';
 import { Timeline } from './timeline.js';
 import { Waits } from './waits.js';
 import { Why } from './why.js';
@@ -44,7 +44,7 @@ function Loading() {
 
 function Told({ following, order }: { readonly following: Following; readonly order: OrderNow }) {
   const previewed = useSignal<Preview | undefined>(undefined);
-  const { steps, untold, servedBy } = following.now.value;
+  const { steps, eventsProblem, servedBy } = following.now.value;
   const { shown, show } = useShown(order.orderId, steps);
   const last = steps.at(-1);
   const step = steps[shown];
@@ -57,7 +57,7 @@ function Told({ following, order }: { readonly following: Following; readonly or
   return (
     <section class="order">
       <Head order={order} servedBy={servedBy} />
-      {untold !== undefined && <p class="notice">{untold}</p>}
+      {eventsProblem !== undefined && <p class="notice">{eventsProblem}</p>}
       {step === undefined ? (
         <Commands order={order} past={undefined} previewed={previewed} onDone={following.reload} />
       ) : (
@@ -139,7 +139,7 @@ function useShown(orderId: string, steps: readonly Step[]) {
   return { shown, show };
 }
 
-/** ← and → anywhere on the page but where something is typed. */
+/** Steps through the versions with ← and →, except while the reader types. */
 function useArrowKeys(shown: number, show: (index: number) => void, many: number): void {
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent): void => {
@@ -169,7 +169,7 @@ function useNext({ orderId, version, attention }: OrderNow): Next | undefined {
 function after({ steps }: Followed, preview: Preview | undefined): Step | undefined {
   if (preview === undefined || preview.version !== steps.length || preview.events.length === 0)
     return undefined;
-  return tell([...steps.map(({ event }) => event), ...preview.events], steps).at(-1);
+  return stepsOf([...steps.map(({ event }) => event), ...preview.events], steps).at(-1);
 }
 
 function ghostsNow(

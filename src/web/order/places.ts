@@ -1,28 +1,31 @@
-/** Where on the line events stand. */
-import type { Step } from './story.js';
+/** Positions of events on the timeline, from 0 at its start to 1 at its end. */
+import type { Step } from './steps.js';
 
 export type Scale = 'versions' | 'clock';
 
 export interface Gap {
-  /** the middle of it, 0 to 1 */
+  /** the position of its middle */
   readonly at: number;
   readonly ms: number;
   readonly share: number;
 }
 
 export interface Places {
-  /** of each step, 0 to 1 */
+  /** the position of each step */
   readonly steps: readonly number[];
   readonly now: number;
   /** spans between events in which nothing happened */
   readonly gaps: readonly Gap[];
 }
 
-/** Space for what is to come, also while nothing is: stepping through the versions moves no event. */
-const AHEAD = 0.22;
+/**
+ * Space for expected events. It is kept even if there are none, so that no event moves while the
+ * reader steps through the versions.
+ */
+const EXPECTED = 0.22;
 const MARGIN = 0.015;
 
-/** Idle time is squeezed: a gap grows with the logarithm of its length. */
+/** Idle time is compressed: the width of a gap grows with the logarithm of its length. */
 function widthOf(ms: number): number {
   return 0.25 + Math.log10(1 + Math.max(0, ms) / 1_000);
 }
@@ -33,7 +36,7 @@ export function placesOf(steps: readonly Step[], scale: Scale, nowMs: number): P
   const widths = spans.map((ms, index) =>
     scale === 'clock' ? widthOf(ms) : index === spans.length - 1 ? 0.6 : 1,
   );
-  const end = 1 - AHEAD;
+  const end = 1 - EXPECTED;
   const whole = widths.reduce((sum, width) => sum + width, 0) || 1;
   const length = end - MARGIN;
   const at: number[] = [];
@@ -48,13 +51,13 @@ export function placesOf(steps: readonly Step[], scale: Scale, nowMs: number): P
   return { steps: at, now: end, gaps };
 }
 
-/** Where so many things that are to come stand, beyond now. */
-export function placesAhead(many: number): readonly number[] {
-  const apart = (AHEAD - MARGIN * 2) / Math.max(1, many);
-  return Array.from({ length: many }, (_, index) => 1 - AHEAD + apart * (index + 0.8));
+/** The positions of this many expected events, after now. */
+export function placesOfExpected(many: number): readonly number[] {
+  const apart = (EXPECTED - MARGIN * 2) / Math.max(1, many);
+  return Array.from({ length: many }, (_, index) => 1 - EXPECTED + apart * (index + 0.8));
 }
 
-/** The index of the place that is nearest. */
+/** The index of the position that is nearest to `at`. */
 export function nearest(places: readonly number[], at: number): number {
   let best = 0;
   for (const [index, place] of places.entries())

@@ -27,9 +27,10 @@ export async function preview(orderId: string, choice: Choice, body: object): Pr
 }
 
 /**
- * Sends it for a version: it does what its preview said, or is refused (412).
+ * Sends a command for the version of its preview: it does what the preview said, or is refused
+ * (412).
  *
- * @param key the same for each attempt, so that it happens once
+ * @param key the same for each attempt, so that the command happens once
  * @throws Problem
  */
 export async function send(

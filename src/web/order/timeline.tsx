@@ -3,12 +3,12 @@ import { useRef } from 'preact/hooks';
 import { now } from '../clock.js';
 import { dayAndTime, duration, eventName, soon } from '../format.js';
 import { toneOf } from './event-tone.js';
-import { nearest, type Places, placesAhead, placesOf, type Scale } from './places.js';
-import type { Ghost, Step } from './story.js';
+import { nearest, type Places, placesOfExpected, placesOf, type Scale } from './places.js';
+import type { Ghost, Step } from './steps.js';
 
 interface TimelineProps {
   readonly steps: readonly Step[];
-  /** what comes after the step that is shown */
+  /** what is expected after the step that is shown */
   readonly ghosts: readonly Ghost[];
   /** index of the step that is shown */
   readonly shown: number;
@@ -26,20 +26,20 @@ const keys: Readonly<Record<string, (at: number, last: number) => number>> = {
   End: (_, last) => last,
 };
 
-/** Narrower gaps have no room for how long they are. */
+/** Narrower gaps have no room for a label. */
 const LABELLED = 0.055;
-/** More of them have no room for what they are; the list of events has it. */
+/** With more of them, there is no room for labels; the list of events has the text. */
 const LABELLED_GHOSTS = 2;
 
-/** The line of the order's events, and of what is to come; the handle shows a version. */
+/** The timeline of the order's events and of expected ones. Its handle selects a version. */
 export function Timeline({ steps, ghosts, shown, onShow }: TimelineProps) {
   const scale = useSignal<Scale>('versions');
   const held = useSignal<Places | undefined>(undefined);
   const line = useRef<HTMLDivElement>(null);
   const current = placesOf(steps, scale.value, scale.value === 'clock' ? now.value : 0);
-  // Nothing moves under the pointer: events that come meanwhile are drawn when it has left.
+  // Nothing moves under the pointer: new events are drawn when it has left the timeline.
   const places = held.value ?? current;
-  const ahead = placesAhead(ghosts.length);
+  const expected = placesOfExpected(ghosts.length);
   const last = steps.length - 1;
   const step = steps[shown];
   const show = (index: number) => onShow(Math.max(0, Math.min(last, index)));
@@ -146,7 +146,7 @@ export function Timeline({ steps, ghosts, shown, onShow }: TimelineProps) {
           now
         </span>
         {ghosts.map((ghost, index) => {
-          const at = ahead[index] ?? 1;
+          const at = expected[index] ?? 1;
           return (
             <span
               key={ghost.key}

@@ -3,12 +3,12 @@ import { now } from '../clock.js';
 import { AttentionRows } from '../attention.js';
 import { ago, duration } from '../format.js';
 import type { Next, OrderNow } from '../shapes.js';
-import type { Step } from './story.js';
+import type { Step } from './steps.js';
 
 interface WaitsProps {
   readonly order: OrderNow;
   readonly last: Step | undefined;
-  /** absent until it was read */
+  /** absent until it is read */
   readonly next: Next | undefined;
 }
 

@@ -5,7 +5,7 @@ import type { Preview } from './send.js';
 
 const amounts = ['authorized', 'captured', 'refunded'] as const;
 
-/** What a command would do, in words; the timeline shows it as well. */
+/** What a command would do, in words. The timeline shows the same. */
 export function WhatItWouldDo({
   preview,
   before,

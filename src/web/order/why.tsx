@@ -10,7 +10,7 @@ interface WhyProps {
   readonly workflowUrl: string | undefined;
 }
 
-/** Why an event happened: who caused it, by which command and request, and where to look on. */
+/** Why an event happened: who caused it, by which command and request, and links to more. */
 export function Why({ event, currency, workflowUrl }: WhyProps) {
   const { actor, onBehalfOf, causationId, commandId, correlationId, traceId, recordedAt, occurredAt } = event;
   const rows: readonly (readonly [string, ComponentChildren])[] = [
@@ -56,7 +56,7 @@ export function Why({ event, currency, workflowUrl }: WhyProps) {
   );
 }
 
-/** In words: a command of a client, the outcome of an effect, or a deadline. */
+/** The cause in words: a client's command, the outcome of an effect, or a deadline. */
 function causeOf({ causationId, orderId, version, actor }: RecordedEvent): string {
   if (version === 1) return 'the command that created the order';
   if (actor === 'clock') return 'a deadline that passed';

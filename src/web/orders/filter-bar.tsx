@@ -4,7 +4,7 @@ import { pathOf } from '../api.js';
 import { words } from '../format.js';
 import { choices, type Filters, flags, typed } from './filters.js';
 
-/** The filters as links, so that each list has an address; what is typed is sent with Enter. */
+/** The filters as links, so that each list has an address. Typed filters apply with Enter. */
 export function FilterBar({
   filters,
   counts,
@@ -51,7 +51,7 @@ interface ChoiceProps {
   readonly children: preact.ComponentChildren;
 }
 
-/** Chosen once more, the filter goes. */
+/** A filter with fixed values. Choosing the active value again removes it. */
 function Choice({ filters, name, value, children }: ChoiceProps) {
   const isChosen = filters[name] === value;
   const { [name]: _, ...others } = filters;

@@ -1,7 +1,7 @@
 /** The filters of the list, as they are in the address of the page and in that of the API. */
 export type Filters = Readonly<Record<string, string>>;
 
-/** Those with a fixed set of values, as links. */
+/** Filters with a fixed set of values, shown as links. */
 export const choices = [
   ['status', ['pending', 'confirmed', 'completed', 'rejected', 'cancelled', 'expired']],
   [
@@ -13,7 +13,7 @@ export const choices = [
 
 export const flags = ['held', 'attention'] as const;
 
-/** Those that are typed; their values go to the API as they are. */
+/** Filters that the reader types; their values go to the API unchanged. */
 export const typed = [
   ['q', 'Words', 'search'],
   ['createdAt[gte]', 'Created from', 'date'],
@@ -30,12 +30,12 @@ const known: ReadonlySet<string> = new Set([
   ...others,
 ]);
 
-/** Those of the page's address that the list knows. */
+/** The filters among the query parameters of the page's address. */
 export function filtersOf(query: Readonly<Record<string, string>>): Filters {
   return Object.fromEntries(Object.entries(query).filter(([name, value]) => known.has(name) && value !== ''));
 }
 
-/** As the API takes them: a day becomes its first moment, in the reader's time zone. */
+/** The filters as the API takes them: a day becomes its first moment, in the reader's time zone. */
 export function asQuery(filters: Filters): Filters {
   return Object.fromEntries(
     Object.entries(filters).map(([name, value]) => [name, isDay(value) ? midnight(value) : value]),

@@ -81,7 +81,7 @@ function List({ list, filters }: { readonly list: RowList; readonly filters: Fil
   );
 }
 
-/** What a newcomer sees: what this is, and a first order to watch. */
+/** For a newcomer: what the page shows, and how to place a first order. */
 function FirstOrder() {
   return (
     <Empty title="No orders yet">

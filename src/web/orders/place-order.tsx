@@ -8,7 +8,7 @@ import { curlOf, quoted } from '../order/as-typed.js';
 import { Copied } from '../parts/copied.js';
 import { may } from '../session.js';
 
-/** How a payment goes in the sandbox, by its token. */
+/** Payment methods of the sandbox, by the outcome that each leads to. */
 const payments = [
   ['tok_ok', 'is authorized'],
   ['tok_slow', 'is authorized after 2 s'],

@@ -6,9 +6,9 @@ import { asQuery, type Filters } from './filters.js';
 
 const PAGE = 100;
 const TRY_AGAIN_MS = 1_500;
-/** Changes are collected for so long, and read together. */
+/** Changed rows are collected for this time, and read together. */
 const GATHER_MS = 400;
-/** More changed rows than these at a time are read with the next scrolling, not at once. */
+/** If more rows than this have changed, they are read when the reader scrolls, not at once. */
 const REFRESHED_AT_ONCE = 20;
 
 /** The rows of the list that were read so far. */
@@ -26,7 +26,7 @@ export interface RowList {
   readonly more: () => void;
   /** Reads from the first page. */
   readonly restart: () => void;
-  /** An order has changed: its row is read again, where it is. */
+  /** Called when an order has changed: its row is read again, and stays in its place. */
   readonly changed: (orderId: string, isCreated: boolean) => void;
   readonly close: () => void;
 }

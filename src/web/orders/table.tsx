@@ -27,8 +27,8 @@ const columns = [
 const sorted: Readonly<Record<string, string>> = { Total: 'total', Created: 'createdAt' };
 const byDefault = '-createdAt';
 const OVERSCAN = 8;
-/** So many rows before the last one that was read, the next page is asked for. */
-const AHEAD = 40;
+/** The next page is requested when this many rows before the last one are in sight. */
+const ROWS_AHEAD = 40;
 const narrow = matchMedia('(max-width: 720px)');
 const heightOf = () => (narrow.matches ? 68 : 37);
 
@@ -46,7 +46,7 @@ export function OrderTable({ filters, rows, isComplete, more }: TableProps) {
   const items = virtual.getVirtualItems();
   const last = items.at(-1)?.index ?? 0;
   useEffect(() => {
-    if (!isComplete && last >= rows.length - AHEAD) more();
+    if (!isComplete && last >= rows.length - ROWS_AHEAD) more();
   }, [last, rows.length, isComplete, more]);
   return (
     <div
@@ -76,7 +76,7 @@ export function OrderTable({ filters, rows, isComplete, more }: TableProps) {
   );
 }
 
-/** Chosen once more, the sequence is turned round. */
+/** A column heading. Choosing the sorted column again reverses its order. */
 function Heading({ name, filters }: { readonly name: string; readonly filters: Filters }) {
   const field = sorted[name];
   if (field === undefined) return <>{name}</>;

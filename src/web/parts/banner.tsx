@@ -1,7 +1,7 @@
 import { useComputed } from '@preact/signals';
 import { failing } from '../resource.js';
 
-/** Says what cannot be read, and goes away when it can be read again. */
+/** Names what cannot be read, until it can be read again. */
 export function Banner() {
   const text = useComputed(() => {
     const problems = [...failing.value.values()];

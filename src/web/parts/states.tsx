@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import type { Problem } from '../api.js';
 import type { Resource } from '../resource.js';
 
-/** Grey lines of the size of what is coming. */
+/** Grey lines as a placeholder while data is loading. */
 export function Skeleton({ lines = 6 }: { readonly lines?: number }) {
   return (
     <div class="skeleton" aria-busy="true" aria-label="Loading">
@@ -40,7 +40,7 @@ export function Refused({ problem }: { readonly problem: Problem }) {
   );
 }
 
-/** The data of a resource; what stands for it while there is none. */
+/** The data of a resource; a placeholder or the problem while there is none. */
 export function Shown<T>({
   of: { data, problem },
   lines,

@@ -1,6 +1,6 @@
 import { words } from '../format.js';
 
-/** How a state is to be taken. */
+/** Whether a status is good news; it determines the colour. */
 export type Tone = 'good' | 'bad' | 'warn' | 'busy' | 'plain';
 
 const tones: Readonly<Record<string, Tone>> = {

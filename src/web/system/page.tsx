@@ -54,7 +54,7 @@ function Dependencies() {
   );
 }
 
-/** A process that is not ready answers 503, and says why in the same shape. */
+/** A process that is not ready answers 503, with its readiness as the body. */
 function answered({ data, problem }: ReturnType<typeof useResource<Readiness>>['now']['value']) {
   if (problem !== undefined && 'dependencies' in problem.body)
     return { data: problem.body as unknown as Readiness };
@@ -152,7 +152,7 @@ function RebuildProgress({ of }: { readonly of: Progress }) {
   );
 }
 
-/** Not there for whom it would be refused. */
+/** The button that rebuilds a view; absent for readers without the scope. */
 function Rebuild({ name, onDone }: { readonly name: string; readonly onDone: () => void }) {
   const problem = useSignal('');
   const ask = async (): Promise<void> => {
@@ -174,7 +174,7 @@ function Rebuild({ name, onDone }: { readonly name: string; readonly onDone: () 
   );
 }
 
-/** Events per second between two looks; undefined after the first one. */
+/** Events per second between the last two reads; undefined after the first one. */
 function useRate(head: number | undefined) {
   const rate = useSignal<number | undefined>(undefined);
   const last = useRef<{ readonly head: number; readonly at: number } | undefined>(undefined);

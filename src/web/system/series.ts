@@ -3,10 +3,10 @@ import type { Day } from '../shapes.js';
 
 export interface Chart {
   readonly title: string;
-  /** their beginnings, in milliseconds */
+  /** the start of each day, in milliseconds */
   readonly days: readonly number[];
   readonly names: readonly string[];
-  /** of each name, a value for each day; null if there is none */
+  /** for each name, one value per day; null if there is none */
   readonly values: readonly (readonly (number | null)[])[];
   readonly shown: (value: number | null) => string;
 }

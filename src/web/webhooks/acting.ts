@@ -4,11 +4,11 @@ import { Problem } from '../api.js';
 export interface Acting {
   readonly isBusy: Signal<boolean>;
   readonly problem: Signal<string>;
-  /** Does it, and says what is wrong if it fails. */
+  /** Runs an action. If it fails, `problem` says why. */
   readonly act: (what: () => Promise<void>) => Promise<void>;
 }
 
-/** One thing after the other, and why the last one failed. */
+/** The state of the actions of one panel: whether one is running, and why the last one failed. */
 export function useActing(): Acting {
   const isBusy = useSignal(false);
   const problem = useSignal('');

@@ -97,7 +97,10 @@ function EventLink({ of }: { readonly of: Attempt }) {
   );
 }
 
-/** Whether it was acknowledged; otherwise the beginning of the answer, or why there is none. */
+/**
+ * The result of an attempt: acknowledged, or the beginning of the answer, or the reason why there
+ * is none.
+ */
 export function Outcome({ of: { isDelivered, status, error, answer = '' } }: { readonly of: Attempt }) {
   return (
     <>

@@ -22,7 +22,7 @@ import { SettingsForm } from './settings-form.js';
 interface EndpointProps {
   readonly endpoint: Endpoint;
   readonly subscription: Subscription | undefined;
-  /** just made; it is shown this once */
+  /** just created; it is shown only now */
   readonly secret: string | undefined;
   readonly onSecret: (secret: string) => void;
   readonly onChange: (endpoint: Endpoint) => void;
@@ -30,26 +30,26 @@ interface EndpointProps {
 
 type Open = 'change' | 'replay' | 'delete' | undefined;
 
-/** An endpoint: how its deliveries go, what it gets, and what can be done with it. */
+/** An endpoint: the state of its deliveries, its settings, and its actions. */
 export function EndpointPanel({ endpoint, subscription, secret, onSecret, onChange }: EndpointProps) {
   const acting = useActing();
   const { isBusy, problem, act } = acting;
   const open = useSignal<Open>(undefined);
   const said = useSignal<ComponentChildren>(undefined);
-  const tell = (what: ComponentChildren): void => {
+  const report = (what: ComponentChildren): void => {
     said.value = what;
     open.value = undefined;
   };
   const isEnabled = endpoint.status === 'enabled';
   const toggle = async (): Promise<void> => {
     onChange(await change(endpoint, { enabled: !isEnabled }));
-    tell(undefined);
+    report(undefined);
   };
   const rotate = async (): Promise<void> => {
     const { secret: made, ...changed } = await rotateSecret(endpoint);
     onSecret(made);
     onChange(changed);
-    tell('Until the next rotation, the old secret signs too.');
+    report('Until the next rotation, the old secret signs too.');
   };
   const close = (): void => void (open.value = undefined);
   const acts = (name: string, what: () => Promise<void>) => (
@@ -75,7 +75,7 @@ export function EndpointPanel({ endpoint, subscription, secret, onSecret, onChan
       {subscription !== undefined && <Health of={subscription} />}
       <WhatItGets of={endpoint} />
       <div class="acts">
-        {acts('Send a test', async () => tell(<Tested of={await sendTest(endpoint)} />))}
+        {acts('Send a test', async () => report(<Tested of={await sendTest(endpoint)} />))}
         {opens('Change', 'change')}
         {acts(isEnabled ? 'Disable' : 'Enable', toggle)}
         {acts('Rotate secret', rotate)}
@@ -101,11 +101,11 @@ export function EndpointPanel({ endpoint, subscription, secret, onSecret, onChan
           onClose={close}
           onSend={async (settings) => {
             onChange(await change(endpoint, settings));
-            tell('It is changed. What failed is tried again now.');
+            report('It is changed. What failed is tried again now.');
           }}
         />
       )}
-      {open.value === 'replay' && <ReplayForm endpoint={endpoint} acting={acting} onDone={tell} />}
+      {open.value === 'replay' && <ReplayForm endpoint={endpoint} acting={acting} onDone={report} />}
       {open.value === 'delete' && (
         <p class="acts">
           Delete it, with its secrets and what waits for it?
@@ -187,7 +187,7 @@ interface ReplayProps {
   readonly onDone: (what: string) => void;
 }
 
-/** From a position or from a time: one of the two. */
+/** Replays from a position or from a time. */
 function ReplayForm({ endpoint, acting: { isBusy, problem, act }, onDone }: ReplayProps) {
   const onSubmit = (event: SubmitEvent): void => {
     event.preventDefault();

@@ -55,7 +55,10 @@ export async function create(settings: object, key: string): Promise<WithSecret>
   return (await post<WithSecret>(root, settings, { 'idempotency-key': key })).body;
 }
 
-/** For the version that was shown: it is refused if the endpoint has changed since. */
+/**
+ * Changes an endpoint at the version that was shown. It is refused if the endpoint has changed
+ * since.
+ */
 export async function change({ endpointId, version }: Endpoint, changes: object): Promise<Endpoint> {
   return bodyOf(await send<Endpoint>('PATCH', pathOf(endpointId), changes, { 'if-match': `"${version}"` }));
 }

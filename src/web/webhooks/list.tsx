@@ -9,7 +9,7 @@ interface ListProps {
   readonly chosen: string | undefined;
 }
 
-/** All endpoints, and how their deliveries go. */
+/** All endpoints, and the state of their deliveries. */
 export function EndpointList({ endpoints, subscriptions, chosen }: ListProps) {
   return (
     <table class="plain">

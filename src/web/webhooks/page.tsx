@@ -15,7 +15,7 @@ import { SettingsForm } from './settings-form.js';
 
 const LOOK_EVERY_MS = 3_000;
 
-/** Where events are delivered to, and how that goes. */
+/** The endpoints that receive events, and the state of their deliveries. */
 export function WebhooksPage() {
   useTitle('Webhooks');
   const { query, route } = useLocation();
@@ -26,10 +26,10 @@ export function WebhooksPage() {
     LOOK_EVERY_MS,
   );
   const isMaking = useSignal(false);
-  /** What the API has answered to a change: the list may not have it yet. */
+  /** Endpoints as the API returned them after a change, which the list may not show yet. */
   const answered = useSignal<ReadonlyMap<string, Endpoint>>(new Map());
   const secret = useSignal({ of: '', text: '' });
-  // It is shown once: not when its endpoint is opened again.
+  // The secret is shown once, and not when its endpoint is opened again.
   useEffect(() => {
     if (secret.value.of !== chosen) secret.value = { of: '', text: '' };
   }, [chosen]);

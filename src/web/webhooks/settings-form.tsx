@@ -8,7 +8,7 @@ interface FormProps {
   readonly title: string;
   /** absent for a new one */
   readonly endpoint?: Endpoint;
-  /** @param key the same for each attempt, so that it happens once */
+  /** @param key the same for each attempt, so that the endpoint is made or changed once */
   readonly onSend: (settings: object, key: string) => Promise<void>;
   readonly onClose: () => void;
 }
@@ -19,12 +19,12 @@ const payloads = [
   ['order', 'the event, and the order after it'],
 ] as const;
 
-/** What is delivered to an endpoint, and how. */
+/** The form of an endpoint's settings. */
 export function SettingsForm({ title, endpoint, onSend, onClose }: FormProps) {
   const { isBusy, problem, act } = useActing();
   const form = useRef<HTMLFormElement>(null);
   const key = useMemo(newKey, []);
-  // What is typed stays, whatever happens to the endpoint meanwhile.
+  // Kept from the first drawing, so that inputs keep what was typed when the endpoint changes.
   const first = useMemo(() => endpoint, []);
   useEffect(() => form.current?.querySelector('input')?.focus(), []);
   const onSubmit = (event: SubmitEvent): void => {
@@ -121,7 +121,7 @@ function Text({ name, label, type = 'text', value, isRequired = false, hint }: T
   );
 }
 
-/** The settings in the form; what is wrong with them, in words. */
+/** The settings in the form, or a text that says what is wrong with them. */
 function settingsIn(given: FormData): object | string {
   const text = (name: keyof Settings): string => {
     const value = given.get(name);

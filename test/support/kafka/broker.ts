@@ -29,11 +29,11 @@ export interface Broker {
 }
 
 const READY_WITHIN_S = 60;
-/** Without them, a broker with so small a heap dies. */
+/** A broker with a small heap needs these options, or it dies. */
 const SMALL = ['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 const run = promisify(execFile);
 
-/** What clients need that are not the test's own. */
+/** What clients of a secured broker need, besides certificates. */
 export interface Secured {
   /** a file with the broker's key and certificate, for `127.0.0.1` */
   readonly identity: string;
@@ -135,7 +135,7 @@ function securedBy({ identity }: Secured, listeners: string, address: string, us
     'ssl.keystore.type=PEM',
     `ssl.keystore.location=${identity}`,
     'authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer',
-    // Who does not log in is the test, the broker itself, or its controller.
+    // Only the test, the broker itself and its controller connect without logging in.
     'super.users=User:ANONYMOUS',
   ];
 }

@@ -6,7 +6,7 @@ import { orderLog } from '../../../src/order-log.js';
 const ORDERS = 997;
 const BATCH = 5_000;
 
-/** Gives the feed these positions: events alone, without the rest of their orders. */
+/** Adds events with these positions to the feed, without the other events of their orders. */
 export async function fillFeed(db: Db, from: number, to: number): Promise<void> {
   for (let first = from; first <= to; first += BATCH) {
     const count = Math.min(BATCH, to - first + 1);

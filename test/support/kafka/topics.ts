@@ -73,7 +73,7 @@ export async function send(settings: KafkaSettings, topic: string, records: read
   }
 }
 
-/** How many records a topic has, be they committed or not. */
+/** The number of records in a topic, committed or not. */
 export async function sentTo(settings: KafkaSettings, topic: string): Promise<bigint> {
   const consumer = new Consumer({ ...clientOptions(settings), groupId: 'test' });
   try {
@@ -96,7 +96,7 @@ export async function deleteTopic(settings: KafkaSettings, topic: string): Promi
   }
 }
 
-/** The headers of so many records, as Kafka's own consumer reads them when it reads committed ones. */
+/** The headers of this many committed records, as Kafka's own console consumer reads them. */
 export async function consoleConsumer(
   { address, jars }: Broker,
   topic: string,
@@ -113,7 +113,7 @@ export async function consoleConsumer(
   return stdout.split('\n').filter((line) => line !== '');
 }
 
-/** How many records of commands are not committed by the group that takes them. */
+/** The number of records of commands that the consumer group has not committed. */
 export async function uncommitted(settings: KafkaSettings): Promise<bigint> {
   const { commands: topic } = topicsOf(settings);
   const consumer = new Consumer({ ...clientOptions(settings), groupId: topic });

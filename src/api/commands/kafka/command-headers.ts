@@ -1,7 +1,10 @@
 import { Type } from 'typebox';
 import { Id, IfMatch, Key } from '../../schemas.js';
 
-/** Headers of a command's record that are as over HTTP, or name a part of the order. */
+/**
+ * Optional headers of a command's record: those of the HTTP API, and the id of a shipment or
+ * return.
+ */
 export const optionalHeaders = {
   'idempotency-key': Type.Optional(Key),
   'x-correlation-id': Type.Optional(Key),

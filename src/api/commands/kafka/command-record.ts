@@ -11,7 +11,7 @@ import { commands } from '../table.js';
 import { traceIdOf } from '../trace.js';
 import { optionalHeaders } from './command-headers.js';
 
-/** A command that a record asks for. */
+/** The command that a record contains. */
 export interface AskedCommand {
   readonly orderId: string;
   readonly command: { readonly type: 'CreateOrder'; readonly data: OrderBody } | FollowUpCommand;
@@ -20,7 +20,7 @@ export interface AskedCommand {
 
 const types: readonly string[] = Object.keys(commands);
 
-/** Records may have other headers, too, which need not be text. */
+/** Records may have other headers as well, whose values need not be text. */
 const Headers = Type.Object({
   command: Type.Enum(types),
   ...optionalHeaders,
@@ -36,16 +36,19 @@ export function placeOf(topic: string, { partition, offset }: CommittedRecord): 
   return `${topic}:${partition}:${offset}`;
 }
 
-/** How a record is followed up in logs; also if nothing else of it can be read. */
+/**
+ * The correlation id of a record in logs. It is known even if nothing else of the record can be
+ * read.
+ */
 export function correlationIdOf(topic: string, record: CommittedRecord): string {
   const given = record.headers.get('x-correlation-id')?.toString('utf8');
   return given !== undefined && isKey(given) ? given : placeOf(topic, record);
 }
 
 /**
- * Reads a record as a request is read.
+ * Reads a record as a command, and checks it as the HTTP API checks a request.
  *
- * @throws HttpProblem if it can never be a command
+ * @throws HttpProblem if the record is not a valid command
  */
 export function commandIn(topic: string, record: CommittedRecord): AskedCommand {
   const orderId = keyOf(record);

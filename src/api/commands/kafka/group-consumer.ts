@@ -3,8 +3,9 @@ import { type Callback, type CallbackWithPromise, Consumer, kGetApi } from '@pla
 type Api = (...args: readonly unknown[]) => unknown;
 
 /**
- * A consumer for which one partition without a leader is no error of the others: the client needs
- * the metadata of the topic for each call, also to stay in its group.
+ * A consumer that continues while one partition has no leader. The client reads the topic's
+ * metadata before each call, including its heartbeats, and takes that partition's error for a
+ * failure of the whole call.
  */
 export class GroupConsumer extends Consumer {
   override [kGetApi](name: string, callback: Callback<never>): void {
@@ -15,7 +16,10 @@ export class GroupConsumer extends Consumer {
   }
 }
 
-/** Calls an API of the client, whose last argument is the callback. */
+/**
+ * Wraps an API of the client: an answer whose only errors are missing leaders is a success. The
+ * last argument of an API is its callback.
+ */
 export function withoutLeaders(api: Api): Api {
   return (...args) => {
     const callback = args.at(-1) as CallbackWithPromise<unknown>;

@@ -8,16 +8,19 @@ import type { CommandResult, Gateway } from '../gateway.js';
 import { type AskedCommand, commandIn } from './command-record.js';
 
 /**
- * `durable`: in Temporal. `again`: there was no answer, a server is away, or an error is not known:
- * that decides nothing.
+ * `durable`: Temporal has the command. A problem: the command is refused. `again`: its outcome is
+ * unknown, so it is tried again.
  */
 export type Outcome = 'durable' | HttpProblem | { readonly again: string };
 
-/** From then on, a command that gets no answer is sent as a signal, which needs no worker. */
+/**
+ * After this many attempts without an answer, a command is sent as a signal, which needs no worker.
+ */
 const SIGNAL_AFTER = 5;
 
 /**
- * Does what a record asks for, at most once however often it is called: its key is the same.
+ * Sends the command of a record. It takes effect once, however often this is called, because its
+ * key stays the same.
  *
  * @param attempt 1 for the first
  */

@@ -3,14 +3,17 @@ import type { Consumer } from '@platformatic/kafka';
 
 export const SESSION_MS = 10_000;
 export const HEARTBEAT_MS = 2_000;
-/** Without an answer for so long, another member soon has the partitions. */
+/**
+ * If the coordinator does not answer for this long, it may soon give the partitions to another
+ * member.
+ */
 const SILENT_MS = SESSION_MS - HEARTBEAT_MS;
 const LOOK_EVERY_MS = 500;
 const REJOIN_WITHIN_MS = 3 * SESSION_MS;
 
 /**
- * Whether the partitions are still those of this member. The client goes on after a heartbeat that
- * failed without sending any further one, and says only by events that it joins again.
+ * Knows whether this member still has its partitions. After a failed heartbeat, the client sends no
+ * further one, and reports only by events that it joins the group again.
  */
 export class Membership {
   private readonly consumer: Consumer;
@@ -31,7 +34,7 @@ export class Membership {
     });
     consumer.on('consumer:group:rebalance', () => {
       this.term.abort();
-      // Partitions may have been added; who leads the group distributes those that it knows.
+      // The group's leader distributes the partitions in its metadata, which may lack new ones.
       consumer.clearMetadata();
     });
     consumer.on('consumer:heartbeat:start', () => void (this.askedAt = performance.now()));
@@ -70,7 +73,7 @@ export class Membership {
     }
   }
 
-  /** @throws why the membership is lost, if it is: another client has to join */
+  /** @throws the reason why the membership is lost, if it is; then another client has to join */
   check(): void {
     if (this.lost.signal.aborted) throw this.lost.signal.reason;
   }
@@ -87,9 +90,9 @@ export class Membership {
 }
 
 /**
- * Aborts `controller` with the first of these signals.
+ * Aborts `controller` when the first of these signals aborts.
  *
- * @returns what forgets them: a signal that lives for long would keep `controller`
+ * @returns a function that removes the listeners, which would otherwise keep `controller` in memory
  */
 export function stopWith(controller: AbortController, signals: readonly AbortSignal[]): () => void {
   const stop = () => controller.abort();

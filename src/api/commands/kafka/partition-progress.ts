@@ -5,19 +5,22 @@ export interface Waiting {
   readonly why: string;
 }
 
-/** How far a partition is read, and how much of it is done: an offset is committed when all before it are. */
+/**
+ * The progress in one partition: which records were read, and which are done. An offset is
+ * committed when all records before it are done.
+ */
 export class PartitionProgress {
   readonly partition: number;
-  /** from where to read on */
+  /** the offset of the next record to read */
   next: bigint;
   committed: bigint;
-  /** why it cannot be read now */
+  /** why the partition cannot be read now */
   failure: string | undefined;
   /** of the records that are not done */
   openBytes = 0;
   /**
-   * The offsets of commands that were refused, from `committed` on: with the problem, if it may
-   * lack in the topic of refusals.
+   * The offsets of refused commands from `committed` on. The value is the problem if the topic of
+   * refusals may lack it; otherwise undefined.
    */
   readonly refused: Map<bigint, string | undefined>;
   /** the offsets that are not done, the lowest first, and their bytes */
@@ -43,14 +46,14 @@ export class PartitionProgress {
     this.waiting.delete(offset);
   }
 
-  /** @returns whether it is the first time */
+  /** @returns whether the record was not waiting before */
   wait(offset: bigint, why: string): boolean {
     const { since } = this.waiting.get(offset) ?? {};
     this.waiting.set(offset, { since: since ?? new Date().toISOString(), why });
     return since === undefined;
   }
 
-  /** Everything before this offset is committed, and is not read again. */
+  /** Notes that every record before this offset is committed, so that it is not read again. */
   commit(offset: bigint): void {
     this.committed = offset;
     for (const refused of this.refused.keys()) if (refused < offset) this.refused.delete(refused);
@@ -60,13 +63,13 @@ export class PartitionProgress {
     return this.open.size;
   }
 
-  /** All before it is done. */
+  /** The offset to commit: every record before it is done. */
   get done(): bigint {
     const [lowest = this.next] = this.open.keys();
     return lowest;
   }
 
-  /** The record that waits for the longest time. */
+  /** The record that has waited longest; undefined if none waits. */
   get longestWaiting(): (Waiting & { readonly offset: bigint }) | undefined {
     const [first] = [...this.waiting].toSorted(([, a], [, b]) => (a.since < b.since ? -1 : 1));
     return first && { offset: first[0], ...first[1] };

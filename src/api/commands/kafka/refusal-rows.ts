@@ -2,8 +2,8 @@ import type { Db } from 'mongodb';
 import { committed, durable } from '../../../mongodb/durability.js';
 
 /**
- * A command that was refused, from before that is written in the topic of refusals until its offset
- * is committed. Without it, a record that is read again would be judged again, by another state.
+ * A refused command. The row is written before the topic of refusals, and deleted once the offset
+ * is committed. Without it, a record that is read again would be decided on a later state.
  */
 interface RefusalRow {
   /** `<topic id>:<partition>:<offset>`, the offset with 19 digits */
@@ -22,7 +22,10 @@ export interface PartitionId {
 
 export const refusalRows = (db: Db) => db.collection<RefusalRow>('kafka_refused_commands');
 
-/** The offsets that were refused, each with its problem if that may not be written yet. */
+/**
+ * The offsets of refused commands. The value is the problem if the topic of refusals may lack it;
+ * otherwise undefined.
+ */
 export async function refusalsFrom(
   db: Db,
   { topicId, partition }: PartitionId,
@@ -44,7 +47,7 @@ export async function noteWritten(db: Db, of: PartitionId, offset: bigint): Prom
   await refusalRows(db).updateOne({ _id: idOf(of, offset) }, { $set: { isWritten: true } });
 }
 
-/** @param before a committed offset: what is before it is not read again */
+/** @param before a committed offset; records before it are not read again */
 export async function forgetRefusals(
   db: Db,
   { topicId, partition }: PartitionId,

@@ -8,7 +8,7 @@ const MOST_KEY_BYTES = 1_024;
 const MOST_HEADER_BYTES = 4_096;
 const MOST_HEADERS_BYTES = 65_536;
 
-/** Writes in the topic of refusals. */
+/** The topic that gets the problem of each refused command. */
 export class RefusalTopic {
   private readonly settings: KafkaSettings;
   private readonly topic: string;
@@ -21,8 +21,8 @@ export class RefusalTopic {
   }
 
   /**
-   * The problem goes there with the key and the headers of the record. Its value stays where it is:
-   * it may have persons in it.
+   * Writes a problem, with the key and the headers of the record. The record's value is left out,
+   * because it may contain personal data.
    */
   async write(record: CommittedRecord, place: string, problem: string): Promise<void> {
     const { key } = record;
@@ -38,7 +38,8 @@ export class RefusalTopic {
         messages: [{ topic: this.topic, value: Buffer.from(problem), headers, ...(isKeyKept && { key }) }],
       });
     } catch (error) {
-      // A client is not used again after a time-out: its connection may have half of an answer.
+      // After a time-out, the connection may still deliver a part of an answer, so the client is
+      // replaced.
       if (producer === this.producer) {
         this.producer = this.open();
         void closeClient(producer);
@@ -52,15 +53,15 @@ export class RefusalTopic {
   }
 
   private open(): Producer {
-    // Not idempotent: sends at the same time would take the same sequence numbers, and be lost.
+    // Not idempotent: concurrent sends would get the same sequence numbers, and one would be lost.
     const producer = new Producer(clientOptions(this.settings));
-    // A call that fails says so itself.
+    // A failed call rejects its promise; without a listener, the event would end the process.
     producer.on('error', () => undefined);
     return producer;
   }
 }
 
-/** Those of commands first; without what would make the record too large for the topic. */
+/** The record's headers that fit into the topic of refusals; those of commands come first. */
 export function keptHeaders({
   headers,
 }: Pick<CommittedRecord, 'headers'>): readonly (readonly [name: string, value: Buffer])[] {

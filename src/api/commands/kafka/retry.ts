@@ -1,4 +1,4 @@
 import type { BackOff } from '../../../concurrency/back-off.js';
 
-/** Of a command that has no answer, and of a client that has failed. */
+/** Delays after an attempt without an answer, for commands and for clients. */
 export const retries: BackOff = { firstRetryMs: 100, longestRetryMs: 10_000 };

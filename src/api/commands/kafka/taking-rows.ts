@@ -58,11 +58,12 @@ export async function notePartition(
     seenAt: new Date(),
   };
   await partitionRows(db).updateOne({ _id: rowOf(of) }, { $set }, { upsert: true, ...durable });
-  // Only now: a group whose offsets Kafka has forgotten goes on from that row.
+  // Last, because the row replaces the offset if Kafka forgets it: refusals before it are not
+  // needed any more.
   await forgetRefusals(db, of, committed);
 }
 
-/** The offset that was committed last, as far as is known here. */
+/** The offset that was last committed, by this system's own row. */
 export async function committedBefore(db: Db, of: PartitionId): Promise<bigint | undefined> {
   const row = await partitionRows(db).findOne({ _id: rowOf(of) });
   return row?.committed === undefined ? undefined : BigInt(row.committed);

@@ -28,9 +28,9 @@ export interface TakingDeps {
 }
 
 /**
- * Takes commands from their topic until `signal` aborts. Processes share its partitions. An offset
- * is committed when the commands before it are durable, or refused in their own topic. A record may
- * be read again: an accepted command has the same key then, and one that was refused stays refused.
+ * Takes commands from their topic until `signal` aborts. Several processes share its partitions. An
+ * offset is committed when each command before it is durable, or its refusal is. After a failure
+ * records are read again: an accepted command has the same key, and a refused one stays refused.
  */
 export async function takeCommands(deps: TakingDeps): Promise<void> {
   const { db, health, settings, signal } = deps;
@@ -64,7 +64,7 @@ async function takeUntilFailure(deps: TakingDeps, works: () => void): Promise<vo
     sessionTimeout: SESSION_MS,
     rebalanceTimeout: SESSION_MS,
     heartbeatInterval: HEARTBEAT_MS,
-    // Otherwise a commit that is too late is repeated for partitions of another member.
+    // The client would repeat a late commit, when another member may have the partitions.
     retries: 0,
   });
   const membership = new Membership(consumer);
@@ -88,7 +88,7 @@ async function takeUntilFailure(deps: TakingDeps, works: () => void): Promise<vo
   }
 }
 
-/** @throws when `signal` aborts before */
+/** @throws if `signal` aborts first */
 async function orAborted(pending: Promise<unknown>, signal: AbortSignal): Promise<void> {
   const ended = new AbortController();
   const aborted = once(signal, 'abort', { signal: ended.signal });

@@ -38,27 +38,27 @@ export interface TenureDeps {
 
 /** How long the broker may wait for a record. */
 const FETCH_WAIT_MS = 500;
-/** While so many records of a partition are not done, no further ones are read. */
+/** Maximum number of records of a partition that are read and not done. */
 const MOST_OPEN = 1_000;
-/** While those of all partitions have so many bytes, no further ones are read. */
+/** Maximum number of bytes of such records, over all partitions. */
 const MOST_OPEN_BYTES = 32 * 1_048_576;
 const AT_ONCE = 32;
 const NOTE_EVERY_MS = 5_000;
-/** Partitions that could not be read at the beginning are looked at again. */
+/** How long until partitions that could not be read are tried again. */
 const LOOK_AGAIN_MS = 5_000;
-/** Within the time that a role has to stop. */
+/** Less than the time that a role has to stop. */
 const DONE_WITHIN_MS = 1_000;
 const COMMIT_WITHIN_MS = 400;
 const EARLIEST = -2n;
 const LATEST = -1n;
-/** Of an error that lists what is wrong in a large body. */
+/** A problem that lists the errors of a large body keeps this many. */
 const MOST_ERRORS = 20;
 
-/** The time in which this process has the same partitions. */
+/** The time during which this process has the same partitions of the topic. */
 export class Tenure {
   private readonly deps: TenureDeps;
   private readonly topic: string;
-  /** Aborted once no further record may be started. */
+  /** aborted when no further record may be started */
   private readonly ending: AbortSignal;
   private readonly stopping = new AbortController();
   private readonly forget: () => void;
@@ -76,7 +76,7 @@ export class Tenure {
     this.forget = stopWith(this.stopping, [deps.signal, deps.membership.held]);
   }
 
-  /** Works until the partitions are distributed anew, or the process ends. */
+  /** Takes commands until the group rebalances or the process stops. */
   async work(): Promise<void> {
     try {
       const count = await this.begin();
@@ -88,12 +88,12 @@ export class Tenure {
     }
   }
 
-  /** Nothing is under way any more. */
+  /** Resolves when no command is in flight. */
   async allDone(): Promise<void> {
     await this.byKey.allDone();
   }
 
-  /** @returns how many partitions the topic has */
+  /** @returns the number of partitions of the topic */
   private async begin(): Promise<number> {
     const { consumer, db } = this.deps;
     const { topic } = this;
@@ -175,9 +175,9 @@ export class Tenure {
   }
 
   /**
-   * Looks which partitions have a leader.
+   * Checks which partitions have a leader.
    *
-   * @throws if the topic was made anew, or has further partitions: another client joins then
+   * @throws Error if the topic was created again or has more partitions; then another client joins
    */
   private async checkTopic(count: number): Promise<void> {
     const { topic, topicId } = this;
@@ -192,7 +192,7 @@ export class Tenure {
     }
   }
 
-  /** Begins as many as may be open; the others are read again later. */
+  /** Starts as many records as the limits allow; the others are read again later. */
   private take({ records, next }: Fetched): void {
     const full = new Set<number>();
     for (const record of records) {
@@ -215,11 +215,11 @@ export class Tenure {
     });
   }
 
-  /** True when the record is done; false if the tenure ends before. */
+  /** True if the record is done; false if the tenure ended before. */
   private async isTaken(record: CommittedRecord, progress: PartitionProgress): Promise<boolean> {
     const { gateway, membership } = this.deps;
     const { offset } = record;
-    // It was refused, and that is written.
+    // It was refused before, and the topic of refusals has the problem.
     if (progress.refused.has(offset) && progress.refused.get(offset) === undefined) return true;
     let problem = progress.refused.get(offset);
     for (let attempt = 1; !this.ending.aborted; attempt += 1) {
@@ -263,8 +263,8 @@ export class Tenure {
   }
 
   /**
-   * The refusal is durable before it is told. If the partition may be another member's by now, that
-   * one decides.
+   * Stores a refusal, then writes it to the topic of refusals. If another member may have the
+   * partition by now, that member decides the command.
    */
   private async isRefused(
     record: CommittedRecord,
@@ -285,7 +285,7 @@ export class Tenure {
         this.wait(record, progress, `the refusal cannot be written: ${kafkaProblem(error)}`);
       return false;
     }
-    // Otherwise it is written again, if it is read again.
+    // If this fails, a record that is read again is written to the topic of refusals again.
     await noteWritten(db, of, record.offset).catch(() => undefined);
     refused.set(record.offset, undefined);
     return true;
@@ -304,7 +304,7 @@ export class Tenure {
     for (const { progress, offset } of moved) progress.commit(offset);
   }
 
-  /** What people see, which may lack. */
+  /** Stores the progress for operators. A failure is ignored. */
   private note(): void {
     this.notedAt = performance.now();
     this.noting ??= this.noteAll()
@@ -321,7 +321,7 @@ export class Tenure {
     }
   }
 
-  /** What is under way ends, so that no command of an order overtakes an earlier one. */
+  /** Waits for the commands in flight, so that no command of an order overtakes an earlier one. */
   private async end(): Promise<void> {
     const { membership, signal } = this.deps;
     if (signal.aborted) await withTimeout(DONE_WITHIN_MS, this.allDone()).catch(() => undefined);
@@ -332,7 +332,7 @@ export class Tenure {
   }
 }
 
-/** A record of its own: the client's are parts of the broker's whole answer, which is large. */
+/** Copies a record. The client's record shares memory with the whole answer of the broker. */
 function owned({ key, value, headers, ...rest }: CommittedRecord): CommittedRecord {
   return {
     ...rest,

@@ -29,7 +29,7 @@ export interface ProjectDeps<S extends State, D extends Draft> {
 
 const batchSize = 500;
 const LOOK_AGAIN_MS = 1_000;
-/** A view looks when it is woken; this bounds what a bug may cost. */
+/** A view waits until it is woken. This limits the wait in case a wake-up is lost. */
 const LONGEST_WAIT_MS = 10 * 60_000;
 /**
  * Minimum time from a micro-batch that was not full to the next one, so that under load a batch has

@@ -58,8 +58,8 @@ async function watch(
   try {
     onChange();
     await stream.next(AWAIT_MS, signal);
-    // Once more: what a majority did not have yet when the stream opened may be missing from both
-    // the stream and what was read.
+    // A second time: what a majority did not have yet when the stream opened may be missing from
+    // both the stream and what was read.
     onChange();
     while (!signal.aborted) if ((await stream.next(AWAIT_MS, signal)).changes.length > 0) onChange();
   } finally {

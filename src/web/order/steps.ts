@@ -13,13 +13,13 @@ export interface Step {
 }
 
 /**
- * Folds the events as the workflow and the views do, so each version is at hand at once. The steps
- * that are known already are taken over.
+ * Folds the events as the workflow and the views do, so that every version is available at once.
+ * Steps that are known already are reused.
  *
  * @param events from version 1, without gaps
  * @throws TypeError if this page is too old for an event
  */
-export function tell(events: readonly RecordedEvent[], known: readonly Step[] = []): readonly Step[] {
+export function stepsOf(events: readonly RecordedEvent[], known: readonly Step[] = []): readonly Step[] {
   const steps = [...known];
   for (const event of events.slice(known.length)) {
     const state = evolve(steps.at(-1)?.state, event);
@@ -28,7 +28,7 @@ export function tell(events: readonly RecordedEvent[], known: readonly Step[] = 
   return steps;
 }
 
-/** Something that is to come. */
+/** An expected event: an owed effect, a deadline, or what a previewed command would cause. */
 export interface Ghost {
   readonly key: string;
   readonly kind: 'effect' | 'deadline' | 'preview';
@@ -44,7 +44,7 @@ const titles: Readonly<Record<Deadline['name'], string>> = {
   'fact-unmatched': 'A report that does not fit is given up',
 };
 
-/** What comes after now: effects that are owed, then deadlines, the earliest first. */
+/** The expected events: effects that are owed, then deadlines, the earliest first. */
 export function ghostsOf(state: Order, tries: ReadonlyMap<string, string> = new Map()): readonly Ghost[] {
   const owed = state.owed.map((effect): Ghost => {
     const at = tries.get(effect.key);
@@ -55,13 +55,13 @@ export function ghostsOf(state: Order, tries: ReadonlyMap<string, string> = new 
       ...(at !== undefined && { at }),
     };
   });
-  const ahead = deadlines(state).map(({ name, at }): Ghost => ({
+  const upcoming = deadlines(state).map(({ name, at }): Ghost => ({
     key: `${name} ${at}`,
     kind: 'deadline',
     title: titles[name],
     at,
   }));
-  return [...owed, ...ahead];
+  return [...owed, ...upcoming];
 }
 
 export const verbs: Readonly<Record<OwedEffect['type'], string>> = {
@@ -81,7 +81,7 @@ export function indexAt(steps: readonly Step[], time: string): number {
   return after === -1 ? steps.length - 1 : Math.max(0, after - 1);
 }
 
-/** Whether a part of the order is another one after a step than before it. */
+/** Whether a step changed this part of the order. */
 export function isChanged(
   step: Step,
   before: Step | undefined,
