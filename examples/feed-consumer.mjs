@@ -126,7 +126,7 @@ async function follow(sales) {
   });
   if (response.status === 409) {
     // Events after `commonUntil` come again. A sum cannot take back what it added for them, so it begins again. A
-    // consumer that writes under an event's order and version goes on after `commonUntil` instead.
+    // consumer that writes under an event's order and version continues after `commonUntil` instead.
     const { generation, commonUntil } = /** @type {{ generation: number, commonUntil: number }} */ (
       await response.json()
     );

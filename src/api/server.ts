@@ -54,11 +54,11 @@ export interface HttpLimits {
    */
   readonly arrivesWithinMs?: number;
   /**
-   * a connection without traffic for so long is closed, for example if a client does not read its
-   * answer or stream; 45 s by default, which is longer than any answer or keep-alive takes
+   * how long a connection may have no traffic before it is closed, for example because a client
+   * does not read its answer or stream; 45 s by default, longer than any answer or keep-alive takes
    */
   readonly movesWithinMs?: number;
-  /** whose requests are taken; by default, everybody's */
+  /** which requests are accepted; all by default */
   readonly edge?: Edge;
   /** whether operations are served on a port of their own (`listenForOperations`) */
   readonly isSplit?: boolean;

@@ -9,7 +9,7 @@ export function addCompletion(program: Command, { terminal: { print } }: Session
   const script = addScript(program, 'completion', {
     summary: 'print the completion of these scripts, for a shell',
     details:
-      'It completes the word `orders`, so the shell needs such a command:\n' +
+      'It completes the word `orders`, so define a command of this name first:\n' +
       `  orders() { npx --prefix <checkout> orders "$@"; }\n` +
       'In fish: function orders; npx --prefix <checkout> orders $argv; end',
     examples: [

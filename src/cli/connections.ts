@@ -75,7 +75,7 @@ function isRefusal({ details: { code } }: Failure): boolean {
 
 const REMEDY =
   'set TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TASK_QUEUE, MONGODB_URI, MONGODB_DB and KEYS_MONGODB_URI as the API ' +
-  'has them, or say with --url (ORDERS_URL) where the right API is';
+  'has them, or give the address of the right API with --url (ORDERS_URL)';
 
 function otherSystem(sentTo: System, served: System, api: Api): Failure {
   const message =
@@ -86,8 +86,8 @@ function otherSystem(sentTo: System, served: System, api: Api): Failure {
 
 function unknownSystem(api: Api): Failure {
   const message =
-    `${api.url} does not say which system it serves, so it is no API of this version; nothing was sent: say with --url ` +
-    '(ORDERS_URL) where the API is';
+    `${api.url} does not say which system it serves, so it is no API of this version; nothing was sent: give the address ` +
+    'of the API with --url (ORDERS_URL)';
   return new Failure(exitCodes.usage, { code: 'other_system', message });
 }
 

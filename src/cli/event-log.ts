@@ -114,7 +114,7 @@ interface DiffOptions extends CommonOptions {
 
 function addDiff(program: Command, session: Session): void {
   const command = addScript(program, 'diff', {
-    summary: 'show what changed in an order between two versions, by which event, whose and why',
+    summary: 'show what changed in an order between two versions, by which event, by whom and why',
     examples: ['diff 018f…', 'diff 018f… --from 3', 'diff 018f… --from 3 --to 5 --json'],
   })
     .argument('<orderId>', 'the order')
@@ -136,7 +136,7 @@ export function diffLines({ orderId, from, to, changes, steps }: Diff, paint: Pa
   if (steps.length === 0) return [title, 'nothing happened'];
   return [
     title,
-    ...(changes.length === 0 ? ['nothing changed, all in all'] : changeLines(changes, paint)),
+    ...(changes.length === 0 ? ['no net change'] : changeLines(changes, paint)),
     ...steps.flatMap((step) => ['', ...stepLines(step, paint)]),
   ];
 }

@@ -17,7 +17,7 @@ export function addGiveUp(keys: Command, session: Session): void {
     summary: "give up a customer's keys that the key store has lost",
     details:
       'Without --yes it only says which keys are lost. A key that is given up cannot come back: its values are shown as ' +
-      'forgotten, and a payment that waits for it is declined. First put back the backup of the key store, and start the ' +
+      'forgotten, and a payment that waits for it is declined. First restore the key store from its backup, and start the ' +
       'processes of each machine that served the role write, since a key may still wait on its disk.',
     examples: [
       "keys give-up c-1 --reason 'no backup of the key store'",

@@ -23,7 +23,7 @@ interface CreateOptions extends CommonOptions {
 export function addKeys(program: Command, session: Session): void {
   const keys = addScript(program, 'keys', {
     summary: 'give clients API keys, list them, and revoke them',
-    details: 'Works on MongoDB itself (MONGODB_URI, MONGODB_DB): who reaches it may make keys.',
+    details: 'Connects to MongoDB (MONGODB_URI, MONGODB_DB) directly: access to it is enough to make keys.',
     examples: ['keys create --name shop --scopes orders:read,orders:write', 'keys list'],
   });
   addCreate(keys, session);

@@ -32,7 +32,7 @@ export function addLoad(program: Command, session: Session): void {
     summary: 'place orders at a rate, with live percentiles of the time until they are accepted',
     details:
       'Orders are sent when they are due, whether or not the ones before are answered, as customers do. An order ' +
-      'that is refused because of overload is not sent again. `npm run bench` measures; this shows.',
+      'that is refused because of overload is not sent again. For measurements, use `npm run bench`.',
     examples: [
       'load',
       'load --rate 100 --count 5000',

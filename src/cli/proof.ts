@@ -103,7 +103,9 @@ export function verifyLines(
   const gone =
     withoutHistory === 0
       ? []
-      : [`${counted(withoutHistory, 'order is', 'orders are')} by now in the journal alone`];
+      : [
+          `${counted(withoutHistory, 'order is', 'orders are')} in the journal alone, since Temporal no longer keeps their histories`,
+        ];
   if (found === 0) return [paint('green', `${verified}: all agree`), ...gone];
   const more = found - discrepancies.length;
   return [

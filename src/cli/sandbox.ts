@@ -104,7 +104,7 @@ interface SettleOptions extends CommonOptions {
 function addSettle(program: Command, session: Session): void {
   const command = addScript(program, 'settle', {
     summary: 'settle a sandbox payment with tok_pending',
-    details: 'The provider decides, and tells by its signed webhook.',
+    details: 'Decides as the provider would, and sends its signed webhook.',
     examples: ['create --payment tok_pending --id p-1', 'settle p-1 --authorized'],
   })
     .argument('<orderId>', 'the order')

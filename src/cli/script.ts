@@ -113,7 +113,7 @@ export function isOverHttp(session: Session, options: CommonOptions): boolean {
   if (keyOf(session, options) !== undefined) return true;
   if (session.env['AUTH'] !== 'on') return false;
   const message =
-    'authentication is on (AUTH=on): set ORDERS_KEY or --key-file, or speak to Temporal itself with --direct';
+    'authentication is on (AUTH=on): set ORDERS_KEY or --key-file, or send commands to Temporal itself with --direct';
   throw new Failure(exitCodes.usage, { code: 'key_missing', message });
 }
 
@@ -135,7 +135,7 @@ export function actorHeader(
 export function refuseActor({ actor }: { readonly actor?: string }): void {
   if (actor !== undefined)
     throw usageFailure(
-      '--actor does not go with a key, which says who sends it: leave it out, or use --direct',
+      '--actor cannot be used with a key, which says who sends it: leave it out, or use --direct',
     );
 }
 
@@ -185,7 +185,7 @@ export function addSendOptions(command: Command): Command {
     )
     .option('--wait <seconds>', 'wait until the order has nothing left to do by itself, 0 to 30', seconds)
     .addOption(
-      new Option('--preview', 'tell what it would do, and change nothing').conflicts(['async', 'wait']),
+      new Option('--preview', 'show what it would do, and change nothing').conflicts(['async', 'wait']),
     );
 }
 

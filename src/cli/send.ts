@@ -135,6 +135,6 @@ export function sentLine({ orderId, version, status, events, shipmentId, returnI
     ...(shipmentId === undefined ? [] : [`shipment ${shipmentId}`]),
     ...(returnId === undefined ? [] : [`return ${returnId}`]),
     ...(sent.replayed ? ['answered before'] : []),
-    ...(sent.settled === false ? ['not seen settled'] : []),
+    ...(sent.settled === false ? ['not settled yet'] : []),
   ].join(' · ');
 }

@@ -196,7 +196,7 @@ function addAwaitingDispatch(program: Command, session: Session): void {
   })
     .option('--held', 'only of orders on hold')
     .option('--sku <sku>', 'only with this product')
-    .option('--limit <number>', 'at most so many, up to 200', positive)
+    .option('--limit <number>', 'how many at most, up to 200', positive)
     .option('--cursor <cursor>', 'continue from the end of an earlier list');
   command.action(async () => {
     const options = command.optsWithGlobals<AwaitingOptions>();

@@ -39,7 +39,7 @@ export interface Gate {
  * @param name of the provider, for messages
  */
 export function createGate(name: string, { concurrency, perSecond, timeoutMs }: Limits): Gate {
-  const line = new Line(name, concurrency);
+  const queue = new Queue(name, concurrency);
   const pace = new Pace(name, perSecond);
   const breaker = new Breaker(name);
 
@@ -60,7 +60,7 @@ export function createGate(name: string, { concurrency, perSecond, timeoutMs }: 
   return {
     call: (key, work) =>
       breaker.guard(key, (watched) =>
-        line.inTurn(async () => {
+        queue.inTurn(async () => {
           await pace.wait();
           return await watched(() => inTime(work));
         }),
@@ -69,7 +69,7 @@ export function createGate(name: string, { concurrency, perSecond, timeoutMs }: 
 }
 
 /** A queue that limits the calls in flight. It holds as many waiting calls as may be in flight. */
-class Line {
+class Queue {
   private running = 0;
   private readonly waiting: (() => void)[] = [];
   private readonly name: string;

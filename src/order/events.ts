@@ -102,7 +102,7 @@ export interface EventData {
   OrderClosed: Empty;
   /**
    * The order's workflow was restarted from the journal. `previousRunId` is the run that had ended
-   * or was put back, if it is known.
+   * or was restored to an earlier state, if it is known.
    */
   OrderResumed: { readonly reason: string; readonly previousRunId?: string };
   /**

@@ -185,7 +185,7 @@ describe('with authentication', () => {
       'release o-1 --actor ada',
       { ORDERS_KEY: 'k' },
       2,
-      '--actor does not go with a key',
+      '--actor cannot be used with a key',
     ],
     ['a file without a key', 'list --key-file /dev/null', {}, 2, '/dev/null has no key'],
     ['a file that is not there', 'list --key-file /none', {}, 2, '/none cannot be read'],
@@ -351,7 +351,7 @@ test('a command that is done stays done when the API cannot be asked what came o
   const { exitCode, out, err } = await orders('create --wait 1 --url http://127.0.0.1:1');
   expect({ exitCode, out }).toEqual({
     exitCode: 0,
-    out: 'order o-1 · pending at version 1 · OrderCreated · not seen settled',
+    out: 'order o-1 · pending at version 1 · OrderCreated · not settled yet',
   });
   expect(err).toContain('api_unreachable');
 });

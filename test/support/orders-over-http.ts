@@ -80,7 +80,7 @@ export function apiAt(base: string): Api {
     };
   }
 
-  /** Sends a command, and again under its key while the answer is 503, as a client is to do. */
+  /** Sends a command, and repeats it under its key while the answer is 503, as clients should. */
   async function persist(path: string, body: object, headers: Headers): Promise<Reply> {
     const sent = { ...key(), ...headers };
     const giveUpAt = Date.now() + PERSISTS_MS;

@@ -215,7 +215,7 @@ function testRoute(app: Http, { db, endpoints }: EndpointDeps): void {
       schema: {
         summary: 'Send an endpoint a test message now',
         description:
-          'Of type `webhook.test.v1`, once, also to a disabled endpoint. The answer says what came of it.',
+          'Of type `webhook.test.v1`, once, also to a disabled endpoint. The answer has the result.',
         tags,
         headers: CreateHeaders,
         params: EndpointPath,

@@ -287,7 +287,7 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     remedy: 'Continue after `head`; if it is far away, the checkpoint is of another system.',
   },
   feed_restored: {
-    cause: 'MongoDB was put back to a backup: positions after `commonUntil` are of other events now.',
+    cause: 'MongoDB was restored from a backup: positions after `commonUntil` are of other events now.',
     remedy: 'Continue after `commonUntil` in `generation`, and undo what you did for later positions.',
   },
 

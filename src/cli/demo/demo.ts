@@ -17,12 +17,12 @@ interface DemoOptions extends CommonOptions {
 /** Adds `demo`: shows what an order processor does, and what happens when servers fail. */
 export function addDemo(program: Command, session: Session): void {
   const command = addScript(program, 'demo', {
-    summary: 'tell the whole story in a minute, on a throw-away system: orders, crashes, an outage',
+    summary: 'show orders, crashes and an outage in a minute, on a temporary system',
     details:
       'It starts Temporal, MongoDB, an API and a worker of its own, on free ports, with their data in a ' +
-      'folder for temporary files, and removes all of it at the end. Then it takes orders through their ' +
-      'life, kills the worker, stops MongoDB, and counts in the ledgers what came of it. With --url it only ' +
-      'places the orders, on the system that runs there, and harms nothing.',
+      'folder for temporary files, and removes all of it at the end. It places orders, kills the worker, ' +
+      'stops MongoDB, and then checks in the ledgers that nothing was lost or charged twice. With --url it ' +
+      'only places the orders, on the system at that address.',
     examples: ['demo', 'demo --keep', 'demo --url http://127.0.0.1:8080'],
   }).option('--keep', 'leave the system running at the end, until Ctrl-C, and keep its folder');
   command.action(async () => {

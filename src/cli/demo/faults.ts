@@ -20,7 +20,7 @@ export async function killWorker(
   narrate: Narrator,
 ): Promise<End> {
   const title = 'A worker is killed in the middle of an order';
-  narrate.title(title, 'The bank is asked, and the process that asks it dies before the answer.');
+  narrate.title(title, 'The worker asks the bank, and is killed before the answer.');
   narrate.command('create --payment tok_slow');
   const orderId = await create(orderOf('tok_slow'));
   const asked = await reach(orderId, undefined, authorizing);
@@ -46,7 +46,7 @@ export async function stopMongodb(
   const title = 'MongoDB stops for ten seconds';
   narrate.title(
     title,
-    'Views and journal are away. Orders are taken all the same, for the log is in Temporal.',
+    'Views and journal are unavailable. Orders are still accepted, because the log is in Temporal.',
   );
   const placed: string[] = [];
   mongodb.pause();
@@ -86,7 +86,7 @@ async function confirmed(api: Api, orderId: string): Promise<Seen> {
     if (seen?.status === 'confirmed') return seen;
     await setTimeout(LOOK_EVERY_MS);
   }
-  const message = `order ${orderId} is ${seen?.status ?? 'not to be seen'} a minute after MongoDB is back`;
+  const message = `order ${orderId} is ${seen?.status ?? 'not readable'} a minute after MongoDB is back`;
   throw new Failure(exitCodes.unexpected, { code: 'demo_failed', message });
 }
 

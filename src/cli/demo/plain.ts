@@ -17,7 +17,7 @@ export function plainly(event: OrderEvent, currency: string): string {
     case 'StockDeducted':
       return `${event.data.shipmentId} is taken out of the stock`;
     case 'StockRestocked':
-      return `what ${event.data.returnId} brought is back on the shelf`;
+      return `the goods of return ${event.data.returnId} are back on the shelf`;
     case 'PaymentAuthorized':
       return `the bank promises ${money(event.data.amount)}`;
     case 'PaymentDeclined':
@@ -27,15 +27,15 @@ export function plainly(event: OrderEvent, currency: string): string {
     case 'PaymentRefunded':
       return `${money(event.data.amount)} is paid back`;
     case 'AuthorizationVoided':
-      return `the bank is told to forget ${money(event.data.amount)}`;
+      return `the bank releases ${money(event.data.amount)}`;
     case 'OrderConfirmed':
-      return 'goods and money are safe';
+      return 'the goods are reserved and the payment is authorized';
     case 'OrderRejected':
       return 'the order ends here';
     case 'OrderCancelled':
       return event.data.reason;
     case 'OrderCompleted':
-      return 'all of it is there, and paid';
+      return 'everything is delivered and paid';
     case 'ShipmentDispatched':
       return `${event.data.shipmentId} leaves with ${event.data.carrier}`;
     case 'ShipmentDelivered':

@@ -105,7 +105,7 @@ interface Read<S extends State, D extends Draft> {
   readonly orderId: string;
   /** absent if nothing is decided yet: it will be recorded as usual */
   readonly kept?: Kept<S, D>;
-  /** its history is not a log */
+  /** its history cannot be read as a log */
   readonly isBroken: boolean;
 }
 
