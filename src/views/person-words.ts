@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { KeyStore } from '../access/persons/key-store.js';
 import { openOne } from '../access/persons/opening.js';
+import { ShortMemory } from '../concurrency/short-memory.js';
 import { isSealed } from '../access/persons/sealing.js';
 import type { Order } from '../order/order.js';
 import { isMongoOutage } from '../outages/mongo-outage.js';
@@ -10,18 +11,39 @@ import { wholeWords } from './search-words.js';
  * The words by which the sealed name and e-mail address of an order's customer are found: an HMAC
  * of each whole word. They say nothing without the search key, and are found by whole words only.
  * There are none for a person whose key was destroyed, and none for one in plain text, which is
- * found by `searchWords`.
+ * found by `searchWords`. Those of the same sealed texts are made once in ten seconds, so a step
+ * may still write them after their key was destroyed. The order's event of forgetting follows, and
+ * leaves no sealed text.
  *
  * @throws MongoError if the key store is unavailable
  */
-export async function personWords(keys: KeyStore, { orderId, customer }: Order): Promise<readonly string[]> {
+export async function personWords(keys: KeyStore, order: Order): Promise<readonly string[]> {
+  const { orderId, customer } = order;
   const { id: customerId, name, email = '' } = customer;
+  const made = madeWith(keys);
+  const sealedTexts = `${orderId} ${name} ${email}`;
+  const known = made.get(sealedTexts);
+  if (known !== undefined) return known;
   const texts = await Promise.all([
     opened(keys, { orderId, customerId, path: ['customer', 'name'] }, name),
     opened(keys, { orderId, customerId, path: ['customer', 'email'] }, email),
   ]);
   const words = [...new Set(texts.flatMap((text) => wholeWords(text ?? '')))];
-  return words.length === 0 ? [] : await hashedWords(keys, words);
+  if (words.length === 0) return [];
+  const hashed = await hashedWords(keys, words);
+  made.keep(sealedTexts, hashed);
+  return hashed;
+}
+
+type Hashes = ShortMemory<readonly string[]>;
+
+/** By key store: every step of an order writes them again, mostly within seconds. */
+const madeBefore = new WeakMap<KeyStore, Hashes>();
+
+function madeWith(keys: KeyStore): Hashes {
+  const made: Hashes = madeBefore.get(keys) ?? new ShortMemory({ forMs: 10_000, most: 10_000 });
+  madeBefore.set(keys, made);
+  return made;
 }
 
 export function hasSealedPersons({ customer: { name, email } }: Order): boolean {

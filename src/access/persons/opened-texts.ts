@@ -1,9 +1,5 @@
+import { ShortMemory } from '../../concurrency/short-memory.js';
 import { open, type Place } from './sealing.js';
-
-/** Maximum number of texts in memory: some megabytes. */
-const MOST = 20_000;
-/** Texts are removed after this time, so that forgotten values leave the memory soon. */
-const KEPT_MS = 60_000;
 
 interface OpenedText {
   readonly key: Buffer;
@@ -11,8 +7,11 @@ interface OpenedText {
   readonly text: string;
 }
 
-/** Sealed texts that were opened, the oldest first. */
-const opened = new Map<string, OpenedText>();
+/**
+ * Sealed texts that were opened: some megabytes at most, for a minute, so that forgotten values
+ * leave the memory soon.
+ */
+const opened = new ShortMemory<OpenedText>({ forMs: 60_000, most: 20_000 });
 
 /**
  * Like `open`, but decrypts each text once for each key and place, because the same pages are read
@@ -24,9 +23,7 @@ export function openAgain(key: Buffer, place: Place, sealed: string): string {
   const known = opened.get(sealed);
   if (known?.key === key && isSame(known.place, place)) return known.text;
   const text = open(key, place, sealed);
-  if (opened.size === 0) setTimeout(() => opened.clear(), KEPT_MS).unref();
-  opened.set(sealed, { key, place, text });
-  if (opened.size > MOST) opened.delete(opened.keys().next().value ?? '');
+  opened.keep(sealed, { key, place, text });
   return text;
 }
 
