@@ -40,45 +40,47 @@ export function CustomerPage() {
           </>
         )}
       </Shown>
-      <h2>Orders</h2>
       <Shown of={orders.now.value}>
-        {({ data, nextCursor }) => (
-          <>
-            <table class="plain">
-              <thead>
-                <tr>
-                  <th>Order</th>
-                  <th>Status</th>
-                  <th class="number">Total</th>
-                  <th class="wide-only">Payment</th>
-                  <th>Created</th>
-                </tr>
-              </thead>
-              <tbody>
-                {data.map((order) => (
-                  <tr key={order.orderId}>
-                    <td class="id">
-                      <a href={`/orders/${encodeURIComponent(order.orderId)}`}>{order.orderId}</a>
-                    </td>
-                    <td>
-                      <Status of={order.status} />
-                    </td>
-                    <td class="number">{money(order.total, order.currency)}</td>
-                    <td class="wide-only">{words(order.paymentStatus)}</td>
-                    <td>
-                      <Ago at={order.createdAt} />
-                    </td>
+        {({ data, nextCursor }) =>
+          data.length > 0 && (
+            <>
+              <h2>Orders</h2>
+              <table class="plain">
+                <thead>
+                  <tr>
+                    <th>Order</th>
+                    <th>Status</th>
+                    <th class="number">Total</th>
+                    <th class="wide-only">Payment</th>
+                    <th>Created</th>
                   </tr>
-                ))}
-              </tbody>
-            </table>
-            {nextCursor !== undefined && (
-              <p>
-                <a href={pathOf('/orders', { customerId })}>All of them</a>
-              </p>
-            )}
-          </>
-        )}
+                </thead>
+                <tbody>
+                  {data.map((order) => (
+                    <tr key={order.orderId}>
+                      <td class="id">
+                        <a href={`/orders/${encodeURIComponent(order.orderId)}`}>{order.orderId}</a>
+                      </td>
+                      <td>
+                        <Status of={order.status} />
+                      </td>
+                      <td class="number">{money(order.total, order.currency)}</td>
+                      <td class="wide-only">{words(order.paymentStatus)}</td>
+                      <td>
+                        <Ago at={order.createdAt} />
+                      </td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+              {nextCursor !== undefined && (
+                <p>
+                  <a href={pathOf('/orders', { customerId })}>All of them</a>
+                </p>
+              )}
+            </>
+          )
+        }
       </Shown>
     </section>
   );

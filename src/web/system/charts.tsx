@@ -56,7 +56,15 @@ function Plot({ of }: { readonly of: Chart }) {
   return (
     <figure>
       <figcaption>
-        {of.title} <span class="quiet">{last.join(', ')} today</span>
+        {of.title}{' '}
+        <span class="quiet">
+          {last.map((text, index) => (
+            <span key={text} class={`key ink-${index}`}>
+              {text}
+            </span>
+          ))}
+          today
+        </span>
       </figcaption>
       <div ref={place} class="plot" role="img" aria-label={`${of.title} by day; ${last.join(', ')} today`} />
     </figure>

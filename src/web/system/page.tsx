@@ -5,11 +5,11 @@ import { count, duration, words } from '../format.js';
 import { Bar } from '../parts/bar.js';
 import { Figures } from '../parts/figures.js';
 import { Shown } from '../parts/states.js';
-import { Status } from '../parts/status.js';
 import { useTitle } from '../parts/title.js';
 import { useResource } from '../resource.js';
-import type { Progress, Projections, Readiness, ViewStatus } from '../shapes.js';
+import type { Progress, Projections, ViewStatus } from '../shapes.js';
 import { Charts } from './charts.js';
+import { Dependencies } from './dependencies.js';
 import { may } from '../session.js';
 import { Parked } from './parked.js';
 
@@ -25,40 +25,6 @@ export function SystemPage() {
       <Charts />
     </section>
   );
-}
-
-function Dependencies() {
-  const ready = useResource<Readiness>('/health/ready', LOOK_EVERY_MS);
-  return (
-    <section class="panel">
-      <h2>What works</h2>
-      <Shown of={answered(ready.now.value)} lines={8}>
-        {({ dependencies }) => (
-          <ul class="dependencies">
-            {dependencies.map(({ name, status, detail, cost }) => (
-              <li key={name}>
-                <Status of={status} />
-                <b>{name}</b>
-                {status !== 'up' && (
-                  <span>
-                    {detail}
-                    {cost !== undefined && <span class="quiet"> Meanwhile: {cost}.</span>}
-                  </span>
-                )}
-              </li>
-            ))}
-          </ul>
-        )}
-      </Shown>
-    </section>
-  );
-}
-
-/** A process that is not ready answers 503, and says why in the same shape. */
-function answered({ data, problem }: ReturnType<typeof useResource<Readiness>>['now']['value']) {
-  if (problem !== undefined && 'dependencies' in problem.body)
-    return { data: problem.body as unknown as Readiness };
-  return { ...(data !== undefined && { data }), ...(problem !== undefined && { problem }) };
 }
 
 function Views() {
