@@ -26,7 +26,13 @@ export function OrderPage() {
   useTitle(`Order ${orderId}`);
   const following = useOrder(orderId);
   const { order, problem } = following.now.value;
-  if (order === undefined) return problem === undefined ? <Loading /> : <Refused problem={problem} />;
+  if (order === undefined)
+    return (
+      <>
+        <h1 class="hidden">Order {orderId}</h1>
+        {problem === undefined ? <Loading /> : <Refused problem={problem} />}
+      </>
+    );
   return <Told key={orderId} following={following} order={order} />;
 }
 

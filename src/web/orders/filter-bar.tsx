@@ -10,12 +10,13 @@ export function FilterBar({
   counts,
 }: {
   readonly filters: Filters;
-  readonly counts: ReadonlyMap<string, number>;
+  /** by status; absent until they are known, since a number would move what is after it */
+  readonly counts: ReadonlyMap<string, number> | undefined;
 }) {
   return (
     <div class="filters">
       <Typed filters={filters} />
-      <div class="choices">
+      <div class={`choices ${counts === undefined ? 'uncounted' : ''}`}>
         <Choices filters={filters} of={choices[0]} counts={counts} />
         <div class="choice" role="group" aria-label="Flags">
           <span class="label">Only</span>
@@ -36,7 +37,7 @@ export function FilterBar({
 interface ChoicesProps {
   readonly filters: Filters;
   readonly of: (typeof choices)[number];
-  readonly counts: ReadonlyMap<string, number>;
+  readonly counts: ReadonlyMap<string, number> | undefined;
 }
 
 function Choices({ filters, of: [name, values], counts }: ChoicesProps) {
@@ -46,7 +47,7 @@ function Choices({ filters, of: [name, values], counts }: ChoicesProps) {
       {values.map((value) => (
         <Choice key={value} filters={filters} name={name} value={value}>
           {words(value)}
-          {name === 'status' && counts.has(value) && <small>{counts.get(value)?.toLocaleString('en')}</small>}
+          {name === 'status' && <small>{counts?.get(value)?.toLocaleString('en')}</small>}
         </Choice>
       ))}
     </div>

@@ -33,7 +33,11 @@ export function OrdersPage() {
   const isFiltered = Object.keys(filters).some((name) => name !== 'sort');
   const { value: found } = list.now;
   const isEmpty = found?.isComplete === true && found.rows.length === 0;
-  const counts = new Map(counted.now.value.data?.data.map(({ status, count: many }) => [status, many]));
+  const { data, problem } = counted.now.value;
+  const counts =
+    data === undefined && problem === undefined
+      ? undefined
+      : new Map(data?.data.map(({ status, count: many }) => [status, many]));
   return (
     <section class="orders">
       <h1 class="hidden">Orders</h1>

@@ -18,13 +18,20 @@ const purposes: Readonly<Record<string, string>> = {
   stock: 'every change of stock is known',
 };
 
+/** A process that is not ready answers 503, and says why in the same shape. */
+export function useReadiness(): Resource<Readiness> {
+  const { data, problem } = useResource<Readiness>('/health/ready', LOOK_EVERY_MS).now.value;
+  if (problem !== undefined && 'dependencies' in problem.body)
+    return { data: problem.body as unknown as Readiness };
+  return { ...(data !== undefined && { data }), ...(problem !== undefined && { problem }) };
+}
+
 /** What the process depends on, and what does not work without it. */
-export function Dependencies() {
-  const ready = useResource<Readiness>('/health/ready', LOOK_EVERY_MS);
+export function Dependencies({ ready }: { readonly ready: Resource<Readiness> }) {
   return (
     <section class="panel">
       <h2>What works</h2>
-      <Shown of={answered(ready.now.value)} lines={8}>
+      <Shown of={ready} lines={8}>
         {({ dependencies }) => (
           <ul class="dependencies">
             {dependencies.map(({ name, status, detail, cost }) => (
@@ -46,11 +53,4 @@ export function Dependencies() {
       </Shown>
     </section>
   );
-}
-
-/** A process that is not ready answers 503, and says why in the same shape. */
-function answered({ data, problem }: Resource<Readiness>): Resource<Readiness> {
-  if (problem !== undefined && 'dependencies' in problem.body)
-    return { data: problem.body as unknown as Readiness };
-  return { ...(data !== undefined && { data }), ...(problem !== undefined && { problem }) };
 }

@@ -4,12 +4,12 @@ import { post, Problem } from '../api.js';
 import { count, duration, words } from '../format.js';
 import { Bar } from '../parts/bar.js';
 import { Figures } from '../parts/figures.js';
-import { Shown } from '../parts/states.js';
+import { Shown, Together } from '../parts/states.js';
 import { useTitle } from '../parts/title.js';
-import { useResource } from '../resource.js';
+import { type Loaded, useResource } from '../resource.js';
 import type { Progress, Projections, ViewStatus } from '../shapes.js';
-import { Charts } from './charts.js';
-import { Dependencies } from './dependencies.js';
+import { Charts, useStats } from './charts.js';
+import { Dependencies, useReadiness } from './dependencies.js';
 import { may } from '../session.js';
 import { Parked } from './parked.js';
 
@@ -17,18 +17,26 @@ const LOOK_EVERY_MS = 2_000;
 
 export function SystemPage() {
   useTitle('System');
+  const ready = useReadiness();
+  const projections = useResource<Projections>('/v1/projections', LOOK_EVERY_MS);
+  const stats = useStats();
   return (
-    <section class="system">
+    <>
       <h1 class="hidden">System</h1>
-      <Dependencies />
-      <Views />
-      <Charts />
-    </section>
+      <Together of={[ready, projections.now.value, stats]}>
+        {() => (
+          <section class="system">
+            <Dependencies ready={ready} />
+            <Views found={projections} />
+            <Charts found={stats} />
+          </section>
+        )}
+      </Together>
+    </>
   );
 }
 
-function Views() {
-  const found = useResource<Projections>('/v1/projections', LOOK_EVERY_MS);
+function Views({ found }: { readonly found: Loaded<Projections> }) {
   const rate = useRate(found.now.value.data?.feed.head);
   const lag = useComputed(() => found.now.value.data?.feed.behindMs ?? 0);
   return (
@@ -49,7 +57,7 @@ function Views() {
               <thead>
                 <tr>
                   <th>View</th>
-                  <th class="number">Version</th>
+                  <th class="number wide-only">Version</th>
                   <th class="number">Behind</th>
                   <th class="number">Parked</th>
                   <th>Rebuild</th>
@@ -62,7 +70,7 @@ function Views() {
                 {stores.map(({ name, rebuilding }) => (
                   <tr key={name}>
                     <td>{name}</td>
-                    <td class="number" />
+                    <td class="number wide-only" />
                     <td class="number quiet">with each order</td>
                     <td class="number" />
                     <td>
@@ -93,7 +101,9 @@ function ViewRow({ view, reload }: { readonly view: ViewStatus; readonly reload:
   return (
     <tr>
       <td>{name}</td>
-      <td class="number">{version === latestVersion ? version : `${version} of ${latestVersion}`}</td>
+      <td class="number wide-only">
+        {version === latestVersion ? version : `${version} of ${latestVersion}`}
+      </td>
       <td class="number">
         {eventsBehind === 0 ? (
           <span class="quiet">0</span>
