@@ -29,7 +29,7 @@ export interface Answer<T> {
 /** Whether the last request was refused for lack of a key. */
 export const isSignInNeeded = signal(false);
 
-interface Sent extends Omit<RequestInit, 'headers'> {
+export interface Sent extends Omit<RequestInit, 'headers'> {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -50,12 +50,17 @@ export async function request<T>(path: string, init: Sent = {}): Promise<Answer<
     detail,
     title,
   } = (body ?? {}) as Readonly<Record<string, string>>;
-  throw new Problem(response.status, code, detail ?? title ?? response.statusText, Object(body));
+  throw new Problem(
+    response.status,
+    code,
+    detail ?? title ?? `The API has answered ${response.status}.`,
+    Object(body),
+  );
 }
 
 /** @throws Problem */
-export async function get<T>(path: string, until?: AbortSignal): Promise<T> {
-  return (await request<T>(path, until && { signal: until })).body;
+export async function get<T>(path: string, how: Pick<Sent, 'signal' | 'priority'> = {}): Promise<T> {
+  return (await request<T>(path, how)).body;
 }
 
 /** @throws Problem */

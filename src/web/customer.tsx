@@ -2,7 +2,7 @@ import { useRoute } from 'preact-iso';
 import { pathOf } from './api.js';
 import { dayAndTime, money, person, words } from './format.js';
 import { Figures } from './parts/figures.js';
-import { Shown } from './parts/states.js';
+import { Shown, Together } from './parts/states.js';
 import { Status } from './parts/status.js';
 import { Ago } from './parts/time.js';
 import { useTitle } from './parts/title.js';
@@ -21,65 +21,74 @@ export function CustomerPage() {
   const orders = useResource<Page<OrderNow>>(pathOf('/v1/orders', { customerId, limit: 50 }), LOOK_EVERY_MS);
   return (
     <section class="reading">
-      <Shown of={customer.now.value} lines={3}>
-        {(found) => (
+      {customer.now.value.data === undefined && <h1 class="hidden">Customer {customerId}</h1>}
+      <Together of={[customer.now.value, orders.now.value]}>
+        {() => (
           <>
-            <h1>
-              {person(found.name)} <span class="quiet">{customerId}</span>
-            </h1>
-            <Figures
-              of={[
-                ['Orders', found.orders.toLocaleString('en')],
-                ['Open', found.openOrders.toLocaleString('en')],
-                ...Object.entries(found.lifetimeValue).map(
-                  ([currency, sum]) => ['Captured less refunded', money(sum, currency)] as const,
-                ),
-                ['First order', dayAndTime(found.firstOrderAt)],
-              ]}
-            />
+            <Shown of={customer.now.value} lines={3}>
+              {(found) => (
+                <>
+                  <h1>
+                    {person(found.name)} <span class="quiet">{customerId}</span>
+                  </h1>
+                  <Figures
+                    of={[
+                      ['Orders', found.orders.toLocaleString('en')],
+                      ['Open', found.openOrders.toLocaleString('en')],
+                      ...Object.entries(found.lifetimeValue).map(
+                        ([currency, sum]) => ['Captured less refunded', money(sum, currency)] as const,
+                      ),
+                      ['First order', dayAndTime(found.firstOrderAt)],
+                    ]}
+                  />
+                </>
+              )}
+            </Shown>
+            <Shown of={orders.now.value}>
+              {({ data, nextCursor }) =>
+                data.length > 0 && (
+                  <>
+                    <h2>Orders</h2>
+                    <table class="plain">
+                      <thead>
+                        <tr>
+                          <th>Order</th>
+                          <th>Status</th>
+                          <th class="number">Total</th>
+                          <th class="wide-only">Payment</th>
+                          <th>Created</th>
+                        </tr>
+                      </thead>
+                      <tbody>
+                        {data.map((order) => (
+                          <tr key={order.orderId}>
+                            <td class="id">
+                              <a href={`/orders/${encodeURIComponent(order.orderId)}`}>{order.orderId}</a>
+                            </td>
+                            <td>
+                              <Status of={order.status} />
+                            </td>
+                            <td class="number">{money(order.total, order.currency)}</td>
+                            <td class="wide-only">{words(order.paymentStatus)}</td>
+                            <td>
+                              <Ago at={order.createdAt} />
+                            </td>
+                          </tr>
+                        ))}
+                      </tbody>
+                    </table>
+                    {nextCursor !== undefined && (
+                      <p>
+                        <a href={pathOf('/orders', { customerId })}>All of them</a>
+                      </p>
+                    )}
+                  </>
+                )
+              }
+            </Shown>
           </>
         )}
-      </Shown>
-      <h2>Orders</h2>
-      <Shown of={orders.now.value}>
-        {({ data, nextCursor }) => (
-          <>
-            <table class="plain">
-              <thead>
-                <tr>
-                  <th>Order</th>
-                  <th>Status</th>
-                  <th class="number">Total</th>
-                  <th class="wide-only">Payment</th>
-                  <th>Created</th>
-                </tr>
-              </thead>
-              <tbody>
-                {data.map((order) => (
-                  <tr key={order.orderId}>
-                    <td class="id">
-                      <a href={`/orders/${encodeURIComponent(order.orderId)}`}>{order.orderId}</a>
-                    </td>
-                    <td>
-                      <Status of={order.status} />
-                    </td>
-                    <td class="number">{money(order.total, order.currency)}</td>
-                    <td class="wide-only">{words(order.paymentStatus)}</td>
-                    <td>
-                      <Ago at={order.createdAt} />
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-            {nextCursor !== undefined && (
-              <p>
-                <a href={pathOf('/orders', { customerId })}>All of them</a>
-              </p>
-            )}
-          </>
-        )}
-      </Shown>
+      </Together>
     </section>
   );
 }

@@ -46,6 +46,12 @@ export function ago(time: string, now: number): string {
   return ms < 1_000 ? 'now' : `${duration(ms).split(' ').slice(0, 2).join(' ')} ago`;
 }
 
+/** How soon: `in 8 s`. */
+export function countdown(time: string, now: number): string {
+  const ms = Date.parse(time) - now;
+  return ms < 1_000 ? 'now' : `in ${duration(ms)}`;
+}
+
 const day = new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric', month: 'short' });
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 const minutes = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });

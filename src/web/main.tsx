@@ -1,18 +1,19 @@
 import './styles/all.css';
 import { render } from 'preact';
-import { lazy, LocationProvider, Route, Router } from 'preact-iso';
+import { LocationProvider, Route, Router } from 'preact-iso';
 import { Shell } from './shell.js';
 import { AttentionPage } from './attention.js';
 import { CustomerPage } from './customer.js';
 import { loadSession } from './session.js';
+import { lazyPage } from './parts/lazy.js';
 import { NotFound } from './parts/states.js';
 import { OrderPage } from './order/page.js';
 import { OrdersPage } from './orders/page.js';
 import { StockPage } from './stock.js';
 
 // Loaded when they are opened: the charts of the first are a third of all code, and few open the second.
-const SystemPage = lazy(async () => (await import('./system/page.js')).SystemPage);
-const WebhooksPage = lazy(async () => (await import('./webhooks/page.js')).WebhooksPage);
+const SystemPage = lazyPage(async () => (await import('./system/page.js')).SystemPage);
+const WebhooksPage = lazyPage(async () => (await import('./webhooks/page.js')).WebhooksPage);
 
 function App() {
   return (

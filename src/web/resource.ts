@@ -55,7 +55,7 @@ function load<T>(path: string | undefined, everyMs: number | undefined): Loaded<
     reading = new AbortController();
     const { signal: aborted } = reading;
     try {
-      now.value = { data: await get<T>(path, aborted) };
+      now.value = { data: await get<T>(path, { signal: aborted }) };
       note(path, undefined);
       if (everyMs !== undefined) timer = setTimeout(reload, everyMs);
     } catch (error) {

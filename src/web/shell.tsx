@@ -58,9 +58,9 @@ function Navigation() {
       {shown.map(([href, name]) => (
         <a href={href} aria-current={isAt(path, href) ? 'page' : undefined}>
           {name}
-          {href === '/attention' && rows.length > 0 && (
-            <span class="badge bad">
-              {rows.length}
+          {href === '/attention' && (
+            <span class={`badge ${rows.length > 0 ? 'bad' : ''}`}>
+              {rows.length > 0 && rows.length}
               {nextCursor !== undefined && '+'}
             </span>
           )}

@@ -1,20 +1,29 @@
 import { Shown } from './parts/states.js';
 import { Ago } from './parts/time.js';
-import { useResource } from './resource.js';
+import { type Loaded, type Resource, useResource } from './resource.js';
 import type { Movement, Page } from './shapes.js';
 
 const LOOK_EVERY_MS = 5_000;
 
-/** The latest movements of a SKU, the last one first. */
-export function Movements({ sku }: { readonly sku: string }) {
-  const found = useResource<Page<Movement>>(
-    `/v1/stock/${encodeURIComponent(sku)}/movements?limit=100`,
+/** @param sku absent: nothing is read */
+export function useMovements(sku: string | undefined): Loaded<Page<Movement>> {
+  return useResource<Page<Movement>>(
+    sku === undefined ? undefined : `/v1/stock/${encodeURIComponent(sku)}/movements?limit=100`,
     LOOK_EVERY_MS,
   );
+}
+
+interface MovementsProps {
+  readonly sku: string;
+  readonly found: Resource<Page<Movement>>;
+}
+
+/** The latest movements of a SKU, the last one first. */
+export function Movements({ sku, found }: MovementsProps) {
   return (
     <section class="panel">
       <h2>Movements of {sku}</h2>
-      <Shown of={found.now.value}>
+      <Shown of={found}>
         {({ data }) =>
           data.length === 0 ? (
             <p class="quiet">None yet.</p>

@@ -1,12 +1,12 @@
 import { useLocation } from 'preact-iso';
 import { pathOf } from './api.js';
 import { Bar } from './parts/bar.js';
-import { Empty, Shown } from './parts/states.js';
+import { Empty, Shown, Together } from './parts/states.js';
 import { Ago } from './parts/time.js';
 import { useTitle } from './parts/title.js';
 import { useResource } from './resource.js';
 import type { Page, Stock } from './shapes.js';
-import { Movements } from './stock-movements.js';
+import { Movements, useMovements } from './stock-movements.js';
 
 const LOOK_EVERY_MS = 5_000;
 
@@ -16,30 +16,35 @@ export function StockPage() {
   const { query } = useLocation();
   const { sku, cursor } = query;
   const found = useResource<Page<Stock>>(pathOf('/v1/stock', { cursor, limit: 100 }), LOOK_EVERY_MS);
+  const moved = useMovements(sku);
   return (
     <section class="reading wide">
       <h1>Stock</h1>
-      <div class="beside">
-        <Shown of={found.now.value}>
-          {({ data, nextCursor }) =>
-            data.length === 0 ? (
-              <Empty title="No stock has moved yet">
-                <p>A SKU is listed here once it was reserved, or counted.</p>
-              </Empty>
-            ) : (
-              <div>
-                <StockTable rows={data} chosen={sku} />
-                {nextCursor !== undefined && (
-                  <p>
-                    <a href={pathOf('/stock', { cursor: nextCursor })}>Next page</a>
-                  </p>
-                )}
-              </div>
-            )
-          }
-        </Shown>
-        {sku !== undefined && <Movements sku={sku} />}
-      </div>
+      <Together of={sku === undefined ? [found.now.value] : [found.now.value, moved.now.value]}>
+        {() => (
+          <div class="beside">
+            <Shown of={found.now.value}>
+              {({ data, nextCursor }) =>
+                data.length === 0 ? (
+                  <Empty title="No stock has moved yet">
+                    <p>A SKU is listed here once it was reserved, or counted.</p>
+                  </Empty>
+                ) : (
+                  <div>
+                    <StockTable rows={data} chosen={sku} />
+                    {nextCursor !== undefined && (
+                      <p>
+                        <a href={pathOf('/stock', { cursor: nextCursor })}>Next page</a>
+                      </p>
+                    )}
+                  </div>
+                )
+              }
+            </Shown>
+            {sku !== undefined && <Movements sku={sku} found={moved.now.value} />}
+          </div>
+        )}
+      </Together>
     </section>
   );
 }

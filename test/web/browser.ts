@@ -29,6 +29,36 @@ export async function expectAccessible(page: Page): Promise<void> {
   expect({ url: page.url(), found }).toEqual({ url: page.url(), found: [] });
 }
 
+/** The same in light and in dark. */
+export async function expectAccessibleInBothThemes(page: Page): Promise<void> {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    await expectAccessible(page);
+  }
+  await page.emulateMedia({ colorScheme: null });
+}
+
+/** For `addInitScript`: notes what moves without its reader's doing. */
+export const noteShifts = `
+  globalThis.shifts = [];
+  const note = (entries) => {
+    for (const { sources, hadRecentInput } of entries)
+      if (!hadRecentInput) shifts.push(...sources.map(({ node }) => (node?.parentElement ?? node)?.outerHTML));
+  };
+  const observer = new PerformanceObserver((list) => note(list.getEntries()));
+  observer.observe({ type: 'layout-shift', buffered: true });
+  globalThis.allShifts = async () => {
+    for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
+    note(observer.takeRecords());
+    return shifts;
+  };`;
+
+/** Fails if something has moved since the page was opened. */
+export async function expectStill(page: Page): Promise<void> {
+  const moved = await page.evaluate<string[]>('allShifts()');
+  expect({ url: page.url(), moved }).toEqual({ url: page.url(), moved: [] });
+}
+
 interface Violation {
   readonly id: string;
   readonly nodes: readonly { readonly html: string }[];

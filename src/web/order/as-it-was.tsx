@@ -119,7 +119,7 @@ function Lines({ step, before }: Shown) {
               <th>SKU</th>
               <th class="number">Price</th>
               <th class="number">Ordered</th>
-              <th class="number">Reserved</th>
+              <th class="number wide-only">Reserved</th>
               <th class="number">Shipped</th>
               <th class="number">Delivered</th>
               <th class="number">Returned</th>
@@ -138,7 +138,7 @@ function Lines({ step, before }: Shown) {
                     {line.quantity}
                     {line.cancelled > 0 && <span class="quiet"> −{line.cancelled}</span>}
                   </td>
-                  <td class="number">{quantityOf(step.state.reserved, line.sku)}</td>
+                  <td class="number wide-only">{quantityOf(step.state.reserved, line.sku)}</td>
                   <td class="number">{line.shipped}</td>
                   <td class="number">{line.delivered}</td>
                   <td class="number">{line.returned}</td>

@@ -1,6 +1,6 @@
 import { inShort } from '../../event-words.js';
 import { now } from '../clock.js';
-import { dayOf, duration, eventName, person, soon, timeOfDay, withTimes } from '../format.js';
+import { countdown, dayOf, duration, eventName, person, soon, timeOfDay, withTimes } from '../format.js';
 import type { RecordedEvent } from '../shapes.js';
 import { toneOf } from './event-tone.js';
 import type { Ghost, Step } from './steps.js';
@@ -62,8 +62,10 @@ interface ExpectedProps {
 
 /** The expected events. Unlike the list of events, this part is drawn again every second. */
 function Expected({ ghosts, then }: ExpectedProps) {
-  const from = then === undefined ? now.value : Date.parse(then.occurredAt);
-  const whenOf = (ms: number) => (then === undefined ? `in ${duration(ms)}` : `${duration(ms)} later`);
+  const whenOf = (at: string) =>
+    then === undefined
+      ? countdown(at, now.value)
+      : `${duration(Date.parse(at) - Date.parse(then.occurredAt))} later`;
   return (
     <ol
       class="ahead"
@@ -74,9 +76,7 @@ function Expected({ ghosts, then }: ExpectedProps) {
         <li key={ghost.key} class={`ghost-row ${ghost.kind}`}>
           <span class="mark" />
           <span class="what">{ghost.title}</span>
-          <span class="who">
-            {ghost.at === undefined ? 'at any moment' : whenOf(Date.parse(ghost.at) - from)}
-          </span>
+          <span class="who">{ghost.at === undefined ? 'at any moment' : whenOf(ghost.at)}</span>
           {ghost.at !== undefined && <time dateTime={ghost.at}>{soon(ghost.at)}</time>}
         </li>
       ))}

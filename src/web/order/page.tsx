@@ -2,18 +2,16 @@ import { useComputed, useSignal } from '@preact/signals';
 import { useLocation, useRoute } from 'preact-iso';
 import { useEffect } from 'preact/hooks';
 import { pathOf } from '../api.js';
-import { eventName, money, person, words } from '../format.js';
+import { eventName, words } from '../format.js';
 import { Refused, Skeleton } from '../parts/states.js';
-import { Status } from '../parts/status.js';
 import { useTitle } from '../parts/title.js';
 import { useResource } from '../resource.js';
 import type { Next, OrderNow } from '../shapes.js';
-import { isLive } from '../stream.js';
 import { AsItWas } from './as-it-was.js';
 import { Commands } from './commands.js';
 import { Events } from './events.js';
 import { type Followed, type Following, useOrder } from './follow.js';
-import { ProofBadge } from './proof.js';
+import { Head } from './head.js';
 import type { Preview } from './send.js';
 import { type Ghost, ghostsOf, indexAt, type Step, stepsOf } from './steps.js';
 import { Timeline } from './timeline.js';
@@ -28,7 +26,13 @@ export function OrderPage() {
   useTitle(`Order ${orderId}`);
   const following = useOrder(orderId);
   const { order, problem } = following.now.value;
-  if (order === undefined) return problem === undefined ? <Loading /> : <Refused problem={problem} />;
+  if (order === undefined)
+    return (
+      <>
+        <h1 class="hidden">Order {orderId}</h1>
+        {problem === undefined ? <Loading /> : <Refused problem={problem} />}
+      </>
+    );
   return <Told key={orderId} following={following} order={order} />;
 }
 
@@ -56,7 +60,7 @@ function Told({ following, order }: { readonly following: Following; readonly or
   useArrowKeys(shown, show, steps.length);
   return (
     <section class="order">
-      <Head order={order} servedBy={servedBy} />
+      <Head order={order} last={last} next={next} servedBy={servedBy} />
       {eventsProblem !== undefined && <p class="notice">{eventsProblem}</p>}
       {step === undefined ? (
         <Commands order={order} past={undefined} previewed={previewed} onDone={following.reload} />
@@ -96,26 +100,6 @@ function Told({ following, order }: { readonly following: Following; readonly or
         </>
       )}
     </section>
-  );
-}
-
-function Head({ order, servedBy }: { readonly order: OrderNow; readonly servedBy: string | undefined }) {
-  return (
-    <header class="order-head">
-      <h1>
-        <span class="quiet">Order</span> {order.orderId}
-      </h1>
-      <Status of={order.status} />
-      {order.held && <span class="status warn">held</span>}
-      <b class="total">{money(order.total, order.currency)}</b>
-      <a href={`/customers/${encodeURIComponent(order.customer.id)}`}>{person(order.customer.name)}</a>
-      <span class="live" title={isLive.value === true ? 'New events appear by themselves' : 'Connecting'}>
-        <i class={isLive.value === true ? 'on' : ''} />
-        {isLive.value === true ? 'live' : 'connecting'}
-      </span>
-      <ProofBadge orderId={order.orderId} />
-      {servedBy !== undefined && <span class="status warn">read from its {servedBy}</span>}
-    </header>
   );
 }
 

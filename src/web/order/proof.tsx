@@ -1,41 +1,68 @@
 import { useSignal } from '@preact/signals';
-import { get, Problem } from '../api.js';
+import { useEffect } from 'preact/hooks';
+import { get, Problem, type Sent } from '../api.js';
 import { Ago } from '../parts/time.js';
 import type { Proof } from '../shapes.js';
 
-/** Checks on a click whether history, journal and view of the order agree, and shows when it did. */
-export function ProofBadge({ orderId }: { readonly orderId: string }) {
+/** A longer history takes seconds to read: it is checked on a click only. */
+const CHECKED_UNASKED = 1_000;
+/** The page is drawn first, unless the browser has no idle moment for so long. */
+const IDLE_WITHIN_MS = 2_000;
+
+interface ProofBadgeProps {
+  readonly orderId: string;
+  /** of the order as it is now */
+  readonly version: number;
+}
+
+/**
+ * Whether history, journal and view of the order agree, when that was checked and at which
+ * position. It is checked once when the page is open, and again by each click.
+ */
+export function ProofBadge({ orderId, version }: ProofBadgeProps) {
   const found = useSignal<Proof | undefined>(undefined);
   const problem = useSignal('');
   const isBusy = useSignal(false);
-  const check = async (): Promise<void> => {
+  const check = async (how: Pick<Sent, 'signal' | 'priority'> = {}): Promise<void> => {
     isBusy.value = true;
     problem.value = '';
     try {
-      found.value = await get<Proof>(`/v1/orders/${encodeURIComponent(orderId)}/proof`);
+      found.value = await get<Proof>(`/v1/orders/${encodeURIComponent(orderId)}/proof`, how);
     } catch (error) {
+      if (how.signal?.aborted === true) return;
       problem.value = error instanceof Problem ? error.message : String(error);
     }
     isBusy.value = false;
   };
+  useEffect(() => {
+    if (version > CHECKED_UNASKED) return undefined;
+    const left = new AbortController();
+    const cancel = whenIdle(() => void check({ priority: 'low', signal: left.signal }));
+    return () => {
+      cancel();
+      left.abort();
+    };
+  }, [orderId]);
   const proof = found.value;
   return (
     <>
-      <span class="proof">
-        {proof !== undefined && (
-          <>
-            <span class={`status ${proof.agrees ? 'good' : 'bad'}`}>{inWords(proof)}</span>
-            <span class="quiet">
+      <p class="proof">
+        <span class={`status ${toneOf(proof, version)}`} role="status">
+          {proof === undefined ? (isBusy.value ? 'checking …' : 'not checked yet') : inWords(proof)}
+        </span>
+        <span class={`at ${problem.value === '' ? 'quiet' : 'problem'}`} title={problem}>
+          {problem.value !== '' && problem}
+          {problem.value === '' && proof !== undefined && (
+            <>
+              {`version ${proof.version}, position ${proof.position ?? 'to come'}, `}
               <Ago at={proof.checkedAt} />
-              {proof.position !== undefined && `, position ${proof.position}`}
-            </span>
-          </>
-        )}
-        <span class="problem">{problem}</span>
+            </>
+          )}
+        </span>
         <button type="button" class="small" disabled={isBusy.value} onClick={() => void check()}>
-          {isBusy.value ? 'Checking …' : proof === undefined ? 'Prove' : 'Again'}
+          Check again
         </button>
-      </span>
+      </p>
       {proof !== undefined && !proof.agrees && (
         <ul class="differences">
           {proof.differences.map(({ where, detail, remedy }) => (
@@ -49,7 +76,24 @@ export function ProofBadge({ orderId }: { readonly orderId: string }) {
   );
 }
 
-function inWords({ agrees, hasHistory, version, differences }: Proof): string {
+/** A proof of an older version says nothing of this one. */
+function toneOf(proof: Proof | undefined, version: number): string {
+  if (proof === undefined) return 'plain';
+  if (!proof.agrees) return 'bad';
+  return proof.version === version ? 'good' : 'plain';
+}
+
+function inWords({ agrees, hasHistory, differences }: Proof): string {
   if (!agrees) return `${differences.length} ${differences.length === 1 ? 'difference' : 'differences'}`;
-  return `${hasHistory ? 'history = journal' : 'journal'} = view at version ${version}`;
+  return `${hasHistory ? 'history = journal' : 'journal'} = view`;
+}
+
+/** @returns cancels it */
+function whenIdle(act: () => void): () => void {
+  if (!('requestIdleCallback' in globalThis)) {
+    const timer = setTimeout(act, IDLE_WITHIN_MS);
+    return () => clearTimeout(timer);
+  }
+  const idle = requestIdleCallback(act, { timeout: IDLE_WITHIN_MS });
+  return () => cancelIdleCallback(idle);
 }

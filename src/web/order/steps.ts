@@ -44,14 +44,18 @@ const titles: Readonly<Record<Deadline['name'], string>> = {
   'fact-unmatched': 'A report that does not fit is given up',
 };
 
-/** The expected events: effects that are owed, then deadlines, the earliest first. */
+/**
+ * The expected events: effects that are owed, then deadlines, the earliest first.
+ *
+ * @param tries when an effect is tried again, by its key
+ */
 export function ghostsOf(state: Order, tries: ReadonlyMap<string, string> = new Map()): readonly Ghost[] {
   const owed = state.owed.map((effect): Ghost => {
     const at = tries.get(effect.key);
     return {
       key: effect.key,
       kind: 'effect',
-      title: `${verbs[effect.type]}, owed`,
+      title: `${verbs[effect.type]}, ${at === undefined ? 'owed' : 'tried again'}`,
       ...(at !== undefined && { at }),
     };
   });

@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { now } from '../clock.js';
-import { dayAndTime, duration, eventName, soon } from '../format.js';
+import { countdown, dayAndTime, duration, eventName, soon } from '../format.js';
 import { toneOf } from './event-tone.js';
 import { nearest, type Places, placesOfExpected, placesOf, type Scale } from './places.js';
 import type { Ghost, Step } from './steps.js';
@@ -154,13 +154,23 @@ export function Timeline({ steps, ghosts, shown, onShow }: TimelineProps) {
               style={{ left: percent(at) }}
               title={titleOf(ghost)}
             >
-              {ghosts.length <= LABELLED_GHOSTS && <small>{titleOf(ghost)}</small>}
+              {ghosts.length <= LABELLED_GHOSTS && <GhostLabel of={ghost} />}
             </span>
           );
         })}
         <span class="handle" style={{ left: percent(places.steps[shown] ?? places.now) }} />
       </div>
     </section>
+  );
+}
+
+/** Drawn every second, unlike the line. */
+function GhostLabel({ of }: { readonly of: Ghost }) {
+  const { kind, title, at } = of;
+  return (
+    <small>
+      {kind === 'effect' && at !== undefined ? `${title} ${countdown(at, now.value)}` : titleOf(of)}
+    </small>
   );
 }
 

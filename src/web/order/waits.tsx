@@ -1,7 +1,7 @@
 import { effectSummary } from '../../order/web-ui.js';
 import { now } from '../clock.js';
 import { AttentionRows } from '../attention.js';
-import { ago, duration } from '../format.js';
+import { ago, countdown, words } from '../format.js';
 import type { Next, OrderNow } from '../shapes.js';
 import type { Step } from './steps.js';
 
@@ -17,8 +17,8 @@ export function Waits({ order, last, next }: WaitsProps) {
   const owed = last?.state.owed ?? [];
   const { attention = [] } = order;
   return (
-    <section class="panel waits" aria-label="What it waits for">
-      <h2>Waits for</h2>
+    <section class="panel waits" id="waits" aria-label="What it waits for">
+      <h2>What it waits for</h2>
       {owed.length === 0 && attention.length === 0 && <p class="quiet">{idle(order)}</p>}
       {owed.length > 0 && (
         <ul class="rows">
@@ -42,14 +42,49 @@ export function Waits({ order, last, next }: WaitsProps) {
   );
 }
 
+/** The same in one line, with the way to the rest. */
+export function WaitsInShort({ order, last, next }: WaitsProps) {
+  const [effect, ...others] = last?.state.owed ?? [];
+  const [row] = order.attention ?? [];
+  const tried = next?.effects.find(({ key }) => key === effect?.key);
+  return (
+    <p class="waits-in-short">
+      {row !== undefined && (
+        <>
+          <a class="status bad" href="#waits">
+            needs a person
+          </a>{' '}
+        </>
+      )}
+      {effect === undefined ? (
+        row === undefined ? (
+          idle(order)
+        ) : (
+          words(row.code)
+        )
+      ) : (
+        <>
+          Owes <b>{effectSummary(effect)}</b>
+          <span class="quiet">
+            {tried !== undefined && triesOf(tried)}
+            {others.length > 0 && ` and ${others.length} more`}
+          </span>
+        </>
+      )}
+    </p>
+  );
+}
+
 function idle({ allowedCommands, status }: OrderNow): string {
-  if (allowedCommands.length === 0) return 'Nothing: the order is over.';
-  if (status === 'pending') return 'An answer from outside.';
-  return status === 'confirmed' ? 'A command.' : 'Nothing: only the return window keeps it open.';
+  if (allowedCommands.length === 0) return 'Waits for nothing: the order is over.';
+  if (status === 'pending') return 'Waits for an answer from outside.';
+  return status === 'confirmed'
+    ? 'Waits for a command.'
+    : 'Waits for nothing: only the return window keeps it open.';
 }
 
 function triesOf({ attempts, nextTryAt }: Next['effects'][number]): string {
   const tries = attempts === undefined ? '' : `, try ${attempts}`;
-  const again = nextTryAt === undefined ? '' : `, again in ${duration(Date.parse(nextTryAt) - now.value)}`;
+  const again = nextTryAt === undefined ? '' : `, again ${countdown(nextTryAt, now.value)}`;
   return tries + again;
 }

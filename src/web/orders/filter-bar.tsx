@@ -10,25 +10,14 @@ export function FilterBar({
   counts,
 }: {
   readonly filters: Filters;
-  readonly counts: ReadonlyMap<string, number>;
+  /** by status; absent until they are known, since a number would move what is after it */
+  readonly counts: ReadonlyMap<string, number> | undefined;
 }) {
   return (
     <div class="filters">
       <Typed filters={filters} />
-      <div class="choices">
-        {choices.map(([name, values]) => (
-          <div key={name} class="choice" role="group" aria-label={words(titles[name])}>
-            <span class="label">{titles[name]}</span>
-            {values.map((value) => (
-              <Choice key={value} filters={filters} name={name} value={value}>
-                {words(value)}
-                {name === 'status' && counts.has(value) && (
-                  <small>{counts.get(value)?.toLocaleString('en')}</small>
-                )}
-              </Choice>
-            ))}
-          </div>
-        ))}
+      <div class={`choices ${counts === undefined ? 'uncounted' : ''}`}>
+        <Choices filters={filters} of={choices[0]} counts={counts} />
         <div class="choice" role="group" aria-label="Flags">
           <span class="label">Only</span>
           {flags.map((name) => (
@@ -37,7 +26,30 @@ export function FilterBar({
             </Choice>
           ))}
         </div>
+        {choices.slice(1).map((one) => (
+          <Choices key={one[0]} filters={filters} of={one} counts={counts} />
+        ))}
       </div>
+    </div>
+  );
+}
+
+interface ChoicesProps {
+  readonly filters: Filters;
+  readonly of: (typeof choices)[number];
+  readonly counts: ReadonlyMap<string, number> | undefined;
+}
+
+function Choices({ filters, of: [name, values], counts }: ChoicesProps) {
+  return (
+    <div class="choice" role="group" aria-label={words(titles[name])}>
+      <span class="label">{titles[name]}</span>
+      {values.map((value) => (
+        <Choice key={value} filters={filters} name={name} value={value}>
+          {words(value)}
+          {name === 'status' && <small>{counts?.get(value)?.toLocaleString('en')}</small>}
+        </Choice>
+      ))}
     </div>
   );
 }

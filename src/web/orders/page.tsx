@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
 import { useLocation } from 'preact-iso';
 import { useEffect, useMemo } from 'preact/hooks';
 import { count } from '../format.js';
@@ -29,24 +30,36 @@ export function OrdersPage() {
     '/v1/order-counts',
     COUNT_EVERY_MS,
   );
-  const counts = new Map(counted.now.value.data?.data.map(({ status, count: many }) => [status, many]));
+  const isFiltered = Object.keys(filters).some((name) => name !== 'sort');
+  const { value: found } = list.now;
+  const isEmpty = found?.isComplete === true && found.rows.length === 0;
+  const { data, problem } = counted.now.value;
+  const counts =
+    data === undefined && problem === undefined
+      ? undefined
+      : new Map(data?.data.map(({ status, count: many }) => [status, many]));
   return (
     <section class="orders">
       <h1 class="hidden">Orders</h1>
-      <FilterBar filters={filters} counts={counts} />
-      <List list={list} filters={filters} />
+      {(isFiltered || !isEmpty) && <FilterBar filters={filters} counts={counts} />}
+      <List list={list} filters={filters} isFiltered={isFiltered} />
     </section>
   );
 }
 
-function List({ list, filters }: { readonly list: RowList; readonly filters: Filters }) {
+interface ListProps {
+  readonly list: RowList;
+  readonly filters: Filters;
+  readonly isFiltered: boolean;
+}
+
+function List({ list, filters, isFiltered }: ListProps) {
   const isPlacing = useSignal(false);
   const found = list.now.value;
   if (found === undefined) return <Skeleton lines={14} />;
   const { rows, isComplete, problem, created } = found;
   if (rows.length === 0 && problem !== undefined) return <Refused problem={problem} />;
   if (rows.length === 0 && isComplete) {
-    const isFiltered = Object.keys(filters).some((name) => name !== 'sort');
     return isFiltered ? (
       <Empty title="No order is like this">
         <p>
@@ -54,7 +67,7 @@ function List({ list, filters }: { readonly list: RowList; readonly filters: Fil
         </p>
       </Empty>
     ) : (
-      <FirstOrder />
+      <FirstOrder>{created > 0 && <Created many={created} show={list.restart} />}</FirstOrder>
     );
   }
   return (
@@ -62,9 +75,7 @@ function List({ list, filters }: { readonly list: RowList; readonly filters: Fil
       <div class="list-head">
         <p class="list-news" aria-live="polite">
           {created > 0 ? (
-            <button type="button" class="link" onClick={list.restart}>
-              {count(created, 'new order')}: show
-            </button>
+            <Created many={created} show={list.restart} />
           ) : (
             <span class="quiet">
               {isComplete
@@ -81,18 +92,31 @@ function List({ list, filters }: { readonly list: RowList; readonly filters: Fil
   );
 }
 
-/** For a newcomer: what the page shows, and how to place a first order. */
-function FirstOrder() {
+/** Shows them when the reader asks, so no row moves. */
+function Created({ many, show }: { readonly many: number; readonly show: () => void }) {
   return (
-    <Empty title="No orders yet">
+    <button type="button" class="link" onClick={show}>
+      {count(many, 'new order')}: show
+    </button>
+  );
+}
+
+/** For a newcomer: what the page shows, and how to place a first order. */
+function FirstOrder({ children }: { readonly children: ComponentChildren }) {
+  return (
+    <section class="first-order">
+      <h2>No orders yet</h2>
       <p>
         Each order is one durable workflow, and its events are its history. Place one and watch it reserve
-        stock, authorize the payment and confirm; then travel back through what happened.
+        stock, authorize the payment and confirm. Then travel back through what happened, and see what comes
+        next.
       </p>
       <PlaceOrder />
       <p>
-        or in a terminal: <code>npx orders demo</code>
+        Or see a whole story in a terminal, with a worker killed and a database stopped in the middle:{' '}
+        <code>npx orders demo</code>
       </p>
-    </Empty>
+      <p aria-live="polite">{children}</p>
+    </section>
   );
 }

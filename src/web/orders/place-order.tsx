@@ -68,9 +68,10 @@ export function PlaceOrder() {
       }}
     >
       <label class="field">
-        <span>SKU (OUT-… is out of stock)</span>
+        <span>SKU</span>
         <input
           required
+          aria-describedby="place-hint"
           value={typed.value.sku}
           onInput={({ currentTarget }) => type({ sku: currentTarget.value })}
         />
@@ -95,7 +96,7 @@ export function PlaceOrder() {
           onInput={({ currentTarget }) => type({ price: currentTarget.value })}
         />
       </label>
-      <label class="field">
+      <label class="field payment">
         <span>The payment …</span>
         <select
           value={typed.value.method}
@@ -111,6 +112,10 @@ export function PlaceOrder() {
       <button type="submit" class="primary" disabled={isBusy.value}>
         Place order
       </button>
+      <p class="hint quiet" id="place-hint">
+        Stock and payments are a sandbox: a SKU that begins with OUT- is out of stock, and the payment goes as
+        you choose.
+      </p>
       <p class="problem" role="alert">
         {problem}
       </p>

@@ -50,7 +50,7 @@ export function listRows(filters: Filters): RowList {
     try {
       const page = await get<Page<OrderNow>>(
         cursor === undefined ? path : `${path}&cursor=${encodeURIComponent(cursor)}`,
-        mine.signal,
+        { signal: mine.signal },
       );
       const before = cursor === undefined ? [] : (now.value?.rows ?? []);
       cursor = page.nextCursor;

@@ -1,18 +1,27 @@
-import { useComputed } from '@preact/signals';
+import { signal, useComputed } from '@preact/signals';
 import { failing } from '../resource.js';
+
+const isOffline = signal(!navigator.onLine);
+for (const name of ['online', 'offline'] as const)
+  addEventListener(name, () => (isOffline.value = name === 'offline'));
 
 /** Names what cannot be read, until it can be read again. */
 export function Banner() {
   const text = useComputed(() => {
-    const problems = [...failing.value.values()];
-    if (problems.length === 0) return '';
-    if (problems.some(({ status }) => status === 0))
-      return 'The API does not answer. What you see may be old; it is tried again by itself.';
-    return `${problems[0]?.message ?? ''} What you see may be old; it is tried again by itself.`;
+    if (isOffline.value) return 'This browser is offline. What you see may be old; it continues by itself.';
+    const [first, ...others] = failing.value.values();
+    if (first === undefined) return '';
+    const isSilent = [first, ...others].some(({ status }) => status === 0);
+    const why = isSilent ? 'The API does not answer.' : sentence(first.message);
+    return `${why} What you see may be old; it is tried again by itself.`;
   });
   return (
     <div class="banner" role="status" hidden={text.value === ''}>
       {text}
     </div>
   );
+}
+
+function sentence(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
 }

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact';
+import { useRef } from 'preact/hooks';
 import type { Problem } from '../api.js';
 import type { Resource } from '../resource.js';
 
@@ -55,12 +56,31 @@ export function Shown<T>({
   return <Skeleton {...(lines !== undefined && { lines })} />;
 }
 
+/**
+ * Several resources of one page, shown when each has answered: what came first is not moved by what
+ * comes later.
+ */
+export function Together({
+  of,
+  children,
+}: {
+  readonly of: readonly Resource<unknown>[];
+  readonly children: () => ComponentChildren;
+}) {
+  const isShown = useRef(false);
+  isShown.current ||= of.every(({ data, problem }) => data !== undefined || problem !== undefined);
+  return isShown.current ? <>{children()}</> : <Skeleton lines={14} />;
+}
+
 export function NotFound() {
   return (
-    <Empty title="There is no such page">
-      <p>
-        <a href="/orders">All orders</a>
-      </p>
-    </Empty>
+    <>
+      <h1 class="hidden">Not found</h1>
+      <Empty title="There is no such page">
+        <p>
+          <a href="/orders">All orders</a>
+        </p>
+      </Empty>
+    </>
   );
 }

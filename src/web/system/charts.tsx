@@ -2,23 +2,29 @@ import 'uplot/dist/uPlot.min.css';
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { Empty, Shown } from '../parts/states.js';
-import { useResource } from '../resource.js';
+import { type Resource, useResource } from '../resource.js';
 import type { Day } from '../shapes.js';
 import { type Chart, chartsOf } from './series.js';
 
 const LOOK_EVERY_MS = 30_000;
 const HEIGHT = 150;
 
+interface Stats {
+  readonly from: string;
+  readonly to: string;
+  readonly data: readonly Day[];
+}
+
+export function useStats(): Resource<Stats> {
+  return useResource<Stats>('/v1/stats', LOOK_EVERY_MS).now.value;
+}
+
 /** What happened day by day, in the last thirty days. */
-export function Charts() {
-  const found = useResource<{ readonly from: string; readonly to: string; readonly data: readonly Day[] }>(
-    '/v1/stats',
-    LOOK_EVERY_MS,
-  );
+export function Charts({ found }: { readonly found: Resource<Stats> }) {
   return (
     <section class="panel charts">
       <h2>Day by day</h2>
-      <Shown of={found.now.value} lines={10}>
+      <Shown of={found} lines={10}>
         {({ from, to, data }) =>
           data.length === 0 ? (
             <Empty title="Nothing in thirty days" />
@@ -56,7 +62,15 @@ function Plot({ of }: { readonly of: Chart }) {
   return (
     <figure>
       <figcaption>
-        {of.title} <span class="quiet">{last.join(', ')} today</span>
+        {of.title}{' '}
+        <span class="quiet">
+          {last.map((text, index) => (
+            <span key={text} class={`key ink-${index}`}>
+              {text}
+            </span>
+          ))}
+          today
+        </span>
       </figcaption>
       <div ref={place} class="plot" role="img" aria-label={`${of.title} by day; ${last.join(', ')} today`} />
     </figure>

@@ -4,12 +4,12 @@ import { post, Problem } from '../api.js';
 import { count, duration, words } from '../format.js';
 import { Bar } from '../parts/bar.js';
 import { Figures } from '../parts/figures.js';
-import { Shown } from '../parts/states.js';
-import { Status } from '../parts/status.js';
+import { Shown, Together } from '../parts/states.js';
 import { useTitle } from '../parts/title.js';
-import { useResource } from '../resource.js';
-import type { Progress, Projections, Readiness, ViewStatus } from '../shapes.js';
-import { Charts } from './charts.js';
+import { type Loaded, useResource } from '../resource.js';
+import type { Progress, Projections, ViewStatus } from '../shapes.js';
+import { Charts, useStats } from './charts.js';
+import { Dependencies, useReadiness } from './dependencies.js';
 import { may } from '../session.js';
 import { Parked } from './parked.js';
 
@@ -17,52 +17,26 @@ const LOOK_EVERY_MS = 2_000;
 
 export function SystemPage() {
   useTitle('System');
+  const ready = useReadiness();
+  const projections = useResource<Projections>('/v1/projections', LOOK_EVERY_MS);
+  const stats = useStats();
   return (
-    <section class="system">
+    <>
       <h1 class="hidden">System</h1>
-      <Dependencies />
-      <Views />
-      <Charts />
-    </section>
-  );
-}
-
-function Dependencies() {
-  const ready = useResource<Readiness>('/health/ready', LOOK_EVERY_MS);
-  return (
-    <section class="panel">
-      <h2>What works</h2>
-      <Shown of={answered(ready.now.value)} lines={8}>
-        {({ dependencies }) => (
-          <ul class="dependencies">
-            {dependencies.map(({ name, status, detail, cost }) => (
-              <li key={name}>
-                <Status of={status} />
-                <b>{name}</b>
-                {status !== 'up' && (
-                  <span>
-                    {detail}
-                    {cost !== undefined && <span class="quiet"> Meanwhile: {cost}.</span>}
-                  </span>
-                )}
-              </li>
-            ))}
-          </ul>
+      <Together of={[ready, projections.now.value, stats]}>
+        {() => (
+          <section class="system">
+            <Dependencies ready={ready} />
+            <Views found={projections} />
+            <Charts found={stats} />
+          </section>
         )}
-      </Shown>
-    </section>
+      </Together>
+    </>
   );
 }
 
-/** A process that is not ready answers 503, with its readiness as the body. */
-function answered({ data, problem }: ReturnType<typeof useResource<Readiness>>['now']['value']) {
-  if (problem !== undefined && 'dependencies' in problem.body)
-    return { data: problem.body as unknown as Readiness };
-  return { ...(data !== undefined && { data }), ...(problem !== undefined && { problem }) };
-}
-
-function Views() {
-  const found = useResource<Projections>('/v1/projections', LOOK_EVERY_MS);
+function Views({ found }: { readonly found: Loaded<Projections> }) {
   const rate = useRate(found.now.value.data?.feed.head);
   const lag = useComputed(() => found.now.value.data?.feed.behindMs ?? 0);
   return (
@@ -83,7 +57,7 @@ function Views() {
               <thead>
                 <tr>
                   <th>View</th>
-                  <th class="number">Version</th>
+                  <th class="number wide-only">Version</th>
                   <th class="number">Behind</th>
                   <th class="number">Parked</th>
                   <th>Rebuild</th>
@@ -96,7 +70,7 @@ function Views() {
                 {stores.map(({ name, rebuilding }) => (
                   <tr key={name}>
                     <td>{name}</td>
-                    <td class="number" />
+                    <td class="number wide-only" />
                     <td class="number quiet">with each order</td>
                     <td class="number" />
                     <td>
@@ -127,7 +101,9 @@ function ViewRow({ view, reload }: { readonly view: ViewStatus; readonly reload:
   return (
     <tr>
       <td>{name}</td>
-      <td class="number">{version === latestVersion ? version : `${version} of ${latestVersion}`}</td>
+      <td class="number wide-only">
+        {version === latestVersion ? version : `${version} of ${latestVersion}`}
+      </td>
       <td class="number">
         {eventsBehind === 0 ? (
           <span class="quiet">0</span>

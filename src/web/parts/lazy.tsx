@@ -1,0 +1,46 @@
+import type { ComponentType } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { useResource } from '../resource.js';
+import { Empty, Skeleton } from './states.js';
+
+/** A page whose code is loaded when it is first opened. */
+export function lazyPage(load: () => Promise<ComponentType>): ComponentType {
+  let loaded: ComponentType | undefined;
+  return function LazyPage() {
+    // As one object: a component is a function, which a state would call.
+    const [{ Page }, show] = useState({ Page: loaded });
+    useEffect(() => {
+      if (loaded !== undefined) return undefined;
+      let isThere = true;
+      void load()
+        .then((Found) => (loaded = Found))
+        .catch(() => Unloaded)
+        .then((Found) => isThere && show({ Page: Found }));
+      return () => (isThere = false);
+    }, []);
+    return Page === undefined ? <Skeleton lines={14} /> : <Page />;
+  };
+}
+
+/** Loads the page anew when the API answers again: a browser does not ask twice for a script. */
+function Unloaded() {
+  const isUp = useResource('/health/live').now.value.data !== undefined;
+  useEffect(() => {
+    if (isUp && !isReloaded()) location.reload();
+  }, [isUp]);
+  return (
+    <Empty title="This page could not be loaded">
+      <p>
+        <a href={location.href} target="_self">
+          Load it again
+        </a>
+      </p>
+    </Empty>
+  );
+}
+
+/** Then a script that is never there is not asked for again and again. */
+function isReloaded(): boolean {
+  const [entry] = performance.getEntriesByType('navigation');
+  return entry instanceof PerformanceNavigationTiming && entry.type === 'reload';
+}
