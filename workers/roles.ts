@@ -7,6 +7,7 @@ import type { Providers } from '../src/effects/provider-modules.js';
 import { setUpSandbox } from '../src/effects/payments/sandbox-ledger.js';
 import { ensureStockIndexes } from '../src/effects/inventory/stock.js';
 import { ensureAttentionIndexes } from '../src/attention/list.js';
+import { ensureReaderIndexes } from '../src/delivery/readers.js';
 import { ensureDeliveryIndexes } from '../src/delivery/rows.js';
 import { ensureForgettingIndexes } from '../src/forgetting/forgettings.js';
 import { destroyBeforeUse, ensureTombstoneIndex } from '../src/forgetting/tombstones.js';
@@ -41,6 +42,7 @@ const INDEXES = [
   ensureAttentionIndexes,
   ensureForgettingIndexes,
   ensureDeliveryIndexes,
+  ensureReaderIndexes,
   ensureTombstoneIndex,
   setUpSandbox,
 ];

@@ -15,7 +15,7 @@ import { cloudEventOf } from './cloud-events.js';
 import { endpointViews } from './endpoints.js';
 import { failed, type Health, isDown, isGivenUp, isResting, type Patience, succeeded } from './health.js';
 import { deliveryRow, failureOf, isAcknowledged, postSigned } from './message.js';
-import { ordersFor } from './filters.js';
+import { matching } from './filters.js';
 import { foldOrder, type OrderAfter } from './order-after.js';
 import {
   type DeliveryRow,
@@ -208,7 +208,7 @@ class DeliveryPass {
     if (events === undefined) return false;
     const last = events.at(-1)?.position ?? (await skipLostPositions(orderLog, db, position));
     if (last === position) return false;
-    const wanted = await this.wantedOf(events);
+    const wanted = await matching(db, this.endpoint, events);
     const waiting = await this.deliverEvents(wanted);
     if (waiting.length > 0) {
       await waitingRows(db).bulkWrite(
@@ -219,15 +219,6 @@ class DeliveryPass {
       );
     }
     return await this.saveProgress({ position: last });
-  }
-
-  private async wantedOf(events: readonly PositionedEvent[]): Promise<readonly PositionedEvent[]> {
-    const { eventTypes } = this.endpoint;
-    const ofType = events.filter(({ type }) => eventTypes.length === 0 || eventTypes.includes(type));
-    const orderIds = new Set(ofType.map(({ orderId }) => orderId));
-    if (orderIds.size === 0) return [];
-    const chosen = await ordersFor(this.deps.db, this.endpoint, orderIds);
-    return ofType.filter(({ orderId }) => chosen.has(orderId));
   }
 
   /** @returns the events that have to wait */

@@ -1,19 +1,39 @@
 import type { Db } from 'mongodb';
-import type { Endpoint } from '../endpoint/endpoint.js';
-import { committed } from '../mongodb/durability.js';
+import type { EndpointSettings } from '../endpoint/endpoint.js';
 import { journal } from '../log/journal/journal.js';
+import { committed, type QueryTime } from '../mongodb/durability.js';
+import type { StoredEvent } from '../order/events.js';
 import { upcastIfKnown } from '../order/upcasters.js';
 import { orderLog } from '../order-log.js';
 
-/** The ids of the orders, among these, whose events the endpoint gets. */
-export async function ordersFor(
+/** Which events a subscriber gets. Each list is empty for all; an event has to be in each. */
+export type EventFilter = Pick<EndpointSettings, 'eventTypes' | 'customers' | 'tags'>;
+
+/** The events that the filter lets through. */
+export async function matching<E extends StoredEvent>(
   db: Db,
-  { customers, tags }: Pick<Endpoint, 'customers' | 'tags'>,
+  filter: EventFilter,
+  events: readonly E[],
+  time: QueryTime = {},
+): Promise<readonly E[]> {
+  const { eventTypes } = filter;
+  const ofType = events.filter(({ type }) => eventTypes.length === 0 || eventTypes.includes(type));
+  const orderIds = new Set(ofType.map(({ orderId }) => orderId));
+  if (orderIds.size === 0) return [];
+  const chosen = await ordersFor(db, filter, orderIds, time);
+  return ofType.filter(({ orderId }) => chosen.has(orderId));
+}
+
+/** The ids of the orders, among these, that have one of the customers and one of the tags. */
+async function ordersFor(
+  db: Db,
+  { customers, tags }: EventFilter,
   orderIds: ReadonlySet<string>,
+  time: QueryTime,
 ): Promise<ReadonlySet<string>> {
   if (customers.length === 0 && tags.length === 0) return orderIds;
   const first = await journal(orderLog, db)
-    .find({ _id: { $in: [...orderIds].map((id) => `${id}:1`) } }, committed)
+    .find({ _id: { $in: [...orderIds].map((id) => `${id}:1`) } }, { ...committed, ...time })
     .toArray();
   const chosen = first.flatMap((stored) => {
     const event = upcastIfKnown(stored);

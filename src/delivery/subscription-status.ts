@@ -6,14 +6,15 @@ import { orderLog } from '../order-log.js';
 import { endpointViews } from './endpoints.js';
 import { healthy } from './health.js';
 import { kafkaRows } from './kafka/rows.js';
+import { readerRows } from './readers.js';
 import { subscriptionRows, waitingRows } from './rows.js';
 import { beginOf, placeIn } from './subscription.js';
 
 /** How far a subscription has come. Times are ISO-8601 UTC. */
 export interface SubscriptionStatus {
   readonly name: string;
-  readonly kind: 'webhook' | 'kafka';
-  /** the URL, or the topic */
+  readonly kind: 'webhook' | 'kafka' | 'reader';
+  /** the URL, the topic, or the client that reads */
   readonly to: string;
   readonly status: 'enabled' | 'disabled' | 'deleted';
   readonly generation: number;
@@ -38,7 +39,7 @@ export interface SubscriptionStatus {
 const MOST = 1_000;
 
 /**
- * The subscriptions of all endpoints that are not deleted, and of Kafka.
+ * The subscriptions of all endpoints that are not deleted, of Kafka, and of named readers.
  *
  * @param kafkaTopic the topic of the feed; rows of other topics are of an earlier configuration
  */
@@ -52,13 +53,14 @@ export async function subscriptionsStatus(
     .limit(MOST)
     .toArray();
   const ids = endpoints.map(({ _id }) => _id);
-  const [{ generations, head }, rows, counts, topics] = await Promise.all([
+  const [{ generations, head }, rows, counts, topics, readers] = await Promise.all([
     feedEnd(orderLog, db, answering),
     subscriptionRows(db)
       .find({ _id: { $in: ids } }, answering)
       .toArray(),
     countWaiting(db, ids),
     kafkaTopic === undefined ? [] : kafkaRows(db).find({ _id: kafkaTopic }, answering).toArray(),
+    readerRows(db).find({}, answering).sort({ _id: 1 }).limit(MOST).toArray(),
   ]);
   const reached = (place: FeedPlace) => {
     const { generation, position } = placeIn(generations, place);
@@ -94,7 +96,20 @@ export async function subscriptionsStatus(
       ...shown,
     };
   });
-  return [...ofEndpoints, ...ofTopics];
+  const ofReaders = readers.map(({ name, client, askedAt, ...place }): SubscriptionStatus => ({
+    name,
+    kind: 'reader',
+    to: client,
+    status: 'enabled',
+    ...reached(place),
+    // It fetches by itself: nothing waits, and nothing fails, here.
+    waiting: 0,
+    parked: 0,
+    delivered: place.position,
+    failures: 0,
+    lastSuccessAt: askedAt.toISOString(),
+  }));
+  return [...ofEndpoints, ...ofTopics, ...ofReaders];
 }
 
 interface Waiting {

@@ -18,6 +18,7 @@ const collections: Readonly<Record<string, string>> = {
   "'webhook_subscriptions'": 'no person: positions and health of a receiver',
   "'webhook_secrets'": 'no person: secrets of receivers',
   "'kafka_subscriptions'": 'no person: positions',
+  "'feed_readers'": 'no person: names of clients, and positions',
   "'kafka_command_partitions'": 'no person: offsets',
   "'kafka_command_failures'": 'no person: why records cannot be taken',
   "'kafka_refused_commands'":

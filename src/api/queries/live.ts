@@ -98,7 +98,7 @@ export async function* live(
     const { items } = found;
     if (items.length > 0) yield items;
     last = found.last ?? last;
-    if (items.length === 0 && isPromised && pass !== undefined)
+    if (found.last === undefined && isPromised && pass !== undefined)
       last = (await undefinedInOutage(pass(last))) ?? last;
     if (items.length === PAGE) continue;
     isPromised = await isMore(last);

@@ -9,14 +9,17 @@ import { feedGenerations, firstGeneration, type Generations } from '../../log/fe
 import { readStored } from '../../log/journal/journal.js';
 import { createMutex, type Mutex } from '../../concurrency/mutex.js';
 import { problem } from '../problem.js';
-import { closed, OrderPath } from '../schemas.js';
-import type { StreamPage } from '../stream.js';
+import { closed, Id, OrderPath } from '../schemas.js';
+import type { StreamItem, StreamPage } from '../stream.js';
 import type { Http } from '../server.js';
 import { sendEvents } from './event-page.js';
 import { type Items, KEEP_ALIVE_MS, live, PAGE, sendOnceReachable } from './live.js';
 import type { OrderReader } from './order-reader.js';
 import { refuseOtherGeneration, refusePositionBeyond, refuseUnknownVersion } from './resume-points.js';
 import { FeedPage } from './schemas.js';
+import { type Selected, selected, type Selection, selectionIn, selectionParameters } from './selection.js';
+import { noteReader, placeOfReader } from '../../delivery/readers.js';
+import { placeIn as inCurrent } from '../../delivery/subscription.js';
 import { orderLog } from '../../order-log.js';
 
 export interface FeedDeps {
@@ -72,6 +75,9 @@ function pageRoute(app: Http, { db }: FeedDeps): void {
         description:
           'Positions are 1, 2, 3 … without gaps. No event is added later before one that was read. ' +
           'Pass `nextCursor`, or the last position you have, on as `after`, and `generation` with it. ' +
+          'A filter leaves events out: continue after `upTo` then. ' +
+          'With `reader`, `after` is kept as the checkpoint of that reader, which `/v1/subscriptions` lists; without ' +
+          '`after`, the page continues from there. ' +
           'When the feed was restored, a position beyond what is left of its generation is refused ' +
           'with 409 `feed_restored`, which says where to continue.',
         tags,
@@ -79,24 +85,37 @@ function pageRoute(app: Http, { db }: FeedDeps): void {
           after: Type.Optional(Position),
           generation: Type.Optional(Generation),
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: PAGE })),
+          ...selectionParameters,
+          reader: Type.Optional(Id),
         }),
         response: { 200: FeedPage, 400: problem(400), 409: problem(409), 503: problem(503) },
       },
     },
     async (request, reply) => {
-      const { after = 0, generation, limit = PAGE } = request.query;
+      const { after: given, generation, limit = PAGE, reader: name, ...chosen } = request.query;
+      const selection = selectionIn(chosen);
       // Read before the events: if the next generation begins in between, the client gets it
       // with its next request.
       const generations = await feedGenerations(orderLog, db, answering);
+      const reader = name === undefined ? undefined : { client: request.principal.issuer, name };
+      const kept = given === undefined && reader && (await placeOfReader(db, reader));
+      const after = given ?? (kept ? inCurrent(generations, kept).position : 0);
       if (generation !== undefined) refuseOtherGeneration(after, generation, generations);
-      const data = (await readFeed(orderLog, db, after, limit, answering)).map((event) =>
-        upcastIfKnown(event),
-      );
-      if (data.length === 0) refusePositionBeyond(after, await feedHead(orderLog, db, answering));
-      const isLastPage = data.length < limit;
-      return await sendEvents(reply, data, isLastPage ? undefined : data.at(-1)?.position, {
-        more: placeIn(generations),
-      });
+      const most = selection?.payload === 'order' ? Math.min(limit, PAGE) : limit;
+      const events = await readFeed(orderLog, db, after, most, answering);
+      if (events.length === 0) refusePositionBeyond(after, await feedHead(orderLog, db, answering));
+      const place = placeIn(generations);
+      if (given !== undefined && reader) {
+        const { generation: ofPosition = place.generation } = request.query;
+        await noteReader(db, reader, { generation: ofPosition, position: after });
+      }
+      const data =
+        selection === undefined
+          ? events.map((event) => upcastIfKnown(event))
+          : (await selected(db, selection, events, place.generation)).map((one) => one.data);
+      const upTo = events.at(-1)?.position ?? after;
+      const isLastPage = events.length < most;
+      return await sendEvents(reply, data, isLastPage ? undefined : upTo, { more: { ...place, upTo } });
     },
   );
 }
@@ -111,15 +130,21 @@ function feedStreamRoute(app: Http, { db, tail }: FeedDeps, closing: AbortSignal
         summary: 'The feed, live',
         description:
           'From `Last-Event-ID` or `after` (a position), otherwise from now on. Comments keep the connection alive. ' +
-          'An id is a position in the first generation of the feed, and `<position>@<generation>` in a later one.',
+          'An id is a position in the first generation of the feed, and `<position>@<generation>` in a later one. ' +
+          'A filter leaves events out, and with them their ids.',
         tags,
         headers: lastEventIdOf('^(0|[1-9]\\d{0,14})(@[1-9]\\d{0,14})?$'),
-        querystring: closed({ after: Type.Optional(Position), generation: Type.Optional(Generation) }),
+        querystring: closed({
+          after: Type.Optional(Position),
+          generation: Type.Optional(Generation),
+          ...selectionParameters,
+        }),
         response: { ...stream, 409: problem(409) },
       },
     },
     async (request, reply) => {
       const given = checkpointOf(request.headers['last-event-id'], request.query);
+      const selection = selectionIn(request.query);
       await sendOnceReachable(reply, closing, async (signal) => {
         const { generations, head } = await feedEnd(orderLog, db, answering);
         const { after = head, generation } = given;
@@ -127,7 +152,7 @@ function feedStreamRoute(app: Http, { db, tail }: FeedDeps, closing: AbortSignal
         refusePositionBeyond(after, head);
         const place = placeIn(generations);
         reply.header('feed-generation', place.generation).header('feed-common-until', place.commonUntil);
-        return feedFrom({ db, tail }, after, place.generation, signal);
+        return feedFrom({ db, tail }, { after, generation: place.generation, selection }, signal);
       });
     },
   );
@@ -161,16 +186,27 @@ function orderStreamRoute(app: Http, { db, reader, tail }: FeedDeps, closing: Ab
   );
 }
 
+interface FeedPart {
+  /** a position of the generation */
+  readonly after: number;
+  readonly generation: number;
+  /** undefined for all events as they are */
+  readonly selection: Selection | undefined;
+}
+
 /** Ends when the next generation begins: there, the next positions may belong to other events. */
 function feedFrom(
   { db, tail }: Pick<FeedDeps, 'db' | 'tail'>,
-  after: number,
-  generation: number,
+  { after, generation, selection }: FeedPart,
   signal: AbortSignal,
 ): Items {
   const read = async (position: number) => {
-    const events = await tail.read(generation, position, PAGE);
-    return { items: pageOf(events ?? [], generation), last: events?.at(-1)?.position };
+    const events = (await tail.read(generation, position, PAGE)) ?? [];
+    const items =
+      selection === undefined
+        ? pageOf(events, generation)
+        : (await selected(db, selection, events, generation)).map((one) => itemOf(one, generation));
+    return { items, last: events.at(-1)?.position };
   };
   const isMore = async (position: number) =>
     (await tail.waitBeyond(position, signal, KEEP_ALIVE_MS)) > position;
@@ -215,10 +251,16 @@ async function* orderFrom(
 function pageOf(events: readonly PositionedEvent[], generation: number): StreamPage {
   const known = pages.get(events);
   if (known !== undefined) return known;
-  const suffix = generation === firstGeneration.generation ? '' : `@${generation}`;
-  const items = events.map((event) => ({ id: `${event.position}${suffix}`, data: upcastIfKnown(event) }));
+  const items = events.map((event) =>
+    itemOf({ position: event.position, data: upcastIfKnown(event) }, generation),
+  );
   pages.set(events, items);
   return items;
+}
+
+function itemOf({ position, data }: Selected, generation: number): StreamItem {
+  const suffix = generation === firstGeneration.generation ? '' : `@${generation}`;
+  return { id: `${position}${suffix}`, data };
 }
 
 const pages = new WeakMap<readonly PositionedEvent[], StreamPage>();

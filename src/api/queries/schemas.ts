@@ -13,13 +13,34 @@ export function page<T extends TSchema>(item: T) {
   });
 }
 
+/** An event as webhooks have it. */
+const CloudEvent = Type.Object(
+  {
+    specversion: Type.Literal('1.0'),
+    id: Type.String({ description: '`<orderId>:<version>`' }),
+    source: Type.String(),
+    type: Type.String({ description: 'such as `order.confirmed.v1`' }),
+    subject: Type.String({ description: "the order's id" }),
+    time: Instant,
+    sequence: Type.String({ description: 'the position' }),
+    generation: Type.Integer(),
+    traceparent: optional(Type.String()),
+    datacontenttype: Type.Literal('application/json'),
+    data: Type.Object({}, { description: 'by `payload`' }),
+  },
+  { description: 'in CloudEvents 1.0, if the request has `payload`' },
+);
+
 /** A page of the feed. */
 export const FeedPage = closed({
   generation: Type.Integer({ description: 'of the feed; a position belongs to one of them' }),
   commonUntil: Type.Integer({
     description: 'up to this position, the feed is the same as in the generation before',
   }),
-  ...page(Event).properties,
+  upTo: Type.Integer({
+    description: 'the page has all chosen events up to this position: continue after it',
+  }),
+  ...page(Type.Union([Event, CloudEvent])).properties,
 });
 
 /** One thing that needs a person. */

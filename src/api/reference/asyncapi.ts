@@ -132,8 +132,9 @@ const streams: AsyncChannels = {
       title: 'The feed, live',
       description:
         'Server-Sent Events. The `id` of each is its position, or `<position>@<generation>` in a later generation ' +
-        'of the feed; the stream continues after `Last-Event-ID`.',
-      messages: messagesOf(types),
+        'of the feed; the stream continues after `Last-Event-ID`. With `payload`, events come as CloudEvents; `types`, ' +
+        '`customers` and `tags` filter them.',
+      messages: messagesOf([...types, ...types.map(cloudTypeOf)]),
     },
     order: {
       address: '/v1/orders/{orderId}/stream',

@@ -44,10 +44,11 @@ afterAll(async () => {
 });
 
 /** An order's log in the journal, and in its view, and in the feed. */
-async function recordOrder(): Promise<{ orderId: string; count: number }> {
+async function recordOrder(more: object = {}): Promise<{ orderId: string; count: number }> {
   const { db } = api.mongo;
   const orderId = randomUUID();
-  const log = logOf(states.refunded, orderId);
+  const [created, ...others] = logOf(states.refunded, orderId);
+  const log = [{ ...created, data: { ...created?.data, ...more } }, ...others] as ReturnType<typeof logOf>;
   await appendToJournal(orderLog, db, log);
   await projectState(orderLog, db, orderId);
   await untilPositioned(db, orderId);
@@ -118,6 +119,93 @@ describe('the feed', () => {
     }
     expect(positions).toEqual(Array.from({ length: positions.length }, (_, index) => index + 1));
     expect(positions.length).toBeGreaterThanOrEqual(count);
+  });
+
+  test('is filtered by types, customers and tags, and says up to where it was read', async () => {
+    const after = await feedHead(orderLog, api.mongo.db);
+    const customer = { id: `c-${randomUUID()}`, name: 'Ada' };
+    const [mine, tagged] = [
+      await recordOrder({ customer, tags: ['vip'] }),
+      await recordOrder({ tags: ['gift', 'vip'] }),
+    ];
+    const head = await feedHead(orderLog, api.mongo.db);
+    const idsBy = async (query: string) => {
+      const { status, body } = await api.get(`/v1/events?after=${after}&${query}`);
+      expect({ status, upTo: body.upTo }).toEqual({ status: 200, upTo: head });
+      return body.data.map(
+        (event: { orderId: string; version: number }) => `${event.orderId}:${event.version}`,
+      );
+    };
+    expect(await idsBy(`types=OrderCreated&tags=vip`)).toEqual([`${mine.orderId}:1`, `${tagged.orderId}:1`]);
+    expect(await idsBy('types=OrderCreated&tags=gift,none')).toEqual([`${tagged.orderId}:1`]);
+    expect(await idsBy(`customers=${customer.id}`)).toHaveLength(mine.count);
+    expect(await idsBy(`customers=${customer.id}&tags=gift`)).toEqual([]);
+    const page = await api.get(`/v1/events?after=${after}&limit=2&types=OrderCancelled`);
+    expect(page.body).toMatchObject({ data: [], upTo: after + 2, nextCursor: String(after + 2) });
+    const live = await receive(
+      `/v1/events/stream?after=${after}&tags=gift&types=OrderCreated,OrderConfirmed`,
+      2,
+    );
+    expect(live.map(({ event }) => event.orderId)).toEqual([tagged.orderId, tagged.orderId]);
+    expect(live.map(({ id }) => id)).toEqual(live.map(({ event }) => event.position));
+    for (const path of ['/v1/events', '/v1/events/stream'])
+      expect(await api.get(`${path}?types=OrderCreated,Nope`)).toMatchObject({
+        status: 400,
+        body: {
+          code: 'invalid_request',
+          errors: [{ pointer: '/types', in: 'query', detail: expect.stringContaining('OrderConfirmed') }],
+        },
+      });
+  });
+
+  test('comes as CloudEvents, with the payload that is asked for, as webhooks do', async () => {
+    const after = await feedHead(orderLog, api.mongo.db);
+    const { orderId, count } = await recordOrder();
+    const as = async (payload: string) =>
+      (await api.get(`/v1/events?after=${after}&payload=${payload}`)).body.data;
+    const [thin, event, order] = [await as('thin'), await as('event'), await as('order')];
+    expect(thin).toHaveLength(count);
+    expect(thin[1]).toMatchObject({
+      specversion: '1.0',
+      id: `${orderId}:2`,
+      source: '/v1/orders',
+      type: expect.stringMatching(/^[a-z_]+\.[a-z_]+\.v\d$/),
+      subject: orderId,
+      sequence: String(after + 2),
+      data: { orderId, version: 2 },
+    });
+    expect(event[1].data).toMatchObject({ orderId, version: 2, position: after + 2 });
+    expect(order[1].data).toMatchObject({ event: event[1].data, order: { orderId, version: 2 } });
+    expect(order.at(-1).data.order).toMatchObject({ version: count });
+    const [live] = await receive(`/v1/events/stream?after=${after}&payload=thin`, 1);
+    expect(live).toMatchObject({
+      id: after + 1,
+      event: { id: `${orderId}:1`, data: { orderId, version: 1 } },
+    });
+    // An event of a later version of the code keeps no other from the reader.
+    const unreadable = { _id: `${orderId}:2` };
+    const stored = await journal(orderLog, api.mongo.db).findOne(unreadable);
+    await journal(orderLog, api.mongo.db).updateOne(unreadable, { $set: { type: 'OrderTeleported' } });
+    const [, ...others] = await as('order');
+    expect(others).toHaveLength(count - 1);
+    expect(others[0].data).toEqual({ event: expect.objectContaining({ type: 'OrderTeleported' }) });
+    await journal(orderLog, api.mongo.db).updateOne(unreadable, { $set: { type: stored?.type ?? '' } });
+  });
+
+  test('keeps the checkpoint of a named reader, and shows its lag', async () => {
+    await recordOrder();
+    const head = await feedHead(orderLog, api.mongo.db);
+    const read = (query: string) => api.get(`/v1/events?reader=erp&limit=3${query}`);
+    expect((await read('')).body).toMatchObject({ upTo: 3 });
+    // It has handled nothing yet.
+    expect((await read('')).body).toMatchObject({ upTo: 3 });
+    expect((await read('&after=3')).body).toMatchObject({ upTo: 6 });
+    expect((await read('')).body.data[0]).toMatchObject({ position: 4 });
+    expect(await read(`&after=${head + 1}`)).toMatchObject({ status: 400 });
+    const { data } = (await api.get('/v1/subscriptions')).body;
+    expect(data).toEqual([
+      expect.objectContaining({ kind: 'reader', name: 'erp', position: 3, lag: head - 3, failures: 0 }),
+    ]);
   });
 
   test('streams the log of an order after a version', async () => {

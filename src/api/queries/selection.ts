@@ -1,0 +1,104 @@
+import type { Db } from 'mongodb';
+import { type TOptional, type TString, Type } from 'typebox';
+import { cloudEventOf } from '../../delivery/cloud-events.js';
+import { type EventFilter, matching } from '../../delivery/filters.js';
+import { foldOrder } from '../../delivery/order-after.js';
+import type { EndpointSettings } from '../../endpoint/endpoint.js';
+import type { PositionedEvent } from '../../log/feed/feed.js';
+import { answering } from '../../mongodb/durability.js';
+import { schemaVersions } from '../../order/events.js';
+import { upcastIfKnown } from '../../order/upcasters.js';
+import { HttpProblem } from '../problem.js';
+
+/** The parameters by which a reader of the feed chooses, as an endpoint of webhooks does. */
+export const selectionParameters = {
+  types: list('types of events, such as `OrderConfirmed,OrderCancelled`'),
+  customers: list('only events of the orders of these customers, by their ids'),
+  tags: list('only events of orders with one of these tags'),
+  payload: Type.Optional(
+    Type.Enum(['thin', 'event', 'order'], {
+      description:
+        'as CloudEvents 1.0, as webhooks are: with ids alone, the event, or the event and the order after it',
+    }),
+  ),
+};
+
+function list(description: string): TOptional<TString> {
+  return Type.Optional(
+    Type.String({ minLength: 1, maxLength: 4_000, description: `${description}; separated by commas` }),
+  );
+}
+
+/** What a reader chooses. */
+export interface Selection extends EventFilter {
+  /** undefined for events as they are, without an envelope */
+  readonly payload: EndpointSettings['payload'] | undefined;
+}
+
+interface Given {
+  readonly types?: string;
+  readonly customers?: string;
+  readonly tags?: string;
+  // The schema has these values only.
+  readonly payload?: string;
+}
+
+/**
+ * @returns undefined for all events as they are
+ * @throws HttpProblem 400 for an unknown type of events
+ */
+export function selectionIn({ types, customers, tags, payload }: Given): Selection | undefined {
+  if ([types, customers, tags, payload].every((given) => given === undefined)) return undefined;
+  const eventTypes = itemsIn(types);
+  const known = Object.keys(schemaVersions);
+  const unknown = eventTypes.find((type) => !known.includes(type));
+  if (unknown !== undefined) {
+    const detail = `has ${unknown}, which is no type of events; there are ${known.join(', ')}`;
+    const errors = [{ pointer: '/types', in: 'query' as const, detail }];
+    throw new HttpProblem(400, 'invalid_request', `query types ${detail}.`, { errors });
+  }
+  return {
+    eventTypes,
+    customers: itemsIn(customers),
+    tags: itemsIn(tags),
+    payload: payload as Selection['payload'],
+  };
+}
+
+function itemsIn(text = ''): readonly string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+/** An event as a reader gets it. */
+export interface Selected {
+  readonly position: number;
+  readonly data: object;
+}
+
+/** Those of the events that are chosen, in the form that is. */
+export async function selected(
+  db: Db,
+  selection: Selection,
+  events: readonly PositionedEvent[],
+  generation: number,
+): Promise<readonly Selected[]> {
+  const { payload } = selection;
+  const { maxTimeMS } = answering;
+  const orders = new Map<string, (version: number) => Promise<object | undefined>>();
+  const chosen: Selected[] = [];
+  for (const event of await matching(db, selection, events, { maxTimeMS })) {
+    const { orderId, position, version } = event;
+    if (payload === undefined) chosen.push({ position, data: upcastIfKnown(event) });
+    else {
+      const orderAfter = orders.get(orderId) ?? foldOrder(db, orderId);
+      orders.set(orderId, orderAfter);
+      // An order that cannot be read does not keep the other events from the reader.
+      const order = payload === 'order' ? await orderAfter(version).catch(() => undefined) : undefined;
+      chosen.push({ position, data: cloudEventOf(upcastIfKnown(event), generation, payload, order) });
+    }
+  }
+  return chosen;
+}

@@ -1,0 +1,42 @@
+import type { Db } from 'mongodb';
+import type { FeedPlace } from '../endpoint/endpoint.js';
+import { answering, durable } from '../mongodb/durability.js';
+
+/** A client that reads the feed page by page, by the name that it gives itself. */
+export interface Reader {
+  /** the issuer of its keys */
+  readonly client: string;
+  readonly name: string;
+}
+
+/** The checkpoint of a reader: it has handled every event up to there, as it has said. */
+export interface ReaderRow extends FeedPlace, Reader {
+  /** `<client> <name>` */
+  readonly _id: string;
+  /** when it asked last; a reader that does not ask is forgotten */
+  readonly askedAt: Date;
+}
+
+const KEPT_S = 30 * 86_400;
+
+export const readerRows = (db: Db) => db.collection<ReaderRow>('feed_readers');
+
+export async function ensureReaderIndexes(db: Db): Promise<void> {
+  await readerRows(db).createIndex({ askedAt: 1 }, { expireAfterSeconds: KEPT_S });
+}
+
+/** Where a reader has come to; undefined if that is not known. */
+export async function placeOfReader(db: Db, reader: Reader): Promise<FeedPlace | undefined> {
+  return (await readerRows(db).findOne({ _id: idOf(reader) }, answering)) ?? undefined;
+}
+
+/** Moves the checkpoint of a reader, also back. */
+export async function noteReader(db: Db, reader: Reader, place: FeedPlace): Promise<void> {
+  const { generation, position } = place;
+  const $set = { ...reader, generation, position, askedAt: new Date() };
+  await readerRows(db).updateOne({ _id: idOf(reader) }, { $set }, { upsert: true, ...durable });
+}
+
+function idOf({ client, name }: Reader): string {
+  return `${client} ${name}`;
+}
