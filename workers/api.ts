@@ -5,7 +5,6 @@ import type { GatewayOptions } from '../src/api/commands/gateway.js';
 import { gatewayOf } from './gateway.js';
 import { createMarkUpdates } from '../src/effects/inventory/database-identity.js';
 import { registerCommands } from '../src/api/commands/routes.js';
-import { topicsOf } from '../src/delivery/kafka/settings.js';
 import { createSender } from '../src/delivery/sender.js';
 import { requestForgetting } from '../src/forgetting/request.js';
 import { resume } from '../src/log/resume/resume.js';
@@ -176,7 +175,7 @@ function serveWrites(
     noteCounts: createMarkUpdates({ client, db, taskQueue }),
     views,
     endpoints: {
-      gateway: createEndpointGateway({ client, taskQueue, answerWithinMs }),
+      gateway: createEndpointGateway({ client, db, taskQueue, answerWithinMs }),
       secrets: webhookSecrets,
       sender,
       allowHttp: config.webhooksAllowPrivate,
@@ -200,7 +199,7 @@ function serveReads(
     providers,
     attentionAfterMs: config.attentionAfterMs,
     cursorSecrets: config.secrets.cursor,
-    kafkaTopic: config.kafka && topicsOf(config.kafka).events,
+    kafka: config.kafka,
     uiUrl,
   });
 }

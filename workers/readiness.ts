@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { commandsConcern } from '../src/api/commands/kafka/taking-rows.js';
+import { commandsConcern } from '../src/delivery/kafka/command-rows.js';
 import type { Dependency } from '../src/api/health.js';
 import { exposureConcern, type ExposureDeps } from '../src/api/queries/exposure.js';
 import { kafkaConcern } from '../src/delivery/kafka/concern.js';

@@ -3,7 +3,12 @@ import type { Db, Filter, Sort } from 'mongodb';
 import type { State } from '../log/entity.js';
 import { answering } from '../mongodb/durability.js';
 import { type AnyLog, type StateDocument, stateViews } from '../log/journal/entity-log.js';
-import { waitingRows } from '../delivery/rows.js';
+import { endpointViews, isEnabled } from '../delivery/endpoints.js';
+import { waitingCommands } from '../delivery/kafka/command-rows.js';
+import { kafkaRows } from '../delivery/kafka/rows.js';
+import type { KafkaTopics } from '../delivery/kafka/settings.js';
+import { subscriptionRows, waitingRows } from '../delivery/rows.js';
+import { byRequest } from '../endpoint/endpoint.js';
 import { forks } from '../log/journal/fork.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
 import { parkedEvents } from '../log/views/feeding/parked-events.js';
@@ -22,6 +27,8 @@ export interface AttentionDeps {
   readonly orderTaskQueue: string;
   /** age, in ms, from which an owed effect or a pending payment is listed */
   readonly attentionAfterMs: number;
+  /** undefined without Kafka */
+  readonly kafka?: KafkaTopics | undefined;
 }
 
 /** Cursor of the list: the sort key of the last row that was returned. */
@@ -112,6 +119,9 @@ const sources: Readonly<Record<AttentionCode, (query: SourceQuery) => Promise<re
   order_undecided: undecided,
   event_parked: parked,
   delivery_parked: undelivered,
+  endpoint_disabled: disabled,
+  subscription_failing: failing,
+  command_waiting: waitingInKafka,
   stock_to_be_counted: toBeCounted,
 };
 
@@ -182,9 +192,15 @@ async function ofEveryLog(
   limit: number,
   rowsIn: (log: AnyLog) => Promise<readonly Found[]>,
 ): Promise<readonly Found[]> {
-  const found = (await Promise.all(logs.map(rowsIn))).flat();
-  const place = ({ id, row }: Found): string => `${row.since} ${id}`;
-  return found.toSorted((one, other) => (place(one) < place(other) ? -1 : 1)).slice(0, limit);
+  return oldest((await Promise.all(logs.map(rowsIn))).flat(), limit);
+}
+
+function oldest(found: readonly Found[], limit: number): readonly Found[] {
+  return found.toSorted((one, other) => (placeOf(one) < placeOf(other) ? -1 : 1)).slice(0, limit);
+}
+
+function placeOf({ id, row }: Found): string {
+  return `${row.since} ${id}`;
 }
 
 /** Identifies the entity: an order by its id, any other in the detail. */
@@ -257,6 +273,69 @@ async function undelivered({ db, before, after, limit }: SourceQuery): Promise<r
   }));
 }
 
+/** Endpoints that no person has disabled. */
+async function disabled({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {
+  const given = { finished: false, status: 'disabled', disabledBecause: { $ne: byRequest } };
+  const found = await endpointViews(db)
+    .find(pageFilter('updatedAt', before, after, given), answering)
+    .sort({ updatedAt: 1, _id: 1 })
+    .limit(limit)
+    .toArray();
+  return found.map(({ _id: id, state: { url, updatedAt, disabledBecause = '' } }) => ({
+    id,
+    row: {
+      code: 'endpoint_disabled',
+      since: updatedAt,
+      detail: `nothing is delivered to the webhook endpoint ${id}, ${url}: ${disabledBecause}`,
+      remedy: `npx orders webhooks enable ${id}, once the receiver takes events; or npx orders webhooks delete ${id}`,
+    },
+  }));
+}
+
+/** Endpoints, and the topic of Kafka, to which nothing could be delivered for too long. */
+async function failing({ db, kafka, owedBy, after, limit }: SourceQuery): Promise<readonly Found[]> {
+  const [topics, endpoints] = await Promise.all([
+    kafka === undefined
+      ? []
+      : kafkaRows(db)
+          .find(pageFilter('health.failingSince', owedBy, after, { _id: kafka.topic }), answering)
+          .toArray(),
+    subscriptionRows(db)
+      .find(pageFilter('health.failingSince', owedBy, after), answering)
+      .sort({ 'health.failingSince': 1, _id: 1 })
+      .toArray(),
+  ]);
+  const enabled = new Set(await endpointViews(db).distinct('_id', isEnabled, answering));
+  const ofTopics = topics.map(({ _id: id, health: { failingSince = '', failure = '' } }): Found => {
+    const detail = `nothing is published in the topic ${id} of Kafka: ${failure}`;
+    const remedy = 'it is retried automatically; npx orders subscriptions shows how far it has come';
+    return { id, row: { code: 'subscription_failing', since: failingSince, detail, remedy } };
+  });
+  const ofEndpoints = endpoints
+    .filter(({ _id }) => enabled.has(_id))
+    .map(({ _id: id, health: { failingSince = '', failures } }): Found => {
+      const detail = `the webhook endpoint ${id} has refused ${failures} attempts in a row`;
+      const remedy = `it is retried automatically; npx orders webhooks deliveries ${id} shows its answers`;
+      return { id, row: { code: 'subscription_failing', since: failingSince, detail, remedy } };
+    });
+  return oldest([...ofTopics, ...ofEndpoints], limit);
+}
+
+/** Commands of Kafka for which there is no answer for too long. Later ones of their orders wait. */
+async function waitingInKafka({ db, kafka, owedBy, after, limit }: SourceQuery): Promise<readonly Found[]> {
+  if (kafka === undefined) return [];
+  const found = (await waitingCommands(db, kafka.commandsTopic)).map(({ record, since, why }): Found => {
+    const detail = `the command ${record} of Kafka waits, and later ones with its key: ${why}`;
+    const remedy = 'it is retried automatically; GET /health/ready shows what is down';
+    return { id: record, row: { code: 'command_waiting', since, detail, remedy } };
+  });
+  const from = after === undefined ? '' : `${after.since} ${after.id}`;
+  return oldest(
+    found.filter((one) => one.row.since <= owedBy && placeOf(one) > from),
+    limit,
+  );
+}
+
 /** A SKU with fewer units on hand than are reserved. */
 interface StockToBeCounted {
   readonly _id: string;
@@ -288,6 +367,10 @@ export async function ensureAttentionIndexes(db: Db): Promise<void> {
   await Promise.all([
     ...logs.map((log) => forks(log, db).createIndex({ detectedAt: 1, _id: 1 })),
     parkedEvents(db).createIndex({ status: 1, at: 1, _id: 1 }),
+    subscriptionRows(db).createIndex(
+      { 'health.failingSince': 1, _id: 1 },
+      { partialFilterExpression: { 'health.failingSince': { $exists: true } } },
+    ),
     db
       .collection<StockToBeCounted>('stock')
       .createIndex({ updatedAt: 1, _id: 1 }, { partialFilterExpression: { toBeCounted: true } }),

@@ -17,6 +17,9 @@ export const attentionCodes = [
   'order_undecided',
   'event_parked',
   'delivery_parked',
+  'endpoint_disabled',
+  'subscription_failing',
+  'command_waiting',
   'stock_to_be_counted',
 ] as const;
 export type AttentionCode = (typeof attentionCodes)[number];

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { type Command, Option } from 'commander';
+import type { CommandsStatus } from '../delivery/kafka/command-rows.js';
 import type { SubscriptionStatus } from '../delivery/subscription-status.js';
 import { type Api, at } from './api.js';
 import { positive, texts, wholeNumber } from './arguments.js';
 import { usageFailure } from './failure.js';
 import { actorHeader, addScript, apiOf, type CommonOptions, report, type Session } from './script.js';
-import { type Cell, type Column, table, visible } from './terminal.js';
+import { type Cell, type Column, type Paint, table, visible } from './terminal.js';
 
 /** An endpoint as the API shows it. */
 interface Endpoint {
@@ -334,9 +335,10 @@ function addSubscriptions(program: Command, session: Session): void {
   });
   command.action(async () => {
     const options = command.optsWithGlobals<CommonOptions>();
-    const { data } = await apiOf(session, options).get<{ readonly data: readonly SubscriptionStatus[] }>(
-      '/v1/subscriptions',
-    );
+    const { data, commands } = await apiOf(session, options).get<{
+      readonly data: readonly SubscriptionStatus[];
+      readonly commands?: CommandsStatus;
+    }>('/v1/subscriptions');
     const rows = data.map((one): readonly Cell[] => [
       one.name,
       one.status,
@@ -348,8 +350,40 @@ function addSubscriptions(program: Command, session: Session): void {
       one.lastSuccessAt ?? '',
       visible(one.to),
     ]);
-    report(session, options, data, () =>
-      data.length === 0 ? ['no subscriptions'] : table(subscriptionColumns, rows, session.terminal.paint),
-    );
+    const { paint } = session.terminal;
+    const commandRow = commands === undefined ? [] : [{ name: 'commands', kind: 'commands', ...commands }];
+    report(session, options, [...data, ...commandRow], () => [
+      ...(data.length === 0 ? ['no subscriptions'] : table(subscriptionColumns, rows, paint)),
+      ...(commands === undefined ? [] : commandLines(commands, paint)),
+    ]);
   });
+}
+
+const partitionColumns: readonly Column[] = [
+  { title: 'COMMANDS FROM' },
+  { title: 'POSITION', align: 'right' },
+  { title: 'LAG', align: 'right' },
+  { title: 'PROBLEM' },
+];
+
+function commandLines(
+  { topic, failure, failingSince, partitions }: CommandsStatus,
+  paint: Paint,
+): readonly string[] {
+  const rows = partitions.map((one): readonly Cell[] => {
+    const { waiting } = one;
+    const waits = waiting && `${waiting.record} waits since ${waiting.since}: ${waiting.why}`;
+    return [
+      `${topic}:${one.partition}`,
+      String(one.position ?? ''),
+      String(one.lag),
+      { text: visible(one.failure ?? waits ?? ''), format: 'yellow' },
+    ];
+  });
+  const problem = `no commands are taken from ${topic} since ${failingSince}: ${visible(failure ?? '')}`;
+  return [
+    '',
+    ...(failure === undefined ? [] : [paint('yellow', problem)]),
+    ...(rows.length === 0 ? [`no commands were taken from ${topic}`] : table(partitionColumns, rows, paint)),
+  ];
 }

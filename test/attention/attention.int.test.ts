@@ -16,6 +16,12 @@ import { createLogger } from '../../src/server/logger.js';
 import { parkedEvents } from '../../src/log/views/feeding/parked-events.js';
 import { projections } from '../../src/log/views/feeding/projection-state.js';
 import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
+import { endpointViews } from '../../src/delivery/endpoints.js';
+import { type PartitionRow, partitionRows } from '../../src/delivery/kafka/command-rows.js';
+import { kafkaRows } from '../../src/delivery/kafka/rows.js';
+import { ensureDeliveryIndexes, subscriptionRows } from '../../src/delivery/rows.js';
+import { byRequest, type Endpoint } from '../../src/endpoint/endpoint.js';
+import type { StateDocument } from '../../src/log/journal/entity-log.js';
 import { orders, toDocument } from '../../src/views/orders.js';
 import { startWorker } from '../../workers/worker.js';
 import { orderBody, startTestApi, type TestApi, workflowBundle } from '../support/api.js';
@@ -91,7 +97,12 @@ describe('an effect that is owed for long', () => {
   });
 
   test('is what its order waits for, with its workflow', async () => {
-    const { body } = await api.get(`/v1/orders/${orderId}/next`);
+    const { body } = await until(async () => {
+      const next = await api.get(`/v1/orders/${orderId}/next`);
+      // Absent while it is tried.
+      expect(next.body.effects[0].nextTryAt).toBeDefined();
+      return next;
+    });
     expect(body).toEqual({
       orderId,
       version: 2,
@@ -228,9 +239,13 @@ describe('the list of what needs a person', () => {
   let api: TestApi;
   let db: Db;
   beforeAll(async () => {
-    api = await startTestApi();
+    api = await startTestApi({ KAFKA_BROKERS: '127.0.0.1:9092' });
     ({ db } = api.mongo);
-    await Promise.all([...logs.map((log) => ensureStateViewIndexes(log, db)), ensureAttentionIndexes(db)]);
+    await Promise.all([
+      ...logs.map((log) => ensureStateViewIndexes(log, db)),
+      ensureAttentionIndexes(db),
+      ensureDeliveryIndexes(db),
+    ]);
     const some = [5, 4, 3, 2, 1];
     const quiet = Array.from({ length: 200 }, (_, n) => toDocument(orderOf(`quiet-${n}`)));
     const stopped = (code: 'workflow_ended' | 'workflow_rewound', hours: number) => ({
@@ -274,6 +289,36 @@ describe('the list of what needs a person', () => {
         ),
       ),
     );
+    await endpointViews(db).insertMany([
+      ...some.map((hours) => endpointOf(`endpoint-${hours}`, 'disabled', ago(hours * hour))),
+      endpointOf('wanted', 'disabled', ago(hour), byRequest),
+      ...some.map((hours) => endpointOf(`failing-${hours}`, 'enabled', ago(hours * hour))),
+      endpointOf('healthy', 'enabled', ago(hour)),
+    ]);
+    const failing = (failingSince?: string) => ({
+      generation: 1,
+      position: 1,
+      delivered: 0,
+      health: { failures: 3, ...(failingSince !== undefined && { failingSince }) },
+    });
+    await subscriptionRows(db).insertMany([
+      ...some
+        .filter((hours) => hours !== 4)
+        .map((hours) => ({ _id: `failing-${hours}`, endpointVersion: 1, ...failing(ago(hours * hour)) })),
+      { _id: 'endpoint-1', endpointVersion: 1, ...failing(ago(hour)) },
+      { _id: 'healthy', endpointVersion: 1, ...failing() },
+    ]);
+    const ofKafka = failing(ago(4 * hour));
+    const why = 'nothing is led by failing-4';
+    await kafkaRows(db).insertMany([
+      { _id: 'orders.events', ...ofKafka, health: { ...ofKafka.health, failure: why } },
+      { _id: 'former.events', ...ofKafka },
+    ]);
+    await partitionRows(db).insertMany([
+      ...some.map((hours) => waitingCommand('orders.commands', hours, new Date())),
+      waitingCommand('orders.commands', 9, new Date(Date.now() - hour)),
+      waitingCommand('former.commands', 9, new Date()),
+    ]);
     await db.collection<{ _id: string }>('stock').insertMany(
       some.map((hours) => ({
         _id: `SKU-${hours}`,
@@ -295,10 +340,14 @@ describe('the list of what needs a person', () => {
     'pending',
     'fact',
     'parked',
+    'endpoint',
+    'failing',
+    'offset',
     'SKU',
   ];
   const expected = prefixes.flatMap((prefix) => [5, 4, 3, 2, 1].map((hours) => `${prefix}-${hours}`));
-  const nameOf = ({ orderId, detail }: AttentionRow) => orderId ?? /SKU-\d/.exec(detail)?.[0];
+  const nameOf = ({ orderId, detail }: AttentionRow) =>
+    orderId ?? /(?:SKU|endpoint|failing|offset)-\d/.exec(detail)?.[0];
 
   test.each([1, 2, 7, 50, 200])(
     'comes in pages of %d, each row once, the most serious and oldest first',
@@ -328,6 +377,9 @@ describe('the list of what needs a person', () => {
     ['order_forked', 'forked'],
     ['workflow_ended', 'workflow_ended'],
     ['event_parked', 'parked'],
+    ['endpoint_disabled', 'endpoint'],
+    ['subscription_failing', 'failing'],
+    ['command_waiting', 'offset'],
     ['stock_to_be_counted', 'SKU'],
   ])('of %s alone, and of what is older alone', async (code, prefix) => {
     const names = async (query: string) => (await rowsOf(api, query)).map(nameOf);
@@ -374,7 +426,7 @@ describe('the list of what needs a person', () => {
   test('and the filter of orders agree', async () => {
     const { body } = await api.get('/v1/orders?attention=true&limit=200');
     const ids = body.data.map(({ orderId }: { orderId: string }) => orderId);
-    const ofViews = expected.filter((name) => !/^(forked|parked|SKU)/.test(name));
+    const ofViews = expected.filter((name) => !/^(forked|parked|endpoint|failing|offset|SKU)/.test(name));
     expect(ids.toSorted()).toEqual(ofViews.toSorted());
     const others = await api.get('/v1/orders?attention=false&limit=200');
     expect(others.body.data).toHaveLength(200);
@@ -415,6 +467,37 @@ describe('the list of what needs a person', () => {
     expect(lines.join('\n')).toMatch(/there are more: --cursor \S+/);
   });
 });
+
+function waitingCommand(topic: string, hours: number, seenAt: Date): PartitionRow {
+  const waiting = {
+    record: `${topic}:${hours}:7`,
+    since: ago(hours * hour),
+    why: `no answer at offset-${hours}`,
+  };
+  return { _id: `topic-id-of-${topic}:${hours}`, topic, waiting, seenAt };
+}
+
+function endpointOf(
+  _id: string,
+  status: Endpoint['status'],
+  updatedAt: string,
+  disabledBecause = 'it answered 410 Gone',
+) {
+  const url = 'https://shop.example/hooks';
+  const lists = { eventTypes: [], customers: [], tags: [], secretIds: [] };
+  const state = {
+    orderId: _id,
+    version: 1,
+    status,
+    updatedAt,
+    url,
+    payload: 'event',
+    rejections: 0,
+    ...lists,
+  };
+  const endpoint = { ...state, ...(status === 'disabled' && { disabledBecause }) } as Endpoint;
+  return { ...endpoint, _id, finished: false, state: endpoint } as StateDocument<Endpoint>;
+}
 
 /** A pending order that owes nothing any more. */
 function orderOf(orderId: string, change: Partial<Order> = {}): Order {

@@ -2,6 +2,8 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { deliveryAnswer, listDeliveries } from '../../delivery/delivery-log.js';
 import { endpointViews } from '../../delivery/endpoints.js';
+import { type CommandsStatus, commandsStatus } from '../../delivery/kafka/command-rows.js';
+import type { KafkaTopics } from '../../delivery/kafka/settings.js';
 import { type SubscriptionStatus, subscriptionsStatus } from '../../delivery/subscription-status.js';
 import { answering } from '../../mongodb/durability.js';
 import {
@@ -22,30 +24,61 @@ const config = { access: 'webhooks:write' } as const;
 const LARGEST_PAGE = 200;
 
 const Subscription = closed({
-  name: Type.String({ description: "the endpoint's id, or `kafka`" }),
-  kind: Type.Enum(['webhook', 'kafka']),
-  to: Type.String({ description: 'the URL, or the topic' }),
+  name: Type.String({ description: "the endpoint's id, `kafka`, or the name of a reader" }),
+  kind: Type.Enum(['webhook', 'kafka', 'reader']),
+  to: Type.String({ description: 'the URL, the topic, or the client that reads' }),
   status: Type.Enum(['enabled', 'disabled', 'deleted']),
   generation: Type.Integer(),
-  position: Type.Integer({ description: 'everything up to it was delivered, or waits' }),
+  position: Type.Integer({ description: 'everything up to it was delivered or handled, or waits' }),
   lag: Type.Integer({ description: 'events of the feed after the position' }),
   waiting: Type.Integer({ description: 'events that are tried again later, or wait for one that is' }),
   parked: Type.Integer({ description: 'events that are not tried again by themselves' }),
-  delivered: Type.Integer({ description: 'deliveries that were acknowledged' }),
+  delivered: Type.Integer({ description: 'deliveries that were acknowledged; of a reader, its position' }),
   failures: Type.Integer({ description: 'attempts in a row that failed' }),
   failingSince: optional(Instant),
   lastSuccessAt: optional(Instant),
   restUntil: optional(Type.String({ description: 'nothing is sent before' })),
 });
 
+const Commands = closed(
+  {
+    topic: Type.String(),
+    lag: Type.Integer({ description: 'commands that are not done, of all partitions' }),
+    failure: optional(Type.String({ description: 'why no commands are taken now' })),
+    failingSince: optional(Instant),
+    partitions: Type.Array(
+      closed({
+        partition: Type.Integer(),
+        position: optional(
+          Type.Integer({ description: 'an offset: all commands before it are durable, or refused' }),
+        ),
+        lag: Type.Integer({ description: 'commands from there on' }),
+        failure: optional(Type.String({ description: 'why it cannot be read' })),
+        waiting: optional(
+          closed(
+            {
+              record: Type.String({ description: '`<topic>:<partition>:<offset>`' }),
+              since: Instant,
+              why: Type.String(),
+            },
+            { description: 'the command that waits for the longest time' },
+          ),
+        ),
+        seenAt: optional(Instant),
+      }),
+    ),
+  },
+  { description: 'commands that are taken from Kafka; absent without Kafka' },
+);
+
 interface EndpointQueryDeps {
   readonly db: Db;
-  /** in which the feed is published; undefined without Kafka */
-  readonly kafkaTopic: string | undefined;
+  /** undefined without Kafka */
+  readonly kafka: KafkaTopics | undefined;
 }
 
 /** Endpoints, their deliveries, and how far each subscription has come. */
-export function registerEndpointQueries(app: Http, { db, kafkaTopic }: EndpointQueryDeps): void {
+export function registerEndpointQueries(app: Http, { db, kafka }: EndpointQueryDeps): void {
   app.get(
     '/v1/webhook-endpoints',
     {
@@ -114,13 +147,24 @@ export function registerEndpointQueries(app: Http, { db, kafkaTopic }: EndpointQ
       config: { access: 'events:read', work: 'list' },
       schema: {
         summary: 'How far each subscription of the feed has come: position, lag and failures',
+        description:
+          'With Kafka, `commands` says the same of the topic of commands, whose positions are offsets of its partitions.',
         tags: ['feed'],
         response: {
-          200: closed({ data: Type.Unsafe<readonly SubscriptionStatus[]>(Type.Array(Subscription)) }),
+          200: closed({
+            data: Type.Unsafe<readonly SubscriptionStatus[]>(Type.Array(Subscription)),
+            commands: Type.Unsafe<CommandsStatus | undefined>(optional(Commands)),
+          }),
           503: problem(503),
         },
       },
     },
-    async (_request, reply) => await reply.send({ data: await subscriptionsStatus(db, kafkaTopic) }),
+    async (_request, reply) => {
+      const [data, commands] = await Promise.all([
+        subscriptionsStatus(db, kafka?.topic),
+        kafka && commandsStatus(db, kafka.commandsTopic),
+      ]);
+      return await reply.send({ data, ...(commands && { commands }) });
+    },
   );
 }

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { Secrets } from '../../server/config.js';
+import type { KafkaTopics } from '../../delivery/kafka/settings.js';
 import type { Providers } from '../../effects/provider-modules.js';
 import type { FeedTail } from '../../log/feed/tail.js';
 import type { PersonsAtEdge } from '../persons.js';
@@ -39,8 +40,8 @@ export interface QueryDeps {
   readonly attentionAfterMs: number;
   /** of the cursors of lists */
   readonly cursorSecrets: Secrets;
-  /** in which the feed is published; undefined without Kafka */
-  readonly kafkaTopic: string | undefined;
+  /** undefined without Kafka */
+  readonly kafka: KafkaTopics | undefined;
   /** address of the Temporal Web UI, if it is known */
   readonly uiUrl: string | undefined;
 }
@@ -60,20 +61,20 @@ export function registerQueries(
     providers,
     attentionAfterMs,
     cursorSecrets,
-    kafkaTopic,
+    kafka,
     uiUrl,
   }: QueryDeps,
 ): void {
   const cursors = createCursors(cursorSecrets);
   const past = createPast(db, reader);
-  const attention = { client, db, orderTaskQueue, attentionAfterMs };
+  const attention = { client, db, orderTaskQueue, attentionAfterMs, kafka };
   registerOrderQueries(app, { db, views, reader, past, cursors, attention, persons });
   registerNext(app, { client, db, reader, uiUrl });
   registerProof(app, { client, db, orderTaskQueue, providers });
   registerAttention(app, { ...attention, cursors });
   registerTimeTravel(app, past);
   registerFeedQueries(app, { db, reader, tail });
-  registerEndpointQueries(app, { db, kafkaTopic });
+  registerEndpointQueries(app, { db, kafka });
   registerOrderCounts(app, db);
   registerStockQueries(app, { db, cursors });
   registerViewQueries(app, { db, cursors });

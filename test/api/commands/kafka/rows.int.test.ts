@@ -9,13 +9,13 @@ import {
   refusalsFrom,
 } from '../../../../src/api/commands/kafka/refusal-rows.js';
 import {
-  commandsConcern,
   committedBefore,
   noteLost,
   notePartition,
   noteTakingFailed,
   noteTakingWorks,
 } from '../../../../src/api/commands/kafka/taking-rows.js';
+import { commandsConcern } from '../../../../src/delivery/kafka/command-rows.js';
 import { type Database, openDatabase } from '../../../support/database.js';
 
 let database: Database;
