@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import type { Endpoint } from '../endpoint/endpoint.js';
+import { schemaVersions } from '../order/events.js';
 import { Instant } from './order-shapes.js';
 import { HttpProblem } from './problem.js';
 import { closed, Id, Tag, Text } from './schemas.js';
@@ -9,7 +10,7 @@ const optional = Type.Optional;
 /** What a client may set of an endpoint, except its URL. */
 export const settings = {
   events: optional(
-    Type.Array(Type.String({ pattern: '^[A-Z][A-Za-z]{0,63}$' }), {
+    Type.Array(Type.Enum(Object.keys(schemaVersions)), {
       maxItems: 100,
       description: 'types of events, such as OrderConfirmed; empty for all',
     }),

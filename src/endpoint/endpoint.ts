@@ -74,6 +74,9 @@ export type EndpointEvent =
       readonly data: { readonly command: string; readonly code: string; readonly message: string };
     };
 
+/** Why an endpoint is disabled that a person has disabled. */
+export const byRequest = 'by request';
+
 /**
  * How many secrets sign. The old one signs until the next rotation, so that a receiver has time to
  * change.

@@ -1,8 +1,11 @@
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import type { Db } from 'mongodb';
 import { type Endpoint, type EndpointCommands, endpoints } from '../../endpoint/endpoint.js';
 import { endpointLog } from '../../endpoint/endpoint-log.js';
 import { append } from '../../log/append.js';
 import { workflowIdOf } from '../../log/journal/entity-log.js';
+import { contiguous, fold } from '../../log/journal/fold.js';
+import { readJournal } from '../../log/journal/journal.js';
 import { refusalIn } from '../../log/history/refused-update.js';
 import {
   type Answer,
@@ -12,6 +15,7 @@ import {
   messageId,
   stateQuery,
 } from '../../log/workflow/messages.js';
+import { answering } from '../../mongodb/durability.js';
 import { isTaskFailure, isTemporalOutage } from '../../outages/temporal-outage.js';
 import { noEndpoint } from '../endpoint-shapes.js';
 import { HttpProblem } from '../problem.js';
@@ -26,6 +30,7 @@ type Types = keyof EndpointCommands;
 export interface EndpointGateway {
   /**
    * @param body what the client sent: the same key with another one is refused
+   * @throws HttpProblem 404 if it was created before, and deleted since
    */
   create(
     endpointId: string,
@@ -43,7 +48,7 @@ export interface EndpointGateway {
   read(endpointId: string): Promise<Endpoint | undefined>;
 }
 
-/** The endpoint after a command. */
+/** The endpoint after a command: for one that is repeated, as the first answer had it. */
 export interface EndpointResult {
   readonly endpoint: Endpoint;
   readonly replayed: boolean;
@@ -53,10 +58,12 @@ const ANSWER_WITHIN_MS = 5_000;
 
 export function createEndpointGateway({
   client,
+  db,
   taskQueue,
   answerWithinMs = ANSWER_WITHIN_MS,
 }: {
   readonly client: Client;
+  readonly db: Db;
   /** of the entities' workflows */
   readonly taskQueue: string;
   readonly answerWithinMs?: number | undefined;
@@ -77,18 +84,32 @@ export function createEndpointGateway({
     return (await workflow(endpointId).query<EntityState<Endpoint>>(stateQuery)).order;
   }
 
+  /** The endpoint after a version; as it is now while the journal does not have that version. */
+  async function stateAfter(endpointId: string, version: number): Promise<Endpoint> {
+    const events = await readJournal(endpointLog, db, endpointId, { limit: version, ...answering }).catch(
+      () => [],
+    );
+    const then = fold(endpointLog, contiguous(events));
+    return then?.version === version ? then : await stateOf(endpointId);
+  }
+
   return {
     async create(endpointId, data, body, meta) {
       const message = messageTo(endpointId, 'CreateEndpoint', data, body, meta);
+      const createdAt = (now: string) => {
+        const decision = endpoints.decide(undefined, 'CreateEndpoint', data, now);
+        if ('refusal' in decision) throw problemOf({ kind: 'refused', refusal: decision.refusal });
+        return append(endpoints, endpointId, undefined, decision.events, causeOf(message, now)).state;
+      };
       const now = new Date().toISOString();
-      const decision = endpoints.decide(undefined, 'CreateEndpoint', data, now);
-      if ('refusal' in decision) throw problemOf({ kind: 'refused', refusal: decision.refusal });
-      const { state } = append(endpoints, endpointId, undefined, decision.events, causeOf(message, now));
+      const state = createdAt(now);
+      const options = endpointLog.startOptions(state, message);
       return await inTime(async () => {
         try {
           await client.workflow.start(endpoints.name, {
             workflowId: workflowIdOf(endpointLog, endpointId),
-            ...endpointLog.startOptions(state, message),
+            ...options,
+            memo: { ...options.memo, answeredAt: now },
             taskQueue,
             args: [{ orderId: endpointId, create: message }],
             workflowIdReusePolicy: 'REJECT_DUPLICATE',
@@ -96,10 +117,15 @@ export function createEndpointGateway({
           return { endpoint: state, replayed: false };
         } catch (error) {
           if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-          const { memo } = await workflow(endpointId).describe();
-          if (memo?.['hash'] === message.hash) return { endpoint: await stateOf(endpointId), replayed: true };
-          const detail = `the key ${meta.key} was used with another body: use a new key`;
-          throw new HttpProblem(422, 'key_reused', detail);
+          const { memo, startTime, status } = await workflow(endpointId).describe();
+          if (memo?.['hash'] !== message.hash) {
+            const detail = `the key ${meta.key} was used with another body: use a new key`;
+            throw new HttpProblem(422, 'key_reused', detail);
+          }
+          if (status.name === 'COMPLETED') throw noEndpoint(endpointId);
+          // One that was started by an older version of the code, or resumed, has no such time.
+          const { answeredAt = startTime.toISOString() } = memo;
+          return { endpoint: createdAt(answeredAt as string), replayed: true };
         }
       });
     },
@@ -108,11 +134,13 @@ export function createEndpointGateway({
       inTime(async () => {
         const message = messageTo(endpointId, type, data, data, meta);
         try {
-          const { requestId } = await workflow(endpointId).executeUpdate<Answer, [Message]>(type, {
+          const { requestId, version } = await workflow(endpointId).executeUpdate<Answer, [Message]>(type, {
             args: [message],
             updateId: messageId(message),
           });
-          return { endpoint: await stateOf(endpointId), replayed: requestId !== message.requestId };
+          if (requestId === message.requestId)
+            return { endpoint: await stateOf(endpointId), replayed: false };
+          return { endpoint: await stateAfter(endpointId, version), replayed: true };
         } catch (error) {
           if (error instanceof WorkflowNotFoundError) throw noEndpoint(endpointId);
           const refused = refusalIn(error);

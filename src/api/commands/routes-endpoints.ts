@@ -6,7 +6,7 @@ import { deliveryAnswer } from '../../delivery/delivery-log.js';
 import { privateAddressIn } from '../../delivery/public-addresses.js';
 import { forgetEndpoint, replayFrom, retryDelivery, sendTest } from '../../delivery/operator-actions.js';
 import type { Sender } from '../../delivery/sender.js';
-import type { Endpoint, EndpointSettings } from '../../endpoint/endpoint.js';
+import { byRequest, type Endpoint, type EndpointSettings } from '../../endpoint/endpoint.js';
 import { feedEnd } from '../../log/feed/feed.js';
 import { answering } from '../../mongodb/durability.js';
 import { orderLog } from '../../order-log.js';
@@ -101,7 +101,13 @@ function createRoute(app: Http, { db, endpoints }: EndpointDeps): void {
         after: { generation: generations.current.generation, position: after ?? head },
         ...(allowHttp && { allowHttp }),
       };
-      const result = await gateway.create(endpointId, data, request.body, meta);
+      const result = await gateway
+        .create(endpointId, data, request.body, meta)
+        .catch(async (error: unknown) => {
+          // It is deleted, and has no secrets.
+          if (error instanceof HttpProblem && error.status === 404) await secrets.removeAll(endpointId);
+          throw error;
+        });
       headers(reply, result);
       return await reply
         .code(201)
@@ -147,7 +153,7 @@ function changeRoute(app: Http, { endpoints }: EndpointDeps): void {
       };
       const result = enabled
         ? await gateway.execute(endpointId, 'EnableEndpoint', {}, ofStatus)
-        : await gateway.execute(endpointId, 'DisableEndpoint', { reason: 'by request' }, ofStatus);
+        : await gateway.execute(endpointId, 'DisableEndpoint', { reason: byRequest }, ofStatus);
       return await answered(reply, result);
     },
   );
