@@ -6,6 +6,7 @@ import type { Gateway } from '../../src/api/commands/gateway.js';
 import { refusalRows } from '../../src/api/commands/kafka/refusal-rows.js';
 import { takeCommands } from '../../src/api/commands/kafka/taking.js';
 import { hangingPartitions, wasCommitted } from '../../src/delivery/kafka/checkpoint.js';
+import { commandsStatus, waitingCommands } from '../../src/delivery/kafka/command-rows.js';
 import { clientOptions, ensureTopics } from '../../src/delivery/kafka/connection.js';
 import { publishFeed } from '../../src/delivery/kafka/publishing.js';
 import { encoded } from '../../src/delivery/kafka/records.js';
@@ -344,6 +345,56 @@ test('records are commands, and what can never be one is refused without holding
   expect(kept?.key?.toString()).toBe(bad.at(-1)?.key);
   expect(kept && headersOf(kept)).toMatchObject({ command: 'ReleaseOrder', mine: 'kept' });
   expect(kept?.headers.get('bytes')).toEqual(bytes);
+});
+
+test('a command without an answer waits, and its key, and people are told; others go on', async () => {
+  const settings = settingsOf(broker, 'waiting');
+  const topic = topicsOf(settings).commands;
+  const [stuck, other] = [await placedOrder(api), await placedOrder(api)];
+  let isBroken = true;
+  const poisoned = (gateway: Gateway): Gateway => ({
+    ...gateway,
+    async execute(orderId, command, meta) {
+      if (isBroken && orderId === stuck) throw new TypeError('no one has thought of this');
+      return await gateway.execute(orderId, command, meta);
+    },
+    async signal(orderId, command, meta) {
+      if (isBroken && orderId === stuck) throw new TypeError('no one has thought of this');
+      return await gateway.signal(orderId, command, meta);
+    },
+  });
+  const taking = startTaking(settings, poisoned);
+  const note = (key: string, text: string) => ({
+    key,
+    headers: { command: 'AddNote' },
+    value: JSON.stringify({ text }),
+    partition: 0,
+  });
+  const notesOf = (orderId: string) => journal(orderLog, db).countDocuments({ orderId, type: 'NoteAdded' });
+  await until(() => send(settings, topic, [note(stuck, 'one'), note(stuck, 'two'), note(other, 'three')]));
+  await until(async () => {
+    expect(await notesOf(other)).toBe(1);
+    const { partitions, lag } = await commandsStatus(db, topic);
+    const why = expect.stringContaining('no one has thought of this');
+    const waiting = { record: `${topic}:0:0`, since: expect.any(String), why };
+    expect(lag).toBe(3);
+    expect(partitions[0]).toMatchObject({ partition: 0, position: 0, lag: 3, waiting });
+  });
+  expect(await notesOf(stuck)).toBe(0);
+  const [row] = await waitingCommands(db, topic);
+  expect(row?.record).toBe(`${topic}:0:0`);
+  isBroken = false;
+  await until(async () => expect(await uncommitted(settings)).toBe(0n));
+  await taking.stop();
+  expect(await notesOf(stuck)).toBe(2);
+  const { partitions, ...status } = await commandsStatus(db, topic);
+  expect(status).toEqual({ topic, lag: 0 });
+  expect(partitions.map(({ partition, position, lag }) => [partition, position, lag])).toEqual([
+    [0, 3, 0],
+    [1, 0, 0],
+    [2, 0, 0],
+  ]);
+  expect(await waitingCommands(db, topic)).toEqual([]);
 });
 
 test('a command that was refused stays refused when it is read again in another state', async () => {

@@ -8,6 +8,9 @@ import {
   kPerformWithRetry,
   type RecordsBatch,
 } from '@platformatic/kafka';
+import { readFramedSnappy } from './framed-snappy.js';
+
+readFramedSnappy();
 
 /** A record that is committed, or was sent without a transaction. */
 export interface CommittedRecord {
@@ -23,6 +26,8 @@ export interface Fetched {
   readonly records: readonly CommittedRecord[];
   /** the next offset to read, by partition; absent for partitions without new records */
   readonly next: ReadonlyMap<number, bigint>;
+  /** why a partition could not be read, by partition: the others were */
+  readonly failed: ReadonlyMap<number, unknown>;
 }
 
 const IS_TRANSACTIONAL = 0x10;
@@ -65,7 +70,9 @@ async function fetchRecords(
   waitMs: number,
   isolationLevel: number,
 ): Promise<Fetched> {
-  const answers = await repeated(consumer, () => askLeaders(consumer, topic, from, waitMs, isolationLevel));
+  const { answers, failed } = await repeated(consumer, () =>
+    askLeaders(consumer, topic, from, waitMs, isolationLevel),
+  );
   const records: CommittedRecord[] = [];
   const next = new Map<number, bigint>();
   for (const { partitionIndex: partition, ...answer } of answers
@@ -82,10 +89,16 @@ async function fetchRecords(
         if (offset >= first) records.push({ partition, offset, ...contentOf(record) });
       }
   }
-  return { records, next };
+  return { records, next, failed };
 }
 
 type Offset = readonly [partition: number, offset: bigint];
+
+interface Answered {
+  readonly answers: readonly fetchV17.FetchResponse[];
+  /** why a partition was not read */
+  readonly failed: ReadonlyMap<number, unknown>;
+}
 
 async function askLeaders(
   consumer: Consumer,
@@ -93,7 +106,7 @@ async function askLeaders(
   from: ReadonlyMap<number, bigint>,
   waitMs: number,
   isolationLevel: number,
-): Promise<readonly fetchV17.FetchResponse[]> {
+): Promise<Answered> {
   const { brokers, topics } = await consumer.metadata({ topics: [topic] });
   const { id: topicId, partitions = [] } = topics.get(topic) ?? {};
   if (topicId === undefined) throw new Error(`There is no topic ${topic}.`);
@@ -102,32 +115,35 @@ async function askLeaders(
     const { leader = -1 } = partitions[one[0]] ?? {};
     byLeader.set(leader, [...(byLeader.get(leader) ?? []), one]);
   }
-  const outcomes = await Promise.allSettled(
-    [...byLeader].map(async ([node, offsets]) => {
-      const broker = brokers.get(node);
-      if (broker === undefined) throw new Error(`A partition of the topic ${topic} has no leader.`);
-      const [api, connection] = [await fetchApi(consumer), await consumer.connections.get(broker)];
-      return await api.async(
-        connection,
-        waitMs,
-        1,
-        MOST_BYTES,
-        isolationLevel,
-        0,
-        0,
-        [{ topicId, partitions: offsets.map(partitionToFetch) }],
-        [],
-        '',
-      );
-    }),
-  );
-  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  const ask = async (node: number, offsets: readonly Offset[], forMs: number) => {
+    const broker = brokers.get(node);
+    if (broker === undefined) throw new Error(`A partition of the topic ${topic} has no leader.`);
+    const [api, connection] = [await fetchApi(consumer), await consumer.connections.get(broker)];
+    const asked = [{ topicId, partitions: offsets.map(partitionToFetch) }];
+    return await api.async(connection, forMs, 1, MOST_BYTES, isolationLevel, 0, 0, asked, [], '');
+  };
+  const leaders = [...byLeader];
+  const outcomes = await Promise.allSettled(leaders.map(([node, offsets]) => ask(node, offsets, waitMs)));
   const answers = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []));
-  if (failed === undefined) return answers;
-  // The leaders may have changed.
-  consumer.clearMetadata();
-  if (answers.length === 0) throw failed.reason;
-  return answers;
+  const failed = new Map<number, unknown>();
+  for (const [index, outcome] of outcomes.entries()) {
+    const [node, offsets] = leaders[index] ?? [-1, []];
+    if (outcome.status === 'fulfilled') continue;
+    // The leaders may have changed.
+    consumer.clearMetadata();
+    // Or one partition has a batch that cannot be decoded, which must not hold up the others.
+    for (const one of offsets) {
+      const alone =
+        offsets.length === 1
+          ? { status: 'rejected' as const, reason: outcome.reason as unknown }
+          : (await Promise.allSettled([ask(node, [one], 0)]))[0];
+      if (alone.status === 'fulfilled') answers.push(alone.value);
+      else failed.set(one[0], alone.reason);
+    }
+  }
+  const [reason] = failed.values();
+  if (answers.length === 0 && failed.size > 0) throw reason;
+  return { answers, failed };
 }
 
 function partitionToFetch([partition, fetchOffset]: Offset) {

@@ -62,15 +62,25 @@ export async function closeClient(client: Client): Promise<void> {
   for (const socket of sockets) socket.destroy();
 }
 
+interface TopicToMake {
+  readonly name: string;
+  readonly isCompacted?: true;
+  /**
+   * whether brokers decompress its records. Producers choose the compression, and this client does
+   * not know every one; and a small batch may be huge once it is decompressed.
+   */
+  readonly isDecompressed?: true;
+}
+
 /** Creates the topics that are missing, with the brokers' default number of replicas. */
 export async function ensureTopics(
   settings: KafkaSettings,
-  topics: readonly { readonly name: string; readonly isCompacted?: true }[],
+  topics: readonly TopicToMake[],
   signal?: AbortSignal,
 ): Promise<void> {
   await withClient(new Admin(clientOptions(settings)), signal, async (admin) => {
     const existing = new Set(await admin.listTopics());
-    for (const { name, isCompacted } of topics) {
+    for (const { name, isCompacted, isDecompressed } of topics) {
       if (existing.has(name)) continue;
       await admin
         .createTopics({
@@ -81,6 +91,7 @@ export async function ensureTopics(
             isCompacted
               ? { name: 'cleanup.policy', value: 'compact' }
               : { name: 'max.message.bytes', value: String(MOST_RECORD_BYTES) },
+            ...(isDecompressed ? [{ name: 'compression.type', value: 'uncompressed' }] : []),
           ],
         })
         .catch((error: unknown) => {

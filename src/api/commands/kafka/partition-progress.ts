@@ -16,6 +16,8 @@ export class PartitionProgress {
   committed: bigint;
   /** why the partition cannot be read now */
   failure: string | undefined;
+  /** why the records at `next` could not be read the last time */
+  unreadable: string | undefined;
   /** of the records that are not done */
   openBytes = 0;
   /**

@@ -57,7 +57,7 @@ export async function takeCommands(deps: TakingDeps): Promise<void> {
 async function takeUntilFailure(deps: TakingDeps, works: () => void): Promise<void> {
   const { settings, signal } = deps;
   const { commands, refused } = topicsOf(settings);
-  await ensureTopics(settings, [{ name: commands }, { name: refused }], signal);
+  await ensureTopics(settings, [{ name: commands, isDecompressed: true }, { name: refused }], signal);
   const consumer = new GroupConsumer({
     ...clientOptions(settings),
     groupId: commands,
@@ -76,7 +76,7 @@ async function takeUntilFailure(deps: TakingDeps, works: () => void): Promise<vo
     while (!signal.aborted) {
       if (membership.held.aborted) await membership.rejoined(signal);
       else {
-        tenure = new Tenure({ ...deps, consumer, membership, refusals, works });
+        tenure = new Tenure({ ...deps, topic: commands, consumer, membership, refusals, works });
         await tenure.work();
         membership.check();
       }

@@ -1,0 +1,112 @@
+import type { Consumer } from '@platformatic/kafka';
+import type { Db } from 'mongodb';
+import { kafkaProblem } from '../../../delivery/kafka/connection.js';
+import type { Logger } from '../../../server/logger.js';
+import { PartitionProgress } from './partition-progress.js';
+import { refusalsFrom } from './refusal-rows.js';
+import { committedBefore, noteLost, noteUnread } from './taking-rows.js';
+
+export interface AssignmentDeps {
+  readonly db: Db;
+  readonly logger: Logger;
+  readonly consumer: Consumer;
+}
+
+/** The partitions of a topic that this member of the group has, and how far each is done. */
+export interface Assignment {
+  readonly topic: string;
+  /** a topic that is deleted and created again has another one */
+  readonly topicId: string;
+  /** the number of partitions of the topic */
+  readonly partitionsCount: number;
+  /** the partitions of this member that can be read now */
+  readonly partitions: ReadonlyMap<number, PartitionProgress>;
+  /** whether all partitions of this member can be read */
+  readonly isWhole: boolean;
+}
+
+const EARLIEST = -2n;
+const LATEST = -1n;
+
+/** @throws Error if none of the partitions can be read */
+export async function assignmentOf(deps: AssignmentDeps, topic: string): Promise<Assignment> {
+  const { consumer, db } = deps;
+  const { brokers, topics } = await consumer.metadata({ topics: [topic] });
+  const { id: topicId = '', partitions = [], partitionsCount = 0 } = topics.get(topic) ?? {};
+  const mine = consumer.assignments?.find((one) => one.topic === topic)?.partitions ?? [];
+  if (mine.length === 0) return { topic, topicId, partitionsCount, partitions: new Map(), isWhole: true };
+  const asked = { topics: [{ topic, partitions: mine }] };
+  const committed = (await consumer.listCommittedOffsets(asked)).get(topic) ?? [];
+  const found = new Map<number, PartitionProgress>();
+  const failed: unknown[] = [];
+  for (const partition of mine) {
+    try {
+      if (!brokers.has(partitions[partition]?.leader ?? -1)) throw new Error('it has no leader');
+      const of = { topicId, partition };
+      found.set(partition, await progressOf(deps, topic, of, committed[partition] ?? -1n));
+    } catch (err) {
+      failed.push(err);
+      const failure = `${topic}:${partition}: ${kafkaProblem(err)}`;
+      await noteUnread(db, topic, { topicId, partition }, failure).catch(() => undefined);
+    }
+  }
+  if (found.size === 0) throw failed[0];
+  return { topic, topicId, partitionsCount, partitions: found, isWhole: failed.length === 0 };
+}
+
+/**
+ * Checks which partitions have a leader.
+ *
+ * @throws Error if the topic was created again or has more partitions; then another client joins
+ */
+export async function checkAssignment(
+  consumer: Consumer,
+  { topic, topicId, partitionsCount: count, partitions: mine }: Assignment,
+): Promise<void> {
+  const { brokers, topics } = await consumer.metadata({ topics: [topic] });
+  const { id, partitions = [], partitionsCount } = topics.get(topic) ?? {};
+  if (id !== topicId) throw new Error(`${topic} was made anew`);
+  if (partitionsCount !== count)
+    throw new Error(`${topic} has ${partitionsCount} partitions, and had ${count}`);
+  for (const progress of mine.values()) {
+    const hasLeader = brokers.has(partitions[progress.partition]?.leader ?? -1);
+    progress.failure = hasLeader ? undefined : `${topic}:${progress.partition} has no leader`;
+  }
+}
+
+/** The offset after the last record of a partition. */
+export async function endOf(consumer: Consumer, topic: string, partition: number): Promise<bigint> {
+  return await offsetAt(consumer, topic, partition, LATEST);
+}
+
+async function progressOf(
+  { consumer, db, logger }: AssignmentDeps,
+  topic: string,
+  of: { readonly topicId: string; readonly partition: number },
+  committed: bigint,
+): Promise<PartitionProgress> {
+  const { partition } = of;
+  const [first, end] = await Promise.all([
+    offsetAt(consumer, topic, partition, EARLIEST),
+    endOf(consumer, topic, partition),
+  ]);
+  // Kafka forgets the offsets of a group that was idle for a week.
+  const at = committed >= 0n ? committed : ((await committedBefore(db, of)) ?? -1n);
+  if (at >= 0n && at < first) {
+    const lost = { partition, from: at, to: first };
+    logger.error(lost, `records of ${topic} were deleted before they were read`);
+    await noteLost(db, topic, of);
+  }
+  const from = at >= first && at <= end ? at : first;
+  return new PartitionProgress(partition, from, await refusalsFrom(db, of, from));
+}
+
+async function offsetAt(
+  consumer: Consumer,
+  topic: string,
+  partition: number,
+  timestamp: bigint,
+): Promise<bigint> {
+  const asked = { topics: [topic], partitions: { [topic]: [partition] }, timestamp };
+  return (await consumer.listOffsets(asked)).get(topic)?.[partition] ?? 0n;
+}

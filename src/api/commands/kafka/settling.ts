@@ -1,0 +1,116 @@
+import type { Db } from 'mongodb';
+import { backOffMs } from '../../../concurrency/back-off.js';
+import { createTurns } from '../../../concurrency/by-key.js';
+import { pause } from '../../../concurrency/pause.js';
+import type { CommittedRecord } from '../../../delivery/kafka/committed-records.js';
+import { kafkaProblem } from '../../../delivery/kafka/connection.js';
+import type { Logger } from '../../../server/logger.js';
+import { HttpProblem, rawProblem } from '../../problem.js';
+import type { Gateway } from '../gateway.js';
+import { correlationIdOf, placeOf } from './command-record.js';
+import { handle } from './handling.js';
+import type { Membership } from './membership.js';
+import type { PartitionProgress } from './partition-progress.js';
+import { noteRefused, noteWritten, type PartitionId } from './refusal-rows.js';
+import type { RefusalTopic } from './refusal-topic.js';
+import { retries } from './retry.js';
+
+export interface SettlingDeps {
+  readonly db: Db;
+  readonly gateway: Gateway;
+  readonly logger: Logger;
+  readonly membership: Membership;
+  readonly refusals: RefusalTopic;
+}
+
+/** Maximum number of commands in flight. */
+const AT_ONCE = 32;
+/** A problem that lists the errors of a large body keeps this many. */
+const MOST_ERRORS = 20;
+
+/**
+ * Settles commands: each becomes durable, or is refused. A command without an answer is tried again
+ * without limit.
+ *
+ * @param ending aborted when no further attempt may be started
+ * @returns a function that settles a record: true if the record is done; false if `ending` was
+ *   aborted before
+ */
+export function createSettling(
+  deps: SettlingDeps,
+  { topic, topicId }: { readonly topic: string; readonly topicId: string },
+  ending: AbortSignal,
+): (record: CommittedRecord, progress: PartitionProgress) => Promise<boolean> {
+  const { db, gateway, logger, membership, refusals } = deps;
+  const inTurn = createTurns(AT_ONCE);
+
+  function wait(record: CommittedRecord, progress: PartitionProgress, why: string): void {
+    if (!progress.wait(record.offset, why)) return;
+    const correlationId = correlationIdOf(topic, record);
+    const about = { record: placeOf(topic, record), correlationId, why };
+    logger.warn(about, 'a command of Kafka waits, and its key');
+  }
+
+  /** The problem, as the topic of refusals has it. */
+  function problemIn(record: CommittedRecord, found: HttpProblem): string {
+    const { errors, ...members } = found.members;
+    const shown = { ...members, ...(errors && { errors: errors.slice(0, MOST_ERRORS) }) };
+    const { status, code, message } = found;
+    const place = placeOf(topic, record);
+    const correlationId = correlationIdOf(topic, record);
+    logger.warn({ record: place, correlationId, code }, `a command of Kafka is refused: ${message}`);
+    return rawProblem(new HttpProblem(status, code, message, shown), correlationId, place).body;
+  }
+
+  /**
+   * Stores a refusal, then writes it to the topic of refusals. If another member may have the
+   * partition by now, that member decides the command.
+   */
+  async function isRefused(
+    record: CommittedRecord,
+    progress: PartitionProgress,
+    problem: string,
+  ): Promise<boolean> {
+    const { partition, refused } = progress;
+    const of: PartitionId = { topicId, partition };
+    try {
+      if (!membership.isHeld) return false;
+      if (!refused.has(record.offset)) await noteRefused(db, of, record.offset, problem);
+      refused.set(record.offset, problem);
+      if (!membership.isHeld) return false;
+      await refusals.write(record, placeOf(topic, record), problem);
+    } catch (error) {
+      wait(record, progress, `the refusal cannot be written: ${kafkaProblem(error)}`);
+      return false;
+    }
+    // If this fails, a record that is read again is written to the topic of refusals again.
+    await noteWritten(db, of, record.offset).catch(() => undefined);
+    refused.set(record.offset, undefined);
+    return true;
+  }
+
+  return async (record, progress) => {
+    const { offset } = record;
+    let problem = progress.refused.get(offset);
+    // It was refused before, and the topic of refusals has the problem.
+    if (problem === undefined && progress.refused.has(offset)) return true;
+    for (let attempt = 1; !ending.aborted; attempt += 1) {
+      const isDone = await inTurn(async () => {
+        if (ending.aborted || !membership.isHeld) return false;
+        if (problem === undefined) {
+          const outcome = await handle(gateway, topic, record, attempt);
+          if (outcome === 'durable') return true;
+          if (!(outcome instanceof HttpProblem)) {
+            wait(record, progress, outcome.again);
+            return false;
+          }
+          problem = problemIn(record, outcome);
+        }
+        return await isRefused(record, progress, problem);
+      });
+      if (isDone) return true;
+      await pause(backOffMs(attempt, retries), ending);
+    }
+    return false;
+  };
+}

@@ -1,0 +1,28 @@
+import { compressionsAlgorithms } from '@platformatic/kafka';
+
+/** How the framing of Java's clients begins: a magic, its version, and the oldest compatible one. */
+const MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);
+const HEAD_BYTES = MAGIC.length + 8;
+
+type Decompress = (data: Buffer) => Buffer;
+
+/**
+ * Makes the client read what Java's clients compress by snappy. They write blocks in a framing
+ * (xerial), each after its length; the client takes all of it for one block, and fails.
+ */
+export function readFramedSnappy(): void {
+  const { snappy } = compressionsAlgorithms as { readonly snappy: { decompressSync: Decompress } };
+  const one: Decompress = snappy.decompressSync.bind(snappy);
+  snappy.decompressSync = (data) =>
+    data.subarray(0, MAGIC.length).equals(MAGIC) ? Buffer.concat(blocksOf(data).map(one)) : one(data);
+}
+
+function blocksOf(data: Buffer): Buffer[] {
+  const blocks: Buffer[] = [];
+  for (let at = HEAD_BYTES; at < data.length;) {
+    const begin = at + 4;
+    at = begin + data.readUInt32BE(at);
+    blocks.push(data.subarray(begin, at));
+  }
+  return blocks;
+}
