@@ -20,6 +20,7 @@ import {
   send,
   sentTo,
   settingsOf,
+  takersOf,
   uncommitted,
 } from '../support/kafka/topics.js';
 import type { RoleProcess } from '../support/role-process.js';
@@ -217,7 +218,20 @@ test('an outage of workers delays commands, and refuses none; rebalancing skips 
     ids.map((id) => note(id, 'first')),
   );
   // Without a worker, the first process is slow: it waits for answers while a second one joins.
+  const all = new Set([0, 1, 2, 3, 4, 5]);
+  const [first = '', ...nobody] = await until(async () => {
+    const takers = await takersOf(settings());
+    expect(new Set([...takers.values()].flat())).toEqual(all);
+    return [...takers.keys()];
+  }, patience);
+  expect(nobody).toEqual([]);
   await startRole();
+  await until(async () => {
+    const takers = await takersOf(settings());
+    expect(new Set([...takers.values()].flat())).toEqual(all);
+    // So the second one has partitions that were the first one's.
+    expect([...takers.keys()].filter((member) => member !== first)).toHaveLength(1);
+  }, patience);
   await send(
     settings(),
     'orders.commands',
@@ -234,6 +248,6 @@ test('an outage of workers delays commands, and refuses none; rebalancing skips 
     async () => expect((await readTopic(settings(), topic)).length).toBeGreaterThanOrEqual(head),
     patience,
   );
-  const [first] = await readTopic(settings(), topic);
-  expect(first && headersOf(first)).toMatchObject({ ce_specversion: '1.0' });
+  const [record] = await readTopic(settings(), topic);
+  expect(record && headersOf(record)).toMatchObject({ ce_specversion: '1.0' });
 }, 600_000);

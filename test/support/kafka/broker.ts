@@ -9,17 +9,13 @@ import { assertListening, freePort } from '../../../src/server/embedded/ports.js
 import { until } from '../until.js';
 import { findKafka } from './find-kafka.mjs';
 
-/** One node of Apache Kafka in KRaft mode, on the loopback interface. */
-export interface Broker {
-  /** `host:port` */
-  readonly address: string;
-  /** `host:port` of the listener for users; nothing listens there unless it was asked for */
-  readonly securedAddress: string;
+/** A node of Apache Kafka in KRaft mode, on the loopback interface. */
+export interface Node {
   /** the folder of its jars */
   readonly jars: string;
   /** Ends it at once (SIGKILL). Its data stay. */
   kill(): Promise<void>;
-  /** Starts it again, with its data and on its port. */
+  /** Starts it, with its data and on its port. */
   start(): Promise<void>;
   /** Suspends it until `thaw`. Its connections stay open. */
   freeze(): void;
@@ -28,7 +24,15 @@ export interface Broker {
   stop(): Promise<void>;
 }
 
-const READY_WITHIN_S = 60;
+/** The only node of a cluster. */
+export interface Broker extends Node {
+  /** `host:port` */
+  readonly address: string;
+  /** `host:port` of the listener for users; nothing listens there unless it was asked for */
+  readonly securedAddress: string;
+}
+
+const READY_WITHIN_S = 180;
 /** A broker with a small heap needs these options, or it dies. */
 const SMALL = ['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 const run = promisify(execFile);
@@ -47,40 +51,91 @@ export interface Secured {
  *   SCRAM-SHA-512, and may do what ACLs allow; `address` stays open, for an administrator
  */
 export async function startBroker(settings: readonly string[] = [], secured?: Secured): Promise<Broker> {
-  const jars = await findKafka(join(process.cwd(), '.cache'), () => undefined);
-  const folder = await mkdtemp(join(tmpdir(), 'orders-kafka-'));
   const [port, controller, securedPort] = [await freePort(), await freePort(), await freePort()];
   const address = `127.0.0.1:${port}`;
   const securedAddress = `127.0.0.1:${securedPort}`;
-  const properties = join(folder, 'server.properties');
   const listeners = `PLAINTEXT://${address},CONTROLLER://127.0.0.1:${controller}`;
   const lines = [
-    'process.roles=broker,controller',
     'node.id=1',
     `controller.quorum.bootstrap.servers=127.0.0.1:${controller}`,
     `listeners=${listeners}`,
     `advertised.listeners=PLAINTEXT://${address}`,
+    ...replicated(1),
+    ...(secured === undefined ? [] : securedBy(secured, listeners, address, securedAddress)),
+    ...settings,
+  ];
+  const scram = secured === undefined ? [] : ['--add-scram', scramOf(secured)];
+  const node = await prepareNode(port, lines, ['--standalone', ...scram]);
+  await node.start();
+  return { ...node, address, securedAddress };
+}
+
+/** Nodes that are brokers and controllers of one cluster, in which each partition is on all nodes. */
+export interface Cluster {
+  /** `host:port` of each node, with commas between */
+  readonly addresses: string;
+  /** in the order of their ids, which are 1, 2 … */
+  readonly nodes: readonly Node[];
+  /** Ends all nodes, and removes their data. */
+  stop(): Promise<void>;
+}
+
+/** A topic takes records while all nodes but one live. */
+export async function startCluster(size: number): Promise<Cluster> {
+  const ports: { readonly broker: number; readonly controller: number }[] = [];
+  while (ports.length < size) ports.push({ broker: await freePort(), controller: await freePort() });
+  const voters = ports.map(({ controller }, index) => `${index + 1}@127.0.0.1:${controller}`).join(',');
+  const nodes = await Promise.all(
+    ports.map(({ broker, controller }, index) =>
+      prepareNode(
+        broker,
+        [
+          `node.id=${index + 1}`,
+          `controller.quorum.voters=${voters}`,
+          `listeners=PLAINTEXT://127.0.0.1:${broker},CONTROLLER://127.0.0.1:${controller}`,
+          `advertised.listeners=PLAINTEXT://127.0.0.1:${broker}`,
+          ...replicated(size),
+        ],
+        [],
+      ),
+    ),
+  );
+  const stop = async () => {
+    await Promise.all(nodes.map((node) => node.stop()));
+  };
+  try {
+    // A controller is ready once most of them have started.
+    await Promise.all(nodes.map((node) => node.start()));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { addresses: ports.map(({ broker }) => `127.0.0.1:${broker}`).join(','), nodes, stop };
+}
+
+/**
+ * A node that is formatted, and not started yet.
+ *
+ * @param port on which it listens once it is ready
+ */
+async function prepareNode(
+  port: number,
+  settings: readonly string[],
+  formatting: readonly string[],
+): Promise<Node> {
+  const jars = await findKafka(join(process.cwd(), '.cache'), () => undefined);
+  const folder = await mkdtemp(join(tmpdir(), 'orders-kafka-'));
+  const properties = join(folder, 'server.properties');
+  const lines = [
+    'process.roles=broker,controller',
     'controller.listener.names=CONTROLLER',
     `log.dirs=${join(folder, 'data')}`,
-    ...ONE_NODE,
-    ...(secured === undefined ? [] : securedBy(secured, listeners, address, securedAddress)),
     ...settings,
   ];
   await writeFile(properties, lines.join('\n'));
   const java = (main: string, ...args: string[]) => ['-cp', join(jars, '*'), main, ...args];
-  await run(
-    'java',
-    java(
-      'kafka.tools.StorageTool',
-      'format',
-      '--standalone',
-      '-t',
-      'orders-of-the-tests-AA',
-      '-c',
-      properties,
-      ...(secured === undefined ? [] : ['--add-scram', scramOf(secured)]),
-    ),
-  );
+  const format = ['format', ...formatting, '-t', 'orders-of-the-tests-AA', '-c', properties];
+  await run('java', java('kafka.tools.StorageTool', ...format));
   let child: ChildProcess | undefined;
   let output = '';
   const kill = async () => {
@@ -91,26 +146,22 @@ export async function startBroker(settings: readonly string[] = [], secured?: Se
   };
   const killAtExit = () => child?.kill('SIGKILL');
   process.on('exit', killAtExit);
-  const start = async () => {
-    const log = '-Dorg.slf4j.simpleLogger.defaultLogLevel=error';
-    const started = spawn('java', [...SMALL, log, ...java('kafka.Kafka', properties)], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    child = started;
-    for (const stream of [started.stdout, started.stderr])
-      stream.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-5_000)));
-    await until(async () => {
-      if (started.exitCode !== null) throw new Error(`The broker has ended: ${output}`);
-      await assertListening(port);
-    }, READY_WITHIN_S);
-  };
-  await start();
   return {
-    address,
-    securedAddress,
     jars,
     kill,
-    start,
+    async start() {
+      const log = '-Dorg.slf4j.simpleLogger.defaultLogLevel=error';
+      const started = spawn('java', [...SMALL, log, ...java('kafka.Kafka', properties)], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      child = started;
+      for (const stream of [started.stdout, started.stderr])
+        stream.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-5_000)));
+      await until(async () => {
+        if (started.exitCode !== null) throw new Error(`The broker has ended: ${output}`);
+        await assertListening(port);
+      }, READY_WITHIN_S);
+    },
     freeze: () => child?.kill('SIGSTOP'),
     thaw: () => child?.kill('SIGCONT'),
     async stop() {
@@ -140,15 +191,21 @@ function securedBy({ identity }: Secured, listeners: string, address: string, us
   ];
 }
 
-const ONE_NODE = [
-  'offsets.topic.replication.factor=1',
-  'offsets.topic.num.partitions=1',
-  'transaction.state.log.replication.factor=1',
-  'transaction.state.log.min.isr=1',
-  'transaction.state.log.num.partitions=1',
-  'share.coordinator.state.topic.replication.factor=1',
-  'share.coordinator.state.topic.min.isr=1',
-  'group.initial.rebalance.delay.ms=0',
-  'log.cleaner.dedupe.buffer.size=10485760',
-  'auto.create.topics.enable=false',
-];
+/** Settings of a small cluster, whose topics have `copies`, of which one may be missing. */
+function replicated(copies: number): readonly string[] {
+  const inSync = Math.max(1, copies - 1);
+  return [
+    `default.replication.factor=${copies}`,
+    `min.insync.replicas=${inSync}`,
+    `offsets.topic.replication.factor=${copies}`,
+    'offsets.topic.num.partitions=1',
+    `transaction.state.log.replication.factor=${copies}`,
+    `transaction.state.log.min.isr=${inSync}`,
+    'transaction.state.log.num.partitions=1',
+    `share.coordinator.state.topic.replication.factor=${copies}`,
+    `share.coordinator.state.topic.min.isr=${inSync}`,
+    'group.initial.rebalance.delay.ms=0',
+    'log.cleaner.dedupe.buffer.size=10485760',
+    'auto.create.topics.enable=false',
+  ];
+}

@@ -7,10 +7,14 @@ import { clientOptions } from '../../../src/delivery/kafka/connection.js';
 import { type KafkaSettings, topicsOf } from '../../../src/delivery/kafka/settings.js';
 import type { Broker } from './broker.js';
 
+/** @param address `host:port`, or several with commas between */
 export function settingsOf({ address }: Pick<Broker, 'address'>, prefix = 'orders'): KafkaSettings {
-  const [host = '', port] = address.split(':');
+  const brokers = address.split(',').map((one) => {
+    const [host = '', port] = one.split(':');
+    return { host, port: Number(port) };
+  });
   const topics = { topic: `${prefix}.events`, commandsTopic: `${prefix}.commands` };
-  return { brokers: [{ host, port: Number(port) }], ...topics, partitions: 3 };
+  return { brokers, ...topics, partitions: 3 };
 }
 
 /** All records of a topic that are committed now, by partition and offset. */
@@ -73,6 +77,24 @@ export async function send(settings: KafkaSettings, topic: string, records: read
   }
 }
 
+/** The id of the node that leads the first partition of a topic, which may be one of Kafka's own. */
+export async function leaderOf(
+  { address, jars }: Pick<Broker, 'address' | 'jars'>,
+  topic: string,
+): Promise<number> {
+  const args = ['--bootstrap-server', address, '--describe', '--topic', topic];
+  const { stdout } = await promisify(execFile)('java', [
+    '-Dorg.slf4j.simpleLogger.defaultLogLevel=error',
+    '-cp',
+    join(jars, '*'),
+    'org.apache.kafka.tools.TopicCommand',
+    ...args,
+  ]);
+  const leader = /Partition: 0\s+Leader: (\d+)/.exec(stdout)?.[1];
+  if (leader === undefined) throw new Error(`${topic} has no leader: ${stdout}`);
+  return Number(leader);
+}
+
 /** The number of records in a topic, committed or not. */
 export async function sentTo(settings: KafkaSettings, topic: string): Promise<bigint> {
   const consumer = new Consumer({ ...clientOptions(settings), groupId: 'test' });
@@ -98,7 +120,7 @@ export async function deleteTopic(settings: KafkaSettings, topic: string): Promi
 
 /** The headers of this many committed records, as Kafka's own console consumer reads them. */
 export async function consoleConsumer(
-  { address, jars }: Broker,
+  { address, jars }: Pick<Broker, 'address' | 'jars'>,
   topic: string,
   most: number,
 ): Promise<readonly string[]> {
@@ -127,5 +149,20 @@ export async function uncommitted(settings: KafkaSettings): Promise<bigint> {
     }, 0n);
   } finally {
     await consumer.close();
+  }
+}
+
+/** Who takes which partitions of the commands: by member of the group. */
+export async function takersOf(settings: KafkaSettings): Promise<ReadonlyMap<string, readonly number[]>> {
+  const { commands: topic } = topicsOf(settings);
+  const admin = new Admin(clientOptions(settings));
+  try {
+    const group = (await admin.describeGroups({ groups: [topic] })).get(topic);
+    const taken = [...(group?.members ?? [])].map(
+      ([member, { assignments }]) => [member, assignments?.get(topic)?.partitions ?? []] as const,
+    );
+    return new Map(taken.filter(([, partitions]) => partitions.length > 0));
+  } finally {
+    await admin.close();
   }
 }
