@@ -39,6 +39,8 @@ export const risks = {
 const SETTLED_WITHIN_MS = 90_000;
 const LOOK_EVERY_MS = 100;
 const silencesBeforeGivingUp = 3;
+/** Each takes `SETTLED_WITHIN_MS`. */
+const unsettledBeforeGivingUp = 2;
 
 /** Two processes with the provider under test. One that is killed is replaced. */
 export class Bench {
@@ -48,6 +50,8 @@ export class Bench {
   private readonly second: ProviderProcess;
   private spare: Promise<ProviderProcess>;
   private silences = 0;
+  /** effects in a row that had no outcome */
+  private unsettled = 0;
 
   private constructor(
     start: () => Promise<ProviderProcess>,
@@ -122,9 +126,18 @@ export class Bench {
     for (;;) {
       const known = await this.lookUp(request);
       const learned = known.type === 'none' ? await this.ask(request) : known;
-      if (isOutcome(learned)) return learned;
-      if (Date.now() > giveUpAt)
-        throw new Wrong(`${request.type} has no outcome in ${SETTLED_WITHIN_MS / 1_000} s`, risks.waits);
+      if (isOutcome(learned)) {
+        this.unsettled = 0;
+        return learned;
+      }
+      if (Date.now() > giveUpAt) {
+        this.unsettled += 1;
+        const last = `${known.type === 'none' ? request.type : 'lookUp'}: ${learned.type}`;
+        throw new Wrong(
+          `${request.type} has no outcome in ${SETTLED_WITHIN_MS / 1_000} s; the last answer is ${last}`,
+          risks.waits,
+        );
+      }
       await setTimeout(LOOK_EVERY_MS);
     }
   }
@@ -144,9 +157,10 @@ export class Bench {
     return outcome;
   }
 
-  /** Whether the provider has stopped answering. */
-  get isSilent(): boolean {
-    return this.silences >= silencesBeforeGivingUp;
+  /** Why further cases would only take long; undefined if they would not. */
+  get givenUp(): string | undefined {
+    if (this.silences >= silencesBeforeGivingUp) return 'nothing is answered';
+    return this.unsettled >= unsettledBeforeGivingUp ? 'no effect has an outcome' : undefined;
   }
 }
 
@@ -156,13 +170,18 @@ export function isOutcome(learned: Learned): learned is Outcome {
 
 /** @throws Wrong if the call did not lead to an outcome of this type */
 export function expectType(what: string, learned: Learned, type: Learned['type'], risk: string): void {
-  if (learned.type !== type) throw new Wrong(`${what}: ${shown(learned)}`, risk);
+  if (learned.type !== type) throw new Wrong(`${what}: ${shown(learned)}`, riskOf(learned, risk));
 }
 
 /** @throws Wrong if the two answers differ */
 export function expectSame(what: string, learned: Learned, first: Learned, risk: string): void {
   if (!isDeepStrictEqual(learned, first))
-    throw new Wrong(`${what}: ${shown(learned)}, after ${shown(first)}`, risk);
+    throw new Wrong(`${what}: ${shown(learned)}, after ${shown(first)}`, riskOf(learned, risk));
+}
+
+/** What is unknown is asked again, and decides nothing. */
+function riskOf(learned: Learned, risk: string): string {
+  return learned.type === 'unknown' ? risks.waits : risk;
 }
 
 /** Ids of payments are long, and differ at their ends. */

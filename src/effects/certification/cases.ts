@@ -130,7 +130,10 @@ export interface CaseResult {
   readonly risk?: string;
 }
 
-/** Runs cases one after the other. After three calls without an answer, the rest is not tried. */
+/**
+ * Runs cases one after the other. After three calls without an answer, or two effects without an
+ * outcome, the rest is not tried.
+ */
 export async function runCases(
   bench: Bench,
   cases: readonly Case[],
@@ -147,8 +150,9 @@ export async function runCases(
 
 async function runCase(bench: Bench, given: Case): Promise<CaseResult> {
   const about = { case: given.name, expected: given.expected };
-  if (bench.isSilent)
-    return { ...about, happened: 'not tried: nothing is answered', passed: false, risk: risks.waits };
+  const { givenUp } = bench;
+  if (givenUp !== undefined)
+    return { ...about, happened: `not tried: ${givenUp}`, passed: false, risk: risks.waits };
   try {
     await given.run(bench);
     return { ...about, happened: 'as expected', passed: true };
