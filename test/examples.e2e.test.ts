@@ -112,6 +112,41 @@ test('the carrier is believed when its signature is right, and once', async () =
   expect((await order.log()).filter((type) => type === 'ShipmentDelivered')).toHaveLength(1);
 });
 
+test('the label service dispatches each shipment once, whenever it is killed', async () => {
+  const reader = `labels-${randomUUID().slice(0, 8)}`;
+  const shipped: PlacedOrder[] = [];
+  const shipOne = async () => {
+    const order = await api.place();
+    await order.tell('shipments');
+    shipped.push(order);
+  };
+  for (let kills = 0; kills < 3; kills += 1) {
+    await Promise.all([shipOne(), shipOne()]);
+    const service = start('node', 'label-service.mjs', reader);
+    await until(async () => expect(service.lines().length).toBeGreaterThan(0));
+    await service.kill();
+  }
+  const service = start('node', 'label-service.mjs', reader);
+  try {
+    await shipOne();
+    for (const order of shipped) {
+      const { shipments } = await order.becomes({ fulfillmentStatus: 'shipped' });
+      expect(shipments[0]).toMatchObject({
+        carrier: 'Example Post',
+        trackingNumber: expect.stringMatching(/^EP/),
+      });
+      expect((await order.log()).filter((type) => type === 'ShipmentDispatched')).toHaveLength(1);
+    }
+    await until(async () => {
+      const { data } = (await api.get('/v1/subscriptions')).body;
+      const found = data.find(({ name }: { readonly name: string }) => name === reader);
+      expect(found).toMatchObject({ kind: 'reader', lag: 0 });
+    });
+  } finally {
+    await service.kill();
+  }
+});
+
 test('the shell takes an order through its life', async () => {
   const lines = await run('sh', 'curl.sh');
   const order = madeBy(lines);

@@ -1,0 +1,71 @@
+/**
+ * Books a label for each new shipment, and dispatches it: a service of a shop, between the orders and a carrier.
+ *
+ *     node examples/label-service.mjs [reader]
+ *
+ * It follows the feed as a named reader: the API keeps how far it has come, so it needs no file. Whenever it is killed,
+ * it goes on after what it has handled, and what it handles twice has the same keys: one label, one dispatch.
+ */
+import { createHash } from 'node:crypto';
+import process from 'node:process';
+import { setTimeout } from 'node:timers/promises';
+
+const api = process.env['ORDERS_URL'] ?? 'http://127.0.0.1:8080';
+const reader = process.argv[2] ?? 'labels';
+const AGAIN_MS = 1_000;
+
+/** @typedef {{ orderId: string, data: { shipmentId: string } }} ShipmentCreated */
+/** @typedef {{ data: ShipmentCreated[], generation: number, upTo: number, nextCursor?: string }} Page */
+/** @typedef {{ generation: number, commonUntil: number }} Restored */
+
+/**
+ * Stands for a carrier, whose answer to a key is always the same. A real one is asked first what became of the key.
+ *
+ * @param {string} key
+ */
+async function book(key) {
+  const number = createHash('sha256').update(key).digest('hex').slice(0, 12).toUpperCase();
+  return { carrier: 'Example Post', trackingNumber: `EP${number}` };
+}
+
+/** @param {ShipmentCreated} event */
+async function handle({ orderId, data: { shipmentId } }) {
+  const key = `${orderId}:${shipmentId}`;
+  const label = await book(key);
+  for (;;) {
+    const response = await fetch(`${api}/v1/orders/${orderId}/shipments/${shipmentId}/dispatch`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': key },
+      body: JSON.stringify(label),
+    });
+    // The order was cancelled, or another one has dispatched it: nothing is left to do.
+    if (response.ok || response.status === 409) {
+      console.log(`${key} ${response.ok ? label.trackingNumber : 'is not dispatched'}`);
+      return;
+    }
+    if (response.status < 500 && response.status !== 429) throw new Error(await response.text());
+    // It may have taken effect: the same key again.
+    await setTimeout(AGAIN_MS);
+  }
+}
+
+/** How far all is handled; undefined to go on from where the API knows. @type {string | undefined} */
+let handled;
+for (;;) {
+  const response = await fetch(
+    `${api}/v1/events?reader=${reader}&types=ShipmentCreated${handled === undefined ? '' : `&${handled}`}`,
+  ).catch(() => undefined);
+  if (response?.ok) {
+    const page = /** @type {Page} */ (await response.json());
+    const { data, generation, upTo, nextCursor } = page;
+    for (const event of data) await handle(event);
+    handled = `after=${upTo}&generation=${generation}`;
+    if (nextCursor !== undefined) continue;
+  } else if (response?.status === 409) {
+    // The feed was restored: events that it has lost come again.
+    const { generation, commonUntil } = /** @type {Restored} */ (await response.json());
+    handled = `after=${commonUntil}&generation=${generation}`;
+    continue;
+  }
+  await setTimeout(AGAIN_MS);
+}
