@@ -35,6 +35,7 @@ test('the picture of the README', async () => {
   const page = await browser.newPage({ viewport: { width: 1400, height: 860 }, colorScheme: 'light' });
   await page.goto(`${address}/orders/4711?v=9`);
   await page.locator('.live i.on').waitFor();
+  await page.locator('.proof .status.good').waitFor();
   await page.locator('.events li:nth-child(15)').waitFor();
   await page.screenshot({ path: 'docs/page.png' });
   await browser.close();

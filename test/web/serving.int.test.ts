@@ -33,10 +33,19 @@ test('each path of the page is the page, and other paths are not', async () => {
 });
 
 test('everything comes from this origin, and nothing inline runs', async () => {
-  const { headers } = await api.get('/orders/o-1?v=1');
-  const policy = String(headers['content-security-policy']);
-  expect(policy).toContain("script-src 'self'");
-  expect(policy).not.toContain('unsafe');
+  // The headers are made for the first answer, and kept.
+  for (const path of ['/orders/o-1?v=1', '/orders/o-2', '/system']) {
+    const { headers } = await api.get(path);
+    const policy = String(headers['content-security-policy']);
+    expect(policy).toContain("script-src 'self'");
+    expect(policy).not.toMatch(/unsafe|nonce/);
+    expect(headers).toMatchObject({ 'x-frame-options': 'SAMEORIGIN', 'referrer-policy': 'no-referrer' });
+  }
+  const [one, other] = [await api.get('/docs/'), await api.get('/docs/')].map(({ headers }) =>
+    String(headers['content-security-policy']),
+  );
+  expect(one).toContain("'nonce-");
+  expect(one).not.toBe(other);
 });
 
 test('files are kept for good, come compressed, and stay in their folder', async () => {
@@ -97,4 +106,26 @@ test('an order is in the page only for who may read it', async () => {
   expect(String(page.body)).not.toContain('card-2');
   const signedIn = await guarded.get('/orders/card-2', { cookie: `orders_session=${key}` });
   expect(String(signedIn.body)).toContain('Order card-2');
+});
+
+test('a card that is kept is shown to each client as it may read it', async () => {
+  const keys = await Promise.all(
+    ([['orders:read'], ['orders:read', 'persons:read']] as const).map((scopes, index) =>
+      addKey(guarded.mongo.db, { client: `reader-${index}`, scopes }),
+    ),
+  );
+  const { key } = await addKey(guarded.mongo.db, { client: 'writer', scopes: ['orders:write'] });
+  const headers = { authorization: `Bearer ${key}` };
+  await guarded.post('/v1/orders', { body: orderBody({ id: 'card-4' }), headers });
+  const cards = async () =>
+    await Promise.all(
+      keys.map(async (one) =>
+        String((await guarded.get('/orders/card-4', { cookie: `orders_session=${one.key}` })).body),
+      ),
+    );
+  for (const [sealed, open] of [await cards(), await cards()]) {
+    expect(sealed).toContain('Order card-4');
+    expect(sealed).not.toContain('Ada Example');
+    expect(open).toContain('Ada Example');
+  }
 });

@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders } from 'node:http';
 import helmet from '@fastify/helmet';
 import type { Http } from '../server.js';
 
@@ -30,6 +31,7 @@ export async function setHeadersOfPages(app: Http): Promise<void> {
     done();
   });
   await app.register(helmet, {
+    global: false,
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
@@ -46,5 +48,16 @@ export async function setHeadersOfPages(app: Http): Promise<void> {
     },
     // Only for this host: the other hosts of its domain may not be ours.
     strictTransportSecurity: { includeSubDomains: false },
+  });
+  // The same for each page without a nonce: helmet, which makes its functions anew for each request,
+  // is asked once.
+  let constant: OutgoingHttpHeaders | undefined;
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!('helmet' in request.routeOptions.config)) {
+      if (constant === undefined) reply.helmet();
+      else reply.headers(constant);
+      constant ??= reply.raw.getHeaders();
+    }
+    done();
   });
 }

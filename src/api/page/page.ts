@@ -43,12 +43,13 @@ export async function registerPage(app: Http, folder: string, orders: OrdersOfPa
         reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache').send(html),
       );
     const [before = '', after = ''] = html.split(PLACE);
+    const cards = keptCards();
     // The script of the page reports an invalid id.
     const ofOrder = { ...hidden, schema: { hide: true, params: OrderPath }, attachValidation: true } as const;
     page.get('/orders/:orderId', ofOrder, async (request, reply) => {
       const { orderId } = request.params;
       const isId = request.validationError === undefined;
-      const card = isId ? await readCard(app, orders, request, reply) : '';
+      const card = isId ? await readCard(app, orders, cards, request, reply) : '';
       return await reply
         .type('text/html; charset=utf-8')
         .header('cache-control', 'no-store')
@@ -69,12 +70,32 @@ function preloads(orderId: string): string {
 }
 
 /**
+ * The card of an order as JSON.
+ *
+ * @param kept the entry of the cache that the order comes from: its card is kept with it
+ */
+type KeptCards = (json: string, kept: object | undefined) => string;
+
+function keptCards(): KeptCards {
+  const known = new WeakMap<object, { readonly json: string; readonly card: string }>();
+  return (json, kept) => {
+    const before = kept && known.get(kept);
+    // Clients that may read persons get another text than those that may not.
+    if (before?.json === json) return before.card;
+    const card = orderCard(JSON.parse(json));
+    if (kept !== undefined) known.set(kept, { json, card });
+    return card;
+  };
+}
+
+/**
  * The order as a browser without JavaScript shows it; empty if it cannot be read, or not by this
  * client. What the client may not see is not in it.
  */
 async function readCard(
   app: Http,
   { reader, persons }: OrdersOfPage,
+  cardOf: KeptCards,
   request: FastifyRequest<{ Params: { orderId: string } }>,
   reply: FastifyReply,
 ): Promise<string> {
@@ -84,7 +105,7 @@ async function readCard(
     request.principal = principal;
     const found = await reader.read(request.params.orderId);
     if (found === undefined) return '';
-    return orderCard(JSON.parse(await persons.json(request, reply, found.json, found.cached)));
+    return cardOf(await persons.json(request, reply, found.json, found.cached), found.cached);
   } catch (error) {
     // The page's script makes the same request, and shows the problem.
     if (!(error instanceof HttpProblem)) request.log.warn({ err: error }, 'the page has no order in it');
