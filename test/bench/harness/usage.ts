@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { Db } from 'mongodb';
 
 export const MB = 1024 * 1024;
 
@@ -20,4 +21,16 @@ export async function cpuOf(pid: number): Promise<number> {
 export async function residentMemoryOf(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+}
+
+/** Sent by every client of MongoDB, and by `commandsSent`. */
+const notCounted = ['hello', 'isMaster', 'serverStatus'];
+
+/** Commands that a MongoDB server was sent so far, without those of these names. */
+export async function commandsSent(db: Db, ...leftOut: readonly string[]): Promise<number> {
+  const { metrics } = await db.admin().serverStatus();
+  const counts: Readonly<Record<string, { readonly total?: unknown }>> = metrics.commands;
+  return Object.entries(counts)
+    .filter(([name]) => ![...notCounted, ...leftOut].includes(name))
+    .reduce((sum, [, { total }]) => sum + Number(total ?? 0), 0);
 }

@@ -1,11 +1,10 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
-import type { Db } from 'mongodb';
 import { reconcileScheduleId } from '../../../src/log/workflow/reconcile-messages.js';
 import { workflowCost } from '../data/order-history.js';
 import type { Measurement } from '../harness/bench.js';
 import { single } from '../harness/result.js';
-import { cpuOf } from '../harness/usage.js';
+import { commandsSent, cpuOf } from '../harness/usage.js';
 
 /** After the start, the product is not idle yet: it compiles, and awaits requests for a while. */
 const SETTLES_WITHIN_MS = 30_000;
@@ -15,8 +14,6 @@ const LOOK_EVERY_MS = 100;
 const TASK_QUEUE = 'orders';
 /** What a schedule costs each time, besides the start of its workflow. */
 const SCHEDULED_ACTIONS = 2;
-/** Sent by every client of MongoDB, and by this measurement. */
-const notCounted = ['hello', 'isMaster', 'serverStatus', 'getMore'];
 
 /** What the product costs while it is not used: all roles in one process. `getMore` awaits changes, and is left out. */
 export const idle: Measurement = {
@@ -25,10 +22,10 @@ export const idle: Measurement = {
     const product = await bench.productWith({ RECONCILE_INTERVAL: '5m' });
     await setTimeout(SETTLES_WITHIN_MS);
     const minutes = bench.pick(2, 0.5);
-    const before = { commands: await commandsOf(bench.db), cpuMs: await cpuOf(product.pid) };
+    const before = { commands: await commandsSent(bench.db, 'getMore'), cpuMs: await cpuOf(product.pid) };
     bench.note(`${minutes} min`);
     await setTimeout(minutes * 60_000);
-    const commands = (await commandsOf(bench.db)) - before.commands;
+    const commands = (await commandsSent(bench.db, 'getMore')) - before.commands;
     const cpuMs = (await cpuOf(product.pid)) - before.cpuMs;
     return [
       single('idle.actions', await actionsAnHour(bench.temporal), 'actions/h', {
@@ -60,13 +57,4 @@ async function actionsAnHour(client: Client): Promise<number> {
     }
     await setTimeout(LOOK_EVERY_MS);
   }
-}
-
-/** Commands that the server was sent so far. */
-async function commandsOf(db: Db): Promise<number> {
-  const { metrics } = await db.admin().serverStatus();
-  const counts: Readonly<Record<string, { readonly total?: unknown }>> = metrics.commands;
-  return Object.entries(counts)
-    .filter(([name]) => !notCounted.includes(name))
-    .reduce((sum, [, { total }]) => sum + Number(total ?? 0), 0);
 }

@@ -3,7 +3,7 @@ import { untilCaughtUp } from '../data/projections.js';
 import type { Measurement } from '../harness/bench.js';
 import { block, inTurns } from '../harness/interleave.js';
 import { single } from '../harness/result.js';
-import { cpuOf } from '../harness/usage.js';
+import { commandsSent, cpuOf } from '../harness/usage.js';
 
 const atOnce = 20;
 
@@ -16,7 +16,7 @@ interface Processes {
 
 /**
  * CPU of an order from create to completed, 20 at a time, by process; against the bare workflow of the same shape. The feed and
- * the views across orders are part of it.
+ * the views across orders are part of it. Also the commands that it sends to MongoDB.
  */
 export const ordersCpu: Measurement = {
   name: 'orders.cpu',
@@ -26,14 +26,18 @@ export const ordersCpu: Measurement = {
     const connections = await bench.connect(await bench.product(), atOnce);
     const orders = bench.pick(200, 40);
     const pids = await bench.pids();
+    /** of the last block of the product */
+    let commands = 0;
     const { product, baseline } = await inTurns(
       {
         product: () =>
           used({ ...pids, application: pids.product }, async () => {
+            const before = await commandsSent(bench.db);
             await block(orders, atOnce, async (lane) => {
               await complete(connections[lane] ?? connections[0]);
             });
             await untilCaughtUp(connections[0]);
+            commands = (await commandsSent(bench.db)) - before;
           }),
         baseline: () =>
           used({ ...pids, application: bare.pid }, () => bare.call('run', phases, orders, atOnce)),
@@ -53,6 +57,7 @@ export const ordersCpu: Measurement = {
       row('orders.cpu.application', ({ application }) => application, 2.2),
       row('orders.cpu.temporal', ({ temporal }) => temporal),
       row('orders.cpu.mongodb', ({ mongodb }) => mongodb),
+      single('orders.commands', commands / orders, 'commands/order'),
     ];
   },
 };
