@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { EndpointSettings } from '../endpoint/endpoint.js';
+import type { EndpointSettings } from '../endpoint/settings.js';
 import type { PositionedEvent } from '../log/feed/feed.js';
 
 /** An event in the JSON format of CloudEvents 1.0. */
