@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Db, MongoServerError } from 'mongodb';
-import type { Discrepancy } from '../../log/proof/comparison.js';
+import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { asStored, committed } from '../../mongodb/durability.js';
 import { compareEntries, type Entries } from '../compare-entries.js';
 import type { SettledEffect } from '../settled-effects.js';

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import type { Discrepancy } from '../../log/proof/comparison.js';
+import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { committed } from '../../mongodb/durability.js';
 import { compareEntries, type Entries } from '../compare-entries.js';
 import { isOutcome } from '../proved-outcome.js';
