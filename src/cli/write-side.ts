@@ -1,6 +1,7 @@
 import { Client, type Connection, isGrpcServiceError } from '@temporalio/client';
 import type { KeyStore } from '../access/persons/key-store.js';
-import { createGateway, gatewaySettings, type Gateway } from '../api/commands/gateway.js';
+import type { Gateway } from '../api/commands/gateway.js';
+import { createGateway, gatewaySettings } from '../api/commands/order-gateway.js';
 import { recallCommands } from '../log/journal/command-memory.js';
 import { readJournal } from '../log/journal/journal.js';
 import { orderLog } from '../order-log.js';
