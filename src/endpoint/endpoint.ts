@@ -79,7 +79,7 @@ const missing: Decision<EndpointEvent> = {
   refusal: { kind: 'invalid', code: 'missing_field', message: 'the url or the secretId is missing' },
 };
 
-/** The status that a command leads to. In that status it is refused. */
+/** A command is refused if the endpoint has this status already. */
 const reached: Readonly<Record<string, string>> = { DisableEndpoint: 'disabled', EnableEndpoint: 'enabled' };
 
 function decide(endpoint: Endpoint | undefined, type: string, data: unknown): Decision<EndpointEvent> {

@@ -21,7 +21,7 @@ interface PartitionRow {
   readonly lostAt?: Date;
 }
 
-/** Why no process, or one of them, takes commands. */
+/** The last failure to take commands, of any process. */
 interface FailureRow {
   /** the topic */
   readonly _id: string;
