@@ -56,7 +56,7 @@ const QUERY_WITHIN_MS = 2_000;
  * waited for. If reading fails for this entity alone, while both servers answer, the result is
  * `unanswered`, so that one entity does not keep the others from being compared.
  *
- * @throws errors of MongoDB and Temporal if one of them is away
+ * @throws errors of MongoDB and Temporal if one of them is unavailable
  */
 export async function compareEntity<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
