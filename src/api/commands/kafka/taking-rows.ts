@@ -21,7 +21,7 @@ interface PartitionRow {
   readonly lostAt?: Date;
 }
 
-/** The last failure to take commands, of any process. */
+/** Why no process, or one of them, takes commands. */
 interface FailureRow {
   /** the topic */
   readonly _id: string;
