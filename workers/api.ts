@@ -8,7 +8,7 @@ import { registerCommands } from '../src/api/commands/routes.js';
 import { createSender } from '../src/delivery/sender.js';
 import { requestForgetting } from '../src/forgetting/request.js';
 import { resume } from '../src/log/resume/resume.js';
-import { type Bounds, createAdmission, defaultBounds } from '../src/api/admission.js';
+import { type Admission, type Bounds, createAdmission, defaultBounds } from '../src/api/admission.js';
 import { admissionMetrics } from '../src/api/admit.js';
 import type { Edge } from '../src/api/edge/edge.js';
 import { listenForOperations } from '../src/api/edge/ports.js';
@@ -82,55 +82,26 @@ export interface ApiLimits
 }
 
 /** The application without a listening server: the write side, the read side, or both. */
-export async function buildApi(
-  context: ApiContext,
-  {
-    bounds,
-    keyInUseMs = KEY_IN_USE_MS,
-    isBehind,
-    liveForMs,
-    answerWithinMs,
-    journalWithinMs,
-    ...limits
-  }: ApiLimits = {},
-): Promise<Http> {
-  const { config, temporal: connection, mongo, tally, logger, page } = context;
-  const { roles } = config;
-  const { namespace, taskQueue } = config.temporal;
-  const client = new Client({ connection, namespace });
+export async function buildApi(context: ApiContext, limits: ApiLimits = {}): Promise<Http> {
+  const { config, temporal: connection, mongo, page } = context;
+  const { roles, temporal } = config;
   const { db, keys } = mongo;
-
-  const stream = { ...defaultBounds.stream, most: config.http.maxStreams };
-  const admission = createAdmission({ ...defaultBounds, stream, ...bounds }, isBehind);
-  const authenticate = await authenticateBy(config, db);
-  const app = await createHttp(logger, {
-    ...limits,
-    admission,
-    edge: edgeOf(config),
-    isSplit: config.http.opsPort !== undefined,
-    ...(authenticate && { authenticate }),
-  });
+  const client = new Client({ connection, namespace: temporal.namespace });
+  const admission = admissionOf(config, limits);
+  const app = await createApp(context, { ...limits, admission });
   const persons = openPersons(app, keys);
-  const views = openOrderViews(db, liveForMs);
+  const views = openOrderViews(db, limits.liveForMs);
   app.addHook('onClose', () => views.close());
-  await registerDocs(app, config.http.opsPort !== undefined);
-  const exposure: ExposureDeps = {
-    db,
-    tally,
-    undecided: () => undecidedOrders(connection, namespace, taskQueue),
-  };
+  const exposure = exposureOf(context);
+
+  await registerDocs(app, hasOwnPortForOperations(config));
   registerMetrics(app, [
     admissionMetrics(admission),
     exposureGauges(exposure),
     ...(roles.has('read') ? [orderGauges(db), projectionGauges(db)] : []),
   ]);
-  const served: ServedRole[] = [];
-  if (roles.has('write')) {
-    served.push({ name: 'write', needsAnyOf: ['temporal'] });
-    serveWrites(app, context, client, views, { keyInUseMs, answerWithinMs, journalWithinMs });
-  }
+  if (roles.has('write')) serveWrites(app, context, client, views, limits);
   if (roles.has('read')) {
-    served.push({ name: 'read', needsAnyOf: ['mongodb', 'temporal'] });
     const reader = createOrderReader(client, views);
     serveReads(app, context, { client, views, reader, persons });
     await registerPage(app, page, { reader, persons });
@@ -138,9 +109,39 @@ export async function buildApi(
   registerSystem(app, config, connection, keys);
   registerKeys(app, db);
   registerSession(app);
+  const served = servedRoles.filter(({ name }) => roles.has(name));
   registerHealth(app, served, dependencies({ client, config, db, exposure }));
   await app.ready();
   return app;
+}
+
+const servedRoles = [
+  { name: 'write', needsAnyOf: ['temporal'] },
+  { name: 'read', needsAnyOf: ['mongodb', 'temporal'] },
+] as const satisfies readonly ServedRole[];
+
+function admissionOf({ http }: Config, { bounds, isBehind }: ApiLimits): Admission {
+  const stream = { ...defaultBounds.stream, most: http.maxStreams };
+  return createAdmission({ ...defaultBounds, stream, ...bounds }, isBehind);
+}
+
+async function createApp({ config, mongo, logger }: ApiContext, limits: HttpLimits): Promise<Http> {
+  const authenticate = await authenticateBy(config, mongo.db);
+  return await createHttp(logger, {
+    ...limits,
+    edge: edgeOf(config),
+    isSplit: hasOwnPortForOperations(config),
+    ...(authenticate && { authenticate }),
+  });
+}
+
+function hasOwnPortForOperations({ http }: Config): boolean {
+  return http.opsPort !== undefined;
+}
+
+function exposureOf({ config, temporal: connection, mongo, tally }: ApiContext): ExposureDeps {
+  const { namespace, taskQueue } = config.temporal;
+  return { db: mongo.db, tally, undecided: () => undecidedOrders(connection, namespace, taskQueue) };
 }
 
 function serveWrites(
@@ -148,11 +149,7 @@ function serveWrites(
   { config, mongo, logger }: ApiContext,
   client: Client,
   views: OrderViews,
-  {
-    keyInUseMs,
-    answerWithinMs,
-    journalWithinMs,
-  }: Pick<ApiLimits, 'answerWithinMs' | 'journalWithinMs'> & { readonly keyInUseMs: number },
+  { keyInUseMs = KEY_IN_USE_MS, answerWithinMs, journalWithinMs }: ApiLimits,
 ): void {
   const { secrets, continueAsNewAfter } = config;
   const { taskQueue } = config.temporal;

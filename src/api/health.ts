@@ -11,7 +11,7 @@ export interface Dependency {
   readonly name: string;
   /** what does not work without it */
   readonly cost: string;
-  /** name of the server that has to be asked: while that one is away, the status is unknown */
+  /** name of the server that has to be asked: while it is unavailable, the status is unknown */
   readonly checkedThrough?: string;
   /** Rejects if it is down; resolves with the problem if it is degraded. */
   readonly check: () => Promise<string | undefined>;

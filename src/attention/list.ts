@@ -8,7 +8,7 @@ import { waitingCommands } from '../delivery/kafka/command-rows.js';
 import { kafkaRows } from '../delivery/kafka/rows.js';
 import type { KafkaTopics } from '../delivery/kafka/settings.js';
 import { subscriptionRows, waitingRows } from '../delivery/rows.js';
-import { byRequest } from '../endpoint/endpoint.js';
+import { byRequest } from '../endpoint/settings.js';
 import { forks } from '../log/journal/fork.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
 import { parkedEvents } from '../log/views/feeding/parked-events.js';

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import type { Change, Diff, DiffStep } from '../log/journal/time-travel.js';
+import type { Change } from '../log/journal/changes.js';
+import type { Diff, DiffStep } from '../log/journal/diff.js';
 import type { OrderEvent } from '../order/events.js';
 import { type Api, at } from './api.js';
 import { positive } from './arguments.js';

@@ -4,118 +4,124 @@ import type { OrderView } from '../order/view.js';
 import { rowLines } from './attention.js';
 import { linesInShort } from '../event-words.js';
 import { verbOf } from './failure.js';
-import { type Cell, type Format, type Paint, table, untitled, visible } from './terminal.js';
+import { type Cell, type Column, type Format, type Paint, table, untitled, visible } from './terminal.js';
+
+type Rows = readonly (readonly Cell[])[];
 
 /** An order as readable text: its state, its events, and the commands that it allows. */
 export function orderCard(
   order: OrderView & { readonly attention?: readonly AttentionRow[] },
   paint: Paint,
 ): readonly string[] {
+  const { shipments, returns, refunds, notes, attention = [] } = order;
   const money = (amount: number) => formatMoney(amount, order.currency);
   const section = (title: string, lines: readonly string[]) =>
     lines.length === 0 ? [] : ['', paint('bold', title), ...lines.map((line) => `  ${line}`)];
-  const plain = (rows: readonly (readonly Cell[])[]) => untitled(rows, paint);
+  const rows = (title: string, cells: Rows) => section(title, untitled(cells, paint));
   const held = order.held ? paint('yellow', ` · held: ${visible(order.holdReason ?? '')}`) : '';
   return [
     `${paint('bold', `Order ${visible(order.orderId)}`)} · version ${order.version}`,
     `${paint(formatOf(order.status), order.status)}${held}`,
     '',
-    ...plain([
-      [dim('customer'), `${order.customer.name} (${order.customer.id})`],
-      [dim('total'), `${money(order.total)}${extras(order)}`],
-      [
-        dim('payment'),
-        `${order.paymentStatus}: authorized ${money(order.authorized)}, captured ${money(order.captured)}, refunded ${money(order.refunded)}`,
-      ],
-      [dim('fulfillment'), order.fulfillmentStatus],
-      ...(order.shippingAddress === undefined ? [] : [[dim('ship to'), addressLine(order.shippingAddress)]]),
-      ...(order.cancelReason === undefined ? [] : [[dim('cancelled'), order.cancelReason]]),
-      ...(order.amendment === undefined
-        ? []
-        : [[dim('amendment'), `being secured: ${money(order.amendment.total)}`]]),
-      ...(order.tags.length === 0 ? [] : [[dim('tags'), order.tags.join(', ')]]),
-      [dim('created'), order.createdAt],
-      [dim('updated'), order.updatedAt],
-      ...(order.returnsUntil === undefined ? [] : [[dim('returns until'), order.returnsUntil]]),
-    ]),
+    ...untitled(summaryOf(order, money), paint),
     ...section(
       'Lines',
       table(
-        [
-          { title: 'SKU' },
-          { title: 'NAME' },
-          { title: 'QUANTITY', align: 'right' },
-          { title: 'UNIT PRICE', align: 'right' },
-          { title: 'CANCELLED', align: 'right' },
-          { title: 'SHIPPED', align: 'right' },
-          { title: 'DELIVERED', align: 'right' },
-          { title: 'RETURNED', align: 'right' },
-        ],
-        order.lines.map((line) => [
-          line.sku,
-          line.name ?? '',
-          String(line.quantity),
-          money(line.unitPrice),
-          String(line.cancelled),
-          String(line.shipped),
-          String(line.delivered),
-          String(line.returned),
-        ]),
+        lineColumns,
+        order.lines.map((line) => lineRow(line, money)),
         paint,
       ),
     ),
-    ...section(
+    ...rows(
       'Shipments',
-      plain(
-        order.shipments.map((shipment) => [
-          shipment.shipmentId,
-          shipment.status,
-          linesInShort(shipment.lines),
-          [shipment.carrier, shipment.trackingNumber].filter((part) => part !== undefined).join(' '),
-          shipment.amount === undefined ? '' : `${money(shipment.amount)} ${shipment.charge ?? ''}`,
-          next(shipment.allowedCommands),
-        ]),
-      ),
+      shipments.map((shipment) => shipmentRow(shipment, money)),
     ),
-    ...section(
-      'Returns',
-      plain(
-        order.returns.map((entry) => [
-          entry.returnId,
-          entry.status,
-          linesInShort(entry.lines),
-          entry.reason,
-          next(entry.allowedCommands),
-        ]),
-      ),
-    ),
-    ...section(
+    ...rows('Returns', returns.map(returnRow)),
+    ...rows(
       'Refunds',
-      plain(
-        order.refunds.map((refund) => [
-          refund.refundId,
-          refund.status,
-          money(refund.amount),
-          refund.reason,
-          refund.returnId ?? '',
-        ]),
-      ),
+      refunds.map((refund) => refundRow(refund, money)),
     ),
-    ...section('Notes', plain(order.notes.map((note) => [dim(note.at), note.actor, note.text]))),
+    ...rows(
+      'Notes',
+      notes.map(({ at, actor, text }) => [dim(at), actor, text]),
+    ),
     ...section(
       'Needs attention',
-      (order.attention ?? []).flatMap((row) => rowLines(row, paint)),
+      attention.flatMap((row) => rowLines(row, paint)),
     ),
-    ...section(
-      'Commands',
-      plain([
-        ...order.allowedCommands.map((segment): Cell[] => [
-          { text: verbOf(segment), format: 'green' },
-          'allowed',
-        ]),
-        ...Object.entries(order.blockedCommands).map(([segment, reason]) => [dim(verbOf(segment)), reason]),
-      ]),
-    ),
+    ...rows('Commands', commandRows(order)),
+  ];
+}
+
+type Money = (amount: number) => string;
+
+function summaryOf(order: OrderView, money: Money): Rows {
+  const { authorized, captured, refunded } = order;
+  const payment = `authorized ${money(authorized)}, captured ${money(captured)}, refunded ${money(refunded)}`;
+  const optional = (name: string, value: string | undefined): Rows =>
+    value === undefined || value === '' ? [] : [[dim(name), value]];
+  return [
+    [dim('customer'), `${order.customer.name} (${order.customer.id})`],
+    [dim('total'), `${money(order.total)}${extras(order)}`],
+    [dim('payment'), `${order.paymentStatus}: ${payment}`],
+    [dim('fulfillment'), order.fulfillmentStatus],
+    ...optional('ship to', order.shippingAddress && addressLine(order.shippingAddress)),
+    ...optional('cancelled', order.cancelReason),
+    ...optional('amendment', order.amendment && `being secured: ${money(order.amendment.total)}`),
+    ...optional('tags', order.tags.join(', ')),
+    [dim('created'), order.createdAt],
+    [dim('updated'), order.updatedAt],
+    ...optional('returns until', order.returnsUntil),
+  ];
+}
+
+const lineColumns: readonly Column[] = [
+  { title: 'SKU' },
+  { title: 'NAME' },
+  { title: 'QUANTITY', align: 'right' },
+  { title: 'UNIT PRICE', align: 'right' },
+  { title: 'CANCELLED', align: 'right' },
+  { title: 'SHIPPED', align: 'right' },
+  { title: 'DELIVERED', align: 'right' },
+  { title: 'RETURNED', align: 'right' },
+];
+
+function lineRow(line: OrderView['lines'][number], money: Money): readonly Cell[] {
+  const { quantity, cancelled, shipped, delivered, returned } = line;
+  const counts = [cancelled, shipped, delivered, returned].map(String);
+  return [line.sku, line.name ?? '', String(quantity), money(line.unitPrice), ...counts];
+}
+
+function shipmentRow(shipment: OrderView['shipments'][number], money: Money): readonly Cell[] {
+  const {
+    shipmentId,
+    status,
+    lines,
+    carrier,
+    trackingNumber,
+    amount,
+    charge = '',
+    allowedCommands,
+  } = shipment;
+  const sentBy = [carrier, trackingNumber].filter((part) => part !== undefined).join(' ');
+  const charged = amount === undefined ? '' : `${money(amount)} ${charge}`;
+  return [shipmentId, status, linesInShort(lines), sentBy, charged, next(allowedCommands)];
+}
+
+function returnRow(entry: OrderView['returns'][number]): readonly Cell[] {
+  const { returnId, status, lines, reason, allowedCommands } = entry;
+  return [returnId, status, linesInShort(lines), reason, next(allowedCommands)];
+}
+
+function refundRow(refund: OrderView['refunds'][number], money: Money): readonly Cell[] {
+  const { refundId, status, amount, reason, returnId = '' } = refund;
+  return [refundId, status, money(amount), reason, returnId];
+}
+
+function commandRows({ allowedCommands, blockedCommands }: OrderView): Rows {
+  return [
+    ...allowedCommands.map((segment) => [{ text: verbOf(segment), format: 'green' } as const, 'allowed']),
+    ...Object.entries(blockedCommands).map(([segment, reason]) => [dim(verbOf(segment)), reason]),
   ];
 }
 

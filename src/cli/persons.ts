@@ -95,7 +95,7 @@ function addExport(program: Command, session: Session): void {
     const { length: sealed } = held.sealedOrders;
     if (sealed === 0) return;
     const what = counted(sealed, 'order has', 'orders have');
-    const message = `${what} values that could not be opened (sealedOrders): the key store is away, or lacks their key`;
+    const message = `${what} values that could not be opened (sealedOrders): the key store is unavailable, or lacks their key`;
     throw new Failure(exitCodes.unavailable, { code: 'persons_sealed', message });
   });
 }

@@ -2,7 +2,7 @@ import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
-import type { Discrepancy } from '../log/proof/comparison.js';
+import type { Discrepancy } from '../log/proof/discrepancy.js';
 import { type Reconciliation, withRemedy } from '../log/proof/reconciliations.js';
 import type { Verified, VerifyOptions, VerifyReport } from '../log/proof/verify.js';
 import { logNamed } from '../logs.js';

@@ -9,9 +9,9 @@ import { addressOf } from '../server/address.js';
 import { type Config, readConfig } from '../server/config.js';
 import { type Api, connectApi, printExact } from './api.js';
 import { positive, seconds } from './arguments.js';
-import type { WriteSide } from './connections.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
 import type { Terminal } from './terminal.js';
+import type { WriteSide } from './write-side.js';
 
 /** The environment of a script; tests pass their own. */
 export interface Session {
@@ -27,7 +27,7 @@ export function processSession(terminal: Terminal): Session {
     env: process.env,
     // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
     async openWriteSide(config) {
-      const { openWriteSide } = await import('./connections.js');
+      const { openWriteSide } = await import('./write-side.js');
       return await openWriteSide(config);
     },
   };

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { EndpointSettings } from '../endpoint/endpoint.js';
+import type { EndpointSettings } from '../endpoint/settings.js';
 import type { PositionedEvent } from '../log/feed/feed.js';
 
 /** An event in the JSON format of CloudEvents 1.0. */
@@ -68,7 +68,7 @@ function nameOf(type: string): string {
   return `${subject}.${what.join('_')}`;
 }
 
-/** W3C Trace Context. The event's span has an id that follows from the event's. */
+/** A `traceparent` (W3C Trace Context), whose span id is derived from the event's id. */
 function traceparentOf(traceId: string, id: string): string {
   const spanId = createHash('sha256').update(id).digest('hex').slice(0, 16);
   return `00-${traceId}-${spanId}-01`;

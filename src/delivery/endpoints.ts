@@ -3,7 +3,7 @@ import type { Endpoint } from '../endpoint/endpoint.js';
 import { endpointLog } from '../endpoint/endpoint-log.js';
 import type { StateDocument } from '../log/journal/entity-log.js';
 
-/** Filter: events are delivered to it. */
+/** The filter for endpoints that get events. */
 export const isEnabled = { finished: false, status: 'enabled' } as const;
 
 /** The view of endpoints. */

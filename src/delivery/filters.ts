@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import type { EndpointSettings } from '../endpoint/endpoint.js';
+import type { EndpointSettings } from '../endpoint/settings.js';
 import { journal } from '../log/journal/journal.js';
 import { committed, type QueryTime } from '../mongodb/durability.js';
 import type { StoredEvent } from '../order/events.js';

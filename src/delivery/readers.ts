@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import type { FeedPlace } from '../endpoint/endpoint.js';
+import type { FeedPlace } from '../log/feed/place.js';
 import { answering, durable } from '../mongodb/durability.js';
 
 /** A client that reads the feed page by page, by the name that it gives itself. */

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import type { FeedPlace } from '../endpoint/endpoint.js';
+import type { FeedPlace } from '../log/feed/place.js';
 import type { Health } from './health.js';
 import { partitionRows } from './kafka/command-rows.js';
 

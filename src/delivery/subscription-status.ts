@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { feedEnd } from '../log/feed/feed.js';
-import type { FeedPlace } from '../endpoint/endpoint.js';
+import type { FeedPlace } from '../log/feed/place.js';
 import { answering } from '../mongodb/durability.js';
 import { orderLog } from '../order-log.js';
 import { endpointViews } from './endpoints.js';

@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
-import type { Endpoint, FeedPlace } from '../endpoint/endpoint.js';
+import type { Endpoint } from '../endpoint/endpoint.js';
+import type { FeedPlace } from '../log/feed/place.js';
 import { type Generations, firstGeneration } from '../log/feed/generations.js';
 import { committed, durable } from '../mongodb/durability.js';
 import { healthy } from './health.js';

@@ -1,35 +1,17 @@
-import type { Decision, Effect, Entity, Envelope, Refusal } from '../log/entity.js';
-
-/** What is delivered to an endpoint, and how. */
-export interface EndpointSettings {
-  /** absolute, https unless private addresses are allowed */
-  readonly url: string;
-  /** the event types to deliver; empty for all */
-  readonly eventTypes: readonly string[];
-  /** the customers whose orders' events are delivered; empty for all */
-  readonly customers: readonly string[];
-  /** an order has at least one of them; empty for all */
-  readonly tags: readonly string[];
-  /** ids alone, the event, or the event with the order after it */
-  readonly payload: 'thin' | 'event' | 'order';
-  readonly description?: string;
-  /** deliveries a second, at most; absent for any number */
-  readonly perSecond?: number;
-}
-
-/** A place in the feed: a position belongs to a generation of it. */
-export interface FeedPlace {
-  readonly generation: number;
-  readonly position: number;
-}
+import {
+  type Decision,
+  type Effect,
+  type Entity,
+  type Envelope,
+  type State,
+  withoutEffects,
+} from '../log/entity.js';
+import type { FeedPlace } from '../log/feed/place.js';
+import { defaults, type EndpointSettings, refusedUrl, settingsIn } from './settings.js';
 
 /** A webhook endpoint: the URL to which a subscriber's events are delivered. */
-export interface Endpoint extends EndpointSettings {
-  /** the endpoint's id; the name is persisted */
-  readonly orderId: string;
-  readonly version: number;
+export interface Endpoint extends EndpointSettings, State {
   readonly status: 'enabled' | 'disabled' | 'deleted';
-  readonly updatedAt: string;
   /** deliveries begin after it; absent for the beginning of the feed */
   readonly after?: FeedPlace;
   /** why it is disabled; absent if it is not */
@@ -38,137 +20,106 @@ export interface Endpoint extends EndpointSettings {
   readonly secretIds: readonly string[];
   /** number of `CommandRejected` events in the log, at most `rejectionsKept` */
   readonly rejections: number;
-  readonly resumed?: { readonly version: number };
 }
 
-/** Each command's data, by the command's name. */
+/** The data of each command. `allowHttp`: the configuration allowed http when it was sent. */
 export interface EndpointCommands {
-  CreateEndpoint: Partial<EndpointSettings> &
-    Pick<EndpointSettings, 'url'> & { readonly secretId: string; readonly after?: FeedPlace } & Allowing;
-  ChangeEndpoint: Partial<EndpointSettings> & Allowing;
-  RotateSecret: { readonly secretId: string };
-  DisableEndpoint: { readonly reason: string };
+  CreateEndpoint: Given & Pick<EndpointSettings, 'url'> & Secret & { readonly after?: FeedPlace };
+  ChangeEndpoint: Given;
+  RotateSecret: Secret;
+  DisableEndpoint: Reason;
   EnableEndpoint: object;
   DeleteEndpoint: object;
 }
 
-/** A member of a command that no event has. */
-interface Allowing {
-  /** whether the configuration allowed http when the command was sent */
-  readonly allowHttp?: true;
+type Given = Partial<EndpointSettings> & { readonly allowHttp?: true };
+type Secret = { readonly secretId: string };
+type Reason = { readonly reason: string };
+
+/** The data of each event. */
+interface EventData {
+  EndpointCreated: Omit<EndpointCommands['CreateEndpoint'], 'allowHttp'>;
+  EndpointChanged: Partial<EndpointSettings>;
+  SecretRotated: Secret;
+  EndpointDisabled: Reason;
+  EndpointEnabled: object;
+  EndpointDeleted: object;
+  EndpointResumed: Reason;
+  CommandRejected: { readonly command: string; readonly code: string; readonly message: string };
 }
 
-export type EndpointEvent =
-  | {
-      readonly type: 'EndpointCreated';
-      readonly data: Omit<EndpointCommands['CreateEndpoint'], 'allowHttp'> &
-        Pick<EndpointSettings, 'eventTypes'>;
-    }
-  | { readonly type: 'EndpointChanged'; readonly data: Partial<EndpointSettings> }
-  | { readonly type: 'SecretRotated'; readonly data: EndpointCommands['RotateSecret'] }
-  | { readonly type: 'EndpointDisabled'; readonly data: EndpointCommands['DisableEndpoint'] }
-  | { readonly type: 'EndpointEnabled' | 'EndpointDeleted'; readonly data: object }
-  | { readonly type: 'EndpointResumed'; readonly data: { readonly reason: string } }
-  | {
-      readonly type: 'CommandRejected';
-      readonly data: { readonly command: string; readonly code: string; readonly message: string };
-    };
+export type EndpointEvent = {
+  [T in keyof EventData]: { readonly type: T; readonly data: EventData[T] };
+}[keyof EventData];
 
-/** Why an endpoint is disabled that a person has disabled. */
-export const byRequest = 'by request';
-
-/**
- * How many secrets sign. The old one signs until the next rotation, so that a receiver has time to
- * change.
- */
+/** How many secrets sign. The old one signs until the next rotation, so a receiver has time to change. */
 const secretsKept = 2;
 const rejectionsKept = 50;
 
 /** The decider of webhook endpoints. */
 export const endpoints: Entity<Endpoint, EndpointEvent, Effect> = {
+  ...withoutEffects,
   name: 'endpoint',
   creation: 'CreateEndpoint',
   commands: ['ChangeEndpoint', 'RotateSecret', 'DisableEndpoint', 'EnableEndpoint', 'DeleteEndpoint'],
-  schemaVersions: {
-    EndpointCreated: 1,
-    EndpointChanged: 1,
-    SecretRotated: 1,
-    EndpointDisabled: 1,
-    EndpointEnabled: 1,
-    EndpointDeleted: 1,
-    EndpointResumed: 1,
-    CommandRejected: 1,
-  },
-  // Each event type has one schema version.
+  schemaVersions: {},
   upcast: (stored) => stored as EndpointEvent & Envelope,
   decide,
   evolve,
-  consequence: () => undefined,
   rejection: ({ rejections }, command, { code, message }) =>
     rejections < rejectionsKept ? [{ type: 'CommandRejected', data: { command, code, message } }] : [],
   cancel: () => ({ type: 'DeleteEndpoint', data: {}, hasIssuer: true }),
-  effects: () => [],
-  settle: () => [],
-  performer: ({ type }) => type,
-  nextDeadline: () => undefined,
-  expire: () => [],
   isFinished: ({ status }) => status === 'deleted',
   resumption: (data) => ({ type: 'EndpointResumed', data }),
   allowed: ({ status }) => ({ allowedCommands: status === 'deleted' ? [] : endpoints.commands }),
-  answerFields: () => ({}),
-  summary: ({ type }) => type,
   details: ({ status, url, version }) => `**${status}** · ${url} · version ${version}`,
 };
 
+const missing: Decision<EndpointEvent> = {
+  refusal: { kind: 'invalid', code: 'missing_field', message: 'the url or the secretId is missing' },
+};
+
+/** A command is refused if the endpoint has this status already. */
+const reached: Readonly<Record<string, string>> = { DisableEndpoint: 'disabled', EnableEndpoint: 'enabled' };
+
 function decide(endpoint: Endpoint | undefined, type: string, data: unknown): Decision<EndpointEvent> {
-  const given = data as Partial<EndpointCommands['CreateEndpoint'] & EndpointCommands['DisableEndpoint']>;
-  const { url, secretId, reason, after, allowHttp } = given;
-  if (endpoint?.status === 'deleted') return refused('not_allowed', 'not_allowed', 'it is deleted');
-  if (url !== undefined && !isDeliverable(url, allowHttp === true))
-    return refused('invalid', 'invalid_url', `${url} is no absolute https URL`, '/url');
+  const given = data as Partial<EndpointCommands['CreateEndpoint'] & Reason>;
+  const { url, secretId, reason = '', after } = given;
+  if (endpoint !== undefined && ['deleted', reached[type]].includes(endpoint.status))
+    return {
+      refusal: { kind: 'not_allowed', code: 'not_allowed', message: `it is ${endpoint.status} already` },
+    };
+  const refusal = url === undefined ? undefined : refusedUrl(url, given.allowHttp);
+  if (refusal !== undefined) return { refusal };
   switch (type) {
     case 'CreateEndpoint':
-      if (url === undefined || secretId === undefined)
-        return refused('invalid', 'missing_field', 'an endpoint has a url and a secretId');
-      return decided({
-        type: 'EndpointCreated',
-        data: { eventTypes: [], ...settingsIn(given), url, secretId, ...(after && { after }) },
+      if (url === undefined || secretId === undefined) return missing;
+      return decided('EndpointCreated', {
+        eventTypes: [],
+        ...settingsIn(given),
+        url,
+        secretId,
+        ...(after && { after }),
       });
     case 'ChangeEndpoint':
-      return decided({ type: 'EndpointChanged', data: settingsIn(given) });
+      return decided('EndpointChanged', settingsIn(given));
     case 'RotateSecret':
-      if (secretId === undefined)
-        return refused('invalid', 'missing_field', 'name the secretId', '/secretId');
-      return decided({ type: 'SecretRotated', data: { secretId } });
+      return secretId === undefined ? missing : decided('SecretRotated', { secretId });
     case 'DisableEndpoint':
-      if (endpoint?.status === 'disabled')
-        return refused('not_allowed', 'not_allowed', 'it is disabled already');
-      return decided({ type: 'EndpointDisabled', data: { reason: reason ?? '' } });
+      return decided('EndpointDisabled', { reason });
     case 'EnableEndpoint':
-      if (endpoint?.status === 'enabled')
-        return refused('not_allowed', 'not_allowed', 'it is enabled already');
-      return decided({ type: 'EndpointEnabled', data: {} });
+      return decided('EndpointEnabled', {});
     default:
-      return decided({ type: 'EndpointDeleted', data: {} });
+      return decided('EndpointDeleted', {});
   }
 }
 
 function evolve(before: Endpoint | undefined, event: EndpointEvent & Envelope): Endpoint {
   const { orderId, version, occurredAt: updatedAt } = event;
   if (event.type === 'EndpointCreated') {
-    const { secretId, ...settings } = event.data;
-    return {
-      orderId,
-      version,
-      updatedAt,
-      status: 'enabled',
-      customers: [],
-      tags: [],
-      payload: 'event',
-      ...settings,
-      secretIds: [secretId],
-      rejections: 0,
-    };
+    const { secretId, ...given } = event.data;
+    const created = { status: 'enabled', secretIds: [secretId], rejections: 0 } as const;
+    return { ...defaults, ...given, orderId, version, updatedAt, ...created };
   }
   if (before === undefined) throw new TypeError(`The log of ${orderId} does not start with EndpointCreated.`);
   const endpoint = { ...before, version, updatedAt };
@@ -194,35 +145,6 @@ function evolve(before: Endpoint | undefined, event: EndpointEvent & Envelope): 
   }
 }
 
-const settings = [
-  'url',
-  'eventTypes',
-  'customers',
-  'tags',
-  'payload',
-  'description',
-  'perSecond',
-] as const satisfies readonly (keyof EndpointSettings)[];
-
-/** The settings among a command's data. */
-function settingsIn(data: Partial<EndpointSettings>): Partial<EndpointSettings> {
-  const given = settings.filter((name) => data[name] !== undefined);
-  return Object.fromEntries(given.map((name) => [name, data[name]]));
-}
-
-function isDeliverable(url: string, allowHttp: boolean): boolean {
-  return /^https:\/\/[^\s/?#]+\S*$/.test(allowHttp ? url.replace(/^http:/, 'https:') : url);
-}
-
-function decided(event: EndpointEvent): Decision<EndpointEvent> {
-  return { events: [event] };
-}
-
-function refused(
-  kind: Refusal['kind'],
-  code: string,
-  message: string,
-  pointer?: string,
-): Decision<EndpointEvent> {
-  return { refusal: { kind, code, message, ...(pointer !== undefined && { pointer }) } };
+function decided<T extends keyof EventData>(type: T, data: EventData[T]): Decision<EndpointEvent> {
+  return { events: [{ type, data } as EndpointEvent] };
 }

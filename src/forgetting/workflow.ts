@@ -1,4 +1,5 @@
 import { continueAsNew, proxyActivities, sleep, workflowInfo } from '@temporalio/workflow';
+import { type BackOff, backOffMs } from '../concurrency/back-off.js';
 import type { Forgetting, ForgettingActivities, OpenOrders } from './messages.js';
 
 const options = {
@@ -14,8 +15,7 @@ const { forgetInOrders, certify } = proxyActivities<ForgettingActivities>({
   startToCloseTimeout: '24 hours',
 });
 
-const FIRST_PAUSE_MS = 1_000;
-const LONGEST_PAUSE_MS = 5 * 60_000;
+const waiting: BackOff = { firstRetryMs: 1_000, longestRetryMs: 5 * 60_000 };
 
 /**
  * Forgets a person. It survives any outage, since each step is repeated until it succeeds.
@@ -25,7 +25,7 @@ const LONGEST_PAUSE_MS = 5 * 60_000;
  * under another key.
  */
 export async function forgetPersonWorkflow(forgetting: Forgetting): Promise<void> {
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+  for (let looks = 1; ; looks += 1) {
     const keys = await keysWhenFinished(forgetting);
     if (keys !== undefined) {
       await destroyKeys({ forgetting, keys });
@@ -34,7 +34,7 @@ export async function forgetPersonWorkflow(forgetting: Forgetting): Promise<void
       return;
     }
     if (!forgetting.whenFinished) return;
-    await sleep(pauseMs);
+    await sleep(backOffMs(looks, waiting));
     if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof forgetPersonWorkflow>(forgetting);
   }
 }

@@ -22,7 +22,7 @@ export function append<S extends State, D extends Draft>(
   const add = (state: S | undefined, draft: D): S => {
     const type: D['type'] = draft.type;
     const version = (state?.version ?? 0) + 1;
-    const event = { ...draft, ...cause, orderId: id, version, schemaVersion: schemaVersions[type] };
+    const event = { ...draft, ...cause, orderId: id, version, schemaVersion: schemaVersions[type] ?? 1 };
     events.push(event);
     return evolve(state, event);
   };

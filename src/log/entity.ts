@@ -22,6 +22,18 @@ export interface Entity<S extends State, D extends Draft, F extends Effect> exte
   readonly summary: (effect: F) => string;
 }
 
+/** The members of an entity without effects, deadlines, and further fields in its answers. */
+export const withoutEffects = {
+  consequence: () => undefined,
+  effects: () => [],
+  settle: () => [],
+  performer: ({ type }: Effect) => type,
+  summary: ({ type }: Effect) => type,
+  nextDeadline: () => undefined,
+  expire: () => [],
+  answerFields: () => ({}),
+} satisfies Partial<Entity<State, Draft, Effect>>;
+
 /** What an entity is without its effects: decide, evolve, facts, deadlines, and how it is shown. */
 export interface Decider<S extends State, D extends Draft> {
   /** the workflow type; the id of an entity's workflow is `<name>-<id>` */
@@ -30,8 +42,8 @@ export interface Decider<S extends State, D extends Draft> {
   readonly creation: string;
   /** all other commands; each is an update and a signal of this name */
   readonly commands: readonly string[];
-  /** the schema version in which each event type is written */
-  readonly schemaVersions: Readonly<Record<D['type'], number>>;
+  /** the schema version in which each event type is written; absent for 1 */
+  readonly schemaVersions: Readonly<Partial<Record<D['type'], number>>>;
   /** today's shape of an event, with its other fields; throws `NewerEvent` or another TypeError */
   readonly upcast: (stored: StoredEvent) => D & Envelope;
 

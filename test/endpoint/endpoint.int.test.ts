@@ -6,7 +6,8 @@ import { stateViews } from '../../src/log/journal/entity-log.js';
 import { foldHistory, readHistoryLog } from '../../src/log/history/history.js';
 import { journal, readJournal, ensureJournalIndexes } from '../../src/log/journal/journal.js';
 import { record } from '../../src/log/journal/recording.js';
-import { diff, stateAt } from '../../src/log/journal/time-travel.js';
+import { diff } from '../../src/log/journal/diff.js';
+import { stateAt } from '../../src/log/journal/time-travel.js';
 import { resume } from '../../src/log/resume/resume.js';
 import {
   type Answer,

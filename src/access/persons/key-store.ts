@@ -27,10 +27,10 @@ export interface KeyStore {
    */
   sealingKey(customerId: string): Promise<CustomerKey>;
   /**
-   * The key with this id: to open what it has sealed.
+   * The key with this id, to open the values that it has sealed.
    *
    * @param of the customer of the order that names the key. If the key is no customer's yet,
-   *   because it was given out while the store was away, it becomes the key of this one.
+   *   because it was given out while the store was unavailable, it becomes the key of this one.
    * @throws MongoError or DeadlineExceeded if the store is unavailable and the key is unknown here
    */
   opening(keyId: string, of?: string): Promise<Buffer | 'destroyed' | 'unknown'>;

@@ -48,7 +48,7 @@ export function createSealing(context: GatewayContext) {
     }
   }
 
-  /** Undefined while the key store is away. */
+  /** Undefined while the key store is unavailable. */
   async function furtherKeys(
     customerId: string,
     than: CustomerKey,

@@ -40,7 +40,7 @@ export function sealed<D>({ orderId, type, data }: Plain<D>, key: CustomerKey): 
 
 /**
  * The customer's further keys. It has some if two processes gave it one each while the key store
- * was away: a command that was sealed under one may be sent again to the other process.
+ * was unavailable: a command that was sealed under one may be sent again to the other process.
  */
 export async function otherKeys(
   keys: SealingKeys,

@@ -57,7 +57,7 @@ export async function undecidedOrders(
 
 /**
  * Orders with events that a worker of this process has received to record, and not recorded yet.
- * Events that another worker has recorded are not counted, unless MongoDB is away.
+ * Events that another worker has recorded are not counted, unless MongoDB is unavailable.
  */
 export async function unrecordedOrders(db: Db, tally: StepTally): Promise<Exposure> {
   const open = tally.unrecorded();
@@ -79,7 +79,7 @@ export async function unrecordedOrders(db: Db, tally: StepTally): Promise<Exposu
 
 /**
  * Describes what is exposed for longer than `limitMs`; undefined if nothing is. Fails while
- * Temporal is away.
+ * Temporal is unavailable.
  */
 export async function exposureConcern(
   { db, tally, undecided }: ExposureDeps,

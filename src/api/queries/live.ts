@@ -11,7 +11,7 @@ export const KEEP_ALIVE_MS = 15_000;
 /** How often to try again in an outage. */
 const LOOK_AGAIN_MS = 1_000;
 
-/** What a stream sends: events, and now and then a sign of life. */
+/** What a stream sends: pages of items, and keep-alives in between. */
 export type Items = AsyncGenerator<StreamPage | typeof keepAlive>;
 
 /**

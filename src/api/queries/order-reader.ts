@@ -23,18 +23,18 @@ export interface FoundOrder extends StoredView {
  */
 export interface OrderReader {
   /**
-   * Reads the view. If there is none, or MongoDB is away, asks the workflow or reads its history.
-   * Fails if neither answers.
+   * Reads the view. If there is none, or MongoDB is unavailable, asks the workflow or reads its
+   * history. Fails if neither answers.
    *
    * @param atLeast a version that the view is known to have
    */
   read(orderId: string, atLeast?: number): Promise<FoundOrder | undefined>;
   /**
    * Asks the workflow or reads its history. If Temporal no longer keeps the history, reads the
-   * view. Fails while Temporal is away.
+   * view. Fails while Temporal is unavailable.
    */
   readStrong(orderId: string): Promise<FoundOrder | undefined>;
-  /** Reads the order's log in Temporal, however long it is. Fails while Temporal is away. */
+  /** Reads the order's log in Temporal, however long it is. Fails while Temporal is unavailable. */
   readHistory(orderId: string): Promise<OrderHistory | undefined>;
 }
 

@@ -57,7 +57,7 @@ function orderRoute(app: Http, { views, reader, past, attention, persons }: Orde
       schema: {
         summary: 'An order as it is, or as it was',
         description:
-          'From its view. If that is missing, or MongoDB is away, from its workflow or its history (`Served-By`). ' +
+          'From its view. If that is missing, or MongoDB is unavailable, from its workflow or its history (`Served-By`). ' +
           'With `version` or `at`, from the journal: the order as it was after that version, or at that time.',
         tags,
         headers: Type.Object({ 'if-none-match': Type.Optional(Type.String()) }),

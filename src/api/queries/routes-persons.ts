@@ -37,7 +37,7 @@ export function registerPersonQueries(app: Http, { db, ...exporting }: PersonQue
                   forgettings: Type.Array(Type.Object({ customerId: Type.String() })),
                   sealedOrders: Type.Array(Type.String(), {
                     description:
-                      'orders with a value that could not be opened: the key store is away, or lacks its key',
+                      'orders with a value that could not be opened: the key store is unavailable, or lacks its key',
                   }),
                 }),
               },

@@ -5,7 +5,7 @@ import { verifyOrders } from '../../effects/proof.js';
 import type { Providers } from '../../effects/provider-modules.js';
 import { answering } from '../../mongodb/durability.js';
 import { journal } from '../../log/journal/journal.js';
-import type { Discrepancy } from '../../log/proof/comparison.js';
+import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { orderLog } from '../../order-log.js';
 import { Instant } from '../order-shapes.js';
 import { problem } from '../problem.js';

@@ -3,7 +3,7 @@ import { type TOptional, type TString, Type } from 'typebox';
 import { cloudEventOf } from '../../delivery/cloud-events.js';
 import { type EventFilter, matching } from '../../delivery/filters.js';
 import { foldOrder } from '../../delivery/order-after.js';
-import type { EndpointSettings } from '../../endpoint/endpoint.js';
+import type { EndpointSettings } from '../../endpoint/settings.js';
 import type { PositionedEvent } from '../../log/feed/feed.js';
 import { answering } from '../../mongodb/durability.js';
 import { schemaVersions } from '../../order/events.js';

@@ -95,7 +95,7 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     remedy: 'Have a key made that has the scope, or ask the issuer for it.',
   },
   access_unavailable: {
-    cause: 'The credentials cannot be checked now: MongoDB, or the issuer of tokens, is away.',
+    cause: 'The credentials cannot be checked now: MongoDB, or the issuer of tokens, is unavailable.',
     remedy: later,
   },
   invalid_signature: {
@@ -130,11 +130,11 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
   },
   temporal_unavailable: { cause: 'Temporal does not answer.', remedy: later },
   journal_unavailable: {
-    cause: 'The order is so old that MongoDB must say whether the key was used, and it is away.',
+    cause: 'The order is so old that MongoDB must say whether the key was used, and it is unavailable.',
     remedy: sameKey,
   },
   keys_unavailable: {
-    cause: 'The persons in the command cannot be sealed: the store of their keys is away.',
+    cause: 'The persons in the command cannot be sealed: the store of their keys is unavailable.',
     remedy: `${sameKey} Commands of customers that were seen lately are still taken.`,
   },
   journal_behind: {

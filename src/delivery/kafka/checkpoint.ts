@@ -1,5 +1,5 @@
 import { type Consumer, FetchIsolationLevels } from '@platformatic/kafka';
-import type { FeedPlace } from '../../endpoint/endpoint.js';
+import type { FeedPlace } from '../../log/feed/place.js';
 import { beforeFirst } from '../subscription.js';
 import { type CommittedRecord, fetchAnyRecord, fetchCommitted } from './committed-records.js';
 

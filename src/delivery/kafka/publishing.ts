@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import type { FeedPlace } from '../../endpoint/endpoint.js';
+import type { FeedPlace } from '../../log/feed/place.js';
 import { readFeed, skipLostPositions } from '../../log/feed/feed.js';
 import { feedGenerations } from '../../log/feed/generations.js';
 import type { LeasedTask } from '../../log/feed/leased-tasks.js';

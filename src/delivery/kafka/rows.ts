@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import type { FeedPlace } from '../../endpoint/endpoint.js';
+import type { FeedPlace } from '../../log/feed/place.js';
 import { durable } from '../../mongodb/durability.js';
 import { type Health, healthy, succeeded } from '../health.js';
 

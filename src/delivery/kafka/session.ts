@@ -1,5 +1,5 @@
 import { Consumer } from '@platformatic/kafka';
-import type { FeedPlace } from '../../endpoint/endpoint.js';
+import type { FeedPlace } from '../../log/feed/place.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { beforeFirst } from '../subscription.js';
 import {

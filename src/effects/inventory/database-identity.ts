@@ -63,7 +63,7 @@ export async function checkDatabaseIdentity(stores: Stores): Promise<StockState>
 
 /**
  * Returns a function that has the counts written to the mark soon; calls are batched. If Temporal
- * stays away, the next comparison writes them.
+ * stays unavailable, the next comparison writes them.
  */
 export function createMarkUpdates(stores: Stores): () => void {
   const updateInBatches = createBatcher({ size: 10_000 }, async () => {

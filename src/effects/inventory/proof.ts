@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Db, MongoServerError } from 'mongodb';
-import type { Discrepancy } from '../../log/proof/comparison.js';
+import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { asStored, committed } from '../../mongodb/durability.js';
-import { withLater } from '../look-again.js';
+import { compareEntries, type Entries } from '../compare-entries.js';
 import type { SettledEffect } from '../settled-effects.js';
 import { changesOf, movementOf } from './stock-restore.js';
 import { movements, stock, type StockMovement } from './stock.js';
@@ -14,7 +14,6 @@ const countAgain = 'find out what wrote it, then count these goods: `npx orders 
  * Compares movements of an order with the effects that its log proves.
  *
  * @param moved read before the log was
- * @param keys of all effects of the order, settled or owed
  */
 export async function compareMovements(
   db: Db,
@@ -22,30 +21,29 @@ export async function compareMovements(
   settled: readonly SettledEffect[],
   keys: ReadonlySet<string>,
 ): Promise<readonly Omit<Discrepancy, 'orderId' | 'kind'>[]> {
-  const movementAt = await withLater(moved, settled, (missing) =>
-    movements(db)
-      .find({ _id: { $in: missing } }, committed)
-      .toArray(),
-  );
-  const wrong = settled.flatMap(({ effect, event }) => {
-    const is = movementAt.get(effect.key);
-    const wanted = movementOf(effect, event);
-    if (wanted === undefined || (is !== undefined && isSameMovement(is, wanted))) return [];
-    const detail = is
-      ? `the movement ${effect.key} is not what ${event.type} says`
-      : `no movement ${effect.key}`;
-    const remedy = is ? countAgain : putBack;
-    return [{ where: 'stock' as const, version: event.version, key: effect.key, detail, remedy }];
-  });
-  const extra = moved
-    .filter(({ _id, type }) => !keys.has(_id) && type !== 'carried')
-    .map(({ _id: key, type }) => ({
-      where: 'stock' as const,
-      key,
-      detail: `the log has no effect for the movement ${key} (${type})`,
-      remedy: countAgain,
-    }));
-  return [...wrong, ...extra];
+  const ofMovements: Entries<StockMovement> = {
+    where: 'stock',
+    seen: moved,
+    find: async (missing) =>
+      await movements(db)
+        .find({ _id: { $in: missing } }, committed)
+        .toArray(),
+    isDone: () => true,
+    wrong(movement, { effect, event }) {
+      const wanted = movementOf(effect, event);
+      if (wanted === undefined || (movement !== undefined && isSameMovement(movement, wanted)))
+        return undefined;
+      return movement === undefined
+        ? { detail: `no movement ${effect.key}`, remedy: putBack }
+        : { detail: `the movement ${effect.key} is not what ${event.type} says`, remedy: countAgain };
+    },
+    unexplained({ _id: key, type }) {
+      // What was carried over from lost events has no effect in the log.
+      if (type === 'carried') return undefined;
+      return { detail: `the log has no effect for the movement ${key} (${type})`, remedy: countAgain };
+    },
+  };
+  return await compareEntries(ofMovements, settled, keys);
 }
 
 type Movement = Pick<NonNullable<ReturnType<typeof movementOf>>, 'type' | 'lines' | 'outcome'>;

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
-import type { Discrepancy } from '../../log/proof/comparison.js';
+import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { committed } from '../../mongodb/durability.js';
-import { withLater } from '../look-again.js';
+import { compareEntries, type Entries } from '../compare-entries.js';
 import { isOutcome } from '../proved-outcome.js';
 import type { SettledEffect } from '../settled-effects.js';
 import { type LedgerEntry, sandboxLedger } from './sandbox-ledger.js';
@@ -13,7 +13,6 @@ export const askProvider =
  * Compares entries of the sandbox's ledger with the effects that an order's log proves.
  *
  * @param paid entries of the order, read before the log was
- * @param keys of all effects of the order, settled or owed
  */
 export async function compareLedger(
   db: Db,
@@ -21,29 +20,25 @@ export async function compareLedger(
   settled: readonly SettledEffect[],
   keys: ReadonlySet<string>,
 ): Promise<readonly Omit<Discrepancy, 'orderId' | 'kind'>[]> {
-  const entryAt = await withLater(paid, settled, (missing) =>
-    sandboxLedger(db)
-      .find({ _id: { $in: missing } }, committed)
-      .toArray(),
-  );
-  const wrong = settled.flatMap((one) => {
-    const { effect, event } = one;
-    const found = wrongEntry(entryAt.get(effect.key), one);
-    if (found === undefined) return [];
-    const detail = `${event.type}: ${found} ${effect.key}`;
-    return [
-      { where: 'payments' as const, version: event.version, key: effect.key, detail, remedy: askProvider },
-    ];
-  });
-  const extra = paid
-    .filter(({ _id }) => !keys.has(_id))
-    .map(({ _id: key, type }) => ({
-      where: 'payments' as const,
-      key,
+  const ofLedger: Entries<LedgerEntry> = {
+    where: 'payments',
+    seen: paid,
+    find: async (missing) =>
+      await sandboxLedger(db)
+        .find({ _id: { $in: missing } }, committed)
+        .toArray(),
+    isDone: ({ outcome }) => outcome !== undefined,
+    wrong(entry, one) {
+      const found = wrongEntry(entry, one);
+      if (found === undefined) return undefined;
+      return { detail: `${one.event.type}: ${found} ${one.effect.key}`, remedy: askProvider };
+    },
+    unexplained: ({ _id: key, type }) => ({
       detail: `the log has no effect for the provider's entry ${key} (${type})`,
       remedy: askProvider,
-    }));
-  return [...wrong, ...extra];
+    }),
+  };
+  return await compareEntries(ofLedger, settled, keys);
 }
 
 /** What is wrong with the provider's entry for a settled effect; undefined if nothing. */

@@ -38,6 +38,41 @@ export interface EntityLog<S extends State, D extends Draft> extends AnyLog {
   readonly startOptions: (state: S, creation: Creation) => StartOptions;
 }
 
+/**
+ * A log whose collections, feed and command lines have the entity's name. Each name is persisted.
+ *
+ * @param startOptions further options of each run
+ */
+export function namedLog<S extends State, D extends Draft>(
+  entity: Entity<S, D, Effect>,
+  view: Pick<StateView<S>, 'version' | 'indexes'>,
+  startOptions: (state: S) => StartOptions = () => ({}),
+): EntityLog<S, D> {
+  const { name } = entity;
+  return {
+    entity,
+    feed: `${name}-feed`,
+    journal: `${name}-journal`,
+    reconciliations: `${name}_reconciliations`,
+    view: {
+      ...view,
+      collection: `${name}s`,
+      toDocument: (state) => ({
+        ...state,
+        _id: state.orderId,
+        finished: entity.isFinished(state),
+        state,
+      }),
+    },
+    shape: { of: (state) => state, ids: [] },
+    startOptions: (state, { commandId, hash }) => ({ memo: { hash, commandId }, ...startOptions(state) }),
+    commands: {
+      resume: (id) => `npx orders resume ${id} --entity ${name}`,
+      verify: (id) => `npx orders verify --order ${id} --entity ${name}`,
+    },
+  };
+}
+
 /** The view that recording keeps: one document for each entity, with its state. */
 export interface StateView<S extends State> {
   /** the collection; persisted */

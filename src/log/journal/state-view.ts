@@ -191,7 +191,7 @@ export async function replaceViews<S extends State, D extends Draft>(
   return matchedCount === replacements.length;
 }
 
-/** What events lead to; `ahead` is the last version after a gap. */
+/** The state after these events; `ahead` is the last version after a gap. */
 function folded<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   before: S | undefined,

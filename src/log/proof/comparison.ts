@@ -18,29 +18,8 @@ import { isSameEvent, type RecordedEvent, readStored, upcastRecord } from '../jo
 import { type StopReason, ended, rewound } from '../journal/stops.js';
 import { eventsUntil, stateAt } from '../journal/time-travel.js';
 import { type EntityState, stateQuery } from '../workflow/messages.js';
+import type { Discrepancy } from './discrepancy.js';
 import { remedyOf } from './remedies.js';
-
-/** Something about an entity that is not the same everywhere. */
-export interface Discrepancy {
-  /** absent if it is not about one entity */
-  readonly orderId?: string;
-  /** the first version that is affected; absent if it is about the entity as a whole */
-  readonly version?: number;
-  readonly where: 'journal' | 'history' | 'view' | 'workflow' | 'positions' | 'stock' | 'payments';
-  /** the effect's key, or the SKU, if it is about one */
-  readonly key?: string;
-  /**
-   * `differs`: two places disagree; `behind`: one lacks what another has already; `stopped`: the
-   * entity cannot continue on its own; `unanswered`: it could not be checked
-   */
-  readonly kind: 'differs' | 'behind' | 'stopped' | 'unanswered';
-  /** what was found and what was expected, in words */
-  readonly detail: string;
-  /** why the entity cannot continue; only for `stopped` */
-  readonly code?: StopReason['code'];
-  /** what a person has to do */
-  readonly remedy?: string;
-}
 
 export interface Comparison {
   /** number of events in the journal */
@@ -77,7 +56,7 @@ const QUERY_WITHIN_MS = 2_000;
  * waited for. If reading fails for this entity alone, while both servers answer, the result is
  * `unanswered`, so that one entity does not keep the others from being compared.
  *
- * @throws errors of MongoDB and Temporal if one of them is away
+ * @throws errors of MongoDB and Temporal if one of them is unavailable
  */
 export async function compareEntity<S extends State, D extends Draft>(
   log: EntityLog<S, D>,

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import type { Discrepancy } from './comparison.js';
+import type { Discrepancy } from './discrepancy.js';
 
 /** Compares what effects have changed outside of the log, such as stock, with the log. */
 export interface OutsideProof {

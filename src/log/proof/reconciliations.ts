@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import type { Discrepancy } from './comparison.js';
+import type { Discrepancy } from './discrepancy.js';
 import { committed, durable } from '../../mongodb/durability.js';
 import type { AnyLog } from '../journal/entity-log.js';
 

@@ -13,7 +13,8 @@ import { projectState, unfinishedIds } from '../journal/state-view.js';
 import { clearStopped, forked, markStopped } from '../journal/stops.js';
 import { type ListedEntity, listWorkflows } from '../history/workflow-list.js';
 import { endedUnrecorded } from '../resume/resume-all.js';
-import { type Comparison, compareEntity, type Discrepancy } from './comparison.js';
+import { type Comparison, compareEntity } from './comparison.js';
+import type { Discrepancy } from './discrepancy.js';
 import { keepReconciliation, latestReconciliations, type Reconciliation } from './reconciliations.js';
 
 export interface Reconciled<S extends State, D extends Draft> {

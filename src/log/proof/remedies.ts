@@ -1,5 +1,5 @@
 import type { AnyLog } from '../journal/entity-log.js';
-import type { Discrepancy } from './comparison.js';
+import type { Discrepancy } from './discrepancy.js';
 
 /** What to do about a discrepancy that has no remedy of its own; one sentence. */
 export function remedyOf(

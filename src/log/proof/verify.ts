@@ -8,7 +8,8 @@ import { type AnyLog, type EntityLog, stateViews } from '../journal/entity-log.j
 import { journal, journaledIds, notJournaled } from '../journal/journal.js';
 import { viewedIds } from '../journal/state-view.js';
 import { listWorkflows } from '../history/workflow-list.js';
-import { compareEntity, type Comparison, type Discrepancy } from './comparison.js';
+import { compareEntity, type Comparison } from './comparison.js';
+import type { Discrepancy } from './discrepancy.js';
 import type { OutsideProof } from './outside-proof.js';
 import { remedyOf } from './remedies.js';
 

@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { type BackOff, backOffMs } from '../../concurrency/back-off.js';
 import { pause } from '../../concurrency/pause.js';
 import { embeddedMongodbUri } from '../config.js';
 import { messageOf } from '../../outages/message-of.js';
@@ -31,8 +32,7 @@ export interface Servers {
   stop(): Promise<void>;
 }
 
-const LOOK_EVERY_MS = 500;
-const LONGEST_BACK_OFF_MS = 10_000;
+const looking: BackOff = { firstRetryMs: 500, longestRetryMs: 10_000 };
 
 /**
  * Starts the servers of a data folder, or joins those that are running, on their current ports.
@@ -119,20 +119,20 @@ async function watch(
   report: (line: string) => void,
   leaving: AbortSignal,
 ): Promise<void> {
-  let pauseMs = LOOK_EVERY_MS;
+  let failures = 0;
   while (!leaving.aborted) {
-    await pause(pauseMs, leaving);
+    await pause(backOffMs(failures + 1, looking), leaving);
     if (leaving.aborted || server.isAlive()) continue;
     report(`${server.title} is gone; starting it again on its data.`);
     try {
       await server.revive();
       await server.ready(leaving);
       report(`${server.title} is back (process ${server.pid}).`);
-      pauseMs = LOOK_EVERY_MS;
+      failures = 0;
     } catch (error) {
       if (leaving.aborted) return;
-      pauseMs = Math.min(pauseMs * 2, LONGEST_BACK_OFF_MS);
-      report(`${messageOf(error)}; trying again in ${pauseMs / 1_000} s.`);
+      failures += 1;
+      report(`${messageOf(error)}; trying again in ${backOffMs(failures + 1, looking) / 1_000} s.`);
     }
   }
 }

@@ -3,7 +3,9 @@ import type { OrderEvent } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
 import type { Order } from '../../../src/order/order.js';
 import { toView } from '../../../src/order/view.js';
-import { type Change, diff, stateAt } from '../../../src/log/journal/time-travel.js';
+import type { Change } from '../../../src/log/journal/changes.js';
+import { diff } from '../../../src/log/journal/diff.js';
+import { stateAt } from '../../../src/log/journal/time-travel.js';
 import { amend, hold, note, states } from '../../order/examples.js';
 import { orderLog } from '../../../src/order-log.js';
 

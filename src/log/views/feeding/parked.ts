@@ -3,7 +3,7 @@ import { inTransaction } from '../../../mongodb/transaction.js';
 import { answering, committed } from '../../../mongodb/durability.js';
 import type { PositionedEvent } from '../../feed/feed.js';
 import { readStored } from '../../journal/journal.js';
-import { foldBatch } from './fold-batch.js';
+import { foldBatch, type FoldedBatch } from './fold-batch.js';
 import { consecutive, EntityStates, lacking } from './entity-states.js';
 import { type ParkedEvent, parkedEvents, toParked } from './parked-events.js';
 import { projections } from './projection-state.js';
@@ -175,6 +175,27 @@ async function attempt<S extends State, D extends Draft>(
     applied,
     ...(stuck?.error === undefined ? {} : { error: stuck.error }),
   };
+  return await save(db, view, { audit, gone, stuck, writes: folded.writes, collection });
+}
+
+/** What an intervention writes. */
+interface Outcome {
+  readonly audit: ParkedAudit;
+  /** ids of the parked events that were applied or skipped */
+  readonly gone: readonly string[];
+  /** the event that failed again, if one did */
+  readonly stuck: ParkedEvent | undefined;
+  readonly writes: FoldedBatch<State>['writes'];
+  readonly collection: string;
+}
+
+/** Writes an outcome in one transaction. Undefined if the view has changed since it was read. */
+async function save(
+  db: Db,
+  view: AnyView,
+  { audit, gone, stuck, writes, collection }: Outcome,
+): Promise<Intervened | undefined> {
+  const { orderId, applied } = audit;
   return await inTransaction(db, async (session) => {
     const guard = { _id: view.name, collection, version: view.version, parked: { $gte: gone.length } };
     // The feeder writes the same document, so the later of the two finds it changed.
@@ -189,7 +210,6 @@ async function attempt<S extends State, D extends Draft>(
       await session.abortTransaction();
       return undefined;
     }
-    const { writes } = folded;
     if (writes.length > 0) await documents(db, collection).bulkWrite(writes, { session });
     if (stuck !== undefined) {
       const { _id, ...renewed } = stuck;

@@ -21,7 +21,7 @@ export interface ProjectDeps<S extends State, D extends Draft> {
   readonly tail: FeedTail;
   /** aborted when another process should continue */
   readonly signal: AbortSignal;
-  /** called while all is well: once it has begun, and after whatever wakes it */
+  /** called while all is well: when it begins, and each time it is woken */
   readonly heartbeat: (position: number) => void;
   /** asks for a rebuild of the view; called repeatedly until it is done */
   readonly requestRebuild: (view: View<S, D>) => Promise<void>;

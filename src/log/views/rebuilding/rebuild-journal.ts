@@ -122,7 +122,7 @@ async function* readBatches<S extends State, D extends Draft>(
   place: string | undefined,
   alive: () => void,
 ): AsyncGenerator<Batch<S, D>, void> {
-  // For all entities together: without a worker, no task is ever decided.
+  // One limit for all entities together, because without a worker no task is ever decided.
   const giveUpAt = Date.now() + DECIDED_WITHIN_MS;
   for await (const page of listWorkflows(log, client, taskQueue, { from: place, pageSize })) {
     let entities: Read<S, D>[] = [];

@@ -77,7 +77,7 @@ export async function rebuild<S extends State, D extends Draft>(
       return true;
     }
     await assertStillMine(db, view, feeder.held);
-    // The active build has events that have just arrived.
+    // The active build has just received further events: wait, and read them.
     await setTimeout(PAUSE_MS);
     ahead = read(log, db, feeder.held.position);
   }

@@ -1,0 +1,38 @@
+import type { Refusal } from '../log/entity.js';
+
+/** What is delivered to an endpoint, and how. */
+export interface EndpointSettings {
+  /** absolute, https unless private addresses are allowed */
+  readonly url: string;
+  /** the event types to deliver; empty for all */
+  readonly eventTypes: readonly string[];
+  /** the customers whose orders' events are delivered; empty for all */
+  readonly customers: readonly string[];
+  /** an order has at least one of them; empty for all */
+  readonly tags: readonly string[];
+  /** ids alone, the event, or the event with the order after it */
+  readonly payload: 'thin' | 'event' | 'order';
+  readonly description?: string;
+  /** deliveries a second, at most; absent for any number */
+  readonly perSecond?: number;
+}
+
+/** The reason of an endpoint that a person has disabled. */
+export const byRequest = 'by request';
+
+export const defaults = { eventTypes: [], customers: [], tags: [], payload: 'event' } as const;
+
+const names = ['url', 'eventTypes', 'customers', 'tags', 'payload', 'description', 'perSecond'] as const;
+
+/** The settings among a command's data. */
+export function settingsIn(data: Partial<EndpointSettings>): Partial<EndpointSettings> {
+  const given = names.filter((name) => data[name] !== undefined);
+  return Object.fromEntries(given.map((name) => [name, data[name]]));
+}
+
+/** Why nothing can be delivered to a URL; undefined if something can. */
+export function refusedUrl(url: string, allowHttp = false): Refusal | undefined {
+  if (/^https:\/\/[^\s/?#]+\S*$/.test(allowHttp ? url.replace(/^http:/, 'https:') : url)) return undefined;
+  const message = `${url} is no absolute https URL`;
+  return { kind: 'invalid', code: 'invalid_url', message, pointer: '/url' };
+}

@@ -1,0 +1,69 @@
+import type { Cause, Draft, Envelope, State } from '../entity.js';
+import { type Change, changesBetween } from './changes.js';
+import type { EntityLog } from './entity-log.js';
+import { stateAt } from './time-travel.js';
+
+/** The differences of an entity between two of its versions. */
+export interface Diff {
+  readonly orderId: string;
+  readonly from: number;
+  readonly to: number;
+  /** the net result, without what was changed and changed back */
+  readonly changes: readonly Change[];
+  /** the changes of each event, ascending */
+  readonly steps: readonly DiffStep[];
+}
+
+export interface DiffStep extends Cause {
+  readonly version: number;
+  readonly type: string;
+  /** as the event gives it; absent if it gives none */
+  readonly reason?: string;
+  readonly changes: readonly Change[];
+}
+
+/**
+ * @param events ascending, from version 1, without gaps up to `to`
+ * @param from 1 ≤ from ≤ to
+ */
+export function diff<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  events: readonly (D & Envelope)[],
+  from: number,
+  to: number,
+): Diff {
+  const start = stateAt(log, events, { version: from });
+  if (start === undefined) throw new RangeError(`The log does not reach version ${from}.`);
+  const steps: DiffStep[] = [];
+  let state = start;
+  for (const event of events.slice(from, to)) {
+    const next = log.entity.evolve(state, event);
+    steps.push(diffStepOf(event, changesBetween(log.shape, state, next)));
+    state = next;
+  }
+  const changes = changesBetween(log.shape, start, state);
+  return { orderId: state.orderId, from, to, changes, steps };
+}
+
+function diffStepOf(event: Draft & Envelope, changes: readonly Change[]): DiffStep {
+  const { version, type, occurredAt, actor, onBehalfOf, commandId, correlationId, causationId } = event;
+  const reason = reasonOf(event);
+  return {
+    version,
+    type,
+    occurredAt,
+    actor,
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
+    commandId,
+    correlationId,
+    causationId,
+    ...(reason === '' ? {} : { reason }),
+    changes,
+  };
+}
+
+function reasonOf({ data }: Draft): string {
+  const what = 'reason' in data ? data.reason : 'code' in data ? data.code : undefined;
+  const more = 'detail' in data ? data.detail : 'message' in data ? data.message : undefined;
+  return [what, more].filter((text) => typeof text === 'string').join(': ');
+}

@@ -1,0 +1,23 @@
+import type { StopReason } from '../journal/stops.js';
+
+/** Something about an entity that is not the same everywhere. */
+export interface Discrepancy {
+  /** absent if it is not about one entity */
+  readonly orderId?: string;
+  /** the first version that is affected; absent if it is about the entity as a whole */
+  readonly version?: number;
+  readonly where: 'journal' | 'history' | 'view' | 'workflow' | 'positions' | 'stock' | 'payments';
+  /** the effect's key, or the SKU, if it is about one */
+  readonly key?: string;
+  /**
+   * `differs`: two places disagree; `behind`: one lacks what another has already; `stopped`: the
+   * entity cannot continue on its own; `unanswered`: it could not be checked
+   */
+  readonly kind: 'differs' | 'behind' | 'stopped' | 'unanswered';
+  /** what was found and what was expected, in words */
+  readonly detail: string;
+  /** why the entity cannot continue; only for `stopped` */
+  readonly code?: StopReason['code'];
+  /** what a person has to do */
+  readonly remedy?: string;
+}
