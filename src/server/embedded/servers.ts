@@ -31,7 +31,7 @@ export interface Servers {
   stop(): Promise<void>;
 }
 
-const LOOK_EVERY_MS = 500;
+const LOOK_EVERY_MS = 1_000;
 const LONGEST_BACK_OFF_MS = 10_000;
 
 /**
