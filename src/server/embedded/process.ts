@@ -73,7 +73,14 @@ function birthOnLinux(pid: number): string | undefined {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state, startTime] = [fields[0], fields[19]];
   if (state === 'Z' || state === 'X' || startTime === undefined) return undefined;
-  return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}/${startTime}`;
+  return `${(boot ??= bootId())}/${startTime}`;
+}
+
+/** Stays the same for as long as this process lives. */
+let boot: string | undefined;
+
+function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
 function birthByPs(pid: number): string | undefined {

@@ -237,7 +237,10 @@ export class EmbeddedServer {
     closeSync(log);
     child.unref();
     child.once('error', () => undefined);
-    if (child.pid === undefined) throw new Error(`${this.title} cannot be run: ${this.#kind.binary}`);
+    if (child.pid === undefined)
+      throw new Error(
+        `${this.title} cannot be run: ${this.#kind.binary}. If it is in .cache, delete it: the next start fetches it again.`,
+      );
     const running: RunningServer = { process: processId(child.pid), ports };
     writeJson(this.#record, running);
   }
