@@ -1,4 +1,5 @@
 import { type Db, type Document, Long } from 'mongodb';
+import { pause } from './pause.js';
 
 /** The changes of a collection, or of a database, in commit order, in batches. */
 export interface ChangeStream<C> {
@@ -22,6 +23,11 @@ export interface ChangeStreamQuery {
   readonly pipeline: readonly Document[];
   /** where to start; if absent, with the next change */
   readonly resumeToken?: unknown;
+  /**
+   * minimum time from one batch with changes to the next, so that under load a batch has many; none
+   * by default
+   */
+  readonly paceMs?: number;
 }
 
 interface CursorReply<C> {
@@ -58,7 +64,7 @@ export class ChangeStreamEnded extends Error {
  */
 export async function openChangeStream<C>(
   db: Db,
-  { collection, pipeline, resumeToken }: ChangeStreamQuery,
+  { collection, pipeline, resumeToken, paceMs = 0 }: ChangeStreamQuery,
 ): Promise<ChangeBatch<C> & ChangeStream<C>> {
   // The server's name of the cursors of a whole database.
   const cursors = collection ?? '$cmd.aggregate';
@@ -85,12 +91,15 @@ export async function openChangeStream<C>(
       cursor: { batchSize },
     });
     let last = batch;
+    let arrivedAt = Date.now();
     return {
       ...batch,
       async next(waitMs, signal) {
         try {
+          if (last.changes.length > 0 && !last.isFull) await pause(arrivedAt + paceMs - Date.now(), signal);
           const more = { getMore: id, collection: cursors, batchSize, maxTimeMS: waitMs };
           last = (await command(more, signal)).batch;
+          arrivedAt = Date.now();
           return last;
         } catch (error) {
           if (!signal?.aborted) throw error;

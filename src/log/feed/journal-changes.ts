@@ -30,6 +30,9 @@ export function areNoDeletes<C extends object>(
   return changes.every((change) => !('operationType' in change && change.operationType === 'delete'));
 }
 
+/** Under load, positions are given to the events of this time together. */
+const paceMs = 15;
+
 /**
  * Opens the stream of inserts into the journal, at `resumeToken` or from now on.
  *
@@ -60,6 +63,7 @@ export async function openJournalInserts(log: AnyLog, db: Db, resumeToken?: unkn
       },
     ],
     resumeToken,
+    paceMs,
   });
 }
 

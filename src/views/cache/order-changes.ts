@@ -33,6 +33,8 @@ const ANSWER_EVERY_MS = 500;
 const ANSWER_UNASKED_MS = 2_000;
 const UNASKED_AFTER_MS = 10_000;
 const LIVE_FOR_MS = 1_500;
+/** Under load, the changes of this time are reported together. */
+const PACE_MS = 10;
 const OPEN_AGAIN_MS = 1_000;
 
 interface OrderChange {
@@ -75,7 +77,11 @@ export function followOrders(db: Db, listener: OrderChangeListener, liveForMs = 
   }
 
   async function follow(): Promise<void> {
-    const stream = await openChangeStream<OrderChange>(db, { collection: 'orders', pipeline });
+    const stream = await openChangeStream<OrderChange>(db, {
+      collection: 'orders',
+      pipeline,
+      paceMs: PACE_MS,
+    });
     try {
       // A write that no majority had when the stream opened is not in the stream and may be missing
       // from earlier reads. The first batch comes later than that, so clear after it.
