@@ -27,6 +27,13 @@ afterAll(() => site?.close(), 60_000);
 const open = async (path: string) => await site.open(path);
 const shows = async (text: string | RegExp) => await site.shows(text);
 const press = async (name: string) => await site.press(name);
+/** What the API answers, once it does: a busy machine may answer 503 meanwhile. */
+const read = async (path: string) =>
+  await until(async () => {
+    const { status, body } = await api.get(path);
+    expect(status).toBe(200);
+    return body;
+  });
 /** The numbers beside the bars of money or goods, by what they are of. */
 const bars = async (of: 'Money' | 'Goods') =>
   Object.fromEntries(
@@ -66,7 +73,7 @@ describe('an order', () => {
     await shows('Payment pending');
     await page.locator('.order-head .status.busy').getByText('pending').waitFor();
     await page.evaluate(() => Object.assign(globalThis, { isTheSame: true }));
-    const [pending] = (await api.get('/v1/orders/watched/events')).body.data.filter(
+    const [pending] = (await read('/v1/orders/watched/events')).data.filter(
       ({ type }: { type: string }) => type === 'PaymentPending',
     );
     const settled = {
@@ -108,7 +115,7 @@ describe('an order', () => {
     await page.keyboard.press('End');
     await shows('As it is');
     expect(new URL(page.url()).search).toBe('');
-    const [, second] = (await api.get('/v1/orders/told/events')).body.data;
+    const [, second] = (await read('/v1/orders/told/events')).data;
     await open(`/orders/told?at=${second.occurredAt}`);
     await shows(/As it was after version/);
     await page.locator('.why').getByText('Stock reserved').waitFor();
@@ -121,7 +128,7 @@ describe('an order', () => {
 
   test('goes on past now, with what is to come and when', async () => {
     const ahead = page.getByRole('list', { name: 'What is to come' });
-    const { deadlines: closing } = (await api.get('/v1/orders/told/next')).body;
+    const { deadlines: closing } = await read('/v1/orders/told/next');
     expect(closing).toEqual([{ what: 'return-window', at: expect.any(String) }]);
     await open('/orders/told');
     await ahead.getByText('Return window closes').waitFor();
@@ -131,7 +138,7 @@ describe('an order', () => {
       .getByText(/^Return window closes \w{3} \d+ \w{3} \d\d:\d\d$/)
       .waitFor();
     const { id } = await api.place({ id: 'expiring' });
-    const { deadlines: expiring } = (await api.get(`/v1/orders/${id}/next`)).body;
+    const { deadlines: expiring } = await read(`/v1/orders/${id}/next`);
     expect(expiring).toEqual([{ what: 'authorization-expiry', at: expect.any(String) }]);
     await open(`/orders/${id}`);
     await ahead.getByText('Authorization expires').waitFor();
@@ -171,7 +178,7 @@ describe('an order', () => {
       );
       await route.fulfill({ json: { data: moved, ...rest } });
     });
-    const confirmedAt = (await api.get('/v1/orders/told/events')).body.data[3].occurredAt;
+    const confirmedAt = (await read('/v1/orders/told/events')).data[3].occurredAt;
     const nextDay = new Date(Date.parse(confirmedAt) + 24 * 3_600_000).toISOString();
     await own.goto(`${site.server.address}/orders/told?at=${nextDay}`);
     await own.getByText('As it was after version 4').waitFor();
@@ -224,7 +231,7 @@ describe('an order', () => {
       .locator('.proof .bad')
       .getByText(/^\d+ differences?$/)
       .waitFor();
-    const [{ where, detail }] = (await api.get(`/v1/orders/${order.id}/proof`)).body.differences;
+    const [{ where, detail }] = (await read(`/v1/orders/${order.id}/proof`)).differences;
     await page.locator('.differences').getByText(`${where} ${detail}`).waitFor();
     await journal.updateOne(event, { $set: { actor: entry!['actor'] } });
     await press('Check again');
@@ -257,7 +264,7 @@ describe('an order', () => {
       .locator('.attention')
       .getByText(/^since .*, tried \d+ times/)
       .waitFor();
-    const [row] = (await api.get('/v1/orders/waiting')).body.attention;
+    const [row] = (await read('/v1/orders/waiting')).attention;
     const remedy = await waits.locator('.attention li').innerText();
     expect(remedy.replaceAll(/\s+/g, ' ').toLowerCase()).toContain(
       row.remedy.split('npx')[0].trim().toLowerCase(),
