@@ -16,10 +16,8 @@ export async function authorize(request, options) {
   try {
     return await example.authorize({ ...request, key }, options);
   } catch (error) {
-    renewed.set(
-      request.key,
-      request.key.replace(/\d+$/, () => randomUUID()),
-    );
+    const next = request.key.replace(/\d+$/, () => randomUUID());
+    if (options.signal.aborted) renewed.set(request.key, next);
     throw error;
   }
 }
