@@ -120,10 +120,33 @@ describe('an order', () => {
     await shows(/As it was after version/);
     await page.locator('.why').getByText('Stock reserved').waitFor();
     await shows('the outcome of reserve, owed since version 1');
+    const inTemporal = page.locator('.why').getByRole('link', { name: 'Its workflow in Temporal' });
+    expect(await inTemporal.getAttribute('href')).toMatch(
+      /^https:\/\/temporal\.example\/namespaces\/default\/workflows\/[^/]*told\/[^/]+\/history$/,
+    );
     // What was to come then, and not what is to come now.
     await page.getByRole('list', { name: 'What was to come after version 2' }).waitFor();
     await page.locator('.ahead').getByText('Authorize payment, owed').waitFor();
     await page.locator('.line .ghost.effect').waitFor();
+  });
+
+  test('moves nothing under the pointer while events come', async () => {
+    const order = await api.place({ id: 'pointed-at' });
+    await open(`/orders/${order.id}`);
+    const dots = page.locator('.line .dot');
+    const places = async () =>
+      await dots.evaluateAll((all) => all.map((dot) => dot.getBoundingClientRect().left));
+    await page.getByText('live', { exact: true }).waitFor();
+    const line = page.locator('.line');
+    await line.hover();
+    const before = await places();
+    await order.tell('notes', { text: 'rings twice' });
+    await shows('rings twice');
+    expect(await places()).toEqual(before);
+    await page.mouse.move(0, 0);
+    await dots.nth(before.length).waitFor();
+    expect((await places())[0]).toBe(before[0]);
+    expect((await places())[1]).toBeLessThan(before[1]!);
   });
 
   test('goes on past now, with what is to come and when', async () => {

@@ -220,6 +220,26 @@ test('an event that a view could not apply is tried again, or skipped, on the pa
   expect(await parkedEvents(system.db).countDocuments()).toBe(0);
 });
 
+test('a view is rebuilt from the page of the system, which shows how far it is', async () => {
+  const own = await context.newPage();
+  await own.route('**/v1/projections', async (route) => {
+    const { views, ...rest } = await (await route.fetch()).json();
+    const rebuilding = { done: 500, total: 2_000, perSecond: 250, secondsLeft: 6 };
+    const [first, ...others] = views;
+    await route.fulfill({ json: { views: [{ ...first, rebuilding }, ...others], ...rest } });
+  });
+  await own.goto(`${site.server.address}/system`);
+  await own.locator('.progress').getByText('500 of 2,000, 250/s, 6 s left').waitFor();
+  await own.close();
+
+  const stored = async () => (await projections(system.db).findOne({ _id: 'customers' }))?.collection;
+  const before = await stored();
+  await open('/system');
+  await press('Rebuild customers');
+  await until(async () => expect(await stored()).not.toBe(before));
+  await page.getByRole('button', { name: 'Rebuild customers' }).waitFor();
+});
+
 describe('the page', () => {
   const paths = [
     '/orders',

@@ -25,12 +25,18 @@ export interface Site {
 
 /** The receiver of the tests is on the loopback address. */
 const anyReceiver = { WEBHOOKS_ALLOW_PRIVATE: 'on' };
+const TEMPORAL_UI_URL = 'https://temporal.example';
 
 export async function openSite(servers: ServerAddresses = {}): Promise<Site> {
   const opening = openBrowser();
   const system = createSystem(servers);
   const start = (port: string) =>
-    system.start('write,read', { HTTP_PORT: port, ATTENTION_AFTER: '1s', ...anyReceiver });
+    system.start('write,read', {
+      HTTP_PORT: port,
+      ATTENTION_AFTER: '1s',
+      TEMPORAL_UI_URL,
+      ...anyReceiver,
+    });
   const [first, browser] = await Promise.all([start('0'), opening, system.start('worker,feed', anyReceiver)]);
   const { address } = first;
   let server = first;
