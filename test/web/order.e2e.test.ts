@@ -243,6 +243,24 @@ describe('an order', () => {
     await own.close();
   });
 
+  test('is proven by a click only if its history is long', async () => {
+    const own = await context.newPage();
+    const asked: string[] = [];
+    own.on('request', (request) => asked.push(new URL(request.url()).pathname));
+    await own.route('**/v1/orders/told', async (route) => {
+      const order = await (await route.fetch()).json();
+      await route.fulfill({ json: { ...order, version: 1_001 } });
+    });
+    await own.goto(`${site.server.address}/orders/told`);
+    const badge = own.locator('.proof');
+    await badge.getByText('not checked yet').waitFor();
+    await own.locator('.line .ghost.deadline').waitFor();
+    await badge.getByRole('button', { name: 'Check again' }).click();
+    await badge.getByText('history = journal = view').waitFor();
+    expect(asked.filter((path) => path.endsWith('/proof'))).toHaveLength(1);
+    await own.close();
+  });
+
   test('says what differs between its copies, and what to do', async () => {
     const order = await api.place({ id: 'differing' });
     const event = { orderId: order.id, version: 4 };
