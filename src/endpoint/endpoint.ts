@@ -76,7 +76,7 @@ export const endpoints: Entity<Endpoint, EndpointEvent, Effect> = {
 };
 
 const missing: Decision<EndpointEvent> = {
-  refusal: { kind: 'invalid', code: 'missing_field', message: 'the url or the secretId is missing' },
+  refusal: { kind: 'invalid', code: 'malformed', message: 'the url or the secretId is missing' },
 };
 
 /** A command is refused if the endpoint has this status already. */

@@ -54,7 +54,7 @@ test.each<[string, readonly (readonly [string, object])[], Partial<Endpoint>]>([
 
 test.each<[string, readonly (readonly [string, object])[], string, object, string]>([
   ['http', [], 'ChangeEndpoint', { url: 'http://shop.example' }, 'invalid_url'],
-  ['no secret', [], 'RotateSecret', {}, 'missing_field'],
+  ['no secret', [], 'RotateSecret', {}, 'malformed'],
   ['enabled already', [], 'EnableEndpoint', {}, 'not_allowed'],
   [
     'disabled already',
