@@ -10,6 +10,7 @@ const patterns = {
     '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$',
     'must be 1 to 64 letters, digits, ".", "_" or "-", the first one a letter or digit',
   ],
+  ids: ['^[A-Za-z0-9._-]+(,[A-Za-z0-9._-]+)*$', 'must be ids or names, separated by commas'],
   sku: [
     '^[A-Za-z0-9][A-Za-z0-9._:+@#-]{0,63}$',
     'must be 1 to 64 letters, digits or any of . _ : + @ # -, the first one a letter or digit',
@@ -59,6 +60,10 @@ function matching(name: keyof typeof patterns, options: { maxLength?: number; de
 
 export const idPattern = patterns.id[0];
 export const Id = matching('id');
+/** Several ids, or names of types, in a query: short enough for the headers that Node accepts. */
+export const Ids = matching('ids', { maxLength: 2_000 });
+/** Several tags in a query. Each character may take twelve in a URL. */
+export const Tags = matching('line', { maxLength: 500 });
 export const Sku = matching('sku');
 /** One line of text, such as a name or a carrier. */
 export const Name = matching('line', { maxLength: 200 });

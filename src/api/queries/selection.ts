@@ -9,12 +9,13 @@ import { answering } from '../../mongodb/durability.js';
 import { schemaVersions } from '../../order/events.js';
 import { upcastIfKnown } from '../../order/upcasters.js';
 import { HttpProblem } from '../problem.js';
+import { Ids, Tags } from '../schemas.js';
 
 /** The parameters by which a reader of the feed chooses, as an endpoint of webhooks does. */
 export const selectionParameters = {
-  types: list('types of events, such as `OrderConfirmed,OrderCancelled`'),
-  customers: list('only events of the orders of these customers, by their ids'),
-  tags: list('only events of orders with one of these tags'),
+  types: list(Ids, 'types of events, such as `OrderConfirmed,OrderCancelled`'),
+  customers: list(Ids, 'only events of the orders of these customers, by their ids'),
+  tags: list(Tags, 'only events of orders with one of these tags'),
   payload: Type.Optional(
     Type.Enum(['thin', 'event', 'order'], {
       description:
@@ -23,10 +24,8 @@ export const selectionParameters = {
   ),
 };
 
-function list(description: string): TOptional<TString> {
-  return Type.Optional(
-    Type.String({ minLength: 1, maxLength: 4_000, description: `${description}; separated by commas` }),
-  );
+function list(schema: TString, description: string): TOptional<TString> {
+  return Type.Optional(Type.String({ ...schema, description: `${description}; separated by commas` }));
 }
 
 /** What a reader chooses. */
