@@ -5,7 +5,8 @@ import { createMutex } from '../concurrency/mutex.js';
 /** One Server-Sent Event; a client resumes after its id (`Last-Event-ID`). */
 export interface StreamItem {
   readonly id: number | string;
-  readonly data: object;
+  /** absent if only the place moves on, since what is up to it was left out */
+  readonly data?: object;
 }
 
 /** Items in order. A page that is sent to several streams is serialized once. */
@@ -71,7 +72,9 @@ const bytesOfPages = new WeakMap<StreamPage, Buffer>();
 function bytesOf(page: StreamPage): Buffer {
   const known = bytesOfPages.get(page);
   if (known !== undefined) return known;
-  const texts = page.map(({ id, data }) => `id: ${id}\ndata: ${JSON.stringify(data)}\n\n`);
+  const texts = page.map(({ id, data }) =>
+    data === undefined ? `id: ${id}\n\n` : `id: ${id}\ndata: ${JSON.stringify(data)}\n\n`,
+  );
   const bytes = Buffer.from(texts.join(''));
   bytesOfPages.set(page, bytes);
   return bytes;

@@ -91,15 +91,16 @@ export async function openChangeStream<C>(
       cursor: { batchSize },
     });
     let last = batch;
-    let arrivedAt = Date.now();
+    let arrivedAt = performance.now();
     return {
       ...batch,
       async next(waitMs, signal) {
         try {
-          if (last.changes.length > 0 && !last.isFull) await pause(arrivedAt + paceMs - Date.now(), signal);
+          if (last.changes.length > 0 && !last.isFull)
+            await pause(arrivedAt + paceMs - performance.now(), signal);
           const more = { getMore: id, collection: cursors, batchSize, maxTimeMS: waitMs };
           last = (await command(more, signal)).batch;
-          arrivedAt = Date.now();
+          arrivedAt = performance.now();
           return last;
         } catch (error) {
           if (!signal?.aborted) throw error;

@@ -236,7 +236,7 @@ class DeliveryPass {
     const waiting: WaitingRow[] = [];
     await this.eachOrder([...byOrder.keys()], async (orderId) => {
       const ofOrder = byOrder.get(orderId) ?? [];
-      const orderAfter = foldOrder(this.deps.db, orderId, ofOrder.at(-1)?.version);
+      const orderAfter = foldOrder(this.deps.db, orderId, { last: ofOrder.at(-1)?.version ?? 0 });
       for (const event of ofOrder) {
         const outcome = waits.has(orderId) ? 'later' : await this.send(event, orderAfter);
         if (outcome === 'delivered') continue;

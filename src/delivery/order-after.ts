@@ -2,6 +2,7 @@ import type { Db } from 'mongodb';
 import { fold } from '../log/journal/fold.js';
 import { readStored } from '../log/journal/journal.js';
 import { orderLog } from '../order-log.js';
+import type { QueryTime } from '../mongodb/durability.js';
 import type { StoredEvent } from '../order/events.js';
 import type { Order } from '../order/order.js';
 
@@ -14,7 +15,11 @@ export type OrderAfter = (version: number) => Promise<object | undefined>;
  *
  * @param last the last version that will be requested, if known: then the log is read at once
  */
-export function foldOrder(db: Db, orderId: string, last = 0): OrderAfter {
+export function foldOrder(
+  db: Db,
+  orderId: string,
+  { last = 0, ...time }: QueryTime & { readonly last?: number } = {},
+): OrderAfter {
   let order: Order | undefined;
   let ahead: readonly StoredEvent[] = [];
   return async (version) => {
@@ -22,12 +27,16 @@ export function foldOrder(db: Db, orderId: string, last = 0): OrderAfter {
     const known = ahead.at(-1)?.version ?? order?.version ?? 0;
     if (known < version) {
       const limit = Math.max(version, last) - known;
-      ahead = [...ahead, ...(await readStored(orderLog, db, orderId, { from: known + 1, limit }))];
+      ahead = [...ahead, ...(await readStored(orderLog, db, orderId, { from: known + 1, limit, ...time }))];
     }
-    for (const stored of ahead.filter((event) => event.version <= version)) {
+    const before = order?.version ?? 0;
+    for (const stored of ahead) {
+      if (stored.version > version) break;
+      // Folded already, by a call that failed at a later event.
+      if (stored.version <= before) continue;
       order = fold(orderLog, [orderLog.entity.upcast(stored)], order);
-      ahead = ahead.slice(1);
     }
+    ahead = ahead.filter((event) => event.version > version);
     return order && orderLog.shape.of(order);
   };
 }

@@ -18,11 +18,16 @@ export interface ReaderRow extends FeedPlace, Reader {
 }
 
 const KEPT_S = 30 * 86_400;
+/** How many readers a client may have, so that a name made up for each request is noticed. */
+export const READERS_OF_A_CLIENT = 100;
 
 export const readerRows = (db: Db) => db.collection<ReaderRow>('feed_readers');
 
 export async function ensureReaderIndexes(db: Db): Promise<void> {
-  await readerRows(db).createIndex({ askedAt: 1 }, { expireAfterSeconds: KEPT_S });
+  await readerRows(db).createIndexes([
+    { key: { askedAt: 1 }, expireAfterSeconds: KEPT_S },
+    { key: { client: 1 } },
+  ]);
 }
 
 /** Where a reader has come to; undefined if that is not known. */
@@ -30,11 +35,25 @@ export async function placeOfReader(db: Db, reader: Reader): Promise<FeedPlace |
   return (await readerRows(db).findOne({ _id: idOf(reader) }, answering)) ?? undefined;
 }
 
-/** Moves the checkpoint of a reader, also back. */
-export async function noteReader(db: Db, reader: Reader, place: FeedPlace): Promise<void> {
+/**
+ * Moves the checkpoint of a reader, also back.
+ *
+ * @returns false if the client has too many readers for a new one
+ */
+export async function noteReader(db: Db, reader: Reader, place: FeedPlace): Promise<boolean> {
   const { generation, position } = place;
-  const $set = { ...reader, generation, position, askedAt: new Date() };
-  await readerRows(db).updateOne({ _id: idOf(reader) }, { $set }, { upsert: true, ...durable });
+  const rows = readerRows(db);
+  const [byId, $set] = [{ _id: idOf(reader) }, { ...reader, generation, position, askedAt: new Date() }];
+  const { matchedCount } = await rows.updateOne(byId, { $set }, durable);
+  if (matchedCount > 0) return true;
+  const { client } = reader;
+  if (
+    (await rows.countDocuments({ client }, { ...answering, limit: READERS_OF_A_CLIENT })) ===
+    READERS_OF_A_CLIENT
+  )
+    return false;
+  await rows.updateOne(byId, { $set }, { upsert: true, ...durable });
+  return true;
 }
 
 function idOf({ client, name }: Reader): string {

@@ -60,7 +60,7 @@ export async function subscriptionsStatus(
       .toArray(),
     countWaiting(db, ids),
     kafkaTopic === undefined ? [] : kafkaRows(db).find({ _id: kafkaTopic }, answering).toArray(),
-    readerRows(db).find({}, answering).sort({ _id: 1 }).limit(MOST).toArray(),
+    readerRows(db).find({}, answering).sort({ askedAt: -1 }).limit(MOST).toArray(),
   ]);
   const reached = (place: FeedPlace) => {
     const { generation, position } = placeIn(generations, place);

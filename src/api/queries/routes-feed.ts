@@ -8,7 +8,8 @@ import type { FeedTail } from '../../log/feed/tail.js';
 import { feedGenerations, firstGeneration, type Generations } from '../../log/feed/generations.js';
 import { readStored } from '../../log/journal/journal.js';
 import { createMutex, type Mutex } from '../../concurrency/mutex.js';
-import { problem } from '../problem.js';
+import { refuseOtherPages } from '../edge/origins.js';
+import { HttpProblem, problem } from '../problem.js';
 import { closed, Id, OrderPath } from '../schemas.js';
 import type { StreamItem, StreamPage } from '../stream.js';
 import type { Http } from '../server.js';
@@ -18,7 +19,7 @@ import type { OrderReader } from './order-reader.js';
 import { refuseOtherGeneration, refusePositionBeyond, refuseUnknownVersion } from './resume-points.js';
 import { FeedPage } from './schemas.js';
 import { type Selected, selected, type Selection, selectionIn, selectionParameters } from './selection.js';
-import { noteReader, placeOfReader } from '../../delivery/readers.js';
+import { noteReader, placeOfReader, type Reader, READERS_OF_A_CLIENT } from '../../delivery/readers.js';
 import { placeIn as inCurrent } from '../../delivery/subscription.js';
 import { orderLog } from '../../order-log.js';
 
@@ -106,8 +107,10 @@ function pageRoute(app: Http, { db }: FeedDeps): void {
       if (events.length === 0) refusePositionBeyond(after, await feedHead(orderLog, db, answering));
       const place = placeIn(generations);
       if (given !== undefined && reader) {
+        refuseOtherPages(request);
         const { generation: ofPosition = place.generation } = request.query;
-        await noteReader(db, reader, { generation: ofPosition, position: after });
+        const isNoted = await noteReader(db, reader, { generation: ofPosition, position: after });
+        if (!isNoted) throw tooManyReaders(reader);
       }
       const data =
         selection === undefined
@@ -194,6 +197,11 @@ interface FeedPart {
   readonly selection: Selection | undefined;
 }
 
+function tooManyReaders({ client, name }: Reader): HttpProblem {
+  const detail = `${client} has ${READERS_OF_A_CLIENT} readers, and ${name} would be one more: use a name again.`;
+  return new HttpProblem(409, 'too_many_readers', detail);
+}
+
 /** Ends when the next generation begins: there, the next positions may belong to other events. */
 function feedFrom(
   { db, tail }: Pick<FeedDeps, 'db' | 'tail'>,
@@ -206,7 +214,10 @@ function feedFrom(
       selection === undefined
         ? pageOf(events, generation)
         : (await selected(db, selection, events, generation)).map((one) => itemOf(one, generation));
-    return { items, last: events.at(-1)?.position };
+    const last = events.at(-1)?.position;
+    // A client that reconnects does not read again what was left out.
+    const isMarked = last === undefined || items.at(-1)?.id === idOf(last, generation);
+    return { items: isMarked ? items : [...items, { id: idOf(last, generation) }], last };
   };
   const isMore = async (position: number) =>
     (await tail.waitBeyond(position, signal, KEEP_ALIVE_MS)) > position;
@@ -259,8 +270,11 @@ function pageOf(events: readonly PositionedEvent[], generation: number): StreamP
 }
 
 function itemOf({ position, data }: Selected, generation: number): StreamItem {
-  const suffix = generation === firstGeneration.generation ? '' : `@${generation}`;
-  return { id: `${position}${suffix}`, data };
+  return { id: idOf(position, generation), data };
+}
+
+function idOf(position: number, generation: number): string {
+  return generation === firstGeneration.generation ? `${position}` : `${position}@${generation}`;
 }
 
 const pages = new WeakMap<readonly PositionedEvent[], StreamPage>();

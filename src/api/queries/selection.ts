@@ -6,6 +6,7 @@ import { foldOrder } from '../../delivery/order-after.js';
 import type { EndpointSettings } from '../../endpoint/settings.js';
 import type { PositionedEvent } from '../../log/feed/feed.js';
 import { answering } from '../../mongodb/durability.js';
+import { isServerError } from '../../outages/server-error.js';
 import { schemaVersions } from '../../order/events.js';
 import { upcastIfKnown } from '../../order/upcasters.js';
 import { HttpProblem } from '../problem.js';
@@ -44,31 +45,37 @@ interface Given {
 
 /**
  * @returns undefined for all events as they are
- * @throws HttpProblem 400 for an unknown type of events
+ * @throws HttpProblem 400 for an unknown type of events, or a list without items
  */
 export function selectionIn({ types, customers, tags, payload }: Given): Selection | undefined {
   if ([types, customers, tags, payload].every((given) => given === undefined)) return undefined;
-  const eventTypes = itemsIn(types);
+  const eventTypes = itemsIn('types', types);
   const known = Object.keys(schemaVersions);
   const unknown = eventTypes.find((type) => !known.includes(type));
-  if (unknown !== undefined) {
-    const detail = `has ${unknown}, which is no type of events; there are ${known.join(', ')}`;
-    const errors = [{ pointer: '/types', in: 'query' as const, detail }];
-    throw new HttpProblem(400, 'invalid_request', `query types ${detail}.`, { errors });
-  }
+  if (unknown !== undefined)
+    throw refused('types', `has ${unknown}, which is no type of events; there are ${known.join(', ')}`);
   return {
     eventTypes,
-    customers: itemsIn(customers),
-    tags: itemsIn(tags),
+    customers: itemsIn('customers', customers),
+    tags: itemsIn('tags', tags),
     payload: payload as Selection['payload'],
   };
 }
 
-function itemsIn(text = ''): readonly string[] {
-  return text
+/** Empty only if the parameter is absent: a list without items would let everything through. */
+function itemsIn(parameter: string, text: string | undefined): readonly string[] {
+  const items = (text ?? '')
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '');
+  if (text !== undefined && items.length === 0)
+    throw refused(parameter, 'names nothing: leave it out for all');
+  return items;
+}
+
+function refused(parameter: string, detail: string): HttpProblem {
+  const errors = [{ pointer: `/${parameter}`, in: 'query' as const, detail }];
+  return new HttpProblem(400, 'invalid_request', `query ${parameter} ${detail}.`, { errors });
 }
 
 /** An event as a reader gets it. */
@@ -92,12 +99,16 @@ export async function selected(
     const { orderId, position, version } = event;
     if (payload === undefined) chosen.push({ position, data: upcastIfKnown(event) });
     else {
-      const orderAfter = orders.get(orderId) ?? foldOrder(db, orderId);
+      const orderAfter = orders.get(orderId) ?? foldOrder(db, orderId, { maxTimeMS });
       orders.set(orderId, orderAfter);
-      // An order that cannot be read does not keep the other events from the reader.
-      const order = payload === 'order' ? await orderAfter(version).catch(() => undefined) : undefined;
+      const order = payload === 'order' ? await orderAfter(version).catch(unlessServerFails) : undefined;
       chosen.push({ position, data: cloudEventOf(upcastIfKnown(event), generation, payload, order) });
     }
   }
   return chosen;
+}
+
+/** An order that cannot be folded does not keep the other events from the reader. */
+function unlessServerFails(error: unknown): undefined {
+  if (isServerError(error)) throw error;
 }

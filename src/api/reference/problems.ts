@@ -286,6 +286,10 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     cause: 'The position is beyond the end of the feed.',
     remedy: 'Continue after `head`; if it is far away, the checkpoint is of another system.',
   },
+  too_many_readers: {
+    cause: 'A client has as many named readers of the feed as it may have.',
+    remedy: 'Use the name of a reader again; a reader is forgotten after 30 days without a request.',
+  },
   feed_restored: {
     cause: 'MongoDB was restored from a backup: positions after `commonUntil` are of other events now.',
     remedy: 'Continue after `commonUntil` in `generation`, and undo what you did for later positions.',

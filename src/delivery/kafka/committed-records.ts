@@ -132,13 +132,11 @@ async function askLeaders(
     // The leaders may have changed.
     consumer.clearMetadata();
     // Or one partition has a batch that cannot be decoded, which must not hold up the others.
-    for (const one of offsets) {
-      const alone =
-        offsets.length === 1
-          ? { status: 'rejected' as const, reason: outcome.reason as unknown }
-          : (await Promise.allSettled([ask(node, [one], 0)]))[0];
-      if (alone.status === 'fulfilled') answers.push(alone.value);
-      else failed.set(one[0], alone.reason);
+    const alone =
+      offsets.length === 1 ? [outcome] : await Promise.allSettled(offsets.map((one) => ask(node, [one], 0)));
+    for (const [place, one] of alone.entries()) {
+      if (one.status === 'fulfilled') answers.push(one.value);
+      else failed.set(offsets[place]?.[0] ?? -1, one.reason);
     }
   }
   const [reason] = failed.values();

@@ -14,6 +14,7 @@ import {
 } from '../../../src/log/journal/journal.js';
 import { sequence } from '../../../src/log/feed/sequencer.js';
 import { projectState } from '../../../src/log/journal/state-view.js';
+import { READERS_OF_A_CLIENT, readerRows } from '../../../src/delivery/readers.js';
 import { logOf } from '../../support/database.js';
 import { states } from '../../order/examples.js';
 import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
@@ -206,6 +207,50 @@ describe('the feed', () => {
     expect(data).toEqual([
       expect.objectContaining({ kind: 'reader', name: 'erp', position: 3, lag: head - 3, failures: 0 }),
     ]);
+  });
+
+  test('is not moved for a reader by a page of another origin, nor for more readers than a client may have', async () => {
+    const ofOther = { 'sec-fetch-site': 'cross-site' };
+    const before = await readerRows(api.mongo.db).find().toArray();
+    expect(await api.get('/v1/events?reader=erp&after=1', ofOther)).toMatchObject({
+      status: 403,
+      body: { code: 'origin_not_allowed' },
+    });
+    expect(await readerRows(api.mongo.db).find().toArray()).toEqual(before);
+    const { status } = await api.get('/v1/events?reader=first&after=1');
+    expect(status).toBe(200);
+    const { _id, ...row } = (await readerRows(api.mongo.db).findOne({ name: 'first' }))!;
+    const others = Array.from({ length: READERS_OF_A_CLIENT }, (_, n) => ({ ...row, _id: `made-${n}` }));
+    await readerRows(api.mongo.db).insertMany(others);
+    expect(await api.get('/v1/events?reader=one-more&after=1')).toMatchObject({
+      status: 409,
+      body: { code: 'too_many_readers' },
+    });
+    expect((await api.get('/v1/events?reader=first&after=2')).status).toBe(200);
+    await readerRows(api.mongo.db).deleteMany({ name: 'first' });
+  });
+
+  test('says where it is when all events are left out, so that a client resumes there', async () => {
+    const after = await feedHead(orderLog, api.mongo.db);
+    const { count } = await recordOrder();
+    const leaving = new AbortController();
+    const path = `/v1/events/stream?after=${after}&customers=c-nobody`;
+    const { body } = await fetch(`${address}${path}`, { signal: leaving.signal });
+    let text = '';
+    for await (const chunk of body ?? []) {
+      text += Buffer.from(chunk).toString('utf8');
+      if (text.includes(`id: ${after + count}\n\n`)) break;
+    }
+    leaving.abort();
+    expect(text).not.toContain('data:');
+  });
+
+  test('refuses a filter that names nothing', async () => {
+    for (const query of ['types=,', 'customers=,', 'tags=,', 'tags=%20,'])
+      expect(await api.get(`/v1/events?${query}`)).toMatchObject({
+        status: 400,
+        body: { code: 'invalid_request', errors: [{ in: 'query' }] },
+      });
   });
 
   test('streams the log of an order after a version', async () => {

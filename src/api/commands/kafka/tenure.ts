@@ -104,6 +104,8 @@ export class Tenure {
             progress.unreadable = reason === undefined ? undefined : unreadableOf(topic, progress, reason);
         }
         beginSome(fetched, assignment, begin);
+        // It is asked for again at once otherwise, and its broker has data to answer with.
+        if (fetched.failed.size > 0) await pause(FETCH_WAIT_MS, ending);
       }
       await checkAssignment(consumer, assignment);
       await this.commit(assignment);
