@@ -36,7 +36,7 @@ function describeRefusals(app: Http): void {
   app.addHook('onRoute', (route) => {
     const { schema, method } = route;
     if (schema === undefined || schema.hide === true) return;
-    const refusals = { 421: problem(421), ...(!isSafe(method) && { 403: problem(403) }) };
+    const refusals = { 421: problem(421), 431: problem(431), ...(!isSafe(method) && { 403: problem(403) }) };
     route.schema = { ...schema, response: { ...refusals, ...Object(schema.response) } };
   });
 }
