@@ -296,6 +296,7 @@ describe('operations', () => {
       '415',
       '421',
       '422',
+      '431',
       '503',
     ]);
     expect(body.components.schemas).toHaveProperty('Problem');
