@@ -134,7 +134,7 @@ function feedStreamRoute(app: Http, { db, tail }: FeedDeps, closing: AbortSignal
         description:
           'From `Last-Event-ID` or `after` (a position), otherwise from now on. Comments keep the connection alive. ' +
           'An id is a position in the first generation of the feed, and `<position>@<generation>` in a later one. ' +
-          'A filter leaves events out, and with them their ids.',
+          'When a filter leaves events out, the `id` comes alone, so that a client resumes after them.',
         tags,
         headers: lastEventIdOf('^(0|[1-9]\\d{0,14})(@[1-9]\\d{0,14})?$'),
         querystring: closed({

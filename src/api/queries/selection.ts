@@ -2,15 +2,15 @@ import type { Db } from 'mongodb';
 import { type TOptional, type TString, Type } from 'typebox';
 import { cloudEventOf } from '../../delivery/cloud-events.js';
 import { type EventFilter, matching } from '../../delivery/filters.js';
-import { foldOrder } from '../../delivery/order-after.js';
+import { foldOrder, type OrderAfter } from '../../delivery/order-after.js';
 import type { EndpointSettings } from '../../endpoint/settings.js';
 import type { PositionedEvent } from '../../log/feed/feed.js';
 import { answering } from '../../mongodb/durability.js';
 import { isServerError } from '../../outages/server-error.js';
 import { schemaVersions } from '../../order/events.js';
 import { upcastIfKnown } from '../../order/upcasters.js';
-import { HttpProblem } from '../problem.js';
 import { Ids, Tags } from '../schemas.js';
+import { badQuery } from './instant.js';
 
 /** The parameters by which a reader of the feed chooses, as an endpoint of webhooks does. */
 export const selectionParameters = {
@@ -53,7 +53,7 @@ export function selectionIn({ types, customers, tags, payload }: Given): Selecti
   const known = Object.keys(schemaVersions);
   const unknown = eventTypes.find((type) => !known.includes(type));
   if (unknown !== undefined)
-    throw refused('types', `has ${unknown}, which is no type of events; there are ${known.join(', ')}`);
+    throw badQuery('types', `${unknown} is no type of events; there are ${known.join(', ')}`);
   return {
     eventTypes,
     customers: itemsIn('customers', customers),
@@ -69,13 +69,8 @@ function itemsIn(parameter: string, text: string | undefined): readonly string[]
     .map((item) => item.trim())
     .filter((item) => item !== '');
   if (text !== undefined && items.length === 0)
-    throw refused(parameter, 'names nothing: leave it out for all');
+    throw badQuery(parameter, 'it names nothing: leave it out for all');
   return items;
-}
-
-function refused(parameter: string, detail: string): HttpProblem {
-  const errors = [{ pointer: `/${parameter}`, in: 'query' as const, detail }];
-  return new HttpProblem(400, 'invalid_request', `query ${parameter} ${detail}.`, { errors });
 }
 
 /** An event as a reader gets it. */
@@ -93,13 +88,17 @@ export async function selected(
 ): Promise<readonly Selected[]> {
   const { payload } = selection;
   const { maxTimeMS } = answering;
-  const orders = new Map<string, (version: number) => Promise<object | undefined>>();
+  const wanted = await matching(db, selection, events, { maxTimeMS });
+  // The log of an order is read once: its events are in the order of their versions.
+  const lastOf = new Map(wanted.map(({ orderId, version }) => [orderId, version]));
+  const orders = new Map<string, OrderAfter>();
   const chosen: Selected[] = [];
-  for (const event of await matching(db, selection, events, { maxTimeMS })) {
+  for (const event of wanted) {
     const { orderId, position, version } = event;
     if (payload === undefined) chosen.push({ position, data: upcastIfKnown(event) });
     else {
-      const orderAfter = orders.get(orderId) ?? foldOrder(db, orderId, { maxTimeMS });
+      const orderAfter =
+        orders.get(orderId) ?? foldOrder(db, orderId, { last: lastOf.get(orderId) ?? 0, maxTimeMS });
       orders.set(orderId, orderAfter);
       const order = payload === 'order' ? await orderAfter(version).catch(unlessServerFails) : undefined;
       chosen.push({ position, data: cloudEventOf(upcastIfKnown(event), generation, payload, order) });
