@@ -10,7 +10,7 @@ export function addCertify(program: Command, session: Session): void {
   const command = addScript(program, 'certify', {
     summary: 'take a provider through crashes, duplicates, lost and late answers, and time-outs',
     details:
-      'Loads the module in processes of its own, kills them, and says where it would charge twice or lose money. Use an account ' +
+      'Loads the module in separate processes, kills them, and says where it would charge twice or lose money. Use an account ' +
       'for tests, since payments are not undone. `sandbox` is the built-in provider. The exit code is 0 if every case passes, else 1.',
     examples: [
       'certify payments ./my-provider.mjs',

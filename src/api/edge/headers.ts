@@ -49,8 +49,8 @@ export async function setHeadersOfPages(app: Http): Promise<void> {
     // Only for this host: the other hosts of its domain may not be ours.
     strictTransportSecurity: { includeSubDomains: false },
   });
-  // The same for each page without a nonce: helmet, which makes its functions anew for each request,
-  // is asked once.
+  // Pages without a nonce all have the same headers. Helmet would build them for each request, so it
+  // runs once, and its headers are kept.
   let constant: OutgoingHttpHeaders | undefined;
   app.addHook('onRequest', (request, reply, done) => {
     if (!('helmet' in request.routeOptions.config)) {

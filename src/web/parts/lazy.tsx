@@ -22,7 +22,10 @@ export function lazyPage(load: () => Promise<ComponentType>): ComponentType {
   };
 }
 
-/** Loads the page anew when the API answers again: a browser does not ask twice for a script. */
+/**
+ * Reloads the page when the API answers again, because a browser does not request a failed script
+ * twice.
+ */
 function Unloaded() {
   const isUp = useResource('/health/live').now.value.data !== undefined;
   useEffect(() => {

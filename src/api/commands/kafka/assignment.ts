@@ -65,7 +65,7 @@ export async function checkAssignment(
 ): Promise<void> {
   const { brokers, topics } = await consumer.metadata({ topics: [topic] });
   const { id, partitions = [], partitionsCount } = topics.get(topic) ?? {};
-  if (id !== topicId) throw new Error(`${topic} was made anew`);
+  if (id !== topicId) throw new Error(`${topic} was deleted and created again`);
   if (partitionsCount !== count)
     throw new Error(`${topic} has ${partitionsCount} partitions, and had ${count}`);
   for (const progress of mine.values()) {

@@ -25,8 +25,8 @@ export async function notePartition(
     seenAt: new Date(),
   };
   await partitionRows(db).updateOne({ _id: rowOf(of) }, { $set }, { upsert: true, ...durable });
-  // Last, because the row replaces the offset if Kafka forgets it: refusals before it are not
-  // needed any more.
+  // Last, because the row replaces the offset if Kafka forgets it. Refusals before that offset are no
+  // longer needed.
   await forgetRefusals(db, of, committed);
 }
 
