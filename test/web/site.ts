@@ -1,7 +1,10 @@
+import { expect } from '@jest/globals';
 import { type Browser, type BrowserContext, type Page } from 'playwright-core';
+import type { Reply } from '../support/api.js';
 import { type Api, apiAt, byDhl, type PlacedOrder } from '../support/orders-over-http.js';
 import type { RoleProcess } from '../support/role-process.js';
 import { createSystem, type ServerAddresses, type System } from '../support/system.js';
+import { until } from '../support/until.js';
 import { desktop, openBrowser } from './browser.js';
 
 /** A system of its own, and its page in a browser. */
@@ -18,6 +21,8 @@ export interface Site {
   shows(text: string | RegExp): Promise<void>;
   /** Clicks the button with this name. */
   press(name: string): Promise<void>;
+  /** What the API answers, once it does: a busy machine may answer 503 meanwhile. */
+  read(path: string): Promise<Reply['body']>;
   /** Starts the server again, at its address. */
   restart(): Promise<void>;
   close(): Promise<void>;
@@ -39,6 +44,7 @@ export async function openSite(servers: ServerAddresses = {}): Promise<Site> {
     });
   const [first, browser] = await Promise.all([start('0'), opening, system.start('worker,feed', anyReceiver)]);
   const { address } = first;
+  const api = apiAt(address);
   let server = first;
   const context = await browser.newContext({ viewport: desktop });
   const page = await context.newPage();
@@ -48,7 +54,7 @@ export async function openSite(servers: ServerAddresses = {}): Promise<Site> {
     get server() {
       return server;
     },
-    api: apiAt(address),
+    api,
     browser,
     context,
     page,
@@ -57,6 +63,12 @@ export async function openSite(servers: ServerAddresses = {}): Promise<Site> {
     },
     shows: async (text) => await page.getByText(text).first().waitFor(),
     press: async (name) => await page.getByRole('button', { name, exact: true }).click(),
+    read: async (path) =>
+      await until(async () => {
+        const { status, body } = await api.get(path);
+        expect(status).toBe(200);
+        return body;
+      }),
     async restart() {
       server = await start(new URL(address).port);
     },
