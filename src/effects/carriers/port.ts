@@ -1,5 +1,8 @@
-import type { Address, LineQuantity } from '../../order/commands.js';
-import type { CallOptions, Limits, NotDone, Unknown } from '../port.js';
+import type { Address } from '../../order/commands.js';
+import type { EffectOf, OutcomeOf, Parcel } from '../../order/effects.js';
+import type { CallOptions, Known, Limits, Unknown } from '../port.js';
+
+export type { Parcel } from '../../order/effects.js';
 
 /**
  * The port to carriers. The contract of all ports (`port.ts`) holds for `book`, and:
@@ -11,7 +14,7 @@ export interface CarrierProvider {
   /** Books the label of a shipment. `refused`: there will be no label under this key. */
   book(request: BookRequest, options: CallOptions): Promise<BookAnswer | Unknown>;
   /** The answer to the call with this key, even if it never reached a caller. */
-  lookUp(key: string, options: CallOptions): Promise<BookAnswer | NotDone | Unknown>;
+  lookUp(key: string, options: CallOptions): Promise<Known<'book'>>;
   /** What became of a parcel. `unknown`: it cannot be said now, so it is asked again later. */
   track(parcel: Parcel, options: CallOptions): Promise<Tracked>;
 }
@@ -25,7 +28,7 @@ export interface BookRequest {
   /** the carrier or the service that the label is requested of; absent: the provider chooses */
   readonly carrier?: string;
   /** what is in the parcel */
-  readonly lines: readonly (LineQuantity & { readonly name?: string })[];
+  readonly lines: EffectOf<'book'>['lines'];
   /** in plain text, for this call only */
   readonly receiver: Receiver;
 }
@@ -35,15 +38,11 @@ export interface Receiver extends Address {
   readonly name: string;
 }
 
-export type BookAnswer =
-  | ({ readonly type: 'booked'; readonly labelUrl?: string } & Parcel)
-  | { readonly type: 'refused'; readonly code: string };
-
-/** A parcel, as its label names it. */
-export interface Parcel {
-  readonly carrier: string;
-  readonly trackingNumber: string;
-}
+/**
+ * `labelUrl`: where the label can be printed, http or https. The code and the texts of the answer
+ * are kept in the order's log, so they must not name the receiver.
+ */
+export type BookAnswer = OutcomeOf<'book'>;
 
 export type Tracked =
   | { readonly type: 'in_transit' }
