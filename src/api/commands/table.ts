@@ -127,7 +127,7 @@ const table = {
   },
   RequestLabel: {
     scope: 'orders:write',
-    summary: 'Have a label booked with a carrier, before a shipment is dispatched',
+    summary: 'Book a label for a shipment, before it is dispatched',
     description:
       'Optional. `label` of the shipment says what became of it; a refused label may be requested again.',
     body: (is) => is.closed({ carrier: is.optional(is.Name) }),
