@@ -83,10 +83,10 @@ describe('with the sandbox', () => {
     await becomes(api, parcel, 'completed');
     // Two processes, and many rounds.
     track(100);
-    const _id = `${other.orderId}:s1`;
-    const { askedAt = '' } = (await trackingRows(api.mongo.db).findOne({ _id })) ?? {};
+    const its = { _id: `${other.orderId}:s1` };
+    const { askedAt = '' } = (await trackingRows(api.mongo.db).findOne(its)) ?? {};
     await until(async () => {
-      const row = await trackingRows(api.mongo.db).findOne({ _id, askedAt: { $gt: askedAt } });
+      const row = await trackingRows(api.mongo.db).findOne({ ...its, askedAt: { $gt: askedAt } });
       expect(row).not.toBeNull();
     });
     expect(await deliveries(api, parcel)).toMatchObject([{ actor: 'carriers', data: { shipmentId: 's1' } }]);
