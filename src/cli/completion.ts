@@ -1,5 +1,5 @@
 import { type Command, Argument } from 'commander';
-import { addScript, type Session } from './script.js';
+import { addScript, type Session } from './script/script.js';
 
 const shells = ['bash', 'zsh', 'fish'] as const;
 type Shell = (typeof shells)[number];

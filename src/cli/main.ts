@@ -1,9 +1,9 @@
 import process from 'node:process';
-import { exitCodes } from './failure.js';
-import { exitWhenInterrupted } from './interrupt.js';
+import { exitCodes } from './script/failure.js';
+import { exitWhenInterrupted } from './script/interrupt.js';
 import { run } from './program.js';
-import { processSession } from './script.js';
-import { processTerminal } from './terminal.js';
+import { processSession } from './script/script.js';
+import { processTerminal } from './terminal/terminal.js';
 
 /** The process of `npx orders`. It ends when its connections are closed. */
 

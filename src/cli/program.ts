@@ -1,23 +1,23 @@
 import { Command, CommanderError } from 'commander';
-import { addAttention } from './attention.js';
-import { addCertify } from './certify.js';
+import { addAttention } from './operations/attention.js';
+import { addCertify } from './operations/certify.js';
 import { addCompletion } from './completion.js';
-import { addDemo } from './demo/demo.js';
-import { addEventLog } from './event-log.js';
-import { asFailure, exitCodes, failureLine } from './failure.js';
-import { addKeys } from './keys.js';
-import { addLoad } from './load.js';
-import { addOrderCommands } from './order-commands.js';
-import { addOrderQueries } from './order-queries.js';
-import { addPersons } from './persons.js';
-import { addParked, addProjections } from './projections.js';
-import { addProof } from './proof.js';
-import { addRebuild } from './rebuild.js';
-import { addResume } from './resume.js';
-import { addSandbox } from './sandbox.js';
-import type { Session } from './script.js';
-import { addWebhooks } from './webhooks.js';
-import { addViewQueries } from './view-queries.js';
+import { addDemo } from './sandbox/demo/demo.js';
+import { addEventLog } from './queries/event-log.js';
+import { asFailure, exitCodes, failureLine } from './script/failure.js';
+import { addKeys } from './operations/keys.js';
+import { addLoad } from './sandbox/load.js';
+import { addOrderCommands } from './commands/order-commands.js';
+import { addOrderQueries } from './queries/orders.js';
+import { addPersons } from './operations/persons.js';
+import { addParked, addProjections } from './operations/projections.js';
+import { addProof } from './operations/verify.js';
+import { addRebuild } from './operations/rebuild.js';
+import { addResume } from './operations/resume.js';
+import { addSandbox } from './sandbox/stock.js';
+import type { Session } from './script/script.js';
+import { addWebhooks } from './operations/webhooks.js';
+import { addViewQueries } from './queries/views.js';
 
 /**
  * Runs the script that `args` ask for.

@@ -1,0 +1,207 @@
+import { exitCodes, Failure } from '../script/failure.js';
+
+/** The part of the HTTP API that the scripts need. Its answers have the shape of the contract. */
+export interface Api {
+  /** such as `http://127.0.0.1:8080`, without user name and password */
+  readonly url: string;
+  /** A `GET` with its own time limit. */
+  getSoon(path: string, withinMs: number): Promise<unknown>;
+  /** Leaves out members of the query that are undefined. */
+  get<T>(path: string, query?: Query): Promise<T>;
+  put<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
+  submit<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
+  exchange<T>(method: 'PATCH' | 'DELETE', path: string, body: unknown, headers?: Headers): Promise<T>;
+  /** A command, with the status and the headers of its answer. */
+  send<T>(path: string, body: unknown, headers: Headers): Promise<Answered<T>>;
+  /** The body of a `GET` that does not end. It throws when the connection breaks. */
+  open(path: string, headers: Headers): Promise<AsyncIterable<Uint8Array>>;
+  /** Sends the text as the body, so that a signature over it stays valid. */
+  post(path: string, body: string, headers: Headers): Promise<void>;
+}
+
+export type Query = Readonly<Record<string, string | number | undefined>>;
+interface Init {
+  readonly method?: string;
+  readonly headers?: Headers;
+  readonly body?: string;
+}
+
+export interface Answered<T> {
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  readonly body: T;
+}
+
+type Headers = Readonly<Record<string, string>>;
+
+/** Longer than the API takes for any request. */
+const ANSWER_WITHIN_MS = 40_000;
+const NO_LIMIT = Infinity;
+
+/**
+ * Every call may throw a `Failure`: the API's problem, or `api_unreachable`.
+ *
+ * @param baseUrl such as `http://127.0.0.1:8080`, or with a path `https://shop.example/orders-api`
+ * @param key an API key or an access token; sent with every request
+ */
+export function connectApi(baseUrl: string, key?: string): Api {
+  const base = new URL(baseUrl);
+  base.pathname = base.pathname.replace(/\/*$/, '/');
+  async function request(
+    path: string,
+    query: Query,
+    init: Init,
+    withinMs = ANSWER_WITHIN_MS,
+  ): Promise<Response> {
+    const url = new URL(path.slice(1), base);
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.append(name, String(value));
+    }
+    let response: Response;
+    try {
+      const headers = { ...init.headers, ...(key !== undefined && { authorization: `Bearer ${key}` }) };
+      const limit = withinMs === NO_LIMIT ? {} : { signal: AbortSignal.timeout(withinMs) };
+      response = await fetch(url, { ...init, headers, ...limit });
+    } catch (error) {
+      throw unreachable(addressOf(base), error);
+    }
+    if (!response.ok) throw await failureOf(addressOf(base), response);
+    return response;
+  }
+  async function send(method: string, path: string, body: unknown, headers: Headers): Promise<Response> {
+    const init = { method, headers: { ...headers, 'content-type': 'application/json' } };
+    return await request(path, {}, { ...init, body: JSON.stringify(body) });
+  }
+  return {
+    url: addressOf(base),
+    getSoon: async (path, withinMs) => await jsonOf(await request(path, {}, {}, withinMs)),
+    get: async (path, query = {}) => await jsonOf(await request(path, query, {})),
+    put: async (path, body, headers = {}) => await jsonOf(await send('PUT', path, body, headers)),
+    submit: async (path, body, headers = {}) => await jsonOf(await send('POST', path, body, headers)),
+    exchange: async (method, path, body, headers = {}) =>
+      await jsonOf(await send(method, path, body, headers)),
+    async send(path, body, headers) {
+      const response = await send('POST', path, body, headers);
+      return { status: response.status, headers: response.headers, body: await jsonOf(response) };
+    },
+    async open(path, headers) {
+      const { body } = await request(path, {}, { headers }, NO_LIMIT);
+      return body ?? (async function* nothing() {})();
+    },
+    async post(path, body, headers) {
+      const init = { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body };
+      await (await request(path, {}, init)).body?.cancel();
+    },
+  };
+}
+
+/** A path of the contract. Its parts are encoded, so that an id cannot lead to another path. */
+export function at(strings: TemplateStringsArray, ...parts: readonly string[]): string {
+  return String.raw({ raw: strings }, ...parts.map(encodeURIComponent));
+}
+
+async function jsonOf<T>(response: Response): Promise<T> {
+  // The shape is the contract's.
+  return parseExact(await response.text()) as T;
+}
+
+/** The address without user name, password and query, which may be secret. */
+function addressOf({ origin, pathname }: URL): string {
+  return `${origin}${pathname.replace(/\/$/, '')}`;
+}
+
+function unreachable(address: string, error: unknown): Failure {
+  const isLate = error instanceof Error && error.name === 'TimeoutError';
+  const wrong = isLate ? 'gives no answer' : 'cannot be reached';
+  return new Failure(exitCodes.unavailable, {
+    code: 'api_unreachable',
+    message: `the API at ${address} ${wrong}: start it with \`npm start\`, or say with --url where it is`,
+  });
+}
+
+/** RFC 9457 members that the contract uses. */
+interface Problem {
+  readonly code?: string;
+  readonly title?: string;
+  readonly detail?: string;
+  readonly pointer?: string;
+  readonly errors?: readonly {
+    readonly pointer?: string;
+    readonly detail?: string;
+    readonly message?: string;
+  }[];
+  readonly allowedCommands?: readonly string[];
+}
+
+async function failureOf(address: string, response: Response): Promise<Failure> {
+  const { code, detail, title, errors, allowedCommands } = await problemOf(response);
+  return new Failure(exitCodeOf(response.status), {
+    code: code ?? `http_${response.status}`,
+    message: `${detail ?? title ?? `the API at ${address} answered ${response.status}`}${remedyOf(code)}`,
+    ...(errors?.[0] === undefined ? {} : { pointer: errors[0].pointer }),
+    ...(allowedCommands === undefined ? {} : { allowedCommands }),
+  });
+}
+
+function remedyOf(code = ''): string {
+  const isWithoutKey = ['unauthenticated', 'invalid_key', 'invalid_token'].includes(code);
+  return isWithoutKey ? ' The scripts take the key from ORDERS_KEY, or from the file of --key-file.' : '';
+}
+
+async function problemOf(response: Response): Promise<Problem> {
+  try {
+    return await jsonOf<Problem>(response);
+  } catch {
+    return {};
+  }
+}
+
+/** The exit code for an HTTP status that is not a success. */
+export function exitCodeOf(status: number): number {
+  switch (status) {
+    case 404:
+      return exitCodes.notFound;
+    case 409:
+    case 412:
+    case 422:
+      return exitCodes.refused;
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+      return exitCodes.unavailable;
+    default:
+      return status < 500 ? exitCodes.usage : exitCodes.unexpected;
+  }
+}
+
+/**
+ * Reads JSON without losing a digit: a whole number beyond the safe integers, such as the sum of
+ * many orders, becomes a bigint.
+ */
+export function parseExact(text: string): unknown {
+  if (!/\d{16}/.test(text)) return JSON.parse(text);
+  const marked = text.replaceAll(tokens, (token) => (isLargeInteger(token) ? `"${mark}${token}"` : token));
+  return JSON.parse(marked, (_name, value: unknown) =>
+    typeof value === 'string' && value.startsWith(MARK) ? BigInt(value.slice(MARK.length)) : value,
+  );
+}
+
+/** Prints JSON that `parseExact` reads back as the same value. */
+export function printExact(value: unknown): string {
+  const marked = JSON.stringify(value, (_name, one: unknown) =>
+    typeof one === 'bigint' ? `${MARK}${one}` : one,
+  );
+  return marked.replaceAll(/"\\u0000(-?\d+)"/g, '$1');
+}
+
+/** No text of the API has this character. */
+const MARK = '\u0000';
+const mark = String.raw`\u0000`;
+
+/** Strings, which stay as they are, and numbers. */
+const tokens = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+
+function isLargeInteger(token: string): boolean {
+  return /^-?\d+$/.test(token) && !Number.isSafeInteger(Number(token));
+}

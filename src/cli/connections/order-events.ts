@@ -1,0 +1,122 @@
+import { contiguous } from '../../log/journal/fold.js';
+import { pause } from '../../concurrency/pause.js';
+import { consequence } from '../../order/consequences.js';
+import type { OrderEvent } from '../../order/events.js';
+import { evolve } from '../../order/evolve.js';
+import { isFinished, isReadyToClose, type Order } from '../../order/order.js';
+import { type Api, at } from './api.js';
+import { exitCodes, Failure } from '../script/failure.js';
+
+/** Pauses between two polls: short while events arrive, longer while none do. */
+const POLL_MS = { shortest: 150, longest: 2_000 };
+
+/** An event, and the order as it was after it. */
+export interface Happened {
+  readonly event: OrderEvent;
+  readonly order: Order;
+}
+
+/**
+ * Whether the order changes only after a command, a fact or a deadline. It is false between two
+ * events of one decision, because the second follows from the first.
+ */
+export function isAtRest(order: Order): boolean {
+  return order.owed.length === 0 && consequence(order, order.updatedAt) === undefined;
+}
+
+/** Whether the order is over, except for returns: it changes only after a command. */
+export function isSettled(order: Order): boolean {
+  return isFinished(order) || isReadyToClose(order);
+}
+
+export interface FollowOptions {
+  /** the order as the caller knows it: only later events are followed */
+  readonly from?: Order | undefined;
+  /** ends the generator */
+  readonly signal?: AbortSignal;
+  /** Called when the API stops answering. If it has answered before, polling continues. */
+  readonly onTrouble?: (failure: Failure) => void;
+}
+
+/**
+ * The events of an order from the first on, as they arrive. Ends only by `signal`.
+ *
+ * @throws Failure if the first poll fails, such as for an unknown order
+ */
+export async function* follow(
+  api: Api,
+  orderId: string,
+  { from, signal, onTrouble }: FollowOptions = {},
+): AsyncGenerator<Happened, void> {
+  let order = from;
+  let hasAnswered = from !== undefined;
+  let isAway = false;
+  let pauseMs = POLL_MS.shortest;
+  for (;;) {
+    if (signal?.aborted === true) return;
+    let events: readonly OrderEvent[] = [];
+    try {
+      events = await eventsOf(api, orderId, { after: order?.version });
+      if (order !== undefined) events = contiguous(events, order.version);
+      hasAnswered = true;
+      isAway = false;
+    } catch (error) {
+      if (!hasAnswered || !(error instanceof Failure) || error.exitCode !== exitCodes.unavailable)
+        throw error;
+      if (!isAway) onTrouble?.(error);
+      isAway = true;
+    }
+    for (const event of events) {
+      order = evolve(order, event);
+      yield { event, order };
+    }
+    pauseMs = events.length > 0 ? POLL_MS.shortest : Math.min(pauseMs * 1.5, POLL_MS.longest);
+    await pause(pauseMs, signal);
+  }
+}
+
+/** The events of an order, all or those after a version, from as many pages as there are. */
+export async function eventsOf(
+  api: Api,
+  orderId: string,
+  { source, after: first }: { readonly source?: string; readonly after?: number | undefined } = {},
+): Promise<readonly OrderEvent[]> {
+  const events: OrderEvent[] = [];
+  let after: string | number | undefined = first;
+  do {
+    const page: EventPage = await api.get(at`/v1/orders/${orderId}/events`, { source, after, limit: 1_000 });
+    events.push(...page.data);
+    after = page.nextCursor;
+  } while (after !== undefined);
+  return events;
+}
+
+interface EventPage {
+  readonly data: readonly OrderEvent[];
+  readonly nextCursor?: string;
+}
+
+export interface UntilOptions {
+  readonly from?: Order | undefined;
+  readonly withinMs: number;
+  readonly onHappened?: (happened: Happened) => void;
+}
+
+/**
+ * Follows an order until `holds`. Returns the order as last seen, and whether it got there in time.
+ */
+export async function until(
+  api: Api,
+  orderId: string,
+  holds: (order: Order) => boolean,
+  { from, withinMs, onHappened }: UntilOptions,
+): Promise<{ readonly order: Order | undefined; readonly reached: boolean }> {
+  let order = from;
+  if (order !== undefined && holds(order)) return { order, reached: true };
+  for await (const happened of follow(api, orderId, { from, signal: AbortSignal.timeout(withinMs) })) {
+    onHappened?.(happened);
+    ({ order } = happened);
+    if (holds(order)) return { order, reached: true };
+  }
+  return { order, reached: false };
+}

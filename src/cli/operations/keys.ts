@@ -1,0 +1,153 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { Db } from 'mongodb';
+import type { KeySummary } from '../../access/keys.js';
+import { type Scope, scopes } from '../../access/scopes.js';
+import { messageOf } from '../../outages/message-of.js';
+import { durationMs, LONGEST_MS } from '../../server/config.js';
+import { exitCodes, Failure, usageFailure } from '../script/failure.js';
+import { addGiveUp } from './customer-keys.js';
+import { addRewrap } from './rewrap.js';
+import { withMongo } from '../connections/stores.js';
+import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
+import { type Cell, type Column, table } from '../terminal/terminal.js';
+
+interface CreateOptions extends CommonOptions {
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  readonly expires?: number;
+}
+
+/**
+ * Adds `keys create`, `list`, `revoke`, `rewrap` and `give-up`, which connect to MongoDB directly.
+ */
+export function addKeys(program: Command, session: Session): void {
+  const keys = addScript(program, 'keys', {
+    summary: 'give clients API keys, list them, and revoke them',
+    details: 'Connects to MongoDB (MONGODB_URI, MONGODB_DB) directly: access to it is enough to make keys.',
+    examples: ['keys create --name shop --scopes orders:read,orders:write', 'keys list'],
+  });
+  addCreate(keys, session);
+  addList(keys, session);
+  addRevoke(keys, session);
+  addRewrap(keys, session);
+  addGiveUp(keys, session);
+}
+
+function addCreate(keys: Command, session: Session): void {
+  const command = addScript(keys, 'create', {
+    summary: 'give a client a new key; its other keys stay valid',
+    details: `The key is shown this once. Scopes: ${scopes.join(', ')}.`,
+    examples: [
+      'keys create --name shop --scopes orders:read,orders:write --expires 90d',
+      'keys create --name warehouse --scopes stock:write --json',
+    ],
+  })
+    .requiredOption('--name <client>', 'who gets it: key:<client> is the actor of all its commands')
+    .requiredOption('--scopes <scope,…>', 'what the key allows', scopesOf)
+    .option('--expires <duration>', 'when it ends, such as 90d (default: never)', expiry);
+  command.action(async () => {
+    const options = command.optsWithGlobals<CreateOptions>();
+    const [{ addKey }, { idPattern }] = await Promise.all([
+      import('../../access/keys.js'),
+      import('../../api/schemas.js'),
+    ]);
+    if (!new RegExp(idPattern).test(options.name))
+      throw usageFailure(
+        `${options.name} cannot be a client: expected 1 to 64 letters, digits, ".", "_" or "-", the first one a letter or digit`,
+      );
+    const added = await withDatabase(session, (db) =>
+      addKey(db, {
+        client: options.name,
+        scopes: options.scopes,
+        ...(options.expires !== undefined && { expiresAt: new Date(Date.now() + options.expires) }),
+      }),
+    );
+    report(session, options, added, () => [
+      `key ${added.keyId} of ${added.client} · ${added.scopes.join(', ')} · ${added.expiresAt ?? 'never expires'}`,
+      'It is shown this once:',
+      added.key,
+    ]);
+  });
+}
+
+const columns: readonly Column[] = [
+  { title: 'KEY' },
+  { title: 'CLIENT' },
+  { title: 'STATUS' },
+  { title: 'SCOPES' },
+  { title: 'CREATED' },
+  { title: 'EXPIRES' },
+  { title: 'LAST USED' },
+];
+
+function addList(keys: Command, session: Session): void {
+  const command = addScript(keys, 'list', {
+    summary: 'list all keys, without their secrets',
+    examples: ['keys list', 'keys list --json'],
+  });
+  command.action(async () => {
+    const options = command.optsWithGlobals<CommonOptions>();
+    const { listKeys } = await import('../../access/keys.js');
+    const found = await withDatabase(session, listKeys);
+    report(session, options, found, () =>
+      found.length === 0 ? ['no keys'] : table(columns, found.map(row), session.terminal.paint),
+    );
+  });
+}
+
+function row({ keyId, client, status, ...key }: KeySummary): readonly Cell[] {
+  return [
+    keyId,
+    client,
+    status === 'active' ? status : { text: status, format: 'yellow' },
+    key.scopes.join(','),
+    key.createdAt,
+    key.expiresAt ?? '',
+    key.lastUsedAt ?? '',
+  ];
+}
+
+function addRevoke(keys: Command, session: Session): void {
+  const command = addScript(keys, 'revoke', {
+    summary: 'revoke a key for good; it takes effect within seconds',
+    examples: ['keys revoke 9f86d081884c7d65'],
+  }).argument('<keyId>', 'its id, as in the list');
+  command.action(async (keyId: string) => {
+    const options = command.optsWithGlobals<CommonOptions>();
+    const { revokeKey } = await import('../../access/keys.js');
+    const revoked = await withDatabase(session, (db) => revokeKey(db, keyId));
+    if (revoked === undefined)
+      throw new Failure(exitCodes.notFound, {
+        code: 'key_not_found',
+        message: `there is no key ${keyId}: \`npx orders keys list\` lists all`,
+      });
+    report(session, options, revoked, () => [`key ${keyId} of ${revoked.client} is revoked`]);
+  });
+}
+
+function scopesOf(text: string): readonly Scope[] {
+  return text.split(',').map((given) => {
+    const found = scopes.find((scope) => scope === given.trim());
+    if (found === undefined)
+      throw new InvalidArgumentError(`${given} is no scope: expected any of ${scopes.join(',')}.`);
+    return found;
+  });
+}
+
+function expiry(text: string): number {
+  const ms = durationMs(text);
+  if (!(ms > 0 && ms <= LONGEST_MS))
+    throw new InvalidArgumentError('Expected a duration of up to ten years, such as 12h or 90d.');
+  return ms;
+}
+
+function withDatabase<T>(session: Session, work: (db: Db) => Promise<T>): Promise<T> {
+  return withMongo(
+    session,
+    ({ db }) => work(db),
+    (error) => ({
+      code: 'mongodb_unreachable',
+      message: `MongoDB, which has the keys, cannot be reached: ${messageOf(error)}; start it with \`npm start\`, or set MONGODB_URI`,
+    }),
+  );
+}

@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
+import type { Command } from 'commander';
+import type { Certificate } from '../../forgetting/certificate.js';
+import type { ForgettingStatus } from '../../forgetting/forgettings.js';
+import type { OpenOrders } from '../../forgetting/messages.js';
+import { at } from '../connections/api.js';
+import { exitCodes, Failure } from '../script/failure.js';
+import { actorHeader, addScript, apiOf, type CommonOptions, report, type Session } from '../script/script.js';
+import { counted, visible } from '../terminal/terminal.js';
+
+interface ForgetOptions extends CommonOptions {
+  readonly reason: string;
+  readonly lawfulBasis?: string;
+  readonly whenFinished?: true;
+  readonly key?: string;
+  readonly actor?: string;
+}
+
+/** The API's answer. */
+interface Forgetting {
+  readonly customerId: string;
+  readonly status: ForgettingStatus;
+  readonly openOrders?: OpenOrders;
+  readonly certificate?: Certificate;
+  readonly jws?: string;
+}
+
+/** The part of a customer's export that this script uses. */
+interface Held {
+  readonly sealedOrders: readonly string[];
+}
+
+const LOOK_EVERY_MS = 1_000;
+
+/** Adds `forget` and `export-person`. */
+export function addPersons(program: Command, session: Session): void {
+  addForget(program, session);
+  addExport(program, session);
+}
+
+function addForget(program: Command, session: Session): void {
+  const command = addScript(program, 'forget', {
+    summary: "forget a customer's person: destroy its keys, and print the certificate",
+    details:
+      'It waits until it is done. If it is interrupted, the forgetting continues, and the same command waits again. ' +
+      'With --when-finished it returns while orders are open, and the forgetting waits for them.',
+    examples: [
+      "forget c-1 --reason 'asked by letter 4711' --lawful-basis 'GDPR Art. 17'",
+      "forget c-1 --reason 'asked by letter 4711' --when-finished",
+    ],
+  })
+    .argument('<customerId>', 'whose person')
+    .requiredOption('--reason <text>', 'why; it stays, so it must not name the person')
+    .option('--lawful-basis <text>', 'the law that asks for it')
+    .option('--when-finished', 'wait for open orders instead of refusing')
+    .option('--key <key>', 'Idempotency-Key: the same key and command again give the same answer')
+    .option('--actor <name>', 'who does it, without a key (default: cli:<your user name>)');
+  command.action(async (customerId: string) => {
+    const options = command.optsWithGlobals<ForgetOptions>();
+    const { reason, lawfulBasis, whenFinished, key = randomUUID() } = options;
+    const api = apiOf(session, options);
+    const path = at`/v1/customers/${customerId}/forget`;
+    const body = {
+      reason,
+      ...(lawfulBasis !== undefined && { lawfulBasis }),
+      ...(whenFinished && { whenFinished }),
+    };
+    const headers = { 'idempotency-key': key, ...actorHeader(session, options) };
+    // The same command again is answered with the current status; only the write side is needed.
+    const ask = () => api.submit<Forgetting>(path, body, headers);
+    let forgetting = await ask();
+    while (forgetting.status === 'forgetting') {
+      await setTimeout(LOOK_EVERY_MS);
+      forgetting = await ask();
+    }
+    if (forgetting.status === 'refused')
+      throw new Failure(exitCodes.refused, { code: 'orders_open', message: openIn(forgetting) });
+    report(session, options, forgetting, () => linesOf(forgetting));
+  });
+}
+
+function addExport(program: Command, session: Session): void {
+  const command = addScript(program, 'export-person', {
+    summary: 'print all that is held of a customer, as JSON',
+    details:
+      'For a subject access request. Personal values are opened; keep the file accordingly. The exit code is 4 if some ' +
+      'could not be opened: `sealedOrders` names their orders.',
+    examples: ['export-person c-1 > c-1.json'],
+  }).argument('<customerId>', 'whose person');
+  command.action(async (customerId: string) => {
+    const options = command.optsWithGlobals<CommonOptions>();
+    const held = await apiOf(session, options).get<Held>(at`/v1/customers/${customerId}/export`);
+    report(session, { ...options, json: true }, held, () => []);
+    const { length: sealed } = held.sealedOrders;
+    if (sealed === 0) return;
+    const what = counted(sealed, 'order has', 'orders have');
+    const message = `${what} values that could not be opened (sealedOrders): the key store is unavailable, or lacks their key`;
+    throw new Failure(exitCodes.unavailable, { code: 'persons_sealed', message });
+  });
+}
+
+function openIn({ openOrders = { count: 0, orderIds: [] } }: Forgetting): string {
+  return `${openOrders.count} orders are not finished: ${openOrders.orderIds.join(', ')}`;
+}
+
+function linesOf(forgetting: Forgetting): readonly string[] {
+  const { customerId, certificate, jws } = forgetting;
+  if (certificate === undefined)
+    return [`customer ${visible(customerId)} · waits: ${visible(openIn(forgetting))}`];
+  const { orders, keys, places, notReached } = certificate;
+  return [
+    `customer ${visible(customerId)} · forgotten in ${orders} orders, ${keys.length} keys destroyed`,
+    ...places.map(({ place, finding, checked }) => `  ${place}: ${finding} (${checked})`),
+    'not reached:',
+    ...notReached.map(
+      ({ what, why, orders: named }) =>
+        `  ${what}: ${why}${named === undefined ? '' : ` (${visible(named.join(', '))})`}`,
+    ),
+    `certificate: ${jws ?? ''}`,
+  ];
+}

@@ -1,0 +1,139 @@
+import process from 'node:process';
+import { setTimeout } from 'node:timers/promises';
+import { type Command, Option } from 'commander';
+import type { ProjectionsStatus, ProjectionStatus, StoreStatus } from '../../log/views/status.js';
+import { type Api, at } from '../connections/api.js';
+import { exitCodes, Failure, usageFailure } from '../script/failure.js';
+import { addScript, operationsApiOf, type CommonOptions, report, type Session } from '../script/script.js';
+import { progressBar } from '../terminal/terminal.js';
+
+interface RebuildOptions extends CommonOptions {
+  readonly from: 'journal' | 'history';
+  readonly rollback?: true;
+  readonly wait: boolean;
+}
+
+const LOOK_EVERY_MS = 300;
+
+/** Adds `rebuild`: views from the journal, or the journal from the workflow histories. */
+export function addRebuild(program: Command, session: Session): void {
+  const command = addScript(program, 'rebuild', {
+    summary: 'rebuild a view from the journal, or the journal from the workflow histories',
+    details:
+      'The new build replaces the current one when it has caught up. The previous build is kept for a roll-back, which is ' +
+      'instant. To roll back orders, rebuild it with the older code. A rebuild continues if the script is interrupted.',
+    examples: [
+      'rebuild customers',
+      'rebuild orders',
+      'rebuild customers --rollback',
+      'rebuild --from history',
+    ],
+  })
+    .argument('[view]', 'orders, or a view across orders: `orders projections` lists them')
+    .addOption(
+      new Option('--from <source>', 'journal, or history: of Temporal, for journal and views alike')
+        .choices(['journal', 'history'])
+        .default('journal'),
+    )
+    .addOption(new Option('--rollback', 'roll back to the build before the last rebuild').conflicts('from'))
+    .option('--no-wait', 'do not wait for it');
+  command.action(async (view: string | undefined) => {
+    const options = command.optsWithGlobals<RebuildOptions>();
+    const name = nameOf(view, options);
+    const api = operationsApiOf(session, options);
+    const action = options.rollback === true ? 'rollback' : 'rebuild';
+    const answer = await api.submit<Build | Requested>(at`/v1/projections/${name}/${action}`, {});
+    if ('position' in answer) {
+      const { version, position } = answer;
+      report(session, options, answer, () => [`${name} is back to version ${version}, position ${position}`]);
+      return;
+    }
+    if (!options.wait) {
+      report(session, options, answer, () => [
+        `the rebuild of ${name} is under way: see \`orders projections\``,
+      ]);
+      return;
+    }
+    const done = await watch(api, name, answer.rebuildId);
+    report(session, options, done, () => doneLines(done));
+  });
+}
+
+interface Build {
+  readonly version: number;
+  readonly position: number;
+}
+
+interface Requested {
+  readonly name: string;
+  readonly rebuildId: string;
+}
+
+function nameOf(view: string | undefined, { from }: RebuildOptions): string {
+  if (from === 'history') {
+    if (view !== undefined) throw usageFailure('a rebuild from the histories covers every view: name none');
+    return 'journal';
+  }
+  if (view === undefined) throw usageFailure('say which view, or --from history');
+  return view;
+}
+
+type Rebuilt = ProjectionStatus | StoreStatus;
+
+/**
+ * Waits until the rebuild is done, even while the API is unavailable: the rebuild does not need it.
+ *
+ * @throws Failure if a later rebuild replaced this one, so that its outcome is unknown
+ */
+async function watch(api: Api, name: string, rebuildId: string): Promise<Rebuilt> {
+  const bar = progressBar(process.stderr);
+  let isBegun = false;
+  let first: Rebuilt | undefined;
+  try {
+    for (;;) {
+      const status = await look(api, name);
+      if (status?.rebuildId === rebuildId) return status;
+      first ??= status;
+      if (status?.rebuilding?.rebuildId === rebuildId) isBegun = true;
+      else if (status !== undefined) {
+        const isAnotherDone = status.rebuildId !== undefined && status.rebuildId !== first?.rebuildId;
+        if (isBegun || isAnotherDone) throw overtaken(name, rebuildId);
+      }
+      const { done = 0, total = 0, perSecond = 0 } = status?.rebuilding ?? {};
+      bar.show({ what: name, done, total, perSecond });
+      await setTimeout(LOOK_EVERY_MS);
+    }
+  } finally {
+    bar.end();
+  }
+}
+
+function overtaken(name: string, rebuildId: string): Failure {
+  const message = `another rebuild of ${name} has replaced ${rebuildId}: \`orders projections\` shows what is read now`;
+  return new Failure(exitCodes.refused, { code: 'rebuild_overtaken', message });
+}
+
+async function look(api: Api, name: string): Promise<Rebuilt | undefined> {
+  try {
+    const { views, stores } = await api.get<ProjectionsStatus>('/v1/projections');
+    return [...views, ...stores].find((one) => one.name === name);
+  } catch (error) {
+    if (error instanceof Failure && error.exitCode === exitCodes.unavailable) return undefined;
+    throw error;
+  }
+}
+
+function doneLines(done: Rebuilt): readonly string[] {
+  if ('position' in done) {
+    return [
+      `${done.name} is rebuilt: version ${done.version}, position ${done.position.toLocaleString('en')}`,
+    ];
+  }
+  const { name, exceptions } = done;
+  if (exceptions === undefined || exceptions.count === 0) return [`${name} is rebuilt`];
+  return [
+    `${name} is rebuilt, except ${exceptions.count} orders that could not be folded from their first event on:`,
+    ...exceptions.orderIds.map((orderId) => `  ${orderId}`),
+    'these are read as they were before, or from their last run: `npx orders verify --order <id>` says what each lacks, and what to do',
+  ];
+}

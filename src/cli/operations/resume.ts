@@ -1,0 +1,207 @@
+import { randomUUID } from 'node:crypto';
+import process from 'node:process';
+import type { Command } from 'commander';
+import type { ResumeReport } from '../../log/resume/resume.js';
+import { commandIdOf } from '../../log/workflow/command-id.js';
+import { logNamed, ofAnyEntity } from '../../logs.js';
+import { at } from '../connections/api.js';
+import { checkWho } from '../commands/send.js';
+import { exitCodes, Failure, usageFailure } from '../script/failure.js';
+import {
+  addScript,
+  operationsApiOf,
+  type CommonOptions,
+  configOf,
+  isOverHttp,
+  metaOf,
+  refuseActor,
+  report,
+  type Session,
+} from '../script/script.js';
+import { type Column, counted, type Format, type Paint, progressBar, table } from '../terminal/terminal.js';
+import { entityOption } from '../script/arguments.js';
+
+interface ResumeCommandOptions extends CommonOptions {
+  readonly all?: true;
+  readonly dryRun?: true;
+  readonly entity: string;
+  readonly reason: string;
+  readonly actor?: string;
+}
+
+const ANSWER_WITHIN_MS = 10_000;
+/** Maximum number of orders that are listed, in addition to those that need an operator. */
+const listedAtMost = 50;
+const keptAtMost = 10_000;
+
+/** Adds `resume`, which starts workflows again from the journal. */
+export function addResume(program: Command, session: Session): void {
+  const command = addScript(program, 'resume', {
+    summary: 'restart the workflow of an order from the journal',
+    details:
+      'For an order whose workflow ended too early, or whose history was lost or restored to an older state. It leaves ' +
+      'other orders alone, so it is safe to run at any time. A history that is longer than the journal is recorded first. ' +
+      'The exit code is 1 if an order is left that needs a person.',
+    examples: ['resume 018f…', 'resume --all --dry-run', "resume --all --reason 'Temporal was restored'"],
+  })
+    .argument('[orderId]', 'the order')
+    .option('--all', 'every order that is not finished')
+    .addOption(entityOption())
+    .option('--dry-run', 'say what would be done, and change nothing')
+    .option('--reason <text>', 'why, for the log', 'resumed by hand')
+    .option('--actor <name>', 'who does it, without a key (default: temporal:<your user name>)');
+  command.action(async (orderId: string | undefined) => {
+    const options = command.optsWithGlobals<ResumeCommandOptions>();
+    if ((orderId === undefined) !== (options.all === true)) throw usageFailure('say which order, or --all');
+    const resumed = await resume(session, orderId, options);
+    const [first] = resumed.orders;
+    report(session, options, orderId === undefined ? resumed : first, () =>
+      resumeLines(resumed, { isDryRun: options.dryRun === true, paint: session.terminal.paint }),
+    );
+    const left = resumed.orders.filter(({ remedy }) => remedy !== undefined);
+    if (left.length > 0) {
+      const message = `${counted(left.length, 'order needs', 'orders need')} a person: ${left[0]?.remedy}`;
+      throw new Failure(exitCodes.refused, { code: 'not_resumed', message });
+    }
+    if (orderId !== undefined && first?.outcome === 'unknown')
+      throw new Failure(exitCodes.notFound, {
+        code: 'order_not_found',
+        message: `there is no ${options.entity} ${orderId}`,
+      });
+  });
+}
+
+/** The outcome for the orders that were examined. */
+export interface Resumed {
+  readonly looked: number;
+  readonly counts: Readonly<Partial<Record<ResumeReport['outcome'], number>>>;
+  /** orders without a problem are left out; at most 10,000 */
+  readonly orders: readonly ResumeReport[];
+}
+
+async function resume(
+  session: Session,
+  orderId: string | undefined,
+  options: ResumeCommandOptions,
+): Promise<Resumed> {
+  const { reason, dryRun, actor, entity } = options;
+  if (isOverHttp(session, options)) return await resumeOverHttp(session, orderId, options);
+  const config = configOf(session);
+  // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
+  const [{ reachTemporal, withStores }, one, { resumeAll }] = await Promise.all([
+    import('../connections/sides.js'),
+    import('../../log/resume/resume.js'),
+    import('../../log/resume/resume-all.js'),
+  ]);
+  const log = ofAnyEntity(logNamed(entity));
+  const meta = metaOf(actor === undefined ? {} : { actor });
+  checkWho(await import('../script/input.js'), meta);
+  const { actor: who, correlationId } = meta;
+  const asked = {
+    commandId: commandIdOf(who, randomUUID()),
+    hash: 'resume',
+    correlationId,
+    actor: who,
+    reason,
+  };
+  return await withStores(config, async (stores) => {
+    await reachTemporal(stores);
+    const { continueAsNewAfter, temporal } = config;
+    const resuming = {
+      ...stores,
+      taskQueue: temporal.taskQueue,
+      ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
+    };
+    const how = { isDryRun: dryRun === true, answerWithinMs: ANSWER_WITHIN_MS };
+    if (orderId === undefined) return await collected(resumeAll(log, resuming, asked, how));
+    const found = await one.resume(log, resuming, orderId, asked, how);
+    return { looked: 1, counts: { [found.outcome]: 1 }, orders: [found] };
+  });
+}
+
+/** Asks the API, which resumes one order at a time. */
+async function resumeOverHttp(
+  session: Session,
+  orderId: string | undefined,
+  options: ResumeCommandOptions,
+): Promise<Resumed> {
+  refuseActor(options);
+  if (orderId === undefined || options.dryRun === true || options.entity !== 'order')
+    throw usageFailure('--all, --dry-run and --entity work on Temporal and MongoDB themselves: add --direct');
+  const { reason } = options;
+  const order = await operationsApiOf(session, options).submit<ResumeReport>(
+    at`/v1/orders/${orderId}/resume`,
+    {
+      reason,
+    },
+  );
+  return { looked: 1, counts: { [order.outcome]: 1 }, orders: [order] };
+}
+
+async function collected(reports: AsyncIterable<ResumeReport>): Promise<Resumed> {
+  const bar = progressBar(process.stderr);
+  const counts: Partial<Record<ResumeReport['outcome'], number>> = {};
+  const orders: ResumeReport[] = [];
+  let looked = 0;
+  try {
+    for await (const order of reports) {
+      looked += 1;
+      counts[order.outcome] = (counts[order.outcome] ?? 0) + 1;
+      if (!isWell(order) && orders.length < keptAtMost) orders.push(order);
+      bar.show({ what: 'orders', done: looked });
+    }
+  } finally {
+    bar.end();
+  }
+  return { looked, counts, orders };
+}
+
+function isWell({ outcome, recorded, setAside }: ResumeReport): boolean {
+  return (outcome === 'running' || outcome === 'ended') && recorded.length + setAside.length === 0;
+}
+
+const columns: readonly Column[] = [{ title: 'ORDER' }, { title: 'OUTCOME' }, { title: 'WHAT' }];
+
+const formats: Readonly<Record<ResumeReport['outcome'], Format>> = {
+  running: 'green',
+  resumed: 'green',
+  restarted: 'green',
+  already_resumed: 'green',
+  ended: 'green',
+  contradiction: 'red',
+  incomplete: 'red',
+  unknown: 'yellow',
+};
+
+/** A report as readable text; orders that need an operator come first. */
+export function resumeLines(
+  { looked, orders }: Resumed,
+  { isDryRun, paint }: { readonly isDryRun: boolean; readonly paint: Paint },
+): readonly string[] {
+  if (orders.length === 0)
+    return [paint('green', `${counted(looked, 'order', 'orders')} checked: nothing to resume`)];
+  const left = orders.filter(({ remedy }) => remedy !== undefined);
+  const others = orders.filter(({ remedy }) => remedy === undefined);
+  const rows = [...left, ...others.slice(0, listedAtMost)].map((order) => [
+    order.orderId,
+    { text: order.outcome.replaceAll('_', ' '), format: formats[order.outcome] },
+    whatOf(order),
+  ]);
+  const more = others.length - listedAtMost;
+  return [
+    ...(isDryRun ? ['nothing was changed; this would be done:'] : []),
+    ...table(columns, rows, paint),
+    ...(more > 0 ? [`and ${more.toLocaleString('en')} more`] : []),
+  ];
+}
+
+function whatOf({ detail, remedy, recorded, setAside, messages, refused = [] }: ResumeReport): string {
+  return [
+    detail,
+    ...(recorded.length === 0 ? [] : [`recorded first: versions ${recorded.join(', ')}`]),
+    ...(setAside.length === 0 ? [] : [`set aside: versions ${setAside.join(', ')}`]),
+    ...(messages.length === 0 ? [] : [`decided again: ${counted(messages.length, 'message', 'messages')}`]),
+    ...refused.map(({ commandId, message }) => `refused ${commandId}: ${message}`),
+    ...(remedy === undefined ? [] : [remedy]),
+  ].join('; ');
+}

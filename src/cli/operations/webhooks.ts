@@ -1,0 +1,389 @@
+import { randomUUID } from 'node:crypto';
+import { type Command, Option } from 'commander';
+import type { CommandsStatus } from '../../delivery/kafka/command-rows.js';
+import type { SubscriptionStatus } from '../../delivery/subscription-status.js';
+import { type Api, at } from '../connections/api.js';
+import { positive, texts, wholeNumber } from '../script/arguments.js';
+import { usageFailure } from '../script/failure.js';
+import { actorHeader, addScript, apiOf, type CommonOptions, report, type Session } from '../script/script.js';
+import { type Cell, type Column, type Paint, table, visible } from '../terminal/terminal.js';
+
+/** An endpoint as the API shows it. */
+interface Endpoint {
+  readonly endpointId: string;
+  readonly status: string;
+  readonly disabledBecause?: string;
+  readonly url: string;
+  readonly events: readonly string[];
+  readonly payload: string;
+  readonly description?: string;
+  readonly secret?: string;
+}
+
+interface Delivery {
+  readonly eventId: string;
+  readonly type: string;
+  readonly at: string;
+  readonly ms: number;
+  readonly isDelivered: boolean;
+  readonly status?: number;
+  readonly error?: string;
+}
+
+interface Options extends CommonOptions {
+  readonly events?: readonly string[];
+  readonly customer?: readonly string[];
+  readonly tag?: readonly string[];
+  readonly payload?: string;
+  readonly description?: string;
+  readonly perSecond?: number;
+  readonly after?: number;
+  readonly from?: string;
+  readonly to?: string;
+  readonly event?: string;
+  readonly limit?: number;
+  readonly key?: string;
+  readonly actor?: string;
+}
+
+const root = '/v1/webhook-endpoints';
+
+/** Adds `webhooks …` and `subscriptions`. */
+export function addWebhooks(program: Command, session: Session): void {
+  const webhooks = addScript(program, 'webhooks', {
+    summary: 'deliver events to URLs: endpoints, their secrets and their deliveries',
+    examples: ['webhooks create https://shop.example/hooks --events OrderConfirmed', 'webhooks list'],
+  });
+  addCreate(webhooks, session);
+  addList(webhooks, session);
+  addChange(webhooks, session);
+  for (const is of [true, false]) {
+    const verb = is ? 'enable' : 'disable';
+    const summary = is
+      ? 'deliver to an endpoint again: what waits comes first'
+      : 'stop delivering; the feed waits';
+    addAction(webhooks, session, verb, summary, (api, id, headers) =>
+      api.exchange('PATCH', at`/v1/webhook-endpoints/${id}`, { enabled: is }, headers),
+    );
+  }
+  addAction(
+    webhooks,
+    session,
+    'delete',
+    'delete an endpoint, with its secrets and what waits',
+    (api, id, headers) => api.exchange('DELETE', at`/v1/webhook-endpoints/${id}`, {}, headers),
+  );
+  addAction(
+    webhooks,
+    session,
+    'rotate-secret',
+    'make a new secret; the old one signs too until the next rotation',
+    (api, id, headers) => api.submit(at`/v1/webhook-endpoints/${id}/rotate-secret`, {}, headers),
+  );
+  addTest(webhooks, session);
+  addDeliveries(webhooks, session);
+  addRetry(webhooks, session);
+  addReplay(webhooks, session);
+  addSubscriptions(program, session);
+}
+
+/** Adds the options for an endpoint's settings. */
+function withSettings(command: Command): Command {
+  return command
+    .option('--events <type,…>', 'only these types, such as OrderConfirmed', (text: string) =>
+      text.split(',').map((type) => type.trim()),
+    )
+    .option('--customer <id>', 'only events of their orders; may be repeated', texts)
+    .option('--tag <tag>', 'only orders with one of them; may be repeated', texts)
+    .addOption(
+      new Option('--payload <form>', 'ids, the event, or the event and the order after it').choices([
+        'thin',
+        'event',
+        'order',
+      ]),
+    )
+    .option('--description <text>', 'for people')
+    .option('--per-second <number>', 'deliveries a second, at most', positive);
+}
+
+function settingsOf({ events, customer, tag, payload, description, perSecond }: Options): object {
+  return {
+    ...(events && { events }),
+    ...(customer && { customers: customer }),
+    ...(tag && { tags: tag }),
+    ...(payload !== undefined && { payload }),
+    ...(description !== undefined && { description }),
+    ...(perSecond !== undefined && { perSecond }),
+  };
+}
+
+function withSender(command: Command): Command {
+  return command
+    .option('--key <key>', 'Idempotency-Key: the same key and command again give the same answer')
+    .option('--actor <name>', 'who does it, without a key (default: cli:<your user name>)');
+}
+
+function headersOf(session: Session, options: Options): Readonly<Record<string, string>> {
+  return { 'idempotency-key': options.key ?? randomUUID(), ...actorHeader(session, options) };
+}
+
+function addCreate(webhooks: Command, session: Session): void {
+  const command = withSender(
+    withSettings(
+      addScript(webhooks, 'create', {
+        summary: 'deliver events to a URL',
+        details:
+          'From what happens from now on, unless --after says otherwise. The secret is shown this once.',
+        examples: [
+          'webhooks create https://shop.example/hooks',
+          'webhooks create https://shop.example/hooks --events OrderConfirmed --payload order --after 0',
+        ],
+      }).argument('<url>', 'https'),
+    ),
+  ).option('--after <position>', 'begin after this position of the feed', wholeNumber);
+  command.action(async (url: string) => {
+    const options = command.optsWithGlobals<Options>();
+    const { after } = options;
+    const body = { url, ...settingsOf(options), ...(after !== undefined && { after }) };
+    const made = await apiOf(session, options).submit<Endpoint>(root, body, headersOf(session, options));
+    report(session, options, made, () => endpointLines(made));
+  });
+}
+
+function addChange(webhooks: Command, session: Session): void {
+  const command = withSender(
+    withSettings(
+      addScript(webhooks, 'change', {
+        summary: 'change what an endpoint gets, or where',
+        examples: ['webhooks change 018f… --to https://shop.example/other --per-second 20'],
+      }).argument('<endpointId>', 'as in the list'),
+    ),
+  ).option('--to <url>', 'another URL');
+  command.action(async (endpointId: string) => {
+    const options = command.optsWithGlobals<Options>();
+    const body = { ...settingsOf(options), ...(options.to !== undefined && { url: options.to }) };
+    if (Object.keys(body).length === 0)
+      throw usageFailure('nothing is to be changed: --help shows what can be');
+    const path = at`/v1/webhook-endpoints/${endpointId}`;
+    const headers = headersOf(session, options);
+    const changed = await apiOf(session, options).exchange<Endpoint>('PATCH', path, body, headers);
+    report(session, options, changed, () => endpointLines(changed));
+  });
+}
+
+/** Adds a script that changes an endpoint. */
+function addAction(
+  webhooks: Command,
+  session: Session,
+  verb: string,
+  summary: string,
+  act: (api: Api, endpointId: string, headers: Readonly<Record<string, string>>) => Promise<Endpoint>,
+): void {
+  const command = withSender(
+    addScript(webhooks, verb, { summary, examples: [`webhooks ${verb} 018f…`] }).argument(
+      '<endpointId>',
+      'as in the list',
+    ),
+  );
+  command.action(async (endpointId: string) => {
+    const options = command.optsWithGlobals<Options>();
+    const done = await act(apiOf(session, options), endpointId, headersOf(session, options));
+    report(session, options, done, () => endpointLines(done));
+  });
+}
+
+function endpointLines({
+  endpointId,
+  status,
+  disabledBecause,
+  url,
+  secret,
+  ...more
+}: Endpoint): readonly string[] {
+  const { events, payload } = more;
+  return [
+    `endpoint ${endpointId} · ${status}${disabledBecause === undefined ? '' : `, ${visible(disabledBecause)}`}`,
+    `  ${visible(url)} · ${events.length === 0 ? 'all events' : events.join(', ')} · ${payload}`,
+    ...(secret === undefined ? [] : ['Its secret is shown this once:', secret]),
+  ];
+}
+
+function addList(webhooks: Command, session: Session): void {
+  const command = addScript(webhooks, 'list', {
+    summary: 'list all endpoints',
+    examples: ['webhooks list', 'webhooks list --json'],
+  });
+  command.action(async () => {
+    const options = command.optsWithGlobals<CommonOptions>();
+    const { data } = await apiOf(session, options).get<{ readonly data: readonly Endpoint[] }>(root);
+    report(session, options, data, () =>
+      data.length === 0 ? ['no endpoints'] : data.flatMap(endpointLines),
+    );
+  });
+}
+
+function addTest(webhooks: Command, session: Session): void {
+  const command = addScript(webhooks, 'test', {
+    summary: 'send an endpoint a test message now, and tell what it answers',
+    examples: ['webhooks test 018f…'],
+  }).argument('<endpointId>', 'as in the list');
+  command.action(async (endpointId: string) => {
+    const options = command.optsWithGlobals<Options>();
+    const path = at`/v1/webhook-endpoints/${endpointId}/test`;
+    const sent = await apiOf(session, options).submit<Delivery>(path, {}, headersOf(session, options));
+    report(session, options, sent, () => [outcomeOf(sent)]);
+  });
+}
+
+function outcomeOf({ isDelivered, status, error, ms }: Delivery): string {
+  const what = status === undefined ? visible(error ?? 'no answer') : `HTTP ${status}`;
+  return `${isDelivered ? 'delivered' : 'not delivered'}: ${what}, ${ms} ms`;
+}
+
+const deliveryColumns: readonly Column[] = [
+  { title: 'AT' },
+  { title: 'EVENT' },
+  { title: 'TYPE' },
+  { title: 'OUTCOME' },
+];
+
+function addDeliveries(webhooks: Command, session: Session): void {
+  const command = addScript(webhooks, 'deliveries', {
+    summary: 'list the attempts to deliver, of the last 30 days, the newest first',
+    examples: ['webhooks deliveries 018f…', 'webhooks deliveries 018f… --event 018e…:3'],
+  })
+    .argument('<endpointId>', 'as in the list')
+    .option('--event <orderId:version>', 'only of this event')
+    .option('--limit <number>', 'how many at most, up to 200', positive);
+  command.action(async (endpointId: string) => {
+    const options = command.optsWithGlobals<Options>();
+    const { event, limit } = options;
+    const path = at`/v1/webhook-endpoints/${endpointId}/deliveries`;
+    const query = { event, limit };
+    const { data } = await apiOf(session, options).get<{ readonly data: readonly Delivery[] }>(path, query);
+    const rows = data.map((one): readonly Cell[] => [
+      one.at,
+      one.eventId,
+      one.type,
+      one.isDelivered ? outcomeOf(one) : { text: outcomeOf(one), format: 'yellow' },
+    ]);
+    report(session, options, data, () =>
+      data.length === 0 ? ['no deliveries'] : table(deliveryColumns, rows, session.terminal.paint),
+    );
+  });
+}
+
+function addRetry(webhooks: Command, session: Session): void {
+  const command = withSender(
+    addScript(webhooks, 'retry', {
+      summary: 'deliver one event now: one that waits, is parked, or was delivered',
+      examples: ['webhooks retry 018f… 018e…:3'],
+    })
+      .argument('<endpointId>', 'as in the list')
+      .argument('<orderId:version>', 'the event'),
+  );
+  command.action(async (endpointId: string, eventId: string) => {
+    const options = command.optsWithGlobals<Options>();
+    const path = at`/v1/webhook-endpoints/${endpointId}/deliveries/${eventId}/retry`;
+    const asked = await apiOf(session, options).submit(path, {}, headersOf(session, options));
+    report(session, options, asked, () => [
+      `${eventId} is delivered soon: see npx orders webhooks deliveries`,
+    ]);
+  });
+}
+
+function addReplay(webhooks: Command, session: Session): void {
+  const command = withSender(
+    addScript(webhooks, 'replay', {
+      summary: 'deliver the feed again, from a position or a time',
+      examples: ['webhooks replay 018f… --after 1200', 'webhooks replay 018f… --from 2026-01-31T12:00:00Z'],
+    }).argument('<endpointId>', 'as in the list'),
+  )
+    .addOption(new Option('--after <position>', 'events after it').argParser(wholeNumber).conflicts('from'))
+    .option('--from <time>', 'events that were recorded at this time or later');
+  command.action(async (endpointId: string) => {
+    const options = command.optsWithGlobals<Options>();
+    const { after, from } = options;
+    if (after === undefined && from === undefined) throw usageFailure('say --after or --from');
+    const path = at`/v1/webhook-endpoints/${endpointId}/replay`;
+    const body = after === undefined ? { from } : { after };
+    const asked = await apiOf(session, options).submit<{ readonly after: number }>(
+      path,
+      body,
+      headersOf(session, options),
+    );
+    report(session, options, asked, () => [`events after position ${asked.after} are delivered again`]);
+  });
+}
+
+const subscriptionColumns: readonly Column[] = [
+  { title: 'SUBSCRIPTION' },
+  { title: 'STATUS' },
+  { title: 'POSITION', align: 'right' },
+  { title: 'LAG', align: 'right' },
+  { title: 'WAITING', align: 'right' },
+  { title: 'PARKED', align: 'right' },
+  { title: 'FAILURES', align: 'right' },
+  { title: 'LAST SUCCESS' },
+  { title: 'TO' },
+];
+
+function addSubscriptions(program: Command, session: Session): void {
+  const command = addScript(program, 'subscriptions', {
+    summary: 'show how far each subscription of the feed has come: position, lag and failures',
+    examples: ['subscriptions', 'subscriptions --json'],
+  });
+  command.action(async () => {
+    const options = command.optsWithGlobals<CommonOptions>();
+    const { data, commands } = await apiOf(session, options).get<{
+      readonly data: readonly SubscriptionStatus[];
+      readonly commands?: CommandsStatus;
+    }>('/v1/subscriptions');
+    const rows = data.map((one): readonly Cell[] => [
+      one.name,
+      one.status,
+      String(one.position),
+      String(one.lag),
+      String(one.waiting),
+      String(one.parked),
+      String(one.failures),
+      one.lastSuccessAt ?? '',
+      visible(one.to),
+    ]);
+    const { paint } = session.terminal;
+    const commandRow = commands === undefined ? [] : [{ name: 'commands', kind: 'commands', ...commands }];
+    report(session, options, [...data, ...commandRow], () => [
+      ...(data.length === 0 ? ['no subscriptions'] : table(subscriptionColumns, rows, paint)),
+      ...(commands === undefined ? [] : commandLines(commands, paint)),
+    ]);
+  });
+}
+
+const partitionColumns: readonly Column[] = [
+  { title: 'COMMANDS FROM' },
+  { title: 'POSITION', align: 'right' },
+  { title: 'LAG', align: 'right' },
+  { title: 'PROBLEM' },
+];
+
+function commandLines(
+  { topic, failure, failingSince, partitions }: CommandsStatus,
+  paint: Paint,
+): readonly string[] {
+  const rows = partitions.map((one): readonly Cell[] => {
+    const { waiting } = one;
+    const waits = waiting && `${waiting.record} waits since ${waiting.since}: ${waiting.why}`;
+    return [
+      `${topic}:${one.partition}`,
+      String(one.position ?? ''),
+      String(one.lag),
+      { text: visible(one.failure ?? waits ?? ''), format: 'yellow' },
+    ];
+  });
+  const problem = `no commands are taken from ${topic} since ${failingSince}: ${visible(failure ?? '')}`;
+  return [
+    '',
+    ...(failure === undefined ? [] : [paint('yellow', problem)]),
+    ...(rows.length === 0 ? [`no commands were taken from ${topic}`] : table(partitionColumns, rows, paint)),
+  ];
+}

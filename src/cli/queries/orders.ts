@@ -1,0 +1,154 @@
+import type { Command } from 'commander';
+import type { AttentionRow } from '../../attention/rows.js';
+import { formatMoney } from '../../order/money.js';
+import type { OrderView } from '../../order/view.js';
+import { at } from '../connections/api.js';
+import { amount, positive } from '../script/arguments.js';
+import { formatOf, orderCard } from '../terminal/order-card.js';
+import { addScript, apiOf, type CommonOptions, report, type Session } from '../script/script.js';
+import { type Cell, type Column, table } from '../terminal/terminal.js';
+
+/** Adds the scripts that read orders. */
+export function addOrderQueries(program: Command, session: Session): void {
+  addGet(program, session);
+  addList(program, session);
+}
+
+interface GetOptions extends CommonOptions {
+  readonly strong?: true;
+  readonly minVersion?: number;
+  readonly version?: number;
+  readonly at?: string;
+}
+
+function addGet(program: Command, session: Session): void {
+  const command = addScript(program, 'get', {
+    summary: 'show an order, and what may be done with it',
+    examples: ['get 018f…', 'get 018f… --json', 'get 018f… --strong', 'get 018f… --version 3'],
+  })
+    .argument('<orderId>', 'the order')
+    .option('--strong', 'ask the workflow instead of the view')
+    .option('--min-version <version>', 'wait, for a while, until the view has this version', positive)
+    .option('--version <version>', 'as it was after this version', positive)
+    .option('--at <time>', 'as it was at this time, such as 2026-01-31T12:00:00Z');
+  command.action(async (orderId: string) => {
+    const options = command.optsWithGlobals<GetOptions>();
+    const order = await apiOf(session, options).get<
+      OrderView & { readonly attention?: readonly AttentionRow[] }
+    >(at`/v1/orders/${orderId}`, {
+      consistency: options.strong === true ? 'strong' : undefined,
+      minVersion: options.minVersion,
+      version: options.version,
+      at: options.at,
+    });
+    report(session, options, order, () => orderCard(order, session.terminal.paint));
+  });
+}
+
+interface ListOptions extends CommonOptions {
+  readonly status?: string;
+  readonly payment?: string;
+  readonly fulfillment?: string;
+  readonly held?: true;
+  readonly attention?: true;
+  readonly customer?: string;
+  readonly sku?: string;
+  readonly tag?: string;
+  readonly search?: string;
+  readonly createdFrom?: string;
+  readonly createdBefore?: string;
+  readonly updatedFrom?: string;
+  readonly updatedBefore?: string;
+  readonly minTotal?: number;
+  readonly maxTotal?: number;
+  readonly sort?: string;
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
+interface OrderPage {
+  readonly data: readonly OrderView[];
+  readonly nextCursor?: string;
+}
+
+function addList(program: Command, session: Session): void {
+  const command = addScript(program, 'list', {
+    summary: 'list orders, the newest first',
+    examples: [
+      'list',
+      'list --status confirmed --customer c-1',
+      'list --sku A-1 --sort=-total --limit 10',
+      'list --created-from 2026-01-01 --json',
+    ],
+  })
+    .option('--status <status>', 'pending, confirmed, completed, rejected, cancelled or expired')
+    .option('--payment <status>', 'of this payment status, such as authorized or partially_captured')
+    .option('--fulfillment <status>', 'of this fulfillment status, such as none or shipped')
+    .option('--held', 'only those that are held')
+    .option('--attention', 'only those that need a person')
+    .option('--customer <id>', "of this customer's id")
+    .option('--sku <sku>', 'with a line of this SKU')
+    .option('--tag <tag>', 'with this tag')
+    .option('--search <words>', 'with words that start like these')
+    .option('--created-from <time>', 'created at this time or later')
+    .option('--created-before <time>', 'created before this time')
+    .option('--updated-from <time>', 'changed at this time or later')
+    .option('--updated-before <time>', 'last changed before this time')
+    .option('--min-total <amount>', 'of this total or more, in minor units', amount)
+    .option('--max-total <amount>', 'of this total or less, in minor units', amount)
+    .option(
+      '--sort <field>',
+      'createdAt, updatedAt or total; with - in front: descending (default: -createdAt)',
+    )
+    .option('--limit <number>', 'how many at most, up to 200', positive)
+    .option('--cursor <cursor>', 'continue from the end of an earlier list');
+  command.action(async () => {
+    const options = command.optsWithGlobals<ListOptions>();
+    const page = await apiOf(session, options).get<OrderPage>('/v1/orders', {
+      status: options.status,
+      paymentStatus: options.payment,
+      fulfillmentStatus: options.fulfillment,
+      held: options.held === true ? 'true' : undefined,
+      attention: options.attention === true ? 'true' : undefined,
+      customerId: options.customer,
+      sku: options.sku,
+      tag: options.tag,
+      q: options.search,
+      'createdAt[gte]': options.createdFrom,
+      'createdAt[lt]': options.createdBefore,
+      'updatedAt[gte]': options.updatedFrom,
+      'updatedAt[lt]': options.updatedBefore,
+      'total[gte]': options.minTotal,
+      'total[lte]': options.maxTotal,
+      sort: options.sort,
+      limit: options.limit,
+      cursor: options.cursor,
+    });
+    report(session, options, page, () => orderList(page, session));
+  });
+}
+
+const orderColumns: readonly Column[] = [
+  { title: 'ORDER' },
+  { title: 'STATUS' },
+  { title: 'CUSTOMER' },
+  { title: 'TOTAL', align: 'right' },
+  { title: 'PAYMENT' },
+  { title: 'FULFILLMENT' },
+  { title: 'CREATED' },
+];
+
+function orderList({ data, nextCursor }: OrderPage, { terminal: { paint } }: Session): readonly string[] {
+  if (data.length === 0) return ['no orders'];
+  const rows = data.map((order): Cell[] => [
+    order.orderId,
+    { text: order.held ? `${order.status}, held` : order.status, format: formatOf(order.status) },
+    `${order.customer.name} (${order.customer.id})`,
+    formatMoney(order.total, order.currency),
+    order.paymentStatus,
+    order.fulfillmentStatus,
+    order.createdAt,
+  ]);
+  const more = nextCursor === undefined ? [] : ['', `there are more: --cursor ${nextCursor}`];
+  return [...table(orderColumns, rows, paint), ...more];
+}

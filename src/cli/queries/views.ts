@@ -1,0 +1,228 @@
+import type { Command } from 'commander';
+import type { AsOf } from '../../log/views/feeding/read-view.js';
+import { formatMoney } from '../../order/money.js';
+import type { AwaitingShipment } from '../../views/awaiting-dispatch.js';
+import type { CustomerSummary } from '../../views/customers.js';
+import type { DailyStats } from '../../views/daily-stats.js';
+import type { ProductDemand } from '../../views/product-demand.js';
+import { at } from '../connections/api.js';
+import { positive } from '../script/arguments.js';
+import { addScript, apiOf, type CommonOptions, report, type Session } from '../script/script.js';
+import { type Column, table, untitled } from '../terminal/terminal.js';
+
+/** Adds the scripts that read the views across orders. */
+export function addViewQueries(program: Command, session: Session): void {
+  addCustomer(program, session);
+  addStats(program, session);
+  addDemand(program, session);
+  addAwaitingDispatch(program, session);
+}
+
+interface Dated {
+  readonly asOf: AsOf;
+}
+
+function addCustomer(program: Command, session: Session): void {
+  const command = addScript(program, 'customer', {
+    summary: 'show a customer by its orders',
+    examples: ['customer c-1'],
+  }).argument('<customerId>', 'the customer');
+  command.action(async (customerId: string) => {
+    const options = command.optsWithGlobals<CommonOptions>();
+    const customer = await apiOf(session, options).get<CustomerSummary & Dated>(
+      at`/v1/customers/${customerId}`,
+    );
+    report(session, options, customer, () => customerLines(customer, session));
+  });
+}
+
+function customerLines(
+  customer: CustomerSummary & Dated,
+  { terminal: { paint } }: Session,
+): readonly string[] {
+  const { customerId, name, orders, openOrders, lifetimeValue, firstOrderAt, lastOrder, asOf } = customer;
+  const value = Object.entries(lifetimeValue).map(([currency, amount]) => formatMoney(amount, currency));
+  return [
+    ...untitled(
+      [
+        ['customer', `${name} (${customerId})`],
+        ['orders', `${orders}, ${openOrders} of them open`],
+        ['paid', value.length === 0 ? 'nothing' : value.join(', ')],
+        ['first order', firstOrderAt],
+        ['last order', `${lastOrder.createdAt} (${lastOrder.orderId})`],
+      ],
+      paint,
+    ),
+    paint('dim', asOfText(asOf)),
+  ];
+}
+
+interface StatsOptions extends CommonOptions {
+  readonly from?: string;
+  readonly to?: string;
+  readonly currency?: string;
+}
+
+const dayColumns: readonly Column[] = [
+  { title: 'DAY' },
+  { title: 'CREATED', align: 'right' },
+  { title: 'CONFIRMED', align: 'right' },
+  { title: 'REJECTED', align: 'right' },
+  { title: 'EXPIRED', align: 'right' },
+  { title: 'CANCELLED', align: 'right' },
+  { title: 'RATE', align: 'right' },
+  { title: 'REVENUE', align: 'right' },
+  { title: 'REFUNDS', align: 'right' },
+  { title: 'TO CONFIRM', align: 'right' },
+];
+
+function addStats(program: Command, session: Session): void {
+  const command = addScript(program, 'stats', {
+    summary: 'show what happened day by day (UTC)',
+    examples: ['stats', 'stats --from 2026-01-01 --to 2026-01-31 --currency EUR'],
+  })
+    .option('--from <date>', 'first day (default: 30 days up to the last)')
+    .option('--to <date>', 'last day (default: today)')
+    .option('--currency <code>', 'only this currency');
+  command.action(async () => {
+    const options = command.optsWithGlobals<StatsOptions>();
+    const { from, to, currency } = options;
+    const stats = await apiOf(session, options).get<{ readonly data: readonly DailyStats[] } & Dated>(
+      '/v1/stats',
+      { from, to, currency },
+    );
+    report(session, options, stats, () => [
+      ...(stats.data.length === 0
+        ? ['nothing happened']
+        : table(dayColumns, stats.data.map(dayRow), session.terminal.paint)),
+      session.terminal.paint('dim', asOfText(stats.asOf)),
+    ]);
+  });
+}
+
+function dayRow({ day, currency, ...stats }: DailyStats): readonly string[] {
+  const { cancellationRate: rate, timeToConfirm: time } = stats;
+  return [
+    day,
+    ...[stats.created, stats.confirmed, stats.rejected, stats.expired, stats.cancelled].map(String),
+    rate === null ? '' : `${(rate * 100).toFixed(1)} %`,
+    formatMoney(stats.revenue, currency),
+    formatMoney(stats.refunds, currency),
+    time === null ? '' : `${(time.average / 1_000).toFixed(1)} s`,
+  ];
+}
+
+interface DemandOptions extends CommonOptions {
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
+interface DemandPage extends Dated {
+  readonly data: readonly ProductDemand[];
+  readonly nextCursor?: string;
+}
+
+const productColumns: readonly Column[] = [
+  { title: 'SKU' },
+  { title: 'ORDERS', align: 'right' },
+  { title: 'ORDERED', align: 'right' },
+  { title: 'CANCELLED', align: 'right' },
+  { title: 'SHIPPED', align: 'right' },
+  { title: 'RETURNED', align: 'right' },
+];
+
+function addDemand(program: Command, session: Session): void {
+  const command = addScript(program, 'demand', {
+    summary: 'show what of each product was ordered, and what became of it, in units',
+    examples: ['demand', 'demand A-1'],
+  })
+    .argument('[sku]', 'one product')
+    .option('--limit <number>', 'how many at most, up to 1000', positive)
+    .option('--cursor <cursor>', 'continue from the end of an earlier list');
+  command.action(async (sku: string | undefined) => {
+    const options = command.optsWithGlobals<DemandOptions>();
+    const api = apiOf(session, options);
+    if (sku !== undefined) {
+      const product = await api.get<ProductDemand & Dated>(at`/v1/products/${sku}`);
+      report(session, options, product, () => demandLines({ data: [product], asOf: product.asOf }, session));
+      return;
+    }
+    const { limit, cursor } = options;
+    const found = await api.get<DemandPage>('/v1/products', { limit, cursor });
+    report(session, options, found, () => demandLines(found, session));
+  });
+}
+
+function demandLines(
+  { data, nextCursor, asOf }: DemandPage,
+  { terminal: { paint } }: Session,
+): readonly string[] {
+  const rows = data.map(({ sku, orders, ordered, cancelled, shipped, returned }) => [
+    sku,
+    ...[orders, ordered, cancelled, shipped, returned].map(String),
+  ]);
+  return [
+    ...(rows.length === 0 ? ['nothing was ever ordered'] : table(productColumns, rows, paint)),
+    paint('dim', asOfText(asOf)),
+    ...(nextCursor === undefined ? [] : [`there are more: --cursor ${nextCursor}`]),
+  ];
+}
+
+interface AwaitingOptions extends CommonOptions {
+  readonly held?: true;
+  readonly sku?: string;
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
+interface AwaitingPage extends Dated {
+  readonly data: readonly AwaitingShipment[];
+  readonly nextCursor?: string;
+}
+
+const awaitingColumns: readonly Column[] = [
+  { title: 'SINCE' },
+  { title: 'ORDER' },
+  { title: 'SHIPMENT' },
+  { title: 'CUSTOMER' },
+  { title: 'LINES' },
+  { title: 'HELD' },
+];
+
+function addAwaitingDispatch(program: Command, session: Session): void {
+  const command = addScript(program, 'awaiting-dispatch', {
+    summary: 'list shipments that wait for dispatch, the oldest first',
+    examples: ['awaiting-dispatch', 'awaiting-dispatch --held', 'awaiting-dispatch --sku A-1'],
+  })
+    .option('--held', 'only of orders on hold')
+    .option('--sku <sku>', 'only with this product')
+    .option('--limit <number>', 'how many at most, up to 200', positive)
+    .option('--cursor <cursor>', 'continue from the end of an earlier list');
+  command.action(async () => {
+    const options = command.optsWithGlobals<AwaitingOptions>();
+    const { held, sku, limit, cursor } = options;
+    const found = await apiOf(session, options).get<AwaitingPage>('/v1/views/awaiting-dispatch', {
+      held: held && 'true',
+      sku,
+      limit,
+      cursor,
+    });
+    const { paint } = session.terminal;
+    report(session, options, found, () => [
+      ...(found.data.length === 0
+        ? ['nothing waits for dispatch']
+        : table(awaitingColumns, found.data.map(awaitingRow), paint)),
+      paint('dim', asOfText(found.asOf)),
+      ...(found.nextCursor === undefined ? [] : [`there are more: --cursor ${found.nextCursor}`]),
+    ]);
+  });
+}
+
+function awaitingRow({ since, orderId, shipmentId, customer, lines, holdReason = '' }: AwaitingShipment) {
+  const what = lines.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ');
+  return [since, orderId, shipmentId, `${customer.name} (${customer.id})`, what, holdReason];
+}
+
+function asOfText({ position, at: time }: AsOf): string {
+  return `as of position ${position}${time === undefined ? '' : `, ${time}`}`;
+}

@@ -1,0 +1,122 @@
+import { once } from 'node:events';
+import process from 'node:process';
+import type { Command } from 'commander';
+import { workflowId } from '../../../order-log.js';
+import { exitCodes, Failure } from '../../script/failure.js';
+import { cleanedUp } from '../../script/interrupt.js';
+import { addScript, apiOf, type CommonOptions, configOf, report, type Session } from '../../script/script.js';
+import { killWorker, stopMongodb } from './faults.js';
+import type { Stack, StackFolder } from './stack.js';
+import { stories } from './stories.js';
+import { type End, type Narrator, narrator, teller } from './teller.js';
+
+interface DemoOptions extends CommonOptions {
+  readonly keep?: true;
+}
+
+/** Adds `demo`: shows what an order processor does, and what happens when servers fail. */
+export function addDemo(program: Command, session: Session): void {
+  const command = addScript(program, 'demo', {
+    summary: 'show orders, crashes and an outage in a minute, on a temporary system',
+    details:
+      'It starts Temporal, MongoDB, an API and a worker of its own, on free ports, with their data in a ' +
+      'folder for temporary files, and removes all of it at the end. It places orders, kills the worker, ' +
+      'stops MongoDB, and then checks in the ledgers that nothing was lost or charged twice. With --url it ' +
+      'only places the orders, on the system at that address.',
+    examples: ['demo', 'demo --keep', 'demo --url http://127.0.0.1:8080'],
+  }).option('--keep', 'leave the system running at the end, until Ctrl-C, and keep its folder');
+  command.action(async () => {
+    const options = command.optsWithGlobals<DemoOptions>();
+    const narrate = narrator(session, options);
+    if (options.url !== undefined) {
+      const orders = await tell(session, options, narrate);
+      report(session, options, { orders }, () => ['', ...links(options.url ?? '', orders)]);
+      return;
+    }
+    // Imported on use: only here are servers started.
+    const { newStack } = await import('./stack.js');
+    const stack = await newStack();
+    const { keep = false } = options;
+    await cleanedUp(
+      () => wholeStory(session, options, narrate, stack),
+      () => narrate.during('Stopping everything', () => stack.end({ keep })),
+    );
+  });
+}
+
+/** Plays each story with a new order. */
+async function tell(session: Session, options: CommonOptions, narrate: Narrator): Promise<readonly End[]> {
+  const { play } = teller(apiOf(session, options), narrate);
+  const ends: End[] = [];
+  for (const story of stories) ends.push(await play(story));
+  return ends;
+}
+
+async function wholeStory(
+  session: Session,
+  options: DemoOptions,
+  narrate: Narrator,
+  { folder, start }: StackFolder,
+): Promise<void> {
+  const { print } = session.terminal;
+  const stack = await narrate.during('Starting a system of its own', start);
+  const ours = { ...session, env: stack.env };
+  const api = apiOf(ours, {});
+  const told = await tell(ours, {}, narrate);
+  const killed = await killWorker(stack, teller(api, narrate), narrate);
+  const away = await stopMongodb(stack, api, teller(api, narrate), narrate);
+  const orders = [...told, killed, ...away];
+
+  const { lines, ...scorecard } = await narrate.during('Reading the ledgers', () =>
+    readScorecard(ours, stack, orders),
+  );
+  report(session, options, { api: stack.api, temporalUi: stack.temporalUi, orders, scorecard }, () => [
+    '',
+    ...lines,
+    '',
+    ...links(stack.api, [...told, killed]),
+    'And what Temporal knows of the last one, step by step:',
+    `  ${stack.temporalUi}/${workflowId(killed.orderId)}`,
+    '',
+  ]);
+  const { score, verified } = scorecard;
+  if (score.charges.double > 0 || score.events.lost > 0 || verified.found > 0) {
+    const message = 'the ledgers say that something was lost or charged twice: this is a defect';
+    throw new Failure(exitCodes.unexpected, { code: 'demo_failed', message });
+  }
+  if (options.keep === true) {
+    print(`The system runs until Ctrl-C. Its data stays: DATA_DIR=${folder} npm start`);
+    await new Promise(() => {});
+  } else if (options.json !== true && process.stdout.isTTY && process.stdin.isTTY) {
+    print('Look around. Enter ends it, and removes all of it.');
+    await once(process.stdin, 'data');
+    process.stdin.pause();
+  }
+}
+
+async function readScorecard(session: Session, stack: Stack, orders: readonly End[]) {
+  // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
+  const [{ withStores }, { verifyOrders }, { readLedgers, score, scoreLines }] = await Promise.all([
+    import('../../connections/sides.js'),
+    import('../../../effects/proof.js'),
+    import('./scorecard.js'),
+  ]);
+  const config = configOf(session);
+  return await withStores(config, async (stores) => {
+    const ids = orders.map(({ orderId }) => orderId);
+    const counts = score(await readLedgers(apiOf(session, {}), stores, ids));
+    const verified = await verifyOrders({ ...stores, taskQueue: config.temporal.taskQueue }, {});
+    const crashes = { workersKilled: stack.worker.killed(), mongodbAwayMs: stack.mongodb.pausedMs() };
+    return {
+      score: counts,
+      crashes,
+      verified,
+      lines: scoreLines(counts, crashes, verified, session.terminal.paint),
+    };
+  });
+}
+
+/** Links to the orders in the page and in Temporal's Web UI. */
+function links(api: string, orders: readonly End[]): readonly string[] {
+  return ['See them:', ...orders.map(({ orderId, title }) => `  ${api}/orders/${orderId}  ${title}`)];
+}

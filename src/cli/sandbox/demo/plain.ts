@@ -1,0 +1,48 @@
+import type { OrderEvent } from '../../../order/events.js';
+import { formatMoney } from '../../../order/money.js';
+import { inShort, linesInShort } from '../../../event-words.js';
+
+/** Describes an event in words for readers who do not know order processing. */
+export function plainly(event: OrderEvent, currency: string): string {
+  const money = (amount: number) => formatMoney(amount, currency);
+  switch (event.type) {
+    case 'OrderCreated':
+      return `${event.data.customer.name} orders ${linesInShort(event.data.lines)} for ${money(event.data.total)}`;
+    case 'StockReserved':
+      return `the warehouse sets aside ${linesInShort(event.data.lines)}`;
+    case 'StockRefused':
+      return `the warehouse cannot: ${inShort(event, currency)}`;
+    case 'StockReleased':
+      return `back on the shelf: ${linesInShort(event.data.lines)}`;
+    case 'StockDeducted':
+      return `${event.data.shipmentId} is taken out of the stock`;
+    case 'StockRestocked':
+      return `the goods of return ${event.data.returnId} are back on the shelf`;
+    case 'PaymentAuthorized':
+      return `the bank promises ${money(event.data.amount)}`;
+    case 'PaymentDeclined':
+      return `the bank says no: ${event.data.code}`;
+    case 'PaymentCaptured':
+      return `${money(event.data.amount)} is charged, for ${event.data.shipmentId}`;
+    case 'PaymentRefunded':
+      return `${money(event.data.amount)} is paid back`;
+    case 'AuthorizationVoided':
+      return `the bank releases ${money(event.data.amount)}`;
+    case 'OrderConfirmed':
+      return 'the goods are reserved and the payment is authorized';
+    case 'OrderRejected':
+      return 'the order ends here';
+    case 'OrderCancelled':
+      return event.data.reason;
+    case 'OrderCompleted':
+      return 'everything is delivered and paid';
+    case 'ShipmentDispatched':
+      return `${event.data.shipmentId} leaves with ${event.data.carrier}`;
+    case 'ShipmentDelivered':
+      return `${event.data.shipmentId} arrives`;
+    case 'ReturnReceived':
+      return `${event.data.returnId} arrives`;
+    default:
+      return inShort(event, currency);
+  }
+}

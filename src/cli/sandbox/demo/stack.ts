@@ -1,0 +1,193 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { mongodbServer } from '../../../server/embedded/mongodb.js';
+import { EmbeddedServer } from '../../../server/embedded/server.js';
+import { temporalServer } from '../../../server/embedded/temporal.js';
+import { embeddedMongodbUri } from '../../../server/config.js';
+import { exitCodes, Failure } from '../../script/failure.js';
+
+/** A separate system: Temporal, MongoDB, an API and a worker, with all its data in one folder. */
+export interface Stack {
+  /** `http://host:port` */
+  readonly api: string;
+  /** the list of workflows in the Temporal Web UI */
+  readonly temporalUi: string;
+  /** the variables with which scripts connect to it */
+  readonly env: Readonly<Record<string, string>>;
+  readonly worker: Worker;
+  readonly mongodb: Pausable;
+}
+
+export interface Worker {
+  /** process id of the current or last worker */
+  pid(): number;
+  /** Kills the worker at once (SIGKILL), as a power cut would, and resolves when it is gone. */
+  kill(): Promise<void>;
+  /** Starts another worker, and resolves when it is ready. */
+  start(): Promise<void>;
+  /** how many workers were killed */
+  killed(): number;
+}
+
+export interface Pausable {
+  /** Suspends the process (SIGSTOP), so that it answers nothing. */
+  pause(): void;
+  resume(): void;
+  /** how long it has been suspended, in total */
+  pausedMs(): number;
+}
+
+const MAIN = fileURLToPath(new URL('../../../../workers/main.js', import.meta.url));
+/**
+ * The caller's variables that the programs and their download need; none of them configures
+ * anything.
+ */
+const INHERITED = /^(PATH|HOME|TMPDIR|LANG|PIP_\w+|SSL_CERT_\w+|\w*proxy)$/i;
+const STOP_WITHIN_MS = 20_000;
+
+/** The folder of a stack; it can be ended at any time, even during its start. */
+export interface StackFolder {
+  readonly folder: string;
+  /** @param note called with what is being done */
+  readonly start: (note: (text: string) => void) => Promise<Stack>;
+  /** Stops every process, the servers last, and removes the folder unless it is to be kept. */
+  end(options?: { readonly keep?: boolean }): Promise<void>;
+}
+
+/** Makes the folder of a stack, in the folder for temporary files. */
+export async function newStack(): Promise<StackFolder> {
+  const folder = await mkdtemp(join(tmpdir(), 'orders-demo-'));
+  const running = new Set<ChildProcess>();
+  let mongodb: ReturnType<typeof pausable> | undefined;
+
+  async function startProcess(
+    roles: string,
+    note: (text: string) => void,
+  ): Promise<{ readonly child: ChildProcess; readonly printed: string }> {
+    const inherited = Object.entries(process.env).filter(([name]) => INHERITED.test(name));
+    const ports = ['HTTP_PORT', 'TEMPORAL_PORT', 'TEMPORAL_UI_PORT', 'MONGODB_PORT'];
+    const child = spawn(process.execPath, [MAIN], {
+      // In a separate process group: Ctrl-C reaches only this script, which stops everything in
+      // order.
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        ...Object.fromEntries([...inherited, ...ports.map((name) => [name, '0'])]),
+        ROLES: roles,
+        DATA_DIR: folder,
+        LOG_LEVEL: 'error',
+      },
+    });
+    running.add(child);
+    const gone = once(child, 'close').then(() => running.delete(child));
+    let printed = '';
+    await Promise.race([
+      gone,
+      new Promise<void>((resolve) => {
+        for (const stream of [child.stdout, child.stderr])
+          stream.setEncoding('utf8').on('data', (text: string) => {
+            printed += text;
+            for (const [, stage = ''] of text.matchAll(/^… (.+)$/gm)) note(stage);
+            if (/Ready in [^]*\n\n$/.test(printed)) resolve();
+          });
+      }),
+    ]);
+    if (!running.has(child)) {
+      const message = `a process of the demo (ROLES=${roles}) ended: ${printed.trim().split('\n').at(-1)}`;
+      throw new Failure(exitCodes.unexpected, { code: 'demo_failed', message });
+    }
+    return { child, printed };
+  }
+
+  return {
+    folder,
+    async start(note) {
+      const [server, first] = await Promise.all([
+        startProcess('write,read,feed', note),
+        startProcess('worker', () => {}),
+      ]);
+      mongodb = pausable(folder);
+      return {
+        api: addressIn(server.printed, 'API'),
+        temporalUi: addressIn(server.printed, 'Temporal Web UI'),
+        env: {
+          DATA_DIR: folder,
+          ORDERS_URL: addressIn(server.printed, 'API'),
+          TEMPORAL_ADDRESS: `127.0.0.1:${temporalIn(folder).ports.port}`,
+          MONGODB_URI: embeddedMongodbUri(mongodb.port),
+        },
+        mongodb,
+        worker: workerOf(first.child, async () => (await startProcess('worker', () => {})).child),
+      };
+    },
+    async end({ keep = false } = {}) {
+      mongodb?.resume();
+      await Promise.all([...running].map(stop));
+      if (!keep) await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function workerOf(first: ChildProcess, startOne: () => Promise<ChildProcess>): Worker {
+  let child = first;
+  let killed = 0;
+  return {
+    pid: () => child.pid ?? 0,
+    async kill() {
+      const gone = once(child, 'close');
+      child.kill('SIGKILL');
+      await gone;
+      if (child.signalCode === 'SIGKILL') killed += 1;
+    },
+    async start() {
+      child = await startOne();
+    },
+    killed: () => killed,
+  };
+}
+
+// Both read a server's state from the folder, and start nothing.
+
+function temporalIn(folder: string): EmbeddedServer {
+  const none = { binary: '', port: 0, uiPort: 0, namespace: '', searchAttributes: {} };
+  return new EmbeddedServer(temporalServer(none), folder);
+}
+
+function pausable(folder: string): Pausable & { readonly port: number } {
+  const server = new EmbeddedServer(mongodbServer({ binary: '', port: 0 }), folder);
+  let since: number | undefined;
+  let total = 0;
+  return {
+    port: server.ports.port,
+    pause() {
+      process.kill(server.pid, 'SIGSTOP');
+      since ??= Date.now();
+    },
+    resume() {
+      if (since === undefined) return;
+      process.kill(server.pid, 'SIGCONT');
+      total += Date.now() - since;
+      since = undefined;
+    },
+    pausedMs: () => total,
+  };
+}
+
+/** Stops a process with SIGTERM, and kills it if that takes too long. */
+async function stop(child: ChildProcess): Promise<void> {
+  const gone = once(child, 'close');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
+  await gone;
+  clearTimeout(timer);
+}
+
+/** An address in the text that a process prints when it is ready. */
+function addressIn(printed: string, name: string): string {
+  return new RegExp(`${name} +(http\\S+)`).exec(printed)?.[1] ?? '';
+}

@@ -1,0 +1,107 @@
+import type { OrderBody } from '../../../api/commands/gateway.js';
+import type { FollowUpCommand, NewLine } from '../../../order/commands.js';
+import type { Order, OrderStatus } from '../../../order/order.js';
+import { isAtRest } from '../../connections/order-events.js';
+
+/** The life of an order: the commands that are sent, and the states that are awaited in between. */
+export interface Story {
+  readonly title: string;
+  /** what the story shows */
+  readonly says: string;
+  readonly order: OrderBody;
+  readonly steps: readonly Step[];
+}
+
+export type Step = FollowUpCommand | Reached;
+
+export interface Reached {
+  readonly what: string;
+  readonly holds: (order: Order) => boolean;
+}
+
+const mugs: NewLine = { sku: 'A-1', quantity: 2, unitPrice: 1999, name: 'Green mug' };
+const tray: NewLine = { sku: 'B-7', quantity: 1, unitPrice: 500, name: 'Tray' };
+
+export function orderOf(method: string, lines: readonly NewLine[] = [mugs]): OrderBody {
+  return {
+    customer: { id: 'c-1', name: 'Ada Example' },
+    currency: 'EUR',
+    lines,
+    payment: { method },
+    tags: ['demo'],
+  };
+}
+
+/** The order has this status, and no effect is owed. */
+export function settled(status: OrderStatus): Reached {
+  return { what: status, holds: (order) => order.status === status && isAtRest(order) };
+}
+
+/** An authorization is in flight, which takes two seconds with `tok_slow`. */
+export const authorizing: Reached = {
+  what: 'its authorization',
+  holds: (order) => order.owed.some(({ type }) => type === 'authorize'),
+};
+
+export const stories: readonly Story[] = [
+  {
+    title: 'A happy order',
+    says: 'Stock is reserved, then the payment is authorized; it is charged when the goods leave.',
+    order: orderOf('tok_ok'),
+    steps: [settled('confirmed'), ...shipped('s1'), settled('completed')],
+  },
+  {
+    title: 'A declined payment',
+    says: 'The stock was reserved already, so it is given back.',
+    order: orderOf('tok_declined'),
+    steps: [settled('rejected')],
+  },
+  {
+    title: 'Out of stock',
+    says: 'There is nothing to reserve, so the bank is never asked.',
+    order: orderOf('tok_ok', [{ ...mugs, sku: 'OUT-1' }]),
+    steps: [settled('rejected')],
+  },
+  {
+    title: 'A cancellation in flight',
+    says: 'The bank is slow, and the customer cancels meanwhile. What the bank then promises is undone.',
+    order: orderOf('tok_slow'),
+    steps: [
+      authorizing,
+      { type: 'CancelOrder', data: { reason: 'the customer changed their mind' } },
+      settled('cancelled'),
+    ],
+  },
+  {
+    title: 'Two shipments and a return',
+    says: 'Each shipment is charged by itself, to the cent; what comes back is paid back.',
+    order: orderOf('tok_ok', [mugs, tray]),
+    steps: [
+      settled('confirmed'),
+      ...shipped('s1', [{ sku: 'B-7', quantity: 1 }]),
+      ...shipped('s2'),
+      settled('completed'),
+      { type: 'RequestReturn', data: { lines: [{ sku: 'A-1', quantity: 1 }], reason: 'one is chipped' } },
+      { type: 'ReceiveReturn', data: { returnId: 'r1' } },
+      { what: 'its refund', holds: (order) => order.refunds.length > 0 && isAtRest(order) },
+    ],
+  },
+];
+
+/**
+ * The commands of a shipment from creation to delivery; of all remaining units, if no lines are
+ * given.
+ */
+function shipped(
+  shipmentId: string,
+  lines?: readonly { readonly sku: string; readonly quantity: number }[],
+): readonly Step[] {
+  return [
+    { type: 'CreateShipment', data: lines === undefined ? {} : { lines } },
+    {
+      type: 'DispatchShipment',
+      data: { shipmentId, carrier: 'DHL', trackingNumber: `00340434-${shipmentId}` },
+    },
+    { type: 'DeliverShipment', data: { shipmentId } },
+  ];
+}

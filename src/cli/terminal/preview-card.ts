@@ -1,0 +1,57 @@
+import type { Money, Preview } from '../../api/commands/preview.js';
+import { formatMoney } from '../../order/money.js';
+import { eventColumns, eventRow } from './event-row.js';
+import { verbOf } from '../script/failure.js';
+import { formatOf } from './order-card.js';
+import { type Paint, table, untitled, visible } from './terminal.js';
+
+const amounts = ['total', 'authorized', 'captured', 'refunded'] as const satisfies (keyof Money)[];
+
+/** A preview as readable text. */
+export function previewCard(preview: Preview, paint: Paint): readonly string[] {
+  const { orderId, version, events, effects, money, deadlines, order } = preview;
+  const { before, after } = money;
+  const worth = (amount: number) => formatMoney(amount, order.currency);
+  const section = (title: string, lines: readonly string[]) =>
+    lines.length === 0 ? [] : ['', paint('bold', title), ...lines.map((line) => `  ${line}`)];
+  const then = paint(formatOf(order.status), order.status);
+  return [
+    `${paint('bold', `Order ${visible(orderId)}`)} · ${version === 0 ? 'new' : `version ${version}`} · nothing was sent`,
+    events.length === 0
+      ? 'the command would change nothing'
+      : `would be ${then} at version ${order.version}${order.held ? paint('yellow', ' · held') : ''}`,
+    ...section(
+      'Events',
+      events.length === 0
+        ? []
+        : table(
+            eventColumns,
+            events.map((event) => eventRow(event, order.currency)),
+            paint,
+          ),
+    ),
+    ...section(
+      'Effects',
+      effects.map(({ summary }) => visible(summary)),
+    ),
+    ...section(
+      'Money',
+      table(
+        [{ title: '' }, { title: 'NOW', align: 'right' }, { title: 'THEN', align: 'right' }],
+        [
+          ...amounts.map((name) => [name, worth(before[name]), worth(after[name])]),
+          ['payment', before.paymentStatus, after.paymentStatus],
+        ],
+        paint,
+      ),
+    ),
+    ...section(
+      'Deadlines',
+      untitled(
+        deadlines.map(({ what, at }) => [what, at]),
+        paint,
+      ),
+    ),
+    ...section('Commands', [order.allowedCommands.map(verbOf).join(', ')]),
+  ];
+}

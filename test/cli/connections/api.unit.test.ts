@@ -1,0 +1,194 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { type Api, at, connectApi, printExact } from '../../../src/cli/connections/api.js';
+import { Failure } from '../../../src/cli/script/failure.js';
+import { follow, until } from '../../../src/cli/connections/order-events.js';
+import { create } from '../../order/examples.js';
+import { Scenario } from '../../order/specification.js';
+
+let server: Server | undefined;
+
+/** An API that answers as `listener` says. */
+async function serving(listener: RequestListener): Promise<Api> {
+  return connectApi(await addressOf(listener));
+}
+
+async function addressOf(listener: RequestListener): Promise<string> {
+  server = createServer(listener).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+  server = undefined;
+});
+
+async function failureOf(call: Promise<unknown>): Promise<Failure> {
+  const error: unknown = await call.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof Failure) return error;
+  throw new Error(`expected a Failure, not ${String(error)}`);
+}
+
+test.each(['', '/', '/orders-api', '/orders-api/', '/a/b//'])(
+  'an API at the path %s is asked there',
+  async (path) => {
+    const asked: (string | undefined)[] = [];
+    const address = await addressOf((request, response) => {
+      asked.push(request.url);
+      response.end('{}');
+    });
+    const api = connectApi(`${address}${path}`);
+    await api.get('/v1/orders', { limit: 1 });
+    await api.put(at`/v1/stock/${'A:1'}`, {});
+    const prefix = path.replace(/\/+$/, '');
+    expect(asked).toEqual([`${prefix}/v1/orders?limit=1`, `${prefix}/v1/stock/A%3A1`]);
+  },
+);
+
+test('whole numbers are read and printed to their last digit', async () => {
+  const text =
+    '{"sum":36028797018963964,"minus":-9007199254740993,"small":9007199254740991,"rate":0.12345678901234566,' +
+    '"text":"of 36028797018963964, \\"9007199254740993\\"","list":[9007199254740993]}';
+  const api = await serving((_, response) => response.end(text));
+  const read = await api.get<Record<string, unknown>>('/v1/stats');
+  expect(read).toMatchObject({ sum: 36_028_797_018_963_964n, minus: -9_007_199_254_740_993n });
+  expect(read['small']).toBe(Number.MAX_SAFE_INTEGER);
+  expect(printExact(read)).toBe(text);
+});
+
+describe('what the API refuses becomes an exit code', () => {
+  test.each([
+    [400, 2],
+    [401, 2],
+    [404, 3],
+    [409, 1],
+    [412, 1],
+    [413, 2],
+    [422, 1],
+    [500, 5],
+    [503, 4],
+  ])('%i: %i', async (status, exitCode) => {
+    const api = await serving((_, response) =>
+      response.writeHead(status, { 'content-type': 'application/problem+json' }).end(
+        JSON.stringify({
+          code: 'no',
+          detail: 'It is so.',
+          errors: [{ pointer: '/status', in: 'query', detail: 'is so' }],
+          allowedCommands: ['notes'],
+        }),
+      ),
+    );
+    const failure = await failureOf(api.get('/v1/orders'));
+    expect(failure.exitCode).toBe(exitCode);
+    expect(failure.details).toEqual({
+      code: 'no',
+      message: 'It is so.',
+      pointer: '/status',
+      allowedCommands: ['notes'],
+    });
+  });
+
+  test('an answer that is no problem+json, of a proxy for instance', async () => {
+    const api = await serving((_, response) => response.writeHead(502).end('<html>'));
+    expect(await failureOf(api.get('/'))).toMatchObject({ exitCode: 4, details: { code: 'http_502' } });
+  });
+
+  test('a refused connection: 4, with the address and how to start it', async () => {
+    const address = await addressOf(() => undefined);
+    server?.close();
+    const failure = await failureOf(connectApi(address).get('/'));
+    expect(failure).toMatchObject({ exitCode: 4, details: { code: 'api_unreachable' } });
+    expect(failure.message).toContain(address);
+    expect(failure.message).toContain('npm start');
+  });
+});
+
+test('an id cannot lead to another path', () => {
+  expect(at`/v1/orders/${'a/../b?c'}/events`).toBe('/v1/orders/a%2F..%2Fb%3Fc/events');
+});
+
+const confirmed = Scenario.empty.do(create()).settle('reserve').settle('authorize').log;
+
+/** Answers a page of two events after the version asked for. */
+const pages: RequestListener = ({ url = '' }, response) => {
+  const after = Number(new URL(url, 'http://api').searchParams.get('after') ?? 0);
+  const rest = confirmed.filter(({ version }) => version > after);
+  const data = rest.slice(0, 2);
+  const nextCursor = rest.length > 2 ? { nextCursor: String(data.at(-1)?.version) } : {};
+  response
+    .writeHead(200, { 'content-type': 'application/json' })
+    .end(JSON.stringify({ data, ...nextCursor }));
+};
+
+describe('following an order', () => {
+  test('goes on over pages, until what is waited for holds', async () => {
+    const seen: number[] = [];
+    const { order, reached } = await until(
+      await serving(pages),
+      'o-1',
+      ({ status }) => status === 'confirmed',
+      { withinMs: 10_000, onHappened: ({ event }) => seen.push(event.version) },
+    );
+    expect({ seen, reached, version: order?.version }).toEqual({
+      seen: [1, 2, 3, 4],
+      reached: true,
+      version: 4,
+    });
+  });
+
+  test('ends when the time is up', async () => {
+    const api = await serving(pages);
+    const { order, reached } = await until(api, 'o-1', ({ closed }) => closed, { withinMs: 2_000 });
+    expect({ reached, version: order?.version }).toEqual({ reached: false, version: 4 });
+  });
+
+  test('waits for an API that goes away, and misses nothing', async () => {
+    let isAway = false;
+    const api = await serving((request, response) => {
+      if (isAway) response.writeHead(503).end();
+      else if (request.url?.includes('after=') === true) pages(request, response);
+      else response.writeHead(200).end(JSON.stringify({ data: confirmed.slice(0, 1) }));
+    });
+    const troubles: string[] = [];
+    const seen: number[] = [];
+    const onTrouble = ({ details }: Failure) => {
+      troubles.push(details.code);
+      isAway = false;
+    };
+    for await (const { event } of follow(api, 'o-1', { onTrouble })) {
+      seen.push(event.version);
+      isAway = event.version === 1;
+      if (event.version === 4) break;
+    }
+    expect({ seen, troubles }).toEqual({ seen: [1, 2, 3, 4], troubles: ['http_503'] });
+  });
+
+  test('waits for an event that is recorded after the next one', async () => {
+    let looks = 0;
+    const api = await serving((_, response) => {
+      looks += 1;
+      const data =
+        looks === 1 ? confirmed.slice(0, 1) : looks === 2 ? confirmed.slice(2) : confirmed.slice(1);
+      response.end(JSON.stringify({ data }));
+    });
+    const seen: number[] = [];
+    for await (const { event } of follow(api, 'o-1')) {
+      seen.push(event.version);
+      if (event.version === 4) break;
+    }
+    expect(seen).toEqual([1, 2, 3, 4]);
+  });
+
+  test('fails for an order that nobody knows', async () => {
+    const api = await serving((_, response) => response.writeHead(404).end());
+    const following = follow(api, 'o-1');
+    expect(await failureOf(following.next())).toMatchObject({ exitCode: 3 });
+  });
+});

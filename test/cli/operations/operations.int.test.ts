@@ -1,0 +1,231 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { barLine, progressBar } from '../../../src/cli/terminal/terminal.js';
+import type { Session } from '../../../src/cli/script/script.js';
+import { journal } from '../../../src/log/journal/journal.js';
+import { orders as views } from '../../../src/views/orders.js';
+import { placedOrder, startTestApi, terminateWhenRecorded, type TestApi } from '../../support/api.js';
+import { startSequencing } from '../../support/sequencing.js';
+import { until } from '../../support/until.js';
+import { runWithoutTemporal } from '../without-temporal.js';
+import { orderLog } from '../../../src/order-log.js';
+import { reconcileOrders } from '../../../src/effects/outside.js';
+
+let api: TestApi;
+let env: Session['env'];
+let orderId: string;
+let stopSequencing: () => Promise<void>;
+beforeAll(async () => {
+  api = await startTestApi();
+  await api.startWorker();
+  stopSequencing = startSequencing(api.mongo.db);
+  const { temporal, mongodb } = api.config;
+  env = {
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_TASK_QUEUE: temporal.taskQueue,
+    MONGODB_URI: mongodb.uri,
+    MONGODB_DB: mongodb.db,
+    ORDERS_URL: await api.app.listen({ host: '127.0.0.1', port: 0 }),
+  };
+  orderId = await placedOrder(api);
+  await api.post(`/v1/orders/${orderId}/hold?consistency=projected`, { body: { reason: 'fraud check' } });
+});
+afterAll(async () => {
+  await stopSequencing();
+  await api.close();
+});
+
+async function orders(line: string, more: Session['env'] = {}) {
+  return await runWithoutTemporal(line, { ...env, ...more });
+}
+
+describe('time travel', () => {
+  test('shows an order as it was, by version and by time', async () => {
+    const first = await orders(`get ${orderId} --version 1 --json`);
+    expect(JSON.parse(first.out)).toMatchObject({ orderId, version: 1, status: 'pending' });
+    const now = await orders(`get ${orderId} --at ${new Date().toISOString()}`);
+    expect(now).toMatchObject({ exitCode: 0, out: expect.stringContaining('held: fraud check') });
+    expect(await orders(`get ${orderId} --version 99`)).toMatchObject({ exitCode: 3 });
+    expect(await orders(`get ${orderId} --version 1 --strong`)).toMatchObject({ exitCode: 2 });
+  });
+
+  test('shows what changed, all in all and event by event', async () => {
+    const { exitCode, out } = await orders(`diff ${orderId} --from 1`);
+    expect(exitCode).toBe(0);
+    expect(out).toMatch(/\/status +pending +→ +confirmed/);
+    expect(out).toMatch(/v\d+ OrderHeld by \S+ at \S+: fraud check/);
+    expect(out).toMatch(/\/holdReason +\+ +fraud check/);
+    const json = await orders(`diff ${orderId} --from 1 --to 2 --json`);
+    expect(JSON.parse(json.out)).toMatchObject({ orderId, from: 1, to: 2 });
+    expect((await orders(`diff ${orderId} --from 2 --to 2`)).out).toContain('nothing happened');
+    expect(await orders(`diff ${orderId} --from 3 --to 2`)).toMatchObject({ exitCode: 2 });
+    expect(await orders(`diff ${randomUUID()}`)).toMatchObject({ exitCode: 3 });
+  });
+});
+
+test('a rebuild that another has come after is not waited for', async () => {
+  let looks = 0;
+  const rebuilt = { name: 'orders', at: '', exceptions: { count: 0, orderIds: [] } };
+  const other = { rebuildId: 'r2', startedAt: '', done: 1, total: 2, perSecond: 1 };
+  const states = [
+    { ...rebuilt, rebuildId: 'r0' },
+    { name: 'orders', rebuilding: other },
+    { ...rebuilt, rebuildId: 'r2' },
+  ];
+  const server = createServer((request, response) => {
+    response.setHeader('content-type', 'application/json');
+    if (request.method === 'POST')
+      response.writeHead(202).end(JSON.stringify({ name: 'orders', rebuildId: 'r1' }));
+    else response.end(JSON.stringify({ feed: {}, views: [], stores: [states[Math.min(2, looks++)]] }));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const ended = await orders('rebuild orders', { ORDERS_URL: `http://127.0.0.1:${port}` });
+  expect(ended).toMatchObject({ exitCode: 1, err: expect.stringContaining('rebuild_overtaken') });
+  server.closeAllConnections();
+  server.close();
+});
+
+describe('verify and reconcile', () => {
+  test('agree that all is well, and each says what it has seen', async () => {
+    await until(async () => {
+      expect(await orders('verify')).toMatchObject({
+        exitCode: 0,
+        err: '',
+        out: expect.stringContaining('all agree'),
+      });
+    });
+    // A busy worker may be late with the workflow's own state: then the order is not proved.
+    await until(async () => {
+      const json = await orders(`verify --order ${orderId} --json`);
+      expect(JSON.parse(json.out)).toMatchObject({ orders: 1, found: 0, discrepancies: [] });
+    });
+    await until(async () => expect(await orders('verify --sample 1')).toMatchObject({ exitCode: 0 }));
+    expect(await orders(`verify --order ${randomUUID()}`)).toMatchObject({ exitCode: 3 });
+    expect(await orders('verify --sample 0')).toMatchObject({ exitCode: 2 });
+
+    expect(await orders('reconcile')).toMatchObject({ exitCode: 3 });
+    expect(await orders('reconcile --now')).toMatchObject({ exitCode: 3 });
+    await reconciled();
+    expect(await orders('reconcile')).toMatchObject({
+      exitCode: 0,
+      out: expect.stringMatching(/1 order, 1 of them event by event\nnothing was behind\nnothing differs/),
+    });
+  });
+
+  test('name the order, the version and what differs, and end with 1', async () => {
+    const before = await journal(orderLog, api.mongo.db).findOne({ _id: `${orderId}:2` });
+    await journal(orderLog, api.mongo.db).updateOne({ _id: `${orderId}:2` }, { $set: { actor: 'nobody' } });
+    await reconciled();
+    for (const line of ['verify', `verify --order ${orderId}`, 'reconcile'])
+      await until(async () => {
+        const { exitCode, out, err } = await orders(line);
+        expect({ line, exitCode }).toEqual({ line, exitCode: 1 });
+        expect(out).toMatch(new RegExp(`${orderId} +2 +journal +differs +\\w+ is not the history's`));
+        expect(err).toMatch(/^not_(verified|reconciled): 1 discrepancy/);
+      });
+    await until(async () => {
+      const { out } = await orders('verify --json');
+      expect(JSON.parse(out)).toMatchObject({ found: 1, discrepancies: [{ orderId, version: 2 }] });
+    });
+    if (before !== null) await journal(orderLog, api.mongo.db).replaceOne({ _id: `${orderId}:2` }, before);
+  });
+
+  test('reconcile tells what it has mended', async () => {
+    await views(api.mongo.db).deleteOne({ _id: orderId });
+    await reconciled();
+    expect(await orders('reconcile')).toMatchObject({
+      exitCode: 0,
+      out: expect.stringContaining(`1 order was behind and repaired: ${orderId}`),
+    });
+  });
+
+  test('say which server is away', async () => {
+    const away = { MONGODB_URI: 'mongodb://127.0.0.1:1/?directConnection=true' };
+    for (const line of ['verify', 'reconcile'])
+      expect(await orders(line, away)).toMatchObject({
+        exitCode: 4,
+        err: expect.stringContaining('MongoDB'),
+      });
+    const lost = await orders(`verify --order ${orderId}`, { TEMPORAL_ADDRESS: '127.0.0.1:1' });
+    expect(lost).toMatchObject({ exitCode: 4, err: expect.stringContaining('Temporal') });
+  });
+
+  async function reconciled(): Promise<void> {
+    const { client, config, mongo } = api;
+    const these = { client, db: mongo.db, taskQueue: config.temporal.taskQueue };
+    await until(async () => {
+      const { orders: count } = await reconcileOrders(these, { runId: randomUUID() }, () => undefined);
+      expect(count).toBe(1);
+    });
+  }
+});
+
+describe('resume', () => {
+  test('tells what would be done, does it, and leaves alone what is well', async () => {
+    const lost = await placedOrder(api);
+    const workflow = api.client.workflow.getHandle(`order-${lost}`);
+    await terminateWhenRecorded(api, lost);
+    const dry = await orders('resume --all --dry-run');
+    expect(dry).toMatchObject({ exitCode: 0, out: expect.stringMatching(new RegExp(`${lost} +resumed`)) });
+    expect((await workflow.describe()).status.name).toBe('TERMINATED');
+    const all = JSON.parse((await orders('resume --all --reason terminated --json')).out);
+    expect(all).toMatchObject({
+      looked: 2,
+      counts: { running: 1, resumed: 1 },
+      orders: [{ orderId: lost, outcome: 'resumed', version: 4 }],
+    });
+    await until(async () =>
+      expect((await orders(`events ${lost}`)).out).toMatch(/5 .* OrderResumed .* terminated/),
+    );
+    await until(async () =>
+      expect(await orders(`resume ${lost}`)).toMatchObject({
+        exitCode: 0,
+        out: expect.stringMatching(/running +its workflow runs/),
+      }),
+    );
+  });
+
+  test('ends with 1 where a person must look, and 3 where there is no such order', async () => {
+    const broken = await placedOrder(api);
+    await terminateWhenRecorded(api, broken);
+    await journal(orderLog, api.mongo.db).updateOne({ _id: `${broken}:3` }, { $set: { actor: 'nobody' } });
+    const { exitCode, out, err } = await orders(`resume ${broken}`);
+    expect({ exitCode, err }).toEqual({ exitCode: 1, err: expect.stringMatching(/^not_resumed: 1 order/) });
+    expect(out).toMatch(new RegExp(`${broken} +contradiction`));
+    expect(await orders(`resume ${randomUUID()}`)).toMatchObject({ exitCode: 3 });
+    for (const line of ['resume', `resume ${broken} --all`])
+      expect(await orders(line)).toMatchObject({ exitCode: 2 });
+  });
+});
+
+describe('a progress bar', () => {
+  test('says how far it is, how fast and how long it takes', () => {
+    expect(barLine({ what: 'orders', done: 1_200, total: 4_800 }, 4)).toBe(
+      `orders  ${'█'.repeat(6)}${'░'.repeat(18)}  1,200 of 4,800  25 %  300/s  12 s left`,
+    );
+    expect(barLine({ what: 'orders', done: 7 }, 0)).toBe('orders  7  0/s');
+  });
+
+  test('is drawn again and again in a terminal, and a line every few seconds elsewhere', () => {
+    const written: string[] = [];
+    const write = (text: string | Uint8Array) => written.push(String(text)) > 0;
+    let seconds = 0;
+    const piped = progressBar({ isTTY: false, write }, () => seconds * 1_000);
+    for (; seconds < 12; seconds += 1) piped.show({ what: 'orders', done: seconds * 10, total: 120 });
+    piped.end();
+    expect(written).toEqual([
+      expect.stringMatching(/^orders .* 50 of 120 .* 10\/s {2}7 s left\n$/),
+      expect.stringMatching(/^orders .* 100 of 120 .*\n$/),
+    ]);
+    written.length = 0;
+    const watched = progressBar({ isTTY: true, write });
+    watched.show({ what: 'orders', done: 1 });
+    watched.end();
+    const clear = '\r\u001B[K';
+    expect(written).toEqual([expect.stringContaining(`${clear}orders  1  `), clear]);
+  });
+});

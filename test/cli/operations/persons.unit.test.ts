@@ -1,0 +1,43 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, test } from '@jest/globals';
+import { runWithoutTemporal } from '../without-temporal.js';
+
+type Answer = readonly [status: number, body: object];
+
+/** Runs a script with an API that gives these answers, one after the other. */
+async function withApi(line: string, answers: readonly Answer[]) {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    const [status, body] = answers[asked.length] ?? [500, {}];
+    asked.push([request.method, request.headers['idempotency-key']].flat().join(' ').trim());
+    response.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
+    response.end(JSON.stringify(body));
+  }).listen(0, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    return { ...(await runWithoutTemporal(line, { ORDERS_URL: `http://127.0.0.1:${port}` })), asked };
+  } finally {
+    server.close();
+  }
+}
+
+test('forget asks how far it is at the write side alone, with the same key', async () => {
+  const certificate = { orders: 2, keys: ['k-1'], places: [], notReached: [] };
+  const { exitCode, out, asked } = await withApi('forget c-1 --reason letter --key k', [
+    [202, { customerId: 'c-1', status: 'forgetting' }],
+    [200, { customerId: 'c-1', status: 'forgotten', certificate, jws: 'a.b.c' }],
+  ]);
+  expect({ exitCode, asked }).toEqual({ exitCode: 0, asked: ['POST k', 'POST k'] });
+  expect(out).toContain('customer c-1 · forgotten in 2 orders, 1 keys destroyed');
+});
+
+test('export-person prints what it has, and fails if something could not be opened', async () => {
+  const held = { customerId: 'c-1', orders: [], forgettings: [], sealedOrders: [] };
+  expect(await withApi('export-person c-1', [[200, held]])).toMatchObject({ exitCode: 0, err: '' });
+  const sealed = await withApi('export-person c-1', [[200, { ...held, sealedOrders: ['o-1'] }]]);
+  expect(JSON.parse(sealed.out)).toMatchObject({ sealedOrders: ['o-1'] });
+  expect(sealed).toMatchObject({ exitCode: 4, err: expect.stringContaining('persons_sealed') });
+});
