@@ -68,7 +68,8 @@ export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedO
   /** A refused label is requested again, and a booked one is dispatched. */
   async 'labels refused and booked'(orders) {
     const shippingAddress = { street: '1 Main St', city: 'Berlin', country: 'DE' };
-    const order = await confirmed(orders, { shippingAddress });
+    const { order } = await orders.start({ shippingAddress });
+    await order.until((state) => state.order.status === 'confirmed' && state.unrecorded === 0);
     await order.update('CreateShipment', {});
     orders.world.on('book', async () => ({ type: 'refused', code: 'address_not_served' }));
     await order.update('RequestLabel', { shipmentId: 's1', carrier: 'Refusing Post' });
