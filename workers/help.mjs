@@ -53,6 +53,9 @@ A server is embedded unless its address is set.
   KAFKA_TOPIC              the topic of events, and the transactional id (orders.events)
   KAFKA_COMMANDS_TOPIC     the topic of commands, and the consumer group (orders.commands)
   KAFKA_PARTITIONS         of a topic that is made (6)
+  KAFKA_EVENTS, KAFKA_CUSTOMERS, KAFKA_TAGS
+                           the types of events, the customers and the tags whose events are published, by commas (all)
+  KAFKA_PAYLOAD            thin, event or order: ids alone, the event, or it and the order after it (event)
   KAFKA_USERNAME, KAFKA_PASSWORD, KAFKA_PASSWORD_FILE
                            for SASL; set both
   KAFKA_SASL_MECHANISM     PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512 (SCRAM-SHA-512)

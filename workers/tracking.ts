@@ -18,7 +18,12 @@ export function startTracking(context: RoleContext): RunningRole {
       const { gatewayOf } = await import('./gateway.js');
       const key = `delivered:${shipmentId}`;
       // The same id each time, so the order takes the fact once. No client can be this issuer.
-      const meta = { issuer: 'tracking carriers', key, actor: 'carriers', correlationId: `${orderId}:${key}` };
+      const meta = {
+        issuer: 'tracking carriers',
+        key,
+        actor: 'carriers',
+        correlationId: `${orderId}:${key}`,
+      };
       const fact = { type: 'ShipmentDelivered', data: { shipmentId } } as const;
       const result = await gatewayOf({ client, config, mongo, logger }).fact(orderId, fact, meta);
       if (result.kind === 'unknown-outcome')

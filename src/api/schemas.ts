@@ -1,28 +1,17 @@
 import { Type } from 'typebox';
 import { limits } from '../order/commands.js';
-
-/** At least one visible character: a letter, digit, punctuation mark or symbol. */
-const visible = '(?=[\\s\\S]*[\\p{L}\\p{N}\\p{P}\\p{S}])';
+import { idPattern, linePattern, textPattern } from '../order/patterns.js';
 
 /** The API's patterns, and what the error message says if a value does not match. */
 const patterns = {
-  id: [
-    '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$',
-    'must be 1 to 64 letters, digits, ".", "_" or "-", the first one a letter or digit',
-  ],
+  id: [idPattern, 'must be 1 to 64 letters, digits, ".", "_" or "-", the first one a letter or digit'],
   ids: ['^[A-Za-z0-9._-]+(,[A-Za-z0-9._-]+)*$', 'must be ids or names, separated by commas'],
   sku: [
     '^[A-Za-z0-9][A-Za-z0-9._:+@#-]{0,63}$',
     'must be 1 to 64 letters, digits or any of . _ : + @ # -, the first one a letter or digit',
   ],
-  line: [
-    `^${visible}[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029\\ud800-\\udfff]*$`,
-    'must be one line of well-formed Unicode without control characters, and not blank',
-  ],
-  text: [
-    `^${visible}[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\ud800-\\udfff]*$`,
-    'must be well-formed Unicode without control characters, and not blank',
-  ],
+  line: [linePattern, 'must be one line of well-formed Unicode without control characters, and not blank'],
+  text: [textPattern, 'must be well-formed Unicode without control characters, and not blank'],
   currency: ['^[A-Z]{3}$', 'must be an ISO-4217 code of three capitals, such as EUR'],
   country: ['^[A-Z]{2}$', 'must be an ISO-3166 code of two capitals, such as DE'],
   email: [
@@ -58,7 +47,6 @@ function matching(name: keyof typeof patterns, options: { maxLength?: number; de
   return Type.String({ pattern: patterns[name][0], ...options });
 }
 
-export const idPattern = patterns.id[0];
 export const Id = matching('id');
 /** Several ids, or names of types, in a query: short enough for the headers that Node accepts. */
 export const Ids = matching('ids', { maxLength: 2_000 });

@@ -393,16 +393,18 @@ async function untracked({ db, owedBy, after, limit }: SourceQuery): Promise<rea
       answering,
     )
     .toArray();
-  return found.map(({ _id: id, orderId, shipmentId, carrier, trackingNumber, failingSince = '', failure }) => ({
-    id,
-    row: {
-      orderId,
-      code: 'tracking_failing',
-      since: failingSince,
-      detail: `nothing is known of shipment ${shipmentId} (${carrier} ${trackingNumber}): ${failure ?? ''}`,
-      remedy: `it is asked about again automatically; if it has arrived: npx orders deliver ${orderId} ${shipmentId}`,
-    },
-  }));
+  return found.map(
+    ({ _id: id, orderId, shipmentId, carrier, trackingNumber, failingSince = '', failure }) => ({
+      id,
+      row: {
+        orderId,
+        code: 'tracking_failing',
+        since: failingSince,
+        detail: `nothing is known of shipment ${shipmentId} (${carrier} ${trackingNumber}): ${failure ?? ''}`,
+        remedy: `it is asked about again automatically; if it has arrived: npx orders deliver ${orderId} ${shipmentId}`,
+      },
+    }),
+  );
 }
 
 /** Creates the indexes that only these queries need. */

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { schemaVersions } from '../order/events.js';
+import { idPattern, linePattern } from '../order/patterns.js';
 import { keepConnectionString, keepSecret, withoutSecrets } from '../outages/secrets.js';
+import { itemsIn } from './items.js';
 
 export const ROLES = ['write', 'read', 'worker', 'feed', 'kafka'] as const;
 export type Role = (typeof ROLES)[number];
@@ -10,6 +13,8 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 const SASL_MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
+
+const PAYLOADS = ['thin', 'event', 'order'] as const;
 
 /** A list with at least one secret. */
 export type Secrets = readonly [string, ...string[]];
@@ -125,6 +130,13 @@ export interface Config {
     readonly commandsTopic: string;
     /** of a topic that the system creates */
     readonly partitions: number;
+    /** which events are published, and in which form; a list is empty for all */
+    readonly selection: {
+      readonly eventTypes: readonly string[];
+      readonly customers: readonly string[];
+      readonly tags: readonly string[];
+      readonly payload: (typeof PAYLOADS)[number];
+    };
     readonly tls?: {
       readonly ca?: Buffer;
       readonly cert?: Buffer;
@@ -449,6 +461,10 @@ const KAFKA_NAMES = [
   'KAFKA_TOPIC',
   'KAFKA_COMMANDS_TOPIC',
   'KAFKA_PARTITIONS',
+  'KAFKA_EVENTS',
+  'KAFKA_CUSTOMERS',
+  'KAFKA_TAGS',
+  'KAFKA_PAYLOAD',
   'KAFKA_USERNAME',
   'KAFKA_PASSWORD',
   'KAFKA_PASSWORD_FILE',
@@ -483,6 +499,7 @@ function readKafka(env: Env, roles: ReadonlySet<Role>): Config['kafka'] {
       `KAFKA_TOPIC=${topic} and KAFKA_COMMANDS_TOPIC=${commandsTopic} both need the topic ${shared}: give each its own. The first also needs ${topic}.checkpoints, the second ${commandsTopic}.refused.`,
     );
   const partitions = integer(env, 'KAFKA_PARTITIONS', 6, 1, 1_000);
+  const selection = readSelection(env);
   const sasl = readSasl(env);
   const tls = readTls(env, 'KAFKA', sasl !== undefined);
   const remote = brokers.find(({ host }) => !isLoopback(host));
@@ -496,6 +513,7 @@ function readKafka(env: Env, roles: ReadonlySet<Role>): Config['kafka'] {
     topic,
     commandsTopic,
     partitions,
+    selection,
     ...(tls && {
       tls: {
         ...(tls.serverRootCACertificate && { ca: tls.serverRootCACertificate }),
@@ -505,6 +523,34 @@ function readKafka(env: Env, roles: ReadonlySet<Role>): Config['kafka'] {
     }),
     ...(sasl && { sasl }),
   };
+}
+
+/** As an endpoint of webhooks chooses: the same types, ids and tags are accepted. */
+function readSelection(env: Env): NonNullable<Config['kafka']>['selection'] {
+  const known = Object.keys(schemaVersions);
+  const [id, line] = [new RegExp(idPattern, 'u'), new RegExp(linePattern, 'u')];
+  const types = `types of events, of ${known.join(', ')}`;
+  return {
+    eventTypes: chosenItems(env, 'KAFKA_EVENTS', (item) => known.includes(item), types),
+    customers: chosenItems(env, 'KAFKA_CUSTOMERS', (item) => id.test(item), 'ids of customers'),
+    tags: chosenItems(env, 'KAFKA_TAGS', (item) => line.test(item), 'tags, one that has a comma in quotes'),
+    payload: oneOf(env, 'KAFKA_PAYLOAD', PAYLOADS, 'event'),
+  };
+}
+
+/** @throws ConfigError for a list without items: it would choose everything */
+function chosenItems(
+  env: Env,
+  name: string,
+  isOne: (item: string) => boolean,
+  expected: string,
+): readonly string[] {
+  const given = value(env, name);
+  if (given === undefined) return [];
+  const items = itemsIn(given);
+  if (items.length === 0 || !items.every(isOne))
+    throw bad(name, given, `${expected}, separated by commas; unset it for all`);
+  return items;
 }
 
 function topicIn(env: Env, name: string, fallback: string): string {

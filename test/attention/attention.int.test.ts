@@ -436,7 +436,9 @@ describe('the list of what needs a person', () => {
   test('and the filter of orders agree', async () => {
     const { body } = await api.get('/v1/orders?attention=true&limit=200');
     const ids = body.data.map(({ orderId }: { orderId: string }) => orderId);
-    const ofViews = expected.filter((name) => !/^(forked|untracked|parked|endpoint|failing|offset|SKU)/.test(name));
+    const ofViews = expected.filter(
+      (name) => !/^(forked|untracked|parked|endpoint|failing|offset|SKU)/.test(name),
+    );
     expect(ids.toSorted()).toEqual(ofViews.toSorted());
     const others = await api.get('/v1/orders?attention=false&limit=200');
     expect(others.body.data).toHaveLength(200);

@@ -5,7 +5,7 @@ import type { Db } from 'mongodb';
 import type { Gateway } from '../../src/api/commands/gateway.js';
 import { refusalRows } from '../../src/api/commands/kafka/refusal-rows.js';
 import { takeCommands } from '../../src/api/commands/kafka/taking.js';
-import { hangingPartitions, wasCommitted } from '../../src/delivery/kafka/checkpoint.js';
+import { hangingPartitions, readCheckpoint, wasCommitted } from '../../src/delivery/kafka/checkpoint.js';
 import { commandsStatus, waitingCommands } from '../../src/delivery/kafka/command-rows.js';
 import { clientOptions, ensureTopics } from '../../src/delivery/kafka/connection.js';
 import { publishFeed } from '../../src/delivery/kafka/publishing.js';
@@ -15,6 +15,7 @@ import { openSession } from '../../src/delivery/kafka/session.js';
 import { type KafkaSettings, topicsOf } from '../../src/delivery/kafka/settings.js';
 import { TransactionalProducer } from '../../src/delivery/kafka/transactional-producer.js';
 import { subscriptionsStatus } from '../../src/delivery/subscription-status.js';
+import { defaults } from '../../src/endpoint/settings.js';
 import { feedHead } from '../../src/log/feed/feed.js';
 import { beginGeneration } from '../../src/log/feed/generations.js';
 import { eventOf, journal } from '../../src/log/journal/journal.js';
@@ -54,10 +55,10 @@ afterAll(async () => {
 });
 
 /** The task of the role `kafka`. */
-function startPublishing() {
+function startPublishing(settings = settingsOf(broker)) {
   const stopping = new AbortController();
   const system = () => Promise.resolve('this system');
-  const { work } = publishFeed({ db, tail: api.tail, settings: settingsOf(broker), system });
+  const { work } = publishFeed({ db, tail: api.tail, settings, system });
   const done = work(stopping.signal, () => undefined);
   return {
     done,
@@ -91,13 +92,18 @@ function startTaking(settings: KafkaSettings, change: (gateway: Gateway) => Gate
 
 const published = () => readTopic(settingsOf(broker), 'orders.events');
 
-/** The feed as it is has come, and each position once. */
-async function isPublished(generation = 1): Promise<void> {
-  const head = await until(async () => {
+/** The head of the feed, once each event has a position. */
+async function settledHead(): Promise<number> {
+  return await until(async () => {
     const [first, rest] = [await feedHead(orderLog, db), await journal(orderLog, db).countDocuments()];
     expect(first).toBe(rest);
     return first;
   });
+}
+
+/** The feed as it is has come, and each position once. */
+async function isPublished(generation = 1): Promise<void> {
+  const head = await settledHead();
   const all = Array.from({ length: head }, (_, index) => `${generation}/${index + 1}`);
   await until(async () => expect(positionsOf(await published())).toEqual(all));
 }
@@ -130,9 +136,75 @@ test('each event is a record once, in the binary form of CloudEvents, whoever pu
   });
 });
 
+test('only what is chosen is published; the checkpoint passes the rest, and what is chosen may change', async () => {
+  const all = settingsOf(broker, 'chosen');
+  const { events: topic, checkpoints } = topicsOf(all);
+  const consumer = new Consumer({ ...clientOptions(all), groupId: 'test' });
+  /** Publishes to the end of the feed. */
+  const publishAll = async (chosen: Partial<KafkaSettings['selection']>) => {
+    const publishing = startPublishing({ ...all, selection: { ...defaults, ...chosen } });
+    const head = await settledHead();
+    await until(async () => {
+      expect(await readCheckpoint(consumer, checkpoints)).toMatchObject({ generation: 1, position: head });
+    });
+    await publishing.stop();
+    return await readTopic(all, topic);
+  };
+  const [gift] = await Promise.all([placedOrder(api, { tags: ['gift, wrapped'] }), placedOrder(api)]);
+  const eventTypes = ['OrderCreated', 'OrderConfirmed'];
+  const first = await publishAll({ eventTypes, tags: ['gift, wrapped'], payload: 'order' });
+  const stored = await journal(orderLog, db)
+    .find({ orderId: gift, type: { $in: eventTypes } })
+    .sort({ version: 1 })
+    .toArray();
+  expect(positionsOf(first)).toEqual(stored.map(({ position }) => `1/${position}`));
+  expect(first.map(({ value }) => JSON.parse(String(value)))).toEqual(
+    stored.map(({ version, position }) => ({
+      event: expect.objectContaining({ orderId: gift, version, position }),
+      order: expect.objectContaining({ orderId: gift, version, tags: ['gift, wrapped'] }),
+    })),
+  );
+  await placedOrder(api);
+  expect(await publishAll({ customers: ['c-nobody'] })).toHaveLength(first.length);
+  const passed = await settledHead();
+  const last = await placedOrder(api);
+  const [...more] = (await publishAll({ payload: 'thin' })).slice(-4);
+  expect(more.map(({ value }) => JSON.parse(String(value)))).toEqual(
+    [1, 2, 3, 4].map((version) => ({ orderId: last, version })),
+  );
+  const later = Array.from({ length: 4 }, (_, index) => `1/${passed + index + 1}`);
+  expect(positionsOf(await readTopic(all, topic))).toEqual([...positionsOf(first), ...later]);
+  await consumer.close();
+});
+
+test('an order that cannot be read keeps no event from the topic', async () => {
+  const settings = { ...settingsOf(broker, 'unread'), selection: { ...defaults, payload: 'order' as const } };
+  const { events: topic } = topicsOf(settings);
+  const [unreadable, other] = [await placedOrder(api), await placedOrder(api)];
+  const head = await settledHead();
+  const broken = { _id: `${unreadable}:2` };
+  const stored = await journal(orderLog, db).findOne(broken);
+  await journal(orderLog, db).updateOne(broken, { $set: { type: 'OrderTeleported' } });
+  const publishing = startPublishing(settings);
+  await until(async () => expect(await readTopic(settings, topic)).toHaveLength(head));
+  await publishing.stop();
+  await journal(orderLog, db).updateOne(broken, { $set: { type: stored?.type ?? '' } });
+  const data = (await readTopic(settings, topic)).map(({ value }) => JSON.parse(String(value)));
+  const withOrder = (orderId: string) =>
+    data.filter(({ event }) => event.orderId === orderId).map(({ order }) => order?.version);
+  expect(withOrder(unreadable)).toEqual([1, undefined, undefined, undefined]);
+  expect(withOrder(other)).toEqual([1, 2, 3, 4]);
+});
+
 test('the subscription shows its position and its failures beside those of webhooks', async () => {
   const head = await feedHead(orderLog, db);
-  const [status] = await subscriptionsStatus(db, 'orders.events');
+  const publishing = startPublishing();
+  const [status] = await until(async () => {
+    const found = await subscriptionsStatus(db, 'orders.events');
+    expect(found).toMatchObject([{ position: head }]);
+    return found;
+  });
+  await publishing.stop();
   expect(status).toMatchObject({ kind: 'kafka', to: 'orders.events', position: head, lag: 0, failures: 0 });
   // Of a former configuration.
   expect(await subscriptionsStatus(db, 'others.events')).toEqual([]);

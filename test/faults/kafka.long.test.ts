@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { Consumer } from '@platformatic/kafka';
 import { openAll } from '../../src/access/persons/opening.js';
+import { readCheckpoint } from '../../src/delivery/kafka/checkpoint.js';
 import { clientOptions, closeClient } from '../../src/delivery/kafka/connection.js';
 import { encoded } from '../../src/delivery/kafka/records.js';
 import { openSession } from '../../src/delivery/kafka/session.js';
@@ -42,7 +44,8 @@ afterEach(async () => {
 }, 60_000);
 
 const settings = () => settingsOf(broker);
-const startRole = () => system.start('kafka', { KAFKA_BROKERS: broker.address });
+const startRole = (more: Readonly<Record<string, string>> = {}) =>
+  system.start('kafka', { KAFKA_BROKERS: broker.address, ...more });
 
 const fill = (from: number, to: number) => fillFeed(system.db, from, to);
 const positions = (count: number) => Array.from({ length: count }, (_, index) => `1/${index + 1}`);
@@ -81,6 +84,36 @@ test('100,000 events: Kafka’s own consumer sees each position once, whatever w
 /** Records and marks of transactions, as far as the topic has come: cheap to ask. */
 async function sentNow(): Promise<bigint> {
   return await sentTo(settings(), topic).catch(() => 0n);
+}
+
+test('with a filter, each chosen position is seen once, whatever is killed, and the others are passed', async () => {
+  const [batch, every] = [20_000, 1_000];
+  const chosen: number[] = [];
+  const filter = { KAFKA_EVENTS: 'OrderReleased,OrderHeld' };
+  for (let last = batch; last <= 3 * batch; last += batch) {
+    const before = await checkpointNow();
+    for (let position = last - batch + 7; position <= last; position += every) chosen.push(position);
+    await fill(last - batch + 1, last);
+    const $set = { type: 'OrderReleased' };
+    await journal(orderLog, system.db).updateMany({ position: { $in: chosen } }, { $set });
+    const role = await startRole(filter);
+    await until(async () => expect(await checkpointNow()).toBeGreaterThan(before), patience);
+    await role.kill();
+  }
+  await startRole(filter);
+  await until(async () => expect(await checkpointNow()).toBe(3 * batch), patience);
+  expect(positionsOf(await readTopic(settings(), topic))).toEqual(chosen.map((position) => `1/${position}`));
+}, 600_000);
+
+/** The position of the checkpoint in Kafka; 0 before there is one. */
+async function checkpointNow(): Promise<number> {
+  const consumer = new Consumer({ ...clientOptions(settings()), groupId: 'test' });
+  try {
+    const found = await readCheckpoint(consumer, `${topic}.checkpoints`).catch(() => undefined);
+    return found?.position ?? 0;
+  } finally {
+    await consumer.close();
+  }
 }
 
 test('a broker that is killed in a transaction: it is over when the broker is back', async () => {

@@ -2,6 +2,8 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { Compile } from 'typebox/compile';
+import { settings } from '../../src/api/endpoint-shapes.js';
 import { assertSandboxAllowed, ConfigError, readConfig } from '../../src/server/config.js';
 
 const minute = 60_000;
@@ -311,10 +313,51 @@ describe('Kafka', () => {
     [{ KAFKA_TOPIC: 'orders.commands.refused' }, 'both need the topic orders.commands.refused'],
     [{ KAFKA_COMMANDS_TOPIC: 'orders.events.checkpoints' }, 'both need the topic orders.events.checkpoints'],
     [{ KAFKA_BROKERS: '', ROLES: 'kafka' }, 'KAFKA_BROKERS is missing: the role kafka'],
+    [{ KAFKA_BROKERS: '', KAFKA_TAGS: 'vip' }, 'KAFKA_BROKERS is missing: KAFKA_TAGS'],
+    [
+      { KAFKA_EVENTS: 'OrderConfirmed,order.confirmed.v1' },
+      /^KAFKA_EVENTS=OrderConfirmed,order.confirmed.v1 cannot be used: expected types of events, of OrderCreated, .*, separated by commas; unset it for all\.$/,
+    ],
+    [{ KAFKA_CUSTOMERS: 'c-1, c 2' }, 'KAFKA_CUSTOMERS=c-1, c 2 cannot be used: expected ids of customers'],
+    [{ KAFKA_TAGS: ',' }, 'KAFKA_TAGS=, cannot be used: expected tags, one that has a comma in quotes'],
+    [{ KAFKA_PAYLOAD: 'fat' }, 'KAFKA_PAYLOAD=fat cannot be used: expected one of thin, event, order'],
     [{ KAFKA_SASL_MECHANISM: 'PLAIN' }, 'KAFKA_USERNAME is missing'],
     [{ KAFKA_USERNAME: 'orders' }, 'KAFKA_PASSWORD is missing'],
     [{ KAFKA_PASSWORD: 'a-password' }, 'KAFKA_USERNAME is missing'],
   ])('refuses %j', (env, message) => expect(() => kafka(env)).toThrow(message));
+
+  test('it is chosen what is published', () => {
+    const env = {
+      KAFKA_EVENTS: 'OrderConfirmed, OrderCancelled',
+      KAFKA_CUSTOMERS: 'c-1',
+      KAFKA_TAGS: 'vip,"gift, wrapped"',
+      KAFKA_PAYLOAD: 'order',
+    };
+    expect(kafka(env)?.selection).toEqual({
+      eventTypes: ['OrderConfirmed', 'OrderCancelled'],
+      customers: ['c-1'],
+      tags: ['vip', 'gift, wrapped'],
+      payload: 'order',
+    });
+  });
+
+  // Of an endpoint's schema, the first is what it takes.
+  test.each([
+    ['KAFKA_EVENTS', 'events', ['OrderCreated', 'Nope', 'constructor']],
+    ['KAFKA_CUSTOMERS', 'customers', ['c-1', 'é', '-c', 'c'.repeat(65)]],
+    ['KAFKA_TAGS', 'tags', ['🎁 gift', 'a\u0007b', '\u200b', '\ud800']],
+  ] as const)('%s takes what an endpoint of webhooks takes', (name, setting, items) => {
+    const schema = Compile(settings[setting]);
+    const isTaken = (item: string) => {
+      try {
+        return kafka({ [name]: item }) !== undefined;
+      } catch {
+        return false;
+      }
+    };
+    expect(items.map(isTaken)).toEqual(items.map((item) => schema.Check([item])));
+    expect(items.map(isTaken)).toEqual(items.map((_, index) => index === 0));
+  });
 
   test('the role runs only if there are brokers, and then by default', () => {
     expect(readConfig({}).roles.has('kafka')).toBe(false);
@@ -328,6 +371,7 @@ describe('Kafka', () => {
       topic: 'orders.events',
       commandsTopic: 'orders.commands',
       partitions: 6,
+      selection: { eventTypes: [], customers: [], tags: [], payload: 'event' },
     });
     expect(() => readConfig({ ROLES: 'kafka' })).toThrow('KAFKA_BROKERS is missing');
   });

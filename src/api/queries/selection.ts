@@ -1,14 +1,14 @@
 import type { Db } from 'mongodb';
 import { type TOptional, type TString, Type } from 'typebox';
 import { cloudEventOf } from '../../delivery/cloud-events.js';
-import { type EventFilter, matching } from '../../delivery/filters.js';
-import { foldOrder, type OrderAfter } from '../../delivery/order-after.js';
+import { chosenEvents } from '../../delivery/chosen-events.js';
+import type { EventFilter } from '../../delivery/filters.js';
 import type { EndpointSettings } from '../../endpoint/settings.js';
 import type { PositionedEvent } from '../../log/feed/feed.js';
 import { answering } from '../../mongodb/durability.js';
-import { isServerError } from '../../outages/server-error.js';
 import { schemaVersions } from '../../order/events.js';
 import { upcastIfKnown } from '../../order/upcasters.js';
+import { itemsIn } from '../../server/items.js';
 import { Ids, Tags } from '../schemas.js';
 import { badQuery } from './instant.js';
 
@@ -16,7 +16,7 @@ import { badQuery } from './instant.js';
 export const selectionParameters = {
   types: list(Ids, 'types of events, such as `OrderConfirmed,OrderCancelled`'),
   customers: list(Ids, 'only events of the orders of these customers, by their ids'),
-  tags: list(Tags, 'only events of orders with one of these tags'),
+  tags: list(Tags, 'only events of orders with one of these tags; one that has a comma is in double quotes'),
   payload: Type.Optional(
     Type.Enum(['thin', 'event', 'order'], {
       description:
@@ -49,25 +49,22 @@ interface Given {
  */
 export function selectionIn({ types, customers, tags, payload }: Given): Selection | undefined {
   if ([types, customers, tags, payload].every((given) => given === undefined)) return undefined;
-  const eventTypes = itemsIn('types', types);
+  const eventTypes = chosenBy('types', types);
   const known = Object.keys(schemaVersions);
   const unknown = eventTypes.find((type) => !known.includes(type));
   if (unknown !== undefined)
     throw badQuery('types', `${unknown} is no type of events; there are ${known.join(', ')}`);
   return {
     eventTypes,
-    customers: itemsIn('customers', customers),
-    tags: itemsIn('tags', tags),
+    customers: chosenBy('customers', customers),
+    tags: chosenBy('tags', tags),
     payload: payload as Selection['payload'],
   };
 }
 
 /** Empty only if the parameter is absent: a list without items would let everything through. */
-function itemsIn(parameter: string, text: string | undefined): readonly string[] {
-  const items = (text ?? '')
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '');
+function chosenBy(parameter: string, text: string | undefined): readonly string[] {
+  const items = itemsIn(text ?? '');
   if (text !== undefined && items.length === 0)
     throw badQuery(parameter, 'it names nothing: leave it out for all');
   return items;
@@ -87,27 +84,10 @@ export async function selected(
   generation: number,
 ): Promise<readonly Selected[]> {
   const { payload } = selection;
-  const { maxTimeMS } = answering;
-  const wanted = await matching(db, selection, events, { maxTimeMS });
-  // The log of an order is read once: its events are in the order of their versions.
-  const lastOf = new Map(wanted.map(({ orderId, version }) => [orderId, version]));
-  const orders = new Map<string, OrderAfter>();
-  const chosen: Selected[] = [];
-  for (const event of wanted) {
-    const { orderId, position, version } = event;
-    if (payload === undefined) chosen.push({ position, data: upcastIfKnown(event) });
-    else {
-      const orderAfter =
-        orders.get(orderId) ?? foldOrder(db, orderId, { last: lastOf.get(orderId) ?? 0, maxTimeMS });
-      orders.set(orderId, orderAfter);
-      const order = payload === 'order' ? await orderAfter(version).catch(unlessServerFails) : undefined;
-      chosen.push({ position, data: cloudEventOf(upcastIfKnown(event), generation, payload, order) });
-    }
-  }
-  return chosen;
-}
-
-/** An order that cannot be folded does not keep the other events from the reader. */
-function unlessServerFails(error: unknown): undefined {
-  if (isServerError(error)) throw error;
+  const chosen = await chosenEvents(db, selection, events, { maxTimeMS: answering.maxTimeMS });
+  return chosen.map(({ event, order }) => {
+    const known = upcastIfKnown(event);
+    const data = payload === undefined ? known : cloudEventOf(known, generation, payload, order);
+    return { position: event.position, data };
+  });
 }

@@ -10,7 +10,7 @@ const key = (description: string) => ({
 });
 const orderKey = key('the id of the order');
 
-/** Headers of the binary form of CloudEvents; the value of the record is the event. */
+/** Headers of the binary form of CloudEvents; the value of the record is its data. */
 const cloudEventHeaders = Type.Object({
   'content-type': Type.Literal('application/json'),
   ce_specversion: Type.Literal('1.0'),
@@ -29,7 +29,7 @@ const commandHeaders = {
   traceparent: Type.Optional(Type.String({ description: 'of W3C Trace Context' })),
 };
 
-/** @param events a message for each type of event */
+/** @param events a message for each type of event, with each payload */
 export function kafkaChannels(events: readonly (readonly [type: string, message: object])[]): AsyncChannels {
   // The keys of the table are the types of commands.
   const types = Object.keys(commands) as CommandType[];
@@ -44,7 +44,8 @@ export function kafkaChannels(events: readonly (readonly [type: string, message:
         address: 'orders.events',
         title: 'The feed in Kafka',
         description:
-          'A record for each event, in a transaction with the checkpoint, keyed by order. KAFKA_TOPIC gives it another name.',
+          'A record for each event, in a transaction with the checkpoint, keyed by order. KAFKA_TOPIC gives it another name; ' +
+          'KAFKA_EVENTS, KAFKA_CUSTOMERS and KAFKA_TAGS choose events, KAFKA_PAYLOAD the data.',
         messages: named(ofEvents),
       },
       kafkaCommands: {

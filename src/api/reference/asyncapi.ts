@@ -17,7 +17,7 @@ export function asyncApi(): object {
   const parts: readonly AsyncChannels[] = [
     streams,
     webhooks,
-    kafkaChannels(types.map((type) => [type, eventMessage(type)])),
+    kafkaChannels(types.map((type) => [type, { ...eventMessage(type), payload: anyPayload(type) }])),
   ];
   return {
     asyncapi: '3.0.0',
@@ -76,9 +76,21 @@ function eventMessage(type: EventType): object {
   };
 }
 
-function cloudEventMessage(type: EventType): object {
+/** The data of an event as each `payload` has it. */
+function anyPayload(type: EventType) {
   const stored = Type.Unsafe({ $ref: `#/components/schemas/${type}.event` });
   const order = Type.Unsafe({ $ref: '#/components/schemas/Order' });
+  return Type.Union([
+    closed({ orderId: Type.String(), version: Type.Integer() }, { description: 'payload `thin`' }),
+    stored,
+    closed(
+      { event: stored, order: Type.Optional(order) },
+      { description: 'payload `order`: the order after the event; absent if it cannot be read' },
+    ),
+  ]);
+}
+
+function cloudEventMessage(type: EventType): object {
   return {
     name: cloudTypeOf(type),
     title: `${type} as a CloudEvent`,
@@ -93,11 +105,7 @@ function cloudEventMessage(type: EventType): object {
           description: 'of W3C Trace Context; absent if the command belonged to no sampled trace',
         }),
       ),
-      data: Type.Union([
-        closed({ orderId: Type.String(), version: Type.Integer() }, { description: 'payload `thin`' }),
-        stored,
-        closed({ event: stored, order }, { description: 'payload `order`: the order after the event' }),
-      ]),
+      data: anyPayload(type),
     }),
   };
 }

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { Db } from 'mongodb';
 import type { KeySummary } from '../../access/keys.js';
 import { type Scope, scopes } from '../../access/scopes.js';
+import { idPattern } from '../../order/patterns.js';
 import { messageOf } from '../../outages/message-of.js';
 import { durationMs, LONGEST_MS } from '../../server/config.js';
 import { exitCodes, Failure, usageFailure } from '../script/failure.js';
@@ -47,10 +48,7 @@ function addCreate(keys: Command, session: Session): void {
     .option('--expires <duration>', 'when it ends, such as 90d (default: never)', expiry);
   command.action(async () => {
     const options = command.optsWithGlobals<CreateOptions>();
-    const [{ addKey }, { idPattern }] = await Promise.all([
-      import('../../access/keys.js'),
-      import('../../api/schemas.js'),
-    ]);
+    const { addKey } = await import('../../access/keys.js');
     if (!new RegExp(idPattern).test(options.name))
       throw usageFailure(
         `${options.name} cannot be a client: expected 1 to 64 letters, digits, ".", "_" or "-", the first one a letter or digit`,

@@ -5,6 +5,7 @@ import { feedGenerations } from '../../log/feed/generations.js';
 import type { LeasedTask } from '../../log/feed/leased-tasks.js';
 import type { FeedTail } from '../../log/feed/tail.js';
 import { orderLog } from '../../order-log.js';
+import { chosenEvents } from '../chosen-events.js';
 import { placeIn } from '../subscription.js';
 import { kafkaProblem } from './connection.js';
 import { type EncodedRecord, recordOf } from './records.js';
@@ -23,6 +24,8 @@ export interface PublishingDeps {
 
 /** Maximum number of events in a transaction. */
 const PAGE = 2_000;
+/** Likewise, if each has the order after it. */
+const PAGE_WITH_ORDERS = 200;
 const LOOK_EVERY_MS = 10_000;
 
 /** The task that publishes the feed to Kafka. */
@@ -53,9 +56,12 @@ interface Page {
   readonly generation: number;
   /** the position that the page begins after */
   readonly after: number;
+  /** of the events that are chosen; maybe none */
   readonly records: readonly EncodedRecord[];
-  /** the position to continue after: that of the last record, or of the last lost event */
+  /** the position to continue after: that of the last event, chosen or not, or lost */
   readonly last: number;
+  /** more events may follow at once */
+  readonly isFull: boolean;
 }
 
 async function publish(
@@ -65,29 +71,35 @@ async function publish(
   heartbeat: () => void,
 ): Promise<void> {
   const { events: topic } = topicsOf(settings);
+  const { selection } = settings;
+  const { payload } = selection;
+  const most = payload === 'order' ? PAGE_WITH_ORDERS : PAGE;
   await notePlace(db, topic, session.checkpoint);
   let generations = await feedGenerations(orderLog, db);
   const read = async (checkpoint: FeedPlace): Promise<Page> => {
     for (;;) {
       const { generation, position } = placeIn(generations, checkpoint);
-      const events = await readFeed(orderLog, db, position, PAGE);
+      const events = await readFeed(orderLog, db, position, most);
       const last = events.at(-1)?.position ?? (await skipLostPositions(orderLog, db, position));
       // Read after the events: if the generation is still the same, the events belong to it.
       generations = await feedGenerations(orderLog, db);
       if (generations.current.generation !== generation) continue;
-      const records = events.map((event) => recordOf(topic, event, generation));
-      return { generation, after: position, records, last };
+      const form = { topic, generation, payload };
+      const chosen = await chosenEvents(db, selection, events);
+      const records = chosen.map(({ event, order }) => recordOf(form, event, order));
+      return { generation, after: position, records, last, isFull: events.length === most };
     }
   };
   let ahead: Promise<Page> | undefined;
   while (!signal.aborted) {
     heartbeat();
-    const { generation, after, records, last }: Page = await (ahead ?? read(session.checkpoint));
+    const { generation, after, records, last, isFull }: Page = await (ahead ?? read(session.checkpoint));
     // After a full page, the next one is read while this one is published.
-    ahead = records.length === PAGE ? read({ generation, position: last }) : undefined;
+    ahead = isFull ? read({ generation, position: last }) : undefined;
     // A failure is thrown when the page is awaited.
     ahead?.catch(() => undefined);
     if (last > after) {
+      // Also without records: the checkpoint passes the events that are left out.
       const place = { generation, position: last };
       await session.publish(records, place);
       await notePublished(db, topic, place, records.length);

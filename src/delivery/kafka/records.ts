@@ -1,3 +1,4 @@
+import type { EndpointSettings } from '../../endpoint/settings.js';
 import type { PositionedEvent } from '../../log/feed/feed.js';
 import { upcastIfKnown } from '../../order/upcasters.js';
 import { cloudEventOf } from '../cloud-events.js';
@@ -25,16 +26,30 @@ export interface EncodedRecord {
   readonly value: Buffer;
 }
 
+/** The form of an event's record. */
+export interface RecordForm {
+  readonly topic: string;
+  readonly generation: number;
+  readonly payload: EndpointSettings['payload'];
+}
+
 /**
  * An event as a record: the binary form of CloudEvents for Kafka, in which each attribute is a
  * header, and the value is the data. Persons are sealed in it, as they are in the log.
+ *
+ * @param order after the event; for the payload `order`
  */
-export function recordOf(topic: string, event: PositionedEvent, generation: number): EncodedRecord {
-  return encoded(textRecordOf(topic, event, generation));
+export function recordOf(form: RecordForm, event: PositionedEvent, order?: object): EncodedRecord {
+  return encoded(textRecordOf(form, event, order));
 }
 
-export function textRecordOf(topic: string, event: PositionedEvent, generation: number): TextRecord {
-  const { data, datacontenttype, ...attributes } = cloudEventOf(upcastIfKnown(event), generation, 'event');
+export function textRecordOf(
+  { topic, generation, payload }: RecordForm,
+  event: PositionedEvent,
+  order?: object,
+): TextRecord {
+  const cloudEvent = cloudEventOf(upcastIfKnown(event), generation, payload, order);
+  const { data, datacontenttype, ...attributes } = cloudEvent;
   const headers: [string, string][] = [['content-type', datacontenttype]];
   for (const [name, value] of Object.entries(attributes)) headers.push([`ce_${name}`, String(value)]);
   return { topic, key: event.orderId, value: JSON.stringify(data), headers };

@@ -159,6 +159,25 @@ describe('the feed', () => {
       });
   });
 
+  test('is filtered by a tag that has a comma, in quotes', async () => {
+    const after = await feedHead(orderLog, api.mongo.db);
+    const [both, gift] = [
+      await recordOrder({ tags: ['gift, wrapped', '12" pipe'] }),
+      await recordOrder({ tags: ['gift'] }),
+    ];
+    const ordersBy = async (tags: string) => {
+      const query = `types=OrderCreated&tags=${encodeURIComponent(tags)}`;
+      const { status, body } = await api.get(`/v1/events?after=${after}&${query}`);
+      expect(status).toBe(200);
+      return body.data.map(({ orderId }: { orderId: string }) => orderId);
+    };
+    expect(await ordersBy('"gift, wrapped"')).toEqual([both.orderId]);
+    expect(await ordersBy('none,"gift, wrapped"')).toEqual([both.orderId]);
+    expect(await ordersBy('12" pipe')).toEqual([both.orderId]);
+    expect(await ordersBy('gift, wrapped')).toEqual([gift.orderId]);
+    expect(await ordersBy('gift,"gift, wrapped"')).toEqual([both.orderId, gift.orderId]);
+  });
+
   test('comes as CloudEvents, with the payload that is asked for, as webhooks do', async () => {
     const after = await feedHead(orderLog, api.mongo.db);
     const { orderId, count } = await recordOrder();

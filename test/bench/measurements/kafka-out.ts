@@ -41,7 +41,8 @@ export const kafkaOut: Measurement = {
     const tail = followFeed(orderLog, db);
     bench.atEnd(() => tail.stop());
     const settings = () => settingsOf(broker, `bench-${randomUUID()}`);
-    const records = (await readFeed(orderLog, db, 0, AT_ONCE)).map((event) => textRecordOf('bare', event, 1));
+    const form = { topic: 'bare', generation: 1, payload: 'event' } as const;
+    const records = (await readFeed(orderLog, db, 0, AT_ONCE)).map((event) => textRecordOf(form, event));
     const product = async (): Promise<Block> => {
       const ofBlock = settings();
       const stopping = new AbortController();
