@@ -54,11 +54,12 @@ async function handle({ orderId, data: { shipmentId } }) {
  * @param {{ position: number, generation: number }} checkpoint
  */
 async function keep(checkpoint) {
-  await fetch(`${api}/v1/readers/${reader}`, {
+  const response = await fetch(`${api}/v1/readers/${reader}`, {
     method: 'PUT',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(checkpoint),
   }).catch(() => undefined);
+  return response?.ok === true;
 }
 
 let kept = 0;
@@ -69,9 +70,8 @@ for (;;) {
   if (response?.ok) {
     const { data, generation, upTo, nextCursor } = /** @type {Page} */ (await response.json());
     for (const event of data) await handle(event);
-    if (upTo !== kept) await keep({ position: upTo, generation });
-    kept = upTo;
-    if (nextCursor !== undefined) continue;
+    if (upTo !== kept && (await keep({ position: upTo, generation }))) kept = upTo;
+    if (nextCursor !== undefined && kept === upTo) continue;
   }
   await setTimeout(AGAIN_MS);
 }
