@@ -17,7 +17,6 @@ const AGAIN_MS = 1_000;
 
 /** @typedef {{ orderId: string, data: { shipmentId: string } }} ShipmentCreated */
 /** @typedef {{ data: ShipmentCreated[], generation: number, upTo: number, nextCursor?: string }} Page */
-/** @typedef {{ generation: number, commonUntil: number }} Restored */
 
 /**
  * Stands for a carrier, whose answer to a key is always the same. A real one is asked first what became of the key.
@@ -50,23 +49,30 @@ async function handle({ orderId, data: { shipmentId } }) {
   }
 }
 
-/** How far all is handled; undefined to go on from where the API knows. @type {string | undefined} */
-let handled;
+/**
+ * Says that everything up to there is handled. If this is lost, it is handled again.
+ *
+ * @param {{ position: number, generation: number }} checkpoint
+ */
+async function keep(checkpoint) {
+  const response = await fetch(`${api}/v1/readers/${reader}`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(checkpoint),
+  }).catch(() => undefined);
+  return response?.ok === true;
+}
+
+let kept = 0;
 for (;;) {
-  const response = await fetch(
-    `${api}/v1/events?reader=${reader}&types=ShipmentCreated${handled === undefined ? '' : `&${handled}`}`,
-  ).catch(() => undefined);
+  const response = await fetch(`${api}/v1/events?reader=${reader}&types=ShipmentCreated`).catch(
+    () => undefined,
+  );
   if (response?.ok) {
-    const page = /** @type {Page} */ (await response.json());
-    const { data, generation, upTo, nextCursor } = page;
+    const { data, generation, upTo, nextCursor } = /** @type {Page} */ (await response.json());
     for (const event of data) await handle(event);
-    handled = `after=${upTo}&generation=${generation}`;
-    if (nextCursor !== undefined) continue;
-  } else if (response?.status === 409) {
-    // The feed was restored: events that it has lost come again.
-    const { generation, commonUntil } = /** @type {Restored} */ (await response.json());
-    handled = `after=${commonUntil}&generation=${generation}`;
-    continue;
+    if (upTo !== kept && (await keep({ position: upTo, generation }))) kept = upTo;
+    if (nextCursor !== undefined && kept === upTo) continue;
   }
   await setTimeout(AGAIN_MS);
 }

@@ -330,6 +330,7 @@ const walk: readonly (readonly [name: string, prepare?: Prepare])[] = [
   ['GET /v1/order-counts'],
   ['GET /v1/events'],
   ['GET /v1/events/stream'],
+  ['PUT /v1/readers/{reader}'],
   ['GET /v1/attention'],
   ['GET /v1/stock'],
   ['GET /v1/stock/{sku}'],

@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import type { FeedPlace } from '../log/feed/place.js';
 import { answering, durable } from '../mongodb/durability.js';
 
-/** A client that reads the feed page by page, by the name that it gives itself. */
+/** A client that reads pages or streams of the feed, by the name that it gives itself. */
 export interface Reader {
   /** the issuer of its keys */
   readonly client: string;
@@ -13,7 +13,7 @@ export interface Reader {
 export interface ReaderRow extends FeedPlace, Reader {
   /** `<client> <name>` */
   readonly _id: string;
-  /** when it asked last; a reader that does not ask is forgotten */
+  /** when the checkpoint was kept last; it is forgotten some time later */
   readonly askedAt: Date;
 }
 

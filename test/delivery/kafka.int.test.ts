@@ -387,7 +387,8 @@ test('records are commands, and what can never be one is refused without holding
   await send(settings, 'in.commands', [
     ...bad,
     { key: orderId, headers: hold, value: reason },
-    create(other),
+    // Half a megabyte that can be a command.
+    { ...create(other), value: `${' '.repeat(500_000)}${create(other).value}` },
   ]);
   await send(settings, 'in.commands', [{ key: orderId, headers: hold, value: reason }]);
   await until(async () => {
@@ -417,6 +418,26 @@ test('records are commands, and what can never be one is refused without holding
   expect(kept?.key?.toString()).toBe(bad.at(-1)?.key);
   expect(kept && headersOf(kept)).toMatchObject({ command: 'ReleaseOrder', mine: 'kept' });
   expect(kept?.headers.get('bytes')).toEqual(bytes);
+});
+
+test('a topic of commands that was deleted is made again, and its commands are taken', async () => {
+  const settings = settingsOf(broker, 'remade');
+  const { commands } = topicsOf(settings);
+  const create = (key: string) => ({
+    key,
+    headers: { command: 'CreateOrder' },
+    value: JSON.stringify(orderBody()),
+  });
+  const isTaken = async (orderId: string) =>
+    await until(async () => expect((await api.get(`/v1/orders/${orderId}`)).status).toBe(200), 60);
+  const taking = startTaking(settings);
+  const [before, after] = [randomUUID(), randomUUID()];
+  await until(() => send(settings, commands, [create(before)]));
+  await isTaken(before);
+  await deleteTopic(settings, commands);
+  await until(() => send(settings, commands, [create(after)]), 60);
+  await isTaken(after);
+  await taking.stop();
 });
 
 test('a command without an answer waits, and its key, and people are told; others go on', async () => {

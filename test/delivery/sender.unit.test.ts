@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { backOffMs } from '../../src/concurrency/back-off.js';
 import { cloudEventType } from '../../src/delivery/cloud-events.js';
 import {
@@ -14,7 +14,7 @@ import {
   succeeded,
 } from '../../src/delivery/health.js';
 import { isPublic, refusePrivate } from '../../src/delivery/public-addresses.js';
-import { createSender, retryAfter } from '../../src/delivery/sender.js';
+import { createSender, retryAfter, type Sent } from '../../src/delivery/sender.js';
 import { type Receiver, startReceiver } from './receiver.js';
 
 let receiver: Receiver;
@@ -85,6 +85,52 @@ test('an answer without an end is given up, and its beginning is kept', async ()
   });
   const sent = await sender.post(`${receiver.url}/endless`, '{}', {});
   expect(sent).toMatchObject({ status: 200, answer: 'x'.repeat(1_024) });
+  sender.close();
+});
+
+test('an answer is read up to 64 kB, and waited for up to 10 s', async () => {
+  const sender = createSender({ allowPrivate: true });
+  const begun = (path: string, bytes: number) =>
+    new Promise<void>((resolve) => {
+      receiver.answer(path, (_message, response) => {
+        response.writeHead(200).write('x'.repeat(bytes), () => resolve());
+      });
+    });
+  // Neither answer ends.
+  const [more, less] = [begun('/more', 65_537), begun('/less', 65_536)];
+  jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask', 'performance'] });
+  try {
+    expect(await sender.post(`${receiver.url}/more`, '{}', {})).toMatchObject({ status: 200 });
+    let sent: Sent | undefined;
+    const waiting = sender.post(`${receiver.url}/less`, '{}', {}).then((one) => (sent = one));
+    await Promise.all([more, less]);
+    jest.advanceTimersByTime(9_999);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(sent).toBeUndefined();
+    jest.advanceTimersByTime(1);
+    expect(await waiting).toMatchObject({ error: 'no complete answer in 10000 ms' });
+  } finally {
+    jest.useRealTimers();
+    sender.close();
+  }
+});
+
+test('a receiver that is not there, and one whose answer is no HTTP, are failures', async () => {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => socket.end('220 smtp.example ESMTP\r\n'));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  // A server that listens on TCP has such an address.
+  const { port } = server.address() as AddressInfo;
+  const sender = createSender({ allowPrivate: true });
+  const sent = await sender.post(`http://127.0.0.1:${port}/`, '{}', {});
+  expect(sent).toMatchObject({ error: expect.stringContaining('Parse Error') });
+  server.close();
+  await once(server, 'close');
+  const away = await sender.post(`http://127.0.0.1:${port}/`, '{}', {});
+  expect(away).toMatchObject({ error: expect.stringContaining('ECONNREFUSED') });
   sender.close();
 });
 

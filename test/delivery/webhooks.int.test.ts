@@ -14,10 +14,12 @@ import { deliverWebhooks } from '../../src/delivery/deliver-webhooks.js';
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import { workflowIdOf } from '../../src/log/journal/entity-log.js';
 import { feedHead } from '../../src/log/feed/feed.js';
-import { ensureJournalIndexes, journal } from '../../src/log/journal/journal.js';
+import { appendToJournal, ensureJournalIndexes, journal } from '../../src/log/journal/journal.js';
 import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
 import { orderLog } from '../../src/order-log.js';
+import { states } from '../order/examples.js';
 import { placedOrder, startTestApi, type TestApi } from '../support/api.js';
+import { logOf } from '../support/database.js';
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
 import { isSignedBy, type Receiver, startReceiver } from './receiver.js';
@@ -136,6 +138,7 @@ test('events are posted as CloudEvents, signed, in order, to each endpoint what 
 
   const first = receiver.received.find(({ path, id }) => path === all.path && id === `${vip}:1`);
   const { data } = (await api.get(`/v1/orders/${vip}/events`)).body;
+  const ofVip = receiver.ids(all.path).filter((id) => id.startsWith(vip));
   expect(first?.event).toMatchObject({
     specversion: '1.0',
     id: `${vip}:1`,
@@ -143,9 +146,13 @@ test('events are posted as CloudEvents, signed, in order, to each endpoint what 
     type: expect.stringMatching(/^order\.created\.v\d$/),
     subject: vip,
     time: data[0].occurredAt,
-    sequence: expect.stringMatching(/^\d+$/),
+    sequence: String(data[0].position),
+    generation: 1,
     data: { orderId: vip, version: 1, type: 'OrderCreated', data: { customer: { id: customer } } },
   });
+  // A consumer that misses it gets it from the feed.
+  const gap = await api.get(`/v1/events?after=${data[0].position - 1}&limit=1`);
+  expect(gap.body.data).toEqual([first?.event['data']]);
   // Persons are sealed, as in the feed.
   expect(first?.body).not.toContain('Ada');
   const [confirmed] = receiver.received.filter(({ path }) => path === some.path);
@@ -165,6 +172,11 @@ test('events are posted as CloudEvents, signed, in order, to each endpoint what 
   await until(() => arrived(all.path, [more]));
   await until(async () => expect(await statusOf(all.id)).toMatchObject({ lag: 0 }));
   expect((await runOf.describe()).historyLength).toBe(historyLength);
+  // Nor is it any while there is nothing to deliver: nothing is scheduled.
+  const { events: ofWorkflow } = await runOf.fetchHistory();
+  expect(ofWorkflow?.filter(({ timerStartedEventAttributes: timer }) => timer)).toEqual([]);
+  expect(await journal(endpointLog, db).countDocuments({ orderId: all.id })).toBe(1);
+  expect(await deliveryRows(db).countDocuments({ endpointId: all.id })).toBeGreaterThan(ofVip.length);
   const ids = receiver.received.find(({ path, id }) => path === thin.path && id === `${vip}:2`);
   expect(ids?.event['data']).toEqual({ orderId: vip, version: 2 });
   for (const message of receiver.received) {
@@ -276,6 +288,59 @@ test('a receiver that fails, hangs, redirects and lies gets every event, and no 
   expect(await deliveryRows(db).indexes()).toContainEqual(expect.objectContaining(kept));
 });
 
+test('whatever a receiver answers is kept as text, and an event of half a megabyte arrives whole', async () => {
+  const after = await feedHead(orderLog, db);
+  const orderId = randomUUID();
+  const [created, ...others] = logOf(states.confirmed, orderId);
+  const note = 'é'.repeat(250_000);
+  await appendToJournal(orderLog, db, [{ ...created, data: { ...created.data, note } }, ...others] as never);
+  const { path, id, secret } = await endpoint({ after });
+  const bytes = Buffer.concat([Buffer.from([0xff, 0x00, 0xc3]), Buffer.from('é'.repeat(1_000))]);
+  receiver.answer(path, (_message, response) => {
+    const isFirst = receiver.received.filter((one) => one.path === path).length === 1;
+    response.writeHead(isFirst ? 500 : 200, 'Tr\u00e8s bien', { 'retry-after': '\u00ff' }).end(bytes);
+  });
+  await until(() => arrived(path, [orderId]));
+  const [message] = receiver.received.filter((one) => one.path === path);
+  if (message === undefined) throw new Error('Nothing was received.');
+  expect(Buffer.byteLength(message.body)).toBeGreaterThan(500_000);
+  expect(message.event).toMatchObject({ data: { data: { note } } });
+  expect(isSignedBy(secret, message)).toBe(true);
+  await until(async () => {
+    const { body } = await api.get(`${root}/${id}/deliveries?event=${orderId}:1`);
+    expect(body.data.map(({ status }: { status: number }) => status)).toEqual([200, 500]);
+    // The first kilobyte ends within a letter.
+    const kept = bytes.subarray(0, 1_024).toString('utf8');
+    expect(body.data[1]).toMatchObject({ answer: kept });
+    expect(kept).toMatch(/^\ufffd\0\ufffdé+\ufffd?$/);
+  });
+});
+
+test('a receiver that cannot be reached is named, and holds up no other', async () => {
+  const closed = await startReceiver();
+  await closed.close();
+  const [away, well] = [await endpoint({ url: `${closed.url}/away` }), await endpoint()];
+  const order = await placedOrder(api);
+  await until(() => arrived(well.path, [order]));
+  await until(async () => {
+    const { body } = await api.get(`${root}/${away.id}/deliveries?event=${order}:1`);
+    expect(body.data[0]).toMatchObject({
+      isDelivered: false,
+      error: expect.stringContaining('ECONNREFUSED'),
+    });
+  });
+  await until(async () => {
+    // As after an hour.
+    const since = new Date(Date.now() - 3_600_000).toISOString();
+    const failing = { _id: away.id, 'health.failures': { $gt: 0 } };
+    await subscriptionRows(db).updateOne(failing, { $set: { 'health.failingSince': since } });
+    const { body } = await api.get('/v1/attention?code=subscription_failing');
+    expect(body.data).toContainEqual(
+      expect.objectContaining({ detail: expect.stringContaining(away.id), remedy: expect.any(String) }),
+    );
+  });
+});
+
 test('an event that fails for too long is parked and named, its order waits, and a person sends it again', async () => {
   const { path, id } = await endpoint();
   receiver.answer(path, (message, response) =>
@@ -341,7 +406,7 @@ test('an order that cannot be read waits, and no other does', async () => {
   await until(() => arrived(path, [unreadable]));
 });
 
-test('while a secret rotates, both sign', async () => {
+test('while a secret rotates, both sign; after the next rotation, the first does not', async () => {
   const { path, id, secret } = await endpoint();
   const rotated = await api.post(`${root}/${id}/rotate-secret`);
   expect(rotated).toMatchObject({ status: 200, body: { version: 2 } });
@@ -355,6 +420,16 @@ test('while a secret rotates, both sign', async () => {
   const [message] = receiver.received.filter((one) => one.path === path);
   if (message === undefined) throw new Error('The test was not received.');
   expect(secrets.map((one) => isSignedBy(one, message))).toEqual([true, true]);
+  const again = await api.post(`${root}/${id}/rotate-secret`);
+  secrets.push(String(again.body.secret));
+  await until(async () => {
+    // The process that delivers sees the rotation when it is in the view.
+    const order = await placedOrder(api);
+    await until(() => arrived(path, [order]));
+    const events = receiver.received.filter((one) => one.path === path && one.id.startsWith(order));
+    for (const event of events)
+      expect(secrets.map((one) => isSignedBy(one, event))).toEqual([false, true, true]);
+  });
 });
 
 test('an endpoint that is gone is disabled in its log, and goes on when it is enabled', async () => {
@@ -394,10 +469,17 @@ test('an endpoint without any success for too long is disabled; one that asks fo
       disabledBecause: expect.stringContaining('nothing was delivered since 2026'),
     });
   });
+  const ofSilent = await journal(endpointLog, db).find({ orderId: silent.id }).sort({ version: 1 }).toArray();
+  expect(ofSilent.at(-1)).toMatchObject({ type: 'EndpointDisabled', actor: 'webhooks' });
   await until(async () => {
     const status = await statusOf(busy.id);
     expect(Date.parse(status.restUntil)).toBeGreaterThan(Date.now() + 1_000_000);
   });
+  // While it rests, it gets nothing, also not of other orders.
+  const before = receiver.received.filter((one) => one.path === busy.path).length;
+  const [meanwhile, well] = [await placedOrder(api), await endpoint({ after: 0 })];
+  await until(() => arrived(well.path, [meanwhile]));
+  expect(receiver.received.filter((one) => one.path === busy.path)).toHaveLength(before);
   // A person does not want to wait.
   receiver.answer(busy.path, undefined);
   const { status } = await api.post(`${root}/${busy.id}/deliveries/${order}:1/retry`);

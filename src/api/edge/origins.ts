@@ -36,21 +36,13 @@ export async function refuseOtherOrigins(app: Http, origins: readonly string[]):
   const allowed = new Set(origins);
   app.addHook('onRequest', (request, _reply, done) => {
     if (isSafe(request.method) || isAllowed(request, allowed)) return done();
-    return done(otherOrigin('Its origin is not in CORS_ORIGINS.'));
+    return done(otherOrigin());
   });
 }
 
-/**
- * Refuses a GET that changes something, if a page of another origin has sent it.
- *
- * @throws HttpProblem 403
- */
-export function refuseOtherPages(request: FastifyRequest): void {
-  if (!isAllowed(request, new Set())) throw otherOrigin('It changes something.');
-}
-
-function otherOrigin(why: string): HttpProblem {
-  return new HttpProblem(403, 'origin_not_allowed', `A page of another origin sent this request. ${why}`);
+function otherOrigin(): HttpProblem {
+  const detail = 'A page of another origin sent this request. Its origin is not in CORS_ORIGINS.';
+  return new HttpProblem(403, 'origin_not_allowed', detail);
 }
 
 /** Methods that change nothing. */

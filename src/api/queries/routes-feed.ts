@@ -3,24 +3,29 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { upcastIfKnown } from '../../order/upcasters.js';
 import { answering } from '../../mongodb/durability.js';
-import { feedEnd, feedHead, skipLostPositions, type PositionedEvent, readFeed } from '../../log/feed/feed.js';
+import {
+  feedEnd,
+  feedHead,
+  skipLostPositions,
+  type PositionedEvent,
+  readGeneration,
+} from '../../log/feed/feed.js';
 import type { FeedTail } from '../../log/feed/tail.js';
 import { feedGenerations, firstGeneration, type Generations } from '../../log/feed/generations.js';
 import { readStored } from '../../log/journal/journal.js';
 import { createMutex, type Mutex } from '../../concurrency/mutex.js';
-import { refuseOtherPages } from '../edge/origins.js';
-import { HttpProblem, problem } from '../problem.js';
-import { closed, Id, OrderPath } from '../schemas.js';
+import { createSharing } from '../../concurrency/sharing.js';
+import { problem } from '../problem.js';
+import { closed, OrderPath } from '../schemas.js';
 import type { StreamItem, StreamPage } from '../stream.js';
 import type { Http } from '../server.js';
 import { sendEvents } from './event-page.js';
 import { type Items, KEEP_ALIVE_MS, live, PAGE, sendOnceReachable } from './live.js';
 import type { OrderReader } from './order-reader.js';
 import { refuseOtherGeneration, refusePositionBeyond, refuseUnknownVersion } from './resume-points.js';
-import { FeedPage } from './schemas.js';
+import { continuesAfter, ReaderParameter, refuseTwoPlaces } from './routes-readers.js';
+import { FeedPage, Generation, Position } from './schemas.js';
 import { type Selected, selected, type Selection, selectionIn, selectionParameters } from './selection.js';
-import { noteReader, placeOfReader, type Reader, READERS_OF_A_CLIENT } from '../../delivery/readers.js';
-import { placeIn as inCurrent } from '../../delivery/subscription.js';
 import { orderLog } from '../../order-log.js';
 
 export interface FeedDeps {
@@ -32,12 +37,6 @@ export interface FeedDeps {
 const { maxTimeMS } = answering;
 const tags = ['feed'];
 
-const Position = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1_000 });
-const Generation = Type.Integer({
-  minimum: 1,
-  maximum: Number.MAX_SAFE_INTEGER,
-  description: 'the generation of the feed in which the position was received; by default, the current one',
-});
 function lastEventIdOf(pattern: string) {
   const description = 'the id of the last event that was received';
   return Type.Object({ 'last-event-id': Type.Optional(Type.String({ pattern, description })) });
@@ -77,8 +76,7 @@ function pageRoute(app: Http, { db }: FeedDeps): void {
           'Positions are 1, 2, 3 … without gaps. No event is added later before one that was read. ' +
           'Pass `nextCursor`, or the last position you have, on as `after`, and `generation` with it. ' +
           'A filter leaves events out: continue after `upTo` then. ' +
-          'With `reader`, `after` is kept as the checkpoint of that reader, which `/v1/subscriptions` lists; without ' +
-          '`after`, the page continues from there. ' +
+          'With `reader`, the page continues after the checkpoint of that reader; the request changes nothing. ' +
           'When the feed was restored, a position beyond what is left of its generation is refused ' +
           'with 409 `feed_restored`, which says where to continue.',
         tags,
@@ -87,31 +85,25 @@ function pageRoute(app: Http, { db }: FeedDeps): void {
           generation: Type.Optional(Generation),
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: PAGE })),
           ...selectionParameters,
-          reader: Type.Optional(Id),
+          reader: ReaderParameter,
         }),
         response: { 200: FeedPage, 400: problem(400), 409: problem(409), 503: problem(503) },
       },
     },
     async (request, reply) => {
-      const { after: given, generation, limit = PAGE, reader: name, ...chosen } = request.query;
+      const { generation, limit = PAGE, reader: name, ...chosen } = request.query;
       const selection = selectionIn(chosen);
-      // Read before the events: if the next generation begins in between, the client gets it
-      // with its next request.
-      const generations = await feedGenerations(orderLog, db, answering);
-      const reader = name === undefined ? undefined : { client: request.principal.issuer, name };
-      const kept = given === undefined && reader && (await placeOfReader(db, reader));
-      const after = given ?? (kept ? inCurrent(generations, kept).position : 0);
-      if (generation !== undefined) refuseOtherGeneration(after, generation, generations);
+      refuseTwoPlaces(request.query);
       const most = selection?.payload === 'order' ? Math.min(limit, PAGE) : limit;
-      const events = await readFeed(orderLog, db, after, most, answering);
+      const reader = name === undefined ? undefined : { client: request.principal.issuer, name };
+      const begin = async (generations: Generations) => {
+        const after = request.query.after ?? (reader ? await continuesAfter(db, reader, generations) : 0);
+        if (generation !== undefined) refuseOtherGeneration(after, generation, generations);
+        return after;
+      };
+      const { generations, after, events } = await readPage(db, begin, most);
       if (events.length === 0) refusePositionBeyond(after, await feedHead(orderLog, db, answering));
       const place = placeIn(generations);
-      if (given !== undefined && reader) {
-        refuseOtherPages(request);
-        const { generation: ofPosition = place.generation } = request.query;
-        const isNoted = await noteReader(db, reader, { generation: ofPosition, position: after });
-        if (!isNoted) throw tooManyReaders(reader);
-      }
       const data =
         selection === undefined
           ? events.map((event) => upcastIfKnown(event))
@@ -123,7 +115,24 @@ function pageRoute(app: Http, { db }: FeedDeps): void {
   );
 }
 
+/**
+ * Reads a page, again if the next generation begins meanwhile: its events are of the generation that
+ * it names.
+ *
+ * @param begin gives the position after which the page begins
+ */
+async function readPage(db: Db, begin: (generations: Generations) => Promise<number>, limit: number) {
+  for (;;) {
+    const generations = await feedGenerations(orderLog, db, answering);
+    const after = await begin(generations);
+    const place = { generation: generations.current.generation, position: after };
+    const { events } = await readGeneration(orderLog, db, place, limit, answering);
+    if (events !== undefined) return { generations, after, events };
+  }
+}
+
 function feedStreamRoute(app: Http, { db, tail }: FeedDeps, closing: AbortSignal): void {
+  const sharing = createSharing<StreamedPage>();
   app.get(
     '/v1/events/stream',
     {
@@ -132,7 +141,8 @@ function feedStreamRoute(app: Http, { db, tail }: FeedDeps, closing: AbortSignal
       schema: {
         summary: 'The feed, live',
         description:
-          'From `Last-Event-ID` or `after` (a position), otherwise from now on. Comments keep the connection alive. ' +
+          'From `Last-Event-ID` or `after` (a position), with `reader` after the checkpoint of that reader, otherwise ' +
+          'from now on. Comments keep the connection alive. ' +
           'An id is a position in the first generation of the feed, and `<position>@<generation>` in a later one. ' +
           'When a filter leaves events out, the `id` comes alone, so that a client resumes after them.',
         tags,
@@ -141,21 +151,27 @@ function feedStreamRoute(app: Http, { db, tail }: FeedDeps, closing: AbortSignal
           after: Type.Optional(Position),
           generation: Type.Optional(Generation),
           ...selectionParameters,
+          reader: ReaderParameter,
         }),
         response: { ...stream, 409: problem(409) },
       },
     },
     async (request, reply) => {
+      const { reader: name } = request.query;
+      refuseTwoPlaces(request.query);
       const given = checkpointOf(request.headers['last-event-id'], request.query);
       const selection = selectionIn(request.query);
+      const reader = name === undefined ? undefined : { client: request.principal.issuer, name };
       await sendOnceReachable(reply, closing, async (signal) => {
         const { generations, head } = await feedEnd(orderLog, db, answering);
-        const { after = head, generation } = given;
+        const { generation } = given;
+        const after = given.after ?? (reader ? await continuesAfter(db, reader, generations) : head);
         if (generation !== undefined) refuseOtherGeneration(after, generation, generations);
         refusePositionBeyond(after, head);
         const place = placeIn(generations);
         reply.header('feed-generation', place.generation).header('feed-common-until', place.commonUntil);
-        return feedFrom({ db, tail }, { after, generation: place.generation, selection }, signal);
+        const part = { after, generation: place.generation, selection };
+        return feedFrom({ db, tail, sharing }, part, signal);
       });
     },
   );
@@ -197,27 +213,38 @@ interface FeedPart {
   readonly selection: Selection | undefined;
 }
 
-function tooManyReaders({ client, name }: Reader): HttpProblem {
-  const detail = `${client} has ${READERS_OF_A_CLIENT} readers, and ${name} would be one more: use a name again.`;
-  return new HttpProblem(409, 'too_many_readers', detail);
+/** What a stream sends, and the position after which it continues; undefined at the end. */
+interface StreamedPage {
+  readonly items: StreamPage;
+  readonly last: number | undefined;
+}
+
+interface StreamDeps extends Pick<FeedDeps, 'db' | 'tail'> {
+  /** among streams at the same position with the same selection */
+  readonly sharing: ReturnType<typeof createSharing<StreamedPage>>;
 }
 
 /** Ends when the next generation begins: there, the next positions may belong to other events. */
 function feedFrom(
-  { db, tail }: Pick<FeedDeps, 'db' | 'tail'>,
+  { db, tail, sharing }: StreamDeps,
   { after, generation, selection }: FeedPart,
   signal: AbortSignal,
 ): Items {
-  const read = async (position: number) => {
+  const readChosen = async (position: number, chosen: Selection): Promise<StreamedPage> => {
     const events = (await tail.read(generation, position, PAGE)) ?? [];
-    const items =
-      selection === undefined
-        ? pageOf(events, generation)
-        : (await selected(db, selection, events, generation)).map((one) => itemOf(one, generation));
+    const items = (await selected(db, chosen, events, generation)).map((one) => itemOf(one, generation));
     const last = events.at(-1)?.position;
     // A client that reconnects does not read again what was left out.
     const isMarked = last === undefined || items.at(-1)?.id === idOf(last, generation);
     return { items: isMarked ? items : [...items, { id: idOf(last, generation) }], last };
+  };
+  const read = async (position: number): Promise<StreamedPage> => {
+    if (selection !== undefined) {
+      const key = JSON.stringify([generation, position, selection]);
+      return await sharing(key, () => readChosen(position, selection));
+    }
+    const events = (await tail.read(generation, position, PAGE)) ?? [];
+    return { items: pageOf(events, generation), last: events.at(-1)?.position };
   };
   const isMore = async (position: number) =>
     (await tail.waitBeyond(position, signal, KEEP_ALIVE_MS)) > position;

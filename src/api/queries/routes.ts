@@ -19,6 +19,7 @@ import { registerPersonQueries } from './routes-persons.js';
 import { registerNext } from './routes-next.js';
 import { registerProjections } from './routes-projections.js';
 import { registerProof } from './routes-proof.js';
+import { registerReaders } from './routes-readers.js';
 import { registerStockQueries } from './routes-stock.js';
 import { registerTimeTravel } from './routes-time-travel.js';
 import { registerViewQueries } from './routes-views.js';
@@ -74,6 +75,7 @@ export function registerQueries(
   registerAttention(app, { ...attention, cursors });
   registerTimeTravel(app, past);
   registerFeedQueries(app, { db, reader, tail });
+  registerReaders(app, db);
   registerEndpointQueries(app, { db, kafka });
   registerOrderCounts(app, db);
   registerStockQueries(app, { db, cursors });

@@ -5,6 +5,16 @@ import { closed } from '../schemas.js';
 
 const optional = Type.Optional;
 
+/** A position in the feed. */
+export const Position = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1_000 });
+
+/** The generation of the feed to which a position belongs. */
+export const Generation = Type.Integer({
+  minimum: 1,
+  maximum: Number.MAX_SAFE_INTEGER,
+  description: 'the generation of the feed in which the position was received; by default, the current one',
+});
+
 /** A page of a collection. */
 export function page<T extends TSchema>(item: T) {
   return closed({

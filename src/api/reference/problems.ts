@@ -293,7 +293,8 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
   },
   too_many_readers: {
     cause: 'A client has as many named readers of the feed as it may have.',
-    remedy: 'Use the name of a reader again; a reader is forgotten after 30 days without a request.',
+    remedy:
+      'Use the name of a reader again; a reader is forgotten 30 days after its checkpoint was kept last.',
   },
   feed_restored: {
     cause: 'MongoDB was restored from a backup: positions after `commonUntil` are of other events now.',

@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
-import { feedState, Generations } from './generations.js';
+import { feedGenerations, feedState, Generations } from './generations.js';
+import type { FeedPlace } from './place.js';
 import { committed, type QueryTime } from '../../mongodb/durability.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { type StoredRecord, journal, onlyEvent } from '../journal/journal.js';
@@ -57,6 +58,24 @@ export async function readFeed(
   // Positions up to the head are all given by now, so what is missing up to there is lost.
   const head = await feedHead(log, db, time);
   return await readBetween(log, db, { $gt: after, $lte: head }, limit, time);
+}
+
+/**
+ * `readFeed` after a place, for a reader that has seen its generation as the current one: also the
+ * current generation as it is after reading. If that is another one, there are no `events`, because
+ * those that were read may belong to it.
+ */
+export async function readGeneration(
+  log: AnyLog,
+  db: Db,
+  { generation, position }: FeedPlace,
+  limit: number,
+  time: QueryTime = {},
+): Promise<{ readonly current: number; readonly events: PositionedEvent[] | undefined }> {
+  const events = await readFeed(log, db, position, limit, time);
+  const { current } = await feedGenerations(log, db, time);
+  const isSame = current.generation === generation;
+  return { current: current.generation, events: isSame ? events : undefined };
 }
 
 /**

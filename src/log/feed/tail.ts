@@ -1,11 +1,11 @@
 import type { Db } from 'mongodb';
 import { createMutex } from '../../concurrency/mutex.js';
 import { pause } from '../../concurrency/pause.js';
+import { createSharing } from '../../concurrency/sharing.js';
 import { answering } from '../../mongodb/durability.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { type JournalDocument, eventOf } from '../journal/journal.js';
-import { feedEnd, type PositionedEvent, readFeed } from './feed.js';
-import { feedGenerations } from './generations.js';
+import { feedEnd, type PositionedEvent, readGeneration } from './feed.js';
 import { type JournalDelete, type Position, areNoDeletes, openPositions } from './journal-changes.js';
 
 /**
@@ -79,23 +79,17 @@ const AWAIT_MS = 300;
 export function followFeed(log: AnyLog, db: Db): FeedTail {
   const tail = new Tail(log, db);
   const oneAtATime = createMutex();
-  const reading = new Map<string, ReturnType<FeedTail['read']>>();
+  const sharing = createSharing<readonly PositionedEvent[] | undefined>();
   /** Concurrent reads of one page are shared; different pages are read one after the other. */
-  const readShared: FeedTail['read'] = (generation, after, limit) => {
-    const key = `${generation} ${after} ${limit}`;
-    const shared = reading.get(key);
-    if (shared !== undefined) return shared;
-    const read = oneAtATime(async () => {
-      const [{ current }, events] = await Promise.all([
-        feedGenerations(log, db, answering),
-        readFeed(log, db, after, limit, answering),
-      ]);
-      tail.setGeneration(current.generation);
-      return current.generation === generation ? events : undefined;
-    }).finally(() => reading.delete(key));
-    reading.set(key, read);
-    return read;
-  };
+  const readShared: FeedTail['read'] = (generation, position, limit) =>
+    sharing(`${generation} ${position} ${limit}`, () =>
+      oneAtATime(async () => {
+        const place = { generation, position };
+        const { current, events } = await readGeneration(log, db, place, limit, answering);
+        tail.setGeneration(current);
+        return events;
+      }),
+    );
   let following: Promise<void> | undefined;
   const followed = (): Tail => {
     following ??= tail.follow();

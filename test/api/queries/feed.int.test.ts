@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Db } from 'mongodb';
+import { AbstractCursor, type Db } from 'mongodb';
 import { feedHead } from '../../../src/log/feed/feed.js';
 import { beginGeneration, feedGenerations, feedState } from '../../../src/log/feed/generations.js';
 import {
@@ -54,6 +54,14 @@ async function recordOrder(more: object = {}): Promise<{ orderId: string; count:
   await projectState(orderLog, db, orderId);
   await untilPositioned(db, orderId);
   return { orderId, count: log.length };
+}
+
+/** Keeps the checkpoint of a named reader. */
+async function keep(reader: string, place: object, headers: Readonly<Record<string, string>> = {}) {
+  return await api.send('PUT', `/v1/readers/${reader}`, JSON.stringify(place), {
+    'content-type': 'application/json',
+    ...headers,
+  });
 }
 
 interface Received {
@@ -212,41 +220,74 @@ describe('the feed', () => {
     await journal(orderLog, api.mongo.db).updateOne(unreadable, { $set: { type: stored?.type ?? '' } });
   });
 
-  test('keeps the checkpoint of a named reader, and shows its lag', async () => {
+  test('continues for a named reader after the checkpoint that it keeps, and shows its lag', async () => {
     await recordOrder();
     const head = await feedHead(orderLog, api.mongo.db);
     const read = (query: string) => api.get(`/v1/events?reader=erp&limit=3${query}`);
     expect((await read('')).body).toMatchObject({ upTo: 3 });
     // It has handled nothing yet.
     expect((await read('')).body).toMatchObject({ upTo: 3 });
-    expect((await read('&after=3')).body).toMatchObject({ upTo: 6 });
-    expect((await read('')).body.data[0]).toMatchObject({ position: 4 });
-    expect(await read(`&after=${head + 1}`)).toMatchObject({ status: 400 });
+    expect(await keep('erp', { position: 3, generation: 1 })).toMatchObject({
+      status: 200,
+      body: { reader: 'erp', position: 3, generation: 1 },
+    });
+    expect((await read('')).body).toMatchObject({ data: [{ position: 4 }, {}, {}], upTo: 6 });
+    const streamed = await receive('/v1/events/stream?reader=erp', 2);
+    expect(streamed.map(({ id }) => id)).toEqual([4, 5]);
+    // What a browser sends when it connects again.
+    const [resumed] = await receive('/v1/events/stream?reader=erp', 1, { 'last-event-id': '5' });
+    expect(resumed?.id).toBe(6);
+    // A stream, too, begins at the beginning for a reader that has kept nothing.
+    expect((await receive('/v1/events/stream?reader=new', 1))[0]?.id).toBe(1);
     const { data } = (await api.get('/v1/subscriptions')).body;
     expect(data).toEqual([
       expect.objectContaining({ kind: 'reader', name: 'erp', position: 3, lag: head - 3, failures: 0 }),
     ]);
+    expect(await keep('erp', { position: 1 })).toMatchObject({ body: { position: 1 } });
+    expect((await read('')).body).toMatchObject({ upTo: 4 });
   });
 
-  test('is not moved for a reader by a page of another origin, nor for more readers than a client may have', async () => {
-    const ofOther = { 'sec-fetch-site': 'cross-site' };
+  test('keeps no checkpoint that cannot be one, and takes no other place beside a reader', async () => {
+    const head = await feedHead(orderLog, api.mongo.db);
     const before = await readerRows(api.mongo.db).find().toArray();
-    expect(await api.get('/v1/events?reader=erp&after=1', ofOther)).toMatchObject({
+    expect(await keep('erp', { position: head + 1 })).toMatchObject({
+      status: 400,
+      body: { code: 'position_unknown' },
+    });
+    expect(await keep('erp', { position: 1, generation: 7 })).toMatchObject({
+      status: 409,
+      body: { code: 'feed_restored' },
+    });
+    for (const query of ['after=1', 'generation=1', 'after=1&generation=1'])
+      for (const path of ['/v1/events', '/v1/events/stream'])
+        expect(await api.get(`${path}?reader=erp&${query}`)).toMatchObject({
+          status: 400,
+          body: {
+            code: 'invalid_request',
+            errors: [{ pointer: '/reader', in: 'query', detail: expect.stringContaining('PUT') }],
+          },
+        });
+    expect(await readerRows(api.mongo.db).find().toArray()).toEqual(before);
+  });
+
+  test('keeps no checkpoint for a page of another origin, nor for more readers than a client may have', async () => {
+    const { db } = api.mongo;
+    const before = await readerRows(db).find().toArray();
+    expect(await keep('erp', { position: 1 }, { 'sec-fetch-site': 'cross-site' })).toMatchObject({
       status: 403,
       body: { code: 'origin_not_allowed' },
     });
-    expect(await readerRows(api.mongo.db).find().toArray()).toEqual(before);
-    const { status } = await api.get('/v1/events?reader=first&after=1');
-    expect(status).toBe(200);
-    const { _id, ...row } = (await readerRows(api.mongo.db).findOne({ name: 'first' }))!;
+    expect(await readerRows(db).find().toArray()).toEqual(before);
+    expect((await keep('first', { position: 1 })).status).toBe(200);
+    const { _id, ...row } = (await readerRows(db).findOne({ name: 'first' }))!;
     const others = Array.from({ length: READERS_OF_A_CLIENT }, (_, n) => ({ ...row, _id: `made-${n}` }));
-    await readerRows(api.mongo.db).insertMany(others);
-    expect(await api.get('/v1/events?reader=one-more&after=1')).toMatchObject({
+    await readerRows(db).insertMany(others);
+    expect(await keep('one-more', { position: 1 })).toMatchObject({
       status: 409,
       body: { code: 'too_many_readers' },
     });
-    expect((await api.get('/v1/events?reader=first&after=2')).status).toBe(200);
-    await readerRows(api.mongo.db).deleteMany({ name: 'first' });
+    expect((await keep('first', { position: 2 })).status).toBe(200);
+    await readerRows(db).deleteMany({ name: 'first' });
   });
 
   test('says where it is when all events are left out, so that a client resumes there', async () => {
@@ -516,6 +557,19 @@ describe('a feed that was restored', () => {
     expect(await api.get('/v1/events?limit=1')).toMatchObject({ body: { generation: 1, commonUntil: 0 } });
   });
 
+  test('goes on for a named reader from what its generation has in common with this one', async () => {
+    const json = { 'content-type': 'application/json' };
+    expect((await own.send('PUT', '/v1/readers/erp', '{"position":0}', json)).status).toBe(200);
+    for (const position of [given, 1]) {
+      await readerRows(own.mongo.db).updateOne({}, { $set: { generation: 1, position } });
+      const page = await own.get('/v1/events?reader=erp&limit=1');
+      const from = Math.min(position, kept) + 1;
+      expect(page).toMatchObject({ status: 200, body: { generation, data: [{ position: from }] } });
+      expect(await stream('?reader=erp')).toMatchObject({ status: 200, id: `${from}@${generation}` });
+    }
+    await readerRows(own.mongo.db).deleteMany();
+  });
+
   test('does the same for streams, whose ids have the generation', async () => {
     for (const [query, id] of [
       ['', String(given)],
@@ -540,6 +594,28 @@ describe('a feed that was restored', () => {
     const next = await stream('', `${given + 1}@${generation}`);
     expect(next).toMatchObject({ status: 200, id: `${given + 2}@${generation}` });
     expect(await stream('', '1@x')).toMatchObject({ status: 400 });
+  });
+
+  test('never has events of the next generation under the number of the one before', async () => {
+    const { db } = own.mongo;
+    // The next generation begins after the current one was read, and before its events are.
+    const restored = async () => void (await beginGeneration(orderLog, db, { commonUntil }));
+    const head = await feedHead(orderLog, db);
+    const commonUntil = head - 1;
+    for (const query of ['', '&payload=event']) {
+      const before = (await feedGenerations(orderLog, db)).current.generation;
+      const restore = beforeEventsAreRead(restored);
+      const { status, body } = await own.get(`/v1/events?after=${commonUntil}&limit=1${query}`);
+      restore();
+      const after = (await feedGenerations(orderLog, db)).current.generation;
+      expect(after).toBeGreaterThan(before);
+      expect({ status, ...body }).toMatchObject({ status: 200, generation: after, commonUntil, upTo: head });
+      if (query !== '') expect(body.data).toMatchObject([{ sequence: String(head), generation: after }]);
+    }
+    const { generation: last } = (await feedGenerations(orderLog, db)).current;
+    const restore = beforeEventsAreRead(restored);
+    expect(await own.tail.read(last, commonUntil, 1)).toBeUndefined();
+    restore();
   });
 });
 
@@ -690,6 +766,27 @@ describe('an event that was not written by this version of the code', () => {
     expect(body.data).toHaveLength(order.count);
   });
 });
+
+/**
+ * Does something once, just before events of orders are read.
+ *
+ * @returns what ends this
+ */
+function beforeEventsAreRead(work: () => Promise<void>): () => void {
+  const cursors = AbstractCursor.prototype as { toArray: (this: AbstractCursor) => Promise<unknown[]> };
+  const { toArray } = cursors;
+  let isDone = false;
+  cursors.toArray = async function toArrayAfterwards() {
+    if (!isDone && this.namespace.collection === 'order_events') {
+      isDone = true;
+      await work();
+    }
+    return await toArray.call(this);
+  };
+  return () => {
+    cursors.toArray = toArray;
+  };
+}
 
 async function untilPositioned(db: Db, orderId: string): Promise<void> {
   await until(async () =>

@@ -5,7 +5,7 @@ import { HttpProblem } from '../../../../src/api/problem.js';
 function record(
   headers: Readonly<Record<string, string | Buffer>>,
   value: string | Buffer = '{}',
-  key: string | undefined = 'o-1',
+  key: string | Buffer | undefined = 'o-1',
 ) {
   return {
     partition: 2,
@@ -48,7 +48,9 @@ test('a key of the client’s own, and for whom it is', () => {
 });
 
 test.each([
-  ['no key', record({ command: 'ReleaseOrder' }, '{}', '')],
+  ['no key', { ...record({ command: 'ReleaseOrder' }), key: undefined }],
+  ['an empty key', record({ command: 'ReleaseOrder' }, '{}', '')],
+  ['a key that is not UTF-8', record({ command: 'ReleaseOrder' }, '{}', Buffer.from([0xff]))],
   ['no command', record({})],
   ['an unknown command', record({ command: 'ForgetPerson' })],
   ['a command to a shipment without its id', record({ command: 'DeliverShipment' })],

@@ -1,0 +1,14 @@
+import { expect, test } from '@jest/globals';
+import { createSharing } from '../../src/concurrency/sharing.js';
+
+test('work under way is shared by its key, and done again later; a failure is not kept', async () => {
+  const sharing = createSharing<number>();
+  let count = 0;
+  const work = async () => (count += 1);
+  expect(await Promise.all([sharing('a', work), sharing('a', work), sharing('b', work)])).toEqual([1, 1, 2]);
+  expect(await sharing('a', work)).toBe(3);
+  const failing = () => Promise.reject(new Error('away'));
+  const outcomes = await Promise.allSettled([sharing('a', failing), sharing('a', work)]);
+  expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  expect(await sharing('a', work)).toBe(4);
+});
