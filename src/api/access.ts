@@ -9,7 +9,7 @@ import type { CountRefused } from './edge/rates.js';
 import { refuseSystemName } from './on-behalf-of.js';
 import { HttpProblem, problem, refusedHeader } from './problem.js';
 import { isKey } from './schemas.js';
-import type { Http } from './server.js';
+import type { Http } from './http.js';
 import { keyInCookie } from './session.js';
 
 /**

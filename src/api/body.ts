@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { HttpProblem } from './problem.js';
-import type { Http } from './server.js';
+import type { Http } from './http.js';
 
 /** Accepts only JSON in UTF-8. An empty body counts as `{}`, because some commands have no data. */
 export function acceptOnlyJson(app: Http): void {

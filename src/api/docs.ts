@@ -4,7 +4,7 @@ import { asyncApi } from './reference/asyncapi.js';
 import { described } from './reference/described.js';
 import { signingInWords } from './reference/signing.js';
 import { registerReference } from './reference.js';
-import type { Http } from './server.js';
+import type { Http } from './http.js';
 
 const asyncApiDocument = asyncApi();
 

@@ -5,7 +5,7 @@ import type { Principal } from '../access/principal.js';
 import { scopes } from '../access/scopes.js';
 import { problem } from './problem.js';
 import { closed, Credential } from './schemas.js';
-import type { Http } from './server.js';
+import type { Http } from './http.js';
 
 const Session = closed({
   authentication: Type.Enum(['on', 'off'], { description: 'off: everybody may do everything' }),

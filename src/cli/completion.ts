@@ -1,5 +1,6 @@
 import { type Command, Argument } from 'commander';
-import { addScript, type Session } from './script/script.js';
+import { addScript } from './script/script.js';
+import type { Session } from './script/session.js';
 
 const shells = ['bash', 'zsh', 'fish'] as const;
 type Shell = (typeof shells)[number];

@@ -24,7 +24,7 @@ import {
 } from '../endpoint-shapes.js';
 import { HttpProblem, problem } from '../problem.js';
 import { closed, Id, Time } from '../schemas.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 import type { EndpointGateway, EndpointResult } from './endpoint-gateway.js';
 import { derivedOrderId, hashOf } from './identity.js';
 import { metaOf } from './request.js';

@@ -1,5 +1,5 @@
 import { problem } from '../problem.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 import { setHeadersOfData } from './headers.js';
 import { refuseOtherHosts } from './hosts.js';
 import { type CountRefused, limitRates } from './rates.js';

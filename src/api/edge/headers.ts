@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import helmet from '@fastify/helmet';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 
 /**
  * Headers of every answer that is not a page. A browser that opens one as a page runs nothing, and

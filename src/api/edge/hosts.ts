@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { HttpProblem } from '../problem.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 
 const LOOPBACK = 'localhost';
 

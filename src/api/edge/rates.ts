@@ -1,7 +1,7 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyRequest } from 'fastify';
 import { HttpProblem, problem } from '../problem.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 
 const MINUTE_MS = 60_000;
 /** Callers that are counted at once; the one that was seen least recently is forgotten first. */

@@ -10,7 +10,7 @@ import { orderLog } from '../../order-log.js';
 import { Instant } from '../order-shapes.js';
 import { problem } from '../problem.js';
 import { closed, OrderPath } from '../schemas.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 import { orderNotFound } from './resume-points.js';
 
 const optional = Type.Optional;

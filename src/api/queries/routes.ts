@@ -5,7 +5,7 @@ import type { KafkaTopics } from '../../delivery/kafka/settings.js';
 import type { Providers } from '../../effects/provider-modules.js';
 import type { FeedTail } from '../../log/feed/tail.js';
 import type { PersonsAtEdge } from '../persons.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
 import { createCursors } from './cursor.js';
 import { registerOrderCounts } from './order-counts.js';
