@@ -40,7 +40,7 @@ import { openKnownKeys } from '../src/access/known-keys.js';
 export interface RunningApi extends RunningRole {
   /** `http://host:port` */
   readonly address: string;
-  /** of the operations API, if it has a separate port */
+  /** the address of the operations API, if it has a separate port */
   readonly opsAddress?: string;
 }
 

@@ -17,7 +17,7 @@ export function acceptOnlyJson(app: Http): void {
   });
   app.addHook('onRequest', async ({ method, headers }, reply) => {
     if (bodyless.has(method) || /^\s*(identity\s*)?$/i.test(headers['content-encoding'] ?? '')) return;
-    // RFC 9110, 15.5.16
+    // RFC 9110, 15.5.16: a 415 names the encodings that are accepted.
     reply.header('accept-encoding', 'identity');
     throw unsupported('Send the body as it is, without Content-Encoding.');
   });

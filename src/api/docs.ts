@@ -10,7 +10,7 @@ const asyncApiDocument = asyncApi();
 
 /**
  * Serves `/openapi.json`, generated from the schemas of the routes that are registered later,
- * `/asyncapi.json`, and `/docs`, which shows the first and works offline.
+ * `/asyncapi.json`, and `/docs`, which shows the OpenAPI document and works offline.
  *
  * @param isSplit whether operations have a port of their own: each port then describes its own
  *   routes

@@ -27,7 +27,7 @@ export async function registerReference(app: Http): Promise<void> {
   });
 }
 
-/** For a process that does not serve the page. */
+/** Redirects `/` to the reference, in a process that does not serve the page. */
 export function redirectToReference(app: Http): void {
   app.get('/', { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) =>
     reply.redirect('/docs/'),

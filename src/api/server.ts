@@ -77,7 +77,7 @@ export async function createHttp(logger: Logger, limits: HttpLimits = {}): Promi
     genReqId: correlationId,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'correlationId' }),
     clientErrorHandler: answerUnreadable(logger),
-    // Hooks do not run for these.
+    // Fastify runs no hooks for these errors.
     frameworkErrors: (error, request, reply) =>
       void sendProblem(error, request, reply.header('x-correlation-id', request.id)),
   }).withTypeProvider<TypeBoxTypeProvider>();
@@ -143,7 +143,7 @@ function isDecodable(text: string): boolean {
 function answerWrongPaths(app: Http, isServed: typeof isServedHere): void {
   const routes: KnownRoute[] = [];
   app.addHook('onRoute', ({ url, method, config = {} }) => {
-    // Preflight requests (CORS) are taken for every path, and make none.
+    // `*` is the route of preflight requests (CORS). It makes no path a known one.
     if (url !== '*') routes.push({ path: pathPattern(url), methods: [method].flat(), config });
   });
   app.addHook('onRequest', async (request) => {

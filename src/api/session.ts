@@ -14,7 +14,10 @@ const Session = closed({
 });
 
 const COOKIE = 'orders_session';
-/** By https. The prefix keeps other hosts of the domain from setting it (RFC 6265bis, 4.1.3). */
+/**
+ * The cookie's name over https. The prefix keeps other hosts of the domain from setting it (RFC
+ * 6265bis, 4.1.3).
+ */
 const SECURE_COOKIE = `__Host-${COOKIE}`;
 const LASTS_S = 12 * 60 * 60;
 const tags = ['operations'];

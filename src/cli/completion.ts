@@ -27,7 +27,7 @@ interface Words {
   /** empty for the program itself */
   readonly path: string;
   readonly words: readonly Word[];
-  /** of options that take one of a few values */
+  /** the values of options that take one of a few values */
   readonly values: readonly { readonly option: string; readonly choices: readonly string[] }[];
 }
 

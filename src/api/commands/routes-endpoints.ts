@@ -308,7 +308,7 @@ async function existing({ gateway }: EndpointDeps['endpoints'], endpointId: stri
   return endpoint;
 }
 
-/** The same for the same request, so that a repetition gets the same secret. */
+/** The id follows from the request, so that a repeated request gets the same secret. */
 function secretIdOf(endpointId: string, key: string): string {
   return `${endpointId}.${hashOf(key)}`;
 }

@@ -16,7 +16,7 @@ import { commands, pathOf } from './table.js';
 
 export interface OrderCommandDeps {
   readonly gateway: Gateway;
-  /** waited for, never written */
+  /** views that a command waits for; it does not write them */
   readonly views: Pick<OrderViews, 'reach'>;
 }
 

@@ -31,7 +31,7 @@ export async function guardEdge(
   return perMinute === undefined ? undefined : await limitRates(app, perMinute);
 }
 
-/** In OpenAPI, each route has the answers of this check. */
+/** Adds the answers of this check to each route in OpenAPI. */
 function describeRefusals(app: Http): void {
   app.addHook('onRoute', (route) => {
     const { schema, method } = route;

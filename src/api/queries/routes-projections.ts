@@ -23,7 +23,7 @@ import { page } from './schemas.js';
 export interface ProjectionDeps {
   readonly db: Db;
   readonly client: Client;
-  /** of the role `feed` */
+  /** the task queue of the role `feed` */
   readonly feedTaskQueue: string;
 }
 

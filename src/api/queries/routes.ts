@@ -31,15 +31,15 @@ export interface QueryDeps {
   readonly views: OrderViews;
   readonly reader: OrderReader;
   readonly persons: PersonsAtEdge;
-  /** of the role `feed` */
+  /** the task queue of the role `feed` */
   readonly feedTaskQueue: string;
-  /** of the orders' workflows */
+  /** the task queue of the orders' workflows */
   readonly orderTaskQueue: string;
   /** the providers of the workers */
   readonly providers: Providers;
   /** an effect or a payment that is open for longer than this needs a person */
   readonly attentionAfterMs: number;
-  /** of the cursors of lists */
+  /** the secrets of the cursors of lists */
   readonly cursorSecrets: Secrets;
   /** undefined without Kafka */
   readonly kafka: KafkaTopics | undefined;

@@ -83,10 +83,10 @@ function idOfPart(type: FollowUpType): Fields {
 
 /** A field of the table, added to a script. */
 interface Input {
-  /** of the command's data */
+  /** the member of the command's data */
   readonly member: string;
   readonly field: Field;
-  /** of the option, as commander knows it */
+  /** the name of the option, as commander knows it */
   readonly name: string;
   /** Returns what was typed; call it when the script runs. */
   readonly value: () => unknown;
