@@ -1,5 +1,6 @@
 /**
- * Books a label for each new shipment, and dispatches it: a service of a shop, between the orders and a carrier.
+ * Books a label for each new shipment, and dispatches it: a service of a shop, between the orders and a carrier. It is for
+ * shops that book labels outside of this system; with a module for carriers (`CARRIERS`), orders book them themselves.
  *
  *     node examples/label-service.mjs [reader]
  *

@@ -1,6 +1,7 @@
 import type { LineQuantity } from './order/commands.js';
 import { type OrderEvent, schemaVersions } from './order/events.js';
 import { formatMoney } from './order/money.js';
+import type { Label } from './order/order.js';
 
 /**
  * Describes an event in a few words. Empty if its name is enough, or if it could not be upcast to
@@ -70,6 +71,14 @@ function words(event: OrderEvent, currency: string): string {
     }
     case 'ShipmentCreated':
       return `${event.data.shipmentId}: ${linesInShort(event.data.lines)}`;
+    case 'LabelRequested': {
+      const { shipmentId, carrier } = event.data;
+      return carrier === undefined ? shipmentId : `${shipmentId} with ${carrier}`;
+    }
+    case 'LabelBooked':
+      return `${event.data.shipmentId} with ${event.data.carrier} ${event.data.trackingNumber}`;
+    case 'LabelRefused':
+      return `${event.data.shipmentId}: ${event.data.code}`;
     case 'ShipmentDispatched': {
       const { shipmentId, carrier, trackingNumber, amount } = event.data;
       return `${shipmentId} with ${carrier} ${trackingNumber}, ${money(amount)} due`;
@@ -101,6 +110,20 @@ function membersInShort(data: object): string {
   return Object.entries(data)
     .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join(', ');
+}
+
+/** Describes a label in a few words: `label booked: Sandbox Post SP4711`. */
+export function labelInShort(label: Label): string {
+  switch (label.status) {
+    case 'requested':
+      return label.carrier === undefined ? 'label requested' : `label requested: ${label.carrier}`;
+    case 'booked':
+      return `label booked: ${label.carrier} ${label.trackingNumber}`;
+    case 'refused':
+      return `label refused: ${label.code}`;
+    default:
+      return label satisfies never;
+  }
 }
 
 export function linesInShort(lines: readonly LineQuantity[]): string {

@@ -310,6 +310,7 @@ const walk: readonly (readonly [name: string, prepare?: Prepare])[] = [
   ['POST /v1/orders/{orderId}/amend'],
   ['POST /v1/orders/{orderId}/notes'],
   ['POST /v1/orders/{orderId}/shipments'],
+  ['POST /v1/orders/{orderId}/shipments/{shipmentId}/label'],
   ['POST /v1/orders/{orderId}/shipments/{shipmentId}/dispatch'],
   ['POST /v1/orders/{orderId}/shipments/{shipmentId}/deliver'],
   ['POST /v1/orders/{orderId}/cancel'],

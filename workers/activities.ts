@@ -1,9 +1,18 @@
 import { asyncLocalStorage } from '@temporalio/activity';
 import type { Db } from 'mongodb';
 import { keysOfDatabase } from '../src/access/persons/stores.js';
+import { openingReceivers } from '../src/effects/carriers/opening.js';
+import { sandboxCarriers } from '../src/effects/carriers/sandbox-carriers.js';
 import { stockInventory } from '../src/effects/inventory/built-in.js';
 import { openingMethods } from '../src/effects/payments/opening.js';
-import { performInventory, performPayments, type Performing } from '../src/effects/performing.js';
+import {
+  performCarriers,
+  performInventory,
+  performPayments,
+  type Performing,
+  type Provider,
+} from '../src/effects/performing.js';
+import type { CarrierProvider } from '../src/effects/carriers/port.js';
 import type { Limits } from '../src/effects/port.js';
 import type { Providers } from '../src/effects/provider-modules.js';
 import { sandboxPayments } from '../src/effects/payments/sandbox-payments.js';
@@ -30,10 +39,21 @@ export interface ActivityDeps {
 }
 
 const sandboxLimits: Limits = { concurrency: 100, timeoutMs: 8_000 };
+const sandboxCarrierLimits: Limits = { concurrency: 20, timeoutMs: 8_000 };
 
 /** The maximum number of calls to providers that are in flight or queued. */
-export function slotsOfProviders({ payments, inventory }: Providers = {}): number {
-  return 2 * ((payments?.limits ?? sandboxLimits).concurrency + (inventory?.limits.concurrency ?? 0));
+export function slotsOfProviders({ payments, inventory, carriers }: Providers = {}): number {
+  const limits = [
+    payments?.limits ?? sandboxLimits,
+    inventory?.limits,
+    carriers?.limits ?? sandboxCarrierLimits,
+  ];
+  return 2 * limits.reduce((sum, its) => sum + (its?.concurrency ?? 0), 0);
+}
+
+/** The module of `CARRIERS`, or the sandbox. */
+export function carriersOf(db: Db, { carriers }: Providers = {}): Provider<CarrierProvider> {
+  return carriers ?? { name: 'carriers (sandbox)', port: sandboxCarriers(db), limits: sandboxCarrierLimits };
 }
 
 /**
@@ -54,7 +74,10 @@ export function createActivities({
     port: sandboxPayments(db),
     limits: sandboxLimits,
   };
-  const payments = performPayments({ name, port: openingMethods(keysOfDatabase(db), port), limits });
+  const keys = keysOfDatabase(db);
+  const payments = performPayments({ name, port: openingMethods(keys, port), limits });
+  const its = carriersOf(db, providers);
+  const carriers = performCarriers({ ...its, port: openingReceivers(keys, its.port) });
   // The built-in inventory shares the database that steps record in, so it needs no separate limit.
   const inventory = providers.inventory ? performInventory(providers.inventory) : stockInventory(db);
   /** by the name of the entity, which is its workflow type */
@@ -97,6 +120,7 @@ export function createActivities({
     capture: step('capture', payments.capture),
     void: step('void', payments.void),
     refund: step('refund', payments.refund),
+    book: step('book', carriers.book),
   };
 }
 

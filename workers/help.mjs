@@ -64,9 +64,10 @@ A server is embedded unless its address is set.
                            CA certificate of the brokers, and the name in their certificates
   KAFKA_TLS_CLIENT_CERT_PATH, KAFKA_TLS_CLIENT_KEY_PATH
                            client certificate and its key; set both
-  PAYMENTS, INVENTORY      the payment provider and the inventory: sandbox, or the path of a module of your own
-                           that implements the port: docs/guides/own-provider.md (sandbox)
-  CARRIERS                 sandbox: orders call no carrier, a dispatch names it and its tracking number
+  PAYMENTS, INVENTORY, CARRIERS
+                           the payment provider, the inventory and the carriers: sandbox, or the path of a module
+                           of your own that implements the port: docs/guides/own-provider.md (sandbox)
+  TRACK_INTERVAL           how often a carrier is asked about a parcel that is on its way (1h)
   RECONCILE_INTERVAL       how often Temporal and MongoDB are compared (5m)
   ATTENTION_AFTER          how long something may be owed before it needs a person (5m)
   CONTINUE_AS_NEW_AFTER    history events until an order continues as new (the server's suggestion)

@@ -4,6 +4,7 @@ import type { Db } from 'mongodb';
 import { logs } from '../src/logs.js';
 import { checkDatabaseIdentity } from '../src/effects/inventory/database-identity.js';
 import type { Providers } from '../src/effects/provider-modules.js';
+import { setUpSandboxLabels } from '../src/effects/carriers/sandbox-carriers.js';
 import { setUpSandbox } from '../src/effects/payments/sandbox-ledger.js';
 import { ensureStockIndexes } from '../src/effects/inventory/stock.js';
 import { ensureAttentionIndexes } from '../src/attention/list.js';
@@ -26,6 +27,7 @@ import { startFeed } from './feed.js';
 import { stage } from './progress.mjs';
 import type { RoleContext } from './role.js';
 import type { Closer } from './stop.js';
+import { startTracking } from './tracking.js';
 import { installRuntime, startOrderWorker } from './worker.js';
 import { orderLog } from '../src/order-log.js';
 
@@ -45,6 +47,7 @@ const INDEXES = [
   ensureReaderIndexes,
   ensureTombstoneIndex,
   setUpSandbox,
+  setUpSandboxLabels,
 ];
 /** How long to wait for a server before the start continues without it. */
 const PATIENCE_MS = 10_000;
@@ -99,6 +102,10 @@ export async function startRoles({
     const running = startRole[role]({ ...context, workflowBundle: WORKFLOW_BUNDLE });
     closers.push({ limitMs: 3_500, close: () => running.stop() });
     needed.push(running.ready);
+  }
+  if (roles.has('worker')) {
+    const tracking = startTracking(context);
+    closers.push({ limitMs: 1_000, close: () => tracking.stop() });
   }
   if (roles.has('kafka') && config.kafka !== undefined) {
     // Kafka's client is loaded only by this role.

@@ -7,6 +7,15 @@ export const Instant = Type.String({ description: 'ISO-8601 UTC' });
 const optional = Type.Optional;
 
 const LineQuantities = Type.Array(closed({ sku: Type.String(), quantity: Type.Integer() }));
+/** What became of a label; absent if none was requested. */
+const Label = closed({
+  status: Type.Enum(['requested', 'booked', 'refused']),
+  carrier: optional(Type.String()),
+  trackingNumber: optional(Type.String({ description: 'once it is booked' })),
+  labelUrl: optional(Type.String({ description: 'where it can be printed, if the carrier says so' })),
+  code: optional(Type.String({ description: 'why it was refused' })),
+});
+
 /** Path segments of commands. */
 export const Commands = Type.Array(Type.String(), {
   description: 'path segments of commands that are allowed now',
@@ -74,6 +83,7 @@ export const Order = closed({
       shipmentId: Type.String(),
       status: Type.Enum(['created', 'dispatched', 'delivered', 'cancelled']),
       lines: LineQuantities,
+      label: optional(Label),
       carrier: optional(Type.String()),
       trackingNumber: optional(Type.String()),
       amount: optional(Minor),

@@ -3,6 +3,7 @@ import type { Db, Filter, Sort } from 'mongodb';
 import type { State } from '../log/entity.js';
 import { answering } from '../mongodb/durability.js';
 import { type AnyLog, type StateDocument, stateViews } from '../log/journal/entity-log.js';
+import { type TrackingRow, trackingRows } from '../effects/carriers/tracking.js';
 import { endpointViews, isEnabled } from '../delivery/endpoints.js';
 import { waitingCommands } from '../delivery/kafka/command-rows.js';
 import { kafkaRows } from '../delivery/kafka/rows.js';
@@ -116,6 +117,7 @@ const sources: Readonly<Record<AttentionCode, (query: SourceQuery) => Promise<re
     ordersWith(query, 'effect_owed', 'owedSince', query.owedBy, { stopped: { $exists: false } }),
   payment_pending: (query) => ordersWith(query, 'payment_pending', 'pendingSince', query.owedBy),
   fact_unmatched: (query) => ordersWith(query, 'fact_unmatched', 'unmatchedSince', query.before),
+  tracking_failing: untracked,
   order_undecided: undecided,
   event_parked: parked,
   delivery_parked: undelivered,
@@ -362,6 +364,49 @@ async function toBeCounted({ db, before, after, limit }: SourceQuery): Promise<r
   }));
 }
 
+/** Parcels that are on their way, and about which a carrier has failed to answer for too long. */
+async function untracked({ db, owedBy, after, limit }: SourceQuery): Promise<readonly Found[]> {
+  const found = await trackingRows(db)
+    .aggregate<TrackingRow>(
+      [
+        { $match: pageFilter<TrackingRow>('failingSince', owedBy, after) },
+        { $sort: { failingSince: 1, _id: 1 } },
+        // Its webhook may have come since.
+        {
+          $lookup: {
+            from: orders(db).collectionName,
+            let: { orderId: '$orderId', shipmentId: '$shipmentId' },
+            pipeline: [
+              { $match: { $expr: { $eq: ['$_id', '$$orderId'] } } },
+              { $unwind: '$shipments' },
+              { $match: { $expr: { $eq: ['$shipments.shipmentId', '$$shipmentId'] } } },
+              { $match: { 'shipments.status': 'dispatched' } },
+              { $project: { _id: 1 } },
+            ],
+            as: 'onItsWay',
+          },
+        },
+        { $match: { onItsWay: { $ne: [] } } },
+        { $limit: limit },
+        { $project: { onItsWay: 0 } },
+      ],
+      answering,
+    )
+    .toArray();
+  return found.map(
+    ({ _id: id, orderId, shipmentId, carrier, trackingNumber, failingSince = '', failure }) => ({
+      id,
+      row: {
+        orderId,
+        code: 'tracking_failing',
+        since: failingSince,
+        detail: `nothing is known of shipment ${shipmentId} (${carrier} ${trackingNumber}): ${failure ?? ''}`,
+        remedy: `it is asked about again automatically; if it has arrived: npx orders deliver ${orderId} ${shipmentId}`,
+      },
+    }),
+  );
+}
+
 /** Creates the indexes that only these queries need. */
 export async function ensureAttentionIndexes(db: Db): Promise<void> {
   await Promise.all([
@@ -370,6 +415,10 @@ export async function ensureAttentionIndexes(db: Db): Promise<void> {
     subscriptionRows(db).createIndex(
       { 'health.failingSince': 1, _id: 1 },
       { partialFilterExpression: { 'health.failingSince': { $exists: true } } },
+    ),
+    trackingRows(db).createIndex(
+      { failingSince: 1, _id: 1 },
+      { partialFilterExpression: { failingSince: { $exists: true } } },
     ),
     db
       .collection<StockToBeCounted>('stock')

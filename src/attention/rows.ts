@@ -14,6 +14,7 @@ export const attentionCodes = [
   'effect_owed',
   'payment_pending',
   'fact_unmatched',
+  'tracking_failing',
   'order_undecided',
   'event_parked',
   'delivery_parked',

@@ -3,6 +3,7 @@ import type { MissingStock } from '../order/events.js';
 
 /** Limits the ids and codes of an answer, because they are stored in the order's log. */
 const longestText = 500;
+const longestUrl = 2_000;
 
 type Answer = Readonly<Record<string, unknown>>;
 
@@ -61,6 +62,13 @@ const readers: Readonly<Record<EffectType, (answer: Answer) => Outcome | undefin
   },
   void: ({ type }) => (type === 'voided' || type === 'expired' ? { type } : undefined),
   refund: ({ type }) => (type === 'refunded' ? { type } : undefined),
+  book(answer) {
+    const { type, carrier, trackingNumber, labelUrl, code } = answer;
+    if (type === 'refused' && isText(code)) return { type, code };
+    if (type !== 'booked' || !isText(carrier) || !isText(trackingNumber)) return undefined;
+    if (labelUrl === undefined) return { type, carrier, trackingNumber };
+    return isWebAddress(labelUrl) ? { type, carrier, trackingNumber, labelUrl } : undefined;
+  },
 };
 
 const expected: Readonly<Record<EffectType, string>> = {
@@ -72,6 +80,7 @@ const expected: Readonly<Record<EffectType, string>> = {
   capture: "{ type: 'captured', captureId }, { type: 'declined', code } or { type: 'expired' }",
   void: "{ type: 'voided' } or { type: 'expired' }",
   refund: "{ type: 'refunded' }",
+  book: "{ type: 'booked', carrier, trackingNumber, labelUrl? } or { type: 'refused', code }",
 };
 
 function doneIn({ type }: Answer): Outcome | undefined {
@@ -80,6 +89,12 @@ function doneIn({ type }: Answer): Outcome | undefined {
 
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && value.length <= longestText;
+}
+
+/** The page links to it, so it must not be a script. */
+function isWebAddress(value: unknown): value is string {
+  if (typeof value !== 'string' || value.length > longestUrl || !URL.canParse(value)) return false;
+  return ['http:', 'https:'].includes(new URL(value).protocol);
 }
 
 function missingIn(value: unknown): readonly MissingStock[] | undefined {

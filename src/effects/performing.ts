@@ -1,6 +1,7 @@
 import type { EffectOf, EffectType, OutcomeOf } from '../order/effects.js';
 import { messageOf } from '../outages/message-of.js';
 import { expectedOf, outcomeIn, saysType, shapeOf } from './answers.js';
+import type { LabelProvider } from './carriers/opening.js';
 import { createGate } from './gate.js';
 import type { InventoryProvider } from './inventory/port.js';
 import type { StockEffect } from './inventory/stock.js';
@@ -50,6 +51,14 @@ export function performInventory(provider: Provider<InventoryProvider>): Perform
     release: (effect, again) => perform('release', effect.key, (its) => port.release(effect, its), again),
     deduct: (effect, again) => perform('deduct', effect.key, (its) => port.deduct(effect, its), again),
     restock: (effect, again) => perform('restock', effect.key, (its) => port.restock(effect, its), again),
+  };
+}
+
+export function performCarriers(provider: Provider<LabelProvider>): Performing<'book'> {
+  const { port } = provider;
+  const perform = performing(provider);
+  return {
+    book: (effect, again) => perform('book', effect.key, (its) => port.book(effect, its), again),
   };
 }
 

@@ -14,6 +14,8 @@ import { verify, type Verified, type VerifyOptions, type VerifyReport } from '..
 import { ofAnyEntity } from '../logs.js';
 import { orderLog } from '../order-log.js';
 import { outcomeIn, saysType, shapeOf } from './answers.js';
+import { askCarriers, compareLabels } from './carriers/proof.js';
+import { type LabelEntry, sandboxLabels } from './carriers/sandbox-carriers.js';
 import { compareMovements, wrongStock } from './inventory/proof.js';
 import { ofOrder } from './inventory/stock-restore.js';
 import { movements, movesGoods, type StockMovement } from './inventory/stock.js';
@@ -23,7 +25,23 @@ import { answeredWith, isOutcome } from './proved-outcome.js';
 import type { Providers } from './provider-modules.js';
 import { effectsOf, type SettledEffect } from './settled-effects.js';
 
+/** What an effect changes, and what to do if that is not as the log says. */
+interface Side {
+  readonly where: 'stock' | 'payments' | 'carriers';
+  readonly remedy: string;
+  /** the name of its port in `Providers` */
+  readonly port: keyof Providers;
+}
+
 const askInventory = 'compare with the inventory, and correct by hand what it has of these goods';
+const inventorySide: Side = { where: 'stock', remedy: askInventory, port: 'inventory' };
+const paymentSide: Side = { where: 'payments', remedy: askProvider, port: 'payments' };
+const carrierSide: Side = { where: 'carriers', remedy: askCarriers, port: 'carriers' };
+
+function sideOf(effect: Effect): Side {
+  if (movesGoods(effect)) return inventorySide;
+  return effect.type === 'book' ? carrierSide : paymentSide;
+}
 
 /** The providers to compare with. */
 interface AskedProviders {
@@ -33,7 +51,7 @@ interface AskedProviders {
 }
 
 /**
- * Proves the stock and the payments of orders. Built-in providers are read as a whole; a custom
+ * Proves the stock, the payments and the labels of orders. Built-in providers are read as a whole; a custom
  * provider is asked for the key of each effect.
  */
 function proofOfEffects(asked: AskedProviders): OutsideProof {
@@ -48,7 +66,7 @@ function proofOfEffects(asked: AskedProviders): OutsideProof {
 }
 
 /**
- * `verify` for orders, their stock and their payments.
+ * `verify` for orders, their stock, their payments and their labels.
  *
  * @param verified `providers`: as the workers have them; by default, the built-in ones. `askUntil`:
  *   until when custom providers are asked; effects after that are reported as `unanswered`
@@ -61,7 +79,7 @@ export async function verifyOrders(
   return await verify(orderLog, { ...verified, outside }, options);
 }
 
-/** `verify` for a kind of entity; for orders, their stock and their payments, too. */
+/** `verify` for a kind of entity; for orders, their stock, payments and labels, too. */
 export async function verifyEntity(
   log: AnyLog,
   verified: Parameters<typeof verifyOrders>[0],
@@ -73,47 +91,36 @@ export async function verifyEntity(
 }
 
 /**
- * Compares the effects that an order's log proves with the stock's movements and the sandbox
- * provider's ledger, key by key. Orders in progress cause no false alarm: movements and entries are
- * read before the log, so the log has their effects as owed or settled; what seems to be missing is
- * looked up once more.
+ * Compares the effects that an order's log proves with the stock's movements and the ledgers of the
+ * sandbox, key by key. Orders in progress cause no false alarm: movements and entries are read
+ * before the log, so the log has their effects as owed or settled; what seems to be missing is looked
+ * up once more.
  */
 async function compareOutside(
   db: Db,
   orderId: string,
   asked: AskedProviders,
 ): Promise<readonly Discrepancy[]> {
-  const [moved, paid] = await Promise.all([
+  const [moved, paid, booked] = await Promise.all([
     movements(db).find(ofOrder(orderId), committed).toArray(),
     sandboxLedger(db).find(ofOrder(orderId), committed).toArray(),
+    sandboxLabels(db).find(ofOrder(orderId), committed).toArray(),
   ]);
   const effects = await recordedEffects(db, orderId);
   if (effects === undefined) return [];
   const { settled, owed } = effects;
   const keys = new Set([...settled.map(({ effect }) => effect.key), ...owed]);
-  const atBuiltIn = settled.filter(({ effect }) => ownProviderOf(effect, asked.providers) === undefined);
+  const atBuiltIn = (side: Side) =>
+    asked.providers[side.port] === undefined ? settled.filter(({ effect }) => sideOf(effect) === side) : [];
   const found = await Promise.all([
-    compareMovements(
-      db,
-      moved,
-      atBuiltIn.filter(({ effect }) => movesGoods(effect)),
-      keys,
-    ),
-    compareLedger(
-      db,
-      paid,
-      atBuiltIn.filter(({ effect }) => !movesGoods(effect)),
-      keys,
-    ),
+    compareMovements(db, moved, atBuiltIn(inventorySide), keys),
+    compareLedger(db, paid, atBuiltIn(paymentSide), keys),
+    compareLabels(db, booked, atBuiltIn(carrierSide), keys),
   ]);
   return [
     ...found.flat().map((one) => ({ orderId, kind: 'differs' as const, ...one })),
     ...(await compareWithOwn(orderId, settled, asked)),
   ];
-}
-
-function ownProviderOf(effect: Effect, { payments, inventory }: Providers) {
-  return movesGoods(effect) ? inventory : payments;
 }
 
 /** Compares effects with a custom provider's answers about their keys. */
@@ -124,13 +131,11 @@ async function compareWithOwn(
 ): Promise<readonly Discrepancy[]> {
   const found: Discrepancy[] = [];
   for (const { effect, event } of settled) {
-    const own = ownProviderOf(effect, providers);
+    const { where, remedy, port: portName } = sideOf(effect);
+    const own = providers[portName];
     if (own === undefined) continue;
     const { key, type } = effect;
-    const outside = movesGoods(effect)
-      ? ({ where: 'stock', remedy: askInventory } as const)
-      : ({ where: 'payments', remedy: askProvider } as const);
-    const about = { orderId, version: event.version, key, ...outside };
+    const about = { orderId, version: event.version, key, where, remedy };
     const { name, port, limits } = own;
     try {
       const withinMs = Math.min(limits.timeoutMs, askUntil - Date.now());
@@ -169,14 +174,14 @@ async function* effectsOfUnknownOrders(
   client: Client,
   asked: AskedProviders,
 ): AsyncGenerator<Discrepancy, void> {
-  for (const [collection, other] of [
-    [movements(db), undefined],
+  for (const [collection, ...earlier] of [
+    [movements(db)],
     [sandboxLedger(db), movements(db)],
+    [sandboxLabels(db), sandboxLedger(db), movements(db)],
   ] as const) {
     for await (const unknown of notJournaled(orderLog, db, ordersIn(collection))) {
       for (const orderId of unknown) {
-        // The first pass has reported this order.
-        if (other !== undefined && (await other.findOne(ofOrder(orderId), committed)) !== null) continue;
+        if (await isIn(earlier, orderId)) continue;
         if ((await readHistoryLog(orderLog, client, orderId)) === undefined)
           yield* await compareOutside(db, orderId, asked);
       }
@@ -184,10 +189,17 @@ async function* effectsOfUnknownOrders(
   }
 }
 
+type AnyEntries = Collection<LedgerEntry> | Collection<StockMovement> | Collection<LabelEntry>;
+
+/** Whether an earlier pass has reported this order. */
+async function isIn(collections: readonly AnyEntries[], orderId: string): Promise<boolean> {
+  for (const collection of collections)
+    if ((await collection.findOne(ofOrder(orderId), committed)) !== null) return true;
+  return false;
+}
+
 /** Ids of the orders that have documents in the collection, each once. */
-async function* ordersIn(
-  collection: Collection<LedgerEntry> | Collection<StockMovement>,
-): AsyncGenerator<string, void> {
+async function* ordersIn(collection: AnyEntries): AsyncGenerator<string, void> {
   let last = '';
   const keys = collection
     .find({ orderId: { $exists: true } }, { ...committed, projection: { orderId: 1 } })

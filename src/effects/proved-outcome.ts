@@ -36,6 +36,14 @@ export function isOutcome(
       return outcome?.type === 'declined' || outcome?.type === 'expired';
     case 'PaymentRefunded':
       return outcome?.type === 'refunded';
+    case 'LabelBooked':
+      return (
+        outcome?.type === 'booked' &&
+        outcome.carrier === event.data.carrier &&
+        outcome.trackingNumber === event.data.trackingNumber
+      );
+    case 'LabelRefused':
+      return outcome?.type === 'refused';
     default:
       // The customer may have declined an authorization that was pending.
       return outcome?.type === 'declined' || authorization?.status === 'declined';

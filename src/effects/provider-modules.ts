@@ -3,6 +3,8 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { messageOf } from '../outages/message-of.js';
 import { builtIn, type Config, ConfigError } from '../server/config.js';
+import { noCarriers } from './carriers/no-carriers.js';
+import type { CarrierModule } from './carriers/port.js';
 import type { InventoryModule } from './inventory/port.js';
 import type { PaymentModule } from './payments/port.js';
 import type { Provider } from './performing.js';
@@ -12,14 +14,16 @@ import type { Limits } from './port.js';
 export interface Providers {
   readonly payments?: Provider<PaymentModule>;
   readonly inventory?: Provider<InventoryModule>;
+  readonly carriers?: Provider<CarrierModule>;
 }
 
 /** The functions of each port, which a module has to export. */
 const functions = {
   payments: ['authorize', 'capture', 'void', 'refund', 'lookUp'],
   inventory: ['reserve', 'release', 'deduct', 'restock', 'lookUp'],
+  carriers: ['book', 'lookUp', 'track'],
 } as const;
-const variables = { payments: 'PAYMENTS', inventory: 'INVENTORY' } as const;
+const variables = { payments: 'PAYMENTS', inventory: 'INVENTORY', carriers: 'CARRIERS' } as const;
 
 export const defaultLimits: Limits = { concurrency: 50, timeoutMs: 5_000 };
 /**
@@ -29,21 +33,32 @@ export const defaultLimits: Limits = { concurrency: 50, timeoutMs: 5_000 };
 const limitRanges = { concurrency: [1, 1_000], perSecond: [0.01, 100_000], timeoutMs: [100, 7_000] } as const;
 
 /**
- * Loads the modules that `PAYMENTS` and `INVENTORY` name.
+ * Loads the modules that `PAYMENTS`, `INVENTORY` and `CARRIERS` name.
  *
  * @throws ConfigError if a module is missing, or lacks functions
  */
-export async function loadProviders({ providers }: Pick<Config, 'providers'>): Promise<Providers> {
-  const [payments, inventory] = await Promise.all([
+export async function loadProviders({
+  providers,
+  sandbox,
+}: Pick<Config, 'providers' | 'sandbox'>): Promise<Providers> {
+  const [payments, inventory, carriers] = await Promise.all([
     providers.payments === builtIn ? undefined : loadProvider('payments', providers.payments),
     providers.inventory === builtIn ? undefined : loadProvider('inventory', providers.inventory),
+    loadCarriers(providers.carriers, sandbox),
   ]);
-  return { ...(payments && { payments }), ...(inventory && { inventory }) };
+  return { ...(payments && { payments }), ...(inventory && { inventory }), ...(carriers && { carriers }) };
+}
+
+/** Without a module, labels that nobody honours are booked only if nothing here is real. */
+async function loadCarriers(given: string, sandbox: boolean): Promise<Provider<CarrierModule> | undefined> {
+  if (given !== builtIn) return await loadProvider('carriers', given);
+  return sandbox ? undefined : { name: 'carriers (none)', port: noCarriers, limits: defaultLimits };
 }
 
 interface Modules {
   readonly payments: PaymentModule;
   readonly inventory: InventoryModule;
+  readonly carriers: CarrierModule;
 }
 
 /**

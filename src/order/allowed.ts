@@ -8,6 +8,7 @@ import {
   type ShipmentCommandType,
 } from './commands.js';
 import {
+  type Label,
   type Order,
   type Return,
   type Shipment,
@@ -51,6 +52,13 @@ const rules: Readonly<Record<FollowUpType, (order: Order) => string | undefined>
       tooMany(order.shipments, 'shipments'),
       tooManyLines(order),
     ),
+  RequestLabel: (order) =>
+    first(
+      notShippable(order),
+      order.shippingAddress === undefined && 'the order has no shipping address',
+      !order.shipments.some((entry) => entry.status === 'created' && !hasLabel(entry)) &&
+        'no shipment waits for a label',
+    ),
   DispatchShipment: (order) =>
     first(
       notShippable(order),
@@ -84,6 +92,7 @@ export function blocked(order: Order, type: FollowUpType): string | undefined {
 
 /** The status in which a shipment or a return takes a command. */
 const shipmentStatus: Readonly<Record<ShipmentCommandType, Shipment['status']>> = {
+  RequestLabel: 'created',
   DispatchShipment: 'created',
   DeliverShipment: 'dispatched',
 };
@@ -97,6 +106,9 @@ export function blockedForShipment(
 ): string | undefined {
   return first(
     shipment.status !== shipmentStatus[type] && `shipment ${shipment.shipmentId} is ${shipment.status}`,
+    type === 'RequestLabel' &&
+      hasLabel(shipment) &&
+      `the label of shipment ${shipment.shipmentId} is ${shipment.label.status} already`,
     blocked(order, type),
   );
 }
@@ -167,6 +179,11 @@ function tooMany(parts: readonly unknown[], name: 'shipments' | 'returns' | 'ref
 function tooManyLines({ shipments, returns }: Order): string | false {
   const lines = sum([...shipments, ...returns], (part) => part.lines.length);
   return lines >= limits.partLines && `its shipments and returns have ${lines} lines: it takes no more`;
+}
+
+/** A refused label may be requested again. */
+function hasLabel(shipment: Shipment): shipment is Shipment & { readonly label: Label } {
+  return shipment.label !== undefined && shipment.label.status !== 'refused';
 }
 
 function isHeldBy(order: Order, cause: Order['holds'][number]['cause']): boolean {

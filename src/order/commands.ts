@@ -74,10 +74,13 @@ export interface CommandData {
   AmendOrder: { readonly lines?: readonly AmendedLine[]; readonly shippingAddress?: Address };
   /** `lines`: by default, everything that is not in a shipment yet. */
   CreateShipment: { readonly lines?: readonly LineQuantity[] };
+  /** `carrier`: by default, the provider chooses. */
+  RequestLabel: { readonly shipmentId: string; readonly carrier?: string };
+  /** `carrier` and `trackingNumber`: by default, those of the booked label. */
   DispatchShipment: {
     readonly shipmentId: string;
-    readonly carrier: string;
-    readonly trackingNumber: string;
+    readonly carrier?: string;
+    readonly trackingNumber?: string;
   };
   DeliverShipment: { readonly shipmentId: string };
   CapturePayment: { readonly payment?: PaymentMethod };
@@ -172,6 +175,7 @@ export const segments = {
   CancelOrder: 'cancel',
   AmendOrder: 'amend',
   CreateShipment: 'shipments',
+  RequestLabel: 'label',
   DispatchShipment: 'dispatch',
   DeliverShipment: 'deliver',
   CapturePayment: 'capture',
@@ -192,6 +196,7 @@ export type ShipmentCommandType = NamingType<{ readonly shipmentId: string }>;
 export type ReturnCommandType = NamingType<{ readonly returnId: string }>;
 
 const shipmentCommands: Readonly<Record<ShipmentCommandType, 'shipment'>> = {
+  RequestLabel: 'shipment',
   DispatchShipment: 'shipment',
   DeliverShipment: 'shipment',
 };

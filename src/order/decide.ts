@@ -10,11 +10,21 @@ import {
   type ShipmentCommandType,
   limits,
 } from './commands.js';
+import type { Parcel } from './effects.js';
 import { entitlement } from './entitlement.js';
 import type { EventData, EventDraft } from './events.js';
 import { forget } from './forget.js';
 import { isCurrency, orderTotal } from './money.js';
-import { type Order, dueAt, isFinished, refundable, sum, unallocated, undispatched } from './order.js';
+import {
+  type Order,
+  type Shipment,
+  dueAt,
+  isFinished,
+  refundable,
+  sum,
+  unallocated,
+  undispatched,
+} from './order.js';
 import { returnRefund, shipmentCharge } from './prices.js';
 import { type Decision, refuse } from './refusal.js';
 import { followsRules, rulesToday } from './rules.js';
@@ -36,6 +46,8 @@ export function decide(order: Order | undefined, command: Command, now: string):
   if (isFinished(order))
     return refuse('not_allowed', 'order_closed', 'the order is closed: it takes no command');
   switch (command.type) {
+    case 'RequestLabel':
+      return requestLabel(order, command.data);
     case 'DispatchShipment':
       return dispatch(order, command.data);
     case 'DeliverShipment':
@@ -163,16 +175,38 @@ function ship(order: Order, { lines }: CommandData['CreateShipment']): Decision 
   });
 }
 
-function dispatch(
-  order: Order,
-  { shipmentId, carrier, trackingNumber }: CommandData['DispatchShipment'],
-): Decision {
+function requestLabel(order: Order, data: CommandData['RequestLabel']): Decision {
+  const shipment = order.shipments.find(({ shipmentId }) => shipmentId === data.shipmentId);
+  if (shipment === undefined) return noShipment(data.shipmentId);
+  const reason = blockedForShipment(order, shipment, 'RequestLabel');
+  return reason === undefined ? decided({ type: 'LabelRequested', data }) : notAllowed(reason);
+}
+
+function dispatch(order: Order, data: CommandData['DispatchShipment']): Decision {
+  const { shipmentId } = data;
   const shipment = order.shipments.find((entry) => entry.shipmentId === shipmentId);
   if (shipment === undefined) return noShipment(shipmentId);
   const reason = blockedForShipment(order, shipment, 'DispatchShipment');
   if (reason !== undefined) return notAllowed(reason);
+  const parcel = parcelOf(shipment, data);
+  if ('refusal' in parcel) return parcel;
   const amount = shipmentCharge(order, shipment.lines);
-  return decided({ type: 'ShipmentDispatched', data: { shipmentId, carrier, trackingNumber, amount } });
+  return decided({ type: 'ShipmentDispatched', data: { shipmentId, ...parcel, amount } });
+}
+
+/** Of the command, or of the booked label; never a mixture of both. */
+function parcelOf({ label: its }: Shipment, data: Partial<Parcel>): Parcel | Refused {
+  const { carrier, trackingNumber } = data;
+  if (carrier !== undefined && trackingNumber !== undefined) return { carrier, trackingNumber };
+  const isGiven = carrier !== undefined || trackingNumber !== undefined;
+  if (!isGiven && its?.status === 'booked')
+    return { carrier: its.carrier, trackingNumber: its.trackingNumber };
+  const message =
+    !isGiven && its?.status === 'requested'
+      ? 'the label is not booked yet: wait for it, or give carrier and trackingNumber'
+      : 'give carrier and trackingNumber, or neither once a label is booked';
+  const missing = carrier === undefined ? '/carrier' : '/trackingNumber';
+  return refuse('invalid', 'parcel_unknown', message, missing);
 }
 
 function deliver(order: Order, { shipmentId }: CommandData['DeliverShipment']): Decision {

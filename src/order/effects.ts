@@ -1,4 +1,4 @@
-import type { LineQuantity } from './commands.js';
+import type { Address, LineQuantity } from './commands.js';
 import type { MissingStock } from './events.js';
 
 export { versionInKey } from '../log/entity.js';
@@ -6,7 +6,8 @@ export { versionInKey } from '../log/entity.js';
 /**
  * A change outside that an order owes. `key` is the idempotency key that the outside system gets:
  * `<orderId>:<type>:<version that made it owed>`. An order owes at most one effect of each type at
- * a time; the next one of that type becomes owed when this one is settled.
+ * a time; the next one of that type becomes owed when this one is settled. Only labels are booked
+ * at the same time, one for each shipment.
  */
 export type Effect = { [T in EffectType]: Owed & { readonly type: T } & EffectData[T] }[EffectType];
 
@@ -42,6 +43,14 @@ export interface EffectData {
   capture: Charge & { readonly authorizationId: string; readonly shipmentId: string };
   void: { readonly authorizationId: string };
   refund: Charge & { readonly captureId: string; readonly refundId: string };
+  /** The label of a shipment. Names are as they are in the order, because they may be sealed. */
+  book: {
+    readonly shipmentId: string;
+    readonly carrier?: string;
+    readonly lines: readonly (LineQuantity & { readonly name?: string })[];
+    readonly customer: { readonly name: string };
+    readonly shippingAddress: Address;
+  };
 }
 
 interface Charge {
@@ -74,6 +83,15 @@ export interface Outcomes {
     | { readonly type: 'expired' };
   void: { readonly type: 'voided' } | { readonly type: 'expired' };
   refund: { readonly type: 'refunded' };
+  book:
+    | ({ readonly type: 'booked'; readonly labelUrl?: string } & Parcel)
+    | { readonly type: 'refused'; readonly code: string };
+}
+
+/** A parcel, as its label names it. */
+export interface Parcel {
+  readonly carrier: string;
+  readonly trackingNumber: string;
 }
 
 interface Done {

@@ -98,6 +98,7 @@ const performers: Readonly<Record<EffectType, string>> = {
   capture: 'payments',
   void: 'payments',
   refund: 'payments',
+  book: 'carriers',
 };
 
 /** Ids that a command's answer adds: of the shipment or the return that it has created. */

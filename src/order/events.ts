@@ -79,6 +79,15 @@ export interface EventData {
     readonly detail: string;
   };
   ShipmentCreated: { readonly shipmentId: string; readonly lines: readonly LineQuantity[] };
+  LabelRequested: { readonly shipmentId: string; readonly carrier?: string };
+  LabelBooked: {
+    readonly shipmentId: string;
+    readonly carrier: string;
+    readonly trackingNumber: string;
+    readonly labelUrl?: string;
+  };
+  /** There is no label; another one may be requested. */
+  LabelRefused: { readonly shipmentId: string; readonly code: string };
   /** `amount` is what will be captured for this shipment. */
   ShipmentDispatched: {
     readonly shipmentId: string;
@@ -182,6 +191,9 @@ export const schemaVersions: Readonly<Record<EventType, number>> = {
   OrderAmended: 1,
   AmendmentRefused: 1,
   ShipmentCreated: 1,
+  LabelRequested: 1,
+  LabelBooked: 1,
+  LabelRefused: 1,
   ShipmentDispatched: 1,
   ShipmentDelivered: 1,
   ReturnRequested: 1,

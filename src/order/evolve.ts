@@ -140,6 +140,20 @@ function apply(before: Order | undefined, event: OrderEvent): Order {
       const shipment: Shipment = { shipmentId, lines, status: 'created', deducted: false };
       return count({ ...order, shipments: [...order.shipments, shipment] }, lines, 'allocated');
     }
+    case 'LabelRequested': {
+      const { shipmentId, ...requested } = event.data;
+      return withShipment(order, shipmentId, () => ({ label: { status: 'requested', ...requested } }));
+    }
+    case 'LabelBooked': {
+      const { shipmentId, ...booked } = event.data;
+      return withShipment(order, shipmentId, () => ({ label: { status: 'booked', ...booked } }));
+    }
+    case 'LabelRefused': {
+      const { shipmentId, code } = event.data;
+      return withShipment(order, shipmentId, ({ label: its }) => ({
+        label: { status: 'refused', ...(its?.carrier !== undefined && { carrier: its.carrier }), code },
+      }));
+    }
     case 'ShipmentDispatched':
       return dispatched(order, event.data);
     case 'ShipmentDelivered': {

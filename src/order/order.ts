@@ -8,7 +8,7 @@ import type {
   PaymentMethod,
   Terms,
 } from './commands.js';
-import type { Effect, OwedEffect } from './effects.js';
+import type { Effect, OwedEffect, Parcel } from './effects.js';
 import type { Cause, EventData, HoldCause, MissingStock } from './events.js';
 
 /**
@@ -172,6 +172,8 @@ export interface Shipment {
   readonly shipmentId: string;
   readonly status: 'created' | 'dispatched' | 'delivered' | 'cancelled';
   readonly lines: readonly LineQuantity[];
+  /** absent if none was requested */
+  readonly label?: Label;
   readonly carrier?: string;
   readonly trackingNumber?: string;
   /** the goods have left the stock */
@@ -179,6 +181,15 @@ export interface Shipment {
   /** what the customer pays for it; absent until it is dispatched */
   readonly charge?: ShipmentCharge;
 }
+
+/**
+ * A label that the provider of carriers books. While it is `requested`, its booking is owed. A
+ * booked label stays, even if the shipment is cancelled or leaves under another tracking number.
+ */
+export type Label =
+  | { readonly status: 'requested'; readonly carrier?: string }
+  | ({ readonly status: 'booked'; readonly labelUrl?: string } & Parcel)
+  | { readonly status: 'refused'; readonly carrier?: string; readonly code: string };
 
 export interface ShipmentCharge {
   readonly amount: number;

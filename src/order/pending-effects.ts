@@ -32,7 +32,7 @@ export function pendingEffects(order: Order): readonly Effect[] {
 /**
  * The effects that should become owed next, from the state alone (level-triggered): what should be
  * reserved, authorized, captured … is compared with what is. It never contains a type that is owed
- * already.
+ * already, and no label whose booking is.
  */
 export function wantedEffects(order: Order): readonly WantedEffect[] {
   const wanted = [
@@ -43,7 +43,9 @@ export function wantedEffects(order: Order): readonly WantedEffect[] {
     wantedVoid(order),
     wantedRefund(order),
   ];
-  return wanted.filter((effect) => effect !== undefined).filter((effect) => !owes(order, effect.type));
+  const owed = wanted.filter((effect) => effect !== undefined).filter((effect) => !owes(order, effect.type));
+  const booking = wantedBooking(order);
+  return booking === undefined ? owed : [...owed, booking];
 }
 
 // --- goods ---
@@ -98,6 +100,31 @@ function wantedRestock(order: Order): WantedEffect | undefined {
   if (order.shipments.some(isUndeducted)) return undefined;
   const received = order.returns.find(({ status, restocked }) => status === 'received' && !restocked);
   return received && { type: 'restock', returnId: received.returnId, lines: received.lines };
+}
+
+/** The first requested label whose booking is not owed yet: that of the shipment it was just for. */
+function wantedBooking(order: Order): WantedEffect | undefined {
+  const { shippingAddress, customer } = order;
+  const shipment = order.shipments.find(
+    ({ shipmentId, label }) => label?.status === 'requested' && !owesBooking(order, shipmentId),
+  );
+  if (shipment === undefined || shippingAddress === undefined) return undefined;
+  const { shipmentId, label, lines } = shipment;
+  return {
+    type: 'book',
+    shipmentId,
+    ...(label?.carrier !== undefined && { carrier: label.carrier }),
+    lines: lines.map(({ sku, quantity }) => {
+      const name = order.lines.find((line) => line.sku === sku)?.name;
+      return { sku, quantity, ...(name !== undefined && { name }) };
+    }),
+    customer: { name: customer.name },
+    shippingAddress,
+  };
+}
+
+function owesBooking(order: Order, shipmentId: string): boolean {
+  return order.owed.some((effect) => effect.type === 'book' && effect.shipmentId === shipmentId);
 }
 
 function isUndeducted({ status, deducted }: Shipment): boolean {

@@ -40,6 +40,13 @@ function outcomeOf(order: Order, settlement: Settlement, now: string): EventDraf
     const amount = sum(voided, (entry) => entry.amount - entry.captured);
     return { type: 'AuthorizationVoided', data: { authorizationId, amount } };
   }
+  if (is(settlement, 'book')) {
+    const { shipmentId } = settlement.effect;
+    const { outcome } = settlement;
+    if (outcome.type === 'refused') return { type: 'LabelRefused', data: { shipmentId, code: outcome.code } };
+    const { type: _, ...label } = outcome;
+    return { type: 'LabelBooked', data: { shipmentId, ...label } };
+  }
   const { refundId, captureId, amount } = settlement.effect;
   return { type: 'PaymentRefunded', data: { refundId, captureId, amount } };
 }

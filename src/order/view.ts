@@ -45,6 +45,7 @@ export function toView(order: Order) {
       shipmentId: shipment.shipmentId,
       status: shipment.status,
       lines: shipment.lines,
+      ...(shipment.label === undefined ? {} : { label: shipment.label }),
       ...(shipment.carrier === undefined ? {} : { carrier: shipment.carrier }),
       ...(shipment.trackingNumber === undefined ? {} : { trackingNumber: shipment.trackingNumber }),
       ...(shipment.charge === undefined

@@ -24,6 +24,8 @@ export function effectSummary(effect: Effect): string {
       return `${effect.type} ${effect.lines.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ')}`;
     case 'void':
       return `void ${effect.authorizationId}`;
+    case 'book':
+      return `book ${effect.shipmentId}${effect.carrier === undefined ? '' : ` with ${effect.carrier}`}`;
     default:
       return unreachable(effect);
   }

@@ -119,6 +119,7 @@ export interface Config {
   readonly providers: {
     readonly payments: string;
     readonly inventory: string;
+    readonly carriers: string;
   };
   /** absent if no broker is given */
   readonly kafka?: {
@@ -152,6 +153,8 @@ export interface Config {
   readonly attentionAfterMs: number;
   /** whether webhooks go to private addresses too, and by http */
   readonly webhooksAllowPrivate: boolean;
+  /** how often a carrier is asked about a parcel that is on its way */
+  readonly trackEveryMs: number;
   /** interval of the reconciliation of Temporal with the journal and the views */
   readonly reconcileEveryMs: number;
   /**
@@ -304,6 +307,7 @@ export function readConfig(env: Env): Config {
     ...(kafka && { kafka }),
     attentionAfterMs: duration(env, 'ATTENTION_AFTER', '5m'),
     webhooksAllowPrivate: oneOf(env, 'WEBHOOKS_ALLOW_PRIVATE', ['on', 'off'], 'off') === 'on',
+    trackEveryMs: duration(env, 'TRACK_INTERVAL', '1h', 100),
     reconcileEveryMs: duration(env, 'RECONCILE_INTERVAL', '5m', 1_000),
     ...(continueAsNewAfter !== undefined && { continueAsNewAfter }),
   };
@@ -436,14 +440,11 @@ export function durationMs(given: string): number {
 }
 
 function readProviders(env: Env): Config['providers'] {
-  const carriers = text(env, 'CARRIERS', builtIn);
-  if (carriers !== builtIn)
-    throw bad(
-      'CARRIERS',
-      carriers,
-      `${builtIn}: orders call no carrier, a dispatch names it and its tracking number`,
-    );
-  return { payments: text(env, 'PAYMENTS', builtIn), inventory: text(env, 'INVENTORY', builtIn) };
+  return {
+    payments: text(env, 'PAYMENTS', builtIn),
+    inventory: text(env, 'INVENTORY', builtIn),
+    carriers: text(env, 'CARRIERS', builtIn),
+  };
 }
 
 function readRoles(env: Env): ReadonlySet<Role> {

@@ -68,6 +68,11 @@ const orderIndexes: readonly IndexDescription[] = [
   { key: { held: 1, createdAt: 1, _id: 1 }, partialFilterExpression: { held: true } },
   ...concernIndexes,
   { key: { finished: 1, _id: 1 }, partialFilterExpression: { finished: false } },
+  // Parcels with a booked label that are on their way; most orders have no label.
+  {
+    key: { 'state.shipments.label.status': 1, 'state.shipments.status': 1, _id: 1 },
+    partialFilterExpression: { 'state.shipments.label.status': 'booked' },
+  },
 ];
 
 /** The view `orders`, which recording keeps. */

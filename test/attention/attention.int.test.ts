@@ -5,6 +5,7 @@ import type { Db } from 'mongodb';
 import { append, orderLog } from '../../src/order-log.js';
 import { createActivities } from '../../workers/activities.js';
 import { defaultLimits } from '../../src/effects/provider-modules.js';
+import { type TrackingRow, trackingRows } from '../../src/effects/carriers/tracking.js';
 import { ensureAttentionIndexes } from '../../src/attention/list.js';
 import type { AttentionRow } from '../../src/attention/rows.js';
 import { run } from '../../src/cli/program.js';
@@ -260,6 +261,12 @@ describe('the list of what needs a person', () => {
       ...some.map((hours) => toDocument({ ...orderOf(`fact-${hours}`), ...unmatched(hours) })),
       ...some.map((hours) => stopped('workflow_ended', hours)),
       ...some.map((hours) => stopped('workflow_rewound', hours)),
+      ...some.map((hours) => toDocument(withParcel(`untracked-${hours}`, 'dispatched'))),
+      toDocument(withParcel('arrived', 'delivered')),
+    ]);
+    await trackingRows(db).insertMany([
+      ...some.map((hours) => untracked(`untracked-${hours}`, hours)),
+      untracked('arrived', 4),
     ]);
     await forks(orderLog, db).insertMany(
       some.map((hours) => ({
@@ -340,6 +347,7 @@ describe('the list of what needs a person', () => {
     'owed',
     'pending',
     'fact',
+    'untracked',
     'parked',
     'endpoint',
     'failing',
@@ -377,6 +385,7 @@ describe('the list of what needs a person', () => {
     ['payment_pending', 'pending'],
     ['order_forked', 'forked'],
     ['workflow_ended', 'workflow_ended'],
+    ['tracking_failing', 'untracked'],
     ['event_parked', 'parked'],
     ['endpoint_disabled', 'endpoint'],
     ['subscription_failing', 'failing'],
@@ -427,7 +436,9 @@ describe('the list of what needs a person', () => {
   test('and the filter of orders agree', async () => {
     const { body } = await api.get('/v1/orders?attention=true&limit=200');
     const ids = body.data.map(({ orderId }: { orderId: string }) => orderId);
-    const ofViews = expected.filter((name) => !/^(forked|parked|endpoint|failing|offset|SKU)/.test(name));
+    const ofViews = expected.filter(
+      (name) => !/^(forked|untracked|parked|endpoint|failing|offset|SKU)/.test(name),
+    );
     expect(ids.toSorted()).toEqual(ofViews.toSorted());
     const others = await api.get('/v1/orders?attention=false&limit=200');
     expect(others.body.data).toHaveLength(200);
@@ -537,6 +548,27 @@ function pendingSince(hours: number): Partial<Order> {
   const deadline = new Date(Date.now() + (24 - hours) * hour).toISOString();
   const entry = { authorizationId: 'a-1', reference: 'r-1', amount: 100, captured: 0, retired: false };
   return { authorizations: [{ ...entry, status: 'pending', until: deadline }] };
+}
+
+/** An order whose shipment left under a booked label. */
+function withParcel(orderId: string, status: 'dispatched' | 'delivered'): Order {
+  const parcel = { carrier: 'DHL', trackingNumber: '1' };
+  const label = { status: 'booked', ...parcel } as const;
+  const shipment = { shipmentId: 's1', status, lines: [], deducted: true, label, ...parcel };
+  return orderOf(orderId, { shipments: [shipment] });
+}
+
+function untracked(orderId: string, hours: number): TrackingRow {
+  return {
+    _id: `${orderId}:s1`,
+    orderId,
+    shipmentId: 's1',
+    carrier: 'DHL',
+    trackingNumber: '1',
+    askedAt: ago(0),
+    failingSince: ago(hours * hour),
+    failure: 'no route to DHL',
+  };
 }
 
 function unmatched(hours: number) {

@@ -114,6 +114,9 @@ test.each<[EffectType, object]>([
   ['release', { type: 'done' }],
   ['deduct', { type: 'done' }],
   ['restock', { type: 'done' }],
+  ['book', { type: 'booked', carrier: 'c', trackingNumber: 't' }],
+  ['book', { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: 'https://labels.example/t' }],
+  ['book', { type: 'refused', code: 'no' }],
 ])('%s may answer %j, whatever else is in it', (type, outcome) => {
   expect(outcomeIn(type, { ...outcome, more: 1n })).toEqual(outcome);
 });
@@ -131,6 +134,16 @@ test.each<[EffectType, unknown]>([
   ['reserve', { type: 'out_of_stock', missing: [null] }],
   ['reserve', { type: 'out_of_stock', missing: [{ sku: 's', requested: 2, available: 0.5 }] }],
   ['release', { type: 'released' }],
+  ['book', { type: 'booked', carrier: 'c' }],
+  ['book', { type: 'booked', carrier: 'c', trackingNumber: '' }],
+  ['book', { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: 'javascript:alert(1)' }],
+  ['book', { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: 'labels/t' }],
+  ['book', { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: 7 }],
+  [
+    'book',
+    { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: `https://l.example/${'x'.repeat(2_000)}` },
+  ],
+  ['book', { type: 'refused' }],
 ])('%s may not answer %j', (type, answer) => {
   expect(outcomeIn(type, answer)).toBeUndefined();
 });

@@ -20,7 +20,35 @@ function moduleOf(name: string, ...lines: readonly string[]): string {
 
 test('providers are built in, unless a variable names a module', async () => {
   expect(await loadProviders(readConfig({}))).toEqual({});
-  expect(await loadProviders(readConfig({ PAYMENTS: 'sandbox', INVENTORY: 'sandbox' }))).toEqual({});
+  const named = { PAYMENTS: 'sandbox', INVENTORY: 'sandbox', CARRIERS: 'sandbox' };
+  expect(await loadProviders(readConfig(named))).toEqual({});
+});
+
+test('carriers are a module too', async () => {
+  const exported = ['book', 'lookUp', 'track'].map((name) => `export function ${name}() {}`);
+  const path = moduleOf('carriers.mjs', ...exported, 'export const limits = { concurrency: 3 };');
+  const { carriers } = await loadProviders(readConfig({ CARRIERS: path }));
+  expect(carriers).toMatchObject({
+    name: `carriers (${path})`,
+    limits: { concurrency: 3, timeoutMs: 5_000 },
+  });
+  const part = moduleOf('untracked.mjs', ...exported.slice(0, 2));
+  await expect(loadProviders(readConfig({ CARRIERS: part }))).rejects.toThrow(
+    `CARRIERS=${part} cannot be used: it does not export track; expected sandbox, or the path of a module that exports the functions book, lookUp, track.`,
+  );
+});
+
+test('if what is here is real, no label is booked in the sandbox: it is refused', async () => {
+  const { providers } = readConfig({});
+  const { carriers } = await loadProviders({ providers, sandbox: false });
+  const options = { signal: new AbortController().signal };
+  expect(await carriers?.port.lookUp('o-1:book:9', options)).toEqual({
+    type: 'refused',
+    code: 'no_carriers',
+  });
+  expect(await carriers?.port.track({ carrier: 'DHL', trackingNumber: '1' }, options)).toEqual({
+    type: 'unknown',
+  });
 });
 
 test('a module is the port, with its limits', async () => {

@@ -1,6 +1,11 @@
 import { workflowId } from '../../src/order-log.js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type LedgerEntry, sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
+import { sandboxCarriers } from '../../src/effects/carriers/port.js';
+import {
+  sandboxCarriers as carriersOfSandbox,
+  sandboxLabels,
+} from '../../src/effects/carriers/sandbox-carriers.js';
 import { audit } from '../support/audit.js';
 import { breakableMongodb } from '../support/breakable-server.js';
 import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../support/orders-over-http.js';
@@ -89,9 +94,44 @@ describe('each effect happens once outside', () => {
   );
 
   test(
+    'when the worker is killed between the booking of a label and its record',
+    async () => {
+      const order = await booking(system, api);
+      await worker.kill();
+      const [shipment] = (await order.view()).shipments;
+      expect(shipment?.label).toEqual({ status: 'requested', carrier: sandboxCarriers.slow });
+      worker = await system.start('worker');
+      await order.becomes({ shipments: [{ label: { status: 'booked' } }] }, 60);
+      const labels = await sandboxLabels(system.db).find({ orderId: order.id }).toArray();
+      // What became of the key was looked up: the carrier was not called again.
+      expect(labels).toMatchObject([{ calls: 1, outcome: { type: 'booked' } }]);
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'when the worker is killed, and the webhook of a parcel is lost',
+    async () => {
+      const order = await api.place();
+      await order.tell('shipments');
+      await order.tell('shipments/s1/label');
+      await order.becomes({ shipments: [{ label: { status: 'booked' } }] });
+      await order.tell('shipments/s1/dispatch');
+      const { label } = (await order.view()).shipments[0] ?? {};
+      if (label?.status !== 'booked') throw new Error('No label is booked.');
+      await worker.kill();
+      await carriersOfSandbox(system.db).deliver(label);
+      worker = await system.start('worker', { TRACK_INTERVAL: '100ms' });
+      await order.becomes({ status: 'completed' }, 60);
+      expect((await order.log()).filter((type) => type === 'ShipmentDelivered')).toHaveLength(1);
+    },
+    LIMIT_MS,
+  );
+
+  test(
     'as the ledgers say of every order here',
     async () => {
-      expect((await audit(system)).length).toBeGreaterThanOrEqual(4);
+      expect((await audit(system)).length).toBeGreaterThanOrEqual(6);
     },
     LIMIT_MS,
   );
@@ -142,6 +182,19 @@ async function authorizing(system: System, api: Api): Promise<PlacedOrder> {
     const { body } = await api.post('/v1/orders', orderOf(paidWith('tok_slow')));
     return api.order(String(body.orderId));
   });
+}
+
+/** An order whose label is booked, and whose worker waits for the answer. Another one where it did not. */
+async function booking(system: System, api: Api): Promise<PlacedOrder> {
+  for (;;) {
+    const order = await api.place();
+    await order.tell('shipments');
+    await order.tell('shipments/s1/label', { carrier: sandboxCarriers.slow }, noWait);
+    await until(async () =>
+      expect(await sandboxLabels(system.db).countDocuments({ orderId: order.id })).toBe(1),
+    );
+    if ((await order.view()).shipments[0]?.label?.status === 'requested') return order;
+  }
 }
 
 /** An order whose provider was asked and has not answered: `tok_slow` takes two seconds. Another one where it did meanwhile. */

@@ -16,6 +16,7 @@ import {
   deliver,
   dispatch,
   hold,
+  label,
   note,
   oneOfA,
   oneOfB,
@@ -40,6 +41,7 @@ const commands: Readonly<Record<Segment, FollowUpCommand>> = {
   cancel,
   amend: amend({ sku: 'A-1', quantity: 3 }, oneOfB),
   shipments: ship(),
+  label: label('s1'),
   dispatch: dispatch('s1'),
   deliver: deliver('s1'),
   capture: capture(),
@@ -57,6 +59,7 @@ const pending: Row = {
   cancel: ['OrderCancelled'],
   amend: 'the order is not confirmed yet',
   shipments: 'the order is not confirmed yet',
+  label: 'the order has no shipment s1',
   dispatch: 'the order has no shipment s1',
   deliver: 'the order has no shipment s1',
   capture: 'no capture was declined',
@@ -76,6 +79,7 @@ const readyToDispatch: Row = {
   ...confirmed,
   amend: 'a shipment exists',
   shipments: 'everything is in a shipment',
+  label: 'the order has no shipping address',
   dispatch: ['ShipmentDispatched'],
   deliver: 'shipment s1 is created',
 };
@@ -83,6 +87,7 @@ const allDispatched: Row = {
   ...readyToDispatch,
   hold: 'everything is dispatched',
   cancel: 'everything is dispatched',
+  label: 'shipment s1 is dispatched',
   dispatch: 'shipment s1 is dispatched',
   deliver: ['ShipmentDelivered'],
 };
@@ -111,6 +116,7 @@ const completed: Row = {
   cancel: 'the order is completed',
   amend: 'the order is completed',
   shipments: 'the order is completed',
+  label: 'shipment s1 is delivered',
   dispatch: 'shipment s1 is delivered',
   deliver: 'shipment s1 is delivered',
   returns: ['ReturnRequested'],
@@ -133,6 +139,7 @@ const finished: Row = {
   cancel: isClosed,
   amend: isClosed,
   shipments: isClosed,
+  label: isClosed,
   dispatch: isClosed,
   deliver: isClosed,
   capture: isClosed,
@@ -164,9 +171,13 @@ const table: Readonly<Record<StateName, Row>> = {
     hold: 'the order is held already',
     release: ['OrderReleased'],
     shipments: 'the order is held',
+    label: 'the order is held',
     dispatch: 'the order is held',
   },
   partlyInShipment: { ...readyToDispatch, shipments: ['ShipmentCreated'] },
+  labelRequested: { ...readyToDispatch, label: 'the label of shipment s1 is requested already' },
+  labelBooked: { ...readyToDispatch, label: 'the label of shipment s1 is booked already' },
+  labelRefused: { ...readyToDispatch, label: ['LabelRequested'] },
   deducting: allDispatched,
   capturing: allDispatched,
   captureDeclined,
@@ -181,6 +192,7 @@ const table: Readonly<Record<StateName, Row>> = {
   partlyDelivered: {
     ...partlyDispatched,
     cancel: ['OrderCancelled', 'OrderCompleted'],
+    label: 'shipment s1 is delivered',
     dispatch: 'shipment s1 is delivered',
     deliver: 'shipment s1 is delivered',
     returns: ['ReturnRequested'],
@@ -188,6 +200,7 @@ const table: Readonly<Record<StateName, Row>> = {
   remainderCancelled: onItsWay,
   deliveredUnpaid: {
     ...captureDeclined,
+    label: 'shipment s1 is delivered',
     dispatch: 'shipment s1 is delivered',
     deliver: 'shipment s1 is delivered',
     'write-off': ['CaptureWrittenOff', 'OrderReleased', 'OrderCompleted'],
@@ -195,6 +208,7 @@ const table: Readonly<Record<StateName, Row>> = {
   },
   returningUnpaid: {
     ...captureDeclined,
+    label: 'shipment s1 is delivered',
     dispatch: 'shipment s1 is delivered',
     deliver: 'shipment s1 is delivered',
     'write-off': ['CaptureWrittenOff', 'OrderReleased', 'OrderCompleted'],
@@ -244,7 +258,7 @@ describe.each(Object.keys(states) as StateName[])('%s', (name) => {
 
   test('every command to the order is either allowed or blocked with a reason', () => {
     const { allowedCommands: allowed, blockedCommands } = allowedCommands(order);
-    const ofParts: readonly string[] = ['dispatch', 'deliver', 'receive'];
+    const ofParts: readonly string[] = ['label', 'dispatch', 'deliver', 'receive'];
     const all = Object.values(segments).filter((segment) => !ofParts.includes(segment));
     expect([...allowed, ...Object.keys(blockedCommands)].toSorted()).toEqual(all.toSorted());
     for (const reason of Object.values(blockedCommands)) expect(reason).toMatch(/\w/);

@@ -3,7 +3,7 @@ import type { Effect } from '../../src/order/effects.js';
 import { orders } from '../../src/order/entity.js';
 import type { Order } from '../../src/order/order.js';
 import { pendingEffects } from '../../src/order/pending-effects.js';
-import { deliveredFact, dispatchedFact, states } from './examples.js';
+import { deliveredFact, dispatchedFact, label, states } from './examples.js';
 
 const now = '2026-01-02T00:00:00.000Z';
 const { facts } = orders;
@@ -30,6 +30,8 @@ describe('the Web UI', () => {
     ['capture EUR 52.21', states.capturing],
     ['release 2 × A-1, 1 × B-2', states.cancelling],
     ['restock 1 × A-1', states.returned],
+    ['book s1 with Sandbox Post', states.labelRequested],
+    ['book s1', states.labelRefused.do(label())],
   ])('%s', (summary, scenario) => {
     expect(orders.summary(effectOf(scenario))).toBe(summary);
   });

@@ -48,6 +48,9 @@ export function amend(...lines: readonly AmendedLine[]): FollowUpCommand {
 export function ship(...lines: readonly LineQuantity[]): FollowUpCommand {
   return { type: 'CreateShipment', data: lines.length === 0 ? {} : { lines } };
 }
+export function label(shipmentId = 's1', carrier?: string): FollowUpCommand {
+  return { type: 'RequestLabel', data: { shipmentId, ...(carrier !== undefined && { carrier }) } };
+}
 export function dispatch(shipmentId = 's1'): FollowUpCommand {
   return {
     type: 'DispatchShipment',
@@ -95,6 +98,10 @@ const paymentPending = authorizing.settle('authorize', { type: 'pending', author
 const confirmed = authorizing.settle('authorize', { type: 'authorized', authorizationId: 'pay-1' });
 const amending = confirmed.do(amend({ sku: 'A-1', quantity: 3 }));
 const readyToDispatch = confirmed.do(ship());
+const labelled = Scenario.empty
+  .do(create({ shippingAddress: { street: '1 Main St', city: 'Berlin', country: 'DE' } }))
+  .settleAll()
+  .do(ship(), label('s1', 'Sandbox Post'));
 const deducting = readyToDispatch.do(dispatch());
 const capturing = deducting.settle('deduct');
 const captureDeclined = capturing.settle('capture', { type: 'declined', code: 'no_funds' });
@@ -118,6 +125,14 @@ export const states = {
   readyToDispatch,
   heldWithShipment: readyToDispatch.do(hold),
   partlyInShipment: confirmed.do(ship(oneOfA)),
+  labelRequested: labelled,
+  labelBooked: labelled.settle('book', {
+    type: 'booked',
+    carrier: 'Sandbox Post',
+    trackingNumber: 'SP1',
+    labelUrl: 'https://labels.example/SP1.pdf',
+  }),
+  labelRefused: labelled.settle('book', { type: 'refused', code: 'address_not_served' }),
   deducting,
   capturing,
   captureDeclined,

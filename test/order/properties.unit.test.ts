@@ -111,6 +111,7 @@ const anOrder: fc.Arbitrary<CommandData['CreateOrder']> = fc
       tax: fc.nat(500),
       discount: fc.nat(500),
       rules: fc.constantFrom(1, 2, 2, 2),
+      shippingAddress: fc.constant({ street: 's', city: 'c', country: 'DE' }),
     },
     { noNullPrototype: true },
   )
@@ -144,8 +145,15 @@ function commandOf(type: FollowUpType, choices: readonly number[]): Command {
     }
     case 'CreateShipment':
       return { type, data: a % 3 === 0 ? {} : { lines } };
-    case 'DispatchShipment':
-      return { type, data: { shipmentId: `s${1 + (a % 4)}`, carrier: 'DHL', trackingNumber: 't' } };
+    case 'RequestLabel':
+      return { type, data: { shipmentId: `s${1 + (a % 4)}`, ...(b % 2 === 0 && { carrier: 'DHL' }) } };
+    case 'DispatchShipment': {
+      const shipmentId = `s${1 + (a % 4)}`;
+      return {
+        type,
+        data: b % 4 === 3 ? { shipmentId } : { shipmentId, carrier: 'DHL', trackingNumber: 't' },
+      };
+    }
     case 'DeliverShipment':
       return { type, data: { shipmentId: `s${1 + (a % 4)}` } };
     case 'CapturePayment':
@@ -180,6 +188,10 @@ function sensibleCommands({ lines, shipments, returns, holds }: Order, choice: n
     { type: 'RequestReturn', data: { lines: back, reason } },
     { type: 'RefundPayment', data: { amount: choice, reason } },
     { type: 'WriteOffCapture', data: { reason } },
+    ...shipments.flatMap(({ shipmentId }): readonly Command[] => [
+      { type: 'RequestLabel', data: { shipmentId } },
+      { type: 'DispatchShipment', data: { shipmentId } },
+    ]),
     ...(choice > 90 ? [{ type: 'CancelOrder', data: { reason } } as const] : []),
     ...(holds.length === 0 && choice > 70 ? [{ type: 'HoldOrder', data: { reason } } as const] : []),
   ];
@@ -358,11 +370,16 @@ function checkEvent(before: Order | undefined, event: OrderEvent, after: Order, 
   if (before !== undefined) checkTransition(before, event, after);
 
   // effects
-  assert.equal(
-    new Set(after.owed.map(({ type }) => type)).size,
-    after.owed.length,
-    'one of each type at most',
+  const owed = after.owed.map((effect) =>
+    effect.type === 'book' ? `book ${effect.shipmentId}` : effect.type,
   );
+  assert.equal(new Set(owed).size, owed.length, 'one of each type at most, and one label of a shipment');
+  for (const { shipmentId, label } of after.shipments)
+    assert.equal(
+      owed.includes(`book ${shipmentId}`),
+      label?.status === 'requested',
+      'a booking is owed while it is requested',
+    );
   for (const effect of before?.owed ?? []) {
     const isKept = after.owed.some(({ key }) => key === effect.key);
     assert.equal(isKept, event.causationId !== effect.key, `${effect.key} is owed until it is settled`);
@@ -483,7 +500,7 @@ function checkState(order: Order, now: string): void {
 }
 
 /** What the order says of the world is so, as far as no answer is under way. */
-function checkWorld(order: Order, { inventory, provider }: World): void {
+function checkWorld(order: Order, { inventory, provider, carriers }: World): void {
   const owes = (...types: readonly Effect['type'][]) => order.owed.some(({ type }) => types.includes(type));
   if (!owes('reserve', 'release', 'deduct', 'restock')) {
     const held = Object.fromEntries(order.reserved.map(({ sku, quantity }) => [sku, quantity]));
@@ -494,6 +511,16 @@ function checkWorld(order: Order, { inventory, provider }: World): void {
   const refunded = sum(captures, (capture) => capture.refunded);
   if (!owes('capture')) assert.equal(capturedAmount(order), captured);
   if (!owes('refund')) assert.equal(refundedAmount(order), refunded);
+  if (!owes('book')) {
+    const booked = order.shipments.flatMap(({ shipmentId, label }) =>
+      label?.status === 'booked' ? [[shipmentId, label.trackingNumber]] : [],
+    );
+    assert.deepEqual(
+      Object.fromEntries(carriers.booked),
+      Object.fromEntries(booked),
+      'no booked label is lost',
+    );
+  }
   if (!isFinished(order)) return;
   assert.equal(inventory.reserved.size, 0, 'a finished order holds no stock');
   for (const payment of provider.payments.values()) {
@@ -508,7 +535,7 @@ function checkWorld(order: Order, { inventory, provider }: World): void {
 function leads(order: Order): readonly string[] {
   const view = toView(order);
   const commands = [view, ...view.shipments, ...view.returns].flatMap((part) => part.allowedCommands);
-  const aside = ['notes', 'hold', 'amend', 'refunds', 'returns', 'cancel'];
+  const aside = ['notes', 'hold', 'amend', 'refunds', 'returns', 'cancel', 'label'];
   return commands.filter((segment) => !aside.includes(segment));
 }
 
@@ -523,7 +550,9 @@ function checkAllowed(order: Order, now: string): void {
       .map((command) => decide(order, command, now))
       .map((decision) => ('refusal' in decision ? decision.refusal.kind : undefined));
     if (blocked(order, type) === undefined) {
-      const isOfPart = ['DispatchShipment', 'DeliverShipment', 'ReceiveReturn'].includes(type);
+      const isOfPart = ['RequestLabel', 'DispatchShipment', 'DeliverShipment', 'ReceiveReturn'].includes(
+        type,
+      );
       if (!isOfPart) assert.ok(!refusals.includes('not_allowed'), `${type} is allowed and refused`);
     } else {
       assert.ok(!refusals.includes(undefined), `${type} is blocked and done`);

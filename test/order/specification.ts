@@ -34,6 +34,7 @@ const goodAnswers: { readonly [T in EffectType]: (effect: EffectOf<T>) => Outcom
   capture: ({ key }) => ({ type: 'captured', captureId: `cap-${key}` }),
   void: () => ({ type: 'voided' }),
   refund: () => ({ type: 'refunded' }),
+  book: ({ key, carrier = 'Sandbox Post' }) => ({ type: 'booked', carrier, trackingNumber: `t-${key}` }),
 };
 
 /**

@@ -1,17 +1,18 @@
 import assert from 'node:assert/strict';
 import type { LineQuantity } from '../../src/order/commands.js';
 import type { PaymentFact } from '../../src/order/commands.js';
-import type { Effect, EffectType, Outcome, Outcomes } from '../../src/order/effects.js';
+import type { Effect, EffectOf, EffectType, Outcome, Outcomes } from '../../src/order/effects.js';
 import { unreachable } from '../../src/order/unreachable.js';
 
 /**
- * The world outside one order: an inventory that refuses to go below zero and a payment provider that refuses to over-capture
- * and over-refund. Asking either for what it refuses is a flaw of the domain and throws. Like the real ones it does an
+ * The world outside one order: an inventory that refuses to go below zero, a payment provider that refuses to over-capture
+ * and over-refund, and carriers that refuse a second label for a shipment. Asking any of them for what it refuses is a flaw of the domain and throws. Like the real ones it does an
  * effect once per key, however often it is asked.
  */
 export class World {
   readonly inventory = new Inventory();
   readonly provider = new Provider();
+  readonly carriers = new Carriers();
   private readonly answers = new Map<string, { readonly effect: Effect; readonly outcome: Outcome }>();
 
   /** @param choice which of the possible answers is given: from 0 (all goes well) to 99 */
@@ -46,6 +47,8 @@ export class World {
         return this.provider.void(effect.authorizationId, choice);
       case 'refund':
         return this.provider.refund(effect.captureId, effect.amount);
+      case 'book':
+        return this.carriers.book(effect, choice);
       default:
         return unreachable(effect);
     }
@@ -106,6 +109,18 @@ export interface Payment {
   status: 'pending' | 'authorized' | 'declined' | 'voided' | 'expired';
   /** what the provider told by webhook */
   fact?: PaymentFact;
+}
+
+class Carriers {
+  /** by the shipment */
+  readonly booked = new Map<string, string>();
+
+  book({ shipmentId, key, carrier = 'any' }: EffectOf<'book'>, choice: number): Outcomes['book'] {
+    if (choice >= 60) return { type: 'refused', code: 'address_not_served' };
+    assert.ok(!this.booked.has(shipmentId), `books a second label for ${shipmentId}`);
+    this.booked.set(shipmentId, key);
+    return { type: 'booked', carrier, trackingNumber: key };
+  }
 }
 
 class Provider {

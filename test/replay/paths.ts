@@ -65,6 +65,28 @@ export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedO
     return order;
   },
 
+  /** A refused label is requested again, and a booked one is dispatched. */
+  async 'labels refused and booked'(orders) {
+    const shippingAddress = { street: '1 Main St', city: 'Berlin', country: 'DE' };
+    const { order } = await orders.start({ shippingAddress });
+    await order.until((state) => state.order.status === 'confirmed' && state.unrecorded === 0);
+    await order.update('CreateShipment', {});
+    orders.world.on('book', async () => ({ type: 'refused', code: 'address_not_served' }));
+    await order.update('RequestLabel', { shipmentId: 's1', carrier: 'Refusing Post' });
+    await idle(order);
+    orders.world.on('book', async () => ({
+      type: 'booked',
+      carrier: 'Sandbox Post',
+      trackingNumber: 'SP1',
+      labelUrl: 'https://labels.example/SP1.pdf',
+    }));
+    await order.update('RequestLabel', { shipmentId: 's1' });
+    await idle(order);
+    await order.update('DispatchShipment', { shipmentId: 's1' });
+    await idle(order);
+    return await deliver(order, 's1');
+  },
+
   async 'two shipments'(orders) {
     const order = await confirmed(orders);
     await order.update('CreateShipment', { lines: [{ sku: 'A-1', quantity: 1 }] });

@@ -1,5 +1,6 @@
 import { expect } from '@jest/globals';
 import { type OrderState, workflowId, orderLog } from '../../src/order-log.js';
+import { sandboxLabels } from '../../src/effects/carriers/sandbox-carriers.js';
 import { getStock, movements, type StockMovement } from '../../src/effects/inventory/stock.js';
 import { type LedgerEntry, sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
 import type { OrderEvent } from '../../src/order/events.js';
@@ -46,6 +47,7 @@ export async function audit(
     const { order, events } = await auditJournal(system, orderId);
     await auditPayments(system, order, events);
     await auditGoods(system, orderId, events);
+    await auditLabels(system, orderId, events);
     audited.push({ orderId, runs: 0, order, events });
   }
   for (const [orderId, count] of runs) {
@@ -53,6 +55,7 @@ export async function audit(
     const { order, events } = await auditLog(system, orderId);
     await auditPayments(system, order, events);
     await auditGoods(system, orderId, events);
+    await auditLabels(system, orderId, events);
     audited.push({ orderId, runs: count, order, events });
   }
   if (except.length === 0)
@@ -130,6 +133,8 @@ const outcomes: ReadonlySet<string> = new Set([
   'AuthorizationExpired',
   'AuthorizationVoided',
   'PaymentRefunded',
+  'LabelBooked',
+  'LabelRefused',
 ]);
 
 /** Keys of effects of these kinds, one for each outcome in the log; duplicates stay duplicates. */
@@ -179,6 +184,13 @@ async function auditGoods({ db }: System, orderId: string, events: readonly Orde
   const moved = await movements(db).find({ orderId }).toArray();
   const keys = moved.map(({ _id }) => _id).toSorted();
   expect(settledKeys(events, /:(reserve|release|deduct|restock):\d+$/)).toEqual(keys);
+}
+
+/** Checks that the carrier has each label of the order exactly once, and no others. */
+async function auditLabels({ db }: System, orderId: string, events: readonly OrderEvent[]): Promise<void> {
+  const labels = await sandboxLabels(db).find({ orderId }).toArray();
+  expect(labels.filter(({ outcome }) => outcome === undefined)).toEqual([]);
+  expect(settledKeys(events, /:book:\d+$/)).toEqual(labels.map(({ _id }) => _id).toSorted());
 }
 
 /**

@@ -341,6 +341,26 @@ describe('an order', () => {
     expect(await page.getByRole('button', { name: 'Hold', exact: true }).isDisabled()).toBe(true);
   });
 
+  test('has the label of a shipment booked, prints it, and leaves under it', async () => {
+    const order = await api.place({ id: 'labelled' });
+    await order.tell('shipments');
+    await open('/orders/labelled');
+    await press('Label s1');
+    await page.getByLabel('who carries it; by default, the provider chooses').fill('DHL');
+    await press('Preview');
+    await press('Confirm: label s1');
+    await shows(/label booked: DHL SP\d+/);
+    const link = page.getByRole('link', { name: 'Print' });
+    expect(await link.getAttribute('href')).toMatch(/^https:\/\/labels\.example\/SP\d+\.pdf$/);
+    expect(await link.getAttribute('rel')).toBe('noreferrer');
+    await expectAccessibleInBothThemes(page);
+    await press('Dispatch s1');
+    await press('Preview');
+    await press('Confirm: dispatch s1');
+    const [shipment] = (await order.becomes({ shipments: [{ status: 'dispatched' }] })).shipments;
+    expect(shipment).toMatchObject({ carrier: 'DHL', trackingNumber: expect.stringMatching(/^SP/) });
+  });
+
   test('is not changed by a page that is out of date', async () => {
     const order = await api.place({ id: 'stale' });
     await open(`/orders/${order.id}`);

@@ -125,16 +125,32 @@ const table = {
     },
     examples: ['ship 018f…', 'ship 018f… --line A-1:1'],
   },
+  RequestLabel: {
+    scope: 'orders:write',
+    summary: 'Book a label for a shipment, before it is dispatched',
+    description:
+      'Optional. `label` of the shipment says what became of it; a refused label may be requested again.',
+    body: (is) => is.closed({ carrier: is.optional(is.Name) }),
+    verb: 'label',
+    fields: {
+      carrier: { typed: '--carrier <name>', says: 'who carries it; by default, the provider chooses' },
+    },
+    examples: ['label 018f… s1', "label 018f… s1 --carrier 'Sandbox Post' --wait 10"],
+  },
   DispatchShipment: {
     scope: 'orders:write',
     summary: 'Dispatch a shipment: its part of the payment is captured',
-    body: (is) => is.closed({ carrier: is.Name, trackingNumber: is.Name }),
+    description: 'Without `carrier` and `trackingNumber`, those of the booked label are taken.',
+    body: (is) => is.closed({ carrier: is.optional(is.Name), trackingNumber: is.optional(is.Name) }),
     verb: 'dispatch',
     fields: {
-      carrier: { typed: '--carrier <name>', says: 'who carries it', required: true },
-      trackingNumber: { typed: '--tracking <number>', says: "the carrier's tracking number", required: true },
+      carrier: { typed: '--carrier <name>', says: 'who carries it; by default, as booked' },
+      trackingNumber: {
+        typed: '--tracking <number>',
+        says: "the carrier's tracking number; by default, as booked",
+      },
     },
-    examples: ['dispatch 018f… s1 --carrier DHL --tracking 00340434'],
+    examples: ['dispatch 018f… s1 --carrier DHL --tracking 00340434', 'dispatch 018f… s1'],
   },
   DeliverShipment: {
     scope: 'orders:write',

@@ -26,7 +26,16 @@ const Proof = closed({
   }),
   differences: Type.Array(
     closed({
-      where: Type.Enum(['journal', 'history', 'view', 'workflow', 'positions', 'stock', 'payments']),
+      where: Type.Enum([
+        'journal',
+        'history',
+        'view',
+        'workflow',
+        'positions',
+        'stock',
+        'payments',
+        'carriers',
+      ]),
       kind: Type.Enum(['differs', 'behind', 'stopped', 'unanswered']),
       version: optional(Type.Integer()),
       key: optional(Type.String({ description: 'of the effect' })),

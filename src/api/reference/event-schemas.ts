@@ -557,6 +557,51 @@ export const eventSchemas: Readonly<Record<string, object>> = {
     required: ['lines', 'shipmentId'],
     additionalProperties: false,
   },
+  LabelRequested: {
+    type: 'object',
+    properties: {
+      shipmentId: {
+        type: 'string',
+      },
+      carrier: {
+        type: 'string',
+      },
+    },
+    required: ['shipmentId'],
+    additionalProperties: false,
+  },
+  LabelBooked: {
+    type: 'object',
+    properties: {
+      shipmentId: {
+        type: 'string',
+      },
+      carrier: {
+        type: 'string',
+      },
+      trackingNumber: {
+        type: 'string',
+      },
+      labelUrl: {
+        type: 'string',
+      },
+    },
+    required: ['carrier', 'shipmentId', 'trackingNumber'],
+    additionalProperties: false,
+  },
+  LabelRefused: {
+    type: 'object',
+    properties: {
+      shipmentId: {
+        type: 'string',
+      },
+      code: {
+        type: 'string',
+      },
+    },
+    required: ['code', 'shipmentId'],
+    additionalProperties: false,
+  },
   ShipmentDispatched: {
     type: 'object',
     properties: {

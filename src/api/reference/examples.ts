@@ -34,6 +34,7 @@ export const bodyExamples: Readonly<Record<string, object>> = {
   'POST /v1/orders/{orderId}/amend': { lines: [{ sku: 'A-1', quantity: 3 }] },
   'POST /v1/orders/{orderId}/notes': { text: 'ring twice' },
   'POST /v1/orders/{orderId}/shipments': { lines: [{ sku: 'A-1', quantity: 2 }] },
+  'POST /v1/orders/{orderId}/shipments/{shipmentId}/label': { carrier: 'Sandbox Post' },
   'POST /v1/orders/{orderId}/shipments/{shipmentId}/dispatch': {
     carrier: 'DHL',
     trackingNumber: '00340434161094042557',

@@ -251,6 +251,11 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     cause: 'The time in which the order takes returns is over (`returnsUntil`).',
     remedy: 'If it is goodwill, refund without a return.',
   },
+  parcel_unknown: {
+    cause: 'A dispatch names no carrier or no tracking number, and no label is booked.',
+    remedy:
+      'Give both, or have a label booked first with the command `label`, and then give neither. A label that is requested takes a moment: its shipment says when it is booked.',
+  },
   refund_too_large: {
     cause: 'The refund is more than was captured and not refunded yet.',
     remedy: 'Refund at most the difference of `captured` and `refunded`.',

@@ -1,5 +1,5 @@
 import type { AttentionRow } from '../../attention/rows.js';
-import { linesInShort } from '../../event-words.js';
+import { labelInShort, linesInShort } from '../../event-words.js';
 import { formatMoney } from '../../order/money.js';
 import type { OrderView } from '../../order/view.js';
 import { rowLines } from './attention-row.js';
@@ -97,13 +97,16 @@ function shipmentRow(shipment: OrderView['shipments'][number], money: Money): re
     shipmentId,
     status,
     lines,
+    label,
     carrier,
     trackingNumber,
     amount,
     charge = '',
     allowedCommands,
   } = shipment;
-  const sentBy = [carrier, trackingNumber].filter((part) => part !== undefined).join(' ');
+  const isSentBy = label?.status === 'booked' && label.trackingNumber === trackingNumber;
+  const words = label === undefined || isSentBy ? undefined : labelInShort(label);
+  const sentBy = [carrier, trackingNumber, words].filter((part) => part !== undefined).join(' ');
   const charged = amount === undefined ? '' : `${money(amount)} ${charge}`;
   return [shipmentId, status, linesInShort(lines), sentBy, charged, next(allowedCommands)];
 }

@@ -6,7 +6,8 @@ export interface Discrepancy {
   readonly orderId?: string;
   /** the first version that is affected; absent if it is about the entity as a whole */
   readonly version?: number;
-  readonly where: 'journal' | 'history' | 'view' | 'workflow' | 'positions' | 'stock' | 'payments';
+  readonly where:
+    'journal' | 'history' | 'view' | 'workflow' | 'positions' | 'stock' | 'payments' | 'carriers';
   /** the effect's key, or the SKU, if it is about one */
   readonly key?: string;
   /**

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact';
+import { labelInShort } from '../../event-words.js';
 import { quantityOf } from '../../order/order.js';
 import type { Order } from '../../order/order.js';
 import type { OrderView } from '../../order/view.js';
@@ -161,6 +162,8 @@ function Lines({ step, before }: Shown) {
   );
 }
 
+type Shipment = Step['view']['shipments'][number];
+
 function Parts({ step, before }: Shown) {
   const { shipments, returns, refunds, notes, currency } = step.view;
   const goods = (lines: readonly { readonly sku: string; readonly quantity: number }[]) =>
@@ -175,6 +178,7 @@ function Parts({ step, before }: Shown) {
             {one.carrier} {one.trackingNumber}
             {one.amount !== undefined && ` ${money(one.amount, currency)} ${words(one.charge ?? '')}`}
           </span>
+          <Label of={one} />
         </Part>
       ))}
       {returns.map((one, index) => (
@@ -198,6 +202,25 @@ function Parts({ step, before }: Shown) {
         </Part>
       ))}
     </div>
+  );
+}
+
+/** A label by its words, with a link if the carrier gave one. */
+function Label({ of: { label, status } }: { readonly of: Shipment }) {
+  if (label === undefined) return null;
+  const isUnused = label.status === 'booked' && status === 'cancelled';
+  const link = label.status === 'booked' ? label.labelUrl : undefined;
+  return (
+    <span class="quiet">
+      {' '}
+      {labelInShort(label)}
+      {isUnused && ', cancel it with the carrier'}{' '}
+      {link !== undefined && (
+        <a href={link} rel="noreferrer" target="_blank">
+          Print
+        </a>
+      )}
+    </span>
   );
 }
 

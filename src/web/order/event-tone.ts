@@ -9,6 +9,7 @@ const tones: Readonly<Partial<Record<EventType, Tone>>> = {
   OrderExpired: 'bad',
   CaptureDeclined: 'bad',
   AmendmentRefused: 'bad',
+  LabelRefused: 'bad',
   CommandRejected: 'bad',
   FactUnmatched: 'bad',
   OrderHeld: 'warn',

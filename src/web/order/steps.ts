@@ -77,6 +77,7 @@ export const verbs: Readonly<Record<OwedEffect['type'], string>> = {
   capture: 'Capture payment',
   void: 'Void authorization',
   refund: 'Refund',
+  book: 'Book label',
 };
 
 /** The index of the step at a time; the first one if the order did not exist yet. */

@@ -87,6 +87,7 @@ function contentOf({ version, type, schemaVersion, data, actor }: Record<string,
 const sku = 'P-1';
 const lines = [{ sku, quantity: 2, unitPrice: 1000 }];
 const carrier = { carrier: 'DHL', trackingNumber: 'T-1' };
+const shippingAddress = { street: '1 Main St', city: 'Berlin', country: 'DE' };
 /** Of two orders whose first capture is declined: together they take every command. */
 const stories: readonly (readonly (readonly [FollowUpType, object])[])[] = [
   [
@@ -95,6 +96,7 @@ const stories: readonly (readonly (readonly [FollowUpType, object])[])[] = [
     ['AddNote', { text: 'rings twice' }],
     ['AmendOrder', { lines: [{ sku, quantity: 3 }] }],
     ['CreateShipment', {}],
+    ['RequestLabel', { carrier: 'DHL' }],
     ['DispatchShipment', carrier],
     ['CapturePayment', { payment: { method: 'tok_ok' } }],
     ['DeliverShipment', {}],
@@ -113,7 +115,8 @@ const stories: readonly (readonly (readonly [FollowUpType, object])[])[] = [
 test('every command does just what its preview says, and the preview itself does nothing', async () => {
   expect(new Set(stories.flat().map(([type]) => type))).toEqual(new Set(followUpTypes));
   for (const story of stories) {
-    const orderId = await placedOrder(api, { lines, payment: { method: 'tok_capture_declined' } });
+    const payment = { method: 'tok_capture_declined' };
+    const orderId = await placedOrder(api, { lines, payment, shippingAddress });
     for (const [type, body] of story) {
       const before = await tracesAtRest(orderId);
       const preview = await previewed(path(orderId, type), body);

@@ -91,6 +91,8 @@ function goodOutcome({ type, key }: Effect): Outcome {
       return { type: 'voided' };
     case 'refund':
       return { type: 'refunded' };
+    case 'book':
+      return { type: 'booked', carrier: 'DHL', trackingNumber: key };
     case 'release':
     case 'deduct':
     case 'restock':

@@ -65,6 +65,11 @@ export class World {
     capture: async ({ effect }) => ({ type: 'captured', captureId: `c-${effect?.key ?? ''}` }),
     void: async () => ({ type: 'voided' }),
     refund: async () => ({ type: 'refunded' }),
+    book: async ({ effect }) => ({
+      type: 'booked',
+      carrier: effect?.carrier ?? 'Sandbox Post',
+      trackingNumber: `t-${effect?.key ?? ''}`,
+    }),
   };
   record: (step: Step) => Promise<void> = async () => {};
   /** what the journal knows of commands that the order has forgotten */
@@ -109,6 +114,7 @@ export class World {
       capture: kept(() => this.answers.capture),
       void: kept(() => this.answers.void),
       refund: kept(() => this.answers.refund),
+      book: kept(() => this.answers.book),
     };
   }
 }

@@ -1,0 +1,80 @@
+import type { KeyStore } from '../../access/persons/key-store.js';
+import { openOne } from '../../access/persons/opening.js';
+import { FORGOTTEN, personalMembers } from '../../order/forget.js';
+import { type EffectOf, orderOf } from '../../order/effects.js';
+import { messageOf } from '../../outages/message-of.js';
+import type { CallOptions } from '../port.js';
+import type { BookAnswer, BookRequest, CarrierProvider, Receiver } from './port.js';
+
+/** What books labels, as steps use it: by the effect, whose persons may be sealed. */
+export interface LabelProvider {
+  book(effect: EffectOf<'book'>, options: CallOptions): ReturnType<CarrierProvider['book']>;
+  lookUp: CarrierProvider['lookUp'];
+}
+
+const receiverForgotten: BookAnswer = { type: 'refused', code: 'receiver_forgotten' };
+
+/**
+ * Wraps a provider so that it gets the receiver in plain text; until this call, name and address are
+ * sealed. If their key was destroyed, they cannot be read, and the label is refused.
+ *
+ * Temporal stores the provider's errors and the Web UI shows them, so the receiver is removed from
+ * their text, and they have no `cause`.
+ */
+export function openingReceivers(keys: Pick<KeyStore, 'opening'>, provider: CarrierProvider): LabelProvider {
+  return {
+    lookUp: (key, options) => provider.lookUp(key, options),
+    async book(effect, options) {
+      const receiver = await opened(keys, effect);
+      if (receiver === undefined) return receiverForgotten;
+      options.signal.throwIfAborted();
+      const { key, shipmentId, carrier, lines } = effect;
+      const orderId = orderOf(key);
+      const request: BookRequest = {
+        key,
+        orderId,
+        shipmentId,
+        ...(carrier !== undefined && { carrier }),
+        lines,
+        receiver,
+      };
+      try {
+        return await provider.book(request, options);
+      } catch (error) {
+        // oxlint-disable-next-line preserve-caught-error -- it may have the receiver anywhere in it
+        throw new Error(without(receiver, messageOf(error)));
+      }
+    },
+  };
+}
+
+/** The receiver in plain text; undefined if the person is forgotten. */
+async function opened(
+  keys: Pick<KeyStore, 'opening'>,
+  { key, customer, shippingAddress }: EffectOf<'book'>,
+): Promise<Receiver | undefined> {
+  const orderId = orderOf(key);
+  // A sealed text opens only at the place that it was sealed for.
+  const open = async (owner: string, name: string, text: string) =>
+    await openOne(keys, { orderId, path: [owner, name] }, text);
+  const members = personalMembers.shippingAddress.filter((name) => shippingAddress[name] !== undefined);
+  const texts = await Promise.all([
+    shippingAddress.name === undefined ? open('customer', 'name', customer.name) : undefined,
+    ...members.map((name) => open('shippingAddress', name, shippingAddress[name] ?? '')),
+  ]);
+  const [customerName, ...address] = texts;
+  const isReadable = (text: string | undefined) => text !== undefined && text !== FORGOTTEN;
+  if (!address.every(isReadable)) return undefined;
+  if (shippingAddress.name === undefined && !isReadable(customerName)) return undefined;
+  const plain = Object.fromEntries(members.map((name, index) => [name, address[index]]));
+  return { ...shippingAddress, name: customerName ?? '', ...plain };
+}
+
+/** A message without the receiver's name and address. Countries stay: they name nobody. */
+function without(receiver: Receiver, message: string): string {
+  return Object.entries(receiver)
+    .filter(([member, text]) => member !== 'country' && text !== '')
+    .map(([, text]) => text)
+    .toSorted((one, other) => other.length - one.length)
+    .reduce((left, text) => left.replaceAll(text, '***'), message);
+}

@@ -1,0 +1,44 @@
+import type { Db } from 'mongodb';
+import type { Discrepancy } from '../../log/proof/discrepancy.js';
+import { committed } from '../../mongodb/durability.js';
+import { compareEntries, type Entries } from '../compare-entries.js';
+import { isOutcome } from '../proved-outcome.js';
+import type { SettledEffect } from '../settled-effects.js';
+import { type LabelEntry, sandboxLabels } from './sandbox-carriers.js';
+
+export const askCarriers = 'compare with the carrier, and cancel there by hand what no shipment needs';
+
+/**
+ * Compares labels of the sandbox with the effects that an order's log proves.
+ *
+ * @param booked labels of the order, read before the log was
+ */
+export async function compareLabels(
+  db: Db,
+  booked: readonly LabelEntry[],
+  settled: readonly SettledEffect[],
+  keys: ReadonlySet<string>,
+): Promise<readonly Omit<Discrepancy, 'orderId' | 'kind'>[]> {
+  const ofLabels: Entries<LabelEntry> = {
+    where: 'carriers',
+    seen: booked,
+    find: async (missing) =>
+      await sandboxLabels(db)
+        .find({ _id: { $in: missing } }, committed)
+        .toArray(),
+    isDone: ({ outcome }) => outcome !== undefined,
+    wrong(entry, { effect, event }) {
+      // The sandbox is not called for a receiver who is forgotten.
+      if (entry === undefined && event.type === 'LabelRefused') return undefined;
+      const { outcome } = entry ?? {};
+      if (outcome !== undefined && isOutcome({ outcome }, event)) return undefined;
+      const found = outcome === undefined ? 'has no answer' : `answered ${JSON.stringify(outcome)}`;
+      return { detail: `${event.type}: the carrier ${found} to ${effect.key}`, remedy: askCarriers };
+    },
+    unexplained: ({ _id: key }) => ({
+      detail: `the log has no effect for the carrier's label ${key}`,
+      remedy: askCarriers,
+    }),
+  };
+  return await compareEntries(ofLabels, settled, keys);
+}

@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto';
+import { expect, test } from '@jest/globals';
+import { seal } from '../../../src/access/persons/sealing.js';
+import { openingReceivers } from '../../../src/effects/carriers/opening.js';
+import type { BookRequest, CarrierProvider } from '../../../src/effects/carriers/port.js';
+import { performCarriers } from '../../../src/effects/performing.js';
+import type { EffectOf } from '../../../src/order/effects.js';
+
+const customerKey = { keyId: 'key-of-ada-0', key: randomBytes(32) };
+const sealed = (field: string, text: string) => seal(customerKey, { orderId: 'o-1', field }, text);
+const address = { street: '1 Main St', city: 'Berlin', postalCode: '10115', country: 'DE' };
+
+function effect(name?: string): EffectOf<'book'> {
+  const given = name === undefined ? address : { name, ...address };
+  return {
+    type: 'book',
+    key: 'o-1:book:9',
+    correlationId: 'c',
+    shipmentId: 's1',
+    carrier: 'DHL',
+    lines: [{ sku: 'A-1', quantity: 2, name: 'Anvil' }],
+    customer: { name: sealed('customer.name', 'Ada Example') },
+    shippingAddress: Object.fromEntries(
+      Object.entries(given).map(([member, text]) => [member, sealed(`shippingAddress.${member}`, text)]),
+    ) as unknown as EffectOf<'book'>['shippingAddress'],
+  };
+}
+
+/** A provider that has this `book` only. */
+function opening(
+  book: CarrierProvider['book'],
+  key: Buffer | 'destroyed' = customerKey.key,
+  signal = new AbortController().signal,
+) {
+  const keys = { opening: () => Promise.resolve(key) };
+  // Nothing else of it is called.
+  const port = openingReceivers(keys, { book } as CarrierProvider);
+  return { port, call: (name?: string) => port.book(effect(name), { signal }) };
+}
+
+const booked = { type: 'booked', carrier: 'DHL', trackingNumber: '1' } as const;
+
+test.each([
+  ['the name of the address', 'Grace Example', 'Grace Example'],
+  ['the name of the customer if the address has none', undefined, 'Ada Example'],
+])('a carrier gets the receiver in plain text, with %s', async (_, given, name) => {
+  const requests: BookRequest[] = [];
+  const { call } = opening((request) => {
+    requests.push(request);
+    return Promise.resolve(booked);
+  });
+  expect(await call(given)).toEqual(booked);
+  expect(requests).toEqual([
+    {
+      key: 'o-1:book:9',
+      orderId: 'o-1',
+      shipmentId: 's1',
+      carrier: 'DHL',
+      lines: [{ sku: 'A-1', quantity: 2, name: 'Anvil' }],
+      receiver: { name, ...address },
+    },
+  ]);
+});
+
+test('without a carrier in the request, the provider chooses', async () => {
+  let request: BookRequest | undefined;
+  const { port } = opening((given) => {
+    request = given;
+    return Promise.resolve(booked);
+  });
+  const { carrier: _, ...without } = effect();
+  await port.book(without, { signal: new AbortController().signal });
+  expect(request).not.toHaveProperty('carrier');
+});
+
+test('for a person who is forgotten no carrier is called, and the label is refused', async () => {
+  let isCalled = false;
+  const book: CarrierProvider['book'] = () => {
+    isCalled = true;
+    return Promise.resolve(booked);
+  };
+  for (const name of [undefined, 'Grace Example'])
+    expect(await opening(book, 'destroyed').call(name)).toEqual({
+      type: 'refused',
+      code: 'receiver_forgotten',
+    });
+  expect(isCalled).toBe(false);
+});
+
+test('what is left of an error of the carrier does not tell the receiver', async () => {
+  const { port } = opening(({ receiver }) => {
+    const { name, street, postalCode = '', city, country } = receiver;
+    const cause = new Error(`400 for ${name}`);
+    const text = `no route to ${name}, ${street}, ${postalCode} ${city}, ${country} (${city})`;
+    return Promise.reject(new Error(text, { cause }));
+  });
+  const { book } = performCarriers({ name: 'post', port, limits: { concurrency: 1, timeoutMs: 60_000 } });
+  const error: unknown = await book(effect(), false).catch((caught: unknown) => caught);
+  expect(error).toMatchObject({ message: 'post: book failed: no route to ***, ***, *** ***, DE (***)' });
+  expect(error).not.toHaveProperty('cause');
+  expect((error as Error).stack).not.toMatch(/Ada|Main|Berlin/);
+});
+
+test('if nobody waits any more once the receiver is opened, the carrier is not called', async () => {
+  let isCalled = false;
+  const book: CarrierProvider['book'] = () => {
+    isCalled = true;
+    return Promise.resolve({ type: 'unknown' });
+  };
+  await expect(opening(book, customerKey.key, AbortSignal.abort()).call()).rejects.toThrow('aborted');
+  expect(isCalled).toBe(false);
+});
