@@ -3,7 +3,10 @@ import { type OrderEvent, schemaVersions } from './order/events.js';
 import { formatMoney } from './order/money.js';
 import type { Label } from './order/order.js';
 
-/** Describes an event in a few words. Empty if its name is enough, or its shape is not today's. */
+/**
+ * Describes an event in a few words. Empty if its name is enough, or if it could not be upcast to
+ * the current shape.
+ */
 export function inShort(event: OrderEvent, currency: string): string {
   return schemaVersions[event.type] === event.schemaVersion ? words(event, currency) : '';
 }

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 
@@ -26,17 +26,31 @@ const sources = filesOf('src');
 const imports = sources.flatMap(importsOf);
 
 test('the pictures are found, and so are the imports', () => {
-  expect(pictures).toHaveLength(2);
+  expect(pictures).toHaveLength(3);
   expect(imports.length).toBeGreaterThan(500);
 });
 
 test('each file is in a room of each picture that it belongs to', () => {
   for (const [title, { rooms }] of pictures) {
-    const isLog = [...rooms.values()].every((room) => room.startsWith('src/log/'));
-    const files = isLog ? sources.filter((file) => file.startsWith('src/log/')) : sources;
+    const folder = ['src/log/', 'src/cli/'].find((one) =>
+      [...rooms.values()].every((room) => room.startsWith(one)),
+    );
+    const files = sources.filter((file) => file.startsWith(folder ?? 'src/'));
     const outside = files.filter((file) => roomOf(file, rooms) === undefined);
     expect({ title, outside }).toEqual({ title, outside: [] });
   }
+});
+
+test('no file imports itself by way of others, for types either', () => {
+  expect(circlesOf(imports)).toEqual([]);
+});
+
+test('a circle of files is found, and files that only lead to it are not in it', () => {
+  const arrows = ['a > b', 'b > c', 'c > b', 'c > d', 'd > d', 'e > a', 'b > f'];
+  const found = circlesOf(
+    arrows.map((arrow) => arrow.split(' > ')).map(([from = '', to = '']) => ({ from, to })),
+  );
+  expect(found).toEqual([['b', 'c'], ['d']]);
 });
 
 describe.each(pictures)('%s', (_, { rooms, base, inward, outward }) => {
@@ -99,6 +113,23 @@ function closes(arrow: string, arrows: readonly string[]): boolean {
   return reached.has(from);
 }
 
+/** Files that import each other in a circle, each set of them once: two that both reach the other. */
+function circlesOf(arrows: readonly Import[]): readonly (readonly string[])[] {
+  const importsBy = new Map<string, string[]>();
+  for (const { from, to } of arrows) importsBy.set(from, [...(importsBy.get(from) ?? []), to]);
+  const reach = new Map([...importsBy.keys()].map((file) => [file, reachedFrom(file, importsBy)]));
+  const circles = [...reach].flatMap(([file, reached]) =>
+    reached.has(file) ? [[...reached].filter((other) => reach.get(other)?.has(file)).sort()] : [],
+  );
+  return circles.filter((one, index) => circles.findIndex(([first]) => first === one[0]) === index);
+}
+
+function reachedFrom(file: string, importsBy: ReadonlyMap<string, readonly string[]>): ReadonlySet<string> {
+  const reached = new Set(importsBy.get(file));
+  for (const one of reached) for (const next of importsBy.get(one) ?? []) reached.add(next);
+  return reached;
+}
+
 /** `<folder>/*.ts` is a room of the files directly in the folder, and goes before the folder. */
 function roomOf(file: string, rooms: Picture['rooms']): string | undefined {
   const all = [...rooms.values()];
@@ -114,9 +145,9 @@ function filesOf(folder: string): readonly string[] {
 }
 
 function importsOf(from: string): readonly Import[] {
-  const specifiers = readFileSync(from, 'utf8').matchAll(/(?:\bfrom|\bimport\() ?'(\.[^']+)'/g);
-  return [...specifiers].map(([, specifier = '']) => ({
-    from,
-    to: join(dirname(from), specifier.replace(/\.js$/, '.ts')),
-  }));
+  const specifiers = readFileSync(from, 'utf8').matchAll(/(?:\bfrom|\bimport\(?) ?'(\.[^']+)'/g);
+  return [...specifiers].map(([, specifier = '']) => {
+    const to = join(dirname(from), specifier.replace(/\.js$/, '.ts'));
+    return { from, to: existsSync(`${to}x`) ? `${to}x` : to };
+  });
 }

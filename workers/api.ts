@@ -20,7 +20,8 @@ import { registerKeys } from '../src/api/keys-routes.js';
 import { registerMetrics } from '../src/api/metrics.js';
 import { registerSystem } from '../src/api/system-route.js';
 import { registerSession } from '../src/api/session.js';
-import { createHttp, type Http, type HttpLimits } from '../src/api/server.js';
+import type { Http } from '../src/api/http.js';
+import { createHttp, type HttpLimits } from '../src/api/server.js';
 import { openOrderViews, type OrderViews } from '../src/views/cache/order-views.js';
 import { type ExposureDeps, undecidedOrders } from '../src/api/queries/exposure.js';
 import { exposureGauges, orderGauges } from '../src/api/queries/order-gauges.js';
@@ -39,7 +40,7 @@ import { openKnownKeys } from '../src/access/known-keys.js';
 export interface RunningApi extends RunningRole {
   /** `http://host:port` */
   readonly address: string;
-  /** of the operations API, if it has a separate port */
+  /** the address of the operations API, if it has a separate port */
   readonly opsAddress?: string;
 }
 

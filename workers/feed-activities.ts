@@ -17,9 +17,9 @@ import { views } from '../src/views/views.js';
 export interface FeedDeps {
   readonly db: Db;
   readonly client: Client;
-  /** of the feed of orders */
+  /** the tail of the feed of orders */
   readonly tail: FeedTail;
-  /** of the order workflows */
+  /** the task queue of the order workflows */
   readonly orderTaskQueue: string;
 }
 

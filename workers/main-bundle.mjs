@@ -30,12 +30,14 @@ export async function bundleMain(outDir) {
         rolldownOptions: {
           input: {
             main: join(checkout, 'workers', 'main.ts'),
-            // A process of its own, which is looked for beside the file that starts it.
+            // Runs as a separate process. It is looked for in the folder of the file that starts
+            // it.
             download: join(checkout, 'src', 'server', 'download.ts'),
-            // A thread, which is looked for likewise.
+            // Runs as a thread. It is looked for in the same way.
             'liveness-thread': join(checkout, 'src', 'server', 'liveness-thread.ts'),
           },
-          // All in one folder: what is found from a file's own address is found from any of them.
+          // All files are in one folder, so a path relative to one file's URL is valid in every
+          // file.
           output: { entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },
         },
       },

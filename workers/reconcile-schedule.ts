@@ -3,9 +3,9 @@ import { reconcileScheduleId, reconcileWorkflow } from '../src/log/workflow/reco
 
 export interface ReconcileScheduleOptions {
   readonly client: Client;
-  /** of the order workflows */
+  /** the task queue of the order workflows */
   readonly orderTaskQueue: string;
-  /** of the reconciliation's workflow */
+  /** the task queue of the reconciliation's workflow */
   readonly taskQueue: string;
   readonly everyMs: number;
 }

@@ -16,7 +16,7 @@ export interface RoleContext {
   readonly mongo: Mongo;
   /** shared by all roles of the process */
   readonly tail: FeedTail;
-  /** of the workers in this process; absent if it has none */
+  /** the tally of the workers in this process; absent if it has none */
   readonly tally?: StepTally;
   readonly logger: Logger;
   /** the providers of the worker and of proofs; by default, the built-in ones */

@@ -137,8 +137,8 @@ async function work(
       workflowBundle,
       activities,
       interceptors: { activity: [logFailures(logger)] },
-      // The SDK's default build id has 90 characters and is in a third of all history events: a
-      // sixth of a history.
+      // The SDK's default build id has 90 characters and is in a third of all history events. It
+      // would be a sixth of a history's size.
       workerDeploymentOptions: {
         version: { deploymentName: 'orders', buildId: await buildId(workflowBundle) },
         useWorkerVersioning: false,

@@ -24,12 +24,12 @@ export function isReserved(name: string): boolean {
   return isSystemName(name) || provenPrefix.test(name);
 }
 
-/** The longest name that fits into a command id, as a header's value does. */
+/** Maximum length of an actor. It is the same as for an actor that a client claims in a header. */
 const LONGEST_ACTOR = 200;
 
 /**
- * The actor of a user of the OpenID issuer: `user:<sub>`, with everything but visible ASCII, and
- * `%`, percent-encoded. So different subjects have different actors.
+ * The actor of a user of the OpenID issuer: `user:<sub>`. Characters other than visible ASCII are
+ * percent-encoded, and so is `%`, so different subjects have different actors.
  *
  * @returns undefined if the subject is empty, too long, or not well-formed Unicode
  */

@@ -3,7 +3,7 @@ import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 /** Begins every API key, so that a scanner for leaked secrets recognizes it. */
 export const KEY_PREFIX = 'ordk_';
 
-/** A key as it is given to a client, once: `ordk_<id>_<secret>`. Only its hash is stored. */
+/** A new key, which its client sees only once: `ordk_<id>_<secret>`. Only its hash is stored. */
 export interface NewKey {
   readonly keyId: string;
   readonly key: string;

@@ -47,7 +47,7 @@ export function apiKeys(db: Db): Collection<KeyDocument> {
  * Creates a key for a client. Its other keys stay valid, so a key can be replaced without an
  * outage: create, deploy, revoke the old one.
  *
- * @returns with `key`, which is shown only now
+ * @returns the summary and the key itself, which cannot be read again later
  */
 export async function addKey(
   db: Db,

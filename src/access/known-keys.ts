@@ -8,7 +8,7 @@ import type { Principal } from './principal.js';
 import { AccessUnavailable, NotAuthenticated } from './refusals.js';
 import { scopesIn } from './scopes.js';
 
-/** The keys of MongoDB, remembered in this process. */
+/** This process's cache of the API keys in MongoDB. */
 export interface KnownKeys {
   /**
    * The client that has the key.

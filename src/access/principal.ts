@@ -6,7 +6,9 @@ export interface Principal {
   readonly actor: string;
   /** on whose behalf the actor acts, from `On-Behalf-Of`; absent if on its own */
   readonly onBehalfOf?: string;
-  /** who issued the keys of commands; scopes them and derived order ids */
+  /**
+   * who issued the idempotency keys: the same key of two issuers names two commands, and two orders
+   */
   readonly issuer: string;
   readonly scopes: ReadonlySet<Scope>;
 }

@@ -52,11 +52,14 @@ interface Loaded {
 
 interface Checked {
   readonly principal: Principal;
-  /** time of the process, in milliseconds */
+  /** the time, by `performance.now()`, until which the result is reused */
   readonly until: number;
 }
 
-/** The issuer's keys are loaded with the first token, by its discovery document. */
+/**
+ * Loads the issuer's signing keys when the first token arrives. The issuer's discovery document
+ * says where they are.
+ */
 export function openTokens(
   { issuer, audience, scopesClaim }: TokenSettings,
   { freshMs = 10 * 60_000, keptMs = 24 * 60 * 60_000, restMs = 5_000 }: TokensOptions = {},

@@ -8,8 +8,8 @@ import { type MasterKeys, unwrap, wrap } from './persons/master-keys.js';
  */
 export interface WebhookSecrets {
   /**
-   * Creates a secret in the format of receivers: `whsec_` and base64. The same id again returns the
-   * same one.
+   * Creates a secret in the format of Standard Webhooks: `whsec_` and base64. The same id again
+   * returns the same one.
    *
    * @param secretId the endpoint's id, a dot, and a suffix that is unique among its secrets
    */

@@ -9,7 +9,7 @@ import type { CountRefused } from './edge/rates.js';
 import { refuseSystemName } from './on-behalf-of.js';
 import { HttpProblem, problem, refusedHeader } from './problem.js';
 import { isKey } from './schemas.js';
-import type { Http } from './server.js';
+import type { Http } from './http.js';
 import { keyInCookie } from './session.js';
 
 /**
@@ -41,7 +41,7 @@ declare module 'fastify' {
     readonly signIn: (request: FastifyRequest, key: string) => Promise<Principal>;
   }
   interface FastifySchema {
-    /** in OpenAPI: what a caller must be allowed to do */
+    /** the scope that a caller needs, in OpenAPI */
     'x-scope'?: string;
   }
 }
@@ -55,10 +55,10 @@ interface GuardOptions {
  * Lets a request through if its principal has the scope of its route. Registered after admission,
  * so that a refusal under overload is cheap, and before the body is read.
  *
- * @param authenticate absent with AUTH=off: a caller is then whom `X-Actor` claims, and may do
+ * @param authenticate absent with AUTH=off: then a caller has the name in `X-Actor`, and may do
  *   everything
- * @param options how often an open stream is checked again: it ends when its key is revoked; and what
- *   counts refused requests
+ * @param options how often the key of an open stream is checked again (the stream ends when the key
+ *   is revoked), and a function that counts refused requests
  */
 export function guardRoutes(
   app: Http,
@@ -84,7 +84,7 @@ export function guardRoutes(
       return await identify(request);
     } catch (error) {
       if (!(error instanceof HttpProblem) || error.status !== 401) throw error;
-      // A request without a key or token does not guess one.
+      // Only wrong credentials count: a request without any is no attempt to guess them.
       if (error.code !== 'unauthenticated') await countRefused?.(request);
       return undefined;
     }
@@ -135,7 +135,7 @@ function endOnceRefused({ raw }: FastifyReply, check: () => Promise<unknown>, ev
   raw.once('close', () => clearInterval(timer));
 }
 
-/** Keeps the table of routes, completes their OpenAPI, and refuses to start without an access. */
+/** Collects the routes and adds their access to OpenAPI. Throws if a route has no access. */
 function listRoutes(app: Http): void {
   const routes: RouteOptions[] = [];
   const table: RouteAccess[] = [];

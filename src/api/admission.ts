@@ -78,7 +78,8 @@ export function createAdmission(
     if (found === undefined) throw new Error(`There is no bound for ${kind}.`);
     return found;
   };
-  // One request is always admitted, so that a refusal is always caused by load.
+  // If no request of its kind is in flight, a request is admitted even if the event loop is late:
+  // the delay then has another cause than these requests.
   const isOverloaded = (kind: Kind) => gate(kind).inFlight > 0 && !priorityKinds.has(kind) && isBehind();
   const isFull = (kind: Kind) => isOverloaded(kind) || gate(kind).isFull();
   return {
@@ -160,7 +161,7 @@ class Gate {
       if (this.inFlight >= Math.floor(this.limit)) this.limit = Math.min(most, this.limit + 1 / this.limit);
       return;
     }
-    // Requests that were in flight together count as one signal.
+    // Slow requests that were in flight at the same time shrink the limit only once.
     const now = performance.now();
     if (now - this.shrunkAt < tookMs) return;
     this.shrunkAt = now;

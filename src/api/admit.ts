@@ -3,7 +3,7 @@ import { Gauge } from 'prom-client';
 import type { Instruments } from './metrics.js';
 import { type Admission, type Kind, kinds, type Leave } from './admission.js';
 import { HttpProblem, pathOf, rawProblem } from './problem.js';
-import type { Http } from './server.js';
+import type { Http } from './http.js';
 import type { Logger } from '../server/logger.js';
 
 declare module 'fastify' {

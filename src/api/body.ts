@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { HttpProblem } from './problem.js';
-import type { Http } from './server.js';
+import type { Http } from './http.js';
 
 /** Accepts only JSON in UTF-8. An empty body counts as `{}`, because some commands have no data. */
 export function acceptOnlyJson(app: Http): void {
@@ -17,7 +17,7 @@ export function acceptOnlyJson(app: Http): void {
   });
   app.addHook('onRequest', async ({ method, headers }, reply) => {
     if (bodyless.has(method) || /^\s*(identity\s*)?$/i.test(headers['content-encoding'] ?? '')) return;
-    // RFC 9110, 15.5.16
+    // RFC 9110, 15.5.16: a 415 names the encodings that are accepted.
     reply.header('accept-encoding', 'identity');
     throw unsupported('Send the body as it is, without Content-Encoding.');
   });

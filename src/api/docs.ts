@@ -4,13 +4,13 @@ import { asyncApi } from './reference/asyncapi.js';
 import { described } from './reference/described.js';
 import { signingInWords } from './reference/signing.js';
 import { registerReference } from './reference.js';
-import type { Http } from './server.js';
+import type { Http } from './http.js';
 
 const asyncApiDocument = asyncApi();
 
 /**
  * Serves `/openapi.json`, generated from the schemas of the routes that are registered later,
- * `/asyncapi.json`, and `/docs`, which shows the first and works offline.
+ * `/asyncapi.json`, and `/docs`, which shows the OpenAPI document and works offline.
  *
  * @param isSplit whether operations have a port of their own: each port then describes its own
  *   routes

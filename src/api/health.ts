@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox';
-import type { Http } from './server.js';
+import type { Http } from './http.js';
 import { closed } from './schemas.js';
 import { messageOf } from '../outages/message-of.js';
 import { isMongoOutage } from '../outages/mongo-outage.js';

@@ -5,7 +5,7 @@ import { type Scope, scopes } from '../access/scopes.js';
 import { durationMs } from '../server/config.js';
 import { HttpProblem, problem } from './problem.js';
 import { closed, Duration, Id } from './schemas.js';
-import type { Http } from './server.js';
+import type { Http } from './http.js';
 
 const Time = Type.Optional(Type.String({ description: 'ISO-8601 UTC' }));
 const Scopes = Type.Unsafe<readonly Scope[]>(Type.Array(Type.Enum([...scopes]), { minItems: 1 }));

@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import { Type } from 'typebox';
-import type { Http } from './server.js';
+import type { Http } from './http.js';
 
 /**
  * Registers metrics; the function that is returned updates them, and is called before each scrape.

@@ -4,7 +4,7 @@ import type { KeyStore } from '../access/persons/key-store.js';
 import { hasSealed, openAll, openJson, type Opened } from '../access/persons/opening.js';
 import { undefinedInOutage } from '../outages/mongo-outage.js';
 import { hashedWords } from '../views/person-words.js';
-import type { Http } from './server.js';
+import type { Http } from './http.js';
 
 /** Opens the persons in answers, for clients that may read them. */
 export interface PersonsAtEdge {

@@ -23,7 +23,10 @@ export interface ProblemMembers {
   readonly orderStatus?: string;
   /** last position of the feed */
   readonly head?: number;
-  /** of the feed, and the last position that an older generation has in common with it */
+  /**
+   * the generation of the feed, and the last position that an older generation has in common with
+   * it
+   */
   readonly generation?: number;
   readonly commonUntil?: number;
   /** what the caller must be allowed to do */

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { setHeadersOfPages } from './edge/headers.js';
 import { registerProblemPages } from './reference/problem-pages.js';
-import type { Http } from './server.js';
+import type { Http } from './http.js';
 
 /**
  * Serves `/docs/`: the reference, which shows `/openapi.json` and works offline. All of it comes
@@ -27,7 +27,7 @@ export async function registerReference(app: Http): Promise<void> {
   });
 }
 
-/** For a process that does not serve the page. */
+/** Redirects `/` to the reference, in a process that does not serve the page. */
 export function redirectToReference(app: Http): void {
   app.get('/', { config: { access: 'open' }, schema: { hide: true } }, async (_request, reply) =>
     reply.redirect('/docs/'),

@@ -28,7 +28,7 @@ const patterns = {
     '^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])(T([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d(\\.\\d{1,9})?)?(Z|[+-]\\d\\d:\\d\\d))?$',
     'must be a time such as 2026-01-31T12:00:00Z, or a date',
   ],
-  // A time that is so far away is still a `Date`.
+  // Limited, so that the present time plus or minus a duration is a valid `Date`.
   duration: [
     '^(\\d{1,12}ms|\\d{1,9}s|\\d{1,7}m|\\d{1,5}h|\\d{1,4}d)$',
     'must be a duration such as 90s, 15m, 24h or 30d, of at most 9999d',

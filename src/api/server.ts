@@ -1,32 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import fastify, {
-  type FastifyContextConfig,
-  type FastifyInstance,
-  LogController,
-  type RawServerDefault,
-} from 'fastify';
+import fastify, { type FastifyContextConfig, LogController } from 'fastify';
 import { guardRoutes } from './access.js';
 import { type Admission, createAdmission } from './admission.js';
 import { admitRequests } from './admit.js';
 import { acceptOnlyJson } from './body.js';
 import { type Edge, guardEdge } from './edge/edge.js';
 import { isServedHere } from './edge/ports.js';
+import type { Http } from './http.js';
 import { HttpProblem, Problem, sendProblem } from './problem.js';
 import { isKey } from './schemas.js';
 import { answerUnreadable } from './unreadable.js';
 import { NoQuery, validatorCompiler } from './validation.js';
 import type { Authenticate } from '../access/authenticate.js';
 import type { Logger } from '../server/logger.js';
-
-export type Http = FastifyInstance<
-  RawServerDefault,
-  IncomingMessage,
-  ServerResponse,
-  Logger,
-  TypeBoxTypeProvider
->;
 
 const BODY_LIMIT = 1024 * 1024;
 /**
@@ -89,7 +77,7 @@ export async function createHttp(logger: Logger, limits: HttpLimits = {}): Promi
     genReqId: correlationId,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'correlationId' }),
     clientErrorHandler: answerUnreadable(logger),
-    // Hooks do not run for these.
+    // Fastify runs no hooks for these errors.
     frameworkErrors: (error, request, reply) =>
       void sendProblem(error, request, reply.header('x-correlation-id', request.id)),
   }).withTypeProvider<TypeBoxTypeProvider>();
@@ -155,7 +143,7 @@ function isDecodable(text: string): boolean {
 function answerWrongPaths(app: Http, isServed: typeof isServedHere): void {
   const routes: KnownRoute[] = [];
   app.addHook('onRoute', ({ url, method, config = {} }) => {
-    // Preflight requests (CORS) are taken for every path, and make none.
+    // `*` is the route of preflight requests (CORS). It makes no path a known one.
     if (url !== '*') routes.push({ path: pathPattern(url), methods: [method].flat(), config });
   });
   app.addHook('onRequest', async (request) => {

@@ -5,7 +5,7 @@ import type { Principal } from '../access/principal.js';
 import { scopes } from '../access/scopes.js';
 import { problem } from './problem.js';
 import { closed, Credential } from './schemas.js';
-import type { Http } from './server.js';
+import type { Http } from './http.js';
 
 const Session = closed({
   authentication: Type.Enum(['on', 'off'], { description: 'off: everybody may do everything' }),
@@ -14,7 +14,10 @@ const Session = closed({
 });
 
 const COOKIE = 'orders_session';
-/** By https. The prefix keeps other hosts of the domain from setting it (RFC 6265bis, 4.1.3). */
+/**
+ * The cookie's name over https. The prefix keeps other hosts of the domain from setting it (RFC
+ * 6265bis, 4.1.3).
+ */
 const SECURE_COOKIE = `__Host-${COOKIE}`;
 const LASTS_S = 12 * 60 * 60;
 const tags = ['operations'];

@@ -5,7 +5,7 @@ import { createMutex } from '../concurrency/mutex.js';
 /** One Server-Sent Event; a client resumes after its id (`Last-Event-ID`). */
 export interface StreamItem {
   readonly id: number | string;
-  /** absent if only the place moves on, since what is up to it was left out */
+  /** absent if the item only moves the client's place past events that were left out */
   readonly data?: object;
 }
 

@@ -1,7 +1,7 @@
 import type { Connection } from '@temporalio/client';
 import type { KeyStore } from '../access/persons/key-store.js';
 import type { Config } from '../server/config.js';
-import type { Http } from './server.js';
+import type { Http } from './http.js';
 import { keyStoreIdOf, namespaceIdOf, System, systemOf } from '../server/system.js';
 
 const TIMEOUT_MS = 1_000;

@@ -8,20 +8,20 @@ import type { AttentionRow } from './rows.js';
 const TIMEOUT_MS = 1_500;
 const concurrency = 8;
 
-/** The state of an order's latest workflow run, by Temporal. */
+/** The state of an order's latest workflow run in Temporal. */
 export interface OrderRun {
   readonly runId: string;
-  /** in Temporal's words, such as `RUNNING` */
+  /** Temporal's name of the status, such as `RUNNING` */
   readonly status: string;
-  /** of its steps that have not ended */
+  /** the tries of its steps that have not ended */
   readonly tries: readonly Tries[];
 }
 
 /** The attempts of a step: of its effect, or of recording if it has no effect. */
 export interface Tries {
-  /** of the effect, or `record` */
+  /** the type of the effect, or `record` */
   readonly type: string;
-  /** so far */
+  /** how many attempts were made so far */
   readonly attempts: number;
   readonly lastError?: string;
   /** ISO-8601 UTC; absent while it is tried */

@@ -56,7 +56,7 @@ interface Found {
 interface SourceQuery extends AttentionDeps {
   /** ISO-8601 UTC; rows with a later `since` are left out */
   readonly before: string;
-  /** the same for rows that are listed only after `attentionAfterMs` */
+  /** like `before`, for rows that are listed only after `attentionAfterMs` */
   readonly owedBy: string;
   readonly after: AttentionPlace | undefined;
   readonly limit: number;

@@ -1,5 +1,6 @@
 import { type Command, Argument } from 'commander';
-import { addScript, type Session } from './script/script.js';
+import { addScript } from './script/script.js';
+import type { Session } from './script/session.js';
 
 const shells = ['bash', 'zsh', 'fish'] as const;
 type Shell = (typeof shells)[number];
@@ -26,7 +27,7 @@ interface Words {
   /** empty for the program itself */
   readonly path: string;
   readonly words: readonly Word[];
-  /** of options that take one of a few values */
+  /** the values of options that take one of a few values */
   readonly values: readonly { readonly option: string; readonly choices: readonly string[] }[];
 }
 

@@ -1,23 +1,27 @@
 import { Command, CommanderError } from 'commander';
+import { addOrderCommands } from './commands/order-commands.js';
+import { addCompletion } from './completion.js';
 import { addAttention } from './operations/attention.js';
 import { addCertify } from './operations/certify.js';
-import { addCompletion } from './completion.js';
-import { addDemo } from './sandbox/demo/demo.js';
-import { addEventLog } from './queries/event-log.js';
-import { asFailure, exitCodes, failureLine } from './script/failure.js';
 import { addKeys } from './operations/keys.js';
-import { addLoad } from './sandbox/load.js';
-import { addOrderCommands } from './commands/order-commands.js';
-import { addOrderQueries } from './queries/orders.js';
+import { addParked } from './operations/parked.js';
 import { addPersons } from './operations/persons.js';
-import { addParked, addProjections } from './operations/projections.js';
-import { addProof } from './operations/verify.js';
+import { addProjections } from './operations/projections.js';
 import { addRebuild } from './operations/rebuild.js';
+import { addReconcile } from './operations/reconcile.js';
 import { addResume } from './operations/resume.js';
-import { addSandbox } from './sandbox/stock.js';
-import type { Session } from './script/script.js';
+import { addSubscriptions } from './operations/subscriptions.js';
+import { addVerify } from './operations/verify.js';
 import { addWebhooks } from './operations/webhooks.js';
+import { addEventLog } from './queries/event-log.js';
+import { addOrderQueries } from './queries/orders.js';
 import { addViewQueries } from './queries/views.js';
+import { addDemo } from './sandbox/demo/demo.js';
+import { addLoad } from './sandbox/load.js';
+import { addSettle } from './sandbox/settle.js';
+import { addStock } from './sandbox/stock.js';
+import { asFailure, exitCodes, failureLine } from './script/failure.js';
+import type { Session } from './script/session.js';
 
 /**
  * Runs the script that `args` ask for.
@@ -65,7 +69,8 @@ export function createProgram(session: Session): Command {
   addViewQueries(program, session);
   program.commandsGroup('Operations:');
   addAttention(program, session);
-  addProof(program, session);
+  addVerify(program, session);
+  addReconcile(program, session);
   addResume(program, session);
   addProjections(program, session);
   addRebuild(program, session);
@@ -74,8 +79,10 @@ export function createProgram(session: Session): Command {
   addKeys(program, session);
   addCertify(program, session);
   addWebhooks(program, session);
+  addSubscriptions(program, session);
   program.commandsGroup('Sandbox:');
-  addSandbox(program, session);
+  addStock(program, session);
+  addSettle(program, session);
   addDemo(program, session);
   addLoad(program, session);
   program.commandsGroup('Shell:');

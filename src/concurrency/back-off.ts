@@ -1,5 +1,5 @@
 export interface BackOff {
-  /** after the first failure; it doubles with each further one */
+  /** the pause after the first failure; it doubles with each further failure */
   readonly firstRetryMs: number;
   readonly longestRetryMs: number;
 }

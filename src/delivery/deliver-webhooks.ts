@@ -23,7 +23,7 @@ import { createSender, type SenderOptions } from './sender.js';
 export interface WebhookDeps extends SenderOptions {
   readonly db: Db;
   readonly client: Client;
-  /** of the feed of orders; woken when an endpoint was changed */
+  /** the tail of the feed of orders; woken when an endpoint was changed */
   readonly tail: FeedTail;
   readonly secrets: WebhookSecrets;
   /** Called with a failure that concerns one endpoint and is not the receiver's. */

@@ -30,7 +30,7 @@ import { subscriptionOf } from './subscription.js';
 
 export interface DeliveryPassDeps {
   readonly db: Db;
-  /** of the feed of orders; endpoints that are at the same position share a read */
+  /** the tail of the feed of orders; endpoints that are at the same position share a read */
   readonly tail: FeedTail;
   readonly secrets: WebhookSecrets;
   readonly sender: Sender;

@@ -4,7 +4,7 @@ import { backOffMs, type BackOff } from '../concurrency/back-off.js';
 export interface Health {
   /** attempts in a row that failed, whatever their orders */
   readonly failures: number;
-  /** of the first of these failures; absent if there are none */
+  /** the time of the first of these failures; absent if there are none */
   readonly failingSince?: string;
   readonly lastSuccessAt?: string;
   /** nothing is sent before */

@@ -36,7 +36,7 @@ export interface WaitingRow {
   readonly nextTryAt?: Date;
   /** ISO-8601 UTC, of the first attempt that failed; absent if it was not tried */
   readonly failingSince?: string;
-  /** of the last attempt */
+  /** the failure of the last attempt */
   readonly failure?: string;
   /** ISO-8601 UTC; from then on it is tried only if an operator requests it */
   readonly parkedAt?: string;

@@ -79,7 +79,10 @@ const missing: Decision<EndpointEvent> = {
   refusal: { kind: 'invalid', code: 'malformed', message: 'the url or the secretId is missing' },
 };
 
-/** A command is refused if the endpoint has this status already. */
+/**
+ * The status that a command leads to. The command is refused if the endpoint has this status
+ * already.
+ */
 const reached: Readonly<Record<string, string>> = { DisableEndpoint: 'disabled', EnableEndpoint: 'enabled' };
 
 function decide(endpoint: Endpoint | undefined, type: string, data: unknown): Decision<EndpointEvent> {

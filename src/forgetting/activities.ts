@@ -15,7 +15,7 @@ import { inspectPlaces } from './places.js';
 export interface ForgettingDeps {
   readonly db: Db;
   readonly keyStore: KeyStore;
-  /** of the order workflows */
+  /** the task queue of the order workflows */
   readonly taskQueue: string;
 }
 

@@ -16,7 +16,7 @@ import { addPersons, noPersons } from './persons-in.js';
 export interface Stores {
   readonly client: Client;
   readonly db: Db;
-  /** of the order workflows */
+  /** the task queue of the order workflows */
   readonly taskQueue: string;
 }
 
@@ -65,9 +65,9 @@ export async function keysInJournal(db: Db, orderId: string): Promise<ReadonlySe
 }
 
 /**
- * Whether a forgetting of these keys concerns the order: it has something under them, or its person
- * was forgotten before and its journal has a value under one that was not destroyed then. Such a
- * value was added during the earlier forgetting, and its key needs a tombstone as well.
+ * Whether a forgetting of these keys concerns the order: it has values under these keys, or its
+ * person was forgotten before, and its journal has a value under a key that was not destroyed then.
+ * Such a value was added during the earlier forgetting, and its key needs a tombstone as well.
  */
 export async function needsForgetting(db: Db, order: Order, keys: readonly string[]): Promise<boolean> {
   if (holdsPersonUnder(order, keys)) return true;

@@ -44,7 +44,7 @@ export async function* exportPerson(
   yield `],"forgettings":${JSON.stringify(rows)},"sealedOrders":${JSON.stringify(sealedOrders)}}`;
 }
 
-/** The order in its public shape, its whole log, and its rows of attention. */
+/** The order in its public shape, its whole log, and its rows in the attention list. */
 async function exportedOrder(
   { client, db }: Stores,
   attention: AttentionDeps,

@@ -46,7 +46,8 @@ export async function noteStatus(
       { ...durable, upsert: true },
     );
   } catch (error) {
-    // The activity is repeated after its write: it is forgotten already.
+    // An earlier attempt of this activity may have written the row already: then nothing is left to
+    // do.
     const row = isDuplicateKey(error) ? await forgettings(db).findOne({ _id: id }, committed) : null;
     if (row?.status !== 'forgotten') throw error;
   }

@@ -11,7 +11,7 @@ export function forgetWorkflowId(customerId: string, taskQueue: string): string 
  * person.
  */
 export interface Forgetting {
-  /** of this forgetting; it follows from the command */
+  /** the id of this forgetting; it follows from the command */
   readonly id: string;
   readonly customerId: string;
   readonly reason: string;
@@ -22,7 +22,7 @@ export interface Forgetting {
    */
   readonly whenFinished: boolean;
   readonly commandId: string;
-  /** of the command's body */
+  /** the hash of the command's body */
   readonly hash: string;
   readonly correlationId: string;
   readonly actor: string;

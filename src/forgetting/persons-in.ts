@@ -13,7 +13,7 @@ export interface Persons {
 /** Members whose texts are personal, by the member that they are in. */
 const personal: Readonly<Record<string, readonly string[]>> = {
   ...personalMembers,
-  // of the view `customers`
+  // a document of the view `customers`
   lastOrder: ['name'],
 };
 /**
@@ -25,7 +25,7 @@ const personalAnywhere: readonly string[] = ['note', ...personalMembers.notes, .
 export function addPersons(found: Persons, value: unknown, name = '', owner = ''): void {
   if (typeof value === 'string') {
     const keyId = keyIdIn(value);
-    // In any other member, such as a tag, it is a copied text, and its key need not be this
+    // A sealed value in any other member, such as a tag, is a copied text. Its key may be another
     // person's.
     if (keyId !== undefined && !isPersonal(name, owner)) return;
     if (keyId !== undefined) found.sealed.set(keyId, (found.sealed.get(keyId) ?? 0) + 1);

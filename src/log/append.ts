@@ -6,8 +6,8 @@ export interface Appended<S, D> {
 }
 
 /**
- * Gives decided events their versions, folds them into the state, and adds the events that follow
- * from the new state by themselves. Versions are assigned nowhere else.
+ * Gives decided events their versions, folds them into the state, and appends the events that
+ * follow from the new state (`consequence`). Versions are assigned nowhere else.
  *
  * @param before undefined if these events create the entity
  */

@@ -27,7 +27,7 @@ export interface Effect {
   readonly type: string;
   /** the idempotency key that providers get: `<id>:<type>:<version that made it owed>` */
   readonly key: string;
-  /** of the event that made it owed */
+  /** the correlation id of the event that made it owed */
   readonly correlationId: string;
   readonly traceId?: string;
 }

@@ -16,7 +16,7 @@ export interface Entity<S extends State, D extends Draft, F extends Effect> exte
   /** the effects that are owed; each stays in the list, under its key, until it is settled */
   readonly effects: (state: S) => readonly F[];
   readonly settle: (state: S, effect: F, outcome: unknown, now: string) => readonly D[];
-  /** the actor of an effect's outcome */
+  /** the actor of the events that record an effect's outcome */
   readonly performer: (effect: F) => string;
   /** an effect in a few words, for its activity's row in the Web UI */
   readonly summary: (effect: F) => string;
@@ -44,7 +44,7 @@ export interface Decider<S extends State, D extends Draft> {
   readonly commands: readonly string[];
   /** the schema version in which each event type is written; absent for 1 */
   readonly schemaVersions: Readonly<Partial<Record<D['type'], number>>>;
-  /** today's shape of an event, with its other fields; throws `NewerEvent` or another TypeError */
+  /** the event in its current shape, with its envelope; throws `NewerEvent` or another TypeError */
   readonly upcast: (stored: StoredEvent) => D & Envelope;
 
   // --- decisions. `now` is ISO-8601 UTC, the workflow's clock ---

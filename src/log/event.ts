@@ -40,8 +40,8 @@ export function eventId({ orderId, version }: Pick<Envelope, 'orderId' | 'versio
 }
 
 /**
- * An event as it was written, of today's schema version or an older one. It is the same in the
- * workflow history and in the journal. `Entity.upcast` gives it today's shape.
+ * An event as it was written, in the current schema version or an older one. It is the same in the
+ * workflow history and in the journal. `Entity.upcast` converts it to the current shape.
  */
 export interface StoredEvent extends Envelope {
   readonly type: string;

@@ -17,15 +17,18 @@ export interface Facts<S, D> {
   /** the first waiting fact that fits now; undefined if there is none */
   readonly fitting: (state: S, now: string) => FittingFact<D> | undefined;
   /**
-   * judges facts without an issuer, of an early version of this code; undefined if the fact is
-   * ignored
+   * judges a fact without an issuer, which an early version of this code sent; undefined if the
+   * fact is ignored
    */
   readonly judgeWithoutIssuer?: (
     ...fact: Parameters<Facts<S, D>['judge']>
   ) => FactJudgement<D> | Refused | undefined;
 }
 
-/** `settles`: the key of the effect that the fact settles. `holds`: the state has it already. */
+/**
+ * `settles`: the key of the effect that the fact settles. `holds`: the state already includes the
+ * fact.
+ */
 export type FactJudgement<D> =
   | { readonly kind: 'applies'; readonly events: readonly D[]; readonly settles?: string }
   | { readonly kind: 'holds' }

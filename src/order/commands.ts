@@ -1,5 +1,3 @@
-import type { EventData } from './events.js';
-
 /** The shapes of all commands. `decide` says when each is allowed and which events it leads to. */
 
 export interface Customer {
@@ -98,13 +96,25 @@ export type CommandOf<T extends CommandType> = {
   [K in T]: { readonly type: K; readonly data: CommandData[K] };
 }[T];
 
+/** What stays of a person in the log; it must not name the person. */
+export interface ForgottenPerson {
+  readonly customerId: string;
+  /**
+   * ids of the destroyed keys; a key store that was restored from a backup destroys them again
+   */
+  readonly keys: readonly string[];
+  readonly reason: string;
+  /** such as `GDPR Art. 17` */
+  readonly lawfulBasis?: string;
+}
+
 /**
  * The system's own command, which no client may send: `forget-person` does, after it has destroyed
  * the keys.
  */
 export interface ForgetPerson {
   readonly type: 'ForgetPerson';
-  readonly data: EventData['PersonForgotten'];
+  readonly data: ForgottenPerson;
 }
 export const forgetPerson = 'ForgetPerson' satisfies ForgetPerson['type'];
 

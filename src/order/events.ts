@@ -4,6 +4,7 @@ import type {
   DeliveryFact,
   DispatchFact,
   FactType,
+  ForgottenPerson,
   LineQuantity,
   NewLine,
   PaymentFact,
@@ -118,16 +119,7 @@ export interface EventData {
    * The keys of the order's customer are destroyed, so nothing that was sealed under them can be
    * opened. This event is kept, so it must not name the person.
    */
-  PersonForgotten: {
-    readonly customerId: string;
-    /**
-     * ids of the destroyed keys; a key store that was restored from a backup destroys them again
-     */
-    readonly keys: readonly string[];
-    readonly reason: string;
-    /** such as `GDPR Art. 17` */
-    readonly lawfulBasis?: string;
-  };
+  PersonForgotten: ForgottenPerson;
   NoteAdded: { readonly text: string };
   /** A command did not fit the state, and its caller does not wait for an answer. */
   CommandRejected: { readonly command: string; readonly code: string; readonly message: string };

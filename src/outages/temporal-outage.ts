@@ -4,10 +4,7 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 
-/**
- * gRPC status codes of a server that is unavailable, slow, overloaded or shutting down. Numbers as
- * in the gRPC specification.
- */
+/** gRPC status codes of a server that is unavailable, slow, overloaded or shutting down. */
 const outageCodes = new Set([
   1, // CANCELLED
   2, // UNKNOWN
@@ -22,8 +19,8 @@ const outageCodes = new Set([
 const failedPrecondition = 9;
 
 /**
- * True if Temporal (for an update or a query: or a worker) could not be reached or did not answer
- * in time. The request may have taken effect.
+ * True if Temporal could not be reached or did not answer in time. For an update or a query, also
+ * if no worker answered in time. The request may have taken effect.
  */
 export function isTemporalOutage(error: unknown): boolean {
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;

@@ -55,7 +55,7 @@ export interface Config {
     readonly address: string;
     readonly namespace: string;
     readonly taskQueue: string;
-    /** of its Web UI, for links; absent if there is none, or it is not known */
+    /** the address of its Web UI, for links; absent if there is none, or it is not known */
     readonly uiUrl?: string;
     readonly tls?: TemporalTls;
     readonly apiKey?: string;
@@ -124,11 +124,11 @@ export interface Config {
   /** absent if no broker is given */
   readonly kafka?: {
     readonly brokers: readonly { readonly host: string; readonly port: number }[];
-    /** of events; also the transactional id */
+    /** the topic of events; also the transactional id */
     readonly topic: string;
     /** also the consumer group */
     readonly commandsTopic: string;
-    /** of a topic that the system creates */
+    /** the partitions of a topic that the system creates */
     readonly partitions: number;
     /** which events are published, and in which form; a list is empty for all */
     readonly selection: {
@@ -185,7 +185,10 @@ export function assertSandboxAllowed({ roles, sandbox, providers }: Config): voi
   );
 }
 
-/** Public, so they are accepted while all is on a loopback interface, or with `SANDBOX=on`. */
+/**
+ * Public secrets, accepted only while all servers are on a loopback interface, or with
+ * `SANDBOX=on`.
+ */
 const SANDBOX_SECRETS = {
   CURSOR_SECRET: 'sandbox-cursor-secret',
   PAYMENTS_WEBHOOK_SECRET: `whsec_${Buffer.from('sandbox-payments-webhook-secret').toString('base64')}`,
@@ -525,7 +528,10 @@ function readKafka(env: Env, roles: ReadonlySet<Role>): Config['kafka'] {
   };
 }
 
-/** As an endpoint of webhooks chooses: the same types, ids and tags are accepted. */
+/**
+ * Which events are published. Types, ids and tags are checked as in the settings of a webhook
+ * endpoint.
+ */
 function readSelection(env: Env): NonNullable<Config['kafka']>['selection'] {
   const known = Object.keys(schemaVersions);
   const [id, line] = [new RegExp(idPattern, 'u'), new RegExp(linePattern, 'u')];

@@ -12,7 +12,7 @@ const variables = new Map([
  * What to check when something fails because of TLS.
  *
  * @param of what fails: `Temporal` or `MongoDB`; for anything else there is no advice
- * @returns empty if the problem is another one
+ * @returns an empty text if the problem has nothing to do with TLS
  */
 export function tlsAdvice(of: string, problem: string): string {
   const toCheck = variables.get(of);

@@ -5,15 +5,15 @@ import { reconcileScheduleId } from '../log/workflow/reconcile-messages.js';
 /** A client for one deployment, with its task queues. */
 export interface Deployment {
   readonly client: Client;
-  /** of the role `feed` */
+  /** the task queue of the role `feed` */
   readonly taskQueue: string;
-  /** of the order workflows */
+  /** the task queue of the order workflows */
   readonly orderTaskQueue: string;
 }
 
 /** A rebuild or a roll-back that was ended from outside. */
 export interface EndedRebuild {
-  /** of the view or the store */
+  /** the name of the view or the store */
   readonly name: string;
   readonly runId: string;
 }

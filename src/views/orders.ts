@@ -31,7 +31,7 @@ export type OrderDocument = OrderView &
     readonly persons?: readonly string[];
   };
 
-/** A projection to the `OrderView` of an `OrderDocument`, and what concerns a person. */
+/** A projection to the `OrderView` of an `OrderDocument`, and the fields of its `Concerns`. */
 export const viewAndConcerns = {
   _id: 0,
   settled: 0,

@@ -18,7 +18,7 @@ export interface ProductDemand {
    */
   readonly cancelled: number;
   readonly shipped: number;
-  /** that customers have sent back or want to send back */
+  /** units that customers have sent back or want to send back */
   readonly returned: number;
 }
 

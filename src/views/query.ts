@@ -14,7 +14,7 @@ export type Place = readonly (string | number)[];
 /** The part of a list that is asked for. */
 export interface Page {
   readonly limit: number;
-  /** of the last item of the page before; absent for the first page */
+  /** the place of the last item of the page before; absent for the first page */
   readonly after?: Place;
 }
 

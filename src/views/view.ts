@@ -4,7 +4,7 @@ import type { Order } from '../order/order.js';
 import type { ViewQuery } from './query.js';
 
 interface Queried {
-  /** as the API serves them */
+  /** the queries that the API serves */
   readonly queries: readonly ViewQuery[];
 }
 

@@ -92,13 +92,13 @@ export function withTimes(text: string): string {
   return text.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, soon);
 }
 
-/** Persons are sealed for clients that may not read them, and forgotten for all. */
+/** A personal value, or `(not for this key)` if the reader may not see it. */
 export function person(value: string | undefined): string {
   if (value === undefined) return '';
   return value.startsWith('sealed:') ? '(not for this key)' : value;
 }
 
-/** Made once: rows that are scrolled would spend a tenth of their time on making another. */
+/** Made once, because making one for each row takes a tenth of the time of scrolling. */
 const whole = new Intl.NumberFormat('en');
 
 /** `1 order`, `2 orders` */

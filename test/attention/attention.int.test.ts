@@ -9,7 +9,7 @@ import { type TrackingRow, trackingRows } from '../../src/effects/carriers/track
 import { ensureAttentionIndexes } from '../../src/attention/list.js';
 import type { AttentionRow } from '../../src/attention/rows.js';
 import { run } from '../../src/cli/program.js';
-import type { Session } from '../../src/cli/script/script.js';
+import type { Session } from '../../src/cli/script/session.js';
 import { decide } from '../../src/order/decide.js';
 import type { Order } from '../../src/order/order.js';
 import { forks } from '../../src/log/journal/fork.js';

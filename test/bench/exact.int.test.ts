@@ -128,11 +128,12 @@ describe('round trips of the API, and documents examined', () => {
     ['orders with a word', '/v1/orders?q=ada7', [[11, 11]]],
     ['the log of an order', `/v1/orders/${order}/events`, [[14, 14]]],
     [
-      'a page of the feed, and its generation',
+      'a page of the feed, and its generation before and after',
       '/v1/events?after=100&limit=100',
       [
         [1, 1],
         [100, 100],
+        [1, 1],
       ],
     ],
     ['an order as it was', `/v1/orders/${order}?version=5`, [[5, 5]]],

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { logs } from '../../src/logs.js';
 import { run } from '../../src/cli/program.js';
-import type { Session } from '../../src/cli/script/script.js';
+import type { Session } from '../../src/cli/script/session.js';
 import type { CommandMeta, CommandResult, Gateway, OrderBody } from '../../src/api/commands/gateway.js';
 import { previewOf } from '../../src/api/commands/preview.js';
 import type { FollowUpCommand } from '../../src/order/commands.js';

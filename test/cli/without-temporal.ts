@@ -1,5 +1,5 @@
 import { run } from '../../src/cli/program.js';
-import type { Session } from '../../src/cli/script/script.js';
+import type { Session } from '../../src/cli/script/session.js';
 import { assertNoPersons } from '../support/persons.js';
 
 /** What a script that was run in this process has printed. */

@@ -11,7 +11,7 @@ import { ensureJournalIndexes } from '../../src/log/journal/journal.js';
 import { type Config, readConfig } from '../../src/server/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../../src/server/connections.js';
 import { problems } from '../../src/api/reference/problems.js';
-import type { Http } from '../../src/api/server.js';
+import type { Http } from '../../src/api/http.js';
 import { format, type Logger } from '../../src/server/logger.js';
 import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
 import { defaultBounds, kinds } from '../../src/api/admission.js';

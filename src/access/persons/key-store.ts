@@ -29,8 +29,8 @@ export interface KeyStore {
   /**
    * The key with this id, to open the values that it has sealed.
    *
-   * @param of the customer of the order that names the key. If the key is no customer's yet,
-   *   because it was given out while the store was unavailable, it becomes the key of this one.
+   * @param of the customer of the order that names the key. If the key belongs to no customer yet,
+   *   because it was given out while the store was unavailable, it becomes this customer's.
    * @throws MongoError or DeadlineExceeded if the store is unavailable and the key is unknown here
    */
   opening(keyId: string, of?: string): Promise<Buffer | 'destroyed' | 'unknown'>;
@@ -57,7 +57,7 @@ export interface KeyStore {
    */
   destroy(...all: readonly KeysToDestroy[]): Promise<void>;
   /**
-   * Until this has resolved, no key of the store is used, because it may have to be destroyed
+   * Until `ready` has resolved, no key of the store is used, because it may have to be destroyed
    * again. Opening then fails as if the store were unavailable, and values are sealed under new
    * keys.
    */
@@ -67,8 +67,8 @@ export interface KeyStore {
   /** The key of the hashes that persons are searched by. */
   searchKey(): Promise<Buffer>;
   /**
-   * An id that differs from those of other systems' stores, and shows nothing of its keys: `empty`
-   * while it has none.
+   * An id that no other system's store has. It reveals nothing about the keys. `empty` while the
+   * store has no key.
    *
    * @throws MongoError or DeadlineExceeded if the store is unavailable
    */
@@ -80,7 +80,7 @@ export interface KeyStore {
    */
   rewrap(): Promise<number>;
   /**
-   * Keeps some hundred spare keys ready, so that new customers get a key while the store is
+   * Keeps up to 200 spare keys ready, so that new customers get a key while the store is
    * unavailable.
    */
   keepSpares(): void;

@@ -8,8 +8,8 @@ interface OpenedText {
 }
 
 /**
- * Sealed texts that were opened: some megabytes at most, for a minute, so that forgotten values
- * leave the memory soon.
+ * Cache of opened texts: 20,000 at most, each for a minute at most, so that forgotten values leave
+ * the memory soon.
  */
 const opened = new ShortMemory<OpenedText>({ forMs: 60_000, most: 20_000 });
 

@@ -36,7 +36,7 @@ export function seal({ keyId, key }: CustomerKey, place: Place, text: string): s
   return `${SEALED}1:${keyId}:${sealed.toString('base64url')}`;
 }
 
-/** False for a text that is not sealed, without reading all of it. */
+/** A quick check: false means that the text is not sealed. */
 export function mayBeSealed(text: string): boolean {
   return text.startsWith(SEALED);
 }

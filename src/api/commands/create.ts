@@ -54,7 +54,7 @@ export function createCreation(context: GatewayContext, { sealingKeyOf, keyNamed
   ): Promise<PendingCreate | Refused> {
     const derived = derivedOrderId(meta.issuer, meta.key);
     const orderId = id ?? derived;
-    // Only an order that exists may be named by such an id.
+    // An id in this form that another key derived is accepted only if the order exists already.
     const isReserved = orderId !== derived && looksDerived(orderId);
     // Read in parallel with the decision below.
     const recorded = id === undefined && meta.fresh === true ? undefined : firstRecorded(orderId);
@@ -69,7 +69,7 @@ export function createCreation(context: GatewayContext, { sealingKeyOf, keyNamed
     const now = new Date().toISOString();
     const decision = decide(undefined, { type: 'CreateOrder', data: message.data }, now);
     if ('refusal' in decision) return { kind: 'refused', refusal: decision.refusal };
-    // The workflow makes the events that are kept.
+    // These events only give the answer. The workflow decides the events that are stored.
     const { order, events } = append(orderId, undefined, decision.events, causeOf(message, now));
     const answer = answerOf(order, events);
 
@@ -161,7 +161,7 @@ export interface PendingCreate {
   readonly message: CommandMessage<'CreateOrder'>;
   readonly order: Order;
   readonly events: readonly OrderEvent[];
-  /** its persons are sealed under it */
+  /** the key under which its persons are sealed */
   readonly key: CustomerKey;
   /** only an order that exists may have its id */
   readonly isReserved: boolean;

@@ -48,7 +48,9 @@ export interface EndpointGateway {
   read(endpointId: string): Promise<Endpoint | undefined>;
 }
 
-/** The endpoint after a command: for one that is repeated, as the first answer had it. */
+/**
+ * The endpoint after a command. If the command is repeated, the endpoint as in the first answer.
+ */
 export interface EndpointResult {
   readonly endpoint: Endpoint;
   readonly replayed: boolean;
@@ -64,7 +66,7 @@ export function createEndpointGateway({
 }: {
   readonly client: Client;
   readonly db: Db;
-  /** of the entities' workflows */
+  /** the task queue of the entities' workflows */
   readonly taskQueue: string;
   readonly answerWithinMs?: number | undefined;
 }): EndpointGateway {
@@ -123,7 +125,8 @@ export function createEndpointGateway({
             throw new HttpProblem(422, 'key_reused', detail);
           }
           if (status.name === 'COMPLETED') throw noEndpoint(endpointId);
-          // One that was started by an older version of the code, or resumed, has no such time.
+          // A workflow that an older version of the code started, or that was resumed, has no such
+          // time.
           const { answeredAt = startTime.toISOString() } = memo;
           return { endpoint: createdAt(answeredAt as string), replayed: true };
         }

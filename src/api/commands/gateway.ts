@@ -52,7 +52,7 @@ export interface CommandMeta {
   /** for whom the actor acts */
   readonly onBehalfOf?: string;
   readonly correlationId: string;
-  /** of the recorded trace that it belongs to */
+  /** the id of the recorded trace that it belongs to */
   readonly traceId?: string;
   /** refuse the command if the order is at another version */
   readonly expectedVersion?: number;
@@ -75,8 +75,8 @@ export interface GatewayOptions {
   readonly terms: Terms;
   readonly continueAsNewAfter?: number;
   /**
-   * An order's events in the journal, version 1 first, at most `limit`. May fail: the gateway
-   * continues without.
+   * An order's events in the journal, version 1 first, at most `limit`. If it fails, the gateway
+   * continues without the events.
    */
   readonly readJournal: (orderId: string, limit?: number) => Promise<readonly OrderEvent[]>;
   /**
@@ -89,15 +89,15 @@ export interface GatewayOptions {
     upTo: number,
   ) => Promise<readonly Remembered[]>;
   /**
-   * Whether an order has room for a fact that does not fit yet. May fail: the gateway then assumes
-   * so.
+   * Whether an order has room for a fact that does not fit yet. If it fails, the gateway assumes
+   * that there is room.
    */
   readonly hasRoomForFacts: (orderId: string) => Promise<boolean>;
   /** The customer of an order, by its view; undefined if it has none. May fail. */
   readonly customerInView: (orderId: string) => Promise<string | undefined>;
   /** The order in its view; undefined if it has none. May fail. */
   readonly orderInView: (orderId: string) => Promise<Order | undefined>;
-  /** seal the persons in commands */
+  /** the keys that seal the persons in commands */
   readonly keys: SealingKeys;
   readonly logger: Logger;
   /** how long to wait for an answer of Temporal and the workers; 5 s by default */

@@ -8,18 +8,18 @@ import { type UpcomingDeadline, deadlinesOf, type ShownEffect, shownEffectOf } f
 /** What a command would do. */
 export interface Preview {
   readonly orderId: string;
-  /** of the order now, before the command; 0 if it would create the order */
+  /** the version of the order now, before the command; 0 if it would create the order */
   readonly version: number;
   readonly events: readonly OrderEvent[];
   /** what the order would owe the outside world because of it */
   readonly effects: readonly ShownEffect[];
   /** `after`: with the events, and before any effect is performed */
   readonly money: { readonly before: Money; readonly after: Money };
-  /** that the order would have then */
+  /** the deadlines that the order would have then */
   readonly deadlines: readonly UpcomingDeadline[];
   readonly allowedCommands: readonly string[];
   readonly blockedCommands: Readonly<Record<string, string>>;
-  /** as it would be */
+  /** the order as it would be */
   readonly order: OrderView;
 }
 
@@ -34,7 +34,7 @@ export interface Money {
 
 /**
  * @param before undefined if the command creates the order
- * @param events that the command leads to; the first of an order that does not exist yet
+ * @param events the events that the command leads to
  */
 export function previewOf(before: Order | undefined, events: readonly OrderEvent[]): Preview {
   const after = fold(events, before);

@@ -24,7 +24,7 @@ import { previewKey, withoutPreviewKey } from './sealed.js';
 import type { Sealing } from './sealed-send.js';
 import { fromJournal, latestOrder, repeatedOf, withoutWorkflow } from './without-workflow.js';
 
-/** How long a workflow is waited for until its history is read instead. */
+/** How long to wait for a workflow's answer. After that, its history is read instead. */
 const PREVIEW_WITHIN_MS = 2_000;
 
 /** Says what a command would do, and does none of it. */

@@ -8,7 +8,7 @@ import { orderLog } from '../../order-log.js';
 export interface Refused {
   readonly kind: 'refused';
   readonly refusal: RefusedUpdate['refusal'];
-  /** of the order, if it is known */
+  /** the version of the order, if it is known */
   readonly version?: number;
   readonly status?: string;
   readonly allowedCommands?: readonly string[];

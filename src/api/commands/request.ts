@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { HttpProblem } from '../problem.js';
 import { isKey, versionIn } from '../schemas.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 import type { CommandMeta } from './gateway.js';
 import { traceIdOf } from './trace.js';
 

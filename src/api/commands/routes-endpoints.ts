@@ -24,7 +24,7 @@ import {
 } from '../endpoint-shapes.js';
 import { HttpProblem, problem } from '../problem.js';
 import { closed, Id, Time } from '../schemas.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 import type { EndpointGateway, EndpointResult } from './endpoint-gateway.js';
 import { derivedOrderId, hashOf } from './identity.js';
 import { metaOf } from './request.js';
@@ -308,7 +308,7 @@ async function existing({ gateway }: EndpointDeps['endpoints'], endpointId: stri
   return endpoint;
 }
 
-/** The same for the same request, so that a repetition gets the same secret. */
+/** The id follows from the request, so that a repeated request gets the same secret. */
 function secretIdOf(endpointId: string, key: string): string {
   return `${endpointId}.${hashOf(key)}`;
 }

@@ -5,7 +5,7 @@ import type { OrderViews } from '../../views/cache/order-views.js';
 import { needScope } from '../access.js';
 import { problem } from '../problem.js';
 import { closed, Id, OrderPath } from '../schemas.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 import { answer } from './answers.js';
 import { bodyParts } from './body-parts.js';
 import type { CommandEntry } from './entry.js';
@@ -16,7 +16,7 @@ import { commands, pathOf } from './table.js';
 
 export interface OrderCommandDeps {
   readonly gateway: Gateway;
-  /** waited for, never written */
+  /** views that a command waits for; it does not write them */
   readonly views: Pick<OrderViews, 'reach'>;
 }
 

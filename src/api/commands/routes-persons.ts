@@ -8,7 +8,7 @@ import { commandIdOf } from '../../log/workflow/command-id.js';
 import { ForgettingAnswer, forgettingAnswer, noCustomer } from '../forgetting.js';
 import { HttpProblem, problem } from '../problem.js';
 import { closed, CustomerPath, Name, Text } from '../schemas.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 import { hashOf } from './identity.js';
 import { metaOf, preferencesOf } from './request.js';
 import { CreateHeaders } from './schemas.js';

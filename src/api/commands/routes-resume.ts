@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import type { ResumeCommand, ResumeReport } from '../../log/resume/resume.js';
 import { HttpProblem, problem } from '../problem.js';
 import { closed, OrderPath, Text } from '../schemas.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';
 import { hashOf } from './identity.js';
 import { metaOf } from './request.js';

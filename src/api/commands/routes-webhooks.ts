@@ -6,7 +6,7 @@ import { textOf } from '../body.js';
 import { HttpProblem, problem } from '../problem.js';
 import { closed, Id, Key, Name } from '../schemas.js';
 import { validatorCompiler } from '../validation.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 import { problemOf } from './answers.js';
 import type { CommandMeta, CommandResult, Gateway } from './gateway.js';
 

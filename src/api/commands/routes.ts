@@ -1,4 +1,4 @@
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 import { keyRequests } from './request.js';
 import { type EndpointDeps, registerEndpoints } from './routes-endpoints.js';
 import { type OrderCommandDeps, registerOrderCommands } from './routes-orders.js';

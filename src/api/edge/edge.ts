@@ -1,5 +1,5 @@
 import { problem } from '../problem.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 import { setHeadersOfData } from './headers.js';
 import { refuseOtherHosts } from './hosts.js';
 import { type CountRefused, limitRates } from './rates.js';
@@ -31,7 +31,7 @@ export async function guardEdge(
   return perMinute === undefined ? undefined : await limitRates(app, perMinute);
 }
 
-/** In OpenAPI, each route has the answers of this check. */
+/** Adds the answers of this check to each route in OpenAPI. */
 function describeRefusals(app: Http): void {
   app.addHook('onRoute', (route) => {
     const { schema, method } = route;

@@ -1,11 +1,11 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import helmet from '@fastify/helmet';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 
 /**
  * Headers of every answer that is not a page. A browser that opens one as a page runs nothing, and
- * pages of other origins cannot embed it. They are constant: the headers of pages would cost a
- * cached read a third of its time.
+ * pages of other origins cannot embed it. They are constant, because computing them, as for pages,
+ * would take a third of the time of a cached read.
  */
 const ofData = {
   'content-security-policy': "default-src 'none';frame-ancestors 'none'",

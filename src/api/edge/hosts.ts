@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { HttpProblem } from '../problem.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 
 const LOOPBACK = 'localhost';
 
@@ -9,7 +9,7 @@ const LOOPBACK = 'localhost';
  * to this address (DNS rebinding). A name cannot be an IP address, so a health check by address
  * passes.
  *
- * @param names of this API, in lower case, besides `localhost`
+ * @param names the host names of this API, in lower case, besides `localhost`
  */
 export function refuseOtherHosts(app: Http, names: readonly string[]): void {
   const known = new Set([LOOPBACK, ...names]);

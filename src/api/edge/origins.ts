@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import cors from '@fastify/cors';
 import type { FastifyRequest } from 'fastify';
 import { HttpProblem } from '../problem.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 
 /** How long a browser may remember what it is allowed. */
 const REMEMBERED_S = 600;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyContextConfig, FastifyRequest } from 'fastify';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

@@ -1,7 +1,7 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyRequest } from 'fastify';
 import { HttpProblem, problem } from '../problem.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 
 const MINUTE_MS = 60_000;
 /** Callers that are counted at once; the one that was seen least recently is forgotten first. */
@@ -32,7 +32,7 @@ export async function limitRates(app: Http, perMinute: number): Promise<CountRef
       route.schema = { ...route.schema, response: { 429: problem(429), ...Object(route.schema.response) } };
   });
   await app.register(rateLimit, {
-    // Runs after the guard of routes, which says who it is.
+    // Runs after the guard of routes, which determines the caller.
     hook: 'preParsing',
     max: perMinute,
     timeWindow: MINUTE_MS,
@@ -58,7 +58,10 @@ function tooMany(what: string, headers: Readonly<Record<string, string>> = {}): 
   return new HttpProblem(429, 'rate_limited', detail, {}, headers);
 }
 
-/** Only proven actors have these names; others may change theirs with each request. */
+/**
+ * Only authenticated actors have these names. Any other caller may claim a new name with each
+ * request.
+ */
 const provenNames = /^(key|user):/;
 
 function callerOf({ principal, ip }: FastifyRequest): string {

@@ -7,7 +7,8 @@ import type { PersonsAtEdge } from '../persons.js';
 import type { OrderReader } from '../queries/order-reader.js';
 import { HttpProblem } from '../problem.js';
 import { OrderPath } from '../schemas.js';
-import { type Http, unknownPath } from '../server.js';
+import type { Http } from '../http.js';
+import { unknownPath } from '../server.js';
 import { orderCard } from './card.js';
 
 const hidden = { config: { access: 'open' }, schema: { hide: true } } as const;

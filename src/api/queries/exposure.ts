@@ -21,7 +21,7 @@ export interface Exposure {
 
 export interface ExposureDeps {
   readonly db: Db;
-  /** of the workers in this process; absent if it has none */
+  /** the tally of the workers in this process; absent if it has none */
   readonly tally: StepTally | undefined;
   readonly undecided: () => Promise<Exposure>;
 }

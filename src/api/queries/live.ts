@@ -6,7 +6,7 @@ import { type StreamPage, keepAlive, sendStream } from '../stream.js';
 
 /** How many items are read at a time, at most. */
 export const PAGE = 200;
-/** How often a stream without items sends a sign of life. */
+/** How often a stream without items sends a keep-alive. */
 export const KEEP_ALIVE_MS = 15_000;
 /** How often to try again in an outage. */
 const LOOK_AGAIN_MS = 1_000;

@@ -6,7 +6,7 @@ import { orders } from '../../views/orders.js';
 import { Instant, Order } from '../order-shapes.js';
 import { problem } from '../problem.js';
 import { closed } from '../schemas.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 
 const WITHIN_MS = 2_000;
 /** Counting takes time in a large collection, so the counts may be this old. */

@@ -4,7 +4,7 @@ import { attentionCodes } from '../../attention/rows.js';
 import { durationMs } from '../../server/config.js';
 import { problem } from '../problem.js';
 import { closed, Duration } from '../schemas.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 import { withTimeout } from '../../outages/timeout.js';
 import type { Cursors } from './cursor.js';
 import { AttentionRow, page } from './schemas.js';

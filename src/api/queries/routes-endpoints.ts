@@ -17,7 +17,7 @@ import {
 import { Instant } from '../order-shapes.js';
 import { problem } from '../problem.js';
 import { closed, Time } from '../schemas.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 
 const optional = Type.Optional;
 const config = { access: 'webhooks:write' } as const;

@@ -18,7 +18,7 @@ import { createSharing } from '../../concurrency/sharing.js';
 import { problem } from '../problem.js';
 import { closed, OrderPath } from '../schemas.js';
 import type { StreamItem, StreamPage } from '../stream.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 import { sendEvents } from './event-page.js';
 import { type Items, KEEP_ALIVE_MS, live, PAGE, sendOnceReachable } from './live.js';
 import type { OrderReader } from './order-reader.js';

@@ -14,7 +14,7 @@ import { UpcomingDeadline, deadlinesOf, effectMembers, shownEffectOf } from '../
 import { Instant } from '../order-shapes.js';
 import { problem } from '../problem.js';
 import { closed, OrderPath } from '../schemas.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 import type { OrderReader } from './order-reader.js';
 import { orderNotFound } from './resume-points.js';
 

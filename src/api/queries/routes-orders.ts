@@ -15,7 +15,7 @@ import { Event, Order } from '../order-shapes.js';
 import type { PersonsAtEdge } from '../persons.js';
 import { HttpProblem, problem } from '../problem.js';
 import { Amount, closed, Id, Name, OrderPath, Sku, Tag, Time, Version } from '../schemas.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 import { isServerError } from '../../outages/server-error.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
 import { queryWords } from '../../views/search-words.js';

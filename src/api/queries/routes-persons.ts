@@ -6,7 +6,7 @@ import { latestForgetting } from '../../forgetting/forgettings.js';
 import { ForgettingAnswer, forgettingAnswer, noCustomer } from '../forgetting.js';
 import { HttpProblem, problem } from '../problem.js';
 import { CustomerPath } from '../schemas.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 
 export interface PersonQueryDeps extends Exporting {
   readonly db: Db;

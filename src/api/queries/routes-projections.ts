@@ -6,7 +6,7 @@ import { answering } from '../../mongodb/durability.js';
 import { feedHead } from '../../log/feed/feed.js';
 import { HttpProblem, problem } from '../problem.js';
 import { Actors, closed, Id, Text, Version } from '../schemas.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 import { intervene, listParked, type NotIntervened } from '../../log/views/feeding/parked.js';
 import { requestAnotherRebuild } from '../../log/views/rebuilding/request-rebuild.js';
 import { rollBack } from '../../log/views/feeding/projection-state.js';
@@ -23,7 +23,7 @@ import { page } from './schemas.js';
 export interface ProjectionDeps {
   readonly db: Db;
   readonly client: Client;
-  /** of the role `feed` */
+  /** the task queue of the role `feed` */
   readonly feedTaskQueue: string;
 }
 

@@ -10,7 +10,7 @@ import { orderLog } from '../../order-log.js';
 import { Instant } from '../order-shapes.js';
 import { problem } from '../problem.js';
 import { closed, OrderPath } from '../schemas.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 import { orderNotFound } from './resume-points.js';
 
 const optional = Type.Optional;
@@ -49,11 +49,14 @@ export interface ProofDeps {
   readonly client: Client;
   readonly db: Db;
   readonly orderTaskQueue: string;
-  /** as the workers have them */
+  /** the providers that the workers use */
   readonly providers: Providers;
 }
 
-/** How long a proof asks providers of one's own: less than a connection lasts. */
+/**
+ * Time limit for asking custom providers. Less than the time after which an idle connection is
+ * closed.
+ */
 const ASK_FOR_MS = 10_000;
 
 /** `npx orders verify --order`, over HTTP. */

@@ -8,7 +8,7 @@ import { answering } from '../../mongodb/durability.js';
 import { orderLog } from '../../order-log.js';
 import { HttpProblem, problem } from '../problem.js';
 import { closed, Id } from '../schemas.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 import { badQuery } from './instant.js';
 import { refuseOtherGeneration, refusePositionBeyond } from './resume-points.js';
 import { Generation, Position } from './schemas.js';

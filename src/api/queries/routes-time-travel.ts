@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { problem } from '../problem.js';
 import { closed, OrderPath, Version } from '../schemas.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 import type { Past } from './past.js';
 
 const Changes = Type.Array(

@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { type TProperties, Type } from 'typebox';
 import { HttpProblem, problem } from '../problem.js';
 import { closed, Currency, Day, Id, Sku } from '../schemas.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 import { BadParameter, Instant, type ParameterKind, type ViewQuery } from '../../views/query.js';
 import { views } from '../../views/views.js';
 import type { Cursors } from './cursor.js';

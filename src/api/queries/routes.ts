@@ -5,7 +5,7 @@ import type { KafkaTopics } from '../../delivery/kafka/settings.js';
 import type { Providers } from '../../effects/provider-modules.js';
 import type { FeedTail } from '../../log/feed/tail.js';
 import type { PersonsAtEdge } from '../persons.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
 import { createCursors } from './cursor.js';
 import { registerOrderCounts } from './order-counts.js';
@@ -31,15 +31,15 @@ export interface QueryDeps {
   readonly views: OrderViews;
   readonly reader: OrderReader;
   readonly persons: PersonsAtEdge;
-  /** of the role `feed` */
+  /** the task queue of the role `feed` */
   readonly feedTaskQueue: string;
-  /** of the orders' workflows */
+  /** the task queue of the orders' workflows */
   readonly orderTaskQueue: string;
   /** the providers of the workers */
   readonly providers: Providers;
   /** an effect or a payment that is open for longer than this needs a person */
   readonly attentionAfterMs: number;
-  /** of the cursors of lists */
+  /** the secrets of the cursors of lists */
   readonly cursorSecrets: Secrets;
   /** undefined without Kafka */
   readonly kafka: KafkaTopics | undefined;

@@ -76,7 +76,7 @@ export interface Selected {
   readonly data: object;
 }
 
-/** Those of the events that are chosen, in the form that is. */
+/** The chosen events, in the chosen form. */
 export async function selected(
   db: Db,
   selection: Selection,

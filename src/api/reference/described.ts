@@ -3,7 +3,7 @@ import { bodyExamples, idExamples } from './examples.js';
 import { eventSchemas } from './event-schemas.js';
 import { eventMeanings } from './event-meanings.js';
 
-/** As much of an OpenAPI document as is added to here. */
+/** The parts of an OpenAPI document to which this module adds something. */
 interface Document {
   readonly paths?: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   components?: { schemas?: Record<string, object> };
@@ -15,8 +15,8 @@ interface Operation {
 }
 
 /**
- * Adds what the schemas of the routes do not say: a request of each operation that works, and the
- * data of every event, among the models.
+ * Adds what the schemas of the routes do not say: a working example request for each operation, and
+ * a model of the data of every event.
  */
 export function described(document: Document): void {
   for (const [path, operations] of Object.entries(document.paths ?? {})) {

@@ -1,6 +1,6 @@
 import type { EventType } from '../../order/events.js';
 
-/** When each event happens, in a sentence. A test holds that none is missing. */
+/** When each event happens, in a sentence. A test checks that none is missing. */
 export const eventMeanings: Readonly<Partial<Record<EventType, string>>> = {
   OrderCreated: 'An order was accepted; its first event.',
   StockReserved: 'The warehouse has set the lines aside.',

@@ -1,5 +1,5 @@
 import { escapeHtml } from '../html.js';
-import type { Http } from '../server.js';
+import type { Http } from '../http.js';
 import { HttpProblem } from '../problem.js';
 import { type ProblemPage, problems } from './problems.js';
 

@@ -11,7 +11,7 @@ const later = 'Ask again after the seconds of Retry-After.';
 const noOrder = 'Check the id. An order that was accepted is known at once, by every process.';
 const asErrorsSay = 'Correct what `errors` points to, and send it under a new Idempotency-Key.';
 
-/** Every code that an answer of this API can have, by code. A test holds that none is missing. */
+/** Every code that an answer of this API can have, by code. A test checks that none is missing. */
 export const problems: Readonly<Record<string, ProblemPage>> = {
   // --- the request could not be read ---
   malformed_request: {

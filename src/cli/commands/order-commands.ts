@@ -5,15 +5,11 @@ import { commands } from '../../api/commands/table.js';
 import { type FollowUpType, followUpTypes, partOf } from '../../order/commands.js';
 import { type Reader, readers } from '../script/arguments.js';
 import { usageFailure } from '../script/failure.js';
-import {
-  addCommandOptions,
-  addScript,
-  addSendOptions,
-  type CommandOptions,
-  type Session,
-} from '../script/script.js';
-import { sendAndReport } from './send.js';
+import { addScript } from '../script/script.js';
+import { addCommandOptions, addSendOptions, type CommandOptions } from '../script/sender.js';
+import type { Session } from '../script/session.js';
 import type { Terminal } from '../terminal/terminal.js';
+import { sendAndReport } from './send.js';
 
 /** Adds a script for every command in the table. */
 export function addOrderCommands(program: Command, session: Session): void {
@@ -87,10 +83,10 @@ function idOfPart(type: FollowUpType): Fields {
 
 /** A field of the table, added to a script. */
 interface Input {
-  /** of the command's data */
+  /** the member of the command's data */
   readonly member: string;
   readonly field: Field;
-  /** of the option, as commander knows it */
+  /** the name of the option, as commander knows it */
   readonly name: string;
   /** Returns what was typed; call it when the script runs. */
   readonly value: () => unknown;

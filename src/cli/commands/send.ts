@@ -1,18 +1,12 @@
 import type { CommandMeta, CommandResult, Gateway } from '../../api/commands/gateway.js';
 import type { Api } from '../connections/api.js';
-import { isReserved, isSystemName } from '../../access/actors.js';
-import { exitCodes, Failure, failureLine, failureOfRefusal, usageFailure } from '../script/failure.js';
 import { isAtRest, until } from '../connections/order-events.js';
+import { exitCodes, Failure, failureLine, failureOfRefusal } from '../script/failure.js';
 import type * as Input from '../script/input.js';
+import { report } from '../script/script.js';
+import { type CommandOptions, isOverHttp, metaOf, refuseActor, checkWho } from '../script/sender.js';
+import type { Session } from '../script/session.js';
 import { previewCard } from '../terminal/preview-card.js';
-import {
-  type CommandOptions,
-  isOverHttp,
-  metaOf,
-  refuseActor,
-  report,
-  type Session,
-} from '../script/script.js';
 
 /** The outcome of a command, as `--json` prints it. */
 export interface Sent {
@@ -63,14 +57,6 @@ export async function sendAndReport(
   if (options.wait !== undefined && options.wait > 0) sent = await settled(session, api, sent, options.wait);
   const { print } = session.terminal;
   print(options.json === true ? JSON.stringify(sent) : sentLine(sent));
-}
-
-/** @throws Failure if the HTTP API would refuse the actor or the key */
-export function checkWho({ checkKeys }: typeof Input, { key, actor, onBehalfOf }: CommandMeta): void {
-  checkKeys({ key, actor, ...(onBehalfOf === undefined ? {} : { onBehalfOf }) });
-  const isOwn = /^temporal:/i.test(actor);
-  if ((isReserved(actor) && !isOwn) || (onBehalfOf !== undefined && isSystemName(onBehalfOf)))
-    throw usageFailure('only the system, or a key, gives such a name: choose another for --actor');
 }
 
 /**

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { OrderEvent } from '../../order/events.js';
-import { type Api, at } from './api.js';
 import { exitCodes, Failure } from '../script/failure.js';
+import { type Api, at } from './api.js';
 
 const RECONNECT_MS = 1_000;
 /** Maximum number of orders whose currency is remembered. */

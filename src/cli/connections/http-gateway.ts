@@ -3,8 +3,8 @@ import type { Preview } from '../../api/commands/preview.js';
 import { pathOf } from '../../api/commands/table.js';
 import type { CommandAnswer } from '../../order-log.js';
 import { type FollowUpCommand, partOf } from '../../order/commands.js';
-import type { Answered, Api } from './api.js';
 import { exitCodes, Failure } from '../script/failure.js';
+import type { Answered, Api } from './api.js';
 
 /**
  * Sends commands to the API, with the key of `api`, whose owner is the actor. A refusal is thrown

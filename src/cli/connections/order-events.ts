@@ -1,11 +1,11 @@
-import { contiguous } from '../../log/journal/fold.js';
 import { pause } from '../../concurrency/pause.js';
+import { contiguous } from '../../log/journal/fold.js';
 import { consequence } from '../../order/consequences.js';
 import type { OrderEvent } from '../../order/events.js';
 import { evolve } from '../../order/evolve.js';
 import { isFinished, isReadyToClose, type Order } from '../../order/order.js';
-import { type Api, at } from './api.js';
 import { exitCodes, Failure } from '../script/failure.js';
+import { type Api, at } from './api.js';
 
 /** Pauses between two polls: short while events arrive, longer while none do. */
 const POLL_MS = { shortest: 150, longest: 2_000 };

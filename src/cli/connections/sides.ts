@@ -1,17 +1,12 @@
-import { Client } from '@temporalio/client';
-import type { Db } from 'mongodb';
 import { Compile } from 'typebox/compile';
 import type { Gateway } from '../../api/commands/gateway.js';
-import { messageOf } from '../../outages/message-of.js';
-import { isMongoOutage } from '../../outages/mongo-outage.js';
-import { isTemporalOutage } from '../../outages/temporal-outage.js';
-import type { Config } from '../../server/config.js';
-import { connectMongo, connectTemporal } from '../../server/connections.js';
 import { isSameSystem, System } from '../../server/system.js';
-import type { Api } from './api.js';
 import { exitCodes, Failure } from '../script/failure.js';
+import { isOverHttp } from '../script/sender.js';
+import { type CommonOptions, configOf, type Session } from '../script/session.js';
+import type { Api } from './api.js';
 import { httpGateway } from './http-gateway.js';
-import { apiOf, type CommonOptions, configOf, isOverHttp, type Session } from '../script/script.js';
+import { apiOf } from './target.js';
 
 /**
  * One system, as a script reaches it: its API for queries, and a gateway for commands. Commands go
@@ -95,44 +90,4 @@ function textOf({ temporal, mongodb, keys }: System): string {
 
 function inBrackets(id: string | undefined): string {
   return id === undefined ? '' : ` (${id})`;
-}
-
-const REACHED_WITHIN_MS = 3_000;
-
-export interface Stores {
-  readonly client: Client;
-  readonly db: Db;
-}
-
-/**
- * Runs `work` with direct connections to Temporal and MongoDB: a comparison of the two must read
- * both itself.
- *
- * @throws Failure `unavailable` if one of them cannot be reached
- */
-export async function withStores<T>(config: Config, work: (stores: Stores) => Promise<T>): Promise<T> {
-  const connection = connectTemporal(config);
-  const mongo = connectMongo(config);
-  try {
-    const client = new Client({ connection, namespace: config.temporal.namespace });
-    return await work({ client, db: mongo.db });
-  } catch (error) {
-    if (isTemporalOutage(error)) throw unavailable('Temporal', config.temporal.address, error);
-    if (isMongoOutage(error)) throw unavailable('MongoDB', 'MONGODB_URI', error);
-    throw error;
-  } finally {
-    await Promise.all([mongo.close(), connection.close()]);
-  }
-}
-
-/** Fails within seconds if Temporal does not answer; its client would retry for much longer. */
-export async function reachTemporal({ client: { connection } }: Stores): Promise<void> {
-  await connection.withDeadline(Date.now() + REACHED_WITHIN_MS, () =>
-    connection.workflowService.getSystemInfo({}),
-  );
-}
-
-function unavailable(server: string, address: string, error: unknown): Failure {
-  const message = `${server} (${address}) does not answer: ${messageOf(error)}; start it with \`npm start\``;
-  return new Failure(exitCodes.unavailable, { code: 'unavailable', message });
 }

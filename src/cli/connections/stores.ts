@@ -1,6 +1,50 @@
+import type { Client } from '@temporalio/client';
+import type { Db } from 'mongodb';
+import { messageOf } from '../../outages/message-of.js';
+import type { Config } from '../../server/config.js';
 import type { Mongo } from '../../server/connections.js';
 import { exitCodes, Failure, type FailureDetails } from '../script/failure.js';
-import { configOf, type Session } from '../script/script.js';
+
+/** Direct connections to Temporal and MongoDB, for scripts that the API cannot serve. */
+export interface Stores {
+  readonly client: Client;
+  readonly db: Db;
+}
+
+const REACHED_WITHIN_MS = 3_000;
+
+/**
+ * Runs `work` with connections to Temporal and MongoDB.
+ *
+ * @throws Failure `unavailable` if one of them cannot be reached
+ */
+export async function withStores<T>(config: Config, work: (stores: Stores) => Promise<T>): Promise<T> {
+  const { Client, connectMongo, connectTemporal, isMongoOutage, isTemporalOutage } = await clients();
+  const connection = connectTemporal(config);
+  const mongo = connectMongo(config);
+  try {
+    const client = new Client({ connection, namespace: config.temporal.namespace });
+    return await work({ client, db: mongo.db });
+  } catch (error) {
+    if (isTemporalOutage(error)) throw unavailable('Temporal', config.temporal.address, error);
+    if (isMongoOutage(error)) throw unavailable('MongoDB', 'MONGODB_URI', error);
+    throw error;
+  } finally {
+    await Promise.all([mongo.close(), connection.close()]);
+  }
+}
+
+/** Fails within seconds if Temporal does not answer; its client would retry for much longer. */
+export async function reachTemporal({ client: { connection } }: Stores): Promise<void> {
+  await connection.withDeadline(Date.now() + REACHED_WITHIN_MS, () =>
+    connection.workflowService.getSystemInfo({}),
+  );
+}
+
+function unavailable(server: string, address: string, error: unknown): Failure {
+  const message = `${server} (${address}) does not answer: ${messageOf(error)}; start it with \`npm start\``;
+  return new Failure(exitCodes.unavailable, { code: 'unavailable', message });
+}
 
 /**
  * Runs `work` with a connection to MongoDB.
@@ -8,16 +52,12 @@ import { configOf, type Session } from '../script/script.js';
  * @throws Failure `unavailable` with the message of `unreachable`, if MongoDB cannot be reached
  */
 export async function withMongo<T>(
-  session: Session,
+  config: Config,
   work: (mongo: Mongo) => Promise<T>,
   unreachable: (error: unknown) => FailureDetails,
 ): Promise<T> {
-  // Imported on use, because MongoDB's driver loads slowly and most scripts do without it.
-  const [{ isMongoOutage }, { connectMongo }] = await Promise.all([
-    import('../../outages/mongo-outage.js'),
-    import('../../server/connections.js'),
-  ]);
-  const mongo = connectMongo(configOf(session));
+  const { connectMongo, isMongoOutage } = await clients();
+  const mongo = connectMongo(config);
   try {
     return await work(mongo);
   } catch (error) {
@@ -26,4 +66,15 @@ export async function withMongo<T>(
   } finally {
     await mongo.close();
   }
+}
+
+/** Imported on use, because the clients load slowly and most scripts do without them. */
+async function clients() {
+  const [{ Client: TemporalClient }, connections, mongo, temporal] = await Promise.all([
+    import('@temporalio/client'),
+    import('../../server/connections.js'),
+    import('../../outages/mongo-outage.js'),
+    import('../../outages/temporal-outage.js'),
+  ]);
+  return { Client: TemporalClient, ...connections, ...mongo, ...temporal };
 }

@@ -1,6 +1,5 @@
 import { Client, type Connection, isGrpcServiceError } from '@temporalio/client';
 import type { KeyStore } from '../../access/persons/key-store.js';
-import type { Gateway } from '../../api/commands/gateway.js';
 import { createGateway, gatewaySettings } from '../../api/commands/order-gateway.js';
 import { recallCommands } from '../../log/journal/command-memory.js';
 import { readJournal } from '../../log/journal/journal.js';
@@ -12,14 +11,7 @@ import { createLogger } from '../../server/logger.js';
 import { keyStoreIdOf, namespaceIdOf, type System, systemOf } from '../../server/system.js';
 import { customerInView, hasRoomForFactsInView, orderInView } from '../../views/orders.js';
 import { exitCodes, Failure } from '../script/failure.js';
-
-/** The gateway of a script that sends commands to Temporal itself. */
-export interface WriteSide {
-  readonly gateway: Gateway;
-  /** where its commands go */
-  readonly system: System;
-  readonly close: () => Promise<void>;
-}
+import type { WriteSide } from '../script/session.js';
 
 const REACHED_WITHIN_MS = 3_000;
 /** How long to wait for the key store. A command without persons does not need it. */

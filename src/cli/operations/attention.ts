@@ -1,8 +1,11 @@
 import { type Command, Option } from 'commander';
 import { type AttentionCode, attentionCodes, type AttentionRow } from '../../attention/rows.js';
+import { apiOf } from '../connections/target.js';
 import { positive } from '../script/arguments.js';
-import { addScript, apiOf, type CommonOptions, report, type Session } from '../script/script.js';
-import { type Paint, visible } from '../terminal/terminal.js';
+import { addScript, report } from '../script/script.js';
+import type { CommonOptions, Session } from '../script/session.js';
+import { rowLines } from '../terminal/attention-row.js';
+import type { Paint } from '../terminal/terminal.js';
 
 interface AttentionOptions extends CommonOptions {
   readonly code?: AttentionCode;
@@ -47,24 +50,5 @@ function attentionLines({ data, nextCursor }: AttentionPage, paint: Paint): read
   return [
     ...data.flatMap((row) => [...rowLines(row, paint), '']),
     ...(nextCursor === undefined ? [] : [`there are more: --cursor ${nextCursor}`]),
-  ];
-}
-
-/** A row as readable text, in a few lines. */
-export function rowLines(
-  { orderId, code, since, detail, remedy, attempts, nextTryAt }: AttentionRow,
-  paint: Paint,
-): readonly string[] {
-  const tries = [
-    ...(attempts === undefined ? [] : [`tried ${attempts} times`]),
-    ...(nextTryAt === undefined ? [] : [`next at ${nextTryAt}`]),
-  ];
-  return [
-    [paint('yellow', code), ...(orderId === undefined ? [] : [visible(orderId)]), `since ${since}`].join(
-      ' · ',
-    ),
-    `  ${visible(detail)}`,
-    ...(tries.length === 0 ? [] : [`  ${tries.join(', ')}`]),
-    `  → ${visible(remedy)}`,
   ];
 }

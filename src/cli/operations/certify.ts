@@ -2,8 +2,10 @@ import process from 'node:process';
 import { Argument, type Command } from 'commander';
 import type { Certificate } from '../../effects/certification/certify.js';
 import { exitCodes, Failure } from '../script/failure.js';
-import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
-import { type Column, counted, type Paint, progressBar, table } from '../terminal/terminal.js';
+import { addScript, report } from '../script/script.js';
+import type { CommonOptions, Session } from '../script/session.js';
+import { progressBar } from '../terminal/progress-bar.js';
+import { type Column, counted, type Paint, table } from '../terminal/terminal.js';
 
 /** Adds `certify`: takes a provider through crashes, duplicates and lost answers. */
 export function addCertify(program: Command, session: Session): void {

@@ -1,8 +1,42 @@
 import type { Command } from 'commander';
 import type { LostKey } from '../../forgetting/give-up.js';
+import { withMongo, withStores } from '../connections/stores.js';
 import { exitCodes, Failure } from '../script/failure.js';
-import { addScript, type CommonOptions, configOf, metaOf, report, type Session } from '../script/script.js';
+import { addScript, report } from '../script/script.js';
+import { metaOf } from '../script/sender.js';
+import { type CommonOptions, configOf, type Session } from '../script/session.js';
 import { counted, visible } from '../terminal/terminal.js';
+
+/** Adds `keys rewrap` and `keys give-up`: operations on the key store of customers. */
+export function addCustomerKeys(keys: Command, session: Session): void {
+  addRewrap(keys, session);
+  addGiveUp(keys, session);
+}
+
+/** Adds `keys rewrap`, which connects to the key store directly. */
+function addRewrap(keys: Command, session: Session): void {
+  const command = addScript(keys, 'rewrap', {
+    summary: 'wrap the keys of customers with the first key of MASTER_KEY_FILE',
+    details:
+      'To replace a master key: add the new one below the old one, and restart all processes. Put it on the first line, ' +
+      'restart all processes again, run this, and take the old one out.',
+    examples: ['keys rewrap'],
+  });
+  command.action(async () => {
+    const options = command.optsWithGlobals<CommonOptions>();
+    const rewrapped = await withMongo(
+      configOf(session),
+      ({ keys: store }) => store.rewrap(),
+      () => ({
+        code: 'keys_unavailable',
+        message: 'the key store does not answer: see KEYS_MONGODB_URI and MONGODB_URI',
+      }),
+    );
+    report(session, options, { rewrapped }, () => [
+      `${rewrapped} keys were wrapped with the first master key`,
+    ]);
+  });
+}
 
 interface GiveUpOptions extends CommonOptions {
   readonly reason: string;
@@ -12,7 +46,7 @@ interface GiveUpOptions extends CommonOptions {
 }
 
 /** Adds `keys give-up`, which connects to Temporal and MongoDB directly. */
-export function addGiveUp(keys: Command, session: Session): void {
+function addGiveUp(keys: Command, session: Session): void {
   const command = addScript(keys, 'give-up', {
     summary: "give up a customer's keys that the key store has lost",
     details:
@@ -32,8 +66,7 @@ export function addGiveUp(keys: Command, session: Session): void {
     const options = command.optsWithGlobals<GiveUpOptions>();
     const { reason, yes: named } = options;
     // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
-    const [{ withStores }, { keysOfDatabase }, { giveUpKeys, lostKeys }] = await Promise.all([
-      import('../connections/sides.js'),
+    const [{ keysOfDatabase }, { giveUpKeys, lostKeys }] = await Promise.all([
       import('../../access/persons/stores.js'),
       import('../../forgetting/give-up.js'),
     ]);

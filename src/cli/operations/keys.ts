@@ -5,12 +5,12 @@ import { type Scope, scopes } from '../../access/scopes.js';
 import { idPattern } from '../../order/patterns.js';
 import { messageOf } from '../../outages/message-of.js';
 import { durationMs, LONGEST_MS } from '../../server/config.js';
-import { exitCodes, Failure, usageFailure } from '../script/failure.js';
-import { addGiveUp } from './customer-keys.js';
-import { addRewrap } from './rewrap.js';
 import { withMongo } from '../connections/stores.js';
-import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
+import { exitCodes, Failure, usageFailure } from '../script/failure.js';
+import { addScript, report } from '../script/script.js';
+import { type CommonOptions, configOf, type Session } from '../script/session.js';
 import { type Cell, type Column, table } from '../terminal/terminal.js';
+import { addCustomerKeys } from './customer-keys.js';
 
 interface CreateOptions extends CommonOptions {
   readonly name: string;
@@ -30,8 +30,7 @@ export function addKeys(program: Command, session: Session): void {
   addCreate(keys, session);
   addList(keys, session);
   addRevoke(keys, session);
-  addRewrap(keys, session);
-  addGiveUp(keys, session);
+  addCustomerKeys(keys, session);
 }
 
 function addCreate(keys: Command, session: Session): void {
@@ -141,7 +140,7 @@ function expiry(text: string): number {
 
 function withDatabase<T>(session: Session, work: (db: Db) => Promise<T>): Promise<T> {
   return withMongo(
-    session,
+    configOf(session),
     ({ db }) => work(db),
     (error) => ({
       code: 'mongodb_unreachable',

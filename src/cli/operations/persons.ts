@@ -1,20 +1,20 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { Certificate } from '../../forgetting/certificate.js';
 import type { ForgettingStatus } from '../../forgetting/forgettings.js';
 import type { OpenOrders } from '../../forgetting/messages.js';
 import { at } from '../connections/api.js';
+import { apiOf } from '../connections/target.js';
 import { exitCodes, Failure } from '../script/failure.js';
-import { actorHeader, addScript, apiOf, type CommonOptions, report, type Session } from '../script/script.js';
+import { addScript, report } from '../script/script.js';
+import { addRequestOptions, type RequestOptions, requestHeaders } from '../script/sender.js';
+import type { CommonOptions, Session } from '../script/session.js';
 import { counted, visible } from '../terminal/terminal.js';
 
-interface ForgetOptions extends CommonOptions {
+interface ForgetOptions extends RequestOptions {
   readonly reason: string;
   readonly lawfulBasis?: string;
   readonly whenFinished?: true;
-  readonly key?: string;
-  readonly actor?: string;
 }
 
 /** The API's answer. */
@@ -53,12 +53,11 @@ function addForget(program: Command, session: Session): void {
     .argument('<customerId>', 'whose person')
     .requiredOption('--reason <text>', 'why; it stays, so it must not name the person')
     .option('--lawful-basis <text>', 'the law that asks for it')
-    .option('--when-finished', 'wait for open orders instead of refusing')
-    .option('--key <key>', 'Idempotency-Key: the same key and command again give the same answer')
-    .option('--actor <name>', 'who does it, without a key (default: cli:<your user name>)');
+    .option('--when-finished', 'wait for open orders instead of refusing');
+  addRequestOptions(command);
   command.action(async (customerId: string) => {
     const options = command.optsWithGlobals<ForgetOptions>();
-    const { reason, lawfulBasis, whenFinished, key = randomUUID() } = options;
+    const { reason, lawfulBasis, whenFinished } = options;
     const api = apiOf(session, options);
     const path = at`/v1/customers/${customerId}/forget`;
     const body = {
@@ -66,7 +65,7 @@ function addForget(program: Command, session: Session): void {
       ...(lawfulBasis !== undefined && { lawfulBasis }),
       ...(whenFinished && { whenFinished }),
     };
-    const headers = { 'idempotency-key': key, ...actorHeader(session, options) };
+    const headers = requestHeaders(session, options);
     // The same command again is answered with the current status; only the write side is needed.
     const ask = () => api.submit<Forgetting>(path, body, headers);
     let forgetting = await ask();

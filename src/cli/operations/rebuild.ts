@@ -3,9 +3,11 @@ import { setTimeout } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import type { ProjectionsStatus, ProjectionStatus, StoreStatus } from '../../log/views/status.js';
 import { type Api, at } from '../connections/api.js';
+import { operationsApiOf } from '../connections/target.js';
 import { exitCodes, Failure, usageFailure } from '../script/failure.js';
-import { addScript, operationsApiOf, type CommonOptions, report, type Session } from '../script/script.js';
-import { progressBar } from '../terminal/terminal.js';
+import { addScript, report } from '../script/script.js';
+import type { CommonOptions, Session } from '../script/session.js';
+import { progressBar } from '../terminal/progress-bar.js';
 
 interface RebuildOptions extends CommonOptions {
   readonly from: 'journal' | 'history';

@@ -5,21 +5,15 @@ import type { ResumeReport } from '../../log/resume/resume.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';
 import { logNamed, ofAnyEntity } from '../../logs.js';
 import { at } from '../connections/api.js';
-import { checkWho } from '../commands/send.js';
-import { exitCodes, Failure, usageFailure } from '../script/failure.js';
-import {
-  addScript,
-  operationsApiOf,
-  type CommonOptions,
-  configOf,
-  isOverHttp,
-  metaOf,
-  refuseActor,
-  report,
-  type Session,
-} from '../script/script.js';
-import { type Column, counted, type Format, type Paint, progressBar, table } from '../terminal/terminal.js';
+import { reachTemporal, withStores } from '../connections/stores.js';
+import { operationsApiOf } from '../connections/target.js';
 import { entityOption } from '../script/arguments.js';
+import { exitCodes, Failure, usageFailure } from '../script/failure.js';
+import { addScript, report } from '../script/script.js';
+import { checkWho, isOverHttp, metaOf, refuseActor } from '../script/sender.js';
+import { type CommonOptions, configOf, type Session } from '../script/session.js';
+import { progressBar } from '../terminal/progress-bar.js';
+import { type Column, counted, type Format, type Paint, table } from '../terminal/terminal.js';
 
 interface ResumeCommandOptions extends CommonOptions {
   readonly all?: true;
@@ -88,8 +82,7 @@ async function resume(
   if (isOverHttp(session, options)) return await resumeOverHttp(session, orderId, options);
   const config = configOf(session);
   // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
-  const [{ reachTemporal, withStores }, one, { resumeAll }] = await Promise.all([
-    import('../connections/sides.js'),
+  const [one, { resumeAll }] = await Promise.all([
     import('../../log/resume/resume.js'),
     import('../../log/resume/resume-all.js'),
   ]);

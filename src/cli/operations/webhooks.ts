@@ -1,12 +1,13 @@
-import { randomUUID } from 'node:crypto';
 import { type Command, Option } from 'commander';
-import type { CommandsStatus } from '../../delivery/kafka/command-rows.js';
-import type { SubscriptionStatus } from '../../delivery/subscription-status.js';
 import { type Api, at } from '../connections/api.js';
+import { apiOf } from '../connections/target.js';
 import { positive, texts, wholeNumber } from '../script/arguments.js';
 import { usageFailure } from '../script/failure.js';
-import { actorHeader, addScript, apiOf, type CommonOptions, report, type Session } from '../script/script.js';
-import { type Cell, type Column, type Paint, table, visible } from '../terminal/terminal.js';
+import { addScript, report } from '../script/script.js';
+import { addRequestOptions, requestHeaders, type RequestOptions } from '../script/sender.js';
+import type { CommonOptions, Session } from '../script/session.js';
+import { visible } from '../terminal/terminal.js';
+import { addDeliveries } from './webhook-deliveries.js';
 
 /** An endpoint as the API shows it. */
 interface Endpoint {
@@ -20,17 +21,7 @@ interface Endpoint {
   readonly secret?: string;
 }
 
-interface Delivery {
-  readonly eventId: string;
-  readonly type: string;
-  readonly at: string;
-  readonly ms: number;
-  readonly isDelivered: boolean;
-  readonly status?: number;
-  readonly error?: string;
-}
-
-interface Options extends CommonOptions {
+interface Options extends RequestOptions {
   readonly events?: readonly string[];
   readonly customer?: readonly string[];
   readonly tag?: readonly string[];
@@ -38,17 +29,12 @@ interface Options extends CommonOptions {
   readonly description?: string;
   readonly perSecond?: number;
   readonly after?: number;
-  readonly from?: string;
   readonly to?: string;
-  readonly event?: string;
-  readonly limit?: number;
-  readonly key?: string;
-  readonly actor?: string;
 }
 
 const root = '/v1/webhook-endpoints';
 
-/** Adds `webhooks …` and `subscriptions`. */
+/** Adds `webhooks …`: endpoints, and what is delivered to them. */
 export function addWebhooks(program: Command, session: Session): void {
   const webhooks = addScript(program, 'webhooks', {
     summary: 'deliver events to URLs: endpoints, their secrets and their deliveries',
@@ -80,11 +66,7 @@ export function addWebhooks(program: Command, session: Session): void {
     'make a new secret; the old one signs too until the next rotation',
     (api, id, headers) => api.submit(at`/v1/webhook-endpoints/${id}/rotate-secret`, {}, headers),
   );
-  addTest(webhooks, session);
   addDeliveries(webhooks, session);
-  addRetry(webhooks, session);
-  addReplay(webhooks, session);
-  addSubscriptions(program, session);
 }
 
 /** Adds the options for an endpoint's settings. */
@@ -117,18 +99,8 @@ function settingsOf({ events, customer, tag, payload, description, perSecond }: 
   };
 }
 
-function withSender(command: Command): Command {
-  return command
-    .option('--key <key>', 'Idempotency-Key: the same key and command again give the same answer')
-    .option('--actor <name>', 'who does it, without a key (default: cli:<your user name>)');
-}
-
-function headersOf(session: Session, options: Options): Readonly<Record<string, string>> {
-  return { 'idempotency-key': options.key ?? randomUUID(), ...actorHeader(session, options) };
-}
-
 function addCreate(webhooks: Command, session: Session): void {
-  const command = withSender(
+  const command = addRequestOptions(
     withSettings(
       addScript(webhooks, 'create', {
         summary: 'deliver events to a URL',
@@ -145,13 +117,13 @@ function addCreate(webhooks: Command, session: Session): void {
     const options = command.optsWithGlobals<Options>();
     const { after } = options;
     const body = { url, ...settingsOf(options), ...(after !== undefined && { after }) };
-    const made = await apiOf(session, options).submit<Endpoint>(root, body, headersOf(session, options));
+    const made = await apiOf(session, options).submit<Endpoint>(root, body, requestHeaders(session, options));
     report(session, options, made, () => endpointLines(made));
   });
 }
 
 function addChange(webhooks: Command, session: Session): void {
-  const command = withSender(
+  const command = addRequestOptions(
     withSettings(
       addScript(webhooks, 'change', {
         summary: 'change what an endpoint gets, or where',
@@ -165,7 +137,7 @@ function addChange(webhooks: Command, session: Session): void {
     if (Object.keys(body).length === 0)
       throw usageFailure('nothing is to be changed: --help shows what can be');
     const path = at`/v1/webhook-endpoints/${endpointId}`;
-    const headers = headersOf(session, options);
+    const headers = requestHeaders(session, options);
     const changed = await apiOf(session, options).exchange<Endpoint>('PATCH', path, body, headers);
     report(session, options, changed, () => endpointLines(changed));
   });
@@ -179,7 +151,7 @@ function addAction(
   summary: string,
   act: (api: Api, endpointId: string, headers: Readonly<Record<string, string>>) => Promise<Endpoint>,
 ): void {
-  const command = withSender(
+  const command = addRequestOptions(
     addScript(webhooks, verb, { summary, examples: [`webhooks ${verb} 018f…`] }).argument(
       '<endpointId>',
       'as in the list',
@@ -187,7 +159,7 @@ function addAction(
   );
   command.action(async (endpointId: string) => {
     const options = command.optsWithGlobals<Options>();
-    const done = await act(apiOf(session, options), endpointId, headersOf(session, options));
+    const done = await act(apiOf(session, options), endpointId, requestHeaders(session, options));
     report(session, options, done, () => endpointLines(done));
   });
 }
@@ -220,170 +192,4 @@ function addList(webhooks: Command, session: Session): void {
       data.length === 0 ? ['no endpoints'] : data.flatMap(endpointLines),
     );
   });
-}
-
-function addTest(webhooks: Command, session: Session): void {
-  const command = addScript(webhooks, 'test', {
-    summary: 'send an endpoint a test message now, and tell what it answers',
-    examples: ['webhooks test 018f…'],
-  }).argument('<endpointId>', 'as in the list');
-  command.action(async (endpointId: string) => {
-    const options = command.optsWithGlobals<Options>();
-    const path = at`/v1/webhook-endpoints/${endpointId}/test`;
-    const sent = await apiOf(session, options).submit<Delivery>(path, {}, headersOf(session, options));
-    report(session, options, sent, () => [outcomeOf(sent)]);
-  });
-}
-
-function outcomeOf({ isDelivered, status, error, ms }: Delivery): string {
-  const what = status === undefined ? visible(error ?? 'no answer') : `HTTP ${status}`;
-  return `${isDelivered ? 'delivered' : 'not delivered'}: ${what}, ${ms} ms`;
-}
-
-const deliveryColumns: readonly Column[] = [
-  { title: 'AT' },
-  { title: 'EVENT' },
-  { title: 'TYPE' },
-  { title: 'OUTCOME' },
-];
-
-function addDeliveries(webhooks: Command, session: Session): void {
-  const command = addScript(webhooks, 'deliveries', {
-    summary: 'list the attempts to deliver, of the last 30 days, the newest first',
-    examples: ['webhooks deliveries 018f…', 'webhooks deliveries 018f… --event 018e…:3'],
-  })
-    .argument('<endpointId>', 'as in the list')
-    .option('--event <orderId:version>', 'only of this event')
-    .option('--limit <number>', 'how many at most, up to 200', positive);
-  command.action(async (endpointId: string) => {
-    const options = command.optsWithGlobals<Options>();
-    const { event, limit } = options;
-    const path = at`/v1/webhook-endpoints/${endpointId}/deliveries`;
-    const query = { event, limit };
-    const { data } = await apiOf(session, options).get<{ readonly data: readonly Delivery[] }>(path, query);
-    const rows = data.map((one): readonly Cell[] => [
-      one.at,
-      one.eventId,
-      one.type,
-      one.isDelivered ? outcomeOf(one) : { text: outcomeOf(one), format: 'yellow' },
-    ]);
-    report(session, options, data, () =>
-      data.length === 0 ? ['no deliveries'] : table(deliveryColumns, rows, session.terminal.paint),
-    );
-  });
-}
-
-function addRetry(webhooks: Command, session: Session): void {
-  const command = withSender(
-    addScript(webhooks, 'retry', {
-      summary: 'deliver one event now: one that waits, is parked, or was delivered',
-      examples: ['webhooks retry 018f… 018e…:3'],
-    })
-      .argument('<endpointId>', 'as in the list')
-      .argument('<orderId:version>', 'the event'),
-  );
-  command.action(async (endpointId: string, eventId: string) => {
-    const options = command.optsWithGlobals<Options>();
-    const path = at`/v1/webhook-endpoints/${endpointId}/deliveries/${eventId}/retry`;
-    const asked = await apiOf(session, options).submit(path, {}, headersOf(session, options));
-    report(session, options, asked, () => [
-      `${eventId} is delivered soon: see npx orders webhooks deliveries`,
-    ]);
-  });
-}
-
-function addReplay(webhooks: Command, session: Session): void {
-  const command = withSender(
-    addScript(webhooks, 'replay', {
-      summary: 'deliver the feed again, from a position or a time',
-      examples: ['webhooks replay 018f… --after 1200', 'webhooks replay 018f… --from 2026-01-31T12:00:00Z'],
-    }).argument('<endpointId>', 'as in the list'),
-  )
-    .addOption(new Option('--after <position>', 'events after it').argParser(wholeNumber).conflicts('from'))
-    .option('--from <time>', 'events that were recorded at this time or later');
-  command.action(async (endpointId: string) => {
-    const options = command.optsWithGlobals<Options>();
-    const { after, from } = options;
-    if (after === undefined && from === undefined) throw usageFailure('say --after or --from');
-    const path = at`/v1/webhook-endpoints/${endpointId}/replay`;
-    const body = after === undefined ? { from } : { after };
-    const asked = await apiOf(session, options).submit<{ readonly after: number }>(
-      path,
-      body,
-      headersOf(session, options),
-    );
-    report(session, options, asked, () => [`events after position ${asked.after} are delivered again`]);
-  });
-}
-
-const subscriptionColumns: readonly Column[] = [
-  { title: 'SUBSCRIPTION' },
-  { title: 'STATUS' },
-  { title: 'POSITION', align: 'right' },
-  { title: 'LAG', align: 'right' },
-  { title: 'WAITING', align: 'right' },
-  { title: 'PARKED', align: 'right' },
-  { title: 'FAILURES', align: 'right' },
-  { title: 'LAST SUCCESS' },
-  { title: 'TO' },
-];
-
-function addSubscriptions(program: Command, session: Session): void {
-  const command = addScript(program, 'subscriptions', {
-    summary: 'show how far each subscription of the feed has come: position, lag and failures',
-    examples: ['subscriptions', 'subscriptions --json'],
-  });
-  command.action(async () => {
-    const options = command.optsWithGlobals<CommonOptions>();
-    const { data, commands } = await apiOf(session, options).get<{
-      readonly data: readonly SubscriptionStatus[];
-      readonly commands?: CommandsStatus;
-    }>('/v1/subscriptions');
-    const rows = data.map((one): readonly Cell[] => [
-      one.name,
-      one.status,
-      String(one.position),
-      String(one.lag),
-      String(one.waiting),
-      String(one.parked),
-      String(one.failures),
-      one.lastSuccessAt ?? '',
-      visible(one.to),
-    ]);
-    const { paint } = session.terminal;
-    const commandRow = commands === undefined ? [] : [{ name: 'commands', kind: 'commands', ...commands }];
-    report(session, options, [...data, ...commandRow], () => [
-      ...(data.length === 0 ? ['no subscriptions'] : table(subscriptionColumns, rows, paint)),
-      ...(commands === undefined ? [] : commandLines(commands, paint)),
-    ]);
-  });
-}
-
-const partitionColumns: readonly Column[] = [
-  { title: 'COMMANDS FROM' },
-  { title: 'POSITION', align: 'right' },
-  { title: 'LAG', align: 'right' },
-  { title: 'PROBLEM' },
-];
-
-function commandLines(
-  { topic, failure, failingSince, partitions }: CommandsStatus,
-  paint: Paint,
-): readonly string[] {
-  const rows = partitions.map((one): readonly Cell[] => {
-    const { waiting } = one;
-    const waits = waiting && `${waiting.record} waits since ${waiting.since}: ${waiting.why}`;
-    return [
-      `${topic}:${one.partition}`,
-      String(one.position ?? ''),
-      String(one.lag),
-      { text: visible(one.failure ?? waits ?? ''), format: 'yellow' },
-    ];
-  });
-  const problem = `no commands are taken from ${topic} since ${failingSince}: ${visible(failure ?? '')}`;
-  return [
-    '',
-    ...(failure === undefined ? [] : [paint('yellow', problem)]),
-    ...(rows.length === 0 ? [`no commands were taken from ${topic}`] : table(partitionColumns, rows, paint)),
-  ];
 }

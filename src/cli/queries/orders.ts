@@ -3,9 +3,11 @@ import type { AttentionRow } from '../../attention/rows.js';
 import { formatMoney } from '../../order/money.js';
 import type { OrderView } from '../../order/view.js';
 import { at } from '../connections/api.js';
+import { apiOf } from '../connections/target.js';
 import { amount, positive } from '../script/arguments.js';
+import { addScript, report } from '../script/script.js';
+import type { CommonOptions, Session } from '../script/session.js';
 import { formatOf, orderCard } from '../terminal/order-card.js';
-import { addScript, apiOf, type CommonOptions, report, type Session } from '../script/script.js';
 import { type Cell, type Column, table } from '../terminal/terminal.js';
 
 /** Adds the scripts that read orders. */

@@ -6,8 +6,10 @@ import type { CustomerSummary } from '../../views/customers.js';
 import type { DailyStats } from '../../views/daily-stats.js';
 import type { ProductDemand } from '../../views/product-demand.js';
 import { at } from '../connections/api.js';
+import { apiOf } from '../connections/target.js';
 import { positive } from '../script/arguments.js';
-import { addScript, apiOf, type CommonOptions, report, type Session } from '../script/script.js';
+import { addScript, report } from '../script/script.js';
+import type { CommonOptions, Session } from '../script/session.js';
 import { type Column, table, untitled } from '../terminal/terminal.js';
 
 /** Adds the scripts that read the views across orders. */

@@ -1,8 +1,7 @@
 import type { Refused } from '../../api/commands/refusals.js';
-import { commands } from '../../api/commands/table.js';
-import { followUpTypes, segments } from '../../order/commands.js';
 import { messageOf } from '../../outages/message-of.js';
 import { ConfigError } from '../../server/config.js';
+import { verbOf } from '../terminal/verbs.js';
 
 /** The exit codes of the scripts. */
 export const exitCodes = {
@@ -39,15 +38,6 @@ export class Failure extends Error {
     this.exitCode = exitCode;
     this.details = details;
   }
-}
-
-const verbsBySegment = new Map<string, string>(
-  followUpTypes.map((type) => [segments[type], commands[type].verb]),
-);
-
-/** The name of the script for a command in `allowedCommands`: `ship` for `shipments`. */
-export function verbOf(segment: string): string {
-  return verbsBySegment.get(segment) ?? segment;
 }
 
 const exitCodeOfRefusal: Readonly<Record<Refused['refusal']['kind'], number>> = {

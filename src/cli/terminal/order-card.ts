@@ -1,10 +1,10 @@
 import type { AttentionRow } from '../../attention/rows.js';
+import { labelInShort, linesInShort } from '../../event-words.js';
 import { formatMoney } from '../../order/money.js';
 import type { OrderView } from '../../order/view.js';
-import { rowLines } from '../operations/attention.js';
-import { labelInShort, linesInShort } from '../../event-words.js';
-import { verbOf } from '../script/failure.js';
+import { rowLines } from './attention-row.js';
 import { type Cell, type Column, type Format, type Paint, table, untitled, visible } from './terminal.js';
+import { verbOf } from './verbs.js';
 
 type Rows = readonly (readonly Cell[])[];
 

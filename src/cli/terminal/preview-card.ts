@@ -1,9 +1,9 @@
 import type { Money, Preview } from '../../api/commands/preview.js';
 import { formatMoney } from '../../order/money.js';
 import { eventColumns, eventRow } from './event-row.js';
-import { verbOf } from '../script/failure.js';
 import { formatOf } from './order-card.js';
 import { type Paint, table, untitled, visible } from './terminal.js';
+import { verbOf } from './verbs.js';
 
 const amounts = ['total', 'authorized', 'captured', 'refunded'] as const satisfies (keyof Money)[];
 

@@ -38,7 +38,7 @@ export async function readCheckpoint(consumer: Consumer, topic: string): Promise
 export interface Hanging {
   readonly topic: string;
   readonly partition: number;
-  /** of the first record of the transaction */
+  /** the offset of the first record of the transaction */
   readonly offset: bigint;
 }
 

@@ -15,7 +15,7 @@ import { type KafkaSettings, topicsOf } from './settings.js';
 
 export interface PublishingDeps {
   readonly db: Db;
-  /** of the feed of orders */
+  /** the tail of the feed of orders */
   readonly tail: FeedTail;
   readonly settings: KafkaSettings;
   /** The id of this system; undefined while it is unknown. */
@@ -56,7 +56,7 @@ interface Page {
   readonly generation: number;
   /** the position that the page begins after */
   readonly after: number;
-  /** of the events that are chosen; maybe none */
+  /** the records of the events that are chosen; maybe none */
   readonly records: readonly EncodedRecord[];
   /** the position to continue after: that of the last event, chosen or not, or lost */
   readonly last: number;

@@ -109,7 +109,7 @@ async function readBetween(
     .project<PositionedEvent>(onlyEvent)
     .sort({ position: 1 })
     .limit(limit)
-    // One answer for all of them if they fit: the driver's first batch would have 101.
+    // Asks for all of them in one answer; by default the driver's first batch has 101 documents.
     .batchSize(limit + 1)
     .toArray();
 }

@@ -40,7 +40,7 @@ export interface FeedState {
   readonly begunAnew?: number;
 }
 
-/** A checkpoint of an older generation than these cannot be continued. */
+/** How many generations are kept. A checkpoint of an older one cannot be continued. */
 const rememberedGenerations = 100;
 
 export function feedState(db: Db) {
@@ -78,8 +78,9 @@ export async function feedGenerations(log: AnyLog, db: Db, time: QueryTime = {})
 /**
  * Begins the next generation. A leader of the sequencer has to take over again.
  *
- * @param begins `position`: of the feed, if that goes back; `lost`: as before, by default
- * @param epoch of the leader that calls
+ * @param begins `position`: the feed's new last position, if it goes back; `lost`: by default that
+ *   of the current generation
+ * @param epoch the epoch of the calling leader; absent if the caller is no leader
  * @returns undefined if that leader was replaced
  */
 export async function beginGeneration(
@@ -97,7 +98,8 @@ export async function beginGeneration(
     const generations = [...all, { generation, commonUntil, lost }].slice(-rememberedGenerations);
     try {
       const begun = await feedState(db).findOneAndUpdate(
-        // The epoch is another if a leader has taken over, or another generation has begun.
+        // Matches nothing if a leader has taken over or another generation has begun since the
+        // read.
         { _id: log.feed, epoch: state === null ? { $exists: false } : state.epoch },
         {
           $set: { generations, ...(position !== undefined && { position }) },

@@ -17,8 +17,8 @@ export interface JournalInsert {
 }
 
 /**
- * An event was deleted. Only a person does that. After it, what a leader knows of the journal may
- * be wrong.
+ * An event was deleted, which only a person does. What a leader knows of the journal may be wrong
+ * from then on.
  */
 export interface JournalDelete {
   readonly operationType: 'delete';
@@ -30,7 +30,7 @@ export function areNoDeletes<C extends object>(
   return changes.every((change) => !('operationType' in change && change.operationType === 'delete'));
 }
 
-/** Under load, positions are given to the events of this time together. */
+/** Under load, the events that arrive within this time get their positions together. */
 const paceMs = 15;
 
 /**

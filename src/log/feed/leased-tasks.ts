@@ -4,7 +4,7 @@ import { pause } from '../../concurrency/pause.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { LEASE_MS, releaseLease, RENEW_EVERY_MS, acquireLeases } from './leases.js';
 
-/** Work without an end, which one process at a time does. */
+/** Work that never ends, done by one process at a time. */
 export interface LeasedTask {
   readonly name: string;
   /**
@@ -35,11 +35,14 @@ export interface LeasedTasks {
 
 /** Renewing the leases is reported like a task, under this name. */
 const RENEWING = 'renew-leases';
-/** The work is well if it has not failed for this long since it began. */
+/** Work counts as healthy once it has run for this long without a failure. */
 const WELL_AFTER_MS = 5_000;
 const FIRST_REST_MS = 200;
 const LONGEST_REST_MS = 1_600;
-/** Longer than a lease, and the interval at which other processes look for free ones. */
+/**
+ * How long this process leaves a lease that it gave up to others. Longer than a lease lasts, and
+ * longer than the interval at which processes look for free leases.
+ */
 const GIVEN_UP_MS = 5_000;
 
 /**

@@ -2,9 +2,9 @@ import type { Db } from 'mongodb';
 import { answering, durable } from '../../mongodb/durability.js';
 
 /**
- * The right of one process to do a task, until a time by MongoDB's clock. A process that lost it
- * may not know that yet: a lease keeps two processes from doing the same work, and the guarded
- * writes of the task keep them from harm.
+ * The right of one process to do a task until a time on MongoDB's clock. A process may not know yet
+ * that it has lost its lease. So the lease only saves duplicate work: the task's own guarded writes
+ * keep two processes from doing harm.
  */
 export interface Lease {
   /** id of the process */
@@ -67,7 +67,7 @@ export async function releaseLease(db: Db, holder: string, task: string): Promis
   );
 }
 
-/** A task that no process does now. */
+/** A task whose lease no process holds. */
 interface UnheldTask {
   readonly task: string;
   /** absent if no process ever did it */
@@ -75,7 +75,7 @@ interface UnheldTask {
 }
 
 /**
- * Describes the tasks that no process does; undefined if there are none.
+ * Describes the tasks whose lease no process holds; undefined if there are none.
  *
  * @param role of the processes that do such tasks
  */
@@ -89,7 +89,7 @@ export function unheldInWords(tasks: readonly UnheldTask[], role: string): strin
   return `${each.join('; ')}: a process of the role ${role} takes it within seconds`;
 }
 
-/** Those of the tasks that no process does now. */
+/** The tasks among these whose lease no process holds. */
 export async function unheldTasks(db: Db, tasks: readonly string[]): Promise<readonly UnheldTask[]> {
   const state = await leases(db).findOne<Pick<Leases, 'tasks'> & { readonly now: Date }>(
     { _id: 'feed' },

@@ -24,7 +24,7 @@ class LeaderOutdated extends Error {
 export interface Sequencing {
   readonly log: AnyLog;
   readonly db: Db;
-  /** aborted when this leader shall stop */
+  /** aborted when this leader has to stop */
   readonly signal: AbortSignal;
   /** called at least every `waitMs` while all is well */
   readonly heartbeat: (position: number) => void;
@@ -34,7 +34,7 @@ export interface Sequencing {
   readonly onLead?: LocalPublisher['lead'] | undefined;
 }
 
-/** Less than the silence after which the driver gives a socket up. */
+/** How long to wait for changes. Less than the idle time after which the driver closes a socket. */
 const waitMs = 2_000;
 const checkpointMs = 250;
 const CONVERSION_FAILURE = 241;
@@ -63,7 +63,7 @@ const rememberedEntities = 50_000;
  *
  * Runs until aborted.
  *
- * @throws Fenced; and any error of MongoDB: call it again, it continues from its last state
+ * @throws Fenced, and any error of MongoDB. Another call continues from the stored checkpoint.
  */
 export async function sequence(sequencing: Sequencing): Promise<void> {
   let leader = await becomeLeader(sequencing);
@@ -288,8 +288,9 @@ class Leader {
   }
 
   /**
-   * Stores, at most every `checkpointMs`, where the next leader continues: everything inserted
-   * before `resumeToken` is stamped. Without a token it starts by reading the journal.
+   * Stores the checkpoint from which the next leader continues, at most every `checkpointMs`:
+   * everything inserted before `resumeToken` is stamped. Without a token the next leader starts by
+   * reading the journal.
    */
   async saveCheckpoint(resumeToken?: unknown): Promise<void> {
     const { position } = this;
@@ -299,17 +300,17 @@ class Leader {
   }
 
   /**
-   * This majority write makes sure that a majority also has every earlier write: what was written
-   * before the stream opened is visible to the reads that follow.
+   * A write with majority concern: once it is acknowledged, a majority has every earlier write as
+   * well. So the reads that follow see all that was written before the stream opened.
    */
   async markStart(): Promise<void> {
     await this.update({ $currentDate: { begunAt: true } });
   }
 
   /**
-   * Begins the next generation if events were lost since this one began. Events that come back get
-   * new positions, so a reader that has had them would have them twice, and continues from before
-   * the first of them. Call it when the change stream is open: it reports later losses.
+   * Begins the next generation if events were lost since this one began. Events that are restored
+   * get new positions, so readers go back to before the first lost event. Call it when the change
+   * stream is open, which reports later losses.
    */
   async checkForLoss(heartbeat: Sequencing['heartbeat']): Promise<void> {
     const { count, first } = await lostPositions(this.log, this.db, this.position, () =>
@@ -332,8 +333,8 @@ class Leader {
   }
 
   /**
-   * Restarts from the journal, unless another leader has taken over. Positions are not given twice,
-   * even if their events are gone, unless all are gone.
+   * Restarts from the journal, unless another leader has taken over. A position is not given twice,
+   * even if its event is lost. Only if the journal has lost all positions do they start at 1 again.
    */
   async restarted(): Promise<Leader> {
     await this.update({

@@ -15,7 +15,7 @@ import { type JournalDelete, type Position, areNoDeletes, openPositions } from '
 export interface FeedTail {
   /**
    * Resolves with the head: when it is beyond `position`, when the next generation begins, when
-   * `woken` is not what was given, when time is up or when `signal` aborts.
+   * `this.woken` is no longer the given `woken`, when time is up or when `signal` aborts.
    */
   waitBeyond(position: number, signal: AbortSignal, withinMs: number, woken?: number): Promise<number>;
   /** Wakes the readers: something else has changed that they may depend on. */
@@ -46,7 +46,7 @@ export interface FeedTail {
 }
 
 export interface LocalPublisher {
-  /** This process gives the positions from now on; this is the last one so far. */
+  /** This process gives the positions from now on; `position` is the last one so far. */
   readonly lead: (position: number, generation: number) => void;
   /** These positions were given in a generation, in this sequence, and a majority has them. */
   readonly publish: (given: readonly GivenPosition[], generation: number) => void;
@@ -65,7 +65,7 @@ export interface EntityListener {
 }
 
 const POLL_EVERY_MS = 1_000;
-/** After this the feed is polled once, and the wait begins again. */
+/** After this time the feed is polled once, and the wait begins again. */
 const LONGEST_WAIT_MS = 86_400_000;
 const rememberedEvents = 500;
 /** The longest time that `stop` waits for the change stream. */

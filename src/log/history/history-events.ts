@@ -11,11 +11,11 @@ export interface ReadOptions {
   readonly pageWithinMs?: number;
 }
 
-/** gRPC status codes. Numbers as in the gRPC specification. */
+/** gRPC status codes. */
 const notFound = 5;
 const dataLoss = 15;
 
-/** Temporal's default. */
+/** Temporal's default page size. */
 const usualPage = 256;
 
 /**

@@ -172,7 +172,7 @@ function deduplicated<S extends State, D extends Draft>(
   return events;
 }
 
-/** Computes the workflow's first decision with the same code. */
+/** Computes the workflow's first decision, with the code that the workflow runs. */
 function forecast<S extends State, D extends Draft>(
   { entity }: EntityLog<S, D>,
   { orderId, create }: NewEntity,

@@ -4,7 +4,7 @@ import type { Shape } from './entity-log.js';
 /**
  * One difference in the public shape of an entity. `path` is a JSON pointer. Entries of a list are
  * named by their own id, as in `/lines/A-1/shipped` and `/shipments/s1/status`; for entries without
- * an id it is the path of their list. Without `before`, the value was added; without `after`, it
+ * an id, `path` is that of their list. Without `before`, the value was added; without `after`, it
  * was removed.
  */
 export interface Change {
@@ -13,14 +13,14 @@ export interface Change {
   readonly after?: unknown;
 }
 
-/** What is different in the public shape of a state. */
+/** The differences between the public shapes of two states. */
 export function changesBetween<S>({ of, ids }: Shape<S>, before: S, after: S): readonly Change[] {
   return changed('', of(before), of(after), ids);
 }
 
 /**
- * Left out: what every event changes, and which commands are allowed, which is not part of what
- * happened.
+ * Not reported: members that every event changes, and the allowed commands, which follow from the
+ * rest.
  */
 const leftOut = new Set(['version', 'updatedAt', 'allowedCommands', 'blockedCommands']);
 
@@ -76,7 +76,7 @@ function byId(list: readonly unknown[], ids: Ids): ReadonlyMap<string | undefine
   return new Map(list.map((entry) => [idOf(entry, ids), entry]));
 }
 
-/** By the first of the members `ids` that the entry has; undefined if it has none. */
+/** The value of the first member of `ids` that the entry has; undefined if it has none. */
 function idOf(entry: unknown, ids: Ids): string | undefined {
   const id = isObject(entry)
     ? ids.map((name) => entry[name]).find((value) => value !== undefined)

@@ -23,8 +23,8 @@ class JournalIncomplete extends Error {
  * The answer to a command, reconstructed from the events that it caused.
  *
  * @param recorded the events of the entity, ascending, to at least the last event of the command
- * @param status of the entity now. The answer has it if earlier events are lost, since the state
- *   after the command cannot be computed then.
+ * @param status the entity's current status. The answer has it if earlier events are lost, because
+ *   the status after the command cannot be computed then.
  * @returns undefined if the command caused no event
  */
 export function commandIn<S extends State, D extends Draft>(
@@ -49,7 +49,9 @@ export function commandIn<S extends State, D extends Draft>(
   };
 }
 
-/** Outcomes and deadlines have the same id as command and cause; no message caused them. */
+/**
+ * False for the events of outcomes and deadlines, whose `commandId` and `causationId` are the same.
+ */
 function isCausedBy(event: Envelope, commandId: string): boolean {
   return isSameCommand(event.commandId, commandId) && event.causationId !== event.commandId;
 }

@@ -3,8 +3,9 @@ import type { Db, IndexDescription } from 'mongodb';
 import type { Decider, Draft, Effect, Entity, State } from '../entity.js';
 
 /**
- * The log of a kind of entity, whichever it is. Its collections have the entity's name:
- * `<name>_events` is the journal, `<name>_forks` and `<name>_events_set_aside` are beside it.
+ * The log of any kind of entity, without the types of its state and events. Its collections have
+ * the entity's name: `<name>_events` is the journal, `<name>_forks` and `<name>_events_set_aside`
+ * are beside it.
  */
 export interface AnyLog {
   readonly entity: Pick<Decider<never, Draft>, 'name' | 'upcast' | 'resumption'>;
@@ -15,7 +16,7 @@ export interface AnyLog {
   readonly view: Pick<StateView<never>, 'collection' | 'version' | 'indexes'>;
   /** the collection of the reports of its reconciliations; persisted */
   readonly reconciliations: string;
-  /** the command lines in the remedies that people read */
+  /** command lines, for the remedies that are shown to people */
   readonly commands: {
     readonly resume: (id: string) => string;
     readonly verify: (id: string) => string;
@@ -25,8 +26,8 @@ export interface AnyLog {
 }
 
 /**
- * The log of one kind of entity: all that journal, history, feed, views and proof know of what they
- * keep. The functions of the log take it as their first argument.
+ * The log of one kind of entity: all that journal, history, feed, views and proof know of the
+ * entity. The functions of the log take it as their first argument.
  *
  * @typeParam D its events, without their envelopes
  */
@@ -84,14 +85,17 @@ export interface StateView<S extends State> {
   readonly version: number;
   readonly indexes: readonly IndexDescription[];
   readonly toDocument: (state: S) => StateDocument<S>;
-  /** members that no state has, such as what is made with keys; absent if there are none */
+  /**
+   * members that are not computed from the state alone, such as hashes made with a key; absent if
+   * there are none
+   */
   readonly further?: Further<S>;
 }
 
 /** Members of a document beside those of `toDocument`. `verify` does not compare them. */
 export interface Further<S> {
   readonly members: readonly string[];
-  /** May fail, as the database may: the document is written later. */
+  /** Reads the database, so it may fail in an outage. The document is then written by a retry. */
   readonly make: (db: Db, state: S) => Promise<object>;
 }
 
@@ -104,7 +108,7 @@ export async function documentOf<S extends State>(
   return { ...view.toDocument(state), ...(await view.further?.make(db, state)) };
 }
 
-/** What each document of a state view has; it may have more. */
+/** The members that every document of a state view has. A view may add others. */
 export interface StateDocument<S extends State> extends Pick<S, 'version' | 'status' | 'updatedAt'> {
   /** the entity's id */
   readonly _id: string;
@@ -117,8 +121,8 @@ export interface StateDocument<S extends State> extends Pick<S, 'version' | 'sta
   /** why the entity does not continue by itself; the next event that is folded removes it */
   readonly stopped?: Stopped;
   /**
-   * the recorder or rebuild that wrote it last; a recorder that finds its own name knows the
-   * document without reading it
+   * the recorder or rebuild that wrote the document last. If it is the caller itself, its cached
+   * state is current.
    */
   readonly recorder?: string;
 }
@@ -144,7 +148,7 @@ export interface Shape<S> {
 /** Facts about the command that created an entity. */
 export interface Creation {
   readonly commandId: string;
-  /** of the command's body */
+  /** the hash of the command's body */
   readonly hash: string;
   readonly actor: string;
   readonly onBehalfOf?: string;

@@ -307,7 +307,8 @@ interface Range extends QueryTime {
 }
 
 /**
- * Recorded events of an entity, ascending, from version `from` (1), at most `limit` (all).
+ * Recorded events of an entity, ascending, from version `from` (by default 1), at most `limit` (by
+ * default all).
  *
  * @throws TypeError if one of them cannot be upcast
  */
@@ -344,10 +345,7 @@ export async function readStored(
     .toArray();
 }
 
-/**
- * All recorded events that match, as they were written, by entity and version. Any number: it
- * streams.
- */
+/** Streams all recorded events that match, as they were written, by entity and version. */
 export async function* readJournals(
   log: AnyLog,
   db: Db,

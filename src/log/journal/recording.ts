@@ -9,7 +9,10 @@ import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { RecentStates } from './recent-states.js';
 import { type Replacement, foldFollowing, insertViews, projectState, replaceViews } from './state-view.js';
 
-/** The size of a worker's workflow cache: with one worker, these are the active entities. */
+/**
+ * As many as a worker's workflow cache holds, so a single worker has all of its active entities
+ * here.
+ */
 const recentStates = 1_000;
 const batchSize = 50;
 
@@ -89,7 +92,7 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
     tryBatch(steps, () => beginLogs(steps.flat())),
   );
 
-  /** @returns the states by id; undefined if something of it was there already */
+  /** @returns the states by id; undefined if some of the events or views existed already */
   async function beginLogs(events: readonly StoredEvent[]): Promise<ReadonlyMap<string, S> | undefined> {
     const ids = [...new Set(events.map(({ orderId }) => orderId))];
     return await db.client.withSession({ causalConsistency: true }, async (session) =>

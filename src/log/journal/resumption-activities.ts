@@ -7,8 +7,8 @@ import { setAside } from './set-aside.js';
 import type { ResumptionActivities } from '../workflow/messages.js';
 
 /**
- * A page is an activity's result and the next activity's input, so it is stored in the history
- * twice.
+ * The limits of a page. It is an activity's result and the next activity's input, so the history
+ * stores it twice.
  */
 const page = { events: 200, characters: 128 * 1024 };
 

@@ -9,7 +9,7 @@ export async function ensureStateViewIndexes(log: AnyLog, db: Db): Promise<void>
   await stateViews(log, db).createIndexes([...stateViewIndexes(log)]);
 }
 
-/** The indexes of its own, and the one by which entities that have stopped are found. */
+/** The view's own indexes, and one that finds the entities that have stopped. */
 export function stateViewIndexes({ view }: AnyLog): readonly IndexDescription[] {
   return [...view.indexes, { key: { 'stopped.since': 1, _id: 1 }, sparse: true }];
 }

@@ -23,8 +23,8 @@ export interface UnrecordedEvent {
 }
 
 /**
- * A failed step is retried within seconds. If none comes for this long, another worker has it, or
- * it has ended.
+ * A failed step is retried within seconds. If no retry comes for this long, another worker has the
+ * step, or the workflow has ended.
  */
 const FORGOTTEN_AFTER_MS = 15 * 60_000;
 

@@ -42,7 +42,9 @@ export interface Compared {
    * checked: those of events that were restored do not follow the versions.
    */
   readonly positionedBefore?: string;
-  /** the last and longest pause before what is only behind is reported; 1.6 s by default */
+  /**
+   * the longest pause between two comparisons of an entity that is only behind; 1,600 by default
+   */
   readonly longestPauseMs?: number | undefined;
 }
 

@@ -20,7 +20,7 @@ import { keepReconciliation, latestReconciliations, type Reconciliation } from '
 export interface Reconciled<S extends State, D extends Draft> {
   readonly client: Client;
   readonly db: Db;
-  /** of the entities' workflows */
+  /** the task queue of the entities' workflows */
   readonly taskQueue: string;
   /** absent if that was done just before */
   readonly checkDatabaseIdentity?: CheckDatabaseIdentity;

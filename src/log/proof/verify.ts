@@ -16,7 +16,7 @@ import { remedyOf } from './remedies.js';
 export interface Verified {
   readonly client: Client;
   readonly db: Db;
-  /** of the entities' workflows */
+  /** the task queue of the entities' workflows */
   readonly taskQueue: string;
   /** absent if the effects of the entity move nothing that a log proves */
   readonly outside?: OutsideProof;

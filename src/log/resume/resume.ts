@@ -30,7 +30,7 @@ import { startAgain, startOptionsAgain } from './start-again.js';
 export interface ResumeDeps {
   readonly client: Client;
   readonly db: Db;
-  /** of the entities' workflows */
+  /** the task queue of the entities' workflows */
   readonly taskQueue: string;
   /** see `NewEntity` */
   readonly continueAsNewAfter?: number;
@@ -88,7 +88,7 @@ export interface ResumeReport {
   }[];
 }
 
-/** Attempts if another resumption or run interferes. */
+/** Maximum number of attempts while other resumptions or runs interfere. */
 const maxAttempts = 4;
 
 /**
@@ -124,8 +124,8 @@ interface Inspected<S> {
 }
 
 /**
- * In this sequence, so that a healthy entity's history includes everything that its journal had
- * before.
+ * Reads view, journal and history in this sequence, so that a healthy entity's history includes
+ * everything that its journal had before.
  */
 async function inspect<S extends State, D extends Draft>(
   log: EntityLog<S, D>,

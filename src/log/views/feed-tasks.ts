@@ -20,7 +20,8 @@ import type { View } from './view.js';
 export interface FeedTasks {
   readonly leased: readonly LeasedTask[];
   /**
-   * In activities, by name: each runs until it is done or cancelled, or its time is up.
+   * The rebuilds, by name of the view or store. Each is called in an activity, and runs until it is
+   * done or cancelled, or its time is up.
    *
    * @returns false if the rebuild is not complete and this must be called again
    */
@@ -30,11 +31,11 @@ export interface FeedTasks {
 export interface FeedTasksDeps<S extends State, D extends Draft> {
   readonly db: Db;
   readonly client: Client;
-  /** of the entity's feed */
+  /** the tail of the entity's feed */
   readonly tail: FeedTail;
   /** the views that are built from the feed */
   readonly views: readonly View<S, D>[];
-  /** of the entities' workflows */
+  /** the task queue of the entities' workflows */
   readonly taskQueue: string;
   readonly checkDatabaseIdentity: CheckDatabaseIdentity;
   /** see `restore` */
@@ -110,7 +111,7 @@ export function createFeedTasks<S extends State, D extends Draft>(
 function activityLifetime() {
   const context = Context.current();
   return {
-    // oxlint-disable-next-line no-restricted-properties -- once in the life of either
+    // oxlint-disable-next-line no-restricted-properties -- one of each for an activity
     signal: AbortSignal.any([context.cancellationSignal, AbortSignal.timeout(ACTIVITY_MS)]),
     heartbeat: (done: number) => context.heartbeat(done),
   };

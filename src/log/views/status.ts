@@ -17,12 +17,12 @@ import type { AnyView } from './view.js';
 /** The state of a view. */
 export interface ProjectionStatus {
   readonly name: string;
-  /** of the fold that built the active build; 0 if the view was never fed */
+  /** the version of the fold that built the active build; 0 if the view was never fed */
   readonly version: number;
-  /** of the fold that this process has */
+  /** the version of the fold that this process has */
   readonly latestVersion: number;
   readonly position: number;
-  /** of the feed */
+  /** the head of the feed */
   readonly head: number;
   readonly eventsBehind: number;
   /** age of the oldest event that is not applied; 0 if there is none */
@@ -31,7 +31,7 @@ export interface ProjectionStatus {
   readonly parked: number;
   /** ISO-8601 UTC, when `position` last changed */
   readonly at?: string;
-  /** of the rebuild that made the active build; absent for the first build */
+  /** the id of the rebuild that made the active build; absent for the first build */
   readonly rebuildId?: string;
   /** the build that a roll-back returns to */
   readonly previous?: { readonly version: number; readonly position: number };
@@ -41,9 +41,12 @@ export interface ProjectionStatus {
 /** A store that is not built from the feed, and its last rebuild. */
 export interface StoreStatus {
   readonly name: string;
-  /** of the fold that built the store; absent if the store has no versions, or was never rebuilt */
+  /**
+   * the version of the fold that built the store; absent if the store has no versions, or was never
+   * rebuilt
+   */
   readonly version?: number;
-  /** of the last rebuild that was completed, and when */
+  /** the id of the last completed rebuild, and the time of its completion */
   readonly rebuildId?: string;
   readonly at?: string;
   /** entities that this rebuild could not fold from their first event on */
@@ -65,7 +68,7 @@ export interface Progress {
 }
 
 export interface ProjectionsStatus {
-  /** of the sequencer */
+  /** the lag of the sequencer */
   readonly feed: FeedLag;
   readonly views: readonly ProjectionStatus[];
   readonly stores: readonly StoreStatus[];

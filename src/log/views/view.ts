@@ -14,7 +14,7 @@ type Bounds = { readonly [name: string]: Comparable };
  * rebuild gives the same view.
  */
 export interface Change {
-  /** of the document, which need not exist */
+  /** the id of the document, which need not exist */
   readonly id: string;
   /** added to its numbers, which start at 0; exact, however large they become */
   readonly add?: Sums;
@@ -33,8 +33,8 @@ export interface AnyView {
 }
 
 /**
- * A view whose documents gather many entities, such as the days of a year: it may only add, min and
- * max.
+ * A view whose documents each summarize many entities, such as one document for each day. Its
+ * changes can only add, min and max.
  */
 export interface SummaryView<S extends State, D extends Draft> extends AnyView {
   readonly keyedBy?: undefined;

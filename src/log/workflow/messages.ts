@@ -4,7 +4,7 @@ import type { Cause, Refusal, StoredEvent } from '../entity.js';
 export const searchAttributes = {
   status: 'OrderStatus',
   customer: 'CustomerId',
-  /** of the entity's `listing`; also true while it is halted */
+  /** an attribute of the entity's `listing`; also true while the entity is halted */
   attention: 'NeedsAttention',
 } as const;
 
@@ -23,13 +23,13 @@ export interface Message<D = unknown> {
    * its issuer and key (`commandIdOf`); the key alone in messages of an early version of this code
    */
   readonly commandId: string;
-  /** of the body: another body under the same key is refused */
+  /** the hash of the body: another body under the same key is refused */
   readonly hash: string;
   readonly correlationId: string;
   readonly actor: string;
   /** for whom the actor sends it; no part of the command's id or hash */
   readonly onBehalfOf?: string;
-  /** of the trace it belongs to (`Cause.traceId`); no part of the command's id or hash */
+  /** the id of the trace it belongs to (`Cause.traceId`); no part of the command's id or hash */
   readonly traceId?: string;
   /** refused unless the entity is at this version (`If-Match`) */
   readonly expectedVersion?: number;
@@ -98,7 +98,7 @@ export interface Answer {
   readonly version: number;
   readonly status: string;
   readonly events: readonly { readonly version: number; readonly type: string }[];
-  /** of the message that was decided on */
+  /** the request id of the message that was decided on */
   readonly requestId: string;
 }
 
@@ -227,7 +227,9 @@ export const rememberedCommands = 500;
 /** A command that was answered. */
 export interface Remembered {
   readonly commandId: string;
-  /** of its body; absent if the journal does not have it: then any body counts as the same */
+  /**
+   * the hash of its body; absent if the journal does not have it: then any body counts as the same
+   */
   readonly hash?: string;
   readonly answer: Answer;
 }
@@ -250,7 +252,7 @@ export interface EntityState<S> {
 
 /** The argument of `previewQuery`. */
 export interface PreviewRequest {
-  /** of the command */
+  /** the type of the command */
   readonly type: string;
   readonly message: Message;
   /** ISO-8601 UTC: a query runs at the time of the last workflow task, which may be long ago */

@@ -1,6 +1,6 @@
 import { proxyActivities } from '@temporalio/workflow';
 
-/** What one worker at a time did for an earlier version of the code. Today they return at once. */
+/** Activities that an earlier version ran in one worker at a time. They now return at once. */
 export interface StandingActivities {
   sequence(name: string): Promise<void>;
   project(name: string): Promise<void>;
@@ -18,8 +18,9 @@ const activities = proxyActivities<StandingActivities>({
 });
 
 /**
- * The lease of an earlier version, which kept it in a workflow for each task: `runLeasedTasks` keeps
- * leases in MongoDB. One that still runs ends when a worker of this version has its activity.
+ * The workflow by which an earlier version of the code held a task's lease. Leases are now kept in
+ * MongoDB (`runLeasedTasks`). A workflow of this type that still runs ends when a worker of this
+ * version has executed its activity.
  */
 export async function standing({ activity, name }: StandingWork): Promise<void> {
   await activities[activity](name);

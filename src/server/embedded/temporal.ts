@@ -11,7 +11,7 @@ export interface TemporalOptions {
   readonly port: number;
   readonly uiPort: number;
   readonly namespace: string;
-  /** to register */
+  /** search attributes that the server registers */
   readonly searchAttributes: SearchAttributes;
   /** for tests: acknowledged writes survive a crash of the process, but not a power cut */
   readonly fast?: boolean;

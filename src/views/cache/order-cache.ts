@@ -29,7 +29,7 @@ export interface OrderCache {
 
 export interface CacheBounds {
   readonly entries: number;
-  /** of all views together; two bytes for each UTF-16 code unit */
+  /** the size of all views together; two bytes for each UTF-16 code unit */
   readonly bytes: number;
 }
 

@@ -33,7 +33,7 @@ const ANSWER_EVERY_MS = 500;
 const ANSWER_UNASKED_MS = 2_000;
 const UNASKED_AFTER_MS = 10_000;
 const LIVE_FOR_MS = 1_500;
-/** Under load, the changes of this time are reported together. */
+/** Under load, changes that arrive within this time are reported together. */
 const PACE_MS = 10;
 const OPEN_AGAIN_MS = 1_000;
 

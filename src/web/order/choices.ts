@@ -10,7 +10,7 @@ export interface Choice {
   readonly summary: string;
   /** after `/v1/orders/<id>/` */
   readonly path: string;
-  /** of the shipment or return that it goes to */
+  /** the id of the shipment or return that it goes to */
   readonly part?: string;
   /** why it is not allowed; absent if it is */
   readonly reason?: string;

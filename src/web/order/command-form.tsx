@@ -120,7 +120,7 @@ function InputRow({
   onType,
 }: {
   readonly input: Input;
-  /** while an answer is under way */
+  /** true while a request is under way: the input cannot be changed */
   readonly isFixed: boolean;
   readonly onType: (name: string, value: string) => void;
 }) {

@@ -8,7 +8,7 @@ import { CommandForm } from './command-form.js';
 import type { Preview } from './send.js';
 
 interface CommandsProps {
-  /** as it is now */
+  /** the order as it is now */
   readonly order: OrderView;
   /** the version that is shown, if it is not the last one */
   readonly past: OrderView | undefined;

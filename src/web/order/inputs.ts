@@ -13,7 +13,7 @@ export interface Input {
   readonly kind: 'text' | 'amount' | 'units';
   readonly isRequired: boolean;
   readonly initial: string;
-  /** of units */
+  /** the SKU whose units are entered */
   readonly sku?: string;
   readonly most?: number;
 }
@@ -80,7 +80,7 @@ function freeUnits(
 /** What was typed, by the names of inputs. */
 export type Typed = Readonly<Record<string, string>>;
 
-/** The body of the command; a text if something that was typed cannot be used. */
+/** The body of the command, or a text that says which input cannot be used. */
 export function bodyOf(
   type: FollowUpType,
   inputs: readonly Input[],

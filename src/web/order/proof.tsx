@@ -6,12 +6,15 @@ import type { Proof } from '../shapes.js';
 
 /** A longer history takes seconds to read: it is checked on a click only. */
 const CHECKED_UNASKED = 1_000;
-/** The page is drawn first, unless the browser has no idle moment for so long. */
+/**
+ * The check waits for an idle moment of the browser, but no longer than this, so that the page is
+ * drawn first.
+ */
 const IDLE_WITHIN_MS = 2_000;
 
 interface ProofBadgeProps {
   readonly orderId: string;
-  /** of the order as it is now */
+  /** the version of the order as it is now */
   readonly version: number;
 }
 
@@ -88,7 +91,7 @@ function inWords({ agrees, hasHistory, differences }: Proof): string {
   return `${hasHistory ? 'history = journal' : 'journal'} = view`;
 }
 
-/** @returns cancels it */
+/** Calls `act` when the browser is idle. @returns a function that cancels this */
 function whenIdle(act: () => void): () => void {
   if (!('requestIdleCallback' in globalThis)) {
     const timer = setTimeout(act, IDLE_WITHIN_MS);

@@ -5,7 +5,7 @@ import type { Choice } from './choices.js';
 
 /** What a command would do; nothing has changed. */
 export interface Preview {
-  /** of the order before it: the command is sent for this version */
+  /** the version of the order before it: the command is sent for this version */
   readonly version: number;
   readonly events: readonly RecordedEvent[];
   readonly effects: readonly { readonly key: string; readonly summary: string }[];

@@ -92,7 +92,7 @@ function List({ list, filters, isFiltered }: ListProps) {
   );
 }
 
-/** Shows them when the reader asks, so no row moves. */
+/** A button that shows the new orders. They do not appear by themselves, so no row moves. */
 function Created({ many, show }: { readonly many: number; readonly show: () => void }) {
   return (
     <button type="button" class="link" onClick={show}>

@@ -151,7 +151,7 @@ interface Body {
   readonly payment: { readonly method: string };
 }
 
-/** A text if something that was typed cannot be used. */
+/** The body of the request, or a text that says which input cannot be used. */
 function bodyOf({ sku, quantity, price, method }: Typed): Body | string {
   const currency = 'EUR';
   const unitPrice = parseAmount(price, currency);

@@ -16,7 +16,9 @@ export interface Rows {
   readonly rows: readonly OrderNow[];
   readonly isComplete: boolean;
   readonly problem?: Problem;
-  /** orders created since: they are shown when the reader asks for them, so no row moves */
+  /**
+   * orders created since the list was read; they are shown when the reader asks, so no row moves
+   */
   readonly created: number;
 }
 

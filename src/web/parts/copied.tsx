@@ -1,8 +1,8 @@
 import { useSignal } from '@preact/signals';
 
 /**
- * A line for a terminal, with a button that copies it. A page that came by plain HTTP from another
- * host may not copy.
+ * A line for a terminal, with a button that copies it. On a page that came by plain HTTP from
+ * another host, browsers offer no clipboard, so it has no button.
  */
 export function Copied({ text }: { readonly text: string }) {
   const isDone = useSignal(false);

@@ -7,7 +7,8 @@ import { Empty, Skeleton } from './states.js';
 export function lazyPage(load: () => Promise<ComponentType>): ComponentType {
   let loaded: ComponentType | undefined;
   return function LazyPage() {
-    // As one object: a component is a function, which a state would call.
+    // The state is an object, because the setter of a state calls a function that it is given, and
+    // a component is one.
     const [{ Page }, show] = useState({ Page: loaded });
     useEffect(() => {
       if (loaded !== undefined) return undefined;
@@ -42,7 +43,9 @@ function Unloaded() {
   );
 }
 
-/** Then a script that is never there is not asked for again and again. */
+/**
+ * Whether the page was reloaded already. If the script is still missing, it is not reloaded again.
+ */
 function isReloaded(): boolean {
   const [entry] = performance.getEntriesByType('navigation');
   return entry instanceof PerformanceNavigationTiming && entry.type === 'reload';

@@ -104,7 +104,7 @@ function optionsOf(of: Chart, place: Element): uPlot.Options {
   };
 }
 
-/** A line through a single value would not be seen. */
+/** Whether there are too few values for a line to be visible. */
 function isSparse(values: readonly (number | null)[] = []): boolean {
   return values.filter((value) => value !== null).length < 3;
 }

@@ -5,7 +5,7 @@ import type { Readiness } from '../shapes.js';
 
 const LOOK_EVERY_MS = 2_000;
 
-/** What each is for, by its name in the answer. */
+/** The purpose of each dependency, by its name in the answer. */
 const purposes: Readonly<Record<string, string>> = {
   temporal: 'holds each order as a workflow, whose history is the log of its events',
   mongodb: 'holds the journal of events, and the views that are read',

@@ -22,7 +22,7 @@ import { SettingsForm } from './settings-form.js';
 interface EndpointProps {
   readonly endpoint: Endpoint;
   readonly subscription: Subscription | undefined;
-  /** just created; it is shown only now */
+  /** the new signing secret; it is shown only once */
   readonly secret: string | undefined;
   readonly onSecret: (secret: string) => void;
   readonly onChange: (endpoint: Endpoint) => void;

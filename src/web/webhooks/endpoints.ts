@@ -50,7 +50,7 @@ export interface Attempt {
 export const root = '/v1/webhook-endpoints';
 export const pathOf = (endpointId: string) => `${root}/${encodeURIComponent(endpointId)}`;
 
-/** @throws Problem, as each of these */
+/** @throws Problem, as all functions below do */
 export async function create(settings: object, key: string): Promise<WithSecret> {
   return (await post<WithSecret>(root, settings, { 'idempotency-key': key })).body;
 }

@@ -6,7 +6,7 @@ import type { Endpoint, Settings } from './endpoints.js';
 
 interface FormProps {
   readonly title: string;
-  /** absent for a new one */
+  /** absent for a new endpoint */
   readonly endpoint?: Endpoint;
   /** @param key the same for each attempt, so that the endpoint is made or changed once */
   readonly onSend: (settings: object, key: string) => Promise<void>;

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { registerDocs } from '../../../src/api/docs.js';
 import { listenForOperations, type OperationsPort } from '../../../src/api/edge/ports.js';
-import { createHttp, type Http } from '../../../src/api/server.js';
+import type { Http } from '../../../src/api/http.js';
+import { createHttp } from '../../../src/api/server.js';
 import { createLogger } from '../../../src/server/logger.js';
 
 let app: Http;

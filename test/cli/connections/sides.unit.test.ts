@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
-import type { Session } from '../../../src/cli/script/script.js';
+import type { Session } from '../../../src/cli/script/session.js';
 import { openSides } from '../../../src/cli/connections/sides.js';
 import type { CommandResult, Gateway } from '../../../src/api/commands/gateway.js';
 import { readConfig } from '../../../src/server/config.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { run } from '../../../src/cli/program.js';
-import type { Session } from '../../../src/cli/script/script.js';
+import type { Session } from '../../../src/cli/script/session.js';
 import { readFeed } from '../../../src/log/feed/feed.js';
 import { journal, readJournal } from '../../../src/log/journal/journal.js';
 import { latestReconciliations } from '../../../src/log/proof/reconciliations.js';

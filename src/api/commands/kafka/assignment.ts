@@ -15,7 +15,7 @@ export interface AssignmentDeps {
 /** The partitions of a topic that this member of the group has, and how far each is done. */
 export interface Assignment {
   readonly topic: string;
-  /** a topic that is deleted and created again has another one */
+  /** the topic's id; a topic that is deleted and created again has another one */
   readonly topicId: string;
   /** the number of partitions of the topic */
   readonly partitionsCount: number;

@@ -18,7 +18,7 @@ export class PartitionProgress {
   failure: string | undefined;
   /** why the records at `next` could not be read the last time */
   unreadable: string | undefined;
-  /** of the records that are not done */
+  /** the size, in bytes, of the records that are not done */
   openBytes = 0;
   /**
    * The offsets of refused commands from `committed` on. The value is the problem if the topic of

@@ -10,7 +10,7 @@ interface RefusalRow {
   readonly _id: string;
   /** the value for the topic of refusals */
   readonly problem: string;
-  /** it is in the topic of refusals */
+  /** whether the problem is in the topic of refusals */
   readonly isWritten?: boolean;
 }
 

@@ -25,7 +25,7 @@ export interface SettlingDeps {
 
 /** Maximum number of commands in flight. */
 const AT_ONCE = 32;
-/** A problem that lists the errors of a large body keeps this many. */
+/** Maximum number of errors in a problem that is written to the topic of refusals. */
 const MOST_ERRORS = 20;
 
 /**

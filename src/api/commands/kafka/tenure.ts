@@ -14,9 +14,9 @@ import { createSettling, type SettlingDeps } from './settling.js';
 import { notePartition } from './taking-rows.js';
 
 export interface TenureDeps extends AssignmentDeps, SettlingDeps {
-  /** of the commands */
+  /** the topic of the commands */
   readonly topic: string;
-  /** of the process */
+  /** the signal of the process */
   readonly signal: AbortSignal;
   readonly works: () => void;
 }
@@ -104,7 +104,8 @@ export class Tenure {
             progress.unreadable = reason === undefined ? undefined : unreadableOf(topic, progress, reason);
         }
         beginSome(fetched, assignment, begin);
-        // It is asked for again at once otherwise, and its broker has data to answer with.
+        // Without this pause, a partition that cannot be read would be fetched again at once,
+        // because its broker does not wait: it has records to return.
         if (fetched.failed.size > 0) await pause(FETCH_WAIT_MS, ending);
       }
       await checkAssignment(consumer, assignment);

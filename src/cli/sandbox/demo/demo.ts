@@ -2,9 +2,12 @@ import { once } from 'node:events';
 import process from 'node:process';
 import type { Command } from 'commander';
 import { workflowId } from '../../../order-log.js';
+import { withStores } from '../../connections/stores.js';
+import { apiOf } from '../../connections/target.js';
 import { exitCodes, Failure } from '../../script/failure.js';
 import { cleanedUp } from '../../script/interrupt.js';
-import { addScript, apiOf, type CommonOptions, configOf, report, type Session } from '../../script/script.js';
+import { addScript, report } from '../../script/script.js';
+import { type CommonOptions, configOf, type Session } from '../../script/session.js';
 import { killWorker, stopMongodb } from './faults.js';
 import type { Stack, StackFolder } from './stack.js';
 import { stories } from './stories.js';
@@ -96,8 +99,7 @@ async function wholeStory(
 
 async function readScorecard(session: Session, stack: Stack, orders: readonly End[]) {
   // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
-  const [{ withStores }, { verifyOrders }, { readLedgers, score, scoreLines }] = await Promise.all([
-    import('../../connections/sides.js'),
+  const [{ verifyOrders }, { readLedgers, score, scoreLines }] = await Promise.all([
     import('../../../effects/proof.js'),
     import('./scorecard.js'),
   ]);

@@ -1,6 +1,6 @@
+import { inShort, linesInShort } from '../../../event-words.js';
 import type { OrderEvent } from '../../../order/events.js';
 import { formatMoney } from '../../../order/money.js';
-import { inShort, linesInShort } from '../../../event-words.js';
 
 /** Describes an event in words for readers who do not know order processing. */
 export function plainly(event: OrderEvent, currency: string): string {

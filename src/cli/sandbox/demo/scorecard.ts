@@ -4,8 +4,8 @@ import type { OrderEvent } from '../../../order/events.js';
 import { formatMoney } from '../../../order/money.js';
 import { sum } from '../../../order/order.js';
 import type { Api } from '../../connections/api.js';
-import type { Stores } from '../../connections/sides.js';
 import { eventsOf } from '../../connections/order-events.js';
+import type { Stores } from '../../connections/stores.js';
 import { verifyLines } from '../../operations/verify.js';
 import { counted, type Paint, untitled } from '../../terminal/terminal.js';
 

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { embeddedMongodbUri } from '../../../server/config.js';
 import { mongodbServer } from '../../../server/embedded/mongodb.js';
 import { EmbeddedServer } from '../../../server/embedded/server.js';
 import { temporalServer } from '../../../server/embedded/temporal.js';
-import { embeddedMongodbUri } from '../../../server/config.js';
 import { exitCodes, Failure } from '../../script/failure.js';
 
 /** A separate system: Temporal, MongoDB, an API and a worker, with all its data in one folder. */

@@ -99,7 +99,7 @@ export async function project<S extends State, D extends Draft>(
       } else {
         await requestRebuild(view);
         await pause(LOOK_AGAIN_MS, signal);
-        // It is asked for again, unless it is swapped in.
+        // The rebuild is requested again until it is swapped in.
         waitMs = 0;
       }
       await lookAgain();

@@ -9,7 +9,7 @@ import { type AnyView, documents } from '../view.js';
 export interface Build {
   /** `<view>_<n>` */
   readonly collection: string;
-  /** of the fold that built it */
+  /** the version of the fold that built it */
   readonly version: number;
   /**
    * the checkpoint: every event up to this position is applied, parked or lost; 0 before the first
@@ -28,7 +28,7 @@ export interface Build {
 /** A build that is being made to replace the active one. */
 export interface Rebuild extends Build {
   readonly rebuildId: string;
-  /** of the worker that may continue it; an older one is refused */
+  /** the epoch of the worker that may continue it; an older one is refused */
   readonly epoch: number;
   readonly startedAt: string;
   /** recent average */
@@ -42,7 +42,7 @@ export interface Rebuild extends Build {
 export interface ProjectionState extends Build {
   /** the view's name */
   readonly _id: string;
-  /** of the worker that may feed the active build; an older one is refused */
+  /** the epoch of the worker that may feed the active build; an older one is refused */
   readonly epoch: number;
   /** how many builds were ever begun */
   readonly builds: number;

@@ -15,7 +15,7 @@ import { StoreRebuilder } from './store-rebuild.js';
 
 export interface JournalRebuilding<S extends State, D extends Draft> extends Rebuilding {
   readonly client: Client;
-  /** of the entities' workflows */
+  /** the task queue of the entities' workflows */
   readonly taskQueue: string;
   readonly checkDatabaseIdentity: CheckDatabaseIdentity;
   /** see `restore` */
@@ -150,7 +150,8 @@ async function readOne<S extends State, D extends Draft>(
 ): Promise<Read<S, D>> {
   try {
     let kept = await readKept(log, client, orderId);
-    // What it owes may be done already: its outcome is an event once the next task is decided.
+    // An effect that the entity owes may be performed already. Its outcome becomes an event only
+    // with the next workflow task.
     if (kept !== undefined && log.entity.effects(kept.state).length > 0) {
       await untilDecided(log, client, orderId, waiting);
       kept = await readKept(log, client, orderId);

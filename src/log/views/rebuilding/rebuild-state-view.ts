@@ -27,7 +27,7 @@ import {
 } from './store-rebuild.js';
 
 const entitiesAtATime = 200;
-/** If fewer entities than this were touched, the swap is near. */
+/** Catching up ends when fewer entities than this were recorded meanwhile. The swap follows. */
 const almostThere = 100;
 const rounds = 10;
 
@@ -219,8 +219,8 @@ async function buildIndexes<S extends State, D extends Draft>(
       await next.createIndexes([...stateViewIndexes(log)]);
       return true;
     } catch (error) {
-      // The connection timed out on a long build. Asked again, MongoDB answers when the same build
-      // is done.
+      // The connection timed out on a long build. If it is asked again, MongoDB answers when that
+      // build is done.
       if (!(error instanceof MongoNetworkTimeoutError)) throw error;
       if (signal.aborted) return false;
     }

@@ -68,7 +68,7 @@ export async function rebuild<S extends State, D extends Draft>(
     const position = await skipLostPositions(log, db, feeder.held.position);
     if (position > feeder.held.position && !(await feeder.skipTo(position))) throw fenced(view);
     if (feeder.held.position > (await feedGenerations(log, db)).commonWith(generationOf(feeder.held))) {
-      // It has events that the feed may not have any more.
+      // The build has events that the feed may have lost.
       await abandonRebuild(db, view.name, rebuildId);
       return await rebuild(log, view, rebuilding);
     }

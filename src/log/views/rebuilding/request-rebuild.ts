@@ -8,7 +8,7 @@ import { storeRebuilds } from './store-rebuild.js';
 
 interface Starting {
   readonly client: Client;
-  /** of the role `feed` */
+  /** the task queue of the role `feed` */
   readonly taskQueue: string;
 }
 

@@ -1,0 +1,80 @@
+import type { Command } from 'commander';
+import type { CommandsStatus } from '../../delivery/kafka/command-rows.js';
+import type { SubscriptionStatus } from '../../delivery/subscription-status.js';
+import { apiOf } from '../connections/target.js';
+import { addScript, report } from '../script/script.js';
+import type { CommonOptions, Session } from '../script/session.js';
+import { type Cell, type Column, type Paint, table, visible } from '../terminal/terminal.js';
+
+const subscriptionColumns: readonly Column[] = [
+  { title: 'SUBSCRIPTION' },
+  { title: 'STATUS' },
+  { title: 'POSITION', align: 'right' },
+  { title: 'LAG', align: 'right' },
+  { title: 'WAITING', align: 'right' },
+  { title: 'PARKED', align: 'right' },
+  { title: 'FAILURES', align: 'right' },
+  { title: 'LAST SUCCESS' },
+  { title: 'TO' },
+];
+
+/** Adds `subscriptions`: how far the feed is delivered, and how far commands from Kafka are taken. */
+export function addSubscriptions(program: Command, session: Session): void {
+  const command = addScript(program, 'subscriptions', {
+    summary: 'show how far each subscription of the feed has come: position, lag and failures',
+    examples: ['subscriptions', 'subscriptions --json'],
+  });
+  command.action(async () => {
+    const options = command.optsWithGlobals<CommonOptions>();
+    const { data, commands } = await apiOf(session, options).get<{
+      readonly data: readonly SubscriptionStatus[];
+      readonly commands?: CommandsStatus;
+    }>('/v1/subscriptions');
+    const rows = data.map((one): readonly Cell[] => [
+      one.name,
+      one.status,
+      String(one.position),
+      String(one.lag),
+      String(one.waiting),
+      String(one.parked),
+      String(one.failures),
+      one.lastSuccessAt ?? '',
+      visible(one.to),
+    ]);
+    const { paint } = session.terminal;
+    const commandRow = commands === undefined ? [] : [{ name: 'commands', kind: 'commands', ...commands }];
+    report(session, options, [...data, ...commandRow], () => [
+      ...(data.length === 0 ? ['no subscriptions'] : table(subscriptionColumns, rows, paint)),
+      ...(commands === undefined ? [] : commandLines(commands, paint)),
+    ]);
+  });
+}
+
+const partitionColumns: readonly Column[] = [
+  { title: 'COMMANDS FROM' },
+  { title: 'POSITION', align: 'right' },
+  { title: 'LAG', align: 'right' },
+  { title: 'PROBLEM' },
+];
+
+function commandLines(
+  { topic, failure, failingSince, partitions }: CommandsStatus,
+  paint: Paint,
+): readonly string[] {
+  const rows = partitions.map((one): readonly Cell[] => {
+    const { waiting } = one;
+    const waits = waiting && `${waiting.record} waits since ${waiting.since}: ${waiting.why}`;
+    return [
+      `${topic}:${one.partition}`,
+      String(one.position ?? ''),
+      String(one.lag),
+      { text: visible(one.failure ?? waits ?? ''), format: 'yellow' },
+    ];
+  });
+  const problem = `no commands are taken from ${topic} since ${failingSince}: ${visible(failure ?? '')}`;
+  return [
+    '',
+    ...(failure === undefined ? [] : [paint('yellow', problem)]),
+    ...(rows.length === 0 ? [`no commands were taken from ${topic}`] : table(partitionColumns, rows, paint)),
+  ];
+}
