@@ -78,6 +78,9 @@ const statusOf = {
   memory_from: 503,
 } as const satisfies Record<Refused['refusal']['kind'], number>;
 
+/** A required member is missing, as the schema would say if the order did not make up for it. */
+const incomplete: ReadonlySet<string> = new Set(['parcel_unknown']);
+
 /** Maps every outcome other than success to HTTP. */
 export function problemOf(
   result: Extract<CommandResult, { kind: 'refused' | 'unknown-outcome' }>,
@@ -89,7 +92,7 @@ export function problemOf(
   }
   const { refusal, allowedCommands, version, status } = result;
   const { kind, code, message, pointer } = refusal;
-  return new HttpProblem(statusOf[kind], code, message, {
+  return new HttpProblem(incomplete.has(code) ? 400 : statusOf[kind], code, message, {
     ...(pointer === undefined ? {} : { errors: [{ pointer, in: 'body', detail: message }] }),
     ...(kind === 'not_allowed' && allowedCommands !== undefined ? { allowedCommands } : {}),
     ...(version === undefined ? {} : { version }),

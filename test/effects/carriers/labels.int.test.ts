@@ -101,7 +101,7 @@ describe('with the sandbox', () => {
       [{ carrier: 'DHL' }, '/trackingNumber'],
     ] as const)
       expect(await api.post(`${path}/dispatch`, { body })).toMatchObject({
-        status: 422,
+        status: 400,
         body: { code: 'parcel_unknown', errors: [{ pointer, in: 'body' }] },
       });
     const sent = { carrier: 'DHL', trackingNumber: '1' };
