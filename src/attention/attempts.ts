@@ -13,7 +13,7 @@ export interface OrderRun {
   readonly runId: string;
   /** Temporal's name of the status, such as `RUNNING` */
   readonly status: string;
-  /** the tries of its steps that have not ended */
+  /** the tries of its steps that have not ended, in the order in which they began */
   readonly tries: readonly Tries[];
 }
 
@@ -40,7 +40,11 @@ export async function runOf(
   try {
     const handle = client.workflow.getHandle(workflowId(orderId));
     const { raw, runId, status } = await client.connection.withDeadline(giveUpAt, () => handle.describe());
-    const tries = (raw.pendingActivities ?? []).map((pending): Tries => {
+    // The SDK numbers the activities of a run.
+    const pendingInOrder = (raw.pendingActivities ?? []).toSorted(
+      (one, other) => Number(one.activityId) - Number(other.activityId),
+    );
+    const tries = pendingInOrder.map((pending): Tries => {
       const lastError = pending.lastFailure?.message ?? undefined;
       const nextTryAt = optionalTsToMs(pending.nextAttemptScheduleTime);
       return {

@@ -30,7 +30,10 @@ export interface CallOptions {
   readonly signal: AbortSignal;
 }
 
-/** How many calls each process of the role `worker` makes to a provider. */
+/**
+ * How many calls each process of the role `worker` makes to a provider. Carriers have the limits
+ * twice: for bookings, and for tracking, so that neither waits for the other.
+ */
 export interface Limits {
   /** calls at a time */
   readonly concurrency: number;

@@ -14,7 +14,7 @@ import { verify, type Verified, type VerifyOptions, type VerifyReport } from '..
 import { ofAnyEntity } from '../logs.js';
 import { orderLog } from '../order-log.js';
 import { outcomeIn, saysType, shapeOf } from './answers.js';
-import { askCarriers, compareLabels } from './carriers/proof.js';
+import { askCarriers, compareLabels, isOwnRefusal } from './carriers/proof.js';
 import { type LabelEntry, sandboxLabels } from './carriers/sandbox-carriers.js';
 import { compareMovements, wrongStock } from './inventory/proof.js';
 import { ofOrder } from './inventory/stock-restore.js';
@@ -133,7 +133,7 @@ async function compareWithOwn(
   for (const { effect, event } of settled) {
     const { where, remedy, port: portName } = sideOf(effect);
     const own = providers[portName];
-    if (own === undefined) continue;
+    if (own === undefined || isOwnRefusal(event)) continue;
     const { key, type } = effect;
     const about = { orderId, version: event.version, key, where, remedy };
     const { name, port, limits } = own;

@@ -139,6 +139,7 @@ test.each<[EffectType, unknown]>([
   ['book', { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: 'javascript:alert(1)' }],
   ['book', { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: 'labels/t' }],
   ['book', { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: 7 }],
+  ['book', { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: 'https://u:p@l.example/t' }],
   [
     'book',
     { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: `https://l.example/${'x'.repeat(2_000)}` },

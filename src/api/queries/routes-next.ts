@@ -119,10 +119,17 @@ export function registerNext(app: Http, { client, db, reader, uiUrl }: NextDeps)
   }
 }
 
-/** An order owes one effect of a type at most, and its step has the name of the type. */
+/**
+ * A step has the name of its effect's type. Only bookings of labels may be owed several at a time;
+ * they and their steps begin in the same order. While one has ended and the view does not show it
+ * yet, or the other way round, no tries are told.
+ */
 function effectsOf({ owed, updatedAt }: Order, run: OrderRun | undefined) {
   return owed.map(({ since = updatedAt, ...effect }) => {
-    const { type: _, ...tries } = run?.tries.find(({ type }) => type === effect.type) ?? {};
+    const alike = owed.filter(({ type }) => type === effect.type);
+    const steps = run?.tries.filter(({ type }) => type === effect.type) ?? [];
+    const place = alike.findIndex(({ key }) => key === effect.key);
+    const { type: _, ...tries } = (steps.length === alike.length && steps[place]) || {};
     return { ...shownEffectOf(effect), since, ...tries };
   });
 }

@@ -1,10 +1,13 @@
-import type { BookAnswer, CarrierProvider } from './port.js';
+import type { CarrierProvider } from './port.js';
 
-const refused: BookAnswer = { type: 'refused', code: 'no_carriers' };
+export const noCarriersCode = 'no_carriers';
 
-/** Stands for carriers if `CARRIERS` names none: every label is refused. */
+/**
+ * Stands for carriers if `CARRIERS` names none: every label is refused. What was asked of carriers
+ * that it named before stays unknown until it names them again.
+ */
 export const noCarriers: CarrierProvider = {
-  book: () => Promise.resolve(refused),
-  lookUp: () => Promise.resolve(refused),
+  book: () => Promise.resolve({ type: 'refused', code: noCarriersCode }),
+  lookUp: () => Promise.resolve({ type: 'unknown' }),
   track: () => Promise.resolve({ type: 'unknown' }),
 };

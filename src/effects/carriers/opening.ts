@@ -4,7 +4,8 @@ import { FORGOTTEN, personalMembers } from '../../order/forget.js';
 import { type EffectOf, orderOf } from '../../order/effects.js';
 import { messageOf } from '../../outages/message-of.js';
 import type { CallOptions } from '../port.js';
-import type { BookAnswer, BookRequest, CarrierProvider, Receiver } from './port.js';
+import { noCarriersCode } from './no-carriers.js';
+import type { BookRequest, CarrierProvider, Receiver } from './port.js';
 
 /** What books labels, as steps use it: by the effect, whose persons may be sealed. */
 export interface LabelProvider {
@@ -12,7 +13,10 @@ export interface LabelProvider {
   lookUp: CarrierProvider['lookUp'];
 }
 
-const receiverForgotten: BookAnswer = { type: 'refused', code: 'receiver_forgotten' };
+const receiverForgotten = 'receiver_forgotten';
+
+/** The codes of refusals for which no provider is asked, so none knows of them. */
+export const ownRefusals: ReadonlySet<string> = new Set([receiverForgotten, noCarriersCode]);
 
 /**
  * Wraps a provider so that it gets the receiver in plain text; until this call, name and address are
@@ -26,8 +30,8 @@ export function openingReceivers(keys: Pick<KeyStore, 'opening'>, provider: Carr
     lookUp: (key, options) => provider.lookUp(key, options),
     async book(effect, options) {
       const receiver = await opened(keys, effect);
-      if (receiver === undefined) return receiverForgotten;
       options.signal.throwIfAborted();
+      if (receiver === undefined) return await withoutReceiver(provider, effect.key, options);
       const { key, shipmentId, carrier, lines } = effect;
       const orderId = orderOf(key);
       const request: BookRequest = {
@@ -46,6 +50,16 @@ export function openingReceivers(keys: Pick<KeyStore, 'opening'>, provider: Carr
       }
     },
   };
+}
+
+/** An earlier call may have booked the label, and its answer was lost. */
+async function withoutReceiver(
+  provider: CarrierProvider,
+  key: string,
+  options: CallOptions,
+): ReturnType<CarrierProvider['book']> {
+  const known = await provider.lookUp(key, options);
+  return known.type === 'none' ? { type: 'refused', code: receiverForgotten } : known;
 }
 
 /** The receiver in plain text; undefined if the person is forgotten. */
@@ -70,11 +84,24 @@ async function opened(
   return { ...shippingAddress, name: customerName ?? '', ...plain };
 }
 
-/** A message without the receiver's name and address. Countries stay: they name nobody. */
+/**
+ * A message without the receiver's name and address, also in capitals or in a URL. Countries stay:
+ * they name nobody.
+ */
 function without(receiver: Receiver, message: string): string {
   return Object.entries(receiver)
     .filter(([member, text]) => member !== 'country' && text !== '')
     .map(([, text]) => text)
+    .flatMap((text) => [
+      text,
+      encodeURIComponent(text),
+      new URLSearchParams({ '': text }).toString().slice(1),
+    ])
     .toSorted((one, other) => other.length - one.length)
-    .reduce((left, text) => left.replaceAll(text, '***'), message);
+    .reduce((left, text) => left.replaceAll(new RegExp(escaped(text), 'giu'), '***'), message);
+}
+
+/** A regular expression that matches this text. */
+function escaped(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`);
 }

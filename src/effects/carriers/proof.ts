@@ -4,7 +4,13 @@ import { committed } from '../../mongodb/durability.js';
 import { compareEntries, type Entries } from '../compare-entries.js';
 import { isOutcome } from '../proved-outcome.js';
 import type { SettledEffect } from '../settled-effects.js';
+import { ownRefusals } from './opening.js';
 import { type LabelEntry, sandboxLabels } from './sandbox-carriers.js';
+
+/** Whether no provider was asked, so none has anything of the effect. */
+export function isOwnRefusal(event: SettledEffect['event']): boolean {
+  return event.type === 'LabelRefused' && ownRefusals.has(event.data.code);
+}
 
 export const askCarriers = 'compare with the carrier, and cancel there by hand what no shipment needs';
 
@@ -28,8 +34,7 @@ export async function compareLabels(
         .toArray(),
     isDone: ({ outcome }) => outcome !== undefined,
     wrong(entry, { effect, event }) {
-      // The sandbox is not called for a receiver who is forgotten.
-      if (entry === undefined && event.type === 'LabelRefused') return undefined;
+      if (entry === undefined && isOwnRefusal(event)) return undefined;
       const { outcome } = entry ?? {};
       if (outcome !== undefined && isOutcome({ outcome }, event)) return undefined;
       const found = outcome === undefined ? 'has no answer' : `answered ${JSON.stringify(outcome)}`;

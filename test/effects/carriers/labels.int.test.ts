@@ -224,6 +224,25 @@ describe('with a module from outside the project', () => {
     expect(await discrepancies(api, path, odd)).toMatchObject([{ where: 'carriers', kind: 'differs' }]);
   });
 
+  test('of two labels that are owed, each has its own tries', async () => {
+    const orderId = await placedOrder(api, { shippingAddress });
+    const path = `/v1/orders/${orderId}`;
+    const [{ sku }] = (await api.get(path)).body.lines;
+    for (const [shipmentId, carrier] of [
+      ['s1', 'throw'],
+      ['s2', 'nonsense'],
+    ]) {
+      await api.post(`${path}/shipments`, { body: { lines: [{ sku, quantity: 1 }] }, headers: wait });
+      await api.post(`${path}/shipments/${shipmentId}/label`, { body: { carrier } });
+    }
+    await until(async () => {
+      expect((await api.get(`${path}/next`)).body.effects).toMatchObject([
+        { type: 'book', lastError: expect.stringContaining('no route to') },
+        { type: 'book', lastError: expect.stringContaining('answered { ok }') },
+      ]);
+    });
+  });
+
   test('if it hangs, throws or answers nonsense, it is named, and delays no neighbour', async () => {
     const paths: string[] = [];
     for (const carrier of ['hang', 'throw', 'nonsense']) {
