@@ -36,8 +36,8 @@ export const risks = {
   losesUnits: 'would lose units',
   paysTwice: 'would book and pay for a label twice',
   losesLabel: 'would lose a label',
-  misplaces: 'would take a parcel for delivered',
-  tells: 'would keep a person in the log',
+  assumesDelivery: 'would take a parcel for delivered',
+  keepsPerson: 'would keep a person in the log',
   waits: 'the order would wait for ever',
   decides: 'a time-out would decide an order',
 } as const;

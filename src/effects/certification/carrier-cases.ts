@@ -101,7 +101,7 @@ export function carrierCases({ about }: Bench): readonly Case[] {
       if (tracked.type !== 'unknown')
         throw new Wrong(
           `track: ${tracked.type}`,
-          tracked.type === 'delivered' ? risks.misplaces : risks.waits,
+          tracked.type === 'delivered' ? risks.assumesDelivery : risks.waits,
         );
     }),
     ...(about.has.includes('deliver')
@@ -120,7 +120,7 @@ export function carrierCases({ about }: Bench): readonly Case[] {
             if (!isDeepStrictEqual(again, first))
               throw new Wrong(
                 `track: ${JSON.stringify(again)}, after ${JSON.stringify(first)}`,
-                risks.misplaces,
+                risks.assumesDelivery,
               );
           }),
         ]
@@ -161,7 +161,7 @@ class Labels {
 
   async expectUndelivered(parcel: Parcel): Promise<void> {
     const tracked = await trackedBy(this.bench, parcel);
-    if (tracked.type === 'delivered') throw new Wrong('track: delivered', risks.misplaces);
+    if (tracked.type === 'delivered') throw new Wrong('track: delivered', risks.assumesDelivery);
   }
 
   booking(carrier: string): Trial {
@@ -208,5 +208,5 @@ function expectNobody(asked: string, answer: Learned): void {
     text.includes(receiver[member].toLowerCase()),
   );
   if (found.length > 0)
-    throw new Wrong(`${asked}: it has the receiver's ${found.join(' and ')}`, risks.tells);
+    throw new Wrong(`${asked}: it has the receiver's ${found.join(' and ')}`, risks.keepsPerson);
 }
