@@ -86,7 +86,7 @@ test.each([
   ['AUTHORIZATION_TTL', '99999d'],
   ['CONTINUE_AS_NEW_AFTER', '1'],
   ['LOG_LEVEL', 'loud'],
-  ['CARRIERS', 'dhl'],
+  ['TRACK_INTERVAL', '99ms'],
 ])('%s=%s is refused in one line that names it and what was expected', (name, value) => {
   const read = () => readConfig({ [name]: value });
   expect(read).toThrow(ConfigError);

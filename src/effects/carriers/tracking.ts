@@ -40,6 +40,8 @@ export interface Tracking {
 const parcelsAtOnce = 4;
 const pageSize = 100;
 const busyMs = 1_000;
+/** After a round in which MongoDB or Temporal was away. */
+const retryMs = 10_000;
 const longestProblem = 500;
 const expected = "{ type: 'in_transit' }, { type: 'delivered', deliveredAt } or { type: 'unknown' }";
 
@@ -60,13 +62,15 @@ export async function trackParcels(tracking: Tracking): Promise<void> {
   const { provider, everyMs, health, signal } = tracking;
   const gate = createGate(provider.name, provider.limits);
   while (!signal.aborted) {
+    let restMs = everyMs;
     try {
       await askAboutAll(tracking, gate);
       health.worked();
     } catch (error) {
       if (!signal.aborted) health.failed(error);
+      restMs = Math.min(everyMs, retryMs);
     }
-    await pause(everyMs, signal);
+    await pause(restMs, signal);
   }
 }
 
@@ -91,7 +95,7 @@ async function askAboutAll(tracking: Tracking, gate: Gate): Promise<void> {
 }
 
 async function askAbout(
-  { db, provider, delivered, signal }: Tracking,
+  { db, provider, everyMs, delivered, signal }: Tracking,
   gate: Gate,
   parcel: ParcelOnItsWay,
   dueBy: string,
@@ -100,21 +104,33 @@ async function askAbout(
   if (!(await claim(db, parcel, dueBy))) return;
   const answer = await trackedBy(provider, gate, parcel, signal);
   if (signal.aborted) return;
-  if (typeof answer === 'string') {
-    const failure = answer.slice(0, longestProblem);
-    await trackingRows(db).updateOne(
-      { _id: id },
-      [{ $set: { failure: { $literal: failure }, failingSince: { $ifNull: ['$failingSince', ago(0)] } } }],
-      durable,
-    );
-    return;
+  if (typeof answer === 'string') return await noteFailure(db, id, answer);
+  await noteAnswer(db, id);
+  if (answer.type !== 'delivered') return;
+  try {
+    await delivered(parcel);
+  } catch (error) {
+    // So that the next round asks again.
+    await trackingRows(db).updateOne({ _id: id }, { $set: { askedAt: ago(everyMs) } }, durable);
+    throw error;
   }
+}
+
+async function noteFailure(db: Db, id: string, failure: string): Promise<void> {
+  const text = { $literal: failure.slice(0, longestProblem) };
+  await trackingRows(db).updateOne(
+    { _id: id },
+    [{ $set: { failure: text, failingSince: { $ifNull: ['$failingSince', ago(0)] } } }],
+    durable,
+  );
+}
+
+async function noteAnswer(db: Db, id: string): Promise<void> {
   await trackingRows(db).updateOne(
     { _id: id, failingSince: { $exists: true } },
     { $unset: { failure: '', failingSince: '' } },
     durable,
   );
-  if (answer.type === 'delivered') await delivered(parcel);
 }
 
 /** Whether this process is to ask about the parcel: nobody did since `dueBy`. */

@@ -15,6 +15,7 @@ import { loadProviders } from '../../../src/effects/provider-modules.js';
 import type { Label } from '../../../src/order/order.js';
 import { createLogger } from '../../../src/server/logger.js';
 import { orders } from '../../../src/views/orders.js';
+import { carriersOf } from '../../../workers/activities.js';
 import type { RunningRole } from '../../../workers/role.js';
 import { startTracking } from '../../../workers/tracking.js';
 import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
@@ -82,7 +83,7 @@ describe('with the sandbox', () => {
     await sandboxCarriers(api.mongo.db).deliver(parcel);
     await becomes(api, parcel, 'completed');
     // Two processes, and many rounds.
-    track(100);
+    const second = track(100);
     const its = { _id: `${other.orderId}:s1` };
     const { askedAt = '' } = (await trackingRows(api.mongo.db).findOne(its)) ?? {};
     await until(async () => {
@@ -96,7 +97,7 @@ describe('with the sandbox', () => {
       const rows = await trackingRows(api.mongo.db).find().toArray();
       expect(rows.map((row) => row.orderId)).toEqual([other.orderId]);
     });
-    await tracker.stop();
+    await Promise.all([tracker.stop(), second.stop()]);
   });
 
   test('a parcel under another number is not asked about', async () => {
@@ -104,6 +105,31 @@ describe('with the sandbox', () => {
     const asked = await askedOnce(api.mongo.db);
     expect(asked).not.toContainEqual(expect.objectContaining({ trackingNumber: parcel.trackingNumber }));
     expect(asked).not.toContainEqual(expect.objectContaining({ trackingNumber: '1Z' }));
+  });
+
+  test('if the order cannot be told, the carrier is asked again soon', async () => {
+    const parcel = await sent(api, 'DHL');
+    const { db } = api.mongo;
+    await sandboxCarriers(db).deliver(parcel);
+    const stopping = new AbortController();
+    const told: string[] = [];
+    const problems: unknown[] = [];
+    const tracking = trackParcels({
+      db,
+      provider: carriersOf(db),
+      everyMs: 3_600_000,
+      delivered({ orderId }) {
+        if (orderId !== parcel.orderId) return Promise.resolve();
+        told.push(orderId);
+        return told.length === 1 ? Promise.reject(new Error('Temporal is away')) : Promise.resolve();
+      },
+      health: { failed: (error) => problems.push(error), worked: () => undefined },
+      signal: stopping.signal,
+    });
+    await until(async () => expect(told).toHaveLength(2), 60);
+    stopping.abort();
+    await tracking;
+    expect(problems).toMatchObject([{ message: 'Temporal is away' }]);
   });
 
   test('the parcels are found by an index of orders with labels', async () => {
