@@ -91,10 +91,11 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && value.length <= longestText;
 }
 
-/** The page links to it, so it must not be a script. */
+/** The page links to it, so it must not be a script. Every reader of the order gets it. */
 function isWebAddress(value: unknown): value is string {
   if (typeof value !== 'string' || value.length > longestUrl || !URL.canParse(value)) return false;
-  return ['http:', 'https:'].includes(new URL(value).protocol);
+  const { protocol, username, password } = new URL(value);
+  return ['http:', 'https:'].includes(protocol) && username === '' && password === '';
 }
 
 function missingIn(value: unknown): readonly MissingStock[] | undefined {

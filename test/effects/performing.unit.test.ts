@@ -138,6 +138,10 @@ test.each<[EffectType, unknown]>([
   ['book', { type: 'booked', carrier: 'c', trackingNumber: '' }],
   ['book', { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: 'javascript:alert(1)' }],
   ['book', { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: 'labels/t' }],
+  [
+    'book',
+    { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: 'https://me:pass@labels.example/t' },
+  ],
   ['book', { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: 7 }],
   [
     'book',

@@ -119,10 +119,14 @@ export function registerNext(app: Http, { client, db, reader, uiUrl }: NextDeps)
   }
 }
 
-/** An order owes one effect of a type at most, and its step has the name of the type. */
+/**
+ * A step has the name of its effect's type. If two effects of a type are owed, such as labels of two
+ * shipments, it is not known whose tries they are, and none are shown.
+ */
 function effectsOf({ owed, updatedAt }: Order, run: OrderRun | undefined) {
   return owed.map(({ since = updatedAt, ...effect }) => {
-    const { type: _, ...tries } = run?.tries.find(({ type }) => type === effect.type) ?? {};
+    const isAlone = owed.every(({ type, key }) => type !== effect.type || key === effect.key);
+    const { type: _, ...tries } = (isAlone && run?.tries.find(({ type }) => type === effect.type)) || {};
     return { ...shownEffectOf(effect), since, ...tries };
   });
 }

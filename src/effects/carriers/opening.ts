@@ -2,8 +2,8 @@ import type { KeyStore } from '../../access/persons/key-store.js';
 import { openOne } from '../../access/persons/opening.js';
 import { FORGOTTEN, personalMembers } from '../../order/forget.js';
 import { type EffectOf, orderOf } from '../../order/effects.js';
-import { messageOf } from '../../outages/message-of.js';
 import type { CallOptions } from '../port.js';
+import { redacted } from '../redacted.js';
 import type { BookAnswer, BookRequest, CarrierProvider, Receiver } from './port.js';
 
 /** What books labels, as steps use it: by the effect, whose persons may be sealed. */
@@ -16,17 +16,18 @@ const receiverForgotten: BookAnswer = { type: 'refused', code: 'receiver_forgott
 
 /**
  * Wraps a provider so that it gets the receiver in plain text; until this call, name and address are
- * sealed. If their key was destroyed, they cannot be read, and the label is refused.
- *
- * Temporal stores the provider's errors and the Web UI shows them, so the receiver is removed from
- * their text, and they have no `cause`.
+ * sealed. If their key was destroyed, they cannot be read, and the label is refused, unless one was
+ * booked before. The receiver is removed from the provider's errors.
  */
 export function openingReceivers(keys: Pick<KeyStore, 'opening'>, provider: CarrierProvider): LabelProvider {
   return {
     lookUp: (key, options) => provider.lookUp(key, options),
     async book(effect, options) {
       const receiver = await opened(keys, effect);
-      if (receiver === undefined) return receiverForgotten;
+      if (receiver === undefined) {
+        const known = await provider.lookUp(effect.key, options);
+        return known.type === 'none' ? receiverForgotten : known;
+      }
       options.signal.throwIfAborted();
       const { key, shipmentId, carrier, lines } = effect;
       const orderId = orderOf(key);
@@ -41,8 +42,9 @@ export function openingReceivers(keys: Pick<KeyStore, 'opening'>, provider: Carr
       try {
         return await provider.book(request, options);
       } catch (error) {
-        // oxlint-disable-next-line preserve-caught-error -- it may have the receiver anywhere in it
-        throw new Error(without(receiver, messageOf(error)));
+        // Countries stay: they name nobody.
+        const { country: _, ...personal } = receiver;
+        throw redacted(error, Object.values(personal));
       }
     },
   };
@@ -68,13 +70,4 @@ async function opened(
   if (shippingAddress.name === undefined && !isReadable(customerName)) return undefined;
   const plain = Object.fromEntries(members.map((name, index) => [name, address[index]]));
   return { ...shippingAddress, name: customerName ?? '', ...plain };
-}
-
-/** A message without the receiver's name and address. Countries stay: they name nobody. */
-function without(receiver: Receiver, message: string): string {
-  return Object.entries(receiver)
-    .filter(([member, text]) => member !== 'country' && text !== '')
-    .map(([, text]) => text)
-    .toSorted((one, other) => other.length - one.length)
-    .reduce((left, text) => left.replaceAll(text, '***'), message);
 }

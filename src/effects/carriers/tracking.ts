@@ -43,6 +43,8 @@ const busyMs = 1_000;
 /** After a round in which MongoDB or Temporal was away. */
 const retryMs = 10_000;
 const longestProblem = 500;
+/** ISO-8601 UTC */
+const utc = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/;
 const expected = "{ type: 'in_transit' }, { type: 'delivered', deliveredAt } or { type: 'unknown' }";
 
 export function trackingRows(db: Db): Collection<TrackingRow> {
@@ -180,7 +182,7 @@ export function trackedIn(answer: unknown): Tracked | undefined {
   if (type === 'in_transit' || type === 'unknown') return { type };
   if (type !== 'delivered' || !('deliveredAt' in answer)) return undefined;
   const { deliveredAt } = answer;
-  return typeof deliveredAt === 'string' && !Number.isNaN(Date.parse(deliveredAt))
+  return typeof deliveredAt === 'string' && utc.test(deliveredAt) && !Number.isNaN(Date.parse(deliveredAt))
     ? { type, deliveredAt }
     : undefined;
 }

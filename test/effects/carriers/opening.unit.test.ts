@@ -26,15 +26,18 @@ function effect(name?: string): EffectOf<'book'> {
   };
 }
 
-/** A provider that has this `book` only. */
+/** A provider that has this `book` only, and this answer of `lookUp`. */
 function opening(
   book: CarrierProvider['book'],
   key: Buffer | 'destroyed' = customerKey.key,
   signal = new AbortController().signal,
+  known: Awaited<ReturnType<CarrierProvider['lookUp']>> = { type: 'none' },
 ) {
   const keys = { opening: () => Promise.resolve(key) };
   // Nothing else of it is called.
-  const port = openingReceivers(keys, { book } as CarrierProvider);
+  const lookUp = () => Promise.resolve(known);
+  const its: Partial<CarrierProvider> = { book, lookUp };
+  const port = openingReceivers(keys, its as CarrierProvider);
   return { port, call: (name?: string) => port.book(effect(name), { signal }) };
 }
 
@@ -87,16 +90,27 @@ test('for a person who is forgotten no carrier is called, and the label is refus
   expect(isCalled).toBe(false);
 });
 
-test('what is left of an error of the carrier does not tell the receiver', async () => {
+test.each([booked, { type: 'unknown' }] as const)(
+  'for a person who is forgotten, what the carrier has answered before stands: %j',
+  async (known) => {
+    const book = () => Promise.reject(new Error('it was called'));
+    expect(await opening(book, 'destroyed', undefined, known).call()).toEqual(known);
+  },
+);
+
+test('what is left of an error of the carrier does not tell the receiver, also in capitals and in a URL', async () => {
   const { port } = opening(({ receiver }) => {
     const { name, street, postalCode = '', city, country } = receiver;
     const cause = new Error(`400 for ${name}`);
-    const text = `no route to ${name}, ${street}, ${postalCode} ${city}, ${country} (${city})`;
+    const url = `https://post.example/?to=${encodeURIComponent(name)}&at=${street.replaceAll(' ', '+')}`;
+    const text = `no route to ${name}, ${street.toUpperCase()}, ${postalCode} ${city}, ${country}: ${url}`;
     return Promise.reject(new Error(text, { cause }));
   });
   const { book } = performCarriers({ name: 'post', port, limits: { concurrency: 1, timeoutMs: 60_000 } });
   const error: unknown = await book(effect(), false).catch((caught: unknown) => caught);
-  expect(error).toMatchObject({ message: 'post: book failed: no route to ***, ***, *** ***, DE (***)' });
+  expect(error).toMatchObject({
+    message: 'post: book failed: no route to ***, ***, *** ***, DE: https://post.example/?to=***&at=***',
+  });
   expect(error).not.toHaveProperty('cause');
   expect((error as Error).stack).not.toMatch(/Ada|Main|Berlin/);
 });
