@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Consumer, kListApis } from '@platformatic/kafka';
 import type { Db } from 'mongodb';
@@ -420,23 +421,38 @@ test('records are commands, and what can never be one is refused without holding
   expect(kept?.headers.get('bytes')).toEqual(bytes);
 });
 
-test('a topic of commands that was deleted is made again, and its commands are taken', async () => {
+test('a topic of commands that is deleted and made again while a command is in flight: none of its commands is skipped', async () => {
   const settings = settingsOf(broker, 'remade');
   const { commands } = topicsOf(settings);
   const create = (key: string) => ({
     key,
     headers: { command: 'CreateOrder' },
     value: JSON.stringify(orderBody()),
+    partition: 0,
   });
-  const isTaken = async (orderId: string) =>
-    await until(async () => expect((await api.get(`/v1/orders/${orderId}`)).status).toBe(200), 60);
-  const taking = startTaking(settings);
   const [before, after] = [randomUUID(), randomUUID()];
+  let isInFlight = false;
+  const released = new EventEmitter();
+  const slow = (gateway: Gateway): Gateway => ({
+    ...gateway,
+    async create(orderId, body, meta) {
+      if (orderId === before) {
+        isInFlight = true;
+        await once(released, 'released');
+      }
+      return await gateway.create(orderId, body, meta);
+    },
+  });
+  const taking = startTaking(settings, slow);
   await until(() => send(settings, commands, [create(before)]));
-  await isTaken(before);
+  await until(async () => expect(isInFlight).toBe(true));
   await deleteTopic(settings, commands);
-  await until(() => send(settings, commands, [create(after)]), 60);
-  await isTaken(after);
+  await until(() => ensureTopics(settings, [{ name: commands, isDecompressed: true }]));
+  await until(async () => expect(await sentTo(settings, commands)).toBe(0n));
+  await until(() => send(settings, commands, [create(after)]));
+  released.emit('released');
+  for (const orderId of [before, after])
+    await until(async () => expect((await api.get(`/v1/orders/${orderId}`)).status).toBe(200));
   await taking.stop();
 });
 
