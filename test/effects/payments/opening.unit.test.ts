@@ -17,10 +17,10 @@ const request = {
   method: seal(customerKey, { orderId: 'o-1', field: 'payment.method' }, method),
 } as const;
 
-/** A provider that has this `authorize` only. */
+/** Wraps a provider that only has `authorize`. */
 function opening(authorize: PaymentProvider['authorize'], signal = new AbortController().signal) {
   const keys = { opening: () => Promise.resolve(customerKey.key) };
-  // Nothing else of it is called.
+  // No other function of the provider is called.
   const port = openingMethods(keys, { authorize } as PaymentProvider);
   return { port, call: () => port.authorize(request, { signal }) };
 }
