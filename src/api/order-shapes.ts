@@ -135,7 +135,9 @@ export const Event = closed({
   actor: Type.String(),
   onBehalfOf: optional(Type.String({ description: 'for whom the actor did it; absent if for itself' })),
   traceId: optional(
-    Type.String({ description: 'of the trace that the command belongs to; absent if it belongs to none' }),
+    Type.String({
+      description: 'the id of the trace that the command belongs to; absent if it belongs to none',
+    }),
   ),
   recordedAt: optional(Instant),
   position: optional(Type.Integer()),

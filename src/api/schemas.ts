@@ -120,7 +120,7 @@ export function isKey(value: string): boolean {
 export const Stock = closed({
   sku: Type.String(),
   onHand: Type.Integer(),
-  reserved: Type.Integer({ description: 'of those on hand, promised to orders' }),
+  reserved: Type.Integer({ description: 'units on hand that are reserved for orders' }),
   updatedAt: Type.Optional(Type.String({ description: 'absent if nothing has changed it yet' })),
   toBeCounted: Type.Optional(
     Type.Literal(true, {

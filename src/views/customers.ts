@@ -39,7 +39,7 @@ const queries: readonly ViewQuery[] = [
     keys: { customerId: 'id' },
     body: {
       customerId: Type.String(),
-      name: Type.String({ description: 'as of the last order' }),
+      name: Type.String({ description: 'the name in the last order' }),
       orders: Count,
       openOrders: Type.Integer({ description: 'pending or confirmed' }),
       lifetimeValue: Type.Record(Type.String(), Money('minor units'), {

@@ -28,7 +28,7 @@ export function journalUnavailable(): Refused {
 }
 
 export function previewUnavailable(orderId: string): Refused {
-  const message = `order ${orderId} cannot be asked now what the command would do: try again`;
+  const message = `order ${orderId} cannot preview the command now: try again`;
   return { kind: 'refused', refusal: { kind: 'busy', code: 'preview_unavailable', message } };
 }
 

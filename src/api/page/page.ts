@@ -109,7 +109,8 @@ async function readCard(
     return cardOf(await persons.json(request, reply, found.json, found.cached), found.cached);
   } catch (error) {
     // The page's script makes the same request, and shows the problem.
-    if (!(error instanceof HttpProblem)) request.log.warn({ err: error }, 'the page has no order in it');
+    if (!(error instanceof HttpProblem))
+      request.log.warn({ err: error }, 'the page is served without its order');
     return '';
   }
 }

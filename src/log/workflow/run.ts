@@ -478,7 +478,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
       };
     }
     if (this.waiting.length === 0) return undefined;
-    return { kind: 'busy', code: messagesWaiting, message: 'earlier messages are taken first: try again' };
+    return { kind: 'busy', code: messagesWaiting, message: 'earlier messages are handled first: try again' };
   }
 
   /** Whether a new signal must wait: it must not overtake one that waits. */

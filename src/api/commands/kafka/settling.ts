@@ -48,7 +48,7 @@ export function createSettling(
     if (!progress.wait(record.offset, why)) return;
     const correlationId = correlationIdOf(topic, record);
     const about = { record: placeOf(topic, record), correlationId, why };
-    logger.warn(about, 'a command of Kafka waits, and its key');
+    logger.warn(about, 'a command of Kafka waits, and later ones with its key wait for it');
   }
 
   /** The problem, as the topic of refusals has it. */
