@@ -20,8 +20,8 @@ const upcasters: Readonly<Record<string, Upcaster>> = {
 };
 
 /**
- * Converts a stored event of any version to today's shape. Fields that a store has added stay as
- * they are.
+ * Converts a stored event of any version to the current shape. Fields that a store has added stay
+ * as they are.
  *
  * @throws NewerEvent; TypeError if its type or version is unknown, or its data cannot be converted
  */

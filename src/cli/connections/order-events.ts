@@ -30,7 +30,7 @@ export function isSettled(order: Order): boolean {
 }
 
 export interface FollowOptions {
-  /** the order as the caller knows it: only later events are followed */
+  /** the order as the caller has it; only later events are yielded */
   readonly from?: Order | undefined;
   /** ends the generator */
   readonly signal?: AbortSignal;

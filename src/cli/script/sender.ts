@@ -122,7 +122,7 @@ export function refuseActor({ actor }: { readonly actor?: string }): void {
 
 /**
  * The actor, key and expected version of a command that is sent to Temporal directly. The issuer
- * has an older name than the actor, since it is in the ids of stored commands.
+ * keeps its older name (`cli:…`), because the ids of stored commands contain it.
  */
 export function metaOf({ key, ifMatch, actor, onBehalfOf }: CommandOptions): CommandMeta {
   return {
