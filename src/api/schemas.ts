@@ -50,7 +50,9 @@ function matching(name: keyof typeof patterns, options: { maxLength?: number; de
 export const Id = matching('id');
 /** Several ids, or names of types, in a query: short enough for the headers that Node accepts. */
 export const Ids = matching('ids', { maxLength: 2_000 });
-/** Several tags in a query. Each character may take twelve in a URL. */
+/**
+ * Several tags in a query. Short, because percent-encoding may make twelve characters of each one.
+ */
 export const Tags = matching('line', { maxLength: 500 });
 export const Sku = matching('sku');
 /** One line of text, such as a name or a carrier. */

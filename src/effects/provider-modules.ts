@@ -84,7 +84,7 @@ export async function loadProvider<K extends keyof Modules>(
   if (missing.length > 0) refuse(`it does not export ${missing.join(', ')}`);
   return {
     name: `${kind} (${path})`,
-    // It has the functions of the port; what they answer is checked at each call.
+    // The module has the functions of the port. Their answers are checked at each call.
     port: loaded as unknown as Modules[K],
     limits: { ...defaultLimits, ...limitsIn(loaded['limits'], refuse) },
   };

@@ -662,7 +662,7 @@ export function isLocalUri(uri: string): boolean {
   return servers.split(',').every((server) => isLocalServer(server));
 }
 
-/** @param server with or without a port */
+/** @param server a host name or address, with or without a port */
 function isLocalServer(server: string): boolean {
   return isLoopback(server.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1'));
 }

@@ -8,7 +8,8 @@ import { hashOf } from './identity.js';
 /**
  * What is sent to an entity's workflow for a client.
  *
- * @param hash of what the client sent: the same key with another one is refused
+ * @param hash the hash of the client's request; a request with the same key and another hash is
+ *   refused
  */
 export function messageWith<D>(data: D, hash: string, meta: CommandMeta): Message<D> {
   const { issuer, key, correlationId, actor, onBehalfOf, traceId, expectedVersion } = meta;

@@ -62,7 +62,7 @@ export function orderClosed(orderId: string): Refused {
   };
 }
 
-/** @param status of its last run, in Temporal's words; undefined if Temporal knows no run */
+/** @param status Temporal's status of the order's last run; undefined if Temporal knows no run */
 export function workflowEnded(orderId: string, status: string | undefined): Refused {
   const { code, detail, remedy } = ended(orderLog, orderId, status && wordOf(status));
   return {

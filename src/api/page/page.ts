@@ -25,7 +25,7 @@ interface OrdersOfPage {
 /**
  * Serves the page: its files, and `index.html` for each of its paths, which its script tells apart.
  *
- * @param folder of the page as it was built
+ * @param folder the folder with the built page
  */
 export async function registerPage(app: Http, folder: string, orders: OrdersOfPage): Promise<void> {
   const html = readFileSync(join(folder, 'index.html'), 'utf8');
@@ -33,7 +33,7 @@ export async function registerPage(app: Http, folder: string, orders: OrdersOfPa
   await app.register(async (page: Http) => {
     await setHeadersOfPages(page);
     await page.register(files, { root: folder, serve: false, preCompressed: true, index: false });
-    // Their names have a hash of what they contain.
+    // The name of each file contains a hash of its content, so browsers may keep it for good.
     page.get<{ Params: { '*': string } }>('/assets/*', hidden, (request, reply) => {
       const name = request.params['*'];
       if (!assets.has(name)) throw unknownPath(`/assets/${name}`);

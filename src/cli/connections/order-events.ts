@@ -75,7 +75,7 @@ export async function* follow(
   }
 }
 
-/** The events of an order, all or those after a version, from as many pages as there are. */
+/** All events of an order, or those after a version, from all pages. */
 export async function eventsOf(
   api: Api,
   orderId: string,

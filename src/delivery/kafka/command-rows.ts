@@ -102,7 +102,7 @@ export async function commandsConcern(db: Db, topic: string): Promise<string | u
   return first && `the command ${first.record} waits since ${first.since}: ${first.why}`;
 }
 
-/** Of each partition, the command that waits for the longest time; the first of all first. */
+/** The longest-waiting command of each partition; the one that has waited longest comes first. */
 export async function waitingCommands(db: Db, topic: string): Promise<readonly WaitingCommand[]> {
   return waitingIn((await rowsOf(db, topic)).rows.filter(isSeen));
 }

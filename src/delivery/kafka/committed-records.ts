@@ -131,7 +131,7 @@ async function askLeaders(
     if (outcome.status === 'fulfilled') continue;
     // The leaders may have changed.
     consumer.clearMetadata();
-    // Or a batch of one partition cannot be decoded. So each partition is read alone, because one
+    // A batch of one partition may not be decodable. So each partition is read alone, because one
     // must not hold up the others.
     const alone =
       offsets.length === 1 ? [outcome] : await Promise.allSettled(offsets.map((one) => ask(node, [one], 0)));

@@ -109,7 +109,8 @@ export interface Answer {
 export const messagesWaiting = 'messages_waiting';
 
 /**
- * Why an update was refused: the `details[0]` of an `ApplicationFailure` whose `type` is the code.
+ * Why an update was refused. It is `details[0]` of an `ApplicationFailure` whose `type` is the
+ * refusal's code.
  */
 export interface RefusedUpdate {
   readonly refusal: Omit<Refusal, 'kind'> & {

@@ -92,7 +92,7 @@ export function createSettling(
   return async (record, progress) => {
     const { offset } = record;
     let problem = progress.refused.get(offset);
-    // It was refused before, and the topic of refusals has the problem.
+    // The command was refused before, and the topic of refusals has the problem.
     if (problem === undefined && progress.refused.has(offset)) return true;
     for (let attempt = 1; !ending.aborted; attempt += 1) {
       const isDone = await inTurn(async () => {
