@@ -32,7 +32,7 @@ export interface SubscriptionStatus {
   readonly failures: number;
   readonly failingSince?: string;
   readonly lastSuccessAt?: string;
-  /** nothing is sent before */
+  /** nothing is sent before this time */
   readonly restUntil?: string;
 }
 

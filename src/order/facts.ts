@@ -57,8 +57,8 @@ export function holds(order: Order, fact: Fact): boolean {
 }
 
 /**
- * For each outcome, the statuses that it does not contradict. A late answer about a payment that
- * was voided or has expired meanwhile changes nothing.
+ * For each outcome, the statuses of an authorization that do not contradict it. A late answer about
+ * a payment that was voided or has expired meanwhile changes nothing.
  */
 const agreeing: Readonly<Record<PaymentFact['outcome'], readonly Authorization['status'][]>> = {
   authorized: ['authorized', 'voided', 'expired'],

@@ -47,7 +47,7 @@ export interface Config {
     readonly hosts: readonly string[];
     /** origins whose pages may use the API */
     readonly origins: readonly string[];
-    /** requests that a caller may send to this process in a minute; absent for any number */
+    /** requests that a caller may send to this process in a minute; absent: no limit */
     readonly perMinute?: number;
   };
   readonly temporal: {

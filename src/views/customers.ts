@@ -12,7 +12,7 @@ import type { OrdersSummary } from './view.js';
 /** A customer, summarized from its orders. Amounts in minor units. */
 export interface CustomerSummary {
   readonly customerId: string;
-  /** as of the last order */
+  /** the name in the last order */
   readonly name: string;
   readonly orders: number;
   /** pending or confirmed */

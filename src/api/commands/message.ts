@@ -6,7 +6,7 @@ import type { CommandMeta } from './gateway.js';
 import { hashOf } from './identity.js';
 
 /**
- * What is sent to an entity's workflow for a client.
+ * A client's message to an entity's workflow.
  *
  * @param hash the hash of the client's request; a request with the same key and another hash is
  *   refused

@@ -23,7 +23,8 @@ interface OrdersOfPage {
 }
 
 /**
- * Serves the page: its files, and `index.html` for each of its paths, which its script tells apart.
+ * Serves the page: its files, and `index.html` for each of its paths, which the page's script
+ * distinguishes.
  *
  * @param folder the folder with the built page
  */
