@@ -62,7 +62,8 @@ export async function registerPage(app: Http, folder: string, orders: OrdersOfPa
 }
 
 /**
- * What the script asks first (`src/web/order/follow.ts`), so that the browser asks it meanwhile.
+ * Links that preload the first requests of the page's script (`src/web/order/follow.ts`), so that
+ * the browser sends them while it loads the script.
  */
 function preloads(orderId: string): string {
   const order = `/v1/orders/${encodeURIComponent(orderId)}`;
