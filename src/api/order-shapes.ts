@@ -7,7 +7,7 @@ export const Instant = Type.String({ description: 'ISO-8601 UTC' });
 const optional = Type.Optional;
 
 const LineQuantities = Type.Array(closed({ sku: Type.String(), quantity: Type.Integer() }));
-/** What became of a label; absent if none was requested. */
+/** The state of a shipment's label; absent if none was requested. */
 const Label = closed({
   status: Type.Enum(['requested', 'booked', 'refused']),
   carrier: optional(Type.String()),

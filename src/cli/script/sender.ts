@@ -48,7 +48,7 @@ export function addSendOptions(command: Command): Command {
     );
 }
 
-/** Options of every script that asks the API for a change, and not an order. */
+/** Options of every script that asks the API for a change that is no command to an order. */
 export interface RequestOptions extends CommonOptions {
   readonly key?: string;
   readonly actor?: string;
@@ -60,7 +60,7 @@ export function addRequestOptions(command: Command): Command {
     .option('--actor <name>', 'who does it, without a key (default: cli:<your user name>)');
 }
 
-/** The headers of such a request. */
+/** The headers of a request with these options. */
 export function requestHeaders(session: Session, options: RequestOptions): Readonly<Record<string, string>> {
   return { 'idempotency-key': options.key ?? randomUUID(), ...actorHeader(session, options) };
 }

@@ -70,7 +70,10 @@ async function opened(
   return { ...shippingAddress, name: customerName ?? '', ...plain };
 }
 
-/** A message without the receiver's name and address. Countries stay: they name nobody. */
+/**
+ * A message without the receiver's name and address. Countries stay, because they identify no
+ * person.
+ */
 function without(receiver: Receiver, message: string): string {
   return Object.entries(receiver)
     .filter(([member, text]) => member !== 'country' && text !== '')

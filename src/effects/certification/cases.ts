@@ -18,7 +18,7 @@ export interface Trial {
   readonly outcome: Outcome['type'];
   /** the risk if it takes effect more than once */
   readonly twice: string;
-  /** the risk if it is taken for done and is not */
+  /** the risk if the effect counts as done and did not happen */
   readonly never: string;
   /** @throws Wrong unless it took effect exactly once */
   readonly prove: () => Promise<void>;
