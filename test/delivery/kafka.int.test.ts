@@ -102,7 +102,7 @@ async function settledHead(): Promise<number> {
   });
 }
 
-/** The feed as it is has come, and each position once. */
+/** Waits until the topic has the whole feed, each position once. */
 async function isPublished(generation = 1): Promise<void> {
   const head = await settledHead();
   const all = Array.from({ length: head }, (_, index) => `${generation}/${index + 1}`);
@@ -207,7 +207,7 @@ test('the subscription shows its position and its failures beside those of webho
   });
   await publishing.stop();
   expect(status).toMatchObject({ kind: 'kafka', to: 'orders.events', position: head, lag: 0, failures: 0 });
-  // Of a former configuration.
+  // The row is of an earlier configuration, so it is not listed.
   expect(await subscriptionsStatus(db, 'others.events')).toEqual([]);
 });
 
@@ -281,7 +281,8 @@ test('a transaction that hangs was committed if its records are up to the last c
     return [hanging.length, isCommitted];
   };
   const judged = [await judge(3), await judge(2)];
-  // Committed in one partition, and the checkpoint is of the generation before.
+  // The transaction is committed in one partition, and the checkpoint is of the previous
+  // generation.
   const begun = await producer.beginTransaction();
   await begun.send({ messages: [recordAt(1, 2)] });
   await begun.commit();
@@ -339,7 +340,7 @@ test('an event that is larger than a broker’s default is published', async () 
 test('a new generation of the feed is published from what it has in common with the one before', async () => {
   const head = await feedHead(orderLog, db);
   const before = positionsOf(await published());
-  // The sequencer would be fenced.
+  // Stops the sequencer first, because the new generation would fence it.
   await stopSequencing?.();
   const begun = await beginGeneration(orderLog, db, { commonUntil: head - 2 });
   stopSequencing = startSequencing(db);

@@ -22,7 +22,8 @@ let tracker: RunningRole;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'orders-own-provider-'));
   process.env['EXAMPLE_LEDGER'] = join(folder, 'ledger');
-  // Outside of the project, a module of one's own builds on the example, and misbehaves by method.
+  // A custom module outside of the project. It uses the example, and misbehaves depending on the
+  // payment method.
   const path = join(folder, 'misbehaving.mjs');
   await writeFile(
     path,
@@ -97,7 +98,7 @@ test('an order is paid at a provider from outside the project, and proven by its
   expect(one).toMatchObject({ status: 200, body: { agrees: true, differences: [] } });
   expect(other.body).toEqual(one.body);
 
-  // Out of time, nothing is asked.
+  // After `askUntil`, the provider is not asked.
   const late = await verifyOrders({ ...verified, providers, askUntil: 0 }, { orderId });
   const detail = expect.stringContaining('there was no time left to ask');
   const paid = { where: 'payments', kind: 'unanswered', detail, remedy: expect.stringContaining('charged') };
@@ -125,7 +126,7 @@ test('goods are reserved and taken at an inventory from outside the project', as
   const lines = (await readFile(join(folder, 'stock'), 'utf8')).trim().split('\n');
   const types = lines.map((line) => JSON.parse(line).request.type);
   expect(new Set(types)).toEqual(new Set(['reserve', 'deduct']));
-  // Nothing of it is in the inventory that comes built in.
+  // The built-in inventory has none of it.
   expect(await api.mongo.db.collection('stock_movements').countDocuments()).toBe(0);
 });
 
@@ -171,6 +172,6 @@ test('a provider that hangs, throws or answers nonsense is named, and delays no 
         }),
       );
   });
-  // Once more, now that all of them have failed and are tried again.
+  // Places another order while the effects of the others fail and are retried.
   await becomes(await place('tok_ok'), { status: 'confirmed' });
 });

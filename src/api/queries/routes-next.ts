@@ -41,8 +41,12 @@ const Next = closed({
       {
         id: Type.String(),
         runId: Type.String(),
-        status: Type.String({ description: 'of the latest run, such as `running` or `completed`' }),
-        url: optional(Type.String({ description: 'in the Temporal Web UI, if its address is known' })),
+        status: Type.String({
+          description: 'the status of the latest run, such as `running` or `completed`',
+        }),
+        url: optional(
+          Type.String({ description: 'the workflow in the Temporal Web UI, if its address is known' }),
+        ),
       },
       { description: 'absent if Temporal does not answer, or does not keep it' },
     ),

@@ -42,7 +42,7 @@ export function openingReceivers(keys: Pick<KeyStore, 'opening'>, provider: Carr
       try {
         return await provider.book(request, options);
       } catch (error) {
-        // Countries stay: they name nobody.
+        // Countries stay, because they identify no person.
         const { country: _, ...personal } = receiver;
         throw redacted(error, Object.values(personal));
       }

@@ -43,13 +43,15 @@ export const risks = {
 } as const;
 
 /**
- * A database may keep the locks of a process that was killed: MongoDB ends its transaction after 60
- * s.
+ * How long an effect may take to get an outcome. Long, because a database may keep the locks of a
+ * killed process: MongoDB ends its transaction after 60 s.
  */
 const SETTLED_WITHIN_MS = 90_000;
 const LOOK_EVERY_MS = 100;
 const silencesBeforeGivingUp = 3;
-/** Each takes `SETTLED_WITHIN_MS`. */
+/**
+ * Number of effects without an outcome after which the run stops. Each takes `SETTLED_WITHIN_MS`.
+ */
 const unsettledBeforeGivingUp = 2;
 
 /** Two processes with the provider under test. One that is killed is replaced. */
@@ -187,7 +189,7 @@ export class Bench {
     return outcome;
   }
 
-  /** Why further cases would only take long; undefined if they would not. */
+  /** Why no further cases are run; undefined while they are. */
   get givenUp(): string | undefined {
     if (this.silences >= silencesBeforeGivingUp) return 'nothing is answered';
     return this.unsettled >= unsettledBeforeGivingUp ? 'no effect has an outcome' : undefined;
@@ -216,12 +218,15 @@ export function expectSame(what: string, learned: Learned, first: Learned, risk:
     throw new Wrong(`${what}: ${shown(learned)}, after ${shown(first)}`, riskOf(learned, risk));
 }
 
-/** What is unknown is asked again, and decides nothing. */
+/** The risk of an answer. An unknown outcome decides nothing, because it is looked up again. */
 function riskOf(learned: Learned, risk: string): string {
   return learned.type === 'unknown' ? risks.waits : risk;
 }
 
-/** Ids of payments are long, and differ at their ends. */
+/**
+ * An answer in a few words. Ids of payments are long and differ at their ends, so their ends are
+ * shown.
+ */
 function shown(learned: Learned): string {
   const { type } = learned;
   const id = idIn(learned);

@@ -18,7 +18,7 @@ import {
 } from './bench.js';
 import { type Case, casesOf, expectOwnAnswers, type Trial } from './cases.js';
 
-/** An address that carriers know, of nobody. */
+/** A receiver at an address that carriers accept. The person is made up. */
 const receiver: Receiver = {
   name: 'Ada Example',
   street: 'Platz der Republik 1',
@@ -199,7 +199,7 @@ function isInstant(value: unknown): value is string {
   );
 }
 
-/** @throws Wrong if the receiver can be read in an answer, also in its address of the label */
+/** @throws Wrong if an answer, including its `labelUrl`, contains the receiver */
 function expectNobody(asked: string, answer: Learned): void {
   const text = JSON.stringify(answer)
     .replaceAll(/\+|%20/g, ' ')

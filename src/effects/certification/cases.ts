@@ -18,7 +18,7 @@ export interface Trial {
   readonly outcome: Outcome['type'];
   /** the risk if it takes effect more than once */
   readonly twice: string;
-  /** the risk if it is taken for done and is not */
+  /** the risk if the effect counts as done and did not happen */
   readonly never: string;
   /** @throws Wrong unless it took effect exactly once */
   readonly prove: () => Promise<void>;
@@ -57,7 +57,7 @@ export function casesOf(type: EffectType, prepare: Prepare): readonly Case[] {
       const answers = await bench.askAtOnce([request, request, request, request]);
       const settled = await bench.settle(request);
       expectType('the call', settled, outcome, risks.waits);
-      // A call that was crowded out may fail, so its key is looked up.
+      // A concurrent call may fail because of the others, so its key is looked up afterwards.
       for (const answer of answers.filter(isOutcome)) expectSame('one of four calls', answer, settled, twice);
       await prove();
     }),

@@ -14,7 +14,7 @@ import { open, readFile } from 'node:fs/promises';
 
 const path = process.env['EXAMPLE_STOCK'];
 if (path === undefined) throw new Error('EXAMPLE_STOCK is missing: the path of its ledger');
-/** On hand of a SKU that was never counted. */
+/** Units on hand of a SKU that was never counted. */
 const UNCOUNTED = 1_000;
 
 export const limits = { concurrency: 20, timeoutMs: 3_000 };

@@ -17,7 +17,7 @@ const request = {
   method: seal(customerKey, { orderId: 'o-1', field: 'payment.method' }, method),
 } as const;
 
-/** A provider that has this `authorize` only, and this answer of `lookUp`. */
+/** Wraps a provider that only has `authorize` and `lookUp`. */
 function opening(
   authorize: PaymentProvider['authorize'],
   signal = new AbortController().signal,
@@ -26,7 +26,7 @@ function opening(
 ) {
   const keys = { opening: () => Promise.resolve(key) };
   const lookUp = () => Promise.resolve(known);
-  // Nothing else of it is called.
+  // No other function of the provider is called.
   const its: Partial<PaymentProvider> = { authorize, lookUp };
   const port = openingMethods(keys, its as PaymentProvider);
   return { port, call: () => port.authorize(request, { signal }) };

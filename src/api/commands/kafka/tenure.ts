@@ -94,7 +94,8 @@ export class Tenure {
       else {
         const offsets = new Map(from.map(({ partition, next }) => [partition, next]));
         const fetched = await fetchCommitted(consumer, topic, offsets, FETCH_WAIT_MS);
-        // Before a record is started: a topic that was created again has other records.
+        // Checked before a record is started, because a topic that was created again has other
+        // records.
         await checkAssignment(consumer, assignment);
         if (ending.aborted) return;
         for (const { partition } of from) {
